@@ -1,0 +1,338 @@
+//! What an attempt came to, and what that makes of its row: the only place
+//! where an answer, or the lack of one, is given a meaning.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use crate::order::OwnCode;
+
+/// How a row stands in the results.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Status {
+    /// CoreCARD answered `Status` true.
+    Cancelled,
+    /// A code that the configuration says means that, or an earlier run did it.
+    AlreadyCancelled,
+    /// CoreCARD answered `Status` false: final.
+    Rejected,
+    /// Surely not done: refused, unreachable, throttled, attempts used up.
+    Failed,
+    /// Sent, no trustworthy answer came, attempts used up.
+    InDoubt,
+    /// The row cannot be sent.
+    Invalid,
+    /// The same order stands in an earlier row, which decides.
+    Duplicate,
+    /// The run stopped before the row was done.
+    NotSent,
+}
+
+impl Status {
+    /// Every status, in the order summaries show them.
+    pub const ALL: [Status; 8] = [
+        Status::Cancelled,
+        Status::AlreadyCancelled,
+        Status::Rejected,
+        Status::Failed,
+        Status::InDoubt,
+        Status::Invalid,
+        Status::Duplicate,
+        Status::NotSent,
+    ];
+
+    /// The word in the results' `status` column.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Status::Cancelled => "cancelled",
+            Status::AlreadyCancelled => "already_cancelled",
+            Status::Rejected => "rejected",
+            Status::Failed => "failed",
+            Status::InDoubt => "in_doubt",
+            Status::Invalid => "invalid",
+            Status::Duplicate => "duplicate",
+            Status::NotSent => "not_sent",
+        }
+    }
+
+    /// Whether the order is surely off the embosser's list.
+    pub fn is_cancelled(self) -> bool {
+        matches!(self, Status::Cancelled | Status::AlreadyCancelled)
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// The word is none of the eight statuses.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("not a status")]
+pub struct NotAStatus;
+
+impl FromStr for Status {
+    type Err = NotAStatus;
+
+    fn from_str(word: &str) -> Result<Self, NotAStatus> {
+        Status::ALL.into_iter().find(|status| status.as_str() == word).ok_or(NotAStatus)
+    }
+}
+
+/// What one attempt showed, before anyone judged it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Seen {
+    /// A complete HTTP answer.
+    Reply(Reply),
+    /// The request surely never left this machine.
+    NotSent {
+        /// Which of our own codes names the cause.
+        code: OwnCode,
+        /// The cause in words.
+        detail: String,
+    },
+    /// The request may have left, and no complete answer came.
+    Lost {
+        /// Which of our own codes names the cause.
+        code: OwnCode,
+        /// The cause in words.
+        detail: String,
+    },
+    /// The server's certificate is not to be trusted: nothing was sent.
+    Untrusted {
+        /// What is wrong with the certificate.
+        detail: String,
+    },
+}
+
+/// A complete HTTP answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reply {
+    /// The HTTP status, 100 to 999.
+    pub http_status: u16,
+    /// How long the server asked everyone to wait, from now.
+    pub retry_after: Option<Duration>,
+    /// What the body said.
+    pub body: Body,
+}
+
+/// What an answer's body said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Body {
+    /// A JSON object; any of its fields may be missing.
+    Answer {
+        /// `Status`, if it was present and plainly a boolean.
+        status: Option<bool>,
+        /// `ErrorCode`, letter for letter.
+        error_code: Option<String>,
+        /// `Message`.
+        message: Option<String>,
+    },
+    /// Anything else, and what is wrong with it.
+    Unreadable(String),
+}
+
+/// What an attempt came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// What it means.
+    pub meaning: Meaning,
+    /// CoreCARD's own code whenever it gave one, else one of ours.
+    pub error_code: String,
+    /// CoreCARD's message, or what went wrong in words.
+    pub message: String,
+    /// The HTTP status, if an answer came.
+    pub http_status: Option<u16>,
+    /// How long nobody may send, if the server said so.
+    pub retry_after: Option<Duration>,
+}
+
+/// What an attempt means for its order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Meaning {
+    /// Done.
+    Cancelled,
+    /// It was done before.
+    AlreadyCancelled,
+    /// CoreCARD said no: final.
+    Rejected,
+    /// Surely not done, and a repeat would go the same way.
+    Refused,
+    /// Surely not done; a repeat may succeed.
+    NotDone,
+    /// It may or may not be done.
+    Doubt,
+    /// Surely not done, and nothing else may be sent either.
+    Stop(Halt),
+}
+
+/// An answer after which the whole run must stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Halt {
+    /// The credentials were refused.
+    Credentials,
+    /// A redirect, which is never followed.
+    Redirected,
+    /// The server's certificate is not valid.
+    Certificate,
+    /// A code that the configuration says must stop the run.
+    Code,
+}
+
+impl Halt {
+    /// The code that stands in the results of the rows left unsent.
+    pub fn code(self) -> OwnCode {
+        match self {
+            Halt::Credentials => OwnCode::Credentials,
+            Halt::Redirected => OwnCode::Redirected,
+            Halt::Certificate => OwnCode::Certificate,
+            Halt::Code => OwnCode::StopCode,
+        }
+    }
+}
+
+/// What the operator says a CoreCARD code on a rejection means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CodeMeaning {
+    /// The order was cancelled before.
+    AlreadyCancelled,
+    /// The card is printed: rejected, like a code nobody listed.
+    Printed,
+    /// CoreCARD does not know the order: rejected, like a code nobody listed.
+    NotFound,
+    /// Not done, worth another attempt.
+    Retry,
+    /// Not done, and the run must stop.
+    Stop,
+}
+
+/// The configured meanings of CoreCARD's codes. A code ending in `*` stands for
+/// every code that begins so; the longest match decides.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
+#[serde(transparent)]
+pub struct Codes(pub std::collections::BTreeMap<String, CodeMeaning>);
+
+impl Codes {
+    /// The configured meaning of a code, if any.
+    pub fn meaning(&self, code: &str) -> Option<CodeMeaning> {
+        let matches = |pattern: &str| match pattern.strip_suffix('*') {
+            Some(prefix) => code.starts_with(prefix),
+            None => code == pattern,
+        };
+        self.0
+            .iter()
+            .filter(|(pattern, _)| matches(pattern))
+            .max_by_key(|(pattern, _)| (!pattern.ends_with('*'), pattern.len()))
+            .map(|(_, meaning)| *meaning)
+    }
+}
+
+/// Gives what was seen its meaning.
+pub fn classify(seen: Seen, codes: &Codes) -> Outcome {
+    let plain = |meaning, code: OwnCode, message| Outcome {
+        meaning,
+        error_code: code.to_string(),
+        message,
+        http_status: None,
+        retry_after: None,
+    };
+    match seen {
+        Seen::Reply(reply) => classify_reply(reply, codes),
+        Seen::NotSent { code, detail } => plain(Meaning::NotDone, code, detail),
+        Seen::Lost { code, detail } => plain(Meaning::Doubt, code, detail),
+        Seen::Untrusted { detail } => {
+            plain(Meaning::Stop(Halt::Certificate), OwnCode::Certificate, detail)
+        }
+    }
+}
+
+fn classify_reply(reply: Reply, codes: &Codes) -> Outcome {
+    let Reply { http_status, retry_after, body } = reply;
+    let (status, error_code, message) = match body {
+        Body::Answer { status, error_code, message } => (status, error_code, message),
+        Body::Unreadable(why) => (None, None, Some(why)),
+    };
+    let meaning = match http_status {
+        200..=299 => match status {
+            Some(true) => Meaning::Cancelled,
+            Some(false) => rejection(error_code.as_deref(), codes),
+            None => Meaning::Doubt,
+        },
+        300..=399 => Meaning::Stop(Halt::Redirected),
+        401 | 403 | 407 => Meaning::Stop(Halt::Credentials),
+        408 | 429 | 503 => Meaning::NotDone,
+        400..=499 => Meaning::Refused,
+        _ => Meaning::Doubt,
+    };
+    let own_code = match http_status {
+        200..=299 => OwnCode::BadAnswer,
+        _ => OwnCode::Http(http_status),
+    };
+    Outcome {
+        meaning,
+        error_code: error_code.unwrap_or_else(|| match status {
+            // A plain yes or no without a code: there is nothing to add of ours.
+            Some(_) if (200..=299).contains(&http_status) => String::new(),
+            _ => own_code.to_string(),
+        }),
+        message: message.unwrap_or_default(),
+        http_status: Some(http_status),
+        retry_after: (meaning == Meaning::NotDone).then_some(retry_after).flatten(),
+    }
+}
+
+fn rejection(error_code: Option<&str>, codes: &Codes) -> Meaning {
+    match error_code.and_then(|code| codes.meaning(code)) {
+        Some(CodeMeaning::AlreadyCancelled) => Meaning::AlreadyCancelled,
+        Some(CodeMeaning::Retry) => Meaning::NotDone,
+        Some(CodeMeaning::Stop) => Meaning::Stop(Halt::Code),
+        Some(CodeMeaning::Printed | CodeMeaning::NotFound) | None => Meaning::Rejected,
+    }
+}
+
+/// What is done about a lost answer.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnDoubt {
+    /// Ask again within the run: the pair names one order, so a repeat is safe.
+    #[default]
+    Retry,
+    /// Leave the row in doubt at once.
+    Leave,
+}
+
+/// What an attempt makes of its row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    /// The row ends so.
+    End(Status),
+    /// The row waits for another attempt.
+    Again,
+    /// The row goes back among those not sent; the run stops.
+    Unsent,
+}
+
+/// What an attempt makes of its row. `attempts_left` says whether another is
+/// allowed; `doubt` whether this or any earlier answer of the row was lost.
+pub fn next(meaning: Meaning, attempts_left: bool, doubt: bool, on_doubt: OnDoubt) -> Next {
+    match meaning {
+        Meaning::Cancelled => Next::End(Status::Cancelled),
+        Meaning::AlreadyCancelled => Next::End(Status::AlreadyCancelled),
+        Meaning::Rejected => Next::End(Status::Rejected),
+        Meaning::Doubt if attempts_left && on_doubt == OnDoubt::Retry => Next::Again,
+        Meaning::NotDone if attempts_left => Next::Again,
+        Meaning::Stop(_) => Next::Unsent,
+        // Once an answer was lost, a later "not done" speaks of the later attempt only.
+        Meaning::Doubt | Meaning::NotDone | Meaning::Refused if doubt => Next::End(Status::InDoubt),
+        Meaning::Doubt => Next::End(Status::InDoubt),
+        Meaning::NotDone | Meaning::Refused => Next::End(Status::Failed),
+    }
+}
+
+/// How a row stands in the results when its run stopped before it ended: a row
+/// with a lost answer behind it can no longer be called unsent.
+pub fn unended(doubt: bool) -> Status {
+    if doubt { Status::InDoubt } else { Status::NotSent }
+}
