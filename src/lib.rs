@@ -1,5 +1,6 @@
 //! Cancels physical card orders at CoreCARD in bulk: rows in, paced calls out,
 //! one honest result a row. The modules are rooms; each uses only those above it.
 
+pub mod gate;
 pub mod order;
 pub mod outcome;

@@ -1,0 +1,235 @@
+//! The wall-clock time after which no new attempt starts: `03:30`, `03:30:00`,
+//! `03:30[America/New_York]`.
+
+use std::fmt;
+use std::str::FromStr;
+
+use jiff::civil::{DateTime, Time};
+use jiff::tz::{AmbiguousOffset, TimeZone};
+use jiff::{Timestamp, ToSpan};
+
+/// A time of day, to the second, in a zone.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CutOff {
+    time: Time,
+    /// None stands for the system's zone.
+    zone: Option<TimeZone>,
+}
+
+impl CutOff {
+    /// The next moment after `now` at which a clock on the wall shows this time.
+    /// Where the clocks skip it, the first moment after the gap; where they show
+    /// it twice, the first of the two.
+    pub fn next_occurrence(&self, now: Timestamp, system_zone: &TimeZone) -> Timestamp {
+        let zone = self.zone.as_ref().unwrap_or(system_zone);
+        let mut date = zone.to_datetime(now).date();
+        loop {
+            let Some(moment) = moment(zone, date.to_datetime(self.time)) else {
+                return Timestamp::MAX;
+            };
+            if moment > now {
+                return moment;
+            }
+            match date.tomorrow() {
+                Ok(tomorrow) => date = tomorrow,
+                Err(_) => return Timestamp::MAX,
+            }
+        }
+    }
+}
+
+/// When the zone's clocks show the time; `None` at the end of all time.
+fn moment(zone: &TimeZone, shown: DateTime) -> Option<Timestamp> {
+    match zone.to_ambiguous_timestamp(shown).offset() {
+        AmbiguousOffset::Unambiguous { offset } => offset.to_timestamp(shown).ok(),
+        AmbiguousOffset::Fold { before, .. } => before.to_timestamp(shown).ok(),
+        AmbiguousOffset::Gap { after, .. } => {
+            // By the clocks of after the gap, this lies before it.
+            let before_the_gap = after.to_timestamp(shown).ok()?.checked_sub(1.second()).ok()?;
+            zone.following(before_the_gap).next().map(|transition| transition.timestamp())
+        }
+    }
+}
+
+impl fmt::Display for CutOff {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:02}:{:02}", self.time.hour(), self.time.minute())?;
+        if self.time.second() != 0 {
+            write!(f, ":{:02}", self.time.second())?;
+        }
+        match self.zone.as_ref().and_then(TimeZone::iana_name) {
+            Some(name) => write!(f, "[{name}]"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Why a text is not a cut-off.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BadCutOff {
+    /// Not a time of day.
+    #[error(
+        "\"{0}\" is not a time of day: write HH:MM or HH:MM:SS, and a zone if it is not the \
+         system's, as 03:30[America/New_York]"
+    )]
+    Malformed(String),
+    /// No such zone.
+    #[error("\"{0}\" is not the name of a time zone: write it as America/New_York or UTC")]
+    UnknownZone(String),
+}
+
+impl FromStr for CutOff {
+    type Err = BadCutOff;
+
+    fn from_str(text: &str) -> Result<Self, BadCutOff> {
+        let malformed = || BadCutOff::Malformed(text.to_owned());
+        let (clock, name) = match text.split_once('[') {
+            Some((clock, rest)) => (clock, Some(rest.strip_suffix(']').ok_or_else(malformed)?)),
+            None => (text, None),
+        };
+        let time = time_of_day(clock).ok_or_else(malformed)?;
+        let zone = match name {
+            Some(name) => {
+                let unknown = |_| BadCutOff::UnknownZone(name.to_owned());
+                Some(TimeZone::get(name).map_err(unknown)?)
+            }
+            None => None,
+        };
+        Ok(CutOff { time, zone })
+    }
+}
+
+/// Reads `HH:MM` or `HH:MM:SS`.
+fn time_of_day(text: &str) -> Option<Time> {
+    let two_digits = |part: &str| match part.as_bytes() {
+        [tens @ b'0'..=b'9', units @ b'0'..=b'9'] => {
+            i8::try_from((tens - b'0') * 10 + (units - b'0')).ok()
+        }
+        _ => None,
+    };
+    let parts: Vec<i8> = text.split(':').map(two_digits).collect::<Option<_>>()?;
+    match parts[..] {
+        [hour, minute] => Time::new(hour, minute, 0, 0).ok(),
+        [hour, minute, second] => Time::new(hour, minute, second, 0).ok(),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use insta::assert_snapshot;
+    use proptest::prelude::*;
+
+    /// The next occurrence after `now` (RFC 3339), in the zone, on a machine set to UTC.
+    fn next(cut_off: &str, now: &str) -> String {
+        let cut_off: CutOff = cut_off.parse().unwrap();
+        cut_off.next_occurrence(now.parse().unwrap(), &TimeZone::UTC).to_string()
+    }
+
+    #[test]
+    fn it_is_today_if_still_to_come_and_tomorrow_if_past() {
+        assert_eq!(next("03:30", "2026-07-04T01:00:00Z"), "2026-07-04T03:30:00Z");
+        assert_eq!(next("03:30", "2026-07-04T03:30:01Z"), "2026-07-05T03:30:00Z");
+        assert_eq!(next("03:30:15", "2026-07-04T03:30:01Z"), "2026-07-04T03:30:15Z");
+    }
+
+    #[test]
+    fn a_time_that_is_just_now_has_come_already() {
+        assert_eq!(next("03:30", "2026-07-04T03:30:00Z"), "2026-07-05T03:30:00Z");
+    }
+
+    #[test]
+    fn without_a_zone_it_is_the_systems() {
+        let cut_off: CutOff = "03:30".parse().unwrap();
+        let berlin = TimeZone::get("Europe/Berlin").unwrap();
+        let now = "2026-07-04T01:00:00Z".parse().unwrap();
+        assert_eq!(cut_off.next_occurrence(now, &berlin).to_string(), "2026-07-04T01:30:00Z");
+    }
+
+    #[test]
+    fn in_a_zone_of_its_own_the_day_is_that_zones() {
+        // 23:00 on the 3rd in New York.
+        let night = "2026-07-04T03:00:00Z";
+        assert_eq!(next("23:30[America/New_York]", night), "2026-07-04T03:30:00Z");
+        assert_eq!(next("03:30[America/New_York]", night), "2026-07-04T07:30:00Z");
+    }
+
+    #[test]
+    fn the_night_before_clocks_go_forward_is_an_hour_shorter() {
+        // New York, 8 March 2026: 02:00 becomes 03:00.
+        let evening = "2026-03-08T04:00:00Z";
+        assert_eq!(next("03:30[America/New_York]", evening), "2026-03-08T07:30:00Z");
+        assert_eq!(next("01:59:59[America/New_York]", evening), "2026-03-08T06:59:59Z");
+        // Berlin, 29 March 2026: 02:00 becomes 03:00.
+        assert_eq!(next("03:30[Europe/Berlin]", "2026-03-28T22:00:00Z"), "2026-03-29T01:30:00Z");
+    }
+
+    #[test]
+    fn a_time_that_does_not_exist_that_night_is_the_first_moment_after_the_gap() {
+        let evening = "2026-03-08T04:00:00Z";
+        for skipped in ["02:00", "02:30", "02:59:59"] {
+            let cut_off = format!("{skipped}[America/New_York]");
+            assert_eq!(next(&cut_off, evening), "2026-03-08T07:00:00Z", "{cut_off}");
+        }
+        assert_eq!(next("02:30[Europe/Berlin]", "2026-03-28T22:00:00Z"), "2026-03-29T01:00:00Z");
+        // At that moment it has come: the next is the day after.
+        assert_eq!(next("02:30[Europe/Berlin]", "2026-03-29T01:00:00Z"), "2026-03-30T00:30:00Z");
+    }
+
+    #[test]
+    fn a_time_that_occurs_twice_that_night_is_the_first_of_the_two() {
+        // New York, 1 November 2026: 02:00 becomes 01:00.
+        let twice = "01:30[America/New_York]";
+        assert_eq!(next(twice, "2026-11-01T04:00:00Z"), "2026-11-01T05:30:00Z");
+        assert_eq!(next(twice, "2026-11-01T05:45:00Z"), "2026-11-02T06:30:00Z");
+        // Berlin, 25 October 2026: 03:00 becomes 02:00.
+        let twice = "02:30[Europe/Berlin]";
+        assert_eq!(next(twice, "2026-10-24T22:00:00Z"), "2026-10-25T00:30:00Z");
+        assert_eq!(next(twice, "2026-10-25T00:45:00Z"), "2026-10-26T01:30:00Z");
+    }
+
+    #[test]
+    fn the_night_clocks_go_back_is_an_hour_longer() {
+        let evening = "2026-11-01T04:00:00Z";
+        assert_eq!(next("03:30[America/New_York]", evening), "2026-11-01T08:30:00Z");
+        assert_eq!(next("03:30[Europe/Berlin]", "2026-10-24T22:00:00Z"), "2026-10-25T02:30:00Z");
+    }
+
+    #[test]
+    fn a_day_that_was_skipped_altogether_ends_where_the_next_begins() {
+        assert_eq!(next("03:30[Pacific/Apia]", "2011-12-30T00:00:00Z"), "2011-12-30T10:00:00Z");
+    }
+
+    #[test]
+    fn anything_else_is_refused() {
+        let error = |text: &str| text.parse::<CutOff>().unwrap_err().to_string();
+        assert_snapshot!(error("3:30"), @r#""3:30" is not a time of day: write HH:MM or HH:MM:SS, and a zone if it is not the system's, as 03:30[America/New_York]"#);
+        assert_snapshot!(error("03:30[Newyork]"), @r#""Newyork" is not the name of a time zone: write it as America/New_York or UTC"#);
+        for text in ["", "24:00", "03:60", "03:30:60", "03", "0330", "+3:30", "03:30:00:00"] {
+            assert!(text.parse::<CutOff>().is_err(), "{text}");
+        }
+        for text in ["03:30[UTC", "03:30UTC]", "03:30[]", "03:30[UTC]x", "03:30 [UTC]"] {
+            assert!(text.parse::<CutOff>().is_err(), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_shown_reads_back_the_same(hour in 0i8..24, minute in 0i8..60, second in 0i8..60, zone in 0..3usize) {
+            let zone = ["", "[America/New_York]", "[UTC]"][zone];
+            let text = format!("{hour:02}:{minute:02}:{second:02}{zone}");
+            let cut_off: CutOff = text.parse().unwrap();
+            prop_assert_eq!(cut_off.to_string().parse::<CutOff>().unwrap(), cut_off);
+        }
+
+        #[test]
+        fn it_is_never_past_and_never_two_days_away(now in 0i64..4_000_000_000, hour in 0i8..24) {
+            let now = Timestamp::from_second(now).unwrap();
+            let cut_off: CutOff = format!("{hour:02}:30[America/New_York]").parse().unwrap();
+            let next = cut_off.next_occurrence(now, &TimeZone::UTC);
+            prop_assert!(next > now);
+            prop_assert!(next.duration_since(now).as_hours() <= 25);
+        }
+    }
+}

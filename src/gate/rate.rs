@@ -1,0 +1,236 @@
+//! How many calls the contract allows in a stretch of time: `50/s`, `1000/m`, `20000/h`.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+/// The word for no pace at all.
+const UNLIMITED: &str = "unlimited";
+
+/// The stretch of time that a rate counts calls in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Per {
+    /// `/s`
+    Second,
+    /// `/m`
+    Minute,
+    /// `/h`
+    Hour,
+}
+
+impl Per {
+    /// How long the stretch is.
+    pub fn duration(self) -> Duration {
+        Duration::from_secs(match self {
+            Per::Second => 1,
+            Per::Minute => 60,
+            Per::Hour => 3600,
+        })
+    }
+
+    fn letter(self) -> &'static str {
+        match self {
+            Per::Second => "s",
+            Per::Minute => "m",
+            Per::Hour => "h",
+        }
+    }
+}
+
+/// At most so many calls in any one stretch of time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Rate {
+    /// Calls, at least 1.
+    pub calls: u32,
+    /// The stretch they are counted in.
+    pub per: Per,
+}
+
+impl Rate {
+    /// The rate in calls a second.
+    pub fn per_second(&self) -> f64 {
+        f64::from(self.calls) / self.per.duration().as_secs_f64()
+    }
+}
+
+impl fmt::Display for Rate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.calls, self.per.letter())
+    }
+}
+
+/// Why a text is not a pace.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BadRate {
+    /// A bare number.
+    #[error("{0} calls in what time? Write {0}/s, {0}/m or {0}/h")]
+    NoUnit(u32),
+    /// `0/s`.
+    #[error("a rate is at least one call; {0} would never send anything")]
+    Zero(String),
+    /// Anything else.
+    #[error("\"{0}\" is not a rate: write calls and a unit, as 50/s, 1000/m or 20000/h")]
+    Malformed(String),
+    /// `unlimited` beside a rate.
+    #[error("\"unlimited\" stands alone: leave it out, or leave out the rates beside it")]
+    NotAlone,
+}
+
+impl FromStr for Rate {
+    type Err = BadRate;
+
+    fn from_str(text: &str) -> Result<Self, BadRate> {
+        let malformed = || BadRate::Malformed(text.to_owned());
+        let (calls, unit) = match text.split_once('/') {
+            Some((calls, unit)) => (calls, Some(unit)),
+            None => (text, None),
+        };
+        // u32's own parser would let a plus sign through.
+        if !calls.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(malformed());
+        }
+        let calls = calls.parse().map_err(|_| malformed())?;
+        let per = match unit {
+            None => return Err(BadRate::NoUnit(calls)),
+            Some("s") => Per::Second,
+            Some("m") => Per::Minute,
+            Some("h") => Per::Hour,
+            Some(_) => return Err(malformed()),
+        };
+        match calls {
+            0 => Err(BadRate::Zero(text.to_owned())),
+            calls => Ok(Rate { calls, per }),
+        }
+    }
+}
+
+/// Every rate that must hold at once; none means no pace at all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rates(Vec<Rate>);
+
+impl Rates {
+    /// No pace at all.
+    pub fn unlimited() -> Rates {
+        Rates(Vec::new())
+    }
+
+    /// Whether there is no pace at all.
+    pub fn is_unlimited(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The rates, all of which must hold; empty if unlimited.
+    pub fn as_slice(&self) -> &[Rate] {
+        &self.0
+    }
+
+    /// The most calls a second that all the rates together allow over a long
+    /// time; `None` if unlimited.
+    pub fn per_second(&self) -> Option<f64> {
+        self.0.iter().map(Rate::per_second).reduce(f64::min)
+    }
+
+    /// What a setting given several times comes to: all of it must hold.
+    pub fn all(settings: Vec<Rates>) -> Result<Rates, BadRate> {
+        if settings.len() > 1 && settings.iter().any(Rates::is_unlimited) {
+            return Err(BadRate::NotAlone);
+        }
+        Ok(Rates(settings.into_iter().flat_map(|rates| rates.0).collect()))
+    }
+}
+
+impl From<Rate> for Rates {
+    fn from(rate: Rate) -> Self {
+        Rates(vec![rate])
+    }
+}
+
+impl FromStr for Rates {
+    type Err = BadRate;
+
+    /// `unlimited`, or rates with commas between them.
+    fn from_str(text: &str) -> Result<Self, BadRate> {
+        let one = |text: &str| match text.trim() {
+            UNLIMITED => Ok(Rates::unlimited()),
+            rate => rate.parse::<Rate>().map(Rates::from),
+        };
+        Rates::all(text.split(',').map(one).collect::<Result<_, _>>()?)
+    }
+}
+
+impl fmt::Display for Rates {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_unlimited() {
+            return f.write_str(UNLIMITED);
+        }
+        for (index, rate) in self.0.iter().enumerate() {
+            let comma = if index == 0 { "" } else { "," };
+            write!(f, "{comma}{rate}")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use insta::assert_snapshot;
+    use proptest::prelude::*;
+
+    fn error(text: &str) -> String {
+        text.parse::<Rates>().unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_rate_is_calls_in_a_second_a_minute_or_an_hour() {
+        let per_second = |text: &str| text.parse::<Rate>().unwrap().per_second();
+        assert_eq!(per_second("50/s"), 50.0);
+        assert_eq!(per_second("1200/m"), 20.0);
+        assert_eq!(per_second("18000/h"), 5.0);
+    }
+
+    #[test]
+    fn a_bare_number_is_refused_with_the_units_to_choose_from() {
+        assert_snapshot!(error("50"), @"50 calls in what time? Write 50/s, 50/m or 50/h");
+    }
+
+    #[test]
+    fn a_rate_of_nothing_is_refused() {
+        assert_snapshot!(error("0/m"), @"a rate is at least one call; 0/m would never send anything");
+    }
+
+    #[test]
+    fn anything_else_is_refused() {
+        assert_snapshot!(error("fast"), @r#""fast" is not a rate: write calls and a unit, as 50/s, 1000/m or 20000/h"#);
+        for text in ["", "/s", "5/d", "-1/s", "+1/s", "1.5/s", "4294967296/s", "5/s/s", "5/s,"] {
+            assert!(text.parse::<Rates>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn several_rates_hold_at_once_and_the_slowest_sets_the_pace() {
+        let rates: Rates = "50/s, 1200/m".parse().unwrap();
+        assert_eq!(rates.as_slice().len(), 2);
+        assert_eq!(rates.per_second(), Some(20.0));
+    }
+
+    #[test]
+    fn unlimited_is_no_pace_and_stands_alone() {
+        let rates: Rates = "unlimited".parse().unwrap();
+        assert_eq!(rates.per_second(), None);
+        assert_snapshot!(error("unlimited,50/s"), @r#""unlimited" stands alone: leave it out, or leave out the rates beside it"#);
+    }
+
+    fn any_rate() -> impl Strategy<Value = Rate> {
+        let per = prop_oneof![Just(Per::Second), Just(Per::Minute), Just(Per::Hour)];
+        (1..=u32::MAX, per).prop_map(|(calls, per)| Rate { calls, per })
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_shown_reads_back_the_same(rates in proptest::collection::vec(any_rate(), 0..4)) {
+            let rates = Rates(rates);
+            prop_assert_eq!(rates.to_string().parse::<Rates>().unwrap(), rates);
+        }
+    }
+}
