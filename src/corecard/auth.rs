@@ -1,0 +1,390 @@
+//! How a call proves who is calling. Secrets come from the environment alone,
+//! or from the files it names.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue};
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+/// Reads an environment variable.
+pub type Variable<'a> = &'a dyn Fn(&str) -> Option<OsString>;
+
+/// The variable of the bearer token.
+const BEARER_TOKEN: &str = "CARDCANCEL_BEARER_TOKEN";
+/// The variable of the password that goes with `username`.
+const BASIC_PASSWORD: &str = "CARDCANCEL_BASIC_PASSWORD";
+/// Begins the variable of a header's value; the header's name follows.
+const HEADER: &str = "CARDCANCEL_HEADER_";
+/// Ends the variable that names a file in place of the secret itself.
+const FILE: &str = "_FILE";
+
+/// Headers that are the client's own to write.
+const RESERVED: [&str; 6] =
+    ["connection", "content-length", "content-type", "host", "te", "transfer-encoding"];
+
+/// How a call proves who is calling. It never shows its secrets.
+#[derive(Debug, Clone)]
+pub enum Auth {
+    /// It does not: the network does.
+    None,
+    /// Headers with secret values.
+    Headers(Vec<(HeaderName, SecretString)>),
+    /// A user name and a password.
+    Basic {
+        /// The user name, without a colon.
+        username: String,
+        /// The password.
+        password: SecretString,
+    },
+    /// A token.
+    Bearer(SecretString),
+}
+
+/// Why the credentials cannot be had. No message holds a secret.
+#[derive(Debug, thiserror::Error)]
+pub enum BadAuth {
+    /// The `[auth]` table is not as it should be.
+    #[error("{0}")]
+    Table(String),
+    /// A kind for which there is no code yet.
+    #[error("kind = \"{0}\" is not supported yet: use none, headers, basic or bearer")]
+    Unsupported(&'static str),
+    /// Neither the secret nor a file.
+    #[error("the secret is missing: set {0}, or {0}_FILE to the path of a file that holds it")]
+    Missing(String),
+    /// Both the secret and a file.
+    #[error("{0} and {0}_FILE are both set, and only one can hold the secret: unset the other")]
+    Both(String),
+    /// The file that should hold the secret cannot be read.
+    #[error("cannot read {path}, which {variable} names: {source}")]
+    File {
+        /// The variable that names the file.
+        variable: String,
+        /// The file.
+        path: String,
+        /// What is wrong with it.
+        source: std::io::Error,
+    },
+    /// An empty file, or characters that no header can carry.
+    #[error("the secret in {0} {1}")]
+    Unusable(String, &'static str),
+}
+
+/// The kinds of `[auth]`, by the word for each.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Kind {
+    None,
+    Headers,
+    Basic,
+    Bearer,
+    Oauth2,
+    Command,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NothingElse {}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct HeadersTable {
+    names: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BasicTable {
+    username: String,
+}
+
+impl Auth {
+    /// Reads the `[auth]` table, and the secrets that it calls for.
+    pub fn new(mut table: toml::Table, variable: Variable) -> Result<Auth, BadAuth> {
+        let Some(kind) = table.remove("kind") else {
+            let words = "\"none\", \"headers\", \"basic\" or \"bearer\"";
+            return Err(BadAuth::Table(format!("kind is missing: set it to {words}")));
+        };
+        match kind.try_into().map_err(table_error)? {
+            Kind::None => rest::<NothingElse>(table).map(|_| Auth::None),
+            Kind::Headers => rest(table).and_then(|table| headers(table, variable)),
+            Kind::Basic => rest(table).and_then(|table| basic(table, variable)),
+            Kind::Bearer => {
+                rest::<NothingElse>(table)?;
+                Ok(Auth::Bearer(secret(BEARER_TOKEN, variable)?))
+            }
+            Kind::Oauth2 => Err(BadAuth::Unsupported("oauth2")),
+            Kind::Command => Err(BadAuth::Unsupported("command")),
+        }
+    }
+
+    /// The headers that every call carries, marked so that nothing prints them.
+    pub fn headers(&self) -> Vec<(HeaderName, HeaderValue)> {
+        let authorization = |text: String| vec![(AUTHORIZATION, text)];
+        let headers = match self {
+            Auth::None => Vec::new(),
+            Auth::Headers(headers) => headers
+                .iter()
+                .map(|(name, secret)| (name.clone(), secret.expose_secret().to_owned()))
+                .collect(),
+            Auth::Basic { username, password } => {
+                let pair = format!("{username}:{}", password.expose_secret());
+                authorization(format!("Basic {}", base64(pair.as_bytes())))
+            }
+            Auth::Bearer(token) => authorization(format!("Bearer {}", token.expose_secret())),
+        };
+        headers.into_iter().filter_map(|(name, text)| Some((name, sensitive(&text)?))).collect()
+    }
+}
+
+/// The rest of the table, once its kind is known.
+fn rest<T: DeserializeOwned>(table: toml::Table) -> Result<T, BadAuth> {
+    table.try_into().map_err(table_error)
+}
+
+fn table_error(error: toml::de::Error) -> BadAuth {
+    let message = error.message();
+    // Most likely a secret that someone wrote where it must not be.
+    let hint = match message.starts_with("unknown field") {
+        true => "; secrets stand in environment variables, never here",
+        false => "",
+    };
+    BadAuth::Table(format!("{message}{hint}"))
+}
+
+fn headers(table: HeadersTable, variable: Variable) -> Result<Auth, BadAuth> {
+    if table.names.is_empty() {
+        return Err(BadAuth::Table("names is empty: name at least one header".to_owned()));
+    }
+    let mut headers: Vec<(HeaderName, SecretString)> = Vec::new();
+    for text in &table.names {
+        let Ok(name) = text.parse::<HeaderName>() else {
+            return Err(BadAuth::Table(format!("\"{text}\" cannot be a header's name")));
+        };
+        if RESERVED.contains(&name.as_str()) {
+            return Err(BadAuth::Table(format!("{text} is not a header for credentials")));
+        }
+        if headers.iter().any(|(before, _)| *before == name) {
+            return Err(BadAuth::Table(format!("names holds {text} twice")));
+        }
+        let value = secret(&header_variable(text), variable)?;
+        headers.push((name, value));
+    }
+    Ok(Auth::Headers(headers))
+}
+
+/// `X-Api-Key` has its value in `CARDCANCEL_HEADER_X_API_KEY`.
+fn header_variable(name: &str) -> String {
+    let letter = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' };
+    HEADER.chars().chain(name.chars().map(letter)).collect()
+}
+
+fn basic(table: BasicTable, variable: Variable) -> Result<Auth, BadAuth> {
+    let BasicTable { username } = table;
+    if username.contains(':') || username.contains(char::is_control) {
+        return Err(BadAuth::Table("username cannot hold a colon or a control character".into()));
+    }
+    Ok(Auth::Basic { username, password: secret(BASIC_PASSWORD, variable)? })
+}
+
+/// The secret in the variable, or in the file that its `_FILE` twin names.
+fn secret(name: &str, variable: Variable) -> Result<SecretString, BadAuth> {
+    let set = |name: &str| variable(name).filter(|value| !value.is_empty());
+    let in_file = format!("{name}{FILE}");
+    match (set(name), set(&in_file)) {
+        (Some(_), Some(_)) => Err(BadAuth::Both(name.to_owned())),
+        (None, None) => Err(BadAuth::Missing(name.to_owned())),
+        (Some(value), None) => usable(name, value.into_encoded_bytes()),
+        (None, Some(path)) => {
+            let path = PathBuf::from(path);
+            let bytes = std::fs::read(&path).map_err(|source| BadAuth::File {
+                variable: in_file.clone(),
+                path: path.display().to_string(),
+                source,
+            })?;
+            usable(&format!("the file that {in_file} names"), without_newline(bytes))
+        }
+    }
+}
+
+/// Editors end a file with a newline that is no part of the secret.
+fn without_newline(mut bytes: Vec<u8>) -> Vec<u8> {
+    if bytes.ends_with(b"\n") {
+        bytes.pop();
+        if bytes.ends_with(b"\r") {
+            bytes.pop();
+        }
+    }
+    bytes
+}
+
+/// A secret that a header can carry, or an error that says where it stands.
+fn usable(place: &str, bytes: Vec<u8>) -> Result<SecretString, BadAuth> {
+    let unusable = |why| BadAuth::Unusable(place.to_owned(), why);
+    let text = String::from_utf8(bytes).map_err(|_| unusable("is not UTF-8 text"))?;
+    if text.is_empty() {
+        return Err(unusable("is empty"));
+    }
+    sensitive(&text).ok_or_else(|| unusable("holds a line break or another control character"))?;
+    Ok(SecretString::from(text))
+}
+
+fn sensitive(text: &str) -> Option<HeaderValue> {
+    let mut value = HeaderValue::from_bytes(text.as_bytes()).ok()?;
+    value.set_sensitive(true);
+    Some(value)
+}
+
+/// RFC 4648, with padding.
+fn base64(bytes: &[u8]) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for chunk in bytes.chunks(3) {
+        let byte = |index: usize| u32::from(chunk.get(index).copied().unwrap_or(0));
+        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
+        for index in 0..4 {
+            let sextet = (bits >> (18 - 6 * index)) & 63;
+            let is_padding = index > chunk.len();
+            text.push(if is_padding { '=' } else { char::from(ALPHABET[sextet as usize]) });
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use insta::assert_snapshot;
+    use std::io::Write;
+
+    fn auth(table: &str, variables: &[(&str, &str)]) -> Result<Auth, BadAuth> {
+        let find = |name: &str| {
+            variables.iter().find(|(known, _)| *known == name).map(|(_, value)| value.into())
+        };
+        Auth::new(table.parse().unwrap(), &find)
+    }
+
+    /// The headers as a server would see them.
+    fn sent(table: &str, variables: &[(&str, &str)]) -> Vec<String> {
+        let headers = auth(table, variables).unwrap().headers();
+        let shown = |(name, value): &(HeaderName, HeaderValue)| {
+            format!("{name}: {}", String::from_utf8_lossy(value.as_bytes()))
+        };
+        headers.iter().map(shown).collect()
+    }
+
+    fn error(table: &str, variables: &[(&str, &str)]) -> String {
+        auth(table, variables).unwrap_err().to_string()
+    }
+
+    fn file(content: &str) -> (tempfile::NamedTempFile, String) {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(content.as_bytes()).unwrap();
+        let path = file.path().display().to_string();
+        (file, path)
+    }
+
+    #[test]
+    fn none_sends_nothing() {
+        assert!(sent("kind = 'none'", &[]).is_empty());
+    }
+
+    #[test]
+    fn a_bearer_token_comes_from_its_variable() {
+        let token = ("CARDCANCEL_BEARER_TOKEN", "t0ken");
+        assert_eq!(sent("kind = 'bearer'", &[token]), ["authorization: Bearer t0ken"]);
+    }
+
+    #[test]
+    fn a_basic_password_comes_from_its_variable_and_the_name_from_the_file() {
+        // The example of RFC 7617.
+        let password = ("CARDCANCEL_BASIC_PASSWORD", "open sesame");
+        assert_eq!(
+            sent("kind = 'basic'\nusername = 'Aladdin'", &[password]),
+            ["authorization: Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ=="]
+        );
+    }
+
+    #[test]
+    fn headers_have_their_values_in_variables_of_their_names() {
+        let table = "kind = 'headers'\nnames = ['X-Api-Key', 'client_id']";
+        let key = ("CARDCANCEL_HEADER_X_API_KEY", "k3y");
+        let id = ("CARDCANCEL_HEADER_CLIENT_ID", "me");
+        assert_eq!(sent(table, &[key, id]), ["x-api-key: k3y", "client_id: me"]);
+    }
+
+    #[test]
+    fn a_file_can_hold_the_secret_and_its_last_newline_is_no_part_of_it() {
+        for content in ["t0ken", "t0ken\n", "t0ken\r\n"] {
+            let (_file, path) = file(content);
+            let variable = ("CARDCANCEL_BEARER_TOKEN_FILE", &*path);
+            assert_eq!(sent("kind = 'bearer'", &[variable]), ["authorization: Bearer t0ken"]);
+        }
+    }
+
+    #[test]
+    fn a_missing_secret_names_its_variable() {
+        assert_snapshot!(error("kind = 'bearer'", &[("CARDCANCEL_BEARER_TOKEN", "")]), @"the secret is missing: set CARDCANCEL_BEARER_TOKEN, or CARDCANCEL_BEARER_TOKEN_FILE to the path of a file that holds it");
+        assert_snapshot!(error("kind = 'headers'\nnames = ['X-Api-Key']", &[]), @"the secret is missing: set CARDCANCEL_HEADER_X_API_KEY, or CARDCANCEL_HEADER_X_API_KEY_FILE to the path of a file that holds it");
+    }
+
+    #[test]
+    fn a_secret_in_two_places_is_refused() {
+        let both = [("CARDCANCEL_BEARER_TOKEN", "a"), ("CARDCANCEL_BEARER_TOKEN_FILE", "b")];
+        assert_snapshot!(error("kind = 'bearer'", &both), @"CARDCANCEL_BEARER_TOKEN and CARDCANCEL_BEARER_TOKEN_FILE are both set, and only one can hold the secret: unset the other");
+    }
+
+    #[test]
+    fn a_secret_that_no_header_can_carry_is_refused_unseen() {
+        assert_snapshot!(error("kind = 'bearer'", &[("CARDCANCEL_BEARER_TOKEN", "s3\ncret")]), @"the secret in CARDCANCEL_BEARER_TOKEN holds a line break or another control character");
+        let (_file, path) = file("\n");
+        assert_snapshot!(error("kind = 'bearer'", &[("CARDCANCEL_BEARER_TOKEN_FILE", &path)]), @"the secret in the file that CARDCANCEL_BEARER_TOKEN_FILE names is empty");
+        let gone = ("CARDCANCEL_BEARER_TOKEN_FILE", "/no/such/file");
+        assert_snapshot!(error("kind = 'bearer'", &[gone]), @"cannot read /no/such/file, which CARDCANCEL_BEARER_TOKEN_FILE names: No such file or directory (os error 2)");
+    }
+
+    #[test]
+    fn what_the_table_lacks_or_has_too_much_of_is_named() {
+        assert_snapshot!(error("", &[]), @r#"kind is missing: set it to "none", "headers", "basic" or "bearer""#);
+        assert_snapshot!(error("kind = 'digest'", &[]), @"unknown variant `digest`, expected one of `none`, `headers`, `basic`, `bearer`, `oauth2`, `command`");
+        assert_snapshot!(error("kind = 'basic'", &[]), @"missing field `username`");
+        assert_snapshot!(error("kind = 'bearer'\ntoken = 's3cret'", &[]), @"unknown field `token`, there are no fields; secrets stand in environment variables, never here");
+        assert_snapshot!(error("kind = 'headers'\nnames = []", &[]), @"names is empty: name at least one header");
+        assert_snapshot!(error("kind = 'headers'\nnames = ['a b']", &[]), @r#""a b" cannot be a header's name"#);
+        assert_snapshot!(error("kind = 'headers'\nnames = ['Host']", &[]), @"Host is not a header for credentials");
+        assert_snapshot!(error("kind = 'basic'\nusername = 'a:b'", &[]), @"username cannot hold a colon or a control character");
+    }
+
+    #[test]
+    fn kinds_that_are_still_to_come_say_so() {
+        assert_snapshot!(error("kind = 'oauth2'\ntoken_url = 'https://a'", &[]), @r#"kind = "oauth2" is not supported yet: use none, headers, basic or bearer"#);
+        assert_snapshot!(error("kind = 'command'", &[]), @r#"kind = "command" is not supported yet: use none, headers, basic or bearer"#);
+    }
+
+    #[test]
+    fn no_secret_is_ever_shown() {
+        let secrets = [
+            ("CARDCANCEL_BEARER_TOKEN", "s3cret"),
+            ("CARDCANCEL_BASIC_PASSWORD", "s3cret"),
+            ("CARDCANCEL_HEADER_KEY", "s3cret"),
+        ];
+        let tables =
+            ["kind='bearer'", "kind='basic'\nusername='me'", "kind='headers'\nnames=['Key']"];
+        for table in tables {
+            let auth = auth(table, &secrets).unwrap();
+            let shown = format!("{auth:?} {:#?} {:?}", auth, auth.headers());
+            assert!(!shown.contains("s3cret") && !shown.contains(&base64(b"me:s3cret")), "{shown}");
+        }
+    }
+
+    #[test]
+    fn base64_is_as_the_rfc_has_it() {
+        let cases = ["", "f", "fo", "foo", "foob", "fooba", "foobar"];
+        let texts = ["", "Zg==", "Zm8=", "Zm9v", "Zm9vYg==", "Zm9vYmE=", "Zm9vYmFy"];
+        assert_eq!(cases.map(|case| base64(case.as_bytes())), texts);
+        assert_eq!(base64(&[0xfb, 0xff]), "+/8=");
+    }
+}
