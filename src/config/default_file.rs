@@ -1,0 +1,56 @@
+//! The configuration file to start from: every key, commented out.
+
+/// Every key with its default, or an example if it has none, all commented out.
+/// A `#` with a space begins prose; one without stands before a setting.
+pub const DEFAULT_FILE: &str = include_str!("default.toml");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::defaults::defaults;
+    use crate::config::file::{File, option_keys};
+
+    /// The file with every setting made.
+    fn uncommented() -> String {
+        let line = |line: &str| match line.strip_prefix('#') {
+            Some(setting) if !setting.starts_with(' ') => format!("{setting}\n"),
+            _ => format!("{line}\n"),
+        };
+        DEFAULT_FILE.lines().map(line).collect()
+    }
+
+    #[test]
+    fn as_it_stands_it_says_nothing() {
+        let table: toml::Table = DEFAULT_FILE.parse().unwrap();
+        assert!(table.is_empty());
+    }
+
+    #[test]
+    fn uncommented_it_is_understood() {
+        File::parse("default.toml", &uncommented()).unwrap();
+    }
+
+    #[test]
+    fn every_key_is_in_it() {
+        let table: toml::Table = uncommented().parse().unwrap();
+        for key in option_keys().iter().map(String::as_str).chain(["auth", "codes", "rehearsal"]) {
+            assert!(table.contains_key(key), "{key}");
+        }
+    }
+
+    #[test]
+    fn its_defaults_are_the_defaults() {
+        let file = File::parse("default.toml", &uncommented()).unwrap();
+        let stated = file.section(None).unwrap().options;
+        assert_eq!(defaults().unwrap().or(stated.clone()), stated);
+    }
+
+    #[test]
+    fn every_setting_is_explained_in_the_line_before_it() {
+        let lines: Vec<&str> = DEFAULT_FILE.lines().collect();
+        for pair in lines.windows(2) {
+            let is_setting = pair[1].starts_with('#') && !pair[1].starts_with("# ");
+            assert!(!is_setting || pair[0].starts_with('#'), "{}", pair[1]);
+        }
+    }
+}

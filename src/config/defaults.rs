@@ -1,0 +1,38 @@
+//! The defaults, all of them and only here.
+
+use super::options::Options;
+
+/// Every setting that has a default, by its flag; written as a user would.
+pub const DEFAULTS: &[(&str, &str)] = &[
+    // Slow on purpose, until the contract's figure is given.
+    ("rate", "10/s"),
+    ("concurrency", "64"),
+    ("timeout", "30s"),
+    ("attempts", "3"),
+    ("on-doubt", "retry"),
+    ("source", "WEB"),
+    ("api-version", "2.0"),
+    ("allow-partial", "no"),
+    ("again", "no"),
+    ("yes", "no"),
+    ("rehearse", "no"),
+    ("quiet", "no"),
+    ("json", "no"),
+    ("exempt-admin-column", "no"),
+];
+
+/// What stands for `external-ip` in a rehearsal, where no one reads it.
+pub const REHEARSAL_EXTERNAL_IP: &str = "127.0.0.1";
+
+/// The default of a setting as text, by its flag.
+pub fn default_of(flag: &str) -> Option<&'static str> {
+    DEFAULTS.iter().find(|(name, _)| *name == flag).map(|(_, text)| *text)
+}
+
+/// The lowest layer.
+pub fn defaults() -> anyhow::Result<Options> {
+    DEFAULTS.iter().try_fold(Options::default(), |options, (flag, text)| {
+        let one = Options::one(flag, text.as_ref());
+        Ok(one.map_err(|why| anyhow::anyhow!("default of {flag}: {why}"))?.or(options))
+    })
+}

@@ -1,0 +1,302 @@
+//! The configuration file: what it says, or where it is wrong.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use anyhow::anyhow;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue, Deserializer, ValueDeserializer};
+
+use super::nearest::nearest;
+use super::options::Options;
+use crate::outcome::Codes;
+
+/// The tables beside the options.
+const TABLES: [&str; 3] = ["auth", "codes", "rehearsal"];
+/// The table of the profiles; no profile holds others.
+const PROFILE: &str = "profile";
+/// Flags that are no keys: they say what to read in the first place.
+const NOT_KEYS: [&str; 2] = ["config", "profile"];
+
+/// What a file says, or one of its profiles.
+#[derive(Debug, Default, Clone, PartialEq)]
+pub struct Section {
+    /// The keys that are options too.
+    pub options: Options,
+    /// `[auth]`, and where it stands.
+    pub auth: Option<(toml::Table, String)>,
+    /// `[codes]`
+    pub codes: Option<Codes>,
+    /// `[rehearsal]`
+    pub rehearsal: Option<toml::Table>,
+}
+
+impl Section {
+    /// This section, and where it says nothing, the lower one. Tables count as a
+    /// whole: a profile's `[codes]` replaces the file's.
+    fn or(self, lower: Section) -> Section {
+        Section {
+            options: self.options.or(lower.options),
+            auth: self.auth.or(lower.auth),
+            codes: self.codes.or(lower.codes),
+            rehearsal: self.rehearsal.or(lower.rehearsal),
+        }
+    }
+}
+
+/// A configuration file, read and understood.
+#[derive(Debug)]
+pub struct File {
+    name: String,
+    top: Section,
+    profiles: BTreeMap<String, Section>,
+}
+
+impl File {
+    /// Understands the file's text; errors begin with its name and the line.
+    pub fn parse(name: &str, text: &str) -> anyhow::Result<File> {
+        Reader { name, text }.file()
+    }
+
+    /// What it says under a profile, or under none.
+    pub fn section(mut self, profile: Option<&str>) -> anyhow::Result<Section> {
+        let Some(profile) = profile else {
+            return Ok(self.top);
+        };
+        match self.profiles.remove(profile) {
+            Some(section) => Ok(section.or(self.top)),
+            None => Err(self.unknown_profile(profile)),
+        }
+    }
+
+    fn unknown_profile(&self, profile: &str) -> anyhow::Error {
+        let known: Vec<&str> = self.profiles.keys().map(String::as_str).collect();
+        let hint = match (nearest(profile, known.iter().copied()), known.is_empty()) {
+            (Some(meant), _) => format!("did you mean \"{meant}\"?"),
+            (None, true) => format!("it has none; add a table [profile.{profile}]"),
+            (None, false) => format!("it has {}", known.join(", ")),
+        };
+        anyhow!("{} has no profile \"{profile}\": {hint}", self.name)
+    }
+}
+
+/// The file's keys that are options.
+pub fn option_keys() -> Vec<String> {
+    let flags = Options::flags().into_iter();
+    let keys = flags.filter(|flag| !NOT_KEYS.contains(&flag.as_str()));
+    keys.map(|flag| super::Names(&flag).key()).collect()
+}
+
+struct Reader<'a> {
+    name: &'a str,
+    text: &'a str,
+}
+
+impl<'a> Reader<'a> {
+    fn file(&self) -> anyhow::Result<File> {
+        let whole = DeTable::parse(self.text).map_err(|error| self.toml_error("", 0..0, &error))?;
+        let mut top = Vec::new();
+        let mut profiles = BTreeMap::new();
+        for (key, value) in whole.into_inner() {
+            if key.get_ref() != PROFILE {
+                top.push((key, value));
+                continue;
+            }
+            for (name, profile) in self.table(PROFILE, value)?.into_inner() {
+                let keys = self.table(name.get_ref(), profile)?.into_inner();
+                profiles.insert(name.get_ref().to_string(), self.section(keys)?);
+            }
+        }
+        Ok(File { name: self.name.to_owned(), top: self.section(top)?, profiles })
+    }
+
+    fn section<K: AsRef<str>>(
+        &self,
+        keys: impl IntoIterator<Item = (Spanned<K>, Spanned<DeValue<'a>>)>,
+    ) -> anyhow::Result<Section> {
+        let known = option_keys();
+        let mut section = Section::default();
+        let mut seen: Vec<String> = Vec::new();
+        // In the file's order, so that the first mistake in it is the one named.
+        let mut keys: Vec<_> = keys.into_iter().collect();
+        keys.sort_by_key(|(key, _)| key.span().start);
+        for (key, value) in keys {
+            let (span, word) = (key.span(), key.get_ref().as_ref());
+            // cut-off is as good as cut_off.
+            let name = word.replace('-', "_");
+            if seen.contains(&name) {
+                return Err(self.error(span, format!("{name} is set twice; keep one of them")));
+            }
+            match name.as_str() {
+                "auth" => {
+                    let place = format!("{}:{}: [auth]", self.name, self.line(&span));
+                    section.auth = Some((self.value(&name, value)?, place));
+                }
+                "codes" => section.codes = Some(self.value(&name, value)?),
+                "rehearsal" => section.rehearsal = Some(self.value(&name, value)?),
+                option if known.iter().any(|known| known == option) => {
+                    section.options = self.option(&name, value)?.or(section.options);
+                }
+                _ => return Err(self.unknown(span, word, &known)),
+            }
+            seen.push(name);
+        }
+        Ok(section)
+    }
+
+    fn option(&self, key: &str, value: Spanned<DeValue<'a>>) -> anyhow::Result<Options> {
+        let span = value.span();
+        let mut alone = DeTable::new();
+        alone.insert(Spanned::new(span.clone(), key.to_owned().into()), value);
+        let deserializer = Deserializer::from(Spanned::new(span.clone(), alone));
+        Options::deserialize(deserializer).map_err(|error| self.toml_error(key, span, &error))
+    }
+
+    fn value<T: DeserializeOwned>(
+        &self,
+        key: &str,
+        value: Spanned<DeValue<'a>>,
+    ) -> anyhow::Result<T> {
+        let span = value.span();
+        let deserializer = ValueDeserializer::from(value);
+        T::deserialize(deserializer).map_err(|error| self.toml_error(key, span, &error))
+    }
+
+    fn table(
+        &self,
+        key: &str,
+        value: Spanned<DeValue<'a>>,
+    ) -> anyhow::Result<Spanned<DeTable<'a>>> {
+        let span = value.span();
+        match value.into_inner() {
+            DeValue::Table(table) => Ok(Spanned::new(span, table)),
+            _ => Err(self.error(
+                span,
+                format!("{key} must be a table: write its settings under [profile.NAME]"),
+            )),
+        }
+    }
+
+    fn unknown(&self, span: Range<usize>, key: &str, known: &[String]) -> anyhow::Error {
+        let tables = TABLES.iter().copied().chain([PROFILE]);
+        let meant = nearest(key, known.iter().map(String::as_str).chain(tables));
+        let hint = match meant {
+            Some(meant) => format!("; did you mean \"{meant}\"?"),
+            None => String::new(),
+        };
+        self.error(span, format!("there is no setting \"{key}\"{hint}"))
+    }
+
+    /// An error of the TOML library, without the line itself: that may hold what
+    /// must not be shown.
+    fn toml_error(&self, key: &str, span: Range<usize>, error: &toml::de::Error) -> anyhow::Error {
+        let span = error.span().unwrap_or(span);
+        let message = error.message();
+        match key {
+            "" => self.error(span, message.to_owned()),
+            key => self.error(span, format!("{key}: {message}")),
+        }
+    }
+
+    fn error(&self, span: Range<usize>, message: String) -> anyhow::Error {
+        anyhow!("{}:{}: {message}", self.name, self.line(&span))
+    }
+
+    fn line(&self, span: &Range<usize>) -> usize {
+        let before = self.text.as_bytes().iter().take(span.start);
+        before.filter(|byte| **byte == b'\n').count() + 1
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use insta::assert_snapshot;
+
+    fn section(text: &str, profile: Option<&str>) -> Section {
+        File::parse("night.toml", text).unwrap().section(profile).unwrap()
+    }
+
+    fn error(text: &str) -> String {
+        File::parse("night.toml", text).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn keys_are_read_with_underscores_or_hyphens() {
+        let options = section("cut_off = '03:30'\nexternal-ip = '10.0.0.1'", None).options;
+        assert_eq!(options.cut_off, Some("03:30".parse().unwrap()));
+        assert_eq!(options.external_ip.as_deref(), Some("10.0.0.1"));
+    }
+
+    #[test]
+    fn values_read_as_flags_do_and_plain_numbers_need_no_quotes() {
+        let text = "rate = ['50/s', '1000/m']\nmax_failures = 25\ntimeout = '500ms'\nyes = true";
+        let options = section(text, None).options;
+        assert_eq!(options.rate.unwrap().len(), 2);
+        assert_eq!(options.max_failures, Some("25".parse().unwrap()));
+        assert_eq!(options.yes, Some(true));
+        assert_eq!(
+            section("rate = '50/s,1000/m'", None).options.rate.unwrap()[0].as_slice().len(),
+            2
+        );
+    }
+
+    #[test]
+    fn a_profile_overrides_the_top_level_and_leaves_the_rest() {
+        let text = "rate = '50/s'\nattempts = 5\n[profile.sandbox]\nrate = '1/s'\n[profile.b]";
+        let sandbox = section(text, Some("sandbox")).options;
+        assert_eq!(sandbox.rate, Some(vec!["1/s".parse().unwrap()]));
+        assert_eq!(sandbox.attempts, Some("5".parse().unwrap()));
+        assert_eq!(section(text, None).options.rate, Some(vec!["50/s".parse().unwrap()]));
+    }
+
+    #[test]
+    fn a_profiles_table_replaces_the_top_levels_whole() {
+        let text = "[codes]\nA = 'retry'\n[auth]\nkind = 'basic'\nusername = 'me'\n\
+            [profile.p.codes]\nB = 'stop'\n[profile.p.auth]\nkind = 'none'";
+        let profile = section(text, Some("p"));
+        assert_eq!(profile.codes.unwrap().0.into_keys().collect::<Vec<_>>(), ["B"]);
+        let (auth, place) = profile.auth.unwrap();
+        assert_eq!(auth.len(), 1);
+        assert_eq!(place, "night.toml:8: [auth]");
+    }
+
+    #[test]
+    fn an_unknown_key_is_named_with_its_line_and_the_nearest_known_one() {
+        assert_snapshot!(error("yes = true\n\nratee = '50/s'"), @r#"night.toml:3: there is no setting "ratee"; did you mean "rate"?"#);
+        assert_snapshot!(error("[profile.p]\ncutoff = '03:30'"), @r#"night.toml:2: there is no setting "cutoff"; did you mean "cut_off"?"#);
+        assert_snapshot!(error("[code]"), @r#"night.toml:1: there is no setting "code"; did you mean "codes"?"#);
+        assert_snapshot!(error("zzz = 1"), @r#"night.toml:1: there is no setting "zzz""#);
+        assert_snapshot!(error("config = 'a.toml'"), @r#"night.toml:1: there is no setting "config""#);
+    }
+
+    #[test]
+    fn a_bad_value_is_named_with_its_line() {
+        assert_snapshot!(error("\nrate = 50"), @"night.toml:2: rate: 50 calls in what time? Write 50/s, 50/m or 50/h");
+        assert_snapshot!(error("attempts = -1"), @r#"night.toml:1: attempts: "-1" is not a whole number from 1 to 100"#);
+        assert_snapshot!(error("yes = 'on'"), @r#"night.toml:1: yes: invalid type: string "on", expected a boolean"#);
+        assert_snapshot!(error("on_doubt = 'ask'"), @"night.toml:1: on_doubt: unknown variant `ask`, expected `retry` or `leave`");
+        assert_snapshot!(error("[codes]\nA = 'retry'\nB = 'maybe'"), @"night.toml:3: codes: unknown variant `maybe`, expected one of `already_cancelled`, `printed`, `not_found`, `retry`, `stop`");
+        assert_snapshot!(error("profile = 'sandbox'"), @"night.toml:1: profile must be a table: write its settings under [profile.NAME]");
+        assert_snapshot!(error("cut_off = '03:30'\ncut-off = '04:30'"), @"night.toml:2: cut_off is set twice; keep one of them");
+    }
+
+    #[test]
+    fn what_is_not_toml_is_named_with_its_line() {
+        assert_snapshot!(error("yes = true\nurl = https://a"), @"night.toml:2: string values must be quoted, expected literal string");
+        assert_snapshot!(error("yes = true\nyes = true"), @"night.toml:2: duplicate key");
+    }
+
+    #[test]
+    fn an_unknown_profile_is_named_with_those_that_there_are() {
+        let error = |text: &str, profile: &str| {
+            File::parse("night.toml", text).unwrap().section(Some(profile)).unwrap_err().to_string()
+        };
+        let text = "[profile.sandbox]\n[profile.production]";
+        assert_snapshot!(error(text, "sandbx"), @r#"night.toml has no profile "sandbx": did you mean "sandbox"?"#);
+        assert_snapshot!(error(text, "x"), @r#"night.toml has no profile "x": it has production, sandbox"#);
+        assert_snapshot!(error("", "x"), @r#"night.toml has no profile "x": it has none; add a table [profile.x]"#);
+    }
+}

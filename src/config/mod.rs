@@ -1,0 +1,31 @@
+//! Settings: defaults < file < profile < environment < flags.
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+mod default_file;
+mod defaults;
+mod delimiter;
+mod endpoint;
+mod environment;
+mod file;
+mod layers;
+mod names;
+mod nearest;
+mod options;
+mod places;
+mod settings;
+mod surroundings;
+#[cfg(test)]
+mod tests;
+mod text;
+mod timeout;
+mod up_to;
+
+pub use default_file::DEFAULT_FILE;
+pub use defaults::default_of;
+pub use delimiter::Delimiter;
+pub use names::Names;
+pub use options::Options;
+pub use settings::{CheckSettings, Input, RunsSettings, Settings, Target};
+pub use surroundings::Surroundings;
+pub use timeout::Timeout;
+pub use up_to::UpTo;

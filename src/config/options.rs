@@ -1,0 +1,315 @@
+//! Every setting that is a flag, a variable and a key: each is written once, here.
+
+use std::error::Error as _;
+use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
+
+use clap::{Arg, Args, Command, FromArgMatches};
+use serde::Deserialize;
+
+use super::delimiter::Delimiter;
+use super::text::{parsed, parsed_list};
+use super::timeout::Timeout;
+use super::up_to::UpTo;
+use crate::gate::cut_off::CutOff;
+use crate::gate::failures::MaxFailures;
+use crate::gate::rate::Rates;
+use crate::outcome::OnDoubt;
+
+const SERVER: &str = "CoreCARD";
+const PACE: &str = "Pace";
+const RETRIES: &str = "Retries";
+const STOPPING: &str = "Stopping";
+const THIS_RUN: &str = "This run";
+const INPUT: &str = "Input";
+const PLACES: &str = "Where things go";
+const FIELDS: &str = "Request fields";
+const CONFIGURATION: &str = "Configuration";
+
+/// The value name that makes a flag a switch: `--yes`, or `--yes=no` to undo a
+/// `yes = true` of the configuration file.
+const YES_OR_NO: &str = "yes|no";
+
+/// What one source of settings says; `None` where it says nothing.
+#[derive(Debug, Clone, Default, PartialEq, Args, Deserialize)]
+#[command(mut_args = as_switch)]
+#[serde(default, deny_unknown_fields)]
+pub struct Options {
+    /// The base address of CoreCARD's API, as https://host or https://host/path
+    ///
+    /// The path /api/CoreCredit/CardManagement/CancelPhysicalCardOrder is appended to it. It must
+    /// be https; http is allowed to this machine only. Needed, unless the run is a rehearsal.
+    #[arg(long, help_heading = SERVER, value_name = "URL")]
+    pub url: Option<String>,
+
+    /// Never call faster than this: calls a second, minute or hour, as 50/s, 1000/m, 20000/h
+    ///
+    /// Set it to what the contract with CoreCARD allows. Given more than once, or with commas
+    /// between several, all of them hold at the same time: 50/s,100000/h. "unlimited" alone takes
+    /// the limit away.
+    #[arg(long, help_heading = PACE, value_name = "RATE")]
+    #[serde(deserialize_with = "parsed_list")]
+    pub rate: Option<Vec<Rates>>,
+
+    /// At most this many calls at the same time, 1 to 10000
+    ///
+    /// To use a rate to the full, it must be at least the rate in calls a second times the seconds
+    /// that an answer takes: 50/s with answers after half a second needs 25.
+    #[arg(long, help_heading = PACE, value_name = "CALLS")]
+    #[serde(deserialize_with = "parsed")]
+    pub concurrency: Option<UpTo<10_000>>,
+
+    /// How long one call may take, as 30s or 500ms
+    ///
+    /// Counted from connecting to the last byte of the answer. A call that takes longer is in
+    /// doubt: CoreCARD may or may not have cancelled the order.
+    #[arg(long, help_heading = PACE, value_name = "TIME")]
+    #[serde(deserialize_with = "parsed")]
+    pub timeout: Option<Timeout>,
+
+    /// At most this many attempts for a row, 1 to 100
+    ///
+    /// Another attempt is made when a call was surely not carried out and may succeed later, or
+    /// when its answer was lost (see --on-doubt). Every attempt counts against the rate.
+    #[arg(long, help_heading = RETRIES, value_name = "ATTEMPTS")]
+    #[serde(deserialize_with = "parsed")]
+    pub attempts: Option<UpTo<100>>,
+
+    /// When an answer was lost: "retry" asks again, "leave" leaves the row in doubt
+    ///
+    /// Asking again is safe: admin number and sequence number name exactly one order, so a repeat
+    /// cannot cancel another. But CoreCARD may then reject the order because the lost call has
+    /// already cancelled it; the results mark such a row with doubt.
+    #[arg(long, help_heading = RETRIES, value_name = "retry|leave", value_parser = on_doubt)]
+    pub on_doubt: Option<OnDoubt>,
+
+    /// Start no call after this time of day, as 03:30 or 03:30[America/New_York]
+    ///
+    /// Give the time at which the embosser starts to print: a printed card's order cannot be
+    /// cancelled. It is HH:MM or HH:MM:SS, the next time that the clock shows it, in the system's
+    /// time zone unless one is named. Rows that were not sent by then have the status not_sent.
+    #[arg(long, help_heading = STOPPING, value_name = "TIME")]
+    #[serde(deserialize_with = "parsed")]
+    pub cut_off: Option<CutOff>,
+
+    /// Start even if the rate does not allow all rows to be sent before the cut-off
+    ///
+    /// Without it, a file that cannot be finished in time is refused before anything is sent.
+    #[arg(long, help_heading = STOPPING, value_name = YES_OR_NO, value_parser = yes_or_no)]
+    pub allow_partial: Option<bool>,
+
+    /// Stop when more rows than this have failed: a number (25) or a share (5%)
+    ///
+    /// A share is of the rows that have ended, from 1% to 100%, and is counted once 100 rows have
+    /// ended. Without it, failures do not stop a run.
+    #[arg(long, help_heading = STOPPING, value_name = "ROWS|SHARE")]
+    #[serde(deserialize_with = "parsed")]
+    pub max_failures: Option<MaxFailures>,
+
+    /// Run a file once more whose run has ended
+    ///
+    /// Without it, the same command on the same file goes on with a run that stopped early, and
+    /// only writes the results again of one that ended.
+    #[arg(long, help_heading = THIS_RUN, value_name = YES_OR_NO, value_parser = yes_or_no)]
+    pub again: Option<bool>,
+
+    /// Do not ask before sending; needed where there is no terminal to ask on
+    #[arg(long, help_heading = THIS_RUN, value_name = YES_OR_NO, value_parser = yes_or_no)]
+    pub yes: Option<bool>,
+
+    /// Send everything to a built-in stand-in for CoreCARD instead
+    ///
+    /// A whole run with nothing real in it: no address or credentials are needed, nothing leaves
+    /// this machine, and the real ledger is not touched.
+    #[arg(long, help_heading = THIS_RUN, value_name = YES_OR_NO, value_parser = yes_or_no)]
+    pub rehearse: Option<bool>,
+
+    /// Show no progress
+    ///
+    /// Errors and the summary at the end are still shown.
+    #[arg(long, help_heading = THIS_RUN, value_name = YES_OR_NO, value_parser = yes_or_no)]
+    pub quiet: Option<bool>,
+
+    /// Write the summary to standard output as one JSON object
+    #[arg(long, help_heading = THIS_RUN, value_name = YES_OR_NO, value_parser = yes_or_no)]
+    pub json: Option<bool>,
+
+    /// What stands between the input's fields: , or ; or | or the word tab
+    ///
+    /// Without it, the header shows which of the four it is.
+    #[arg(long, help_heading = INPUT, value_name = "CHARACTER")]
+    #[serde(deserialize_with = "parsed")]
+    pub delimiter: Option<Delimiter>,
+
+    /// The name of the column that holds the admin number
+    ///
+    /// Without it, it is the column named AdminNumber or admin; capitals, spaces, _ and - make no
+    /// difference.
+    #[arg(long, help_heading = INPUT, value_name = "NAME")]
+    pub admin_column: Option<String>,
+
+    /// The name of the column that holds the card sequence number
+    ///
+    /// Without it, it is the column named CardSequenceNumber, SequenceNumber, sequence or seq;
+    /// capitals, spaces, _ and - make no difference.
+    #[arg(long, help_heading = INPUT, value_name = "NAME")]
+    pub sequence_column: Option<String>,
+
+    /// Do not check the admin number's digits for card numbers
+    ///
+    /// A row with anything in it that looks like a card number is invalid and is not sent. Use
+    /// this only where admin numbers are so long that some of them look like card numbers by
+    /// chance; all other columns are still checked.
+    #[arg(long, help_heading = INPUT, value_name = YES_OR_NO, value_parser = yes_or_no)]
+    pub exempt_admin_column: Option<bool>,
+
+    /// The results file [default: ORDERS.results.csv in the current directory]
+    ///
+    /// It is written whole or not at all, and never over a file that is not the results of the
+    /// same run.
+    #[arg(short = 'o', long, help_heading = PLACES, value_name = "FILE")]
+    pub results: Option<PathBuf>,
+
+    /// The ledger: the file that records every attempt before it is made
+    ///
+    /// Without it, it is cardcancel/ledger.db in $XDG_STATE_HOME, or in ~/.local/state if that is
+    /// not set. Keep it: it is how a run goes on after a crash, and the proof of what was sent. A
+    /// rehearsal has a ledger of its own beside it.
+    #[arg(long, help_heading = PLACES, value_name = "FILE")]
+    pub ledger: Option<PathBuf>,
+
+    /// ExternalIP: the address of the API's end user, at most 50 characters
+    ///
+    /// CoreCARD requires it, so it must be set, unless the run is a rehearsal.
+    #[arg(long, help_heading = FIELDS, value_name = "ADDRESS")]
+    pub external_ip: Option<String>,
+
+    /// Source: the kind of system that calls, at most 50 characters
+    #[arg(long, help_heading = FIELDS, value_name = "TEXT")]
+    pub source: Option<String>,
+
+    /// APIVersion: the version of the API to call, at most 10 characters
+    #[arg(long, help_heading = FIELDS, value_name = "VERSION")]
+    pub api_version: Option<String>,
+
+    /// SessionID: at most 100 characters; {run}, {row} and {attempt} are filled in
+    ///
+    /// With "{run}-{row}-{attempt}", a call in CoreCARD's logs leads back to its line in the
+    /// results.
+    #[arg(long, help_heading = FIELDS, value_name = "TEXT")]
+    pub session_id: Option<String>,
+
+    /// RequestTime: send the time of the attempt, as it is in this time zone
+    ///
+    /// Give the zone's name, as America/New_York or UTC. Without it, no time is sent.
+    #[arg(long, help_heading = FIELDS, value_name = "ZONE")]
+    pub request_time: Option<String>,
+
+    /// IPAddress: the address of this machine, at most 15 characters
+    #[arg(long, help_heading = FIELDS, value_name = "ADDRESS")]
+    pub ip_address: Option<String>,
+
+    /// CallerID: the caller's phone number, at most 20 characters
+    #[arg(long, help_heading = FIELDS, value_name = "NUMBER")]
+    pub caller_id: Option<String>,
+
+    /// CalledID: the called phone number, at most 20 characters
+    #[arg(long, help_heading = FIELDS, value_name = "NUMBER")]
+    pub called_id: Option<String>,
+
+    /// DateFormat: at most 25 characters; CoreCARD keeps it for future use
+    #[arg(long, help_heading = FIELDS, value_name = "TEXT")]
+    pub date_format: Option<String>,
+
+    /// CurrencyCode: at most 10 characters; CoreCARD keeps it for future use
+    #[arg(long, help_heading = FIELDS, value_name = "CODE")]
+    pub currency_code: Option<String>,
+
+    /// CurrencySymbolType: at most 10 characters; CoreCARD keeps it for future use
+    #[arg(long, help_heading = FIELDS, value_name = "TEXT")]
+    pub currency_symbol_type: Option<String>,
+
+    /// Language: at most 10 characters; CoreCARD keeps it for future use
+    #[arg(long, help_heading = FIELDS, value_name = "TEXT")]
+    pub language: Option<String>,
+
+    /// The configuration file
+    ///
+    /// Without it, it is cardcancel.toml in the current directory, else cardcancel/config.toml in
+    /// $XDG_CONFIG_HOME, or in ~/.config if that is not set; or none.
+    #[arg(long, help_heading = CONFIGURATION, value_name = "FILE")]
+    #[serde(skip)]
+    pub config: Option<PathBuf>,
+
+    /// Use the settings of the file's table [profile.NAME] before those above it
+    #[arg(long, help_heading = CONFIGURATION, value_name = "NAME")]
+    #[serde(skip)]
+    pub profile: Option<String>,
+}
+
+impl Options {
+    /// What this source says, and where it says nothing, what the lower one says.
+    pub(super) fn or(self, lower: Options) -> Options {
+        macro_rules! or {
+            ($($field:ident)*) => { Options { $($field: self.$field.or(lower.$field)),* } };
+        }
+        or! {
+            url rate concurrency timeout attempts on_doubt cut_off allow_partial max_failures again
+            yes rehearse quiet json delimiter admin_column sequence_column exempt_admin_column
+            results ledger external_ip source api_version session_id request_time ip_address
+            caller_id called_id date_format currency_code currency_symbol_type language config
+            profile
+        }
+    }
+
+    /// One option, by its flag without the dashes; an error says what is wrong
+    /// with its value.
+    pub(super) fn one(flag: &str, value: &OsStr) -> Result<Options, String> {
+        let mut arg = OsString::from(format!("--{flag}="));
+        arg.push(value);
+        let matches = Self::command().try_get_matches_from([arg]);
+        matches.and_then(|matches| Options::from_arg_matches(&matches)).map_err(|error| match error
+            .source()
+        {
+            Some(reason) => reason.to_string(),
+            None => error.kind().to_string(),
+        })
+    }
+
+    /// Every flag, without its dashes.
+    pub fn flags() -> Vec<String> {
+        let long = |arg: &Arg| arg.get_long().map(str::to_owned);
+        Self::command().get_arguments().filter_map(long).collect()
+    }
+
+    /// A command line of nothing but these options, without a program's name.
+    pub(super) fn command() -> Command {
+        let command = Command::new("options").no_binary_name(true).disable_help_flag(true);
+        Options::augment_args(command)
+    }
+}
+
+/// Lets a switch stand without its value.
+fn as_switch(arg: Arg) -> Arg {
+    let is_switch = arg.get_value_names().is_some_and(|names| names == [YES_OR_NO]);
+    match is_switch {
+        true => arg.num_args(0..=1).require_equals(true).default_missing_value("yes"),
+        false => arg,
+    }
+}
+
+fn yes_or_no(word: &str) -> Result<bool, &'static str> {
+    match word.to_ascii_lowercase().as_str() {
+        "1" | "true" | "yes" => Ok(true),
+        "0" | "false" | "no" => Ok(false),
+        _ => Err("write yes or no (or true or false, or 1 or 0)"),
+    }
+}
+
+fn on_doubt(word: &str) -> Result<OnDoubt, &'static str> {
+    match word {
+        "retry" => Ok(OnDoubt::Retry),
+        "leave" => Ok(OnDoubt::Leave),
+        _ => Err("write retry or leave"),
+    }
+}

@@ -1,0 +1,262 @@
+//! The settings, checked and complete.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, anyhow};
+use jiff::tz::TimeZone;
+use url::Url;
+
+use super::defaults::REHEARSAL_EXTERNAL_IP;
+use super::delimiter::Delimiter;
+use super::endpoint::endpoint;
+use super::file::Section;
+use super::layers::layered;
+use super::names::Names;
+use super::options::Options;
+use super::places;
+use super::surroundings::Surroundings;
+use crate::corecard::auth::{Auth, Variable};
+use crate::corecard::request::{Fields, Values};
+use crate::gate::cut_off::CutOff;
+use crate::gate::failures::MaxFailures;
+use crate::gate::rate::Rates;
+use crate::outcome::{Codes, OnDoubt};
+
+/// Where the calls go.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Target {
+    /// CoreCARD, at this base address: https, or http to this machine; the API's
+    /// path is still to be appended, and it may end in a slash or not.
+    CoreCard(Url),
+    /// The built-in stand-in, with the file's `[rehearsal]` table.
+    Rehearsal(toml::Table),
+}
+
+/// How the input is read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Input {
+    /// What stands between fields; none: the header shows it.
+    pub delimiter: Option<Delimiter>,
+    /// The admin number's column; none: one of its usual names.
+    pub admin_column: Option<String>,
+    /// The sequence number's column; none: one of its usual names.
+    pub sequence_column: Option<String>,
+    /// Whether the admin number is not checked for card numbers.
+    pub exempt_admin_column: bool,
+}
+
+/// All that `run` and `rerun` need.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Where the calls go.
+    pub target: Target,
+    /// How a call proves who is calling.
+    pub auth: Auth,
+    /// What every request holds beside its order.
+    pub fields: Fields,
+    /// What CoreCARD's codes mean.
+    pub codes: Codes,
+    /// The pace.
+    pub rates: Rates,
+    /// The most calls at the same time, 1 to 10000.
+    pub concurrency: u32,
+    /// How long one call may take, more than nothing.
+    pub timeout: Duration,
+    /// The most attempts for a row, 1 to 100.
+    pub attempts: u32,
+    /// What is done about a lost answer.
+    pub on_doubt: OnDoubt,
+    /// When no new attempt starts any more.
+    pub cut_off: Option<CutOff>,
+    /// Whether to start though not all rows can be sent before the cut-off.
+    pub allow_partial: bool,
+    /// How many rows may fail; none: any number.
+    pub max_failures: Option<MaxFailures>,
+    /// How the input is read.
+    pub input: Input,
+    /// The ledger's file; in a rehearsal, that of rehearsals.
+    pub ledger: PathBuf,
+    /// The results file; none: named after the input.
+    pub results: Option<PathBuf>,
+    /// Whether to run a file once more whose run has ended.
+    pub again: bool,
+    /// Whether to send without asking.
+    pub yes: bool,
+    /// Whether to show no progress.
+    pub quiet: bool,
+    /// Whether the summary is JSON on standard output.
+    pub json: bool,
+}
+
+/// All that `check` needs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CheckSettings {
+    /// How the input is read.
+    pub input: Input,
+    /// The pace.
+    pub rates: Rates,
+    /// When no new attempt starts any more.
+    pub cut_off: Option<CutOff>,
+    /// Whether `run` would start though not all rows can be sent before the cut-off.
+    pub allow_partial: bool,
+    /// Whether to show no progress.
+    pub quiet: bool,
+    /// Whether the summary is JSON on standard output.
+    pub json: bool,
+}
+
+/// All that `runs` needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunsSettings {
+    /// The ledger's file; in a rehearsal, that of rehearsals.
+    pub ledger: PathBuf,
+    /// Whether the answer is JSON.
+    pub json: bool,
+}
+
+impl Settings {
+    /// Reads every source of settings; an error says what to change, and where.
+    pub fn load(flags: Options, surroundings: &Surroundings) -> anyhow::Result<Settings> {
+        let Section { mut options, auth, codes, rehearsal } = layered(flags, surroundings)?;
+        let rehearse = options.rehearse == Some(true);
+        if rehearse {
+            options.external_ip.get_or_insert_with(|| REHEARSAL_EXTERNAL_IP.to_owned());
+        }
+        refuse_missing(&options, rehearse)?;
+        let url = options.url.take().filter(|_| !rehearse);
+        Ok(Settings {
+            target: match url {
+                Some(url) => Target::CoreCard(endpoint(&url).with_context(|| place("url"))?),
+                None => Target::Rehearsal(rehearsal.unwrap_or_default()),
+            },
+            auth: match auth.filter(|_| !rehearse) {
+                Some(table) => read_auth(table, surroundings.variable)?,
+                None => Auth::None,
+            },
+            fields: fields(&mut options)?,
+            codes: codes.unwrap_or_default(),
+            rates: rates(options.rate.take())?,
+            concurrency: required("concurrency", options.concurrency)?.get(),
+            timeout: required("timeout", options.timeout)?.0,
+            attempts: required("attempts", options.attempts)?.get(),
+            on_doubt: required("on-doubt", options.on_doubt)?,
+            cut_off: options.cut_off.take(),
+            allow_partial: options.allow_partial == Some(true),
+            max_failures: options.max_failures,
+            ledger: ledger(&mut options, surroundings)?,
+            results: options.results.take(),
+            again: options.again == Some(true),
+            yes: options.yes == Some(true),
+            quiet: options.quiet == Some(true),
+            json: options.json == Some(true),
+            input: Input::from(options),
+        })
+    }
+}
+
+impl CheckSettings {
+    /// Reads every source of settings; an error says what to change, and where.
+    pub fn load(flags: Options, surroundings: &Surroundings) -> anyhow::Result<CheckSettings> {
+        let mut options = layered(flags, surroundings)?.options;
+        Ok(CheckSettings {
+            rates: rates(options.rate.take())?,
+            cut_off: options.cut_off.take(),
+            allow_partial: options.allow_partial == Some(true),
+            quiet: options.quiet == Some(true),
+            json: options.json == Some(true),
+            input: Input::from(options),
+        })
+    }
+}
+
+impl RunsSettings {
+    /// Reads every source of settings; an error says what to change, and where.
+    pub fn load(flags: Options, surroundings: &Surroundings) -> anyhow::Result<RunsSettings> {
+        let mut options = layered(flags, surroundings)?.options;
+        let json = options.json == Some(true);
+        Ok(RunsSettings { ledger: ledger(&mut options, surroundings)?, json })
+    }
+}
+
+impl From<Options> for Input {
+    fn from(options: Options) -> Self {
+        Input {
+            delimiter: options.delimiter,
+            admin_column: options.admin_column,
+            sequence_column: options.sequence_column,
+            exempt_admin_column: options.exempt_admin_column == Some(true),
+        }
+    }
+}
+
+/// One error for all that is missing, so that it takes one try to put right.
+fn refuse_missing(options: &Options, rehearse: bool) -> anyhow::Result<()> {
+    let needed = [
+        ("url", "the base address of CoreCARD's API", options.url.is_some() || rehearse),
+        ("external-ip", "the address of the API's end user", options.external_ip.is_some()),
+    ];
+    let missing: Vec<String> = needed
+        .iter()
+        .filter(|(_, _, is_set)| !is_set)
+        .map(|(flag, what, _)| format!("\n  {what}: set {}", Names(flag)))
+        .collect();
+    match missing.is_empty() {
+        true => Ok(()),
+        false => {
+            Err(anyhow!("these settings have no default and are missing:{}", missing.concat()))
+        }
+    }
+}
+
+/// A setting that has a default and so is always there.
+fn required<T>(flag: &str, value: Option<T>) -> anyhow::Result<T> {
+    value.with_context(|| format!("missing: set {}", Names(flag)))
+}
+
+fn rates(settings: Option<Vec<Rates>>) -> anyhow::Result<Rates> {
+    Rates::all(required("rate", settings)?).with_context(|| place("rate"))
+}
+
+fn ledger(options: &mut Options, surroundings: &Surroundings) -> anyhow::Result<PathBuf> {
+    let named = options.ledger.take();
+    match options.rehearse {
+        Some(true) => places::rehearsal_ledger(named, surroundings),
+        _ => places::ledger(named, surroundings),
+    }
+}
+
+fn read_auth(auth: (toml::Table, String), variable: Variable) -> anyhow::Result<Auth> {
+    let (table, place) = auth;
+    Auth::new(table, variable).context(place)
+}
+
+fn fields(options: &mut Options) -> anyhow::Result<Fields> {
+    let zone = |name: String| {
+        TimeZone::get(&name).map_err(|_| {
+            let place = place("request-time");
+            anyhow!("{place}: \"{name}\" is not the name of a time zone: write it as America/New_York or UTC")
+        })
+    };
+    let values = Values {
+        source: required("source", options.source.take())?,
+        ip_address: options.ip_address.take(),
+        date_format: options.date_format.take(),
+        currency_code: options.currency_code.take(),
+        currency_symbol_type: options.currency_symbol_type.take(),
+        language: options.language.take(),
+        external_ip: required("external-ip", options.external_ip.take())?,
+        session_id: options.session_id.take(),
+        api_version: required("api-version", options.api_version.take())?,
+        caller_id: options.caller_id.take(),
+        called_id: options.called_id.take(),
+        request_time: options.request_time.take().map(zone).transpose()?,
+    };
+    Ok(Fields::new(&values)?)
+}
+
+/// Where the setting may stand, to begin an error with.
+fn place(flag: &str) -> String {
+    let names = Names(flag);
+    format!("--{flag} ({}, {})", names.variable(), names.key())
+}

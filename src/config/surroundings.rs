@@ -1,0 +1,33 @@
+//! What the program is started in.
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use crate::corecard::auth::Variable;
+
+/// The environment and the directory that the program is started in.
+#[derive(Clone, Copy)]
+pub struct Surroundings<'a> {
+    /// Reads an environment variable.
+    pub variable: Variable<'a>,
+    /// Where `cardcancel.toml` is looked for; empty stands for the current directory.
+    pub directory: &'a Path,
+}
+
+impl Surroundings<'static> {
+    /// Those of this process.
+    pub fn of_this_process() -> Self {
+        Surroundings { variable: &process_variable, directory: Path::new("") }
+    }
+}
+
+impl Surroundings<'_> {
+    /// An environment variable; an empty one counts as unset.
+    pub(super) fn set_variable(&self, name: &str) -> Option<OsString> {
+        (self.variable)(name).filter(|value| !value.is_empty())
+    }
+}
+
+fn process_variable(name: &str) -> Option<OsString> {
+    std::env::var_os(name)
+}

@@ -1,0 +1,250 @@
+//! The layers together, as a command sees them.
+
+use std::ffi::OsString;
+use std::path::Path;
+use std::time::Duration;
+
+use clap::FromArgMatches;
+use insta::assert_snapshot;
+
+use super::*;
+use crate::corecard::auth::Auth;
+use crate::order::{Order, RowNumber};
+use crate::outcome::{CodeMeaning, OnDoubt};
+
+/// A directory with files in it, an environment and a command line.
+struct Scene {
+    directory: tempfile::TempDir,
+    variables: Vec<(&'static str, OsString)>,
+    flags: Vec<&'static str>,
+}
+
+impl Scene {
+    fn new() -> Scene {
+        let directory = tempfile::tempdir().unwrap();
+        let home = directory.path().as_os_str().to_owned();
+        Scene { directory, variables: vec![("HOME", home)], flags: vec![] }
+    }
+
+    /// One in which nothing that must be set is missing.
+    fn complete() -> Scene {
+        Scene::new().flags(&["--url=https://api.example.com", "--external-ip=192.0.2.1"])
+    }
+
+    fn file(self, name: &str, text: &str) -> Scene {
+        let path = self.directory.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+        self
+    }
+
+    /// The file that is found without being named.
+    fn here(self, text: &str) -> Scene {
+        self.file("work/cardcancel.toml", text)
+    }
+
+    fn variable(mut self, name: &'static str, value: &str) -> Scene {
+        self.variables.push((name, value.into()));
+        self
+    }
+
+    fn flags(mut self, flags: &[&'static str]) -> Scene {
+        self.flags.extend(flags);
+        self
+    }
+
+    fn see<T>(
+        &self,
+        load: impl Fn(Options, &Surroundings) -> anyhow::Result<T>,
+    ) -> anyhow::Result<T> {
+        let variable = |name: &str| {
+            let mut found = self.variables.iter().filter(|(known, _)| *known == name);
+            found.next().map(|(_, value)| value.clone())
+        };
+        let directory = self.directory.path().join("work");
+        let matches = Options::command().try_get_matches_from(&self.flags).unwrap();
+        let flags = Options::from_arg_matches(&matches).unwrap();
+        load(flags, &Surroundings { variable: &variable, directory: &directory })
+    }
+
+    fn settings(&self) -> Settings {
+        self.see(Settings::load).unwrap()
+    }
+
+    /// The error as the user sees it, with the directory's name taken out.
+    fn error(&self) -> String {
+        let error = format!("{:#}", self.see(Settings::load).unwrap_err());
+        error.replace(&self.directory.path().display().to_string(), "~")
+    }
+}
+
+fn body(settings: &Settings) -> String {
+    let order = Order { admin_number: 129409, sequence_number: 1 };
+    let now = "2026-07-04T05:06:07Z".parse().unwrap();
+    String::from_utf8(settings.fields.body(order, "night-1", RowNumber(7), 2, now)).unwrap()
+}
+
+#[test]
+fn with_only_what_must_be_set_everything_else_has_its_default() {
+    let scene = Scene::complete();
+    let settings = scene.settings();
+    assert_eq!(settings.target, Target::CoreCard("https://api.example.com".parse().unwrap()));
+    assert_eq!(settings.rates.to_string(), "10/s");
+    assert_eq!(settings.concurrency, 64);
+    assert_eq!(settings.timeout, Duration::from_secs(30));
+    assert_eq!(settings.attempts, 3);
+    assert_eq!(settings.on_doubt, OnDoubt::Retry);
+    assert_eq!((settings.cut_off.clone(), settings.max_failures), (None, None));
+    assert!(matches!(settings.auth, Auth::None));
+    let home = scene.directory.path();
+    assert_eq!(settings.ledger, home.join(".local/state/cardcancel/ledger.db"));
+    assert_eq!(settings.results, None);
+    let switches = [settings.again, settings.yes, settings.quiet, settings.json];
+    assert_eq!(switches, [false; 4]);
+    assert_snapshot!(body(&settings), @r#"{"Source":"WEB","IPAddress":null,"DateFormat":null,"CurrencyCode":null,"CurrencySymbolType":null,"Language":null,"ExternalIP":"192.0.2.1","SessionID":null,"APIVersion":"2.0","CallerID":null,"CalledID":null,"RequestTime":null,"AdminNumber":129409,"CardSequenceNumber":1}"#);
+}
+
+#[test]
+fn everything_that_is_missing_is_named_in_one_error() {
+    assert_snapshot!(Scene::new().error(), @r#"
+    these settings have no default and are missing:
+      the base address of CoreCARD's API: set --url, CARDCANCEL_URL, or url in cardcancel.toml
+      the address of the API's end user: set --external-ip, CARDCANCEL_EXTERNAL_IP, or external_ip in cardcancel.toml
+    "#);
+    assert_snapshot!(Scene::new().flags(&["--url=https://a.example"]).error(), @r#"
+    these settings have no default and are missing:
+      the address of the API's end user: set --external-ip, CARDCANCEL_EXTERNAL_IP, or external_ip in cardcancel.toml
+    "#);
+}
+
+#[test]
+fn a_flag_beats_a_variable_beats_a_profile_beats_the_file_beats_the_default() {
+    let rate = |scene: &Scene| scene.settings().rates.to_string();
+    let mut scene = Scene::complete();
+    assert_eq!(rate(&scene), "10/s");
+    scene = scene.here("rate = '20/s'\n[profile.p]\nrate = '30/s'");
+    assert_eq!(rate(&scene), "20/s");
+    scene = scene.flags(&["--profile=p"]);
+    assert_eq!(rate(&scene), "30/s");
+    scene = scene.variable("CARDCANCEL_RATE", "40/s,400/m");
+    assert_eq!(rate(&scene), "40/s,400/m");
+    scene = scene.flags(&["--rate=50/s", "--rate", "500/m"]);
+    assert_eq!(rate(&scene), "50/s,500/m");
+}
+
+#[test]
+fn an_empty_variable_counts_as_unset() {
+    let scene = Scene::complete().here("rate = '20/s'").variable("CARDCANCEL_RATE", "");
+    assert_eq!(scene.settings().rates.to_string(), "20/s");
+}
+
+#[test]
+fn a_switch_can_be_turned_on_and_off_from_everywhere() {
+    for (word, is_on) in [("1", true), ("true", true), ("YES", true), ("0", false), ("no", false)] {
+        let scene = Scene::complete().here("yes = true").variable("CARDCANCEL_YES", word);
+        assert_eq!(scene.settings().yes, is_on, "{word}");
+    }
+    let scene = Scene::complete().variable("CARDCANCEL_YES", "false");
+    assert!(scene.flags(&["--yes"]).settings().yes);
+    let scene = Scene::complete().here("yes = true").flags(&["--yes=no"]);
+    assert!(!scene.settings().yes);
+}
+
+#[test]
+fn a_bad_variable_is_named() {
+    let error = |name, value| Scene::complete().variable(name, value).error();
+    assert_snapshot!(error("CARDCANCEL_RATE", "50"), @"CARDCANCEL_RATE: 50 calls in what time? Write 50/s, 50/m or 50/h");
+    assert_snapshot!(error("CARDCANCEL_CONCURRENCY", "0"), @r#"CARDCANCEL_CONCURRENCY: "0" is not a whole number from 1 to 10000"#);
+    assert_snapshot!(error("CARDCANCEL_YES", "maybe"), @"CARDCANCEL_YES: write yes or no (or true or false, or 1 or 0)");
+    assert_snapshot!(error("CARDCANCEL_ON_DOUBT", "ask"), @"CARDCANCEL_ON_DOUBT: write retry or leave");
+}
+
+#[test]
+fn the_file_is_the_named_one_else_the_one_here_else_the_users() {
+    let attempts = |scene: &Scene| scene.settings().attempts;
+    let scene = Scene::complete().file(".config/cardcancel/config.toml", "attempts = 7");
+    assert_eq!(attempts(&scene), 7);
+    let scene = scene.here("attempts = 8");
+    assert_eq!(attempts(&scene), 8);
+    let scene = scene.file("named.toml", "attempts = 9");
+    let named = scene.directory.path().join("named.toml").display().to_string();
+    assert_eq!(attempts(&scene.variable("CARDCANCEL_CONFIG", &named)), 9);
+}
+
+#[test]
+fn a_named_file_must_be_there() {
+    assert_snapshot!(Scene::complete().flags(&["--config=/no/such.toml"]).error(), @"cannot read the configuration /no/such.toml: No such file or directory (os error 2)");
+}
+
+#[test]
+fn a_profile_must_be_there() {
+    assert_snapshot!(Scene::complete().flags(&["--profile=p"]).error(), @"--profile names a table of the configuration file, and there is no such file");
+    assert_snapshot!(Scene::complete().here("[profile.q]").flags(&["--profile=p"]).error(), @r#"~/work/cardcancel.toml has no profile "p": it has q"#);
+}
+
+#[test]
+fn a_mistake_in_a_profile_is_found_though_it_is_not_used() {
+    assert_snapshot!(Scene::complete().here("[profile.q]\nrat = '5/s'").error(), @r#"~/work/cardcancel.toml:2: there is no setting "rat"; did you mean "rate"?"#);
+}
+
+#[test]
+fn the_tables_of_the_file_are_read() {
+    let text = "[codes]\nERR01161 = 'already_cancelled'\n[auth]\nkind = 'bearer'";
+    let scene = Scene::complete().here(text).variable("CARDCANCEL_BEARER_TOKEN", "s3cret");
+    let settings = scene.settings();
+    assert_eq!(settings.codes.meaning("ERR01161"), Some(CodeMeaning::AlreadyCancelled));
+    assert_eq!(settings.auth.headers().len(), 1);
+    assert!(!format!("{settings:?}").contains("s3cret"));
+}
+
+#[test]
+fn a_missing_secret_says_which_table_calls_for_it() {
+    assert_snapshot!(Scene::complete().here("[auth]\nkind = 'bearer'").error(), @"~/work/cardcancel.toml:1: [auth]: the secret is missing: set CARDCANCEL_BEARER_TOKEN, or CARDCANCEL_BEARER_TOKEN_FILE to the path of a file that holds it");
+}
+
+#[test]
+fn a_value_that_cannot_be_used_is_refused() {
+    let error = |flag| Scene::complete().flags(&[flag]).error();
+    let bad_url = Scene::new().flags(&["--external-ip=192.0.2.1", "--url=http://a.example"]);
+    assert_snapshot!(bad_url.error(), @"--url (CARDCANCEL_URL, url): http to a.example would send orders unencrypted: use https (http only to this machine)");
+    assert_snapshot!(error("--request-time=Mars"), @r#"--request-time (CARDCANCEL_REQUEST_TIME, request_time): "Mars" is not the name of a time zone: write it as America/New_York or UTC"#);
+    assert_snapshot!(error("--language=far-too-long"), @"Language is 12 characters long, and CoreCARD takes at most 10: shorten it");
+    assert_snapshot!(error("--ledger=postgres://me:s3cret@host/db"), @"a ledger in PostgreSQL is not supported yet: give the path of a file");
+}
+
+#[test]
+fn unlimited_and_another_rate_are_refused_from_two_flags_too() {
+    let scene = Scene::complete().flags(&["--rate=unlimited", "--rate=5/s"]);
+    assert_snapshot!(scene.error(), @r#"--rate (CARDCANCEL_RATE, rate): "unlimited" stands alone: leave it out, or leave out the rates beside it"#);
+}
+
+#[test]
+fn a_rehearsal_needs_nothing_and_touches_nothing_real() {
+    let text = "url = 'https://api.example.com'\n[auth]\nkind = 'bearer'\n[rehearsal]\nseed = 4";
+    let scene = Scene::new().here(text).flags(&["--rehearse"]);
+    let settings = scene.settings();
+    let Target::Rehearsal(table) = &settings.target else { unreachable!() };
+    assert_eq!(table["seed"].as_integer(), Some(4));
+    assert!(matches!(settings.auth, Auth::None));
+    assert_eq!(settings.ledger.file_name().unwrap(), "rehearsal.db");
+    assert!(body(&settings).contains(r#""ExternalIP":"127.0.0.1""#));
+    let named = scene.flags(&["--ledger=/srv/night.db"]).settings();
+    assert_eq!(named.ledger, Path::new("/srv/night.rehearsal.db"));
+}
+
+#[test]
+fn a_check_needs_nothing_to_be_set() {
+    let scene = Scene::new().flags(&["--admin-column=Admin No", "--delimiter=tab"]);
+    let settings = scene.see(CheckSettings::load).unwrap();
+    assert_eq!(settings.rates.to_string(), "10/s");
+    assert_eq!(settings.input.admin_column.as_deref(), Some("Admin No"));
+    assert_eq!(settings.input.delimiter.map(Delimiter::byte), Some(b'\t'));
+}
+
+#[test]
+fn the_list_of_runs_needs_a_ledger_only() {
+    let list = |scene: &Scene| scene.see(RunsSettings::load).unwrap();
+    let scene = Scene::new().flags(&["--ledger=night.db"]);
+    assert_eq!(list(&scene).ledger, Path::new("night.db"));
+    assert_eq!(list(&scene.flags(&["--rehearse"])).ledger, Path::new("night.rehearsal.db"));
+}
