@@ -1,6 +1,7 @@
 //! Cancels physical card orders at CoreCARD in bulk: rows in, paced calls out,
 //! one honest result a row. The modules are rooms; each uses only those above it.
 
+pub mod cli;
 pub mod config;
 pub mod corecard;
 pub mod gate;

@@ -1,0 +1,364 @@
+//! The command line.
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::builder::{PossibleValuesParser, StyledStr, TypedValueParser};
+use clap::{Arg, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+
+use crate::config::{Names, Options, default_of};
+use crate::outcome::{NotAStatus, Status};
+
+/// The options that matter to `check`; it takes the others too, so that the
+/// command line of a `run` can be checked as it is.
+const CHECKED: [&str; 11] = [
+    "rate",
+    "cut-off",
+    "allow-partial",
+    "delimiter",
+    "admin-column",
+    "sequence-column",
+    "exempt-admin-column",
+    "quiet",
+    "json",
+    "config",
+    "profile",
+];
+/// The options that matter to `runs`.
+const LISTED: [&str; 5] = ["ledger", "rehearse", "json", "config", "profile"];
+
+/// Cancels physical card orders at CoreCARD in bulk
+///
+/// Reads a CSV of physical card orders, asks CoreCARD to cancel each one, never faster than the
+/// contract allows, and writes a results CSV with a status and an error code for every row.
+///
+/// Begin with `cardcancel check ORDERS.csv`, which sends nothing, and `cardcancel run ORDERS.csv
+/// --rehearse`, which sends nothing to CoreCARD.
+#[derive(Debug, Parser)]
+#[command(name = "cardcancel", version, max_term_width = 100, arg_required_else_help = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Say what is wrong with a file of orders; nothing is sent
+    ///
+    /// Takes every option of `run`, and uses those shown here.
+    Check(Check),
+    /// Cancel every order of a file; started again, it goes on where it stopped
+    ///
+    /// Every attempt is recorded in the ledger before it is made. After a crash, a cut-off or a
+    /// signal, the same command on the same file goes on; a run that ended is only reported again.
+    Run(Run),
+    /// Try the rows of a results file once more that did not end
+    Rerun(Rerun),
+    /// List what ran and what is running, or show how far one run is
+    Runs(Runs),
+    /// Serve a stand-in for CoreCARD on this machine, to test against
+    StandIn(StandIn),
+}
+
+/// `cardcancel check`
+#[derive(Debug, Args)]
+pub struct Check {
+    /// The CSV file of orders; - for standard input
+    pub orders: PathBuf,
+    /// The settings that stand on the command line.
+    #[command(flatten)]
+    pub options: Options,
+}
+
+/// `cardcancel run`
+#[derive(Debug, Args)]
+pub struct Run {
+    /// The CSV file of orders, as it is or as .gz; - for standard input
+    pub orders: PathBuf,
+    /// The settings that stand on the command line.
+    #[command(flatten)]
+    pub options: Options,
+}
+
+/// `cardcancel rerun`
+#[derive(Debug, Args)]
+pub struct Rerun {
+    /// The results file of an earlier run
+    #[arg(value_name = "RESULTS")]
+    pub results_file: PathBuf,
+    /// Only rows with these statuses, with commas between them
+    ///
+    /// Without it, the rows that did not end: failed, in_doubt and not_sent.
+    #[arg(long, value_name = "STATUS", value_delimiter = ',', value_parser = statuses())]
+    pub only: Option<Vec<Status>>,
+    /// The settings that stand on the command line.
+    #[command(flatten)]
+    pub options: Options,
+}
+
+/// `cardcancel runs`
+#[derive(Debug, Args)]
+pub struct Runs {
+    /// The run to show; all of them are listed if none is named
+    pub run: Option<String>,
+    /// The settings that stand on the command line.
+    #[command(flatten)]
+    pub options: Options,
+}
+
+/// `cardcancel stand-in`: the texts are read by the stand-in itself.
+#[derive(Debug, Default, Args)]
+pub struct StandIn {
+    /// The port to listen at, on this machine only; a free one if none is named
+    #[arg(long, value_name = "PORT")]
+    pub port: Option<u16>,
+    /// Where its chances start: the same seed has the same orders go the same way
+    #[arg(long, value_name = "NUMBER")]
+    pub seed: Option<u64>,
+    /// How long an answer takes, as 20ms or 20ms..60ms
+    #[arg(long, value_name = "TIME")]
+    pub latency: Option<String>,
+    /// How many calls it takes, as 50/s; more are throttled
+    #[arg(long, value_name = "RATE")]
+    pub capacity: Option<String>,
+    /// Write every request that arrives to this file
+    #[arg(long, value_name = "FILE")]
+    pub record: Option<PathBuf>,
+    /// What it does to calls.
+    #[command(flatten)]
+    pub mischief: Mischief,
+}
+
+/// How often the stand-in does what; each a share of the calls, as `2%`.
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Mischief, each as a share of the calls (2%)")]
+pub struct Mischief {
+    /// Reject the order: its card is printed
+    #[arg(long, value_name = "SHARE")]
+    pub printed: Option<String>,
+    /// Reject the order: it is not known
+    #[arg(long, value_name = "SHARE")]
+    pub unknown: Option<String>,
+    /// Reject the order: it was cancelled before
+    #[arg(long, value_name = "SHARE")]
+    pub cancelled_before: Option<String>,
+    /// Close the connection before the order is cancelled
+    #[arg(long, value_name = "SHARE")]
+    pub drop_before: Option<String>,
+    /// Close the connection after the order is cancelled
+    #[arg(long, value_name = "SHARE")]
+    pub drop_after: Option<String>,
+    /// Reset the connection before the order is cancelled
+    #[arg(long, value_name = "SHARE")]
+    pub reset_before: Option<String>,
+    /// Reset the connection after the order is cancelled
+    #[arg(long, value_name = "SHARE")]
+    pub reset_after: Option<String>,
+    /// Answer 503, with the order not cancelled
+    #[arg(long, value_name = "SHARE")]
+    pub unavailable: Option<String>,
+    /// Answer 500 before the order is cancelled
+    #[arg(long, value_name = "SHARE")]
+    pub error_before: Option<String>,
+    /// Answer 500 after the order is cancelled
+    #[arg(long, value_name = "SHARE")]
+    pub error_after: Option<String>,
+    /// Answer 429, with the order not cancelled
+    #[arg(long, value_name = "SHARE")]
+    pub throttle: Option<String>,
+    /// Answer with a page of HTML
+    #[arg(long, value_name = "SHARE")]
+    pub html: Option<String>,
+    /// Answer 200 without a Status
+    #[arg(long, value_name = "SHARE")]
+    pub no_status: Option<String>,
+    /// Break off in the middle of the answer
+    #[arg(long, value_name = "SHARE")]
+    pub truncated: Option<String>,
+    /// Never answer
+    #[arg(long, value_name = "SHARE")]
+    pub hang: Option<String>,
+}
+
+/// Reads the command line, the program's name first. The error, which may be a
+/// request for help, knows how to print itself and which exit code it deserves.
+pub fn parse<I, T>(args: I) -> Result<Cli, clap::Error>
+where
+    I: IntoIterator<Item = T>,
+    T: Into<OsString> + Clone,
+{
+    let mut command = command();
+    let matches = command.try_get_matches_from_mut(args)?;
+    Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+}
+
+/// The whole command line, with its help.
+pub fn command() -> clap::Command {
+    let options = Options::flags();
+    let is_option = |arg: &Arg| options.iter().any(|flag| arg.get_long() == Some(flag));
+    let named = |arg: Arg| if is_option(&arg) { with_names(arg) } else { arg };
+    let only = |arg: Arg, shown: &[&str]| {
+        let is_shown = !is_option(&arg) || arg.get_long().is_some_and(|flag| shown.contains(&flag));
+        named(arg).hide(!is_shown)
+    };
+    Cli::command()
+        .mut_subcommand("check", |check| check.mut_args(|arg| only(arg, &CHECKED)))
+        .mut_subcommand("run", |run| run.mut_args(named))
+        .mut_subcommand("rerun", |rerun| rerun.mut_args(named))
+        .mut_subcommand("runs", |runs| runs.mut_args(|arg| only(arg, &LISTED)))
+}
+
+/// Adds an option's default and its variable to its help.
+fn with_names(arg: Arg) -> Arg {
+    let Some(flag) = arg.get_long().map(str::to_owned) else {
+        return arg;
+    };
+    let text = |help: Option<&StyledStr>| help.map(ToString::to_string);
+    let short = text(arg.get_help()).unwrap_or_default();
+    let long = text(arg.get_long_help()).unwrap_or_else(|| short.clone());
+    let variable = format!("[env: {}]", Names(&flag).variable());
+    match default_of(&flag) {
+        // Of a switch it goes without saying.
+        Some("no") | None => arg.long_help(format!("{long}\n\n{variable}")),
+        Some(default) => {
+            let default = format!("[default: {default}]");
+            arg.help(format!("{short} {default}"))
+                .long_help(format!("{long}\n\n{default} {variable}"))
+        }
+    }
+}
+
+fn statuses() -> impl TypedValueParser<Value = Status> {
+    PossibleValuesParser::new(Status::ALL.map(Status::as_str))
+        .try_map(|word| word.parse::<Status>().map_err(|NotAStatus| NotAStatus))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use insta::assert_snapshot;
+
+    fn help(args: &[&str]) -> String {
+        parse(args).unwrap_err().to_string()
+    }
+
+    fn options(args: &[&str]) -> Options {
+        match parse(args).unwrap().command {
+            Command::Run(run) => run.options,
+            Command::Check(check) => check.options,
+            other => unreachable!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_command_line_is_sound() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn every_option_is_in_the_help_of_run_with_its_variable() {
+        let help = help(&["cardcancel", "run", "--help"]);
+        for flag in Options::flags() {
+            assert!(help.contains(&format!("--{flag}")), "{flag}");
+            assert!(help.contains(&format!("[env: {}]", Names(&flag).variable())), "{flag}");
+        }
+    }
+
+    #[test]
+    fn a_switch_needs_no_value_and_can_be_given_one() {
+        let yes = |flag| options(&["cardcancel", "run", "orders.csv", flag]).yes;
+        assert_eq!(yes("--yes"), Some(true));
+        assert_eq!(yes("--yes=no"), Some(false));
+        assert_eq!(yes("--quiet"), None);
+    }
+
+    #[test]
+    fn a_switch_before_the_file_does_not_swallow_it() {
+        let Command::Run(run) = parse(["cardcancel", "run", "--yes", "-"]).unwrap().command else {
+            unreachable!()
+        };
+        assert_eq!(run.orders.to_str(), Some("-"));
+    }
+
+    #[test]
+    fn a_run_can_be_checked_with_its_own_flags() {
+        let flags = ["--url=https://a.example", "--rate=5/s", "--cut-off=03:30", "--attempts=2"];
+        let under =
+            |command| options(&[&["cardcancel", command, "orders.csv"], &flags[..]].concat());
+        assert_eq!(under("check"), under("run"));
+    }
+
+    #[test]
+    fn a_bad_value_is_refused_in_plain_words() {
+        let help = |flag| help(&["cardcancel", "run", "orders.csv", flag]);
+        assert_snapshot!(help("--rate=50"), @r#"
+        error: invalid value '50' for '--rate <RATE>': 50 calls in what time? Write 50/s, 50/m or 50/h
+
+        For more information, try '--help'.
+        "#);
+        assert_snapshot!(help("--concurrency=0"), @r#"
+        error: invalid value '0' for '--concurrency <CALLS>': "0" is not a whole number from 1 to 10000
+
+        For more information, try '--help'.
+        "#);
+        assert_snapshot!(help("--yes=maybe"), @r#"
+        error: invalid value 'maybe' for '--yes[=<yes|no>]': write yes or no (or true or false, or 1 or 0)
+
+        For more information, try '--help'.
+        "#);
+        assert_snapshot!(help("--cutoff=03:30"), @r#"
+        error: unexpected argument '--cutoff' found
+
+          tip: a similar argument exists: '--cut-off'
+
+        Usage: cardcancel run --cut-off <TIME> <ORDERS>
+
+        For more information, try '--help'.
+        "#);
+    }
+
+    #[test]
+    fn a_rerun_can_be_of_some_statuses_only() {
+        let args = ["cardcancel", "rerun", "results.csv", "--only", "failed,in_doubt"];
+        let Command::Rerun(rerun) = parse(args).unwrap().command else { unreachable!() };
+        assert_eq!(rerun.only, Some(vec![Status::Failed, Status::InDoubt]));
+        assert_snapshot!(help(&["cardcancel", "rerun", "results.csv", "--only=lost"]), @r#"
+        error: invalid value 'lost' for '--only <STATUS>'
+          [possible values: cancelled, already_cancelled, rejected, failed, in_doubt, invalid, duplicate, not_sent]
+
+        For more information, try '--help'.
+        "#);
+    }
+
+    #[test]
+    fn the_help_of_check_shows_what_matters_to_it() {
+        let help = help(&["cardcancel", "check", "-h"]);
+        assert!(help.contains("--rate <RATE>") && help.contains("--cut-off"));
+        assert!(!help.contains("--ledger") && !help.contains("--external-ip"));
+        assert!(help.starts_with("Say what is wrong with a file of orders"));
+    }
+
+    #[test]
+    fn the_help_says_in_short_what_each_command_is_for() {
+        assert_snapshot!(help(&["cardcancel", "-h"]), @r#"
+        Cancels physical card orders at CoreCARD in bulk
+
+        Usage: cardcancel <COMMAND>
+
+        Commands:
+          check     Say what is wrong with a file of orders; nothing is sent
+          run       Cancel every order of a file; started again, it goes on where it stopped
+          rerun     Try the rows of a results file once more that did not end
+          runs      List what ran and what is running, or show how far one run is
+          stand-in  Serve a stand-in for CoreCARD on this machine, to test against
+          help      Print this message or the help of the given subcommand(s)
+
+        Options:
+          -h, --help     Print help (see more with '--help')
+          -V, --version  Print version
+        "#);
+    }
+}
