@@ -7,3 +7,4 @@ pub mod corecard;
 pub mod gate;
 pub mod order;
 pub mod outcome;
+pub mod stand_in;

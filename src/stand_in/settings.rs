@@ -1,0 +1,178 @@
+//! How a stand-in is to behave.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::latency::Latency;
+use super::share::Share;
+use super::words::Mischief;
+
+/// How a stand-in is to behave. The default is a perfect, instantaneous CoreCARD.
+///
+/// Shares of orders (`printed`, `unknown`, `cancelled_before`) are decided once
+/// for each order; together they are at most 100%. Shares of mischief (all that
+/// follow) are decided anew each time an order is asked for; they too are at most
+/// 100% together.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// The loopback port to listen on; 0 takes any that is free.
+    pub port: u16,
+    /// What the whole night is drawn from: the same seed, the same night.
+    pub seed: u64,
+    /// How long an answer takes.
+    pub latency: Latency,
+    /// The most requests let in within any one second, both ends included; those
+    /// beyond are answered 429. No limit if absent; 0 lets nothing in.
+    pub capacity: Option<u32>,
+    /// Orders that are printed already.
+    pub printed: Share,
+    /// Orders that CoreCARD has never heard of.
+    pub unknown: Share,
+    /// Orders that were cancelled before the night.
+    pub cancelled_before: Share,
+    /// Not done; the connection is closed without an answer.
+    pub drop_before: Share,
+    /// Done; the connection is closed without an answer.
+    pub drop_after: Share,
+    /// Not done; the connection is reset without an answer.
+    pub reset_before: Share,
+    /// Done; the connection is reset without an answer.
+    pub reset_after: Share,
+    /// Not done; 503 with `Retry-After: 1`.
+    pub unavailable: Share,
+    /// Not done; 500, 502 or 504.
+    pub error_before: Share,
+    /// Done; 500, 502 or 504.
+    pub error_after: Share,
+    /// Not done; 429 with `Retry-After: 1`.
+    pub throttle: Share,
+    /// Not done; 200 with the HTML of a login page.
+    pub html: Share,
+    /// Done; 200 with JSON that has no `Status`.
+    pub no_status: Share,
+    /// Done; 200 with less body than `Content-Length` says, then closed.
+    pub truncated: Share,
+    /// Done; no answer until the client goes away or the server stops.
+    pub hang: Share,
+    /// Where to write one CSV line for each request; replaced if it exists.
+    pub record: Option<PathBuf>,
+}
+
+/// Why settings cannot be followed, as a sentence.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SettingsError {
+    /// More than all orders have a fate.
+    #[error("the shares printed, unknown and cancelled_before come to more than 100% together")]
+    TooManyFates,
+    /// More than all requests meet mischief.
+    #[error("the shares of mischief, from drop_before to hang, come to more than 100% together")]
+    TooMuchMischief,
+}
+
+impl Settings {
+    /// A plausible bad night: 20 to 60 ms, 4% of orders rejected, and 3% of requests
+    /// lost, failed or refused. Nothing hangs: a rehearsal should not wait for timeouts.
+    pub fn rough(seed: u64) -> Settings {
+        Settings {
+            seed,
+            latency: Latency::between(Duration::from_millis(20), Duration::from_millis(60)),
+            printed: Share::per_mille(20),
+            unknown: Share::per_mille(10),
+            cancelled_before: Share::per_mille(10),
+            drop_before: Share::per_mille(2),
+            drop_after: Share::per_mille(2),
+            reset_before: Share::per_mille(2),
+            reset_after: Share::per_mille(2),
+            no_status: Share::per_mille(1),
+            truncated: Share::per_mille(1),
+            error_before: Share::per_mille(5),
+            error_after: Share::per_mille(5),
+            unavailable: Share::per_mille(10),
+            ..Settings::default()
+        }
+    }
+
+    /// Whether the shares leave room for one another.
+    pub fn check(&self) -> Result<(), SettingsError> {
+        let fits = |parts: u64| parts <= u64::from(Share::WHOLE);
+        let fates = [self.printed, self.unknown, self.cancelled_before];
+        if !fits(fates.iter().map(|share| u64::from(share.parts())).sum()) {
+            return Err(SettingsError::TooManyFates);
+        }
+        let mischief =
+            Mischief::ALL.iter().map(|mischief| u64::from(self.share_of(*mischief).parts()));
+        if !fits(mischief.sum()) {
+            return Err(SettingsError::TooMuchMischief);
+        }
+        Ok(())
+    }
+
+    /// The share of requests that meet this mischief.
+    pub fn share_of(&self, mischief: Mischief) -> Share {
+        match mischief {
+            Mischief::DropBefore => self.drop_before,
+            Mischief::DropAfter => self.drop_after,
+            Mischief::ResetBefore => self.reset_before,
+            Mischief::ResetAfter => self.reset_after,
+            Mischief::Unavailable => self.unavailable,
+            Mischief::ErrorBefore => self.error_before,
+            Mischief::ErrorAfter => self.error_after,
+            Mischief::Throttle => self.throttle,
+            Mischief::Html => self.html,
+            Mischief::NoStatus => self.no_status,
+            Mischief::Truncated => self.truncated,
+            Mischief::Hang => self.hang,
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_are_read_from_a_table_and_default_to_a_perfect_server() {
+        assert_eq!(serde_json::from_str::<Settings>("{}").unwrap(), Settings::default());
+        let table =
+            r#"{"seed": 7, "latency": "20ms", "capacity": 50, "printed": "2%", "hang": 0.5}"#;
+        let expected = Settings {
+            seed: 7,
+            latency: Latency::fixed(Duration::from_millis(20)),
+            capacity: Some(50),
+            printed: Share::per_mille(20),
+            hang: Share::per_mille(500),
+            ..Settings::default()
+        };
+        assert_eq!(serde_json::from_str::<Settings>(table).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_misspelt_setting_is_refused() {
+        assert!(serde_json::from_str::<Settings>(r#"{"printd": "2%"}"#).is_err());
+    }
+
+    #[test]
+    fn shares_must_leave_room_for_one_another() {
+        let most = Share::per_mille(600);
+        let fates = Settings { printed: most, unknown: most, ..Settings::default() };
+        assert_eq!(fates.check(), Err(SettingsError::TooManyFates));
+        let mischief = Settings { hang: most, drop_before: most, ..Settings::default() };
+        assert_eq!(mischief.check(), Err(SettingsError::TooMuchMischief));
+        let all = Settings { printed: Share::ALL, hang: Share::ALL, ..Settings::default() };
+        assert_eq!(all.check(), Ok(()));
+    }
+
+    #[test]
+    fn a_rough_night_loses_some_requests_but_never_waits_for_a_timeout() {
+        let rough = Settings::rough(1);
+        assert_eq!(rough.check(), Ok(()));
+        assert_eq!(rough.hang, Share::NONE);
+        let parts: u32 =
+            Mischief::ALL.iter().map(|mischief| rough.share_of(*mischief).parts()).sum();
+        assert_eq!(parts, Share::per_mille(30).parts());
+    }
+}
