@@ -1,11 +1,168 @@
-//! A stand-in for CoreCARD: how it is to behave, and the words for what it does.
+//! A stand-in for CoreCARD: a real HTTP/1.1 server on loopback that cancels physical
+//! card orders which exist only in its memory, and that can be told to be slow, full,
+//! and unreliable in every way a real one has been.
+//!
+//! Everything that happens to an order is drawn from a seed, so a night can be
+//! repeated exactly: see [`Settings`]. What the stand-in did can be asked for at any
+//! time ([`StandIn::tally`], [`StandIn::orders`]), and it can keep a record file:
+//! CSV, one line for each request, in the order they were decided, written at least
+//! every 200 ms:
+//!
+//! | column | meaning |
+//! |---|---|
+//! | `received_at_ns` | when the last byte of the request was read, in nanoseconds since 1970 |
+//! | `admin_number`, `sequence_number` | the order; empty if the request named none |
+//! | `nth` | which of the requests for this order it was, from 1 on |
+//! | `did` | what it did to the order: a [`Verdict`], or `nothing` |
+//! | `answer` | what was said: an [`Answer`] or a [`Mischief`] |
 
+mod answers;
+mod capacity;
+mod connection;
+mod desk;
+mod head;
 mod latency;
+mod night;
+mod orders;
+mod peak;
+mod record;
+mod refusal;
+mod request;
 mod settings;
 mod share;
+mod tally;
+#[cfg(test)]
+mod tests;
+mod window;
+mod wire;
 mod words;
 
+use std::collections::BTreeMap;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::{JoinHandle, JoinSet};
+
+use desk::Desk;
+use record::Recorder;
+
 pub use latency::{Latency, LatencyError};
+pub use orders::{Order, OrderState};
 pub use settings::{Settings, SettingsError};
 pub use share::{Share, ShareError};
+pub use tally::Tally;
 pub use words::{Answer, Fate, Mischief, Verdict};
+
+/// How long no connection is taken after the system has refused one.
+const BREATHER: Duration = Duration::from_millis(10);
+
+/// Why a stand-in could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The settings contradict themselves.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// The port could not be had.
+    #[error("the stand-in cannot listen on 127.0.0.1:{port}")]
+    Listen {
+        /// The port that was asked for.
+        port: u16,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The record file could not be begun.
+    #[error("the stand-in cannot write its record to {path}", path = path.display())]
+    Record {
+        /// The file that was asked for.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+/// A running stand-in. Dropping it stops it too, but does not wait until it has.
+#[derive(Debug)]
+pub struct StandIn {
+    address: SocketAddr,
+    desk: Arc<Desk>,
+    recorder: Option<Recorder>,
+    stop: oneshot::Sender<()>,
+    listening: JoinHandle<()>,
+}
+
+/// Starts a stand-in on a loopback port. Must be called within a tokio runtime with
+/// its network and its timer on.
+pub async fn start(settings: Settings) -> Result<StandIn, StartError> {
+    settings.check()?;
+    let port = settings.port;
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
+        .await
+        .map_err(|source| StartError::Listen { port, source })?;
+    let address = listener.local_addr().map_err(|source| StartError::Listen { port, source })?;
+    let record = match &settings.record {
+        None => None,
+        Some(path) => Some(
+            Recorder::start(path)
+                .map_err(|source| StartError::Record { path: path.clone(), source })?,
+        ),
+    };
+    let (lines, recorder) = record.unzip();
+    let desk = Arc::new(Desk::new(&settings, lines));
+    let (stop, stopped) = oneshot::channel();
+    let listening = tokio::spawn(listen(listener, Arc::clone(&desk), stopped));
+    Ok(StandIn { address, desk, recorder, stop, listening })
+}
+
+impl StandIn {
+    /// The base URL of the API, such as `http://127.0.0.1:8080`.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// What was done so far, in numbers.
+    pub fn tally(&self) -> Tally {
+        self.desk.tally()
+    }
+
+    /// What became so far of every order that was asked for.
+    pub fn orders(&self) -> BTreeMap<Order, OrderState> {
+        self.desk.orders()
+    }
+
+    /// Stops: closes every connection, whether or not its client has had its answer,
+    /// completes the record file, and says what was done.
+    pub async fn stop(self) -> Tally {
+        drop(self.stop);
+        // It could only fail by a panic, and then it has stopped too.
+        let _ = self.listening.await;
+        let mut tally = self.desk.tally();
+        if let Some(recorder) = self.recorder {
+            tally.record_error = recorder.close().await.err();
+        }
+        tally
+    }
+}
+
+/// Takes connections until told to stop or left alone, then closes them all.
+async fn listen(listener: TcpListener, desk: Arc<Desk>, mut stopped: oneshot::Receiver<()>) {
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            _ = &mut stopped => break,
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => {
+                    connections.spawn(connection::serve(stream, Arc::clone(&desk)));
+                }
+                // Out of file descriptors, most likely: some connections will end.
+                Err(_) => tokio::time::sleep(BREATHER).await,
+            },
+            Some(_) = connections.join_next() => {}
+        }
+    }
+    connections.shutdown().await;
+}

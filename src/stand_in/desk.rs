@@ -1,0 +1,121 @@
+//! The desk where every request arrives: lets it in, decides it, takes note of it.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use super::answers::Speech;
+use super::capacity::Capacity;
+use super::night::Night;
+use super::orders::{Decision, Order, OrderState, Orders, Outcome};
+use super::peak::Peak;
+use super::record::{Line, Lines};
+use super::refusal::Refusal;
+use super::settings::Settings;
+use super::tally::{Counts, Tally};
+
+/// All that the connections share.
+#[derive(Debug)]
+pub(super) struct Desk {
+    pub(super) clock: Clock,
+    night: Night,
+    orders: Orders,
+    arrivals: Mutex<Arrivals>,
+    counts: Counts,
+    record: Option<Lines>,
+}
+
+/// What is to be said to a request, and when.
+#[derive(Debug)]
+pub(super) struct Reply {
+    pub(super) delay: Duration,
+    pub(super) speech: Speech,
+}
+
+#[derive(Debug)]
+struct Arrivals {
+    peak: Peak,
+    capacity: Option<Capacity>,
+}
+
+/// Wall-clock time that never runs backwards.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Clock {
+    started: Instant,
+    started_at_ns: u64,
+}
+
+impl Clock {
+    fn start() -> Clock {
+        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Clock { started: Instant::now(), started_at_ns: nanoseconds(since_1970) }
+    }
+
+    /// Nanoseconds since 1970.
+    pub(super) fn now(self) -> u64 {
+        self.started_at_ns.saturating_add(nanoseconds(self.started.elapsed()))
+    }
+}
+
+fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+impl Desk {
+    pub(super) fn new(settings: &Settings, record: Option<Lines>) -> Desk {
+        let capacity = settings.capacity.map(Capacity::new);
+        Desk {
+            clock: Clock::start(),
+            night: Night::new(settings),
+            orders: Orders::new(),
+            arrivals: Mutex::new(Arrivals { peak: Peak::default(), capacity }),
+            counts: Counts::new(),
+            record,
+        }
+    }
+
+    /// Decides a request that arrived at this time, and does what is decided.
+    pub(super) fn receive(&self, at: u64, asked: Result<Order, Refusal>) -> Reply {
+        let admitted = self.arrive(at);
+        let order = asked.as_ref().ok().copied();
+        let mut delay = Duration::ZERO;
+        let mut done = None;
+        let (nth, speech) = match asked {
+            _ if !admitted => {
+                (order.map(|order| self.orders.turn_away(order)), Speech::OverCapacity)
+            }
+            Err(refusal) => (None, Speech::Refused(refusal)),
+            Ok(order) => {
+                let Decision { nth, n, outcome } = self.orders.ask(order, &self.night);
+                delay = self.night.latency(order, n);
+                done = match outcome {
+                    Outcome::Answered(verdict) => Some(verdict),
+                    Outcome::Spoilt(_, verdict) => verdict,
+                };
+                (Some(nth), Speech::Decided(outcome, self.night.error_status(order, n)))
+            }
+        };
+        let answer = self.counts.count(&speech);
+        if let Some(record) = &self.record {
+            record.add(Line { received_at_ns: at, order: order.zip(nth), did: done, answer });
+        }
+        Reply { delay, speech }
+    }
+
+    pub(super) fn tally(&self) -> Tally {
+        let orders = self.orders.counts();
+        let arrivals = self.arrivals.lock().unwrap_or_else(PoisonError::into_inner);
+        self.counts.tally(&arrivals.peak, orders)
+    }
+
+    pub(super) fn orders(&self) -> BTreeMap<Order, OrderState> {
+        self.orders.states(&self.night)
+    }
+
+    /// Takes note of an arrival, and says whether it is let in.
+    fn arrive(&self, at: u64) -> bool {
+        let mut arrivals = self.arrivals.lock().unwrap_or_else(PoisonError::into_inner);
+        arrivals.peak.arrive(at);
+        arrivals.capacity.as_mut().is_none_or(|capacity| capacity.admit(at))
+    }
+}

@@ -1,0 +1,104 @@
+//! The record file: one CSV line for each request.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use super::orders::Order;
+use super::words::Verdict;
+
+/// How often lines are written; well under the 200 ms that are promised.
+const WRITE_EVERY: Duration = Duration::from_millis(100);
+
+const HEADER: [&str; 6] =
+    ["received_at_ns", "admin_number", "sequence_number", "nth", "did", "answer"];
+
+/// One request.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Line {
+    pub(super) received_at_ns: u64,
+    /// The order, and which of the requests for it this was; none if it named none.
+    pub(super) order: Option<(Order, u32)>,
+    pub(super) did: Option<Verdict>,
+    pub(super) answer: &'static str,
+}
+
+/// Lines that wait to be written. Adding one takes a moment and no system call.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Lines(Arc<Mutex<Vec<Line>>>);
+
+impl Lines {
+    pub(super) fn add(&self, line: Line) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+    }
+
+    /// Takes all that wait, and leaves the emptied `taken` for those to come.
+    fn take(&self, taken: &mut Vec<Line>) {
+        std::mem::swap(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner), taken);
+    }
+}
+
+/// The thread that writes lines; it ends, all written, when this is closed or dropped.
+#[derive(Debug)]
+pub(super) struct Recorder {
+    stop: mpsc::Sender<()>,
+    thread: JoinHandle<Result<(), csv::Error>>,
+}
+
+impl Recorder {
+    /// Begins a file, in place of any that is there, readable by its owner alone.
+    pub(super) fn start(path: &Path) -> io::Result<(Lines, Recorder)> {
+        let file =
+            OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+        let lines = Lines::default();
+        let (stop, stopped) = mpsc::channel();
+        let waiting = lines.clone();
+        let thread = std::thread::Builder::new()
+            .name("stand-in-record".to_owned())
+            .spawn(move || write_until(&stopped, &waiting, file))?;
+        Ok((lines, Recorder { stop, thread }))
+    }
+
+    /// Writes what waits, and says what went wrong, if anything did.
+    pub(super) async fn close(self) -> Result<(), String> {
+        drop(self.stop);
+        match tokio::task::spawn_blocking(|| self.thread.join()).await {
+            Ok(Ok(written)) => written.map_err(|error| error.to_string()),
+            _ => Err("the thread that writes the record died".to_owned()),
+        }
+    }
+}
+
+fn write_until(stopped: &mpsc::Receiver<()>, lines: &Lines, file: File) -> Result<(), csv::Error> {
+    let mut file =
+        csv::WriterBuilder::new().has_headers(false).buffer_capacity(1 << 16).from_writer(file);
+    let mut written = file.write_record(HEADER);
+    let mut taken = Vec::new();
+    loop {
+        let last = stopped.recv_timeout(WRITE_EVERY) != Err(RecvTimeoutError::Timeout);
+        lines.take(&mut taken);
+        // After a failure lines are still taken, or they would fill the memory.
+        if written.is_ok() {
+            written = write(&mut file, &taken);
+        }
+        taken.clear();
+        if last {
+            return written;
+        }
+    }
+}
+
+fn write(file: &mut csv::Writer<File>, lines: &[Line]) -> Result<(), csv::Error> {
+    for line in lines {
+        let (order, nth) = line.order.unzip();
+        let order = order.map(|order| (order.admin_number, order.sequence_number)).unzip();
+        let did = line.did.map_or("nothing", Verdict::as_str);
+        file.serialize((line.received_at_ns, order.0, order.1, nth, did, line.answer))?;
+    }
+    Ok(file.flush()?)
+}

@@ -1,0 +1,98 @@
+//! What clients see of each mischief, and what it does to their orders.
+
+use std::time::Duration;
+
+use super::*;
+
+/// A night on which every request meets this mischief.
+pub(super) fn only(mischief: Mischief) -> Settings {
+    let mut settings = Settings::default();
+    *match mischief {
+        Mischief::DropBefore => &mut settings.drop_before,
+        Mischief::DropAfter => &mut settings.drop_after,
+        Mischief::ResetBefore => &mut settings.reset_before,
+        Mischief::ResetAfter => &mut settings.reset_after,
+        Mischief::Unavailable => &mut settings.unavailable,
+        Mischief::ErrorBefore => &mut settings.error_before,
+        Mischief::ErrorAfter => &mut settings.error_after,
+        Mischief::Throttle => &mut settings.throttle,
+        Mischief::Html => &mut settings.html,
+        Mischief::NoStatus => &mut settings.no_status,
+        Mischief::Truncated => &mut settings.truncated,
+        Mischief::Hang => &mut settings.hang,
+    } = Share::ALL;
+    settings
+}
+
+/// What a client sees of this mischief, and whether its order was cancelled.
+async fn suffer(mischief: Mischief) -> (Seen, bool) {
+    let stand_in = start(only(mischief)).await.unwrap();
+    let seen = ask(&stand_in, cancel(1)).await;
+    let cancelled = stand_in.orders()[&order(1)].cancelled;
+    let tally = stand_in.stop().await;
+    assert_eq!(tally.mischief[&mischief], 1);
+    assert_eq!(tally.answered.values().sum::<u64>(), 0);
+    (seen, cancelled)
+}
+
+#[tokio::test]
+async fn a_dropped_connection_ends_without_an_answer() {
+    assert_eq!(suffer(Mischief::DropBefore).await, (Seen::Closed, false));
+    assert_eq!(suffer(Mischief::DropAfter).await, (Seen::Closed, true));
+}
+
+#[tokio::test]
+async fn a_reset_connection_fails_without_an_answer() {
+    assert_eq!(suffer(Mischief::ResetBefore).await, (Seen::Reset, false));
+    assert_eq!(suffer(Mischief::ResetAfter).await, (Seen::Reset, true));
+}
+
+#[tokio::test]
+async fn an_unavailable_or_throttling_server_does_nothing_and_says_when_to_come_back() {
+    for (mischief, status) in [(Mischief::Unavailable, 503), (Mischief::Throttle, 429)] {
+        let (seen, cancelled) = suffer(mischief).await;
+        assert_eq!((seen.status(), cancelled), (status, false));
+        assert!(seen.head().contains("Retry-After: 1"), "{seen:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_error_may_come_before_or_after_the_order_was_cancelled() {
+    for (mischief, done) in [(Mischief::ErrorBefore, false), (Mischief::ErrorAfter, true)] {
+        let (seen, cancelled) = suffer(mischief).await;
+        assert!([500, 502, 504].contains(&seen.status()), "{seen:?}");
+        assert_eq!(cancelled, done);
+    }
+}
+
+#[tokio::test]
+async fn a_login_page_is_no_answer_and_nothing_is_done() {
+    let (seen, cancelled) = suffer(Mischief::Html).await;
+    assert!(seen.head().contains("text/html"));
+    assert_eq!((seen.status(), cancelled), (200, false));
+}
+
+#[tokio::test]
+async fn an_answer_may_lack_the_status_though_the_order_was_cancelled() {
+    let (seen, cancelled) = suffer(Mischief::NoStatus).await;
+    assert_eq!((seen.status(), cancelled), (200, true));
+    assert_eq!(seen.json()["ErrorCode"], "ERR01160");
+    assert_eq!(seen.json().get("Status"), None);
+}
+
+#[tokio::test]
+async fn an_answer_may_be_cut_short_though_the_order_was_cancelled() {
+    assert_eq!(suffer(Mischief::Truncated).await, (Seen::CutShort, true));
+}
+
+#[tokio::test]
+async fn a_hanging_server_says_nothing_until_it_stops_though_the_order_was_cancelled() {
+    let stand_in = start(only(Mischief::Hang)).await.unwrap();
+    let mut client = Client::of(&stand_in).await;
+    client.send(cancel(1)).await;
+    let early = tokio::time::timeout(Duration::from_millis(50), client.see()).await;
+    assert!(early.is_err(), "{early:?}");
+    assert!(stand_in.orders()[&order(1)].cancelled);
+    assert_eq!(stand_in.stop().await.mischief[&Mischief::Hang], 1);
+    assert_eq!(client.see().await, Seen::Closed);
+}

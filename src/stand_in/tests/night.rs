@@ -1,0 +1,61 @@
+//! What must hold over a whole night.
+
+use super::*;
+
+/// A night with everything but waiting, asked for these orders twice each.
+async fn night(
+    seed: u64,
+    admins: impl Iterator<Item = i64>,
+) -> (BTreeMap<Order, OrderState>, Tally) {
+    let often = Share::per_mille(50);
+    let settings = Settings {
+        latency: Latency::default(),
+        throttle: often,
+        html: often,
+        drop_after: often,
+        reset_before: often,
+        ..Settings::rough(seed)
+    };
+    let stand_in = start(settings).await.unwrap();
+    for admin in admins {
+        for _ in 0..2 {
+            ask(&stand_in, cancel(admin)).await;
+        }
+    }
+    (stand_in.orders(), stand_in.stop().await)
+}
+
+#[tokio::test]
+async fn the_same_seed_is_the_same_night_in_whatever_order_requests_arrive() {
+    let (orders, tally) = night(7, 0..200).await;
+    let (orders_backwards, tally_backwards) = night(7, (0..200).rev()).await;
+    assert_eq!(orders, orders_backwards);
+    assert_eq!(tally.answered, tally_backwards.answered);
+    assert_eq!(tally.mischief, tally_backwards.mischief);
+    let (orders_otherwise, _) = night(8, 0..200).await;
+    assert_ne!(orders, orders_otherwise);
+    let answers = tally.answered.values().chain(tally.mischief.values());
+    assert_eq!(answers.sum::<u64>(), tally.requests);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn clients_that_fight_over_an_order_see_it_cancelled_once() {
+    let stand_in = Arc::new(perfect().await);
+    let mut clients = JoinSet::new();
+    for _ in 0..8 {
+        let stand_in = Arc::clone(&stand_in);
+        clients.spawn(async move {
+            let mut client = Client::of(&stand_in).await;
+            let mut cancelled = 0;
+            for admin in 0..100 {
+                cancelled += u64::from(client.ask(cancel(admin)).await.json()["Status"] == true);
+            }
+            cancelled
+        });
+    }
+    let cancelled: u64 = clients.join_all().await.iter().sum();
+    let tally = stand_in.tally();
+    assert_eq!((cancelled, tally.orders_cancelled, tally.orders_cancelled_again), (100, 100, 0));
+    assert_eq!(tally.requests, 800);
+    assert!(tally.peak_any_second >= tally.peak_clock_second && tally.peak_clock_second > 0);
+}

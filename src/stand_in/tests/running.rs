@@ -1,0 +1,87 @@
+//! Starting, stopping, recording.
+
+use std::time::Duration;
+
+use super::mischief::only;
+use super::*;
+
+#[tokio::test]
+async fn the_record_has_a_line_for_each_request() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("record.csv");
+    let settings = Settings { record: Some(path.clone()), ..only(Mischief::DropAfter) };
+    let stand_in = start(settings).await.unwrap();
+    ask(&stand_in, cancel(5)).await;
+    ask(&stand_in, cancel(5)).await;
+    ask(&stand_in, "GET / HTTP/1.1\r\n\r\n").await;
+    let tally = stand_in.stop().await;
+    assert_eq!(tally.record_error, None);
+    let text = std::fs::read_to_string(path).unwrap();
+    let mut lines = text.lines();
+    assert_eq!(lines.next(), Some("received_at_ns,admin_number,sequence_number,nth,did,answer"));
+    let (times, rest): (Vec<u64>, Vec<&str>) = lines
+        .map(|line| line.split_once(',').unwrap())
+        .map(|(time, rest)| (time.parse::<u64>().unwrap(), rest))
+        .unzip();
+    assert_eq!(
+        rest,
+        ["5,1,1,cancelled,drop_after", "5,1,2,already_cancelled,drop_after", ",,,nothing,404"]
+    );
+    assert_eq!(
+        (times.first(), times.last()),
+        (tally.first_arrival_ns.as_ref(), tally.last_arrival_ns.as_ref())
+    );
+}
+
+#[tokio::test]
+async fn the_record_is_written_while_the_stand_in_runs() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("record.csv");
+    let settings = Settings { record: Some(path.clone()), ..Settings::default() };
+    let stand_in = start(settings).await.unwrap();
+    ask(&stand_in, cancel(1)).await;
+    let written = async {
+        while std::fs::read_to_string(&path).unwrap().lines().count() < 2 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let in_time = tokio::time::timeout(Duration::from_secs(10), written).await;
+    assert!(in_time.is_ok(), "nothing was written before the stop");
+    stand_in.stop().await;
+}
+
+#[tokio::test]
+async fn stopping_frees_the_port_and_closes_connections() {
+    let stand_in = perfect().await;
+    let mut client = Client::of(&stand_in).await;
+    assert_eq!(client.ask(cancel(1)).await.status(), 200);
+    let port = stand_in.address.port();
+    assert_eq!(stand_in.url(), format!("http://127.0.0.1:{port}"));
+    stand_in.stop().await;
+    assert_eq!(client.see().await, Seen::Closed);
+    let again = start(Settings { port, ..Settings::default() }).await.unwrap();
+    assert_eq!(ask(&again, cancel(1)).await.json()["Status"], true, "a new night");
+}
+
+#[tokio::test]
+async fn a_stand_in_that_cannot_start_says_why() {
+    let running = perfect().await;
+    let port = running.address.port();
+    let taken = start(Settings { port, ..Settings::default() }).await.unwrap_err();
+    assert!(taken.to_string().contains(&port.to_string()), "{taken}");
+    let nowhere = Some(PathBuf::from("/nowhere/record.csv"));
+    let lost = start(Settings { record: nowhere, ..Settings::default() }).await.unwrap_err();
+    assert!(lost.to_string().contains("/nowhere/record.csv"), "{lost}");
+    let greedy = Settings { hang: Share::ALL, html: Share::ALL, ..Settings::default() };
+    assert!(matches!(start(greedy).await, Err(StartError::Settings(_))));
+}
+
+#[tokio::test]
+async fn a_tally_can_be_read_by_machines() {
+    let stand_in = perfect().await;
+    ask(&stand_in, cancel(1)).await;
+    let tally = serde_json::to_value(stand_in.stop().await).unwrap();
+    assert_eq!(tally["requests"], 1);
+    assert_eq!(tally["answered"]["ok"], 1);
+    assert_eq!(tally["mischief"]["drop_before"], 0);
+}

@@ -1,0 +1,143 @@
+//! The wire: whole requests read from a socket, bytes written to it.
+
+use std::io;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use super::desk::Clock;
+use super::head::{self, Fault, Head};
+
+/// How much is read at once; requests of the usual size fit several times.
+const READ_AT_ONCE: usize = 4 * 1024;
+/// How long a closing connection is listened to, so that what was said is not lost.
+const LINGER: Duration = Duration::from_secs(1);
+/// How much a closing connection may still send.
+const LINGER_BYTES: usize = 1024 * 1024;
+
+/// One end of a connection.
+#[derive(Debug)]
+pub(super) struct Wire {
+    stream: TcpStream,
+    clock: Clock,
+    input: Vec<u8>,
+    /// How much of the input is done with.
+    used: usize,
+    /// When the last of the input was read.
+    read_at: u64,
+    /// What is to be sent once there is nothing more to read: answers to pipelined
+    /// requests go together.
+    output: Vec<u8>,
+}
+
+impl Wire {
+    pub(super) fn new(stream: TcpStream, clock: Clock) -> Wire {
+        let (input, output) = (Vec::with_capacity(READ_AT_ONCE), Vec::with_capacity(512));
+        Wire { stream, clock, input, used: 0, read_at: 0, output }
+    }
+
+    /// Waits for a whole request; none if the client has closed.
+    pub(super) async fn request(&mut self) -> io::Result<Option<Result<Head, Fault>>> {
+        loop {
+            match head::parse(&self.input[self.used..]) {
+                Err(fault) => return Ok(Some(Err(fault))),
+                Ok(Some(head)) => return Ok(self.whole(&head).await?.then_some(Ok(head))),
+                Ok(None) if self.fill().await? => {}
+                Ok(None) => return Ok(None),
+            }
+        }
+    }
+
+    /// Waits for the rest of a request; false if the client has closed.
+    async fn whole(&mut self, head: &Head) -> io::Result<bool> {
+        let arrived = self.input.len() - self.used;
+        if head.expects_continue && arrived == head.length && head.body > 0 {
+            self.output.extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
+        }
+        while self.input.len() - self.used < head.length + head.body {
+            if !self.fill().await? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// When the last of the request was read, in nanoseconds since 1970.
+    pub(super) fn read_at(&self) -> u64 {
+        self.read_at
+    }
+
+    /// The body that follows this head.
+    pub(super) fn body(&self, head: &Head) -> &[u8] {
+        let start = self.used + head.length;
+        &self.input[start..start + head.body]
+    }
+
+    /// Lets go of a request, so that the next one can be read.
+    pub(super) fn done_with(&mut self, head: &Head) {
+        self.used += head.length + head.body;
+    }
+
+    /// What is to be sent.
+    pub(super) fn output(&mut self) -> &mut Vec<u8> {
+        &mut self.output
+    }
+
+    /// Sends what is to be sent.
+    pub(super) async fn flush(&mut self) -> io::Result<()> {
+        if !self.output.is_empty() {
+            self.stream.write_all(&self.output).await?;
+            self.output.clear();
+        }
+        Ok(())
+    }
+
+    /// Sends what is to be sent, then closes; the client has time to read it, even if
+    /// it is still sending: closing on unread input would reset the connection.
+    pub(super) async fn close(mut self) -> io::Result<()> {
+        self.flush().await?;
+        self.stream.shutdown().await?;
+        let goodbye = async {
+            let mut left = LINGER_BYTES;
+            while left > 0 && self.fill().await? {
+                left = left.saturating_sub(self.input.len());
+                self.used = self.input.len();
+            }
+            Ok(())
+        };
+        tokio::time::timeout(LINGER, goodbye).await.unwrap_or(Ok(()))
+    }
+
+    /// Closes at once: the client sees an end and no answer.
+    pub(super) async fn drop(mut self) -> io::Result<()> {
+        self.flush().await
+    }
+
+    /// Resets: the client sees an error.
+    pub(super) async fn reset(mut self) -> io::Result<()> {
+        self.flush().await?;
+        self.stream.set_zero_linger()
+    }
+
+    /// Says nothing until the client goes away.
+    pub(super) async fn hang(mut self) -> io::Result<()> {
+        while self.fill().await? {
+            self.used = self.input.len();
+        }
+        Ok(())
+    }
+
+    /// Reads some more; false if there is no more.
+    async fn fill(&mut self) -> io::Result<bool> {
+        self.flush().await?;
+        if self.used > 0 {
+            self.input.drain(..self.used);
+            self.used = 0;
+        }
+        self.input.reserve(READ_AT_ONCE);
+        let read = self.stream.read_buf(&mut self.input).await?;
+        self.read_at = self.clock.now();
+        Ok(read > 0)
+    }
+}
