@@ -5,6 +5,7 @@ pub mod cli;
 pub mod config;
 pub mod corecard;
 pub mod gate;
+pub mod intake;
 pub mod order;
 pub mod outcome;
 pub mod stand_in;
