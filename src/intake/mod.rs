@@ -2,6 +2,30 @@
 //! guard, and a results file read again. Everything streams.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod columns;
+pub mod duplicates;
+pub mod enrolment;
+mod error;
 mod excerpt;
 pub mod guard;
+pub mod layout;
 mod number;
+mod prior;
+#[cfg(test)]
+mod properties;
+mod quotes;
+mod records;
+pub mod rerun;
+pub mod rows;
+mod selection;
+pub mod source;
+mod stream;
+pub mod survey;
+
+pub use enrolment::{Enrolment, Standing, enrolments};
+pub use error::{Fault, IntakeError};
+pub use layout::{Layout, Reading};
+pub use rerun::{Plan, Prior, Selection};
+pub use rows::{Record, Rows};
+pub use source::{Digest, Input};
+pub use survey::{BadRow, Survey, survey, survey_each};

@@ -1,0 +1,240 @@
+//! Rows that carry the same order: which of them decides.
+
+use rayon::slice::ParallelSliceMut;
+
+use crate::order::{Order, RowNumber};
+
+/// How a row takes part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// To be sent, unless another row decides.
+    Sent,
+    /// To be sent, and an earlier run lost an answer for it.
+    SentInDoubt,
+    /// Cancelled by an earlier run: decides over every row to be sent.
+    Cancelled,
+    /// Not to be sent; an earlier run lost an answer for it.
+    KeptInDoubt,
+}
+
+const PARTS: [Part; 4] = [Part::Sent, Part::SentInDoubt, Part::Cancelled, Part::KeptInDoubt];
+
+/// An order, its row and the row's part, in 16 bytes; ordered by order, then row.
+// From the top: 63 bits of admin number, 31 of sequence number, 32 of row, 2 of part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Keyed(u128);
+
+impl Keyed {
+    /// A row that carries an order. Its numbers are never negative.
+    pub fn new(order: Order, row: RowNumber, part: Part) -> Keyed {
+        let admin = u128::from(order.admin_number.unsigned_abs());
+        let sequence = u128::from(order.sequence_number.unsigned_abs());
+        Keyed(admin << 65 | sequence << 34 | u128::from(row.0) << 2 | part as u128)
+    }
+
+    /// The order.
+    pub fn order(self) -> Order {
+        Order {
+            admin_number: (self.0 >> 65) as i64,
+            sequence_number: (self.0 >> 34) as i32 & i32::MAX,
+        }
+    }
+
+    /// The row that carries it.
+    pub fn row(self) -> RowNumber {
+        RowNumber((self.0 >> 2) as u32)
+    }
+
+    /// The row's part.
+    pub fn part(self) -> Part {
+        PARTS[(self.0 & 3) as usize]
+    }
+
+    fn same_order(&self, other: &Keyed) -> bool {
+        self.0 >> 34 == other.0 >> 34
+    }
+}
+
+/// The rows that another row decides for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Duplicates {
+    /// (row, the row that decides), by row.
+    pairs: Vec<(RowNumber, RowNumber)>,
+    /// Rows that decide, and must note the doubt of another row with their order.
+    doubtful: Vec<RowNumber>,
+}
+
+/// Sorts the rows by order, and finds those that another decides for: the first to
+/// be sent, or one that is cancelled already.
+pub fn find(rows: &mut [Keyed]) -> Duplicates {
+    rows.par_sort_unstable();
+    let alike = || rows.chunk_by(Keyed::same_order);
+    // Most files have few; those that have many shall not pay for growing.
+    let count = alike().map(|group| group.len() - 1).sum();
+    let mut found = Duplicates { pairs: Vec::with_capacity(count), doubtful: Vec::new() };
+    alike().for_each(|group| found.settle(group));
+    found.pairs.par_sort_unstable();
+    found.doubtful.par_sort_unstable();
+    found
+}
+
+impl Duplicates {
+    /// How many rows another decides for.
+    pub fn len(&self) -> usize {
+        self.pairs.len()
+    }
+
+    /// Whether every order stands in one row only.
+    pub fn is_empty(&self) -> bool {
+        self.pairs.is_empty()
+    }
+
+    /// Answers for rows asked about in increasing order.
+    pub fn cursor(&self) -> Cursor<'_> {
+        Cursor { pairs: &self.pairs, doubtful: &self.doubtful }
+    }
+
+    fn settle(&mut self, group: &[Keyed]) {
+        if let [_] = group {
+            return;
+        }
+        let sent = |keyed: &&Keyed| matches!(keyed.part(), Part::Sent | Part::SentInDoubt);
+        let cancelled = group.iter().find(|keyed| keyed.part() == Part::Cancelled);
+        let Some(decides) = cancelled.or_else(|| group.iter().find(sent)) else { return };
+        let others = group.iter().filter(sent).filter(|keyed| *keyed != decides);
+        self.pairs.extend(others.map(|keyed| (keyed.row(), decides.row())));
+        let doubt = |keyed: &Keyed| matches!(keyed.part(), Part::SentInDoubt | Part::KeptInDoubt);
+        if decides.part() == Part::Sent && group.iter().any(doubt) {
+            self.doubtful.push(decides.row());
+        }
+    }
+}
+
+/// A place in [`Duplicates`] that only moves on.
+#[derive(Debug, Clone)]
+pub struct Cursor<'d> {
+    pairs: &'d [(RowNumber, RowNumber)],
+    doubtful: &'d [RowNumber],
+}
+
+impl Cursor<'_> {
+    /// The row that decides for this one, if it is another.
+    pub fn first_of(&mut self, row: RowNumber) -> Option<RowNumber> {
+        while let Some(((at, first), rest)) = self.pairs.split_first() {
+            if *at > row {
+                return None;
+            }
+            if *at == row {
+                return Some(*first);
+            }
+            self.pairs = rest;
+        }
+        None
+    }
+
+    /// Whether another row with the same order was left in doubt.
+    pub fn inherits_doubt(&mut self, row: RowNumber) -> bool {
+        while let Some((at, rest)) = self.doubtful.split_first() {
+            if *at >= row {
+                return *at == row;
+            }
+            self.doubtful = rest;
+        }
+        false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn keyed(admin_number: i64, row: u32, part: Part) -> Keyed {
+        Keyed::new(Order { admin_number, sequence_number: 1 }, RowNumber(row), part)
+    }
+
+    /// For rows 1, 2, …: which row decides, if another, and whether doubt is inherited.
+    fn verdicts(mut rows: Vec<Keyed>) -> Vec<(Option<u32>, bool)> {
+        let count = rows.len();
+        let found = find(&mut rows);
+        let mut cursor = found.cursor();
+        (1..=count as u32)
+            .map(RowNumber)
+            .map(|row| (cursor.first_of(row).map(|first| first.0), cursor.inherits_doubt(row)))
+            .collect()
+    }
+
+    #[test]
+    fn a_row_takes_sixteen_bytes() {
+        assert_eq!(size_of::<Keyed>(), 16);
+    }
+
+    #[test]
+    fn the_first_row_decides() {
+        let rows = [7, 8, 7, 7].iter().zip(1..).map(|(&admin, row)| keyed(admin, row, Part::Sent));
+        assert_eq!(
+            verdicts(rows.collect()),
+            [(None, false), (None, false), (Some(1), false), (Some(1), false)]
+        );
+    }
+
+    #[test]
+    fn a_cancelled_row_decides_even_if_it_comes_later() {
+        let rows = vec![keyed(7, 1, Part::Sent), keyed(7, 2, Part::Cancelled)];
+        assert_eq!(verdicts(rows), [(Some(2), false), (None, false)]);
+    }
+
+    #[test]
+    fn the_row_that_decides_notes_the_doubt_of_the_others() {
+        for part in [Part::SentInDoubt, Part::KeptInDoubt] {
+            let rows = vec![keyed(7, 1, Part::Sent), keyed(7, 2, part), keyed(8, 3, part)];
+            let verdicts = verdicts(rows);
+            assert!(verdicts[0].1 && !verdicts[1].1 && !verdicts[2].1, "{verdicts:?}");
+        }
+    }
+
+    #[test]
+    fn a_kept_row_in_doubt_neither_decides_nor_is_decided_for() {
+        let rows = vec![keyed(7, 1, Part::KeptInDoubt), keyed(7, 2, Part::Sent)];
+        assert_eq!(verdicts(rows), [(None, false), (None, true)]);
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_packed_is_unpacked(
+            admin_number in 0..=i64::MAX, sequence_number in 0..=i32::MAX, row: u32, part in 0..4usize
+        ) {
+            let order = Order { admin_number, sequence_number };
+            let keyed = Keyed::new(order, RowNumber(row), PARTS[part]);
+            prop_assert_eq!((keyed.order(), keyed.row(), keyed.part()), (order, RowNumber(row), PARTS[part]));
+        }
+
+        #[test]
+        fn keys_are_ordered_by_order_then_row(a: (u64, u32, u32), b: (u64, u32, u32)) {
+            let parts = |(admin, sequence, row): (u64, u32, u32)| (
+                Order { admin_number: (admin >> 1) as i64, sequence_number: (sequence >> 1) as i32 },
+                RowNumber(row),
+            );
+            let key = |(order, row)| Keyed::new(order, row, Part::Sent);
+            prop_assert_eq!(key(parts(a)).cmp(&key(parts(b))), parts(a).cmp(&parts(b)));
+        }
+
+        #[test]
+        fn duplicates_agree_with_a_map(admins in prop::collection::vec(0..20i64, 0..200)) {
+            let rows = admins.iter().zip(1..).map(|(&admin, row)| keyed(admin, row, Part::Sent));
+            let mut first = HashMap::new();
+            let expected: Vec<(Option<u32>, bool)> = admins
+                .iter()
+                .zip(1..)
+                .map(|(admin, row)| {
+                    let first = *first.entry(admin).or_insert(row);
+                    ((first != row).then_some(first), false)
+                })
+                .collect();
+            prop_assert_eq!(verdicts(rows.collect()), expected);
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! The verdict on every row before a run: sent or not, and why not.
+
+use crate::order::{Flaw, Order, Row, RowNumber};
+use crate::outcome::Status;
+
+use super::duplicates::{Cursor, Duplicates, Part};
+use super::error::IntakeError;
+use super::layout::Layout;
+use super::rerun::{Claim, Plan};
+use super::rows::{Record, Rows};
+use super::source::Input;
+
+/// How a row stands before the run begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Standing {
+    /// Its order is to be sent.
+    ToSend {
+        /// Whether an earlier run lost an answer for the order.
+        doubt: bool,
+    },
+    /// It cannot be sent.
+    Invalid(Flaw),
+    /// Another row carries the same order, and decides.
+    Duplicate {
+        /// That row: the first, or one that an earlier run cancelled.
+        first: RowNumber,
+    },
+    /// A rerun leaves it as it stood.
+    Kept(Status),
+}
+
+/// A row and how it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Enrolment {
+    /// The row.
+    pub row: RowNumber,
+    /// The line of the file in which it starts.
+    pub line: u64,
+    /// Its order, unless it is not one that can be sent.
+    pub order: Option<Order>,
+    /// How it stands.
+    pub standing: Standing,
+}
+
+/// Goes through the rows once more, after [`super::survey`] found the duplicates,
+/// and gives each its verdict. A rerun has a plan, a run has none.
+pub fn enrolments<'i>(
+    input: &'i Input,
+    layout: &'i Layout,
+    duplicates: &'i Duplicates,
+    plan: Option<&'i Plan>,
+) -> Result<Enrolments<'i>, IntakeError> {
+    let rows = input.rows(layout)?;
+    Ok(Enrolments { input, rows, plan, cursor: duplicates.cursor(), failed: false })
+}
+
+/// Every row's [`Enrolment`], in order.
+pub struct Enrolments<'i> {
+    input: &'i Input,
+    rows: Rows<'i>,
+    plan: Option<&'i Plan>,
+    cursor: Cursor<'i>,
+    failed: bool,
+}
+
+impl Enrolments<'_> {
+    fn enrol(&mut self) -> Result<Option<Enrolment>, IntakeError> {
+        let Some(record) = self.rows.next()? else { return Ok(None) };
+        let claim = claim(self.input, self.plan, &record)?;
+        let Record { row, line, content, .. } = record;
+        let order = match content {
+            Row::Order(order) => Some(order),
+            Row::Invalid(_) => None,
+        };
+        let standing = match (claim, content) {
+            (Claim::Kept { status, .. }, _) => Standing::Kept(status),
+            (_, Row::Invalid(flaw)) => Standing::Invalid(flaw),
+            (Claim::Selected { doubt }, _) => match self.cursor.first_of(row) {
+                Some(first) => Standing::Duplicate { first },
+                None => Standing::ToSend { doubt: doubt || self.cursor.inherits_doubt(row) },
+            },
+        };
+        Ok(Some(Enrolment { row, line, order, standing }))
+    }
+}
+
+impl Iterator for Enrolments<'_> {
+    type Item = Result<Enrolment, IntakeError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.failed {
+            return None;
+        }
+        let enrolment = self.enrol();
+        self.failed = enrolment.is_err();
+        enrolment.transpose()
+    }
+}
+
+/// What is done with a row: in a run, all are sent that can be.
+pub(super) fn claim(
+    input: &Input,
+    plan: Option<&Plan>,
+    record: &Record<'_>,
+) -> Result<Claim, IntakeError> {
+    match plan {
+        None => Ok(Claim::Selected { doubt: false }),
+        Some(plan) => plan.claim(record.line, record.fields).map_err(|fault| input.refuse(fault)),
+    }
+}
+
+/// The part that a row so claimed takes among the rows with its order, if any.
+pub(super) fn part(claim: Claim) -> Option<Part> {
+    match claim {
+        Claim::Selected { doubt: false } => Some(Part::Sent),
+        Claim::Selected { doubt: true } => Some(Part::SentInDoubt),
+        Claim::Kept { status, .. } if status.is_cancelled() => Some(Part::Cancelled),
+        Claim::Kept { doubt: true, .. } => Some(Part::KeptInDoubt),
+        Claim::Kept { .. } => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::properties::{enrolled, enrolled_again, refused_again};
+    use super::super::rerun::Selection;
+
+    #[test]
+    fn a_run_sends_each_order_once() {
+        insta::assert_snapshot!(enrolled("admin,seq\n1,1\nx,1\n2,1\n1,1\n01,1\n"), @r#"
+        1: 1/1 to send
+        2: INVALID_ADMIN_NUMBER
+        3: 2/1 to send
+        4: 1/1 duplicate of 1
+        5: 1/1 duplicate of 1
+        "#);
+    }
+
+    const RESULTS: &str = "\
+admin,seq,row,status,error_code,attempts,doubt
+1,1,1,cancelled,ERR01160,1,false
+2,1,2,failed,HTTP_503,3,false
+3,1,3,rejected,ERR7,1,true
+4,1,4,in_doubt,TIMEOUT,3,true
+x,1,5,invalid,INVALID_ADMIN_NUMBER,0,false
+6,1,6,not_sent,CUT_OFF,0,false
+7,1,7,not_sent,CUT_OFF,1,true
+";
+
+    #[test]
+    fn a_rerun_sends_the_rows_that_did_not_end_and_remembers_their_doubt() {
+        insta::assert_snapshot!(enrolled_again(RESULTS, Selection::default()), @r"
+        1: 1/1 kept cancelled
+        2: 2/1 to send
+        3: 3/1 kept rejected
+        4: 4/1 to send in doubt
+        5: kept invalid
+        6: 6/1 to send
+        7: 7/1 to send in doubt
+        ");
+    }
+
+    #[test]
+    fn a_rerun_can_be_of_certain_statuses_and_codes_only() {
+        insta::assert_snapshot!(enrolled_again(RESULTS, Selection::only(["ERR7", "invalid", "cut_off"])), @r"
+        1: 1/1 kept cancelled
+        2: 2/1 kept failed
+        3: 3/1 to send in doubt
+        4: 4/1 kept in_doubt
+        5: INVALID_ADMIN_NUMBER
+        6: 6/1 kept not_sent
+        7: 7/1 kept not_sent
+        ");
+    }
+
+    #[test]
+    fn what_a_spreadsheet_does_to_results_is_tolerated() {
+        let text = "\
+Admin;Seq;STATUS;Doubt
+1;1; Not Sent ;FALSE
+2;1;'FAILED;TRUE
+3;1;In-Doubt;
+4;1;failed;0
+5;1;failed;1
+6;1;failed;WAHR
+7;1;Already_Cancelled;
+";
+        insta::assert_snapshot!(enrolled_again(text, Selection::default()), @r"
+        1: 1/1 to send
+        2: 2/1 to send in doubt
+        3: 3/1 to send in doubt
+        4: 4/1 to send
+        5: 5/1 to send in doubt
+        6: 6/1 to send in doubt
+        7: 7/1 kept already_cancelled
+        ");
+    }
+
+    #[test]
+    fn an_order_cancelled_in_a_kept_row_is_not_sent_again() {
+        let text =
+            "admin,seq,status\n1,1,failed\n1,1,cancelled\n2,1,already_cancelled\n2,1,failed\n";
+        insta::assert_snapshot!(enrolled_again(text, Selection::default()), @r"
+        1: 1/1 duplicate of 2
+        2: 1/1 kept cancelled
+        3: 2/1 kept already_cancelled
+        4: 2/1 duplicate of 3
+        ");
+    }
+
+    #[test]
+    fn of_the_rows_sent_again_the_first_decides_and_notes_every_doubt() {
+        let text = "admin,seq,status,doubt\n1,1,duplicate,\n1,1,rejected,true\n1,1,failed,\n1,1,in_doubt,true\n";
+        insta::assert_snapshot!(enrolled_again(text, Selection::default()), @r"
+        1: 1/1 kept duplicate
+        2: 1/1 kept rejected
+        3: 1/1 to send in doubt
+        4: 1/1 duplicate of 3
+        ");
+    }
+
+    #[test]
+    fn a_file_that_is_no_results_file_is_refused() {
+        insta::assert_snapshot!(refused_again("admin,seq\n1,1\n"), @"orders.csv: has no status column: is this a results file? For a file of orders, use run");
+        insta::assert_snapshot!(refused_again("admin,seq,status\n1,1,failed\n2,1, \n"), @"orders.csv: no status in line 3: is this a results file?");
+        insta::assert_snapshot!(refused_again("admin,seq,status\n1,1,shipped\n"), @r#"orders.csv: line 2 has the status "shipped", which is none of cancelled, already_cancelled, rejected, failed, in_doubt, invalid, duplicate, not_sent"#);
+        insta::assert_snapshot!(refused_again("admin,seq,status,Status\n1,1,failed,failed\n"), @r#"orders.csv: columns "status" and "Status" may both hold the status; remove one of them"#);
+    }
+}

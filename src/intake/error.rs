@@ -1,0 +1,155 @@
+//! Why a file as a whole is refused: what is wrong, where, and what to do next.
+
+use std::io;
+
+/// A file as a whole was refused.
+#[derive(Debug, thiserror::Error)]
+#[error("{input}: {fault}")]
+pub struct IntakeError {
+    /// The input as the user named it.
+    pub input: String,
+    /// What is wrong with it.
+    pub fault: Fault,
+}
+
+/// What is wrong with a file as a whole.
+#[derive(Debug, thiserror::Error)]
+pub enum Fault {
+    /// There is nothing at the path.
+    #[error("no such file; check the path")]
+    NotFound,
+    /// The path names a directory.
+    #[error("is a directory; name a CSV file in it")]
+    Directory,
+    /// The file cannot be opened.
+    #[error("cannot be opened: {0}")]
+    Unreadable(io::Error),
+    /// The file was opened, and then reading failed.
+    #[error("cannot be read: {0}")]
+    Read(io::Error),
+    /// What can be read only once could not be put aside.
+    #[error("cannot be put aside in {directory}: {error}; make room there")]
+    Spool {
+        /// Where it was to be kept.
+        directory: String,
+        /// Why it was not.
+        error: io::Error,
+    },
+    /// There is nothing in the file.
+    #[error("is empty: there is nothing to cancel")]
+    Empty,
+    /// The text is not UTF-8.
+    #[error("is UTF-16 text; save it as UTF-8 (in a spreadsheet: \"CSV UTF-8\")")]
+    Utf16,
+    /// A spreadsheet's own format, or another ZIP archive.
+    #[error("is a workbook or a ZIP archive; save the sheet as \"CSV UTF-8\"")]
+    Workbook,
+    /// Not text at all.
+    #[error("is not text: there are NUL bytes near its start; a CSV file is wanted")]
+    Binary,
+    /// The lines end as on a Macintosh of the last century.
+    #[error("has lines that end in CR alone; save it with LF or CRLF line ends")]
+    CarriageReturns,
+    /// Decompression failed.
+    #[error("is a damaged gzip file ({0}); fetch it again from where it came")]
+    Gzip(io::Error),
+    /// The file is no longer the one that was opened.
+    #[error("changed while it was read; start again when it is complete")]
+    Changed,
+    /// No column by a name we know.
+    #[error(
+        "no column holds the {what} ({wanted}); the header has {header}; \
+         name the column with {flag}{hint}"
+    )]
+    NoColumn {
+        /// What the column should hold.
+        what: &'static str,
+        /// How it is usually named.
+        wanted: &'static str,
+        /// The flag that names it otherwise.
+        flag: &'static str,
+        /// The names there are.
+        header: String,
+        /// What else may be wrong.
+        hint: &'static str,
+    },
+    /// No column by the name that was given.
+    #[error("no column is named {name}; the header has {header}; correct {flag}{hint}")]
+    NoSuchColumn {
+        /// The name that was given.
+        name: String,
+        /// The flag that gave it.
+        flag: &'static str,
+        /// The names there are.
+        header: String,
+        /// What else may be wrong.
+        hint: &'static str,
+    },
+    /// The first line holds numbers, not names.
+    #[error(
+        "the first line looks like data, not a header; \
+         put a line such as AdminNumber,CardSequenceNumber above it"
+    )]
+    NotAHeader,
+    /// Two columns answer to the same name.
+    #[error("columns {first} and {second} may both hold the {what}; {remedy}")]
+    Ambiguous {
+        /// What the column should hold.
+        what: String,
+        /// One column.
+        first: String,
+        /// Another.
+        second: String,
+        /// What to do about it.
+        remedy: String,
+    },
+    /// Both keys were said to be in one column.
+    #[error(
+        "column {0} cannot hold both the admin number and the sequence number; \
+         correct --admin-column or --sequence-column"
+    )]
+    SameColumn(String),
+    /// The header itself would have to be written to the results.
+    #[error("the name of column {0} looks like a card number; give the file a proper header")]
+    CardNumberInHeader(usize),
+    /// Nothing stands below the header.
+    #[error("has a header but no rows: there is nothing to cancel")]
+    NoRows,
+    /// A quote swallows what follows it.
+    #[error(
+        "a quote that opens in line {line} is not closed, so the rows after it cannot be told \
+         apart; close it, or double it if it is part of the text"
+    )]
+    UnclosedQuote {
+        /// Where it opens.
+        line: u64,
+    },
+    /// A row that can only be a mistake.
+    #[error("the row that starts in line {line} is longer than 1 MiB; is this a CSV file?")]
+    LongRow {
+        /// Where it starts.
+        line: u64,
+    },
+    /// More rows than can be numbered.
+    #[error("has more than {0} rows; split it")]
+    TooManyRows(u32),
+    /// A results file was wanted.
+    #[error("has no status column: is this a results file? For a file of orders, use run")]
+    NotResults,
+    /// A row of a results file without its status.
+    #[error("no status in line {line}: is this a results file?")]
+    NoStatus {
+        /// Where the row starts.
+        line: u64,
+    },
+    /// A row of a results file with a status that we never wrote.
+    #[error("line {line} has the status {found}, which is none of {known}")]
+    UnknownStatus {
+        /// Where the row starts.
+        line: u64,
+        /// What stands there.
+        found: String,
+        /// What may stand there.
+        known: String,
+    },
+}

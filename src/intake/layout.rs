@@ -1,0 +1,409 @@
+//! Which columns a file has, and which of them are the keys.
+
+use csv::ByteRecord;
+
+use super::columns;
+use super::error::{Fault, IntakeError};
+use super::excerpt::excerpt;
+use super::guard;
+use super::records::Records;
+use super::source::Input;
+
+/// The delimiters that are recognised by themselves.
+const DELIMITERS: [u8; 4] = *b",;\t|";
+/// How many column names a message lists.
+const NAMES_SHOWN: usize = 12;
+
+/// What the user said about how to read the file.
+#[derive(Debug, Clone, Default)]
+pub struct Reading {
+    /// What separates fields; found out if not given.
+    pub delimiter: Option<u8>,
+    /// The name of the admin number's column, if it is not a usual one.
+    pub admin_column: Option<String>,
+    /// The name of the sequence number's column, if it is not a usual one.
+    pub sequence_column: Option<String>,
+    /// Whether admin numbers may look like card numbers.
+    pub exempt_admin_column: bool,
+}
+
+/// A file's columns.
+#[derive(Debug, Clone)]
+pub struct Layout {
+    delimiter: u8,
+    header: ByteRecord,
+    admin: usize,
+    sequence: usize,
+    exempt_admin: bool,
+    results: Vec<usize>,
+    carried: Vec<usize>,
+}
+
+impl Input {
+    /// Reads the header and finds the columns.
+    pub fn layout(&self, reading: &Reading) -> Result<Layout, IntakeError> {
+        let delimiter = match reading.delimiter {
+            Some(delimiter) => delimiter,
+            None => self.likely_delimiter(reading)?,
+        };
+        let mut records = Records::new(self, delimiter)?;
+        let mut header = ByteRecord::new();
+        if !records.read(&mut header)? {
+            return Err(self.refuse(Fault::Empty));
+        }
+        let layout = Layout::of(delimiter, header, reading).map_err(|fault| self.refuse(fault))?;
+        if !records.read(&mut ByteRecord::new())? {
+            return Err(self.refuse(Fault::NoRows));
+        }
+        Ok(layout)
+    }
+
+    /// The delimiter with which most key columns are found, then most columns.
+    fn likely_delimiter(&self, reading: &Reading) -> Result<u8, IntakeError> {
+        let mut best = None;
+        let mut refusal = None;
+        for delimiter in DELIMITERS {
+            let mut header = ByteRecord::new();
+            // Quotes tangled for one delimiter may be in order for another.
+            match Records::new(self, delimiter)?.read(&mut header) {
+                Ok(_) => {}
+                Err(error) => {
+                    refusal = refusal.or(Some(error));
+                    continue;
+                }
+            }
+            let keys = [Key::ADMIN, Key::SEQUENCE];
+            let found = keys.iter().filter(|key| key.columns(&header, reading).next().is_some());
+            let score = (found.count(), header.len());
+            if best.is_none_or(|(highest, _)| score > highest) {
+                best = Some((score, delimiter));
+            }
+        }
+        match (best, refusal) {
+            (Some((_, delimiter)), _) => Ok(delimiter),
+            (None, Some(error)) => Err(error),
+            (None, None) => Ok(b','),
+        }
+    }
+}
+
+impl Layout {
+    fn of(delimiter: u8, header: ByteRecord, reading: &Reading) -> Result<Layout, Fault> {
+        let admin = Key::ADMIN.find(&header, reading)?;
+        let sequence = Key::SEQUENCE.find(&header, reading)?;
+        if admin == sequence {
+            return Err(Fault::SameColumn(name(&header, admin)));
+        }
+        if let Some(column) = header.iter().position(guard::looks_like_card_number) {
+            return Err(Fault::CardNumberInHeader(column + 1));
+        }
+        let is_key = |column: &usize| *column == admin || *column == sequence;
+        let is_result = |column: &usize| {
+            header.get(*column).is_some_and(|name| result_name(name).is_some()) && !is_key(column)
+        };
+        let (results, carried) = (0..header.len()).partition(is_result);
+        let exempt_admin = reading.exempt_admin_column;
+        Ok(Layout { delimiter, header, admin, sequence, exempt_admin, results, carried })
+    }
+
+    /// What separates the fields.
+    pub fn delimiter(&self) -> u8 {
+        self.delimiter
+    }
+
+    /// The column names, in order, as they stand in the file.
+    pub fn header(&self) -> &ByteRecord {
+        &self.header
+    }
+
+    /// Which column holds the admin number.
+    pub fn admin(&self) -> usize {
+        self.admin
+    }
+
+    /// Which column holds the sequence number.
+    pub fn sequence(&self) -> usize {
+        self.sequence
+    }
+
+    /// Whether admin numbers may look like card numbers.
+    pub fn exempts_admin(&self) -> bool {
+        self.exempt_admin
+    }
+
+    /// The columns of an earlier run's results.
+    pub fn results(&self) -> &[usize] {
+        &self.results
+    }
+
+    /// The column of that name among the results, of [`columns::RESULTS`].
+    pub fn result(&self, name: &str) -> Option<usize> {
+        self.named(name).next()
+    }
+
+    fn named(&self, name: &str) -> impl Iterator<Item = usize> {
+        self.results.iter().copied().filter(move |&column| {
+            self.header.get(column).and_then(result_name).is_some_and(|found| found == name)
+        })
+    }
+
+    /// Refuses a layout with two columns of the same result name.
+    pub(super) fn unambiguous(&self) -> Result<(), Fault> {
+        for name in columns::RESULTS {
+            let mut found = self.named(name);
+            if let (Some(_), Some(second)) = (found.next(), found.next()) {
+                return Err(Fault::Ambiguous {
+                    what: name.to_owned(),
+                    first: excerpt(name.as_bytes()),
+                    second: self::name(&self.header, second),
+                    remedy: "remove one of them".to_owned(),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// The columns that go into the results untouched: all but the result columns.
+    pub fn carried(&self) -> &[usize] {
+        &self.carried
+    }
+}
+
+fn result_name(name: &[u8]) -> Option<&'static str> {
+    let name = name.trim_ascii();
+    columns::RESULTS.into_iter().find(|known| known.as_bytes().eq_ignore_ascii_case(name))
+}
+
+/// One of the two columns that make an order.
+struct Key {
+    what: &'static str,
+    flag: &'static str,
+    wanted: &'static str,
+    /// Its usual names, folded.
+    usual: &'static [&'static str],
+    named: fn(&Reading) -> Option<&str>,
+}
+
+impl Key {
+    const ADMIN: Key = Key {
+        what: "admin number",
+        flag: "--admin-column",
+        wanted: "AdminNumber or admin",
+        usual: &["adminnumber", "admin"],
+        named: |reading| reading.admin_column.as_deref(),
+    };
+
+    const SEQUENCE: Key = Key {
+        what: "sequence number",
+        flag: "--sequence-column",
+        wanted: "CardSequenceNumber, SequenceNumber, sequence or seq",
+        usual: &["cardsequencenumber", "sequencenumber", "sequence", "seq"],
+        named: |reading| reading.sequence_column.as_deref(),
+    };
+
+    /// Every column that may be meant.
+    fn columns<'h>(
+        &'h self,
+        header: &'h ByteRecord,
+        reading: &Reading,
+    ) -> impl Iterator<Item = usize> + 'h {
+        let named = (self.named)(reading).map(|name| folded(name.as_bytes()));
+        header.iter().enumerate().filter_map(move |(column, name)| {
+            let name = folded(name);
+            let meant = match &named {
+                Some(named) => *named == name,
+                None => self.usual.contains(&name.as_str()),
+            };
+            meant.then_some(column)
+        })
+    }
+
+    fn find(&self, header: &ByteRecord, reading: &Reading) -> Result<usize, Fault> {
+        let meant: Vec<usize> = self.columns(header, reading).collect();
+        match meant.as_slice() {
+            [] => Err(self.missing(header, reading)),
+            [column] => Ok(*column),
+            [first, second, ..] => {
+                // Names that differ only in case or spaces can still be told apart exactly.
+                let named = (self.named)(reading).map(str::as_bytes);
+                let mut exact =
+                    meant.iter().filter(|column| named.is_some() && header.get(**column) == named);
+                match (exact.next(), exact.next()) {
+                    (Some(column), None) => Ok(*column),
+                    _ => Err(self.ambiguous(header, *first, *second)),
+                }
+            }
+        }
+    }
+
+    fn missing(&self, header: &ByteRecord, reading: &Reading) -> Fault {
+        let Key { what, flag, wanted, .. } = *self;
+        if header.iter().any(is_number) {
+            return Fault::NotAHeader;
+        }
+        let hint = match header.len() {
+            1 => ", or what separates the fields with --delimiter",
+            _ => "",
+        };
+        let header = names(header);
+        match (self.named)(reading) {
+            Some(name) => {
+                Fault::NoSuchColumn { name: excerpt(name.as_bytes()), flag, header, hint }
+            }
+            None => Fault::NoColumn { what, wanted, flag, header, hint },
+        }
+    }
+
+    fn ambiguous(&self, header: &ByteRecord, first: usize, second: usize) -> Fault {
+        let remedy = match header.get(first) == header.get(second) {
+            true => "rename one of them".to_owned(),
+            false => format!("name the right one with {}", self.flag),
+        };
+        let (first, second) = (name(header, first), name(header, second));
+        Fault::Ambiguous { what: self.what.to_owned(), first, second, remedy }
+    }
+}
+
+/// A column name without what people write differently: case, spaces, `_`, `-`.
+fn folded(name: &[u8]) -> String {
+    let name = String::from_utf8_lossy(name);
+    let kept = name.chars().filter(|char| !char.is_whitespace() && !matches!(char, '_' | '-'));
+    kept.flat_map(char::to_lowercase).collect()
+}
+
+fn is_number(field: &[u8]) -> bool {
+    let field = field.trim_ascii();
+    !field.is_empty() && field.iter().all(u8::is_ascii_digit)
+}
+
+fn name(header: &ByteRecord, column: usize) -> String {
+    excerpt(header.get(column).unwrap_or_default())
+}
+
+fn names(header: &ByteRecord) -> String {
+    let shown: Vec<String> = header.iter().take(NAMES_SHOWN).map(excerpt).collect();
+    let more = header.len().saturating_sub(NAMES_SHOWN);
+    match more {
+        0 => shown.join(", "),
+        _ => format!("{} and {more} more", shown.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::properties::input;
+    use super::*;
+
+    fn layout(text: &str) -> Layout {
+        input(text.as_bytes()).layout(&Reading::default()).unwrap()
+    }
+
+    fn refusal(text: &str) -> String {
+        refusal_of(text, &Reading::default())
+    }
+
+    fn refusal_of(text: &str, reading: &Reading) -> String {
+        input(text.as_bytes()).layout(reading).unwrap_err().to_string()
+    }
+
+    fn keys(layout: &Layout) -> (usize, usize) {
+        (layout.admin(), layout.sequence())
+    }
+
+    #[test]
+    fn key_columns_are_found_under_every_usual_name() {
+        for admin in ["AdminNumber", "admin", "ADMIN_NUMBER", "Admin Number", " admin-number "] {
+            for sequence in ["CardSequenceNumber", "sequence number", "SEQUENCE", "Seq"] {
+                let layout = layout(&format!("note,{sequence},{admin}\nx,1,2\n"));
+                assert_eq!(keys(&layout), (2, 1));
+            }
+        }
+    }
+
+    #[test]
+    fn the_delimiter_is_found_by_the_key_columns() {
+        for delimiter in [',', ';', '\t', '|'] {
+            let text = "x y;admin;seq\n".replace(';', &delimiter.to_string()) + "1\n";
+            assert_eq!(layout(&text).delimiter(), delimiter as u8);
+        }
+    }
+
+    #[test]
+    fn a_delimiter_that_was_given_is_taken() {
+        let reading = Reading { delimiter: Some(b':'), ..Reading::default() };
+        let layout = input(b"admin:seq\n1:2\n").layout(&reading).unwrap();
+        assert_eq!((layout.delimiter(), keys(&layout)), (b':', (0, 1)));
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_no_part_of_the_first_name() {
+        assert_eq!(keys(&layout("\u{feff}admin,seq\n1,2\n")), (0, 1));
+        assert_eq!(keys(&layout("\u{feff}\"admin\",\"seq\"\n1,2\n")), (0, 1));
+    }
+
+    #[test]
+    fn a_named_column_wins_over_the_usual_one() {
+        let reading = Reading { admin_column: Some("konto nr".to_owned()), ..Reading::default() };
+        let layout = input(b"admin;Konto_Nr;seq\n1;2;3\n").layout(&reading).unwrap();
+        assert_eq!(keys(&layout), (1, 2));
+    }
+
+    #[test]
+    fn result_columns_are_not_carried() {
+        let layout = layout("note,Row,admin,STATUS,seq,Doubt\nx,1,2,failed,3,\n");
+        assert_eq!(layout.results(), [1, 3, 5]);
+        assert_eq!(layout.carried(), [0, 2, 4]);
+        assert_eq!(layout.result(columns::STATUS), Some(3));
+        assert_eq!(layout.result(columns::MESSAGE), None);
+    }
+
+    #[test]
+    fn a_key_column_is_carried_whatever_its_name() {
+        let reading = Reading { sequence_column: Some("row".to_owned()), ..Reading::default() };
+        let layout = input(b"admin,row\n1,2\n").layout(&reading).unwrap();
+        assert_eq!(layout.carried(), [0, 1]);
+    }
+
+    #[test]
+    fn a_missing_column_is_explained_with_the_header() {
+        insta::assert_snapshot!(refusal("account;card\n1;2\n"), @r#"orders.csv: no column holds the admin number (AdminNumber or admin); the header has "account", "card"; name the column with --admin-column"#);
+        insta::assert_snapshot!(refusal("admin#seq\n1#2\n"), @r#"orders.csv: no column holds the admin number (AdminNumber or admin); the header has "admin#seq"; name the column with --admin-column, or what separates the fields with --delimiter"#);
+        let reading = Reading { sequence_column: Some("nr".to_owned()), ..Reading::default() };
+        insta::assert_snapshot!(refusal_of("admin,seq\n1,2\n", &reading), @r#"orders.csv: no column is named "nr"; the header has "admin", "seq"; correct --sequence-column"#);
+    }
+
+    #[test]
+    fn data_in_the_first_line_is_called_so_and_not_repeated() {
+        insta::assert_snapshot!(refusal("129409,1\n129410,1\n"), @"orders.csv: the first line looks like data, not a header; put a line such as AdminNumber,CardSequenceNumber above it");
+    }
+
+    #[test]
+    fn a_card_number_in_the_header_is_refused_and_not_repeated() {
+        insta::assert_snapshot!(refusal("admin,seq,PAN 4111111111111111\n1,2,3\n"), @"orders.csv: the name of column 3 looks like a card number; give the file a proper header");
+        insta::assert_snapshot!(refusal("PAN 4111111111111111,seq\n1,2\n"), @r#"orders.csv: no column holds the admin number (AdminNumber or admin); the header has "PAN [card number removed]", "seq"; name the column with --admin-column"#);
+    }
+
+    #[test]
+    fn two_candidates_are_both_named() {
+        insta::assert_snapshot!(refusal("admin,AdminNumber,seq\n1,2,3\n"), @r#"orders.csv: columns "admin" and "AdminNumber" may both hold the admin number; name the right one with --admin-column"#);
+        insta::assert_snapshot!(refusal("admin,seq,seq\n1,2,3\n"), @r#"orders.csv: columns "seq" and "seq" may both hold the sequence number; rename one of them"#);
+    }
+
+    #[test]
+    fn names_that_differ_in_case_alone_can_be_told_apart() {
+        let reading = Reading { admin_column: Some("ADMIN".to_owned()), ..Reading::default() };
+        let layout = input(b"admin,ADMIN,seq\n1,2,3\n").layout(&reading).unwrap();
+        assert_eq!(layout.admin(), 1);
+    }
+
+    #[test]
+    fn one_column_cannot_be_both_keys() {
+        let reading = Reading { admin_column: Some("seq".to_owned()), ..Reading::default() };
+        insta::assert_snapshot!(refusal_of("seq,x\n1,2\n", &reading), @r#"orders.csv: column "seq" cannot hold both the admin number and the sequence number; correct --admin-column or --sequence-column"#);
+    }
+
+    #[test]
+    fn a_header_without_rows_is_refused() {
+        insta::assert_snapshot!(refusal("admin,seq\n\n"), @"orders.csv: has a header but no rows: there is nothing to cancel");
+    }
+}

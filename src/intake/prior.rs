@@ -1,0 +1,108 @@
+//! What an earlier run wrote about a row, read from its results.
+
+use std::borrow::Cow;
+
+use csv::ByteRecord;
+
+use crate::outcome::Status;
+
+use super::columns;
+use super::layout::Layout;
+
+/// What an earlier run wrote about a row. Spreadsheets change what they save, so
+/// case, blanks, a leading apostrophe and other ways to say true are tolerated.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Prior<'r> {
+    /// How the row stood, if the field holds a status.
+    pub status: Option<Status>,
+    /// CoreCARD's code, else one of ours.
+    pub error_code: Cow<'r, str>,
+    /// What was said, or went wrong, in words.
+    pub message: Cow<'r, str>,
+    /// The HTTP status of the last answer.
+    pub http_status: Option<u16>,
+    /// How many requests were sent; 0 if it does not say.
+    pub attempts: u32,
+    /// Whether an answer was lost. What is not plainly "no" counts as "yes".
+    pub doubt: bool,
+    /// When the first request left.
+    pub first_sent_at: Cow<'r, str>,
+    /// When the row ended.
+    pub ended_at: Cow<'r, str>,
+}
+
+/// Where a results file keeps what it says.
+#[derive(Debug, Clone)]
+pub(super) struct ResultCells {
+    pub status: usize,
+    error_code: Option<usize>,
+    message: Option<usize>,
+    http_status: Option<usize>,
+    attempts: Option<usize>,
+    doubt: Option<usize>,
+    first_sent_at: Option<usize>,
+    ended_at: Option<usize>,
+}
+
+impl ResultCells {
+    /// None if there is no status column.
+    pub fn of(layout: &Layout) -> Option<ResultCells> {
+        Some(ResultCells {
+            status: layout.result(columns::STATUS)?,
+            error_code: layout.result(columns::ERROR_CODE),
+            message: layout.result(columns::MESSAGE),
+            http_status: layout.result(columns::HTTP_STATUS),
+            attempts: layout.result(columns::ATTEMPTS),
+            doubt: layout.result(columns::DOUBT),
+            first_sent_at: layout.result(columns::FIRST_SENT_AT),
+            ended_at: layout.result(columns::ENDED_AT),
+        })
+    }
+
+    pub fn read<'r>(&self, fields: &'r ByteRecord) -> Prior<'r> {
+        let text = |column: Option<usize>| {
+            column.and_then(|column| fields.get(column)).map(plain).unwrap_or_default()
+        };
+        let status = status(&text(Some(self.status)));
+        Prior {
+            status,
+            error_code: text(self.error_code),
+            message: text(self.message),
+            http_status: text(self.http_status).parse().ok(),
+            attempts: text(self.attempts).parse().unwrap_or(0),
+            doubt: status == Some(Status::InDoubt) || is_true(&text(self.doubt)),
+            first_sent_at: text(self.first_sent_at),
+            ended_at: text(self.ended_at),
+        }
+    }
+}
+
+/// A field's text without blanks around it and without the apostrophe that keeps
+/// a spreadsheet from reading it as a formula.
+fn plain(field: &[u8]) -> Cow<'_, str> {
+    match String::from_utf8_lossy(field) {
+        Cow::Borrowed(text) => Cow::Borrowed(stripped(text)),
+        Cow::Owned(text) => Cow::Owned(stripped(&text).to_owned()),
+    }
+}
+
+fn stripped(text: &str) -> &str {
+    let text = text.trim();
+    text.strip_prefix('\'').unwrap_or(text).trim_start()
+}
+
+fn status(text: &str) -> Option<Status> {
+    let same = |(ours, theirs): (char, char)| match ours {
+        '_' => matches!(theirs, '_' | ' ' | '-'),
+        _ => ours.eq_ignore_ascii_case(&theirs),
+    };
+    Status::ALL.into_iter().find(|status| {
+        let word = status.as_str();
+        word.len() == text.len() && word.chars().zip(text.chars()).all(same)
+    })
+}
+
+fn is_true(text: &str) -> bool {
+    const NO: [&str; 4] = ["false", "no", "n", "0"];
+    !text.is_empty() && !NO.iter().any(|no| no.eq_ignore_ascii_case(text))
+}

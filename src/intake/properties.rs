@@ -1,0 +1,196 @@
+//! What must hold for any file, and helpers for the tests of this room.
+
+use std::fmt::Write;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use proptest::prelude::*;
+
+use crate::order::{Order, Row, RowNumber};
+
+use super::{Input, IntakeError, Plan, Reading, Selection, Standing, enrolments, survey};
+
+/// An input called `orders.csv` that holds these bytes.
+pub(super) fn open(bytes: &[u8]) -> Result<Input, IntakeError> {
+    Input::spool("orders.csv", bytes, &std::env::temp_dir())
+}
+
+pub(super) fn input(bytes: &[u8]) -> Input {
+    open(bytes).unwrap()
+}
+
+pub(super) fn lines(input: &Input, reading: &Reading) -> Result<Vec<String>, IntakeError> {
+    let layout = input.layout(reading)?;
+    let mut rows = input.rows(&layout)?;
+    let mut lines = Vec::new();
+    while let Some(record) = rows.next()? {
+        let content = match record.content {
+            Row::Order(order) => order.to_string(),
+            Row::Invalid(flaw) => format!("{} {}", flaw.code, flaw.message),
+        };
+        lines.push(format!("{} (line {}): {content}", record.row, record.line));
+    }
+    Ok(lines)
+}
+
+pub(super) fn enrolled(text: &str) -> String {
+    all_enrolled(text, None).unwrap()
+}
+
+pub(super) fn enrolled_again(text: &str, selection: Selection) -> String {
+    all_enrolled(text, Some(selection)).unwrap()
+}
+
+pub(super) fn refused_again(text: &str) -> String {
+    all_enrolled(text, Some(Selection::default())).unwrap_err().to_string()
+}
+
+fn all_enrolled(text: &str, selection: Option<Selection>) -> Result<String, IntakeError> {
+    let input = input(text.as_bytes());
+    let layout = input.layout(&Reading::default())?;
+    let plan = selection.map(|selection| Plan::new(&input, &layout, selection)).transpose()?;
+    let survey = survey(&input, &layout, plan.as_ref(), 0)?;
+    let mut shown = String::new();
+    let mut to_send = 0;
+    for enrolment in enrolments(&input, &layout, &survey.duplicates, plan.as_ref())? {
+        let enrolment = enrolment?;
+        let order = enrolment.order.map(|order| format!("{order} ")).unwrap_or_default();
+        let standing = match enrolment.standing {
+            Standing::ToSend { doubt } => {
+                to_send += 1;
+                if doubt { "to send in doubt".to_owned() } else { "to send".to_owned() }
+            }
+            Standing::Invalid(flaw) => flaw.code.to_string(),
+            Standing::Duplicate { first } => format!("duplicate of {first}"),
+            Standing::Kept(status) => format!("kept {status}"),
+        };
+        writeln!(shown, "{}: {order}{standing}", enrolment.row).unwrap();
+    }
+    assert_eq!(to_send, survey.to_send, "the survey and the enrolments disagree");
+    Ok(shown)
+}
+
+/// How the same orders may be written.
+#[derive(Debug, Clone)]
+struct Dress {
+    delimiter: u8,
+    quote_all: bool,
+    crlf: bool,
+    mark: bool,
+    gzip: bool,
+    swapped: bool,
+    extra: Vec<String>,
+}
+
+prop_compose! {
+    fn dress()(
+        delimiter in prop::sample::select(b",;\t|".to_vec()),
+        flags: (bool, bool, bool, bool, bool),
+        extra in prop::collection::vec("[a-z ,;|\"\r\n\tä]{0,8}", 0..3),
+    ) -> Dress {
+        let (quote_all, crlf, mark, gzip, swapped) = flags;
+        Dress { delimiter, quote_all, crlf, mark, gzip, swapped, extra }
+    }
+}
+
+impl Dress {
+    fn record(&self, admin: &str, sequence: &str, extra: &[String]) -> Vec<String> {
+        let mut keys = [admin.to_owned(), sequence.to_owned()];
+        if self.swapped {
+            keys.reverse();
+        }
+        extra.iter().cloned().chain(keys).collect()
+    }
+
+    fn write(&self, orders: &[Order]) -> Vec<u8> {
+        let style =
+            if self.quote_all { csv::QuoteStyle::Always } else { csv::QuoteStyle::Necessary };
+        let end = if self.crlf { csv::Terminator::CRLF } else { csv::Terminator::Any(b'\n') };
+        let mut writer = csv::WriterBuilder::new()
+            .delimiter(self.delimiter)
+            .quote_style(style)
+            .terminator(end)
+            .from_writer(if self.mark { "\u{feff}".into() } else { Vec::new() });
+        let names: Vec<String> = (0..self.extra.len()).map(|at| format!("extra {at}")).collect();
+        writer.write_record(self.record("AdminNumber", "CardSequenceNumber", &names)).unwrap();
+        for order in orders {
+            let (admin, sequence) =
+                (order.admin_number.to_string(), order.sequence_number.to_string());
+            writer.write_record(self.record(&admin, &sequence, &self.extra)).unwrap();
+        }
+        let text = writer.into_inner().unwrap();
+        if self.gzip { gzipped(&text) } else { text }
+    }
+}
+
+pub(super) fn gzipped(text: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    std::io::Write::write_all(&mut encoder, text).unwrap();
+    encoder.finish().unwrap()
+}
+
+prop_compose! {
+    fn order()(admin_number in 0..=i64::MAX, sequence_number in 0..=i32::MAX) -> Order {
+        Order { admin_number, sequence_number }
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_orders_written_in_any_dress_read_back_the_same(
+        orders in prop::collection::vec(order(), 1..20), dress in dress()
+    ) {
+        let input = input(&dress.write(&orders));
+        let reading = Reading { exempt_admin_column: true, ..Reading::default() };
+        let layout = input.layout(&reading).unwrap();
+        prop_assert_eq!(layout.delimiter(), dress.delimiter);
+        let mut rows = input.rows(&layout).unwrap();
+        for (order, number) in orders.iter().zip(1..) {
+            let record = rows.next().unwrap().unwrap();
+            prop_assert_eq!(record.row, RowNumber(number));
+            prop_assert_eq!(record.content, Row::Order(*order));
+            for (extra, field) in dress.extra.iter().zip(record.fields) {
+                prop_assert_eq!(extra.as_bytes(), field);
+            }
+        }
+        prop_assert!(rows.next().unwrap().is_none());
+    }
+
+    #[test]
+    fn the_line_of_a_row_is_where_it_starts(
+        dress in dress(), blanks in prop::collection::vec(0..3usize, 1..8)
+    ) {
+        let end = if dress.crlf { "\r\n" } else { "\n" };
+        let mut text = format!("admin,seq,note{end}");
+        let mut expected = Vec::new();
+        for (at, count) in blanks.iter().enumerate() {
+            text.push_str(&end.repeat(*count));
+            expected.push(1 + text.matches('\n').count());
+            let note = dress.extra.first().map(|note| note.replace('"', "\"\"")).unwrap_or_default();
+            write!(text, "{at},1,\"{note}\"{end}").unwrap();
+        }
+        let input = input(text.as_bytes());
+        let layout = input.layout(&Reading::default()).unwrap();
+        let mut rows = input.rows(&layout).unwrap();
+        for line in expected {
+            prop_assert_eq!(rows.next().unwrap().unwrap().line, line as u64);
+        }
+    }
+
+    #[test]
+    fn any_bytes_are_read_or_refused_but_never_panic(
+        bytes in prop::collection::vec(any::<u8>(), 0..300), header: bool, gzip: bool
+    ) {
+        let mut file = if header { b"admin,seq,note\n".to_vec() } else { Vec::new() };
+        file.extend_from_slice(&bytes);
+        let file = if gzip { gzipped(&file) } else { file };
+        drop(open(&file).and_then(|input| lines(&input, &Reading::default())));
+    }
+
+    #[test]
+    fn any_text_of_a_csv_kind_is_read_or_refused_but_never_panics(
+        text in "(admin[,;]seq(,note)?\n)?[0-9a,;\"\r\n .e+'-]{0,60}"
+    ) {
+        drop(open(text.as_bytes()).and_then(|input| lines(&input, &Reading::default())));
+    }
+}

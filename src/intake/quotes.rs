@@ -1,0 +1,240 @@
+//! Watches the quotes of a CSV text on its way to the parser. A quote that is
+//! never closed would swallow rows in silence: the parser takes any text.
+
+use std::io::{self, Read};
+
+/// No row is longer; what is, is a mistake, and must not fill the memory.
+pub(super) const LONGEST_ROW: u64 = 1024 * 1024;
+
+/// Why the text cannot be taken apart into rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Tangle {
+    /// The quote at this offset is not closed, or not where a field ends.
+    #[error("unclosed quote")]
+    Unclosed(u64),
+    /// The row at this offset has no end in sight.
+    #[error("long row")]
+    Long(u64),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// Where a field begins: a quote here opens.
+    FieldStart,
+    /// In a plain field: a quote here is text.
+    Field,
+    /// In a quoted field.
+    Quoted { from: u64, lines: bool },
+    /// After a quote in a quoted field: it closes, or is the first of a doubled one.
+    Quote { from: u64, lines: bool },
+}
+
+/// Passes a text through unless its quotes are tangled.
+#[derive(Debug)]
+pub(super) struct Watched<R> {
+    inner: R,
+    delimiter: u8,
+    place: Place,
+    offset: u64,
+    row_start: u64,
+    /// What was passed on last, to look back at.
+    last: Vec<u8>,
+    /// The byte before that.
+    before_last: u8,
+    /// What was found, once it was.
+    tangle: Option<Tangle>,
+}
+
+impl<R: Read> Watched<R> {
+    pub fn new(inner: R, delimiter: u8) -> Self {
+        Watched {
+            inner,
+            delimiter,
+            place: Place::FieldStart,
+            offset: 0,
+            row_start: 0,
+            last: Vec::new(),
+            before_last: 0,
+            tangle: None,
+        }
+    }
+
+    /// Whether the byte just before this offset ends a line. Only the buffer passed
+    /// on last, and the byte before it, are known.
+    pub fn line_ends_before(&self, offset: u64) -> bool {
+        let start = self.offset - self.last.len() as u64;
+        let byte = match offset.checked_sub(start) {
+            Some(0) | None => Some(self.before_last),
+            Some(within) => {
+                usize::try_from(within - 1).ok().and_then(|at| self.last.get(at)).copied()
+            }
+        };
+        byte == Some(b'\n')
+    }
+
+    fn watch(&mut self, text: &[u8]) -> Result<(), Tangle> {
+        let plain = !matches!(self.place, Place::Quoted { .. } | Place::Quote { .. });
+        if plain && !text.contains(&b'"') {
+            self.skip(text);
+        } else {
+            self.follow(text)?;
+        }
+        self.offset += text.len() as u64;
+        if self.offset - self.row_start <= LONGEST_ROW {
+            return Ok(());
+        }
+        match self.place {
+            Place::Quoted { from, .. } => Err(Tangle::Unclosed(from)),
+            _ => Err(Tangle::Long(self.row_start)),
+        }
+    }
+
+    /// Without quotes, only where the last row began and a field begins matters.
+    fn skip(&mut self, text: &[u8]) {
+        if let Some(end) = text.iter().rposition(|byte| ends_row(*byte)) {
+            self.row_start = self.offset + end as u64 + 1;
+        }
+        self.place = match text.last() {
+            Some(&byte) if byte == self.delimiter || ends_row(byte) => Place::FieldStart,
+            _ => Place::Field,
+        };
+    }
+
+    fn follow(&mut self, text: &[u8]) -> Result<(), Tangle> {
+        for (at, &byte) in (self.offset..).zip(text) {
+            self.place = match (self.place, byte) {
+                (Place::FieldStart, b'"') => Place::Quoted { from: at, lines: false },
+                (Place::Quoted { from, lines }, b'"') => Place::Quote { from, lines },
+                (Place::Quoted { from, lines }, _) => {
+                    Place::Quoted { from, lines: lines || ends_row(byte) }
+                }
+                (Place::Quote { from, lines }, b'"') => Place::Quoted { from, lines },
+                (_, _) if ends_row(byte) => {
+                    self.row_start = at + 1;
+                    Place::FieldStart
+                }
+                (_, _) if byte == self.delimiter => Place::FieldStart,
+                // Text after a closing quote: harmless within a line, but over
+                // several lines this quote was meant to open another field.
+                (Place::Quote { from, lines: true }, _) => return Err(Tangle::Unclosed(from)),
+                _ => Place::Field,
+            };
+        }
+        Ok(())
+    }
+}
+
+fn ends_row(byte: u8) -> bool {
+    byte == b'\n' || byte == b'\r'
+}
+
+impl<R: Read> Read for Watched<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if let Some(tangle) = self.tangle {
+            return Err(io::Error::other(tangle));
+        }
+        let start = self.offset;
+        let mut count = self.inner.read(buffer)?;
+        let text = buffer.get(..count).unwrap_or_default();
+        self.tangle = match self.place {
+            Place::Quoted { from, .. } if text.is_empty() => Some(Tangle::Unclosed(from)),
+            _ => self.watch(text).err(),
+        };
+        if let Some(tangle) = self.tangle {
+            // The rows before it are whole, and are passed on first.
+            count = usize::try_from(self.row_start.saturating_sub(start)).unwrap_or_default();
+            self.offset = start + count as u64;
+            if count == 0 {
+                return Err(io::Error::other(tangle));
+            }
+        }
+        self.before_last = self.last.last().copied().unwrap_or_default();
+        self.last.clear();
+        self.last.extend_from_slice(buffer.get(..count).unwrap_or_default());
+        Ok(count)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn watched(text: &str) -> Option<Tangle> {
+        let whole = pass(text.as_bytes(), text.len() + 1);
+        assert_eq!(pass(text.as_bytes(), 1), whole, "byte by byte");
+        whole
+    }
+
+    fn pass(text: &[u8], chunk: usize) -> Option<Tangle> {
+        let mut watched = Watched::new(text, b',');
+        let mut buffer = vec![0; chunk];
+        loop {
+            match watched.read(&mut buffer) {
+                Ok(0) => return None,
+                Ok(_) => {}
+                Err(error) => return error.downcast().ok(),
+            }
+        }
+    }
+
+    #[test]
+    fn proper_quotes_pass() {
+        for text in
+            ["", "a,b\n", "\"a\",\"b\"\r\n\"c\"", "a,\"x\ny\"\n", "\"a\"\"b\",\"\"\n", "\"\""]
+        {
+            assert_eq!(watched(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_quote_within_a_plain_field_is_text() {
+        assert_eq!(watched("a,5\" disk\n1,2\n"), None);
+    }
+
+    #[test]
+    fn text_after_a_closing_quote_is_harmless_within_a_line() {
+        assert_eq!(watched("\"a\" ,b\n\"c\"d\",e\n"), None);
+    }
+
+    #[test]
+    fn a_quote_open_at_the_end_is_found_where_it_opens() {
+        assert_eq!(watched("a,b\n1,\"x\n3,4\n"), Some(Tangle::Unclosed(6)));
+    }
+
+    #[test]
+    fn a_quote_closed_by_another_rows_opening_quote_is_found() {
+        assert_eq!(watched("1,\"x\n3,4\n5,\"y\"\n"), Some(Tangle::Unclosed(2)));
+    }
+
+    #[test]
+    fn neither_a_field_nor_a_row_may_fill_the_memory() {
+        let long = "x".repeat(LONGEST_ROW as usize + 1);
+        assert_eq!(pass(format!("a\n\"{long}").as_bytes(), 4096), Some(Tangle::Unclosed(2)));
+        assert_eq!(pass(format!("a\n{long}").as_bytes(), 4096), Some(Tangle::Long(2)));
+        let lines = "\"\n\",".repeat(LONGEST_ROW as usize / 4 + 1);
+        assert_eq!(pass(format!("a\n{lines}").as_bytes(), 4096), Some(Tangle::Long(2)));
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_found_does_not_depend_on_how_the_text_is_cut(
+            text in "[a,\"\r\n]{0,40}", chunk in 1usize..10
+        ) {
+            prop_assert_eq!(pass(text.as_bytes(), chunk), pass(text.as_bytes(), 100));
+        }
+
+        #[test]
+        fn whatever_a_csv_writer_writes_passes(
+            rows in prop::collection::vec(prop::collection::vec("[a,\"\r\n ]{0,6}", 3), 0..6)
+        ) {
+            let mut writer = csv::Writer::from_writer(Vec::new());
+            for row in rows {
+                writer.write_record(&row).unwrap();
+            }
+            let text = writer.into_inner().unwrap();
+            prop_assert_eq!(pass(&text, 7), None);
+        }
+    }
+}

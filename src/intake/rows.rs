@@ -1,0 +1,230 @@
+//! The rows of an input: each an order, or the reason why it cannot be sent.
+
+use csv::ByteRecord;
+
+use crate::order::{Flaw, Order, OwnCode, Row, RowNumber};
+
+use super::error::{Fault, IntakeError};
+use super::excerpt::excerpt;
+use super::guard;
+use super::layout::Layout;
+use super::number::{ADMIN_NUMBER, SEQUENCE_NUMBER};
+use super::records::Records;
+use super::source::Input;
+
+/// The most rows that can be numbered.
+const MOST_ROWS: u32 = u32::MAX - 1;
+
+/// Reads an input's rows one after another.
+pub struct Rows<'i> {
+    input: &'i Input,
+    layout: &'i Layout,
+    records: Records<'i>,
+    fields: ByteRecord,
+    count: u32,
+    most: u32,
+}
+
+/// One line of the input.
+#[derive(Debug)]
+pub struct Record<'r> {
+    /// Its number: the first row after the header is 1.
+    pub row: RowNumber,
+    /// The line of the file in which it starts.
+    pub line: u64,
+    /// What it carries.
+    pub content: Row,
+    /// Its fields, byte for byte.
+    pub fields: &'r ByteRecord,
+}
+
+impl Input {
+    /// The rows, from the first.
+    pub fn rows<'i>(&'i self, layout: &'i Layout) -> Result<Rows<'i>, IntakeError> {
+        let mut records = Records::new(self, layout.delimiter())?;
+        let mut fields = ByteRecord::new();
+        records.read(&mut fields)?;
+        if fields != *layout.header() {
+            return Err(self.refuse(Fault::Changed));
+        }
+        Ok(Rows { input: self, layout, records, fields, count: 0, most: MOST_ROWS })
+    }
+}
+
+impl Rows<'_> {
+    /// The next row; none at the end of the file. Not an iterator: the fields are
+    /// lent, so that reading a row takes no memory.
+    #[expect(clippy::should_implement_trait, reason = "it lends")]
+    pub fn next(&mut self) -> Result<Option<Record<'_>>, IntakeError> {
+        if !self.records.read(&mut self.fields)? {
+            return Ok(None);
+        }
+        if self.count == self.most {
+            return Err(self.input.refuse(Fault::TooManyRows(self.most)));
+        }
+        self.count += 1;
+        Ok(Some(Record {
+            row: RowNumber(self.count),
+            line: self.records.line(&self.fields),
+            content: content(self.layout, &self.fields),
+            fields: &self.fields,
+        }))
+    }
+}
+
+/// What a row carries.
+fn content(layout: &Layout, fields: &ByteRecord) -> Row {
+    match order(layout, fields) {
+        Ok(order) => Row::Order(order),
+        Err(flaw) => Row::Invalid(flaw),
+    }
+}
+
+fn order(layout: &Layout, fields: &ByteRecord) -> Result<Order, Flaw> {
+    // A row of fewer bytes than a card has digits cannot hold one.
+    if fields.as_slice().len() >= guard::SHORTEST {
+        no_card_numbers(layout, fields)?;
+    }
+    if fields.len() != layout.header().len() {
+        return Err(wrong_count(layout, fields));
+    }
+    let field = |column| fields.get(column).unwrap_or_default();
+    let admin_number = ADMIN_NUMBER.read(field(layout.admin()))?;
+    let sequence_number = SEQUENCE_NUMBER.read(field(layout.sequence()))?;
+    Ok(Order {
+        // Both were read as no larger than these types hold.
+        admin_number: i64::try_from(admin_number).unwrap_or(i64::MAX),
+        sequence_number: i32::try_from(sequence_number).unwrap_or(i32::MAX),
+    })
+}
+
+fn no_card_numbers(layout: &Layout, fields: &ByteRecord) -> Result<(), Flaw> {
+    let exempt = layout.exempts_admin().then(|| layout.admin());
+    let found = fields
+        .iter()
+        .enumerate()
+        .find(|(column, field)| Some(*column) != exempt && guard::looks_like_card_number(field));
+    let Some((column, _)) = found else { return Ok(()) };
+    let message = match layout.header().get(column) {
+        Some(name) => format!("field {} looks like a card number", excerpt(name)),
+        None => "a surplus field looks like a card number".to_owned(),
+    };
+    Err(Flaw { code: OwnCode::CardNumber, message })
+}
+
+#[cold]
+fn wrong_count(layout: &Layout, fields: &ByteRecord) -> Flaw {
+    let (is, wanted) = (fields.len(), layout.header().len());
+    let plural = if is == 1 { "" } else { "s" };
+    let mut message = format!("{is} field{plural} where the header has {wanted}");
+    let surplus: Vec<&[u8]> = fields.iter().skip(wanted).collect();
+    if !surplus.is_empty() {
+        let delimiter = [layout.delimiter()];
+        let surplus = excerpt(&surplus.join(&delimiter[..]));
+        message = format!("{message}; left over: {surplus}");
+    }
+    Flaw { code: OwnCode::WrongFieldCount, message }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::layout::Reading;
+    use super::super::properties::{input, lines};
+
+    /// The rows as text: row number, line, and order or flaw.
+    fn read(text: &str) -> String {
+        read_with(text, &Reading::default())
+    }
+
+    fn read_with(text: &str, reading: &Reading) -> String {
+        lines(&input(text.as_bytes()), reading).unwrap().join("\n")
+    }
+
+    fn refusal(text: &str) -> String {
+        lines(&input(text.as_bytes()), &Reading::default()).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_plain_file_is_read() {
+        insta::assert_snapshot!(read("admin,seq,note\n129409,1,x\n0129410, 2 ,\n"), @r"
+        1 (line 2): 129409/1
+        2 (line 3): 129410/2
+        ");
+    }
+
+    #[test]
+    fn lines_are_counted_over_blank_lines_and_lines_within_fields() {
+        let text = "\nadmin,seq,note\n\n\n1,1,\"a\nb\"\n\n2,2,c\n3,3,\"\n\n\"\n4,4,";
+        let expected = "1 (line 5): 1/1\n2 (line 8): 2/2\n3 (line 9): 3/3\n4 (line 12): 4/4";
+        assert_eq!(read(text), expected);
+        assert_eq!(read(&text.replace('\n', "\r\n")), expected);
+        assert_eq!(read(&format!("{text}\r\n\r\n")), expected);
+    }
+
+    #[test]
+    fn each_flaw_is_told() {
+        insta::assert_snapshot!(read("admin,seq,note\n1,2\n1\n1,2,3,x\u{7},y\n,2,\n1,,\n1.0,2,\n1,-2,\n,,\n"), @r#"
+        1 (line 2): WRONG_FIELD_COUNT 2 fields where the header has 3
+        2 (line 3): WRONG_FIELD_COUNT 1 field where the header has 3
+        3 (line 4): WRONG_FIELD_COUNT 5 fields where the header has 3; left over: "x\u{7},y"
+        4 (line 5): INVALID_ADMIN_NUMBER the admin number is missing
+        5 (line 6): INVALID_SEQUENCE_NUMBER the sequence number is missing
+        6 (line 7): INVALID_ADMIN_NUMBER the admin number "1.0" has a decimal point (a spreadsheet may have changed it); it must be a whole number from 0 to 9223372036854775807
+        7 (line 8): INVALID_SEQUENCE_NUMBER the sequence number "-2" has a sign; it must be a whole number from 0 to 2147483647
+        8 (line 9): INVALID_ADMIN_NUMBER the admin number is missing
+        "#);
+    }
+
+    #[test]
+    fn a_card_number_in_any_field_wins_over_other_flaws_and_is_not_repeated() {
+        insta::assert_snapshot!(read("admin,seq,note\n4111111111111111,1,\n0004111111111111111,1,\n1,1,is 4111 1111 1111 1111\n1,4111111111111111\n1,1,,4111111111111111\n"), @r#"
+        1 (line 2): CARD_NUMBER field "admin" looks like a card number
+        2 (line 3): CARD_NUMBER field "admin" looks like a card number
+        3 (line 4): CARD_NUMBER field "note" looks like a card number
+        4 (line 5): CARD_NUMBER field "seq" looks like a card number
+        5 (line 6): CARD_NUMBER a surplus field looks like a card number
+        "#);
+    }
+
+    #[test]
+    fn the_admin_column_alone_can_be_exempted() {
+        let reading = Reading { exempt_admin_column: true, ..Reading::default() };
+        let text = "admin,seq,note\n4111111111111111,1,\n1,1,4111111111111111\n";
+        insta::assert_snapshot!(read_with(text, &reading), @r#"
+        1 (line 2): 4111111111111111/1
+        2 (line 3): CARD_NUMBER field "note" looks like a card number
+        "#);
+    }
+
+    #[test]
+    fn a_quote_that_is_never_closed_refuses_the_file() {
+        insta::assert_snapshot!(refusal("admin,seq,note\n1,1,\n2,2,\"oops\n3,3,\n"), @"orders.csv: a quote that opens in line 3 is not closed, so the rows after it cannot be told apart; close it, or double it if it is part of the text");
+        insta::assert_snapshot!(refusal("admin,seq,note\n1,1,\n2,2,\"oops\n3,3,\"x\"\n"), @"orders.csv: a quote that opens in line 3 is not closed, so the rows after it cannot be told apart; close it, or double it if it is part of the text");
+    }
+
+    #[test]
+    fn a_row_without_end_refuses_the_file() {
+        let text = format!("admin,seq,note\n1,1,\n2,2,{}", "x".repeat(2_000_000));
+        insta::assert_snapshot!(refusal(&text), @"orders.csv: the row that starts in line 3 is longer than 1 MiB; is this a CSV file?");
+    }
+
+    #[test]
+    fn bytes_that_are_not_utf_8_are_carried_untouched() {
+        let input = input(b"admin,seq,n\xe4me\n1,1,\xff\xfe\n");
+        let layout = input.layout(&Reading::default()).unwrap();
+        let mut rows = input.rows(&layout).unwrap();
+        let record = rows.next().unwrap().unwrap();
+        assert_eq!(record.fields.get(2), Some(&b"\xff\xfe"[..]));
+        assert_eq!(layout.header().get(2), Some(&b"n\xe4me"[..]));
+    }
+
+    #[test]
+    fn more_rows_than_can_be_numbered_are_refused() {
+        let input = input(b"admin,seq\n1,1\n2,2\n");
+        let layout = input.layout(&Reading::default()).unwrap();
+        let mut rows = input.rows(&layout).unwrap();
+        rows.most = 1;
+        assert!(rows.next().is_ok());
+        insta::assert_snapshot!(rows.next().unwrap_err(), @"orders.csv: has more than 1 rows; split it");
+    }
+}

@@ -1,0 +1,45 @@
+//! Which rows of a results file are to be run again.
+
+use crate::outcome::Status;
+
+use super::prior::Prior;
+
+/// Which rows of a results file are to be run again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Selection {
+    statuses: Vec<Status>,
+    codes: Vec<String>,
+}
+
+impl Default for Selection {
+    /// The rows that did not end.
+    fn default() -> Self {
+        Selection {
+            statuses: vec![Status::Failed, Status::InDoubt, Status::NotSent],
+            codes: Vec::new(),
+        }
+    }
+}
+
+impl Selection {
+    /// The rows with one of these statuses or error codes. A word that is a status
+    /// means the status; any other is an error code, letter for letter.
+    pub fn only<W: AsRef<str>>(words: impl IntoIterator<Item = W>) -> Self {
+        let mut selection = Selection { statuses: Vec::new(), codes: Vec::new() };
+        for word in words {
+            let word = word.as_ref().trim();
+            match word.parse() {
+                Ok(status) => selection.statuses.push(status),
+                Err(_) if word.is_empty() => {}
+                Err(_) => selection.codes.push(word.to_owned()),
+            }
+        }
+        selection
+    }
+
+    /// Whether a row that stood so is to be run again.
+    pub fn selects(&self, prior: &Prior<'_>) -> bool {
+        prior.status.is_some_and(|status| self.statuses.contains(&status))
+            || self.codes.iter().any(|code| *code == prior.error_code)
+    }
+}

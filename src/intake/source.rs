@@ -1,0 +1,435 @@
+//! Where rows come from: a file, or standard input put aside in one.
+
+use std::fmt;
+use std::fs::{DirBuilder, File, Metadata};
+use std::io::{self, Read};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
+use std::sync::OnceLock;
+use std::time::SystemTime;
+
+use sha2::{Digest as _, Sha256};
+
+use super::error::{Fault, IntakeError};
+use super::guard;
+use super::quotes::Tangle;
+use super::stream::{FromStart, Stream};
+
+/// How much of the start is looked at to tell what kind of file it is.
+const HEAD: usize = 64 * 1024;
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+const BUFFER: usize = 128 * 1024;
+
+/// An input file, held open: it can be read again even if it is unlinked.
+#[derive(Debug)]
+pub struct Input {
+    file: File,
+    /// As the user named it, for messages.
+    label: String,
+    name: String,
+    bytes: u64,
+    modified: Option<SystemTime>,
+    gzip: bool,
+    /// How many bytes of byte order mark come before the text.
+    mark: usize,
+    digest: OnceLock<Digest>,
+}
+
+/// A SHA-256 digest; shown as `sha256sum` shows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Digest(pub [u8; 32]);
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl Input {
+    /// Opens a file, or standard input if the path is `-`. What can be read only
+    /// once (standard input, a pipe) is first put aside in an anonymous file in
+    /// `spool_dir`, which is made, private, if it is not there.
+    pub fn open(path: &Path, spool_dir: &Path) -> Result<Input, IntakeError> {
+        if path == Path::new("-") {
+            return Input::spool("stdin", io::stdin().lock(), spool_dir);
+        }
+        let label = guard::redact(&path.display().to_string()).into_owned();
+        let refuse = |fault| IntakeError { input: label.clone(), fault };
+        let file = File::open(path).map_err(|error| refuse(not_opened(error)))?;
+        let metadata = file.metadata().map_err(|error| refuse(Fault::Unreadable(error)))?;
+        if metadata.is_dir() {
+            return Err(refuse(Fault::Directory));
+        }
+        let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
+        let name = guard::redact(&name).into_owned();
+        if metadata.is_file() {
+            Input::examine(file, &metadata, label, name)
+        } else {
+            Input::put_aside(file, spool_dir, label, name)
+        }
+    }
+
+    /// Puts aside what can be read only once, and opens it under a name.
+    pub fn spool(name: &str, from: impl Read, spool_dir: &Path) -> Result<Input, IntakeError> {
+        Input::put_aside(from, spool_dir, name.to_owned(), name.to_owned())
+    }
+
+    fn put_aside(
+        mut from: impl Read,
+        directory: &Path,
+        label: String,
+        name: String,
+    ) -> Result<Input, IntakeError> {
+        let spooled = anonymous_file(directory).and_then(|mut file| {
+            io::copy(&mut from, &mut file)?;
+            let metadata = file.metadata()?;
+            Ok((file, metadata))
+        });
+        match spooled {
+            Ok((file, metadata)) => Input::examine(file, &metadata, label, name),
+            Err(error) => {
+                let fault = Fault::Spool { directory: directory.display().to_string(), error };
+                Err(IntakeError { input: label, fault })
+            }
+        }
+    }
+
+    fn examine(
+        file: File,
+        metadata: &Metadata,
+        label: String,
+        name: String,
+    ) -> Result<Input, IntakeError> {
+        let mut input = Input {
+            file,
+            label,
+            name,
+            bytes: metadata.len(),
+            modified: metadata.modified().ok(),
+            gzip: false,
+            mark: 0,
+            digest: OnceLock::new(),
+        };
+        let mut head = vec![0; HEAD];
+        let magic = input.head(&mut head)?;
+        input.gzip = magic.starts_with(b"\x1f\x8b");
+        let head = input.head(&mut head)?;
+        if let Some(fault) = not_csv(head) {
+            return Err(input.refuse(fault));
+        }
+        input.mark = if head.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
+        Ok(input)
+    }
+
+    fn head<'b>(&self, buffer: &'b mut [u8]) -> Result<&'b [u8], IntakeError> {
+        let filled = Stream::new(&self.file, self.gzip).fill(buffer);
+        let count = filled.map_err(|error| self.refuse(self.unread(error)))?;
+        Ok(buffer.get(..count).unwrap_or_default())
+    }
+
+    /// The file's name, for display; `stdin` for standard input.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The name without the endings that say it is a CSV file.
+    pub fn stem(&self) -> &str {
+        let endings = [&[".gz", ".gzip"][..], &[".csv", ".tsv", ".txt"]];
+        endings.iter().fold(self.name(), |name, endings| {
+            endings.iter().find_map(|ending| without(name, ending)).unwrap_or(name)
+        })
+    }
+
+    /// How many bytes were given, compressed if they came so.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// SHA-256 of the bytes as they were given. Reads the file the first time.
+    pub fn digest(&self) -> Result<Digest, IntakeError> {
+        if let Some(digest) = self.digest.get() {
+            return Ok(*digest);
+        }
+        let mut hasher = Sha256::new();
+        let mut from = FromStart::new(&self.file);
+        let mut buffer = vec![0; BUFFER];
+        loop {
+            match from.read(&mut buffer).map_err(|error| self.refuse(Fault::Read(error)))? {
+                0 => break,
+                count => hasher.update(buffer.get(..count).unwrap_or_default()),
+            }
+        }
+        self.unchanged()?;
+        Ok(*self.digest.get_or_init(|| Digest(hasher.finalize().into())))
+    }
+
+    /// The text from its start, without a byte order mark.
+    pub(super) fn text(&self) -> Result<Stream<'_>, IntakeError> {
+        let mut stream = Stream::new(&self.file, self.gzip);
+        let mut mark = [0; BYTE_ORDER_MARK.len()];
+        let mark = mark.get_mut(..self.mark).unwrap_or_default();
+        stream.fill(mark).map_err(|error| self.refuse(self.unread(error)))?;
+        Ok(stream)
+    }
+
+    /// Refuses a file that is no longer what was opened: two passes over it would
+    /// not see the same rows.
+    pub(super) fn unchanged(&self) -> Result<(), IntakeError> {
+        let metadata = self.file.metadata().map_err(|error| self.refuse(Fault::Read(error)))?;
+        if metadata.len() == self.bytes && metadata.modified().ok() == self.modified {
+            return Ok(());
+        }
+        Err(self.refuse(Fault::Changed))
+    }
+
+    /// An error about this input.
+    pub fn refuse(&self, fault: Fault) -> IntakeError {
+        IntakeError { input: self.label.clone(), fault }
+    }
+
+    /// What a failure to read the text means.
+    pub(super) fn explain(&self, error: io::Error) -> IntakeError {
+        let fault = match error.downcast::<Tangle>() {
+            Ok(Tangle::Unclosed(at)) => self.line_at(at).map(|line| Fault::UnclosedQuote { line }),
+            Ok(Tangle::Long(at)) => self.line_at(at).map(|line| Fault::LongRow { line }),
+            Err(error) => Ok(self.unread(error)),
+        };
+        fault.map_or_else(|error| error, |fault| self.refuse(fault))
+    }
+
+    fn unread(&self, error: io::Error) -> Fault {
+        use io::ErrorKind::{InvalidData, InvalidInput, UnexpectedEof};
+        match error.kind() {
+            InvalidData | InvalidInput | UnexpectedEof if self.gzip => Fault::Gzip(error),
+            _ => Fault::Read(error),
+        }
+    }
+
+    /// The line of an offset in the text. Reads up to there: for errors only.
+    fn line_at(&self, offset: u64) -> Result<u64, IntakeError> {
+        let mut text = self.text()?.take(offset);
+        let mut buffer = vec![0; BUFFER];
+        let mut line = 1;
+        loop {
+            let count = text.read(&mut buffer).map_err(|error| self.refuse(self.unread(error)))?;
+            if count == 0 {
+                return Ok(line);
+            }
+            line += buffer.iter().take(count).filter(|byte| **byte == b'\n').count() as u64;
+        }
+    }
+}
+
+fn not_opened(error: io::Error) -> Fault {
+    match error.kind() {
+        io::ErrorKind::NotFound => Fault::NotFound,
+        io::ErrorKind::IsADirectory => Fault::Directory,
+        _ => Fault::Unreadable(error),
+    }
+}
+
+fn anonymous_file(directory: &Path) -> io::Result<File> {
+    DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+    tempfile::tempfile_in(directory)
+}
+
+/// What kind of file this plainly is, if it is not CSV.
+fn not_csv(head: &[u8]) -> Option<Fault> {
+    let nul_at = |parity: usize| head.iter().skip(parity).step_by(2).all(|byte| *byte == 0);
+    let blank = head.strip_prefix(BYTE_ORDER_MARK).unwrap_or(head).trim_ascii().is_empty();
+    if blank && head.len() < HEAD {
+        Some(Fault::Empty)
+    } else if head.starts_with(b"\xff\xfe") || head.starts_with(b"\xfe\xff") {
+        Some(Fault::Utf16)
+    } else if head.starts_with(b"PK\x03\x04") || head.starts_with(b"\xd0\xcf\x11\xe0") {
+        Some(Fault::Workbook)
+    } else if head.contains(&0) {
+        Some(if nul_at(0) != nul_at(1) { Fault::Utf16 } else { Fault::Binary })
+    } else if !head.contains(&b'\n') && head.trim_ascii_end().contains(&b'\r') {
+        Some(Fault::CarriageReturns)
+    } else {
+        None
+    }
+}
+
+fn without<'n>(name: &'n str, ending: &str) -> Option<&'n str> {
+    let (stem, last) = name.split_at_checked(name.len().checked_sub(ending.len())?)?;
+    (!stem.is_empty() && last.eq_ignore_ascii_case(ending)).then_some(stem)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::io::Write;
+    use std::os::unix::fs::PermissionsExt;
+    use std::path::PathBuf;
+
+    use tempfile::TempDir;
+
+    use super::super::layout::Reading;
+    use super::super::properties::{gzipped, lines};
+    use super::*;
+
+    const ORDERS: &[u8] = b"admin,seq\n129409,1\n129410,2\n";
+
+    /// A directory with one file in it.
+    fn file(name: &str, bytes: &[u8]) -> (TempDir, PathBuf) {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join(name);
+        fs::write(&path, bytes).unwrap();
+        (directory, path)
+    }
+
+    fn opened(name: &str, bytes: &[u8]) -> Input {
+        let (directory, path) = file(name, bytes);
+        Input::open(&path, directory.path()).unwrap()
+    }
+
+    fn rows(input: &Input) -> Result<Vec<String>, IntakeError> {
+        lines(input, &Reading::default())
+    }
+
+    /// The refusal of a file, from opening it to its last row, without its directory.
+    fn refusal(bytes: &[u8]) -> String {
+        let (directory, path) = file("orders.csv", bytes);
+        let error = Input::open(&path, directory.path()).and_then(|input| rows(&input));
+        short(&error.unwrap_err(), &directory)
+    }
+
+    fn short(error: &IntakeError, directory: &TempDir) -> String {
+        error.to_string().replace(&format!("{}/", directory.path().display()), "")
+    }
+
+    #[test]
+    fn the_digest_is_that_of_the_bytes_as_given() {
+        let input = opened("orders.csv", b"abc");
+        insta::assert_snapshot!(input.digest().unwrap(), @"ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+        let zipped = gzipped(ORDERS);
+        let input = opened("orders.csv.gz", &zipped);
+        assert_eq!(input.digest().unwrap().0, <[u8; 32]>::from(Sha256::digest(&zipped)));
+        assert_eq!(input.bytes(), zipped.len() as u64);
+    }
+
+    #[test]
+    fn the_stem_is_the_name_without_its_csv_endings() {
+        for (name, stem) in [
+            ("orders.csv", "orders"),
+            ("orders.CSV.gz", "orders"),
+            ("orders.gz", "orders"),
+            ("orders.results.csv", "orders.results"),
+            ("orders.2024.txt", "orders.2024"),
+            ("orders", "orders"),
+            (".csv", ".csv"),
+        ] {
+            let input = opened(name, ORDERS);
+            assert_eq!((input.name(), input.stem()), (name, stem));
+        }
+    }
+
+    #[test]
+    fn gzip_is_recognised_by_its_bytes_whatever_the_name() {
+        let halves = [gzipped(b"admin,seq\n129409,1\n"), gzipped(b"129410,2\n")].concat();
+        let plain = rows(&opened("orders.csv", ORDERS)).unwrap();
+        assert_eq!(rows(&opened("orders.csv", &halves)).unwrap(), plain);
+    }
+
+    #[test]
+    fn a_file_that_is_unlinked_can_still_be_read_again() {
+        let (directory, path) = file("orders.csv", ORDERS);
+        let input = Input::open(&path, directory.path()).unwrap();
+        let before = rows(&input).unwrap();
+        drop(directory);
+        assert_eq!(rows(&input).unwrap(), before);
+        assert!(input.digest().is_ok());
+    }
+
+    #[test]
+    fn what_can_be_read_only_once_is_put_aside_in_a_private_directory() {
+        let directory = tempfile::tempdir().unwrap();
+        let spool = directory.path().join("a/spool");
+        let input = Input::spool("stdin", ORDERS, &spool).unwrap();
+        assert_eq!(spool.metadata().unwrap().permissions().mode() & 0o777, 0o700);
+        assert_eq!(fs::read_dir(&spool).unwrap().count(), 0, "the file has no name");
+        assert_eq!((input.name(), input.stem()), ("stdin", "stdin"));
+        assert_eq!(rows(&input).unwrap(), rows(&input).unwrap());
+        assert_eq!(input.digest().unwrap().0, <[u8; 32]>::from(Sha256::digest(ORDERS)));
+    }
+
+    #[test]
+    fn a_pipe_is_read_like_a_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let (reader, mut writer) = io::pipe().unwrap();
+        writer.write_all(ORDERS).unwrap();
+        drop(writer);
+        let path = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&reader));
+        let input = Input::open(Path::new(&path), directory.path()).unwrap();
+        assert_eq!(rows(&input).unwrap().len(), 2);
+    }
+
+    #[test]
+    fn a_spool_that_cannot_be_made_is_named() {
+        let (directory, path) = file("not-a-directory", b"");
+        let error = Input::spool("stdin", ORDERS, &path).unwrap_err();
+        insta::assert_snapshot!(short(&error, &directory), @"stdin: cannot be put aside in not-a-directory: File exists (os error 17); make room there");
+    }
+
+    #[test]
+    fn a_path_that_leads_to_no_file_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let open =
+            |path: &Path| short(&Input::open(path, directory.path()).unwrap_err(), &directory);
+        insta::assert_snapshot!(open(&directory.path().join("no.csv")), @"no.csv: no such file; check the path");
+        fs::create_dir(directory.path().join("in")).unwrap();
+        insta::assert_snapshot!(open(&directory.path().join("in")), @"in: is a directory; name a CSV file in it");
+        fs::write(directory.path().join("plain"), "").unwrap();
+        insta::assert_snapshot!(open(&directory.path().join("plain/x.csv")), @"plain/x.csv: cannot be opened: Not a directory (os error 20)");
+    }
+
+    #[test]
+    fn an_empty_file_is_refused() {
+        insta::assert_snapshot!(refusal(b""), @"orders.csv: is empty: there is nothing to cancel");
+        for blank in [&b"\n\r\n \n"[..], b"\xef\xbb\xbf", b"\xef\xbb\xbf\n", &gzipped(b"")] {
+            assert_eq!(refusal(blank), refusal(b""));
+        }
+    }
+
+    #[test]
+    fn what_is_not_csv_is_called_what_it_is() {
+        insta::assert_snapshot!(refusal(b"\xff\xfea\0d\0m\0"), @r#"orders.csv: is UTF-16 text; save it as UTF-8 (in a spreadsheet: "CSV UTF-8")"#);
+        assert_eq!(refusal(b"a\0d\0m\0"), refusal(b"\xfe\xff\0a\0d\0m"));
+        insta::assert_snapshot!(refusal(b"PK\x03\x04\0\0"), @r#"orders.csv: is a workbook or a ZIP archive; save the sheet as "CSV UTF-8""#);
+        insta::assert_snapshot!(refusal(b"\x7fELF\x02\0\0\0"), @"orders.csv: is not text: there are NUL bytes near its start; a CSV file is wanted");
+        insta::assert_snapshot!(refusal(b"admin,seq\r1,1\r"), @"orders.csv: has lines that end in CR alone; save it with LF or CRLF line ends");
+    }
+
+    #[test]
+    fn a_damaged_gzip_file_is_refused_wherever_the_damage_is() {
+        let numbers: String = (0..100_000).map(|n| format!("{n},1\n")).collect();
+        let whole = gzipped(format!("admin,seq\n{numbers}").as_bytes());
+        let cut = &whole[..whole.len() - 9];
+        insta::assert_snapshot!(refusal(cut), @"orders.csv: is a damaged gzip file (incomplete deflate stream); fetch it again from where it came");
+        for damaged in [&whole[..5], &whole[..200], &[&whole[..], b"x"].concat()] {
+            assert!(refusal(damaged).contains("is a damaged gzip file"), "{}", refusal(damaged));
+        }
+        let mut wrong_sum = whole.clone();
+        let at = wrong_sum.len() - 6;
+        wrong_sum[at] ^= 1;
+        assert!(refusal(&wrong_sum).contains("is a damaged gzip file"));
+    }
+
+    #[test]
+    fn a_file_that_changes_while_it_is_read_is_refused() {
+        let (directory, path) = file("orders.csv", ORDERS);
+        let input = Input::open(&path, directory.path()).unwrap();
+        fs::OpenOptions::new().append(true).open(&path).unwrap().write_all(b"129411,3\n").unwrap();
+        let error = rows(&input).unwrap_err();
+        insta::assert_snapshot!(short(&error, &directory), @"orders.csv: changed while it was read; start again when it is complete");
+        assert!(input.digest().is_err());
+    }
+
+    #[test]
+    fn a_card_number_in_the_files_name_is_not_repeated() {
+        let input = opened("4111111111111111.csv", ORDERS);
+        assert_eq!(input.name(), "[card number removed].csv");
+    }
+}
