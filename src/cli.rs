@@ -1,5 +1,4 @@
 //! The command line.
-#![cfg_attr(test, allow(clippy::unwrap_used))]
 
 use std::ffi::OsString;
 use std::path::PathBuf;

@@ -1,11 +1,21 @@
 //! Cancels physical card orders at CoreCARD in bulk: rows in, paced calls out,
 //! one honest result a row. The modules are rooms; each uses only those above it.
 
-pub mod cli;
-pub mod config;
-pub mod corecard;
-pub mod gate;
-pub mod intake;
 pub mod order;
+
 pub mod outcome;
+
+pub mod intake;
+
+pub mod ledger;
+
+pub mod corecard;
+
+pub mod gate;
+
 pub mod stand_in;
+
+pub mod config;
+
+pub mod cli;
+

@@ -1,5 +1,4 @@
 //! Settings: defaults < file < profile < environment < flags.
-#![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod default_file;
 mod defaults;

@@ -1,6 +1,9 @@
-//! May another attempt start now? Pace, cut-off and the brake on failures.
-#![cfg_attr(test, allow(clippy::unwrap_used))]
+//! May another attempt start now? Pace, cut-off and brake: plain decisions, with
+//! the time passed in.
 
+pub mod brake;
 pub mod cut_off;
 pub mod failures;
+pub mod pace;
 pub mod rate;
+mod window;

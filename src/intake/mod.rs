@@ -1,6 +1,5 @@
 //! From a CSV file to rows: reading, validation, duplicates, the card-number
 //! guard, and a results file read again. Everything streams.
-#![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod columns;
 pub mod duplicates;
@@ -22,6 +21,7 @@ pub mod source;
 mod stream;
 pub mod survey;
 
+pub use duplicates::Keyed;
 pub use enrolment::{Enrolment, Standing, enrolments};
 pub use error::{Fault, IntakeError};
 pub use layout::{Layout, Reading};

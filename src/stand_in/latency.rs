@@ -113,7 +113,6 @@ impl Visitor<'_> for LatencyVisitor {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -154,7 +154,6 @@ impl<'de> Deserialize<'de> for Time {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use serde_json::{Value, json};
 

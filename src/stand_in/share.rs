@@ -105,7 +105,6 @@ impl Visitor<'_> for ShareVisitor {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -1,0 +1,326 @@
+//! The pace: at which moments calls may start, so that no closed second holds
+//! more calls than the contract allows and hardly any of them go unused.
+//!
+//! governor keeps the smooth pace. A quota of `n` a second with any burst lets
+//! more than `n` through in some second, and one without a burst loses what
+//! every late timer costs. So governor is not asked "may I start now?" but, a
+//! little ahead, "when may the next ones start?": it walks a clock of our own
+//! and hands out evenly spaced moments. A call that starts late, but within
+//! [`GRACE`] of its moment, costs the ones after it nothing.
+
+use std::cell::Cell;
+use std::num::NonZeroU32;
+use std::ops::Add;
+use std::rc::Rc;
+use std::time::Duration;
+
+use governor::clock::{Clock, Reference};
+use governor::middleware::NoOpMiddleware;
+use governor::nanos::Nanos;
+use governor::state::{NotKeyed, StateStore};
+use governor::{Quota, RateLimiter};
+use jiff::Timestamp;
+
+use super::rate::Rate;
+use super::window::Window;
+use crate::ledger::{Allotment, Allowance, Budget};
+
+/// How late a call may start after its moment. A later one needs a new moment.
+pub const GRACE: Duration = Duration::from_millis(4);
+
+/// How much of each second is left unused, so that calls that start or arrive
+/// late by a few milliseconds do not crowd a later second: [`GRACE`], and as much
+/// again for the way to the server.
+const SLACK: f64 = 0.008;
+
+/// How far ahead of the clock an honest budget can lie, beyond one interval.
+/// More means that the clock was set back.
+const FURTHEST: Duration = Duration::from_secs(5);
+
+/// The pace of one endpoint.
+#[derive(Debug)]
+pub struct Pace {
+    /// The shortest time between two moments. None: no pace.
+    interval: Option<Duration>,
+    /// The slower rates of the contract, as limits on longer windows.
+    windows: Vec<Window>,
+}
+
+impl Pace {
+    /// The pace that keeps all of these rates. The fastest sets the interval; the
+    /// others limit the calls in their minute or hour. None at all: no pace.
+    pub fn new(rates: &[Rate]) -> Pace {
+        let mut rates = rates.to_vec();
+        rates.sort_by(|a, b| b.per_second().total_cmp(&a.per_second()));
+        let mut rates = rates.into_iter();
+        let interval = rates
+            .next()
+            .map(|fastest| Duration::from_secs_f64(1.0 / (fastest.per_second() * (1.0 - SLACK))));
+        Pace { interval, windows: rates.map(Window::new).collect() }
+    }
+
+    /// Takes up to `wanted` moments out of the budget.
+    pub fn allot(&self, budget: &mut Budget, allowance: Allowance) -> Allotment {
+        let Allowance { now, horizon, wanted } = allowance;
+        let Some(interval) = self.interval else {
+            return Allotment { moments: vec![now; wanted as usize], more_at: None };
+        };
+        let now = nanoseconds(now);
+        let walk =
+            Walk::new(interval, budget.next.min(now.saturating_add(furthest(interval))), now);
+        budget.recent.resize(self.windows.len(), Vec::new());
+        let mut allotment = Allotment::default();
+        while allotment.moments.len() < wanted as usize {
+            let free = self
+                .windows
+                .iter()
+                .zip(&mut budget.recent)
+                .map(|(window, recent)| window.free_from(recent, walk.earliest()));
+            let earliest = free.max().unwrap_or(0).max(walk.earliest());
+            if earliest > now.saturating_add(nanos(horizon)) {
+                allotment.more_at = Some(timestamp(earliest));
+                break;
+            }
+            let moment = walk.take(earliest);
+            for (window, recent) in self.windows.iter().zip(&mut budget.recent) {
+                window.count(recent, moment);
+            }
+            allotment.moments.push(timestamp(moment));
+        }
+        budget.next = walk.earliest();
+        allotment
+    }
+}
+
+fn furthest(interval: Duration) -> u64 {
+    nanos(interval).saturating_add(nanos(FURTHEST))
+}
+
+fn nanos(duration: Duration) -> u64 {
+    duration.as_nanos().try_into().unwrap_or(u64::MAX)
+}
+
+fn nanoseconds(time: Timestamp) -> u64 {
+    time.as_nanosecond().try_into().unwrap_or(0)
+}
+
+fn timestamp(nanoseconds: u64) -> Timestamp {
+    Timestamp::from_nanosecond(nanoseconds.into()).unwrap_or(Timestamp::MAX)
+}
+
+/// governor's limiter over a clock that is moved by hand and a state that
+/// comes from the ledger. Times are nanoseconds since 1970 UTC.
+struct Walk {
+    limiter: RateLimiter<NotKeyed, Stored, HandClock, NoOpMiddleware<Instant>>,
+    next: Stored,
+    clock: HandClock,
+}
+
+impl Walk {
+    fn new(interval: Duration, next: u64, now: u64) -> Walk {
+        let quota = Quota::with_period(interval)
+            .unwrap_or(Quota::per_second(NonZeroU32::MAX))
+            .allow_burst(NonZeroU32::MIN);
+        let clock = HandClock(Rc::new(Cell::new(0)));
+        let stored = Stored(Rc::new(Cell::new(next)));
+        // The limiter counts from its birth: it is born at zero.
+        let limiter = RateLimiter::new(quota, stored.clone(), clock.clone());
+        clock.0.set(now);
+        Walk { limiter, next: stored, clock }
+    }
+
+    /// The earliest moment the limiter will grant.
+    fn earliest(&self) -> u64 {
+        self.next.0.get().max(self.clock.0.get())
+    }
+
+    /// Takes the first moment the limiter grants from `from` on.
+    fn take(&self, from: u64) -> u64 {
+        self.clock.0.set(from.max(self.clock.0.get()));
+        while let Err(not_until) = self.limiter.check() {
+            self.clock.0.set(not_until.earliest_possible().0);
+        }
+        self.clock.0.get()
+    }
+}
+
+/// The limiter's one number: from when on the next call conforms.
+#[derive(Clone)]
+struct Stored(Rc<Cell<u64>>);
+
+impl StateStore for Stored {
+    type Key = NotKeyed;
+
+    fn measure_and_replace<T, F, E>(&self, _: &NotKeyed, decide: F) -> Result<T, E>
+    where
+        F: Fn(Option<Nanos>) -> Result<(T, Nanos), E>,
+    {
+        let (granted, next) = decide(Some(Nanos::new(self.0.get())))?;
+        self.0.set(next.as_u64());
+        Ok(granted)
+    }
+}
+
+#[derive(Clone)]
+struct HandClock(Rc<Cell<u64>>);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Instant(u64);
+
+impl Clock for HandClock {
+    type Instant = Instant;
+
+    fn now(&self) -> Instant {
+        Instant(self.0.get())
+    }
+}
+
+impl Add<Nanos> for Instant {
+    type Output = Instant;
+
+    fn add(self, later: Nanos) -> Instant {
+        Instant(self.0.saturating_add(later.as_u64()))
+    }
+}
+
+impl Reference for Instant {
+    fn duration_since(&self, earlier: Instant) -> Nanos {
+        Nanos::new(self.0.saturating_sub(earlier.0))
+    }
+
+    fn saturating_sub(&self, duration: Nanos) -> Instant {
+        Instant(self.0.checked_sub(duration.as_u64()).unwrap_or(self.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::gate::rate::Per;
+
+    const SECOND: u64 = 1_000_000_000;
+    const START: u64 = 1_800_000_000 * SECOND;
+
+    fn rate(calls: u32, per: Per) -> Rate {
+        Rate { calls, per }
+    }
+
+    fn allowance(now: u64, wanted: u32) -> Allowance {
+        Allowance { now: timestamp(now), horizon: Duration::from_millis(20), wanted }
+    }
+
+    /// Every moment handed out from `from` on for this long to one who asks every
+    /// `step` for as much as there is.
+    fn hand_out(
+        pace: &Pace,
+        budget: &mut Budget,
+        from: u64,
+        lasting: Duration,
+        step: u64,
+    ) -> Vec<u64> {
+        let mut moments = Vec::new();
+        let mut now = from;
+        while now < from + nanos(lasting) {
+            let allotment = pace.allot(budget, allowance(now, 100_000));
+            moments.extend(allotment.moments.into_iter().map(nanoseconds));
+            now += step;
+        }
+        moments
+    }
+
+    /// The most moments in any closed window, each call starting up to `late` after its own.
+    fn busiest(moments: &[u64], window: Duration, late: Duration) -> usize {
+        let reach = nanos(window) + nanos(late);
+        let mut first = 0;
+        let mut most = 0;
+        for (last, moment) in moments.iter().enumerate() {
+            while moment - moments[first] > reach {
+                first += 1;
+            }
+            most = most.max(last + 1 - first);
+        }
+        most
+    }
+
+    #[test]
+    fn no_closed_second_holds_more_than_the_rate_and_99_percent_of_it_is_used() {
+        for calls in [1, 2, 10, 50, 500, 2_000, 20_000] {
+            let pace = Pace::new(&[rate(calls, Per::Second)]);
+            let mut budget = Budget::default();
+            let lasting = Duration::from_secs(200);
+            let moments = hand_out(&pace, &mut budget, START, lasting, SECOND / 200);
+            let most = busiest(&moments, Duration::from_secs(1), GRACE);
+            assert!(most <= calls as usize, "{most} at {calls}/s");
+            let used = moments.len() as f64 / (200.0 * f64::from(calls));
+            assert!(used >= 0.99, "{used} of {calls}/s used");
+        }
+    }
+
+    #[test]
+    fn a_slower_rate_beside_it_limits_its_own_window_and_may_be_used_at_once() {
+        let pace = Pace::new(&[rate(50, Per::Second), rate(1000, Per::Minute)]);
+        let mut budget = Budget::default();
+        let lasting = Duration::from_secs(600);
+        let moments = hand_out(&pace, &mut budget, START, lasting, SECOND / 50);
+        assert!(busiest(&moments, Duration::from_secs(60), GRACE) <= 1000);
+        assert!(busiest(&moments, Duration::from_secs(1), GRACE) <= 50);
+        let first_second = moments.iter().filter(|m| **m < START + SECOND).count();
+        assert!(first_second >= 49, "only {first_second} in the first second");
+        assert!(moments.len() >= 9_700, "only {} of 10,000 used", moments.len());
+    }
+
+    #[test]
+    fn a_restart_cannot_burst_past_the_rate() {
+        let pace = Pace::new(&[rate(10, Per::Second)]);
+        let mut budget = Budget::default();
+        let mut moments = Vec::new();
+        for restart in 0..100 {
+            let stored = serde_json::to_string(&budget).unwrap();
+            budget = serde_json::from_str(&stored).unwrap();
+            let now = START + restart * SECOND / 20;
+            let again = Pace::new(&[rate(10, Per::Second)]);
+            moments.extend(again.allot(&mut budget, allowance(now, 64)).moments);
+        }
+        let moments: Vec<u64> = moments.into_iter().map(nanoseconds).collect();
+        assert!(busiest(&moments, Duration::from_secs(1), GRACE) <= 10);
+        drop(pace);
+    }
+
+    #[test]
+    fn a_clock_set_back_does_not_stall_the_run() {
+        let pace = Pace::new(&[rate(10, Per::Second)]);
+        let mut budget = Budget::default();
+        pace.allot(&mut budget, allowance(START + 3600 * SECOND, 5));
+        let more_at = pace.allot(&mut budget, allowance(START, 5)).more_at.unwrap();
+        assert!(nanoseconds(more_at) <= START + 6 * SECOND);
+    }
+
+    #[test]
+    fn without_a_rate_every_call_may_start_now() {
+        let allotment = Pace::new(&[]).allot(&mut Budget::default(), allowance(START, 3));
+        assert_eq!(allotment.moments, vec![timestamp(START); 3]);
+        assert_eq!(allotment.more_at, None);
+    }
+
+    proptest! {
+        #[test]
+        fn however_it_is_asked_the_rate_holds(
+            calls in 1_u32..300,
+            asks in prop::collection::vec((0_u64..SECOND / 4, 0_u32..40), 1..200),
+        ) {
+            let pace = Pace::new(&[rate(calls, Per::Second)]);
+            let mut budget = Budget::default();
+            let mut now = START;
+            let mut moments = Vec::new();
+            for (pause, wanted) in asks {
+                now += pause;
+                let allotment = pace.allot(&mut budget, allowance(now, wanted));
+                prop_assert!(allotment.moments.iter().all(|m| nanoseconds(*m) >= now));
+                moments.extend(allotment.moments.into_iter().map(nanoseconds));
+            }
+            prop_assert!(busiest(&moments, Duration::from_secs(1), GRACE) <= calls as usize);
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! Who works on a run: a lock that the system lets go when the process dies.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{self, Read, Seek, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+
+/// This process's claim on a run; dropped, the run is free again.
+#[derive(Debug)]
+pub struct Hold {
+    path: PathBuf,
+    _lock: File,
+}
+
+impl Hold {
+    /// Claims the lock file at `path`, or says who has it.
+    pub(super) fn claim(path: &Path) -> io::Result<Result<Hold, String>> {
+        loop {
+            let mut lock = OpenOptions::new()
+                .read(true)
+                .write(true)
+                .create(true)
+                .truncate(false)
+                .mode(0o600)
+                .open(path)?;
+            match lock.try_lock() {
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => return Ok(Err(holder(&mut lock))),
+                Err(TryLockError::Error(cause)) => return Err(cause),
+            }
+            // The holder before us removes the file as it leaves: a lock on a
+            // removed file keeps nobody out.
+            if is_still_at(&lock, path) {
+                lock.set_len(0)?;
+                lock.write_all(introduction().as_bytes())?;
+                return Ok(Ok(Hold { path: path.to_owned(), _lock: lock }));
+            }
+        }
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        // While the lock is still ours, so nobody else's file is removed.
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+fn is_still_at(lock: &File, path: &Path) -> bool {
+    match (lock.metadata(), std::fs::metadata(path)) {
+        (Ok(ours), Ok(there)) => (ours.dev(), ours.ino()) == (there.dev(), there.ino()),
+        _ => false,
+    }
+}
+
+fn introduction() -> String {
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let since = Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ");
+    format!("process {} on {host} since {since}", std::process::id())
+}
+
+fn holder(lock: &mut File) -> String {
+    let mut text = String::new();
+    match lock.rewind().and_then(|()| lock.read_to_string(&mut text)) {
+        Ok(_) if !text.is_empty() => text,
+        _ => "another process".to_owned(),
+    }
+}

@@ -1,0 +1,244 @@
+//! The durable record of runs, rows and attempts: the only truth. Every file
+//! this program writes is a view of it. One trait, and an adapter a file.
+
+mod hold;
+mod run;
+mod sqlite;
+mod stake;
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::intake::{Enrolment, IntakeError, Keyed};
+use crate::order::{Order, OwnCode, RowNumber};
+use crate::outcome::{OnDoubt, Status};
+
+pub use hold::Hold;
+pub use run::{Counts, NewRun, Run};
+pub use sqlite::Sqlite;
+pub use stake::{Ending, Settled, Staked, Waiting};
+
+/// The rate budget of one endpoint: what of the contract is spent already.
+/// It outlives the process, and every process on the ledger shares it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Budget {
+    /// The moment from which the next call may start, in nanoseconds since 1970 UTC.
+    pub next: u64,
+    /// For each longer window of the contract, the calls of its recent past:
+    /// the start of a slice of time, in nanoseconds since 1970 UTC, and its calls.
+    pub recent: Vec<Vec<(u64, u32)>>,
+}
+
+/// What a turn was allotted of the budget.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Allotment {
+    /// The moments at which calls may start, in increasing order.
+    pub moments: Vec<Timestamp>,
+    /// When more can be had, if the budget and not the wish was the limit.
+    pub more_at: Option<Timestamp>,
+}
+
+/// Takes up to `wanted` calls out of the budget, looking no further ahead than
+/// `horizon` from `now`. Called inside the turn's transaction.
+pub type Allot<'a> = dyn FnMut(&mut Budget, Allowance) -> Allotment + Send + 'a;
+
+/// What a turn asks of the budget.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Allowance {
+    /// The ledger's time.
+    pub now: Timestamp,
+    /// How far ahead moments may lie.
+    pub horizon: Duration,
+    /// The most calls wanted.
+    pub wanted: u32,
+}
+
+/// One commit of the ledger: settles what ended, stakes what comes next.
+#[derive(Debug)]
+pub struct Turn {
+    /// Now, by the clock of whoever asks.
+    pub at: Timestamp,
+    /// What attempts came to.
+    pub settled: Vec<Settled>,
+    /// Rows to stake once more; they go before fresh ones.
+    pub again: Vec<Waiting>,
+    /// The most rows to stake that were never staked before.
+    pub fresh: u32,
+    /// How far ahead calls may be planned.
+    pub horizon: Duration,
+}
+
+/// What a turn brought.
+#[derive(Debug, Default)]
+pub struct Turned {
+    /// Rows that may now be sent, each at its moment.
+    pub staked: Vec<Staked>,
+    /// Rows of `again` for which there was no budget; nothing was staked.
+    pub deferred: Vec<Waiting>,
+    /// How many rows were found to be cancelled by another run, and ended so.
+    pub already_cancelled: u64,
+    /// Whether every row has been staked at least once.
+    pub exhausted: bool,
+    /// When more can be staked, if the budget was the limit.
+    pub more_at: Option<Timestamp>,
+}
+
+/// How a run is started, or started again.
+#[derive(Debug, Clone, Copy)]
+pub struct Start {
+    /// Now.
+    pub at: Timestamp,
+    /// When the last attempt may start, if there is a cut-off.
+    pub cut_off: Option<Timestamp>,
+    /// Send orders even if another run cancelled them.
+    pub again: bool,
+    /// What is done with rows that were in flight when the last process died.
+    pub on_doubt: OnDoubt,
+}
+
+/// One row as the ledger knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RowRecord {
+    /// Its number in the input.
+    pub row: RowNumber,
+    /// Its order, unless it is invalid.
+    pub order: Option<Order>,
+    /// How it stands; a row that has not ended is `not_sent` or `in_doubt`.
+    pub status: Status,
+    /// Whether its status was carried over from the results file it came from.
+    pub kept: bool,
+    /// CoreCARD's code, or one of ours.
+    pub error_code: String,
+    /// CoreCARD's message, or ours.
+    pub message: String,
+    /// The HTTP status of the last attempt, if it was answered.
+    pub http_status: Option<u16>,
+    /// Attempts in this run.
+    pub attempts: u32,
+    /// Whether any attempt's answer was lost.
+    pub doubt: bool,
+    /// When the first attempt left; for one that was cut short, when it was staked.
+    pub first_sent_at: Option<Timestamp>,
+    /// When the row came to stand so.
+    pub ended_at: Option<Timestamp>,
+}
+
+/// The ledger. Methods block; the engine gives it a thread of its own.
+pub trait Ledger: Send {
+    /// The newest run with this key, if there is one.
+    fn find(&mut self, key: &str) -> Result<Option<Run>, LedgerError>;
+
+    /// The run with this identifier, if there is one.
+    fn run(&mut self, id: &str) -> Result<Option<Run>, LedgerError>;
+
+    /// Every run, newest first.
+    fn runs(&mut self) -> Result<Vec<Run>, LedgerError>;
+
+    /// Opens a run with all its rows, or nothing at all.
+    fn enrol(
+        &mut self,
+        new: NewRun,
+        rows: &mut dyn Iterator<Item = Result<Enrolment, IntakeError>>,
+        by_order: &[Keyed],
+    ) -> Result<Run, EnrolError>;
+
+    /// Claims the runs with this key for this process, until the hold is dropped
+    /// or the process dies. Claimed before the run is looked for, so that two
+    /// processes cannot both open it.
+    ///
+    /// # Errors
+    /// [`LedgerError::Held`] if another process has it.
+    fn hold(&mut self, key: &str) -> Result<Hold, LedgerError>;
+
+    /// Starts a run that this process holds: from here on, turns are its turns.
+    /// Attempts that a dead process left unsettled are settled as lost. Returns
+    /// the rows that were staked before and have not ended.
+    fn start(&mut self, run: &Run, start: Start) -> Result<Vec<Waiting>, LedgerError>;
+
+    /// Settles and stakes in one commit: after it both are durable, before it neither.
+    fn turn(&mut self, turn: Turn, allot: &mut Allot<'_>) -> Result<Turned, LedgerError>;
+
+    /// Records that the started run has come to rest: ended if every row ended,
+    /// whatever the reason to stop, else stopped for this reason.
+    fn rest(&mut self, at: Timestamp, stop: Option<OwnCode>) -> Result<Run, LedgerError>;
+
+    /// Every row of a run, in order.
+    fn rows(
+        &mut self,
+        run: &Run,
+        each: &mut dyn FnMut(RowRecord) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()>;
+
+    /// Remembers that a file with this digest is about to be written for the run.
+    fn note_results(&mut self, run: &Run, digest: &str, path: &str) -> Result<(), LedgerError>;
+
+    /// The runs for which a file with this digest was written.
+    fn results_of(&mut self, digest: &str) -> Result<Vec<String>, LedgerError>;
+}
+
+/// What can go wrong with the ledger.
+#[derive(Debug, thiserror::Error)]
+pub enum LedgerError {
+    /// Another process works on the run.
+    #[error(
+        "this file is being worked on by {by}: wait until it is done, or stop it first; `cardcancel runs` shows how far it is"
+    )]
+    Held {
+        /// Process, host and since when.
+        by: String,
+    },
+    /// The ledger was written by a newer program.
+    #[error(
+        "the ledger {path} has version {found}, and this program knows versions up to {known}: use the cardcancel that wrote it, or a newer one"
+    )]
+    Newer {
+        /// Where it is.
+        path: String,
+        /// Its version.
+        found: i64,
+        /// Ours.
+        known: i64,
+    },
+    /// The file is something else.
+    #[error("{path} is not a cardcancel ledger: name another file with --ledger")]
+    NotALedger {
+        /// Where it is.
+        path: String,
+    },
+    /// The disk is full.
+    #[error(
+        "the disk that holds the ledger {path} is full: make room and start the same command again, it goes on where it was"
+    )]
+    Full {
+        /// Where it is.
+        path: String,
+    },
+    /// The file could not be opened or made.
+    #[error("cannot open the ledger {path}: {cause}")]
+    Open {
+        /// Where it is.
+        path: String,
+        /// What the system said.
+        cause: std::io::Error,
+    },
+    /// Anything else that the database said.
+    #[error("the ledger {path} failed: {cause}")]
+    Database {
+        /// Where it is.
+        path: String,
+        /// What it said.
+        cause: rusqlite::Error,
+    },
+}
+
+/// Why a run could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum EnrolError {
+    /// The input could not be read to its end.
+    #[error(transparent)]
+    Intake(#[from] IntakeError),
+    /// The ledger could not record it.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+}

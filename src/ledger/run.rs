@@ -1,0 +1,97 @@
+//! A run as the ledger knows it.
+
+use jiff::Timestamp;
+
+use crate::outcome::Status;
+
+/// What is known of a run when it is opened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewRun {
+    /// Its identifier, unique in the ledger, as the user sees and types it.
+    pub id: String,
+    /// What makes the same command on the same file the same run.
+    pub key: String,
+    /// `run` or `rerun`.
+    pub command: String,
+    /// The input's name, for people.
+    pub input_name: String,
+    /// SHA-256 of the input's bytes, in hexadecimal.
+    pub input_digest: String,
+    /// Where the calls go.
+    pub endpoint: String,
+    /// The program and its version.
+    pub program: String,
+    /// When it was opened.
+    pub opened_at: Timestamp,
+}
+
+/// A run and how far it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Run {
+    /// Its number in the ledger.
+    pub(super) number: i64,
+    /// What was known when it was opened.
+    pub opened: NewRun,
+    /// When it was last started.
+    pub started_at: Option<Timestamp>,
+    /// The cut-off of that start.
+    pub cut_off: Option<Timestamp>,
+    /// When its last row ended, or it stopped. Nothing while it runs, or if it died.
+    pub rested_at: Option<Timestamp>,
+    /// Why it stopped before its last row, if it did.
+    pub stop: Option<String>,
+    /// How many rows it has.
+    pub rows: u64,
+    /// How many attempts were staked.
+    pub attempts: u64,
+    /// How the rows that ended stand; `not_sent` are those a rerun left so.
+    pub counts: Counts,
+}
+
+impl Run {
+    /// The identifier.
+    pub fn id(&self) -> &str {
+        &self.opened.id
+    }
+
+    /// Whether every row has ended: such a run never sends anything again.
+    pub fn has_ended(&self) -> bool {
+        self.counts.total() == self.rows
+    }
+}
+
+/// How many rows stand how.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts([u64; Status::ALL.len()]);
+
+impl Counts {
+    /// How many rows stand so.
+    pub fn get(&self, status: Status) -> u64 {
+        self.0[status as usize]
+    }
+
+    /// Counts more rows.
+    pub fn add(&mut self, status: Status, rows: u64) {
+        self.0[status as usize] += rows;
+    }
+
+    /// How many rows are counted.
+    pub fn total(&self) -> u64 {
+        self.0.iter().sum()
+    }
+
+    /// Each status that occurs, with its count.
+    pub fn iter(&self) -> impl Iterator<Item = (Status, u64)> + '_ {
+        Status::ALL.into_iter().map(|status| (status, self.get(status))).filter(|(_, n)| *n > 0)
+    }
+}
+
+impl FromIterator<(Status, u64)> for Counts {
+    fn from_iter<I: IntoIterator<Item = (Status, u64)>>(counts: I) -> Self {
+        let mut all = Counts::default();
+        for (status, rows) in counts {
+            all.add(status, rows);
+        }
+        all
+    }
+}

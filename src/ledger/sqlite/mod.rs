@@ -1,0 +1,143 @@
+//! The embedded ledger: one SQLite file, private to its owner. WAL with
+//! `synchronous=FULL`: a committed turn outlives a power cut.
+
+mod enrol;
+mod open;
+mod read;
+mod turn;
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use rusqlite::{Connection, ErrorCode, params};
+
+use super::{
+    Allot, EnrolError, Hold, Ledger, LedgerError, NewRun, RowRecord, Run, Start, Turn, Turned,
+    Waiting,
+};
+use crate::intake::{Enrolment, IntakeError, Keyed};
+use crate::order::OwnCode;
+
+/// The embedded ledger.
+pub struct Sqlite {
+    connection: Connection,
+    path: String,
+    started: Option<Started>,
+}
+
+/// The run whose turns are being taken.
+struct Started {
+    run: i64,
+    endpoint: String,
+    again: bool,
+    /// The first row that was never staked.
+    first_fresh: u32,
+    /// One past the last row.
+    end: u32,
+    /// Rows that were staked and have not ended.
+    open: BTreeSet<u32>,
+}
+
+impl Started {
+    /// Whether every row was staked once, or decided without a call.
+    fn is_exhausted(&self) -> bool {
+        self.first_fresh >= self.end
+    }
+
+    /// The first row that has not ended.
+    fn first_open(&self) -> u32 {
+        self.open.first().copied().unwrap_or(self.first_fresh)
+    }
+}
+
+impl Sqlite {
+    fn fail(&self, cause: rusqlite::Error) -> LedgerError {
+        failure(&self.path, cause)
+    }
+}
+
+fn failure(path: &str, cause: rusqlite::Error) -> LedgerError {
+    let path = path.to_owned();
+    match cause.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => LedgerError::Full { path },
+        Some(ErrorCode::NotADatabase) => LedgerError::NotALedger { path },
+        _ => LedgerError::Database { path, cause },
+    }
+}
+
+impl Ledger for Sqlite {
+    fn find(&mut self, key: &str) -> Result<Option<Run>, LedgerError> {
+        read::run_by_key(&self.connection, key).map_err(|cause| self.fail(cause))
+    }
+
+    fn run(&mut self, id: &str) -> Result<Option<Run>, LedgerError> {
+        read::run_by_id(&self.connection, id).map_err(|cause| self.fail(cause))
+    }
+
+    fn runs(&mut self) -> Result<Vec<Run>, LedgerError> {
+        read::runs(&self.connection).map_err(|cause| self.fail(cause))
+    }
+
+    fn enrol(
+        &mut self,
+        new: NewRun,
+        rows: &mut dyn Iterator<Item = Result<Enrolment, IntakeError>>,
+        by_order: &[Keyed],
+    ) -> Result<Run, EnrolError> {
+        enrol::enrol(&mut self.connection, &new, rows, by_order).map_err(|failed| match failed {
+            enrol::Failed::Intake(cause) => EnrolError::Intake(cause),
+            enrol::Failed::Database(cause) => EnrolError::Ledger(self.fail(cause)),
+        })
+    }
+
+    fn hold(&mut self, key: &str) -> Result<Hold, LedgerError> {
+        let path = format!("{}.{}.lock", self.path, &key[..key.len().min(16)]);
+        match Hold::claim(path.as_ref()) {
+            Ok(Ok(hold)) => Ok(hold),
+            Ok(Err(by)) => Err(LedgerError::Held { by }),
+            Err(cause) => Err(LedgerError::Open { path, cause }),
+        }
+    }
+
+    fn start(&mut self, run: &Run, start: Start) -> Result<Vec<Waiting>, LedgerError> {
+        let (started, waiting) = turn::start(&mut self.connection, run, start)
+            .map_err(|cause| failure(&self.path, cause))?;
+        self.started = Some(started);
+        Ok(waiting)
+    }
+
+    fn turn(&mut self, turn: Turn, allot: &mut Allot<'_>) -> Result<Turned, LedgerError> {
+        let started = self.started.as_mut().ok_or_else(|| not_started(&self.path))?;
+        turn::turn(&mut self.connection, started, turn, allot)
+            .map_err(|cause| failure(&self.path, cause))
+    }
+
+    fn rest(&mut self, at: Timestamp, stop: Option<OwnCode>) -> Result<Run, LedgerError> {
+        let started = self.started.take().ok_or_else(|| not_started(&self.path))?;
+        turn::rest(&self.connection, started.run, at, stop).map_err(|cause| self.fail(cause))
+    }
+
+    fn rows(
+        &mut self,
+        run: &Run,
+        each: &mut dyn FnMut(RowRecord) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        read::rows(&self.connection, run.number, each, &|cause| self.fail(cause).into())
+    }
+
+    fn note_results(&mut self, run: &Run, digest: &str, path: &str) -> Result<(), LedgerError> {
+        let sql = "INSERT OR IGNORE INTO results (digest, run, path) VALUES (?1, ?2, ?3)";
+        match self.connection.execute(sql, params![digest, run.number, path]) {
+            Ok(_) => Ok(()),
+            Err(cause) => Err(self.fail(cause)),
+        }
+    }
+
+    fn results_of(&mut self, digest: &str) -> Result<Vec<String>, LedgerError> {
+        read::results_of(&self.connection, digest).map_err(|cause| self.fail(cause))
+    }
+}
+
+fn not_started(path: &str) -> LedgerError {
+    failure(path, rusqlite::Error::InvalidQuery)
+}

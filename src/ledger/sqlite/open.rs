@@ -1,0 +1,97 @@
+//! Opening the file: made private, brought to this program's version, and
+//! refused if it is something else.
+
+use std::fs::{DirBuilder, OpenOptions};
+use std::io::ErrorKind;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+
+use super::{LedgerError, Sqlite, failure};
+
+/// Marks the file as ours: "cANC".
+const APPLICATION: i64 = 0x6341_4e43;
+/// Version of the schema.
+const VERSION: i64 = 1;
+/// How long another process's turn, or its enrolment of a large file, is waited for.
+const BUSY: Duration = Duration::from_secs(60);
+
+impl Sqlite {
+    /// Opens the ledger at `path`, made new if nothing is there.
+    ///
+    /// # Errors
+    /// A path that cannot be written, a file that is something else, or a
+    /// ledger of a newer program.
+    pub fn open(path: &Path) -> Result<Sqlite, LedgerError> {
+        make_private(path)?;
+        Self::connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)
+    }
+
+    /// Opens the ledger at `path` if there is one.
+    ///
+    /// # Errors
+    /// As for [`Sqlite::open`].
+    pub fn open_existing(path: &Path) -> Result<Option<Sqlite>, LedgerError> {
+        if !path.exists() {
+            return Ok(None);
+        }
+        Self::connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map(Some)
+    }
+
+    fn connect(path: &Path, flags: OpenFlags) -> Result<Sqlite, LedgerError> {
+        let name = path.display().to_string();
+        let mut connection =
+            Connection::open_with_flags(path, flags).map_err(|cause| failure(&name, cause))?;
+        prepare(&mut connection, &name)?;
+        Ok(Sqlite { connection, path: name, started: None })
+    }
+}
+
+fn make_private(path: &Path) -> Result<(), LedgerError> {
+    let failed = |cause| LedgerError::Open { path: path.display().to_string(), cause };
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
+    }
+    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Ok(_) => Ok(()),
+        Err(cause) if cause.kind() == ErrorKind::AlreadyExists => Ok(()),
+        Err(cause) => Err(failed(cause)),
+    }
+}
+
+fn prepare(connection: &mut Connection, path: &str) -> Result<(), LedgerError> {
+    let fail = |cause| failure(path, cause);
+    connection.busy_timeout(BUSY).map_err(fail)?;
+    let pragma = |name: &str| connection.query_row(&format!("PRAGMA {name}"), [], |row| row.get(0));
+    let application: i64 = pragma("application_id").map_err(fail)?;
+    let version: i64 = pragma("user_version").map_err(fail)?;
+    match (application, version) {
+        (0, 0) => create(connection).map_err(fail)?,
+        (APPLICATION, VERSION) => {}
+        (APPLICATION, found) => {
+            return Err(LedgerError::Newer { path: path.to_owned(), found, known: VERSION });
+        }
+        _ => return Err(LedgerError::NotALedger { path: path.to_owned() }),
+    }
+    let settings = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;
+                    PRAGMA cache_size = -16000; PRAGMA temp_store = MEMORY;";
+    connection.execute_batch(settings).map_err(fail)?;
+    connection.set_prepared_statement_cache_capacity(32);
+    Ok(())
+}
+
+/// Lays down the schema, unless another process or another program was first.
+fn create(connection: &mut Connection) -> rusqlite::Result<()> {
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let tables: i64 =
+        transaction.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    if tables == 0 {
+        transaction.execute_batch(include_str!("schema.sql"))?;
+        transaction.pragma_update(None, "application_id", APPLICATION)?;
+        transaction.pragma_update(None, "user_version", VERSION)?;
+    }
+    transaction.commit()
+}

@@ -1,0 +1,139 @@
+//! The life of a row between turns. The types make it impossible to send a row
+//! that was not staked, to settle an attempt twice, or to stake a row in flight.
+
+use jiff::Timestamp;
+
+use crate::order::{Order, RowNumber};
+use crate::outcome::{Meaning, Next, Outcome, Status};
+
+/// A row that is durably recorded as about to be sent. Only a ledger makes one.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Staked {
+    row: RowNumber,
+    order: Order,
+    attempt: u32,
+    spent: u32,
+    doubt: bool,
+    moment: Timestamp,
+}
+
+/// A row that was staked before, has not ended, and may be staked again.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Waiting {
+    pub(super) row: RowNumber,
+    pub(super) order: Order,
+    /// Attempts recorded so far.
+    pub(super) attempts: u32,
+    /// Of these, the ones that count: an interrupted one does not.
+    pub(super) spent: u32,
+    pub(super) doubt: bool,
+}
+
+/// What an attempt came to, ready to be made durable by a turn.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Settled {
+    pub(super) row: RowNumber,
+    pub(super) attempt: u32,
+    /// Nothing where the stake was taken back: nothing was sent.
+    pub(super) ending: Option<Ended>,
+}
+
+/// The durable part of an attempt's end.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Ended {
+    pub sent_at: Timestamp,
+    pub ended_at: Timestamp,
+    pub outcome: Outcome,
+    pub status: Option<Status>,
+}
+
+/// How and when an attempt ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ending {
+    /// When the request was handed to the network.
+    pub sent_at: Timestamp,
+    /// When its answer, or the lack of one, was known.
+    pub ended_at: Timestamp,
+    /// What it came to.
+    pub outcome: Outcome,
+}
+
+impl Staked {
+    pub(super) fn new(waiting: Waiting, moment: Timestamp) -> Self {
+        let Waiting { row, order, attempts, spent, doubt } = waiting;
+        Staked { row, order, attempt: attempts + 1, spent, doubt, moment }
+    }
+
+    /// The row.
+    pub fn row(&self) -> RowNumber {
+        self.row
+    }
+
+    /// The order to send.
+    pub fn order(&self) -> Order {
+        self.order
+    }
+
+    /// Which attempt of the row this is, from 1.
+    pub fn attempt(&self) -> u32 {
+        self.attempt
+    }
+
+    /// How many attempts count against the limit once this one has.
+    pub fn spent(&self) -> u32 {
+        self.spent + 1
+    }
+
+    /// Whether an earlier answer of the row was lost.
+    pub fn doubt(&self) -> bool {
+        self.doubt
+    }
+
+    /// The moment at which the call may start, by the ledger's time.
+    pub fn moment(&self) -> Timestamp {
+        self.moment
+    }
+
+    /// Ends the attempt. The row comes back as waiting unless it ended.
+    pub fn settle(self, ending: Ending, next: Next) -> (Settled, Option<Waiting>) {
+        let Ending { sent_at, ended_at, outcome } = ending;
+        let status = match next {
+            Next::End(status) => Some(status),
+            Next::Again | Next::Unsent => None,
+        };
+        let waiting = status.is_none().then_some(Waiting {
+            row: self.row,
+            order: self.order,
+            attempts: self.attempt,
+            spent: self.spent + 1,
+            doubt: self.doubt || outcome.meaning == Meaning::Doubt,
+        });
+        let ending = Some(Ended { sent_at, ended_at, outcome, status });
+        (Settled { row: self.row, attempt: self.attempt, ending }, waiting)
+    }
+
+    /// Takes the stake back: nothing was sent.
+    pub fn withdraw(self) -> (Settled, Waiting) {
+        let settled = Settled { row: self.row, attempt: self.attempt, ending: None };
+        let waiting = Waiting {
+            row: self.row,
+            order: self.order,
+            attempts: self.attempt - 1,
+            spent: self.spent,
+            doubt: self.doubt,
+        };
+        (settled, waiting)
+    }
+}
+
+impl Waiting {
+    /// The row.
+    pub fn row(&self) -> RowNumber {
+        self.row
+    }
+
+    /// How many attempts count against the limit so far.
+    pub fn spent(&self) -> u32 {
+        self.spent
+    }
+}
