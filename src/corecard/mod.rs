@@ -1,5 +1,7 @@
-//! CoreCARD's API: what a call says, and how it proves who is calling.
-#![cfg_attr(test, allow(clippy::unwrap_used))]
+//! CoreCARD's API: what a call says, how it proves who is calling, and what
+//! comes back. One call; no retries here.
 
 pub mod auth;
+pub mod client;
+mod reply;
 pub mod request;
