@@ -13,9 +13,12 @@ pub mod corecard;
 
 pub mod gate;
 
+pub mod engine;
+
 pub mod stand_in;
 
 pub mod config;
 
-pub mod cli;
+pub mod exit;
 
+pub mod cli;

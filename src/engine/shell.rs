@@ -1,0 +1,173 @@
+//! The wheel's shell: does what the core says and reports what happened. The
+//! ledger has a thread of its own; calls in flight are tasks that only return
+//! what they saw.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use jiff::Timestamp;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+
+use super::{Commands, Event, Now, Wheel};
+use crate::gate::pace::Pace;
+use crate::ledger::{Counts, Ending, Ledger, LedgerError, Run, Staked, Turn, Turned};
+use crate::order::OwnCode;
+use crate::outcome::Outcome;
+
+/// How often watchers are told how far the run is.
+const SHOWN_EVERY: Duration = Duration::from_millis(50);
+
+/// One call for one staked row; it comes back with what it came to, always.
+pub trait Caller: Send + Sync + 'static {
+    /// Sends the row and waits for its outcome.
+    fn call(&self, staked: &Staked) -> impl Future<Output = Outcome> + Send;
+}
+
+/// How far a run is, for those who watch.
+#[derive(Debug, Clone, Default)]
+pub struct Snapshot {
+    /// How the rows stand.
+    pub counts: Counts,
+    /// Calls in flight.
+    pub in_flight: u32,
+    /// Rows that wait for another attempt.
+    pub waiting: usize,
+    /// How long nobody may send, because the server said so.
+    pub quiet_for: Duration,
+    /// Why the run is stopping, if it is.
+    pub stop: Option<OwnCode>,
+}
+
+/// A run that has come to rest.
+pub struct Finished {
+    /// The ledger, handed back.
+    pub ledger: Box<dyn Ledger>,
+    /// The run as it now stands.
+    pub run: Run,
+}
+
+/// Drives the wheel until it finishes. Every reason that comes through `stops`
+/// makes it start nothing more.
+///
+/// # Errors
+/// When the ledger fails. Nothing more is sent then, calls in flight are waited
+/// for, and what could not be settled is in doubt at the next start.
+pub async fn drive<C: Caller>(
+    mut wheel: Wheel,
+    ledger: Box<dyn Ledger>,
+    pace: Pace,
+    caller: Arc<C>,
+    mut stops: mpsc::UnboundedReceiver<OwnCode>,
+    shown: watch::Sender<Snapshot>,
+) -> anyhow::Result<Finished> {
+    let mut clerk = Clerk::hire(ledger, pace)?;
+    let clock = Instant::now();
+    let mut calls = JoinSet::new();
+    let mut event = Event::Time;
+    let mut shown_at = Duration::ZERO;
+    loop {
+        let now = Now { since_start: clock.elapsed(), wall: Timestamp::now() };
+        let Commands { send, turn, wake_at, finished } = wheel.on(event, now);
+        for staked in send {
+            calls.spawn(call(Arc::clone(&caller), staked));
+        }
+        if let Some(turn) = turn {
+            clerk.turn(turn);
+        }
+        if finished || now.since_start >= shown_at {
+            shown.send_replace(snapshot(&wheel, now));
+            shown_at = now.since_start + SHOWN_EVERY;
+        }
+        if finished {
+            break;
+        }
+        event = tokio::select! {
+            biased;
+            () = sleep_until(clock, wake_at) => Event::Time,
+            turned = clerk.turned() => match turned {
+                Ok(turned) => Event::Turned(turned),
+                Err(failed) => {
+                    calls.join_all().await;
+                    return Err(failed);
+                }
+            },
+            Some(ended) = calls.join_next() => {
+                let (staked, ending) = ended.context("a call ended without an outcome")?;
+                Event::Ended(staked, ending)
+            }
+            Some(why) = stops.recv() => Event::Stop(why),
+        };
+    }
+    let mut ledger = clerk.dismiss()?;
+    let run = ledger.rest(Timestamp::now(), wheel.stop())?;
+    Ok(Finished { ledger, run })
+}
+
+async fn call<C: Caller>(caller: Arc<C>, staked: Staked) -> (Staked, Ending) {
+    let sent_at = Timestamp::now();
+    let outcome = caller.call(&staked).await;
+    (staked, Ending { sent_at, ended_at: Timestamp::now(), outcome })
+}
+
+async fn sleep_until(clock: Instant, wake_at: Option<Duration>) {
+    match wake_at {
+        Some(wake_at) => tokio::time::sleep_until((clock + wake_at).into()).await,
+        None => std::future::pending().await,
+    }
+}
+
+fn snapshot(wheel: &Wheel, now: Now) -> Snapshot {
+    Snapshot {
+        counts: *wheel.counts(),
+        in_flight: wheel.in_flight(),
+        waiting: wheel.waiting(),
+        quiet_for: wheel.quiet_until().saturating_sub(now.since_start),
+        stop: wheel.stop(),
+    }
+}
+
+/// The ledger's thread: takes one turn after another.
+struct Clerk {
+    turns: std::sync::mpsc::Sender<Turn>,
+    turned: mpsc::UnboundedReceiver<Result<Turned, LedgerError>>,
+    thread: JoinHandle<Box<dyn Ledger>>,
+}
+
+impl Clerk {
+    fn hire(mut ledger: Box<dyn Ledger>, pace: Pace) -> anyhow::Result<Clerk> {
+        let (turns, asked) = std::sync::mpsc::channel::<Turn>();
+        let (tell, turned) = mpsc::unbounded_channel();
+        let work = move || {
+            for turn in asked {
+                let done = ledger.turn(turn, &mut |budget, wish| pace.allot(budget, wish));
+                if tell.send(done).is_err() {
+                    break;
+                }
+            }
+            ledger
+        };
+        let thread = std::thread::Builder::new()
+            .name("ledger".to_owned())
+            .spawn(work)
+            .context("cannot start the ledger's thread")?;
+        Ok(Clerk { turns, turned, thread })
+    }
+
+    fn turn(&self, turn: Turn) {
+        // A thread that is gone is noticed where its answer is awaited.
+        let _ = self.turns.send(turn);
+    }
+
+    async fn turned(&mut self) -> anyhow::Result<Turned> {
+        Ok(self.turned.recv().await.context("the ledger's thread died")??)
+    }
+
+    fn dismiss(self) -> anyhow::Result<Box<dyn Ledger>> {
+        drop(self.turns);
+        self.thread.join().map_err(|_| anyhow::anyhow!("the ledger's thread died"))
+    }
+}

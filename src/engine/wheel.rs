@@ -1,0 +1,314 @@
+//! The wheel's core: a state machine without I/O. It takes what happened and
+//! when, and says what to do. It reads no clock, socket, file or random number.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::backoff::backoff;
+use crate::gate::brake::Brake;
+use crate::gate::failures::MaxFailures;
+use crate::gate::pace::GRACE;
+use crate::ledger::{Counts, Ending, Settled, Staked, Turn, Turned, Waiting};
+use crate::order::OwnCode;
+use crate::outcome::{self, Meaning, Next, OnDoubt};
+
+/// How a run is to be driven.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// Calls in flight at most, staked ones included; at least 1.
+    pub concurrency: u32,
+    /// Attempts a row may use, at least 1.
+    pub attempts: u32,
+    /// What is done about a lost answer.
+    pub on_doubt: OnDoubt,
+    /// From this time on no attempt may start.
+    pub last_start: Option<Timestamp>,
+    /// How many rows may fail before the run stops.
+    pub max_failures: Option<MaxFailures>,
+}
+
+/// One moment, on both clocks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Now {
+    /// Since the run was started; never goes back.
+    pub since_start: Duration,
+    /// On the wall; may be set.
+    pub wall: Timestamp,
+}
+
+/// What happened.
+#[derive(Debug)]
+pub enum Event {
+    /// The ledger has turned.
+    Turned(Turned),
+    /// A call ended.
+    Ended(Staked, Ending),
+    /// It is the time that was asked for, or later.
+    Time,
+    /// The run is to stop for this reason.
+    Stop(OwnCode),
+}
+
+/// What to do now.
+#[derive(Debug, Default)]
+pub struct Commands {
+    /// Send these.
+    pub send: Vec<Staked>,
+    /// Turn the ledger. Never while a turn is under way.
+    pub turn: Option<Turn>,
+    /// Come back at this time after the start, whatever else happens.
+    pub wake_at: Option<Duration>,
+    /// There is nothing left to do, ever.
+    pub finished: bool,
+}
+
+/// How far ahead calls are planned, however fast the ledger turns.
+const SHORTEST_HORIZON: Duration = Duration::from_millis(20);
+const LONGEST_HORIZON: Duration = Duration::from_millis(500);
+
+/// Rows that wait for another attempt are held in memory: when this many do,
+/// no fresh rows are begun.
+const MOST_WAITING: usize = 10_000;
+
+/// All state of a run under way.
+#[derive(Debug)]
+pub struct Wheel {
+    plan: Plan,
+    brake: Brake,
+    counts: Counts,
+    /// Staked rows, each with the time after the start at which it may be sent.
+    staked: VecDeque<(Duration, Staked)>,
+    in_flight: u32,
+    settled: Vec<Settled>,
+    /// Rows to be staked again by the next turn.
+    due: Vec<Waiting>,
+    /// Rows whose next attempt has to wait, by when.
+    later: BTreeMap<(Duration, Reverse<u64>), Waiting>,
+    /// When the turn under way began.
+    turning: Option<Duration>,
+    turn_time: Duration,
+    /// Before this the ledger has no more budget to give.
+    more_at: Duration,
+    /// Before this nobody may send: the server said so.
+    quiet_until: Duration,
+    exhausted: bool,
+    stop: Option<OwnCode>,
+}
+
+impl Wheel {
+    /// A wheel for a run whose rows stand like this, with these rows waiting.
+    pub fn new(plan: Plan, counts: Counts, waiting: Vec<Waiting>) -> Wheel {
+        Wheel {
+            brake: Brake::new(plan.max_failures),
+            plan,
+            counts,
+            staked: VecDeque::new(),
+            in_flight: 0,
+            settled: Vec::new(),
+            due: waiting,
+            later: BTreeMap::new(),
+            turning: None,
+            turn_time: Duration::ZERO,
+            more_at: Duration::ZERO,
+            quiet_until: Duration::ZERO,
+            exhausted: false,
+            stop: None,
+        }
+    }
+
+    /// How the rows stand.
+    pub fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
+    /// Calls in flight.
+    pub fn in_flight(&self) -> u32 {
+        self.in_flight
+    }
+
+    /// Rows that wait for another attempt.
+    pub fn waiting(&self) -> usize {
+        self.due.len() + self.later.len()
+    }
+
+    /// Until when after the start nobody may send, if the server said so.
+    pub fn quiet_until(&self) -> Duration {
+        self.quiet_until
+    }
+
+    /// Why the run is stopping, if it is.
+    pub fn stop(&self) -> Option<OwnCode> {
+        self.stop
+    }
+
+    /// Takes in what happened and says what to do.
+    pub fn on(&mut self, event: Event, now: Now) -> Commands {
+        match event {
+            Event::Turned(turned) => self.turned(turned, now),
+            Event::Ended(staked, ending) => self.ended(staked, ending, now),
+            Event::Stop(why) => self.stop_for(why),
+            Event::Time => {}
+        }
+        if self.plan.last_start.is_some_and(|last| now.wall >= last) && self.has_work() {
+            self.stop_for(OwnCode::CutOff);
+        }
+        let send = self.release(now);
+        let turn = self.next_turn(now);
+        Commands { send, turn, wake_at: self.wake_at(now), finished: self.is_finished() }
+    }
+
+    fn turned(&mut self, turned: Turned, now: Now) {
+        if let Some(began) = self.turning.take() {
+            let took = now.since_start.saturating_sub(began);
+            self.turn_time = (self.turn_time * 7 + took) / 8;
+        }
+        let horizon = self.horizon();
+        let at = |moment: Timestamp| {
+            let ahead = Duration::try_from(moment.duration_since(now.wall)).unwrap_or_default();
+            let behind = Duration::try_from(now.wall.duration_since(moment)).unwrap_or_default();
+            // A moment beyond the horizon means that the clock was set: it is not waited for.
+            (now.since_start + ahead.min(horizon)).saturating_sub(behind)
+        };
+        self.exhausted = turned.exhausted;
+        self.counts.add(outcome::Status::AlreadyCancelled, turned.already_cancelled);
+        self.due.extend(turned.deferred);
+        self.staked.extend(turned.staked.into_iter().map(|staked| (at(staked.moment()), staked)));
+        self.more_at = match turned.more_at {
+            // Asked for early, so that the next moments are there when their time comes.
+            Some(more_at) => {
+                let ahead = Duration::try_from(more_at.duration_since(now.wall));
+                now.since_start + ahead.unwrap_or_default().saturating_sub(horizon / 2)
+            }
+            None => now.since_start,
+        };
+    }
+
+    fn ended(&mut self, staked: Staked, ending: Ending, now: Now) {
+        self.in_flight -= 1;
+        let meaning = ending.outcome.meaning;
+        if let Some(wait) = ending.outcome.retry_after {
+            self.quiet_until = self.quiet_until.max(now.since_start + wait);
+        }
+        let attempts_left = staked.spent() < self.plan.attempts;
+        let doubt = staked.doubt() || meaning == Meaning::Doubt;
+        let next = outcome::next(meaning, attempts_left, doubt, self.plan.on_doubt);
+        if let Next::End(status) = next {
+            self.counts.add(status, 1);
+        }
+        let (settled, waiting) = staked.settle(ending, next);
+        self.settled.push(settled);
+        if let Some(waiting) = waiting {
+            self.wait(waiting, now);
+        }
+        if let Meaning::Stop(halt) = meaning {
+            self.stop_for(halt.code());
+        }
+        if let Some(why) = self.brake.watch(meaning, &self.counts) {
+            self.stop_for(why);
+        }
+    }
+
+    fn wait(&mut self, waiting: Waiting, now: Now) {
+        let due = now.since_start + backoff(waiting.row(), waiting.spent());
+        let key = (due.max(self.quiet_until), Reverse(u64::from(waiting.row().0)));
+        self.later.insert(key, waiting);
+    }
+
+    /// The first reason to stop is the one that is told.
+    fn stop_for(&mut self, why: OwnCode) {
+        self.stop.get_or_insert(why);
+    }
+
+    /// What is staked and due goes out; what may no longer be sent is taken back.
+    fn release(&mut self, now: Now) -> Vec<Staked> {
+        let mut send = Vec::new();
+        let halted = self.stop.is_some() || now.since_start < self.quiet_until;
+        while let Some((moment, _)) = self.staked.front() {
+            let missed = now.since_start > *moment + GRACE;
+            if !halted && !missed && now.since_start < *moment {
+                break;
+            }
+            let Some((_, staked)) = self.staked.pop_front() else { break };
+            if halted || missed {
+                let (settled, waiting) = staked.withdraw();
+                self.settled.push(settled);
+                self.due.push(waiting);
+            } else {
+                self.in_flight += 1;
+                send.push(staked);
+            }
+        }
+        send
+    }
+
+    fn next_turn(&mut self, now: Now) -> Option<Turn> {
+        if self.turning.is_some() {
+            return None;
+        }
+        let (again, fresh) = self.wanted(now);
+        if self.settled.is_empty() && again.is_empty() && fresh == 0 {
+            return None;
+        }
+        self.turning = Some(now.since_start);
+        let settled = std::mem::take(&mut self.settled);
+        Some(Turn { at: now.wall, settled, again, fresh, horizon: self.horizon() })
+    }
+
+    /// Which rows, and how many fresh ones, the next turn is to stake.
+    fn wanted(&mut self, now: Now) -> (Vec<Waiting>, u32) {
+        while let Some(entry) = self.later.first_entry() {
+            if entry.key().0 > now.since_start {
+                break;
+            }
+            self.due.push(entry.remove());
+        }
+        let held = self.stop.is_some() || now.since_start < self.quiet_until.max(self.more_at);
+        if held {
+            return (Vec::new(), 0);
+        }
+        let room = self.plan.concurrency as usize;
+        let room = room.saturating_sub(self.in_flight as usize + self.staked.len());
+        let again: Vec<Waiting> = self.due.drain(..room.min(self.due.len())).collect();
+        let fresh = match self.exhausted || self.waiting() >= MOST_WAITING {
+            true => 0,
+            false => room - again.len(),
+        };
+        (again, u32::try_from(fresh).unwrap_or(u32::MAX))
+    }
+
+    /// Long enough that a turn is done before its moments come, short enough
+    /// that little is staked that is not in flight.
+    fn horizon(&self) -> Duration {
+        (self.turn_time * 3).clamp(SHORTEST_HORIZON, LONGEST_HORIZON)
+    }
+
+    fn wake_at(&self, now: Now) -> Option<Duration> {
+        let next_send = self.staked.front().map(|(moment, _)| *moment);
+        // The end of a turn under way wakes the wheel by itself.
+        let idle = self.turning.is_none() && self.stop.is_none();
+        let next_due = self.later.first_key_value().filter(|_| idle).map(|((due, _), _)| *due);
+        let more = self.quiet_until.max(self.more_at);
+        let wants_more = idle && (!self.exhausted || !self.due.is_empty());
+        let next_more = (wants_more && more > now.since_start).then_some(more);
+        let cut_off = self.plan.last_start.filter(|_| self.has_work()).map(|last| {
+            now.since_start + Duration::try_from(last.duration_since(now.wall)).unwrap_or_default()
+        });
+        [next_send, next_due, next_more, cut_off].into_iter().flatten().min()
+    }
+
+    /// Whether there is anything that a stop would leave undone.
+    fn has_work(&self) -> bool {
+        self.stop.is_none() && (!self.exhausted || self.waiting() > 0 || !self.staked.is_empty())
+    }
+
+    fn is_finished(&self) -> bool {
+        let at_rest = self.turning.is_none()
+            && self.in_flight == 0
+            && self.staked.is_empty()
+            && self.settled.is_empty();
+        at_rest && (self.stop.is_some() || (self.exhausted && self.waiting() == 0))
+    }
+}

@@ -1,0 +1,45 @@
+//! The exit codes: what cron, systemd and scripts learn from a run.
+
+use std::process::ExitCode;
+
+use crate::ledger::Run;
+use crate::outcome::Status;
+
+/// How the program ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    /// Every row is cancelled, or was already; duplicates follow their first row.
+    Done = 0,
+    /// Ended; some rows were rejected, failed or are invalid.
+    Failures = 1,
+    /// Nothing was sent: usage, configuration or the file as a whole was refused.
+    Refused = 2,
+    /// Ended; some rows are in doubt.
+    InDoubt = 3,
+    /// Stopped early; some rows were not sent.
+    Stopped = 4,
+    /// The ledger or the disk failed.
+    LedgerFailed = 5,
+}
+
+impl Exit {
+    /// How a run that has come to rest ends the program.
+    pub fn of(run: &Run) -> Exit {
+        let any = |status| run.counts.get(status) > 0;
+        match run {
+            _ if !run.has_ended() || any(Status::NotSent) => Exit::Stopped,
+            _ if any(Status::InDoubt) => Exit::InDoubt,
+            _ if any(Status::Rejected) || any(Status::Failed) || any(Status::Invalid) => {
+                Exit::Failures
+            }
+            _ => Exit::Done,
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> ExitCode {
+        ExitCode::from(exit as u8)
+    }
+}

@@ -1,0 +1,321 @@
+//! Whole nights in virtual time, from a seed: the real wheel, pace and ledger
+//! against a simulated server that loses answers, and a process that dies at any
+//! moment. What must always hold is checked at every call and at the end.
+//!
+//! `NIGHT_SEED=17 cargo test --test night` replays one night.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::Path;
+use std::time::Duration;
+
+use cardcancel::engine::{Event, Now, Plan, Wheel};
+use cardcancel::gate::pace::Pace;
+use cardcancel::gate::rate::{Per, Rate};
+use cardcancel::intake::{Enrolment, Standing};
+use cardcancel::ledger::{Ending, Ledger, NewRun, RowRecord, Run, Sqlite, Staked, Start, Turned};
+use cardcancel::order::{Order, OwnCode, RowNumber};
+use cardcancel::outcome::{self, Body, Codes, Meaning, OnDoubt, Reply, Seen, Status};
+use jiff::Timestamp;
+
+const NIGHTS: u64 = 60;
+const RATE: u32 = 40;
+const CONCURRENCY: u32 = 12;
+
+#[test]
+fn every_night_ends_with_one_true_result_a_row() {
+    let nights = match std::env::var("NIGHT_SEED") {
+        Ok(seed) => vec![seed.parse().expect("NIGHT_SEED is a number")],
+        Err(_) => (1..=NIGHTS).collect(),
+    };
+    for seed in nights {
+        let folder = tempfile::tempdir().unwrap();
+        Night::new(seed, &folder.path().join("ledger.db")).live();
+    }
+}
+
+/// Chance, from a seed (SplitMix64).
+struct Chance(u64);
+
+impl Chance {
+    fn draw(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    fn below(&mut self, end: u64) -> u64 {
+        self.draw() % end
+    }
+
+    fn per_cent(&mut self, share: u64) -> bool {
+        self.below(100) < share
+    }
+}
+
+/// The server: what it did is the truth that results are held against.
+#[derive(Default)]
+struct Server {
+    cancelled: BTreeSet<Order>,
+    arrivals: Vec<Duration>,
+}
+
+impl Server {
+    /// Takes a call in; says what the caller sees of it, or nothing for an answer lost.
+    fn take(&mut self, order: Order, at: Duration, chance: &mut Chance) -> Seen {
+        self.arrivals.push(at);
+        let lost = || Seen::Lost { code: OwnCode::ConnectionLost, detail: "lost".to_owned() };
+        match chance.below(20) {
+            0 => lost(),
+            1 => {
+                self.cancelled.insert(order);
+                lost()
+            }
+            2 => answer(503, None),
+            3 => Seen::NotSent { code: OwnCode::Connect, detail: "refused".to_owned() },
+            4 => {
+                self.cancelled.insert(order);
+                answer(500, None)
+            }
+            _ if order.admin_number % 10 == 7 => answer(200, Some(false)),
+            _ => answer(200, Some(self.cancelled.insert(order))),
+        }
+    }
+}
+
+fn answer(http_status: u16, status: Option<bool>) -> Seen {
+    let retry_after = (http_status == 503).then_some(Duration::from_millis(300));
+    let body = Body::Answer { status, error_code: Some("ERR".to_owned()), message: None };
+    Seen::Reply(Reply { http_status, retry_after, body })
+}
+
+/// What is under way, by the time at which it comes about.
+enum Due {
+    Arrives(Staked),
+    Ends(Staked, Ending),
+    Turned(Turned),
+    Wakes,
+}
+
+struct Night<'a> {
+    chance: Chance,
+    path: &'a Path,
+    server: Server,
+    clock: Duration,
+    /// Rows that a committed turn has ended: none may be sent again.
+    ended: BTreeSet<RowNumber>,
+    /// Rows one of whose answers nobody recorded.
+    doubtful: BTreeSet<RowNumber>,
+    sent: HashMap<RowNumber, u32>,
+    seed: u64,
+}
+
+impl<'a> Night<'a> {
+    fn new(seed: u64, path: &'a Path) -> Night<'a> {
+        Night {
+            chance: Chance(seed),
+            path,
+            server: Server::default(),
+            clock: Duration::from_secs(1),
+            ended: BTreeSet::new(),
+            doubtful: BTreeSet::new(),
+            sent: HashMap::new(),
+            seed,
+        }
+    }
+
+    fn wall(&self) -> Timestamp {
+        Timestamp::from_second(1_800_000_000).unwrap() + self.clock
+    }
+
+    fn live(mut self) {
+        let rows = 20 + self.chance.below(60) as u32;
+        let mut run = self.open(rows);
+        let mut deaths = self.chance.below(6);
+        while !run.has_ended() {
+            let dies_after = match deaths {
+                0 => None,
+                _ => Some(self.chance.below(400)),
+            };
+            deaths = deaths.saturating_sub(1);
+            run = self.work(&run, dies_after);
+            self.clock += Duration::from_millis(self.chance.below(3000));
+        }
+        self.check(&run);
+    }
+
+    fn open(&mut self, rows: u32) -> Run {
+        let new = NewRun {
+            id: "night".to_owned(),
+            key: "key".to_owned(),
+            command: "run".to_owned(),
+            input_name: "orders.csv".to_owned(),
+            input_digest: String::new(),
+            endpoint: "http://simulated".to_owned(),
+            program: "test".to_owned(),
+            opened_at: self.wall(),
+        };
+        let mut lines = (1..=rows).map(|row| {
+            let order = Order { admin_number: 1000 + i64::from(row), sequence_number: 1 };
+            let standing = Standing::ToSend { doubt: false };
+            Ok(Enrolment {
+                row: RowNumber(row),
+                line: u64::from(row) + 1,
+                order: Some(order),
+                standing,
+            })
+        });
+        Sqlite::open(self.path).unwrap().enrol(new, &mut lines, &[]).unwrap()
+    }
+
+    /// One process's life: until the run is at rest, or it dies after so many steps.
+    fn work(&mut self, run: &Run, dies_after: Option<u64>) -> Run {
+        let mut ledger = Sqlite::open(self.path).unwrap();
+        let on_doubt = OnDoubt::Retry;
+        let start = Start { at: self.wall(), cut_off: None, again: false, on_doubt };
+        let waiting = ledger.start(run, start).unwrap();
+        let plan = Plan {
+            concurrency: CONCURRENCY,
+            attempts: 3,
+            on_doubt,
+            last_start: None,
+            max_failures: None,
+        };
+        let mut wheel = Wheel::new(plan, run.counts, waiting);
+        let pace = Pace::new(&[Rate { calls: RATE, per: Per::Second }]);
+        let mut due: BTreeMap<(Duration, u64), Due> = BTreeMap::new();
+        due.insert((self.clock, 0), Due::Wakes);
+        let started = self.clock;
+        for step in 1.. {
+            let Some(((at, _), what)) = due.pop_first() else {
+                panic!("seed {}: the wheel stands still", self.seed)
+            };
+            self.clock = self.clock.max(at);
+            let event = match what {
+                Due::Arrives(staked) => {
+                    self.arrive(staked, &mut due, step);
+                    continue;
+                }
+                Due::Ends(staked, ending) => Event::Ended(staked, ending),
+                Due::Turned(turned) => Event::Turned(turned),
+                Due::Wakes => Event::Time,
+            };
+            let now = Now { since_start: self.clock - started, wall: self.wall() };
+            let commands = wheel.on(event, now);
+            assert!(wheel.in_flight() <= CONCURRENCY);
+            for staked in commands.send {
+                self.send(staked, &mut due, step);
+            }
+            if dies_after == Some(step) {
+                self.die(due);
+                return ledger.find("key").unwrap().unwrap();
+            }
+            if let Some(turn) = commands.turn {
+                let turned = ledger.turn(turn, &mut |b, wish| pace.allot(b, wish)).unwrap();
+                self.note_ended(&mut ledger, run);
+                let took = Duration::from_micros(100 + self.chance.below(30_000));
+                due.insert((self.clock + took, step), Due::Turned(turned));
+            }
+            if commands.finished {
+                return ledger.rest(self.wall(), None).unwrap();
+            }
+            due.retain(|_, what| !matches!(what, Due::Wakes));
+            if let Some(wake_at) = commands.wake_at {
+                due.insert((started + wake_at, u64::MAX), Due::Wakes);
+            }
+        }
+        unreachable!()
+    }
+
+    fn send(&mut self, staked: Staked, due: &mut BTreeMap<(Duration, u64), Due>, step: u64) {
+        let row = staked.row();
+        assert!(!self.ended.contains(&row), "seed {}: row {row} was sent again", self.seed);
+        *self.sent.entry(row).or_default() += 1;
+        let way = Duration::from_micros(self.chance.below(3_000));
+        due.insert((self.clock + way, step << 20 | u64::from(row.0)), Due::Arrives(staked));
+    }
+
+    fn arrive(&mut self, staked: Staked, due: &mut BTreeMap<(Duration, u64), Due>, step: u64) {
+        let seen = self.server.take(staked.order(), self.clock, &mut self.chance);
+        let outcome = outcome::classify(seen, &Codes::default());
+        if outcome.meaning == Meaning::Doubt {
+            self.doubtful.insert(staked.row());
+        }
+        let took = Duration::from_micros(500 + self.chance.below(80_000));
+        let ending = Ending { sent_at: self.wall(), ended_at: self.wall() + took, outcome };
+        let key = (self.clock + took, step << 20 | u64::from(staked.row().0));
+        due.insert(key, Due::Ends(staked, ending));
+    }
+
+    /// The process dies: calls on their way arrive all the same, nobody hears the answers.
+    fn die(&mut self, due: BTreeMap<(Duration, u64), Due>) {
+        for ((at, _), what) in due {
+            match what {
+                Due::Arrives(staked) => {
+                    self.server.take(staked.order(), at, &mut self.chance);
+                    self.doubtful.insert(staked.row());
+                }
+                Due::Ends(staked, _) => {
+                    self.doubtful.insert(staked.row());
+                }
+                Due::Turned(_) | Due::Wakes => {}
+            }
+        }
+        let some = self.chance.per_cent(50);
+        self.clock += Duration::from_millis(if some { 5 } else { 700 });
+    }
+
+    fn note_ended(&mut self, ledger: &mut Sqlite, run: &Run) {
+        for record in records(ledger, run) {
+            if !matches!(record.status, Status::NotSent | Status::InDoubt) {
+                self.ended.insert(record.row);
+            }
+        }
+    }
+
+    fn check(self, run: &Run) {
+        let seed = self.seed;
+        let mut ledger = Sqlite::open(self.path).unwrap();
+        let records = records(&mut ledger, run);
+        assert_eq!(records.len() as u64, run.rows, "seed {seed}: one result a row");
+        assert_eq!(run.counts.total(), run.rows, "seed {seed}: counts add up");
+        for (record, row) in records.iter().zip(1..) {
+            assert_eq!(record.row, RowNumber(row), "seed {seed}: in input order");
+            let done = self.server.cancelled.contains(&record.order.unwrap());
+            let told = format!("seed {seed}: row {row} is {} ({done})", record.status);
+            match record.status {
+                Status::Cancelled => assert!(done, "{told}"),
+                Status::Rejected | Status::Failed if !record.doubt => assert!(!done, "{told}"),
+                Status::Rejected | Status::InDoubt => {}
+                _ => panic!("{told}"),
+            }
+            if self.doubtful.contains(&record.row) {
+                assert!(record.doubt, "{told}, and the lost answer is not told");
+            }
+            let sent = self.sent.get(&record.row).copied().unwrap_or(0);
+            assert!(record.attempts >= sent, "{told}: sent {sent} times");
+        }
+        let mut arrivals = self.server.arrivals;
+        arrivals.sort();
+        for (first, arrival) in arrivals.iter().enumerate() {
+            let within = arrivals[first..].iter().take_while(|a| **a - *arrival <= SECOND).count();
+            assert!(within <= RATE as usize, "seed {seed}: {within} calls in a second");
+        }
+    }
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn records(ledger: &mut Sqlite, run: &Run) -> Vec<RowRecord> {
+    let mut records = Vec::new();
+    ledger
+        .rows(run, &mut |record| {
+            records.push(record);
+            Ok(())
+        })
+        .unwrap();
+    records
+}
