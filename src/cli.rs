@@ -3,16 +3,17 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::builder::{PossibleValuesParser, StyledStr, TypedValueParser};
+use clap::builder::StyledStr;
 use clap::{Arg, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::config::{Names, Options, default_of};
-use crate::outcome::{NotAStatus, Status};
+use crate::stand_in;
 
 /// The options that matter to `check`; it takes the others too, so that the
 /// command line of a `run` can be checked as it is.
-const CHECKED: [&str; 11] = [
+const CHECKED: [&str; 12] = [
     "rate",
+    "timeout",
     "cut-off",
     "allow-partial",
     "delimiter",
@@ -88,11 +89,12 @@ pub struct Rerun {
     /// The results file of an earlier run
     #[arg(value_name = "RESULTS")]
     pub results_file: PathBuf,
-    /// Only rows with these statuses, with commas between them
+    /// Only rows with these statuses or error codes, with commas between them
     ///
-    /// Without it, the rows that did not end: failed, in_doubt and not_sent.
-    #[arg(long, value_name = "STATUS", value_delimiter = ',', value_parser = statuses())]
-    pub only: Option<Vec<Status>>,
+    /// Without it, the rows that did not end: failed, in_doubt and not_sent. A word that is none
+    /// of the statuses is taken as an error code, letter for letter: --only HTTP_503,rejected.
+    #[arg(long, value_name = "STATUS|CODE", value_delimiter = ',')]
+    pub only: Option<Vec<String>>,
     /// The settings that stand on the command line.
     #[command(flatten)]
     pub options: Options,
@@ -108,78 +110,12 @@ pub struct Runs {
     pub options: Options,
 }
 
-/// `cardcancel stand-in`: the texts are read by the stand-in itself.
-#[derive(Debug, Default, Args)]
+/// `cardcancel stand-in`
+#[derive(Debug, Args)]
 pub struct StandIn {
-    /// The port to listen at, on this machine only; a free one if none is named
-    #[arg(long, value_name = "PORT")]
-    pub port: Option<u16>,
-    /// Where its chances start: the same seed has the same orders go the same way
-    #[arg(long, value_name = "NUMBER")]
-    pub seed: Option<u64>,
-    /// How long an answer takes, as 20ms or 20ms..60ms
-    #[arg(long, value_name = "TIME")]
-    pub latency: Option<String>,
-    /// How many calls it takes, as 50/s; more are throttled
-    #[arg(long, value_name = "RATE")]
-    pub capacity: Option<String>,
-    /// Write every request that arrives to this file
-    #[arg(long, value_name = "FILE")]
-    pub record: Option<PathBuf>,
-    /// What it does to calls.
+    /// How it is to behave.
     #[command(flatten)]
-    pub mischief: Mischief,
-}
-
-/// How often the stand-in does what; each a share of the calls, as `2%`.
-#[derive(Debug, Default, Args)]
-#[command(next_help_heading = "Mischief, each as a share of the calls (2%)")]
-pub struct Mischief {
-    /// Reject the order: its card is printed
-    #[arg(long, value_name = "SHARE")]
-    pub printed: Option<String>,
-    /// Reject the order: it is not known
-    #[arg(long, value_name = "SHARE")]
-    pub unknown: Option<String>,
-    /// Reject the order: it was cancelled before
-    #[arg(long, value_name = "SHARE")]
-    pub cancelled_before: Option<String>,
-    /// Close the connection before the order is cancelled
-    #[arg(long, value_name = "SHARE")]
-    pub drop_before: Option<String>,
-    /// Close the connection after the order is cancelled
-    #[arg(long, value_name = "SHARE")]
-    pub drop_after: Option<String>,
-    /// Reset the connection before the order is cancelled
-    #[arg(long, value_name = "SHARE")]
-    pub reset_before: Option<String>,
-    /// Reset the connection after the order is cancelled
-    #[arg(long, value_name = "SHARE")]
-    pub reset_after: Option<String>,
-    /// Answer 503, with the order not cancelled
-    #[arg(long, value_name = "SHARE")]
-    pub unavailable: Option<String>,
-    /// Answer 500 before the order is cancelled
-    #[arg(long, value_name = "SHARE")]
-    pub error_before: Option<String>,
-    /// Answer 500 after the order is cancelled
-    #[arg(long, value_name = "SHARE")]
-    pub error_after: Option<String>,
-    /// Answer 429, with the order not cancelled
-    #[arg(long, value_name = "SHARE")]
-    pub throttle: Option<String>,
-    /// Answer with a page of HTML
-    #[arg(long, value_name = "SHARE")]
-    pub html: Option<String>,
-    /// Answer 200 without a Status
-    #[arg(long, value_name = "SHARE")]
-    pub no_status: Option<String>,
-    /// Break off in the middle of the answer
-    #[arg(long, value_name = "SHARE")]
-    pub truncated: Option<String>,
-    /// Never answer
-    #[arg(long, value_name = "SHARE")]
-    pub hang: Option<String>,
+    pub settings: stand_in::Settings,
 }
 
 /// Reads the command line, the program's name first. The error, which may be a
@@ -228,11 +164,6 @@ fn with_names(arg: Arg) -> Arg {
                 .long_help(format!("{long}\n\n{default} {variable}"))
         }
     }
-}
-
-fn statuses() -> impl TypedValueParser<Value = Status> {
-    PossibleValuesParser::new(Status::ALL.map(Status::as_str))
-        .try_map(|word| word.parse::<Status>().map_err(|NotAStatus| NotAStatus))
 }
 
 #[cfg(test)]
@@ -320,16 +251,10 @@ mod tests {
     }
 
     #[test]
-    fn a_rerun_can_be_of_some_statuses_only() {
-        let args = ["cardcancel", "rerun", "results.csv", "--only", "failed,in_doubt"];
+    fn a_rerun_can_be_of_some_statuses_and_codes_only() {
+        let args = ["cardcancel", "rerun", "results.csv", "--only", "failed,HTTP_503"];
         let Command::Rerun(rerun) = parse(args).unwrap().command else { unreachable!() };
-        assert_eq!(rerun.only, Some(vec![Status::Failed, Status::InDoubt]));
-        assert_snapshot!(help(&["cardcancel", "rerun", "results.csv", "--only=lost"]), @r#"
-        error: invalid value 'lost' for '--only <STATUS>'
-          [possible values: cancelled, already_cancelled, rejected, failed, in_doubt, invalid, duplicate, not_sent]
-
-        For more information, try '--help'.
-        "#);
+        assert_eq!(rerun.only.unwrap(), ["failed", "HTTP_503"]);
     }
 
     #[test]

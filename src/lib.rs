@@ -15,10 +15,14 @@ pub mod gate;
 
 pub mod engine;
 
+pub mod exit;
+
+pub mod output;
+
 pub mod stand_in;
 
 pub mod config;
 
-pub mod exit;
-
 pub mod cli;
+
+pub mod commands;

@@ -1,3 +1,26 @@
 //! The command-line program: everything is in the library.
 
-fn main() {}
+use std::process::ExitCode;
+
+use cardcancel::exit::Exit;
+use cardcancel::output::say;
+use cardcancel::{cli, commands};
+
+fn main() -> ExitCode {
+    // Whatever is made here is its owner's alone.
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
+    let cli = match cli::parse(std::env::args_os()) {
+        Ok(cli) => cli,
+        Err(usage) => {
+            let _ = usage.print();
+            let exit = if usage.use_stderr() { Exit::Refused } else { Exit::Done };
+            return exit.into();
+        }
+    };
+    commands::execute(cli)
+        .unwrap_or_else(|error| {
+            say::tell(format_args!("error: {error:#}"));
+            commands::exit_of(&error)
+        })
+        .into()
+}

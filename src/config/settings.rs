@@ -96,6 +96,8 @@ pub struct CheckSettings {
     pub input: Input,
     /// The pace.
     pub rates: Rates,
+    /// How long one call may take, more than nothing.
+    pub timeout: Duration,
     /// When no new attempt starts any more.
     pub cut_off: Option<CutOff>,
     /// Whether `run` would start though not all rows can be sent before the cut-off.
@@ -161,6 +163,7 @@ impl CheckSettings {
         let mut options = layered(flags, surroundings)?.options;
         Ok(CheckSettings {
             rates: rates(options.rate.take())?,
+            timeout: required("timeout", options.timeout)?.0,
             cut_off: options.cut_off.take(),
             allow_partial: options.allow_partial == Some(true),
             quiet: options.quiet == Some(true),

@@ -124,10 +124,18 @@ impl Rates {
         &self.0
     }
 
-    /// The most calls a second that all the rates together allow over a long
-    /// time; `None` if unlimited.
-    pub fn per_second(&self) -> Option<f64> {
-        self.0.iter().map(Rate::per_second).reduce(f64::min)
+    /// How long so many calls take: the fastest rate sets the pace, and of each
+    /// slower one every full window but the last is waited out. Nothing if unlimited.
+    pub fn time_for(&self, calls: u64) -> Duration {
+        let Some(fastest) = self.0.iter().map(Rate::per_second).reduce(f64::max) else {
+            return Duration::ZERO;
+        };
+        let time_at = |rate: &Rate| {
+            let windows = calls.saturating_sub(1) / u64::from(rate.calls);
+            let rest = calls - windows * u64::from(rate.calls);
+            windows as f64 * rate.per.duration().as_secs_f64() + rest as f64 / fastest
+        };
+        Duration::from_secs_f64(self.0.iter().map(time_at).fold(0.0, f64::max))
     }
 
     /// What a setting given several times comes to: all of it must hold.
@@ -208,16 +216,25 @@ mod tests {
     }
 
     #[test]
-    fn several_rates_hold_at_once_and_the_slowest_sets_the_pace() {
+    fn several_rates_hold_at_once() {
         let rates: Rates = "50/s, 1200/m".parse().unwrap();
         assert_eq!(rates.as_slice().len(), 2);
-        assert_eq!(rates.per_second(), Some(20.0));
+    }
+
+    #[test]
+    fn the_fastest_rate_sets_the_pace_until_a_slower_one_is_used_up() {
+        let seconds = |text: &str, calls| text.parse::<Rates>().unwrap().time_for(calls).as_secs();
+        assert_eq!(seconds("50/s", 20_000), 400);
+        assert_eq!(seconds("50/s,1200/m", 1200), 24);
+        assert_eq!(seconds("50/s,1200/m", 1250), 61);
+        assert_eq!(seconds("1200/m", 1200), 60);
+        assert_eq!(seconds("unlimited", 1_000_000), 0);
     }
 
     #[test]
     fn unlimited_is_no_pace_and_stands_alone() {
         let rates: Rates = "unlimited".parse().unwrap();
-        assert_eq!(rates.per_second(), None);
+        assert!(rates.is_unlimited());
         assert_snapshot!(error("unlimited,50/s"), @r#""unlimited" stands alone: leave it out, or leave out the rates beside it"#);
     }
 

@@ -42,7 +42,7 @@ pub struct Enrolment {
     pub standing: Standing,
 }
 
-/// Goes through the rows once more, after [`super::survey`] found the duplicates,
+/// Goes through the rows once more, after [`super::survey()`] found the duplicates,
 /// and gives each its verdict. A rerun has a plan, a run has none.
 pub fn enrolments<'i>(
     input: &'i Input,
@@ -67,7 +67,8 @@ impl Enrolments<'_> {
     fn enrol(&mut self) -> Result<Option<Enrolment>, IntakeError> {
         let Some(record) = self.rows.next()? else { return Ok(None) };
         let claim = claim(self.input, self.plan, &record)?;
-        let Record { row, line, content, .. } = record;
+        let Record { row, content, place, .. } = record;
+        let line = place.line();
         let order = match content {
             Row::Order(order) => Some(order),
             Row::Invalid(_) => None,
@@ -105,7 +106,9 @@ pub(super) fn claim(
 ) -> Result<Claim, IntakeError> {
     match plan {
         None => Ok(Claim::Selected { doubt: false }),
-        Some(plan) => plan.claim(record.line, record.fields).map_err(|fault| input.refuse(fault)),
+        Some(plan) => {
+            plan.claim(record.fields, || record.line()).map_err(|fault| input.refuse(fault))
+        }
     }
 }
 
@@ -224,6 +227,10 @@ Admin;Seq;STATUS;Doubt
         insta::assert_snapshot!(refused_again("admin,seq\n1,1\n"), @"orders.csv: has no status column: is this a results file? For a file of orders, use run");
         insta::assert_snapshot!(refused_again("admin,seq,status\n1,1,failed\n2,1, \n"), @"orders.csv: no status in line 3: is this a results file?");
         insta::assert_snapshot!(refused_again("admin,seq,status\n1,1,shipped\n"), @r#"orders.csv: line 2 has the status "shipped", which is none of cancelled, already_cancelled, rejected, failed, in_doubt, invalid, duplicate, not_sent"#);
+        assert!(
+            refused_again("admin,seq,status,error_code\n1,1,,failed\n")
+                .contains("no status in line 2")
+        );
         insta::assert_snapshot!(refused_again("admin,seq,status,Status\n1,1,failed,failed\n"), @r#"orders.csv: columns "status" and "Status" may both hold the status; remove one of them"#);
     }
 }

@@ -21,7 +21,7 @@ pub mod source;
 mod stream;
 pub mod survey;
 
-pub use duplicates::Keyed;
+pub use duplicates::{Keyed, Part};
 pub use enrolment::{Enrolment, Standing, enrolments};
 pub use error::{Fault, IntakeError};
 pub use layout::{Layout, Reading};

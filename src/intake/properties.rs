@@ -24,11 +24,12 @@ pub(super) fn lines(input: &Input, reading: &Reading) -> Result<Vec<String>, Int
     let mut rows = input.rows(&layout)?;
     let mut lines = Vec::new();
     while let Some(record) = rows.next()? {
+        let line = record.line();
         let content = match record.content {
             Row::Order(order) => order.to_string(),
             Row::Invalid(flaw) => format!("{} {}", flaw.code, flaw.message),
         };
-        lines.push(format!("{} (line {}): {content}", record.row, record.line));
+        lines.push(format!("{} (line {line}): {content}", record.row));
     }
     Ok(lines)
 }
@@ -173,7 +174,7 @@ proptest! {
         let layout = input.layout(&Reading::default()).unwrap();
         let mut rows = input.rows(&layout).unwrap();
         for line in expected {
-            prop_assert_eq!(rows.next().unwrap().unwrap().line, line as u64);
+            prop_assert_eq!(rows.next().unwrap().unwrap().line(), line as u64);
         }
     }
 

@@ -35,9 +35,9 @@ impl<'i> Records<'i> {
         }
     }
 
-    /// The line in which the record read last starts. The reader knows only the
+    /// The line in which the record, read last, starts. The reader knows only the
     /// line where it stands now, and stops before the LF of a CRLF.
-    pub fn line(&self, record: &ByteRecord) -> u64 {
+    pub fn line_of(&self, record: &ByteRecord) -> u64 {
         let position = self.reader.position();
         let within = record.as_slice().iter().filter(|byte| **byte == b'\n').count() as u64;
         let passed = u64::from(self.reader.get_ref().line_ends_before(position.byte()));

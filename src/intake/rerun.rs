@@ -51,13 +51,17 @@ impl Plan {
     }
 
     /// What is done with a row; without a status it belongs to no results file.
-    pub(super) fn claim(&self, line: u64, fields: &ByteRecord) -> Result<Claim, Fault> {
+    pub(super) fn claim(
+        &self,
+        fields: &ByteRecord,
+        line: impl FnOnce() -> u64,
+    ) -> Result<Claim, Fault> {
         let prior = self.prior(fields);
         let doubt = prior.doubt;
         match prior.status {
-            _ if self.selection.selects(&prior) => Ok(Claim::Selected { doubt }),
+            None => Err(self.no_status(line(), fields)),
+            Some(_) if self.selection.selects(&prior) => Ok(Claim::Selected { doubt }),
             Some(status) => Ok(Claim::Kept { status, doubt }),
-            None => Err(self.no_status(line, fields)),
         }
     }
 

@@ -26,16 +26,35 @@ pub struct Rows<'i> {
 }
 
 /// One line of the input.
-#[derive(Debug)]
 pub struct Record<'r> {
     /// Its number: the first row after the header is 1.
     pub row: RowNumber,
-    /// The line of the file in which it starts.
-    pub line: u64,
     /// What it carries.
     pub content: Row,
     /// Its fields, byte for byte.
     pub fields: &'r ByteRecord,
+    /// Where it is, for the few that are asked.
+    pub(super) place: Place<'r>,
+}
+
+impl Record<'_> {
+    /// The line of the file in which it starts.
+    pub fn line(&self) -> u64 {
+        self.place.line()
+    }
+}
+
+/// Where the row read last is in its file.
+#[derive(Clone, Copy)]
+pub(super) struct Place<'r> {
+    records: &'r Records<'r>,
+    fields: &'r ByteRecord,
+}
+
+impl Place<'_> {
+    pub fn line(&self) -> u64 {
+        self.records.line_of(self.fields)
+    }
 }
 
 impl Input {
@@ -65,9 +84,9 @@ impl Rows<'_> {
         self.count += 1;
         Ok(Some(Record {
             row: RowNumber(self.count),
-            line: self.records.line(&self.fields),
             content: content(self.layout, &self.fields),
             fields: &self.fields,
+            place: Place { records: &self.records, fields: &self.fields },
         }))
     }
 }
@@ -225,6 +244,6 @@ mod tests {
         let mut rows = input.rows(&layout).unwrap();
         rows.most = 1;
         assert!(rows.next().is_ok());
-        insta::assert_snapshot!(rows.next().unwrap_err(), @"orders.csv: has more than 1 rows; split it");
+        insta::assert_snapshot!(rows.next().err().unwrap(), @"orders.csv: has more than 1 rows; split it");
     }
 }

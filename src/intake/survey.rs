@@ -80,7 +80,7 @@ pub fn survey_each(
             }
             (Row::Invalid(flaw), _) if matches!(claim, Claim::Selected { .. }) => {
                 survey.count(flaw.code);
-                on_invalid(BadRow { row: record.row, line: record.line, flaw });
+                on_invalid(BadRow { row: record.row, line: record.place.line(), flaw });
             }
             _ => {}
         }

@@ -4,6 +4,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -14,19 +15,23 @@ pub struct Hold {
     _lock: File,
 }
 
+/// Someone who only looks whether the lock is free has it for a moment.
+const LOOKED_AT: Duration = Duration::from_millis(20);
+const TRIES: u32 = 5;
+
 impl Hold {
     /// Claims the lock file at `path`, or says who has it.
     pub(super) fn claim(path: &Path) -> io::Result<Result<Hold, String>> {
+        let mut tries = 0;
         loop {
-            let mut lock = OpenOptions::new()
-                .read(true)
-                .write(true)
-                .create(true)
-                .truncate(false)
-                .mode(0o600)
-                .open(path)?;
+            let mut lock = open(path, true)?;
             match lock.try_lock() {
                 Ok(()) => {}
+                Err(TryLockError::WouldBlock) if tries < TRIES => {
+                    tries += 1;
+                    std::thread::sleep(LOOKED_AT);
+                    continue;
+                }
                 Err(TryLockError::WouldBlock) => return Ok(Err(holder(&mut lock))),
                 Err(TryLockError::Error(cause)) => return Err(cause),
             }
@@ -39,6 +44,20 @@ impl Hold {
             }
         }
     }
+
+    /// Whether a living process has the lock file at `path`.
+    pub(super) fn is_held(path: &Path) -> io::Result<bool> {
+        match open(path, false).map(|lock| lock.try_lock_shared()) {
+            Ok(Ok(())) => Ok(false),
+            Ok(Err(TryLockError::WouldBlock)) => Ok(true),
+            Err(absent) if absent.kind() == io::ErrorKind::NotFound => Ok(false),
+            Ok(Err(TryLockError::Error(cause))) | Err(cause) => Err(cause),
+        }
+    }
+}
+
+fn open(path: &Path, create: bool) -> io::Result<File> {
+    OpenOptions::new().read(true).write(true).create(create).truncate(false).mode(0o600).open(path)
 }
 
 impl Drop for Hold {

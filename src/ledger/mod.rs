@@ -151,6 +151,9 @@ pub trait Ledger: Send {
     /// [`LedgerError::Held`] if another process has it.
     fn hold(&mut self, key: &str) -> Result<Hold, LedgerError>;
 
+    /// Whether a process has claimed the runs with this key.
+    fn is_held(&mut self, key: &str) -> Result<bool, LedgerError>;
+
     /// Starts a run that this process holds: from here on, turns are its turns.
     /// Attempts that a dead process left unsettled are settled as lost. Returns
     /// the rows that were staked before and have not ended.

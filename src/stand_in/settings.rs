@@ -3,11 +3,15 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::Args;
 use serde::Deserialize;
 
 use super::latency::Latency;
 use super::share::Share;
 use super::words::Mischief;
+
+const ORDERS: &str = "Shares of the orders, as 2%";
+const MISCHIEF: &str = "Shares of the calls, as 2%";
 
 /// How a stand-in is to behave. The default is a perfect, instantaneous CoreCARD.
 ///
@@ -15,49 +19,69 @@ use super::words::Mischief;
 /// for each order; together they are at most 100%. Shares of mischief (all that
 /// follow) are decided anew each time an order is asked for; they too are at most
 /// 100% together.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Args, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
     /// The loopback port to listen on; 0 takes any that is free.
+    #[arg(long, default_value_t, value_name = "NUMBER")]
     pub port: u16,
     /// What the whole night is drawn from: the same seed, the same night.
+    #[arg(long, default_value_t, value_name = "NUMBER")]
     pub seed: u64,
     /// How long an answer takes.
+    #[arg(long, default_value_t, value_name = "TIME")]
     pub latency: Latency,
     /// The most requests let in within any one second, both ends included; those
     /// beyond are answered 429. No limit if absent; 0 lets nothing in.
+    #[arg(long, value_name = "CALLS")]
     pub capacity: Option<u32>,
     /// Orders that are printed already.
+    #[arg(long, default_value_t, hide_default_value = true, value_name = "SHARE", help_heading = ORDERS)]
     pub printed: Share,
     /// Orders that CoreCARD has never heard of.
+    #[arg(long, default_value_t, hide_default_value = true, value_name = "SHARE", help_heading = ORDERS)]
     pub unknown: Share,
     /// Orders that were cancelled before the night.
+    #[arg(long, default_value_t, hide_default_value = true, value_name = "SHARE", help_heading = ORDERS)]
     pub cancelled_before: Share,
     /// Not done; the connection is closed without an answer.
+    #[arg(long, default_value_t, hide_default_value = true, value_name = "SHARE", help_heading = MISCHIEF)]
     pub drop_before: Share,
     /// Done; the connection is closed without an answer.
+    #[arg(long, default_value_t, hide_default_value = true, value_name = "SHARE", help_heading = MISCHIEF)]
     pub drop_after: Share,
     /// Not done; the connection is reset without an answer.
+    #[arg(long, default_value_t, hide_default_value = true, value_name = "SHARE", help_heading = MISCHIEF)]
     pub reset_before: Share,
     /// Done; the connection is reset without an answer.
+    #[arg(long, default_value_t, hide_default_value = true, value_name = "SHARE", help_heading = MISCHIEF)]
     pub reset_after: Share,
     /// Not done; 503 with `Retry-After: 1`.
+    #[arg(long, default_value_t, hide_default_value = true, value_name = "SHARE", help_heading = MISCHIEF)]
     pub unavailable: Share,
     /// Not done; 500, 502 or 504.
+    #[arg(long, default_value_t, hide_default_value = true, value_name = "SHARE", help_heading = MISCHIEF)]
     pub error_before: Share,
     /// Done; 500, 502 or 504.
+    #[arg(long, default_value_t, hide_default_value = true, value_name = "SHARE", help_heading = MISCHIEF)]
     pub error_after: Share,
     /// Not done; 429 with `Retry-After: 1`.
+    #[arg(long, default_value_t, hide_default_value = true, value_name = "SHARE", help_heading = MISCHIEF)]
     pub throttle: Share,
     /// Not done; 200 with the HTML of a login page.
+    #[arg(long, default_value_t, hide_default_value = true, value_name = "SHARE", help_heading = MISCHIEF)]
     pub html: Share,
     /// Done; 200 with JSON that has no `Status`.
+    #[arg(long, default_value_t, hide_default_value = true, value_name = "SHARE", help_heading = MISCHIEF)]
     pub no_status: Share,
     /// Done; 200 with less body than `Content-Length` says, then closed.
+    #[arg(long, default_value_t, hide_default_value = true, value_name = "SHARE", help_heading = MISCHIEF)]
     pub truncated: Share,
     /// Done; no answer until the client goes away or the server stops.
+    #[arg(long, default_value_t, hide_default_value = true, value_name = "SHARE", help_heading = MISCHIEF)]
     pub hang: Share,
     /// Where to write one CSV line for each request; replaced if it exists.
+    #[arg(long, value_name = "FILE")]
     pub record: Option<PathBuf>,
 }
 

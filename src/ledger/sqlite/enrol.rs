@@ -4,7 +4,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
 use super::super::{Counts, NewRun, Run};
 use super::read;
-use crate::intake::{Enrolment, IntakeError, Keyed, Standing};
+use crate::intake::{Enrolment, IntakeError, Keyed, Part, Standing};
 use crate::order::OwnCode;
 use crate::outcome::Status;
 
@@ -144,7 +144,8 @@ fn index_orders(
         "INSERT OR IGNORE INTO row_by_order (admin_number, sequence_number, run, row)
          VALUES (?1, ?2, ?3, ?4)",
     )?;
-    for keyed in by_order {
+    let sent = |keyed: &&Keyed| matches!(keyed.part(), Part::Sent | Part::SentInDoubt);
+    for keyed in by_order.iter().filter(sent) {
         let order = keyed.order();
         insert.execute(params![order.admin_number, order.sequence_number, run, keyed.row().0])?;
     }

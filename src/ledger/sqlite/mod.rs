@@ -51,6 +51,11 @@ impl Started {
 }
 
 impl Sqlite {
+    /// The file whose lock says that a process works on the runs with this key.
+    fn lock_path(&self, key: &str) -> String {
+        format!("{}.{}.lock", self.path, &key[..key.len().min(16)])
+    }
+
     fn fail(&self, cause: rusqlite::Error) -> LedgerError {
         failure(&self.path, cause)
     }
@@ -91,12 +96,17 @@ impl Ledger for Sqlite {
     }
 
     fn hold(&mut self, key: &str) -> Result<Hold, LedgerError> {
-        let path = format!("{}.{}.lock", self.path, &key[..key.len().min(16)]);
+        let path = self.lock_path(key);
         match Hold::claim(path.as_ref()) {
             Ok(Ok(hold)) => Ok(hold),
             Ok(Err(by)) => Err(LedgerError::Held { by }),
             Err(cause) => Err(LedgerError::Open { path, cause }),
         }
+    }
+
+    fn is_held(&mut self, key: &str) -> Result<bool, LedgerError> {
+        let path = self.lock_path(key);
+        Hold::is_held(path.as_ref()).map_err(|cause| LedgerError::Open { path, cause })
     }
 
     fn start(&mut self, run: &Run, start: Start) -> Result<Vec<Waiting>, LedgerError> {

@@ -1,0 +1,120 @@
+//! `check`: everything that `run` would refuse or mark, found without sending.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::{estimate, job};
+use crate::config::{CheckSettings, Options, Surroundings};
+use crate::exit::Exit;
+use crate::gate::cut_off::CutOff;
+use crate::intake::{BadRow, Input, Survey, survey_each};
+use crate::output::{count, lasting, say};
+
+/// Reads a file of orders through and says what is wrong with it.
+pub fn check(path: &Path, options: Options, surroundings: &Surroundings) -> anyhow::Result<Exit> {
+    let settings = CheckSettings::load(options, surroundings)?;
+    let input = Input::open(path, &std::env::temp_dir())?;
+    let layout = input.layout(&job::reading(&settings.input))?;
+    let mut bad_rows = Vec::new();
+    let survey = survey_each(&input, &layout, None, |bad| match settings.json {
+        true => bad_rows.push(bad_row_json(&bad)),
+        false => say::print(bad_row_text(&bad)),
+    })?;
+    let report = Report { input: &input, survey: &survey, settings: &settings };
+    let too_late = report.too_late();
+    match settings.json {
+        true => say::print(report.json(bad_rows, too_late.as_deref())?),
+        false => say::print(report.text(too_late.as_deref()).trim_end()),
+    }
+    Ok(match too_late {
+        Some(_) if !settings.allow_partial => Exit::Refused,
+        _ if survey.invalid > 0 => Exit::Failures,
+        _ => Exit::Done,
+    })
+}
+
+fn bad_row_text(bad: &BadRow) -> String {
+    format!("line {}, row {}: {}: {}", bad.line, bad.row, bad.flaw.code, bad.flaw.message)
+}
+
+fn bad_row_json(bad: &BadRow) -> Value {
+    json!({
+        "line": bad.line,
+        "row": bad.row.0,
+        "error_code": bad.flaw.code.to_string(),
+        "message": bad.flaw.message,
+    })
+}
+
+struct Report<'a> {
+    input: &'a Input,
+    survey: &'a Survey,
+    settings: &'a CheckSettings,
+}
+
+impl Report<'_> {
+    fn to_send(&self) -> u64 {
+        self.survey.to_send.into()
+    }
+
+    fn cut_off(&self) -> Option<&CutOff> {
+        self.settings.cut_off.as_ref()
+    }
+
+    fn too_late(&self) -> Option<String> {
+        let now = Timestamp::now();
+        let last_start = estimate::last_start(self.cut_off()?, self.settings.timeout, now);
+        estimate::too_late(self.to_send(), &self.settings.rates, last_start, now)
+    }
+
+    fn text(&self, too_late: Option<&str>) -> String {
+        let survey = self.survey;
+        let mut text = format!("{}: {} rows\n", self.input.name(), count(survey.rows.into()));
+        let mut line = |rows: u64, what: &str| {
+            let _ = writeln!(text, "  {:>11} {what}", count(rows));
+        };
+        line(self.to_send(), "to send");
+        line(survey.duplicates.len() as u64, "duplicates of an earlier row");
+        line(survey.invalid.into(), "invalid");
+        for (code, rows) in &survey.invalid_by_code {
+            line((*rows).into(), &format!("  {code}"));
+        }
+        let rates = &self.settings.rates;
+        if !rates.is_unlimited() {
+            let time = lasting(rates.time_for(self.to_send()));
+            let _ = writeln!(text, "At {rates} this takes about {time}");
+        }
+        match (self.cut_off(), too_late) {
+            (Some(cut_off), None) => {
+                let _ = writeln!(text, "It can be done before the cut-off {cut_off}");
+            }
+            (Some(cut_off), Some(why)) => {
+                let _ =
+                    writeln!(text, "NOT ALL OF IT CAN BE DONE before the cut-off {cut_off}: {why}");
+            }
+            (None, _) => {}
+        }
+        text
+    }
+
+    fn json(&self, bad_rows: Vec<Value>, too_late: Option<&str>) -> anyhow::Result<Value> {
+        let survey = self.survey;
+        let seconds = self.settings.rates.time_for(self.to_send()).as_secs_f64();
+        Ok(json!({
+            "input": self.input.name(),
+            "input_sha256": self.input.digest()?.to_string(),
+            "rows": survey.rows,
+            "to_send": survey.to_send,
+            "duplicates": survey.duplicates.len(),
+            "invalid": survey.invalid,
+            "bad_rows": bad_rows,
+            "rate": self.settings.rates.to_string(),
+            "seconds": (!self.settings.rates.is_unlimited()).then_some(seconds),
+            "cut_off": self.cut_off().map(ToString::to_string),
+            "meets_cut_off": self.cut_off().map(|_| too_late.is_none()),
+        }))
+    }
+}

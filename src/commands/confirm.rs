@@ -1,0 +1,28 @@
+//! The question before anything is sent: these calls cannot be undone.
+
+use std::io::{BufRead, IsTerminal};
+use std::path::Path;
+
+use anyhow::{Context, bail};
+
+use crate::output::say;
+
+/// Tells what is about to happen and asks whether it should. Off a terminal
+/// nobody can be asked: then only `--yes` goes on.
+///
+/// # Errors
+/// When there is nobody to ask, or the answer is not yes.
+pub fn confirm(what: &str, input: &Path) -> anyhow::Result<()> {
+    let readable = std::io::stdin().is_terminal() && input != Path::new("-");
+    if !readable || !std::io::stderr().is_terminal() {
+        bail!("there is no terminal to ask on whether to send: add --yes if this is meant\n{what}");
+    }
+    say::tell(what);
+    say::tell("This cannot be undone. Type yes to send:");
+    let mut answer = String::new();
+    std::io::stdin().lock().read_line(&mut answer).context("cannot read the answer")?;
+    match answer.trim() {
+        "yes" => Ok(()),
+        _ => bail!("nothing was sent: the answer was not yes"),
+    }
+}

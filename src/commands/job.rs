@@ -1,0 +1,123 @@
+//! What is run: a file, how it is read, and what makes it the same run when the
+//! same command is started again.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::bail;
+use jiff::Timestamp;
+use sha2::{Digest, Sha256};
+
+use super::server::Server;
+use crate::config::Settings;
+use crate::intake::{self, Input, Layout, Plan, Reading, Selection, Survey};
+use crate::ledger::NewRun;
+
+/// A file that is to be run, not yet read through.
+pub struct Job {
+    /// The file.
+    pub input: Input,
+    /// Where its columns are.
+    pub layout: Layout,
+    /// Which rows are run again, if it is a results file.
+    pub plan: Option<Plan>,
+    /// The same for the same command, file and endpoint.
+    pub key: String,
+    words: Vec<String>,
+}
+
+impl Job {
+    /// Opens the file. `only` holds the words that select rows of a results file;
+    /// none at all select those that did not end.
+    pub fn open(
+        path: &Path,
+        only: Option<&[String]>,
+        settings: &Settings,
+        server: &Server,
+    ) -> anyhow::Result<Job> {
+        let spool = settings.ledger.parent().unwrap_or(Path::new("."));
+        let input = Input::open(path, spool)?;
+        let layout = input.layout(&reading(&settings.input))?;
+        let selection = only.map(|words| match words {
+            [] => Selection::default(),
+            words => Selection::only(words),
+        });
+        let plan = selection.map(|only| Plan::new(&input, &layout, only)).transpose()?;
+        let mut words = only.unwrap_or_default().to_vec();
+        words.sort();
+        let key = key(&input, &layout, only.is_some(), &words, &server.name)?;
+        Ok(Job { input, layout, plan, key, words })
+    }
+
+    /// Reads the file through: how many rows, which are duplicates, what is invalid.
+    pub fn survey(&self) -> anyhow::Result<Survey> {
+        let survey = intake::survey(&self.input, &self.layout, self.plan.as_ref(), 0)?;
+        if !self.words.is_empty() && survey.kept == survey.rows {
+            bail!(
+                "no row of {} has the status or error code {}",
+                self.input.name(),
+                self.words.join(" or ")
+            );
+        }
+        Ok(survey)
+    }
+
+    /// A new run of the file, opened now.
+    pub fn new_run(&self, server: &Server) -> anyhow::Result<NewRun> {
+        let now = Timestamp::now();
+        // Runs of other files, or on other hosts, may be opened in the same second.
+        let salt = format!("{}{now:.9}{}", self.key, std::process::id());
+        let salt = hex(&Sha256::digest(salt));
+        Ok(NewRun {
+            id: format!("{}-{}", now.strftime("%Y%m%d-%H%M%S"), &salt[..4]),
+            key: self.key.clone(),
+            command: self.command().to_owned(),
+            input_name: self.input.name().to_owned(),
+            input_digest: self.input.digest()?.to_string(),
+            endpoint: server.name.clone(),
+            program: concat!("cardcancel ", env!("CARGO_PKG_VERSION")).to_owned(),
+            opened_at: now,
+        })
+    }
+
+    fn command(&self) -> &'static str {
+        if self.plan.is_some() { "rerun" } else { "run" }
+    }
+
+    /// Where the results go if the user does not say.
+    pub fn results(&self, rehearsal: bool) -> PathBuf {
+        let middle = if rehearsal { ".rehearsal" } else { "" };
+        format!("{}{middle}.results.csv", self.input.stem()).into()
+    }
+}
+
+/// How the user wants the input read.
+pub fn reading(input: &crate::config::Input) -> Reading {
+    Reading {
+        delimiter: input.delimiter.map(|delimiter| delimiter.byte()),
+        admin_column: input.admin_column.clone(),
+        sequence_column: input.sequence_column.clone(),
+        exempt_admin_column: input.exempt_admin_column,
+    }
+}
+
+fn key(
+    input: &Input,
+    layout: &Layout,
+    rerun: bool,
+    words: &[String],
+    endpoint: &str,
+) -> anyhow::Result<String> {
+    let parts = [
+        input.digest()?.to_string(),
+        if rerun { "rerun" } else { "run" }.to_owned(),
+        words.join(","),
+        endpoint.to_owned(),
+        format!("{} {} {}", layout.delimiter(), layout.admin(), layout.sequence()),
+        layout.exempts_admin().to_string(),
+    ];
+    Ok(hex(&Sha256::digest(parts.join("\n"))))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

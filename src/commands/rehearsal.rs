@@ -1,0 +1,105 @@
+//! A rehearsal: a whole run against the built-in stand-in, and what the two
+//! sides say of it afterwards.
+
+use std::collections::BTreeMap;
+
+use anyhow::Context;
+
+use crate::ledger::{Ledger, RowRecord, Run};
+use crate::order;
+use crate::outcome::Status;
+use crate::output::count;
+use crate::stand_in::{self, Fate, OrderState, StandIn, Tally};
+
+/// The night that is rehearsed when the configuration names none.
+const SEED: u64 = 1;
+
+/// How the stand-in is to behave: the `[rehearsal]` table, or a rough night.
+pub fn settings(table: toml::Table) -> anyhow::Result<stand_in::Settings> {
+    if table.is_empty() {
+        return Ok(stand_in::Settings::rough(SEED));
+    }
+    table.try_into().context("the [rehearsal] table of the configuration")
+}
+
+/// What the stand-in says it did, beside what the results say.
+pub struct Comparison {
+    tally: Tally,
+    cancelled: u64,
+    untrue: Vec<String>,
+}
+
+/// Stops the stand-in and holds every row of the run against its record.
+pub async fn compare(
+    stand_in: StandIn,
+    run: &Run,
+    ledger: &mut dyn Ledger,
+) -> anyhow::Result<Comparison> {
+    let orders = stand_in.orders();
+    let tally = stand_in.stop().await;
+    let mut comparison = Comparison { tally, cancelled: 0, untrue: Vec::new() };
+    ledger.rows(run, &mut |record| {
+        comparison.hold_against(&record, &orders);
+        Ok(())
+    })?;
+    Ok(comparison)
+}
+
+impl Comparison {
+    fn hold_against(&mut self, record: &RowRecord, orders: &BTreeMap<stand_in::Order, OrderState>) {
+        self.cancelled += u64::from(record.status == Status::Cancelled);
+        let Some(order) = record.order else { return };
+        let state = orders.get(&named(order));
+        let cancelled = state.is_some_and(|state| state.cancelled);
+        let before = state.is_some_and(|state| state.fate == Fate::CancelledBefore);
+        let is_true = match record.status {
+            Status::Cancelled => cancelled,
+            Status::AlreadyCancelled => cancelled || before,
+            Status::Rejected | Status::Failed | Status::NotSent => !cancelled || record.doubt,
+            Status::InDoubt | Status::Invalid | Status::Duplicate => true,
+        };
+        if !is_true {
+            self.untrue.push(format!("row {}: {}, order {order}", record.row, record.status));
+        }
+    }
+
+    /// The comparison in words.
+    pub fn text(&self) -> String {
+        let tally = &self.tally;
+        let spoilt: u64 = tally.mischief.values().sum();
+        let mut lines = vec![
+            format!(
+                "Stand-in: {} calls taken, {} orders cancelled; {} calls lost, failed or turned away on purpose",
+                count(tally.requests),
+                count(tally.orders_cancelled),
+                count(spoilt)
+            ),
+            format!("Results:  {} orders cancelled", count(self.cancelled)),
+        ];
+        let more = tally.orders_cancelled.saturating_sub(self.cancelled);
+        if more > 0 {
+            lines.push(format!(
+                "          {} more were cancelled by a call whose answer was lost: their rows say doubt",
+                count(more)
+            ));
+        }
+        match self.untrue.is_empty() {
+            true => lines.push("Every result agrees with the stand-in's own record".to_owned()),
+            false => {
+                lines.push("RESULTS THAT DISAGREE WITH THE STAND-IN'S RECORD:".to_owned());
+                lines.extend(self.untrue.iter().map(|row| format!("  {row}")));
+            }
+        }
+        lines.join("\n")
+    }
+
+    /// The comparison for programs.
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::json!({ "stand_in": self.tally, "disagreeing_rows": self.untrue })
+    }
+}
+
+/// The stand-in knows nothing of the rest, not even its orders.
+fn named(order: order::Order) -> stand_in::Order {
+    stand_in::Order { admin_number: order.admin_number, sequence_number: order.sequence_number }
+}

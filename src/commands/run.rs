@@ -1,0 +1,273 @@
+//! `run` and `rerun`: from a file to its results.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use anyhow::{Context, bail};
+use jiff::Timestamp;
+use tokio::sync::{mpsc, watch};
+
+use super::job::Job;
+use super::server::Server;
+use super::{LedgerFailed, confirm, estimate, logs, rehearsal, signals};
+use crate::config::{Options, Settings, Surroundings};
+use crate::corecard::client::{Client, Connection};
+use crate::engine::{Caller, Finished, Plan, Snapshot, Wheel, drive};
+use crate::exit::Exit;
+use crate::gate::pace::Pace;
+use crate::intake::{Survey, enrolments};
+use crate::ledger::{EnrolError, Ledger, NewRun, Run, Sqlite, Staked, Start};
+use crate::outcome::{Codes, Outcome, classify};
+use crate::output::progress::{self, Course};
+use crate::output::results::{Replace, ResultsFile, Source};
+use crate::output::summary::{Summary, Work};
+use crate::output::{count, lasting, say};
+
+/// Runs a file of orders; where `only` is given, a results file again.
+pub fn run(
+    path: &Path,
+    only: Option<&[String]>,
+    options: Options,
+    surroundings: &Surroundings,
+) -> anyhow::Result<Exit> {
+    let settings = Settings::load(options, surroundings)?;
+    logs::begin(settings.quiet);
+    let cores = std::thread::available_parallelism().map_or(2, |cores| cores.get().min(4));
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(cores)
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?;
+    runtime.block_on(from_file_to_results(path, only, settings))
+}
+
+async fn from_file_to_results(
+    path: &Path,
+    only: Option<&[String]>,
+    settings: Settings,
+) -> anyhow::Result<Exit> {
+    let mut ledger: Box<dyn Ledger> = Box::new(Sqlite::open(&settings.ledger)?);
+    let server = Server::open(settings.target.clone()).await?;
+    let job = Job::open(path, only, &settings, &server)?;
+    let _hold = ledger.hold(&job.key)?;
+    let begun = ledger.find(&job.key)?.filter(|run| !(settings.again && run.has_ended()));
+    let opening = match begun {
+        Some(run) => Opening::Begun(run),
+        None => Opening::New(job.new_run(&server)?, job.survey()?),
+    };
+    let results = begin_results(&opening, &job, &settings, &server, ledger.as_mut())?;
+    if let Opening::Begun(run) = &opening
+        && run.has_ended()
+    {
+        return finish(&job, &settings, run, None, results, server, ledger).await;
+    }
+    let last_start = last_start(&opening, &settings)?;
+    if !settings.yes && !server.is_rehearsal() {
+        confirm::confirm(&question(&opening, &job, &settings, &server), path)?;
+    }
+    let resumed = matches!(opening, Opening::Begun(_));
+    let run = enrol(opening, &job, ledger.as_mut())?;
+    let (attempts, began) = (run.attempts, Instant::now());
+    let Finished { ledger, run } =
+        send(&run, &settings, &server, last_start, ledger).await.context(LedgerFailed)?;
+    let work = Work { took: began.elapsed(), calls: run.attempts - attempts, resumed };
+    finish(&job, &settings, &run, Some(work), results, server, ledger).await
+}
+
+/// A run that was begun before, or one that is to be opened.
+enum Opening {
+    Begun(Run),
+    New(NewRun, Survey),
+}
+
+impl Opening {
+    fn id(&self) -> &str {
+        match self {
+            Opening::Begun(run) => run.id(),
+            Opening::New(new, _) => &new.id,
+        }
+    }
+
+    /// Rows that may still be sent.
+    fn left(&self) -> u64 {
+        match self {
+            Opening::Begun(run) => run.rows - run.counts.total(),
+            Opening::New(_, survey) => survey.to_send.into(),
+        }
+    }
+}
+
+fn begin_results(
+    opening: &Opening,
+    job: &Job,
+    settings: &Settings,
+    server: &Server,
+    ledger: &mut dyn Ledger,
+) -> anyhow::Result<ResultsFile> {
+    let replace = if server.is_rehearsal() { Replace::AnyResults } else { Replace::OwnResults };
+    let path: PathBuf =
+        settings.results.clone().unwrap_or_else(|| job.results(server.is_rehearsal()));
+    ResultsFile::begin(path, opening.id(), replace, ledger)
+}
+
+/// When the last call may start. A run that died and is started again after its
+/// cut-off is not given the next night's: what was to be printed is printed.
+fn last_start(opening: &Opening, settings: &Settings) -> anyhow::Result<Option<Timestamp>> {
+    let now = Timestamp::now();
+    if let Opening::Begun(run) = opening
+        && run.rested_at.is_none()
+        && let Some(missed) = run.cut_off.filter(|cut_off| *cut_off <= now)
+    {
+        tracing::warn!(
+            "the cut-off passed while this run was not being worked on: nothing more is sent"
+        );
+        return Ok(Some(missed));
+    }
+    let Some(cut_off) = &settings.cut_off else { return Ok(None) };
+    let last_start = estimate::last_start(cut_off, settings.timeout, now);
+    match estimate::too_late(opening.left(), &settings.rates, last_start, now) {
+        Some(why) if !settings.allow_partial => bail!(
+            "{} rows cannot be sent before the cut-off {cut_off}: {why}; raise --rate if the contract allows it, or send what fits with --allow-partial",
+            count(opening.left())
+        ),
+        Some(why) => {
+            tracing::warn!("not all rows will be sent before the cut-off {cut_off}: {why}")
+        }
+        None => {}
+    }
+    Ok(Some(last_start))
+}
+
+fn question(opening: &Opening, job: &Job, settings: &Settings, server: &Server) -> String {
+    let rows = count(opening.left());
+    let name = job.input.name();
+    let mut lines = vec![format!("About to cancel {rows} orders of {name} at {}", server.url)];
+    lines.push(match settings.rates.is_unlimited() {
+        true => "  pace: unlimited".to_owned(),
+        false => {
+            let time = lasting(settings.rates.time_for(opening.left()));
+            format!("  pace: {}, about {time}", settings.rates)
+        }
+    });
+    if let Some(cut_off) = &settings.cut_off {
+        lines.push(format!("  cut-off: {cut_off}"));
+    }
+    if let Opening::Begun(run) = opening {
+        lines.push(format!("  going on with run {}, {} rows", run.id(), count(run.rows)));
+    }
+    lines.join("\n")
+}
+
+/// Records every row of a new run before anything is sent.
+fn enrol(opening: Opening, job: &Job, ledger: &mut dyn Ledger) -> anyhow::Result<Run> {
+    let (new, survey) = match opening {
+        Opening::Begun(run) => return Ok(run),
+        Opening::New(new, survey) => (new, survey),
+    };
+    let plan = job.plan.as_ref();
+    let mut rows = enrolments(&job.input, &job.layout, &survey.duplicates, plan)?;
+    ledger.enrol(new, &mut rows, &survey.orders).map_err(|failed| match failed {
+        EnrolError::Intake(cause) => cause.into(),
+        EnrolError::Ledger(cause) => cause.into(),
+    })
+}
+
+/// Turns the wheel until the run is at rest.
+async fn send(
+    run: &Run,
+    settings: &Settings,
+    server: &Server,
+    last_start: Option<Timestamp>,
+    mut ledger: Box<dyn Ledger>,
+) -> anyhow::Result<Finished> {
+    let caller = Arc::new(Calls::new(run, settings, server)?);
+    let (stop, stops) = mpsc::unbounded_channel();
+    signals::listen(stop.clone()).context("cannot listen for signals")?;
+    let start = Start {
+        at: Timestamp::now(),
+        cut_off: last_start,
+        again: settings.again,
+        on_doubt: settings.on_doubt,
+    };
+    let waiting = ledger.start(run, start)?;
+    let plan = Plan {
+        concurrency: settings.concurrency,
+        attempts: settings.attempts,
+        on_doubt: settings.on_doubt,
+        last_start,
+        max_failures: settings.max_failures,
+    };
+    tracing::info!(
+        "run {}: {} of {} rows to send to {}, {}",
+        run.id(),
+        count(run.rows - run.counts.total()),
+        count(run.rows),
+        server.url,
+        settings.rates
+    );
+    let (show, shown) = watch::channel(Snapshot::default());
+    let course = Course { rows: run.rows, before: run.counts.total(), last_start };
+    let progress = tokio::spawn(progress::show(course, shown, settings.quiet));
+    let wheel = Wheel::new(plan, run.counts, waiting);
+    let pace = Pace::new(settings.rates.as_slice());
+    let finished = drive(wheel, ledger, pace, caller, stops, show).await;
+    // It ends with its sender, and a picture that failed is no reason to fail.
+    let _ = progress.await;
+    finished
+}
+
+/// The calls of one run: the client, and what its answers mean.
+struct Calls {
+    client: Client,
+    codes: Codes,
+}
+
+impl Calls {
+    fn new(run: &Run, settings: &Settings, server: &Server) -> anyhow::Result<Calls> {
+        let connection = Connection {
+            endpoint: server.url.clone(),
+            timeout: settings.timeout,
+            connections: settings.concurrency as usize,
+            credentials: settings.auth.headers().into_iter().collect(),
+        };
+        let client = Client::new(connection, settings.fields.clone(), run.id().to_owned())?;
+        Ok(Calls { client, codes: settings.codes.clone() })
+    }
+}
+
+impl Caller for Calls {
+    async fn call(&self, staked: &Staked) -> Outcome {
+        classify(self.client.cancel(staked).await, &self.codes)
+    }
+}
+
+/// Writes the results, says what happened, and gives the exit code.
+async fn finish(
+    job: &Job,
+    settings: &Settings,
+    run: &Run,
+    work: Option<Work>,
+    results: ResultsFile,
+    server: Server,
+    mut ledger: Box<dyn Ledger>,
+) -> anyhow::Result<Exit> {
+    let source = Source { run, input: &job.input, layout: &job.layout, plan: job.plan.as_ref() };
+    let results = results.write(&source, ledger.as_mut()).context(LedgerFailed)?;
+    let comparison = match server.stand_in {
+        Some(stand_in) => Some(rehearsal::compare(stand_in, run, ledger.as_mut()).await?),
+        None => None,
+    };
+    let summary = Summary { run, results: &results, work };
+    if settings.json {
+        let mut json = summary.json();
+        json["rehearsal"] = comparison.map_or(serde_json::Value::Null, |told| told.json());
+        say::print(json);
+    } else {
+        say::print(summary.text().trim_end());
+        if let Some(comparison) = comparison {
+            say::print(comparison.text());
+        }
+    }
+    Ok(Exit::of(run))
+}

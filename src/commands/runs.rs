@@ -1,0 +1,163 @@
+//! `runs`: what ran, what is running, how far it is.
+
+use std::fmt::Write;
+
+use anyhow::{Context, bail};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use serde_json::{Value, json};
+
+use crate::config::{Options, RunsSettings, Surroundings};
+use crate::exit::Exit;
+use crate::ledger::{Ledger, Run, Sqlite};
+use crate::outcome::Status;
+use crate::output::summary::reason;
+use crate::output::{count, say};
+
+/// Lists the runs of the ledger, or shows one.
+pub fn runs(
+    id: Option<&str>,
+    options: Options,
+    surroundings: &Surroundings,
+) -> anyhow::Result<Exit> {
+    let settings = RunsSettings::load(options, surroundings)?;
+    let path = settings.ledger.display();
+    let ledger = Sqlite::open_existing(&settings.ledger)?;
+    match (ledger, id) {
+        (None, None) => say::tell(format_args!("no ledger at {path} yet: nothing ran here")),
+        (None, Some(id)) => {
+            bail!("no run {id}: there is no ledger at {path}; name another with --ledger")
+        }
+        (Some(mut ledger), None) => list(&mut ledger, settings.json)?,
+        (Some(mut ledger), Some(id)) => {
+            let run = ledger.run(id)?;
+            let run = run.with_context(|| {
+                format!("no run {id} in the ledger {path}: `cardcancel runs` lists them")
+            })?;
+            show(&mut ledger, &run, settings.json)?;
+        }
+    }
+    Ok(Exit::Done)
+}
+
+fn list(ledger: &mut dyn Ledger, as_json: bool) -> anyhow::Result<()> {
+    let mut lines = Vec::new();
+    for run in ledger.runs()? {
+        let state = State::of(&run, ledger)?;
+        lines.push(match as_json {
+            true => json(&run, state).to_string(),
+            false => format!(
+                "{:<21} {:<9} {:>11} of {:>11}  {}",
+                run.id(),
+                state.word(),
+                count(run.counts.total()),
+                count(run.rows),
+                run.opened.input_name
+            ),
+        });
+    }
+    lines.iter().for_each(say::print);
+    Ok(())
+}
+
+fn show(ledger: &mut dyn Ledger, run: &Run, as_json: bool) -> anyhow::Result<()> {
+    let state = State::of(run, ledger)?;
+    match as_json {
+        true => say::print(json(run, state)),
+        false => say::print(detail(run, state).trim_end()),
+    }
+    Ok(())
+}
+
+/// Where a run is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// Every row has ended.
+    Ended,
+    /// A process is working on it.
+    Running,
+    /// It stopped before its last row, and said why.
+    Stopped,
+    /// Its process died.
+    Died,
+}
+
+impl State {
+    fn of(run: &Run, ledger: &mut dyn Ledger) -> anyhow::Result<State> {
+        Ok(match run {
+            _ if run.has_ended() => State::Ended,
+            _ if ledger.is_held(&run.opened.key)? => State::Running,
+            _ if run.rested_at.is_some() => State::Stopped,
+            _ => State::Died,
+        })
+    }
+
+    fn word(self) -> &'static str {
+        match self {
+            State::Ended => "ended",
+            State::Running => "running",
+            State::Stopped => "stopped",
+            State::Died => "died",
+        }
+    }
+}
+
+fn detail(run: &Run, state: State) -> String {
+    let zone = TimeZone::system();
+    let time = |at: Timestamp| at.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S %Z");
+    let mut text = format!("Run {}: {}\n", run.id(), state.word());
+    let mut line = |name: &str, value: String| {
+        let _ = writeln!(text, "  {name:<17} {value}");
+    };
+    line("command", run.opened.command.clone());
+    line("input", run.opened.input_name.clone());
+    line("input SHA-256", run.opened.input_digest.clone());
+    line("endpoint", run.opened.endpoint.clone());
+    line("program", run.opened.program.clone());
+    line("opened", time(run.opened.opened_at).to_string());
+    run.started_at.iter().for_each(|at| line("last started", time(*at).to_string()));
+    run.cut_off.iter().for_each(|at| line("last call before", time(*at).to_string()));
+    run.rested_at.iter().for_each(|at| line("came to rest", time(*at).to_string()));
+    run.stop.iter().for_each(|stop| line("stopped", reason(stop)));
+    line("rows", count(run.rows));
+    for (status, rows) in run.counts.iter() {
+        line(&format!("  {status}"), count(rows));
+    }
+    let left = run.rows.saturating_sub(run.counts.total());
+    if left > 0 {
+        line("  not ended", count(left));
+    }
+    line("calls", count(run.attempts));
+    match state {
+        State::Died | State::Stopped => {
+            text.push_str("Start the same command again to go on\n");
+        }
+        State::Ended | State::Running => {}
+    }
+    text
+}
+
+fn json(run: &Run, state: State) -> Value {
+    let counts: serde_json::Map<String, Value> = Status::ALL
+        .into_iter()
+        .map(|status| (status.as_str().to_owned(), run.counts.get(status).into()))
+        .collect();
+    let time = |at: Option<Timestamp>| at.map(|at| at.to_string());
+    json!({
+        "run": run.id(),
+        "state": state.word(),
+        "command": run.opened.command,
+        "input": run.opened.input_name,
+        "input_sha256": run.opened.input_digest,
+        "endpoint": run.opened.endpoint,
+        "program": run.opened.program,
+        "opened_at": run.opened.opened_at.to_string(),
+        "started_at": time(run.started_at),
+        "last_call_before": time(run.cut_off),
+        "rested_at": time(run.rested_at),
+        "stop": run.stop,
+        "rows": run.rows,
+        "counts": counts,
+        "attempts": run.attempts,
+    })
+}

@@ -1,0 +1,41 @@
+//! Where the calls go: CoreCARD, or in a rehearsal the stand-in.
+
+use jiff::Timestamp;
+use url::Url;
+
+use super::rehearsal;
+use crate::config::Target;
+use crate::stand_in::{self, StandIn};
+
+/// Where the calls go.
+pub struct Server {
+    /// The base URL.
+    pub url: Url,
+    /// Its name in the ledger: what was cancelled counts only at the same one.
+    pub name: String,
+    /// The stand-in, in a rehearsal.
+    pub stand_in: Option<StandIn>,
+}
+
+impl Server {
+    /// Finds the target; in a rehearsal, starts the stand-in.
+    pub async fn open(target: Target) -> anyhow::Result<Server> {
+        match target {
+            Target::CoreCard(url) => {
+                let name = url.as_str().trim_end_matches('/').to_owned();
+                Ok(Server { url, name, stand_in: None })
+            }
+            Target::Rehearsal(table) => {
+                let stand_in = stand_in::start(rehearsal::settings(table)?).await?;
+                // Each stand-in is a new one, on whatever port it listens.
+                let name = format!("stand-in of {}", Timestamp::now());
+                Ok(Server { url: stand_in.url().parse()?, name, stand_in: Some(stand_in) })
+            }
+        }
+    }
+
+    /// Whether nothing real can happen there.
+    pub fn is_rehearsal(&self) -> bool {
+        self.stand_in.is_some()
+    }
+}

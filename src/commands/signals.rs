@@ -1,0 +1,38 @@
+//! Signals become a reason to stop. A second one ends the program at once: the
+//! ledger tells the next start what was in flight.
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc::UnboundedSender;
+
+use crate::exit::Exit;
+use crate::order::OwnCode;
+use crate::output::say;
+
+/// Listens for SIGINT, SIGTERM and SIGHUP from now on.
+///
+/// # Errors
+/// When the system does not let us listen.
+pub fn listen(stops: UnboundedSender<OwnCode>) -> std::io::Result<()> {
+    let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
+    let (seen, mut signals) = tokio::sync::mpsc::unbounded_channel();
+    for kind in kinds {
+        let mut arrivals = signal(kind)?;
+        let seen = seen.clone();
+        tokio::spawn(async move {
+            while arrivals.recv().await.is_some() {
+                let _ = seen.send(());
+            }
+        });
+    }
+    tokio::spawn(async move {
+        signals.recv().await;
+        say::tell(
+            "stopping: nothing more is sent; calls in flight are waited for (once more to stop at once)",
+        );
+        let _ = stops.send(OwnCode::Signal);
+        signals.recv().await;
+        say::tell("stopped at once: start the same command again, it goes on where it was");
+        std::process::exit(Exit::Stopped as i32);
+    });
+    Ok(())
+}

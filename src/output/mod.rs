@@ -1,0 +1,9 @@
+//! Views of the ledger: the results file, progress, the summary.
+
+mod amounts;
+pub mod progress;
+pub mod results;
+pub mod say;
+pub mod summary;
+
+pub use amounts::{count, lasting, per_second};

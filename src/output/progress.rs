@@ -1,0 +1,147 @@
+//! How far a run is: a live line on a terminal, plain lines off it.
+
+use std::io::IsTerminal;
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use jiff::Timestamp;
+use tokio::sync::watch;
+
+use super::{count, lasting, per_second};
+use crate::engine::Snapshot;
+use crate::outcome::Status;
+
+/// How often a terminal is redrawn.
+const REDRAWN_EVERY: Duration = Duration::from_millis(100);
+/// How often a line is written where there is no terminal.
+const TOLD_EVERY: Duration = Duration::from_secs(30);
+
+/// What does not change while a run goes on.
+#[derive(Debug, Clone, Copy)]
+pub struct Course {
+    /// How many rows the run has.
+    pub rows: u64,
+    /// How many had ended when this process began.
+    pub before: u64,
+    /// When no call may start any more.
+    pub last_start: Option<Timestamp>,
+}
+
+/// Shows how far the run is until its sender is gone.
+pub async fn show(course: Course, mut shown: watch::Receiver<Snapshot>, quiet: bool) {
+    let live = std::io::stderr().is_terminal() && !quiet;
+    let began = Instant::now();
+    let bar = ProgressBar::with_draw_target(Some(course.rows), target(live));
+    bar.set_style(style());
+    let mut ticks = tokio::time::interval(if live { REDRAWN_EVERY } else { TOLD_EVERY });
+    ticks.tick().await;
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => {}
+            changed = shown.changed() => match changed {
+                Ok(()) => continue,
+                Err(_gone) => break,
+            },
+        }
+        let snapshot = shown.borrow().clone();
+        let line = line(&course, &snapshot, began.elapsed());
+        if live {
+            bar.set_position(snapshot.counts.total());
+            bar.set_message(line);
+        } else {
+            let (ended, rows) = (count(snapshot.counts.total()), count(course.rows));
+            tracing::info!("{ended} of {rows} rows: {line}");
+        }
+    }
+    bar.finish_and_clear();
+}
+
+fn target(live: bool) -> ProgressDrawTarget {
+    if live { ProgressDrawTarget::stderr_with_hz(10) } else { ProgressDrawTarget::hidden() }
+}
+
+fn style() -> ProgressStyle {
+    ProgressStyle::with_template("{bar:24} {human_pos}/{human_len}  {wide_msg}")
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
+}
+
+/// The rate, how rows ended, the time left and the margin to the cut-off.
+fn line(course: &Course, snapshot: &Snapshot, took: Duration) -> String {
+    let ended = snapshot.counts.total();
+    let here = ended.saturating_sub(course.before);
+    let mut parts = vec![format!("{}/s", per_second(here, took))];
+    parts.extend(ends(snapshot));
+    if snapshot.waiting > 0 {
+        parts.push(format!("{} to try again", count(snapshot.waiting as u64)));
+    }
+    if snapshot.stop.is_some() {
+        parts.push(format!("stopping: {} calls in flight", snapshot.in_flight));
+    } else if !snapshot.quiet_for.is_zero() {
+        parts.push(format!("waiting {}: the server asked for it", lasting(snapshot.quiet_for)));
+    } else if let Some(left) = time_left(course.rows - ended, here, took) {
+        parts.push(format!("{} left", lasting(left)));
+        parts.extend(margin(course, left));
+    }
+    parts.join(" · ")
+}
+
+fn ends(snapshot: &Snapshot) -> impl Iterator<Item = String> + '_ {
+    let plain = |status: Status| status.as_str().replace('_', " ");
+    snapshot.counts.iter().map(move |(status, rows)| format!("{} {}", count(rows), plain(status)))
+}
+
+/// Nothing until enough rows have ended to tell.
+fn time_left(rows: u64, ended: u64, took: Duration) -> Option<Duration> {
+    let enough = ended > 0 && took > Duration::from_secs(1);
+    enough.then(|| took.mul_f64(rows as f64 / ended as f64))
+}
+
+fn margin(course: &Course, left: Duration) -> Option<String> {
+    let until = Duration::try_from(course.last_start?.duration_since(Timestamp::now()));
+    Some(match until.unwrap_or_default().checked_sub(left) {
+        Some(spare) => format!("{} to spare", lasting(spare)),
+        None => "NOT DONE BY THE CUT-OFF at this rate".to_owned(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::order::OwnCode;
+
+    fn course() -> Course {
+        Course { rows: 1000, before: 100, last_start: None }
+    }
+
+    fn snapshot() -> Snapshot {
+        let counts = [(Status::Cancelled, 290), (Status::Rejected, 10)].into_iter().collect();
+        Snapshot { counts, ..Snapshot::default() }
+    }
+
+    fn shown(snapshot: Snapshot) -> String {
+        line(&course(), &snapshot, Duration::from_secs(20))
+    }
+
+    #[test]
+    fn the_line_tells_the_rate_how_rows_ended_and_the_time_left() {
+        insta::assert_snapshot!(shown(snapshot()), @"10.0/s · 290 cancelled · 10 rejected · 1 min 10 s left");
+    }
+
+    #[test]
+    fn the_line_tells_what_the_run_is_waiting_for() {
+        let quiet = Snapshot { waiting: 3, quiet_for: Duration::from_secs(7), ..snapshot() };
+        insta::assert_snapshot!(shown(quiet), @"10.0/s · 290 cancelled · 10 rejected · 3 to try again · waiting 7 s: the server asked for it");
+        let stopping = Snapshot { stop: Some(OwnCode::Signal), in_flight: 4, ..snapshot() };
+        insta::assert_snapshot!(shown(stopping), @"10.0/s · 290 cancelled · 10 rejected · stopping: 4 calls in flight");
+    }
+
+    #[test]
+    fn the_margin_to_the_cut_off_is_told_and_so_is_its_lack() {
+        let line = |seconds| {
+            let last_start = Some(Timestamp::now() + Duration::from_secs(seconds));
+            line(&Course { last_start, ..course() }, &snapshot(), Duration::from_secs(20))
+        };
+        assert!(line(3670).ends_with("1 min 10 s left · 1 h 0 min to spare"), "{}", line(3670));
+        assert!(line(60).ends_with("NOT DONE BY THE CUT-OFF at this rate"));
+    }
+}

@@ -1,0 +1,309 @@
+//! The results file: the input's columns, in their order, then ours. One line
+//! for every row, in input order, written whole or not at all.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufWriter, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, anyhow, bail};
+use csv::ByteRecord;
+use jiff::Timestamp;
+use sha2::{Digest, Sha256};
+
+use crate::intake::{Input, Layout, Plan, columns, guard};
+use crate::ledger::{Ledger, RowRecord, Run};
+use crate::order::OwnCode;
+use crate::outcome::Status;
+
+/// A results file that is about to be written. It is made beside its final place
+/// before anything is sent, so that a night's work cannot end in "permission denied".
+#[derive(Debug)]
+pub struct ResultsFile {
+    path: PathBuf,
+    partial: PathBuf,
+    file: File,
+}
+
+/// Which files a run may replace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Replace {
+    /// A file that this program wrote for this run.
+    OwnResults,
+    /// Any results file in this ledger: rehearsals leave nothing worth keeping.
+    AnyResults,
+}
+
+impl ResultsFile {
+    /// Makes room for the results at `path`.
+    ///
+    /// # Errors
+    /// When something else is there, or nothing can be written there.
+    pub fn begin(
+        path: PathBuf,
+        run: &str,
+        replace: Replace,
+        ledger: &mut dyn Ledger,
+    ) -> anyhow::Result<ResultsFile> {
+        may_replace(&path, run, replace, ledger)?;
+        let partial = partial_beside(&path, run)?;
+        let file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed())
+            .open(&partial)
+            .with_context(|| {
+                let path = path.display();
+                format!("the results cannot be written to {path}: choose another place with -o")
+            })?;
+        Ok(ResultsFile { path, partial, file })
+    }
+
+    /// Writes every row of the run, and puts the file in its place.
+    ///
+    /// # Errors
+    /// When the disk fails, or the input is no longer what the run was opened with.
+    /// Nothing is lost by that: the same command writes the results again.
+    pub fn write(self, source: &Source<'_>, ledger: &mut dyn Ledger) -> anyhow::Result<PathBuf> {
+        let digest = self.fill(source, ledger).with_context(|| {
+            let path = self.path.display();
+            format!("the results could not be written to {path}; the ledger has them all: put right what is wrong and start the same command again")
+        })?;
+        ledger.note_results(source.run, &digest, &self.path.display().to_string())?;
+        fs::rename(&self.partial, &self.path)
+            .and_then(|()| sync_folder(&self.path))
+            .with_context(|| format!("the results could not be put at {}", self.path.display()))?;
+        Ok(self.path.clone())
+    }
+
+    fn fill(&self, source: &Source<'_>, ledger: &mut dyn Ledger) -> anyhow::Result<String> {
+        let hashed =
+            Hashed { inner: BufWriter::with_capacity(1 << 20, &self.file), hash: Sha256::new() };
+        let mut writer =
+            csv::WriterBuilder::new().delimiter(source.layout.delimiter()).from_writer(hashed);
+        let mut view = View::new(source);
+        writer.write_byte_record(view.header())?;
+        let mut rows = source.input.rows(source.layout)?;
+        ledger.rows(source.run, &mut |record| {
+            let line = rows.next()?.context("the input has fewer rows than the run")?;
+            writer.write_byte_record(view.line(&record, line.fields))?;
+            Ok(())
+        })?;
+        if rows.next()?.is_some() {
+            bail!("the input has more rows than the run");
+        }
+        let mut hashed = writer.into_inner().map_err(|failed| anyhow!("{}", failed.error()))?;
+        hashed.flush()?;
+        self.file.sync_all()?;
+        Ok(hashed.hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+}
+
+impl Drop for ResultsFile {
+    fn drop(&mut self) {
+        // Gone already if the file was put in its place.
+        let _ = fs::remove_file(&self.partial);
+    }
+}
+
+fn may_replace(
+    path: &Path,
+    run: &str,
+    replace: Replace,
+    ledger: &mut dyn Ledger,
+) -> anyhow::Result<()> {
+    let there = match fs::symlink_metadata(path) {
+        Ok(there) => there,
+        Err(absent) if absent.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(cause) => {
+            return Err(cause).with_context(|| format!("cannot look at {}", path.display()));
+        }
+    };
+    let path = path.display();
+    if !there.is_file() {
+        bail!("{path} is not a plain file: name another place for the results with -o");
+    }
+    let digest = digest_of(path.to_string().as_ref())?;
+    let runs = ledger.results_of(&digest)?;
+    let ours = match replace {
+        Replace::OwnResults => runs.iter().any(|id| id == run),
+        Replace::AnyResults => !runs.is_empty(),
+    };
+    if !ours {
+        bail!(
+            "{path} is there already and is not what this run wrote: move it away, or name another file with -o"
+        );
+    }
+    Ok(())
+}
+
+fn digest_of(path: &Path) -> anyhow::Result<String> {
+    let mut hash = Hashed { inner: io::sink(), hash: Sha256::new() };
+    File::open(path)
+        .and_then(|mut file| io::copy(&mut file, &mut hash))
+        .with_context(|| format!("cannot read {}", path.display()))?;
+    Ok(hash.hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// One name for each run, so that a killed process leaves no litter that the
+/// next start does not use.
+fn partial_beside(path: &Path, run: &str) -> anyhow::Result<PathBuf> {
+    let name = path.file_name().with_context(|| format!("{} names no file", path.display()))?;
+    Ok(path.with_file_name(format!(".{}.{run}.partial", name.to_string_lossy())))
+}
+
+/// A rename outlives a power cut only once its folder is on the disk.
+fn sync_folder(path: &Path) -> io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+}
+
+/// Counts what passes through into a digest.
+struct Hashed<W> {
+    inner: W,
+    hash: Sha256,
+}
+
+impl<W: Write> Write for Hashed<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.inner.write(bytes)?;
+        self.hash.update(&bytes[..written]);
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.inner.flush()
+    }
+}
+
+/// What the results are a view of, beside the ledger.
+pub struct Source<'a> {
+    /// The run.
+    pub run: &'a Run,
+    /// Its input.
+    pub input: &'a Input,
+    /// Where the input's columns are.
+    pub layout: &'a Layout,
+    /// How the results file that is run again was read, if it is one.
+    pub plan: Option<&'a Plan>,
+}
+
+/// Turns a row of the ledger and its line of the input into a line of results.
+struct View<'a> {
+    source: &'a Source<'a>,
+    line: ByteRecord,
+}
+
+impl<'a> View<'a> {
+    fn new(source: &'a Source<'a>) -> Self {
+        View { source, line: ByteRecord::new() }
+    }
+
+    fn header(&mut self) -> &ByteRecord {
+        self.line.clear();
+        let header = self.source.layout.header();
+        self.carry(header, true);
+        columns::RESULTS.iter().for_each(|name| self.line.push_field(name.as_bytes()));
+        &self.line
+    }
+
+    fn line(&mut self, record: &RowRecord, fields: &ByteRecord) -> &ByteRecord {
+        self.line.clear();
+        // The guard looked at every field of a row that can be sent already.
+        self.carry(fields, record.order.is_none() || record.kept);
+        match record.kept {
+            true => self.keep(record, fields),
+            false => self.tell(record, fields),
+        }
+        &self.line
+    }
+
+    /// The input's own columns, untouched but for card numbers.
+    fn carry(&mut self, fields: &ByteRecord, guarded: bool) {
+        for column in self.source.layout.carried() {
+            let field = fields.get(*column).unwrap_or_default();
+            match guarded && guard::looks_like_card_number(field) {
+                true => {
+                    let text = String::from_utf8_lossy(field);
+                    self.line.push_field(guard::redact(&text).as_bytes());
+                }
+                false => self.line.push_field(field),
+            }
+        }
+    }
+
+    /// The result columns as the results file had them.
+    fn keep(&mut self, record: &RowRecord, fields: &ByteRecord) {
+        for name in columns::RESULTS {
+            let field = self.source.layout.result(name).and_then(|column| fields.get(column));
+            match (name, field) {
+                (columns::STATUS, _) => self.line.push_field(record.status.as_str().as_bytes()),
+                (columns::ROW, None | Some([])) => self.number(record.row.0),
+                (_, field) => self.line.push_field(field.unwrap_or_default()),
+            }
+        }
+    }
+
+    /// The result columns as the ledger knows them; a row that was sent by an
+    /// earlier run keeps its number, its first time and its attempts.
+    fn tell(&mut self, record: &RowRecord, fields: &ByteRecord) {
+        let prior = self.source.plan.map(|plan| plan.prior(fields));
+        let row = self.source.plan.and(self.source.layout.result(columns::ROW));
+        match row.and_then(|column| fields.get(column)).filter(|row| !row.is_empty()) {
+            Some(row) => self.line.push_field(row),
+            None => self.number(record.row.0),
+        }
+        self.line.push_field(record.status.as_str().as_bytes());
+        let (code, message) = told(record, self.source.run);
+        self.line.push_field(inert(code).as_bytes());
+        self.line.push_field(inert(&message).as_bytes());
+        self.number_or_nothing(record.http_status);
+        let before = prior.as_ref().map_or(0, |prior| prior.attempts);
+        self.number(record.attempts.saturating_add(before));
+        self.line.push_field(if record.doubt { b"true" } else { b"false" });
+        match prior.map(|prior| prior.first_sent_at).filter(|first| !first.is_empty()) {
+            Some(first) => self.line.push_field(first.as_bytes()),
+            None => self.time(record.first_sent_at),
+        }
+        self.time(record.ended_at.filter(|_| record.status != Status::NotSent));
+    }
+
+    fn number(&mut self, number: impl ToString) {
+        self.line.push_field(number.to_string().as_bytes());
+    }
+
+    fn number_or_nothing(&mut self, number: Option<impl ToString>) {
+        self.line
+            .push_field(number.map(|number| number.to_string()).unwrap_or_default().as_bytes());
+    }
+
+    fn time(&mut self, time: Option<Timestamp>) {
+        let text = time.map(|time| format!("{time:.3}")).unwrap_or_default();
+        self.line.push_field(text.as_bytes());
+    }
+}
+
+/// A row that was never answered has nothing to tell but why the run stopped.
+fn told<'r>(record: &'r RowRecord, run: &'r Run) -> (&'r str, std::borrow::Cow<'r, str>) {
+    match (&run.stop, record.status) {
+        (Some(stop), Status::NotSent) if record.error_code.is_empty() => {
+            (stop, stop_meaning(stop).into())
+        }
+        _ => (&record.error_code, record.message.as_str().into()),
+    }
+}
+
+fn stop_meaning(stop: &str) -> &'static str {
+    let known = OwnCode::LIST.iter().find(|(code, _)| code.to_string() == stop);
+    known.map_or("", |(_, meaning)| meaning)
+}
+
+/// Text that cannot act as a formula in a spreadsheet.
+fn inert(text: &str) -> std::borrow::Cow<'_, str> {
+    match text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
+        true => format!("'{text}").into(),
+        false => text.into(),
+    }
+}
