@@ -6,7 +6,7 @@ use super::options::Options;
 pub const DEFAULTS: &[(&str, &str)] = &[
     // Slow on purpose, until the contract's figure is given.
     ("rate", "10/s"),
-    ("concurrency", "64"),
+    ("concurrency", "256"),
     ("timeout", "30s"),
     ("attempts", "3"),
     ("on-doubt", "retry"),

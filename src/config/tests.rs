@@ -90,7 +90,7 @@ fn with_only_what_must_be_set_everything_else_has_its_default() {
     let settings = scene.settings();
     assert_eq!(settings.target, Target::CoreCard("https://api.example.com".parse().unwrap()));
     assert_eq!(settings.rates.to_string(), "10/s");
-    assert_eq!(settings.concurrency, 64);
+    assert_eq!(settings.concurrency, 256);
     assert_eq!(settings.timeout, Duration::from_secs(30));
     assert_eq!(settings.attempts, 3);
     assert_eq!(settings.on_doubt, OnDoubt::Retry);

@@ -66,8 +66,14 @@ pub struct Commands {
 }
 
 /// How far ahead calls are planned, however fast the ledger turns.
-const SHORTEST_HORIZON: Duration = Duration::from_millis(20);
+const SHORTEST_HORIZON: Duration = Duration::from_millis(40);
 const LONGEST_HORIZON: Duration = Duration::from_millis(500);
+
+/// Over about how many turns a slow one is remembered: disks stall in bouts.
+const TURNS_REMEMBERED: u32 = 256;
+
+/// How long the end of a call may wait for company in its turn, which costs a sync.
+const SETTLED_WITHIN: Duration = Duration::from_millis(10);
 
 /// Rows that wait for another attempt are held in memory: when this many do,
 /// no fresh rows are begun.
@@ -89,7 +95,10 @@ pub struct Wheel {
     later: BTreeMap<(Duration, Reverse<u64>), Waiting>,
     /// When the turn under way began.
     turning: Option<Duration>,
+    /// The longest that turns took of late.
     turn_time: Duration,
+    /// When what has been settled is to be durable at the latest.
+    settle_by: Option<Duration>,
     /// Before this the ledger has no more budget to give.
     more_at: Duration,
     /// Before this nobody may send: the server said so.
@@ -112,6 +121,7 @@ impl Wheel {
             later: BTreeMap::new(),
             turning: None,
             turn_time: Duration::ZERO,
+            settle_by: None,
             more_at: Duration::ZERO,
             quiet_until: Duration::ZERO,
             exhausted: false,
@@ -128,6 +138,12 @@ impl Wheel {
     pub fn in_flight(&self) -> u32 {
         self.in_flight
     }
+
+    /// Over about how many turns a slow one is remembered: disks stall in bouts.
+    const TURNS_REMEMBERED: u32 = 256;
+
+    /// How long the end of a call may wait for company in its turn, which costs a sync.
+    const SETTLED_WITHIN: Duration = Duration::from_millis(10);
 
     /// Rows that wait for another attempt.
     pub fn waiting(&self) -> usize {
@@ -163,7 +179,7 @@ impl Wheel {
     fn turned(&mut self, turned: Turned, now: Now) {
         if let Some(began) = self.turning.take() {
             let took = now.since_start.saturating_sub(began);
-            self.turn_time = (self.turn_time * 7 + took) / 8;
+            self.turn_time = took.max(self.turn_time - self.turn_time / TURNS_REMEMBERED);
         }
         let horizon = self.horizon();
         let at = |moment: Timestamp| {
@@ -200,6 +216,7 @@ impl Wheel {
         }
         let (settled, waiting) = staked.settle(ending, next);
         self.settled.push(settled);
+        self.settle_by.get_or_insert(now.since_start + SETTLED_WITHIN);
         if let Some(waiting) = waiting {
             self.wait(waiting, now);
         }
@@ -235,6 +252,7 @@ impl Wheel {
             if halted || missed {
                 let (settled, waiting) = staked.withdraw();
                 self.settled.push(settled);
+                self.settle_by = Some(now.since_start);
                 self.due.push(waiting);
             } else {
                 self.in_flight += 1;
@@ -249,9 +267,11 @@ impl Wheel {
             return None;
         }
         let (again, fresh) = self.wanted(now);
-        if self.settled.is_empty() && again.is_empty() && fresh == 0 {
+        let must_settle = self.settle_by.is_some_and(|by| now.since_start >= by);
+        if !must_settle && again.is_empty() && fresh == 0 {
             return None;
         }
+        self.settle_by = None;
         self.turning = Some(now.since_start);
         let settled = std::mem::take(&mut self.settled);
         Some(Turn { at: now.wall, settled, again, fresh, horizon: self.horizon() })
@@ -282,7 +302,7 @@ impl Wheel {
     /// Long enough that a turn is done before its moments come, short enough
     /// that little is staked that is not in flight.
     fn horizon(&self) -> Duration {
-        (self.turn_time * 3).clamp(SHORTEST_HORIZON, LONGEST_HORIZON)
+        (self.turn_time * 2).clamp(SHORTEST_HORIZON, LONGEST_HORIZON)
     }
 
     fn wake_at(&self, now: Now) -> Option<Duration> {
@@ -296,7 +316,8 @@ impl Wheel {
         let cut_off = self.plan.last_start.filter(|_| self.has_work()).map(|last| {
             now.since_start + Duration::try_from(last.duration_since(now.wall)).unwrap_or_default()
         });
-        [next_send, next_due, next_more, cut_off].into_iter().flatten().min()
+        let settle_by = self.settle_by.filter(|_| self.turning.is_none());
+        [next_send, next_due, next_more, settle_by, cut_off].into_iter().flatten().min()
     }
 
     /// Whether there is anything that a stop would leave undone.

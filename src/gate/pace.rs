@@ -61,10 +61,11 @@ impl Pace {
 
     /// Takes up to `wanted` moments out of the budget.
     pub fn allot(&self, budget: &mut Budget, allowance: Allowance) -> Allotment {
-        let Allowance { now, horizon, wanted } = allowance;
+        let Allowance { unused, now, horizon, wanted } = allowance;
         let Some(interval) = self.interval else {
             return Allotment { moments: vec![now; wanted as usize], more_at: None };
         };
+        give_back(budget, unused, interval);
         let now = nanoseconds(now);
         let walk =
             Walk::new(interval, budget.next.min(now.saturating_add(furthest(interval))), now);
@@ -87,8 +88,19 @@ impl Pace {
             }
             allotment.moments.push(timestamp(moment));
         }
-        budget.next = walk.earliest();
+        budget.next = walk.next.0.get();
         allotment
+    }
+}
+
+/// Moments that nobody used, as far as no later one was handed out since: a
+/// stall then costs the time it took, and not a whole interval.
+fn give_back(budget: &mut Budget, mut unused: Vec<Timestamp>, interval: Duration) {
+    unused.sort();
+    for moment in unused.into_iter().rev().map(nanoseconds) {
+        if budget.next == moment.saturating_add(nanos(interval)) {
+            budget.next = moment;
+        }
     }
 }
 
@@ -208,7 +220,8 @@ mod tests {
     }
 
     fn allowance(now: u64, wanted: u32) -> Allowance {
-        Allowance { now: timestamp(now), horizon: Duration::from_millis(20), wanted }
+        let horizon = Duration::from_millis(20);
+        Allowance { unused: Vec::new(), now: timestamp(now), horizon, wanted }
     }
 
     /// Every moment handed out from `from` on for this long to one who asks every
@@ -286,6 +299,27 @@ mod tests {
         let moments: Vec<u64> = moments.into_iter().map(nanoseconds).collect();
         assert!(busiest(&moments, Duration::from_secs(1), GRACE) <= 10);
         drop(pace);
+    }
+
+    #[test]
+    fn a_moment_that_was_missed_costs_no_more_than_the_time_it_was_missed_by() {
+        let pace = Pace::new(&[rate(1, Per::Second)]);
+        let mut budget = Budget::default();
+        let missed = pace.allot(&mut budget, allowance(START, 1)).moments;
+        let late = START + SECOND / 20;
+        let again = Allowance { unused: missed, ..allowance(late, 1) };
+        assert_eq!(pace.allot(&mut budget, again).moments, [timestamp(late)]);
+    }
+
+    #[test]
+    fn a_moment_is_not_given_back_once_a_later_one_is_handed_out() {
+        let pace = Pace::new(&[rate(1000, Per::Second)]);
+        let mut budget = Budget::default();
+        let moments = pace.allot(&mut budget, allowance(START, 3)).moments;
+        let before = budget.next;
+        let unused = Allowance { unused: vec![moments[0]], ..allowance(START, 0) };
+        pace.allot(&mut budget, unused);
+        assert_eq!(budget.next, before);
     }
 
     #[test]

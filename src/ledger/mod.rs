@@ -44,8 +44,10 @@ pub struct Allotment {
 pub type Allot<'a> = dyn FnMut(&mut Budget, Allowance) -> Allotment + Send + 'a;
 
 /// What a turn asks of the budget.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Allowance {
+    /// Moments allotted before at which no call started.
+    pub unused: Vec<Timestamp>,
     /// The ledger's time.
     pub now: Timestamp,
     /// How far ahead moments may lie.

@@ -34,8 +34,16 @@ pub struct Waiting {
 pub struct Settled {
     pub(super) row: RowNumber,
     pub(super) attempt: u32,
-    /// Nothing where the stake was taken back: nothing was sent.
-    pub(super) ending: Option<Ended>,
+    pub(super) how: How,
+}
+
+/// How a stake ended.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum How {
+    /// Nothing was sent: the moment it was to be sent at is given back.
+    Withdrawn(Timestamp),
+    /// It was sent, or tried to be.
+    Ended(Ended),
 }
 
 /// The durable part of an attempt's end.
@@ -108,13 +116,14 @@ impl Staked {
             spent: self.spent + 1,
             doubt: self.doubt || outcome.meaning == Meaning::Doubt,
         });
-        let ending = Some(Ended { sent_at, ended_at, outcome, status });
-        (Settled { row: self.row, attempt: self.attempt, ending }, waiting)
+        let how = How::Ended(Ended { sent_at, ended_at, outcome, status });
+        (Settled { row: self.row, attempt: self.attempt, how }, waiting)
     }
 
     /// Takes the stake back: nothing was sent.
     pub fn withdraw(self) -> (Settled, Waiting) {
-        let settled = Settled { row: self.row, attempt: self.attempt, ending: None };
+        let how = How::Withdrawn(self.moment);
+        let settled = Settled { row: self.row, attempt: self.attempt, how };
         let waiting = Waiting {
             row: self.row,
             order: self.order,

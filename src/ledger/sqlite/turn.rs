@@ -5,7 +5,7 @@ use rusqlite::{
     CachedStatement, Connection, OptionalExtension, Transaction, TransactionBehavior, params,
 };
 
-use super::super::stake::Ended;
+use super::super::stake::{Ended, How};
 use super::super::{
     Allot, Allotment, Allowance, Budget, Counts, Run, Settled, Staked, Start, Turn, Turned, Waiting,
 };
@@ -124,9 +124,9 @@ pub(super) fn turn(
 ) -> rusqlite::Result<Turned> {
     let now = turn.at;
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let mut counts = settle(&transaction, started, turn.settled)?;
+    let Ends { mut counts, unused } = settle(&transaction, started, turn.settled)?;
     let wanted = turn.fresh.saturating_add(turn.again.len().try_into().unwrap_or(u32::MAX));
-    let allowance = Allowance { now, horizon: turn.horizon, wanted };
+    let allowance = Allowance { unused, now, horizon: turn.horizon, wanted };
     let Allotment { moments, more_at } = spend(&transaction, &started.endpoint, allowance, allot)?;
     let mut turned = Turned { more_at, ..Turned::default() };
     stake(&transaction, started, now, turn.again, turn.fresh, moments, &mut turned)?;
@@ -147,13 +147,22 @@ pub(super) fn turn(
     Ok(turned)
 }
 
-/// Makes the ends of attempts durable; returns how many rows ended how.
+/// What the settled attempts come to together.
+#[derive(Default)]
+struct Ends {
+    /// How many rows ended how.
+    counts: Counts,
+    /// The moments at which nothing was sent.
+    unused: Vec<Timestamp>,
+}
+
+/// Makes the ends of attempts durable.
 fn settle(
     transaction: &Transaction<'_>,
     started: &mut Started,
     settled: Vec<Settled>,
-) -> rusqlite::Result<Counts> {
-    let mut counts = Counts::default();
+) -> rusqlite::Result<Ends> {
+    let mut ends = Ends::default();
     let mut end = transaction.prepare_cached(
         "UPDATE attempt SET sent_at = ?4, ended_at = ?5, meaning = ?6, status = ?7,
                 http_status = ?8, error_code = ?9, message = ?10
@@ -162,12 +171,15 @@ fn settle(
     let mut withdraw = transaction.prepare_cached(
         "DELETE FROM attempt WHERE run = ?1 AND row = ?2 AND attempt = ?3 AND meaning IS NULL",
     )?;
-    for Settled { row, attempt, ending } in settled {
-        let changed = match ending {
-            None => withdraw.execute(params![started.run, row.0, attempt])?,
-            Some(Ended { sent_at, ended_at, outcome, status }) => {
+    for Settled { row, attempt, how } in settled {
+        let changed = match how {
+            How::Withdrawn(moment) => {
+                ends.unused.push(moment);
+                withdraw.execute(params![started.run, row.0, attempt])?
+            }
+            How::Ended(Ended { sent_at, ended_at, outcome, status }) => {
                 if let Some(status) = status {
-                    counts.add(status, 1);
+                    ends.counts.add(status, 1);
                     started.open.remove(&row.0);
                 }
                 end.execute(params![
@@ -189,7 +201,7 @@ fn settle(
             return Err(rusqlite::Error::StatementChangedRows(changed));
         }
     }
-    Ok(counts)
+    Ok(ends)
 }
 
 fn meaning_word(meaning: Meaning) -> &'static str {
@@ -211,7 +223,7 @@ fn spend(
     allowance: Allowance,
     allot: &mut Allot<'_>,
 ) -> rusqlite::Result<Allotment> {
-    if allowance.wanted == 0 {
+    if allowance.wanted == 0 && allowance.unused.is_empty() {
         return Ok(Allotment::default());
     }
     let stored: Option<String> = transaction
