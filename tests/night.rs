@@ -206,7 +206,7 @@ impl<'a> Night<'a> {
             let now = Now { since_start: self.clock - started, wall: self.wall() };
             let commands = wheel.on(event, now);
             assert!(wheel.in_flight() <= CONCURRENCY);
-            for staked in commands.send {
+            for (_, staked) in commands.send {
                 self.send(staked, &mut due, step);
             }
             if dies_after == Some(step) {

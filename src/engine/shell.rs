@@ -72,8 +72,9 @@ pub async fn drive<C: Caller>(
     loop {
         let now = Now { since_start: clock.elapsed(), wall: Timestamp::now() };
         let Commands { send, turn, wake_at, finished } = wheel.on(event, now);
-        for staked in send {
-            calls.spawn(call(Arc::clone(&caller), staked));
+        for (before, staked) in send {
+            let before = before.map(|before| clock + before);
+            calls.spawn(call(Arc::clone(&caller), before, staked));
         }
         if let Some(turn) = turn {
             clerk.turn(turn);
@@ -96,8 +97,7 @@ pub async fn drive<C: Caller>(
                 }
             },
             Some(ended) = calls.join_next() => {
-                let (staked, ending) = ended.context("a call ended without an outcome")?;
-                Event::Ended(staked, ending)
+                ended.context("a call ended without an outcome")?
             }
             Some(why) = stops.recv() => Event::Stop(why),
         };
@@ -107,10 +107,15 @@ pub async fn drive<C: Caller>(
     Ok(Finished { ledger, run })
 }
 
-async fn call<C: Caller>(caller: Arc<C>, staked: Staked) -> (Staked, Ending) {
+/// The task may have had to wait for a thread: a call that would start too late
+/// is not started, or it would crowd the calls after it.
+async fn call<C: Caller>(caller: Arc<C>, before: Option<Instant>, staked: Staked) -> Event {
+    if before.is_some_and(|before| Instant::now() > before) {
+        return Event::Missed(staked);
+    }
     let sent_at = Timestamp::now();
     let outcome = caller.call(&staked).await;
-    (staked, Ending { sent_at, ended_at: Timestamp::now(), outcome })
+    Event::Ended(staked, Ending { sent_at, ended_at: Timestamp::now(), outcome })
 }
 
 async fn sleep_until(clock: Instant, wake_at: Option<Duration>) {

@@ -46,6 +46,8 @@ pub enum Event {
     Turned(Turned),
     /// A call ended.
     Ended(Staked, Ending),
+    /// A call did not start in time, and so did not start at all.
+    Missed(Staked),
     /// It is the time that was asked for, or later.
     Time,
     /// The run is to stop for this reason.
@@ -55,8 +57,8 @@ pub enum Event {
 /// What to do now.
 #[derive(Debug, Default)]
 pub struct Commands {
-    /// Send these.
-    pub send: Vec<Staked>,
+    /// Send these, each before its time after the start has come, or not at all.
+    pub send: Vec<(Option<Duration>, Staked)>,
     /// Turn the ledger. Never while a turn is under way.
     pub turn: Option<Turn>,
     /// Come back at this time after the start, whatever else happens.
@@ -85,8 +87,9 @@ pub struct Wheel {
     plan: Plan,
     brake: Brake,
     counts: Counts,
-    /// Staked rows, each with the time after the start at which it may be sent.
-    staked: VecDeque<(Duration, Staked)>,
+    /// Staked rows, each with the time after the start at which it may be sent,
+    /// if there is a pace to keep.
+    staked: VecDeque<(Option<Duration>, Staked)>,
     in_flight: u32,
     settled: Vec<Settled>,
     /// Rows to be staked again by the next turn.
@@ -139,12 +142,6 @@ impl Wheel {
         self.in_flight
     }
 
-    /// Over about how many turns a slow one is remembered: disks stall in bouts.
-    const TURNS_REMEMBERED: u32 = 256;
-
-    /// How long the end of a call may wait for company in its turn, which costs a sync.
-    const SETTLED_WITHIN: Duration = Duration::from_millis(10);
-
     /// Rows that wait for another attempt.
     pub fn waiting(&self) -> usize {
         self.due.len() + self.later.len()
@@ -165,6 +162,10 @@ impl Wheel {
         match event {
             Event::Turned(turned) => self.turned(turned, now),
             Event::Ended(staked, ending) => self.ended(staked, ending, now),
+            Event::Missed(staked) => {
+                self.in_flight -= 1;
+                self.withdraw(staked, now);
+            }
             Event::Stop(why) => self.stop_for(why),
             Event::Time => {}
         }
@@ -191,7 +192,8 @@ impl Wheel {
         self.exhausted = turned.exhausted;
         self.counts.add(outcome::Status::AlreadyCancelled, turned.already_cancelled);
         self.due.extend(turned.deferred);
-        self.staked.extend(turned.staked.into_iter().map(|staked| (at(staked.moment()), staked)));
+        let staked = turned.staked.into_iter().map(|staked| (staked.moment().map(at), staked));
+        self.staked.extend(staked);
         self.more_at = match turned.more_at {
             // Asked for early, so that the next moments are there when their time comes.
             Some(more_at) => {
@@ -240,26 +242,30 @@ impl Wheel {
     }
 
     /// What is staked and due goes out; what may no longer be sent is taken back.
-    fn release(&mut self, now: Now) -> Vec<Staked> {
+    fn release(&mut self, now: Now) -> Vec<(Option<Duration>, Staked)> {
         let mut send = Vec::new();
         let halted = self.stop.is_some() || now.since_start < self.quiet_until;
-        while let Some((moment, _)) = self.staked.front() {
-            let missed = now.since_start > *moment + GRACE;
-            if !halted && !missed && now.since_start < *moment {
-                break;
-            }
-            let Some((_, staked)) = self.staked.pop_front() else { break };
-            if halted || missed {
-                let (settled, waiting) = staked.withdraw();
-                self.settled.push(settled);
-                self.settle_by = Some(now.since_start);
-                self.due.push(waiting);
+        let early = |moment: &Option<Duration>| moment.is_some_and(|at| now.since_start < at);
+        while let Some((moment, staked)) =
+            self.staked.pop_front_if(|(moment, _)| halted || !early(moment))
+        {
+            let before = moment.map(|moment| moment + GRACE);
+            if halted || before.is_some_and(|before| now.since_start > before) {
+                self.withdraw(staked, now);
             } else {
                 self.in_flight += 1;
-                send.push(staked);
+                send.push((before, staked));
             }
         }
         send
+    }
+
+    /// Nothing was sent: the row goes back among those to be staked.
+    fn withdraw(&mut self, staked: Staked, now: Now) {
+        let (settled, waiting) = staked.withdraw();
+        self.settled.push(settled);
+        self.settle_by = Some(now.since_start);
+        self.due.push(waiting);
     }
 
     fn next_turn(&mut self, now: Now) -> Option<Turn> {
@@ -306,7 +312,7 @@ impl Wheel {
     }
 
     fn wake_at(&self, now: Now) -> Option<Duration> {
-        let next_send = self.staked.front().map(|(moment, _)| *moment);
+        let next_send = self.staked.front().and_then(|(moment, _)| *moment);
         // The end of a turn under way wakes the wheel by itself.
         let idle = self.turning.is_none() && self.stop.is_none();
         let next_due = self.later.first_key_value().filter(|_| idle).map(|((due, _), _)| *due);

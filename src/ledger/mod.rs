@@ -33,8 +33,9 @@ pub struct Budget {
 /// What a turn was allotted of the budget.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Allotment {
-    /// The moments at which calls may start, in increasing order.
-    pub moments: Vec<Timestamp>,
+    /// The moments at which calls may start, in increasing order; none where
+    /// there is no pace to keep.
+    pub moments: Vec<Option<Timestamp>>,
     /// When more can be had, if the budget and not the wish was the limit.
     pub more_at: Option<Timestamp>,
 }

@@ -14,7 +14,7 @@ pub struct Staked {
     attempt: u32,
     spent: u32,
     doubt: bool,
-    moment: Timestamp,
+    moment: Option<Timestamp>,
 }
 
 /// A row that was staked before, has not ended, and may be staked again.
@@ -40,8 +40,8 @@ pub struct Settled {
 /// How a stake ended.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum How {
-    /// Nothing was sent: the moment it was to be sent at is given back.
-    Withdrawn(Timestamp),
+    /// Nothing was sent: the moment it was to be sent at, if any, is given back.
+    Withdrawn(Option<Timestamp>),
     /// It was sent, or tried to be.
     Ended(Ended),
 }
@@ -67,7 +67,7 @@ pub struct Ending {
 }
 
 impl Staked {
-    pub(super) fn new(waiting: Waiting, moment: Timestamp) -> Self {
+    pub(super) fn new(waiting: Waiting, moment: Option<Timestamp>) -> Self {
         let Waiting { row, order, attempts, spent, doubt } = waiting;
         Staked { row, order, attempt: attempts + 1, spent, doubt, moment }
     }
@@ -97,8 +97,9 @@ impl Staked {
         self.doubt
     }
 
-    /// The moment at which the call may start, by the ledger's time.
-    pub fn moment(&self) -> Timestamp {
+    /// The moment at which the call may start, by the ledger's time; none if
+    /// there is no pace to keep.
+    pub fn moment(&self) -> Option<Timestamp> {
         self.moment
     }
 

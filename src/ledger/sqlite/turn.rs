@@ -174,7 +174,7 @@ fn settle(
     for Settled { row, attempt, how } in settled {
         let changed = match how {
             How::Withdrawn(moment) => {
-                ends.unused.push(moment);
+                ends.unused.extend(moment);
                 withdraw.execute(params![started.run, row.0, attempt])?
             }
             How::Ended(Ended { sent_at, ended_at, outcome, status }) => {
@@ -251,7 +251,7 @@ fn stake(
     now: Timestamp,
     mut again: Vec<Waiting>,
     fresh: u32,
-    moments: Vec<Timestamp>,
+    moments: Vec<Option<Timestamp>>,
     turned: &mut Turned,
 ) -> rusqlite::Result<()> {
     turned.deferred = again.split_off(again.len().min(moments.len()));
@@ -363,7 +363,7 @@ impl<'a> Staking<'a> {
         &mut self,
         started: &mut Started,
         waiting: Waiting,
-        moment: Option<&Timestamp>,
+        moment: Option<&Option<Timestamp>>,
     ) -> rusqlite::Result<Option<Staked>> {
         if let Some((run, row)) = self.cancelled_elsewhere(started, waiting.order)? {
             self.decide.execute(params![
