@@ -1,0 +1,198 @@
+//! The samples do what samples/README.md says of them.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use std::fs;
+use std::path::Path;
+
+use assert_cmd::Command;
+use insta::assert_snapshot;
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// The program in a directory of its own, as a newcomer starts it.
+fn cardcancel(home: &TempDir) -> Command {
+    let mut command = Command::cargo_bin("cardcancel").unwrap();
+    command.current_dir(home).env_clear().env("HOME", home.path());
+    command
+}
+
+fn sample(name: &str) -> String {
+    format!("{}/samples/{name}", env!("CARGO_MANIFEST_DIR"))
+}
+
+/// What `check` finds in a sample, and its exit code.
+fn checked(name: &str) -> String {
+    let home = TempDir::new().unwrap();
+    let output = cardcancel(&home).args(["check", "--json", &sample(name)]).output().unwrap();
+    let found: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let mut lines = Vec::new();
+    for bad in found["bad_rows"].as_array().unwrap() {
+        let text = |key: &str| bad[key].as_str().unwrap();
+        lines.push(format!("row {}: {}: {}", bad["row"], text("error_code"), text("message")));
+    }
+    for key in ["rows", "to_send", "duplicates", "invalid"] {
+        lines.push(format!("{key} {}", found[key]));
+    }
+    lines.push(format!("exit code {}", output.status.code().unwrap()));
+    lines.join("\n")
+}
+
+/// The summary of a rehearsal against a stand-in at which nothing goes wrong.
+fn rehearsed(home: &TempDir, args: &[&str]) -> Value {
+    let configuration = home.path().join("perfect.toml");
+    fs::write(&configuration, "[rehearsal]\nlatency = '1ms'\n").unwrap();
+    let output = cardcancel(home)
+        .args(args)
+        .args(["--rehearse", "--json", "--quiet", "--rate", "1000/s", "--config"])
+        .arg(&configuration)
+        .output()
+        .unwrap();
+    let summary: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(summary["exit_code"], output.status.code().unwrap());
+    summary
+}
+
+/// The counts that are not zero.
+fn counts(summary: &Value) -> String {
+    let counts = summary["counts"].as_object().unwrap().iter();
+    let counts = counts.filter(|(_, rows)| **rows != 0);
+    counts.map(|(status, rows)| format!("{status} {rows}")).collect::<Vec<_>>().join(", ")
+}
+
+fn lines(path: impl AsRef<Path>) -> Vec<String> {
+    fs::read_to_string(path).unwrap().lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn the_orders_have_two_bad_rows_and_a_duplicate() {
+    assert_snapshot!(checked("orders.csv"), @r#"
+    row 60: INVALID_ADMIN_NUMBER: the admin number "12x409" is not a number; it must be a whole number from 0 to 9223372036854775807
+    row 80: INVALID_SEQUENCE_NUMBER: the sequence number is missing
+    rows 99
+    to_send 96
+    duplicates 1
+    invalid 2
+    exit code 1
+    "#);
+}
+
+#[test]
+fn the_spreadsheet_is_read_as_it_is() {
+    assert_snapshot!(checked("spreadsheet.csv"), @r#"
+    rows 8
+    to_send 8
+    duplicates 0
+    invalid 0
+    exit code 0
+    "#);
+    let bytes = fs::read(sample("spreadsheet.csv")).unwrap();
+    assert!(bytes.starts_with(b"\xef\xbb\xbf"), "the byte order mark is gone");
+    assert!(bytes.ends_with(b"\r\n"), "the CRLF are gone");
+}
+
+#[test]
+fn the_bad_rows_are_each_explained_and_no_card_number_is_repeated() {
+    let said = checked("bad-rows.csv");
+    assert!(!said.contains("4111"));
+    assert_snapshot!(said, @r#"
+    row 2: WRONG_FIELD_COUNT: 2 fields where the header has 3
+    row 3: WRONG_FIELD_COUNT: 4 fields where the header has 3; left over: "too many"
+    row 4: INVALID_ADMIN_NUMBER: the admin number "-129604" has a sign; it must be a whole number from 0 to 9223372036854775807
+    row 5: INVALID_ADMIN_NUMBER: the admin number "129605.0" has a decimal point (a spreadsheet may have changed it); it must be a whole number from 0 to 9223372036854775807
+    row 6: INVALID_ADMIN_NUMBER: the admin number "1.29606E+05" is in scientific notation (a spreadsheet may have changed it); it must be a whole number from 0 to 9223372036854775807
+    row 7: INVALID_ADMIN_NUMBER: the admin number "9223372036854775808" is too large; it must be a whole number from 0 to 9223372036854775807
+    row 9: INVALID_SEQUENCE_NUMBER: the sequence number "2147483648" is too large; it must be a whole number from 0 to 2147483647
+    row 10: INVALID_ADMIN_NUMBER: the admin number is missing
+    row 11: INVALID_SEQUENCE_NUMBER: the sequence number is missing
+    row 12: INVALID_ADMIN_NUMBER: the admin number "129,609" has thousands separators; it must be a whole number from 0 to 9223372036854775807
+    row 13: INVALID_SEQUENCE_NUMBER: the sequence number "one" is not a number; it must be a whole number from 0 to 2147483647
+    row 15: CARD_NUMBER: field "Note" looks like a card number
+    row 16: CARD_NUMBER: field "AdminNumber" looks like a card number
+    rows 17
+    to_send 3
+    duplicates 1
+    invalid 13
+    exit code 1
+    "#);
+}
+
+#[test]
+fn a_rehearsal_of_the_orders_has_a_result_for_each() {
+    let home = TempDir::new().unwrap();
+    let summary = rehearsed(&home, &["run", &sample("orders.csv")]);
+    assert_snapshot!(counts(&summary), @"cancelled 96, duplicate 1, invalid 2");
+    assert_eq!(summary["exit_code"], 1);
+    assert_eq!(lines(home.path().join("orders.rehearsal.results.csv")).len(), 100);
+}
+
+#[test]
+fn the_columns_of_the_spreadsheet_come_back_untouched() {
+    let home = TempDir::new().unwrap();
+    let summary = rehearsed(&home, &["run", &sample("spreadsheet.csv")]);
+    assert_eq!((counts(&summary), &summary["exit_code"]), ("cancelled 8".into(), &Value::from(0)));
+    let results = lines(home.path().join("spreadsheet.rehearsal.results.csv"));
+    let results: Vec<&str> =
+        results.iter().filter_map(|line| line.split(";cancelled;").next()).collect();
+    assert_snapshot!(results.join("\n"), @r#"
+    Branch;Admin Number;Seq;Reason;Requested by;row;status;error_code;message;http_status;attempts;doubt;first_sent_at;ended_at
+    Zürich;129501;1;duplicate order;ops;1
+    Genève;514102;2;"lost in transit; customer called twice";ops;2
+    München;0175955;1;account closed;ops;3
+    Köln;198712;1;lost in transit;ops;4
+    Málaga;203344;3;address changed;ops;5
+    ;340077;1;duplicate order;ops;6
+    Łódź;351190;1;account closed;ops;7
+    Łódź;351190;2;account closed;ops;8
+    "#);
+}
+
+#[test]
+fn last_nights_results_are_run_again_where_they_did_not_end() {
+    let home = TempDir::new().unwrap();
+    let summary = rehearsed(&home, &["rerun", &sample("last-night.results.csv")]);
+    assert_snapshot!(counts(&summary), @"cancelled 21, rejected 3");
+    assert_eq!(summary["exit_code"], 1);
+    let before = lines(sample("last-night.results.csv"));
+    let after = lines(home.path().join("last-night.results.rehearsal.results.csv"));
+    assert_eq!(before.len(), after.len());
+    for (before, after) in before.iter().zip(&after) {
+        let ended =
+            [",failed,", ",in_doubt,", ",not_sent,"].iter().all(|not| !before.contains(not));
+        assert_eq!(ended, before == after, "{before}\n{after}");
+    }
+}
+
+#[test]
+fn last_nights_results_can_be_run_again_in_part() {
+    let home = TempDir::new().unwrap();
+    let again = ["rerun", &sample("last-night.results.csv"), "--only", "in_doubt,CUT_OFF"];
+    let summary = rehearsed(&home, &again);
+    assert_snapshot!(counts(&summary), @"cancelled 19, failed 2, rejected 3");
+}
+
+#[test]
+fn the_configuration_rehearses_the_orders() {
+    let home = TempDir::new().unwrap();
+    let output = cardcancel(&home)
+        .args(["run", &sample("orders.csv"), "--rehearse", "--json"])
+        .args([
+            "--config",
+            &sample("cardcancel.toml"),
+            "--profile",
+            "production",
+            "--allow-partial",
+        ])
+        .env("CARDCANCEL_CUT_OFF", later_today_or_tomorrow())
+        .output()
+        .unwrap();
+    let summary: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(summary["rows"], 99);
+    assert_eq!(summary["state"], "ended");
+}
+
+/// A cut-off twelve hours away, whatever the time of day.
+fn later_today_or_tomorrow() -> String {
+    let later = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(12);
+    format!("{}[UTC]", later.strftime("%H:%M"))
+}
