@@ -138,6 +138,8 @@ pub enum Body {
 pub struct Outcome {
     /// What it means.
     pub meaning: Meaning,
+    /// Whether the request may have left this machine.
+    pub sent: bool,
     /// CoreCARD's own code whenever it gave one, else one of ours.
     pub error_code: String,
     /// CoreCARD's message, or what went wrong in words.
@@ -231,8 +233,9 @@ impl Codes {
 
 /// Gives what was seen its meaning.
 pub fn classify(seen: Seen, codes: &Codes) -> Outcome {
-    let plain = |meaning, code: OwnCode, message| Outcome {
+    let plain = |meaning, sent, code: OwnCode, message| Outcome {
         meaning,
+        sent,
         error_code: code.to_string(),
         message,
         http_status: None,
@@ -240,47 +243,67 @@ pub fn classify(seen: Seen, codes: &Codes) -> Outcome {
     };
     match seen {
         Seen::Reply(reply) => classify_reply(reply, codes),
-        Seen::NotSent { code, detail } => plain(Meaning::NotDone, code, detail),
-        Seen::Lost { code, detail } => plain(Meaning::Doubt, code, detail),
+        Seen::NotSent { code, detail } => plain(Meaning::NotDone, false, code, detail),
+        Seen::Lost { code, detail } => plain(Meaning::Doubt, true, code, detail),
         Seen::Untrusted { detail } => {
-            plain(Meaning::Stop(Halt::Certificate), OwnCode::Certificate, detail)
+            plain(Meaning::Stop(Halt::Certificate), false, OwnCode::Certificate, detail)
         }
     }
 }
 
 fn classify_reply(reply: Reply, codes: &Codes) -> Outcome {
     let Reply { http_status, retry_after, body } = reply;
-    let (status, error_code, message) = match body {
-        Body::Answer { status, error_code, message } => (status, error_code, message),
-        Body::Unreadable(why) => (None, None, Some(why)),
+    let (meaning, error_code, message) = match http_status {
+        200..=299 => classify_answer(body, codes),
+        _ => classify_refusal(http_status, body),
     };
+    Outcome {
+        meaning,
+        sent: true,
+        error_code,
+        message,
+        http_status: Some(http_status),
+        retry_after: retry_after.filter(|_| meaning == Meaning::NotDone),
+    }
+}
+
+/// An answer of CoreCARD itself: only `Status` tells success from rejection, and
+/// an answer without it must not read as a success.
+fn classify_answer(body: Body, codes: &Codes) -> (Meaning, String, String) {
+    let bad = || OwnCode::BadAnswer.to_string();
+    match body {
+        Body::Answer { status: Some(done), error_code, message } => {
+            let meaning = match done {
+                true => Meaning::Cancelled,
+                false => rejection(error_code.as_deref(), codes),
+            };
+            (meaning, error_code.unwrap_or_default(), message.unwrap_or_default())
+        }
+        Body::Answer { status: None, error_code, message } => {
+            let said = message.map(|message| format!("; it said: {message}")).unwrap_or_default();
+            let message = format!("the answer had no plain Status{said}");
+            (Meaning::Doubt, error_code.unwrap_or_else(bad), message)
+        }
+        Body::Unreadable(why) => (Meaning::Doubt, bad(), why),
+    }
+}
+
+/// An answer whose HTTP status is not one of success: the status decides.
+fn classify_refusal(http_status: u16, body: Body) -> (Meaning, String, String) {
     let meaning = match http_status {
-        200..=299 => match status {
-            Some(true) => Meaning::Cancelled,
-            Some(false) => rejection(error_code.as_deref(), codes),
-            None => Meaning::Doubt,
-        },
         300..=399 => Meaning::Stop(Halt::Redirected),
         401 | 403 | 407 => Meaning::Stop(Halt::Credentials),
         408 | 429 | 503 => Meaning::NotDone,
         400..=499 => Meaning::Refused,
         _ => Meaning::Doubt,
     };
-    let own_code = match http_status {
-        200..=299 => OwnCode::BadAnswer,
-        _ => OwnCode::Http(http_status),
+    let (error_code, message) = match body {
+        Body::Answer { error_code, message, .. } => (error_code, message),
+        Body::Unreadable(why) => (None, Some(why)),
     };
-    Outcome {
-        meaning,
-        error_code: error_code.unwrap_or_else(|| match status {
-            // A plain yes or no without a code: there is nothing to add of ours.
-            Some(_) if (200..=299).contains(&http_status) => String::new(),
-            _ => own_code.to_string(),
-        }),
-        message: message.unwrap_or_default(),
-        http_status: Some(http_status),
-        retry_after: (meaning == Meaning::NotDone).then_some(retry_after).flatten(),
-    }
+    let error_code = error_code.unwrap_or_else(|| OwnCode::Http(http_status).to_string());
+    let message = message.unwrap_or_else(|| format!("the server answered HTTP {http_status}"));
+    (meaning, error_code, message)
 }
 
 fn rejection(error_code: Option<&str>, codes: &Codes) -> Meaning {

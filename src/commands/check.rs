@@ -11,7 +11,7 @@ use crate::config::{CheckSettings, Options, Surroundings};
 use crate::exit::Exit;
 use crate::gate::cut_off::CutOff;
 use crate::intake::{BadRow, Input, Survey, survey_each};
-use crate::output::{count, lasting, say};
+use crate::output::{count, lasting, rows, say};
 
 /// Reads a file of orders through and says what is wrong with it.
 pub fn check(path: &Path, options: Options, surroundings: &Surroundings) -> anyhow::Result<Exit> {
@@ -21,8 +21,15 @@ pub fn check(path: &Path, options: Options, surroundings: &Surroundings) -> anyh
     let mut bad_rows = Vec::new();
     let survey = survey_each(&input, &layout, None, |bad| match settings.json {
         true => bad_rows.push(bad_row_json(&bad)),
+        false if settings.quiet => {}
         false => say::print(bad_row_text(&bad)),
     })?;
+    if !settings.json && !settings.quiet {
+        let same = survey.duplicates.iter();
+        same.for_each(|(row, first)| {
+            say::print(format_args!("row {row}: DUPLICATE: the same order as row {first}"))
+        });
+    }
     let report = Report { input: &input, survey: &survey, settings: &settings };
     let too_late = report.too_late();
     match settings.json {
@@ -72,20 +79,20 @@ impl Report<'_> {
 
     fn text(&self, too_late: Option<&str>) -> String {
         let survey = self.survey;
-        let mut text = format!("{}: {} rows\n", self.input.name(), count(survey.rows.into()));
-        let mut line = |rows: u64, what: &str| {
-            let _ = writeln!(text, "  {:>11} {what}", count(rows));
+        let mut text = format!("{}: {}\n", self.input.name(), rows(survey.rows.into()));
+        let mut line = |number: u64, what: &str| {
+            let _ = writeln!(text, "  {:>11} {what}", count(number));
         };
         line(self.to_send(), "to send");
-        line(survey.duplicates.len() as u64, "duplicates of an earlier row");
+        line(survey.duplicates.len() as u64, "with the same order as an earlier row");
         line(survey.invalid.into(), "invalid");
-        for (code, rows) in &survey.invalid_by_code {
-            line((*rows).into(), &format!("  {code}"));
+        for (code, number) in &survey.invalid_by_code {
+            line((*number).into(), &format!("  {code}"));
         }
         let rates = &self.settings.rates;
         if !rates.is_unlimited() {
             let time = lasting(rates.time_for(self.to_send()));
-            let _ = writeln!(text, "At {rates} this takes about {time}");
+            let _ = writeln!(text, "At {rates} this takes {time}");
         }
         match (self.cut_off(), too_late) {
             (Some(cut_off), None) => {
@@ -102,6 +109,9 @@ impl Report<'_> {
 
     fn json(&self, bad_rows: Vec<Value>, too_late: Option<&str>) -> anyhow::Result<Value> {
         let survey = self.survey;
+        let same = survey.duplicates.iter();
+        let same: Vec<_> =
+            same.map(|(row, first)| json!({"row": row.0, "first": first.0})).collect();
         let seconds = self.settings.rates.time_for(self.to_send()).as_secs_f64();
         Ok(json!({
             "input": self.input.name(),
@@ -111,6 +121,7 @@ impl Report<'_> {
             "duplicates": survey.duplicates.len(),
             "invalid": survey.invalid,
             "bad_rows": bad_rows,
+            "duplicate_rows": same,
             "rate": self.settings.rates.to_string(),
             "seconds": (!self.settings.rates.is_unlimited()).then_some(seconds),
             "cut_off": self.cut_off().map(ToString::to_string),

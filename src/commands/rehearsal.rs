@@ -47,6 +47,10 @@ pub async fn compare(
 
 impl Comparison {
     fn hold_against(&mut self, record: &RowRecord, orders: &BTreeMap<stand_in::Order, OrderState>) {
+        if record.kept {
+            // It was sent to another server.
+            return;
+        }
         self.cancelled += u64::from(record.status == Status::Cancelled);
         let Some(order) = record.order else { return };
         let state = orders.get(&named(order));

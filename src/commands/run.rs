@@ -111,20 +111,19 @@ fn begin_results(
     ResultsFile::begin(path, opening.id(), replace, ledger)
 }
 
-/// When the last call may start. A run that died and is started again after its
-/// cut-off is not given the next night's: what was to be printed is printed.
+/// When the last call may start.
 fn last_start(opening: &Opening, settings: &Settings) -> anyhow::Result<Option<Timestamp>> {
+    let Some(cut_off) = &settings.cut_off else { return Ok(None) };
     let now = Timestamp::now();
     if let Opening::Begun(run) = opening
-        && run.rested_at.is_none()
-        && let Some(missed) = run.cut_off.filter(|cut_off| *cut_off <= now)
+        && let Some(passed) = estimate::passed(cut_off, settings.timeout, run.opened.opened_at, now)
     {
         tracing::warn!(
-            "the cut-off passed while this run was not being worked on: nothing more is sent"
+            "the cut-off {cut_off} of this run has passed, and nothing more is sent: start it again {} after it, or give another --cut-off",
+            lasting(estimate::SAME_NIGHT)
         );
-        return Ok(Some(missed));
+        return Ok(Some(passed));
     }
-    let Some(cut_off) = &settings.cut_off else { return Ok(None) };
     let last_start = estimate::last_start(cut_off, settings.timeout, now);
     match estimate::too_late(opening.left(), &settings.rates, last_start, now) {
         Some(why) if !settings.allow_partial => bail!(
@@ -147,7 +146,7 @@ fn question(opening: &Opening, job: &Job, settings: &Settings, server: &Server) 
         true => "  pace: unlimited".to_owned(),
         false => {
             let time = lasting(settings.rates.time_for(opening.left()));
-            format!("  pace: {}, about {time}", settings.rates)
+            format!("  pace: {}, {time}", settings.rates)
         }
     });
     if let Some(cut_off) = &settings.cut_off {

@@ -83,11 +83,13 @@ pub struct Options {
     #[arg(long, help_heading = RETRIES, value_name = "retry|leave", value_parser = on_doubt)]
     pub on_doubt: Option<OnDoubt>,
 
-    /// Start no call after this time of day, as 03:30 or 03:30[America/New_York]
+    /// Be done by this time of day, as 03:30 or 03:30[America/New_York]
     ///
     /// Give the time at which the embosser starts to print: a printed card's order cannot be
-    /// cancelled. It is HH:MM or HH:MM:SS, the next time that the clock shows it, in the system's
-    /// time zone unless one is named. Rows that were not sent by then have the status not_sent.
+    /// cancelled. The last call starts one --timeout earlier, so that it is answered by then. It is
+    /// HH:MM or HH:MM:SS, the next time that the clock shows it, in the system's time zone unless
+    /// one is named. Rows that were not sent by then have the status not_sent. A run started again
+    /// within 12 hours after its cut-off sends nothing more.
     #[arg(long, help_heading = STOPPING, value_name = "TIME")]
     #[serde(deserialize_with = "parsed")]
     pub cut_off: Option<CutOff>,

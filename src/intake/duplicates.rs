@@ -89,6 +89,11 @@ impl Duplicates {
         self.pairs.is_empty()
     }
 
+    /// Each row that another decides for, with that other, by row.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (RowNumber, RowNumber)> + '_ {
+        self.pairs.iter().copied()
+    }
+
     /// Answers for rows asked about in increasing order.
     pub fn cursor(&self) -> Cursor<'_> {
         Cursor { pairs: &self.pairs, doubtful: &self.doubtful }

@@ -17,7 +17,8 @@ use super::stream::{FromStart, Stream};
 
 /// How much of the start is looked at to tell what kind of file it is.
 const HEAD: usize = 64 * 1024;
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+/// What a UTF-8 text of a spreadsheet begins with.
+pub const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 const BUFFER: usize = 128 * 1024;
 
 /// An input file, held open: it can be read again even if it is unlinked.
@@ -161,6 +162,11 @@ impl Input {
         }
         self.unchanged()?;
         Ok(*self.digest.get_or_init(|| Digest(hasher.finalize().into())))
+    }
+
+    /// Whether the text begins with a byte order mark, as spreadsheets write it.
+    pub fn has_byte_order_mark(&self) -> bool {
+        self.mark > 0
     }
 
     /// The text from its start, without a byte order mark.

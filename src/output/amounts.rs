@@ -15,6 +15,11 @@ pub fn count(number: u64) -> String {
     text
 }
 
+/// So many rows: 1 row, 2,000 rows.
+pub fn rows(number: u64) -> String {
+    format!("{} {}", count(number), if number == 1 { "row" } else { "rows" })
+}
+
 /// A stretch of time in its two largest units: 6 min 40 s.
 pub fn lasting(time: Duration) -> String {
     let seconds = time.as_secs() + u64::from(time.subsec_millis() >= 500);

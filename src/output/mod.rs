@@ -6,4 +6,4 @@ pub mod results;
 pub mod say;
 pub mod summary;
 
-pub use amounts::{count, lasting, per_second};
+pub use amounts::{count, lasting, per_second, rows};

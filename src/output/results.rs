@@ -11,6 +11,7 @@ use csv::ByteRecord;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
+use crate::intake::source::BYTE_ORDER_MARK;
 use crate::intake::{Input, Layout, Plan, columns, guard};
 use crate::ledger::{Ledger, RowRecord, Run};
 use crate::order::OwnCode;
@@ -23,6 +24,15 @@ pub struct ResultsFile {
     path: PathBuf,
     partial: PathBuf,
     file: File,
+}
+
+/// A results file that is in its place.
+#[derive(Debug)]
+pub struct Written {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Rows that were rejected after an answer was lost: perhaps by our own lost call.
+    pub rejected_in_doubt: u64,
 }
 
 /// Which files a run may replace.
@@ -66,8 +76,8 @@ impl ResultsFile {
     /// # Errors
     /// When the disk fails, or the input is no longer what the run was opened with.
     /// Nothing is lost by that: the same command writes the results again.
-    pub fn write(self, source: &Source<'_>, ledger: &mut dyn Ledger) -> anyhow::Result<PathBuf> {
-        let digest = self.fill(source, ledger).with_context(|| {
+    pub fn write(self, source: &Source<'_>, ledger: &mut dyn Ledger) -> anyhow::Result<Written> {
+        let (digest, rejected_in_doubt) = self.fill(source, ledger).with_context(|| {
             let path = self.path.display();
             format!("the results could not be written to {path}; the ledger has them all: put right what is wrong and start the same command again")
         })?;
@@ -75,18 +85,23 @@ impl ResultsFile {
         fs::rename(&self.partial, &self.path)
             .and_then(|()| sync_folder(&self.path))
             .with_context(|| format!("the results could not be put at {}", self.path.display()))?;
-        Ok(self.path.clone())
+        Ok(Written { path: self.path.clone(), rejected_in_doubt })
     }
 
-    fn fill(&self, source: &Source<'_>, ledger: &mut dyn Ledger) -> anyhow::Result<String> {
-        let hashed =
+    fn fill(&self, source: &Source<'_>, ledger: &mut dyn Ledger) -> anyhow::Result<(String, u64)> {
+        let mut hashed =
             Hashed { inner: BufWriter::with_capacity(1 << 20, &self.file), hash: Sha256::new() };
+        if source.input.has_byte_order_mark() {
+            hashed.write_all(BYTE_ORDER_MARK)?;
+        }
         let mut writer =
             csv::WriterBuilder::new().delimiter(source.layout.delimiter()).from_writer(hashed);
         let mut view = View::new(source);
         writer.write_byte_record(view.header())?;
         let mut rows = source.input.rows(source.layout)?;
+        let mut rejected_in_doubt = 0;
         ledger.rows(source.run, &mut |record| {
+            rejected_in_doubt += u64::from(record.doubt && record.status == Status::Rejected);
             let line = rows.next()?.context("the input has fewer rows than the run")?;
             writer.write_byte_record(view.line(&record, line.fields))?;
             Ok(())
@@ -97,7 +112,7 @@ impl ResultsFile {
         let mut hashed = writer.into_inner().map_err(|failed| anyhow!("{}", failed.error()))?;
         hashed.flush()?;
         self.file.sync_all()?;
-        Ok(hashed.hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+        Ok((hashed.digest(), rejected_in_doubt))
     }
 }
 
@@ -144,7 +159,7 @@ fn digest_of(path: &Path) -> anyhow::Result<String> {
     File::open(path)
         .and_then(|mut file| io::copy(&mut file, &mut hash))
         .with_context(|| format!("cannot read {}", path.display()))?;
-    Ok(hash.hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hash.digest())
 }
 
 /// One name for each run, so that a killed process leaves no litter that the
@@ -164,6 +179,12 @@ fn sync_folder(path: &Path) -> io::Result<()> {
 struct Hashed<W> {
     inner: W,
     hash: Sha256,
+}
+
+impl<W> Hashed<W> {
+    fn digest(self) -> String {
+        self.hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
 }
 
 impl<W: Write> Write for Hashed<W> {

@@ -1,12 +1,12 @@
 //! The closing summary: what happened, and what to do next.
 
 use std::fmt::Write;
-use std::path::Path;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{count, lasting, per_second};
+use super::results::Written;
+use super::{count, lasting, per_second, rows};
 use crate::exit::Exit;
 use crate::ledger::Run;
 use crate::order::OwnCode;
@@ -17,7 +17,7 @@ pub struct Summary<'a> {
     /// The run.
     pub run: &'a Run,
     /// Its results.
-    pub results: &'a Path,
+    pub results: &'a Written,
     /// What this process did; nothing if the run had ended before.
     pub work: Option<Work>,
 }
@@ -40,11 +40,11 @@ impl Summary<'_> {
         for (status, rows) in self.statuses() {
             let _ = writeln!(text, "  {:<17} {:>11}", status.as_str(), count(rows));
         }
-        if let Some(work) = &self.work {
+        if let Some(work) = self.work.filter(|work| work.calls > 0) {
             let (calls, rate) = (count(work.calls), per_second(work.calls, work.took));
             let _ = writeln!(text, "{calls} calls in {}, {rate} a second", lasting(work.took));
         }
-        let _ = writeln!(text, "Results: {}", self.results.display());
+        let _ = writeln!(text, "Results: {}", self.results.path.display());
         self.next_steps().iter().for_each(|step| {
             let _ = writeln!(text, "{step}");
         });
@@ -53,12 +53,12 @@ impl Summary<'_> {
 
     fn headline(&self) -> String {
         let run = self.run;
-        let rows = count(run.rows);
-        let what = format!("Run {} of {}, {rows} rows", run.id(), run.opened.input_name);
+        let what = format!("Run {} of {}, {}", run.id(), run.opened.input_name, rows(run.rows));
         match (&run.stop, &self.work) {
             (_, None) => format!("{what}: had ended before; nothing was sent"),
             (Some(stop), _) => format!("{what}: STOPPED EARLY: {}", reason(stop)),
             (None, Some(work)) if work.resumed => format!("{what}: resumed and ended"),
+            (None, Some(work)) if work.calls == 0 => format!("{what}: ended; no row needed a call"),
             (None, Some(_)) => format!("{what}: ended"),
         }
     }
@@ -72,36 +72,53 @@ impl Summary<'_> {
 
     fn next_steps(&self) -> Vec<String> {
         let of = |status| self.run.counts.get(status);
-        let results = self.results.display();
+        let unclear = self.results.rejected_in_doubt;
+        let clear = of(Status::Rejected).saturating_sub(unclear);
+        let results = self.results.path.display();
         let mut steps = Vec::new();
         if !self.run.has_ended() {
-            let left = count(self.run.rows - self.run.counts.total());
-            steps.push(format!(
-                "Next: {left} rows have not ended; start the same command again to go on with them"
-            ));
+            steps.push(self.how_to_go_on());
         } else if of(Status::Failed) + of(Status::InDoubt) + of(Status::NotSent) > 0 {
             steps.push(format!(
-                "Next: try the rows that did not end once more with: cardcancel rerun {results}"
+                "Next: try what did not end once more with: cardcancel rerun {results}"
             ));
         }
-        if of(Status::InDoubt) > 0 {
-            let rows = count(of(Status::InDoubt));
-            steps.push(format!("In doubt: {rows} rows may or may not be cancelled: look them up in CoreCARD, or rerun them"));
-        }
-        if of(Status::Rejected) > 0 {
-            let rows = count(of(Status::Rejected));
-            steps.push(format!(
-                "Rejected: {rows} rows are final; error_code and message in the results say why"
-            ));
-        }
-        if of(Status::Invalid) > 0 {
-            let rows = count(of(Status::Invalid));
-            steps.push(format!("Invalid: {rows} rows were not sent: correct them in a file of their own and run that"));
-        }
+        let mut step = |status: &str, number: u64, what: &str| {
+            if number > 0 {
+                steps.push(format!("{status}: {} {what}", rows(number)));
+            }
+        };
+        step(
+            "In doubt",
+            of(Status::InDoubt),
+            "may or may not be cancelled: look in CoreCARD, or rerun",
+        );
+        step("Rejected", clear, "for good: error_code and message in the results say why");
+        step(
+            "Rejected with doubt",
+            unclear,
+            "after an answer was lost, perhaps because that lost call had cancelled the order: look in CoreCARD",
+        );
+        step(
+            "Invalid",
+            of(Status::Invalid),
+            "not sent: correct the orders in a file of their own, and run that",
+        );
         if steps.is_empty() {
             steps.push("Every order is cancelled; there is nothing left to do".to_owned());
         }
         steps
+    }
+
+    fn how_to_go_on(&self) -> String {
+        let left = rows(self.run.rows.saturating_sub(self.run.counts.total()));
+        let at_cut_off = self.run.stop == Some(OwnCode::CutOff.to_string());
+        match at_cut_off {
+            true => format!(
+                "Next: {left} did not end before the cut-off: start the same command again the next night, or sooner with another --cut-off"
+            ),
+            false => format!("Next: {left} did not end: start the same command again to go on"),
+        }
     }
 
     /// The summary for programs.
@@ -128,7 +145,7 @@ impl Summary<'_> {
             "resumed": self.work.is_some_and(|work| work.resumed),
             "opened_at": run.opened.opened_at.to_string(),
             "rested_at": run.rested_at.map(|at| at.to_string()),
-            "results": self.results.display().to_string(),
+            "results": self.results.path.display().to_string(),
         })
     }
 }

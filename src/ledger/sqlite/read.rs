@@ -85,7 +85,8 @@ pub(super) fn rows(
         .map_err(fail)?;
     let mut attempts = connection
         .prepare(
-            "SELECT row, coalesce(sent_at, staked_at), ended_at, meaning, status, http_status,
+            "SELECT row, CASE WHEN meaning IS NULL OR error_code = 'INTERRUPTED'
+                    THEN staked_at ELSE sent_at END, ended_at, meaning, status, http_status,
                     error_code, message
              FROM attempt WHERE run = ?1 ORDER BY row, attempt",
         )
@@ -136,7 +137,9 @@ fn row_from(row: &Row<'_>) -> rusqlite::Result<RowRecord> {
 
 fn add_attempt(record: &mut RowRecord, attempt: &Row<'_>) -> rusqlite::Result<()> {
     record.attempts += 1;
-    record.first_sent_at.get_or_insert(time(attempt.get(1)?));
+    if let Some(sent_at) = attempt.get::<_, Option<i64>>(1)? {
+        record.first_sent_at.get_or_insert(time(sent_at));
+    }
     let meaning: Option<String> = attempt.get(3)?;
     // An attempt without an end may have been sent: its answer is not known.
     record.doubt |= meaning.is_none_or(|meaning| meaning == "doubt");

@@ -70,7 +70,7 @@ CREATE TABLE attempt (
     row         INTEGER NOT NULL,
     attempt     INTEGER NOT NULL,
     staked_at   INTEGER NOT NULL,
-    sent_at     INTEGER,
+    sent_at     INTEGER,                      -- NULL: surely not sent, or not known
     ended_at    INTEGER,
     -- cancelled, already_cancelled, rejected, refused, not_done, doubt or stop.
     -- NULL: in flight, or it was when the process died.

@@ -124,7 +124,7 @@ pub(super) fn turn(
 ) -> rusqlite::Result<Turned> {
     let now = turn.at;
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let Ends { mut counts, unused } = settle(&transaction, started, turn.settled)?;
+    let Ends { mut counts, withdrawn, unused } = settle(&transaction, started, turn.settled)?;
     let wanted = turn.fresh.saturating_add(turn.again.len().try_into().unwrap_or(u32::MAX));
     let allowance = Allowance { unused, now, horizon: turn.horizon, wanted };
     let Allotment { moments, more_at } = spend(&transaction, &started.endpoint, allowance, allot)?;
@@ -141,7 +141,7 @@ pub(super) fn turn(
             started.run,
             started.first_open(),
             started.first_fresh,
-            turned.staked.len()
+            turned.staked.len() as i64 - withdrawn,
         ])?;
     transaction.commit()?;
     Ok(turned)
@@ -152,6 +152,8 @@ pub(super) fn turn(
 struct Ends {
     /// How many rows ended how.
     counts: Counts,
+    /// How many stakes were taken back.
+    withdrawn: i64,
     /// The moments at which nothing was sent.
     unused: Vec<Timestamp>,
 }
@@ -174,6 +176,7 @@ fn settle(
     for Settled { row, attempt, how } in settled {
         let changed = match how {
             How::Withdrawn(moment) => {
+                ends.withdrawn += 1;
                 ends.unused.extend(moment);
                 withdraw.execute(params![started.run, row.0, attempt])?
             }
@@ -186,7 +189,7 @@ fn settle(
                     started.run,
                     row.0,
                     attempt,
-                    sent_at.as_microsecond(),
+                    outcome.sent.then_some(sent_at.as_microsecond()),
                     ended_at.as_microsecond(),
                     meaning_word(outcome.meaning),
                     status.map(Status::as_str),
