@@ -33,9 +33,8 @@ pub fn run(
 ) -> anyhow::Result<Exit> {
     let settings = Settings::load(options, surroundings)?;
     logs::begin(settings.quiet);
-    let cores = std::thread::available_parallelism().map_or(2, |cores| cores.get().min(4));
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(cores)
+    // One thread: a call starts at its moment without waiting for another to wake.
+    let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
