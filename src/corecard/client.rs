@@ -172,10 +172,12 @@ fn chain(failed: &reqwest::Error) -> impl Iterator<Item = &(dyn Error + 'static)
     std::iter::successors(failed.source(), |&cause| cause.source())
 }
 
-/// The first cause of this kind, also where an I/O error wraps it.
+/// The first cause of this kind, also where I/O errors wrap it.
 fn find<E: Error + 'static>(failed: &reqwest::Error) -> Option<&E> {
-    chain(failed).find_map(|cause| {
-        let wrapped = || cause.downcast_ref::<io::Error>()?.get_ref()?.downcast_ref();
-        cause.downcast_ref().or_else(wrapped)
-    })
+    chain(failed).find_map(within)
+}
+
+/// The TLS connector wraps an I/O error in another, and neither is the other's source.
+fn within<'c, E: Error + 'static>(cause: &'c (dyn Error + 'static)) -> Option<&'c E> {
+    cause.downcast_ref().or_else(|| within(cause.downcast_ref::<io::Error>()?.get_ref()?))
 }
