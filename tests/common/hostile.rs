@@ -1,0 +1,193 @@
+//! A server that does exactly what it is told, right or wrong, and remembers
+//! what it was sent.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+/// What it does with a request once it has read it.
+#[derive(Debug, Clone)]
+pub enum Does {
+    /// Says this, byte for byte, and closes the connection.
+    Say(Vec<u8>),
+    /// Closes the connection without a word.
+    Close,
+    /// Resets the connection without a word.
+    Reset,
+    /// Says nothing until the client has gone.
+    Hang,
+}
+
+/// A request as it came over the wire.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// The request line and the headers.
+    pub head: String,
+    pub body: String,
+    /// When all of it had come.
+    pub at: Instant,
+}
+
+impl Request {
+    /// The value of a header, if it was sent.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.head.lines().skip(1).find_map(|line| {
+            let (found, value) = line.split_once(':')?;
+            found.eq_ignore_ascii_case(name).then_some(value.trim())
+        })
+    }
+
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.body).unwrap()
+    }
+}
+
+/// A server that does exactly what it is told.
+pub struct Hostile {
+    port: u16,
+    requests: Arc<Mutex<Vec<Request>>>,
+}
+
+type Decide = dyn Fn(usize, &Request) -> Does + Send + Sync;
+
+impl Hostile {
+    /// One that does the same with every request.
+    pub fn always(does: Does) -> Hostile {
+        Hostile::that(move |_, _| does.clone())
+    }
+
+    /// One that does with the first request the first of these, and so on; with
+    /// those that follow, the last.
+    pub fn first(each: Vec<Does>) -> Hostile {
+        Hostile::that(move |nth, _| each[nth.min(each.len() - 1)].clone())
+    }
+
+    /// One that decides by the number of the request, from 0, and what is in it.
+    pub fn that(decide: impl Fn(usize, &Request) -> Does + Send + Sync + 'static) -> Hostile {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let requests = Arc::new(Mutex::new(Vec::new()));
+        let (seen, decide): (_, Arc<Decide>) = (Arc::clone(&requests), Arc::new(decide));
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let (seen, decide) = (Arc::clone(&seen), Arc::clone(&decide));
+                std::thread::spawn(move || serve(stream.unwrap(), &seen, &*decide));
+            }
+        });
+        Hostile { port, requests }
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// The same address, as if it spoke TLS.
+    pub fn https_url(&self) -> String {
+        format!("https://127.0.0.1:{}", self.port)
+    }
+
+    /// Every request so far.
+    pub fn requests(&self) -> Vec<Request> {
+        self.requests.lock().unwrap().clone()
+    }
+}
+
+/// The address of a server that nobody vouches for: its certificate is its own.
+pub fn untrusted() -> String {
+    let certificate = include_bytes!("self_signed.crt.der").as_slice();
+    let key = include_bytes!("self_signed.key.der").as_slice();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.into()], key.try_into().unwrap())
+        .unwrap();
+    let config = Arc::new(config);
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut connection = rustls::ServerConnection::new(Arc::clone(&config)).unwrap();
+            // The client turns away.
+            let _ = connection.complete_io(&mut stream.unwrap());
+        }
+    });
+    format!("https://127.0.0.1:{port}")
+}
+
+/// One request a connection, so that a client that comes again has to connect again.
+fn serve(mut stream: TcpStream, seen: &Mutex<Vec<Request>>, decide: &Decide) {
+    let Some(request) = read(&mut stream) else {
+        // No HTTP at all, as of a client that speaks TLS.
+        let _ = stream.write_all(&status("400 Bad Request"));
+        return;
+    };
+    let nth = {
+        let mut seen = seen.lock().unwrap();
+        seen.push(request.clone());
+        seen.len() - 1
+    };
+    match decide(nth, &request) {
+        Does::Say(words) => {
+            // A client may have heard enough before the end.
+            let _ = stream.write_all(&words).and_then(|()| stream.shutdown(Shutdown::Write));
+            wait_for_the_end(&mut stream);
+        }
+        Does::Close => {}
+        Does::Reset => {
+            rustix::net::sockopt::set_socket_linger(&stream, Some(Duration::ZERO)).unwrap();
+        }
+        Does::Hang => wait_for_the_end(&mut stream),
+    }
+}
+
+fn wait_for_the_end(stream: &mut TcpStream) {
+    let mut rest = [0; 1024];
+    while let Ok(1..) = stream.read(&mut rest) {}
+}
+
+/// Reads a whole request; none if it is not HTTP, or breaks off.
+fn read(stream: &mut TcpStream) -> Option<Request> {
+    let mut bytes = Vec::new();
+    let mut more = [0; 4096];
+    loop {
+        match stream.read(&mut more) {
+            Ok(0) => return None,
+            Ok(count) => bytes.extend_from_slice(&more[..count]),
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            Err(_) => return None,
+        }
+        if !bytes.starts_with(b"POST ") {
+            return None;
+        }
+        let text = String::from_utf8_lossy(&bytes);
+        let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
+        let request = Request { head: head.to_owned(), body: body.to_owned(), at: Instant::now() };
+        let length: usize = request.header("content-length")?.parse().ok()?;
+        if body.len() >= length {
+            return Some(request);
+        }
+    }
+}
+
+/// 200 with this JSON.
+pub fn json(body: &str) -> Vec<u8> {
+    with_headers("200 OK", &["Content-Type: application/json"], body)
+}
+
+/// An answer with this status and no body.
+pub fn status(status: &str) -> Vec<u8> {
+    with_headers(status, &[], "")
+}
+
+/// An answer with these headers beside its length.
+pub fn with_headers(status: &str, headers: &[&str], body: &str) -> Vec<u8> {
+    let headers: String = headers.iter().map(|header| format!("{header}\r\n")).collect();
+    let length = body.len();
+    format!(
+        "HTTP/1.1 {status}\r\n{headers}Connection: close\r\nContent-Length: {length}\r\n\r\n{body}"
+    )
+    .into_bytes()
+}

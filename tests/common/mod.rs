@@ -1,0 +1,209 @@
+//! What every test needs: a scene of its own to run the program in, and servers
+//! to run it against.
+#![allow(dead_code, unused_imports, reason = "every test file uses a part of it")]
+
+mod core_card;
+mod hostile;
+mod results;
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+pub use core_card::CoreCard;
+pub use hostile::{Does, Hostile, Request, json, status, untrusted, with_headers};
+pub use results::{Row, rows};
+
+/// How long anything is waited for that is sure to come.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A directory of its own, in which the program knows nothing of the machine.
+pub struct Scene {
+    folder: tempfile::TempDir,
+}
+
+/// What the program did, as its caller sees it.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The exit code; none if a signal ended it.
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Scene {
+    pub fn new() -> Scene {
+        let scene = Scene { folder: tempfile::tempdir().unwrap() };
+        std::fs::create_dir(scene.path("home")).unwrap();
+        scene
+    }
+
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Writes a file.
+    pub fn file(&self, name: &str, content: impl AsRef<[u8]>) -> &Self {
+        std::fs::write(self.path(name), content).unwrap();
+        self
+    }
+
+    pub fn read(&self, name: &str) -> Vec<u8> {
+        std::fs::read(self.path(name)).unwrap()
+    }
+
+    pub fn text(&self, name: &str) -> String {
+        String::from_utf8(self.read(name)).unwrap()
+    }
+
+    /// Writes `orders.csv` with so many orders: 1001/1, 1002/1 and so on.
+    pub fn orders(&self, count: u32) -> &Self {
+        let lines: String = (1..=count).map(|row| format!("{},1\n", 1000 + row)).collect();
+        self.file("orders.csv", format!("AdminNumber,CardSequenceNumber\n{lines}"))
+    }
+
+    /// The program, about to be started here.
+    pub fn command(&self, args: &[&str]) -> Command {
+        let home = self.path("home");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cardcancel"));
+        command
+            .args(args)
+            .current_dir(self.folder())
+            .env_clear()
+            .env("HOME", &home)
+            .env("XDG_STATE_HOME", home.join("state"))
+            .env("XDG_CONFIG_HOME", home.join("config"))
+            .env("TZ", "UTC")
+            // A name that does not exist does not exist soon, whatever the network.
+            .env("RES_OPTIONS", "timeout:1 attempts:1")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command
+    }
+
+    /// Runs the program to its end.
+    pub fn run(&self, args: &[&str]) -> Outcome {
+        self.command(args).output().unwrap().into()
+    }
+
+    /// `cardcancel run orders.csv` against this address, without asking and as
+    /// fast as it goes, with these flags.
+    pub fn cancel(&self, url: &str, flags: &[&str]) -> Outcome {
+        self.run(&[&["run", "orders.csv"], &sending(url)[..], flags].concat())
+    }
+
+    /// `cardcancel rerun` of this results file, likewise.
+    pub fn rerun(&self, results: &str, url: &str, flags: &[&str]) -> Outcome {
+        self.run(&[&["rerun", results], &sending(url)[..], flags].concat())
+    }
+
+    /// The same as [`Scene::cancel`], still running.
+    pub fn begin_to_cancel(&self, url: &str, flags: &[&str]) -> Child {
+        let args = [&["run", "orders.csv"], &sending(url)[..], flags].concat();
+        self.command(&args).spawn().unwrap()
+    }
+
+    /// The rows of `orders.results.csv`.
+    pub fn results(&self) -> Vec<Row> {
+        rows(&self.read("orders.results.csv"))
+    }
+
+    /// Where the ledger is.
+    pub fn ledger(&self) -> PathBuf {
+        self.path("home/state/cardcancel/ledger.db")
+    }
+
+    /// Every byte that the program left behind, the ledger and its log included.
+    pub fn everything_written(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let mut folders = vec![self.folder().to_owned()];
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                match path.is_dir() {
+                    true => folders.push(path),
+                    false if path.ends_with("orders.csv") => {}
+                    false => bytes.extend(std::fs::read(path).unwrap()),
+                }
+            }
+        }
+        bytes
+    }
+
+    /// What the program said, without what differs from one test run to another.
+    pub fn tidy(&self, text: &str) -> String {
+        text.replace(&self.folder().display().to_string(), "[here]")
+    }
+}
+
+/// The flags that a run cannot do without here.
+fn sending(url: &str) -> [&str; 7] {
+    ["--url", url, "--external-ip", "10.120.0.0", "--yes", "--rate", "unlimited"]
+}
+
+impl From<Output> for Outcome {
+    fn from(output: Output) -> Outcome {
+        Outcome {
+            code: output.status.code(),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+}
+
+impl Outcome {
+    /// The exit code and all that was said, to be shown.
+    pub fn told(&self) -> String {
+        format!("exit {:?}\n{}{}", self.code, self.stdout, self.stderr)
+    }
+
+    /// All that was said, as one.
+    pub fn said(&self) -> String {
+        format!("{}{}", self.stdout, self.stderr)
+    }
+
+    #[track_caller]
+    pub fn exits(self, code: i32) -> Outcome {
+        assert_eq!(self.code, Some(code), "{}", self.told());
+        self
+    }
+}
+
+/// Waits until this is so.
+#[track_caller]
+pub fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !is_so() {
+        assert!(Instant::now() < deadline, "waited in vain until {what}");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// Ends a program as `kill -9` does.
+#[track_caller]
+pub fn kill(mut child: Child) {
+    assert_eq!(child.try_wait().unwrap(), None, "it had ended before it could be killed");
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+/// Asks a program to stop, as a service manager does.
+pub fn terminate(child: &Child) {
+    let id = rustix::process::Pid::from_child(child);
+    rustix::process::kill_process(id, rustix::process::Signal::TERM).unwrap();
+}
+
+/// Waits until a program ends.
+pub fn ended(child: Child) -> Outcome {
+    child.wait_with_output().unwrap().into()
+}
+
+/// Whether this text is anywhere in these bytes.
+pub fn contains(bytes: &[u8], text: &str) -> bool {
+    bytes.windows(text.len()).any(|window| window == text.as_bytes())
+}

@@ -1,0 +1,277 @@
+//! Which attempt means what: a server does exactly one thing, and the row says so.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod common;
+
+use std::time::Duration;
+
+use common::{Does, Hostile, Row, Scene, json, status, untrusted, with_headers};
+use jiff::Timestamp;
+
+const YES: &str = r#"{"Message":"Order Canceled Successfully","Status":true,"ErrorCode":"ERR01160","ResponseData":null}"#;
+const NO: &str =
+    r#"{"Message":"Printed","Status":false,"ErrorCode":"ERR01161","ResponseData":null}"#;
+const CODES: &str = r#"
+[codes]
+ERR_DONE = "already_cancelled"
+ERR_BUSY = "retry"
+ERR_WRONG = "stop"
+"#;
+
+/// One order, at most two attempts: what the row says, how many requests the
+/// server had, and how the program exits.
+#[derive(Debug, PartialEq, Eq)]
+struct Meaning {
+    /// status, error_code, http_status and doubt
+    row: String,
+    attempts: u32,
+    requests: usize,
+    exit: Option<i32>,
+}
+
+fn meaning(server: &Hostile, url: &str, flags: &[&str]) -> Meaning {
+    let scene = Scene::new();
+    scene.orders(1).file("cardcancel.toml", CODES);
+    let flags = [&["--attempts", "2"], flags].concat();
+    let outcome = scene.cancel(url, &flags);
+    let row = &scene.results()[0];
+    Meaning {
+        row: in_short(row),
+        attempts: row.attempts(),
+        requests: server.requests().len(),
+        exit: outcome.code,
+    }
+}
+
+fn in_short(row: &Row) -> String {
+    let doubt = if row.doubt() { " doubt" } else { "" };
+    format!("{} {} {}{doubt}", row.status(), row.code(), row.get("http_status"))
+}
+
+/// Every case at the same time: most of each is waiting. The numbers are the
+/// requests that the server must have had and the exit code.
+fn each_means(cases: Vec<(&str, Vec<Does>, &str, usize, i32)>) {
+    std::thread::scope(|scope| {
+        let run = |(what, does, row, requests, exit): (&str, Vec<Does>, &str, usize, i32)| {
+            let server = Hostile::first(does);
+            let found = meaning(&server, &server.url(), &["--timeout", "1s"]);
+            let attempts = requests as u32;
+            let expected = Meaning { row: row.to_owned(), attempts, requests, exit: Some(exit) };
+            (what.to_owned(), found, expected)
+        };
+        let runs: Vec<_> = cases.into_iter().map(|case| scope.spawn(move || run(case))).collect();
+        for run in runs {
+            let (what, found, expected) = run.join().unwrap();
+            assert_eq!(found, expected, "{what}");
+        }
+    });
+}
+
+fn say(bytes: Vec<u8>) -> Vec<Does> {
+    vec![Does::Say(bytes)]
+}
+
+fn rejection(code: &str) -> Vec<Does> {
+    say(json(&format!(r#"{{"Message":"No","Status":false,"ErrorCode":"{code}"}}"#)))
+}
+
+#[test]
+fn only_status_tells_success_from_rejection() {
+    each_means(vec![
+        ("true", say(json(YES)), "cancelled ERR01160 200", 1, 0),
+        ("true, no code", say(json(r#"{"Status":true}"#)), "cancelled  200", 1, 0),
+        ("true in words", say(json(r#"{"Status":"true"}"#)), "cancelled  200", 1, 0),
+        ("one", say(json(r#"{"Status":1}"#)), "cancelled  200", 1, 0),
+        ("false", say(json(NO)), "rejected ERR01161 200", 1, 1),
+        ("false, no code", say(json(r#"{"Status":false}"#)), "rejected  200", 1, 1),
+        ("zero", say(json(r#"{"Status":0,"ErrorCode":"E"}"#)), "rejected E 200", 1, 1),
+    ]);
+}
+
+#[test]
+fn what_a_code_means_is_the_operators_to_say() {
+    each_means(vec![
+        ("already cancelled", rejection("ERR_DONE"), "already_cancelled ERR_DONE 200", 1, 0),
+        ("worth a retry", rejection("ERR_BUSY"), "failed ERR_BUSY 200", 2, 1),
+        ("a reason to stop", rejection("ERR_WRONG"), "not_sent ERR_WRONG 200", 1, 4),
+        ("nobody said", rejection("ERR_DONE2"), "rejected ERR_DONE2 200", 1, 1),
+    ]);
+}
+
+#[test]
+fn an_answer_that_cannot_be_trusted_leaves_doubt() {
+    let unclear = r#"{"Message":"Hm","ErrorCode":"ERR01160"}"#;
+    let html =
+        with_headers("200 OK", &["Content-Type: text/html"], "<html><h1>Sign in</h1></html>");
+    let mut truncated = json(YES);
+    truncated.truncate(truncated.len() - 20);
+    let long = json(&format!(r#"{{"Status":true,"Message":"{}"}}"#, "x".repeat(65 * 1024)));
+    each_means(vec![
+        ("no Status", say(json(unclear)), "in_doubt ERR01160 200 doubt", 2, 3),
+        ("null", say(json(r#"{"Status":null}"#)), "in_doubt BAD_ANSWER 200 doubt", 2, 3),
+        ("a word", say(json(r#"{"Status":"maybe"}"#)), "in_doubt BAD_ANSWER 200 doubt", 2, 3),
+        ("two", say(json(r#"{"Status":2}"#)), "in_doubt BAD_ANSWER 200 doubt", 2, 3),
+        ("a list", say(json("[true]")), "in_doubt BAD_ANSWER 200 doubt", 2, 3),
+        ("nothing", say(status("200 OK")), "in_doubt BAD_ANSWER 200 doubt", 2, 3),
+        ("HTML", say(html), "in_doubt BAD_ANSWER 200 doubt", 2, 3),
+        ("truncated", say(truncated), "in_doubt BAD_ANSWER 200 doubt", 2, 3),
+        ("over 64 KiB", say(long), "in_doubt BAD_ANSWER 200 doubt", 2, 3),
+    ]);
+}
+
+#[test]
+fn a_request_that_was_refused_is_not_repeated() {
+    let refused = |line: &str| say(status(line));
+    each_means(vec![
+        ("400", refused("400 Bad Request"), "failed HTTP_400 400", 1, 1),
+        ("404", refused("404 Not Found"), "failed HTTP_404 404", 1, 1),
+        ("405", refused("405 Method Not Allowed"), "failed HTTP_405 405", 1, 1),
+        ("413", refused("413 Content Too Large"), "failed HTTP_413 413", 1, 1),
+        ("415", refused("415 Unsupported Media Type"), "failed HTTP_415 415", 1, 1),
+        ("422", refused("422 Unprocessable Content"), "failed HTTP_422 422", 1, 1),
+        (
+            "with a code of its own",
+            say(with_headers("400 Bad Request", &[], r#"{"Status":false,"ErrorCode":"ERR9"}"#)),
+            "failed ERR9 400",
+            1,
+            1,
+        ),
+    ]);
+}
+
+#[test]
+fn what_was_surely_not_done_is_tried_again() {
+    each_means(vec![
+        ("408", say(status("408 Request Timeout")), "failed HTTP_408 408", 2, 1),
+        ("429", say(status("429 Too Many Requests")), "failed HTTP_429 429", 2, 1),
+        ("503", say(status("503 Service Unavailable")), "failed HTTP_503 503", 2, 1),
+        (
+            "503, then done",
+            vec![Does::Say(status("503 Service Unavailable")), Does::Say(json(YES))],
+            "cancelled ERR01160 200",
+            2,
+            0,
+        ),
+    ]);
+}
+
+#[test]
+fn a_server_error_or_a_lost_answer_leaves_doubt() {
+    each_means(vec![
+        ("500", say(status("500 Internal Server Error")), "in_doubt HTTP_500 500 doubt", 2, 3),
+        ("502", say(status("502 Bad Gateway")), "in_doubt HTTP_502 502 doubt", 2, 3),
+        ("504", say(status("504 Gateway Timeout")), "in_doubt HTTP_504 504 doubt", 2, 3),
+        ("closed", vec![Does::Close], "in_doubt CONNECTION_LOST  doubt", 2, 3),
+        ("reset", vec![Does::Reset], "in_doubt CONNECTION_LOST  doubt", 2, 3),
+        ("hangs", vec![Does::Hang], "in_doubt TIMEOUT  doubt", 2, 3),
+    ]);
+}
+
+#[test]
+fn doubt_stays_whatever_comes_later() {
+    let then = |later: Vec<u8>| vec![Does::Close, Does::Say(later)];
+    let stop = json(r#"{"Status":false,"ErrorCode":"ERR_WRONG"}"#);
+    each_means(vec![
+        ("done", then(json(YES)), "cancelled ERR01160 200 doubt", 2, 0),
+        ("rejected", then(json(NO)), "rejected ERR01161 200 doubt", 2, 1),
+        ("not done", then(status("503 Busy")), "in_doubt HTTP_503 503 doubt", 2, 3),
+        ("refused", then(status("400 Bad Request")), "in_doubt HTTP_400 400 doubt", 2, 3),
+        ("stopped", then(stop), "in_doubt ERR_WRONG 200 doubt", 2, 4),
+    ]);
+}
+
+#[test]
+fn redirects_and_refused_credentials_stop_the_run() {
+    let here = Hostile::always(Does::Say(json(YES)));
+    let location = format!("Location: {}/", here.url());
+    let redirect = |line: &str| say(with_headers(line, &[&location], ""));
+    each_means(vec![
+        ("301", redirect("301 Moved Permanently"), "not_sent HTTP_301 301", 1, 4),
+        ("307", redirect("307 Temporary Redirect"), "not_sent HTTP_307 307", 1, 4),
+        ("401", say(status("401 Unauthorized")), "not_sent HTTP_401 401", 1, 4),
+        ("403", say(status("403 Forbidden")), "not_sent HTTP_403 403", 1, 4),
+        ("407", say(status("407 Proxy Authentication Required")), "not_sent HTTP_407 407", 1, 4),
+    ]);
+    assert_eq!(here.requests().len(), 0, "a redirect was followed");
+}
+
+#[test]
+fn the_rows_behind_one_that_stops_the_run_say_why_they_were_not_sent() {
+    for (line, code) in [("401 Unauthorized", "CREDENTIALS"), ("302 Found", "REDIRECTED")] {
+        let server = Hostile::always(Does::Say(status(line)));
+        let scene = Scene::new();
+        scene.orders(5);
+        scene.cancel(&server.url(), &["--concurrency", "1"]).exits(4);
+        let rest = &scene.results()[1..];
+        let told: Vec<_> = rest.iter().map(|row| (row.status(), row.code())).collect();
+        assert_eq!(told, vec![("not_sent", code); 4]);
+        assert_eq!(server.requests().len(), 1, "{line}");
+    }
+}
+
+#[test]
+fn a_lost_answer_can_be_left_as_it_is() {
+    let server = Hostile::always(Does::Close);
+    let found = meaning(&server, &server.url(), &["--on-doubt", "leave"]);
+    let row = "in_doubt CONNECTION_LOST  doubt".to_owned();
+    assert_eq!(found, Meaning { row, attempts: 1, requests: 1, exit: Some(3) });
+}
+
+#[test]
+fn what_never_left_the_machine_is_surely_not_done() {
+    let nobody = {
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        format!("http://{port}")
+    };
+    let nowhere = "https://nowhere.invalid".to_owned();
+    let plain = Hostile::always(Does::Hang);
+    let failed = |code: &str| format!("failed {code} ");
+    for (url, code) in [(nobody, "CONNECT"), (nowhere, "DNS"), (plain.https_url(), "TLS")] {
+        let found = meaning(&plain, &url, &[]);
+        let expected = Meaning { row: failed(code), attempts: 2, requests: 0, exit: Some(1) };
+        assert_eq!(found, expected, "{url}");
+    }
+}
+
+#[test]
+fn a_certificate_that_nobody_vouches_for_stops_the_run() {
+    let scene = Scene::new();
+    scene.orders(3);
+    scene.cancel(&untrusted(), &["--concurrency", "1"]).exits(4);
+    let told: Vec<_> = scene.results().iter().map(in_short).collect();
+    assert_eq!(told, vec!["not_sent CERTIFICATE "; 3]);
+}
+
+/// Two rows, of which the first is told to wait.
+fn told_to_wait(retry_after: impl Fn() -> String + Send + Sync + 'static) -> Vec<Duration> {
+    let server = Hostile::that(move |nth, _| match nth {
+        0 => Does::Say(with_headers(
+            "429 Too Many Requests",
+            &[&format!("Retry-After: {}", retry_after())],
+            "",
+        )),
+        _ => Does::Say(json(YES)),
+    });
+    let scene = Scene::new();
+    scene.orders(2);
+    scene.cancel(&server.url(), &["--concurrency", "1"]).exits(0);
+    let requests = server.requests();
+    assert_eq!(requests.len(), 3);
+    requests[1..].iter().map(|request| request.at - requests[0].at).collect()
+}
+
+#[test]
+fn everyone_waits_as_many_seconds_as_the_server_asks_for() {
+    let waits = told_to_wait(|| "2".to_owned());
+    assert!(waits.iter().all(|wait| *wait >= Duration::from_millis(1990)), "{waits:?}");
+}
+
+#[test]
+fn everyone_waits_until_the_date_that_the_server_names() {
+    let waits = told_to_wait(|| {
+        let later = Timestamp::now() + Duration::from_secs(3);
+        later.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
+    });
+    // The date is cut to its second.
+    assert!(waits.iter().all(|wait| *wait >= Duration::from_millis(1990)), "{waits:?}");
+}
