@@ -1,0 +1,297 @@
+//! A run that is started again: after a crash, a stop, an end, or beside itself.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use cardcancel::ledger::{Ledger, RowRecord, Sqlite};
+use cardcancel::outcome::Status;
+use cardcancel::stand_in::{Latency, Settings, Share};
+use common::{CoreCard, Does, Hostile, Scene, ended, kill, status, terminate, until};
+use jiff::Timestamp;
+
+/// A code of the stand-in, given its meaning.
+const CODES: &str = "[codes]\nSTANDIN_ALREADY_CANCELLED = 'already_cancelled'";
+
+fn slow(milliseconds: u64) -> CoreCard {
+    let latency = Latency::fixed(Duration::from_millis(milliseconds));
+    CoreCard::that(Settings { latency, ..Settings::default() })
+}
+
+/// The rows of the only run in the ledger.
+fn recorded(scene: &Scene) -> Vec<RowRecord> {
+    let mut ledger = Sqlite::open_existing(&scene.ledger()).unwrap().unwrap();
+    let run = ledger.runs().unwrap().pop().unwrap();
+    let mut rows = Vec::new();
+    ledger
+        .rows(&run, &mut |row| {
+            rows.push(row);
+            Ok(())
+        })
+        .unwrap();
+    rows
+}
+
+/// How often each order was asked for whose row the ledger says has ended.
+fn asked_of_the_ended(scene: &Scene, core_card: &CoreCard) -> BTreeMap<i64, u32> {
+    let asked = core_card.asked();
+    recorded(scene)
+        .iter()
+        .filter(|row| !matches!(row.status, Status::NotSent | Status::InDoubt))
+        .map(|row| row.order.unwrap().admin_number)
+        .map(|admin| (admin, asked[&admin]))
+        .collect()
+}
+
+/// The flag for a cut-off so many seconds from now, and when that is.
+fn cut_off_in(seconds: i64) -> (String, Timestamp) {
+    let at = Timestamp::from_second(Timestamp::now().as_second() + seconds).unwrap();
+    (format!("--cut-off={}", at.strftime("%H:%M:%S[UTC]")), at)
+}
+
+#[test]
+fn a_run_that_is_killed_again_and_again_ends_with_one_true_result_a_row() {
+    const ROWS: u32 = 600;
+    const KILLS: u64 = 5;
+    const CONCURRENCY: usize = 8;
+    let core_card = slow(30);
+    let scene = Scene::new();
+    scene.orders(ROWS).file("cardcancel.toml", CODES);
+    let flags = ["--concurrency", &CONCURRENCY.to_string(), "--json"];
+    let mut ended_before = BTreeMap::new();
+    for kills in 1..=KILLS {
+        let begun = scene.begin_to_cancel(&core_card.url(), &flags);
+        until("a sixth was sent", || core_card.requests() >= kills * 100);
+        kill(begun);
+        ended_before.append(&mut asked_of_the_ended(&scene, &core_card));
+        assert!(ended_before.len() as u64 >= kills * 100 - kills * CONCURRENCY as u64 * 3);
+    }
+    let summary = scene.cancel(&core_card.url(), &flags).exits(0).stdout;
+    let summary: serde_json::Value = serde_json::from_str(&summary).unwrap();
+    assert_eq!((&summary["resumed"], &summary["state"]), (&true.into(), &"ended".into()));
+
+    let asked = core_card.asked();
+    for (admin, times) in &ended_before {
+        assert_eq!(asked[admin], *times, "{admin} was sent again after it had ended");
+    }
+    let results = scene.results();
+    assert_eq!(results.len(), ROWS as usize);
+    let mut doubts = 0;
+    for (row, number) in results.iter().zip(1..) {
+        let admin: i64 = row.get("AdminNumber").parse().unwrap();
+        assert_eq!(row.get("row"), i32::to_string(&number));
+        assert!(["cancelled", "already_cancelled"].contains(&row.status()), "{row:?}");
+        assert!(row.attempts() >= asked[&admin], "{row:?}");
+        assert!(asked[&admin] == 1 || row.doubt(), "sent twice and no doubt: {row:?}");
+        assert!(row.status() == "cancelled" || row.doubt(), "{row:?}");
+        doubts += usize::from(row.doubt());
+    }
+    assert!(doubts <= CONCURRENCY * KILLS as usize, "{doubts} rows in doubt");
+    assert!(doubts > 0, "no call was in flight at any kill");
+    assert_eq!(core_card.stop().orders_cancelled, u64::from(ROWS));
+}
+
+#[test]
+fn a_run_that_ended_is_only_reported_again() {
+    let core_card =
+        CoreCard::that(Settings { printed: Share::per_mille(300), ..Settings::default() });
+    let scene = Scene::new();
+    scene.orders(40).cancel(&core_card.url(), &[]).exits(1);
+    let results = scene.text("orders.results.csv");
+    std::fs::remove_file(scene.path("orders.results.csv")).unwrap();
+    let again = scene.cancel(&core_card.url(), &[]).exits(1);
+    assert!(again.stdout.contains("had ended before; nothing was sent"), "{}", again.stdout);
+    assert_eq!(scene.text("orders.results.csv"), results);
+    assert_eq!(core_card.requests(), 40);
+}
+
+#[test]
+fn a_run_that_was_told_to_stop_stops_and_goes_on_later() {
+    let core_card = slow(30);
+    let scene = Scene::new();
+    scene.orders(60);
+    let flags = ["--concurrency", "4"];
+    let begun = scene.begin_to_cancel(&core_card.url(), &flags);
+    until("some were sent", || core_card.requests() >= 10);
+    terminate(&begun);
+    let stopped = ended(begun).exits(4);
+    assert!(stopped.stdout.contains("STOPPED EARLY"), "{}", stopped.stdout);
+    let sent = core_card.requests();
+    let results = scene.results();
+    let (cancelled, rest): (Vec<_>, Vec<_>) =
+        results.iter().partition(|row| row.status() == "cancelled");
+    assert_eq!(cancelled.len() as u64, sent, "calls in flight were not waited for");
+    for row in &rest {
+        assert_eq!(
+            (row.status(), row.code(), row.get("first_sent_at")),
+            ("not_sent", "SIGNAL", "")
+        );
+        assert_eq!((row.attempts(), row.doubt(), row.get("ended_at")), (0, false, ""));
+    }
+    assert!(!rest.is_empty());
+
+    let resumed = scene.cancel(&core_card.url(), &flags).exits(0);
+    assert!(resumed.stdout.contains("resumed and ended"), "{}", resumed.stdout);
+    assert!(core_card.asked().values().all(|times| *times == 1));
+    assert_eq!(core_card.stop().orders_cancelled, 60);
+}
+
+#[test]
+fn two_processes_never_work_on_the_same_file() {
+    let core_card = CoreCard::that(Settings { hang: Share::ALL, ..Settings::default() });
+    let scene = Scene::new();
+    scene.orders(3);
+    let first = scene.begin_to_cancel(&core_card.url(), &["--concurrency", "1"]);
+    until("the first has begun", || core_card.requests() == 1);
+    let second = scene.cancel(&core_card.url(), &[]).exits(2);
+    let holder = format!("this file is being worked on by process {} on ", first.id());
+    assert!(second.stderr.contains(&holder), "{}", second.stderr);
+    assert_eq!(core_card.requests(), 1);
+    kill(first);
+}
+
+#[test]
+fn the_same_file_can_be_run_at_two_endpoints_at_once() {
+    let hanging = CoreCard::that(Settings { hang: Share::ALL, ..Settings::default() });
+    let core_card = CoreCard::perfect();
+    let scene = Scene::new();
+    scene.orders(3);
+    let first = scene.begin_to_cancel(&hanging.url(), &["-o", "first.csv"]);
+    until("the first has begun", || hanging.requests() >= 1);
+    scene.cancel(&core_card.url(), &[]).exits(0);
+    kill(first);
+}
+
+#[test]
+fn what_an_earlier_run_cancelled_is_not_sent_again() {
+    let core_card = CoreCard::perfect();
+    let scene = Scene::new();
+    let summary = scene.orders(3).cancel(&core_card.url(), &["--json"]).exits(0).stdout;
+    let summary: serde_json::Value = serde_json::from_str(&summary).unwrap();
+    let run = summary["run"].as_str().unwrap();
+    scene.file("orders.csv", "admin,seq\n9,1\n1002,1\n");
+    scene.cancel(&core_card.url(), &["-o", "more.csv"]).exits(0);
+    let rows = common::rows(&scene.read("more.csv"));
+    assert_eq!(rows[0].status(), "cancelled");
+    assert_eq!((rows[1].status(), rows[1].code()), ("already_cancelled", "ALREADY_CANCELLED"));
+    assert_eq!(rows[1].get("message"), format!("cancelled by run {run}, row 2"));
+    assert_eq!((rows[1].attempts(), rows[1].get("first_sent_at")), (0, ""));
+    assert_eq!(core_card.asked()[&1002], 1);
+
+    let elsewhere = CoreCard::perfect();
+    scene.cancel(&elsewhere.url(), &["-o", "elsewhere.csv"]).exits(0);
+    assert_eq!(elsewhere.requests(), 2, "another endpoint's cancellations count here");
+
+    scene.file("orders.csv", "admin,seq\n1002,1\n");
+    scene.cancel(&core_card.url(), &["--again", "-o", "again.csv"]).exits(1);
+    assert_eq!(core_card.asked()[&1002], 2);
+}
+
+#[test]
+fn a_file_whose_run_ended_can_be_run_once_more_on_demand() {
+    let core_card = CoreCard::that(Settings { printed: Share::ALL, ..Settings::default() });
+    let scene = Scene::new();
+    scene.orders(3).cancel(&core_card.url(), &[]).exits(1);
+    scene.cancel(&core_card.url(), &["--again", "-o", "again.csv"]).exits(1);
+    assert!(core_card.asked().values().all(|times| *times == 2));
+}
+
+#[test]
+fn a_run_started_again_after_its_cut_off_sends_nothing() {
+    let core_card = slow(50);
+    let scene = Scene::new();
+    scene.orders(2000);
+    let (cut_off, at) = cut_off_in(6);
+    let flags = ["--concurrency", "1", "--timeout", "1s", "--allow-partial", &cut_off];
+    let begun = scene.begin_to_cancel(&core_card.url(), &flags);
+    until("it was sending", || core_card.requests() >= 5);
+    kill(begun);
+    until("the cut-off has passed", || Timestamp::now() > at);
+    let sent = core_card.requests();
+    scene.cancel(&core_card.url(), &flags).exits(4);
+    assert_eq!(core_card.requests(), sent);
+    let results = scene.results();
+    let last = &results[1999];
+    assert_eq!((last.status(), last.code()), ("not_sent", "CUT_OFF"));
+    let doubtful: Vec<_> = results.iter().filter(|row| row.status() == "in_doubt").collect();
+    assert!(doubtful.len() <= 1, "only one call can have been in flight when it died");
+    assert!(doubtful.iter().all(|row| row.code() == "INTERRUPTED"));
+    assert!(
+        results.iter().all(|row| ["cancelled", "in_doubt", "not_sent"].contains(&row.status()))
+    );
+}
+
+#[test]
+fn a_cut_off_that_cannot_be_met_is_refused_before_anything_is_sent() {
+    let core_card = CoreCard::perfect();
+    let scene = Scene::new();
+    scene.orders(5000);
+    let (cut_off, _) = cut_off_in(300);
+    let url = core_card.url();
+    let args = ["run", "orders.csv", "--yes", "--external-ip", "10.120.0.0", "--url", &url];
+    let outcome = scene.run(&[&args[..], &["--rate", "10/s", &cut_off]].concat()).exits(2);
+    assert!(outcome.stderr.contains("--allow-partial"), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("8 min 20 s"), "{}", outcome.stderr);
+    assert_eq!(core_card.requests(), 0);
+    assert!(!scene.path("orders.results.csv").exists());
+}
+
+#[test]
+fn at_the_cut_off_a_run_stops_and_says_which_rows_were_not_sent() {
+    let core_card = CoreCard::perfect();
+    let scene = Scene::new();
+    scene.orders(500);
+    let (cut_off, at) = cut_off_in(5);
+    let url = core_card.url();
+    let args = ["run", "orders.csv", "--yes", "--external-ip", "10.120.0.0", "--url", &url];
+    let flags = ["--rate", "20/s", "--allow-partial", "--timeout", "1s", &cut_off];
+    scene.run(&[&args[..], &flags].concat()).exits(4);
+    let results = scene.results();
+    let (cancelled, rest): (Vec<_>, Vec<_>) =
+        results.iter().partition(|row| row.status() == "cancelled");
+    assert!(rest.iter().all(|row| (row.status(), row.code()) == ("not_sent", "CUT_OFF")));
+    assert!(!cancelled.is_empty() && !rest.is_empty());
+    let tally = core_card.stop();
+    assert_eq!(cancelled.len() as u64, tally.requests);
+    let last = i128::from(tally.last_arrival_ns.unwrap());
+    assert!(last < at.as_nanosecond(), "a call came after the cut-off");
+}
+
+#[test]
+fn a_run_with_too_many_failures_stops() {
+    let core_card = CoreCard::that(Settings { printed: Share::ALL, ..Settings::default() });
+    let scene = Scene::new();
+    scene.orders(30);
+    let flags = ["--max-failures", "5", "--concurrency", "1"];
+    scene.cancel(&core_card.url(), &flags).exits(4);
+    let results = scene.results();
+    assert!(results[..6].iter().all(|row| row.status() == "rejected"));
+    let stopped = |code| move |row: &common::Row| (row.status(), row.code()) == ("not_sent", code);
+    assert!(results[6..].iter().all(stopped("MAX_FAILURES")));
+    assert_eq!(core_card.requests(), 6);
+}
+
+#[test]
+fn ten_refusals_in_a_row_stop_the_run() {
+    let server = Hostile::always(Does::Say(status("400 Bad Request")));
+    let scene = Scene::new();
+    scene.orders(30).cancel(&server.url(), &["--concurrency", "1"]).exits(4);
+    let results = scene.results();
+    let told: Vec<_> = results.iter().map(|row| (row.status(), row.code())).collect();
+    assert_eq!(told[..10], [("failed", "HTTP_400"); 10]);
+    assert_eq!(told[10..], [("not_sent", "REFUSALS"); 20]);
+    assert_eq!(server.requests().len(), 10);
+}
+
+#[test]
+fn nine_refusals_in_a_row_do_not() {
+    let server = Hostile::that(|nth, _| match nth % 10 {
+        9 => Does::Say(common::json(r#"{"Status":true}"#)),
+        _ => Does::Say(status("400 Bad Request")),
+    });
+    let scene = Scene::new();
+    scene.orders(30).cancel(&server.url(), &["--concurrency", "1"]).exits(1);
+    assert_eq!(server.requests().len(), 30);
+}
