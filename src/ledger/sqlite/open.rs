@@ -64,11 +64,10 @@ fn make_private(path: &Path) -> Result<(), LedgerError> {
 fn prepare(connection: &mut Connection, path: &str) -> Result<(), LedgerError> {
     let fail = |cause| failure(path, cause);
     connection.busy_timeout(BUSY).map_err(fail)?;
-    let pragma = |name: &str| connection.query_row(&format!("PRAGMA {name}"), [], |row| row.get(0));
-    let application: i64 = pragma("application_id").map_err(fail)?;
-    let version: i64 = pragma("user_version").map_err(fail)?;
-    match (application, version) {
-        (0, 0) => create(connection).map_err(fail)?,
+    if identity(connection).map_err(fail)? == (0, 0) {
+        create(connection).map_err(fail)?;
+    }
+    match identity(connection).map_err(fail)? {
         (APPLICATION, VERSION) => {}
         (APPLICATION, found) => {
             return Err(LedgerError::Newer { path: path.to_owned(), found, known: VERSION });
@@ -82,13 +81,24 @@ fn prepare(connection: &mut Connection, path: &str) -> Result<(), LedgerError> {
     Ok(())
 }
 
+/// Which program's file it is, and the version of its schema; 0 where nobody said.
+fn identity(connection: &Connection) -> rusqlite::Result<(i64, i64)> {
+    let pragma = |name: &str| connection.query_row(&format!("PRAGMA {name}"), [], |row| row.get(0));
+    Ok((pragma("application_id")?, pragma("user_version")?))
+}
+
+fn is_empty(connection: &Connection) -> rusqlite::Result<bool> {
+    connection.query_row("SELECT count(*) = 0 FROM sqlite_schema", [], |row| row.get(0))
+}
+
 /// Lays down the schema, unless another process or another program was first.
 fn create(connection: &mut Connection) -> rusqlite::Result<()> {
+    if !is_empty(connection)? {
+        return Ok(());
+    }
     connection.pragma_update(None, "journal_mode", "WAL")?;
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let tables: i64 =
-        transaction.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
-    if tables == 0 {
+    if is_empty(&transaction)? {
         transaction.execute_batch(include_str!("schema.sql"))?;
         transaction.pragma_update(None, "application_id", APPLICATION)?;
         transaction.pragma_update(None, "user_version", VERSION)?;
