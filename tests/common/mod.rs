@@ -134,11 +134,6 @@ impl Scene {
         }
         bytes
     }
-
-    /// What the program said, without what differs from one test run to another.
-    pub fn tidy(&self, text: &str) -> String {
-        text.replace(&self.folder().display().to_string(), "[here]")
-    }
 }
 
 /// The flags that a run cannot do without here.
@@ -206,4 +201,23 @@ pub fn ended(child: Child) -> Outcome {
 /// Whether this text is anywhere in these bytes.
 pub fn contains(bytes: &[u8], text: &str) -> bool {
     bytes.windows(text.len()).any(|window| window == text.as_bytes())
+}
+
+/// From here on, snapshots do not show what differs from one test run to another.
+pub fn without_chance() -> insta::internals::SettingsBindDropGuard {
+    let mut settings = insta::Settings::clone_current();
+    for (chance, name) in [
+        (r"/\S+/home/state", "[here]/home/state"),
+        (r"\d{8}-\d{6}-[0-9a-f]{4}", "[run]"),
+        (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "[time]"),
+        (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", "[time]"),
+        (r"127\.0\.0\.1:\d+", "127.0.0.1:[port]"),
+        (r"calls in .*, .* a second", "calls in [a while], [so many] a second"),
+        (r"process \d+ on \S+", "process [id] on [host]"),
+        (r#""seconds_now": [0-9.e-]+"#, r#""seconds_now": [seconds]"#),
+        (r"cardcancel \d+\.\d+\.\d+", "cardcancel [version]"),
+    ] {
+        settings.add_filter(chance, name);
+    }
+    settings.bind_to_scope()
 }
