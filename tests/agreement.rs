@@ -1,0 +1,125 @@
+//! A bad night at full speed: every result agrees with the stand-in's own record.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod common;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use cardcancel::stand_in::{Fate, Order, Settings, Share};
+use common::{CoreCard, Row, Scene};
+
+const ROWS: u32 = 2000;
+
+fn bad_night(record: std::path::PathBuf) -> Settings {
+    Settings {
+        seed: 11,
+        capacity: Some(400),
+        latency: "1ms..10ms".parse().unwrap(),
+        printed: Share::per_mille(20),
+        unknown: Share::per_mille(20),
+        cancelled_before: Share::per_mille(20),
+        drop_before: Share::per_mille(20),
+        drop_after: Share::per_mille(20),
+        reset_before: Share::per_mille(20),
+        reset_after: Share::per_mille(20),
+        error_before: Share::per_mille(10),
+        error_after: Share::per_mille(10),
+        html: Share::per_mille(10),
+        no_status: Share::per_mille(10),
+        truncated: Share::per_mille(10),
+        hang: Share::per_mille(5),
+        record: Some(record),
+        ..Settings::default()
+    }
+}
+
+/// What the stand-in wrote down of each order: how often it was asked for it,
+/// whether it cancelled it, and whether one of its answers was spoilt.
+#[derive(Debug, Default)]
+struct Recorded {
+    asked: u32,
+    cancelled: bool,
+    spoilt: bool,
+}
+
+fn recorded(csv: &[u8]) -> BTreeMap<i64, Recorded> {
+    let mut orders: BTreeMap<i64, Recorded> = BTreeMap::new();
+    for line in common::rows(csv) {
+        let order = orders.entry(line.get("admin_number").parse().unwrap()).or_default();
+        order.asked += 1;
+        order.cancelled |= line.get("did") == "cancelled";
+        let plain = ["ok", "printed", "unknown", "already_cancelled", "429"];
+        order.spoilt |= !plain.contains(&line.get("answer"));
+    }
+    orders
+}
+
+#[test]
+fn every_result_of_a_bad_night_agrees_with_the_servers_record() {
+    let scene = Scene::new();
+    scene.orders(ROWS).file(
+        "cardcancel.toml",
+        "[codes]\nSTANDIN_UNKNOWN = 'not_found'\nSTANDIN_PRINTED = 'printed'",
+    );
+    let core_card = CoreCard::that(bad_night(scene.path("record.csv")));
+    let flags = ["--concurrency", "32", "--timeout", "1s", "--attempts", "4", "--json"];
+    let outcome = scene.cancel(&core_card.url(), &flags);
+    let fates: BTreeMap<Order, Fate> =
+        core_card.orders().into_iter().map(|(order, state)| (order, state.fate)).collect();
+    let tally = core_card.stop();
+    assert_eq!((tally.record_error, tally.orders_cancelled_again), (None, 0));
+    let record = recorded(&scene.read("record.csv"));
+
+    let results = scene.results();
+    assert_eq!(results.len(), ROWS as usize);
+    for (row, number) in results.iter().zip(1..) {
+        assert_eq!(row.get("row"), i32::to_string(&number));
+        assert_eq!(row.get("AdminNumber"), (1000 + number).to_string());
+        let admin = i64::from(1000 + number);
+        let fate = fates[&Order { admin_number: admin, sequence_number: 1 }];
+        agrees(row, &record[&admin], fate);
+    }
+    add_up(&results, &outcome, tally.requests);
+}
+
+fn agrees(row: &Row, there: &Recorded, fate: Fate) {
+    let told = format!("{row:?} but there {there:?}, {fate}");
+    match row.status() {
+        "cancelled" => assert!(there.cancelled, "{told}"),
+        "rejected" if row.doubt() => {}
+        "rejected" => {
+            assert!(!there.cancelled && fate != Fate::Cancellable, "{told}");
+            assert!(row.code().starts_with("STANDIN_"), "{told}");
+        }
+        "failed" => assert!(!there.cancelled && !row.doubt(), "{told}"),
+        "in_doubt" => assert!(row.doubt(), "{told}"),
+        _ => panic!("{told}"),
+    }
+    // On a machine that stands still for a second, a good answer may come too late.
+    assert!(row.doubt() || !there.spoilt, "{told}");
+    assert!(row.attempts() >= there.asked, "{told}");
+}
+
+/// The summary, the results and the exit code say the same.
+fn add_up(results: &[Row], outcome: &common::Outcome, requests: u64) {
+    let summary: serde_json::Value = serde_json::from_str(&outcome.stdout).unwrap();
+    let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
+    for row in results {
+        *counts.entry(row.status()).or_default() += 1;
+    }
+    for (status, told) in summary["counts"].as_object().unwrap() {
+        let counted = counts.get(status.as_str()).copied().unwrap_or(0);
+        assert_eq!(told.as_u64(), Some(counted), "{status}");
+    }
+    let attempts: u64 = results.iter().map(|row| u64::from(row.attempts())).sum();
+    assert!(attempts >= requests);
+    assert_eq!(summary["attempts"], attempts);
+    assert_eq!(summary["calls_now"], attempts);
+    let found: BTreeSet<&str> = counts.keys().copied().collect();
+    assert!(found.is_superset(&["cancelled", "rejected"].into()), "{counts:?}");
+    let exit = if found.contains("in_doubt") { 3 } else { 1 };
+    assert_eq!(outcome.code, Some(exit), "{}", outcome.told());
+    assert_eq!(summary["exit_code"], exit);
+    let doubts = results.iter().filter(|row| row.doubt()).count();
+    assert!(doubts > 100, "hardly a bad night: {doubts} rows with doubt");
+}
