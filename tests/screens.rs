@@ -1,0 +1,422 @@
+//! What the user sees.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod common;
+
+use std::time::Duration;
+
+use cardcancel::stand_in::{Latency, Settings, Share};
+use common::{
+    CoreCard, Does, Hostile, Request, Scene, ended, json, kill, status, terminate, until,
+    without_chance,
+};
+use insta::assert_snapshot;
+
+/// Ends one order of each kind, by its admin number.
+fn mixed() -> Hostile {
+    Hostile::that(|_, request: &Request| match request.json()["AdminNumber"].as_i64() {
+        Some(1001) => Does::Say(json(r#"{"Status":true,"ErrorCode":"ERR01160"}"#)),
+        Some(1002) => Does::Say(json(r#"{"Status":false,"ErrorCode":"ERR01161"}"#)),
+        Some(1003) => Does::Say(status("503 Service Unavailable")),
+        _ => Does::Close,
+    })
+}
+
+fn mixed_orders() -> Scene {
+    let scene = Scene::new();
+    scene.file("orders.csv", "admin,seq\n1001,1\n1002,1\n1003,1\n1004,1\nx,1\n1001,1\n");
+    scene
+}
+
+fn hanging() -> CoreCard {
+    CoreCard::that(Settings { hang: Share::ALL, ..Settings::default() })
+}
+
+fn pretty(json: &str) -> String {
+    let value: serde_json::Value = serde_json::from_str(json).unwrap();
+    serde_json::to_string_pretty(&value).unwrap()
+}
+
+#[test]
+fn a_night_on_which_all_went_well() {
+    let _tidy = without_chance();
+    let scene = Scene::new();
+    let outcome = scene.orders(1200).cancel(&CoreCard::perfect().url(), &[]).exits(0);
+    assert_snapshot!(outcome.stdout, @r"
+    Run [run] of orders.csv, 1,200 rows: ended
+      cancelled               1,200
+    1,200 calls in [a while], [so many] a second
+    Results: orders.results.csv
+    Every order is cancelled; there is nothing left to do
+    ");
+}
+
+#[test]
+fn a_night_on_which_every_kind_of_row_came_about() {
+    let _tidy = without_chance();
+    let outcome = mixed_orders().cancel(&mixed().url(), &["--attempts", "1"]).exits(3);
+    assert_snapshot!(outcome.stdout, @r"
+    Run [run] of orders.csv, 6 rows: ended
+      cancelled                   1
+      rejected                    1
+      failed                      1
+      in_doubt                    1
+      invalid                     1
+      duplicate                   1
+    4 calls in [a while], [so many] a second
+    Results: orders.results.csv
+    Next: try what did not end once more with: cardcancel rerun orders.results.csv
+    In doubt: 1 row may or may not be cancelled: look in CoreCARD, or rerun
+    Rejected: 1 row for good: error_code and message in the results say why
+    Invalid: 1 row not sent: correct the orders in a file of their own, and run that
+    ");
+}
+
+#[test]
+fn the_summary_for_programs() {
+    let _tidy = without_chance();
+    let flags = ["--attempts", "1", "--json"];
+    let outcome = mixed_orders().cancel(&mixed().url(), &flags).exits(3);
+    assert_eq!(outcome.stdout.lines().count(), 1, "one JSON object, and nothing else");
+    assert_snapshot!(pretty(&outcome.stdout), @r#"
+    {
+      "attempts": 4,
+      "calls_now": 4,
+      "counts": {
+        "already_cancelled": 0,
+        "cancelled": 1,
+        "duplicate": 1,
+        "failed": 1,
+        "in_doubt": 1,
+        "invalid": 1,
+        "not_sent": 0,
+        "rejected": 1
+      },
+      "endpoint": "http://127.0.0.1:[port]",
+      "exit_code": 3,
+      "input": "orders.csv",
+      "input_sha256": "f1ea169949089307ab8aaf8e9861742a8f25224b609e897f3c0717efc68e6ec3",
+      "opened_at": "[time]",
+      "rehearsal": null,
+      "rested_at": "[time]",
+      "results": "orders.results.csv",
+      "resumed": false,
+      "rows": 6,
+      "run": "[run]",
+      "seconds_now": [seconds],
+      "state": "ended",
+      "stop": null
+    }
+    "#);
+}
+
+#[test]
+fn a_run_that_stopped_early_that_was_resumed_and_that_had_ended_before() {
+    let _tidy = without_chance();
+    let server = Hostile::that(|nth, _| match nth {
+        0..=1 => Does::Say(json(r#"{"Status":true}"#)),
+        2 => Does::Say(status("401 Unauthorized")),
+        _ => Does::Say(json(r#"{"Status":true}"#)),
+    });
+    let scene = Scene::new();
+    scene.orders(5);
+    let flags = ["--concurrency", "1"];
+    assert_snapshot!(scene.cancel(&server.url(), &flags).exits(4).stdout, @r"
+    Run [run] of orders.csv, 5 rows: STOPPED EARLY: The server refused the credentials, and the run stopped (CREDENTIALS)
+      cancelled                   2
+      not_sent                    3
+    3 calls in [a while], [so many] a second
+    Results: orders.results.csv
+    Next: 3 rows did not end: start the same command again to go on
+    ");
+    assert_snapshot!(scene.cancel(&server.url(), &flags).exits(0).stdout, @r"
+    Run [run] of orders.csv, 5 rows: resumed and ended
+      cancelled                   5
+    3 calls in [a while], [so many] a second
+    Results: orders.results.csv
+    Every order is cancelled; there is nothing left to do
+    ");
+    assert_snapshot!(scene.cancel(&server.url(), &flags).exits(0).stdout, @r"
+    Run [run] of orders.csv, 5 rows: had ended before; nothing was sent
+      cancelled                   5
+    Results: orders.results.csv
+    Every order is cancelled; there is nothing left to do
+    ");
+}
+
+#[test]
+fn a_stopped_run_for_programs() {
+    let _tidy = without_chance();
+    let server = Hostile::always(Does::Say(status("401 Unauthorized")));
+    let scene = Scene::new();
+    scene.orders(5);
+    let outcome = scene.cancel(&server.url(), &["--concurrency", "1", "--json"]).exits(4);
+    assert_snapshot!(pretty(&outcome.stdout), @r#"
+    {
+      "attempts": 1,
+      "calls_now": 1,
+      "counts": {
+        "already_cancelled": 0,
+        "cancelled": 0,
+        "duplicate": 0,
+        "failed": 0,
+        "in_doubt": 0,
+        "invalid": 0,
+        "not_sent": 5,
+        "rejected": 0
+      },
+      "endpoint": "http://127.0.0.1:[port]",
+      "exit_code": 4,
+      "input": "orders.csv",
+      "input_sha256": "03a4785a6208ff4ff57edac876750d4edc4d2879a9e3b8664574a176016a4fb9",
+      "opened_at": "[time]",
+      "rehearsal": null,
+      "rested_at": "[time]",
+      "results": "orders.results.csv",
+      "resumed": false,
+      "rows": 5,
+      "run": "[run]",
+      "seconds_now": [seconds],
+      "state": "stopped",
+      "stop": "CREDENTIALS"
+    }
+    "#);
+}
+
+#[test]
+fn being_told_to_stop_is_acknowledged() {
+    let core_card = CoreCard::that(Settings {
+        latency: Latency::fixed(Duration::from_millis(100)),
+        ..Settings::default()
+    });
+    let scene = Scene::new();
+    scene.orders(50);
+    let begun = scene.begin_to_cancel(&core_card.url(), &["--concurrency", "1", "--quiet"]);
+    until("it was sending", || core_card.requests() >= 1);
+    terminate(&begun);
+    let outcome = ended(begun).exits(4);
+    assert_snapshot!(outcome.stderr, @"stopping: nothing more is sent; calls in flight are waited for (once more to stop at once)");
+}
+
+#[test]
+fn off_a_terminal_nothing_is_sent_without_yes() {
+    let _tidy = without_chance();
+    let core_card = CoreCard::perfect();
+    let scene = Scene::new();
+    scene.orders(1200);
+    let url = core_card.url();
+    let args = ["run", "orders.csv", "--external-ip", "10.120.0.0", "--url", &url];
+    let flags = ["--rate", "20/s", "--cut-off", "03:30[America/New_York]", "--allow-partial"];
+    let outcome = scene.run(&[&args[..], &flags].concat()).exits(2);
+    assert_eq!(outcome.stdout, "");
+    let asked = outcome.stderr.lines().filter(|line| !line.contains(" WARN "));
+    assert_snapshot!(asked.collect::<Vec<_>>().join("\n"), @r"
+    error: there is no terminal to ask on whether to send: add --yes if this is meant
+    About to cancel 1,200 orders of orders.csv at http://127.0.0.1:[port]/
+      pace: 20/s, 1 min 0 s
+      cut-off: 03:30[America/New_York]
+    ");
+    assert_eq!(core_card.requests(), 0);
+    let runs = scene.run(&["runs"]).exits(0);
+    assert_eq!(runs.stdout, "", "a run that was not begun is none");
+}
+
+#[test]
+fn what_is_missing_is_told_in_one_go() {
+    let scene = Scene::new();
+    assert_snapshot!(scene.orders(1).run(&["run", "orders.csv"]).exits(2).stderr, @r"
+    error: these settings have no default and are missing:
+      the base address of CoreCARD's API: set --url, CARDCANCEL_URL, or url in cardcancel.toml
+      the address of the API's end user: set --external-ip, CARDCANCEL_EXTERNAL_IP, or external_ip in cardcancel.toml
+    ");
+}
+
+#[test]
+fn runs_are_listed_newest_first_with_how_far_they_are() {
+    let _tidy = without_chance();
+    let scene = Scene::new();
+    assert_snapshot!(scene.run(&["runs"]).exits(0).stderr, @"no ledger at [here]/home/state/cardcancel/ledger.db yet: nothing ran here");
+
+    scene.orders(1500).cancel(&CoreCard::perfect().url(), &[]).exits(0);
+    let refusing = Hostile::always(Does::Say(status("401 Unauthorized")));
+    scene.orders(20).cancel(&refusing.url(), &["-o", "refused.csv"]).exits(4);
+    let hanging = hanging();
+    scene.orders(30);
+    let begun = scene.begin_to_cancel(&hanging.url(), &["-o", "hanging.csv"]);
+    until("it was sending", || hanging.requests() >= 1);
+    assert_snapshot!(scene.run(&["runs"]).exits(0).stdout, @r"
+    [run]  running             0 of          30  orders.csv
+    [run]  stopped             0 of          20  orders.csv
+    [run]  ended           1,500 of       1,500  orders.csv
+    ");
+    kill(begun);
+    assert_snapshot!(scene.run(&["runs"]).exits(0).stdout, @r"
+    [run]  died                0 of          30  orders.csv
+    [run]  stopped             0 of          20  orders.csv
+    [run]  ended           1,500 of       1,500  orders.csv
+    ");
+}
+
+#[test]
+fn one_run_is_shown_in_full() {
+    let _tidy = without_chance();
+    let scene = mixed_orders();
+    let flags = ["--attempts", "1", "--json"];
+    let summary = scene.cancel(&mixed().url(), &flags).exits(3).stdout;
+    let summary: serde_json::Value = serde_json::from_str(&summary).unwrap();
+    let run = summary["run"].as_str().unwrap();
+    assert_snapshot!(scene.run(&["runs", run]).exits(0).stdout, @r"
+    Run [run]: ended
+      command           run
+      input             orders.csv
+      input SHA-256     f1ea169949089307ab8aaf8e9861742a8f25224b609e897f3c0717efc68e6ec3
+      endpoint          http://127.0.0.1:[port]
+      program           cardcancel [version]
+      opened            [time]
+      last started      [time]
+      came to rest      [time]
+      rows              6
+        cancelled       1
+        rejected        1
+        failed          1
+        in_doubt        1
+        invalid         1
+        duplicate       1
+      calls             4
+    ");
+    let json = scene.run(&["runs", run, "--json"]).exits(0).stdout;
+    assert_snapshot!(pretty(&json), @r#"
+    {
+      "attempts": 4,
+      "command": "run",
+      "counts": {
+        "already_cancelled": 0,
+        "cancelled": 1,
+        "duplicate": 1,
+        "failed": 1,
+        "in_doubt": 1,
+        "invalid": 1,
+        "not_sent": 0,
+        "rejected": 1
+      },
+      "endpoint": "http://127.0.0.1:[port]",
+      "input": "orders.csv",
+      "input_sha256": "f1ea169949089307ab8aaf8e9861742a8f25224b609e897f3c0717efc68e6ec3",
+      "last_call_before": null,
+      "opened_at": "[time]",
+      "program": "cardcancel [version]",
+      "rested_at": "[time]",
+      "rows": 6,
+      "run": "[run]",
+      "started_at": "[time]",
+      "state": "ended",
+      "stop": null
+    }
+    "#);
+    let unknown = scene.run(&["runs", "last"]).exits(2).stderr;
+    assert_snapshot!(unknown, @"error: no run last in the ledger [here]/home/state/cardcancel/ledger.db: `cardcancel runs` lists them");
+}
+
+#[test]
+fn one_run_that_stopped_is_shown_in_full() {
+    let _tidy = without_chance();
+    let server = Hostile::always(Does::Say(status("401 Unauthorized")));
+    let scene = Scene::new();
+    scene.orders(5);
+    let summary = scene.cancel(&server.url(), &["--concurrency", "1", "--json"]).exits(4).stdout;
+    let summary: serde_json::Value = serde_json::from_str(&summary).unwrap();
+    let run = summary["run"].as_str().unwrap();
+    assert_snapshot!(scene.run(&["runs", run]).exits(0).stdout, @r"
+    Run [run]: stopped
+      command           run
+      input             orders.csv
+      input SHA-256     03a4785a6208ff4ff57edac876750d4edc4d2879a9e3b8664574a176016a4fb9
+      endpoint          http://127.0.0.1:[port]
+      program           cardcancel [version]
+      opened            [time]
+      last started      [time]
+      came to rest      [time]
+      stopped           The server refused the credentials, and the run stopped (CREDENTIALS)
+      rows              5
+        not ended       5
+      calls             1
+    Start the same command again to go on
+    ");
+}
+
+#[test]
+fn a_check_says_what_is_wrong_and_how_long_it_takes() {
+    let scene = mixed_orders();
+    assert_snapshot!(scene.run(&["check", "orders.csv"]).exits(1).stdout, @r#"
+    line 6, row 5: INVALID_ADMIN_NUMBER: the admin number "x" is not a number; it must be a whole number from 0 to 9223372036854775807
+    row 6: DUPLICATE: the same order as row 1
+    orders.csv: 6 rows
+                4 to send
+                1 with the same order as an earlier row
+                1 invalid
+                1   INVALID_ADMIN_NUMBER
+    At 10/s this takes under a second
+    "#);
+    let json = scene.run(&["check", "orders.csv", "--json"]).exits(1).stdout;
+    assert_snapshot!(pretty(&json), @r#"
+    {
+      "bad_rows": [
+        {
+          "error_code": "INVALID_ADMIN_NUMBER",
+          "line": 6,
+          "message": "the admin number \"x\" is not a number; it must be a whole number from 0 to 9223372036854775807",
+          "row": 5
+        }
+      ],
+      "cut_off": null,
+      "duplicate_rows": [
+        {
+          "first": 1,
+          "row": 6
+        }
+      ],
+      "duplicates": 1,
+      "input": "orders.csv",
+      "input_sha256": "f1ea169949089307ab8aaf8e9861742a8f25224b609e897f3c0717efc68e6ec3",
+      "invalid": 1,
+      "meets_cut_off": null,
+      "rate": "10/s",
+      "rows": 6,
+      "seconds": 0.4,
+      "to_send": 4
+    }
+    "#);
+    scene.orders(20_000);
+    assert_snapshot!(scene.run(&["check", "orders.csv", "--rate", "50/s"]).exits(0).stdout, @r"
+    orders.csv: 20,000 rows
+           20,000 to send
+                0 with the same order as an earlier row
+                0 invalid
+    At 50/s this takes 6 min 40 s
+    ");
+}
+
+#[test]
+fn a_rehearsal_needs_no_address_and_says_whether_the_results_are_true() {
+    let _tidy = without_chance();
+    let scene = Scene::new();
+    scene
+        .orders(60)
+        .file("cardcancel.toml", "[rehearsal]\nseed = 3\nprinted = '10%'\ndrop_after = '10%'\n");
+    let args = ["run", "orders.csv", "--rehearse", "--rate", "unlimited"];
+    assert_snapshot!(scene.run(&args).exits(1).stdout, @r"
+    Run [run] of orders.csv, 60 rows: ended
+      cancelled                  45
+      rejected                   15
+    71 calls in [a while], [so many] a second
+    Results: orders.rehearsal.results.csv
+    Rejected: 6 rows for good: error_code and message in the results say why
+    Rejected with doubt: 9 rows after an answer was lost, perhaps because that lost call had cancelled the order: look in CoreCARD
+    Stand-in: 71 calls taken, 53 orders cancelled; 11 calls lost, failed or turned away on purpose
+    Results:  45 orders cancelled
+              8 more were cancelled by a call whose answer was lost: their rows say doubt
+    Every result agrees with the stand-in's own record
+    ");
+    assert!(!scene.ledger().exists(), "a rehearsal touched the real ledger");
+    assert!(!scene.path("orders.results.csv").exists());
+}
