@@ -214,6 +214,18 @@ fn the_results_of_another_run_are_not_replaced() {
 }
 
 #[test]
+fn a_rehearsal_replaces_the_results_of_rehearsals_and_nothing_else() {
+    let scene = Scene::new();
+    scene.orders(3).file("cardcancel.toml", "[rehearsal]\nseed = 1\n");
+    let args = ["run", "orders.csv", "--rehearse", "--rate", "unlimited"];
+    scene.run(&args).exits(0);
+    scene.run(&args).exits(0);
+    scene.file("orders.rehearsal.results.csv", "precious");
+    scene.run(&args).exits(2);
+    assert_eq!(scene.text("orders.rehearsal.results.csv"), "precious");
+}
+
+#[test]
 fn a_place_that_cannot_be_written_is_found_before_anything_is_sent() {
     let core_card = CoreCard::perfect();
     let scene = Scene::new();

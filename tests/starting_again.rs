@@ -139,6 +139,71 @@ fn a_run_that_was_told_to_stop_stops_and_goes_on_later() {
 }
 
 #[test]
+fn a_stop_does_not_wait_for_what_the_server_asked_to_wait_for() {
+    let busy = common::with_headers("429 Too Many Requests", &["Retry-After: 3600"], "");
+    let server = Hostile::always(Does::Say(busy));
+    let scene = Scene::new();
+    scene.orders(3);
+    let begun = scene.begin_to_cancel(&server.url(), &["--concurrency", "1"]);
+    until("the server has asked to wait", || server.requests().len() == 1);
+    terminate(&begun);
+    ended(begun).exits(4);
+    assert!(scene.results().iter().all(|row| row.status() == "not_sent"));
+}
+
+#[test]
+fn the_cut_off_comes_though_the_server_asked_to_wait_for_longer() {
+    let busy = common::with_headers("503 Busy", &["Retry-After: 3600"], "");
+    let server = Hostile::always(Does::Say(busy));
+    let scene = Scene::new();
+    let (cut_off, _) = cut_off_in(4);
+    let flags = ["--concurrency", "1", "--timeout", "1s", &cut_off];
+    scene.orders(3).cancel(&server.url(), &flags).exits(4);
+    let results = scene.results();
+    assert_eq!((results[0].status(), results[0].code()), ("not_sent", "HTTP_503"));
+    assert_eq!((results[2].status(), results[2].code()), ("not_sent", "CUT_OFF"));
+    assert_eq!(server.requests().len(), 1);
+}
+
+#[test]
+fn a_second_signal_stops_at_once_and_what_was_in_flight_is_in_doubt() {
+    let hanging = CoreCard::that(Settings { hang: Share::ALL, ..Settings::default() });
+    let scene = Scene::new();
+    scene.orders(5);
+    let begun = scene.begin_to_cancel(&hanging.url(), &["--concurrency", "2"]);
+    until("two calls are in flight", || hanging.requests() == 2);
+    // Signals of one kind that come together are one: this goes on until it ends.
+    let mut begun = Some(begun);
+    until("it has ended", || {
+        let child = begun.as_mut().unwrap();
+        terminate(child);
+        child.try_wait().unwrap().is_some()
+    });
+    let outcome = ended(begun.unwrap()).exits(4);
+    assert!(outcome.stderr.contains("stopped at once"), "{}", outcome.stderr);
+    let doubts: Vec<bool> = recorded(&scene).iter().map(|row| row.doubt).collect();
+    assert_eq!(doubts, [true, true, false, false, false]);
+}
+
+#[test]
+fn an_input_that_changes_under_a_run_spoils_nothing() {
+    let core_card = slow(50);
+    let scene = Scene::new();
+    scene.orders(40);
+    let orders = scene.read("orders.csv");
+    let begun = scene.begin_to_cancel(&core_card.url(), &["--concurrency", "2"]);
+    until("it was sending", || core_card.requests() >= 2);
+    scene.file("orders.csv", "AdminNumber,CardSequenceNumber\n7,7\n");
+    let outcome = ended(begun).exits(5);
+    assert!(outcome.stderr.contains("the ledger has them all"), "{}", outcome.stderr);
+    assert!(!scene.path("orders.results.csv").exists());
+
+    scene.file("orders.csv", orders).cancel(&core_card.url(), &[]).exits(0);
+    assert_eq!(scene.results().len(), 40);
+    assert_eq!(core_card.requests(), 40);
+}
+
+#[test]
 fn two_processes_never_work_on_the_same_file() {
     let core_card = CoreCard::that(Settings { hang: Share::ALL, ..Settings::default() });
     let scene = Scene::new();
