@@ -245,9 +245,13 @@ fn what_an_earlier_run_cancelled_is_not_sent_again() {
     assert_eq!((rows[1].attempts(), rows[1].get("first_sent_at")), (0, ""));
     assert_eq!(core_card.asked()[&1002], 1);
 
+    // A run of its own there, so that there is an earlier run to ask.
     let elsewhere = CoreCard::perfect();
+    scene.file("orders.csv", "admin,seq\n5,1\n");
+    scene.cancel(&elsewhere.url(), &["-o", "other.csv"]).exits(0);
+    scene.file("orders.csv", "admin,seq\n9,1\n1002,1\n");
     scene.cancel(&elsewhere.url(), &["-o", "elsewhere.csv"]).exits(0);
-    assert_eq!(elsewhere.requests(), 2, "another endpoint's cancellations count here");
+    assert_eq!(elsewhere.requests(), 3, "another endpoint's cancellations count here");
 
     scene.file("orders.csv", "admin,seq\n1002,1\n");
     scene.cancel(&core_card.url(), &["--again", "-o", "again.csv"]).exits(1);
