@@ -183,9 +183,10 @@ impl<'a> Night<'a> {
             on_doubt,
             last_start: None,
             max_failures: None,
+            most_a_second: Some(RATE),
         };
         let mut wheel = Wheel::new(plan, run.counts, waiting);
-        let pace = Pace::new(&[Rate { calls: RATE, per: Per::Second }]);
+        let mut pace = Pace::new(&[Rate { calls: RATE, per: Per::Second }]);
         let mut due: BTreeMap<(Duration, u64), Due> = BTreeMap::new();
         due.insert((self.clock, 0), Due::Wakes);
         let started = self.clock;

@@ -195,6 +195,7 @@ async fn send(
         on_doubt: settings.on_doubt,
         last_start,
         max_failures: settings.max_failures,
+        most_a_second: settings.rates.most_a_second(),
     };
     tracing::info!(
         "run {}: {} of {} rows to send to {}, {}",

@@ -143,7 +143,7 @@ struct Clerk {
 }
 
 impl Clerk {
-    fn hire(mut ledger: Box<dyn Ledger>, pace: Pace) -> anyhow::Result<Clerk> {
+    fn hire(mut ledger: Box<dyn Ledger>, mut pace: Pace) -> anyhow::Result<Clerk> {
         let (turns, asked) = std::sync::mpsc::channel::<Turn>();
         let (tell, turned) = mpsc::unbounded_channel();
         let work = move || {

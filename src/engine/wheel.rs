@@ -10,7 +10,8 @@ use jiff::Timestamp;
 use super::backoff::backoff;
 use crate::gate::brake::Brake;
 use crate::gate::failures::MaxFailures;
-use crate::gate::pace::GRACE;
+use crate::gate::pace::{GRACE, SHARED_GRACE};
+use crate::gate::second::Second;
 use crate::ledger::{Counts, Ending, Settled, Staked, Turn, Turned, Waiting};
 use crate::order::OwnCode;
 use crate::outcome::{self, Meaning, Next, OnDoubt};
@@ -28,6 +29,8 @@ pub struct Plan {
     pub last_start: Option<Timestamp>,
     /// How many rows may fail before the run stops.
     pub max_failures: Option<MaxFailures>,
+    /// The most calls that may start in any one second, if that is limited.
+    pub most_a_second: Option<u32>,
 }
 
 /// One moment, on both clocks.
@@ -77,6 +80,9 @@ const TURNS_REMEMBERED: u32 = 256;
 /// How long the end of a call may wait for company in its turn, which costs a sync.
 const SETTLED_WITHIN: Duration = Duration::from_millis(10);
 
+/// How long after another process took of the budget it may still be at it.
+const SHARED_FOR: Duration = Duration::from_secs(2);
+
 /// Rows that wait for another attempt are held in memory: when this many do,
 /// no fresh rows are begun.
 const MOST_WAITING: usize = 10_000;
@@ -86,6 +92,7 @@ const MOST_WAITING: usize = 10_000;
 pub struct Wheel {
     plan: Plan,
     brake: Brake,
+    second: Second,
     counts: Counts,
     /// Staked rows, each with the time after the start at which it may be sent,
     /// if there is a pace to keep.
@@ -104,6 +111,8 @@ pub struct Wheel {
     settle_by: Option<Duration>,
     /// Before this the ledger has no more budget to give.
     more_at: Duration,
+    /// Before this, others may take of the same budget.
+    shared_until: Duration,
     /// Before this nobody may send: the server said so.
     quiet_until: Duration,
     exhausted: bool,
@@ -115,6 +124,7 @@ impl Wheel {
     pub fn new(plan: Plan, counts: Counts, waiting: Vec<Waiting>) -> Wheel {
         Wheel {
             brake: Brake::new(plan.max_failures),
+            second: Second::new(plan.most_a_second),
             plan,
             counts,
             staked: VecDeque::new(),
@@ -126,6 +136,7 @@ impl Wheel {
             turn_time: Duration::ZERO,
             settle_by: None,
             more_at: Duration::ZERO,
+            shared_until: Duration::ZERO,
             quiet_until: Duration::ZERO,
             exhausted: false,
             stop: None,
@@ -190,6 +201,9 @@ impl Wheel {
             (now.since_start + ahead.min(horizon)).saturating_sub(behind)
         };
         self.exhausted = turned.exhausted;
+        if turned.shared {
+            self.shared_until = now.since_start + SHARED_FOR;
+        }
         self.counts.add(outcome::Status::AlreadyCancelled, turned.already_cancelled);
         self.due.extend(turned.deferred);
         let staked = turned.staked.into_iter().map(|staked| (staked.moment().map(at), staked));
@@ -246,14 +260,16 @@ impl Wheel {
         let mut send = Vec::new();
         let halted = self.stop.is_some() || now.since_start < self.quiet_until;
         let early = |moment: &Option<Duration>| moment.is_some_and(|at| now.since_start < at);
-        while let Some((moment, staked)) =
-            self.staked.pop_front_if(|(moment, _)| halted || !early(moment))
-        {
-            let before = moment.map(|moment| moment + GRACE);
+        let grace = if now.since_start < self.shared_until { SHARED_GRACE } else { GRACE };
+        while let Some((moment, staked)) = self.staked.pop_front_if(|(moment, _)| {
+            halted || (!early(moment) && self.second.full_until(now.since_start).is_none())
+        }) {
+            let before = moment.map(|moment| moment + grace);
             if halted || before.is_some_and(|before| now.since_start > before) {
                 self.withdraw(staked, now);
             } else {
                 self.in_flight += 1;
+                self.second.started(now.since_start);
                 send.push((before, staked));
             }
         }
@@ -311,8 +327,9 @@ impl Wheel {
         (self.turn_time * 2).clamp(SHORTEST_HORIZON, LONGEST_HORIZON)
     }
 
-    fn wake_at(&self, now: Now) -> Option<Duration> {
-        let next_send = self.staked.front().and_then(|(moment, _)| *moment);
+    fn wake_at(&mut self, now: Now) -> Option<Duration> {
+        let full_until = self.second.full_until(now.since_start);
+        let next_send = self.staked.front().and_then(|(moment, _)| (*moment).max(full_until));
         // The end of a turn under way wakes the wheel by itself.
         let idle = self.turning.is_none() && self.stop.is_none();
         let next_due = self.later.first_key_value().filter(|_| idle).map(|((due, _), _)| *due);

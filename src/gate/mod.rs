@@ -6,4 +6,5 @@ pub mod cut_off;
 pub mod failures;
 pub mod pace;
 pub mod rate;
+pub mod second;
 mod window;

@@ -5,8 +5,8 @@
 //! more than `n` through in some second, and one without a burst loses what
 //! every late timer costs. So governor is not asked "may I start now?" but, a
 //! little ahead, "when may the next ones start?": it walks a clock of our own
-//! and hands out evenly spaced moments. A call that starts late, but within
-//! [`GRACE`] of its moment, costs the ones after it nothing.
+//! and hands out evenly spaced moments. A call that starts late, but within the
+//! grace of its moment, costs the ones after it nothing.
 
 use std::cell::Cell;
 use std::num::NonZeroU32;
@@ -25,13 +25,18 @@ use super::rate::Rate;
 use super::window::Window;
 use crate::ledger::{Allotment, Allowance, Budget};
 
-/// How late a call may start after its moment. A later one needs a new moment.
-pub const GRACE: Duration = Duration::from_millis(3);
+/// How late a call may start after its moment, while no other process takes
+/// moments of the same budget: [`super::second::Second`] sees to it that it crowds
+/// no one. A later one needs a new moment.
+pub const GRACE: Duration = Duration::from_millis(20);
 
-/// How much of each second is left unused, so that calls that start or arrive
-/// late by a few milliseconds do not crowd a later second: [`GRACE`], and 5 ms
-/// for the way to the server.
-const SLACK: f64 = 0.008;
+/// The same where the budget is shared: nobody sees the other's late calls, so
+/// they must fit into the [`SLACK`].
+pub const SHARED_GRACE: Duration = Duration::from_millis(3);
+
+/// How much longer than its share each interval is, so that calls that start or
+/// arrive late by a few milliseconds do not crowd a later second.
+const SLACK: f64 = 0.006;
 
 /// How far ahead of the clock an honest budget can lie, beyond one interval.
 /// More means that the clock was set back.
@@ -44,6 +49,8 @@ pub struct Pace {
     interval: Option<Duration>,
     /// The slower rates of the contract, as limits on longer windows.
     windows: Vec<Window>,
+    /// What this process left of the budget.
+    left: Option<u64>,
 }
 
 impl Pace {
@@ -55,22 +62,23 @@ impl Pace {
         let mut rates = rates.into_iter();
         let interval = rates
             .next()
-            .map(|fastest| Duration::from_secs_f64(1.0 / (fastest.per_second() * (1.0 - SLACK))));
-        Pace { interval, windows: rates.map(Window::new).collect() }
+            .map(|fastest| Duration::from_secs_f64((1.0 + SLACK) / fastest.per_second()));
+        Pace { interval, windows: rates.map(Window::new).collect(), left: None }
     }
 
     /// Takes up to `wanted` moments out of the budget.
-    pub fn allot(&self, budget: &mut Budget, allowance: Allowance) -> Allotment {
+    pub fn allot(&mut self, budget: &mut Budget, allowance: Allowance) -> Allotment {
         let Allowance { unused, now, horizon, wanted } = allowance;
         let Some(interval) = self.interval else {
-            return Allotment { moments: vec![None; wanted as usize], more_at: None };
+            return Allotment { moments: vec![None; wanted as usize], ..Allotment::default() };
         };
+        let shared = self.left != Some(budget.next);
         give_back(budget, unused, interval);
         let now = nanoseconds(now);
         let walk =
             Walk::new(interval, budget.next.min(now.saturating_add(furthest(interval))), now);
         budget.recent.resize(self.windows.len(), Vec::new());
-        let mut allotment = Allotment::default();
+        let mut allotment = Allotment { shared, ..Allotment::default() };
         while allotment.moments.len() < wanted as usize {
             let free = self
                 .windows
@@ -89,6 +97,7 @@ impl Pace {
             allotment.moments.push(Some(timestamp(moment)));
         }
         budget.next = walk.next.0.get();
+        self.left = Some(budget.next);
         allotment
     }
 }
@@ -231,7 +240,7 @@ mod tests {
     /// Every moment handed out from `from` on for this long to one who asks every
     /// `step` for as much as there is.
     fn hand_out(
-        pace: &Pace,
+        pace: &mut Pace,
         budget: &mut Budget,
         from: u64,
         lasting: Duration,
@@ -264,11 +273,11 @@ mod tests {
     #[test]
     fn no_closed_second_holds_more_than_the_rate_and_99_percent_of_it_is_used() {
         for calls in [1, 2, 10, 50, 500, 2_000, 20_000] {
-            let pace = Pace::new(&[rate(calls, Per::Second)]);
+            let mut pace = Pace::new(&[rate(calls, Per::Second)]);
             let mut budget = Budget::default();
             let lasting = Duration::from_secs(200);
-            let moments = hand_out(&pace, &mut budget, START, lasting, SECOND / 200);
-            let most = busiest(&moments, Duration::from_secs(1), GRACE);
+            let moments = hand_out(&mut pace, &mut budget, START, lasting, SECOND / 200);
+            let most = busiest(&moments, Duration::from_secs(1), SHARED_GRACE);
             assert!(most <= calls as usize, "{most} at {calls}/s");
             let used = moments.len() as f64 / (200.0 * f64::from(calls));
             assert!(used >= 0.99, "{used} of {calls}/s used");
@@ -277,12 +286,12 @@ mod tests {
 
     #[test]
     fn a_slower_rate_beside_it_limits_its_own_window_and_may_be_used_at_once() {
-        let pace = Pace::new(&[rate(50, Per::Second), rate(1000, Per::Minute)]);
+        let mut pace = Pace::new(&[rate(50, Per::Second), rate(1000, Per::Minute)]);
         let mut budget = Budget::default();
         let lasting = Duration::from_secs(600);
-        let moments = hand_out(&pace, &mut budget, START, lasting, SECOND / 50);
-        assert!(busiest(&moments, Duration::from_secs(60), GRACE) <= 1000);
-        assert!(busiest(&moments, Duration::from_secs(1), GRACE) <= 50);
+        let moments = hand_out(&mut pace, &mut budget, START, lasting, SECOND / 50);
+        assert!(busiest(&moments, Duration::from_secs(60), SHARED_GRACE) <= 1000);
+        assert!(busiest(&moments, Duration::from_secs(1), SHARED_GRACE) <= 50);
         let first_second = moments.iter().filter(|m| **m < START + SECOND).count();
         assert!(first_second >= 49, "only {first_second} in the first second");
         assert!(moments.len() >= 9_700, "only {} of 10,000 used", moments.len());
@@ -296,15 +305,15 @@ mod tests {
             let stored = serde_json::to_string(&budget).unwrap();
             budget = serde_json::from_str(&stored).unwrap();
             let now = START + restart * SECOND / 20;
-            let again = Pace::new(&[rate(10, Per::Second)]);
+            let mut again = Pace::new(&[rate(10, Per::Second)]);
             moments.extend(times(again.allot(&mut budget, allowance(now, 64))));
         }
-        assert!(busiest(&moments, Duration::from_secs(1), GRACE) <= 10);
+        assert!(busiest(&moments, Duration::from_secs(1), SHARED_GRACE) <= 10);
     }
 
     #[test]
     fn a_moment_that_was_missed_costs_no_more_than_the_time_it_was_missed_by() {
-        let pace = Pace::new(&[rate(1, Per::Second)]);
+        let mut pace = Pace::new(&[rate(1, Per::Second)]);
         let mut budget = Budget::default();
         let missed = times(pace.allot(&mut budget, allowance(START, 1)));
         let late = START + SECOND / 20;
@@ -315,7 +324,7 @@ mod tests {
 
     #[test]
     fn a_moment_is_not_given_back_once_a_later_one_is_handed_out() {
-        let pace = Pace::new(&[rate(1000, Per::Second)]);
+        let mut pace = Pace::new(&[rate(1000, Per::Second)]);
         let mut budget = Budget::default();
         let moments = times(pace.allot(&mut budget, allowance(START, 3)));
         let before = budget.next;
@@ -326,8 +335,21 @@ mod tests {
     }
 
     #[test]
+    fn a_budget_that_someone_else_took_from_is_known_to_be_shared() {
+        let (mut one, mut other) =
+            (Pace::new(&[rate(10, Per::Second)]), Pace::new(&[rate(10, Per::Second)]));
+        let mut budget = Budget::default();
+        let mut shared = |pace: &mut Pace| pace.allot(&mut budget, allowance(START, 0)).shared;
+        assert!(shared(&mut one), "nobody knows yet");
+        assert!(!shared(&mut one));
+        other.allot(&mut budget, allowance(START, 1));
+        assert!(one.allot(&mut budget, allowance(START, 1)).shared);
+        assert!(!one.allot(&mut budget, allowance(START, 1)).shared);
+    }
+
+    #[test]
     fn a_clock_set_back_does_not_stall_the_run() {
-        let pace = Pace::new(&[rate(10, Per::Second)]);
+        let mut pace = Pace::new(&[rate(10, Per::Second)]);
         let mut budget = Budget::default();
         pace.allot(&mut budget, allowance(START + 3600 * SECOND, 5));
         let more_at = pace.allot(&mut budget, allowance(START, 5)).more_at.unwrap();
@@ -347,7 +369,7 @@ mod tests {
             calls in 1_u32..300,
             asks in prop::collection::vec((0_u64..SECOND / 4, 0_u32..40), 1..200),
         ) {
-            let pace = Pace::new(&[rate(calls, Per::Second)]);
+            let mut pace = Pace::new(&[rate(calls, Per::Second)]);
             let mut budget = Budget::default();
             let mut now = START;
             let mut moments = Vec::new();
@@ -358,7 +380,7 @@ mod tests {
                 prop_assert!(allotted.iter().all(|moment| *moment >= now));
                 moments.extend(allotted);
             }
-            prop_assert!(busiest(&moments, Duration::from_secs(1), GRACE) <= calls as usize);
+            prop_assert!(busiest(&moments, Duration::from_secs(1), SHARED_GRACE) <= calls as usize);
         }
     }
 }

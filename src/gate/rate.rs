@@ -124,6 +124,11 @@ impl Rates {
         &self.0
     }
 
+    /// The most calls in any one second, where the fastest rate is one of seconds.
+    pub fn most_a_second(&self) -> Option<u32> {
+        self.0.iter().filter(|rate| rate.per == Per::Second).map(|rate| rate.calls).min()
+    }
+
     /// How long so many calls take: the fastest rate sets the pace, and of each
     /// slower one every full window but the last is waited out. Nothing if unlimited.
     pub fn time_for(&self, calls: u64) -> Duration {

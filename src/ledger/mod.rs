@@ -38,6 +38,8 @@ pub struct Allotment {
     pub moments: Vec<Option<Timestamp>>,
     /// When more can be had, if the budget and not the wish was the limit.
     pub more_at: Option<Timestamp>,
+    /// Whether another process takes of the same budget, or may have of late.
+    pub shared: bool,
 }
 
 /// Takes up to `wanted` calls out of the budget, looking no further ahead than
@@ -85,6 +87,8 @@ pub struct Turned {
     pub exhausted: bool,
     /// When more can be staked, if the budget was the limit.
     pub more_at: Option<Timestamp>,
+    /// Whether another process takes of the same budget, or may have of late.
+    pub shared: bool,
 }
 
 /// How a run is started, or started again.

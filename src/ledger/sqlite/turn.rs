@@ -127,8 +127,9 @@ pub(super) fn turn(
     let Ends { mut counts, withdrawn, unused } = settle(&transaction, started, turn.settled)?;
     let wanted = turn.fresh.saturating_add(turn.again.len().try_into().unwrap_or(u32::MAX));
     let allowance = Allowance { unused, now, horizon: turn.horizon, wanted };
-    let Allotment { moments, more_at } = spend(&transaction, &started.endpoint, allowance, allot)?;
-    let mut turned = Turned { more_at, ..Turned::default() };
+    let Allotment { moments, more_at, shared } =
+        spend(&transaction, &started.endpoint, allowance, allot)?;
+    let mut turned = Turned { more_at, shared, ..Turned::default() };
     stake(&transaction, started, now, turn.again, turn.fresh, moments, &mut turned)?;
     counts.add(Status::AlreadyCancelled, turned.already_cancelled);
     add_counts(&transaction, started.run, &counts)?;
