@@ -36,7 +36,11 @@ pub const SHARED_GRACE: Duration = Duration::from_millis(3);
 
 /// How much longer than its share each interval is, so that calls that start or
 /// arrive late by a few milliseconds do not crowd a later second.
-const SLACK: f64 = 0.006;
+const SLACK: f64 = 0.008;
+
+/// How long ago the budget must last have been used for a process that has just
+/// started to have it for itself.
+const RECENT: Duration = Duration::from_secs(2);
 
 /// How far ahead of the clock an honest budget can lie, beyond one interval.
 /// More means that the clock was set back.
@@ -72,9 +76,12 @@ impl Pace {
         let Some(interval) = self.interval else {
             return Allotment { moments: vec![None; wanted as usize], ..Allotment::default() };
         };
-        let shared = self.left != Some(budget.next);
-        give_back(budget, unused, interval);
         let now = nanoseconds(now);
+        let shared = match self.left {
+            Some(left) => budget.next != left,
+            None => budget.next.saturating_add(nanos(RECENT)) > now,
+        };
+        give_back(budget, unused, interval);
         let walk =
             Walk::new(interval, budget.next.min(now.saturating_add(furthest(interval))), now);
         budget.recent.resize(self.windows.len(), Vec::new());
@@ -339,12 +346,11 @@ mod tests {
         let (mut one, mut other) =
             (Pace::new(&[rate(10, Per::Second)]), Pace::new(&[rate(10, Per::Second)]));
         let mut budget = Budget::default();
-        let mut shared = |pace: &mut Pace| pace.allot(&mut budget, allowance(START, 0)).shared;
-        assert!(shared(&mut one), "nobody knows yet");
-        assert!(!shared(&mut one));
-        other.allot(&mut budget, allowance(START, 1));
-        assert!(one.allot(&mut budget, allowance(START, 1)).shared);
         assert!(!one.allot(&mut budget, allowance(START, 1)).shared);
+        let later = START + SECOND / 2;
+        assert!(other.allot(&mut budget, allowance(later, 1)).shared);
+        assert!(one.allot(&mut budget, allowance(later + SECOND / 2, 1)).shared);
+        assert!(!one.allot(&mut budget, allowance(later + SECOND, 1)).shared);
     }
 
     #[test]
