@@ -290,11 +290,14 @@ fn classify_answer(body: Body, codes: &Codes) -> (Meaning, String, String) {
 
 /// An answer whose HTTP status is not one of success: the status decides.
 fn classify_refusal(http_status: u16, body: Body) -> (Meaning, String, String) {
+    let says_done = matches!(body, Body::Answer { status: Some(true), .. });
     let meaning = match http_status {
+        // It contradicts itself: neither half can be believed.
+        _ if says_done => Meaning::Doubt,
         300..=399 => Meaning::Stop(Halt::Redirected),
         401 | 403 | 407 => Meaning::Stop(Halt::Credentials),
         408 | 429 | 503 => Meaning::NotDone,
-        400..=499 => Meaning::Refused,
+        400 | 404 | 405 | 413 | 415 | 422 => Meaning::Refused,
         _ => Meaning::Doubt,
     };
     let (error_code, message) = match body {

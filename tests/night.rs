@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use cardcancel::engine::{Event, Now, Plan, Wheel};
 use cardcancel::gate::pace::Pace;
-use cardcancel::gate::rate::{Per, Rate};
+use cardcancel::gate::rate::{Per, Rate, Rates};
 use cardcancel::intake::{Enrolment, Standing};
 use cardcancel::ledger::{Ending, Ledger, NewRun, RowRecord, Run, Sqlite, Staked, Start, Turned};
 use cardcancel::order::{Order, OwnCode, RowNumber};
@@ -94,8 +94,8 @@ fn answer(http_status: u16, status: Option<bool>) -> Seen {
 
 /// What is under way, by the time at which it comes about.
 enum Due {
-    Arrives(Staked),
-    Ends(Staked, Ending),
+    Arrives(Staked, Duration),
+    Ends(Staked, Ending, Duration),
     Turned(Turned),
     Wakes,
 }
@@ -186,7 +186,7 @@ impl<'a> Night<'a> {
             most_a_second: Some(RATE),
         };
         let mut wheel = Wheel::new(plan, run.counts, waiting);
-        let mut pace = Pace::new(&[Rate { calls: RATE, per: Per::Second }]);
+        let mut pace = Pace::new(&Rates::from(Rate { calls: RATE, per: Per::Second }));
         let mut due: BTreeMap<(Duration, u64), Due> = BTreeMap::new();
         due.insert((self.clock, 0), Due::Wakes);
         let started = self.clock;
@@ -196,11 +196,13 @@ impl<'a> Night<'a> {
             };
             self.clock = self.clock.max(at);
             let event = match what {
-                Due::Arrives(staked) => {
-                    self.arrive(staked, &mut due, step);
+                Due::Arrives(staked, sent) => {
+                    self.arrive(staked, sent, &mut due, step);
                     continue;
                 }
-                Due::Ends(staked, ending) => Event::Ended(staked, ending),
+                Due::Ends(staked, ending, sent) => {
+                    Event::Ended(staked, ending, sent - started, sent - started)
+                }
                 Due::Turned(turned) => Event::Turned(turned),
                 Due::Wakes => Event::Time,
             };
@@ -236,10 +238,19 @@ impl<'a> Night<'a> {
         assert!(!self.ended.contains(&row), "seed {}: row {row} was sent again", self.seed);
         *self.sent.entry(row).or_default() += 1;
         let way = Duration::from_micros(self.chance.below(3_000));
-        due.insert((self.clock + way, step << 20 | u64::from(row.0)), Due::Arrives(staked));
+        due.insert(
+            (self.clock + way, step << 20 | u64::from(row.0)),
+            Due::Arrives(staked, self.clock),
+        );
     }
 
-    fn arrive(&mut self, staked: Staked, due: &mut BTreeMap<(Duration, u64), Due>, step: u64) {
+    fn arrive(
+        &mut self,
+        staked: Staked,
+        sent: Duration,
+        due: &mut BTreeMap<(Duration, u64), Due>,
+        step: u64,
+    ) {
         let seen = self.server.take(staked.order(), self.clock, &mut self.chance);
         let outcome = outcome::classify(seen, &Codes::default());
         if outcome.meaning == Meaning::Doubt {
@@ -248,18 +259,18 @@ impl<'a> Night<'a> {
         let took = Duration::from_micros(500 + self.chance.below(80_000));
         let ending = Ending { sent_at: self.wall(), ended_at: self.wall() + took, outcome };
         let key = (self.clock + took, step << 20 | u64::from(staked.row().0));
-        due.insert(key, Due::Ends(staked, ending));
+        due.insert(key, Due::Ends(staked, ending, sent));
     }
 
     /// The process dies: calls on their way arrive all the same, nobody hears the answers.
     fn die(&mut self, due: BTreeMap<(Duration, u64), Due>) {
         for ((at, _), what) in due {
             match what {
-                Due::Arrives(staked) => {
+                Due::Arrives(staked, _) => {
                     self.server.take(staked.order(), at, &mut self.chance);
                     self.doubtful.insert(staked.row());
                 }
-                Due::Ends(staked, _) => {
+                Due::Ends(staked, ..) => {
                     self.doubtful.insert(staked.row());
                 }
                 Due::Turned(_) | Due::Wakes => {}

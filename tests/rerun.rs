@@ -216,8 +216,26 @@ fn choosing_nothing_is_an_error() {
     let server = Hostile::always(Does::Say(json(YES)));
     let flags = ["--only", "HTTP_999", "-o", "again.csv"];
     let outcome = scene.rerun("orders.results.csv", &server.url(), &flags).exits(2);
-    assert_snapshot!(outcome.stderr, @"error: no row of orders.results.csv has the status or error code HTTP_999");
+    assert_snapshot!(outcome.stderr.lines().last().unwrap(), @"error: no row of orders.results.csv has the status or error code HTTP_999");
     assert!(!scene.path("again.csv").exists());
+}
+
+#[test]
+fn results_of_another_address_are_kept_with_a_warning() {
+    let scene = the_morning_after();
+    let server = Hostile::always(Does::Say(json(YES)));
+    let outcome = scene.rerun("orders.results.csv", &server.url(), &["-o", "again.csv"]);
+    assert!(outcome.stderr.contains("WARN orders.results.csv holds the results of a run at http"));
+}
+
+#[test]
+fn the_results_of_a_rehearsal_are_refused_where_something_real_would_be_sent() {
+    let scene = Scene::new();
+    scene.orders(3).run(&["run", "orders.csv", "--rehearse", "--quiet", "--rate", "unlimited"]);
+    let server = Hostile::always(Does::Say(json(YES)));
+    let outcome = scene.rerun("orders.rehearsal.results.csv", &server.url(), &[]).exits(2);
+    assert_snapshot!(outcome.stderr, @"error: orders.rehearsal.results.csv holds the results of a rehearsal: nothing of it was cancelled; run the orders themselves");
+    assert!(admins(&server).is_empty());
 }
 
 #[test]

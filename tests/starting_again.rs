@@ -364,3 +364,17 @@ fn nine_refusals_in_a_row_do_not() {
     scene.orders(30).cancel(&server.url(), &["--concurrency", "1"]).exits(1);
     assert_eq!(server.requests().len(), 30);
 }
+
+#[test]
+fn signals_that_come_together_are_one_wish_to_stop() {
+    let core_card = slow(100);
+    let scene = Scene::new();
+    let begun = scene.orders(60).begin_to_cancel(&core_card.url(), &["--concurrency", "4"]);
+    until("some were sent", || core_card.requests() >= 5);
+    let id = rustix::process::Pid::from_child(&begun);
+    terminate(&begun);
+    rustix::process::kill_process(id, rustix::process::Signal::HUP).unwrap();
+    ended(begun).exits(4);
+    let cancelled = scene.results().iter().filter(|row| row.status() == "cancelled").count();
+    assert_eq!(cancelled as u64, core_card.requests(), "calls in flight were not waited for");
+}

@@ -3,8 +3,10 @@
 mod check;
 mod confirm;
 mod estimate;
+mod foreign;
 mod job;
 mod logs;
+mod open_files;
 mod rehearsal;
 mod run;
 mod runs;

@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::job::Job;
 use super::server::Server;
-use super::{LedgerFailed, confirm, estimate, logs, rehearsal, signals};
+use super::{LedgerFailed, confirm, estimate, foreign, logs, open_files, rehearsal, signals};
 use crate::config::{Options, Settings, Surroundings};
 use crate::corecard::client::{Client, Connection};
 use crate::engine::{Caller, Finished, Plan, Snapshot, Wheel, drive};
@@ -33,6 +33,7 @@ pub fn run(
 ) -> anyhow::Result<Exit> {
     let settings = Settings::load(options, surroundings)?;
     logs::begin(settings.quiet);
+    open_files::allow(settings.concurrency)?;
     // One thread: a call starts at its moment without waiting for another to wake.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -49,27 +50,34 @@ async fn from_file_to_results(
     let mut ledger: Box<dyn Ledger> = Box::new(Sqlite::open(&settings.ledger)?);
     let server = Server::open(settings.target.clone()).await?;
     let job = Job::open(path, only, &settings, &server)?;
+    if only.is_some() {
+        foreign::refuse(&job.input, &server, &settings.rehearsal_ledger, ledger.as_mut())?;
+    }
     let _hold = ledger.hold(&job.key)?;
     let begun = ledger.find(&job.key)?.filter(|run| !(settings.again && run.has_ended()));
     let opening = match begun {
         Some(run) => Opening::Begun(run),
         None => Opening::New(job.new_run(&server)?, job.survey()?),
     };
-    let results = begin_results(&opening, &job, &settings, &server, ledger.as_mut())?;
+    let results =
+        |ledger: &mut dyn Ledger| begin_results(&opening, &job, &settings, &server, ledger);
     if let Opening::Begun(run) = &opening
         && run.has_ended()
     {
+        let results = results(ledger.as_mut())?;
         return finish(&job, &settings, run, None, results, server, ledger).await;
     }
     let last_start = last_start(&opening, &settings)?;
     if !settings.yes && !server.is_rehearsal() {
         confirm::confirm(&question(&opening, &job, &settings, &server), path)?;
     }
+    let results = results(ledger.as_mut())?;
+    let caller = Arc::new(Calls::new(opening.id(), &settings, &server)?);
     let resumed = matches!(opening, Opening::Begun(_));
     let run = enrol(opening, &job, ledger.as_mut())?;
     let (attempts, began) = (run.attempts, Instant::now());
     let Finished { ledger, run } =
-        send(&run, &settings, &server, last_start, ledger).await.context(LedgerFailed)?;
+        send(&run, &settings, caller, last_start, ledger).await.context(LedgerFailed)?;
     let work = Work { took: began.elapsed(), calls: run.attempts - attempts, resumed };
     finish(&job, &settings, &run, Some(work), results, server, ledger).await
 }
@@ -175,11 +183,10 @@ fn enrol(opening: Opening, job: &Job, ledger: &mut dyn Ledger) -> anyhow::Result
 async fn send(
     run: &Run,
     settings: &Settings,
-    server: &Server,
+    caller: Arc<Calls>,
     last_start: Option<Timestamp>,
     mut ledger: Box<dyn Ledger>,
 ) -> anyhow::Result<Finished> {
-    let caller = Arc::new(Calls::new(run, settings, server)?);
     let (stop, stops) = mpsc::unbounded_channel();
     signals::listen(stop.clone()).context("cannot listen for signals")?;
     let start = Start {
@@ -202,14 +209,14 @@ async fn send(
         run.id(),
         count(run.rows - run.counts.total()),
         count(run.rows),
-        server.url,
+        run.opened.endpoint,
         settings.rates
     );
     let (show, shown) = watch::channel(Snapshot::default());
     let course = Course { rows: run.rows, before: run.counts.total(), last_start };
     let progress = tokio::spawn(progress::show(course, shown, settings.quiet));
     let wheel = Wheel::new(plan, run.counts, waiting);
-    let pace = Pace::new(settings.rates.as_slice());
+    let pace = Pace::new(&settings.rates);
     let finished = drive(wheel, ledger, pace, caller, stops, show).await;
     // It ends with its sender, and a picture that failed is no reason to fail.
     let _ = progress.await;
@@ -223,14 +230,14 @@ struct Calls {
 }
 
 impl Calls {
-    fn new(run: &Run, settings: &Settings, server: &Server) -> anyhow::Result<Calls> {
+    fn new(run: &str, settings: &Settings, server: &Server) -> anyhow::Result<Calls> {
         let connection = Connection {
             endpoint: server.url.clone(),
             timeout: settings.timeout,
             connections: settings.concurrency as usize,
             credentials: settings.auth.headers().into_iter().collect(),
         };
-        let client = Client::new(connection, settings.fields.clone(), run.id().to_owned())?;
+        let client = Client::new(connection, settings.fields.clone(), run.to_owned())?;
         Ok(Calls { client, codes: settings.codes.clone() })
     }
 }

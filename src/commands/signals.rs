@@ -1,12 +1,18 @@
 //! Signals become a reason to stop. A second one ends the program at once: the
 //! ledger tells the next start what was in flight.
 
+use std::time::{Duration, Instant};
+
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::exit::Exit;
 use crate::order::OwnCode;
 use crate::output::say;
+
+/// Signals this close together are one wish: a closed terminal sends two, and so
+/// do supervisors that signal the process and its group.
+const ONE_WISH: Duration = Duration::from_secs(1);
 
 /// Listens for SIGINT, SIGTERM and SIGHUP from now on.
 ///
@@ -26,11 +32,14 @@ pub fn listen(stops: UnboundedSender<OwnCode>) -> std::io::Result<()> {
     }
     tokio::spawn(async move {
         signals.recv().await;
+        let first = Instant::now();
         say::tell(
             "stopping: nothing more is sent; calls in flight are waited for (once more to stop at once)",
         );
         let _ = stops.send(OwnCode::Signal);
-        signals.recv().await;
+        while first.elapsed() < ONE_WISH {
+            signals.recv().await;
+        }
         say::tell("stopped at once: start the same command again, it goes on where it was");
         std::process::exit(Exit::Stopped as i32);
     });

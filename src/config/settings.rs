@@ -77,6 +77,8 @@ pub struct Settings {
     pub input: Input,
     /// The ledger's file; in a rehearsal, that of rehearsals.
     pub ledger: PathBuf,
+    /// The ledger's file of the rehearsals that go with it.
+    pub rehearsal_ledger: PathBuf,
     /// The results file; none: named after the input.
     pub results: Option<PathBuf>,
     /// Whether to run a file once more whose run has ended.
@@ -146,6 +148,7 @@ impl Settings {
             cut_off: options.cut_off.take(),
             allow_partial: options.allow_partial == Some(true),
             max_failures: options.max_failures,
+            rehearsal_ledger: places::rehearsal_ledger(options.ledger.clone(), surroundings)?,
             ledger: ledger(&mut options, surroundings)?,
             results: options.results.take(),
             again: options.again == Some(true),

@@ -20,7 +20,8 @@ use crate::outcome::{Body, Reply, Seen};
 const PATH: &str = "/api/CoreCredit/CardManagement/CancelPhysicalCardOrder";
 /// The longest body that is read, in bytes.
 const LONGEST_BODY: usize = 64 * 1024;
-/// The longest wait for a connection; never longer than the whole call's.
+/// The longest wait for a connection. It always ends well before the whole call's,
+/// so that a connection that was not made is not taken for an answer lost.
 const LONGEST_CONNECT: Duration = Duration::from_secs(10);
 /// Connections idle for longer are closed: servers and balancers drop theirs
 /// after a while, and a request on a dropped one is a doubt.
@@ -81,7 +82,7 @@ impl Client {
             .tcp_nodelay(true)
             .pool_max_idle_per_host(connection.connections)
             .pool_idle_timeout(IDLE)
-            .connect_timeout(connection.timeout.min(LONGEST_CONNECT))
+            .connect_timeout(connection.timeout.mul_f32(0.8).min(LONGEST_CONNECT))
             .timeout(connection.timeout)
             .build()?;
         let mut url = connection.endpoint;

@@ -27,14 +27,16 @@ struct Wire {
 
 /// What a complete body says.
 pub(super) fn read(body: &[u8]) -> Body {
+    // serde would take an array for an object, field by field.
+    let is_object = body.trim_ascii_start().starts_with(b"{");
     match serde_json::from_slice::<Wire>(body) {
-        Ok(wire) => Body::Answer {
+        Ok(wire) if is_object => Body::Answer {
             status: wire.status.as_ref().and_then(boolean),
             error_code: wire.error_code.and_then(|code| text(code, LONGEST_CODE)),
             message: wire.message.and_then(|message| text(message, LONGEST_MESSAGE)),
         },
-        Err(_) if body.is_empty() => Body::Unreadable("the answer was empty".to_owned()),
-        Err(_) => Body::Unreadable(format!("the answer was not JSON but {}", look(body))),
+        _ if body.is_empty() => Body::Unreadable("the answer was empty".to_owned()),
+        _ => Body::Unreadable(format!("the answer was not a JSON object but {}", look(body))),
     }
 }
 
@@ -124,6 +126,11 @@ mod tests {
     }
 
     #[test]
+    fn an_array_is_no_answer_whatever_it_holds() {
+        assert!(matches!(read(b"[true,null,null]"), Body::Unreadable(_)));
+    }
+
+    #[test]
     fn text_of_a_server_is_kept_on_one_line_without_card_numbers() {
         let Body::Answer { message, error_code, .. } =
             read(br#"{"Message":"card\n4111 1111 1111 1111\tgone","ErrorCode":"ERR\u0007 01"}"#)
@@ -139,7 +146,7 @@ mod tests {
         let Body::Unreadable(why) = read(b"<html>\n<title>Log in</title>") else {
             panic!("it was read")
         };
-        assert_eq!(why, "the answer was not JSON but \"<html> <title>Log in</title>\"");
+        assert_eq!(why, "the answer was not a JSON object but \"<html> <title>Log in</title>\"");
     }
 
     #[test]

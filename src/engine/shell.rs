@@ -74,7 +74,7 @@ pub async fn drive<C: Caller>(
         let Commands { send, turn, wake_at, finished } = wheel.on(event, now);
         for (before, staked) in send {
             let before = before.map(|before| clock + before);
-            calls.spawn(call(Arc::clone(&caller), before, staked));
+            calls.spawn(call(Arc::clone(&caller), clock, now.since_start, before, staked));
         }
         if let Some(turn) = turn {
             clerk.turn(turn);
@@ -109,13 +109,19 @@ pub async fn drive<C: Caller>(
 
 /// The task may have had to wait for a thread: a call that would start too late
 /// is not started, or it would crowd the calls after it.
-async fn call<C: Caller>(caller: Arc<C>, before: Option<Instant>, staked: Staked) -> Event {
+async fn call<C: Caller>(
+    caller: Arc<C>,
+    clock: Instant,
+    sent: Duration,
+    before: Option<Instant>,
+    staked: Staked,
+) -> Event {
     if before.is_some_and(|before| Instant::now() > before) {
         return Event::Missed(staked);
     }
-    let sent_at = Timestamp::now();
+    let (started, sent_at) = (clock.elapsed(), Timestamp::now());
     let outcome = caller.call(&staked).await;
-    Event::Ended(staked, Ending { sent_at, ended_at: Timestamp::now(), outcome })
+    Event::Ended(staked, Ending { sent_at, ended_at: Timestamp::now(), outcome }, sent, started)
 }
 
 async fn sleep_until(clock: Instant, wake_at: Option<Duration>) {

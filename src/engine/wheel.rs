@@ -47,8 +47,9 @@ pub struct Now {
 pub enum Event {
     /// The ledger has turned.
     Turned(Turned),
-    /// A call ended.
-    Ended(Staked, Ending),
+    /// A call ended that was sent at this time after the start of the run, and
+    /// really started at this one.
+    Ended(Staked, Ending, Duration, Duration),
     /// A call did not start in time, and so did not start at all.
     Missed(Staked),
     /// It is the time that was asked for, or later.
@@ -72,7 +73,7 @@ pub struct Commands {
 
 /// How far ahead calls are planned, however fast the ledger turns.
 const SHORTEST_HORIZON: Duration = Duration::from_millis(40);
-const LONGEST_HORIZON: Duration = Duration::from_millis(500);
+const LONGEST_HORIZON: Duration = Duration::from_secs(5);
 
 /// Over about how many turns a slow one is remembered: disks stall in bouts.
 const TURNS_REMEMBERED: u32 = 256;
@@ -105,6 +106,8 @@ pub struct Wheel {
     later: BTreeMap<(Duration, Reverse<u64>), Waiting>,
     /// When the turn under way began.
     turning: Option<Duration>,
+    /// Whether it asked for rows to send.
+    asked: bool,
     /// The longest that turns took of late.
     turn_time: Duration,
     /// When what has been settled is to be durable at the latest.
@@ -123,7 +126,7 @@ impl Wheel {
     /// A wheel for a run whose rows stand like this, with these rows waiting.
     pub fn new(plan: Plan, counts: Counts, waiting: Vec<Waiting>) -> Wheel {
         Wheel {
-            brake: Brake::new(plan.max_failures),
+            brake: Brake::new(plan.max_failures, &counts),
             second: Second::new(plan.most_a_second),
             plan,
             counts,
@@ -133,6 +136,7 @@ impl Wheel {
             due: waiting,
             later: BTreeMap::new(),
             turning: None,
+            asked: false,
             turn_time: Duration::ZERO,
             settle_by: None,
             more_at: Duration::ZERO,
@@ -172,7 +176,10 @@ impl Wheel {
     pub fn on(&mut self, event: Event, now: Now) -> Commands {
         match event {
             Event::Turned(turned) => self.turned(turned, now),
-            Event::Ended(staked, ending) => self.ended(staked, ending, now),
+            Event::Ended(staked, ending, sent, started) => {
+                self.second.really_started(sent, started);
+                self.ended(staked, ending, now);
+            }
             Event::Missed(staked) => {
                 self.in_flight -= 1;
                 self.withdraw(staked, now);
@@ -198,7 +205,7 @@ impl Wheel {
             let ahead = Duration::try_from(moment.duration_since(now.wall)).unwrap_or_default();
             let behind = Duration::try_from(now.wall.duration_since(moment)).unwrap_or_default();
             // A moment beyond the horizon means that the clock was set: it is not waited for.
-            (now.since_start + ahead.min(horizon)).saturating_sub(behind)
+            (now.since_start + ahead.min(horizon * 2)).saturating_sub(behind)
         };
         self.exhausted = turned.exhausted;
         if turned.shared {
@@ -208,6 +215,9 @@ impl Wheel {
         self.due.extend(turned.deferred);
         let staked = turned.staked.into_iter().map(|staked| (staked.moment().map(at), staked));
         self.staked.extend(staked);
+        if !self.asked {
+            return;
+        }
         self.more_at = match turned.more_at {
             // Asked for early, so that the next moments are there when their time comes.
             Some(more_at) => {
@@ -295,8 +305,16 @@ impl Wheel {
         }
         self.settle_by = None;
         self.turning = Some(now.since_start);
+        self.asked = fresh > 0 || !again.is_empty();
         let settled = std::mem::take(&mut self.settled);
-        Some(Turn { at: now.wall, settled, again, fresh, horizon: self.horizon() })
+        Some(Turn {
+            at: now.wall,
+            settled,
+            again,
+            fresh,
+            lead: self.turn_time,
+            horizon: self.horizon(),
+        })
     }
 
     /// Which rows, and how many fresh ones, the next turn is to stake.

@@ -21,7 +21,7 @@ use governor::state::{NotKeyed, StateStore};
 use governor::{Quota, RateLimiter};
 use jiff::Timestamp;
 
-use super::rate::Rate;
+use super::rate::Rates;
 use super::window::Window;
 use crate::ledger::{Allotment, Allowance, Budget};
 
@@ -44,15 +44,15 @@ const RECENT: Duration = Duration::from_secs(2);
 
 /// How far ahead of the clock an honest budget can lie, beyond one interval.
 /// More means that the clock was set back.
-const FURTHEST: Duration = Duration::from_secs(5);
+const FURTHEST: Duration = Duration::from_secs(30);
 
 /// The pace of one endpoint.
 #[derive(Debug)]
 pub struct Pace {
     /// The shortest time between two moments. None: no pace.
     interval: Option<Duration>,
-    /// The slower rates of the contract, as limits on longer windows.
-    windows: Vec<Window>,
+    /// The slower rates of the contract: a window in seconds, and its most calls.
+    windows: Vec<(u64, u32)>,
     /// What this process left of the budget.
     left: Option<u64>,
 }
@@ -60,52 +60,72 @@ pub struct Pace {
 impl Pace {
     /// The pace that keeps all of these rates. The fastest sets the interval; the
     /// others limit the calls in their minute or hour. None at all: no pace.
-    pub fn new(rates: &[Rate]) -> Pace {
-        let mut rates = rates.to_vec();
-        rates.sort_by(|a, b| b.per_second().total_cmp(&a.per_second()));
-        let mut rates = rates.into_iter();
-        let interval = rates
+    pub fn new(rates: &Rates) -> Pace {
+        let mut binding = rates.binding().into_iter();
+        let interval = binding
             .next()
             .map(|fastest| Duration::from_secs_f64((1.0 + SLACK) / fastest.per_second()));
-        Pace { interval, windows: rates.map(Window::new).collect(), left: None }
+        let windows = binding.map(|rate| (rate.per.duration().as_secs(), rate.calls)).collect();
+        Pace { interval, windows, left: None }
     }
 
     /// Takes up to `wanted` moments out of the budget.
     pub fn allot(&mut self, budget: &mut Budget, allowance: Allowance) -> Allotment {
-        let Allowance { unused, now, horizon, wanted } = allowance;
+        let Allowance { unused, now, lead, horizon, wanted } = allowance;
         let Some(interval) = self.interval else {
             return Allotment { moments: vec![None; wanted as usize], ..Allotment::default() };
         };
         let now = nanoseconds(now);
-        let shared = match self.left {
-            Some(left) => budget.next != left,
-            None => budget.next.saturating_add(nanos(RECENT)) > now,
-        };
+        let shared = self.is_shared(budget, now);
         give_back(budget, unused, interval);
-        let walk =
-            Walk::new(interval, budget.next.min(now.saturating_add(furthest(interval))), now);
-        budget.recent.resize(self.windows.len(), Vec::new());
+        let furthest = now.saturating_add(nanos(interval)).saturating_add(nanos(FURTHEST));
+        self.prepare(budget, now, furthest);
+        let first = now.saturating_add(nanos(lead));
+        let walk = Walk::new(interval, budget.next.min(furthest), first);
         let mut allotment = Allotment { shared, ..Allotment::default() };
         while allotment.moments.len() < wanted as usize {
-            let free = self
-                .windows
-                .iter()
-                .zip(&mut budget.recent)
-                .map(|(window, recent)| window.free_from(recent, walk.earliest()));
-            let earliest = free.max().unwrap_or(0).max(walk.earliest());
-            if earliest > now.saturating_add(nanos(horizon)) {
+            let earliest = self.earliest(budget, walk.earliest());
+            if earliest > first.saturating_add(nanos(horizon)) {
                 allotment.more_at = Some(timestamp(earliest));
                 break;
             }
             let moment = walk.take(earliest);
-            for (window, recent) in self.windows.iter().zip(&mut budget.recent) {
-                window.count(recent, moment);
+            // Whatever their limits: another process may have some that we do not.
+            for (seconds, recent) in &mut budget.recent {
+                Window::of(*seconds).count(recent, moment);
             }
             allotment.moments.push(Some(timestamp(moment)));
         }
         budget.next = walk.next.0.get();
         self.left = Some(budget.next);
         allotment
+    }
+
+    /// Whether another process took of the budget since we did, or may have of late.
+    fn is_shared(&self, budget: &Budget, now: u64) -> bool {
+        match self.left {
+            Some(left) => budget.next != left,
+            None => budget.next.saturating_add(nanos(RECENT)) > now,
+        }
+    }
+
+    /// Sees to it that each of our windows is counted, and none holds what is past.
+    fn prepare(&self, budget: &mut Budget, now: u64, furthest: u64) {
+        for (seconds, _) in &self.windows {
+            budget.recent.entry(*seconds).or_default();
+        }
+        for (seconds, recent) in &mut budget.recent {
+            Window::of(*seconds).forget(recent, now, furthest);
+        }
+    }
+
+    /// The earliest time from `from` on that every window has room for.
+    fn earliest(&self, budget: &Budget, from: u64) -> u64 {
+        let free_from = |(seconds, most): &(u64, u32)| {
+            let recent = budget.recent.get(seconds).map(Vec::as_slice).unwrap_or_default();
+            Window::of(*seconds).free_from(*most, recent, from)
+        };
+        self.windows.iter().map(free_from).max().unwrap_or(from).max(from)
     }
 }
 
@@ -114,14 +134,13 @@ impl Pace {
 fn give_back(budget: &mut Budget, mut unused: Vec<Timestamp>, interval: Duration) {
     unused.sort();
     for moment in unused.into_iter().rev().map(nanoseconds) {
+        for (seconds, recent) in &mut budget.recent {
+            Window::of(*seconds).uncount(recent, moment);
+        }
         if budget.next == moment.saturating_add(nanos(interval)) {
             budget.next = moment;
         }
     }
-}
-
-fn furthest(interval: Duration) -> u64 {
-    nanos(interval).saturating_add(nanos(FURTHEST))
 }
 
 fn nanos(duration: Duration) -> u64 {
@@ -226,18 +245,18 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::gate::rate::Per;
+    use crate::gate::rate::{Per, Rate};
 
     const SECOND: u64 = 1_000_000_000;
     const START: u64 = 1_800_000_000 * SECOND;
 
-    fn rate(calls: u32, per: Per) -> Rate {
-        Rate { calls, per }
+    fn rate(calls: u32, per: Per) -> Rates {
+        Rates::from(Rate { calls, per })
     }
 
     fn allowance(now: u64, wanted: u32) -> Allowance {
         let horizon = Duration::from_millis(20);
-        Allowance { unused: Vec::new(), now: timestamp(now), horizon, wanted }
+        Allowance { unused: Vec::new(), now: timestamp(now), lead: Duration::ZERO, horizon, wanted }
     }
 
     fn times(allotment: Allotment) -> Vec<u64> {
@@ -280,7 +299,7 @@ mod tests {
     #[test]
     fn no_closed_second_holds_more_than_the_rate_and_99_percent_of_it_is_used() {
         for calls in [1, 2, 10, 50, 500, 2_000, 20_000] {
-            let mut pace = Pace::new(&[rate(calls, Per::Second)]);
+            let mut pace = Pace::new(&rate(calls, Per::Second));
             let mut budget = Budget::default();
             let lasting = Duration::from_secs(200);
             let moments = hand_out(&mut pace, &mut budget, START, lasting, SECOND / 200);
@@ -293,7 +312,7 @@ mod tests {
 
     #[test]
     fn a_slower_rate_beside_it_limits_its_own_window_and_may_be_used_at_once() {
-        let mut pace = Pace::new(&[rate(50, Per::Second), rate(1000, Per::Minute)]);
+        let mut pace = Pace::new(&"50/s,1000/m".parse().unwrap());
         let mut budget = Budget::default();
         let lasting = Duration::from_secs(600);
         let moments = hand_out(&mut pace, &mut budget, START, lasting, SECOND / 50);
@@ -312,7 +331,7 @@ mod tests {
             let stored = serde_json::to_string(&budget).unwrap();
             budget = serde_json::from_str(&stored).unwrap();
             let now = START + restart * SECOND / 20;
-            let mut again = Pace::new(&[rate(10, Per::Second)]);
+            let mut again = Pace::new(&rate(10, Per::Second));
             moments.extend(times(again.allot(&mut budget, allowance(now, 64))));
         }
         assert!(busiest(&moments, Duration::from_secs(1), SHARED_GRACE) <= 10);
@@ -320,7 +339,7 @@ mod tests {
 
     #[test]
     fn a_moment_that_was_missed_costs_no_more_than_the_time_it_was_missed_by() {
-        let mut pace = Pace::new(&[rate(1, Per::Second)]);
+        let mut pace = Pace::new(&rate(1, Per::Second));
         let mut budget = Budget::default();
         let missed = times(pace.allot(&mut budget, allowance(START, 1)));
         let late = START + SECOND / 20;
@@ -331,7 +350,7 @@ mod tests {
 
     #[test]
     fn a_moment_is_not_given_back_once_a_later_one_is_handed_out() {
-        let mut pace = Pace::new(&[rate(1000, Per::Second)]);
+        let mut pace = Pace::new(&rate(1000, Per::Second));
         let mut budget = Budget::default();
         let moments = times(pace.allot(&mut budget, allowance(START, 3)));
         let before = budget.next;
@@ -344,7 +363,7 @@ mod tests {
     #[test]
     fn a_budget_that_someone_else_took_from_is_known_to_be_shared() {
         let (mut one, mut other) =
-            (Pace::new(&[rate(10, Per::Second)]), Pace::new(&[rate(10, Per::Second)]));
+            (Pace::new(&rate(10, Per::Second)), Pace::new(&rate(10, Per::Second)));
         let mut budget = Budget::default();
         assert!(!one.allot(&mut budget, allowance(START, 1)).shared);
         let later = START + SECOND / 2;
@@ -353,18 +372,72 @@ mod tests {
         assert!(!one.allot(&mut budget, allowance(later + SECOND, 1)).shared);
     }
 
+    fn allot(rates: &str, budget: &mut Budget, now: u64, wanted: u32) -> Vec<u64> {
+        let horizon = Duration::from_secs(3600);
+        let wish = Allowance { horizon, ..allowance(now, wanted) };
+        times(Pace::new(&rates.parse().unwrap()).allot(budget, wish))
+    }
+
+    #[test]
+    fn an_hour_that_is_used_up_stays_so_though_a_process_without_that_limit_calls() {
+        let mut budget = Budget::default();
+        assert_eq!(allot("50/s,1000/h", &mut budget, START, 1000).len(), 1000);
+        let later = START + 30 * SECOND;
+        assert_eq!(allot("50/s", &mut budget, later, 10).len(), 10);
+        assert_eq!(allot("50/s,2000/m", &mut budget, later, 10).len(), 10);
+        let next = allot("50/s,1000/h", &mut budget, later + 10 * SECOND, 1);
+        assert!(next.iter().all(|moment| *moment > START + 3600 * SECOND), "{next:?}");
+    }
+
+    #[test]
+    fn moments_that_were_not_used_are_given_back_to_the_hour_too() {
+        let mut budget = Budget::default();
+        let moments = allot("50/s,1000/h", &mut budget, START, 1000);
+        let unused = moments.into_iter().map(timestamp).collect();
+        let mut pace = Pace::new(&"50/s,1000/h".parse().unwrap());
+        pace.allot(&mut budget, Allowance { unused, ..allowance(START, 0) });
+        assert_eq!(allot("50/s,1000/h", &mut budget, START, 1000).len(), 1000);
+    }
+
+    #[test]
+    fn an_hour_counted_under_a_clock_that_was_ahead_is_forgotten_with_it() {
+        let mut budget = Budget::default();
+        let ahead = START + 365 * 86_400 * SECOND;
+        allot("50/s,1000/h", &mut budget, ahead, 1000);
+        assert_eq!(allot("50/s,1000/h", &mut budget, START, 1000).len(), 1000);
+    }
+
+    #[test]
+    fn a_rate_that_a_faster_count_implies_takes_nothing_away() {
+        let mut pace = Pace::new(&"10/s,1000/m".parse().unwrap());
+        let mut budget = Budget::default();
+        let lasting = Duration::from_secs(120);
+        let moments = hand_out(&mut pace, &mut budget, START, lasting, SECOND / 50);
+        assert!(moments.len() >= 1_188, "{} of 1,200 used", moments.len());
+    }
+
+    #[test]
+    fn no_moment_lies_before_the_end_of_the_turn_that_hands_it_out() {
+        let mut pace = Pace::new(&rate(1000, Per::Second));
+        let lead = Duration::from_millis(30);
+        let wish = Allowance { lead, ..allowance(START, 5) };
+        let moments = times(pace.allot(&mut Budget::default(), wish));
+        assert!(moments.iter().all(|moment| *moment >= START + nanos(lead)));
+    }
+
     #[test]
     fn a_clock_set_back_does_not_stall_the_run() {
-        let mut pace = Pace::new(&[rate(10, Per::Second)]);
+        let mut pace = Pace::new(&rate(10, Per::Second));
         let mut budget = Budget::default();
         pace.allot(&mut budget, allowance(START + 3600 * SECOND, 5));
         let more_at = pace.allot(&mut budget, allowance(START, 5)).more_at.unwrap();
-        assert!(nanoseconds(more_at) <= START + 6 * SECOND);
+        assert!(nanoseconds(more_at) <= START + 31 * SECOND);
     }
 
     #[test]
     fn without_a_rate_every_call_may_start_at_any_time() {
-        let allotment = Pace::new(&[]).allot(&mut Budget::default(), allowance(START, 3));
+        let allotment =
+            Pace::new(&Rates::unlimited()).allot(&mut Budget::default(), allowance(START, 3));
         assert_eq!(allotment.moments, [None; 3]);
         assert_eq!(allotment.more_at, None);
     }
@@ -375,7 +448,7 @@ mod tests {
             calls in 1_u32..300,
             asks in prop::collection::vec((0_u64..SECOND / 4, 0_u32..40), 1..200),
         ) {
-            let mut pace = Pace::new(&[rate(calls, Per::Second)]);
+            let mut pace = Pace::new(&rate(calls, Per::Second));
             let mut budget = Budget::default();
             let mut now = START;
             let mut moments = Vec::new();

@@ -124,6 +124,20 @@ impl Rates {
         &self.0
     }
 
+    /// The rates that bind, the shortest window first and so the fastest: one that
+    /// another over a shorter window keeps in any case is left out.
+    pub fn binding(&self) -> Vec<Rate> {
+        let mut rates = self.0.clone();
+        rates.sort_by(|a, b| a.per.cmp(&b.per).then(a.calls.cmp(&b.calls)));
+        let mut binding: Vec<Rate> = Vec::new();
+        for rate in rates {
+            if binding.iter().all(|shorter| rate.per_second() < shorter.per_second()) {
+                binding.push(rate);
+            }
+        }
+        binding
+    }
+
     /// The most calls in any one second, where the fastest rate is one of seconds.
     pub fn most_a_second(&self) -> Option<u32> {
         self.0.iter().filter(|rate| rate.per == Per::Second).map(|rate| rate.calls).min()
@@ -132,7 +146,8 @@ impl Rates {
     /// How long so many calls take: the fastest rate sets the pace, and of each
     /// slower one every full window but the last is waited out. Nothing if unlimited.
     pub fn time_for(&self, calls: u64) -> Duration {
-        let Some(fastest) = self.0.iter().map(Rate::per_second).reduce(f64::max) else {
+        let binding = self.binding();
+        let Some(fastest) = binding.first().map(Rate::per_second) else {
             return Duration::ZERO;
         };
         let time_at = |rate: &Rate| {
@@ -140,7 +155,7 @@ impl Rates {
             let rest = calls - windows * u64::from(rate.calls);
             windows as f64 * rate.per.duration().as_secs_f64() + rest as f64 / fastest
         };
-        Duration::from_secs_f64(self.0.iter().map(time_at).fold(0.0, f64::max))
+        Duration::from_secs_f64(binding.iter().map(time_at).fold(0.0, f64::max))
     }
 
     /// What a setting given several times comes to: all of it must hold.
@@ -232,6 +247,7 @@ mod tests {
         assert_eq!(seconds("50/s", 20_000), 400);
         assert_eq!(seconds("50/s,1200/m", 1200), 24);
         assert_eq!(seconds("50/s,1200/m", 1250), 61);
+        assert_eq!(seconds("10/s,1000/m", 1000), 100);
         assert_eq!(seconds("1200/m", 1200), 60);
         assert_eq!(seconds("unlimited", 1_000_000), 0);
     }

@@ -31,6 +31,17 @@ impl Second {
         Some(*leaves + KEPT + Duration::from_nanos(1))
     }
 
+    /// Puts right when a call noted at one time has really started: the process may
+    /// have been held up in between.
+    pub fn really_started(&mut self, noted: Duration, really: Duration) {
+        let place = self.started.partition_point(|started| *started < noted);
+        if really > noted && self.started.get(place) == Some(&noted) {
+            self.started.remove(place);
+            let place = self.started.partition_point(|started| *started < really);
+            self.started.insert(place, really);
+        }
+    }
+
     /// Takes note of a call that starts now.
     pub fn started(&mut self, now: Duration) {
         if self.most.is_some() {
@@ -57,6 +68,17 @@ mod tests {
         let free = second.full_until(ms(900)).unwrap();
         assert!(free > ms(1000) + WAY && free < ms(1010), "{free:?}");
         assert_eq!(second.full_until(free), None);
+    }
+
+    #[test]
+    fn a_call_that_was_held_up_counts_from_when_it_really_started() {
+        let mut second = Second::new(Some(2));
+        second.started(ms(0));
+        second.started(ms(0));
+        second.really_started(ms(0), ms(30));
+        second.really_started(ms(0), ms(30));
+        assert!(second.full_until(ms(1020)).is_some());
+        assert_eq!(second.full_until(ms(1039)), None);
     }
 
     #[test]

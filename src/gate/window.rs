@@ -1,8 +1,6 @@
 //! A rate over a long window, say 20,000 an hour beside 50 a second: the whole
 //! of it may be used at once, but never more of it in any one window.
 
-use super::rate::Rate;
-
 /// Slices a window is counted in. A slice is forgotten when all of it has left
 /// the window, so at most one part in this many of the rate goes unused.
 const SLICES: u64 = 240;
@@ -10,45 +8,66 @@ const SLICES: u64 = 240;
 /// How late a call may reach the server after its moment, in nanoseconds.
 const LATE: u64 = 1_000_000_000;
 
-/// One rate of the contract over its own minute or hour.
-#[derive(Debug)]
+/// The calls of the last window of this length, in slices.
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Window {
-    calls: u32,
-    slice: u64,
+    seconds: u64,
 }
 
 impl Window {
-    pub(super) fn new(rate: Rate) -> Window {
-        let nanoseconds: u64 = rate.per.duration().as_nanos().try_into().unwrap_or(u64::MAX);
-        Window { calls: rate.calls, slice: nanoseconds / SLICES }
+    /// A window of this many seconds.
+    pub(super) fn of(seconds: u64) -> Window {
+        Window { seconds }
     }
 
-    /// The earliest time from `from` on at which one more call fits.
-    pub(super) fn free_from(&self, recent: &mut Vec<(u64, u32)>, from: u64) -> u64 {
-        recent.retain(|(start, _)| self.forgotten_at(*start) > from);
+    /// The earliest time from `from` on at which one more call fits beside `most`.
+    pub(super) fn free_from(self, most: u32, recent: &[(u64, u32)], from: u64) -> u64 {
         let mut used: u64 = recent.iter().map(|(_, calls)| u64::from(*calls)).sum();
         let mut free_from = from;
-        for (start, calls) in recent.iter() {
-            if used < u64::from(self.calls) {
+        for (start, calls) in recent {
+            if used < u64::from(most) {
                 break;
             }
             used -= u64::from(*calls);
-            free_from = self.forgotten_at(*start);
+            free_from = free_from.max(self.forgotten_at(*start));
         }
         free_from
     }
 
+    /// Forgets what has left the window, and what a clock set back has left ahead.
+    pub(super) fn forget(self, recent: &mut Vec<(u64, u32)>, now: u64, furthest: u64) {
+        recent.retain(|(start, calls)| {
+            *calls > 0 && *start <= furthest && self.forgotten_at(*start) > now
+        });
+    }
+
     /// Counts a call at this time.
-    pub(super) fn count(&self, recent: &mut Vec<(u64, u32)>, at: u64) {
-        let start = at - at % self.slice;
+    pub(super) fn count(self, recent: &mut Vec<(u64, u32)>, at: u64) {
+        let start = self.slice_of(at);
         match recent.last_mut() {
             Some((last, calls)) if *last == start => *calls += 1,
             _ => recent.push((start, 1)),
         }
     }
 
+    /// Takes back a call that was counted at this time and not made.
+    pub(super) fn uncount(self, recent: &mut [(u64, u32)], at: u64) {
+        let start = self.slice_of(at);
+        if let Some((_, calls)) = recent.iter_mut().find(|(slice, _)| *slice == start) {
+            *calls = calls.saturating_sub(1);
+        }
+    }
+
+    fn slice_of(self, at: u64) -> u64 {
+        at - at % self.slice()
+    }
+
+    fn slice(self) -> u64 {
+        (self.seconds.max(1) * 1_000_000_000 / SLICES).max(1)
+    }
+
     /// When the last call of a slice has left the window, however late it started.
-    fn forgotten_at(&self, start: u64) -> u64 {
-        start.saturating_add((SLICES + 1) * self.slice + LATE)
+    fn forgotten_at(self, start: u64) -> u64 {
+        start.saturating_add((SLICES + 1) * self.slice() + LATE)
     }
 }

@@ -6,6 +6,7 @@ mod run;
 mod sqlite;
 mod stake;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -25,9 +26,10 @@ pub use stake::{Ending, Settled, Staked, Waiting};
 pub struct Budget {
     /// The moment from which the next call may start, in nanoseconds since 1970 UTC.
     pub next: u64,
-    /// For each longer window of the contract, the calls of its recent past:
-    /// the start of a slice of time, in nanoseconds since 1970 UTC, and its calls.
-    pub recent: Vec<Vec<(u64, u32)>>,
+    /// For each longer window of the contract, by its length in seconds, the calls
+    /// of its recent past: the start of a slice of time, in nanoseconds since 1970
+    /// UTC, and its calls.
+    pub recent: BTreeMap<u64, Vec<(u64, u32)>>,
 }
 
 /// What a turn was allotted of the budget.
@@ -53,7 +55,9 @@ pub struct Allowance {
     pub unused: Vec<Timestamp>,
     /// The ledger's time.
     pub now: Timestamp,
-    /// How far ahead moments may lie.
+    /// How long the turn is likely to take: no moment lies before its end.
+    pub lead: Duration,
+    /// How far ahead of the turn's end moments may lie.
     pub horizon: Duration,
     /// The most calls wanted.
     pub wanted: u32,
@@ -70,7 +74,9 @@ pub struct Turn {
     pub again: Vec<Waiting>,
     /// The most rows to stake that were never staked before.
     pub fresh: u32,
-    /// How far ahead calls may be planned.
+    /// How long this turn is likely to take.
+    pub lead: Duration,
+    /// How far ahead of its end calls may be planned.
     pub horizon: Duration,
 }
 

@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 
 use crate::intake::source::BYTE_ORDER_MARK;
 use crate::intake::{Input, Layout, Plan, columns, guard};
-use crate::ledger::{Ledger, RowRecord, Run};
+use crate::ledger::{Counts, Ledger, RowRecord, Run};
 use crate::order::OwnCode;
 use crate::outcome::Status;
 
@@ -24,6 +24,7 @@ pub struct ResultsFile {
     path: PathBuf,
     partial: PathBuf,
     file: File,
+    replace: Replace,
 }
 
 /// A results file that is in its place.
@@ -31,6 +32,8 @@ pub struct ResultsFile {
 pub struct Written {
     /// Where it is.
     pub path: PathBuf,
+    /// How many rows stand how in it.
+    pub counts: Counts,
     /// Rows that were rejected after an answer was lost: perhaps by our own lost call.
     pub rejected_in_doubt: u64,
 }
@@ -68,7 +71,7 @@ impl ResultsFile {
                 let path = path.display();
                 format!("the results cannot be written to {path}: choose another place with -o")
             })?;
-        Ok(ResultsFile { path, partial, file })
+        Ok(ResultsFile { path, partial, file, replace })
     }
 
     /// Writes every row of the run, and puts the file in its place.
@@ -77,18 +80,24 @@ impl ResultsFile {
     /// When the disk fails, or the input is no longer what the run was opened with.
     /// Nothing is lost by that: the same command writes the results again.
     pub fn write(self, source: &Source<'_>, ledger: &mut dyn Ledger) -> anyhow::Result<Written> {
-        let (digest, rejected_in_doubt) = self.fill(source, ledger).with_context(|| {
+        let (digest, counts, rejected_in_doubt) = self.fill(source, ledger).with_context(|| {
             let path = self.path.display();
             format!("the results could not be written to {path}; the ledger has them all: put right what is wrong and start the same command again")
         })?;
+        // Another may have been put there while the run went on.
+        may_replace(&self.path, source.run.id(), self.replace, ledger)?;
         ledger.note_results(source.run, &digest, &self.path.display().to_string())?;
         fs::rename(&self.partial, &self.path)
             .and_then(|()| sync_folder(&self.path))
             .with_context(|| format!("the results could not be put at {}", self.path.display()))?;
-        Ok(Written { path: self.path.clone(), rejected_in_doubt })
+        Ok(Written { path: self.path.clone(), counts, rejected_in_doubt })
     }
 
-    fn fill(&self, source: &Source<'_>, ledger: &mut dyn Ledger) -> anyhow::Result<(String, u64)> {
+    fn fill(
+        &self,
+        source: &Source<'_>,
+        ledger: &mut dyn Ledger,
+    ) -> anyhow::Result<(String, Counts, u64)> {
         let mut hashed =
             Hashed { inner: BufWriter::with_capacity(1 << 20, &self.file), hash: Sha256::new() };
         if source.input.has_byte_order_mark() {
@@ -99,8 +108,9 @@ impl ResultsFile {
         let mut view = View::new(source);
         writer.write_byte_record(view.header())?;
         let mut rows = source.input.rows(source.layout)?;
-        let mut rejected_in_doubt = 0;
+        let (mut counts, mut rejected_in_doubt) = (Counts::default(), 0);
         ledger.rows(source.run, &mut |record| {
+            counts.add(record.status, 1);
             rejected_in_doubt += u64::from(record.doubt && record.status == Status::Rejected);
             let line = rows.next()?.context("the input has fewer rows than the run")?;
             writer.write_byte_record(view.line(&record, line.fields))?;
@@ -112,7 +122,7 @@ impl ResultsFile {
         let mut hashed = writer.into_inner().map_err(|failed| anyhow!("{}", failed.error()))?;
         hashed.flush()?;
         self.file.sync_all()?;
-        Ok((hashed.digest(), rejected_in_doubt))
+        Ok((hashed.digest(), counts, rejected_in_doubt))
     }
 }
 

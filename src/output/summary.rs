@@ -37,7 +37,7 @@ impl Summary<'_> {
     /// The summary for people.
     pub fn text(&self) -> String {
         let mut text = format!("{}\n", self.headline());
-        for (status, rows) in self.statuses() {
+        for (status, rows) in self.results.counts.iter() {
             let _ = writeln!(text, "  {:<17} {:>11}", status.as_str(), count(rows));
         }
         if let Some(work) = self.work.filter(|work| work.calls > 0) {
@@ -63,15 +63,8 @@ impl Summary<'_> {
         }
     }
 
-    /// Each status that occurs, rows that have not ended included.
-    fn statuses(&self) -> Vec<(Status, u64)> {
-        let mut counts = self.run.counts;
-        counts.add(Status::NotSent, self.run.rows.saturating_sub(counts.total()));
-        counts.iter().collect()
-    }
-
     fn next_steps(&self) -> Vec<String> {
-        let of = |status| self.run.counts.get(status);
+        let of = |status| self.results.counts.get(status);
         let unclear = self.results.rejected_in_doubt;
         let clear = of(Status::Rejected).saturating_sub(unclear);
         let results = self.results.path.display();
@@ -124,11 +117,9 @@ impl Summary<'_> {
     /// The summary for programs.
     pub fn json(&self) -> Value {
         let run = self.run;
-        let counts: serde_json::Map<String, Value> = {
-            let counts: std::collections::BTreeMap<_, _> = self.statuses().into_iter().collect();
-            let of = |status| counts.get(&status).copied().unwrap_or(0);
-            Status::ALL.into_iter().map(|s| (s.as_str().to_owned(), of(s).into())).collect()
-        };
+        let of = |status| self.results.counts.get(status);
+        let counts: serde_json::Map<String, Value> =
+            Status::ALL.into_iter().map(|s| (s.as_str().to_owned(), of(s).into())).collect();
         json!({
             "run": run.id(),
             "input": run.opened.input_name,

@@ -7,6 +7,7 @@ mod read;
 mod turn;
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 use jiff::Timestamp;
 use rusqlite::{Connection, ErrorCode, params};
@@ -21,7 +22,10 @@ use crate::order::OwnCode;
 /// The embedded ledger.
 pub struct Sqlite {
     connection: Connection,
+    /// As the user named it, for messages.
     path: String,
+    /// Where the file really is.
+    real: PathBuf,
     started: Option<Started>,
 }
 
@@ -52,8 +56,10 @@ impl Started {
 
 impl Sqlite {
     /// The file whose lock says that a process works on the runs with this key.
-    fn lock_path(&self, key: &str) -> String {
-        format!("{}.{}.lock", self.path, &key[..key.len().min(16)])
+    fn lock_path(&self, key: &str) -> PathBuf {
+        let mut path = self.real.clone().into_os_string();
+        path.push(format!(".{}.lock", &key[..key.len().min(16)]));
+        path.into()
     }
 
     fn fail(&self, cause: rusqlite::Error) -> LedgerError {
@@ -97,16 +103,17 @@ impl Ledger for Sqlite {
 
     fn hold(&mut self, key: &str) -> Result<Hold, LedgerError> {
         let path = self.lock_path(key);
-        match Hold::claim(path.as_ref()) {
+        match Hold::claim(&path) {
             Ok(Ok(hold)) => Ok(hold),
             Ok(Err(by)) => Err(LedgerError::Held { by }),
-            Err(cause) => Err(LedgerError::Open { path, cause }),
+            Err(cause) => Err(LedgerError::Open { path: path.display().to_string(), cause }),
         }
     }
 
     fn is_held(&mut self, key: &str) -> Result<bool, LedgerError> {
         let path = self.lock_path(key);
-        Hold::is_held(path.as_ref()).map_err(|cause| LedgerError::Open { path, cause })
+        let failed = |cause| LedgerError::Open { path: path.display().to_string(), cause };
+        Hold::is_held(&path).map_err(failed)
     }
 
     fn start(&mut self, run: &Run, start: Start) -> Result<Vec<Waiting>, LedgerError> {

@@ -16,7 +16,7 @@ const APPLICATION: i64 = 0x6341_4e43;
 /// Version of the schema.
 const VERSION: i64 = 1;
 /// How long another process's turn, or its enrolment of a large file, is waited for.
-const BUSY: Duration = Duration::from_secs(60);
+const BUSY: Duration = Duration::from_secs(15 * 60);
 
 impl Sqlite {
     /// Opens the ledger at `path`, made new if nothing is there.
@@ -45,7 +45,10 @@ impl Sqlite {
         let mut connection =
             Connection::open_with_flags(path, flags).map_err(|cause| failure(&name, cause))?;
         prepare(&mut connection, &name)?;
-        Ok(Sqlite { connection, path: name, started: None })
+        // Two names of one file must lead to one lock.
+        let real = std::fs::canonicalize(path)
+            .map_err(|cause| LedgerError::Open { path: name.clone(), cause })?;
+        Ok(Sqlite { connection, path: name, real, started: None })
     }
 }
 
@@ -83,8 +86,12 @@ fn prepare(connection: &mut Connection, path: &str) -> Result<(), LedgerError> {
 
 /// Which program's file it is, and the version of its schema; 0 where nobody said.
 fn identity(connection: &Connection) -> rusqlite::Result<(i64, i64)> {
-    let pragma = |name: &str| connection.query_row(&format!("PRAGMA {name}"), [], |row| row.get(0));
-    Ok((pragma("application_id")?, pragma("user_version")?))
+    // In one statement: another process may be laying down the schema.
+    connection.query_row(
+        "SELECT application_id, user_version FROM pragma_application_id, pragma_user_version",
+        [],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )
 }
 
 fn is_empty(connection: &Connection) -> rusqlite::Result<bool> {
