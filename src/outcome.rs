@@ -362,3 +362,85 @@ pub fn next(meaning: Meaning, attempts_left: bool, doubt: bool, on_doubt: OnDoub
 pub fn unended(doubt: bool) -> Status {
     if doubt { Status::InDoubt } else { Status::NotSent }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reply(http_status: u16, status: Option<bool>) -> Seen {
+        let body = Body::Answer { status, error_code: Some("ERR7".to_owned()), message: None };
+        Seen::Reply(Reply { http_status, retry_after: Some(Duration::from_secs(1)), body })
+    }
+
+    fn meaning(http_status: u16, status: Option<bool>) -> Meaning {
+        classify(reply(http_status, status), &Codes::default()).meaning
+    }
+
+    #[test]
+    fn only_status_tells_success_from_rejection() {
+        assert_eq!(meaning(200, Some(true)), Meaning::Cancelled);
+        assert_eq!(meaning(200, Some(false)), Meaning::Rejected);
+        assert_eq!(meaning(200, None), Meaning::Doubt);
+    }
+
+    #[test]
+    fn an_answer_that_contradicts_its_http_status_is_a_doubt() {
+        for http_status in [301, 400, 401, 409, 429, 500, 503] {
+            assert_eq!(meaning(http_status, Some(true)), Meaning::Doubt, "{http_status}");
+        }
+    }
+
+    #[test]
+    fn a_status_that_nobody_listed_is_a_doubt() {
+        for http_status in [100, 402, 409, 425, 499, 500, 502, 504, 520, 999] {
+            assert_eq!(meaning(http_status, None), Meaning::Doubt, "{http_status}");
+        }
+    }
+
+    #[test]
+    fn only_an_answer_of_not_done_makes_everyone_wait() {
+        let wait = |http_status| {
+            classify(reply(http_status, None), &Codes::default()).retry_after.is_some()
+        };
+        assert!(wait(429) && wait(503) && wait(408));
+        assert!(!wait(200) && !wait(500) && !wait(400));
+    }
+
+    #[test]
+    fn a_code_means_what_the_longest_pattern_that_fits_it_says() {
+        let codes = [
+            ("ERR*", CodeMeaning::Retry),
+            ("ERR01*", CodeMeaning::Stop),
+            ("ERR0116", CodeMeaning::AlreadyCancelled),
+        ];
+        let codes = Codes(codes.map(|(code, meaning)| (code.to_owned(), meaning)).into());
+        assert_eq!(codes.meaning("ERR0116"), Some(CodeMeaning::AlreadyCancelled));
+        assert_eq!(codes.meaning("ERR01160"), Some(CodeMeaning::Stop));
+        assert_eq!(codes.meaning("ERR9"), Some(CodeMeaning::Retry));
+        assert_eq!(codes.meaning("OTHER"), None);
+    }
+
+    #[test]
+    fn a_row_whose_answer_was_lost_never_ends_as_surely_not_done() {
+        for meaning in [Meaning::Doubt, Meaning::NotDone, Meaning::Refused] {
+            let next = next(meaning, false, true, OnDoubt::Retry);
+            assert_eq!(next, Next::End(Status::InDoubt), "{meaning:?}");
+        }
+        assert_eq!(unended(true), Status::InDoubt);
+    }
+
+    #[test]
+    fn a_lost_answer_is_asked_for_again_only_if_that_is_wanted_and_allowed() {
+        let after = |left, on_doubt| next(Meaning::Doubt, left, true, on_doubt);
+        assert_eq!(after(true, OnDoubt::Retry), Next::Again);
+        assert_eq!(after(true, OnDoubt::Leave), Next::End(Status::InDoubt));
+        assert_eq!(after(false, OnDoubt::Retry), Next::End(Status::InDoubt));
+    }
+
+    #[test]
+    fn every_status_reads_back_from_its_word() {
+        for status in Status::ALL {
+            assert_eq!(status.as_str().parse(), Ok(status));
+        }
+    }
+}

@@ -176,7 +176,7 @@ impl<'a> Night<'a> {
         let mut ledger = Sqlite::open(self.path).unwrap();
         let on_doubt = OnDoubt::Retry;
         let start = Start { at: self.wall(), cut_off: None, again: false, on_doubt };
-        let waiting = ledger.start(run, start).unwrap();
+        let begun = ledger.start(run, start).unwrap();
         let plan = Plan {
             concurrency: CONCURRENCY,
             attempts: 3,
@@ -185,7 +185,7 @@ impl<'a> Night<'a> {
             max_failures: None,
             most_a_second: Some(RATE),
         };
-        let mut wheel = Wheel::new(plan, run.counts, waiting);
+        let mut wheel = Wheel::new(plan, run.counts, begun);
         let mut pace = Pace::new(&Rates::from(Rate { calls: RATE, per: Per::Second }));
         let mut due: BTreeMap<(Duration, u64), Due> = BTreeMap::new();
         due.insert((self.clock, 0), Due::Wakes);

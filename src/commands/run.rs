@@ -195,7 +195,7 @@ async fn send(
         again: settings.again,
         on_doubt: settings.on_doubt,
     };
-    let waiting = ledger.start(run, start)?;
+    let begun = ledger.start(run, start)?;
     let plan = Plan {
         concurrency: settings.concurrency,
         attempts: settings.attempts,
@@ -215,7 +215,7 @@ async fn send(
     let (show, shown) = watch::channel(Snapshot::default());
     let course = Course { rows: run.rows, before: run.counts.total(), last_start };
     let progress = tokio::spawn(progress::show(course, shown, settings.quiet));
-    let wheel = Wheel::new(plan, run.counts, waiting);
+    let wheel = Wheel::new(plan, run.counts, begun);
     let pace = Pace::new(&settings.rates);
     let finished = drive(wheel, ledger, pace, caller, stops, show).await;
     // It ends with its sender, and a picture that failed is no reason to fail.

@@ -12,7 +12,7 @@ use crate::gate::brake::Brake;
 use crate::gate::failures::MaxFailures;
 use crate::gate::pace::{GRACE, SHARED_GRACE};
 use crate::gate::second::Second;
-use crate::ledger::{Counts, Ending, Settled, Staked, Turn, Turned, Waiting};
+use crate::ledger::{Begun, Counts, Ending, Settled, Staked, Turn, Turned, Waiting};
 use crate::order::OwnCode;
 use crate::outcome::{self, Meaning, Next, OnDoubt};
 
@@ -123,8 +123,8 @@ pub struct Wheel {
 }
 
 impl Wheel {
-    /// A wheel for a run whose rows stand like this, with these rows waiting.
-    pub fn new(plan: Plan, counts: Counts, waiting: Vec<Waiting>) -> Wheel {
+    /// A wheel for a run whose rows stand like this, with this to do.
+    pub fn new(plan: Plan, counts: Counts, begun: Begun) -> Wheel {
         Wheel {
             brake: Brake::new(plan.max_failures, &counts),
             second: Second::new(plan.most_a_second),
@@ -133,7 +133,7 @@ impl Wheel {
             staked: VecDeque::new(),
             in_flight: 0,
             settled: Vec::new(),
-            due: waiting,
+            due: begun.waiting,
             later: BTreeMap::new(),
             turning: None,
             asked: false,
@@ -142,7 +142,7 @@ impl Wheel {
             more_at: Duration::ZERO,
             shared_until: Duration::ZERO,
             quiet_until: Duration::ZERO,
-            exhausted: false,
+            exhausted: begun.exhausted,
             stop: None,
         }
     }

@@ -110,6 +110,15 @@ pub struct Start {
     pub on_doubt: OnDoubt,
 }
 
+/// A run that was started: what there is to do.
+#[derive(Debug, Default)]
+pub struct Begun {
+    /// Rows that were staked before and have not ended.
+    pub waiting: Vec<Waiting>,
+    /// Whether no other row is left to be sent.
+    pub exhausted: bool,
+}
+
 /// One row as the ledger knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RowRecord {
@@ -168,9 +177,8 @@ pub trait Ledger: Send {
     fn is_held(&mut self, key: &str) -> Result<bool, LedgerError>;
 
     /// Starts a run that this process holds: from here on, turns are its turns.
-    /// Attempts that a dead process left unsettled are settled as lost. Returns
-    /// the rows that were staked before and have not ended.
-    fn start(&mut self, run: &Run, start: Start) -> Result<Vec<Waiting>, LedgerError>;
+    /// Attempts that a dead process left unsettled are settled as lost.
+    fn start(&mut self, run: &Run, start: Start) -> Result<Begun, LedgerError>;
 
     /// Settles and stakes in one commit: after it both are durable, before it neither.
     fn turn(&mut self, turn: Turn, allot: &mut Allot<'_>) -> Result<Turned, LedgerError>;

@@ -13,8 +13,8 @@ use jiff::Timestamp;
 use rusqlite::{Connection, ErrorCode, params};
 
 use super::{
-    Allot, EnrolError, Hold, Ledger, LedgerError, NewRun, RowRecord, Run, Start, Turn, Turned,
-    Waiting,
+    Allot, Begun, EnrolError, Hold, Ledger, LedgerError, NewRun, RowRecord, Run, Start, Turn,
+    Turned,
 };
 use crate::intake::{Enrolment, IntakeError, Keyed};
 use crate::order::OwnCode;
@@ -116,11 +116,11 @@ impl Ledger for Sqlite {
         Hold::is_held(&path).map_err(failed)
     }
 
-    fn start(&mut self, run: &Run, start: Start) -> Result<Vec<Waiting>, LedgerError> {
-        let (started, waiting) = turn::start(&mut self.connection, run, start)
+    fn start(&mut self, run: &Run, start: Start) -> Result<Begun, LedgerError> {
+        let (started, begun) = turn::start(&mut self.connection, run, start)
             .map_err(|cause| failure(&self.path, cause))?;
         self.started = Some(started);
-        Ok(waiting)
+        Ok(begun)
     }
 
     fn turn(&mut self, turn: Turn, allot: &mut Allot<'_>) -> Result<Turned, LedgerError> {

@@ -7,7 +7,8 @@ use rusqlite::{
 
 use super::super::stake::{Ended, How};
 use super::super::{
-    Allot, Allotment, Allowance, Budget, Counts, Run, Settled, Staked, Start, Turn, Turned, Waiting,
+    Allot, Allotment, Allowance, Begun, Budget, Counts, Run, Settled, Staked, Start, Turn, Turned,
+    Waiting,
 };
 use super::enrol::add_counts;
 use super::{Started, read};
@@ -19,7 +20,7 @@ pub(super) fn start(
     connection: &mut Connection,
     run: &Run,
     start: Start,
-) -> rusqlite::Result<(Started, Vec<Waiting>)> {
+) -> rusqlite::Result<(Started, Begun)> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     transaction.execute(
         "INSERT INTO start (run, started_at, started_by, cut_off) VALUES (?1, ?2, ?3, ?4)",
@@ -40,8 +41,7 @@ pub(super) fn start(
     counts.add(Status::InDoubt, interrupted);
     add_counts(&transaction, run.number, &counts)?;
     let waiting = unended(&transaction, run.number, first_open, first_fresh)?;
-    transaction.commit()?;
-    let started = Started {
+    let mut started = Started {
         run: run.number,
         endpoint: run.opened.endpoint.clone(),
         again: start.again,
@@ -49,7 +49,11 @@ pub(super) fn start(
         end: u32::try_from(run.rows).unwrap_or(u32::MAX - 1) + 1,
         open: waiting.iter().map(|waiting| waiting.row.0).collect(),
     };
-    Ok((started, waiting))
+    // Finds the first row that can be sent at all.
+    fresh_rows(&transaction, &mut started, 0)?;
+    transaction.commit()?;
+    let exhausted = started.is_exhausted();
+    Ok((started, Begun { waiting, exhausted }))
 }
 
 /// Who starts a run, for the auditor.
