@@ -414,7 +414,7 @@ fn a_rehearsal_needs_no_address_and_says_whether_the_results_are_true() {
     Rejected with doubt: 9 rows after an answer was lost, perhaps because that lost call had cancelled the order: look in CoreCARD
     Stand-in: 71 calls taken, 53 orders cancelled; 11 calls lost, failed or turned away on purpose
     Results:  45 orders cancelled
-              8 more were cancelled by a call whose answer was lost: their rows say doubt
+              and 8 by a call whose answer was lost: the results say doubt there
     Every result agrees with the stand-in's own record
     ");
     assert!(!scene.ledger().exists(), "a rehearsal touched the real ledger");

@@ -83,7 +83,7 @@ impl Comparison {
         let more = tally.orders_cancelled.saturating_sub(self.cancelled);
         if more > 0 {
             lines.push(format!(
-                "          {} more were cancelled by a call whose answer was lost: their rows say doubt",
+                "          and {} by a call whose answer was lost: the results say doubt there",
                 count(more)
             ));
         }

@@ -92,7 +92,8 @@ pub async fn drive<C: Caller>(
             turned = clerk.turned() => match turned {
                 Ok(turned) => Event::Turned(turned),
                 Err(failed) => {
-                    calls.join_all().await;
+                    // A call that is cut off may have been carried out: each is heard to its end.
+                    while calls.join_next().await.is_some() {}
                     return Err(failed);
                 }
             },
