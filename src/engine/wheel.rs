@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use super::backoff::backoff;
 use crate::gate::brake::Brake;
 use crate::gate::failures::MaxFailures;
-use crate::gate::pace::{GRACE, SHARED_GRACE};
+use crate::gate::pace::{SHARED_GRACE, grace};
 use crate::gate::second::Second;
 use crate::ledger::{Begun, Counts, Ending, Settled, Staked, Turn, Turned, Waiting};
 use crate::order::OwnCode;
@@ -270,7 +270,8 @@ impl Wheel {
         let mut send = Vec::new();
         let halted = self.stop.is_some() || now.since_start < self.quiet_until;
         let early = |moment: &Option<Duration>| moment.is_some_and(|at| now.since_start < at);
-        let grace = if now.since_start < self.shared_until { SHARED_GRACE } else { GRACE };
+        let shared = now.since_start < self.shared_until;
+        let grace = if shared { SHARED_GRACE } else { grace(self.plan.most_a_second) };
         while let Some((moment, staked)) = self.staked.pop_front_if(|(moment, _)| {
             halted || (!early(moment) && self.second.full_until(now.since_start).is_none())
         }) {

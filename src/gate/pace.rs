@@ -27,16 +27,24 @@ use crate::ledger::{Allotment, Allowance, Budget};
 
 /// How late a call may start after its moment, while no other process takes
 /// moments of the same budget: [`super::second::Second`] sees to it that it crowds
-/// no one. A later one needs a new moment.
-pub const GRACE: Duration = Duration::from_millis(20);
+/// no one. A later one needs a new moment. It is two and a half intervals, so that a
+/// slow pace loses no moment to a short stall, within bounds, so that a fast one
+/// does not answer a stall with a crowd of calls.
+pub fn grace(most_a_second: Option<u32>) -> Duration {
+    let (shortest, longest) = (Duration::from_millis(15), Duration::from_millis(50));
+    match most_a_second {
+        Some(most) => (Duration::from_millis(2500) / most.max(1)).clamp(shortest, longest),
+        None => longest,
+    }
+}
 
-/// The same where the budget is shared: nobody sees the other's late calls, so
+/// How late it may start where the budget is shared: nobody sees the other's late calls, so
 /// they must fit into the [`SLACK`].
 pub const SHARED_GRACE: Duration = Duration::from_millis(3);
 
 /// How much longer than its share each interval is, so that calls that start or
 /// arrive late by a few milliseconds do not crowd a later second.
-const SLACK: f64 = 0.008;
+const SLACK: f64 = 0.0085;
 
 /// How long ago the budget must last have been used for a process that has just
 /// started to have it for itself.
