@@ -31,7 +31,7 @@ use crate::ledger::{Allotment, Allowance, Budget};
 /// slow pace loses no moment to a short stall, within bounds, so that a fast one
 /// does not answer a stall with a crowd of calls.
 pub fn grace(most_a_second: Option<u32>) -> Duration {
-    let (shortest, longest) = (Duration::from_millis(15), Duration::from_millis(50));
+    let (shortest, longest) = (Duration::from_millis(10), Duration::from_millis(50));
     match most_a_second {
         Some(most) => (Duration::from_millis(2500) / most.max(1)).clamp(shortest, longest),
         None => longest,
