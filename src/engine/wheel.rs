@@ -1,7 +1,6 @@
 //! The wheel's core: a state machine without I/O. It takes what happened and
 //! when, and says what to do. It reads no clock, socket, file or random number.
 
-use std::cmp::Reverse;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
@@ -13,7 +12,7 @@ use crate::gate::failures::MaxFailures;
 use crate::gate::pace::{SHARED_GRACE, grace};
 use crate::gate::second::Second;
 use crate::ledger::{Begun, Counts, Ending, Settled, Staked, Turn, Turned, Waiting};
-use crate::order::OwnCode;
+use crate::order::{OwnCode, RowNumber};
 use crate::outcome::{self, Meaning, Next, OnDoubt};
 
 /// How a run is to be driven.
@@ -103,7 +102,7 @@ pub struct Wheel {
     /// Rows to be staked again by the next turn.
     due: Vec<Waiting>,
     /// Rows whose next attempt has to wait, by when.
-    later: BTreeMap<(Duration, Reverse<u64>), Waiting>,
+    later: BTreeMap<(Duration, RowNumber), Waiting>,
     /// When the turn under way began.
     turning: Option<Duration>,
     /// Whether it asked for rows to send.
@@ -256,8 +255,7 @@ impl Wheel {
 
     fn wait(&mut self, waiting: Waiting, now: Now) {
         let due = now.since_start + backoff(waiting.row(), waiting.spent());
-        let key = (due.max(self.quiet_until), Reverse(u64::from(waiting.row().0)));
-        self.later.insert(key, waiting);
+        self.later.insert((due.max(self.quiet_until), waiting.row()), waiting);
     }
 
     /// The first reason to stop is the one that is told.
