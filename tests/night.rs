@@ -201,7 +201,8 @@ impl<'a> Night<'a> {
                     continue;
                 }
                 Due::Ends(staked, ending, sent) => {
-                    Event::Ended(staked, ending, sent - started, sent - started)
+                    let noted = sent - started;
+                    Event::Ended { staked, ending, noted, started: noted }
                 }
                 Due::Turned(turned) => Event::Turned(turned),
                 Due::Wakes => Event::Time,

@@ -113,7 +113,7 @@ pub async fn drive<C: Caller>(
 async fn call<C: Caller>(
     caller: Arc<C>,
     clock: Instant,
-    sent: Duration,
+    noted: Duration,
     before: Option<Instant>,
     staked: Staked,
 ) -> Event {
@@ -122,7 +122,8 @@ async fn call<C: Caller>(
     }
     let (started, sent_at) = (clock.elapsed(), Timestamp::now());
     let outcome = caller.call(&staked).await;
-    Event::Ended(staked, Ending { sent_at, ended_at: Timestamp::now(), outcome }, sent, started)
+    let ending = Ending { sent_at, ended_at: Timestamp::now(), outcome };
+    Event::Ended { staked, ending, noted, started }
 }
 
 async fn sleep_until(clock: Instant, wake_at: Option<Duration>) {

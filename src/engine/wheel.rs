@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use super::backoff::backoff;
 use crate::gate::brake::Brake;
 use crate::gate::failures::MaxFailures;
-use crate::gate::pace::{SHARED_GRACE, grace};
+use crate::gate::pace::{GRACE, SHARED_GRACE};
 use crate::gate::second::Second;
 use crate::ledger::{Begun, Counts, Ending, Settled, Staked, Turn, Turned, Waiting};
 use crate::order::{OwnCode, RowNumber};
@@ -46,9 +46,17 @@ pub struct Now {
 pub enum Event {
     /// The ledger has turned.
     Turned(Turned),
-    /// A call ended that was sent at this time after the start of the run, and
-    /// really started at this one.
-    Ended(Staked, Ending, Duration, Duration),
+    /// A call ended.
+    Ended {
+        /// What was sent.
+        staked: Staked,
+        /// How it ended.
+        ending: Ending,
+        /// When the core gave it out to be sent, after the start of the run.
+        noted: Duration,
+        /// When it really started.
+        started: Duration,
+    },
     /// A call did not start in time, and so did not start at all.
     Missed(Staked),
     /// It is the time that was asked for, or later.
@@ -71,7 +79,7 @@ pub struct Commands {
 }
 
 /// How far ahead calls are planned, however fast the ledger turns.
-const SHORTEST_HORIZON: Duration = Duration::from_millis(40);
+const SHORTEST_HORIZON: Duration = Duration::from_millis(60);
 const LONGEST_HORIZON: Duration = Duration::from_secs(5);
 
 /// Over about how many turns a slow one is remembered: disks stall in bouts.
@@ -175,8 +183,8 @@ impl Wheel {
     pub fn on(&mut self, event: Event, now: Now) -> Commands {
         match event {
             Event::Turned(turned) => self.turned(turned, now),
-            Event::Ended(staked, ending, sent, started) => {
-                self.second.really_started(sent, started);
+            Event::Ended { staked, ending, noted, started } => {
+                self.second.answered(noted, started, now.since_start);
                 self.ended(staked, ending, now);
             }
             Event::Missed(staked) => {
@@ -269,7 +277,7 @@ impl Wheel {
         let halted = self.stop.is_some() || now.since_start < self.quiet_until;
         let early = |moment: &Option<Duration>| moment.is_some_and(|at| now.since_start < at);
         let shared = now.since_start < self.shared_until;
-        let grace = if shared { SHARED_GRACE } else { grace(self.plan.most_a_second) };
+        let grace = if shared { SHARED_GRACE } else { GRACE };
         while let Some((moment, staked)) = self.staked.pop_front_if(|(moment, _)| {
             halted || (!early(moment) && self.second.full_until(now.since_start).is_none())
         }) {

@@ -4,7 +4,9 @@
 pub mod brake;
 pub mod cut_off;
 pub mod failures;
+pub mod lateness;
 pub mod pace;
 pub mod rate;
 pub mod second;
+mod walk;
 mod window;

@@ -8,43 +8,30 @@
 //! and hands out evenly spaced moments. A call that starts late, but within the
 //! grace of its moment, costs the ones after it nothing.
 
-use std::cell::Cell;
-use std::num::NonZeroU32;
-use std::ops::Add;
-use std::rc::Rc;
 use std::time::Duration;
 
-use governor::clock::{Clock, Reference};
-use governor::middleware::NoOpMiddleware;
-use governor::nanos::Nanos;
-use governor::state::{NotKeyed, StateStore};
-use governor::{Quota, RateLimiter};
 use jiff::Timestamp;
 
 use super::rate::Rates;
+use super::walk::Walk;
 use super::window::Window;
 use crate::ledger::{Allotment, Allowance, Budget};
 
 /// How late a call may start after its moment, while no other process takes
 /// moments of the same budget: [`super::second::Second`] sees to it that it crowds
-/// no one. A later one needs a new moment. It is two and a half intervals, so that a
-/// slow pace loses no moment to a short stall, within bounds, so that a fast one
-/// does not answer a stall with a crowd of calls.
-pub fn grace(most_a_second: Option<u32>) -> Duration {
-    let (shortest, longest) = (Duration::from_millis(10), Duration::from_millis(50));
-    match most_a_second {
-        Some(most) => (Duration::from_millis(2500) / most.max(1)).clamp(shortest, longest),
-        None => longest,
-    }
-}
+/// no one. A later one needs a new moment.
+pub const GRACE: Duration = Duration::from_millis(50);
 
-/// How late it may start where the budget is shared: nobody sees the other's late calls, so
-/// they must fit into the [`SLACK`].
+/// How late it may start where the budget is shared: nobody sees the other's late
+/// calls, so they must fit into the slack.
 pub const SHARED_GRACE: Duration = Duration::from_millis(3);
 
 /// How much longer than its share each interval is, so that calls that start or
-/// arrive late by a few milliseconds do not crowd a later second.
-const SLACK: f64 = 0.0085;
+/// arrive late do not delay those of every second after them.
+const SLACK: f64 = 0.0065;
+
+/// The same where the budget is shared, and the slack all that late calls have.
+const SHARED_SLACK: f64 = 0.009;
 
 /// How long ago the budget must last have been used for a process that has just
 /// started to have it for itself.
@@ -57,8 +44,8 @@ const FURTHEST: Duration = Duration::from_secs(30);
 /// The pace of one endpoint.
 #[derive(Debug)]
 pub struct Pace {
-    /// The shortest time between two moments. None: no pace.
-    interval: Option<Duration>,
+    /// The calls a second of the fastest rate. None: no pace.
+    per_second: Option<f64>,
     /// The slower rates of the contract: a window in seconds, and its most calls.
     windows: Vec<(u64, u32)>,
     /// What this process left of the budget.
@@ -70,21 +57,25 @@ impl Pace {
     /// others limit the calls in their minute or hour. None at all: no pace.
     pub fn new(rates: &Rates) -> Pace {
         let mut binding = rates.binding().into_iter();
-        let interval = binding
-            .next()
-            .map(|fastest| Duration::from_secs_f64((1.0 + SLACK) / fastest.per_second()));
+        let per_second = binding.next().map(|fastest| fastest.per_second());
         let windows = binding.map(|rate| (rate.per.duration().as_secs(), rate.calls)).collect();
-        Pace { interval, windows, left: None }
+        Pace { per_second, windows, left: None }
     }
 
     /// Takes up to `wanted` moments out of the budget.
     pub fn allot(&mut self, budget: &mut Budget, allowance: Allowance) -> Allotment {
         let Allowance { unused, now, lead, horizon, wanted } = allowance;
-        let Some(interval) = self.interval else {
+        let Some(per_second) = self.per_second else {
             return Allotment { moments: vec![None; wanted as usize], ..Allotment::default() };
         };
         let now = nanoseconds(now);
         let shared = self.is_shared(budget, now);
+        let slack = if shared { SHARED_SLACK } else { SLACK };
+        let interval = Duration::from_secs_f64((1.0 + slack) / per_second);
+        if self.left.is_none() {
+            // The last calls of a process that died may have started late.
+            budget.next = budget.next.saturating_add(nanos(GRACE));
+        }
         give_back(budget, unused, interval);
         let furthest = now.saturating_add(nanos(interval)).saturating_add(nanos(FURTHEST));
         self.prepare(budget, now, furthest);
@@ -104,7 +95,7 @@ impl Pace {
             }
             allotment.moments.push(Some(timestamp(moment)));
         }
-        budget.next = walk.next.0.get();
+        budget.next = walk.next();
         self.left = Some(budget.next);
         allotment
     }
@@ -161,91 +152,6 @@ fn nanoseconds(time: Timestamp) -> u64 {
 
 fn timestamp(nanoseconds: u64) -> Timestamp {
     Timestamp::from_nanosecond(nanoseconds.into()).unwrap_or(Timestamp::MAX)
-}
-
-/// governor's limiter over a clock that is moved by hand and a state that
-/// comes from the ledger. Times are nanoseconds since 1970 UTC.
-struct Walk {
-    limiter: RateLimiter<NotKeyed, Stored, HandClock, NoOpMiddleware<Instant>>,
-    next: Stored,
-    clock: HandClock,
-}
-
-impl Walk {
-    fn new(interval: Duration, next: u64, now: u64) -> Walk {
-        let quota = Quota::with_period(interval)
-            .unwrap_or(Quota::per_second(NonZeroU32::MAX))
-            .allow_burst(NonZeroU32::MIN);
-        let clock = HandClock(Rc::new(Cell::new(0)));
-        let stored = Stored(Rc::new(Cell::new(next)));
-        // The limiter counts from its birth: it is born at zero.
-        let limiter = RateLimiter::new(quota, stored.clone(), clock.clone());
-        clock.0.set(now);
-        Walk { limiter, next: stored, clock }
-    }
-
-    /// The earliest moment the limiter will grant.
-    fn earliest(&self) -> u64 {
-        self.next.0.get().max(self.clock.0.get())
-    }
-
-    /// Takes the first moment the limiter grants from `from` on.
-    fn take(&self, from: u64) -> u64 {
-        self.clock.0.set(from.max(self.clock.0.get()));
-        while let Err(not_until) = self.limiter.check() {
-            self.clock.0.set(not_until.earliest_possible().0);
-        }
-        self.clock.0.get()
-    }
-}
-
-/// The limiter's one number: from when on the next call conforms.
-#[derive(Clone)]
-struct Stored(Rc<Cell<u64>>);
-
-impl StateStore for Stored {
-    type Key = NotKeyed;
-
-    fn measure_and_replace<T, F, E>(&self, _: &NotKeyed, decide: F) -> Result<T, E>
-    where
-        F: Fn(Option<Nanos>) -> Result<(T, Nanos), E>,
-    {
-        let (granted, next) = decide(Some(Nanos::new(self.0.get())))?;
-        self.0.set(next.as_u64());
-        Ok(granted)
-    }
-}
-
-#[derive(Clone)]
-struct HandClock(Rc<Cell<u64>>);
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Instant(u64);
-
-impl Clock for HandClock {
-    type Instant = Instant;
-
-    fn now(&self) -> Instant {
-        Instant(self.0.get())
-    }
-}
-
-impl Add<Nanos> for Instant {
-    type Output = Instant;
-
-    fn add(self, later: Nanos) -> Instant {
-        Instant(self.0.saturating_add(later.as_u64()))
-    }
-}
-
-impl Reference for Instant {
-    fn duration_since(&self, earlier: Instant) -> Nanos {
-        Nanos::new(self.0.saturating_sub(earlier.0))
-    }
-
-    fn saturating_sub(&self, duration: Nanos) -> Instant {
-        Instant(self.0.checked_sub(duration.as_u64()).unwrap_or(self.0))
-    }
 }
 
 #[cfg(test)]
@@ -343,6 +249,17 @@ mod tests {
             moments.extend(times(again.allot(&mut budget, allowance(now, 64))));
         }
         assert!(busiest(&moments, Duration::from_secs(1), SHARED_GRACE) <= 10);
+    }
+
+    #[test]
+    fn the_late_last_calls_of_a_process_that_died_keep_their_second_clear() {
+        let mut budget = Budget::default();
+        let mut before = Pace::new(&rate(100, Per::Second));
+        let moments = times(before.allot(&mut budget, allowance(START, 2)));
+        let mut after = Pace::new(&rate(100, Per::Second));
+        let horizon = Duration::from_secs(1);
+        let next = times(after.allot(&mut budget, Allowance { horizon, ..allowance(START, 1) }));
+        assert!(next[0] > moments[1] + nanos(GRACE), "{next:?} after {moments:?}");
     }
 
     #[test]

@@ -1,28 +1,33 @@
-//! The contract's second: how many calls have really started within it. The pace
-//! plans calls evenly; this lets one that starts late do so only where the calls
-//! that follow leave room for it.
+//! The contract's second, as the server counts it. The pace plans calls evenly; this
+//! lets one that starts late do so only where the calls around it leave room, and
+//! makes room after calls that may have arrived late.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use super::lateness::Lateness;
+
 /// Calls that start within a second of each other may arrive closer together by
-/// the unevenness of the way: so much more than a second is kept clear. It is a little
-/// less than the pace leaves unused, or a late call would delay one in every second
-/// after it for good.
-const WAY: Duration = Duration::from_millis(7);
+/// the unevenness of the way: so much more than a second is kept clear. It is less
+/// than the pace leaves unused, or a late call would delay one in every second after
+/// it for good.
+const WAY: Duration = Duration::from_millis(2);
 const KEPT: Duration = Duration::from_millis(1000).saturating_add(WAY);
 
-/// The calls of the last second, by their time after the start of the run.
-#[derive(Debug, Default)]
+/// The calls of the last second, by the time after the start of the run at which
+/// they started, or at the latest arrived.
+#[derive(Debug)]
 pub struct Second {
     most: Option<usize>,
     started: VecDeque<Duration>,
+    lateness: Lateness,
 }
 
 impl Second {
     /// At most so many calls in any closed second; None: any number.
     pub fn new(most: Option<u32>) -> Second {
-        Second { most: most.map(|most| most as usize), started: VecDeque::new() }
+        let most = most.map(|most| most as usize);
+        Second { most, started: VecDeque::new(), lateness: Lateness::default() }
     }
 
     /// When the next call may start, if that is not now.
@@ -33,9 +38,15 @@ impl Second {
         Some(*leaves + KEPT + Duration::from_nanos(1))
     }
 
-    /// Puts right when a call noted at one time has really started: the process may
-    /// have been held up in between.
-    pub fn really_started(&mut self, noted: Duration, really: Duration) {
+    /// Puts right when a call, noted at one time, counts: it has really started at
+    /// another, as the process may have been held up in between, and it may have
+    /// arrived later still by what its answer took beyond the fastest.
+    pub fn answered(&mut self, noted: Duration, started: Duration, answered: Duration) {
+        let late = self.lateness.of(answered.saturating_sub(started));
+        self.recount(noted, started + late.saturating_sub(WAY));
+    }
+
+    fn recount(&mut self, noted: Duration, really: Duration) {
         let place = self.started.partition_point(|started| *started < noted);
         if really > noted && self.started.get(place) == Some(&noted) {
             self.started.remove(place);
@@ -77,10 +88,24 @@ mod tests {
         let mut second = Second::new(Some(2));
         second.started(ms(0));
         second.started(ms(0));
-        second.really_started(ms(0), ms(30));
-        second.really_started(ms(0), ms(30));
-        assert!(second.full_until(ms(1020)).is_some());
-        assert_eq!(second.full_until(ms(1039)), None);
+        second.answered(ms(0), ms(30), ms(50));
+        second.answered(ms(0), ms(30), ms(50));
+        assert!(second.full_until(ms(1030)).is_some());
+        assert_eq!(second.full_until(ms(1033)), None);
+    }
+
+    #[test]
+    fn a_call_that_arrived_late_counts_from_then() {
+        let mut second = Second::new(Some(1));
+        for call in 0..10 {
+            second.started(ms(1100 * call));
+            second.answered(ms(1100 * call), ms(1100 * call), ms(1100 * call + 20));
+            assert_eq!(second.full_until(ms(1100 * call + 1003)), None);
+        }
+        second.started(ms(11_000));
+        second.answered(ms(11_000), ms(11_000), ms(11_050));
+        assert!(second.full_until(ms(12_029)).is_some());
+        assert_eq!(second.full_until(ms(12_031)), None);
     }
 
     #[test]

@@ -1,0 +1,103 @@
+//! governor, asked ahead of time: when may the next calls start?
+
+use std::cell::Cell;
+use std::num::NonZeroU32;
+use std::ops::Add;
+use std::rc::Rc;
+use std::time::Duration;
+
+use governor::clock::{Clock, Reference};
+use governor::middleware::NoOpMiddleware;
+use governor::nanos::Nanos;
+use governor::state::{NotKeyed, StateStore};
+use governor::{Quota, RateLimiter};
+
+/// governor's limiter over a clock that is moved by hand and a state that
+/// comes from the ledger. Times are nanoseconds since 1970 UTC.
+pub(super) struct Walk {
+    limiter: RateLimiter<NotKeyed, Stored, HandClock, NoOpMiddleware<Instant>>,
+    next: Stored,
+    clock: HandClock,
+}
+
+impl Walk {
+    pub(super) fn new(interval: Duration, next: u64, now: u64) -> Walk {
+        let quota = Quota::with_period(interval)
+            .unwrap_or(Quota::per_second(NonZeroU32::MAX))
+            .allow_burst(NonZeroU32::MIN);
+        let clock = HandClock(Rc::new(Cell::new(0)));
+        let stored = Stored(Rc::new(Cell::new(next)));
+        // The limiter counts from its birth: it is born at zero.
+        let limiter = RateLimiter::new(quota, stored.clone(), clock.clone());
+        clock.0.set(now);
+        Walk { limiter, next: stored, clock }
+    }
+
+    /// The time from which the next call after those taken conforms.
+    pub(super) fn next(&self) -> u64 {
+        self.next.0.get()
+    }
+
+    /// The earliest moment the limiter will grant.
+    pub(super) fn earliest(&self) -> u64 {
+        self.next().max(self.clock.0.get())
+    }
+
+    /// Takes the first moment the limiter grants from `from` on.
+    pub(super) fn take(&self, from: u64) -> u64 {
+        self.clock.0.set(from.max(self.clock.0.get()));
+        while let Err(not_until) = self.limiter.check() {
+            self.clock.0.set(not_until.earliest_possible().0);
+        }
+        self.clock.0.get()
+    }
+}
+
+/// The limiter's one number: from when on the next call conforms.
+#[derive(Clone)]
+struct Stored(Rc<Cell<u64>>);
+
+impl StateStore for Stored {
+    type Key = NotKeyed;
+
+    fn measure_and_replace<T, F, E>(&self, _: &NotKeyed, decide: F) -> Result<T, E>
+    where
+        F: Fn(Option<Nanos>) -> Result<(T, Nanos), E>,
+    {
+        let (granted, next) = decide(Some(Nanos::new(self.0.get())))?;
+        self.0.set(next.as_u64());
+        Ok(granted)
+    }
+}
+
+#[derive(Clone)]
+struct HandClock(Rc<Cell<u64>>);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Instant(u64);
+
+impl Clock for HandClock {
+    type Instant = Instant;
+
+    fn now(&self) -> Instant {
+        Instant(self.0.get())
+    }
+}
+
+impl Add<Nanos> for Instant {
+    type Output = Instant;
+
+    fn add(self, later: Nanos) -> Instant {
+        Instant(self.0.saturating_add(later.as_u64()))
+    }
+}
+
+impl Reference for Instant {
+    fn duration_since(&self, earlier: Instant) -> Nanos {
+        Nanos::new(self.0.saturating_sub(earlier.0))
+    }
+
+    fn saturating_sub(&self, duration: Nanos) -> Instant {
+        Instant(self.0.checked_sub(duration.as_u64()).unwrap_or(self.0))
+    }
+}
