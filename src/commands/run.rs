@@ -12,7 +12,7 @@ use super::job::Job;
 use super::server::Server;
 use super::{LedgerFailed, confirm, estimate, foreign, logs, open_files, rehearsal, signals};
 use crate::config::{Options, Settings, Surroundings};
-use crate::corecard::client::{Client, Connection};
+use crate::corecard::client::{Client, Reach};
 use crate::engine::{Caller, Finished, Plan, Snapshot, Wheel, drive};
 use crate::exit::Exit;
 use crate::gate::pace::Pace;
@@ -231,13 +231,12 @@ struct Calls {
 
 impl Calls {
     fn new(run: &str, settings: &Settings, server: &Server) -> anyhow::Result<Calls> {
-        let connection = Connection {
+        let reach = Reach {
             endpoint: server.url.clone(),
             timeout: settings.timeout,
-            connections: settings.concurrency as usize,
             credentials: settings.auth.headers().into_iter().collect(),
         };
-        let client = Client::new(connection, settings.fields.clone(), run.to_owned())?;
+        let client = Client::new(reach, settings.fields.clone(), run.to_owned())?;
         Ok(Calls { client, codes: settings.codes.clone() })
     }
 }

@@ -1,19 +1,27 @@
-//! One call over HTTP. Nothing here repeats a request: reqwest's own retries,
-//! redirects and the system's proxy are switched off, since every request must
-//! be one that the ledger knows.
+//! One call over HTTP. Nothing here repeats a request, follows a redirect or looks
+//! for a proxy: every request must be one that the ledger knows.
 
-use std::error::Error;
-use std::io;
+use std::collections::VecDeque;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use bytes::Bytes;
+use http::header::{self, HeaderMap};
+use http::uri::InvalidUri;
+use http::{Method, Request, Response, Uri};
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Frame, Incoming};
+use hyper_rustls::HttpsConnectorBuilder;
+use hyper_util::client::legacy::connect::HttpConnector;
 use jiff::Timestamp;
-use reqwest::header::{self, HeaderMap, HeaderValue};
-use reqwest::{Response, Url, redirect, retry, tls};
+use rustls_platform_verifier::BuilderVerifierExt;
+use tokio::time::{Instant, timeout, timeout_at};
+use url::{Position, Url};
 
-use super::reply;
+use super::connection::{Connection, Connector, Sent, Unanswered};
 use super::request::Fields;
+use super::{failure, reply};
 use crate::ledger::Staked;
-use crate::order::OwnCode;
 use crate::outcome::{Body, Reply, Seen};
 
 /// The call's path under the base URL.
@@ -29,27 +37,37 @@ const IDLE: Duration = Duration::from_secs(15);
 
 /// How the calls reach CoreCARD.
 #[derive(Debug, Clone)]
-pub struct Connection {
+pub struct Reach {
     /// The base URL: https, or http to loopback.
     pub endpoint: Url,
     /// The longest a call may take, connecting included.
     pub timeout: Duration,
-    /// Connections kept open at most.
-    pub connections: usize,
     /// Headers that carry the credentials, marked as sensitive.
     pub credentials: HeaderMap,
 }
 
-/// The HTTP client could not be set up.
+/// The client could not be set up.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot set up the HTTP client: {0}")]
-pub struct ConnectionError(#[from] reqwest::Error);
+pub enum ClientError {
+    /// TLS could not.
+    #[error("cannot set up TLS: {0}")]
+    Tls(#[from] rustls::Error),
+    /// The address is not one.
+    #[error("the address {0} cannot be called: {1}")]
+    Address(String, http::Error),
+}
 
 /// CoreCARD, as one call.
-#[derive(Debug)]
 pub struct Client {
-    http: reqwest::Client,
-    url: Url,
+    connector: Connector,
+    connect_timeout: Duration,
+    timeout: Duration,
+    /// Connections that no call uses, the one used last at the end.
+    idle: Mutex<VecDeque<Connection>>,
+    /// Where connections are made to.
+    server: Uri,
+    /// What every request says beside its body.
+    request: Request<()>,
     fields: Fields,
     run: String,
 }
@@ -59,126 +77,132 @@ impl Client {
     ///
     /// # Errors
     /// When TLS cannot be set up, for want of the system's root certificates.
-    pub fn new(
-        connection: Connection,
-        fields: Fields,
-        run: String,
-    ) -> Result<Client, ConnectionError> {
-        // Another part of the process may have chosen a provider first: any will do.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let mut headers = connection.credentials;
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
-        let http = reqwest::Client::builder()
-            .user_agent(concat!("cardcancel/", env!("CARGO_PKG_VERSION")))
-            .default_headers(headers)
-            .redirect(redirect::Policy::none())
-            .retry(retry::never())
-            .referer(false)
-            .no_proxy()
-            .http1_only()
-            .https_only(connection.endpoint.scheme() == "https")
-            .min_tls_version(tls::Version::TLS_1_2)
-            .tcp_nodelay(true)
-            .pool_max_idle_per_host(connection.connections)
-            .pool_idle_timeout(IDLE)
-            .connect_timeout(connection.timeout.mul_f32(0.8).min(LONGEST_CONNECT))
-            .timeout(connection.timeout)
-            .build()?;
-        let mut url = connection.endpoint;
+    pub fn new(reach: Reach, fields: Fields, run: String) -> Result<Client, ClientError> {
+        let mut url = reach.endpoint;
         let path = format!("{}{PATH}", url.path().trim_end_matches('/'));
         url.set_path(&path);
-        Ok(Client { http, url, fields, run })
+        Ok(Client {
+            connector: connector(url.scheme() == "https")?,
+            connect_timeout: reach.timeout.mul_f32(0.8).min(LONGEST_CONNECT),
+            timeout: reach.timeout,
+            idle: Mutex::default(),
+            server: url
+                .as_str()
+                .parse()
+                .map_err(|cause: InvalidUri| ClientError::Address(url.to_string(), cause.into()))?,
+            request: request(&url, &reach.credentials)
+                .map_err(|cause| ClientError::Address(url.to_string(), cause))?,
+            fields,
+            run,
+        })
     }
 
     /// Asks CoreCARD to cancel the row's order, once.
     pub async fn cancel(&self, staked: &Staked) -> Seen {
         let now = Timestamp::now();
         let body = self.fields.body(staked.order(), &self.run, staked.row(), staked.attempt(), now);
-        match self.http.post(self.url.clone()).body(body).send().await {
-            Ok(response) => Seen::Reply(read(response).await),
-            Err(failed) => failure(&failed),
+        let request = self.request.clone().map(|()| Full::new(Bytes::from(body)));
+        let until = Instant::now() + self.timeout;
+        let call = self.call(request);
+        timeout_at(until, call).await.unwrap_or_else(|_| failure::late())
+    }
+
+    /// Sends the request over an idle connection, or a new one.
+    async fn call(&self, mut request: Sent) -> Seen {
+        loop {
+            let idle = self.idle();
+            let is_new = idle.is_none();
+            let mut connection = match idle {
+                Some(connection) => connection,
+                None => match self.open().await {
+                    Ok(connection) => connection,
+                    Err(seen) => return seen,
+                },
+            };
+            match connection.call(request, read).await {
+                Ok(reply) => {
+                    self.keep(connection);
+                    return Seen::Reply(reply);
+                }
+                Err(Unanswered::Lost(cause)) => return failure::lost(&cause),
+                Err(Unanswered::Unsent(_)) if is_new => return failure::closed_at_once(),
+                Err(Unanswered::Unsent(unsent)) => request = *unsent,
+            }
+        }
+    }
+
+    async fn open(&self) -> Result<Connection, Seen> {
+        let opening = Connection::open(self.connector.clone(), self.server.clone());
+        match timeout(self.connect_timeout, opening).await {
+            Ok(opened) => opened.map_err(|cause| failure::no_connection(cause.as_ref())),
+            Err(_) => Err(failure::no_connection_in_time()),
+        }
+    }
+
+    /// The connection that was of use last, if there is one that nobody uses.
+    fn idle(&self) -> Option<Connection> {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        while idle.pop_front_if(|connection| connection.used_at.elapsed() > IDLE).is_some() {}
+        idle.pop_back()
+    }
+
+    fn keep(&self, connection: Connection) {
+        if connection.is_open() {
+            self.idle.lock().unwrap_or_else(PoisonError::into_inner).push_back(connection);
         }
     }
 }
 
-async fn read(mut response: Response) -> Reply {
+fn connector(https: bool) -> Result<Connector, rustls::Error> {
+    let mut tcp = HttpConnector::new();
+    tcp.enforce_http(false);
+    tcp.set_nodelay(true);
+    let provider = rustls::crypto::ring::default_provider();
+    let tls = rustls::ClientConfig::builder_with_provider(provider.into())
+        .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])?
+        .with_platform_verifier()?
+        .with_no_client_auth();
+    let connector = HttpsConnectorBuilder::new().with_tls_config(tls);
+    let connector = if https { connector.https_only() } else { connector.https_or_http() };
+    Ok(connector.enable_http1().wrap_connector(tcp))
+}
+
+/// A request without its body, which is what sets one apart from another.
+fn request(url: &Url, credentials: &HeaderMap) -> Result<Request<()>, http::Error> {
+    let mut request = Request::builder()
+        .method(Method::POST)
+        .uri(&url[Position::BeforePath..Position::AfterPath])
+        .header(header::HOST, &url[Position::BeforeHost..Position::AfterPort])
+        .header(header::CONTENT_TYPE, "application/json")
+        .header(header::ACCEPT, "application/json")
+        .header(header::USER_AGENT, concat!("cardcancel/", env!("CARGO_PKG_VERSION")))
+        .body(())?;
+    request.headers_mut().extend(credentials.clone());
+    Ok(request)
+}
+
+async fn read(response: Response<Incoming>) -> Reply {
     let http_status = response.status().as_u16();
     let retry_after = response
         .headers()
         .get(header::RETRY_AFTER)
         .and_then(|value| value.to_str().ok())
         .and_then(|value| reply::retry_after(value, Timestamp::now()));
+    let mut frames = response.into_body();
     let mut body = Vec::new();
     let body = loop {
-        match response.chunk().await {
-            Ok(Some(chunk)) if body.len() + chunk.len() > LONGEST_BODY => {
+        match frames.frame().await.map(|frame| frame.map(Frame::into_data)) {
+            Some(Ok(Ok(data))) if body.len() + data.len() > LONGEST_BODY => {
                 break Body::Unreadable("the answer was longer than 64 KiB".to_owned());
             }
-            Ok(Some(chunk)) => body.extend_from_slice(&chunk),
-            Ok(None) => break reply::read(&body),
-            Err(failed) => {
-                break Body::Unreadable(format!("the answer broke off: {}", root(&failed)));
+            Some(Ok(Ok(data))) => body.extend_from_slice(&data),
+            Some(Ok(Err(_trailers))) => {}
+            None => break reply::read(&body),
+            Some(Err(failed)) => {
+                let why = failure::root(&failed);
+                break Body::Unreadable(format!("the answer broke off: {why}"));
             }
         }
     };
     Reply { http_status, retry_after, body }
-}
-
-/// What a request that brought no answer showed.
-fn failure(failed: &reqwest::Error) -> Seen {
-    if let Some(cause) = find::<rustls::Error>(failed) {
-        return match cause {
-            rustls::Error::InvalidCertificate(_) => Seen::Untrusted {
-                detail: format!("the server's certificate is not to be trusted: {cause}"),
-            },
-            _ if failed.is_connect() => Seen::NotSent {
-                code: OwnCode::Tls,
-                detail: format!("the TLS handshake failed: {cause}"),
-            },
-            _ => lost(OwnCode::ConnectionLost, format!("the connection broke: {cause}")),
-        };
-    }
-    if failed.is_connect() {
-        let (code, what) = match () {
-            () if is_dns(failed) => (OwnCode::Dns, "the host's name could not be resolved"),
-            () if failed.is_timeout() => (OwnCode::Connect, "no connection in time"),
-            () => (OwnCode::Connect, "no connection"),
-        };
-        return Seen::NotSent { code, detail: format!("{what}: {}", root(failed)) };
-    }
-    if failed.is_timeout() {
-        return lost(OwnCode::Timeout, "no answer in time".to_owned());
-    }
-    if failed.is_builder() {
-        return Seen::NotSent { code: OwnCode::Connect, detail: root(failed) };
-    }
-    lost(OwnCode::ConnectionLost, format!("the connection broke after sending: {}", root(failed)))
-}
-
-fn lost(code: OwnCode, detail: String) -> Seen {
-    Seen::Lost { code, detail }
-}
-
-fn is_dns(failed: &reqwest::Error) -> bool {
-    chain(failed).any(|cause| cause.to_string().starts_with("dns error"))
-}
-
-/// The innermost cause, which is the one that tells something.
-fn root(failed: &reqwest::Error) -> String {
-    chain(failed).last().map_or_else(|| failed.to_string(), ToString::to_string)
-}
-
-fn chain(failed: &reqwest::Error) -> impl Iterator<Item = &(dyn Error + 'static)> {
-    std::iter::successors(failed.source(), |&cause| cause.source())
-}
-
-/// The first cause of this kind, also where I/O errors wrap it.
-fn find<E: Error + 'static>(failed: &reqwest::Error) -> Option<&E> {
-    chain(failed).find_map(within)
-}
-
-/// The TLS connector wraps an I/O error in another, and neither is the other's source.
-fn within<'c, E: Error + 'static>(cause: &'c (dyn Error + 'static)) -> Option<&'c E> {
-    cause.downcast_ref().or_else(|| within(cause.downcast_ref::<io::Error>()?.get_ref()?))
 }

@@ -3,5 +3,7 @@
 
 pub mod auth;
 pub mod client;
+mod connection;
+mod failure;
 mod reply;
 pub mod request;

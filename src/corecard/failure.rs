@@ -1,0 +1,72 @@
+//! What a call showed that brought no answer.
+
+use std::error::Error;
+use std::io;
+
+use crate::order::OwnCode;
+use crate::outcome::Seen;
+
+/// No connection was made.
+pub(super) fn no_connection(failed: &(dyn Error + 'static)) -> Seen {
+    match find::<rustls::Error>(failed) {
+        Some(cause @ rustls::Error::InvalidCertificate(_)) => Seen::Untrusted {
+            detail: format!("the server's certificate is not to be trusted: {cause}"),
+        },
+        Some(cause) => Seen::NotSent {
+            code: OwnCode::Tls,
+            detail: format!("the TLS handshake failed: {cause}"),
+        },
+        None => {
+            let (code, what) = match is_dns(failed) {
+                true => (OwnCode::Dns, "the host's name could not be resolved"),
+                false => (OwnCode::Connect, "no connection"),
+            };
+            Seen::NotSent { code, detail: format!("{what}: {}", root(failed)) }
+        }
+    }
+}
+
+/// No connection was made in the time there is for that.
+pub(super) fn no_connection_in_time() -> Seen {
+    Seen::NotSent { code: OwnCode::Connect, detail: "no connection in time".to_owned() }
+}
+
+/// A connection was made, and closed before a request could be sent.
+pub(super) fn closed_at_once() -> Seen {
+    let detail = "the server closed the connection before the request was sent".to_owned();
+    Seen::NotSent { code: OwnCode::Connect, detail }
+}
+
+/// The connection broke when the request may have been sent.
+pub(super) fn lost(failed: &hyper::Error) -> Seen {
+    let detail = format!("the connection broke after sending: {}", root(failed));
+    Seen::Lost { code: OwnCode::ConnectionLost, detail }
+}
+
+/// The time for the whole call was up.
+pub(super) fn late() -> Seen {
+    Seen::Lost { code: OwnCode::Timeout, detail: "no answer in time".to_owned() }
+}
+
+fn is_dns(failed: &(dyn Error + 'static)) -> bool {
+    chain(failed).any(|cause| cause.to_string().starts_with("dns error"))
+}
+
+/// The innermost cause, which is the one that tells something.
+pub(super) fn root(failed: &(dyn Error + 'static)) -> String {
+    chain(failed).last().unwrap_or(failed).to_string()
+}
+
+fn chain<'c>(failed: &'c (dyn Error + 'static)) -> impl Iterator<Item = &'c (dyn Error + 'static)> {
+    std::iter::successors(Some(failed), |&cause| cause.source())
+}
+
+/// The first cause of this kind, also where I/O errors wrap it.
+fn find<'c, E: Error + 'static>(failed: &'c (dyn Error + 'static)) -> Option<&'c E> {
+    chain(failed).find_map(within)
+}
+
+/// The TLS connector wraps an I/O error in another, and neither is the other's source.
+fn within<'c, E: Error + 'static>(cause: &'c (dyn Error + 'static)) -> Option<&'c E> {
+    cause.downcast_ref().or_else(|| within(cause.downcast_ref::<io::Error>()?.get_ref()?))
+}
