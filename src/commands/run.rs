@@ -1,7 +1,6 @@
 //! `run` and `rerun`: from a file to its results.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Context, bail};
@@ -72,7 +71,7 @@ async fn from_file_to_results(
         confirm::confirm(&question(&opening, &job, &settings, &server), path)?;
     }
     let results = results(ledger.as_mut())?;
-    let caller = Arc::new(Calls::new(opening.id(), &settings, &server)?);
+    let caller = Calls::new(opening.id(), &settings, &server)?;
     let resumed = matches!(opening, Opening::Begun(_));
     let run = enrol(opening, &job, ledger.as_mut())?;
     let (attempts, began) = (run.attempts, Instant::now());
@@ -183,7 +182,7 @@ fn enrol(opening: Opening, job: &Job, ledger: &mut dyn Ledger) -> anyhow::Result
 async fn send(
     run: &Run,
     settings: &Settings,
-    caller: Arc<Calls>,
+    caller: Calls,
     last_start: Option<Timestamp>,
     mut ledger: Box<dyn Ledger>,
 ) -> anyhow::Result<Finished> {

@@ -1,8 +1,8 @@
 //! One call over HTTP. Nothing here repeats a request, follows a redirect or looks
 //! for a proxy: every request must be one that the ledger knows.
 
+use std::cell::RefCell;
 use std::collections::VecDeque;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -63,7 +63,7 @@ pub struct Client {
     connect_timeout: Duration,
     timeout: Duration,
     /// Connections that no call uses, the one used last at the end.
-    idle: Mutex<VecDeque<Connection>>,
+    idle: RefCell<VecDeque<Connection>>,
     /// Where connections are made to.
     server: Uri,
     /// What every request says beside its body.
@@ -85,7 +85,7 @@ impl Client {
             connector: connector(url.scheme() == "https")?,
             connect_timeout: reach.timeout.mul_f32(0.8).min(LONGEST_CONNECT),
             timeout: reach.timeout,
-            idle: Mutex::default(),
+            idle: RefCell::default(),
             server: url
                 .as_str()
                 .parse()
@@ -141,14 +141,14 @@ impl Client {
 
     /// The connection that was of use last, if there is one that nobody uses.
     fn idle(&self) -> Option<Connection> {
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut idle = self.idle.borrow_mut();
         while idle.pop_front_if(|connection| connection.used_at.elapsed() > IDLE).is_some() {}
         idle.pop_back()
     }
 
     fn keep(&self, connection: Connection) {
         if connection.is_open() {
-            self.idle.lock().unwrap_or_else(PoisonError::into_inner).push_back(connection);
+            self.idle.borrow_mut().push_back(connection);
         }
     }
 }

@@ -91,8 +91,11 @@ fn unanswered(mut failed: TrySendError<Sent>) -> Unanswered {
     }
 }
 
+/// hyper's state machine.
+type Machine = http1::Connection<Stream, Full<Bytes>>;
+
 /// Moves the bytes of the connection; none once that has ended.
-struct Driver(Option<Pin<Box<http1::Connection<Stream, Full<Bytes>>>>>);
+struct Driver(Option<Pin<Box<Machine>>>);
 
 impl Driver {
     /// Runs the exchange to its end, moving the connection's bytes for it.

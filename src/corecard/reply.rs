@@ -70,6 +70,10 @@ fn text(value: Value, longest: usize) -> Option<String> {
 /// card numbers, not too long.
 fn clean(text: &str, longest: usize) -> String {
     let guarded = guard::redact(text);
+    let is_plain = |byte: &u8| byte.is_ascii_graphic() || *byte == b' ';
+    if guarded.len() <= longest && guarded.as_bytes().iter().all(is_plain) {
+        return guarded.trim().to_owned();
+    }
     let one_line: String =
         guarded.chars().map(|c| if c.is_control() { ' ' } else { c }).take(longest).collect();
     one_line.trim().to_owned()

@@ -1,16 +1,17 @@
 //! The wheel's shell: does what the core says and reports what happened. The
-//! ledger has a thread of its own; calls in flight are tasks that only return
-//! what they saw.
+//! ledger has a thread of its own; calls in flight are futures of the shell's own
+//! task that only return what they saw: none waits for another task to be run.
 
 use std::future::Future;
-use std::sync::Arc;
+use std::pin::pin;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use jiff::Timestamp;
 use tokio::sync::{mpsc, watch};
-use tokio::task::JoinSet;
 
 use super::{Commands, Event, Now, Wheel};
 use crate::gate::pace::Pace;
@@ -22,9 +23,9 @@ use crate::outcome::Outcome;
 const SHOWN_EVERY: Duration = Duration::from_millis(50);
 
 /// One call for one staked row; it comes back with what it came to, always.
-pub trait Caller: Send + Sync + 'static {
+pub trait Caller {
     /// Sends the row and waits for its outcome.
-    fn call(&self, staked: &Staked) -> impl Future<Output = Outcome> + Send;
+    fn call(&self, staked: &Staked) -> impl Future<Output = Outcome>;
 }
 
 /// How far a run is, for those who watch.
@@ -60,13 +61,14 @@ pub async fn drive<C: Caller>(
     mut wheel: Wheel,
     ledger: Box<dyn Ledger>,
     pace: Pace,
-    caller: Arc<C>,
+    caller: C,
     mut stops: mpsc::UnboundedReceiver<OwnCode>,
     shown: watch::Sender<Snapshot>,
 ) -> anyhow::Result<Finished> {
     let mut clerk = Clerk::hire(ledger, pace)?;
     let clock = Instant::now();
-    let mut calls = JoinSet::new();
+    let mut calls = FuturesUnordered::new();
+    let mut alarm = pin!(tokio::time::sleep_until(clock.into()));
     let mut event = Event::Time;
     let mut shown_at = Duration::ZERO;
     loop {
@@ -74,7 +76,7 @@ pub async fn drive<C: Caller>(
         let Commands { send, turn, wake_at, finished } = wheel.on(event, now);
         for (before, staked) in send {
             let before = before.map(|before| clock + before);
-            calls.spawn(call(Arc::clone(&caller), clock, now.since_start, before, staked));
+            calls.push(call(&caller, clock, now.since_start, before, staked));
         }
         if let Some(turn) = turn {
             clerk.turn(turn);
@@ -86,20 +88,23 @@ pub async fn drive<C: Caller>(
         if finished {
             break;
         }
+        if let Some(wake_at) = wake_at.map(|wake_at| (clock + wake_at).into())
+            && alarm.deadline() != wake_at
+        {
+            alarm.as_mut().reset(wake_at);
+        }
         event = tokio::select! {
             biased;
-            () = sleep_until(clock, wake_at) => Event::Time,
+            () = alarm.as_mut(), if wake_at.is_some() => Event::Time,
             turned = clerk.turned() => match turned {
                 Ok(turned) => Event::Turned(turned),
                 Err(failed) => {
                     // A call that is cut off may have been carried out: each is heard to its end.
-                    while calls.join_next().await.is_some() {}
+                    while calls.next().await.is_some() {}
                     return Err(failed);
                 }
             },
-            Some(ended) = calls.join_next() => {
-                ended.context("a call ended without an outcome")?
-            }
+            Some(ended) = calls.next() => ended,
             Some(why) = stops.recv() => Event::Stop(why),
         };
     }
@@ -108,10 +113,10 @@ pub async fn drive<C: Caller>(
     Ok(Finished { ledger, run })
 }
 
-/// The task may have had to wait for a thread: a call that would start too late
-/// is not started, or it would crowd the calls after it.
+/// Others may have come first: a call that would start too late is not started, or
+/// it would crowd the calls after it.
 async fn call<C: Caller>(
-    caller: Arc<C>,
+    caller: &C,
     clock: Instant,
     noted: Duration,
     before: Option<Instant>,
@@ -124,13 +129,6 @@ async fn call<C: Caller>(
     let outcome = caller.call(&staked).await;
     let ending = Ending { sent_at, ended_at: Timestamp::now(), outcome };
     Event::Ended { staked, ending, noted, started }
-}
-
-async fn sleep_until(clock: Instant, wake_at: Option<Duration>) {
-    match wake_at {
-        Some(wake_at) => tokio::time::sleep_until((clock + wake_at).into()).await,
-        None => std::future::pending().await,
-    }
 }
 
 fn snapshot(wheel: &Wheel, now: Now) -> Snapshot {
