@@ -11,11 +11,12 @@ use crate::stand_in;
 
 /// The options that matter to `check`; it takes the others too, so that the
 /// command line of a `run` can be checked as it is.
-const CHECKED: [&str; 12] = [
+const CHECKED: [&str; 13] = [
     "rate",
     "timeout",
     "cut-off",
     "allow-partial",
+    "max-rows",
     "delimiter",
     "admin-column",
     "sequence-column",

@@ -93,6 +93,10 @@ own_codes! {
     CutOff = "CUT_OFF", "The cut-off came first.";
     Signal = "SIGNAL", "The run was told to stop.";
     MaxFailures = "MAX_FAILURES", "More rows failed than --max-failures allows, and the run stopped.";
+    FailuresInARow = "FAILURES_IN_A_ROW", "More rows in a row failed than --max-failures-in-a-row allows, and the run stopped.";
+    DoubtsInARow = "DOUBTS_IN_A_ROW", "More answers in a row were lost than --max-doubts-in-a-row allows, and the run stopped.";
+    SameCode = "SAME_CODE", "More rows in a row failed with the same error code than --max-same-code allows, and the run stopped.";
+    Canary = "CANARY", "Too many of the first rows, those of --canary, failed, and the run stopped.";
     Refusals = "REFUSALS", "Several requests in a row were refused as malformed or misdirected, and the run stopped.";
     Credentials = "CREDENTIALS", "The server refused the credentials, and the run stopped.";
     Redirected = "REDIRECTED", "The server answered with a redirect, which is never followed, and the run stopped.";

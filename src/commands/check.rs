@@ -37,6 +37,7 @@ pub fn check(path: &Path, options: Options, surroundings: &Surroundings) -> anyh
         false => say::print(report.text(too_late.as_deref()).trim_end()),
     }
     Ok(match too_late {
+        _ if report.too_many().is_some() => Exit::Refused,
         Some(_) if !settings.allow_partial => Exit::Refused,
         _ if survey.invalid > 0 => Exit::Failures,
         _ => Exit::Done,
@@ -77,6 +78,10 @@ impl Report<'_> {
         estimate::too_late(self.to_send(), &self.settings.rates, last_start, now)
     }
 
+    fn too_many(&self) -> Option<String> {
+        estimate::too_many(self.to_send(), self.settings.max_rows)
+    }
+
     fn text(&self, too_late: Option<&str>) -> String {
         let survey = self.survey;
         let mut text = format!("{}: {}\n", self.input.name(), rows(survey.rows.into()));
@@ -104,6 +109,9 @@ impl Report<'_> {
             }
             (None, _) => {}
         }
+        if let Some(why) = self.too_many() {
+            let _ = writeln!(text, "IT WOULD BE REFUSED: {why}");
+        }
         text
     }
 
@@ -125,6 +133,7 @@ impl Report<'_> {
             "rate": self.settings.rates.to_string(),
             "seconds": (!self.settings.rates.is_unlimited()).then_some(seconds),
             "cut_off": self.cut_off().map(ToString::to_string),
+            "max_rows": self.settings.max_rows,
             "meets_cut_off": self.cut_off().map(|_| too_late.is_none()),
         }))
     }

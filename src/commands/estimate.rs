@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 
 use crate::gate::cut_off::CutOff;
 use crate::gate::rate::Rates;
-use crate::output::lasting;
+use crate::output::{count, lasting, rows};
 
 /// When the last call may start, so that it is answered before the cut-off.
 pub fn last_start(cut_off: &CutOff, timeout: Duration, now: Timestamp) -> Timestamp {
@@ -48,6 +48,12 @@ pub fn too_late(
             lasting(left)
         )
     })
+}
+
+/// If there are more rows to send than may be, the words that say so.
+pub fn too_many(to_send: u64, most: Option<u64>) -> Option<String> {
+    let most = most.filter(|most| to_send > *most)?;
+    Some(format!("{} to send, and --max-rows allows {}", rows(to_send), count(most)))
 }
 
 #[cfg(test)]

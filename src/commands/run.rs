@@ -6,18 +6,23 @@ use std::time::Instant;
 use anyhow::{Context, bail};
 use jiff::Timestamp;
 use tokio::sync::{mpsc, watch};
+use tracing::Instrument;
 
 use super::job::Job;
 use super::server::Server;
-use super::{LedgerFailed, confirm, estimate, foreign, logs, open_files, rehearsal, signals};
+use super::{
+    LedgerFailed, confirm, estimate, exit_of, foreign, logs, open_files, rehearsal, signals,
+};
 use crate::config::{Options, Settings, Surroundings};
 use crate::corecard::client::{Client, Reach};
 use crate::engine::{Caller, Finished, Plan, Snapshot, Wheel, drive};
 use crate::exit::Exit;
+use crate::gate::brake::Tripped;
 use crate::gate::pace::Pace;
 use crate::intake::{Survey, enrolments};
-use crate::ledger::{EnrolError, Ledger, NewRun, Run, Sqlite, Staked, Start};
-use crate::outcome::{Codes, Outcome, classify};
+use crate::ledger::{Counts, EnrolError, Ledger, NewRun, Run, Sqlite, Staked, Start};
+use crate::outcome::{Codes, Meaning, Outcome, classify};
+use crate::output::metrics::{Figures, Metrics};
 use crate::output::progress::{self, Course};
 use crate::output::results::{Replace, ResultsFile, Source};
 use crate::output::summary::{Summary, Work};
@@ -31,24 +36,34 @@ pub fn run(
     surroundings: &Surroundings,
 ) -> anyhow::Result<Exit> {
     let settings = Settings::load(options, surroundings)?;
-    logs::begin(settings.quiet);
+    logs::begin(&settings.logs)?;
     open_files::allow(settings.concurrency)?;
     // One thread: a call starts at its moment without waiting for another to wake.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
-    runtime.block_on(from_file_to_results(path, only, settings))
+    let work = async {
+        let exit = from_file_to_results(path, only, &settings).await;
+        if let Err(error) = &exit
+            && settings.logs.file.is_some()
+        {
+            // On standard error it is told anyway.
+            tracing::error!("{error:#}");
+        }
+        exit
+    };
+    runtime.block_on(work.instrument(logs::span()))
 }
 
 async fn from_file_to_results(
     path: &Path,
     only: Option<&[String]>,
-    settings: Settings,
+    settings: &Settings,
 ) -> anyhow::Result<Exit> {
     let mut ledger: Box<dyn Ledger> = Box::new(Sqlite::open(&settings.ledger)?);
     let server = Server::open(settings.target.clone()).await?;
-    let job = Job::open(path, only, &settings, &server)?;
+    let job = Job::open(path, only, settings, &server)?;
     if only.is_some() {
         foreign::refuse(&job.input, &server, &settings.rehearsal_ledger, ledger.as_mut())?;
     }
@@ -58,27 +73,40 @@ async fn from_file_to_results(
         Some(run) => Opening::Begun(run),
         None => Opening::New(job.new_run(&server)?, job.survey()?),
     };
+    logs::name(opening.id());
     let results =
-        |ledger: &mut dyn Ledger| begin_results(&opening, &job, &settings, &server, ledger);
+        |ledger: &mut dyn Ledger| begin_results(&opening, &job, settings, &server, ledger);
     if let Opening::Begun(run) = &opening
         && run.has_ended()
     {
         let results = results(ledger.as_mut())?;
-        return finish(&job, &settings, run, None, results, server, ledger).await;
+        let mut metrics = begin_metrics(&opening, settings)?;
+        let rest = Rest { run: run.clone(), work: None, tripped: None };
+        let exit = finish(&job, settings, rest, results, server, ledger, &mut metrics).await;
+        return end_metrics(metrics, exit);
     }
-    let last_start = last_start(&opening, &settings)?;
+    refuse_too_many(&opening, &job, settings)?;
+    let last_start = last_start(&opening, settings)?;
     if !settings.yes && !server.is_rehearsal() {
-        confirm::confirm(&question(&opening, &job, &settings, &server), path)?;
+        confirm::confirm(&question(&opening, &job, settings, &server), path)?;
     }
     let results = results(ledger.as_mut())?;
-    let caller = Calls::new(opening.id(), &settings, &server)?;
-    let resumed = matches!(opening, Opening::Begun(_));
-    let run = enrol(opening, &job, ledger.as_mut())?;
-    let (attempts, began) = (run.attempts, Instant::now());
-    let Finished { ledger, run } =
-        send(&run, &settings, caller, last_start, ledger).await.context(LedgerFailed)?;
-    let work = Work { took: began.elapsed(), calls: run.attempts - attempts, resumed };
-    finish(&job, &settings, &run, Some(work), results, server, ledger).await
+    let mut metrics = begin_metrics(&opening, settings)?;
+    let exit = async {
+        let caller = Calls::new(opening.id(), settings, &server)?;
+        let resumed = matches!(opening, Opening::Begun(_));
+        let run = enrol(opening, &job, ledger.as_mut())?;
+        let (attempts, began) = (run.attempts, Instant::now());
+        let Finished { ledger, run, tripped } =
+            send(&run, settings, caller, last_start, ledger, &mut metrics)
+                .await
+                .context(LedgerFailed)?;
+        let work = Work { took: began.elapsed(), calls: run.attempts - attempts, resumed };
+        let rest = Rest { run, work: Some(work), tripped };
+        finish(&job, settings, rest, results, server, ledger, &mut metrics).await
+    };
+    let exit = exit.await;
+    end_metrics(metrics, exit)
 }
 
 /// A run that was begun before, or one that is to be opened.
@@ -92,6 +120,14 @@ impl Opening {
         match self {
             Opening::Begun(run) => run.id(),
             Opening::New(new, _) => &new.id,
+        }
+    }
+
+    /// All rows.
+    fn rows(&self) -> u64 {
+        match self {
+            Opening::Begun(run) => run.rows,
+            Opening::New(_, survey) => survey.rows.into(),
         }
     }
 
@@ -144,10 +180,51 @@ fn last_start(opening: &Opening, settings: &Settings) -> anyhow::Result<Option<T
     Ok(Some(last_start))
 }
 
+/// The guard of runs that nobody is asked about.
+fn refuse_too_many(opening: &Opening, job: &Job, settings: &Settings) -> anyhow::Result<()> {
+    match estimate::too_many(opening.left(), settings.max_rows) {
+        Some(why) => bail!(
+            "{}: {why}: nothing was sent; see whether it is the file that was meant, or raise --max-rows",
+            job.input.name()
+        ),
+        None => Ok(()),
+    }
+}
+
+/// Writes the metrics for the first time: what cannot be written is told before
+/// anything is sent.
+fn begin_metrics(opening: &Opening, settings: &Settings) -> anyhow::Result<Metrics> {
+    let (counts, attempts) = match opening {
+        Opening::Begun(run) => (run.counts, run.attempts),
+        Opening::New(..) => (Counts::default(), 0),
+    };
+    let figures = Figures {
+        run: opening.id().to_owned(),
+        profile: settings.profile.clone(),
+        started_at: Timestamp::now(),
+        rows: opening.rows(),
+        counts,
+        left: opening.rows() - counts.total(),
+        attempts,
+        in_flight: 0,
+        waiting: 0,
+        stop: None,
+        ended: None,
+    };
+    Metrics::begin(settings.metrics.clone(), figures)
+}
+
+fn end_metrics(metrics: Metrics, exit: anyhow::Result<Exit>) -> anyhow::Result<Exit> {
+    let code = exit.as_ref().map_or_else(exit_of, |exit| *exit);
+    metrics.end(Timestamp::now(), code);
+    exit
+}
+
 fn question(opening: &Opening, job: &Job, settings: &Settings, server: &Server) -> String {
     let rows = count(opening.left());
     let name = job.input.name();
     let mut lines = vec![format!("About to cancel {rows} orders of {name} at {}", server.url)];
+    lines.push(format!("  profile: {}", settings.profile.as_deref().unwrap_or("none")));
     lines.push(match settings.rates.is_unlimited() {
         true => "  pace: unlimited".to_owned(),
         false => {
@@ -155,9 +232,10 @@ fn question(opening: &Opening, job: &Job, settings: &Settings, server: &Server) 
             format!("  pace: {}, {time}", settings.rates)
         }
     });
-    if let Some(cut_off) = &settings.cut_off {
-        lines.push(format!("  cut-off: {cut_off}"));
-    }
+    lines.push(match &settings.cut_off {
+        Some(cut_off) => format!("  cut-off: {cut_off}"),
+        None => "  cut-off: none".to_owned(),
+    });
     if let Opening::Begun(run) = opening {
         lines.push(format!("  going on with run {}, {} rows", run.id(), count(run.rows)));
     }
@@ -185,6 +263,7 @@ async fn send(
     caller: Calls,
     last_start: Option<Timestamp>,
     mut ledger: Box<dyn Ledger>,
+    metrics: &mut Metrics,
 ) -> anyhow::Result<Finished> {
     let (stop, stops) = mpsc::unbounded_channel();
     signals::listen(stop.clone()).context("cannot listen for signals")?;
@@ -200,12 +279,11 @@ async fn send(
         attempts: settings.attempts,
         on_doubt: settings.on_doubt,
         last_start,
-        max_failures: settings.max_failures,
+        limits: settings.limits,
         most_a_second: settings.rates.most_a_second(),
     };
     tracing::info!(
-        "run {}: {} of {} rows to send to {}, {}",
-        run.id(),
+        "{} of {} rows to send to {}, {}",
         count(run.rows - run.counts.total()),
         count(run.rows),
         run.opened.endpoint,
@@ -213,12 +291,16 @@ async fn send(
     );
     let (show, shown) = watch::channel(Snapshot::default());
     let course = Course { rows: run.rows, before: run.counts.total(), last_start };
-    let progress = tokio::spawn(progress::show(course, shown, settings.quiet));
+    let kept = tokio::spawn(metrics.clone().keep(shown.clone()).in_current_span());
+    let last = shown.clone();
+    let progress = progress::show(course, shown, settings.quiet);
+    let progress = tokio::spawn(progress.in_current_span());
     let wheel = Wheel::new(plan, run.counts, begun);
     let pace = Pace::new(&settings.rates);
     let finished = drive(wheel, ledger, pace, caller, stops, show).await;
     // It ends with its sender, and a picture that failed is no reason to fail.
-    let _ = progress.await;
+    let _ = tokio::join!(progress, kept);
+    metrics.see(&last.borrow());
     finished
 }
 
@@ -242,27 +324,50 @@ impl Calls {
 
 impl Caller for Calls {
     async fn call(&self, staked: &Staked) -> Outcome {
-        classify(self.client.cancel(staked).await, &self.codes)
+        let outcome = classify(self.client.cancel(staked).await, &self.codes);
+        if outcome.meaning != Meaning::Cancelled {
+            let (row, attempt) = (staked.row().0, staked.attempt());
+            tracing::debug!(
+                row,
+                attempt,
+                "{:?}: {}: {}",
+                outcome.meaning,
+                outcome.error_code,
+                outcome.message
+            );
+        }
+        outcome
     }
+}
+
+/// A run that has come to rest, and what this process did for it.
+struct Rest {
+    run: Run,
+    work: Option<Work>,
+    tripped: Option<Tripped>,
 }
 
 /// Writes the results, says what happened, and gives the exit code.
 async fn finish(
     job: &Job,
     settings: &Settings,
-    run: &Run,
-    work: Option<Work>,
+    rest: Rest,
     results: ResultsFile,
     server: Server,
     mut ledger: Box<dyn Ledger>,
+    metrics: &mut Metrics,
 ) -> anyhow::Result<Exit> {
+    let Rest { run, work, tripped } = rest;
+    let run = &run;
     let source = Source { run, input: &job.input, layout: &job.layout, plan: job.plan.as_ref() };
     let results = results.write(&source, ledger.as_mut()).context(LedgerFailed)?;
+    metrics.rest(run, &results.counts);
     let comparison = match server.stand_in {
         Some(stand_in) => Some(rehearsal::compare(stand_in, run, ledger.as_mut()).await?),
         None => None,
     };
-    let summary = Summary { run, results: &results, work };
+    let summary = Summary { run, results: &results, work, tripped };
+    tracing::info!("{}", summary.line());
     if settings.json {
         let mut json = summary.json();
         json["rehearsal"] = comparison.map_or(serde_json::Value::Null, |told| told.json());

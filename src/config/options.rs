@@ -8,6 +8,8 @@ use clap::{Arg, Args, Command, FromArgMatches};
 use serde::Deserialize;
 
 use super::delimiter::Delimiter;
+use super::logging::{LogFormat, LogLevel};
+use super::off_or::OffOr;
 use super::text::{parsed, parsed_list};
 use super::timeout::Timeout;
 use super::up_to::UpTo;
@@ -23,6 +25,7 @@ const STOPPING: &str = "Stopping";
 const THIS_RUN: &str = "This run";
 const INPUT: &str = "Input";
 const PLACES: &str = "Where things go";
+const LOGS: &str = "Logs";
 const FIELDS: &str = "Request fields";
 const CONFIGURATION: &str = "Configuration";
 
@@ -103,10 +106,50 @@ pub struct Options {
     /// Stop when more rows than this have failed: a number (25) or a share (5%)
     ///
     /// A share is of the rows that have ended, from 1% to 100%, and is counted once 100 rows have
-    /// ended. Without it, failures do not stop a run.
-    #[arg(long, help_heading = STOPPING, value_name = "ROWS|SHARE")]
+    /// ended. "off", the default, lets any number fail.
+    #[arg(long, help_heading = STOPPING, value_name = "ROWS|SHARE|off")]
     #[serde(deserialize_with = "parsed")]
-    pub max_failures: Option<MaxFailures>,
+    pub max_failures: Option<OffOr<MaxFailures>>,
+
+    /// Stop when more rows than this failed one after another
+    ///
+    /// A row fails that ends as rejected, failed or in_doubt; a cancelled row between them begins
+    /// the count anew. Rows count in the order in which they end.
+    #[arg(long, help_heading = STOPPING, value_name = "ROWS|off")]
+    #[serde(deserialize_with = "parsed")]
+    pub max_failures_in_a_row: Option<OffOr<UpTo<1_000_000>>>,
+
+    /// Stop when more answers than this were lost one after another
+    ///
+    /// Every attempt counts whose answer was lost; an answer that can be trusted begins the count
+    /// anew, whatever it says. One stall of the server can lose the answers of all calls in flight,
+    /// so it should be above --concurrency.
+    #[arg(long, help_heading = STOPPING, value_name = "ANSWERS|off")]
+    #[serde(deserialize_with = "parsed")]
+    pub max_doubts_in_a_row: Option<OffOr<UpTo<1_000_000>>>,
+
+    /// Stop when more rows than this failed one after another with the same error code
+    ///
+    /// As --max-failures-in-a-row, but a failure with another code begins the count anew, too.
+    #[arg(long, help_heading = STOPPING, value_name = "ROWS|off")]
+    #[serde(deserialize_with = "parsed")]
+    pub max_same_code: Option<OffOr<UpTo<1_000_000>>>,
+
+    /// Send this many rows first, one at a time, and stop if they do not do well
+    ///
+    /// The other rows start when all of these have ended and no more than one in ten of them
+    /// failed; of fewer than ten, none may fail. So it is each time that the run is started.
+    #[arg(long, help_heading = STOPPING, value_name = "ROWS|off")]
+    #[serde(deserialize_with = "parsed")]
+    pub canary: Option<OffOr<UpTo<10_000>>>,
+
+    /// Refuse a file with more rows to send than this
+    ///
+    /// Nothing is sent then. It guards runs with --yes against a file that is not the one that was
+    /// meant.
+    #[arg(long, help_heading = STOPPING, value_name = "ROWS|off")]
+    #[serde(deserialize_with = "parsed")]
+    pub max_rows: Option<OffOr<UpTo<{ u32::MAX }>>>,
 
     /// Run a file once more whose run has ended
     ///
@@ -179,6 +222,34 @@ pub struct Options {
     /// rehearsal has a ledger of its own beside it.
     #[arg(long, help_heading = PLACES, value_name = "FILE")]
     pub ledger: Option<PathBuf>,
+
+    /// Write log lines to this file instead of standard error
+    ///
+    /// Lines are added at its end. A new file is readable by its owner alone. The question before
+    /// anything is sent, and the error that ended the program, still stand on standard error.
+    #[arg(long, help_heading = LOGS, value_name = "FILE")]
+    pub log_file: Option<PathBuf>,
+
+    /// How a log line looks: "text", or "json" for one JSON object a line
+    #[arg(long, help_heading = LOGS, value_name = "text|json")]
+    #[serde(deserialize_with = "parsed")]
+    pub log_format: Option<LogFormat>,
+
+    /// The least important log lines that are written: error, warn, info or debug
+    ///
+    /// "debug" has a line for every call that did not cancel its order. With --quiet there are
+    /// none below warn on standard error.
+    #[arg(long, help_heading = LOGS, value_name = "LEVEL")]
+    #[serde(deserialize_with = "parsed")]
+    pub log_level: Option<LogLevel>,
+
+    /// Keep the run's figures in this file, for Prometheus' textfile collector
+    ///
+    /// Its name must end in .prom for the collector. It is replaced at the start, every 15 seconds
+    /// and at the end, and is readable by all: it holds counts and times, and no order. A rehearsal
+    /// writes none.
+    #[arg(long, help_heading = LOGS, value_name = "FILE")]
+    pub metrics_file: Option<PathBuf>,
 
     /// ExternalIP: the address of the API's end user, at most 50 characters
     ///
@@ -256,9 +327,10 @@ impl Options {
             ($($field:ident)*) => { Options { $($field: self.$field.or(lower.$field)),* } };
         }
         or! {
-            url rate concurrency timeout attempts on_doubt cut_off allow_partial max_failures again
+            url rate concurrency timeout attempts on_doubt cut_off allow_partial max_failures
+            max_failures_in_a_row max_doubts_in_a_row max_same_code canary max_rows again
             yes rehearse quiet json delimiter admin_column sequence_column exempt_admin_column
-            results ledger external_ip source api_version session_id request_time ip_address
+            results ledger log_file log_format log_level metrics_file external_ip source api_version session_id request_time ip_address
             caller_id called_id date_format currency_code currency_symbol_type language config
             profile
         }

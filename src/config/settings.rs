@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use jiff::tz::TimeZone;
+use tracing::level_filters::LevelFilter;
 use url::Url;
 
 use super::defaults::REHEARSAL_EXTERNAL_IP;
@@ -12,14 +13,17 @@ use super::delimiter::Delimiter;
 use super::endpoint::endpoint;
 use super::file::Section;
 use super::layers::layered;
+use super::logging::LogFormat;
 use super::names::Names;
+use super::off_or::OffOr;
 use super::options::Options;
 use super::places;
 use super::surroundings::Surroundings;
+use super::up_to::UpTo;
 use crate::corecard::auth::{Auth, Variable};
 use crate::corecard::request::{Fields, Values};
+use crate::gate::brake::Limits;
 use crate::gate::cut_off::CutOff;
-use crate::gate::failures::MaxFailures;
 use crate::gate::rate::Rates;
 use crate::outcome::{Codes, OnDoubt};
 
@@ -44,6 +48,19 @@ pub struct Input {
     pub sequence_column: Option<String>,
     /// Whether the admin number is not checked for card numbers.
     pub exempt_admin_column: bool,
+}
+
+/// What log lines there are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Logs {
+    /// How a line looks.
+    pub format: LogFormat,
+    /// The least important ones.
+    pub level: LevelFilter,
+    /// Where they go; none: standard error.
+    pub file: Option<PathBuf>,
+    /// Whether standard error has none below a warning.
+    pub quiet: bool,
 }
 
 /// All that `run` and `rerun` need.
@@ -71,8 +88,10 @@ pub struct Settings {
     pub cut_off: Option<CutOff>,
     /// Whether to start though not all rows can be sent before the cut-off.
     pub allow_partial: bool,
-    /// How many rows may fail; none: any number.
-    pub max_failures: Option<MaxFailures>,
+    /// The rules that stop a run that is going wrong.
+    pub limits: Limits,
+    /// The most rows that may be sent; none: any number.
+    pub max_rows: Option<u64>,
     /// How the input is read.
     pub input: Input,
     /// The ledger's file; in a rehearsal, that of rehearsals.
@@ -81,6 +100,12 @@ pub struct Settings {
     pub rehearsal_ledger: PathBuf,
     /// The results file; none: named after the input.
     pub results: Option<PathBuf>,
+    /// What log lines there are.
+    pub logs: Logs,
+    /// Where the run's figures are kept for Prometheus; none in a rehearsal.
+    pub metrics: Option<PathBuf>,
+    /// The name of the profile that was used.
+    pub profile: Option<String>,
     /// Whether to run a file once more whose run has ended.
     pub again: bool,
     /// Whether to send without asking.
@@ -102,6 +127,8 @@ pub struct CheckSettings {
     pub timeout: Duration,
     /// When no new attempt starts any more.
     pub cut_off: Option<CutOff>,
+    /// The most rows that `run` would send; none: any number.
+    pub max_rows: Option<u64>,
     /// Whether `run` would start though not all rows can be sent before the cut-off.
     pub allow_partial: bool,
     /// Whether to show no progress.
@@ -147,10 +174,14 @@ impl Settings {
             on_doubt: required("on-doubt", options.on_doubt)?,
             cut_off: options.cut_off.take(),
             allow_partial: options.allow_partial == Some(true),
-            max_failures: options.max_failures,
+            limits: limits(&options),
+            max_rows: max_rows(&options),
             rehearsal_ledger: places::rehearsal_ledger(options.ledger.clone(), surroundings)?,
             ledger: ledger(&mut options, surroundings)?,
             results: options.results.take(),
+            logs: logs(&mut options)?,
+            metrics: options.metrics_file.take().filter(|_| !rehearse),
+            profile: options.profile.take(),
             again: options.again == Some(true),
             yes: options.yes == Some(true),
             quiet: options.quiet == Some(true),
@@ -168,6 +199,7 @@ impl CheckSettings {
             rates: rates(options.rate.take())?,
             timeout: required("timeout", options.timeout)?.0,
             cut_off: options.cut_off.take(),
+            max_rows: max_rows(&options),
             allow_partial: options.allow_partial == Some(true),
             quiet: options.quiet == Some(true),
             json: options.json == Some(true),
@@ -218,6 +250,32 @@ fn refuse_missing(options: &Options, rehearse: bool) -> anyhow::Result<()> {
 /// A setting that has a default and so is always there.
 fn required<T>(flag: &str, value: Option<T>) -> anyhow::Result<T> {
     value.with_context(|| format!("missing: set {}", Names(flag)))
+}
+
+fn limits(options: &Options) -> Limits {
+    fn number<const MOST: u32>(setting: Option<OffOr<UpTo<MOST>>>) -> Option<u32> {
+        setting?.on().map(UpTo::get)
+    }
+    Limits {
+        failures: options.max_failures.and_then(OffOr::on),
+        failures_in_a_row: number(options.max_failures_in_a_row),
+        doubts_in_a_row: number(options.max_doubts_in_a_row),
+        same_code: number(options.max_same_code),
+        canary: number(options.canary),
+    }
+}
+
+fn max_rows(options: &Options) -> Option<u64> {
+    options.max_rows?.on().map(|rows| rows.get().into())
+}
+
+fn logs(options: &mut Options) -> anyhow::Result<Logs> {
+    Ok(Logs {
+        format: required("log-format", options.log_format)?,
+        level: required("log-level", options.log_level)?.0,
+        file: options.log_file.take(),
+        quiet: options.quiet == Some(true),
+    })
 }
 
 fn rates(settings: Option<Vec<Rates>>) -> anyhow::Result<Rates> {

@@ -14,6 +14,7 @@ use jiff::Timestamp;
 use tokio::sync::{mpsc, watch};
 
 use super::{Commands, Event, Now, Wheel};
+use crate::gate::brake::Tripped;
 use crate::gate::pace::Pace;
 use crate::ledger::{Counts, Ending, Ledger, LedgerError, Run, Staked, Turn, Turned};
 use crate::order::OwnCode;
@@ -41,6 +42,8 @@ pub struct Snapshot {
     pub quiet_for: Duration,
     /// Why the run is stopping, if it is.
     pub stop: Option<OwnCode>,
+    /// Calls that ended since the start.
+    pub calls: u64,
 }
 
 /// A run that has come to rest.
@@ -49,6 +52,8 @@ pub struct Finished {
     pub ledger: Box<dyn Ledger>,
     /// The run as it now stands.
     pub run: Run,
+    /// What set the brake off, if that stopped it.
+    pub tripped: Option<Tripped>,
 }
 
 /// Drives the wheel until it finishes. Every reason that comes through `stops`
@@ -110,7 +115,7 @@ pub async fn drive<C: Caller>(
     }
     let mut ledger = clerk.dismiss()?;
     let run = ledger.rest(Timestamp::now(), wheel.stop())?;
-    Ok(Finished { ledger, run })
+    Ok(Finished { ledger, run, tripped: wheel.tripped().cloned() })
 }
 
 /// Others may have come first: a call that would start too late is not started, or
@@ -138,6 +143,7 @@ fn snapshot(wheel: &Wheel, now: Now) -> Snapshot {
         waiting: wheel.waiting(),
         quiet_for: wheel.quiet_until().saturating_sub(now.since_start),
         stop: wheel.stop(),
+        calls: wheel.calls(),
     }
 }
 

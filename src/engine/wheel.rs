@@ -7,8 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::backoff::backoff;
-use crate::gate::brake::Brake;
-use crate::gate::failures::MaxFailures;
+use crate::gate::brake::{Brake, Limits, Tripped};
 use crate::gate::pace::{GRACE, SHARED_GRACE};
 use crate::gate::second::Second;
 use crate::ledger::{Begun, Counts, Ending, Settled, Staked, Turn, Turned, Waiting};
@@ -26,8 +25,8 @@ pub struct Plan {
     pub on_doubt: OnDoubt,
     /// From this time on no attempt may start.
     pub last_start: Option<Timestamp>,
-    /// How many rows may fail before the run stops.
-    pub max_failures: Option<MaxFailures>,
+    /// The rules that stop a run that is going wrong.
+    pub limits: Limits,
     /// The most calls that may start in any one second, if that is limited.
     pub most_a_second: Option<u32>,
 }
@@ -127,13 +126,16 @@ pub struct Wheel {
     quiet_until: Duration,
     exhausted: bool,
     stop: Option<OwnCode>,
+    tripped: Option<Tripped>,
+    /// Calls that ended.
+    calls: u64,
 }
 
 impl Wheel {
     /// A wheel for a run whose rows stand like this, with this to do.
     pub fn new(plan: Plan, counts: Counts, begun: Begun) -> Wheel {
         Wheel {
-            brake: Brake::new(plan.max_failures, &counts),
+            brake: Brake::new(&plan.limits, &counts),
             second: Second::new(plan.most_a_second),
             plan,
             counts,
@@ -151,6 +153,8 @@ impl Wheel {
             quiet_until: Duration::ZERO,
             exhausted: begun.exhausted,
             stop: None,
+            tripped: None,
+            calls: 0,
         }
     }
 
@@ -177,6 +181,16 @@ impl Wheel {
     /// Why the run is stopping, if it is.
     pub fn stop(&self) -> Option<OwnCode> {
         self.stop
+    }
+
+    /// What set the brake off, if that is why the run is stopping.
+    pub fn tripped(&self) -> Option<&Tripped> {
+        self.tripped.as_ref().filter(|tripped| Some(tripped.code) == self.stop)
+    }
+
+    /// Calls that ended since the start.
+    pub fn calls(&self) -> u64 {
+        self.calls
     }
 
     /// Takes in what happened and says what to do.
@@ -220,8 +234,10 @@ impl Wheel {
         }
         self.counts.add(outcome::Status::AlreadyCancelled, turned.already_cancelled);
         self.due.extend(turned.deferred);
-        let staked = turned.staked.into_iter().map(|staked| (staked.moment().map(at), staked));
-        self.staked.extend(staked);
+        for staked in turned.staked {
+            self.brake.canary().begin(staked.row());
+            self.staked.push_back((staked.moment().map(at), staked));
+        }
         if !self.asked {
             return;
         }
@@ -237,6 +253,7 @@ impl Wheel {
 
     fn ended(&mut self, staked: Staked, ending: Ending, now: Now) {
         self.in_flight -= 1;
+        self.calls += 1;
         let meaning = ending.outcome.meaning;
         if let Some(wait) = ending.outcome.retry_after {
             self.quiet_until = self.quiet_until.max(now.since_start + wait);
@@ -244,9 +261,9 @@ impl Wheel {
         let attempts_left = staked.spent() < self.plan.attempts;
         let doubt = staked.doubt() || meaning == Meaning::Doubt;
         let next = outcome::next(meaning, attempts_left, doubt, self.plan.on_doubt);
-        if let Next::End(status) = next {
-            self.counts.add(status, 1);
-        }
+        let end = if let Next::End(status) = next { Some(status) } else { None };
+        end.iter().for_each(|status| self.counts.add(*status, 1));
+        let tripped = self.brake.watch(staked.row(), &ending.outcome, end, &self.counts);
         let (settled, waiting) = staked.settle(ending, next);
         self.settled.push(settled);
         self.settle_by.get_or_insert(now.since_start + SETTLED_WITHIN);
@@ -256,8 +273,9 @@ impl Wheel {
         if let Meaning::Stop(halt) = meaning {
             self.stop_for(halt.code());
         }
-        if let Some(why) = self.brake.watch(meaning, &self.counts) {
-            self.stop_for(why);
+        if let Some(tripped) = tripped {
+            self.stop_for(tripped.code);
+            self.tripped.get_or_insert(tripped);
         }
     }
 
@@ -336,10 +354,18 @@ impl Wheel {
         if held {
             return (Vec::new(), 0);
         }
-        let room = self.plan.concurrency as usize;
-        let room = room.saturating_sub(self.in_flight as usize + self.staked.len());
-        let again: Vec<Waiting> = self.due.drain(..room.min(self.due.len())).collect();
-        let fresh = match self.exhausted || self.waiting() >= MOST_WAITING {
+        let under_way = self.in_flight as usize + self.staked.len();
+        let canary = self.brake.canary();
+        let waits = |due: &[Waiting]| due.iter().any(|waiting| canary.has(waiting.row()));
+        if canary.is_on() && under_way == 0 && self.later.is_empty() && !waits(&self.due) {
+            canary.rests();
+        }
+        let room = canary.concurrency(self.plan.concurrency) as usize;
+        let room = room.saturating_sub(under_way);
+        let admitted = self.due.extract_if(.., |waiting| canary.admits(waiting.row()));
+        let again: Vec<Waiting> = admitted.take(room).collect();
+        let has_room = canary.has_room();
+        let fresh = match self.exhausted || !has_room || self.waiting() >= MOST_WAITING {
             true => 0,
             false => room - again.len(),
         };

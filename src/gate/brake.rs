@@ -1,13 +1,41 @@
-//! The brake: rules that stop a run that is going wrong.
+//! The brake: rules that stop a run that is going wrong. It watches outcomes in
+//! the order in which they come.
 
+use super::canary::Canary;
 use super::failures::MaxFailures;
+use super::same_code::SameCode;
+use super::streak::Streak;
 use crate::ledger::Counts;
-use crate::order::OwnCode;
-use crate::outcome::{Meaning, Status};
+use crate::order::{OwnCode, RowNumber};
+use crate::outcome::{Meaning, Outcome, Status};
 
 /// How many requests in a row may be refused as malformed or misdirected. A file
 /// of bad rows is not stopped by it soon; a wrong URL or a changed API is.
-const REFUSALS_IN_A_ROW: u32 = 10;
+const MOST_REFUSALS_IN_A_ROW: u32 = 9;
+
+/// The rules that a user sets; none is off.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// The most rows that may fail.
+    pub failures: Option<MaxFailures>,
+    /// The most rows that may fail one after another.
+    pub failures_in_a_row: Option<u32>,
+    /// The most answers that may be lost one after another.
+    pub doubts_in_a_row: Option<u32>,
+    /// The most rows that may fail one after another with the same error code.
+    pub same_code: Option<u32>,
+    /// How many rows go first, one at a time.
+    pub canary: Option<u32>,
+}
+
+/// Why the brake stops a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tripped {
+    /// Which rule it was.
+    pub code: OwnCode,
+    /// What set it off, in words.
+    pub why: String,
+}
 
 /// Watches the outcomes of a run from the moment it is started.
 #[derive(Debug, Clone)]
@@ -15,29 +43,122 @@ pub struct Brake {
     max_failures: Option<MaxFailures>,
     failures_before: u64,
     ended_before: u64,
-    refusals: u32,
+    refusals: Streak,
+    failures: Streak,
+    doubts: Streak,
+    same_code: SameCode,
+    canary: Canary,
 }
 
 impl Brake {
-    /// A brake that lets this many rows fail, None any number, beside those that
-    /// stand so already.
-    pub fn new(max_failures: Option<MaxFailures>, before: &Counts) -> Brake {
-        let (failures_before, ended_before) = (failures(before), called(before));
-        Brake { max_failures, failures_before, ended_before, refusals: 0 }
-    }
-
-    /// Takes in what an attempt meant and how the run's rows stand after it;
-    /// says why the run must stop, if it must.
-    pub fn watch(&mut self, meaning: Meaning, counts: &Counts) -> Option<OwnCode> {
-        self.refusals = if meaning == Meaning::Refused { self.refusals + 1 } else { 0 };
-        let failures = failures(counts).saturating_sub(self.failures_before);
-        let ended = called(counts).saturating_sub(self.ended_before);
-        match &self.max_failures {
-            _ if self.refusals >= REFUSALS_IN_A_ROW => Some(OwnCode::Refusals),
-            Some(max) if max.exceeded(failures, ended) => Some(OwnCode::MaxFailures),
-            _ => None,
+    /// A brake with these rules, none of which looks at rows that ended before.
+    pub fn new(limits: &Limits, before: &Counts) -> Brake {
+        Brake {
+            max_failures: limits.failures,
+            failures_before: failures(before),
+            ended_before: called(before),
+            refusals: Streak::of_at_most(Some(MOST_REFUSALS_IN_A_ROW)),
+            failures: Streak::of_at_most(limits.failures_in_a_row),
+            doubts: Streak::of_at_most(limits.doubts_in_a_row),
+            same_code: SameCode::at_most(limits.same_code),
+            canary: Canary::of(limits.canary),
         }
     }
+
+    /// The rows that go first, and say whether the others may.
+    pub fn canary(&mut self) -> &mut Canary {
+        &mut self.canary
+    }
+
+    /// Takes in what the row's attempt came to, how the row ended by it, if it
+    /// did, and how the run's rows stand after it; says why the run must stop, if
+    /// it must.
+    pub fn watch(
+        &mut self,
+        row: RowNumber,
+        outcome: &Outcome,
+        ended: Option<Status>,
+        counts: &Counts,
+    ) -> Option<Tripped> {
+        let by_attempt = self.after_attempt(outcome);
+        let by_row = ended.and_then(|status| match status.is_cancelled() {
+            true => self.after_success(),
+            false => self.after_failure(row, &outcome.error_code, counts),
+        });
+        by_attempt.or(by_row)
+    }
+
+    fn after_attempt(&mut self, outcome: &Outcome) -> Option<Tripped> {
+        let refused = outcome.meaning == Meaning::Refused;
+        let refused = if refused { self.refusals.goes_on() } else { none(&mut self.refusals) };
+        if let Some(most) = refused {
+            let why = format!(
+                "{} requests in a row were refused, the last with {}",
+                most + 1,
+                named(&outcome.error_code)
+            );
+            return Some(Tripped { code: OwnCode::Refusals, why });
+        }
+        let most = match outcome.meaning {
+            Meaning::Doubt => self.doubts.goes_on()?,
+            // A call that was never sent shows nothing of the server's answers.
+            _ if !outcome.sent => return None,
+            _ => none(&mut self.doubts)?,
+        };
+        let why = format!(
+            "more than {most} answers in a row were lost (--max-doubts-in-a-row {most}), the last with {}",
+            named(&outcome.error_code)
+        );
+        Some(Tripped { code: OwnCode::DoubtsInARow, why })
+    }
+
+    fn after_success(&mut self) -> Option<Tripped> {
+        self.failures.ends();
+        self.same_code.went_well();
+        None
+    }
+
+    fn after_failure(&mut self, row: RowNumber, code: &str, counts: &Counts) -> Option<Tripped> {
+        let code_told = named(code);
+        let canary = self.canary.row_failed().map(|rows| {
+            let why = format!(
+                "too many of the first rows failed (--canary {rows}), the last, row {row}, with {code_told}"
+            );
+            Tripped { code: OwnCode::Canary, why }
+        });
+        let same = self.same_code.failed(code).map(|most| {
+            let why = format!(
+                "more than {most} rows in a row failed with {code_told} (--max-same-code {most}), the last is row {row}"
+            );
+            Tripped { code: OwnCode::SameCode, why }
+        });
+        let in_a_row = self.failures.goes_on().map(|most| {
+            let why = format!(
+                "more than {most} rows in a row failed (--max-failures-in-a-row {most}), the last, row {row}, with {code_told}"
+            );
+            Tripped { code: OwnCode::FailuresInARow, why }
+        });
+        canary.or(same).or(in_a_row).or_else(|| self.in_all(counts))
+    }
+
+    fn in_all(&self, counts: &Counts) -> Option<Tripped> {
+        let failures = failures(counts).saturating_sub(self.failures_before);
+        let ended = called(counts).saturating_sub(self.ended_before);
+        let most = self.max_failures.filter(|most| most.exceeded(failures, ended))?;
+        let why = format!("{failures} of {ended} rows failed (--max-failures {most})");
+        Some(Tripped { code: OwnCode::MaxFailures, why })
+    }
+}
+
+/// Ends a streak, which is never too long by that.
+fn none(streak: &mut Streak) -> Option<u32> {
+    streak.ends();
+    None
+}
+
+/// CoreCARD may reject a row without any code.
+fn named(code: &str) -> &str {
+    if code.is_empty() { "no error code" } else { code }
 }
 
 fn failures(counts: &Counts) -> u64 {
@@ -55,29 +176,116 @@ fn called(counts: &Counts) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use insta::assert_snapshot;
 
-    fn counts(cancelled: u64, rejected: u64) -> Counts {
-        [(Status::Cancelled, cancelled), (Status::Rejected, rejected)].into_iter().collect()
+    /// A brake and the rows it has seen.
+    struct Watched {
+        brake: Brake,
+        counts: Counts,
+        row: u32,
+    }
+
+    impl Watched {
+        fn by(limits: Limits) -> Watched {
+            let counts = Counts::default();
+            Watched { brake: Brake::new(&limits, &counts), counts, row: 0 }
+        }
+
+        fn sees(&mut self, meaning: Meaning, code: &str, ended: Option<Status>) -> Option<Tripped> {
+            self.row += 1;
+            ended.iter().for_each(|status| self.counts.add(*status, 1));
+            let outcome = Outcome {
+                meaning,
+                sent: code != "CONNECT",
+                error_code: code.to_owned(),
+                message: String::new(),
+                http_status: None,
+                retry_after: None,
+            };
+            self.brake.watch(RowNumber(self.row), &outcome, ended, &self.counts)
+        }
+
+        fn cancelled(&mut self) -> Option<Tripped> {
+            self.sees(Meaning::Cancelled, "ERR01160", Some(Status::Cancelled))
+        }
+
+        fn rejected(&mut self, code: &str) -> Option<Tripped> {
+            self.sees(Meaning::Rejected, code, Some(Status::Rejected))
+        }
+
+        fn lost(&mut self) -> Option<Tripped> {
+            self.sees(Meaning::Doubt, "TIMEOUT", None)
+        }
+
+        fn refused(&mut self) -> Option<Tripped> {
+            self.sees(Meaning::Refused, "HTTP_404", Some(Status::Failed))
+        }
+    }
+
+    fn told(tripped: Option<Tripped>) -> String {
+        let Tripped { code, why } = tripped.unwrap();
+        format!("{code}: {why}")
+    }
+
+    #[test]
+    fn with_no_rule_set_a_run_may_fail_as_it_likes() {
+        let mut watched = Watched::by(Limits::default());
+        assert!((0..2000).all(|_| watched.rejected("ERR1").is_none() && watched.lost().is_none()));
     }
 
     #[test]
     fn failures_that_stood_before_the_start_are_not_held_against_it() {
-        let mut brake = Brake::new("5%".parse().ok(), &counts(150, 20));
-        assert_eq!(brake.watch(Meaning::Rejected, &counts(150, 21)), None);
-        assert_eq!(brake.watch(Meaning::Rejected, &counts(250, 24)), None);
-        let stop = brake.watch(Meaning::Rejected, &counts(250, 26));
-        assert_eq!(stop, Some(OwnCode::MaxFailures));
+        let limits = Limits { failures: "5%".parse().ok(), ..Limits::default() };
+        let counts = [(Status::Cancelled, 150), (Status::Rejected, 20)].into_iter().collect();
+        let mut watched = Watched { brake: Brake::new(&limits, &counts), counts, row: 0 };
+        assert!((0..95).all(|_| watched.cancelled().is_none()));
+        assert!((0..5).all(|_| watched.rejected("ERR1").is_none()));
+        assert_snapshot!(told(watched.rejected("ERR1")), @"MAX_FAILURES: 6 of 101 rows failed (--max-failures 5%)");
     }
 
     #[test]
     fn refusals_stop_a_run_only_in_a_row() {
-        let mut brake = Brake::new(None, &Counts::default());
-        let refuse = |brake: &mut Brake, times| {
-            (0..times).filter_map(|_| brake.watch(Meaning::Refused, &Counts::default())).count()
-        };
-        assert_eq!(refuse(&mut brake, 9), 0);
-        assert_eq!(brake.watch(Meaning::Cancelled, &counts(1, 0)), None);
-        assert_eq!(refuse(&mut brake, 9), 0);
-        assert_eq!(refuse(&mut brake, 1), 1);
+        let mut watched = Watched::by(Limits::default());
+        assert!((0..9).all(|_| watched.refused().is_none()));
+        assert_eq!(watched.cancelled(), None);
+        assert!((0..9).all(|_| watched.refused().is_none()));
+        assert_snapshot!(told(watched.refused()), @"REFUSALS: 10 requests in a row were refused, the last with HTTP_404");
+    }
+
+    #[test]
+    fn failures_in_a_row_are_those_with_no_row_cancelled_between_them() {
+        let mut watched = Watched::by(Limits { failures_in_a_row: Some(2), ..Limits::default() });
+        assert!(watched.rejected("ERR1").is_none() && watched.rejected("ERR2").is_none());
+        assert_eq!(watched.cancelled(), None);
+        assert!(watched.rejected("ERR1").is_none() && watched.rejected("ERR2").is_none());
+        assert_eq!(watched.lost(), None, "the row has not ended");
+        assert_snapshot!(told(watched.rejected("")), @"FAILURES_IN_A_ROW: more than 2 rows in a row failed (--max-failures-in-a-row 2), the last, row 7, with no error code");
+    }
+
+    #[test]
+    fn an_answer_ends_a_row_of_lost_ones_and_a_call_that_was_never_sent_does_not() {
+        let mut watched = Watched::by(Limits { doubts_in_a_row: Some(2), ..Limits::default() });
+        assert!(watched.lost().is_none() && watched.lost().is_none());
+        assert_eq!(watched.rejected("ERR1"), None);
+        assert!(watched.lost().is_none() && watched.lost().is_none());
+        assert_eq!(watched.sees(Meaning::NotDone, "CONNECT", None), None);
+        assert_snapshot!(told(watched.lost()), @"DOUBTS_IN_A_ROW: more than 2 answers in a row were lost (--max-doubts-in-a-row 2), the last with TIMEOUT");
+    }
+
+    #[test]
+    fn a_code_that_repeats_is_named() {
+        let mut watched = Watched::by(Limits { same_code: Some(2), ..Limits::default() });
+        assert!(watched.rejected("ERR1").is_none() && watched.rejected("ERR1").is_none());
+        assert!(watched.rejected("ERR2").is_none() && watched.rejected("ERR2").is_none());
+        assert_eq!(watched.cancelled(), None);
+        assert!(watched.rejected("ERR2").is_none() && watched.rejected("ERR2").is_none());
+        assert_snapshot!(told(watched.rejected("ERR2")), @"SAME_CODE: more than 2 rows in a row failed with ERR2 (--max-same-code 2), the last is row 8");
+    }
+
+    #[test]
+    fn a_canary_that_fails_says_which_row_it_was() {
+        let mut watched = Watched::by(Limits { canary: Some(10), ..Limits::default() });
+        assert!(watched.cancelled().is_none() && watched.rejected("ERR1").is_none());
+        assert_snapshot!(told(watched.rejected("ERR2")), @"CANARY: too many of the first rows failed (--canary 10), the last, row 3, with ERR2");
     }
 }

@@ -2,11 +2,14 @@
 //! the time passed in.
 
 pub mod brake;
+pub mod canary;
 pub mod cut_off;
 pub mod failures;
 pub mod lateness;
 pub mod pace;
 pub mod rate;
+mod same_code;
 pub mod second;
+mod streak;
 mod walk;
 mod window;

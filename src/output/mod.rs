@@ -1,6 +1,7 @@
-//! Views of the ledger: the results file, progress, the summary.
+//! Views of the ledger: the results file, progress, metrics, the summary.
 
 mod amounts;
+pub mod metrics;
 pub mod progress;
 pub mod results;
 pub mod say;

@@ -1,6 +1,7 @@
 //! How far a run is: a live line on a terminal, plain lines off it.
 
 use std::io::IsTerminal;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -15,6 +16,9 @@ use crate::outcome::Status;
 const REDRAWN_EVERY: Duration = Duration::from_millis(100);
 /// How often a line is written where there is no terminal.
 const TOLD_EVERY: Duration = Duration::from_secs(30);
+
+/// The live line that is on the terminal.
+static LIVE: Mutex<Option<ProgressBar>> = Mutex::new(None);
 
 /// What does not change while a run goes on.
 #[derive(Debug, Clone, Copy)]
@@ -33,6 +37,7 @@ pub async fn show(course: Course, mut shown: watch::Receiver<Snapshot>, quiet: b
     let began = Instant::now();
     let bar = ProgressBar::with_draw_target(Some(course.rows), target(live));
     bar.set_style(style());
+    set_live(live.then(|| bar.clone()));
     let mut ticks = tokio::time::interval(if live { REDRAWN_EVERY } else { TOLD_EVERY });
     ticks.tick().await;
     loop {
@@ -53,7 +58,21 @@ pub async fn show(course: Course, mut shown: watch::Receiver<Snapshot>, quiet: b
             tracing::info!("{ended} of {rows} rows: {line}");
         }
     }
+    set_live(None);
     bar.finish_and_clear();
+}
+
+/// Writes lines to standard error without tearing the live line.
+pub fn beside(write: impl FnOnce()) {
+    let live = LIVE.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    match live {
+        Some(bar) => bar.suspend(write),
+        None => write(),
+    }
+}
+
+fn set_live(bar: Option<ProgressBar>) {
+    *LIVE.lock().unwrap_or_else(PoisonError::into_inner) = bar;
 }
 
 fn target(live: bool) -> ProgressDrawTarget {

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::results::Written;
 use super::{count, lasting, per_second, rows};
 use crate::exit::Exit;
+use crate::gate::brake::Tripped;
 use crate::ledger::Run;
 use crate::order::OwnCode;
 use crate::outcome::Status;
@@ -20,6 +21,8 @@ pub struct Summary<'a> {
     pub results: &'a Written,
     /// What this process did; nothing if the run had ended before.
     pub work: Option<Work>,
+    /// What set the brake off, if that stopped it.
+    pub tripped: Option<Tripped>,
 }
 
 /// What this process did for the run.
@@ -51,15 +54,36 @@ impl Summary<'_> {
         text
     }
 
+    /// How it went, in one line for the log.
+    pub fn line(&self) -> String {
+        let counts = self.results.counts.iter();
+        let counts: Vec<String> =
+            counts.map(|(status, rows)| format!("{} {status}", count(rows))).collect();
+        let end = match &self.run.stop {
+            Some(stop) => format!("stopped early: {}", self.why(stop)),
+            None => "ended".to_owned(),
+        };
+        let exit = Exit::of(self.run) as u8;
+        format!("{end}; exit code {exit}: {}", counts.join(", "))
+    }
+
     fn headline(&self) -> String {
         let run = self.run;
         let what = format!("Run {} of {}, {}", run.id(), run.opened.input_name, rows(run.rows));
         match (&run.stop, &self.work) {
             (_, None) => format!("{what}: had ended before; nothing was sent"),
-            (Some(stop), _) => format!("{what}: STOPPED EARLY: {}", reason(stop)),
+            (Some(stop), _) => format!("{what}: STOPPED EARLY: {}", self.why(stop)),
             (None, Some(work)) if work.resumed => format!("{what}: resumed and ended"),
             (None, Some(work)) if work.calls == 0 => format!("{what}: ended; no row needed a call"),
             (None, Some(_)) => format!("{what}: ended"),
+        }
+    }
+
+    /// Why it stopped, as exactly as is known.
+    fn why(&self, stop: &str) -> String {
+        match &self.tripped {
+            Some(tripped) => format!("{} ({stop})", tripped.why),
+            None => reason(stop),
         }
     }
 
@@ -127,6 +151,7 @@ impl Summary<'_> {
             "endpoint": run.opened.endpoint,
             "state": if run.has_ended() { "ended" } else { "stopped" },
             "stop": run.stop,
+            "stop_reason": run.stop.as_deref().map(|stop| self.why(stop)),
             "exit_code": Exit::of(run) as u8,
             "rows": run.rows,
             "counts": counts,

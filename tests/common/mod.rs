@@ -5,6 +5,7 @@
 mod core_card;
 mod hostile;
 mod results;
+mod terminal;
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -13,6 +14,7 @@ use std::time::{Duration, Instant};
 pub use core_card::CoreCard;
 pub use hostile::{Does, Hostile, Request, json, status, untrusted, with_headers};
 pub use results::{Row, rows};
+pub use terminal::Terminal;
 
 /// How long anything is waited for that is sure to come.
 const PATIENCE: Duration = Duration::from_secs(60);

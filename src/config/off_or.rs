@@ -1,0 +1,54 @@
+//! A setting that can be turned off: a value, or the word off.
+
+use std::str::FromStr;
+
+/// A value, or off. Off is not the same as not set: a flag can turn off what the
+/// configuration file sets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OffOr<T> {
+    /// Turned off.
+    Off,
+    /// Turned on, with this value.
+    On(T),
+}
+
+impl<T> OffOr<T> {
+    /// The value, if it is on.
+    pub fn on(self) -> Option<T> {
+        match self {
+            OffOr::Off => None,
+            OffOr::On(value) => Some(value),
+        }
+    }
+}
+
+/// The text is neither off nor such a value.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}, nor off")]
+pub struct NeitherOffNor<E>(E);
+
+impl<T: FromStr> FromStr for OffOr<T> {
+    type Err = NeitherOffNor<T::Err>;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "off" => Ok(OffOr::Off),
+            value => value.parse().map(OffOr::On).map_err(NeitherOffNor),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::UpTo;
+    use insta::assert_snapshot;
+
+    #[test]
+    fn it_is_a_value_or_off() {
+        let read = |text: &str| text.parse::<OffOr<UpTo<100>>>();
+        assert_eq!(read("off").unwrap().on(), None);
+        assert_eq!(read("7").unwrap().on().unwrap().get(), 7);
+        assert_snapshot!(read("none").unwrap_err(), @r#""none" is not a whole number from 1 to 100, nor off"#);
+    }
+}

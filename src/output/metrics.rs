@@ -1,0 +1,331 @@
+//! The run's figures in Prometheus' text format, in a file for the textfile
+//! collector: so that an alert can say that the nightly run did not finish.
+
+use std::fmt::Write as _;
+use std::fs::Permissions;
+use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Context;
+use jiff::Timestamp;
+use tokio::sync::watch;
+
+use crate::engine::Snapshot;
+use crate::exit::Exit;
+use crate::ledger::{Counts, Run};
+use crate::outcome::Status;
+
+/// How often the file is replaced while a run goes on.
+const REPLACED_EVERY: Duration = Duration::from_secs(15);
+
+/// What the file tells of one run.
+#[derive(Debug, Clone)]
+pub struct Figures {
+    /// The run.
+    pub run: String,
+    /// The profile it uses: what keeps the figures of several jobs apart.
+    pub profile: Option<String>,
+    /// When this process started it.
+    pub started_at: Timestamp,
+    /// How many rows it has.
+    pub rows: u64,
+    /// How the rows stand.
+    pub counts: Counts,
+    /// Rows that have not ended.
+    pub left: u64,
+    /// Attempts of the run, by earlier processes too.
+    pub attempts: u64,
+    /// Calls in flight.
+    pub in_flight: u32,
+    /// Rows that wait for another attempt.
+    pub waiting: u64,
+    /// Why the run stopped, if it did before its last row.
+    pub stop: Option<String>,
+    /// When and how this process ended, once it has.
+    pub ended: Option<(Timestamp, Exit)>,
+}
+
+/// The figures, and the file that is kept up to date with them, if one is wanted.
+#[derive(Debug, Clone)]
+pub struct Metrics {
+    path: Option<PathBuf>,
+    attempts_before: u64,
+    figures: Figures,
+}
+
+impl Metrics {
+    /// Writes the figures for the first time.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn begin(path: Option<PathBuf>, figures: Figures) -> anyhow::Result<Metrics> {
+        let metrics = Metrics { path, attempts_before: figures.attempts, figures };
+        metrics.write().map(|()| metrics)
+    }
+
+    /// Keeps the file up to date until the sender is gone.
+    pub async fn keep(self, shown: watch::Receiver<Snapshot>) {
+        self.replace_every(REPLACED_EVERY, shown).await;
+    }
+
+    async fn replace_every(mut self, period: Duration, mut shown: watch::Receiver<Snapshot>) {
+        let mut ticks = tokio::time::interval(period);
+        ticks.tick().await;
+        let mut failed = false;
+        loop {
+            tokio::select! {
+                _ = ticks.tick() => {}
+                changed = shown.changed() => match changed {
+                    Ok(()) => continue,
+                    Err(_gone) => break,
+                },
+            }
+            self.see(&shown.borrow());
+            let now = self.clone();
+            // A slow disk must not hold up the calls.
+            let written = tokio::task::spawn_blocking(move || now.write()).await;
+            match written {
+                Ok(Err(error)) if !failed => {
+                    tracing::warn!("{error:#}; the run goes on");
+                    failed = true;
+                }
+                Ok(Ok(())) => failed = false,
+                _ => {}
+            }
+        }
+    }
+
+    /// Takes in how far the run is.
+    pub fn see(&mut self, snapshot: &Snapshot) {
+        let figures = &mut self.figures;
+        figures.counts = snapshot.counts;
+        figures.left = figures.rows.saturating_sub(snapshot.counts.total());
+        figures.attempts = self.attempts_before + snapshot.calls;
+        figures.in_flight = snapshot.in_flight;
+        figures.waiting = snapshot.waiting as u64;
+    }
+
+    /// Takes in how a run stands that has come to rest, and its rows in the results.
+    pub fn rest(&mut self, run: &Run, counts: &Counts) {
+        let figures = &mut self.figures;
+        figures.counts = *counts;
+        figures.left = run.rows.saturating_sub(run.counts.total());
+        figures.attempts = run.attempts;
+        figures.in_flight = 0;
+        figures.waiting = 0;
+        figures.stop.clone_from(&run.stop);
+    }
+
+    /// Writes the figures for the last time.
+    pub fn end(mut self, at: Timestamp, exit: Exit) {
+        self.figures.ended = Some((at, exit));
+        if let Err(error) = self.write() {
+            tracing::warn!("{error:#}");
+        }
+    }
+
+    fn write(&self) -> anyhow::Result<()> {
+        let Some(path) = &self.path else { return Ok(()) };
+        replace(path, &self.figures.text()).with_context(|| {
+            format!(
+                "the metrics cannot be written to {}: name another --metrics-file",
+                path.display()
+            )
+        })
+    }
+}
+
+/// Readers see the old file or the new one, never a part.
+fn replace(path: &Path, text: &str) -> std::io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let mut file = tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))?;
+    file.write_all(text.as_bytes())?;
+    // The collector is another user.
+    file.as_file().set_permissions(Permissions::from_mode(0o644))?;
+    file.persist(path)?;
+    Ok(())
+}
+
+impl Figures {
+    /// The figures in the text format, version 0.0.4.
+    pub fn text(&self) -> String {
+        let mut page = Page { text: String::new(), profile: self.profile.as_deref() };
+        let version = env!("CARGO_PKG_VERSION");
+        let info = [("run", self.run.as_str()), ("version", version)];
+        page.family("info", "gauge", "The run, and the program's version.");
+        page.sample("info", &info, 1);
+        page.one("input_rows", "gauge", "Rows of the input.", self.rows);
+        page.family("rows", "gauge", "Rows by how they ended, or stand in the results.");
+        for status in Status::ALL {
+            page.sample("rows", &[("status", status.as_str())], self.counts.get(status));
+        }
+        page.one("rows_left", "gauge", "Rows that have not ended.", self.left);
+        let attempts = "Attempts of the run whose end is known.";
+        page.one("attempts_total", "counter", attempts, self.attempts);
+        page.one("in_flight", "gauge", "Calls in flight.", self.in_flight.into());
+        page.one("rows_waiting", "gauge", "Rows that wait for another attempt.", self.waiting);
+        let started = "When the run was started, or started again.";
+        page.moment("started_timestamp_seconds", started, self.started_at);
+        let complete = "Whether the run has come to rest with every row ended.";
+        let is_complete = self.ended.is_some() && self.left == 0;
+        page.one("complete", "gauge", complete, is_complete.into());
+        if let Some((at, exit)) = self.ended {
+            page.moment("ended_timestamp_seconds", "When the run came to rest.", at);
+            let code = "The exit code; 0 is every row cancelled.";
+            page.one("exit_code", "gauge", code, exit as u64);
+        }
+        if let Some(stop) = &self.stop {
+            page.family("stopped", "gauge", "Why the run stopped before its last row.");
+            page.sample("stopped", &[("reason", stop)], 1);
+        }
+        page.text
+    }
+}
+
+/// A page of metrics, each with the same beginning and the same profile.
+struct Page<'a> {
+    text: String,
+    profile: Option<&'a str>,
+}
+
+impl Page<'_> {
+    fn family(&mut self, name: &str, kind: &str, help: &str) {
+        let _ = writeln!(self.text, "# HELP cardcancel_run_{name} {help}");
+        let _ = writeln!(self.text, "# TYPE cardcancel_run_{name} {kind}");
+    }
+
+    fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: impl std::fmt::Display) {
+        let profile = self.profile.map(|profile| ("profile", profile));
+        let labels: Vec<String> = profile
+            .iter()
+            .chain(labels)
+            .map(|(label, value)| format!("{label}=\"{}\"", escaped(value)))
+            .collect();
+        let labels = match labels.is_empty() {
+            true => String::new(),
+            false => format!("{{{}}}", labels.join(",")),
+        };
+        let _ = writeln!(self.text, "cardcancel_run_{name}{labels} {value}");
+    }
+
+    fn one(&mut self, name: &str, kind: &str, help: &str, value: u64) {
+        self.family(name, kind, help);
+        self.sample(name, &[], value);
+    }
+
+    fn moment(&mut self, name: &str, help: &str, at: Timestamp) {
+        self.family(name, "gauge", help);
+        let milliseconds = at.as_millisecond().rem_euclid(1000);
+        self.sample(name, &[], format_args!("{}.{milliseconds:03}", at.as_second()));
+    }
+}
+
+fn escaped(value: &str) -> String {
+    value.replace('\\', r"\\").replace('"', "\\\"").replace('\n', r"\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use insta::assert_snapshot;
+
+    fn figures() -> Figures {
+        Figures {
+            run: "20261122-010000-875d".to_owned(),
+            profile: Some("production".to_owned()),
+            started_at: "2026-11-22T01:00:00.25Z".parse().unwrap(),
+            rows: 100,
+            counts: Counts::default(),
+            left: 100,
+            attempts: 40,
+            in_flight: 0,
+            waiting: 0,
+            stop: None,
+            ended: None,
+        }
+    }
+
+    fn samples(figures: &Figures) -> String {
+        let text = figures.text();
+        let lines = text.lines().filter(|line| !line.starts_with('#'));
+        lines.collect::<Vec<_>>().join("\n").replace(env!("CARGO_PKG_VERSION"), "[version]")
+    }
+
+    #[test]
+    fn a_run_under_way_has_no_end_yet() {
+        let mut metrics = Metrics::begin(None, figures()).unwrap();
+        let counts = [(Status::Cancelled, 28), (Status::Rejected, 2)].into_iter().collect();
+        let snapshot =
+            Snapshot { counts, in_flight: 6, waiting: 3, calls: 35, ..Snapshot::default() };
+        metrics.see(&snapshot);
+        assert_snapshot!(samples(&metrics.figures), @r#"
+        cardcancel_run_info{profile="production",run="20261122-010000-875d",version="[version]"} 1
+        cardcancel_run_input_rows{profile="production"} 100
+        cardcancel_run_rows{profile="production",status="cancelled"} 28
+        cardcancel_run_rows{profile="production",status="already_cancelled"} 0
+        cardcancel_run_rows{profile="production",status="rejected"} 2
+        cardcancel_run_rows{profile="production",status="failed"} 0
+        cardcancel_run_rows{profile="production",status="in_doubt"} 0
+        cardcancel_run_rows{profile="production",status="invalid"} 0
+        cardcancel_run_rows{profile="production",status="duplicate"} 0
+        cardcancel_run_rows{profile="production",status="not_sent"} 0
+        cardcancel_run_rows_left{profile="production"} 70
+        cardcancel_run_attempts_total{profile="production"} 75
+        cardcancel_run_in_flight{profile="production"} 6
+        cardcancel_run_rows_waiting{profile="production"} 3
+        cardcancel_run_started_timestamp_seconds{profile="production"} 1795309200.250
+        cardcancel_run_complete{profile="production"} 0
+        "#);
+    }
+
+    #[test]
+    fn a_run_that_stopped_says_when_and_why_and_is_not_complete() {
+        let ended = Some(("2026-11-22T03:29:30Z".parse().unwrap(), Exit::Stopped));
+        let stop = Some("CUT_OFF".to_owned());
+        let stopped = Figures { profile: None, stop, ended, ..figures() };
+        let text = samples(&stopped);
+        let (_, end) = text.split_once("seconds 1795309200.250\n").unwrap();
+        assert_snapshot!(end, @r#"
+        cardcancel_run_complete 0
+        cardcancel_run_ended_timestamp_seconds 1795318170.000
+        cardcancel_run_exit_code 4
+        cardcancel_run_stopped{reason="CUT_OFF"} 1
+        "#);
+    }
+
+    #[test]
+    fn a_label_may_hold_anything() {
+        assert_eq!(escaped("a\\b\"c\nd"), r#"a\\b\"c\nd"#);
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_written_is_an_error_at_the_start() {
+        let folder = tempfile::tempdir().unwrap();
+        let begin = |name: &str| Metrics::begin(Some(folder.path().join(name)), figures());
+        assert!(begin("missing/run.prom").is_err());
+        assert!(begin("run.prom").is_ok());
+        let left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().collect();
+        assert_eq!(left.len(), 1, "a partial file was left behind");
+    }
+
+    #[tokio::test]
+    async fn the_file_follows_the_run() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run.prom");
+        let metrics = Metrics::begin(Some(path.clone()), figures()).unwrap();
+        let (show, shown) = watch::channel(Snapshot::default());
+        let often = Duration::from_millis(1);
+        let keeping = tokio::spawn(metrics.clone().replace_every(often, shown));
+        show.send_replace(Snapshot { in_flight: 5, ..Snapshot::default() });
+        let told = |text: &str| std::fs::read_to_string(&path).unwrap().contains(text);
+        while !told("in_flight{profile=\"production\"} 5\n") {
+            tokio::time::sleep(often).await;
+        }
+        drop(show);
+        keeping.await.unwrap();
+        metrics.end(Timestamp::now(), Exit::InDoubt);
+        assert!(told("exit_code{profile=\"production\"} 3\n"));
+    }
+}

@@ -1,0 +1,177 @@
+//! Runs that are stopped because they go wrong, and files that are refused.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod common;
+
+use cardcancel::stand_in::{Settings, Share};
+use common::{CoreCard, Does, Hostile, Outcome, Request, Scene, json, status, without_chance};
+use insta::assert_snapshot;
+
+const CANCELLED: &str = r#"{"Status":true,"ErrorCode":"ERR01160"}"#;
+const PRINTED: &str = r#"{"Status":false,"ErrorCode":"ERR01170"}"#;
+const UNKNOWN: &str = r#"{"Status":false,"ErrorCode":"ERR01180"}"#;
+
+/// Answers call after call as this says, counted from 0.
+fn answering(what: impl Fn(usize) -> &'static str + Send + Sync + 'static) -> Hostile {
+    Hostile::that(move |nth, _| Does::Say(json(what(nth))))
+}
+
+fn one_at_a_time(scene: &Scene, server: &Hostile, flags: &[&str]) -> Outcome {
+    scene.cancel(&server.url(), &[&["--concurrency", "1"], flags].concat())
+}
+
+fn headline(outcome: &Outcome) -> &str {
+    outcome.stdout.lines().next().unwrap()
+}
+
+#[test]
+fn failures_in_a_row_stop_a_run() {
+    let _tidy = without_chance();
+    let server = answering(|nth| match nth {
+        3 => CANCELLED,
+        nth if nth % 2 == 0 => PRINTED,
+        _ => UNKNOWN,
+    });
+    let scene = Scene::new();
+    let flags = ["--max-failures-in-a-row", "3"];
+    let outcome = one_at_a_time(scene.orders(20), &server, &flags).exits(4);
+    assert_eq!(server.requests().len(), 8);
+    assert_snapshot!(headline(&outcome), @"");
+    let codes: Vec<_> = scene.results()[8..].iter().map(|row| row.code().to_owned()).collect();
+    assert_eq!(codes, ["FAILURES_IN_A_ROW"; 12]);
+}
+
+#[test]
+fn one_error_code_that_repeats_stops_a_run() {
+    let _tidy = without_chance();
+    let server = answering(|nth| match nth {
+        0 | 1 => PRINTED,
+        2 => CANCELLED,
+        3 | 4 => PRINTED,
+        _ => UNKNOWN,
+    });
+    let scene = Scene::new();
+    let outcome = one_at_a_time(scene.orders(20), &server, &["--max-same-code", "2"]).exits(4);
+    assert_eq!(server.requests().len(), 8);
+    assert_snapshot!(headline(&outcome), @"");
+    assert!(scene.results()[8..].iter().all(|row| row.code() == "SAME_CODE"));
+}
+
+#[test]
+fn lost_answers_in_a_row_stop_a_run_before_their_rows_have_ended() {
+    let _tidy = without_chance();
+    let server = Hostile::that(|nth, _| match nth {
+        0 => Does::Close,
+        1 => Does::Say(json(CANCELLED)),
+        _ => Does::Close,
+    });
+    let scene = Scene::new();
+    let flags = ["--max-doubts-in-a-row", "4", "--json"];
+    let outcome = one_at_a_time(scene.orders(20), &server, &flags).exits(4);
+    assert_eq!(server.requests().len(), 7);
+    let summary: serde_json::Value = serde_json::from_str(&outcome.stdout).unwrap();
+    assert_eq!(summary["stop"], "DOUBTS_IN_A_ROW");
+    assert_snapshot!(summary["stop_reason"].as_str().unwrap(), @"");
+    assert_eq!(summary["counts"]["in_doubt"], 6);
+}
+
+#[test]
+fn a_thousand_lost_answers_in_a_row_stop_a_run_unless_that_is_turned_off() {
+    let orders = |flags: &[&str]| {
+        let server = Hostile::always(Does::Say(status("502 Bad Gateway")));
+        let scene = Scene::new();
+        let flags = [&["--on-doubt", "leave", "--concurrency", "8"], flags].concat();
+        (scene.orders(1040).cancel(&server.url(), &flags).code, server.requests().len())
+    };
+    let (code, requests) = orders(&[]);
+    assert_eq!(code, Some(4));
+    assert!((1001..1010).contains(&requests), "{requests}");
+    assert_eq!(orders(&["--max-doubts-in-a-row", "off"]), (Some(3), 1040));
+}
+
+#[test]
+fn what_the_summary_says_of_failures_in_all() {
+    let _tidy = without_chance();
+    let scene = Scene::new();
+    let server = answering(|_| PRINTED);
+    let outcome = one_at_a_time(scene.orders(20), &server, &["--max-failures", "5"]).exits(4);
+    assert_snapshot!(headline(&outcome), @"");
+}
+
+#[test]
+fn a_canary_that_does_well_lets_the_rest_start() {
+    let core_card = CoreCard::perfect();
+    let scene = Scene::new();
+    scene.orders(300).cancel(&core_card.url(), &["--canary", "20"]).exits(0);
+    assert_eq!(core_card.requests(), 300);
+}
+
+#[test]
+fn a_canary_of_more_rows_than_there_are_ends_with_them() {
+    let core_card = CoreCard::perfect();
+    let scene = Scene::new();
+    scene.orders(7).cancel(&core_card.url(), &["--canary", "20"]).exits(0);
+    assert_eq!(core_card.requests(), 7);
+}
+
+#[test]
+fn a_canary_that_fails_stops_the_run_and_no_other_row_was_sent() {
+    let _tidy = without_chance();
+    let server = answering(|nth| if nth < 4 { CANCELLED } else { PRINTED });
+    let scene = Scene::new();
+    let outcome = scene.orders(300).cancel(&server.url(), &["--canary", "10"]).exits(4);
+    assert_eq!(server.requests().len(), 6, "one row in ten may fail");
+    assert_snapshot!(headline(&outcome), @"");
+    assert!(scene.results()[6..].iter().all(|row| row.code() == "CANARY"));
+}
+
+#[test]
+fn while_rows_of_the_canary_wait_for_another_attempt_no_other_begins() {
+    let server =
+        Hostile::that(|_, request: &Request| match request.json()["AdminNumber"].as_i64() {
+            Some(1001 | 1002) => Does::Say(status("503 Service Unavailable")),
+            _ => Does::Say(json(CANCELLED)),
+        });
+    let scene = Scene::new();
+    let flags = ["--canary", "3", "--attempts", "2"];
+    scene.orders(300).cancel(&server.url(), &flags).exits(4);
+    let sent: Vec<_> =
+        server.requests().iter().map(|r| r.json()["AdminNumber"].as_i64().unwrap()).collect();
+    assert_eq!(sent, [1001, 1002, 1003, 1001]);
+}
+
+#[test]
+fn a_run_that_is_started_again_begins_with_its_canary_again() {
+    let printed = CoreCard::that(Settings { printed: Share::ALL, ..Settings::default() });
+    let scene = Scene::new();
+    let flags = ["--canary", "1"];
+    scene.orders(5);
+    for sent in 1..=4 {
+        scene.cancel(&printed.url(), &flags).exits(4);
+        assert_eq!(printed.requests(), sent);
+    }
+    scene.cancel(&printed.url(), &flags).exits(1);
+    scene.cancel(&printed.url(), &flags).exits(1);
+    assert_eq!(printed.requests(), 5, "the run had ended");
+}
+
+#[test]
+fn a_file_with_more_rows_than_may_be_sent_is_refused() {
+    let core_card = CoreCard::perfect();
+    let scene = Scene::new();
+    scene.orders(1200);
+    let outcome = scene.cancel(&core_card.url(), &["--max-rows", "1000"]).exits(2);
+    assert_snapshot!(outcome.stderr, @"");
+    assert_eq!(core_card.requests(), 0);
+    assert_eq!(scene.run(&["runs"]).exits(0).stdout, "");
+    let check = scene.run(&["check", "orders.csv", "--max-rows", "1000"]).exits(2);
+    assert_snapshot!(check.stdout, @"");
+    scene.cancel(&core_card.url(), &["--max-rows", "1200"]).exits(0);
+}
+
+#[test]
+fn rows_that_are_not_sent_do_not_count_against_the_most_rows() {
+    let scene = Scene::new();
+    scene.file("orders.csv", "admin,seq\n1001,1\n1001,1\nx,1\n1002,1\n");
+    scene.cancel(&CoreCard::perfect().url(), &["--max-rows", "2"]).exits(1);
+}

@@ -1,0 +1,191 @@
+//! The metrics file, read as a collector reads it.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt;
+
+use cardcancel::stand_in::{Settings, Share};
+use common::{CoreCard, Does, Hostile, Scene, ended, kill, status, until};
+use insta::assert_snapshot;
+
+/// Each sample, by its name with its labels as they stand.
+type Samples = BTreeMap<String, f64>;
+
+fn is_name(name: &str, with_colon: bool) -> bool {
+    let first = name.chars().next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_');
+    let fits = |c: char| c.is_ascii_alphanumeric() || c == '_' || (with_colon && c == ':');
+    first && name.chars().all(fits)
+}
+
+/// Reads `a="x",b="y"`.
+fn labels(text: &str) -> Vec<(String, String)> {
+    let mut labels = Vec::new();
+    let mut rest = text;
+    while !rest.is_empty() {
+        let (name, after) = rest.split_once("=\"").expect(text);
+        assert!(is_name(name, false), "{text}");
+        let (mut value, mut chars) = (String::new(), after.char_indices());
+        let end = loop {
+            match chars.next().expect("a label's value ends") {
+                (at, '"') => break at,
+                (_, '\\') => match chars.next().unwrap().1 {
+                    'n' => value.push('\n'),
+                    c @ ('\\' | '"') => value.push(c),
+                    c => panic!("\\{c} is no escape: {text}"),
+                },
+                (_, c) => value.push(c),
+            }
+        };
+        labels.push((name.to_owned(), value));
+        rest = &after[end + 1..];
+        rest = rest.strip_prefix(',').unwrap_or(rest);
+    }
+    labels
+}
+
+/// Reads the text format strictly: one HELP and one TYPE before the samples of a
+/// metric, all of them together, no timestamp, no sample twice.
+fn parse(text: &str) -> Samples {
+    assert!(text.ends_with('\n'), "the last line must end");
+    let (mut samples, mut families) = (Samples::new(), Vec::<(String, String)>::new());
+    let mut helped = String::new();
+    for line in text.lines() {
+        if let Some(help) = line.strip_prefix("# HELP ") {
+            let (name, help) = help.split_once(' ').unwrap();
+            assert!(is_name(name, true) && !help.is_empty(), "{line}");
+            name.clone_into(&mut helped);
+        } else if let Some(kind) = line.strip_prefix("# TYPE ") {
+            let (name, kind) = kind.split_once(' ').unwrap();
+            assert_eq!(name, helped, "the help comes first");
+            assert!(["counter", "gauge"].contains(&kind), "{line}");
+            assert_eq!(kind == "counter", name.ends_with("_total"), "{line}");
+            assert!(families.iter().all(|(known, _)| known != name), "{name} comes twice");
+            families.push((name.to_owned(), kind.to_owned()));
+        } else {
+            let (series, value) = line.rsplit_once(' ').unwrap();
+            let name = series.split('{').next().unwrap();
+            assert_eq!(name, families.last().unwrap().0, "{line}");
+            if let Some((_, inside)) = series.split_once('{') {
+                let names: Vec<_> = labels(inside.strip_suffix('}').unwrap());
+                assert!(names.iter().all(|(name, _)| !name.starts_with("__")), "{line}");
+            }
+            let value = value.parse::<f64>().unwrap();
+            assert!(samples.insert(series.to_owned(), value).is_none(), "{series} comes twice");
+        }
+    }
+    samples
+}
+
+fn metrics(scene: &Scene) -> Samples {
+    parse(&scene.text("run.prom"))
+}
+
+fn rows(samples: &Samples, status: &str) -> f64 {
+    samples[&format!("cardcancel_run_rows{{status=\"{status}\"}}")]
+}
+
+const FLAGS: [&str; 2] = ["--metrics-file", "run.prom"];
+
+#[test]
+fn a_run_that_ended_is_complete_and_its_figures_are_those_of_the_results() {
+    let core_card = CoreCard::that(Settings { printed: Share::ALL, ..Settings::default() });
+    let scene = Scene::new();
+    scene.file("orders.csv", "admin,seq\n1001,1\n1002,1\nx,1\n1001,1\n");
+    scene.cancel(&core_card.url(), &FLAGS).exits(1);
+    let samples = metrics(&scene);
+    let counts = ["rejected", "invalid", "duplicate", "not_sent"].map(|s| rows(&samples, s));
+    assert_eq!(counts, [2.0, 1.0, 1.0, 0.0]);
+    let of = |name: &str| samples[&format!("cardcancel_run_{name}")];
+    assert_eq!((of("complete"), of("exit_code"), of("attempts_total")), (1.0, 1.0, 2.0));
+    assert_eq!((of("in_flight"), of("rows_left"), of("input_rows")), (0.0, 0.0, 4.0));
+    assert!(of("started_timestamp_seconds") <= of("ended_timestamp_seconds"));
+    assert!(of("started_timestamp_seconds") > 1.7e9);
+}
+
+#[test]
+fn a_run_that_stopped_is_not_complete_and_says_why() {
+    let server = Hostile::always(Does::Say(status("401 Unauthorized")));
+    let scene = Scene::new();
+    let flags = [&FLAGS[..], &["--concurrency", "1"]].concat();
+    scene.orders(5).cancel(&server.url(), &flags).exits(4);
+    let samples = metrics(&scene);
+    assert_eq!(samples["cardcancel_run_stopped{reason=\"CREDENTIALS\"}"], 1.0);
+    assert_eq!(samples["cardcancel_run_complete"], 0.0);
+    assert_eq!(samples["cardcancel_run_exit_code"], 4.0);
+    assert_eq!(samples["cardcancel_run_rows_left"], 5.0);
+    assert_eq!(rows(&samples, "not_sent"), 5.0);
+}
+
+#[test]
+fn a_run_that_was_killed_has_begun_and_never_ended() {
+    let core_card = CoreCard::that(Settings { hang: Share::ALL, ..Settings::default() });
+    let scene = Scene::new();
+    scene.orders(5).file("cardcancel.toml", "[profile.'odd \"one\\']\n");
+    let flags = [&FLAGS[..], &["--profile", r#"odd "one\"#]].concat();
+    let begun = scene.begin_to_cancel(&core_card.url(), &flags);
+    until("it was sending", || core_card.requests() >= 1);
+    kill(begun);
+    let samples = metrics(&scene);
+    let names: Vec<_> = samples.keys().map(|s| s.split('{').next().unwrap()).collect();
+    assert!(!names.contains(&"cardcancel_run_exit_code"), "{samples:?}");
+    assert_eq!(samples[r#"cardcancel_run_complete{profile="odd \"one\\"}"#], 0.0);
+}
+
+#[test]
+fn any_user_may_read_it_and_no_partial_file_is_left() {
+    let scene = Scene::new();
+    std::fs::create_dir(scene.path("textfile")).unwrap();
+    let flags = ["--metrics-file", "textfile/run.prom"];
+    scene.orders(2).cancel(&CoreCard::perfect().url(), &flags).exits(0);
+    let files: Vec<_> = std::fs::read_dir(scene.path("textfile")).unwrap().collect();
+    assert_eq!(files.len(), 1);
+    let mode = std::fs::metadata(scene.path("textfile/run.prom")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o644);
+}
+
+#[test]
+fn a_metrics_file_that_cannot_be_written_is_found_before_anything_is_sent() {
+    let core_card = CoreCard::perfect();
+    let scene = Scene::new();
+    let flags = ["--metrics-file", "no/run.prom"];
+    let refused = scene.orders(3).cancel(&core_card.url(), &flags).exits(2);
+    assert_snapshot!(refused.stderr, @"");
+    assert_eq!(core_card.requests(), 0);
+    assert_eq!(scene.run(&["runs"]).stdout, "", "a run was opened");
+}
+
+#[test]
+fn a_metrics_file_that_cannot_be_written_any_more_does_not_stop_a_run() {
+    let latency = cardcancel::stand_in::Latency::fixed(std::time::Duration::from_millis(150));
+    let core_card = CoreCard::that(Settings { latency, ..Settings::default() });
+    let scene = Scene::new();
+    std::fs::create_dir(scene.path("textfile")).unwrap();
+    let flags = ["--metrics-file", "textfile/run.prom", "--concurrency", "1"];
+    let begun = scene.orders(4).begin_to_cancel(&core_card.url(), &flags);
+    until("it was sending", || core_card.requests() >= 1);
+    std::fs::remove_dir_all(scene.path("textfile")).unwrap();
+    let outcome = ended(begun).exits(0);
+    assert!(outcome.stderr.contains(" WARN "), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("the metrics cannot be written to textfile/run.prom"));
+}
+
+#[test]
+fn a_run_that_had_ended_before_is_complete() {
+    let core_card = CoreCard::perfect();
+    let scene = Scene::new();
+    scene.orders(2).cancel(&core_card.url(), &[]).exits(0);
+    scene.cancel(&core_card.url(), &FLAGS).exits(0);
+    let samples = metrics(&scene);
+    assert_eq!(samples["cardcancel_run_complete"], 1.0);
+    assert_eq!(rows(&samples, "cancelled"), 2.0);
+}
+
+#[test]
+fn a_rehearsal_writes_none() {
+    let scene = Scene::new();
+    let args = ["run", "orders.csv", "--rehearse", "--rate", "unlimited"];
+    scene.orders(2).run(&[&args[..], &FLAGS].concat());
+    assert!(!scene.path("run.prom").exists());
+}
