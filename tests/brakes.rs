@@ -36,7 +36,7 @@ fn failures_in_a_row_stop_a_run() {
     let flags = ["--max-failures-in-a-row", "3"];
     let outcome = one_at_a_time(scene.orders(20), &server, &flags).exits(4);
     assert_eq!(server.requests().len(), 8);
-    assert_snapshot!(headline(&outcome), @"");
+    assert_snapshot!(headline(&outcome), @"Run [run] of orders.csv, 20 rows: STOPPED EARLY: more than 3 rows in a row failed (--max-failures-in-a-row 3), the last, row 8, with ERR01180 (FAILURES_IN_A_ROW)");
     let codes: Vec<_> = scene.results()[8..].iter().map(|row| row.code().to_owned()).collect();
     assert_eq!(codes, ["FAILURES_IN_A_ROW"; 12]);
 }
@@ -53,7 +53,7 @@ fn one_error_code_that_repeats_stops_a_run() {
     let scene = Scene::new();
     let outcome = one_at_a_time(scene.orders(20), &server, &["--max-same-code", "2"]).exits(4);
     assert_eq!(server.requests().len(), 8);
-    assert_snapshot!(headline(&outcome), @"");
+    assert_snapshot!(headline(&outcome), @"Run [run] of orders.csv, 20 rows: STOPPED EARLY: more than 2 rows in a row failed with ERR01180 (--max-same-code 2), the last is row 8 (SAME_CODE)");
     assert!(scene.results()[8..].iter().all(|row| row.code() == "SAME_CODE"));
 }
 
@@ -71,7 +71,7 @@ fn lost_answers_in_a_row_stop_a_run_before_their_rows_have_ended() {
     assert_eq!(server.requests().len(), 7);
     let summary: serde_json::Value = serde_json::from_str(&outcome.stdout).unwrap();
     assert_eq!(summary["stop"], "DOUBTS_IN_A_ROW");
-    assert_snapshot!(summary["stop_reason"].as_str().unwrap(), @"");
+    assert_snapshot!(summary["stop_reason"].as_str().unwrap(), @"more than 4 answers in a row were lost (--max-doubts-in-a-row 4), the last with CONNECTION_LOST");
     assert_eq!(summary["counts"]["in_doubt"], 6);
 }
 
@@ -95,7 +95,7 @@ fn what_the_summary_says_of_failures_in_all() {
     let scene = Scene::new();
     let server = answering(|_| PRINTED);
     let outcome = one_at_a_time(scene.orders(20), &server, &["--max-failures", "5"]).exits(4);
-    assert_snapshot!(headline(&outcome), @"");
+    assert_snapshot!(headline(&outcome), @"Run [run] of orders.csv, 20 rows: STOPPED EARLY: 6 of 6 rows failed (--max-failures 5) (MAX_FAILURES)");
 }
 
 #[test]
@@ -121,7 +121,7 @@ fn a_canary_that_fails_stops_the_run_and_no_other_row_was_sent() {
     let scene = Scene::new();
     let outcome = scene.orders(300).cancel(&server.url(), &["--canary", "10"]).exits(4);
     assert_eq!(server.requests().len(), 6, "one row in ten may fail");
-    assert_snapshot!(headline(&outcome), @"");
+    assert_snapshot!(headline(&outcome), @"Run [run] of orders.csv, 300 rows: STOPPED EARLY: too many of the first rows failed (--canary 10), the last, row 6, with ERR01170 (CANARY)");
     assert!(scene.results()[6..].iter().all(|row| row.code() == "CANARY"));
 }
 
@@ -137,7 +137,8 @@ fn while_rows_of_the_canary_wait_for_another_attempt_no_other_begins() {
     scene.orders(300).cancel(&server.url(), &flags).exits(4);
     let sent: Vec<_> =
         server.requests().iter().map(|r| r.json()["AdminNumber"].as_i64().unwrap()).collect();
-    assert_eq!(sent, [1001, 1002, 1003, 1001]);
+    assert_eq!(sent[..3], [1001, 1002, 1003]);
+    assert!(matches!(sent[3..], [1001 | 1002]), "{sent:?}");
 }
 
 #[test]
@@ -161,11 +162,18 @@ fn a_file_with_more_rows_than_may_be_sent_is_refused() {
     let scene = Scene::new();
     scene.orders(1200);
     let outcome = scene.cancel(&core_card.url(), &["--max-rows", "1000"]).exits(2);
-    assert_snapshot!(outcome.stderr, @"");
+    assert_snapshot!(outcome.stderr, @"error: orders.csv: 1,200 rows to send, and --max-rows allows 1,000: nothing was sent; see whether it is the file that was meant, or raise --max-rows");
     assert_eq!(core_card.requests(), 0);
     assert_eq!(scene.run(&["runs"]).exits(0).stdout, "");
     let check = scene.run(&["check", "orders.csv", "--max-rows", "1000"]).exits(2);
-    assert_snapshot!(check.stdout, @"");
+    assert_snapshot!(check.stdout, @r"
+    orders.csv: 1,200 rows
+            1,200 to send
+                0 with the same order as an earlier row
+                0 invalid
+    At 10/s this takes 2 min 0 s
+    IT WOULD BE REFUSED: 1,200 rows to send, and --max-rows allows 1,000
+    ");
     scene.cancel(&core_card.url(), &["--max-rows", "1200"]).exits(0);
 }
 

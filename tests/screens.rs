@@ -105,7 +105,8 @@ fn the_summary_for_programs() {
       "run": "[run]",
       "seconds_now": [seconds],
       "state": "ended",
-      "stop": null
+      "stop": null,
+      "stop_reason": null
     }
     "#);
 }
@@ -178,7 +179,8 @@ fn a_stopped_run_for_programs() {
       "run": "[run]",
       "seconds_now": [seconds],
       "state": "stopped",
-      "stop": "CREDENTIALS"
+      "stop": "CREDENTIALS",
+      "stop_reason": "The server refused the credentials, and the run stopped"
     }
     "#);
 }
@@ -213,6 +215,7 @@ fn off_a_terminal_nothing_is_sent_without_yes() {
     assert_snapshot!(asked.collect::<Vec<_>>().join("\n"), @r"
     error: there is no terminal to ask on whether to send: add --yes if this is meant
     About to cancel 1,200 orders of orders.csv at http://127.0.0.1:[port]/
+      profile: none
       pace: 20/s, 1 min 0 s
       cut-off: 03:30[America/New_York]
     ");
@@ -379,6 +382,7 @@ fn a_check_says_what_is_wrong_and_how_long_it_takes() {
       "input": "orders.csv",
       "input_sha256": "f1ea169949089307ab8aaf8e9861742a8f25224b609e897f3c0717efc68e6ec3",
       "invalid": 1,
+      "max_rows": null,
       "meets_cut_off": null,
       "rate": "10/s",
       "rows": 6,

@@ -36,7 +36,13 @@ fn before_anything_is_sent_it_is_told_what_and_asked_whether() {
     };
     assert_eq!(code, Some(0), "{seen}");
     assert_eq!(core_card.requests(), 40);
-    assert_snapshot!(asked(&seen), @"");
+    assert_snapshot!(asked(&seen), @r"
+    About to cancel 40 orders of orders.csv at http://127.0.0.1:[port]/
+      profile: production
+      pace: 20/s, 2 s
+      cut-off: 23:59:59[Pacific/Kiritimati]
+    This cannot be undone. Type yes to send:
+    ");
 }
 
 #[test]
@@ -63,7 +69,7 @@ fn the_live_line_shows_how_far_it_is() {
     scene.orders(12);
     let flags = ["--yes", "--rate", "unlimited", "--concurrency", "1"];
     let mut terminal = Terminal::with(asking(&scene, &core_card.url(), &flags));
-    terminal.sees("/12").sees("cancelled · ");
+    terminal.sees("/12").sees("/s · ").sees(" cancelled  ");
     let (code, seen) = terminal.ends();
     assert_eq!(code, Some(0), "{seen}");
 }

@@ -50,7 +50,7 @@ pub fn span() -> Span {
 
 /// From here on, every line carries the run's id.
 pub fn name(run: &str) {
-    Span::current().record("id", run);
+    Span::current().record("id", tracing::field::display(run));
 }
 
 fn level(logs: &Logs) -> LevelFilter {

@@ -60,7 +60,7 @@ impl Summary<'_> {
         let counts: Vec<String> =
             counts.map(|(status, rows)| format!("{} {status}", count(rows))).collect();
         let end = match &self.run.stop {
-            Some(stop) => format!("stopped early: {}", self.why(stop)),
+            Some(stop) => format!("stopped early: {} ({stop})", self.why(stop)),
             None => "ended".to_owned(),
         };
         let exit = Exit::of(self.run) as u8;
@@ -72,7 +72,7 @@ impl Summary<'_> {
         let what = format!("Run {} of {}, {}", run.id(), run.opened.input_name, rows(run.rows));
         match (&run.stop, &self.work) {
             (_, None) => format!("{what}: had ended before; nothing was sent"),
-            (Some(stop), _) => format!("{what}: STOPPED EARLY: {}", self.why(stop)),
+            (Some(stop), _) => format!("{what}: STOPPED EARLY: {} ({stop})", self.why(stop)),
             (None, Some(work)) if work.resumed => format!("{what}: resumed and ended"),
             (None, Some(work)) if work.calls == 0 => format!("{what}: ended; no row needed a call"),
             (None, Some(_)) => format!("{what}: ended"),
@@ -82,8 +82,8 @@ impl Summary<'_> {
     /// Why it stopped, as exactly as is known.
     fn why(&self, stop: &str) -> String {
         match &self.tripped {
-            Some(tripped) => format!("{} ({stop})", tripped.why),
-            None => reason(stop),
+            Some(tripped) => tripped.why.clone(),
+            None => meaning(stop).to_owned(),
         }
     }
 
@@ -168,9 +168,12 @@ impl Summary<'_> {
 
 /// Why a run stopped, in words.
 pub fn reason(stop: &str) -> String {
+    format!("{} ({stop})", meaning(stop))
+}
+
+fn meaning(stop: &str) -> &str {
     let known = OwnCode::LIST.iter().find(|(code, _)| code.to_string() == stop);
-    match known {
-        Some((_, meaning)) => format!("{} ({stop})", meaning.trim_end_matches('.')),
-        None => stop.to_owned(),
-    }
+    known.map_or("For a reason that this version does not know", |(_, meaning)| {
+        meaning.trim_end_matches('.')
+    })
 }

@@ -22,6 +22,7 @@ impl Terminal {
         unlockpt(&hands).unwrap();
         let name = ptsname(&hands, Vec::new()).unwrap().into_string().unwrap();
         let stream = || File::options().read(true).write(true).open(&name).unwrap();
+        let command = command.env("TERM", "xterm");
         let child = command.stdin(stream()).stdout(stream()).stderr(stream()).spawn().unwrap();
         Terminal { hands: hands.into(), child, seen: String::new() }
     }
