@@ -68,6 +68,7 @@ fn lost_answers_in_a_row_stop_a_run_before_their_rows_have_ended() {
     let scene = Scene::new();
     let flags = ["--max-doubts-in-a-row", "4", "--json"];
     let outcome = one_at_a_time(scene.orders(20), &server, &flags).exits(4);
+    assert_eq!(outcome.stderr.matches(" WARN ").count(), 0, "{}", outcome.stderr);
     assert_eq!(server.requests().len(), 7);
     let summary: serde_json::Value = serde_json::from_str(&outcome.stdout).unwrap();
     assert_eq!(summary["stop"], "DOUBTS_IN_A_ROW");
@@ -87,6 +88,14 @@ fn a_thousand_lost_answers_in_a_row_stop_a_run_unless_that_is_turned_off() {
     assert_eq!(code, Some(4));
     assert!((1001..1010).contains(&requests), "{requests}");
     assert_eq!(orders(&["--max-doubts-in-a-row", "off"]), (Some(3), 1040));
+}
+
+#[test]
+fn lost_answers_that_one_stall_could_bring_about_are_warned_of() {
+    let scene = Scene::new();
+    let flags = ["--max-doubts-in-a-row", "63", "--concurrency", "64"];
+    let outcome = scene.orders(2).cancel(&CoreCard::perfect().url(), &flags).exits(0);
+    assert!(outcome.stderr.contains("one stall of the server can stop the run"));
 }
 
 #[test]
@@ -112,6 +121,15 @@ fn a_canary_of_more_rows_than_there_are_ends_with_them() {
     let scene = Scene::new();
     scene.orders(7).cancel(&core_card.url(), &["--canary", "20"]).exits(0);
     assert_eq!(core_card.requests(), 7);
+}
+
+#[test]
+fn the_rows_of_a_canary_are_sent_one_at_a_time() {
+    let core_card = CoreCard::that(Settings { hang: Share::ALL, ..Settings::default() });
+    let scene = Scene::new();
+    let flags = ["--canary", "9", "--timeout", "300ms", "--attempts", "1"];
+    scene.orders(20).cancel(&core_card.url(), &flags).exits(4);
+    assert_eq!(core_card.requests(), 1, "the first had failed before the second was sent");
 }
 
 #[test]

@@ -225,7 +225,9 @@ fn results_of_another_address_are_kept_with_a_warning() {
     let scene = the_morning_after();
     let server = Hostile::always(Does::Say(json(YES)));
     let outcome = scene.rerun("orders.results.csv", &server.url(), &["-o", "again.csv"]);
-    assert!(outcome.stderr.contains("WARN orders.results.csv holds the results of a run at http"));
+    let warning = "orders.results.csv holds the results of a run at http";
+    let warned = |line: &str| line.contains("WARN run{id=") && line.contains(warning);
+    assert!(outcome.stderr.lines().any(warned), "{}", outcome.stderr);
 }
 
 #[test]

@@ -64,9 +64,6 @@ async fn from_file_to_results(
     let mut ledger: Box<dyn Ledger> = Box::new(Sqlite::open(&settings.ledger)?);
     let server = Server::open(settings.target.clone()).await?;
     let job = Job::open(path, only, settings, &server)?;
-    if only.is_some() {
-        foreign::refuse(&job.input, &server, &settings.rehearsal_ledger, ledger.as_mut())?;
-    }
     let _hold = ledger.hold(&job.key)?;
     let begun = ledger.find(&job.key)?.filter(|run| !(settings.again && run.has_ended()));
     let opening = match begun {
@@ -74,6 +71,9 @@ async fn from_file_to_results(
         None => Opening::New(job.new_run(&server)?, job.survey()?),
     };
     logs::name(opening.id());
+    if only.is_some() {
+        foreign::refuse(&job.input, &server, &settings.rehearsal_ledger, ledger.as_mut())?;
+    }
     let results =
         |ledger: &mut dyn Ledger| begin_results(&opening, &job, settings, &server, ledger);
     if let Opening::Begun(run) = &opening
@@ -274,6 +274,14 @@ async fn send(
         on_doubt: settings.on_doubt,
     };
     let begun = ledger.start(run, start)?;
+    if let Some(most) = settings.limits.doubts_in_a_row
+        && most < settings.concurrency
+    {
+        tracing::warn!(
+            "--max-doubts-in-a-row {most} is below --concurrency {}: one stall of the server can stop the run",
+            settings.concurrency
+        );
+    }
     let plan = Plan {
         concurrency: settings.concurrency,
         attempts: settings.attempts,
@@ -289,7 +297,7 @@ async fn send(
         run.opened.endpoint,
         settings.rates
     );
-    let (show, shown) = watch::channel(Snapshot::default());
+    let (show, shown) = watch::channel(Snapshot { counts: run.counts, ..Snapshot::default() });
     let course = Course { rows: run.rows, before: run.counts.total(), last_start };
     let kept = tokio::spawn(metrics.clone().keep(shown.clone()).in_current_span());
     let last = shown.clone();
