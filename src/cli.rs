@@ -5,8 +5,9 @@ use std::path::PathBuf;
 
 use clap::builder::StyledStr;
 use clap::{Arg, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap_complete::Shell;
 
-use crate::config::{Names, Options, default_of};
+use crate::config::{Given, Names, Options, default_of};
 use crate::stand_in;
 
 /// The options that matter to `check`; it takes the others too, so that the
@@ -62,6 +63,12 @@ pub enum Command {
     Runs(Runs),
     /// Serve a stand-in for CoreCARD on this machine, to test against
     StandIn(StandIn),
+    /// Write a configuration file to start from, or show what is in force
+    Config(Config),
+    /// Print what a shell needs to complete this command line
+    Completions(Completions),
+    /// Print the manual page, in the form that man reads
+    Man,
 }
 
 /// `cardcancel check`
@@ -119,6 +126,52 @@ pub struct StandIn {
     pub settings: stand_in::Settings,
 }
 
+/// `cardcancel config`
+#[derive(Debug, Args)]
+#[command(arg_required_else_help = true)]
+pub struct Config {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: ConfigCommand,
+}
+
+/// What to do with the configuration.
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Write a configuration file with every setting, all commented out
+    ///
+    /// It is readable by its owner alone, and never written over a file that is there.
+    Init(ConfigInit),
+    /// Show every setting in force, and where it was made; secrets are not shown
+    ///
+    /// Takes every option of `run`, and shows what it would be run with. Of secrets it says whether
+    /// they are set, and where; none is read.
+    Show(ConfigShow),
+}
+
+/// `cardcancel config init`
+#[derive(Debug, Args)]
+pub struct ConfigInit {
+    /// Where to write it
+    #[arg(value_name = "FILE", default_value = "cardcancel.toml")]
+    pub path: PathBuf,
+}
+
+/// `cardcancel config show`
+#[derive(Debug, Args)]
+pub struct ConfigShow {
+    /// The settings that stand on the command line.
+    #[command(flatten)]
+    pub given: Given,
+}
+
+/// `cardcancel completions`
+#[derive(Debug, Args)]
+pub struct Completions {
+    /// The shell
+    pub shell: Shell,
+}
+
 /// Reads the command line, the program's name first. The error, which may be a
 /// request for help, knows how to print itself and which exit code it deserves.
 pub fn parse<I, T>(args: I) -> Result<Cli, clap::Error>
@@ -145,6 +198,9 @@ pub fn command() -> clap::Command {
         .mut_subcommand("run", |run| run.mut_args(named))
         .mut_subcommand("rerun", |rerun| rerun.mut_args(named))
         .mut_subcommand("runs", |runs| runs.mut_args(|arg| only(arg, &LISTED)))
+        .mut_subcommand("config", |config| {
+            config.mut_subcommand("show", |show| show.mut_args(named))
+        })
 }
 
 /// Adds an option's default and its variable to its help.

@@ -24,6 +24,19 @@ pub enum Exit {
 }
 
 impl Exit {
+    /// Every exit code and what it means, as the manual and the README have it.
+    pub const LIST: [(Exit, &'static str); 6] = [
+        (Exit::Done, "every row is cancelled, or was already; duplicates follow their first row"),
+        (Exit::Failures, "ended; some rows were rejected, failed or are invalid"),
+        (
+            Exit::Refused,
+            "nothing was sent: the command line, the configuration or the file as a whole was refused",
+        ),
+        (Exit::InDoubt, "ended; some rows are in doubt"),
+        (Exit::Stopped, "some rows were not sent: the run stopped early"),
+        (Exit::LedgerFailed, "the ledger or the disk failed"),
+    ];
+
     /// How a run that has come to rest ends the program.
     pub fn of(run: &Run) -> Exit {
         let any = |status| run.counts.get(status) > 0;

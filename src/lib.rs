@@ -5,6 +5,10 @@ pub mod order;
 
 pub mod outcome;
 
+pub mod trust;
+
+pub mod seclusion;
+
 pub mod intake;
 
 pub mod ledger;

@@ -4,11 +4,10 @@ use std::process::ExitCode;
 
 use cardcancel::exit::Exit;
 use cardcancel::output::say;
-use cardcancel::{cli, commands};
+use cardcancel::{cli, commands, seclusion};
 
 fn main() -> ExitCode {
-    // Whatever is made here is its owner's alone.
-    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
+    seclusion::begin();
     let cli = match cli::parse(std::env::args_os()) {
         Ok(cli) => cli,
         Err(usage) => {

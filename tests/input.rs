@@ -1,4 +1,5 @@
-//! Bad input: what is refused as a whole, what row by row, and in which words.
+//! Bad input: what is refused as a whole, what row by row. What is said of it
+//! stands in errors.rs.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod common;
@@ -45,45 +46,6 @@ fn gzipped(content: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     encoder.write_all(content).unwrap();
     encoder.finish().unwrap()
-}
-
-#[test]
-fn a_file_without_orders_is_refused() {
-    assert_snapshot!(refusal(""), @"error: orders.csv: is empty: there is nothing to cancel");
-    assert_snapshot!(refusal("\n\n"), @"error: orders.csv: is empty: there is nothing to cancel");
-    assert_snapshot!(refusal("AdminNumber,CardSequenceNumber\n"), @"error: orders.csv: has a header but no rows: there is nothing to cancel");
-}
-
-#[test]
-fn a_file_without_the_columns_is_refused() {
-    assert_snapshot!(refusal("Account,CardSequenceNumber\n1,1\n"), @r#"error: orders.csv: no column holds the admin number (AdminNumber or admin); the header has "Account", "CardSequenceNumber"; name the column with --admin-column"#);
-    assert_snapshot!(refusal("AdminNumber,Card\n1,1\n"), @r#"error: orders.csv: no column holds the sequence number (CardSequenceNumber, SequenceNumber, sequence or seq); the header has "AdminNumber", "Card"; name the column with --sequence-column"#);
-    assert_snapshot!(refusal("129409,1\n129410,1\n"), @"error: orders.csv: the first line looks like data, not a header; put a line such as AdminNumber,CardSequenceNumber above it");
-    assert_snapshot!(refusal("admin,AdminNumber,seq\n1,1,1\n"), @r#"error: orders.csv: columns "admin" and "AdminNumber" may both hold the admin number; name the right one with --admin-column"#);
-    let scene = Scene::new();
-    scene.orders(1);
-    assert_snapshot!(refusal_in(&scene, &["--admin-column", "Account"]), @r#"error: orders.csv: no column is named "Account"; the header has "AdminNumber", "CardSequenceNumber"; correct --admin-column"#);
-}
-
-#[test]
-fn a_file_that_is_no_csv_is_refused() {
-    assert_snapshot!(refusal(b"admin,seq\n1,\0\0\0\n"), @"error: orders.csv: is not text: there are NUL bytes near its start; a CSV file is wanted");
-    assert_snapshot!(refusal(b"PK\x03\x04 and so on"), @r#"error: orders.csv: is a workbook or a ZIP archive; save the sheet as "CSV UTF-8""#);
-    assert_snapshot!(refusal(b"\xff\xfea\0d\0m\0i\0n\0"), @r#"error: orders.csv: is UTF-16 text; save it as UTF-8 (in a spreadsheet: "CSV UTF-8")"#);
-    assert_snapshot!(refusal("admin,seq\r1,1\r2,1\r"), @"error: orders.csv: has lines that end in CR alone; save it with LF or CRLF line ends");
-}
-
-#[test]
-fn a_quote_that_is_not_closed_is_refused() {
-    assert_snapshot!(refusal("admin,seq,note\n1,1,fine\n2,1,\"open\n3,1,lost\n4,1,lost\n"), @"error: orders.csv: a quote that opens in line 3 is not closed, so the rows after it cannot be told apart; close it, or double it if it is part of the text");
-}
-
-#[test]
-fn a_file_that_is_not_there_or_is_a_folder_is_refused() {
-    assert_snapshot!(refusal_in(&Scene::new(), &[]), @"error: orders.csv: no such file; check the path");
-    let scene = Scene::new();
-    std::fs::create_dir(scene.path("orders.csv")).unwrap();
-    assert_snapshot!(refusal_in(&scene, &[]), @"error: orders.csv: is a directory; name a CSV file in it");
 }
 
 #[test]

@@ -177,11 +177,14 @@ fn last_nights_results_can_be_run_again_in_part() {
 #[test]
 fn the_configuration_rehearses_the_orders() {
     let home = TempDir::new().unwrap();
+    // A copy: a checkout may be writable by others, and is then refused.
+    let configuration = home.path().join("cardcancel.toml");
+    fs::write(&configuration, fs::read(sample("cardcancel.toml")).unwrap()).unwrap();
     let output = cardcancel(&home)
         .args(["run", &sample("orders.csv"), "--rehearse", "--json"])
         .args([
             "--config",
-            &sample("cardcancel.toml"),
+            configuration.to_str().unwrap(),
             "--profile",
             "production",
             "--allow-partial",
@@ -198,4 +201,100 @@ fn the_configuration_rehearses_the_orders() {
 fn later_today_or_tomorrow() -> String {
     let later = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(12);
     format!("{}[UTC]", later.strftime("%H:%M"))
+}
+
+/// What another program says of the samples; none where it is not installed.
+fn judged(test: &str, program: &str, args: &[&str]) -> Option<std::process::Output> {
+    let output = std::process::Command::new(program).args(args).output();
+    if output.is_err() {
+        eprintln!("{test}: not run, there is no {program}");
+    }
+    output.ok()
+}
+
+#[track_caller]
+fn content(output: std::process::Output) -> String {
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn the_command_lines_that_are_shown_are_understood() {
+    for name in ["cardcancel.service", "crontab", "cronjob.yaml"] {
+        let text = fs::read_to_string(sample(name)).unwrap();
+        let line = text.lines().find(|line| line.contains("cardcancel run ")).unwrap();
+        let (_, flags) = line.split_once(".csv\"").unwrap();
+        let flags = flags.trim_end_matches('\'').split_whitespace();
+        let flags = flags.take_while(|word| *word != "2>&1");
+        let words = ["cardcancel", "run", "orders.csv"].into_iter().chain(flags);
+        cardcancel::cli::parse(words).unwrap();
+    }
+}
+
+#[test]
+fn systemd_accepts_the_units() {
+    let (service, timer) = (sample("cardcancel.service"), sample("cardcancel.timer"));
+    let args = ["verify", &service, &timer];
+    let Some(output) = judged("systemd_accepts_the_units", "systemd-analyze", &args) else { return };
+    assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+}
+
+#[test]
+fn systemd_finds_the_service_locked_down() {
+    let service = sample("cardcancel.service");
+    // In tenths: 1.5 of 10, where 10 is a service without any protection.
+    let args = ["security", "--offline=yes", "--threshold=15", &service];
+    let test = "systemd_finds_the_service_locked_down";
+    judged(test, "systemd-analyze", &args).map(content);
+}
+
+#[test]
+fn logrotate_understands_its_file() {
+    let args = ["-d", &sample("logrotate")];
+    judged("logrotate_understands_its_file", "logrotate", &args).map(content);
+}
+
+#[test]
+fn the_cron_job_never_runs_twice_and_keeps_its_ledger() {
+    let test = "the_cron_job_never_runs_twice_and_keeps_its_ledger";
+    let read = "import json, sys, yaml; print(json.dumps(yaml.safe_load(open(sys.argv[1]))))";
+    let Some(output) = judged(test, "python3", &["-c", read, &sample("cronjob.yaml")]) else {
+        return;
+    };
+    if contains(&output.stderr, "No module named 'yaml'") {
+        eprintln!("{test}: not run, python3 has no yaml");
+        return;
+    }
+    let job: Value = serde_json::from_str(&content(output)).unwrap();
+    assert_eq!(job["spec"]["concurrencyPolicy"], "Forbid");
+    let pod = &job["spec"]["jobTemplate"]["spec"]["template"]["spec"];
+    assert_eq!(pod["restartPolicy"], "Never");
+    let container = &pod["containers"][0];
+    let ledger = container["env"].as_array().unwrap().iter().find(|variable| {
+        variable["name"] == "CARDCANCEL_LEDGER"
+    });
+    let kept = &container["volumeMounts"][0];
+    assert_eq!((&kept["name"], &pod["volumes"][0]["name"]), (&"state".into(), &"state".into()));
+    let ledger = ledger.unwrap()["value"].as_str().unwrap();
+    assert!(ledger.starts_with(kept["mountPath"].as_str().unwrap()));
+}
+
+fn contains(bytes: &[u8], text: &str) -> bool {
+    String::from_utf8_lossy(bytes).contains(text)
+}
+
+#[test]
+fn python_understands_the_airflow_task() {
+    let read = "import sys; compile(open(sys.argv[1]).read(), sys.argv[1], 'exec')";
+    let args = ["-c", read, &sample("airflow_dag.py")];
+    judged("python_understands_the_airflow_task", "python3", &args).map(content);
+}
+
+#[test]
+fn shells_understand_the_scripts_of_the_debian_package() {
+    for (shell, script) in [("sh", "postinst"), ("sh", "postrm"), ("bash", "build")] {
+        let args = ["-n", &sample(&format!("debian/{script}"))];
+        let test = "shells_understand_the_scripts_of_the_debian_package";
+        judged(test, shell, &args).map(content);
+    }
 }

@@ -1,11 +1,14 @@
 //! One file a command: each puts the rooms together.
 
 mod check;
+mod completions;
+mod config;
 mod confirm;
 mod estimate;
 mod foreign;
 mod job;
 mod logs;
+mod manual;
 mod open_files;
 mod rehearsal;
 mod run;
@@ -14,7 +17,7 @@ mod server;
 mod signals;
 mod stand_in;
 
-use crate::cli::{Cli, Command};
+use crate::cli::{Cli, Command, ConfigCommand};
 use crate::config::Surroundings;
 use crate::exit::Exit;
 use crate::ledger::LedgerError;
@@ -33,6 +36,12 @@ pub fn execute(cli: Cli) -> anyhow::Result<Exit> {
             run::run(&rerun.results_file, Some(&only), rerun.options, &surroundings)
         }
         Command::Runs(runs) => runs::runs(runs.run.as_deref(), runs.options, &surroundings),
+        Command::Config(config) => match config.command {
+            ConfigCommand::Init(init) => config::init(&init.path),
+            ConfigCommand::Show(show) => config::show(show.given, &surroundings),
+        },
+        Command::Completions(wanted) => Ok(completions::completions(wanted.shell)),
+        Command::Man => manual::manual(),
         Command::StandIn(stand_in) => stand_in::serve(stand_in.settings),
     }
 }

@@ -1,6 +1,8 @@
 //! The defaults, all of them and only here.
 
+use super::names::Names;
 use super::options::Options;
+use super::words::{Origin, Word, Words};
 
 /// Every setting that has a default, by its flag; written as a user would.
 pub const DEFAULTS: &[(&str, &str)] = &[
@@ -44,4 +46,10 @@ pub fn defaults() -> anyhow::Result<Options> {
         let one = Options::one(flag, text.as_ref());
         Ok(one.map_err(|why| anyhow::anyhow!("default of {flag}: {why}"))?.or(options))
     })
+}
+
+/// The lowest layer, in the words above.
+pub fn words() -> Words {
+    let word = |(flag, text): &(&str, &str)| (Names(flag).key(), Word::new(text, Origin::Default));
+    Words { settings: DEFAULTS.iter().map(word).collect(), ..Words::default() }
 }

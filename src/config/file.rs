@@ -11,7 +11,11 @@ use toml::de::{DeTable, DeValue, Deserializer, ValueDeserializer};
 
 use super::nearest::nearest;
 use super::options::Options;
+use super::secrets;
+use super::unknown::UnknownKey;
+use super::words::{Origin, Words};
 use crate::outcome::Codes;
+use crate::stand_in;
 
 /// The tables beside the options.
 const TABLES: [&str; 3] = ["auth", "codes", "rehearsal"];
@@ -31,6 +35,10 @@ pub struct Section {
     pub codes: Option<Codes>,
     /// `[rehearsal]`
     pub rehearsal: Option<toml::Table>,
+    /// All of it in the file's own words, and where they stand.
+    pub words: Words,
+    /// The file's name.
+    pub file: Option<String>,
 }
 
 impl Section {
@@ -42,6 +50,8 @@ impl Section {
             auth: self.auth.or(lower.auth),
             codes: self.codes.or(lower.codes),
             rehearsal: self.rehearsal.or(lower.rehearsal),
+            words: self.words.or(lower.words),
+            file: self.file.or(lower.file),
         }
     }
 }
@@ -106,18 +116,22 @@ impl<'a> Reader<'a> {
             }
             for (name, profile) in self.table(PROFILE, value)?.into_inner() {
                 let keys = self.table(name.get_ref(), profile)?.into_inner();
-                profiles.insert(name.get_ref().to_string(), self.section(keys)?);
+                let name = name.get_ref().to_string();
+                let section = self.section(keys, Some(&name))?;
+                profiles.insert(name, section);
             }
         }
-        Ok(File { name: self.name.to_owned(), top: self.section(top)?, profiles })
+        Ok(File { name: self.name.to_owned(), top: self.section(top, None)?, profiles })
     }
 
     fn section<K: AsRef<str>>(
         &self,
         keys: impl IntoIterator<Item = (Spanned<K>, Spanned<DeValue<'a>>)>,
+        profile: Option<&str>,
     ) -> anyhow::Result<Section> {
         let known = option_keys();
-        let mut section = Section::default();
+        let mut section = Section { file: Some(self.name.to_owned()), ..Section::default() };
+        let origin = |span: &Range<usize>| self.origin(profile, span);
         let mut seen: Vec<String> = Vec::new();
         // In the file's order, so that the first mistake in it is the one named.
         let mut keys: Vec<_> = keys.into_iter().collect();
@@ -129,13 +143,14 @@ impl<'a> Reader<'a> {
             if seen.contains(&name) {
                 return Err(self.error(span, format!("{name} is set twice; keep one of them")));
             }
+            section.words.note(&name, &value, &span, origin);
             match name.as_str() {
                 "auth" => {
                     let place = format!("{}:{}: [auth]", self.name, self.line(&span));
-                    section.auth = Some((self.value(&name, value)?, place));
+                    section.auth = Some((self.auth(value, &span)?, place));
                 }
                 "codes" => section.codes = Some(self.value(&name, value)?),
-                "rehearsal" => section.rehearsal = Some(self.value(&name, value)?),
+                "rehearsal" => section.rehearsal = Some(self.rehearsal(value)?),
                 option if known.iter().any(|known| known == option) => {
                     section.options = self.option(&name, value)?.or(section.options);
                 }
@@ -152,6 +167,44 @@ impl<'a> Reader<'a> {
         alone.insert(Spanned::new(span.clone(), key.to_owned().into()), value);
         let deserializer = Deserializer::from(Spanned::new(span.clone(), alone));
         Options::deserialize(deserializer).map_err(|error| self.toml_error(key, span, &error))
+    }
+
+    /// The table `[auth]`, found to be in order but for the secrets.
+    fn auth(&self, value: Spanned<DeValue<'a>>, at: &Range<usize>) -> anyhow::Result<toml::Table> {
+        let keys = keys_of(&value);
+        let table = self.value("auth", value)?;
+        match secrets::called_for(&table) {
+            Ok(_) => Ok(table),
+            Err(wrong) => Err(self.table_error("auth", &keys, at, &wrong.to_string())),
+        }
+    }
+
+    /// The table `[rehearsal]`, found to be in order.
+    fn rehearsal(&self, value: Spanned<DeValue<'a>>) -> anyhow::Result<toml::Table> {
+        let (keys, whole) = (keys_of(&value), value.span());
+        match stand_in::Settings::deserialize(ValueDeserializer::from(value.clone())) {
+            Ok(_) => self.value("rehearsal", value),
+            Err(wrong) => {
+                let at = wrong.span().unwrap_or(whole);
+                Err(self.table_error("rehearsal", &keys, &at, wrong.message()))
+            }
+        }
+    }
+
+    /// What a table's own room says against it; of an unknown key, where it stands.
+    fn table_error(
+        &self,
+        table: &str,
+        keys: &[(String, Range<usize>)],
+        at: &Range<usize>,
+        message: &str,
+    ) -> anyhow::Error {
+        let Some(unknown) = UnknownKey::told_in(message) else {
+            return self.error(at.clone(), format!("[{table}]: {message}"));
+        };
+        let place = keys.iter().find(|(key, _)| *key == unknown.found);
+        let at = place.map_or(at, |(_, at)| at);
+        self.error(at.clone(), unknown.explain(table))
     }
 
     fn value<T: DeserializeOwned>(
@@ -200,6 +253,14 @@ impl<'a> Reader<'a> {
         }
     }
 
+    fn origin(&self, profile: Option<&str>, span: &Range<usize>) -> Origin {
+        let (file, line) = (self.name.to_owned(), self.line(span));
+        match profile {
+            Some(profile) => Origin::Profile { profile: profile.to_owned(), file, line },
+            None => Origin::File { file, line },
+        }
+    }
+
     fn error(&self, span: Range<usize>, message: String) -> anyhow::Error {
         anyhow!("{}:{}: {message}", self.name, self.line(&span))
     }
@@ -208,6 +269,13 @@ impl<'a> Reader<'a> {
         let before = self.text.as_bytes().iter().take(span.start);
         before.filter(|byte| **byte == b'\n').count() + 1
     }
+}
+
+/// The keys of a table, if it is one, and where they stand.
+fn keys_of(value: &Spanned<DeValue>) -> Vec<(String, Range<usize>)> {
+    let table = value.get_ref().as_table();
+    let keys = table.into_iter().flat_map(|table| table.keys());
+    keys.map(|key| (key.get_ref().to_string(), key.span())).collect()
 }
 
 #[cfg(test)]

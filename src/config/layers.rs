@@ -1,6 +1,7 @@
 //! The layers, one upon the other.
 
-use std::io::ErrorKind;
+use std::fs;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
@@ -11,6 +12,7 @@ use super::file::{File, Section};
 use super::options::Options;
 use super::places;
 use super::surroundings::Surroundings;
+use crate::trust;
 
 /// All that is set: defaults < file < profile < environment < flags.
 pub fn layered(flags: Options, surroundings: &Surroundings) -> anyhow::Result<Section> {
@@ -25,24 +27,30 @@ pub fn layered(flags: Options, surroundings: &Surroundings) -> anyhow::Result<Se
     Ok(Section { options: above.or(below.options).or(defaults()?), ..below })
 }
 
-/// The file that was named, else the first that is there, if any is.
-fn read(named: Option<&Path>, surroundings: &Surroundings) -> anyhow::Result<Option<File>> {
-    let candidates: Vec<PathBuf> = match named {
+/// Where the file may be: where it was named, else in these places in this order.
+pub(super) fn candidates(named: Option<&Path>, surroundings: &Surroundings) -> Vec<PathBuf> {
+    match named {
         Some(path) => vec![path.to_owned()],
         None => {
             let here = surroundings.directory.join("cardcancel.toml");
             std::iter::once(here).chain(places::user_config(surroundings)).collect()
         }
-    };
-    for path in candidates {
+    }
+}
+
+/// The first file that is there, if any is; one that was named must be.
+fn read(named: Option<&Path>, surroundings: &Surroundings) -> anyhow::Result<Option<File>> {
+    for path in candidates(named, surroundings) {
         let name = path.display().to_string();
-        match std::fs::read_to_string(&path) {
-            Ok(text) => return File::parse(&name, &text).map(Some),
-            Err(error) if error.kind() == ErrorKind::NotFound && named.is_none() => {}
-            Err(error) => {
-                return Err(error).with_context(|| format!("cannot read the configuration {name}"));
-            }
-        }
+        let unreadable =
+            || format!("cannot read the configuration {name}: correct its path or its permissions");
+        let file = match fs::File::open(&path) {
+            Err(error) if error.kind() == ErrorKind::NotFound && named.is_none() => continue,
+            file => file.with_context(unreadable)?,
+        };
+        trust::refuse_shared(&path, &file.metadata().with_context(unreadable)?)?;
+        let text = io::read_to_string(file).with_context(unreadable)?;
+        return File::parse(&name, &text).map(Some);
     }
     Ok(None)
 }

@@ -350,6 +350,18 @@ impl Options {
         })
     }
 
+    /// A value in the plain word for it: a switch is yes or no, however it was said.
+    pub(super) fn plain(flag: &str, text: &str) -> String {
+        let command = Self::command();
+        let mut args = command.get_arguments();
+        let switch = args.any(|arg| arg.get_long() == Some(flag) && is_switch(arg));
+        match yes_or_no(text) {
+            Ok(true) if switch => "yes".to_owned(),
+            Ok(false) if switch => "no".to_owned(),
+            _ => text.to_owned(),
+        }
+    }
+
     /// Every flag, without its dashes.
     pub fn flags() -> Vec<String> {
         let long = |arg: &Arg| arg.get_long().map(str::to_owned);
@@ -365,11 +377,14 @@ impl Options {
 
 /// Lets a switch stand without its value.
 fn as_switch(arg: Arg) -> Arg {
-    let is_switch = arg.get_value_names().is_some_and(|names| names == [YES_OR_NO]);
-    match is_switch {
+    match is_switch(&arg) {
         true => arg.num_args(0..=1).require_equals(true).default_missing_value("yes"),
         false => arg,
     }
+}
+
+fn is_switch(arg: &Arg) -> bool {
+    arg.get_value_names().is_some_and(|names| names == [YES_OR_NO])
 }
 
 fn yes_or_no(word: &str) -> Result<bool, &'static str> {

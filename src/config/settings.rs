@@ -149,7 +149,7 @@ pub struct RunsSettings {
 impl Settings {
     /// Reads every source of settings; an error says what to change, and where.
     pub fn load(flags: Options, surroundings: &Surroundings) -> anyhow::Result<Settings> {
-        let Section { mut options, auth, codes, rehearsal } = layered(flags, surroundings)?;
+        let Section { mut options, auth, codes, rehearsal, .. } = layered(flags, surroundings)?;
         let rehearse = options.rehearse == Some(true);
         if rehearse {
             options.external_ip.get_or_insert_with(|| REHEARSAL_EXTERNAL_IP.to_owned());
@@ -282,7 +282,11 @@ fn rates(settings: Option<Vec<Rates>>) -> anyhow::Result<Rates> {
     Rates::all(required("rate", settings)?).with_context(|| place("rate"))
 }
 
-fn ledger(options: &mut Options, surroundings: &Surroundings) -> anyhow::Result<PathBuf> {
+/// The ledger's file: in a rehearsal, that of rehearsals.
+pub(super) fn ledger(
+    options: &mut Options,
+    surroundings: &Surroundings,
+) -> anyhow::Result<PathBuf> {
     let named = options.ledger.take();
     match options.rehearse {
         Some(true) => places::rehearsal_ledger(named, surroundings),

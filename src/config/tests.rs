@@ -71,12 +71,6 @@ impl Scene {
     fn settings(&self) -> Settings {
         self.see(Settings::load).unwrap()
     }
-
-    /// The error as the user sees it, with the directory's name taken out.
-    fn error(&self) -> String {
-        let error = format!("{:#}", self.see(Settings::load).unwrap_err());
-        error.replace(&self.directory.path().display().to_string(), "~")
-    }
 }
 
 fn body(settings: &Settings) -> String {
@@ -104,19 +98,6 @@ fn with_only_what_must_be_set_everything_else_has_its_default() {
     let switches = [settings.again, settings.yes, settings.quiet, settings.json];
     assert_eq!(switches, [false; 4]);
     assert_snapshot!(body(&settings), @r#"{"Source":"WEB","IPAddress":null,"DateFormat":null,"CurrencyCode":null,"CurrencySymbolType":null,"Language":null,"ExternalIP":"192.0.2.1","SessionID":null,"APIVersion":"2.0","CallerID":null,"CalledID":null,"RequestTime":null,"AdminNumber":129409,"CardSequenceNumber":1}"#);
-}
-
-#[test]
-fn everything_that_is_missing_is_named_in_one_error() {
-    assert_snapshot!(Scene::new().error(), @r#"
-    these settings have no default and are missing:
-      the base address of CoreCARD's API: set --url, CARDCANCEL_URL, or url in cardcancel.toml
-      the address of the API's end user: set --external-ip, CARDCANCEL_EXTERNAL_IP, or external_ip in cardcancel.toml
-    "#);
-    assert_snapshot!(Scene::new().flags(&["--url=https://a.example"]).error(), @r#"
-    these settings have no default and are missing:
-      the address of the API's end user: set --external-ip, CARDCANCEL_EXTERNAL_IP, or external_ip in cardcancel.toml
-    "#);
 }
 
 #[test]
@@ -153,15 +134,6 @@ fn a_switch_can_be_turned_on_and_off_from_everywhere() {
 }
 
 #[test]
-fn a_bad_variable_is_named() {
-    let error = |name, value| Scene::complete().variable(name, value).error();
-    assert_snapshot!(error("CARDCANCEL_RATE", "50"), @"CARDCANCEL_RATE: 50 calls in what time? Write 50/s, 50/m or 50/h");
-    assert_snapshot!(error("CARDCANCEL_CONCURRENCY", "0"), @r#"CARDCANCEL_CONCURRENCY: "0" is not a whole number from 1 to 10000"#);
-    assert_snapshot!(error("CARDCANCEL_YES", "maybe"), @"CARDCANCEL_YES: write yes or no (or true or false, or 1 or 0)");
-    assert_snapshot!(error("CARDCANCEL_ON_DOUBT", "ask"), @"CARDCANCEL_ON_DOUBT: write retry or leave");
-}
-
-#[test]
 fn the_file_is_the_named_one_else_the_one_here_else_the_users() {
     let attempts = |scene: &Scene| scene.settings().attempts;
     let scene = Scene::complete().file(".config/cardcancel/config.toml", "attempts = 7");
@@ -174,22 +146,6 @@ fn the_file_is_the_named_one_else_the_one_here_else_the_users() {
 }
 
 #[test]
-fn a_named_file_must_be_there() {
-    assert_snapshot!(Scene::complete().flags(&["--config=/no/such.toml"]).error(), @"cannot read the configuration /no/such.toml: No such file or directory (os error 2)");
-}
-
-#[test]
-fn a_profile_must_be_there() {
-    assert_snapshot!(Scene::complete().flags(&["--profile=p"]).error(), @"--profile names a table of the configuration file, and there is no such file");
-    assert_snapshot!(Scene::complete().here("[profile.q]").flags(&["--profile=p"]).error(), @r#"~/work/cardcancel.toml has no profile "p": it has q"#);
-}
-
-#[test]
-fn a_mistake_in_a_profile_is_found_though_it_is_not_used() {
-    assert_snapshot!(Scene::complete().here("[profile.q]\nrat = '5/s'").error(), @r#"~/work/cardcancel.toml:2: there is no setting "rat"; did you mean "rate"?"#);
-}
-
-#[test]
 fn the_tables_of_the_file_are_read() {
     let text = "[codes]\nERR01161 = 'already_cancelled'\n[auth]\nkind = 'bearer'";
     let scene = Scene::complete().here(text).variable("CARDCANCEL_BEARER_TOKEN", "s3cret");
@@ -197,27 +153,6 @@ fn the_tables_of_the_file_are_read() {
     assert_eq!(settings.codes.meaning("ERR01161"), Some(CodeMeaning::AlreadyCancelled));
     assert_eq!(settings.auth.headers().len(), 1);
     assert!(!format!("{settings:?}").contains("s3cret"));
-}
-
-#[test]
-fn a_missing_secret_says_which_table_calls_for_it() {
-    assert_snapshot!(Scene::complete().here("[auth]\nkind = 'bearer'").error(), @"~/work/cardcancel.toml:1: [auth]: the secret is missing: set CARDCANCEL_BEARER_TOKEN, or CARDCANCEL_BEARER_TOKEN_FILE to the path of a file that holds it");
-}
-
-#[test]
-fn a_value_that_cannot_be_used_is_refused() {
-    let error = |flag| Scene::complete().flags(&[flag]).error();
-    let bad_url = Scene::new().flags(&["--external-ip=192.0.2.1", "--url=http://a.example"]);
-    assert_snapshot!(bad_url.error(), @"--url (CARDCANCEL_URL, url): http to a.example would send orders unencrypted: use https (http only to this machine)");
-    assert_snapshot!(error("--request-time=Mars"), @r#"--request-time (CARDCANCEL_REQUEST_TIME, request_time): "Mars" is not the name of a time zone: write it as America/New_York or UTC"#);
-    assert_snapshot!(error("--language=far-too-long"), @"Language is 12 characters long, and CoreCARD takes at most 10: shorten it");
-    assert_snapshot!(error("--ledger=postgres://me:s3cret@host/db"), @"a ledger in PostgreSQL is not supported yet: give the path of a file");
-}
-
-#[test]
-fn unlimited_and_another_rate_are_refused_from_two_flags_too() {
-    let scene = Scene::complete().flags(&["--rate=unlimited", "--rate=5/s"]);
-    assert_snapshot!(scene.error(), @r#"--rate (CARDCANCEL_RATE, rate): "unlimited" stands alone: leave it out, or leave out the rates beside it"#);
 }
 
 #[test]

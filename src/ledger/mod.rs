@@ -14,6 +14,7 @@ use jiff::Timestamp;
 use crate::intake::{Enrolment, IntakeError, Keyed};
 use crate::order::{Order, OwnCode, RowNumber};
 use crate::outcome::{OnDoubt, Status};
+use crate::trust::Untrusted;
 
 pub use hold::Hold;
 pub use run::{Counts, NewRun, Run};
@@ -224,6 +225,9 @@ pub enum LedgerError {
         /// Ours.
         known: i64,
     },
+    /// Others may have written the file.
+    #[error(transparent)]
+    Shared(#[from] Untrusted),
     /// The file is something else.
     #[error("{path} is not a cardcancel ledger: name another file with --ledger")]
     NotALedger {

@@ -60,13 +60,15 @@ impl ResultsFile {
     ) -> anyhow::Result<ResultsFile> {
         may_replace(&path, run, replace, ledger)?;
         let partial = partial_beside(&path, run)?;
-        let file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed())
-            .open(&partial)
+        // Litter of a killed process, or a trap: only what is made now is written to.
+        let file = fs::remove_file(&partial)
+            .or_else(|absent| match absent.kind() {
+                io::ErrorKind::NotFound => Ok(()),
+                _ => Err(absent),
+            })
+            .and_then(|()| {
+                OpenOptions::new().write(true).create_new(true).mode(0o600).open(&partial)
+            })
             .with_context(|| {
                 let path = path.display();
                 format!("the results cannot be written to {path}: choose another place with -o")

@@ -54,7 +54,14 @@ impl Recorder {
     /// Begins a file, in place of any that is there, readable by its owner alone.
     pub(super) fn start(path: &Path) -> io::Result<(Lines, Recorder)> {
         let file =
-            OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+            // No link is followed: what it led to would be emptied.
+            OpenOptions::new()
+                .write(true)
+                .create(true)
+                .truncate(true)
+                .mode(0o600)
+                .custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed())
+                .open(path)?;
         let lines = Lines::default();
         let (stop, stopped) = mpsc::channel();
         let waiting = lines.clone();

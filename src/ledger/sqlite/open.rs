@@ -10,6 +10,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use super::{LedgerError, Sqlite, failure};
+use crate::trust;
 
 /// Marks the file as ours: "cANC".
 const APPLICATION: i64 = 0x6341_4e43;
@@ -41,6 +42,7 @@ impl Sqlite {
     }
 
     fn connect(path: &Path, flags: OpenFlags) -> Result<Sqlite, LedgerError> {
+        refuse_shared(path)?;
         let name = path.display().to_string();
         let mut connection =
             Connection::open_with_flags(path, flags).map_err(|cause| failure(&name, cause))?;
@@ -62,6 +64,23 @@ fn make_private(path: &Path) -> Result<(), LedgerError> {
         Err(cause) if cause.kind() == ErrorKind::AlreadyExists => Ok(()),
         Err(cause) => Err(failed(cause)),
     }
+}
+
+/// SQLite believes what stands beside the file as it does the file.
+fn refuse_shared(path: &Path) -> Result<(), LedgerError> {
+    for ending in ["", "-wal", "-shm", "-journal"] {
+        let mut beside = path.as_os_str().to_owned();
+        beside.push(ending);
+        let beside = Path::new(&beside);
+        match std::fs::metadata(beside) {
+            Ok(file) => trust::refuse_shared(beside, &file)?,
+            Err(absent) if absent.kind() == ErrorKind::NotFound => {}
+            Err(cause) => {
+                return Err(LedgerError::Open { path: beside.display().to_string(), cause });
+            }
+        }
+    }
+    Ok(())
 }
 
 fn prepare(connection: &mut Connection, path: &str) -> Result<(), LedgerError> {

@@ -1,0 +1,15 @@
+//! `completions`: what a shell needs to complete this command line.
+
+use clap_complete::Shell;
+
+use crate::cli;
+use crate::exit::Exit;
+use crate::output::say;
+
+/// Prints the completions for a shell.
+pub fn completions(shell: Shell) -> Exit {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut cli::command(), "cardcancel", &mut script);
+    say::print(String::from_utf8_lossy(&script).trim_end());
+    Exit::Done
+}

@@ -1,0 +1,81 @@
+//! What is in force, and where each setting was made.
+
+use serde::Serialize;
+
+use super::file::{Section, option_keys};
+use super::given::Given;
+use super::layers::{candidates, layered};
+use super::secrets::{self, Secret};
+use super::settings::ledger;
+use super::surroundings::Surroundings;
+use super::words::{Origin, Word, Words};
+use super::{defaults, environment};
+
+/// The settings in force, in the order of the flags, with where each was made.
+#[derive(Debug, Clone, Serialize)]
+pub struct InForce {
+    /// The configuration file; none where there is none.
+    pub file: Option<String>,
+    /// Where a file was looked for, in order; the first that is there counts.
+    pub looked_for: Vec<String>,
+    /// The file's profile, if one was named.
+    pub profile: Option<String>,
+    /// Every setting by its key; none where it is not set.
+    pub settings: Vec<(String, Option<Word>)>,
+    /// Every table of the file that counts, with its settings.
+    pub tables: Vec<(String, Vec<(String, Word)>)>,
+    /// The secrets that are called for.
+    pub secrets: Vec<Secret>,
+    /// Whether the answer is wanted as JSON.
+    #[serde(skip)]
+    pub json: bool,
+}
+
+impl InForce {
+    /// Reads every source of settings; an error says what to change, and where.
+    /// What must be set for a run may be missing.
+    pub fn load(given: Given, surroundings: &Surroundings) -> anyhow::Result<InForce> {
+        let above = given.words.or(environment::words(surroundings));
+        let Section { mut options, auth, words, file, .. } = layered(given.options, surroundings)?;
+        let mut words = above.or(words).or(defaults::words());
+        let rehearse = options.rehearse == Some(true);
+        let auth = auth.filter(|_| !rehearse).map(|(table, _)| table);
+        let called_for = auth.as_ref().map(secrets::called_for).transpose()?.unwrap_or_default();
+        let looked_for = candidates(options.config.as_deref(), surroundings);
+        let (json, profile) = (options.json == Some(true), options.profile.take());
+        let is_named = options.ledger.is_some();
+        match ledger(&mut options, surroundings) {
+            Ok(path) => in_place_of(&mut words, "ledger", &path.display().to_string()),
+            Err(error) if is_named => return Err(error),
+            // No home, no ledger: whoever needs one is told then.
+            Err(_) => {}
+        }
+        Ok(InForce {
+            file,
+            looked_for: looked_for.iter().map(|path| path.display().to_string()).collect(),
+            profile,
+            settings: settings(&mut words),
+            tables: words
+                .tables
+                .into_iter()
+                .map(|(name, of)| (name, of.into_iter().collect()))
+                .collect(),
+            secrets: called_for.into_iter().map(|name| secrets::find(name, surroundings)).collect(),
+            json,
+        })
+    }
+}
+
+/// What a setting comes to, in place of how it was said.
+fn in_place_of(words: &mut Words, key: &str, text: &str) {
+    let origin = words.settings.remove(key).map_or(Origin::Default, |word| word.origin);
+    words.settings.insert(key.to_owned(), Word::new(text, origin));
+}
+
+fn settings(words: &mut Words) -> Vec<(String, Option<Word>)> {
+    let with_word = |key: String| {
+        let word = words.settings.remove(&key);
+        (key, word)
+    };
+    option_keys().into_iter().map(with_word).collect()
+}

@@ -1,0 +1,179 @@
+//! What each source says of the settings, in its own words, and where it says it.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::Range;
+
+use serde::Serialize;
+use toml::Spanned;
+use toml::de::DeValue;
+use url::Url;
+
+use crate::intake::guard;
+
+/// Where a setting was made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "source", rename_all = "lowercase")]
+pub enum Origin {
+    /// Nowhere: it is the default.
+    Default,
+    /// In the file, before its profiles.
+    File {
+        /// Its path.
+        file: String,
+        /// The line, from 1.
+        line: usize,
+    },
+    /// In a profile of the file.
+    Profile {
+        /// The profile's name.
+        profile: String,
+        /// The file's path.
+        file: String,
+        /// The line, from 1.
+        line: usize,
+    },
+    /// In the environment.
+    Variable {
+        /// Its name.
+        variable: String,
+    },
+    /// On the command line.
+    Flag {
+        /// The flag, with its dashes.
+        flag: String,
+    },
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Origin::Default => f.write_str("default"),
+            Origin::File { file, line } => write!(f, "{file}:{line}"),
+            Origin::Profile { profile, file, line } => {
+                write!(f, "{file}:{line}, profile {profile}")
+            }
+            Origin::Variable { variable } => f.write_str(variable),
+            Origin::Flag { flag } => f.write_str(flag),
+        }
+    }
+}
+
+/// A setting's value as it was written, and where.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Word {
+    /// The value; nothing in it that must not be shown.
+    #[serde(rename = "value")]
+    pub text: String,
+    /// Where it was made.
+    #[serde(flatten)]
+    pub origin: Origin,
+}
+
+impl Word {
+    /// What was written there, with passwords in addresses and card numbers hidden.
+    pub fn new(text: &str, origin: Origin) -> Word {
+        let text = match holds_secret(text) {
+            true => "[hidden: an address with more in it than host and path]".to_owned(),
+            false => guard::redact(text).into_owned(),
+        };
+        Word { text, origin }
+    }
+}
+
+/// The settings of one source, or of several upon each other, by their keys.
+#[derive(Debug, Default, Clone, PartialEq)]
+pub struct Words {
+    /// The keys that are options too.
+    pub settings: BTreeMap<String, Word>,
+    /// The tables, with their keys.
+    pub tables: BTreeMap<String, BTreeMap<String, Word>>,
+}
+
+impl Words {
+    /// What this source says, and where it says nothing, what the lower one says.
+    /// A table counts as a whole.
+    pub fn or(self, mut lower: Words) -> Words {
+        lower.settings.extend(self.settings);
+        lower.tables.extend(self.tables);
+        lower
+    }
+
+    /// Takes down what a file says under a key.
+    pub(super) fn note(
+        &mut self,
+        key: &str,
+        value: &Spanned<DeValue>,
+        at: &Range<usize>,
+        origin: impl Fn(&Range<usize>) -> Origin,
+    ) {
+        match value.get_ref() {
+            DeValue::Table(table) => {
+                let word = |(key, value): (&Spanned<_>, &Spanned<DeValue>)| {
+                    let word = Word::new(&text(value.get_ref()), origin(&key.span()));
+                    (String::from(AsRef::<str>::as_ref(key.get_ref())), word)
+                };
+                self.tables.insert(key.to_owned(), table.iter().map(word).collect());
+            }
+            value => {
+                self.settings.insert(key.to_owned(), Word::new(&text(value), origin(at)));
+            }
+        }
+    }
+}
+
+/// A value of the file as a flag would have it.
+fn text(value: &DeValue) -> String {
+    match value {
+        DeValue::String(text) => text.to_string(),
+        DeValue::Integer(number) => number.to_string(),
+        DeValue::Float(number) => number.to_string(),
+        DeValue::Boolean(true) => "yes".to_owned(),
+        DeValue::Boolean(false) => "no".to_owned(),
+        DeValue::Datetime(time) => time.to_string(),
+        DeValue::Array(list) => {
+            let texts: Vec<String> = list.iter().map(|value| text(value.get_ref())).collect();
+            texts.join(",")
+        }
+        DeValue::Table(table) => {
+            let pair = |(key, value): (&Spanned<_>, &Spanned<DeValue>)| {
+                format!("{} = {}", AsRef::<str>::as_ref(key.get_ref()), text(value.get_ref()))
+            };
+            table.iter().map(pair).collect::<Vec<_>>().join(", ")
+        }
+    }
+}
+
+/// Whether the text is an address with a place in it where passwords and keys stand.
+fn holds_secret(text: &str) -> bool {
+    Url::parse(text).is_ok_and(|url| {
+        let user = !url.username().is_empty() || url.password().is_some();
+        url.has_host() && (user || url.query().is_some() || url.fragment().is_some())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(text: &str) -> String {
+        Word::new(text, Origin::Default).text
+    }
+
+    #[test]
+    fn an_address_that_may_hold_a_secret_is_not_shown() {
+        for address in
+            ["https://me:s3cret@a.example", "https://s3cret@a.example", "postgres://me:s3cret@h/d"]
+        {
+            assert!(!shown(address).contains("s3cret"), "{address}");
+        }
+        assert!(!shown("https://a.example/?key=s3cret").contains("s3cret"));
+        assert_eq!(shown("https://a.example/base"), "https://a.example/base");
+        assert_eq!(shown("{run}-{row}"), "{run}-{row}");
+    }
+
+    #[test]
+    fn a_card_number_is_not_shown() {
+        assert_eq!(shown("4111111111111111"), "[card number removed]");
+    }
+}

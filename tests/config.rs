@@ -1,0 +1,175 @@
+//! `config`, `completions` and `man`: what they write and show.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod common;
+
+use std::os::unix::fs::PermissionsExt;
+use std::process::{Command, Stdio};
+
+use common::{Outcome, Scene};
+use insta::assert_snapshot;
+use serde_json::Value;
+
+const NIGHT: &str = "external_ip = '192.0.2.10'\nrate = ['50/s', '100000/h']\nattempts = 5\n\n\
+    [profile.production]\nurl = 'https://corecard.example.com'\nattempts = 4\n\n\
+    [profile.production.auth]\nkind = 'headers'\nnames = ['X-Api-Key', 'X-Client']\n\n\
+    [profile.production.codes]\nEXAMPLE01 = 'printed'\n";
+
+/// A directory with a configuration in it, and what `config show` says there.
+fn shown(flags: &[&str], variables: &[(&str, &str)]) -> Outcome {
+    let scene = Scene::new();
+    scene.file("cardcancel.toml", NIGHT);
+    let mut command = scene.command(&[&["config", "show"], flags].concat());
+    Outcome::from(command.envs(variables.iter().copied()).output().unwrap()).exits(0)
+}
+
+#[test]
+fn a_new_configuration_is_the_default_one_and_private() {
+    let scene = Scene::new();
+    let outcome = scene.run(&["config", "init"]).exits(0);
+    assert_snapshot!(outcome.stdout, @"Wrote cardcancel.toml, with every setting commented out. A run needs two of them: url and external_ip");
+    assert_eq!(scene.text("cardcancel.toml"), cardcancel::config::DEFAULT_FILE);
+    let mode = std::fs::metadata(scene.path("cardcancel.toml")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    scene.orders(1).run(&["check", "orders.csv"]).exits(0);
+}
+
+#[test]
+fn a_new_configuration_can_be_put_where_it_is_found_from_everywhere() {
+    let scene = Scene::new();
+    scene.run(&["config", "init", "home/config/cardcancel/config.toml"]).exits(0);
+    let shown = scene.run(&["config", "show"]).exits(0);
+    assert!(shown.stdout.contains("home/config/cardcancel/config.toml\n"), "{}", shown.stdout);
+}
+
+#[test]
+fn a_configuration_that_is_there_is_left_as_it_is() {
+    let scene = Scene::new();
+    scene.file("cardcancel.toml", "quiet = true\n");
+    scene.run(&["config", "init"]).exits(2);
+    std::os::unix::fs::symlink("elsewhere.toml", scene.path("link.toml")).unwrap();
+    scene.run(&["config", "init", "link.toml"]).exits(2);
+    assert_eq!(scene.text("cardcancel.toml"), "quiet = true\n");
+    assert!(!scene.path("elsewhere.toml").exists());
+}
+
+#[test]
+fn every_setting_in_force_is_shown_with_where_it_was_made() {
+    let outcome = shown(
+        &["--profile", "production", "--rate", "5/s", "--rate=100/m", "--quiet"],
+        &[
+            ("CARDCANCEL_CUT_OFF", "03:30[UTC]"),
+            ("CARDCANCEL_YES", "1"),
+            ("CARDCANCEL_HEADER_X_API_KEY", "s3cr3t"),
+        ],
+    );
+    assert!(!outcome.said().contains("s3cr3t"));
+    let _guard = common::without_chance();
+    assert_snapshot!(outcome.stdout);
+}
+
+#[test]
+fn the_order_of_the_sources_is_that_of_a_run() {
+    let attempts = |flags: &[&str], variables: &[(&str, &str)]| {
+        let json = shown(&[&["--json"], flags].concat(), variables).stdout;
+        let shown: Value = serde_json::from_str(&json).unwrap();
+        let word = &shown["settings"]["attempts"];
+        format!("{} {}", word["value"].as_str().unwrap(), word["source"].as_str().unwrap())
+    };
+    let (profile, variable) = (["--profile=production"], [("CARDCANCEL_ATTEMPTS", "6")]);
+    assert_eq!(attempts(&["--config=/dev/null"], &[]), "3 default");
+    assert_eq!(attempts(&[], &[]), "5 file");
+    assert_eq!(attempts(&profile, &[]), "4 profile");
+    assert_eq!(attempts(&profile, &variable), "6 variable");
+    assert_eq!(attempts(&[profile[0], "--attempts=7"], &variable), "7 flag");
+}
+
+#[test]
+fn the_file_is_the_named_one_else_the_one_here_else_the_users() {
+    let scene = Scene::new();
+    let file = || {
+        let shown: Value =
+            serde_json::from_str(&scene.run(&["config", "show", "--json"]).exits(0).stdout)
+                .unwrap();
+        shown["file"].as_str().map(str::to_owned)
+    };
+    assert_eq!(file(), None);
+    std::fs::create_dir_all(scene.path("home/config/cardcancel")).unwrap();
+    scene.file("home/config/cardcancel/config.toml", "");
+    assert!(file().unwrap().ends_with("home/config/cardcancel/config.toml"));
+    scene.file("cardcancel.toml", "");
+    assert_eq!(file().unwrap(), "cardcancel.toml");
+    scene.file("night.toml", "");
+    let named = scene.run(&["config", "show", "--config", "night.toml"]).exits(0);
+    assert!(named.stdout.starts_with("Configuration file: night.toml\n"), "{}", named.stdout);
+}
+
+#[test]
+fn programs_can_read_it_and_every_option_is_in_it() {
+    let token = ("CARDCANCEL_HEADER_X_CLIENT_FILE", "/run/client");
+    let json = shown(&["--json", "--profile=production"], &[token]).stdout;
+    let shown: Value = serde_json::from_str(&json).unwrap();
+    assert_snapshot!(shown["settings"]["url"], @r#"{"file":"cardcancel.toml","line":6,"profile":"production","source":"profile","value":"https://corecard.example.com"}"#);
+    assert_snapshot!(shown["settings"]["cut_off"], @r#"{"source":null,"value":null}"#);
+    assert_snapshot!(shown["secrets"], @r#"[{"file":null,"set":false,"variable":"CARDCANCEL_HEADER_X_API_KEY"},{"file":"/run/client","set":true,"variable":"CARDCANCEL_HEADER_X_CLIENT"}]"#);
+    let options = cardcancel::config::Options::flags();
+    let keys = options.iter().filter(|flag| !["config", "profile"].contains(&flag.as_str()));
+    for key in keys.map(|flag| flag.replace('-', "_")) {
+        assert!(shown["settings"].get(&key).is_some(), "{key}");
+    }
+}
+
+#[test]
+fn a_password_in_an_address_is_not_shown() {
+    let outcome = shown(&["--url", "https://me:s3cr3t@a.example"], &[]);
+    assert!(!outcome.said().contains("s3cr3t"), "{}", outcome.told());
+}
+
+#[test]
+fn bash_takes_its_completions() {
+    let script = Scene::new().run(&["completions", "bash"]).exits(0).stdout;
+    let asked = format!(
+        "{script}\nCOMP_WORDS=(cardcancel run --cut); COMP_CWORD=2\n\
+         _cardcancel cardcancel --cut run; echo \"${{COMPREPLY[@]}}\""
+    );
+    let Ok(output) = Command::new("bash").args(["--norc", "-c", &asked]).output() else {
+        eprintln!("bash_takes_its_completions: not run, there is no bash");
+        return;
+    };
+    assert_eq!(String::from_utf8(output.stdout).unwrap().trim(), "--cut-off");
+}
+
+#[test]
+fn there_are_completions_for_each_shell_and_no_other() {
+    let scene = Scene::new();
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let script = scene.run(&["completions", shell]).exits(0).stdout;
+        assert!(script.contains("max-failures"), "{shell}");
+    }
+    scene.run(&["completions", "sh"]).exits(2);
+}
+
+#[test]
+fn man_shows_the_manual_without_complaint() {
+    use std::io::Write;
+    let page = Scene::new().run(&["man"]).exits(0).stdout;
+    let man = Command::new("man")
+        .args(["--warnings", "--local-file", "-"])
+        .env("MANWIDTH", "100")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn();
+    let Ok(mut man) = man else {
+        eprintln!("man_shows_the_manual_without_complaint: not run, there is no man");
+        return;
+    };
+    man.stdin.take().unwrap().write_all(page.as_bytes()).unwrap();
+    let outcome = Outcome::from(man.wait_with_output().unwrap()).exits(0);
+    assert_eq!(outcome.stderr, "");
+    for words in
+        ["EXIT STATUS", "cardcancel config show", "--max-failures", "ENVIRONMENT", "ledger.db"]
+    {
+        assert!(outcome.stdout.contains(words), "{words} is not in\n{}", outcome.stdout);
+    }
+}

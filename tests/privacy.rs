@@ -1,0 +1,171 @@
+//! What the program keeps to itself: secrets, card numbers, files and memory.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod common;
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::process::Child;
+
+use common::{CoreCard, Does, Hostile, Scene, contains, ended, json, kill, terminate, until};
+
+const CARD: &str = "4111111111111111";
+const SECRET: &str = "s3cr3t-t0ken";
+/// `me:s3cr3t-t0ken`, as a Basic header carries it.
+const SECRET_IN_BASE64: &str = "bWU6czNjcjN0LXQwa2Vu";
+const YES: &str = r#"{"Status":true,"ErrorCode":"ERR01160"}"#;
+
+/// Every file and folder below one, itself included.
+fn below(folder: &Path) -> Vec<PathBuf> {
+    let mut found = vec![folder.to_owned()];
+    for entry in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+        match entry.is_dir() {
+            true => found.extend(below(&entry)),
+            false => found.push(entry),
+        }
+    }
+    found
+}
+
+fn mode(path: &Path) -> u32 {
+    fs::symlink_metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+/// What the system tells everyone of a process.
+fn told_by_the_system(child: &Child, file: &str) -> Vec<u8> {
+    fs::read(format!("/proc/{}/{file}", child.id())).unwrap()
+}
+
+/// The partial results of a run that was killed.
+fn partial(scene: &Scene) -> PathBuf {
+    let files = below(scene.folder());
+    files.into_iter().find(|path| path.extension().is_some_and(|end| end == "partial")).unwrap()
+}
+
+#[test]
+fn whatever_is_made_is_its_owners_alone() {
+    let server = Hostile::always(Does::Hang);
+    let scene = Scene::new();
+    scene.orders(1);
+    let (folder, program) = (scene.folder().display(), env!("CARGO_BIN_EXE_cardcancel"));
+    let line = format!(
+        "umask 000; cd {folder}; exec {program} run - --yes --url {} --external-ip 10.0.0.1 --timeout 1s --attempts 1 < orders.csv",
+        server.url()
+    );
+    let home = scene.path("home");
+    let mut shell = std::process::Command::new("sh");
+    let shell = shell.args(["-c", &line]).env_clear().env("HOME", &home);
+    let child = shell.stdout(std::process::Stdio::piped()).spawn().unwrap();
+    until("the call is in flight", || server.requests().len() == 1);
+    let made = |path: &PathBuf| *path != scene.path("orders.csv") && *path != scene.path("home");
+    let check = |folder: &Path| {
+        let files: Vec<_> = below(folder).into_iter().skip(1).filter(made).collect();
+        for path in &files {
+            assert_eq!(mode(path) & 0o077, 0, "{} has mode {:o}", path.display(), mode(path));
+        }
+        files.len()
+    };
+    // Ledger, -wal, -shm and lock with four folders, and the partial results.
+    assert!(check(scene.folder()) >= 8, "{:?}", below(scene.folder()));
+    ended(child).exits(3);
+    assert_eq!(mode(&scene.path("stdin.results.csv")), 0o600);
+    check(scene.folder());
+}
+
+#[test]
+fn no_kind_of_secret_and_no_card_number_is_anywhere() {
+    let orders = format!("admin,seq,note\n1,1,\n2,1,{CARD}\n");
+    for (table, variable) in [
+        ("kind = 'bearer'", "CARDCANCEL_BEARER_TOKEN"),
+        ("kind = 'basic'\nusername = 'me'", "CARDCANCEL_BASIC_PASSWORD"),
+        ("kind = 'headers'\nnames = ['X-Api-Key']", "CARDCANCEL_HEADER_X_API_KEY"),
+    ] {
+        for in_file in [false, true] {
+            // The first answer repeats what it was sent, as servers do in error pages.
+            let server = Hostile::that(|nth, request| match nth {
+                0 => Does::Say(json(&request.head.replace(['\r', '\n'], " "))),
+                _ => Does::Hang,
+            });
+            let elsewhere = tempfile::NamedTempFile::new().unwrap();
+            fs::write(elsewhere.path(), SECRET).unwrap();
+            let scene = Scene::new();
+            scene.file("orders.csv", &orders).file("cardcancel.toml", format!("[auth]\n{table}"));
+            let url = server.url();
+            let flags = ["--url", &url, "--external-ip", "10.0.0.1", "--yes", "--timeout", "1s"];
+            let start = |words: &[&str]| {
+                let mut command = scene.command(&[words, &flags].concat());
+                match in_file {
+                    true => command.env(format!("{variable}_FILE"), elsewhere.path()),
+                    false => command.env(variable, SECRET),
+                };
+                command.env("RUST_LOG", "trace").spawn().unwrap()
+            };
+            let child = start(&["run", "orders.csv"]);
+            until("a call is in flight", || server.requests().len() == 2);
+            let line = told_by_the_system(&child, "cmdline");
+            let limits = told_by_the_system(&child, "limits");
+            let mut everywhere = scene.everything_written();
+            everywhere.extend(ended(child).exits(3).told().into_bytes());
+            everywhere.extend(ended(start(&["config", "show"])).exits(0).told().into_bytes());
+            everywhere.extend(scene.everything_written());
+            everywhere.extend(line);
+            for never in [SECRET, SECRET_IN_BASE64, CARD] {
+                assert!(!contains(&everywhere, never), "{never} with {table}");
+            }
+            assert!(contains(&everywhere, "CARD_NUMBER"));
+            let sent = format!("{:?}", server.requests());
+            assert!(sent.contains(SECRET) || sent.contains(SECRET_IN_BASE64), "{sent}");
+            let core = String::from_utf8(limits).unwrap();
+            let core = core.lines().find(|line| line.starts_with("Max core file size")).unwrap();
+            let core: Vec<&str> = core.split_whitespace().skip(4).collect();
+            assert_eq!(core, ["0", "0", "bytes"]);
+        }
+    }
+}
+
+#[test]
+fn a_link_planted_where_the_results_are_prepared_leads_nowhere() {
+    let server = Hostile::first(vec![Does::Hang, Does::Say(json(YES))]);
+    let scene = Scene::new();
+    scene.orders(1);
+    let child = scene.begin_to_cancel(&server.url(), &[]);
+    until("the call is in flight", || server.requests().len() == 1);
+    kill(child);
+    let partial = partial(&scene);
+    fs::remove_file(&partial).unwrap();
+    scene.file("precious.txt", "precious");
+    symlink("precious.txt", &partial).unwrap();
+    scene.cancel(&server.url(), &[]).exits(0);
+    assert_eq!(scene.text("precious.txt"), "precious");
+    assert!(fs::symlink_metadata(scene.path("orders.results.csv")).unwrap().is_file());
+}
+
+#[test]
+fn a_link_planted_for_the_results_during_a_run_is_not_followed() {
+    let server = Hostile::always(Does::Hang);
+    let scene = Scene::new();
+    scene.orders(1).file("precious.txt", "precious");
+    let child = scene.begin_to_cancel(&server.url(), &["--timeout", "1s", "--attempts", "1"]);
+    until("the call is in flight", || server.requests().len() == 1);
+    symlink("precious.txt", scene.path("orders.results.csv")).unwrap();
+    terminate(&child);
+    let outcome = ended(child);
+    assert!(
+        outcome.stderr.contains("orders.results.csv is not a plain file"),
+        "{}",
+        outcome.told()
+    );
+    assert_eq!(scene.text("precious.txt"), "precious");
+}
+
+#[test]
+fn a_ledger_that_others_may_write_is_refused_for_looking_too() {
+    let scene = Scene::new();
+    scene.orders(1).cancel(&CoreCard::perfect().url(), &[]).exits(0);
+    fs::set_permissions(scene.ledger(), fs::Permissions::from_mode(0o666)).unwrap();
+    let outcome = scene.run(&["runs"]).exits(2);
+    assert!(outcome.stderr.contains("others may write"), "{}", outcome.stderr);
+    fs::set_permissions(scene.ledger(), fs::Permissions::from_mode(0o600)).unwrap();
+    scene.run(&["runs"]).exits(0);
+}
