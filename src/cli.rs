@@ -330,12 +330,15 @@ mod tests {
         Usage: cardcancel <COMMAND>
 
         Commands:
-          check     Say what is wrong with a file of orders; nothing is sent
-          run       Cancel every order of a file; started again, it goes on where it stopped
-          rerun     Try the rows of a results file once more that did not end
-          runs      List what ran and what is running, or show how far one run is
-          stand-in  Serve a stand-in for CoreCARD on this machine, to test against
-          help      Print this message or the help of the given subcommand(s)
+          check        Say what is wrong with a file of orders; nothing is sent
+          run          Cancel every order of a file; started again, it goes on where it stopped
+          rerun        Try the rows of a results file once more that did not end
+          runs         List what ran and what is running, or show how far one run is
+          stand-in     Serve a stand-in for CoreCARD on this machine, to test against
+          config       Write a configuration file to start from, or show what is in force
+          completions  Print what a shell needs to complete this command line
+          man          Print the manual page, in the form that man reads
+          help         Print this message or the help of the given subcommand(s)
 
         Options:
           -h, --help     Print help (see more with '--help')

@@ -59,7 +59,7 @@ fn a_file_that_may_not_be_read_is_refused() {
     scene.orders(1);
     let nobodys = std::fs::Permissions::from_mode(0o000);
     std::fs::set_permissions(scene.path("orders.csv"), nobodys).unwrap();
-    assert_snapshot!(refusal_in(&scene, &[]), @"error: orders.csv: cannot be opened: Permission denied (os error 13)");
+    assert_snapshot!(refusal_in(&scene, &[]), @"error: orders.csv: cannot be opened (Permission denied (os error 13)); check the path and its permissions");
 }
 
 #[test]

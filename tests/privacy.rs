@@ -92,7 +92,7 @@ fn no_kind_of_secret_and_no_card_number_is_anywhere() {
             let scene = Scene::new();
             scene.file("orders.csv", &orders).file("cardcancel.toml", format!("[auth]\n{table}"));
             let url = server.url();
-            let flags = ["--url", &url, "--external-ip", "10.0.0.1", "--yes", "--timeout", "1s"];
+            let flags = ["--url", &url, "--external-ip", "10.0.0.1", "--yes", "--timeout", "500ms"];
             let start = |words: &[&str]| {
                 let mut command = scene.command(&[words, &flags].concat());
                 match in_file {

@@ -235,7 +235,9 @@ fn the_command_lines_that_are_shown_are_understood() {
 fn systemd_accepts_the_units() {
     let (service, timer) = (sample("cardcancel.service"), sample("cardcancel.timer"));
     let args = ["verify", &service, &timer];
-    let Some(output) = judged("systemd_accepts_the_units", "systemd-analyze", &args) else { return };
+    let Some(output) = judged("systemd_accepts_the_units", "systemd-analyze", &args) else {
+        return;
+    };
     assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
 }
 
@@ -270,9 +272,11 @@ fn the_cron_job_never_runs_twice_and_keeps_its_ledger() {
     let pod = &job["spec"]["jobTemplate"]["spec"]["template"]["spec"];
     assert_eq!(pod["restartPolicy"], "Never");
     let container = &pod["containers"][0];
-    let ledger = container["env"].as_array().unwrap().iter().find(|variable| {
-        variable["name"] == "CARDCANCEL_LEDGER"
-    });
+    let ledger = container["env"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|variable| variable["name"] == "CARDCANCEL_LEDGER");
     let kept = &container["volumeMounts"][0];
     assert_eq!((&kept["name"], &pod["volumes"][0]["name"]), (&"state".into(), &"state".into()));
     let ledger = ledger.unwrap()["value"].as_str().unwrap();

@@ -53,7 +53,7 @@ impl Job {
         let survey = intake::survey(&self.input, &self.layout, self.plan.as_ref(), 0)?;
         if !self.words.is_empty() && survey.kept == survey.rows {
             bail!(
-                "no row of {} has the status or error code {}",
+                "no row of {} has the status or error code {}: correct --only, or leave it out",
                 self.input.name(),
                 self.words.join(" or ")
             );

@@ -1,5 +1,6 @@
 //! Where the calls go: CoreCARD, or in a rehearsal the stand-in.
 
+use anyhow::Context;
 use jiff::Timestamp;
 use url::Url;
 
@@ -26,7 +27,8 @@ impl Server {
                 Ok(Server { url, name, stand_in: None })
             }
             Target::Rehearsal(table) => {
-                let stand_in = stand_in::start(rehearsal::settings(table)?).await?;
+                let stand_in = stand_in::start(rehearsal::settings(table)?).await;
+                let stand_in = stand_in.context("the rehearsal cannot begin: see [rehearsal]")?;
                 // Each stand-in is a new one, on whatever port it listens.
                 let name = format!("stand-in of {}", Timestamp::now());
                 Ok(Server { url: stand_in.url().parse()?, name, stand_in: Some(stand_in) })

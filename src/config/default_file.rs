@@ -10,13 +10,17 @@ mod tests {
     use crate::config::defaults::defaults;
     use crate::config::file::{File, option_keys};
 
-    /// The file with every setting made.
+    /// The file with every setting made, but for those of `[auth]` that go with
+    /// another kind than its own.
     fn uncommented() -> String {
         let line = |line: &str| match line.strip_prefix('#') {
             Some(setting) if !setting.starts_with(' ') => format!("{setting}\n"),
             _ => format!("{line}\n"),
         };
-        DEFAULT_FILE.lines().map(line).collect()
+        let text: String = DEFAULT_FILE.lines().map(line).collect();
+        let mut table: toml::Table = text.parse().unwrap();
+        table["auth"].as_table_mut().unwrap().retain(|key, _| key == "kind");
+        table.to_string()
     }
 
     #[test]

@@ -143,6 +143,10 @@ impl<'a> Reader<'a> {
             if seen.contains(&name) {
                 return Err(self.error(span, format!("{name} is set twice; keep one of them")));
             }
+            if TABLES.contains(&name.as_str()) && !value.get_ref().is_table() {
+                let remedy = format!("{name} must be a table: write its settings under [{name}]");
+                return Err(self.error(value.span(), remedy));
+            }
             section.words.note(&name, &value, &span, origin);
             match name.as_str() {
                 "auth" => {
@@ -200,7 +204,14 @@ impl<'a> Reader<'a> {
         message: &str,
     ) -> anyhow::Error {
         let Some(unknown) = UnknownKey::told_in(message) else {
-            return self.error(at.clone(), format!("[{table}]: {message}"));
+            let missing = message.strip_prefix("missing field `").and_then(|m| m.strip_suffix('`'));
+            return self.error(
+                at.clone(),
+                match missing {
+                    Some(key) => format!("[{table}]: {key} is missing: set it"),
+                    None => format!("[{table}]: {message}"),
+                },
+            );
         };
         let place = keys.iter().find(|(key, _)| *key == unknown.found);
         let at = place.map_or(at, |(_, at)| at);
@@ -237,7 +248,7 @@ impl<'a> Reader<'a> {
         let meant = nearest(key, known.iter().map(String::as_str).chain(tables));
         let hint = match meant {
             Some(meant) => format!("; did you mean \"{meant}\"?"),
-            None => String::new(),
+            None => "; `cardcancel config show` lists those that there are".to_owned(),
         };
         self.error(span, format!("there is no setting \"{key}\"{hint}"))
     }
@@ -246,7 +257,10 @@ impl<'a> Reader<'a> {
     /// must not be shown.
     fn toml_error(&self, key: &str, span: Range<usize>, error: &toml::de::Error) -> anyhow::Error {
         let span = error.span().unwrap_or(span);
-        let message = error.message();
+        let message = match error.message() {
+            "duplicate key" => "the same key stands here a second time; keep one of them",
+            message => message,
+        };
         match key {
             "" => self.error(span, message.to_owned()),
             key => self.error(span, format!("{key}: {message}")),
@@ -336,8 +350,8 @@ mod tests {
         assert_snapshot!(error("yes = true\n\nratee = '50/s'"), @r#"night.toml:3: there is no setting "ratee"; did you mean "rate"?"#);
         assert_snapshot!(error("[profile.p]\ncutoff = '03:30'"), @r#"night.toml:2: there is no setting "cutoff"; did you mean "cut_off"?"#);
         assert_snapshot!(error("[code]"), @r#"night.toml:1: there is no setting "code"; did you mean "codes"?"#);
-        assert_snapshot!(error("zzz = 1"), @r#"night.toml:1: there is no setting "zzz""#);
-        assert_snapshot!(error("config = 'a.toml'"), @r#"night.toml:1: there is no setting "config""#);
+        assert_snapshot!(error("zzz = 1"), @r#"night.toml:1: there is no setting "zzz"; `cardcancel config show` lists those that there are"#);
+        assert_snapshot!(error("config = 'a.toml'"), @r#"night.toml:1: there is no setting "config"; `cardcancel config show` lists those that there are"#);
     }
 
     #[test]
@@ -354,7 +368,7 @@ mod tests {
     #[test]
     fn what_is_not_toml_is_named_with_its_line() {
         assert_snapshot!(error("yes = true\nurl = https://a"), @"night.toml:2: string values must be quoted, expected literal string");
-        assert_snapshot!(error("yes = true\nyes = true"), @"night.toml:2: duplicate key");
+        assert_snapshot!(error("yes = true\nyes = true"), @"night.toml:2: the same key stands here a second time; keep one of them");
     }
 
     #[test]

@@ -20,7 +20,9 @@ pub fn layered(flags: Options, surroundings: &Surroundings) -> anyhow::Result<Se
     let below = match read(above.config.as_deref(), surroundings)? {
         Some(file) => file.section(above.profile.as_deref())?,
         None if above.profile.is_some() => {
-            bail!("--profile names a table of the configuration file, and there is no such file")
+            bail!(
+                "--profile names a table of the configuration file, and there is no such file: `cardcancel config init` writes one, --config names one"
+            )
         }
         None => Section::default(),
     };
@@ -49,7 +51,12 @@ fn read(named: Option<&Path>, surroundings: &Surroundings) -> anyhow::Result<Opt
             file => file.with_context(unreadable)?,
         };
         trust::refuse_shared(&path, &file.metadata().with_context(unreadable)?)?;
-        let text = io::read_to_string(file).with_context(unreadable)?;
+        let text = match io::read_to_string(file) {
+            Err(error) if error.kind() == ErrorKind::InvalidData => {
+                bail!("the configuration {name} is not UTF-8 text: save it as UTF-8")
+            }
+            text => text.with_context(unreadable)?,
+        };
         return File::parse(&name, &text).map(Some);
     }
     Ok(None)

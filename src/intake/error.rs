@@ -22,10 +22,10 @@ pub enum Fault {
     #[error("is a directory; name a CSV file in it")]
     Directory,
     /// The file cannot be opened.
-    #[error("cannot be opened: {0}")]
+    #[error("cannot be opened ({0}); check the path and its permissions")]
     Unreadable(io::Error),
     /// The file was opened, and then reading failed.
-    #[error("cannot be read: {0}")]
+    #[error("cannot be read ({0}); fetch it again from where it came")]
     Read(io::Error),
     /// What can be read only once could not be put aside.
     #[error("cannot be put aside in {directory}: {error}; make room there")]

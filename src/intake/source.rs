@@ -388,7 +388,7 @@ mod tests {
         fs::create_dir(directory.path().join("in")).unwrap();
         insta::assert_snapshot!(open(&directory.path().join("in")), @"in: is a directory; name a CSV file in it");
         fs::write(directory.path().join("plain"), "").unwrap();
-        insta::assert_snapshot!(open(&directory.path().join("plain/x.csv")), @"plain/x.csv: cannot be opened: Not a directory (os error 20)");
+        insta::assert_snapshot!(open(&directory.path().join("plain/x.csv")), @"plain/x.csv: cannot be opened (Not a directory (os error 20)); check the path and its permissions");
     }
 
     #[test]

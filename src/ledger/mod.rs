@@ -243,7 +243,9 @@ pub enum LedgerError {
         path: String,
     },
     /// The file could not be opened or made.
-    #[error("cannot open the ledger {path}: {cause}")]
+    #[error(
+        "cannot open the ledger {path} ({cause}): put that right, or name another place with --ledger"
+    )]
     Open {
         /// Where it is.
         path: String,
