@@ -146,7 +146,7 @@ pub enum ConfigCommand {
     ///
     /// Takes every option of `run`, and shows what it would be run with. Of secrets it says whether
     /// they are set, and where; none is read.
-    Show(ConfigShow),
+    Show(Box<ConfigShow>),
 }
 
 /// `cardcancel config init`
