@@ -108,16 +108,13 @@ fn every_status_is_listed() {
 #[test]
 fn every_exit_code_is_listed_and_no_other() {
     use cardcancel::exit::Exit;
-    let codes = [
-        Exit::Done,
-        Exit::Failures,
-        Exit::Refused,
-        Exit::InDoubt,
-        Exit::Stopped,
-        Exit::LedgerFailed,
-    ];
-    let mut expected: BTreeSet<String> = codes.map(|exit| (exit as u8).to_string()).into();
-    expected.insert("code".to_owned());
+    let mut expected: BTreeSet<String> = BTreeSet::from(["code".to_owned()]);
+    for (exit, meaning) in Exit::LIST {
+        let code = (exit as u8).to_string();
+        let row = format!("| {code} | {meaning} |");
+        assert!(section("### Exit codes").contains(&row), "missing: {row}");
+        expected.insert(code);
+    }
     let listed = first_cells(section("### Exit codes"));
     assert_eq!(listed.into_iter().map(str::to_owned).collect::<BTreeSet<_>>(), expected);
 }

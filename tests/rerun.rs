@@ -216,7 +216,7 @@ fn choosing_nothing_is_an_error() {
     let server = Hostile::always(Does::Say(json(YES)));
     let flags = ["--only", "HTTP_999", "-o", "again.csv"];
     let outcome = scene.rerun("orders.results.csv", &server.url(), &flags).exits(2);
-    assert_snapshot!(outcome.stderr.lines().last().unwrap(), @"error: no row of orders.results.csv has the status or error code HTTP_999");
+    assert_snapshot!(outcome.stderr.lines().last().unwrap(), @"error: no row of orders.results.csv has the status or error code HTTP_999: correct --only, or leave it out");
     assert!(!scene.path("again.csv").exists());
 }
 
