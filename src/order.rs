@@ -98,8 +98,8 @@ own_codes! {
     SameCode = "SAME_CODE", "More rows in a row failed with the same error code than --max-same-code allows, and the run stopped.";
     Canary = "CANARY", "Too many of the first rows, those of --canary, failed, and the run stopped.";
     Refusals = "REFUSALS", "Several requests in a row were refused as malformed or misdirected, and the run stopped.";
-    Credentials = "CREDENTIALS", "The server refused the credentials, and the run stopped.";
+    Credentials = "CREDENTIALS", "The credentials were refused, or could not be renewed, and the run stopped.";
     Redirected = "REDIRECTED", "The server answered with a redirect, which is never followed, and the run stopped.";
-    Certificate = "CERTIFICATE", "The server's certificate is not valid, and the run stopped.";
+    Certificate = "CERTIFICATE", "The server's certificate is not valid, or the server did not accept ours, and the run stopped.";
     StopCode = "STOP_CODE", "CoreCARD answered with a code that the configuration says must stop the run.";
 }

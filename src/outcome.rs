@@ -99,9 +99,15 @@ pub enum Seen {
         /// The cause in words.
         detail: String,
     },
-    /// The server's certificate is not to be trusted: nothing was sent.
+    /// The server's certificate is not to be trusted, or the server did not
+    /// accept ours: no request was taken.
     Untrusted {
         /// What is wrong with the certificate.
+        detail: String,
+    },
+    /// The proxy did not accept our credentials: nothing was sent.
+    ProxyRefused {
+        /// The cause in words.
         detail: String,
     },
 }
@@ -172,7 +178,9 @@ pub enum Meaning {
 /// An answer after which the whole run must stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Halt {
-    /// The credentials were refused.
+    /// The credentials were refused, and new ones may not be.
+    Unauthorized,
+    /// The credentials were refused, and new ones would be too.
     Credentials,
     /// A redirect, which is never followed.
     Redirected,
@@ -186,7 +194,7 @@ impl Halt {
     /// The code that stands in the results of the rows left unsent.
     pub fn code(self) -> OwnCode {
         match self {
-            Halt::Credentials => OwnCode::Credentials,
+            Halt::Unauthorized | Halt::Credentials => OwnCode::Credentials,
             Halt::Redirected => OwnCode::Redirected,
             Halt::Certificate => OwnCode::Certificate,
             Halt::Code => OwnCode::StopCode,
@@ -248,6 +256,9 @@ pub fn classify(seen: Seen, codes: &Codes) -> Outcome {
         Seen::Untrusted { detail } => {
             plain(Meaning::Stop(Halt::Certificate), false, OwnCode::Certificate, detail)
         }
+        Seen::ProxyRefused { detail } => {
+            plain(Meaning::Stop(Halt::Credentials), false, OwnCode::Http(407), detail)
+        }
     }
 }
 
@@ -295,7 +306,8 @@ fn classify_refusal(http_status: u16, body: Body) -> (Meaning, String, String) {
         // It contradicts itself: neither half can be believed.
         _ if says_done => Meaning::Doubt,
         300..=399 => Meaning::Stop(Halt::Redirected),
-        401 | 403 | 407 => Meaning::Stop(Halt::Credentials),
+        401 => Meaning::Stop(Halt::Unauthorized),
+        403 | 407 => Meaning::Stop(Halt::Credentials),
         408 | 429 | 503 => Meaning::NotDone,
         400 | 404 | 405 | 413 | 415 | 422 => Meaning::Refused,
         _ => Meaning::Doubt,

@@ -123,7 +123,7 @@ fn a_run_that_stopped_early_that_was_resumed_and_that_had_ended_before() {
     scene.orders(5);
     let flags = ["--concurrency", "1"];
     assert_snapshot!(scene.cancel(&server.url(), &flags).exits(4).stdout, @r"
-    Run [run] of orders.csv, 5 rows: STOPPED EARLY: The server refused the credentials, and the run stopped (CREDENTIALS)
+    Run [run] of orders.csv, 5 rows: STOPPED EARLY: The credentials were refused, or could not be renewed, and the run stopped (CREDENTIALS)
       cancelled                   2
       not_sent                    3
     3 calls in [a while], [so many] a second
@@ -339,7 +339,7 @@ fn one_run_that_stopped_is_shown_in_full() {
       opened            [time]
       last started      [time]
       came to rest      [time]
-      stopped           The server refused the credentials, and the run stopped (CREDENTIALS)
+      stopped           The credentials were refused, or could not be renewed, and the run stopped (CREDENTIALS)
       rows              5
         not ended       5
       calls             1

@@ -1,6 +1,7 @@
 //! `run` and `rerun`: from a file to its results.
 
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::time::Instant;
 
 use anyhow::{Context, bail};
@@ -15,10 +16,12 @@ use super::{
 };
 use crate::config::{Options, Settings, Surroundings};
 use crate::corecard::client::{Client, Reach};
+use crate::corecard::credentials::Credentials;
 use crate::engine::{Caller, Finished, Plan, Snapshot, Wheel, drive};
 use crate::exit::Exit;
 use crate::gate::brake::Tripped;
 use crate::gate::pace::Pace;
+use crate::gate::renewal::{Fetched, Renewal};
 use crate::intake::{Survey, enrolments};
 use crate::ledger::{Counts, EnrolError, Ledger, NewRun, Run, Sqlite, Staked, Start};
 use crate::outcome::{Codes, Meaning, Outcome, classify};
@@ -94,11 +97,17 @@ async fn from_file_to_results(
     let mut metrics = begin_metrics(&opening, settings)?;
     let exit = async {
         let caller = Calls::new(opening.id(), settings, &server)?;
+        let fetched_at = Instant::now();
+        let lifetime = caller.credentials.fetch().await.context("cannot get the credentials")?;
         let resumed = matches!(opening, Opening::Begun(_));
         let run = enrol(opening, &job, ledger.as_mut())?;
+        let renewal = match caller.credentials.are_renewable() {
+            true => Renewal::of(lifetime.map(|lasts| lasts.saturating_sub(fetched_at.elapsed()))),
+            false => Renewal::never(),
+        };
         let (attempts, began) = (run.attempts, Instant::now());
         let Finished { ledger, run, tripped } =
-            send(&run, settings, caller, last_start, ledger, &mut metrics)
+            send(&run, settings, caller, renewal, last_start, ledger, &mut metrics)
                 .await
                 .context(LedgerFailed)?;
         let work = Work { took: began.elapsed(), calls: run.attempts - attempts, resumed };
@@ -261,6 +270,7 @@ async fn send(
     run: &Run,
     settings: &Settings,
     caller: Calls,
+    renewal: Renewal,
     last_start: Option<Timestamp>,
     mut ledger: Box<dyn Ledger>,
     metrics: &mut Metrics,
@@ -303,7 +313,7 @@ async fn send(
     let last = shown.clone();
     let progress = progress::show(course, shown, settings.quiet);
     let progress = tokio::spawn(progress.in_current_span());
-    let wheel = Wheel::new(plan, run.counts, begun);
+    let wheel = Wheel::new(plan, run.counts, begun).renewing(renewal);
     let pace = Pace::new(&settings.rates);
     let finished = drive(wheel, ledger, pace, caller, stops, show).await;
     // It ends with its sender, and a picture that failed is no reason to fail.
@@ -312,21 +322,24 @@ async fn send(
     finished
 }
 
-/// The calls of one run: the client, and what its answers mean.
+/// The calls of one run: the client, its credentials, and what its answers mean.
 struct Calls {
     client: Client,
+    credentials: Rc<Credentials>,
     codes: Codes,
 }
 
 impl Calls {
     fn new(run: &str, settings: &Settings, server: &Server) -> anyhow::Result<Calls> {
+        let credentials = Rc::new(Credentials::new(&settings.auth, &settings.network)?);
         let reach = Reach {
             endpoint: server.url.clone(),
             timeout: settings.timeout,
-            credentials: settings.auth.headers().into_iter().collect(),
+            network: settings.network.clone(),
+            credentials: Rc::clone(&credentials),
         };
         let client = Client::new(reach, settings.fields.clone(), run.to_owned())?;
-        Ok(Calls { client, codes: settings.codes.clone() })
+        Ok(Calls { client, credentials, codes: settings.codes.clone() })
     }
 }
 
@@ -345,6 +358,19 @@ impl Caller for Calls {
             );
         }
         outcome
+    }
+
+    async fn renew(&self) -> Fetched {
+        match self.credentials.fetch().await {
+            Ok(lifetime) => {
+                tracing::info!("the credentials are renewed");
+                Fetched::Renewed(lifetime)
+            }
+            Err(why) => {
+                tracing::warn!("cannot renew the credentials: {why}");
+                Fetched::Failed
+            }
+        }
     }
 }
 

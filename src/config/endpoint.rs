@@ -1,6 +1,8 @@
 //! The base address of CoreCARD's API.
 
-use url::{Host, Url};
+use url::Url;
+
+use crate::corecard::address::{holds_credentials, is_private};
 
 /// Why an address cannot be called. No message repeats it: it may hold a password.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -25,13 +27,12 @@ pub enum BadEndpoint {
 /// Reads a base address: https, or http to this machine; a path is fine.
 pub fn endpoint(text: &str) -> Result<Url, BadEndpoint> {
     let url = Url::parse(text).map_err(BadEndpoint::Malformed)?;
-    if !url.username().is_empty() || url.password().is_some() {
+    if holds_credentials(&url) {
         return Err(BadEndpoint::Credentials);
     }
     let host = url.host().ok_or_else(|| BadEndpoint::Scheme(url.scheme().to_owned()))?;
     match url.scheme() {
-        "https" => {}
-        "http" if is_loopback(&host) => {}
+        _ if is_private(&url) => {}
         "http" => return Err(BadEndpoint::Unencrypted(host.to_string())),
         other => return Err(BadEndpoint::Scheme(other.to_owned())),
     }
@@ -39,14 +40,6 @@ pub fn endpoint(text: &str) -> Result<Url, BadEndpoint> {
         return Err(BadEndpoint::NotABase);
     }
     Ok(url)
-}
-
-fn is_loopback(host: &Host<&str>) -> bool {
-    match host {
-        Host::Ipv4(address) => address.is_loopback(),
-        Host::Ipv6(address) => address.is_loopback(),
-        Host::Domain(name) => *name == "localhost",
-    }
 }
 
 #[cfg(test)]

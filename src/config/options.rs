@@ -45,6 +45,33 @@ pub struct Options {
     #[arg(long, help_heading = SERVER, value_name = "URL")]
     pub url: Option<String>,
 
+    /// Reach https through this proxy, as http://host:port
+    ///
+    /// Its user name and password are in CARDCANCEL_PROXY_USERNAME and CARDCANCEL_PROXY_PASSWORD,
+    /// or in files that the same variables with _FILE at their end name; never in the address. The
+    /// system's own proxy variables are not looked at.
+    #[arg(long, help_heading = SERVER, value_name = "URL")]
+    pub proxy: Option<String>,
+
+    /// Trust the authorities in this file beside those that the system trusts
+    ///
+    /// Certificates in PEM form, for a server whose certificate an authority of your own signed.
+    #[arg(long, help_heading = SERVER, value_name = "FILE")]
+    pub ca_file: Option<PathBuf>,
+
+    /// The certificate that proves who we are, in PEM form
+    ///
+    /// For servers that ask for one (mutual TLS). Those that lead from it to its authority may
+    /// follow it. Needs --client-key-file.
+    #[arg(long, help_heading = SERVER, value_name = "FILE")]
+    pub client_cert_file: Option<PathBuf>,
+
+    /// The private key of our certificate, in PEM form without a passphrase
+    ///
+    /// Nobody but its owner may be able to read the file.
+    #[arg(long, help_heading = SERVER, value_name = "FILE")]
+    pub client_key_file: Option<PathBuf>,
+
     /// Never call faster than this: calls a second, minute or hour, as 50/s, 1000/m, 20000/h
     ///
     /// Set it to what the contract with CoreCARD allows. Given more than once, or with commas
@@ -327,7 +354,8 @@ impl Options {
             ($($field:ident)*) => { Options { $($field: self.$field.or(lower.$field)),* } };
         }
         or! {
-            url rate concurrency timeout attempts on_doubt cut_off allow_partial max_failures
+            url proxy ca_file client_cert_file client_key_file rate concurrency timeout attempts
+            on_doubt cut_off allow_partial max_failures
             max_failures_in_a_row max_doubts_in_a_row max_same_code canary max_rows again
             yes rehearse quiet json delimiter admin_column sequence_column exempt_admin_column
             results ledger log_file log_format log_level metrics_file external_ip source api_version session_id request_time ip_address

@@ -20,8 +20,12 @@ use super::options::Options;
 use super::places;
 use super::surroundings::Surroundings;
 use super::up_to::UpTo;
-use crate::corecard::auth::{Auth, Variable};
+use crate::corecard::auth::Auth;
+use crate::corecard::network::Network;
+use crate::corecard::proxy::Proxy;
 use crate::corecard::request::{Fields, Values};
+use crate::corecard::secret::Variable;
+use crate::corecard::tls::{Tls, TlsFiles};
 use crate::gate::brake::Limits;
 use crate::gate::cut_off::CutOff;
 use crate::gate::rate::Rates;
@@ -70,6 +74,8 @@ pub struct Settings {
     pub target: Target,
     /// How a call proves who is calling.
     pub auth: Auth,
+    /// TLS and the proxy.
+    pub network: Network,
     /// What every request holds beside its order.
     pub fields: Fields,
     /// What CoreCARD's codes mean.
@@ -164,6 +170,10 @@ impl Settings {
             auth: match auth.filter(|_| !rehearse) {
                 Some(table) => read_auth(table, surroundings.variable)?,
                 None => Auth::None,
+            },
+            network: match rehearse {
+                true => Network::default(),
+                false => network(&mut options, surroundings.variable)?,
             },
             fields: fields(&mut options)?,
             codes: codes.unwrap_or_default(),
@@ -297,6 +307,17 @@ pub(super) fn ledger(
 fn read_auth(auth: (toml::Table, String), variable: Variable) -> anyhow::Result<Auth> {
     let (table, place) = auth;
     Auth::new(table, variable).context(place)
+}
+
+fn network(options: &mut Options, variable: Variable) -> anyhow::Result<Network> {
+    let files = TlsFiles {
+        ca: options.ca_file.take(),
+        client_cert: options.client_cert_file.take(),
+        client_key: options.client_key_file.take(),
+    };
+    let proxy = options.proxy.take().map(|address| Proxy::new(&address, variable));
+    let proxy = proxy.transpose().with_context(|| place("proxy"))?;
+    Ok(Network { tls: Tls::new(&files)?, proxy })
 }
 
 fn fields(options: &mut Options) -> anyhow::Result<Fields> {

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::Path;
 
-use crate::corecard::auth::Variable;
+use crate::corecard::secret::Variable;
 
 /// The environment and the directory that the program is started in.
 #[derive(Clone, Copy)]

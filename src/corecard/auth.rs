@@ -1,16 +1,15 @@
-//! How a call proves who is calling. Secrets come from the environment alone,
-//! or from the files it names.
+//! How a call proves who is calling: the `[auth]` table, and the secrets that it
+//! calls for.
 
-use std::ffi::OsString;
-use std::path::PathBuf;
-
-use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue};
+use http::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-/// Reads an environment variable.
-pub type Variable<'a> = &'a dyn Fn(&str) -> Option<OsString>;
+use super::command::{CommandTable, TokenCommand};
+use super::header::{self, sensitive};
+use super::oauth2::{OAuth2, OAuth2Table};
+use super::secret::{BadSecret, Variable, secret};
 
 /// The variable of the bearer token.
 const BEARER_TOKEN: &str = "CARDCANCEL_BEARER_TOKEN";
@@ -18,8 +17,6 @@ const BEARER_TOKEN: &str = "CARDCANCEL_BEARER_TOKEN";
 const BASIC_PASSWORD: &str = "CARDCANCEL_BASIC_PASSWORD";
 /// Begins the variable of a header's value; the header's name follows.
 const HEADER: &str = "CARDCANCEL_HEADER_";
-/// Ends the variable that names a file in place of the secret itself.
-const FILE: &str = "_FILE";
 
 /// Headers that are the client's own to write.
 const RESERVED: [&str; 6] =
@@ -41,6 +38,10 @@ pub enum Auth {
     },
     /// A token.
     Bearer(SecretString),
+    /// A token that a token server gives.
+    OAuth2(OAuth2),
+    /// A token that a command prints.
+    Command(TokenCommand),
 }
 
 /// Why the credentials cannot be had. No message holds a secret.
@@ -49,28 +50,9 @@ pub enum BadAuth {
     /// The `[auth]` table is not as it should be.
     #[error("{0}")]
     Table(String),
-    /// A kind for which there is no code yet.
-    #[error("kind = \"{0}\" is not supported yet: use none, headers, basic or bearer")]
-    Unsupported(&'static str),
-    /// Neither the secret nor a file.
-    #[error("the secret is missing: set {0}, or {0}_FILE to the path of a file that holds it")]
-    Missing(String),
-    /// Both the secret and a file.
-    #[error("{0} and {0}_FILE are both set, and only one can hold the secret: unset the other")]
-    Both(String),
-    /// The file that should hold the secret cannot be read.
-    #[error("cannot read {path}, which {variable} names: {source}")]
-    File {
-        /// The variable that names the file.
-        variable: String,
-        /// The file.
-        path: String,
-        /// What is wrong with it.
-        source: std::io::Error,
-    },
-    /// An empty file, or characters that no header can carry.
-    #[error("the secret in {0} {1}")]
-    Unusable(String, &'static str),
+    /// A secret cannot be had.
+    #[error(transparent)]
+    Secret(#[from] BadSecret),
 }
 
 /// The kinds of `[auth]`, by the word for each.
@@ -105,7 +87,7 @@ impl Auth {
     /// Reads the `[auth]` table, and the secrets that it calls for.
     pub fn new(mut table: toml::Table, variable: Variable) -> Result<Auth, BadAuth> {
         let Some(kind) = table.remove("kind") else {
-            let words = "\"none\", \"headers\", \"basic\" or \"bearer\"";
+            let words = r#""none", "headers", "basic", "bearer", "oauth2" or "command""#;
             return Err(BadAuth::Table(format!("kind is missing: set it to {words}")));
         };
         match kind.try_into().map_err(table_error)? {
@@ -116,27 +98,32 @@ impl Auth {
                 rest::<NothingElse>(table)?;
                 Ok(Auth::Bearer(secret(BEARER_TOKEN, variable)?))
             }
-            Kind::Oauth2 => Err(BadAuth::Unsupported("oauth2")),
-            Kind::Command => Err(BadAuth::Unsupported("command")),
+            Kind::Oauth2 => {
+                let table = rest::<OAuth2Table>(table)?;
+                Ok(Auth::OAuth2(OAuth2::new(table, variable)?))
+            }
+            Kind::Command => {
+                let table = rest::<CommandTable>(table)?;
+                Ok(Auth::Command(TokenCommand::new(table)?))
+            }
         }
     }
 
-    /// The headers that every call carries, marked so that nothing prints them.
+    /// The headers that every call carries, marked so that nothing prints them;
+    /// none yet where a token is fetched first.
     pub fn headers(&self) -> Vec<(HeaderName, HeaderValue)> {
-        let authorization = |text: String| vec![(AUTHORIZATION, text)];
-        let headers = match self {
-            Auth::None => Vec::new(),
+        let authorization = |value: Option<HeaderValue>| {
+            value.map(|value| (AUTHORIZATION, value)).into_iter().collect()
+        };
+        match self {
+            Auth::None | Auth::OAuth2(_) | Auth::Command(_) => Vec::new(),
             Auth::Headers(headers) => headers
                 .iter()
-                .map(|(name, secret)| (name.clone(), secret.expose_secret().to_owned()))
+                .filter_map(|(name, text)| Some((name.clone(), sensitive(text.expose_secret())?)))
                 .collect(),
-            Auth::Basic { username, password } => {
-                let pair = format!("{username}:{}", password.expose_secret());
-                authorization(format!("Basic {}", base64(pair.as_bytes())))
-            }
-            Auth::Bearer(token) => authorization(format!("Bearer {}", token.expose_secret())),
-        };
-        headers.into_iter().filter_map(|(name, text)| Some((name, sensitive(&text)?))).collect()
+            Auth::Basic { username, password } => authorization(header::basic(username, password)),
+            Auth::Bearer(token) => authorization(header::bearer(token)),
+        }
     }
 }
 
@@ -188,70 +175,6 @@ fn basic(table: BasicTable, variable: Variable) -> Result<Auth, BadAuth> {
         return Err(BadAuth::Table("username cannot hold a colon or a control character".into()));
     }
     Ok(Auth::Basic { username, password: secret(BASIC_PASSWORD, variable)? })
-}
-
-/// The secret in the variable, or in the file that its `_FILE` twin names.
-fn secret(name: &str, variable: Variable) -> Result<SecretString, BadAuth> {
-    let set = |name: &str| variable(name).filter(|value| !value.is_empty());
-    let in_file = format!("{name}{FILE}");
-    match (set(name), set(&in_file)) {
-        (Some(_), Some(_)) => Err(BadAuth::Both(name.to_owned())),
-        (None, None) => Err(BadAuth::Missing(name.to_owned())),
-        (Some(value), None) => usable(name, value.into_encoded_bytes()),
-        (None, Some(path)) => {
-            let path = PathBuf::from(path);
-            let bytes = std::fs::read(&path).map_err(|source| BadAuth::File {
-                variable: in_file.clone(),
-                path: path.display().to_string(),
-                source,
-            })?;
-            usable(&format!("the file that {in_file} names"), without_newline(bytes))
-        }
-    }
-}
-
-/// Editors end a file with a newline that is no part of the secret.
-fn without_newline(mut bytes: Vec<u8>) -> Vec<u8> {
-    if bytes.ends_with(b"\n") {
-        bytes.pop();
-        if bytes.ends_with(b"\r") {
-            bytes.pop();
-        }
-    }
-    bytes
-}
-
-/// A secret that a header can carry, or an error that says where it stands.
-fn usable(place: &str, bytes: Vec<u8>) -> Result<SecretString, BadAuth> {
-    let unusable = |why| BadAuth::Unusable(place.to_owned(), why);
-    let text = String::from_utf8(bytes).map_err(|_| unusable("is not UTF-8 text"))?;
-    if text.is_empty() {
-        return Err(unusable("is empty"));
-    }
-    sensitive(&text).ok_or_else(|| unusable("holds a line break or another control character"))?;
-    Ok(SecretString::from(text))
-}
-
-fn sensitive(text: &str) -> Option<HeaderValue> {
-    let mut value = HeaderValue::from_bytes(text.as_bytes()).ok()?;
-    value.set_sensitive(true);
-    Some(value)
-}
-
-/// RFC 4648, with padding.
-fn base64(bytes: &[u8]) -> String {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for chunk in bytes.chunks(3) {
-        let byte = |index: usize| u32::from(chunk.get(index).copied().unwrap_or(0));
-        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
-        for index in 0..4 {
-            let sextet = (bits >> (18 - 6 * index)) & 63;
-            let is_padding = index > chunk.len();
-            text.push(if is_padding { '=' } else { char::from(ALPHABET[sextet as usize]) });
-        }
-    }
-    text
 }
 
 #[cfg(test)]
@@ -348,7 +271,7 @@ mod tests {
 
     #[test]
     fn what_the_table_lacks_or_has_too_much_of_is_named() {
-        assert_snapshot!(error("", &[]), @r#"kind is missing: set it to "none", "headers", "basic" or "bearer""#);
+        assert_snapshot!(error("", &[]), @r#"kind is missing: set it to "none", "headers", "basic", "bearer", "oauth2" or "command""#);
         assert_snapshot!(error("kind = 'digest'", &[]), @"unknown variant `digest`, expected one of `none`, `headers`, `basic`, `bearer`, `oauth2`, `command`");
         assert_snapshot!(error("kind = 'basic'", &[]), @"missing field `username`");
         assert_snapshot!(error("kind = 'bearer'\ntoken = 's3cret'", &[]), @"unknown field `token`, there are no fields; secrets stand in environment variables, never here");
@@ -359,32 +282,23 @@ mod tests {
     }
 
     #[test]
-    fn kinds_that_are_still_to_come_say_so() {
-        assert_snapshot!(error("kind = 'oauth2'\ntoken_url = 'https://a'", &[]), @r#"kind = "oauth2" is not supported yet: use none, headers, basic or bearer"#);
-        assert_snapshot!(error("kind = 'command'", &[]), @r#"kind = "command" is not supported yet: use none, headers, basic or bearer"#);
-    }
-
-    #[test]
     fn no_secret_is_ever_shown() {
         let secrets = [
             ("CARDCANCEL_BEARER_TOKEN", "s3cret"),
             ("CARDCANCEL_BASIC_PASSWORD", "s3cret"),
             ("CARDCANCEL_HEADER_KEY", "s3cret"),
+            ("CARDCANCEL_OAUTH2_CLIENT_SECRET", "s3cret"),
         ];
-        let tables =
-            ["kind='bearer'", "kind='basic'\nusername='me'", "kind='headers'\nnames=['Key']"];
+        let tables = [
+            "kind='bearer'",
+            "kind='basic'\nusername='me'",
+            "kind='headers'\nnames=['Key']",
+            "kind='oauth2'\ntoken_url='https://a'\nclient_id='me'",
+        ];
         for table in tables {
             let auth = auth(table, &secrets).unwrap();
             let shown = format!("{auth:?} {:#?} {:?}", auth, auth.headers());
-            assert!(!shown.contains("s3cret") && !shown.contains(&base64(b"me:s3cret")), "{shown}");
+            assert!(!shown.contains("s3cret") && !shown.contains("bWU6czNjcmV0"), "{shown}");
         }
-    }
-
-    #[test]
-    fn base64_is_as_the_rfc_has_it() {
-        let cases = ["", "f", "fo", "foo", "foob", "fooba", "foobar"];
-        let texts = ["", "Zg==", "Zm8=", "Zm9v", "Zm9vYg==", "Zm9vYmE=", "Zm9vYmFy"];
-        assert_eq!(cases.map(|case| base64(case.as_bytes())), texts);
-        assert_eq!(base64(&[0xfb, 0xff]), "+/8=");
     }
 }

@@ -3,22 +3,22 @@
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
+use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{self, HeaderMap};
+use http::header;
 use http::uri::InvalidUri;
 use http::{Method, Request, Response, Uri};
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Frame, Incoming};
-use hyper_rustls::HttpsConnectorBuilder;
-use hyper_util::client::legacy::connect::HttpConnector;
 use jiff::Timestamp;
-use rustls_platform_verifier::BuilderVerifierExt;
 use tokio::time::{Instant, timeout, timeout_at};
 use url::{Position, Url};
 
 use super::connection::{Connection, Connector, Sent, Unanswered};
+use super::credentials::Credentials;
+use super::network::Network;
 use super::request::Fields;
 use super::{failure, reply};
 use crate::ledger::Staked;
@@ -42,15 +42,17 @@ pub struct Reach {
     pub endpoint: Url,
     /// The longest a call may take, connecting included.
     pub timeout: Duration,
-    /// Headers that carry the credentials, marked as sensitive.
-    pub credentials: HeaderMap,
+    /// TLS and the proxy.
+    pub network: Network,
+    /// What each call carries to prove who is calling.
+    pub credentials: Rc<Credentials>,
 }
 
 /// The client could not be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
     /// TLS could not.
-    #[error("cannot set up TLS: {0}")]
+    #[error("cannot set up TLS")]
     Tls(#[from] rustls::Error),
     /// The address is not one.
     #[error("the address {0} cannot be called: {1}")]
@@ -68,6 +70,7 @@ pub struct Client {
     server: Uri,
     /// What every request says beside its body.
     request: Request<()>,
+    credentials: Rc<Credentials>,
     fields: Fields,
     run: String,
 }
@@ -82,7 +85,7 @@ impl Client {
         let path = format!("{}{PATH}", url.path().trim_end_matches('/'));
         url.set_path(&path);
         Ok(Client {
-            connector: connector(url.scheme() == "https")?,
+            connector: reach.network.connector(&url)?,
             connect_timeout: reach.timeout.mul_f32(0.8).min(LONGEST_CONNECT),
             timeout: reach.timeout,
             idle: RefCell::default(),
@@ -90,8 +93,8 @@ impl Client {
                 .as_str()
                 .parse()
                 .map_err(|cause: InvalidUri| ClientError::Address(url.to_string(), cause.into()))?,
-            request: request(&url, &reach.credentials)
-                .map_err(|cause| ClientError::Address(url.to_string(), cause))?,
+            request: request(&url).map_err(|cause| ClientError::Address(url.to_string(), cause))?,
+            credentials: reach.credentials,
             fields,
             run,
         })
@@ -101,7 +104,8 @@ impl Client {
     pub async fn cancel(&self, staked: &Staked) -> Seen {
         let now = Timestamp::now();
         let body = self.fields.body(staked.order(), &self.run, staked.row(), staked.attempt(), now);
-        let request = self.request.clone().map(|()| Full::new(Bytes::from(body)));
+        let mut request = self.request.clone().map(|()| Full::new(Bytes::from(body)));
+        request.headers_mut().extend(self.credentials.headers());
         let until = Instant::now() + self.timeout;
         let call = self.call(request);
         timeout_at(until, call).await.unwrap_or_else(|_| failure::late())
@@ -153,32 +157,16 @@ impl Client {
     }
 }
 
-fn connector(https: bool) -> Result<Connector, rustls::Error> {
-    let mut tcp = HttpConnector::new();
-    tcp.enforce_http(false);
-    tcp.set_nodelay(true);
-    let provider = rustls::crypto::ring::default_provider();
-    let tls = rustls::ClientConfig::builder_with_provider(provider.into())
-        .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])?
-        .with_platform_verifier()?
-        .with_no_client_auth();
-    let connector = HttpsConnectorBuilder::new().with_tls_config(tls);
-    let connector = if https { connector.https_only() } else { connector.https_or_http() };
-    Ok(connector.enable_http1().wrap_connector(tcp))
-}
-
-/// A request without its body, which is what sets one apart from another.
-fn request(url: &Url, credentials: &HeaderMap) -> Result<Request<()>, http::Error> {
-    let mut request = Request::builder()
+/// A request without its body and credentials, which set one apart from another.
+fn request(url: &Url) -> Result<Request<()>, http::Error> {
+    Request::builder()
         .method(Method::POST)
         .uri(&url[Position::BeforePath..Position::AfterPath])
         .header(header::HOST, &url[Position::BeforeHost..Position::AfterPort])
         .header(header::CONTENT_TYPE, "application/json")
         .header(header::ACCEPT, "application/json")
         .header(header::USER_AGENT, concat!("cardcancel/", env!("CARGO_PKG_VERSION")))
-        .body(())?;
-    request.headers_mut().extend(credentials.clone());
-    Ok(request)
+        .body(())
 }
 
 async fn read(response: Response<Incoming>) -> Reply {

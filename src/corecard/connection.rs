@@ -16,16 +16,17 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::client::conn::{TrySendError, http1};
 use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
-use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tower_service::Service;
 
+use super::route::Route;
+
 type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
 
 /// Makes connections: TCP, and TLS where the address says so.
-pub(super) type Connector = HttpsConnector<HttpConnector>;
+pub(super) type Connector = HttpsConnector<Route>;
 
 /// A request as it is sent.
 pub(super) type Sent = Request<Full<Bytes>>;

@@ -3,6 +3,8 @@
 use std::error::Error;
 use std::io;
 
+use rustls::AlertDescription;
+
 use crate::order::OwnCode;
 use crate::outcome::Seen;
 
@@ -12,10 +14,14 @@ pub(super) fn no_connection(failed: &(dyn Error + 'static)) -> Seen {
         Some(cause @ rustls::Error::InvalidCertificate(_)) => Seen::Untrusted {
             detail: format!("the server's certificate is not to be trusted: {cause}"),
         },
+        Some(cause) if is_about_our_certificate(cause) => not_accepted(cause),
         Some(cause) => Seen::NotSent {
             code: OwnCode::Tls,
             detail: format!("the TLS handshake failed: {cause}"),
         },
+        None if is_proxy(failed) => {
+            Seen::ProxyRefused { detail: "the proxy did not accept our credentials".to_owned() }
+        }
         None => {
             let (code, what) = match is_dns(failed) {
                 true => (OwnCode::Dns, "the host's name could not be resolved"),
@@ -39,6 +45,10 @@ pub(super) fn closed_at_once() -> Seen {
 
 /// The connection broke when the request may have been sent.
 pub(super) fn lost(failed: &hyper::Error) -> Seen {
+    // Said in the handshake, though it may arrive after the request has left.
+    if let Some(cause) = find(failed).filter(|cause| is_about_our_certificate(cause)) {
+        return not_accepted(cause);
+    }
     let detail = format!("the connection broke after sending: {}", root(failed));
     Seen::Lost { code: OwnCode::ConnectionLost, detail }
 }
@@ -46,6 +56,34 @@ pub(super) fn lost(failed: &hyper::Error) -> Seen {
 /// The time for the whole call was up.
 pub(super) fn late() -> Seen {
     Seen::Lost { code: OwnCode::Timeout, detail: "no answer in time".to_owned() }
+}
+
+fn not_accepted(cause: &rustls::Error) -> Seen {
+    Seen::Untrusted { detail: format!("the server did not accept our certificate: {cause}") }
+}
+
+/// Whether the server has refused our certificate, or the lack of one, and so has
+/// taken no request.
+fn is_about_our_certificate(cause: &rustls::Error) -> bool {
+    let rustls::Error::AlertReceived(alert) = cause else { return false };
+    matches!(
+        alert,
+        AlertDescription::NoCertificate
+            | AlertDescription::CertificateRequired
+            | AlertDescription::BadCertificate
+            | AlertDescription::UnsupportedCertificate
+            | AlertDescription::CertificateRevoked
+            | AlertDescription::CertificateExpired
+            | AlertDescription::CertificateUnknown
+            | AlertDescription::UnknownCA
+            | AlertDescription::AccessDenied
+            | AlertDescription::DecryptError
+    )
+}
+
+/// Whether a proxy answered 407.
+fn is_proxy(failed: &(dyn Error + 'static)) -> bool {
+    chain(failed).any(|cause| cause.to_string().contains("proxy authorization required"))
 }
 
 fn is_dns(failed: &(dyn Error + 'static)) -> bool {

@@ -81,9 +81,14 @@ fn clean(text: &str, longest: usize) -> String {
 
 /// The beginning of a body that could not be read, for the operator.
 fn look(body: &[u8]) -> String {
-    let beginning = String::from_utf8_lossy(&body[..body.len().min(4096)]);
+    format!("\"{}\"", one_line(body, 60))
+}
+
+/// The beginning of what another program said, made fit to be shown.
+pub(super) fn one_line(said: &[u8], longest: usize) -> String {
+    let beginning = String::from_utf8_lossy(&said[..said.len().min(4096)]);
     let words: Vec<&str> = beginning.split_whitespace().collect();
-    format!("\"{}\"", clean(&words.join(" "), 60))
+    clean(&words.join(" "), longest)
 }
 
 /// How long a Retry-After header asks to wait: seconds, or until a date.

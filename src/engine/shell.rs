@@ -16,6 +16,7 @@ use tokio::sync::{mpsc, watch};
 use super::{Commands, Event, Now, Wheel};
 use crate::gate::brake::Tripped;
 use crate::gate::pace::Pace;
+use crate::gate::renewal::Fetched;
 use crate::ledger::{Counts, Ending, Ledger, LedgerError, Run, Staked, Turn, Turned};
 use crate::order::OwnCode;
 use crate::outcome::Outcome;
@@ -27,6 +28,11 @@ const SHOWN_EVERY: Duration = Duration::from_millis(50);
 pub trait Caller {
     /// Sends the row and waits for its outcome.
     fn call(&self, staked: &Staked) -> impl Future<Output = Outcome>;
+
+    /// Fetches new credentials, which every call made from then on carries.
+    fn renew(&self) -> impl Future<Output = Fetched> {
+        std::future::ready(Fetched::Failed)
+    }
 }
 
 /// How far a run is, for those who watch.
@@ -73,18 +79,22 @@ pub async fn drive<C: Caller>(
     let mut clerk = Clerk::hire(ledger, pace)?;
     let clock = Instant::now();
     let mut calls = FuturesUnordered::new();
+    let mut renewals = FuturesUnordered::new();
     let mut alarm = pin!(tokio::time::sleep_until(clock.into()));
     let mut event = Event::Time;
     let mut shown_at = Duration::ZERO;
     loop {
         let now = Now { since_start: clock.elapsed(), wall: Timestamp::now() };
-        let Commands { send, turn, wake_at, finished } = wheel.on(event, now);
+        let Commands { send, turn, renew, wake_at, finished } = wheel.on(event, now);
         for (before, staked) in send {
             let before = before.map(|before| clock + before);
             calls.push(call(&caller, clock, now.since_start, before, staked));
         }
         if let Some(turn) = turn {
             clerk.turn(turn);
+        }
+        if renew {
+            renewals.push(caller.renew());
         }
         if finished || now.since_start >= shown_at {
             shown.send_replace(snapshot(&wheel, now));
@@ -110,6 +120,7 @@ pub async fn drive<C: Caller>(
                 }
             },
             Some(ended) = calls.next() => ended,
+            Some(fetched) = renewals.next() => Event::Fetched(fetched),
             Some(why) = stops.recv() => Event::Stop(why),
         };
     }

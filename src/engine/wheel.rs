@@ -9,10 +9,11 @@ use jiff::Timestamp;
 use super::backoff::backoff;
 use crate::gate::brake::{Brake, Limits, Tripped};
 use crate::gate::pace::{GRACE, SHARED_GRACE};
+use crate::gate::renewal::{Fetched, Renewal};
 use crate::gate::second::Second;
 use crate::ledger::{Begun, Counts, Ending, Settled, Staked, Turn, Turned, Waiting};
 use crate::order::{OwnCode, RowNumber};
-use crate::outcome::{self, Meaning, Next, OnDoubt};
+use crate::outcome::{self, Halt, Meaning, Next, OnDoubt};
 
 /// How a run is to be driven.
 #[derive(Debug, Clone)]
@@ -62,6 +63,8 @@ pub enum Event {
     Time,
     /// The run is to stop for this reason.
     Stop(OwnCode),
+    /// New credentials were asked for: what became of that.
+    Fetched(Fetched),
 }
 
 /// What to do now.
@@ -71,6 +74,8 @@ pub struct Commands {
     pub send: Vec<(Option<Duration>, Staked)>,
     /// Turn the ledger. Never while a turn is under way.
     pub turn: Option<Turn>,
+    /// Fetch new credentials. Never while a fetch is under way.
+    pub renew: bool,
     /// Come back at this time after the start, whatever else happens.
     pub wake_at: Option<Duration>,
     /// There is nothing left to do, ever.
@@ -124,6 +129,7 @@ pub struct Wheel {
     shared_until: Duration,
     /// Before this nobody may send: the server said so.
     quiet_until: Duration,
+    renewal: Renewal,
     exhausted: bool,
     stop: Option<OwnCode>,
     tripped: Option<Tripped>,
@@ -151,11 +157,17 @@ impl Wheel {
             more_at: Duration::ZERO,
             shared_until: Duration::ZERO,
             quiet_until: Duration::ZERO,
+            renewal: Renewal::never(),
             exhausted: begun.exhausted,
             stop: None,
             tripped: None,
             calls: 0,
         }
+    }
+
+    /// The same wheel, for credentials that are renewed so.
+    pub fn renewing(self, renewal: Renewal) -> Wheel {
+        Wheel { renewal, ..self }
     }
 
     /// How the rows stand.
@@ -199,13 +211,18 @@ impl Wheel {
             Event::Turned(turned) => self.turned(turned, now),
             Event::Ended { staked, ending, noted, started } => {
                 self.second.answered(noted, started, now.since_start);
-                self.ended(staked, ending, now);
+                self.ended(staked, ending, started, now);
             }
             Event::Missed(staked) => {
                 self.in_flight -= 1;
                 self.withdraw(staked, now);
             }
             Event::Stop(why) => self.stop_for(why),
+            Event::Fetched(fetched) => {
+                if !self.renewal.fetched(fetched, now.since_start) {
+                    self.stop_for(OwnCode::Credentials);
+                }
+            }
             Event::Time => {}
         }
         if self.plan.last_start.is_some_and(|last| now.wall >= last) && self.has_work() {
@@ -213,7 +230,8 @@ impl Wheel {
         }
         let send = self.release(now);
         let turn = self.next_turn(now);
-        Commands { send, turn, wake_at: self.wake_at(now), finished: self.is_finished() }
+        let renew = self.stop.is_none() && self.renewal.begins(now.since_start);
+        Commands { send, turn, renew, wake_at: self.wake_at(now), finished: self.is_finished() }
     }
 
     fn turned(&mut self, turned: Turned, now: Now) {
@@ -251,10 +269,12 @@ impl Wheel {
         };
     }
 
-    fn ended(&mut self, staked: Staked, ending: Ending, now: Now) {
+    fn ended(&mut self, staked: Staked, ending: Ending, started: Duration, now: Now) {
         self.in_flight -= 1;
         self.calls += 1;
         let meaning = ending.outcome.meaning;
+        let renewed = meaning == Meaning::Stop(Halt::Unauthorized)
+            && self.renewal.refused(started, now.since_start);
         if let Some(wait) = ending.outcome.retry_after {
             self.quiet_until = self.quiet_until.max(now.since_start + wait);
         }
@@ -267,10 +287,14 @@ impl Wheel {
         let (settled, waiting) = staked.settle(ending, next);
         self.settled.push(settled);
         self.settle_by.get_or_insert(now.since_start + SETTLED_WITHIN);
-        if let Some(waiting) = waiting {
-            self.wait(waiting, now);
+        match waiting {
+            Some(waiting) if renewed => self.due.push(waiting),
+            Some(waiting) => self.wait(waiting, now),
+            None => {}
         }
-        if let Meaning::Stop(halt) = meaning {
+        if let Meaning::Stop(halt) = meaning
+            && !renewed
+        {
             self.stop_for(halt.code());
         }
         if let Some(tripped) = tripped {
@@ -289,10 +313,15 @@ impl Wheel {
         self.stop.get_or_insert(why);
     }
 
+    /// Whether nothing may be sent at all, for now or for good.
+    fn is_halted(&self, now: Now) -> bool {
+        self.stop.is_some() || self.renewal.holds() || now.since_start < self.quiet_until
+    }
+
     /// What is staked and due goes out; what may no longer be sent is taken back.
     fn release(&mut self, now: Now) -> Vec<(Option<Duration>, Staked)> {
         let mut send = Vec::new();
-        let halted = self.stop.is_some() || now.since_start < self.quiet_until;
+        let halted = self.is_halted(now);
         let early = |moment: &Option<Duration>| moment.is_some_and(|at| now.since_start < at);
         let shared = now.since_start < self.shared_until;
         let grace = if shared { SHARED_GRACE } else { GRACE };
@@ -350,8 +379,7 @@ impl Wheel {
             }
             self.due.push(entry.remove());
         }
-        let held = self.stop.is_some() || now.since_start < self.quiet_until.max(self.more_at);
-        if held {
+        if self.is_halted(now) || now.since_start < self.more_at {
             return (Vec::new(), 0);
         }
         let under_way = self.in_flight as usize + self.staked.len();
@@ -391,7 +419,8 @@ impl Wheel {
             now.since_start + Duration::try_from(last.duration_since(now.wall)).unwrap_or_default()
         });
         let settle_by = self.settle_by.filter(|_| self.turning.is_none());
-        [next_send, next_due, next_more, settle_by, cut_off].into_iter().flatten().min()
+        let renew_at = self.renewal.wake_at().filter(|_| self.stop.is_none());
+        [next_send, next_due, next_more, settle_by, cut_off, renew_at].into_iter().flatten().min()
     }
 
     /// Whether there is anything that a stop would leave undone.

@@ -8,6 +8,7 @@ pub mod failures;
 pub mod lateness;
 pub mod pace;
 pub mod rate;
+pub mod renewal;
 mod same_code;
 pub mod second;
 mod streak;

@@ -24,7 +24,8 @@ pub struct Waiting {
     pub(super) order: Order,
     /// Attempts recorded so far.
     pub(super) attempts: u32,
-    /// Of these, the ones that count: an interrupted one does not.
+    /// Of these, the ones that count: neither those that were interrupted nor
+    /// those after which nothing else could be sent either.
     pub(super) spent: u32,
     pub(super) doubt: bool,
 }
@@ -114,7 +115,7 @@ impl Staked {
             row: self.row,
             order: self.order,
             attempts: self.attempt,
-            spent: self.spent + 1,
+            spent: self.spent + u32::from(!matches!(outcome.meaning, Meaning::Stop(_))),
             doubt: self.doubt || outcome.meaning == Meaning::Doubt,
         });
         let how = How::Ended(Ended { sent_at, ended_at, outcome, status });

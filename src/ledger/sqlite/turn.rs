@@ -100,7 +100,8 @@ fn unended(
 ) -> rusqlite::Result<Vec<Waiting>> {
     let mut find = transaction.prepare(
         "SELECT row.row, admin_number, sequence_number, count(attempt.attempt),
-                count(attempt.attempt) FILTER (WHERE attempt.error_code <> ?4),
+                count(attempt.attempt) FILTER
+                    (WHERE attempt.error_code <> ?4 AND attempt.meaning <> 'stop'),
                 max(row.doubt, coalesce(max(attempt.meaning = 'doubt'), 0))
          FROM row LEFT JOIN attempt ON attempt.run = row.run AND attempt.row = row.row
          WHERE row.run = ?1 AND row.row >= ?2 AND row.row < ?3 AND row.status IS NULL

@@ -1,0 +1,79 @@
+//! The credentials that calls carry now. Those that come from a token server or a
+//! command can be renewed while calls are under way.
+
+use std::cell::RefCell;
+use std::time::Duration;
+
+use http::header::{AUTHORIZATION, HeaderMap};
+
+use super::auth::Auth;
+use super::client::ClientError;
+use super::command::TokenCommand;
+use super::connection::Connector;
+use super::header;
+use super::network::Network;
+use super::oauth2::OAuth2;
+use super::token::NoToken;
+
+/// The credentials that calls carry now. They are never shown.
+#[derive(Debug)]
+pub struct Credentials {
+    headers: RefCell<HeaderMap>,
+    source: Source,
+}
+
+/// Where new ones come from.
+#[derive(Debug)]
+enum Source {
+    /// Nowhere: these are all there are.
+    None,
+    TokenServer(Box<OAuth2>, Box<Connector>),
+    Command(TokenCommand),
+}
+
+impl Credentials {
+    /// Credentials of this kind. Those that are fetched are not there before
+    /// they are.
+    ///
+    /// # Errors
+    /// When the way to the token server cannot be set up.
+    pub fn new(auth: &Auth, network: &Network) -> Result<Credentials, ClientError> {
+        let source = match auth {
+            Auth::OAuth2(client) => {
+                let connector = network.connector(client.token_url())?;
+                Source::TokenServer(Box::new(client.clone()), Box::new(connector))
+            }
+            Auth::Command(command) => Source::Command(command.clone()),
+            Auth::None | Auth::Headers(_) | Auth::Basic { .. } | Auth::Bearer(_) => Source::None,
+        };
+        let headers = RefCell::new(auth.headers().into_iter().collect());
+        Ok(Credentials { headers, source })
+    }
+
+    /// Whether new ones can be fetched.
+    pub fn are_renewable(&self) -> bool {
+        !matches!(self.source, Source::None)
+    }
+
+    /// Fetches new ones, which every call carries from then on, and says how long
+    /// they last, where that is known. Without a source, it does nothing.
+    ///
+    /// # Errors
+    /// When none can be had; calls go on to carry those before.
+    pub async fn fetch(&self) -> Result<Option<Duration>, NoToken> {
+        let token = match &self.source {
+            Source::None => return Ok(None),
+            Source::TokenServer(client, connector) => client.fetch(connector).await?,
+            Source::Command(command) => command.fetch().await?,
+        };
+        let value = header::bearer(&token.text);
+        let value = value.ok_or_else(|| NoToken("the token fits in no header".to_owned()))?;
+        self.headers.borrow_mut().insert(AUTHORIZATION, value);
+        Ok(token.lifetime)
+    }
+
+    /// What a call carries now.
+    pub(super) fn headers(&self) -> HeaderMap {
+        self.headers.borrow().clone()
+    }
+}

@@ -1,0 +1,255 @@
+//! A token from a token server: the client credentials grant of RFC 6749.
+
+use std::error::Error;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, USER_AGENT};
+use http::{Method, Request, Response, StatusCode, Uri};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
+use jiff::Timestamp;
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use serde_json::Value;
+use tokio::time::timeout;
+use url::{Position, Url, form_urlencoded};
+
+use super::address::{holds_credentials, is_private};
+use super::auth::BadAuth;
+use super::connection::{Connection, Connector, Sent, Unanswered};
+use super::failure::root;
+use super::header;
+use super::secret::{Variable, secret};
+use super::token::{NoToken, Token};
+
+/// The variable of the secret that goes with `client_id`.
+const CLIENT_SECRET: &str = "CARDCANCEL_OAUTH2_CLIENT_SECRET";
+/// How long the token server may take.
+const TIME_LIMIT: Duration = Duration::from_secs(30);
+/// The longest answer that is read, in bytes.
+const LONGEST_ANSWER: usize = 64 * 1024;
+/// What RFC 6749 has a token server say; other words are not repeated.
+const ERRORS: [&str; 6] = [
+    "invalid_request",
+    "invalid_client",
+    "invalid_grant",
+    "unauthorized_client",
+    "unsupported_grant_type",
+    "invalid_scope",
+];
+
+/// A client of a token server. It never shows its secret.
+#[derive(Debug, Clone)]
+pub struct OAuth2 {
+    token_url: Url,
+    client_id: String,
+    client_secret: SecretString,
+    client_auth: ClientAuth,
+    scope: Option<String>,
+    audience: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct OAuth2Table {
+    token_url: String,
+    client_id: String,
+    #[serde(default)]
+    client_auth: ClientAuth,
+    scope: Option<String>,
+    audience: Option<String>,
+}
+
+/// Where the client's name and secret stand.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum ClientAuth {
+    /// In the Authorization header.
+    #[default]
+    Basic,
+    /// In the form.
+    Body,
+}
+
+impl OAuth2 {
+    pub(super) fn new(table: OAuth2Table, variable: Variable) -> Result<OAuth2, BadAuth> {
+        let OAuth2Table { token_url, client_id, client_auth, scope, audience } = table;
+        Ok(OAuth2 {
+            token_url: token_address(&token_url).map_err(|why| BadAuth::Table(why.to_owned()))?,
+            client_id,
+            client_secret: secret(CLIENT_SECRET, variable)?,
+            client_auth,
+            scope,
+            audience,
+        })
+    }
+
+    /// Where tokens come from.
+    pub(super) fn token_url(&self) -> &Url {
+        &self.token_url
+    }
+
+    /// Asks for a token, once and over a connection of its own.
+    pub(super) async fn fetch(&self, connector: &Connector) -> Result<Token, NoToken> {
+        let request = self.request().map_err(|cause| told(&format!("cannot be asked: {cause}")))?;
+        let late = |_| told(&format!("did not answer within {TIME_LIMIT:?}"));
+        let (status, answer) =
+            timeout(TIME_LIMIT, self.ask(connector.clone(), request)).await.map_err(late)??;
+        match status.is_success() {
+            true => token(&answer, Timestamp::now()),
+            false => Err(refused(status.as_u16(), &answer)),
+        }
+    }
+
+    async fn ask(
+        &self,
+        connector: Connector,
+        request: Sent,
+    ) -> Result<(StatusCode, Bytes), NoToken> {
+        let unreachable =
+            |cause: &(dyn Error + 'static)| told(&format!("cannot be reached: {}", root(cause)));
+        let server = self.token_url.as_str().parse::<Uri>().map_err(|cause| unreachable(&cause))?;
+        let opened = Connection::open(connector, server).await;
+        let mut connection = opened.map_err(|cause| unreachable(cause.as_ref()))?;
+        connection.call(request, read).await.unwrap_or_else(|unanswered| {
+            Err(match unanswered {
+                Unanswered::Unsent(_) => told("closed the connection"),
+                Unanswered::Lost(cause) => told(&format!("did not answer: {}", root(&cause))),
+            })
+        })
+    }
+
+    fn request(&self) -> Result<Sent, http::Error> {
+        let url = &self.token_url;
+        let mut request = Request::builder()
+            .method(Method::POST)
+            .uri(&url[Position::BeforePath..Position::AfterQuery])
+            .header(HOST, &url[Position::BeforeHost..Position::AfterPort])
+            .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .header(ACCEPT, "application/json")
+            .header(USER_AGENT, concat!("cardcancel/", env!("CARGO_PKG_VERSION")));
+        if self.client_auth == ClientAuth::Basic {
+            // RFC 6749 has both encoded, so that neither can hold a colon.
+            let secret = SecretString::from(encoded(self.client_secret.expose_secret()));
+            if let Some(pair) = header::basic(&encoded(&self.client_id), &secret) {
+                request = request.header(AUTHORIZATION, pair);
+            }
+        }
+        request.body(Full::new(Bytes::from(self.form())))
+    }
+
+    fn form(&self) -> String {
+        let mut form = form_urlencoded::Serializer::new(String::new());
+        form.append_pair("grant_type", "client_credentials");
+        if self.client_auth == ClientAuth::Body {
+            form.append_pair("client_id", &self.client_id);
+            form.append_pair("client_secret", self.client_secret.expose_secret());
+        }
+        self.scope.iter().for_each(|scope| {
+            form.append_pair("scope", scope);
+        });
+        self.audience.iter().for_each(|audience| {
+            form.append_pair("audience", audience);
+        });
+        form.finish()
+    }
+}
+
+/// No message repeats the address: it may hold a password.
+fn token_address(text: &str) -> Result<Url, &'static str> {
+    let url = Url::parse(text).map_err(|_| "token_url is not an address: write https://…")?;
+    if holds_credentials(&url) {
+        return Err("token_url holds a user name or password: take them out, and set client_id");
+    }
+    match is_private(&url) {
+        true => Ok(url),
+        false => Err(
+            "token_url would send the secret unencrypted: use https (http only to this machine)",
+        ),
+    }
+}
+
+fn encoded(text: &str) -> String {
+    form_urlencoded::byte_serialize(text.as_bytes()).collect()
+}
+
+async fn read(response: Response<Incoming>) -> Result<(StatusCode, Bytes), NoToken> {
+    let status = response.status();
+    let body = Limited::new(response.into_body(), LONGEST_ANSWER).collect().await;
+    let body = body.map_err(|cause| told(&format!("broke off: {}", root(cause.as_ref()))))?;
+    Ok((status, body.to_bytes()))
+}
+
+fn token(answer: &[u8], now: Timestamp) -> Result<Token, NoToken> {
+    let json: Value =
+        serde_json::from_slice(answer).map_err(|_| told("answered, but not with JSON"))?;
+    let kind = json.get("token_type").and_then(Value::as_str);
+    if kind.is_some_and(|kind| !kind.eq_ignore_ascii_case("bearer")) {
+        return Err(told("answered with a token that is not a bearer token"));
+    }
+    Token::from_json(&json, now).ok_or_else(|| told("answered without an access_token"))
+}
+
+fn refused(http_status: u16, answer: &[u8]) -> NoToken {
+    let json: Option<Value> = serde_json::from_slice(answer).ok();
+    let said = json.as_ref().and_then(|json| json.get("error")?.as_str());
+    match said.and_then(|said| ERRORS.into_iter().find(|known| *known == said)) {
+        Some("invalid_client") => told(&format!(
+            "answered HTTP {http_status}, invalid_client: check client_id, client_auth and {CLIENT_SECRET}"
+        )),
+        Some(error) => told(&format!("answered HTTP {http_status}, {error}")),
+        None => told(&format!("answered HTTP {http_status}")),
+    }
+}
+
+fn told(what: &str) -> NoToken {
+    NoToken(format!("the token server {what}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use insta::assert_snapshot;
+
+    fn client(table: &str) -> OAuth2 {
+        let variable = |name: &str| (name == CLIENT_SECRET).then(|| "s&cret".into());
+        OAuth2::new(toml::from_str(table).unwrap(), &variable).unwrap()
+    }
+
+    #[test]
+    fn the_form_holds_the_secret_only_if_that_is_asked_for() {
+        let table = "token_url='https://a'\nclient_id='me'\nscope='a b'\naudience='https://c'";
+        assert_snapshot!(client(table).form(), @"grant_type=client_credentials&scope=a+b&audience=https%3A%2F%2Fc");
+        let table = "token_url='https://a'\nclient_id='me'\nclient_auth='body'";
+        assert_snapshot!(client(table).form(), @"grant_type=client_credentials&client_id=me&client_secret=s%26cret");
+    }
+
+    #[test]
+    fn the_token_url_is_https_or_this_machine_and_is_never_repeated() {
+        assert!(token_address("https://id.example.com/token?version=2").is_ok());
+        assert!(token_address("http://127.0.0.1:8080/token").is_ok());
+        assert_snapshot!(token_address("http://id.example.com").unwrap_err(), @"token_url would send the secret unencrypted: use https (http only to this machine)");
+        assert_snapshot!(token_address("https://me:s3cret@id.example.com").unwrap_err(), @"token_url holds a user name or password: take them out, and set client_id");
+        assert_snapshot!(token_address("id.example.com").unwrap_err(), @"token_url is not an address: write https://…");
+    }
+
+    #[test]
+    fn only_a_bearer_token_is_taken() {
+        let now = Timestamp::UNIX_EPOCH;
+        let taken = |answer: &str| token(answer.as_bytes(), now);
+        assert!(taken(r#"{"access_token":"t","token_type":"bearer","expires_in":60}"#).is_ok());
+        let error = |answer: &str| taken(answer).unwrap_err();
+        assert_snapshot!(error(r#"{"access_token":"t","token_type":"mac"}"#), @"the token server answered with a token that is not a bearer token");
+        assert_snapshot!(error("{}"), @"the token server answered without an access_token");
+        assert_snapshot!(error("<html>"), @"the token server answered, but not with JSON");
+    }
+
+    #[test]
+    fn a_refusal_is_told_in_the_standards_words_alone() {
+        let told = |answer: &str| refused(401, answer.as_bytes());
+        assert_snapshot!(told(r#"{"error":"invalid_client"}"#), @"the token server answered HTTP 401, invalid_client: check client_id, client_auth and CARDCANCEL_OAUTH2_CLIENT_SECRET");
+        assert_snapshot!(told(r#"{"error":"invalid_scope"}"#), @"the token server answered HTTP 401, invalid_scope");
+        assert_snapshot!(told(r#"{"error":"your secret s&cret"}"#), @"the token server answered HTTP 401");
+    }
+}

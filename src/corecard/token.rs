@@ -1,0 +1,134 @@
+//! A bearer token and how long it lasts, as commands print it and token servers
+//! answer with it.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use secrecy::SecretString;
+use serde_json::Value;
+
+/// Where a token may stand in JSON: a token server's answer, a plain object, what
+/// a Kubernetes exec plugin prints (`status`), what gcloud prints (`credential`).
+const OBJECTS: [&str; 2] = ["status", "credential"];
+const TEXT: [&str; 2] = ["access_token", "token"];
+const LASTS: &str = "expires_in";
+const ENDS: [&str; 3] = ["expires_at", "expirationTimestamp", "token_expiry"];
+
+/// A bearer token.
+#[derive(Debug, Clone)]
+pub struct Token {
+    /// What a call carries: visible ASCII without blanks.
+    pub text: SecretString,
+    /// How long it lasts from now, more than nothing, where that is known.
+    pub lifetime: Option<Duration>,
+}
+
+/// Why there is no token. It never holds a secret.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct NoToken(pub String);
+
+impl Token {
+    /// A bare token, or JSON that holds one; none if it is neither.
+    pub(super) fn read(printed: &[u8], now: Timestamp) -> Option<Token> {
+        let text = std::str::from_utf8(printed).ok()?.trim();
+        match serde_json::from_str::<Value>(text) {
+            Ok(json @ Value::Object(_)) => Token::from_json(&json, now),
+            _ => Token::new(text, None),
+        }
+    }
+
+    /// The token in an object, or in one of those that may be within it.
+    pub(super) fn from_json(json: &Value, now: Timestamp) -> Option<Token> {
+        let within = OBJECTS.iter().filter_map(|name| json.get(name));
+        std::iter::once(json).chain(within).find_map(|object| {
+            let text = TEXT.iter().find_map(|name| object.get(name)?.as_str())?;
+            Token::new(text, lifetime(object, now))
+        })
+    }
+
+    fn new(text: &str, lifetime: Option<Duration>) -> Option<Token> {
+        let is_one_word = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
+        // JSON that is no object is not meant as a token.
+        let is_token = is_one_word && !text.starts_with(['{', '[', '"']);
+        is_token.then(|| Token { text: SecretString::from(text), lifetime })
+    }
+}
+
+fn lifetime(object: &Value, now: Timestamp) -> Option<Duration> {
+    let lasts = object.get(LASTS).and_then(seconds).map(Duration::from_secs);
+    let left = || {
+        let ends = ENDS.iter().find_map(|name| moment(object.get(name)?))?;
+        Duration::try_from(ends.duration_since(now)).ok()
+    };
+    lasts.or_else(left).filter(|lifetime| !lifetime.is_zero())
+}
+
+/// A whole number; some servers write it as text.
+fn seconds(value: &Value) -> Option<u64> {
+    value.as_u64().or_else(|| value.as_str()?.parse().ok())
+}
+
+/// RFC 3339, or seconds since 1970.
+fn moment(value: &Value) -> Option<Timestamp> {
+    match value.as_i64() {
+        Some(seconds) => Timestamp::from_second(seconds).ok(),
+        None => value.as_str()?.parse().ok(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use secrecy::ExposeSecret;
+
+    fn read(printed: &str) -> Option<(String, Option<u64>)> {
+        let token = Token::read(printed.as_bytes(), "2026-11-22T01:00:00Z".parse().unwrap())?;
+        let text = token.text.expose_secret().to_owned();
+        Some((text, token.lifetime.map(|lifetime| lifetime.as_secs())))
+    }
+
+    fn is_read(printed: &str, lifetime: Option<u64>) {
+        assert_eq!(read(printed), Some(("t0ken".to_owned(), lifetime)), "{printed}");
+    }
+
+    #[test]
+    fn a_token_stands_alone_or_in_json() {
+        is_read("t0ken", None);
+        is_read("  t0ken\n", None);
+        is_read(r#"{"token":"t0ken"}"#, None);
+        is_read(r#"{"access_token":"t0ken","token_type":"Bearer"}"#, None);
+    }
+
+    #[test]
+    fn its_lifetime_is_in_seconds_or_up_to_a_moment() {
+        is_read(r#"{"access_token":"t0ken","expires_in":3600}"#, Some(3600));
+        is_read(r#"{"access_token":"t0ken","expires_in":"3600"}"#, Some(3600));
+        is_read(r#"{"token":"t0ken","expires_at":"2026-11-22T01:10:00Z"}"#, Some(600));
+        is_read(r#"{"token":"t0ken","expires_at":1795309800}"#, Some(600));
+        is_read(r#"{"token":"t0ken","expires_at":"2026-11-22T00:00:00Z"}"#, None);
+        is_read(r#"{"token":"t0ken","expires_in":0}"#, None);
+    }
+
+    #[test]
+    fn what_kubernetes_plugins_and_gcloud_print_is_understood() {
+        is_read(
+            r#"{"kind":"ExecCredential","status":{"token":"t0ken","expirationTimestamp":"2026-11-22T02:00:00Z"}}"#,
+            Some(3600),
+        );
+        is_read(
+            r#"{"credential":{"access_token":"t0ken","token_expiry":"2026-11-22T02:00:00Z"},"configuration":{}}"#,
+            Some(3600),
+        );
+    }
+
+    #[test]
+    fn anything_else_is_no_token() {
+        for printed in ["", "\n", "two words", "two\nlines", "{}", r#"{"token":7}"#, "{\"token\":"]
+        {
+            assert_eq!(read(printed), None, "{printed}");
+        }
+        assert_eq!(read(r#"{"token":"line\nbreak"}"#), None);
+        assert_eq!(read(r#"["t0ken"]"#), None);
+    }
+}

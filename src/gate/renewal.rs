@@ -1,0 +1,221 @@
+//! When credentials are renewed: before they expire, without holding anything
+//! up; or because they were refused, while everything waits for one fetch.
+
+use std::time::Duration;
+
+/// New credentials that are refused within this time of their renewal are not
+/// worth another: the run stops.
+const PROVEN_AFTER: Duration = Duration::from_secs(60);
+/// How often in a row a fetch may fail while everything waits for it.
+const MOST_FAILURES: u32 = 5;
+/// The wait after a fetch that failed; it doubles with each, up to the longest.
+const FIRST_WAIT: Duration = Duration::from_secs(1);
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
+/// How long before their end credentials are renewed at the earliest.
+const LONGEST_LEAD: Duration = Duration::from_secs(300);
+/// Credentials are not renewed more often than this by themselves.
+const SHORTEST_USE: Duration = Duration::from_secs(1);
+
+/// What became of a fetch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fetched {
+    /// Calls carry new credentials, which last so long, if that is known.
+    Renewed(Option<Duration>),
+    /// There are none.
+    Failed,
+}
+
+/// Decides when credentials are renewed. Times are since the start of the run.
+#[derive(Debug, Clone, Default)]
+pub struct Renewal {
+    is_possible: bool,
+    /// When they were renewed last in this run.
+    renewed_at: Option<Duration>,
+    /// They were refused, and everything waits for new ones.
+    refused: bool,
+    fetching: bool,
+    /// When to fetch next; never while a fetch is under way.
+    fetch_at: Option<Duration>,
+    /// Fetches that failed in a row.
+    failures: u32,
+}
+
+impl Renewal {
+    /// For credentials that cannot be renewed.
+    pub fn never() -> Renewal {
+        Renewal::default()
+    }
+
+    /// For credentials that were fetched for the start of the run and last so
+    /// long, if that is known.
+    pub fn of(lifetime: Option<Duration>) -> Renewal {
+        let fetch_at = lifetime.map(use_of);
+        Renewal { is_possible: true, fetch_at, ..Renewal::default() }
+    }
+
+    /// Takes in that a call which started then had its credentials refused. Says
+    /// whether it may be made again with others; if not, the run is to stop.
+    pub fn refused(&mut self, started: Duration, now: Duration) -> bool {
+        match self.renewed_at {
+            _ if !self.is_possible => return false,
+            // It carried those before.
+            Some(renewed_at) if started < renewed_at => return true,
+            Some(renewed_at) if started - renewed_at < PROVEN_AFTER => return false,
+            _ => {}
+        }
+        if !self.refused {
+            self.refused = true;
+            self.failures = 0;
+            self.fetch_at = (!self.fetching).then_some(now);
+        }
+        true
+    }
+
+    /// Takes in what became of a fetch. Says whether the run may go on.
+    pub fn fetched(&mut self, fetched: Fetched, now: Duration) -> bool {
+        self.fetching = false;
+        match fetched {
+            Fetched::Renewed(lifetime) => {
+                self.refused = false;
+                self.failures = 0;
+                self.renewed_at = Some(now);
+                self.fetch_at = lifetime.map(|lifetime| now + use_of(lifetime));
+                true
+            }
+            Fetched::Failed => {
+                let wait = FIRST_WAIT.saturating_mul(1 << self.failures.min(16)).min(LONGEST_WAIT);
+                self.failures = self.failures.saturating_add(1);
+                self.fetch_at = Some(now + wait);
+                // Until those in use are refused, there is nothing to stop for.
+                !self.refused || self.failures < MOST_FAILURES
+            }
+        }
+    }
+
+    /// Whether nothing may be sent until there are new ones.
+    pub fn holds(&self) -> bool {
+        self.refused
+    }
+
+    /// Whether to fetch now; if so, a fetch is under way from now on.
+    pub fn begins(&mut self, now: Duration) -> bool {
+        let begins = self.fetch_at.is_some_and(|at| now >= at);
+        if begins {
+            self.fetch_at = None;
+            self.fetching = true;
+        }
+        begins
+    }
+
+    /// When to ask again whether to fetch.
+    pub fn wake_at(&self) -> Option<Duration> {
+        self.fetch_at
+    }
+}
+
+/// How long credentials are used that last so long.
+fn use_of(lifetime: Duration) -> Duration {
+    (lifetime - (lifetime / 5).min(LONGEST_LEAD)).max(SHORTEST_USE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seconds(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    /// Renewed once, at this second, for no known time.
+    fn renewed_at(at: u64) -> Renewal {
+        let mut renewal = Renewal::of(None);
+        assert!(renewal.refused(seconds(0), seconds(at)) && renewal.begins(seconds(at)));
+        assert!(renewal.fetched(Fetched::Renewed(None), seconds(at)));
+        renewal
+    }
+
+    #[test]
+    fn what_cannot_be_renewed_stops_the_run_when_refused() {
+        assert!(!Renewal::never().refused(seconds(1), seconds(2)));
+    }
+
+    #[test]
+    fn many_refusals_wait_for_one_fetch() {
+        let mut renewal = Renewal::of(None);
+        for _ in 0..3 {
+            assert!(renewal.refused(seconds(1), seconds(2)) && renewal.holds());
+        }
+        assert!(renewal.begins(seconds(2)) && !renewal.begins(seconds(2)));
+        assert!(renewal.refused(seconds(1), seconds(3)) && !renewal.begins(seconds(3)));
+        assert!(renewal.fetched(Fetched::Renewed(None), seconds(4)));
+        assert!(!renewal.holds() && renewal.wake_at().is_none());
+    }
+
+    #[test]
+    fn a_late_refusal_of_those_before_asks_for_nothing() {
+        let mut renewal = renewed_at(10);
+        assert!(renewal.refused(seconds(9), seconds(11)));
+        assert!(!renewal.holds() && !renewal.begins(seconds(11)));
+    }
+
+    #[test]
+    fn new_ones_that_are_refused_stop_the_run_unless_they_were_good_for_a_while() {
+        assert!(!renewed_at(10).refused(seconds(10), seconds(11)));
+        assert!(!renewed_at(10).refused(seconds(69), seconds(70)));
+        let mut expired = renewed_at(10);
+        assert!(expired.refused(seconds(70), seconds(71)) && expired.begins(seconds(71)));
+    }
+
+    #[test]
+    fn those_that_expire_are_renewed_before_they_do_while_calls_go_on() {
+        for (lifetime, used) in [(10, 8), (3600, 3300), (1, 1)] {
+            let mut renewal = Renewal::of(Some(seconds(lifetime)));
+            assert_eq!(renewal.wake_at(), Some(seconds(used)));
+            assert!(!renewal.begins(seconds(used) - Duration::from_millis(1)));
+            assert!(renewal.begins(seconds(used)) && !renewal.holds());
+            assert!(renewal.fetched(Fetched::Renewed(Some(seconds(lifetime))), seconds(used)));
+            assert_eq!(renewal.wake_at(), Some(seconds(2 * used)));
+        }
+    }
+
+    #[test]
+    fn a_refusal_waits_for_the_fetch_that_is_under_way() {
+        let mut renewal = Renewal::of(Some(seconds(10)));
+        assert!(renewal.begins(seconds(8)));
+        assert!(renewal.refused(seconds(8), seconds(9)) && renewal.holds());
+        assert!(!renewal.begins(seconds(9)));
+        assert!(renewal.fetched(Fetched::Renewed(None), seconds(9)) && !renewal.holds());
+    }
+
+    #[test]
+    fn a_fetch_that_fails_is_made_again_after_growing_waits_then_the_run_stops() {
+        let mut renewal = Renewal::of(None);
+        assert!(renewal.refused(seconds(0), seconds(0)));
+        let mut now = seconds(0);
+        let mut waits = Vec::new();
+        loop {
+            assert!(renewal.begins(now) && renewal.holds());
+            let goes_on = renewal.fetched(Fetched::Failed, now);
+            if !goes_on {
+                break;
+            }
+            let next = renewal.wake_at().unwrap();
+            waits.push((next - now).as_secs());
+            now = next;
+        }
+        assert_eq!(waits, [1, 2, 4, 8]);
+    }
+
+    #[test]
+    fn nothing_stops_because_those_that_are_still_good_could_not_be_renewed() {
+        let mut renewal = Renewal::of(Some(seconds(10)));
+        let mut now = seconds(8);
+        for _ in 0..100 {
+            assert!(renewal.begins(now) && renewal.fetched(Fetched::Failed, now));
+            assert!(!renewal.holds());
+            now = renewal.wake_at().unwrap();
+        }
+        assert!(renewal.refused(now - seconds(1), now) && renewal.begins(now));
+        assert!(renewal.fetched(Fetched::Failed, now), "it has several attempts again");
+    }
+}
