@@ -5,7 +5,7 @@ mod common;
 
 use std::time::Duration;
 
-use common::{Does, Hostile, Row, Scene, json, status, untrusted, with_headers};
+use common::{Authority, Does, Hostile, Papers, Row, Scene, json, silent, status, with_headers};
 use jiff::Timestamp;
 
 const YES: &str = r#"{"Message":"Order Canceled Successfully","Status":true,"ErrorCode":"ERR01160","ResponseData":null}"#;
@@ -226,30 +226,95 @@ fn what_never_left_the_machine_is_surely_not_done() {
     let nowhere = "https://nowhere.invalid".to_owned();
     let plain = Hostile::always(Does::Hang);
     let failed = |code: &str| format!("failed {code} ");
-    for (url, code) in [(nobody, "CONNECT"), (nowhere, "DNS"), (plain.https_url(), "TLS")] {
-        let found = meaning(&plain, &url, &[]);
+    for (url, code) in
+        [(nobody, "CONNECT"), (nowhere, "DNS"), (plain.https_url(), "TLS"), (silent(), "CONNECT")]
+    {
+        let found = meaning(&plain, &url, &["--timeout", "1s"]);
         let expected = Meaning { row: failed(code), attempts: 2, requests: 0, exit: Some(1) };
         assert_eq!(found, expected, "{url}");
     }
 }
 
-#[test]
-fn a_certificate_that_nobody_vouches_for_stops_the_run() {
-    let scene = Scene::new();
+/// What becomes of three rows at a server with these papers that says yes, and how
+/// many requests it took: its authority is trusted if this file is named.
+fn with_papers(
+    papers: &Papers,
+    clients: Option<&Authority>,
+    flags: &[&str],
+    scene: &Scene,
+) -> (Vec<String>, usize) {
+    let server = Hostile::over_tls(papers.server(clients), |_, _| Does::Say(json(YES)));
     scene.orders(3);
-    scene.cancel(&untrusted(), &["--concurrency", "1"]).exits(4);
+    scene.cancel(&server.https_url(), &[&["--concurrency", "1"], flags].concat());
+    (scene.results().iter().map(in_short).collect(), server.requests().len())
+}
+
+fn stopped_for_a_certificate() -> (Vec<String>, usize) {
+    (vec!["not_sent CERTIFICATE ".to_owned(); 3], 0)
+}
+
+#[test]
+fn a_server_with_a_good_certificate_is_called() {
+    let (authority, scene) = (Authority::new(), Scene::new());
+    scene.file("ca.pem", authority.pem());
+    let done = with_papers(&authority.papers(), None, &["--ca-file", "ca.pem"], &scene);
+    assert_eq!(done, (vec!["cancelled ERR01160 200".to_owned(); 3], 3));
+}
+
+#[test]
+fn a_certificate_that_is_not_valid_stops_the_run() {
+    let authority = Authority::new();
+    let trusting: &[&str] = &["--ca-file", "ca.pem"];
+    for (what, papers, flags) in [
+        ("nobody vouches for it", authority.papers(), &[][..]),
+        ("it has expired", authority.expired_papers(), trusting),
+        ("it is that of another", authority.papers_of_another(), trusting),
+    ] {
+        let scene = Scene::new();
+        scene.file("ca.pem", authority.pem());
+        let found = with_papers(&papers, None, flags, &scene);
+        assert_eq!(found, stopped_for_a_certificate(), "{what}");
+    }
+}
+
+#[test]
+fn a_server_that_asks_for_our_certificate_takes_the_right_one_alone() {
+    let (authority, other) = (Authority::new(), Authority::new());
+    let ours = ["--client-cert-file", "me.pem", "--client-key-file", "me.key"];
+    let flags = [&["--ca-file", "ca.pem"], &ours[..]].concat();
+    let done = (vec!["cancelled ERR01160 200".to_owned(); 3], 3);
+    for (what, papers, flags, expected) in [
+        ("the right one", authority.papers(), &flags[..], done),
+        ("none", authority.papers(), &flags[..2], stopped_for_a_certificate()),
+        ("a wrong one", other.papers(), &flags[..], stopped_for_a_certificate()),
+        ("an expired one", authority.expired_papers(), &flags[..], stopped_for_a_certificate()),
+    ] {
+        let scene = Scene::new();
+        scene.file("ca.pem", authority.pem());
+        papers.write(scene.folder(), "me");
+        let found = with_papers(&authority.papers(), Some(&authority), flags, &scene);
+        assert_eq!(found, expected, "{what}");
+    }
+}
+
+#[test]
+fn many_refusals_in_a_row_stop_the_run() {
+    let server = Hostile::always(Does::Say(status("404 Not Found")));
+    let scene = Scene::new();
+    scene.orders(12);
+    scene.cancel(&server.url(), &["--concurrency", "1"]).exits(4);
     let told: Vec<_> = scene.results().iter().map(in_short).collect();
-    assert_eq!(told, vec!["not_sent CERTIFICATE "; 3]);
+    assert_eq!(told[..10], vec!["failed HTTP_404 404"; 10]);
+    assert_eq!(told[10..], vec!["not_sent REFUSALS "; 2]);
 }
 
 /// Two rows, of which the first is told to wait.
-fn told_to_wait(retry_after: impl Fn() -> String + Send + Sync + 'static) -> Vec<Duration> {
+fn told_to_wait(
+    line: &'static str,
+    retry_after: impl Fn() -> String + Send + Sync + 'static,
+) -> Vec<Duration> {
     let server = Hostile::that(move |nth, _| match nth {
-        0 => Does::Say(with_headers(
-            "429 Too Many Requests",
-            &[&format!("Retry-After: {}", retry_after())],
-            "",
-        )),
+        0 => Does::Say(with_headers(line, &[&format!("Retry-After: {}", retry_after())], "")),
         _ => Does::Say(json(YES)),
     });
     let scene = Scene::new();
@@ -262,13 +327,15 @@ fn told_to_wait(retry_after: impl Fn() -> String + Send + Sync + 'static) -> Vec
 
 #[test]
 fn everyone_waits_as_many_seconds_as_the_server_asks_for() {
-    let waits = told_to_wait(|| "2".to_owned());
-    assert!(waits.iter().all(|wait| *wait >= Duration::from_millis(1990)), "{waits:?}");
+    for line in ["429 Too Many Requests", "503 Service Unavailable", "408 Request Timeout"] {
+        let waits = told_to_wait(line, || "2".to_owned());
+        assert!(waits.iter().all(|wait| *wait >= Duration::from_millis(1990)), "{line}: {waits:?}");
+    }
 }
 
 #[test]
 fn everyone_waits_until_the_date_that_the_server_names() {
-    let waits = told_to_wait(|| {
+    let waits = told_to_wait("429 Too Many Requests", || {
         let later = Timestamp::now() + Duration::from_secs(3);
         later.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
     });

@@ -6,6 +6,8 @@ use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
+
 /// What it does with a request once it has read it.
 #[derive(Debug, Clone)]
 pub enum Does {
@@ -46,9 +48,10 @@ impl Request {
 /// A server that does exactly what it is told.
 pub struct Hostile {
     port: u16,
-    requests: Arc<Mutex<Vec<Request>>>,
+    requests: Arc<Seen>,
 }
 
+type Seen = Mutex<Vec<Request>>;
 type Decide = dyn Fn(usize, &Request) -> Does + Send + Sync;
 
 impl Hostile {
@@ -65,14 +68,26 @@ impl Hostile {
 
     /// One that decides by the number of the request, from 0, and what is in it.
     pub fn that(decide: impl Fn(usize, &Request) -> Does + Send + Sync + 'static) -> Hostile {
+        Hostile::start(None, Arc::new(decide))
+    }
+
+    /// One that does so over TLS.
+    pub fn over_tls(
+        tls: Arc<ServerConfig>,
+        decide: impl Fn(usize, &Request) -> Does + Send + Sync + 'static,
+    ) -> Hostile {
+        Hostile::start(Some(tls), Arc::new(decide))
+    }
+
+    fn start(tls: Option<Arc<ServerConfig>>, decide: Arc<Decide>) -> Hostile {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
         let requests = Arc::new(Mutex::new(Vec::new()));
-        let (seen, decide): (_, Arc<Decide>) = (Arc::clone(&requests), Arc::new(decide));
+        let seen = Arc::clone(&requests);
         std::thread::spawn(move || {
             for stream in listener.incoming() {
-                let (seen, decide) = (Arc::clone(&seen), Arc::clone(&decide));
-                std::thread::spawn(move || serve(stream.unwrap(), &seen, &*decide));
+                let (seen, decide, tls) = (Arc::clone(&seen), Arc::clone(&decide), tls.clone());
+                std::thread::spawn(move || serve(stream.unwrap(), tls, &seen, &*decide));
             }
         });
         Hostile { port, requests }
@@ -82,7 +97,7 @@ impl Hostile {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// The same address, as if it spoke TLS.
+    /// The same address, over TLS, whether it speaks that or not.
     pub fn https_url(&self) -> String {
         format!("https://127.0.0.1:{}", self.port)
     }
@@ -93,36 +108,32 @@ impl Hostile {
     }
 }
 
-/// The address of a server that nobody vouches for: its certificate is its own.
-pub fn untrusted() -> String {
-    let certificate = include_bytes!("self_signed.crt.der").as_slice();
-    let key = include_bytes!("self_signed.key.der").as_slice();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = rustls::ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![certificate.into()], key.try_into().unwrap())
-        .unwrap();
-    let config = Arc::new(config);
+/// The address of a server that takes connections and never says a word.
+pub fn silent() -> String {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let port = listener.local_addr().unwrap().port();
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            let mut connection = rustls::ServerConnection::new(Arc::clone(&config)).unwrap();
-            // The client turns away.
-            let _ = connection.complete_io(&mut stream.unwrap());
-        }
-    });
+    std::thread::spawn(move || listener.incoming().collect::<Vec<_>>());
     format!("https://127.0.0.1:{port}")
 }
 
 /// One request a connection, so that a client that comes again has to connect again.
-fn serve(mut stream: TcpStream, seen: &Mutex<Vec<Request>>, decide: &Decide) {
+fn serve(stream: TcpStream, tls: Option<Arc<ServerConfig>>, seen: &Seen, decide: &Decide) {
+    let raw = stream.try_clone().unwrap();
+    match tls {
+        None => exchange(stream, &raw, seen, decide),
+        Some(config) => {
+            let connection = ServerConnection::new(config).unwrap();
+            exchange(StreamOwned::new(connection, stream), &raw, seen, decide);
+        }
+    }
+}
+
+fn exchange(mut stream: impl Read + Write, raw: &TcpStream, seen: &Seen, decide: &Decide) {
     let Some(request) = read(&mut stream) else {
-        // No HTTP at all, as of a client that speaks TLS.
+        // No HTTP at all, as of a client that speaks TLS; or no TLS that is good enough.
         let _ = stream.write_all(&status("400 Bad Request"));
-        return;
+        let _ = raw.shutdown(Shutdown::Write);
+        return wait_for_the_end(raw);
     };
     let nth = {
         let mut seen = seen.lock().unwrap();
@@ -132,24 +143,25 @@ fn serve(mut stream: TcpStream, seen: &Mutex<Vec<Request>>, decide: &Decide) {
     match decide(nth, &request) {
         Does::Say(words) => {
             // A client may have heard enough before the end.
-            let _ = stream.write_all(&words).and_then(|()| stream.shutdown(Shutdown::Write));
-            wait_for_the_end(&mut stream);
+            let said = stream.write_all(&words).and_then(|()| stream.flush());
+            let _ = said.and_then(|()| raw.shutdown(Shutdown::Write));
+            wait_for_the_end(raw);
         }
         Does::Close => {}
         Does::Reset => {
-            rustix::net::sockopt::set_socket_linger(&stream, Some(Duration::ZERO)).unwrap();
+            rustix::net::sockopt::set_socket_linger(raw, Some(Duration::ZERO)).unwrap();
         }
-        Does::Hang => wait_for_the_end(&mut stream),
+        Does::Hang => wait_for_the_end(raw),
     }
 }
 
-fn wait_for_the_end(stream: &mut TcpStream) {
+fn wait_for_the_end(mut stream: &TcpStream) {
     let mut rest = [0; 1024];
     while let Ok(1..) = stream.read(&mut rest) {}
 }
 
 /// Reads a whole request; none if it is not HTTP, or breaks off.
-fn read(stream: &mut TcpStream) -> Option<Request> {
+fn read(stream: &mut impl Read) -> Option<Request> {
     let mut bytes = Vec::new();
     let mut more = [0; 4096];
     loop {

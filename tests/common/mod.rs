@@ -2,8 +2,10 @@
 //! to run it against.
 #![allow(dead_code, unused_imports, reason = "every test file uses a part of it")]
 
+mod authority;
 mod core_card;
 mod hostile;
+mod passing;
 mod results;
 mod terminal;
 
@@ -11,8 +13,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+pub use authority::{Authority, Papers};
 pub use core_card::CoreCard;
-pub use hostile::{Does, Hostile, Request, json, status, untrusted, with_headers};
+pub use hostile::{Does, Hostile, Request, json, silent, status, with_headers};
+pub use passing::Passing;
 pub use results::{Row, rows};
 pub use terminal::Terminal;
 
@@ -97,6 +101,12 @@ impl Scene {
     /// fast as it goes, with these flags.
     pub fn cancel(&self, url: &str, flags: &[&str]) -> Outcome {
         self.run(&[&["run", "orders.csv"], &sending(url)[..], flags].concat())
+    }
+
+    /// The same as [`Scene::cancel`], with these environment variables.
+    pub fn cancel_with(&self, url: &str, flags: &[&str], variables: &[(&str, &str)]) -> Outcome {
+        let args = [&["run", "orders.csv"], &sending(url)[..], flags].concat();
+        self.command(&args).envs(variables.iter().copied()).output().unwrap().into()
     }
 
     /// `cardcancel rerun` of this results file, likewise.
