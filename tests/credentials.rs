@@ -258,7 +258,8 @@ impl Estate {
             format!("--client-key-file={}", file("me.key")),
         ];
         let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
-        let variables = [&PROXY[..], &[SECRET, ("RUST_LOG", "trace")]].concat();
+        let all = [SECRET, ("RUST_LOG", "trace"), ("CARDCANCEL_LOG_LEVEL", "debug")];
+        let variables = [&PROXY[..], &all].concat();
         self.scene.cancel_with(&self.server.https_url(), &flags, &variables)
     }
 }

@@ -180,7 +180,7 @@ fn a_stopped_run_for_programs() {
       "seconds_now": [seconds],
       "state": "stopped",
       "stop": "CREDENTIALS",
-      "stop_reason": "The server refused the credentials, and the run stopped"
+      "stop_reason": "The credentials were refused, or could not be renewed, and the run stopped"
     }
     "#);
 }
