@@ -340,7 +340,7 @@ fn what_would_give_a_secret_away_is_refused_before_anything_is_sent() {
     assert_snapshot!(refused(&["--proxy", "http://me:pw@127.0.0.1:1"], ""), @"error: --proxy (CARDCANCEL_PROXY, proxy): it holds a user name or password: take them out, and set CARDCANCEL_PROXY_USERNAME and CARDCANCEL_PROXY_PASSWORD");
     assert_snapshot!(refused(&["--client-cert-file", "me.pem", "--client-key-file", "open.key"], ""), @"error: --client-key-file: open.key can be read by others (mode 0644): chmod 600 open.key, and replace the key if they may have");
     assert_snapshot!(refused(&[], "[auth]\nkind = 'oauth2'\ntoken_url = 'http://id.example.com'\nclient_id = 'me'"), @"error: cardcancel.toml:1: [auth]: token_url would send the secret unencrypted: use https (http only to this machine)");
-    assert_snapshot!(refused(&[], "[auth]\nkind = 'oauth2'\ntoken_url = 'https://id.example.com'\nclient_id = 'me'\nclient_secret = 'cl1ent-s3cret'"), @"error: cardcancel.toml:1: [auth]: unknown field `client_secret`, expected one of `token_url`, `client_id`, `client_auth`, `scope`, `audience`; secrets stand in environment variables, never here");
+    assert_snapshot!(refused(&[], "[auth]\nkind = 'oauth2'\ntoken_url = 'https://id.example.com'\nclient_id = 'me'\nclient_secret = 'cl1ent-s3cret'"), @r#"error: cardcancel.toml:5: there is no setting "client_secret" in [auth]; did you mean "client_auth"?"#);
     assert_eq!(server.requests().len(), 0);
 }
 

@@ -36,7 +36,7 @@ const FILES: [(&str, &str); 5] = [
 ];
 
 /// The variables that matter beside those of the options.
-const ENVIRONMENT: [(&str, &str); 6] = [
+const ENVIRONMENT: [(&str, &str); 9] = [
     ("CARDCANCEL_*", "Every option of run has a variable, named where the option is described."),
     ("CARDCANCEL_BEARER_TOKEN", "The token, where [auth] has kind = \"bearer\"."),
     ("CARDCANCEL_BASIC_PASSWORD", "The password, where [auth] has kind = \"basic\"."),
@@ -46,9 +46,22 @@ const ENVIRONMENT: [(&str, &str); 6] = [
          X-Api-Key is in CARDCANCEL_HEADER_X_API_KEY.",
     ),
     (
+        "CARDCANCEL_OAUTH2_CLIENT_SECRET",
+        "The secret that goes with client_id, where [auth] has kind = \"oauth2\".",
+    ),
+    (
+        "CARDCANCEL_PROXY_USERNAME, CARDCANCEL_PROXY_PASSWORD",
+        "Who asks the proxy, if it wants to know.",
+    ),
+    (
         "*_FILE",
         "Each variable of a secret, with this at its end, names a file that holds the secret in its \
          place.",
+    ),
+    (
+        "CREDENTIALS_DIRECTORY",
+        "Where systemd puts credentials: a file there that is named like the variable of a secret \
+         holds it, if neither the variable nor its twin is set.",
     ),
     ("TZ", "The time zone of a cut-off that names none, and of the times that are shown."),
 ];

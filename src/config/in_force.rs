@@ -10,6 +10,7 @@ use super::settings::ledger;
 use super::surroundings::Surroundings;
 use super::words::{Origin, Word, Words};
 use super::{defaults, environment};
+use crate::corecard::proxy;
 
 /// The settings in force, in the order of the flags, with where each was made.
 #[derive(Debug, Clone, Serialize)]
@@ -40,7 +41,11 @@ impl InForce {
         let mut words = above.or(words).or(defaults::words());
         let rehearse = options.rehearse == Some(true);
         let auth = auth.filter(|_| !rehearse).map(|(table, _)| table);
-        let called_for = auth.as_ref().map(secrets::called_for).transpose()?.unwrap_or_default();
+        let mut called_for =
+            auth.as_ref().map(secrets::called_for).transpose()?.unwrap_or_default();
+        if options.proxy.is_some() {
+            called_for.extend([proxy::USERNAME, proxy::PASSWORD].map(str::to_owned));
+        }
         let looked_for = candidates(options.config.as_deref(), surroundings);
         let (json, profile) = (options.json == Some(true), options.profile.take());
         let is_named = options.ledger.is_some();

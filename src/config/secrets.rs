@@ -3,14 +3,13 @@
 
 use std::cell::RefCell;
 use std::ffi::OsString;
+use std::path::Path;
 
 use serde::Serialize;
 
 use super::surroundings::Surroundings;
 use crate::corecard::auth::{Auth, BadAuth};
-
-/// Ends the variable that names a file in place of the secret itself.
-const FILE: &str = "_FILE";
+use crate::corecard::secret::{CREDENTIALS_DIRECTORY, FILE};
 
 /// A secret, and where it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -19,7 +18,8 @@ pub struct Secret {
     pub variable: String,
     /// Whether it is set, here or in a file.
     pub set: bool,
-    /// The file that holds it, if the variable's `_FILE` twin names one.
+    /// The file that holds it: the one that the variable's `_FILE` twin names, or a
+    /// credential of systemd's.
     pub file: Option<String>,
 }
 
@@ -44,10 +44,13 @@ pub fn called_for(auth: &toml::Table) -> Result<Vec<String>, BadAuth> {
 
 /// Where the secret of this variable is.
 pub fn find(variable: String, surroundings: &Surroundings) -> Secret {
-    let file = surroundings.set_variable(&format!("{variable}{FILE}"));
-    let file = file.map(|path| path.to_string_lossy().into_owned());
-    let set = file.is_some() || surroundings.set_variable(&variable).is_some();
-    Secret { variable, set, file }
+    let named = surroundings.set_variable(&format!("{variable}{FILE}"));
+    let here = surroundings.set_variable(&variable).is_some();
+    let folder = surroundings.set_variable(CREDENTIALS_DIRECTORY).filter(|_| !here);
+    let credential = || Some(Path::new(&folder?).join(&variable)).filter(|path| path.exists());
+    let file = named.map(Into::into).or_else(credential);
+    let set = here || file.is_some();
+    Secret { variable, set, file: file.map(|path| path.display().to_string()) }
 }
 
 #[cfg(test)]
@@ -67,5 +70,10 @@ mod tests {
             variables("kind = 'headers'\nnames = ['X-Api-Key', 'X-File']"),
             ["CARDCANCEL_HEADER_X_API_KEY", "CARDCANCEL_HEADER_X_FILE"]
         );
+        assert_eq!(
+            variables("kind = 'oauth2'\ntoken_url = 'https://a'\nclient_id = 'me'"),
+            ["CARDCANCEL_OAUTH2_CLIENT_SECRET"]
+        );
+        assert!(variables("kind = 'command'\ncommand = ['token']").is_empty());
     }
 }

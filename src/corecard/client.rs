@@ -18,7 +18,7 @@ use url::{Position, Url};
 
 use super::connection::{Connection, Connector, Sent, Unanswered};
 use super::credentials::Credentials;
-use super::network::Network;
+use super::network::{Network, USER_AGENT};
 use super::request::Fields;
 use super::{failure, reply};
 use crate::ledger::Staked;
@@ -51,6 +51,9 @@ pub struct Reach {
 /// The client could not be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
+    /// The client for other servers could not.
+    #[error("cannot set up the HTTP client: {0}")]
+    Http(#[from] reqwest::Error),
     /// TLS could not.
     #[error("cannot set up TLS")]
     Tls(#[from] rustls::Error),
@@ -165,7 +168,7 @@ fn request(url: &Url) -> Result<Request<()>, http::Error> {
         .header(header::HOST, &url[Position::BeforeHost..Position::AfterPort])
         .header(header::CONTENT_TYPE, "application/json")
         .header(header::ACCEPT, "application/json")
-        .header(header::USER_AGENT, concat!("cardcancel/", env!("CARGO_PKG_VERSION")))
+        .header(header::USER_AGENT, USER_AGENT)
         .body(())
 }
 

@@ -9,7 +9,6 @@ use http::header::{AUTHORIZATION, HeaderMap};
 use super::auth::Auth;
 use super::client::ClientError;
 use super::command::TokenCommand;
-use super::connection::Connector;
 use super::header;
 use super::network::Network;
 use super::oauth2::OAuth2;
@@ -27,7 +26,7 @@ pub struct Credentials {
 enum Source {
     /// Nowhere: these are all there are.
     None,
-    TokenServer(Box<OAuth2>, Box<Connector>),
+    TokenServer(Box<OAuth2>, reqwest::Client),
     Command(TokenCommand),
 }
 
@@ -40,8 +39,8 @@ impl Credentials {
     pub fn new(auth: &Auth, network: &Network) -> Result<Credentials, ClientError> {
         let source = match auth {
             Auth::OAuth2(client) => {
-                let connector = network.connector(client.token_url())?;
-                Source::TokenServer(Box::new(client.clone()), Box::new(connector))
+                let http = network.client(client.token_url())?;
+                Source::TokenServer(Box::new(client.clone()), http)
             }
             Auth::Command(command) => Source::Command(command.clone()),
             Auth::None | Auth::Headers(_) | Auth::Basic { .. } | Auth::Bearer(_) => Source::None,
@@ -63,7 +62,7 @@ impl Credentials {
     pub async fn fetch(&self) -> Result<Option<Duration>, NoToken> {
         let token = match &self.source {
             Source::None => return Ok(None),
-            Source::TokenServer(client, connector) => client.fetch(connector).await?,
+            Source::TokenServer(client, http) => client.fetch(http).await?,
             Source::Command(command) => command.fetch().await?,
         };
         let value = header::bearer(&token.text);

@@ -10,6 +10,9 @@ use super::proxy::Proxy;
 use super::route::Route;
 use super::tls::Tls;
 
+/// How this program names itself.
+pub(super) const USER_AGENT: &str = concat!("cardcancel/", env!("CARGO_PKG_VERSION"));
+
 /// How any server is reached.
 #[derive(Debug, Clone, Default)]
 pub struct Network {
@@ -34,5 +37,22 @@ impl Network {
         let connector = HttpsConnectorBuilder::new().with_tls_config(self.tls.config()?);
         let connector = if is_https { connector.https_only() } else { connector.https_or_http() };
         Ok(connector.enable_http1().wrap_connector(route))
+    }
+
+    /// A client for the few requests to other servers, such as one that gives tokens.
+    pub(super) fn client(&self, url: &Url) -> Result<reqwest::Client, ClientError> {
+        let is_https = url.scheme() == "https";
+        let client = reqwest::Client::builder()
+            .user_agent(USER_AGENT)
+            .tls_backend_preconfigured(self.tls.config()?)
+            .https_only(is_https)
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .no_proxy();
+        let client = match &self.proxy {
+            Some(proxy) if is_https => client.proxy(proxy.all()?),
+            _ => client,
+        };
+        Ok(client.build()?)
     }
 }

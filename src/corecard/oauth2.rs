@@ -1,23 +1,17 @@
 //! A token from a token server: the client credentials grant of RFC 6749.
 
-use std::error::Error;
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, USER_AGENT};
-use http::{Method, Request, Response, StatusCode, Uri};
-use http_body_util::{BodyExt, Full, Limited};
-use hyper::body::Incoming;
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use jiff::Timestamp;
+use reqwest::Response;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::Value;
-use tokio::time::timeout;
-use url::{Position, Url, form_urlencoded};
+use url::{Url, form_urlencoded};
 
 use super::address::{holds_credentials, is_private};
 use super::auth::BadAuth;
-use super::connection::{Connection, Connector, Sent, Unanswered};
 use super::failure::root;
 use super::header;
 use super::secret::{Variable, secret};
@@ -90,45 +84,13 @@ impl OAuth2 {
         &self.token_url
     }
 
-    /// Asks for a token, once and over a connection of its own.
-    pub(super) async fn fetch(&self, connector: &Connector) -> Result<Token, NoToken> {
-        let request = self.request().map_err(|cause| told(&format!("cannot be asked: {cause}")))?;
-        let late = |_| told(&format!("did not answer within {TIME_LIMIT:?}"));
-        let (status, answer) =
-            timeout(TIME_LIMIT, self.ask(connector.clone(), request)).await.map_err(late)??;
-        match status.is_success() {
-            true => token(&answer, Timestamp::now()),
-            false => Err(refused(status.as_u16(), &answer)),
-        }
-    }
-
-    async fn ask(
-        &self,
-        connector: Connector,
-        request: Sent,
-    ) -> Result<(StatusCode, Bytes), NoToken> {
-        let unreachable =
-            |cause: &(dyn Error + 'static)| told(&format!("cannot be reached: {}", root(cause)));
-        let server = self.token_url.as_str().parse::<Uri>().map_err(|cause| unreachable(&cause))?;
-        let opened = Connection::open(connector, server).await;
-        let mut connection = opened.map_err(|cause| unreachable(cause.as_ref()))?;
-        connection.call(request, read).await.unwrap_or_else(|unanswered| {
-            Err(match unanswered {
-                Unanswered::Unsent(_) => told("closed the connection"),
-                Unanswered::Lost(cause) => told(&format!("did not answer: {}", root(&cause))),
-            })
-        })
-    }
-
-    fn request(&self) -> Result<Sent, http::Error> {
-        let url = &self.token_url;
-        let mut request = Request::builder()
-            .method(Method::POST)
-            .uri(&url[Position::BeforePath..Position::AfterQuery])
-            .header(HOST, &url[Position::BeforeHost..Position::AfterPort])
+    /// Asks for a token, once.
+    pub(super) async fn fetch(&self, http: &reqwest::Client) -> Result<Token, NoToken> {
+        let mut request = http
+            .post(self.token_url.clone())
             .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
             .header(ACCEPT, "application/json")
-            .header(USER_AGENT, concat!("cardcancel/", env!("CARGO_PKG_VERSION")));
+            .timeout(TIME_LIMIT);
         if self.client_auth == ClientAuth::Basic {
             // RFC 6749 has both encoded, so that neither can hold a colon.
             let secret = SecretString::from(encoded(self.client_secret.expose_secret()));
@@ -136,7 +98,13 @@ impl OAuth2 {
                 request = request.header(AUTHORIZATION, pair);
             }
         }
-        request.body(Full::new(Bytes::from(self.form())))
+        let response = request.body(self.form()).send().await.map_err(|cause| failed(&cause))?;
+        let status = response.status();
+        let answer = read(response).await?;
+        match status.is_success() {
+            true => token(&answer, Timestamp::now()),
+            false => Err(refused(status.as_u16(), &answer)),
+        }
     }
 
     fn form(&self) -> String {
@@ -174,11 +142,25 @@ fn encoded(text: &str) -> String {
     form_urlencoded::byte_serialize(text.as_bytes()).collect()
 }
 
-async fn read(response: Response<Incoming>) -> Result<(StatusCode, Bytes), NoToken> {
-    let status = response.status();
-    let body = Limited::new(response.into_body(), LONGEST_ANSWER).collect().await;
-    let body = body.map_err(|cause| told(&format!("broke off: {}", root(cause.as_ref()))))?;
-    Ok((status, body.to_bytes()))
+async fn read(mut response: Response) -> Result<Vec<u8>, NoToken> {
+    let mut answer = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(|cause| failed(&cause))? {
+        if answer.len() + chunk.len() > LONGEST_ANSWER {
+            return Err(told("answered with more than 64 KiB"));
+        }
+        answer.extend_from_slice(&chunk);
+    }
+    Ok(answer)
+}
+
+/// No message repeats the address.
+fn failed(cause: &reqwest::Error) -> NoToken {
+    let why = root(cause);
+    match cause {
+        _ if cause.is_timeout() => told(&format!("did not answer within {TIME_LIMIT:?}")),
+        _ if cause.is_connect() => told(&format!("cannot be reached: {why}")),
+        _ => told(&format!("did not answer: {why}")),
+    }
 }
 
 fn token(answer: &[u8], now: Timestamp) -> Result<Token, NoToken> {

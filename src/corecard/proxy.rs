@@ -11,9 +11,9 @@ use super::header;
 use super::secret::{BadSecret, Variable, secret};
 
 /// The variable of the user name at the proxy.
-const USERNAME: &str = "CARDCANCEL_PROXY_USERNAME";
+pub const USERNAME: &str = "CARDCANCEL_PROXY_USERNAME";
 /// The variable of the password that goes with it.
-const PASSWORD: &str = "CARDCANCEL_PROXY_PASSWORD";
+pub const PASSWORD: &str = "CARDCANCEL_PROXY_PASSWORD";
 
 /// A proxy for https. It never shows its password.
 #[derive(Debug, Clone)]
@@ -59,6 +59,15 @@ impl Proxy {
         }
         let address = url.as_str().parse().map_err(|_| BadProxy::Malformed)?;
         Ok(Proxy { address, authorization: authorization(variable)? })
+    }
+
+    /// The same for reqwest, for whatever it sends.
+    pub(super) fn all(&self) -> reqwest::Result<reqwest::Proxy> {
+        let proxy = reqwest::Proxy::all(self.address.to_string())?;
+        Ok(match &self.authorization {
+            Some(authorization) => proxy.custom_http_auth(authorization.clone()),
+            None => proxy,
+        })
     }
 
     /// Connections that the proxy passes on.

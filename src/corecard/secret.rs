@@ -12,9 +12,9 @@ use super::header::sensitive;
 pub type Variable<'a> = &'a dyn Fn(&str) -> Option<OsString>;
 
 /// Ends the variable that names a file in place of the secret itself.
-const FILE: &str = "_FILE";
+pub const FILE: &str = "_FILE";
 /// Where systemd puts what `LoadCredential=` loads, each in a file of its name.
-const CREDENTIALS_DIRECTORY: &str = "CREDENTIALS_DIRECTORY";
+pub const CREDENTIALS_DIRECTORY: &str = "CREDENTIALS_DIRECTORY";
 
 /// Why a secret cannot be had. No message holds it.
 #[derive(Debug, thiserror::Error)]
@@ -26,14 +26,14 @@ pub enum BadSecret {
     #[error("{0} and {0}_FILE are both set, and only one can hold the secret: unset the other")]
     Both(String),
     /// The file that should hold the secret cannot be read.
-    #[error("cannot read {path}, which {variable} names: {source}")]
+    #[error("cannot read {path}, which {variable} names: {cause}")]
     File {
         /// The variable that names the file.
         variable: String,
         /// The file.
         path: String,
         /// What is wrong with it.
-        source: std::io::Error,
+        cause: std::io::Error,
     },
     /// An empty file, or characters that no header can carry.
     #[error("the secret in {0} {1}")]
@@ -63,10 +63,10 @@ pub fn secret(name: &str, variable: Variable) -> Result<SecretString, BadSecret>
 
 /// The secret in a file to which a variable leads.
 fn in_file_of(variable: &str, path: &Path) -> Result<SecretString, BadSecret> {
-    let bytes = std::fs::read(path).map_err(|source| BadSecret::File {
+    let bytes = std::fs::read(path).map_err(|cause| BadSecret::File {
         variable: variable.to_owned(),
         path: path.display().to_string(),
-        source,
+        cause,
     })?;
     usable(&format!("the file that {variable} names"), without_newline(bytes))
 }

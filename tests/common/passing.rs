@@ -45,7 +45,10 @@ fn serve(mut client: TcpStream, authorization: &str, seen: &Mutex<Vec<String>>) 
     }
     let head = String::from_utf8(head).unwrap();
     seen.lock().unwrap().push(head.clone());
-    if !head.contains(&format!("\r\nProxy-Authorization: {authorization}\r\n")) {
+    let mut headers = head.lines().filter_map(|line| line.split_once(": "));
+    if !headers.any(|(name, value)| {
+        name.eq_ignore_ascii_case("Proxy-Authorization") && value == authorization
+    }) {
         let _ = client.write_all(b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n");
         return;
     }
