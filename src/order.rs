@@ -97,6 +97,7 @@ own_codes! {
     DoubtsInARow = "DOUBTS_IN_A_ROW", "More answers in a row were lost than --max-doubts-in-a-row allows, and the run stopped.";
     SameCode = "SAME_CODE", "More rows in a row failed with the same error code than --max-same-code allows, and the run stopped.";
     Canary = "CANARY", "Too many of the first rows, those of --canary, failed, and the run stopped.";
+    Outage = "OUTAGE", "CoreCARD was away for longer than --max-outage, and the run stopped.";
     Refusals = "REFUSALS", "Several requests in a row were refused as malformed or misdirected, and the run stopped.";
     Credentials = "CREDENTIALS", "The credentials were refused, or could not be renewed, and the run stopped.";
     Redirected = "REDIRECTED", "The server answered with a redirect, which is never followed, and the run stopped.";

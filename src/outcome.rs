@@ -156,6 +156,39 @@ pub struct Outcome {
     pub retry_after: Option<Duration>,
 }
 
+impl Outcome {
+    /// What it tells of the server.
+    pub fn sign(&self) -> Sign {
+        let answered = self.http_status.is_some_and(|status| (200..300).contains(&status));
+        match self.meaning {
+            Meaning::Cancelled | Meaning::AlreadyCancelled | Meaning::Rejected => Sign::Works,
+            Meaning::NotDone if answered => Sign::Works,
+            Meaning::NotDone => match self.http_status {
+                None | Some(503) => Sign::Unreachable,
+                Some(429) => Sign::Throttled,
+                Some(_) => Sign::Unclear,
+            },
+            Meaning::Doubt => Sign::Broken,
+            Meaning::Refused | Meaning::Stop(_) => Sign::Unclear,
+        }
+    }
+}
+
+/// What an attempt tells of the server, whatever it means for its order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sign {
+    /// CoreCARD itself answered, yes or no: it works.
+    Works,
+    /// HTTP 429: it was sent too many calls.
+    Throttled,
+    /// No connection, or HTTP 503: it does not work, whatever the row.
+    Unreachable,
+    /// The answer was lost or cannot be trusted: it does not work, or not for this row.
+    Broken,
+    /// Nothing can be told from it.
+    Unclear,
+}
+
 /// What an attempt means for its order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Meaning {

@@ -187,6 +187,7 @@ impl<'a> Night<'a> {
             on_doubt,
             last_start: None,
             limits: Limits { canary: self.canary, ..Limits::default() },
+            max_outage: Duration::from_secs(900),
             most_a_second: Some(RATE),
         };
         let mut wheel = Wheel::new(plan, run.counts, begun);

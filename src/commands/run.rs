@@ -298,6 +298,7 @@ async fn send(
         on_doubt: settings.on_doubt,
         last_start,
         limits: settings.limits,
+        max_outage: settings.max_outage,
         most_a_second: settings.rates.most_a_second(),
     };
     tracing::info!(

@@ -12,6 +12,7 @@ pub const DEFAULTS: &[(&str, &str)] = &[
     ("timeout", "30s"),
     ("attempts", "3"),
     ("on-doubt", "retry"),
+    ("max-outage", "15m"),
     // Rows in doubt are to be looked up one by one: no file needs a thousand to be stopped.
     ("max-doubts-in-a-row", "1000"),
     ("max-failures", "off"),

@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use super::delimiter::Delimiter;
 use super::logging::{LogFormat, LogLevel};
+use super::max_outage::MaxOutage;
 use super::off_or::OffOr;
 use super::text::{parsed, parsed_list};
 use super::timeout::Timeout;
@@ -177,6 +178,15 @@ pub struct Options {
     #[arg(long, help_heading = STOPPING, value_name = "ROWS|off")]
     #[serde(deserialize_with = "parsed")]
     pub max_rows: Option<OffOr<UpTo<{ u32::MAX }>>>,
+
+    /// Stop when CoreCARD has been away for longer than this, as 15m or 90s
+    ///
+    /// When call after call finds no server that works, nothing more is sent but one probe at a
+    /// time, and the run goes on as soon as one is answered. Calls made into an outage do not count
+    /// against --attempts.
+    #[arg(long, help_heading = STOPPING, value_name = "TIME")]
+    #[serde(deserialize_with = "parsed")]
+    pub max_outage: Option<MaxOutage>,
 
     /// Run a file once more whose run has ended
     ///
@@ -356,7 +366,8 @@ impl Options {
         or! {
             url proxy ca_file client_cert_file client_key_file rate concurrency timeout attempts
             on_doubt cut_off allow_partial max_failures
-            max_failures_in_a_row max_doubts_in_a_row max_same_code canary max_rows again
+            max_failures_in_a_row max_doubts_in_a_row max_same_code canary max_rows max_outage
+            again
             yes rehearse quiet json delimiter admin_column sequence_column exempt_admin_column
             results ledger log_file log_format log_level metrics_file external_ip source api_version session_id request_time ip_address
             caller_id called_id date_format currency_code currency_symbol_type language config

@@ -98,6 +98,8 @@ pub struct Settings {
     pub limits: Limits,
     /// The most rows that may be sent; none: any number.
     pub max_rows: Option<u64>,
+    /// How long an outage of the server is waited for, more than nothing.
+    pub max_outage: Duration,
     /// How the input is read.
     pub input: Input,
     /// The ledger's file; in a rehearsal, that of rehearsals.
@@ -186,6 +188,7 @@ impl Settings {
             allow_partial: options.allow_partial == Some(true),
             limits: limits(&options),
             max_rows: max_rows(&options),
+            max_outage: required("max-outage", options.max_outage)?.0,
             rehearsal_ledger: places::rehearsal_ledger(options.ledger.clone(), surroundings)?,
             ledger: ledger(&mut options, surroundings)?,
             results: options.results.take(),

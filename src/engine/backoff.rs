@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::gate::scatter::scatter;
 use crate::order::RowNumber;
 
 const FIRST: Duration = Duration::from_millis(500);
@@ -16,14 +17,6 @@ pub(super) fn backoff(row: RowNumber, attempts: u32) -> Duration {
     let cut =
         f64::from(scatter(u64::from(row.0) << 32 | u64::from(attempts))) / f64::from(u32::MAX);
     full.mul_f64(1.0 - cut / 2.0)
-}
-
-/// Spreads neighbouring numbers evenly (the finishing steps of SplitMix64).
-fn scatter(seed: u64) -> u32 {
-    let mut z = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    ((z ^ (z >> 31)) >> 32) as u32
 }
 
 #[cfg(test)]

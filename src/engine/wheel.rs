@@ -7,7 +7,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::backoff::backoff;
+use crate::gate::adaptive::{Adaptive, Shown};
 use crate::gate::brake::{Brake, Limits, Tripped};
+use crate::gate::outage::{self, Outage};
 use crate::gate::pace::{GRACE, SHARED_GRACE};
 use crate::gate::renewal::{Fetched, Renewal};
 use crate::gate::second::Second;
@@ -28,6 +30,8 @@ pub struct Plan {
     pub last_start: Option<Timestamp>,
     /// The rules that stop a run that is going wrong.
     pub limits: Limits,
+    /// How long an outage of the server is waited for.
+    pub max_outage: Duration,
     /// The most calls that may start in any one second, if that is limited.
     pub most_a_second: Option<u32>,
 }
@@ -105,6 +109,8 @@ pub struct Wheel {
     plan: Plan,
     brake: Brake,
     second: Second,
+    adaptive: Adaptive,
+    outage: Outage,
     counts: Counts,
     /// Staked rows, each with the time after the start at which it may be sent,
     /// if there is a pace to keep.
@@ -143,6 +149,8 @@ impl Wheel {
         Wheel {
             brake: Brake::new(&plan.limits, &counts),
             second: Second::new(plan.most_a_second),
+            adaptive: Adaptive::new(plan.concurrency),
+            outage: Outage::new(plan.max_outage),
             plan,
             counts,
             staked: VecDeque::new(),
@@ -190,6 +198,11 @@ impl Wheel {
         self.quiet_until
     }
 
+    /// Since when after the start the server is away, if it is.
+    pub fn outage_since(&self) -> Option<Duration> {
+        self.outage.since()
+    }
+
     /// Why the run is stopping, if it is.
     pub fn stop(&self) -> Option<OwnCode> {
         self.stop
@@ -228,6 +241,10 @@ impl Wheel {
         if self.plan.last_start.is_some_and(|last| now.wall >= last) && self.has_work() {
             self.stop_for(OwnCode::CutOff);
         }
+        if self.outage.too_long_at().is_some_and(|at| now.since_start >= at) && self.has_work() {
+            self.stop_for(OwnCode::Outage);
+        }
+        self.adaptive.tick(now.since_start);
         let send = self.release(now);
         let turn = self.next_turn(now);
         let renew = self.stop.is_none() && self.renewal.begins(now.since_start);
@@ -269,7 +286,27 @@ impl Wheel {
         };
     }
 
+    /// What a call that ended tells of the server; says whether an outage was why it
+    /// failed, so that it does not count against its row.
+    fn learn(&mut self, staked: &Staked, ending: &Ending, started: Duration, now: Now) -> bool {
+        let (sign, retry_after) = (ending.outcome.sign(), ending.outcome.retry_after);
+        let shown = Shown { sign, started, retry_after, in_flight: self.in_flight };
+        self.adaptive.saw(shown, now.since_start);
+        let was_last = staked.spent() >= self.plan.attempts;
+        let ended = outage::Ended { sign, row: staked.row(), started, was_last };
+        match self.outage.saw(ended, now.since_start) {
+            Some(outage::Change::Began(rows)) => {
+                let waiting = self.due.iter_mut().chain(self.later.values_mut());
+                waiting.filter(|waiting| rows.contains(&waiting.row())).for_each(Waiting::spare);
+            }
+            Some(outage::Change::Over) => self.adaptive.restart(now.since_start),
+            None => {}
+        }
+        self.outage.ran_into(sign, started)
+    }
+
     fn ended(&mut self, staked: Staked, ending: Ending, started: Duration, now: Now) {
+        let spared = self.learn(&staked, &ending, started, now);
         self.in_flight -= 1;
         self.calls += 1;
         let meaning = ending.outcome.meaning;
@@ -278,13 +315,16 @@ impl Wheel {
         if let Some(wait) = ending.outcome.retry_after {
             self.quiet_until = self.quiet_until.max(now.since_start + wait);
         }
-        let attempts_left = staked.spent() < self.plan.attempts;
+        let attempts_left = spared || staked.spent() < self.plan.attempts;
         let doubt = staked.doubt() || meaning == Meaning::Doubt;
         let next = outcome::next(meaning, attempts_left, doubt, self.plan.on_doubt);
         let end = if let Next::End(status) = next { Some(status) } else { None };
         end.iter().for_each(|status| self.counts.add(*status, 1));
         let tripped = self.brake.watch(staked.row(), &ending.outcome, end, &self.counts);
-        let (settled, waiting) = staked.settle(ending, next);
+        let (settled, waiting) = match spared {
+            true => staked.settle_spared(ending, next),
+            false => staked.settle(ending, next),
+        };
         self.settled.push(settled);
         self.settle_by.get_or_insert(now.since_start + SETTLED_WITHIN);
         match waiting {
@@ -320,13 +360,16 @@ impl Wheel {
 
     /// What is staked and due goes out; what may no longer be sent is taken back.
     fn release(&mut self, now: Now) -> Vec<(Option<Duration>, Staked)> {
+        self.take_back_surplus(now);
         let mut send = Vec::new();
         let halted = self.is_halted(now);
         let early = |moment: &Option<Duration>| moment.is_some_and(|at| now.since_start < at);
         let shared = now.since_start < self.shared_until;
         let grace = if shared { SHARED_GRACE } else { GRACE };
         while let Some((moment, staked)) = self.staked.pop_front_if(|(moment, _)| {
-            halted || (!early(moment) && self.second.full_until(now.since_start).is_none())
+            let has_room = self.adaptive.has_room(self.in_flight);
+            let on_time = !early(moment) && self.second.full_until(now.since_start).is_none();
+            halted || (on_time && has_room)
         }) {
             let before = moment.map(|moment| moment + grace);
             if halted || before.is_some_and(|before| now.since_start > before) {
@@ -334,10 +377,22 @@ impl Wheel {
             } else {
                 self.in_flight += 1;
                 self.second.started(now.since_start);
+                self.outage.sent(now.since_start);
                 send.push((before, staked));
             }
         }
         send
+    }
+
+    /// While the server is away, only a probe goes out: all else is taken back.
+    fn take_back_surplus(&mut self, now: Now) {
+        if let Some(more) = self.outage.more(now.since_start) {
+            while self.staked.len() > more as usize
+                && let Some((_, staked)) = self.staked.pop_back()
+            {
+                self.withdraw(staked, now);
+            }
+        }
     }
 
     /// Nothing was sent: the row goes back among those to be staked.
@@ -368,6 +423,7 @@ impl Wheel {
             fresh,
             lead: self.turn_time,
             horizon: self.horizon(),
+            spacing: self.adaptive.spacing(),
         })
     }
 
@@ -379,7 +435,8 @@ impl Wheel {
             }
             self.due.push(entry.remove());
         }
-        if self.is_halted(now) || now.since_start < self.more_at {
+        let held = self.is_halted(now) || now.since_start < self.held_until();
+        if held || !self.adaptive.has_room(self.in_flight) {
             return (Vec::new(), 0);
         }
         let under_way = self.in_flight as usize + self.staked.len();
@@ -390,6 +447,10 @@ impl Wheel {
         }
         let room = canary.concurrency(self.plan.concurrency) as usize;
         let room = room.saturating_sub(under_way);
+        let room = match self.outage.more(now.since_start) {
+            Some(more) => room.min((more as usize).saturating_sub(self.staked.len())),
+            None => room,
+        };
         let admitted = self.due.extract_if(.., |waiting| canary.admits(waiting.row()));
         let again: Vec<Waiting> = admitted.take(room).collect();
         let has_room = canary.has_room();
@@ -400,6 +461,11 @@ impl Wheel {
         (again, u32::try_from(fresh).unwrap_or(u32::MAX))
     }
 
+    /// Before this, no more rows are staked.
+    fn held_until(&self) -> Duration {
+        self.quiet_until.max(self.more_at).max(self.outage.next_probe().unwrap_or_default())
+    }
+
     /// Long enough that a turn is done before its moments come, short enough
     /// that little is staked that is not in flight.
     fn horizon(&self) -> Duration {
@@ -408,11 +474,14 @@ impl Wheel {
 
     fn wake_at(&mut self, now: Now) -> Option<Duration> {
         let full_until = self.second.full_until(now.since_start);
-        let next_send = self.staked.front().and_then(|(moment, _)| (*moment).max(full_until));
+        // Where there is no room, the end of a call wakes the wheel.
+        let has_room = self.adaptive.has_room(self.in_flight);
+        let first = self.staked.front().filter(|_| has_room);
+        let next_send = first.and_then(|(moment, _)| (*moment).max(full_until));
         // The end of a turn under way wakes the wheel by itself.
         let idle = self.turning.is_none() && self.stop.is_none();
         let next_due = self.later.first_key_value().filter(|_| idle).map(|((due, _), _)| *due);
-        let more = self.quiet_until.max(self.more_at);
+        let more = self.held_until();
         let wants_more = idle && (!self.exhausted || !self.due.is_empty());
         let next_more = (wants_more && more > now.since_start).then_some(more);
         let cut_off = self.plan.last_start.filter(|_| self.has_work()).map(|last| {
@@ -420,7 +489,9 @@ impl Wheel {
         });
         let settle_by = self.settle_by.filter(|_| self.turning.is_none());
         let renew_at = self.renewal.wake_at().filter(|_| self.stop.is_none());
-        [next_send, next_due, next_more, settle_by, cut_off, renew_at].into_iter().flatten().min()
+        let too_long = self.outage.too_long_at().filter(|_| self.has_work());
+        let times = [next_send, next_due, next_more, settle_by, cut_off, renew_at, too_long];
+        times.into_iter().flatten().min()
     }
 
     /// Whether there is anything that a stop would leave undone.

@@ -1,16 +1,22 @@
-//! May another attempt start now? Pace, cut-off and brake: plain decisions, with
-//! the time passed in.
+//! May another attempt start now? Pace, the server's own limits, outages, cut-off and
+//! brake: plain decisions, with the time passed in.
 
+pub mod adaptive;
 pub mod brake;
 pub mod canary;
+pub mod capacity;
+pub mod crowd;
 pub mod cut_off;
 pub mod failures;
 pub mod lateness;
+pub mod outage;
 pub mod pace;
 pub mod rate;
 pub mod renewal;
 mod same_code;
+pub mod scatter;
 pub mod second;
+pub mod slowness;
 mod streak;
 mod walk;
 mod window;

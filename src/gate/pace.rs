@@ -64,14 +64,15 @@ impl Pace {
 
     /// Takes up to `wanted` moments out of the budget.
     pub fn allot(&mut self, budget: &mut Budget, allowance: Allowance) -> Allotment {
-        let Allowance { unused, now, lead, horizon, wanted } = allowance;
-        let Some(per_second) = self.per_second else {
+        let Allowance { unused, now, lead, horizon, spacing, wanted } = allowance;
+        if self.per_second.is_none() && spacing.is_zero() {
             return Allotment { moments: vec![None; wanted as usize], ..Allotment::default() };
-        };
+        }
         let now = nanoseconds(now);
         let shared = self.is_shared(budget, now);
         let slack = if shared { SHARED_SLACK } else { SLACK };
-        let interval = Duration::from_secs_f64((1.0 + slack) / per_second);
+        let share = self.per_second.map_or(0.0, |per_second| (1.0 + slack) / per_second);
+        let interval = Duration::from_secs_f64(share).max(spacing);
         if self.left.is_none() {
             // The last calls of a process that died may have started late.
             budget.next = budget.next.saturating_add(nanos(GRACE));
@@ -170,7 +171,14 @@ mod tests {
 
     fn allowance(now: u64, wanted: u32) -> Allowance {
         let horizon = Duration::from_millis(20);
-        Allowance { unused: Vec::new(), now: timestamp(now), lead: Duration::ZERO, horizon, wanted }
+        Allowance {
+            unused: Vec::new(),
+            now: timestamp(now),
+            lead: Duration::ZERO,
+            horizon,
+            spacing: Duration::ZERO,
+            wanted,
+        }
     }
 
     fn times(allotment: Allotment) -> Vec<u64> {

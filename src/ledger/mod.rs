@@ -60,6 +60,8 @@ pub struct Allowance {
     pub lead: Duration,
     /// How far ahead of the turn's end moments may lie.
     pub horizon: Duration,
+    /// How far apart the moments are at least, whatever the contract allows.
+    pub spacing: Duration,
     /// The most calls wanted.
     pub wanted: u32,
 }
@@ -79,6 +81,8 @@ pub struct Turn {
     pub lead: Duration,
     /// How far ahead of its end calls may be planned.
     pub horizon: Duration,
+    /// How far apart calls are planned at least, whatever the contract allows.
+    pub spacing: Duration,
 }
 
 /// What a turn brought.

@@ -122,6 +122,14 @@ impl Staked {
         (Settled { row: self.row, attempt: self.attempt, how }, waiting)
     }
 
+    /// Ends an attempt that ran into an outage of the server: it does not count
+    /// against the limit.
+    pub fn settle_spared(self, ending: Ending, next: Next) -> (Settled, Option<Waiting>) {
+        let (settled, mut waiting) = self.settle(ending, next);
+        waiting.iter_mut().for_each(Waiting::spare);
+        (settled, waiting)
+    }
+
     /// Takes the stake back: nothing was sent.
     pub fn withdraw(self) -> (Settled, Waiting) {
         let how = How::Withdrawn(self.moment);
@@ -146,5 +154,10 @@ impl Waiting {
     /// How many attempts count against the limit so far.
     pub fn spent(&self) -> u32 {
         self.spent
+    }
+
+    /// Its last attempt ran into an outage of the server: it does not count after all.
+    pub fn spare(&mut self) {
+        self.spent = self.spent.saturating_sub(1);
     }
 }

@@ -131,7 +131,8 @@ pub(super) fn turn(
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let Ends { mut counts, withdrawn, unused } = settle(&transaction, started, turn.settled)?;
     let wanted = turn.fresh.saturating_add(turn.again.len().try_into().unwrap_or(u32::MAX));
-    let allowance = Allowance { unused, now, lead: turn.lead, horizon: turn.horizon, wanted };
+    let Turn { lead, horizon, spacing, .. } = turn;
+    let allowance = Allowance { unused, now, lead, horizon, spacing, wanted };
     let Allotment { moments, more_at, shared } =
         spend(&transaction, &started.endpoint, allowance, allot)?;
     let mut turned = Turned { more_at, shared, ..Turned::default() };

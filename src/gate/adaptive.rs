@@ -1,0 +1,85 @@
+//! The server's own limits, found while the run goes on where the contract is only
+//! half known. They only ever lower what the contract and `--concurrency` allow, and
+//! a server that shows no limit is not held back.
+
+use std::time::Duration;
+
+use super::capacity::Capacity;
+use super::crowd::Crowd;
+use super::slowness::{Slowness, Tempo};
+use crate::outcome::Sign;
+
+/// What one answer, or the lack of one, shows of the server's limits.
+#[derive(Debug, Clone, Copy)]
+pub struct Shown {
+    /// What it tells of the server.
+    pub sign: Sign,
+    /// When the call was started, after the start of the run.
+    pub started: Duration,
+    /// How long the server asked everyone to wait.
+    pub retry_after: Option<Duration>,
+    /// Calls in flight until then, this one included.
+    pub in_flight: u32,
+}
+
+/// The limits of the server as they are known now.
+#[derive(Debug)]
+pub struct Adaptive {
+    capacity: Capacity,
+    slowness: Slowness,
+    crowd: Crowd,
+}
+
+impl Adaptive {
+    /// Nothing is known yet; never more than this many calls in flight.
+    pub fn new(concurrency: u32) -> Adaptive {
+        Adaptive {
+            capacity: Capacity::default(),
+            slowness: Slowness::default(),
+            crowd: Crowd::new(concurrency),
+        }
+    }
+
+    /// Whether one more call may be in flight beside so many.
+    pub fn has_room(&self, in_flight: u32) -> bool {
+        in_flight < self.crowd.at_most()
+    }
+
+    /// How far apart calls must start; nothing if that is not limited.
+    pub fn spacing(&self) -> Duration {
+        self.capacity.limit().map_or(Duration::ZERO, |limit| Duration::from_secs_f64(1.0 / limit))
+    }
+
+    /// Learns from a call that ended now.
+    pub fn saw(&mut self, shown: Shown, now: Duration) {
+        let Shown { sign, started, retry_after, in_flight } = shown;
+        match sign {
+            Sign::Works => {
+                let took = now.saturating_sub(started);
+                self.capacity.accepted(started);
+                if self.slowness.is_usual(took) {
+                    self.crowd.answered(in_flight);
+                }
+                match self.slowness.answered(took, now) {
+                    Some(Tempo::Slower { answered }) => self.capacity.slower(answered, now),
+                    Some(Tempo::UsualAgain) => self.capacity.usual_again(now),
+                    Some(Tempo::LongerNow) => self.capacity.no_queue(),
+                    None => {}
+                }
+            }
+            Sign::Throttled => self.capacity.throttled(started, now, retry_after),
+            Sign::Unreachable | Sign::Broken | Sign::Unclear => {}
+        }
+    }
+
+    /// It is now this late.
+    pub fn tick(&mut self, now: Duration) {
+        self.capacity.tick(now);
+    }
+
+    /// The server is back after it was away.
+    pub fn restart(&mut self, now: Duration) {
+        self.capacity.restart(now);
+        self.crowd.restart();
+    }
+}

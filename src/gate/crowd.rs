@@ -1,0 +1,66 @@
+//! How many calls may be in flight at first. A server that hangs or is away should
+//! not be sent hundreds of calls before the first of them tells.
+
+/// Calls in flight until answers come.
+const AT_FIRST: u32 = 64;
+
+/// The most calls in flight: few at first, and one more for every answer while at
+/// least half of them are used, which doubles them with every round of answers.
+#[derive(Debug)]
+pub struct Crowd {
+    most: u32,
+    now: u32,
+}
+
+impl Crowd {
+    /// Never more than this many calls.
+    pub fn new(most: u32) -> Crowd {
+        Crowd { most, now: AT_FIRST.min(most) }
+    }
+
+    /// How many calls may be in flight.
+    pub fn at_most(&self) -> u32 {
+        self.now
+    }
+
+    /// Takes note of an answer while so many calls were in flight, itself included.
+    pub fn answered(&mut self, in_flight: u32) {
+        if in_flight.saturating_mul(2) >= self.now {
+            self.now = (self.now + 1).min(self.most);
+        }
+    }
+
+    /// Begins anew: the server has been away.
+    pub fn restart(&mut self) {
+        *self = Crowd::new(self.most);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_answers_is_soon_sent_all_that_is_allowed() {
+        let mut crowd = Crowd::new(256);
+        for _round in 0..2 {
+            let in_flight = crowd.at_most();
+            (0..in_flight).for_each(|_| crowd.answered(in_flight));
+        }
+        assert_eq!(crowd.at_most(), 256);
+    }
+
+    #[test]
+    fn a_server_that_hangs_is_not_sent_many_more_than_it_answered_at_once() {
+        let mut crowd = Crowd::new(10_000);
+        (0..100_000).for_each(|_| crowd.answered(20));
+        assert_eq!(crowd.at_most(), AT_FIRST);
+    }
+
+    #[test]
+    fn it_never_allows_more_than_it_was_given() {
+        let mut crowd = Crowd::new(3);
+        (0..100).for_each(|_| crowd.answered(3));
+        assert_eq!(crowd.at_most(), 3);
+    }
+}
