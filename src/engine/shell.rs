@@ -46,6 +46,8 @@ pub struct Snapshot {
     pub waiting: usize,
     /// How long nobody may send, because the server said so.
     pub quiet_for: Duration,
+    /// For how long the server has been away, if it is.
+    pub outage: Option<Duration>,
     /// Why the run is stopping, if it is.
     pub stop: Option<OwnCode>,
     /// Calls that ended since the start.
@@ -153,6 +155,7 @@ fn snapshot(wheel: &Wheel, now: Now) -> Snapshot {
         in_flight: wheel.in_flight(),
         waiting: wheel.waiting(),
         quiet_for: wheel.quiet_until().saturating_sub(now.since_start),
+        outage: wheel.outage_since().map(|since| now.since_start.saturating_sub(since)),
         stop: wheel.stop(),
         calls: wheel.calls(),
     }

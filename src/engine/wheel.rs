@@ -388,7 +388,7 @@ impl Wheel {
     fn take_back_surplus(&mut self, now: Now) {
         if let Some(more) = self.outage.more(now.since_start) {
             while self.staked.len() > more as usize
-                && let Some((_, staked)) = self.staked.pop_back()
+                && let Some((_, staked)) = self.staked.pop_front()
             {
                 self.withdraw(staked, now);
             }

@@ -6,8 +6,11 @@ use std::time::Duration;
 
 use super::capacity::Capacity;
 use super::crowd::Crowd;
-use super::slowness::{Slowness, Tempo};
+use super::slowness::Slowness;
 use crate::outcome::Sign;
+
+/// However little the server seems to take, it is sent so many calls a second.
+const SLOWEST: f64 = 0.2;
 
 /// What one answer, or the lack of one, shows of the server's limits.
 #[derive(Debug, Clone, Copy)]
@@ -47,7 +50,9 @@ impl Adaptive {
 
     /// How far apart calls must start; nothing if that is not limited.
     pub fn spacing(&self) -> Duration {
-        self.capacity.limit().map_or(Duration::ZERO, |limit| Duration::from_secs_f64(1.0 / limit))
+        let limits = [self.capacity.limit(), self.slowness.limit()];
+        let limit = limits.into_iter().flatten().reduce(f64::min);
+        limit.map_or(Duration::ZERO, |limit| Duration::from_secs_f64(1.0 / limit.max(SLOWEST)))
     }
 
     /// Learns from a call that ended now.
@@ -60,12 +65,7 @@ impl Adaptive {
                 if self.slowness.is_usual(took) {
                     self.crowd.answered(in_flight);
                 }
-                match self.slowness.answered(took, now) {
-                    Some(Tempo::Slower { answered }) => self.capacity.slower(answered, now),
-                    Some(Tempo::UsualAgain) => self.capacity.usual_again(now),
-                    Some(Tempo::LongerNow) => self.capacity.no_queue(),
-                    None => {}
-                }
+                self.slowness.answered(took, now);
             }
             Sign::Throttled => self.capacity.throttled(started, now, retry_after),
             Sign::Unreachable | Sign::Broken | Sign::Unclear => {}
@@ -75,6 +75,7 @@ impl Adaptive {
     /// It is now this late.
     pub fn tick(&mut self, now: Duration) {
         self.capacity.tick(now);
+        self.slowness.tick(now);
     }
 
     /// The server is back after it was away.

@@ -1,5 +1,5 @@
 //! How many calls a second the server takes, learnt from those it throttled (HTTP
-//! 429) and from its slowing down. Nothing is held back before it says so.
+//! 429). Nothing is held back before it says so.
 //!
 //! A throttled call tells that the calls accepted in the second before it were all
 //! there was room for. The limit is then set a little below that, stays there for
@@ -51,6 +51,11 @@ const SHORTEST_HOLD: Duration = Duration::from_secs(4);
 const LONGEST_HOLD: Duration = Duration::from_secs(600);
 const SAME: f64 = 0.1;
 
+/// Where calls are let in again and again, a short burst does not tell how many: the
+/// limit stays for this long only, and then climbs this fast.
+const UNSURE_HOLD: Duration = Duration::from_secs(1);
+const UNSURE_CLIMB: f64 = 0.1;
+
 /// How fast the limit climbs at first, by itself a second; how fast that grows by
 /// itself a second, and how far.
 const CLIMB: f64 = 0.01;
@@ -59,12 +64,6 @@ const STEEPEST_CLIMB: f64 = 0.5;
 
 /// It climbs only while at least this part of it is used.
 const NEEDED: f64 = 0.9;
-
-/// While the server works off a queue, it is sent this part of what it does.
-const DRAINING: f64 = 0.85;
-
-/// The least limit, in calls a second.
-const SLOWEST: f64 = 0.2;
 
 /// What the server takes, as far as it is known. Times are since the start of the run.
 #[derive(Debug, Default)]
@@ -105,8 +104,8 @@ struct Burst {
     pause: Duration,
     /// Calls accepted that were started in the second before it.
     before: u32,
-    /// Whether calls were started in all of that second.
-    full: bool,
+    /// For how long calls had been started then.
+    sending: Duration,
     /// Calls accepted and throttled that were started after it, and the last of these.
     accepted: u32,
     throttled: u32,
@@ -158,7 +157,7 @@ impl Capacity {
                 judged_at: now + SETTLING,
                 pause,
                 before: before.try_into().unwrap_or(u32::MAX),
-                full: started >= self.resumed + SECOND,
+                sending: started.saturating_sub(self.resumed),
                 accepted: 0,
                 throttled: 0,
                 last: started,
@@ -167,25 +166,6 @@ impl Capacity {
         if !pause.is_zero() {
             self.resumed = self.resumed.max(now + pause);
         }
-    }
-
-    /// The server slows down, and answers so many calls a second.
-    pub fn slower(&mut self, answered: f64, now: Duration) {
-        self.found(answered, Duration::ZERO, now);
-        self.set(answered * DRAINING);
-    }
-
-    /// The server has worked off its queue.
-    pub fn usual_again(&mut self, now: Duration) {
-        if self.limit.is_some() {
-            self.set(self.known * USED);
-            self.climb_after(Duration::ZERO, now);
-        }
-    }
-
-    /// What seemed to be a queue was none.
-    pub fn no_queue(&mut self) {
-        self.limit = None;
     }
 
     /// Calls go out again after they were held.
@@ -213,9 +193,12 @@ impl Capacity {
         let followed = burst.accepted + burst.throttled;
         if followed >= EVIDENCE && burst.throttled * 2 >= followed {
             self.contradictions = 0;
-            if let Some(known) = measured(burst) {
+            if let Some(known) = burst.measured() {
                 self.found(known, burst.pause, now);
                 self.set(known * USED);
+                if !burst.is_full() && burst.accepted > 0 {
+                    self.hold_for(burst.pause + UNSURE_HOLD, UNSURE_CLIMB, now);
+                }
             }
         } else if !burst.pause.is_zero() || self.share > TOLERATED {
             self.judge_stray(burst, now);
@@ -225,12 +208,12 @@ impl Capacity {
     /// A call here and there was throttled: by chance, or just above the capacity.
     fn judge_stray(&mut self, burst: &Burst, now: Duration) {
         self.most_before = self.most_before.max(burst.before);
-        self.early = if burst.full { 0 } else { self.early + 1 };
+        self.early = if burst.is_full() { 0 } else { self.early + 1 };
         if (1..EARLY).contains(&self.early) {
             return;
         }
         let most = std::mem::take(&mut self.most_before);
-        let known = f64::from(if burst.full { burst.before } else { most });
+        let known = f64::from(if burst.is_full() { burst.before } else { most });
         self.early = 0;
         match self.limit.filter(|_| burst.at < self.held_until) {
             None => {
@@ -257,27 +240,124 @@ impl Capacity {
         self.hold = if same { self.hold.max(first / 2) * 2 } else { first }.min(LONGEST_HOLD);
         self.known = known;
         self.deaf_until = if pause.is_zero() { now + DEAF } else { now + pause };
-        self.climb_after(pause, now);
+        self.hold_for(pause + self.hold, CLIMB, now);
     }
 
-    fn climb_after(&mut self, pause: Duration, now: Duration) {
-        self.held_until = now + pause + self.hold;
-        self.climb = Climb { at: self.held_until, speed: CLIMB };
+    fn hold_for(&mut self, time: Duration, speed: f64, now: Duration) {
+        self.held_until = now + time;
+        self.climb = Climb { at: self.held_until, speed };
     }
 
     fn set(&mut self, limit: f64) {
-        self.limit = Some(limit.max(SLOWEST));
+        self.limit = Some(limit);
     }
 }
 
-/// What a server takes that throttles most calls after the first one too many: what
-/// it accepted in the second before that, or goes on accepting. A server that accepts
-/// nothing at all tells nothing.
-fn measured(burst: &Burst) -> Option<f64> {
-    let lasted = (burst.last - burst.at).as_secs_f64();
-    let going_on = match burst.accepted >= EVIDENCE && lasted > 0.0 {
-        true => f64::from(burst.accepted) / lasted,
-        false => 0.0,
-    };
-    Some(f64::from(burst.before).max(going_on)).filter(|known| *known > 0.0)
+impl Burst {
+    /// Whether calls were started in all of the second before it.
+    fn is_full(&self) -> bool {
+        self.sending >= SECOND
+    }
+
+    /// What a server takes that throttles most calls after the first one too many:
+    /// what it accepted in the second before that, or goes on accepting. A server
+    /// that accepts nothing at all tells nothing.
+    fn measured(&self) -> Option<f64> {
+        let lasted = (self.last - self.at).as_secs_f64();
+        let before = f64::from(self.before);
+        let known = match self.accepted {
+            EVIDENCE.. if lasted > 0.0 => before.max(f64::from(self.accepted) / lasted),
+            // More than before, less than what it took at first: in the middle.
+            1.. if !self.is_full() => before / self.sending.as_secs_f64().max(0.001).sqrt(),
+            _ => before,
+        };
+        Some(known).filter(|known| *known > 0.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ms(ms: u64) -> Duration {
+        Duration::from_millis(ms)
+    }
+
+    /// A thousand calls accepted in a fifth of a second, and then a hundred throttled.
+    fn throttled_at_a_thousand(pause: Option<Duration>) -> Capacity {
+        let mut capacity = Capacity::default();
+        (0..1000).for_each(|call| capacity.accepted(ms(call / 5)));
+        (0..100).for_each(|call| capacity.throttled(ms(201 + call / 5), ms(225), pause));
+        capacity.tick(ms(2000));
+        capacity
+    }
+
+    #[test]
+    fn nothing_is_limited_before_a_call_is_throttled() {
+        let mut capacity = Capacity::default();
+        (0..10_000).for_each(|call| capacity.accepted(ms(call)));
+        capacity.tick(ms(10_000));
+        assert_eq!(capacity.limit(), None);
+    }
+
+    #[test]
+    fn the_limit_is_a_little_below_what_was_accepted_in_the_second_before() {
+        assert_eq!(throttled_at_a_thousand(None).limit(), Some(970.0));
+        assert_eq!(throttled_at_a_thousand(Some(SECOND)).limit(), Some(970.0));
+    }
+
+    #[test]
+    fn it_stays_for_many_pauses_and_then_climbs_slowly() {
+        let mut capacity = throttled_at_a_thousand(Some(SECOND));
+        let mut limit_at = |second: u64| {
+            for call in 0..1000 {
+                capacity.accepted(ms(1000 * second + call));
+                capacity.tick(ms(1000 * second + call));
+            }
+            capacity.limit().unwrap()
+        };
+        let limits: Vec<f64> = (2..38).map(&mut limit_at).collect();
+        assert!(limits[..28].iter().all(|limit| *limit == 970.0), "{limits:?}");
+        assert!((1000.0..1200.0).contains(&limits[35]), "{limits:?}");
+    }
+
+    #[test]
+    fn one_throttled_call_among_hundreds_changes_nothing_if_no_pause_is_asked_for() {
+        let mut capacity = Capacity::default();
+        for call in 0..100_000 {
+            match call % 200 {
+                199 => capacity.throttled(ms(call), ms(call + 20), None),
+                _ => capacity.accepted(ms(call)),
+            }
+            capacity.tick(ms(call));
+        }
+        assert_eq!(capacity.limit(), None);
+    }
+
+    #[test]
+    fn calls_throttled_by_chance_do_not_lower_the_limit_for_ever() {
+        let mut capacity = Capacity::default();
+        let mut most = 0.0_f64;
+        for call in 0..600_u64 {
+            // Ten a second, every tenth of them throttled whatever the rate.
+            let at = ms(100 * call);
+            match call % 10 {
+                9 => capacity.throttled(at, at + ms(20), None),
+                _ => capacity.accepted(at),
+            }
+            capacity.tick(at + ms(99));
+            if call > 300 {
+                most = capacity.limit().map_or(f64::INFINITY, |limit| limit.max(most));
+            }
+        }
+        assert!(most > 6.0, "{most}");
+    }
+
+    #[test]
+    fn a_server_that_takes_nothing_at_all_tells_nothing_of_what_it_can_take() {
+        let mut capacity = throttled_at_a_thousand(None);
+        (0..1000).for_each(|call| capacity.throttled(ms(3000 + call), ms(3020 + call), None));
+        capacity.tick(ms(5000));
+        assert_eq!(capacity.limit(), Some(970.0));
+    }
 }

@@ -1,6 +1,7 @@
 //! Is the server away? When call after call gets no answer that a working server
 //! would give, nothing more is sent but one probe at a time, until one is answered.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::scatter::scatter;
@@ -14,8 +15,10 @@ const IN_A_ROW: usize = 10;
 /// can be the rows' own fault.
 const IN_A_ROW_FOR_A_LAST_ATTEMPT: usize = 3;
 
-/// Throttled calls are signs of an outage only when for so long nothing else came.
+/// Throttled calls are signs of an outage only when for so long nothing else came;
+/// or for so long, if a row is about to fail for good because of them.
 const ONLY_THROTTLED: Duration = Duration::from_secs(2);
+const ONLY_THROTTLED_FOR_A_LAST_ATTEMPT: Duration = Duration::from_millis(500);
 
 /// The wait before the first probe, and before each after a long time. Each is twice
 /// the one before, and cut by up to a quarter, so that those who wait for the same
@@ -40,7 +43,7 @@ pub struct Ended {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
     /// The server is away: these rows failed because of it.
-    Began(Vec<RowNumber>),
+    Began(BTreeSet<RowNumber>),
     /// The server is back.
     Over,
 }
@@ -61,10 +64,12 @@ pub struct Outage {
 struct Failed {
     /// When the first of these calls was started.
     since: Duration,
-    /// Their rows; those that may be at fault themselves once each.
-    rows: Vec<RowNumber>,
+    /// Their rows.
+    rows: BTreeSet<RowNumber>,
     /// How many of them cannot be the row's own fault.
     surely: usize,
+    /// How many may be, once each.
+    perhaps: usize,
 }
 
 #[derive(Debug)]
@@ -125,14 +130,14 @@ impl Outage {
     pub fn saw(&mut self, ended: Ended, now: Duration) -> Option<Change> {
         match ended.sign {
             Sign::Works => return self.works(ended.started, now),
-            Sign::Throttled if now < self.answered + ONLY_THROTTLED => return None,
             Sign::Unclear => return None,
             Sign::Unreachable | Sign::Broken | Sign::Throttled => {}
         }
         match &mut self.away {
             None => {
                 self.failed.add(ended);
-                self.failed.is_outage(ended.was_last).then(|| self.begin(ended.row, now))
+                let only = now.saturating_sub(self.answered);
+                self.failed.is_outage(ended, only).then(|| self.begin(ended.row, now))
             }
             Some(away) => {
                 if ended.started >= away.since {
@@ -170,16 +175,21 @@ impl Failed {
             self.since = ended.started;
         }
         self.since = self.since.min(ended.started);
+        let is_new = self.rows.insert(ended.row);
         match ended.sign {
-            Sign::Broken if self.rows.contains(&ended.row) => return,
-            Sign::Broken => {}
+            Sign::Broken => self.perhaps += usize::from(is_new),
             _ => self.surely += 1,
         }
-        self.rows.push(ended.row);
     }
 
-    fn is_outage(&self, was_last: bool) -> bool {
-        self.rows.len() >= IN_A_ROW || (was_last && self.surely >= IN_A_ROW_FOR_A_LAST_ATTEMPT)
+    /// Whether they are an outage with this one, when for so long there was no answer.
+    fn is_outage(&self, ended: Ended, no_answer: Duration) -> bool {
+        let throttled = ended.sign == Sign::Throttled;
+        let in_a_row = self.surely + self.perhaps >= IN_A_ROW;
+        let lasting = !throttled || no_answer >= ONLY_THROTTLED;
+        let last = ended.was_last && self.surely >= IN_A_ROW_FOR_A_LAST_ATTEMPT;
+        let lasting_for_last = !throttled || no_answer >= ONLY_THROTTLED_FOR_A_LAST_ATTEMPT;
+        (in_a_row && lasting) || (last && lasting_for_last)
     }
 }
 
@@ -188,4 +198,107 @@ fn wait(row: RowNumber, probes: u32) -> Duration {
     let full = FIRST_WAIT.saturating_mul(1 << probes.min(16)).min(LONGEST_WAIT);
     let cut = f64::from(scatter(u64::from(row.0) << 32 | u64::from(probes))) / f64::from(u32::MAX);
     full.mul_f64(1.0 - cut / 4.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ms(ms: u64) -> Duration {
+        Duration::from_millis(ms)
+    }
+
+    fn ended(sign: Sign, row: u32, started: u64) -> Ended {
+        Ended { sign, row: RowNumber(row), started: ms(started), was_last: false }
+    }
+
+    /// An outage that was noticed a second after the start.
+    fn noticed() -> Outage {
+        let mut outage = Outage::new(Duration::from_secs(900));
+        for row in 1..=10 {
+            outage.saw(ended(Sign::Unreachable, row, 999), ms(1000));
+        }
+        assert_eq!(outage.since(), Some(ms(1000)));
+        outage
+    }
+
+    #[test]
+    fn ten_failures_in_a_row_are_an_outage_and_its_rows_are_told() {
+        let mut outage = Outage::new(Duration::from_secs(900));
+        let mut saw = |row| outage.saw(ended(Sign::Broken, row, 1), ms(2));
+        assert!((1..10).all(|row| saw(row).is_none()));
+        assert_eq!(saw(10), Some(Change::Began((1..=10).map(RowNumber).collect())));
+    }
+
+    #[test]
+    fn failures_among_answers_are_none() {
+        let mut outage = Outage::new(Duration::from_secs(900));
+        for call in 0..1000 {
+            let sign = if call % 8 == 0 { Sign::Works } else { Sign::Broken };
+            assert_eq!(outage.saw(ended(sign, call, call.into()), ms(call.into())), None);
+        }
+    }
+
+    #[test]
+    fn a_row_that_fails_again_and_again_is_no_outage() {
+        let mut outage = Outage::new(Duration::from_secs(900));
+        for call in 0..1000 {
+            let broken = Ended { was_last: true, ..ended(Sign::Broken, 7, call) };
+            assert_eq!(outage.saw(broken, ms(call)), None);
+        }
+    }
+
+    #[test]
+    fn no_row_fails_for_good_because_nobody_can_be_reached() {
+        let mut outage = Outage::new(Duration::from_secs(900));
+        let last = Ended { was_last: true, ..ended(Sign::Unreachable, 1, 1) };
+        assert!((0..2).all(|_| outage.saw(last, ms(2)).is_none()));
+        assert!(outage.saw(last, ms(2)).is_some());
+    }
+
+    #[test]
+    fn throttled_calls_are_an_outage_only_when_for_long_nothing_else_comes() {
+        let mut outage = Outage::new(Duration::from_secs(900));
+        outage.saw(ended(Sign::Works, 1, 0), ms(20));
+        let mut throttled = |now| outage.saw(ended(Sign::Throttled, 2, now - 1), ms(now));
+        assert!((30..2000).all(|now| throttled(now).is_none()));
+        assert!((2000..2100).any(|now| throttled(now).is_some()));
+    }
+
+    #[test]
+    fn probes_go_out_one_at_a_time_and_further_and_further_apart() {
+        let mut outage = noticed();
+        let mut waits = Vec::new();
+        let mut now = ms(1000);
+        for row in 1..=10 {
+            assert_eq!(outage.more(now), Some(0));
+            let next = outage.next_probe().unwrap();
+            waits.push(next - now);
+            assert_eq!(outage.more(next), Some(1));
+            outage.sent(next);
+            assert_eq!(outage.more(next), Some(0));
+            now = next + ms(1);
+            outage.saw(Ended { started: next, ..ended(Sign::Unreachable, row, 0) }, now);
+        }
+        assert!((ms(187)..=ms(250)).contains(&waits[0]), "{waits:?}");
+        assert!(waits[..6].is_sorted(), "{waits:?}");
+        assert!(waits[5..].iter().all(|wait| (ms(6000)..=ms(8000)).contains(wait)), "{waits:?}");
+    }
+
+    #[test]
+    fn an_answer_to_a_call_from_before_the_outage_does_not_end_it() {
+        let mut outage = noticed();
+        assert_eq!(outage.saw(ended(Sign::Works, 50, 900), ms(1100)), None);
+        assert_eq!(outage.saw(ended(Sign::Works, 50, 1050), ms(1200)), Some(Change::Over));
+        assert_eq!((outage.since(), outage.more(ms(1200))), (None, None));
+        assert!(outage.ran_into(Sign::Broken, ms(1100)));
+        assert!(!outage.ran_into(Sign::Broken, ms(1300)));
+    }
+
+    #[test]
+    fn a_probe_that_hangs_does_not_keep_the_next() {
+        let mut outage = noticed();
+        outage.sent(ms(1300));
+        assert_eq!(outage.more(ms(9300)), Some(1));
+    }
 }

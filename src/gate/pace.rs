@@ -219,6 +219,18 @@ mod tests {
     }
 
     #[test]
+    fn calls_can_be_kept_further_apart_than_the_contract_asks_or_though_it_asks_nothing() {
+        for rates in [rate(1000, Per::Second), Rates::unlimited()] {
+            let mut pace = Pace::new(&rates);
+            let spacing = Duration::from_millis(5);
+            let wish = Allowance { spacing, ..allowance(START, 4) };
+            let moments = times(pace.allot(&mut Budget::default(), wish));
+            assert_eq!(moments.len(), 4);
+            assert!(moments.windows(2).all(|pair| pair[1] - pair[0] == nanos(spacing)));
+        }
+    }
+
+    #[test]
     fn no_closed_second_holds_more_than_the_rate_and_99_percent_of_it_is_used() {
         for calls in [1, 2, 10, 50, 500, 2_000, 20_000] {
             let mut pace = Pace::new(&rate(calls, Per::Second));

@@ -1,7 +1,7 @@
 //! Is the server slowing down because it is sent too much? Its calls then queue,
 //! and answers take longer and longer. Single answers tell nothing, as the work
-//! behind them varies: what is compared is the mean of many with the least such
-//! mean so far. A server may also be slower for a reason of its own: then sending
+//! behind them varies: what is compared is the mean of many with what it usually
+//! is. A server may also be slower for a reason of its own: then sending
 //! less does not help, and the longer answers are its usual ones from then on.
 
 use std::time::Duration;
@@ -10,12 +10,18 @@ use std::time::Duration;
 /// chance (exponentially), their mean then varies by an eighth of itself.
 const ANSWERS: u32 = 64;
 
-/// Answers after which there is a first idea of the usual.
-const FIRST_ANSWERS: u32 = 16;
+/// The usual falls by this part of what a mean is below it, and rises by this part of
+/// what one is above it: after a pause the short answers come first, and a queue must
+/// not become usual soon.
+const FALLS: f64 = 0.1;
+const RISES: f64 = 0.002;
 
 /// A mean is slow above so many times the usual, and the margin more.
 const SLOW: f64 = 3.0;
 const SLOW_MARGIN: f64 = 0.050;
+
+/// Means must be slow for so long: this machine may have stalled, and not the server.
+const SLOW_FOR: Duration = Duration::from_secs(1);
 
 /// It is usual again below so many times the usual, and the margin more.
 const USUAL_AGAIN: f64 = 2.0;
@@ -30,28 +36,44 @@ const HELPED: f64 = 0.8;
 const PATIENCE: Duration = Duration::from_secs(2);
 const PATIENT_MEANS: u32 = 6;
 
-/// What the answers show of late.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Tempo {
-    /// They take much longer than usual, and so many come a second.
-    Slower {
-        /// Answers a second.
-        answered: f64,
-    },
-    /// They take as long as usual again.
-    UsualAgain,
-    /// They still take long though less was sent: that is the usual now.
-    LongerNow,
-}
+/// A server that slows down is sent this part of what it answered, and so much less
+/// again with every mean that does not fall.
+const DRAINING: f64 = 0.85;
 
-/// How long answers take, in seconds.
+/// Once its queue is gone it is sent this part, and after a second more and more: how
+/// much more a second at first, and how that grows.
+const DRAINED: f64 = 0.97;
+const HOLD: Duration = Duration::from_secs(1);
+const CLIMB: f64 = 0.03;
+const CLIMB_GROWS: f64 = 0.35;
+const STEEPEST_CLIMB: f64 = 0.5;
+
+/// A limit of so many calls a second is none.
+const NO_LIMIT: f64 = 1e6;
+
+/// What the server answers a second is averaged over about so many seconds, and the
+/// most of late fades by so much a second.
+const AVERAGED_OVER: f64 = 2.0;
+const FADES: f64 = 0.05;
+
+/// How long answers take, in seconds, and how many calls a second may be started for it.
 #[derive(Debug, Default)]
 pub struct Slowness {
     usual: Option<f64>,
     answers: u32,
     sum: f64,
     began: Duration,
+    /// For how many seconds answers have been watched.
+    watched: f64,
+    /// Answers a second, averaged, and the most of them of late.
+    average: f64,
+    most: f64,
+    /// Since when means are slow, though nothing is done about it yet.
+    suspected: Option<Duration>,
     slow: Option<Slow>,
+    limit: Option<f64>,
+    climbed_at: Duration,
+    climb: f64,
 }
 
 #[derive(Debug)]
@@ -62,25 +84,41 @@ struct Slow {
 }
 
 impl Slowness {
-    /// Learns how long an answer took that came now; tells what has changed.
-    pub fn answered(&mut self, took: Duration, now: Duration) -> Option<Tempo> {
+    /// How many calls a second may be started, if that is limited.
+    pub fn limit(&self) -> Option<f64> {
+        self.limit
+    }
+
+    /// It is now this late: the limit climbs if nothing is slow.
+    pub fn tick(&mut self, now: Duration) {
+        let Some(limit) = self.limit.filter(|_| self.slow.is_none()) else { return };
+        let Some(passed) = now.checked_sub(self.climbed_at) else { return };
+        self.climbed_at = now;
+        let passed = passed.as_secs_f64();
+        self.climb = (self.climb * (1.0 + CLIMB_GROWS * passed)).min(STEEPEST_CLIMB);
+        let limit = limit * (1.0 + self.climb * passed);
+        self.limit = Some(limit).filter(|limit| *limit < NO_LIMIT);
+    }
+
+    /// Learns how long an answer took that came now.
+    pub fn answered(&mut self, took: Duration, now: Duration) {
         if self.answers == 0 {
             self.began = now;
         }
         let took = took.as_secs_f64();
         self.sum += self.usual.map_or(took, |usual| took.min(usual * STUCK + SLOW_MARGIN));
         self.answers += 1;
-        let mean = self.sum / f64::from(self.answers);
-        if self.usual.is_none() && self.answers >= FIRST_ANSWERS {
-            self.usual = Some(mean);
-        }
         if self.answers < ANSWERS {
-            return None;
+            return;
         }
-        let lasted = now.saturating_sub(self.began).max(Duration::from_millis(1));
-        let answered = f64::from(self.answers) / lasted.as_secs_f64();
+        let mean = self.sum / f64::from(self.answers);
+        let lasted = now.saturating_sub(self.began).max(Duration::from_millis(1)).as_secs_f64();
+        self.watched += lasted;
+        let weight = (lasted / self.watched.min(AVERAGED_OVER)).min(1.0);
+        self.average += (f64::from(self.answers) / lasted - self.average) * weight;
+        self.most = (self.most * (1.0 - FADES * lasted)).max(self.average);
         (self.answers, self.sum) = (0, 0.0);
-        self.judge(mean, answered, now)
+        self.judge(mean, now);
     }
 
     /// Whether an answer that took so long is not a slow one.
@@ -88,31 +126,34 @@ impl Slowness {
         self.usual.is_none_or(|usual| took.as_secs_f64() <= usual * SLOW + SLOW_MARGIN)
     }
 
-    fn judge(&mut self, mean: f64, answered: f64, now: Duration) -> Option<Tempo> {
-        let usual = self.usual.map_or(mean, |usual| usual.min(mean));
+    fn judge(&mut self, mean: f64, now: Duration) {
+        let usual = self.usual.map_or(mean, |usual| {
+            let part = if mean < usual { FALLS } else { RISES };
+            usual + (mean - usual) * part
+        });
         self.usual = Some(usual);
         match &mut self.slow {
-            None if mean > usual * SLOW + SLOW_MARGIN => {
+            None if mean <= usual * SLOW + SLOW_MARGIN => self.suspected = None,
+            None if now < *self.suspected.get_or_insert(now) + SLOW_FOR => {}
+            None => {
+                self.suspected = None;
                 self.slow = Some(Slow { mean, since: now, means: 0 });
-                Some(Tempo::Slower { answered })
+                self.limit = Some(self.most * DRAINING);
             }
-            None => None,
             Some(_) if mean < usual * USUAL_AGAIN + USUAL_MARGIN => {
                 self.slow = None;
-                Some(Tempo::UsualAgain)
+                self.limit = Some(self.most * DRAINED);
+                (self.climbed_at, self.climb) = (now + HOLD, CLIMB);
             }
             Some(slow) if mean < slow.mean * HELPED => {
                 *slow = Slow { mean, since: now, means: 0 };
-                None
             }
             Some(slow) => {
                 slow.means += 1;
-                let patient = slow.means < PATIENT_MEANS || now < slow.since + PATIENCE;
-                if patient {
-                    return None;
+                self.limit = self.limit.map(|limit| limit * DRAINING);
+                if slow.means >= PATIENT_MEANS && now >= slow.since + PATIENCE {
+                    (self.slow, self.usual, self.limit) = (None, Some(mean), None);
                 }
-                (self.slow, self.usual) = (None, Some(mean));
-                Some(Tempo::LongerNow)
             }
         }
     }
@@ -122,18 +163,20 @@ impl Slowness {
 mod tests {
     use super::*;
 
-    /// What is told of answers that come every so many milliseconds and take so long.
-    fn told(
+    /// The least limit while answers come every millisecond and take so long.
+    fn least_limit(
         slowness: &mut Slowness,
         clock: &mut Duration,
         answers: u32,
         took: impl Fn(u32) -> f64,
-    ) -> Vec<Tempo> {
+    ) -> Option<f64> {
         let answer = |n| {
             *clock += Duration::from_millis(1);
-            slowness.answered(Duration::from_secs_f64(took(n)), *clock)
+            slowness.answered(Duration::from_secs_f64(took(n)), *clock);
+            slowness.tick(*clock);
+            slowness.limit()
         };
-        (0..answers).filter_map(answer).collect()
+        (0..answers).filter_map(answer).reduce(f64::min)
     }
 
     /// A number from 0 to 1 that looks like chance.
@@ -150,27 +193,30 @@ mod tests {
             |n| if n % 20 == 0 { 30.0 } else { 0.2 },
         ] {
             let (mut slowness, mut clock) = (Slowness::default(), Duration::ZERO);
-            assert_eq!(told(&mut slowness, &mut clock, 500_000, took), []);
+            assert_eq!(least_limit(&mut slowness, &mut clock, 500_000, took), None);
         }
     }
 
     #[test]
-    fn a_growing_queue_is_told_and_so_is_its_end() {
+    fn a_growing_queue_is_worked_off_and_then_the_rate_comes_back() {
         let (mut slowness, mut clock) = (Slowness::default(), Duration::ZERO);
-        told(&mut slowness, &mut clock, 1000, |_| 0.02);
-        let slower = told(&mut slowness, &mut clock, 256, |n| 0.02 + 0.001 * f64::from(n));
-        assert!(
-            matches!(slower[..], [Tempo::Slower { answered }] if answered > 990.0),
-            "{slower:?}"
-        );
-        assert_eq!(told(&mut slowness, &mut clock, 128, |_| 0.02), [Tempo::UsualAgain]);
+        least_limit(&mut slowness, &mut clock, 10_000, |_| 0.02);
+        let queue = |n: u32| 0.02 + 0.001 * f64::from(n.min(256));
+        let draining = least_limit(&mut slowness, &mut clock, 1300, queue).unwrap();
+        assert!((700.0..900.0).contains(&draining), "{draining}");
+        least_limit(&mut slowness, &mut clock, 128, |_| 0.02);
+        let drained = slowness.limit().unwrap();
+        assert!((950.0..1000.0).contains(&drained), "{drained}");
+        least_limit(&mut slowness, &mut clock, 5000, |_| 0.02);
+        assert!(slowness.limit().unwrap() > 1100.0);
     }
 
     #[test]
     fn a_server_that_is_slower_for_a_reason_of_its_own_is_believed() {
         let (mut slowness, mut clock) = (Slowness::default(), Duration::ZERO);
-        told(&mut slowness, &mut clock, 1000, |_| 0.02);
-        let then = told(&mut slowness, &mut clock, 100_000, |_| 0.2);
-        assert!(matches!(then[..], [Tempo::Slower { .. }, Tempo::LongerNow]), "{then:?}");
+        least_limit(&mut slowness, &mut clock, 1000, |_| 0.02);
+        assert!(least_limit(&mut slowness, &mut clock, 2000, |_| 0.2).is_some());
+        least_limit(&mut slowness, &mut clock, 3000, |_| 0.2);
+        assert_eq!(slowness.limit(), None);
     }
 }

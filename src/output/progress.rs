@@ -38,13 +38,18 @@ pub async fn show(course: Course, mut shown: watch::Receiver<Snapshot>, quiet: b
     let bar = ProgressBar::with_draw_target(Some(course.rows), target(live));
     bar.set_style(style());
     set_live(live.then(|| bar.clone()));
+    let mut outage = Outage::default();
     let mut ticks = tokio::time::interval(if live { REDRAWN_EVERY } else { TOLD_EVERY });
     ticks.tick().await;
     loop {
         tokio::select! {
             _ = ticks.tick() => {}
             changed = shown.changed() => match changed {
-                Ok(()) => continue,
+                Ok(()) => {
+                    let told = outage.tell(shown.borrow_and_update().outage);
+                    told.into_iter().for_each(|told| tracing::warn!("{told}"));
+                    continue;
+                }
                 Err(_gone) => break,
             },
         }
@@ -75,6 +80,27 @@ fn set_live(bar: Option<ProgressBar>) {
     *LIVE.lock().unwrap_or_else(PoisonError::into_inner) = bar;
 }
 
+/// The last outage that was seen, so that its begin and its end are told once.
+#[derive(Default)]
+struct Outage {
+    lasted: Option<Duration>,
+}
+
+impl Outage {
+    /// What there is to say now that the server has been away for so long, or is not.
+    fn tell(&mut self, lasts: Option<Duration>) -> Option<String> {
+        match (std::mem::replace(&mut self.lasted, lasts), lasts) {
+            (None, Some(_)) => Some(
+                "CoreCARD does not answer: nothing is sent but a probe now and then, until it is back".to_owned(),
+            ),
+            (Some(lasted), None) => {
+                Some(format!("CoreCARD is back after {}: the run goes on", lasting(lasted)))
+            }
+            _ => None,
+        }
+    }
+}
+
 fn target(live: bool) -> ProgressDrawTarget {
     if live { ProgressDrawTarget::stderr_with_hz(10) } else { ProgressDrawTarget::hidden() }
 }
@@ -95,6 +121,8 @@ fn line(course: &Course, snapshot: &Snapshot, took: Duration) -> String {
     }
     if snapshot.stop.is_some() {
         parts.push(format!("stopping: {} calls in flight", snapshot.in_flight));
+    } else if let Some(lasts) = snapshot.outage {
+        parts.push(format!("no answer from CoreCARD for {}", lasting(lasts)));
     } else if !snapshot.quiet_for.is_zero() {
         parts.push(format!("waiting {}: the server asked for it", lasting(snapshot.quiet_for)));
     } else if let Some(left) = time_left(course.rows - ended, here, took) {
@@ -150,8 +178,22 @@ mod tests {
     fn the_line_tells_what_the_run_is_waiting_for() {
         let quiet = Snapshot { waiting: 3, quiet_for: Duration::from_secs(7), ..snapshot() };
         insta::assert_snapshot!(shown(quiet), @"10.0/s · 290 cancelled · 10 rejected · 3 to try again · waiting 7 s: the server asked for it");
+        let away = Snapshot { outage: Some(Duration::from_secs(75)), ..snapshot() };
+        insta::assert_snapshot!(shown(away), @"10.0/s · 290 cancelled · 10 rejected · no answer from CoreCARD for 1 min 15 s");
         let stopping = Snapshot { stop: Some(OwnCode::Signal), in_flight: 4, ..snapshot() };
         insta::assert_snapshot!(shown(stopping), @"10.0/s · 290 cancelled · 10 rejected · stopping: 4 calls in flight");
+    }
+
+    #[test]
+    fn an_outage_is_told_once_when_it_begins_and_once_when_it_ends() {
+        let mut outage = Outage::default();
+        let seconds = [None, Some(0), Some(5), Some(70), None, None];
+        let told = seconds.map(|lasts| outage.tell(lasts.map(Duration::from_secs)));
+        let told: Vec<String> = told.into_iter().flatten().collect();
+        insta::assert_snapshot!(told.join("\n"), @r"
+        CoreCARD does not answer: nothing is sent but a probe now and then, until it is back
+        CoreCARD is back after 1 min 10 s: the run goes on
+        ");
     }
 
     #[test]

@@ -91,7 +91,8 @@ fn settle_interrupted(
     Ok(if status.is_some() { settled as u64 } else { 0 })
 }
 
-/// The rows staked before that have not ended.
+/// The rows staked before that have not ended. What was tried in a start that an
+/// outage ended counts no more than what was interrupted.
 fn unended(
     transaction: &Transaction<'_>,
     run: i64,
@@ -100,15 +101,18 @@ fn unended(
 ) -> rusqlite::Result<Vec<Waiting>> {
     let mut find = transaction.prepare(
         "SELECT row.row, admin_number, sequence_number, count(attempt.attempt),
-                count(attempt.attempt) FILTER
-                    (WHERE attempt.error_code <> ?4 AND attempt.meaning <> 'stop'),
+                count(attempt.attempt) FILTER (WHERE attempt.error_code <> ?4
+                    AND attempt.meaning <> 'stop' AND NOT EXISTS (
+                    SELECT 1 FROM start
+                    WHERE start.run = row.run AND start.stop = ?5
+                      AND attempt.staked_at BETWEEN start.started_at AND start.rested_at)),
                 max(row.doubt, coalesce(max(attempt.meaning = 'doubt'), 0))
          FROM row LEFT JOIN attempt ON attempt.run = row.run AND attempt.row = row.row
          WHERE row.run = ?1 AND row.row >= ?2 AND row.row < ?3 AND row.status IS NULL
          GROUP BY row.row HAVING count(attempt.status) = 0",
     )?;
-    let interrupted = OwnCode::Interrupted.to_string();
-    find.query_map(params![run, first_open, first_fresh, interrupted], |row| {
+    let (interrupted, outage) = (OwnCode::Interrupted.to_string(), OwnCode::Outage.to_string());
+    find.query_map(params![run, first_open, first_fresh, interrupted, outage], |row| {
         Ok(Waiting {
             row: RowNumber(row.get(0)?),
             order: Order { admin_number: row.get(1)?, sequence_number: row.get(2)? },

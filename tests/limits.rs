@@ -1,0 +1,397 @@
+//! The server's limits and its outages in virtual time, from a seed: the real wheel,
+//! pace and ledger against model servers. `LIMITS_SHOWN=1 cargo test --test limits --
+//! --nocapture` shows every second of them.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use cardcancel::engine::{Event, Now, Plan, Wheel};
+use cardcancel::gate::brake::Limits;
+use cardcancel::gate::pace::Pace;
+use cardcancel::gate::rate::Rates;
+use cardcancel::intake::{Enrolment, Standing};
+use cardcancel::ledger::{Ending, Ledger, NewRun, RowRecord, Run, Sqlite, Staked, Start, Turned};
+use cardcancel::order::{Order, OwnCode, RowNumber};
+use cardcancel::outcome::{self, Body, Codes, OnDoubt, Reply, Seen, Status};
+use jiff::Timestamp;
+
+const SECOND: Duration = Duration::from_secs(1);
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+fn ms(ms: u64) -> Duration {
+    Duration::from_millis(ms)
+}
+
+/// Chance, from a seed (SplitMix64).
+struct Chance(u64);
+
+impl Chance {
+    /// From 0 to 1.
+    fn share(&mut self) -> f64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((z ^ (z >> 31)) >> 11) as f64 / (1u64 << 53) as f64
+    }
+}
+
+/// How long a call takes, the way there and back included.
+#[derive(Clone, Copy)]
+enum Work {
+    Constant(u64),
+    Uniform(u64, u64),
+    Exponential(u64),
+}
+
+impl Work {
+    fn draw(self, chance: &mut Chance) -> Duration {
+        match self {
+            Work::Constant(time) => ms(time),
+            Work::Uniform(from, to) => ms(from) + ms(to - from).mul_f64(chance.share()),
+            Work::Exponential(mean) => ms(mean).mul_f64(-(1.0 - chance.share()).ln()),
+        }
+    }
+}
+
+/// What a server can take.
+enum Limit {
+    None,
+    /// So many in any closed second.
+    InASecond(usize, VecDeque<Duration>),
+    /// So many a second, and so many at once.
+    Bucket {
+        rate: f64,
+        most: f64,
+        tokens: f64,
+        at: Duration,
+    },
+    /// So many a second; others queue.
+    Queue {
+        each: Duration,
+        free_at: Duration,
+    },
+}
+
+impl Limit {
+    /// How long a call that arrives now has to wait, or nothing if it is turned away.
+    fn take(&mut self, now: Duration) -> Option<Duration> {
+        match self {
+            Limit::None => Some(Duration::ZERO),
+            Limit::InASecond(most, accepted) => {
+                while accepted.pop_front_if(|at| *at + SECOND < now).is_some() {}
+                let fits = accepted.len() < *most;
+                fits.then(|| accepted.push_back(now)).map(|()| Duration::ZERO)
+            }
+            Limit::Bucket { rate, most, tokens, at } => {
+                *tokens = (*tokens + (now - *at).as_secs_f64() * *rate).min(*most);
+                *at = now;
+                (*tokens >= 1.0).then(|| *tokens -= 1.0).map(|()| Duration::ZERO)
+            }
+            Limit::Queue { each, free_at } => {
+                *free_at = now.max(*free_at) + *each;
+                Some(*free_at - now)
+            }
+        }
+    }
+}
+
+/// How a server fails while it is away.
+#[derive(Clone, Copy, PartialEq)]
+enum Fault {
+    Refuses,
+    Hangs,
+    Says(u16),
+}
+
+struct Server {
+    work: Work,
+    limit: Limit,
+    retry_after: Option<Duration>,
+    /// Away from here to there.
+    away: Option<(Fault, Duration, Duration)>,
+    /// A row that it never answers.
+    broken: Option<u32>,
+    chance: Chance,
+    /// Calls in each second of the night: those done, those throttled, all others.
+    seconds: Vec<[u32; 3]>,
+    calls: u32,
+}
+
+impl Server {
+    fn that(work: Work, limit: Limit) -> Server {
+        let chance = Chance(17);
+        Server {
+            work,
+            limit,
+            retry_after: None,
+            away: None,
+            broken: None,
+            chance,
+            seconds: Vec::new(),
+            calls: 0,
+        }
+    }
+
+    /// What the caller sees, and after how long.
+    fn take(&mut self, row: RowNumber, now: Duration) -> (Seen, Duration) {
+        self.calls += 1;
+        let way = ms(1);
+        let lost = Seen::Lost { code: OwnCode::Timeout, detail: "timed out".to_owned() };
+        let (which, seen, took) =
+            match self.away.filter(|(_, from, to)| (*from..*to).contains(&now)) {
+                Some((Fault::Refuses, ..)) => {
+                    (2, Seen::NotSent { code: OwnCode::Connect, detail: "refused".to_owned() }, way)
+                }
+                Some((Fault::Hangs, ..)) => (2, lost, TIMEOUT),
+                Some((Fault::Says(status), ..)) => (2, answer(status, None, self.retry_after), way),
+                None if self.broken == Some(row.0) => (2, lost, TIMEOUT),
+                None => match self.limit.take(now) {
+                    Some(wait) => {
+                        (0, answer(200, Some(true), None), wait + self.work.draw(&mut self.chance))
+                    }
+                    None => (1, answer(429, None, self.retry_after), way),
+                },
+            };
+        let second = now.as_secs() as usize;
+        self.seconds.resize(self.seconds.len().max(second + 1), [0; 3]);
+        self.seconds[second][which] += 1;
+        (seen, took)
+    }
+
+    /// Calls done and calls throttled, in these seconds, end excluded.
+    fn in_seconds(&self, from: usize, to: usize) -> (f64, f64) {
+        let seconds = &self.seconds[from..to];
+        let all = |which: usize| seconds.iter().map(|counts| f64::from(counts[which])).sum::<f64>();
+        (all(0), all(1))
+    }
+}
+
+fn answer(http_status: u16, status: Option<bool>, retry_after: Option<Duration>) -> Seen {
+    let body = Body::Answer { status, error_code: Some("ERR".to_owned()), message: None };
+    Seen::Reply(Reply { http_status, retry_after, body })
+}
+
+/// What is under way, by the time at which it comes about.
+enum Due {
+    Ends(Staked, Ending, Duration),
+    Turned(Turned),
+    Wakes,
+}
+
+/// A run as it ended.
+struct Night {
+    server: Server,
+    run: Run,
+    took: Duration,
+    records: Vec<RowRecord>,
+}
+
+impl Night {
+    fn count(&self, status: Status) -> u64 {
+        self.run.counts.get(status)
+    }
+
+    /// What a test asks of a server that can take 1,000 a second.
+    #[track_caller]
+    fn uses_a_thousand_a_second(&self) {
+        let end = self.took.as_secs() as usize;
+        let (done, throttled) = self.server.in_seconds(5, end);
+        let used = done / (1000.0 * (end - 5) as f64);
+        assert!(used >= 0.95, "{used:.3} of the capacity was used");
+        let share = throttled / (done + throttled);
+        assert!(share <= 0.01, "{share:.4} of the calls were throttled");
+        let whole = f64::from(u32::try_from(self.run.rows).unwrap()) / 1000.0;
+        assert!(whole / self.took.as_secs_f64() >= 0.9, "it took {:?} in all", self.took);
+        assert_eq!(self.count(Status::Cancelled), self.run.rows);
+    }
+}
+
+fn plan() -> Plan {
+    Plan {
+        concurrency: 256,
+        attempts: 3,
+        on_doubt: OnDoubt::Retry,
+        last_start: None,
+        limits: Limits::default(),
+        max_outage: Duration::from_secs(900),
+        most_a_second: Some(5000),
+    }
+}
+
+/// The night in which so many rows are sent to this server at 5,000 a second at most.
+fn live(rows: u32, server: Server) -> Night {
+    live_by(plan(), rows, server)
+}
+
+fn live_by(plan: Plan, rows: u32, mut server: Server) -> Night {
+    let folder = tempfile::tempdir().unwrap();
+    let mut ledger = Sqlite::open(&folder.path().join("ledger.db")).unwrap();
+    let wall = |clock: Duration| Timestamp::from_second(1_800_000_000).unwrap() + clock;
+    let run = enrol(&mut ledger, rows, wall(Duration::ZERO));
+    let on_doubt = plan.on_doubt;
+    let start = Start { at: wall(Duration::ZERO), cut_off: None, again: false, on_doubt };
+    let begun = ledger.start(&run, start).unwrap();
+    let rates: Rates =
+        plan.most_a_second.map_or("unlimited".to_owned(), |n| format!("{n}/s")).parse().unwrap();
+    let mut pace = Pace::new(&rates);
+    let mut wheel = Wheel::new(plan, run.counts, begun);
+    let mut due: BTreeMap<(Duration, u64), Due> = BTreeMap::new();
+    due.insert((Duration::ZERO, 0), Due::Wakes);
+    let mut clock = Duration::ZERO;
+    for step in 1u64.. {
+        let Some(((at, _), what)) = due.pop_first() else { panic!("the wheel stands still") };
+        clock = clock.max(at);
+        let event = match what {
+            Due::Ends(staked, ending, started) => {
+                Event::Ended { staked, ending, noted: started, started }
+            }
+            Due::Turned(turned) => Event::Turned(turned),
+            Due::Wakes => Event::Time,
+        };
+        let commands = wheel.on(event, Now { since_start: clock, wall: wall(clock) });
+        for (_, staked) in commands.send {
+            let (seen, took) = server.take(staked.row(), clock);
+            let outcome = outcome::classify(seen, &Codes::default());
+            let ending = Ending { sent_at: wall(clock), ended_at: wall(clock + took), outcome };
+            let key = (clock + took, step << 20 | u64::from(staked.row().0));
+            due.insert(key, Due::Ends(staked, ending, clock));
+        }
+        if let Some(turn) = commands.turn {
+            let turned = ledger.turn(turn, &mut |b, wish| pace.allot(b, wish)).unwrap();
+            due.insert((clock + ms(3), step << 20), Due::Turned(turned));
+        }
+        if commands.finished {
+            let run = ledger.rest(wall(clock), wheel.stop()).unwrap();
+            let mut records = Vec::new();
+            let keep = &mut |record| {
+                records.push(record);
+                Ok(())
+            };
+            ledger.rows(&run, keep).unwrap();
+            if std::env::var_os("LIMITS_SHOWN").is_some() {
+                println!("{clock:?}: done, throttled, failed: {:?}", server.seconds);
+            }
+            return Night { server, run, took: clock, records };
+        }
+        due.retain(|_, what| !matches!(what, Due::Wakes));
+        if let Some(wake_at) = commands.wake_at {
+            due.insert((wake_at, u64::MAX), Due::Wakes);
+        }
+    }
+    unreachable!()
+}
+
+fn enrol(ledger: &mut Sqlite, rows: u32, opened_at: Timestamp) -> Run {
+    let new = NewRun {
+        id: "night".to_owned(),
+        key: "key".to_owned(),
+        command: "run".to_owned(),
+        input_name: "orders.csv".to_owned(),
+        input_digest: String::new(),
+        endpoint: "http://simulated".to_owned(),
+        program: "test".to_owned(),
+        opened_at,
+    };
+    let mut lines = (1..=rows).map(|row| {
+        let order = Order { admin_number: 1000 + i64::from(row), sequence_number: 1 };
+        let standing = Standing::ToSend { doubt: false };
+        let (row, line) = (RowNumber(row), u64::from(row) + 1);
+        Ok(Enrolment { row, line, order: Some(order), standing })
+    });
+    ledger.enrol(new, &mut lines, &[]).unwrap()
+}
+
+fn in_a_second() -> Limit {
+    Limit::InASecond(1000, VecDeque::new())
+}
+
+#[test]
+fn a_server_that_counts_by_the_second_and_asks_for_a_pause_is_used_to_the_full() {
+    let server =
+        Server { retry_after: Some(SECOND), ..Server::that(Work::Constant(20), in_a_second()) };
+    live(20_000, server).uses_a_thousand_a_second();
+}
+
+#[test]
+fn a_server_that_counts_by_the_second_and_asks_for_no_pause_is_used_to_the_full() {
+    live(20_000, Server::that(Work::Uniform(20, 200), in_a_second())).uses_a_thousand_a_second();
+}
+
+#[test]
+fn a_server_that_fills_a_bucket_is_used_to_the_full() {
+    let limit = Limit::Bucket { rate: 1000.0, most: 100.0, tokens: 100.0, at: Duration::ZERO };
+    live(20_000, Server::that(Work::Constant(20), limit)).uses_a_thousand_a_second();
+}
+
+#[test]
+fn a_server_whose_calls_queue_is_used_to_the_full() {
+    let limit = Limit::Queue { each: ms(1), free_at: Duration::ZERO };
+    live(20_000, Server::that(Work::Constant(20), limit)).uses_a_thousand_a_second();
+}
+
+#[test]
+fn a_healthy_server_is_sent_all_that_the_contract_allows_however_its_answers_vary() {
+    for work in [Work::Exponential(100), Work::Constant(20), Work::Uniform(20, 200)] {
+        let plan = Plan { most_a_second: Some(1000), ..plan() };
+        let night = live_by(plan, 20_000, Server::that(work, Limit::None));
+        assert!(night.took < Duration::from_millis(21_500), "{:?}", night.took);
+    }
+}
+
+#[test]
+fn after_an_outage_the_rate_is_soon_back() {
+    for fault in
+        [Fault::Refuses, Fault::Hangs, Fault::Says(503), Fault::Says(500), Fault::Says(429)]
+    {
+        let (from, to) = (Duration::from_secs(8), Duration::from_secs(100));
+        let mut server = Server::that(Work::Constant(20), in_a_second());
+        server.away = Some((fault, from, to));
+        let night = live(25_000, server);
+        let (done, _) = night.server.in_seconds(110, 112);
+        assert!(done >= 1800.0, "{done} in the two seconds after the ten that it may take");
+        assert_eq!(night.count(Status::Cancelled), 25_000);
+    }
+}
+
+#[test]
+fn an_outage_costs_few_calls_and_no_row() {
+    for fault in [Fault::Refuses, Fault::Hangs, Fault::Says(503), Fault::Says(502)] {
+        let mut server = Server::that(Work::Constant(20), Limit::None);
+        server.away = Some((fault, Duration::ZERO, Duration::from_secs(800)));
+        let plan = Plan { attempts: 1, most_a_second: None, ..plan() };
+        let plan = match fault {
+            Fault::Hangs => Plan { attempts: 3, ..plan },
+            _ => plan,
+        };
+        let night = live_by(plan, 2_000, server);
+        assert!(night.server.calls <= 2_200, "{} calls", night.server.calls);
+        assert!(night.count(Status::Cancelled) > 1_990, "{:?}", night.run.counts);
+    }
+}
+
+#[test]
+fn an_outage_that_lasts_too_long_stops_the_run_and_nothing_is_lost() {
+    let mut server = Server::that(Work::Constant(20), Limit::None);
+    server.away = Some((Fault::Refuses, Duration::from_secs(1), Duration::MAX));
+    let plan = Plan { max_outage: Duration::from_secs(60), ..plan() };
+    let night = live_by(plan, 10_000, server);
+    assert_eq!(night.run.stop.as_deref(), Some("OUTAGE"));
+    assert!((60..64).contains(&night.took.as_secs()), "{:?}", night.took);
+    let not_sent = night.records.iter().filter(|record| record.status == Status::NotSent).count();
+    assert_eq!(not_sent as u64 + night.count(Status::Cancelled), 10_000);
+    assert!(not_sent > 0);
+}
+
+#[test]
+fn one_broken_row_among_good_answers_holds_nobody_up() {
+    let server = Server { broken: Some(10_000), ..Server::that(Work::Constant(20), Limit::None) };
+    let plan = Plan { most_a_second: Some(1000), ..plan() };
+    let night = live_by(plan, 10_000, server);
+    assert_eq!(night.count(Status::InDoubt), 1);
+    assert_eq!(night.run.stop, None);
+    let (done, _) = night.server.in_seconds(0, 10);
+    assert!(done >= 9_800.0, "{done}");
+}

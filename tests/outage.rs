@@ -1,0 +1,130 @@
+//! Outages, with the real program: nobody there at first, gone in the middle, gone for good.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod common;
+
+use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use common::{Does, Hostile, Scene, ended, kill, status, until};
+
+/// A port at which nobody listens.
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+fn url(port: u16) -> String {
+    format!("http://127.0.0.1:{port}")
+}
+
+/// The stand-in, listening at this port.
+fn stand_in(scene: &Scene, port: u16, flags: &[&str]) -> Child {
+    let port = port.to_string();
+    let args = [&["stand-in", "--port", &port], flags].concat();
+    let mut command: Command = scene.command(&args);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    assert!(line.contains(&port), "{line}");
+    child
+}
+
+fn lines(scene: &Scene, name: &str) -> usize {
+    std::fs::read_to_string(scene.path(name)).unwrap_or_default().lines().count()
+}
+
+/// The program's warnings, as it writes them while it runs.
+struct Log(std::sync::mpsc::Receiver<String>);
+
+impl Log {
+    fn of(child: &mut Child) -> Log {
+        let (tell, told) = std::sync::mpsc::channel();
+        let stderr = child.stderr.take().unwrap();
+        std::thread::spawn(move || {
+            BufReader::new(stderr)
+                .lines()
+                .map_while(Result::ok)
+                .try_for_each(|line| tell.send(line))
+        });
+        Log(told)
+    }
+
+    #[track_caller]
+    fn waits_for(&self, text: &str) {
+        while !self.0.recv_timeout(Duration::from_secs(60)).unwrap().contains(text) {}
+    }
+}
+
+#[test]
+fn a_server_that_is_not_there_at_first_is_waited_for() {
+    let scene = Scene::new();
+    scene.orders(300);
+    let port = free_port();
+    let mut run = scene.begin_to_cancel(&url(port), &["--attempts", "2"]);
+    let log = Log::of(&mut run);
+    log.waits_for("CoreCARD does not answer");
+    let server = stand_in(&scene, port, &[]);
+    log.waits_for("CoreCARD is back after");
+    ended(run).exits(0);
+    assert!(scene.results().iter().all(|row| row.status() == "cancelled" && !row.doubt()));
+    kill(server);
+}
+
+#[test]
+fn a_server_that_is_killed_and_comes_back_costs_no_row() {
+    let scene = Scene::new();
+    scene.orders(2000);
+    let port = free_port();
+    let server = stand_in(&scene, port, &["--latency", "20ms", "--record", "first.csv"]);
+    let mut run = scene.begin_to_cancel(&url(port), &["--concurrency", "16", "--attempts", "2"]);
+    let log = Log::of(&mut run);
+    until("some were sent", || lines(&scene, "first.csv") > 200);
+    kill(server);
+    log.waits_for("CoreCARD does not answer");
+    // It has lost what it knew, and cancels an order once more whose answer was lost.
+    let server = stand_in(&scene, port, &["--latency", "20ms", "--record", "second.csv"]);
+    log.waits_for("CoreCARD is back after");
+    ended(run).exits(0);
+    kill(server);
+    let results = scene.results();
+    assert!(results.iter().all(|row| row.status() == "cancelled"));
+    let attempts: u32 = results.iter().map(common::Row::attempts).sum();
+    assert!(attempts <= 2200, "{attempts} calls for 2000 rows");
+    let doubts = results.iter().filter(|row| row.doubt()).count();
+    assert!(doubts <= 16, "{doubts} in doubt, and 16 were in flight");
+}
+
+#[test]
+fn an_outage_that_lasts_too_long_stops_the_run_which_goes_on_later() {
+    let scene = Scene::new();
+    scene.orders(200);
+    let port = free_port();
+    let stopped = scene.cancel(&url(port), &["--max-outage", "1s"]).exits(4);
+    assert!(stopped.stdout.contains("--max-outage"), "{}", stopped.told());
+    let results = scene.results();
+    assert!(results.iter().all(|row| row.status() == "not_sent" && !row.doubt()));
+    for row in &results {
+        let code = if row.attempts() == 0 { "OUTAGE" } else { "CONNECT" };
+        assert_eq!(row.code(), code, "{row:?}");
+    }
+    assert!(results.iter().any(|row| row.attempts() == 0));
+    // Once more, and still away: with two attempts a row, those made so far do not count.
+    scene.cancel(&url(port), &["--max-outage", "1s", "--attempts", "2"]).exits(4);
+    let server = stand_in(&scene, port, &[]);
+    scene.cancel(&url(port), &["--attempts", "2"]).exits(0);
+    kill(server);
+}
+
+#[test]
+fn lost_answers_leave_doubt_though_they_were_lost_in_an_outage() {
+    let scene = Scene::new();
+    scene.orders(30);
+    let server = Hostile::always(Does::Say(status("502 Bad Gateway")));
+    scene.cancel(&server.url(), &["--max-outage", "1s", "--attempts", "1"]).exits(4);
+    let asked = server.requests().len();
+    let doubts = scene.results().iter().filter(|row| row.doubt()).count();
+    assert!((10..=30).contains(&doubts), "{doubts}");
+    assert!(asked <= 40, "{asked}");
+}
