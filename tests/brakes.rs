@@ -77,17 +77,15 @@ fn lost_answers_in_a_row_stop_a_run_before_their_rows_have_ended() {
 }
 
 #[test]
-fn a_thousand_lost_answers_in_a_row_stop_a_run_unless_that_is_turned_off() {
-    let orders = |flags: &[&str]| {
-        let server = Hostile::always(Does::Say(status("502 Bad Gateway")));
-        let scene = Scene::new();
-        let flags = [&["--on-doubt", "leave", "--concurrency", "8"], flags].concat();
-        (scene.orders(1040).cancel(&server.url(), &flags).code, server.requests().len())
-    };
-    let (code, requests) = orders(&[]);
-    assert_eq!(code, Some(4));
-    assert!((1001..1010).contains(&requests), "{requests}");
-    assert_eq!(orders(&["--max-doubts-in-a-row", "off"]), (Some(3), 1040));
+fn lost_answers_in_a_row_are_an_outage_long_before_there_are_a_thousand() {
+    let server = Hostile::always(Does::Say(status("502 Bad Gateway")));
+    let scene = Scene::new();
+    let flags = ["--on-doubt", "leave", "--concurrency", "8", "--max-outage", "1s", "--json"];
+    let outcome = scene.orders(1040).cancel(&server.url(), &flags).exits(4);
+    let summary: serde_json::Value = serde_json::from_str(&outcome.stdout).unwrap();
+    assert_eq!(summary["stop"], "OUTAGE");
+    let requests = server.requests().len();
+    assert!((10..40).contains(&requests), "{requests}");
 }
 
 #[test]
