@@ -13,7 +13,7 @@ const IN_A_ROW: usize = 10;
 
 /// So many are, if a row is about to fail for good because of them and none of them
 /// can be the rows' own fault.
-const IN_A_ROW_FOR_A_LAST_ATTEMPT: usize = 3;
+const IN_A_ROW_FOR_A_LAST_ATTEMPT: usize = 5;
 
 /// Throttled calls are signs of an outage only when for so long nothing else came;
 /// or for so long, if a row is about to fail for good because of them.
@@ -252,7 +252,7 @@ mod tests {
     fn no_row_fails_for_good_because_nobody_can_be_reached() {
         let mut outage = Outage::new(Duration::from_secs(900));
         let last = Ended { was_last: true, ..ended(Sign::Unreachable, 1, 1) };
-        assert!((0..2).all(|_| outage.saw(last, ms(2)).is_none()));
+        assert!((0..4).all(|_| outage.saw(last, ms(2)).is_none()));
         assert!(outage.saw(last, ms(2)).is_some());
     }
 
