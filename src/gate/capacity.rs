@@ -15,8 +15,9 @@ const USED: f64 = 0.97;
 /// if the server asks for no pause.
 const TOLERATED: f64 = 0.01;
 
-/// Throttled calls at a rate that the server was found to take contradict that: the
-/// limit is lowered by so much, and after so many of them in a row it is plain that
+/// Throttled calls at a rate that the server was found to take contradict that: once
+/// that may be a stall, after which calls arrive together; then
+/// the limit is lowered by so much, and after so many of them in a row it is plain that
 /// they come by chance, and there is no limit for so long.
 const LOWERED: f64 = 0.95;
 const CONTRADICTIONS: u32 = 5;
@@ -225,6 +226,7 @@ impl Capacity {
                 (self.limit, self.contradictions) = (None, 0);
                 self.deaf_until = now + CHANCE;
             }
+            Some(_) if self.contradictions == 0 => self.contradictions = 1,
             Some(limit) => {
                 self.contradictions += 1;
                 self.found(self.known, burst.pause, now);
