@@ -50,6 +50,11 @@ impl Keyed {
         PARTS[(self.0 & 3) as usize]
     }
 
+    /// The same, with its row this many rows further on.
+    pub(super) fn after(self, rows: u32) -> Keyed {
+        Keyed(self.0 + (u128::from(rows) << 2))
+    }
+
     fn same_order(&self, other: &Keyed) -> bool {
         self.0 >> 34 == other.0 >> 34
     }

@@ -1,6 +1,7 @@
 //! From a CSV file to rows: reading, validation, duplicates, the card-number
 //! guard, and a results file read again. Everything streams.
 
+mod blocks;
 pub mod columns;
 pub mod duplicates;
 pub mod enrolment;
@@ -9,6 +10,7 @@ mod excerpt;
 pub mod guard;
 pub mod layout;
 mod number;
+mod portion;
 mod prior;
 #[cfg(test)]
 mod properties;

@@ -1,19 +1,15 @@
 //! Watches the quotes of a CSV text on its way to the parser. A quote that is
 //! never closed would swallow rows in silence: the parser takes any text.
 
-use std::io::{self, Read};
-
 /// No row is longer; what is, is a mistake, and must not fill the memory.
 pub(super) const LONGEST_ROW: u64 = 1024 * 1024;
 
 /// Why the text cannot be taken apart into rows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Tangle {
     /// The quote at this offset is not closed, or not where a field ends.
-    #[error("unclosed quote")]
     Unclosed(u64),
     /// The row at this offset has no end in sight.
-    #[error("long row")]
     Long(u64),
 }
 
@@ -29,50 +25,28 @@ enum Place {
     Quote { from: u64, lines: bool },
 }
 
-/// Passes a text through unless its quotes are tangled.
+/// Knows where rows begin, piece of text after piece.
 #[derive(Debug)]
-pub(super) struct Watched<R> {
-    inner: R,
+pub(super) struct Watch {
     delimiter: u8,
     place: Place,
     offset: u64,
     row_start: u64,
-    /// What was passed on last, to look back at.
-    last: Vec<u8>,
-    /// The byte before that.
-    before_last: u8,
-    /// What was found, once it was.
-    tangle: Option<Tangle>,
 }
 
-impl<R: Read> Watched<R> {
-    pub fn new(inner: R, delimiter: u8) -> Self {
-        Watched {
-            inner,
-            delimiter,
-            place: Place::FieldStart,
-            offset: 0,
-            row_start: 0,
-            last: Vec::new(),
-            before_last: 0,
-            tangle: None,
-        }
+impl Watch {
+    pub fn new(delimiter: u8) -> Self {
+        Watch { delimiter, place: Place::FieldStart, offset: 0, row_start: 0 }
     }
 
-    /// Whether the byte just before this offset ends a line. Only the buffer passed
-    /// on last, and the byte before it, are known.
-    pub fn line_ends_before(&self, offset: u64) -> bool {
-        let start = self.offset - self.last.len() as u64;
-        let byte = match offset.checked_sub(start) {
-            Some(0) | None => Some(self.before_last),
-            Some(within) => {
-                usize::try_from(within - 1).ok().and_then(|at| self.last.get(at)).copied()
-            }
-        };
-        byte == Some(b'\n')
+    /// The offset at which the row begins that the last piece ended in. What comes
+    /// before it is whole rows, even where the quotes after it are tangled.
+    pub fn row_start(&self) -> u64 {
+        self.row_start
     }
 
-    fn watch(&mut self, text: &[u8]) -> Result<(), Tangle> {
+    /// Follows the next piece of the text.
+    pub fn pass(&mut self, text: &[u8]) -> Result<(), Tangle> {
         let plain = !matches!(self.place, Place::Quoted { .. } | Place::Quote { .. });
         if plain && !text.contains(&b'"') {
             self.skip(text);
@@ -86,6 +60,14 @@ impl<R: Read> Watched<R> {
         match self.place {
             Place::Quoted { from, .. } => Err(Tangle::Unclosed(from)),
             _ => Err(Tangle::Long(self.row_start)),
+        }
+    }
+
+    /// The text ends here.
+    pub fn end(&self) -> Result<(), Tangle> {
+        match self.place {
+            Place::Quoted { from, .. } => Err(Tangle::Unclosed(from)),
+            _ => Ok(()),
         }
     }
 
@@ -128,33 +110,6 @@ fn ends_row(byte: u8) -> bool {
     byte == b'\n' || byte == b'\r'
 }
 
-impl<R: Read> Read for Watched<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if let Some(tangle) = self.tangle {
-            return Err(io::Error::other(tangle));
-        }
-        let start = self.offset;
-        let mut count = self.inner.read(buffer)?;
-        let text = buffer.get(..count).unwrap_or_default();
-        self.tangle = match self.place {
-            Place::Quoted { from, .. } if text.is_empty() => Some(Tangle::Unclosed(from)),
-            _ => self.watch(text).err(),
-        };
-        if let Some(tangle) = self.tangle {
-            // The rows before it are whole, and are passed on first.
-            count = usize::try_from(self.row_start.saturating_sub(start)).unwrap_or_default();
-            self.offset = start + count as u64;
-            if count == 0 {
-                return Err(io::Error::other(tangle));
-            }
-        }
-        self.before_last = self.last.last().copied().unwrap_or_default();
-        self.last.clear();
-        self.last.extend_from_slice(buffer.get(..count).unwrap_or_default());
-        Ok(count)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -168,15 +123,9 @@ mod tests {
     }
 
     fn pass(text: &[u8], chunk: usize) -> Option<Tangle> {
-        let mut watched = Watched::new(text, b',');
-        let mut buffer = vec![0; chunk];
-        loop {
-            match watched.read(&mut buffer) {
-                Ok(0) => return None,
-                Ok(_) => {}
-                Err(error) => return error.downcast().ok(),
-            }
-        }
+        let mut watch = Watch::new(b',');
+        let passed = text.chunks(chunk).try_for_each(|piece| watch.pass(piece));
+        passed.and_then(|()| watch.end()).err()
     }
 
     #[test]

@@ -1,37 +1,59 @@
 //! The records of an input one after another, header included, each with its line.
 
+use std::io::Cursor;
+
 use csv::ByteRecord;
 
+use super::blocks::{Block, Blocks};
 use super::error::{Fault, IntakeError};
-use super::quotes::Watched;
 use super::source::Input;
-use super::stream::Stream;
 
-const BUFFER: usize = 128 * 1024;
+const BUFFER: usize = 64 * 1024;
 
 pub(super) struct Records<'i> {
     input: &'i Input,
-    reader: csv::Reader<Watched<Stream<'i>>>,
+    delimiter: u8,
+    /// What comes after the block at hand.
+    blocks: Option<Blocks<'i>>,
+    reader: csv::Reader<Cursor<Vec<u8>>>,
+    /// The line in which the block at hand starts.
+    line: u64,
 }
 
 impl<'i> Records<'i> {
+    /// All records of an input.
     pub fn new(input: &'i Input, delimiter: u8) -> Result<Self, IntakeError> {
-        input.unchanged()?;
+        let blocks = input.blocks(delimiter)?;
+        let records = Records::of(input, delimiter, Block::default());
+        Ok(Records { blocks: Some(blocks), ..records })
+    }
+
+    /// The records of one block.
+    pub fn of(input: &'i Input, delimiter: u8, block: Block) -> Self {
+        let Block { text, line, .. } = block;
         let reader = csv::ReaderBuilder::new()
             .has_headers(false)
             .flexible(true)
             .delimiter(delimiter)
-            .buffer_capacity(BUFFER)
-            .from_reader(Watched::new(input.text()?, delimiter));
-        Ok(Records { input, reader })
+            .buffer_capacity(text.len().clamp(1, BUFFER))
+            .from_reader(Cursor::new(text));
+        Records { input, delimiter, blocks: None, reader, line }
     }
 
     /// Reads the next record; false if there is none.
     pub fn read(&mut self, record: &mut ByteRecord) -> Result<bool, IntakeError> {
-        match self.reader.read_byte_record(record) {
-            Ok(true) => Ok(true),
-            Ok(false) => self.input.unchanged().map(|()| false),
-            Err(error) => Err(self.explain(error)),
+        loop {
+            match self.reader.read_byte_record(record) {
+                Ok(true) => return Ok(true),
+                Ok(false) => {}
+                // Bytes in records of any length leave nothing to go wrong.
+                Err(error) => return Err(self.input.refuse(Fault::Read(error.into()))),
+            }
+            let Some(block) = self.blocks.as_mut().and_then(Iterator::next) else {
+                return Ok(false);
+            };
+            let next = Records::of(self.input, self.delimiter, block?);
+            (self.reader, self.line) = (next.reader, next.line);
         }
     }
 
@@ -39,19 +61,11 @@ impl<'i> Records<'i> {
     /// line where it stands now, and stops before the LF of a CRLF.
     pub fn line_of(&self, record: &ByteRecord) -> u64 {
         let position = self.reader.position();
+        let text = self.reader.get_ref().get_ref();
+        let last = usize::try_from(position.byte()).ok().and_then(|at| text.get(at.checked_sub(1)?));
+        let passed = u64::from(last == Some(&b'\n'));
         let within = record.as_slice().iter().filter(|byte| **byte == b'\n').count() as u64;
-        let passed = u64::from(self.reader.get_ref().line_ends_before(position.byte()));
-        position.line().saturating_sub(within + passed)
-    }
-
-    fn explain(&self, error: csv::Error) -> IntakeError {
-        match error.into_kind() {
-            csv::ErrorKind::Io(error) => self.input.explain(error),
-            // Bytes in records of any length leave nothing else to go wrong.
-            other => {
-                let error = std::io::Error::other(format!("{other:?}"));
-                self.input.refuse(Fault::Read(error))
-            }
-        }
+        // Lines count from 1, and the block has a line end before its first.
+        (self.line + position.line()).saturating_sub(2 + within + passed)
     }
 }

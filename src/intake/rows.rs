@@ -4,6 +4,7 @@ use csv::ByteRecord;
 
 use crate::order::{Flaw, Order, OwnCode, Row, RowNumber};
 
+use super::blocks::Block;
 use super::error::{Fault, IntakeError};
 use super::excerpt::excerpt;
 use super::guard;
@@ -13,7 +14,7 @@ use super::records::Records;
 use super::source::Input;
 
 /// The most rows that can be numbered.
-const MOST_ROWS: u32 = u32::MAX - 1;
+pub(super) const MOST_ROWS: u32 = u32::MAX - 1;
 
 /// Reads an input's rows one after another.
 pub struct Rows<'i> {
@@ -60,13 +61,32 @@ impl Place<'_> {
 impl Input {
     /// The rows, from the first.
     pub fn rows<'i>(&'i self, layout: &'i Layout) -> Result<Rows<'i>, IntakeError> {
-        let mut records = Records::new(self, layout.delimiter())?;
-        let mut fields = ByteRecord::new();
-        records.read(&mut fields)?;
-        if fields != *layout.header() {
-            return Err(self.refuse(Fault::Changed));
+        Rows::new(self, layout, Records::new(self, layout.delimiter())?).below_the_header()
+    }
+
+    /// The rows of one block, numbered from 1.
+    pub(super) fn rows_of<'i>(
+        &'i self,
+        layout: &'i Layout,
+        block: Block,
+    ) -> Result<Rows<'i>, IntakeError> {
+        let first = block.first;
+        let rows = Rows::new(self, layout, Records::of(self, layout.delimiter(), block));
+        if first { rows.below_the_header() } else { Ok(rows) }
+    }
+}
+
+impl<'i> Rows<'i> {
+    fn new(input: &'i Input, layout: &'i Layout, records: Records<'i>) -> Rows<'i> {
+        Rows { input, layout, records, fields: ByteRecord::new(), count: 0, most: MOST_ROWS }
+    }
+
+    fn below_the_header(mut self) -> Result<Rows<'i>, IntakeError> {
+        self.records.read(&mut self.fields)?;
+        match self.fields == *self.layout.header() {
+            true => Ok(self),
+            false => Err(self.input.refuse(Fault::Changed)),
         }
-        Ok(Rows { input: self, layout, records, fields, count: 0, most: MOST_ROWS })
     }
 }
 

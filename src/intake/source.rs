@@ -195,10 +195,14 @@ impl Input {
 
     /// What a failure to read the text means.
     pub(super) fn explain(&self, error: io::Error) -> IntakeError {
-        let fault = match error.downcast::<Tangle>() {
-            Ok(Tangle::Unclosed(at)) => self.line_at(at).map(|line| Fault::UnclosedQuote { line }),
-            Ok(Tangle::Long(at)) => self.line_at(at).map(|line| Fault::LongRow { line }),
-            Err(error) => Ok(self.unread(error)),
+        self.refuse(self.unread(error))
+    }
+
+    /// Where the quotes are tangled.
+    pub(super) fn tangled(&self, tangle: Tangle) -> IntakeError {
+        let fault = match tangle {
+            Tangle::Unclosed(at) => self.line_at(at).map(|line| Fault::UnclosedQuote { line }),
+            Tangle::Long(at) => self.line_at(at).map(|line| Fault::LongRow { line }),
         };
         fault.map_or_else(|error| error, |fault| self.refuse(fault))
     }

@@ -1,12 +1,16 @@
 //! The first pass over an input: what is in it, before anything is sent.
 
-use crate::order::{Flaw, OwnCode, Row, RowNumber};
+use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
+use crate::order::{Flaw, OwnCode, RowNumber};
+
+use super::blocks::{Block, Blocks};
 use super::duplicates::{self, Duplicates, Keyed};
-use super::enrolment::{claim, part};
-use super::error::IntakeError;
+use super::error::{Fault, IntakeError};
 use super::layout::Layout;
-use super::rerun::{Claim, Plan};
+use super::portion::Portion;
+use super::rerun::Plan;
+use super::rows::MOST_ROWS;
 use super::source::Input;
 
 /// What is in an input.
@@ -64,32 +68,44 @@ pub fn survey_each(
     input: &Input,
     layout: &Layout,
     plan: Option<&Plan>,
+    on_invalid: impl FnMut(BadRow),
+) -> Result<Survey, IntakeError> {
+    let blocks = input.blocks(layout.delimiter())?;
+    survey_blocks(input, blocks, |block| Portion::of(input, layout, plan, block), on_invalid)
+}
+
+/// Takes blocks apart on all processors while the next ones are read.
+fn survey_blocks(
+    input: &Input,
+    mut blocks: Blocks<'_>,
+    portion: impl Fn(Result<Block, IntakeError>) -> Portion + Sync,
     mut on_invalid: impl FnMut(BadRow),
 ) -> Result<Survey, IntakeError> {
+    let at_once = BLOCKS_A_THREAD * rayon::current_num_threads();
+    let mut some = || blocks.by_ref().take(at_once).collect::<Vec<_>>();
     let mut survey = Survey::empty();
     let mut selected = 0;
-    let mut rows = input.rows(layout)?;
-    while let Some(record) = rows.next()? {
-        survey.rows += 1;
-        let claim = claim(input, plan, &record)?;
-        survey.kept += u32::from(matches!(claim, Claim::Kept { .. }));
-        match (record.content, part(claim)) {
-            (Row::Order(order), Some(part)) => {
-                selected += u32::from(matches!(claim, Claim::Selected { .. }));
-                survey.orders.push(Keyed::new(order, record.row, part));
+    let mut batch = some();
+    while !batch.is_empty() {
+        let portions = || batch.into_par_iter().map(&portion).collect::<Vec<_>>();
+        let (next, portions) = rayon::join(&mut some, portions);
+        for portion in portions {
+            if portion.rows > MOST_ROWS - survey.rows {
+                return Err(input.refuse(Fault::TooManyRows(MOST_ROWS)));
             }
-            (Row::Invalid(flaw), _) if matches!(claim, Claim::Selected { .. }) => {
-                survey.count(flaw.code);
-                on_invalid(BadRow { row: record.row, line: record.place.line(), flaw });
-            }
-            _ => {}
+            selected += portion.selected;
+            survey.add(portion, &mut on_invalid)?;
         }
+        batch = next;
     }
     survey.orders.shrink_to_fit();
     survey.duplicates = duplicates::find(&mut survey.orders);
     survey.to_send = selected - survey.duplicates.len() as u32;
     Ok(survey)
 }
+
+/// Enough for the threads to even out, and little beside the orders.
+const BLOCKS_A_THREAD: usize = 8;
 
 impl Survey {
     fn empty() -> Survey {
@@ -105,6 +121,23 @@ impl Survey {
         }
     }
 
+    /// Appends what is in the next block.
+    fn add(
+        &mut self,
+        portion: Portion,
+        on_invalid: &mut impl FnMut(BadRow),
+    ) -> Result<(), IntakeError> {
+        let before = self.rows;
+        self.rows += portion.rows;
+        self.kept += portion.kept;
+        self.orders.extend(portion.orders.iter().map(|keyed| keyed.after(before)));
+        for bad in portion.invalid {
+            self.count(bad.flaw.code);
+            on_invalid(BadRow { row: RowNumber(bad.row.0 + before), ..bad });
+        }
+        portion.refusal.map_or(Ok(()), Err)
+    }
+
     fn count(&mut self, code: OwnCode) {
         self.invalid += 1;
         match self.invalid_by_code.iter_mut().find(|(known, _)| *known == code) {
@@ -116,8 +149,10 @@ impl Survey {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::super::layout::Reading;
-    use super::super::properties::input;
+    use super::super::properties::{input, lines};
     use super::super::rerun::Selection;
     use super::*;
 
@@ -141,6 +176,62 @@ mod tests {
         let orders: Vec<String> =
             survey.orders.iter().map(|key| format!("{}@{}", key.order(), key.row())).collect();
         assert_eq!(orders, ["1/1@3", "5/1@1", "5/1@4"]);
+    }
+
+    /// What a survey finds, one block of such a size after another, in words.
+    fn told(text: &[u8], size: usize) -> String {
+        let input = input(text);
+        let layout = match input.layout(&Reading::default()) {
+            Ok(layout) => layout,
+            Err(refusal) => return refusal.to_string(),
+        };
+        let mut bad_rows = Vec::new();
+        let blocks = input.blocks_of(layout.delimiter(), size).unwrap();
+        let portion = |block| Portion::of(&input, &layout, None, block);
+        let survey = survey_blocks(&input, blocks, portion, |bad| bad_rows.push(bad));
+        format!("{survey:?} {bad_rows:?}")
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_found_does_not_depend_on_the_blocks(
+            text in "((\u{feff}|\"x\"|[0-9]{1,2},[12]|[0-9]{1,2},1,\"(\n|\r\n|\"\"|a)*\"|[0-9a\",])(\n|\r\n|\r|\n\n)){0,30}",
+            size in 1usize..80,
+        ) {
+            for header in ["admin,seq\n", "\u{feff}admin,seq,note\r\n"] {
+                let text = format!("{header}{text}");
+                prop_assert_eq!(told(text.as_bytes(), size), told(text.as_bytes(), text.len()));
+            }
+        }
+
+        #[test]
+        fn the_rows_found_are_those_read_one_after_another(
+            text in "(([0-9]{1,2},[12]|[0-9]{1,2},1,\"(\n|\r\n|\"\"|a)*\"|[0-9a,])(\n|\r\n|\r|\n\n)){1,30}",
+            size in 1usize..80,
+        ) {
+            let input = input(format!("admin,seq,note\n{text}").as_bytes());
+            let Ok(layout) = input.layout(&Reading::default()) else { return Ok(()) };
+            let mut found = Vec::new();
+            let blocks = input.blocks_of(layout.delimiter(), size).unwrap();
+            let portion = |block| Portion::of(&input, &layout, None, block);
+            let survey = survey_blocks(&input, blocks, portion, |BadRow { row, line, flaw }| {
+                found.push((row, format!("{row} (line {line}): {} {}", flaw.code, flaw.message)));
+            });
+            for keyed in survey.unwrap().orders {
+                found.push((keyed.row(), format!("{}: {}", keyed.row(), keyed.order())));
+            }
+            found.sort();
+            // The survey keeps no lines of rows that can be sent.
+            let read = lines(&input, &Reading::default()).unwrap();
+            let read = read.into_iter().map(|line| match line.split_once(" (line ") {
+                Some((row, rest)) if !rest.contains("_") => {
+                    format!("{row}: {}", rest.split_once(": ").unwrap().1)
+                }
+                _ => line,
+            });
+            let found: Vec<String> = found.into_iter().map(|(_, told)| told).collect();
+            prop_assert_eq!(found, read.collect::<Vec<_>>());
+        }
     }
 
     #[test]

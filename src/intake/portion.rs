@@ -1,0 +1,64 @@
+//! What is in one block of an input; its rows are numbered from 1.
+
+use crate::order::Row;
+
+use super::blocks::Block;
+use super::duplicates::Keyed;
+use super::enrolment::{claim, part};
+use super::error::IntakeError;
+use super::layout::Layout;
+use super::rerun::{Claim, Plan};
+use super::source::Input;
+use super::survey::BadRow;
+
+#[derive(Debug, Default)]
+pub(super) struct Portion {
+    pub rows: u32,
+    /// Rows that are to be sent unless another row decides.
+    pub selected: u32,
+    pub kept: u32,
+    pub orders: Vec<Keyed>,
+    pub invalid: Vec<BadRow>,
+    /// Why the rows after these cannot be read, if so.
+    pub refusal: Option<IntakeError>,
+}
+
+impl Portion {
+    pub fn of(
+        input: &Input,
+        layout: &Layout,
+        plan: Option<&Plan>,
+        block: Result<Block, IntakeError>,
+    ) -> Portion {
+        let mut portion = Portion::default();
+        let read = block.and_then(|block| portion.read(input, layout, plan, block));
+        Portion { refusal: read.err(), ..portion }
+    }
+
+    fn read(
+        &mut self,
+        input: &Input,
+        layout: &Layout,
+        plan: Option<&Plan>,
+        block: Block,
+    ) -> Result<(), IntakeError> {
+        let mut rows = input.rows_of(layout, block)?;
+        while let Some(record) = rows.next()? {
+            let claim = claim(input, plan, &record)?;
+            self.rows += 1;
+            self.kept += u32::from(matches!(claim, Claim::Kept { .. }));
+            match (record.content, part(claim)) {
+                (Row::Order(order), Some(part)) => {
+                    self.selected += u32::from(matches!(claim, Claim::Selected { .. }));
+                    self.orders.push(Keyed::new(order, record.row, part));
+                }
+                (Row::Invalid(flaw), _) if matches!(claim, Claim::Selected { .. }) => {
+                    let (row, line) = (record.row, record.place.line());
+                    self.invalid.push(BadRow { row, line, flaw });
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
