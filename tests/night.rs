@@ -331,7 +331,7 @@ fn records(ledger: &mut Sqlite, run: &Run) -> Vec<RowRecord> {
     let mut records = Vec::new();
     ledger
         .rows(run, &mut |record| {
-            records.push(record);
+            records.push(record.clone());
             Ok(())
         })
         .unwrap();

@@ -27,7 +27,7 @@ fn recorded(scene: &Scene) -> Vec<RowRecord> {
     let mut rows = Vec::new();
     ledger
         .rows(&run, &mut |row| {
-            rows.push(row);
+            rows.push(row.clone());
             Ok(())
         })
         .unwrap();

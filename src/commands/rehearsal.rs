@@ -39,7 +39,7 @@ pub async fn compare(
     let tally = stand_in.stop().await;
     let mut comparison = Comparison { tally, cancelled: 0, untrue: Vec::new() };
     ledger.rows(run, &mut |record| {
-        comparison.hold_against(&record, &orders);
+        comparison.hold_against(record, &orders);
         Ok(())
     })?;
     Ok(comparison)

@@ -67,8 +67,7 @@ impl Enrolments<'_> {
     fn enrol(&mut self) -> Result<Option<Enrolment>, IntakeError> {
         let Some(record) = self.rows.next()? else { return Ok(None) };
         let claim = claim(self.input, self.plan, &record)?;
-        let Record { row, content, place, .. } = record;
-        let line = place.line();
+        let (row, line, content) = (record.row, record.line(), record.content());
         let order = match content {
             Row::Order(order) => Some(order),
             Row::Invalid(_) => None,

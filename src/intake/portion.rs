@@ -47,13 +47,13 @@ impl Portion {
             let claim = claim(input, plan, &record)?;
             self.rows += 1;
             self.kept += u32::from(matches!(claim, Claim::Kept { .. }));
-            match (record.content, part(claim)) {
+            match (record.content(), part(claim)) {
                 (Row::Order(order), Some(part)) => {
                     self.selected += u32::from(matches!(claim, Claim::Selected { .. }));
                     self.orders.push(Keyed::new(order, record.row, part));
                 }
                 (Row::Invalid(flaw), _) if matches!(claim, Claim::Selected { .. }) => {
-                    let (row, line) = (record.row, record.place.line());
+                    let (row, line) = (record.row, record.line());
                     self.invalid.push(BadRow { row, line, flaw });
                 }
                 _ => {}

@@ -25,7 +25,7 @@ pub(super) fn lines(input: &Input, reading: &Reading) -> Result<Vec<String>, Int
     let mut lines = Vec::new();
     while let Some(record) = rows.next()? {
         let line = record.line();
-        let content = match record.content {
+        let content = match record.content() {
             Row::Order(order) => order.to_string(),
             Row::Invalid(flaw) => format!("{} {}", flaw.code, flaw.message),
         };
@@ -149,7 +149,7 @@ proptest! {
         for (order, number) in orders.iter().zip(1..) {
             let record = rows.next().unwrap().unwrap();
             prop_assert_eq!(record.row, RowNumber(number));
-            prop_assert_eq!(record.content, Row::Order(*order));
+            prop_assert_eq!(record.content(), Row::Order(*order));
             for (extra, field) in dress.extra.iter().zip(record.fields) {
                 prop_assert_eq!(extra.as_bytes(), field);
             }

@@ -62,7 +62,8 @@ impl<'i> Records<'i> {
     pub fn line_of(&self, record: &ByteRecord) -> u64 {
         let position = self.reader.position();
         let text = self.reader.get_ref().get_ref();
-        let last = usize::try_from(position.byte()).ok().and_then(|at| text.get(at.checked_sub(1)?));
+        let last =
+            usize::try_from(position.byte()).ok().and_then(|at| text.get(at.checked_sub(1)?));
         let passed = u64::from(last == Some(&b'\n'));
         let within = record.as_slice().iter().filter(|byte| **byte == b'\n').count() as u64;
         // Lines count from 1, and the block has a line end before its first.

@@ -30,29 +30,22 @@ pub struct Rows<'i> {
 pub struct Record<'r> {
     /// Its number: the first row after the header is 1.
     pub row: RowNumber,
-    /// What it carries.
-    pub content: Row,
     /// Its fields, byte for byte.
     pub fields: &'r ByteRecord,
-    /// Where it is, for the few that are asked.
-    pub(super) place: Place<'r>,
+    layout: &'r Layout,
+    records: &'r Records<'r>,
 }
 
 impl Record<'_> {
-    /// The line of the file in which it starts.
-    pub fn line(&self) -> u64 {
-        self.place.line()
+    /// What it carries.
+    pub fn content(&self) -> Row {
+        match order(self.layout, self.fields) {
+            Ok(order) => Row::Order(order),
+            Err(flaw) => Row::Invalid(flaw),
+        }
     }
-}
 
-/// Where the row read last is in its file.
-#[derive(Clone, Copy)]
-pub(super) struct Place<'r> {
-    records: &'r Records<'r>,
-    fields: &'r ByteRecord,
-}
-
-impl Place<'_> {
+    /// The line of the file in which it starts.
     pub fn line(&self) -> u64 {
         self.records.line_of(self.fields)
     }
@@ -104,18 +97,10 @@ impl Rows<'_> {
         self.count += 1;
         Ok(Some(Record {
             row: RowNumber(self.count),
-            content: content(self.layout, &self.fields),
             fields: &self.fields,
-            place: Place { records: &self.records, fields: &self.fields },
+            layout: self.layout,
+            records: &self.records,
         }))
-    }
-}
-
-/// What a row carries.
-fn content(layout: &Layout, fields: &ByteRecord) -> Row {
-    match order(layout, fields) {
-        Ok(order) => Row::Order(order),
-        Err(flaw) => Row::Invalid(flaw),
     }
 }
 

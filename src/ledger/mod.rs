@@ -151,6 +151,25 @@ pub struct RowRecord {
     pub ended_at: Option<Timestamp>,
 }
 
+impl RowRecord {
+    /// A row of which nothing else is known.
+    pub(crate) fn of(row: RowNumber) -> RowRecord {
+        RowRecord {
+            row,
+            order: None,
+            status: Status::NotSent,
+            kept: false,
+            error_code: String::new(),
+            message: String::new(),
+            http_status: None,
+            attempts: 0,
+            doubt: false,
+            first_sent_at: None,
+            ended_at: None,
+        }
+    }
+}
+
 /// The ledger. Methods block; the engine gives it a thread of its own.
 pub trait Ledger: Send {
     /// The newest run with this key, if there is one.
@@ -162,7 +181,8 @@ pub trait Ledger: Send {
     /// Every run, newest first.
     fn runs(&mut self) -> Result<Vec<Run>, LedgerError>;
 
-    /// Opens a run with all its rows, or nothing at all.
+    /// Opens a run with all its rows, or nothing at all. Other runs go on meanwhile;
+    /// cut short, it goes on where it was when it is asked for again with the same key.
     fn enrol(
         &mut self,
         new: NewRun,
@@ -192,11 +212,12 @@ pub trait Ledger: Send {
     /// whatever the reason to stop, else stopped for this reason.
     fn rest(&mut self, at: Timestamp, stop: Option<OwnCode>) -> Result<Run, LedgerError>;
 
-    /// Every row of a run, in order.
+    /// Every row of a run, in order. What is left in the record does not matter: it
+    /// serves for the next row.
     fn rows(
         &mut self,
         run: &Run,
-        each: &mut dyn FnMut(RowRecord) -> anyhow::Result<()>,
+        each: &mut dyn FnMut(&mut RowRecord) -> anyhow::Result<()>,
     ) -> anyhow::Result<()>;
 
     /// Remembers that a file with this digest is about to be written for the run.
@@ -232,6 +253,18 @@ pub enum LedgerError {
     /// Others may have written the file.
     #[error(transparent)]
     Shared(#[from] Untrusted),
+    /// The ledger was written by an older program.
+    #[error(
+        "the ledger {path} has version {found}, and this program knows version {known} only: use the cardcancel that wrote it, or name another file with --ledger"
+    )]
+    Older {
+        /// Where it is.
+        path: String,
+        /// Its version.
+        found: i64,
+        /// Ours.
+        known: i64,
+    },
     /// The file is something else.
     #[error("{path} is not a cardcancel ledger: name another file with --ledger")]
     NotALedger {

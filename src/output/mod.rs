@@ -1,7 +1,9 @@
 //! Views of the ledger: the results file, progress, metrics, the summary.
 
+mod ahead;
 mod amounts;
 pub mod metrics;
+mod moments;
 pub mod progress;
 pub mod results;
 pub mod say;

@@ -1,6 +1,7 @@
 //! The results file: the input's columns, in their order, then ours. One line
 //! for every row, in input order, written whole or not at all.
 
+use std::fmt::Write as _;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -11,6 +12,8 @@ use csv::ByteRecord;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
+use super::ahead;
+use super::moments::Moments;
 use crate::intake::source::BYTE_ORDER_MARK;
 use crate::intake::{Input, Layout, Plan, columns, guard};
 use crate::ledger::{Counts, Ledger, RowRecord, Run};
@@ -111,11 +114,11 @@ impl ResultsFile {
         writer.write_byte_record(view.header())?;
         let mut rows = source.input.rows(source.layout)?;
         let (mut counts, mut rejected_in_doubt) = (Counts::default(), 0);
-        ledger.rows(source.run, &mut |record| {
+        ahead::rows(ledger, source.run, |record| {
             counts.add(record.status, 1);
             rejected_in_doubt += u64::from(record.doubt && record.status == Status::Rejected);
             let line = rows.next()?.context("the input has fewer rows than the run")?;
-            writer.write_byte_record(view.line(&record, line.fields))?;
+            writer.write_byte_record(view.line(record, line.fields))?;
             Ok(())
         })?;
         if rows.next()?.is_some() {
@@ -227,11 +230,14 @@ pub struct Source<'a> {
 struct View<'a> {
     source: &'a Source<'a>,
     line: ByteRecord,
+    moments: Moments,
+    /// A number on its way into the line.
+    digits: String,
 }
 
 impl<'a> View<'a> {
     fn new(source: &'a Source<'a>) -> Self {
-        View { source, line: ByteRecord::new() }
+        View { source, line: ByteRecord::new(), moments: Moments::default(), digits: String::new() }
     }
 
     fn header(&mut self) -> &ByteRecord {
@@ -303,18 +309,23 @@ impl<'a> View<'a> {
         self.time(record.ended_at.filter(|_| record.status != Status::NotSent));
     }
 
-    fn number(&mut self, number: impl ToString) {
-        self.line.push_field(number.to_string().as_bytes());
+    fn number(&mut self, number: impl Into<u32>) {
+        self.digits.clear();
+        // Text takes any number.
+        let _ = write!(self.digits, "{}", number.into());
+        self.line.push_field(self.digits.as_bytes());
     }
 
-    fn number_or_nothing(&mut self, number: Option<impl ToString>) {
-        self.line
-            .push_field(number.map(|number| number.to_string()).unwrap_or_default().as_bytes());
+    fn number_or_nothing(&mut self, number: Option<impl Into<u32>>) {
+        match number {
+            Some(number) => self.number(number),
+            None => self.line.push_field(b""),
+        }
     }
 
     fn time(&mut self, time: Option<Timestamp>) {
-        let text = time.map(|time| format!("{time:.3}")).unwrap_or_default();
-        self.line.push_field(text.as_bytes());
+        let text = time.map(|time| self.moments.text(time));
+        self.line.push_field(text.unwrap_or_default().as_bytes());
     }
 }
 

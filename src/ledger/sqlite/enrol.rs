@@ -1,12 +1,25 @@
-//! Opening a run: all its rows, or none.
+//! Opening a run: all its rows, or none. They are recorded in many short
+//! transactions, so that other runs on the ledger go on meanwhile; until the last
+//! of them the run has no number of rows, and nobody is shown it.
 
-use rusqlite::{Connection, Transaction, TransactionBehavior, params};
+use std::time::Duration;
+
+use rusqlite::{
+    Connection, OptionalExtension, Statement, Transaction, TransactionBehavior, params,
+};
 
 use super::super::{Counts, NewRun, Run};
-use super::read;
+use super::many::Many;
+use super::{codes, read};
 use crate::intake::{Enrolment, IntakeError, Keyed, Part, Standing};
 use crate::order::OwnCode;
 use crate::outcome::Status;
+
+/// How many rows one transaction records: some tens of milliseconds.
+const AT_ONCE: usize = 20_000;
+/// How long the ledger is left to others between two of them; longer than they
+/// sleep while it is not theirs.
+const LEFT_TO_OTHERS: Duration = Duration::from_millis(2);
 
 pub(super) enum Failed {
     Intake(IntakeError),
@@ -19,19 +32,53 @@ impl From<rusqlite::Error> for Failed {
     }
 }
 
+/// Goes on where an enrolment under the same key was cut short.
 pub(super) fn enrol(
     connection: &mut Connection,
     new: &NewRun,
     rows: &mut dyn Iterator<Item = Result<Enrolment, IntakeError>>,
     by_order: &[Keyed],
 ) -> Result<Run, Failed> {
+    let (number, recorded) = begin(connection, new)?;
+    let mut decided = Counts::default();
+    let mut count = 0;
+    let rows = rows.filter(|enrolment| {
+        let Ok(Enrolment { row, standing, .. }) = enrolment else { return true };
+        count += 1;
+        status_of(standing).iter().for_each(|status| decided.add(*status, 1));
+        row.0 > recorded
+    });
+    in_parts(connection, rows, |transaction, part| insert_rows(transaction, number, part))?;
+    let sent = |keyed: &&Keyed| matches!(keyed.part(), Part::Sent | Part::SentInDoubt);
+    let orders = by_order.iter().filter(sent);
+    in_parts(connection, orders, |transaction, part| index_orders(transaction, number, part))?;
+    Ok(complete(connection, number, count, &decided)?)
+}
+
+/// Opens the run, or opens anew the one that was cut short: its number, and the
+/// last row that is recorded already. Another program may have judged otherwise.
+fn begin(connection: &mut Connection, new: &NewRun) -> rusqlite::Result<(i64, u32)> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let number = insert_run(&transaction, new)?;
-    insert_rows(&transaction, number, rows)?;
-    index_orders(&transaction, number, by_order)?;
-    let run = read::run_by_number(&transaction, number)?;
+    let cut_short: Option<(i64, u32)> = transaction
+        .query_row(
+            "SELECT number, coalesce((SELECT max(row) FROM row WHERE run = number), 0) FROM run
+             WHERE key = ?1 AND program = ?2 AND rows IS NULL",
+            [&new.key, &new.program],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )
+        .optional()?;
+    let (number, recorded) = match cut_short {
+        None => (insert_run(&transaction, new)?, 0),
+        Some((number, recorded)) => {
+            transaction.execute(
+                "UPDATE run SET id = ?2, input_name = ?3, opened_at = ?4 WHERE number = ?1",
+                params![number, new.id, new.input_name, new.opened_at.as_microsecond()],
+            )?;
+            (number, recorded)
+        }
+    };
     transaction.commit()?;
-    Ok(run)
+    Ok((number, recorded))
 }
 
 fn insert_run(transaction: &Transaction<'_>, new: &NewRun) -> rusqlite::Result<i64> {
@@ -52,44 +99,100 @@ fn insert_run(transaction: &Transaction<'_>, new: &NewRun) -> rusqlite::Result<i
     Ok(transaction.last_insert_rowid())
 }
 
+/// Records items in one short transaction after another.
+fn in_parts<T>(
+    connection: &mut Connection,
+    items: impl Iterator<Item = T>,
+    record: impl Fn(&Transaction<'_>, &mut dyn Iterator<Item = T>) -> Result<(), Failed>,
+) -> Result<(), Failed> {
+    let mut items = items.peekable();
+    while items.peek().is_some() {
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        record(&transaction, &mut items.by_ref().take(AT_ONCE))?;
+        transaction.commit()?;
+        std::thread::sleep(LEFT_TO_OTHERS);
+    }
+    Ok(())
+}
+
+fn complete(
+    connection: &mut Connection,
+    number: i64,
+    rows: u64,
+    decided: &Counts,
+) -> rusqlite::Result<Run> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    transaction.execute("UPDATE run SET rows = ?2 WHERE number = ?1", params![number, rows])?;
+    add_counts(&transaction, number, decided)?;
+    let run = read::run_by_number(&transaction, number)?;
+    transaction.commit()?;
+    Ok(run)
+}
+
 fn insert_rows(
     transaction: &Transaction<'_>,
     run: i64,
     rows: &mut dyn Iterator<Item = Result<Enrolment, IntakeError>>,
 ) -> Result<(), Failed> {
-    let mut insert = transaction.prepare(
+    let mut plain =
+        Many::new(transaction, "INSERT INTO row (run, row, admin_number, sequence_number)")?;
+    let mut other = transaction.prepare_cached(
         "INSERT INTO row (run, row, admin_number, sequence_number, status, kept, doubt, error_code, message)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
     )?;
-    let mut count = 0_u64;
-    let mut decided = Counts::default();
     for enrolment in rows {
-        let Enrolment { row, order, standing, .. } = enrolment.map_err(Failed::Intake)?;
-        let Decided { status, kept, doubt, error_code, message } = decide(standing);
-        if let Some(status) = status {
-            decided.add(status, 1);
+        let enrolment = enrolment.map_err(Failed::Intake)?;
+        match enrolment {
+            Enrolment {
+                row,
+                order: Some(order),
+                standing: Standing::ToSend { doubt: false },
+                ..
+            } => {
+                let (admin, sequence) = (order.admin_number, order.sequence_number.into());
+                plain.insert([run, row.0.into(), admin, sequence])?;
+            }
+            enrolment => insert_other(&mut other, run, enrolment)?,
         }
-        insert.execute(params![
-            run,
-            row.0,
-            order.map(|order| order.admin_number),
-            order.map(|order| order.sequence_number),
-            status.map(Status::as_str),
-            kept,
-            doubt,
-            error_code,
-            message,
-        ])?;
-        count += 1;
     }
-    transaction.execute("UPDATE run SET rows = ?2 WHERE number = ?1", params![run, count])?;
-    add_counts(transaction, run, &decided)?;
+    Ok(plain.finish()?)
+}
+
+/// A row that is not simply to be sent.
+fn insert_other(
+    insert: &mut Statement<'_>,
+    run: i64,
+    enrolment: Enrolment,
+) -> rusqlite::Result<()> {
+    let Enrolment { row, order, standing, .. } = enrolment;
+    let status = status_of(&standing);
+    let Decided { kept, doubt, error_code, message } = decide(standing);
+    insert.execute(params![
+        run,
+        row.0,
+        order.map(|order| order.admin_number),
+        order.map(|order| order.sequence_number),
+        status.map(codes::of_status),
+        kept,
+        doubt,
+        error_code,
+        message,
+    ])?;
     Ok(())
 }
 
-/// What the ledger records of a row's standing.
+fn status_of(standing: &Standing) -> Option<Status> {
+    match standing {
+        Standing::ToSend { .. } => None,
+        Standing::Kept(status) => Some(*status),
+        Standing::Invalid(_) => Some(Status::Invalid),
+        Standing::Duplicate { .. } => Some(Status::Duplicate),
+    }
+}
+
+/// What else the ledger records of a row's standing.
+#[derive(Default)]
 struct Decided {
-    status: Option<Status>,
     kept: bool,
     doubt: bool,
     error_code: Option<String>,
@@ -97,22 +200,18 @@ struct Decided {
 }
 
 fn decide(standing: Standing) -> Decided {
-    let decided =
-        Decided { status: None, kept: false, doubt: false, error_code: None, message: None };
     match standing {
-        Standing::ToSend { doubt } => Decided { doubt, ..decided },
-        Standing::Kept(status) => Decided { status: Some(status), kept: true, ..decided },
+        Standing::ToSend { doubt } => Decided { doubt, ..Decided::default() },
+        Standing::Kept(_) => Decided { kept: true, ..Decided::default() },
         Standing::Invalid(flaw) => Decided {
-            status: Some(Status::Invalid),
             error_code: Some(flaw.code.to_string()),
             message: Some(flaw.message),
-            ..decided
+            ..Decided::default()
         },
         Standing::Duplicate { first } => Decided {
-            status: Some(Status::Duplicate),
             error_code: Some(OwnCode::Duplicate.to_string()),
             message: Some(format!("the same order as row {first}, which decides")),
-            ..decided
+            ..Decided::default()
         },
     }
 }
@@ -135,19 +234,19 @@ pub(super) fn add_counts(
 }
 
 /// Sorted inserts, so that the tree grows at few places however the file is ordered.
-fn index_orders(
+fn index_orders<'k>(
     transaction: &Transaction<'_>,
     run: i64,
-    by_order: &[Keyed],
-) -> rusqlite::Result<()> {
-    let mut insert = transaction.prepare(
-        "INSERT OR IGNORE INTO row_by_order (admin_number, sequence_number, run, row)
-         VALUES (?1, ?2, ?3, ?4)",
+    by_order: &mut dyn Iterator<Item = &'k Keyed>,
+) -> Result<(), Failed> {
+    let mut insert = Many::new(
+        transaction,
+        "INSERT OR IGNORE INTO row_by_order (admin_number, sequence_number, run, row)",
     )?;
-    let sent = |keyed: &&Keyed| matches!(keyed.part(), Part::Sent | Part::SentInDoubt);
-    for keyed in by_order.iter().filter(sent) {
+    for keyed in by_order {
         let order = keyed.order();
-        insert.execute(params![order.admin_number, order.sequence_number, run, keyed.row().0])?;
+        let (admin, sequence) = (order.admin_number, order.sequence_number.into());
+        insert.insert([admin, sequence, run, keyed.row().0.into()])?;
     }
-    Ok(())
+    Ok(insert.finish()?)
 }

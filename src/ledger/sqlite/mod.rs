@@ -1,7 +1,9 @@
 //! The embedded ledger: one SQLite file, private to its owner. WAL with
 //! `synchronous=FULL`: a committed turn outlives a power cut.
 
+mod codes;
 mod enrol;
+mod many;
 mod open;
 mod read;
 mod turn;
@@ -137,7 +139,7 @@ impl Ledger for Sqlite {
     fn rows(
         &mut self,
         run: &Run,
-        each: &mut dyn FnMut(RowRecord) -> anyhow::Result<()>,
+        each: &mut dyn FnMut(&mut RowRecord) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
         read::rows(&self.connection, run.number, each, &|cause| self.fail(cause).into())
     }

@@ -15,9 +15,12 @@ use crate::trust;
 /// Marks the file as ours: "cANC".
 const APPLICATION: i64 = 0x6341_4e43;
 /// Version of the schema.
-const VERSION: i64 = 1;
-/// How long another process's turn, or its enrolment of a large file, is waited for.
-const BUSY: Duration = Duration::from_secs(15 * 60);
+const VERSION: i64 = 2;
+/// How often the ledger is asked for while another process has it: shorter than
+/// the others leave it free between two turns.
+const ASK_EVERY: Duration = Duration::from_millis(1);
+/// How often it is asked for in vain: a quarter of an hour.
+const ASK_TIMES: i32 = 15 * 60 * 1000;
 
 impl Sqlite {
     /// Opens the ledger at `path`, made new if nothing is there.
@@ -27,7 +30,7 @@ impl Sqlite {
     /// ledger of a newer program.
     pub fn open(path: &Path) -> Result<Sqlite, LedgerError> {
         make_private(path)?;
-        Self::connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)
+        Self::connect(path)
     }
 
     /// Opens the ledger at `path` if there is one.
@@ -38,12 +41,14 @@ impl Sqlite {
         if !path.exists() {
             return Ok(None);
         }
-        Self::connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map(Some)
+        Self::connect(path).map(Some)
     }
 
-    fn connect(path: &Path, flags: OpenFlags) -> Result<Sqlite, LedgerError> {
+    fn connect(path: &Path) -> Result<Sqlite, LedgerError> {
         refuse_shared(path)?;
         let name = path.display().to_string();
+        // A connection has one owner: it needs no locks of its own.
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut connection =
             Connection::open_with_flags(path, flags).map_err(|cause| failure(&name, cause))?;
         prepare(&mut connection, &name)?;
@@ -85,12 +90,15 @@ fn refuse_shared(path: &Path) -> Result<(), LedgerError> {
 
 fn prepare(connection: &mut Connection, path: &str) -> Result<(), LedgerError> {
     let fail = |cause| failure(path, cause);
-    connection.busy_timeout(BUSY).map_err(fail)?;
+    connection.busy_handler(Some(ask_again)).map_err(fail)?;
     if identity(connection).map_err(fail)? == (0, 0) {
         create(connection).map_err(fail)?;
     }
     match identity(connection).map_err(fail)? {
         (APPLICATION, VERSION) => {}
+        (APPLICATION, found) if found < VERSION => {
+            return Err(LedgerError::Older { path: path.to_owned(), found, known: VERSION });
+        }
         (APPLICATION, found) => {
             return Err(LedgerError::Newer { path: path.to_owned(), found, known: VERSION });
         }
@@ -101,6 +109,11 @@ fn prepare(connection: &mut Connection, path: &str) -> Result<(), LedgerError> {
     connection.execute_batch(settings).map_err(fail)?;
     connection.set_prepared_statement_cache_capacity(32);
     Ok(())
+}
+
+fn ask_again(asked: i32) -> bool {
+    std::thread::sleep(ASK_EVERY);
+    asked < ASK_TIMES
 }
 
 /// Which program's file it is, and the version of its schema; 0 where nobody said.

@@ -1,9 +1,12 @@
 //! Reading the ledger back: runs, and the rows of one in order.
 
+use std::mem::take;
+
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::super::{Counts, NewRun, RowRecord, Run};
+use super::codes;
 use crate::order::{Order, RowNumber};
 use crate::outcome::{Status, unended};
 
@@ -15,12 +18,14 @@ const RUN: &str = "SELECT number, id, key, command, input_name, input_digest, en
         ON start.rowid = (SELECT max(latest.rowid) FROM start AS latest WHERE latest.run = run.number)";
 
 pub(super) fn run_by_key(connection: &Connection, key: &str) -> rusqlite::Result<Option<Run>> {
-    let sql = format!("{RUN} WHERE key = ?1 ORDER BY number DESC LIMIT 1");
+    let sql = format!("{RUN} WHERE key = ?1 AND rows IS NOT NULL ORDER BY number DESC LIMIT 1");
     connection.query_row(&sql, [key], run_from).optional()
 }
 
 pub(super) fn run_by_id(connection: &Connection, id: &str) -> rusqlite::Result<Option<Run>> {
-    connection.query_row(&format!("{RUN} WHERE id = ?1"), [id], run_from).optional()
+    connection
+        .query_row(&format!("{RUN} WHERE id = ?1 AND rows IS NOT NULL"), [id], run_from)
+        .optional()
 }
 
 pub(super) fn run_by_number(connection: &Connection, number: i64) -> rusqlite::Result<Run> {
@@ -28,7 +33,8 @@ pub(super) fn run_by_number(connection: &Connection, number: i64) -> rusqlite::R
 }
 
 pub(super) fn runs(connection: &Connection) -> rusqlite::Result<Vec<Run>> {
-    let mut find = connection.prepare(&format!("{RUN} ORDER BY number DESC"))?;
+    let mut find =
+        connection.prepare(&format!("{RUN} WHERE rows IS NOT NULL ORDER BY number DESC"))?;
     find.query_map([], run_from)?.collect()
 }
 
@@ -74,7 +80,7 @@ fn time(microseconds: i64) -> Timestamp {
 pub(super) fn rows(
     connection: &Connection,
     run: i64,
-    each: &mut dyn FnMut(RowRecord) -> anyhow::Result<()>,
+    each: &mut dyn FnMut(&mut RowRecord) -> anyhow::Result<()>,
     fail: &dyn Fn(rusqlite::Error) -> anyhow::Error,
 ) -> anyhow::Result<()> {
     let mut rows = connection
@@ -94,8 +100,9 @@ pub(super) fn rows(
     let mut rows = rows.query(params![run]).map_err(fail)?;
     let mut attempts = attempts.query(params![run]).map_err(fail)?;
     let mut attempt = attempts.next().map_err(fail)?;
+    let mut record = RowRecord::of(RowNumber(0));
     while let Some(row) = rows.next().map_err(fail)? {
-        let mut record = row_from(row).map_err(fail)?;
+        begin(&mut record, row).map_err(fail)?;
         while let Some(at_hand) = attempt {
             if at_hand.get::<_, u32>(0).map_err(fail)? != record.row.0 {
                 break;
@@ -106,33 +113,26 @@ pub(super) fn rows(
         if record.status == Status::NotSent && !record.kept {
             record.status = unended(record.doubt);
         }
-        each(record)?;
+        each(&mut record)?;
     }
     Ok(())
 }
 
-fn row_from(row: &Row<'_>) -> rusqlite::Result<RowRecord> {
-    let status: Option<String> = row.get(3)?;
-    let (admin_number, sequence_number) = (row.get(1)?, row.get(2)?);
-    let order = match (admin_number, sequence_number) {
-        (Some(admin_number), Some(sequence_number)) => {
-            Some(Order { admin_number, sequence_number })
-        }
-        _ => None,
-    };
-    Ok(RowRecord {
-        row: RowNumber(row.get(0)?),
-        order,
-        status: status.map_or(Ok(Status::NotSent), |word| status_from(&word))?,
-        kept: row.get(4)?,
-        doubt: row.get(5)?,
-        error_code: row.get::<_, Option<String>>(6)?.unwrap_or_default(),
-        message: row.get::<_, Option<String>>(7)?.unwrap_or_default(),
-        http_status: None,
-        attempts: 0,
-        first_sent_at: None,
-        ended_at: None,
-    })
+/// The same record serves for row after row: nothing is allocated for each.
+fn begin(record: &mut RowRecord, row: &Row<'_>) -> rusqlite::Result<()> {
+    let admin_number: Option<i64> = row.get(1)?;
+    let sequence_number: Option<i32> = row.get(2)?;
+    let (error_code, message) = (take(&mut record.error_code), take(&mut record.message));
+    *record = RowRecord { error_code, message, ..RowRecord::of(RowNumber(row.get(0)?)) };
+    record.order = admin_number
+        .zip(sequence_number)
+        .map(|(admin_number, sequence_number)| Order { admin_number, sequence_number });
+    record.status = status(row, 3)?.unwrap_or(Status::NotSent);
+    record.kept = row.get(4)?;
+    record.doubt = row.get(5)?;
+    text(&mut record.error_code, row, 6)?;
+    text(&mut record.message, row, 7)?;
+    Ok(())
 }
 
 fn add_attempt(record: &mut RowRecord, attempt: &Row<'_>) -> rusqlite::Result<()> {
@@ -140,25 +140,30 @@ fn add_attempt(record: &mut RowRecord, attempt: &Row<'_>) -> rusqlite::Result<()
     if let Some(sent_at) = attempt.get::<_, Option<i64>>(1)? {
         record.first_sent_at.get_or_insert(time(sent_at));
     }
-    let meaning: Option<String> = attempt.get(3)?;
     // An attempt without an end may have been sent: its answer is not known.
-    record.doubt |= meaning.is_none_or(|meaning| meaning == "doubt");
+    record.doubt |= attempt.get::<_, Option<i64>>(3)?.is_none_or(|meaning| meaning == codes::DOUBT);
     let decided_without_call = record.status != Status::NotSent;
     if decided_without_call {
         return Ok(());
     }
     record.ended_at = attempt.get::<_, Option<i64>>(2)?.map(time);
     record.http_status = attempt.get(5)?;
-    record.error_code = attempt.get::<_, Option<String>>(6)?.unwrap_or_default();
-    record.message = attempt.get::<_, Option<String>>(7)?.unwrap_or_default();
-    if let Some(status) = attempt.get::<_, Option<String>>(4)? {
-        record.status = status_from(&status)?;
+    text(&mut record.error_code, attempt, 6)?;
+    text(&mut record.message, attempt, 7)?;
+    if let Some(status) = status(attempt, 4)? {
+        record.status = status;
     }
     Ok(())
 }
 
-fn status_from(word: &str) -> rusqlite::Result<Status> {
-    word.parse().map_err(|cause| {
-        rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Text, Box::new(cause))
-    })
+fn status(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Status>> {
+    let code: Option<i64> = row.get(column)?;
+    code.map(|code| codes::status(column, code)).transpose()
+}
+
+/// Puts a column's text, or nothing, in place of what is there.
+fn text(into: &mut String, row: &Row<'_>, column: usize) -> rusqlite::Result<()> {
+    into.clear();
+    into.push_str(row.get_ref(column)?.as_str_or_null()?.unwrap_or_default());
+    Ok(())
 }

@@ -1,4 +1,15 @@
--- The embedded ledger. Times are microseconds since 1970 UTC.
+-- The embedded ledger. Times are microseconds since 1970 UTC. How rows stand and what
+-- answers mean is written as small numbers; the views at the end spell them out.
+
+CREATE TABLE status (code INTEGER PRIMARY KEY, word TEXT NOT NULL) STRICT;
+INSERT INTO status VALUES
+    (0, 'cancelled'), (1, 'already_cancelled'), (2, 'rejected'), (3, 'failed'),
+    (4, 'in_doubt'), (5, 'invalid'), (6, 'duplicate'), (7, 'not_sent');
+
+CREATE TABLE meaning (code INTEGER PRIMARY KEY, word TEXT NOT NULL) STRICT;
+INSERT INTO meaning VALUES
+    (0, 'cancelled'), (1, 'already_cancelled'), (2, 'rejected'), (3, 'refused'),
+    (4, 'not_done'), (5, 'doubt'), (6, 'stop');
 
 -- The work on one file, from its first row to its results.
 CREATE TABLE run (
@@ -11,7 +22,9 @@ CREATE TABLE run (
     endpoint      TEXT    NOT NULL,
     program       TEXT    NOT NULL,
     opened_at     INTEGER NOT NULL,
-    rows          INTEGER NOT NULL DEFAULT 0,
+    -- NULL until every row is recorded: nothing is sent before, and if that was cut
+    -- short, the next start of the same command goes on with it.
+    rows          INTEGER,
     -- Rows below first_open have all ended; rows from first_fresh on were never staked.
     first_open    INTEGER NOT NULL DEFAULT 1,
     first_fresh   INTEGER NOT NULL DEFAULT 1,
@@ -42,14 +55,14 @@ CREATE INDEX start_by_run ON start (run);
 
 -- A line of the input. Written once, when the run is opened.
 CREATE TABLE row (
-    run             INTEGER NOT NULL REFERENCES run,
+    run             INTEGER NOT NULL,
     row             INTEGER NOT NULL,
     admin_number    INTEGER,
     sequence_number INTEGER,
     -- How the row stands if that was decided without a call, else NULL.
-    status          TEXT,
-    kept            INTEGER NOT NULL,         -- 1: carried over from the results file
-    doubt           INTEGER NOT NULL,         -- 1: an answer was lost before this run
+    status          INTEGER,
+    kept            INTEGER NOT NULL DEFAULT 0,  -- 1: carried over from the results file
+    doubt           INTEGER NOT NULL DEFAULT 0,  -- 1: an answer was lost before this run
     error_code      TEXT,
     message         TEXT,
     PRIMARY KEY (run, row)
@@ -72,10 +85,8 @@ CREATE TABLE attempt (
     staked_at   INTEGER NOT NULL,
     sent_at     INTEGER,                      -- NULL: surely not sent, or not known
     ended_at    INTEGER,
-    -- cancelled, already_cancelled, rejected, refused, not_done, doubt or stop.
-    -- NULL: in flight, or it was when the process died.
-    meaning     TEXT,
-    status      TEXT,                         -- what the row ended as, if it did
+    meaning     INTEGER,                      -- NULL: in flight, or the process died
+    status      INTEGER,                      -- what the row ended as, if it did
     http_status INTEGER,
     error_code  TEXT,
     message     TEXT,
@@ -95,3 +106,22 @@ CREATE TABLE results (
     path       TEXT    NOT NULL,
     PRIMARY KEY (digest, run)
 ) STRICT, WITHOUT ROWID;
+
+-- For people: the rows that were decided without a call, and every call.
+CREATE VIEW decided AS
+SELECT run.id AS run, row, admin_number, sequence_number, status.word AS status, kept,
+       error_code, message
+FROM row JOIN run ON run.number = row.run JOIN status ON status.code = row.status;
+
+CREATE VIEW call AS
+SELECT run.id AS run, attempt.row, admin_number, sequence_number, attempt,
+       strftime('%FT%R:%fZ', staked_at / 1e6, 'unixepoch') AS staked_at,
+       strftime('%FT%R:%fZ', sent_at / 1e6, 'unixepoch') AS sent_at,
+       strftime('%FT%R:%fZ', ended_at / 1e6, 'unixepoch') AS ended_at,
+       meaning.word AS meaning, status.word AS status, http_status,
+       attempt.error_code, attempt.message
+FROM attempt
+JOIN run ON run.number = attempt.run
+JOIN row ON row.run = attempt.run AND row.row = attempt.row
+LEFT JOIN meaning ON meaning.code = attempt.meaning
+LEFT JOIN status ON status.code = attempt.status;

@@ -11,7 +11,8 @@ use super::super::{
     Waiting,
 };
 use super::enrol::add_counts;
-use super::{Started, read};
+use super::many::Many;
+use super::{Started, codes, read};
 use crate::order::{Order, OwnCode, RowNumber};
 use crate::outcome::{self, Meaning, Next, Status};
 
@@ -82,8 +83,8 @@ fn settle_interrupted(
             run,
             first_open,
             start.at.as_microsecond(),
-            meaning_word(Meaning::Doubt),
-            status.map(Status::as_str),
+            codes::DOUBT,
+            status.map(codes::of_status),
             OwnCode::Interrupted.to_string(),
             "the program died before the answer was recorded",
         ],
@@ -102,17 +103,18 @@ fn unended(
     let mut find = transaction.prepare(
         "SELECT row.row, admin_number, sequence_number, count(attempt.attempt),
                 count(attempt.attempt) FILTER (WHERE attempt.error_code <> ?4
-                    AND attempt.meaning <> 'stop' AND NOT EXISTS (
+                    AND attempt.meaning <> ?6 AND NOT EXISTS (
                     SELECT 1 FROM start
-                    WHERE start.run = row.run AND start.stop = ?5
+                    WHERE start.run = row.run AND start.stop = ?7
                       AND attempt.staked_at BETWEEN start.started_at AND start.rested_at)),
-                max(row.doubt, coalesce(max(attempt.meaning = 'doubt'), 0))
+                max(row.doubt, coalesce(max(attempt.meaning = ?5), 0))
          FROM row LEFT JOIN attempt ON attempt.run = row.run AND attempt.row = row.row
          WHERE row.run = ?1 AND row.row >= ?2 AND row.row < ?3 AND row.status IS NULL
          GROUP BY row.row HAVING count(attempt.status) = 0",
     )?;
     let (interrupted, outage) = (OwnCode::Interrupted.to_string(), OwnCode::Outage.to_string());
-    find.query_map(params![run, first_open, first_fresh, interrupted, outage], |row| {
+    let (doubt, stop) = (codes::DOUBT, codes::STOP);
+    find.query_map(params![run, first_open, first_fresh, interrupted, doubt, stop, outage], |row| {
         Ok(Waiting {
             row: RowNumber(row.get(0)?),
             order: Order { admin_number: row.get(1)?, sequence_number: row.get(2)? },
@@ -202,8 +204,8 @@ fn settle(
                     attempt,
                     outcome.sent.then_some(sent_at.as_microsecond()),
                     ended_at.as_microsecond(),
-                    meaning_word(outcome.meaning),
-                    status.map(Status::as_str),
+                    codes::of_meaning(outcome.meaning),
+                    status.map(codes::of_status),
                     outcome.http_status,
                     outcome.error_code,
                     outcome.message,
@@ -216,18 +218,6 @@ fn settle(
         }
     }
     Ok(ends)
-}
-
-fn meaning_word(meaning: Meaning) -> &'static str {
-    match meaning {
-        Meaning::Cancelled => "cancelled",
-        Meaning::AlreadyCancelled => "already_cancelled",
-        Meaning::Rejected => "rejected",
-        Meaning::Refused => "refused",
-        Meaning::NotDone => "not_done",
-        Meaning::Doubt => "doubt",
-        Meaning::Stop(_) => "stop",
-    }
 }
 
 /// Takes calls out of the endpoint's budget.
@@ -290,6 +280,7 @@ fn stake(
         }
     }
     turned.already_cancelled = staking.already_cancelled;
+    staking.insert.finish()?;
     turned.exhausted = started.is_exhausted();
     Ok(())
 }
@@ -329,7 +320,7 @@ fn fresh_rows(
 
 /// Stakes row after row, unless another run at the endpoint cancelled the order.
 struct Staking<'a> {
-    insert: CachedStatement<'a>,
+    insert: Many<'a, 4>,
     decide: CachedStatement<'a>,
     elsewhere: Option<CachedStatement<'a>>,
     now: Timestamp,
@@ -349,20 +340,19 @@ impl<'a> Staking<'a> {
             .query_row(params![started.endpoint, started.run], |row| row.get(0))?;
         let elsewhere = match others && !started.again {
             false => None,
+            // 0 and 1: cancelled, already_cancelled.
             true => Some(transaction.prepare_cached(
                 "SELECT run.id, attempt.row
                  FROM row_by_order AS same
                  JOIN run ON run.number = same.run AND run.endpoint = ?3 AND run.number <> ?4
                  JOIN attempt ON attempt.run = same.run AND attempt.row = same.row
                  WHERE same.admin_number = ?1 AND same.sequence_number = ?2
-                   AND attempt.status IN ('cancelled', 'already_cancelled')
+                   AND attempt.status IN (0, 1)
                  LIMIT 1",
             )?),
         };
         Ok(Staking {
-            insert: transaction.prepare_cached(
-                "INSERT INTO attempt (run, row, attempt, staked_at) VALUES (?1, ?2, ?3, ?4)",
-            )?,
+            insert: Many::new(transaction, "INSERT INTO attempt (run, row, attempt, staked_at)")?,
             decide: transaction.prepare_cached(
                 "UPDATE row SET status = ?3, error_code = ?4, message = ?5
                  WHERE run = ?1 AND row = ?2",
@@ -383,7 +373,7 @@ impl<'a> Staking<'a> {
             self.decide.execute(params![
                 started.run,
                 waiting.row.0,
-                Status::AlreadyCancelled.as_str(),
+                codes::of_status(Status::AlreadyCancelled),
                 OwnCode::AlreadyCancelled.to_string(),
                 format!("cancelled by run {run}, row {row}"),
             ])?;
@@ -393,12 +383,8 @@ impl<'a> Staking<'a> {
         }
         let Some(moment) = moment else { return Ok(None) };
         let staked = Staked::new(waiting, *moment);
-        self.insert.execute(params![
-            started.run,
-            staked.row().0,
-            staked.attempt(),
-            self.now.as_microsecond()
-        ])?;
+        let (row, attempt) = (staked.row().0.into(), staked.attempt().into());
+        self.insert.insert([started.run, row, attempt, self.now.as_microsecond()])?;
         Ok(Some(staked))
     }
 

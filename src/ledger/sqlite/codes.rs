@@ -1,0 +1,78 @@
+//! Statuses and meanings as the small numbers that stand for them in the ledger,
+//! where the tables `status` and `meaning` spell them out.
+
+use rusqlite::types::Type;
+
+use crate::outcome::{Meaning, Status};
+
+/// The number of a status: its place among all.
+pub(super) fn of_status(status: Status) -> i64 {
+    status as i64
+}
+
+/// The status of a number read from a column.
+pub(super) fn status(column: usize, code: i64) -> rusqlite::Result<Status> {
+    let status = usize::try_from(code).ok().and_then(|code| Status::ALL.get(code));
+    status.copied().ok_or_else(|| {
+        let cause = format!("{code} is the number of no status");
+        rusqlite::Error::FromSqlConversionFailure(column, Type::Integer, cause.into())
+    })
+}
+
+/// The number of [`Meaning::Doubt`].
+pub(super) const DOUBT: i64 = 5;
+
+/// The number of [`Meaning::Stop`], whatever it was that stopped the run.
+pub(super) const STOP: i64 = 6;
+
+/// The number of a meaning.
+pub(super) fn of_meaning(meaning: Meaning) -> i64 {
+    match meaning {
+        Meaning::Cancelled => 0,
+        Meaning::AlreadyCancelled => 1,
+        Meaning::Rejected => 2,
+        Meaning::Refused => 3,
+        Meaning::NotDone => 4,
+        Meaning::Doubt => DOUBT,
+        Meaning::Stop(_) => STOP,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::Connection;
+
+    use super::*;
+    use crate::outcome::Halt;
+
+    fn word(table: &str, code: i64) -> String {
+        let ledger = Connection::open_in_memory().unwrap();
+        ledger.execute_batch(include_str!("schema.sql")).unwrap();
+        let sql = format!("SELECT word FROM {table} WHERE code = ?1");
+        ledger.query_row(&sql, [code], |row| row.get(0)).unwrap()
+    }
+
+    #[test]
+    fn every_status_is_spelt_out_in_the_ledger_and_reads_back() {
+        for known in Status::ALL {
+            assert_eq!(word("status", of_status(known)), known.as_str());
+            assert_eq!(status(0, of_status(known)).unwrap(), known);
+        }
+        assert!(status(0, 8).is_err() && status(0, -1).is_err());
+    }
+
+    #[test]
+    fn every_meaning_is_spelt_out_in_the_ledger() {
+        for (meaning, spelt) in [
+            (Meaning::Cancelled, "cancelled"),
+            (Meaning::AlreadyCancelled, "already_cancelled"),
+            (Meaning::Rejected, "rejected"),
+            (Meaning::Refused, "refused"),
+            (Meaning::NotDone, "not_done"),
+            (Meaning::Doubt, "doubt"),
+            (Meaning::Stop(Halt::Code), "stop"),
+        ] {
+            assert_eq!(word("meaning", of_meaning(meaning)), spelt);
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! The rows of a run, read on a thread of their own ahead of whoever writes them.
+
+use std::sync::mpsc::{channel, sync_channel};
+use std::thread::scope;
+
+use anyhow::anyhow;
+
+use crate::ledger::{Ledger, RowRecord, Run};
+use crate::order::RowNumber;
+
+/// How many rows go over at a time, and how many times the reader may be ahead.
+const AT_ONCE: usize = 1000;
+const AHEAD: usize = 4;
+
+/// Hands over every row of a run, in order.
+///
+/// # Errors
+/// Those of `each` and of the ledger.
+pub(super) fn rows(
+    ledger: &mut dyn Ledger,
+    run: &Run,
+    mut each: impl FnMut(&RowRecord) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    scope(|scope| {
+        let (full, filled) = sync_channel::<Batch>(AHEAD);
+        let (emptied, empty) = channel();
+        let reading = scope.spawn(move || {
+            let gone = || anyhow!("nobody wants the rows any more");
+            let mut batch = Batch::default();
+            ledger.rows(run, &mut |record| {
+                if batch.count == AT_ONCE {
+                    let next = empty.try_recv().unwrap_or_default();
+                    let full = full.send(std::mem::replace(&mut batch, next));
+                    full.map_err(|_| gone())?;
+                }
+                batch.take(record);
+                Ok(())
+            })?;
+            full.send(batch).map_err(|_| gone())
+        });
+        let handed = filled.iter().try_for_each(|mut batch| {
+            batch.rows.iter().take(batch.count).try_for_each(&mut each)?;
+            batch.count = 0;
+            // The reader may be at its end.
+            let _ = emptied.send(batch);
+            Ok(())
+        });
+        // A reader that waits to hand more over must not wait for ever.
+        drop(filled);
+        let read = reading.join().map_err(|_| anyhow!("the reading thread died"));
+        handed.and_then(|()| read?)
+    })
+}
+
+/// Some rows, and room left over from others: a row's texts are allocated once.
+#[derive(Default)]
+struct Batch {
+    rows: Vec<RowRecord>,
+    count: usize,
+}
+
+impl Batch {
+    /// Takes the record in exchange for one that was handed over.
+    fn take(&mut self, record: &mut RowRecord) {
+        if self.count == self.rows.len() {
+            self.rows.push(RowRecord::of(RowNumber(0)));
+        }
+        if let Some(place) = self.rows.get_mut(self.count) {
+            std::mem::swap(place, record);
+            self.count += 1;
+        }
+    }
+}
