@@ -169,6 +169,17 @@ fn a_ledger_of_a_newer_program_is_refused_and_left_alone() {
 }
 
 #[test]
+fn a_ledger_of_an_older_program_is_refused_and_left_alone() {
+    let scene = Scene::new();
+    scene.orders(1).cancel(&CoreCard::perfect().url(), &["-o", "first.csv"]).exits(0);
+    let ledger = rusqlite::Connection::open(scene.ledger()).unwrap();
+    ledger.pragma_update(None, "user_version", 1).unwrap();
+    drop(ledger);
+    let flags = ["--ledger", "home/state/cardcancel/ledger.db"];
+    assert_snapshot!(refusal_in(&scene, &flags), @"error: the ledger home/state/cardcancel/ledger.db has version 1, and this program knows version 2 only: use the cardcancel that wrote it, or name another file with --ledger");
+}
+
+#[test]
 fn a_ledger_that_is_none_is_refused_and_left_alone() {
     let scene = Scene::new();
     scene.orders(1).file("letter.txt", "Dear Sir or Madam, this is no database at all.\n");

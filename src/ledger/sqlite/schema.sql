@@ -107,7 +107,7 @@ CREATE TABLE results (
     PRIMARY KEY (digest, run)
 ) STRICT, WITHOUT ROWID;
 
--- For people: the rows that were decided without a call, and every call.
+-- For people, with times to the millisecond: the rows that were decided without a call, and every call.
 CREATE VIEW decided AS
 SELECT run.id AS run, row, admin_number, sequence_number, status.word AS status, kept,
        error_code, message
@@ -115,9 +115,9 @@ FROM row JOIN run ON run.number = row.run JOIN status ON status.code = row.statu
 
 CREATE VIEW call AS
 SELECT run.id AS run, attempt.row, admin_number, sequence_number, attempt,
-       strftime('%FT%R:%fZ', staked_at / 1e6, 'unixepoch') AS staked_at,
-       strftime('%FT%R:%fZ', sent_at / 1e6, 'unixepoch') AS sent_at,
-       strftime('%FT%R:%fZ', ended_at / 1e6, 'unixepoch') AS ended_at,
+       strftime('%FT%R:%fZ', staked_at / 1000 / 1e3, 'unixepoch') AS staked_at,
+       strftime('%FT%R:%fZ', sent_at / 1000 / 1e3, 'unixepoch') AS sent_at,
+       strftime('%FT%R:%fZ', ended_at / 1000 / 1e3, 'unixepoch') AS ended_at,
        meaning.word AS meaning, status.word AS status, http_status,
        attempt.error_code, attempt.message
 FROM attempt

@@ -1,0 +1,219 @@
+//! The ledger's file: how runs come into it, and what it says to whoever reads it.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod common;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use cardcancel::intake::{Enrolment, Input, IntakeError, Keyed, Part, Standing};
+use cardcancel::ledger::{EnrolError, Ledger, NewRun, RowRecord, Run, Sqlite};
+use cardcancel::order::{Order, RowNumber};
+use cardcancel::outcome::Status;
+use common::{CoreCard, Scene, kill, until};
+use jiff::Timestamp;
+use rusqlite::{Connection, TransactionBehavior};
+
+/// More than a few transactions of an enrolment.
+const ROWS: u32 = 70_000;
+const KEY: &str = "0123456789abcdef";
+
+struct File {
+    _folder: tempfile::TempDir,
+    path: PathBuf,
+}
+
+impl File {
+    fn new() -> File {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ledger.db");
+        File { _folder: folder, path }
+    }
+
+    fn ledger(&self) -> Sqlite {
+        Sqlite::open(&self.path).unwrap()
+    }
+
+    fn asked<T: rusqlite::types::FromSql>(&self, sql: &str) -> T {
+        let ledger = Connection::open(&self.path).unwrap();
+        ledger.query_row(sql, [], |row| row.get(0)).unwrap()
+    }
+}
+
+fn new_run(id: &str, program: &str) -> NewRun {
+    NewRun {
+        id: id.to_owned(),
+        key: KEY.to_owned(),
+        command: "run".to_owned(),
+        input_name: "orders.csv".to_owned(),
+        input_digest: String::new(),
+        endpoint: "https://example.com".to_owned(),
+        program: program.to_owned(),
+        opened_at: Timestamp::UNIX_EPOCH,
+    }
+}
+
+fn order(row: u32) -> Order {
+    Order { admin_number: i64::from(row % 1000), sequence_number: row as i32 }
+}
+
+/// Every tenth row is the duplicate of the one before, every eleventh in doubt.
+fn enrolment(row: u32) -> Enrolment {
+    let standing = match row % 10 {
+        0 => Standing::Duplicate { first: RowNumber(row - 1) },
+        _ => Standing::ToSend { doubt: row.is_multiple_of(11) },
+    };
+    Enrolment {
+        row: RowNumber(row),
+        line: row.into(),
+        order: Some(order(row - u32::from(row.is_multiple_of(10)))),
+        standing,
+    }
+}
+
+fn by_order() -> Vec<Keyed> {
+    let mut keys: Vec<Keyed> =
+        (1..=ROWS).map(|row| Keyed::new(order(row), RowNumber(row), Part::Sent)).collect();
+    keys.sort();
+    keys
+}
+
+fn broken() -> IntakeError {
+    Input::open("nowhere/orders.csv".as_ref(), "nowhere".as_ref()).unwrap_err()
+}
+
+fn records(ledger: &mut Sqlite, run: &Run) -> Vec<RowRecord> {
+    let mut records = Vec::new();
+    ledger
+        .rows(run, &mut |record| {
+            records.push(record.clone());
+            Ok(())
+        })
+        .unwrap();
+    records
+}
+
+/// Begins to enrol a run and breaks off near the end.
+fn cut_short(ledger: &mut Sqlite, program: &str) {
+    let mut rows = (1..=ROWS).map(|row| match row {
+        65_000 => Err(broken()),
+        _ => Ok(enrolment(row)),
+    });
+    let refused = ledger.enrol(new_run("first", program), &mut rows, &by_order());
+    assert!(matches!(refused, Err(EnrolError::Intake(_))));
+}
+
+fn enrolled(ledger: &mut Sqlite, program: &str) -> Run {
+    let mut rows = (1..=ROWS).map(|row| Ok(enrolment(row)));
+    ledger.enrol(new_run("second", program), &mut rows, &by_order()).unwrap()
+}
+
+fn assert_whole(ledger: &mut Sqlite, run: &Run) {
+    assert_eq!((run.rows, run.counts.total()), (ROWS.into(), u64::from(ROWS / 10)));
+    assert_eq!(run.counts.get(Status::Duplicate), u64::from(ROWS / 10));
+    let records = records(ledger, run);
+    assert_eq!(records.len(), ROWS as usize);
+    for (record, row) in records.iter().zip(1..) {
+        let Enrolment { order, standing, .. } = enrolment(row);
+        assert_eq!((record.row, record.order), (RowNumber(row), order));
+        let doubt = standing == Standing::ToSend { doubt: true };
+        assert_eq!(record.doubt, doubt, "{record:?}");
+        assert_eq!(record.status == Status::Duplicate, row % 10 == 0, "{record:?}");
+    }
+}
+
+#[test]
+fn a_run_is_nobodys_until_every_row_is_recorded() {
+    let file = File::new();
+    let mut ledger = file.ledger();
+    cut_short(&mut ledger, "test 1");
+    assert!(file.asked::<u32>("SELECT count(*) FROM row") > 0, "nothing was recorded");
+    assert_eq!(ledger.find(KEY).unwrap(), None);
+    assert_eq!(ledger.run("first").unwrap(), None);
+    assert_eq!(ledger.runs().unwrap(), []);
+}
+
+#[test]
+fn an_enrolment_that_was_cut_short_goes_on() {
+    let file = File::new();
+    cut_short(&mut file.ledger(), "test 1");
+    let mut ledger = file.ledger();
+    let run = enrolled(&mut ledger, "test 1");
+    assert_eq!((run.id(), ledger.runs().unwrap().len()), ("second", 1));
+    assert_whole(&mut ledger, &run);
+    assert_eq!(file.asked::<u32>("SELECT count(*) FROM row"), ROWS);
+    assert_eq!(file.asked::<u32>("SELECT count(*) FROM row_by_order"), ROWS);
+}
+
+#[test]
+fn an_enrolment_that_another_program_cut_short_begins_again() {
+    let file = File::new();
+    cut_short(&mut file.ledger(), "test 1");
+    let mut ledger = file.ledger();
+    let run = enrolled(&mut ledger, "test 2");
+    assert_eq!(ledger.runs().unwrap(), [run.clone()]);
+    assert_whole(&mut ledger, &run);
+}
+
+#[test]
+fn a_run_that_is_enrolled_leaves_the_ledger_to_others_again_and_again() {
+    let file = File::new();
+    let mut ledger = file.ledger();
+    let mut other = Connection::open(&file.path).unwrap();
+    other.busy_timeout(Duration::ZERO).unwrap();
+    let mut had = 0;
+    let mut rows = (1..=ROWS).map(|row| {
+        let free = other.transaction_with_behavior(TransactionBehavior::Immediate);
+        had += u32::from(free.is_ok());
+        Ok(enrolment(row))
+    });
+    let run = ledger.enrol(new_run("one", "test"), &mut rows, &[]).unwrap();
+    assert!(had >= 3, "others had it {had} times");
+    assert_whole(&mut ledger, &run);
+}
+
+#[test]
+fn a_process_killed_while_it_enrols_has_sent_nothing_and_the_next_goes_on() {
+    const DUPLICATES: usize = 100_000;
+    let core_card = CoreCard::perfect();
+    let scene = Scene::new();
+    let orders = "7,1\n".repeat(DUPLICATES) + "8,1\n";
+    scene.file("orders.csv", format!("AdminNumber,CardSequenceNumber\n{orders}"));
+    let begun = scene.begin_to_cancel(&core_card.url(), &[]);
+    let recorded = || -> Option<u32> {
+        let ledger =
+            Connection::open_with_flags(scene.ledger(), rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY);
+        ledger.ok()?.query_row("SELECT count(*) FROM row", [], |row| row.get(0)).ok()
+    };
+    until("rows are recorded", || recorded().is_some_and(|rows| rows > 0));
+    kill(begun);
+    assert!(recorded().unwrap() < DUPLICATES as u32, "it was killed too late");
+    assert_eq!(core_card.requests(), 0);
+    assert_eq!(scene.run(&["runs"]).exits(0).stdout, "");
+
+    scene.cancel(&core_card.url(), &[]).exits(0);
+    let results = scene.results();
+    assert_eq!(results.len(), DUPLICATES + 1);
+    assert_eq!((results[0].status(), results[1].status()), ("cancelled", "duplicate"));
+    assert_eq!(results[DUPLICATES].status(), "cancelled");
+    assert_eq!(core_card.requests(), 2);
+    assert_eq!(scene.run(&["runs"]).exits(0).stdout.lines().count(), 1);
+}
+
+#[test]
+fn the_ledger_can_be_read_in_words() {
+    let core_card = CoreCard::perfect();
+    let scene = Scene::new();
+    scene.file("orders.csv", "admin,seq\n1,1\n1,1\n").cancel(&core_card.url(), &[]).exits(0);
+    let ledger = Connection::open(scene.ledger()).unwrap();
+    let told = |sql: &str| -> String { ledger.query_row(sql, [], |row| row.get(0)).unwrap() };
+    let call =
+        "SELECT concat_ws(' ', row, admin_number, attempt, meaning, status, error_code) FROM call";
+    assert_eq!(told(call), "1 1 1 cancelled cancelled ERR01160");
+    assert_eq!(
+        told("SELECT concat_ws(' ', row, status, error_code) FROM decided"),
+        "2 duplicate DUPLICATE"
+    );
+    let sent_at = told("SELECT sent_at FROM call");
+    assert_eq!(sent_at, scene.results()[0].get("first_sent_at"));
+}
