@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -103,13 +103,14 @@ impl ResultsFile {
         source: &Source<'_>,
         ledger: &mut dyn Ledger,
     ) -> anyhow::Result<(String, Counts, u64)> {
-        let mut hashed =
-            Hashed { inner: BufWriter::with_capacity(1 << 20, &self.file), hash: Sha256::new() };
+        let mut hashed = Hashed { inner: &self.file, hash: Sha256::new() };
         if source.input.has_byte_order_mark() {
             hashed.write_all(BYTE_ORDER_MARK)?;
         }
-        let mut writer =
-            csv::WriterBuilder::new().delimiter(source.layout.delimiter()).from_writer(hashed);
+        let mut writer = csv::WriterBuilder::new()
+            .delimiter(source.layout.delimiter())
+            .buffer_capacity(1 << 20)
+            .from_writer(hashed);
         let mut view = View::new(source);
         writer.write_byte_record(view.header())?;
         let mut rows = source.input.rows(source.layout)?;
@@ -124,8 +125,7 @@ impl ResultsFile {
         if rows.next()?.is_some() {
             bail!("the input has more rows than the run");
         }
-        let mut hashed = writer.into_inner().map_err(|failed| anyhow!("{}", failed.error()))?;
-        hashed.flush()?;
+        let hashed = writer.into_inner().map_err(|failed| anyhow!("{}", failed.error()))?;
         self.file.sync_all()?;
         Ok((hashed.digest(), counts, rejected_in_doubt))
     }
@@ -346,8 +346,8 @@ fn stop_meaning(stop: &str) -> &'static str {
 
 /// Text that cannot act as a formula in a spreadsheet.
 fn inert(text: &str) -> std::borrow::Cow<'_, str> {
-    match text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
-        true => format!("'{text}").into(),
-        false => text.into(),
+    match text.as_bytes() {
+        [b'=' | b'+' | b'-' | b'@' | b'\t' | b'\r', ..] => format!("'{text}").into(),
+        _ => text.into(),
     }
 }

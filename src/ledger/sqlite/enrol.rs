@@ -40,6 +40,23 @@ pub(super) fn enrol(
     by_order: &[Keyed],
 ) -> Result<Run, Failed> {
     let (number, recorded) = begin(connection, new)?;
+    // What a power cut takes is recorded again; the last commit makes all durable.
+    connection.pragma_update(None, "synchronous", "NORMAL")?;
+    let counted = record(connection, number, recorded, rows, by_order);
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    let (count, decided) = counted?;
+    Ok(complete(connection, number, count, &decided)?)
+}
+
+/// Records the rows after the last that is recorded already. Returns how many rows
+/// there are, and how those stand that are decided.
+fn record(
+    connection: &mut Connection,
+    number: i64,
+    recorded: u32,
+    rows: &mut dyn Iterator<Item = Result<Enrolment, IntakeError>>,
+    by_order: &[Keyed],
+) -> Result<(u64, Counts), Failed> {
     let mut decided = Counts::default();
     let mut count = 0;
     let rows = rows.filter(|enrolment| {
@@ -52,7 +69,7 @@ pub(super) fn enrol(
     let sent = |keyed: &&Keyed| matches!(keyed.part(), Part::Sent | Part::SentInDoubt);
     let orders = by_order.iter().filter(sent);
     in_parts(connection, orders, |transaction, part| index_orders(transaction, number, part))?;
-    Ok(complete(connection, number, count, &decided)?)
+    Ok((count, decided))
 }
 
 /// Opens the run, or opens anew the one that was cut short: its number, and the
