@@ -151,7 +151,7 @@ fn an_enrolment_that_another_program_cut_short_begins_again() {
     cut_short(&mut file.ledger(), "test 1");
     let mut ledger = file.ledger();
     let run = enrolled(&mut ledger, "test 2");
-    assert_eq!(ledger.runs().unwrap(), [run.clone()]);
+    assert_eq!(ledger.runs().unwrap().len(), 1);
     assert_whole(&mut ledger, &run);
 }
 

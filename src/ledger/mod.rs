@@ -220,11 +220,12 @@ pub trait Ledger: Send {
         each: &mut dyn FnMut(&mut RowRecord) -> anyhow::Result<()>,
     ) -> anyhow::Result<()>;
 
-    /// Remembers that a file with this digest is about to be written for the run.
-    fn note_results(&mut self, run: &Run, digest: &str, path: &str) -> Result<(), LedgerError>;
+    /// Remembers that a file is about to be put in place for the run, by a mark that
+    /// no other file has.
+    fn note_results(&mut self, run: &Run, mark: &str, path: &str) -> Result<(), LedgerError>;
 
-    /// The runs for which a file with this digest was written.
-    fn results_of(&mut self, digest: &str) -> Result<Vec<String>, LedgerError>;
+    /// The runs for which a file with this mark was written.
+    fn results_of(&mut self, mark: &str) -> Result<Vec<String>, LedgerError>;
 }
 
 /// What can go wrong with the ledger.

@@ -2,9 +2,9 @@
 //! for every row, in input order, written whole or not at all.
 
 use std::fmt::Write as _;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow, bail};
@@ -91,7 +91,9 @@ impl ResultsFile {
         })?;
         // Another may have been put there while the run went on.
         may_replace(&self.path, source.run.id(), self.replace, ledger)?;
-        ledger.note_results(source.run, &digest, &self.path.display().to_string())?;
+        let path = self.path.display().to_string();
+        ledger.note_results(source.run, &digest, &path)?;
+        ledger.note_results(source.run, &stamp(&self.file.metadata()?), &path)?;
         fs::rename(&self.partial, &self.path)
             .and_then(|()| sync_folder(&self.path))
             .with_context(|| format!("the results could not be put at {}", self.path.display()))?;
@@ -155,18 +157,32 @@ fn may_replace(
     if !there.is_file() {
         bail!("{path} is not a plain file: name another place for the results with -o");
     }
-    let digest = digest_of(path.to_string().as_ref())?;
-    let runs = ledger.results_of(&digest)?;
-    let ours = match replace {
+    let ours = |runs: Vec<String>| match replace {
         Replace::OwnResults => runs.iter().any(|id| id == run),
         Replace::AnyResults => !runs.is_empty(),
     };
-    if !ours {
-        bail!(
-            "{path} is there already and is not what this run wrote: move it away, or name another file with -o"
-        );
+    // A file that nobody touched since need not be read.
+    if ours(ledger.results_of(&stamp(&there))?)
+        || ours(ledger.results_of(&digest_of(path.to_string().as_ref())?)?)
+    {
+        return Ok(());
     }
-    Ok(())
+    bail!(
+        "{path} is there already and is not what this run wrote: move it away, or name another file with -o"
+    );
+}
+
+/// Which file it is, its size and when it was last written: enough to know one
+/// again that was left alone.
+fn stamp(file: &Metadata) -> String {
+    format!(
+        "device {} inode {} size {} written {}.{:09}",
+        file.dev(),
+        file.ino(),
+        file.size(),
+        file.mtime(),
+        file.mtime_nsec()
+    )
 }
 
 fn digest_of(path: &Path) -> anyhow::Result<String> {

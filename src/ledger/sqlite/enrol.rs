@@ -251,10 +251,10 @@ pub(super) fn add_counts(
 }
 
 /// Sorted inserts, so that the tree grows at few places however the file is ordered.
-fn index_orders<'k>(
+fn index_orders(
     transaction: &Transaction<'_>,
     run: i64,
-    by_order: &mut dyn Iterator<Item = &'k Keyed>,
+    by_order: &mut dyn Iterator<Item = &Keyed>,
 ) -> Result<(), Failed> {
     let mut insert = Many::new(
         transaction,

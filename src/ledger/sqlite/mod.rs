@@ -144,16 +144,16 @@ impl Ledger for Sqlite {
         read::rows(&self.connection, run.number, each, &|cause| self.fail(cause).into())
     }
 
-    fn note_results(&mut self, run: &Run, digest: &str, path: &str) -> Result<(), LedgerError> {
-        let sql = "INSERT OR IGNORE INTO results (digest, run, path) VALUES (?1, ?2, ?3)";
-        match self.connection.execute(sql, params![digest, run.number, path]) {
+    fn note_results(&mut self, run: &Run, mark: &str, path: &str) -> Result<(), LedgerError> {
+        let sql = "INSERT OR IGNORE INTO results (mark, run, path) VALUES (?1, ?2, ?3)";
+        match self.connection.execute(sql, params![mark, run.number, path]) {
             Ok(_) => Ok(()),
             Err(cause) => Err(self.fail(cause)),
         }
     }
 
-    fn results_of(&mut self, digest: &str) -> Result<Vec<String>, LedgerError> {
-        read::results_of(&self.connection, digest).map_err(|cause| self.fail(cause))
+    fn results_of(&mut self, mark: &str) -> Result<Vec<String>, LedgerError> {
+        read::results_of(&self.connection, mark).map_err(|cause| self.fail(cause))
     }
 }
 

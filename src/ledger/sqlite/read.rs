@@ -38,10 +38,10 @@ pub(super) fn runs(connection: &Connection) -> rusqlite::Result<Vec<Run>> {
     find.query_map([], run_from)?.collect()
 }
 
-pub(super) fn results_of(connection: &Connection, digest: &str) -> rusqlite::Result<Vec<String>> {
+pub(super) fn results_of(connection: &Connection, mark: &str) -> rusqlite::Result<Vec<String>> {
     let mut find = connection
-        .prepare("SELECT id FROM results JOIN run ON run.number = results.run WHERE digest = ?1")?;
-    find.query_map([digest], |row| row.get(0))?.collect()
+        .prepare("SELECT id FROM results JOIN run ON run.number = results.run WHERE mark = ?1")?;
+    find.query_map([mark], |row| row.get(0))?.collect()
 }
 
 fn run_from(row: &Row<'_>) -> rusqlite::Result<Run> {
@@ -91,9 +91,10 @@ pub(super) fn rows(
         .map_err(fail)?;
     let mut attempts = connection
         .prepare(
-            "SELECT row, CASE WHEN meaning IS NULL OR error_code = 'INTERRUPTED'
-                    THEN staked_at ELSE sent_at END, ended_at, meaning, status, http_status,
-                    error_code, message
+            "SELECT row,
+                    coalesce(sent_at, CASE WHEN meaning IS NULL OR error_code = 'INTERRUPTED'
+                                           THEN staked_at END),
+                    ended_at, meaning, status, http_status, error_code, message
              FROM attempt WHERE run = ?1 ORDER BY row, attempt",
         )
         .map_err(fail)?;
@@ -122,16 +123,20 @@ pub(super) fn rows(
 fn begin(record: &mut RowRecord, row: &Row<'_>) -> rusqlite::Result<()> {
     let admin_number: Option<i64> = row.get(1)?;
     let sequence_number: Option<i32> = row.get(2)?;
-    let (error_code, message) = (take(&mut record.error_code), take(&mut record.message));
+    let (mut error_code, mut message) = (take(&mut record.error_code), take(&mut record.message));
+    error_code.clear();
+    message.clear();
     *record = RowRecord { error_code, message, ..RowRecord::of(RowNumber(row.get(0)?)) };
     record.order = admin_number
         .zip(sequence_number)
         .map(|(admin_number, sequence_number)| Order { admin_number, sequence_number });
-    record.status = status(row, 3)?.unwrap_or(Status::NotSent);
-    record.kept = row.get(4)?;
     record.doubt = row.get(5)?;
-    text(&mut record.error_code, row, 6)?;
-    text(&mut record.message, row, 7)?;
+    if let Some(status) = status(row, 3)? {
+        record.status = status;
+        record.kept = row.get(4)?;
+        text(&mut record.error_code, row, 6)?;
+        text(&mut record.message, row, 7)?;
+    }
     Ok(())
 }
 

@@ -101,10 +101,11 @@ CREATE TABLE budget (
 
 -- The results files that were written, so that only such a file is ever replaced.
 CREATE TABLE results (
-    digest     TEXT    NOT NULL,              -- SHA-256 of the file's bytes
+    mark       TEXT    NOT NULL,              -- SHA-256 of the file's bytes; or which file it
+                                              -- is, its size and when it was last written
     run        INTEGER NOT NULL REFERENCES run,
     path       TEXT    NOT NULL,
-    PRIMARY KEY (digest, run)
+    PRIMARY KEY (mark, run)
 ) STRICT, WITHOUT ROWID;
 
 -- For people, with times to the millisecond: the rows that were decided without a call, and every call.
