@@ -2,7 +2,7 @@
 //! transactions, so that other runs on the ledger go on meanwhile; until the last
 //! of them the run has no number of rows, and nobody is shown it.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::{
     Connection, OptionalExtension, Statement, Transaction, TransactionBehavior, params,
@@ -67,7 +67,7 @@ fn record(
     });
     in_parts(connection, rows, |transaction, part| insert_rows(transaction, number, part))?;
     let sent = |keyed: &&Keyed| matches!(keyed.part(), Part::Sent | Part::SentInDoubt);
-    let orders = by_order.iter().filter(sent);
+    let orders = by_order.iter().filter(sent).map(Ok);
     in_parts(connection, orders, |transaction, part| index_orders(transaction, number, part))?;
     Ok((count, decided))
 }
@@ -116,20 +116,26 @@ fn insert_run(transaction: &Transaction<'_>, new: &NewRun) -> rusqlite::Result<i
     Ok(transaction.last_insert_rowid())
 }
 
-/// Records items in one short transaction after another.
+/// Records items in one short transaction after another. They are read, which may
+/// take a while, between the transactions.
 fn in_parts<T>(
     connection: &mut Connection,
-    items: impl Iterator<Item = T>,
-    record: impl Fn(&Transaction<'_>, &mut dyn Iterator<Item = T>) -> Result<(), Failed>,
+    mut items: impl Iterator<Item = Result<T, IntakeError>>,
+    record: impl Fn(&Transaction<'_>, Vec<T>) -> rusqlite::Result<()>,
 ) -> Result<(), Failed> {
-    let mut items = items.peekable();
-    while items.peek().is_some() {
+    let mut free_since = Instant::now();
+    loop {
+        let part = items.by_ref().take(AT_ONCE).collect::<Result<Vec<T>, _>>();
+        let part = part.map_err(Failed::Intake)?;
+        if part.is_empty() {
+            return Ok(());
+        }
+        std::thread::sleep(LEFT_TO_OTHERS.saturating_sub(free_since.elapsed()));
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        record(&transaction, &mut items.by_ref().take(AT_ONCE))?;
+        record(&transaction, part)?;
         transaction.commit()?;
-        std::thread::sleep(LEFT_TO_OTHERS);
+        free_since = Instant::now();
     }
-    Ok(())
 }
 
 fn complete(
@@ -149,8 +155,8 @@ fn complete(
 fn insert_rows(
     transaction: &Transaction<'_>,
     run: i64,
-    rows: &mut dyn Iterator<Item = Result<Enrolment, IntakeError>>,
-) -> Result<(), Failed> {
+    rows: Vec<Enrolment>,
+) -> rusqlite::Result<()> {
     let mut plain =
         Many::new(transaction, "INSERT INTO row (run, row, admin_number, sequence_number)")?;
     let mut other = transaction.prepare_cached(
@@ -158,7 +164,6 @@ fn insert_rows(
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
     )?;
     for enrolment in rows {
-        let enrolment = enrolment.map_err(Failed::Intake)?;
         match enrolment {
             Enrolment {
                 row,
@@ -172,7 +177,7 @@ fn insert_rows(
             enrolment => insert_other(&mut other, run, enrolment)?,
         }
     }
-    Ok(plain.finish()?)
+    plain.finish()
 }
 
 /// A row that is not simply to be sent.
@@ -254,8 +259,8 @@ pub(super) fn add_counts(
 fn index_orders(
     transaction: &Transaction<'_>,
     run: i64,
-    by_order: &mut dyn Iterator<Item = &Keyed>,
-) -> Result<(), Failed> {
+    by_order: Vec<&Keyed>,
+) -> rusqlite::Result<()> {
     let mut insert = Many::new(
         transaction,
         "INSERT OR IGNORE INTO row_by_order (admin_number, sequence_number, run, row)",
@@ -265,5 +270,5 @@ fn index_orders(
         let (admin, sequence) = (order.admin_number, order.sequence_number.into());
         insert.insert([admin, sequence, run, keyed.row().0.into()])?;
     }
-    Ok(insert.finish()?)
+    insert.finish()
 }
