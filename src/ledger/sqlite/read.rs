@@ -1,7 +1,5 @@
 //! Reading the ledger back: runs, and the rows of one in order.
 
-use std::mem::take;
-
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
@@ -123,16 +121,21 @@ pub(super) fn rows(
 fn begin(record: &mut RowRecord, row: &Row<'_>) -> rusqlite::Result<()> {
     let admin_number: Option<i64> = row.get(1)?;
     let sequence_number: Option<i32> = row.get(2)?;
-    let (mut error_code, mut message) = (take(&mut record.error_code), take(&mut record.message));
-    error_code.clear();
-    message.clear();
-    *record = RowRecord { error_code, message, ..RowRecord::of(RowNumber(row.get(0)?)) };
+    let status = status(row, 3)?;
+    record.row = RowNumber(row.get(0)?);
     record.order = admin_number
         .zip(sequence_number)
         .map(|(admin_number, sequence_number)| Order { admin_number, sequence_number });
+    record.status = status.unwrap_or(Status::NotSent);
     record.doubt = row.get(5)?;
-    if let Some(status) = status(row, 3)? {
-        record.status = status;
+    record.kept = false;
+    record.error_code.clear();
+    record.message.clear();
+    record.http_status = None;
+    record.attempts = 0;
+    record.first_sent_at = None;
+    record.ended_at = None;
+    if status.is_some() {
         record.kept = row.get(4)?;
         text(&mut record.error_code, row, 6)?;
         text(&mut record.message, row, 7)?;
