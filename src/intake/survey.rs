@@ -193,6 +193,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
         #[test]
         fn what_is_found_does_not_depend_on_the_blocks(
             text in "((\u{feff}|\"x\"|[0-9]{1,2},[12]|[0-9]{1,2},1,\"(\n|\r\n|\"\"|a)*\"|[0-9a\",])(\n|\r\n|\r|\n\n)){0,30}",
