@@ -114,15 +114,18 @@ fn unended(
     )?;
     let (interrupted, outage) = (OwnCode::Interrupted.to_string(), OwnCode::Outage.to_string());
     let (doubt, stop) = (codes::DOUBT, codes::STOP);
-    find.query_map(params![run, first_open, first_fresh, interrupted, doubt, stop, outage], |row| {
-        Ok(Waiting {
-            row: RowNumber(row.get(0)?),
-            order: Order { admin_number: row.get(1)?, sequence_number: row.get(2)? },
-            attempts: row.get(3)?,
-            spent: row.get(4)?,
-            doubt: row.get(5)?,
-        })
-    })?
+    find.query_map(
+        params![run, first_open, first_fresh, interrupted, doubt, stop, outage],
+        |row| {
+            Ok(Waiting {
+                row: RowNumber(row.get(0)?),
+                order: Order { admin_number: row.get(1)?, sequence_number: row.get(2)? },
+                attempts: row.get(3)?,
+                spent: row.get(4)?,
+                doubt: row.get(5)?,
+            })
+        },
+    )?
     .collect()
 }
 
