@@ -266,14 +266,11 @@ fn live_by(plan: Plan, rows: u32, mut server: Server) -> Night {
         if commands.finished {
             let run = ledger.rest(wall(clock), wheel.stop()).unwrap();
             let mut records = Vec::new();
-            let keep = &mut |record| {
-                records.push(record);
+            let keep = &mut |record: &mut RowRecord| {
+                records.push(record.clone());
                 Ok(())
             };
             ledger.rows(&run, keep).unwrap();
-            if std::env::var_os("LIMITS_SHOWN").is_some() {
-                println!("{clock:?}: done, throttled, failed: {:?}", server.seconds);
-            }
             return Night { server, run, took: clock, records };
         }
         due.retain(|_, what| !matches!(what, Due::Wakes));
