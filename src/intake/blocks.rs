@@ -74,7 +74,9 @@ impl Blocks<'_> {
     /// How many bytes of `ahead` are a line end and whole rows.
     fn whole(&self) -> usize {
         match self.end {
+            // The last row needs no line end.
             Some(End::Proper) => self.ahead.len(),
+            Some(End::Told) => 1,
             _ => 1 + usize::try_from(self.watch.row_start() - self.offset).unwrap_or_default(),
         }
     }
