@@ -354,6 +354,21 @@ fn after_an_outage_the_rate_is_soon_back() {
 }
 
 #[test]
+fn after_a_time_of_nothing_but_429_the_rate_is_soon_back_whenever_it_ends() {
+    for (seconds, retry_after) in [(12, None), (13, Some(1)), (17, None), (20, Some(2)), (31, None)]
+    {
+        let mut server = Server::that(Work::Constant(20), in_a_second());
+        server.retry_after = retry_after.map(Duration::from_secs);
+        server.away = Some((Fault::Says(429), ms(5300), ms(1000 * seconds - 130)));
+        let night = live(18_000, server);
+        let ten_later = seconds as usize + 10;
+        let (done, _) = night.server.in_seconds(ten_later, ten_later + 1);
+        assert!(done >= 900.0, "{done} ten seconds after it was over, at {seconds} s");
+        assert_eq!(night.count(Status::Cancelled), 18_000);
+    }
+}
+
+#[test]
 fn an_outage_costs_few_calls_and_no_row() {
     for fault in [Fault::Refuses, Fault::Hangs, Fault::Says(503), Fault::Says(502)] {
         let mut server = Server::that(Work::Constant(20), Limit::None);

@@ -290,8 +290,6 @@ impl Wheel {
     /// failed, so that it does not count against its row.
     fn learn(&mut self, staked: &Staked, ending: &Ending, started: Duration, now: Now) -> bool {
         let (sign, retry_after) = (ending.outcome.sign(), ending.outcome.retry_after);
-        let shown = Shown { sign, started, retry_after, in_flight: self.in_flight };
-        self.adaptive.saw(shown, now.since_start);
         let was_last = staked.spent() >= self.plan.attempts;
         let ended = outage::Ended { sign, row: staked.row(), started, was_last };
         match self.outage.saw(ended, now.since_start) {
@@ -301,6 +299,11 @@ impl Wheel {
             }
             Some(outage::Change::Over) => self.adaptive.restart(now.since_start),
             None => {}
+        }
+        // A server that is away shows no limits.
+        if self.outage.since().is_none() {
+            let shown = Shown { sign, started, retry_after, in_flight: self.in_flight };
+            self.adaptive.saw(shown, now.since_start);
         }
         self.outage.ran_into(sign, started)
     }

@@ -16,10 +16,11 @@ const USED: f64 = 0.97;
 const TOLERATED: f64 = 0.01;
 
 /// Throttled calls at a rate that the server was found to take contradict that: once
-/// that may be a stall, after which calls arrive together; then
-/// the limit is lowered by so much, and after so many of them in a row it is plain that
-/// they come by chance, and there is no limit for so long.
+/// that may be a stall, after which calls arrive together. Then the limit is lowered by
+/// so much, or to what was accepted, but to no less than this part; and after so many of
+/// them in a row it is plain that they come by chance, and there is no limit for so long.
 const LOWERED: f64 = 0.95;
+const LEAST: f64 = 0.5;
 const CONTRADICTIONS: u32 = 5;
 const CHANCE: Duration = Duration::from_secs(60);
 
@@ -216,6 +217,9 @@ impl Capacity {
         let most = std::mem::take(&mut self.most_before);
         let known = f64::from(if burst.is_full() { burst.before } else { most });
         self.early = 0;
+        if known == 0.0 {
+            return;
+        }
         match self.limit.filter(|_| burst.at < self.held_until) {
             None => {
                 self.contradictions = 0;
@@ -230,7 +234,7 @@ impl Capacity {
             Some(limit) => {
                 self.contradictions += 1;
                 self.found(self.known, burst.pause, now);
-                self.set(limit.min(known) * LOWERED);
+                self.set((limit.min(known) * LOWERED).max(limit * LEAST));
             }
         }
     }
@@ -353,6 +357,16 @@ mod tests {
             }
         }
         assert!(most > 6.0, "{most}");
+    }
+
+    #[test]
+    fn single_throttled_calls_while_little_is_sent_do_not_bring_the_limit_down() {
+        let mut capacity = throttled_at_a_thousand(None);
+        for second in 3..10 {
+            capacity.throttled(ms(1000 * second), ms(1000 * second + 20), Some(ms(1)));
+            capacity.tick(ms(1000 * second + 500));
+        }
+        assert!(capacity.limit().unwrap() >= 970.0);
     }
 
     #[test]
