@@ -1,8 +1,9 @@
 //! The server's limits and its outages in virtual time, from a seed: the real wheel,
-//! pace and ledger against model servers. `LIMITS_SHOWN=1 cargo test --test limits --
-//! --nocapture` shows every second of them.
+//! pace and ledger against model servers.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
+
+mod common;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -15,6 +16,7 @@ use cardcancel::intake::{Enrolment, Standing};
 use cardcancel::ledger::{Ending, Ledger, NewRun, RowRecord, Run, Sqlite, Staked, Start, Turned};
 use cardcancel::order::{Order, OwnCode, RowNumber};
 use cardcancel::outcome::{self, Body, Codes, OnDoubt, Reply, Seen, Status};
+use common::Chance;
 use jiff::Timestamp;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -22,20 +24,6 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 
 fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
-}
-
-/// Chance, from a seed (SplitMix64).
-struct Chance(u64);
-
-impl Chance {
-    /// From 0 to 1.
-    fn share(&mut self) -> f64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) >> 11) as f64 / (1u64 << 53) as f64
-    }
 }
 
 /// How long a call takes, the way there and back included.
@@ -122,7 +110,7 @@ struct Server {
 
 impl Server {
     fn that(work: Work, limit: Limit) -> Server {
-        let chance = Chance(17);
+        let chance = Chance::from(17);
         Server {
             work,
             limit,

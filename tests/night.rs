@@ -6,6 +6,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod common;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 use std::time::Duration;
@@ -18,6 +20,7 @@ use cardcancel::intake::{Enrolment, Standing};
 use cardcancel::ledger::{Ending, Ledger, NewRun, RowRecord, Run, Sqlite, Staked, Start, Turned};
 use cardcancel::order::{Order, OwnCode, RowNumber};
 use cardcancel::outcome::{self, Body, Codes, Meaning, OnDoubt, Reply, Seen, Status};
+use common::Chance;
 use jiff::Timestamp;
 
 const NIGHTS: u64 = 60;
@@ -33,27 +36,6 @@ fn every_night_ends_with_one_true_result_a_row() {
     for seed in nights {
         let folder = tempfile::tempdir().unwrap();
         Night::new(seed, &folder.path().join("ledger.db")).live();
-    }
-}
-
-/// Chance, from a seed (SplitMix64).
-struct Chance(u64);
-
-impl Chance {
-    fn draw(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, end: u64) -> u64 {
-        self.draw() % end
-    }
-
-    fn per_cent(&mut self, share: u64) -> bool {
-        self.below(100) < share
     }
 }
 
@@ -119,7 +101,7 @@ struct Night<'a> {
 impl<'a> Night<'a> {
     fn new(seed: u64, path: &'a Path) -> Night<'a> {
         Night {
-            chance: Chance(seed),
+            chance: Chance::from(seed),
             path,
             server: Server::default(),
             clock: Duration::from_secs(1),

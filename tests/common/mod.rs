@@ -3,6 +3,7 @@
 #![allow(dead_code, unused_imports, reason = "every test file uses a part of it")]
 
 mod authority;
+mod chance;
 mod core_card;
 mod hostile;
 mod passing;
@@ -14,6 +15,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 pub use authority::{Authority, Papers};
+pub use chance::Chance;
 pub use core_card::CoreCard;
 pub use hostile::{Does, Hostile, Request, json, silent, status, with_headers};
 pub use passing::Passing;
