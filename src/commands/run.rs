@@ -284,6 +284,8 @@ async fn send(
         on_doubt: settings.on_doubt,
     };
     let begun = ledger.start(run, start)?;
+    // The cut-off holds by the ledger's clock, which all that work on the run share.
+    let last_start = last_start.map(|at| at.saturating_sub(begun.clock_ahead).unwrap_or(at));
     if let Some(most) = settings.limits.doubts_in_a_row
         && most < settings.concurrency
     {

@@ -151,7 +151,7 @@ async fn call<C: Caller>(
 
 fn snapshot(wheel: &Wheel, now: Now) -> Snapshot {
     Snapshot {
-        counts: *wheel.counts(),
+        counts: wheel.counts(),
         in_flight: wheel.in_flight(),
         waiting: wheel.waiting(),
         quiet_for: wheel.quiet_until().saturating_sub(now.since_start),

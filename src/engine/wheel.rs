@@ -13,6 +13,7 @@ use crate::gate::outage::{self, Outage};
 use crate::gate::pace::{GRACE, SHARED_GRACE};
 use crate::gate::renewal::{Fetched, Renewal};
 use crate::gate::second::Second;
+use crate::gate::tenure::Tenure;
 use crate::ledger::{Begun, Counts, Ending, Settled, Staked, Turn, Turned, Waiting};
 use crate::order::{OwnCode, RowNumber};
 use crate::outcome::{self, Halt, Meaning, Next, OnDoubt};
@@ -111,7 +112,13 @@ pub struct Wheel {
     second: Second,
     adaptive: Adaptive,
     outage: Outage,
-    counts: Counts,
+    tenure: Tenure,
+    /// How the rows that ended stand, as the ledger has it.
+    recorded: Counts,
+    /// How those stand that the turn under way records.
+    being_recorded: Counts,
+    /// How those stand that the next turn will record.
+    unrecorded: Counts,
     /// Staked rows, each with the time after the start at which it may be sent,
     /// if there is a pace to keep.
     staked: VecDeque<(Option<Duration>, Staked)>,
@@ -148,11 +155,14 @@ impl Wheel {
     pub fn new(plan: Plan, counts: Counts, begun: Begun) -> Wheel {
         Wheel {
             brake: Brake::new(&plan.limits, &counts),
+            tenure: Tenure::default(),
             second: Second::new(plan.most_a_second),
             adaptive: Adaptive::new(plan.concurrency),
             outage: Outage::new(plan.max_outage),
             plan,
-            counts,
+            recorded: counts,
+            being_recorded: Counts::default(),
+            unrecorded: Counts::default(),
             staked: VecDeque::new(),
             in_flight: 0,
             settled: Vec::new(),
@@ -179,8 +189,8 @@ impl Wheel {
     }
 
     /// How the rows stand.
-    pub fn counts(&self) -> &Counts {
-        &self.counts
+    pub fn counts(&self) -> Counts {
+        self.recorded.plus(self.being_recorded).plus(self.unrecorded)
     }
 
     /// Calls in flight.
@@ -255,6 +265,9 @@ impl Wheel {
         if let Some(began) = self.turning.take() {
             let took = now.since_start.saturating_sub(began);
             self.turn_time = took.max(self.turn_time - self.turn_time / TURNS_REMEMBERED);
+            if self.tenure.granted(turned.lease, began) {
+                self.forget_all();
+            }
         }
         let horizon = self.horizon();
         let at = |moment: Timestamp| {
@@ -267,7 +280,9 @@ impl Wheel {
         if turned.shared {
             self.shared_until = now.since_start + SHARED_FOR;
         }
-        self.counts.add(outcome::Status::AlreadyCancelled, turned.already_cancelled);
+        self.recorded = turned.counts;
+        self.being_recorded = Counts::default();
+        turned.stop.into_iter().for_each(|why| self.stop_for(why));
         self.due.extend(turned.deferred);
         for staked in turned.staked {
             self.brake.canary().begin(staked.row());
@@ -284,6 +299,13 @@ impl Wheel {
             }
             None => now.since_start,
         };
+    }
+
+    /// The rows that were held are others' now.
+    fn forget_all(&mut self) {
+        self.staked.clear();
+        self.due.clear();
+        self.later.clear();
     }
 
     /// What a call that ended tells of the server; says whether an outage was why it
@@ -321,16 +343,17 @@ impl Wheel {
         let attempts_left = spared || staked.spent() < self.plan.attempts;
         let doubt = staked.doubt() || meaning == Meaning::Doubt;
         let next = outcome::next(meaning, attempts_left, doubt, self.plan.on_doubt);
+        let is_ours = staked.lease() == self.tenure.number();
         let end = if let Next::End(status) = next { Some(status) } else { None };
-        end.iter().for_each(|status| self.counts.add(*status, 1));
-        let tripped = self.brake.watch(staked.row(), &ending.outcome, end, &self.counts);
+        end.filter(|_| is_ours).iter().for_each(|status| self.unrecorded.add(*status, 1));
+        let tripped = self.brake.watch(staked.row(), &ending.outcome, end, &self.counts());
         let (settled, waiting) = match spared {
             true => staked.settle_spared(ending, next),
             false => staked.settle(ending, next),
         };
         self.settled.push(settled);
         self.settle_by.get_or_insert(now.since_start + SETTLED_WITHIN);
-        match waiting {
+        match waiting.filter(|_| is_ours) {
             Some(waiting) if renewed => self.due.push(waiting),
             Some(waiting) => self.wait(waiting, now),
             None => {}
@@ -369,12 +392,13 @@ impl Wheel {
         let early = |moment: &Option<Duration>| moment.is_some_and(|at| now.since_start < at);
         let shared = now.since_start < self.shared_until;
         let grace = if shared { SHARED_GRACE } else { GRACE };
+        let leased_until = self.tenure.until();
         while let Some((moment, staked)) = self.staked.pop_front_if(|(moment, _)| {
             let has_room = self.adaptive.has_room(self.in_flight);
             let on_time = !early(moment) && self.second.full_until(now.since_start).is_none();
             halted || (on_time && has_room)
         }) {
-            let before = moment.map(|moment| moment + grace);
+            let before = earliest([moment.map(|moment| moment + grace), leased_until]);
             if halted || before.is_some_and(|before| now.since_start > before) {
                 self.withdraw(staked, now);
             } else {
@@ -411,14 +435,16 @@ impl Wheel {
             return None;
         }
         let (again, fresh) = self.wanted(now);
-        let must_settle = self.settle_by.is_some_and(|by| now.since_start >= by);
-        if !must_settle && again.is_empty() && fresh == 0 {
+        let is_time = |at: Option<Duration>| at.is_some_and(|at| now.since_start >= at);
+        let must_turn = is_time(self.settle_by) || is_time(self.renew_lease_at());
+        if !must_turn && again.is_empty() && fresh == 0 {
             return None;
         }
         self.settle_by = None;
         self.turning = Some(now.since_start);
         self.asked = fresh > 0 || !again.is_empty();
         let settled = std::mem::take(&mut self.settled);
+        self.being_recorded = std::mem::take(&mut self.unrecorded);
         Some(Turn {
             at: now.wall,
             settled,
@@ -427,6 +453,7 @@ impl Wheel {
             lead: self.turn_time,
             horizon: self.horizon(),
             spacing: self.adaptive.spacing(),
+            stop: self.stop,
         })
     }
 
@@ -469,6 +496,11 @@ impl Wheel {
         self.quiet_until.max(self.more_at).max(self.outage.next_probe().unwrap_or_default())
     }
 
+    /// A process at rest lets its lease run out.
+    fn renew_lease_at(&self) -> Option<Duration> {
+        self.tenure.renew_at().filter(|_| !self.is_finished())
+    }
+
     /// Long enough that a turn is done before its moments come, short enough
     /// that little is staked that is not in flight.
     fn horizon(&self) -> Duration {
@@ -490,11 +522,11 @@ impl Wheel {
         let cut_off = self.plan.last_start.filter(|_| self.has_work()).map(|last| {
             now.since_start + Duration::try_from(last.duration_since(now.wall)).unwrap_or_default()
         });
-        let settle_by = self.settle_by.filter(|_| self.turning.is_none());
+        let turn_by = earliest([self.settle_by, self.renew_lease_at()]);
+        let turn_by = turn_by.filter(|_| self.turning.is_none());
         let renew_at = self.renewal.wake_at().filter(|_| self.stop.is_none());
         let too_long = self.outage.too_long_at().filter(|_| self.has_work());
-        let times = [next_send, next_due, next_more, settle_by, cut_off, renew_at, too_long];
-        times.into_iter().flatten().min()
+        earliest([next_send, next_due, next_more, turn_by, cut_off, renew_at, too_long])
     }
 
     /// Whether there is anything that a stop would leave undone.
@@ -509,4 +541,9 @@ impl Wheel {
             && self.settled.is_empty();
         at_rest && (self.stop.is_some() || (self.exhausted && self.waiting() == 0))
     }
+}
+
+/// The earliest of the times that there are.
+fn earliest<const N: usize>(times: [Option<Duration>; N]) -> Option<Duration> {
+    times.into_iter().flatten().min()
 }

@@ -18,5 +18,6 @@ pub mod scatter;
 pub mod second;
 pub mod slowness;
 mod streak;
+pub mod tenure;
 mod walk;
 mod window;

@@ -9,7 +9,7 @@ mod stake;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::intake::{Enrolment, IntakeError, Keyed};
 use crate::order::{Order, OwnCode, RowNumber};
@@ -83,6 +83,18 @@ pub struct Turn {
     pub horizon: Duration,
     /// How far apart calls are planned at least, whatever the contract allows.
     pub spacing: Duration,
+    /// Why this process stops, once it does: others that work on the run may have to know.
+    pub stop: Option<OwnCode>,
+}
+
+/// How long this process may hold rows without taking another turn, where several
+/// work on a run. Rows that it holds longer go to the others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lease {
+    /// Another number than before says that the lease before ran out.
+    pub number: i64,
+    /// How long it lasts from when the turn was asked for.
+    pub lasts: Duration,
 }
 
 /// What a turn brought.
@@ -92,14 +104,19 @@ pub struct Turned {
     pub staked: Vec<Staked>,
     /// Rows of `again` for which there was no budget; nothing was staked.
     pub deferred: Vec<Waiting>,
-    /// How many rows were found to be cancelled by another run, and ended so.
-    pub already_cancelled: u64,
-    /// Whether every row has been staked at least once.
+    /// How the run's rows that ended stand, whoever ended them.
+    pub counts: Counts,
+    /// Whether there will be no more fresh rows: each was staked once, and none of them
+    /// is held by a process that may have to give it up.
     pub exhausted: bool,
-    /// When more can be staked, if the budget was the limit.
+    /// When more can be staked, if not now.
     pub more_at: Option<Timestamp>,
     /// Whether another process takes of the same budget, or may have of late.
     pub shared: bool,
+    /// How long what is staked may be held; none where one process has the whole run.
+    pub lease: Option<Lease>,
+    /// Why another process that works on the run has stopped it.
+    pub stop: Option<OwnCode>,
 }
 
 /// How a run is started, or started again.
@@ -122,6 +139,8 @@ pub struct Begun {
     pub waiting: Vec<Waiting>,
     /// Whether no other row is left to be sent.
     pub exhausted: bool,
+    /// How far the ledger's clock is ahead of this machine's.
+    pub clock_ahead: SignedDuration,
 }
 
 /// One row as the ledger knows it.

@@ -75,6 +75,12 @@ impl Counts {
         self.0[status as usize] += rows;
     }
 
+    /// Both together.
+    pub fn plus(mut self, other: Counts) -> Counts {
+        other.iter().for_each(|(status, rows)| self.add(status, rows));
+        self
+    }
+
     /// How many rows are counted.
     pub fn total(&self) -> u64 {
         self.0.iter().sum()

@@ -15,6 +15,7 @@ pub struct Staked {
     spent: u32,
     doubt: bool,
     moment: Option<Timestamp>,
+    lease: i64,
 }
 
 /// A row that was staked before, has not ended, and may be staked again.
@@ -35,6 +36,8 @@ pub struct Waiting {
 pub struct Settled {
     pub(super) row: RowNumber,
     pub(super) attempt: u32,
+    /// Under which lease it was staked.
+    pub(super) lease: i64,
     pub(super) how: How,
 }
 
@@ -68,9 +71,10 @@ pub struct Ending {
 }
 
 impl Staked {
-    pub(super) fn new(waiting: Waiting, moment: Option<Timestamp>) -> Self {
+    /// `lease` is 0 where there are none.
+    pub(super) fn new(waiting: Waiting, moment: Option<Timestamp>, lease: i64) -> Self {
         let Waiting { row, order, attempts, spent, doubt } = waiting;
-        Staked { row, order, attempt: attempts + 1, spent, doubt, moment }
+        Staked { row, order, attempt: attempts + 1, spent, doubt, moment, lease }
     }
 
     /// The row.
@@ -104,6 +108,11 @@ impl Staked {
         self.moment
     }
 
+    /// The number of the lease under which it is held; 0 where there are none.
+    pub fn lease(&self) -> i64 {
+        self.lease
+    }
+
     /// Ends the attempt. The row comes back as waiting unless it ended.
     pub fn settle(self, ending: Ending, next: Next) -> (Settled, Option<Waiting>) {
         let Ending { sent_at, ended_at, outcome } = ending;
@@ -119,7 +128,7 @@ impl Staked {
             doubt: self.doubt || outcome.meaning == Meaning::Doubt,
         });
         let how = How::Ended(Ended { sent_at, ended_at, outcome, status });
-        (Settled { row: self.row, attempt: self.attempt, how }, waiting)
+        (self.settled(how), waiting)
     }
 
     /// Ends an attempt that ran into an outage of the server: it does not count
@@ -133,7 +142,7 @@ impl Staked {
     /// Takes the stake back: nothing was sent.
     pub fn withdraw(self) -> (Settled, Waiting) {
         let how = How::Withdrawn(self.moment);
-        let settled = Settled { row: self.row, attempt: self.attempt, how };
+        let settled = self.settled(how);
         let waiting = Waiting {
             row: self.row,
             order: self.order,
@@ -142,6 +151,10 @@ impl Staked {
             doubt: self.doubt,
         };
         (settled, waiting)
+    }
+
+    fn settled(&self, how: How) -> Settled {
+        Settled { row: self.row, attempt: self.attempt, lease: self.lease, how }
     }
 }
 

@@ -15,8 +15,8 @@ use jiff::Timestamp;
 use rusqlite::{Connection, ErrorCode, params};
 
 use super::{
-    Allot, Begun, EnrolError, Hold, Ledger, LedgerError, NewRun, RowRecord, Run, Start, Turn,
-    Turned,
+    Allot, Begun, Counts, EnrolError, Hold, Ledger, LedgerError, NewRun, RowRecord, Run, Start,
+    Turn, Turned,
 };
 use crate::intake::{Enrolment, IntakeError, Keyed};
 use crate::order::OwnCode;
@@ -42,6 +42,8 @@ struct Started {
     end: u32,
     /// Rows that were staked and have not ended.
     open: BTreeSet<u32>,
+    /// How the rows that ended stand.
+    counts: Counts,
 }
 
 impl Started {

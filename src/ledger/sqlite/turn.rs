@@ -49,12 +49,13 @@ pub(super) fn start(
         first_fresh,
         end: u32::try_from(run.rows).unwrap_or(u32::MAX - 1) + 1,
         open: waiting.iter().map(|waiting| waiting.row.0).collect(),
+        counts: run.counts.plus(counts),
     };
     // Finds the first row that can be sent at all.
     fresh_rows(&transaction, &mut started, 0)?;
     transaction.commit()?;
     let exhausted = started.is_exhausted();
-    Ok((started, Begun { waiting, exhausted }))
+    Ok((started, Begun { waiting, exhausted, ..Begun::default() }))
 }
 
 /// Who starts a run, for the auditor.
@@ -145,8 +146,11 @@ pub(super) fn turn(
     let Allotment { moments, more_at, shared } =
         spend(&transaction, &started.endpoint, allowance, allot)?;
     let mut turned = Turned { more_at, shared, ..Turned::default() };
-    stake(&transaction, started, now, turn.again, turn.fresh, moments, &mut turned)?;
-    counts.add(Status::AlreadyCancelled, turned.already_cancelled);
+    let already_cancelled =
+        stake(&transaction, started, now, turn.again, turn.fresh, moments, &mut turned)?;
+    counts.add(Status::AlreadyCancelled, already_cancelled);
+    started.counts = started.counts.plus(counts);
+    turned.counts = started.counts;
     add_counts(&transaction, started.run, &counts)?;
     transaction
         .prepare_cached(
@@ -189,7 +193,7 @@ fn settle(
     let mut withdraw = transaction.prepare_cached(
         "DELETE FROM attempt WHERE run = ?1 AND row = ?2 AND attempt = ?3 AND meaning IS NULL",
     )?;
-    for Settled { row, attempt, how } in settled {
+    for Settled { row, attempt, how, .. } in settled {
         let changed = match how {
             How::Withdrawn(moment) => {
                 ends.withdrawn += 1;
@@ -252,6 +256,7 @@ fn spend(
 }
 
 /// Stakes rows for the allotted moments: those that wait first, then fresh ones.
+/// Returns how many were found to be cancelled by another run, and ended so.
 fn stake(
     transaction: &Transaction<'_>,
     started: &mut Started,
@@ -260,7 +265,7 @@ fn stake(
     fresh: u32,
     moments: Vec<Option<Timestamp>>,
     turned: &mut Turned,
-) -> rusqlite::Result<()> {
+) -> rusqlite::Result<u64> {
     turned.deferred = again.split_off(again.len().min(moments.len()));
     let mut moments = moments.into_iter();
     let mut staking = Staking::new(transaction, started, now)?;
@@ -282,11 +287,14 @@ fn stake(
             }
         }
     }
-    turned.already_cancelled = staking.already_cancelled;
+    let already_cancelled = staking.already_cancelled;
     staking.insert.finish()?;
     turned.exhausted = started.is_exhausted();
-    Ok(())
+    Ok(already_cancelled)
 }
+
+/// A run on this ledger is worked on by the one process that holds it.
+const NO_LEASE: i64 = 0;
 
 /// How many rows one turn may end without a call, so that no turn is long.
 const MOST_DECIDED: u64 = 10_000;
@@ -385,7 +393,7 @@ impl<'a> Staking<'a> {
             return Ok(None);
         }
         let Some(moment) = moment else { return Ok(None) };
-        let staked = Staked::new(waiting, *moment);
+        let staked = Staked::new(waiting, *moment, NO_LEASE);
         let (row, attempt) = (staked.row().0.into(), staked.attempt().into());
         self.insert.insert([started.run, row, attempt, self.now.as_microsecond()])?;
         Ok(Some(staked))

@@ -1,0 +1,77 @@
+//! How long what this process staked stays its own, where several work on a run.
+//! A process that was frozen or cut off must send nothing that others have taken up.
+
+use std::time::Duration;
+
+use crate::ledger::Lease;
+
+/// A lease is renewed when this part of it is over.
+const RENEWED_AFTER: u32 = 3;
+
+/// The lease under which this process holds rows, if there are leases at all.
+#[derive(Debug, Default)]
+pub struct Tenure {
+    /// It, and when after the start of the run it was asked for.
+    granted: Option<(Lease, Duration)>,
+}
+
+impl Tenure {
+    /// Takes in the lease of a turn that was asked for at this time after the start.
+    /// Returns whether the one before has run out: what was held is others' now.
+    pub fn granted(&mut self, lease: Option<Lease>, asked: Duration) -> bool {
+        let before = self.number();
+        self.granted = lease.map(|lease| (lease, asked));
+        before != 0 && before != self.number()
+    }
+
+    /// The number of the lease; 0 where there is none.
+    pub fn number(&self) -> i64 {
+        self.granted.map_or(0, |(lease, _)| lease.number)
+    }
+
+    /// When after the start it ends: what was not sent by then is not sent.
+    pub fn until(&self) -> Option<Duration> {
+        self.granted.map(|(lease, asked)| asked + lease.lasts)
+    }
+
+    /// When after the start a turn is to be taken for its sake.
+    pub fn renew_at(&self) -> Option<Duration> {
+        self.granted.map(|(lease, asked)| asked + lease.lasts / RENEWED_AFTER)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seconds(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    fn lease(number: i64) -> Option<Lease> {
+        Some(Lease { number, lasts: seconds(30) })
+    }
+
+    #[test]
+    fn a_lease_lasts_from_when_its_turn_was_asked_for() {
+        let mut tenure = Tenure::default();
+        tenure.granted(lease(7), seconds(100));
+        assert_eq!(tenure.until(), Some(seconds(130)));
+        assert_eq!(tenure.renew_at(), Some(seconds(110)));
+    }
+
+    #[test]
+    fn only_another_number_says_that_the_lease_before_ran_out() {
+        let mut tenure = Tenure::default();
+        assert!(!tenure.granted(lease(7), seconds(0)));
+        assert!(!tenure.granted(lease(7), seconds(10)));
+        assert!(tenure.granted(lease(8), seconds(60)));
+    }
+
+    #[test]
+    fn where_there_are_no_leases_nothing_ends() {
+        let mut tenure = Tenure::default();
+        assert!(!tenure.granted(None, seconds(1)));
+        assert_eq!((tenure.number(), tenure.until(), tenure.renew_at()), (0, None, None));
+    }
+}
