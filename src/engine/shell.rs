@@ -12,6 +12,7 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use jiff::Timestamp;
 use tokio::sync::{mpsc, watch};
+use tokio::task::unconstrained;
 
 use super::{Commands, Event, Now, Wheel};
 use crate::gate::brake::Tripped;
@@ -121,7 +122,9 @@ pub async fn drive<C: Caller>(
                     return Err(failed);
                 }
             },
-            Some(ended) = calls.next() => ended,
+            // Tokio has a task rest after some reads; here all calls are one task's, and each
+            // would be asked in vain until it has rested.
+            Some(ended) = unconstrained(calls.next()) => ended,
             Some(fetched) = renewals.next() => Event::Fetched(fetched),
             Some(why) = stops.recv() => Event::Stop(why),
         };
