@@ -7,6 +7,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use super::{LedgerError, Sqlite, failure};
@@ -108,6 +109,8 @@ fn prepare(connection: &mut Connection, path: &str) -> Result<(), LedgerError> {
                     PRAGMA cache_size = -16000; PRAGMA temp_store = MEMORY;";
     connection.execute_batch(settings).map_err(fail)?;
     connection.set_prepared_statement_cache_capacity(32);
+    // A statement is planned once, not anew for every value it is given.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(fail)?;
     Ok(())
 }
 
