@@ -6,7 +6,10 @@ use super::Failed;
 use super::child::{Server, Took, cardcancel, is_installed, run};
 use super::orders;
 
+/// Connections of the load generator.
 const CONNECTIONS: u32 = 64;
+/// Calls of ours in flight: a row holds its place while it is recorded too.
+const IN_FLIGHT: u32 = 256;
 const PATH: &str = "/api/CoreCredit/CardManagement/CancelPhysicalCardOrder";
 /// A body like those that the program sends.
 const BODY: &str = r#"{"Source":"WEB","IPAddress":null,"DateFormat":null,"CurrencyCode":null,"CurrencySymbolType":null,"Language":null,"ExternalIP":"192.0.2.10","SessionID":null,"APIVersion":"2.0","CallerID":null,"CalledID":null,"RequestTime":null,"AdminNumber":100000001,"CardSequenceNumber":1}"#;
@@ -21,7 +24,7 @@ pub fn measure(calls: u64) -> Result<(), Failed> {
         false => None,
     };
     let ours =
-        run(&mut cardcancel(directory.path(), &orders, &server.url, "unlimited", CONNECTIONS))?;
+        run(&mut cardcancel(directory.path(), &orders, &server.url, "unlimited", IN_FLIGHT))?;
     let tally = server.stop()?;
     println!(
         "  server: {} requests, peak {} in a second",
@@ -70,7 +73,7 @@ pub fn growth(most: u64) -> Result<(), Failed> {
         let orders = orders::write(directory.path(), rows, false)?;
         let server = Server::start(&[])?;
         let command =
-            &mut cardcancel(directory.path(), &orders, &server.url, "unlimited", CONNECTIONS);
+            &mut cardcancel(directory.path(), &orders, &server.url, "unlimited", IN_FLIGHT);
         let took = run(command)?;
         server.stop()?;
         println!(
