@@ -8,6 +8,8 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use super::climb::Climb;
+
 /// How much of the capacity is used once it is known.
 const USED: f64 = 0.97;
 
@@ -58,11 +60,8 @@ const SAME: f64 = 0.1;
 const UNSURE_HOLD: Duration = Duration::from_secs(1);
 const UNSURE_CLIMB: f64 = 0.1;
 
-/// How fast the limit climbs at first, by itself a second; how fast that grows by
-/// itself a second, and how far.
+/// How fast the limit climbs at first, by itself a second.
 const CLIMB: f64 = 0.01;
-const CLIMB_GROWS: f64 = 0.35;
-const STEEPEST_CLIMB: f64 = 0.5;
 
 /// It climbs only while at least this part of it is used.
 const NEEDED: f64 = 0.9;
@@ -112,12 +111,6 @@ struct Burst {
     accepted: u32,
     throttled: u32,
     last: Duration,
-}
-
-#[derive(Debug, Default)]
-struct Climb {
-    at: Duration,
-    speed: f64,
 }
 
 impl Capacity {
@@ -182,12 +175,9 @@ impl Capacity {
             self.judge(&burst, now);
         }
         let Some(limit) = self.limit else { return };
-        let Some(passed) = now.checked_sub(self.climb.at) else { return };
-        self.climb.at = now;
-        let passed = passed.as_secs_f64();
-        self.climb.speed = (self.climb.speed * (1.0 + CLIMB_GROWS * passed)).min(STEEPEST_CLIMB);
+        let Some(factor) = self.climb.factor(now) else { return };
         if self.accepted.len() as f64 >= limit * NEEDED {
-            self.set(limit * (1.0 + self.climb.speed * passed));
+            self.set(limit * factor);
         }
     }
 
@@ -251,7 +241,7 @@ impl Capacity {
 
     fn hold_for(&mut self, time: Duration, speed: f64, now: Duration) {
         self.held_until = now + time;
-        self.climb = Climb { at: self.held_until, speed };
+        self.climb = Climb::begins(self.held_until, speed);
     }
 
     fn set(&mut self, limit: f64) {

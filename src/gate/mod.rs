@@ -5,6 +5,7 @@ pub mod adaptive;
 pub mod brake;
 pub mod canary;
 pub mod capacity;
+mod climb;
 pub mod crowd;
 pub mod cut_off;
 pub mod failures;

@@ -6,6 +6,8 @@
 
 use std::time::Duration;
 
+use super::climb::Climb;
+
 /// Answers whose mean is taken. Where answers vary as widely as they do by mere
 /// chance (exponentially), their mean then varies by an eighth of itself.
 const ANSWERS: u32 = 64;
@@ -40,13 +42,11 @@ const PATIENT_MEANS: u32 = 6;
 /// again with every mean that does not fall.
 const DRAINING: f64 = 0.85;
 
-/// Once its queue is gone it is sent this part, and after a second more and more: how
-/// much more a second at first, and how that grows.
+/// Once its queue is gone it is sent this part, and after a second more and more: so
+/// much more a second at first.
 const DRAINED: f64 = 0.97;
 const HOLD: Duration = Duration::from_secs(1);
 const CLIMB: f64 = 0.03;
-const CLIMB_GROWS: f64 = 0.35;
-const STEEPEST_CLIMB: f64 = 0.5;
 
 /// A limit of so many calls a second is none.
 const NO_LIMIT: f64 = 1e6;
@@ -72,8 +72,7 @@ pub struct Slowness {
     suspected: Option<Duration>,
     slow: Option<Slow>,
     limit: Option<f64>,
-    climbed_at: Duration,
-    climb: f64,
+    climb: Climb,
 }
 
 #[derive(Debug)]
@@ -92,12 +91,8 @@ impl Slowness {
     /// It is now this late: the limit climbs if nothing is slow.
     pub fn tick(&mut self, now: Duration) {
         let Some(limit) = self.limit.filter(|_| self.slow.is_none()) else { return };
-        let Some(passed) = now.checked_sub(self.climbed_at) else { return };
-        self.climbed_at = now;
-        let passed = passed.as_secs_f64();
-        self.climb = (self.climb * (1.0 + CLIMB_GROWS * passed)).min(STEEPEST_CLIMB);
-        let limit = limit * (1.0 + self.climb * passed);
-        self.limit = Some(limit).filter(|limit| *limit < NO_LIMIT);
+        let Some(factor) = self.climb.factor(now) else { return };
+        self.limit = Some(limit * factor).filter(|limit| *limit < NO_LIMIT);
     }
 
     /// Learns how long an answer took that came now.
@@ -143,7 +138,7 @@ impl Slowness {
             Some(_) if mean < usual * USUAL_AGAIN + USUAL_MARGIN => {
                 self.slow = None;
                 self.limit = Some(self.most * DRAINED);
-                (self.climbed_at, self.climb) = (now + HOLD, CLIMB);
+                self.climb = Climb::begins(now + HOLD, CLIMB);
             }
             Some(slow) if mean < slow.mean * HELPED => {
                 *slow = Slow { mean, since: now, means: 0 };
