@@ -14,6 +14,7 @@ pub struct Staked {
     attempt: u32,
     spent: u32,
     doubt: bool,
+    staked_at: Timestamp,
     moment: Option<Timestamp>,
     lease: i64,
 }
@@ -36,6 +37,8 @@ pub struct Waiting {
 pub struct Settled {
     pub(super) row: RowNumber,
     pub(super) attempt: u32,
+    /// When it was staked.
+    pub(super) staked_at: Timestamp,
     /// Under which lease it was staked.
     pub(super) lease: i64,
     pub(super) how: How,
@@ -72,9 +75,14 @@ pub struct Ending {
 
 impl Staked {
     /// `lease` is 0 where there are none.
-    pub(super) fn new(waiting: Waiting, moment: Option<Timestamp>, lease: i64) -> Self {
+    pub(super) fn new(
+        waiting: Waiting,
+        staked_at: Timestamp,
+        moment: Option<Timestamp>,
+        lease: i64,
+    ) -> Self {
         let Waiting { row, order, attempts, spent, doubt } = waiting;
-        Staked { row, order, attempt: attempts + 1, spent, doubt, moment, lease }
+        Staked { row, order, attempt: attempts + 1, spent, doubt, staked_at, moment, lease }
     }
 
     /// The row.
@@ -154,7 +162,8 @@ impl Staked {
     }
 
     fn settled(&self, how: How) -> Settled {
-        Settled { row: self.row, attempt: self.attempt, lease: self.lease, how }
+        let Staked { row, attempt, staked_at, lease, .. } = *self;
+        Settled { row, attempt, staked_at, lease, how }
     }
 }
 

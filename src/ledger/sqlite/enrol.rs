@@ -2,6 +2,7 @@
 //! transactions, so that other runs on the ledger go on meanwhile; until the last
 //! of them the run has no number of rows, and nobody is shown it.
 
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use rusqlite::{
@@ -9,7 +10,7 @@ use rusqlite::{
 };
 
 use super::super::{Counts, NewRun, Run};
-use super::many::Many;
+use super::many::Insert;
 use super::{codes, read};
 use crate::intake::{Enrolment, IntakeError, Keyed, Part, Standing};
 use crate::order::OwnCode;
@@ -113,7 +114,9 @@ fn insert_run(transaction: &Transaction<'_>, new: &NewRun) -> rusqlite::Result<i
             new.opened_at.as_microsecond(),
         ],
     )?;
-    Ok(transaction.last_insert_rowid())
+    let number = transaction.last_insert_rowid();
+    transaction.execute("INSERT INTO progress (run) VALUES (?1)", [number])?;
+    Ok(number)
 }
 
 /// Records items in one short transaction after another. They are read, which may
@@ -146,19 +149,27 @@ fn complete(
 ) -> rusqlite::Result<Run> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     transaction.execute("UPDATE run SET rows = ?2 WHERE number = ?1", params![number, rows])?;
-    add_counts(&transaction, number, decided)?;
+    let [a, b, c, d, e, f, g, h] = Status::ALL.map(|status| decided.get(status));
+    transaction.execute(
+        "UPDATE progress SET cancelled = ?2, already_cancelled = ?3, rejected = ?4, failed = ?5,
+             in_doubt = ?6, invalid = ?7, duplicate = ?8, not_sent = ?9
+         WHERE run = ?1",
+        params![number, a, b, c, d, e, f, g, h],
+    )?;
     let run = read::run_by_number(&transaction, number)?;
     transaction.commit()?;
     Ok(run)
 }
+
+static PLAIN_ROWS: LazyLock<Insert<4>> =
+    LazyLock::new(|| Insert::into("row (run, row, admin_number, sequence_number)"));
 
 fn insert_rows(
     transaction: &Transaction<'_>,
     run: i64,
     rows: Vec<Enrolment>,
 ) -> rusqlite::Result<()> {
-    let mut plain =
-        Many::new(transaction, "INSERT INTO row (run, row, admin_number, sequence_number)")?;
+    let mut plain = PLAIN_ROWS.many(transaction);
     let mut other = transaction.prepare_cached(
         "INSERT INTO row (run, row, admin_number, sequence_number, status, kept, doubt, error_code, message)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
@@ -238,22 +249,9 @@ fn decide(standing: Standing) -> Decided {
     }
 }
 
-/// Adds to the run's counters.
-pub(super) fn add_counts(
-    connection: &Connection,
-    run: i64,
-    counts: &Counts,
-) -> rusqlite::Result<()> {
-    let mut add = connection.prepare_cached(
-        "UPDATE run SET cancelled = cancelled + ?2, already_cancelled = already_cancelled + ?3,
-             rejected = rejected + ?4, failed = failed + ?5, in_doubt = in_doubt + ?6,
-             invalid = invalid + ?7, duplicate = duplicate + ?8, not_sent = not_sent + ?9
-         WHERE number = ?1",
-    )?;
-    let [a, b, c, d, e, f, g, h] = Status::ALL.map(|status| counts.get(status));
-    add.execute(params![run, a, b, c, d, e, f, g, h])?;
-    Ok(())
-}
+static ORDERS: LazyLock<Insert<4>> = LazyLock::new(|| {
+    Insert::of("INSERT OR IGNORE INTO row_by_order (admin_number, sequence_number, run, row)")
+});
 
 /// Sorted inserts, so that the tree grows at few places however the file is ordered.
 fn index_orders(
@@ -261,10 +259,7 @@ fn index_orders(
     run: i64,
     by_order: Vec<&Keyed>,
 ) -> rusqlite::Result<()> {
-    let mut insert = Many::new(
-        transaction,
-        "INSERT OR IGNORE INTO row_by_order (admin_number, sequence_number, run, row)",
-    )?;
+    let mut insert = ORDERS.many(transaction);
     for keyed in by_order {
         let order = keyed.order();
         let (admin, sequence) = (order.admin_number, order.sequence_number.into());

@@ -1,53 +1,102 @@
 //! Many rows of numbers with few statements.
 
-use rusqlite::{CachedStatement, Connection};
+use rusqlite::{CachedStatement, Connection, ToSql};
 
-/// How many rows one statement inserts: more gain little.
-const AT_ONCE: usize = 16;
+/// How many rows a statement inserts, the most first: more gain little.
+const SIZES: [usize; 5] = [16, 8, 4, 2, 1];
 
-/// Inserts rows of `N` numbers each, some at a time.
-pub(super) struct Many<'c, const N: usize> {
-    one: CachedStatement<'c>,
-    several: CachedStatement<'c>,
-    waiting: Vec<[i64; N]>,
+/// What inserts rows of `N` numbers each.
+pub(super) struct Insert<const N: usize> {
+    statements: [String; SIZES.len()],
 }
 
-impl<'c, const N: usize> Many<'c, N> {
-    /// `insert` is the statement up to its values.
-    pub fn new(connection: &'c Connection, insert: &str) -> rusqlite::Result<Self> {
-        let row = format!("({})", ["?"; N].join(", "));
-        let prepare = |rows: usize| {
-            let values = vec![row.as_str(); rows].join(", ");
-            connection.prepare_cached(&format!("{insert} VALUES {values}"))
-        };
-        Ok(Many { one: prepare(1)?, several: prepare(AT_ONCE)?, waiting: Vec::new() })
+impl<const N: usize> Insert<N> {
+    /// `into` is the table with its columns in parentheses.
+    pub fn into(into: &str) -> Self {
+        Self::of(&format!("INSERT INTO {into}"))
     }
 
+    /// `insert` is the statement up to its values.
+    pub fn of(insert: &str) -> Self {
+        let row = format!("({})", ["?"; N].join(", "));
+        let statement = |rows| format!("{insert} VALUES {}", vec![row.as_str(); rows].join(", "));
+        Insert { statements: SIZES.map(statement) }
+    }
+
+    /// Begins to insert.
+    pub fn many<'c, T>(&'c self, ledger: &'c Connection) -> Many<'c, T, N> {
+        let statements = [const { None }; SIZES.len()];
+        Many { ledger, insert: self, statements, waiting: Vec::with_capacity(SIZES[0]) }
+    }
+}
+
+/// Inserts rows of `N` numbers each, some at a time.
+pub(super) struct Many<'c, T, const N: usize> {
+    ledger: &'c Connection,
+    insert: &'c Insert<N>,
+    /// Those that were needed.
+    statements: [Option<CachedStatement<'c>>; SIZES.len()],
+    waiting: Vec<[T; N]>,
+}
+
+impl<T: ToSql, const N: usize> Many<'_, T, N> {
     /// Inserts the row, or keeps it until there are several.
-    pub fn insert(&mut self, row: [i64; N]) -> rusqlite::Result<()> {
+    pub fn insert(&mut self, row: [T; N]) -> rusqlite::Result<()> {
         self.waiting.push(row);
-        if self.waiting.len() < AT_ONCE {
+        if self.waiting.len() < SIZES[0] {
             return Ok(());
         }
-        bind(&mut self.several, &self.waiting)?;
-        self.waiting.clear();
-        self.several.raw_execute().map(drop)
+        self.insert_waiting()
     }
 
     /// Inserts what was kept.
     pub fn finish(mut self) -> rusqlite::Result<()> {
-        for row in &self.waiting {
-            bind(&mut self.one, std::slice::from_ref(row))?;
-            self.one.raw_execute()?;
+        self.insert_waiting()
+    }
+
+    fn insert_waiting(&mut self) -> rusqlite::Result<()> {
+        let mut rows = self.waiting.as_slice();
+        let statements = self.statements.iter_mut().zip(&self.insert.statements);
+        for ((statement, sql), size) in statements.zip(SIZES) {
+            while let Some((at_once, rest)) = rows.split_at_checked(size) {
+                let statement = match statement {
+                    Some(statement) => statement,
+                    None => statement.insert(self.ledger.prepare_cached(sql)?),
+                };
+                for (value, place) in at_once.iter().flatten().zip(1..) {
+                    statement.raw_bind_parameter(place, value)?;
+                }
+                statement.raw_execute()?;
+                rows = rest;
+            }
         }
+        self.waiting.clear();
         Ok(())
     }
 }
 
-fn bind<const N: usize>(
-    statement: &mut CachedStatement<'_>,
-    rows: &[[i64; N]],
-) -> rusqlite::Result<()> {
-    let values = rows.iter().flatten();
-    values.zip(1..).try_for_each(|(value, place)| statement.raw_bind_parameter(place, value))
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn however_many_rows_there_are_each_is_inserted_once_and_in_order() {
+        let ledger = Connection::open_in_memory().unwrap();
+        ledger.execute_batch("CREATE TABLE pair (a, b)").unwrap();
+        let insert = Insert::<2>::into("pair (a, b)");
+        for rows in 0..70 {
+            let mut many = insert.many(&ledger);
+            (1..=rows).for_each(|row| many.insert([row, -row]).unwrap());
+            many.finish().unwrap();
+            let found: Vec<(i64, i64)> = ledger
+                .prepare("SELECT a, b FROM pair ORDER BY rowid")
+                .unwrap()
+                .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
+                .unwrap()
+                .collect::<Result<_, _>>()
+                .unwrap();
+            assert_eq!(found, (1..=rows).map(|row| (row, -row)).collect::<Vec<_>>());
+            ledger.execute("DELETE FROM pair", []).unwrap();
+        }
+    }
 }

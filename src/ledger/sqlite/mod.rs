@@ -5,18 +5,24 @@ mod codes;
 mod enrol;
 mod many;
 mod open;
+mod outcomes;
 mod read;
+mod stakes;
+mod start;
 mod turn;
 
-use std::collections::BTreeSet;
+use std::collections::VecDeque;
 use std::path::PathBuf;
 
 use jiff::Timestamp;
 use rusqlite::{Connection, ErrorCode, params};
 
+use outcomes::Outcomes;
+use stakes::Stakes;
+
 use super::{
     Allot, Begun, Counts, EnrolError, Hold, Ledger, LedgerError, NewRun, RowRecord, Run, Start,
-    Turn, Turned,
+    Turn, Turned, Waiting,
 };
 use crate::intake::{Enrolment, IntakeError, Keyed};
 use crate::order::OwnCode;
@@ -36,12 +42,20 @@ struct Started {
     run: i64,
     endpoint: String,
     again: bool,
-    /// The first row that was never staked.
-    first_fresh: u32,
+    /// Whether there are other runs at the endpoint.
+    has_others: bool,
+    /// The next rows that were never staked; none only if there are no more.
+    ahead: VecDeque<Waiting>,
+    /// The first row that was not read ahead.
+    read_to: u32,
     /// One past the last row.
     end: u32,
     /// Rows that were staked and have not ended.
-    open: BTreeSet<u32>,
+    stakes: Stakes,
+    /// What attempts came to.
+    outcomes: Outcomes,
+    /// How many attempts were staked.
+    attempts: u64,
     /// How the rows that ended stand.
     counts: Counts,
 }
@@ -49,12 +63,12 @@ struct Started {
 impl Started {
     /// Whether every row was staked once, or decided without a call.
     fn is_exhausted(&self) -> bool {
-        self.first_fresh >= self.end
+        self.ahead.is_empty()
     }
 
-    /// The first row that has not ended.
-    fn first_open(&self) -> u32 {
-        self.open.first().copied().unwrap_or(self.first_fresh)
+    /// The first row that was never staked.
+    fn first_fresh(&self) -> u32 {
+        self.ahead.front().map_or(self.end, |next| next.row.0)
     }
 }
 
@@ -121,7 +135,7 @@ impl Ledger for Sqlite {
     }
 
     fn start(&mut self, run: &Run, start: Start) -> Result<Begun, LedgerError> {
-        let (started, begun) = turn::start(&mut self.connection, run, start)
+        let (started, begun) = start::start(&mut self.connection, run, start)
             .map_err(|cause| failure(&self.path, cause))?;
         self.started = Some(started);
         Ok(begun)

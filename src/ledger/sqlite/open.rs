@@ -16,7 +16,7 @@ use crate::trust;
 /// Marks the file as ours: "cANC".
 const APPLICATION: i64 = 0x6341_4e43;
 /// Version of the schema.
-const VERSION: i64 = 2;
+const VERSION: i64 = 3;
 /// How often the ledger is asked for while another process has it: shorter than
 /// the others leave it free between two turns.
 const ASK_EVERY: Duration = Duration::from_millis(1);
@@ -108,7 +108,7 @@ fn prepare(connection: &mut Connection, path: &str) -> Result<(), LedgerError> {
     let settings = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;
                     PRAGMA cache_size = -16000; PRAGMA temp_store = MEMORY;";
     connection.execute_batch(settings).map_err(fail)?;
-    connection.set_prepared_statement_cache_capacity(32);
+    connection.set_prepared_statement_cache_capacity(64);
     // A statement is planned once, not anew for every value it is given.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(fail)?;
     Ok(())

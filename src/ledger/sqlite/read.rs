@@ -1,18 +1,18 @@
 //! Reading the ledger back: runs, and the rows of one in order.
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, Statement, params};
 
 use super::super::{Counts, NewRun, RowRecord, Run};
 use super::codes;
-use crate::order::{Order, RowNumber};
+use crate::order::{Order, OwnCode, RowNumber};
 use crate::outcome::{Status, unended};
 
 /// A run with its latest start.
 const RUN: &str = "SELECT number, id, key, command, input_name, input_digest, endpoint, program,
         opened_at, rows, attempts, started_at, cut_off, rested_at, stop,
         cancelled, already_cancelled, rejected, failed, in_doubt, invalid, duplicate, not_sent
-    FROM run LEFT JOIN start
+    FROM run JOIN progress ON progress.run = run.number LEFT JOIN start
         ON start.rowid = (SELECT max(latest.rowid) FROM start AS latest WHERE latest.run = run.number)";
 
 pub(super) fn run_by_key(connection: &Connection, key: &str) -> rusqlite::Result<Option<Run>> {
@@ -74,25 +74,26 @@ fn time(microseconds: i64) -> Timestamp {
 }
 
 /// Walks the rows and the attempts side by side, both in order, so that
-/// nothing is held but the row at hand.
+/// nothing is held but the row at hand, what attempts come to, and what is in flight.
 pub(super) fn rows(
     connection: &Connection,
     run: i64,
     each: &mut dyn FnMut(&mut RowRecord) -> anyhow::Result<()>,
     fail: &dyn Fn(rusqlite::Error) -> anyhow::Error,
 ) -> anyhow::Result<()> {
-    let mut rows = connection
+    // All of it as it is at one moment.
+    let ledger = connection.unchecked_transaction().map_err(fail)?;
+    let mut in_flight = in_flight(&ledger, run).map_err(fail)?.into_iter().peekable();
+    let mut told = Tell::new(&ledger).map_err(fail)?;
+    let mut rows = ledger
         .prepare(
             "SELECT row, admin_number, sequence_number, status, kept, doubt, error_code, message
              FROM row WHERE run = ?1 ORDER BY row",
         )
         .map_err(fail)?;
-    let mut attempts = connection
+    let mut attempts = ledger
         .prepare(
-            "SELECT row,
-                    coalesce(sent_at, CASE WHEN meaning IS NULL OR error_code = 'INTERRUPTED'
-                                           THEN staked_at END),
-                    ended_at, meaning, status, http_status, error_code, message
+            "SELECT row, staked_at, sent_at, ended_at, outcome
              FROM attempt WHERE run = ?1 ORDER BY row, attempt",
         )
         .map_err(fail)?;
@@ -106,8 +107,12 @@ pub(super) fn rows(
             if at_hand.get::<_, u32>(0).map_err(fail)? != record.row.0 {
                 break;
             }
-            add_attempt(&mut record, at_hand).map_err(fail)?;
+            let outcome = told.outcome(at_hand.get(4).map_err(fail)?).map_err(fail)?;
+            add_attempt(&mut record, at_hand, outcome).map_err(fail)?;
             attempt = attempts.next().map_err(fail)?;
+        }
+        if let Some((_, staked_at)) = in_flight.next_if(|(row, _)| *row == record.row) {
+            add_call_in_flight(&mut record, staked_at);
         }
         if record.status == Status::NotSent && !record.kept {
             record.status = unended(record.doubt);
@@ -115,6 +120,61 @@ pub(super) fn rows(
         each(&mut record)?;
     }
     Ok(())
+}
+
+/// The rows in flight, in order, with the times at which they were staked.
+fn in_flight(ledger: &Connection, run: i64) -> rusqlite::Result<Vec<(RowNumber, Timestamp)>> {
+    let mut find =
+        ledger.prepare("SELECT row, staked_at FROM in_flight WHERE run = ?1 ORDER BY row")?;
+    find.query_map([run], |row| Ok((RowNumber(row.get(0)?), time(row.get(1)?))))?.collect()
+}
+
+/// Tells what attempts came to.
+struct Tell<'l> {
+    find: Statement<'l>,
+    /// What was told last: much is told again and again.
+    number: i64,
+    outcome: Outcome,
+}
+
+/// What an attempt came to.
+#[derive(Default)]
+struct Outcome {
+    is_doubt: bool,
+    was_interrupted: bool,
+    status: Option<Status>,
+    http_status: Option<u16>,
+    error_code: String,
+    message: String,
+}
+
+impl<'l> Tell<'l> {
+    fn new(ledger: &'l Connection) -> rusqlite::Result<Tell<'l>> {
+        let find = ledger.prepare(
+            "SELECT meaning, status, http_status, error_code, message, error_code = ?2
+             FROM outcome WHERE number = ?1",
+        )?;
+        // SQLite numbers rows from 1.
+        Ok(Tell { find, number: 0, outcome: Outcome::default() })
+    }
+
+    fn outcome(&mut self, number: i64) -> rusqlite::Result<&Outcome> {
+        if self.number != number {
+            let interrupted = OwnCode::Interrupted.to_string();
+            self.outcome = self.find.query_row(params![number, interrupted], |row| {
+                Ok(Outcome {
+                    is_doubt: row.get::<_, i64>(0)? == codes::DOUBT,
+                    status: status(row, 1)?,
+                    http_status: row.get(2)?,
+                    error_code: row.get(3)?,
+                    message: row.get(4)?,
+                    was_interrupted: row.get(5)?,
+                })
+            })?;
+            self.number = number;
+        }
+        Ok(&self.outcome)
+    }
 }
 
 /// The same record serves for row after row: nothing is allocated for each.
@@ -143,25 +203,40 @@ fn begin(record: &mut RowRecord, row: &Row<'_>) -> rusqlite::Result<()> {
     Ok(())
 }
 
-fn add_attempt(record: &mut RowRecord, attempt: &Row<'_>) -> rusqlite::Result<()> {
+fn add_attempt(
+    record: &mut RowRecord,
+    attempt: &Row<'_>,
+    outcome: &Outcome,
+) -> rusqlite::Result<()> {
     record.attempts += 1;
-    if let Some(sent_at) = attempt.get::<_, Option<i64>>(1)? {
+    let sent_at: Option<i64> = attempt.get(if outcome.was_interrupted { 1 } else { 2 })?;
+    if let Some(sent_at) = sent_at {
         record.first_sent_at.get_or_insert(time(sent_at));
     }
-    // An attempt without an end may have been sent: its answer is not known.
-    record.doubt |= attempt.get::<_, Option<i64>>(3)?.is_none_or(|meaning| meaning == codes::DOUBT);
+    record.doubt |= outcome.is_doubt;
     let decided_without_call = record.status != Status::NotSent;
     if decided_without_call {
         return Ok(());
     }
-    record.ended_at = attempt.get::<_, Option<i64>>(2)?.map(time);
-    record.http_status = attempt.get(5)?;
-    text(&mut record.error_code, attempt, 6)?;
-    text(&mut record.message, attempt, 7)?;
-    if let Some(status) = status(attempt, 4)? {
+    record.ended_at = Some(time(attempt.get(3)?));
+    record.http_status = outcome.http_status;
+    record.error_code.clone_from(&outcome.error_code);
+    record.message.clone_from(&outcome.message);
+    if let Some(status) = outcome.status {
         record.status = status;
     }
     Ok(())
+}
+
+/// It may have been sent, and its answer is not known.
+fn add_call_in_flight(record: &mut RowRecord, staked_at: Timestamp) {
+    record.attempts += 1;
+    record.first_sent_at.get_or_insert(staked_at);
+    record.doubt = true;
+    record.ended_at = None;
+    record.http_status = None;
+    record.error_code.clear();
+    record.message.clear();
 }
 
 fn status(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Status>> {

@@ -24,12 +24,16 @@ CREATE TABLE run (
     opened_at     INTEGER NOT NULL,
     -- NULL until every row is recorded: nothing is sent before, and if that was cut
     -- short, the next start of the same command goes on with it.
-    rows          INTEGER,
-    -- Rows below first_open have all ended; rows from first_fresh on were never staked.
-    first_open    INTEGER NOT NULL DEFAULT 1,
-    first_fresh   INTEGER NOT NULL DEFAULT 1,
-    -- How the rows stand, kept in step by every turn.
-    attempts          INTEGER NOT NULL DEFAULT 0,
+    rows          INTEGER
+) STRICT;
+CREATE INDEX run_by_key ON run (key, number);
+
+-- How far each run is, kept in step by every turn.
+CREATE TABLE progress (
+    run         INTEGER PRIMARY KEY REFERENCES run,
+    first_fresh INTEGER NOT NULL DEFAULT 1,   -- rows from this one on were never staked
+    attempts    INTEGER NOT NULL DEFAULT 0,
+    -- How the rows stand.
     cancelled         INTEGER NOT NULL DEFAULT 0,
     already_cancelled INTEGER NOT NULL DEFAULT 0,
     rejected          INTEGER NOT NULL DEFAULT 0,
@@ -37,10 +41,8 @@ CREATE TABLE run (
     in_doubt          INTEGER NOT NULL DEFAULT 0,
     invalid           INTEGER NOT NULL DEFAULT 0,
     duplicate         INTEGER NOT NULL DEFAULT 0,
-    -- Rows whose status a rerun carried over as not_sent.
-    not_sent          INTEGER NOT NULL DEFAULT 0
+    not_sent          INTEGER NOT NULL DEFAULT 0  -- those a rerun left so
 ) STRICT;
-CREATE INDEX run_by_key ON run (key, number);
 
 -- Each time a process began to work on a run. One without rested_at is working, or died.
 CREATE TABLE start (
@@ -77,21 +79,48 @@ CREATE TABLE row_by_order (
     PRIMARY KEY (admin_number, sequence_number, run)
 ) STRICT, WITHOUT ROWID;
 
--- One request for a row: staked before it is sent, settled when its end is known.
-CREATE TABLE attempt (
-    run         INTEGER NOT NULL,
-    row         INTEGER NOT NULL,
-    attempt     INTEGER NOT NULL,
-    staked_at   INTEGER NOT NULL,
-    sent_at     INTEGER,                      -- NULL: surely not sent, or not known
-    ended_at    INTEGER,
-    meaning     INTEGER,                      -- NULL: in flight, or the process died
+-- Rows that were staked and have not all ended, in ranges. A range of the first attempt
+-- stands until its last row has ended; one of a later attempt is one row, and stands until
+-- the attempt has ended. Rows within a range that were decided without a call do not count.
+CREATE TABLE stake (
+    run       INTEGER NOT NULL,
+    attempt   INTEGER NOT NULL,
+    first_row INTEGER NOT NULL,
+    end_row   INTEGER NOT NULL,               -- one past the last
+    staked_at INTEGER,                        -- NULL: what was staked has ended or was taken back
+    PRIMARY KEY (run, attempt, first_row)
+) STRICT, WITHOUT ROWID;
+
+-- What attempts came to, each told once: most end alike.
+CREATE TABLE outcome (
+    number      INTEGER PRIMARY KEY,
+    meaning     INTEGER NOT NULL,
     status      INTEGER,                      -- what the row ended as, if it did
     http_status INTEGER,
-    error_code  TEXT,
-    message     TEXT,
+    error_code  TEXT NOT NULL,
+    message     TEXT NOT NULL
+) STRICT;
+
+-- One request for a row, written when it has ended.
+CREATE TABLE attempt (
+    run       INTEGER NOT NULL,
+    row       INTEGER NOT NULL,
+    attempt   INTEGER NOT NULL,
+    staked_at INTEGER NOT NULL,
+    sent_at   INTEGER,                        -- NULL: surely not sent, or not known
+    ended_at  INTEGER NOT NULL,
+    outcome   INTEGER NOT NULL,
     PRIMARY KEY (run, row, attempt)
 ) STRICT, WITHOUT ROWID;
+
+-- The requests that are under way, or were when the process died. Stakes are few and rows
+-- are many: the join goes from those to these.
+CREATE VIEW in_flight AS
+SELECT stake.run, row.row, stake.attempt, staked_at
+FROM stake CROSS JOIN row ON row.run = stake.run AND row.row >= first_row AND row.row < end_row
+WHERE staked_at IS NOT NULL AND row.status IS NULL AND NOT EXISTS (
+    SELECT 1 FROM attempt
+    WHERE attempt.run = stake.run AND attempt.row = row.row AND attempt.attempt = stake.attempt);
 
 -- What is spent of each endpoint's rate, as JSON.
 CREATE TABLE budget (
@@ -108,7 +137,8 @@ CREATE TABLE results (
     PRIMARY KEY (mark, run)
 ) STRICT, WITHOUT ROWID;
 
--- For people, with times to the millisecond: the rows that were decided without a call, and every call.
+-- For people, with times to the millisecond: the rows that were decided without a call, and
+-- every call, those in flight with no end.
 CREATE VIEW decided AS
 SELECT run.id AS run, row, admin_number, sequence_number, status.word AS status, kept,
        error_code, message
@@ -120,9 +150,17 @@ SELECT run.id AS run, attempt.row, admin_number, sequence_number, attempt,
        strftime('%FT%R:%fZ', sent_at / 1000 / 1e3, 'unixepoch') AS sent_at,
        strftime('%FT%R:%fZ', ended_at / 1000 / 1e3, 'unixepoch') AS ended_at,
        meaning.word AS meaning, status.word AS status, http_status,
-       attempt.error_code, attempt.message
+       outcome.error_code, outcome.message
 FROM attempt
 JOIN run ON run.number = attempt.run
 JOIN row ON row.run = attempt.run AND row.row = attempt.row
-LEFT JOIN meaning ON meaning.code = attempt.meaning
-LEFT JOIN status ON status.code = attempt.status;
+JOIN outcome ON outcome.number = attempt.outcome
+JOIN meaning ON meaning.code = outcome.meaning
+LEFT JOIN status ON status.code = outcome.status
+UNION ALL
+SELECT run.id, in_flight.row, admin_number, sequence_number, attempt,
+       strftime('%FT%R:%fZ', staked_at / 1000 / 1e3, 'unixepoch'),
+       NULL, NULL, NULL, NULL, NULL, NULL, NULL
+FROM in_flight
+JOIN run ON run.number = in_flight.run
+JOIN row ON row.run = in_flight.run AND row.row = in_flight.row;

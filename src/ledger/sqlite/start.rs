@@ -1,0 +1,123 @@
+//! Starting a run: what a dead process left in flight is settled, and what there is
+//! to do is found.
+
+use std::collections::VecDeque;
+
+use jiff::Timestamp;
+use rusqlite::{Connection, Transaction, TransactionBehavior, params};
+
+use super::super::{Begun, Run, Start, Waiting};
+use super::outcomes::{Outcomes, Told};
+use super::stakes::Stakes;
+use super::turn::{note_progress, read_ahead};
+use super::{Started, codes, read};
+use crate::order::{Order, OwnCode, RowNumber};
+use crate::outcome::{self, Meaning, Next, Status};
+
+/// Starts a held run, and settles as lost what a dead process left in flight.
+pub(super) fn start(
+    connection: &mut Connection,
+    run: &Run,
+    start: Start,
+) -> rusqlite::Result<(Started, Begun)> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    transaction.execute(
+        "INSERT INTO start (run, started_at, started_by, cut_off) VALUES (?1, ?2, ?3, ?4)",
+        params![
+            run.number,
+            start.at.as_microsecond(),
+            starter(),
+            start.cut_off.map(Timestamp::as_microsecond),
+        ],
+    )?;
+    let first_fresh = transaction.query_row(
+        "SELECT first_fresh FROM progress WHERE run = ?1",
+        [run.number],
+        |row| row.get(0),
+    )?;
+    let run = read::run_by_number(&transaction, run.number)?;
+    let mut outcomes = Outcomes::load(&transaction)?;
+    let interrupted = settle_interrupted(&transaction, run.number, &mut outcomes, start)?;
+    let mut counts = run.counts;
+    counts.add(Status::InDoubt, interrupted);
+    let waiting = unended(&transaction, run.number)?;
+    let rows = waiting.iter().map(|waiting| waiting.row.0);
+    let mut started = Started {
+        run: run.number,
+        endpoint: run.opened.endpoint,
+        again: start.again,
+        has_others: false,
+        ahead: VecDeque::new(),
+        read_to: first_fresh,
+        end: u32::try_from(run.rows).unwrap_or(u32::MAX - 1) + 1,
+        stakes: Stakes::of(&transaction, run.number, rows)?,
+        outcomes,
+        attempts: run.attempts,
+        counts,
+    };
+    read_ahead(&transaction, &mut started)?;
+    note_progress(&transaction, &started)?;
+    transaction.commit()?;
+    let exhausted = started.is_exhausted();
+    Ok((started, Begun { waiting, exhausted, ..Begun::default() }))
+}
+
+/// Who starts a run, for the auditor.
+fn starter() -> String {
+    let user = std::env::var("USER").or_else(|_| std::env::var("LOGNAME"));
+    let user = user.unwrap_or_else(|_| format!("uid {}", rustix::process::getuid().as_raw()));
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    format!("{user} on {host}, process {}", std::process::id())
+}
+
+/// Returns how many rows ended in doubt by it.
+fn settle_interrupted(
+    transaction: &Transaction<'_>,
+    run: i64,
+    outcomes: &mut Outcomes,
+    start: Start,
+) -> rusqlite::Result<u64> {
+    let status = match outcome::next(Meaning::Doubt, true, true, start.on_doubt) {
+        Next::End(status) => Some(status),
+        Next::Again | Next::Unsent => None,
+    };
+    let outcome = outcomes.number(transaction, Told::interrupted(status))?;
+    let settled = transaction.execute(
+        "INSERT INTO attempt (run, row, attempt, staked_at, ended_at, outcome)
+         SELECT run, row, attempt, staked_at, ?2, ?3 FROM in_flight WHERE run = ?1",
+        params![run, start.at.as_microsecond(), outcome],
+    )?;
+    Ok(if status.is_some() { settled as u64 } else { 0 })
+}
+
+/// The rows staked before that have not ended. What was tried in a start that an
+/// outage ended counts no more than what was interrupted.
+fn unended(transaction: &Transaction<'_>, run: i64) -> rusqlite::Result<Vec<Waiting>> {
+    let mut find = transaction.prepare(
+        "SELECT row.row, admin_number, sequence_number, count(attempt.attempt),
+                count(attempt.attempt) FILTER (WHERE outcome.error_code <> ?2
+                    AND outcome.meaning <> ?4 AND NOT EXISTS (
+                    SELECT 1 FROM start
+                    WHERE start.run = row.run AND start.stop = ?5
+                      AND attempt.staked_at BETWEEN start.started_at AND start.rested_at)),
+                max(row.doubt, coalesce(max(outcome.meaning = ?3), 0))
+         FROM stake
+         CROSS JOIN row ON row.run = stake.run AND row.row >= first_row AND row.row < end_row
+         LEFT JOIN attempt ON attempt.run = row.run AND attempt.row = row.row
+         LEFT JOIN outcome ON outcome.number = attempt.outcome
+         WHERE stake.run = ?1 AND stake.attempt = 1 AND row.status IS NULL
+         GROUP BY row.row HAVING count(outcome.status) = 0 ORDER BY row.row",
+    )?;
+    let (interrupted, outage) = (OwnCode::Interrupted.to_string(), OwnCode::Outage.to_string());
+    let (doubt, stop) = (codes::DOUBT, codes::STOP);
+    find.query_map(params![run, interrupted, doubt, stop, outage], |row| {
+        Ok(Waiting {
+            row: RowNumber(row.get(0)?),
+            order: Order { admin_number: row.get(1)?, sequence_number: row.get(2)? },
+            attempts: row.get(3)?,
+            spent: row.get(4)?,
+            doubt: row.get(5)?,
+        })
+    })?
+    .collect()
+}

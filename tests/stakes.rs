@@ -1,0 +1,320 @@
+//! What the ledger says of rows that are staked, at any moment: after every turn,
+//! and after the death of the process that staked them.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use cardcancel::intake::{Enrolment, Standing};
+use cardcancel::ledger::{
+    Allotment, Ending, Ledger, NewRun, RowRecord, Run, Settled, Sqlite, Staked, Start, Turn,
+    Waiting,
+};
+use cardcancel::order::{Flaw, Order, OwnCode, RowNumber};
+use cardcancel::outcome::{Meaning, Next, OnDoubt, Outcome, Status};
+use common::Chance;
+use jiff::Timestamp;
+use rusqlite::Connection;
+
+const NIGHTS: u64 = 40;
+const ROWS: u32 = 60;
+
+/// A row as it must stand.
+#[derive(Debug, Clone, Default, PartialEq)]
+struct Model {
+    /// When the attempt in flight was staked, if one is.
+    staked_at: Option<Timestamp>,
+    /// Attempts, the one in flight included.
+    attempts: u32,
+    doubt: bool,
+    first_sent_at: Option<Timestamp>,
+    status: Option<Status>,
+    code: String,
+}
+
+struct Night {
+    chance: Chance,
+    path: PathBuf,
+    ledger: Sqlite,
+    run: Run,
+    clock: Timestamp,
+    rows: BTreeMap<u32, Model>,
+    staked: Vec<Staked>,
+    waiting: Vec<Waiting>,
+}
+
+fn second(second: i64) -> Timestamp {
+    Timestamp::from_second(1_800_000_000 + second).unwrap()
+}
+
+/// Every fifth row cannot be sent.
+fn enrolments() -> impl Iterator<Item = Enrolment> {
+    (1..=ROWS).map(|row| Enrolment {
+        row: RowNumber(row),
+        line: row.into(),
+        order: Some(Order { admin_number: row.into(), sequence_number: 1 }),
+        standing: match row % 5 {
+            0 => Standing::Invalid(Flaw { code: OwnCode::CardNumber, message: String::new() }),
+            _ => Standing::ToSend { doubt: false },
+        },
+    })
+}
+
+fn enrolled(ledger: &mut Sqlite) -> Run {
+    let new = NewRun {
+        id: "night".to_owned(),
+        key: "key".to_owned(),
+        command: "run".to_owned(),
+        input_name: "orders.csv".to_owned(),
+        input_digest: String::new(),
+        endpoint: "http://simulated".to_owned(),
+        program: "test".to_owned(),
+        opened_at: second(0),
+    };
+    ledger.enrol(new, &mut enrolments().map(Ok), &[]).unwrap()
+}
+
+fn started(ledger: &mut Sqlite, run: &Run, at: Timestamp, on_doubt: OnDoubt) -> Vec<Waiting> {
+    let start = Start { at, cut_off: None, again: false, on_doubt };
+    ledger.start(run, start).unwrap().waiting
+}
+
+fn turn(at: Timestamp, settled: Vec<Settled>, again: Vec<Waiting>, fresh: u32) -> Turn {
+    Turn {
+        at,
+        settled,
+        again,
+        fresh,
+        lead: Duration::ZERO,
+        horizon: Duration::ZERO,
+        spacing: Duration::ZERO,
+        stop: None,
+    }
+}
+
+fn outcome(meaning: Meaning, sent: bool, code: &str) -> Outcome {
+    Outcome {
+        meaning,
+        sent,
+        error_code: code.to_owned(),
+        message: String::new(),
+        http_status: None,
+        retry_after: None,
+    }
+}
+
+fn records(ledger: &mut Sqlite, run: &Run) -> Vec<RowRecord> {
+    let mut records = Vec::new();
+    let keep = &mut |record: &mut RowRecord| {
+        records.push(record.clone());
+        Ok(())
+    };
+    ledger.rows(run, keep).unwrap();
+    records
+}
+
+fn asked(path: &Path, sql: &str) -> u32 {
+    Connection::open(path).unwrap().query_row(sql, [], |row| row.get(0)).unwrap()
+}
+
+impl Night {
+    fn begin(seed: u64, path: &Path) -> Night {
+        let mut ledger = Sqlite::open(path).unwrap();
+        let run = enrolled(&mut ledger);
+        let waiting = started(&mut ledger, &run, second(0), OnDoubt::Retry);
+        assert!(waiting.is_empty());
+        Night {
+            chance: Chance::from(seed),
+            path: path.to_owned(),
+            ledger,
+            run,
+            clock: second(0),
+            rows: BTreeMap::new(),
+            staked: Vec::new(),
+            waiting,
+        }
+    }
+
+    /// Ends the attempt in one way or another.
+    fn settle(&mut self, staked: Staked) -> Settled {
+        let row = self.rows.get_mut(&staked.row().0).unwrap();
+        row.staked_at = None;
+        if self.chance.per_cent(20) {
+            row.attempts -= 1;
+            let (settled, waiting) = staked.withdraw();
+            self.waiting.push(waiting);
+            return settled;
+        }
+        let (meaning, sent, code, next) = match self.chance.below(4) {
+            0 => (Meaning::Doubt, true, "TIMEOUT", Next::Again),
+            1 => (Meaning::NotDone, false, "CONNECT", Next::Again),
+            2 => (Meaning::Rejected, true, "ERR1", Next::End(Status::Rejected)),
+            _ => (Meaning::Cancelled, true, "ERR2", Next::End(Status::Cancelled)),
+        };
+        row.doubt |= meaning == Meaning::Doubt;
+        row.code = code.to_owned();
+        if sent {
+            row.first_sent_at.get_or_insert(self.clock);
+        }
+        if let Next::End(status) = next {
+            row.status = Some(status);
+        }
+        let outcome = outcome(meaning, sent, code);
+        let ending = Ending { sent_at: self.clock, ended_at: self.clock, outcome };
+        let (settled, waiting) = staked.settle(ending, next);
+        self.waiting.extend(waiting);
+        settled
+    }
+
+    fn some<T>(chance: &mut Chance, from: &mut Vec<T>) -> Vec<T> {
+        let (taken, left) = from.drain(..).partition(|_| chance.per_cent(40));
+        *from = left;
+        taken
+    }
+
+    fn turn(&mut self) {
+        self.clock += Duration::from_secs(1);
+        let ending = Self::some(&mut self.chance, &mut self.staked);
+        let settled = ending.into_iter().map(|staked| self.settle(staked)).collect();
+        let again = Self::some(&mut self.chance, &mut self.waiting);
+        let fresh = self.chance.below(8) as u32;
+        let budget = self.chance.below(12) as usize;
+        let allotment = |wanted: u32| Allotment {
+            moments: vec![None; budget.min(wanted as usize)],
+            ..Allotment::default()
+        };
+        let turn = turn(self.clock, settled, again, fresh);
+        let turned = self.ledger.turn(turn, &mut |_, wish| allotment(wish.wanted)).unwrap();
+        self.waiting.extend(turned.deferred);
+        for staked in turned.staked {
+            let row = self.rows.entry(staked.row().0).or_default();
+            row.attempts += 1;
+            assert_eq!(staked.attempt(), row.attempts);
+            row.staked_at = Some(self.clock);
+            self.staked.push(staked);
+        }
+    }
+
+    /// The process dies, and the next begins.
+    fn die(&mut self) {
+        self.clock += Duration::from_secs(1);
+        self.ledger = Sqlite::open(&self.path).unwrap();
+        self.run = self.ledger.find("key").unwrap().unwrap();
+        for row in self.rows.values_mut() {
+            if let Some(staked_at) = row.staked_at.take() {
+                row.doubt = true;
+                row.code = "INTERRUPTED".to_owned();
+                row.first_sent_at.get_or_insert(staked_at);
+            }
+        }
+        self.staked.clear();
+        self.waiting = started(&mut self.ledger, &self.run, self.clock, OnDoubt::Retry);
+        let waiting: Vec<u32> = self.waiting.iter().map(|waiting| waiting.row().0).collect();
+        let open = self.rows.iter().filter(|(_, row)| row.status.is_none());
+        assert_eq!(waiting, open.map(|(row, _)| *row).collect::<Vec<_>>());
+    }
+
+    fn check(&mut self, seed: u64) {
+        let untouched = Model::default();
+        for record in records(&mut self.ledger, &self.run) {
+            if record.row.0.is_multiple_of(5) {
+                assert_eq!((record.status, record.attempts), (Status::Invalid, 0));
+                continue;
+            }
+            let row = self.rows.get(&record.row.0).unwrap_or(&untouched);
+            let doubt = row.doubt || row.staked_at.is_some();
+            let unended = if doubt { Status::InDoubt } else { Status::NotSent };
+            let told = format!("seed {seed}: {record:?}\nbut {row:?}");
+            assert_eq!(record.status, row.status.unwrap_or(unended), "{told}");
+            assert_eq!((record.attempts, record.doubt), (row.attempts, doubt), "{told}");
+            assert_eq!(record.first_sent_at, row.first_sent_at.or(row.staked_at), "{told}");
+            let code = if row.staked_at.is_some() { "" } else { &row.code };
+            assert_eq!(record.error_code, code, "{told}");
+        }
+        let run = self.ledger.find("key").unwrap().unwrap();
+        let attempts: u32 = self.rows.values().map(|row| row.attempts).sum();
+        assert_eq!(run.attempts, u64::from(attempts), "seed {seed}");
+        let ended = self.rows.values().filter(|row| row.status.is_some()).count();
+        assert_eq!(run.counts.total(), ended as u64 + u64::from(ROWS / 5), "seed {seed}");
+        let in_flight = asked(&self.path, "SELECT count(*) FROM call WHERE ended_at IS NULL");
+        assert_eq!(in_flight as usize, self.staked.len(), "seed {seed}");
+    }
+}
+
+#[test]
+fn after_every_turn_and_every_death_the_ledger_knows_what_is_in_flight() {
+    for seed in 1..=NIGHTS {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ledger.db");
+        let mut night = Night::begin(seed, &path);
+        while !night.ledger.find("key").unwrap().unwrap().has_ended() {
+            match night.chance.per_cent(10) {
+                true => night.die(),
+                false => night.turn(),
+            }
+            night.check(seed);
+        }
+        assert_eq!(asked(&path, "SELECT count(*) FROM stake"), 0, "seed {seed}");
+    }
+}
+
+#[test]
+fn fresh_rows_are_staked_as_one_range_whatever_was_decided_between_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    let mut night = Night::begin(1, &path);
+    let all = Allotment { moments: vec![None; 40], ..Allotment::default() };
+    let turned =
+        night.ledger.turn(turn(second(1), vec![], vec![], 40), &mut |_, _| all.clone()).unwrap();
+    assert_eq!(turned.staked.len(), 40);
+    assert_eq!(asked(&path, "SELECT count(*) FROM stake"), 1);
+    assert_eq!(asked(&path, "SELECT count(*) FROM in_flight"), 40);
+    assert_eq!(asked(&path, "SELECT count(*) FROM attempt"), 0);
+}
+
+/// A ledger in which the first row was staked by a process that died, and that row's stake.
+fn died(path: &Path, on_doubt: OnDoubt) -> (Sqlite, Run, Staked) {
+    let mut ledger = Sqlite::open(path).unwrap();
+    let run = enrolled(&mut ledger);
+    started(&mut ledger, &run, second(0), on_doubt);
+    let one = Allotment { moments: vec![None], ..Allotment::default() };
+    let mut turned =
+        ledger.turn(turn(second(1), vec![], vec![], 1), &mut |_, _| one.clone()).unwrap();
+    let staked = turned.staked.pop().unwrap();
+    let mut ledger = Sqlite::open(path).unwrap();
+    started(&mut ledger, &run, second(2), on_doubt);
+    (ledger, run, staked)
+}
+
+#[test]
+fn an_attempt_that_was_settled_as_interrupted_cannot_be_settled_once_more() {
+    for withdrawn in [false, true] {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut ledger, run, staked) = died(&folder.path().join("ledger.db"), OnDoubt::Retry);
+        let outcome = outcome(Meaning::Cancelled, true, "ERR2");
+        let ending = Ending { sent_at: second(1), ended_at: second(3), outcome };
+        let settled = match withdrawn {
+            true => staked.withdraw().0,
+            false => staked.settle(ending, Next::End(Status::Cancelled)).0,
+        };
+        let nothing = &mut |_: &mut _, _| Allotment::default();
+        let refused = ledger.turn(turn(second(3), vec![settled], vec![], 0), nothing);
+        assert!(refused.is_err(), "{refused:?}");
+        let record = records(&mut ledger, &run).swap_remove(0);
+        assert_eq!((record.status, record.attempts), (Status::InDoubt, 1));
+        assert_eq!(record.error_code, "INTERRUPTED");
+    }
+}
+
+#[test]
+fn where_doubt_is_left_alone_an_interrupted_row_has_ended() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    let (mut ledger, ..) = died(&path, OnDoubt::Leave);
+    let run = ledger.find("key").unwrap().unwrap();
+    assert_eq!(run.counts.get(Status::InDoubt), 1);
+    assert_eq!(asked(&path, "SELECT count(*) FROM stake"), 0);
+}
