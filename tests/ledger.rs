@@ -68,6 +68,7 @@ fn enrolment(row: u32) -> Enrolment {
         line: row.into(),
         order: Some(order(row - u32::from(row.is_multiple_of(10)))),
         standing,
+        place: row,
     }
 }
 

@@ -283,8 +283,8 @@ fn enrol(ledger: &mut Sqlite, rows: u32, opened_at: Timestamp) -> Run {
     let mut lines = (1..=rows).map(|row| {
         let order = Order { admin_number: 1000 + i64::from(row), sequence_number: 1 };
         let standing = Standing::ToSend { doubt: false };
-        let (row, line) = (RowNumber(row), u64::from(row) + 1);
-        Ok(Enrolment { row, line, order: Some(order), standing })
+        let (line, place) = (u64::from(row) + 1, row);
+        Ok(Enrolment { row: RowNumber(row), line, order: Some(order), standing, place })
     });
     ledger.enrol(new, &mut lines, &[]).unwrap()
 }

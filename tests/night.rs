@@ -152,6 +152,7 @@ impl<'a> Night<'a> {
                 line: u64::from(row) + 1,
                 order: Some(order),
                 standing,
+                place: row,
             })
         });
         Sqlite::open(self.path).unwrap().enrol(new, &mut lines, &[]).unwrap()

@@ -60,6 +60,7 @@ fn enrolments() -> impl Iterator<Item = Enrolment> {
             0 => Standing::Invalid(Flaw { code: OwnCode::CardNumber, message: String::new() }),
             _ => Standing::ToSend { doubt: false },
         },
+        place: row,
     })
 }
 

@@ -40,6 +40,9 @@ pub struct Enrolment {
     pub order: Option<Order>,
     /// How it stands.
     pub standing: Standing,
+    /// Its place in the order in which rows are sent, from 1: its number, unless the
+    /// input says who goes first. No two rows have the same.
+    pub place: u32,
 }
 
 /// Goes through the rows once more, after [`super::survey()`] found the duplicates,
@@ -80,7 +83,7 @@ impl Enrolments<'_> {
                 None => Standing::ToSend { doubt: doubt || self.cursor.inherits_doubt(row) },
             },
         };
-        Ok(Some(Enrolment { row, line, order, standing }))
+        Ok(Some(Enrolment { row, line, order, standing, place: row.0 }))
     }
 }
 
