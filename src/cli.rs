@@ -12,7 +12,7 @@ use crate::stand_in;
 
 /// The options that matter to `check`; it takes the others too, so that the
 /// command line of a `run` can be checked as it is.
-const CHECKED: [&str; 13] = [
+const CHECKED: [&str; 14] = [
     "rate",
     "timeout",
     "cut-off",
@@ -21,6 +21,7 @@ const CHECKED: [&str; 13] = [
     "delimiter",
     "admin-column",
     "sequence-column",
+    "priority-column",
     "exempt-admin-column",
     "quiet",
     "json",

@@ -310,6 +310,11 @@ fn columns() -> Vec<(&'static str, Trial)> {
         ("two admin numbers", orders("admin,AdminNumber,seq\n1,1,1\n")),
         ("the same name twice", orders("admin,admin,seq\n1,1,1\n")),
         ("a name that there is not", run().with(&["--admin-column=Account"])),
+        ("no such priority", run().with(&["--priority-column=Urgency"])),
+        (
+            "two that may say the priority",
+            orders("admin,seq,Due,due\n1,1,1,1\n").with(&["--priority-column=DUE"]),
+        ),
         (
             "one column for both",
             orders("key,b\n1,1\n").with(&["--admin-column=key", "--sequence-column=key"]),

@@ -147,6 +147,26 @@ fn an_enrolment_that_was_cut_short_goes_on() {
 }
 
 #[test]
+fn an_enrolment_by_places_that_was_cut_short_goes_on() {
+    let file = File::new();
+    // The last goes first; the hundred before them are in their own places.
+    let enrolment = |row: u32| {
+        let place = if row <= 100 { row } else { ROWS + 101 - row };
+        Enrolment { place, ..enrolment(row) }
+    };
+    for end in [65_000, ROWS + 1] {
+        let mut rows =
+            (1..=ROWS).map(|row| if row == end { Err(broken()) } else { Ok(enrolment(row)) });
+        let enrolled = file.ledger().enrol(new_run("run", "test"), &mut rows, &[]);
+        assert_eq!(enrolled.is_ok(), end > ROWS);
+    }
+    let placed = "SELECT count(*) FROM place JOIN row USING (run, row) WHERE status IS NULL";
+    assert_eq!(file.asked::<u32>(placed), ROWS - ROWS / 10);
+    assert_eq!(file.asked::<u32>("SELECT row FROM place WHERE place = 100"), 100);
+    assert_eq!(file.asked::<u32>("SELECT row FROM place WHERE place = 102"), ROWS - 1);
+}
+
+#[test]
 fn an_enrolment_that_another_program_cut_short_begins_again() {
     let file = File::new();
     cut_short(&mut file.ledger(), "test 1");

@@ -384,6 +384,7 @@ fn a_check_says_what_is_wrong_and_how_long_it_takes() {
       "invalid": 1,
       "max_rows": null,
       "meets_cut_off": null,
+      "priorities": null,
       "rate": "10/s",
       "rows": 6,
       "seconds": 0.4,

@@ -42,6 +42,8 @@ struct Night {
     run: Run,
     clock: Timestamp,
     rows: BTreeMap<u32, Model>,
+    /// The place of each row.
+    places: BTreeMap<u32, u32>,
     staked: Vec<Staked>,
     waiting: Vec<Waiting>,
 }
@@ -50,8 +52,20 @@ fn second(second: i64) -> Timestamp {
     Timestamp::from_second(1_800_000_000 + second).unwrap()
 }
 
+/// Rows in the places of their numbers, or in places by chance.
+fn places(chance: Option<&mut Chance>) -> BTreeMap<u32, u32> {
+    let mut rows: Vec<u32> = (1..=ROWS).collect();
+    if let Some(chance) = chance {
+        // Rows that cannot be sent go last; many stay side by side.
+        rows.sort_by_cached_key(|row| {
+            (row.is_multiple_of(5), chance.below(1 + u64::from(row % 7)))
+        });
+    }
+    rows.into_iter().zip(1..).collect()
+}
+
 /// Every fifth row cannot be sent.
-fn enrolments() -> impl Iterator<Item = Enrolment> {
+fn enrolments(places: &BTreeMap<u32, u32>) -> impl Iterator<Item = Enrolment> {
     (1..=ROWS).map(|row| Enrolment {
         row: RowNumber(row),
         line: row.into(),
@@ -60,11 +74,11 @@ fn enrolments() -> impl Iterator<Item = Enrolment> {
             0 => Standing::Invalid(Flaw { code: OwnCode::CardNumber, message: String::new() }),
             _ => Standing::ToSend { doubt: false },
         },
-        place: row,
+        place: places[&row],
     })
 }
 
-fn enrolled(ledger: &mut Sqlite) -> Run {
+fn enrolled(ledger: &mut Sqlite, places: &BTreeMap<u32, u32>) -> Run {
     let new = NewRun {
         id: "night".to_owned(),
         key: "key".to_owned(),
@@ -75,7 +89,7 @@ fn enrolled(ledger: &mut Sqlite) -> Run {
         program: "test".to_owned(),
         opened_at: second(0),
     };
-    ledger.enrol(new, &mut enrolments().map(Ok), &[]).unwrap()
+    ledger.enrol(new, &mut enrolments(places).map(Ok), &[]).unwrap()
 }
 
 fn started(ledger: &mut Sqlite, run: &Run, at: Timestamp, on_doubt: OnDoubt) -> Vec<Waiting> {
@@ -124,16 +138,19 @@ fn asked(path: &Path, sql: &str) -> u32 {
 impl Night {
     fn begin(seed: u64, path: &Path) -> Night {
         let mut ledger = Sqlite::open(path).unwrap();
-        let run = enrolled(&mut ledger);
+        let mut chance = Chance::from(seed);
+        let places = places(seed.is_multiple_of(2).then_some(&mut chance));
+        let run = enrolled(&mut ledger, &places);
         let waiting = started(&mut ledger, &run, second(0), OnDoubt::Retry);
         assert!(waiting.is_empty());
         Night {
-            chance: Chance::from(seed),
+            chance,
             path: path.to_owned(),
             ledger,
             run,
             clock: second(0),
             rows: BTreeMap::new(),
+            places,
             staked: Vec::new(),
             waiting,
         }
@@ -190,6 +207,10 @@ impl Night {
         let turn = turn(self.clock, settled, again, fresh);
         let turned = self.ledger.turn(turn, &mut |_, wish| allotment(wish.wanted)).unwrap();
         self.waiting.extend(turned.deferred);
+        let begun: Vec<u32> = turned.staked.iter().map(|staked| staked.row().0).collect();
+        let begun: Vec<u32> =
+            begun.into_iter().filter(|row| !self.rows.contains_key(row)).collect();
+        assert_eq!(begun, self.fresh()[..begun.len()]);
         for staked in turned.staked {
             let row = self.rows.entry(staked.row().0).or_default();
             row.attempts += 1;
@@ -214,8 +235,18 @@ impl Night {
         self.staked.clear();
         self.waiting = started(&mut self.ledger, &self.run, self.clock, OnDoubt::Retry);
         let waiting: Vec<u32> = self.waiting.iter().map(|waiting| waiting.row().0).collect();
-        let open = self.rows.iter().filter(|(_, row)| row.status.is_none());
-        assert_eq!(waiting, open.map(|(row, _)| *row).collect::<Vec<_>>());
+        let mut open: Vec<u32> = self.rows.keys().copied().collect();
+        open.retain(|row| self.rows[row].status.is_none());
+        open.sort_by_key(|row| self.places[row]);
+        assert_eq!(waiting, open);
+    }
+
+    /// The rows that were never staked, in the order in which they are sent.
+    fn fresh(&self) -> Vec<u32> {
+        let sent = |row: &u32| !row.is_multiple_of(5) && !self.rows.contains_key(row);
+        let mut fresh: Vec<u32> = (1..=ROWS).filter(sent).collect();
+        fresh.sort_by_key(|row| self.places[row]);
+        fresh
     }
 
     fn check(&mut self, seed: u64) {
@@ -279,7 +310,7 @@ fn fresh_rows_are_staked_as_one_range_whatever_was_decided_between_them() {
 /// A ledger in which the first row was staked by a process that died, and that row's stake.
 fn died(path: &Path, on_doubt: OnDoubt) -> (Sqlite, Run, Staked) {
     let mut ledger = Sqlite::open(path).unwrap();
-    let run = enrolled(&mut ledger);
+    let run = enrolled(&mut ledger, &places(None));
     started(&mut ledger, &run, second(0), on_doubt);
     let one = Allotment { moments: vec![None], ..Allotment::default() };
     let mut turned =

@@ -10,7 +10,7 @@ use super::{estimate, job};
 use crate::config::{CheckSettings, Options, Surroundings};
 use crate::exit::Exit;
 use crate::gate::cut_off::CutOff;
-use crate::intake::{BadRow, Input, Survey, survey_each};
+use crate::intake::{BadRow, Input, Priorities, Survey, survey_each};
 use crate::output::{count, lasting, rows, say};
 
 /// Reads a file of orders through and says what is wrong with it.
@@ -57,6 +57,12 @@ fn bad_row_json(bad: &BadRow) -> Value {
     })
 }
 
+fn priorities_json(priorities: &Priorities) -> Value {
+    let Priorities { first, others, none } = priorities;
+    let first = first.iter().map(|(priority, rows)| json!({"priority": priority, "rows": rows}));
+    json!({"first": first.collect::<Vec<_>>(), "others": others, "none": none})
+}
+
 struct Report<'a> {
     input: &'a Input,
     survey: &'a Survey,
@@ -94,6 +100,17 @@ impl Report<'_> {
         for (code, number) in &survey.invalid_by_code {
             line((*number).into(), &format!("  {code}"));
         }
+        if let Some(Priorities { first, others, none }) = &survey.priorities {
+            let _ = writeln!(text, "By priority, the smallest first:");
+            let mut line = |rows: u32, what: &str| {
+                let _ = writeln!(text, "  {:>11} {what}", count(rows.into()));
+            };
+            first.iter().for_each(|(priority, rows)| line(*rows, &format!("with {priority}")));
+            if *others > 0 {
+                line(*others, "with larger ones");
+            }
+            line(*none, "with none that can be read, after all others");
+        }
         let rates = &self.settings.rates;
         if !rates.is_unlimited() {
             let time = lasting(rates.time_for(self.to_send()));
@@ -128,6 +145,7 @@ impl Report<'_> {
             "to_send": survey.to_send,
             "duplicates": survey.duplicates.len(),
             "invalid": survey.invalid,
+            "priorities": survey.priorities.as_ref().map(priorities_json),
             "bad_rows": bad_rows,
             "duplicate_rows": same,
             "rate": self.settings.rates.to_string(),

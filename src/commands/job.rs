@@ -96,6 +96,7 @@ pub fn reading(input: &crate::config::Input) -> Reading {
         delimiter: input.delimiter.map(|delimiter| delimiter.byte()),
         admin_column: input.admin_column.clone(),
         sequence_column: input.sequence_column.clone(),
+        priority_column: input.priority_column.clone(),
         exempt_admin_column: input.exempt_admin_column,
     }
 }
@@ -113,6 +114,7 @@ fn key(
         words.join(","),
         endpoint.to_owned(),
         format!("{} {} {}", layout.delimiter(), layout.admin(), layout.sequence()),
+        layout.priority().map_or(String::new(), |column| column.to_string()),
         layout.exempts_admin().to_string(),
     ];
     Ok(hex(&Sha256::digest(parts.join("\n"))))

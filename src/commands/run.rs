@@ -258,7 +258,7 @@ fn enrol(opening: Opening, job: &Job, ledger: &mut dyn Ledger) -> anyhow::Result
         Opening::New(new, survey) => (new, survey),
     };
     let plan = job.plan.as_ref();
-    let mut rows = enrolments(&job.input, &job.layout, &survey.duplicates, plan)?;
+    let mut rows = enrolments(&job.input, &job.layout, &survey, plan)?;
     ledger.enrol(new, &mut rows, &survey.orders).map_err(|failed| match failed {
         EnrolError::Intake(cause) => cause.into(),
         EnrolError::Ledger(cause) => cause.into(),

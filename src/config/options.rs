@@ -237,6 +237,14 @@ pub struct Options {
     #[arg(long, help_heading = INPUT, value_name = "NAME")]
     pub sequence_column: Option<String>,
 
+    /// The name of the column that says who goes first
+    ///
+    /// It holds whole numbers from -2000000000 to 2000000000: the smallest goes first, and equal ones
+    /// in the input's order. Rows where it is empty or holds anything else go after all others.
+    /// Results stay in the input's order. Without it, rows are sent in the input's order.
+    #[arg(long, help_heading = INPUT, value_name = "NAME")]
+    pub priority_column: Option<String>,
+
     /// Do not check the admin number's digits for card numbers
     ///
     /// A row with anything in it that looks like a card number is invalid and is not sent. Use
@@ -368,7 +376,7 @@ impl Options {
             on_doubt cut_off allow_partial max_failures
             max_failures_in_a_row max_doubts_in_a_row max_same_code canary max_rows max_outage
             again
-            yes rehearse quiet json delimiter admin_column sequence_column exempt_admin_column
+            yes rehearse quiet json delimiter admin_column sequence_column priority_column exempt_admin_column
             results ledger log_file log_format log_level metrics_file external_ip source api_version session_id request_time ip_address
             caller_id called_id date_format currency_code currency_symbol_type language config
             profile

@@ -50,6 +50,8 @@ pub struct Input {
     pub admin_column: Option<String>,
     /// The sequence number's column; none: one of its usual names.
     pub sequence_column: Option<String>,
+    /// The priority's column; none: rows go in the input's order.
+    pub priority_column: Option<String>,
     /// Whether the admin number is not checked for card numbers.
     pub exempt_admin_column: bool,
 }
@@ -236,6 +238,7 @@ impl From<Options> for Input {
             delimiter: options.delimiter,
             admin_column: options.admin_column,
             sequence_column: options.sequence_column,
+            priority_column: options.priority_column,
             exempt_admin_column: options.exempt_admin_column == Some(true),
         }
     }

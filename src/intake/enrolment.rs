@@ -3,12 +3,14 @@
 use crate::order::{Flaw, Order, Row, RowNumber};
 use crate::outcome::Status;
 
-use super::duplicates::{Cursor, Duplicates, Part};
+use super::duplicates::{Cursor, Part};
 use super::error::IntakeError;
 use super::layout::Layout;
+use super::priority::Places;
 use super::rerun::{Claim, Plan};
 use super::rows::{Record, Rows};
 use super::source::Input;
+use super::survey::Survey;
 
 /// How a row stands before the run begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,16 +47,17 @@ pub struct Enrolment {
     pub place: u32,
 }
 
-/// Goes through the rows once more, after [`super::survey()`] found the duplicates,
-/// and gives each its verdict. A rerun has a plan, a run has none.
+/// Goes through the rows once more, after [`super::survey()`] found the duplicates
+/// and who goes first, and gives each its verdict. A rerun has a plan, a run has none.
 pub fn enrolments<'i>(
     input: &'i Input,
     layout: &'i Layout,
-    duplicates: &'i Duplicates,
+    survey: &'i Survey,
     plan: Option<&'i Plan>,
 ) -> Result<Enrolments<'i>, IntakeError> {
     let rows = input.rows(layout)?;
-    Ok(Enrolments { input, rows, plan, cursor: duplicates.cursor(), failed: false })
+    let (cursor, places) = (survey.duplicates.cursor(), survey.places.as_ref());
+    Ok(Enrolments { input, rows, plan, cursor, places, failed: false })
 }
 
 /// Every row's [`Enrolment`], in order.
@@ -63,6 +66,7 @@ pub struct Enrolments<'i> {
     rows: Rows<'i>,
     plan: Option<&'i Plan>,
     cursor: Cursor<'i>,
+    places: Option<&'i Places>,
     failed: bool,
 }
 
@@ -83,7 +87,8 @@ impl Enrolments<'_> {
                 None => Standing::ToSend { doubt: doubt || self.cursor.inherits_doubt(row) },
             },
         };
-        Ok(Some(Enrolment { row, line, order, standing, place: row.0 }))
+        let place = self.places.map_or(row.0, |places| places.of_row(row));
+        Ok(Some(Enrolment { row, line, order, standing, place }))
     }
 }
 

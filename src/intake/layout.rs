@@ -23,6 +23,8 @@ pub struct Reading {
     pub admin_column: Option<String>,
     /// The name of the sequence number's column, if it is not a usual one.
     pub sequence_column: Option<String>,
+    /// The name of the priority's column, if there is one.
+    pub priority_column: Option<String>,
     /// Whether admin numbers may look like card numbers.
     pub exempt_admin_column: bool,
 }
@@ -34,6 +36,7 @@ pub struct Layout {
     header: ByteRecord,
     admin: usize,
     sequence: usize,
+    priority: Option<usize>,
     exempt_admin: bool,
     results: Vec<usize>,
     carried: Vec<usize>,
@@ -72,7 +75,7 @@ impl Input {
                     continue;
                 }
             }
-            let keys = [Key::ADMIN, Key::SEQUENCE];
+            let keys = [Key::ADMIN, Key::SEQUENCE, Key::PRIORITY];
             let found = keys.iter().filter(|key| key.columns(&header, reading).next().is_some());
             let score = (found.count(), header.len());
             if best.is_none_or(|(highest, _)| score > highest) {
@@ -94,16 +97,19 @@ impl Layout {
         if admin == sequence {
             return Err(Fault::SameColumn(name(&header, admin)));
         }
+        let named = reading.priority_column.as_ref();
+        let priority = named.map(|_| Key::PRIORITY.find(&header, reading)).transpose()?;
         if let Some(column) = header.iter().position(guard::looks_like_card_number) {
             return Err(Fault::CardNumberInHeader(column + 1));
         }
-        let is_key = |column: &usize| *column == admin || *column == sequence;
+        let is_key =
+            |column: &usize| [Some(admin), Some(sequence), priority].contains(&Some(*column));
         let is_result = |column: &usize| {
             header.get(*column).is_some_and(|name| result_name(name).is_some()) && !is_key(column)
         };
         let (results, carried) = (0..header.len()).partition(is_result);
         let exempt_admin = reading.exempt_admin_column;
-        Ok(Layout { delimiter, header, admin, sequence, exempt_admin, results, carried })
+        Ok(Layout { delimiter, header, admin, sequence, priority, exempt_admin, results, carried })
     }
 
     /// What separates the fields.
@@ -124,6 +130,11 @@ impl Layout {
     /// Which column holds the sequence number.
     pub fn sequence(&self) -> usize {
         self.sequence
+    }
+
+    /// Which column says who goes first, if one does.
+    pub fn priority(&self) -> Option<usize> {
+        self.priority
     }
 
     /// Whether admin numbers may look like card numbers.
@@ -174,7 +185,7 @@ fn result_name(name: &[u8]) -> Option<&'static str> {
     columns::RESULTS.into_iter().find(|known| known.as_bytes().eq_ignore_ascii_case(name))
 }
 
-/// One of the two columns that make an order.
+/// A column that has to be found: one of the two that make an order, or the priority.
 struct Key {
     what: &'static str,
     flag: &'static str,
@@ -199,6 +210,15 @@ impl Key {
         wanted: "CardSequenceNumber, SequenceNumber, sequence or seq",
         usual: &["cardsequencenumber", "sequencenumber", "sequence", "seq"],
         named: |reading| reading.sequence_column.as_deref(),
+    };
+
+    /// It has no usual name: it is looked for only if it was named.
+    const PRIORITY: Key = Key {
+        what: "priority",
+        flag: "--priority-column",
+        wanted: "any name",
+        usual: &[],
+        named: |reading| reading.priority_column.as_deref(),
     };
 
     /// Every column that may be meant.
@@ -347,6 +367,17 @@ mod tests {
         let reading = Reading { admin_column: Some("konto nr".to_owned()), ..Reading::default() };
         let layout = input(b"admin;Konto_Nr;seq\n1;2;3\n").layout(&reading).unwrap();
         assert_eq!(keys(&layout), (1, 2));
+    }
+
+    #[test]
+    fn a_priority_is_looked_for_only_where_its_column_was_named() {
+        let text = "admin;Priority;seq\n1;2;3\n";
+        assert_eq!(layout(text).priority(), None);
+        let reading =
+            Reading { priority_column: Some("priority".to_owned()), ..Reading::default() };
+        let layout = input(text.as_bytes()).layout(&reading).unwrap();
+        assert_eq!((layout.priority(), layout.carried()), (Some(1), &[0, 1, 2][..]));
+        insta::assert_snapshot!(refusal_of("admin,seq\n1,2\n", &reading), @r#"orders.csv: no column is named "priority"; the header has "admin", "seq"; correct --priority-column"#);
     }
 
     #[test]

@@ -12,6 +12,7 @@ pub mod layout;
 mod number;
 mod portion;
 mod prior;
+pub mod priority;
 #[cfg(test)]
 mod properties;
 mod quotes;
@@ -27,6 +28,7 @@ pub use duplicates::{Keyed, Part};
 pub use enrolment::{Enrolment, Standing, enrolments};
 pub use error::{Fault, IntakeError};
 pub use layout::{Layout, Reading};
+pub use priority::{Places, Priorities};
 pub use rerun::{Plan, Prior, Selection};
 pub use rows::{Record, Rows};
 pub use source::{Digest, Input};

@@ -7,6 +7,7 @@ use super::duplicates::Keyed;
 use super::enrolment::{claim, part};
 use super::error::IntakeError;
 use super::layout::Layout;
+use super::priority::Rank;
 use super::rerun::{Claim, Plan};
 use super::source::Input;
 use super::survey::BadRow;
@@ -19,6 +20,8 @@ pub(super) struct Portion {
     pub kept: u32,
     pub orders: Vec<Keyed>,
     pub invalid: Vec<BadRow>,
+    /// Where each row stands among all, if there is a column for that.
+    pub ranks: Vec<Rank>,
     /// Why the rows after these cannot be read, if so.
     pub refusal: Option<IntakeError>,
 }
@@ -47,7 +50,11 @@ impl Portion {
             let claim = claim(input, plan, &record)?;
             self.rows += 1;
             self.kept += u32::from(matches!(claim, Claim::Kept { .. }));
-            match (record.content(), part(claim)) {
+            let content = record.content();
+            let is_sent = matches!((&content, claim), (Row::Order(_), Claim::Selected { .. }));
+            let rank = record.rank().map(|rank| if is_sent { rank } else { Rank::NOT_SENT });
+            self.ranks.extend(rank);
+            match (content, part(claim)) {
                 (Row::Order(order), Some(part)) => {
                     self.selected += u32::from(matches!(claim, Claim::Selected { .. }));
                     self.orders.push(Keyed::new(order, record.row, part));

@@ -53,7 +53,7 @@ fn all_enrolled(text: &str, selection: Option<Selection>) -> Result<String, Inta
     let survey = survey(&input, &layout, plan.as_ref(), 0)?;
     let mut shown = String::new();
     let mut to_send = 0;
-    for enrolment in enrolments(&input, &layout, &survey.duplicates, plan.as_ref())? {
+    for enrolment in enrolments(&input, &layout, &survey, plan.as_ref())? {
         let enrolment = enrolment?;
         let order = enrolment.order.map(|order| format!("{order} ")).unwrap_or_default();
         let standing = match enrolment.standing {

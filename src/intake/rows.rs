@@ -10,6 +10,7 @@ use super::excerpt::excerpt;
 use super::guard;
 use super::layout::Layout;
 use super::number::{ADMIN_NUMBER, SEQUENCE_NUMBER};
+use super::priority::Rank;
 use super::records::Records;
 use super::source::Input;
 
@@ -43,6 +44,12 @@ impl Record<'_> {
             Ok(order) => Row::Order(order),
             Err(flaw) => Row::Invalid(flaw),
         }
+    }
+
+    /// When its turn to be sent comes, where there is a column for that.
+    pub(super) fn rank(&self) -> Option<Rank> {
+        let column = self.layout.priority()?;
+        Some(Rank::of(self.fields.get(column).unwrap_or_default()))
     }
 
     /// The line of the file in which it starts.

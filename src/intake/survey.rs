@@ -9,6 +9,7 @@ use super::duplicates::{self, Duplicates, Keyed};
 use super::error::{Fault, IntakeError};
 use super::layout::Layout;
 use super::portion::Portion;
+use super::priority::{Places, Priorities, Ranks};
 use super::rerun::Plan;
 use super::rows::MOST_ROWS;
 use super::source::Input;
@@ -31,6 +32,10 @@ pub struct Survey {
     /// Every order that takes part, sorted by order, then row. 16 bytes a row: take
     /// it away when it is no longer needed.
     pub orders: Vec<Keyed>,
+    /// In which places rows go, if the input says so. 8 bytes a row.
+    pub places: Option<Places>,
+    /// How many rows to be sent have which priority, if there is a column for that.
+    pub priorities: Option<Priorities>,
     /// The first rows that cannot be sent.
     pub first_invalid: Vec<BadRow>,
 }
@@ -84,22 +89,28 @@ fn survey_blocks(
     let at_once = BLOCKS_A_THREAD * rayon::current_num_threads();
     let mut some = || blocks.by_ref().take(at_once).collect::<Vec<_>>();
     let mut survey = Survey::empty();
+    let mut ranks = Ranks::default();
     let mut selected = 0;
     let mut batch = some();
     while !batch.is_empty() {
         let portions = || batch.into_par_iter().map(&portion).collect::<Vec<_>>();
         let (next, portions) = rayon::join(&mut some, portions);
-        for portion in portions {
+        for mut portion in portions {
             if portion.rows > MOST_ROWS - survey.rows {
                 return Err(input.refuse(Fault::TooManyRows(MOST_ROWS)));
             }
             selected += portion.selected;
+            ranks.extend(std::mem::take(&mut portion.ranks));
             survey.add(portion, &mut on_invalid)?;
         }
         batch = next;
     }
     survey.orders.shrink_to_fit();
     survey.duplicates = duplicates::find(&mut survey.orders);
+    if ranks.are_given() {
+        let (places, priorities) = ranks.sort(&survey.duplicates);
+        (survey.places, survey.priorities) = (Some(places), Some(priorities));
+    }
     survey.to_send = selected - survey.duplicates.len() as u32;
     Ok(survey)
 }
@@ -117,6 +128,8 @@ impl Survey {
             kept: 0,
             duplicates: Duplicates::default(),
             orders: Vec::new(),
+            places: None,
+            priorities: None,
             first_invalid: Vec::new(),
         }
     }

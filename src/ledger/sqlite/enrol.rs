@@ -13,7 +13,7 @@ use super::super::{Counts, NewRun, Run};
 use super::many::Insert;
 use super::{codes, read};
 use crate::intake::{Enrolment, IntakeError, Keyed, Part, Standing};
-use crate::order::OwnCode;
+use crate::order::{OwnCode, RowNumber};
 use crate::outcome::Status;
 
 /// How many rows one transaction records: some tens of milliseconds.
@@ -59,14 +59,18 @@ fn record(
     by_order: &[Keyed],
 ) -> Result<(u64, Counts), Failed> {
     let mut decided = Counts::default();
+    let mut places = Places::default();
     let mut count = 0;
     let rows = rows.filter(|enrolment| {
-        let Ok(Enrolment { row, standing, .. }) = enrolment else { return true };
+        let Ok(Enrolment { row, standing, place, .. }) = enrolment else { return true };
         count += 1;
+        places.note(*row, *place, standing);
         status_of(standing).iter().for_each(|status| decided.add(*status, 1));
         row.0 > recorded
     });
     in_parts(connection, rows, |transaction, part| insert_rows(transaction, number, part))?;
+    let by_place = places.iter().map(Ok);
+    in_parts(connection, by_place, |transaction, part| insert_places(transaction, number, part))?;
     let sent = |keyed: &&Keyed| matches!(keyed.part(), Part::Sent | Part::SentInDoubt);
     let orders = by_order.iter().filter(sent).map(Ok);
     in_parts(connection, orders, |transaction, part| index_orders(transaction, number, part))?;
@@ -159,6 +163,48 @@ fn complete(
     let run = read::run_by_number(&transaction, number)?;
     transaction.commit()?;
     Ok(run)
+}
+
+/// Which row to be sent goes in which place, once one is not in the place of its number.
+#[derive(Default)]
+struct Places {
+    /// The rows in places 1, 2, …; 0 where that is not sent.
+    rows: Vec<u32>,
+}
+
+impl Places {
+    fn note(&mut self, row: RowNumber, place: u32, standing: &Standing) {
+        if !matches!(standing, Standing::ToSend { .. }) || (self.rows.is_empty() && place == row.0)
+        {
+            return;
+        }
+        if self.rows.is_empty() {
+            self.rows.extend(1..row.0);
+        }
+        let index = (place as usize).saturating_sub(1);
+        self.rows.resize(self.rows.len().max(index + 1), 0);
+        self.rows.iter_mut().skip(index).take(1).for_each(|at| *at = row.0);
+    }
+
+    /// Each row with its place, by the places.
+    fn iter(&self) -> impl Iterator<Item = (u32, u32)> {
+        (1..).zip(self.rows.iter().copied()).filter(|(_, row)| *row > 0)
+    }
+}
+
+static PLACES: LazyLock<Insert<3>> =
+    LazyLock::new(|| Insert::of("INSERT OR IGNORE INTO place (run, place, row)"));
+
+fn insert_places(
+    transaction: &Transaction<'_>,
+    run: i64,
+    places: Vec<(u32, u32)>,
+) -> rusqlite::Result<()> {
+    let mut insert = PLACES.many(transaction);
+    for (place, row) in places {
+        insert.insert([run, place.into(), row.into()])?;
+    }
+    insert.finish()
 }
 
 static PLAIN_ROWS: LazyLock<Insert<4>> =

@@ -44,11 +44,13 @@ struct Started {
     again: bool,
     /// Whether there are other runs at the endpoint.
     has_others: bool,
+    /// Whether rows have places that are not their numbers.
+    has_places: bool,
     /// The next rows that were never staked; none only if there are no more.
-    ahead: VecDeque<Waiting>,
-    /// The first row that was not read ahead.
+    ahead: VecDeque<Fresh>,
+    /// The first place that was not read ahead.
     read_to: u32,
-    /// One past the last row.
+    /// One past the last row, and the last place.
     end: u32,
     /// Rows that were staked and have not ended.
     stakes: Stakes,
@@ -60,15 +62,21 @@ struct Started {
     counts: Counts,
 }
 
+/// A row that was never staked.
+struct Fresh {
+    place: u32,
+    row: Waiting,
+}
+
 impl Started {
     /// Whether every row was staked once, or decided without a call.
     fn is_exhausted(&self) -> bool {
         self.ahead.is_empty()
     }
 
-    /// The first row that was never staked.
+    /// The first place whose row was never staked.
     fn first_fresh(&self) -> u32 {
-        self.ahead.front().map_or(self.end, |next| next.row.0)
+        self.ahead.front().map_or(self.end, |next| next.place)
     }
 }
 

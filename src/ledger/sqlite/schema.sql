@@ -31,7 +31,7 @@ CREATE INDEX run_by_key ON run (key, number);
 -- How far each run is, kept in step by every turn.
 CREATE TABLE progress (
     run         INTEGER PRIMARY KEY REFERENCES run,
-    first_fresh INTEGER NOT NULL DEFAULT 1,   -- rows from this one on were never staked
+    first_fresh INTEGER NOT NULL DEFAULT 1,   -- rows from this place on were never staked
     attempts    INTEGER NOT NULL DEFAULT 0,
     -- How the rows stand.
     cancelled         INTEGER NOT NULL DEFAULT 0,
@@ -79,15 +79,25 @@ CREATE TABLE row_by_order (
     PRIMARY KEY (admin_number, sequence_number, run)
 ) STRICT, WITHOUT ROWID;
 
+-- The order in which rows are sent, for runs that have one of their own; other runs go by
+-- the row. Rows that are not sent may be missing.
+CREATE TABLE place (
+    run   INTEGER NOT NULL,
+    place INTEGER NOT NULL,
+    row   INTEGER NOT NULL,
+    PRIMARY KEY (run, place)
+) STRICT, WITHOUT ROWID;
+
 -- Rows that were staked and have not all ended, in ranges. A range of the first attempt
 -- stands until its last row has ended; one of a later attempt is one row, and stands until
 -- the attempt has ended. Rows within a range that were decided without a call do not count.
 CREATE TABLE stake (
-    run       INTEGER NOT NULL,
-    attempt   INTEGER NOT NULL,
-    first_row INTEGER NOT NULL,
-    end_row   INTEGER NOT NULL,               -- one past the last
-    staked_at INTEGER,                        -- NULL: what was staked has ended or was taken back
+    run         INTEGER NOT NULL,
+    attempt     INTEGER NOT NULL,
+    first_row   INTEGER NOT NULL,
+    end_row     INTEGER NOT NULL,             -- one past the last
+    first_place INTEGER NOT NULL,             -- the place of the first row; the others follow
+    staked_at   INTEGER,                      -- NULL: what was staked has ended or was taken back
     PRIMARY KEY (run, attempt, first_row)
 ) STRICT, WITHOUT ROWID;
 

@@ -16,6 +16,8 @@ const FIRST: u32 = 1;
 #[derive(Debug)]
 pub(super) struct Stakes {
     run: i64,
+    /// Whether rows have places that are not their numbers.
+    has_places: bool,
     open: BTreeSet<u32>,
     /// The ranges of the first attempt, by their first rows. Each has an open row.
     ranges: BTreeMap<u32, Range>,
@@ -25,51 +27,67 @@ pub(super) struct Stakes {
 struct Range {
     /// One past its last row.
     end: u32,
+    /// The place of its first row.
+    place: u32,
     /// When its rows were staked, in microseconds since 1970 UTC; none once that has
     /// ended or was taken back.
     staked_at: Option<i64>,
 }
 
+impl Range {
+    /// The place of one of its rows.
+    fn place_of(&self, first: u32, row: u32) -> u32 {
+        self.place + (row - first)
+    }
+}
+
 impl Stakes {
-    /// Those of a run that is started: these rows, in order, wait to be staked again.
+    /// Those of a run that is started: these rows wait to be staked again, each with its
+    /// place, in the order of their places.
     pub fn of(
         ledger: &Connection,
         run: i64,
-        waiting: impl Iterator<Item = u32>,
+        has_places: bool,
+        waiting: Vec<(u32, u32)>,
     ) -> rusqlite::Result<Stakes> {
         ledger.execute("DELETE FROM stake WHERE run = ?1", [run])?;
-        let mut stakes = Stakes { run, open: waiting.collect(), ranges: BTreeMap::new() };
-        let mut rows = stakes.open.clone().into_iter().peekable();
-        while let Some(first) = rows.next() {
-            let mut end = first + 1;
-            while rows.next_if_eq(&end).is_some() {
-                end += 1;
-            }
-            stakes.put(ledger, first, Range { end, staked_at: None })?;
-        }
+        let (open, ranges) = (BTreeSet::new(), BTreeMap::new());
+        let mut stakes = Stakes { run, has_places, open, ranges };
+        stakes.open_all(ledger, &waiting, None)?;
         Ok(stakes)
     }
 
-    /// Fresh rows are staked. Those between them were decided without a call.
+    /// Fresh rows are staked, each with its place, one after another in the order in
+    /// which rows are sent. Those between them were decided without a call.
     pub fn begin(
         &mut self,
         ledger: &Connection,
-        rows: impl Iterator<Item = u32>,
+        rows: &[(u32, u32)],
         staked_at: i64,
     ) -> rusqlite::Result<()> {
-        let mut ends = None;
-        for row in rows {
-            self.open.insert(row);
-            let (first, _) = ends.unwrap_or((row, row));
-            ends = Some((first, row));
-        }
-        match ends {
-            None => Ok(()),
-            Some((first, last)) => {
-                let staked_at = Some(staked_at);
-                self.put(ledger, first, Range { end: last + 1, staked_at })
+        self.open_all(ledger, rows, Some(staked_at))
+    }
+
+    fn open_all(
+        &mut self,
+        ledger: &Connection,
+        rows: &[(u32, u32)],
+        staked_at: Option<i64>,
+    ) -> rusqlite::Result<()> {
+        self.open.extend(rows.iter().map(|(row, _)| row));
+        // By places, the rows between two are any rows.
+        let has_places = self.has_places;
+        let follow = |(row, place): &(u32, u32), (next, next_place): &(u32, u32)| {
+            row < next && (!has_places || (row + 1, place + 1) == (*next, *next_place))
+        };
+        for range in rows.chunk_by(follow) {
+            if let [(first, place), ..] = *range
+                && let [.., (last, _)] = *range
+            {
+                self.put(ledger, first, Range { end: last + 1, place, staked_at })?;
             }
         }
+        Ok(())
     }
 
     /// A row that waited is staked again.
@@ -83,12 +101,14 @@ impl Stakes {
         if attempt == FIRST {
             return self.set_apart(ledger, row, Some(staked_at));
         }
+        let (first, around) = self.around(row).ok_or(NOT_STAKED)?;
+        let place = around.place_of(first, row);
         ledger
             .prepare_cached(
-                "INSERT INTO stake (run, attempt, first_row, end_row, staked_at)
-                 VALUES (?1, ?2, ?3, ?3 + 1, ?4)",
+                "INSERT INTO stake (run, attempt, first_row, end_row, first_place, staked_at)
+                 VALUES (?1, ?2, ?3, ?3 + 1, ?4, ?5)",
             )?
-            .execute(params![self.run, attempt, row, staked_at])
+            .execute(params![self.run, attempt, row, place, staked_at])
             .map(drop)
     }
 
@@ -145,9 +165,10 @@ impl Stakes {
             self.ranges.remove(&first);
             self.remove(ledger, FIRST, first)?;
         }
-        self.put(ledger, row, Range { end: row + 1, staked_at })?;
+        let place = around.place_of(first, row);
+        self.put(ledger, row, Range { end: row + 1, place, staked_at })?;
         match self.has_open(row + 1, around.end) {
-            true => self.put(ledger, row + 1, around),
+            true => self.put(ledger, row + 1, Range { place: place + 1, ..around }),
             false => Ok(()),
         }
     }
@@ -166,10 +187,11 @@ impl Stakes {
         self.ranges.insert(first, range);
         ledger
             .prepare_cached(
-                "INSERT OR REPLACE INTO stake (run, attempt, first_row, end_row, staked_at)
-                 VALUES (?1, ?2, ?3, ?4, ?5)",
+                "INSERT OR REPLACE INTO stake
+                     (run, attempt, first_row, end_row, first_place, staked_at)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
             )?
-            .execute(params![self.run, FIRST, first, range.end, range.staked_at])
+            .execute(params![self.run, FIRST, first, range.end, range.place, range.staked_at])
             .map(drop)
     }
 
@@ -178,5 +200,71 @@ impl Stakes {
             .prepare_cached("DELETE FROM stake WHERE run = ?1 AND attempt = ?2 AND first_row = ?3")?
             .execute(params![self.run, attempt, first])?;
         if removed == 1 { Ok(()) } else { Err(NOT_STAKED) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ledger() -> Connection {
+        let ledger = Connection::open_in_memory().unwrap();
+        ledger.execute_batch(include_str!("schema.sql")).unwrap();
+        ledger
+    }
+
+    /// The ranges in the ledger: first row, end and first place.
+    fn ranges(ledger: &Connection) -> Vec<(u32, u32, u32)> {
+        let mut find = ledger
+            .prepare(
+                "SELECT first_row, end_row, first_place FROM stake ORDER BY attempt, first_row",
+            )
+            .unwrap();
+        let ranges = find.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
+        ranges.unwrap().collect::<Result<_, _>>().unwrap()
+    }
+
+    #[test]
+    fn rows_in_the_places_of_their_numbers_are_one_range() {
+        let ledger = ledger();
+        let mut stakes = Stakes::of(&ledger, 1, false, Vec::new()).unwrap();
+        stakes.begin(&ledger, &[(1, 1), (2, 2), (7, 7)], 0).unwrap();
+        assert_eq!(ranges(&ledger), [(1, 8, 1)]);
+    }
+
+    #[test]
+    fn by_places_only_rows_side_by_side_in_both_are_one_range() {
+        let ledger = ledger();
+        let mut stakes = Stakes::of(&ledger, 1, true, Vec::new()).unwrap();
+        stakes.begin(&ledger, &[(5, 1), (6, 2), (8, 4), (9, 6), (3, 7), (4, 8)], 0).unwrap();
+        assert_eq!(ranges(&ledger), [(3, 5, 7), (5, 7, 1), (8, 9, 4), (9, 10, 6)]);
+    }
+
+    #[test]
+    fn a_stake_that_is_taken_back_leaves_its_range_and_finds_its_place_again() {
+        let ledger = ledger();
+        let mut stakes = Stakes::of(&ledger, 1, true, Vec::new()).unwrap();
+        stakes.begin(&ledger, &[(5, 1), (6, 2), (7, 3)], 0).unwrap();
+        stakes.withdraw(&ledger, 6, 1).unwrap();
+        assert_eq!(ranges(&ledger), [(5, 6, 1), (6, 7, 2), (7, 8, 3)]);
+        assert!(stakes.withdraw(&ledger, 6, 1).is_err(), "it was taken back already");
+        stakes.again(&ledger, 6, 1, 0).unwrap();
+        for row in [5, 6, 7] {
+            stakes.settle(&ledger, row, 1).unwrap();
+            stakes.end(&ledger, row).unwrap();
+        }
+        assert_eq!(ranges(&ledger), []);
+        assert!(stakes.settle(&ledger, 5, 1).is_err(), "it has ended");
+    }
+
+    #[test]
+    fn a_later_attempt_is_a_range_of_its_own_until_it_ends() {
+        let ledger = ledger();
+        let mut stakes = Stakes::of(&ledger, 1, false, vec![(4, 4), (5, 5)]).unwrap();
+        stakes.again(&ledger, 5, 2, 0).unwrap();
+        assert_eq!(ranges(&ledger), [(4, 6, 4), (5, 6, 5)]);
+        stakes.settle(&ledger, 5, 2).unwrap();
+        assert_eq!(ranges(&ledger), [(4, 6, 4)]);
+        assert!(stakes.settle(&ledger, 5, 2).is_err(), "it has ended");
     }
 }

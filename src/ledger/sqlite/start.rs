@@ -40,17 +40,23 @@ pub(super) fn start(
     let interrupted = settle_interrupted(&transaction, run.number, &mut outcomes, start)?;
     let mut counts = run.counts;
     counts.add(Status::InDoubt, interrupted);
+    let has_places = transaction.query_row(
+        "SELECT EXISTS (SELECT 1 FROM place WHERE run = ?1)",
+        [run.number],
+        |row| row.get(0),
+    )?;
     let waiting = unended(&transaction, run.number)?;
-    let rows = waiting.iter().map(|waiting| waiting.row.0);
+    let rows = waiting.iter().map(|(waiting, place)| (waiting.row.0, *place)).collect();
     let mut started = Started {
         run: run.number,
         endpoint: run.opened.endpoint,
         again: start.again,
         has_others: false,
+        has_places,
         ahead: VecDeque::new(),
         read_to: first_fresh,
         end: u32::try_from(run.rows).unwrap_or(u32::MAX - 1) + 1,
-        stakes: Stakes::of(&transaction, run.number, rows)?,
+        stakes: Stakes::of(&transaction, run.number, has_places, rows)?,
         outcomes,
         attempts: run.attempts,
         counts,
@@ -59,6 +65,7 @@ pub(super) fn start(
     note_progress(&transaction, &started)?;
     transaction.commit()?;
     let exhausted = started.is_exhausted();
+    let waiting = waiting.into_iter().map(|(waiting, _)| waiting).collect();
     Ok((started, Begun { waiting, exhausted, ..Begun::default() }))
 }
 
@@ -90,9 +97,9 @@ fn settle_interrupted(
     Ok(if status.is_some() { settled as u64 } else { 0 })
 }
 
-/// The rows staked before that have not ended. What was tried in a start that an
+/// The rows staked before that have not ended, each with its place, by their places. What was tried in a start that an
 /// outage ended counts no more than what was interrupted.
-fn unended(transaction: &Transaction<'_>, run: i64) -> rusqlite::Result<Vec<Waiting>> {
+fn unended(transaction: &Transaction<'_>, run: i64) -> rusqlite::Result<Vec<(Waiting, u32)>> {
     let mut find = transaction.prepare(
         "SELECT row.row, admin_number, sequence_number, count(attempt.attempt),
                 count(attempt.attempt) FILTER (WHERE outcome.error_code <> ?2
@@ -100,24 +107,26 @@ fn unended(transaction: &Transaction<'_>, run: i64) -> rusqlite::Result<Vec<Wait
                     SELECT 1 FROM start
                     WHERE start.run = row.run AND start.stop = ?5
                       AND attempt.staked_at BETWEEN start.started_at AND start.rested_at)),
-                max(row.doubt, coalesce(max(outcome.meaning = ?3), 0))
+                max(row.doubt, coalesce(max(outcome.meaning = ?3), 0)),
+                first_place + row.row - first_row AS place
          FROM stake
          CROSS JOIN row ON row.run = stake.run AND row.row >= first_row AND row.row < end_row
          LEFT JOIN attempt ON attempt.run = row.run AND attempt.row = row.row
          LEFT JOIN outcome ON outcome.number = attempt.outcome
          WHERE stake.run = ?1 AND stake.attempt = 1 AND row.status IS NULL
-         GROUP BY row.row HAVING count(outcome.status) = 0 ORDER BY row.row",
+         GROUP BY row.row HAVING count(outcome.status) = 0 ORDER BY place",
     )?;
     let (interrupted, outage) = (OwnCode::Interrupted.to_string(), OwnCode::Outage.to_string());
     let (doubt, stop) = (codes::DOUBT, codes::STOP);
     find.query_map(params![run, interrupted, doubt, stop, outage], |row| {
-        Ok(Waiting {
+        let waiting = Waiting {
             row: RowNumber(row.get(0)?),
             order: Order { admin_number: row.get(1)?, sequence_number: row.get(2)? },
             attempts: row.get(3)?,
             spent: row.get(4)?,
             doubt: row.get(5)?,
-        })
+        };
+        Ok((waiting, row.get(6)?))
     })?
     .collect()
 }

@@ -13,7 +13,7 @@ use super::super::{
 };
 use super::many::Insert;
 use super::outcomes::Told;
-use super::{Started, codes, read};
+use super::{Fresh, Started, codes, read};
 use crate::order::{Order, OwnCode, RowNumber};
 use crate::outcome::Status;
 
@@ -164,19 +164,19 @@ fn stake<'t>(
             turned.staked.push(staked);
         }
     }
-    let staked_again = turned.staked.len();
+    let mut begun = Vec::new();
     let mut room = moments.len().min(fresh as usize);
     while room > 0 && staking.already_cancelled < MOST_DECIDED {
-        let Some(waiting) = started.ahead.pop_front() else { break };
-        if let Some(staked) = staking.stake(started, waiting, moments.as_slice().first())? {
+        let Some(Fresh { place, row }) = started.ahead.pop_front() else { break };
+        if let Some(staked) = staking.stake(started, row, moments.as_slice().first())? {
+            begun.push((staked.row().0, place));
             moments.next();
             room -= 1;
             turned.staked.push(staked);
         }
         read_ahead(transaction, started)?;
     }
-    let fresh = turned.staked.iter().skip(staked_again).map(|staked| staked.row().0);
-    started.stakes.begin(transaction, fresh, now.as_microsecond())?;
+    started.stakes.begin(transaction, &begun, now.as_microsecond())?;
     turned.exhausted = started.is_exhausted();
     Ok(staking.already_cancelled)
 }
@@ -195,21 +195,29 @@ pub(super) fn read_ahead(ledger: &Connection, started: &mut Started) -> rusqlite
     if !started.ahead.is_empty() || started.read_to >= started.end {
         return Ok(());
     }
-    let mut find = ledger.prepare_cached(
-        "SELECT row, admin_number, sequence_number, doubt FROM row
-         WHERE run = ?1 AND row >= ?2 AND status IS NULL ORDER BY row LIMIT ?3",
-    )?;
+    let mut find = ledger.prepare_cached(match started.has_places {
+        false => {
+            "SELECT row, row, admin_number, sequence_number, doubt FROM row
+             WHERE run = ?1 AND row >= ?2 AND status IS NULL ORDER BY row LIMIT ?3"
+        }
+        true => {
+            "SELECT place, row.row, admin_number, sequence_number, doubt
+             FROM place CROSS JOIN row ON row.run = place.run AND row.row = place.row
+             WHERE place.run = ?1 AND place >= ?2 AND status IS NULL ORDER BY place LIMIT ?3"
+        }
+    })?;
     let rows = find.query_map(params![started.run, started.read_to, READ_AHEAD], |row| {
-        Ok(Waiting {
-            row: RowNumber(row.get(0)?),
-            order: Order { admin_number: row.get(1)?, sequence_number: row.get(2)? },
+        let waiting = Waiting {
+            row: RowNumber(row.get(1)?),
+            order: Order { admin_number: row.get(2)?, sequence_number: row.get(3)? },
             attempts: 0,
             spent: 0,
-            doubt: row.get(3)?,
-        })
+            doubt: row.get(4)?,
+        };
+        Ok(Fresh { place: row.get(0)?, row: waiting })
     })?;
     started.ahead = rows.collect::<rusqlite::Result<_>>()?;
-    started.read_to = started.ahead.back().map_or(started.end, |last| last.row.0 + 1);
+    started.read_to = started.ahead.back().map_or(started.end, |last| last.place + 1);
     Ok(())
 }
 
