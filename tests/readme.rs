@@ -206,7 +206,7 @@ fn the_configurations_that_are_shown_can_be_used() {
             let output = up_to_the_question(configuration, profile);
             let told = String::from_utf8(output.stderr).unwrap();
             assert!(
-                told.contains(&format!("About to cancel 1 orders of orders.csv at {host}")),
+                told.contains(&format!("About to cancel 1 order of orders.csv at {host}")),
                 "{told}"
             );
             assert_eq!(output.status.code(), Some(2));

@@ -8,7 +8,7 @@ use std::time::Duration;
 use cardcancel::stand_in::{Latency, Settings, Share};
 use common::{
     CoreCard, Does, Hostile, Request, Scene, ended, json, kill, status, terminate, until,
-    without_chance,
+    with_headers, without_chance,
 };
 use insta::assert_snapshot;
 
@@ -64,6 +64,7 @@ fn a_night_on_which_every_kind_of_row_came_about() {
       invalid                     1
       duplicate                   1
     4 calls in [a while], [so many] a second
+    On the way: 1 answer lost
     Results: orders.results.csv
     Next: try what did not end once more with: cardcancel rerun orders.results.csv
     In doubt: 1 row may or may not be cancelled: look in CoreCARD, or rerun
@@ -92,16 +93,28 @@ fn the_summary_for_programs() {
         "not_sent": 0,
         "rejected": 1
       },
+      "cut_off_margin_seconds": null,
       "endpoint": "http://127.0.0.1:[port]",
       "exit_code": 3,
       "input": "orders.csv",
       "input_sha256": "f1ea169949089307ab8aaf8e9861742a8f25224b609e897f3c0717efc68e6ec3",
+      "on_the_way": {
+        "answers_lost": 1,
+        "asked_to_wait_seconds": [seconds],
+        "calls_repeated": 0,
+        "credentials_renewed": 0,
+        "held_seconds": [seconds],
+        "held_to_a_second": null,
+        "outage_seconds": [seconds],
+        "outages": 0
+      },
       "opened_at": "[time]",
       "rehearsal": null,
       "rested_at": "[time]",
       "results": "orders.results.csv",
       "resumed": false,
       "rows": 6,
+      "rows_before": 0,
       "run": "[run]",
       "seconds_now": [seconds],
       "state": "ended",
@@ -133,13 +146,35 @@ fn a_run_that_stopped_early_that_was_resumed_and_that_had_ended_before() {
     assert_snapshot!(scene.cancel(&server.url(), &flags).exits(0).stdout, @r"
     Run [run] of orders.csv, 5 rows: resumed and ended
       cancelled                   5
-    3 calls in [a while], [so many] a second
+    3 calls in [a while], [so many] a second; 2 rows had ended before
+    On the way: 1 call repeated
     Results: orders.results.csv
     Every order is cancelled; there is nothing left to do
     ");
     assert_snapshot!(scene.cancel(&server.url(), &flags).exits(0).stdout, @r"
     Run [run] of orders.csv, 5 rows: had ended before; nothing was sent
       cancelled                   5
+    Results: orders.results.csv
+    Every order is cancelled; there is nothing left to do
+    ");
+}
+
+#[test]
+fn what_happened_on_the_way_is_told_in_one_line() {
+    let _tidy = without_chance();
+    let server = Hostile::that(|nth, _| match nth {
+        0 => Does::Close,
+        1 => Does::Say(with_headers("429 Too Many Requests", &["Retry-After: 1"], "")),
+        _ => Does::Say(json(r#"{"Status":true}"#)),
+    });
+    let scene = Scene::new();
+    scene.orders(5);
+    let flags = ["--concurrency", "1", "--cut-off", "00:00[Etc/GMT-14]"];
+    assert_snapshot!(scene.cancel(&server.url(), &flags).exits(0).stdout, @r"
+    Run [run] of orders.csv, 5 rows: ended
+      cancelled                   5
+    7 calls in [a while], [so many] a second; [some time] to spare before the cut-off
+    On the way: waited 1 s because it asked for that; 1 answer lost; 2 calls repeated
     Results: orders.results.csv
     Every order is cancelled; there is nothing left to do
     ");
@@ -166,16 +201,28 @@ fn a_stopped_run_for_programs() {
         "not_sent": 5,
         "rejected": 0
       },
+      "cut_off_margin_seconds": null,
       "endpoint": "http://127.0.0.1:[port]",
       "exit_code": 4,
       "input": "orders.csv",
       "input_sha256": "03a4785a6208ff4ff57edac876750d4edc4d2879a9e3b8664574a176016a4fb9",
+      "on_the_way": {
+        "answers_lost": 0,
+        "asked_to_wait_seconds": [seconds],
+        "calls_repeated": 0,
+        "credentials_renewed": 0,
+        "held_seconds": [seconds],
+        "held_to_a_second": null,
+        "outage_seconds": [seconds],
+        "outages": 0
+      },
       "opened_at": "[time]",
       "rehearsal": null,
       "rested_at": "[time]",
       "results": "orders.results.csv",
       "resumed": false,
       "rows": 5,
+      "rows_before": 0,
       "run": "[run]",
       "seconds_now": [seconds],
       "state": "stopped",
@@ -414,6 +461,7 @@ fn a_rehearsal_needs_no_address_and_says_whether_the_results_are_true() {
       cancelled                  45
       rejected                   15
     71 calls in [a while], [so many] a second
+    On the way: 11 answers lost; 11 calls repeated
     Results: orders.rehearsal.results.csv
     Rejected: 6 rows for good: error_code and message in the results say why
     Rejected with doubt: 9 rows after an answer was lost, perhaps because that lost call had cancelled the order: look in CoreCARD

@@ -99,18 +99,21 @@ async fn from_file_to_results(
         let caller = Calls::new(opening.id(), settings, &server)?;
         let fetched_at = Instant::now();
         let lifetime = caller.credentials.fetch().await.context("cannot get the credentials")?;
-        let resumed = matches!(opening, Opening::Begun(_));
+        let resumed = opening.ended_before();
         let run = enrol(opening, &job, ledger.as_mut())?;
         let renewal = match caller.credentials.are_renewable() {
             true => Renewal::of(lifetime.map(|lasts| lasts.saturating_sub(fetched_at.elapsed()))),
             false => Renewal::never(),
         };
         let (attempts, began) = (run.attempts, Instant::now());
-        let Finished { ledger, run, tripped } =
+        let Finished { ledger, run, tripped, story } =
             send(&run, settings, caller, renewal, last_start, ledger, &mut metrics)
                 .await
                 .context(LedgerFailed)?;
-        let work = Work { took: began.elapsed(), calls: run.attempts - attempts, resumed };
+        let margin =
+            last_start.and_then(|last| last.duration_since(Timestamp::now()).try_into().ok());
+        let (took, calls) = (began.elapsed(), run.attempts - attempts);
+        let work = Work { took, calls, resumed, margin, story };
         let rest = Rest { run, work: Some(work), tripped };
         finish(&job, settings, rest, results, server, ledger, &mut metrics).await
     };
@@ -137,6 +140,14 @@ impl Opening {
         match self {
             Opening::Begun(run) => run.rows,
             Opening::New(_, survey) => survey.rows.into(),
+        }
+    }
+
+    /// Rows that had ended, if it was begun before.
+    fn ended_before(&self) -> Option<u64> {
+        match self {
+            Opening::Begun(run) => Some(run.counts.total()),
+            Opening::New(..) => None,
         }
     }
 

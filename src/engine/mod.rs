@@ -3,7 +3,9 @@
 
 mod backoff;
 mod shell;
+mod story;
 mod wheel;
 
 pub use shell::{Caller, Finished, Snapshot, drive};
+pub use story::Story;
 pub use wheel::{Commands, Event, Now, Plan, Wheel};

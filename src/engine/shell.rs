@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use tokio::sync::{mpsc, watch};
 use tokio::task::unconstrained;
 
-use super::{Commands, Event, Now, Wheel};
+use super::{Commands, Event, Now, Story, Wheel};
 use crate::gate::brake::Tripped;
 use crate::gate::pace::Pace;
 use crate::gate::renewal::Fetched;
@@ -63,6 +63,8 @@ pub struct Finished {
     pub run: Run,
     /// What set the brake off, if that stopped it.
     pub tripped: Option<Tripped>,
+    /// What happened on the way.
+    pub story: Story,
 }
 
 /// Drives the wheel until it finishes. Every reason that comes through `stops`
@@ -131,7 +133,7 @@ pub async fn drive<C: Caller>(
     }
     let mut ledger = clerk.dismiss()?;
     let run = ledger.rest(Timestamp::now(), wheel.stop())?;
-    Ok(Finished { ledger, run, tripped: wheel.tripped().cloned() })
+    Ok(Finished { ledger, run, tripped: wheel.tripped().cloned(), story: wheel.story() })
 }
 
 /// Others may have come first: a call that would start too late is not started, or

@@ -7,6 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::backoff::backoff;
+use super::story::{Story, Stretch};
 use crate::gate::adaptive::{Adaptive, Shown};
 use crate::gate::brake::{Brake, Limits, Tripped};
 use crate::gate::outage::{self, Outage};
@@ -148,6 +149,9 @@ pub struct Wheel {
     tripped: Option<Tripped>,
     /// Calls that ended.
     calls: u64,
+    story: Story,
+    /// Until when after the start the story is told.
+    told_until: Duration,
 }
 
 impl Wheel {
@@ -180,6 +184,8 @@ impl Wheel {
             stop: None,
             tripped: None,
             calls: 0,
+            story: Story::default(),
+            told_until: Duration::ZERO,
         }
     }
 
@@ -228,8 +234,14 @@ impl Wheel {
         self.calls
     }
 
+    /// What happened since the start.
+    pub fn story(&self) -> Story {
+        self.story
+    }
+
     /// Takes in what happened and says what to do.
     pub fn on(&mut self, event: Event, now: Now) -> Commands {
+        self.tell_until(now.since_start);
         match event {
             Event::Turned(turned) => self.turned(turned, now),
             Event::Ended { staked, ending, noted, started } => {
@@ -242,6 +254,7 @@ impl Wheel {
             }
             Event::Stop(why) => self.stop_for(why),
             Event::Fetched(fetched) => {
+                self.story.renewals += u32::from(matches!(fetched, Fetched::Renewed(_)));
                 if !self.renewal.fetched(fetched, now.since_start) {
                     self.stop_for(OwnCode::Credentials);
                 }
@@ -259,6 +272,19 @@ impl Wheel {
         let turn = self.next_turn(now);
         let renew = self.stop.is_none() && self.renewal.begins(now.since_start);
         Commands { send, turn, renew, wake_at: self.wake_at(now), finished: self.is_finished() }
+    }
+
+    /// All that held since the last event held until now.
+    fn tell_until(&mut self, now: Duration) {
+        let most = self.plan.most_a_second.map_or(f64::INFINITY, f64::from);
+        self.story.passed(Stretch {
+            from: self.told_until,
+            to: now,
+            is_away: self.outage.since().is_some(),
+            quiet_until: self.quiet_until,
+            held_to: self.adaptive.limit().filter(|limit| *limit < most),
+        });
+        self.told_until = now;
     }
 
     fn turned(&mut self, turned: Turned, now: Now) {
@@ -316,6 +342,7 @@ impl Wheel {
         let ended = outage::Ended { sign, row: staked.row(), started, was_last };
         match self.outage.saw(ended, now.since_start) {
             Some(outage::Change::Began(rows)) => {
+                self.story.outages += 1;
                 let waiting = self.due.iter_mut().chain(self.later.values_mut());
                 waiting.filter(|waiting| rows.contains(&waiting.row())).for_each(Waiting::spare);
             }
@@ -335,6 +362,7 @@ impl Wheel {
         self.in_flight -= 1;
         self.calls += 1;
         let meaning = ending.outcome.meaning;
+        self.story.called(staked.attempt(), meaning);
         let renewed = meaning == Meaning::Stop(Halt::Unauthorized)
             && self.renewal.refused(started, now.since_start);
         if let Some(wait) = ending.outcome.retry_after {

@@ -48,11 +48,15 @@ impl Adaptive {
         in_flight < self.crowd.at_most()
     }
 
+    /// How many calls a second may be started, if that is limited.
+    pub fn limit(&self) -> Option<f64> {
+        let limits = [self.capacity.limit(), self.slowness.limit()];
+        limits.into_iter().flatten().reduce(f64::min).map(|limit| limit.max(SLOWEST))
+    }
+
     /// How far apart calls must start; nothing if that is not limited.
     pub fn spacing(&self) -> Duration {
-        let limits = [self.capacity.limit(), self.slowness.limit()];
-        let limit = limits.into_iter().flatten().reduce(f64::min);
-        limit.map_or(Duration::ZERO, |limit| Duration::from_secs_f64(1.0 / limit.max(SLOWEST)))
+        self.limit().map_or(Duration::ZERO, |limit| Duration::from_secs_f64(1.0 / limit))
     }
 
     /// Learns from a call that ended now.

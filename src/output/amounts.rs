@@ -32,12 +32,16 @@ pub fn lasting(time: Duration) -> String {
     }
 }
 
-/// Calls a second, as exactly as anyone wants to know.
+/// So many calls in so long: how many that are a second.
 pub fn per_second(calls: u64, time: Duration) -> String {
-    let rate = calls as f64 / time.as_secs_f64().max(0.001);
-    match rate {
-        _ if rate >= 100.0 => count(rate.round() as u64),
-        _ => format!("{rate:.1}"),
+    rate(calls as f64 / time.as_secs_f64().max(0.001))
+}
+
+/// A number of calls a second, as exactly as anyone wants to know.
+pub fn rate(a_second: f64) -> String {
+    match a_second {
+        _ if a_second >= 100.0 => count(a_second.round() as u64),
+        _ => format!("{a_second:.1}"),
     }
 }
 

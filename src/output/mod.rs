@@ -4,6 +4,7 @@ mod ahead;
 mod amounts;
 pub mod metrics;
 mod moments;
+mod on_the_way;
 pub mod progress;
 pub mod results;
 pub mod say;

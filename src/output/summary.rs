@@ -6,7 +6,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::results::Written;
-use super::{count, lasting, per_second, rows};
+use super::{count, lasting, on_the_way, per_second, rows};
+use crate::engine::Story;
 use crate::exit::Exit;
 use crate::gate::brake::Tripped;
 use crate::ledger::Run;
@@ -32,8 +33,12 @@ pub struct Work {
     pub took: Duration,
     /// How many calls were staked.
     pub calls: u64,
-    /// Whether it went on with a run that was begun before.
-    pub resumed: bool,
+    /// How many rows had ended, if it went on with a run that was begun before.
+    pub resumed: Option<u64>,
+    /// How long before the last time at which a call may start it was done.
+    pub margin: Option<Duration>,
+    /// What happened on the way.
+    pub story: Story,
 }
 
 impl Summary<'_> {
@@ -44,14 +49,33 @@ impl Summary<'_> {
             let _ = writeln!(text, "  {:<17} {:>11}", status.as_str(), count(rows));
         }
         if let Some(work) = self.work.filter(|work| work.calls > 0) {
-            let (calls, rate) = (count(work.calls), per_second(work.calls, work.took));
-            let _ = writeln!(text, "{calls} calls in {}, {rate} a second", lasting(work.took));
+            let _ = writeln!(text, "{}", self.calls(&work));
+        }
+        if let Some(told) = self.work.and_then(|work| on_the_way::line(&work.story)) {
+            let _ = writeln!(text, "{told}");
         }
         let _ = writeln!(text, "Results: {}", self.results.path.display());
         self.next_steps().iter().for_each(|step| {
             let _ = writeln!(text, "{step}");
         });
         text
+    }
+
+    fn calls(&self, work: &Work) -> String {
+        let (calls, rate) = (count(work.calls), per_second(work.calls, work.took));
+        let mut line = format!("{calls} calls in {}, {rate} a second", lasting(work.took));
+        if let Some(before) = work.resumed.filter(|before| *before > 0) {
+            let _ = write!(line, "; {} had ended before", rows(before));
+        }
+        if let Some(margin) = self.margin() {
+            let _ = write!(line, "; {} to spare before the cut-off", lasting(margin));
+        }
+        line
+    }
+
+    /// There is none if the run stopped.
+    fn margin(&self) -> Option<Duration> {
+        self.work.and_then(|work| work.margin).filter(|_| self.run.has_ended())
     }
 
     /// How it went, in one line for the log.
@@ -73,7 +97,7 @@ impl Summary<'_> {
         match (&run.stop, &self.work) {
             (_, None) => format!("{what}: had ended before; nothing was sent"),
             (Some(stop), _) => format!("{what}: STOPPED EARLY: {} ({stop})", self.why(stop)),
-            (None, Some(work)) if work.resumed => format!("{what}: resumed and ended"),
+            (None, Some(work)) if work.resumed.is_some() => format!("{what}: resumed and ended"),
             (None, Some(work)) if work.calls == 0 => format!("{what}: ended; no row needed a call"),
             (None, Some(_)) => format!("{what}: ended"),
         }
@@ -158,7 +182,10 @@ impl Summary<'_> {
             "attempts": run.attempts,
             "calls_now": self.work.map_or(0, |work| work.calls),
             "seconds_now": self.work.map_or(0.0, |work| work.took.as_secs_f64()),
-            "resumed": self.work.is_some_and(|work| work.resumed),
+            "resumed": self.work.is_some_and(|work| work.resumed.is_some()),
+            "rows_before": self.work.and_then(|work| work.resumed).unwrap_or(0),
+            "on_the_way": self.work.map(|work| on_the_way::json(&work.story)),
+            "cut_off_margin_seconds": self.margin().map(|margin| margin.as_secs_f64()),
             "opened_at": run.opened.opened_at.to_string(),
             "rested_at": run.rested_at.map(|at| at.to_string()),
             "results": self.results.path.display().to_string(),

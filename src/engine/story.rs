@@ -1,0 +1,111 @@
+//! What happened on the way, in plain counts: what a summary tells beside the results.
+
+use std::time::Duration;
+
+use crate::outcome::Meaning;
+
+/// What happened since the start; all zero if nothing did but calls and their answers.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Story {
+    /// How often the server was away.
+    pub outages: u32,
+    /// For how long it was away in all, from when that was noticed.
+    pub away: Duration,
+    /// For how long in all nothing was sent because the server asked for that.
+    pub asked_to_wait: Duration,
+    /// How often the credentials were renewed.
+    pub renewals: u32,
+    /// Calls whose answer was lost.
+    pub lost: u64,
+    /// Calls for rows that had been called before.
+    pub repeated: u64,
+    /// For how long in all the server's own limit held the calls below the rate.
+    pub held: Duration,
+    /// The fewest calls a second that they were held to.
+    pub held_to: Option<f64>,
+}
+
+/// What holds during a stretch of time.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Stretch {
+    pub from: Duration,
+    pub to: Duration,
+    /// Whether the server is away.
+    pub is_away: bool,
+    /// Until when the server wants nothing to be sent.
+    pub quiet_until: Duration,
+    /// The calls a second that are held to, if that is below the rate.
+    pub held_to: Option<f64>,
+}
+
+impl Story {
+    /// A call ended.
+    pub(super) fn called(&mut self, attempt: u32, meaning: Meaning) {
+        self.repeated += u64::from(attempt > 1);
+        self.lost += u64::from(meaning == Meaning::Doubt);
+    }
+
+    /// A stretch of time went by.
+    pub(super) fn passed(&mut self, stretch: Stretch) {
+        let Stretch { from, to, is_away, quiet_until, held_to } = stretch;
+        let lasted = to.saturating_sub(from);
+        self.asked_to_wait += quiet_until.min(to).saturating_sub(from);
+        if is_away {
+            self.away += lasted;
+        }
+        if let Some(limit) = held_to {
+            self.held += lasted;
+            self.held_to = Some(self.held_to.map_or(limit, |least| least.min(limit)));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// From one second to another, in which nothing holds.
+    fn stretch(from: u64, to: u64) -> Stretch {
+        let (from, to) = (Duration::from_secs(from), Duration::from_secs(to));
+        Stretch { from, to, is_away: false, quiet_until: Duration::ZERO, held_to: None }
+    }
+
+    #[test]
+    fn of_a_night_without_incident_there_is_nothing_to_tell() {
+        let mut story = Story::default();
+        story.called(1, Meaning::Cancelled);
+        story.called(1, Meaning::Rejected);
+        story.passed(stretch(0, 3600));
+        assert_eq!(story, Story::default());
+    }
+
+    #[test]
+    fn calls_that_were_repeated_and_answers_that_were_lost_are_counted() {
+        let mut story = Story::default();
+        story.called(1, Meaning::Doubt);
+        story.called(2, Meaning::NotDone);
+        story.called(3, Meaning::Doubt);
+        assert_eq!((story.lost, story.repeated), (2, 2));
+    }
+
+    #[test]
+    fn of_a_wait_that_was_asked_for_only_what_was_waited_counts() {
+        let mut story = Story::default();
+        let quiet_until = Duration::from_secs(13);
+        story.passed(Stretch { quiet_until, ..stretch(10, 12) });
+        story.passed(Stretch { quiet_until, ..stretch(12, 20) });
+        story.passed(Stretch { quiet_until, ..stretch(20, 30) });
+        assert_eq!(story.asked_to_wait, Duration::from_secs(3));
+    }
+
+    #[test]
+    fn outages_and_limits_of_the_server_are_told_with_how_long_they_lasted() {
+        let mut story = Story::default();
+        story.passed(Stretch { is_away: true, ..stretch(0, 4) });
+        story.passed(Stretch { held_to: Some(212.5), ..stretch(4, 9) });
+        story.passed(Stretch { held_to: Some(300.0), ..stretch(9, 10) });
+        story.passed(stretch(10, 20));
+        assert_eq!((story.away, story.held), (Duration::from_secs(4), Duration::from_secs(6)));
+        assert_eq!(story.held_to, Some(212.5));
+    }
+}
