@@ -8,11 +8,10 @@ use clap::{Arg, Args, Command, FromArgMatches};
 use serde::Deserialize;
 
 use super::delimiter::Delimiter;
+use super::length_of_time::{HOUR, LengthOfTime};
 use super::logging::{LogFormat, LogLevel};
-use super::max_outage::MaxOutage;
 use super::off_or::OffOr;
 use super::text::{parsed, parsed_list};
-use super::timeout::Timeout;
 use super::up_to::UpTo;
 use crate::gate::cut_off::CutOff;
 use crate::gate::failures::MaxFailures;
@@ -90,13 +89,13 @@ pub struct Options {
     #[serde(deserialize_with = "parsed")]
     pub concurrency: Option<UpTo<10_000>>,
 
-    /// How long one call may take, as 30s or 500ms
+    /// How long one call may take, as 30s or 500ms; at most 1h
     ///
     /// Counted from connecting to the last byte of the answer. A call that takes longer is in
     /// doubt: CoreCARD may or may not have cancelled the order.
     #[arg(long, help_heading = PACE, value_name = "TIME")]
     #[serde(deserialize_with = "parsed")]
-    pub timeout: Option<Timeout>,
+    pub timeout: Option<LengthOfTime<1, HOUR>>,
 
     /// At most this many attempts for a row, 1 to 100
     ///
@@ -179,14 +178,14 @@ pub struct Options {
     #[serde(deserialize_with = "parsed")]
     pub max_rows: Option<OffOr<UpTo<{ u32::MAX }>>>,
 
-    /// Stop when CoreCARD has been away for longer than this, as 15m or 90s
+    /// Stop when CoreCARD has been away for longer than this, as 15m or 90s; at most 168h
     ///
     /// When call after call finds no server that works, nothing more is sent but one probe at a
     /// time, and the run goes on as soon as one is answered. Calls made into an outage do not count
     /// against --attempts.
     #[arg(long, help_heading = STOPPING, value_name = "TIME")]
     #[serde(deserialize_with = "parsed")]
-    pub max_outage: Option<MaxOutage>,
+    pub max_outage: Option<LengthOfTime<1, { 168 * HOUR }>>,
 
     /// Run a file once more whose run has ended
     ///

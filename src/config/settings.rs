@@ -86,7 +86,7 @@ pub struct Settings {
     pub rates: Rates,
     /// The most calls at the same time, 1 to 10000.
     pub concurrency: u32,
-    /// How long one call may take, more than nothing.
+    /// How long one call may take: 1 ms to 1 h.
     pub timeout: Duration,
     /// The most attempts for a row, 1 to 100.
     pub attempts: u32,
@@ -100,7 +100,7 @@ pub struct Settings {
     pub limits: Limits,
     /// The most rows that may be sent; none: any number.
     pub max_rows: Option<u64>,
-    /// How long an outage of the server is waited for, more than nothing.
+    /// How long an outage of the server is waited for: 1 ms to a week.
     pub max_outage: Duration,
     /// How the input is read.
     pub input: Input,
@@ -133,7 +133,7 @@ pub struct CheckSettings {
     pub input: Input,
     /// The pace.
     pub rates: Rates,
-    /// How long one call may take, more than nothing.
+    /// How long one call may take: 1 ms to 1 h.
     pub timeout: Duration,
     /// When no new attempt starts any more.
     pub cut_off: Option<CutOff>,
@@ -183,14 +183,14 @@ impl Settings {
             codes: codes.unwrap_or_default(),
             rates: rates(options.rate.take())?,
             concurrency: required("concurrency", options.concurrency)?.get(),
-            timeout: required("timeout", options.timeout)?.0,
+            timeout: required("timeout", options.timeout)?.get(),
             attempts: required("attempts", options.attempts)?.get(),
             on_doubt: required("on-doubt", options.on_doubt)?,
             cut_off: options.cut_off.take(),
             allow_partial: options.allow_partial == Some(true),
             limits: limits(&options),
             max_rows: max_rows(&options),
-            max_outage: required("max-outage", options.max_outage)?.0,
+            max_outage: required("max-outage", options.max_outage)?.get(),
             rehearsal_ledger: places::rehearsal_ledger(options.ledger.clone(), surroundings)?,
             ledger: ledger(&mut options, surroundings)?,
             results: options.results.take(),
@@ -212,7 +212,7 @@ impl CheckSettings {
         let mut options = layered(flags, surroundings)?.options;
         Ok(CheckSettings {
             rates: rates(options.rate.take())?,
-            timeout: required("timeout", options.timeout)?.0,
+            timeout: required("timeout", options.timeout)?.get(),
             cut_off: options.cut_off.take(),
             max_rows: max_rows(&options),
             allow_partial: options.allow_partial == Some(true),
