@@ -157,6 +157,14 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    /// Its code, and its message if there is one.
+    pub fn said(&self) -> String {
+        match self.message.is_empty() {
+            true => self.error_code.clone(),
+            false => format!("{}, {}", self.error_code, self.message),
+        }
+    }
+
     /// What it tells of the server.
     pub fn sign(&self) -> Sign {
         let answered = self.http_status.is_some_and(|status| (200..300).contains(&status));

@@ -132,7 +132,7 @@ fn without_a_first_token_nothing_is_sent() {
         (Hostile::always(Does::Say(refusal)), Hostile::always(Does::Say(json(YES))));
     let scene = scene(1, &oauth2(&tokens));
     let outcome = cancel(&scene, &server, &[]).exits(2);
-    assert_snapshot!(outcome.stderr, @"error: cannot get the credentials: the token server answered HTTP 401, invalid_client: check client_id, client_auth and CARDCANCEL_OAUTH2_CLIENT_SECRET");
+    assert_snapshot!(outcome.stderr, @"error: cannot get the credentials that [auth] asks for: the token server answered HTTP 401, invalid_client: check client_id, client_auth and CARDCANCEL_OAUTH2_CLIENT_SECRET");
     assert_eq!((tokens.requests().len(), server.requests().len()), (1, 0));
     assert!(!scene.path("orders.results.csv").exists());
 }
@@ -204,7 +204,7 @@ fn a_command_that_fails_says_why_and_nothing_is_sent() {
     let script = "command = ['/bin/sh', '-c', 'echo t0ken; echo log in first >&2; exit 1']";
     let scene = scene(1, &format!("[auth]\nkind = 'command'\n{script}"));
     let outcome = cancel(&scene, &server, &[]).exits(2);
-    assert_snapshot!(outcome.stderr, @"error: cannot get the credentials: the command /bin/sh failed (exit status: 1); it said: log in first");
+    assert_snapshot!(outcome.stderr, @"error: cannot get the credentials that [auth] asks for: the command /bin/sh failed (exit status: 1): run it by hand to see why; it said: log in first");
     assert_eq!(server.requests().len(), 0);
 }
 
@@ -352,5 +352,5 @@ fn a_certificate_without_its_own_key_is_refused_before_anything_is_sent() {
     authority.papers().write(scene.folder(), "other");
     let flags = ["--client-cert-file", "me.pem", "--client-key-file", "other.key"];
     let outcome = scene.cancel("https://127.0.0.1:9", &flags).exits(2);
-    assert_snapshot!(outcome.stderr, @"error: the certificate in --client-cert-file cannot be used with the key in --client-key-file: keys may not be consistent: KeyMismatch");
+    assert_snapshot!(outcome.stderr, @"error: the certificate in --client-cert-file cannot be used with the key in --client-key-file (keys may not be consistent: KeyMismatch): name the key that belongs to it");
 }

@@ -12,7 +12,9 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt;
 
-use common::Scene;
+use common::{
+    Authority, Does, Hostile, Papers, Passing, Scene, Terminal, json, status, with_headers,
+};
 
 /// What leads to one error.
 struct Trial {
@@ -20,6 +22,10 @@ struct Trial {
     args: Vec<String>,
     variables: Vec<(String, String)>,
     exit: i32,
+    /// What a person types at the question, if there is one.
+    answer: Option<&'static str>,
+    /// Whoever must be there while it runs.
+    _servers: Vec<Hostile>,
 }
 
 /// A run that nothing is wrong with, about to be spoilt.
@@ -31,7 +37,7 @@ fn command(line: &str) -> Trial {
     let scene = Scene::new();
     scene.orders(1);
     let args = line.split(' ').map(str::to_owned).collect();
-    Trial { scene, args, variables: Vec::new(), exit: 2 }
+    Trial { scene, args, variables: Vec::new(), exit: 2, answer: None, _servers: Vec::new() }
 }
 
 /// A run of this file.
@@ -77,10 +83,27 @@ impl Trial {
         Trial { exit, ..self }
     }
 
+    fn answers(self, answer: &'static str) -> Trial {
+        Trial { answer: Some(answer), ..self }
+    }
+
+    /// The server is there for as long as the trial.
+    fn at(mut self, server: Hostile) -> Trial {
+        self._servers.push(server);
+        self
+    }
+
     fn said(&self) -> String {
         let args: Vec<&str> = self.args.iter().map(String::as_str).collect();
         let mut command = self.scene.command(&args);
         command.envs(self.variables.iter().cloned());
+        if let Some(answer) = self.answer {
+            let mut terminal = Terminal::with(command);
+            terminal.sees("Type yes").types(answer);
+            let (code, seen) = terminal.ends();
+            assert_eq!(code, Some(self.exit), "{args:?}: {seen}");
+            return seen;
+        }
         let outcome = common::Outcome::from(command.output().unwrap());
         assert_eq!(outcome.code, Some(self.exit), "{args:?}: {}", outcome.told());
         outcome.said()
@@ -119,6 +142,11 @@ fn every_error_says_what_is_wrong_and_where_and_what_to_do() {
     listing.chapter("The configuration file", the_configuration_file());
     listing.chapter("Tables of the configuration file", tables());
     listing.chapter("Secrets", secrets());
+    listing.chapter("Tokens", tokens());
+    listing.chapter("Certificates", certificates());
+    listing.chapter("The proxy", proxies());
+    listing.chapter("What is found out with the first call", first_calls());
+    listing.chapter("What is asked before anything is sent", questions());
     listing.chapter("Who may write what decides", who_may_write());
     listing.chapter("The file of orders as a whole", files());
     listing.chapter("Columns", columns());
@@ -173,6 +201,17 @@ fn values() -> Vec<(&'static str, Trial)> {
         ("another scheme", address("ftp://a.example")),
         ("a password in the address", address("https://me:s3cret@a.example")),
         ("a query in the address", address("https://a.example/?key=s3cret")),
+        ("too long a time", flag("--timeout=2h")),
+        ("an outage without its unit", flag("--max-outage=15")),
+        ("no outage at all", flag("--max-outage=0s")),
+        ("too long an outage", flag("--max-outage=1000h")),
+        ("no rows at all", flag("--max-rows=0")),
+        ("no number of failures in a row", flag("--max-failures-in-a-row=0")),
+        ("no number of the same code", flag("--max-same-code=some")),
+        ("no number of lost answers", flag("--max-doubts-in-a-row=-1")),
+        ("no first rows", flag("--canary=0")),
+        ("another look of log lines", flag("--log-format=xml")),
+        ("another importance of log lines", flag("--log-level=loud")),
         ("a variable", run().variable("CARDCANCEL_RATE", "50")),
         ("a switch of the environment", run().variable("CARDCANCEL_QUIET", "maybe")),
     ]
@@ -263,6 +302,167 @@ fn secrets() -> Vec<(&'static str, Trial)> {
         ("a line break in it", bearer("CARDCANCEL_BEARER_TOKEN", "s3\ncret")),
         ("a file that is not there", bearer("CARDCANCEL_BEARER_TOKEN_FILE", "token")),
         ("an empty file", bearer("CARDCANCEL_BEARER_TOKEN_FILE", "token").file("token", "\n")),
+        ("a folder for a file", bearer("CARDCANCEL_BEARER_TOKEN_FILE", "home")),
+        (
+            "a file that is no text",
+            bearer("CARDCANCEL_BEARER_TOKEN_FILE", "token").file("token", b"\xff"),
+        ),
+        (
+            "no secret for the token server",
+            config("[auth]\nkind = 'oauth2'\ntoken_url = 'https://127.0.0.1:9'\nclient_id = 'me'"),
+        ),
+    ]
+}
+
+/// A run with a token from this address.
+fn oauth2(token_url: &str) -> Trial {
+    auth(
+        &format!("kind = 'oauth2'\ntoken_url = '{token_url}'\nclient_id = 'me'"),
+        "CARDCANCEL_OAUTH2_CLIENT_SECRET",
+        "s3cret",
+    )
+}
+
+/// A run with a token from a server that answers so.
+fn token_server(answer: Vec<u8>) -> Trial {
+    let server = Hostile::always(Does::Say(answer));
+    oauth2(&format!("{}/token", server.url())).at(server)
+}
+
+fn tokens() -> Vec<(&'static str, Trial)> {
+    let refusal =
+        |error: &str| with_headers("400 Bad Request", &[], &format!(r#"{{"error":"{error}"}}"#));
+    let command = |words: &str| config(&format!("[auth]\nkind = 'command'\ncommand = {words}"));
+    let shell = |script: &str| command(&format!("['sh', '-c', '{script}']"));
+    vec![
+        ("a token server without an address", config("[auth]\nkind = 'oauth2'\nclient_id = 'me'")),
+        ("no address", oauth2("id.example.com")),
+        ("http to another machine", oauth2("http://id.example.com")),
+        ("a password in the address", oauth2("https://me:s3cret@id.example.com")),
+        ("nobody there", oauth2("https://127.0.0.1:9")),
+        ("another secret", token_server(refusal("invalid_client"))),
+        ("another scope", token_server(refusal("invalid_scope"))),
+        ("words of its own", token_server(refusal("s3cret is wrong"))),
+        ("nothing there", token_server(status("404 Not Found"))),
+        (
+            "elsewhere",
+            token_server(with_headers("302 Found", &["Location: https://a.example"], "")),
+        ),
+        ("no JSON", token_server(with_headers("200 OK", &[], "<html>"))),
+        ("no token", token_server(json("{}"))),
+        ("another kind of token", token_server(json(r#"{"access_token":"t","token_type":"mac"}"#))),
+        ("an answer without end", token_server(json(&"x".repeat(100_000)))),
+        ("no command", command("[]")),
+        ("a command that is not there", command("['no-such-command']")),
+        ("a command that fails", shell("echo log in first >&2; exit 3")),
+        ("a command that prints more than a token", shell("echo this is no token")),
+        ("a command that prints nothing", shell("true")),
+        ("a command that takes long", command("['sleep', '60']\ntime_limit = '50ms'")),
+        ("a lifetime without its unit", command("['date']\nlifetime = '10'")),
+    ]
+}
+
+fn certificates() -> Vec<(&'static str, Trial)> {
+    let with_papers = || {
+        let (trial, authority) = (run(), Authority::new());
+        authority.papers().write(trial.scene.folder(), "ours");
+        authority.papers().write(trial.scene.folder(), "other");
+        trial.file("text.pem", "no PEM at all").mode("text.pem", 0o600)
+    };
+    let ca = |file: &str| with_papers().with(&["--ca-file", file]);
+    let ours = |certificate: &str, key: &str| {
+        with_papers().with(&["--client-cert-file", certificate, "--client-key-file", key])
+    };
+    vec![
+        ("authorities that are not there", ca("gone.pem")),
+        ("authorities that are none", ca("text.pem")),
+        ("authorities in a folder", ca("home")),
+        ("a certificate without its key", with_papers().with(&["--client-cert-file", "ours.pem"])),
+        ("a certificate that is not there", ours("gone.pem", "ours.key")),
+        ("a certificate that is none", ours("text.pem", "ours.key")),
+        ("a key that is not there", ours("ours.pem", "gone.key")),
+        ("a key that is none", ours("ours.pem", "text.pem")),
+        ("the key of another", ours("ours.pem", "other.key")),
+        ("a key that others can read", ours("ours.pem", "ours.key").mode("ours.key", 0o644)),
+    ]
+}
+
+fn proxies() -> Vec<(&'static str, Trial)> {
+    let proxy = |address: &str| run().with(&["--proxy", address]);
+    let named =
+        |name: &str| proxy("http://127.0.0.1:9").variable("CARDCANCEL_PROXY_USERNAME", name);
+    let passing = Passing::wanting("Basic nobody");
+    let absent = proxy("http://127.0.0.1:9").exits(4);
+    absent.scene.orders(10);
+    let soon = ["--quiet", "--concurrency=1", "--rate=unlimited", "--max-outage=10ms"];
+    vec![
+        ("no address", proxy("proxy:3128")),
+        ("another scheme", proxy("https://proxy:3128")),
+        ("a password in the address", proxy("http://me:s3cret@proxy:3128")),
+        ("a user without a password", named("me")),
+        (
+            "a colon in the user's name",
+            named("a:b").variable("CARDCANCEL_PROXY_PASSWORD", "s3cret"),
+        ),
+        ("a proxy that wants a password", proxy(&passing.url()).with(&["--quiet"]).exits(4)),
+        ("a proxy that is not there", absent.with(&soon)),
+    ]
+}
+
+/// A run of twenty orders at a server that answers so, one after another.
+fn answered(answer: Vec<u8>) -> Trial {
+    let server = Hostile::always(Does::Say(answer));
+    let url = server.url();
+    let trial = command(&format!("run orders.csv --yes --external-ip 10.120.0.0 --url {url}"));
+    trial.scene.orders(20);
+    trial.with(&["--quiet", "--concurrency=1", "--rate=unlimited"]).exits(4).at(server)
+}
+
+/// A run of an order at a server with these papers, which may want to see those of its client.
+fn over_tls(papers: &Papers, clients: Option<&Authority>) -> Trial {
+    let server = Hostile::over_tls(papers.server(clients), |_, _| Does::Close);
+    let url = server.https_url();
+    let trial = command(&format!("run orders.csv --yes --external-ip 10.120.0.0 --url {url}"));
+    trial.with(&["--quiet"]).exits(4).at(server)
+}
+
+fn first_calls() -> Vec<(&'static str, Trial)> {
+    let code = r#"{"Status":false,"ErrorCode":"ERR9","Message":"the night's work is over"}"#;
+    let authority = Authority::new();
+    let trusting = |trial: Trial| trial.file("ca.pem", authority.pem()).with(&["--ca-file=ca.pem"]);
+    let expired = over_tls(&authority.papers(), Some(&authority));
+    authority.expired_papers().write(expired.scene.folder(), "ours");
+    vec![
+        ("credentials that are refused", answered(status("401 Unauthorized"))),
+        ("an address that may not be called", answered(status("403 Forbidden"))),
+        ("an address where CoreCARD is not", answered(status("404 Not Found"))),
+        ("an address that leads elsewhere", answered(status("302 Found"))),
+        (
+            "a code that stops the run",
+            answered(json(code)).file("cardcancel.toml", "[codes]\nERR9 = 'stop'"),
+        ),
+        ("a certificate of nobody known", over_tls(&authority.papers(), None)),
+        ("a certificate for another", trusting(over_tls(&authority.papers_of_another(), None))),
+        ("a certificate of the past", trusting(over_tls(&authority.expired_papers(), None))),
+        ("no certificate of our own", trusting(over_tls(&authority.papers(), Some(&authority)))),
+        (
+            "a certificate of our own of the past",
+            trusting(expired).with(&["--client-cert-file=ours.pem", "--client-key-file=ours.key"]),
+        ),
+    ]
+}
+
+fn questions() -> Vec<(&'static str, Trial)> {
+    let asked = || command("run orders.csv --url https://127.0.0.1:9 --external-ip 10.0.0.1");
+    let late = || run().with(&["--rate=1/h", "--cut-off=00:00[Etc/GMT-14]"]);
+    let many = run().with(&["--max-rows=2"]);
+    many.scene.orders(3);
+    let too_many_for_the_night = late();
+    too_many_for_the_night.scene.orders(100);
+    vec![
+        ("more rows than expected", many),
+        ("an answer that is not yes", asked().answers("y")),
+        ("more rows than there is time for", too_many_for_the_night),
     ]
 }
 
@@ -359,6 +559,10 @@ fn places() -> Vec<(&'static str, Trial)> {
         ("results over another file", run().file("orders.results.csv", "precious")),
         ("results through a link", linked),
         ("results for a folder", run().with(&["-o", "home"])),
+        ("a log in a folder that is not there", run().with(&["--log-file=nowhere/night.log"])),
+        ("a log for a folder", run().with(&["--log-file=home"])),
+        ("metrics in a folder that is not there", run().with(&["--metrics-file=nowhere/m.prom"])),
+        ("metrics for a folder", run().with(&["--metrics-file=home"])),
         ("a ledger that is none", no_ledger.with(&["--ledger=letter.txt"])),
         ("a ledger below a file", run().with(&["--ledger=orders.csv/night.db"])),
         ("a ledger in PostgreSQL", run().with(&["--ledger=postgres://me:s3cret@host/db"])),

@@ -136,12 +136,12 @@ fn a_run_that_stopped_early_that_was_resumed_and_that_had_ended_before() {
     scene.orders(5);
     let flags = ["--concurrency", "1"];
     assert_snapshot!(scene.cancel(&server.url(), &flags).exits(4).stdout, @r"
-    Run [run] of orders.csv, 5 rows: STOPPED EARLY: The credentials were refused, or could not be renewed, and the run stopped (CREDENTIALS)
+    Run [run] of orders.csv, 5 rows: STOPPED EARLY: The credentials were refused: row 3: HTTP_401, the answer was empty (CREDENTIALS)
       cancelled                   2
       not_sent                    3
     3 calls in [a while], [so many] a second
     Results: orders.results.csv
-    Next: 3 rows did not end: start the same command again to go on
+    Next: 3 rows did not end: put the credentials right ([auth] and its secrets, or those of the proxy), and start the same command again to go on
     ");
     assert_snapshot!(scene.cancel(&server.url(), &flags).exits(0).stdout, @r"
     Run [run] of orders.csv, 5 rows: resumed and ended
@@ -227,7 +227,7 @@ fn a_stopped_run_for_programs() {
       "seconds_now": [seconds],
       "state": "stopped",
       "stop": "CREDENTIALS",
-      "stop_reason": "The credentials were refused, or could not be renewed, and the run stopped"
+      "stop_reason": "The credentials were refused: row 1: HTTP_401, the answer was empty"
     }
     "#);
 }

@@ -29,7 +29,7 @@ use crate::output::metrics::{Figures, Metrics};
 use crate::output::progress::{self, Course};
 use crate::output::results::{Replace, ResultsFile, Source};
 use crate::output::summary::{Summary, Work};
-use crate::output::{count, lasting, say};
+use crate::output::{count, counted, lasting, say};
 
 /// Runs a file of orders; where `only` is given, a results file again.
 pub fn run(
@@ -98,7 +98,11 @@ async fn from_file_to_results(
     let exit = async {
         let caller = Calls::new(opening.id(), settings, &server)?;
         let fetched_at = Instant::now();
-        let lifetime = caller.credentials.fetch().await.context("cannot get the credentials")?;
+        let lifetime = caller
+            .credentials
+            .fetch()
+            .await
+            .context("cannot get the credentials that [auth] asks for")?;
         let resumed = opening.ended_before();
         let run = enrol(opening, &job, ledger.as_mut())?;
         let renewal = match caller.credentials.are_renewable() {
@@ -241,9 +245,9 @@ fn end_metrics(metrics: Metrics, exit: anyhow::Result<Exit>) -> anyhow::Result<E
 }
 
 fn question(opening: &Opening, job: &Job, settings: &Settings, server: &Server) -> String {
-    let rows = count(opening.left());
+    let orders = counted(opening.left(), "order", "orders");
     let name = job.input.name();
-    let mut lines = vec![format!("About to cancel {rows} orders of {name} at {}", server.url)];
+    let mut lines = vec![format!("About to cancel {orders} of {name} at {}", server.url)];
     lines.push(format!("  profile: {}", settings.profile.as_deref().unwrap_or("none")));
     lines.push(match settings.rates.is_unlimited() {
         true => "  pace: unlimited".to_owned(),

@@ -266,7 +266,7 @@ mod tests {
         let (_file, path) = file("\n");
         assert_snapshot!(error("kind = 'bearer'", &[("CARDCANCEL_BEARER_TOKEN_FILE", &path)]), @"the secret in the file that CARDCANCEL_BEARER_TOKEN_FILE names is empty");
         let gone = ("CARDCANCEL_BEARER_TOKEN_FILE", "/no/such/file");
-        assert_snapshot!(error("kind = 'bearer'", &[gone]), @"cannot read /no/such/file, which CARDCANCEL_BEARER_TOKEN_FILE names: No such file or directory (os error 2)");
+        assert_snapshot!(error("kind = 'bearer'", &[gone]), @"cannot read /no/such/file, which CARDCANCEL_BEARER_TOKEN_FILE names: correct its path or its permissions: No such file or directory (os error 2)");
     }
 
     #[test]

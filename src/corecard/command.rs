@@ -60,19 +60,24 @@ impl TokenCommand {
             .stderr(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
-            .map_err(|cause| self.told(&format!("cannot be started: {cause}")))?;
+            .map_err(|cause| self.told(&format!("cannot be started: correct command: {cause}")))?;
         let output = tokio::time::timeout(self.time_limit, output(child));
         let (status, printed, complaint) = output
             .await
-            .map_err(|_| self.told(&format!("took longer than {:?}", self.time_limit)))?
+            .map_err(|_| {
+                self.told(&format!(
+                    "took longer than {:?}: raise time_limit if it may",
+                    self.time_limit
+                ))
+            })?
             .map_err(|cause| self.told(&format!("cannot be run: {cause}")))?;
         if !status.success() {
             let said = reply::one_line(&complaint, LONGEST_COMPLAINT);
             let said = if said.is_empty() { said } else { format!("; it said: {said}") };
-            return Err(self.told(&format!("failed ({status}){said}")));
+            return Err(self.told(&format!("failed ({status}): run it by hand to see why{said}")));
         }
         let token = Token::read(&printed, Timestamp::now()).ok_or_else(|| {
-            self.told("printed neither a token alone nor JSON with access_token or token")
+            self.told("printed neither a token alone nor JSON with access_token or token: have it print one of these")
         })?;
         Ok(Token { lifetime: token.lifetime.or(self.lifetime), ..token })
     }
@@ -145,11 +150,11 @@ mod tests {
 
     #[test]
     fn a_failure_repeats_its_complaint_and_never_its_output() {
-        assert_snapshot!(error("echo s3cret; echo 'log in' first >&2; exit 3", ""), @"the command sh failed (exit status: 3); it said: log in first");
-        assert_snapshot!(error("echo two words", ""), @"the command sh printed neither a token alone nor JSON with access_token or token");
-        assert_snapshot!(error("sleep 60", "time_limit = '50ms'"), @"the command sh took longer than 50ms");
+        assert_snapshot!(error("echo s3cret; echo 'log in' first >&2; exit 3", ""), @"the command sh failed (exit status: 3): run it by hand to see why; it said: log in first");
+        assert_snapshot!(error("echo two words", ""), @"the command sh printed neither a token alone nor JSON with access_token or token: have it print one of these");
+        assert_snapshot!(error("sleep 60", "time_limit = '50ms'"), @"the command sh took longer than 50ms: raise time_limit if it may");
         let table = toml::from_str("command = ['/no/such/program']").unwrap();
-        assert_snapshot!(fetch(&TokenCommand::new(table).unwrap()).unwrap_err(), @"the command /no/such/program cannot be started: No such file or directory (os error 2)");
+        assert_snapshot!(fetch(&TokenCommand::new(table).unwrap()).unwrap_err(), @"the command /no/such/program cannot be started: correct command: No such file or directory (os error 2)");
     }
 
     #[test]

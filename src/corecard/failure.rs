@@ -59,7 +59,17 @@ pub(super) fn late() -> Seen {
 }
 
 fn not_accepted(cause: &rustls::Error) -> Seen {
-    Seen::Untrusted { detail: format!("the server did not accept our certificate: {cause}") }
+    let wants_one = matches!(
+        cause,
+        rustls::Error::AlertReceived(
+            AlertDescription::CertificateRequired | AlertDescription::NoCertificate
+        )
+    );
+    let what = match wants_one {
+        true => "the server wants a certificate of ours",
+        false => "the server did not accept our certificate",
+    };
+    Seen::Untrusted { detail: format!("{what}: {cause}") }
 }
 
 /// Whether the server has refused our certificate, or the lack of one, and so has

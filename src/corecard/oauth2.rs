@@ -23,15 +23,16 @@ const CLIENT_SECRET: &str = "CARDCANCEL_OAUTH2_CLIENT_SECRET";
 const TIME_LIMIT: Duration = Duration::from_secs(30);
 /// The longest answer that is read, in bytes.
 const LONGEST_ANSWER: usize = 64 * 1024;
-/// What RFC 6749 has a token server say; other words are not repeated.
-const ERRORS: [&str; 6] = [
-    "invalid_request",
-    "invalid_client",
-    "invalid_grant",
-    "unauthorized_client",
-    "unsupported_grant_type",
-    "invalid_scope",
+/// What RFC 6749 has a token server say, and what to do about it; other words are not repeated.
+const ERRORS: [(&str, &str); 6] = [
+    ("invalid_request", "check scope and audience"),
+    ("invalid_client", "check client_id, client_auth and CARDCANCEL_OAUTH2_CLIENT_SECRET"),
+    ("invalid_grant", NOT_ALLOWED),
+    ("unauthorized_client", NOT_ALLOWED),
+    ("unsupported_grant_type", NOT_ALLOWED),
+    ("invalid_scope", "check scope"),
 ];
+const NOT_ALLOWED: &str = "have it allow the client credentials grant to this client_id";
 
 /// A client of a token server. It never shows its secret.
 #[derive(Debug, Clone)]
@@ -146,7 +147,7 @@ async fn read(mut response: Response) -> Result<Vec<u8>, NoToken> {
     let mut answer = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(|cause| failed(&cause))? {
         if answer.len() + chunk.len() > LONGEST_ANSWER {
-            return Err(told("answered with more than 64 KiB"));
+            return Err(told("answered with more than 64 KiB: check token_url"));
         }
         answer.extend_from_slice(&chunk);
     }
@@ -157,31 +158,33 @@ async fn read(mut response: Response) -> Result<Vec<u8>, NoToken> {
 fn failed(cause: &reqwest::Error) -> NoToken {
     let why = root(cause);
     match cause {
-        _ if cause.is_timeout() => told(&format!("did not answer within {TIME_LIMIT:?}")),
-        _ if cause.is_connect() => told(&format!("cannot be reached: {why}")),
-        _ => told(&format!("did not answer: {why}")),
+        _ if cause.is_timeout() => {
+            told(&format!("did not answer within {TIME_LIMIT:?}: check token_url"))
+        }
+        _ if cause.is_connect() => told(&format!("cannot be reached: check token_url: {why}")),
+        _ => told(&format!("did not answer: check token_url: {why}")),
     }
 }
 
 fn token(answer: &[u8], now: Timestamp) -> Result<Token, NoToken> {
-    let json: Value =
-        serde_json::from_slice(answer).map_err(|_| told("answered, but not with JSON"))?;
+    let json: Value = serde_json::from_slice(answer)
+        .map_err(|_| told("answered, but not with JSON: check token_url"))?;
     let kind = json.get("token_type").and_then(Value::as_str);
     if kind.is_some_and(|kind| !kind.eq_ignore_ascii_case("bearer")) {
-        return Err(told("answered with a token that is not a bearer token"));
+        return Err(told(
+            "answered with a token that is not a bearer token: have it issue those, for no other can be sent",
+        ));
     }
-    Token::from_json(&json, now).ok_or_else(|| told("answered without an access_token"))
+    Token::from_json(&json, now)
+        .ok_or_else(|| told("answered without an access_token: check token_url"))
 }
 
 fn refused(http_status: u16, answer: &[u8]) -> NoToken {
     let json: Option<Value> = serde_json::from_slice(answer).ok();
     let said = json.as_ref().and_then(|json| json.get("error")?.as_str());
-    match said.and_then(|said| ERRORS.into_iter().find(|known| *known == said)) {
-        Some("invalid_client") => told(&format!(
-            "answered HTTP {http_status}, invalid_client: check client_id, client_auth and {CLIENT_SECRET}"
-        )),
-        Some(error) => told(&format!("answered HTTP {http_status}, {error}")),
-        None => told(&format!("answered HTTP {http_status}")),
+    match said.and_then(|said| ERRORS.into_iter().find(|(known, _)| *known == said)) {
+        Some((error, check)) => told(&format!("answered HTTP {http_status}, {error}: {check}")),
+        None => told(&format!("answered HTTP {http_status}: check token_url")),
     }
 }
 
@@ -222,16 +225,16 @@ mod tests {
         let taken = |answer: &str| token(answer.as_bytes(), now);
         assert!(taken(r#"{"access_token":"t","token_type":"bearer","expires_in":60}"#).is_ok());
         let error = |answer: &str| taken(answer).unwrap_err();
-        assert_snapshot!(error(r#"{"access_token":"t","token_type":"mac"}"#), @"the token server answered with a token that is not a bearer token");
-        assert_snapshot!(error("{}"), @"the token server answered without an access_token");
-        assert_snapshot!(error("<html>"), @"the token server answered, but not with JSON");
+        assert_snapshot!(error(r#"{"access_token":"t","token_type":"mac"}"#), @"the token server answered with a token that is not a bearer token: have it issue those, for no other can be sent");
+        assert_snapshot!(error("{}"), @"the token server answered without an access_token: check token_url");
+        assert_snapshot!(error("<html>"), @"the token server answered, but not with JSON: check token_url");
     }
 
     #[test]
     fn a_refusal_is_told_in_the_standards_words_alone() {
         let told = |answer: &str| refused(401, answer.as_bytes());
         assert_snapshot!(told(r#"{"error":"invalid_client"}"#), @"the token server answered HTTP 401, invalid_client: check client_id, client_auth and CARDCANCEL_OAUTH2_CLIENT_SECRET");
-        assert_snapshot!(told(r#"{"error":"invalid_scope"}"#), @"the token server answered HTTP 401, invalid_scope");
-        assert_snapshot!(told(r#"{"error":"your secret s&cret"}"#), @"the token server answered HTTP 401");
+        assert_snapshot!(told(r#"{"error":"invalid_scope"}"#), @"the token server answered HTTP 401, invalid_scope: check scope");
+        assert_snapshot!(told(r#"{"error":"your secret s&cret"}"#), @"the token server answered HTTP 401: check token_url");
     }
 }

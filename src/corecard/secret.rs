@@ -26,7 +26,9 @@ pub enum BadSecret {
     #[error("{0} and {0}_FILE are both set, and only one can hold the secret: unset the other")]
     Both(String),
     /// The file that should hold the secret cannot be read.
-    #[error("cannot read {path}, which {variable} names: {cause}")]
+    #[error(
+        "cannot read {path}, which {variable} names: correct its path or its permissions: {cause}"
+    )]
     File {
         /// The variable that names the file.
         variable: String,

@@ -37,14 +37,14 @@ type Identity = Arc<SingleCertAndKey>;
 #[derive(Debug, thiserror::Error)]
 pub enum BadTls {
     /// A file cannot be read.
-    #[error("{flag}: cannot read {path}: {source}")]
+    #[error("{flag}: cannot read {path}: correct its path or its permissions: {cause}")]
     Unreadable {
         /// The setting that names it.
         flag: &'static str,
         /// The file.
         path: String,
         /// What is wrong with it.
-        source: io::Error,
+        cause: io::Error,
     },
     /// No certificate in it.
     #[error("{flag}: {path} holds no certificate in PEM form (-----BEGIN CERTIFICATE-----)")]
@@ -71,7 +71,7 @@ pub enum BadTls {
     },
     /// The key is that of another certificate, or of a kind that cannot be used.
     #[error(
-        "the certificate in --client-cert-file cannot be used with the key in --client-key-file: {0}"
+        "the certificate in --client-cert-file cannot be used with the key in --client-key-file ({0}): name the key that belongs to it"
     )]
     NoPair(rustls::Error),
     /// One of the two files of our own certificate.
@@ -156,7 +156,7 @@ fn read(flag: &'static str, path: &Path) -> Result<Vec<u8>, BadTls> {
 }
 
 fn unreadable(flag: &'static str, path: &Path) -> impl FnOnce(io::Error) -> BadTls {
-    move |source| BadTls::Unreadable { flag, path: path.display().to_string(), source }
+    move |cause| BadTls::Unreadable { flag, path: path.display().to_string(), cause }
 }
 
 #[cfg(test)]
@@ -224,7 +224,7 @@ mod tests {
     fn a_file_that_is_not_what_it_should_be_is_named_with_its_setting() {
         let files = Files::new();
         assert_snapshot!(files.error(files.trusting("text.txt")), @"--ca-file: ~/text.txt holds no certificate in PEM form (-----BEGIN CERTIFICATE-----)");
-        assert_snapshot!(files.error(files.trusting("gone.pem")), @"--ca-file: cannot read ~/gone.pem: No such file or directory (os error 2)");
+        assert_snapshot!(files.error(files.trusting("gone.pem")), @"--ca-file: cannot read ~/gone.pem: correct its path or its permissions: No such file or directory (os error 2)");
         assert_snapshot!(files.error(files.ours("key.pem", "key.pem")), @"--client-cert-file: ~/key.pem holds no certificate in PEM form (-----BEGIN CERTIFICATE-----)");
         assert_snapshot!(files.error(files.ours("cert.pem", "text.txt")), @"--client-key-file: ~/text.txt holds no private key in PEM form without a passphrase (-----BEGIN PRIVATE KEY-----)");
         let half = TlsFiles { client_cert: Some(files.path("cert.pem")), ..TlsFiles::default() };

@@ -147,6 +147,8 @@ pub struct Wheel {
     exhausted: bool,
     stop: Option<OwnCode>,
     tripped: Option<Tripped>,
+    /// What the last call into the outage under way came to.
+    last_failure: Option<String>,
     /// Calls that ended.
     calls: u64,
     story: Story,
@@ -183,6 +185,7 @@ impl Wheel {
             exhausted: begun.exhausted,
             stop: None,
             tripped: None,
+            last_failure: None,
             calls: 0,
             story: Story::default(),
             told_until: Duration::ZERO,
@@ -266,6 +269,8 @@ impl Wheel {
         }
         if self.outage.too_long_at().is_some_and(|at| now.since_start >= at) && self.has_work() {
             self.stop_for(OwnCode::Outage);
+            let last = self.last_failure.as_deref().unwrap_or("none ended");
+            self.tripped.get_or_insert_with(|| Tripped::by_outage(last));
         }
         self.adaptive.tick(now.since_start);
         let send = self.release(now);
@@ -354,7 +359,11 @@ impl Wheel {
             let shown = Shown { sign, started, retry_after, in_flight: self.in_flight };
             self.adaptive.saw(shown, now.since_start);
         }
-        self.outage.ran_into(sign, started)
+        let ran_into = self.outage.ran_into(sign, started);
+        if ran_into {
+            self.last_failure = Some(ending.outcome.said());
+        }
+        ran_into
     }
 
     fn ended(&mut self, staked: Staked, ending: Ending, started: Duration, now: Now) {
@@ -375,6 +384,12 @@ impl Wheel {
         let end = if let Next::End(status) = next { Some(status) } else { None };
         end.filter(|_| is_ours).iter().for_each(|status| self.unrecorded.add(*status, 1));
         let tripped = self.brake.watch(staked.row(), &ending.outcome, end, &self.counts());
+        let halted = match meaning {
+            Meaning::Stop(halt) if !renewed => {
+                Some(Tripped::by_answer(halt, staked.row(), &ending.outcome))
+            }
+            _ => None,
+        };
         let (settled, waiting) = match spared {
             true => staked.settle_spared(ending, next),
             false => staked.settle(ending, next),
@@ -386,12 +401,7 @@ impl Wheel {
             Some(waiting) => self.wait(waiting, now),
             None => {}
         }
-        if let Meaning::Stop(halt) = meaning
-            && !renewed
-        {
-            self.stop_for(halt.code());
-        }
-        if let Some(tripped) = tripped {
+        if let Some(tripped) = halted.or(tripped) {
             self.stop_for(tripped.code);
             self.tripped.get_or_insert(tripped);
         }

@@ -7,7 +7,7 @@ use super::same_code::SameCode;
 use super::streak::Streak;
 use crate::ledger::Counts;
 use crate::order::{OwnCode, RowNumber};
-use crate::outcome::{Meaning, Outcome, Status};
+use crate::outcome::{Halt, Meaning, Outcome, Status};
 
 /// How many requests in a row may be refused as malformed or misdirected. A file
 /// of bad rows is not stopped by it soon; a wrong URL or a changed API is.
@@ -28,13 +28,32 @@ pub struct Limits {
     pub canary: Option<u32>,
 }
 
-/// Why the brake stops a run.
+/// Why the brake, or an answer, stops a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tripped {
     /// Which rule it was.
     pub code: OwnCode,
     /// What set it off, in words.
     pub why: String,
+}
+
+impl Tripped {
+    /// This row's answer stops the run.
+    pub fn by_answer(halt: Halt, row: RowNumber, outcome: &Outcome) -> Tripped {
+        let what = match halt {
+            Halt::Unauthorized | Halt::Credentials => "The credentials were refused",
+            Halt::Redirected => "The server answered with a redirect, which is never followed",
+            Halt::Certificate => "A certificate was refused",
+            Halt::Code => "[codes] stops the run at such an answer",
+        };
+        Tripped { code: halt.code(), why: format!("{what}: row {row}: {}", outcome.said()) }
+    }
+
+    /// The server was away for too long; this is what the last call came to.
+    pub fn by_outage(last: &str) -> Tripped {
+        let why = format!("CoreCARD was away for longer than --max-outage; the last call: {last}");
+        Tripped { code: OwnCode::Outage, why }
+    }
 }
 
 /// Watches the outcomes of a run from the moment it is started.

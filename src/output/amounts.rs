@@ -15,9 +15,14 @@ pub fn count(number: u64) -> String {
     text
 }
 
+/// So many of something: 1 call, 2,000 calls.
+pub fn counted(number: u64, one: &str, many: &str) -> String {
+    format!("{} {}", count(number), if number == 1 { one } else { many })
+}
+
 /// So many rows: 1 row, 2,000 rows.
 pub fn rows(number: u64) -> String {
-    format!("{} {}", count(number), if number == 1 { "row" } else { "rows" })
+    counted(number, "row", "rows")
 }
 
 /// A stretch of time in its two largest units: 6 min 40 s.

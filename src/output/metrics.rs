@@ -140,7 +140,10 @@ impl Metrics {
 /// Readers see the old file or the new one, never a part.
 fn replace(path: &Path, text: &str) -> std::io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let mut file = tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))?;
+    let folder = folder.unwrap_or(Path::new("."));
+    // What is wrong with the folder is told without the temporary file's name.
+    std::fs::metadata(folder)?;
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
     file.write_all(text.as_bytes())?;
     // The collector is another user.
     file.as_file().set_permissions(Permissions::from_mode(0o644))?;

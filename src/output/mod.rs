@@ -10,4 +10,4 @@ pub mod results;
 pub mod say;
 pub mod summary;
 
-pub use amounts::{count, lasting, per_second, rows};
+pub use amounts::{count, counted, lasting, per_second, rows};

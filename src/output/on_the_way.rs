@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::amounts::rate;
-use super::{count, lasting};
+use super::{count, counted, lasting};
 use crate::engine::Story;
 
 /// A limit of the server that held the calls for less than this is not worth telling.
@@ -47,7 +47,7 @@ pub fn json(story: &Story) -> Value {
 }
 
 fn some(number: u64, one: &str, many: &str) -> Option<String> {
-    (number > 0).then(|| format!("{} {}", count(number), if number == 1 { one } else { many }))
+    (number > 0).then(|| counted(number, one, many))
 }
 
 fn times(number: u32) -> String {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::results::Written;
-use super::{count, lasting, on_the_way, per_second, rows};
+use super::{count, counted, lasting, on_the_way, per_second, rows};
 use crate::engine::Story;
 use crate::exit::Exit;
 use crate::gate::brake::Tripped;
@@ -62,8 +62,9 @@ impl Summary<'_> {
     }
 
     fn calls(&self, work: &Work) -> String {
-        let (calls, rate) = (count(work.calls), per_second(work.calls, work.took));
-        let mut line = format!("{calls} calls in {}, {rate} a second", lasting(work.took));
+        let calls = counted(work.calls, "call", "calls");
+        let (took, rate) = (lasting(work.took), per_second(work.calls, work.took));
+        let mut line = format!("{calls} in {took}, {rate} a second");
         if let Some(before) = work.resumed.filter(|before| *before > 0) {
             let _ = write!(line, "; {} had ended before", rows(before));
         }
@@ -158,7 +159,10 @@ impl Summary<'_> {
             true => format!(
                 "Next: {left} did not end before the cut-off: start the same command again the next night, or sooner with another --cut-off"
             ),
-            false => format!("Next: {left} did not end: start the same command again to go on"),
+            false => {
+                let first = self.run.stop.as_deref().and_then(remedy).unwrap_or_default();
+                format!("Next: {left} did not end: {first}start the same command again to go on")
+            }
         }
     }
 
@@ -196,6 +200,21 @@ impl Summary<'_> {
 /// Why a run stopped, in words.
 pub fn reason(stop: &str) -> String {
     format!("{} ({stop})", meaning(stop))
+}
+
+/// What is to be done before a run that stopped for this goes on.
+fn remedy(stop: &str) -> Option<&'static str> {
+    match OwnCode::LIST.iter().find(|(code, _)| code.to_string() == stop)?.0 {
+        OwnCode::Credentials => {
+            Some("put the credentials right ([auth] and its secrets, or those of the proxy), and ")
+        }
+        OwnCode::Redirected => Some("correct --url, and "),
+        OwnCode::Certificate => Some(
+            "have the certificate renewed, or set --ca-file (whom to trust) or --client-cert-file (our own), and ",
+        ),
+        OwnCode::Refusals => Some("see whether --url and the request fields are right, and "),
+        _ => None,
+    }
 }
 
 fn meaning(stop: &str) -> &str {

@@ -226,9 +226,11 @@ pub fn without_chance() -> insta::internals::SettingsBindDropGuard {
         (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "[time]"),
         (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", "[time]"),
         (r"127\.0\.0\.1:\d+", "127.0.0.1:[port]"),
-        (r"calls in [^;\n]*, \S+ a second", "calls in [a while], [so many] a second"),
+        (r"(calls?) in [^;\n]*, \S+ a second", "$1 in [a while], [so many] a second"),
         (r"; [^;]* to spare", "; [some time] to spare"),
         (r#""(seconds_now|[a-z_]+_seconds)": [0-9][0-9.e-]*"#, r#""$1": [seconds]"#),
+        (r"cut-off starts in [^;\n]+", "cut-off starts in [some time]"),
+        (r"verification time \d+ (.*) \(\d+ seconds ago\)", "verification time [now] $1"),
         (r"process \d+ on \S+", "process [id] on [host]"),
         (r"cardcancel \d+\.\d+\.\d+", "cardcancel [version]"),
     ] {
