@@ -1,0 +1,203 @@
+//! A night in a few seconds, with the real program against a real server: tokens
+//! die, CoreCARD goes away and comes back, asks to wait, the machine restarts, the
+//! cut-off comes. Every result is held against what the server did.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod common;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::process::Child;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use common::{
+    Does, Hostile, Outcome, Request, Row, Scene, contains, ended, json, status, terminate, until,
+    with_headers,
+};
+use jiff::{SignedDuration, Timestamp, tz::TimeZone};
+
+const SECRET: &str = "s3cret-planted";
+const TOKEN: &str = "t0ken-planted";
+const ROWS: u32 = 1600;
+const AWAY: Duration = Duration::from_secs(1);
+
+/// What the server did, which is the truth.
+#[derive(Default)]
+struct Record {
+    /// How often it was asked to cancel each order, by admin number.
+    asked: BTreeMap<i64, u32>,
+    cancelled: BTreeSet<i64>,
+    /// Orders of which an answer was kept back.
+    lost: BTreeSet<i64>,
+    tokens: u32,
+    /// Whether the last token is dead.
+    is_dead: bool,
+    /// What is still to happen, each once so many orders are cancelled; the first is next.
+    to_come: Vec<(usize, Incident)>,
+    away_until: Option<Instant>,
+    /// Calls that found no answer.
+    unanswered: u32,
+    last_call: Option<Timestamp>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Incident {
+    TokenDies,
+    /// For a second no call finds an answer; every other is carried out all the same.
+    GoesAway,
+    AsksToWait,
+}
+
+impl Record {
+    fn takes(&mut self, request: &Request) -> Does {
+        if request.head.starts_with("POST /token ") {
+            self.tokens += 1;
+            self.is_dead = false;
+            let token = format!("{TOKEN}-{}", self.tokens);
+            return Does::Say(json(&format!(
+                r#"{{"access_token":"{token}","token_type":"bearer","expires_in":7200}}"#
+            )));
+        }
+        let order = request.json()["AdminNumber"].as_i64().unwrap();
+        *self.asked.entry(order).or_default() += 1;
+        self.last_call = Some(Timestamp::now());
+        let due = |(from, _): &mut (usize, Incident)| self.cancelled.len() >= *from;
+        let mut asks_to_wait = false;
+        match self.to_come.first_mut().is_some_and(due).then(|| self.to_come.remove(0).1) {
+            Some(Incident::TokenDies) => self.is_dead = true,
+            Some(Incident::GoesAway) => self.away_until = Some(Instant::now() + AWAY),
+            Some(Incident::AsksToWait) => asks_to_wait = true,
+            None => {}
+        }
+        let token = format!("Bearer {TOKEN}-{}", self.tokens);
+        if self.is_dead || request.header("authorization") != Some(&token) {
+            return Does::Say(status("401 Unauthorized"));
+        }
+        if asks_to_wait {
+            return Does::Say(with_headers("429 Too Many Requests", &["Retry-After: 1"], ""));
+        }
+        if self.away_until.is_some_and(|until| Instant::now() < until) {
+            self.unanswered += 1;
+            self.lost.insert(order);
+            if self.unanswered.is_multiple_of(2) {
+                self.cancelled.insert(order);
+            }
+            return Does::Close;
+        }
+        match self.cancelled.insert(order) {
+            true => Does::Say(json(r#"{"Status":true,"ErrorCode":"ERR01160"}"#)),
+            false => Does::Say(json(r#"{"Status":false,"ErrorCode":"ERR00033"}"#)),
+        }
+    }
+}
+
+/// A server to which this happens, and its record.
+fn server(to_come: Vec<(usize, Incident)>) -> (Hostile, Arc<Mutex<Record>>) {
+    let record = Arc::new(Mutex::new(Record { to_come, ..Record::default() }));
+    let its = Arc::clone(&record);
+    (Hostile::that(move |_, request| its.lock().unwrap().takes(request)), record)
+}
+
+fn scene(server: &Hostile) -> Scene {
+    let (scene, url) = (Scene::new(), server.url());
+    scene.orders(ROWS);
+    scene.file(
+        "cardcancel.toml",
+        format!(
+            "url = '{url}'\nexternal_ip = '192.0.2.10'\nconcurrency = 32\ntimeout = '1s'\n\
+             log_file = 'night.log'\nlog_level = 'debug'\nmetrics_file = 'night.prom'\n\
+             [auth]\nkind = 'oauth2'\ntoken_url = '{url}/token'\nclient_id = 'me'\n"
+        ),
+    );
+    scene
+}
+
+fn begin(scene: &Scene, flags: &[&str]) -> Child {
+    let mut command = scene.command(&[&["run", "orders.csv", "--yes"], flags].concat());
+    command.env("CARDCANCEL_OAUTH2_CLIENT_SECRET", SECRET).spawn().unwrap()
+}
+
+/// Every row is what the server knows it to be.
+#[track_caller]
+fn agree(results: &[Row], record: &Record) {
+    assert_eq!(results.len(), ROWS as usize);
+    for row in results {
+        let order: i64 = row.get("AdminNumber").parse().unwrap();
+        let done = record.cancelled.contains(&order);
+        match row.status() {
+            "cancelled" => assert!(done, "{row:?}"),
+            "rejected" => assert!(done && row.doubt() && row.code() == "ERR00033", "{row:?}"),
+            "not_sent" => assert!(!done, "{row:?}"),
+            "in_doubt" => assert!(row.doubt(), "{row:?}"),
+            _ => panic!("{row:?}"),
+        }
+        assert_eq!(row.doubt(), record.lost.contains(&order), "{row:?}");
+        assert_eq!(row.attempts(), record.asked.get(&order).copied().unwrap_or(0), "{row:?}");
+    }
+}
+
+/// The summary, in ten lines at most, with all of this in it.
+#[track_caller]
+fn tells(outcome: &Outcome, all: &[&str]) {
+    assert!(outcome.stdout.lines().count() <= 10, "{}", outcome.told());
+    for text in all {
+        assert!(outcome.stdout.contains(text), "{text} in {}", outcome.told());
+    }
+}
+
+#[track_caller]
+fn nothing_secret_is_in(scene: &Scene, outcomes: &[&Outcome]) {
+    let mut everywhere = scene.everything_written();
+    everywhere.extend(outcomes.iter().flat_map(|outcome| outcome.told().into_bytes()));
+    for never in [SECRET, TOKEN] {
+        assert!(!contains(&everywhere, never), "{never}");
+    }
+}
+
+#[test]
+fn a_night_with_dying_tokens_an_outage_a_wait_and_a_restart_loses_no_row() {
+    use Incident::{AsksToWait, GoesAway, TokenDies};
+    let (server, record) =
+        server(vec![(200, TokenDies), (400, GoesAway), (1100, TokenDies), (1300, AsksToWait)]);
+    let scene = scene(&server);
+    let first = begin(&scene, &["--rate", "500/s"]);
+    until("half of it is done", || record.lock().unwrap().cancelled.len() >= 700);
+    terminate(&first);
+    let first = ended(first).exits(4);
+    let lost = format!("{} answers lost", record.lock().unwrap().unanswered);
+    tells(&first, &["CoreCARD was away once", "credentials renewed once", &lost]);
+    agree(&scene.results(), &record.lock().unwrap());
+
+    let second = ended(begin(&scene, &["--rate", "500/s"])).exits(1);
+    let told = [
+        "resumed and ended",
+        "rows had ended before",
+        "waited 1 s because it asked for that",
+        "credentials renewed once",
+    ];
+    tells(&second, &told);
+    let record = record.lock().unwrap();
+    agree(&scene.results(), &record);
+    assert_eq!(record.cancelled.len(), ROWS as usize);
+    // One for each start, and one for each that died.
+    assert_eq!(record.tokens, 4);
+    nothing_secret_is_in(&scene, &[&first, &second]);
+}
+
+#[test]
+fn a_night_that_the_cut_off_ends_leaves_the_rest_unsent() {
+    let (server, record) = server(vec![(100, Incident::TokenDies)]);
+    let scene = scene(&server);
+    let cut_off = Timestamp::now() + SignedDuration::from_secs(8);
+    let on_the_clock = cut_off.to_zoned(TimeZone::UTC).strftime("%H:%M:%S").to_string();
+    let flags = ["--rate", "100/s", "--cut-off", &on_the_clock, "--allow-partial"];
+    let outcome = ended(begin(&scene, &flags)).exits(4);
+    tells(&outcome, &["(CUT_OFF)", "credentials renewed once", "before the cut-off: start"]);
+    let record = record.lock().unwrap();
+    agree(&scene.results(), &record);
+    let unsent = ROWS as usize - record.cancelled.len();
+    assert!(unsent > 0);
+    assert_eq!(scene.results().iter().filter(|row| row.status() == "not_sent").count(), unsent);
+    assert!(record.last_call.unwrap() < cut_off);
+    nothing_secret_is_in(&scene, &[&outcome]);
+}
