@@ -1,6 +1,6 @@
 //! Whole nights in virtual time, from a seed: the real wheel, pace and ledger
-//! against a simulated server that loses answers, and a process that dies at any
-//! moment. What must always hold is checked at every call and at the end.
+//! against a simulated server that loses answers and whose tokens die, and a process
+//! that dies at any moment. What must always hold is checked at every call and at the end.
 //!
 //! `NIGHT_SEED=17 cargo test --test night` replays one night.
 
@@ -16,6 +16,7 @@ use cardcancel::engine::{Event, Now, Plan, Wheel};
 use cardcancel::gate::brake::Limits;
 use cardcancel::gate::pace::Pace;
 use cardcancel::gate::rate::{Per, Rate, Rates};
+use cardcancel::gate::renewal::{Fetched, Renewal};
 use cardcancel::intake::{Enrolment, Standing};
 use cardcancel::ledger::{Ending, Ledger, NewRun, RowRecord, Run, Sqlite, Staked, Start, Turned};
 use cardcancel::order::{Order, OwnCode, RowNumber};
@@ -44,12 +45,20 @@ fn every_night_ends_with_one_true_result_a_row() {
 struct Server {
     cancelled: BTreeSet<Order>,
     arrivals: Vec<Duration>,
+    /// When each token that it issued dies.
+    tokens: Vec<Duration>,
 }
+
+/// A token, by its place among those that were issued.
+type Token = usize;
 
 impl Server {
     /// Takes a call in; says what the caller sees of it, or nothing for an answer lost.
-    fn take(&mut self, order: Order, at: Duration, chance: &mut Chance) -> Seen {
+    fn take(&mut self, order: Order, token: Token, at: Duration, chance: &mut Chance) -> Seen {
         self.arrivals.push(at);
+        if self.tokens.get(token).is_none_or(|dies_at| at >= *dies_at) {
+            return answer(401, None);
+        }
         let lost = || Seen::Lost { code: OwnCode::ConnectionLost, detail: "lost".to_owned() };
         match chance.below(20) {
             0 => lost(),
@@ -77,8 +86,9 @@ fn answer(http_status: u16, status: Option<bool>) -> Seen {
 
 /// What is under way, by the time at which it comes about.
 enum Due {
-    Arrives(Staked, Duration),
-    Ends(Staked, Ending, Duration),
+    Arrives(Staked, Token, Duration),
+    Ends(Staked, Token, Ending, Duration),
+    Fetched(Fetched),
     Turned(Turned),
     Wakes,
 }
@@ -96,6 +106,21 @@ struct Night<'a> {
     seed: u64,
     /// On some nights the first rows go one at a time; if they fail, it is started again.
     canary: Option<u32>,
+    lives: Lives,
+    /// What calls carry now.
+    token: Token,
+    /// Tokens of which the wheel knows that they were refused.
+    refused: BTreeSet<Token>,
+}
+
+/// How long the tokens of a night live.
+#[derive(Clone, Copy, PartialEq)]
+enum Lives {
+    ForEver,
+    /// They die, and nobody knows when.
+    Untold,
+    /// They die when they were said to.
+    Told,
 }
 
 impl<'a> Night<'a> {
@@ -110,6 +135,13 @@ impl<'a> Night<'a> {
             sent: HashMap::new(),
             seed,
             canary: seed.is_multiple_of(3).then_some(5),
+            lives: match seed % 4 {
+                1 => Lives::Untold,
+                2 => Lives::Told,
+                _ => Lives::ForEver,
+            },
+            token: 0,
+            refused: BTreeSet::new(),
         }
     }
 
@@ -131,6 +163,18 @@ impl<'a> Night<'a> {
             self.clock += Duration::from_millis(self.chance.below(3000));
         }
         self.check(&run);
+    }
+
+    /// Calls carry a new token from now on; says how long it is said to live.
+    fn fetch(&mut self) -> Option<Duration> {
+        self.token = self.server.tokens.len();
+        if self.lives == Lives::ForEver {
+            self.server.tokens.push(Duration::MAX);
+            return None;
+        }
+        let life = Duration::from_millis(300 + self.chance.below(4000));
+        self.server.tokens.push(self.clock + life);
+        (self.lives == Lives::Told).then_some(life)
     }
 
     fn open(&mut self, rows: u32) -> Run {
@@ -173,7 +217,8 @@ impl<'a> Night<'a> {
             max_outage: Duration::from_secs(900),
             most_a_second: Some(RATE),
         };
-        let mut wheel = Wheel::new(plan, run.counts, begun);
+        let lifetime = self.fetch();
+        let mut wheel = Wheel::new(plan, run.counts, begun).renewing(Renewal::of(lifetime));
         let mut pace = Pace::new(&Rates::from(Rate { calls: RATE, per: Per::Second }));
         let mut due: BTreeMap<(Duration, u64), Due> = BTreeMap::new();
         due.insert((self.clock, 0), Due::Wakes);
@@ -184,14 +229,19 @@ impl<'a> Night<'a> {
             };
             self.clock = self.clock.max(at);
             let event = match what {
-                Due::Arrives(staked, sent) => {
-                    self.arrive(staked, sent, &mut due, step);
+                Due::Arrives(staked, token, sent) => {
+                    self.arrive(staked, token, sent, &mut due, step);
                     continue;
                 }
-                Due::Ends(staked, ending, sent) => {
+                Due::Ends(staked, token, ending, sent) => {
+                    if ending.outcome.http_status == Some(401) {
+                        self.refused.insert(token);
+                    }
                     let noted = sent - started;
                     Event::Ended { staked, ending, noted, started: noted }
                 }
+                Due::Fetched(Fetched::Renewed(_)) => Event::Fetched(Fetched::Renewed(self.fetch())),
+                Due::Fetched(failed) => Event::Fetched(failed),
                 Due::Turned(turned) => Event::Turned(turned),
                 Due::Wakes => Event::Time,
             };
@@ -211,8 +261,17 @@ impl<'a> Night<'a> {
                 let took = Duration::from_micros(100 + self.chance.below(30_000));
                 due.insert((self.clock + took, step), Due::Turned(turned));
             }
+            if commands.renew {
+                let failed = self.chance.per_cent(20);
+                let fetched = if failed { Fetched::Failed } else { Fetched::Renewed(None) };
+                let took = Duration::from_millis(1 + self.chance.below(300));
+                due.insert((self.clock + took, step << 20), Due::Fetched(fetched));
+            }
             if commands.finished {
-                return ledger.rest(self.wall(), None).unwrap();
+                let for_credentials = wheel.stop() == Some(OwnCode::Credentials);
+                let is_refused = self.refused.contains(&self.token);
+                assert!(!for_credentials || is_refused, "seed {}: stopped too soon", self.seed);
+                return ledger.rest(self.wall(), wheel.stop()).unwrap();
             }
             due.retain(|_, what| !matches!(what, Due::Wakes));
             if let Some(wake_at) = commands.wake_at {
@@ -224,23 +283,25 @@ impl<'a> Night<'a> {
 
     fn send(&mut self, staked: Staked, due: &mut BTreeMap<(Duration, u64), Due>, step: u64) {
         let row = staked.row();
+        assert!(!self.refused.contains(&self.token), "seed {}: sent with a dead token", self.seed);
         assert!(!self.ended.contains(&row), "seed {}: row {row} was sent again", self.seed);
         *self.sent.entry(row).or_default() += 1;
         let way = Duration::from_micros(self.chance.below(3_000));
         due.insert(
             (self.clock + way, step << 20 | u64::from(row.0)),
-            Due::Arrives(staked, self.clock),
+            Due::Arrives(staked, self.token, self.clock),
         );
     }
 
     fn arrive(
         &mut self,
         staked: Staked,
+        token: Token,
         sent: Duration,
         due: &mut BTreeMap<(Duration, u64), Due>,
         step: u64,
     ) {
-        let seen = self.server.take(staked.order(), self.clock, &mut self.chance);
+        let seen = self.server.take(staked.order(), token, self.clock, &mut self.chance);
         let outcome = outcome::classify(seen, &Codes::default());
         if outcome.meaning == Meaning::Doubt {
             self.doubtful.insert(staked.row());
@@ -248,21 +309,21 @@ impl<'a> Night<'a> {
         let took = Duration::from_micros(500 + self.chance.below(80_000));
         let ending = Ending { sent_at: self.wall(), ended_at: self.wall() + took, outcome };
         let key = (self.clock + took, step << 20 | u64::from(staked.row().0));
-        due.insert(key, Due::Ends(staked, ending, sent));
+        due.insert(key, Due::Ends(staked, token, ending, sent));
     }
 
     /// The process dies: calls on their way arrive all the same, nobody hears the answers.
     fn die(&mut self, due: BTreeMap<(Duration, u64), Due>) {
         for ((at, _), what) in due {
             match what {
-                Due::Arrives(staked, _) => {
-                    self.server.take(staked.order(), at, &mut self.chance);
+                Due::Arrives(staked, token, _) => {
+                    self.server.take(staked.order(), token, at, &mut self.chance);
                     self.doubtful.insert(staked.row());
                 }
                 Due::Ends(staked, ..) => {
                     self.doubtful.insert(staked.row());
                 }
-                Due::Turned(_) | Due::Wakes => {}
+                Due::Turned(_) | Due::Fetched(_) | Due::Wakes => {}
             }
         }
         let some = self.chance.per_cent(50);
@@ -293,6 +354,7 @@ impl<'a> Night<'a> {
                 Status::Rejected | Status::InDoubt => {}
                 _ => panic!("{told}"),
             }
+            assert_ne!(record.error_code, "HTTP_401", "{told}");
             if self.doubtful.contains(&record.row) {
                 assert!(record.doubt, "{told}, and the lost answer is not told");
             }
