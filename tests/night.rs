@@ -264,7 +264,7 @@ impl<'a> Night<'a> {
             if commands.renew {
                 let failed = self.chance.per_cent(20);
                 let fetched = if failed { Fetched::Failed } else { Fetched::Renewed(None) };
-                let took = Duration::from_millis(1 + self.chance.below(300));
+                let took = Duration::from_millis(1 + self.chance.below(60));
                 due.insert((self.clock + took, step << 20), Due::Fetched(fetched));
             }
             if commands.finished {
