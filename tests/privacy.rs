@@ -8,7 +8,9 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Child;
 
-use common::{CoreCard, Does, Hostile, Scene, contains, ended, json, kill, terminate, until};
+use common::{
+    CoreCard, Does, Hostile, Request, Scene, contains, ended, json, kill, terminate, until,
+};
 
 const CARD: &str = "4111111111111111";
 const SECRET: &str = "s3cr3t-t0ken";
@@ -73,6 +75,13 @@ fn whatever_is_made_is_its_owners_alone() {
     check(scene.folder());
 }
 
+/// An answer without a Status that repeats the credentials it was sent.
+fn said_of(request: &Request) -> String {
+    let value = request.header("authorization").or(request.header("x-api-key")).unwrap();
+    let message = format!("the key {value} ({SECRET}) may not cancel {CARD}");
+    serde_json::json!({ "ErrorCode": value, "Message": message }).to_string()
+}
+
 #[test]
 fn no_kind_of_secret_and_no_card_number_is_anywhere() {
     let orders = format!("admin,seq,note\n1,1,\n2,1,{CARD}\n");
@@ -82,9 +91,10 @@ fn no_kind_of_secret_and_no_card_number_is_anywhere() {
         ("kind = 'headers'\nnames = ['X-Api-Key']", "CARDCANCEL_HEADER_X_API_KEY"),
     ] {
         for in_file in [false, true] {
-            // The first answer repeats what it was sent, as servers do in error pages.
+            // The first answers repeat what was sent, as servers do in messages and error pages.
             let server = Hostile::that(|nth, request| match nth {
-                0 => Does::Say(json(&request.head.replace(['\r', '\n'], " "))),
+                0 => Does::Say(json(&said_of(request))),
+                1 => Does::Say(json(&request.head.replace(['\r', '\n'], " "))),
                 _ => Does::Hang,
             });
             let elsewhere = tempfile::NamedTempFile::new().unwrap();
@@ -93,8 +103,9 @@ fn no_kind_of_secret_and_no_card_number_is_anywhere() {
             scene.file("orders.csv", &orders).file("cardcancel.toml", format!("[auth]\n{table}"));
             let url = server.url();
             let flags = ["--url", &url, "--external-ip", "10.0.0.1", "--yes", "--timeout", "500ms"];
+            let files = ["--log-file=night.log", "--log-level=debug", "--metrics-file=night.prom"];
             let start = |words: &[&str]| {
-                let mut command = scene.command(&[words, &flags].concat());
+                let mut command = scene.command(&[words, &flags, &files].concat());
                 match in_file {
                     true => command.env(format!("{variable}_FILE"), elsewhere.path()),
                     false => command.env(variable, SECRET),
@@ -102,7 +113,7 @@ fn no_kind_of_secret_and_no_card_number_is_anywhere() {
                 command.env("RUST_LOG", "trace").spawn().unwrap()
             };
             let child = start(&["run", "orders.csv"]);
-            until("a call is in flight", || server.requests().len() == 2);
+            until("a call is in flight", || server.requests().len() == 3);
             let line = told_by_the_system(&child, "cmdline");
             let limits = told_by_the_system(&child, "limits");
             let mut everywhere = scene.everything_written();
@@ -113,7 +124,9 @@ fn no_kind_of_secret_and_no_card_number_is_anywhere() {
             for never in [SECRET, SECRET_IN_BASE64, CARD] {
                 assert!(!contains(&everywhere, never), "{never} with {table}");
             }
-            assert!(contains(&everywhere, "CARD_NUMBER"));
+            for there in ["CARD_NUMBER", "[secret removed]", "cardcancel_run_info", "DEBUG"] {
+                assert!(contains(&everywhere, there), "{there} with {table}");
+            }
             let sent = format!("{:?}", server.requests());
             assert!(sent.contains(SECRET) || sent.contains(SECRET_IN_BASE64), "{sent}");
             let core = String::from_utf8(limits).unwrap();

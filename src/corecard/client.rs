@@ -16,6 +16,7 @@ use jiff::Timestamp;
 use tokio::time::{Instant, timeout, timeout_at};
 use url::{Position, Url};
 
+use super::carried::Carried;
 use super::connection::{Connection, Connector, Sent, Unanswered};
 use super::credentials::Credentials;
 use super::network::{Network, USER_AGENT};
@@ -108,14 +109,15 @@ impl Client {
         let now = Timestamp::now();
         let body = self.fields.body(staked.order(), &self.run, staked.row(), staked.attempt(), now);
         let mut request = self.request.clone().map(|()| Full::new(Bytes::from(body)));
-        request.headers_mut().extend(self.credentials.headers());
+        let carried = self.credentials.carried();
+        request.headers_mut().extend(carried.headers());
         let until = Instant::now() + self.timeout;
-        let call = self.call(request);
+        let call = self.call(request, &carried);
         timeout_at(until, call).await.unwrap_or_else(|_| failure::late())
     }
 
     /// Sends the request over an idle connection, or a new one.
-    async fn call(&self, mut request: Sent) -> Seen {
+    async fn call(&self, mut request: Sent, carried: &Carried) -> Seen {
         loop {
             let idle = self.idle();
             let is_new = idle.is_none();
@@ -126,7 +128,7 @@ impl Client {
                     Err(seen) => return seen,
                 },
             };
-            match connection.call(request, read).await {
+            match connection.call(request, async |response| read(response, carried).await).await {
                 Ok(reply) => {
                     self.keep(connection);
                     return Seen::Reply(reply);
@@ -172,7 +174,7 @@ fn request(url: &Url) -> Result<Request<()>, http::Error> {
         .body(())
 }
 
-async fn read(response: Response<Incoming>) -> Reply {
+async fn read(response: Response<Incoming>, carried: &Carried) -> Reply {
     let http_status = response.status().as_u16();
     let retry_after = response
         .headers()
@@ -188,7 +190,7 @@ async fn read(response: Response<Incoming>) -> Reply {
             }
             Some(Ok(Ok(data))) => body.extend_from_slice(&data),
             Some(Ok(Err(_trailers))) => {}
-            None => break reply::read(&body),
+            None => break reply::read(&body, carried),
             Some(Err(failed)) => {
                 let why = failure::root(&failed);
                 break Body::Unreadable(format!("the answer broke off: {why}"));

@@ -9,6 +9,7 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::{Child, Command};
 
 use super::auth::BadAuth;
+use super::carried::Carried;
 use super::reply;
 use super::token::{NoToken, Token};
 
@@ -72,7 +73,7 @@ impl TokenCommand {
             })?
             .map_err(|cause| self.told(&format!("cannot be run: {cause}")))?;
         if !status.success() {
-            let said = reply::one_line(&complaint, LONGEST_COMPLAINT);
+            let said = reply::one_line(&complaint, LONGEST_COMPLAINT, &Carried::default());
             let said = if said.is_empty() { said } else { format!("; it said: {said}") };
             return Err(self.told(&format!("failed ({status}): run it by hand to see why{said}")));
         }

@@ -2,11 +2,11 @@
 //! command can be renewed while calls are under way.
 
 use std::cell::RefCell;
+use std::rc::Rc;
 use std::time::Duration;
 
-use http::header::{AUTHORIZATION, HeaderMap};
-
 use super::auth::Auth;
+use super::carried::Carried;
 use super::client::ClientError;
 use super::command::TokenCommand;
 use super::header;
@@ -17,7 +17,7 @@ use super::token::NoToken;
 /// The credentials that calls carry now. They are never shown.
 #[derive(Debug)]
 pub struct Credentials {
-    headers: RefCell<HeaderMap>,
+    carried: RefCell<Rc<Carried>>,
     source: Source,
 }
 
@@ -45,8 +45,12 @@ impl Credentials {
             Auth::Command(command) => Source::Command(command.clone()),
             Auth::None | Auth::Headers(_) | Auth::Basic { .. } | Auth::Bearer(_) => Source::None,
         };
-        let headers = RefCell::new(auth.headers().into_iter().collect());
-        Ok(Credentials { headers, source })
+        let password = match auth {
+            Auth::Basic { password, .. } => Some(password.clone()),
+            _ => None,
+        };
+        let carried = RefCell::new(Rc::new(Carried::new(auth.headers(), password)));
+        Ok(Credentials { carried, source })
     }
 
     /// Whether new ones can be fetched.
@@ -67,12 +71,13 @@ impl Credentials {
         };
         let value = header::bearer(&token.text);
         let value = value.ok_or_else(|| NoToken("the token fits in no header".to_owned()))?;
-        self.headers.borrow_mut().insert(AUTHORIZATION, value);
+        let renewed = self.carried.borrow().with_token(value);
+        self.carried.replace(Rc::new(renewed));
         Ok(token.lifetime)
     }
 
     /// What a call carries now.
-    pub(super) fn headers(&self) -> HeaderMap {
-        self.headers.borrow().clone()
+    pub(super) fn carried(&self) -> Rc<Carried> {
+        Rc::clone(&self.carried.borrow())
     }
 }

@@ -3,6 +3,7 @@
 
 pub mod address;
 pub mod auth;
+mod carried;
 pub mod client;
 mod command;
 mod connection;

@@ -7,6 +7,7 @@ use jiff::fmt::rfc2822;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::carried::Carried;
 use crate::intake::guard;
 use crate::outcome::Body;
 
@@ -25,18 +26,21 @@ struct Wire {
     message: Option<Value>,
 }
 
-/// What a complete body says.
-pub(super) fn read(body: &[u8]) -> Body {
+/// What a complete body says, but for what the call carried.
+pub(super) fn read(body: &[u8], carried: &Carried) -> Body {
     // serde would take an array for an object, field by field.
     let is_object = body.trim_ascii_start().starts_with(b"{");
     match serde_json::from_slice::<Wire>(body) {
         Ok(wire) if is_object => Body::Answer {
             status: wire.status.as_ref().and_then(boolean),
-            error_code: wire.error_code.and_then(|code| text(code, LONGEST_CODE)),
-            message: wire.message.and_then(|message| text(message, LONGEST_MESSAGE)),
+            error_code: wire.error_code.and_then(|code| text(code, LONGEST_CODE, carried)),
+            message: wire.message.and_then(|message| text(message, LONGEST_MESSAGE, carried)),
         },
         _ if body.is_empty() => Body::Unreadable("the answer was empty".to_owned()),
-        _ => Body::Unreadable(format!("the answer was not a JSON object but {}", look(body))),
+        _ => Body::Unreadable(format!(
+            "the answer was not a JSON object but {}",
+            look(body, carried)
+        )),
     }
 }
 
@@ -55,21 +59,22 @@ fn boolean(value: &Value) -> Option<bool> {
     }
 }
 
-fn text(value: Value, longest: usize) -> Option<String> {
+fn text(value: Value, longest: usize, carried: &Carried) -> Option<String> {
     let text = match value {
         Value::String(text) => text,
         Value::Number(number) => number.to_string(),
         Value::Bool(value) => value.to_string(),
         Value::Null | Value::Array(_) | Value::Object(_) => return None,
     };
-    let text = clean(&text, longest);
+    let text = clean(&text, longest, carried);
     (!text.is_empty()).then_some(text)
 }
 
 /// Text from a server, made fit to be kept: one line, no control characters, no
-/// card numbers, not too long.
-fn clean(text: &str, longest: usize) -> String {
-    let guarded = guard::redact(text);
+/// secrets, no card numbers, not too long.
+fn clean(text: &str, longest: usize, carried: &Carried) -> String {
+    let hidden = carried.hide(text);
+    let guarded = guard::redact(&hidden);
     let is_plain = |byte: &u8| byte.is_ascii_graphic() || *byte == b' ';
     if guarded.len() <= longest && guarded.as_bytes().iter().all(is_plain) {
         return guarded.trim().to_owned();
@@ -80,15 +85,15 @@ fn clean(text: &str, longest: usize) -> String {
 }
 
 /// The beginning of a body that could not be read, for the operator.
-fn look(body: &[u8]) -> String {
-    format!("\"{}\"", one_line(body, 60))
+fn look(body: &[u8], carried: &Carried) -> String {
+    format!("\"{}\"", one_line(body, 60, carried))
 }
 
 /// The beginning of what another program said, made fit to be shown.
-pub(super) fn one_line(said: &[u8], longest: usize) -> String {
+pub(super) fn one_line(said: &[u8], longest: usize, carried: &Carried) -> String {
     let beginning = String::from_utf8_lossy(&said[..said.len().min(4096)]);
     let words: Vec<&str> = beginning.split_whitespace().collect();
-    clean(&words.join(" "), longest)
+    clean(&words.join(" "), longest, carried)
 }
 
 /// How long a Retry-After header asks to wait: seconds, or until a date.
@@ -107,6 +112,10 @@ pub(super) fn retry_after(header: &str, now: Timestamp) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn read(body: &[u8]) -> Body {
+        super::read(body, &Carried::default())
+    }
 
     fn status(body: &str) -> Option<bool> {
         match read(body.as_bytes()) {

@@ -1,0 +1,29 @@
+//! A panic tells where it was and nothing of what was at hand.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use std::process::Command;
+
+const SECRET: &str = "s3cr3t-t0ken";
+const CARD: &str = "4111111111111111";
+/// Set in the process that is to panic.
+const PANICS: &str = "PANICS";
+
+/// Does nothing but in the process that the other test starts.
+#[test]
+fn the_panic() {
+    if std::env::var_os(PANICS).is_some() {
+        cardcancel::seclusion::begin();
+        panic!("{SECRET} {CARD}");
+    }
+}
+
+#[test]
+fn a_panic_tells_where_it_was_and_no_secret() {
+    let mut process = Command::new(std::env::current_exe().unwrap());
+    process.args(["--exact", "the_panic", "--nocapture"]);
+    let output = process.env(PANICS, "yes").env("RUST_BACKTRACE", "full").output().unwrap();
+    assert!(!output.status.success());
+    let told = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+    assert!(told.contains("error: cardcancel failed at tests/panics.rs:"), "{told}");
+    assert!(!told.contains(SECRET) && !told.contains(CARD), "{told}");
+}
