@@ -8,7 +8,7 @@ use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use common::{Does, Hostile, Scene, ended, kill, status, until};
+use common::{Does, Hostile, Scene, ended, json, kill, status, until};
 
 /// A port at which nobody listens.
 fn free_port() -> u16 {
@@ -127,4 +127,21 @@ fn lost_answers_leave_doubt_though_they_were_lost_in_an_outage() {
     let doubts = scene.results().iter().filter(|row| row.doubt()).count();
     assert!((10..=30).contains(&doubts), "{doubts}");
     assert!(asked <= 40, "{asked}");
+}
+
+#[test]
+fn rows_in_a_row_that_the_server_breaks_on_do_not_keep_the_others() {
+    let scene = Scene::new();
+    scene.orders(60);
+    let server = Hostile::that(|_, request| match request.json()["AdminNumber"].as_i64() {
+        Some(1021..=1031) => Does::Say(status("500 Internal Server Error")),
+        _ => Does::Say(json(r#"{"Status":true}"#)),
+    });
+    let (url, flags) = (server.url(), ["--rate", "20/s", "--attempts", "2"]);
+    let to = ["run", "orders.csv", "--yes", "--external-ip", "10.0.0.1", "--url", &url];
+    scene.run(&[&to[..], &flags].concat()).exits(3);
+    for (row, result) in (1..).zip(scene.results()) {
+        let status = if (21..=31).contains(&row) { "in_doubt" } else { "cancelled" };
+        assert_eq!(result.status(), status, "{result:?}");
+    }
 }

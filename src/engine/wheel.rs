@@ -344,7 +344,8 @@ impl Wheel {
     fn learn(&mut self, staked: &Staked, ending: &Ending, started: Duration, now: Now) -> bool {
         let (sign, retry_after) = (ending.outcome.sign(), ending.outcome.retry_after);
         let was_last = staked.spent() >= self.plan.attempts;
-        let ended = outage::Ended { sign, row: staked.row(), started, was_last };
+        let (row, in_doubt) = (staked.row(), staked.doubt());
+        let ended = outage::Ended { sign, row, started, was_last, in_doubt };
         match self.outage.saw(ended, now.since_start) {
             Some(outage::Change::Began(rows)) => {
                 self.story.outages += 1;
@@ -508,6 +509,7 @@ impl Wheel {
             return (Vec::new(), 0);
         }
         let under_way = self.in_flight as usize + self.staked.len();
+        let has_many_waiting = self.waiting() >= MOST_WAITING;
         let canary = self.brake.canary();
         let waits = |due: &[Waiting]| due.iter().any(|waiting| canary.has(waiting.row()));
         if canary.is_on() && under_way == 0 && self.later.is_empty() && !waits(&self.due) {
@@ -519,13 +521,15 @@ impl Wheel {
             Some(more) => room.min((more as usize).saturating_sub(self.staked.len())),
             None => room,
         };
-        let admitted = self.due.extract_if(.., |waiting| canary.admits(waiting.row()));
+        let has_fresh = !self.exhausted && canary.has_room() && !has_many_waiting;
+        let outage = &self.outage;
+        let another = outage.wants_another_row()
+            && (has_fresh || self.due.iter().any(|waiting| !outage.has_failed(waiting.row())));
+        let admitted = self.due.extract_if(.., |waiting| {
+            canary.admits(waiting.row()) && !(another && outage.has_failed(waiting.row()))
+        });
         let again: Vec<Waiting> = admitted.take(room).collect();
-        let has_room = canary.has_room();
-        let fresh = match self.exhausted || !has_room || self.waiting() >= MOST_WAITING {
-            true => 0,
-            false => room - again.len(),
-        };
+        let fresh = if has_fresh { room - again.len() } else { 0 };
         (again, u32::try_from(fresh).unwrap_or(u32::MAX))
     }
 

@@ -37,6 +37,8 @@ pub struct Ended {
     pub started: Duration,
     /// Whether its row has no more attempts.
     pub was_last: bool,
+    /// Whether an earlier answer of its row was lost.
+    pub in_doubt: bool,
 }
 
 /// What has changed with a call.
@@ -107,6 +109,18 @@ impl Outage {
         self.away.as_ref().map(|away| away.next_probe)
     }
 
+    /// Whether the next probe is to be of a row that has not failed, if there is one:
+    /// such rows as failed may be broken themselves. Every other is, since each may leave
+    /// one more row in doubt.
+    pub fn wants_another_row(&self) -> bool {
+        self.away.as_ref().is_some_and(|away| away.probes.is_multiple_of(2))
+    }
+
+    /// Whether a call of this row found no server that works since one last did.
+    pub fn has_failed(&self, row: RowNumber) -> bool {
+        self.failed.rows.contains(&row)
+    }
+
     /// How many more calls may be started now, if that is limited.
     pub fn more(&self, now: Duration) -> Option<u32> {
         self.next_probe().map(|next_probe| u32::from(now >= next_probe))
@@ -140,6 +154,7 @@ impl Outage {
                 self.failed.is_outage(ended, only).then(|| self.begin(ended.row, now))
             }
             Some(away) => {
+                self.failed.rows.insert(ended.row);
                 if ended.started >= away.since {
                     away.next_probe = away.next_probe.min(now + wait(ended.row, away.probes));
                 }
@@ -177,7 +192,8 @@ impl Failed {
         self.since = self.since.min(ended.started);
         let is_new = self.rows.insert(ended.row);
         match ended.sign {
-            Sign::Broken => self.perhaps += usize::from(is_new),
+            // A row of which every answer is lost says little of the server.
+            Sign::Broken => self.perhaps += usize::from(is_new && !ended.in_doubt),
             _ => self.surely += 1,
         }
     }
@@ -209,7 +225,7 @@ mod tests {
     }
 
     fn ended(sign: Sign, row: u32, started: u64) -> Ended {
-        Ended { sign, row: RowNumber(row), started: ms(started), was_last: false }
+        Ended { sign, row: RowNumber(row), started: ms(started), was_last: false, in_doubt: false }
     }
 
     /// An outage that was noticed a second after the start.
@@ -246,6 +262,32 @@ mod tests {
             let broken = Ended { was_last: true, ..ended(Sign::Broken, 7, call) };
             assert_eq!(outage.saw(broken, ms(call)), None);
         }
+    }
+
+    #[test]
+    fn many_rows_whose_answers_are_lost_again_are_no_outage() {
+        let mut outage = Outage::new(Duration::from_secs(900));
+        for row in 0..1000 {
+            let again = Ended { in_doubt: true, ..ended(Sign::Broken, row, row.into()) };
+            assert_eq!(outage.saw(again, ms(row.into())), None);
+        }
+    }
+
+    #[test]
+    fn every_other_probe_is_of_a_row_that_has_not_failed() {
+        let mut outage = noticed();
+        let mut of_another = Vec::new();
+        for probe in 1..=6 {
+            if outage.wants_another_row() {
+                of_another.push(probe);
+            }
+            outage.sent(ms(2000));
+            outage.saw(ended(Sign::Broken, 100 + probe, 2000), ms(2001));
+            assert!(outage.has_failed(RowNumber(100 + probe)));
+        }
+        assert_eq!(of_another, [1, 3, 5]);
+        outage.saw(ended(Sign::Works, 999, 2500), ms(2501));
+        assert!(!outage.wants_another_row() && !outage.has_failed(RowNumber(101)));
     }
 
     #[test]
