@@ -99,7 +99,7 @@ impl Trial {
         command.envs(self.variables.iter().cloned());
         if let Some(answer) = self.answer {
             let mut terminal = Terminal::with(command);
-            terminal.sees("Type yes").types(answer);
+            terminal.sees("Type yes to send:\n").types(answer);
             let (code, seen) = terminal.ends();
             assert_eq!(code, Some(self.exit), "{args:?}: {seen}");
             return seen;
