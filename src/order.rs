@@ -104,3 +104,29 @@ own_codes! {
     Certificate = "CERTIFICATE", "The server's certificate is not valid, or the server did not accept ours, and the run stopped.";
     StopCode = "STOP_CODE", "CoreCARD answered with a code that the configuration says must stop the run.";
 }
+
+impl OwnCode {
+    /// Whether a process that stops for this reason stops the run for all that work on
+    /// it. Else only that process stops: the others may well go on.
+    pub fn stops_all(self) -> bool {
+        match self {
+            OwnCode::MaxFailures
+            | OwnCode::FailuresInARow
+            | OwnCode::DoubtsInARow
+            | OwnCode::SameCode
+            | OwnCode::Canary
+            | OwnCode::Refusals
+            | OwnCode::Redirected
+            | OwnCode::StopCode
+            | OwnCode::CutOff => true,
+            // A signal, or what may be wrong here only: the network, the secrets.
+            _ => false,
+        }
+    }
+
+    /// The code that is written so; never `HTTP_nnn`.
+    pub fn named(name: &str) -> Option<OwnCode> {
+        let codes = OwnCode::LIST.iter().map(|(code, _)| *code);
+        codes.into_iter().find(|code| code.to_string() == name)
+    }
+}

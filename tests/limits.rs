@@ -220,7 +220,14 @@ fn live_by(plan: Plan, rows: u32, mut server: Server) -> Night {
     let wall = |clock: Duration| Timestamp::from_second(1_800_000_000).unwrap() + clock;
     let run = enrol(&mut ledger, rows, wall(Duration::ZERO));
     let on_doubt = plan.on_doubt;
-    let start = Start { at: wall(Duration::ZERO), cut_off: None, again: false, on_doubt };
+    let start = Start {
+        at: wall(Duration::ZERO),
+        cut_off: None,
+        rates: String::new(),
+        joins: false,
+        again: false,
+        on_doubt,
+    };
     let begun = ledger.start(&run, start).unwrap();
     let rates: Rates =
         plan.most_a_second.map_or("unlimited".to_owned(), |n| format!("{n}/s")).parse().unwrap();

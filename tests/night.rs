@@ -206,7 +206,14 @@ impl<'a> Night<'a> {
     fn work(&mut self, run: &Run, dies_after: Option<u64>) -> Run {
         let mut ledger = Sqlite::open(self.path).unwrap();
         let on_doubt = OnDoubt::Retry;
-        let start = Start { at: self.wall(), cut_off: None, again: false, on_doubt };
+        let start = Start {
+            at: self.wall(),
+            cut_off: None,
+            rates: String::new(),
+            joins: false,
+            again: false,
+            on_doubt,
+        };
         let begun = ledger.start(run, start).unwrap();
         let plan = Plan {
             concurrency: CONCURRENCY,

@@ -93,7 +93,8 @@ fn enrolled(ledger: &mut Sqlite, places: &BTreeMap<u32, u32>) -> Run {
 }
 
 fn started(ledger: &mut Sqlite, run: &Run, at: Timestamp, on_doubt: OnDoubt) -> Vec<Waiting> {
-    let start = Start { at, cut_off: None, again: false, on_doubt };
+    let start =
+        Start { at, cut_off: None, rates: String::new(), joins: false, again: false, on_doubt };
     ledger.start(run, start).unwrap().waiting
 }
 

@@ -56,7 +56,9 @@ pub struct LedgerFailed;
 pub fn exit_of(error: &anyhow::Error) -> Exit {
     let failed = error.downcast_ref::<LedgerFailed>().is_some();
     match error.downcast_ref::<LedgerError>() {
-        Some(LedgerError::Full { .. } | LedgerError::Database { .. }) => Exit::LedgerFailed,
+        Some(
+            LedgerError::Full { .. } | LedgerError::Database { .. } | LedgerError::Away { .. },
+        ) => Exit::LedgerFailed,
         _ if failed => Exit::LedgerFailed,
         _ => Exit::Refused,
     }

@@ -295,6 +295,8 @@ async fn send(
     let start = Start {
         at: Timestamp::now(),
         cut_off: last_start,
+        rates: settings.rates.to_string(),
+        joins: false,
         again: settings.again,
         on_doubt: settings.on_doubt,
     };

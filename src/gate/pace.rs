@@ -64,12 +64,13 @@ impl Pace {
 
     /// Takes up to `wanted` moments out of the budget.
     pub fn allot(&mut self, budget: &mut Budget, allowance: Allowance) -> Allotment {
-        let Allowance { unused, now, lead, horizon, spacing, wanted } = allowance;
+        let Allowance { unused, now, lead, horizon, spacing, others, wanted } = allowance;
         if self.per_second.is_none() && spacing.is_zero() {
-            return Allotment { moments: vec![None; wanted as usize], ..Allotment::default() };
+            let moments = vec![None; wanted as usize];
+            return Allotment { moments, shared: others, more_at: None };
         }
         let now = nanoseconds(now);
-        let shared = self.is_shared(budget, now);
+        let shared = others || self.is_shared(budget, now);
         let slack = if shared { SHARED_SLACK } else { SLACK };
         let share = self.per_second.map_or(0.0, |per_second| (1.0 + slack) / per_second);
         let interval = Duration::from_secs_f64(share).max(spacing);
@@ -177,6 +178,7 @@ mod tests {
             lead: Duration::ZERO,
             horizon,
             spacing: Duration::ZERO,
+            others: false,
             wanted,
         }
     }

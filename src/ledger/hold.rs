@@ -11,6 +11,12 @@ use jiff::Timestamp;
 /// This process's claim on a run; dropped, the run is free again.
 #[derive(Debug)]
 pub struct Hold {
+    _claim: Option<Claim>,
+}
+
+/// A lock file that is ours.
+#[derive(Debug)]
+struct Claim {
     path: PathBuf,
     _lock: File,
 }
@@ -20,6 +26,11 @@ const LOOKED_AT: Duration = Duration::from_millis(20);
 const TRIES: u32 = 5;
 
 impl Hold {
+    /// Where many may work on a run, nobody has it for himself.
+    pub(super) fn nothing() -> Hold {
+        Hold { _claim: None }
+    }
+
     /// Claims the lock file at `path`, or says who has it.
     pub(super) fn claim(path: &Path) -> io::Result<Result<Hold, String>> {
         let mut tries = 0;
@@ -40,7 +51,8 @@ impl Hold {
             if is_still_at(&lock, path) {
                 lock.set_len(0)?;
                 lock.write_all(introduction().as_bytes())?;
-                return Ok(Ok(Hold { path: path.to_owned(), _lock: lock }));
+                let claim = Claim { path: path.to_owned(), _lock: lock };
+                return Ok(Ok(Hold { _claim: Some(claim) }));
             }
         }
     }
@@ -68,7 +80,7 @@ fn open(path: &Path, create: bool) -> io::Result<File> {
         .open(path)
 }
 
-impl Drop for Hold {
+impl Drop for Claim {
     fn drop(&mut self) {
         // While the lock is still ours, so nobody else's file is removed.
         let _ = std::fs::remove_file(&self.path);

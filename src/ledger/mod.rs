@@ -1,10 +1,15 @@
 //! The durable record of runs, rows and attempts: the only truth. Every file
 //! this program writes is a view of it. One trait, and an adapter a file.
 
+mod codes;
+mod decided;
 mod hold;
+mod places;
+mod postgres;
 mod run;
 mod sqlite;
 mod stake;
+mod starter;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -17,6 +22,7 @@ use crate::outcome::{OnDoubt, Status};
 use crate::trust::Untrusted;
 
 pub use hold::Hold;
+pub use postgres::{At, Postgres};
 pub use run::{Counts, NewRun, Run};
 pub use sqlite::Sqlite;
 pub use stake::{Ending, Settled, Staked, Waiting};
@@ -62,6 +68,8 @@ pub struct Allowance {
     pub horizon: Duration,
     /// How far apart the moments are at least, whatever the contract allows.
     pub spacing: Duration,
+    /// Whether others are known to take of the same budget.
+    pub others: bool,
     /// The most calls wanted.
     pub wanted: u32,
 }
@@ -120,12 +128,17 @@ pub struct Turned {
 }
 
 /// How a run is started, or started again.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Start {
     /// Now.
     pub at: Timestamp,
     /// When the last attempt may start, if there is a cut-off.
     pub cut_off: Option<Timestamp>,
+    /// The rates in force, as the user writes them.
+    pub rates: String,
+    /// Whether it joins those who work on the run already: a reason for which the run
+    /// was stopped stands. Else it is started anew.
+    pub joins: bool,
     /// Send orders even if another run cancelled them.
     pub again: bool,
     /// What is done with rows that were in flight when the last process died.
@@ -315,7 +328,50 @@ pub enum LedgerError {
         /// Where it is.
         path: String,
         /// What it said.
-        cause: rusqlite::Error,
+        cause: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The database cannot be reached, or went away.
+    #[error(
+        "the ledger {path} cannot be reached ({cause}): see whether the database is up, and start the same command again, it goes on where it was"
+    )]
+    Away {
+        /// Where it is.
+        path: String,
+        /// What was tried last, and how it failed.
+        cause: String,
+    },
+    /// The URL of the ledger is wrong. It is not repeated: it may hold a password.
+    #[error("--ledger: {0}")]
+    BadUrl(String),
+    /// The database server would forget what it has confirmed.
+    #[error(
+        "the ledger {path} is on a server with {setting} = off, which can forget what it has confirmed, and calls would be made twice: turn it on, or name another server with --ledger"
+    )]
+    Forgetful {
+        /// Where it is.
+        path: String,
+        /// Which setting is off.
+        setting: String,
+    },
+    /// The database server is too old.
+    #[error("the ledger {path} is on PostgreSQL {found}: version {needed} or newer is needed")]
+    OldServer {
+        /// Where it is.
+        path: String,
+        /// Its version.
+        found: String,
+        /// The oldest that will do.
+        needed: u32,
+    },
+    /// The schema is not there, and this user may not make it.
+    #[error(
+        "the ledger {path} is not set up, and this user may not do that ({cause}): run `cardcancel runs` once as a user who may create a schema in the database"
+    )]
+    NotSetUp {
+        /// Where it is.
+        path: String,
+        /// What the database said.
+        cause: String,
     },
 }
 

@@ -36,6 +36,8 @@ pub struct Run {
     pub started_at: Option<Timestamp>,
     /// The cut-off of that start.
     pub cut_off: Option<Timestamp>,
+    /// The rates in force at that start, as the user writes them, if they are recorded.
+    pub rates: Option<String>,
     /// When its last row ended, or it stopped. Nothing while it runs, or if it died.
     pub rested_at: Option<Timestamp>,
     /// Why it stopped before its last row, if it did.

@@ -9,11 +9,12 @@ use rusqlite::{
     Connection, OptionalExtension, Statement, Transaction, TransactionBehavior, params,
 };
 
-use super::super::{Counts, NewRun, Run};
+use super::super::decided::{Decided, decide, status_of};
+use super::super::places::Places;
+use super::super::{Counts, NewRun, Run, codes};
 use super::many::Insert;
-use super::{codes, read};
+use super::read;
 use crate::intake::{Enrolment, IntakeError, Keyed, Part, Standing};
-use crate::order::{OwnCode, RowNumber};
 use crate::outcome::Status;
 
 /// How many rows one transaction records: some tens of milliseconds.
@@ -165,33 +166,6 @@ fn complete(
     Ok(run)
 }
 
-/// Which row to be sent goes in which place, once one is not in the place of its number.
-#[derive(Default)]
-struct Places {
-    /// The rows in places 1, 2, …; 0 where that is not sent.
-    rows: Vec<u32>,
-}
-
-impl Places {
-    fn note(&mut self, row: RowNumber, place: u32, standing: &Standing) {
-        if !matches!(standing, Standing::ToSend { .. }) || (self.rows.is_empty() && place == row.0)
-        {
-            return;
-        }
-        if self.rows.is_empty() {
-            self.rows.extend(1..row.0);
-        }
-        let index = (place as usize).saturating_sub(1);
-        self.rows.resize(self.rows.len().max(index + 1), 0);
-        self.rows.iter_mut().skip(index).take(1).for_each(|at| *at = row.0);
-    }
-
-    /// Each row with its place, by the places.
-    fn iter(&self) -> impl Iterator<Item = (u32, u32)> {
-        (1..).zip(self.rows.iter().copied()).filter(|(_, row)| *row > 0)
-    }
-}
-
 static PLACES: LazyLock<Insert<3>> =
     LazyLock::new(|| Insert::of("INSERT OR IGNORE INTO place (run, place, row)"));
 
@@ -258,41 +232,6 @@ fn insert_other(
         message,
     ])?;
     Ok(())
-}
-
-fn status_of(standing: &Standing) -> Option<Status> {
-    match standing {
-        Standing::ToSend { .. } => None,
-        Standing::Kept(status) => Some(*status),
-        Standing::Invalid(_) => Some(Status::Invalid),
-        Standing::Duplicate { .. } => Some(Status::Duplicate),
-    }
-}
-
-/// What else the ledger records of a row's standing.
-#[derive(Default)]
-struct Decided {
-    kept: bool,
-    doubt: bool,
-    error_code: Option<String>,
-    message: Option<String>,
-}
-
-fn decide(standing: Standing) -> Decided {
-    match standing {
-        Standing::ToSend { doubt } => Decided { doubt, ..Decided::default() },
-        Standing::Kept(_) => Decided { kept: true, ..Decided::default() },
-        Standing::Invalid(flaw) => Decided {
-            error_code: Some(flaw.code.to_string()),
-            message: Some(flaw.message),
-            ..Decided::default()
-        },
-        Standing::Duplicate { first } => Decided {
-            error_code: Some(OwnCode::Duplicate.to_string()),
-            message: Some(format!("the same order as row {first}, which decides")),
-            ..Decided::default()
-        },
-    }
 }
 
 static ORDERS: LazyLock<Insert<4>> = LazyLock::new(|| {

@@ -1,7 +1,6 @@
 //! The embedded ledger: one SQLite file, private to its owner. WAL with
 //! `synchronous=FULL`: a committed turn outlives a power cut.
 
-mod codes;
 mod enrol;
 mod many;
 mod open;
@@ -98,7 +97,7 @@ fn failure(path: &str, cause: rusqlite::Error) -> LedgerError {
     match cause.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => LedgerError::Full { path },
         Some(ErrorCode::NotADatabase) => LedgerError::NotALedger { path },
-        _ => LedgerError::Database { path, cause },
+        _ => LedgerError::Database { path, cause: cause.into() },
     }
 }
 

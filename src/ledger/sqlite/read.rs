@@ -1,10 +1,10 @@
 //! Reading the ledger back: runs, and the rows of one in order.
 
 use jiff::Timestamp;
+use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Row, Statement, params};
 
-use super::super::{Counts, NewRun, RowRecord, Run};
-use super::codes;
+use super::super::{Counts, NewRun, RowRecord, Run, codes};
 use crate::order::{Order, OwnCode, RowNumber};
 use crate::outcome::{Status, unended};
 
@@ -63,6 +63,7 @@ fn run_from(row: &Row<'_>) -> rusqlite::Result<Run> {
         attempts: row.get(10)?,
         started_at: row.get::<_, Option<i64>>(11)?.map(time),
         cut_off: row.get::<_, Option<i64>>(12)?.map(time),
+        rates: None,
         rested_at: row.get::<_, Option<i64>>(13)?.map(time),
         stop: row.get(14)?,
         counts,
@@ -241,7 +242,11 @@ fn add_call_in_flight(record: &mut RowRecord, staked_at: Timestamp) {
 
 fn status(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Status>> {
     let code: Option<i64> = row.get(column)?;
-    code.map(|code| codes::status(column, code)).transpose()
+    let Some(code) = code else { return Ok(None) };
+    codes::status(code).map(Some).ok_or_else(|| {
+        let cause = format!("{code} is the number of no status");
+        rusqlite::Error::FromSqlConversionFailure(column, Type::Integer, cause.into())
+    })
 }
 
 /// Puts a column's text, or nothing, in place of what is there.

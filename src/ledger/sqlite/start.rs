@@ -6,11 +6,11 @@ use std::collections::VecDeque;
 use jiff::Timestamp;
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
-use super::super::{Begun, Run, Start, Waiting};
+use super::super::{Begun, Run, Start, Waiting, codes, starter};
 use super::outcomes::{Outcomes, Told};
 use super::stakes::Stakes;
 use super::turn::{note_progress, read_ahead};
-use super::{Started, codes, read};
+use super::{Started, read};
 use crate::order::{Order, OwnCode, RowNumber};
 use crate::outcome::{self, Meaning, Next, Status};
 
@@ -26,7 +26,7 @@ pub(super) fn start(
         params![
             run.number,
             start.at.as_microsecond(),
-            starter(),
+            starter::name(),
             start.cut_off.map(Timestamp::as_microsecond),
         ],
     )?;
@@ -37,7 +37,7 @@ pub(super) fn start(
     )?;
     let run = read::run_by_number(&transaction, run.number)?;
     let mut outcomes = Outcomes::load(&transaction)?;
-    let interrupted = settle_interrupted(&transaction, run.number, &mut outcomes, start)?;
+    let interrupted = settle_interrupted(&transaction, run.number, &mut outcomes, &start)?;
     let mut counts = run.counts;
     counts.add(Status::InDoubt, interrupted);
     let has_places = transaction.query_row(
@@ -69,20 +69,12 @@ pub(super) fn start(
     Ok((started, Begun { waiting, exhausted, ..Begun::default() }))
 }
 
-/// Who starts a run, for the auditor.
-fn starter() -> String {
-    let user = std::env::var("USER").or_else(|_| std::env::var("LOGNAME"));
-    let user = user.unwrap_or_else(|_| format!("uid {}", rustix::process::getuid().as_raw()));
-    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-    format!("{user} on {host}, process {}", std::process::id())
-}
-
 /// Returns how many rows ended in doubt by it.
 fn settle_interrupted(
     transaction: &Transaction<'_>,
     run: i64,
     outcomes: &mut Outcomes,
-    start: Start,
+    start: &Start,
 ) -> rusqlite::Result<u64> {
     let status = match outcome::next(Meaning::Doubt, true, true, start.on_doubt) {
         Next::End(status) => Some(status),

@@ -9,11 +9,11 @@ use rusqlite::{
 
 use super::super::stake::How;
 use super::super::{
-    Allot, Allotment, Allowance, Budget, Counts, Run, Settled, Staked, Turn, Turned, Waiting,
+    Allot, Allotment, Allowance, Budget, Counts, Run, Settled, Staked, Turn, Turned, Waiting, codes,
 };
 use super::many::Insert;
 use super::outcomes::Told;
-use super::{Fresh, Started, codes, read};
+use super::{Fresh, Started, read};
 use crate::order::{Order, OwnCode, RowNumber};
 use crate::outcome::Status;
 
@@ -29,7 +29,8 @@ pub(super) fn turn(
     let Ends { mut counts, withdrawn, unused } = settle(&transaction, started, turn.settled)?;
     let wanted = turn.fresh.saturating_add(turn.again.len().try_into().unwrap_or(u32::MAX));
     let Turn { lead, horizon, spacing, .. } = turn;
-    let allowance = Allowance { unused, now, lead, horizon, spacing, wanted };
+    let others = false;
+    let allowance = Allowance { unused, now, lead, horizon, spacing, others, wanted };
     let Allotment { moments, more_at, shared } =
         spend(&transaction, &started.endpoint, allowance, allot)?;
     let mut turned = Turned { more_at, shared, ..Turned::default() };

@@ -1,0 +1,125 @@
+//! The database's clock, as far as it can be told from here. It is the only clock that
+//! all who work on a run share: their own may be set wrong, or be set while they work.
+
+use std::time::{Duration, Instant};
+
+use jiff::{SignedDuration, Timestamp};
+
+/// So much an estimate loses of its worth every second: clocks do not run alike.
+const DRIFT: f64 = 50e-6;
+
+/// How far the figure in force may be off: below this it stays, so that a moment that
+/// was told is the same when it is given back.
+const STEADY: SignedDuration = SignedDuration::from_micros(100);
+
+/// What is known of the database's clock.
+#[derive(Debug, Default)]
+pub(super) struct Clock {
+    seen: Option<Seen>,
+    ahead: SignedDuration,
+}
+
+/// What it showed at one moment, give or take an error.
+#[derive(Debug, Clone, Copy)]
+struct Seen {
+    at: Instant,
+    time: Timestamp,
+    error: Duration,
+}
+
+impl Seen {
+    /// What it shows at this moment, and how sure that is.
+    fn at(&self, at: Instant) -> (Timestamp, Duration) {
+        let later = at.saturating_duration_since(self.at);
+        let time = self.time.saturating_add(later).unwrap_or(self.time);
+        let earlier = self.at.saturating_duration_since(at);
+        let time = time.saturating_sub(earlier).unwrap_or(time);
+        (time, self.error + later.mul_f64(DRIFT))
+    }
+}
+
+impl Clock {
+    /// Takes in that it showed this between two moments.
+    pub fn showed(&mut self, time: Timestamp, asked: Instant, answered: Instant) {
+        let error = answered.saturating_duration_since(asked) / 2;
+        let seen = Seen { at: asked + error, time, error };
+        let is_better = self.seen.is_none_or(|before| {
+            let (expected, doubt) = before.at(seen.at);
+            let off = expected.duration_since(time).unsigned_abs();
+            // Further off than both allow: one of the clocks was set, or the database
+            // is another.
+            error < doubt || off > error + doubt
+        });
+        if is_better {
+            self.seen = Some(seen);
+        }
+    }
+
+    /// What it shows at this moment; nothing if it was never seen.
+    pub fn at(&self, at: Instant) -> Option<Timestamp> {
+        self.seen.map(|seen| seen.at(at).0)
+    }
+
+    /// How far it is ahead of a clock that shows this time at this moment.
+    pub fn ahead(&mut self, at: Instant, wall: Timestamp) -> SignedDuration {
+        if let Some(time) = self.at(at) {
+            let ahead = time.duration_since(wall);
+            if (ahead - self.ahead).abs() > STEADY {
+                self.ahead = ahead;
+            }
+        }
+        self.ahead
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    fn ms(ms: u64) -> Duration {
+        Duration::from_millis(ms)
+    }
+
+    fn noon() -> Timestamp {
+        "2026-01-01T12:00:00Z".parse().unwrap()
+    }
+
+    #[test]
+    fn it_is_told_from_the_answer_that_came_soonest() {
+        let (mut clock, start) = (Clock::default(), Instant::now());
+        clock.showed(noon(), start, start + ms(2));
+        clock.showed(noon() + ms(100), start + ms(100), start + ms(190));
+        assert_eq!(clock.at(start + ms(1001)), Some(noon() + ms(1000)));
+    }
+
+    #[test]
+    fn a_newer_answer_counts_once_the_old_one_has_aged() {
+        let (mut clock, start) = (Clock::default(), Instant::now());
+        clock.showed(noon(), start, start + ms(2));
+        clock.showed(noon() + HOUR + ms(3), start + HOUR, start + HOUR + ms(8));
+        assert_eq!(clock.at(start + HOUR + ms(4)), Some(noon() + HOUR + ms(3)));
+    }
+
+    #[test]
+    fn a_clock_that_was_set_is_noticed_by_any_answer() {
+        let (mut clock, start) = (Clock::default(), Instant::now());
+        clock.showed(noon(), start, start + ms(2));
+        clock.showed(noon() + HOUR, start + ms(100), start + ms(200));
+        assert_eq!(clock.at(start + ms(150)), Some(noon() + HOUR));
+    }
+
+    #[test]
+    fn how_far_it_is_ahead_stays_the_same_while_little_changes_and_follows_what_is_much() {
+        let (mut clock, start) = (Clock::default(), Instant::now());
+        clock.showed(noon(), start, start);
+        let wall = noon() - ms(60_000);
+        let ahead = SignedDuration::from_secs(60);
+        assert_eq!(clock.ahead(start, wall), ahead);
+        let jitter = Duration::from_micros(90);
+        assert_eq!(clock.ahead(start + jitter, wall), ahead);
+        // This host's clock is put right.
+        assert_eq!(clock.ahead(start + ms(10), noon() + ms(10)), SignedDuration::ZERO);
+    }
+}

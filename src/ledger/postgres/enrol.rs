@@ -1,0 +1,194 @@
+//! Opening a run: all its rows, or none. They are recorded in many short transactions;
+//! until the last of them the run has no number of rows, and nobody is shown it. Who comes
+//! with the same file meanwhile, or after one that died, records the rows that are missing.
+
+use tokio_postgres::types::ToSql;
+
+use super::super::decided::{Decided, decide, status_of};
+use super::super::places::Places;
+use super::super::{Counts, EnrolError, NewRun, Run, codes};
+use super::failed::Failed;
+use super::link::{Link, Session};
+use super::read;
+use super::storable;
+use crate::intake::{Enrolment, IntakeError};
+use crate::outcome::Status;
+
+/// How many rows one transaction records: some tenths of a second.
+const AT_ONCE: usize = 20_000;
+
+/// Opens the run, unless one with its key and a higher number than `seen` is open by now.
+pub(super) fn enrol(
+    link: &mut Link,
+    new: &NewRun,
+    seen: i64,
+    rows: &mut dyn Iterator<Item = Result<Enrolment, IntakeError>>,
+) -> Result<Run, EnrolError> {
+    let number = match link.work(async |session| begin(session, new, seen).await)? {
+        Opened::Already(run) => return Ok(*run),
+        Opened::Half(number) => number,
+    };
+    let (mut count, mut decided) = (0_i64, Counts::default());
+    let mut places = Places::default();
+    loop {
+        let part = rows.take(AT_ONCE).collect::<Result<Vec<_>, _>>();
+        let part = part.map_err(EnrolError::Intake)?;
+        part.iter().for_each(|row| places.note(row.row, row.place, &row.standing));
+        let part = Columns::of(part, &mut decided);
+        if part.row.is_empty() {
+            break;
+        }
+        count += part.row.len() as i64;
+        let is_done = link.work(async |session| record(session, number, &part).await)?;
+        if is_done {
+            // Another process was faster, and has them all.
+            places = Places::default();
+            break;
+        }
+    }
+    let (places, rows): (Vec<i64>, Vec<i64>) =
+        places.iter().map(|(place, row)| (i64::from(place), i64::from(row))).unzip();
+    for (places, rows) in places.chunks(AT_ONCE).zip(rows.chunks(AT_ONCE)) {
+        link.work(async |session| place(session, number, places, rows).await)?;
+    }
+    let by_place = !places.is_empty();
+    Ok(link.work(async |session| complete(session, number, count, by_place, &decided).await)?)
+}
+
+/// A run as it is found or made.
+enum Opened {
+    /// With all its rows.
+    Already(Box<Run>),
+    /// With some of them, or none.
+    Half(i64),
+}
+
+/// Finds the run, or the one that was cut short, or makes one. Another program may have
+/// judged the rows otherwise.
+async fn begin(session: &mut Session, new: &NewRun, seen: i64) -> Result<Opened, Failed> {
+    session.client.batch_execute("BEGIN").await?;
+    let lock = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))";
+    session.client.execute(lock, &[&new.key]).await?;
+    let opened = match read::run_by_key(session, &new.key).await?.filter(|run| run.number > seen) {
+        Some(run) => Opened::Already(Box::new(run)),
+        None => Opened::Half(half(session, new).await?),
+    };
+    session.client.batch_execute("COMMIT").await?;
+    Ok(opened)
+}
+
+async fn half(session: &mut Session, new: &NewRun) -> Result<i64, Failed> {
+    let cut_short = "SELECT number FROM run WHERE key = $1 AND program = $2 AND rows IS NULL";
+    if let Some(found) = session.client.query_opt(cut_short, &[&new.key, &new.program]).await? {
+        return Ok(found.try_get(0)?);
+    }
+    let insert = "INSERT INTO run (id, key, command, input_name, input_digest, endpoint, program,
+                                   opened_at)
+                  VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING number";
+    let values: [&(dyn ToSql + Sync); 8] = [
+        &new.id,
+        &new.key,
+        &new.command,
+        &new.input_name,
+        &new.input_digest,
+        &new.endpoint,
+        &new.program,
+        &new.opened_at,
+    ];
+    Ok(session.client.query_one(insert, &values).await?.try_get(0)?)
+}
+
+/// Records those of the rows that are not recorded yet. Returns whether the run is open.
+async fn record(session: &mut Session, run: i64, part: &Columns) -> Result<bool, Failed> {
+    // What a power cut takes is recorded again; the last commit makes all durable.
+    session.client.batch_execute("BEGIN; SET LOCAL synchronous_commit = off").await?;
+    let locked = "SELECT rows IS NOT NULL FROM run WHERE number = $1 FOR UPDATE";
+    let is_open: bool = session.client.query_one(locked, &[&run]).await?.try_get(0)?;
+    let last = "SELECT coalesce(max(row), 0) FROM row WHERE run = $1";
+    let last: i64 = session.client.query_one(last, &[&run]).await?.try_get(0)?;
+    let from = part.row.partition_point(|row| *row <= last);
+    if !is_open && from < part.row.len() {
+        let insert = session.statement(include_str!("sql/insert_rows.sql")).await?;
+        let values: [&(dyn ToSql + Sync); 9] = [
+            &run,
+            &&part.row[from..],
+            &&part.admin_number[from..],
+            &&part.sequence_number[from..],
+            &&part.status[from..],
+            &&part.kept[from..],
+            &&part.doubt[from..],
+            &&part.error_code[from..],
+            &&part.message[from..],
+        ];
+        session.client.execute(&insert, &values).await?;
+    }
+    session.client.batch_execute("COMMIT").await?;
+    Ok(is_open)
+}
+
+/// Records in which places rows go.
+async fn place(
+    session: &mut Session,
+    run: i64,
+    places: &[i64],
+    rows: &[i64],
+) -> Result<(), Failed> {
+    let insert = session.statement(include_str!("sql/insert_places.sql")).await?;
+    session.client.execute(&insert, &[&run, &places, &rows]).await?;
+    Ok(())
+}
+
+/// Opens the run, if nobody did yet.
+async fn complete(
+    session: &mut Session,
+    run: i64,
+    rows: i64,
+    by_place: bool,
+    decided: &Counts,
+) -> Result<Run, Failed> {
+    let sql = "UPDATE run SET rows = $2, cancelled = $3, already_cancelled = $4, rejected = $5,
+                   failed = $6, in_doubt = $7, invalid = $8, duplicate = $9, not_sent = $10,
+                   by_place = $11
+               WHERE number = $1 AND rows IS NULL";
+    let counts = Status::ALL.map(|status| decided.get(status) as i64);
+    let mut values: Vec<&(dyn ToSql + Sync)> = vec![&run, &rows];
+    values.extend(counts.iter().map(|count| count as &(dyn ToSql + Sync)));
+    values.push(&by_place);
+    session.client.execute(sql, &values).await?;
+    let run = read::run_by_number(session, run).await?;
+    run.ok_or(Failed::Silent)
+}
+
+/// Rows of the table `row`, column by column.
+#[derive(Default)]
+struct Columns {
+    row: Vec<i64>,
+    admin_number: Vec<Option<i64>>,
+    sequence_number: Vec<Option<i32>>,
+    status: Vec<Option<i16>>,
+    kept: Vec<bool>,
+    doubt: Vec<bool>,
+    error_code: Vec<Option<String>>,
+    message: Vec<Option<String>>,
+}
+
+impl Columns {
+    /// Counts those that are decided.
+    fn of(rows: Vec<Enrolment>, counts: &mut Counts) -> Columns {
+        let mut columns = Columns::default();
+        for Enrolment { row, order, standing, .. } in rows {
+            let status = status_of(&standing);
+            status.iter().for_each(|status| counts.add(*status, 1));
+            let Decided { kept, doubt, error_code, message } = decide(standing);
+            columns.row.push(row.0.into());
+            columns.admin_number.push(order.map(|order| order.admin_number));
+            columns.sequence_number.push(order.map(|order| order.sequence_number));
+            columns.status.push(status.map(|status| codes::of_status(status) as i16));
+            columns.kept.push(kept);
+            columns.doubt.push(doubt);
+            columns.error_code.push(error_code);
+            columns.message.push(message.as_deref().map(storable));
+        }
+        columns
+    }
+}

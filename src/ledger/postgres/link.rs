@@ -1,0 +1,172 @@
+//! The way to the database: made when it is needed, made again when it breaks.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::time::{Duration, Instant};
+
+use tokio::runtime::Runtime;
+use tokio_postgres::tls::MakeTlsConnect;
+use tokio_postgres::{Client, NoTls, Socket, Statement};
+
+use super::super::LedgerError;
+use super::failed::Failed;
+use super::place::Place;
+use super::schema;
+
+/// How long one piece of work may take; more than the server gives it.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(90);
+/// Pauses between tries grow from one of these to the other.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(20);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// A connection, and the statements that were prepared on it.
+pub(super) struct Session {
+    pub client: Client,
+    statements: HashMap<&'static str, Statement>,
+}
+
+impl Session {
+    /// The statement, prepared once a session.
+    pub async fn statement(&mut self, sql: &'static str) -> Result<Statement, Failed> {
+        if let Some(prepared) = self.statements.get(sql) {
+            return Ok(prepared.clone());
+        }
+        let prepared = self.client.prepare(sql).await?;
+        self.statements.insert(sql, prepared.clone());
+        Ok(prepared)
+    }
+}
+
+/// The way to one database.
+pub(super) struct Link {
+    place: Place,
+    max_outage: Duration,
+    /// Its thread carries what is sent and received. Its owner may be on a thread that
+    /// has a runtime of its own: there this one can be neither waited for nor dropped.
+    runtime: Option<Runtime>,
+    session: Option<Session>,
+}
+
+impl Link {
+    /// Connects for the first time, and sees to it that the ledger is there.
+    pub fn open(place: Place, max_outage: Duration) -> Result<Link, LedgerError> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("database")
+            .enable_all()
+            .build()
+            .map_err(|cause| LedgerError::Open { path: place.shown.clone(), cause })?;
+        let mut link = Link { place, max_outage, runtime: Some(runtime), session: None };
+        match link.once(&mut async |session, path| schema::set_up(session, path).await) {
+            Ok(()) => Ok(link),
+            Err(failed) if failed.passes() => Err(link.away(&failed)),
+            Err(failed) => Err(schema::explain(failed, link.path()).told(link.path())),
+        }
+    }
+
+    /// Where the ledger is, as it may be shown.
+    pub fn path(&self) -> &str {
+        &self.place.shown
+    }
+
+    /// Does this, once more each time the database is away or busy. It must leave nothing
+    /// behind if it fails, or know it again.
+    pub fn work<T>(
+        &mut self,
+        mut what: impl AsyncFnMut(&mut Session) -> Result<T, Failed>,
+    ) -> Result<T, LedgerError> {
+        let began = Instant::now();
+        let mut pause = SHORTEST_PAUSE;
+        let mut told = false;
+        loop {
+            let failed = match self.once(&mut async |session, _| what(session).await) {
+                Ok(done) if told => {
+                    tracing::info!("the ledger {} is back", self.path());
+                    return Ok(done);
+                }
+                Ok(done) => return Ok(done),
+                Err(failed) if failed.passes() => failed,
+                Err(failed) => return Err(failed.told(self.path())),
+            };
+            // It may be of no more use, or in the middle of a transaction.
+            self.session = None;
+            if began.elapsed() >= self.max_outage {
+                return Err(self.away(&failed));
+            }
+            if !told && pause > SHORTEST_PAUSE * 4 {
+                tracing::warn!(
+                    "the ledger {} is away ({}): nothing more is sent until it is back",
+                    self.path(),
+                    failed.words()
+                );
+                told = true;
+            }
+            std::thread::sleep(pause.mul_f64(jitter()));
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    fn away(&self, failed: &Failed) -> LedgerError {
+        LedgerError::Away { path: self.path().to_owned(), cause: failed.words() }
+    }
+
+    fn once<T>(
+        &mut self,
+        what: &mut impl AsyncFnMut(&mut Session, &str) -> Result<T, Failed>,
+    ) -> Result<T, Failed> {
+        let Link { place, runtime: Some(runtime), session, .. } = self else {
+            return Err(Failed::Silent);
+        };
+        let work = async {
+            let session = match session {
+                Some(session) if !session.client.is_closed() => session,
+                _ => session.insert(connect(place).await?),
+            };
+            what(session, &place.shown).await
+        };
+        let work = async {
+            tokio::time::timeout(ANSWERED_WITHIN, work).await.unwrap_or(Err(Failed::Silent))
+        };
+        let _in_its_runtime = runtime.enter();
+        // Where a task of another runtime waits here, its turn must not be up.
+        futures_executor::block_on(tokio::task::unconstrained(work))
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        self.session = None;
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+async fn connect(place: &Place) -> Result<Session, Failed> {
+    let client = match place.connector.tls() {
+        Some(tls) => connect_by(place, tls).await?,
+        None => connect_by(place, NoTls).await?,
+    };
+    let session = Session { client, statements: HashMap::new() };
+    schema::begin(&session, &place.shown).await?;
+    Ok(session)
+}
+
+async fn connect_by<T>(place: &Place, tls: T) -> Result<Client, Failed>
+where
+    T: MakeTlsConnect<Socket>,
+    T::Stream: Send + 'static,
+{
+    let (client, connection) = place.config.connect(tls).await?;
+    tokio::spawn(async move {
+        // How it ended is told to whoever waits for an answer.
+        let _ = connection.await;
+    });
+    Ok(client)
+}
+
+/// Those that were cut off together do not all come back at once: from 0.5 to 1.5.
+fn jitter() -> f64 {
+    let random = RandomState::new().build_hasher().finish();
+    0.5 + (random % 1000) as f64 / 1000.0
+}

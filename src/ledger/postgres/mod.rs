@@ -1,0 +1,171 @@
+//! The ledger that several machines share: a PostgreSQL database. What is asked of it
+//! stands in `sql/`, a file a statement. Its clock is the only one that counts.
+
+mod clock;
+mod enrol;
+mod failed;
+mod link;
+mod place;
+mod read;
+mod schema;
+mod stay;
+mod tls;
+mod turn;
+
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use secrecy::{ExposeSecret, SecretString};
+
+use super::{
+    Allot, Begun, EnrolError, Hold, Ledger, LedgerError, NewRun, RowRecord, Run, Start, Turn,
+    Turned,
+};
+use crate::intake::{Enrolment, IntakeError, Keyed};
+use crate::order::OwnCode;
+use clock::Clock;
+use link::Link;
+use place::Place;
+use stay::Stay;
+
+/// Where the ledger is, and how long things are waited for.
+#[derive(Debug, Clone)]
+pub struct At {
+    /// `postgres://USER:PASSWORD@HOST/DATABASE`; never shown.
+    pub url: SecretString,
+    /// How long a worker may hold rows without taking a turn; [`At::LEASE`] if nobody said.
+    pub lease: Duration,
+    /// How long a database that is away is waited for.
+    pub max_outage: Duration,
+}
+
+impl At {
+    /// Longer than any pause of a healthy worker, short enough that the others soon
+    /// do the work of one that died.
+    pub const LEASE: Duration = Duration::from_secs(30);
+
+    /// Whether this names a ledger in a PostgreSQL database, and not a file.
+    pub fn is_meant_by(ledger: &str) -> bool {
+        ["postgres://", "postgresql://"].iter().any(|scheme| ledger.starts_with(scheme))
+    }
+}
+
+/// The ledger that several machines share.
+pub struct Postgres {
+    link: Link,
+    lease: Duration,
+    clock: Clock,
+    /// The newest run with a key, when it was last looked for.
+    seen: Option<(String, i64)>,
+    stay: Option<Stay>,
+}
+
+impl Postgres {
+    /// Opens the ledger, and sets it up if nobody did yet.
+    ///
+    /// # Errors
+    /// A URL that is wrong, a database that cannot be reached or would forget what it
+    /// has confirmed, or a ledger of a newer program.
+    pub fn open(at: At) -> Result<Postgres, LedgerError> {
+        let At { url, lease, max_outage } = at;
+        let link = Link::open(Place::of(url.expose_secret())?, max_outage)?;
+        Ok(Postgres { link, lease, clock: Clock::default(), seen: None, stay: None })
+    }
+
+    /// Where it is, without user and password.
+    pub fn place(&self) -> &str {
+        self.link.path()
+    }
+
+    /// How far the database's clock is ahead of this machine's.
+    fn ahead(&mut self) -> jiff::SignedDuration {
+        self.clock.ahead(Instant::now(), Timestamp::now())
+    }
+}
+
+impl Ledger for Postgres {
+    fn find(&mut self, key: &str) -> Result<Option<Run>, LedgerError> {
+        let found = self.link.work(async |session| read::run_by_key(session, key).await)?;
+        self.seen = Some((key.to_owned(), found.as_ref().map_or(0, |run| run.number)));
+        Ok(found)
+    }
+
+    fn run(&mut self, id: &str) -> Result<Option<Run>, LedgerError> {
+        self.link.work(async |session| read::run_by_id(session, id).await)
+    }
+
+    fn runs(&mut self) -> Result<Vec<Run>, LedgerError> {
+        self.link.work(async |session| read::runs(session).await)
+    }
+
+    fn enrol(
+        &mut self,
+        mut new: NewRun,
+        rows: &mut dyn Iterator<Item = Result<Enrolment, IntakeError>>,
+        _by_order: &[Keyed],
+    ) -> Result<Run, EnrolError> {
+        let seen = self.seen.take().filter(|(key, _)| *key == new.key);
+        let seen = seen.map_or(0, |(_, number)| number);
+        self.link.work(async |session| stay::read_clock(session, &mut self.clock).await)?;
+        new.opened_at = new.opened_at.saturating_add(self.ahead()).unwrap_or(new.opened_at);
+        enrol::enrol(&mut self.link, &new, seen, rows)
+    }
+
+    fn hold(&mut self, _key: &str) -> Result<Hold, LedgerError> {
+        Ok(Hold::nothing())
+    }
+
+    fn is_held(&mut self, key: &str) -> Result<bool, LedgerError> {
+        self.link.work(async |session| read::is_held(session, key).await)
+    }
+
+    fn start(&mut self, run: &Run, start: Start) -> Result<Begun, LedgerError> {
+        self.link.work(async |session| stay::read_clock(session, &mut self.clock).await)?;
+        let lease = self.lease;
+        let stay =
+            self.link.work(async |session| stay::begin(session, run, &start, lease).await)?;
+        self.stay = Some(stay);
+        Ok(Begun { clock_ahead: self.ahead(), ..Begun::default() })
+    }
+
+    fn turn(&mut self, turn: Turn, allot: &mut Allot<'_>) -> Result<Turned, LedgerError> {
+        let Some(stay) = &mut self.stay else { return Err(not_started(&self.link)) };
+        turn::turn(&mut self.link, stay, &mut self.clock, turn, allot)
+    }
+
+    fn rest(&mut self, _at: Timestamp, stop: Option<OwnCode>) -> Result<Run, LedgerError> {
+        let Some(stay) = self.stay.take() else { return Err(not_started(&self.link)) };
+        self.link.work(async |session| stay::end(session, &stay, stop).await)
+    }
+
+    fn rows(
+        &mut self,
+        run: &Run,
+        each: &mut dyn FnMut(&mut RowRecord) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        read::rows(&mut self.link, run.number, each)
+    }
+
+    fn note_results(&mut self, run: &Run, mark: &str, path: &str) -> Result<(), LedgerError> {
+        let sql =
+            "INSERT INTO results (mark, run, path) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
+        self.link.work(async |session| {
+            session.client.execute(sql, &[&mark, &run.number, &path]).await?;
+            Ok(())
+        })
+    }
+
+    fn results_of(&mut self, mark: &str) -> Result<Vec<String>, LedgerError> {
+        self.link.work(async |session| read::results_of(session, mark).await)
+    }
+}
+
+fn not_started(link: &Link) -> LedgerError {
+    let (path, cause) = (link.path().to_owned(), "no run was started".into());
+    LedgerError::Database { path, cause }
+}
+
+/// PostgreSQL's text holds any character but one, which a server may well send.
+fn storable(text: &str) -> String {
+    text.replace('\0', "\u{fffd}")
+}

@@ -1,0 +1,213 @@
+//! Reading the ledger back: runs, and the rows of one in order.
+
+use jiff::Timestamp;
+use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
+
+use super::super::{Counts, NewRun, RowRecord, Run, codes};
+use super::failed::Failed;
+use super::link::{Link, Session};
+use crate::order::{Order, RowNumber};
+use crate::outcome::{Status, unended};
+
+const RUN: &str = include_str!("sql/run.sql");
+
+/// How many rows are read at a time.
+const AT_ONCE: i64 = 10_000;
+
+type Value<'v> = &'v (dyn ToSql + Sync);
+
+pub(super) async fn run_by_key(session: &mut Session, key: &str) -> Result<Option<Run>, Failed> {
+    let rest = "WHERE key = $1 AND rows IS NOT NULL ORDER BY run.number DESC LIMIT 1";
+    Ok(runs_where(session, rest, &[&key]).await?.pop())
+}
+
+pub(super) async fn run_by_id(session: &mut Session, id: &str) -> Result<Option<Run>, Failed> {
+    Ok(runs_where(session, "WHERE id = $1 AND rows IS NOT NULL", &[&id]).await?.pop())
+}
+
+pub(super) async fn run_by_number(
+    session: &mut Session,
+    number: i64,
+) -> Result<Option<Run>, Failed> {
+    let rest = "WHERE run.number = $1 AND rows IS NOT NULL";
+    Ok(runs_where(session, rest, &[&number]).await?.pop())
+}
+
+pub(super) async fn runs(session: &mut Session) -> Result<Vec<Run>, Failed> {
+    runs_where(session, "WHERE rows IS NOT NULL ORDER BY run.number DESC", &[]).await
+}
+
+/// The run of a worker, with how this worker came to rest and not another.
+pub(super) async fn run_by_worker(session: &mut Session, worker: i64) -> Result<Run, Failed> {
+    let own = RUN.replace("WHERE worker.run = run.number ORDER", "WHERE number = $1 ORDER");
+    let own = format!("{own} WHERE run.number = worker.run");
+    run_from(&session.client.query_one(&own, &[&worker]).await?)
+}
+
+async fn runs_where(
+    session: &mut Session,
+    rest: &str,
+    values: &[Value<'_>],
+) -> Result<Vec<Run>, Failed> {
+    let found = session.client.query(&format!("{RUN}{rest}"), values).await?;
+    found.iter().map(run_from).collect()
+}
+
+pub(super) async fn is_held(session: &mut Session, key: &str) -> Result<bool, Failed> {
+    let sql = "SELECT EXISTS (
+                   SELECT FROM worker JOIN run ON run.number = worker.run
+                   WHERE run.key = $1 AND worker.at_work AND leased_until > clock_timestamp())";
+    Ok(session.client.query_one(sql, &[&key]).await?.try_get(0)?)
+}
+
+pub(super) async fn results_of(session: &mut Session, mark: &str) -> Result<Vec<String>, Failed> {
+    let sql = "SELECT id FROM results JOIN run ON run.number = results.run WHERE mark = $1";
+    let found = session.client.query(sql, &[&mark]).await?;
+    found.iter().map(|row| Ok(row.try_get(0)?)).collect()
+}
+
+fn run_from(row: &Row) -> Result<Run, Failed> {
+    Ok(Run {
+        number: row.try_get(0)?,
+        opened: NewRun {
+            id: row.try_get(1)?,
+            key: row.try_get(2)?,
+            command: row.try_get(3)?,
+            input_name: row.try_get(4)?,
+            input_digest: row.try_get(5)?,
+            endpoint: row.try_get(6)?,
+            program: row.try_get(7)?,
+            opened_at: row.try_get(8)?,
+        },
+        rows: count(row, 9)?,
+        attempts: count(row, 10)?,
+        started_at: row.try_get(11)?,
+        cut_off: row.try_get(12)?,
+        rates: row.try_get(13)?,
+        rested_at: row.try_get(14)?,
+        stop: row.try_get(15)?,
+        counts: counts_from(row, 16)?,
+    })
+}
+
+/// The counts of each status, in eight columns from this one on.
+pub(super) fn counts_from(row: &Row, first: usize) -> Result<Counts, Failed> {
+    let mut counts = Counts::default();
+    for (status, column) in Status::ALL.into_iter().zip(first..) {
+        counts.add(status, count(row, column)?);
+    }
+    Ok(counts)
+}
+
+fn count(row: &Row, column: usize) -> Result<u64, Failed> {
+    Ok(u64::try_from(row.try_get::<_, i64>(column)?).unwrap_or_default())
+}
+
+/// The number of a row.
+pub(super) fn row_number(row: &Row, column: usize) -> Result<RowNumber, Failed> {
+    let number: i64 = row.try_get(column)?;
+    Ok(RowNumber(u32::try_from(number).unwrap_or(u32::MAX)))
+}
+
+/// Walks the rows and the attempts side by side, both in order, some at a time: a
+/// connection that breaks in between costs nothing.
+pub(super) fn rows(
+    link: &mut Link,
+    run: i64,
+    each: &mut dyn FnMut(&mut RowRecord) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let mut after = 0;
+    let mut record = RowRecord::of(RowNumber(0));
+    loop {
+        let (rows, attempts) = link.work(async |session| page(session, run, after).await)?;
+        let fail = |failed: Failed| failed.told(link.path());
+        let mut attempts = attempts.iter().peekable();
+        let Some(last) = rows.last() else { return Ok(()) };
+        after = row_number(last, 0).map_err(fail)?.0.into();
+        for row in &rows {
+            begin(&mut record, row).map_err(fail)?;
+            let is_its = |attempt: &&Row| row_number(attempt, 0).is_ok_and(|of| of == record.row);
+            let mut its = Vec::new();
+            while let Some(attempt) = attempts.next_if(is_its) {
+                its.push(attempt);
+            }
+            for attempt in its {
+                add_attempt(&mut record, attempt).map_err(fail)?;
+            }
+            if record.status == Status::NotSent && !record.kept {
+                record.status = unended(record.doubt);
+            }
+            each(&mut record)?;
+        }
+    }
+}
+
+/// Some rows after this one, and their attempts, as both are at one moment.
+async fn page(session: &mut Session, run: i64, after: i64) -> Result<(Vec<Row>, Vec<Row>), Failed> {
+    let rows_statement = session.statement(include_str!("sql/rows.sql")).await?;
+    let attempts_statement = session.statement(include_str!("sql/attempts.sql")).await?;
+    let moment = session.client.build_transaction().read_only(true);
+    let moment = moment.isolation_level(tokio_postgres::IsolationLevel::RepeatableRead);
+    let moment = moment.start().await?;
+    let rows = moment.query(&rows_statement, &[&run, &after, &AT_ONCE]).await?;
+    let attempts = match (rows.first(), rows.last()) {
+        (Some(first), Some(last)) => {
+            let (first, last): (i64, i64) = (first.try_get(0)?, last.try_get(0)?);
+            moment.query(&attempts_statement, &[&run, &first, &last]).await?
+        }
+        _ => Vec::new(),
+    };
+    moment.commit().await?;
+    Ok((rows, attempts))
+}
+
+fn begin(record: &mut RowRecord, row: &Row) -> Result<(), Failed> {
+    let (admin_number, sequence_number): (Option<i64>, Option<i32>) =
+        (row.try_get(1)?, row.try_get(2)?);
+    let status = status(row, 3)?;
+    *record = RowRecord::of(row_number(row, 0)?);
+    record.order = admin_number
+        .zip(sequence_number)
+        .map(|(admin_number, sequence_number)| Order { admin_number, sequence_number });
+    record.status = status.unwrap_or(Status::NotSent);
+    record.doubt = row.try_get(5)?;
+    if status.is_some() {
+        record.kept = row.try_get(4)?;
+        record.error_code = text(row, 6)?;
+        record.message = text(row, 7)?;
+    }
+    Ok(())
+}
+
+fn add_attempt(record: &mut RowRecord, attempt: &Row) -> Result<(), Failed> {
+    record.attempts += 1;
+    if let Some(sent_at) = attempt.try_get::<_, Option<Timestamp>>(2)? {
+        record.first_sent_at.get_or_insert(sent_at);
+    }
+    // An attempt without an end may have been sent: its answer is not known.
+    let meaning: Option<i16> = attempt.try_get(4)?;
+    record.doubt |= meaning.is_none_or(|meaning| i64::from(meaning) == codes::DOUBT);
+    let decided_without_call = record.status != Status::NotSent;
+    if decided_without_call {
+        return Ok(());
+    }
+    record.ended_at = attempt.try_get(3)?;
+    let http_status: Option<i16> = attempt.try_get(6)?;
+    record.http_status = http_status.and_then(|status| u16::try_from(status).ok());
+    record.error_code = text(attempt, 7)?;
+    record.message = text(attempt, 8)?;
+    if let Some(status) = status(attempt, 5)? {
+        record.status = status;
+    }
+    Ok(())
+}
+
+fn status(row: &Row, column: usize) -> Result<Option<Status>, Failed> {
+    let code: Option<i16> = row.try_get(column)?;
+    Ok(code.and_then(|code| codes::status(code.into())))
+}
+
+fn text(row: &Row, column: usize) -> Result<String, Failed> {
+    Ok(row.try_get::<_, Option<String>>(column)?.unwrap_or_default())
+}

@@ -1,0 +1,131 @@
+//! The schema: laid down once, brought to this program's version, and refused if it is
+//! a newer one's. And the server, refused if it would forget what it has confirmed.
+
+use tokio_postgres::error::SqlState;
+
+use super::super::LedgerError;
+use super::failed::Failed;
+use super::link::Session;
+
+/// What brings the schema from each version to the next; the first begins with nothing.
+const VERSIONS: [&str; 1] = [include_str!("sql/version_1.sql")];
+
+/// Before this, the server cannot do what is asked of it.
+const OLDEST: i64 = 14;
+
+/// Held while the schema is changed; any number that no other program takes.
+const LOCK: i64 = 0x6341_4e43;
+
+/// Makes a new session ours.
+pub(super) async fn begin(session: &Session, path: &str) -> Result<(), Failed> {
+    refuse_forgetful(session, path).await?;
+    // It may have been brought to another version since the last session.
+    refuse_newer(version(session).await?, path)?;
+    session.client.batch_execute(include_str!("sql/session.sql")).await?;
+    Ok(())
+}
+
+async fn refuse_forgetful(session: &Session, path: &str) -> Result<(), Failed> {
+    let path = path.to_owned();
+    let told = session.client.query_one(include_str!("sql/server.sql"), &[]).await?;
+    let number: i64 = told.try_get(0)?;
+    if number / 10_000 < OLDEST {
+        let found = told.try_get(1)?;
+        return Err(LedgerError::OldServer { path, found, needed: OLDEST as u32 }.into());
+    }
+    for (column, setting) in [(2, "fsync"), (3, "full_page_writes"), (4, "synchronous_commit")] {
+        if told.try_get::<_, &str>(column)? == "off" {
+            return Err(LedgerError::Forgetful { path, setting: setting.to_owned() }.into());
+        }
+    }
+    Ok(())
+}
+
+/// Sees to it that the schema is there, and is ours.
+pub(super) async fn set_up(session: &mut Session, path: &str) -> Result<(), Failed> {
+    if version(session).await? < VERSIONS.len() {
+        migrate(session).await?;
+        refuse_newer(version(session).await?, path)?;
+    }
+    Ok(())
+}
+
+fn refuse_newer(version: usize, path: &str) -> Result<(), LedgerError> {
+    if version <= VERSIONS.len() {
+        return Ok(());
+    }
+    let (found, known) = (version as i64, VERSIONS.len() as i64);
+    Err(LedgerError::Newer { path: path.to_owned(), found, known })
+}
+
+/// For a user who lacks the right to read the schema, or to lay it down.
+pub(super) fn explain(failed: Failed, path: &str) -> Failed {
+    match failed {
+        Failed::Database(cause) if is_denied(&cause) => not_set_up(path, &cause),
+        failed => failed,
+    }
+}
+
+fn is_denied(cause: &tokio_postgres::Error) -> bool {
+    cause.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE)
+}
+
+fn not_set_up(path: &str, cause: &tokio_postgres::Error) -> Failed {
+    let cause = super::failed::words(cause);
+    LedgerError::NotSetUp { path: path.to_owned(), cause }.into()
+}
+
+/// The version of the schema; 0 where there is none.
+async fn version(session: &Session) -> Result<usize, Failed> {
+    let there = "SELECT EXISTS (SELECT FROM pg_tables
+                 WHERE schemaname = 'cardcancel' AND tablename = 'schema_version')";
+    if !session.client.query_one(there, &[]).await?.try_get::<_, bool>(0)? {
+        return Ok(0);
+    }
+    let newest = "SELECT coalesce(max(version), 0) FROM cardcancel.schema_version";
+    let version: i32 = session.client.query_one(newest, &[]).await?.try_get(0)?;
+    Ok(usize::try_from(version).unwrap_or_default())
+}
+
+/// All that is missing, in one transaction, which no two processes are in at once.
+async fn migrate(session: &mut Session) -> Result<(), Failed> {
+    session
+        .client
+        .batch_execute(&format!(
+            "BEGIN; SET LOCAL lock_timeout = 0; SELECT pg_advisory_xact_lock({LOCK})"
+        ))
+        .await?;
+    let done = async {
+        let from = version(session).await?;
+        if from == 0 {
+            let there = "SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = 'cardcancel')";
+            if !session.client.query_one(there, &[]).await?.try_get::<_, bool>(0)? {
+                session.client.batch_execute("CREATE SCHEMA cardcancel").await?;
+            }
+            session
+                .client
+                .batch_execute(
+                    "CREATE TABLE cardcancel.schema_version (
+                         version    integer     PRIMARY KEY,
+                         program    text        NOT NULL,
+                         applied_at timestamptz NOT NULL DEFAULT now())",
+                )
+                .await?;
+        }
+        for (statements, version) in VERSIONS.iter().zip(1_i32..).skip(from) {
+            session.client.batch_execute(statements).await?;
+            let note = "INSERT INTO cardcancel.schema_version (version, program) VALUES ($1, $2)";
+            let program = concat!("cardcancel ", env!("CARGO_PKG_VERSION"));
+            session.client.execute(note, &[&version, &program]).await?;
+        }
+        Ok(())
+    };
+    match done.await {
+        Ok(()) => Ok(session.client.batch_execute("COMMIT").await?),
+        Err(failed) => {
+            // The first failure is the one that is told.
+            let _ = session.client.batch_execute("ROLLBACK").await;
+            Err(failed)
+        }
+    }
+}

@@ -1,0 +1,20 @@
+-- What workers $2 held of run $1 is nobody's. What they had in flight was perhaps sent:
+-- it is in doubt, and has ended so if $3 is a status; with code $4 and message $5.
+WITH lost AS (
+    SELECT row, attempt, worker, staked_at FROM open_row
+    WHERE run = $1 AND worker = ANY ($2::bigint[]) AND in_flight
+), recorded AS (
+    INSERT INTO attempt (run, row, attempt, worker, staked_at, ended_at, meaning, status,
+                         error_code, message)
+    SELECT $1, row, attempt, worker, staked_at, clock_timestamp(), 5, $3::smallint, $4, $5
+    FROM lost
+), over AS (
+    DELETE FROM open_row
+    WHERE run = $1 AND worker = ANY ($2) AND in_flight AND $3 IS NOT NULL
+), freed AS (
+    UPDATE open_row SET worker = NULL, in_flight = false
+    WHERE run = $1 AND worker = ANY ($2) AND NOT (in_flight AND $3 IS NOT NULL)
+)
+UPDATE run SET
+    in_doubt = in_doubt + CASE WHEN $3 IS NULL THEN 0 ELSE (SELECT count(*) FROM lost) END
+WHERE number = $1;

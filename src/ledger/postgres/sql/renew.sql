@@ -1,0 +1,22 @@
+-- Renews the lease of worker $1 by $2 seconds, for its turn $3. No row: others took up
+-- what it had. A lease that ran out and that nobody took up is still its own.
+UPDATE worker SET
+    lapsed_at = CASE WHEN leased_until < clock_timestamp() THEN clock_timestamp()
+                     ELSE lapsed_at END,
+    leased_until = clock_timestamp() + make_interval(secs => $2::double precision),
+    turn = $3::bigint
+WHERE number = $1 AND at_work
+RETURNING
+    clock_timestamp(),
+    -- Whether the lease of another on the run ran out. One that was away itself, as when
+    -- the database was, gives the others as long as a lease to come back too.
+    (lapsed_at IS NULL OR lapsed_at + make_interval(secs => $2) < clock_timestamp())
+        AND EXISTS (SELECT FROM worker AS other
+                    WHERE other.run = worker.run AND other.at_work AND other.number <> $1
+                      AND other.leased_until < clock_timestamp()),
+    -- Whether another takes of the same budget.
+    EXISTS (SELECT FROM worker AS other
+            JOIN run AS theirs ON theirs.number = other.run
+            JOIN run AS ours ON ours.number = worker.run
+            WHERE other.at_work AND other.number <> $1 AND theirs.endpoint = ours.endpoint
+              AND other.leased_until > clock_timestamp());

@@ -1,0 +1,15 @@
+-- What every session of ours is set to. A worker that is frozen in a turn must not keep
+-- the others from theirs. Plans are made once, and are those for large tables, however
+-- large the tables are when they are made.
+SET search_path = cardcancel, pg_catalog;
+SET TimeZone = 'UTC';
+SET idle_in_transaction_session_timeout = '5s';
+SET lock_timeout = '10s';
+SET statement_timeout = '60s';
+SET plan_cache_mode = force_generic_plan;
+SET enable_seqscan = off;
+SET enable_bitmapscan = off;
+SET enable_material = off;
+SET enable_hashjoin = off;
+SET enable_mergejoin = off;
+SET jit = off;

@@ -1,0 +1,57 @@
+-- Records what attempts of run $1 came to: those that were staked under the lease they
+-- are told for, and are not settled yet. No meaning: nothing was sent, the stake is taken
+-- back. $12: why the run stops for all, if it does. From here on the run is locked.
+WITH found AS MATERIALIZED (
+    SELECT told.*, its.place, its.staked_at
+    FROM unnest($2::bigint[], $3::integer[], $4::bigint[], $5::timestamptz[],
+                $6::timestamptz[], $7::smallint[], $8::smallint[], $9::smallint[],
+                $10::text[], $11::text[])
+        AS told (row, attempt, worker, sent_at, ended_at, meaning, status, http_status,
+                 error_code, message)
+    -- Looked up one by one, however many rows are open: OFFSET 0 sees to it.
+    CROSS JOIN LATERAL (
+        SELECT open_row.ctid AS place, open_row.staked_at FROM open_row
+        WHERE open_row.run = $1 AND open_row.row = told.row AND open_row.worker = told.worker
+          AND open_row.attempt = told.attempt AND open_row.in_flight
+        OFFSET 0
+    ) AS its
+), over AS (
+    DELETE FROM open_row
+    WHERE ctid = ANY (ARRAY(SELECT place FROM found WHERE status IS NOT NULL))
+), waits AS (
+    UPDATE open_row SET in_flight = false
+    WHERE ctid = ANY (ARRAY(SELECT place FROM found WHERE status IS NULL AND meaning IS NOT NULL))
+), taken_back AS (
+    UPDATE open_row SET in_flight = false, attempt = attempt - 1
+    WHERE ctid = ANY (ARRAY(SELECT place FROM found WHERE meaning IS NULL))
+), recorded AS (
+    INSERT INTO attempt (run, row, attempt, worker, staked_at, sent_at, ended_at, meaning,
+                         status, http_status, error_code, message)
+    SELECT $1, row, attempt, worker, staked_at, sent_at, ended_at, meaning, status,
+           http_status, error_code, message
+    FROM found WHERE meaning IS NOT NULL
+), tally AS (
+    SELECT count(*) FILTER (WHERE status = 0) AS cancelled,
+           count(*) FILTER (WHERE status = 1) AS already_cancelled,
+           count(*) FILTER (WHERE status = 2) AS rejected,
+           count(*) FILTER (WHERE status = 3) AS failed,
+           count(*) FILTER (WHERE status = 4) AS in_doubt,
+           count(*) FILTER (WHERE meaning IS NULL) AS taken_back
+    FROM found
+)
+UPDATE run SET
+    cancelled = run.cancelled + tally.cancelled,
+    already_cancelled = run.already_cancelled + tally.already_cancelled,
+    rejected = run.rejected + tally.rejected,
+    failed = run.failed + tally.failed,
+    in_doubt = run.in_doubt + tally.in_doubt,
+    attempts = run.attempts - tally.taken_back,
+    stop = coalesce(stop, $12::text)
+FROM tally
+WHERE number = $1
+RETURNING first_fresh, rows, stop,
+    -- Whether rows are nobody's, and whether another run may have cancelled some.
+    EXISTS (SELECT FROM open_row WHERE open_row.run = $1 AND open_row.worker IS NULL),
+    EXISTS (SELECT FROM run AS other
+            WHERE other.endpoint = run.endpoint AND other.number <> $1 AND other.rows > 0),
+    by_place;

@@ -1,0 +1,1 @@
+UPDATE budget SET state = $2 WHERE endpoint = $1;

@@ -1,0 +1,55 @@
+-- Stakes rows of run $1 for worker $2 in its turn $3, at $4: rows $5 that were staked before,
+-- each after so many attempts $6, and rows $7 in places $11 that were not. Rows $8 another run
+-- cancelled, as messages $9 tell. Fresh rows begin at place $10 now. Rows are looked up one by
+-- one, however many there are: OFFSET 0 sees to it.
+WITH retried AS (
+    UPDATE open_row SET worker = $2, attempt = attempt + 1, in_flight = true,
+                        staked_at = $4, turn = $3
+    WHERE ctid = ANY (ARRAY(
+        SELECT its.place
+        FROM unnest($5::bigint[], $6::integer[]) AS again (row, attempts)
+        CROSS JOIN LATERAL (
+            SELECT open_row.ctid AS place FROM open_row
+            WHERE open_row.run = $1 AND open_row.row = again.row
+              AND open_row.attempt = again.attempts AND NOT open_row.in_flight
+              AND (open_row.worker = $2 OR open_row.worker IS NULL)
+            OFFSET 0
+        ) AS its))
+    RETURNING row
+), fresh AS (
+    INSERT INTO open_row (run, row, place, worker, attempt, in_flight, staked_at, turn)
+    SELECT $1::bigint, fresh.row, fresh.place, $2::bigint, 1, true, $4::timestamptz, $3::bigint
+    FROM unnest($7::bigint[], $11::bigint[]) AS fresh (row, place)
+), decided AS (
+    UPDATE row SET status = 1, error_code = 'ALREADY_CANCELLED', message = its.message
+    FROM (SELECT found.place, elsewhere.message
+          FROM unnest($8::bigint[], $9::text[]) AS elsewhere (row, message)
+          CROSS JOIN LATERAL (
+              SELECT row.ctid AS place FROM row
+              WHERE row.run = $1 AND row.row = elsewhere.row
+              OFFSET 0
+          ) AS found
+          OFFSET 0) AS its
+    WHERE row.ctid = its.place
+), over AS (
+    DELETE FROM open_row
+    WHERE ctid = ANY (ARRAY(
+        SELECT its.place
+        FROM unnest($8) AS elsewhere (row)
+        CROSS JOIN LATERAL (
+            SELECT open_row.ctid AS place FROM open_row
+            WHERE open_row.run = $1 AND open_row.row = elsewhere.row
+            OFFSET 0
+        ) AS its))
+)
+UPDATE run SET
+    first_fresh = $10,
+    attempts = attempts + (SELECT count(*) FROM retried) + cardinality($7),
+    already_cancelled = already_cancelled + cardinality($8)
+WHERE number = $1
+RETURNING
+    (SELECT array_agg(retried.row) FROM retried),
+    -- Whether there will be more rows to take up: fresh ones, or what another may give up.
+    $10 <= rows OR EXISTS (SELECT FROM open_row
+                           WHERE open_row.run = $1 AND worker IS DISTINCT FROM $2),
+    cancelled, already_cancelled, rejected, failed, in_doubt, invalid, duplicate, not_sent;

@@ -1,0 +1,320 @@
+//! The turns of a run: one transaction each, in three questions to the database. What is
+//! locked, in this order: our worker, rows that are ours, the run, the budget; workers that
+//! are gone only if nobody has them locked.
+
+mod columns;
+mod pick;
+mod share;
+
+use std::collections::HashSet;
+use std::time::{Duration, Instant};
+
+use jiff::{SignedDuration, Timestamp};
+use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
+
+use super::super::{Allot, Counts, Lease, LedgerError, Staked, Turn, Turned, Waiting};
+use super::clock::Clock;
+use super::failed::Failed;
+use super::link::{Link, Session};
+use super::read;
+use super::stay::{self, Stay};
+use crate::order::OwnCode;
+use columns::Columns;
+use pick::{Asked, Picked};
+use share::Share;
+
+/// When a process with nothing to do looks again whether another left it something.
+const LOOK_AGAIN: SignedDuration = SignedDuration::from_millis(500);
+
+/// Over about how many turns a slow end is remembered.
+const TURNS_REMEMBERED: u32 = 256;
+
+const BEGIN: &str = "BEGIN";
+const COMMIT: &str = "COMMIT";
+const RENEW: &str = include_str!("sql/renew.sql");
+const REGISTER_AGAIN: &str = include_str!("sql/register_again.sql");
+const TAKE_BACK: &str = include_str!("sql/take_back.sql");
+const SETTLE: &str = include_str!("sql/settle.sql");
+const BUDGET: &str = include_str!("sql/budget.sql");
+const GONE: &str = include_str!("sql/gone.sql");
+const STAKE: &str = include_str!("sql/stake.sql");
+const SPEND: &str = include_str!("sql/spend.sql");
+const LAST_TURN: &str = "SELECT turn FROM worker WHERE number = $1";
+
+/// Prepares what every turn asks, so that none has to wait for it.
+pub(super) async fn prepare(session: &mut Session) -> Result<(), Failed> {
+    for sql in [RENEW, SETTLE, BUDGET, STAKE, SPEND].into_iter().chain(pick::STATEMENTS) {
+        session.statement(sql).await?;
+    }
+    Ok(())
+}
+
+/// What a turn wants, in the database's time, and what became of the tries so far.
+struct Wish<'t> {
+    turn: &'t Turn,
+    settled: Columns,
+    /// Moments at which nothing was sent.
+    unused: Vec<Timestamp>,
+    /// Why the run stops for all, if it does.
+    stop: Option<String>,
+    asked: Instant,
+    /// The moments of a try whose commit was asked for, and not confirmed.
+    unconfirmed: Option<Vec<Timestamp>>,
+}
+
+/// What a turn came to.
+struct Done {
+    worker: i64,
+    /// When it staked what it did, in the database's time.
+    staked_at: Timestamp,
+    picked: Picked,
+    /// Those of the picked rows staked before that really were ours, or nobody's.
+    retried: HashSet<i64>,
+    share: Share,
+    counts: Counts,
+    exhausted: bool,
+    stop: Option<String>,
+    finish: Duration,
+}
+
+/// Settles and stakes in one commit, however often that has to be tried.
+pub(super) fn turn(
+    link: &mut Link,
+    stay: &mut Stay,
+    clock: &mut Clock,
+    turn: Turn,
+    allot: &mut Allot<'_>,
+) -> Result<Turned, LedgerError> {
+    let asked = Instant::now();
+    let ahead = clock.ahead(asked, Timestamp::now());
+    let mut wish = Wish {
+        settled: Columns::of(&turn.settled, ahead),
+        unused: columns::unused(&turn.settled, ahead),
+        stop: turn.stop.filter(|stop| stop.stops_all()).map(|stop| stop.to_string()),
+        turn: &turn,
+        asked,
+        unconfirmed: None,
+    };
+    stay.turn += 1;
+    let done = link.work(async |session| attempt(session, stay, clock, &mut wish, allot).await)?;
+    stay.finish = done.finish.max(stay.finish - stay.finish / TURNS_REMEMBERED);
+    let again = if done.worker == stay.worker { turn.again } else { Vec::new() };
+    stay.worker = done.worker;
+    Ok(turned(stay, done, again, ahead))
+}
+
+/// The whole turn, once.
+async fn attempt(
+    session: &mut Session,
+    stay: &Stay,
+    clock: &mut Clock,
+    wish: &mut Wish<'_>,
+    allot: &mut Allot<'_>,
+) -> Result<Done, Failed> {
+    let First { renewed, told, state } = first(session, stay, clock, wish).await?;
+    let worker = match &renewed {
+        Some(_) => stay.worker,
+        None => register_again(session, stay).await?,
+    };
+    let is_ours = renewed.is_some();
+    let (others_are_gone, others) = renewed.unwrap_or_default();
+    let taken_up = others_are_gone && take_up(session, stay).await?;
+    let asked = Asked {
+        again: if is_ours { &wish.turn.again } else { &[] },
+        fresh: wish.turn.fresh,
+        first_fresh: told.try_get(0)?,
+        end: told.try_get::<_, i64>(1)? + 1,
+        by_place: told.try_get(5)?,
+        nobodys: taken_up || told.try_get(3)?,
+        // Where others are at the endpoint, they may have cancelled some.
+        elsewhere: !stay.again && told.try_get(4)?,
+    };
+    let now = clock.at(Instant::now()).unwrap_or(wish.turn.at);
+    let budgeted = Instant::now();
+    let allowance = wish.allowance(now, stay.finish, others, asked.most());
+    let mut share = Share::of(&state, allowance, allot);
+    let picked = pick::pick(session, stay, asked, share.moments.len()).await?;
+    share.give_back(picked.len(), now, allot);
+    wish.unconfirmed = Some(share.moments.iter().flatten().copied().collect());
+    let row = commit(session, stay, worker, &picked, &share, now).await?;
+    let retried: Option<Vec<i64>> = row.try_get(0)?;
+    Ok(Done {
+        worker,
+        staked_at: now,
+        retried: retried.unwrap_or_default().into_iter().collect(),
+        exhausted: !row.try_get::<_, bool>(1)?,
+        counts: read::counts_from(&row, 2)?,
+        stop: told.try_get(2)?,
+        finish: budgeted.elapsed(),
+        picked,
+        share,
+    })
+}
+
+/// What is told first.
+struct First {
+    /// Whether others on the run are gone, and whether others share its budget; nothing
+    /// if our own rows were taken up by others.
+    renewed: Option<(bool, bool)>,
+    /// The run.
+    told: Row,
+    /// The budget.
+    state: String,
+}
+
+/// Renews the lease, settles, and reads the budget.
+async fn first(
+    session: &mut Session,
+    stay: &Stay,
+    clock: &mut Clock,
+    wish: &mut Wish<'_>,
+) -> Result<First, Failed> {
+    let untold = match wish.unconfirmed.take() {
+        Some(moments) if last_turn(session, stay.worker).await? == stay.turn => {
+            wish.unused.extend(moments);
+            true
+        }
+        _ => false,
+    };
+    let take_back = match untold {
+        true => Some(session.statement(TAKE_BACK).await?),
+        false => None,
+    };
+    let renew = session.statement(RENEW).await?;
+    let settle = session.statement(SETTLE).await?;
+    let budget = session.statement(BUDGET).await?;
+    let client = &session.client;
+    let lease = stay.lease.as_secs_f64();
+    let settled = wish.settled.values(&stay.run, &wish.stop);
+    let renewed = async {
+        let asked = Instant::now();
+        let row = client.query_opt(&renew, &[&stay.worker, &lease, &stay.turn]).await?;
+        let Some(row) = row else { return Ok(None) };
+        clock.showed(row.try_get(0)?, asked, Instant::now());
+        Ok(Some((row.try_get(1)?, row.try_get(2)?)))
+    };
+    let taken_back = async {
+        match &take_back {
+            Some(statement) => {
+                client.execute(statement, &[&stay.run, &stay.worker, &stay.turn]).await
+            }
+            None => Ok(0),
+        }
+    };
+    let endpoint: [&(dyn ToSql + Sync); 1] = [&stay.endpoint];
+    let ((), renewed, _, told, state) = tokio::try_join!(
+        biased;
+        client.batch_execute(BEGIN),
+        renewed,
+        taken_back,
+        client.query_one(&settle, &settled),
+        client.query_one(&budget, &endpoint),
+    )?;
+    Ok(First { renewed, told, state: state.try_get(0)? })
+}
+
+/// The number of the last turn of a worker that was committed; -1 if it is not known.
+async fn last_turn(session: &Session, worker: i64) -> Result<i64, Failed> {
+    let row = session.client.query_opt(LAST_TURN, &[&worker]).await?;
+    row.map_or(Ok(-1), |row| Ok(row.try_get(0)?))
+}
+
+/// Others took up what we had: we go on under another number.
+async fn register_again(session: &mut Session, stay: &Stay) -> Result<i64, Failed> {
+    let lease = stay.lease.as_secs_f64();
+    let row = session.client.query_one(REGISTER_AGAIN, &[&stay.worker, &lease, &stay.turn]).await?;
+    Ok(row.try_get(0)?)
+}
+
+/// Takes from others on the run whose lease ran out what they had. Returns whether any did.
+async fn take_up(session: &mut Session, stay: &Stay) -> Result<bool, Failed> {
+    let gone = session.client.query(GONE, &[&stay.run, &stay.worker]).await?;
+    let gone: Vec<i64> = gone.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
+    if !gone.is_empty() {
+        stay::give_up(session, stay, &gone).await?;
+    }
+    Ok(!gone.is_empty())
+}
+
+/// Stakes what was picked, and makes the turn durable.
+async fn commit(
+    session: &mut Session,
+    stay: &Stay,
+    worker: i64,
+    picked: &Picked,
+    share: &Share,
+    now: Timestamp,
+) -> Result<Row, Failed> {
+    let stake = session.statement(STAKE).await?;
+    let spend = session.statement(SPEND).await?;
+    let state = share.changed();
+    let client = &session.client;
+    let (retried, attempts): (Vec<i64>, Vec<i32>) = picked.retried().unzip();
+    let fresh: Vec<i64> = picked.fresh.iter().map(|waiting| waiting.row.0.into()).collect();
+    let (decided, messages): (Vec<i64>, Vec<&str>) =
+        picked.decided.iter().map(|(row, message)| (row, message.as_str())).unzip();
+    let spent = async {
+        match &state {
+            Some(state) => client.execute(&spend, &[&stay.endpoint, state]).await,
+            None => Ok(0),
+        }
+    };
+    let staked: [&(dyn ToSql + Sync); 11] = [
+        &stay.run,
+        &worker,
+        &stay.turn,
+        &now,
+        &retried,
+        &attempts,
+        &fresh,
+        &decided,
+        &messages,
+        &picked.first_fresh,
+        &picked.places,
+    ];
+    let (row, _, ()) = tokio::try_join!(
+        biased;
+        client.query_one(&stake, &staked),
+        spent,
+        client.batch_execute(COMMIT),
+    )?;
+    Ok(row)
+}
+
+/// What the engine is told, in this host's time.
+fn turned(stay: &Stay, done: Done, again: Vec<Waiting>, ahead: SignedDuration) -> Turned {
+    let Done { worker, staked_at, mut picked, retried, share, counts, exhausted, stop, .. } = done;
+    let here = |moment: Timestamp| moment.saturating_sub(ahead).unwrap_or(moment);
+    let found_something = picked.len() + picked.decided.len() > 0;
+    let mut turned = Turned {
+        counts,
+        exhausted,
+        more_at: share.more_at.map(here),
+        shared: share.shared,
+        lease: Some(Lease { number: worker, lasts: stay.lease }),
+        stop: stop.as_deref().and_then(OwnCode::named),
+        ..Turned::default()
+    };
+    if !found_something && !exhausted && turned.more_at.is_none() {
+        turned.more_at = Timestamp::now().saturating_add(LOOK_AGAIN).ok();
+    }
+    let mut staking = Vec::new();
+    for waiting in again {
+        let row = i64::from(waiting.row.0);
+        if retried.contains(&row) {
+            staking.push(waiting);
+        } else if picked.deferred.contains(&row) {
+            turned.deferred.push(waiting);
+        }
+    }
+    staking.extend(picked.left.drain(..).filter(|left| retried.contains(&left.row.0.into())));
+    staking.append(&mut picked.fresh);
+    let moments = share.moments.into_iter().map(|moment| moment.map(here));
+    turned.staked = staking
+        .into_iter()
+        .zip(moments)
+        .map(|(waiting, moment)| Staked::new(waiting, staked_at, moment, worker))
+        .collect();
+    turned
+}

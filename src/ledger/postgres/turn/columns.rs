@@ -1,0 +1,89 @@
+//! What is settled, column by column.
+
+use jiff::{SignedDuration, Timestamp};
+use tokio_postgres::types::ToSql;
+
+use super::super::super::stake::{Ended, How};
+use super::super::super::{Settled, codes};
+use super::super::storable;
+
+/// Attempts and what they came to, in the database's time. No meaning: the stake was
+/// taken back.
+#[derive(Default)]
+pub(super) struct Columns {
+    row: Vec<i64>,
+    attempt: Vec<i32>,
+    worker: Vec<i64>,
+    sent_at: Vec<Option<Timestamp>>,
+    ended_at: Vec<Option<Timestamp>>,
+    meaning: Vec<Option<i16>>,
+    status: Vec<Option<i16>>,
+    http_status: Vec<Option<i16>>,
+    error_code: Vec<Option<String>>,
+    message: Vec<Option<String>>,
+}
+
+impl Columns {
+    /// The database's clock is so far ahead of the one they were timed by.
+    pub fn of(settled: &[Settled], ahead: SignedDuration) -> Columns {
+        let mut columns = Columns::default();
+        for Settled { row, attempt, lease, how, .. } in settled {
+            columns.row.push(row.0.into());
+            columns.attempt.push(*attempt as i32);
+            columns.worker.push(*lease);
+            columns.how(how, ahead);
+        }
+        columns
+    }
+
+    fn how(&mut self, how: &How, ahead: SignedDuration) {
+        let ended = match how {
+            How::Withdrawn(_) => None,
+            How::Ended(ended) => Some(ended),
+        };
+        let of = |ended: Option<&Ended>, time: fn(&Ended) -> Option<Timestamp>| {
+            ended.and_then(time).map(|time| time.saturating_add(ahead).unwrap_or(time))
+        };
+        self.sent_at.push(of(ended, |ended| ended.outcome.sent.then_some(ended.sent_at)));
+        self.ended_at.push(of(ended, |ended| Some(ended.ended_at)));
+        let outcome = ended.map(|ended| &ended.outcome);
+        let status = ended.and_then(|ended| ended.status);
+        self.meaning.push(outcome.map(|outcome| codes::of_meaning(outcome.meaning) as i16));
+        self.status.push(status.map(|status| codes::of_status(status) as i16));
+        let http_status = outcome.and_then(|outcome| outcome.http_status);
+        self.http_status.push(http_status.map(|status| status as i16));
+        self.error_code.push(outcome.map(|outcome| storable(&outcome.error_code)));
+        self.message.push(outcome.map(|outcome| storable(&outcome.message)));
+    }
+
+    /// The values of `settle.sql`.
+    pub fn values<'v>(
+        &'v self,
+        run: &'v i64,
+        stop: &'v Option<String>,
+    ) -> [&'v (dyn ToSql + Sync); 12] {
+        [
+            run,
+            &self.row,
+            &self.attempt,
+            &self.worker,
+            &self.sent_at,
+            &self.ended_at,
+            &self.meaning,
+            &self.status,
+            &self.http_status,
+            &self.error_code,
+            &self.message,
+            stop,
+        ]
+    }
+}
+
+/// The moments at which nothing was sent, in the database's time.
+pub(super) fn unused(settled: &[Settled], ahead: SignedDuration) -> Vec<Timestamp> {
+    let withdrawn = settled.iter().filter_map(|settled| match settled.how {
+        How::Withdrawn(moment) => moment,
+        How::Ended(_) => None,
+    });
+    withdrawn.map(|moment| moment.saturating_add(ahead).unwrap_or(moment)).collect()
+}

@@ -1,0 +1,78 @@
+//! What a turn gets of the rate, in the database's time.
+
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+
+use super::super::super::{Allot, Allotment, Allowance, Budget};
+use super::Wish;
+
+/// A share of the budget, and what is left of it.
+pub(super) struct Share {
+    before: Budget,
+    after: Budget,
+    /// When calls may start; none where there is no pace to keep.
+    pub moments: Vec<Option<Timestamp>>,
+    pub more_at: Option<Timestamp>,
+    pub shared: bool,
+}
+
+impl Wish<'_> {
+    /// What is asked of the budget now. The rest of the turn takes about as long as `finish`.
+    pub fn allowance(
+        &self,
+        now: Timestamp,
+        finish: Duration,
+        others: bool,
+        wanted: u32,
+    ) -> Allowance {
+        let gone_by = Instant::now().saturating_duration_since(self.asked);
+        Allowance {
+            unused: self.unused.clone(),
+            now,
+            lead: self.turn.lead.saturating_sub(gone_by).max(finish),
+            horizon: self.turn.horizon,
+            spacing: self.turn.spacing,
+            others,
+            wanted,
+        }
+    }
+}
+
+impl Share {
+    /// Takes a share out of the budget as it is stored.
+    pub fn of(state: &str, allowance: Allowance, allot: &mut Allot<'_>) -> Share {
+        let before: Budget = serde_json::from_str(state).unwrap_or_default();
+        let mut after = before.clone();
+        let Allotment { moments, more_at, shared } =
+            match allowance.wanted == 0 && allowance.unused.is_empty() {
+                true => Allotment { shared: allowance.others, ..Allotment::default() },
+                false => allot(&mut after, allowance),
+            };
+        Share { before, after, moments, more_at, shared }
+    }
+
+    /// Gives back all but the first so many moments: there are no rows for them.
+    pub fn give_back(&mut self, used: usize, now: Timestamp, allot: &mut Allot<'_>) {
+        let surplus: Vec<Timestamp> =
+            self.moments.drain(used.min(self.moments.len())..).flatten().collect();
+        if !surplus.is_empty() {
+            let back = Allowance {
+                unused: surplus,
+                now,
+                lead: Duration::ZERO,
+                horizon: Duration::ZERO,
+                spacing: Duration::ZERO,
+                others: self.shared,
+                wanted: 0,
+            };
+            allot(&mut self.after, back);
+        }
+    }
+
+    /// What the budget is now, if that is something else.
+    pub fn changed(&self) -> Option<String> {
+        let is_changed = self.after != self.before;
+        is_changed.then(|| serde_json::to_string(&self.after).ok()).flatten()
+    }
+}
