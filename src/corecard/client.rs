@@ -56,7 +56,9 @@ pub enum ClientError {
     #[error("cannot set up the HTTP client: {0}")]
     Http(#[from] reqwest::Error),
     /// TLS could not.
-    #[error("cannot set up TLS")]
+    #[error(
+        "cannot set up TLS: install the system's authorities (the package ca-certificates), or name yours with --ca-file"
+    )]
     Tls(#[from] rustls::Error),
     /// The address is not one.
     #[error("the address {0} cannot be called: {1}")]
