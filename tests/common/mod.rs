@@ -7,6 +7,7 @@ mod chance;
 mod core_card;
 mod hostile;
 mod passing;
+pub mod postgres;
 mod results;
 mod terminal;
 

@@ -1,0 +1,56 @@
+//! What every ledger does, whatever it is kept in: one suite, run against each. And what
+//! only one that many share can do.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod away;
+#[path = "../common/mod.rs"]
+mod common;
+mod process;
+mod server;
+mod suite;
+mod workers;
+
+macro_rules! conformance {
+    ($($name:ident)*) => {
+        mod sqlite {
+            $(#[test]
+            fn $name() {
+                crate::suite::$name(&crate::process::Home::file());
+            })*
+        }
+
+        mod postgres {
+            $(#[test]
+            #[ignore = "needs PostgreSQL: tests/run brings it"]
+            fn $name() {
+                crate::suite::$name(&crate::process::Home::server());
+            })*
+        }
+    };
+}
+
+conformance! {
+    a_run_is_enrolled_with_every_row_and_reads_back
+    an_enrolment_that_is_cut_short_is_nobodys_and_goes_on
+    the_newest_run_with_a_key_is_found
+    rows_are_staked_in_order_each_once_and_settled
+    rows_go_in_the_order_of_their_places_if_they_have_one
+    what_is_in_flight_may_have_been_sent
+    a_stake_that_is_taken_back_leaves_no_trace
+    a_row_that_did_not_end_is_tried_again
+    a_row_for_which_there_is_no_budget_goes_on_waiting
+    what_a_dead_process_had_in_flight_is_sent_again_in_doubt
+    what_a_dead_process_had_in_flight_ends_in_doubt_where_nothing_is_sent_twice
+    what_a_dead_process_left_waiting_is_taken_up_with_its_attempts
+    an_attempt_during_an_outage_that_stopped_the_run_does_not_count
+    an_order_that_another_run_cancelled_is_not_sent
+    an_order_that_another_run_cancelled_is_sent_if_that_is_asked_for
+    many_orders_that_another_run_cancelled_cost_no_budget
+    an_order_cancelled_at_another_endpoint_is_not_cancelled
+    processes_share_one_budget
+    moments_that_were_not_used_are_given_back
+    a_run_that_was_stopped_tells_why_and_goes_on
+    a_run_that_ended_was_not_stopped
+    a_run_is_held_while_it_is_worked_on
+    a_results_file_is_known_by_its_mark
+}

@@ -1,0 +1,254 @@
+//! A process that works on a run, as far as the ledger sees it.
+
+use std::time::Duration;
+
+use cardcancel::gate::pace::Pace;
+use cardcancel::intake::{Enrolment, Keyed, Part, Standing};
+use cardcancel::ledger::{
+    At, Ending, Ledger, LedgerError, NewRun, Postgres, RowRecord, Run, Settled, Sqlite, Staked,
+    Start, Turn, Turned, Waiting,
+};
+use cardcancel::order::{Order, OwnCode, RowNumber};
+use cardcancel::outcome::{Meaning, Next, OnDoubt, Outcome, Status};
+use jiff::Timestamp;
+use secrecy::SecretString;
+
+use crate::common::postgres::{Database, database};
+use crate::common::until;
+
+/// Short, so that no test waits for long.
+pub const LEASE: Duration = Duration::from_millis(400);
+
+/// Where a ledger is kept.
+pub enum Home {
+    File(tempfile::TempDir),
+    Server(Database),
+}
+
+impl Home {
+    pub fn file() -> Home {
+        Home::File(tempfile::tempdir().unwrap())
+    }
+
+    pub fn server() -> Home {
+        Home::Server(database())
+    }
+
+    /// The database it is kept in.
+    pub fn database(&self) -> &Database {
+        match self {
+            Home::File(_) => panic!("it is kept in a file"),
+            Home::Server(database) => database,
+        }
+    }
+
+    /// The ledger, as another process opens it.
+    pub fn open(&self) -> Box<dyn Ledger> {
+        match self {
+            Home::File(folder) => Box::new(Sqlite::open(&folder.path().join("ledger.db")).unwrap()),
+            Home::Server(database) => Box::new(Postgres::open(at(database)).unwrap()),
+        }
+    }
+
+    /// A process that works on a run of so many orders, which it opens.
+    pub fn process(&self, rows: u32) -> Process {
+        let mut ledger = self.open();
+        let run = enrol(ledger.as_mut(), "run-1", "key", rows);
+        Process::start(ledger, run)
+    }
+
+    /// Another process that works on the run.
+    pub fn join(&self, run: &Run) -> Process {
+        Process::start(self.open(), run.clone())
+    }
+
+    /// The same, which a process does with this about lost answers.
+    pub fn join_with(&self, run: &Run, on_doubt: OnDoubt) -> Process {
+        Process::start_with(self.open(), run.clone(), Start { on_doubt, ..start() })
+    }
+}
+
+pub fn at(database: &Database) -> At {
+    At { url: url(database), lease: LEASE, max_outage: Duration::from_secs(60) }
+}
+
+pub fn url(database: &Database) -> SecretString {
+    database.url().into()
+}
+
+pub fn start() -> Start {
+    Start {
+        at: Timestamp::now(),
+        cut_off: None,
+        rates: "unlimited".to_owned(),
+        joins: false,
+        again: false,
+        on_doubt: OnDoubt::Retry,
+    }
+}
+
+pub fn new_run(id: &str, key: &str) -> NewRun {
+    NewRun {
+        id: id.to_owned(),
+        key: key.to_owned(),
+        command: "run".to_owned(),
+        input_name: "orders.csv".to_owned(),
+        input_digest: "digest".to_owned(),
+        endpoint: "https://example.com".to_owned(),
+        program: "test".to_owned(),
+        opened_at: "2026-01-01T00:00:00Z".parse().unwrap(),
+    }
+}
+
+pub fn order(row: u32) -> Order {
+    Order { admin_number: 1000 + i64::from(row), sequence_number: 1 }
+}
+
+pub fn to_send(row: u32) -> Enrolment {
+    let standing = Standing::ToSend { doubt: false };
+    let line = u64::from(row) + 1;
+    Enrolment { row: RowNumber(row), line, order: Some(order(row)), standing, place: row }
+}
+
+pub fn enrol(ledger: &mut dyn Ledger, id: &str, key: &str, rows: u32) -> Run {
+    ledger.find(key).unwrap();
+    enrol_as(ledger, new_run(id, key), rows)
+}
+
+pub fn enrol_as(ledger: &mut dyn Ledger, new: NewRun, rows: u32) -> Run {
+    let by_order = |row| Keyed::new(order(row), RowNumber(row), Part::Sent);
+    let by_order: Vec<Keyed> = (1..=rows).map(by_order).collect();
+    ledger.enrol(new, &mut (1..=rows).map(|row| Ok(to_send(row))), &by_order).unwrap()
+}
+
+pub fn records(ledger: &mut dyn Ledger, run: &Run) -> Vec<RowRecord> {
+    let mut records = Vec::new();
+    let mut keep = |record: &mut RowRecord| {
+        records.push(record.clone());
+        Ok(())
+    };
+    ledger.rows(run, &mut keep).unwrap();
+    records
+}
+
+pub fn outcome(meaning: Meaning, code: &str) -> Outcome {
+    Outcome {
+        meaning,
+        sent: true,
+        error_code: code.to_owned(),
+        message: format!("it said {code}"),
+        http_status: Some(200),
+        retry_after: None,
+    }
+}
+
+pub fn cancelled(staked: Staked) -> Settled {
+    ended(staked, Meaning::Cancelled, Next::End(Status::Cancelled)).0
+}
+
+pub fn ended(staked: Staked, meaning: Meaning, next: Next) -> (Settled, Option<Waiting>) {
+    let now = Timestamp::now();
+    let ending = Ending { sent_at: now, ended_at: now, outcome: outcome(meaning, "ERR01160") };
+    staked.settle(ending, next)
+}
+
+/// A turn that asks for this many rows that were never staked.
+pub fn fresh_rows(fresh: u32) -> Turn {
+    Turn {
+        at: Timestamp::now(),
+        settled: Vec::new(),
+        again: Vec::new(),
+        fresh,
+        lead: Duration::ZERO,
+        horizon: Duration::from_secs(2),
+        spacing: Duration::ZERO,
+        stop: None,
+    }
+}
+
+pub fn rows(staked: &[Staked]) -> Vec<u32> {
+    staked.iter().map(|staked| staked.row().0).collect()
+}
+
+/// A process that works on a run, at no pace unless one is set.
+pub struct Process {
+    pub ledger: Box<dyn Ledger>,
+    pub run: Run,
+    pace: Pace,
+    /// What was waiting when it started.
+    waiting: Vec<Waiting>,
+}
+
+impl Process {
+    pub fn start(ledger: Box<dyn Ledger>, run: Run) -> Process {
+        Process::start_with(ledger, run, start())
+    }
+
+    pub fn start_with(mut ledger: Box<dyn Ledger>, run: Run, start: Start) -> Process {
+        let begun = ledger.start(&run, start).unwrap();
+        let pace = Pace::new(&"unlimited".parse().unwrap());
+        Process { ledger, run, pace, waiting: begun.waiting }
+    }
+
+    pub fn at_pace(self, rates: &str) -> Process {
+        Process { pace: Pace::new(&rates.parse().unwrap()), ..self }
+    }
+
+    pub fn turn(&mut self, settled: Vec<Settled>, again: Vec<Waiting>, fresh: u32) -> Turned {
+        self.turn_to(settled, again, fresh, None)
+    }
+
+    pub fn turn_to(
+        &mut self,
+        settled: Vec<Settled>,
+        mut again: Vec<Waiting>,
+        fresh: u32,
+        stop: Option<OwnCode>,
+    ) -> Turned {
+        again.append(&mut self.waiting);
+        self.try_turn(Turn { settled, again, stop, ..fresh_rows(fresh) }).unwrap()
+    }
+
+    pub fn try_turn(&mut self, turn: Turn) -> Result<Turned, LedgerError> {
+        self.ledger.turn(turn, &mut |budget, wish| self.pace.allot(budget, wish))
+    }
+
+    /// Stakes this many rows that were never staked.
+    pub fn stake(&mut self, fresh: u32) -> Vec<Staked> {
+        self.turn(Vec::new(), Vec::new(), fresh).staked
+    }
+
+    pub fn settle(&mut self, settled: Vec<Settled>) -> Turned {
+        self.turn(settled, Vec::new(), 0)
+    }
+
+    /// Takes turns until there is something to send.
+    pub fn stake_when_there_is(&mut self, fresh: u32) -> Vec<Staked> {
+        let mut staked = Vec::new();
+        until("there are rows to take up", || {
+            staked = self.stake(fresh);
+            !staked.is_empty()
+        });
+        staked
+    }
+
+    pub fn rest(mut self, stop: Option<OwnCode>) -> Run {
+        self.ledger.rest(Timestamp::now(), stop).unwrap()
+    }
+
+    pub fn records(&mut self) -> Vec<RowRecord> {
+        records(self.ledger.as_mut(), &self.run)
+    }
+
+    /// Does all that there is to do, and comes to rest.
+    pub fn finish(mut self) -> Run {
+        let mut settled = Vec::new();
+        loop {
+            let turned = self.turn(std::mem::take(&mut settled), Vec::new(), 100);
+            settled.extend(turned.staked.into_iter().map(cancelled));
+            if turned.exhausted && settled.is_empty() {
+                return self.rest(None);
+            }
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! Which servers and schemas are accepted, and what is never shown.
+
+use cardcancel::ledger::{At, LedgerError, Postgres};
+
+use crate::common::Authority;
+use crate::common::postgres::{PASSWORD, Server, database};
+use crate::process::{Home, at, enrol};
+
+/// Why the ledger there is refused.
+fn refused(at: At) -> String {
+    let shown = format!("{at:?}");
+    assert!(!shown.contains(PASSWORD), "{shown}");
+    let Err(failed) = Postgres::open(at) else { panic!("it was not refused") };
+    let told = format!("{failed} {failed:?}");
+    assert!(!told.contains(PASSWORD), "{told}");
+    failed.to_string()
+}
+
+#[test]
+#[ignore = "needs PostgreSQL: tests/run brings it"]
+fn a_server_that_forgets_what_it_confirmed_is_refused() {
+    for setting in ["fsync", "full_page_writes"] {
+        let server = Server::start(&[&format!("{setting}=off")]);
+        let told = refused(at(&server.database()));
+        assert!(told.contains(&format!("{setting} = off")), "{told}");
+    }
+    let database = database();
+    let sql = format!("ALTER DATABASE {} SET synchronous_commit = off", database.name);
+    database.client().batch_execute(&sql).unwrap();
+    let told = refused(at(&database));
+    assert!(told.contains("synchronous_commit = off"), "{told}");
+}
+
+#[test]
+#[ignore = "needs PostgreSQL: tests/run brings it"]
+fn a_newer_schema_is_refused_whenever_it_comes() {
+    let home = Home::server();
+    let mut ledger = home.open();
+    let sql = "INSERT INTO cardcancel.schema_version (version, program) VALUES (99, 'newer')";
+    home.database().client().batch_execute(sql).unwrap();
+    let told = refused(at(home.database()));
+    assert!(told.contains("has version 99, and this program knows versions up to 1"), "{told}");
+    home.database().cut_connections();
+    let failed = ledger.runs().unwrap_err();
+    assert!(matches!(failed, LedgerError::Newer { found: 99, .. }), "{failed}");
+}
+
+#[test]
+#[ignore = "needs PostgreSQL: tests/run brings it"]
+fn the_schema_is_laid_down_once_though_many_come_at_once() {
+    let home = Home::server();
+    std::thread::scope(|scope| {
+        for _ in 0..6 {
+            scope.spawn(|| home.open().runs().unwrap());
+        }
+    });
+    let versions = "SELECT count(*) FROM cardcancel.schema_version";
+    assert_eq!(home.database().asked::<i64>(versions), 1);
+}
+
+#[test]
+#[ignore = "needs PostgreSQL: tests/run brings it"]
+fn a_user_who_may_not_change_the_schema_needs_it_to_be_there() {
+    let home = Home::server();
+    let database = home.database();
+    let user = format!("worker_of_{}", database.name);
+    let sql = format!("CREATE USER {user} PASSWORD '{PASSWORD}'");
+    database.client().batch_execute(&sql).unwrap();
+    let worker = || At { url: database.url_of(&user).into(), ..at(database) };
+    let told = refused(worker());
+    assert!(told.contains("is not set up, and this user may not do that"), "{told}");
+
+    drop(home.open());
+    let told = refused(worker());
+    assert!(told.contains("permission denied for schema cardcancel"), "{told}");
+    let grant = format!(
+        "GRANT USAGE ON SCHEMA cardcancel TO {user};
+         GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA cardcancel TO {user}"
+    );
+    database.client().batch_execute(&grant).unwrap();
+    let mut ledger = Postgres::open(worker()).unwrap();
+    enrol(&mut ledger, "run-1", "key", 3);
+}
+
+#[test]
+#[ignore = "needs PostgreSQL: tests/run brings it"]
+fn neither_errors_nor_the_names_of_things_show_the_password() {
+    let database = database();
+    let with = |url: String| At { url: url.into(), ..at(&database) };
+    let url = database.url();
+    let told = refused(with(url.replace(PASSWORD, "wrong")));
+    assert!(told.contains("password authentication failed"), "{told}");
+    refused(with(url.replace(&database.name, "nowhere")));
+    refused(with(url.replace("127.0.0.1", "127.0.0.1:1,127.0.0.2")));
+    refused(with(url.replace("postgres://", "")));
+    refused(with(url.replace(PASSWORD, &format!("{PASSWORD}@/?#"))));
+    assert!(!Postgres::open(at(&database)).unwrap().place().contains(PASSWORD));
+}
+
+#[test]
+#[ignore = "needs PostgreSQL: tests/run brings it"]
+fn tls_is_spoken_with_a_server_whose_certificate_is_trusted_and_with_no_other() {
+    let server = Server::start(&[]);
+    let authority = Authority::new();
+    server.speak_tls(&authority.papers());
+    let folder = tempfile::tempdir().unwrap();
+    let trust = |authority: &Authority| {
+        let path = folder.path().join("ca.pem");
+        std::fs::write(&path, authority.pem()).unwrap();
+        format!("sslmode=verify-full&sslrootcert={}", path.display())
+    };
+    let database = server.database();
+    let by =
+        |wishes: &str| At { url: format!("{}?{wishes}", database.url()).into(), ..at(&database) };
+    let mut ledger = Postgres::open(by(&trust(&authority))).unwrap();
+    let encrypted = "SELECT count(*) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid)
+                     WHERE ssl AND application_name = 'cardcancel'";
+    assert_eq!(database.asked::<i64>(encrypted), 1);
+    enrol(&mut ledger, "run-1", "key", 3);
+
+    let told = refused(by(&trust(&Authority::new())));
+    assert!(told.contains("certificate"), "{told}");
+    server.speak_tls(&authority.papers_of_another());
+    let told = refused(by(&trust(&authority)));
+    assert!(told.contains("certificate"), "{told}");
+}

@@ -1,0 +1,350 @@
+//! What every ledger does, whatever it is kept in.
+
+use std::time::Duration;
+
+use cardcancel::intake::{Enrolment, Input, IntakeError, Standing};
+use cardcancel::ledger::{Counts, EnrolError, NewRun, RowRecord, Run, Staked, Start};
+use cardcancel::order::{Flaw, OwnCode, RowNumber};
+use cardcancel::outcome::{Meaning, Next, OnDoubt, Status};
+use jiff::Timestamp;
+
+use crate::common::until;
+use crate::process::{
+    Home, Process, cancelled, ended, enrol, enrol_as, new_run, order, records, rows, start, to_send,
+};
+
+pub fn a_run_is_enrolled_with_every_row_and_reads_back(home: &Home) {
+    let mut ledger = home.open();
+    let flaw = Flaw { code: OwnCode::InvalidAdminNumber, message: "no \u{0}number".to_owned() };
+    let standings = [
+        Standing::ToSend { doubt: false },
+        Standing::ToSend { doubt: true },
+        Standing::Invalid(flaw),
+        Standing::Duplicate { first: RowNumber(1) },
+        Standing::Kept(Status::Rejected),
+        Standing::Kept(Status::NotSent),
+    ];
+    let mut rows = standings.into_iter().zip(1..).map(|(standing, row)| {
+        let order = Some(order(row)).filter(|_| row != 3);
+        Ok(Enrolment { row: RowNumber(row), line: row.into(), order, standing, place: row })
+    });
+    let run = ledger.enrol(new_run("run-1", "key"), &mut rows, &[]).unwrap();
+    assert_eq!((run.rows, run.attempts, run.stop.as_deref()), (6, 0, None));
+    let counts = [Status::Rejected, Status::Invalid, Status::Duplicate, Status::NotSent];
+    assert_eq!(run.counts, counts.map(|status| (status, 1)).into_iter().collect::<Counts>());
+    assert_eq!(run.opened.input_digest, "digest");
+    assert_eq!(ledger.run("run-1").unwrap().as_ref(), Some(&run));
+
+    let records = records(ledger.as_mut(), &run);
+    let told = |record: &RowRecord| {
+        let RowRecord { row, status, kept, doubt, error_code, .. } = record;
+        format!("{row} {status} {kept} {doubt} {error_code}")
+    };
+    let told: Vec<String> = records.iter().map(told).collect();
+    assert_eq!(
+        told,
+        [
+            "1 not_sent false false ",
+            "2 in_doubt false true ",
+            "3 invalid false false INVALID_ADMIN_NUMBER",
+            "4 duplicate false false DUPLICATE",
+            "5 rejected true false ",
+            "6 not_sent true false ",
+        ]
+    );
+    assert_eq!((records[1].order, records[2].order), (Some(order(2)), None));
+    assert!(records[2].message.starts_with("no ") && records[2].message.ends_with("number"));
+}
+
+pub fn an_enrolment_that_is_cut_short_is_nobodys_and_goes_on(home: &Home) {
+    pub const ROWS: u32 = 50_000;
+    let broken = || -> IntakeError {
+        Input::open("nowhere/orders.csv".as_ref(), "nowhere".as_ref()).unwrap_err()
+    };
+    let mut ledger = home.open();
+    let mut rows = (1..=ROWS).map(|row| match row {
+        45_000 => Err(broken()),
+        _ => Ok(to_send(row)),
+    });
+    let refused = ledger.enrol(new_run("first", "key"), &mut rows, &[]);
+    assert!(matches!(refused, Err(EnrolError::Intake(_))));
+    assert_eq!((ledger.find("key").unwrap(), ledger.runs().unwrap()), (None, Vec::new()));
+
+    let mut ledger = home.open();
+    let mut rows = (1..=ROWS).map(|row| Ok(to_send(row)));
+    let run = ledger.enrol(new_run("second", "key"), &mut rows, &[]).unwrap();
+    assert_eq!(run.rows, u64::from(ROWS));
+    assert_eq!(ledger.runs().unwrap(), std::slice::from_ref(&run));
+    let records = records(ledger.as_mut(), &run);
+    assert!(records.iter().zip(1..).all(|(record, row)| record.order == Some(order(row))));
+    assert_eq!(records.len(), ROWS as usize);
+}
+
+pub fn the_newest_run_with_a_key_is_found(home: &Home) {
+    let mut ledger = home.open();
+    for (id, key) in [("run-1", "key"), ("run-2", "key"), ("run-3", "other")] {
+        enrol(ledger.as_mut(), id, key, 1);
+    }
+    let ids = |runs: Vec<Run>| runs.iter().map(|run| run.id().to_owned()).collect::<Vec<_>>();
+    assert_eq!(ids(ledger.runs().unwrap()), ["run-3", "run-2", "run-1"]);
+    assert_eq!(ledger.find("key").unwrap().unwrap().id(), "run-2");
+    assert_eq!(ledger.run("run-1").unwrap().unwrap().id(), "run-1");
+    assert_eq!((ledger.find("none").unwrap(), ledger.run("none").unwrap()), (None, None));
+}
+
+pub fn rows_are_staked_in_order_each_once_and_settled(home: &Home) {
+    let mut process = home.process(5);
+    let first = process.turn(Vec::new(), Vec::new(), 3);
+    assert_eq!((rows(&first.staked), first.exhausted), (vec![1, 2, 3], false));
+    assert!(first.staked.iter().all(|staked| (staked.attempt(), staked.spent()) == (1, 1)));
+    assert_eq!(first.staked[2].order(), order(3));
+    let second = process.turn(first.staked.into_iter().map(cancelled).collect(), Vec::new(), 3);
+    assert_eq!((rows(&second.staked), second.exhausted), (vec![4, 5], true));
+    assert_eq!(second.counts.get(Status::Cancelled), 3);
+    let third = process.settle(second.staked.into_iter().map(cancelled).collect());
+    assert_eq!((third.counts.get(Status::Cancelled), third.exhausted), (5, true));
+    for record in process.records() {
+        assert_eq!((record.status, record.attempts), (Status::Cancelled, 1));
+        assert_eq!((record.error_code.as_str(), record.http_status), ("ERR01160", Some(200)));
+        assert_eq!((record.message.as_str(), record.doubt), ("it said ERR01160", false));
+        assert!(record.first_sent_at.unwrap() <= record.ended_at.unwrap());
+    }
+    let run = process.rest(None);
+    assert!(run.has_ended() && run.rested_at.is_some());
+    assert_eq!((run.attempts, run.counts.get(Status::Cancelled)), (5, 5));
+}
+
+pub fn rows_go_in_the_order_of_their_places_if_they_have_one(home: &Home) {
+    let mut ledger = home.open();
+    // The last goes first but for the first.
+    let mut lines = (1..=6).map(|row| {
+        let place = if row == 1 { 1 } else { 8 - row };
+        Ok(Enrolment { place, ..to_send(row) })
+    });
+    let run = ledger.enrol(new_run("run-1", "key"), &mut lines, &[]).unwrap();
+    let mut process = Process::start(ledger, run.clone());
+    assert_eq!(rows(&process.stake(2)), [1, 6]);
+    let staked = process.stake(2);
+    assert_eq!(rows(&staked), [5, 4]);
+    drop(process);
+    let mut other = home.join(&run);
+    let mut left = Vec::new();
+    until("what it left is taken up", || {
+        left = rows(&other.stake(9));
+        left.retain(|row| [1, 4, 5, 6].contains(row));
+        !left.is_empty()
+    });
+    assert_eq!(left, [1, 6, 5, 4]);
+}
+
+pub fn what_is_in_flight_may_have_been_sent(home: &Home) {
+    let mut process = home.process(2);
+    let _in_flight = process.stake(1);
+    let [first, second] = &process.records()[..] else { panic!("two rows") };
+    assert_eq!((first.status, first.doubt, first.attempts), (Status::InDoubt, true, 1));
+    assert!(first.first_sent_at.is_some());
+    assert_eq!((second.status, second.doubt, second.attempts), (Status::NotSent, false, 0));
+}
+
+pub fn a_stake_that_is_taken_back_leaves_no_trace(home: &Home) {
+    let mut process = home.process(1);
+    let staked = process.stake(1).pop().unwrap();
+    let (settled, waiting) = staked.withdraw();
+    let turned = process.turn(vec![settled], vec![waiting], 0);
+    assert_eq!((rows(&turned.staked), turned.staked[0].attempt()), (vec![1], 1));
+    let (settled, _) = turned.staked.into_iter().next().unwrap().withdraw();
+    process.settle(vec![settled]);
+    let record = process.records().remove(0);
+    assert_eq!((record.attempts, record.status, record.doubt), (0, Status::NotSent, false));
+    assert_eq!(process.rest(Some(OwnCode::Signal)).attempts, 0);
+}
+
+pub fn a_row_that_did_not_end_is_tried_again(home: &Home) {
+    let mut process = home.process(1);
+    let staked = process.stake(1).pop().unwrap();
+    let (settled, waiting) = ended(staked, Meaning::Doubt, Next::Again);
+    let mut turned = process.turn(vec![settled], vec![waiting.unwrap()], 0);
+    let staked = turned.staked.pop().unwrap();
+    assert_eq!((staked.attempt(), staked.spent(), staked.doubt()), (2, 2, true));
+    process.settle(vec![cancelled(staked)]);
+    let record = process.records().remove(0);
+    assert_eq!((record.attempts, record.status, record.doubt), (2, Status::Cancelled, true));
+    assert_eq!(process.rest(None).attempts, 2);
+}
+
+pub fn a_row_for_which_there_is_no_budget_goes_on_waiting(home: &Home) {
+    let mut process = home.process(1).at_pace("1/h");
+    let staked = process.stake(1).pop().unwrap();
+    let (settled, waiting) = ended(staked, Meaning::NotDone, Next::Again);
+    let turned = process.turn(vec![settled], vec![waiting.unwrap()], 0);
+    assert_eq!((turned.staked.len(), turned.deferred.len()), (0, 1));
+    assert!(turned.more_at.unwrap() > Timestamp::now());
+}
+
+pub fn what_a_dead_process_had_in_flight_is_sent_again_in_doubt(home: &Home) {
+    let mut process = home.process(1);
+    let _in_flight = process.stake(1);
+    let mut other = home.join(&process.run);
+    drop(process);
+    let staked = other.stake_when_there_is(1).pop().unwrap();
+    assert_eq!((staked.attempt(), staked.spent(), staked.doubt()), (2, 1, true));
+    other.settle(vec![cancelled(staked)]);
+    let record = other.records().remove(0);
+    assert_eq!((record.attempts, record.status, record.doubt), (2, Status::Cancelled, true));
+    assert!(other.finish().has_ended());
+}
+
+pub fn what_a_dead_process_had_in_flight_ends_in_doubt_where_nothing_is_sent_twice(home: &Home) {
+    let mut process = home.process(1);
+    let _in_flight = process.stake(1);
+    let mut other = home.join_with(&process.run, OnDoubt::Leave);
+    drop(process);
+    until("the row has ended", || {
+        let turned = other.turn(Vec::new(), Vec::new(), 1);
+        assert!(turned.staked.is_empty());
+        turned.exhausted
+    });
+    let record = other.records().remove(0);
+    assert_eq!((record.attempts, record.status, record.doubt), (1, Status::InDoubt, true));
+    assert_eq!(record.error_code, "INTERRUPTED");
+    assert_eq!(other.rest(None).counts.get(Status::InDoubt), 1);
+}
+
+pub fn what_a_dead_process_left_waiting_is_taken_up_with_its_attempts(home: &Home) {
+    let mut process = home.process(1);
+    let staked = process.stake(1).pop().unwrap();
+    let (settled, _waiting) = ended(staked, Meaning::NotDone, Next::Again);
+    process.settle(vec![settled]);
+    let mut other = home.join(&process.run);
+    drop(process);
+    let staked = other.stake_when_there_is(1).pop().unwrap();
+    assert_eq!((staked.attempt(), staked.spent(), staked.doubt()), (2, 2, false));
+}
+
+pub fn an_attempt_during_an_outage_that_stopped_the_run_does_not_count(home: &Home) {
+    let mut process = home.process(1);
+    let staked = process.stake(1).pop().unwrap();
+    let (settled, _waiting) = ended(staked, Meaning::NotDone, Next::Again);
+    process.settle(vec![settled]);
+    let run = process.rest(Some(OwnCode::Outage));
+    let staked = home.join(&run).stake_when_there_is(1).pop().unwrap();
+    assert_eq!((staked.attempt(), staked.spent()), (2, 1));
+}
+
+pub fn an_order_that_another_run_cancelled_is_not_sent(home: &Home) {
+    home.process(2).finish();
+    let mut ledger = home.open();
+    let run = enrol(ledger.as_mut(), "run-2", "other", 4);
+    let mut process = Process::start(ledger, run);
+    let turned = process.turn(Vec::new(), Vec::new(), 2);
+    assert_eq!(rows(&turned.staked), [3, 4]);
+    assert_eq!(turned.counts.get(Status::AlreadyCancelled), 2);
+    let record = process.records().remove(0);
+    assert_eq!((record.status, record.attempts), (Status::AlreadyCancelled, 0));
+    assert_eq!(record.error_code, "ALREADY_CANCELLED");
+    assert_eq!(record.message, "cancelled by run run-1, row 1");
+}
+
+pub fn an_order_that_another_run_cancelled_is_sent_if_that_is_asked_for(home: &Home) {
+    home.process(1).finish();
+    let mut ledger = home.open();
+    let run = enrol(ledger.as_mut(), "run-2", "key", 1);
+    let mut process = Process::start_with(ledger, run, Start { again: true, ..start() });
+    assert_eq!(rows(&process.stake(1)), [1]);
+}
+
+pub fn many_orders_that_another_run_cancelled_cost_no_budget(home: &Home) {
+    home.process(3000).finish();
+    let mut ledger = home.open();
+    let run = enrol(ledger.as_mut(), "run-2", "other", 3001);
+    let mut process = Process::start(ledger, run).at_pace("1/h");
+    let turned = process.turn(Vec::new(), Vec::new(), 5);
+    assert_eq!(rows(&turned.staked), [3001]);
+    assert_eq!(turned.counts.get(Status::AlreadyCancelled), 3000);
+}
+
+pub fn an_order_cancelled_at_another_endpoint_is_not_cancelled(home: &Home) {
+    home.process(1).finish();
+    let mut ledger = home.open();
+    let elsewhere = "https://sandbox.example.com".to_owned();
+    let new = NewRun { endpoint: elsewhere, ..new_run("run-2", "other") };
+    let run = enrol_as(ledger.as_mut(), new, 1);
+    assert_eq!(rows(&Process::start(ledger, run).stake(1)), [1]);
+}
+
+pub fn processes_share_one_budget(home: &Home) {
+    let mut one = home.process(500).at_pace("50/s");
+    let mut ledger = home.open();
+    let other = enrol(ledger.as_mut(), "run-2", "other", 500);
+    let mut other = Process::start(ledger, other).at_pace("50/s");
+    let mut moments = Vec::new();
+    let began = Timestamp::now();
+    until("both have had their moments for three seconds", || {
+        for process in [&mut one, &mut other] {
+            moments.extend(process.stake(7).iter().map(|staked| staked.moment().unwrap()));
+        }
+        moments.last().is_some_and(|last| *last > began + Duration::from_secs(3))
+    });
+    moments.sort();
+    for (first, moment) in moments.iter().enumerate() {
+        let until = *moment + Duration::from_secs(1);
+        let within = moments[first..].iter().take_while(|moment| **moment <= until).count();
+        assert!(within <= 50, "{within} calls in one second");
+    }
+}
+
+pub fn moments_that_were_not_used_are_given_back(home: &Home) {
+    let mut process = home.process(10).at_pace("10/h");
+    let staked = process.stake(10);
+    assert_eq!(staked.len(), 1);
+    let (settled, waiting): (Vec<_>, Vec<_>) = staked.into_iter().map(Staked::withdraw).unzip();
+    let turned = process.turn(settled, waiting, 0);
+    assert_eq!(turned.staked.len(), 1, "its moment is gone until {:?}", turned.more_at);
+}
+
+pub fn a_run_that_was_stopped_tells_why_and_goes_on(home: &Home) {
+    let process = home.process(2);
+    let run = process.rest(Some(OwnCode::MaxFailures));
+    assert_eq!(run.stop.as_deref(), Some("MAX_FAILURES"));
+    let mut ledger = home.open();
+    let found = ledger.find("key").unwrap().unwrap();
+    assert_eq!((found.stop.as_deref(), found.rested_at), (Some("MAX_FAILURES"), run.rested_at));
+    let mut process = home.join(&found);
+    let running = ledger.find("key").unwrap().unwrap();
+    assert_eq!((running.stop, running.rested_at), (None, None));
+    let turned = process.turn(Vec::new(), Vec::new(), 2);
+    assert_eq!((turned.staked.len(), turned.stop), (2, None));
+}
+
+pub fn a_run_that_ended_was_not_stopped(home: &Home) {
+    let mut process = home.process(1);
+    let staked = process.stake(1);
+    process.settle(staked.into_iter().map(cancelled).collect());
+    let run = process.rest(Some(OwnCode::Signal));
+    assert!(run.has_ended());
+    assert_eq!(run.stop, None);
+}
+
+pub fn a_run_is_held_while_it_is_worked_on(home: &Home) {
+    let mut watcher = home.open();
+    assert!(!watcher.is_held("key").unwrap());
+    let mut ledger = home.open();
+    let hold = ledger.hold("key").unwrap();
+    let run = enrol(ledger.as_mut(), "run-1", "key", 1);
+    let process = Process::start(ledger, run);
+    assert!(watcher.is_held("key").unwrap());
+    assert!(!watcher.is_held("other").unwrap());
+    process.rest(None);
+    drop(hold);
+    assert!(!watcher.is_held("key").unwrap());
+}
+
+pub fn a_results_file_is_known_by_its_mark(home: &Home) {
+    let mut ledger = home.open();
+    let run = enrol(ledger.as_mut(), "run-1", "key", 1);
+    for _ in 0..2 {
+        ledger.note_results(&run, "mark", "/results.csv").unwrap();
+    }
+    assert_eq!(ledger.results_of("mark").unwrap(), ["run-1"]);
+    assert!(ledger.results_of("other").unwrap().is_empty());
+}

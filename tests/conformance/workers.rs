@@ -1,0 +1,359 @@
+//! Several processes that work on one run.
+
+use std::collections::BTreeMap;
+use std::sync::mpsc;
+use std::time::Duration;
+
+use cardcancel::ledger::{Ledger, Run, Start, Turned};
+use cardcancel::order::OwnCode;
+use cardcancel::outcome::{Meaning, Next, Status};
+use jiff::{SignedDuration, Timestamp};
+
+use crate::common::postgres::Database;
+use crate::common::until;
+use crate::process::{
+    Home, Process, cancelled, ended, enrol, new_run, records, rows, start, to_send,
+};
+
+/// Waits until the lease of who takes no turn has surely run out.
+fn outlast_the_lease(database: &Database) {
+    until("the lease has run out", || {
+        database.asked("SELECT bool_and(leased_until < clock_timestamp()) FROM cardcancel.worker")
+    });
+}
+
+fn lease(turned: &Turned) -> i64 {
+    turned.lease.unwrap().number
+}
+
+/// A new home, and a process that works there on so many rows.
+fn first(rows: u32) -> (Home, Database, Process) {
+    let home = Home::server();
+    let database = home.database().clone();
+    let process = home.process(rows);
+    (home, database, process)
+}
+
+#[test]
+#[ignore = "needs PostgreSQL: tests/run brings it"]
+fn workers_that_turn_at_once_stake_every_row_once() {
+    const ROWS: u32 = 2_000;
+    let (home, _, process) = first(ROWS);
+    let run = process.run.clone();
+    let (tell, staked) = mpsc::channel();
+    std::thread::scope(|scope| {
+        for mut worker in [process, home.join(&run), home.join(&run), home.join(&run)] {
+            let tell = tell.clone();
+            scope.spawn(move || {
+                let mut settled = Vec::new();
+                loop {
+                    let turned = worker.turn(std::mem::take(&mut settled), Vec::new(), 30);
+                    turned.staked.iter().for_each(|staked| tell.send(staked.row().0).unwrap());
+                    settled.extend(turned.staked.into_iter().map(cancelled));
+                    if turned.exhausted && settled.is_empty() {
+                        worker.rest(None);
+                        break;
+                    }
+                }
+            });
+        }
+    });
+    drop(tell);
+    let mut times = BTreeMap::<u32, u32>::new();
+    staked.iter().for_each(|row| *times.entry(row).or_default() += 1);
+    assert_eq!(times.len(), ROWS as usize);
+    assert!(times.values().all(|times| *times == 1));
+    let mut ledger = home.open();
+    let run = ledger.run(run.id()).unwrap().unwrap();
+    assert_eq!((run.attempts, run.counts.get(Status::Cancelled)), (ROWS.into(), ROWS.into()));
+    assert!(run.has_ended() && run.stop.is_none() && run.rested_at.is_some());
+    assert!(records(ledger.as_mut(), &run).iter().all(|record| record.attempts == 1));
+}
+
+#[test]
+#[ignore = "needs PostgreSQL: tests/run brings it"]
+fn who_comes_back_after_others_took_up_its_rows_has_lost_them() {
+    let (home, database, mut process) = first(3);
+    let mut before = process.turn(Vec::new(), Vec::new(), 3);
+    let waits = before.staked.pop().unwrap();
+    let (settled, waiting) = ended(waits, Meaning::NotDone, Next::Again);
+    process.settle(vec![settled]);
+    let lost = before.staked.pop().unwrap();
+    let also_lost = before.staked.pop().unwrap();
+    outlast_the_lease(&database);
+
+    let mut other = home.join(&process.run);
+    let taken = other.stake_when_there_is(3);
+    assert_eq!(rows(&taken), [1, 2, 3]);
+    assert_eq!(taken.iter().map(|staked| staked.doubt()).collect::<Vec<_>>(), [true, true, false]);
+
+    let settled = vec![cancelled(lost), ended(also_lost, Meaning::NotDone, Next::Again).0];
+    let after = process.turn(settled, vec![waiting.unwrap()], 3);
+    assert_ne!(lease(&after), lease(&before));
+    assert_eq!((after.staked.len(), after.deferred.len()), (0, 0));
+    assert_eq!(after.counts.total(), 0);
+
+    let turned = other.settle(taken.into_iter().map(cancelled).collect());
+    assert_eq!(turned.counts.get(Status::Cancelled), 3);
+    assert!(process.settle(Vec::new()).exhausted);
+    let attempts: Vec<u32> = process.records().iter().map(|record| record.attempts).collect();
+    assert_eq!(attempts, [2, 2, 2]);
+    assert_eq!(process.rest(None).attempts, 6);
+}
+
+#[test]
+#[ignore = "needs PostgreSQL: tests/run brings it"]
+fn who_comes_back_before_others_took_up_its_rows_still_has_them() {
+    let (_home, database, mut process) = first(1);
+    let before = process.turn(Vec::new(), Vec::new(), 1);
+    let number = lease(&before);
+    outlast_the_lease(&database);
+    let after = process.settle(before.staked.into_iter().map(cancelled).collect());
+    assert_eq!((lease(&after), after.counts.get(Status::Cancelled)), (number, 1));
+    assert!(!process.records()[0].doubt);
+}
+
+#[test]
+#[ignore = "needs PostgreSQL: tests/run brings it"]
+fn who_was_away_as_long_gives_the_others_time_to_come_back() {
+    let (home, database, mut process) = first(2);
+    let mut other = home.join(&process.run);
+    let staked = process.stake(1);
+    other.settle(Vec::new());
+    // As after an outage of the database.
+    outlast_the_lease(&database);
+    let number = lease(&other.turn(Vec::new(), Vec::new(), 0));
+    let after = process.settle(staked.into_iter().map(cancelled).collect());
+    assert_eq!(after.counts.get(Status::Cancelled), 1);
+    assert_eq!(lease(&other.settle(Vec::new())), number);
+}
+
+#[test]
+#[ignore = "needs PostgreSQL: tests/run brings it"]
+fn what_a_worker_leaves_behind_as_it_rests_is_anybodys_at_once() {
+    let (home, _, mut process) = first(2);
+    let staked = process.stake(1).pop().unwrap();
+    let (settled, _waiting) = ended(staked, Meaning::NotDone, Next::Again);
+    process.settle(vec![settled]);
+    let mut other = home.join(&process.run);
+    other.settle(Vec::new());
+    process.rest(Some(OwnCode::Signal));
+    let staked = other.stake(2);
+    assert_eq!(rows(&staked), [1, 2]);
+    assert_eq!((staked[0].attempt(), staked[0].spent(), staked[0].doubt()), (2, 2, false));
+}
+
+#[test]
+#[ignore = "needs PostgreSQL: tests/run brings it"]
+fn a_worker_with_nothing_to_do_waits_as_long_as_others_have_rows() {
+    let (home, _, mut process) = first(1);
+    let staked = process.stake(1);
+    let mut other = home.join(&process.run);
+    let turned = other.turn(Vec::new(), Vec::new(), 5);
+    assert!(!turned.exhausted && turned.staked.is_empty());
+    assert!(turned.more_at.unwrap() > Timestamp::now());
+    process.settle(staked.into_iter().map(cancelled).collect());
+    assert!(other.turn(Vec::new(), Vec::new(), 5).exhausted);
+}
+
+#[test]
+#[ignore = "needs PostgreSQL: tests/run brings it"]
+fn a_worker_with_nothing_to_do_holds_none_of_the_rate() {
+    let (home, _, process) = first(1);
+    let mut process = process.at_pace("10/h");
+    let mut idle = home.join(&process.run).at_pace("10/h");
+    let staked = process.stake(1);
+    assert_eq!(staked.len(), 1);
+    assert!(idle.stake(5).is_empty());
+    let (settled, waiting) = staked.into_iter().next().unwrap().withdraw();
+    let turned = process.turn(vec![settled], vec![waiting], 0);
+    assert_eq!(turned.staked.len(), 1, "its moment is gone until {:?}", turned.more_at);
+}
+
+#[test]
+#[ignore = "needs PostgreSQL: tests/run brings it"]
+fn workers_know_that_they_share_the_rate_and_when_they_do_not() {
+    let (home, _, process) = first(9);
+    let mut process = process.at_pace("100/s");
+    assert!(!process.turn(Vec::new(), Vec::new(), 1).shared);
+    let other = home.join(&process.run);
+    assert!(process.turn(Vec::new(), Vec::new(), 1).shared);
+    other.rest(Some(OwnCode::Signal));
+    assert!(!process.turn(Vec::new(), Vec::new(), 1).shared);
+}
+
+#[test]
+#[ignore = "needs PostgreSQL: tests/run brings it"]
+fn a_run_opened_by_two_at_once_is_one_run() {
+    const ROWS: u32 = 50_000;
+    let home = Home::server();
+    home.open();
+    let open = |id: &str| {
+        let mut ledger = home.open();
+        let mut rows = (1..=ROWS).map(|row| Ok(to_send(row)));
+        ledger.find("key").unwrap();
+        ledger.enrol(new_run(id, "key"), &mut rows, &[]).unwrap()
+    };
+    let (one, other) = std::thread::scope(|scope| {
+        let one = scope.spawn(|| open("one"));
+        let other = scope.spawn(|| open("other"));
+        (one.join().unwrap(), other.join().unwrap())
+    });
+    assert_eq!(one.id(), other.id());
+    let mut ledger = home.open();
+    assert_eq!(ledger.runs().unwrap().len(), 1);
+    assert_eq!((one.rows, other.rows), (ROWS.into(), ROWS.into()));
+    assert_eq!(records(ledger.as_mut(), &one).len(), ROWS as usize);
+}
+
+#[test]
+#[ignore = "needs PostgreSQL: tests/run brings it"]
+fn only_a_run_opened_since_they_looked_is_taken_for_that_of_two_who_go_again() {
+    let home = Home::server();
+    home.process(1).finish();
+    let (mut one, mut other) = (home.open(), home.open());
+    for ledger in [&mut one, &mut other] {
+        assert!(ledger.find("key").unwrap().unwrap().has_ended());
+    }
+    let enrol = |ledger: &mut dyn Ledger, id: &str| {
+        ledger.enrol(new_run(id, "key"), &mut (1..=1).map(|row| Ok(to_send(row))), &[]).unwrap()
+    };
+    let first = enrol(one.as_mut(), "again-1");
+    let second = enrol(other.as_mut(), "again-2");
+    assert_eq!((first.id(), second.id()), ("again-1", "again-1"));
+}
+
+#[test]
+#[ignore = "needs PostgreSQL: tests/run brings it"]
+fn a_brake_stops_the_run_for_all_and_a_signal_for_one() {
+    let (home, _, mut process) = first(9);
+    let mut other = home.join(&process.run);
+    process.turn_to(Vec::new(), Vec::new(), 0, Some(OwnCode::Signal));
+    assert_eq!(other.settle(Vec::new()).stop, None);
+    process.turn_to(Vec::new(), Vec::new(), 0, Some(OwnCode::MaxFailures));
+    assert_eq!(other.settle(Vec::new()).stop, Some(OwnCode::MaxFailures));
+}
+
+#[test]
+#[ignore = "needs PostgreSQL: tests/run brings it"]
+fn a_stop_that_is_only_told_as_a_worker_rests_holds_for_all_too() {
+    let (home, _, process) = first(9);
+    let mut other = home.join(&process.run);
+    process.rest(Some(OwnCode::CutOff));
+    assert_eq!(other.settle(Vec::new()).stop, Some(OwnCode::CutOff));
+}
+
+#[test]
+#[ignore = "needs PostgreSQL: tests/run brings it"]
+fn who_joins_a_stopped_run_stops_and_who_starts_it_again_goes_on() {
+    let (home, _, process) = first(9);
+    let run = process.rest(Some(OwnCode::SameCode));
+    let joins = Start { joins: true, ..start() };
+    let mut joined = Process::start_with(home.open(), run.clone(), joins);
+    assert_eq!(joined.settle(Vec::new()).stop, Some(OwnCode::SameCode));
+    assert_eq!(home.join(&run).settle(Vec::new()).stop, None);
+    assert_eq!(joined.settle(Vec::new()).stop, None);
+}
+
+#[test]
+#[ignore = "needs PostgreSQL: tests/run brings it"]
+fn a_run_tells_who_joins_it_all_that_is_needed() {
+    let home = Home::server();
+    let mut ledger = home.open();
+    let run = enrol(ledger.as_mut(), "run-1", "key", 1);
+    let cut_off: Timestamp = "2026-01-01T03:30:00Z".parse().unwrap();
+    let begins = Start { cut_off: Some(cut_off), rates: "50/s,1000/m".to_owned(), ..start() };
+    Process::start_with(ledger, run, begins);
+    let found: Run = home.open().run("run-1").unwrap().unwrap();
+    assert_eq!(found.opened.endpoint, "https://example.com");
+    assert_eq!((found.rates.as_deref(), found.cut_off), (Some("50/s,1000/m"), Some(cut_off)));
+    assert!(found.started_at.is_some());
+}
+
+#[test]
+#[ignore = "needs PostgreSQL: tests/run brings it"]
+fn a_clock_that_is_a_minute_off_changes_nothing() {
+    let home = Home::server();
+    home.open();
+    // The database's clock is set, as this machine's cannot be.
+    let sql = "CREATE FUNCTION cardcancel.clock_timestamp() RETURNS timestamptz LANGUAGE sql
+               AS $$SELECT pg_catalog.clock_timestamp() + interval '1 minute'$$";
+    home.database().client().batch_execute(sql).unwrap();
+    let mut ledger = home.open();
+    let run = enrol(ledger.as_mut(), "run-1", "key", 40);
+    let begun = ledger.start(&run, start()).unwrap();
+    let off = begun.clock_ahead - SignedDuration::from_mins(1);
+    assert!(off.abs() < SignedDuration::from_secs(1), "it is ahead by {:?}", begun.clock_ahead);
+
+    let mut process = Process::start(ledger, run).at_pace("20/h");
+    let asked = Timestamp::now();
+    let turned = process.turn(Vec::new(), Vec::new(), 2);
+    let moment = turned.staked[0].moment().unwrap();
+    assert!(moment > asked && moment < Timestamp::now() + Duration::from_secs(2), "{moment}");
+    let staked = turned.staked.into_iter().next().unwrap();
+    let (settled, waiting) = staked.withdraw();
+    let again = process.turn(vec![settled], vec![waiting], 0);
+    assert_eq!(again.staked.len(), 1, "the moment was not given back");
+    process.settle(again.staked.into_iter().map(cancelled).collect());
+    let record = process.records().remove(0);
+    let ahead = record.ended_at.unwrap().duration_since(Timestamp::now());
+    assert!(ahead > SignedDuration::from_secs(30), "it ended {ahead:?} from now");
+}
+
+#[test]
+#[ignore = "needs PostgreSQL: tests/run brings it"]
+fn a_turn_costs_the_same_however_large_the_ledger_is() {
+    let home = Home::server();
+    let database = home.database();
+    let sql =
+        "SELECT coalesce(sum(seq_tup_read + idx_tup_fetch)::bigint, 0) FROM pg_stat_user_tables
+               WHERE schemaname = 'cardcancel'";
+    // Of 200 rows of a run, what others hold and left included, with another run beside it.
+    let reads = |id: &str, rows: u32| -> i64 {
+        let mut ledger = home.open();
+        let run = enrol(ledger.as_mut(), id, id, rows);
+        drop(ledger);
+        let settled_down = || -> i64 {
+            let mut before = -1;
+            until("the statistics are in", || {
+                std::thread::sleep(Duration::from_millis(50));
+                let now = database.asked(sql);
+                std::mem::replace(&mut before, now) == now
+            });
+            before
+        };
+        let before = settled_down();
+        let mut process = home.join(&run);
+        for _ in 0..20 {
+            let staked = process.stake(10);
+            assert_eq!(staked.len(), 10);
+            process.settle(staked.into_iter().map(cancelled).collect());
+        }
+        drop(process);
+        settled_down() - before
+    };
+    let small = reads("small", 300);
+    database.client().batch_execute("UPDATE cardcancel.run SET endpoint = id").unwrap();
+    let large = reads("large", 30_000);
+    assert!(
+        large < small + small / 2,
+        "{large} rows are read in a large ledger, {small} in a small"
+    );
+}
+
+#[test]
+#[ignore = "needs PostgreSQL: tests/run brings it"]
+fn the_ledger_can_be_asked_from_within_a_runtime_however_often() {
+    let home = Home::server();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let mut ledger = home.open();
+        for _ in 0..3 {
+            (0..200).for_each(|_| assert_eq!(ledger.find("key").unwrap(), None));
+            // The tests' own connection knows no way to be made here.
+            std::thread::scope(|scope| {
+                scope.spawn(|| home.database().cut_connections());
+            });
+        }
+    });
+}
