@@ -1,5 +1,6 @@
 //! One file a command: each puts the rooms together.
 
+mod calls;
 mod check;
 mod completions;
 mod config;
@@ -13,6 +14,7 @@ mod open_files;
 mod rehearsal;
 mod run;
 mod runs;
+mod send;
 mod server;
 mod signals;
 mod stand_in;

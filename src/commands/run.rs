@@ -1,32 +1,26 @@
 //! `run` and `rerun`: from a file to its results.
 
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
 use std::time::Instant;
 
 use anyhow::{Context, bail};
 use jiff::Timestamp;
-use tokio::sync::{mpsc, watch};
 use tracing::Instrument;
 
+use super::calls::Calls;
 use super::job::Job;
+use super::send::Sending;
 use super::server::Server;
 use super::{
     LedgerFailed, confirm, estimate, exit_of, foreign, logs, open_files, rehearsal, signals,
 };
 use crate::config::{Options, Settings, Surroundings};
-use crate::corecard::client::{Client, Reach};
-use crate::corecard::credentials::Credentials;
-use crate::engine::{Caller, Finished, Plan, Snapshot, Wheel, drive};
+use crate::engine::Finished;
 use crate::exit::Exit;
 use crate::gate::brake::Tripped;
-use crate::gate::pace::Pace;
-use crate::gate::renewal::{Fetched, Renewal};
 use crate::intake::{Survey, enrolments};
-use crate::ledger::{Counts, EnrolError, Ledger, NewRun, Run, Sqlite, Staked, Start};
-use crate::outcome::{Codes, Meaning, Outcome, classify};
+use crate::ledger::{Counts, EnrolError, Ledger, NewRun, Run, Sqlite};
 use crate::output::metrics::{Figures, Metrics};
-use crate::output::progress::{self, Course};
 use crate::output::results::{Replace, ResultsFile, Source};
 use crate::output::summary::{Summary, Work};
 use crate::output::{count, counted, lasting, say};
@@ -96,28 +90,18 @@ async fn from_file_to_results(
     let results = results(ledger.as_mut())?;
     let mut metrics = begin_metrics(&opening, settings)?;
     let exit = async {
-        let caller = Calls::new(opening.id(), settings, &server)?;
-        let fetched_at = Instant::now();
-        let lifetime = caller
-            .credentials
-            .fetch()
-            .await
-            .context("cannot get the credentials that [auth] asks for")?;
+        let calls = Calls::prepare(opening.id(), settings, &server.url).await?;
         let resumed = opening.ended_before();
         let run = enrol(opening, &job, ledger.as_mut())?;
-        let renewal = match caller.credentials.are_renewable() {
-            true => Renewal::of(lifetime.map(|lasts| lasts.saturating_sub(fetched_at.elapsed()))),
-            false => Renewal::never(),
-        };
-        let (attempts, began) = (run.attempts, Instant::now());
-        let Finished { ledger, run, tripped, story } =
-            send(&run, settings, caller, renewal, last_start, ledger, &mut metrics)
-                .await
-                .context(LedgerFailed)?;
+        let began = Instant::now();
+        let told = signals::listen().context("cannot listen for signals")?;
+        let (rates, figures) = (&settings.rates, &mut metrics);
+        let sending = Sending { settings, rates, last_start, calls, told, metrics: figures };
+        let finished = sending.send(&run, ledger).await.context(LedgerFailed)?;
+        let Finished { ledger, run, tripped, story, calls } = finished;
         let margin =
             last_start.and_then(|last| last.duration_since(Timestamp::now()).try_into().ok());
-        let (took, calls) = (began.elapsed(), run.attempts - attempts);
-        let work = Work { took, calls, resumed, margin, story };
+        let work = Work { took: began.elapsed(), calls, resumed, margin, story };
         let rest = Rest { run, work: Some(work), tripped };
         finish(&job, settings, rest, results, server, ledger, &mut metrics).await
     };
@@ -278,120 +262,6 @@ fn enrol(opening: Opening, job: &Job, ledger: &mut dyn Ledger) -> anyhow::Result
         EnrolError::Intake(cause) => cause.into(),
         EnrolError::Ledger(cause) => cause.into(),
     })
-}
-
-/// Turns the wheel until the run is at rest.
-async fn send(
-    run: &Run,
-    settings: &Settings,
-    caller: Calls,
-    renewal: Renewal,
-    last_start: Option<Timestamp>,
-    mut ledger: Box<dyn Ledger>,
-    metrics: &mut Metrics,
-) -> anyhow::Result<Finished> {
-    let (stop, stops) = mpsc::unbounded_channel();
-    signals::listen(stop.clone()).context("cannot listen for signals")?;
-    let start = Start {
-        at: Timestamp::now(),
-        cut_off: last_start,
-        rates: settings.rates.to_string(),
-        joins: false,
-        again: settings.again,
-        on_doubt: settings.on_doubt,
-    };
-    let begun = ledger.start(run, start)?;
-    // The cut-off holds by the ledger's clock, which all that work on the run share.
-    let last_start = last_start.map(|at| at.saturating_sub(begun.clock_ahead).unwrap_or(at));
-    if let Some(most) = settings.limits.doubts_in_a_row
-        && most < settings.concurrency
-    {
-        tracing::warn!(
-            "--max-doubts-in-a-row {most} is below --concurrency {}: one stall of the server can stop the run",
-            settings.concurrency
-        );
-    }
-    let plan = Plan {
-        concurrency: settings.concurrency,
-        attempts: settings.attempts,
-        on_doubt: settings.on_doubt,
-        last_start,
-        limits: settings.limits,
-        max_outage: settings.max_outage,
-        most_a_second: settings.rates.most_a_second(),
-    };
-    tracing::info!(
-        "{} of {} rows to send to {}, {}",
-        count(run.rows - run.counts.total()),
-        count(run.rows),
-        run.opened.endpoint,
-        settings.rates
-    );
-    let (show, shown) = watch::channel(Snapshot { counts: run.counts, ..Snapshot::default() });
-    let course = Course { rows: run.rows, before: run.counts.total(), last_start };
-    let kept = tokio::spawn(metrics.clone().keep(shown.clone()).in_current_span());
-    let last = shown.clone();
-    let progress = progress::show(course, shown, settings.quiet);
-    let progress = tokio::spawn(progress.in_current_span());
-    let wheel = Wheel::new(plan, run.counts, begun).renewing(renewal);
-    let pace = Pace::new(&settings.rates);
-    let finished = drive(wheel, ledger, pace, caller, stops, show).await;
-    // It ends with its sender, and a picture that failed is no reason to fail.
-    let _ = tokio::join!(progress, kept);
-    metrics.see(&last.borrow());
-    finished
-}
-
-/// The calls of one run: the client, its credentials, and what its answers mean.
-struct Calls {
-    client: Client,
-    credentials: Rc<Credentials>,
-    codes: Codes,
-}
-
-impl Calls {
-    fn new(run: &str, settings: &Settings, server: &Server) -> anyhow::Result<Calls> {
-        let credentials = Rc::new(Credentials::new(&settings.auth, &settings.network)?);
-        let reach = Reach {
-            endpoint: server.url.clone(),
-            timeout: settings.timeout,
-            network: settings.network.clone(),
-            credentials: Rc::clone(&credentials),
-        };
-        let client = Client::new(reach, settings.fields.clone(), run.to_owned())?;
-        Ok(Calls { client, credentials, codes: settings.codes.clone() })
-    }
-}
-
-impl Caller for Calls {
-    async fn call(&self, staked: &Staked) -> Outcome {
-        let outcome = classify(self.client.cancel(staked).await, &self.codes);
-        if outcome.meaning != Meaning::Cancelled {
-            let (row, attempt) = (staked.row().0, staked.attempt());
-            tracing::debug!(
-                row,
-                attempt,
-                "{:?}: {}: {}",
-                outcome.meaning,
-                outcome.error_code,
-                outcome.message
-            );
-        }
-        outcome
-    }
-
-    async fn renew(&self) -> Fetched {
-        match self.credentials.fetch().await {
-            Ok(lifetime) => {
-                tracing::info!("the credentials are renewed");
-                Fetched::Renewed(lifetime)
-            }
-            Err(why) => {
-                tracing::warn!("cannot renew the credentials: {why}");
-                Fetched::Failed
-            }
-        }
-    }
 }
 
 /// A run that has come to rest, and what this process did for it.

@@ -1,24 +1,24 @@
-//! Signals become a reason to stop. A second one ends the program at once: the
+//! Signals become a wish to stop. A second one ends the program at once: the
 //! ledger tells the next start what was in flight.
 
 use std::time::{Duration, Instant};
 
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::watch;
 
 use crate::exit::Exit;
-use crate::order::OwnCode;
 use crate::output::say;
 
 /// Signals this close together are one wish: a closed terminal sends two, and so
 /// do supervisors that signal the process and its group.
 const ONE_WISH: Duration = Duration::from_secs(1);
 
-/// Listens for SIGINT, SIGTERM and SIGHUP from now on.
+/// Listens for SIGINT, SIGTERM and SIGHUP from now on; what it returns turns true
+/// with the first.
 ///
 /// # Errors
 /// When the system does not let us listen.
-pub fn listen(stops: UnboundedSender<OwnCode>) -> std::io::Result<()> {
+pub fn listen() -> std::io::Result<watch::Receiver<bool>> {
     let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
     let (seen, mut signals) = tokio::sync::mpsc::unbounded_channel();
     for kind in kinds {
@@ -30,18 +30,19 @@ pub fn listen(stops: UnboundedSender<OwnCode>) -> std::io::Result<()> {
             }
         });
     }
+    let (tell, told) = watch::channel(false);
     tokio::spawn(async move {
         signals.recv().await;
         let first = Instant::now();
         say::tell(
             "stopping: nothing more is sent; calls in flight are waited for (once more to stop at once)",
         );
-        let _ = stops.send(OwnCode::Signal);
+        tell.send_replace(true);
         while first.elapsed() < ONE_WISH {
             signals.recv().await;
         }
         say::tell("stopped at once: start the same command again, it goes on where it was");
         std::process::exit(Exit::Stopped as i32);
     });
-    Ok(())
+    Ok(told)
 }

@@ -1,7 +1,6 @@
 //! `stand-in`: the stand-in for CoreCARD as a server of its own.
 
 use anyhow::Context;
-use tokio::sync::mpsc;
 
 use super::signals;
 use crate::exit::Exit;
@@ -12,12 +11,11 @@ use crate::stand_in::{self, Settings};
 pub fn serve(settings: Settings) -> anyhow::Result<Exit> {
     let runtime = tokio::runtime::Runtime::new().context("cannot start the runtime")?;
     runtime.block_on(async {
-        let (stop, mut stops) = mpsc::unbounded_channel();
-        signals::listen(stop).context("cannot listen for signals")?;
+        let mut told = signals::listen().context("cannot listen for signals")?;
         let stand_in = stand_in::start(settings).await?;
         // On standard output, so that a script can wait for it and read the port.
         say::print(stand_in.url());
-        stops.recv().await;
+        let _ = told.wait_for(|told| *told).await;
         let tally = stand_in.stop().await;
         say::print(serde_json::to_string(&tally)?);
         Ok(Exit::Done)

@@ -65,6 +65,8 @@ pub struct Finished {
     pub tripped: Option<Tripped>,
     /// What happened on the way.
     pub story: Story,
+    /// Calls that this process made for it.
+    pub calls: u64,
 }
 
 /// Drives the wheel until it finishes. Every reason that comes through `stops`
@@ -133,7 +135,8 @@ pub async fn drive<C: Caller>(
     }
     let mut ledger = clerk.dismiss()?;
     let run = ledger.rest(Timestamp::now(), wheel.stop())?;
-    Ok(Finished { ledger, run, tripped: wheel.tripped().cloned(), story: wheel.story() })
+    let (tripped, story, calls) = (wheel.tripped().cloned(), wheel.story(), wheel.calls());
+    Ok(Finished { ledger, run, tripped, story, calls })
 }
 
 /// Others may have come first: a call that would start too late is not started, or

@@ -1,0 +1,86 @@
+//! The calls of one run: the client, its credentials, and what its answers mean.
+
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use url::Url;
+
+use crate::config::Settings;
+use crate::corecard::client::{Client, Reach};
+use crate::corecard::credentials::Credentials;
+use crate::engine::Caller;
+use crate::gate::renewal::{Fetched, Renewal};
+use crate::ledger::Staked;
+use crate::outcome::{Codes, Meaning, Outcome, classify};
+
+/// Makes the calls of one run.
+pub struct Calls {
+    client: Client,
+    credentials: Rc<Credentials>,
+    codes: Codes,
+    fetched_at: Instant,
+    /// How long the first credentials last from then on, if that is known.
+    lifetime: Option<Duration>,
+}
+
+impl Calls {
+    /// The calls of the run with this identifier, with credentials to begin with.
+    ///
+    /// # Errors
+    /// When there are no credentials to be had, or the settings do not fit together.
+    pub async fn prepare(run: &str, settings: &Settings, server: &Url) -> anyhow::Result<Calls> {
+        let credentials = Rc::new(Credentials::new(&settings.auth, &settings.network)?);
+        let reach = Reach {
+            endpoint: server.clone(),
+            timeout: settings.timeout,
+            network: settings.network.clone(),
+            credentials: Rc::clone(&credentials),
+        };
+        let client = Client::new(reach, settings.fields.clone(), run.to_owned())?;
+        let fetched_at = Instant::now();
+        let lifetime =
+            credentials.fetch().await.context("cannot get the credentials that [auth] asks for")?;
+        Ok(Calls { client, credentials, codes: settings.codes.clone(), fetched_at, lifetime })
+    }
+
+    /// How the credentials are renewed in a run that starts now.
+    pub fn renewal(&self) -> Renewal {
+        let left = |lasts: Duration| lasts.saturating_sub(self.fetched_at.elapsed());
+        match self.credentials.are_renewable() {
+            true => Renewal::of(self.lifetime.map(left)),
+            false => Renewal::never(),
+        }
+    }
+}
+
+impl Caller for Calls {
+    async fn call(&self, staked: &Staked) -> Outcome {
+        let outcome = classify(self.client.cancel(staked).await, &self.codes);
+        if outcome.meaning != Meaning::Cancelled {
+            let (row, attempt) = (staked.row().0, staked.attempt());
+            tracing::debug!(
+                row,
+                attempt,
+                "{:?}: {}: {}",
+                outcome.meaning,
+                outcome.error_code,
+                outcome.message
+            );
+        }
+        outcome
+    }
+
+    async fn renew(&self) -> Fetched {
+        match self.credentials.fetch().await {
+            Ok(lifetime) => {
+                tracing::info!("the credentials are renewed");
+                Fetched::Renewed(lifetime)
+            }
+            Err(why) => {
+                tracing::warn!("cannot renew the credentials: {why}");
+                Fetched::Failed
+            }
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! The sending itself: the wheel is turned until the run is at rest.
+
+use jiff::Timestamp;
+use tokio::sync::{mpsc, watch};
+use tracing::Instrument;
+
+use super::calls::Calls;
+use crate::config::Settings;
+use crate::engine::{Finished, Plan, Snapshot, Wheel, drive};
+use crate::gate::pace::Pace;
+use crate::gate::rate::Rates;
+use crate::ledger::{Begun, Ledger, Run, Start};
+use crate::order::OwnCode;
+use crate::output::count;
+use crate::output::metrics::Metrics;
+use crate::output::progress::{self, Course};
+
+/// What a run is sent with.
+pub struct Sending<'a> {
+    /// All but what the run itself decides.
+    pub settings: &'a Settings,
+    /// The pace.
+    pub rates: &'a Rates,
+    /// When the last call may start, by the ledger's clock.
+    pub last_start: Option<Timestamp>,
+    /// Makes the calls.
+    pub calls: Calls,
+    /// Turns true when this process is told to stop.
+    pub told: watch::Receiver<bool>,
+    /// The figures to keep.
+    pub metrics: &'a mut Metrics,
+}
+
+impl Sending<'_> {
+    /// Turns the wheel until the run is at rest.
+    ///
+    /// # Errors
+    /// When the ledger fails; calls in flight have been waited for.
+    pub async fn send(self, run: &Run, mut ledger: Box<dyn Ledger>) -> anyhow::Result<Finished> {
+        self.warn_of_a_low_brake();
+        let begun = ledger.start(run, self.start())?;
+        tracing::info!(
+            "{} of {} rows to send to {}, {}",
+            count(run.rows - run.counts.total()),
+            count(run.rows),
+            run.opened.endpoint,
+            self.rates
+        );
+        let plan = self.plan(&begun);
+        let (show, shown) = watch::channel(Snapshot { counts: run.counts, ..Snapshot::default() });
+        let last_start = plan.last_start;
+        let course = Course { rows: run.rows, before: run.counts.total(), last_start };
+        let kept = tokio::spawn(self.metrics.clone().keep(shown.clone()).in_current_span());
+        let last = shown.clone();
+        let progress = progress::show(course, shown, self.settings.quiet);
+        let progress = tokio::spawn(progress.in_current_span());
+        let wheel = Wheel::new(plan, run.counts, begun).renewing(self.calls.renewal());
+        let stops = passed_on(self.told);
+        let finished = drive(wheel, ledger, Pace::new(self.rates), self.calls, stops, show).await;
+        // It ends with its sender, and a picture that failed is no reason to fail.
+        let _ = tokio::join!(progress, kept);
+        self.metrics.see(&last.borrow());
+        finished
+    }
+
+    fn start(&self) -> Start {
+        Start {
+            at: Timestamp::now(),
+            cut_off: self.last_start,
+            rates: self.rates.to_string(),
+            joins: false,
+            again: self.settings.again,
+            on_doubt: self.settings.on_doubt,
+        }
+    }
+
+    fn plan(&self, begun: &Begun) -> Plan {
+        let settings = self.settings;
+        // The cut-off holds by the ledger's clock, which all that work on the run share.
+        let here = |at: Timestamp| at.saturating_sub(begun.clock_ahead).unwrap_or(at);
+        Plan {
+            concurrency: settings.concurrency,
+            attempts: settings.attempts,
+            on_doubt: settings.on_doubt,
+            last_start: self.last_start.map(here),
+            limits: settings.limits,
+            max_outage: settings.max_outage,
+            most_a_second: self.rates.most_a_second(),
+        }
+    }
+
+    fn warn_of_a_low_brake(&self) {
+        let concurrency = self.settings.concurrency;
+        if let Some(most) = self.settings.limits.doubts_in_a_row
+            && most < concurrency
+        {
+            tracing::warn!(
+                "--max-doubts-in-a-row {most} is below --concurrency {concurrency}: one stall of the server can stop the run"
+            );
+        }
+    }
+}
+
+/// The wish to stop as a reason to.
+fn passed_on(mut told: watch::Receiver<bool>) -> mpsc::UnboundedReceiver<OwnCode> {
+    let (stop, stops) = mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        tokio::select! {
+            Ok(_) = told.wait_for(|told| *told) => {
+                let _ = stop.send(OwnCode::Signal);
+            }
+            () = stop.closed() => {}
+        }
+    });
+    stops
+}
