@@ -4,7 +4,9 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::builder::StyledStr;
-use clap::{Arg, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::parser::ValueSource;
+use clap::{Arg, ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::config::{Given, Names, Options, default_of};
@@ -30,6 +32,25 @@ const CHECKED: [&str; 14] = [
 ];
 /// The options that matter to `runs`.
 const LISTED: [&str; 5] = ["ledger", "rehearse", "json", "config", "profile"];
+/// The options that `work` does not take: what is run, how fast, until when and where
+/// its results go was said where the run was opened.
+const NOT_WORKED: [&str; 15] = [
+    "rate",
+    "cut-off",
+    "allow-partial",
+    "max-rows",
+    "again",
+    "yes",
+    "rehearse",
+    "json",
+    "delimiter",
+    "admin-column",
+    "sequence-column",
+    "priority-column",
+    "exempt-admin-column",
+    "results",
+    "metrics-file",
+];
 
 /// Cancels physical card orders at CoreCARD in bulk
 ///
@@ -60,6 +81,12 @@ pub enum Command {
     Run(Run),
     /// Try the rows of a results file once more that did not end
     Rerun(Rerun),
+    /// Help with the runs of other machines, on a ledger that they share
+    ///
+    /// Joins every run that is open in the ledger at this address of CoreCARD, the oldest first,
+    /// until it is told to stop (SIGTERM). All who work on runs share their rate. The run's rate and
+    /// cut-off are those it was opened with; all else, credentials above all, is this process's own.
+    Work(Work),
     /// List what ran and what is running, or show how far one run is
     Runs(Runs),
     /// Serve a stand-in for CoreCARD on this machine, to test against
@@ -104,6 +131,14 @@ pub struct Rerun {
     /// of the statuses is taken as an error code, letter for letter: --only HTTP_503,rejected.
     #[arg(long, value_name = "STATUS|CODE", value_delimiter = ',')]
     pub only: Option<Vec<String>>,
+    /// The settings that stand on the command line.
+    #[command(flatten)]
+    pub options: Options,
+}
+
+/// `cardcancel work`
+#[derive(Debug, Args)]
+pub struct Work {
     /// The settings that stand on the command line.
     #[command(flatten)]
     pub options: Options,
@@ -182,7 +217,23 @@ where
 {
     let mut command = command();
     let matches = command.try_get_matches_from_mut(args)?;
+    refuse_not_worked(&command, &matches)?;
     Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+}
+
+/// Who works on a run cannot change it.
+fn refuse_not_worked(command: &clap::Command, matches: &ArgMatches) -> Result<(), clap::Error> {
+    let Some(("work", given)) = matches.subcommand() else { return Ok(()) };
+    let is_given =
+        |flag: &&&str| given.value_source(&Names(flag).key()) == Some(ValueSource::CommandLine);
+    match NOT_WORKED.iter().find(is_given) {
+        None => Ok(()),
+        Some(flag) => {
+            let why = format!("`work` takes no --{flag}: it joins runs as they were opened");
+            let mut work = command.find_subcommand("work").cloned().unwrap_or_default();
+            Err(work.error(ErrorKind::UnknownArgument, why))
+        }
+    }
 }
 
 /// The whole command line, with its help.
@@ -198,6 +249,12 @@ pub fn command() -> clap::Command {
         .mut_subcommand("check", |check| check.mut_args(|arg| only(arg, &CHECKED)))
         .mut_subcommand("run", |run| run.mut_args(named))
         .mut_subcommand("rerun", |rerun| rerun.mut_args(named))
+        .mut_subcommand("work", |work| {
+            work.mut_args(|arg| {
+                let is_taken = arg.get_long().is_none_or(|flag| !NOT_WORKED.contains(&flag));
+                named(arg).hide(!is_taken)
+            })
+        })
         .mut_subcommand("runs", |runs| runs.mut_args(|arg| only(arg, &LISTED)))
         .mut_subcommand("config", |config| {
             config.mut_subcommand("show", |show| show.mut_args(named))
@@ -316,6 +373,25 @@ mod tests {
     }
 
     #[test]
+    fn who_works_on_a_run_cannot_change_it() {
+        for flag in NOT_WORKED {
+            let args = ["cardcancel".to_owned(), "work".to_owned(), format!("--{flag}=1s")];
+            let told = parse(args).unwrap_err().to_string();
+            let refused = told.contains("it joins runs as they were opened");
+            assert!(refused || told.contains("invalid value"), "{told}");
+        }
+        assert_snapshot!(help(&["cardcancel", "work", "--rate=5/s"]), @r"
+        error: `work` takes no --rate: it joins runs as they were opened
+
+        Usage: cardcancel work [OPTIONS]
+
+        For more information, try '--help'.
+        ");
+        let shown = help(&["cardcancel", "work", "-h"]);
+        assert!(shown.contains("--concurrency") && !shown.contains("--cut-off"));
+    }
+
+    #[test]
     fn the_help_of_check_shows_what_matters_to_it() {
         let help = help(&["cardcancel", "check", "-h"]);
         assert!(help.contains("--rate <RATE>") && help.contains("--cut-off"));
@@ -334,6 +410,7 @@ mod tests {
           check        Say what is wrong with a file of orders; nothing is sent
           run          Cancel every order of a file; started again, it goes on where it stopped
           rerun        Try the rows of a results file once more that did not end
+          work         Help with the runs of other machines, on a ledger that they share
           runs         List what ran and what is running, or show how far one run is
           stand-in     Serve a stand-in for CoreCARD on this machine, to test against
           config       Write a configuration file to start from, or show what is in force

@@ -35,6 +35,27 @@ fn a_new_configuration_is_the_default_one_and_private() {
 }
 
 #[test]
+fn a_database_is_shown_without_its_password_wherever_that_was_set() {
+    let parameters = "db.example.com/night?sslmode=verify-full";
+    let address = format!("postgres://me@{parameters}");
+    let variable = "CARDCANCEL_LEDGER_PASSWORD";
+    for (flags, variables) in [
+        (vec![], vec![("CARDCANCEL_LEDGER", format!("postgres://me:s3cret@{parameters}"))]),
+        (vec!["--ledger", &address], vec![(variable, "s3cret".to_owned())]),
+    ] {
+        let variables: Vec<_> =
+            variables.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        for flags in [flags.clone(), [flags, vec!["--json"]].concat()] {
+            let outcome = shown(&flags, &variables);
+            assert!(!outcome.said().contains("s3cret"), "{}", outcome.told());
+            assert!(outcome.stdout.contains(&address), "{}", outcome.stdout);
+            let is_apart = variables[0].0 == variable;
+            assert_eq!(outcome.stdout.contains(variable), is_apart, "{}", outcome.stdout);
+        }
+    }
+}
+
+#[test]
 fn a_new_configuration_can_be_put_where_it_is_found_from_everywhere() {
     let scene = Scene::new();
     scene.run(&["config", "init", "home/config/cardcancel/config.toml"]).exits(0);

@@ -153,6 +153,7 @@ fn every_error_says_what_is_wrong_and_where_and_what_to_do() {
     listing.chapter("Rows", rows());
     listing.chapter("Results that are run again", reruns());
     listing.chapter("Where things go", places());
+    listing.chapter("A ledger that several machines share", databases());
     let _guard = common::without_chance();
     insta::assert_snapshot!("all", listing.0);
 }
@@ -550,6 +551,46 @@ fn reruns() -> Vec<(&'static str, Trial)> {
     ]
 }
 
+fn databases() -> Vec<(&'static str, Trial)> {
+    let at = |address: &str| run().variable("CARDCANCEL_LEDGER", address);
+    let work = |flags: &str| {
+        let needed = "work --url https://127.0.0.1:9 --external-ip 10.120.0.0";
+        command(&format!("{needed} {flags}"))
+    };
+    let nobody = "postgres://me@127.0.0.1:9/night";
+    let secret = |trial: Trial| trial.variable("CARDCANCEL_LEDGER_PASSWORD", "s3cret");
+    vec![
+        ("a password on the command line", run().with(&["--ledger=postgres://me:s3cret@h/db"])),
+        (
+            "a password among the parameters on the command line",
+            run().with(&["--ledger=postgres://h/db?password=s3cret"]),
+        ),
+        ("a password that is not written as it must be", at("postgres://me:s3@cret@h/db")),
+        ("a password among the parameters", at("postgres://h/db?password=s3cret")),
+        ("two passwords", secret(at("postgres://me:s3cret@h/db"))),
+        (
+            "a password's file that is not there",
+            at(nobody).variable("CARDCANCEL_LEDGER_PASSWORD_FILE", "password"),
+        ),
+        ("a database of another kind", run().with(&["--ledger=redis://me:s3cret@host/db"])),
+        ("no database in the address", at("postgres://me@host")),
+        ("encryption that is none", at("postgres://me@host/db?sslmode=prefer")),
+        ("authorities that are not there", at("postgres://me@host/db?sslrootcert=/nowhere/ca.pem")),
+        ("a database that is not there", secret(at(nobody)).exits(5)),
+        (
+            "the runs of a database that is not there",
+            secret(command("runs").with(&["--ledger", nobody])).exits(5),
+        ),
+        ("a lease that is too short", run().with(&["--lease=1s"])),
+        ("work on a file", work("--ledger night.db")),
+        ("work on no ledger", work("--concurrency 5")),
+        ("work that rehearses", work("--ledger night.db").variable("CARDCANCEL_REHEARSE", "yes")),
+        ("work at another pace", work("--rate 5/s")),
+        ("work until another time", work("--cut-off 03:30")),
+        ("work on a file of orders", work("orders.csv")),
+    ]
+}
+
 fn places() -> Vec<(&'static str, Trial)> {
     let linked = run();
     std::os::unix::fs::symlink("elsewhere.csv", linked.scene.path("orders.results.csv")).unwrap();
@@ -565,8 +606,6 @@ fn places() -> Vec<(&'static str, Trial)> {
         ("metrics for a folder", run().with(&["--metrics-file=home"])),
         ("a ledger that is none", no_ledger.with(&["--ledger=letter.txt"])),
         ("a ledger below a file", run().with(&["--ledger=orders.csv/night.db"])),
-        ("a ledger in PostgreSQL", run().with(&["--ledger=postgres://me:s3cret@host/db"])),
-        ("a ledger at another address", run().with(&["--ledger=redis://me:s3cret@host/db"])),
         ("a run that there is not", command("runs 20260101-000000-abcd")),
         (
             "a configuration over another",

@@ -15,14 +15,15 @@ use crate::ledger::{Ledger, Sqlite};
 pub fn refuse(
     input: &Input,
     server: &Server,
-    rehearsals: &Path,
+    rehearsals: Option<&Path>,
     ledger: &mut dyn Ledger,
 ) -> anyhow::Result<()> {
     if server.is_rehearsal() {
         return Ok(());
     }
     let (name, digest) = (input.name(), input.digest()?.to_string());
-    if let Some(mut rehearsals) = Sqlite::open_existing(rehearsals)?
+    if let Some(rehearsals) = rehearsals
+        && let Some(mut rehearsals) = Sqlite::open_existing(rehearsals)?
         && !rehearsals.results_of(&digest)?.is_empty()
     {
         bail!(

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use super::server::Server;
 use crate::config::Settings;
 use crate::intake::{self, Input, Layout, Plan, Reading, Selection, Survey};
-use crate::ledger::NewRun;
+use crate::ledger::{NewRun, Place};
 
 /// A file that is to be run, not yet read through.
 pub struct Job {
@@ -34,8 +34,7 @@ impl Job {
         settings: &Settings,
         server: &Server,
     ) -> anyhow::Result<Job> {
-        let spool = settings.ledger.parent().unwrap_or(Path::new("."));
-        let input = Input::open(path, spool)?;
+        let input = Input::open(path, &spool(settings))?;
         let layout = input.layout(&reading(&settings.input))?;
         let selection = only.map(|words| match words {
             [] => Selection::default(),
@@ -88,6 +87,17 @@ impl Job {
         let middle = if rehearsal { ".rehearsal" } else { "" };
         format!("{}{middle}.results.csv", self.input.stem()).into()
     }
+}
+
+/// Where an input is put aside that can be read only once: beside the ledger, or
+/// where it would be if it were a file.
+fn spool(settings: &Settings) -> PathBuf {
+    let beside = |path: &Path| path.parent().map(Path::to_owned);
+    match (&settings.ledger, &settings.rehearsal_ledger) {
+        (Place::File(path), _) | (Place::Database(_), Some(path)) => beside(path),
+        (Place::Database(_), None) => None,
+    }
+    .unwrap_or_else(std::env::temp_dir)
 }
 
 /// How the user wants the input read.

@@ -36,7 +36,7 @@ const FILES: [(&str, &str); 5] = [
 ];
 
 /// The variables that matter beside those of the options.
-const ENVIRONMENT: [(&str, &str); 9] = [
+const ENVIRONMENT: [(&str, &str); 10] = [
     ("CARDCANCEL_*", "Every option of run has a variable, named where the option is described."),
     ("CARDCANCEL_BEARER_TOKEN", "The token, where [auth] has kind = \"bearer\"."),
     ("CARDCANCEL_BASIC_PASSWORD", "The password, where [auth] has kind = \"basic\"."),
@@ -53,6 +53,7 @@ const ENVIRONMENT: [(&str, &str); 9] = [
         "CARDCANCEL_PROXY_USERNAME, CARDCANCEL_PROXY_PASSWORD",
         "Who asks the proxy, if it wants to know.",
     ),
+    ("CARDCANCEL_LEDGER_PASSWORD", "The password of a ledger that is a database."),
     (
         "*_FILE",
         "Each variable of a secret, with this at its end, names a file that holds the secret in its \

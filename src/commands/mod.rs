@@ -18,6 +18,7 @@ mod send;
 mod server;
 mod signals;
 mod stand_in;
+mod work;
 
 use crate::cli::{Cli, Command, ConfigCommand};
 use crate::config::Surroundings;
@@ -37,6 +38,7 @@ pub fn execute(cli: Cli) -> anyhow::Result<Exit> {
             let only = rerun.only.unwrap_or_default();
             run::run(&rerun.results_file, Some(&only), rerun.options, &surroundings)
         }
+        Command::Work(work) => work::work(work.options, &surroundings),
         Command::Runs(runs) => runs::runs(runs.run.as_deref(), runs.options, &surroundings),
         Command::Config(config) => match config.command {
             ConfigCommand::Init(init) => config::init(&init.path),

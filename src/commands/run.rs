@@ -19,7 +19,7 @@ use crate::engine::Finished;
 use crate::exit::Exit;
 use crate::gate::brake::Tripped;
 use crate::intake::{Survey, enrolments};
-use crate::ledger::{Counts, EnrolError, Ledger, NewRun, Run, Sqlite};
+use crate::ledger::{Counts, EnrolError, Ledger, NewRun, Place, Run};
 use crate::output::metrics::{Figures, Metrics};
 use crate::output::results::{Replace, ResultsFile, Source};
 use crate::output::summary::{Summary, Work};
@@ -58,7 +58,7 @@ async fn from_file_to_results(
     only: Option<&[String]>,
     settings: &Settings,
 ) -> anyhow::Result<Exit> {
-    let mut ledger: Box<dyn Ledger> = Box::new(Sqlite::open(&settings.ledger)?);
+    let mut ledger = settings.ledger.open(settings.patience())?;
     let server = Server::open(settings.target.clone()).await?;
     let job = Job::open(path, only, settings, &server)?;
     let _hold = ledger.hold(&job.key)?;
@@ -69,7 +69,8 @@ async fn from_file_to_results(
     };
     logs::name(opening.id());
     if only.is_some() {
-        foreign::refuse(&job.input, &server, &settings.rehearsal_ledger, ledger.as_mut())?;
+        let rehearsals = settings.rehearsal_ledger.as_deref();
+        foreign::refuse(&job.input, &server, rehearsals, ledger.as_mut())?;
     }
     let results =
         |ledger: &mut dyn Ledger| begin_results(&opening, &job, settings, &server, ledger);
@@ -82,6 +83,7 @@ async fn from_file_to_results(
         let exit = finish(&job, settings, rest, results, server, ledger, &mut metrics).await;
         return end_metrics(metrics, exit);
     }
+    refuse_another_pace(&opening, &job, settings, ledger.as_mut())?;
     refuse_too_many(&opening, &job, settings)?;
     let last_start = last_start(&opening, settings)?;
     if !settings.yes && !server.is_rehearsal() {
@@ -90,15 +92,22 @@ async fn from_file_to_results(
     let results = results(ledger.as_mut())?;
     let mut metrics = begin_metrics(&opening, settings)?;
     let exit = async {
-        let calls = Calls::prepare(opening.id(), settings, &server.url).await?;
+        let id = opening.id().to_owned();
+        let mut calls = Calls::prepare(&id, settings, &server.url).await?;
         let resumed = opening.ended_before();
         let run = enrol(opening, &job, ledger.as_mut())?;
+        if run.id() != id {
+            tracing::info!("another machine has just opened run {} of this file", run.id());
+            calls = Calls::prepare(run.id(), settings, &server.url).await?;
+            metrics.of(run.id());
+        }
         let began = Instant::now();
         let told = signals::listen().context("cannot listen for signals")?;
-        let (rates, figures) = (&settings.rates, &mut metrics);
-        let sending = Sending { settings, rates, last_start, calls, told, metrics: figures };
+        let (rates, figures) = (&settings.rates, Some(&mut metrics));
+        let sending =
+            Sending { settings, rates, last_start, joins: false, calls, told, metrics: figures };
         let finished = sending.send(&run, ledger).await.context(LedgerFailed)?;
-        let Finished { ledger, run, tripped, story, calls } = finished;
+        let Finished { ledger, run, tripped, story, calls, .. } = finished;
         let margin =
             last_start.and_then(|last| last.duration_since(Timestamp::now()).try_into().ok());
         let work = Work { took: began.elapsed(), calls, resumed, margin, story };
@@ -188,6 +197,24 @@ fn last_start(opening: &Opening, settings: &Settings) -> anyhow::Result<Option<T
     Ok(Some(last_start))
 }
 
+/// All who work on a run keep to one pace.
+fn refuse_another_pace(
+    opening: &Opening,
+    job: &Job,
+    settings: &Settings,
+    ledger: &mut dyn Ledger,
+) -> anyhow::Result<()> {
+    let Opening::Begun(run) = opening else { return Ok(()) };
+    let rates = settings.rates.to_string();
+    match &run.rates {
+        Some(theirs) if *theirs != rates && ledger.is_held(&job.key)? => bail!(
+            "others work on run {} at {theirs}, and --rate says {rates}: give the same, or stop the others first",
+            run.id()
+        ),
+        _ => Ok(()),
+    }
+}
+
 /// The guard of runs that nobody is asked about.
 fn refuse_too_many(opening: &Opening, job: &Job, settings: &Settings) -> anyhow::Result<()> {
     match estimate::too_many(opening.left(), settings.max_rows) {
@@ -271,6 +298,12 @@ struct Rest {
     tripped: Option<Tripped>,
 }
 
+/// Whether a run that came to rest here is still worked on.
+fn others_go_on(run: &Run, settings: &Settings, ledger: &mut dyn Ledger) -> anyhow::Result<bool> {
+    let is_shared = matches!(settings.ledger, Place::Database(_));
+    Ok(is_shared && !run.has_ended() && ledger.is_held(&run.opened.key).context(LedgerFailed)?)
+}
+
 /// Writes the results, says what happened, and gives the exit code.
 async fn finish(
     job: &Job,
@@ -284,6 +317,11 @@ async fn finish(
     let Rest { run, work, tripped } = rest;
     let run = &run;
     let source = Source { run, input: &job.input, layout: &job.layout, plan: job.plan.as_ref() };
+    if others_go_on(run, settings, ledger.as_mut())? {
+        tracing::warn!(
+            "others go on with this run: its results are written as they are now; start the same command again for all of them"
+        );
+    }
     let results = results.write(&source, ledger.as_mut()).context(LedgerFailed)?;
     metrics.rest(run, &results.counts);
     let comparison = match server.stand_in {

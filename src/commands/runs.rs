@@ -1,6 +1,7 @@
 //! `runs`: what ran, what is running, how far it is.
 
 use std::fmt::Write;
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use jiff::Timestamp;
@@ -9,10 +10,14 @@ use serde_json::{Value, json};
 
 use crate::config::{Options, RunsSettings, Surroundings};
 use crate::exit::Exit;
-use crate::ledger::{Ledger, Run, Sqlite};
+use crate::ledger::{Ledger, Patience, Run};
 use crate::outcome::Status;
 use crate::output::summary::reason;
 use crate::output::{count, say};
+
+/// Whoever looks holds no rows, and does not wait for long.
+const LOOKING: Patience =
+    Patience { lease: Duration::from_secs(30), max_outage: Duration::from_secs(10) };
 
 /// Lists the runs of the ledger, or shows one.
 pub fn runs(
@@ -21,20 +26,20 @@ pub fn runs(
     surroundings: &Surroundings,
 ) -> anyhow::Result<Exit> {
     let settings = RunsSettings::load(options, surroundings)?;
-    let path = settings.ledger.display();
-    let ledger = Sqlite::open_existing(&settings.ledger)?;
+    let path = &settings.ledger;
+    let ledger = path.open_existing(LOOKING)?;
     match (ledger, id) {
         (None, None) => say::tell(format_args!("no ledger at {path} yet: nothing ran here")),
         (None, Some(id)) => {
             bail!("no run {id}: there is no ledger at {path}; name another with --ledger")
         }
-        (Some(mut ledger), None) => list(&mut ledger, settings.json)?,
+        (Some(mut ledger), None) => list(ledger.as_mut(), settings.json)?,
         (Some(mut ledger), Some(id)) => {
             let run = ledger.run(id)?;
             let run = run.with_context(|| {
                 format!("no run {id} in the ledger {path}: `cardcancel runs` lists them")
             })?;
-            show(&mut ledger, &run, settings.json)?;
+            show(ledger.as_mut(), &run, settings.json)?;
         }
     }
     Ok(Exit::Done)

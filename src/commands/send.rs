@@ -1,5 +1,6 @@
 //! The sending itself: the wheel is turned until the run is at rest.
 
+use anyhow::Context;
 use jiff::Timestamp;
 use tokio::sync::{mpsc, watch};
 use tracing::Instrument;
@@ -9,7 +10,7 @@ use crate::config::Settings;
 use crate::engine::{Finished, Plan, Snapshot, Wheel, drive};
 use crate::gate::pace::Pace;
 use crate::gate::rate::Rates;
-use crate::ledger::{Begun, Ledger, Run, Start};
+use crate::ledger::{Begun, Ledger, LedgerError, Run, Start};
 use crate::order::OwnCode;
 use crate::output::count;
 use crate::output::metrics::Metrics;
@@ -23,12 +24,14 @@ pub struct Sending<'a> {
     pub rates: &'a Rates,
     /// When the last call may start, by the ledger's clock.
     pub last_start: Option<Timestamp>,
+    /// Whether others have started the run.
+    pub joins: bool,
     /// Makes the calls.
     pub calls: Calls,
     /// Turns true when this process is told to stop.
     pub told: watch::Receiver<bool>,
-    /// The figures to keep.
-    pub metrics: &'a mut Metrics,
+    /// The figures to keep, if any.
+    pub metrics: Option<&'a mut Metrics>,
 }
 
 impl Sending<'_> {
@@ -36,9 +39,19 @@ impl Sending<'_> {
     ///
     /// # Errors
     /// When the ledger fails; calls in flight have been waited for.
-    pub async fn send(self, run: &Run, mut ledger: Box<dyn Ledger>) -> anyhow::Result<Finished> {
+    pub async fn send(
+        mut self,
+        run: &Run,
+        mut ledger: Box<dyn Ledger>,
+    ) -> anyhow::Result<Finished> {
         self.warn_of_a_low_brake();
-        let begun = ledger.start(run, self.start())?;
+        let (start, starting) = (self.start(), run.clone());
+        // A ledger that is away is waited for, and signals must be heard meanwhile.
+        let started = tokio::task::spawn_blocking(move || {
+            let begun = ledger.start(&starting, start)?;
+            Ok::<_, LedgerError>((ledger, begun))
+        });
+        let (ledger, begun) = started.await.context("the ledger's thread died")??;
         tracing::info!(
             "{} of {} rows to send to {}, {}",
             count(run.rows - run.counts.total()),
@@ -50,7 +63,9 @@ impl Sending<'_> {
         let (show, shown) = watch::channel(Snapshot { counts: run.counts, ..Snapshot::default() });
         let last_start = plan.last_start;
         let course = Course { rows: run.rows, before: run.counts.total(), last_start };
-        let kept = tokio::spawn(self.metrics.clone().keep(shown.clone()).in_current_span());
+        let keep = |metrics: &mut Metrics| metrics.clone().keep(shown.clone());
+        let kept = self.metrics.as_deref_mut().map(keep);
+        let kept = kept.map(|kept| tokio::spawn(kept.in_current_span()));
         let last = shown.clone();
         let progress = progress::show(course, shown, self.settings.quiet);
         let progress = tokio::spawn(progress.in_current_span());
@@ -58,8 +73,11 @@ impl Sending<'_> {
         let stops = passed_on(self.told);
         let finished = drive(wheel, ledger, Pace::new(self.rates), self.calls, stops, show).await;
         // It ends with its sender, and a picture that failed is no reason to fail.
-        let _ = tokio::join!(progress, kept);
-        self.metrics.see(&last.borrow());
+        let _ = progress.await;
+        if let (Some(kept), Some(metrics)) = (kept, self.metrics) {
+            let _ = kept.await;
+            metrics.see(&last.borrow());
+        }
         finished
     }
 
@@ -68,7 +86,7 @@ impl Sending<'_> {
             at: Timestamp::now(),
             cut_off: self.last_start,
             rates: self.rates.to_string(),
-            joins: false,
+            joins: self.joins,
             again: self.settings.again,
             on_doubt: self.settings.on_doubt,
         }

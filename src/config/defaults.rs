@@ -13,6 +13,9 @@ pub const DEFAULTS: &[(&str, &str)] = &[
     ("attempts", "3"),
     ("on-doubt", "retry"),
     ("max-outage", "15m"),
+    // Longer than any pause of a healthy process, short enough that the others soon do
+    // the work of one that died.
+    ("lease", "30s"),
     // Rows in doubt are to be looked up one by one: no file needs a thousand to be stopped.
     ("max-doubts-in-a-row", "1000"),
     ("max-failures", "off"),

@@ -5,12 +5,14 @@ use serde::Serialize;
 use super::file::{Section, option_keys};
 use super::given::Given;
 use super::layers::{candidates, layered};
+use super::places::LEDGER_PASSWORD;
 use super::secrets::{self, Secret};
 use super::settings::ledger;
 use super::surroundings::Surroundings;
 use super::words::{Origin, Word, Words};
 use super::{defaults, environment};
 use crate::corecard::proxy;
+use crate::ledger::Place;
 
 /// The settings in force, in the order of the flags, with where each was made.
 #[derive(Debug, Clone, Serialize)]
@@ -50,7 +52,12 @@ impl InForce {
         let (json, profile) = (options.json == Some(true), options.profile.take());
         let is_named = options.ledger.is_some();
         match ledger(&mut options, surroundings) {
-            Ok(path) => in_place_of(&mut words, "ledger", &path.display().to_string()),
+            Ok(place) => {
+                if matches!(&place, Place::Database(address) if !address.has_password()) {
+                    called_for.push(LEDGER_PASSWORD.to_owned());
+                }
+                in_place_of(&mut words, "ledger", place.to_string());
+            }
             Err(error) if is_named => return Err(error),
             // No home, no ledger: whoever needs one is told then.
             Err(_) => {}
@@ -71,10 +78,10 @@ impl InForce {
     }
 }
 
-/// What a setting comes to, in place of how it was said.
-fn in_place_of(words: &mut Words, key: &str, text: &str) {
+/// What a setting comes to, in place of how it was said. It holds no secret.
+fn in_place_of(words: &mut Words, key: &str, text: String) {
     let origin = words.settings.remove(key).map_or(Origin::Default, |word| word.origin);
-    words.settings.insert(key.to_owned(), Word::new(text, origin));
+    words.settings.insert(key.to_owned(), Word { text, origin });
 }
 
 fn settings(words: &mut Words) -> Vec<(String, Option<Word>)> {

@@ -9,13 +9,19 @@ use anyhow::{Context, bail};
 use super::defaults::defaults;
 use super::environment::environment;
 use super::file::{File, Section};
+use super::ledger_name::LedgerName;
 use super::options::Options;
-use super::places;
+use super::places::{self, LEDGER_PASSWORD as PASSWORD};
 use super::surroundings::Surroundings;
 use crate::trust;
 
 /// All that is set: defaults < file < profile < environment < flags.
 pub fn layered(flags: Options, surroundings: &Surroundings) -> anyhow::Result<Section> {
+    if flags.ledger.as_ref().is_some_and(LedgerName::holds_password) {
+        bail!(
+            "everyone on this machine can see a password that is on the command line: take it out of --ledger, and set {PASSWORD}, or {PASSWORD}_FILE to the path of a file that holds it"
+        );
+    }
     let above = flags.or(environment(surroundings)?);
     let below = match read(above.config.as_deref(), surroundings)? {
         Some(file) => file.section(above.profile.as_deref())?,

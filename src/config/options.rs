@@ -4,10 +4,11 @@ use std::error::Error as _;
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
-use clap::{Arg, Args, Command, FromArgMatches};
+use clap::{Arg, Args, Command, FromArgMatches, ValueHint};
 use serde::Deserialize;
 
 use super::delimiter::Delimiter;
+use super::ledger_name::LedgerName;
 use super::length_of_time::{HOUR, LengthOfTime};
 use super::logging::{LogFormat, LogLevel};
 use super::off_or::OffOr;
@@ -182,7 +183,7 @@ pub struct Options {
     ///
     /// When call after call finds no server that works, nothing more is sent but one probe at a
     /// time, and the run goes on as soon as one is answered. Calls made into an outage do not count
-    /// against --attempts.
+    /// against --attempts. A database that holds the ledger is waited for as long.
     #[arg(long, help_heading = STOPPING, value_name = "TIME")]
     #[serde(deserialize_with = "parsed")]
     pub max_outage: Option<LengthOfTime<1, { 168 * HOUR }>>,
@@ -259,13 +260,26 @@ pub struct Options {
     #[arg(short = 'o', long, help_heading = PLACES, value_name = "FILE")]
     pub results: Option<PathBuf>,
 
-    /// The ledger: the file that records every attempt before it is made
+    /// The ledger, which records every attempt before it is made: a file, or a PostgreSQL database
     ///
     /// Without it, it is cardcancel/ledger.db in $XDG_STATE_HOME, or in ~/.local/state if that is
     /// not set. Keep it: it is how a run goes on after a crash, and the proof of what was sent. A
-    /// rehearsal has a ledger of its own beside it.
-    #[arg(long, help_heading = PLACES, value_name = "FILE")]
-    pub ledger: Option<PathBuf>,
+    /// rehearsal has a ledger of its own, which is always a file.
+    ///
+    /// Several machines share a database, as postgres://USER@HOST/DATABASE: see `cardcancel work`.
+    /// Its password is in CARDCANCEL_LEDGER_PASSWORD, or in the file that
+    /// CARDCANCEL_LEDGER_PASSWORD_FILE names; never on the command line.
+    #[arg(long, help_heading = PLACES, value_name = "FILE|URL", value_hint = ValueHint::AnyPath)]
+    #[arg(value_parser = LedgerName::parser())]
+    pub ledger: Option<LedgerName>,
+
+    /// How long a process that is not heard of keeps its rows, 5s to 10m
+    ///
+    /// Where several work on a run, the rows of one that died or was cut off go to the others
+    /// after this time. All of them should have the same.
+    #[arg(long, help_heading = PLACES, value_name = "TIME")]
+    #[serde(deserialize_with = "parsed")]
+    pub lease: Option<LengthOfTime<5_000, 600_000>>,
 
     /// Write log lines to this file instead of standard error
     ///
@@ -375,8 +389,9 @@ impl Options {
             on_doubt cut_off allow_partial max_failures
             max_failures_in_a_row max_doubts_in_a_row max_same_code canary max_rows max_outage
             again
-            yes rehearse quiet json delimiter admin_column sequence_column priority_column exempt_admin_column
-            results ledger log_file log_format log_level metrics_file external_ip source api_version session_id request_time ip_address
+            yes rehearse quiet json delimiter admin_column sequence_column priority_column
+            exempt_admin_column results ledger lease log_file log_format log_level metrics_file
+            external_ip source api_version session_id request_time ip_address
             caller_id called_id date_format currency_code currency_symbol_type language config
             profile
         }

@@ -1,41 +1,42 @@
 //! Where things are when nobody says where.
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, bail};
 
+use super::ledger_name::LedgerName;
 use super::names::Names;
 use super::surroundings::Surroundings;
+use crate::ledger::Place;
 
 /// The configuration file of the user, if there is a home to look in.
 pub fn user_config(surroundings: &Surroundings) -> Option<PathBuf> {
     Some(base(surroundings, "XDG_CONFIG_HOME", ".config")?.join("cardcancel/config.toml"))
 }
 
-/// The ledger: the one that was named, or that of the user.
-pub fn ledger(named: Option<PathBuf>, surroundings: &Surroundings) -> anyhow::Result<PathBuf> {
-    if let Some(path) = named {
-        refuse_address(&path)?;
-        return Ok(path);
+/// The variable of the password of a ledger that is a database.
+pub const LEDGER_PASSWORD: &str = "CARDCANCEL_LEDGER_PASSWORD";
+
+/// The ledger: the one that was named, or that of the user. A database's password
+/// is not in it unless it was named with it.
+pub fn ledger(named: Option<LedgerName>, surroundings: &Surroundings) -> anyhow::Result<Place> {
+    match named {
+        Some(name) => name.place(),
+        None => users(surroundings, "ledger.db").map(Place::File),
     }
-    let base = base(surroundings, "XDG_STATE_HOME", ".local/state").with_context(|| {
-        let names = Names("ledger");
-        format!("there is no home directory to keep the ledger in: set its path with {names}")
-    })?;
-    Ok(base.join("cardcancel/ledger.db"))
 }
 
-/// The ledger of rehearsals that goes with one: beside it, and never the same.
+/// The ledger of rehearsals that goes with one: beside it, and never the same. One
+/// that goes with a database is the user's own.
 pub fn rehearsal_ledger(
-    named: Option<PathBuf>,
+    named: Option<LedgerName>,
     surroundings: &Surroundings,
 ) -> anyhow::Result<PathBuf> {
-    let is_named = named.is_some();
-    let real = ledger(named, surroundings)?;
-    if !is_named {
-        return Ok(real.with_file_name("rehearsal.db"));
-    }
+    let real = match named.map(LedgerName::place).transpose()? {
+        Some(Place::File(path)) => path,
+        Some(Place::Database(_)) | None => return users(surroundings, "rehearsal.db"),
+    };
     let Some(name) = real.file_name() else {
         bail!("the ledger {} is not a file's name", real.display());
     };
@@ -47,16 +48,13 @@ pub fn rehearsal_ledger(
     Ok(real.with_file_name(name))
 }
 
-/// An address of a database server is not repeated: it may hold a password.
-fn refuse_address(path: &Path) -> anyhow::Result<()> {
-    let text = path.to_string_lossy();
-    match text.split_once("://") {
-        Some(("postgres" | "postgresql", _)) => {
-            bail!("a ledger in PostgreSQL is not supported yet: give the path of a file")
-        }
-        Some((scheme, _)) => bail!("the ledger is a file: give its path, not {scheme}://"),
-        None => Ok(()),
-    }
+/// A ledger of the user's own.
+fn users(surroundings: &Surroundings, name: &str) -> anyhow::Result<PathBuf> {
+    let base = base(surroundings, "XDG_STATE_HOME", ".local/state").with_context(|| {
+        let names = Names("ledger");
+        format!("there is no home directory to keep the ledger in: set its path with {names}")
+    })?;
+    Ok(base.join("cardcancel").join(name))
 }
 
 /// A base directory of the XDG specification, which has relative ones ignored.
@@ -70,6 +68,8 @@ fn base(surroundings: &Surroundings, variable: &str, under_home: &str) -> Option
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
     use insta::assert_snapshot;
 
@@ -80,6 +80,10 @@ mod tests {
         see(&Surroundings { variable: &variable, directory: Path::new("") })
     }
 
+    fn file(path: &str) -> Place {
+        Place::File(path.into())
+    }
+
     fn rehearsal(named: &str) -> PathBuf {
         with(&[], |none| rehearsal_ledger(Some(named.into()), none)).unwrap()
     }
@@ -88,11 +92,11 @@ mod tests {
     fn the_ledger_is_in_the_state_directory() {
         let home = ("HOME", "/home/ops");
         let default = |variables: &[_]| with(variables, |given| ledger(None, given)).unwrap();
-        assert_eq!(default(&[home]), Path::new("/home/ops/.local/state/cardcancel/ledger.db"));
+        assert_eq!(default(&[home]), file("/home/ops/.local/state/cardcancel/ledger.db"));
         let state = |path| default(&[home, ("XDG_STATE_HOME", path)]);
-        assert_eq!(state("/var/lib"), Path::new("/var/lib/cardcancel/ledger.db"));
-        assert_eq!(state("lib"), Path::new("/home/ops/.local/state/cardcancel/ledger.db"));
-        assert_eq!(state(""), Path::new("/home/ops/.local/state/cardcancel/ledger.db"));
+        assert_eq!(state("/var/lib"), file("/var/lib/cardcancel/ledger.db"));
+        assert_eq!(state("lib"), file("/home/ops/.local/state/cardcancel/ledger.db"));
+        assert_eq!(state(""), file("/home/ops/.local/state/cardcancel/ledger.db"));
     }
 
     #[test]
@@ -106,17 +110,18 @@ mod tests {
     }
 
     #[test]
-    fn without_a_home_the_ledger_must_be_named() {
-        let error = with(&[], |none| ledger(None, none)).unwrap_err();
-        assert_snapshot!(error, @"there is no home directory to keep the ledger in: set its path with --ledger, CARDCANCEL_LEDGER, or ledger in cardcancel.toml");
+    fn a_rehearsal_never_uses_a_database() {
+        let beside = |given: &Surroundings| {
+            rehearsal_ledger(Some("postgres://me:s3cret@db/night".into()), given)
+        };
+        let home = [("HOME", "/home/ops")];
+        let local = with(&home, beside).unwrap();
+        assert_eq!(local, Path::new("/home/ops/.local/state/cardcancel/rehearsal.db"));
     }
 
     #[test]
-    fn a_database_servers_address_is_refused_and_never_repeated() {
-        let error = |address: &str| {
-            with(&[], |none| ledger(Some(address.into()), none)).unwrap_err().to_string()
-        };
-        assert_snapshot!(error("postgres://me:s3cret@host/db"), @"a ledger in PostgreSQL is not supported yet: give the path of a file");
-        assert_snapshot!(error("redis://me:s3cret@host/db"), @"the ledger is a file: give its path, not redis://");
+    fn without_a_home_the_ledger_must_be_named() {
+        let error = with(&[], |none| ledger(None, none)).unwrap_err();
+        assert_snapshot!(error, @"there is no home directory to keep the ledger in: set its path with --ledger, CARDCANCEL_LEDGER, or ledger in cardcancel.toml");
     }
 }

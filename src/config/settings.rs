@@ -13,22 +13,24 @@ use super::delimiter::Delimiter;
 use super::endpoint::endpoint;
 use super::file::Section;
 use super::layers::layered;
+use super::ledger_name::LedgerName;
 use super::logging::LogFormat;
 use super::names::Names;
 use super::off_or::OffOr;
 use super::options::Options;
-use super::places;
+use super::places::{self, LEDGER_PASSWORD};
 use super::surroundings::Surroundings;
 use super::up_to::UpTo;
 use crate::corecard::auth::Auth;
 use crate::corecard::network::Network;
 use crate::corecard::proxy::Proxy;
 use crate::corecard::request::{Fields, Values};
-use crate::corecard::secret::Variable;
+use crate::corecard::secret::{BadSecret, Variable, secret};
 use crate::corecard::tls::{Tls, TlsFiles};
 use crate::gate::brake::Limits;
 use crate::gate::cut_off::CutOff;
 use crate::gate::rate::Rates;
+use crate::ledger::{Patience, Place};
 use crate::outcome::{Codes, OnDoubt};
 
 /// Where the calls go.
@@ -104,10 +106,13 @@ pub struct Settings {
     pub max_outage: Duration,
     /// How the input is read.
     pub input: Input,
-    /// The ledger's file; in a rehearsal, that of rehearsals.
-    pub ledger: PathBuf,
-    /// The ledger's file of the rehearsals that go with it.
-    pub rehearsal_ledger: PathBuf,
+    /// Where the ledger is; in a rehearsal, the file of rehearsals.
+    pub ledger: Place,
+    /// The ledger's file of the rehearsals that go with it; none where there is no
+    /// home to keep it in.
+    pub rehearsal_ledger: Option<PathBuf>,
+    /// How long a process that is not heard of keeps its rows, 5 seconds to 10 minutes.
+    pub lease: Duration,
     /// The results file; none: named after the input.
     pub results: Option<PathBuf>,
     /// What log lines there are.
@@ -150,13 +155,18 @@ pub struct CheckSettings {
 /// All that `runs` needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunsSettings {
-    /// The ledger's file; in a rehearsal, that of rehearsals.
-    pub ledger: PathBuf,
+    /// Where the ledger is; in a rehearsal, the file of rehearsals.
+    pub ledger: Place,
     /// Whether the answer is JSON.
     pub json: bool,
 }
 
 impl Settings {
+    /// How long things are waited for that only a shared ledger has.
+    pub fn patience(&self) -> Patience {
+        Patience { lease: self.lease, max_outage: self.max_outage }
+    }
+
     /// Reads every source of settings; an error says what to change, and where.
     pub fn load(flags: Options, surroundings: &Surroundings) -> anyhow::Result<Settings> {
         let Section { mut options, auth, codes, rehearsal, .. } = layered(flags, surroundings)?;
@@ -191,8 +201,9 @@ impl Settings {
             limits: limits(&options),
             max_rows: max_rows(&options),
             max_outage: required("max-outage", options.max_outage)?.get(),
-            rehearsal_ledger: places::rehearsal_ledger(options.ledger.clone(), surroundings)?,
-            ledger: ledger(&mut options, surroundings)?,
+            rehearsal_ledger: places::rehearsal_ledger(options.ledger.clone(), surroundings).ok(),
+            ledger: unlocked_ledger(&mut options, surroundings)?,
+            lease: required("lease", options.lease)?.get(),
             results: options.results.take(),
             logs: logs(&mut options)?,
             metrics: options.metrics_file.take().filter(|_| !rehearse),
@@ -228,7 +239,7 @@ impl RunsSettings {
     pub fn load(flags: Options, surroundings: &Surroundings) -> anyhow::Result<RunsSettings> {
         let mut options = layered(flags, surroundings)?.options;
         let json = options.json == Some(true);
-        Ok(RunsSettings { ledger: ledger(&mut options, surroundings)?, json })
+        Ok(RunsSettings { ledger: unlocked_ledger(&mut options, surroundings)?, json })
     }
 }
 
@@ -298,15 +309,30 @@ fn rates(settings: Option<Vec<Rates>>) -> anyhow::Result<Rates> {
     Rates::all(required("rate", settings)?).with_context(|| place("rate"))
 }
 
-/// The ledger's file: in a rehearsal, that of rehearsals.
-pub(super) fn ledger(
-    options: &mut Options,
-    surroundings: &Surroundings,
-) -> anyhow::Result<PathBuf> {
+/// Where the ledger is: in a rehearsal, the file of rehearsals. A database's password
+/// is not in it unless it was named with it.
+pub(super) fn ledger(options: &mut Options, surroundings: &Surroundings) -> anyhow::Result<Place> {
     let named = options.ledger.take();
-    match options.rehearse {
-        Some(true) => places::rehearsal_ledger(named, surroundings),
+    let is_address = named.as_ref().is_some_and(LedgerName::is_address);
+    let ledger = match options.rehearse {
+        Some(true) => places::rehearsal_ledger(named, surroundings).map(Place::File),
         _ => places::ledger(named, surroundings),
+    };
+    if is_address { ledger.with_context(|| place("ledger")) } else { ledger }
+}
+
+/// The same, and a database's password with it.
+fn unlocked_ledger(options: &mut Options, surroundings: &Surroundings) -> anyhow::Result<Place> {
+    let address = match ledger(options, surroundings)? {
+        Place::Database(address) => address,
+        file => return Ok(file),
+    };
+    match secret(LEDGER_PASSWORD, surroundings.variable) {
+        Err(BadSecret::Missing(_)) => Ok(Place::Database(address)),
+        password => {
+            let address = address.with_password(&password?).with_context(|| place("ledger"))?;
+            Ok(Place::Database(address))
+        }
     }
 }
 

@@ -67,6 +67,8 @@ pub struct Finished {
     pub story: Story,
     /// Calls that this process made for it.
     pub calls: u64,
+    /// Why this process stopped, if it did.
+    pub stop: Option<OwnCode>,
 }
 
 /// Drives the wheel until it finishes. Every reason that comes through `stops`
@@ -134,9 +136,15 @@ pub async fn drive<C: Caller>(
         };
     }
     let mut ledger = clerk.dismiss()?;
-    let run = ledger.rest(Timestamp::now(), wheel.stop())?;
-    let (tripped, story, calls) = (wheel.tripped().cloned(), wheel.story(), wheel.calls());
-    Ok(Finished { ledger, run, tripped, story, calls })
+    let (tripped, story) = (wheel.tripped().cloned(), wheel.story());
+    let (stop, calls) = (wheel.stop(), wheel.calls());
+    // A ledger that is away is waited for, and signals must be heard meanwhile.
+    let rested = tokio::task::spawn_blocking(move || {
+        let run = ledger.rest(Timestamp::now(), stop)?;
+        Ok::<_, LedgerError>((ledger, run))
+    });
+    let (ledger, run) = rested.await.context("the ledger's thread died")??;
+    Ok(Finished { ledger, run, tripped, story, calls, stop })
 }
 
 /// Others may have come first: a call that would start too late is not started, or

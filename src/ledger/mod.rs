@@ -1,9 +1,11 @@
 //! The durable record of runs, rows and attempts: the only truth. Every file
 //! this program writes is a view of it. One trait, and an adapter a file.
 
+mod address;
 mod codes;
 mod decided;
 mod hold;
+mod place;
 mod places;
 mod postgres;
 mod run;
@@ -21,7 +23,9 @@ use crate::order::{Order, OwnCode, RowNumber};
 use crate::outcome::{OnDoubt, Status};
 use crate::trust::Untrusted;
 
+pub use address::{Address, BadAddress};
 pub use hold::Hold;
+pub use place::{Patience, Place};
 pub use postgres::{At, Postgres};
 pub use run::{Counts, NewRun, Run};
 pub use sqlite::Sqlite;
@@ -212,6 +216,12 @@ pub trait Ledger: Send {
 
     /// Every run, newest first.
     fn runs(&mut self) -> Result<Vec<Run>, LedgerError>;
+
+    /// The oldest run at this endpoint that others may join: one that was started, has
+    /// rows left, and was not stopped for all. None where nobody else can.
+    fn joinable(&mut self, _endpoint: &str) -> Result<Option<Run>, LedgerError> {
+        Ok(None)
+    }
 
     /// Opens a run with all its rows, or nothing at all. Other runs go on meanwhile;
     /// cut short, it goes on where it was when it is asked for again with the same key.

@@ -97,6 +97,11 @@ impl Metrics {
         }
     }
 
+    /// The run has another identifier than was thought.
+    pub fn of(&mut self, run: &str) {
+        run.clone_into(&mut self.figures.run);
+    }
+
     /// Takes in how far the run is.
     pub fn see(&mut self, snapshot: &Snapshot) {
         let figures = &mut self.figures;

@@ -33,21 +33,10 @@ use stay::Stay;
 pub struct At {
     /// `postgres://USER:PASSWORD@HOST/DATABASE`; never shown.
     pub url: SecretString,
-    /// How long a worker may hold rows without taking a turn; [`At::LEASE`] if nobody said.
+    /// How long a worker may hold rows without taking a turn.
     pub lease: Duration,
     /// How long a database that is away is waited for.
     pub max_outage: Duration,
-}
-
-impl At {
-    /// Longer than any pause of a healthy worker, short enough that the others soon
-    /// do the work of one that died.
-    pub const LEASE: Duration = Duration::from_secs(30);
-
-    /// Whether this names a ledger in a PostgreSQL database, and not a file.
-    pub fn is_meant_by(ledger: &str) -> bool {
-        ["postgres://", "postgresql://"].iter().any(|scheme| ledger.starts_with(scheme))
-    }
 }
 
 /// The ledger that several machines share.
@@ -96,6 +85,10 @@ impl Ledger for Postgres {
 
     fn runs(&mut self) -> Result<Vec<Run>, LedgerError> {
         self.link.work(async |session| read::runs(session).await)
+    }
+
+    fn joinable(&mut self, endpoint: &str) -> Result<Option<Run>, LedgerError> {
+        self.link.work(async |session| read::joinable(session, endpoint).await)
     }
 
     fn enrol(

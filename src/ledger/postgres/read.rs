@@ -34,6 +34,17 @@ pub(super) async fn run_by_number(
     Ok(runs_where(session, rest, &[&number]).await?.pop())
 }
 
+/// The oldest run at an endpoint that goes on. One that was left by all for half a day
+/// was perhaps given up: whoever wants it starts it again.
+pub(super) async fn joinable(session: &mut Session, endpoint: &str) -> Result<Option<Run>, Failed> {
+    let rest = "WHERE endpoint = $1 AND run.stop IS NULL
+                  AND worker.leased_until > clock_timestamp() - interval '12 hours'
+                  AND cancelled + already_cancelled + rejected + failed + in_doubt + invalid
+                      + duplicate + not_sent < rows
+                ORDER BY run.number LIMIT 1";
+    Ok(runs_where(session, rest, &[&endpoint]).await?.pop())
+}
+
 pub(super) async fn runs(session: &mut Session) -> Result<Vec<Run>, Failed> {
     runs_where(session, "WHERE rows IS NOT NULL ORDER BY run.number DESC", &[]).await
 }

@@ -62,6 +62,7 @@ pub(super) async fn begin(
                 &concat!("cardcancel ", env!("CARGO_PKG_VERSION")),
                 &start.rates,
                 &start.cut_off,
+                &(!start.joins).then_some(start.again),
             ],
         )
         .await?;
@@ -80,7 +81,7 @@ pub(super) async fn begin(
     Ok(Stay {
         run: run.number,
         endpoint,
-        again: start.again,
+        again: worker.try_get(1)?,
         interrupted,
         lease,
         worker: worker.try_get(0)?,

@@ -56,6 +56,7 @@ CREATE TABLE worker (
     program      text        NOT NULL,
     rates        text        NOT NULL,
     cut_off      timestamptz,
+    again        boolean     NOT NULL,        -- sends orders even if another run cancelled them
     -- False once it came to rest, or its rows were taken up by others.
     at_work      boolean     NOT NULL DEFAULT true,
     leased_until timestamptz NOT NULL,

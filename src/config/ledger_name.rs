@@ -1,0 +1,100 @@
+//! How the ledger is named: by a file's path or a database's address.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::path::PathBuf;
+
+use anyhow::bail;
+use clap::builder::{OsStringValueParser, TypedValueParser};
+use serde::{Deserialize, Deserializer};
+
+use crate::ledger::{Address, Place};
+
+/// What a user calls the ledger. It may hold a password, and is never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct LedgerName(OsString);
+
+impl LedgerName {
+    /// Takes any value of a flag; what is wrong with it is told later, without it.
+    pub(super) fn parser() -> impl TypedValueParser<Value = LedgerName> {
+        OsStringValueParser::new().map(LedgerName)
+    }
+
+    /// Whether it is an address, and no file's path.
+    pub fn is_address(&self) -> bool {
+        self.0.to_string_lossy().contains("://")
+    }
+
+    /// Whether a password stands in it.
+    pub fn holds_password(&self) -> bool {
+        match Address::read(&self.0.to_string_lossy()) {
+            Some(Ok(address)) => address.has_password(),
+            Some(Err(_)) => true,
+            None => false,
+        }
+    }
+
+    /// The place that it names.
+    ///
+    /// # Errors
+    /// When it is an address, and not one of a PostgreSQL database; it is not repeated.
+    pub fn place(self) -> anyhow::Result<Place> {
+        let text = self.0.to_string_lossy();
+        match (Address::read(&text), text.split_once("://")) {
+            (Some(address), _) => Ok(Place::Database(address?)),
+            (None, Some((scheme, _))) => bail!(
+                "the ledger is a file or a PostgreSQL database: give a path or postgres://USER@HOST/DATABASE, not {scheme}://"
+            ),
+            (None, None) => Ok(Place::File(PathBuf::from(self.0))),
+        }
+    }
+}
+
+impl fmt::Debug for LedgerName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("LedgerName")
+    }
+}
+
+impl<'de> Deserialize<'de> for LedgerName {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(|text| LedgerName(text.into()))
+    }
+}
+
+impl<T: Into<OsString>> From<T> for LedgerName {
+    fn from(name: T) -> LedgerName {
+        LedgerName(name.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use insta::assert_snapshot;
+
+    fn place(name: &str) -> anyhow::Result<Place> {
+        LedgerName::from(name).place()
+    }
+
+    #[test]
+    fn a_path_is_a_file_and_an_address_a_database() {
+        assert_eq!(place("/srv/night.db").unwrap(), Place::File("/srv/night.db".into()));
+        assert_eq!(place("postgres://db/night").unwrap().to_string(), "postgres://db/night");
+        assert_eq!(place("postgresql://db/night").unwrap().to_string(), "postgresql://db/night");
+    }
+
+    #[test]
+    fn an_address_of_anything_else_is_refused_and_never_repeated() {
+        assert_snapshot!(place("redis://me:s3cret@host/db").unwrap_err(), @"the ledger is a file or a PostgreSQL database: give a path or postgres://USER@HOST/DATABASE, not redis://");
+        assert!(!place("postgres://me:s3@cret@h/db").unwrap_err().to_string().contains("s3"));
+        assert!(!format!("{:?}", LedgerName::from("postgres://me:s3cret@h/db")).contains("s3cret"));
+    }
+
+    #[test]
+    fn a_password_is_noticed_wherever_it_stands() {
+        let holds = |name: &str| LedgerName::from(name).holds_password();
+        assert!(holds("postgres://me:s3cret@h/db") && holds("postgres://h/db?password=s3cret"));
+        assert!(!holds("postgres://me@h/db") && !holds("night.db"));
+    }
+}

@@ -1,0 +1,208 @@
+//! The address of a database. It never shows its password.
+
+use std::fmt;
+
+use secrecy::{ExposeSecret, SecretString};
+
+/// How the address of a PostgreSQL database begins.
+pub const SCHEMES: [&str; 2] = ["postgres://", "postgresql://"];
+
+/// The address of a PostgreSQL database, as libpq has it. Shown, it is without its
+/// password.
+#[derive(Clone)]
+pub struct Address {
+    scheme: &'static str,
+    user: Option<String>,
+    password: Option<SecretString>,
+    /// Hosts, database and parameters.
+    rest: String,
+}
+
+/// Why a text is no address of a database. No message repeats it: it may hold a password.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum BadAddress {
+    /// Nothing is left of it, or it is in the wrong place.
+    #[error("it is not an address: write it as postgres://USER@HOST/DATABASE")]
+    Malformed,
+    /// It is not clear where the password ends.
+    #[error(
+        "a character of the user name or password must be written otherwise: @ as %40, / as %2F, ? as %3F, # as %23, : as %3A, % as %25"
+    )]
+    Unclear,
+    /// A password among the parameters.
+    #[error(
+        "its password is among its parameters: take it out, and set CARDCANCEL_LEDGER_PASSWORD"
+    )]
+    Parameter,
+    /// Two passwords.
+    #[error(
+        "it holds a password, and another is set in CARDCANCEL_LEDGER_PASSWORD: take one of them away"
+    )]
+    Both,
+}
+
+impl Address {
+    /// Reads an address; none if the text does not begin as one.
+    ///
+    /// # Errors
+    /// When it begins as one, and cannot be taken apart for sure.
+    pub fn read(text: &str) -> Option<Result<Address, BadAddress>> {
+        let scheme = SCHEMES.into_iter().find(|scheme| text.starts_with(scheme))?;
+        Some(Address::of(scheme, &text[scheme.len()..]))
+    }
+
+    fn of(scheme: &'static str, text: &str) -> Result<Address, BadAddress> {
+        let (credentials, rest) = match text.split_once('@') {
+            Some((credentials, rest)) => (Some(credentials), rest),
+            None => (None, text),
+        };
+        let unclear = |text: &str| text.contains(['@', '/', '?', '#', ' ']);
+        if credentials.is_some_and(unclear) || rest.contains(['@', '#']) {
+            return Err(BadAddress::Unclear);
+        }
+        if rest.contains(char::is_whitespace) || rest.contains(char::is_control) {
+            return Err(BadAddress::Malformed);
+        }
+        let parameters = rest.split_once('?').map_or("", |(_, parameters)| parameters);
+        let mut names = parameters.split('&').filter_map(|parameter| parameter.split('=').next());
+        if names.any(|name| name.to_ascii_lowercase().contains("pass") || name.contains('%')) {
+            return Err(BadAddress::Parameter);
+        }
+        let (user, password) = match credentials.map(|both| both.split_once(':')) {
+            Some(Some((_, password))) if password.contains(':') => return Err(BadAddress::Unclear),
+            Some(Some((user, password))) => (Some(user), Some(password)),
+            Some(None) => (credentials, None),
+            None => (None, None),
+        };
+        let set = |text: &&str| !text.is_empty();
+        Ok(Address {
+            scheme,
+            user: user.filter(set).map(str::to_owned),
+            password: password.filter(set).map(SecretString::from),
+            rest: rest.to_owned(),
+        })
+    }
+
+    /// Whether it has its password.
+    pub fn has_password(&self) -> bool {
+        self.password.is_some()
+    }
+
+    /// The same with this password, which needs no escapes.
+    ///
+    /// # Errors
+    /// When it has another.
+    pub fn with_password(mut self, password: &SecretString) -> Result<Address, BadAddress> {
+        if self.has_password() {
+            return Err(BadAddress::Both);
+        }
+        let escaped = url::form_urlencoded::byte_serialize(password.expose_secret().as_bytes());
+        // A form's blank is a plus, which an address takes for itself.
+        let escaped = escaped.collect::<String>().replace('+', "%20");
+        self.password = Some(escaped.into());
+        Ok(self)
+    }
+
+    /// All of it, with the password. It is for the database alone.
+    pub fn expose(&self) -> SecretString {
+        let password = self.password.as_ref().map(ExposeSecret::expose_secret);
+        self.written(password).into()
+    }
+
+    fn written(&self, password: Option<&str>) -> String {
+        let (scheme, rest) = (self.scheme, &self.rest);
+        match (self.user.as_deref(), password) {
+            (None, None) => format!("{scheme}{rest}"),
+            (Some(user), None) => format!("{scheme}{user}@{rest}"),
+            (user, Some(password)) => {
+                format!("{scheme}{}:{password}@{rest}", user.unwrap_or_default())
+            }
+        }
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.written(None))
+    }
+}
+
+impl fmt::Debug for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl PartialEq for Address {
+    fn eq(&self, other: &Address) -> bool {
+        let secret = |address: &Address| address.expose().expose_secret().to_owned();
+        secret(self) == secret(other)
+    }
+}
+
+impl Eq for Address {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(text: &str) -> Address {
+        Address::read(text).unwrap().unwrap()
+    }
+
+    fn error(text: &str) -> BadAddress {
+        Address::read(text).unwrap().unwrap_err()
+    }
+
+    #[test]
+    fn an_address_is_shown_without_its_password() {
+        let whole = "postgres://me:s3cret@db.example:5432/night?sslmode=verify-full";
+        let address = address(whole);
+        let shown = "postgres://me@db.example:5432/night?sslmode=verify-full";
+        assert_eq!((address.to_string(), format!("{address:?}")), (shown.into(), shown.into()));
+        assert_eq!(address.expose().expose_secret(), whole);
+    }
+
+    #[test]
+    fn hosts_and_sockets_are_left_as_they_are() {
+        for text in [
+            "postgresql://a:5432,b:5433/night?target_session_attrs=read-write",
+            "postgres:///night?host=/run/postgresql",
+            "postgres://me@%2Frun%2Fpostgresql/night",
+            "postgres://",
+        ] {
+            assert_eq!(address(text).to_string(), text);
+        }
+    }
+
+    #[test]
+    fn a_password_of_its_own_is_put_in_whatever_is_in_it() {
+        let with = |password: &str| {
+            let whole = address("postgres://me@db/night").with_password(&password.into()).unwrap();
+            assert_eq!(whole.to_string(), "postgres://me@db/night");
+            whole.expose().expose_secret().to_owned()
+        };
+        assert_eq!(with("s3cret"), "postgres://me:s3cret@db/night");
+        assert_eq!(with("a b@c/d+%:ä"), "postgres://me:a%20b%40c%2Fd%2B%25%3A%C3%A4@db/night");
+        let twice = address("postgres://me:a@db/night").with_password(&"b".into());
+        assert_eq!(twice, Err(BadAddress::Both));
+    }
+
+    #[test]
+    fn where_it_is_not_clear_what_is_the_password_the_address_is_refused() {
+        for text in ["me:s3@cret@db/night", "me:s3/cret@db/night", "me:s3?c@db", "me:s3#c@db"] {
+            assert_eq!(error(&format!("postgres://{text}")), BadAddress::Unclear, "{text}");
+        }
+        assert_eq!(error("postgres://me:s3:cret@db/night"), BadAddress::Unclear);
+        assert_eq!(error("postgres://db/night?password=s3cret"), BadAddress::Parameter);
+        assert_eq!(error("postgres://db/night?p%61ssword=s3cret"), BadAddress::Parameter);
+        assert_eq!(error("postgres://db/the night"), BadAddress::Malformed);
+    }
+
+    #[test]
+    fn anything_else_is_no_address() {
+        for text in ["night.db", "/srv/postgres", "postgres:", "redis://me:s3cret@host/db"] {
+            assert!(Address::read(text).is_none(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! Where a ledger is: a file for one machine, or a database for several.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::{Address, At, Ledger, LedgerError, Postgres, Sqlite};
+
+/// Where a ledger is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// An SQLite file on a local disk.
+    File(PathBuf),
+    /// A PostgreSQL database, which several machines share.
+    Database(Address),
+}
+
+/// How long things are waited for that only a shared ledger has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Patience {
+    /// How long a process that is not heard of keeps its rows.
+    pub lease: Duration,
+    /// How long a database that is away is waited for.
+    pub max_outage: Duration,
+}
+
+impl Place {
+    /// Opens the ledger, made new if nothing is there.
+    ///
+    /// # Errors
+    /// Whatever keeps the ledger from being used.
+    pub fn open(&self, patience: Patience) -> Result<Box<dyn Ledger>, LedgerError> {
+        match self {
+            Place::File(path) => Ok(Box::new(Sqlite::open(path)?)),
+            Place::Database(address) => database(address, patience),
+        }
+    }
+
+    /// Opens the ledger to look into it; a file only if it is there.
+    ///
+    /// # Errors
+    /// As for [`Place::open`].
+    pub fn open_existing(
+        &self,
+        patience: Patience,
+    ) -> Result<Option<Box<dyn Ledger>>, LedgerError> {
+        match self {
+            Place::File(path) => Ok(match Sqlite::open_existing(path)? {
+                Some(ledger) => Some(Box::new(ledger)),
+                None => None,
+            }),
+            Place::Database(address) => database(address, patience).map(Some),
+        }
+    }
+}
+
+fn database(address: &Address, patience: Patience) -> Result<Box<dyn Ledger>, LedgerError> {
+    let Patience { lease, max_outage } = patience;
+    Ok(Box::new(Postgres::open(At { url: address.expose(), lease, max_outage })?))
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Place::File(path) => path.display().fmt(f),
+            Place::Database(address) => address.fmt(f),
+        }
+    }
+}
