@@ -1,0 +1,500 @@
+//! Several processes on one ledger in PostgreSQL: they share runs and their rate, and
+//! whatever becomes of one of them, no row is lost or misreported.
+//!
+//! What two machines would do, two processes do here, each in a folder of its own.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::{Child, Command};
+use std::time::Duration;
+
+use cardcancel::stand_in::{Order, OrderState, Settings, Share, Tally};
+use common::postgres::{Database, PASSWORD, Server, database};
+use common::{CoreCard, Outcome, Row, Scene, contains, ended, kill, terminate, until};
+use rustix::process::{Pid, Signal, kill_process};
+
+/// The shortest that there is.
+const LEASE: Duration = Duration::from_secs(5);
+const CODES: &str = "[codes]\nSTANDIN_ALREADY_CANCELLED = 'already_cancelled'";
+
+/// A machine: a folder, and the database and CoreCARD that it knows.
+struct Machine {
+    scene: Scene,
+    ledger: String,
+    url: String,
+}
+
+impl Machine {
+    fn new(database: &Database, core_card: &CoreCard) -> Machine {
+        let scene = Scene::new();
+        scene.file("cardcancel.toml", CODES);
+        Machine { scene, ledger: database.url(), url: core_card.url() }
+    }
+
+    /// One with this many orders.
+    fn with_orders(database: &Database, core_card: &CoreCard, orders: u32) -> Machine {
+        let machine = Machine::new(database, core_card);
+        machine.scene.orders(orders);
+        machine
+    }
+
+    fn command(&self, words: &[&str], flags: &[&str]) -> Command {
+        let needed = ["--url", &self.url, "--external-ip", "10.120.0.0", "--lease", "5s"];
+        let mut command = self.scene.command(&[words, &needed, flags].concat());
+        command.env("CARDCANCEL_LEDGER", &self.ledger);
+        command
+    }
+
+    fn run(&self, flags: &[&str]) -> Child {
+        self.command(&["run", "orders.csv", "--yes"], flags).spawn().unwrap()
+    }
+
+    fn work(&self, flags: &[&str]) -> Child {
+        self.command(&["work"], flags).spawn().unwrap()
+    }
+
+    /// The list of runs, by this machine's program.
+    fn runs(&self) -> Outcome {
+        let mut command = self.scene.command(&["runs"]);
+        command.env("CARDCANCEL_LEDGER", &self.ledger).output().unwrap().into()
+    }
+
+    fn results(&self) -> Vec<Row> {
+        self.scene.results()
+    }
+}
+
+fn signal(child: &Child, signal: Signal) {
+    kill_process(Pid::from_child(child), signal).unwrap();
+}
+
+/// How many work on runs; nobody before there is a ledger.
+fn at_work(database: &Database) -> i64 {
+    match database.asked("SELECT to_regclass('cardcancel.worker') IS NOT NULL") {
+        true => database.asked("SELECT count(*) FROM cardcancel.worker WHERE at_work"),
+        false => 0,
+    }
+}
+
+/// When the database was last asked something by the program.
+fn last_asked(database: &Database) -> String {
+    database.asked(
+        "SELECT coalesce(max(query_start)::text, '') FROM pg_stat_activity
+         WHERE application_name = 'cardcancel' AND datname = current_database()",
+    )
+}
+
+/// The rate was kept to by all together. How exactly, a machine that has other things to
+/// do cannot tell; that each had the rate for itself, it can.
+#[track_caller]
+fn kept_to(rate: u64, tally: &Tally) {
+    assert!(tally.peak_any_second <= rate + rate / 10, "{tally:?}");
+}
+
+/// Tells a worker to stop; what it said, and how many calls it says it made.
+fn dismissed(worker: Child) -> (Outcome, u64) {
+    terminate(&worker);
+    let outcome = ended(worker).exits(0);
+    let calls = calls_told(&outcome.stderr);
+    (outcome, calls)
+}
+
+fn calls_told(log: &str) -> u64 {
+    let told = log.lines().filter_map(|line| line.split(" calls made here").next());
+    let told = told.filter_map(|line| line.rsplit(' ').next());
+    told.filter_map(|number| number.replace(',', "").parse::<u64>().ok()).sum()
+}
+
+/// A server that takes a little time, and says that an order is cancelled if it is.
+fn steady() -> Settings {
+    Settings { latency: "5ms..20ms".parse().unwrap(), ..Settings::default() }
+}
+
+/// The same, on a night on which some answers are lost.
+fn rough() -> Settings {
+    Settings {
+        seed: 5,
+        drop_after: Share::per_mille(10),
+        printed: Share::per_mille(20),
+        ..steady()
+    }
+}
+
+/// Every result is there once, and true to the server's record.
+#[track_caller]
+fn all_true(results: &[Row], orders: &BTreeMap<Order, OrderState>, rows: u32) {
+    assert_eq!(results.len(), rows as usize);
+    for (row, number) in results.iter().zip(1..) {
+        assert_eq!(row.get("row"), u32::to_string(&number));
+        let admin_number = row.get("AdminNumber").parse().unwrap();
+        let there = &orders[&Order { admin_number, sequence_number: 1 }];
+        let told = format!("{row:?}, but there {there:?}");
+        match row.status() {
+            "cancelled" => assert!(there.cancelled, "{told}"),
+            "already_cancelled" => assert!(there.cancelled && row.doubt(), "{told}"),
+            "rejected" => assert!(!there.cancelled || row.doubt(), "{told}"),
+            _ => panic!("{told}"),
+        }
+        assert!(row.attempts() >= there.asked, "{told}");
+        assert!(there.asked <= 1 || row.doubt(), "sent twice, and no doubt: {told}");
+    }
+}
+
+fn doubts(results: &[Row]) -> usize {
+    results.iter().filter(|row| row.doubt()).count()
+}
+
+#[test]
+#[ignore = "needs PostgreSQL: tests/run brings it"]
+fn a_run_and_two_workers_share_its_rows_and_its_rate() {
+    const ROWS: u32 = 1500;
+    const RATE: u64 = 300;
+    let (database, core_card) = (database(), CoreCard::that(rough()));
+    let machines = [0, 1].map(|_| Machine::new(&database, &core_card));
+    let workers = machines.each_ref().map(|machine| machine.work(&[]));
+    let opener = Machine::with_orders(&database, &core_card, ROWS);
+    let outcome = ended(opener.run(&["--rate", &format!("{RATE}/s"), "--json"])).exits(1);
+    let summary: serde_json::Value = serde_json::from_str(&outcome.stdout).unwrap();
+    let own = summary["calls_now"].as_u64().unwrap();
+    // They leave a moment after the last row has ended.
+    until("nobody is at work", || at_work(&database) == 0);
+    let told = workers.map(dismissed);
+    let results = opener.results();
+    all_true(&results, &core_card.orders(), ROWS);
+    let tally = core_card.stop();
+    kept_to(RATE, &tally);
+    let shares = [own, told[0].1, told[1].1];
+    assert_eq!(shares.iter().sum::<u64>(), tally.requests, "{shares:?}\n{}", told[0].0.told());
+    assert!(shares.iter().all(|calls| *calls > 0), "{shares:?}");
+    assert_eq!(summary["attempts"], tally.requests);
+}
+
+#[test]
+#[ignore = "needs PostgreSQL: tests/run brings it"]
+fn two_runs_of_the_same_file_are_one_and_each_writes_its_results() {
+    const ROWS: u32 = 600;
+    let (database, core_card) = (database(), CoreCard::that(steady()));
+    let machines = [0, 1].map(|_| Machine::with_orders(&database, &core_card, ROWS));
+    let runs = machines.each_ref().map(|machine| machine.run(&["--rate", "300/s"]));
+    runs.into_iter().for_each(|run| drop(ended(run).exits(0)));
+    let results = machines.each_ref().map(Machine::results);
+    assert_eq!(results[0], results[1]);
+    all_true(&results[0], &core_card.orders(), ROWS);
+    let tally = core_card.stop();
+    assert_eq!((tally.requests, tally.orders_cancelled), (ROWS.into(), ROWS.into()));
+    kept_to(300, &tally);
+    assert_eq!(database.asked::<i64>("SELECT count(*) FROM cardcancel.run"), 1);
+}
+
+#[test]
+#[ignore = "needs PostgreSQL: tests/run brings it"]
+fn whoever_is_killed_no_row_is_lost_and_any_machine_can_write_the_results() {
+    const ROWS: u32 = 1200;
+    const CONCURRENCY: usize = 64;
+    let (database, core_card) = (database(), CoreCard::that(steady()));
+    let flags = ["--concurrency", &CONCURRENCY.to_string()];
+    let paced = [&flags[..], &["--rate", "200/s"]].concat();
+    let opener = Machine::with_orders(&database, &core_card, ROWS);
+    let (first, second) =
+        (Machine::new(&database, &core_card), Machine::new(&database, &core_card));
+    let run = opener.run(&paced);
+    let [worker, other] = [&first, &second].map(|machine| machine.work(&flags));
+    until("all are at work", || at_work(&database) == 3);
+    until("a third was sent", || core_card.requests() >= u64::from(ROWS) / 3);
+    kill(run);
+    kill(worker);
+    let elsewhere = Machine::with_orders(&database, &core_card, ROWS);
+    ended(elsewhere.run(&paced)).exits(0);
+    dismissed(other);
+    let results = elsewhere.results();
+    all_true(&results, &core_card.orders(), ROWS);
+    let doubts = doubts(&results);
+    // Staked for the next moments, or in flight.
+    assert!(doubts <= 2 * CONCURRENCY, "{doubts} rows in doubt");
+    let again = core_card.orders().values().filter(|order| order.asked > 1).count();
+    assert!(again <= doubts, "{again} were sent twice, {doubts} are in doubt");
+    assert_eq!(core_card.stop().orders_cancelled, u64::from(ROWS));
+}
+
+#[test]
+#[ignore = "needs PostgreSQL: tests/run brings it"]
+fn a_worker_that_was_frozen_sends_nothing_that_is_no_longer_its_own() {
+    const ROWS: u32 = 1000;
+    let (database, core_card) = (database(), CoreCard::that(steady()));
+    let flags = ["--concurrency", "64"];
+    let opener = Machine::with_orders(&database, &core_card, ROWS);
+    let run = opener.run(&[&flags[..], &["--rate", "100/s"]].concat());
+    let machine = Machine::new(&database, &core_card);
+    let worker = machine.work(&flags);
+    until("both are at work", || at_work(&database) == 2);
+    until("it was sending", || core_card.requests() >= 100);
+    signal(&worker, Signal::STOP);
+    let gone = "SELECT count(*) FROM cardcancel.worker WHERE NOT at_work";
+    until("its rows went to others", || database.asked::<i64>(gone) == 1);
+    signal(&worker, Signal::CONT);
+    ended(run).exits(0);
+    dismissed(worker);
+    let results = opener.results();
+    all_true(&results, &core_card.orders(), ROWS);
+    let tally = core_card.stop();
+    kept_to(100, &tally);
+    assert_eq!(tally.orders_cancelled, u64::from(ROWS));
+    assert!(doubts(&results) <= 64, "{} rows in doubt", doubts(&results));
+}
+
+#[test]
+#[ignore = "needs PostgreSQL: tests/run brings it"]
+fn a_database_that_dies_and_comes_back_costs_no_row() {
+    const ROWS: u32 = 900;
+    let server = Server::start(&[]);
+    let (database, core_card) = (server.database(), CoreCard::that(steady()));
+    let opener = Machine::with_orders(&database, &core_card, ROWS);
+    let machine = Machine::new(&database, &core_card);
+    let worker = machine.work(&[]);
+    let run = opener.run(&["--rate", "150/s"]);
+    for part in [1, 2] {
+        until("a part was sent", || core_card.requests() >= u64::from(part * ROWS / 4));
+        server.kill();
+        server.begin();
+    }
+    ended(run).exits(0);
+    dismissed(worker);
+    let results = opener.results();
+    all_true(&results, &core_card.orders(), ROWS);
+    let tally = core_card.stop();
+    kept_to(150, &tally);
+    assert_eq!(tally.orders_cancelled, u64::from(ROWS));
+}
+
+#[test]
+#[ignore = "needs PostgreSQL: tests/run brings it"]
+fn a_worker_waits_for_a_database_that_is_away_and_not_for_ever() {
+    let server = Server::start(&[]);
+    let (database, core_card) = (server.database(), CoreCard::perfect());
+    let machine = Machine::with_orders(&database, &core_card, 5);
+    let other = Machine::new(&database, &core_card);
+    let patient = machine.work(&["--log-file", "log"]);
+    let hasty = other.work(&["--log-file", "log", "--max-outage", "1s"]);
+    for scene in [&machine.scene, &other.scene] {
+        let log = scene.path("log");
+        let is_told = || std::fs::read_to_string(&log).is_ok_and(|log| log.contains("waiting for"));
+        until("it waits for a run", is_told);
+    }
+    server.kill();
+    let told = ended(hasty).exits(5).stderr;
+    assert!(told.contains("cannot be reached") && !told.contains(PASSWORD), "{told}");
+    server.begin();
+    ended(machine.run(&[])).exits(0);
+    terminate(&patient);
+    ended(patient).exits(0);
+}
+
+#[test]
+#[ignore = "needs PostgreSQL: tests/run brings it"]
+fn a_run_that_is_told_to_stop_is_left_to_the_others() {
+    const ROWS: u32 = 400;
+    let (database, core_card) = (database(), CoreCard::that(steady()));
+    let opener = Machine::with_orders(&database, &core_card, ROWS);
+    let run = opener.run(&["--rate", "100/s"]);
+    until("it was sending", || core_card.requests() >= 50);
+    let machine = Machine::new(&database, &core_card);
+    let worker = machine.work(&[]);
+    until("both are at work", || at_work(&database) == 2);
+    terminate(&run);
+    let stopped = ended(run).exits(4);
+    assert!(stopped.stderr.contains("others go on with this run"), "{}", stopped.told());
+    assert!(opener.results().iter().any(|row| row.status() == "not_sent"));
+    until("nobody is at work", || at_work(&database) == 0);
+    let (outcome, calls) = dismissed(worker);
+    assert!(calls > 0 && calls < u64::from(ROWS), "{}", outcome.told());
+    ended(opener.run(&["--rate", "100/s"])).exits(0);
+    all_true(&opener.results(), &core_card.orders(), ROWS);
+    assert_eq!(core_card.stop().requests, u64::from(ROWS));
+}
+
+#[test]
+#[ignore = "needs PostgreSQL: tests/run brings it"]
+fn a_run_that_a_brake_stopped_is_not_taken_up_until_it_is_started_again() {
+    const ROWS: u32 = 300;
+    let night = Settings { printed: Share::per_mille(200), ..steady() };
+    let (database, core_card) = (database(), CoreCard::that(night));
+    let opener = Machine::with_orders(&database, &core_card, ROWS);
+    let machine = Machine::new(&database, &core_card);
+    let worker = machine.work(&[]);
+    ended(opener.run(&["--rate", "100/s", "--max-failures", "20"])).exits(4);
+    until("nobody is at work", || at_work(&database) == 0);
+    let sent = core_card.requests();
+    assert!(sent < u64::from(ROWS));
+    for _ in 0..3 {
+        let before = last_asked(&database);
+        until("it asks for a run once more", || last_asked(&database) != before);
+    }
+    assert_eq!(core_card.requests(), sent, "{}", opener.runs().told());
+    ended(opener.run(&["--rate", "300/s"])).exits(1);
+    dismissed(worker);
+    all_true(&opener.results(), &core_card.orders(), ROWS);
+}
+
+#[test]
+#[ignore = "needs PostgreSQL: tests/run brings it"]
+fn another_rate_than_the_one_that_is_kept_is_refused() {
+    let (database, core_card) = (database(), CoreCard::that(steady()));
+    let machines = [0, 1].map(|_| Machine::with_orders(&database, &core_card, 300));
+    let run = machines[0].run(&["--rate", "50/s"]);
+    until("it was sending", || core_card.requests() >= 5);
+    let refused = ended(machines[1].run(&["--rate", "60/s"])).exits(2);
+    assert!(refused.stderr.contains("50/s"), "{}", refused.told());
+    ended(machines[1].run(&["--rate", "50/s"])).exits(0);
+    ended(run).exits(0);
+}
+
+#[test]
+#[ignore = "needs PostgreSQL: tests/run brings it"]
+fn workers_take_the_runs_of_their_own_endpoint_the_oldest_first() {
+    let database = database();
+    let (here, there) = (CoreCard::that(steady()), CoreCard::that(steady()));
+    let mut openers = Vec::new();
+    for (core_card, admin) in [(&here, 1), (&there, 2), (&here, 3)] {
+        let machine = Machine::new(&database, core_card);
+        let lines: String = (1..=40).map(|row| format!("{admin}{row:03},1\n")).collect();
+        machine.scene.file("orders.csv", format!("admin,seq\n{lines}"));
+        let run = machine.run(&["--rate", "10/s"]);
+        until("it was sending", || core_card.asked().keys().any(|asked| asked / 1000 == admin));
+        terminate(&run);
+        ended(run).exits(4);
+        openers.push(machine);
+    }
+    let worker = Machine::new(&database, &here).work(&["--concurrency", "4"]);
+    until("the second has begun", || here.asked().keys().filter(|n| **n / 1000 == 3).count() > 1);
+    let first = here.asked().keys().filter(|admin| **admin / 1000 == 1).count();
+    assert_eq!(first, 40, "the younger run came before the older had ended");
+    until("both are done", || here.requests() == 80);
+    dismissed(worker);
+    assert!(there.requests() < 40);
+}
+
+#[test]
+#[ignore = "needs PostgreSQL: tests/run brings it"]
+fn machines_whose_clocks_differ_by_a_minute_keep_to_the_rate_together() {
+    const ROWS: u32 = 600;
+    let Some(library) = faketime() else {
+        eprintln!(
+            "machines_whose_clocks_differ_by_a_minute_keep_to_the_rate_together: not run, there is no libfaketime"
+        );
+        return;
+    };
+    let (database, core_card) = (database(), CoreCard::that(steady()));
+    let flags = ["--rate", "100/s"];
+    let mut runs = Vec::new();
+    let machines = ["+60s", "-60s"].map(|offset| {
+        let machine = Machine::with_orders(&database, &core_card, ROWS);
+        let mut command = machine.command(&["run", "orders.csv", "--yes"], &flags);
+        command.env("LD_PRELOAD", library).env("FAKETIME", offset);
+        runs.push(command.env("FAKETIME_DONT_FAKE_MONOTONIC", "1").spawn().unwrap());
+        machine
+    });
+    runs.into_iter().for_each(|run| drop(ended(run).exits(0)));
+    all_true(&machines[0].results(), &core_card.orders(), ROWS);
+    let tally = core_card.stop();
+    assert_eq!(tally.requests, u64::from(ROWS));
+    kept_to(100, &tally);
+    let took = tally.last_arrival_ns.unwrap() - tally.first_arrival_ns.unwrap();
+    assert!(Duration::from_nanos(took) < LEASE * 3, "they waited for each other's clocks");
+}
+
+fn faketime() -> Option<&'static Path> {
+    let places = [
+        "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1",
+        "/usr/lib/aarch64-linux-gnu/faketime/libfaketimeMT.so.1",
+        "/usr/lib64/faketime/libfaketimeMT.so.1",
+    ];
+    places.into_iter().map(Path::new).find(|path| path.exists())
+}
+
+#[test]
+#[ignore = "needs PostgreSQL: tests/run brings it"]
+fn the_password_is_in_no_byte_of_what_is_said_or_kept() {
+    let server = Server::start(&[]);
+    let (database, core_card) = (server.database(), CoreCard::that(steady()));
+    let machine = Machine::with_orders(&database, &core_card, 60);
+    let address = format!("postgres://test@127.0.0.1:{}/{}", database.port, database.name);
+    let secret = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(secret.path(), PASSWORD).unwrap();
+    let logs = ["--log-level", "debug", "--log-file", "log"];
+    let begin = |words: &[&str]| {
+        let mut command = machine.command(words, &logs);
+        command.env("CARDCANCEL_LEDGER", &address).env("RUST_LOG", "trace");
+        command.env("CARDCANCEL_LEDGER_PASSWORD_FILE", secret.path()).spawn().unwrap()
+    };
+    let mut everywhere = Vec::new();
+    let run = begin(&["run", "orders.csv", "--yes", "--rate", "10/s"]);
+    let worker = begin(&["work", "--max-outage", "1s"]);
+    until("it was sending", || core_card.requests() >= 5);
+    for child in [&run, &worker] {
+        everywhere.extend(std::fs::read(format!("/proc/{}/cmdline", child.id())).unwrap());
+    }
+    everywhere.extend(ended(begin(&["config", "show"])).exits(0).told().into_bytes());
+    terminate(&run);
+    everywhere.extend(ended(run).exits(4).told().into_bytes());
+    server.kill();
+    everywhere.extend(ended(worker).exits(5).told().into_bytes());
+    everywhere.extend(ended(begin(&["run", "orders.csv", "--yes"])).exits(5).told().into_bytes());
+    server.begin();
+    std::fs::write(secret.path(), "another").unwrap();
+    let wrong = ended(begin(&["run", "orders.csv", "--yes"]));
+    assert_ne!(wrong.code, Some(0), "{}", wrong.told());
+    everywhere.extend(wrong.told().into_bytes());
+    everywhere.extend(machine.scene.everything_written());
+    assert!(contains(&everywhere, "CARDCANCEL_LEDGER_PASSWORD"));
+    assert!(!contains(&everywhere, PASSWORD) && !contains(&everywhere, "another"));
+}
+
+#[test]
+#[ignore = "needs PostgreSQL: tests/run brings it"]
+fn each_role_of_the_samples_may_do_what_it_is_for_and_no_more() {
+    let server = Server::start(&[]);
+    let core_card = CoreCard::perfect();
+    let ledger = Database { name: "cardcancel".to_owned(), port: server.database().port };
+    let admin = Database { name: "postgres".to_owned(), ..ledger.clone() };
+    admin.client().batch_execute("CREATE DATABASE cardcancel").unwrap();
+    let sample = |name: &str| {
+        let path = format!("{}/samples/postgres/{name}.sql", env!("CARGO_MANIFEST_DIR"));
+        ledger.client().batch_execute(&std::fs::read_to_string(path).unwrap()).unwrap();
+    };
+    sample("roles");
+    for role in ["cardcancel_owner", "cardcancel", "cardcancel_auditor"] {
+        let set = format!("ALTER ROLE {role} PASSWORD '{PASSWORD}'");
+        ledger.client().batch_execute(&set).unwrap();
+    }
+    let who = |role: &str| Machine {
+        ledger: ledger.url_of(role),
+        ..Machine::with_orders(&ledger, &core_card, 20)
+    };
+    let (owner, worker, auditor) =
+        (who("cardcancel_owner"), who("cardcancel"), who("cardcancel_auditor"));
+    let early = ended(worker.run(&[])).exits(2);
+    assert!(early.stderr.contains("is not set up"), "{}", early.told());
+    owner.runs().exits(0);
+    sample("grants");
+    ended(worker.run(&["--rate", "unlimited"])).exits(0);
+    assert!(auditor.runs().exits(0).stdout.contains("ended"));
+    let denied = ended(auditor.run(&["--again", "-o", "again.csv"]));
+    assert!(denied.stderr.contains("permission denied"), "{}", denied.told());
+    assert_eq!(core_card.requests(), 20);
+    let as_worker = |sql: &str| {
+        let url = ledger.url_of("cardcancel");
+        let mut client = postgres::Client::connect(&url, postgres::NoTls).unwrap();
+        client.batch_execute(sql).unwrap_err()
+    };
+    for sql in [
+        "DELETE FROM cardcancel.attempt",
+        "UPDATE cardcancel.attempt SET status = 0",
+        "DELETE FROM cardcancel.run",
+        "DROP TABLE cardcancel.results",
+    ] {
+        assert_eq!(as_worker(sql).code().unwrap().code(), "42501", "{sql}");
+    }
+}
