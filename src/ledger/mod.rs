@@ -225,6 +225,8 @@ pub trait Ledger: Send {
 
     /// Opens a run with all its rows, or nothing at all. Other runs go on meanwhile;
     /// cut short, it goes on where it was when it is asked for again with the same key.
+    /// Where others may open the same run, the one that another opened since this process
+    /// looked for it is the run: it may have another identifier.
     fn enrol(
         &mut self,
         new: NewRun,
@@ -234,7 +236,7 @@ pub trait Ledger: Send {
 
     /// Claims the runs with this key for this process, until the hold is dropped
     /// or the process dies. Claimed before the run is looked for, so that two
-    /// processes cannot both open it.
+    /// processes cannot both open it. Where many may work on a run, nothing is claimed.
     ///
     /// # Errors
     /// [`LedgerError::Held`] if another process has it.
@@ -244,7 +246,8 @@ pub trait Ledger: Send {
     fn is_held(&mut self, key: &str) -> Result<bool, LedgerError>;
 
     /// Starts a run that this process holds: from here on, turns are its turns.
-    /// Attempts that a dead process left unsettled are settled as lost.
+    /// Attempts that a dead process left unsettled are settled as lost; where others may
+    /// be alive, by a later turn, once it is sure that it is dead.
     fn start(&mut self, run: &Run, start: Start) -> Result<Begun, LedgerError>;
 
     /// Settles and stakes in one commit: after it both are durable, before it neither.
@@ -362,6 +365,16 @@ pub enum LedgerError {
         path: String,
         /// Which setting is off.
         setting: String,
+    },
+    /// The database cannot hold every character.
+    #[error(
+        "the ledger {path} is in a database with the encoding {encoding}, which cannot hold every character: name one with the encoding UTF8 with --ledger"
+    )]
+    Encoding {
+        /// Where it is.
+        path: String,
+        /// Its encoding.
+        encoding: String,
     },
     /// The database server is too old.
     #[error("the ledger {path} is on PostgreSQL {found}: version {needed} or newer is needed")]

@@ -3,7 +3,7 @@
 use cardcancel::ledger::{At, LedgerError, Postgres};
 
 use crate::common::Authority;
-use crate::common::postgres::{PASSWORD, Server, database};
+use crate::common::postgres::{Database, PASSWORD, Server, database};
 use crate::process::{Home, at, enrol};
 
 /// Why the ledger there is refused.
@@ -29,6 +29,17 @@ fn a_server_that_forgets_what_it_confirmed_is_refused() {
     database.client().batch_execute(&sql).unwrap();
     let told = refused(at(&database));
     assert!(told.contains("synchronous_commit = off"), "{told}");
+}
+
+#[test]
+#[ignore = "needs PostgreSQL: tests/run brings it"]
+fn a_database_that_cannot_hold_every_character_is_refused() {
+    let database = database();
+    let name = format!("{}_latin", database.name);
+    let sql = format!("CREATE DATABASE {name} ENCODING 'LATIN1' TEMPLATE template0");
+    database.client().batch_execute(&sql).unwrap();
+    let told = refused(at(&Database { name, ..database }));
+    assert!(told.contains("the encoding LATIN1"), "{told}");
 }
 
 #[test]

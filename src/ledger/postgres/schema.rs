@@ -18,14 +18,17 @@ const LOCK: i64 = 0x6341_4e43;
 
 /// Makes a new session ours.
 pub(super) async fn begin(session: &Session, path: &str) -> Result<(), Failed> {
-    refuse_forgetful(session, path).await?;
+    refuse_unfit(session, path).await?;
     // It may have been brought to another version since the last session.
     refuse_newer(version(session).await?, path)?;
     session.client.batch_execute(include_str!("sql/session.sql")).await?;
     Ok(())
 }
 
-async fn refuse_forgetful(session: &Session, path: &str) -> Result<(), Failed> {
+/// The encodings that hold any character.
+const ENCODINGS: [&str; 2] = ["UTF8", "SQL_ASCII"];
+
+async fn refuse_unfit(session: &Session, path: &str) -> Result<(), Failed> {
     let path = path.to_owned();
     let told = session.client.query_one(include_str!("sql/server.sql"), &[]).await?;
     let number: i64 = told.try_get(0)?;
@@ -37,6 +40,10 @@ async fn refuse_forgetful(session: &Session, path: &str) -> Result<(), Failed> {
         if told.try_get::<_, &str>(column)? == "off" {
             return Err(LedgerError::Forgetful { path, setting: setting.to_owned() }.into());
         }
+    }
+    let encoding: &str = told.try_get(5)?;
+    if !ENCODINGS.contains(&encoding) {
+        return Err(LedgerError::Encoding { path, encoding: encoding.to_owned() }.into());
     }
     Ok(())
 }

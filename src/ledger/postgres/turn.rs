@@ -118,7 +118,7 @@ async fn attempt(
         None => register_again(session, stay).await?,
     };
     let is_ours = renewed.is_some();
-    let (others_are_gone, others) = renewed.unwrap_or_default();
+    let (others_are_gone, others) = renewed.unwrap_or((false, true));
     let taken_up = others_are_gone && take_up(session, stay).await?;
     let asked = Asked {
         again: if is_ours { &wish.turn.again } else { &[] },

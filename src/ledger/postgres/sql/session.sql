@@ -3,6 +3,7 @@
 -- large the tables are when they are made.
 SET search_path = cardcancel, pg_catalog;
 SET TimeZone = 'UTC';
+SET default_transaction_isolation = 'read committed';
 SET idle_in_transaction_session_timeout = '5s';
 SET lock_timeout = '10s';
 SET statement_timeout = '60s';
