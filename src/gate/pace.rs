@@ -24,14 +24,14 @@ pub const GRACE: Duration = Duration::from_millis(50);
 
 /// How late it may start where the budget is shared: nobody sees the other's late
 /// calls, so they must fit into the slack.
-pub const SHARED_GRACE: Duration = Duration::from_millis(3);
+pub const SHARED_GRACE: Duration = Duration::from_millis(6);
 
 /// How much longer than its share each interval is, so that calls that start or
 /// arrive late do not delay those of every second after them.
 const SLACK: f64 = 0.0065;
 
 /// The same where the budget is shared, and the slack all that late calls have.
-const SHARED_SLACK: f64 = 0.009;
+const SHARED_SLACK: f64 = 0.0095;
 
 /// How long ago the budget must last have been used for a process that has just
 /// started to have it for itself.
