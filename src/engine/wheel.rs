@@ -15,7 +15,7 @@ use crate::gate::pace::{GRACE, SHARED_GRACE};
 use crate::gate::renewal::{Fetched, Renewal};
 use crate::gate::second::Second;
 use crate::gate::tenure::Tenure;
-use crate::ledger::{Begun, Counts, Ending, Settled, Staked, Turn, Turned, Waiting};
+use crate::ledger::{Begun, Counts, Ending, Settled, Staked, Turn, TurnTime, Turned, Waiting};
 use crate::order::{OwnCode, RowNumber};
 use crate::outcome::{self, Halt, Meaning, Next, OnDoubt};
 
@@ -92,9 +92,6 @@ pub struct Commands {
 const SHORTEST_HORIZON: Duration = Duration::from_millis(60);
 const LONGEST_HORIZON: Duration = Duration::from_secs(5);
 
-/// Over about how many turns a slow one is remembered: disks stall in bouts.
-const TURNS_REMEMBERED: u32 = 256;
-
 /// How long the end of a call may wait for company in its turn, which costs a sync.
 const SETTLED_WITHIN: Duration = Duration::from_millis(10);
 
@@ -133,8 +130,7 @@ pub struct Wheel {
     turning: Option<Duration>,
     /// Whether it asked for rows to send.
     asked: bool,
-    /// The longest that turns took of late.
-    turn_time: Duration,
+    turn_time: TurnTime,
     /// When what has been settled is to be durable at the latest.
     settle_by: Option<Duration>,
     /// Before this the ledger has no more budget to give.
@@ -176,7 +172,7 @@ impl Wheel {
             later: BTreeMap::new(),
             turning: None,
             asked: false,
-            turn_time: Duration::ZERO,
+            turn_time: TurnTime::default(),
             settle_by: None,
             more_at: Duration::ZERO,
             shared_until: Duration::ZERO,
@@ -295,7 +291,7 @@ impl Wheel {
     fn turned(&mut self, turned: Turned, now: Now) {
         if let Some(began) = self.turning.take() {
             let took = now.since_start.saturating_sub(began);
-            self.turn_time = took.max(self.turn_time - self.turn_time / TURNS_REMEMBERED);
+            self.turn_time.took(took, now.since_start);
             if self.tenure.granted(turned.lease, began) {
                 self.forget_all();
             }
@@ -489,7 +485,7 @@ impl Wheel {
             settled,
             again,
             fresh,
-            lead: self.turn_time,
+            lead: self.turn_time.longest(),
             horizon: self.horizon(),
             spacing: self.adaptive.spacing(),
             stop: self.stop,
@@ -546,7 +542,7 @@ impl Wheel {
     /// Long enough that a turn is done before its moments come, short enough
     /// that little is staked that is not in flight.
     fn horizon(&self) -> Duration {
-        (self.turn_time * 2).clamp(SHORTEST_HORIZON, LONGEST_HORIZON)
+        (self.turn_time.longest() * 2).clamp(SHORTEST_HORIZON, LONGEST_HORIZON)
     }
 
     fn wake_at(&mut self, now: Now) -> Option<Duration> {

@@ -12,6 +12,7 @@ mod run;
 mod sqlite;
 mod stake;
 mod starter;
+mod turn_time;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -30,6 +31,7 @@ pub use postgres::{At, Postgres};
 pub use run::{Counts, NewRun, Run};
 pub use sqlite::Sqlite;
 pub use stake::{Ending, Settled, Staked, Waiting};
+pub use turn_time::TurnTime;
 
 /// The rate budget of one endpoint: what of the contract is spent already.
 /// It outlives the process, and every process on the ledger shares it.

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::super::codes;
-use super::super::{Run, Start, starter};
+use super::super::{Run, Start, TurnTime, starter};
 use super::clock::Clock;
 use super::failed::Failed;
 use super::link::Session;
@@ -27,8 +27,10 @@ pub(super) struct Stay {
     pub worker: i64,
     /// The number of its last turn.
     pub turn: i64,
-    /// The longest that turns took of late from their budget to their end.
-    pub finish: Duration,
+    /// How long turns take from their budget to their end.
+    pub finish: TurnTime,
+    /// When it began.
+    pub began: Instant,
 }
 
 /// Looks at the database's clock.
@@ -86,7 +88,8 @@ pub(super) async fn begin(
         lease,
         worker: worker.try_get(0)?,
         turn: 0,
-        finish: Duration::ZERO,
+        finish: TurnTime::default(),
+        began: Instant::now(),
     })
 }
 

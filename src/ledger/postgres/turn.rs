@@ -27,9 +27,6 @@ use share::Share;
 /// When a process with nothing to do looks again whether another left it something.
 const LOOK_AGAIN: SignedDuration = SignedDuration::from_millis(500);
 
-/// Over about how many turns a slow end is remembered.
-const TURNS_REMEMBERED: u32 = 256;
-
 const BEGIN: &str = "BEGIN";
 const COMMIT: &str = "COMMIT";
 const RENEW: &str = include_str!("sql/renew.sql");
@@ -98,7 +95,7 @@ pub(super) fn turn(
     };
     stay.turn += 1;
     let done = link.work(async |session| attempt(session, stay, clock, &mut wish, allot).await)?;
-    stay.finish = done.finish.max(stay.finish - stay.finish / TURNS_REMEMBERED);
+    stay.finish.took(done.finish, stay.began.elapsed());
     let again = if done.worker == stay.worker { turn.again } else { Vec::new() };
     stay.worker = done.worker;
     Ok(turned(stay, done, again, ahead))
@@ -132,7 +129,7 @@ async fn attempt(
     };
     let now = clock.at(Instant::now()).unwrap_or(wish.turn.at);
     let budgeted = Instant::now();
-    let allowance = wish.allowance(now, stay.finish, others, asked.most());
+    let allowance = wish.allowance(now, stay.finish.longest(), others, asked.most());
     let mut share = Share::of(&state, allowance, allot);
     let picked = pick::pick(session, stay, asked, share.moments.len()).await?;
     share.give_back(picked.len(), now, allot);
