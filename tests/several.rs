@@ -377,15 +377,10 @@ fn workers_take_the_runs_of_their_own_endpoint_the_oldest_first() {
 }
 
 #[test]
-#[ignore = "needs PostgreSQL: tests/run brings it"]
+#[ignore = "needs PostgreSQL and libfaketime: tests/run brings them"]
 fn machines_whose_clocks_differ_by_a_minute_keep_to_the_rate_together() {
     const ROWS: u32 = 600;
-    let Some(library) = faketime() else {
-        eprintln!(
-            "machines_whose_clocks_differ_by_a_minute_keep_to_the_rate_together: not run, there is no libfaketime"
-        );
-        return;
-    };
+    let library = faketime().expect("libfaketime is missing: tests/run brings it");
     let (database, core_card) = (database(), CoreCard::that(steady()));
     let flags = ["--rate", "100/s"];
     let mut runs = Vec::new();
