@@ -2,10 +2,12 @@
 //! until every row has ended or the run must stop. The core decides, the shell does.
 
 mod backoff;
+mod events;
 mod shell;
 mod story;
 mod wheel;
 
+pub use events::{Commands, Event, Now};
 pub use shell::{Caller, Finished, Snapshot, drive};
 pub use story::Story;
-pub use wheel::{Commands, Event, Now, Plan, Wheel};
+pub use wheel::{Plan, Wheel};

@@ -7,6 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::backoff::backoff;
+use super::events::{Commands, Event, Now};
 use super::story::{Story, Stretch};
 use crate::gate::adaptive::{Adaptive, Shown};
 use crate::gate::brake::{Brake, Limits, Tripped};
@@ -36,56 +37,6 @@ pub struct Plan {
     pub max_outage: Duration,
     /// The most calls that may start in any one second, if that is limited.
     pub most_a_second: Option<u32>,
-}
-
-/// One moment, on both clocks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Now {
-    /// Since the run was started; never goes back.
-    pub since_start: Duration,
-    /// On the wall; may be set.
-    pub wall: Timestamp,
-}
-
-/// What happened.
-#[derive(Debug)]
-pub enum Event {
-    /// The ledger has turned.
-    Turned(Turned),
-    /// A call ended.
-    Ended {
-        /// What was sent.
-        staked: Staked,
-        /// How it ended.
-        ending: Ending,
-        /// When the core gave it out to be sent, after the start of the run.
-        noted: Duration,
-        /// When it really started.
-        started: Duration,
-    },
-    /// A call did not start in time, and so did not start at all.
-    Missed(Staked),
-    /// It is the time that was asked for, or later.
-    Time,
-    /// The run is to stop for this reason.
-    Stop(OwnCode),
-    /// New credentials were asked for: what became of that.
-    Fetched(Fetched),
-}
-
-/// What to do now.
-#[derive(Debug, Default)]
-pub struct Commands {
-    /// Send these, each before its time after the start has come, or not at all.
-    pub send: Vec<(Option<Duration>, Staked)>,
-    /// Turn the ledger. Never while a turn is under way.
-    pub turn: Option<Turn>,
-    /// Fetch new credentials. Never while a fetch is under way.
-    pub renew: bool,
-    /// Come back at this time after the start, whatever else happens.
-    pub wake_at: Option<Duration>,
-    /// There is nothing left to do, ever.
-    pub finished: bool,
 }
 
 /// How far ahead calls are planned, however fast the ledger turns.
