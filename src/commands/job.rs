@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use super::server::Server;
 use crate::config::Settings;
 use crate::intake::{self, Input, Layout, Plan, Reading, Selection, Survey};
-use crate::ledger::{NewRun, Place};
+use crate::ledger::{Location, NewRun};
 
 /// A file that is to be run, not yet read through.
 pub struct Job {
@@ -94,8 +94,8 @@ impl Job {
 fn spool(settings: &Settings) -> PathBuf {
     let beside = |path: &Path| path.parent().map(Path::to_owned);
     match (&settings.ledger, &settings.rehearsal_ledger) {
-        (Place::File(path), _) | (Place::Database(_), Some(path)) => beside(path),
-        (Place::Database(_), None) => None,
+        (Location::File(path), _) | (Location::Database(_), Some(path)) => beside(path),
+        (Location::Database(_), None) => None,
     }
     .unwrap_or_else(std::env::temp_dir)
 }

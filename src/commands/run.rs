@@ -19,7 +19,7 @@ use crate::engine::Finished;
 use crate::exit::Exit;
 use crate::gate::brake::Tripped;
 use crate::intake::{Survey, enrolments};
-use crate::ledger::{Counts, EnrolError, Ledger, NewRun, Place, Run};
+use crate::ledger::{Counts, EnrolError, Ledger, Location, NewRun, Run};
 use crate::output::metrics::{Figures, Metrics};
 use crate::output::results::{Replace, ResultsFile, Source};
 use crate::output::summary::{Summary, Work};
@@ -300,7 +300,7 @@ struct Rest {
 
 /// Whether a run that came to rest here is still worked on.
 fn others_go_on(run: &Run, settings: &Settings, ledger: &mut dyn Ledger) -> anyhow::Result<bool> {
-    let is_shared = matches!(settings.ledger, Place::Database(_));
+    let is_shared = matches!(settings.ledger, Location::Database(_));
     Ok(is_shared && !run.has_ended() && ledger.is_held(&run.opened.key).context(LedgerFailed)?)
 }
 

@@ -14,7 +14,7 @@ use crate::config::{Options, Settings, Surroundings, Target};
 use crate::engine::Finished;
 use crate::exit::Exit;
 use crate::gate::rate::Rates;
-use crate::ledger::{Ledger, Place, Run};
+use crate::ledger::{Ledger, Location, Run};
 use crate::output::count;
 use crate::output::summary::reason;
 
@@ -56,11 +56,11 @@ fn refuse_what_nobody_shares(settings: &Settings) -> anyhow::Result<()> {
         (Target::Rehearsal(_), _) => {
             bail!("`work` does not rehearse: a rehearsal has a ledger that it shares with nobody")
         }
-        (Target::CoreCard(_), Place::File(path)) => bail!(
+        (Target::CoreCard(_), Location::File(path)) => bail!(
             "`work` needs a ledger that several machines share, and {} is a file: give the address of a PostgreSQL database with --ledger",
             path.display()
         ),
-        (Target::CoreCard(_), Place::Database(_)) => Ok(()),
+        (Target::CoreCard(_), Location::Database(_)) => Ok(()),
     }
 }
 

@@ -12,7 +12,7 @@ use super::surroundings::Surroundings;
 use super::words::{Origin, Word, Words};
 use super::{defaults, environment};
 use crate::corecard::proxy;
-use crate::ledger::Place;
+use crate::ledger::Location;
 
 /// The settings in force, in the order of the flags, with where each was made.
 #[derive(Debug, Clone, Serialize)]
@@ -52,11 +52,11 @@ impl InForce {
         let (json, profile) = (options.json == Some(true), options.profile.take());
         let is_named = options.ledger.is_some();
         match ledger(&mut options, surroundings) {
-            Ok(place) => {
-                if matches!(&place, Place::Database(address) if !address.has_password()) {
+            Ok(location) => {
+                if matches!(&location, Location::Database(address) if !address.has_password()) {
                     called_for.push(LEDGER_PASSWORD.to_owned());
                 }
-                in_place_of(&mut words, "ledger", place.to_string());
+                in_place_of(&mut words, "ledger", location.to_string());
             }
             Err(error) if is_named => return Err(error),
             // No home, no ledger: whoever needs one is told then.

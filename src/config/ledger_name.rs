@@ -8,7 +8,7 @@ use anyhow::bail;
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use serde::{Deserialize, Deserializer};
 
-use crate::ledger::{Address, Place};
+use crate::ledger::{Address, Location};
 
 /// What a user calls the ledger. It may hold a password, and is never shown.
 #[derive(Clone, PartialEq, Eq)]
@@ -34,18 +34,18 @@ impl LedgerName {
         }
     }
 
-    /// The place that it names.
+    /// The location that it names.
     ///
     /// # Errors
     /// When it is an address, and not one of a PostgreSQL database; it is not repeated.
-    pub fn place(self) -> anyhow::Result<Place> {
+    pub fn location(self) -> anyhow::Result<Location> {
         let text = self.0.to_string_lossy();
         match (Address::read(&text), text.split_once("://")) {
-            (Some(address), _) => Ok(Place::Database(address?)),
+            (Some(address), _) => Ok(Location::Database(address?)),
             (None, Some((scheme, _))) => bail!(
                 "the ledger is a file or a PostgreSQL database: give a path or postgres://USER@HOST/DATABASE, not {scheme}://"
             ),
-            (None, None) => Ok(Place::File(PathBuf::from(self.0))),
+            (None, None) => Ok(Location::File(PathBuf::from(self.0))),
         }
     }
 }
@@ -73,21 +73,21 @@ mod tests {
     use super::*;
     use insta::assert_snapshot;
 
-    fn place(name: &str) -> anyhow::Result<Place> {
-        LedgerName::from(name).place()
+    fn location(name: &str) -> anyhow::Result<Location> {
+        LedgerName::from(name).location()
     }
 
     #[test]
     fn a_path_is_a_file_and_an_address_a_database() {
-        assert_eq!(place("/srv/night.db").unwrap(), Place::File("/srv/night.db".into()));
-        assert_eq!(place("postgres://db/night").unwrap().to_string(), "postgres://db/night");
-        assert_eq!(place("postgresql://db/night").unwrap().to_string(), "postgresql://db/night");
+        assert_eq!(location("/srv/night.db").unwrap(), Location::File("/srv/night.db".into()));
+        assert_eq!(location("postgres://db/night").unwrap().to_string(), "postgres://db/night");
+        assert_eq!(location("postgresql://db/night").unwrap().to_string(), "postgresql://db/night");
     }
 
     #[test]
     fn an_address_of_anything_else_is_refused_and_never_repeated() {
-        assert_snapshot!(place("redis://me:s3cret@host/db").unwrap_err(), @"the ledger is a file or a PostgreSQL database: give a path or postgres://USER@HOST/DATABASE, not redis://");
-        assert!(!place("postgres://me:s3@cret@h/db").unwrap_err().to_string().contains("s3"));
+        assert_snapshot!(location("redis://me:s3cret@host/db").unwrap_err(), @"the ledger is a file or a PostgreSQL database: give a path or postgres://USER@HOST/DATABASE, not redis://");
+        assert!(!location("postgres://me:s3@cret@h/db").unwrap_err().to_string().contains("s3"));
         assert!(!format!("{:?}", LedgerName::from("postgres://me:s3cret@h/db")).contains("s3cret"));
     }
 

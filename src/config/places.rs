@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 use super::ledger_name::LedgerName;
 use super::names::Names;
 use super::surroundings::Surroundings;
-use crate::ledger::Place;
+use crate::ledger::Location;
 
 /// The configuration file of the user, if there is a home to look in.
 pub fn user_config(surroundings: &Surroundings) -> Option<PathBuf> {
@@ -20,10 +20,10 @@ pub const LEDGER_PASSWORD: &str = "CARDCANCEL_LEDGER_PASSWORD";
 
 /// The ledger: the one that was named, or that of the user. A database's password
 /// is not in it unless it was named with it.
-pub fn ledger(named: Option<LedgerName>, surroundings: &Surroundings) -> anyhow::Result<Place> {
+pub fn ledger(named: Option<LedgerName>, surroundings: &Surroundings) -> anyhow::Result<Location> {
     match named {
-        Some(name) => name.place(),
-        None => users(surroundings, "ledger.db").map(Place::File),
+        Some(name) => name.location(),
+        None => users(surroundings, "ledger.db").map(Location::File),
     }
 }
 
@@ -33,9 +33,9 @@ pub fn rehearsal_ledger(
     named: Option<LedgerName>,
     surroundings: &Surroundings,
 ) -> anyhow::Result<PathBuf> {
-    let real = match named.map(LedgerName::place).transpose()? {
-        Some(Place::File(path)) => path,
-        Some(Place::Database(_)) | None => return users(surroundings, "rehearsal.db"),
+    let real = match named.map(LedgerName::location).transpose()? {
+        Some(Location::File(path)) => path,
+        Some(Location::Database(_)) | None => return users(surroundings, "rehearsal.db"),
     };
     let Some(name) = real.file_name() else {
         bail!("the ledger {} is not a file's name", real.display());
@@ -80,8 +80,8 @@ mod tests {
         see(&Surroundings { variable: &variable, directory: Path::new("") })
     }
 
-    fn file(path: &str) -> Place {
-        Place::File(path.into())
+    fn file(path: &str) -> Location {
+        Location::File(path.into())
     }
 
     fn rehearsal(named: &str) -> PathBuf {

@@ -30,7 +30,7 @@ use crate::corecard::tls::{Tls, TlsFiles};
 use crate::gate::brake::Limits;
 use crate::gate::cut_off::CutOff;
 use crate::gate::rate::Rates;
-use crate::ledger::{Patience, Place};
+use crate::ledger::{Location, Patience};
 use crate::outcome::{Codes, OnDoubt};
 
 /// Where the calls go.
@@ -107,7 +107,7 @@ pub struct Settings {
     /// How the input is read.
     pub input: Input,
     /// Where the ledger is; in a rehearsal, the file of rehearsals.
-    pub ledger: Place,
+    pub ledger: Location,
     /// The ledger's file of the rehearsals that go with it; none where there is no
     /// home to keep it in.
     pub rehearsal_ledger: Option<PathBuf>,
@@ -156,7 +156,7 @@ pub struct CheckSettings {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunsSettings {
     /// Where the ledger is; in a rehearsal, the file of rehearsals.
-    pub ledger: Place,
+    pub ledger: Location,
     /// Whether the answer is JSON.
     pub json: bool,
 }
@@ -311,27 +311,30 @@ fn rates(settings: Option<Vec<Rates>>) -> anyhow::Result<Rates> {
 
 /// Where the ledger is: in a rehearsal, the file of rehearsals. A database's password
 /// is not in it unless it was named with it.
-pub(super) fn ledger(options: &mut Options, surroundings: &Surroundings) -> anyhow::Result<Place> {
+pub(super) fn ledger(
+    options: &mut Options,
+    surroundings: &Surroundings,
+) -> anyhow::Result<Location> {
     let named = options.ledger.take();
     let is_address = named.as_ref().is_some_and(LedgerName::is_address);
     let ledger = match options.rehearse {
-        Some(true) => places::rehearsal_ledger(named, surroundings).map(Place::File),
+        Some(true) => places::rehearsal_ledger(named, surroundings).map(Location::File),
         _ => places::ledger(named, surroundings),
     };
     if is_address { ledger.with_context(|| place("ledger")) } else { ledger }
 }
 
 /// The same, and a database's password with it.
-fn unlocked_ledger(options: &mut Options, surroundings: &Surroundings) -> anyhow::Result<Place> {
+fn unlocked_ledger(options: &mut Options, surroundings: &Surroundings) -> anyhow::Result<Location> {
     let address = match ledger(options, surroundings)? {
-        Place::Database(address) => address,
+        Location::Database(address) => address,
         file => return Ok(file),
     };
     match secret(LEDGER_PASSWORD, surroundings.variable) {
-        Err(BadSecret::Missing(_)) => Ok(Place::Database(address)),
+        Err(BadSecret::Missing(_)) => Ok(Location::Database(address)),
         password => {
             let address = address.with_password(&password?).with_context(|| place("ledger"))?;
-            Ok(Place::Database(address))
+            Ok(Location::Database(address))
         }
     }
 }

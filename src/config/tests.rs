@@ -9,7 +9,7 @@ use insta::assert_snapshot;
 use super::*;
 use crate::corecard::auth::Auth;
 use crate::gate::brake::Limits;
-use crate::ledger::Place;
+use crate::ledger::Location;
 use crate::order::{Order, RowNumber};
 use crate::outcome::{CodeMeaning, OnDoubt};
 
@@ -93,7 +93,7 @@ fn with_only_what_must_be_set_everything_else_has_its_default() {
     assert_eq!(settings.limits, Limits { doubts_in_a_row: Some(1000), ..Limits::default() });
     assert!(matches!(settings.auth, Auth::None));
     let home = scene.directory.path();
-    assert_eq!(settings.ledger, Place::File(home.join(".local/state/cardcancel/ledger.db")));
+    assert_eq!(settings.ledger, Location::File(home.join(".local/state/cardcancel/ledger.db")));
     assert_eq!(settings.results, None);
     let switches = [settings.again, settings.yes, settings.quiet, settings.json];
     assert_eq!(switches, [false; 4]);
@@ -166,7 +166,7 @@ fn a_rehearsal_needs_nothing_and_touches_nothing_real() {
     assert!(settings.ledger.to_string().ends_with("/rehearsal.db"));
     assert!(body(&settings).contains(r#""ExternalIP":"127.0.0.1""#));
     let named = scene.flags(&["--ledger=/srv/night.db"]).settings();
-    assert_eq!(named.ledger, Place::File("/srv/night.rehearsal.db".into()));
+    assert_eq!(named.ledger, Location::File("/srv/night.rehearsal.db".into()));
 }
 
 #[test]
@@ -182,7 +182,7 @@ fn a_check_needs_nothing_to_be_set() {
 fn the_list_of_runs_needs_a_ledger_only() {
     let list = |scene: &Scene| scene.see(RunsSettings::load).unwrap();
     let scene = Scene::new().flags(&["--ledger=night.db"]);
-    assert_eq!(list(&scene).ledger, Place::File("night.db".into()));
+    assert_eq!(list(&scene).ledger, Location::File("night.db".into()));
     let rehearsal = list(&scene.flags(&["--rehearse"]));
-    assert_eq!(rehearsal.ledger, Place::File("night.rehearsal.db".into()));
+    assert_eq!(rehearsal.ledger, Location::File("night.rehearsal.db".into()));
 }

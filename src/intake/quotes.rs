@@ -14,7 +14,7 @@ pub(super) enum Tangle {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum Location {
     /// Where a field begins: a quote here opens.
     FieldStart,
     /// In a plain field: a quote here is text.
@@ -29,14 +29,14 @@ enum Place {
 #[derive(Debug)]
 pub(super) struct Watch {
     delimiter: u8,
-    place: Place,
+    place: Location,
     offset: u64,
     row_start: u64,
 }
 
 impl Watch {
     pub fn new(delimiter: u8) -> Self {
-        Watch { delimiter, place: Place::FieldStart, offset: 0, row_start: 0 }
+        Watch { delimiter, place: Location::FieldStart, offset: 0, row_start: 0 }
     }
 
     /// The offset at which the row begins that the last piece ended in. What comes
@@ -47,7 +47,7 @@ impl Watch {
 
     /// Follows the next piece of the text.
     pub fn pass(&mut self, text: &[u8]) -> Result<(), Tangle> {
-        let plain = !matches!(self.place, Place::Quoted { .. } | Place::Quote { .. });
+        let plain = !matches!(self.place, Location::Quoted { .. } | Location::Quote { .. });
         if plain && !text.contains(&b'"') {
             self.skip(text);
         } else {
@@ -58,7 +58,7 @@ impl Watch {
             return Ok(());
         }
         match self.place {
-            Place::Quoted { from, .. } => Err(Tangle::Unclosed(from)),
+            Location::Quoted { from, .. } => Err(Tangle::Unclosed(from)),
             _ => Err(Tangle::Long(self.row_start)),
         }
     }
@@ -66,7 +66,7 @@ impl Watch {
     /// The text ends here.
     pub fn end(&self) -> Result<(), Tangle> {
         match self.place {
-            Place::Quoted { from, .. } => Err(Tangle::Unclosed(from)),
+            Location::Quoted { from, .. } => Err(Tangle::Unclosed(from)),
             _ => Ok(()),
         }
     }
@@ -77,29 +77,29 @@ impl Watch {
             self.row_start = self.offset + end as u64 + 1;
         }
         self.place = match text.last() {
-            Some(&byte) if byte == self.delimiter || ends_row(byte) => Place::FieldStart,
-            _ => Place::Field,
+            Some(&byte) if byte == self.delimiter || ends_row(byte) => Location::FieldStart,
+            _ => Location::Field,
         };
     }
 
     fn follow(&mut self, text: &[u8]) -> Result<(), Tangle> {
         for (at, &byte) in (self.offset..).zip(text) {
             self.place = match (self.place, byte) {
-                (Place::FieldStart, b'"') => Place::Quoted { from: at, lines: false },
-                (Place::Quoted { from, lines }, b'"') => Place::Quote { from, lines },
-                (Place::Quoted { from, lines }, _) => {
-                    Place::Quoted { from, lines: lines || ends_row(byte) }
+                (Location::FieldStart, b'"') => Location::Quoted { from: at, lines: false },
+                (Location::Quoted { from, lines }, b'"') => Location::Quote { from, lines },
+                (Location::Quoted { from, lines }, _) => {
+                    Location::Quoted { from, lines: lines || ends_row(byte) }
                 }
-                (Place::Quote { from, lines }, b'"') => Place::Quoted { from, lines },
+                (Location::Quote { from, lines }, b'"') => Location::Quoted { from, lines },
                 (_, _) if ends_row(byte) => {
                     self.row_start = at + 1;
-                    Place::FieldStart
+                    Location::FieldStart
                 }
-                (_, _) if byte == self.delimiter => Place::FieldStart,
+                (_, _) if byte == self.delimiter => Location::FieldStart,
                 // Text after a closing quote: harmless within a line, but over
                 // several lines this quote was meant to open another field.
-                (Place::Quote { from, lines: true }, _) => return Err(Tangle::Unclosed(from)),
-                _ => Place::Field,
+                (Location::Quote { from, lines: true }, _) => return Err(Tangle::Unclosed(from)),
+                _ => Location::Field,
             };
         }
         Ok(())

@@ -5,7 +5,7 @@ mod address;
 mod codes;
 mod decided;
 mod hold;
-mod place;
+mod location;
 mod places;
 mod postgres;
 mod run;
@@ -26,7 +26,7 @@ use crate::trust::Untrusted;
 
 pub use address::{Address, BadAddress};
 pub use hold::Hold;
-pub use place::{Patience, Place};
+pub use location::{Location, Patience};
 pub use postgres::{At, Postgres};
 pub use run::{Counts, NewRun, Run};
 pub use sqlite::Sqlite;

@@ -105,7 +105,7 @@ fn neither_errors_nor_the_names_of_things_show_the_password() {
     refused(with(url.replace("127.0.0.1", "127.0.0.1:1,127.0.0.2")));
     refused(with(url.replace("postgres://", "")));
     refused(with(url.replace(PASSWORD, &format!("{PASSWORD}@/?#"))));
-    assert!(!Postgres::open(at(&database)).unwrap().place().contains(PASSWORD));
+    assert!(!Postgres::open(at(&database)).unwrap().path().contains(PASSWORD));
 }
 
 #[test]

@@ -9,8 +9,8 @@ use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres::{Client, NoTls, Socket, Statement};
 
 use super::super::LedgerError;
+use super::database::Database;
 use super::failed::Failed;
-use super::place::Place;
 use super::schema;
 
 /// How long one piece of work may take; more than the server gives it.
@@ -39,7 +39,7 @@ impl Session {
 
 /// The way to one database.
 pub(super) struct Link {
-    place: Place,
+    database: Database,
     max_outage: Duration,
     /// Its thread carries what is sent and received. Its owner may be on a thread that
     /// has a runtime of its own: there this one can be neither waited for nor dropped.
@@ -49,14 +49,14 @@ pub(super) struct Link {
 
 impl Link {
     /// Connects for the first time, and sees to it that the ledger is there.
-    pub fn open(place: Place, max_outage: Duration) -> Result<Link, LedgerError> {
+    pub fn open(database: Database, max_outage: Duration) -> Result<Link, LedgerError> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .thread_name("database")
             .enable_all()
             .build()
-            .map_err(|cause| LedgerError::Open { path: place.shown.clone(), cause })?;
-        let mut link = Link { place, max_outage, runtime: Some(runtime), session: None };
+            .map_err(|cause| LedgerError::Open { path: database.shown.clone(), cause })?;
+        let mut link = Link { database, max_outage, runtime: Some(runtime), session: None };
         match link.once(&mut async |session, path| schema::set_up(session, path).await) {
             Ok(()) => Ok(link),
             Err(failed) if failed.passes() => Err(link.away(&failed)),
@@ -66,7 +66,7 @@ impl Link {
 
     /// Where the ledger is, as it may be shown.
     pub fn path(&self) -> &str {
-        &self.place.shown
+        &self.database.shown
     }
 
     /// Does this, once more each time the database is away or busy. It must leave nothing
@@ -114,15 +114,15 @@ impl Link {
         &mut self,
         what: &mut impl AsyncFnMut(&mut Session, &str) -> Result<T, Failed>,
     ) -> Result<T, Failed> {
-        let Link { place, runtime: Some(runtime), session, .. } = self else {
+        let Link { database, runtime: Some(runtime), session, .. } = self else {
             return Err(Failed::Silent);
         };
         let work = async {
             let session = match session {
                 Some(session) if !session.client.is_closed() => session,
-                _ => session.insert(connect(place).await?),
+                _ => session.insert(connect(database).await?),
             };
-            what(session, &place.shown).await
+            what(session, &database.shown).await
         };
         let work = async {
             tokio::time::timeout(ANSWERED_WITHIN, work).await.unwrap_or(Err(Failed::Silent))
@@ -142,22 +142,22 @@ impl Drop for Link {
     }
 }
 
-async fn connect(place: &Place) -> Result<Session, Failed> {
-    let client = match place.connector.tls() {
-        Some(tls) => connect_by(place, tls).await?,
-        None => connect_by(place, NoTls).await?,
+async fn connect(database: &Database) -> Result<Session, Failed> {
+    let client = match database.connector.tls() {
+        Some(tls) => connect_by(database, tls).await?,
+        None => connect_by(database, NoTls).await?,
     };
     let session = Session { client, statements: HashMap::new() };
-    schema::begin(&session, &place.shown).await?;
+    schema::begin(&session, &database.shown).await?;
     Ok(session)
 }
 
-async fn connect_by<T>(place: &Place, tls: T) -> Result<Client, Failed>
+async fn connect_by<T>(database: &Database, tls: T) -> Result<Client, Failed>
 where
     T: MakeTlsConnect<Socket>,
     T::Stream: Send + 'static,
 {
-    let (client, connection) = place.config.connect(tls).await?;
+    let (client, connection) = database.config.connect(tls).await?;
     tokio::spawn(async move {
         // How it ended is told to whoever waits for an answer.
         let _ = connection.await;

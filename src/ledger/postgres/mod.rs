@@ -2,10 +2,10 @@
 //! stands in `sql/`, a file a statement. Its clock is the only one that counts.
 
 mod clock;
+mod database;
 mod enrol;
 mod failed;
 mod link;
-mod place;
 mod read;
 mod schema;
 mod stay;
@@ -24,8 +24,8 @@ use super::{
 use crate::intake::{Enrolment, IntakeError, Keyed};
 use crate::order::OwnCode;
 use clock::Clock;
+use database::Database;
 use link::Link;
-use place::Place;
 use stay::Stay;
 
 /// Where the ledger is, and how long things are waited for.
@@ -57,12 +57,12 @@ impl Postgres {
     /// has confirmed, or a ledger of a newer program.
     pub fn open(at: At) -> Result<Postgres, LedgerError> {
         let At { url, lease, max_outage } = at;
-        let link = Link::open(Place::of(url.expose_secret())?, max_outage)?;
+        let link = Link::open(Database::of(url.expose_secret())?, max_outage)?;
         Ok(Postgres { link, lease, clock: Clock::default(), seen: None, stay: None })
     }
 
     /// Where it is, without user and password.
-    pub fn place(&self) -> &str {
+    pub fn path(&self) -> &str {
         self.link.path()
     }
 

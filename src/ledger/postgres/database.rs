@@ -18,16 +18,16 @@ const KEEPALIVES: u32 = 3;
 const UNCONFIRMED: Duration = Duration::from_secs(20);
 
 /// A database, and how to reach it.
-pub(super) struct Place {
+pub(super) struct Database {
     pub config: Config,
     pub connector: Connector,
     /// The URL as it may be shown.
     pub shown: String,
 }
 
-impl Place {
+impl Database {
     /// Reads the URL.
-    pub fn of(url: &str) -> Result<Place, LedgerError> {
+    pub fn of(url: &str) -> Result<Database, LedgerError> {
         let bad = |what: &str| LedgerError::BadUrl(what.to_owned());
         let shown = shown(url)?;
         let (base, wishes) = url.split_once('?').unwrap_or((url, ""));
@@ -78,7 +78,7 @@ impl Place {
             .keepalives_interval(KEEPALIVE)
             .keepalives_retries(KEEPALIVES)
             .tcp_user_timeout(UNCONFIRMED);
-        Ok(Place { config, connector, shown })
+        Ok(Database { config, connector, shown })
     }
 }
 
@@ -129,12 +129,12 @@ mod tests {
 
     use super::*;
 
-    fn read(url: &str) -> Place {
-        Place::of(url).unwrap_or_else(|wrong| unreachable!("{url}: {wrong}"))
+    fn read(url: &str) -> Database {
+        Database::of(url).unwrap_or_else(|wrong| unreachable!("{url}: {wrong}"))
     }
 
     fn refused(url: &str) -> String {
-        Place::of(url).map(|place| place.shown).unwrap_err().to_string()
+        Database::of(url).map(|database| database.shown).unwrap_err().to_string()
     }
 
     #[test]

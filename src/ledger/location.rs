@@ -8,7 +8,7 @@ use super::{Address, At, Ledger, LedgerError, Postgres, Sqlite};
 
 /// Where a ledger is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Place {
+pub enum Location {
     /// An SQLite file on a local disk.
     File(PathBuf),
     /// A PostgreSQL database, which several machines share.
@@ -24,32 +24,32 @@ pub struct Patience {
     pub max_outage: Duration,
 }
 
-impl Place {
+impl Location {
     /// Opens the ledger, made new if nothing is there.
     ///
     /// # Errors
     /// Whatever keeps the ledger from being used.
     pub fn open(&self, patience: Patience) -> Result<Box<dyn Ledger>, LedgerError> {
         match self {
-            Place::File(path) => Ok(Box::new(Sqlite::open(path)?)),
-            Place::Database(address) => database(address, patience),
+            Location::File(path) => Ok(Box::new(Sqlite::open(path)?)),
+            Location::Database(address) => database(address, patience),
         }
     }
 
     /// Opens the ledger to look into it; a file only if it is there.
     ///
     /// # Errors
-    /// As for [`Place::open`].
+    /// As for [`Location::open`].
     pub fn open_existing(
         &self,
         patience: Patience,
     ) -> Result<Option<Box<dyn Ledger>>, LedgerError> {
         match self {
-            Place::File(path) => Ok(match Sqlite::open_existing(path)? {
+            Location::File(path) => Ok(match Sqlite::open_existing(path)? {
                 Some(ledger) => Some(Box::new(ledger)),
                 None => None,
             }),
-            Place::Database(address) => database(address, patience).map(Some),
+            Location::Database(address) => database(address, patience).map(Some),
         }
     }
 }
@@ -59,11 +59,11 @@ fn database(address: &Address, patience: Patience) -> Result<Box<dyn Ledger>, Le
     Ok(Box::new(Postgres::open(At { url: address.expose(), lease, max_outage })?))
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Place::File(path) => path.display().fmt(f),
-            Place::Database(address) => address.fmt(f),
+            Location::File(path) => path.display().fmt(f),
+            Location::Database(address) => address.fmt(f),
         }
     }
 }
