@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use cardcancel::intake::{Enrolment, Input, IntakeError, Keyed, Part, Standing};
-use cardcancel::ledger::{EnrolError, Ledger, NewRun, RowRecord, Run, Sqlite};
+use cardcancel::ledger::{EnrolError, Ledger, NewRun, Run, Sqlite};
 use cardcancel::order::{Order, RowNumber};
 use cardcancel::outcome::Status;
 use common::{CoreCard, Scene, kill, until};
@@ -41,16 +41,8 @@ impl File {
 }
 
 fn new_run(id: &str, program: &str) -> NewRun {
-    NewRun {
-        id: id.to_owned(),
-        key: KEY.to_owned(),
-        command: "run".to_owned(),
-        input_name: "orders.csv".to_owned(),
-        input_digest: String::new(),
-        endpoint: "https://example.com".to_owned(),
-        program: program.to_owned(),
-        opened_at: Timestamp::UNIX_EPOCH,
-    }
+    let (id, key, program) = (id.to_owned(), KEY.to_owned(), program.to_owned());
+    NewRun { id, key, program, ..common::new_run(Timestamp::UNIX_EPOCH) }
 }
 
 fn order(row: u32) -> Order {
@@ -83,17 +75,6 @@ fn broken() -> IntakeError {
     Input::open("nowhere/orders.csv".as_ref(), "nowhere".as_ref()).unwrap_err()
 }
 
-fn records(ledger: &mut Sqlite, run: &Run) -> Vec<RowRecord> {
-    let mut records = Vec::new();
-    ledger
-        .rows(run, &mut |record| {
-            records.push(record.clone());
-            Ok(())
-        })
-        .unwrap();
-    records
-}
-
 /// Begins to enrol a run and breaks off near the end.
 fn cut_short(ledger: &mut Sqlite, program: &str) {
     let mut rows = (1..=ROWS).map(|row| match row {
@@ -112,7 +93,7 @@ fn enrolled(ledger: &mut Sqlite, program: &str) -> Run {
 fn assert_whole(ledger: &mut Sqlite, run: &Run) {
     assert_eq!((run.rows, run.counts.total()), (ROWS.into(), u64::from(ROWS / 10)));
     assert_eq!(run.counts.get(Status::Duplicate), u64::from(ROWS / 10));
-    let records = records(ledger, run);
+    let records = common::records(ledger, run);
     assert_eq!(records.len(), ROWS as usize);
     for (record, row) in records.iter().zip(1..) {
         let Enrolment { order, standing, .. } = enrolment(row);

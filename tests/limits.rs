@@ -13,7 +13,7 @@ use cardcancel::gate::brake::Limits;
 use cardcancel::gate::pace::Pace;
 use cardcancel::gate::rate::Rates;
 use cardcancel::intake::{Enrolment, Standing};
-use cardcancel::ledger::{Ending, Ledger, NewRun, RowRecord, Run, Sqlite, Staked, Start, Turned};
+use cardcancel::ledger::{Ending, Ledger, RowRecord, Run, Sqlite, Staked, Start, Turned};
 use cardcancel::order::{Order, OwnCode, RowNumber};
 use cardcancel::outcome::{self, Body, Codes, OnDoubt, Reply, Seen, Status};
 use common::Chance;
@@ -260,12 +260,7 @@ fn live_by(plan: Plan, rows: u32, mut server: Server) -> Night {
         }
         if commands.finished {
             let run = ledger.rest(wall(clock), wheel.stop()).unwrap();
-            let mut records = Vec::new();
-            let keep = &mut |record: &mut RowRecord| {
-                records.push(record.clone());
-                Ok(())
-            };
-            ledger.rows(&run, keep).unwrap();
+            let records = common::records(&mut ledger, &run);
             return Night { server, run, took: clock, records };
         }
         due.retain(|_, what| !matches!(what, Due::Wakes));
@@ -277,16 +272,7 @@ fn live_by(plan: Plan, rows: u32, mut server: Server) -> Night {
 }
 
 fn enrol(ledger: &mut Sqlite, rows: u32, opened_at: Timestamp) -> Run {
-    let new = NewRun {
-        id: "night".to_owned(),
-        key: "key".to_owned(),
-        command: "run".to_owned(),
-        input_name: "orders.csv".to_owned(),
-        input_digest: String::new(),
-        endpoint: "http://simulated".to_owned(),
-        program: "test".to_owned(),
-        opened_at,
-    };
+    let new = common::new_run(opened_at);
     let mut lines = (1..=rows).map(|row| {
         let order = Order { admin_number: 1000 + i64::from(row), sequence_number: 1 };
         let standing = Standing::ToSend { doubt: false };

@@ -18,7 +18,7 @@ use cardcancel::gate::pace::Pace;
 use cardcancel::gate::rate::{Per, Rate, Rates};
 use cardcancel::gate::renewal::{Fetched, Renewal};
 use cardcancel::intake::{Enrolment, Standing};
-use cardcancel::ledger::{Ending, Ledger, NewRun, RowRecord, Run, Sqlite, Staked, Start, Turned};
+use cardcancel::ledger::{Ending, Ledger, Run, Sqlite, Staked, Start, Turned};
 use cardcancel::order::{Order, OwnCode, RowNumber};
 use cardcancel::outcome::{self, Body, Codes, Meaning, OnDoubt, Reply, Seen, Status};
 use common::Chance;
@@ -178,16 +178,7 @@ impl<'a> Night<'a> {
     }
 
     fn open(&mut self, rows: u32) -> Run {
-        let new = NewRun {
-            id: "night".to_owned(),
-            key: "key".to_owned(),
-            command: "run".to_owned(),
-            input_name: "orders.csv".to_owned(),
-            input_digest: String::new(),
-            endpoint: "http://simulated".to_owned(),
-            program: "test".to_owned(),
-            opened_at: self.wall(),
-        };
+        let new = common::new_run(self.wall());
         let mut lines = (1..=rows).map(|row| {
             let order = Order { admin_number: 1000 + i64::from(row), sequence_number: 1 };
             let standing = Standing::ToSend { doubt: false };
@@ -338,7 +329,7 @@ impl<'a> Night<'a> {
     }
 
     fn note_ended(&mut self, ledger: &mut Sqlite, run: &Run) {
-        for record in records(ledger, run) {
+        for record in common::records(ledger, run) {
             if !matches!(record.status, Status::NotSent | Status::InDoubt) {
                 self.ended.insert(record.row);
             }
@@ -348,7 +339,7 @@ impl<'a> Night<'a> {
     fn check(self, run: &Run) {
         let seed = self.seed;
         let mut ledger = Sqlite::open(self.path).unwrap();
-        let records = records(&mut ledger, run);
+        let records = common::records(&mut ledger, run);
         assert_eq!(records.len() as u64, run.rows, "seed {seed}: one result a row");
         assert_eq!(run.counts.total(), run.rows, "seed {seed}: counts add up");
         for (record, row) in records.iter().zip(1..) {
@@ -378,14 +369,3 @@ impl<'a> Night<'a> {
 }
 
 const SECOND: Duration = Duration::from_secs(1);
-
-fn records(ledger: &mut Sqlite, run: &Run) -> Vec<RowRecord> {
-    let mut records = Vec::new();
-    ledger
-        .rows(run, &mut |record| {
-            records.push(record.clone());
-            Ok(())
-        })
-        .unwrap();
-    records
-}

@@ -10,8 +10,7 @@ use std::time::Duration;
 
 use cardcancel::intake::{Enrolment, Standing};
 use cardcancel::ledger::{
-    Allotment, Ending, Ledger, NewRun, RowRecord, Run, Settled, Sqlite, Staked, Start, Turn,
-    Waiting,
+    Allotment, Ending, Ledger, Run, Settled, Sqlite, Staked, Start, Turn, Waiting,
 };
 use cardcancel::order::{Flaw, Order, OwnCode, RowNumber};
 use cardcancel::outcome::{Meaning, Next, OnDoubt, Outcome, Status};
@@ -79,16 +78,7 @@ fn enrolments(places: &BTreeMap<u32, u32>) -> impl Iterator<Item = Enrolment> {
 }
 
 fn enrolled(ledger: &mut Sqlite, places: &BTreeMap<u32, u32>) -> Run {
-    let new = NewRun {
-        id: "night".to_owned(),
-        key: "key".to_owned(),
-        command: "run".to_owned(),
-        input_name: "orders.csv".to_owned(),
-        input_digest: String::new(),
-        endpoint: "http://simulated".to_owned(),
-        program: "test".to_owned(),
-        opened_at: second(0),
-    };
+    let new = common::new_run(second(0));
     ledger.enrol(new, &mut enrolments(places).map(Ok), &[]).unwrap()
 }
 
@@ -120,16 +110,6 @@ fn outcome(meaning: Meaning, sent: bool, code: &str) -> Outcome {
         http_status: None,
         retry_after: None,
     }
-}
-
-fn records(ledger: &mut Sqlite, run: &Run) -> Vec<RowRecord> {
-    let mut records = Vec::new();
-    let keep = &mut |record: &mut RowRecord| {
-        records.push(record.clone());
-        Ok(())
-    };
-    ledger.rows(run, keep).unwrap();
-    records
 }
 
 fn asked(path: &Path, sql: &str) -> u32 {
@@ -252,7 +232,7 @@ impl Night {
 
     fn check(&mut self, seed: u64) {
         let untouched = Model::default();
-        for record in records(&mut self.ledger, &self.run) {
+        for record in common::records(&mut self.ledger, &self.run) {
             if record.row.0.is_multiple_of(5) {
                 assert_eq!((record.status, record.attempts), (Status::Invalid, 0));
                 continue;
@@ -336,7 +316,7 @@ fn an_attempt_that_was_settled_as_interrupted_cannot_be_settled_once_more() {
         let nothing = &mut |_: &mut _, _| Allotment::default();
         let refused = ledger.turn(turn(second(3), vec![settled], vec![], 0), nothing);
         assert!(refused.is_err(), "{refused:?}");
-        let record = records(&mut ledger, &run).swap_remove(0);
+        let record = common::records(&mut ledger, &run).swap_remove(0);
         assert_eq!((record.status, record.attempts), (Status::InDoubt, 1));
         assert_eq!(record.error_code, "INTERRUPTED");
     }

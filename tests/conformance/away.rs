@@ -10,8 +10,9 @@ use cardcancel::ledger::{At, LedgerError, Postgres};
 use cardcancel::outcome::Status;
 
 use crate::common::postgres::{Database, Server};
+use crate::common::records;
 use crate::common::until;
-use crate::process::{Home, Process, at, cancelled, enrol, fresh_rows, records, rows};
+use crate::process::{Home, Process, at, cancelled, enrol, fresh_rows, rows};
 
 /// What breaks off around a commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -88,16 +88,8 @@ pub fn start() -> Start {
 }
 
 pub fn new_run(id: &str, key: &str) -> NewRun {
-    NewRun {
-        id: id.to_owned(),
-        key: key.to_owned(),
-        command: "run".to_owned(),
-        input_name: "orders.csv".to_owned(),
-        input_digest: "digest".to_owned(),
-        endpoint: "https://example.com".to_owned(),
-        program: "test".to_owned(),
-        opened_at: "2026-01-01T00:00:00Z".parse().unwrap(),
-    }
+    let opened_at = "2026-01-01T00:00:00Z".parse().unwrap();
+    NewRun { id: id.to_owned(), key: key.to_owned(), ..crate::common::new_run(opened_at) }
 }
 
 pub fn order(row: u32) -> Order {
@@ -119,16 +111,6 @@ pub fn enrol_as(ledger: &mut dyn Ledger, new: NewRun, rows: u32) -> Run {
     let by_order = |row| Keyed::new(order(row), RowNumber(row), Part::Sent);
     let by_order: Vec<Keyed> = (1..=rows).map(by_order).collect();
     ledger.enrol(new, &mut (1..=rows).map(|row| Ok(to_send(row))), &by_order).unwrap()
-}
-
-pub fn records(ledger: &mut dyn Ledger, run: &Run) -> Vec<RowRecord> {
-    let mut records = Vec::new();
-    let mut keep = |record: &mut RowRecord| {
-        records.push(record.clone());
-        Ok(())
-    };
-    ledger.rows(run, &mut keep).unwrap();
-    records
 }
 
 pub fn outcome(meaning: Meaning, code: &str) -> Outcome {
@@ -237,7 +219,7 @@ impl Process {
     }
 
     pub fn records(&mut self) -> Vec<RowRecord> {
-        records(self.ledger.as_mut(), &self.run)
+        crate::common::records(self.ledger.as_mut(), &self.run)
     }
 
     /// Does all that there is to do, and comes to rest.

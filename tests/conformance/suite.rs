@@ -8,9 +8,10 @@ use cardcancel::order::{Flaw, OwnCode, RowNumber};
 use cardcancel::outcome::{Meaning, Next, OnDoubt, Status};
 use jiff::Timestamp;
 
+use crate::common::records;
 use crate::common::until;
 use crate::process::{
-    Home, Process, cancelled, ended, enrol, enrol_as, new_run, order, records, rows, start, to_send,
+    Home, Process, cancelled, ended, enrol, enrol_as, new_run, order, rows, start, to_send,
 };
 
 pub fn a_run_is_enrolled_with_every_row_and_reads_back(home: &Home) {

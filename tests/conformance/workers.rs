@@ -10,10 +10,9 @@ use cardcancel::outcome::{Meaning, Next, Status};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::common::postgres::Database;
+use crate::common::records;
 use crate::common::until;
-use crate::process::{
-    Home, Process, cancelled, ended, enrol, new_run, records, rows, start, to_send,
-};
+use crate::process::{Home, Process, cancelled, ended, enrol, new_run, rows, start, to_send};
 
 /// Waits until the lease of who takes no turn has surely run out.
 fn outlast_the_lease(database: &Database) {
