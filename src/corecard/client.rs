@@ -110,7 +110,7 @@ impl Client {
     pub async fn cancel(&self, staked: &Staked) -> Seen {
         let now = Timestamp::now();
         let body = self.fields.body(staked.order(), &self.run, staked.row(), staked.attempt(), now);
-        let mut request = self.request.clone().map(|()| Full::new(Bytes::from(body)));
+        let mut request = Box::new(self.request.clone().map(|()| Full::new(Bytes::from(body))));
         let carried = self.credentials.carried();
         request.headers_mut().extend(carried.headers());
         let until = Instant::now() + self.timeout;
@@ -125,7 +125,7 @@ impl Client {
             let is_new = idle.is_none();
             let mut connection = match idle {
                 Some(connection) => connection,
-                None => match self.open().await {
+                None => match Box::pin(self.open()).await {
                     Ok(connection) => connection,
                     Err(seen) => return seen,
                 },
@@ -137,7 +137,7 @@ impl Client {
                 }
                 Err(Unanswered::Lost(cause)) => return failure::lost(&cause),
                 Err(Unanswered::Unsent(_)) if is_new => return failure::closed_at_once(),
-                Err(Unanswered::Unsent(unsent)) => request = *unsent,
+                Err(Unanswered::Unsent(unsent)) => request = unsent,
             }
         }
     }

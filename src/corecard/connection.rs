@@ -28,8 +28,8 @@ type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
 /// Makes connections: TCP, and TLS where the address says so.
 pub(super) type Connector = HttpsConnector<Route>;
 
-/// A request as it is sent.
-pub(super) type Sent = Request<Full<Bytes>>;
+/// A request as it is sent. Every step of a call holds it: boxed, they stay small.
+pub(super) type Sent = Box<Request<Full<Bytes>>>;
 
 /// An open connection that serves one call at a time.
 pub(super) struct Connection {
@@ -42,7 +42,7 @@ pub(super) struct Connection {
 /// Why a request brought no answer.
 pub(super) enum Unanswered {
     /// The connection had been closed: not one byte was sent.
-    Unsent(Box<Sent>),
+    Unsent(Sent),
     /// It was sent, as far as is known.
     Lost(hyper::Error),
 }
@@ -67,13 +67,13 @@ impl Connection {
         read: impl AsyncFnOnce(Response<Incoming>) -> T,
     ) -> Result<T, Unanswered> {
         let Connection { requests, driver, used_at } = self;
-        let exchange = async {
+        let exchange = pin!(async {
             if requests.ready().await.is_err() {
-                return Err(Unanswered::Unsent(Box::new(request)));
+                return Err(Unanswered::Unsent(request));
             }
-            let response = requests.try_send_request(request).await.map_err(unanswered)?;
+            let response = requests.try_send_request(*request).await.map_err(unanswered)?;
             Ok(read(response).await)
-        };
+        });
         let answered = driver.drive(exchange).await;
         *used_at = Instant::now();
         answered
@@ -85,7 +85,7 @@ impl Connection {
     }
 }
 
-fn unanswered(mut failed: TrySendError<Sent>) -> Unanswered {
+fn unanswered(mut failed: TrySendError<Request<Full<Bytes>>>) -> Unanswered {
     match failed.take_message() {
         Some(request) => Unanswered::Unsent(Box::new(request)),
         None => Unanswered::Lost(failed.into_error()),
@@ -100,8 +100,7 @@ struct Driver(Option<Pin<Box<Machine>>>);
 
 impl Driver {
     /// Runs the exchange to its end, moving the connection's bytes for it.
-    async fn drive<T>(&mut self, exchange: impl Future<Output = T>) -> T {
-        let mut exchange = pin!(exchange);
+    async fn drive<T>(&mut self, mut exchange: Pin<&mut impl Future<Output = T>>) -> T {
         poll_fn(|context| {
             // What moved may let the exchange go on, and that may ask for more to be moved.
             for _ in 0..2 {
