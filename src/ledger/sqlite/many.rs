@@ -13,7 +13,9 @@ pub(super) struct Insert<const N: usize> {
 impl<const N: usize> Insert<N> {
     /// `into` is the table with its columns in parentheses.
     pub fn into(into: &str) -> Self {
-        Self::of(&format!("INSERT INTO {into}"))
+        // A row that is refused ends the whole transaction: SQLite need not be able to undo
+        // the statement alone.
+        Self::of(&format!("INSERT OR FAIL INTO {into}"))
     }
 
     /// `insert` is the statement up to its values.
