@@ -21,6 +21,8 @@ use jiff::Timestamp;
 
 const SECOND: Duration = Duration::from_secs(1);
 const TIMEOUT: Duration = Duration::from_secs(30);
+/// How long the ledger takes for a turn.
+const TURN: Duration = Duration::from_millis(3);
 
 fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
@@ -174,6 +176,7 @@ struct Night {
     server: Server,
     run: Run,
     took: Duration,
+    turns: u32,
     records: Vec<RowRecord>,
 }
 
@@ -236,6 +239,7 @@ fn live_by(plan: Plan, rows: u32, mut server: Server) -> Night {
     let mut due: BTreeMap<(Duration, u64), Due> = BTreeMap::new();
     due.insert((Duration::ZERO, 0), Due::Wakes);
     let mut clock = Duration::ZERO;
+    let mut turns = 0;
     for step in 1u64.. {
         let Some(((at, _), what)) = due.pop_first() else { panic!("the wheel stands still") };
         clock = clock.max(at);
@@ -256,12 +260,13 @@ fn live_by(plan: Plan, rows: u32, mut server: Server) -> Night {
         }
         if let Some(turn) = commands.turn {
             let turned = ledger.turn(turn, &mut |b, wish| pace.allot(b, wish)).unwrap();
-            due.insert((clock + ms(3), step << 20), Due::Turned(turned));
+            due.insert((clock + TURN, step << 20), Due::Turned(turned));
+            turns += 1;
         }
         if commands.finished {
             let run = ledger.rest(wall(clock), wheel.stop()).unwrap();
             let records = common::records(&mut ledger, &run);
-            return Night { server, run, took: clock, records };
+            return Night { server, run, took: clock, turns, records };
         }
         due.retain(|_, what| !matches!(what, Due::Wakes));
         if let Some(wake_at) = commands.wake_at {
@@ -317,6 +322,16 @@ fn a_healthy_server_is_sent_all_that_the_contract_allows_however_its_answers_var
         let night = live_by(plan, 20_000, Server::that(work, Limit::None));
         assert!(night.took < Duration::from_millis(21_500), "{:?}", night.took);
     }
+}
+
+#[test]
+fn without_a_pace_the_ledger_rests_half_of_its_time_and_calls_hardly_wait_for_it() {
+    let plan = Plan { most_a_second: None, ..plan() };
+    let night = live_by(plan, 20_000, Server::that(Work::Uniform(10, 30), Limit::None));
+    let busy = (TURN * night.turns).div_duration_f64(night.took);
+    assert!(busy < 0.55, "the ledger was busy for {busy:.2} of the time");
+    let calls_at_once = 20_000.0 * 0.020 / night.took.as_secs_f64();
+    assert!(calls_at_once > 180.0, "{calls_at_once:.0} of 256 rows were being called");
 }
 
 #[test]

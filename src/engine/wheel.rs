@@ -86,6 +86,8 @@ pub struct Wheel {
     settle_by: Option<Duration>,
     /// Before this the ledger has no more budget to give.
     more_at: Duration,
+    /// Before this the ledger rests, unless it is needed.
+    rests_until: Duration,
     /// Before this, others may take of the same budget.
     shared_until: Duration,
     /// Before this nobody may send: the server said so.
@@ -126,6 +128,7 @@ impl Wheel {
             turn_time: TurnTime::default(),
             settle_by: None,
             more_at: Duration::ZERO,
+            rests_until: Duration::ZERO,
             shared_until: Duration::ZERO,
             quiet_until: Duration::ZERO,
             renewal: Renewal::never(),
@@ -277,6 +280,10 @@ impl Wheel {
             }
             None => now.since_start,
         };
+        // Without a pace turns would follow each other for a few rows each.
+        if self.plan.most_a_second.is_none() && self.adaptive.spacing().is_zero() {
+            self.rests_until = now.since_start + self.turn_time.last().min(SETTLED_WITHIN);
+        }
     }
 
     /// The rows that were held are others' now.
@@ -482,7 +489,11 @@ impl Wheel {
 
     /// Before this, no more rows are staked.
     fn held_until(&self) -> Duration {
-        self.quiet_until.max(self.more_at).max(self.outage.next_probe().unwrap_or_default())
+        let under_way = self.in_flight as usize + self.staked.len();
+        let is_needed = under_way * 2 <= self.plan.concurrency as usize;
+        let rests_until = if is_needed { Duration::ZERO } else { self.rests_until };
+        let probe_at = self.outage.next_probe().unwrap_or_default();
+        self.quiet_until.max(self.more_at).max(rests_until).max(probe_at)
     }
 
     /// A process at rest lets its lease run out.

@@ -31,6 +31,11 @@ impl TurnTime {
         (self.last, self.at) = (took, now);
     }
 
+    /// How long the last turn took.
+    pub fn last(&self) -> Duration {
+        self.last
+    }
+
     /// The longest that turns took of late.
     pub fn longest(&self) -> Duration {
         self.longest
