@@ -44,7 +44,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, JoinSet};
 
@@ -60,6 +60,9 @@ pub use words::{Answer, Fate, Mischief, Verdict};
 
 /// How long no connection is taken after the system has refused one.
 const BREATHER: Duration = Duration::from_millis(10);
+/// How many connections may wait to be accepted: the client's kernel tries one that
+/// found no room again only after a second.
+const MOST_UNACCEPTED: u32 = 4096;
 
 /// Why a stand-in could not start.
 #[derive(Debug, thiserror::Error)]
@@ -100,9 +103,7 @@ pub struct StandIn {
 pub async fn start(settings: Settings) -> Result<StandIn, StartError> {
     settings.check()?;
     let port = settings.port;
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
-        .await
-        .map_err(|source| StartError::Listen { port, source })?;
+    let listener = bind(port).map_err(|source| StartError::Listen { port, source })?;
     let address = listener.local_addr().map_err(|source| StartError::Listen { port, source })?;
     let record = match &settings.record {
         None => None,
@@ -146,6 +147,13 @@ impl StandIn {
         }
         tally
     }
+}
+
+fn bind(port: u16) -> io::Result<TcpListener> {
+    let socket = TcpSocket::new_v4()?;
+    socket.set_reuseaddr(true)?;
+    socket.bind((Ipv4Addr::LOCALHOST, port).into())?;
+    socket.listen(MOST_UNACCEPTED)
 }
 
 /// Takes connections until told to stop or left alone, then closes them all.
