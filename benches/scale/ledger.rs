@@ -1,6 +1,7 @@
 //! What stands between a file and its first call, and between its last call and the results.
 
-use std::fs;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, SystemTime};
@@ -25,10 +26,15 @@ pub fn measure(rows: u64) -> Result<(), Failed> {
     let server = Server::start(&flags)?;
     let began = SystemTime::now();
     let mut first = command(&server).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
-    while fs::read(&record)?.iter().filter(|byte| **byte == b'\n').count() < rows as usize / 2 {
+    let mut requests = File::open(&record)?;
+    let mut received = 0;
+    while received < rows / 2 {
         if first.try_wait()?.is_some() {
             return Err("the run ended before half its rows were sent".into());
         }
+        let mut new = Vec::new();
+        requests.read_to_end(&mut new)?;
+        received += new.iter().filter(|byte| **byte == b'\n').count() as u64;
         thread::sleep(Duration::from_millis(100));
     }
     Command::new("kill").arg(first.id().to_string()).status()?;
@@ -60,8 +66,8 @@ fn free_port() -> Result<String, Failed> {
 
 /// Seconds from then to the first request that the server received.
 fn until_first(record: &std::path::Path, began: SystemTime) -> Result<f64, Failed> {
-    let text = fs::read_to_string(record)?;
-    let line = text.lines().nth(1).ok_or("nothing was received")?;
+    let mut lines = BufReader::new(File::open(record)?).lines();
+    let line = lines.nth(1).ok_or("nothing was received")??;
     let at: u64 = line.split(',').next().unwrap_or_default().parse()?;
     let at = SystemTime::UNIX_EPOCH + Duration::from_nanos(at);
     Ok(at.duration_since(began)?.as_secs_f64())
