@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::path::Path;
 
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use super::{estimate, job};
 use crate::config::{CheckSettings, Options, Surroundings};
@@ -20,7 +20,7 @@ pub fn check(path: &Path, options: Options, surroundings: &Surroundings) -> anyh
     let layout = input.layout(&job::reading(&settings.input))?;
     let mut bad_rows = Vec::new();
     let survey = survey_each(&input, &layout, None, |bad| match settings.json {
-        true => bad_rows.push(bad_row_json(&bad)),
+        true => bad_rows.push(Bad::from(bad)),
         false if settings.quiet => {}
         false => say::print(bad_row_text(&bad)),
     })?;
@@ -48,19 +48,69 @@ fn bad_row_text(bad: &BadRow) -> String {
     format!("line {}, row {}: {}: {}", bad.line, bad.row, bad.flaw.code, bad.flaw.message)
 }
 
-fn bad_row_json(bad: &BadRow) -> Value {
-    json!({
-        "line": bad.line,
-        "row": bad.row.0,
-        "error_code": bad.flaw.code.to_string(),
-        "message": bad.flaw.message,
-    })
+/// What was found, for programs.
+#[derive(Serialize)]
+struct Found<'a> {
+    input: &'a str,
+    input_sha256: String,
+    rows: u32,
+    to_send: u32,
+    duplicates: usize,
+    invalid: u32,
+    priorities: Option<ByPriority>,
+    rate: String,
+    seconds: Option<f64>,
+    cut_off: Option<String>,
+    meets_cut_off: Option<bool>,
+    max_rows: Option<u64>,
+    bad_rows: Vec<Bad>,
+    duplicate_rows: Vec<Same>,
 }
 
-fn priorities_json(priorities: &Priorities) -> Value {
-    let Priorities { first, others, none } = priorities;
-    let first = first.iter().map(|(priority, rows)| json!({"priority": priority, "rows": rows}));
-    json!({"first": first.collect::<Vec<_>>(), "others": others, "none": none})
+/// A row that is not sent for what stands in it.
+#[derive(Serialize)]
+struct Bad {
+    line: u64,
+    row: u32,
+    error_code: String,
+    message: String,
+}
+
+impl From<BadRow> for Bad {
+    fn from(bad: BadRow) -> Bad {
+        let BadRow { line, row, flaw } = bad;
+        Bad { line, row: row.0, error_code: flaw.code.to_string(), message: flaw.message }
+    }
+}
+
+/// A row with the order of an earlier one.
+#[derive(Serialize)]
+struct Same {
+    row: u32,
+    first: u32,
+}
+
+/// How many rows there are of each priority.
+#[derive(Serialize)]
+struct ByPriority {
+    first: Vec<WithPriority>,
+    others: u32,
+    none: u32,
+}
+
+#[derive(Serialize)]
+struct WithPriority {
+    priority: i32,
+    rows: u32,
+}
+
+impl From<&Priorities> for ByPriority {
+    fn from(priorities: &Priorities) -> ByPriority {
+        let Priorities { first, others, none } = priorities;
+        let first =
+            first.iter().map(|(priority, rows)| WithPriority { priority: *priority, rows: *rows });
+        ByPriority { first: first.collect(), others: *others, none: *none }
+    }
 }
 
 struct Report<'a> {
@@ -132,27 +182,25 @@ impl Report<'_> {
         text
     }
 
-    fn json(&self, bad_rows: Vec<Value>, too_late: Option<&str>) -> anyhow::Result<Value> {
-        let survey = self.survey;
+    fn json(&self, bad_rows: Vec<Bad>, too_late: Option<&str>) -> anyhow::Result<String> {
+        let Report { input, survey, settings } = self;
         let same = survey.duplicates.iter();
-        let same: Vec<_> =
-            same.map(|(row, first)| json!({"row": row.0, "first": first.0})).collect();
-        let seconds = self.settings.rates.time_for(self.to_send()).as_secs_f64();
-        Ok(json!({
-            "input": self.input.name(),
-            "input_sha256": self.input.digest()?.to_string(),
-            "rows": survey.rows,
-            "to_send": survey.to_send,
-            "duplicates": survey.duplicates.len(),
-            "invalid": survey.invalid,
-            "priorities": survey.priorities.as_ref().map(priorities_json),
-            "bad_rows": bad_rows,
-            "duplicate_rows": same,
-            "rate": self.settings.rates.to_string(),
-            "seconds": (!self.settings.rates.is_unlimited()).then_some(seconds),
-            "cut_off": self.cut_off().map(ToString::to_string),
-            "max_rows": self.settings.max_rows,
-            "meets_cut_off": self.cut_off().map(|_| too_late.is_none()),
-        }))
+        let seconds = settings.rates.time_for(self.to_send()).as_secs_f64();
+        Ok(serde_json::to_string(&Found {
+            input: input.name(),
+            input_sha256: input.digest()?.to_string(),
+            rows: survey.rows,
+            to_send: survey.to_send,
+            duplicates: survey.duplicates.len(),
+            invalid: survey.invalid,
+            priorities: survey.priorities.as_ref().map(ByPriority::from),
+            rate: settings.rates.to_string(),
+            seconds: (!settings.rates.is_unlimited()).then_some(seconds),
+            cut_off: self.cut_off().map(ToString::to_string),
+            meets_cut_off: self.cut_off().map(|_| too_late.is_none()),
+            max_rows: settings.max_rows,
+            bad_rows,
+            duplicate_rows: same.map(|(row, first)| Same { row: row.0, first: first.0 }).collect(),
+        })?)
     }
 }
