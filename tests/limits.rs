@@ -8,13 +8,12 @@ mod common;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use cardcancel::engine::{Event, Now, Plan, Wheel};
+use cardcancel::engine::{Event, Now, Plan, Times, Wheel};
 use cardcancel::gate::brake::Limits;
 use cardcancel::gate::pace::Pace;
 use cardcancel::gate::rate::Rates;
-use cardcancel::intake::{Enrolment, Standing};
 use cardcancel::ledger::{Ending, Ledger, RowRecord, Run, Sqlite, Staked, Start, Turned};
-use cardcancel::order::{Order, OwnCode, RowNumber};
+use cardcancel::order::{OwnCode, RowNumber};
 use cardcancel::outcome::{self, Body, Codes, OnDoubt, Reply, Seen, Status};
 use common::Chance;
 use jiff::Timestamp;
@@ -221,7 +220,7 @@ fn live_by(plan: Plan, rows: u32, mut server: Server) -> Night {
     let folder = tempfile::tempdir().unwrap();
     let mut ledger = Sqlite::open(&folder.path().join("ledger.db")).unwrap();
     let wall = |clock: Duration| Timestamp::from_second(1_800_000_000).unwrap() + clock;
-    let run = enrol(&mut ledger, rows, wall(Duration::ZERO));
+    let run = common::enrol(&mut ledger, rows, wall(Duration::ZERO));
     let on_doubt = plan.on_doubt;
     let start = Start {
         at: wall(Duration::ZERO),
@@ -243,14 +242,15 @@ fn live_by(plan: Plan, rows: u32, mut server: Server) -> Night {
     for step in 1u64.. {
         let Some(((at, _), what)) = due.pop_first() else { panic!("the wheel stands still") };
         clock = clock.max(at);
-        let event = match what {
+        let events = match what {
             Due::Ends(staked, ending, started) => {
-                Event::Ended { staked, ending, noted: started, started }
+                let times = Times { noted: started, started, ended: clock };
+                Some(Event::Ended { staked, ending, times })
             }
-            Due::Turned(turned) => Event::Turned(turned),
-            Due::Wakes => Event::Time,
+            Due::Turned(turned) => Some(Event::Turned(turned)),
+            Due::Wakes => None,
         };
-        let commands = wheel.on(event, Now { since_start: clock, wall: wall(clock) });
+        let commands = wheel.on(events, Now { since_start: clock, wall: wall(clock) });
         for (_, staked) in commands.send {
             let (seen, took) = server.take(staked.row(), clock);
             let outcome = outcome::classify(seen, &Codes::default());
@@ -274,17 +274,6 @@ fn live_by(plan: Plan, rows: u32, mut server: Server) -> Night {
         }
     }
     unreachable!()
-}
-
-fn enrol(ledger: &mut Sqlite, rows: u32, opened_at: Timestamp) -> Run {
-    let new = common::new_run(opened_at);
-    let mut lines = (1..=rows).map(|row| {
-        let order = Order { admin_number: 1000 + i64::from(row), sequence_number: 1 };
-        let standing = Standing::ToSend { doubt: false };
-        let (line, place) = (u64::from(row) + 1, row);
-        Ok(Enrolment { row: RowNumber(row), line, order: Some(order), standing, place })
-    });
-    ledger.enrol(new, &mut lines, &[]).unwrap()
 }
 
 fn in_a_second() -> Limit {

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 use std::time::Duration;
 
-use cardcancel::engine::{Event, Now, Plan, Wheel};
+use cardcancel::engine::{Event, Now, Plan, Times, Wheel};
 use cardcancel::gate::brake::Limits;
 use cardcancel::gate::pace::Pace;
 use cardcancel::gate::rate::{Per, Rate, Rates};
@@ -226,7 +226,7 @@ impl<'a> Night<'a> {
                 panic!("seed {}: the wheel stands still", self.seed)
             };
             self.clock = self.clock.max(at);
-            let event = match what {
+            let events = match what {
                 Due::Arrives(staked, token, sent) => {
                     self.arrive(staked, token, sent, &mut due, step);
                     continue;
@@ -235,16 +235,19 @@ impl<'a> Night<'a> {
                     if ending.outcome.http_status == Some(401) {
                         self.refused.insert(token);
                     }
-                    let noted = sent - started;
-                    Event::Ended { staked, ending, noted, started: noted }
+                    let (noted, ended) = (sent - started, self.clock - started);
+                    let times = Times { noted, started: noted, ended };
+                    Some(Event::Ended { staked, ending, times })
                 }
-                Due::Fetched(Fetched::Renewed(_)) => Event::Fetched(Fetched::Renewed(self.fetch())),
-                Due::Fetched(failed) => Event::Fetched(failed),
-                Due::Turned(turned) => Event::Turned(turned),
-                Due::Wakes => Event::Time,
+                Due::Fetched(Fetched::Renewed(_)) => {
+                    Some(Event::Fetched(Fetched::Renewed(self.fetch())))
+                }
+                Due::Fetched(failed) => Some(Event::Fetched(failed)),
+                Due::Turned(turned) => Some(Event::Turned(turned)),
+                Due::Wakes => None,
             };
             let now = Now { since_start: self.clock - started, wall: self.wall() };
-            let commands = wheel.on(event, now);
+            let commands = wheel.on(events, now);
             assert!(wheel.in_flight() <= CONCURRENCY);
             for (_, staked) in commands.send {
                 self.send(staked, &mut due, step);

@@ -1,6 +1,6 @@
 //! The calls of one run: the client, its credentials, and what its answers mean.
 
-use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
@@ -17,7 +17,7 @@ use crate::outcome::{Codes, Meaning, Outcome, classify};
 /// Makes the calls of one run.
 pub struct Calls {
     client: Client,
-    credentials: Rc<Credentials>,
+    credentials: Arc<Credentials>,
     codes: Codes,
     fetched_at: Instant,
     /// How long the first credentials last from then on, if that is known.
@@ -30,12 +30,12 @@ impl Calls {
     /// # Errors
     /// When there are no credentials to be had, or the settings do not fit together.
     pub async fn prepare(run: &str, settings: &Settings, server: &Url) -> anyhow::Result<Calls> {
-        let credentials = Rc::new(Credentials::new(&settings.auth, &settings.network)?);
+        let credentials = Arc::new(Credentials::new(&settings.auth, &settings.network)?);
         let reach = Reach {
             endpoint: server.clone(),
             timeout: settings.timeout,
             network: settings.network.clone(),
-            credentials: Rc::clone(&credentials),
+            credentials: Arc::clone(&credentials),
         };
         let client = Client::new(reach, settings.fields.clone(), run.to_owned())?;
         let fetched_at = Instant::now();
@@ -55,6 +55,15 @@ impl Calls {
 }
 
 impl Caller for Calls {
+    fn another(&self) -> Calls {
+        Calls {
+            client: self.client.another(),
+            credentials: Arc::clone(&self.credentials),
+            codes: self.codes.clone(),
+            ..*self
+        }
+    }
+
     async fn call(&self, staked: &Staked) -> Outcome {
         let outcome = classify(self.client.cancel(staked).await, &self.codes);
         if outcome.meaning != Meaning::Cancelled {

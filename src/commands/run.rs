@@ -35,7 +35,7 @@ pub fn run(
     let settings = Settings::load(options, surroundings)?;
     logs::begin(&settings.logs)?;
     open_files::allow(settings.concurrency)?;
-    // One thread: a call starts at its moment without waiting for another to wake.
+    // One thread decides; the calls and the ledger have their own.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

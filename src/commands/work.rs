@@ -30,7 +30,7 @@ pub fn work(options: Options, surroundings: &Surroundings) -> anyhow::Result<Exi
     logs::begin(&settings.logs)?;
     open_files::allow(settings.concurrency)?;
     let ledger = settings.ledger.open(settings.patience())?;
-    // One thread: a call starts at its moment without waiting for another to wake.
+    // One thread decides; the calls and the ledger have their own.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

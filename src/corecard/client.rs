@@ -3,7 +3,7 @@
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
-use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -46,7 +46,7 @@ pub struct Reach {
     /// TLS and the proxy.
     pub network: Network,
     /// What each call carries to prove who is calling.
-    pub credentials: Rc<Credentials>,
+    pub credentials: Arc<Credentials>,
 }
 
 /// The client could not be set up.
@@ -76,7 +76,7 @@ pub struct Client {
     server: Uri,
     /// What every request says beside its body.
     request: Request<()>,
-    credentials: Rc<Credentials>,
+    credentials: Arc<Credentials>,
     fields: Fields,
     run: String,
 }
@@ -104,6 +104,20 @@ impl Client {
             fields,
             run,
         })
+    }
+
+    /// A client for the same run, with connections of its own.
+    pub fn another(&self) -> Client {
+        Client {
+            connector: self.connector.clone(),
+            idle: RefCell::default(),
+            server: self.server.clone(),
+            request: self.request.clone(),
+            credentials: Arc::clone(&self.credentials),
+            fields: self.fields.clone(),
+            run: self.run.clone(),
+            ..*self
+        }
     }
 
     /// Asks CoreCARD to cancel the row's order, once.

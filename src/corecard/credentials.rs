@@ -1,8 +1,7 @@
 //! The credentials that calls carry now. Those that come from a token server or a
 //! command can be renewed while calls are under way.
 
-use std::cell::RefCell;
-use std::rc::Rc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use super::auth::Auth;
@@ -17,7 +16,7 @@ use super::token::NoToken;
 /// The credentials that calls carry now. They are never shown.
 #[derive(Debug)]
 pub struct Credentials {
-    carried: RefCell<Rc<Carried>>,
+    carried: RwLock<Arc<Carried>>,
     source: Source,
 }
 
@@ -49,7 +48,7 @@ impl Credentials {
             Auth::Basic { password, .. } => Some(password.clone()),
             _ => None,
         };
-        let carried = RefCell::new(Rc::new(Carried::new(auth.headers(), password)));
+        let carried = RwLock::new(Arc::new(Carried::new(auth.headers(), password)));
         Ok(Credentials { carried, source })
     }
 
@@ -71,13 +70,13 @@ impl Credentials {
         };
         let value = header::bearer(&token.text);
         let value = value.ok_or_else(|| NoToken("the token fits in no header".to_owned()))?;
-        let renewed = self.carried.borrow().with_token(value);
-        self.carried.replace(Rc::new(renewed));
+        let renewed = Arc::new(self.carried().with_token(value));
+        *self.carried.write().unwrap_or_else(PoisonError::into_inner) = renewed;
         Ok(token.lifetime)
     }
 
     /// What a call carries now.
-    pub(super) fn carried(&self) -> Rc<Carried> {
-        Rc::clone(&self.carried.borrow())
+    pub(super) fn carried(&self) -> Arc<Carried> {
+        Arc::clone(&self.carried.read().unwrap_or_else(PoisonError::into_inner))
     }
 }

@@ -28,19 +28,26 @@ pub enum Event {
         staked: Staked,
         /// How it ended.
         ending: Ending,
-        /// When the core gave it out to be sent, after the start of the run.
-        noted: Duration,
-        /// When it really started.
-        started: Duration,
+        /// When that was.
+        times: Times,
     },
     /// A call did not start in time, and so did not start at all.
     Missed(Staked),
-    /// It is the time that was asked for, or later.
-    Time,
     /// The run is to stop for this reason.
     Stop(OwnCode),
     /// New credentials were asked for: what became of that.
     Fetched(Fetched),
+}
+
+/// The moments of a call, after the start of the run.
+#[derive(Debug, Clone, Copy)]
+pub struct Times {
+    /// When the core gave it out to be sent.
+    pub noted: Duration,
+    /// When it really started.
+    pub started: Duration,
+    /// When its answer, or the lack of one, was known.
+    pub ended: Duration,
 }
 
 /// What to do now.

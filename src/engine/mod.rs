@@ -2,12 +2,14 @@
 //! until every row has ended or the run must stop. The core decides, the shell does.
 
 mod backoff;
+mod clerk;
+mod crew;
 mod events;
 mod shell;
 mod story;
 mod wheel;
 
-pub use events::{Commands, Event, Now};
+pub use events::{Commands, Event, Now, Times};
 pub use shell::{Caller, Finished, Snapshot, drive};
 pub use story::Story;
 pub use wheel::{Plan, Wheel};

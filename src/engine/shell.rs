@@ -1,10 +1,8 @@
 //! The wheel's shell: does what the core says and reports what happened. The
-//! ledger has a thread of its own; calls in flight are futures of the shell's own
-//! task that only return what they saw: none waits for another task to be run.
+//! ledger has a thread of its own, and so have the calls.
 
 use std::future::Future;
 use std::pin::pin;
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
@@ -12,13 +10,14 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use jiff::Timestamp;
 use tokio::sync::{mpsc, watch};
-use tokio::task::unconstrained;
 
+use super::clerk::Clerk;
+use super::crew::Crew;
 use super::{Commands, Event, Now, Story, Wheel};
 use crate::gate::brake::Tripped;
 use crate::gate::pace::Pace;
 use crate::gate::renewal::Fetched;
-use crate::ledger::{Counts, Ending, Ledger, LedgerError, Run, Staked, Turn, Turned};
+use crate::ledger::{Counts, Ledger, LedgerError, Run, Staked};
 use crate::order::OwnCode;
 use crate::outcome::Outcome;
 
@@ -26,7 +25,10 @@ use crate::outcome::Outcome;
 const SHOWN_EVERY: Duration = Duration::from_millis(50);
 
 /// One call for one staked row; it comes back with what it came to, always.
-pub trait Caller {
+pub trait Caller: Send + 'static {
+    /// Another that makes the same calls, over connections of its own.
+    fn another(&self) -> Self;
+
     /// Sends the row and waits for its outcome.
     fn call(&self, staked: &Staked) -> impl Future<Output = Outcome>;
 
@@ -87,17 +89,16 @@ pub async fn drive<C: Caller>(
 ) -> anyhow::Result<Finished> {
     let mut clerk = Clerk::hire(ledger, pace)?;
     let clock = Instant::now();
-    let mut calls = FuturesUnordered::new();
+    let mut crew = Crew::hire(&caller, clock)?;
     let mut renewals = FuturesUnordered::new();
     let mut alarm = pin!(tokio::time::sleep_until(clock.into()));
-    let mut event = Event::Time;
+    let mut events = Vec::new();
     let mut shown_at = Duration::ZERO;
     loop {
         let now = Now { since_start: clock.elapsed(), wall: Timestamp::now() };
-        let Commands { send, turn, renew, wake_at, finished } = wheel.on(event, now);
+        let Commands { send, turn, renew, wake_at, finished } = wheel.on(events, now);
         for (before, staked) in send {
-            let before = before.map(|before| clock + before);
-            calls.push(call(&caller, clock, now.since_start, before, staked));
+            crew.call(staked, now.since_start, before);
         }
         if let Some(turn) = turn {
             clerk.turn(turn);
@@ -117,24 +118,24 @@ pub async fn drive<C: Caller>(
         {
             alarm.as_mut().reset(wake_at);
         }
-        event = tokio::select! {
+        let heard = tokio::select! {
             biased;
-            () = alarm.as_mut(), if wake_at.is_some() => Event::Time,
-            turned = clerk.turned() => match turned {
-                Ok(turned) => Event::Turned(turned),
-                Err(failed) => {
-                    // A call that is cut off may have been carried out: each is heard to its end.
-                    while calls.next().await.is_some() {}
-                    return Err(failed);
-                }
-            },
-            // Tokio has a task rest after some reads; here all calls are one task's, and each
-            // would be asked in vain until it has rested.
-            Some(ended) = unconstrained(calls.next()) => ended,
-            Some(fetched) = renewals.next() => Event::Fetched(fetched),
-            Some(why) = stops.recv() => Event::Stop(why),
+            () = alarm.as_mut(), if wake_at.is_some() => Ok(vec![]),
+            turned = clerk.turned() => turned.map(|turned| vec![Event::Turned(turned)]),
+            Some(fetched) = renewals.next() => Ok(vec![Event::Fetched(fetched)]),
+            Some(why) = stops.recv() => Ok(vec![Event::Stop(why)]),
+            ended = crew.ended() => ended,
+        };
+        events = match heard {
+            Ok(events) => events,
+            Err(failed) => {
+                // A call that is cut off may have been carried out: each is heard to its end.
+                crew.dismiss().await;
+                return Err(failed);
+            }
         };
     }
+    crew.dismiss().await;
     let mut ledger = clerk.dismiss()?;
     let (tripped, story) = (wheel.tripped().cloned(), wheel.story());
     let (stop, calls) = (wheel.stop(), wheel.calls());
@@ -147,24 +148,6 @@ pub async fn drive<C: Caller>(
     Ok(Finished { ledger, run, tripped, story, calls, stop })
 }
 
-/// Others may have come first: a call that would start too late is not started, or
-/// it would crowd the calls after it.
-async fn call<C: Caller>(
-    caller: &C,
-    clock: Instant,
-    noted: Duration,
-    before: Option<Instant>,
-    staked: Staked,
-) -> Event {
-    if before.is_some_and(|before| Instant::now() > before) {
-        return Event::Missed(staked);
-    }
-    let (started, sent_at) = (clock.elapsed(), Timestamp::now());
-    let outcome = caller.call(&staked).await;
-    let ending = Ending { sent_at, ended_at: Timestamp::now(), outcome };
-    Event::Ended { staked, ending, noted, started }
-}
-
 fn snapshot(wheel: &Wheel, now: Now) -> Snapshot {
     Snapshot {
         counts: wheel.counts(),
@@ -174,47 +157,5 @@ fn snapshot(wheel: &Wheel, now: Now) -> Snapshot {
         outage: wheel.outage_since().map(|since| now.since_start.saturating_sub(since)),
         stop: wheel.stop(),
         calls: wheel.calls(),
-    }
-}
-
-/// The ledger's thread: takes one turn after another.
-struct Clerk {
-    turns: std::sync::mpsc::Sender<Turn>,
-    turned: mpsc::UnboundedReceiver<Result<Turned, LedgerError>>,
-    thread: JoinHandle<Box<dyn Ledger>>,
-}
-
-impl Clerk {
-    fn hire(mut ledger: Box<dyn Ledger>, mut pace: Pace) -> anyhow::Result<Clerk> {
-        let (turns, asked) = std::sync::mpsc::channel::<Turn>();
-        let (tell, turned) = mpsc::unbounded_channel();
-        let work = move || {
-            for turn in asked {
-                let done = ledger.turn(turn, &mut |budget, wish| pace.allot(budget, wish));
-                if tell.send(done).is_err() {
-                    break;
-                }
-            }
-            ledger
-        };
-        let thread = std::thread::Builder::new()
-            .name("ledger".to_owned())
-            .spawn(work)
-            .context("cannot start the ledger's thread")?;
-        Ok(Clerk { turns, turned, thread })
-    }
-
-    fn turn(&self, turn: Turn) {
-        // A thread that is gone is noticed where its answer is awaited.
-        let _ = self.turns.send(turn);
-    }
-
-    async fn turned(&mut self) -> anyhow::Result<Turned> {
-        Ok(self.turned.recv().await.context("the ledger's thread died")??)
-    }
-
-    fn dismiss(self) -> anyhow::Result<Box<dyn Ledger>> {
-        drop(self.turns);
-        self.thread.join().map_err(|_| anyhow::anyhow!("the ledger's thread died"))
     }
 }

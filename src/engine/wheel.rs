@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::backoff::backoff;
-use super::events::{Commands, Event, Now};
+use super::events::{Commands, Event, Now, Times};
 use super::story::{Story, Stretch};
 use crate::gate::adaptive::{Adaptive, Shown};
 use crate::gate::brake::{Brake, Limits, Tripped};
@@ -192,28 +192,11 @@ impl Wheel {
         self.story
     }
 
-    /// Takes in what happened and says what to do.
-    pub fn on(&mut self, event: Event, now: Now) -> Commands {
+    /// Takes in what happened, if anything but the time that was asked for, and says
+    /// what to do.
+    pub fn on(&mut self, events: impl IntoIterator<Item = Event>, now: Now) -> Commands {
         self.tell_until(now.since_start);
-        match event {
-            Event::Turned(turned) => self.turned(turned, now),
-            Event::Ended { staked, ending, noted, started } => {
-                self.second.answered(noted, started, now.since_start);
-                self.ended(staked, ending, started, now);
-            }
-            Event::Missed(staked) => {
-                self.in_flight -= 1;
-                self.withdraw(staked, now);
-            }
-            Event::Stop(why) => self.stop_for(why),
-            Event::Fetched(fetched) => {
-                self.story.renewals += u32::from(matches!(fetched, Fetched::Renewed(_)));
-                if !self.renewal.fetched(fetched, now.since_start) {
-                    self.stop_for(OwnCode::Credentials);
-                }
-            }
-            Event::Time => {}
-        }
+        events.into_iter().for_each(|event| self.hear(event, now));
         if self.plan.last_start.is_some_and(|last| now.wall >= last) && self.has_work() {
             self.stop_for(OwnCode::CutOff);
         }
@@ -229,7 +212,28 @@ impl Wheel {
         Commands { send, turn, renew, wake_at: self.wake_at(now), finished: self.is_finished() }
     }
 
-    /// All that held since the last event held until now.
+    fn hear(&mut self, event: Event, now: Now) {
+        match event {
+            Event::Turned(turned) => self.turned(turned, now),
+            Event::Ended { staked, ending, times } => {
+                self.second.answered(times.noted, times.started, times.ended);
+                self.ended(staked, ending, times, now);
+            }
+            Event::Missed(staked) => {
+                self.in_flight -= 1;
+                self.withdraw(staked, now);
+            }
+            Event::Stop(why) => self.stop_for(why),
+            Event::Fetched(fetched) => {
+                self.story.renewals += u32::from(matches!(fetched, Fetched::Renewed(_)));
+                if !self.renewal.fetched(fetched, now.since_start) {
+                    self.stop_for(OwnCode::Credentials);
+                }
+            }
+        }
+    }
+
+    /// All that held since the last events held until now.
     fn tell_until(&mut self, now: Duration) {
         let most = self.plan.most_a_second.map_or(f64::INFINITY, f64::from);
         self.story.passed(Stretch {
@@ -295,7 +299,8 @@ impl Wheel {
 
     /// What a call that ended tells of the server; says whether an outage was why it
     /// failed, so that it does not count against its row.
-    fn learn(&mut self, staked: &Staked, ending: &Ending, started: Duration, now: Now) -> bool {
+    fn learn(&mut self, staked: &Staked, ending: &Ending, times: Times, now: Now) -> bool {
+        let (started, took) = (times.started, times.ended.saturating_sub(times.started));
         let (sign, retry_after) = (ending.outcome.sign(), ending.outcome.retry_after);
         let was_last = staked.spent() >= self.plan.attempts;
         let (row, in_doubt) = (staked.row(), staked.doubt());
@@ -311,7 +316,7 @@ impl Wheel {
         }
         // A server that is away shows no limits.
         if self.outage.since().is_none() {
-            let shown = Shown { sign, started, retry_after, in_flight: self.in_flight };
+            let shown = Shown { sign, started, took, retry_after, in_flight: self.in_flight };
             self.adaptive.saw(shown, now.since_start);
         }
         let ran_into = self.outage.ran_into(sign, started);
@@ -321,14 +326,14 @@ impl Wheel {
         ran_into
     }
 
-    fn ended(&mut self, staked: Staked, ending: Ending, started: Duration, now: Now) {
-        let spared = self.learn(&staked, &ending, started, now);
+    fn ended(&mut self, staked: Staked, ending: Ending, times: Times, now: Now) {
+        let spared = self.learn(&staked, &ending, times, now);
         self.in_flight -= 1;
         self.calls += 1;
         let meaning = ending.outcome.meaning;
         self.story.called(staked.attempt(), meaning);
         let renewed = meaning == Meaning::Stop(Halt::Unauthorized)
-            && self.renewal.refused(started, now.since_start);
+            && self.renewal.refused(times.started, now.since_start);
         if let Some(wait) = ending.outcome.retry_after {
             self.quiet_until = self.quiet_until.max(now.since_start + wait);
         }

@@ -19,6 +19,8 @@ pub struct Shown {
     pub sign: Sign,
     /// When the call was started, after the start of the run.
     pub started: Duration,
+    /// How long it took.
+    pub took: Duration,
     /// How long the server asked everyone to wait.
     pub retry_after: Option<Duration>,
     /// Calls in flight until then, this one included.
@@ -61,10 +63,9 @@ impl Adaptive {
 
     /// Learns from a call that ended now.
     pub fn saw(&mut self, shown: Shown, now: Duration) {
-        let Shown { sign, started, retry_after, in_flight } = shown;
+        let Shown { sign, started, took, retry_after, in_flight } = shown;
         match sign {
             Sign::Works => {
-                let took = now.saturating_sub(started);
                 self.capacity.accepted(started);
                 if self.slowness.is_usual(took) {
                     self.crowd.answered(in_flight);

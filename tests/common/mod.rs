@@ -20,7 +20,7 @@ pub use authority::{Authority, Papers};
 pub use chance::Chance;
 pub use core_card::CoreCard;
 pub use hostile::{Does, Hostile, Request, json, silent, status, with_headers};
-pub use ledger::{new_run, records};
+pub use ledger::{enrol, new_run, records};
 pub use passing::Passing;
 pub use results::{Row, rows};
 pub use terminal::Terminal;
