@@ -109,7 +109,6 @@ impl Driver {
                     return Poll::Ready(done);
                 }
             }
-            self.poll(context);
             Poll::Pending
         })
         .await
