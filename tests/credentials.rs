@@ -312,6 +312,22 @@ fn what_stays_on_this_machine_does_not_go_through_the_proxy() {
 }
 
 #[test]
+fn only_what_is_encrypted_needs_the_systems_authorities() {
+    let server = Hostile::always(Does::Say(json(YES)));
+    let scene = scene(1, "");
+    let cancelled_at = |url: &str| {
+        let flags = ["--url", url, "--external-ip", "10.120.0.0", "--yes", "--quiet"];
+        let mut command = scene.command(&[&["run", "orders.csv"], &flags[..]].concat());
+        command.env("SSL_CERT_FILE", "absent").env("SSL_CERT_DIR", "absent");
+        Outcome::from(command.output().unwrap())
+    };
+    let encrypted = cancelled_at("https://corecard.example").exits(2);
+    let help = "install the system's authorities (the package ca-certificates), or name yours with --ca-file";
+    assert!(encrypted.stderr.contains(help), "{}", encrypted.stderr);
+    cancelled_at(&server.url()).exits(0);
+}
+
+#[test]
 fn no_secret_is_in_any_byte_of_what_is_said_or_kept() {
     let refusal = with_headers("401 Unauthorized", &[], "");
     for says in [json(YES), refusal] {

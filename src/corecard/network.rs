@@ -2,6 +2,7 @@
 
 use hyper_rustls::HttpsConnectorBuilder;
 use hyper_util::client::legacy::connect::HttpConnector;
+use rustls::ClientConfig;
 use url::Url;
 
 use super::client::ClientError;
@@ -34,7 +35,7 @@ impl Network {
             Some(proxy) if is_https => Route::Proxied(proxy.tunnel(tcp)),
             _ => Route::Straight(tcp),
         };
-        let connector = HttpsConnectorBuilder::new().with_tls_config(self.tls.config()?);
+        let connector = HttpsConnectorBuilder::new().with_tls_config(self.tls(is_https)?);
         let connector = if is_https { connector.https_only() } else { connector.https_or_http() };
         Ok(connector.enable_http1().wrap_connector(route))
     }
@@ -44,7 +45,7 @@ impl Network {
         let is_https = url.scheme() == "https";
         let client = reqwest::Client::builder()
             .user_agent(USER_AGENT)
-            .tls_backend_preconfigured(self.tls.config()?)
+            .tls_backend_preconfigured(self.tls(is_https)?)
             .https_only(is_https)
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
@@ -54,5 +55,10 @@ impl Network {
             _ => client,
         };
         Ok(client.build()?)
+    }
+
+    /// Without https, nothing is asked of the system's authorities: there may be none.
+    fn tls(&self, is_https: bool) -> Result<ClientConfig, rustls::Error> {
+        if is_https { self.tls.config() } else { Tls::unused() }
     }
 }

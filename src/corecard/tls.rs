@@ -6,10 +6,11 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustls::ClientConfig;
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
+use rustls::{ClientConfig, RootCertStore};
 use rustls_platform_verifier::Verifier;
 
 /// The files that TLS is set up from; none: as the system has it.
@@ -103,12 +104,22 @@ impl Tls {
         Ok(Tls { authorities, identity })
     }
 
+    /// What stands in for TLS where nothing is encrypted: it trusts nobody.
+    ///
+    /// # Errors
+    /// None that is known.
+    pub(super) fn unused() -> Result<ClientConfig, rustls::Error> {
+        let config = ClientConfig::builder_with_provider(provider())
+            .with_safe_default_protocol_versions()?;
+        Ok(config.with_root_certificates(RootCertStore::empty()).with_no_client_auth())
+    }
+
     /// TLS for a client, 1.2 or newer.
     ///
     /// # Errors
     /// For want of root certificates, or when one to be trusted is broken.
     pub(super) fn config(&self) -> Result<ClientConfig, rustls::Error> {
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let provider = provider();
         let authorities = self.authorities.iter().cloned();
         let verifier = Verifier::new_with_extra_roots(authorities, Arc::clone(&provider))?;
         let config = ClientConfig::builder_with_provider(provider)
@@ -120,6 +131,10 @@ impl Tls {
             None => Ok(config.with_no_client_auth()),
         }
     }
+}
+
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(rustls::crypto::ring::default_provider())
 }
 
 fn certificates(flag: &'static str, path: &Path) -> Result<Vec<CertificateDer<'static>>, BadTls> {
@@ -137,7 +152,7 @@ fn identity(certificate: &Path, key: &Path) -> Result<Identity, BadTls> {
     let pem = read(CLIENT_KEY, key)?;
     let no_key = |_| BadTls::NoKey(key.display().to_string());
     let key = PrivateKeyDer::from_pem_slice(&pem).map_err(no_key)?;
-    let provider = rustls::crypto::ring::default_provider();
+    let provider = provider();
     let pair = CertifiedKey::from_der(certificates, key, &provider).map_err(BadTls::NoPair)?;
     Ok(Arc::new(SingleCertAndKey::from(pair)))
 }
