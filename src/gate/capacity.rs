@@ -37,6 +37,10 @@ const SHARE_OF: f64 = 200.0;
 /// many, and half of all that followed it.
 const EVIDENCE: u32 = 5;
 
+/// Calls that start so close together may arrive in any order: one that was accepted
+/// then may have come before the one that was throttled.
+const UNORDERED: Duration = Duration::from_millis(5);
+
 /// What a server may count calls by.
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -107,10 +111,11 @@ struct Burst {
     before: u32,
     /// For how long calls had been started then.
     sending: Duration,
-    /// Calls accepted and throttled that were started after it, and the last of these.
-    accepted: u32,
+    /// Calls throttled that were started after it, and the last of these.
     throttled: u32,
     last: Duration,
+    /// Calls accepted that surely arrived after it.
+    accepted: u32,
 }
 
 impl Capacity {
@@ -126,7 +131,7 @@ impl Capacity {
         while self.accepted.pop_front_if(|first| *first + SECOND < newest).is_some() {}
         self.accepted.push_back(started);
         if let Some(burst) = &mut self.burst {
-            if started > burst.at {
+            if started > burst.at + UNORDERED {
                 burst.accepted += 1;
             } else if started + SECOND > burst.at {
                 burst.before += 1;
@@ -259,7 +264,7 @@ impl Burst {
     /// what it accepted in the second before that, or goes on accepting. A server
     /// that accepts nothing at all tells nothing.
     fn measured(&self) -> Option<f64> {
-        let lasted = (self.last - self.at).as_secs_f64();
+        let lasted = self.last.saturating_sub(self.at + UNORDERED).as_secs_f64();
         let before = f64::from(self.before);
         let known = match self.accepted {
             EVIDENCE.. if lasted > 0.0 => before.max(f64::from(self.accepted) / lasted),
@@ -300,6 +305,19 @@ mod tests {
     fn the_limit_is_a_little_below_what_was_accepted_in_the_second_before() {
         assert_eq!(throttled_at_a_thousand(None).limit(), Some(970.0));
         assert_eq!(throttled_at_a_thousand(Some(SECOND)).limit(), Some(970.0));
+    }
+
+    #[test]
+    fn calls_that_overtake_each_other_on_the_way_tell_nothing_else() {
+        let mut capacity = Capacity::default();
+        (0..1000).for_each(|call| capacity.accepted(ms(call / 5)));
+        (0..100).for_each(|call| capacity.throttled(ms(201 + call / 5), ms(225), Some(SECOND)));
+        (202..206).for_each(|at| capacity.accepted(ms(at)));
+        for call in 2000..10_000 {
+            capacity.tick(ms(call));
+            capacity.accepted(ms(call));
+        }
+        assert_eq!(capacity.limit(), Some(1004.0 * USED));
     }
 
     #[test]
