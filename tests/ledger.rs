@@ -95,9 +95,10 @@ fn assert_whole(ledger: &mut Sqlite, run: &Run) {
     assert_eq!(run.counts.get(Status::Duplicate), u64::from(ROWS / 10));
     let records = common::records(ledger, run);
     assert_eq!(records.len(), ROWS as usize);
+    let orders = ledger.orders(run).unwrap();
     for (record, row) in records.iter().zip(1..) {
         let Enrolment { order, standing, .. } = enrolment(row);
-        assert_eq!((record.row, record.order), (RowNumber(row), order));
+        assert_eq!((record.row, orders.get(&record.row)), (RowNumber(row), order.as_ref()));
         let doubt = standing == Standing::ToSend { doubt: true };
         assert_eq!(record.doubt, doubt, "{record:?}");
         assert_eq!(record.status == Status::Duplicate, row % 10 == 0, "{record:?}");

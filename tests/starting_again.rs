@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use cardcancel::ledger::{Ledger, RowRecord, Sqlite};
+use cardcancel::order::{Order, RowNumber};
 use cardcancel::outcome::Status;
 use cardcancel::stand_in::{Latency, Settings, Share};
 use common::{CoreCard, Does, Hostile, Scene, ended, kill, status, terminate, until};
@@ -20,27 +21,20 @@ fn slow(milliseconds: u64) -> CoreCard {
     CoreCard::that(Settings { latency, ..Settings::default() })
 }
 
-/// The rows of the only run in the ledger.
-fn recorded(scene: &Scene) -> Vec<RowRecord> {
+/// The rows of the only run in the ledger, and their orders.
+fn recorded(scene: &Scene) -> (Vec<RowRecord>, BTreeMap<RowNumber, Order>) {
     let mut ledger = Sqlite::open_existing(&scene.ledger()).unwrap().unwrap();
     let run = ledger.runs().unwrap().pop().unwrap();
-    let mut rows = Vec::new();
-    ledger
-        .rows(&run, &mut |row| {
-            rows.push(row.clone());
-            Ok(())
-        })
-        .unwrap();
-    rows
+    (common::records(&mut ledger, &run), ledger.orders(&run).unwrap())
 }
 
 /// How often each order was asked for whose row the ledger says has ended.
 fn asked_of_the_ended(scene: &Scene, core_card: &CoreCard) -> BTreeMap<i64, u32> {
     let asked = core_card.asked();
-    recorded(scene)
-        .iter()
+    let (rows, orders) = recorded(scene);
+    rows.iter()
         .filter(|row| !matches!(row.status, Status::NotSent | Status::InDoubt))
-        .map(|row| row.order.unwrap().admin_number)
+        .map(|row| orders[&row.row].admin_number)
         .map(|admin| (admin, asked[&admin]))
         .collect()
 }
@@ -181,7 +175,7 @@ fn a_second_signal_stops_at_once_and_what_was_in_flight_is_in_doubt() {
     });
     let outcome = ended(begun.unwrap()).exits(4);
     assert!(outcome.stderr.contains("stopped at once"), "{}", outcome.stderr);
-    let doubts: Vec<bool> = recorded(&scene).iter().map(|row| row.doubt).collect();
+    let doubts: Vec<bool> = recorded(&scene).0.iter().map(|row| row.doubt).collect();
     assert_eq!(doubts, [true, true, false, false, false]);
 }
 

@@ -38,22 +38,28 @@ pub async fn compare(
     let orders = stand_in.orders();
     let tally = stand_in.stop().await;
     let mut comparison = Comparison { tally, cancelled: 0, untrue: Vec::new() };
+    let rows = ledger.orders(run)?;
     ledger.rows(run, &mut |record| {
-        comparison.hold_against(record, &orders);
+        comparison.hold_against(record, rows.get(&record.row), &orders);
         Ok(())
     })?;
     Ok(comparison)
 }
 
 impl Comparison {
-    fn hold_against(&mut self, record: &RowRecord, orders: &BTreeMap<stand_in::Order, OrderState>) {
+    fn hold_against(
+        &mut self,
+        record: &RowRecord,
+        order: Option<&order::Order>,
+        orders: &BTreeMap<stand_in::Order, OrderState>,
+    ) {
         if record.kept {
             // It was sent to another server.
             return;
         }
         self.cancelled += u64::from(record.status == Status::Cancelled);
-        let Some(order) = record.order else { return };
-        let state = orders.get(&named(order));
+        let Some(order) = order else { return };
+        let state = orders.get(&named(*order));
         let cancelled = state.is_some_and(|state| state.cancelled);
         let before = state.is_some_and(|state| state.fate == Fate::CancelledBefore);
         let is_true = match record.status {

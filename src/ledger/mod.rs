@@ -167,8 +167,6 @@ pub struct Begun {
 pub struct RowRecord {
     /// Its number in the input.
     pub row: RowNumber,
-    /// Its order, unless it is invalid.
-    pub order: Option<Order>,
     /// How it stands; a row that has not ended is `not_sent` or `in_doubt`.
     pub status: Status,
     /// Whether its status was carried over from the results file it came from.
@@ -194,7 +192,6 @@ impl RowRecord {
     pub(crate) fn of(row: RowNumber) -> RowRecord {
         RowRecord {
             row,
-            order: None,
             status: Status::NotSent,
             kept: false,
             error_code: String::new(),
@@ -266,6 +263,9 @@ pub trait Ledger: Send {
         run: &Run,
         each: &mut dyn FnMut(&mut RowRecord) -> anyhow::Result<()>,
     ) -> anyhow::Result<()>;
+
+    /// The orders of a run by their rows, all at once. Rows that are invalid have none.
+    fn orders(&mut self, run: &Run) -> Result<BTreeMap<RowNumber, Order>, LedgerError>;
 
     /// Remembers that a file is about to be put in place for the run, by a mark that
     /// no other file has.

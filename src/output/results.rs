@@ -266,8 +266,8 @@ impl<'a> View<'a> {
 
     fn line(&mut self, record: &RowRecord, fields: &ByteRecord) -> &ByteRecord {
         self.line.clear();
-        // The guard looked at every field of a row that can be sent already.
-        self.carry(fields, record.order.is_none() || record.kept);
+        // The guard looked at every field of a row that has an order already.
+        self.carry(fields, record.status == Status::Invalid || record.kept);
         match record.kept {
             true => self.keep(record, fields),
             false => self.tell(record, fields),

@@ -12,6 +12,7 @@ mod stay;
 mod tls;
 mod turn;
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -22,7 +23,7 @@ use super::{
     Turned,
 };
 use crate::intake::{Enrolment, IntakeError, Keyed};
-use crate::order::OwnCode;
+use crate::order::{Order, OwnCode, RowNumber};
 use clock::Clock;
 use database::Database;
 use link::Link;
@@ -137,6 +138,10 @@ impl Ledger for Postgres {
         each: &mut dyn FnMut(&mut RowRecord) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
         read::rows(&mut self.link, run.number, each)
+    }
+
+    fn orders(&mut self, run: &Run) -> Result<BTreeMap<RowNumber, Order>, LedgerError> {
+        self.link.work(async |session| read::orders(session, run.number).await)
     }
 
     fn note_results(&mut self, run: &Run, mark: &str, path: &str) -> Result<(), LedgerError> {

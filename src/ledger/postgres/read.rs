@@ -1,5 +1,7 @@
 //! Reading the ledger back: runs, and the rows of one in order.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
@@ -173,20 +175,29 @@ async fn page(session: &mut Session, run: i64, after: i64) -> Result<(Vec<Row>, 
     Ok((rows, attempts))
 }
 
+pub(super) async fn orders(
+    session: &mut Session,
+    run: i64,
+) -> Result<BTreeMap<RowNumber, Order>, Failed> {
+    let sql = "SELECT row, admin_number, sequence_number FROM row
+               WHERE run = $1 AND admin_number IS NOT NULL";
+    let found = session.client.query(sql, &[&run]).await?;
+    let order = |row: &Row| {
+        let order = Order { admin_number: row.try_get(1)?, sequence_number: row.try_get(2)? };
+        Ok((row_number(row, 0)?, order))
+    };
+    found.iter().map(order).collect()
+}
+
 fn begin(record: &mut RowRecord, row: &Row) -> Result<(), Failed> {
-    let (admin_number, sequence_number): (Option<i64>, Option<i32>) =
-        (row.try_get(1)?, row.try_get(2)?);
-    let status = status(row, 3)?;
+    let status = status(row, 1)?;
     *record = RowRecord::of(row_number(row, 0)?);
-    record.order = admin_number
-        .zip(sequence_number)
-        .map(|(admin_number, sequence_number)| Order { admin_number, sequence_number });
     record.status = status.unwrap_or(Status::NotSent);
-    record.doubt = row.try_get(5)?;
+    record.doubt = row.try_get(3)?;
     if status.is_some() {
-        record.kept = row.try_get(4)?;
-        record.error_code = text(row, 6)?;
-        record.message = text(row, 7)?;
+        record.kept = row.try_get(2)?;
+        record.error_code = text(row, 4)?;
+        record.message = text(row, 5)?;
     }
     Ok(())
 }

@@ -10,7 +10,7 @@ mod stakes;
 mod start;
 mod turn;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 
 use jiff::Timestamp;
@@ -24,7 +24,7 @@ use super::{
     Turn, Turned, Waiting,
 };
 use crate::intake::{Enrolment, IntakeError, Keyed};
-use crate::order::OwnCode;
+use crate::order::{Order, OwnCode, RowNumber};
 
 /// The embedded ledger.
 pub struct Sqlite {
@@ -164,7 +164,11 @@ impl Ledger for Sqlite {
         run: &Run,
         each: &mut dyn FnMut(&mut RowRecord) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
-        read::rows(&self.connection, run.number, each, &|cause| self.fail(cause).into())
+        read::rows(&self.connection, run, each, &|cause| self.fail(cause).into())
+    }
+
+    fn orders(&mut self, run: &Run) -> Result<BTreeMap<RowNumber, Order>, LedgerError> {
+        read::orders(&self.connection, run.number).map_err(|cause| self.fail(cause))
     }
 
     fn note_results(&mut self, run: &Run, mark: &str, path: &str) -> Result<(), LedgerError> {

@@ -1,8 +1,10 @@
 //! Reading the ledger back: runs, and the rows of one in order.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use rusqlite::types::Type;
-use rusqlite::{Connection, OptionalExtension, Row, Statement, params};
+use rusqlite::{Connection, OptionalExtension, Row, Rows, Statement, params};
 
 use super::super::{Counts, NewRun, RowRecord, Run, codes};
 use crate::order::{Order, OwnCode, RowNumber};
@@ -74,45 +76,49 @@ fn time(microseconds: i64) -> Timestamp {
     Timestamp::from_microsecond(microseconds).unwrap_or(Timestamp::MIN)
 }
 
-/// Walks the rows and the attempts side by side, both in order, so that
-/// nothing is held but the row at hand, what attempts come to, and what is in flight.
+/// Walks the rows that have more to tell than their order, and the attempts, side by
+/// side, both in order, so that nothing is held but the row at hand, what attempts come
+/// to, and what is in flight.
 pub(super) fn rows(
     connection: &Connection,
-    run: i64,
+    run: &Run,
     each: &mut dyn FnMut(&mut RowRecord) -> anyhow::Result<()>,
     fail: &dyn Fn(rusqlite::Error) -> anyhow::Error,
 ) -> anyhow::Result<()> {
     // All of it as it is at one moment.
     let ledger = connection.unchecked_transaction().map_err(fail)?;
-    let mut in_flight = in_flight(&ledger, run).map_err(fail)?.into_iter().peekable();
+    let mut in_flight = in_flight(&ledger, run.number).map_err(fail)?.into_iter().peekable();
     let mut told = Tell::new(&ledger).map_err(fail)?;
     let mut rows = ledger
         .prepare(
-            "SELECT row, admin_number, sequence_number, status, kept, doubt, error_code, message
-             FROM row WHERE run = ?1 ORDER BY row",
+            "SELECT row, status, kept, doubt, error_code, message
+             FROM row INDEXED BY row_with_more
+             WHERE run = ?1 AND (status IS NOT NULL OR doubt = 1) ORDER BY row",
         )
         .map_err(fail)?;
     let mut attempts = ledger
         .prepare(
-            "SELECT row, staked_at, sent_at, ended_at, outcome
+            "SELECT row, outcome, sent_at, ended_at, staked_at
              FROM attempt WHERE run = ?1 ORDER BY row, attempt",
         )
         .map_err(fail)?;
-    let mut rows = rows.query(params![run]).map_err(fail)?;
-    let mut attempts = attempts.query(params![run]).map_err(fail)?;
-    let mut attempt = attempts.next().map_err(fail)?;
+    let mut rows = rows.query([run.number]).map_err(fail)?;
+    let mut attempts = attempts.query([run.number]).map_err(fail)?;
+    let mut row = next(&mut rows).map_err(fail)?;
+    let mut attempt = next(&mut attempts).map_err(fail)?;
     let mut record = RowRecord::of(RowNumber(0));
-    while let Some(row) = rows.next().map_err(fail)? {
-        begin(&mut record, row).map_err(fail)?;
-        while let Some(at_hand) = attempt {
-            if at_hand.get::<_, u32>(0).map_err(fail)? != record.row.0 {
-                break;
-            }
-            let outcome = told.outcome(at_hand.get(4).map_err(fail)?).map_err(fail)?;
-            add_attempt(&mut record, at_hand, outcome).map_err(fail)?;
-            attempt = attempts.next().map_err(fail)?;
+    for number in (1..=u32::try_from(run.rows).unwrap_or(u32::MAX)).map(RowNumber) {
+        begin(&mut record, number);
+        if let Some((_, more)) = row.filter(|(of, _)| *of == number) {
+            add_more(&mut record, more).map_err(fail)?;
+            row = next(&mut rows).map_err(fail)?;
         }
-        if let Some((_, staked_at)) = in_flight.next_if(|(row, _)| *row == record.row) {
+        while let Some((_, at_hand)) = attempt.filter(|(of, _)| *of == number) {
+            let outcome = told.outcome(at_hand.get(1).map_err(fail)?).map_err(fail)?;
+            add_attempt(&mut record, at_hand, outcome).map_err(fail)?;
+            attempt = next(&mut attempts).map_err(fail)?;
+        }
+        if let Some((_, staked_at)) = in_flight.next_if(|(row, _)| *row == number) {
             add_call_in_flight(&mut record, staked_at);
         }
         if record.status == Status::NotSent && !record.kept {
@@ -121,6 +127,27 @@ pub(super) fn rows(
         each(&mut record)?;
     }
     Ok(())
+}
+
+/// The next row of what was asked for, and the number of the run's row that it is about.
+fn next<'r>(rows: &'r mut Rows<'_>) -> rusqlite::Result<Option<(RowNumber, &'r Row<'r>)>> {
+    let Some(row) = rows.next()? else { return Ok(None) };
+    Ok(Some((RowNumber(row.get(0)?), row)))
+}
+
+pub(super) fn orders(
+    connection: &Connection,
+    run: i64,
+) -> rusqlite::Result<BTreeMap<RowNumber, Order>> {
+    let mut find = connection.prepare(
+        "SELECT row, admin_number, sequence_number FROM row
+         WHERE run = ?1 AND admin_number IS NOT NULL",
+    )?;
+    find.query_map([run], |row| {
+        let order = Order { admin_number: row.get(1)?, sequence_number: row.get(2)? };
+        Ok((RowNumber(row.get(0)?), order))
+    })?
+    .collect()
 }
 
 /// The rows in flight, in order, with the times at which they were staked.
@@ -179,27 +206,27 @@ impl<'l> Tell<'l> {
 }
 
 /// The same record serves for row after row: nothing is allocated for each.
-fn begin(record: &mut RowRecord, row: &Row<'_>) -> rusqlite::Result<()> {
-    let admin_number: Option<i64> = row.get(1)?;
-    let sequence_number: Option<i32> = row.get(2)?;
-    let status = status(row, 3)?;
-    record.row = RowNumber(row.get(0)?);
-    record.order = admin_number
-        .zip(sequence_number)
-        .map(|(admin_number, sequence_number)| Order { admin_number, sequence_number });
-    record.status = status.unwrap_or(Status::NotSent);
-    record.doubt = row.get(5)?;
+fn begin(record: &mut RowRecord, row: RowNumber) {
+    record.row = row;
+    record.status = Status::NotSent;
     record.kept = false;
     record.error_code.clear();
     record.message.clear();
     record.http_status = None;
     record.attempts = 0;
+    record.doubt = false;
     record.first_sent_at = None;
     record.ended_at = None;
-    if status.is_some() {
-        record.kept = row.get(4)?;
-        text(&mut record.error_code, row, 6)?;
-        text(&mut record.message, row, 7)?;
+}
+
+/// What was decided without a call, or known before the run.
+fn add_more(record: &mut RowRecord, row: &Row<'_>) -> rusqlite::Result<()> {
+    record.doubt = row.get(3)?;
+    if let Some(status) = status(row, 1)? {
+        record.status = status;
+        record.kept = row.get(2)?;
+        text(&mut record.error_code, row, 4)?;
+        text(&mut record.message, row, 5)?;
     }
     Ok(())
 }
@@ -210,7 +237,7 @@ fn add_attempt(
     outcome: &Outcome,
 ) -> rusqlite::Result<()> {
     record.attempts += 1;
-    let sent_at: Option<i64> = attempt.get(if outcome.was_interrupted { 1 } else { 2 })?;
+    let sent_at: Option<i64> = attempt.get(if outcome.was_interrupted { 4 } else { 2 })?;
     if let Some(sent_at) = sent_at {
         record.first_sent_at.get_or_insert(time(sent_at));
     }

@@ -69,6 +69,8 @@ CREATE TABLE row (
     message         TEXT,
     PRIMARY KEY (run, row)
 ) STRICT, WITHOUT ROWID;
+-- Most rows have nothing to tell but their order.
+CREATE INDEX row_with_more ON row (run, row) WHERE status IS NOT NULL OR doubt = 1;
 
 -- Where an order stands in which runs.
 CREATE TABLE row_by_order (
