@@ -6,24 +6,23 @@ use jiff::Timestamp;
 #[derive(Debug, Default)]
 pub(super) struct Moments {
     second: Option<i64>,
-    text: String,
+    text: Vec<u8>,
 }
 
 /// Up to the point before the milliseconds.
 const WHOLE: usize = "2024-01-15T08:30:00.".len();
 
 impl Moments {
-    pub fn text(&mut self, time: Timestamp) -> &str {
+    pub fn text(&mut self, time: Timestamp) -> &[u8] {
         let milliseconds = u32::try_from(time.subsec_millisecond()).ok();
         match milliseconds.filter(|_| self.second == Some(time.as_second())) {
             Some(milliseconds) => {
-                let digits = [100, 10, 1].map(|unit| milliseconds / unit % 10);
-                self.text.truncate(WHOLE);
-                self.text.extend(digits.map(|digit| char::from(b'0' + digit as u8)));
-                self.text.push('Z');
+                let digits = [100, 10, 1].map(|unit| b'0' + (milliseconds / unit % 10) as u8);
+                let place = self.text.iter_mut().skip(WHOLE);
+                place.zip(digits).for_each(|(place, digit)| *place = digit);
             }
             None => {
-                self.text = format!("{time:.3}");
+                self.text = format!("{time:.3}").into();
                 // Years of other lengths, and seconds counted backwards, are rare.
                 let usual =
                     self.text.len() == WHOLE + "000Z".len() && time >= Timestamp::UNIX_EPOCH;
@@ -52,7 +51,8 @@ mod tests {
                     let time = Timestamp::from_nanosecond(
                         i128::from(second) * 1_000_000_000 + i128::from(*nanosecond)
                     ).unwrap();
-                    prop_assert_eq!(moments.text(time), format!("{time:.3}"));
+                    let alone = format!("{time:.3}");
+                    prop_assert_eq!(moments.text(time), alone.as_bytes());
                 }
             }
         }

@@ -1,7 +1,6 @@
 //! The results file: the input's columns, in their order, then ours. One line
 //! for every row, in input order, written whole or not at all.
 
-use std::fmt::Write as _;
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
@@ -9,7 +8,6 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow, bail};
 use csv::ByteRecord;
-use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
 use super::ahead;
@@ -109,25 +107,20 @@ impl ResultsFile {
         if source.input.has_byte_order_mark() {
             hashed.write_all(BYTE_ORDER_MARK)?;
         }
-        let mut writer = csv::WriterBuilder::new()
-            .delimiter(source.layout.delimiter())
-            .buffer_capacity(1 << 20)
-            .from_writer(hashed);
-        let mut view = View::new(source);
-        writer.write_byte_record(view.header())?;
+        let mut view = View::new(source, hashed);
+        view.header()?;
         let mut rows = source.input.rows(source.layout)?;
         let (mut counts, mut rejected_in_doubt) = (Counts::default(), 0);
         ahead::rows(ledger, source.run, |record| {
             counts.add(record.status, 1);
             rejected_in_doubt += u64::from(record.doubt && record.status == Status::Rejected);
             let line = rows.next()?.context("the input has fewer rows than the run")?;
-            writer.write_byte_record(view.line(record, line.fields))?;
-            Ok(())
+            Ok(view.line(record, line.fields)?)
         })?;
         if rows.next()?.is_some() {
             bail!("the input has more rows than the run");
         }
-        let hashed = writer.into_inner().map_err(|failed| anyhow!("{}", failed.error()))?;
+        let hashed = view.writer.into_inner().map_err(|failed| anyhow!("{}", failed.error()))?;
         self.file.sync_all()?;
         Ok((hashed.digest(), counts, rejected_in_doubt))
     }
@@ -242,116 +235,118 @@ pub struct Source<'a> {
     pub plan: Option<&'a Plan>,
 }
 
-/// Turns a row of the ledger and its line of the input into a line of results.
-struct View<'a> {
+/// Writes a row of the ledger and its line of the input as a line of results.
+struct View<'a, W: Write> {
     source: &'a Source<'a>,
-    line: ByteRecord,
-    moments: Moments,
-    /// A number on its way into the line.
-    digits: String,
+    writer: csv::Writer<W>,
+    digits: itoa::Buffer,
+    /// Calls begin and end at about the same time, but often not in the same second.
+    first_sent_at: Moments,
+    ended_at: Moments,
 }
 
-impl<'a> View<'a> {
-    fn new(source: &'a Source<'a>) -> Self {
-        View { source, line: ByteRecord::new(), moments: Moments::default(), digits: String::new() }
-    }
-
-    fn header(&mut self) -> &ByteRecord {
-        self.line.clear();
-        let header = self.source.layout.header();
-        self.carry(header, true);
-        columns::RESULTS.iter().for_each(|name| self.line.push_field(name.as_bytes()));
-        &self.line
-    }
-
-    fn line(&mut self, record: &RowRecord, fields: &ByteRecord) -> &ByteRecord {
-        self.line.clear();
-        // The guard looked at every field of a row that has an order already.
-        self.carry(fields, record.status == Status::Invalid || record.kept);
-        match record.kept {
-            true => self.keep(record, fields),
-            false => self.tell(record, fields),
+impl<'a, W: Write> View<'a, W> {
+    fn new(source: &'a Source<'a>, to: W) -> Self {
+        View {
+            source,
+            writer: csv::WriterBuilder::new()
+                .delimiter(source.layout.delimiter())
+                .buffer_capacity(1 << 20)
+                .from_writer(to),
+            digits: itoa::Buffer::new(),
+            first_sent_at: Moments::default(),
+            ended_at: Moments::default(),
         }
-        &self.line
+    }
+
+    fn header(&mut self) -> csv::Result<()> {
+        self.carry(self.source.layout.header(), true)?;
+        self.writer.write_record(columns::RESULTS)
+    }
+
+    fn line(&mut self, record: &RowRecord, fields: &ByteRecord) -> csv::Result<()> {
+        // The guard looked at every field of a row that has an order already.
+        self.carry(fields, record.status == Status::Invalid || record.kept)?;
+        match record.kept {
+            true => self.keep(record, fields)?,
+            false => self.tell(record, fields)?,
+        }
+        self.writer.write_record(END_OF_LINE)
     }
 
     /// The input's own columns, untouched but for card numbers.
-    fn carry(&mut self, fields: &ByteRecord, guarded: bool) {
+    fn carry(&mut self, fields: &ByteRecord, guarded: bool) -> csv::Result<()> {
         for column in self.source.layout.carried() {
             let field = fields.get(*column).unwrap_or_default();
             match guarded && guard::looks_like_card_number(field) {
                 true => {
                     let text = String::from_utf8_lossy(field);
-                    self.line.push_field(guard::redact(&text).as_bytes());
+                    self.writer.write_field(guard::redact(&text).as_bytes())?;
                 }
-                false => self.line.push_field(field),
+                false => self.writer.write_field(field)?,
             }
         }
+        Ok(())
     }
 
     /// The result columns as the results file had them.
-    fn keep(&mut self, record: &RowRecord, fields: &ByteRecord) {
+    fn keep(&mut self, record: &RowRecord, fields: &ByteRecord) -> csv::Result<()> {
         for name in columns::RESULTS {
             let field = self.source.layout.result(name).and_then(|column| fields.get(column));
             match (name, field) {
-                (columns::STATUS, _) => self.line.push_field(record.status.as_str().as_bytes()),
-                (columns::ROW, None | Some([])) => self.number(record.row.0),
-                (_, field) => self.line.push_field(field.unwrap_or_default()),
+                (columns::STATUS, _) => self.writer.write_field(record.status.as_str())?,
+                (columns::ROW, None | Some([])) => self.number(record.row.0)?,
+                (_, field) => self.writer.write_field(field.unwrap_or_default())?,
             }
         }
+        Ok(())
     }
 
     /// The result columns as the ledger knows them; a row that was sent by an
     /// earlier run keeps its number, its first time and its attempts.
-    fn tell(&mut self, record: &RowRecord, fields: &ByteRecord) {
+    fn tell(&mut self, record: &RowRecord, fields: &ByteRecord) -> csv::Result<()> {
         let prior = self.source.plan.map(|plan| plan.prior(fields));
         let row = self.source.plan.and(self.source.layout.result(columns::ROW));
         match row.and_then(|column| fields.get(column)).filter(|row| !row.is_empty()) {
-            Some(row) => self.line.push_field(row),
-            None => self.number(record.row.0),
+            Some(row) => self.writer.write_field(row)?,
+            None => self.number(record.row.0)?,
         }
-        self.line.push_field(record.status.as_str().as_bytes());
+        self.writer.write_field(record.status.as_str())?;
         let (code, message) = told(record, self.source.run);
-        self.line.push_field(inert(code).as_bytes());
-        self.line.push_field(inert(&message).as_bytes());
-        self.number_or_nothing(record.http_status);
+        self.writer.write_field(inert(code).as_bytes())?;
+        self.writer.write_field(inert(message).as_bytes())?;
+        match record.http_status {
+            Some(status) => self.number(status.into())?,
+            None => self.writer.write_field("")?,
+        }
         let before = prior.as_ref().map_or(0, |prior| prior.attempts);
-        self.number(record.attempts.saturating_add(before));
-        self.line.push_field(if record.doubt { b"true" } else { b"false" });
+        self.number(record.attempts.saturating_add(before))?;
+        self.writer.write_field(if record.doubt { "true" } else { "false" })?;
         match prior.map(|prior| prior.first_sent_at).filter(|first| !first.is_empty()) {
-            Some(first) => self.line.push_field(first.as_bytes()),
-            None => self.time(record.first_sent_at),
+            Some(first) => self.writer.write_field(first.as_bytes())?,
+            None => {
+                let first = record.first_sent_at.map(|time| self.first_sent_at.text(time));
+                self.writer.write_field(first.unwrap_or_default())?;
+            }
         }
-        self.time(record.ended_at.filter(|_| record.status != Status::NotSent));
+        let ended = record.ended_at.filter(|_| record.status != Status::NotSent);
+        let ended = ended.map(|time| self.ended_at.text(time));
+        self.writer.write_field(ended.unwrap_or_default())
     }
 
-    fn number(&mut self, number: impl Into<u32>) {
-        self.digits.clear();
-        // Text takes any number.
-        let _ = write!(self.digits, "{}", number.into());
-        self.line.push_field(self.digits.as_bytes());
-    }
-
-    fn number_or_nothing(&mut self, number: Option<impl Into<u32>>) {
-        match number {
-            Some(number) => self.number(number),
-            None => self.line.push_field(b""),
-        }
-    }
-
-    fn time(&mut self, time: Option<Timestamp>) {
-        let text = time.map(|time| self.moments.text(time));
-        self.line.push_field(text.unwrap_or_default().as_bytes());
+    fn number(&mut self, number: u32) -> csv::Result<()> {
+        self.writer.write_field(self.digits.format(number))
     }
 }
 
+/// No more fields.
+const END_OF_LINE: [&[u8]; 0] = [];
+
 /// A row that was never answered has nothing to tell but why the run stopped.
-fn told<'r>(record: &'r RowRecord, run: &'r Run) -> (&'r str, std::borrow::Cow<'r, str>) {
+fn told<'r>(record: &'r RowRecord, run: &'r Run) -> (&'r str, &'r str) {
     match (&run.stop, record.status) {
-        (Some(stop), Status::NotSent) if record.error_code.is_empty() => {
-            (stop, stop_meaning(stop).into())
-        }
-        _ => (&record.error_code, record.message.as_str().into()),
+        (Some(stop), Status::NotSent) if record.error_code.is_empty() => (stop, stop_meaning(stop)),
+        _ => (&record.error_code, &record.message),
     }
 }
 
