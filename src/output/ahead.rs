@@ -10,7 +10,7 @@ use crate::order::RowNumber;
 
 /// How many rows go over at a time, few enough to stay in a processor's cache, and
 /// how many times the reader may be ahead.
-const AT_ONCE: usize = 250;
+const AT_ONCE: usize = 1000;
 const AHEAD: usize = 4;
 
 /// Hands over every row of a run, in order.
