@@ -51,6 +51,8 @@ impl Told {
 #[derive(Default)]
 pub(super) struct Outcomes {
     known: HashMap<Told, i64>,
+    /// What was asked for last: it need not be looked up.
+    last: Option<(Told, i64)>,
 }
 
 impl Outcomes {
@@ -70,14 +72,26 @@ impl Outcomes {
             };
             Ok((told, row.get(0)?))
         })?;
-        Ok(Outcomes { known: known.collect::<rusqlite::Result<_>>()? })
+        Ok(Outcomes { known: known.collect::<rusqlite::Result<_>>()?, last: None })
     }
 
     /// The number under which the ledger tells it.
     pub fn number(&mut self, ledger: &Connection, told: Told) -> rusqlite::Result<i64> {
-        if let Some(number) = self.known.get(&told) {
+        if let Some((last, number)) = &self.last
+            && *last == told
+        {
             return Ok(*number);
         }
+        let number = match self.known.get(&told) {
+            Some(number) => *number,
+            None => self.tell(ledger, &told)?,
+        };
+        self.last = Some((told, number));
+        Ok(number)
+    }
+
+    /// Has the ledger tell it for the first time.
+    fn tell(&mut self, ledger: &Connection, told: &Told) -> rusqlite::Result<i64> {
         ledger
             .prepare_cached(
                 "INSERT INTO outcome (meaning, status, http_status, error_code, message)
@@ -94,7 +108,7 @@ impl Outcomes {
         if self.known.len() >= MOST_KNOWN {
             self.known.clear();
         }
-        self.known.insert(told, number);
+        self.known.insert(told.clone(), number);
         Ok(number)
     }
 }
