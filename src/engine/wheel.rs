@@ -467,7 +467,7 @@ impl Wheel {
         if held || !self.adaptive.has_room(self.in_flight) {
             return (Vec::new(), 0);
         }
-        let under_way = self.in_flight as usize + self.staked.len();
+        let under_way = self.under_way();
         let has_many_waiting = self.waiting() >= MOST_WAITING;
         let canary = self.brake.canary();
         let waits = |due: &[Waiting]| due.iter().any(|waiting| canary.has(waiting.row()));
@@ -492,10 +492,14 @@ impl Wheel {
         (again, u32::try_from(fresh).unwrap_or(u32::MAX))
     }
 
+    /// Rows that are staked and have not ended.
+    fn under_way(&self) -> usize {
+        self.in_flight as usize + self.staked.len()
+    }
+
     /// Before this, no more rows are staked.
     fn held_until(&self) -> Duration {
-        let under_way = self.in_flight as usize + self.staked.len();
-        let is_needed = under_way * 2 <= self.plan.concurrency as usize;
+        let is_needed = self.under_way() * 2 <= self.plan.concurrency as usize;
         let rests_until = if is_needed { Duration::ZERO } else { self.rests_until };
         let probe_at = self.outage.next_probe().unwrap_or_default();
         self.quiet_until.max(self.more_at).max(rests_until).max(probe_at)
