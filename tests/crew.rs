@@ -93,7 +93,7 @@ fn a_thread_that_dies_ends_the_run_and_leaves_what_it_called_in_doubt() {
     let Err(failed) = run(Sqlite::open(&path).unwrap(), server.clone()) else {
         panic!("the run went on to its end")
     };
-    assert_eq!(failed.to_string(), "a thread for the calls died");
+    assert!(failed.to_string().starts_with("a thread that makes calls died"), "{failed}");
     let mut ledger = Sqlite::open(&path).unwrap();
     let run = ledger.find("key").unwrap().unwrap();
     let called = server.called();

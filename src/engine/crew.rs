@@ -37,6 +37,9 @@ struct Given {
     before: Option<Instant>,
 }
 
+const DIED: &str =
+    "a thread that makes calls died: start the same command again; what it was calling is in doubt";
+
 /// All that make calls.
 pub(super) struct Crew {
     clock: Instant,
@@ -79,7 +82,7 @@ impl Crew {
             for caller in &mut self.callers {
                 match caller.ended.poll_recv_many(context, &mut events, HEARD_AT_ONCE) {
                     Poll::Ready(0) => {
-                        return Poll::Ready(Err(anyhow!("a thread for the calls died")));
+                        return Poll::Ready(Err(anyhow!(DIED)));
                     }
                     Poll::Ready(ended) => caller.in_flight -= ended,
                     Poll::Pending => {}
