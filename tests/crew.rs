@@ -10,17 +10,30 @@ use cardcancel::engine::{Caller, Finished, Plan, Snapshot, Wheel, drive};
 use cardcancel::gate::brake::Limits;
 use cardcancel::gate::pace::Pace;
 use cardcancel::ledger::{Ledger, Sqlite, Staked, Start};
+use cardcancel::order::OwnCode;
 use cardcancel::outcome::{Body, Codes, OnDoubt, Outcome, Reply, Seen, Status, classify};
 use jiff::Timestamp;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 
 const ROWS: u32 = 500;
+const CONCURRENCY: u32 = 256;
+/// Threads have no more in flight at first, all together: the others wait.
+const MOST_AT_ONCE: u32 = 4 * 32;
 
-/// Cancels whatever it is asked for, but for the row at which it breaks.
-#[derive(Clone, Default)]
+/// Cancels whatever it is asked for, but for the row at which it breaks; answers as often
+/// as it may.
+#[derive(Clone)]
 struct Server {
     breaks_at: Option<u32>,
+    may_answer: Arc<Semaphore>,
     called: Arc<Mutex<Vec<u32>>>,
+}
+
+impl Default for Server {
+    fn default() -> Server {
+        let may_answer = Arc::new(Semaphore::new(Semaphore::MAX_PERMITS));
+        Server { breaks_at: None, may_answer, called: Arc::default() }
+    }
 }
 
 impl Server {
@@ -40,13 +53,26 @@ impl Caller for Server {
         let row = staked.row().0;
         assert_ne!(Some(row), self.breaks_at, "the server breaks here, as it was told to");
         self.called.lock().unwrap().push(row);
+        self.may_answer.acquire().await.unwrap().forget();
         let body = Body::Answer { status: Some(true), error_code: None, message: None };
         let reply = Reply { http_status: 200, retry_after: None, body };
         classify(Seen::Reply(reply), &Codes::default())
     }
 }
 
-fn run(mut ledger: Sqlite, server: Server) -> anyhow::Result<Finished> {
+fn run(ledger: Sqlite, server: Server) -> anyhow::Result<Finished> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let (_stop, stops) = mpsc::unbounded_channel();
+    let (show, _shown) = watch::channel(Snapshot::default());
+    runtime.block_on(work(ledger, server, stops, show))
+}
+
+async fn work(
+    mut ledger: Sqlite,
+    server: Server,
+    stops: mpsc::UnboundedReceiver<OwnCode>,
+    show: watch::Sender<Snapshot>,
+) -> anyhow::Result<Finished> {
     let run = common::enrol(&mut ledger, ROWS, Timestamp::now());
     let start = Start {
         at: Timestamp::now(),
@@ -58,7 +84,7 @@ fn run(mut ledger: Sqlite, server: Server) -> anyhow::Result<Finished> {
     };
     let begun = ledger.start(&run, start).unwrap();
     let plan = Plan {
-        concurrency: 16,
+        concurrency: CONCURRENCY,
         attempts: 3,
         on_doubt: OnDoubt::Retry,
         last_start: None,
@@ -68,10 +94,7 @@ fn run(mut ledger: Sqlite, server: Server) -> anyhow::Result<Finished> {
     };
     let wheel = Wheel::new(plan, run.counts, begun);
     let pace = Pace::new(&"unlimited".parse().unwrap());
-    let (_stop, stops) = mpsc::unbounded_channel();
-    let (show, _shown) = watch::channel(Snapshot::default());
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(drive(wheel, Box::new(ledger), pace, server, stops, show))
+    drive(wheel, Box::new(ledger), pace, server, stops, show).await
 }
 
 #[test]
@@ -105,5 +128,37 @@ fn a_thread_that_dies_ends_the_run_and_leaves_what_it_called_in_doubt() {
             Status::NotSent => assert!(!called.contains(&row) && row != 200, "row {row}"),
             _ => panic!("row {row} is {}", record.status),
         }
+    }
+}
+
+#[test]
+fn a_call_that_waits_for_others_is_not_made_after_a_stop() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = Sqlite::open(&folder.path().join("ledger.db")).unwrap();
+    let server = Server { may_answer: Arc::new(Semaphore::new(200)), ..Server::default() };
+    let (stop, stops) = mpsc::unbounded_channel();
+    let (show, shown) = watch::channel(Snapshot::default());
+    let stop_it = async {
+        while shown.borrow().in_flight <= MOST_AT_ONCE {
+            server.may_answer.add_permits(1);
+            tokio::time::sleep(Duration::from_millis(60)).await;
+        }
+        while shown.borrow().stop.is_none() {
+            stop.send(OwnCode::Signal).unwrap();
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        let called = server.called();
+        server.may_answer.add_permits(ROWS as usize);
+        called
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let both = async { tokio::join!(work(ledger, server.clone(), stops, show), stop_it) };
+    let (finished, called) = runtime.block_on(both);
+    assert_eq!(server.called(), called);
+    let Finished { mut ledger, run, .. } = finished.unwrap();
+    for record in common::records(ledger.as_mut(), &run) {
+        let was_called = called.contains(&record.row.0);
+        let status = if was_called { Status::Cancelled } else { Status::NotSent };
+        assert_eq!((record.status, record.doubt), (status, false), "row {}", record.row);
     }
 }

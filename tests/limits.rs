@@ -8,7 +8,7 @@ mod common;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use cardcancel::engine::{Event, Now, Plan, Times, Wheel};
+use cardcancel::engine::{Event, Now, Plan, Times, ToSend, Wheel};
 use cardcancel::gate::brake::Limits;
 use cardcancel::gate::pace::Pace;
 use cardcancel::gate::rate::Rates;
@@ -251,7 +251,7 @@ fn live_by(plan: Plan, rows: u32, mut server: Server) -> Night {
             Due::Wakes => None,
         };
         let commands = wheel.on(events, Now { since_start: clock, wall: wall(clock) });
-        for (_, staked) in commands.send {
+        for ToSend { staked, .. } in commands.send {
             let (seen, took) = server.take(staked.row(), clock);
             let outcome = outcome::classify(seen, &Codes::default());
             let ending = Ending { sent_at: wall(clock), ended_at: wall(clock + took), outcome };

@@ -1,8 +1,11 @@
 //! The threads that make the calls, so that whoever decides when a call starts waits for
 //! none of them. On each, the calls in flight are futures of one task.
 
+use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::num::NonZero;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
 use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
@@ -18,8 +21,9 @@ use tokio::time::sleep_until;
 use tracing::Span;
 
 use super::shell::Caller;
-use super::{Event, Times};
-use crate::ledger::{Ending, Staked};
+use super::{Event, Times, ToSend};
+use crate::gate::in_flight::InFlight;
+use crate::ledger::Ending;
 
 /// More threads than this are no faster: what they call is recorded by one.
 const MOST_THREADS: usize = 4;
@@ -28,13 +32,13 @@ const MOST_THREADS: usize = 4;
 const HEARD_AT_ONCE: usize = 1024;
 const HEARD_EVERY: Duration = Duration::from_millis(1);
 
-/// A call to be made.
+/// A call to be made, as the core gave it out.
 struct Given {
-    staked: Staked,
-    /// When the core gave it out, after the start of the run.
+    to_send: ToSend,
+    /// When that was, after the start of the run.
     noted: Duration,
-    /// It starts before this, or not at all.
-    before: Option<Instant>,
+    /// Its place among all that were given out.
+    number: u64,
 }
 
 const DIED: &str =
@@ -42,14 +46,17 @@ const DIED: &str =
 
 /// All that make calls.
 pub(super) struct Crew {
-    clock: Instant,
     callers: Vec<Thread>,
     heard_at: Instant,
+    /// How many calls were given out.
+    given: u64,
+    /// How many of them, from the first on, are not to start any more.
+    recalled: Arc<AtomicU64>,
 }
 
 /// One of them.
 struct Thread {
-    given: UnboundedSender<Given>,
+    given: UnboundedSender<Vec<Given>>,
     ended: UnboundedReceiver<Event>,
     in_flight: usize,
 }
@@ -58,20 +65,35 @@ impl Crew {
     /// Starts threads that make calls the way this one would.
     pub fn hire<C: Caller>(caller: &C, clock: Instant) -> anyhow::Result<Crew> {
         let cores = available_parallelism().map_or(1, NonZero::get);
-        let callers = (0..cores.min(MOST_THREADS)).map(|_| start(caller.another(), clock));
-        Ok(Crew { clock, heard_at: clock, callers: callers.collect::<Result<_, _>>()? })
+        let recalled = Arc::new(AtomicU64::new(0));
+        let hire = |_| start(Work { caller: caller.another(), clock, recalled: recalled.clone() });
+        let callers = (0..cores.min(MOST_THREADS)).map(hire).collect::<Result<_, _>>()?;
+        Ok(Crew { callers, heard_at: clock, given: 0, recalled })
     }
 
-    /// Has the call made by whoever has the fewest in flight; the first of them, so that
+    /// Has each call made by whoever has the fewest in flight; the first of them, so that
     /// few calls find few connections, and those open.
-    pub fn call(&mut self, staked: Staked, noted: Duration, before: Option<Duration>) {
-        let least = self.callers.iter_mut().min_by_key(|caller| caller.in_flight);
-        if let Some(caller) = least {
-            caller.in_flight += 1;
-            let before = before.map(|before| self.clock + before);
-            // A thread that is gone is noticed where its answer is awaited.
-            let _ = caller.given.send(Given { staked, noted, before });
+    pub fn call(&mut self, send: Vec<ToSend>, noted: Duration) {
+        let mut shares = [const { Vec::new() }; MOST_THREADS];
+        for to_send in send {
+            let callers = self.callers.iter_mut().zip(&mut shares);
+            if let Some((caller, share)) = callers.min_by_key(|(caller, _)| caller.in_flight) {
+                caller.in_flight += 1;
+                self.given += 1;
+                share.push(Given { to_send, noted, number: self.given });
+            }
         }
+        for (caller, share) in self.callers.iter().zip(shares) {
+            if !share.is_empty() {
+                // A thread that is gone is noticed where its answer is awaited.
+                let _ = caller.given.send(share);
+            }
+        }
+    }
+
+    /// What was given out and has not started comes back as missed.
+    pub fn recall(&self) {
+        self.recalled.store(self.given, Ordering::Relaxed);
     }
 
     /// Waits until calls have ended, and tells what became of them.
@@ -95,8 +117,9 @@ impl Crew {
         Ok(events)
     }
 
-    /// Waits until every call has ended.
+    /// Starts nothing more, and waits until every call has ended.
     pub async fn dismiss(self) {
+        self.recall();
         for Thread { given, mut ended, .. } in self.callers {
             drop(given);
             while ended.recv().await.is_some() {}
@@ -104,7 +127,7 @@ impl Crew {
     }
 }
 
-fn start<C: Caller>(caller: C, clock: Instant) -> anyhow::Result<Thread> {
+fn start<C: Caller>(work: Work<C>) -> anyhow::Result<Thread> {
     let cannot = "cannot start a thread for the calls";
     let runtime = runtime::Builder::new_current_thread().enable_all().build().context(cannot)?;
     let (give, given) = unbounded_channel();
@@ -113,41 +136,63 @@ fn start<C: Caller>(caller: C, clock: Instant) -> anyhow::Result<Thread> {
     // Tokio has a task rest after some reads; here all calls are one task's, and each
     // would be asked in vain until it has rested.
     let work = move || {
-        span.in_scope(|| runtime.block_on(unconstrained(work(caller, clock, given, tell))));
+        span.in_scope(|| runtime.block_on(unconstrained(work.all(given, tell))));
     };
     std::thread::Builder::new().name("calls".to_owned()).spawn(work).context(cannot)?;
     Ok(Thread { given: give, ended, in_flight: 0 })
 }
 
-/// Makes calls until no more are given and all have ended.
-async fn work<C: Caller>(
+/// What a thread makes calls with.
+struct Work<C> {
     caller: C,
     clock: Instant,
-    mut given: UnboundedReceiver<Given>,
-    tell: UnboundedSender<Event>,
-) {
-    let mut calls = FuturesUnordered::new();
-    loop {
-        tokio::select! {
-            biased;
-            Some(given) = given.recv() => calls.push(call(&caller, clock, given)),
-            // Whoever does not listen any more has failed, and no call may be cut off for that.
-            Some(ended) = calls.next() => { let _ = tell.send(ended); }
-            else => break,
-        }
-    }
+    recalled: Arc<AtomicU64>,
 }
 
-/// Others may have come first: a call that would start too late is not started, or
-/// it would crowd the calls after it.
-async fn call<C: Caller>(caller: &C, clock: Instant, given: Given) -> Event {
-    let Given { staked, noted, before } = given;
-    if before.is_some_and(|before| Instant::now() > before) {
-        return Event::Missed(staked);
+impl<C: Caller> Work<C> {
+    /// Makes calls until no more are given and all have ended.
+    async fn all(self, mut given: UnboundedReceiver<Vec<Given>>, tell: UnboundedSender<Event>) {
+        let mut waiting = VecDeque::new();
+        let mut calls = FuturesUnordered::new();
+        let mut in_flight = InFlight::default();
+        loop {
+            while let Some(next) = waiting.pop_front_if(|next: &mut Given| {
+                next.to_send.at_once || self.is_off(next) || in_flight.has_room(calls.len())
+            }) {
+                calls.push(self.call(next));
+            }
+            tokio::select! {
+                biased;
+                Some(given) = given.recv() => waiting.extend(given),
+                Some(ended) = calls.next() => {
+                    if let Event::Ended { times, .. } = &ended {
+                        in_flight.ended(times.ended);
+                    }
+                    // Whoever does not listen any more has failed, and no call may be cut off for that.
+                    let _ = tell.send(ended);
+                }
+                else => break,
+            }
+        }
     }
-    let (started, sent_at) = (clock.elapsed(), Timestamp::now());
-    let outcome = caller.call(&staked).await;
-    let ending = Ending { sent_at, ended_at: Timestamp::now(), outcome };
-    let times = Times { noted, started, ended: clock.elapsed() };
-    Event::Ended { staked, ending, times }
+
+    async fn call(&self, given: Given) -> Event {
+        let is_off = self.is_off(&given);
+        let Given { to_send: ToSend { staked, .. }, noted, .. } = given;
+        if is_off {
+            return Event::Missed(staked);
+        }
+        let (started, sent_at) = (self.clock.elapsed(), Timestamp::now());
+        let outcome = self.caller.call(&staked).await;
+        let ending = Ending { sent_at, ended_at: Timestamp::now(), outcome };
+        let times = Times { noted, started, ended: self.clock.elapsed() };
+        Event::Ended { staked, ending, times }
+    }
+
+    /// Whether it may not start any more. Others may have come first: a call that would
+    /// start too late is not started, or it would crowd the calls after it.
+    fn is_off(&self, given: &Given) -> bool {
+        let is_late = given.to_send.before.is_some_and(|before| self.clock.elapsed() > before);
+        is_late || given.number <= self.recalled.load(Ordering::Relaxed)
+    }
 }

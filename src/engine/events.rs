@@ -53,8 +53,10 @@ pub struct Times {
 /// What to do now.
 #[derive(Debug, Default)]
 pub struct Commands {
-    /// Send these, each before its time after the start has come, or not at all.
-    pub send: Vec<(Option<Duration>, Staked)>,
+    /// Send these.
+    pub send: Vec<ToSend>,
+    /// What was to be sent before and has not started is not to be sent.
+    pub recall: bool,
     /// Turn the ledger. Never while a turn is under way.
     pub turn: Option<Turn>,
     /// Fetch new credentials. Never while a fetch is under way.
@@ -63,4 +65,16 @@ pub struct Commands {
     pub wake_at: Option<Duration>,
     /// There is nothing left to do, ever.
     pub finished: bool,
+}
+
+/// A call to be made.
+#[derive(Debug)]
+pub struct ToSend {
+    /// What is sent.
+    pub staked: Staked,
+    /// It starts before this time after the start has come, or not at all.
+    pub before: Option<Duration>,
+    /// Whether it starts at once, or may wait while more calls would only wait at the
+    /// server's door.
+    pub at_once: bool,
 }

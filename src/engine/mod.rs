@@ -9,7 +9,7 @@ mod shell;
 mod story;
 mod wheel;
 
-pub use events::{Commands, Event, Now, Times};
+pub use events::{Commands, Event, Now, Times, ToSend};
 pub use shell::{Caller, Finished, Snapshot, drive};
 pub use story::Story;
 pub use wheel::{Plan, Wheel};

@@ -96,10 +96,11 @@ pub async fn drive<C: Caller>(
     let mut shown_at = Duration::ZERO;
     loop {
         let now = Now { since_start: clock.elapsed(), wall: Timestamp::now() };
-        let Commands { send, turn, renew, wake_at, finished } = wheel.on(events, now);
-        for (before, staked) in send {
-            crew.call(staked, now.since_start, before);
+        let Commands { send, recall, turn, renew, wake_at, finished } = wheel.on(events, now);
+        if recall {
+            crew.recall();
         }
+        crew.call(send, now.since_start);
         if let Some(turn) = turn {
             clerk.turn(turn);
         }

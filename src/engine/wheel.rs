@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::backoff::backoff;
-use super::events::{Commands, Event, Now, Times};
+use super::events::{Commands, Event, Now, Times, ToSend};
 use super::story::{Story, Stretch};
 use crate::gate::adaptive::{Adaptive, Shown};
 use crate::gate::brake::{Brake, Limits, Tripped};
@@ -72,6 +72,8 @@ pub struct Wheel {
     /// if there is a pace to keep.
     staked: VecDeque<(Option<Duration>, Staked)>,
     in_flight: u32,
+    /// Whether what has not started of that is not to start any more.
+    recall: bool,
     settled: Vec<Settled>,
     /// Rows to be staked again by the next turn.
     due: Vec<Waiting>,
@@ -120,6 +122,7 @@ impl Wheel {
             unrecorded: Counts::default(),
             staked: VecDeque::new(),
             in_flight: 0,
+            recall: false,
             settled: Vec::new(),
             due: begun.waiting,
             later: BTreeMap::new(),
@@ -207,9 +210,11 @@ impl Wheel {
         }
         self.adaptive.tick(now.since_start);
         let send = self.release(now);
+        let recall = std::mem::take(&mut self.recall) || self.is_halted(now);
         let turn = self.next_turn(now);
         let renew = self.stop.is_none() && self.renewal.begins(now.since_start);
-        Commands { send, turn, renew, wake_at: self.wake_at(now), finished: self.is_finished() }
+        let (wake_at, finished) = (self.wake_at(now), self.is_finished());
+        Commands { send, recall, turn, renew, wake_at, finished }
     }
 
     fn hear(&mut self, event: Event, now: Now) {
@@ -308,6 +313,7 @@ impl Wheel {
         match self.outage.saw(ended, now.since_start) {
             Some(outage::Change::Began(rows)) => {
                 self.story.outages += 1;
+                self.recall = true;
                 let waiting = self.due.iter_mut().chain(self.later.values_mut());
                 waiting.filter(|waiting| rows.contains(&waiting.row())).for_each(Waiting::spare);
             }
@@ -383,7 +389,7 @@ impl Wheel {
     }
 
     /// What is staked and due goes out; what may no longer be sent is taken back.
-    fn release(&mut self, now: Now) -> Vec<(Option<Duration>, Staked)> {
+    fn release(&mut self, now: Now) -> Vec<ToSend> {
         self.take_back_surplus(now);
         let mut send = Vec::new();
         let halted = self.is_halted(now);
@@ -391,6 +397,7 @@ impl Wheel {
         let shared = now.since_start < self.shared_until;
         let grace = if shared { SHARED_GRACE } else { GRACE };
         let leased_until = self.tenure.until();
+        let is_away = self.outage.since().is_some();
         while let Some((moment, staked)) = self.staked.pop_front_if(|(moment, _)| {
             let has_room = self.adaptive.has_room(self.in_flight);
             let on_time = !early(moment) && self.second.full_until(now.since_start).is_none();
@@ -403,7 +410,8 @@ impl Wheel {
                 self.in_flight += 1;
                 self.second.started(now.since_start);
                 self.outage.sent(now.since_start);
-                send.push((before, staked));
+                let at_once = moment.is_some() || is_away;
+                send.push(ToSend { staked, before, at_once });
             }
         }
         send

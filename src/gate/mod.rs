@@ -9,6 +9,7 @@ mod climb;
 pub mod crowd;
 pub mod cut_off;
 pub mod failures;
+pub mod in_flight;
 pub mod lateness;
 pub mod outage;
 pub mod pace;

@@ -1,0 +1,137 @@
+//! How many calls a thread has in flight, where no pace says when they start. A server
+//! works on so many at once: more only wait at its door, and each connection more costs
+//! both sides memory that has left the caches by the time it is of use. So it is tried
+//! out: twice as many are in flight from then on if they bring more answers.
+
+use std::time::Duration;
+
+/// At least so many are.
+const LEAST: usize = 32;
+
+/// Answers are counted over so long at least, and until there are as many of them as
+/// calls may be in flight.
+const INTERVAL: Duration = Duration::from_millis(50);
+
+/// A number is judged by so many intervals. The first does not count: it still shows
+/// the number before.
+const INTERVALS: usize = 3;
+
+/// Twice as many must bring so many times the answers, at least.
+const WORTH: f64 = 1.25;
+
+/// Where they did not, they are tried again after this.
+const REST: Duration = Duration::from_secs(5);
+
+/// How many calls may be in flight. Times are since the start of the run.
+#[derive(Debug, Default)]
+pub struct InFlight {
+    doublings: u32,
+    /// When the interval under way began, the answers in it, and whether a call had to wait.
+    began: Duration,
+    answers: usize,
+    held: bool,
+    /// Answers a second in each interval with this number.
+    rates: Vec<f64>,
+    /// The most answers a second with half the number, while that is being tried.
+    half: Option<f64>,
+    /// Before this nothing is tried.
+    rests_until: Duration,
+}
+
+impl InFlight {
+    /// Whether one more call may be in flight beside so many.
+    pub fn has_room(&mut self, in_flight: usize) -> bool {
+        let has_room = in_flight < self.at_most();
+        self.held |= !has_room;
+        has_room
+    }
+
+    fn at_most(&self) -> usize {
+        LEAST << self.doublings
+    }
+
+    /// Learns that a call ended now.
+    pub fn ended(&mut self, now: Duration) {
+        self.answers += 1;
+        let lasted = now.saturating_sub(self.began);
+        if lasted < INTERVAL || self.answers < self.at_most() {
+            return;
+        }
+        let rate = self.answers as f64 / lasted.as_secs_f64();
+        (self.began, self.answers) = (now, 0);
+        // Where no call had to wait, more would not have brought more.
+        if !std::mem::take(&mut self.held) || now < self.rests_until {
+            self.rates.clear();
+            return;
+        }
+        self.rates.push(rate);
+        if self.rates.len() == INTERVALS {
+            self.judge(now);
+            self.rates.clear();
+        }
+    }
+
+    fn judge(&mut self, now: Duration) {
+        let settled = || self.rates.iter().skip(1).copied();
+        match self.half.take() {
+            Some(half) if settled().any(|rate| rate < half * WORTH) => {
+                self.doublings -= 1;
+                self.rests_until = now + REST;
+            }
+            _ => {
+                self.half = settled().reduce(f64::max);
+                self.doublings += 1;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How many are in flight, of so many that are wanted.
+    fn now(in_flight: &mut InFlight, wanted: usize) -> usize {
+        (0..wanted).find(|so_many| !in_flight.has_room(*so_many)).unwrap_or(wanted)
+    }
+
+    /// How many of a thousand that are wanted are in flight after so many seconds, when
+    /// so many bring that many answers a second.
+    fn after(seconds: u64, in_flight: &mut InFlight, rate: impl Fn(usize) -> f64) -> usize {
+        let mut clock = in_flight.began;
+        let end = clock + Duration::from_secs(seconds);
+        while clock < end {
+            clock += Duration::from_secs_f64(1.0 / rate(now(in_flight, 1000)));
+            in_flight.ended(clock);
+        }
+        now(in_flight, 1000)
+    }
+
+    #[test]
+    fn a_server_that_works_on_any_number_at_once_is_soon_sent_all() {
+        for milliseconds in [5.0, 20.0, 100.0] {
+            let rate = |so_many| so_many as f64 * 1e3 / milliseconds;
+            assert_eq!(after(3, &mut InFlight::default(), rate), 1000, "{milliseconds} ms");
+        }
+    }
+
+    #[test]
+    fn a_server_that_is_no_faster_for_more_is_sent_few() {
+        let mut in_flight = InFlight::default();
+        let each_second = (0..60).map(|_| after(1, &mut in_flight, |_| 10_000.0));
+        assert!(each_second.filter(|so_many| *so_many == LEAST).count() > 55);
+    }
+
+    #[test]
+    fn a_server_that_works_on_some_at_once_is_sent_those_and_few_more() {
+        let rate = |so_many: usize| so_many.min(100) as f64 * 50.0;
+        assert_eq!(after(3, &mut InFlight::default(), rate), 128);
+    }
+
+    #[test]
+    fn what_was_of_no_use_is_tried_again_later() {
+        let mut in_flight = InFlight::default();
+        assert_eq!(after(3, &mut in_flight, |_| 10_000.0), LEAST);
+        assert_eq!(after(10, &mut in_flight, |so_many| so_many as f64 * 50.0), 1000);
+    }
+}
