@@ -8,8 +8,9 @@ use super::orders;
 
 /// Connections of the load generator.
 const CONNECTIONS: u32 = 64;
-/// Calls of ours in flight: a row holds its place while it is recorded too.
-const IN_FLIGHT: u32 = 256;
+/// Rows of ours under way, those included that are being recorded. As many are called at
+/// the same time as bring more answers.
+const IN_FLIGHT: u32 = 1000;
 const PATH: &str = "/api/CoreCredit/CardManagement/CancelPhysicalCardOrder";
 /// A body like those that the program sends.
 const BODY: &str = r#"{"Source":"WEB","IPAddress":null,"DateFormat":null,"CurrencyCode":null,"CurrencySymbolType":null,"Language":null,"ExternalIP":"192.0.2.10","SessionID":null,"APIVersion":"2.0","CallerID":null,"CalledID":null,"RequestTime":null,"AdminNumber":100000001,"CardSequenceNumber":1}"#;
