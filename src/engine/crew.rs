@@ -58,7 +58,8 @@ pub(super) struct Crew {
 struct Thread {
     given: UnboundedSender<Vec<Given>>,
     ended: UnboundedReceiver<Event>,
-    in_flight: usize,
+    /// Calls that it was given and that have not ended; some may wait to be started.
+    under_way: usize,
 }
 
 impl Crew {
@@ -71,14 +72,14 @@ impl Crew {
         Ok(Crew { callers, heard_at: clock, given: 0, recalled })
     }
 
-    /// Has each call made by whoever has the fewest in flight; the first of them, so that
+    /// Has each call made by whoever has the fewest under way; the first of them, so that
     /// few calls find few connections, and those open.
     pub fn call(&mut self, send: Vec<ToSend>, noted: Duration) {
         let mut shares = [const { Vec::new() }; MOST_THREADS];
         for to_send in send {
             let callers = self.callers.iter_mut().zip(&mut shares);
-            if let Some((caller, share)) = callers.min_by_key(|(caller, _)| caller.in_flight) {
-                caller.in_flight += 1;
+            if let Some((caller, share)) = callers.min_by_key(|(caller, _)| caller.under_way) {
+                caller.under_way += 1;
                 self.given += 1;
                 share.push(Given { to_send, noted, number: self.given });
             }
@@ -106,7 +107,7 @@ impl Crew {
                     Poll::Ready(0) => {
                         return Poll::Ready(Err(anyhow!(DIED)));
                     }
-                    Poll::Ready(ended) => caller.in_flight -= ended,
+                    Poll::Ready(ended) => caller.under_way -= ended,
                     Poll::Pending => {}
                 }
             }
@@ -139,7 +140,7 @@ fn start<C: Caller>(work: Work<C>) -> anyhow::Result<Thread> {
         span.in_scope(|| runtime.block_on(unconstrained(work.all(given, tell))));
     };
     std::thread::Builder::new().name("calls".to_owned()).spawn(work).context(cannot)?;
-    Ok(Thread { given: give, ended, in_flight: 0 })
+    Ok(Thread { given: give, ended, under_way: 0 })
 }
 
 /// What a thread makes calls with.
