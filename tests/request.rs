@@ -78,6 +78,19 @@ fn a_base_address_may_have_a_path() {
 }
 
 #[test]
+fn what_would_go_over_a_connection_that_was_closed_goes_over_a_new_one() {
+    let promised_to_stay =
+        format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{YES}", YES.len());
+    let server = Hostile::always(Does::Say(promised_to_stay.into_bytes()));
+    let (scene, url) = (Scene::new(), server.url());
+    scene.orders(4);
+    let apart = ["--rate", "4/s", "--external-ip", "10.120.0.0", "--url", &url, "--yes"];
+    scene.run(&[&["run", "orders.csv"], &apart[..]].concat()).exits(0);
+    assert_eq!(server.requests().len(), 4);
+    assert!(scene.results().iter().all(|row| row.attempts() == 1 && !row.doubt()));
+}
+
+#[test]
 fn the_session_names_run_row_and_attempt() {
     let server = Hostile::first(vec![
         Does::Say(with_headers("503 Service Unavailable", &[], "")),

@@ -150,8 +150,10 @@ impl Client {
                     return Seen::Reply(reply);
                 }
                 Err(Unanswered::Lost(cause)) => return failure::lost(&cause),
-                Err(Unanswered::Unsent(_)) if is_new => return failure::closed_at_once(),
-                Err(Unanswered::Unsent(unsent)) => request = unsent,
+                Err(Unanswered::Unsent(_, why)) if is_new => {
+                    return failure::closed_at_once(why.as_ref());
+                }
+                Err(Unanswered::Unsent(unsent, _)) => request = unsent,
             }
         }
     }

@@ -41,8 +41,8 @@ pub(super) struct Connection {
 
 /// Why a request brought no answer.
 pub(super) enum Unanswered {
-    /// The connection had been closed: not one byte was sent.
-    Unsent(Sent),
+    /// The connection had been closed: not one byte was sent. Why it was, if that is known.
+    Unsent(Sent, Option<hyper::Error>),
     /// It was sent, as far as is known.
     Lost(hyper::Error),
 }
@@ -56,7 +56,7 @@ impl Connection {
         poll_fn(|context| connector.poll_ready(context)).await?;
         let stream = connector.call(to).await?;
         let (requests, driver) = http1::Builder::new().handshake(stream).await?;
-        let driver = Driver(Some(Box::pin(driver)));
+        let driver = Driver { machine: Some(Box::pin(driver)), failed: None };
         Ok(Connection { requests, driver, used_at: Instant::now() })
     }
 
@@ -69,14 +69,17 @@ impl Connection {
         let Connection { requests, driver, used_at } = self;
         let exchange = pin!(async {
             if requests.ready().await.is_err() {
-                return Err(Unanswered::Unsent(request));
+                return Err(Unanswered::Unsent(request, None));
             }
             let response = requests.try_send_request(*request).await.map_err(unanswered)?;
             Ok(read(response).await)
         });
         let answered = driver.drive(exchange).await;
         *used_at = Instant::now();
-        answered
+        answered.map_err(|unanswered| match unanswered {
+            Unanswered::Unsent(request, None) => Unanswered::Unsent(request, driver.failed.take()),
+            told => told,
+        })
     }
 
     /// Whether another call may use it.
@@ -87,7 +90,7 @@ impl Connection {
 
 fn unanswered(mut failed: TrySendError<Request<Full<Bytes>>>) -> Unanswered {
     match failed.take_message() {
-        Some(request) => Unanswered::Unsent(Box::new(request)),
+        Some(request) => Unanswered::Unsent(Box::new(request), Some(failed.into_error())),
         None => Unanswered::Lost(failed.into_error()),
     }
 }
@@ -95,31 +98,34 @@ fn unanswered(mut failed: TrySendError<Request<Full<Bytes>>>) -> Unanswered {
 /// hyper's state machine.
 type Machine = http1::Connection<Stream, Full<Bytes>>;
 
-/// Moves the bytes of the connection; none once that has ended.
-struct Driver(Option<Pin<Box<Machine>>>);
+/// Moves the bytes of the connection.
+struct Driver {
+    /// None once the connection has ended.
+    machine: Option<Pin<Box<Machine>>>,
+    /// Why that was, if no exchange was told.
+    failed: Option<hyper::Error>,
+}
 
 impl Driver {
     /// Runs the exchange to its end, moving the connection's bytes for it.
     async fn drive<T>(&mut self, mut exchange: Pin<&mut impl Future<Output = T>>) -> T {
         poll_fn(|context| {
-            // What moved may let the exchange go on, and that may ask for more to be moved.
-            for _ in 0..2 {
-                self.poll(context);
-                if let Poll::Ready(done) = exchange.as_mut().poll(context) {
-                    return Poll::Ready(done);
-                }
+            // The exchange may ask for something to be moved, and what moved may let it go on.
+            if let Poll::Ready(done) = exchange.as_mut().poll(context) {
+                return Poll::Ready(done);
             }
-            Poll::Pending
+            self.poll(context);
+            exchange.as_mut().poll(context)
         })
         .await
     }
 
     fn poll(&mut self, context: &mut Context<'_>) {
-        // Why it ended, the exchange is told too.
-        if let Some(driver) = &mut self.0
-            && driver.as_mut().poll(context).is_ready()
+        if let Some(machine) = &mut self.machine
+            && let Poll::Ready(ended) = machine.as_mut().poll(context)
         {
-            self.0 = None;
+            self.machine = None;
+            self.failed = ended.err();
         }
     }
 }

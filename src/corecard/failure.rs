@@ -38,19 +38,24 @@ pub(super) fn no_connection_in_time() -> Seen {
 }
 
 /// A connection was made, and closed before a request could be sent.
-pub(super) fn closed_at_once() -> Seen {
-    let detail = "the server closed the connection before the request was sent".to_owned();
-    Seen::NotSent { code: OwnCode::Connect, detail }
+pub(super) fn closed_at_once(failed: Option<&hyper::Error>) -> Seen {
+    failed.and_then(refusal_of_our_certificate).unwrap_or_else(|| {
+        let detail = "the server closed the connection before the request was sent".to_owned();
+        Seen::NotSent { code: OwnCode::Connect, detail }
+    })
 }
 
 /// The connection broke when the request may have been sent.
 pub(super) fn lost(failed: &hyper::Error) -> Seen {
-    // Said in the handshake, though it may arrive after the request has left.
-    if let Some(cause) = find(failed).filter(|cause| is_about_our_certificate(cause)) {
-        return not_accepted(cause);
-    }
-    let detail = format!("the connection broke after sending: {}", root(failed));
-    Seen::Lost { code: OwnCode::ConnectionLost, detail }
+    refusal_of_our_certificate(failed).unwrap_or_else(|| {
+        let detail = format!("the connection broke after sending: {}", root(failed));
+        Seen::Lost { code: OwnCode::ConnectionLost, detail }
+    })
+}
+
+/// It is said in the handshake, and heard of before or after the request has left.
+fn refusal_of_our_certificate(failed: &hyper::Error) -> Option<Seen> {
+    find(failed).filter(|cause| is_about_our_certificate(cause)).map(not_accepted)
 }
 
 /// The time for the whole call was up.
