@@ -90,6 +90,8 @@ pub struct Wheel {
     more_at: Duration,
     /// Before this the ledger rests, unless it is needed.
     rests_until: Duration,
+    /// How long the call that ended last had waited to be started.
+    held_for: Duration,
     /// Before this, others may take of the same budget.
     shared_until: Duration,
     /// Before this nobody may send: the server said so.
@@ -132,6 +134,7 @@ impl Wheel {
             settle_by: None,
             more_at: Duration::ZERO,
             rests_until: Duration::ZERO,
+            held_for: Duration::ZERO,
             shared_until: Duration::ZERO,
             quiet_until: Duration::ZERO,
             renewal: Renewal::never(),
@@ -289,9 +292,11 @@ impl Wheel {
             }
             None => now.since_start,
         };
-        // Without a pace turns would follow each other for a few rows each.
+        // Without a pace turns would follow each other for a few rows each, which would then
+        // only wait to be called.
         if self.plan.most_a_second.is_none() && self.adaptive.spacing().is_zero() {
-            self.rests_until = now.since_start + self.turn_time.last().min(SETTLED_WITHIN);
+            let rest = self.turn_time.last().max(self.held_for).min(SETTLED_WITHIN);
+            self.rests_until = now.since_start + rest;
         }
     }
 
@@ -334,6 +339,7 @@ impl Wheel {
 
     fn ended(&mut self, staked: Staked, ending: Ending, times: Times, now: Now) {
         let spared = self.learn(&staked, &ending, times, now);
+        self.held_for = times.started.saturating_sub(times.noted);
         self.in_flight -= 1;
         self.calls += 1;
         let meaning = ending.outcome.meaning;
