@@ -143,23 +143,23 @@ impl Fields {
             match piece {
                 Piece::Constant(json) => body.extend_from_slice(json.as_bytes()),
                 Piece::Run => body.extend_from_slice(within_string(run).as_bytes()),
-                Piece::Row => write_number(&mut body, row.0),
-                Piece::Attempt => write_number(&mut body, attempt),
+                Piece::Row => push_number(&mut body, row.0),
+                Piece::Attempt => push_number(&mut body, attempt),
                 Piece::Time => {
                     let time = self.request_time.to_datetime(now);
-                    write_number(&mut body, time.strftime(REQUEST_TIME));
+                    // A vector takes all that is written.
+                    let _ = write!(body, "{}", time.strftime(REQUEST_TIME));
                 }
-                Piece::AdminNumber => write_number(&mut body, order.admin_number),
-                Piece::SequenceNumber => write_number(&mut body, order.sequence_number),
+                Piece::AdminNumber => push_number(&mut body, order.admin_number),
+                Piece::SequenceNumber => push_number(&mut body, order.sequence_number),
             }
         }
         body
     }
 }
 
-/// Appends the text; a vector takes all that is written.
-fn write_number(body: &mut Vec<u8>, number: impl std::fmt::Display) {
-    let _ = write!(body, "{number}");
+fn push_number(body: &mut Vec<u8>, number: impl itoa::Integer) {
+    body.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
 }
 
 /// The text as it stands between a JSON string's quotes.

@@ -42,6 +42,9 @@ impl Second {
     /// another, as the process may have been held up in between, and it may have
     /// arrived later still by what its answer took beyond the fastest.
     pub fn answered(&mut self, noted: Duration, started: Duration, answered: Duration) {
+        if self.most.is_none() {
+            return;
+        }
         let late = self.lateness.of(answered.saturating_sub(started));
         self.recount(noted, started + late.saturating_sub(WAY));
     }

@@ -198,24 +198,26 @@ pub(super) fn read_ahead(ledger: &Connection, started: &mut Started) -> rusqlite
     }
     let mut find = ledger.prepare_cached(match started.has_places {
         false => {
-            "SELECT row, row, admin_number, sequence_number, doubt FROM row
+            "SELECT row, admin_number, sequence_number, doubt FROM row
              WHERE run = ?1 AND row >= ?2 AND status IS NULL ORDER BY row LIMIT ?3"
         }
         true => {
-            "SELECT place, row.row, admin_number, sequence_number, doubt
+            "SELECT row.row, admin_number, sequence_number, doubt, place
              FROM place CROSS JOIN row ON row.run = place.run AND row.row = place.row
              WHERE place.run = ?1 AND place >= ?2 AND status IS NULL ORDER BY place LIMIT ?3"
         }
     })?;
     let rows = find.query_map(params![started.run, started.read_to, READ_AHEAD], |row| {
+        let number = row.get(0)?;
         let waiting = Waiting {
-            row: RowNumber(row.get(1)?),
-            order: Order { admin_number: row.get(2)?, sequence_number: row.get(3)? },
+            row: RowNumber(number),
+            order: Order { admin_number: row.get(1)?, sequence_number: row.get(2)? },
             attempts: 0,
             spent: 0,
-            doubt: row.get(4)?,
+            doubt: row.get(3)?,
         };
-        Ok(Fresh { place: row.get(0)?, row: waiting })
+        let place = if started.has_places { row.get(4)? } else { number };
+        Ok(Fresh { place, row: waiting })
     })?;
     started.ahead = rows.collect::<rusqlite::Result<_>>()?;
     started.read_to = started.ahead.back().map_or(started.end, |last| last.place + 1);
