@@ -79,15 +79,27 @@ fn a_base_address_may_have_a_path() {
 
 #[test]
 fn what_would_go_over_a_connection_that_was_closed_goes_over_a_new_one() {
-    let promised_to_stay =
-        format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{YES}", YES.len());
+    let promised_to_stay = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{YES}", YES.len());
     let server = Hostile::always(Does::Say(promised_to_stay.into_bytes()));
-    let (scene, url) = (Scene::new(), server.url());
-    scene.orders(4);
-    let apart = ["--rate", "4/s", "--external-ip", "10.120.0.0", "--url", &url, "--yes"];
-    scene.run(&[&["run", "orders.csv"], &apart[..]].concat()).exits(0);
-    assert_eq!(server.requests().len(), 4);
+    let scene = Scene::new();
+    at_pace("4/s", scene.orders(4), &server);
+    assert_eq!((server.requests().len(), server.connections()), (4, 4));
     assert!(scene.results().iter().all(|row| row.attempts() == 1 && !row.doubt()));
+}
+
+#[test]
+fn connections_for_a_fast_pace_are_opened_before_the_first_call() {
+    let server = yes();
+    at_pace("100/s", Scene::new().orders(1), &server);
+    common::until("five connections have come", || server.connections() == 5);
+    assert_eq!(server.requests().len(), 1);
+}
+
+/// Cancels the orders, so many calls a second.
+fn at_pace(rate: &str, scene: &Scene, server: &Hostile) {
+    let url = server.url();
+    let flags = ["--rate", rate, "--external-ip", "10.120.0.0", "--url", &url, "--yes"];
+    scene.run(&[&["run", "orders.csv"], &flags[..]].concat()).exits(0);
 }
 
 #[test]

@@ -64,6 +64,10 @@ impl Caller for Calls {
         }
     }
 
+    async fn connect(&self, connections: usize) {
+        self.client.connect(connections).await;
+    }
+
     async fn call(&self, staked: &Staked) -> Outcome {
         let outcome = classify(self.client.cancel(staked).await, &self.codes);
         if outcome.meaning != Meaning::Cancelled {

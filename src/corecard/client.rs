@@ -3,10 +3,12 @@
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::{StreamExt, stream};
 use http::header;
 use http::uri::InvalidUri;
 use http::{Method, Request, Response, Uri};
@@ -35,6 +37,9 @@ const LONGEST_CONNECT: Duration = Duration::from_secs(10);
 /// Connections idle for longer are closed: servers and balancers drop theirs
 /// after a while, and a request on a dropped one is a doubt.
 const IDLE: Duration = Duration::from_secs(15);
+
+/// Connections that are opened ahead do not come all at the same time.
+const OPENED_AT_ONCE: usize = 16;
 
 /// How the calls reach CoreCARD.
 #[derive(Debug, Clone)]
@@ -117,6 +122,16 @@ impl Client {
             fields: self.fields.clone(),
             run: self.run.clone(),
             ..*self
+        }
+    }
+
+    /// Opens so many connections ahead of the calls, and gives up at the first that
+    /// cannot be opened.
+    pub async fn connect(&self, connections: usize) {
+        let opening = stream::iter(0..connections).map(|_| self.open());
+        let mut opened = pin!(opening.buffer_unordered(OPENED_AT_ONCE));
+        while let Some(Ok(connection)) = opened.next().await {
+            self.keep(connection);
         }
     }
 

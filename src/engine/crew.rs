@@ -2,6 +2,7 @@
 //! none of them. On each, the calls in flight are futures of one task.
 
 use std::collections::VecDeque;
+use std::convert::Infallible;
 use std::future::poll_fn;
 use std::num::NonZero;
 use std::sync::Arc;
@@ -15,9 +16,9 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use jiff::Timestamp;
 use tokio::runtime;
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::mpsc::{Sender, UnboundedReceiver, UnboundedSender, channel, unbounded_channel};
 use tokio::task::unconstrained;
-use tokio::time::sleep_until;
+use tokio::time::{sleep_until, timeout};
 use tracing::Span;
 
 use super::shell::Caller;
@@ -27,6 +28,9 @@ use crate::ledger::Ending;
 
 /// More threads than this are no faster: what they call is recorded by one.
 const MOST_THREADS: usize = 4;
+/// How long a thread may take to open connections before its first call. What is not
+/// open by then is opened by the calls.
+const CONNECT_WITHIN: Duration = Duration::from_secs(1);
 /// How many ended calls of a thread are heard of at once, and how often at most: to
 /// hear of each by itself would cost a wake for each.
 const HEARD_AT_ONCE: usize = 1024;
@@ -63,12 +67,24 @@ struct Thread {
 }
 
 impl Crew {
-    /// Starts threads that make calls the way this one would.
-    pub fn hire<C: Caller>(caller: &C, clock: Instant) -> anyhow::Result<Crew> {
-        let cores = available_parallelism().map_or(1, NonZero::get);
+    /// Starts threads that make calls the way this one would, and waits while they open
+    /// so many connections.
+    pub async fn hire<C: Caller>(
+        caller: &C,
+        clock: Instant,
+        connections: usize,
+    ) -> anyhow::Result<Crew> {
+        let threads = available_parallelism().map_or(1, NonZero::get).min(MOST_THREADS);
         let recalled = Arc::new(AtomicU64::new(0));
-        let hire = |_| start(Work { caller: caller.another(), clock, recalled: recalled.clone() });
-        let callers = (0..cores.min(MOST_THREADS)).map(hire).collect::<Result<_, _>>()?;
+        let (connecting, mut connected) = channel(1);
+        let hire = |nth| {
+            let (caller, recalled) = (caller.another(), recalled.clone());
+            let share = connections / threads + usize::from(nth < connections % threads);
+            start(Work { caller, clock, recalled }, share, connecting.clone())
+        };
+        let callers = (0..threads).map(hire).collect::<Result<_, _>>()?;
+        drop(connecting);
+        let _all_dropped = connected.recv().await;
         Ok(Crew { callers, heard_at: clock, given: 0, recalled })
     }
 
@@ -128,7 +144,12 @@ impl Crew {
     }
 }
 
-fn start<C: Caller>(work: Work<C>) -> anyhow::Result<Thread> {
+/// A thread that drops what it is connecting with when its connections are open.
+fn start<C: Caller>(
+    work: Work<C>,
+    connections: usize,
+    connecting: Sender<Infallible>,
+) -> anyhow::Result<Thread> {
     let cannot = "cannot start a thread for the calls";
     let runtime = runtime::Builder::new_current_thread().enable_all().build().context(cannot)?;
     let (give, given) = unbounded_channel();
@@ -137,7 +158,13 @@ fn start<C: Caller>(work: Work<C>) -> anyhow::Result<Thread> {
     // Tokio has a task rest after some reads; here all calls are one task's, and each
     // would be asked in vain until it has rested.
     let work = move || {
-        span.in_scope(|| runtime.block_on(unconstrained(work.all(given, tell))));
+        span.in_scope(|| {
+            let connect = work.caller.connect(connections);
+            // Why one could not be opened, the first call is told too.
+            let _ = runtime.block_on(async { timeout(CONNECT_WITHIN, connect).await });
+            drop(connecting);
+            runtime.block_on(unconstrained(work.all(given, tell)));
+        });
     };
     std::thread::Builder::new().name("calls".to_owned()).spawn(work).context(cannot)?;
     Ok(Thread { given: give, ended, under_way: 0 })

@@ -29,6 +29,12 @@ pub trait Caller: Send + 'static {
     /// Another that makes the same calls, over connections of its own.
     fn another(&self) -> Self;
 
+    /// Opens so many connections for the calls to come, as far as that can be done.
+    fn connect(&self, connections: usize) -> impl Future<Output = ()> {
+        let _ = connections;
+        std::future::ready(())
+    }
+
     /// Sends the row and waits for its outcome.
     fn call(&self, staked: &Staked) -> impl Future<Output = Outcome>;
 
@@ -89,7 +95,7 @@ pub async fn drive<C: Caller>(
 ) -> anyhow::Result<Finished> {
     let mut clerk = Clerk::hire(ledger, pace)?;
     let clock = Instant::now();
-    let mut crew = Crew::hire(&caller, clock)?;
+    let mut crew = Crew::hire(&caller, clock, wheel.connections()).await?;
     let mut renewals = FuturesUnordered::new();
     let mut alarm = pin!(tokio::time::sleep_until(clock.into()));
     let mut events = Vec::new();

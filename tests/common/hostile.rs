@@ -3,6 +3,7 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -48,6 +49,7 @@ impl Request {
 /// A server that does exactly what it is told.
 pub struct Hostile {
     port: u16,
+    connections: Arc<AtomicUsize>,
     requests: Arc<Seen>,
 }
 
@@ -83,14 +85,16 @@ impl Hostile {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
         let requests = Arc::new(Mutex::new(Vec::new()));
-        let seen = Arc::clone(&requests);
+        let connections = Arc::new(AtomicUsize::new(0));
+        let (seen, connected) = (Arc::clone(&requests), Arc::clone(&connections));
         std::thread::spawn(move || {
             for stream in listener.incoming() {
+                connected.fetch_add(1, Ordering::Relaxed);
                 let (seen, decide, tls) = (Arc::clone(&seen), Arc::clone(&decide), tls.clone());
                 std::thread::spawn(move || serve(stream.unwrap(), tls, &seen, &*decide));
             }
         });
-        Hostile { port, requests }
+        Hostile { port, connections, requests }
     }
 
     pub fn url(&self) -> String {
@@ -100,6 +104,11 @@ impl Hostile {
     /// The same address, over TLS, whether it speaks that or not.
     pub fn https_url(&self) -> String {
         format!("https://127.0.0.1:{}", self.port)
+    }
+
+    /// How many connections were made so far.
+    pub fn connections(&self) -> usize {
+        self.connections.load(Ordering::Relaxed)
     }
 
     /// Every request so far.
