@@ -120,7 +120,7 @@ impl Wheel {
             brake: Brake::new(&plan.limits, &counts),
             tenure: Tenure::default(),
             second: Second::new(plan.most_a_second),
-            adaptive: Adaptive::new(plan.concurrency),
+            adaptive: Adaptive::new(plan.concurrency, plan.most_a_second),
             outage: Outage::new(plan.max_outage),
             plan,
             recorded: counts,

@@ -36,12 +36,13 @@ pub struct Adaptive {
 }
 
 impl Adaptive {
-    /// Nothing is known yet; never more than this many calls in flight.
-    pub fn new(concurrency: u32) -> Adaptive {
+    /// Nothing is known yet; never more than this many calls in flight, of which so many
+    /// start in any one second, if that is limited.
+    pub fn new(concurrency: u32, most_a_second: Option<u32>) -> Adaptive {
         Adaptive {
             capacity: Capacity::default(),
             slowness: Slowness::default(),
-            crowd: Crowd::new(concurrency),
+            crowd: Crowd::new(concurrency, most_a_second),
         }
     }
 

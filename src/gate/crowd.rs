@@ -1,21 +1,30 @@
 //! How many calls may be in flight at first. A server that hangs or is away should
 //! not be sent hundreds of calls before the first of them tells.
 
+use std::time::Duration;
+
 /// Calls in flight until answers come.
 const AT_FIRST: u32 = 64;
+
+/// Those of so long may be, if they are more.
+const FIRST: Duration = Duration::from_millis(10);
 
 /// The most calls in flight: few at first, and one more for every answer while at
 /// least half of them are used, which doubles them with every round of answers.
 #[derive(Debug)]
 pub struct Crowd {
     most: u32,
+    at_first: u32,
     now: u32,
 }
 
 impl Crowd {
-    /// Never more than this many calls.
-    pub fn new(most: u32) -> Crowd {
-        Crowd { most, now: AT_FIRST.min(most) }
+    /// Never more than so many calls; and so many start in any one second, if that is
+    /// limited.
+    pub fn new(most: u32, a_second: Option<u32>) -> Crowd {
+        let started = FIRST.as_secs_f64() * f64::from(a_second.unwrap_or_default());
+        let at_first = AT_FIRST.max(started as u32).min(most);
+        Crowd { most, at_first, now: at_first }
     }
 
     /// How many calls may be in flight.
@@ -32,7 +41,7 @@ impl Crowd {
 
     /// Begins anew: the server has been away.
     pub fn restart(&mut self) {
-        *self = Crowd::new(self.most);
+        self.now = self.at_first;
     }
 }
 
@@ -42,7 +51,7 @@ mod tests {
 
     #[test]
     fn a_server_that_answers_is_soon_sent_all_that_is_allowed() {
-        let mut crowd = Crowd::new(256);
+        let mut crowd = Crowd::new(256, None);
         for _round in 0..2 {
             let in_flight = crowd.at_most();
             (0..in_flight).for_each(|_| crowd.answered(in_flight));
@@ -52,14 +61,19 @@ mod tests {
 
     #[test]
     fn a_server_that_hangs_is_not_sent_many_more_than_it_answered_at_once() {
-        let mut crowd = Crowd::new(10_000);
+        let mut crowd = Crowd::new(10_000, Some(500));
         (0..100_000).for_each(|_| crowd.answered(20));
         assert_eq!(crowd.at_most(), AT_FIRST);
     }
 
     #[test]
+    fn at_a_fast_pace_the_calls_of_some_milliseconds_do_not_wait_for_answers() {
+        assert_eq!(Crowd::new(10_000, Some(20_000)).at_most(), 200);
+    }
+
+    #[test]
     fn it_never_allows_more_than_it_was_given() {
-        let mut crowd = Crowd::new(3);
+        let mut crowd = Crowd::new(3, Some(20_000));
         (0..100).for_each(|_| crowd.answered(3));
         assert_eq!(crowd.at_most(), 3);
     }
