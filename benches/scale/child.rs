@@ -65,7 +65,7 @@ pub fn run(command: &mut Command) -> Result<Took, Failed> {
 }
 
 /// The CPU time of every child that has ended.
-fn children_cpu() -> Result<Duration, Failed> {
+pub fn children_cpu() -> Result<Duration, Failed> {
     let stat = fs::read_to_string("/proc/self/stat")?;
     let after_name = stat.rsplit(") ").next().unwrap_or_default();
     let ticks: u64 =
