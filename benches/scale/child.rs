@@ -65,7 +65,7 @@ pub fn run(command: &mut Command) -> Result<Took, Failed> {
 }
 
 /// The CPU time of every child that has ended.
-pub fn children_cpu() -> Result<Duration, Failed> {
+fn children_cpu() -> Result<Duration, Failed> {
     let stat = fs::read_to_string("/proc/self/stat")?;
     let after_name = stat.rsplit(") ").next().unwrap_or_default();
     let ticks: u64 =
@@ -103,6 +103,14 @@ pub fn cardcancel(directory: &Path, orders: &Path, url: &str, rate: &str, calls:
     command
 }
 
+/// What a server did.
+pub struct Served {
+    /// What it counted.
+    pub tally: Value,
+    /// User and system time of all its threads.
+    pub cpu: Duration,
+}
+
 /// A stand-in for CoreCARD in a process of its own.
 pub struct Server {
     child: Child,
@@ -125,10 +133,12 @@ impl Server {
         Ok(Server { child, url: url.trim().to_owned() })
     }
 
-    /// Stops it, and returns what it counted.
-    pub fn stop(self) -> Result<Value, Failed> {
+    /// Stops it.
+    pub fn stop(self) -> Result<Served, Failed> {
+        let before = children_cpu()?;
         Command::new("kill").arg(self.child.id().to_string()).status()?;
         let output = self.child.wait_with_output()?;
-        Ok(serde_json::from_slice(&output.stdout)?)
+        let tally = serde_json::from_slice(&output.stdout)?;
+        Ok(Served { tally, cpu: children_cpu()? - before })
     }
 }

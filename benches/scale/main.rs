@@ -4,6 +4,7 @@
 mod calls;
 mod check;
 mod child;
+mod growth;
 mod ledger;
 mod orders;
 mod pace;
@@ -20,7 +21,7 @@ const WORKS: [Work; 5] = [
     ("calls", "calls a second and CPU a call, unthrottled, beside oha", 400_000, calls::measure),
     ("check", "time and memory of check, beside qsv extdedup", 10_000_000, check::measure),
     ("ledger", "first call, first call again, results", 1_000_000, ledger::measure),
-    ("growth", "CPU a row from ten thousand rows up", 1_000_000, calls::growth),
+    ("growth", "CPU a row from ten thousand rows up", 1_000_000, growth::measure),
     ("pace", "use and peak of a rate, as the server counts them", 20_000, pace::measure),
 ];
 
