@@ -2,6 +2,8 @@
 
 mod ahead;
 mod amounts;
+mod behind;
+mod hashed;
 pub mod metrics;
 mod moments;
 mod on_the_way;

@@ -6,12 +6,13 @@ use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, bail};
 use csv::ByteRecord;
-use sha2::{Digest, Sha256};
 
-use super::ahead;
+use super::behind::{Behind, HANDED_OVER};
+use super::hashed::Hashed;
 use super::moments::Moments;
+use super::{ahead, behind};
 use crate::intake::source::BYTE_ORDER_MARK;
 use crate::intake::{Input, Layout, Plan, columns, guard};
 use crate::ledger::{Counts, Ledger, RowRecord, Run};
@@ -103,26 +104,10 @@ impl ResultsFile {
         source: &Source<'_>,
         ledger: &mut dyn Ledger,
     ) -> anyhow::Result<(String, Counts, u64)> {
-        let mut hashed = Hashed { inner: &self.file, hash: Sha256::new() };
-        if source.input.has_byte_order_mark() {
-            hashed.write_all(BYTE_ORDER_MARK)?;
-        }
-        let mut view = View::new(source, hashed);
-        view.header()?;
-        let mut rows = source.input.rows(source.layout)?;
-        let (mut counts, mut rejected_in_doubt) = (Counts::default(), 0);
-        ahead::rows(ledger, source.run, |record| {
-            counts.add(record.status, 1);
-            rejected_in_doubt += u64::from(record.doubt && record.status == Status::Rejected);
-            let line = rows.next()?.context("the input has fewer rows than the run")?;
-            Ok(view.line(record, line.fields)?)
-        })?;
-        if rows.next()?.is_some() {
-            bail!("the input has more rows than the run");
-        }
-        let hashed = view.writer.into_inner().map_err(|failed| anyhow!("{}", failed.error()))?;
+        let (digest, (counts, rejected_in_doubt)) =
+            behind::write(&self.file, |file| lines(source, ledger, file))?;
         self.file.sync_all()?;
-        Ok((hashed.digest(), counts, rejected_in_doubt))
+        Ok((digest, counts, rejected_in_doubt))
     }
 }
 
@@ -179,7 +164,7 @@ fn stamp(file: &Metadata) -> String {
 }
 
 fn digest_of(path: &Path) -> anyhow::Result<String> {
-    let mut hash = Hashed { inner: io::sink(), hash: Sha256::new() };
+    let mut hash = Hashed::new(io::sink());
     File::open(path)
         .and_then(|mut file| io::copy(&mut file, &mut hash))
         .with_context(|| format!("cannot read {}", path.display()))?;
@@ -199,30 +184,6 @@ fn sync_folder(path: &Path) -> io::Result<()> {
     File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
 }
 
-/// Counts what passes through into a digest.
-struct Hashed<W> {
-    inner: W,
-    hash: Sha256,
-}
-
-impl<W> Hashed<W> {
-    fn digest(self) -> String {
-        self.hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
-    }
-}
-
-impl<W: Write> Write for Hashed<W> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let written = self.inner.write(bytes)?;
-        self.hash.update(&bytes[..written]);
-        Ok(written)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.inner.flush()
-    }
-}
-
 /// What the results are a view of, beside the ledger.
 pub struct Source<'a> {
     /// The run.
@@ -235,23 +196,49 @@ pub struct Source<'a> {
     pub plan: Option<&'a Plan>,
 }
 
+/// Writes the results, and counts what they tell.
+fn lines(
+    source: &Source<'_>,
+    ledger: &mut dyn Ledger,
+    mut file: Behind,
+) -> anyhow::Result<(Counts, u64)> {
+    if source.input.has_byte_order_mark() {
+        file.write_all(BYTE_ORDER_MARK)?;
+    }
+    let mut view = View::new(source, file);
+    view.header()?;
+    let mut rows = source.input.rows(source.layout)?;
+    let (mut counts, mut rejected_in_doubt) = (Counts::default(), 0);
+    ahead::rows(ledger, source.run, |record| {
+        counts.add(record.status, 1);
+        rejected_in_doubt += u64::from(record.doubt && record.status == Status::Rejected);
+        let line = rows.next()?.context("the input has fewer rows than the run")?;
+        Ok(view.line(record, line.fields)?)
+    })?;
+    if rows.next()?.is_some() {
+        bail!("the input has more rows than the run");
+    }
+    view.writer.flush()?;
+    Ok((counts, rejected_in_doubt))
+}
+
 /// Writes a row of the ledger and its line of the input as a line of results.
-struct View<'a, W: Write> {
+struct View<'a> {
     source: &'a Source<'a>,
-    writer: csv::Writer<W>,
+    writer: csv::Writer<Behind>,
     digits: itoa::Buffer,
     /// Calls begin and end at about the same time, but often not in the same second.
     first_sent_at: Moments,
     ended_at: Moments,
 }
 
-impl<'a, W: Write> View<'a, W> {
-    fn new(source: &'a Source<'a>, to: W) -> Self {
+impl<'a> View<'a> {
+    fn new(source: &'a Source<'a>, to: Behind) -> Self {
         View {
             source,
             writer: csv::WriterBuilder::new()
                 .delimiter(source.layout.delimiter())
-                .buffer_capacity(1 << 20)
+                .buffer_capacity(HANDED_OVER)
                 .from_writer(to),
             digits: itoa::Buffer::new(),
             first_sent_at: Moments::default(),
