@@ -338,7 +338,9 @@ pub enum LedgerError {
         cause: std::io::Error,
     },
     /// Anything else that the database said.
-    #[error("the ledger {path} failed: {cause}")]
+    #[error(
+        "the ledger {path} failed ({cause}): put that right and start the same command again, it goes on where it was"
+    )]
     Database {
         /// Where it is.
         path: String,

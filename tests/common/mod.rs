@@ -105,13 +105,17 @@ impl Scene {
     /// `cardcancel run orders.csv` against this address, without asking and as
     /// fast as it goes, with these flags.
     pub fn cancel(&self, url: &str, flags: &[&str]) -> Outcome {
-        self.run(&[&["run", "orders.csv"], &sending(url)[..], flags].concat())
+        self.cancelling(url, flags).output().unwrap().into()
+    }
+
+    /// The same as [`Scene::cancel`], about to be started.
+    pub fn cancelling(&self, url: &str, flags: &[&str]) -> Command {
+        self.command(&[&["run", "orders.csv"], &sending(url)[..], flags].concat())
     }
 
     /// The same as [`Scene::cancel`], with these environment variables.
     pub fn cancel_with(&self, url: &str, flags: &[&str], variables: &[(&str, &str)]) -> Outcome {
-        let args = [&["run", "orders.csv"], &sending(url)[..], flags].concat();
-        self.command(&args).envs(variables.iter().copied()).output().unwrap().into()
+        self.cancelling(url, flags).envs(variables.iter().copied()).output().unwrap().into()
     }
 
     /// `cardcancel rerun` of this results file, likewise.
@@ -121,8 +125,7 @@ impl Scene {
 
     /// The same as [`Scene::cancel`], still running.
     pub fn begin_to_cancel(&self, url: &str, flags: &[&str]) -> Child {
-        let args = [&["run", "orders.csv"], &sending(url)[..], flags].concat();
-        self.command(&args).spawn().unwrap()
+        self.cancelling(url, flags).spawn().unwrap()
     }
 
     /// The rows of `orders.results.csv`.

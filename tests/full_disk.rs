@@ -1,0 +1,76 @@
+//! A disk that takes no more: nothing sent is lost, and the same command goes on.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod common;
+
+use std::process::Command;
+use std::time::Duration;
+
+use cardcancel::stand_in::{Latency, Settings};
+use common::{CoreCard, Outcome, Scene};
+
+/// Cancels where no file may grow beyond this. The system's limit fails writes as
+/// a full disk does, and needs no disk of our own.
+fn cancel_on_a_disk_with(kilobytes: u32, scene: &Scene, url: &str, flags: &[&str]) -> Outcome {
+    let whole = scene.cancelling(url, flags);
+    let blocks = kilobytes * 2;
+    let mut limited = Command::new("sh");
+    limited
+        .args(["-c", &format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"")])
+        .arg(whole.get_program())
+        .args(whole.get_args())
+        .current_dir(scene.folder())
+        .env_clear()
+        .envs(whole.get_envs().filter_map(|(name, value)| Some((name, value?))))
+        .stdin(std::process::Stdio::null());
+    limited.output().unwrap().into()
+}
+
+#[test]
+fn results_that_find_no_room_are_written_by_the_next_start_without_a_call() {
+    const ROWS: u64 = 100;
+    let scene = Scene::new();
+    let note = "x".repeat(20_000);
+    let lines: String = (0..ROWS).map(|row| format!("{note},{},1\n", 1000 + row)).collect();
+    scene.file("orders.csv", format!("Note,AdminNumber,CardSequenceNumber\n{lines}"));
+    let core_card = CoreCard::perfect();
+
+    let failed = cancel_on_a_disk_with(1000, &scene, &core_card.url(), &[]).exits(5);
+    assert!(failed.stderr.contains("the results could not be written to"), "{}", failed.told());
+    assert!(failed.stderr.contains("File too large"), "{}", failed.told());
+    assert_eq!(core_card.requests(), ROWS);
+    let left = std::fs::read_dir(scene.folder()).unwrap().map(|entry| entry.unwrap().file_name());
+    assert!(!left.into_iter().any(|name| name.to_string_lossy().contains("results")));
+
+    scene.cancel(&core_card.url(), &[]).exits(0);
+    assert_eq!(core_card.requests(), ROWS);
+    let results = scene.results();
+    assert_eq!(results.len() as u64, ROWS);
+    assert!(results.iter().all(|row| row.status() == "cancelled" && row.get("Note") == note));
+}
+
+#[test]
+fn a_ledger_that_finds_no_room_stops_the_calls_until_the_next_start() {
+    const ROWS: u32 = 2000;
+    let scene = Scene::new();
+    scene
+        .orders(ROWS)
+        .file("cardcancel.toml", "[codes]\nSTANDIN_ALREADY_CANCELLED = 'already_cancelled'");
+    let latency = Latency::fixed(Duration::from_millis(10));
+    let core_card = CoreCard::that(Settings { latency, ..Settings::default() });
+    let flags = ["--concurrency", "8"];
+
+    let failed = cancel_on_a_disk_with(1000, &scene, &core_card.url(), &flags).exits(5);
+    assert!(failed.stderr.contains("start the same command again"), "{}", failed.told());
+    let sent = core_card.requests();
+    assert!(0 < sent && sent < u64::from(ROWS), "{sent} were sent");
+
+    scene.cancel(&core_card.url(), &flags).exits(0);
+    let asked = core_card.asked();
+    let results = scene.results();
+    assert_eq!(results.len() as u32, ROWS);
+    for row in results {
+        let admin: i64 = row.get("AdminNumber").parse().unwrap();
+        assert!(asked[&admin] == 1 || row.doubt(), "{admin} was asked for {} times", asked[&admin]);
+    }
+}
