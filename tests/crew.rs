@@ -94,7 +94,7 @@ async fn work(
     };
     let wheel = Wheel::new(plan, run.counts, begun);
     let pace = Pace::new(&"unlimited".parse().unwrap());
-    drive(wheel, Box::new(ledger), pace, server, stops, show).await
+    drive(wheel, Box::new(ledger), pace, server, 0, stops, show).await
 }
 
 #[test]

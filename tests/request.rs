@@ -80,7 +80,7 @@ fn a_base_address_may_have_a_path() {
 #[test]
 fn what_would_go_over_a_connection_that_was_closed_goes_over_a_new_one() {
     let promised_to_stay = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{YES}", YES.len());
-    let server = Hostile::always(Does::Say(promised_to_stay.into_bytes()));
+    let server = Hostile::always(Does::SayAndCloseLater(promised_to_stay.into_bytes()));
     let scene = Scene::new();
     at_pace("4/s", scene.orders(4), &server);
     assert_eq!((server.requests().len(), server.connections()), (4, 4));
@@ -88,11 +88,20 @@ fn what_would_go_over_a_connection_that_was_closed_goes_over_a_new_one() {
 }
 
 #[test]
-fn connections_for_a_fast_pace_are_opened_before_the_first_call() {
+fn connections_for_a_fast_pace_are_opened_before_there_are_calls_for_them() {
+    for pace in ["100/s", "6000/m"] {
+        let server = Hostile::always(Does::SayWhenConnected(5, json(YES)));
+        // The first row goes alone.
+        at_pace(pace, Scene::new().orders(7).file("cardcancel.toml", "canary = 1"), &server);
+        assert_eq!(server.requests().len(), 7);
+    }
+}
+
+#[test]
+fn no_more_connections_are_opened_than_rows_are_left() {
     let server = yes();
     at_pace("100/s", Scene::new().orders(1), &server);
-    common::until("five connections have come", || server.connections() == 5);
-    assert_eq!(server.requests().len(), 1);
+    assert_eq!((server.requests().len(), server.connections()), (1, 1));
 }
 
 /// Cancels the orders, so many calls a second.

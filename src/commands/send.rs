@@ -1,5 +1,7 @@
 //! The sending itself: the wheel is turned until the run is at rest.
 
+use std::time::Duration;
+
 use anyhow::Context;
 use jiff::Timestamp;
 use tokio::sync::{mpsc, watch};
@@ -9,12 +11,16 @@ use super::calls::Calls;
 use crate::config::Settings;
 use crate::engine::{Finished, Plan, Snapshot, Wheel, drive};
 use crate::gate::pace::Pace;
-use crate::gate::rate::Rates;
+use crate::gate::rate::{Rate, Rates};
 use crate::ledger::{Begun, Ledger, LedgerError, Run, Start};
 use crate::order::OwnCode;
 use crate::output::count;
 use crate::output::metrics::Metrics;
 use crate::output::progress::{self, Course};
+
+/// Connections are opened before the first call for the calls of so long: those that
+/// have to open theirs first come late, and so nearer to the calls after them.
+const CONNECTED_FOR: Duration = Duration::from_millis(50);
 
 /// What a run is sent with.
 pub struct Sending<'a> {
@@ -60,6 +66,7 @@ impl Sending<'_> {
             self.rates
         );
         let plan = self.plan(&begun);
+        let connections = self.connections(run, plan.last_start);
         let (show, shown) = watch::channel(Snapshot { counts: run.counts, ..Snapshot::default() });
         let last_start = plan.last_start;
         let course = Course { rows: run.rows, before: run.counts.total(), last_start };
@@ -71,7 +78,8 @@ impl Sending<'_> {
         let progress = tokio::spawn(progress.in_current_span());
         let wheel = Wheel::new(plan, run.counts, begun).renewing(self.calls.renewal());
         let stops = passed_on(self.told);
-        let finished = drive(wheel, ledger, Pace::new(self.rates), self.calls, stops, show).await;
+        let finished =
+            drive(wheel, ledger, Pace::new(self.rates), self.calls, connections, stops, show).await;
         // It ends with its sender, and a picture that failed is no reason to fail.
         let _ = progress.await;
         if let (Some(kept), Some(metrics)) = (kept, self.metrics) {
@@ -105,6 +113,17 @@ impl Sending<'_> {
             max_outage: settings.max_outage,
             most_a_second: self.rates.most_a_second(),
         }
+    }
+
+    /// How many connections to open before the first call. Without a pace, none.
+    fn connections(&self, run: &Run, last_start: Option<Timestamp>) -> usize {
+        if last_start.is_some_and(|last| Timestamp::now() >= last) {
+            return 0;
+        }
+        let a_second = self.rates.binding().first().map_or(0.0, Rate::per_second);
+        let of_the_pace = (CONNECTED_FOR.as_secs_f64() * a_second) as u64;
+        let left = run.rows - run.counts.total();
+        of_the_pace.min(self.settings.concurrency.into()).min(left) as usize
     }
 
     fn warn_of_a_low_brake(&self) {

@@ -160,7 +160,7 @@ fn start<C: Caller>(
     let work = move || {
         span.in_scope(|| {
             let connect = work.caller.connect(connections);
-            // Why one could not be opened, the first call is told too.
+            // Why one could not be opened, a call that needs one is told too.
             let _ = runtime.block_on(async { timeout(CONNECT_WITHIN, connect).await });
             drop(connecting);
             runtime.block_on(unconstrained(work.all(given, tell)));

@@ -79,8 +79,8 @@ pub struct Finished {
     pub stop: Option<OwnCode>,
 }
 
-/// Drives the wheel until it finishes. Every reason that comes through `stops`
-/// makes it start nothing more.
+/// Opens so many connections, then drives the wheel until it finishes. Every reason that
+/// comes through `stops` makes it start nothing more.
 ///
 /// # Errors
 /// When the ledger fails. Nothing more is sent then, calls in flight are waited
@@ -90,12 +90,13 @@ pub async fn drive<C: Caller>(
     ledger: Box<dyn Ledger>,
     pace: Pace,
     caller: C,
+    connections: usize,
     mut stops: mpsc::UnboundedReceiver<OwnCode>,
     shown: watch::Sender<Snapshot>,
 ) -> anyhow::Result<Finished> {
     let mut clerk = Clerk::hire(ledger, pace)?;
     let clock = Instant::now();
-    let mut crew = Crew::hire(&caller, clock, wheel.connections()).await?;
+    let mut crew = Crew::hire(&caller, clock, connections).await?;
     let mut renewals = FuturesUnordered::new();
     let mut alarm = pin!(tokio::time::sleep_until(clock.into()));
     let mut events = Vec::new();

@@ -43,10 +43,6 @@ pub struct Plan {
 const SHORTEST_HORIZON: Duration = Duration::from_millis(60);
 const LONGEST_HORIZON: Duration = Duration::from_secs(5);
 
-/// Connections are opened before the first call for the calls of so long: those that
-/// have to open theirs first come late, and so nearer to the calls after them.
-const CONNECTED_FOR: Duration = Duration::from_millis(50);
-
 /// How long the end of a call may wait for company in its turn, which costs a sync.
 const SETTLED_WITHIN: Duration = Duration::from_millis(10);
 
@@ -155,13 +151,6 @@ impl Wheel {
     /// The same wheel, for credentials that are renewed so.
     pub fn renewing(self, renewal: Renewal) -> Wheel {
         Wheel { renewal, ..self }
-    }
-
-    /// How many connections to open before the first call. Without a pace, none.
-    pub fn connections(&self) -> usize {
-        let a_second = self.plan.most_a_second.unwrap_or_default();
-        let needed = CONNECTED_FOR.as_secs_f64() * f64::from(a_second);
-        (needed as u32).min(self.plan.concurrency) as usize
     }
 
     /// How the rows stand.

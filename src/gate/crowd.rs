@@ -1,12 +1,12 @@
-//! How many calls may be in flight at first. A server that hangs or is away should
-//! not be sent hundreds of calls before the first of them tells.
+//! How many calls may be in flight until answers come. A server that hangs or is away
+//! should not be sent many more before the first of them tells.
 
 use std::time::Duration;
 
 /// Calls in flight until answers come.
 const AT_FIRST: u32 = 64;
 
-/// Those of so long may be, if they are more.
+/// At the start those of so long may be, if they are more: their connections are open.
 const FIRST: Duration = Duration::from_millis(10);
 
 /// The most calls in flight: few at first, and one more for every answer while at
@@ -14,7 +14,6 @@ const FIRST: Duration = Duration::from_millis(10);
 #[derive(Debug)]
 pub struct Crowd {
     most: u32,
-    at_first: u32,
     now: u32,
 }
 
@@ -22,9 +21,8 @@ impl Crowd {
     /// Never more than so many calls; and so many start in any one second, if that is
     /// limited.
     pub fn new(most: u32, a_second: Option<u32>) -> Crowd {
-        let started = FIRST.as_secs_f64() * f64::from(a_second.unwrap_or_default());
-        let at_first = AT_FIRST.max(started as u32).min(most);
-        Crowd { most, at_first, now: at_first }
+        let started = (FIRST * a_second.unwrap_or_default()).as_secs() as u32;
+        Crowd { most, now: AT_FIRST.max(started).min(most) }
     }
 
     /// How many calls may be in flight.
@@ -39,9 +37,9 @@ impl Crowd {
         }
     }
 
-    /// Begins anew: the server has been away.
+    /// Begins anew: the server has been away, and no connection is open.
     pub fn restart(&mut self) {
-        self.now = self.at_first;
+        self.now = AT_FIRST.min(self.most);
     }
 }
 
@@ -72,9 +70,17 @@ mod tests {
     }
 
     #[test]
+    fn a_server_that_was_away_is_sent_few_at_any_pace() {
+        let mut crowd = Crowd::new(10_000, Some(20_000));
+        crowd.restart();
+        assert_eq!(crowd.at_most(), AT_FIRST);
+    }
+
+    #[test]
     fn it_never_allows_more_than_it_was_given() {
         let mut crowd = Crowd::new(3, Some(20_000));
         (0..100).for_each(|_| crowd.answered(3));
+        crowd.restart();
         assert_eq!(crowd.at_most(), 3);
     }
 }

@@ -9,11 +9,18 @@ use std::time::{Duration, Instant};
 
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
+/// After so long an answer has been heard, and no call has come after it at four a second.
+const LONG_HEARD: Duration = Duration::from_millis(50);
+
 /// What it does with a request once it has read it.
 #[derive(Debug, Clone)]
 pub enum Does {
     /// Says this, byte for byte, and closes the connection.
     Say(Vec<u8>),
+    /// Says this, and closes the connection when it has long been heard.
+    SayAndCloseLater(Vec<u8>),
+    /// Says this once so many connections have been made.
+    SayWhenConnected(usize, Vec<u8>),
     /// Closes the connection without a word.
     Close,
     /// Resets the connection without a word.
@@ -49,11 +56,16 @@ impl Request {
 /// A server that does exactly what it is told.
 pub struct Hostile {
     port: u16,
-    connections: Arc<AtomicUsize>,
-    requests: Arc<Seen>,
+    seen: Arc<Seen>,
 }
 
-type Seen = Mutex<Vec<Request>>;
+/// What it has seen so far.
+#[derive(Default)]
+struct Seen {
+    connections: AtomicUsize,
+    requests: Mutex<Vec<Request>>,
+}
+
 type Decide = dyn Fn(usize, &Request) -> Does + Send + Sync;
 
 impl Hostile {
@@ -84,17 +96,16 @@ impl Hostile {
     fn start(tls: Option<Arc<ServerConfig>>, decide: Arc<Decide>) -> Hostile {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
-        let requests = Arc::new(Mutex::new(Vec::new()));
-        let connections = Arc::new(AtomicUsize::new(0));
-        let (seen, connected) = (Arc::clone(&requests), Arc::clone(&connections));
+        let seen = Arc::new(Seen::default());
+        let all = Arc::clone(&seen);
         std::thread::spawn(move || {
             for stream in listener.incoming() {
-                connected.fetch_add(1, Ordering::Relaxed);
-                let (seen, decide, tls) = (Arc::clone(&seen), Arc::clone(&decide), tls.clone());
+                all.connections.fetch_add(1, Ordering::Relaxed);
+                let (seen, decide, tls) = (Arc::clone(&all), Arc::clone(&decide), tls.clone());
                 std::thread::spawn(move || serve(stream.unwrap(), tls, &seen, &*decide));
             }
         });
-        Hostile { port, connections, requests }
+        Hostile { port, seen }
     }
 
     pub fn url(&self) -> String {
@@ -108,12 +119,12 @@ impl Hostile {
 
     /// How many connections were made so far.
     pub fn connections(&self) -> usize {
-        self.connections.load(Ordering::Relaxed)
+        self.seen.connections.load(Ordering::Relaxed)
     }
 
     /// Every request so far.
     pub fn requests(&self) -> Vec<Request> {
-        self.requests.lock().unwrap().clone()
+        self.seen.requests.lock().unwrap().clone()
     }
 }
 
@@ -145,16 +156,24 @@ fn exchange(mut stream: impl Read + Write, raw: &TcpStream, seen: &Seen, decide:
         return wait_for_the_end(raw);
     };
     let nth = {
-        let mut seen = seen.lock().unwrap();
-        seen.push(request.clone());
-        seen.len() - 1
+        let mut requests = seen.requests.lock().unwrap();
+        requests.push(request.clone());
+        requests.len() - 1
+    };
+    let mut say = |words: Vec<u8>, stays: Duration| {
+        // A client may have heard enough before the end.
+        let said = stream.write_all(&words).and_then(|()| stream.flush());
+        std::thread::sleep(stays);
+        let _ = said.and_then(|()| raw.shutdown(Shutdown::Write));
+        wait_for_the_end(raw);
     };
     match decide(nth, &request) {
-        Does::Say(words) => {
-            // A client may have heard enough before the end.
-            let said = stream.write_all(&words).and_then(|()| stream.flush());
-            let _ = said.and_then(|()| raw.shutdown(Shutdown::Write));
-            wait_for_the_end(raw);
+        Does::Say(words) => say(words, Duration::ZERO),
+        Does::SayAndCloseLater(words) => say(words, LONG_HEARD),
+        Does::SayWhenConnected(connections, words) => {
+            let made = || seen.connections.load(Ordering::Relaxed) >= connections;
+            super::until("so many connections have been made", made);
+            say(words, Duration::ZERO);
         }
         Does::Close => {}
         Does::Reset => {
