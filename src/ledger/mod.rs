@@ -338,9 +338,7 @@ pub enum LedgerError {
         cause: std::io::Error,
     },
     /// Anything else that the database said.
-    #[error(
-        "the ledger {path} failed ({cause}): put that right and start the same command again, it goes on where it was"
-    )]
+    #[error("the ledger {path} failed ({cause}): put that right, and start the same command again")]
     Database {
         /// Where it is.
         path: String,

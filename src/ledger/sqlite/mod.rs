@@ -187,3 +187,19 @@ impl Ledger for Sqlite {
 fn not_started(path: &str) -> LedgerError {
     failure(path, rusqlite::Error::InvalidQuery)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_disk_without_room_is_told_from_one_that_fails() {
+        let folder = tempfile::tempdir().unwrap();
+        let ledger = Sqlite::open(&folder.path().join("ledger.db")).unwrap();
+        // No page more than there are.
+        ledger.connection.pragma_update(None, "max_page_count", 1).unwrap();
+        let grow = "CREATE TABLE more AS SELECT zeroblob(100000)";
+        let cause = ledger.connection.execute(grow, []).unwrap_err();
+        assert!(matches!(ledger.fail(cause), LedgerError::Full { .. }));
+    }
+}
