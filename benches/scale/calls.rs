@@ -4,7 +4,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use super::Failed;
-use super::child::{Server, Took, cardcancel, is_installed, run};
+use super::child::{Served, Server, Took, cardcancel, is_installed, run};
 use super::orders;
 
 /// Connections of the load generator.
@@ -48,7 +48,8 @@ pub fn measure(calls: u64) -> Result<(), Failed> {
     Ok(())
 }
 
-/// Makes so many calls: what that took, and how long from the first call to the last.
+/// Makes so many calls: what that took, and how long from the first call to the last; of
+/// oha from its start, which is short, to its end.
 type Program = fn(&Server, u64) -> Result<(Took, Duration), Failed>;
 
 /// What the calls of one program took.
@@ -67,11 +68,16 @@ impl Round {
     fn of(calls: u64, program: Program) -> Result<Round, Failed> {
         let server = Server::start(&[])?;
         let (took, calling) = program(&server, calls)?;
-        let server = server.stop()?.cpu;
+        let Served { tally, cpu } = server.stop()?;
+        // The load generator asks for one order again and again.
+        let answered = ["ok", "already_cancelled"].map(|how| tally["answered"][how].as_u64());
+        if answered.into_iter().flatten().sum::<u64>() != calls {
+            return Err(format!("not every call was made and answered: {tally}").into());
+        }
         Ok(Round {
             rate: calls as f64 / calling.as_secs_f64(),
             cpu: took.cpu_each(calls),
-            server: server.as_secs_f64() * 1e6 / calls as f64,
+            server: cpu.as_secs_f64() * 1e6 / calls as f64,
             memory: took.memory,
         })
     }
