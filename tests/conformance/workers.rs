@@ -207,6 +207,33 @@ fn a_run_opened_by_two_at_once_is_one_run() {
 
 #[test]
 #[ignore = "needs PostgreSQL: tests/run brings it"]
+fn whoever_comes_at_whatever_moment_while_a_run_is_opened_finds_that_run() {
+    const RUNS: u32 = 300;
+    const STEP: Duration = Duration::from_micros(50);
+    let home = Home::server();
+    let mut ledgers = [home.open(), home.open()];
+    for run in 0..RUNS {
+        let key = &format!("key {run}");
+        let [one, other] = &mut ledgers;
+        let open = |ledger: &mut dyn Ledger, id: &str| {
+            let mut rows = std::iter::once(Ok(to_send(1)));
+            ledger
+                .enrol(new_run(&format!("{id} {run}"), key), &mut rows, &[])
+                .unwrap()
+                .id()
+                .to_owned()
+        };
+        assert!(one.find(key).unwrap().is_none() && other.find(key).unwrap().is_none());
+        std::thread::scope(|scope| {
+            let opened = scope.spawn(|| open(one.as_mut(), "one"));
+            std::thread::sleep(STEP * (run % 100));
+            assert_eq!(open(other.as_mut(), "other"), opened.join().unwrap(), "{key}");
+        });
+    }
+}
+
+#[test]
+#[ignore = "needs PostgreSQL: tests/run brings it"]
 fn only_a_run_opened_since_they_looked_is_taken_for_that_of_two_who_go_again() {
     let home = Home::server();
     home.process(1).finish();

@@ -64,24 +64,28 @@ enum Opened {
 }
 
 /// Finds the run, or the one that was cut short, or makes one. Another program may have
-/// judged the rows otherwise.
+/// judged the rows otherwise. Both are looked for at one moment: who records a run's last
+/// rows waits for no lock, and between two looks it would be neither.
 async fn begin(session: &mut Session, new: &NewRun, seen: i64) -> Result<Opened, Failed> {
     session.client.batch_execute("BEGIN").await?;
     let lock = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))";
     session.client.execute(lock, &[&new.key]).await?;
-    let opened = match read::run_by_key(session, &new.key).await?.filter(|run| run.number > seen) {
-        Some(run) => Opened::Already(Box::new(run)),
-        None => Opened::Half(half(session, new).await?),
+    let find = "SELECT number, rows IS NOT NULL FROM run
+                WHERE key = $1 AND CASE WHEN rows IS NULL THEN program = $2 ELSE number > $3 END
+                ORDER BY rows IS NULL, number DESC LIMIT 1";
+    let opened = match session.client.query_opt(find, &[&new.key, &new.program, &seen]).await? {
+        None => Opened::Half(insert(session, new).await?),
+        Some(found) if found.try_get(1)? => {
+            let run = read::run_by_number(session, found.try_get(0)?).await?;
+            Opened::Already(Box::new(run.ok_or(Failed::Silent)?))
+        }
+        Some(half) => Opened::Half(half.try_get(0)?),
     };
     session.client.batch_execute("COMMIT").await?;
     Ok(opened)
 }
 
-async fn half(session: &mut Session, new: &NewRun) -> Result<i64, Failed> {
-    let cut_short = "SELECT number FROM run WHERE key = $1 AND program = $2 AND rows IS NULL";
-    if let Some(found) = session.client.query_opt(cut_short, &[&new.key, &new.program]).await? {
-        return Ok(found.try_get(0)?);
-    }
+async fn insert(session: &mut Session, new: &NewRun) -> Result<i64, Failed> {
     let insert = "INSERT INTO run (id, key, command, input_name, input_digest, endpoint, program,
                                    opened_at)
                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING number";
