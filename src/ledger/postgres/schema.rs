@@ -8,7 +8,11 @@ use super::failed::Failed;
 use super::link::Session;
 
 /// What brings the schema from each version to the next; the first begins with nothing.
-const VERSIONS: [&str; 1] = [include_str!("sql/version_1.sql")];
+const VERSIONS: [&str; 1] = [include_str!("sql/version_2.sql")];
+
+/// The versions before those, which no release had: they are refused.
+const BEFORE: usize = 1;
+const NEWEST: usize = BEFORE + VERSIONS.len();
 
 /// Before this, the server cannot do what is asked of it.
 const OLDEST: i64 = 14;
@@ -20,7 +24,7 @@ const LOCK: i64 = 0x6341_4e43;
 pub(super) async fn begin(session: &Session, path: &str) -> Result<(), Failed> {
     refuse_unfit(session, path).await?;
     // It may have been brought to another version since the last session.
-    refuse_newer(version(session).await?, path)?;
+    refuse_other(version(session).await?, path)?;
     session.client.batch_execute(include_str!("sql/session.sql")).await?;
     Ok(())
 }
@@ -50,19 +54,21 @@ async fn refuse_unfit(session: &Session, path: &str) -> Result<(), Failed> {
 
 /// Sees to it that the schema is there, and is ours.
 pub(super) async fn set_up(session: &mut Session, path: &str) -> Result<(), Failed> {
-    if version(session).await? < VERSIONS.len() {
+    if version(session).await? < NEWEST {
         migrate(session).await?;
-        refuse_newer(version(session).await?, path)?;
+        refuse_other(version(session).await?, path)?;
     }
     Ok(())
 }
 
-fn refuse_newer(version: usize, path: &str) -> Result<(), LedgerError> {
-    if version <= VERSIONS.len() {
-        return Ok(());
+/// Refuses what a newer program laid down, or one before the first release.
+fn refuse_other(version: usize, path: &str) -> Result<(), LedgerError> {
+    let (path, found, known) = (path.to_owned(), version as i64, NEWEST as i64);
+    match version {
+        1..=BEFORE => Err(LedgerError::Older { path, found, known }),
+        _ if version > NEWEST => Err(LedgerError::Newer { path, found, known }),
+        _ => Ok(()),
     }
-    let (found, known) = (version as i64, VERSIONS.len() as i64);
-    Err(LedgerError::Newer { path: path.to_owned(), found, known })
 }
 
 /// For a user who lacks the right to read the schema, or to lay it down.
@@ -119,8 +125,10 @@ async fn migrate(session: &mut Session) -> Result<(), Failed> {
                 )
                 .await?;
         }
-        for (statements, version) in VERSIONS.iter().zip(1_i32..).skip(from) {
+        let done = from.saturating_sub(BEFORE);
+        for (statements, version) in VERSIONS.iter().zip(BEFORE + 1..).skip(done) {
             session.client.batch_execute(statements).await?;
+            let version = i32::try_from(version).unwrap_or(i32::MAX);
             let note = "INSERT INTO cardcancel.schema_version (version, program) VALUES ($1, $2)";
             let program = concat!("cardcancel ", env!("CARGO_PKG_VERSION"));
             session.client.execute(note, &[&version, &program]).await?;

@@ -31,13 +31,14 @@ const BEGIN: &str = "BEGIN";
 const COMMIT: &str = "COMMIT";
 const RENEW: &str = include_str!("sql/renew.sql");
 const REGISTER_AGAIN: &str = include_str!("sql/register_again.sql");
-const TAKE_BACK: &str = include_str!("sql/take_back.sql");
 const SETTLE: &str = include_str!("sql/settle.sql");
 const BUDGET: &str = include_str!("sql/budget.sql");
 const GONE: &str = include_str!("sql/gone.sql");
 const STAKE: &str = include_str!("sql/stake.sql");
 const SPEND: &str = include_str!("sql/spend.sql");
-const LAST_TURN: &str = "SELECT turn FROM worker WHERE number = $1";
+const LAST_TURN: &str = include_str!("sql/last_turn.sql");
+const KEEP: &str = include_str!("sql/keep.sql");
+const COMMITTED: &str = include_str!("sql/committed.sql");
 
 /// Prepares what every turn asks, so that none has to wait for it.
 pub(super) async fn prepare(session: &mut Session) -> Result<(), Failed> {
@@ -56,22 +57,30 @@ struct Wish<'t> {
     /// Why the run stops for all, if it does.
     stop: Option<String>,
     asked: Instant,
-    /// The moments of a try whose commit was asked for, and not confirmed.
-    unconfirmed: Option<Vec<Timestamp>>,
+    /// The try whose commit was asked for, and not confirmed: there is never more than one
+    /// of which it is not known whether it was done.
+    unconfirmed: Option<Tried>,
+}
+
+/// What one try of a turn asked to be committed.
+struct Tried {
+    worker: i64,
+    /// When it stakes what it does, in the database's time.
+    staked_at: Timestamp,
+    picked: Picked,
+    share: Share,
+    stop: Option<String>,
+    /// When it knew the budget.
+    budgeted: Instant,
 }
 
 /// What a turn came to.
 struct Done {
-    worker: i64,
-    /// When it staked what it did, in the database's time.
-    staked_at: Timestamp,
-    picked: Picked,
+    tried: Tried,
     /// Those of the picked rows staked before that really were ours, or nobody's.
     retried: HashSet<i64>,
-    share: Share,
     counts: Counts,
     exhausted: bool,
-    stop: Option<String>,
     finish: Duration,
 }
 
@@ -96,8 +105,9 @@ pub(super) fn turn(
     stay.turn += 1;
     let done = link.work(async |session| attempt(session, stay, clock, &mut wish, allot).await)?;
     stay.finish.took(done.finish, stay.began.elapsed());
-    let again = if done.worker == stay.worker { turn.again } else { Vec::new() };
-    stay.worker = done.worker;
+    let worker = done.tried.worker;
+    let again = if worker == stay.worker { turn.again } else { Vec::new() };
+    stay.worker = worker;
     Ok(turned(stay, done, again, ahead))
 }
 
@@ -109,14 +119,16 @@ async fn attempt(
     wish: &mut Wish<'_>,
     allot: &mut Allot<'_>,
 ) -> Result<Done, Failed> {
+    if let Some(done) = committed(session, stay, wish).await? {
+        return Ok(done);
+    }
     let First { renewed, told, state } = first(session, stay, clock, wish).await?;
-    let worker = match &renewed {
-        Some(_) => stay.worker,
-        None => register_again(session, stay).await?,
+    let Renewed { is_ours, others_are_gone, others } = renewed;
+    let worker = match is_ours {
+        true => stay.worker,
+        false => register_again(session, stay).await?,
     };
-    let is_ours = renewed.is_some();
-    let (others_are_gone, others) = renewed.unwrap_or((false, true));
-    let taken_up = others_are_gone && take_up(session, stay).await?;
+    let taken_up = is_ours && others_are_gone && take_up(session, stay).await?;
     let asked = Asked {
         again: if is_ours { &wish.turn.again } else { &[] },
         fresh: wish.turn.fresh,
@@ -133,31 +145,70 @@ async fn attempt(
     let mut share = Share::of(&state, allowance, allot);
     let picked = pick::pick(session, stay, asked, share.moments.len()).await?;
     share.give_back(picked.len(), now, allot);
-    wish.unconfirmed = Some(share.moments.iter().flatten().copied().collect());
-    let row = commit(session, stay, worker, &picked, &share, now).await?;
+    let stop = told.try_get(2)?;
+    let tried = Tried { worker, staked_at: now, picked, share, stop, budgeted };
+    let tried = wish.unconfirmed.insert(tried);
+    let row = commit(session, stay, tried).await?;
+    done(wish.unconfirmed.take(), &row)
+}
+
+/// What a try came to, as the database tells it.
+fn done(tried: Option<Tried>, row: &Row) -> Result<Done, Failed> {
+    let tried = tried.ok_or(Failed::Silent)?;
     let retried: Option<Vec<i64>> = row.try_get(0)?;
     Ok(Done {
-        worker,
-        staked_at: now,
         retried: retried.unwrap_or_default().into_iter().collect(),
         exhausted: !row.try_get::<_, bool>(1)?,
-        counts: read::counts_from(&row, 2)?,
-        stop: told.try_get(2)?,
-        finish: budgeted.elapsed(),
-        picked,
-        share,
+        counts: read::counts_from(row, 2)?,
+        finish: tried.budgeted.elapsed(),
+        tried,
     })
+}
+
+/// What the try before came to, if it was committed after all. Whatever it had locked is
+/// free by then: it cannot be committed later.
+async fn committed(
+    session: &mut Session,
+    stay: &Stay,
+    wish: &mut Wish<'_>,
+) -> Result<Option<Done>, Failed> {
+    let Some(tried) = &mut wish.unconfirmed else { return Ok(None) };
+    session.client.batch_execute(BEGIN).await?;
+    let told = session.client.query_one(LAST_TURN, &[&stay.worker]).await?;
+    if told.try_get::<_, i64>(0)? != stay.turn {
+        wish.unconfirmed = None;
+        session.client.batch_execute("ROLLBACK").await?;
+        return Ok(None);
+    }
+    tried.worker = told.try_get(1)?;
+    let lease = stay.lease.as_secs_f64();
+    session.client.execute(KEEP, &[&tried.worker, &lease]).await?;
+    let row = session.client.query_one(COMMITTED, &[&stay.run, &tried.worker, &stay.turn]).await?;
+    // Who waits for a standby that has what this writes waits for the try too.
+    session.client.batch_execute(COMMIT).await?;
+    let mut done = done(wish.unconfirmed.take(), &row)?;
+    let retried = &done.retried;
+    done.tried.picked.fresh.retain(|fresh| retried.contains(&fresh.row.0.into()));
+    Ok(Some(done))
 }
 
 /// What is told first.
 struct First {
-    /// Whether others on the run are gone, and whether others share its budget; nothing
-    /// if our own rows were taken up by others.
-    renewed: Option<(bool, bool)>,
+    renewed: Renewed,
     /// The run.
     told: Row,
     /// The budget.
     state: String,
+}
+
+/// How this worker and the others stand.
+struct Renewed {
+    /// Whether what it had is still its own.
+    is_ours: bool,
+    /// Whether others on the run are gone.
+    others_are_gone: bool,
+    /// Whether others share its budget.
+    others: bool,
 }
 
 /// Renews the lease, settles, and reads the budget.
@@ -165,19 +216,8 @@ async fn first(
     session: &mut Session,
     stay: &Stay,
     clock: &mut Clock,
-    wish: &mut Wish<'_>,
+    wish: &Wish<'_>,
 ) -> Result<First, Failed> {
-    let untold = match wish.unconfirmed.take() {
-        Some(moments) if last_turn(session, stay.worker).await? == stay.turn => {
-            wish.unused.extend(moments);
-            true
-        }
-        _ => false,
-    };
-    let take_back = match untold {
-        true => Some(session.statement(TAKE_BACK).await?),
-        false => None,
-    };
     let renew = session.statement(RENEW).await?;
     let settle = session.statement(SETTLE).await?;
     let budget = session.statement(BUDGET).await?;
@@ -186,35 +226,21 @@ async fn first(
     let settled = wish.settled.values(&stay.run, &wish.stop);
     let renewed = async {
         let asked = Instant::now();
-        let row = client.query_opt(&renew, &[&stay.worker, &lease, &stay.turn]).await?;
-        let Some(row) = row else { return Ok(None) };
-        clock.showed(row.try_get(0)?, asked, Instant::now());
-        Ok(Some((row.try_get(1)?, row.try_get(2)?)))
-    };
-    let taken_back = async {
-        match &take_back {
-            Some(statement) => {
-                client.execute(statement, &[&stay.run, &stay.worker, &stay.turn]).await
-            }
-            None => Ok(0),
-        }
+        let row = client.query_one(&renew, &[&stay.worker, &lease, &stay.turn]).await?;
+        clock.showed(row.try_get(1)?, asked, Instant::now());
+        let is_ours: bool = row.try_get(0)?;
+        let others = !is_ours || row.try_get(3)?;
+        Ok(Renewed { is_ours, others_are_gone: row.try_get(2)?, others })
     };
     let endpoint: [&(dyn ToSql + Sync); 1] = [&stay.endpoint];
-    let ((), renewed, _, told, state) = tokio::try_join!(
+    let ((), renewed, told, state) = tokio::try_join!(
         biased;
         client.batch_execute(BEGIN),
         renewed,
-        taken_back,
         client.query_one(&settle, &settled),
         client.query_one(&budget, &endpoint),
     )?;
     Ok(First { renewed, told, state: state.try_get(0)? })
-}
-
-/// The number of the last turn of a worker that was committed; -1 if it is not known.
-async fn last_turn(session: &Session, worker: i64) -> Result<i64, Failed> {
-    let row = session.client.query_opt(LAST_TURN, &[&worker]).await?;
-    row.map_or(Ok(-1), |row| Ok(row.try_get(0)?))
 }
 
 /// Others took up what we had: we go on under another number.
@@ -235,14 +261,8 @@ async fn take_up(session: &mut Session, stay: &Stay) -> Result<bool, Failed> {
 }
 
 /// Stakes what was picked, and makes the turn durable.
-async fn commit(
-    session: &mut Session,
-    stay: &Stay,
-    worker: i64,
-    picked: &Picked,
-    share: &Share,
-    now: Timestamp,
-) -> Result<Row, Failed> {
+async fn commit(session: &mut Session, stay: &Stay, tried: &Tried) -> Result<Row, Failed> {
+    let Tried { worker, staked_at, picked, share, .. } = tried;
     let stake = session.statement(STAKE).await?;
     let spend = session.statement(SPEND).await?;
     let state = share.changed();
@@ -259,9 +279,9 @@ async fn commit(
     };
     let staked: [&(dyn ToSql + Sync); 11] = [
         &stay.run,
-        &worker,
+        worker,
         &stay.turn,
-        &now,
+        staked_at,
         &retried,
         &attempts,
         &fresh,
@@ -281,7 +301,8 @@ async fn commit(
 
 /// What the engine is told, in this host's time.
 fn turned(stay: &Stay, done: Done, again: Vec<Waiting>, ahead: SignedDuration) -> Turned {
-    let Done { worker, staked_at, mut picked, retried, share, counts, exhausted, stop, .. } = done;
+    let Done { tried, retried, counts, exhausted, .. } = done;
+    let Tried { worker, staked_at, mut picked, share, stop, .. } = tried;
     let here = |moment: Timestamp| moment.saturating_sub(ahead).unwrap_or(moment);
     let found_something = picked.len() + picked.decided.len() > 0;
     let mut turned = Turned {

@@ -1,10 +1,10 @@
--- Which rows $3 of run $1 have an order that another run cancelled at endpoint $2: the
+-- Which rows $3 of run $1, as far as they are not decided, have an order that another run cancelled at endpoint $2: the
 -- run and its row.
 SELECT wanted.row, other.id, other.row
 FROM unnest($3::bigint[]) AS wanted (row)
 CROSS JOIN LATERAL (
     SELECT admin_number, sequence_number FROM row
-    WHERE row.run = $1 AND row.row = wanted.row
+    WHERE row.run = $1 AND row.row = wanted.row AND row.status IS NULL
     OFFSET 0
 ) AS ours
 CROSS JOIN LATERAL (

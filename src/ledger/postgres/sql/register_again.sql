@@ -1,7 +1,12 @@
 -- Another number, and a lease of $2 seconds, for worker $1, whose rows were taken up by
--- others. Its turn is $3.
-INSERT INTO worker (run, started_at, started_by, program, rates, cut_off, leased_until, again, turn)
-SELECT run, started_at, started_by, program, rates, cut_off,
-       clock_timestamp() + make_interval(secs => $2::double precision), again, $3::bigint
-FROM worker WHERE number = $1
-RETURNING number;
+-- others. Its turn is $3. The worker that it was is locked, and knows which it is now.
+WITH next AS (
+    INSERT INTO worker (run, started_at, started_by, program, rates, cut_off, leased_until,
+                        again, turn)
+    SELECT run, started_at, started_by, program, rates, cut_off,
+           clock_timestamp() + make_interval(secs => $2::double precision), again, $3::bigint
+    FROM worker WHERE number = $1
+    RETURNING number
+)
+UPDATE worker SET followed_by = next.number FROM next WHERE worker.number = $1
+RETURNING followed_by;

@@ -1,12 +1,16 @@
--- Renews the lease of worker $1 by $2 seconds, for its turn $3. No row: others took up
--- what it had. A lease that ran out and that nobody took up is still its own.
+-- Renews the lease of worker $1 by $2 seconds, for its turn $3, and locks the worker. Where
+-- others took up what it had, it is no longer at work, and stays so. A lease that ran out
+-- and that nobody took up is still its own.
 UPDATE worker SET
-    lapsed_at = CASE WHEN leased_until < clock_timestamp() THEN clock_timestamp()
+    lapsed_at = CASE WHEN at_work AND leased_until < clock_timestamp() THEN clock_timestamp()
                      ELSE lapsed_at END,
-    leased_until = clock_timestamp() + make_interval(secs => $2::double precision),
+    leased_until = CASE WHEN at_work
+                        THEN clock_timestamp() + make_interval(secs => $2::double precision)
+                        ELSE leased_until END,
     turn = $3::bigint
-WHERE number = $1 AND at_work
+WHERE number = $1
 RETURNING
+    at_work,
     clock_timestamp(),
     -- Whether the lease of another on the run ran out. One that was away itself, as when
     -- the database was, gives the others as long as a lease to come back too.

@@ -21,6 +21,7 @@ WITH retried AS (
     SELECT $1::bigint, fresh.row, fresh.place, $2::bigint, 1, true, $4::timestamptz, $3::bigint
     FROM unnest($7::bigint[], $11::bigint[]) AS fresh (row, place)
 ), decided AS (
+    -- A row is decided once, whoever comes with it again.
     UPDATE row SET status = 1, error_code = 'ALREADY_CANCELLED', message = its.message
     FROM (SELECT found.place, elsewhere.message
           FROM unnest($8::bigint[], $9::text[]) AS elsewhere (row, message)
@@ -30,22 +31,23 @@ WITH retried AS (
               OFFSET 0
           ) AS found
           OFFSET 0) AS its
-    WHERE row.ctid = its.place
+    WHERE row.ctid = its.place AND row.status IS NULL
+    RETURNING row.row
 ), over AS (
     DELETE FROM open_row
     WHERE ctid = ANY (ARRAY(
         SELECT its.place
-        FROM unnest($8) AS elsewhere (row)
+        FROM decided
         CROSS JOIN LATERAL (
             SELECT open_row.ctid AS place FROM open_row
-            WHERE open_row.run = $1 AND open_row.row = elsewhere.row
+            WHERE open_row.run = $1 AND open_row.row = decided.row
             OFFSET 0
         ) AS its))
 )
 UPDATE run SET
     first_fresh = $10,
     attempts = attempts + (SELECT count(*) FROM retried) + cardinality($7),
-    already_cancelled = already_cancelled + cardinality($8)
+    already_cancelled = already_cancelled + (SELECT count(*) FROM decided)
 WHERE number = $1
 RETURNING
     (SELECT array_agg(retried.row) FROM retried),

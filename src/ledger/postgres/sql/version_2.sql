@@ -59,6 +59,8 @@ CREATE TABLE worker (
     again        boolean     NOT NULL,        -- sends orders even if another run cancelled them
     -- False once it came to rest, or its rows were taken up by others.
     at_work      boolean     NOT NULL DEFAULT true,
+    -- The number under which it went on after that.
+    followed_by  bigint,
     leased_until timestamptz NOT NULL,
     -- When it last came back after its lease had run out.
     lapsed_at    timestamptz,
