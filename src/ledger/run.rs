@@ -25,6 +25,18 @@ pub struct NewRun {
     pub opened_at: Timestamp,
 }
 
+impl NewRun {
+    /// Its identifier, and those to take if another run has it: runs that are opened in one
+    /// second differ in four digits only.
+    pub(super) fn ids(&self) -> impl Iterator<Item = String> + '_ {
+        let (second, digits) = self.id.rsplit_once('-').unwrap_or((&self.id, ""));
+        let digits = u16::from_str_radix(digits, 16).unwrap_or_default();
+        let others = (1..=u16::MAX).map(move |step| digits.wrapping_add(step));
+        let others = others.map(move |digits| format!("{second}-{digits:04x}"));
+        std::iter::once(self.id.clone()).chain(others)
+    }
+}
+
 /// A run and how far it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Run {

@@ -88,18 +88,24 @@ async fn begin(session: &mut Session, new: &NewRun, seen: i64) -> Result<Opened,
 async fn insert(session: &mut Session, new: &NewRun) -> Result<i64, Failed> {
     let insert = "INSERT INTO run (id, key, command, input_name, input_digest, endpoint, program,
                                    opened_at)
-                  VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING number";
-    let values: [&(dyn ToSql + Sync); 8] = [
-        &new.id,
-        &new.key,
-        &new.command,
-        &new.input_name,
-        &new.input_digest,
-        &new.endpoint,
-        &new.program,
-        &new.opened_at,
-    ];
-    Ok(session.client.query_one(insert, &values).await?.try_get(0)?)
+                  VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+                  ON CONFLICT (id) DO NOTHING RETURNING number";
+    for id in new.ids() {
+        let values: [&(dyn ToSql + Sync); 8] = [
+            &id,
+            &new.key,
+            &new.command,
+            &new.input_name,
+            &new.input_digest,
+            &new.endpoint,
+            &new.program,
+            &new.opened_at,
+        ];
+        if let Some(inserted) = session.client.query_opt(insert, &values).await? {
+            return Ok(inserted.try_get(0)?);
+        }
+    }
+    Err(Failed::Silent)
 }
 
 /// Records those of the rows that are not recorded yet. Returns whether the run is open.

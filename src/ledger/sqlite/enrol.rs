@@ -93,9 +93,10 @@ fn begin(connection: &mut Connection, new: &NewRun) -> rusqlite::Result<(i64, u3
     let (number, recorded) = match cut_short {
         None => (insert_run(&transaction, new)?, 0),
         Some((number, recorded)) => {
+            let id = free_id(&transaction, new)?;
             transaction.execute(
                 "UPDATE run SET id = ?2, input_name = ?3, opened_at = ?4 WHERE number = ?1",
-                params![number, new.id, new.input_name, new.opened_at.as_microsecond()],
+                params![number, id, new.input_name, new.opened_at.as_microsecond()],
             )?;
             (number, recorded)
         }
@@ -104,12 +105,24 @@ fn begin(connection: &mut Connection, new: &NewRun) -> rusqlite::Result<(i64, u3
     Ok((number, recorded))
 }
 
+/// The run's identifier, or the next that no other run has.
+fn free_id(transaction: &Transaction<'_>, new: &NewRun) -> rusqlite::Result<String> {
+    let mut find = transaction.prepare("SELECT EXISTS (SELECT 1 FROM run WHERE id = ?1)")?;
+    for id in new.ids() {
+        if !find.query_row([&id], |row| row.get(0))? {
+            return Ok(id);
+        }
+    }
+    Ok(new.id.clone())
+}
+
 fn insert_run(transaction: &Transaction<'_>, new: &NewRun) -> rusqlite::Result<i64> {
+    let id = free_id(transaction, new)?;
     transaction.execute(
         "INSERT INTO run (id, key, command, input_name, input_digest, endpoint, program, opened_at)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
         params![
-            new.id,
+            id,
             new.key,
             new.command,
             new.input_name,
