@@ -82,7 +82,7 @@ own_codes! {
     WrongFieldCount = "WRONG_FIELD_COUNT", "The row has more or fewer fields than the header.";
     CardNumber = "CARD_NUMBER", "A field of the row looks like a card number, which is never stored, sent or repeated.";
     Duplicate = "DUPLICATE", "An earlier row of the file carries the same order, and decides.";
-    AlreadyCancelled = "ALREADY_CANCELLED", "An earlier run in this ledger cancelled the order at the same endpoint.";
+    AlreadyCancelled = "ALREADY_CANCELLED", "Another run in this ledger cancelled the order at the same endpoint.";
     Dns = "DNS", "The host's name could not be resolved: nothing was sent.";
     Connect = "CONNECT", "No connection could be made: nothing was sent.";
     Tls = "TLS", "The TLS handshake failed: nothing was sent.";

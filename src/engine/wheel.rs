@@ -49,6 +49,10 @@ const SETTLED_WITHIN: Duration = Duration::from_millis(10);
 /// How long after another process took of the budget it may still be at it.
 const SHARED_FOR: Duration = Duration::from_secs(2);
 
+/// When a row is asked for again whose order another run has in flight: about as long as
+/// an answer takes.
+const ASK_AGAIN_AFTER: Duration = Duration::from_millis(200);
+
 /// Rows that wait for another attempt are held in memory: when this many do,
 /// no fresh rows are begun.
 const MOST_WAITING: usize = 10_000;
@@ -277,6 +281,9 @@ impl Wheel {
         self.being_recorded = Counts::default();
         turned.stop.into_iter().for_each(|why| self.stop_for(why));
         self.due.extend(turned.deferred);
+        for waiting in turned.in_flight_elsewhere {
+            self.later.insert((now.since_start + ASK_AGAIN_AFTER, waiting.row()), waiting);
+        }
         for staked in turned.staked {
             self.brake.canary().begin(staked.row());
             self.staked.push_back((staked.moment().map(at), staked));

@@ -4,6 +4,7 @@
 mod address;
 mod codes;
 mod decided;
+mod elsewhere;
 mod hold;
 mod location;
 mod places;
@@ -80,6 +81,28 @@ pub struct Allowance {
     pub wanted: u32,
 }
 
+impl Allowance {
+    /// Asks for nothing, and gives back moments for which there was no row.
+    pub(crate) fn returning(
+        unused: Vec<Timestamp>,
+        now: Timestamp,
+        spacing: Duration,
+    ) -> Allowance {
+        let (lead, horizon) = (Duration::ZERO, Duration::ZERO);
+        Allowance { unused, now, lead, horizon, spacing, others: false, wanted: 0 }
+    }
+}
+
+/// The rate budget of an endpoint is damaged. To take it for empty would pass the rate.
+#[derive(Debug, thiserror::Error)]
+#[error("the rate budget of {endpoint} in it cannot be read: {cause}")]
+pub(crate) struct UnreadableBudget {
+    /// Whose budget it is.
+    pub endpoint: String,
+    /// What is wrong with it.
+    pub cause: serde_json::Error,
+}
+
 /// One commit of the ledger: settles what ended, stakes what comes next.
 #[derive(Debug)]
 pub struct Turn {
@@ -118,6 +141,9 @@ pub struct Turned {
     pub staked: Vec<Staked>,
     /// Rows of `again` for which there was no budget; nothing was staked.
     pub deferred: Vec<Waiting>,
+    /// Rows whose orders another run has in flight; nothing was staked. They can be staked
+    /// once that run knows what became of its call.
+    pub in_flight_elsewhere: Vec<Waiting>,
     /// How the run's rows that ended stand, whoever ended them.
     pub counts: Counts,
     /// Whether there will be no more fresh rows: each was staked once, and none of them

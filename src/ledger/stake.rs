@@ -36,7 +36,10 @@ pub struct Waiting {
 #[derive(Debug, PartialEq, Eq)]
 pub struct Settled {
     pub(super) row: RowNumber,
+    pub(super) order: Order,
     pub(super) attempt: u32,
+    /// Whether an earlier answer for the order was lost.
+    pub(super) doubt: bool,
     /// When it was staked.
     pub(super) staked_at: Timestamp,
     /// Under which lease it was staked.
@@ -162,8 +165,8 @@ impl Staked {
     }
 
     fn settled(&self, how: How) -> Settled {
-        let Staked { row, attempt, staked_at, lease, .. } = *self;
-        Settled { row, attempt, staked_at, lease, how }
+        let Staked { row, order, attempt, doubt, staked_at, lease, .. } = *self;
+        Settled { row, order, attempt, doubt, staked_at, lease, how }
     }
 }
 

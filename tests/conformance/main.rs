@@ -33,6 +33,7 @@ conformance! {
     a_run_is_enrolled_with_every_row_and_reads_back
     an_enrolment_that_is_cut_short_is_nobodys_and_goes_on
     the_newest_run_with_a_key_is_found
+    a_run_whose_identifier_another_has_gets_the_next
     rows_are_staked_in_order_each_once_and_settled
     rows_go_in_the_order_of_their_places_if_they_have_one
     what_is_in_flight_may_have_been_sent
@@ -53,4 +54,32 @@ conformance! {
     a_run_that_ended_was_not_stopped
     a_run_is_held_while_it_is_worked_on
     a_results_file_is_known_by_its_mark
+}
+
+/// What only a ledger in a file does so far.
+mod sqlite_alone {
+    macro_rules! conformance {
+        ($($name:ident)*) => {
+            $(#[test]
+            fn $name() {
+                crate::suite::$name(&crate::process::Home::file());
+            })*
+        };
+    }
+
+    conformance! {
+        what_a_code_was_taken_to_mean_in_another_run_is_no_fact_about_the_order
+        an_order_in_doubt_from_another_run_is_sent_in_doubt
+        an_order_in_doubt_from_another_run_is_sent_in_doubt_though_it_is_sent_again_on_purpose
+        an_order_in_doubt_from_another_run_stays_so_though_it_is_not_sent
+        an_order_that_is_cancelled_leaves_no_doubt
+        a_doubt_of_a_results_file_is_one_of_the_order
+        an_order_in_doubt_at_another_endpoint_is_not_in_doubt
+        an_order_that_a_living_process_has_in_flight_for_another_run_is_left_for_later
+        an_order_left_for_later_was_never_sent
+        an_order_that_a_dead_process_had_in_flight_for_another_run_is_sent_in_doubt
+        a_process_has_nothing_in_flight_for_a_run_that_it_left
+        moments_for_which_there_is_no_row_are_given_back
+        a_budget_that_cannot_be_read_is_not_taken_for_empty
+    }
 }

@@ -50,10 +50,29 @@ impl Home {
         }
     }
 
+    /// Cuts the budgets in it short.
+    pub fn damage_budget(&self) {
+        let sql = "UPDATE budget SET state = substr(state, 1, 9)";
+        match self {
+            Home::File(folder) => {
+                let ledger = rusqlite::Connection::open(folder.path().join("ledger.db")).unwrap();
+                assert_eq!(ledger.execute(sql, []).unwrap(), 1);
+            }
+            Home::Server(_) => panic!("not yet"),
+        }
+    }
+
     /// A process that works on a run of so many orders, which it opens.
     pub fn process(&self, rows: u32) -> Process {
         let mut ledger = self.open();
         let run = enrol(ledger.as_mut(), "run-1", "key", rows);
+        Process::start(ledger, run)
+    }
+
+    /// A process that works on another run, of so many orders, the same as any run's.
+    pub fn another(&self, rows: u32) -> Process {
+        let mut ledger = self.open();
+        let run = enrol(ledger.as_mut(), "run-2", "other", rows);
         Process::start(ledger, run)
     }
 

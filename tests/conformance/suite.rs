@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cardcancel::intake::{Enrolment, Input, IntakeError, Standing};
+use cardcancel::intake::{Enrolment, Input, IntakeError, Keyed, Part, Standing};
 use cardcancel::ledger::{Counts, EnrolError, NewRun, RowRecord, Run, Staked, Start};
 use cardcancel::order::{Flaw, OwnCode, RowNumber};
 use cardcancel::outcome::{Meaning, Next, OnDoubt, Status};
@@ -92,6 +92,14 @@ pub fn the_newest_run_with_a_key_is_found(home: &Home) {
     assert_eq!(ledger.find("key").unwrap().unwrap().id(), "run-2");
     assert_eq!(ledger.run("run-1").unwrap().unwrap().id(), "run-1");
     assert_eq!((ledger.find("none").unwrap(), ledger.run("none").unwrap()), (None, None));
+}
+
+pub fn a_run_whose_identifier_another_has_gets_the_next(home: &Home) {
+    let mut ledger = home.open();
+    let mut id = |key: &str, id: &str| enrol(ledger.as_mut(), id, key, 1).id().to_owned();
+    assert_eq!(id("one", "20260101-010000-ffff"), "20260101-010000-ffff");
+    assert_eq!(id("two", "20260101-010000-ffff"), "20260101-010000-0000");
+    assert_eq!(id("three", "20260101-010000-ffff"), "20260101-010000-0001");
 }
 
 pub fn rows_are_staked_in_order_each_once_and_settled(home: &Home) {
@@ -274,6 +282,181 @@ pub fn an_order_cancelled_at_another_endpoint_is_not_cancelled(home: &Home) {
     assert_eq!(rows(&Process::start(ledger, run).stake(1)), [1]);
 }
 
+pub fn what_a_code_was_taken_to_mean_in_another_run_is_no_fact_about_the_order(home: &Home) {
+    let mut first = home.process(1);
+    let staked = first.stake(1).pop().unwrap();
+    let end = Next::End(Status::AlreadyCancelled);
+    first.settle(vec![ended(staked, Meaning::AlreadyCancelled, end).0]);
+    first.rest(None);
+    let staked = home.another(2).stake(2);
+    assert_eq!(rows(&staked), [1, 2]);
+    assert!(staked.iter().all(|staked| !staked.doubt()));
+}
+
+/// A run of one order, of which the answer was lost, and which ended so.
+fn lose_an_answer(home: &Home) {
+    let mut first = home.process(1);
+    let staked = first.stake(1).pop().unwrap();
+    first.settle(vec![ended(staked, Meaning::Doubt, Next::End(Status::InDoubt)).0]);
+    first.rest(None);
+}
+
+pub fn an_order_in_doubt_from_another_run_is_sent_in_doubt(home: &Home) {
+    lose_an_answer(home);
+    let mut second = home.another(2);
+    let mut staked = second.stake(2);
+    assert_eq!(staked.iter().map(Staked::doubt).collect::<Vec<_>>(), [true, false]);
+    let (refused, _) = ended(staked.remove(0), Meaning::Rejected, Next::End(Status::Rejected));
+    second.settle(vec![refused]);
+    let record = second.records().remove(0);
+    assert_eq!((record.status, record.doubt), (Status::Rejected, true));
+    second.rest(Some(OwnCode::Signal));
+    // And so on, from run to run.
+    let mut ledger = home.open();
+    let run = enrol(ledger.as_mut(), "run-3", "third", 1);
+    assert!(Process::start(ledger, run).stake(1)[0].doubt());
+}
+
+pub fn an_order_in_doubt_from_another_run_is_sent_in_doubt_though_it_is_sent_again_on_purpose(
+    home: &Home,
+) {
+    lose_an_answer(home);
+    let mut ledger = home.open();
+    let run = enrol(ledger.as_mut(), "run-2", "key", 1);
+    let mut process = Process::start_with(ledger, run, Start { again: true, ..start() });
+    assert!(process.stake(1)[0].doubt());
+}
+
+pub fn an_order_in_doubt_from_another_run_stays_so_though_it_is_not_sent(home: &Home) {
+    lose_an_answer(home);
+    let mut ledger = home.open();
+    let run = enrol(ledger.as_mut(), "run-2", "other", 2);
+    let process = Process::start(ledger, run.clone());
+    process.rest(Some(OwnCode::CutOff));
+    let records = records(home.open().as_mut(), &run);
+    let stand: Vec<_> = records.iter().map(|record| (record.status, record.doubt)).collect();
+    assert_eq!(stand, [(Status::InDoubt, true), (Status::NotSent, false)]);
+}
+
+pub fn an_order_that_is_cancelled_leaves_no_doubt(home: &Home) {
+    lose_an_answer(home);
+    let mut second = home.another(1);
+    let staked = second.stake(1).pop().unwrap();
+    second.settle(vec![cancelled(staked)]);
+    second.rest(None);
+    let mut ledger = home.open();
+    let run = enrol(ledger.as_mut(), "run-3", "third", 1);
+    let mut third = Process::start_with(ledger, run, Start { again: true, ..start() });
+    assert!(!third.stake(1)[0].doubt());
+}
+
+pub fn a_doubt_of_a_results_file_is_one_of_the_order(home: &Home) {
+    let mut ledger = home.open();
+    let standings = [Standing::ToSend { doubt: true }, Standing::Kept(Status::Rejected)];
+    let mut lines = standings
+        .into_iter()
+        .zip(1..)
+        .map(|(standing, row)| Ok(Enrolment { standing, ..to_send(row) }));
+    let parts = [(1, Part::SentInDoubt), (2, Part::KeptInDoubt)];
+    let by_order = parts.map(|(row, part)| Keyed::new(order(row), RowNumber(row), part));
+    ledger.enrol(new_run("run-1", "key"), &mut lines, &by_order).unwrap();
+    let doubts: Vec<bool> = home.another(3).stake(3).iter().map(Staked::doubt).collect();
+    assert_eq!(doubts, [true, true, false]);
+}
+
+pub fn an_order_in_doubt_at_another_endpoint_is_not_in_doubt(home: &Home) {
+    lose_an_answer(home);
+    let mut ledger = home.open();
+    let elsewhere = "https://sandbox.example.com".to_owned();
+    let new = NewRun { endpoint: elsewhere, ..new_run("run-2", "other") };
+    let run = enrol_as(ledger.as_mut(), new, 1);
+    assert!(!Process::start(ledger, run).stake(1)[0].doubt());
+}
+
+pub fn an_order_that_a_living_process_has_in_flight_for_another_run_is_left_for_later(home: &Home) {
+    let mut ledger = home.open();
+    let _hold = ledger.hold("key").unwrap();
+    let mut first = home.process(2);
+    let in_flight = first.stake(2);
+    let mut second = home.another(3);
+    let mut turned = second.turn(Vec::new(), Vec::new(), 3);
+    assert_eq!(rows(&turned.staked), [3]);
+    let later = std::mem::take(&mut turned.in_flight_elsewhere);
+    assert_eq!(later.iter().map(|waiting| waiting.row().0).collect::<Vec<_>>(), [1, 2]);
+    let turned = second.turn(Vec::new(), later, 0);
+    assert_eq!((turned.staked.len(), turned.in_flight_elsewhere.len()), (0, 2));
+
+    // One is cancelled; of the other the answer is lost.
+    let mut in_flight = in_flight.into_iter();
+    let one = cancelled(in_flight.next().unwrap());
+    let (other, _) = ended(in_flight.next().unwrap(), Meaning::Doubt, Next::End(Status::InDoubt));
+    first.settle(vec![one, other]);
+    let turned = second.turn(Vec::new(), turned.in_flight_elsewhere, 0);
+    assert_eq!((rows(&turned.staked), turned.staked[0].doubt()), (vec![2], true));
+    assert_eq!(turned.counts.get(Status::AlreadyCancelled), 1);
+}
+
+pub fn an_order_left_for_later_was_never_sent(home: &Home) {
+    let mut ledger = home.open();
+    let _hold = ledger.hold("key").unwrap();
+    let mut first = home.process(3);
+    let in_flight = first.stake(2);
+    let mut ledger = home.open();
+    let hold = ledger.hold("other").unwrap();
+    let run = enrol(ledger.as_mut(), "run-2", "other", 4);
+    let mut second = Process::start(ledger, run.clone());
+    assert_eq!(rows(&second.stake(4)), [3, 4]);
+    let (settled, waiting): (Vec<_>, Vec<_>) = in_flight.into_iter().map(Staked::withdraw).unzip();
+    first.turn(settled, Vec::new(), 0);
+    drop((second, hold));
+    // Rows 1 and 2 were passed over, and it died with 3 and 4 in flight.
+    let mut again = home.join(&run);
+    let mut staked = Vec::new();
+    until("all that is left is taken up", || {
+        staked.extend(again.stake(4));
+        staked.len() == 4
+    });
+    staked.sort_by_key(Staked::row);
+    let sent: Vec<_> = staked.iter().map(|staked| (staked.attempt(), staked.doubt())).collect();
+    assert_eq!(sent, [(1, false), (1, false), (2, true), (2, true)]);
+    drop(waiting);
+}
+
+pub fn an_order_that_a_dead_process_had_in_flight_for_another_run_is_sent_in_doubt(home: &Home) {
+    let mut ledger = home.open();
+    let hold = ledger.hold("key").unwrap();
+    let mut first = home.process(1);
+    let _in_flight = first.stake(1);
+    let mut second = home.another(1);
+    let mut later = second.turn(Vec::new(), Vec::new(), 1).in_flight_elsewhere;
+    assert_eq!(later.len(), 1);
+    drop((first, hold));
+    let mut staked = Vec::new();
+    until("it is known that the process died", || {
+        let mut turned = second.turn(Vec::new(), std::mem::take(&mut later), 0);
+        later.append(&mut turned.in_flight_elsewhere);
+        staked.append(&mut turned.staked);
+        !staked.is_empty()
+    });
+    assert!(staked[0].doubt());
+    second.settle(vec![cancelled(staked.remove(0))]);
+    let record = second.records().remove(0);
+    assert_eq!((record.status, record.attempts, record.doubt), (Status::Cancelled, 1, true));
+}
+
+pub fn a_process_has_nothing_in_flight_for_a_run_that_it_left(home: &Home) {
+    let mut ledger = home.open();
+    let hold = ledger.hold("key").unwrap();
+    let mut first = home.process(1);
+    let _in_flight = first.stake(1);
+    drop((first, hold));
+    // The same file once more, as another run with the same key.
+    let _hold = ledger.hold("key").unwrap();
+    let run = enrol(ledger.as_mut(), "run-2", "key", 1);
+    let mut process = Process::start_with(ledger, run, Start { again: true, ..start() });
+    assert!(process.stake_when_there_is(1)[0].doubt());
+}
+
 pub fn processes_share_one_budget(home: &Home) {
     let mut one = home.process(500).at_pace("50/s");
     let mut ledger = home.open();
@@ -302,6 +485,23 @@ pub fn moments_that_were_not_used_are_given_back(home: &Home) {
     let (settled, waiting): (Vec<_>, Vec<_>) = staked.into_iter().map(Staked::withdraw).unzip();
     let turned = process.turn(settled, waiting, 0);
     assert_eq!(turned.staked.len(), 1, "its moment is gone until {:?}", turned.more_at);
+}
+
+pub fn moments_for_which_there_is_no_row_are_given_back(home: &Home) {
+    let mut first = home.process(1).at_pace("100/s");
+    assert_eq!(first.stake(100).len(), 1);
+    let mut second = home.another(2).at_pace("100/s");
+    let moment = second.stake(2).remove(1).moment().unwrap();
+    let wait = moment.duration_since(Timestamp::now());
+    assert!(wait.as_millis() < 500, "moments that nobody uses are gone: {wait}");
+}
+
+pub fn a_budget_that_cannot_be_read_is_not_taken_for_empty(home: &Home) {
+    let mut process = home.process(2).at_pace("100/s");
+    assert_eq!(process.stake(1).len(), 1);
+    home.damage_budget();
+    let refused = process.try_turn(crate::process::fresh_rows(1)).unwrap_err().to_string();
+    assert!(refused.contains("the rate budget of https://example.com"), "{refused}");
 }
 
 pub fn a_run_that_was_stopped_tells_why_and_goes_on(home: &Home) {

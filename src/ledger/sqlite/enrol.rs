@@ -13,7 +13,7 @@ use super::super::decided::{Decided, decide, status_of};
 use super::super::places::Places;
 use super::super::{Counts, NewRun, Run, codes};
 use super::many::Insert;
-use super::read;
+use super::{other_runs, read};
 use crate::intake::{Enrolment, IntakeError, Keyed, Part, Standing};
 use crate::outcome::Status;
 
@@ -75,6 +75,15 @@ fn record(
     let sent = |keyed: &&Keyed| matches!(keyed.part(), Part::Sent | Part::SentInDoubt);
     let orders = by_order.iter().filter(sent).map(Ok);
     in_parts(connection, orders, |transaction, part| index_orders(transaction, number, part))?;
+    // After those that are sent: of the rows with an order, the first that is told counts.
+    let doubt = |keyed: &&Keyed| matches!(keyed.part(), Part::SentInDoubt | Part::KeptInDoubt);
+    let doubts = by_order.iter().filter(doubt).map(Ok);
+    in_parts(connection, doubts, |transaction, part| {
+        for keyed in &part {
+            other_runs::note_doubt(transaction, number, keyed.order())?;
+        }
+        index_orders(transaction, number, part)
+    })?;
     Ok((count, decided))
 }
 

@@ -4,14 +4,16 @@
 mod enrol;
 mod many;
 mod open;
+mod other_runs;
 mod outcomes;
 mod read;
 mod stakes;
+mod staking;
 mod start;
 mod turn;
 
 use std::collections::{BTreeMap, VecDeque};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use rusqlite::{Connection, ErrorCode, params};
@@ -80,11 +82,10 @@ impl Started {
 }
 
 impl Sqlite {
-    /// The file whose lock says that a process works on the runs with this key.
-    fn lock_path(&self, key: &str) -> PathBuf {
-        let mut path = self.real.clone().into_os_string();
-        path.push(format!(".{}.lock", &key[..key.len().min(16)]));
-        path.into()
+    /// Whether a living process works on the runs with this key. One of which that cannot
+    /// be told may be alive.
+    fn is_worked_on(real: &Path, key: &str) -> bool {
+        Hold::is_held(&lock_path(real, key)).unwrap_or(true)
     }
 
     fn fail(&self, cause: rusqlite::Error) -> LedgerError {
@@ -92,12 +93,27 @@ impl Sqlite {
     }
 }
 
+/// The file whose lock says that a process works on the runs with this key.
+fn lock_path(real: &Path, key: &str) -> PathBuf {
+    let mut path = real.to_owned().into_os_string();
+    path.push(format!(".{}.lock", &key[..key.len().min(16)]));
+    path.into()
+}
+
 fn failure(path: &str, cause: rusqlite::Error) -> LedgerError {
     let path = path.to_owned();
     match cause.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => LedgerError::Full { path },
         Some(ErrorCode::NotADatabase) => LedgerError::NotALedger { path },
-        _ => LedgerError::Database { path, cause: cause.into() },
+        _ => LedgerError::Database { path, cause: plain(cause) },
+    }
+}
+
+/// What the database said, or what we said of what it holds.
+fn plain(cause: rusqlite::Error) -> Box<dyn std::error::Error + Send + Sync> {
+    match cause {
+        rusqlite::Error::FromSqlConversionFailure(_, _, cause) => cause,
+        cause => cause.into(),
     }
 }
 
@@ -127,7 +143,7 @@ impl Ledger for Sqlite {
     }
 
     fn hold(&mut self, key: &str) -> Result<Hold, LedgerError> {
-        let path = self.lock_path(key);
+        let path = lock_path(&self.real, key);
         match Hold::claim(&path) {
             Ok(Ok(hold)) => Ok(hold),
             Ok(Err(by)) => Err(LedgerError::Held { by }),
@@ -136,13 +152,14 @@ impl Ledger for Sqlite {
     }
 
     fn is_held(&mut self, key: &str) -> Result<bool, LedgerError> {
-        let path = self.lock_path(key);
+        let path = lock_path(&self.real, key);
         let failed = |cause| LedgerError::Open { path: path.display().to_string(), cause };
         Hold::is_held(&path).map_err(failed)
     }
 
     fn start(&mut self, run: &Run, start: Start) -> Result<Begun, LedgerError> {
-        let (started, begun) = start::start(&mut self.connection, run, start)
+        let is_held = |key: &str| Self::is_worked_on(&self.real, key);
+        let (started, begun) = start::start(&mut self.connection, run, start, &is_held)
             .map_err(|cause| failure(&self.path, cause))?;
         self.started = Some(started);
         Ok(begun)
@@ -150,13 +167,16 @@ impl Ledger for Sqlite {
 
     fn turn(&mut self, turn: Turn, allot: &mut Allot<'_>) -> Result<Turned, LedgerError> {
         let started = self.started.as_mut().ok_or_else(|| not_started(&self.path))?;
-        turn::turn(&mut self.connection, started, turn, allot)
+        let is_held = |key: &str| Self::is_worked_on(&self.real, key);
+        turn::turn(&mut self.connection, started, turn, allot, &is_held)
             .map_err(|cause| failure(&self.path, cause))
     }
 
     fn rest(&mut self, at: Timestamp, stop: Option<OwnCode>) -> Result<Run, LedgerError> {
         let started = self.started.take().ok_or_else(|| not_started(&self.path))?;
-        turn::rest(&self.connection, started.run, at, stop).map_err(|cause| self.fail(cause))
+        let is_held = |key: &str| Self::is_worked_on(&self.real, key);
+        turn::rest(&mut self.connection, started.run, at, stop, &is_held)
+            .map_err(|cause| failure(&self.path, cause))
     }
 
     fn rows(

@@ -16,7 +16,7 @@ use crate::trust;
 /// Marks the file as ours: "cANC".
 const APPLICATION: i64 = 0x6341_4e43;
 /// Version of the schema.
-const VERSION: i64 = 4;
+const VERSION: i64 = 5;
 /// How often the ledger is asked for while another process has it: shorter than
 /// the others leave it free between two turns.
 const ASK_EVERY: Duration = Duration::from_millis(1);

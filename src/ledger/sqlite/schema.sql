@@ -64,13 +64,22 @@ CREATE TABLE row (
     -- How the row stands if that was decided without a call, else NULL.
     status          INTEGER,
     kept            INTEGER NOT NULL DEFAULT 0,  -- 1: carried over from the results file
-    doubt           INTEGER NOT NULL DEFAULT 0,  -- 1: an answer was lost before this run
+    doubt           INTEGER NOT NULL DEFAULT 0,  -- 1: another run lost an answer for the order
     error_code      TEXT,
     message         TEXT,
     PRIMARY KEY (run, row)
 ) STRICT, WITHOUT ROWID;
 -- Most rows have nothing to tell but their order.
 CREATE INDEX row_with_more ON row (run, row) WHERE status IS NOT NULL OR doubt = 1;
+
+-- The orders of which an answer was lost, and the runs in which it was, until the order is
+-- known to be cancelled. Doubt belongs to the order: later runs of it inherit this.
+CREATE TABLE doubt (
+    admin_number    INTEGER NOT NULL,
+    sequence_number INTEGER NOT NULL,
+    run             INTEGER NOT NULL,
+    PRIMARY KEY (admin_number, sequence_number, run)
+) STRICT, WITHOUT ROWID;
 
 -- Where an order stands in which runs.
 CREATE TABLE row_by_order (

@@ -68,6 +68,11 @@ impl Stakes {
         self.open_all(ledger, rows, Some(staked_at))
     }
 
+    /// A fresh row is passed over for now: it waits, and nothing is sent for it.
+    pub fn pass_over(&mut self, ledger: &Connection, row: u32, place: u32) -> rusqlite::Result<()> {
+        self.open_all(ledger, &[(row, place)], None)
+    }
+
     fn open_all(
         &mut self,
         ledger: &Connection,

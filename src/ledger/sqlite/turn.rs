@@ -3,19 +3,24 @@
 use std::sync::LazyLock;
 
 use jiff::Timestamp;
-use rusqlite::{
-    CachedStatement, Connection, OptionalExtension, Transaction, TransactionBehavior, params,
-};
+use rusqlite::types::Type;
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
 use super::super::stake::How;
 use super::super::{
-    Allot, Allotment, Allowance, Budget, Counts, Run, Settled, Staked, Turn, Turned, Waiting, codes,
+    Allot, Allotment, Allowance, Budget, Counts, Run, Settled, Turn, Turned, UnreadableBudget,
+    Waiting,
 };
 use super::many::Insert;
+use super::other_runs::{self, IsHeld};
 use super::outcomes::Told;
+use super::staking::Staking;
 use super::{Fresh, Started, read};
 use crate::order::{Order, OwnCode, RowNumber};
-use crate::outcome::Status;
+use crate::outcome::{Meaning, Status};
+
+/// The moments at which calls may start, of which those that are used are taken.
+pub(super) type Moments = std::vec::IntoIter<Option<Timestamp>>;
 
 /// Settles and stakes in one commit.
 pub(super) fn turn(
@@ -23,19 +28,32 @@ pub(super) fn turn(
     started: &mut Started,
     turn: Turn,
     allot: &mut Allot<'_>,
+    is_held: IsHeld<'_>,
 ) -> rusqlite::Result<Turned> {
     let now = turn.at;
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let Ends { mut counts, withdrawn, unused } = settle(&transaction, started, turn.settled)?;
+    let mut turned = Turned::default();
     let wanted = turn.fresh.saturating_add(turn.again.len().try_into().unwrap_or(u32::MAX));
-    let Turn { lead, horizon, spacing, .. } = turn;
-    let others = false;
-    let allowance = Allowance { unused, now, lead, horizon, spacing, others, wanted };
-    let Allotment { moments, more_at, shared } =
-        spend(&transaction, &started.endpoint, allowance, allot)?;
-    let mut turned = Turned { more_at, shared, ..Turned::default() };
-    let already_cancelled =
-        stake(&transaction, started, now, turn.again, turn.fresh, moments, &mut turned)?;
+    let allowance = Allowance {
+        unused,
+        now,
+        lead: turn.lead,
+        horizon: turn.horizon,
+        spacing: turn.spacing,
+        others: false,
+        wanted,
+    };
+    let mut already_cancelled = 0;
+    if wanted > 0 || !allowance.unused.is_empty() {
+        let staking = Staking::new(&transaction, started, now, is_held)?;
+        spend(&transaction, allowance, allot, started, &mut turned, |started, moments, turned| {
+            already_cancelled =
+                staking.stake_all(started, turn.again, turn.fresh, moments, turned)?;
+            Ok(())
+        })?;
+    }
+    turned.exhausted = started.is_exhausted();
     counts.add(Status::AlreadyCancelled, already_cancelled);
     started.counts = started.counts.plus(counts);
     started.attempts = (started.attempts + turned.staked.len() as u64).saturating_sub(withdrawn);
@@ -83,7 +101,7 @@ fn settle(
     let mut attempts = ATTEMPTS.many(transaction);
     // Rows that lie together are recorded together.
     settled.sort_unstable_by_key(|settled| settled.row);
-    for Settled { row, attempt, staked_at, how, .. } in settled {
+    for Settled { row, order, attempt, doubt, staked_at, how, .. } in settled {
         let ended = match how {
             How::Withdrawn(moment) => {
                 ends.withdrawn += 1;
@@ -94,6 +112,13 @@ fn settle(
             How::Ended(ended) => ended,
         };
         started.stakes.settle(transaction, row.0, attempt)?;
+        match ended.outcome.meaning {
+            Meaning::Doubt => other_runs::note_doubt(transaction, started.run, order)?,
+            Meaning::Cancelled if doubt => {
+                other_runs::end_doubt(transaction, &started.endpoint, order)?;
+            }
+            _ => {}
+        }
         if let Some(status) = ended.status {
             ends.counts.add(status, 1);
             started.stakes.end(transaction, row.0)?;
@@ -115,78 +140,60 @@ fn settle(
     Ok(ends)
 }
 
-/// Takes calls out of the endpoint's budget.
+/// Takes calls out of the endpoint's budget, has rows staked for them, and gives back
+/// those for which there was no row.
 fn spend(
     transaction: &Transaction<'_>,
-    endpoint: &str,
     allowance: Allowance,
     allot: &mut Allot<'_>,
-) -> rusqlite::Result<Allotment> {
-    if allowance.wanted == 0 && allowance.unused.is_empty() {
-        return Ok(Allotment::default());
+    started: &mut Started,
+    turned: &mut Turned,
+    stake: impl FnOnce(&mut Started, &mut Moments, &mut Turned) -> rusqlite::Result<()>,
+) -> rusqlite::Result<()> {
+    let (now, spacing) = (allowance.now, allowance.spacing);
+    let before = budget(transaction, &started.endpoint)?;
+    let mut after = before.clone();
+    let Allotment { moments, more_at, shared } = allot(&mut after, allowance);
+    (turned.more_at, turned.shared) = (more_at, shared);
+    let mut moments = moments.into_iter();
+    stake(started, &mut moments, turned)?;
+    let unused: Vec<Timestamp> = moments.flatten().collect();
+    if !unused.is_empty() {
+        allot(&mut after, Allowance::returning(unused, now, spacing));
     }
+    if after != before {
+        put_budget(transaction, &started.endpoint, &after)?;
+    }
+    Ok(())
+}
+
+/// The endpoint's budget as it is stored.
+fn budget(transaction: &Transaction<'_>, endpoint: &str) -> rusqlite::Result<Budget> {
     let stored: Option<String> = transaction
         .prepare_cached("SELECT state FROM budget WHERE endpoint = ?1")?
         .query_row([endpoint], |row| row.get(0))
         .optional()?;
-    let before: Budget =
-        stored.and_then(|state| serde_json::from_str(&state).ok()).unwrap_or_default();
-    let mut after = before.clone();
-    let allotment = allot(&mut after, allowance);
-    if after != before {
-        let state = serde_json::to_string(&after)
-            .map_err(|cause| rusqlite::Error::ToSqlConversionFailure(Box::new(cause)))?;
-        transaction
-            .prepare_cached("INSERT OR REPLACE INTO budget (endpoint, state) VALUES (?1, ?2)")?
-            .execute(params![endpoint, state])?;
-    }
-    Ok(allotment)
+    // One that cannot be read is not taken for empty: the rate would be passed.
+    stored.map_or(Ok(Budget::default()), |state| {
+        serde_json::from_str(&state).map_err(|cause| {
+            let cause = UnreadableBudget { endpoint: endpoint.to_owned(), cause };
+            rusqlite::Error::FromSqlConversionFailure(0, Type::Text, Box::new(cause))
+        })
+    })
 }
 
-/// Stakes rows for the allotted moments: those that wait first, then fresh ones.
-/// Returns how many were found to be cancelled by another run, and ended so.
-fn stake<'t>(
-    transaction: &'t Transaction<'t>,
-    started: &mut Started,
-    now: Timestamp,
-    mut again: Vec<Waiting>,
-    fresh: u32,
-    moments: Vec<Option<Timestamp>>,
-    turned: &mut Turned,
-) -> rusqlite::Result<u64> {
-    turned.deferred = again.split_off(again.len().min(moments.len()));
-    let mut moments = moments.into_iter();
-    let mut staking = Staking::new(transaction, started, now)?;
-    for waiting in again {
-        if let Some(staked) = staking.stake(started, waiting, moments.as_slice().first())? {
-            let (row, attempt) = (staked.row().0, staked.attempt());
-            started.stakes.again(transaction, row, attempt, now.as_microsecond())?;
-            moments.next();
-            turned.staked.push(staked);
-        }
-    }
-    let mut begun = Vec::new();
-    let mut room = moments.len().min(fresh as usize);
-    while room > 0 && staking.already_cancelled < MOST_DECIDED {
-        let Some(Fresh { place, row }) = started.ahead.pop_front() else { break };
-        if let Some(staked) = staking.stake(started, row, moments.as_slice().first())? {
-            begun.push((staked.row().0, place));
-            moments.next();
-            room -= 1;
-            turned.staked.push(staked);
-        }
-        read_ahead(transaction, started)?;
-    }
-    started.stakes.begin(transaction, &begun, now.as_microsecond())?;
-    turned.exhausted = started.is_exhausted();
-    Ok(staking.already_cancelled)
+fn put_budget(
+    transaction: &Transaction<'_>,
+    endpoint: &str,
+    budget: &Budget,
+) -> rusqlite::Result<()> {
+    let state = serde_json::to_string(budget)
+        .map_err(|cause| rusqlite::Error::ToSqlConversionFailure(Box::new(cause)))?;
+    transaction
+        .prepare_cached("INSERT OR REPLACE INTO budget (endpoint, state) VALUES (?1, ?2)")?
+        .execute(params![endpoint, state])
+        .map(drop)
 }
-
-/// A run on this ledger is worked on by the one process that holds it.
-const NO_LEASE: i64 = 0;
-
-/// How many rows one turn may end without a call, so that no turn is long.
-const MOST_DECIDED: u64 = 10_000;
 
 /// How many fresh rows are read at once: enough for many turns.
 const READ_AHEAD: u32 = 512;
@@ -224,105 +231,26 @@ pub(super) fn read_ahead(ledger: &Connection, started: &mut Started) -> rusqlite
     Ok(())
 }
 
-/// Stakes row after row, unless another run at the endpoint cancelled the order.
-struct Staking<'a> {
-    transaction: &'a Transaction<'a>,
-    decide: CachedStatement<'a>,
-    elsewhere: Option<CachedStatement<'a>>,
-    now: Timestamp,
-    already_cancelled: u64,
-}
-
-impl<'a> Staking<'a> {
-    fn new(
-        transaction: &'a Transaction<'a>,
-        started: &mut Started,
-        now: Timestamp,
-    ) -> rusqlite::Result<Self> {
-        // Others come while the run goes on, and stay.
-        if !started.has_others {
-            started.has_others = transaction
-                .prepare_cached(
-                    "SELECT EXISTS (SELECT 1 FROM run WHERE endpoint = ?1 AND number <> ?2)",
-                )?
-                .query_row(params![started.endpoint, started.run], |row| row.get(0))?;
-        }
-        let elsewhere = match started.has_others && !started.again {
-            false => None,
-            // 0 and 1: cancelled, already_cancelled.
-            true => Some(transaction.prepare_cached(
-                "SELECT run.id, attempt.row
-                 FROM row_by_order AS same
-                 JOIN run ON run.number = same.run AND run.endpoint = ?3 AND run.number <> ?4
-                 JOIN attempt ON attempt.run = same.run AND attempt.row = same.row
-                 JOIN outcome ON outcome.number = attempt.outcome
-                 WHERE same.admin_number = ?1 AND same.sequence_number = ?2
-                   AND outcome.status IN (0, 1)
-                 LIMIT 1",
-            )?),
-        };
-        Ok(Staking {
-            transaction,
-            decide: transaction.prepare_cached(
-                "UPDATE row SET status = ?3, error_code = ?4, message = ?5
-                 WHERE run = ?1 AND row = ?2",
-            )?,
-            elsewhere,
-            now,
-            already_cancelled: 0,
-        })
-    }
-
-    fn stake(
-        &mut self,
-        started: &mut Started,
-        waiting: Waiting,
-        moment: Option<&Option<Timestamp>>,
-    ) -> rusqlite::Result<Option<Staked>> {
-        if let Some((run, row)) = self.cancelled_elsewhere(started, waiting.order)? {
-            self.decide.execute(params![
-                started.run,
-                waiting.row.0,
-                codes::of_status(Status::AlreadyCancelled),
-                OwnCode::AlreadyCancelled.to_string(),
-                format!("cancelled by run {run}, row {row}"),
-            ])?;
-            started.stakes.end(self.transaction, waiting.row.0)?;
-            self.already_cancelled += 1;
-            return Ok(None);
-        }
-        let Some(moment) = moment else { return Ok(None) };
-        Ok(Some(Staked::new(waiting, self.now, *moment, NO_LEASE)))
-    }
-
-    fn cancelled_elsewhere(
-        &mut self,
-        started: &Started,
-        order: Order,
-    ) -> rusqlite::Result<Option<(String, u32)>> {
-        let Some(elsewhere) = &mut self.elsewhere else { return Ok(None) };
-        elsewhere
-            .query_row(
-                params![order.admin_number, order.sequence_number, started.endpoint, started.run],
-                |row| Ok((row.get(0)?, row.get(1)?)),
-            )
-            .optional()
-    }
-}
-
 /// Records that the run has come to rest.
 pub(super) fn rest(
-    connection: &Connection,
+    connection: &mut Connection,
     run: i64,
     at: Timestamp,
     stop: Option<OwnCode>,
+    is_held: IsHeld<'_>,
 ) -> rusqlite::Result<Run> {
-    let ended = read::run_by_number(connection, run)?.has_ended();
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let ended = read::run_by_number(&transaction, run)?.has_ended();
     let stop = stop.filter(|_| !ended);
-    connection.execute(
+    transaction.execute(
         "UPDATE start SET rested_at = ?2, stop = ?3
          WHERE rowid = (SELECT max(rowid) FROM start WHERE run = ?1)",
         params![run, at.as_microsecond(), stop.map(|stop| stop.to_string())],
     )?;
-    read::run_by_number(connection, run)
+    if !ended {
+        other_runs::inherit_doubts(&transaction, run, is_held)?;
+    }
+    let run = read::run_by_number(&transaction, run)?;
+    transaction.commit()?;
+    Ok(run)
 }

@@ -1,0 +1,218 @@
+//! What the other runs at the endpoint know of an order, and what a run records for them.
+
+use std::collections::HashMap;
+
+use rusqlite::{CachedStatement, Connection, params};
+
+use super::super::elsewhere::Elsewhere;
+use super::Started;
+use crate::order::Order;
+
+/// Whether a living process holds the runs with this key.
+pub(super) type IsHeld<'a> = &'a dyn Fn(&str) -> bool;
+
+/// Looks up what other runs know of one order after another.
+pub(super) struct OtherRuns<'l> {
+    ledger: &'l Connection,
+    find: CachedStatement<'l>,
+    run: i64,
+    is_held: IsHeld<'l>,
+    /// Whether each of the runs that were asked about is being worked on.
+    alive: HashMap<i64, bool>,
+}
+
+/// One row of another run with the order.
+struct Found {
+    run: i64,
+    id: String,
+    row: u32,
+    is_cancelled: bool,
+    is_in_doubt: bool,
+    is_in_flight: bool,
+}
+
+impl<'l> OtherRuns<'l> {
+    /// `None` where there is no other run at the endpoint. Others come while the run goes
+    /// on, and stay.
+    pub fn new(
+        ledger: &'l Connection,
+        started: &mut Started,
+        is_held: IsHeld<'l>,
+    ) -> rusqlite::Result<Option<Self>> {
+        if !started.has_others {
+            started.has_others = ledger
+                .prepare_cached(
+                    "SELECT EXISTS (SELECT 1 FROM run WHERE endpoint = ?1 AND number <> ?2)",
+                )?
+                .query_row(params![started.endpoint, started.run], |row| row.get(0))?;
+        }
+        if !started.has_others {
+            return Ok(None);
+        }
+        // What an attempt was taken to mean says nothing: codes mean what the configuration
+        // of the day says. Meaning 0 is `Status` true. The attempt in flight, if there is
+        // one, is the one after those that ended.
+        let find = ledger.prepare_cached(
+            "SELECT run.number, run.id, same.row,
+                 EXISTS (
+                     SELECT 1 FROM attempt JOIN outcome ON outcome.number = attempt.outcome
+                     WHERE attempt.run = same.run AND attempt.row = same.row AND meaning = 0),
+                 EXISTS (
+                     SELECT 1 FROM doubt
+                     WHERE doubt.admin_number = ?1 AND doubt.sequence_number = ?2
+                       AND doubt.run = same.run),
+                 row.status IS NULL AND coalesce((
+                     SELECT staked_at IS NOT NULL AND end_row > same.row FROM stake
+                     WHERE stake.run = same.run AND first_row <= same.row
+                       AND stake.attempt = 1 + (
+                           SELECT count(*) FROM attempt
+                           WHERE attempt.run = same.run AND attempt.row = same.row)
+                     ORDER BY first_row DESC LIMIT 1), 0)
+             FROM row_by_order AS same
+             CROSS JOIN run ON run.number = same.run
+             CROSS JOIN row ON row.run = same.run AND row.row = same.row
+             WHERE same.admin_number = ?1 AND same.sequence_number = ?2
+               AND same.run <> ?3 AND run.endpoint = ?4",
+        )?;
+        Ok(Some(OtherRuns { ledger, find, run: started.run, is_held, alive: HashMap::new() }))
+    }
+
+    /// What they know of the order. Sent `again`, it does not matter that it is cancelled.
+    pub fn of_order(
+        &mut self,
+        order: Order,
+        endpoint: &str,
+        again: bool,
+    ) -> rusqlite::Result<Elsewhere> {
+        let Order { admin_number, sequence_number } = order;
+        let found = self.find.query_map(
+            params![admin_number, sequence_number, self.run, endpoint],
+            |row| {
+                Ok(Found {
+                    run: row.get(0)?,
+                    id: row.get(1)?,
+                    row: row.get(2)?,
+                    is_cancelled: row.get(3)?,
+                    is_in_doubt: row.get(4)?,
+                    is_in_flight: row.get(5)?,
+                })
+            },
+        )?;
+        let found = found.collect::<rusqlite::Result<Vec<Found>>>()?;
+        let cancelled = found.iter().find(|found| found.is_cancelled);
+        if let Some(Found { id, row, .. }) = cancelled.filter(|_| !again) {
+            return Ok(Elsewhere::Cancelled { run: id.clone(), row: *row });
+        }
+        for Found { run, .. } in found.iter().filter(|found| found.is_in_flight) {
+            if self.is_alive(*run)? {
+                return Ok(Elsewhere::InFlight);
+            }
+        }
+        // What a dead process had in flight may have been carried out.
+        let lost = found.iter().any(|found| found.is_in_doubt || found.is_in_flight);
+        Ok(if lost && cancelled.is_none() { Elsewhere::InDoubt } else { Elsewhere::Nothing })
+    }
+
+    /// Whether a process works on the run.
+    fn is_alive(&mut self, run: i64) -> rusqlite::Result<bool> {
+        if let Some(alive) = self.alive.get(&run) {
+            return Ok(*alive);
+        }
+        let alive = is_alive(self.ledger, run, self.run, self.is_held)?;
+        self.alive.insert(run, alive);
+        Ok(alive)
+    }
+}
+
+/// Whether a process works on another run. Whoever holds a key works on the newest run
+/// with it; the older ones were left.
+fn is_alive(
+    ledger: &Connection,
+    run: i64,
+    ours: i64,
+    is_held: IsHeld<'_>,
+) -> rusqlite::Result<bool> {
+    let newest: Option<String> = ledger
+        .prepare_cached(
+            "SELECT key FROM run AS asked WHERE number = ?1
+               AND key <> (SELECT key FROM run WHERE number = ?2)
+               AND NOT EXISTS (
+                   SELECT 1 FROM run WHERE run.key = asked.key AND run.number > asked.number)",
+        )?
+        .query_map(params![run, ours], |row| row.get(0))?
+        .next()
+        .transpose()?;
+    Ok(newest.is_some_and(|key| is_held(&key)))
+}
+
+/// An answer for the order was lost in this run.
+pub(super) fn note_doubt(ledger: &Connection, run: i64, order: Order) -> rusqlite::Result<()> {
+    ledger
+        .prepare_cached(
+            "INSERT OR IGNORE INTO doubt (admin_number, sequence_number, run) VALUES (?1, ?2, ?3)",
+        )?
+        .execute(params![order.admin_number, order.sequence_number, run])
+        .map(drop)
+}
+
+/// The order is cancelled: whatever became of earlier calls, none leaves a doubt.
+pub(super) fn end_doubt(ledger: &Connection, endpoint: &str, order: Order) -> rusqlite::Result<()> {
+    ledger
+        .prepare_cached(
+            "DELETE FROM doubt WHERE admin_number = ?1 AND sequence_number = ?2
+               AND run IN (SELECT number FROM run WHERE endpoint = ?3)",
+        )?
+        .execute(params![order.admin_number, order.sequence_number, endpoint])
+        .map(drop)
+}
+
+/// Records as lost what this run had in flight when its process died.
+pub(super) fn note_interrupted(ledger: &Connection, run: i64) -> rusqlite::Result<()> {
+    ledger
+        .execute(
+            "INSERT OR IGNORE INTO doubt (admin_number, sequence_number, run)
+             SELECT admin_number, sequence_number, row.run
+             FROM in_flight JOIN row ON row.run = in_flight.run AND row.row = in_flight.row
+             WHERE in_flight.run = ?1",
+            [run],
+        )
+        .map(drop)
+}
+
+/// Hands the doubts of other runs on to the rows of this one that were never sent: those
+/// that were are told of them when they are staked.
+pub(super) fn inherit_doubts(
+    ledger: &Connection,
+    run: i64,
+    is_held: IsHeld<'_>,
+) -> rusqlite::Result<()> {
+    let mut find = ledger.prepare(
+        "SELECT DISTINCT stake.run FROM stake
+         JOIN run ON run.number = stake.run
+         JOIN run AS ours ON ours.number = ?1 AND ours.endpoint = run.endpoint
+         WHERE stake.run <> ?1 AND staked_at IS NOT NULL",
+    )?;
+    let others: Vec<i64> =
+        find.query_map([run], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+    for other in others {
+        if !is_alive(ledger, other, run, is_held)? {
+            note_interrupted(ledger, other)?;
+        }
+    }
+    ledger
+        .execute(
+            "UPDATE row SET doubt = 1 WHERE run = ?1 AND row IN (
+                 SELECT mine.row FROM doubt
+                 CROSS JOIN run ON run.number = doubt.run
+                 CROSS JOIN run AS ours ON ours.number = ?1 AND ours.endpoint = run.endpoint
+                 CROSS JOIN row_by_order AS mine ON mine.admin_number = doubt.admin_number
+                     AND mine.sequence_number = doubt.sequence_number AND mine.run = ?1
+                 WHERE doubt.run <> ?1)
+               AND doubt = 0 AND status IS NULL AND NOT EXISTS (
+                 SELECT 1 FROM attempt JOIN outcome ON outcome.number = attempt.outcome
+                 WHERE attempt.run = row.run AND attempt.row = row.row
+                   AND outcome.status IS NOT NULL)",
+            [run],
+        )
+        .map(drop)
+}

@@ -1,0 +1,161 @@
+//! Which rows a turn stakes: those that wait first, then fresh ones. Each is looked up in
+//! the other runs at the endpoint, which may have decided over its order.
+
+use jiff::Timestamp;
+use rusqlite::{CachedStatement, Transaction, params};
+
+use super::super::elsewhere::Elsewhere;
+use super::super::{Staked, Turned, Waiting, codes};
+use super::other_runs::{IsHeld, OtherRuns};
+use super::turn::{Moments, read_ahead};
+use super::{Fresh, Started};
+use crate::order::OwnCode;
+use crate::outcome::Status;
+
+/// A run on this ledger is worked on by the one process that holds it.
+const NO_LEASE: i64 = 0;
+
+/// How many rows one turn may end without a call, so that no turn is long.
+const MOST_DECIDED: u64 = 10_000;
+
+/// Stakes row after row.
+pub(super) struct Staking<'a> {
+    transaction: &'a Transaction<'a>,
+    others: Option<OtherRuns<'a>>,
+    decide: CachedStatement<'a>,
+    inherit: CachedStatement<'a>,
+    now: Timestamp,
+    already_cancelled: u64,
+}
+
+/// What becomes of a row that was to be staked.
+enum Choice {
+    /// It can be.
+    Stake(Waiting),
+    /// Not yet: another run has its order in flight.
+    Later(Waiting),
+    /// It has ended: another run cancelled its order.
+    Ended,
+}
+
+impl<'a> Staking<'a> {
+    pub fn new(
+        transaction: &'a Transaction<'a>,
+        started: &mut Started,
+        now: Timestamp,
+        is_held: IsHeld<'a>,
+    ) -> rusqlite::Result<Self> {
+        Ok(Staking {
+            transaction,
+            others: OtherRuns::new(transaction, started, is_held)?,
+            decide: transaction.prepare_cached(
+                "UPDATE row SET status = ?3, error_code = ?4, message = ?5
+                 WHERE run = ?1 AND row = ?2",
+            )?,
+            inherit: transaction
+                .prepare_cached("UPDATE row SET doubt = 1 WHERE run = ?1 AND row = ?2")?,
+            now,
+            already_cancelled: 0,
+        })
+    }
+
+    /// Stakes rows for these moments, and takes those that it uses. Returns how many rows
+    /// were found to be cancelled by another run, and ended so.
+    pub fn stake_all(
+        mut self,
+        started: &mut Started,
+        mut again: Vec<Waiting>,
+        fresh: u32,
+        moments: &mut Moments,
+        turned: &mut Turned,
+    ) -> rusqlite::Result<u64> {
+        turned.deferred = again.split_off(again.len().min(moments.len()));
+        for waiting in again {
+            match self.choose(started, waiting)? {
+                Choice::Stake(waiting) => self.stake_again(started, waiting, moments, turned)?,
+                Choice::Later(waiting) => turned.in_flight_elsewhere.push(waiting),
+                Choice::Ended => {}
+            }
+        }
+        self.stake_fresh(started, fresh as usize, moments, turned)?;
+        Ok(self.already_cancelled)
+    }
+
+    fn stake_again(
+        &self,
+        started: &mut Started,
+        waiting: Waiting,
+        moments: &mut Moments,
+        turned: &mut Turned,
+    ) -> rusqlite::Result<()> {
+        let Some(moment) = moments.next() else {
+            turned.deferred.push(waiting);
+            return Ok(());
+        };
+        let staked = Staked::new(waiting, self.now, moment, NO_LEASE);
+        let (row, attempt) = (staked.row().0, staked.attempt());
+        started.stakes.again(self.transaction, row, attempt, self.now.as_microsecond())?;
+        turned.staked.push(staked);
+        Ok(())
+    }
+
+    fn stake_fresh(
+        &mut self,
+        started: &mut Started,
+        fresh: usize,
+        moments: &mut Moments,
+        turned: &mut Turned,
+    ) -> rusqlite::Result<()> {
+        let at = self.now.as_microsecond();
+        // Rows one after another, for one range.
+        let mut begun = Vec::new();
+        let mut room = moments.len().min(fresh);
+        while room > 0 && self.already_cancelled < MOST_DECIDED {
+            let Some(Fresh { place, row }) = started.ahead.pop_front() else { break };
+            match self.choose(started, row)? {
+                Choice::Stake(waiting) => {
+                    let Some(moment) = moments.next() else { break };
+                    begun.push((waiting.row.0, place));
+                    turned.staked.push(Staked::new(waiting, self.now, moment, NO_LEASE));
+                    room -= 1;
+                }
+                Choice::Later(waiting) => {
+                    started.stakes.begin(self.transaction, &std::mem::take(&mut begun), at)?;
+                    started.stakes.pass_over(self.transaction, waiting.row.0, place)?;
+                    turned.in_flight_elsewhere.push(waiting);
+                    // As if it were staked, so that a turn passes over no more than it may stake.
+                    room -= 1;
+                }
+                Choice::Ended => {}
+            }
+            read_ahead(self.transaction, started)?;
+        }
+        started.stakes.begin(self.transaction, &begun, at)
+    }
+
+    fn choose(&mut self, started: &mut Started, mut waiting: Waiting) -> rusqlite::Result<Choice> {
+        let Some(others) = &mut self.others else { return Ok(Choice::Stake(waiting)) };
+        match others.of_order(waiting.order, &started.endpoint, started.again)? {
+            Elsewhere::Nothing => {}
+            Elsewhere::InDoubt if waiting.doubt => {}
+            Elsewhere::InDoubt => {
+                self.inherit.execute(params![started.run, waiting.row.0])?;
+                waiting.doubt = true;
+            }
+            Elsewhere::InFlight => return Ok(Choice::Later(waiting)),
+            Elsewhere::Cancelled { run, row } => {
+                self.decide.execute(params![
+                    started.run,
+                    waiting.row.0,
+                    codes::of_status(Status::AlreadyCancelled),
+                    OwnCode::AlreadyCancelled.to_string(),
+                    Elsewhere::cancelled_by(&run, row),
+                ])?;
+                started.stakes.end(self.transaction, waiting.row.0)?;
+                self.already_cancelled += 1;
+                return Ok(Choice::Ended);
+            }
+        }
+        Ok(Choice::Stake(waiting))
+    }
+}
