@@ -50,6 +50,11 @@ impl Keyed {
         PARTS[(self.0 & 3) as usize]
     }
 
+    /// Whether it is to be sent, unless another row decides.
+    pub fn is_sent(self) -> bool {
+        matches!(self.part(), Part::Sent | Part::SentInDoubt)
+    }
+
     /// The same, with its row this many rows further on.
     pub(super) fn after(self, rows: u32) -> Keyed {
         Keyed(self.0 + (u128::from(rows) << 2))
@@ -58,6 +63,18 @@ impl Keyed {
     fn same_order(&self, other: &Keyed) -> bool {
         self.0 >> 34 == other.0 >> 34
     }
+}
+
+/// Of rows sorted by order, those whose orders are sent: for each order the first to be
+/// sent, unless one is cancelled already.
+pub fn rows_to_send(by_order: &[Keyed]) -> impl Iterator<Item = Keyed> + '_ {
+    by_order.chunk_by(Keyed::same_order).filter_map(decides).filter(|keyed| keyed.is_sent())
+}
+
+/// Of the rows with one order, the one that decides over those to be sent.
+fn decides(group: &[Keyed]) -> Option<Keyed> {
+    let cancelled = group.iter().find(|keyed| keyed.part() == Part::Cancelled);
+    cancelled.or_else(|| group.iter().find(|keyed| keyed.is_sent())).copied()
 }
 
 /// The rows that another row decides for.
@@ -108,10 +125,9 @@ impl Duplicates {
         if let [_] = group {
             return;
         }
-        let sent = |keyed: &&Keyed| matches!(keyed.part(), Part::Sent | Part::SentInDoubt);
-        let cancelled = group.iter().find(|keyed| keyed.part() == Part::Cancelled);
-        let Some(decides) = cancelled.or_else(|| group.iter().find(sent)) else { return };
-        let others = group.iter().filter(sent).filter(|keyed| *keyed != decides);
+        let Some(decides) = decides(group) else { return };
+        let sent = group.iter().filter(|keyed| keyed.is_sent());
+        let others = sent.filter(|keyed| **keyed != decides);
         self.pairs.extend(others.map(|keyed| (keyed.row(), decides.row())));
         let doubt = |keyed: &Keyed| matches!(keyed.part(), Part::SentInDoubt | Part::KeptInDoubt);
         if decides.part() == Part::Sent && group.iter().any(doubt) {

@@ -24,7 +24,7 @@ pub mod source;
 mod stream;
 pub mod survey;
 
-pub use duplicates::{Keyed, Part};
+pub use duplicates::{Keyed, Part, rows_to_send};
 pub use enrolment::{Enrolment, Standing, enrolments};
 pub use error::{Fault, IntakeError};
 pub use layout::{Layout, Reading};

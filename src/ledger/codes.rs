@@ -13,6 +13,9 @@ pub(super) fn status(code: i64) -> Option<Status> {
     usize::try_from(code).ok().and_then(|code| Status::ALL.get(code)).copied()
 }
 
+/// The number of [`Meaning::Cancelled`].
+pub(super) const CANCELLED: i64 = 0;
+
 /// The number of [`Meaning::Doubt`].
 pub(super) const DOUBT: i64 = 5;
 
@@ -22,7 +25,7 @@ pub(super) const STOP: i64 = 6;
 /// The number of a meaning.
 pub(super) fn of_meaning(meaning: Meaning) -> i64 {
     match meaning {
-        Meaning::Cancelled => 0,
+        Meaning::Cancelled => CANCELLED,
         Meaning::AlreadyCancelled => 1,
         Meaning::Rejected => 2,
         Meaning::Refused => 3,

@@ -188,6 +188,17 @@ pub struct Begun {
     pub clock_ahead: SignedDuration,
 }
 
+/// What the ledger knows of a file's orders before they are sent.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct KnownOrders {
+    /// CoreCARD answered another run with `Status` true.
+    pub cancelled: u64,
+    /// Another run that is being worked on has them in flight.
+    pub in_flight: u64,
+    /// Another run lost an answer for them.
+    pub in_doubt: u64,
+}
+
 /// One row as the ledger knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RowRecord {
@@ -246,6 +257,18 @@ pub trait Ledger: Send {
     /// rows left, and was not stopped for all. None where nobody else can.
     fn joinable(&mut self, _endpoint: &str) -> Result<Option<Run>, LedgerError> {
         Ok(None)
+    }
+
+    /// Counts what other runs at the endpoint know of the orders that would be sent for the
+    /// rows of a file, which are sorted by order. Where a run of the file goes on, only
+    /// those of its rows count that have not ended.
+    fn known_orders(
+        &mut self,
+        _endpoint: &str,
+        _run: Option<&Run>,
+        _by_order: &[Keyed],
+    ) -> Result<KnownOrders, LedgerError> {
+        Ok(KnownOrders::default())
     }
 
     /// Opens a run with all its rows, or nothing at all. Other runs go on meanwhile;

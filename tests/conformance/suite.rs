@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use cardcancel::intake::{Enrolment, Input, IntakeError, Keyed, Part, Standing};
-use cardcancel::ledger::{Counts, EnrolError, NewRun, RowRecord, Run, Staked, Start};
+use cardcancel::ledger::{Counts, EnrolError, KnownOrders, NewRun, RowRecord, Run, Staked, Start};
 use cardcancel::order::{Flaw, OwnCode, RowNumber};
 use cardcancel::outcome::{Meaning, Next, OnDoubt, Status};
 use jiff::Timestamp;
@@ -485,6 +485,73 @@ pub fn moments_that_were_not_used_are_given_back(home: &Home) {
     let (settled, waiting): (Vec<_>, Vec<_>) = staked.into_iter().map(Staked::withdraw).unzip();
     let turned = process.turn(settled, waiting, 0);
     assert_eq!(turned.staked.len(), 1, "its moment is gone until {:?}", turned.more_at);
+}
+
+fn by_order(rows: impl IntoIterator<Item = u32>) -> Vec<Keyed> {
+    rows.into_iter().map(|row| Keyed::new(order(row), RowNumber(row), Part::Sent)).collect()
+}
+
+/// Orders 1 to 3 cancelled, 4 and 5 lost, 6 refused, 7 tried in vain, 8 and 9 in flight.
+fn all_kinds(home: &Home) -> Process {
+    let mut process = home.process(10);
+    let mut staked = process.stake(9);
+    let in_flight = staked.split_off(7);
+    let seven = staked.pop().unwrap();
+    let (lost, refused) = (staked.split_off(3), Next::End(Status::Rejected));
+    let mut settled: Vec<_> = staked.into_iter().map(cancelled).collect();
+    let mut lost = lost.into_iter();
+    for _ in 0..2 {
+        let staked = lost.next().unwrap();
+        settled.push(ended(staked, Meaning::Doubt, Next::End(Status::InDoubt)).0);
+    }
+    settled.push(ended(lost.next().unwrap(), Meaning::Rejected, refused).0);
+    settled.push(ended(seven, Meaning::NotDone, Next::Again).0);
+    process.settle(settled);
+    drop(in_flight);
+    process
+}
+
+pub fn what_other_runs_know_of_the_orders_of_a_file_is_counted(home: &Home) {
+    let mut ledger = home.open();
+    let endpoint = "https://example.com";
+    let nothing = ledger.known_orders(endpoint, None, &by_order(1..=20)).unwrap();
+    assert_eq!(nothing, KnownOrders::default());
+    let hold = ledger.hold("key").unwrap();
+    let process = all_kinds(home);
+    let known = KnownOrders { cancelled: 3, in_flight: 2, in_doubt: 2 };
+    assert_eq!(ledger.known_orders(endpoint, None, &by_order(1..=20)).unwrap(), known);
+    assert_eq!(
+        ledger.known_orders(endpoint, None, &by_order([2, 5, 9])).unwrap(),
+        KnownOrders { cancelled: 1, in_flight: 1, in_doubt: 1 }
+    );
+    let elsewhere = ledger.known_orders("https://else.example", None, &by_order(1..=20)).unwrap();
+    assert_eq!(elsewhere, KnownOrders::default());
+    drop((process, hold));
+    until("it is known that the process died", || {
+        let known = ledger.known_orders(endpoint, None, &by_order(1..=20)).unwrap();
+        known == KnownOrders { cancelled: 3, in_flight: 0, in_doubt: 4 }
+    });
+}
+
+pub fn a_few_orders_are_found_among_many(home: &Home) {
+    home.process(3000).finish();
+    let few = by_order([7, 1500, 2999, 3001]);
+    let known = home.open().known_orders("https://example.com", None, &few).unwrap();
+    assert_eq!(known, KnownOrders { cancelled: 3, in_flight: 0, in_doubt: 0 });
+}
+
+pub fn of_a_run_that_goes_on_only_rows_that_have_not_ended_are_counted(home: &Home) {
+    let first = all_kinds(home);
+    let mut second = home.another(10);
+    let staked = second.stake(2);
+    assert_eq!(rows(&staked), [4, 5]);
+    second.settle(staked.into_iter().map(cancelled).collect());
+    let mut ledger = home.open();
+    let endpoint = "https://example.com";
+    let known = ledger.known_orders(endpoint, Some(&first.run), &by_order(1..=10)).unwrap();
+    assert_eq!(known, KnownOrders::default(), "rows 4 and 5 have ended");
+    let known = ledger.known_orders(endpoint, Some(&second.run), &by_order(1..=10)).unwrap();
+    assert_eq!(known, KnownOrders { cancelled: 0, in_flight: 0, in_doubt: 2 });
 }
 
 pub fn moments_for_which_there_is_no_row_are_given_back(home: &Home) {

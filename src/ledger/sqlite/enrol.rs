@@ -72,8 +72,7 @@ fn record(
     in_parts(connection, rows, |transaction, part| insert_rows(transaction, number, part))?;
     let by_place = places.iter().map(Ok);
     in_parts(connection, by_place, |transaction, part| insert_places(transaction, number, part))?;
-    let sent = |keyed: &&Keyed| matches!(keyed.part(), Part::Sent | Part::SentInDoubt);
-    let orders = by_order.iter().filter(sent).map(Ok);
+    let orders = by_order.iter().filter(|keyed| keyed.is_sent()).map(Ok);
     in_parts(connection, orders, |transaction, part| index_orders(transaction, number, part))?;
     // After those that are sent: of the rows with an order, the first that is told counts.
     let doubt = |keyed: &&Keyed| matches!(keyed.part(), Part::SentInDoubt | Part::KeptInDoubt);

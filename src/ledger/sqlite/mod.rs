@@ -2,6 +2,7 @@
 //! `synchronous=FULL`: a committed turn outlives a power cut.
 
 mod enrol;
+mod known_orders;
 mod many;
 mod open;
 mod other_runs;
@@ -22,8 +23,8 @@ use outcomes::Outcomes;
 use stakes::Stakes;
 
 use super::{
-    Allot, Begun, Counts, EnrolError, Hold, Ledger, LedgerError, NewRun, RowRecord, Run, Start,
-    Turn, Turned, Waiting,
+    Allot, Begun, Counts, EnrolError, Hold, KnownOrders, Ledger, LedgerError, NewRun, RowRecord,
+    Run, Start, Turn, Turned, Waiting,
 };
 use crate::intake::{Enrolment, IntakeError, Keyed};
 use crate::order::{Order, OwnCode, RowNumber};
@@ -128,6 +129,20 @@ impl Ledger for Sqlite {
 
     fn runs(&mut self) -> Result<Vec<Run>, LedgerError> {
         read::runs(&self.connection).map_err(|cause| self.fail(cause))
+    }
+
+    fn known_orders(
+        &mut self,
+        endpoint: &str,
+        run: Option<&Run>,
+        by_order: &[Keyed],
+    ) -> Result<KnownOrders, LedgerError> {
+        let question =
+            known_orders::Question { endpoint, run: run.map(|run| run.number), by_order };
+        let is_held = |key: &str| Self::is_worked_on(&self.real, key);
+        let open = || open::read_only(&self.real);
+        known_orders::count(&self.connection, &open, &question, &is_held)
+            .map_err(|cause| self.fail(cause))
     }
 
     fn enrol(

@@ -60,6 +60,14 @@ impl Sqlite {
     }
 }
 
+/// Another connection to a ledger that is open, for reading alone.
+pub(super) fn read_only(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_handler(Some(ask_again))?;
+    Ok(connection)
+}
+
 fn make_private(path: &Path) -> Result<(), LedgerError> {
     let failed = |cause| LedgerError::Open { path: path.display().to_string(), cause };
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {

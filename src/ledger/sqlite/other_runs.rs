@@ -50,13 +50,13 @@ impl<'l> OtherRuns<'l> {
             return Ok(None);
         }
         // What an attempt was taken to mean says nothing: codes mean what the configuration
-        // of the day says. Meaning 0 is `Status` true. The attempt in flight, if there is
-        // one, is the one after those that ended.
+        // of the day says. Below 0 are the outcomes with `Status` true. The attempt in flight,
+        // if there is one, is the one after those that ended.
         let find = ledger.prepare_cached(
             "SELECT run.number, run.id, same.row,
                  EXISTS (
-                     SELECT 1 FROM attempt JOIN outcome ON outcome.number = attempt.outcome
-                     WHERE attempt.run = same.run AND attempt.row = same.row AND meaning = 0),
+                     SELECT 1 FROM attempt
+                     WHERE attempt.run = same.run AND attempt.row = same.row AND outcome < 0),
                  EXISTS (
                      SELECT 1 FROM doubt
                      WHERE doubt.admin_number = ?1 AND doubt.sequence_number = ?2
@@ -118,7 +118,7 @@ impl<'l> OtherRuns<'l> {
         if let Some(alive) = self.alive.get(&run) {
             return Ok(*alive);
         }
-        let alive = is_alive(self.ledger, run, self.run, self.is_held)?;
+        let alive = is_alive(self.ledger, run, Some(self.run), self.is_held)?;
         self.alive.insert(run, alive);
         Ok(alive)
     }
@@ -126,16 +126,16 @@ impl<'l> OtherRuns<'l> {
 
 /// Whether a process works on another run. Whoever holds a key works on the newest run
 /// with it; the older ones were left.
-fn is_alive(
+pub(super) fn is_alive(
     ledger: &Connection,
     run: i64,
-    ours: i64,
+    ours: Option<i64>,
     is_held: IsHeld<'_>,
 ) -> rusqlite::Result<bool> {
     let newest: Option<String> = ledger
         .prepare_cached(
             "SELECT key FROM run AS asked WHERE number = ?1
-               AND key <> (SELECT key FROM run WHERE number = ?2)
+               AND key IS NOT (SELECT key FROM run WHERE number = ?2)
                AND NOT EXISTS (
                    SELECT 1 FROM run WHERE run.key = asked.key AND run.number > asked.number)",
         )?
@@ -195,7 +195,7 @@ pub(super) fn inherit_doubts(
     let others: Vec<i64> =
         find.query_map([run], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
     for other in others {
-        if !is_alive(ledger, other, run, is_held)? {
+        if !is_alive(ledger, other, Some(run), is_held)? {
             note_interrupted(ledger, other)?;
         }
     }

@@ -60,7 +60,7 @@ impl Outcomes {
     pub fn load(ledger: &Connection) -> rusqlite::Result<Outcomes> {
         let mut find = ledger.prepare(
             "SELECT number, meaning, status, http_status, error_code, message FROM outcome
-             ORDER BY number DESC LIMIT ?1",
+             ORDER BY abs(number) DESC LIMIT ?1",
         )?;
         let known = find.query_map([MOST_KNOWN], |row| {
             let told = Told {
@@ -92,11 +92,16 @@ impl Outcomes {
 
     /// Has the ledger tell it for the first time.
     fn tell(&mut self, ledger: &Connection, told: &Told) -> rusqlite::Result<i64> {
+        // What is cancelled is told by the number alone.
+        let number = match told.meaning == codes::CANCELLED {
+            true => "(SELECT coalesce(min(number), 0) FROM outcome WHERE number < 0) - 1",
+            false => "NULL",
+        };
         ledger
-            .prepare_cached(
-                "INSERT INTO outcome (meaning, status, http_status, error_code, message)
-                 VALUES (?1, ?2, ?3, ?4, ?5)",
-            )?
+            .prepare_cached(&format!(
+                "INSERT INTO outcome (number, meaning, status, http_status, error_code, message)
+                 VALUES ({number}, ?1, ?2, ?3, ?4, ?5)",
+            ))?
             .execute(params![
                 told.meaning,
                 told.status,

@@ -114,7 +114,7 @@ CREATE TABLE stake (
 
 -- What attempts came to, each told once: most end alike.
 CREATE TABLE outcome (
-    number      INTEGER PRIMARY KEY,
+    number      INTEGER PRIMARY KEY,          -- below 0: CoreCARD answered Status true
     meaning     INTEGER NOT NULL,
     status      INTEGER,                      -- what the row ended as, if it did
     http_status INTEGER,
@@ -133,6 +133,9 @@ CREATE TABLE attempt (
     outcome   INTEGER NOT NULL,
     PRIMARY KEY (run, row, attempt)
 ) STRICT, WITHOUT ROWID;
+
+-- Most attempts succeed: the rows of a run that are not cancelled are found by the others.
+CREATE INDEX attempt_without_success ON attempt (run, row) WHERE outcome > 0;
 
 -- The requests that are under way, or were when the process died. Stakes are few and rows
 -- are many: the join goes from those to these.

@@ -1,0 +1,337 @@
+//! What other runs know of all orders of a file, counted before the run begins. A large
+//! file is held against the ledger's orders side by side, both in order, on all processors;
+//! a small one looks its orders up.
+
+use std::cmp::Ordering;
+use std::collections::{HashMap, HashSet};
+
+use rayon::iter::{IntoParallelIterator, ParallelIterator};
+use rusqlite::{Connection, Row, ToSql, params};
+
+use super::super::KnownOrders;
+use super::other_runs::{self, IsHeld};
+use crate::intake::{Keyed, rows_to_send};
+use crate::order::Order;
+
+/// A look-up takes about as long as it takes to read this many orders one after another.
+const LOOK_UP: u64 = 12;
+
+/// The fewest orders that are worth a thread.
+const FEWEST: usize = 20_000;
+
+/// What is asked about a file's orders.
+pub(super) struct Question<'q> {
+    /// Where they would be sent.
+    pub endpoint: &'q str,
+    /// The run that goes on, if one does: only rows of it that have not ended count.
+    pub run: Option<i64>,
+    /// The file's rows by order.
+    pub by_order: &'q [Keyed],
+}
+
+/// Counts what other runs know of the orders that would be sent. Others may change the
+/// ledger meanwhile.
+pub(super) fn count(
+    ledger: &Connection,
+    open: &(dyn Fn() -> rusqlite::Result<Connection> + Sync),
+    question: &Question<'_>,
+    is_held: IsHeld<'_>,
+) -> rusqlite::Result<KnownOrders> {
+    let facts = Facts::load(ledger, question, is_held)?;
+    if facts.runs.is_empty() {
+        return Ok(KnownOrders::default());
+    }
+    let rows: u64 =
+        ledger.query_row("SELECT coalesce(sum(rows), 0) FROM run", [], |row| row.get(0))?;
+    let looks_up = question.by_order.len() as u64 * LOOK_UP < rows;
+    let counted = parts(question.by_order).into_par_iter().map(|part| {
+        let ledger = open()?;
+        let wanted = rows_to_send(part).filter(|keyed| facts.is_to_send(keyed.row().0));
+        match looks_up {
+            true => look_up(&ledger, wanted, &facts),
+            false => merge(&ledger, part, wanted, &facts),
+        }
+    });
+    counted.try_reduce(KnownOrders::default, |one, other| Ok(one.plus(other)))
+}
+
+/// The rows in parts for several threads, none of which cuts the rows with one order apart.
+fn parts(by_order: &[Keyed]) -> Vec<&[Keyed]> {
+    let size = by_order.len().div_ceil(rayon::current_num_threads()).max(FEWEST);
+    let mut parts = Vec::new();
+    let mut rest = by_order;
+    while !rest.is_empty() {
+        let mut end = size.min(rest.len());
+        while end < rest.len() && rest[end - 1].order() == rest[end].order() {
+            end += 1;
+        }
+        let (part, after) = rest.split_at(end);
+        parts.push(part);
+        rest = after;
+    }
+    parts
+}
+
+/// Looks each order up.
+fn look_up(
+    ledger: &Connection,
+    wanted: impl Iterator<Item = Keyed>,
+    facts: &Facts,
+) -> rusqlite::Result<KnownOrders> {
+    let mut find = ledger.prepare(
+        "SELECT run, row FROM row_by_order WHERE admin_number = ?1 AND sequence_number = ?2",
+    )?;
+    let mut counts = KnownOrders::default();
+    for order in wanted.map(Keyed::order) {
+        let mut tally = Tally::default();
+        let mut found = find.query(params![order.admin_number, order.sequence_number])?;
+        while let Some(row) = found.next()? {
+            tally.add(facts, row.get(0)?, row.get(1)?);
+        }
+        counts.add(tally.come_to(facts, order));
+    }
+    Ok(counts)
+}
+
+/// Goes through the ledger's orders and these side by side.
+fn merge(
+    ledger: &Connection,
+    part: &[Keyed],
+    wanted: impl Iterator<Item = Keyed>,
+    facts: &Facts,
+) -> rusqlite::Result<KnownOrders> {
+    let mut counts = KnownOrders::default();
+    let [first, .., last] = part else { return look_up(ledger, wanted, facts) };
+    let mut find = ledger.prepare(
+        "SELECT admin_number, sequence_number, run, row FROM row_by_order
+         WHERE admin_number BETWEEN ?1 AND ?2
+         ORDER BY admin_number, sequence_number",
+    )?;
+    let (from, to) = (first.order().admin_number, last.order().admin_number);
+    let mut known = find.query(params![from, to])?;
+    let mut at_hand = next(&mut known)?;
+    for order in wanted.map(Keyed::order) {
+        let mut tally = Tally::default();
+        while let Some((of, run, row)) = at_hand {
+            match compare(of, order) {
+                Ordering::Less => {}
+                Ordering::Equal => tally.add(facts, run, row),
+                Ordering::Greater => break,
+            }
+            at_hand = next(&mut known)?;
+        }
+        counts.add(tally.come_to(facts, order));
+    }
+    Ok(counts)
+}
+
+fn next(known: &mut rusqlite::Rows<'_>) -> rusqlite::Result<Option<(Order, i64, u32)>> {
+    let read = |row: &Row<'_>| {
+        let order = Order { admin_number: row.get(0)?, sequence_number: row.get(1)? };
+        Ok((order, row.get(2)?, row.get(3)?))
+    };
+    known.next()?.map(read).transpose()
+}
+
+fn compare(one: Order, other: Order) -> Ordering {
+    let key = |order: Order| (order.admin_number, order.sequence_number);
+    key(one).cmp(&key(other))
+}
+
+/// What the rows of other runs with one order say.
+#[derive(Default)]
+struct Tally {
+    is_cancelled: bool,
+    is_known: bool,
+}
+
+/// What it comes to for the order.
+enum Known {
+    Cancelled,
+    InFlight,
+    InDoubt,
+    Nothing,
+}
+
+impl Tally {
+    fn add(&mut self, facts: &Facts, run: i64, row: u32) {
+        if let Some(run) = facts.runs.get(&run) {
+            self.is_known = true;
+            self.is_cancelled |= run.has(row);
+        }
+    }
+
+    fn come_to(self, facts: &Facts, order: Order) -> Known {
+        match self {
+            Tally { is_known: false, .. } => Known::Nothing,
+            Tally { is_cancelled: true, .. } => Known::Cancelled,
+            _ if facts.in_flight.contains(&order) => Known::InFlight,
+            _ if facts.in_doubt.contains(&order) => Known::InDoubt,
+            _ => Known::Nothing,
+        }
+    }
+}
+
+impl KnownOrders {
+    fn add(&mut self, known: Known) {
+        match known {
+            Known::Cancelled => self.cancelled += 1,
+            Known::InFlight => self.in_flight += 1,
+            Known::InDoubt => self.in_doubt += 1,
+            Known::Nothing => {}
+        }
+    }
+
+    fn plus(self, other: KnownOrders) -> KnownOrders {
+        KnownOrders {
+            cancelled: self.cancelled + other.cancelled,
+            in_flight: self.in_flight + other.in_flight,
+            in_doubt: self.in_doubt + other.in_doubt,
+        }
+    }
+}
+
+/// What is known of the other runs, but for their many rows that are plainly cancelled.
+struct Facts {
+    runs: HashMap<i64, AllBut>,
+    /// Orders that a living process has in flight.
+    in_flight: HashSet<Order>,
+    in_doubt: HashSet<Order>,
+    /// The rows of the run that goes on.
+    own: Option<AllBut>,
+}
+
+impl Facts {
+    fn load(
+        ledger: &Connection,
+        question: &Question<'_>,
+        is_held: IsHeld<'_>,
+    ) -> rusqlite::Result<Facts> {
+        let mut find = ledger.prepare(
+            "SELECT number FROM run WHERE endpoint = ?1 AND rows IS NOT NULL AND number IS NOT ?2",
+        )?;
+        let runs = find.query_map(params![question.endpoint, question.run], |row| {
+            let run: i64 = row.get(0)?;
+            Ok((run, AllBut::cancelled(ledger, run)?))
+        })?;
+        let runs: HashMap<i64, AllBut> = runs.collect::<rusqlite::Result<_>>()?;
+        let (mut in_flight, mut in_doubt) = (HashSet::new(), HashSet::new());
+        for run in runs.keys() {
+            let sent = match other_runs::is_alive(ledger, *run, question.run, is_held)? {
+                true => &mut in_flight,
+                false => &mut in_doubt,
+            };
+            add_orders(
+                ledger,
+                "SELECT admin_number, sequence_number FROM in_flight
+                 JOIN row ON row.run = in_flight.run AND row.row = in_flight.row
+                 WHERE in_flight.run = ?1",
+                *run,
+                sent,
+            )?;
+            add_orders(
+                ledger,
+                "SELECT admin_number, sequence_number FROM doubt WHERE run = ?1",
+                *run,
+                &mut in_doubt,
+            )?;
+        }
+        let own = question.run.map(|run| AllBut::ended(ledger, run)).transpose()?;
+        Ok(Facts { runs, in_flight, in_doubt, own })
+    }
+
+    /// Whether a row of the file is still to be sent.
+    fn is_to_send(&self, row: u32) -> bool {
+        self.own.as_ref().is_none_or(|ended| !ended.has(row))
+    }
+}
+
+fn add_orders(
+    ledger: &Connection,
+    sql: &str,
+    run: i64,
+    orders: &mut HashSet<Order>,
+) -> rusqlite::Result<()> {
+    let mut find = ledger.prepare_cached(sql)?;
+    let mut found = find.query([run])?;
+    while let Some(row) = found.next()? {
+        orders.insert(Order { admin_number: row.get(0)?, sequence_number: row.get(1)? });
+    }
+    Ok(())
+}
+
+/// The rows of a run that were staked, all but some.
+struct AllBut {
+    /// One past the last row that may be among them.
+    end: u32,
+    /// Those that are not, in order.
+    but: Vec<u32>,
+}
+
+/// Rows that wait, or are in flight: they lie in a range of the first attempt, and none of
+/// their attempts was the last.
+const OPEN: &str = "SELECT row.row
+     FROM stake CROSS JOIN row ON row.run = stake.run AND row.row >= first_row AND row.row < end_row
+     WHERE stake.run = ?1 AND stake.attempt = 1 AND row.status IS NULL AND NOT EXISTS (
+         SELECT 1 FROM attempt JOIN outcome ON outcome.number = attempt.outcome
+         WHERE attempt.run = row.run AND attempt.row = row.row AND outcome.status IS NOT NULL)";
+
+/// Rows that were decided without a call.
+const DECIDED: &str = "SELECT row FROM row INDEXED BY row_with_more
+     WHERE run = ?1 AND (status IS NOT NULL OR doubt = 1) AND status IS NOT NULL";
+
+/// Rows with an attempt that did not succeed, and none that did.
+const WITHOUT_SUCCESS: &str = "SELECT DISTINCT row FROM attempt INDEXED BY attempt_without_success
+     WHERE run = ?1 AND outcome > 0 AND NOT EXISTS (
+         SELECT 1 FROM attempt AS success
+         WHERE success.run = attempt.run AND success.row = attempt.row AND success.outcome < 0)";
+
+impl AllBut {
+    /// The rows of which CoreCARD said that they are cancelled.
+    fn cancelled(ledger: &Connection, run: i64) -> rusqlite::Result<AllBut> {
+        Self::but(ledger, run, &[OPEN, DECIDED, WITHOUT_SUCCESS])
+    }
+
+    /// The rows that ended.
+    fn ended(ledger: &Connection, run: i64) -> rusqlite::Result<AllBut> {
+        Self::but(ledger, run, &[OPEN])
+    }
+
+    fn but(ledger: &Connection, run: i64, others: &[&str]) -> rusqlite::Result<AllBut> {
+        let (first_fresh, has_places): (u32, bool) = ledger.query_row(
+            "SELECT first_fresh, EXISTS (SELECT 1 FROM place WHERE place.run = progress.run)
+             FROM progress WHERE run = ?1",
+            [run],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )?;
+        let mut but = Vec::new();
+        for sql in others {
+            add_rows(ledger, sql, params![run], &mut but)?;
+        }
+        let end = if has_places { u32::MAX } else { first_fresh };
+        if has_places {
+            let fresh = "SELECT row FROM place WHERE run = ?1 AND place >= ?2";
+            add_rows(ledger, fresh, params![run, first_fresh], &mut but)?;
+        }
+        but.sort_unstable();
+        Ok(AllBut { end, but })
+    }
+
+    fn has(&self, row: u32) -> bool {
+        row < self.end && self.but.binary_search(&row).is_err()
+    }
+}
+
+fn add_rows(
+    ledger: &Connection,
+    sql: &str,
+    values: &[&dyn ToSql],
+    rows: &mut Vec<u32>,
+) -> rusqlite::Result<()> {
+    let mut find = ledger.prepare_cached(sql)?;
+    let mut found = find.query(values)?;
+    while let Some(row) = found.next()? {
+        rows.push(row.get(0)?);
+    }
+    Ok(())
+}
