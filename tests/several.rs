@@ -377,6 +377,33 @@ fn workers_take_the_runs_of_their_own_endpoint_the_oldest_first() {
 }
 
 #[test]
+#[ignore = "needs PostgreSQL: tests/run brings it"]
+fn a_run_whose_rate_a_worker_does_not_know_is_passed_over_with_a_warning() {
+    let (database, core_card) = (database(), CoreCard::that(steady()));
+    let mut openers = Vec::new();
+    for admin in [1, 2] {
+        let machine = Machine::new(&database, &core_card);
+        let lines: String = (1..=20).map(|row| format!("{admin}{row:03},1\n")).collect();
+        machine.scene.file("orders.csv", format!("admin,seq\n{lines}"));
+        let run = machine.run(&["--rate", "10/s"]);
+        until("it was sending", || core_card.asked().keys().any(|asked| asked / 1000 == admin));
+        terminate(&run);
+        ended(run).exits(4);
+        openers.push(machine);
+    }
+    let newer = "UPDATE cardcancel.worker SET rates = '1/fortnight'
+                 WHERE run = (SELECT min(number) FROM cardcancel.run)";
+    database.client().batch_execute(newer).unwrap();
+    let sent = |admin| core_card.asked().keys().filter(|asked| **asked / 1000 == admin).count();
+    let before = sent(1);
+    let worker = Machine::new(&database, &core_card).work(&[]);
+    until("the other run is done", || sent(2) == 20);
+    let told = dismissed(worker).0.stderr;
+    assert_eq!(told.matches("is passed over").count(), 1, "{told}");
+    assert_eq!(sent(1), before);
+}
+
+#[test]
 #[ignore = "needs PostgreSQL and libfaketime: tests/run brings them"]
 fn machines_whose_clocks_differ_by_a_minute_keep_to_the_rate_together() {
     const ROWS: u32 = 600;

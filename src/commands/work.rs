@@ -1,5 +1,6 @@
 //! `work`: helps with the runs of other machines, until it is told to stop.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -38,7 +39,8 @@ pub fn work(options: Options, surroundings: &Surroundings) -> anyhow::Result<Exi
     let exit = runtime.block_on(async {
         let server = Server::open(settings.target.clone()).await?;
         let told = signals::listen().context("cannot listen for signals")?;
-        Worker { settings: &settings, server, told }.work(ledger).await
+        let passed_over = HashSet::new();
+        Worker { settings: &settings, server, told, passed_over }.work(ledger).await
     });
     // A ledger that is still being asked is not waited for.
     runtime.shutdown_background();
@@ -69,6 +71,8 @@ struct Worker<'a> {
     server: Server,
     /// Turns true when this process is told to stop.
     told: watch::Receiver<bool>,
+    /// The runs whose rates this program does not know.
+    passed_over: HashSet<String>,
 }
 
 impl Worker<'_> {
@@ -81,7 +85,7 @@ impl Worker<'_> {
                 return Ok(Exit::Done);
             };
             ledger = asked;
-            let Some(run) = found else {
+            let Some((run, rates)) = self.first_known(found) else {
                 if !std::mem::replace(&mut idle, true) {
                     tracing::info!("no run is open at {}: waiting for one", self.server.name);
                 }
@@ -90,7 +94,8 @@ impl Worker<'_> {
             };
             idle = false;
             let pause;
-            (ledger, pause) = match self.join(&run, ledger).instrument(logs::span()).await? {
+            (ledger, pause) = match self.join(&run, &rates, ledger).instrument(logs::span()).await?
+            {
                 Left::ForOthers(ledger) => (ledger, ASKED_EVERY),
                 Left::WithoutCredentials(ledger) => (ledger, CREDENTIALS_AGAIN),
                 Left::CannotGoOn => return Ok(Exit::Stopped),
@@ -99,12 +104,12 @@ impl Worker<'_> {
         }
     }
 
-    /// Asks the ledger for a run to join, and gives it back; nothing once this process
+    /// Asks the ledger for runs to join, and gives it back; nothing once this process
     /// is told to stop.
     async fn ask(
         &mut self,
         mut ledger: Box<dyn Ledger>,
-    ) -> anyhow::Result<Option<(Box<dyn Ledger>, Option<Run>)>> {
+    ) -> anyhow::Result<Option<(Box<dyn Ledger>, Vec<Run>)>> {
         let endpoint = self.server.name.clone();
         let asked = tokio::task::spawn_blocking(move || {
             let found = ledger.joinable(&endpoint);
@@ -117,13 +122,33 @@ impl Worker<'_> {
         }
     }
 
+    /// The first of the runs whose rates this program knows. The others are passed over,
+    /// with a warning.
+    fn first_known(&mut self, found: Vec<Run>) -> Option<(Run, Rates)> {
+        for run in found {
+            match rates_of(&run) {
+                Ok(rates) => return Some((run, rates)),
+                Err(why) if self.passed_over.insert(run.id().to_owned()) => {
+                    tracing::warn!("{why:#}: the run is passed over");
+                }
+                Err(_) => {}
+            }
+        }
+        None
+    }
+
     /// Waits, or less long if this process is told to stop.
     async fn rest(&mut self, time: Duration) {
         let _ = tokio::time::timeout(time, self.told.wait_for(|told| *told)).await;
     }
 
     /// Works on a run until it is over, or this process is told to stop.
-    async fn join(&self, run: &Run, ledger: Box<dyn Ledger>) -> anyhow::Result<Left> {
+    async fn join(
+        &self,
+        run: &Run,
+        rates: &Rates,
+        ledger: Box<dyn Ledger>,
+    ) -> anyhow::Result<Left> {
         logs::name(run.id());
         let calls = match Calls::prepare(run.id(), self.settings, &self.server.url).await {
             Ok(calls) => calls,
@@ -135,7 +160,7 @@ impl Worker<'_> {
         tracing::info!("joining the run of {}", run.opened.input_name);
         let sending = Sending {
             settings: self.settings,
-            rates: &rates_of(run)?,
+            rates,
             last_start: run.cut_off,
             joins: true,
             calls,

@@ -253,10 +253,10 @@ pub trait Ledger: Send {
     /// Every run, newest first.
     fn runs(&mut self) -> Result<Vec<Run>, LedgerError>;
 
-    /// The oldest run at this endpoint that others may join: one that was started, has
-    /// rows left, and was not stopped for all. None where nobody else can.
-    fn joinable(&mut self, _endpoint: &str) -> Result<Option<Run>, LedgerError> {
-        Ok(None)
+    /// The runs at this endpoint that others may join, the oldest first: those that were
+    /// started, have rows left, and were not stopped for all. None where nobody else can.
+    fn joinable(&mut self, _endpoint: &str) -> Result<Vec<Run>, LedgerError> {
+        Ok(Vec::new())
     }
 
     /// Counts what other runs at the endpoint know of the orders that would be sent for the
@@ -404,18 +404,52 @@ pub enum LedgerError {
         /// What was tried last, and how it failed.
         cause: String,
     },
+    /// The rate budget is there and cannot be read: taken for empty, the rate would be exceeded.
+    #[error(
+        "the rate budget of {endpoint} in the ledger {path} cannot be read ({cause}): see who changed it; nothing is sent without it"
+    )]
+    Budget {
+        /// Where it is.
+        path: String,
+        /// Whose budget it is.
+        endpoint: String,
+        /// What is wrong with it.
+        cause: String,
+    },
+    /// What the ledger had confirmed is not there any more.
+    #[error(
+        "the ledger {path} no longer holds all that it had confirmed ({what}): it was put back to an earlier state, as by a failover to a standby that lagged behind, or from a backup. Rows that this process may have sent since are marked as in doubt there, as far as they are known. Ask CoreCARD what became of them before the same command is started again"
+    )]
+    Rewound {
+        /// Where it is.
+        path: String,
+        /// What is missing.
+        what: String,
+    },
     /// The URL of the ledger is wrong. It is not repeated: it may hold a password.
     #[error("--ledger: {0}")]
     BadUrl(String),
     /// The database server would forget what it has confirmed.
     #[error(
-        "the ledger {path} is on a server with {setting} = off, which can forget what it has confirmed, and calls would be made twice: turn it on, or name another server with --ledger"
+        "the ledger {path} is on a server with {setting} = {value}, which can forget what it has confirmed, and calls would be made twice: turn it on, or name another server with --ledger"
     )]
     Forgetful {
         /// Where it is.
         path: String,
-        /// Which setting is off.
+        /// Which setting is not on.
         setting: String,
+        /// What it is instead.
+        value: String,
+    },
+    /// A failover would forget what was confirmed.
+    #[error(
+        "the ledger {path} {why}, and none of them has what is committed for sure: a failover would forget it, and calls would be made twice. Set synchronous_standby_names on the server, or say ?allow_async=1 in the URL if that may happen"
+    )]
+    Asynchronous {
+        /// Where it is.
+        path: String,
+        /// Which servers may take over.
+        why: String,
     },
     /// The database cannot hold every character.
     #[error(

@@ -47,6 +47,14 @@ pub fn database() -> Database {
 impl Server {
     /// A server of a test's own, with these settings, each as `name=value`.
     pub fn start(settings: &[&str]) -> Server {
+        let server = Server::folder();
+        server.make(settings);
+        server.begin();
+        server
+    }
+
+    /// Where a server is to be.
+    fn folder() -> Server {
         let folder = tempfile::Builder::new().prefix("cardcancel-").tempdir().unwrap().keep();
         let mut guard = Command::new("sh");
         guard.args(["-c", GUARD, "guard"]).arg(&folder).stdin(Stdio::piped());
@@ -54,11 +62,7 @@ impl Server {
         let user = rustix::process::getuid().is_root().then(unprivileged);
         let (uid, gid) = user.unzip();
         std::os::unix::fs::chown(&folder, uid, gid).unwrap();
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let server = Server { programs: programs(), folder, port, user, _guard: guard };
-        server.make(settings);
-        server.begin();
-        server
+        Server { programs: programs(), folder, port: free_port(), user, _guard: guard }
     }
 
     fn make(&self, settings: &[&str]) {
@@ -92,6 +96,37 @@ impl Server {
     /// Ends it as a power cut does.
     pub fn kill(&self) {
         run(self.control("stop").args(["-m", "immediate", "-w"]));
+    }
+
+    /// A server that follows this one and can take over from it.
+    pub fn standby(&self) -> Server {
+        let standby = Server::folder();
+        let source = format!("host=127.0.0.1 port={} user=test password={PASSWORD}", self.port);
+        let mut copy = standby.program("pg_basebackup");
+        copy.args(["--no-sync", "--checkpoint=fast", "-R", "-d", &source, "-D"]);
+        run(copy.arg(standby.data()));
+        let path = standby.data().join("postgresql.auto.conf");
+        let settings = std::fs::read_to_string(&path).unwrap();
+        // Of two settings the last one counts.
+        std::fs::write(path, format!("{settings}\nport={}\n", standby.port)).unwrap();
+        standby.begin();
+        standby
+    }
+
+    /// Takes over from the server that it follows.
+    pub fn take_over(&self) {
+        run(self.control("promote").arg("-w"));
+    }
+
+    /// The URL of a database on either of two servers.
+    pub fn url_with(&self, other: &Server, database: &Database) -> String {
+        let one = format!("127.0.0.1:{}", self.port);
+        database.url().replace(&one, &format!("{one},127.0.0.1:{}", other.port))
+    }
+
+    /// The same database on this server.
+    pub fn same(&self, database: &Database) -> Database {
+        Database { port: self.port, ..database.clone() }
     }
 
     /// From now on it speaks TLS with these papers.
@@ -132,7 +167,9 @@ impl Server {
     }
 
     fn program(&self, name: &str) -> Command {
-        let mut program = Command::new(self.programs.join(name));
+        // A distribution may keep clients elsewhere than servers.
+        let beside = self.programs.join(name);
+        let mut program = Command::new(if beside.exists() { beside } else { name.into() });
         program.current_dir(&self.folder).stdin(Stdio::null()).process_group(0);
         if let Some((uid, gid)) = self.user {
             program.uid(uid).gid(gid);
@@ -172,6 +209,10 @@ impl Database {
             )
             .unwrap();
     }
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 /// Where the server's programs are: Debian keeps them out of the path.

@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use cardcancel::ledger::{At, LedgerError, Postgres};
+use cardcancel::ledger::{At, LedgerError, Postgres, RowRecord, Turn, Turned};
 use cardcancel::outcome::{Meaning, Next, Status};
 
 use crate::common::postgres::{Database, Server};
@@ -355,6 +355,96 @@ fn what_was_in_flight_is_settled_once_the_database_is_back() {
     }
     assert!(process.records().iter().all(|record| record.attempts == 1 && !record.doubt));
     assert!(process.rest(None).has_ended());
+}
+
+/// A run of five rows of which two ended and two were staked, and a standby that knows the
+/// first part of that when it takes over.
+fn fails_over(
+    stakes_before: u32,
+    names: &str,
+) -> (Result<Turned, LedgerError>, Server, Vec<RowRecord>) {
+    let server = Server::start(&[]);
+    let database = server.database();
+    drop(Postgres::open(at(&database)).unwrap());
+    let standby = server.standby();
+    let mut admin = database.client();
+    admin
+        .batch_execute(&format!("ALTER SYSTEM SET synchronous_standby_names = '{names}'"))
+        .unwrap();
+    admin.batch_execute("SELECT pg_reload_conf()").unwrap();
+    let url = format!("{}?allow_async=1", server.url_with(&standby, &database));
+    let mut ledger = Box::new(Postgres::open(At { url: url.into(), ..at(&database) }).unwrap());
+    let run = enrol(ledger.as_mut(), "run-1", "key", 5);
+    let mut process = Process::start(ledger, run.clone());
+    let staked = process.stake(stakes_before);
+    process.settle(staked.into_iter().map(cancelled).collect());
+    let has_all = "SELECT count(*) > 0 FROM pg_stat_replication
+                   WHERE replay_lsn = pg_current_wal_lsn()";
+    until("the standby has it all", || database.asked(has_all));
+    if names.is_empty() {
+        standby.stop();
+    }
+    let staked = process.stake(2);
+    assert_eq!(staked.len(), 2);
+    server.kill();
+    if names.is_empty() {
+        standby.begin();
+    }
+    standby.take_over();
+    let turn = Turn { settled: staked.into_iter().map(cancelled).collect(), ..fresh_rows(1) };
+    let turned = process.try_turn(turn);
+    let there = Home::Server(standby.same(&database));
+    let records = records(there.open().as_mut(), &run);
+    (turned, standby, records)
+}
+
+#[test]
+#[ignore = "needs PostgreSQL: tests/run brings it"]
+fn who_finds_its_commits_forgotten_stops_and_puts_in_doubt_what_it_sent() {
+    let (turned, _standby, records) = fails_over(2, "");
+    let failed = turned.unwrap_err();
+    assert!(matches!(failed, LedgerError::Rewound { .. }), "{failed}");
+    let told: Vec<_> = records.iter().map(|record| (record.status, record.doubt)).collect();
+    let (ended, sent, fresh) =
+        ((Status::Cancelled, false), (Status::InDoubt, true), (Status::NotSent, false));
+    assert_eq!(told, [ended, ended, sent, sent, fresh]);
+}
+
+#[test]
+#[ignore = "needs PostgreSQL: tests/run brings it"]
+fn a_standby_that_commits_waited_for_takes_over_and_nothing_is_lost() {
+    let (turned, _standby, records) = fails_over(2, "*");
+    assert_eq!(turned.unwrap().counts.get(Status::Cancelled), 4);
+    assert!(records[..4].iter().all(|record| (record.attempts, record.doubt) == (1, false)));
+}
+
+#[test]
+#[ignore = "needs PostgreSQL: tests/run brings it"]
+fn the_end_of_a_call_that_the_ledger_does_not_know_of_is_an_error() {
+    let home = Home::server();
+    let mut process = home.process(3);
+    let staked = process.stake(2);
+    home.database()
+        .client()
+        .batch_execute("DELETE FROM cardcancel.open_row WHERE row = 1")
+        .unwrap();
+    let turn = Turn { settled: staked.into_iter().map(cancelled).collect(), ..fresh_rows(1) };
+    let failed = process.try_turn(turn).unwrap_err();
+    assert!(matches!(failed, LedgerError::Rewound { .. }), "{failed}");
+    let told: Vec<_> = process.records().iter().map(|record| record.status).collect();
+    assert_eq!(told, [Status::InDoubt, Status::InDoubt, Status::NotSent]);
+}
+
+#[test]
+#[ignore = "needs PostgreSQL: tests/run brings it"]
+fn a_rate_budget_that_cannot_be_read_is_an_error_that_names_it() {
+    let home = Home::server();
+    let mut process = home.process(2);
+    let tear = "UPDATE cardcancel.budget SET state = '{\"next\":'";
+    home.database().client().batch_execute(tear).unwrap();
+    let failed = process.try_turn(fresh_rows(1)).unwrap_err().to_string();
+    assert!(failed.contains("rate budget of https://example.com"), "{failed}");
+    assert!(process.records().iter().all(|record| record.status == Status::NotSent));
 }
 
 #[test]

@@ -4,6 +4,7 @@ use cardcancel::ledger::{At, LedgerError, Postgres};
 
 use crate::common::Authority;
 use crate::common::postgres::{Database, PASSWORD, Server, database};
+use crate::common::until;
 use crate::process::{Home, at, enrol};
 
 /// Why the ledger there is refused.
@@ -29,6 +30,61 @@ fn a_server_that_forgets_what_it_confirmed_is_refused() {
     database.client().batch_execute(&sql).unwrap();
     let told = refused(at(&database));
     assert!(told.contains("synchronous_commit = off"), "{told}");
+}
+
+#[test]
+#[ignore = "needs PostgreSQL: tests/run brings it"]
+fn a_commit_that_does_not_wait_for_all_it_should_is_refused() {
+    for value in ["local", "remote_write"] {
+        let database = database();
+        let sql = format!("ALTER DATABASE {} SET synchronous_commit = {value}", database.name);
+        database.client().batch_execute(&sql).unwrap();
+        let told = refused(at(&database));
+        assert!(told.contains(&format!("synchronous_commit = {value}")), "{told}");
+    }
+}
+
+#[test]
+#[ignore = "needs PostgreSQL: tests/run brings it"]
+fn servers_that_could_take_over_and_lag_behind_are_refused_unless_that_is_allowed() {
+    let server = Server::start(&[]);
+    let database = server.database();
+    let with = |url: String| At { url: url.into(), ..at(&database) };
+    // One server by itself is taken at its word.
+    Postgres::open(at(&database)).unwrap();
+    let standby = server.standby();
+    let follows = "SELECT count(*) > 0 FROM pg_stat_replication WHERE state = 'streaming'";
+    until("it follows", || database.asked(follows));
+    let told = refused(at(&database));
+    assert!(told.contains("has standbys") && told.contains("allow_async=1"), "{told}");
+    // Who may not see what the standbys are sees that they are there.
+    let user = format!("worker_of_{}", database.name);
+    let sql = format!(
+        "CREATE USER {user} PASSWORD '{PASSWORD}'; GRANT USAGE ON SCHEMA cardcancel TO {user};
+         GRANT SELECT ON ALL TABLES IN SCHEMA cardcancel TO {user}"
+    );
+    database.client().batch_execute(&sql).unwrap();
+    let told = refused(with(database.url_of(&user)));
+    assert!(told.contains("has standbys"), "{told}");
+    let both = server.url_with(&standby, &database);
+    Postgres::open(with(format!("{both}?allow_async=1"))).unwrap();
+    Postgres::open(with(format!("{}?allow_async=1", database.url()))).unwrap();
+
+    let mut admin = database.client();
+    admin.batch_execute("ALTER SYSTEM SET synchronous_standby_names = '*'").unwrap();
+    admin.batch_execute("SELECT pg_reload_conf()").unwrap();
+    let is_in_force = "SELECT current_setting('synchronous_standby_names') <> ''";
+    until("commits wait", || database.asked(is_in_force));
+    Postgres::open(with(both.clone())).unwrap();
+
+    standby.stop();
+    admin.batch_execute("ALTER SYSTEM RESET synchronous_standby_names").unwrap();
+    admin.batch_execute("SELECT pg_reload_conf()").unwrap();
+    until("commits do not wait", || !database.asked::<bool>(is_in_force));
+    until("nobody follows", || !database.asked::<bool>(follows));
+    Postgres::open(at(&database)).unwrap();
+    let told = refused(with(both));
+    assert!(told.contains("names 2 hosts"), "{told}");
 }
 
 #[test]

@@ -23,6 +23,8 @@ pub(super) struct Database {
     pub connector: Connector,
     /// The URL as it may be shown.
     pub shown: String,
+    /// Whether a failover may forget what was confirmed.
+    pub allow_async: bool,
 }
 
 impl Database {
@@ -38,6 +40,11 @@ impl Database {
             Some(wishes.remove(place).1)
         };
         let (mode, root) = (take("sslmode"), take("sslrootcert"));
+        let allow_async = match take("allow_async") {
+            None | Some("0") => false,
+            Some("1") => true,
+            Some(_) => return Err(bad("allow_async is 1 or 0")),
+        };
         let rest: Vec<String> =
             wishes.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let mut config: Config = format!("{base}?{}", rest.join("&"))
@@ -78,7 +85,7 @@ impl Database {
             .keepalives_interval(KEEPALIVE)
             .keepalives_retries(KEEPALIVES)
             .tcp_user_timeout(UNCONFIRMED);
-        Ok(Database { config, connector, shown })
+        Ok(Database { config, connector, shown, allow_async })
     }
 }
 

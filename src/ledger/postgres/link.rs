@@ -9,6 +9,7 @@ use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres::{Client, NoTls, Socket, Statement};
 
 use super::super::LedgerError;
+use super::copies::Copies;
 use super::database::Database;
 use super::failed::Failed;
 use super::schema;
@@ -22,6 +23,14 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 /// A connection, and the statements that were prepared on it.
 pub(super) struct Session {
     pub client: Client,
+    /// Where it leads, as it may be shown.
+    pub path: String,
+    /// What would be left of what is committed after a failover.
+    pub copies: Copies,
+    /// The line of history that the server is on, if it tells.
+    pub timeline: Option<String>,
+    /// Whether whoever works on a run saw that what was confirmed to it is still there.
+    pub is_known: bool,
     statements: HashMap<&'static str, Statement>,
 }
 
@@ -57,7 +66,15 @@ impl Link {
             .build()
             .map_err(|cause| LedgerError::Open { path: database.shown.clone(), cause })?;
         let mut link = Link { database, max_outage, runtime: Some(runtime), session: None };
-        match link.once(&mut async |session, path| schema::set_up(session, path).await) {
+        let hosts = link.database.config.get_hosts().len();
+        let allow_async = link.database.allow_async;
+        let set_up = &mut async |session: &mut Session| {
+            if !allow_async {
+                session.copies.refuse_lagging(hosts, &session.path)?;
+            }
+            schema::set_up(session).await
+        };
+        match link.once(set_up) {
             Ok(()) => Ok(link),
             Err(failed) if failed.passes() => Err(link.away(&failed)),
             Err(failed) => Err(schema::explain(failed, link.path()).told(link.path())),
@@ -79,17 +96,19 @@ impl Link {
         let mut pause = SHORTEST_PAUSE;
         let mut told = false;
         loop {
-            let failed = match self.once(&mut async |session, _| what(session).await) {
+            let failed = match self.once(&mut what) {
                 Ok(done) if told => {
                     tracing::info!("the ledger {} is back", self.path());
                     return Ok(done);
                 }
                 Ok(done) => return Ok(done),
-                Err(failed) if failed.passes() => failed,
-                Err(failed) => return Err(failed.told(self.path())),
+                Err(failed) => failed,
             };
             // It may be of no more use, or in the middle of a transaction.
             self.session = None;
+            if !failed.passes() {
+                return Err(failed.told(self.path()));
+            }
             if began.elapsed() >= self.max_outage {
                 return Err(self.away(&failed));
             }
@@ -112,7 +131,7 @@ impl Link {
 
     fn once<T>(
         &mut self,
-        what: &mut impl AsyncFnMut(&mut Session, &str) -> Result<T, Failed>,
+        what: &mut impl AsyncFnMut(&mut Session) -> Result<T, Failed>,
     ) -> Result<T, Failed> {
         let Link { database, runtime: Some(runtime), session, .. } = self else {
             return Err(Failed::Silent);
@@ -122,7 +141,7 @@ impl Link {
                 Some(session) if !session.client.is_closed() => session,
                 _ => session.insert(connect(database).await?),
             };
-            what(session, &database.shown).await
+            what(session).await
         };
         let work = async {
             tokio::time::timeout(ANSWERED_WITHIN, work).await.unwrap_or(Err(Failed::Silent))
@@ -147,8 +166,15 @@ async fn connect(database: &Database) -> Result<Session, Failed> {
         Some(tls) => connect_by(database, tls).await?,
         None => connect_by(database, NoTls).await?,
     };
-    let session = Session { client, statements: HashMap::new() };
-    schema::begin(&session, &database.shown).await?;
+    let mut session = Session {
+        client,
+        path: database.shown.clone(),
+        copies: Copies::default(),
+        timeline: None,
+        is_known: false,
+        statements: HashMap::new(),
+    };
+    schema::begin(&mut session).await?;
     Ok(session)
 }
 

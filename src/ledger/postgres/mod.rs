@@ -2,6 +2,7 @@
 //! stands in `sql/`, a file a statement. Its clock is the only one that counts.
 
 mod clock;
+mod copies;
 mod database;
 mod enrol;
 mod failed;
@@ -88,7 +89,7 @@ impl Ledger for Postgres {
         self.link.work(async |session| read::runs(session).await)
     }
 
-    fn joinable(&mut self, endpoint: &str) -> Result<Option<Run>, LedgerError> {
+    fn joinable(&mut self, endpoint: &str) -> Result<Vec<Run>, LedgerError> {
         self.link.work(async |session| read::joinable(session, endpoint).await)
     }
 

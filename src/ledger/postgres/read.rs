@@ -36,15 +36,15 @@ pub(super) async fn run_by_number(
     Ok(runs_where(session, rest, &[&number]).await?.pop())
 }
 
-/// The oldest run at an endpoint that goes on. One that was left by all for half a day
-/// was perhaps given up: whoever wants it starts it again.
-pub(super) async fn joinable(session: &mut Session, endpoint: &str) -> Result<Option<Run>, Failed> {
+/// The runs at an endpoint that go on, the oldest first. One that was left by all for half
+/// a day was perhaps given up: whoever wants it starts it again.
+pub(super) async fn joinable(session: &mut Session, endpoint: &str) -> Result<Vec<Run>, Failed> {
     let rest = "WHERE endpoint = $1 AND run.stop IS NULL
                   AND worker.leased_until > clock_timestamp() - interval '12 hours'
                   AND cancelled + already_cancelled + rejected + failed + in_doubt + invalid
                       + duplicate + not_sent < rows
-                ORDER BY run.number LIMIT 1";
-    Ok(runs_where(session, rest, &[&endpoint]).await?.pop())
+                ORDER BY run.number";
+    runs_where(session, rest, &[&endpoint]).await
 }
 
 pub(super) async fn runs(session: &mut Session) -> Result<Vec<Run>, Failed> {

@@ -4,6 +4,7 @@
 use tokio_postgres::error::SqlState;
 
 use super::super::LedgerError;
+use super::copies::Copies;
 use super::failed::Failed;
 use super::link::Session;
 
@@ -21,10 +22,11 @@ const OLDEST: i64 = 14;
 const LOCK: i64 = 0x6341_4e43;
 
 /// Makes a new session ours.
-pub(super) async fn begin(session: &Session, path: &str) -> Result<(), Failed> {
-    refuse_unfit(session, path).await?;
+pub(super) async fn begin(session: &mut Session) -> Result<(), Failed> {
+    session.copies = refuse_unfit(session).await?;
+    session.timeline = timeline(session).await?;
     // It may have been brought to another version since the last session.
-    refuse_other(version(session).await?, path)?;
+    refuse_other(version(session).await?, &session.path)?;
     session.client.batch_execute(include_str!("sql/session.sql")).await?;
     Ok(())
 }
@@ -32,31 +34,51 @@ pub(super) async fn begin(session: &Session, path: &str) -> Result<(), Failed> {
 /// The encodings that hold any character.
 const ENCODINGS: [&str; 2] = ["UTF8", "SQL_ASCII"];
 
-async fn refuse_unfit(session: &Session, path: &str) -> Result<(), Failed> {
-    let path = path.to_owned();
+/// What a commit must wait for, at least: the disk, and a standby's if there is one to wait for.
+const COMMITS: [&str; 2] = ["on", "remote_apply"];
+
+async fn refuse_unfit(session: &Session) -> Result<Copies, Failed> {
+    let path = session.path.clone();
     let told = session.client.query_one(include_str!("sql/server.sql"), &[]).await?;
     let number: i64 = told.try_get(0)?;
     if number / 10_000 < OLDEST {
         let found = told.try_get(1)?;
         return Err(LedgerError::OldServer { path, found, needed: OLDEST as u32 }.into());
     }
-    for (column, setting) in [(2, "fsync"), (3, "full_page_writes"), (4, "synchronous_commit")] {
-        if told.try_get::<_, &str>(column)? == "off" {
-            return Err(LedgerError::Forgetful { path, setting: setting.to_owned() }.into());
+    let settings: [(_, _, &[&str]); 3] = [
+        (2, "fsync", &["on"]),
+        (3, "full_page_writes", &["on"]),
+        (4, "synchronous_commit", &COMMITS),
+    ];
+    for (column, setting, will_do) in settings {
+        let value: String = told.try_get(column)?;
+        if !will_do.contains(&value.as_str()) {
+            let setting = setting.to_owned();
+            return Err(LedgerError::Forgetful { path, setting, value }.into());
         }
     }
     let encoding: &str = told.try_get(5)?;
     if !ENCODINGS.contains(&encoding) {
         return Err(LedgerError::Encoding { path, encoding: encoding.to_owned() }.into());
     }
-    Ok(())
+    Ok(Copies { are_awaited: told.try_get(6)?, are_there: told.try_get(7)? })
+}
+
+/// The line of history that the server is on. Some services do not tell.
+async fn timeline(session: &Session) -> Result<Option<String>, Failed> {
+    let timeline = "SELECT left(pg_walfile_name(pg_current_wal_lsn()), 8)";
+    match session.client.query_one(timeline, &[]).await {
+        Ok(told) => Ok(told.try_get(0)?),
+        Err(cause) if cause.as_db_error().is_some() && !cause.is_closed() => Ok(None),
+        Err(cause) => Err(cause.into()),
+    }
 }
 
 /// Sees to it that the schema is there, and is ours.
-pub(super) async fn set_up(session: &mut Session, path: &str) -> Result<(), Failed> {
+pub(super) async fn set_up(session: &mut Session) -> Result<(), Failed> {
     if version(session).await? < NEWEST {
         migrate(session).await?;
-        refuse_other(version(session).await?, path)?;
+        refuse_other(version(session).await?, &session.path)?;
     }
     Ok(())
 }

@@ -3,8 +3,9 @@
 use std::time::{Duration, Instant};
 
 use super::super::codes;
-use super::super::{Run, Start, TurnTime, starter};
+use super::super::{LedgerError, Run, Start, TurnTime, starter};
 use super::clock::Clock;
+use super::copies::Copies;
 use super::failed::Failed;
 use super::link::Session;
 use super::{read, turn};
@@ -25,8 +26,14 @@ pub(super) struct Stay {
     pub lease: Duration,
     /// The number under which this process works, and holds rows.
     pub worker: i64,
-    /// The number of its last turn.
+    /// The number of its last turn, and of the last one that was confirmed.
     pub turn: i64,
+    pub confirmed: i64,
+    /// The place in which fresh rows began after that.
+    pub first_fresh: i64,
+    /// What was told of the server, and the line of history that it was on.
+    pub copies: Copies,
+    pub timeline: Option<String>,
     /// How long turns take from their budget to their end.
     pub finish: TurnTime,
     /// When it began.
@@ -69,13 +76,17 @@ pub(super) async fn begin(
         )
         .await?;
     transaction
-        .execute("INSERT INTO budget VALUES ($1, '') ON CONFLICT DO NOTHING", &[&endpoint])
+        .execute(
+            "INSERT INTO budget VALUES ($1, $2) ON CONFLICT DO NOTHING",
+            &[&endpoint, &turn::NOTHING_SPENT],
+        )
         .await?;
     if !start.joins {
         let go = "UPDATE run SET stop = NULL WHERE number = $1 AND stop IS NOT NULL";
         transaction.execute(go, &[&run.number]).await?;
     }
     transaction.commit().await?;
+    session.is_known = true;
     let interrupted = match outcome::next(Meaning::Doubt, true, true, start.on_doubt) {
         Next::End(status) => Some(codes::of_status(status) as i16),
         Next::Again | Next::Unsent => None,
@@ -88,9 +99,73 @@ pub(super) async fn begin(
         lease,
         worker: worker.try_get(0)?,
         turn: 0,
+        confirmed: 0,
+        first_fresh: 0,
+        copies: session.copies,
+        timeline: session.timeline.clone(),
         finish: TurnTime::default(),
         began: Instant::now(),
     })
+}
+
+/// What the ledger has of the last turn of a worker.
+pub(super) struct Last {
+    pub turn: i64,
+    /// The number under which the worker goes on.
+    pub worker: i64,
+}
+
+/// Sees within a transaction that the ledger still has what it confirmed to this process,
+/// which now has its worker locked: no try of a turn of its own is under way any more.
+/// Rows `told` are what this process was about to record.
+pub(super) async fn know_again(
+    session: &mut Session,
+    stay: &Stay,
+    told: &[i64],
+) -> Result<Last, Failed> {
+    let last = session.client.query_opt(include_str!("sql/last_turn.sql"), &[&stay.worker]).await?;
+    let last = match last {
+        Some(last) => Some(Last { turn: last.try_get(0)?, worker: last.try_get(1)? }),
+        None => None,
+    };
+    let what = match &last {
+        None => "it does not know this process",
+        Some(last) if last.turn < stay.confirmed => "the last commit of this process is missing",
+        // Where commits wait for a standby, another line of history has them all.
+        _ if session.timeline != stay.timeline && !stay.copies.are_awaited => {
+            "it goes on from an earlier point of its history: another server took over"
+        }
+        _ => "",
+    };
+    if let (Some(last), "") = (last, what) {
+        if stay.copies.are_awaited && !session.copies.are_awaited {
+            tracing::warn!(
+                "commits of the ledger {} no longer wait for a standby: a failover would forget them",
+                session.path
+            );
+        }
+        session.is_known = true;
+        return Ok(last);
+    }
+    session.client.batch_execute("ROLLBACK").await?;
+    Err(rewound(session, stay, told, what).await)
+}
+
+/// Puts in doubt what may have been sent since the state to which the ledger was put back,
+/// as far as this process knows it; that, as the failure that it is.
+pub(super) async fn rewound(
+    session: &mut Session,
+    stay: &Stay,
+    told: &[i64],
+    what: &str,
+) -> Failed {
+    let doubt = include_str!("sql/doubt.sql");
+    let values: [&(dyn tokio_postgres::types::ToSql + Sync); 4] =
+        [&stay.run, &stay.worker, &stay.first_fresh, &told];
+    match session.client.execute(doubt, &values).await {
+        Ok(_) => LedgerError::Rewound { path: session.path.clone(), what: what.to_owned() }.into(),
+        Err(cause) => cause.into(),
+    }
 }
 
 /// Ends it: what this process still held is anybody's.
@@ -102,6 +177,9 @@ pub(super) async fn end(
     let for_all = stop.filter(|stop| stop.stops_all()).map(|stop| stop.to_string());
     let stop = stop.map(|stop| stop.to_string());
     session.client.batch_execute("BEGIN").await?;
+    if !session.is_known {
+        know_again(session, stay, &[]).await?;
+    }
     give_up(session, stay, &[stay.worker]).await?;
     if for_all.is_some() {
         let tell = "UPDATE run SET stop = coalesce(stop, $2) WHERE number = $1";

@@ -22,6 +22,7 @@ use super::stay::{self, Stay};
 use crate::order::OwnCode;
 use columns::Columns;
 use pick::{Asked, Picked};
+pub(super) use share::NOTHING_SPENT;
 use share::Share;
 
 /// When a process with nothing to do looks again whether another left it something.
@@ -36,7 +37,6 @@ const BUDGET: &str = include_str!("sql/budget.sql");
 const GONE: &str = include_str!("sql/gone.sql");
 const STAKE: &str = include_str!("sql/stake.sql");
 const SPEND: &str = include_str!("sql/spend.sql");
-const LAST_TURN: &str = include_str!("sql/last_turn.sql");
 const KEEP: &str = include_str!("sql/keep.sql");
 const COMMITTED: &str = include_str!("sql/committed.sql");
 
@@ -108,6 +108,8 @@ pub(super) fn turn(
     let worker = done.tried.worker;
     let again = if worker == stay.worker { turn.again } else { Vec::new() };
     stay.worker = worker;
+    stay.confirmed = stay.turn;
+    stay.first_fresh = done.tried.picked.first_fresh;
     Ok(turned(stay, done, again, ahead))
 }
 
@@ -124,6 +126,12 @@ async fn attempt(
     }
     let First { renewed, told, state } = first(session, stay, clock, wish).await?;
     let Renewed { is_ours, others_are_gone, others } = renewed;
+    let staked = wish.settled.of_worker(stay.worker);
+    if is_ours && usize::try_from(told.try_get::<_, i64>(6)?) != Ok(staked) {
+        session.client.batch_execute("ROLLBACK").await?;
+        let what = "it does not know that a row was to be sent which was";
+        return Err(stay::rewound(session, stay, wish.settled.rows(), what).await);
+    }
     let worker = match is_ours {
         true => stay.worker,
         false => register_again(session, stay).await?,
@@ -142,7 +150,11 @@ async fn attempt(
     let now = clock.at(Instant::now()).unwrap_or(wish.turn.at);
     let budgeted = Instant::now();
     let allowance = wish.allowance(now, stay.finish.longest(), others, asked.most());
-    let mut share = Share::of(&state, allowance, allot);
+    let mut share = Share::of(&state, allowance, allot).map_err(|cause| LedgerError::Budget {
+        path: session.path.clone(),
+        endpoint: stay.endpoint.clone(),
+        cause: cause.to_string(),
+    })?;
     let picked = pick::pick(session, stay, asked, share.moments.len()).await?;
     share.give_back(picked.len(), now, allot);
     let stop = told.try_get(2)?;
@@ -165,22 +177,25 @@ fn done(tried: Option<Tried>, row: &Row) -> Result<Done, Failed> {
     })
 }
 
-/// What the try before came to, if it was committed after all. Whatever it had locked is
-/// free by then: it cannot be committed later.
+/// Makes sure on a new connection that what was confirmed is still there, and after a try
+/// that was not confirmed, whether it was committed after all: what it came to then.
+/// Whatever it had locked is free by then, so it cannot be committed later.
 async fn committed(
     session: &mut Session,
     stay: &Stay,
     wish: &mut Wish<'_>,
 ) -> Result<Option<Done>, Failed> {
-    let Some(tried) = &mut wish.unconfirmed else { return Ok(None) };
+    if session.is_known && wish.unconfirmed.is_none() {
+        return Ok(None);
+    }
     session.client.batch_execute(BEGIN).await?;
-    let told = session.client.query_one(LAST_TURN, &[&stay.worker]).await?;
-    if told.try_get::<_, i64>(0)? != stay.turn {
+    let last = stay::know_again(session, stay, wish.settled.rows()).await?;
+    let Some(tried) = wish.unconfirmed.as_mut().filter(|_| last.turn == stay.turn) else {
         wish.unconfirmed = None;
         session.client.batch_execute("ROLLBACK").await?;
         return Ok(None);
-    }
-    tried.worker = told.try_get(1)?;
+    };
+    tried.worker = last.worker;
     let lease = stay.lease.as_secs_f64();
     session.client.execute(KEEP, &[&tried.worker, &lease]).await?;
     let row = session.client.query_one(COMMITTED, &[&stay.run, &tried.worker, &stay.turn]).await?;
@@ -223,7 +238,7 @@ async fn first(
     let budget = session.statement(BUDGET).await?;
     let client = &session.client;
     let lease = stay.lease.as_secs_f64();
-    let settled = wish.settled.values(&stay.run, &wish.stop);
+    let settled = wish.settled.values(&stay.run, &wish.stop, &stay.worker);
     let renewed = async {
         let asked = Instant::now();
         let row = client.query_one(&renew, &[&stay.worker, &lease, &stay.turn]).await?;

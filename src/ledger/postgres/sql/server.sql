@@ -1,4 +1,14 @@
--- What the server is, and what it says it does with what is committed.
+-- What the server is, what it says it does with what is committed, and whether others
+-- follow it. Who may not see what they are cannot tell a standby from what else reads the
+-- log: backups, and what goes by logical decoding, are known by other signs.
 SELECT current_setting('server_version_num')::bigint, current_setting('server_version'),
        current_setting('fsync'), current_setting('full_page_writes'),
-       current_setting('synchronous_commit'), current_setting('server_encoding');
+       current_setting('synchronous_commit'), current_setting('server_encoding'),
+       current_setting('synchronous_standby_names') <> '',
+       EXISTS (SELECT FROM pg_stat_replication AS follower
+               WHERE state IS DISTINCT FROM 'backup'
+                 AND NOT EXISTS (SELECT FROM pg_stat_progress_basebackup AS backup
+                                 WHERE backup.pid = follower.pid)
+                 AND NOT EXISTS (SELECT FROM pg_replication_slots
+                                 WHERE active_pid = follower.pid
+                                   AND (temporary OR slot_type = 'logical')));

@@ -1,6 +1,7 @@
 -- Records what attempts of run $1 came to: those that were staked under the lease they
 -- are told for, and are not settled yet. No meaning: nothing was sent, the stake is taken
--- back. $12: why the run stops for all, if it does. From here on the run is locked.
+-- back. $12: why the run stops for all, if it does. $13: who tells it. From here on the run is
+-- locked.
 WITH found AS MATERIALIZED (
     SELECT told.*, its.place, its.staked_at
     FROM unnest($2::bigint[], $3::integer[], $4::bigint[], $5::timestamptz[],
@@ -36,7 +37,8 @@ WITH found AS MATERIALIZED (
            count(*) FILTER (WHERE status = 2) AS rejected,
            count(*) FILTER (WHERE status = 3) AS failed,
            count(*) FILTER (WHERE status = 4) AS in_doubt,
-           count(*) FILTER (WHERE meaning IS NULL) AS taken_back
+           count(*) FILTER (WHERE meaning IS NULL) AS taken_back,
+           count(*) FILTER (WHERE worker = $13::bigint) AS ours
     FROM found
 )
 UPDATE run SET
@@ -54,4 +56,6 @@ RETURNING first_fresh, rows, stop,
     EXISTS (SELECT FROM open_row WHERE open_row.run = $1 AND open_row.worker IS NULL),
     EXISTS (SELECT FROM run AS other
             WHERE other.endpoint = run.endpoint AND other.number <> $1 AND other.rows > 0),
-    by_place;
+    by_place,
+    -- How many of these were staked by who tells it.
+    tally.ours;

@@ -61,7 +61,8 @@ impl Columns {
         &'v self,
         run: &'v i64,
         stop: &'v Option<String>,
-    ) -> [&'v (dyn ToSql + Sync); 12] {
+        worker: &'v i64,
+    ) -> [&'v (dyn ToSql + Sync); 13] {
         [
             run,
             &self.row,
@@ -75,7 +76,18 @@ impl Columns {
             &self.error_code,
             &self.message,
             stop,
+            worker,
         ]
+    }
+
+    /// How many of them were staked by this worker.
+    pub fn of_worker(&self, worker: i64) -> usize {
+        self.worker.iter().filter(|staked_by| **staked_by == worker).count()
+    }
+
+    /// Their rows.
+    pub fn rows(&self) -> &[i64] {
+        &self.row
     }
 }
 

@@ -7,6 +7,9 @@ use jiff::Timestamp;
 use super::super::super::{Allot, Allotment, Allowance, Budget};
 use super::Wish;
 
+/// How a budget is stored of which nothing was ever taken.
+pub(in super::super) const NOTHING_SPENT: &str = "";
+
 /// A share of the budget, and what is left of it.
 pub(super) struct Share {
     before: Budget,
@@ -41,15 +44,22 @@ impl Wish<'_> {
 
 impl Share {
     /// Takes a share out of the budget as it is stored.
-    pub fn of(state: &str, allowance: Allowance, allot: &mut Allot<'_>) -> Share {
-        let before: Budget = serde_json::from_str(state).unwrap_or_default();
+    pub fn of(
+        state: &str,
+        allowance: Allowance,
+        allot: &mut Allot<'_>,
+    ) -> serde_json::Result<Share> {
+        let before: Budget = match state {
+            NOTHING_SPENT => Budget::default(),
+            state => serde_json::from_str(state)?,
+        };
         let mut after = before.clone();
         let Allotment { moments, more_at, shared } =
             match allowance.wanted == 0 && allowance.unused.is_empty() {
                 true => Allotment { shared: allowance.others, ..Allotment::default() },
                 false => allot(&mut after, allowance),
             };
-        Share { before, after, moments, more_at, shared }
+        Ok(Share { before, after, moments, more_at, shared })
     }
 
     /// Gives back all but the first so many moments: there are no rows for them.

@@ -1,0 +1,25 @@
+//! Other servers that may take over from this one, and whether they have what is committed.
+
+use super::super::LedgerError;
+
+/// What would be left of what is committed if another server took over.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Copies {
+    /// Whether servers follow this one.
+    pub are_there: bool,
+    /// Whether a commit waits until one of them has it.
+    pub are_awaited: bool,
+}
+
+impl Copies {
+    /// Refuses a server that another could take over from which lags behind.
+    pub fn refuse_lagging(self, hosts: usize, path: &str) -> Result<(), LedgerError> {
+        let why = match self {
+            Copies { are_awaited: true, .. } => return Ok(()),
+            Copies { are_there: true, .. } => "has standbys".to_owned(),
+            _ if hosts > 1 => format!("names {hosts} hosts"),
+            _ => return Ok(()),
+        };
+        Err(LedgerError::Asynchronous { path: path.to_owned(), why })
+    }
+}

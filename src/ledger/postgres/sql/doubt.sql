@@ -1,0 +1,15 @@
+-- The ledger was put back: of run $1, what worker $2 holds, what it was told to record of
+-- rows $4, and the rows that it knows to have been staked, those in places before $3, may
+-- have been sent since.
+WITH ours AS (
+    SELECT first_fresh, by_place FROM run WHERE number = $1 FOR UPDATE
+), perhaps AS (
+    SELECT row FROM open_row WHERE run = $1 AND worker = $2
+    UNION SELECT unnest($4::bigint[])
+    UNION SELECT place.row FROM ours JOIN place ON place.run = $1 AND ours.by_place
+          WHERE place.place >= ours.first_fresh AND place.place < $3
+    UNION SELECT row.row FROM ours JOIN row ON row.run = $1 AND NOT ours.by_place
+          WHERE row.row >= ours.first_fresh AND row.row < $3
+)
+UPDATE row SET doubt = true FROM perhaps
+WHERE row.run = $1 AND row.row = perhaps.row AND row.status IS NULL AND NOT row.doubt;
