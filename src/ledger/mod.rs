@@ -404,18 +404,6 @@ pub enum LedgerError {
         /// What was tried last, and how it failed.
         cause: String,
     },
-    /// The rate budget is there and cannot be read: taken for empty, the rate would be exceeded.
-    #[error(
-        "the rate budget of {endpoint} in the ledger {path} cannot be read ({cause}): see who changed it; nothing is sent without it"
-    )]
-    Budget {
-        /// Where it is.
-        path: String,
-        /// Whose budget it is.
-        endpoint: String,
-        /// What is wrong with it.
-        cause: String,
-    },
     /// What the ledger had confirmed is not there any more.
     #[error(
         "the ledger {path} no longer holds all that it had confirmed ({what}): it was put back to an earlier state, as by a failover to a standby that lagged behind, or from a backup. Rows that this process may have sent since are marked as in doubt there, as far as they are known. Ask CoreCARD what became of them before the same command is started again"

@@ -437,18 +437,6 @@ fn the_end_of_a_call_that_the_ledger_does_not_know_of_is_an_error() {
 
 #[test]
 #[ignore = "needs PostgreSQL: tests/run brings it"]
-fn a_rate_budget_that_cannot_be_read_is_an_error_that_names_it() {
-    let home = Home::server();
-    let mut process = home.process(2);
-    let tear = "UPDATE cardcancel.budget SET state = '{\"next\":'";
-    home.database().client().batch_execute(tear).unwrap();
-    let failed = process.try_turn(fresh_rows(1)).unwrap_err().to_string();
-    assert!(failed.contains("rate budget of https://example.com"), "{failed}");
-    assert!(process.records().iter().all(|record| record.status == Status::NotSent));
-}
-
-#[test]
-#[ignore = "needs PostgreSQL: tests/run brings it"]
 fn a_database_that_stays_away_is_given_up_in_the_end() {
     let server = Server::start(&[]);
     let home = Home::Server(server.database());

@@ -50,6 +50,8 @@ conformance! {
     an_order_cancelled_at_another_endpoint_is_not_cancelled
     processes_share_one_budget
     moments_that_were_not_used_are_given_back
+    a_budget_that_cannot_be_read_is_not_taken_for_empty
+    moments_for_which_there_is_no_row_are_given_back
     a_run_that_was_stopped_tells_why_and_goes_on
     a_run_that_ended_was_not_stopped
     a_run_is_held_while_it_is_worked_on
@@ -79,10 +81,8 @@ mod sqlite_alone {
         an_order_left_for_later_was_never_sent
         an_order_that_a_dead_process_had_in_flight_for_another_run_is_sent_in_doubt
         a_process_has_nothing_in_flight_for_a_run_that_it_left
-        moments_for_which_there_is_no_row_are_given_back
         what_other_runs_know_of_the_orders_of_a_file_is_counted
         a_few_orders_are_found_among_many
         of_a_run_that_goes_on_only_rows_that_have_not_ended_are_counted
-        a_budget_that_cannot_be_read_is_not_taken_for_empty
     }
 }

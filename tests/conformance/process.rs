@@ -58,7 +58,10 @@ impl Home {
                 let ledger = rusqlite::Connection::open(folder.path().join("ledger.db")).unwrap();
                 assert_eq!(ledger.execute(sql, []).unwrap(), 1);
             }
-            Home::Server(_) => panic!("not yet"),
+            Home::Server(database) => {
+                let sql = sql.replace("budget", "cardcancel.budget");
+                assert_eq!(database.client().execute(&sql, &[]).unwrap(), 1);
+            }
         }
     }
 

@@ -13,7 +13,9 @@ use jiff::{SignedDuration, Timestamp};
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
-use super::super::{Allot, Counts, Lease, LedgerError, Staked, Turn, Turned, Waiting};
+use super::super::{
+    Allot, Counts, Lease, LedgerError, Staked, Turn, Turned, UnreadableBudget, Waiting,
+};
 use super::clock::Clock;
 use super::failed::Failed;
 use super::link::{Link, Session};
@@ -150,10 +152,9 @@ async fn attempt(
     let now = clock.at(Instant::now()).unwrap_or(wish.turn.at);
     let budgeted = Instant::now();
     let allowance = wish.allowance(now, stay.finish.longest(), others, asked.most());
-    let mut share = Share::of(&state, allowance, allot).map_err(|cause| LedgerError::Budget {
-        path: session.path.clone(),
-        endpoint: stay.endpoint.clone(),
-        cause: cause.to_string(),
+    let mut share = Share::of(&state, allowance, allot).map_err(|cause| {
+        let cause = UnreadableBudget { endpoint: stay.endpoint.clone(), cause }.into();
+        LedgerError::Database { path: session.path.clone(), cause }
     })?;
     let picked = pick::pick(session, stay, asked, share.moments.len()).await?;
     share.give_back(picked.len(), now, allot);

@@ -68,13 +68,8 @@ impl Share {
             self.moments.drain(used.min(self.moments.len())..).flatten().collect();
         if !surplus.is_empty() {
             let back = Allowance {
-                unused: surplus,
-                now,
-                lead: Duration::ZERO,
-                horizon: Duration::ZERO,
-                spacing: Duration::ZERO,
                 others: self.shared,
-                wanted: 0,
+                ..Allowance::returning(surplus, now, Duration::ZERO)
             };
             allot(&mut self.after, back);
         }
