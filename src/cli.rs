@@ -14,7 +14,7 @@ use crate::stand_in;
 
 /// The options that matter to `check`; it takes the others too, so that the
 /// command line of a `run` can be checked as it is.
-const CHECKED: [&str; 14] = [
+const CHECKED: [&str; 16] = [
     "rate",
     "timeout",
     "cut-off",
@@ -25,6 +25,8 @@ const CHECKED: [&str; 14] = [
     "sequence-column",
     "priority-column",
     "exempt-admin-column",
+    "expect-rows",
+    "expect-sha256",
     "quiet",
     "json",
     "config",
@@ -34,7 +36,7 @@ const CHECKED: [&str; 14] = [
 const LISTED: [&str; 5] = ["ledger", "rehearse", "json", "config", "profile"];
 /// The options that `work` does not take: what is run, how fast, until when and where
 /// its results go was said where the run was opened.
-const NOT_WORKED: [&str; 15] = [
+const NOT_WORKED: [&str; 17] = [
     "rate",
     "cut-off",
     "allow-partial",
@@ -48,6 +50,8 @@ const NOT_WORKED: [&str; 15] = [
     "sequence-column",
     "priority-column",
     "exempt-admin-column",
+    "expect-rows",
+    "expect-sha256",
     "results",
     "metrics-file",
 ];

@@ -80,6 +80,8 @@ own_codes! {
     InvalidAdminNumber = "INVALID_ADMIN_NUMBER", "The admin number is missing, or is not a whole number from 0 to 9223372036854775807.";
     InvalidSequenceNumber = "INVALID_SEQUENCE_NUMBER", "The card sequence number is missing, or is not a whole number from 0 to 2147483647.";
     WrongFieldCount = "WRONG_FIELD_COUNT", "The row has more or fewer fields than the header.";
+    UnfinishedLine = "UNFINISHED_LINE", "The file ends in this row without a line end, so it may be cut short.";
+    MalformedRow = "MALFORMED_ROW", "The row holds a NUL byte, text after the closing quote of a number, or another row within its quotes.";
     CardNumber = "CARD_NUMBER", "A field of the row looks like a card number, which is never stored, sent or repeated.";
     Duplicate = "DUPLICATE", "An earlier row of the file carries the same order, and decides.";
     AlreadyCancelled = "ALREADY_CANCELLED", "Another run in this ledger cancelled the order at the same endpoint.";

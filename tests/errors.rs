@@ -211,6 +211,8 @@ fn values() -> Vec<(&'static str, Trial)> {
         ("no number of the same code", flag("--max-same-code=some")),
         ("no number of lost answers", flag("--max-doubts-in-a-row=-1")),
         ("no first rows", flag("--canary=0")),
+        ("no number of rows", flag("--expect-rows=all")),
+        ("no SHA-256", flag("--expect-sha256=abc")),
         ("another look of log lines", flag("--log-format=xml")),
         ("another importance of log lines", flag("--log-level=loud")),
         ("a variable", run().variable("CARDCANCEL_RATE", "50")),
@@ -499,6 +501,10 @@ fn files() -> Vec<(&'static str, Trial)> {
         ("a damaged gzip file", orders(&packed[..packed.len() - 12])),
         ("a quote that is not closed", orders("admin,seq,note\n1,1,fine\n2,1,\"open\n3,1,lost\n")),
         ("a row without end", orders(long)),
+        ("another number of rows", run().with(&["--expect-rows=20000"])),
+        ("another SHA-256", run().with(&["--expect-sha256", &"0".repeat(64)])),
+        ("another SHA-256 beside it", run().file("orders.csv.sha256", "0".repeat(64))),
+        ("a checksum that is none", run().file("orders.csv.sha256", "to do\n")),
     ]
 }
 
@@ -528,10 +534,12 @@ fn rows() -> Vec<(&'static str, Trial)> {
     let bad = "admin,seq,note\n,1,\n1,,\n+4,1,\n-4,1,\n5.0,1,\n\"6,000\",1,\n7 000,1,\n8e3,1,\n\
         9223372036854775808,1,\nten,1,\n'11,1,\n12,2147483648,\n13,1.5,\n14,1\n15,1,a,b\n\
         16,1,4111111111111111\n17,1,first\n17,01,again\n";
-    vec![(
-        "each thing that can be wrong with a row",
-        command("check orders.csv").file("orders.csv", bad).exits(1),
-    )]
+    let damaged = "admin,seq,note\n\"1\"1,1,\n2,\"1\"2,\n3,1,\0\n4,1,\"open\n5,1,closed\"\n,,\n6,1";
+    let check = || command("check orders.csv").exits(1);
+    vec![
+        ("each thing that can be wrong with a row", check().file("orders.csv", bad)),
+        ("each kind of damage", check().file("orders.csv", damaged)),
+    ]
 }
 
 fn reruns() -> Vec<(&'static str, Trial)> {

@@ -136,13 +136,82 @@ fn a_row_with_too_few_or_too_many_fields_is_invalid_and_stops_no_other() {
     assert_snapshot!(
         verdicts("admin,seq,message\n1\n2,1\n3,1,a\n4,1,a,b\n5,1,a,b,c\n", 1),
         @r#"
-    invalid WRONG_FIELD_COUNT: 1 field where the header has 3
-    invalid WRONG_FIELD_COUNT: 2 fields where the header has 3
+    invalid WRONG_FIELD_COUNT: 1 field where the header has 3; the line: "1"
+    invalid WRONG_FIELD_COUNT: 2 fields where the header has 3; the line: "2,1"
     cancelled ERR01160: Order Canceled Successfully
-    invalid WRONG_FIELD_COUNT: 4 fields where the header has 3; left over: "b"
-    invalid WRONG_FIELD_COUNT: 5 fields where the header has 3; left over: "b,c"
+    invalid WRONG_FIELD_COUNT: 4 fields where the header has 3; the line: "4,1,a,b"
+    invalid WRONG_FIELD_COUNT: 5 fields where the header has 3; the line: "5,1,a,b,c"
     "#
     );
+}
+
+/// Runs the file, then once more all that is invalid in its results, and the results as if
+/// they were orders: neither sends anything that the first run did not.
+fn invalid_for_good(content: &str, sent: u64) -> String {
+    let scene = Scene::new();
+    scene.file("orders.csv", content);
+    let core_card = CoreCard::perfect();
+    let url = core_card.url();
+    scene.cancel(&url, &[]).exits(1);
+    scene.rerun("orders.results.csv", &url, &["--only=invalid", "-o", "again.csv"]).exits(1);
+    let results = scene.read("orders.results.csv");
+    scene.file("orders.csv", results).cancel(&url, &["-o", "as-orders.csv", "--again"]);
+    assert_eq!(core_card.orders().len() as u64, sent, "{:?}", core_card.orders());
+    scene.text("again.csv")
+}
+
+#[test]
+fn no_order_is_made_of_a_row_of_another_width() {
+    let _guard = common::without_chance();
+    assert_snapshot!(
+        invalid_for_good("amount,admin,seq,note\n12,34,129410,1,unquoted comma\n129412,2,3\n9,5,1,\n", 1),
+        @r#"
+    amount,admin,seq,note,row,status,error_code,message,http_status,attempts,doubt,first_sent_at,ended_at
+    12,,,1,1,invalid,WRONG_FIELD_COUNT,"5 fields where the header has 4; the line: ""12,34,129410,1,unquoted comma""",,0,false,,
+    129412,,,,2,invalid,WRONG_FIELD_COUNT,"3 fields where the header has 4; the line: ""129412,2,3""",,0,false,,
+    9,5,1,,3,cancelled,ERR01160,Order Canceled Successfully,200,1,false,[time],[time]
+    "#
+    );
+    let long = "x".repeat(60);
+    let text = format!("admin,seq,note\n1,1,a,{long},z\n");
+    assert!(invalid_for_good(&text, 0).contains(&format!("the line: \"\"1,1,a,{long},z\"\"")));
+}
+
+#[test]
+fn no_order_is_made_of_a_damaged_row() {
+    let _guard = common::without_chance();
+    let text = "admin,seq,branch\n\"129409\"1,1,a\n129410,\"1\"2,b\n129409,1,Boise\n129410,1,\"\n\
+                129411,1,\"\n3,1,\"open\n4,1,closed\"\n5,1,b\0c\n";
+    assert_snapshot!(invalid_for_good(text, 1).replace('\0', "[NUL]"), @r#"
+    admin,seq,branch,row,status,error_code,message,http_status,attempts,doubt,first_sent_at,ended_at
+    ,,a,1,invalid,MALFORMED_ROW,"field ""admin"" goes on after its closing quote; the line: """"129409""1,1,a""",,0,false,,
+    ,,b,2,invalid,MALFORMED_ROW,"field ""seq"" goes on after its closing quote; the line: ""129410,""1""2,b""",,0,false,,
+    129409,1,Boise,3,cancelled,ERR01160,Order Canceled Successfully,200,1,false,[time],[time]
+    ,,"
+    129411,1,",4,invalid,MALFORMED_ROW,"the quotes of field ""branch"" hold what looks like another row; the line: ""129410,1,""\n129411,1,""""",,0,false,,
+    ,,"open
+    4,1,closed",5,invalid,MALFORMED_ROW,"the quotes of field ""branch"" hold what looks like another row; the line: ""3,1,""open\n4,1,closed""""",,0,false,,
+    ,,b[NUL]c,6,invalid,MALFORMED_ROW,"the row holds a NUL byte; the line: ""5,1,b\0c""",,0,false,,
+    "#);
+}
+
+#[test]
+fn a_row_with_a_card_number_is_not_sent_once_the_card_number_is_gone() {
+    invalid_for_good("admin,seq,note\n1,1,4111111111111111\n", 0);
+}
+
+#[test]
+fn rows_that_hold_nothing_are_passed_over() {
+    let scene = Scene::new();
+    scene.file("orders.csv", "admin;seq;note\r\n129409;1;x\r\n;;\r\n;;\r\n\u{1a}");
+    let core_card = CoreCard::perfect();
+    let check = scene.run(&["check", "orders.csv"]).exits(0);
+    assert!(check.stdout.contains("Passed over: 2 lines with nothing in any field"));
+    scene.cancel(&core_card.url(), &[]).exits(0);
+    let cleared = scene.text("orders.results.csv") + ";;;;;;;;;;;\n";
+    scene.file("cleared.csv", cleared);
+    scene.rerun("cleared.csv", &core_card.url(), &["-o", "again.csv"]).exits(0);
+    assert_eq!(scene.text("again.csv").lines().count(), 2);
 }
 
 #[test]

@@ -11,12 +11,13 @@ use crate::config::{CheckSettings, Options, Surroundings};
 use crate::exit::Exit;
 use crate::gate::cut_off::CutOff;
 use crate::intake::{BadRow, Input, Priorities, Survey, survey_each};
-use crate::output::{count, lasting, rows, say};
+use crate::output::{count, counted, lasting, rows, say};
 
 /// Reads a file of orders through and says what is wrong with it.
 pub fn check(path: &Path, options: Options, surroundings: &Surroundings) -> anyhow::Result<Exit> {
     let settings = CheckSettings::load(options, surroundings)?;
-    let input = Input::open(path, &std::env::temp_dir())?;
+    let mut input = Input::open(path, &std::env::temp_dir())?;
+    input.expect(&settings.input.expected, path)?;
     let layout = input.layout(&job::reading(&settings.input))?;
     let mut bad_rows = Vec::new();
     let survey = survey_each(&input, &layout, None, |bad| match settings.json {
@@ -24,6 +25,7 @@ pub fn check(path: &Path, options: Options, surroundings: &Surroundings) -> anyh
         false if settings.quiet => {}
         false => say::print(bad_row_text(&bad)),
     })?;
+    input.refuse_other_rows(survey.rows.into())?;
     if !settings.json && !settings.quiet {
         let same = survey.duplicates.iter();
         same.for_each(|(row, first)| {
@@ -63,6 +65,8 @@ struct Found<'a> {
     cut_off: Option<String>,
     meets_cut_off: Option<bool>,
     max_rows: Option<u64>,
+    blank: u32,
+    warnings: Vec<String>,
     bad_rows: Vec<Bad>,
     duplicate_rows: Vec<Same>,
 }
@@ -150,6 +154,13 @@ impl Report<'_> {
         for (code, number) in &survey.invalid_by_code {
             line((*number).into(), &format!("  {code}"));
         }
+        if survey.blank > 0 {
+            let blank = counted(survey.blank.into(), "line", "lines");
+            let _ = writeln!(text, "Passed over: {blank} with nothing in any field");
+        }
+        survey.warnings.iter().for_each(|warning| {
+            let _ = writeln!(text, "WARNING: {warning}");
+        });
         if let Some(Priorities { first, others, none }) = &survey.priorities {
             let _ = writeln!(text, "By priority, the smallest first:");
             let mut line = |rows: u32, what: &str| {
@@ -199,6 +210,8 @@ impl Report<'_> {
             cut_off: self.cut_off().map(ToString::to_string),
             meets_cut_off: self.cut_off().map(|_| too_late.is_none()),
             max_rows: settings.max_rows,
+            blank: survey.blank,
+            warnings: survey.warnings.iter().map(ToString::to_string).collect(),
             bad_rows,
             duplicate_rows: same.map(|(row, first)| Same { row: row.0, first: first.0 }).collect(),
         })?)

@@ -34,7 +34,8 @@ impl Job {
         settings: &Settings,
         server: &Server,
     ) -> anyhow::Result<Job> {
-        let input = Input::open(path, &spool(settings))?;
+        let mut input = Input::open(path, &spool(settings))?;
+        input.expect(&settings.input.expected, path)?;
         let layout = input.layout(&reading(&settings.input))?;
         let selection = only.map(|words| match words {
             [] => Selection::default(),
@@ -126,6 +127,8 @@ fn key(
         format!("{} {} {}", layout.delimiter(), layout.admin(), layout.sequence()),
         layout.priority().map_or(String::new(), |column| column.to_string()),
         layout.exempts_admin().to_string(),
+        // Then the last row is another.
+        (input.proof().is_some() && input.is_unfinished()?).to_string(),
     ];
     Ok(hex(&Sha256::digest(parts.join("\n"))))
 }

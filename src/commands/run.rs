@@ -18,7 +18,7 @@ use crate::config::{Options, Settings, Surroundings};
 use crate::engine::Finished;
 use crate::exit::Exit;
 use crate::gate::brake::Tripped;
-use crate::intake::{Survey, enrolments};
+use crate::intake::{Survey, Warning, enrolments};
 use crate::ledger::{Counts, EnrolError, Ledger, Location, NewRun, Run};
 use crate::output::metrics::{Figures, Metrics};
 use crate::output::results::{Replace, ResultsFile, Source};
@@ -67,7 +67,9 @@ async fn from_file_to_results(
         Some(run) => Opening::Begun(run),
         None => Opening::New(job.new_run(&server)?, job.survey()?),
     };
+    job.input.refuse_other_rows(opening.rows())?;
     logs::name(opening.id());
+    opening.warnings().iter().for_each(|warning| tracing::warn!("{warning}"));
     if only.is_some() {
         let rehearsals = settings.rehearsal_ledger.as_deref();
         foreign::refuse(&job.input, &server, rehearsals, ledger.as_mut())?;
@@ -137,6 +139,14 @@ impl Opening {
         match self {
             Opening::Begun(run) => run.rows,
             Opening::New(_, survey) => survey.rows.into(),
+        }
+    }
+
+    /// What makes the file look as if it did not hold the orders that were meant.
+    fn warnings(&self) -> &[Warning] {
+        match self {
+            Opening::Begun(_) => &[],
+            Opening::New(_, survey) => &survey.warnings,
         }
     }
 
@@ -274,6 +284,7 @@ fn question(opening: &Opening, job: &Job, settings: &Settings, server: &Server) 
     if let Opening::Begun(run) = opening {
         lines.push(format!("  going on with run {}, {} rows", run.id(), count(run.rows)));
     }
+    lines.extend(opening.warnings().iter().map(|warning| format!("WARNING: {warning}")));
     lines.join("\n")
 }
 

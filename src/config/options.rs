@@ -17,6 +17,7 @@ use super::up_to::UpTo;
 use crate::gate::cut_off::CutOff;
 use crate::gate::failures::MaxFailures;
 use crate::gate::rate::Rates;
+use crate::intake::Digest;
 use crate::outcome::OnDoubt;
 
 const SERVER: &str = "CoreCARD";
@@ -253,6 +254,24 @@ pub struct Options {
     #[arg(long, help_heading = INPUT, value_name = YES_OR_NO, value_parser = yes_or_no)]
     pub exempt_admin_column: Option<bool>,
 
+    /// Refuse an input with another number of rows than this
+    ///
+    /// Rows below the header count, blank ones do not. A last line without a line end is sent
+    /// then: without this, --expect-sha256 or a file .sha256 beside the input it is invalid,
+    /// since the file may be cut short. A line that was cut short is still a line:
+    /// --expect-sha256 is the better proof.
+    #[arg(long, help_heading = INPUT, value_name = "ROWS")]
+    #[serde(deserialize_with = "parsed")]
+    pub expect_rows: Option<UpTo<{ u32::MAX }>>,
+
+    /// Refuse an input with another SHA-256 than this, as sha256sum prints it
+    ///
+    /// It is that of the file as it is given, compressed or not. A file of the same name with
+    /// .sha256 at its end, where there is one beside the input, must hold it, too.
+    #[arg(long, help_heading = INPUT, value_name = "HEX")]
+    #[serde(deserialize_with = "parsed")]
+    pub expect_sha256: Option<Digest>,
+
     /// The results file [default: ORDERS.results.csv in the current directory]
     ///
     /// It is written whole or not at all, and never over a file that is not the results of the
@@ -390,7 +409,7 @@ impl Options {
             max_failures_in_a_row max_doubts_in_a_row max_same_code canary max_rows max_outage
             again
             yes rehearse quiet json delimiter admin_column sequence_column priority_column
-            exempt_admin_column results ledger lease log_file log_format log_level metrics_file
+            exempt_admin_column expect_rows expect_sha256 results ledger lease log_file log_format log_level metrics_file
             external_ip source api_version session_id request_time ip_address
             caller_id called_id date_format currency_code currency_symbol_type language config
             profile

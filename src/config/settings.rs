@@ -30,6 +30,7 @@ use crate::corecard::tls::{Tls, TlsFiles};
 use crate::gate::brake::Limits;
 use crate::gate::cut_off::CutOff;
 use crate::gate::rate::Rates;
+use crate::intake::Expected;
 use crate::ledger::{Location, Patience};
 use crate::outcome::{Codes, OnDoubt};
 
@@ -56,6 +57,8 @@ pub struct Input {
     pub priority_column: Option<String>,
     /// Whether the admin number is not checked for card numbers.
     pub exempt_admin_column: bool,
+    /// What is known of the input from elsewhere.
+    pub expected: Expected,
 }
 
 /// What log lines there are.
@@ -251,6 +254,10 @@ impl From<Options> for Input {
             sequence_column: options.sequence_column,
             priority_column: options.priority_column,
             exempt_admin_column: options.exempt_admin_column == Some(true),
+            expected: Expected {
+                rows: options.expect_rows.map(UpTo::get),
+                digest: options.expect_sha256,
+            },
         }
     }
 }

@@ -4,7 +4,7 @@
 use std::io::{self, Read};
 
 use super::error::IntakeError;
-use super::quotes::{Tangle, Watch};
+use super::quotes::{Tangle, Watch, ends_row};
 use super::source::Input;
 use super::stream::Stream;
 
@@ -19,8 +19,14 @@ pub(super) struct Block {
     pub text: Vec<u8>,
     /// The line in which the first row starts.
     pub line: u64,
+    /// Whether the text before ended in a CR, which an LF at the start belongs to.
+    pub after_cr: bool,
     /// Whether the rows begin with the header.
     pub first: bool,
+    /// Whether the last row is the last of all and has no line end.
+    pub unfinished: bool,
+    /// Whether a quoted field may be damaged: see [`Watch::is_suspicious`].
+    pub suspicious: bool,
 }
 
 /// The blocks of an input from its start. Ends after an error.
@@ -35,6 +41,7 @@ pub(super) struct Blocks<'i> {
     offset: u64,
     /// The line of that byte.
     line: u64,
+    after_cr: bool,
     end: Option<End>,
 }
 
@@ -65,6 +72,7 @@ impl Input {
             ahead: vec![b'\n'],
             offset: 0,
             line: 1,
+            after_cr: false,
             end: None,
         })
     }
@@ -101,14 +109,18 @@ impl Blocks<'_> {
     }
 
     fn cut(&mut self, whole: usize) -> Block {
-        let (first, line) = (self.offset == 0, self.line);
+        let (first, line, after_cr) = (self.offset == 0, self.line, self.after_cr);
         let mut ahead = Vec::with_capacity(self.size + self.ahead.len() - whole + 1);
         ahead.push(b'\n');
         ahead.extend(self.ahead.drain(whole..));
         let text = std::mem::replace(&mut self.ahead, ahead);
         self.offset += text.len() as u64 - 1;
-        self.line += text.iter().skip(1).filter(|byte| **byte == b'\n').count() as u64;
-        Block { text, line, first }
+        self.line += line_ends(text.get(1..).unwrap_or_default(), after_cr);
+        self.after_cr = text.last() == Some(&b'\r');
+        let is_last = self.ahead.len() == 1 && matches!(self.end, Some(End::Proper));
+        let unfinished = is_last && !text.last().is_some_and(|byte| ends_row(*byte));
+        let suspicious = self.watch.is_suspicious();
+        Block { text, line, after_cr, first, unfinished, suspicious }
     }
 }
 
@@ -128,6 +140,38 @@ impl Iterator for Blocks<'_> {
             End::Tangled(tangle) => Some(Err(self.input.tangled(tangle))),
             End::Failed(error) => Some(Err(self.input.explain(error))),
             End::Told => None,
+        }
+    }
+}
+
+/// How many lines end in a text: LF, CRLF and CR alone each end one. An LF at its start
+/// ends none if a CR stands before the text.
+pub(super) fn line_ends(text: &[u8], after_cr: bool) -> u64 {
+    let count = |wanted: u8| text.iter().filter(|byte| **byte == wanted).count() as u64;
+    let ends = count(b'\n');
+    let crs = count(b'\r');
+    let split = u64::from(after_cr && text.first() == Some(&b'\n'));
+    if crs == 0 {
+        return ends - split;
+    }
+    let next = text.get(1..).unwrap_or_default();
+    let pairs = text.iter().zip(next).filter(|(a, b)| **a == b'\r' && **b == b'\n').count();
+    ends + crs - pairs as u64 - split
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_of_line_end_counts_once() {
+        for (text, ends) in [("", 0), ("a", 0), ("a\nb\r\nc\rd", 3), ("\r\r\n\n", 3), ("\r", 1)] {
+            assert_eq!(line_ends(text.as_bytes(), false), ends, "{text:?}");
+            for cut in 0..=text.len() {
+                let (before, after) = text.as_bytes().split_at(cut);
+                let after_cr = before.last() == Some(&b'\r');
+                assert_eq!(line_ends(before, false) + line_ends(after, after_cr), ends, "{text:?}");
+            }
         }
     }
 }

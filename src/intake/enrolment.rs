@@ -81,7 +81,10 @@ impl Enrolments<'_> {
         };
         let standing = match (claim, content) {
             (Claim::Kept { status, .. }, _) => Standing::Kept(status),
-            (_, Row::Invalid(flaw)) => Standing::Invalid(flaw),
+            (_, Row::Invalid(flaw)) => {
+                let before = self.plan.and_then(|plan| plan.flaw_before(record.fields));
+                Standing::Invalid(before.unwrap_or(flaw))
+            }
             (Claim::Selected { doubt }, _) => match self.cursor.first_of(row) {
                 Some(first) => Standing::Duplicate { first },
                 None => Standing::ToSend { doubt: doubt || self.cursor.inherits_doubt(row) },

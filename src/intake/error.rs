@@ -2,6 +2,8 @@
 
 use std::io;
 
+use super::source::Digest;
+
 /// A file as a whole was refused.
 #[derive(Debug, thiserror::Error)]
 #[error("{input}: {fault}")]
@@ -56,6 +58,41 @@ pub enum Fault {
     /// The file is no longer the one that was opened.
     #[error("changed while it was read; start again when it is complete")]
     Changed,
+    /// A checksum beside the file is of no use.
+    #[error("its checksum {path} cannot be used ({error}); correct it, or remove it")]
+    Checksum {
+        /// The file with the checksum.
+        path: String,
+        /// What is wrong with it.
+        error: String,
+    },
+    /// The bytes are not those that were expected.
+    #[error(
+        "is not the file that was meant: its SHA-256 is {digest}, and {place} says {expected}; it \
+         may be cut short or changed: fetch it again from where it came"
+    )]
+    OtherDigest {
+        /// That of the file.
+        digest: Digest,
+        /// Who says otherwise.
+        place: String,
+        /// What was said.
+        expected: String,
+    },
+    /// The rows are not as many as expected.
+    #[error(
+        "is not the file that was meant: its rows are {rows}, and --expect-rows says {expected}; \
+         it may be cut short or changed: fetch it again from where it came"
+    )]
+    OtherRows {
+        /// Those of the file.
+        rows: u64,
+        /// What was said.
+        expected: u32,
+    },
+    /// The file is longer than when it was opened.
+    #[error("is still being written; start again when it is complete")]
+    Growing,
     /// No column by a name we know.
     #[error(
         "no column holds the {what} ({wanted}); the header has {header}; \

@@ -11,15 +11,35 @@ pub(super) fn excerpt(text: &[u8]) -> String {
     let text = guard::redact(&text);
     let mut shown = String::from('"');
     for (count, char) in text.chars().enumerate() {
-        match char {
-            _ if count == LONGEST => {
-                shown.push('…');
-                break;
-            }
-            '"' | '\\' | '\'' => shown.push(char),
-            _ => shown.extend(char.escape_debug()),
+        if count == LONGEST {
+            shown.push('…');
+            break;
         }
+        escape(char, &mut shown);
     }
+    shown.push('"');
+    shown
+}
+
+/// Adds a character, escaped if it could act on a terminal.
+fn escape(char: char, shown: &mut String) {
+    match char {
+        '"' | '\\' | '\'' => shown.push(char),
+        _ => shown.extend(char.escape_debug()),
+    }
+}
+
+/// The whole text in quotes: control characters and bytes that are no text escaped, card
+/// numbers and digits in numbers that may be one removed.
+pub(super) fn whole(text: &[u8]) -> String {
+    let mut readable = String::with_capacity(text.len());
+    for chunk in text.utf8_chunks() {
+        readable.push_str(chunk.valid());
+        chunk.invalid().iter().for_each(|byte| readable.push_str(&format!("\\x{byte:02x}")));
+    }
+    let mut shown = String::with_capacity(readable.len() + 2);
+    shown.push('"');
+    guard::redact(&readable).chars().for_each(|char| escape(char, &mut shown));
     shown.push('"');
     shown
 }
@@ -41,6 +61,14 @@ mod tests {
     #[test]
     fn what_could_act_on_a_terminal_is_escaped() {
         assert_eq!(excerpt("a\u{1b}[31m\r\u{202e}b".as_bytes()), "\"a\\u{1b}[31m\\r\\u{202e}b\"");
+    }
+
+    #[test]
+    fn of_a_whole_text_nothing_is_lost() {
+        let long = format!("1,\"a\"\n\0,{}", "x".repeat(500));
+        let shown = whole(&[long.as_bytes(), b"\xe4"].concat());
+        assert_eq!(shown, format!("\"1,\"a\"\\n\\0,{}\\xe4\"", "x".repeat(500)));
+        assert_eq!(whole(b"4111111111111111,1"), "\"[card number removed],1\"");
     }
 
     #[test]

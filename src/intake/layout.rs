@@ -2,10 +2,13 @@
 
 use csv::ByteRecord;
 
+use crate::order::{Flaw, Order};
+
 use super::columns;
 use super::error::{Fault, IntakeError};
 use super::excerpt::excerpt;
 use super::guard;
+use super::number::{ADMIN_NUMBER, SEQUENCE_NUMBER};
 use super::records::Records;
 use super::source::Input;
 
@@ -135,6 +138,23 @@ impl Layout {
     /// Which column says who goes first, if one does.
     pub fn priority(&self) -> Option<usize> {
         self.priority
+    }
+
+    /// The order that fields in this layout's columns carry.
+    pub(super) fn order(&self, fields: &ByteRecord) -> Result<Order, Flaw> {
+        let field = |column| fields.get(column).unwrap_or_default();
+        let admin_number = ADMIN_NUMBER.read(field(self.admin))?;
+        let sequence_number = SEQUENCE_NUMBER.read(field(self.sequence))?;
+        Ok(Order {
+            // Both were read as no larger than these types hold.
+            admin_number: i64::try_from(admin_number).unwrap_or(i64::MAX),
+            sequence_number: i32::try_from(sequence_number).unwrap_or(i32::MAX),
+        })
+    }
+
+    /// Whether the key fields hold an order, whatever else is wrong with the row.
+    pub fn carries_order(&self, fields: &ByteRecord) -> bool {
+        self.order(fields).is_ok()
     }
 
     /// Whether admin numbers may look like card numbers.

@@ -3,16 +3,19 @@
 
 mod blocks;
 pub mod columns;
+mod damage;
 pub mod duplicates;
 pub mod enrolment;
 mod error;
 mod excerpt;
 pub mod guard;
+mod invisible;
 pub mod layout;
 mod number;
 mod portion;
 mod prior;
 pub mod priority;
+mod proof;
 #[cfg(test)]
 mod properties;
 mod quotes;
@@ -23,13 +26,16 @@ mod selection;
 pub mod source;
 mod stream;
 pub mod survey;
+mod warning;
 
 pub use duplicates::{Keyed, Part, rows_to_send};
 pub use enrolment::{Enrolment, Standing, enrolments};
 pub use error::{Fault, IntakeError};
 pub use layout::{Layout, Reading};
 pub use priority::{Places, Priorities};
+pub use proof::{Expected, ParseDigestError, Proof};
 pub use rerun::{Plan, Prior, Selection};
 pub use rows::{Record, Rows};
 pub use source::{Digest, Input};
 pub use survey::{BadRow, Survey, survey, survey_each};
+pub use warning::Warning;

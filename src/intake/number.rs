@@ -3,6 +3,7 @@
 use crate::order::{Flaw, OwnCode};
 
 use super::excerpt::excerpt;
+use super::invisible::trimmed;
 
 /// Which number a field should hold.
 #[derive(Debug, Clone, Copy)]
@@ -41,13 +42,6 @@ impl Wanted {
         };
         Flaw { code, message }
     }
-}
-
-fn trimmed(mut text: &[u8]) -> &[u8] {
-    while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = text {
-        text = rest;
-    }
-    text
 }
 
 /// The number, if there is nothing but digits and it fits.

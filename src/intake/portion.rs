@@ -22,6 +22,10 @@ pub(super) struct Portion {
     pub invalid: Vec<BadRow>,
     /// Where each row stands among all, if there is a column for that.
     pub ranks: Vec<Rank>,
+    /// Rows that hold nothing.
+    pub blank: u32,
+    /// The last line, if it has no line end.
+    pub unfinished: Option<u64>,
     /// Why the rows after these cannot be read, if so.
     pub refusal: Option<IntakeError>,
 }
@@ -66,6 +70,8 @@ impl Portion {
                 _ => {}
             }
         }
+        self.blank = rows.blank();
+        self.unfinished = rows.unfinished();
         Ok(())
     }
 }

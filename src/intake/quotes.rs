@@ -32,11 +32,18 @@ pub(super) struct Watch {
     place: Location,
     offset: u64,
     row_start: u64,
+    suspicious: bool,
 }
 
 impl Watch {
     pub fn new(delimiter: u8) -> Self {
-        Watch { delimiter, place: Location::FieldStart, offset: 0, row_start: 0 }
+        Watch { delimiter, place: Location::FieldStart, offset: 0, row_start: 0, suspicious: false }
+    }
+
+    /// Whether a line end within a quoted field, a digit after a closing quote or a NUL byte was
+    /// seen so far: rows have to be looked at one by one.
+    pub fn is_suspicious(&self) -> bool {
+        self.suspicious
     }
 
     /// The offset at which the row begins that the last piece ended in. What comes
@@ -47,6 +54,7 @@ impl Watch {
 
     /// Follows the next piece of the text.
     pub fn pass(&mut self, text: &[u8]) -> Result<(), Tangle> {
+        self.suspicious |= text.contains(&0);
         let plain = !matches!(self.place, Location::Quoted { .. } | Location::Quote { .. });
         if plain && !text.contains(&b'"') {
             self.skip(text);
@@ -88,7 +96,9 @@ impl Watch {
                 (Location::FieldStart, b'"') => Location::Quoted { from: at, lines: false },
                 (Location::Quoted { from, lines }, b'"') => Location::Quote { from, lines },
                 (Location::Quoted { from, lines }, _) => {
-                    Location::Quoted { from, lines: lines || ends_row(byte) }
+                    let lines = lines || ends_row(byte);
+                    self.suspicious |= lines;
+                    Location::Quoted { from, lines }
                 }
                 (Location::Quote { from, lines }, b'"') => Location::Quoted { from, lines },
                 (_, _) if ends_row(byte) => {
@@ -99,6 +109,10 @@ impl Watch {
                 // Text after a closing quote: harmless within a line, but over
                 // several lines this quote was meant to open another field.
                 (Location::Quote { from, lines: true }, _) => return Err(Tangle::Unclosed(from)),
+                (Location::Quote { .. }, b'0'..=b'9') => {
+                    self.suspicious = true;
+                    Location::Field
+                }
                 _ => Location::Field,
             };
         }
@@ -106,7 +120,7 @@ impl Watch {
     }
 }
 
-fn ends_row(byte: u8) -> bool {
+pub(super) fn ends_row(byte: u8) -> bool {
     byte == b'\n' || byte == b'\r'
 }
 

@@ -2,10 +2,12 @@
 
 use csv::ByteRecord;
 
+use crate::order::{Flaw, OwnCode};
 use crate::outcome::Status;
 
 use super::error::{Fault, IntakeError};
 use super::excerpt::excerpt;
+use super::invisible::is_blank;
 use super::layout::Layout;
 use super::prior::ResultCells;
 use super::source::Input;
@@ -18,6 +20,7 @@ pub use super::selection::Selection;
 pub struct Plan {
     cells: ResultCells,
     selection: Selection,
+    keys: [usize; 2],
 }
 
 /// What a rerun does with a row.
@@ -42,7 +45,8 @@ impl Plan {
     pub fn new(input: &Input, layout: &Layout, selection: Selection) -> Result<Plan, IntakeError> {
         layout.unambiguous().map_err(|fault| input.refuse(fault))?;
         let cells = ResultCells::of(layout).ok_or_else(|| input.refuse(Fault::NotResults))?;
-        Ok(Plan { cells, selection })
+        let keys = [layout.admin(), layout.sequence()];
+        Ok(Plan { cells, selection, keys })
     }
 
     /// What the earlier run wrote about a row.
@@ -63,6 +67,16 @@ impl Plan {
             Some(_) if self.selection.selects(&prior) => Ok(Claim::Selected { doubt }),
             Some(status) => Ok(Claim::Kept { status, doubt }),
         }
+    }
+
+    /// What was wrong with a row whose key fields were not repeated: its whole line, which
+    /// stands in no other place.
+    pub(super) fn flaw_before(&self, fields: &ByteRecord) -> Option<Flaw> {
+        let is_empty = |column: &usize| fields.get(*column).is_none_or(is_blank);
+        let prior = self.prior(fields);
+        let is_meant = prior.status == Some(Status::Invalid) && self.keys.iter().all(is_empty);
+        let code = OwnCode::named(&prior.error_code).filter(|_| is_meant)?;
+        Some(Flaw { code, message: prior.message.into_owned() })
     }
 
     fn no_status(&self, line: u64, fields: &ByteRecord) -> Fault {

@@ -5,11 +5,12 @@ use csv::ByteRecord;
 use crate::order::{Flaw, Order, OwnCode, Row, RowNumber};
 
 use super::blocks::Block;
+use super::damage;
 use super::error::{Fault, IntakeError};
-use super::excerpt::excerpt;
+use super::excerpt::{excerpt, whole};
 use super::guard;
+use super::invisible::is_blank;
 use super::layout::Layout;
-use super::number::{ADMIN_NUMBER, SEQUENCE_NUMBER};
 use super::priority::Rank;
 use super::records::Records;
 use super::source::Input;
@@ -25,6 +26,8 @@ pub struct Rows<'i> {
     fields: ByteRecord,
     count: u32,
     most: u32,
+    blank: u32,
+    unfinished: Option<u64>,
 }
 
 /// One line of the input.
@@ -33,6 +36,7 @@ pub struct Record<'r> {
     pub row: RowNumber,
     /// Its fields, byte for byte.
     pub fields: &'r ByteRecord,
+    input: &'r Input,
     layout: &'r Layout,
     records: &'r Records<'r>,
 }
@@ -40,10 +44,65 @@ pub struct Record<'r> {
 impl Record<'_> {
     /// What it carries.
     pub fn content(&self) -> Row {
-        match order(self.layout, self.fields) {
+        match self.order() {
             Ok(order) => Row::Order(order),
             Err(flaw) => Row::Invalid(flaw),
         }
+    }
+
+    /// What stands in the file for it, without its line end.
+    pub fn raw(&self) -> &[u8] {
+        self.records.raw(self.fields)
+    }
+
+    fn order(&self) -> Result<Order, Flaw> {
+        let Record { fields, layout, .. } = self;
+        // A row of fewer bytes than a card has digits cannot hold one.
+        if fields.as_slice().len() >= guard::SHORTEST {
+            self.refuse_card_numbers()?;
+        }
+        if self.records.is_unfinished() && self.input.proof().is_none() {
+            let what = "the file ends in this line without a line end, so it may be cut short";
+            return Err(self.flaw(OwnCode::UnfinishedLine, what));
+        }
+        if self.records.are_suspicious()
+            && let Some(what) = damage::of(self.raw(), fields, layout)
+        {
+            return Err(self.flaw(OwnCode::MalformedRow, &what));
+        }
+        if fields.len() != layout.header().len() {
+            return Err(self.wrong_count());
+        }
+        layout.order(fields)
+    }
+
+    fn refuse_card_numbers(&self) -> Result<(), Flaw> {
+        let Record { fields, layout, .. } = self;
+        let exempt = layout.exempts_admin().then(|| layout.admin());
+        let is_card = |(column, field): &(usize, &[u8])| {
+            Some(*column) != exempt && guard::looks_like_card_number(field)
+        };
+        let Some((column, _)) = fields.iter().enumerate().find(is_card) else { return Ok(()) };
+        let what = match layout.header().get(column) {
+            Some(name) => format!("field {} looks like a card number", excerpt(name)),
+            None => "a surplus field looks like a card number".to_owned(),
+        };
+        Err(self.flaw(OwnCode::CardNumber, &what))
+    }
+
+    #[cold]
+    fn wrong_count(&self) -> Flaw {
+        let (is, wanted) = (self.fields.len(), self.layout.header().len());
+        let plural = if is == 1 { "" } else { "s" };
+        let what = format!("{is} field{plural} where the header has {wanted}");
+        self.flaw(OwnCode::WrongFieldCount, &what)
+    }
+
+    /// A flaw of which more than a number is to be shown: the results do not repeat the key
+    /// fields of such a row, so the message holds the whole line.
+    #[cold]
+    fn flaw(&self, code: OwnCode, what: &str) -> Flaw {
+        Flaw { code, message: format!("{what}; the line: {}", whole(self.raw())) }
     }
 
     /// When its turn to be sent comes, where there is a column for that.
@@ -78,7 +137,16 @@ impl Input {
 
 impl<'i> Rows<'i> {
     fn new(input: &'i Input, layout: &'i Layout, records: Records<'i>) -> Rows<'i> {
-        Rows { input, layout, records, fields: ByteRecord::new(), count: 0, most: MOST_ROWS }
+        Rows {
+            input,
+            layout,
+            records,
+            fields: ByteRecord::new(),
+            count: 0,
+            most: MOST_ROWS,
+            blank: 0,
+            unfinished: None,
+        }
     }
 
     fn below_the_header(mut self) -> Result<Rows<'i>, IntakeError> {
@@ -91,12 +159,34 @@ impl<'i> Rows<'i> {
 }
 
 impl Rows<'_> {
-    /// The next row; none at the end of the file. Not an iterator: the fields are
-    /// lent, so that reading a row takes no memory.
+    /// How many rows were passed over because they hold nothing.
+    pub(super) fn blank(&self) -> u32 {
+        self.blank
+    }
+
+    /// The line in which the text ended without a line end, if it did.
+    pub(super) fn unfinished(&self) -> Option<u64> {
+        self.unfinished
+    }
+
+    /// The next row; none at the end of the file. Rows that hold nothing, as spreadsheets
+    /// write them for cleared ones, are passed over as blank lines are. Not an iterator: the
+    /// fields are lent, so that reading a row takes no memory.
     #[expect(clippy::should_implement_trait, reason = "it lends")]
     pub fn next(&mut self) -> Result<Option<Record<'_>>, IntakeError> {
-        if !self.records.read(&mut self.fields)? {
-            return Ok(None);
+        loop {
+            if !self.records.read(&mut self.fields)? {
+                return Ok(None);
+            }
+            let blank = is_blank(self.fields.as_slice());
+            let is_row = !blank || self.fields.len() > 1;
+            if is_row && self.records.is_unfinished() {
+                self.unfinished = Some(self.records.line_of(&self.fields));
+            }
+            if !blank {
+                break;
+            }
+            self.blank += u32::from(is_row);
         }
         if self.count == self.most {
             return Err(self.input.refuse(Fault::TooManyRows(self.most)));
@@ -105,56 +195,11 @@ impl Rows<'_> {
         Ok(Some(Record {
             row: RowNumber(self.count),
             fields: &self.fields,
+            input: self.input,
             layout: self.layout,
             records: &self.records,
         }))
     }
-}
-
-fn order(layout: &Layout, fields: &ByteRecord) -> Result<Order, Flaw> {
-    // A row of fewer bytes than a card has digits cannot hold one.
-    if fields.as_slice().len() >= guard::SHORTEST {
-        no_card_numbers(layout, fields)?;
-    }
-    if fields.len() != layout.header().len() {
-        return Err(wrong_count(layout, fields));
-    }
-    let field = |column| fields.get(column).unwrap_or_default();
-    let admin_number = ADMIN_NUMBER.read(field(layout.admin()))?;
-    let sequence_number = SEQUENCE_NUMBER.read(field(layout.sequence()))?;
-    Ok(Order {
-        // Both were read as no larger than these types hold.
-        admin_number: i64::try_from(admin_number).unwrap_or(i64::MAX),
-        sequence_number: i32::try_from(sequence_number).unwrap_or(i32::MAX),
-    })
-}
-
-fn no_card_numbers(layout: &Layout, fields: &ByteRecord) -> Result<(), Flaw> {
-    let exempt = layout.exempts_admin().then(|| layout.admin());
-    let found = fields
-        .iter()
-        .enumerate()
-        .find(|(column, field)| Some(*column) != exempt && guard::looks_like_card_number(field));
-    let Some((column, _)) = found else { return Ok(()) };
-    let message = match layout.header().get(column) {
-        Some(name) => format!("field {} looks like a card number", excerpt(name)),
-        None => "a surplus field looks like a card number".to_owned(),
-    };
-    Err(Flaw { code: OwnCode::CardNumber, message })
-}
-
-#[cold]
-fn wrong_count(layout: &Layout, fields: &ByteRecord) -> Flaw {
-    let (is, wanted) = (fields.len(), layout.header().len());
-    let plural = if is == 1 { "" } else { "s" };
-    let mut message = format!("{is} field{plural} where the header has {wanted}");
-    let surplus: Vec<&[u8]> = fields.iter().skip(wanted).collect();
-    if !surplus.is_empty() {
-        let delimiter = [layout.delimiter()];
-        let surplus = excerpt(&surplus.join(&delimiter[..]));
-        message = format!("{message}; left over: {surplus}");
-    }
-    Flaw { code: OwnCode::WrongFieldCount, message }
 }
 
 #[cfg(test)]
@@ -185,35 +230,38 @@ mod tests {
 
     #[test]
     fn lines_are_counted_over_blank_lines_and_lines_within_fields() {
-        let text = "\nadmin,seq,note\n\n\n1,1,\"a\nb\"\n\n2,2,c\n3,3,\"\n\n\"\n4,4,";
+        let text = "\nadmin,seq,note\n\n\n1,1,\"a\nb\"\n\n2,2,c\n3,3,\"\n\n\"\n4,4,\n";
         let expected = "1 (line 5): 1/1\n2 (line 8): 2/2\n3 (line 9): 3/3\n4 (line 12): 4/4";
         assert_eq!(read(text), expected);
         assert_eq!(read(&text.replace('\n', "\r\n")), expected);
         assert_eq!(read(&format!("{text}\r\n\r\n")), expected);
+        assert_eq!(
+            read("admin,seq,note\n1,1,\r2,1,\r\r3,1,\r\n"),
+            "1 (line 2): 1/1\n2 (line 3): 2/1\n3 (line 5): 3/1"
+        );
     }
 
     #[test]
     fn each_flaw_is_told() {
         insta::assert_snapshot!(read("admin,seq,note\n1,2\n1\n1,2,3,x\u{7},y\n,2,\n1,,\n1.0,2,\n1,-2,\n,,\n"), @r#"
-        1 (line 2): WRONG_FIELD_COUNT 2 fields where the header has 3
-        2 (line 3): WRONG_FIELD_COUNT 1 field where the header has 3
-        3 (line 4): WRONG_FIELD_COUNT 5 fields where the header has 3; left over: "x\u{7},y"
+        1 (line 2): WRONG_FIELD_COUNT 2 fields where the header has 3; the line: "1,2"
+        2 (line 3): WRONG_FIELD_COUNT 1 field where the header has 3; the line: "1"
+        3 (line 4): WRONG_FIELD_COUNT 5 fields where the header has 3; the line: "1,2,3,x\u{7},y"
         4 (line 5): INVALID_ADMIN_NUMBER the admin number is missing
         5 (line 6): INVALID_SEQUENCE_NUMBER the sequence number is missing
         6 (line 7): INVALID_ADMIN_NUMBER the admin number "1.0" has a decimal point (a spreadsheet may have changed it); it must be a whole number from 0 to 9223372036854775807
         7 (line 8): INVALID_SEQUENCE_NUMBER the sequence number "-2" has a sign; it must be a whole number from 0 to 2147483647
-        8 (line 9): INVALID_ADMIN_NUMBER the admin number is missing
         "#);
     }
 
     #[test]
     fn a_card_number_in_any_field_wins_over_other_flaws_and_is_not_repeated() {
         insta::assert_snapshot!(read("admin,seq,note\n4111111111111111,1,\n0004111111111111111,1,\n1,1,is 4111 1111 1111 1111\n1,4111111111111111\n1,1,,4111111111111111\n"), @r#"
-        1 (line 2): CARD_NUMBER field "admin" looks like a card number
-        2 (line 3): CARD_NUMBER field "admin" looks like a card number
-        3 (line 4): CARD_NUMBER field "note" looks like a card number
-        4 (line 5): CARD_NUMBER field "seq" looks like a card number
-        5 (line 6): CARD_NUMBER a surplus field looks like a card number
+        1 (line 2): CARD_NUMBER field "admin" looks like a card number; the line: "[card number removed],1,"
+        2 (line 3): CARD_NUMBER field "admin" looks like a card number; the line: "[card number removed],1,"
+        3 (line 4): CARD_NUMBER field "note" looks like a card number; the line: "1,1,is [card number removed]"
+        4 (line 5): CARD_NUMBER field "seq" looks like a card number; the line: "1,[card number removed]"
+        5 (line 6): CARD_NUMBER a surplus field looks like a card number; the line: "1,1,,[card number removed]"
         "#);
     }
 
@@ -223,7 +271,38 @@ mod tests {
         let text = "admin,seq,note\n4111111111111111,1,\n1,1,4111111111111111\n";
         insta::assert_snapshot!(read_with(text, &reading), @r#"
         1 (line 2): 4111111111111111/1
-        2 (line 3): CARD_NUMBER field "note" looks like a card number
+        2 (line 3): CARD_NUMBER field "note" looks like a card number; the line: "1,1,[card number removed]"
+        "#);
+    }
+
+    #[test]
+    fn a_last_line_without_a_line_end_is_invalid() {
+        insta::assert_snapshot!(read("admin,seq\n1,1\n1,12940"), @r#"
+        1 (line 2): 1/1
+        2 (line 3): UNFINISHED_LINE the file ends in this line without a line end, so it may be cut short; the line: "1,12940"
+        "#);
+        for whole in ["admin,seq\n1,1\n\u{1a}", "admin,seq\n1,1\n ", "admin,seq\n1,1\r"] {
+            assert_eq!(read(whole), "1 (line 2): 1/1", "{whole:?}");
+        }
+    }
+
+    #[test]
+    fn rows_that_hold_nothing_are_passed_over() {
+        assert_eq!(
+            read("admin,seq,note\n,,\n1,1,\n \u{a0},\t,\n2,1,\n,,\n"),
+            "1 (line 3): 1/1\n2 (line 5): 2/1"
+        );
+    }
+
+    #[test]
+    fn a_damaged_row_is_invalid_and_told_whole() {
+        insta::assert_snapshot!(read("admin,seq,note\n\"129409\"1,1,a\n129410,\"1\"2,b\n1,1,\"x\"y\n2,1,b\0c\n3,1,\"open\n4,1,closed\"\n5,1,\"two\nlines, 2\"\n"), @r#"
+        1 (line 2): MALFORMED_ROW field "admin" goes on after its closing quote; the line: ""129409"1,1,a"
+        2 (line 3): MALFORMED_ROW field "seq" goes on after its closing quote; the line: "129410,"1"2,b"
+        3 (line 4): 1/1
+        4 (line 5): MALFORMED_ROW the row holds a NUL byte; the line: "2,1,b\0c"
+        5 (line 6): MALFORMED_ROW the quotes of field "note" hold what looks like another row; the line: "3,1,"open\n4,1,closed""
+        6 (line 8): 5/1
         "#);
     }
 

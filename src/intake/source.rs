@@ -1,18 +1,18 @@
 //! Where rows come from: a file, or standard input put aside in one.
 
-use std::fmt;
 use std::fs::{DirBuilder, File, Metadata};
 use std::io::{self, Read};
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, FileExt};
 use std::path::Path;
 use std::sync::OnceLock;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use sha2::{Digest as _, Sha256};
 
 use super::error::{Fault, IntakeError};
 use super::guard;
-use super::quotes::Tangle;
+use super::proof::Proof;
+use super::quotes::{Tangle, ends_row};
 use super::stream::{FromStart, Stream};
 
 /// How much of the start is looked at to tell what kind of file it is.
@@ -20,6 +20,10 @@ const HEAD: usize = 64 * 1024;
 /// What a UTF-8 text of a spreadsheet begins with.
 pub const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 const BUFFER: usize = 128 * 1024;
+/// How long ago a file was written to that may not be complete yet, and how long a program
+/// that writes it may pause.
+const JUST_WRITTEN: Duration = Duration::from_secs(2);
+const LOOKED_AGAIN_AFTER: Duration = Duration::from_millis(300);
 
 /// An input file, held open: it can be read again even if it is unlinked.
 #[derive(Debug)]
@@ -34,17 +38,14 @@ pub struct Input {
     /// How many bytes of byte order mark come before the text.
     mark: usize,
     digest: OnceLock<Digest>,
+    /// How many rows it should have, if that is known.
+    pub(super) expected_rows: Option<u32>,
+    pub(super) proof: Option<Proof>,
 }
 
 /// A SHA-256 digest; shown as `sha256sum` shows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Digest(pub [u8; 32]);
-
-impl fmt::Display for Digest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
-}
 
 impl Input {
     /// Opens a file, or standard input if the path is `-`. What can be read only
@@ -110,6 +111,8 @@ impl Input {
             gzip: false,
             mark: 0,
             digest: OnceLock::new(),
+            expected_rows: None,
+            proof: None,
         };
         let mut head = vec![0; HEAD];
         let magic = input.head(&mut head)?;
@@ -185,7 +188,38 @@ impl Input {
         if metadata.len() == self.bytes && metadata.modified().ok() == self.modified {
             return Ok(());
         }
-        Err(self.refuse(Fault::Changed))
+        Err(self.refuse(match metadata.len() > self.bytes {
+            true => Fault::Growing,
+            false => Fault::Changed,
+        }))
+    }
+
+    /// Refuses a file that another program is just writing: it looks unfinished, so it is
+    /// looked at once more if it was written to within the last seconds.
+    pub(super) fn settled(&self) -> Result<(), IntakeError> {
+        let age = self.modified.and_then(|modified| modified.elapsed().ok());
+        if age.is_some_and(|age| age < JUST_WRITTEN) {
+            std::thread::sleep(LOOKED_AGAIN_AFTER);
+        }
+        self.unchanged()
+    }
+
+    /// Whether the text ends without a line end. Reads all of it if it is compressed.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn is_unfinished(&self) -> Result<bool, IntakeError> {
+        let mut last = [b'\n'];
+        if !self.gzip {
+            let at = self.bytes.saturating_sub(1);
+            self.file.read_at(&mut last, at).map_err(|error| self.explain(error))?;
+        } else {
+            let (mut text, mut buffer) = (self.text()?, vec![0; BUFFER]);
+            while let count @ 1.. = text.fill(&mut buffer).map_err(|error| self.explain(error))? {
+                last = buffer.get(count - 1).map_or(last, |byte| [*byte]);
+            }
+        }
+        Ok(!last.iter().any(|byte| ends_row(*byte)))
     }
 
     /// An error about this input.
@@ -253,13 +287,22 @@ fn not_csv(head: &[u8]) -> Option<Fault> {
         Some(Fault::Utf16)
     } else if head.starts_with(b"PK\x03\x04") || head.starts_with(b"\xd0\xcf\x11\xe0") {
         Some(Fault::Workbook)
-    } else if head.contains(&0) {
-        Some(if nul_at(0) != nul_at(1) { Fault::Utf16 } else { Fault::Binary })
+    } else if head.contains(&0) && nul_at(0) != nul_at(1) {
+        Some(Fault::Utf16)
+    } else if has_many_nuls(head) {
+        Some(Fault::Binary)
     } else if !head.contains(&b'\n') && head.trim_ascii_end().contains(&b'\r') {
         Some(Fault::CarriageReturns)
     } else {
         None
     }
+}
+
+/// A NUL or two in a text make their rows invalid, no more.
+fn has_many_nuls(head: &[u8]) -> bool {
+    let count = |text: &[u8]| text.iter().filter(|byte| **byte == 0).count();
+    let first_line = head.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    count(first_line) > 0 || count(head) * 10 > head.len()
 }
 
 fn without<'n>(name: &'n str, ending: &str) -> Option<&'n str> {

@@ -10,9 +10,11 @@ use super::error::{Fault, IntakeError};
 use super::layout::Layout;
 use super::portion::Portion;
 use super::priority::{Places, Priorities, Ranks};
+use super::proof::Proof;
 use super::rerun::Plan;
 use super::rows::MOST_ROWS;
 use super::source::Input;
+use super::warning::Warning;
 
 /// What is in an input.
 #[derive(Debug, Clone)]
@@ -25,6 +27,10 @@ pub struct Survey {
     pub invalid: u32,
     /// The same by code, in the order in which the codes first occur.
     pub invalid_by_code: Vec<(OwnCode, u32)>,
+    /// Rows that hold nothing, and are passed over.
+    pub blank: u32,
+    /// What makes the file look as if it did not hold the orders that were meant.
+    pub warnings: Vec<Warning>,
     /// Rows that a rerun leaves as they stood.
     pub kept: u32,
     /// Rows that another row decides for.
@@ -76,7 +82,12 @@ pub fn survey_each(
     on_invalid: impl FnMut(BadRow),
 ) -> Result<Survey, IntakeError> {
     let blocks = input.blocks(layout.delimiter())?;
-    survey_blocks(input, blocks, |block| Portion::of(input, layout, plan, block), on_invalid)
+    let portion = |block| Portion::of(input, layout, plan, block);
+    let survey = survey_blocks(input, blocks, portion, on_invalid)?;
+    if !survey.warnings.is_empty() {
+        input.settled()?;
+    }
+    Ok(survey)
 }
 
 /// Takes blocks apart on all processors while the next ones are read.
@@ -101,9 +112,12 @@ fn survey_blocks(
             }
             selected += portion.selected;
             ranks.extend(std::mem::take(&mut portion.ranks));
-            survey.add(portion, &mut on_invalid)?;
+            survey.add(portion, input.proof(), &mut on_invalid)?;
         }
         batch = next;
+    }
+    if survey.rows == 0 {
+        return Err(input.refuse(Fault::NoRows));
     }
     survey.orders.shrink_to_fit();
     survey.duplicates = duplicates::find(&mut survey.orders);
@@ -125,6 +139,8 @@ impl Survey {
             to_send: 0,
             invalid: 0,
             invalid_by_code: Vec::new(),
+            blank: 0,
+            warnings: Vec::new(),
             kept: 0,
             duplicates: Duplicates::default(),
             orders: Vec::new(),
@@ -138,11 +154,15 @@ impl Survey {
     fn add(
         &mut self,
         portion: Portion,
+        proof: Option<Proof>,
         on_invalid: &mut impl FnMut(BadRow),
     ) -> Result<(), IntakeError> {
         let before = self.rows;
         self.rows += portion.rows;
         self.kept += portion.kept;
+        self.blank += portion.blank;
+        let unfinished = portion.unfinished.and_then(|line| Warning::unfinished(line, proof));
+        self.warnings.extend(unfinished);
         self.orders.extend(portion.orders.iter().map(|keyed| keyed.after(before)));
         for bad in portion.invalid {
             self.count(bad.flaw.code);
@@ -171,11 +191,11 @@ mod tests {
 
     #[test]
     fn every_row_is_counted_once() {
-        let input = input(b"admin,seq\n5,1\nx,1\n1,1\n5,1\n1\n,\n4111111111111111,1\n");
+        let input = input(b"admin,seq\n5,1\nx,1\n1,1\n5,1\n1\n,1\n4111111111111111,1\n,\n");
         let layout = input.layout(&Reading::default()).unwrap();
         let survey = survey(&input, &layout, None, 2).unwrap();
         assert_eq!((survey.rows, survey.to_send, survey.invalid, survey.kept), (7, 2, 4, 0));
-        assert_eq!(survey.duplicates.len(), 1);
+        assert_eq!((survey.duplicates.len(), survey.blank), (1, 1));
         assert_eq!(
             survey.invalid_by_code,
             [

@@ -36,6 +36,8 @@ pub struct Written {
     pub path: PathBuf,
     /// How many rows stand how in it.
     pub counts: Counts,
+    /// Whether the last line of the input may be cut short.
+    pub may_be_cut_short: bool,
     /// Rows that were rejected after an answer was lost: perhaps by our own lost call.
     pub rejected_in_doubt: u64,
 }
@@ -84,7 +86,7 @@ impl ResultsFile {
     /// When the disk fails, or the input is no longer what the run was opened with.
     /// Nothing is lost by that: the same command writes the results again.
     pub fn write(self, source: &Source<'_>, ledger: &mut dyn Ledger) -> anyhow::Result<Written> {
-        let (digest, counts, rejected_in_doubt) = self.fill(source, ledger).with_context(|| {
+        let (digest, (counts, rejected_in_doubt, may_be_cut_short)) = self.fill(source, ledger).with_context(|| {
             let path = self.path.display();
             format!("the results could not be written to {path}; the ledger has them all: put right what is wrong and start the same command again")
         })?;
@@ -96,18 +98,17 @@ impl ResultsFile {
         fs::rename(&self.partial, &self.path)
             .and_then(|()| sync_folder(&self.path))
             .with_context(|| format!("the results could not be put at {}", self.path.display()))?;
-        Ok(Written { path: self.path.clone(), counts, rejected_in_doubt })
+        Ok(Written { path: self.path.clone(), counts, may_be_cut_short, rejected_in_doubt })
     }
 
     fn fill(
         &self,
         source: &Source<'_>,
         ledger: &mut dyn Ledger,
-    ) -> anyhow::Result<(String, Counts, u64)> {
-        let (digest, (counts, rejected_in_doubt)) =
-            behind::write(&self.file, |file| lines(source, ledger, file))?;
+    ) -> anyhow::Result<(String, (Counts, u64, bool))> {
+        let (digest, told) = behind::write(&self.file, |file| lines(source, ledger, file))?;
         self.file.sync_all()?;
-        Ok((digest, counts, rejected_in_doubt))
+        Ok((digest, told))
     }
 }
 
@@ -201,17 +202,19 @@ fn lines(
     source: &Source<'_>,
     ledger: &mut dyn Ledger,
     mut file: Behind,
-) -> anyhow::Result<(Counts, u64)> {
+) -> anyhow::Result<(Counts, u64, bool)> {
     if source.input.has_byte_order_mark() {
         file.write_all(BYTE_ORDER_MARK)?;
     }
     let mut view = View::new(source, file);
     view.header()?;
     let mut rows = source.input.rows(source.layout)?;
-    let (mut counts, mut rejected_in_doubt) = (Counts::default(), 0);
+    let (mut counts, mut rejected_in_doubt, mut may_be_cut_short) = (Counts::default(), 0, false);
+    let unfinished = OwnCode::UnfinishedLine.to_string();
     ahead::rows(ledger, source.run, |record| {
         counts.add(record.status, 1);
         rejected_in_doubt += u64::from(record.doubt && record.status == Status::Rejected);
+        may_be_cut_short |= record.error_code == unfinished;
         let line = rows.next()?.context("the input has fewer rows than the run")?;
         Ok(view.line(record, line.fields)?)
     })?;
@@ -219,7 +222,7 @@ fn lines(
         bail!("the input has more rows than the run");
     }
     view.writer.flush()?;
-    Ok((counts, rejected_in_doubt))
+    Ok((counts, rejected_in_doubt, may_be_cut_short))
 }
 
 /// Writes a row of the ledger and its line of the input as a line of results.
@@ -247,13 +250,16 @@ impl<'a> View<'a> {
     }
 
     fn header(&mut self) -> csv::Result<()> {
-        self.carry(self.source.layout.header(), true)?;
+        self.carry(self.source.layout.header(), true, false)?;
         self.writer.write_record(columns::RESULTS)
     }
 
     fn line(&mut self, record: &RowRecord, fields: &ByteRecord) -> csv::Result<()> {
         // The guard looked at every field of a row that has an order already.
-        self.carry(fields, record.status == Status::Invalid || record.kept)?;
+        let guarded = record.status == Status::Invalid || record.kept;
+        let hidden =
+            record.status == Status::Invalid && !record.kept && self.may_mislead(record, fields);
+        self.carry(fields, guarded, hidden)?;
         match record.kept {
             true => self.keep(record, fields)?,
             false => self.tell(record, fields)?,
@@ -261,10 +267,21 @@ impl<'a> View<'a> {
         self.writer.write_record(END_OF_LINE)
     }
 
-    /// The input's own columns, untouched but for card numbers.
-    fn carry(&mut self, fields: &ByteRecord, guarded: bool) -> csv::Result<()> {
-        for column in self.source.layout.carried() {
-            let field = fields.get(*column).unwrap_or_default();
+    /// Whether the key fields of an invalid row could be taken for an order: they are what
+    /// made it invalid, or they may be another's. The message holds the whole line.
+    fn may_mislead(&self, record: &RowRecord, fields: &ByteRecord) -> bool {
+        let of_a_key = [OwnCode::InvalidAdminNumber, OwnCode::InvalidSequenceNumber];
+        !of_a_key.iter().any(|code| code.to_string() == record.error_code)
+            || self.source.layout.carries_order(fields)
+    }
+
+    /// The input's own columns, untouched but for card numbers and for key fields that are
+    /// hidden.
+    fn carry(&mut self, fields: &ByteRecord, guarded: bool, hidden: bool) -> csv::Result<()> {
+        let layout = self.source.layout;
+        for column in layout.carried() {
+            let is_key = [layout.admin(), layout.sequence()].contains(column);
+            let field = fields.get(*column).filter(|_| !(hidden && is_key)).unwrap_or_default();
             match guarded && guard::looks_like_card_number(field) {
                 true => {
                     let text = String::from_utf8_lossy(field);

@@ -118,6 +118,11 @@ impl Summary<'_> {
         let clear = of(Status::Rejected).saturating_sub(unclear);
         let results = self.results.path.display();
         let mut steps = Vec::new();
+        if self.results.may_be_cut_short {
+            steps.push(
+                "THE FILE MAY BE CUT SHORT: its last line has no line end. That row was not sent, and rows after it may be missing: fetch the file again from where it came, and run it".to_owned(),
+            );
+        }
         if !self.run.has_ended() {
             steps.push(self.how_to_go_on());
         } else if of(Status::Failed) + of(Status::InDoubt) + of(Status::NotSent) > 0 {
@@ -183,6 +188,7 @@ impl Summary<'_> {
             "exit_code": Exit::of(run) as u8,
             "rows": run.rows,
             "counts": counts,
+            "may_be_cut_short": self.results.may_be_cut_short,
             "attempts": run.attempts,
             "calls_now": self.work.map_or(0, |work| work.calls),
             "seconds_now": self.work.map_or(0.0, |work| work.took.as_secs_f64()),

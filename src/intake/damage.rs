@@ -1,0 +1,77 @@
+//! Rows that a CSV parser reads without complaint, and that do not hold what was meant.
+
+use csv::ByteRecord;
+
+use super::excerpt::excerpt;
+use super::layout::Layout;
+use super::quotes::ends_row;
+
+/// What is damaged in a row, in words; `raw` is what stands in the file for it.
+pub(super) fn of(raw: &[u8], fields: &ByteRecord, layout: &Layout) -> Option<String> {
+    if raw.contains(&0) {
+        return Some("the row holds a NUL byte".to_owned());
+    }
+    let is_key = |column: &usize| [layout.admin(), layout.sequence()].contains(column);
+    if let Some(column) = glued(raw, layout.delimiter()).into_iter().find(is_key) {
+        let name = excerpt(layout.header().get(column).unwrap_or_default());
+        return Some(format!("field {name} goes on after its closing quote"));
+    }
+    let holds_row =
+        |field: &[u8]| field.split(|byte| ends_row(*byte)).skip(1).any(|line| reads(line, layout));
+    let column = fields.iter().position(holds_row)?;
+    let name = excerpt(layout.header().get(column).unwrap_or_default());
+    Some(format!("the quotes of field {name} hold what looks like another row"))
+}
+
+/// Whether a line within a field carries an order where a row does.
+fn reads(line: &[u8], layout: &Layout) -> bool {
+    let unquoted =
+        |field: &'_ [u8]| field.iter().copied().filter(|byte| *byte != b'"').collect::<Vec<u8>>();
+    let fields: ByteRecord = line.split(|byte| *byte == layout.delimiter()).map(unquoted).collect();
+    layout.order(&fields).is_ok()
+}
+
+/// The columns in which digits follow a closing quote.
+fn glued(raw: &[u8], delimiter: u8) -> Vec<usize> {
+    let mut columns = Vec::new();
+    let (mut column, mut start, mut quoted) = (0, true, false);
+    let mut bytes = raw.iter().copied().peekable();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'"' if quoted && bytes.peek() == Some(&b'"') => {
+                bytes.next();
+            }
+            b'"' if quoted => {
+                quoted = false;
+                if bytes.peek().is_some_and(u8::is_ascii_digit) {
+                    columns.push(column);
+                }
+            }
+            b'"' if start => quoted = true,
+            _ if byte == delimiter && !quoted => column += 1,
+            _ => {}
+        }
+        start = byte == delimiter && !quoted;
+    }
+    columns
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digits_after_a_closing_quote_are_found_in_their_column() {
+        for (raw, columns) in [
+            (r#""1"2,3"#, &[0][..]),
+            (r#"1,"2"3"#, &[1]),
+            (r#""a,b",""4,"c"x,"d"5"#, &[1, 3]),
+            (r#""1","2""#, &[]),
+            (r#""say ""1"" twice",1"#, &[]),
+            (r#"12"3",4"#, &[]),
+            (r#""1" ,2"#, &[]),
+        ] {
+            assert_eq!(glued(raw.as_bytes(), b','), columns, "{raw}");
+        }
+    }
+}

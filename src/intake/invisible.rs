@@ -1,0 +1,67 @@
+//! Blanks and characters that nobody sees, as spreadsheets and web pages leave them around
+//! what they hold.
+
+/// What DOS wrote at the end of a file.
+const SUBSTITUTE: u8 = 0x1a;
+
+/// Whether a character shows nothing: a blank, a mark of zero width, a byte order mark. Line
+/// ends are not among them.
+pub(super) fn is_invisible(char: char) -> bool {
+    match char {
+        '\n' | '\r' => false,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' => {
+            true
+        }
+        '\u{180b}'..='\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' => true,
+        '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' => true,
+        '\u{ffa0}' => true,
+        _ => char.is_whitespace(),
+    }
+}
+
+/// The text without what nobody sees around it.
+pub(super) fn trimmed(mut text: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = text {
+        text = rest;
+    }
+    match text {
+        [0x80..=0xff, ..] | [.., 0x80..=0xff] => {
+            let visible = std::str::from_utf8(text).map(|text| text.trim_matches(is_invisible));
+            visible.map_or(text, str::as_bytes)
+        }
+        _ => text,
+    }
+}
+
+/// Whether there is nothing in a text that anybody sees.
+pub(super) fn is_blank(text: &[u8]) -> bool {
+    match text {
+        [b'!'..=b'~', ..] => false,
+        _ => trimmed(text).iter().all(|byte| byte.is_ascii_whitespace() || *byte == SUBSTITUTE),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_nobody_sees_is_taken_off_both_ends() {
+        for text in ["7", " 7\t", "\u{a0}7", "\u{feff}\u{200b} 7\u{202f} ", "7\u{3000}"] {
+            assert_eq!(trimmed(text.as_bytes()), b"7", "{text:?}");
+        }
+        assert_eq!(trimmed("7\u{a0}7".as_bytes()), "7\u{a0}7".as_bytes());
+        assert_eq!(trimmed(b"\n7"), b"\n7");
+        assert_eq!(trimmed(b"7\xff"), b"7\xff");
+    }
+
+    #[test]
+    fn a_text_that_nobody_sees_is_blank() {
+        for text in ["", " \t", "\u{a0}", "\u{feff}\u{200b}", "\n \r\n", "\u{1a}"] {
+            assert!(is_blank(text.as_bytes()), "{text:?}");
+        }
+        for text in ["0", " x ", "\u{a0}\u{1f}", "é", "\0"] {
+            assert!(!is_blank(text.as_bytes()), "{text:?}");
+        }
+    }
+}
