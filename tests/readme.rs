@@ -28,7 +28,8 @@ fn flags() -> BTreeSet<String> {
 /// The flags that a text speaks of; those of cargo are not ours.
 fn flags_in(text: &str) -> BTreeSet<String> {
     let lines = text.lines().filter(|line| !line.contains("cargo "));
-    let words = lines.flat_map(|line| line.split(|c: char| !c.is_ascii_lowercase() && c != '-'));
+    let words =
+        lines.flat_map(|line| line.split(|c: char| !matches!(c, 'a'..='z' | '0'..='9' | '-')));
     let flag = |word: &&str| {
         word.strip_prefix("--").is_some_and(|name| !name.trim_matches('-').is_empty())
     };

@@ -117,12 +117,12 @@ fn result_columns_of_the_input_are_replaced_not_doubled() {
 
 #[test]
 fn a_row_with_too_few_or_too_many_fields_still_has_a_whole_line() {
-    let results = results_of(b"admin,seq,a,b\n1,1\n2,1,x,y,z\n3,1,x,y\n", b',', 1);
+    let results = results_of(b"admin,seq,a,b\n1\n2,1,x,y,z\n3,1,x,y\n", b',', 1);
     let width = 4 + COLUMNS.split(',').count();
     assert!(results.iter().all(|line| line.len() == width), "{results:?}");
     let told = |line: &[Vec<u8>]| String::from_utf8(line.join(&b'|')).unwrap();
-    assert_snapshot!(told(&results[1]), @"1|1|||1|invalid|WRONG_FIELD_COUNT|2 fields where the header has 4||0|false||");
-    assert_snapshot!(told(&results[2]), @r#"2|1|x|y|2|invalid|WRONG_FIELD_COUNT|5 fields where the header has 4; left over: "z"||0|false||"#);
+    assert_snapshot!(told(&results[1]), @r#"||||1|invalid|WRONG_FIELD_COUNT|1 field where the header has 4; the line: "1"||0|false||"#);
+    assert_snapshot!(told(&results[2]), @r#"||x|y|2|invalid|WRONG_FIELD_COUNT|5 fields where the header has 4; the line: "2,1,x,y,z"||0|false||"#);
     assert_eq!(results[3][5], b"cancelled");
 }
 

@@ -152,6 +152,13 @@ impl Layout {
         })
     }
 
+    /// Whether a row of so few fields may lack nothing but empty ones at its end, which
+    /// spreadsheets leave out. Where any column stands before the keys, the field that is
+    /// missing may be one of those, and the keys are not what they seem.
+    pub(super) fn may_end_after(&self, fields: usize) -> bool {
+        self.admin.max(self.sequence) == 1 && (2..self.header.len()).contains(&fields)
+    }
+
     /// Whether the key fields hold an order, whatever else is wrong with the row.
     pub fn carries_order(&self, fields: &ByteRecord) -> bool {
         self.order(fields).is_ok()
