@@ -285,8 +285,6 @@ fn what_is_missing_is_told_in_one_go() {
 fn runs_are_listed_newest_first_with_how_far_they_are() {
     let _tidy = without_chance();
     let scene = Scene::new();
-    assert_snapshot!(scene.run(&["runs"]).exits(0).stderr, @"no ledger at [here]/home/state/cardcancel/ledger.db yet: nothing ran here");
-
     scene.orders(1500).cancel(&CoreCard::perfect().url(), &[]).exits(0);
     let refusing = Hostile::always(Does::Say(status("401 Unauthorized")));
     scene.orders(20).cancel(&refusing.url(), &["-o", "refused.csv"]).exits(4);

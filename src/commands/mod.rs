@@ -61,7 +61,10 @@ pub fn exit_of(error: &anyhow::Error) -> Exit {
     let failed = error.downcast_ref::<LedgerFailed>().is_some();
     match error.downcast_ref::<LedgerError>() {
         Some(
-            LedgerError::Full { .. } | LedgerError::Database { .. } | LedgerError::Away { .. },
+            LedgerError::Full { .. }
+            | LedgerError::Database { .. }
+            | LedgerError::Away { .. }
+            | LedgerError::Gone { .. },
         ) => Exit::LedgerFailed,
         _ if failed => Exit::LedgerFailed,
         _ => Exit::Refused,

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::config::{Options, RunsSettings, Surroundings};
 use crate::exit::Exit;
-use crate::ledger::{Ledger, Patience, Run};
+use crate::ledger::{Ledger, Location, Patience, Run};
 use crate::outcome::Status;
 use crate::output::summary::reason;
 use crate::output::{count, say};
@@ -27,14 +27,12 @@ pub fn runs(
 ) -> anyhow::Result<Exit> {
     let settings = RunsSettings::load(options, surroundings)?;
     let path = &settings.ledger;
-    let ledger = path.open_existing(LOOKING)?;
-    match (ledger, id) {
-        (None, None) => say::tell(format_args!("no ledger at {path} yet: nothing ran here")),
-        (None, Some(id)) => {
-            bail!("no run {id}: there is no ledger at {path}; name another with --ledger")
-        }
-        (Some(mut ledger), None) => list(ledger.as_mut(), settings.json)?,
-        (Some(mut ledger), Some(id)) => {
+    let Some(mut ledger) = path.open_existing(LOOKING)? else {
+        bail!("there is no ledger at {path}: name another with --ledger");
+    };
+    match id {
+        None => list(ledger.as_mut(), path, settings.json)?,
+        Some(id) => {
             let run = ledger.run(id)?;
             let run = run.with_context(|| {
                 format!("no run {id} in the ledger {path}: `cardcancel runs` lists them")
@@ -45,7 +43,7 @@ pub fn runs(
     Ok(Exit::Done)
 }
 
-fn list(ledger: &mut dyn Ledger, as_json: bool) -> anyhow::Result<()> {
+fn list(ledger: &mut dyn Ledger, path: &Location, as_json: bool) -> anyhow::Result<()> {
     let mut lines = Vec::new();
     for run in ledger.runs()? {
         let state = State::of(&run, ledger)?;
@@ -60,6 +58,12 @@ fn list(ledger: &mut dyn Ledger, as_json: bool) -> anyhow::Result<()> {
                 run.opened.input_name
             ),
         });
+    }
+    if let ([], Location::File(path)) = (&lines[..], path) {
+        let path = path.display();
+        say::tell(format_args!(
+            "no run is recorded in the ledger {path}; if it is a copy, see whether {path}-wal stood beside the original, and copy that too"
+        ));
     }
     lines.iter().for_each(say::print);
     Ok(())

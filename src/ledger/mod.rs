@@ -7,6 +7,7 @@ mod decided;
 mod elsewhere;
 mod hold;
 mod location;
+mod misplaced;
 mod places;
 mod postgres;
 mod run;
@@ -28,9 +29,10 @@ use crate::trust::Untrusted;
 pub use address::{Address, BadAddress};
 pub use hold::Hold;
 pub use location::{Location, Patience};
+pub use misplaced::{Misplaced, Saved};
 pub use postgres::{At, Postgres};
 pub use run::{Counts, NewRun, Run};
-pub use sqlite::Sqlite;
+pub use sqlite::{Info, Sqlite};
 pub use stake::{Ending, Settled, Staked, Waiting};
 pub use turn_time::TurnTime;
 
@@ -350,6 +352,9 @@ pub enum LedgerError {
     /// Others may have written the file.
     #[error(transparent)]
     Shared(#[from] Untrusted),
+    /// It is no whole ledger, or cannot be kept whole where it is.
+    #[error(transparent)]
+    Misplaced(#[from] Misplaced),
     /// The ledger was written by an older program.
     #[error(
         "the ledger {path} has version {found}, and this program knows version {known} only: use the cardcancel that wrote it, or name another file with --ledger"
@@ -382,6 +387,24 @@ pub enum LedgerError {
     )]
     Open {
         /// Where it is.
+        path: String,
+        /// What the system said.
+        cause: std::io::Error,
+    },
+    /// The file was removed, moved or replaced while it was used.
+    #[error(
+        "the ledger {path} was removed, moved or replaced while this process used it: nothing more is sent. {saved} Until then a start knows nothing of what this one sent"
+    )]
+    Gone {
+        /// Where it was.
+        path: String,
+        /// What became of what it held.
+        saved: Saved,
+    },
+    /// A copy of the ledger could not be made.
+    #[error("the copy {path} cannot be written ({cause}): name another place")]
+    Copy {
+        /// Where it was to be.
         path: String,
         /// What the system said.
         cause: std::io::Error,

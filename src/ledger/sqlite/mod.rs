@@ -1,9 +1,12 @@
 //! The embedded ledger: one SQLite file, private to its owner. WAL with
 //! `synchronous=FULL`: a committed turn outlives a power cut.
 
+mod care;
 mod enrol;
+mod file;
 mod known_orders;
 mod many;
+mod new_file;
 mod open;
 mod other_runs;
 mod outcomes;
@@ -14,11 +17,13 @@ mod start;
 mod turn;
 
 use std::collections::{BTreeMap, VecDeque};
-use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use rusqlite::{Connection, ErrorCode, params};
 
+pub use care::Info;
+use file::LedgerFile;
 use outcomes::Outcomes;
 use stakes::Stakes;
 
@@ -34,10 +39,16 @@ pub struct Sqlite {
     connection: Connection,
     /// As the user named it, for messages.
     path: String,
-    /// Where the file really is.
-    real: PathBuf,
+    /// Which file it is.
+    file: LedgerFile,
     started: Option<Started>,
+    /// When the log was last written into the file.
+    written_back: Instant,
 }
+
+/// How often the log is written into the file while a run goes on: whoever copies the
+/// file alone has most of it.
+const WRITTEN_BACK_EVERY: Duration = Duration::from_secs(30);
 
 /// The run whose turns are being taken.
 struct Started {
@@ -83,10 +94,34 @@ impl Started {
 }
 
 impl Sqlite {
-    /// Whether a living process works on the runs with this key. One of which that cannot
-    /// be told may be alive.
-    fn is_worked_on(real: &Path, key: &str) -> bool {
-        Hold::is_held(&lock_path(real, key)).unwrap_or(true)
+    fn new(connection: Connection, path: String, file: LedgerFile) -> Sqlite {
+        Sqlite { connection, path, file, started: None, written_back: Instant::now() }
+    }
+
+    /// Writes the log into the file, as far as nobody reads it.
+    fn write_back(&mut self, mode: &str) {
+        // Nobody is waited for, and what cannot be done now is done later.
+        let _ = self.connection.busy_timeout(Duration::ZERO);
+        let sql = format!("PRAGMA wal_checkpoint({mode})");
+        let _ = self.connection.query_row(&sql, [], |_| Ok(()));
+        let _ = self.connection.busy_handler(Some(open::ask_again));
+        self.written_back = Instant::now();
+    }
+
+    /// Refuses to go on in a file that the next start would not find.
+    fn be_there(&self) -> Result<(), LedgerError> {
+        match self.file.is_there() {
+            true => Ok(()),
+            false => Err(self.gone()),
+        }
+    }
+
+    /// The file was taken away. What it holds can still be read, and is saved.
+    fn gone(&self) -> LedgerError {
+        let saved = self.file.rescue(Timestamp::now());
+        let is_saved = care::copy(&self.connection, &self.path, &saved).is_ok();
+        let saved = is_saved.then(|| saved.display().to_string());
+        LedgerError::Gone { path: self.path.clone(), saved: saved.into() }
     }
 
     fn fail(&self, cause: rusqlite::Error) -> LedgerError {
@@ -94,11 +129,10 @@ impl Sqlite {
     }
 }
 
-/// The file whose lock says that a process works on the runs with this key.
-fn lock_path(real: &Path, key: &str) -> PathBuf {
-    let mut path = real.to_owned().into_os_string();
-    path.push(format!(".{}.lock", &key[..key.len().min(16)]));
-    path.into()
+/// Whether a living process works on the runs with this key. One of which that cannot
+/// be told may be alive.
+fn is_worked_on(file: &LedgerFile, key: &str) -> bool {
+    Hold::is_held(&file.lock(key)).unwrap_or(true)
 }
 
 fn failure(path: &str, cause: rusqlite::Error) -> LedgerError {
@@ -139,8 +173,8 @@ impl Ledger for Sqlite {
     ) -> Result<KnownOrders, LedgerError> {
         let question =
             known_orders::Question { endpoint, run: run.map(|run| run.number), by_order };
-        let is_held = |key: &str| Self::is_worked_on(&self.real, key);
-        let open = || open::read_only(&self.real);
+        let is_held = |key: &str| is_worked_on(&self.file, key);
+        let open = || open::read_only(&self.file);
         known_orders::count(&self.connection, &open, &question, &is_held)
             .map_err(|cause| self.fail(cause))
     }
@@ -151,14 +185,17 @@ impl Ledger for Sqlite {
         rows: &mut dyn Iterator<Item = Result<Enrolment, IntakeError>>,
         by_order: &[Keyed],
     ) -> Result<Run, EnrolError> {
-        enrol::enrol(&mut self.connection, &new, rows, by_order).map_err(|failed| match failed {
+        let enrolled = enrol::enrol(&mut self.connection, &new, rows, by_order);
+        let run = enrolled.map_err(|failed| match failed {
             enrol::Failed::Intake(cause) => EnrolError::Intake(cause),
             enrol::Failed::Database(cause) => EnrolError::Ledger(self.fail(cause)),
-        })
+        })?;
+        self.write_back("PASSIVE");
+        Ok(run)
     }
 
     fn hold(&mut self, key: &str) -> Result<Hold, LedgerError> {
-        let path = lock_path(&self.real, key);
+        let path = self.file.lock(key);
         match Hold::claim(&path) {
             Ok(Ok(hold)) => Ok(hold),
             Ok(Err(by)) => Err(LedgerError::Held { by }),
@@ -167,31 +204,48 @@ impl Ledger for Sqlite {
     }
 
     fn is_held(&mut self, key: &str) -> Result<bool, LedgerError> {
-        let path = lock_path(&self.real, key);
+        let path = self.file.lock(key);
         let failed = |cause| LedgerError::Open { path: path.display().to_string(), cause };
         Hold::is_held(&path).map_err(failed)
     }
 
     fn start(&mut self, run: &Run, start: Start) -> Result<Begun, LedgerError> {
-        let is_held = |key: &str| Self::is_worked_on(&self.real, key);
+        self.be_there()?;
+        let is_held = |key: &str| is_worked_on(&self.file, key);
         let (started, begun) = start::start(&mut self.connection, run, start, &is_held)
             .map_err(|cause| failure(&self.path, cause))?;
         self.started = Some(started);
         Ok(begun)
     }
 
-    fn turn(&mut self, turn: Turn, allot: &mut Allot<'_>) -> Result<Turned, LedgerError> {
+    fn turn(&mut self, mut turn: Turn, allot: &mut Allot<'_>) -> Result<Turned, LedgerError> {
+        let is_there = self.file.is_there();
+        if !is_there {
+            // What ended is recorded, to be saved with the rest; nothing more is sent.
+            turn.again.clear();
+            turn.fresh = 0;
+        }
         let started = self.started.as_mut().ok_or_else(|| not_started(&self.path))?;
-        let is_held = |key: &str| Self::is_worked_on(&self.real, key);
-        turn::turn(&mut self.connection, started, turn, allot, &is_held)
-            .map_err(|cause| failure(&self.path, cause))
+        let is_held = |key: &str| is_worked_on(&self.file, key);
+        let turned = turn::turn(&mut self.connection, started, turn, allot, &is_held)
+            .map_err(|cause| failure(&self.path, cause))?;
+        if !is_there {
+            return Err(self.gone());
+        }
+        if self.written_back.elapsed() >= WRITTEN_BACK_EVERY {
+            self.write_back("PASSIVE");
+        }
+        Ok(turned)
     }
 
     fn rest(&mut self, at: Timestamp, stop: Option<OwnCode>) -> Result<Run, LedgerError> {
         let started = self.started.take().ok_or_else(|| not_started(&self.path))?;
-        let is_held = |key: &str| Self::is_worked_on(&self.real, key);
-        turn::rest(&mut self.connection, started.run, at, stop, &is_held)
-            .map_err(|cause| failure(&self.path, cause))
+        let is_held = |key: &str| is_worked_on(&self.file, key);
+        let run = turn::rest(&mut self.connection, started.run, at, stop, &is_held)
+            .map_err(|cause| failure(&self.path, cause))?;
+        self.be_there()?;
+        self.write_back("TRUNCATE");
+        Ok(run)
     }
 
     fn rows(

@@ -1,22 +1,24 @@
-//! Opening the file: made private, brought to this program's version, and
+//! Opening the file: made private and whole, brought to this program's version, and
 //! refused if it is something else.
 
-use std::fs::{DirBuilder, OpenOptions};
-use std::io::ErrorKind;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::fs::DirBuilder;
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use super::{LedgerError, Sqlite, failure};
+use super::super::misplaced::Misplaced;
+use super::file::{LedgerFile, is_absent, left_of, refuse_network};
+use super::{LedgerError, Sqlite, failure, new_file};
 use crate::trust;
 
 /// Marks the file as ours: "cANC".
 const APPLICATION: i64 = 0x6341_4e43;
 /// Version of the schema.
-const VERSION: i64 = 5;
+pub(super) const VERSION: i64 = 5;
 /// How often the ledger is asked for while another process has it: shorter than
 /// the others leave it free between two turns.
 const ASK_EVERY: Duration = Duration::from_millis(1);
@@ -27,57 +29,102 @@ impl Sqlite {
     /// Opens the ledger at `path`, made new if nothing is there.
     ///
     /// # Errors
-    /// A path that cannot be written, a file that is something else, or a
-    /// ledger of a newer program.
+    /// A path that cannot be written, a file that is something else or has been
+    /// emptied, or a ledger of a newer program.
     pub fn open(path: &Path) -> Result<Sqlite, LedgerError> {
-        make_private(path)?;
-        Self::connect(path)
+        if is_absent(path)? {
+            make(path)?;
+        }
+        refuse_shared(path)?;
+        let file = LedgerFile::at(path)?;
+        // A link may lead to another folder, with other files beside it.
+        refuse_shared(file.path())?;
+        refuse_network(file.folder(), path)?;
+        let name = path.display().to_string();
+        let mut connection = connect(&file, &name)?;
+        identify(&connection, &name)?;
+        keep_a_log(&connection, &name)?;
+        set_up(&mut connection).map_err(|cause| failure(&name, cause))?;
+        Ok(Sqlite::new(connection, name, file))
     }
 
-    /// Opens the ledger at `path` if there is one.
+    /// Opens the ledger at `path` to look into it, if there is one. Nothing is written,
+    /// and it may be where nothing can be.
     ///
     /// # Errors
     /// As for [`Sqlite::open`].
     pub fn open_existing(path: &Path) -> Result<Option<Sqlite>, LedgerError> {
-        if !path.exists() {
-            return Ok(None);
+        if is_absent(path)? {
+            return match left_of(path) {
+                Some(left) => Err(orphaned(path, &left)),
+                None => Ok(None),
+            };
         }
-        Self::connect(path).map(Some)
-    }
-
-    fn connect(path: &Path) -> Result<Sqlite, LedgerError> {
         refuse_shared(path)?;
+        let file = LedgerFile::at(path)?;
+        // A link may lead to another folder, with other files beside it.
+        refuse_shared(file.path())?;
         let name = path.display().to_string();
-        // A connection has one owner: it needs no locks of its own.
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let mut connection =
-            Connection::open_with_flags(path, flags).map_err(|cause| failure(&name, cause))?;
-        prepare(&mut connection, &name)?;
-        // Two names of one file must lead to one lock.
-        let real = std::fs::canonicalize(path)
-            .map_err(|cause| LedgerError::Open { path: name.clone(), cause })?;
-        Ok(Sqlite { connection, path: name, real, started: None })
+        let fail = |cause| failure(&name, cause);
+        let mut connection = connect(&file, &name)?;
+        if identity(&connection).is_err_and(|cause| needs_to_write(&cause)) {
+            connection = connect_unwritable(&file, &name)?;
+        }
+        identify(&connection, &name)?;
+        set_up(&mut connection).map_err(fail)?;
+        connection.pragma_update(None, "query_only", true).map_err(fail)?;
+        Ok(Some(Sqlite::new(connection, name, file)))
     }
 }
 
 /// Another connection to a ledger that is open, for reading alone.
-pub(super) fn read_only(path: &Path) -> rusqlite::Result<Connection> {
+pub(super) fn read_only(file: &LedgerFile) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let mut connection = Connection::open_with_flags(path, flags)?;
+    let mut connection = Connection::open_with_flags(file.path(), flags)?;
     connection.busy_handler(Some(ask_again))?;
-    Ok(connection)
+    match identity(&connection) {
+        Err(cause) if needs_to_write(&cause) => immutable(file),
+        _ => Ok(connection),
+    }
 }
 
-fn make_private(path: &Path) -> Result<(), LedgerError> {
-    let failed = |cause| LedgerError::Open { path: path.display().to_string(), cause };
+/// Makes a ledger, whole before it has its name: one that is there is never empty
+/// because its maker died.
+fn make(path: &Path) -> Result<(), LedgerError> {
+    if let Some(left) = left_of(path) {
+        return Err(orphaned(path, &left));
+    }
+    let name = path.display().to_string();
+    let unmade = |cause: io::Error| match cause.kind() {
+        ErrorKind::StorageFull => LedgerError::Full { path: name.clone() },
+        _ => LedgerError::Open { path: name.clone(), cause },
+    };
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
+        DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(unmade)?;
     }
-    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
-        Ok(_) => Ok(()),
-        Err(cause) if cause.kind() == ErrorKind::AlreadyExists => Ok(()),
-        Err(cause) => Err(failed(cause)),
-    }
+    refuse_network(&new_file::folder_of(path).map_err(unmade)?, path)?;
+    let new = new_file::begin(path).map_err(unmade)?;
+    lay_down_schema(new.path(), &name)?;
+    // Where another process was first, its ledger is the ledger.
+    new_file::put_in_place(new, path).map(drop).map_err(unmade)
+}
+
+fn lay_down_schema(path: &Path, name: &str) -> Result<(), LedgerError> {
+    let fail = |cause| failure(name, cause);
+    let mut new = Connection::open(path).map_err(fail)?;
+    keep_a_log(&new, name)?;
+    let transaction = new.transaction().map_err(fail)?;
+    transaction.execute_batch(include_str!("schema.sql")).map_err(fail)?;
+    transaction.pragma_update(None, "application_id", APPLICATION).map_err(fail)?;
+    transaction.pragma_update(None, "user_version", VERSION).map_err(fail)?;
+    transaction.commit().map_err(fail)?;
+    // The log goes into the file.
+    new.close().map_err(|(_, cause)| fail(cause))
+}
+
+fn orphaned(path: &Path, left: &Path) -> LedgerError {
+    let [path, left] = [path, left].map(|path| path.display().to_string());
+    Misplaced::Orphaned { path, left }.into()
 }
 
 /// SQLite believes what stands beside the file as it does the file.
@@ -97,39 +144,85 @@ fn refuse_shared(path: &Path) -> Result<(), LedgerError> {
     Ok(())
 }
 
-fn prepare(connection: &mut Connection, path: &str) -> Result<(), LedgerError> {
-    let fail = |cause| failure(path, cause);
+fn connect(file: &LedgerFile, name: &str) -> Result<Connection, LedgerError> {
+    // A connection has one owner: it needs no locks of its own.
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let fail = |cause| failure(name, cause);
+    let mut connection = Connection::open_with_flags(file.path(), flags).map_err(fail)?;
     connection.busy_handler(Some(ask_again)).map_err(fail)?;
-    if identity(connection).map_err(fail)? == (0, 0) {
-        create(connection).map_err(fail)?;
-    }
-    match identity(connection).map_err(fail)? {
-        (APPLICATION, VERSION) => {}
-        (APPLICATION, found) if found < VERSION => {
-            return Err(LedgerError::Older { path: path.to_owned(), found, known: VERSION });
-        }
-        (APPLICATION, found) => {
-            return Err(LedgerError::Newer { path: path.to_owned(), found, known: VERSION });
-        }
-        _ => return Err(LedgerError::NotALedger { path: path.to_owned() }),
-    }
-    let settings = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;
-                    PRAGMA cache_size = -16000; PRAGMA temp_store = MEMORY;";
-    connection.execute_batch(settings).map_err(fail)?;
-    connection.set_prepared_statement_cache_capacity(64);
-    // A statement is planned once, not anew for every value it is given.
-    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(fail)?;
-    Ok(())
+    Ok(connection)
 }
 
-fn ask_again(asked: i32) -> bool {
+/// A connection to a file beside which SQLite can make none of its own. Nobody else
+/// writes it there: a process that did would have a log beside it.
+fn connect_unwritable(file: &LedgerFile, name: &str) -> Result<Connection, LedgerError> {
+    if left_of(file.path()).is_some() {
+        return Err(Misplaced::Unreadable { path: name.to_owned() }.into());
+    }
+    immutable(file).map_err(|cause| failure(name, cause))
+}
+
+/// A connection to a file that nobody writes.
+fn immutable(file: &LedgerFile) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX
+        | OpenFlags::SQLITE_OPEN_URI;
+    let bytes = file.path().as_os_str().as_encoded_bytes();
+    let path: String = url::form_urlencoded::byte_serialize(bytes).collect();
+    // A form's blank is a plus, which a URI takes for itself.
+    let path = path.replace("%2F", "/").replace('+', "%20");
+    Connection::open_with_flags(format!("file:{path}?immutable=1"), flags)
+}
+
+/// Whether SQLite could not make what it needs beside the file.
+fn needs_to_write(cause: &rusqlite::Error) -> bool {
+    matches!(
+        cause.sqlite_error_code(),
+        Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly | ErrorCode::PermissionDenied)
+    )
+}
+
+fn set_up(connection: &mut Connection) -> rusqlite::Result<()> {
+    connection.execute_batch(
+        "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA cache_size = -16000;
+         PRAGMA temp_store = MEMORY;",
+    )?;
+    connection.set_prepared_statement_cache_capacity(64);
+    // A statement is planned once, not anew for every value it is given.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map(drop)
+}
+
+/// A committed turn outlives a power cut only with a write-ahead log, and SQLite answers
+/// which journal it really keeps.
+fn keep_a_log(connection: &Connection, path: &str) -> Result<(), LedgerError> {
+    let asked = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0));
+    let mode: String = asked.map_err(|cause| failure(path, cause))?;
+    match mode.as_str() {
+        "wal" => Ok(()),
+        _ => Err(Misplaced::NoLog { path: path.to_owned(), mode }.into()),
+    }
+}
+
+/// Refuses what is no ledger of this program's version.
+fn identify(connection: &Connection, path: &str) -> Result<(), LedgerError> {
+    let fail = |cause| failure(path, cause);
+    let (path, known) = (path.to_owned(), VERSION);
+    match identity(connection).map_err(fail)? {
+        (APPLICATION, VERSION) => Ok(()),
+        (APPLICATION, found) if found < VERSION => Err(LedgerError::Older { path, found, known }),
+        (APPLICATION, found) => Err(LedgerError::Newer { path, found, known }),
+        (0, 0) if is_empty(connection).map_err(fail)? => Err(Misplaced::Empty { path }.into()),
+        _ => Err(LedgerError::NotALedger { path }),
+    }
+}
+
+pub(super) fn ask_again(asked: i32) -> bool {
     std::thread::sleep(ASK_EVERY);
     asked < ASK_TIMES
 }
 
 /// Which program's file it is, and the version of its schema; 0 where nobody said.
 fn identity(connection: &Connection) -> rusqlite::Result<(i64, i64)> {
-    // In one statement: another process may be laying down the schema.
     connection.query_row(
         "SELECT application_id, user_version FROM pragma_application_id, pragma_user_version",
         [],
@@ -139,19 +232,4 @@ fn identity(connection: &Connection) -> rusqlite::Result<(i64, i64)> {
 
 fn is_empty(connection: &Connection) -> rusqlite::Result<bool> {
     connection.query_row("SELECT count(*) = 0 FROM sqlite_schema", [], |row| row.get(0))
-}
-
-/// Lays down the schema, unless another process or another program was first.
-fn create(connection: &mut Connection) -> rusqlite::Result<()> {
-    if !is_empty(connection)? {
-        return Ok(());
-    }
-    connection.pragma_update(None, "journal_mode", "WAL")?;
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    if is_empty(&transaction)? {
-        transaction.execute_batch(include_str!("schema.sql"))?;
-        transaction.pragma_update(None, "application_id", APPLICATION)?;
-        transaction.pragma_update(None, "user_version", VERSION)?;
-    }
-    transaction.commit()
 }
