@@ -14,6 +14,7 @@ use super::address::{holds_credentials, is_private};
 use super::auth::BadAuth;
 use super::failure::root;
 use super::header;
+use super::reply;
 use super::secret::{Variable, secret};
 use super::token::{NoToken, Token};
 
@@ -167,7 +168,7 @@ fn failed(cause: &reqwest::Error) -> NoToken {
 }
 
 fn token(answer: &[u8], now: Timestamp) -> Result<Token, NoToken> {
-    let json: Value = serde_json::from_slice(answer)
+    let json: Value = serde_json::from_slice(reply::json(answer))
         .map_err(|_| told("answered, but not with JSON: check token_url"))?;
     let kind = json.get("token_type").and_then(Value::as_str);
     if kind.is_some_and(|kind| !kind.eq_ignore_ascii_case("bearer")) {
@@ -180,7 +181,7 @@ fn token(answer: &[u8], now: Timestamp) -> Result<Token, NoToken> {
 }
 
 fn refused(http_status: u16, answer: &[u8]) -> NoToken {
-    let json: Option<Value> = serde_json::from_slice(answer).ok();
+    let json: Option<Value> = serde_json::from_slice(reply::json(answer)).ok();
     let said = json.as_ref().and_then(|json| json.get("error")?.as_str());
     match said.and_then(|said| ERRORS.into_iter().find(|(known, _)| *known == said)) {
         Some((error, check)) => told(&format!("answered HTTP {http_status}, {error}: {check}")),

@@ -1,10 +1,13 @@
 //! Reading an answer of CoreCARD: its body and its Retry-After.
 
+use std::fmt;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use jiff::civil::DateTime;
 use jiff::fmt::rfc2822;
-use serde::Deserialize;
+use jiff::tz::TimeZone;
+use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
 
 use super::carried::Carried;
@@ -15,23 +18,114 @@ use crate::outcome::Body;
 const LONGEST_CODE: usize = 64;
 /// Longest message that is kept, in characters.
 const LONGEST_MESSAGE: usize = 300;
-/// Longest wait that a server may ask for.
-const LONGEST_WAIT: Duration = Duration::from_secs(24 * 3600);
+/// A wait of more than a year is a mistake, and no other than one of a year.
+const LONGEST_WAIT: Duration = Duration::from_secs(366 * 24 * 3600);
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
+/// The fields of an answer that count.
+#[derive(Default)]
 struct Wire {
     status: Option<Value>,
     error_code: Option<Value>,
     message: Option<Value>,
+    /// Whether a field of nearly the same name says the opposite of `Status`.
+    contradicts_itself: bool,
+}
+
+/// The name of a field, as far as it counts.
+enum Name {
+    Status,
+    ErrorCode,
+    Message,
+    /// `Status` in other letters.
+    LikeStatus,
+    Other,
+}
+
+impl<'de> Deserialize<'de> for Name {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct NameVisitor;
+
+        impl Visitor<'_> for NameVisitor {
+            type Value = Name;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("the name of a field")
+            }
+
+            fn visit_str<E: Error>(self, name: &str) -> Result<Name, E> {
+                Ok(match name {
+                    "Status" => Name::Status,
+                    "ErrorCode" => Name::ErrorCode,
+                    "Message" => Name::Message,
+                    _ if name.eq_ignore_ascii_case("Status") => Name::LikeStatus,
+                    _ => Name::Other,
+                })
+            }
+        }
+
+        deserializer.deserialize_identifier(NameVisitor)
+    }
+}
+
+impl<'de> Deserialize<'de> for Wire {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct WireVisitor;
+
+        impl<'de> Visitor<'de> for WireVisitor {
+            type Value = Wire;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a JSON object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Wire, A::Error> {
+                let mut wire = Wire::default();
+                let mut like_status = None;
+                while let Some(name) = fields.next_key()? {
+                    let field = match name {
+                        Name::Status => &mut wire.status,
+                        Name::ErrorCode => &mut wire.error_code,
+                        Name::Message => &mut wire.message,
+                        Name::LikeStatus => {
+                            if let Some(said) = boolean(&fields.next_value()?) {
+                                wire.contradicts_itself |= like_status.replace(said) == Some(!said);
+                            }
+                            continue;
+                        }
+                        Name::Other => {
+                            fields.next_value::<IgnoredAny>()?;
+                            continue;
+                        }
+                    };
+                    if field.replace(fields.next_value()?).is_some() {
+                        return Err(A::Error::custom("a field that counts is there twice"));
+                    }
+                }
+                let status = wire.status.as_ref().and_then(boolean);
+                wire.contradicts_itself |= status.zip(like_status).is_some_and(|(a, b)| a != b);
+                Ok(wire)
+            }
+        }
+
+        deserializer.deserialize_map(WireVisitor)
+    }
+}
+
+/// JSON without the byte order mark that some put before it.
+pub(super) fn json(body: &[u8]) -> &[u8] {
+    body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body)
 }
 
 /// What a complete body says, but for what the call carried.
 pub(super) fn read(body: &[u8], carried: &Carried) -> Body {
-    // serde would take an array for an object, field by field.
-    let is_object = body.trim_ascii_start().starts_with(b"{");
+    let body = json(body);
     match serde_json::from_slice::<Wire>(body) {
-        Ok(wire) if is_object => Body::Answer {
+        Ok(wire) if wire.contradicts_itself => Body::Unreadable(
+            "the answer contradicts itself: it has Status twice, in other letters, with another value"
+                .to_owned(),
+        ),
+        Ok(wire) => Body::Answer {
             status: wire.status.as_ref().and_then(boolean),
             error_code: wire.error_code.and_then(|code| text(code, LONGEST_CODE, carried)),
             message: wire.message.and_then(|message| text(message, LONGEST_MESSAGE, carried)),
@@ -92,21 +186,31 @@ fn look(body: &[u8], carried: &Carried) -> String {
 /// The beginning of what another program said, made fit to be shown.
 pub(super) fn one_line(said: &[u8], longest: usize, carried: &Carried) -> String {
     let beginning = String::from_utf8_lossy(&said[..said.len().min(4096)]);
-    let words: Vec<&str> = beginning.split_whitespace().collect();
+    // Before blanks are taken together: a secret may hold some.
+    let hidden = carried.hide(&beginning);
+    let words: Vec<&str> = hidden.split_whitespace().collect();
     clean(&words.join(" "), longest, carried)
 }
 
 /// How long a Retry-After header asks to wait: seconds, or until a date.
 pub(super) fn retry_after(header: &str, now: Timestamp) -> Option<Duration> {
     let header = header.trim();
-    let wait = match header.parse::<u64>() {
-        Ok(seconds) => Duration::from_secs(seconds),
-        Err(_) => {
-            let until = rfc2822::parse(header).ok()?.timestamp();
-            Duration::try_from(until.duration_since(now)).unwrap_or_default()
-        }
+    let is_number = !header.is_empty() && header.bytes().all(|byte| byte.is_ascii_digit());
+    let wait = match is_number {
+        true => header.parse().map_or(LONGEST_WAIT, Duration::from_secs),
+        false => Duration::try_from(date(header)?.duration_since(now)).unwrap_or_default(),
     };
     Some(wait.min(LONGEST_WAIT))
+}
+
+/// A date in any of the three forms that RFC 9110 has a client read, all in UTC.
+fn date(text: &str) -> Option<Timestamp> {
+    let utc = |time: DateTime| Some(time.to_zoned(TimeZone::UTC).ok()?.timestamp());
+    if let Ok(date) = rfc2822::parse(text) {
+        return Some(date.timestamp());
+    }
+    let older = ["%A, %d-%b-%y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y"];
+    older.into_iter().find_map(|form| utc(DateTime::strptime(form, text).ok()?))
 }
 
 #[cfg(test)]
@@ -144,6 +248,40 @@ mod tests {
     }
 
     #[test]
+    fn a_status_that_is_denied_in_other_letters_is_not_believed() {
+        for denied in [
+            r#"{"Status":true,"status":false}"#,
+            r#"{"STATUS":"false","Status":"true"}"#,
+            r#"{"Status":1,"Message":"x","status":0}"#,
+            r#"{"status":true,"STATUS":false}"#,
+        ] {
+            assert!(matches!(read(denied.as_bytes()), Body::Unreadable(_)), "{denied}");
+        }
+        for plain in [
+            r#"{"Status":true,"status":true}"#,
+            r#"{"Status":true,"status":"OK"}"#,
+            r#"{"Status":true,"ResponseData":{"Status":false}}"#,
+        ] {
+            assert_eq!(status(plain), Some(true), "{plain}");
+        }
+        assert_eq!(status(r#"{"status":true}"#), None);
+    }
+
+    #[test]
+    fn a_byte_order_mark_before_an_answer_is_no_part_of_it() {
+        assert_eq!(status("\u{feff}{\"Status\":true}"), Some(true));
+    }
+
+    #[test]
+    fn a_secret_with_blanks_is_not_shown_because_they_were_taken_together() {
+        let name = http::HeaderName::from_static("x-api-key");
+        let value = http::HeaderValue::from_static("s3cr3t  with  blanks");
+        let carried = Carried::new([(name, value)], None);
+        let shown = one_line(b"the key\n s3cr3t  with  blanks is bad", 100, &carried);
+        assert_eq!(shown, "the key [secret removed] is bad");
+    }
+
+    #[test]
     fn an_array_is_no_answer_whatever_it_holds() {
         assert!(matches!(read(b"[true,null,null]"), Body::Unreadable(_)));
     }
@@ -175,6 +313,28 @@ mod tests {
         assert_eq!(retry_after(date, now), Some(Duration::from_secs(120)));
         assert_eq!(retry_after("Sat, 21 Nov 2026 01:02:00 GMT", now), Some(Duration::ZERO));
         assert_eq!(retry_after("soon", now), None);
-        assert_eq!(retry_after("99999999999", now), Some(LONGEST_WAIT));
+        let day = Duration::from_secs(86_400);
+        assert_eq!(retry_after("86400", now), Some(day));
+        assert_eq!(retry_after("99999999999999999999999", now), Some(LONGEST_WAIT));
+    }
+
+    #[test]
+    fn a_date_is_read_in_each_of_its_three_forms() {
+        let now: Timestamp = "2026-11-22T01:00:00Z".parse().unwrap();
+        for date in [
+            "Sun, 22 Nov 2026 01:02:00 GMT",
+            "Sunday, 22-Nov-26 01:02:00 GMT",
+            "Sun Nov 22 01:02:00 2026",
+        ] {
+            assert_eq!(retry_after(date, now), Some(Duration::from_secs(120)), "{date}");
+        }
+        let week = Duration::from_secs(8 * 86_400 + 120);
+        assert_eq!(retry_after("Mon Nov 30 01:02:00 2026", now), Some(week));
+        assert_eq!(
+            retry_after("Tue Dec  1 01:00:00 2026", now),
+            Some(Duration::from_secs(9 * 86_400))
+        );
+        let past = "Sunday, 06-Nov-94 08:49:37 GMT";
+        assert_eq!(retry_after(past, now), Some(Duration::ZERO));
     }
 }

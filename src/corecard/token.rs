@@ -7,6 +7,8 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 use serde_json::Value;
 
+use super::reply;
+
 /// Where a token may stand in JSON: a token server's answer, a plain object, what
 /// a Kubernetes exec plugin prints (`status`), what gcloud prints (`credential`).
 const OBJECTS: [&str; 2] = ["status", "credential"];
@@ -31,7 +33,7 @@ pub struct NoToken(pub String);
 impl Token {
     /// A bare token, or JSON that holds one; none if it is neither.
     pub(super) fn read(printed: &[u8], now: Timestamp) -> Option<Token> {
-        let text = std::str::from_utf8(printed).ok()?.trim();
+        let text = std::str::from_utf8(reply::json(printed)).ok()?.trim();
         match serde_json::from_str::<Value>(text) {
             Ok(json @ Value::Object(_)) => Token::from_json(&json, now),
             _ => Token::new(text, None),
@@ -96,6 +98,7 @@ mod tests {
     fn a_token_stands_alone_or_in_json() {
         is_read("t0ken", None);
         is_read("  t0ken\n", None);
+        is_read("\u{feff}{\"token\":\"t0ken\"}", None);
         is_read(r#"{"token":"t0ken"}"#, None);
         is_read(r#"{"access_token":"t0ken","token_type":"Bearer"}"#, None);
     }
