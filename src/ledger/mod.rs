@@ -6,6 +6,7 @@ mod codes;
 mod decided;
 mod elsewhere;
 mod hold;
+mod left_doubt;
 mod location;
 mod misplaced;
 mod places;

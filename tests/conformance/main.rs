@@ -43,6 +43,7 @@ conformance! {
     what_a_dead_process_had_in_flight_is_sent_again_in_doubt
     what_a_dead_process_had_in_flight_ends_in_doubt_where_nothing_is_sent_twice
     what_a_dead_process_left_waiting_is_taken_up_with_its_attempts
+    a_row_in_doubt_is_told_by_the_attempt_that_left_the_doubt
     an_attempt_during_an_outage_that_stopped_the_run_does_not_count
     an_order_that_another_run_cancelled_is_not_sent
     an_order_that_another_run_cancelled_is_sent_if_that_is_asked_for

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use cardcancel::intake::{Enrolment, Input, IntakeError, Keyed, Part, Standing};
-use cardcancel::ledger::{Counts, EnrolError, KnownOrders, NewRun, RowRecord, Run, Staked, Start};
+use cardcancel::ledger::{
+    Counts, Ending, EnrolError, KnownOrders, NewRun, RowRecord, Run, Staked, Start,
+};
 use cardcancel::order::{Flaw, OwnCode, RowNumber};
 use cardcancel::outcome::{Meaning, Next, OnDoubt, Status};
 use jiff::Timestamp;
@@ -11,7 +13,7 @@ use jiff::Timestamp;
 use crate::common::records;
 use crate::common::until;
 use crate::process::{
-    Home, Process, cancelled, ended, enrol, enrol_as, new_run, order, rows, start, to_send,
+    Home, Process, cancelled, ended, enrol, enrol_as, new_run, order, outcome, rows, start, to_send,
 };
 
 pub fn a_run_is_enrolled_with_every_row_and_reads_back(home: &Home) {
@@ -229,6 +231,32 @@ pub fn what_a_dead_process_left_waiting_is_taken_up_with_its_attempts(home: &Hom
     drop(process);
     let staked = other.stake_when_there_is(1).pop().unwrap();
     assert_eq!((staked.attempt(), staked.spent(), staked.doubt()), (2, 2, false));
+}
+
+pub fn a_row_in_doubt_is_told_by_the_attempt_that_left_the_doubt(home: &Home) {
+    let mut process = home.process(2);
+    let mut staked = process.stake(2);
+    let (inherits, lost) = (staked.pop().unwrap(), staked.pop().unwrap());
+    let fails = |staked, meaning, code, next| {
+        let now = Timestamp::now();
+        let outcome = outcome(meaning, code);
+        Staked::settle(staked, Ending { sent_at: now, ended_at: now, outcome }, next)
+    };
+    let (timed_out, waiting) = fails(lost, Meaning::Doubt, "TIMEOUT", Next::Again);
+    let (not_done, _) = fails(inherits, Meaning::NotDone, "BUSY", Next::End(Status::InDoubt));
+    let mut turned = process.turn(vec![timed_out, not_done], vec![waiting.unwrap()], 0);
+    let staked = turned.staked.pop().unwrap();
+    let (refused, _) = fails(staked, Meaning::NotDone, "CONNECT", Next::End(Status::InDoubt));
+    process.settle(vec![refused]);
+    let told = |record: &RowRecord| format!("{}: {}", record.error_code, record.message);
+    let told: Vec<String> = process.records().iter().map(told).collect();
+    assert_eq!(
+        told,
+        [
+            "TIMEOUT: it said TIMEOUT; then: CONNECT, it said CONNECT",
+            "BUSY: an earlier answer was lost; then: it said BUSY",
+        ]
+    );
 }
 
 pub fn an_attempt_during_an_outage_that_stopped_the_run_does_not_count(home: &Home) {

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
+use super::super::left_doubt::LeftDoubt;
 use super::super::{Counts, NewRun, RowRecord, Run, codes};
 use super::failed::Failed;
 use super::link::{Link, Session};
@@ -132,6 +133,7 @@ pub(super) fn rows(
 ) -> anyhow::Result<()> {
     let mut after = 0;
     let mut record = RowRecord::of(RowNumber(0));
+    let mut left_doubt = LeftDoubt::default();
     loop {
         let (rows, attempts) = link.work(async |session| page(session, run, after).await)?;
         let fail = |failed: Failed| failed.told(link.path());
@@ -145,12 +147,15 @@ pub(super) fn rows(
             while let Some(attempt) = attempts.next_if(is_its) {
                 its.push(attempt);
             }
+            left_doubt.begin();
             for attempt in its {
-                add_attempt(&mut record, attempt).map_err(fail)?;
+                let is_doubt = add_attempt(&mut record, attempt).map_err(fail)?;
+                left_doubt.after_attempt(&record, is_doubt);
             }
             if record.status == Status::NotSent && !record.kept {
                 record.status = unended(record.doubt);
             }
+            left_doubt.tell(&mut record);
             each(&mut record)?;
         }
     }
@@ -202,17 +207,19 @@ fn begin(record: &mut RowRecord, row: &Row) -> Result<(), Failed> {
     Ok(())
 }
 
-fn add_attempt(record: &mut RowRecord, attempt: &Row) -> Result<(), Failed> {
+/// Takes an attempt into the record; says whether it left doubt.
+fn add_attempt(record: &mut RowRecord, attempt: &Row) -> Result<bool, Failed> {
     record.attempts += 1;
     if let Some(sent_at) = attempt.try_get::<_, Option<Timestamp>>(2)? {
         record.first_sent_at.get_or_insert(sent_at);
     }
     // An attempt without an end may have been sent: its answer is not known.
     let meaning: Option<i16> = attempt.try_get(4)?;
-    record.doubt |= meaning.is_none_or(|meaning| i64::from(meaning) == codes::DOUBT);
+    let is_doubt = meaning.is_none_or(|meaning| i64::from(meaning) == codes::DOUBT);
+    record.doubt |= is_doubt;
     let decided_without_call = record.status != Status::NotSent;
     if decided_without_call {
-        return Ok(());
+        return Ok(is_doubt);
     }
     record.ended_at = attempt.try_get(3)?;
     let http_status: Option<i16> = attempt.try_get(6)?;
@@ -222,7 +229,7 @@ fn add_attempt(record: &mut RowRecord, attempt: &Row) -> Result<(), Failed> {
     if let Some(status) = status(attempt, 5)? {
         record.status = status;
     }
-    Ok(())
+    Ok(is_doubt)
 }
 
 fn status(row: &Row, column: usize) -> Result<Option<Status>, Failed> {

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Row, Rows, Statement, params};
 
+use super::super::left_doubt::LeftDoubt;
 use super::super::{Counts, NewRun, RowRecord, Run, codes};
 use crate::order::{Order, OwnCode, RowNumber};
 use crate::outcome::{Status, unended};
@@ -107,8 +108,10 @@ pub(super) fn rows(
     let mut row = next(&mut rows).map_err(fail)?;
     let mut attempt = next(&mut attempts).map_err(fail)?;
     let mut record = RowRecord::of(RowNumber(0));
+    let mut left_doubt = LeftDoubt::default();
     for number in (1..=u32::try_from(run.rows).unwrap_or(u32::MAX)).map(RowNumber) {
         begin(&mut record, number);
+        left_doubt.begin();
         if let Some((_, more)) = row.filter(|(of, _)| *of == number) {
             add_more(&mut record, more).map_err(fail)?;
             row = next(&mut rows).map_err(fail)?;
@@ -116,6 +119,7 @@ pub(super) fn rows(
         while let Some((_, at_hand)) = attempt.filter(|(of, _)| *of == number) {
             let outcome = told.outcome(at_hand.get(1).map_err(fail)?).map_err(fail)?;
             add_attempt(&mut record, at_hand, outcome).map_err(fail)?;
+            left_doubt.after_attempt(&record, outcome.is_doubt);
             attempt = next(&mut attempts).map_err(fail)?;
         }
         if let Some((_, staked_at)) = in_flight.next_if(|(row, _)| *row == number) {
@@ -124,6 +128,7 @@ pub(super) fn rows(
         if record.status == Status::NotSent && !record.kept {
             record.status = unended(record.doubt);
         }
+        left_doubt.tell(&mut record);
         each(&mut record)?;
     }
     Ok(())
