@@ -132,7 +132,7 @@ pub struct Rerun {
     /// Only rows with these statuses or error codes, with commas between them
     ///
     /// Without it, the rows that did not end: failed, in_doubt and not_sent. A word that is none
-    /// of the statuses is taken as an error code, letter for letter: --only HTTP_503,rejected.
+    /// of the statuses is taken as an error code, letter for letter: --only HTTP_429,rejected.
     #[arg(long, value_name = "STATUS|CODE", value_delimiter = ',')]
     pub only: Option<Vec<String>>,
     /// The settings that stand on the command line.

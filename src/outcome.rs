@@ -167,17 +167,16 @@ impl Outcome {
 
     /// What it tells of the server.
     pub fn sign(&self) -> Sign {
-        let answered = self.http_status.is_some_and(|status| (200..300).contains(&status));
-        match self.meaning {
-            Meaning::Cancelled | Meaning::AlreadyCancelled | Meaning::Rejected => Sign::Works,
-            Meaning::NotDone if answered => Sign::Works,
-            Meaning::NotDone => match self.http_status {
-                None | Some(503) => Sign::Unreachable,
-                Some(429) => Sign::Throttled,
-                Some(_) => Sign::Unclear,
-            },
-            Meaning::Doubt => Sign::Broken,
-            Meaning::Refused | Meaning::Stop(_) => Sign::Unclear,
+        match (self.meaning, self.http_status) {
+            (Meaning::Cancelled | Meaning::AlreadyCancelled | Meaning::Rejected, _) => Sign::Works,
+            (Meaning::Refused | Meaning::Stop(_) | Meaning::StopInDoubt(_), _) => Sign::Unclear,
+            (Meaning::NotDone | Meaning::Doubt, Some(429)) => Sign::Throttled,
+            (Meaning::NotDone | Meaning::Doubt, Some(503)) => Sign::Unavailable,
+            (Meaning::Doubt, _) => Sign::Broken,
+            (Meaning::NotDone, None) => Sign::Unreachable,
+            (Meaning::NotDone, Some(200..=299)) => Sign::Works,
+            (Meaning::NotDone, Some(500..)) => Sign::Unavailable,
+            (Meaning::NotDone, Some(_)) => Sign::Unclear,
         }
     }
 }
@@ -189,12 +188,21 @@ pub enum Sign {
     Works,
     /// HTTP 429: it was sent too many calls.
     Throttled,
-    /// No connection, or HTTP 503: it does not work, whatever the row.
+    /// No connection: it does not work, whatever the row.
     Unreachable,
+    /// HTTP 503: it does not work, or not for this row.
+    Unavailable,
     /// The answer was lost or cannot be trusted: it does not work, or not for this row.
     Broken,
     /// Nothing can be told from it.
     Unclear,
+}
+
+impl Sign {
+    /// Whether a server that works would not have given it.
+    pub fn is_failure(self) -> bool {
+        !matches!(self, Sign::Works | Sign::Unclear)
+    }
 }
 
 /// What an attempt means for its order.
@@ -214,6 +222,23 @@ pub enum Meaning {
     Doubt,
     /// Surely not done, and nothing else may be sent either.
     Stop(Halt),
+    /// It may or may not be done, and nothing else may be sent.
+    StopInDoubt(Halt),
+}
+
+impl Meaning {
+    /// Whether it leaves the order in doubt.
+    pub fn leaves_doubt(self) -> bool {
+        matches!(self, Meaning::Doubt | Meaning::StopInDoubt(_))
+    }
+
+    /// Why nothing else may be sent, if that is so.
+    pub fn halt(self) -> Option<Halt> {
+        match self {
+            Meaning::Stop(halt) | Meaning::StopInDoubt(halt) => Some(halt),
+            _ => None,
+        }
+    }
 }
 
 /// An answer after which the whole run must stop.
@@ -280,8 +305,60 @@ impl Codes {
     }
 }
 
+/// The HTTP statuses that say of a request that it was not carried out, however it
+/// looked on its way: those that a gateway gives before it passes anything on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotProcessed(Vec<u16>);
+
+/// The text holds something that is not such a status.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("\"{0}\" is not an HTTP status from 400 to 599, nor none")]
+pub struct BadNotProcessed(String);
+
+impl NotProcessed {
+    /// All the statuses of these lists.
+    pub fn all(lists: Vec<NotProcessed>) -> NotProcessed {
+        NotProcessed(lists.into_iter().flat_map(|list| list.0).collect())
+    }
+
+    fn has(&self, http_status: u16) -> bool {
+        self.0.contains(&http_status)
+    }
+}
+
+impl Default for NotProcessed {
+    /// What limits a rate does so before anything is done.
+    fn default() -> NotProcessed {
+        NotProcessed(vec![429])
+    }
+}
+
+impl FromStr for NotProcessed {
+    type Err = BadNotProcessed;
+
+    fn from_str(text: &str) -> Result<Self, BadNotProcessed> {
+        if text.trim() == "none" {
+            return Ok(NotProcessed(Vec::new()));
+        }
+        let status = |word: &str| match word.trim().parse() {
+            Ok(status @ 400..=599) => Ok(status),
+            _ => Err(BadNotProcessed(word.trim().to_owned())),
+        };
+        text.split(',').map(status).collect::<Result<_, _>>().map(NotProcessed)
+    }
+}
+
+/// What the operator says of the server's answers.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AnswerRules {
+    /// What CoreCARD's codes mean.
+    pub codes: Codes,
+    /// Which HTTP statuses mean that nothing was done.
+    pub not_processed: NotProcessed,
+}
+
 /// Gives what was seen its meaning.
-pub fn classify(seen: Seen, codes: &Codes) -> Outcome {
+pub fn classify(seen: Seen, rules: &AnswerRules) -> Outcome {
     let plain = |meaning, sent, code: OwnCode, message| Outcome {
         meaning,
         sent,
@@ -291,7 +368,7 @@ pub fn classify(seen: Seen, codes: &Codes) -> Outcome {
         retry_after: None,
     };
     match seen {
-        Seen::Reply(reply) => classify_reply(reply, codes),
+        Seen::Reply(reply) => classify_reply(reply, rules),
         Seen::NotSent { code, detail } => plain(Meaning::NotDone, false, code, detail),
         Seen::Lost { code, detail } => plain(Meaning::Doubt, true, code, detail),
         Seen::Untrusted { detail } => {
@@ -303,19 +380,21 @@ pub fn classify(seen: Seen, codes: &Codes) -> Outcome {
     }
 }
 
-fn classify_reply(reply: Reply, codes: &Codes) -> Outcome {
+fn classify_reply(reply: Reply, rules: &AnswerRules) -> Outcome {
     let Reply { http_status, retry_after, body } = reply;
-    let (meaning, error_code, message) = match http_status {
-        200..=299 => classify_answer(body, codes),
-        _ => classify_refusal(http_status, body),
+    let is_success = (200..=299).contains(&http_status);
+    let (meaning, error_code, message) = match is_success {
+        true => classify_answer(body, &rules.codes),
+        false => classify_refusal(http_status, body, rules),
     };
+    let may_ask = meaning == Meaning::NotDone || (meaning == Meaning::Doubt && !is_success);
     Outcome {
         meaning,
         sent: true,
         error_code,
         message,
         http_status: Some(http_status),
-        retry_after: retry_after.filter(|_| meaning == Meaning::NotDone),
+        retry_after: retry_after.filter(|_| may_ask),
     }
 }
 
@@ -327,7 +406,7 @@ fn classify_answer(body: Body, codes: &Codes) -> (Meaning, String, String) {
         Body::Answer { status: Some(done), error_code, message } => {
             let meaning = match done {
                 true => Meaning::Cancelled,
-                false => rejection(error_code.as_deref(), codes),
+                false => rejection(error_code.as_deref(), codes).unwrap_or(Meaning::Rejected),
             };
             (meaning, error_code.unwrap_or_default(), message.unwrap_or_default())
         }
@@ -340,19 +419,13 @@ fn classify_answer(body: Body, codes: &Codes) -> (Meaning, String, String) {
     }
 }
 
-/// An answer whose HTTP status is not one of success: the status decides.
-fn classify_refusal(http_status: u16, body: Body) -> (Meaning, String, String) {
-    let says_done = matches!(body, Body::Answer { status: Some(true), .. });
-    let meaning = match http_status {
-        // It contradicts itself: neither half can be believed.
-        _ if says_done => Meaning::Doubt,
-        300..=399 => Meaning::Stop(Halt::Redirected),
-        401 => Meaning::Stop(Halt::Unauthorized),
-        403 | 407 => Meaning::Stop(Halt::Credentials),
-        408 | 429 | 503 => Meaning::NotDone,
-        400 | 404 | 405 | 413 | 415 | 422 => Meaning::Refused,
-        _ => Meaning::Doubt,
-    };
+/// An answer whose HTTP status is not one of success.
+fn classify_refusal(
+    http_status: u16,
+    body: Body,
+    rules: &AnswerRules,
+) -> (Meaning, String, String) {
+    let meaning = refusal(http_status, &body, rules);
     let (error_code, message) = match body {
         Body::Answer { error_code, message, .. } => (error_code, message),
         Body::Unreadable(why) => (None, Some(why)),
@@ -362,13 +435,45 @@ fn classify_refusal(http_status: u16, body: Body) -> (Meaning, String, String) {
     (meaning, error_code, message)
 }
 
-fn rejection(error_code: Option<&str>, codes: &Codes) -> Meaning {
-    match error_code.and_then(|code| codes.meaning(code)) {
-        Some(CodeMeaning::AlreadyCancelled) => Meaning::AlreadyCancelled,
-        Some(CodeMeaning::Retry) => Meaning::NotDone,
-        Some(CodeMeaning::Stop) => Meaning::Stop(Halt::Code),
-        Some(CodeMeaning::Printed | CodeMeaning::NotFound) | None => Meaning::Rejected,
+/// What the README's table "What an answer means" says. A gateway may have passed the
+/// request on before it said no: only what is surely said before that is no doubt.
+fn refusal(http_status: u16, body: &Body, rules: &AnswerRules) -> Meaning {
+    let (done, code) = match body {
+        Body::Answer { status, error_code, .. } => (*status, error_code.as_deref()),
+        Body::Unreadable(_) => (None, None),
+    };
+    // CoreCARD's own word, whatever HTTP status it goes with.
+    let is_no = done == Some(false) && (400..=499).contains(&http_status);
+    if is_no && let Some(meaning) = rejection(code, &rules.codes) {
+        return meaning;
     }
+    match http_status {
+        // It contradicts itself: neither half can be believed.
+        _ if done == Some(true) => Meaning::Doubt,
+        _ if rules.not_processed.has(http_status) => Meaning::NotDone,
+        // Both ask for the same request elsewhere; the others may point to what it came to.
+        307 | 308 => Meaning::Stop(Halt::Redirected),
+        300..=399 => Meaning::StopInDoubt(Halt::Redirected),
+        401 => Meaning::Stop(Halt::Unauthorized),
+        403 if is_no => Meaning::Stop(Halt::Credentials),
+        // A firewall that dislikes an answer puts this in its place.
+        403 => Meaning::StopInDoubt(Halt::Credentials),
+        407 => Meaning::Stop(Halt::Credentials),
+        408 => Meaning::Doubt,
+        _ if is_no => Meaning::Rejected,
+        400 | 404 | 405 | 413 | 415 | 422 => Meaning::Refused,
+        _ => Meaning::Doubt,
+    }
+}
+
+/// What the operator says that a rejection with this code means, if anything.
+fn rejection(error_code: Option<&str>, codes: &Codes) -> Option<Meaning> {
+    Some(match codes.meaning(error_code?)? {
+        CodeMeaning::AlreadyCancelled => Meaning::AlreadyCancelled,
+        CodeMeaning::Retry => Meaning::NotDone,
+        CodeMeaning::Stop => Meaning::Stop(Halt::Code),
+        CodeMeaning::Printed | CodeMeaning::NotFound => Meaning::Rejected,
+    })
 }
 
 /// What is done about a lost answer.
@@ -402,7 +507,8 @@ pub fn next(meaning: Meaning, attempts_left: bool, doubt: bool, on_doubt: OnDoub
         Meaning::Rejected => Next::End(Status::Rejected),
         Meaning::Doubt if attempts_left && on_doubt == OnDoubt::Retry => Next::Again,
         Meaning::NotDone if attempts_left => Next::Again,
-        Meaning::Stop(_) => Next::Unsent,
+        Meaning::StopInDoubt(_) if on_doubt == OnDoubt::Leave => Next::End(Status::InDoubt),
+        Meaning::Stop(_) | Meaning::StopInDoubt(_) => Next::Unsent,
         // Once an answer was lost, a later "not done" speaks of the later attempt only.
         Meaning::Doubt | Meaning::NotDone | Meaning::Refused if doubt => Next::End(Status::InDoubt),
         Meaning::Doubt => Next::End(Status::InDoubt),
@@ -426,7 +532,13 @@ mod tests {
     }
 
     fn meaning(http_status: u16, status: Option<bool>) -> Meaning {
-        classify(reply(http_status, status), &Codes::default()).meaning
+        classify(reply(http_status, status), &AnswerRules::default()).meaning
+    }
+
+    fn without_answer(http_status: u16) -> Meaning {
+        let body = Body::Unreadable("a page".to_owned());
+        let seen = Seen::Reply(Reply { http_status, retry_after: None, body });
+        classify(seen, &AnswerRules::default()).meaning
     }
 
     #[test]
@@ -445,18 +557,79 @@ mod tests {
 
     #[test]
     fn a_status_that_nobody_listed_is_a_doubt() {
-        for http_status in [100, 402, 409, 425, 499, 500, 502, 504, 520, 999] {
+        for http_status in [100, 402, 408, 409, 425, 499, 500, 502, 503, 504, 520, 999] {
             assert_eq!(meaning(http_status, None), Meaning::Doubt, "{http_status}");
         }
     }
 
     #[test]
-    fn only_an_answer_of_not_done_makes_everyone_wait() {
+    fn only_an_answer_that_may_go_better_later_makes_everyone_wait() {
         let wait = |http_status| {
-            classify(reply(http_status, None), &Codes::default()).retry_after.is_some()
+            classify(reply(http_status, None), &AnswerRules::default()).retry_after.is_some()
         };
-        assert!(wait(429) && wait(503) && wait(408));
-        assert!(!wait(200) && !wait(500) && !wait(400));
+        assert!(wait(429) && wait(503) && wait(408) && wait(500));
+        assert!(!wait(200) && !wait(400) && !wait(302) && !wait(403));
+    }
+
+    #[test]
+    fn what_a_gateway_may_say_after_it_passed_the_request_on_leaves_doubt() {
+        for http_status in (300..=599).filter(|status| !matches!(status, 307 | 308 | 429)) {
+            let is_before = matches!(http_status, 400 | 401 | 404 | 405 | 407 | 413 | 415 | 422);
+            let leaves_doubt = without_answer(http_status).leaves_doubt();
+            assert_eq!(leaves_doubt, !is_before, "{http_status}");
+        }
+        assert_eq!(without_answer(308), Meaning::Stop(Halt::Redirected));
+        assert_eq!(without_answer(303), Meaning::StopInDoubt(Halt::Redirected));
+        assert_eq!(without_answer(403), Meaning::StopInDoubt(Halt::Credentials));
+    }
+
+    #[test]
+    fn corecards_own_no_is_a_no_with_any_http_status_of_a_refusal() {
+        for http_status in [200, 400, 402, 404, 409, 422, 499] {
+            assert_eq!(meaning(http_status, Some(false)), Meaning::Rejected, "{http_status}");
+        }
+        assert_eq!(meaning(401, Some(false)), Meaning::Stop(Halt::Unauthorized));
+        assert_eq!(meaning(403, Some(false)), Meaning::Stop(Halt::Credentials));
+        assert_eq!(meaning(429, Some(false)), Meaning::NotDone);
+        for http_status in [303, 408, 500, 503] {
+            assert!(meaning(http_status, Some(false)).leaves_doubt(), "{http_status}");
+        }
+    }
+
+    #[test]
+    fn a_code_means_the_same_with_any_http_status_of_a_refusal() {
+        let codes = Codes([("ERR7".to_owned(), CodeMeaning::Retry)].into());
+        let rules = AnswerRules { codes, ..AnswerRules::default() };
+        for http_status in [200, 401, 403, 404, 408, 422] {
+            let outcome = classify(reply(http_status, Some(false)), &rules);
+            assert_eq!(outcome.meaning, Meaning::NotDone, "{http_status}");
+        }
+        let outcome = classify(reply(503, Some(false)), &rules);
+        assert_eq!(outcome.meaning, Meaning::Doubt);
+    }
+
+    #[test]
+    fn the_operator_says_which_statuses_come_before_anything_is_done() {
+        let rules = |text: &str| AnswerRules {
+            not_processed: text.parse().unwrap(),
+            ..AnswerRules::default()
+        };
+        let means = |text, http_status| classify(reply(http_status, None), &rules(text)).meaning;
+        assert_eq!(means("429, 503", 503), Meaning::NotDone);
+        assert_eq!(means("503", 429), Meaning::Doubt);
+        assert_eq!(means("none", 429), Meaning::Doubt);
+        for bad in ["", "200", "302", "600", "429;503", "429,", "busy"] {
+            assert!(bad.parse::<NotProcessed>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_circuit_breaker_reads_503_and_429_whatever_they_mean_for_the_order() {
+        let rules = AnswerRules { not_processed: "503".parse().unwrap(), ..AnswerRules::default() };
+        for rules in [AnswerRules::default(), rules] {
+            assert_eq!(classify(reply(503, None), &rules).sign(), Sign::Unavailable);
+            assert_eq!(classify(reply(429, None), &rules).sign(), Sign::Throttled);
+        }
     }
 
     #[test]

@@ -11,7 +11,7 @@ use cardcancel::gate::brake::Limits;
 use cardcancel::gate::pace::Pace;
 use cardcancel::ledger::{Ledger, Sqlite, Staked, Start};
 use cardcancel::order::OwnCode;
-use cardcancel::outcome::{Body, Codes, OnDoubt, Outcome, Reply, Seen, Status, classify};
+use cardcancel::outcome::{AnswerRules, Body, OnDoubt, Outcome, Reply, Seen, Status, classify};
 use jiff::Timestamp;
 use tokio::sync::{Semaphore, mpsc, watch};
 
@@ -56,7 +56,7 @@ impl Caller for Server {
         self.may_answer.acquire().await.unwrap().forget();
         let body = Body::Answer { status: Some(true), error_code: None, message: None };
         let reply = Reply { http_status: 200, retry_after: None, body };
-        classify(Seen::Reply(reply), &Codes::default())
+        classify(Seen::Reply(reply), &AnswerRules::default())
     }
 }
 

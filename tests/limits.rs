@@ -14,7 +14,7 @@ use cardcancel::gate::pace::Pace;
 use cardcancel::gate::rate::Rates;
 use cardcancel::ledger::{Ending, Ledger, RowRecord, Run, Sqlite, Staked, Start, Turned};
 use cardcancel::order::{OwnCode, RowNumber};
-use cardcancel::outcome::{self, Body, Codes, OnDoubt, Reply, Seen, Status};
+use cardcancel::outcome::{self, AnswerRules, Body, OnDoubt, Reply, Seen, Status};
 use common::Chance;
 use jiff::Timestamp;
 
@@ -253,7 +253,7 @@ fn live_by(plan: Plan, rows: u32, mut server: Server) -> Night {
         let commands = wheel.on(events, Now { since_start: clock, wall: wall(clock) });
         for ToSend { staked, .. } in commands.send {
             let (seen, took) = server.take(staked.row(), clock);
-            let outcome = outcome::classify(seen, &Codes::default());
+            let outcome = outcome::classify(seen, &AnswerRules::default());
             let ending = Ending { sent_at: wall(clock), ended_at: wall(clock + took), outcome };
             let key = (clock + took, step << 20 | u64::from(staked.row().0));
             due.insert(key, Due::Ends(staked, ending, clock));

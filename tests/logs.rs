@@ -29,7 +29,7 @@ fn off_a_terminal_every_line_has_its_time_and_the_runs_id() {
 #[test]
 fn a_line_for_programs_is_one_json_object() {
     let scene = Scene::new();
-    let server = Hostile::always(Does::Say(status("503 Service Unavailable")));
+    let server = Hostile::always(Does::Say(status("429 Too Many Requests")));
     let flags = ["--log-format", "json", "--log-level", "debug", "--attempts", "1"];
     let outcome = scene.orders(3).cancel(&server.url(), &flags).exits(1);
     let run = run_of(&outcome.stdout);
@@ -98,7 +98,7 @@ fn no_secret_and_no_card_number_is_logged() {
     let card = "4111111111111111";
     let said = format!(r#"{{"Status":false,"ErrorCode":"E1","Message":"card {card}"}}"#);
     let server = Hostile::that(move |nth, _| match nth {
-        0 => Does::Say(status("503 Service Unavailable")),
+        0 => Does::Say(status("429 Too Many Requests")),
         _ => Does::Say(json(&said)),
     });
     scene

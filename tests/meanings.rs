@@ -131,7 +131,7 @@ fn a_request_that_was_refused_is_not_repeated() {
         ("422", refused("422 Unprocessable Content"), "failed HTTP_422 422", 1, 1),
         (
             "with a code of its own",
-            say(with_headers("400 Bad Request", &[], r#"{"Status":false,"ErrorCode":"ERR9"}"#)),
+            say(with_headers("400 Bad Request", &[], r#"{"ErrorCode":"ERR9"}"#)),
             "failed ERR9 400",
             1,
             1,
@@ -142,16 +142,77 @@ fn a_request_that_was_refused_is_not_repeated() {
 #[test]
 fn what_was_surely_not_done_is_tried_again() {
     each_means(vec![
-        ("408", say(status("408 Request Timeout")), "failed HTTP_408 408", 2, 1),
         ("429", say(status("429 Too Many Requests")), "failed HTTP_429 429", 2, 1),
-        ("503", say(status("503 Service Unavailable")), "failed HTTP_503 503", 2, 1),
         (
-            "503, then done",
-            vec![Does::Say(status("503 Service Unavailable")), Does::Say(json(YES))],
+            "429, then done",
+            vec![Does::Say(status("429 Too Many Requests")), Does::Say(json(YES))],
             "cancelled ERR01160 200",
             2,
             0,
         ),
+    ]);
+}
+
+#[test]
+fn what_a_gateway_says_that_may_have_passed_the_request_on_leaves_doubt() {
+    let busy = || Does::Say(status("503 Service Unavailable"));
+    each_means(vec![
+        ("408", say(status("408 Request Timeout")), "in_doubt HTTP_408 408 doubt", 2, 3),
+        ("503", vec![busy()], "in_doubt HTTP_503 503 doubt", 2, 3),
+        ("409", say(status("409 Conflict")), "in_doubt HTTP_409 409 doubt", 2, 3),
+        (
+            "503, then done",
+            vec![busy(), Does::Say(json(YES))],
+            "cancelled ERR01160 200 doubt",
+            2,
+            0,
+        ),
+        ("503, then no", vec![busy(), Does::Say(json(NO))], "rejected ERR01161 200 doubt", 2, 1),
+    ]);
+}
+
+#[test]
+fn who_knows_the_gateway_says_which_statuses_come_before_anything_is_done() {
+    let server = Hostile::always(Does::Say(status("503 Service Unavailable")));
+    for (statuses, row, exit) in
+        [("429,503", "failed HTTP_503 503", 1), ("none", "in_doubt HTTP_503 503 doubt", 3)]
+    {
+        let found = meaning(&server, &server.url(), &["--not-processed-statuses", statuses]);
+        assert_eq!((found.row.as_str(), found.exit), (row, Some(exit)), "{statuses}");
+    }
+}
+
+#[test]
+fn corecards_own_no_with_an_http_status_of_a_refusal_means_what_its_code_means() {
+    let own = |line: &str, code: &str| {
+        let body = format!(r#"{{"Status":false,"ErrorCode":"{code}","Message":"No"}}"#);
+        say(with_headers(line, &[], &body))
+    };
+    each_means(vec![
+        ("unknown", own("404 Not Found", "ERR9"), "rejected ERR9 404", 1, 1),
+        ("done", own("409 Conflict", "ERR_DONE"), "already_cancelled ERR_DONE 409", 1, 0),
+        ("busy", own("422 Unprocessable Content", "ERR_BUSY"), "failed ERR_BUSY 422", 2, 1),
+        ("wrong", own("400 Bad Request", "ERR_WRONG"), "not_sent ERR_WRONG 400", 1, 4),
+        ("refused", own("403 Forbidden", "ERR9"), "not_sent ERR9 403", 1, 4),
+    ]);
+}
+
+#[test]
+fn many_such_answers_in_a_row_do_not_stop_the_run() {
+    let own = with_headers("404 Not Found", &[], r#"{"Status":false,"ErrorCode":"ERR9"}"#);
+    let server = Hostile::always(Does::Say(own));
+    let scene = Scene::new();
+    scene.orders(30);
+    scene.cancel(&server.url(), &[]).exits(1);
+    assert!(scene.results().iter().all(|row| in_short(row) == "rejected ERR9 404"));
+}
+
+#[test]
+fn an_answer_with_a_byte_order_mark_is_read_and_one_that_contradicts_itself_is_not_believed() {
+    let contradiction = r#"{"Status":true,"status":false,"ErrorCode":"ERR01160"}"#;
+    each_means(vec![
+        ("mark", say(json(&format!("\u{feff}{YES}"))), "cancelled ERR01160 200", 1, 0),
+        ("contradiction", say(json(contradiction)), "in_doubt BAD_ANSWER 200 doubt", 2, 3),
     ]);
 }
 
@@ -174,9 +235,9 @@ fn doubt_stays_whatever_comes_later() {
     each_means(vec![
         ("done", then(json(YES)), "cancelled ERR01160 200 doubt", 2, 0),
         ("rejected", then(json(NO)), "rejected ERR01161 200 doubt", 2, 1),
-        ("not done", then(status("503 Busy")), "in_doubt HTTP_503 503 doubt", 2, 3),
-        ("refused", then(status("400 Bad Request")), "in_doubt HTTP_400 400 doubt", 2, 3),
-        ("stopped", then(stop), "in_doubt ERR_WRONG 200 doubt", 2, 4),
+        ("not done", then(status("429 Busy")), "in_doubt CONNECTION_LOST  doubt", 2, 3),
+        ("refused", then(status("400 Bad Request")), "in_doubt CONNECTION_LOST  doubt", 2, 3),
+        ("stopped", then(stop), "in_doubt CONNECTION_LOST  doubt", 2, 4),
     ]);
 }
 
@@ -186,10 +247,12 @@ fn redirects_and_refused_credentials_stop_the_run() {
     let location = format!("Location: {}/", here.url());
     let redirect = |line: &str| say(with_headers(line, &[&location], ""));
     each_means(vec![
-        ("301", redirect("301 Moved Permanently"), "not_sent HTTP_301 301", 1, 4),
+        ("301", redirect("301 Moved Permanently"), "in_doubt HTTP_301 301 doubt", 1, 4),
+        ("303", redirect("303 See Other"), "in_doubt HTTP_303 303 doubt", 1, 4),
         ("307", redirect("307 Temporary Redirect"), "not_sent HTTP_307 307", 1, 4),
+        ("308", redirect("308 Permanent Redirect"), "not_sent HTTP_308 308", 1, 4),
         ("401", say(status("401 Unauthorized")), "not_sent HTTP_401 401", 1, 4),
-        ("403", say(status("403 Forbidden")), "not_sent HTTP_403 403", 1, 4),
+        ("403", say(status("403 Forbidden")), "in_doubt HTTP_403 403 doubt", 1, 4),
         ("407", say(status("407 Proxy Authentication Required")), "not_sent HTTP_407 407", 1, 4),
     ]);
     assert_eq!(here.requests().len(), 0, "a redirect was followed");

@@ -20,7 +20,7 @@ use cardcancel::gate::renewal::{Fetched, Renewal};
 use cardcancel::intake::{Enrolment, Standing};
 use cardcancel::ledger::{Ending, Ledger, Run, Sqlite, Staked, Start, Turned};
 use cardcancel::order::{Order, OwnCode, RowNumber};
-use cardcancel::outcome::{self, Body, Codes, Meaning, OnDoubt, Reply, Seen, Status};
+use cardcancel::outcome::{self, AnswerRules, Body, OnDoubt, Reply, Seen, Status};
 use common::Chance;
 use jiff::Timestamp;
 
@@ -324,8 +324,8 @@ impl<'a> Night<'a> {
         step: u64,
     ) {
         let seen = self.server.take(staked.order(), token, self.clock, &mut self.chance);
-        let outcome = outcome::classify(seen, &Codes::default());
-        if outcome.meaning == Meaning::Doubt {
+        let outcome = outcome::classify(seen, &AnswerRules::default());
+        if outcome.meaning.leaves_doubt() {
             self.doubtful.insert(staked.row());
         }
         let took = Duration::from_micros(500 + self.chance.below(80_000));

@@ -145,3 +145,41 @@ fn rows_in_a_row_that_the_server_breaks_on_do_not_keep_the_others() {
         assert_eq!(result.status(), status, "{result:?}");
     }
 }
+
+#[test]
+fn two_rows_that_alone_are_told_that_corecard_is_away_are_no_outage() {
+    for (line, told, exit) in
+        [("503 Service Unavailable", "in_doubt", 3), ("429 Too Many Requests", "failed", 1)]
+    {
+        let scene = Scene::new();
+        scene.orders(30);
+        let server =
+            Hostile::that(move |_, request| match request.json()["AdminNumber"].as_i64() {
+                Some(1029 | 1030) => Does::Say(status(line)),
+                _ => Does::Say(json(r#"{"Status":true}"#)),
+            });
+        scene.cancel(&server.url(), &["--max-outage", "1s"]).exits(exit);
+        for (row, result) in (1..).zip(scene.results()) {
+            let status = if row >= 29 { told } else { "cancelled" };
+            assert_eq!(result.status(), status, "{result:?}");
+        }
+        // So it is with a rerun of these two alone.
+        let flags = ["--max-outage", "1s", "-o", "again.csv"];
+        scene.rerun("orders.results.csv", &server.url(), &flags).exits(exit);
+    }
+}
+
+#[test]
+fn rows_here_and_there_that_are_told_so_are_no_outage() {
+    let scene = Scene::new();
+    scene.orders(100);
+    let server = Hostile::that(|_, request| match request.json()["AdminNumber"].as_i64() {
+        Some(admin) if admin % 10 == 0 => Does::Say(status("503 Service Unavailable")),
+        _ => Does::Say(json(r#"{"Status":true}"#)),
+    });
+    let (url, flags) = (server.url(), ["--rate", "50/s", "--max-outage", "1s"]);
+    let to = ["run", "orders.csv", "--yes", "--external-ip", "10.0.0.1", "--url", &url];
+    scene.run(&[&to[..], &flags].concat()).exits(3);
+    let cancelled = scene.results().iter().filter(|row| row.status() == "cancelled").count();
+    assert_eq!(cancelled, 90);
+}

@@ -171,7 +171,8 @@ fn every_default_in_the_readme_is_the_default() {
         }
         let text = DEFAULTS.contains(&format!("\n#{key} = \"{value}\"\n"));
         let number = DEFAULTS.contains(&format!("\n#{key} = {value}\n"));
-        assert!(text || number, "{key} is not {value} by default");
+        let list = DEFAULTS.contains(&format!("\n#{key} = [{value}]\n"));
+        assert!(text || number || list, "{key} is not {value} by default");
         seen += 1;
     }
     assert!(seen > 5, "only {seen} defaults were found");

@@ -18,7 +18,7 @@ fn mixed_night() -> Hostile {
     Hostile::that(|_, request| match admin(request) {
         1001 => Does::Say(json(YES)),
         1002 => Does::Say(json(NO)),
-        1003 => Does::Say(status("503 Service Unavailable")),
+        1003 => Does::Say(status("429 Too Many Requests")),
         1004 => Does::Close,
         _ => Does::Say(status("401 Unauthorized")),
     })
@@ -106,7 +106,7 @@ fn what_the_earlier_run_knew_is_not_forgotten() {
 #[test]
 fn a_rerun_can_be_rerun_until_all_is_well() {
     let scene = the_morning_after();
-    let bad = Hostile::always(Does::Say(status("503 Service Unavailable")));
+    let bad = Hostile::always(Does::Say(status("429 Too Many Requests")));
     let flags = ["--attempts", "1", "-o", "second.csv"];
     scene.rerun("orders.results.csv", &bad.url(), &flags).exits(3);
     let second = rows(&scene.read("second.csv"));
@@ -198,7 +198,7 @@ fn only_some_statuses_or_codes_can_be_chosen() {
     for (only, sent) in [
         ("failed", vec![1003]),
         ("failed,in_doubt", vec![1003, 1004]),
-        ("HTTP_503", vec![1003]),
+        ("HTTP_429", vec![1003]),
         ("CREDENTIALS,rejected", vec![1002, 1006]),
         ("CONNECTION_LOST", vec![1004]),
     ] {

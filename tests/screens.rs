@@ -17,7 +17,7 @@ fn mixed() -> Hostile {
     Hostile::that(|_, request: &Request| match request.json()["AdminNumber"].as_i64() {
         Some(1001) => Does::Say(json(r#"{"Status":true,"ErrorCode":"ERR01160"}"#)),
         Some(1002) => Does::Say(json(r#"{"Status":false,"ErrorCode":"ERR01161"}"#)),
-        Some(1003) => Does::Say(status("503 Service Unavailable")),
+        Some(1003) => Does::Say(status("429 Too Many Requests")),
         _ => Does::Close,
     })
 }

@@ -154,7 +154,7 @@ fn the_cut_off_comes_though_the_server_asked_to_wait_for_longer() {
     let flags = ["--concurrency", "1", "--timeout", "1s", &cut_off];
     scene.orders(3).cancel(&server.url(), &flags).exits(4);
     let results = scene.results();
-    assert_eq!((results[0].status(), results[0].code()), ("not_sent", "HTTP_503"));
+    assert_eq!((results[0].status(), results[0].code()), ("in_doubt", "HTTP_503"));
     assert_eq!((results[2].status(), results[2].code()), ("not_sent", "CUT_OFF"));
     assert_eq!(server.requests().len(), 1);
 }

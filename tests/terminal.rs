@@ -79,7 +79,7 @@ fn the_live_line_shows_how_far_it_is() {
 fn log_lines_do_not_tear_the_live_line() {
     let server = Hostile::that(|nth, _| match nth % 2 {
         0 => Does::Say(json(r#"{"Status":false,"ErrorCode":"ERR01161"}"#)),
-        _ => Does::Say(status("503 Service Unavailable")),
+        _ => Does::Say(status("429 Too Many Requests")),
     });
     let scene = Scene::new();
     scene.orders(60);

@@ -12,13 +12,13 @@ use crate::corecard::credentials::Credentials;
 use crate::engine::Caller;
 use crate::gate::renewal::{Fetched, Renewal};
 use crate::ledger::Staked;
-use crate::outcome::{Codes, Meaning, Outcome, classify};
+use crate::outcome::{AnswerRules, Meaning, Outcome, classify};
 
 /// Makes the calls of one run.
 pub struct Calls {
     client: Client,
     credentials: Arc<Credentials>,
-    codes: Codes,
+    rules: AnswerRules,
     fetched_at: Instant,
     /// How long the first credentials last from then on, if that is known.
     lifetime: Option<Duration>,
@@ -41,7 +41,11 @@ impl Calls {
         let fetched_at = Instant::now();
         let lifetime =
             credentials.fetch().await.context("cannot get the credentials that [auth] asks for")?;
-        Ok(Calls { client, credentials, codes: settings.codes.clone(), fetched_at, lifetime })
+        let rules = AnswerRules {
+            codes: settings.codes.clone(),
+            not_processed: settings.not_processed.clone(),
+        };
+        Ok(Calls { client, credentials, rules, fetched_at, lifetime })
     }
 
     /// How the credentials are renewed in a run that starts now.
@@ -59,7 +63,7 @@ impl Caller for Calls {
         Calls {
             client: self.client.another(),
             credentials: Arc::clone(&self.credentials),
-            codes: self.codes.clone(),
+            rules: self.rules.clone(),
             ..*self
         }
     }
@@ -69,7 +73,7 @@ impl Caller for Calls {
     }
 
     async fn call(&self, staked: &Staked) -> Outcome {
-        let outcome = classify(self.client.cancel(staked).await, &self.codes);
+        let outcome = classify(self.client.cancel(staked).await, &self.rules);
         if outcome.meaning != Meaning::Cancelled {
             let (row, attempt) = (staked.row().0, staked.attempt());
             tracing::debug!(

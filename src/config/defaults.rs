@@ -12,6 +12,8 @@ pub const DEFAULTS: &[(&str, &str)] = &[
     ("timeout", "30s"),
     ("attempts", "3"),
     ("on-doubt", "retry"),
+    // What limits a rate does so before it passes a request on.
+    ("not-processed-statuses", "429"),
     ("max-outage", "15m"),
     // Longer than any pause of a healthy process, short enough that the others soon do
     // the work of one that died.

@@ -18,7 +18,7 @@ use crate::gate::cut_off::CutOff;
 use crate::gate::failures::MaxFailures;
 use crate::gate::rate::Rates;
 use crate::intake::Digest;
-use crate::outcome::OnDoubt;
+use crate::outcome::{NotProcessed, OnDoubt};
 
 const SERVER: &str = "CoreCARD";
 const PACE: &str = "Pace";
@@ -114,6 +114,16 @@ pub struct Options {
     /// already cancelled it; the results mark such a row with doubt.
     #[arg(long, help_heading = RETRIES, value_name = "retry|leave", value_parser = on_doubt)]
     pub on_doubt: Option<OnDoubt>,
+
+    /// HTTP statuses that your gateway gives before it passes a request on, as 429,503
+    ///
+    /// A call that is answered with one of these was surely not carried out, and is made again. With
+    /// any other status from 500 on, or 408, the order is in doubt: a gateway may say so after
+    /// CoreCARD has cancelled it. "none" is no status. 503 is to be added only by who knows that
+    /// nothing on the way says it after a request was passed on.
+    #[arg(long, help_heading = RETRIES, value_name = "STATUSES|none")]
+    #[serde(deserialize_with = "parsed_list")]
+    pub not_processed_statuses: Option<Vec<NotProcessed>>,
 
     /// Be done by this time of day, as 03:30 or 03:30[America/New_York]
     ///
@@ -405,7 +415,7 @@ impl Options {
         }
         or! {
             url proxy ca_file client_cert_file client_key_file rate concurrency timeout attempts
-            on_doubt cut_off allow_partial max_failures
+            on_doubt not_processed_statuses cut_off allow_partial max_failures
             max_failures_in_a_row max_doubts_in_a_row max_same_code canary max_rows max_outage
             again
             yes rehearse quiet json delimiter admin_column sequence_column priority_column

@@ -32,7 +32,7 @@ use crate::gate::cut_off::CutOff;
 use crate::gate::rate::Rates;
 use crate::intake::Expected;
 use crate::ledger::{Location, Patience};
-use crate::outcome::{Codes, OnDoubt};
+use crate::outcome::{Codes, NotProcessed, OnDoubt};
 
 /// Where the calls go.
 #[derive(Debug, Clone, PartialEq)]
@@ -87,6 +87,8 @@ pub struct Settings {
     pub fields: Fields,
     /// What CoreCARD's codes mean.
     pub codes: Codes,
+    /// Which HTTP statuses mean that nothing was done.
+    pub not_processed: NotProcessed,
     /// The pace.
     pub rates: Rates,
     /// The most calls at the same time, 1 to 10000.
@@ -194,6 +196,10 @@ impl Settings {
             },
             fields: fields(&mut options)?,
             codes: codes.unwrap_or_default(),
+            not_processed: NotProcessed::all(required(
+                "not-processed-statuses",
+                options.not_processed_statuses.take(),
+            )?),
             rates: rates(options.rate.take())?,
             concurrency: required("concurrency", options.concurrency)?.get(),
             timeout: required("timeout", options.timeout)?.get(),

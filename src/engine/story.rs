@@ -42,7 +42,7 @@ impl Story {
     /// A call ended.
     pub(super) fn called(&mut self, attempt: u32, meaning: Meaning) {
         self.repeated += u64::from(attempt > 1);
-        self.lost += u64::from(meaning == Meaning::Doubt);
+        self.lost += u64::from(meaning.leaves_doubt());
     }
 
     /// A stretch of time went by.

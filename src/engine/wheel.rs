@@ -320,8 +320,8 @@ impl Wheel {
         let (started, took) = (times.started, times.ended.saturating_sub(times.started));
         let (sign, retry_after) = (ending.outcome.sign(), ending.outcome.retry_after);
         let was_last = staked.spent() >= self.plan.attempts;
-        let (row, in_doubt) = (staked.row(), staked.doubt());
-        let ended = outage::Ended { sign, row, started, was_last, in_doubt };
+        let (row, again) = (staked.row(), staked.doubt() || staked.spent() > 1);
+        let ended = outage::Ended { sign, row, started, was_last, again };
         match self.outage.saw(ended, now.since_start) {
             Some(outage::Change::Began(rows)) => {
                 self.story.outages += 1;
@@ -357,18 +357,16 @@ impl Wheel {
             self.quiet_until = self.quiet_until.max(now.since_start + wait);
         }
         let attempts_left = spared || staked.spent() < self.plan.attempts;
-        let doubt = staked.doubt() || meaning == Meaning::Doubt;
+        let doubt = staked.doubt() || meaning.leaves_doubt();
         let next = outcome::next(meaning, attempts_left, doubt, self.plan.on_doubt);
         let is_ours = staked.lease() == self.tenure.number();
         let end = if let Next::End(status) = next { Some(status) } else { None };
         end.filter(|_| is_ours).iter().for_each(|status| self.unrecorded.add(*status, 1));
         let tripped = self.brake.watch(staked.row(), &ending.outcome, end, &self.counts());
-        let halted = match meaning {
-            Meaning::Stop(halt) if !renewed => {
-                Some(Tripped::by_answer(halt, staked.row(), &ending.outcome))
-            }
-            _ => None,
-        };
+        let halted = meaning
+            .halt()
+            .filter(|_| !renewed)
+            .map(|halt| Tripped::by_answer(halt, staked.row(), &ending.outcome));
         let (settled, waiting) = match spared {
             true => staked.settle_spared(ending, next),
             false => staked.settle(ending, next),

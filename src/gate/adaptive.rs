@@ -74,7 +74,7 @@ impl Adaptive {
                 self.slowness.answered(took, now);
             }
             Sign::Throttled => self.capacity.throttled(started, now, retry_after),
-            Sign::Unreachable | Sign::Broken | Sign::Unclear => {}
+            Sign::Unreachable | Sign::Unavailable | Sign::Broken | Sign::Unclear => {}
         }
     }
 

@@ -11,8 +11,8 @@ use crate::outcome::Sign;
 /// So many failures in a row are an outage, wherever they come from.
 const IN_A_ROW: usize = 10;
 
-/// So many are, if a row is about to fail for good because of them and none of them
-/// can be the rows' own fault.
+/// So many are, if a row is about to fail for good because of them and each of them
+/// says that it is not the row's own fault.
 const IN_A_ROW_FOR_A_LAST_ATTEMPT: usize = 5;
 
 /// Throttled calls are signs of an outage only when for so long nothing else came;
@@ -37,8 +37,9 @@ pub struct Ended {
     pub started: Duration,
     /// Whether its row has no more attempts.
     pub was_last: bool,
-    /// Whether an earlier answer of its row was lost.
-    pub in_doubt: bool,
+    /// Whether its row has failed before: an earlier answer was lost, or an attempt that
+    /// counts against its limit was not carried out.
+    pub again: bool,
 }
 
 /// What has changed with a call.
@@ -70,7 +71,9 @@ struct Failed {
     rows: BTreeSet<RowNumber>,
     /// How many of them cannot be the row's own fault.
     surely: usize,
-    /// How many may be, once each.
+    /// How many say that they are not, and are the first of their row.
+    busy: usize,
+    /// How many may be, and are the first of their row.
     perhaps: usize,
 }
 
@@ -136,8 +139,7 @@ impl Outage {
 
     /// Whether a call that was started then, and failed, ran into an outage.
     pub fn ran_into(&self, sign: Sign, started: Duration) -> bool {
-        let fails = matches!(sign, Sign::Unreachable | Sign::Broken | Sign::Throttled);
-        fails && (self.away.is_some() || self.over.is_some_and(|over| started < over))
+        sign.is_failure() && (self.away.is_some() || self.over.is_some_and(|over| started < over))
     }
 
     /// Learns from a call that ended now.
@@ -145,7 +147,7 @@ impl Outage {
         match ended.sign {
             Sign::Works => return self.works(ended.started, now),
             Sign::Unclear => return None,
-            Sign::Unreachable | Sign::Broken | Sign::Throttled => {}
+            _ => {}
         }
         match &mut self.away {
             None => {
@@ -190,10 +192,11 @@ impl Failed {
             self.since = ended.started;
         }
         self.since = self.since.min(ended.started);
-        let is_new = self.rows.insert(ended.row);
+        // A row that fails again and again says little of the server, whatever it is told.
+        let is_first = usize::from(self.rows.insert(ended.row) && !ended.again);
         match ended.sign {
-            // A row of which every answer is lost says little of the server.
-            Sign::Broken => self.perhaps += usize::from(is_new && !ended.in_doubt),
+            Sign::Broken => self.perhaps += is_first,
+            Sign::Unavailable | Sign::Throttled => self.busy += is_first,
             _ => self.surely += 1,
         }
     }
@@ -201,9 +204,10 @@ impl Failed {
     /// Whether they are an outage with this one, when for so long there was no answer.
     fn is_outage(&self, ended: Ended, no_answer: Duration) -> bool {
         let throttled = ended.sign == Sign::Throttled;
-        let in_a_row = self.surely + self.perhaps >= IN_A_ROW;
+        let told = self.surely + self.busy;
+        let in_a_row = told + self.perhaps >= IN_A_ROW;
         let lasting = !throttled || no_answer >= ONLY_THROTTLED;
-        let last = ended.was_last && self.surely >= IN_A_ROW_FOR_A_LAST_ATTEMPT;
+        let last = ended.was_last && told >= IN_A_ROW_FOR_A_LAST_ATTEMPT;
         let lasting_for_last = !throttled || no_answer >= ONLY_THROTTLED_FOR_A_LAST_ATTEMPT;
         (in_a_row && lasting) || (last && lasting_for_last)
     }
@@ -225,7 +229,7 @@ mod tests {
     }
 
     fn ended(sign: Sign, row: u32, started: u64) -> Ended {
-        Ended { sign, row: RowNumber(row), started: ms(started), was_last: false, in_doubt: false }
+        Ended { sign, row: RowNumber(row), started: ms(started), was_last: false, again: false }
     }
 
     /// An outage that was noticed a second after the start.
@@ -265,12 +269,35 @@ mod tests {
     }
 
     #[test]
-    fn many_rows_whose_answers_are_lost_again_are_no_outage() {
-        let mut outage = Outage::new(Duration::from_secs(900));
-        for row in 0..1000 {
-            let again = Ended { in_doubt: true, ..ended(Sign::Broken, row, row.into()) };
-            assert_eq!(outage.saw(again, ms(row.into())), None);
+    fn many_rows_that_fail_again_are_no_outage() {
+        for sign in [Sign::Broken, Sign::Unavailable, Sign::Throttled] {
+            let mut outage = Outage::new(Duration::from_secs(900));
+            for row in 0..1000 {
+                let again = Ended { again: true, was_last: true, ..ended(sign, row, row.into()) };
+                assert_eq!(outage.saw(again, ms(u64::from(row) * 100)), None);
+            }
         }
+    }
+
+    #[test]
+    fn two_rows_that_alone_are_told_that_the_server_is_away_are_no_outage() {
+        for sign in [Sign::Unavailable, Sign::Throttled] {
+            let mut outage = Outage::new(Duration::from_secs(900));
+            outage.saw(ended(Sign::Works, 1, 0), ms(20));
+            for call in 1..100 {
+                let last =
+                    Ended { was_last: true, ..ended(sign, call % 2, 1000 * u64::from(call)) };
+                assert_eq!(outage.saw(last, ms(1000 * u64::from(call) + 20)), None);
+            }
+        }
+    }
+
+    #[test]
+    fn five_rows_that_are_told_so_are_an_outage_before_one_of_them_fails_for_good() {
+        let mut outage = Outage::new(Duration::from_secs(900));
+        assert!((1..=5).all(|row| outage.saw(ended(Sign::Unavailable, row, 1), ms(2)).is_none()));
+        let last = Ended { was_last: true, again: true, ..ended(Sign::Unavailable, 1, 1000) };
+        assert!(outage.saw(last, ms(1002)).is_some());
     }
 
     #[test]
@@ -302,7 +329,7 @@ mod tests {
     fn throttled_calls_are_an_outage_only_when_for_long_nothing_else_comes() {
         let mut outage = Outage::new(Duration::from_secs(900));
         outage.saw(ended(Sign::Works, 1, 0), ms(20));
-        let mut throttled = |now| outage.saw(ended(Sign::Throttled, 2, now - 1), ms(now));
+        let mut throttled = |now| outage.saw(ended(Sign::Throttled, now as u32, now - 1), ms(now));
         assert!((30..2000).all(|now| throttled(now).is_none()));
         assert!((2000..2100).any(|now| throttled(now).is_some()));
     }

@@ -30,7 +30,7 @@ pub(super) fn of_meaning(meaning: Meaning) -> i64 {
         Meaning::Rejected => 2,
         Meaning::Refused => 3,
         Meaning::NotDone => 4,
-        Meaning::Doubt => DOUBT,
+        Meaning::Doubt | Meaning::StopInDoubt(_) => DOUBT,
         Meaning::Stop(_) => STOP,
     }
 }
@@ -67,6 +67,7 @@ mod tests {
             (Meaning::Refused, "refused"),
             (Meaning::NotDone, "not_done"),
             (Meaning::Doubt, "doubt"),
+            (Meaning::StopInDoubt(Halt::Redirected), "doubt"),
             (Meaning::Stop(Halt::Code), "stop"),
         ] {
             assert_eq!(word("meaning", of_meaning(meaning)), spelt);

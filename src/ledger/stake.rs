@@ -136,7 +136,7 @@ impl Staked {
             order: self.order,
             attempts: self.attempt,
             spent: self.spent + u32::from(!matches!(outcome.meaning, Meaning::Stop(_))),
-            doubt: self.doubt || outcome.meaning == Meaning::Doubt,
+            doubt: self.doubt || outcome.meaning.leaves_doubt(),
         });
         let how = How::Ended(Ended { sent_at, ended_at, outcome, status });
         (self.settled(how), waiting)

@@ -113,7 +113,9 @@ fn settle(
         };
         started.stakes.settle(transaction, row.0, attempt)?;
         match ended.outcome.meaning {
-            Meaning::Doubt => other_runs::note_doubt(transaction, started.run, order)?,
+            meaning if meaning.leaves_doubt() => {
+                other_runs::note_doubt(transaction, started.run, order)?;
+            }
             Meaning::Cancelled if doubt => {
                 other_runs::end_doubt(transaction, &started.endpoint, order)?;
             }
