@@ -1,14 +1,17 @@
 //! The layer of environment variables.
 
-use anyhow::anyhow;
+use anyhow::{anyhow, bail};
 
-use super::names::Names;
+use super::names::{Names, PREFIX};
+use super::nearest::nearest;
 use super::options::Options;
+use super::secrets;
 use super::surroundings::Surroundings;
 use super::words::{Origin, Word, Words};
 
 /// The options that are set in the environment; an empty variable is not set.
 pub fn environment(surroundings: &Surroundings) -> anyhow::Result<Options> {
+    refuse_unknown(surroundings)?;
     Options::flags().iter().try_fold(Options::default(), |options, flag| {
         let variable = Names(flag).variable();
         let Some(value) = surroundings.set_variable(&variable) else {
@@ -17,6 +20,35 @@ pub fn environment(surroundings: &Surroundings) -> anyhow::Result<Options> {
         let one = Options::one(flag, &value).map_err(|why| anyhow!("{variable}: {why}"))?;
         Ok(one.or(options))
     })
+}
+
+/// Refuses variables with our prefix that are no setting: a misspelt one would be ignored.
+fn refuse_unknown(surroundings: &Surroundings) -> anyhow::Result<()> {
+    let known: Vec<String> = Options::flags().iter().map(|flag| Names(flag).variable()).collect();
+    let is_known = |name: &str| known.iter().any(|known| known == name) || secrets::is_one(name);
+    let mut unknown: Vec<String> = (surroundings.variables)()
+        .into_iter()
+        .map(|name| name.to_string_lossy().into_owned())
+        .filter(|name| name.starts_with(PREFIX) && !is_known(name))
+        .filter(|name| surroundings.set_variable(name).is_some())
+        .collect();
+    if unknown.is_empty() {
+        return Ok(());
+    }
+    unknown.sort();
+    let explained = unknown.iter().map(|name| {
+        // Without the prefix, in which all are alike.
+        let bare = |name: &str| name.strip_prefix(PREFIX).unwrap_or(name).to_ascii_lowercase();
+        let words: Vec<String> =
+            known.iter().map(|name| bare(name)).chain(secrets::VARIABLES.map(bare)).collect();
+        match nearest(&bare(name), words.iter().map(String::as_str)) {
+            Some(meant) => format!("{name}; did you mean {PREFIX}{}?", meant.to_ascii_uppercase()),
+            None => format!(
+                "{name}; unset it, or see `cardcancel config show` for those that there are"
+            ),
+        }
+    });
+    bail!("there is no setting {}", explained.collect::<Vec<_>>().join("\nthere is no setting "))
 }
 
 /// What is set in the environment, as it stands there.

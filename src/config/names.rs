@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+/// All our environment variables begin with it.
+pub const PREFIX: &str = "CARDCANCEL_";
+
 /// A setting's names, all made from its flag: `--cut-off`, `CARDCANCEL_CUT_OFF`
 /// and `cut_off`. Shown, they say where the setting can be made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,7 +16,7 @@ pub struct Names<'a>(
 impl Names<'_> {
     /// The environment variable.
     pub fn variable(&self) -> String {
-        format!("CARDCANCEL_{}", self.key().to_ascii_uppercase())
+        format!("{PREFIX}{}", self.key().to_ascii_uppercase())
     }
 
     /// The key in the configuration file.

@@ -77,7 +77,9 @@ mod tests {
         let variable = |name: &str| {
             variables.iter().find(|(known, _)| *known == name).map(|(_, value)| value.into())
         };
-        see(&Surroundings { variable: &variable, directory: Path::new("") })
+        let variables = || variables.iter().map(|(name, _)| name.into()).collect();
+        let directory = Path::new("");
+        see(&Surroundings { variable: &variable, variables: &variables, directory })
     }
 
     fn file(path: &str) -> Location {

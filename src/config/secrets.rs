@@ -7,9 +7,29 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use super::places::LEDGER_PASSWORD;
 use super::surroundings::Surroundings;
 use crate::corecard::auth::{Auth, BadAuth};
+use crate::corecard::proxy;
 use crate::corecard::secret::{CREDENTIALS_DIRECTORY, FILE};
+
+/// The variables of secrets, but for those of headers, which are named after them.
+pub const VARIABLES: [&str; 6] = [
+    "CARDCANCEL_BEARER_TOKEN",
+    "CARDCANCEL_BASIC_PASSWORD",
+    "CARDCANCEL_OAUTH2_CLIENT_SECRET",
+    proxy::USERNAME,
+    proxy::PASSWORD,
+    LEDGER_PASSWORD,
+];
+/// How the variables of headers begin.
+const HEADER: &str = "CARDCANCEL_HEADER_";
+
+/// Whether a variable holds a secret, or names the file of one.
+pub fn is_one(variable: &str) -> bool {
+    let name = variable.strip_suffix(FILE).unwrap_or(variable);
+    VARIABLES.contains(&name) || name.strip_prefix(HEADER).is_some_and(|name| !name.is_empty())
+}
 
 /// A secret, and where it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -58,7 +78,18 @@ mod tests {
     use super::*;
 
     fn variables(auth: &str) -> Vec<String> {
-        called_for(&auth.parse().unwrap()).unwrap()
+        let variables = called_for(&auth.parse().unwrap()).unwrap();
+        for variable in &variables {
+            assert!(is_one(variable) && is_one(&format!("{variable}{FILE}")), "{variable}");
+        }
+        variables
+    }
+
+    #[test]
+    fn what_only_looks_like_the_variable_of_a_secret_is_none() {
+        for variable in ["CARDCANCEL_BEARER_TOKE", "CARDCANCEL_HEADER_", "CARDCANCEL_TOKEN_FILE"] {
+            assert!(!is_one(variable), "{variable}");
+        }
     }
 
     #[test]

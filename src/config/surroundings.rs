@@ -10,6 +10,8 @@ use crate::corecard::secret::Variable;
 pub struct Surroundings<'a> {
     /// Reads an environment variable.
     pub variable: Variable<'a>,
+    /// Lists the names of all environment variables.
+    pub variables: &'a dyn Fn() -> Vec<OsString>,
     /// Where `cardcancel.toml` is looked for; empty stands for the current directory.
     pub directory: &'a Path,
 }
@@ -17,7 +19,8 @@ pub struct Surroundings<'a> {
 impl Surroundings<'static> {
     /// Those of this process.
     pub fn of_this_process() -> Self {
-        Surroundings { variable: &process_variable, directory: Path::new("") }
+        let directory = Path::new("");
+        Surroundings { variable: &process_variable, variables: &process_variables, directory }
     }
 }
 
@@ -26,6 +29,10 @@ impl Surroundings<'_> {
     pub(super) fn set_variable(&self, name: &str) -> Option<OsString> {
         (self.variable)(name).filter(|value| !value.is_empty())
     }
+}
+
+fn process_variables() -> Vec<OsString> {
+    std::env::vars_os().map(|(name, _)| name).collect()
 }
 
 fn process_variable(name: &str) -> Option<OsString> {

@@ -65,7 +65,9 @@ impl Scene {
         let directory = self.directory.path().join("work");
         let matches = Options::command().try_get_matches_from(&self.flags).unwrap();
         let flags = Options::from_arg_matches(&matches).unwrap();
-        load(flags, &Surroundings { variable: &variable, directory: &directory })
+        let variables = || self.variables.iter().map(|(name, _)| name.into()).collect();
+        let (variable, variables) = (&variable, &variables);
+        load(flags, &Surroundings { variable, variables, directory: &directory })
     }
 
     fn settings(&self) -> Settings {
