@@ -29,7 +29,9 @@ def cancel_card_orders():
     def cancel(night: str) -> dict:
         done = subprocess.run(
             ["cardcancel", "run", f"orders-{night}.csv", "--profile", "production",
-             "--config", "/etc/cardcancel/cardcancel.toml", "--yes", "--json"],
+             "--config", "/etc/cardcancel/cardcancel.toml", "--yes", "--json",
+             # A task that waits, or is cleared in the morning, sends nothing.
+             "--start-window", "00:55-03:30[America/New_York]"],
             cwd="/var/lib/cardcancel",
             env={
                 "PATH": os.environ["PATH"],

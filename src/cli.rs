@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::builder::StyledStr;
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use clap_complete::Shell;
@@ -14,10 +14,11 @@ use crate::stand_in;
 
 /// The options that matter to `check`; it takes the others too, so that the
 /// command line of a `run` can be checked as it is.
-const CHECKED: [&str; 16] = [
+const CHECKED: [&str; 17] = [
     "rate",
     "timeout",
     "cut-off",
+    "start-window",
     "allow-partial",
     "max-rows",
     "delimiter",
@@ -36,9 +37,10 @@ const CHECKED: [&str; 16] = [
 const LISTED: [&str; 5] = ["ledger", "rehearse", "json", "config", "profile"];
 /// The options that `work` does not take: what is run, how fast, until when and where
 /// its results go was said where the run was opened.
-const NOT_WORKED: [&str; 17] = [
+const NOT_WORKED: [&str; 18] = [
     "rate",
     "cut-off",
+    "start-window",
     "allow-partial",
     "max-rows",
     "again",
@@ -220,9 +222,33 @@ where
     T: Into<OsString> + Clone,
 {
     let mut command = command();
-    let matches = command.try_get_matches_from_mut(args)?;
+    let matches = command.try_get_matches_from_mut(args).map_err(with_our_word_for_it)?;
     refuse_not_worked(&command, &matches)?;
     Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+}
+
+/// Flags that other programs have, and what does here what they do there.
+const ELSEWHERE: [(&[&str], &str); 2] = [
+    (
+        &["--dry-run", "--dryrun"],
+        "`cardcancel check ORDERS.csv` says what would happen and sends nothing; `cardcancel run \
+         ORDERS.csv --rehearse` does all of it against a built-in simulator of CoreCARD",
+    ),
+    (
+        &["--force"],
+        "--again sends a file once more whose run has ended; --yes sends without asking",
+    ),
+];
+
+/// Names what is meant by a flag that other programs have.
+fn with_our_word_for_it(mut error: clap::Error) -> clap::Error {
+    let Some(ContextValue::String(flag)) = error.get(ContextKind::InvalidArg) else { return error };
+    let word = ELSEWHERE.iter().find(|(flags, _)| flags.contains(&flag.as_str()));
+    if let Some((_, tip)) = word {
+        error.remove(ContextKind::SuggestedArg);
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![(*tip).into()]));
+    }
+    error
 }
 
 /// Who works on a run cannot change it.

@@ -12,6 +12,8 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt;
 
+use jiff::{SignedDuration, Timestamp};
+
 use common::{
     Authority, Does, Hostile, Papers, Passing, Scene, Terminal, json, status, with_headers,
 };
@@ -159,10 +161,16 @@ fn every_error_says_what_is_wrong_and_where_and_what_to_do() {
 }
 
 fn what_must_be_set() -> Vec<(&'static str, Trial)> {
+    let profiles = "[profile.production]\nurl = 'https://a.example'\n\
+        [profile.sandbox]\nurl = 'https://b.example'\n[profile.slow]\nrate = '1/s'\n";
     let homeless = run().variable("HOME", "").variable("XDG_STATE_HOME", "");
     vec![
         ("neither address", command("run orders.csv")),
         ("no address of the end user", command("run orders.csv --url https://127.0.0.1:9")),
+        (
+            "no profile where there are some",
+            command("run orders.csv --external-ip 10.0.0.1").file("cardcancel.toml", profiles),
+        ),
         (
             "nobody to ask",
             command("run orders.csv --url https://127.0.0.1:9 --external-ip 10.0.0.1"),
@@ -190,6 +198,11 @@ fn values() -> Vec<(&'static str, Trial)> {
         ("neither of two words", flag("--on-doubt=ask")),
         ("no time of day", flag("--cut-off=25:00")),
         ("no time zone", flag("--cut-off=03:30[Mars]")),
+        ("a system's time zone that is none", flag("--cut-off=03:30").variable("TZ", "Mars")),
+        ("a date that is over", flag("--cut-off=2026-01-31T03:30[UTC]")),
+        ("one time for a window", flag("--start-window=22:00")),
+        ("a window of no time", flag("--start-window=22:00-22:00")),
+        ("a window in no time zone", flag("--start-window=22:00-03:00[Mars]")),
         ("no number of failures", flag("--max-failures=few")),
         ("a share of nothing", flag("--max-failures=0%")),
         ("neither yes nor no", flag("--quiet=maybe")),
@@ -216,6 +229,10 @@ fn values() -> Vec<(&'static str, Trial)> {
         ("another look of log lines", flag("--log-format=xml")),
         ("another importance of log lines", flag("--log-level=loud")),
         ("a variable", run().variable("CARDCANCEL_RATE", "50")),
+        ("a variable that there is not", run().variable("CARDCANCEL_CUTOFF", "03:30")),
+        ("a variable like no other", run().variable("CARDCANCEL_ZZZ", "03:30")),
+        ("a flag of other programs", flag("--dry-run")),
+        ("another flag of other programs", flag("--force")),
         ("a switch of the environment", run().variable("CARDCANCEL_QUIET", "maybe")),
     ]
 }
@@ -457,7 +474,13 @@ fn first_calls() -> Vec<(&'static str, Trial)> {
 
 fn questions() -> Vec<(&'static str, Trial)> {
     let asked = || command("run orders.csv --url https://127.0.0.1:9 --external-ip 10.0.0.1");
-    let late = || run().with(&["--rate=1/h", "--cut-off=00:00[Etc/GMT-14]"]);
+    let in_ten_hours = Timestamp::now() + SignedDuration::from_hours(10);
+    let cut_off = format!("--cut-off={}[UTC]", in_ten_hours.strftime("%FT%T"));
+    let late = || run().with(&["--rate=1/h", &cut_off]);
+    let over = run().with(&[&Timestamp::now().strftime("--cut-off=%T[UTC]").to_string()]);
+    let closed = Timestamp::now() + SignedDuration::from_hours(3);
+    let closed =
+        format!("--start-window={}-{}[UTC]", closed.strftime("%T"), in_ten_hours.strftime("%T"));
     let many = run().with(&["--max-rows=2"]);
     many.scene.orders(3);
     let too_many_for_the_night = late();
@@ -466,6 +489,8 @@ fn questions() -> Vec<(&'static str, Trial)> {
         ("more rows than expected", many),
         ("an answer that is not yes", asked().answers("y")),
         ("more rows than there is time for", too_many_for_the_night),
+        ("a cut-off that has just passed", over),
+        ("a start outside of the hours for it", run().with(&[&closed])),
     ]
 }
 

@@ -191,7 +191,7 @@ fn up_to_the_question(configuration: &str, profile: &str) -> Output {
         .env("HOME", home.path())
         .env("CARDCANCEL_BEARER_TOKEN", "not-a-token")
         .env("CARDCANCEL_HEADER_X_API_KEY", "not-a-key")
-        .args(["run", "orders.csv", "--allow-partial", "--profile", profile])
+        .args(["run", "orders.csv", "--cut-off", "2999-12-31T23:59[UTC]", "--profile", profile])
         .output()
         .unwrap()
 }

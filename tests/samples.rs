@@ -224,7 +224,9 @@ fn the_command_lines_that_are_shown_are_understood() {
         let text = fs::read_to_string(sample(name)).unwrap();
         let line = text.lines().find(|line| line.contains("cardcancel run ")).unwrap();
         let (_, flags) = line.split_once(".csv\"").unwrap();
-        let flags = flags.trim_end_matches('\'').split_whitespace();
+        let flags = flags.replace(['\'', '"'], "");
+        assert!(flags.contains(" --start-window 00:55-03:30[America/New_York] "), "{name}");
+        let flags = flags.split_whitespace();
         let flags = flags.take_while(|word| *word != "2>&1");
         let words = ["cardcancel", "run", "orders.csv"].into_iter().chain(flags);
         cardcancel::cli::parse(words).unwrap();

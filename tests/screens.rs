@@ -98,6 +98,7 @@ fn the_summary_for_programs() {
       "exit_code": 3,
       "input": "orders.csv",
       "input_sha256": "f1ea169949089307ab8aaf8e9861742a8f25224b609e897f3c0717efc68e6ec3",
+      "may_be_cut_short": false,
       "on_the_way": {
         "answers_lost": 1,
         "asked_to_wait_seconds": [seconds],
@@ -169,7 +170,7 @@ fn what_happened_on_the_way_is_told_in_one_line() {
     });
     let scene = Scene::new();
     scene.orders(5);
-    let flags = ["--concurrency", "1", "--cut-off", "00:00[Etc/GMT-14]"];
+    let flags = ["--concurrency", "1", "--cut-off", "2999-12-31T23:59[UTC]"];
     assert_snapshot!(scene.cancel(&server.url(), &flags).exits(0).stdout, @r"
     Run [run] of orders.csv, 5 rows: ended
       cancelled                   5
@@ -206,6 +207,7 @@ fn a_stopped_run_for_programs() {
       "exit_code": 4,
       "input": "orders.csv",
       "input_sha256": "03a4785a6208ff4ff57edac876750d4edc4d2879a9e3b8664574a176016a4fb9",
+      "may_be_cut_short": false,
       "on_the_way": {
         "answers_lost": 0,
         "asked_to_wait_seconds": [seconds],
@@ -255,17 +257,20 @@ fn off_a_terminal_nothing_is_sent_without_yes() {
     scene.orders(1200);
     let url = core_card.url();
     let args = ["run", "orders.csv", "--external-ip", "10.120.0.0", "--url", &url];
-    let flags = ["--rate", "20/s", "--cut-off", "03:30[America/New_York]", "--allow-partial"];
+    let flags = ["--rate", "20/s", "--cut-off", "2999-12-31T23:59[UTC]"];
     let outcome = scene.run(&[&args[..], &flags].concat()).exits(2);
     assert_eq!(outcome.stdout, "");
     let asked = outcome.stderr.lines().filter(|line| !line.contains(" WARN "));
-    assert_snapshot!(asked.collect::<Vec<_>>().join("\n"), @r"
-    error: there is no terminal to ask on whether to send: add --yes if this is meant
+    assert_snapshot!(asked.collect::<Vec<_>>().join("\n"), @r#"
+    error: not a terminal, so the run cannot be confirmed; pass --yes to send without asking
     About to cancel 1,200 orders of orders.csv at http://127.0.0.1:[port]/
       profile: none
+      ledger: [here]/home/state/cardcancel/ledger.db
+      columns: admin number from "AdminNumber", sequence number from "CardSequenceNumber"
+      first order: 1001/1, in line 2
       pace: 20/s, 1 min 0 s
-      cut-off: 03:30[America/New_York]
-    ");
+      cut-off: [time], in [some time]
+    "#);
     assert_eq!(core_card.requests(), 0);
     let runs = scene.run(&["runs"]).exits(0);
     assert_eq!(runs.stdout, "", "a run that was not begun is none");
@@ -394,11 +399,14 @@ fn one_run_that_stopped_is_shown_in_full() {
 
 #[test]
 fn a_check_says_what_is_wrong_and_how_long_it_takes() {
+    let _tidy = without_chance();
     let scene = mixed_orders();
     assert_snapshot!(scene.run(&["check", "orders.csv"]).exits(1).stdout, @r#"
     line 6, row 5: INVALID_ADMIN_NUMBER: the admin number "x" is not a number; it must be a whole number from 0 to 9223372036854775807
     row 6: DUPLICATE: the same order as row 1
     orders.csv: 6 rows
+    Columns: admin number from "admin", sequence number from "seq"
+    First order: 1001/1, in line 2
                 4 to send
                 1 with the same order as an earlier row
                 1 invalid
@@ -416,7 +424,19 @@ fn a_check_says_what_is_wrong_and_how_long_it_takes() {
           "row": 5
         }
       ],
+      "blank": 0,
+      "columns": {
+        "admin_number": "admin",
+        "first_order": {
+          "line": 2,
+          "order": "1001/1"
+        },
+        "priority": null,
+        "replaced": [],
+        "sequence_number": "seq"
+      },
       "cut_off": null,
+      "cut_off_at": null,
       "duplicate_rows": [
         {
           "first": 1,
@@ -433,17 +453,22 @@ fn a_check_says_what_is_wrong_and_how_long_it_takes() {
       "rate": "10/s",
       "rows": 6,
       "seconds": 0.4,
-      "to_send": 4
+      "start_window": null,
+      "starts_at": "[time]",
+      "to_send": 4,
+      "warnings": []
     }
     "#);
     scene.orders(20_000);
-    assert_snapshot!(scene.run(&["check", "orders.csv", "--rate", "50/s"]).exits(0).stdout, @r"
+    assert_snapshot!(scene.run(&["check", "orders.csv", "--rate", "50/s"]).exits(0).stdout, @r#"
     orders.csv: 20,000 rows
+    Columns: admin number from "AdminNumber", sequence number from "CardSequenceNumber"
+    First order: 1001/1, in line 2
            20,000 to send
                 0 with the same order as an earlier row
                 0 invalid
     At 50/s this takes 6 min 40 s
-    ");
+    "#);
 }
 
 #[test]

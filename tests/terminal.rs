@@ -26,7 +26,7 @@ fn before_anything_is_sent_it_is_told_what_and_asked_whether() {
     let core_card = CoreCard::perfect();
     let scene = Scene::new();
     scene.orders(40).file("cardcancel.toml", "[profile.production]\nrate = '20/s'\n");
-    let flags = ["--profile", "production", "--cut-off", "23:59:59[Pacific/Kiritimati]"];
+    let flags = ["--profile", "production", "--cut-off", "2999-12-31T23:59[UTC]"];
     let flags = [&flags[..], &["--allow-partial"]].concat();
     let mut terminal = Terminal::with(asking(&scene, &core_card.url(), &flags));
     terminal.sees("Type yes to send:");
@@ -37,13 +37,16 @@ fn before_anything_is_sent_it_is_told_what_and_asked_whether() {
     };
     assert_eq!(code, Some(0), "{seen}");
     assert_eq!(core_card.requests(), 40);
-    assert_snapshot!(asked(&seen), @r"
+    assert_snapshot!(asked(&seen), @r#"
     About to cancel 40 orders of orders.csv at http://127.0.0.1:[port]/
       profile: production
+      ledger: [here]/home/state/cardcancel/ledger.db
+      columns: admin number from "AdminNumber", sequence number from "CardSequenceNumber"
+      first order: 1001/1, in line 2
       pace: 20/s, 2 s
-      cut-off: 23:59:59[Pacific/Kiritimati]
+      cut-off: [time], in [some time]
     This cannot be undone. Type
-    ");
+    "#);
 }
 
 #[test]

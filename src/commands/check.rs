@@ -4,12 +4,14 @@ use std::fmt::Write;
 use std::path::Path;
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use serde::Serialize;
 
+use super::taken::Taken;
 use super::{estimate, job};
 use crate::config::{CheckSettings, Options, Surroundings};
 use crate::exit::Exit;
-use crate::gate::cut_off::CutOff;
+use crate::gate::cut_off::{CutOff, Due};
 use crate::intake::{BadRow, Input, Priorities, Survey, survey_each};
 use crate::output::{count, counted, lasting, rows, say};
 
@@ -19,6 +21,7 @@ pub fn check(path: &Path, options: Options, surroundings: &Surroundings) -> anyh
     let mut input = Input::open(path, &std::env::temp_dir())?;
     input.expect(&settings.input.expected, path)?;
     let layout = input.layout(&job::reading(&settings.input))?;
+    let taken = Taken::of(&input, &layout, false)?;
     let mut bad_rows = Vec::new();
     let survey = survey_each(&input, &layout, None, |bad| match settings.json {
         true => bad_rows.push(Bad::from(bad)),
@@ -32,18 +35,41 @@ pub fn check(path: &Path, options: Options, surroundings: &Surroundings) -> anyh
             say::print(format_args!("row {row}: DUPLICATE: the same order as row {first}"))
         });
     }
-    let report = Report { input: &input, survey: &survey, settings: &settings };
-    let too_late = report.too_late();
+    let now = Timestamp::now();
+    let report = Report { input: &input, survey: &survey, settings: &settings, taken, now };
+    let outlook = report.outlook();
     match settings.json {
-        true => say::print(report.json(bad_rows, too_late.as_deref())?),
-        false => say::print(report.text(too_late.as_deref()).trim_end()),
+        true => say::print(report.json(bad_rows, &outlook)?),
+        false => say::print(report.text(&outlook).trim_end()),
     }
-    Ok(match too_late {
+    Ok(match outlook {
         _ if report.too_many().is_some() => Exit::Refused,
-        Some(_) if !settings.allow_partial => Exit::Refused,
+        Outlook::Passed(..) => Exit::Refused,
+        Outlook::TooLate(..) if !settings.allow_partial => Exit::Refused,
         _ if survey.invalid > 0 => Exit::Failures,
         _ => Exit::Done,
     })
+}
+
+/// Whether a run that starts when it next may is done before the cut-off.
+enum Outlook {
+    /// There is no cut-off.
+    Open,
+    /// It is, before this time.
+    InTime(Timestamp),
+    /// It is not, before this time, and why.
+    TooLate(Timestamp, String),
+    /// The cut-off has passed, as the words say.
+    Passed(Timestamp, String),
+}
+
+impl Outlook {
+    fn cut_off(&self) -> Option<Timestamp> {
+        match self {
+            Outlook::Open => None,
+            Outlook::InTime(at) | Outlook::TooLate(at, _) | Outlook::Passed(at, _) => Some(*at),
+        }
+    }
 }
 
 fn bad_row_text(bad: &BadRow) -> String {
@@ -57,12 +83,16 @@ struct Found<'a> {
     input_sha256: String,
     rows: u32,
     to_send: u32,
+    columns: &'a Taken,
     duplicates: usize,
     invalid: u32,
     priorities: Option<ByPriority>,
     rate: String,
     seconds: Option<f64>,
+    start_window: Option<String>,
+    starts_at: String,
     cut_off: Option<String>,
+    cut_off_at: Option<String>,
     meets_cut_off: Option<bool>,
     max_rows: Option<u64>,
     blank: u32,
@@ -121,6 +151,8 @@ struct Report<'a> {
     input: &'a Input,
     survey: &'a Survey,
     settings: &'a CheckSettings,
+    taken: Taken,
+    now: Timestamp,
 }
 
 impl Report<'_> {
@@ -128,23 +160,48 @@ impl Report<'_> {
         self.survey.to_send.into()
     }
 
-    fn cut_off(&self) -> Option<&CutOff> {
-        self.settings.cut_off.as_ref()
+    /// When a run may start: now, or when the hours for that begin.
+    fn starts_at(&self) -> Timestamp {
+        match &self.settings.start_window {
+            Some(window) if !window.contains(self.now) => window.opens(self.now),
+            _ => self.now,
+        }
     }
 
-    fn too_late(&self) -> Option<String> {
-        let now = Timestamp::now();
-        let last_start = estimate::last_start(self.cut_off()?, self.settings.timeout, now);
-        estimate::too_late(self.to_send(), &self.settings.rates, last_start, now)
+    fn outlook(&self) -> Outlook {
+        let CheckSettings { rates, timeout, .. } = self.settings;
+        let Some(cut_off) = &self.settings.cut_off else { return Outlook::Open };
+        let starts_at = self.starts_at();
+        match cut_off.due(starts_at) {
+            Due::Passed(at) => Outlook::Passed(at, estimate::has_passed(cut_off, at, starts_at)),
+            Due::Ahead(at) => {
+                let last_start = estimate::last_start(at, *timeout);
+                match estimate::too_late(self.to_send(), rates, last_start, starts_at) {
+                    Some(why) => Outlook::TooLate(at, why),
+                    None => Outlook::InTime(at),
+                }
+            }
+        }
+    }
+
+    /// The cut-off for people.
+    fn on_the_clock(&self, at: Timestamp) -> String {
+        let zone = self.settings.cut_off.as_ref().map_or(TimeZone::UTC, CutOff::zone);
+        estimate::on_the_clock(at, zone, self.now)
     }
 
     fn too_many(&self) -> Option<String> {
         estimate::too_many(self.to_send(), self.settings.max_rows)
     }
 
-    fn text(&self, too_late: Option<&str>) -> String {
-        let survey = self.survey;
+    fn text(&self, outlook: &Outlook) -> String {
+        let Report { survey, taken, .. } = self;
         let mut text = format!("{}: {}\n", self.input.name(), rows(survey.rows.into()));
+        let _ = writeln!(text, "Columns: {}", taken.columns());
+        let _ = writeln!(text, "First order: {}", taken.first_order());
+        if let Some(replaced) = taken.replaced() {
+            let _ = writeln!(text, "Not carried over: {replaced}");
+        }
         let mut line = |number: u64, what: &str| {
             let _ = writeln!(text, "  {:>11} {what}", count(number));
         };
@@ -177,15 +234,29 @@ impl Report<'_> {
             let time = lasting(rates.time_for(self.to_send()));
             let _ = writeln!(text, "At {rates} this takes {time}");
         }
-        match (self.cut_off(), too_late) {
-            (Some(cut_off), None) => {
-                let _ = writeln!(text, "It can be done before the cut-off {cut_off}");
+        if let Some(window) = &self.settings.start_window
+            && self.starts_at() != self.now
+        {
+            let opens = estimate::on_the_clock(self.starts_at(), window.zone(), self.now);
+            let _ = writeln!(
+                text,
+                "A run may be started from {window} only, and not now: next at {opens}"
+            );
+        }
+        match outlook {
+            Outlook::Open => {}
+            Outlook::InTime(at) => {
+                let when = self.on_the_clock(*at);
+                let _ = writeln!(text, "It can be done before the cut-off {when}");
             }
-            (Some(cut_off), Some(why)) => {
+            Outlook::TooLate(at, why) => {
+                let when = self.on_the_clock(*at);
                 let _ =
-                    writeln!(text, "NOT ALL OF IT CAN BE DONE before the cut-off {cut_off}: {why}");
+                    writeln!(text, "NOT ALL OF IT CAN BE DONE before the cut-off {when}: {why}");
             }
-            (None, _) => {}
+            Outlook::Passed(_, why) => {
+                let _ = writeln!(text, "IT WOULD BE REFUSED: {why}");
+            }
         }
         if let Some(why) = self.too_many() {
             let _ = writeln!(text, "IT WOULD BE REFUSED: {why}");
@@ -193,8 +264,8 @@ impl Report<'_> {
         text
     }
 
-    fn json(&self, bad_rows: Vec<Bad>, too_late: Option<&str>) -> anyhow::Result<String> {
-        let Report { input, survey, settings } = self;
+    fn json(&self, bad_rows: Vec<Bad>, outlook: &Outlook) -> anyhow::Result<String> {
+        let Report { input, survey, settings, taken, .. } = self;
         let same = survey.duplicates.iter();
         let seconds = settings.rates.time_for(self.to_send()).as_secs_f64();
         Ok(serde_json::to_string(&Found {
@@ -202,13 +273,21 @@ impl Report<'_> {
             input_sha256: input.digest()?.to_string(),
             rows: survey.rows,
             to_send: survey.to_send,
+            columns: taken,
             duplicates: survey.duplicates.len(),
             invalid: survey.invalid,
             priorities: survey.priorities.as_ref().map(ByPriority::from),
             rate: settings.rates.to_string(),
             seconds: (!settings.rates.is_unlimited()).then_some(seconds),
-            cut_off: self.cut_off().map(ToString::to_string),
-            meets_cut_off: self.cut_off().map(|_| too_late.is_none()),
+            start_window: settings.start_window.as_ref().map(ToString::to_string),
+            starts_at: self.starts_at().to_string(),
+            cut_off: settings.cut_off.as_ref().map(ToString::to_string),
+            cut_off_at: outlook.cut_off().map(|at| at.to_string()),
+            meets_cut_off: match outlook {
+                Outlook::Open => None,
+                Outlook::InTime(_) => Some(true),
+                Outlook::TooLate(..) | Outlook::Passed(..) => Some(false),
+            },
             max_rows: settings.max_rows,
             blank: survey.blank,
             warnings: survey.warnings.iter().map(ToString::to_string).collect(),

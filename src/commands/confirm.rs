@@ -15,7 +15,9 @@ use crate::output::say;
 pub fn confirm(what: &str, input: &Path) -> anyhow::Result<()> {
     let readable = std::io::stdin().is_terminal() && input != Path::new("-");
     if !readable || !std::io::stderr().is_terminal() {
-        bail!("there is no terminal to ask on whether to send: add --yes if this is meant\n{what}");
+        bail!(
+            "not a terminal, so the run cannot be confirmed; pass --yes to send without asking\n{what}"
+        );
     }
     say::tell(what);
     say::tell("This cannot be undone. Type yes to send:");

@@ -5,34 +5,83 @@ use std::time::Duration;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use crate::gate::cut_off::CutOff;
+use crate::gate::cut_off::{CutOff, Due};
 use crate::gate::rate::Rates;
 use crate::output::{count, lasting, rows};
 
 /// When the last call may start, so that it is answered before the cut-off.
-pub fn last_start(cut_off: &CutOff, timeout: Duration, now: Timestamp) -> Timestamp {
-    let cut_off = cut_off.next_occurrence(now, &TimeZone::system());
+pub fn last_start(cut_off: Timestamp, timeout: Duration) -> Timestamp {
     cut_off.checked_sub(timeout).unwrap_or(Timestamp::MIN)
 }
 
 /// How long a cut-off that has passed holds for the runs opened before it. A
 /// service that is restarted after a reboot, or because the run stopped, must not
 /// take the next night's cut-off for this one's.
-pub const SAME_NIGHT: Duration = Duration::from_secs(12 * 3600);
+const SAME_NIGHT: Duration = Duration::from_secs(12 * 3600);
 
-/// The last start of a run opened at `opened_at`, if tonight's has passed.
-pub fn passed(
+/// Whether the cut-off is still to come for a start now; of a run that was opened before,
+/// that of the night in which it was opened.
+pub fn due(
+    cut_off: &CutOff,
+    timeout: Duration,
+    opened_at: Option<Timestamp>,
+    now: Timestamp,
+) -> Due {
+    let passed = opened_at.and_then(|opened_at| passed(cut_off, timeout, opened_at, now));
+    passed.map_or_else(|| cut_off.due(now), Due::Passed)
+}
+
+/// Tonight's cut-off, if a run opened at `opened_at` may not send because of it any more.
+fn passed(
     cut_off: &CutOff,
     timeout: Duration,
     opened_at: Timestamp,
     now: Timestamp,
 ) -> Option<Timestamp> {
     let evening = now.checked_sub(SAME_NIGHT).unwrap_or(Timestamp::MIN);
-    let tonight = last_start(cut_off, timeout, evening);
-    (opened_at < tonight && tonight <= now).then_some(tonight)
+    let tonight = cut_off.next_occurrence(evening);
+    let last_start = last_start(tonight, timeout);
+    (opened_at < last_start && last_start <= now).then_some(tonight)
 }
 
-/// If the calls do not fit before the last start, the sentence that says so.
+/// Says that a cut-off has passed, when, and how the next one is meant.
+pub fn has_passed(cut_off: &CutOff, at: Timestamp, now: Timestamp) -> String {
+    let when = on_the_clock(at, cut_off.zone(), now);
+    let passed = match at > now {
+        true => format!("no call that starts now can be answered before the cut-off {when}"),
+        false => format!("the cut-off {cut_off} has passed: it was {when}"),
+    };
+    let next = cut_off.dated(at.max(now));
+    match next == *cut_off {
+        // It has a date, which is over.
+        true => format!("{passed}; give another --cut-off"),
+        false => {
+            format!("{passed}; if the next one is meant, give its date: --cut-off '{next}'")
+        }
+    }
+}
+
+/// A moment as a person reads it: date, time and zone.
+pub fn clock(at: Timestamp, zone: TimeZone) -> String {
+    let at = at.to_zoned(zone);
+    let clock = if at.second() == 0 { "%F %R" } else { "%F %T" };
+    match at.time_zone().iana_name() {
+        Some(name) => format!("{} {name}", at.strftime(clock)),
+        None => format!("{} {}", at.strftime(clock), at.strftime("%:z")),
+    }
+}
+
+/// The same, and how far away it is.
+pub fn on_the_clock(at: Timestamp, zone: TimeZone, now: Timestamp) -> String {
+    let away = Duration::try_from(at.duration_since(now).abs()).unwrap_or_default();
+    match at > now {
+        true => format!("{}, in {}", clock(at, zone), lasting(away)),
+        false => format!("{}, {} ago", clock(at, zone), lasting(away)),
+    }
+}
+
+/// If the calls do not fit before the last start, the sentence that says so, and which
+/// rate they need.
 pub fn too_late(
     calls: u64,
     rates: &Rates,
@@ -40,14 +89,22 @@ pub fn too_late(
     now: Timestamp,
 ) -> Option<String> {
     let left = Duration::try_from(last_start.duration_since(now)).unwrap_or_default();
-    let needed = rates.time_for(calls);
-    (needed > left).then(|| {
-        format!(
-            "the calls take {} at this rate, and the last one that can be answered before the cut-off starts in {}",
-            lasting(needed),
-            lasting(left)
-        )
-    })
+    let takes = rates.time_for(calls);
+    if calls == 0 || (takes <= left && !left.is_zero()) {
+        return None;
+    }
+    let Some(needed) = Rates::needed(calls, left) else {
+        let late = Duration::try_from(now.duration_since(last_start)).unwrap_or_default();
+        return Some(format!(
+            "the last call that can be answered by then had to start {} ago",
+            lasting(late)
+        ));
+    };
+    Some(format!(
+        "the calls take {} at {rates}, and the last one that can be answered before the cut-off starts in {}: that needs {needed}",
+        lasting(takes),
+        lasting(left)
+    ))
 }
 
 /// If there are more rows to send than may be, the words that say so.
@@ -87,16 +144,61 @@ mod tests {
 
     #[test]
     fn a_run_opened_after_the_cut_off_has_the_next_days() {
-        let cut_off = "03:30[UTC]".parse().unwrap();
+        let cut_off: CutOff = "03:30[UTC]".parse().unwrap();
         let opened = time("2026-11-22T08:00:00Z");
         assert_eq!(passed(&cut_off, TIMEOUT, opened, time("2026-11-22T08:05:00Z")), None);
     }
 
     #[test]
     fn calls_that_do_not_fit_before_the_last_start_are_told() {
-        let rates = "10/s".parse().unwrap();
+        let rates: Rates = "10/s".parse().unwrap();
         let (now, last) = (time("2026-11-22T03:00:00Z"), time("2026-11-22T03:29:30Z"));
         assert_eq!(too_late(17_000, &rates, last, now), None);
-        insta::assert_snapshot!(too_late(18_000, &rates, last, now).unwrap(), @"the calls take 30 min 0 s at this rate, and the last one that can be answered before the cut-off starts in 29 min 30 s");
+        insta::assert_snapshot!(too_late(18_000, &rates, last, now).unwrap(), @"the calls take 30 min 0 s at 10/s, and the last one that can be answered before the cut-off starts in 29 min 30 s: that needs 11/s");
+    }
+
+    #[test]
+    fn without_any_time_no_rate_is_enough() {
+        let now = time("2026-11-22T03:29:30Z");
+        insta::assert_snapshot!(too_late(1, &Rates::unlimited(), now, now).unwrap(), @"the last call that can be answered by then had to start under a second ago");
+        assert_eq!(too_late(0, &Rates::unlimited(), now, now), None);
+    }
+
+    #[test]
+    fn a_moment_is_told_with_its_date_its_zone_and_how_far_away_it_is() {
+        let told = |at: &str, zone: &str, now: &str| {
+            on_the_clock(time(at), TimeZone::get(zone).unwrap(), time(now))
+        };
+        let now = "2026-11-27T03:18:00Z";
+        assert_eq!(
+            told("2026-11-27T08:30:00Z", "America/New_York", now),
+            "2026-11-27 03:30 America/New_York, in 5 h 12 min"
+        );
+        assert_eq!(told("2026-11-27T03:17:59Z", "UTC", now), "2026-11-27 03:17:59 UTC, 1 s ago");
+        let unnamed = TimeZone::fixed(jiff::tz::offset(1));
+        assert_eq!(
+            on_the_clock(time("2026-11-27T08:30:00Z"), unnamed, time(now)),
+            "2026-11-27 09:30 +01:00, in 5 h 12 min"
+        );
+    }
+
+    #[test]
+    fn a_cut_off_that_has_passed_says_how_the_next_one_is_meant() {
+        let now = time("2026-11-22T03:31:00Z");
+        let daily = "03:30[UTC]".parse().unwrap();
+        let at = time("2026-11-22T03:30:00Z");
+        insta::assert_snapshot!(has_passed(&daily, at, now), @"the cut-off 03:30[UTC] has passed: it was 2026-11-22 03:30 UTC, 1 min 0 s ago; if the next one is meant, give its date: --cut-off '2026-11-23T03:30[UTC]'");
+        let dated = "2026-11-22T03:30[UTC]".parse().unwrap();
+        insta::assert_snapshot!(has_passed(&dated, at, now), @"the cut-off 2026-11-22T03:30[UTC] has passed: it was 2026-11-22 03:30 UTC, 1 min 0 s ago; give another --cut-off");
+        let shortly = time("2026-11-22T03:29:50Z");
+        insta::assert_snapshot!(has_passed(&daily, at, shortly), @"no call that starts now can be answered before the cut-off 2026-11-22 03:30 UTC, in 10 s; if the next one is meant, give its date: --cut-off '2026-11-23T03:30[UTC]'");
+    }
+
+    #[test]
+    fn a_date_that_is_over_is_over_for_a_run_that_was_begun_however_long_ago() {
+        let dated = "2026-11-22T03:30[UTC]".parse().unwrap();
+        let opened = Some(time("2026-11-22T01:00:00Z"));
+        let passed = Due::Passed(time("2026-11-22T03:30:00Z"));
+        assert_eq!(due(&dated, TIMEOUT, opened, time("2026-11-24T01:00:00Z")), passed);
     }
 }

@@ -18,6 +18,7 @@ mod send;
 mod server;
 mod signals;
 mod stand_in;
+mod taken;
 mod work;
 
 use crate::cli::{Cli, Command, ConfigCommand};

@@ -14,11 +14,10 @@ use crate::stand_in::{self, Fate, OrderState, StandIn, Tally};
 /// The night that is rehearsed when the configuration names none.
 const SEED: u64 = 1;
 
-/// How the stand-in is to behave: the `[rehearsal]` table, or a rough night.
-pub fn settings(table: toml::Table) -> anyhow::Result<stand_in::Settings> {
-    if table.is_empty() {
-        return Ok(stand_in::Settings::rough(SEED));
-    }
+/// How the stand-in is to behave: as the `[rehearsal]` table says, which makes nothing go
+/// wrong that it does not name; without one, a rough night.
+pub fn settings(table: Option<toml::Table>) -> anyhow::Result<stand_in::Settings> {
+    let Some(table) = table else { return Ok(stand_in::Settings::rough(SEED)) };
     table.try_into().context("the [rehearsal] table of the configuration")
 }
 

@@ -11,6 +11,7 @@ use super::calls::Calls;
 use super::job::Job;
 use super::send::Sending;
 use super::server::Server;
+use super::taken::Taken;
 use super::{
     LedgerFailed, confirm, estimate, exit_of, foreign, logs, open_files, rehearsal, signals,
 };
@@ -18,12 +19,13 @@ use crate::config::{Options, Settings, Surroundings};
 use crate::engine::Finished;
 use crate::exit::Exit;
 use crate::gate::brake::Tripped;
+use crate::gate::cut_off::Due;
 use crate::intake::{Survey, Warning, enrolments};
 use crate::ledger::{Counts, EnrolError, Ledger, Location, NewRun, Run};
 use crate::output::metrics::{Figures, Metrics};
 use crate::output::results::{Replace, ResultsFile, Source};
 use crate::output::summary::{Summary, Work};
-use crate::output::{count, counted, lasting, say};
+use crate::output::{count, counted, lasting, rows, say};
 
 /// Runs a file of orders; where `only` is given, a results file again.
 pub fn run(
@@ -86,11 +88,21 @@ async fn from_file_to_results(
         return end_metrics(metrics, exit);
     }
     refuse_another_pace(&opening, &job, settings, ledger.as_mut())?;
+    let now = Timestamp::now();
+    refuse_outside_of_the_window(settings, now)?;
     refuse_too_many(&opening, &job, settings)?;
-    let last_start = last_start(&opening, settings)?;
+    let cut_off = tonights(&opening, settings, now)?;
+    let last_start = cut_off.map(|cut_off| estimate::last_start(cut_off, settings.timeout));
+    let taken = Taken::of(&job.input, &job.layout, only.is_some())?;
     if !settings.yes && !server.is_rehearsal() {
-        confirm::confirm(&question(&opening, &job, settings, &server), path)?;
+        let question = Question { opening: &opening, job: &job, settings, server: &server };
+        confirm::confirm(&question.text(&taken, cut_off, now), path)?;
     }
+    tracing::info!(
+        "{}: {taken}; cut-off: {}",
+        job.input.name(),
+        cut_off_text(settings, cut_off, now)
+    );
     let results = results(ledger.as_mut())?;
     let mut metrics = begin_metrics(&opening, settings)?;
     let exit = async {
@@ -142,6 +154,14 @@ impl Opening {
         }
     }
 
+    /// When it was opened, if it was begun before.
+    fn opened_at(&self) -> Option<Timestamp> {
+        match self {
+            Opening::Begun(run) => Some(run.opened.opened_at),
+            Opening::New(..) => None,
+        }
+    }
+
     /// What makes the file look as if it did not hold the orders that were meant.
     fn warnings(&self) -> &[Warning] {
         match self {
@@ -180,31 +200,50 @@ fn begin_results(
     ResultsFile::begin(path, opening.id(), replace, ledger)
 }
 
-/// When the last call may start.
-fn last_start(opening: &Opening, settings: &Settings) -> anyhow::Result<Option<Timestamp>> {
-    let Some(cut_off) = &settings.cut_off else { return Ok(None) };
-    let now = Timestamp::now();
-    if let Opening::Begun(run) = opening
-        && let Some(passed) = estimate::passed(cut_off, settings.timeout, run.opened.opened_at, now)
-    {
-        tracing::warn!(
-            "the cut-off {cut_off} of this run has passed, and nothing more is sent: start it again {} after it, or give another --cut-off",
-            lasting(estimate::SAME_NIGHT)
-        );
-        return Ok(Some(passed));
+/// Nothing is started outside of the hours that are set for that.
+fn refuse_outside_of_the_window(settings: &Settings, now: Timestamp) -> anyhow::Result<()> {
+    match &settings.start_window {
+        Some(window) if !window.contains(now) => bail!(
+            "nothing was sent: a run may be started from {window} only, and it is {}; the hours begin again at {}; --start-window off starts it now",
+            estimate::clock(now, window.zone()),
+            estimate::on_the_clock(window.opens(now), window.zone(), now)
+        ),
+        _ => Ok(()),
     }
-    let last_start = estimate::last_start(cut_off, settings.timeout, now);
+}
+
+/// The cut-off that holds for this start.
+fn tonights(
+    opening: &Opening,
+    settings: &Settings,
+    now: Timestamp,
+) -> anyhow::Result<Option<Timestamp>> {
+    let Some(cut_off) = &settings.cut_off else { return Ok(None) };
+    let at = match estimate::due(cut_off, settings.timeout, opening.opened_at(), now) {
+        Due::Ahead(at) => at,
+        Due::Passed(at) => {
+            let why = estimate::has_passed(cut_off, at, now);
+            match opening {
+                Opening::New(..) => bail!("nothing was sent: {why}"),
+                // Its results are still written.
+                Opening::Begun(_) => tracing::warn!("nothing more is sent: {why}"),
+            }
+            return Ok(Some(at));
+        }
+    };
+    let when = estimate::on_the_clock(at, cut_off.zone(), now);
+    let last_start = estimate::last_start(at, settings.timeout);
     match estimate::too_late(opening.left(), &settings.rates, last_start, now) {
         Some(why) if !settings.allow_partial => bail!(
-            "{} rows cannot be sent before the cut-off {cut_off}: {why}; raise --rate if the contract allows it, or send what fits with --allow-partial",
-            count(opening.left())
+            "{} cannot be sent before the cut-off {when}: {why}; raise --rate if the contract allows it, or send what fits with --allow-partial",
+            rows(opening.left())
         ),
         Some(why) => {
-            tracing::warn!("not all rows will be sent before the cut-off {cut_off}: {why}")
+            tracing::warn!("not all rows will be sent before the cut-off {when}: {why}")
         }
         None => {}
     }
-    Ok(Some(last_start))
+    Ok(Some(at))
 }
 
 /// All who work on a run keep to one pace.
@@ -265,27 +304,50 @@ fn end_metrics(metrics: Metrics, exit: anyhow::Result<Exit>) -> anyhow::Result<E
     exit
 }
 
-fn question(opening: &Opening, job: &Job, settings: &Settings, server: &Server) -> String {
-    let orders = counted(opening.left(), "order", "orders");
-    let name = job.input.name();
-    let mut lines = vec![format!("About to cancel {orders} of {name} at {}", server.url)];
-    lines.push(format!("  profile: {}", settings.profile.as_deref().unwrap_or("none")));
-    lines.push(match settings.rates.is_unlimited() {
-        true => "  pace: unlimited".to_owned(),
-        false => {
-            let time = lasting(settings.rates.time_for(opening.left()));
-            format!("  pace: {}, {time}", settings.rates)
+/// What is asked before anything is sent.
+struct Question<'a> {
+    opening: &'a Opening,
+    job: &'a Job,
+    settings: &'a Settings,
+    server: &'a Server,
+}
+
+impl Question<'_> {
+    fn text(&self, taken: &Taken, cut_off: Option<Timestamp>, now: Timestamp) -> String {
+        let Question { opening, job, settings, server } = self;
+        let orders = counted(opening.left(), "order", "orders");
+        let name = job.input.name();
+        let mut lines = vec![format!("About to cancel {orders} of {name} at {}", server.url)];
+        let mut line = |what: &str, value: &str| lines.push(format!("  {what}: {value}"));
+        line("profile", settings.profile.as_deref().unwrap_or("none"));
+        line("ledger", &settings.ledger.to_string());
+        line("columns", &taken.columns());
+        line("first order", &taken.first_order());
+        if let Some(replaced) = taken.replaced() {
+            line("not carried over", &replaced);
         }
-    });
-    lines.push(match &settings.cut_off {
-        Some(cut_off) => format!("  cut-off: {cut_off}"),
-        None => "  cut-off: none".to_owned(),
-    });
-    if let Opening::Begun(run) = opening {
-        lines.push(format!("  going on with run {}, {} rows", run.id(), count(run.rows)));
+        match settings.rates.is_unlimited() {
+            true => line("pace", "unlimited"),
+            false => {
+                let time = lasting(settings.rates.time_for(opening.left()));
+                line("pace", &format!("{}, {time}", settings.rates));
+            }
+        }
+        line("cut-off", &cut_off_text(settings, cut_off, now));
+        if let Opening::Begun(run) = opening {
+            lines.push(format!("  going on with run {}, {} rows", run.id(), count(run.rows)));
+        }
+        lines.extend(opening.warnings().iter().map(|warning| format!("WARNING: {warning}")));
+        lines.join("\n")
     }
-    lines.extend(opening.warnings().iter().map(|warning| format!("WARNING: {warning}")));
-    lines.join("\n")
+}
+
+/// The cut-off that holds, for people.
+fn cut_off_text(settings: &Settings, cut_off: Option<Timestamp>, now: Timestamp) -> String {
+    match (&settings.cut_off, cut_off) {
+        (Some(cut_off), Some(at)) => estimate::on_the_clock(at, cut_off.zone(), now),
+        _ => "none".to_owned(),
+    }
 }
 
 /// Records every row of a new run before anything is sent.

@@ -20,6 +20,7 @@ pub const DEFAULTS: &[(&str, &str)] = &[
     ("lease", "30s"),
     // Rows in doubt are to be looked up one by one: no file needs a thousand to be stopped.
     ("max-doubts-in-a-row", "1000"),
+    ("start-window", "off"),
     ("max-failures", "off"),
     ("max-failures-in-a-row", "off"),
     ("max-same-code", "off"),

@@ -39,6 +39,8 @@ pub struct Section {
     pub words: Words,
     /// The file's name.
     pub file: Option<String>,
+    /// The file's profiles that have an address.
+    pub profiles: Vec<String>,
 }
 
 impl Section {
@@ -52,6 +54,7 @@ impl Section {
             rehearsal: self.rehearsal.or(lower.rehearsal),
             words: self.words.or(lower.words),
             file: self.file.or(lower.file),
+            profiles: self.profiles,
         }
     }
 }
@@ -72,13 +75,17 @@ impl File {
 
     /// What it says under a profile, or under none.
     pub fn section(mut self, profile: Option<&str>) -> anyhow::Result<Section> {
-        let Some(profile) = profile else {
-            return Ok(self.top);
+        let with_address =
+            self.profiles.iter().filter(|(_, section)| section.options.url.is_some());
+        let profiles = with_address.map(|(name, _)| name.clone()).collect();
+        let section = match profile {
+            None => self.top,
+            Some(profile) => match self.profiles.remove(profile) {
+                Some(section) => section.or(self.top),
+                None => return Err(self.unknown_profile(profile)),
+            },
         };
-        match self.profiles.remove(profile) {
-            Some(section) => Ok(section.or(self.top)),
-            None => Err(self.unknown_profile(profile)),
-        }
+        Ok(Section { profiles, ..section })
     }
 
     fn unknown_profile(&self, profile: &str) -> anyhow::Error {

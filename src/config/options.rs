@@ -17,6 +17,7 @@ use super::up_to::UpTo;
 use crate::gate::cut_off::CutOff;
 use crate::gate::failures::MaxFailures;
 use crate::gate::rate::Rates;
+use crate::gate::start_window::StartWindow;
 use crate::intake::Digest;
 use crate::outcome::{NotProcessed, OnDoubt};
 
@@ -129,12 +130,23 @@ pub struct Options {
     ///
     /// Give the time at which the embosser starts to print: a printed card's order cannot be
     /// cancelled. The last call starts one --timeout earlier, so that it is answered by then. It is
-    /// HH:MM or HH:MM:SS, the next time that the clock shows it, in the system's time zone unless
-    /// one is named. Rows that were not sent by then have the status not_sent. A run started again
-    /// within 12 hours after its cut-off sends nothing more.
+    /// HH:MM or HH:MM:SS, in the system's time zone unless one is named, and means its next
+    /// occurrence; but one that passed less than two hours ago has passed, and nothing is sent.
+    /// With a date, as 2026-11-27T03:30[America/New_York], it means that one alone. Rows that were
+    /// not sent by then have the status not_sent. A run started again within 12 hours after its
+    /// cut-off sends nothing more.
     #[arg(long, help_heading = STOPPING, value_name = "TIME")]
     #[serde(deserialize_with = "parsed")]
     pub cut_off: Option<CutOff>,
+
+    /// Start in these hours only, as 22:00-03:00 or 22:00-03:00[America/New_York]
+    ///
+    /// For schedulers: a start outside of them, by a job that is late or a machine that comes back
+    /// in the morning, sends nothing. The hours are those of the system's time zone unless one is
+    /// named. A run that was started in them goes on after them. A rehearsal may start at any time.
+    #[arg(long, help_heading = STOPPING, value_name = "TIME-TIME|off")]
+    #[serde(deserialize_with = "parsed")]
+    pub start_window: Option<OffOr<StartWindow>>,
 
     /// Start even if the rate does not allow all rows to be sent before the cut-off
     ///
@@ -415,7 +427,7 @@ impl Options {
         }
         or! {
             url proxy ca_file client_cert_file client_key_file rate concurrency timeout attempts
-            on_doubt not_processed_statuses cut_off allow_partial max_failures
+            on_doubt not_processed_statuses cut_off start_window allow_partial max_failures
             max_failures_in_a_row max_doubts_in_a_row max_same_code canary max_rows max_outage
             again
             yes rehearse quiet json delimiter admin_column sequence_column priority_column

@@ -30,6 +30,7 @@ use crate::corecard::tls::{Tls, TlsFiles};
 use crate::gate::brake::Limits;
 use crate::gate::cut_off::CutOff;
 use crate::gate::rate::Rates;
+use crate::gate::start_window::StartWindow;
 use crate::intake::Expected;
 use crate::ledger::{Location, Patience};
 use crate::outcome::{Codes, NotProcessed, OnDoubt};
@@ -40,8 +41,8 @@ pub enum Target {
     /// CoreCARD, at this base address: https, or http to this machine; the API's
     /// path is still to be appended, and it may end in a slash or not.
     CoreCard(Url),
-    /// The built-in stand-in, with the file's `[rehearsal]` table.
-    Rehearsal(toml::Table),
+    /// The built-in stand-in, with the file's `[rehearsal]` table, if there is one.
+    Rehearsal(Option<toml::Table>),
 }
 
 /// How the input is read.
@@ -101,6 +102,8 @@ pub struct Settings {
     pub on_doubt: OnDoubt,
     /// When no new attempt starts any more.
     pub cut_off: Option<CutOff>,
+    /// In which hours a run may be started; none: in any, as in a rehearsal.
+    pub start_window: Option<StartWindow>,
     /// Whether to start though not all rows can be sent before the cut-off.
     pub allow_partial: bool,
     /// The rules that stop a run that is going wrong.
@@ -147,6 +150,8 @@ pub struct CheckSettings {
     pub timeout: Duration,
     /// When no new attempt starts any more.
     pub cut_off: Option<CutOff>,
+    /// In which hours a run may be started; none: in any.
+    pub start_window: Option<StartWindow>,
     /// The most rows that `run` would send; none: any number.
     pub max_rows: Option<u64>,
     /// Whether `run` would start though not all rows can be sent before the cut-off.
@@ -174,17 +179,18 @@ impl Settings {
 
     /// Reads every source of settings; an error says what to change, and where.
     pub fn load(flags: Options, surroundings: &Surroundings) -> anyhow::Result<Settings> {
-        let Section { mut options, auth, codes, rehearsal, .. } = layered(flags, surroundings)?;
+        let section = layered(flags, surroundings)?;
+        let Section { mut options, auth, codes, rehearsal, profiles, .. } = section;
         let rehearse = options.rehearse == Some(true);
         if rehearse {
             options.external_ip.get_or_insert_with(|| REHEARSAL_EXTERNAL_IP.to_owned());
         }
-        refuse_missing(&options, rehearse)?;
+        refuse_missing(&options, rehearse, &profiles)?;
         let url = options.url.take().filter(|_| !rehearse);
         Ok(Settings {
             target: match url {
                 Some(url) => Target::CoreCard(endpoint(&url).with_context(|| place("url"))?),
-                None => Target::Rehearsal(rehearsal.unwrap_or_default()),
+                None => Target::Rehearsal(rehearsal),
             },
             auth: match auth.filter(|_| !rehearse) {
                 Some(table) => read_auth(table, surroundings.variable)?,
@@ -205,7 +211,8 @@ impl Settings {
             timeout: required("timeout", options.timeout)?.get(),
             attempts: required("attempts", options.attempts)?.get(),
             on_doubt: required("on-doubt", options.on_doubt)?,
-            cut_off: options.cut_off.take(),
+            cut_off: cut_off(&mut options, surroundings)?,
+            start_window: start_window(&mut options, surroundings)?.filter(|_| !rehearse),
             allow_partial: options.allow_partial == Some(true),
             limits: limits(&options),
             max_rows: max_rows(&options),
@@ -233,7 +240,8 @@ impl CheckSettings {
         Ok(CheckSettings {
             rates: rates(options.rate.take())?,
             timeout: required("timeout", options.timeout)?.get(),
-            cut_off: options.cut_off.take(),
+            cut_off: cut_off(&mut options, surroundings)?,
+            start_window: start_window(&mut options, surroundings)?,
             max_rows: max_rows(&options),
             allow_partial: options.allow_partial == Some(true),
             quiet: options.quiet == Some(true),
@@ -269,15 +277,25 @@ impl From<Options> for Input {
 }
 
 /// One error for all that is missing, so that it takes one try to put right.
-fn refuse_missing(options: &Options, rehearse: bool) -> anyhow::Result<()> {
+fn refuse_missing(options: &Options, rehearse: bool, profiles: &[String]) -> anyhow::Result<()> {
+    let flags = profiles.iter().map(|profile| format!("--profile {profile}"));
+    let profiles = match flags.collect::<Vec<_>>().join(" or ") {
+        none if none.is_empty() => none,
+        flags => format!("; or name a profile that has one: {flags}"),
+    };
     let needed = [
-        ("url", "the base address of CoreCARD's API", options.url.is_some() || rehearse),
-        ("external-ip", "the address of the API's end user", options.external_ip.is_some()),
+        (
+            "url",
+            "the base address of CoreCARD's API",
+            &*profiles,
+            options.url.is_some() || rehearse,
+        ),
+        ("external-ip", "the address of the API's end user", "", options.external_ip.is_some()),
     ];
     let missing: Vec<String> = needed
         .iter()
-        .filter(|(_, _, is_set)| !is_set)
-        .map(|(flag, what, _)| format!("\n  {what}: set {}", Names(flag)))
+        .filter(|(.., is_set)| !is_set)
+        .map(|(flag, what, or, _)| format!("\n  {what}: set {}{or}", Names(flag)))
         .collect();
     match missing.is_empty() {
         true => Ok(()),
@@ -290,6 +308,43 @@ fn refuse_missing(options: &Options, rehearse: bool) -> anyhow::Result<()> {
 /// A setting that has a default and so is always there.
 fn required<T>(flag: &str, value: Option<T>) -> anyhow::Result<T> {
     value.with_context(|| format!("missing: set {}", Names(flag)))
+}
+
+/// The cut-off, with its zone.
+fn cut_off(options: &mut Options, surroundings: &Surroundings) -> anyhow::Result<Option<CutOff>> {
+    let Some(cut_off) = options.cut_off.take() else { return Ok(None) };
+    if cut_off.has_zone() {
+        return Ok(Some(cut_off));
+    }
+    let zone = system_zone("the cut-off", "03:30[America/New_York]", surroundings)?;
+    Ok(Some(cut_off.in_zone(zone)))
+}
+
+/// The start window, with its zone.
+fn start_window(
+    options: &mut Options,
+    surroundings: &Surroundings,
+) -> anyhow::Result<Option<StartWindow>> {
+    let Some(window) = options.start_window.take().and_then(OffOr::on) else { return Ok(None) };
+    if window.has_zone() {
+        return Ok(Some(window));
+    }
+    let example = "22:00-03:00[America/New_York]";
+    let zone = system_zone("the start window", example, surroundings)?;
+    Ok(Some(window.in_zone(zone)))
+}
+
+/// The system's time zone, on which a setting depends.
+fn system_zone(what: &str, example: &str, surroundings: &Surroundings) -> anyhow::Result<TimeZone> {
+    match (TimeZone::try_system(), surroundings.set_variable("TZ")) {
+        (Ok(zone), _) => Ok(zone),
+        (Err(_), Some(name)) => Err(anyhow!(
+            "TZ is \"{}\", which is not the name of a time zone, and {what} depends on it: correct it, or name the zone with the time, as {example}",
+            name.to_string_lossy()
+        )),
+        // A machine that says nothing of its zone is on UTC.
+        (Err(_), None) => Ok(TimeZone::UTC),
+    }
 }
 
 fn limits(options: &Options) -> Limits {

@@ -162,7 +162,7 @@ fn a_rehearsal_needs_nothing_and_touches_nothing_real() {
     let text = "url = 'https://api.example.com'\n[auth]\nkind = 'bearer'\n[rehearsal]\nseed = 4";
     let scene = Scene::new().here(text).flags(&["--rehearse"]);
     let settings = scene.settings();
-    let Target::Rehearsal(table) = &settings.target else { unreachable!() };
+    let Target::Rehearsal(Some(table)) = &settings.target else { unreachable!() };
     assert_eq!(table["seed"].as_integer(), Some(4));
     assert!(matches!(settings.auth, Auth::None));
     assert!(settings.ledger.to_string().ends_with("/rehearsal.db"));

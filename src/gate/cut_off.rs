@@ -1,39 +1,102 @@
 //! The wall-clock time after which no new attempt starts: `03:30`, `03:30:00`,
-//! `03:30[America/New_York]`.
+//! `03:30[America/New_York]`, `2026-11-27T03:30[America/New_York]`.
 
 use std::fmt;
 use std::str::FromStr;
 
-use jiff::civil::{DateTime, Time};
+use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::{AmbiguousOffset, TimeZone};
-use jiff::{Timestamp, ToSpan};
+use jiff::{SignedDuration, Timestamp, ToSpan};
 
-/// A time of day, to the second, in a zone.
+/// A time of day that passed less than this ago has passed. Later than that, its next
+/// occurrence is meant.
+pub const JUST_PASSED: SignedDuration = SignedDuration::from_hours(2);
+
+/// A time of day, every day or on one date, to the second, in a zone.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CutOff {
+    /// None: every day.
+    date: Option<Date>,
     time: Time,
-    /// None stands for the system's zone.
+    /// None: a zone must still be given with [`CutOff::in_zone`].
     zone: Option<TimeZone>,
 }
 
+/// Whether a cut-off is still to come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Due {
+    /// It comes at this time.
+    Ahead(Timestamp),
+    /// It has passed, at this time.
+    Passed(Timestamp),
+}
+
 impl CutOff {
-    /// The next moment after `now` at which a clock on the wall shows this time.
-    /// Where the clocks skip it, the first moment after the gap; where they show
-    /// it twice, the first of the two.
-    pub fn next_occurrence(&self, now: Timestamp, system_zone: &TimeZone) -> Timestamp {
-        let zone = self.zone.as_ref().unwrap_or(system_zone);
-        let mut date = zone.to_datetime(now).date();
-        loop {
-            let Some(moment) = moment(zone, date.to_datetime(self.time)) else {
-                return Timestamp::MAX;
-            };
-            if moment > now {
-                return moment;
-            }
-            match date.tomorrow() {
-                Ok(tomorrow) => date = tomorrow,
-                Err(_) => return Timestamp::MAX,
-            }
+    /// The same; if it names no zone, in this one.
+    #[must_use]
+    pub fn in_zone(self, zone: TimeZone) -> CutOff {
+        CutOff { zone: self.zone.or(Some(zone)), ..self }
+    }
+
+    /// Whether it names its zone.
+    pub fn has_zone(&self) -> bool {
+        self.zone.is_some()
+    }
+
+    /// Its zone; UTC if none was given.
+    pub fn zone(&self) -> TimeZone {
+        self.zone.clone().unwrap_or(TimeZone::UTC)
+    }
+
+    /// Whether it is still to come. A date comes once. A time of day is its next occurrence,
+    /// unless it has only just passed: then somebody is late.
+    pub fn due(&self, now: Timestamp) -> Due {
+        let last = self.last_occurrence(now).filter(|_| self.date.is_none());
+        let just_passed = last.filter(|last| now.duration_since(*last) < JUST_PASSED);
+        let at = just_passed.unwrap_or_else(|| self.next_occurrence(now));
+        if at > now { Due::Ahead(at) } else { Due::Passed(at) }
+    }
+
+    /// The next moment after `now` at which a clock on the wall shows this time; on a date,
+    /// the only one, which may have passed. Where the clocks skip it, the first moment after
+    /// the gap; where they show it twice, the first of the two.
+    pub fn next_occurrence(&self, now: Timestamp) -> Timestamp {
+        if let Some(date) = self.date {
+            return moment(&self.zone(), date.to_datetime(self.time)).unwrap_or(Timestamp::MAX);
+        }
+        next(&self.zone(), self.time, now)
+    }
+
+    /// The last moment, up to `now`, at which a clock on the wall showed this time.
+    fn last_occurrence(&self, now: Timestamp) -> Option<Timestamp> {
+        let zone = self.zone();
+        let today = zone.to_datetime(now).date();
+        let days = [Some(today), today.yesterday().ok()].into_iter().flatten();
+        days.filter_map(|day| moment(&zone, day.to_datetime(self.time)))
+            .find(|moment| *moment <= now)
+    }
+
+    /// The next occurrence after `now`, as one writes it to mean that and no other.
+    #[must_use]
+    pub fn dated(&self, now: Timestamp) -> CutOff {
+        let at = self.zone().to_datetime(self.next_occurrence(now));
+        CutOff { date: Some(at.date()), time: at.time(), zone: self.zone.clone() }
+    }
+}
+
+/// The next moment after `now` at which the zone's clocks show this time.
+pub(super) fn next(zone: &TimeZone, time: Time, now: Timestamp) -> Timestamp {
+    let mut date = zone.to_datetime(now).date();
+    loop {
+        let Some(moment) = moment(zone, date.to_datetime(time)) else {
+            return Timestamp::MAX;
+        };
+        if moment > now {
+            return moment;
+        }
+        match date.tomorrow() {
+            Ok(tomorrow) => date = tomorrow,
+            Err(_) => return Timestamp::MAX,
         }
     }
 }
@@ -53,11 +116,32 @@ fn moment(zone: &TimeZone, shown: DateTime) -> Option<Timestamp> {
 
 impl fmt::Display for CutOff {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:02}:{:02}", self.time.hour(), self.time.minute())?;
-        if self.time.second() != 0 {
-            write!(f, ":{:02}", self.time.second())?;
+        if let Some(date) = self.date {
+            write!(f, "{date}T")?;
         }
-        match self.zone.as_ref().and_then(TimeZone::iana_name) {
+        write!(f, "{}{}", Shown(self.time), Named(self.zone.as_ref()))
+    }
+}
+
+/// A time of day as people write it: without seconds where there are none.
+pub(super) struct Shown(pub Time);
+
+impl fmt::Display for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:02}:{:02}", self.0.hour(), self.0.minute())?;
+        match self.0.second() {
+            0 => Ok(()),
+            second => write!(f, ":{second:02}"),
+        }
+    }
+}
+
+/// A zone behind a time, if it has a name.
+pub(super) struct Named<'a>(pub Option<&'a TimeZone>);
+
+impl fmt::Display for Named<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.and_then(TimeZone::iana_name) {
             Some(name) => write!(f, "[{name}]"),
             None => Ok(()),
         }
@@ -70,37 +154,49 @@ pub enum BadCutOff {
     /// Not a time of day.
     #[error(
         "\"{0}\" is not a time of day: write HH:MM or HH:MM:SS, and a zone if it is not the \
-         system's, as 03:30[America/New_York]"
+         system's, as 03:30[America/New_York]; with a date, 2026-11-27T03:30[America/New_York]"
     )]
     Malformed(String),
     /// No such zone.
-    #[error("\"{0}\" is not the name of a time zone: write it as America/New_York or UTC")]
-    UnknownZone(String),
+    #[error(transparent)]
+    Zone(#[from] UnknownZone),
 }
+
+/// There is no such zone.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("\"{0}\" is not the name of a time zone: write it as America/New_York or UTC")]
+pub struct UnknownZone(pub String);
 
 impl FromStr for CutOff {
     type Err = BadCutOff;
 
     fn from_str(text: &str) -> Result<Self, BadCutOff> {
         let malformed = || BadCutOff::Malformed(text.to_owned());
-        let (clock, name) = match text.split_once('[') {
-            Some((clock, rest)) => (clock, Some(rest.strip_suffix(']').ok_or_else(malformed)?)),
-            None => (text, None),
+        let (clock, zone) = split_zone(text).ok_or_else(malformed)?;
+        let (date, clock) = match clock.split_once('T') {
+            Some((date, clock)) => (Some(date.parse().map_err(|_| malformed())?), clock),
+            None => (None, clock),
         };
         let time = time_of_day(clock).ok_or_else(malformed)?;
-        let zone = match name {
-            Some(name) => {
-                let unknown = |_| BadCutOff::UnknownZone(name.to_owned());
-                Some(TimeZone::get(name).map_err(unknown)?)
-            }
-            None => None,
-        };
-        Ok(CutOff { time, zone })
+        Ok(CutOff { date, time, zone: zone.map(named).transpose()? })
     }
 }
 
+/// What stands before a zone in brackets, and its name if there is one.
+pub(super) fn split_zone(text: &str) -> Option<(&str, Option<&str>)> {
+    match text.split_once('[') {
+        Some((clock, rest)) => Some((clock, Some(rest.strip_suffix(']')?))),
+        None => Some((text, None)),
+    }
+}
+
+/// The zone of this name.
+pub(super) fn named(name: &str) -> Result<TimeZone, UnknownZone> {
+    TimeZone::get(name).map_err(|_| UnknownZone(name.to_owned()))
+}
+
 /// Reads `HH:MM` or `HH:MM:SS`.
-fn time_of_day(text: &str) -> Option<Time> {
+pub(super) fn time_of_day(text: &str) -> Option<Time> {
     let two_digits = |part: &str| match part.as_bytes() {
         [tens @ b'0'..=b'9', units @ b'0'..=b'9'] => {
             i8::try_from((tens - b'0') * 10 + (units - b'0')).ok()
@@ -124,7 +220,68 @@ mod tests {
     /// The next occurrence after `now` (RFC 3339), in the zone, on a machine set to UTC.
     fn next(cut_off: &str, now: &str) -> String {
         let cut_off: CutOff = cut_off.parse().unwrap();
-        cut_off.next_occurrence(now.parse().unwrap(), &TimeZone::UTC).to_string()
+        cut_off.next_occurrence(now.parse().unwrap()).to_string()
+    }
+
+    /// Whether it is still to come or has passed, and when.
+    fn due(cut_off: &str, now: &str) -> String {
+        let cut_off: CutOff = cut_off.parse().unwrap();
+        match cut_off.due(now.parse().unwrap()) {
+            Due::Ahead(at) => format!("ahead {at}"),
+            Due::Passed(at) => format!("passed {at}"),
+        }
+    }
+
+    #[test]
+    fn a_time_of_day_that_has_just_passed_is_not_tomorrows() {
+        for (now, told) in [
+            ("2026-07-04T03:29:59Z", "ahead 2026-07-04T03:30:00Z"),
+            ("2026-07-04T03:30:00Z", "passed 2026-07-04T03:30:00Z"),
+            ("2026-07-04T05:29:59Z", "passed 2026-07-04T03:30:00Z"),
+            ("2026-07-04T05:30:00Z", "ahead 2026-07-05T03:30:00Z"),
+            ("2026-07-04T09:00:00Z", "ahead 2026-07-05T03:30:00Z"),
+        ] {
+            assert_eq!(due("03:30[UTC]", now), told, "{now}");
+        }
+        let after_midnight = "2026-07-04T00:30:00Z";
+        assert_eq!(due("23:30[UTC]", after_midnight), "passed 2026-07-03T23:30:00Z");
+    }
+
+    #[test]
+    fn two_hours_are_two_hours_on_the_nights_on_which_clocks_change() {
+        // New York: 1 November 2026, 02:00 becomes 01:00; 8 March, 02:00 becomes 03:00.
+        let twice = "01:30[America/New_York]";
+        assert_eq!(due(twice, "2026-11-01T06:30:00Z"), "passed 2026-11-01T05:30:00Z");
+        assert_eq!(due(twice, "2026-11-01T07:30:00Z"), "ahead 2026-11-02T06:30:00Z");
+        let skipped = "02:30[America/New_York]";
+        assert_eq!(due(skipped, "2026-03-08T07:00:00Z"), "passed 2026-03-08T07:00:00Z");
+        assert_eq!(due(skipped, "2026-03-08T09:00:00Z"), "ahead 2026-03-09T06:30:00Z");
+    }
+
+    #[test]
+    fn a_date_comes_once() {
+        let dated = "2026-11-27T03:30[America/New_York]";
+        assert_eq!(due(dated, "2026-11-20T12:00:00Z"), "ahead 2026-11-27T08:30:00Z");
+        assert_eq!(due(dated, "2026-11-27T08:30:00Z"), "passed 2026-11-27T08:30:00Z");
+        assert_eq!(due(dated, "2027-01-01T00:00:00Z"), "passed 2026-11-27T08:30:00Z");
+    }
+
+    #[test]
+    fn the_next_one_can_be_written_with_its_date() {
+        let dated = |cut_off: &str, now: &str| {
+            let now = now.parse().unwrap();
+            let cut_off: CutOff = cut_off.parse().unwrap();
+            let dated = cut_off.dated(now);
+            assert_eq!(dated.due(now), Due::Ahead(cut_off.next_occurrence(now)));
+            dated.to_string()
+        };
+        assert_eq!(dated("03:30[UTC]", "2026-07-04T04:00:00Z"), "2026-07-05T03:30[UTC]");
+        // The day is that of the zone.
+        let night = "2026-07-04T03:00:00Z";
+        assert_eq!(
+            dated("23:30:15[America/New_York]", night),
+            "2026-07-03T23:30:15[America/New_York]"
+        );
     }
 
     #[test]
@@ -142,9 +299,10 @@ mod tests {
     #[test]
     fn without_a_zone_it_is_the_systems() {
         let cut_off: CutOff = "03:30".parse().unwrap();
-        let berlin = TimeZone::get("Europe/Berlin").unwrap();
+        assert!(!cut_off.has_zone());
+        let cut_off = cut_off.in_zone(TimeZone::get("Europe/Berlin").unwrap());
         let now = "2026-07-04T01:00:00Z".parse().unwrap();
-        assert_eq!(cut_off.next_occurrence(now, &berlin).to_string(), "2026-07-04T01:30:00Z");
+        assert_eq!(cut_off.next_occurrence(now).to_string(), "2026-07-04T01:30:00Z");
     }
 
     #[test]
@@ -204,9 +362,12 @@ mod tests {
     #[test]
     fn anything_else_is_refused() {
         let error = |text: &str| text.parse::<CutOff>().unwrap_err().to_string();
-        assert_snapshot!(error("3:30"), @r#""3:30" is not a time of day: write HH:MM or HH:MM:SS, and a zone if it is not the system's, as 03:30[America/New_York]"#);
+        assert_snapshot!(error("3:30"), @r#""3:30" is not a time of day: write HH:MM or HH:MM:SS, and a zone if it is not the system's, as 03:30[America/New_York]; with a date, 2026-11-27T03:30[America/New_York]"#);
         assert_snapshot!(error("03:30[Newyork]"), @r#""Newyork" is not the name of a time zone: write it as America/New_York or UTC"#);
         for text in ["", "24:00", "03:60", "03:30:60", "03", "0330", "+3:30", "03:30:00:00"] {
+            assert!(text.parse::<CutOff>().is_err(), "{text}");
+        }
+        for text in ["2026-11-31T03:30", "T03:30", "2026-11-27", "2026-11-27 03:30"] {
             assert!(text.parse::<CutOff>().is_err(), "{text}");
         }
         for text in ["03:30[UTC", "03:30UTC]", "03:30[]", "03:30[UTC]x", "03:30 [UTC]"] {
@@ -216,9 +377,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_shown_reads_back_the_same(hour in 0i8..24, minute in 0i8..60, second in 0i8..60, zone in 0..3usize) {
+        fn what_is_shown_reads_back_the_same(hour in 0i8..24, minute in 0i8..60, second in 0i8..60, zone in 0..3usize, date in 0..2usize) {
             let zone = ["", "[America/New_York]", "[UTC]"][zone];
-            let text = format!("{hour:02}:{minute:02}:{second:02}{zone}");
+            let date = ["", "2026-11-27T"][date];
+            let text = format!("{date}{hour:02}:{minute:02}:{second:02}{zone}");
             let cut_off: CutOff = text.parse().unwrap();
             prop_assert_eq!(cut_off.to_string().parse::<CutOff>().unwrap(), cut_off);
         }
@@ -227,7 +389,7 @@ mod tests {
         fn it_is_never_past_and_never_two_days_away(now in 0i64..4_000_000_000, hour in 0i8..24) {
             let now = Timestamp::from_second(now).unwrap();
             let cut_off: CutOff = format!("{hour:02}:30[America/New_York]").parse().unwrap();
-            let next = cut_off.next_occurrence(now, &TimeZone::UTC);
+            let next = cut_off.next_occurrence(now);
             prop_assert!(next > now);
             prop_assert!(next.duration_since(now).as_hours() <= 25);
         }

@@ -1,4 +1,4 @@
-//! May another attempt start now? Pace, the server's own limits, outages, cut-off and
+//! May another attempt start now? Pace, the server's own limits, outages, cut-off, start window and
 //! brake: plain decisions, with the time passed in.
 
 pub mod adaptive;
@@ -19,6 +19,7 @@ mod same_code;
 pub mod scatter;
 pub mod second;
 pub mod slowness;
+pub mod start_window;
 mod streak;
 pub mod tenure;
 mod walk;

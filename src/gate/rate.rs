@@ -158,6 +158,21 @@ impl Rates {
         Duration::from_secs_f64(binding.iter().map(time_at).fold(0.0, f64::max))
     }
 
+    /// The slowest rate at which so many calls take no longer than this; none if no rate
+    /// does.
+    pub fn needed(calls: u64, time: Duration) -> Option<Rate> {
+        let rate = |per: Per| {
+            let calls = calls as f64 * per.duration().as_secs_f64() / time.as_secs_f64();
+            // No time at all makes this infinite.
+            (calls <= f64::from(u32::MAX))
+                .then(|| Rate { calls: (calls.ceil() as u32).max(1), per })
+        };
+        // A slow rate is counted in a longer stretch of time, which says it more exactly.
+        let slow = [Per::Minute, Per::Hour].into_iter().filter_map(rate);
+        let second = rate(Per::Second)?;
+        Some(slow.fold(second, |rate, slower| if rate.calls > 1 { rate } else { slower }))
+    }
+
     /// What a setting given several times comes to: all of it must hold.
     pub fn all(settings: Vec<Rates>) -> Result<Rates, BadRate> {
         if settings.len() > 1 && settings.iter().any(Rates::is_unlimited) {
@@ -207,6 +222,24 @@ mod tests {
 
     fn error(text: &str) -> String {
         text.parse::<Rates>().unwrap_err().to_string()
+    }
+
+    #[test]
+    fn the_rate_that_a_number_of_calls_needs_is_the_slowest_that_will_do() {
+        let needed = |calls: u64, seconds: u64| {
+            let needed = Rates::needed(calls, Duration::from_secs(seconds));
+            needed.map(|rate| rate.to_string())
+        };
+        assert_eq!(needed(100_000, 9000).as_deref(), Some("12/s"));
+        assert_eq!(needed(18_000, 1800).as_deref(), Some("10/s"));
+        assert_eq!(needed(18_001, 1800).as_deref(), Some("11/s"));
+        assert_eq!(needed(90, 1800).as_deref(), Some("3/m"));
+        assert_eq!(needed(1, 1800).as_deref(), Some("2/h"));
+        assert_eq!(needed(1, 0), None);
+        for (calls, seconds) in [(100_000, 9000), (90, 1800), (1, 1800), (7, 3)] {
+            let (time, rate) = (Duration::from_secs(seconds), needed(calls, seconds).unwrap());
+            assert!(rate.parse::<Rates>().unwrap().time_for(calls) <= time, "{rate}");
+        }
     }
 
     #[test]

@@ -125,6 +125,11 @@ impl Layout {
         &self.header
     }
 
+    /// The name of a column, fit to be shown.
+    pub fn name_of(&self, column: usize) -> String {
+        name(&self.header, column)
+    }
+
     /// Which column holds the admin number.
     pub fn admin(&self) -> usize {
         self.admin

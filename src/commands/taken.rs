@@ -1,0 +1,113 @@
+//! How a file was read: which columns were taken for what, and the first order read from
+//! them. Whoever sees that the wrong column was taken can still stop.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::intake::{Input, IntakeError, Layout, guard};
+use crate::order::Row;
+
+/// The columns that were taken, by their names, and what was read from them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Taken {
+    admin_number: Name,
+    sequence_number: Name,
+    priority: Option<Name>,
+    first_order: Option<FirstOrder>,
+    /// The file's own columns that the results replace.
+    replaced: Vec<Name>,
+}
+
+/// A column's name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+struct Name {
+    name: String,
+    /// Fit to be shown to people.
+    #[serde(skip)]
+    shown: String,
+}
+
+impl Name {
+    fn of(layout: &Layout, column: usize) -> Name {
+        let name = layout.header().get(column).unwrap_or_default();
+        Name { name: String::from_utf8_lossy(name).into_owned(), shown: layout.name_of(column) }
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.shown)
+    }
+}
+
+/// The first row that can be sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+struct FirstOrder {
+    line: u64,
+    order: String,
+}
+
+impl Taken {
+    /// Looks into a file up to its first order. Results that are run again are meant to be
+    /// replaced.
+    pub fn of(input: &Input, layout: &Layout, is_rerun: bool) -> Result<Taken, IntakeError> {
+        let name = |column: usize| Name::of(layout, column);
+        let replaced = layout.results().iter().filter(|_| !is_rerun);
+        Ok(Taken {
+            admin_number: name(layout.admin()),
+            sequence_number: name(layout.sequence()),
+            priority: layout.priority().map(name),
+            first_order: first_order(input, layout)?,
+            replaced: replaced.map(|column| name(*column)).collect(),
+        })
+    }
+
+    /// The columns in words.
+    pub fn columns(&self) -> String {
+        let Taken { admin_number, sequence_number, priority, .. } = self;
+        let priority = priority.iter().map(|name| format!(", priority from {name}"));
+        let priority: String = priority.collect();
+        format!(
+            "admin number from {admin_number}, sequence number from {sequence_number}{priority}"
+        )
+    }
+
+    /// The first order in words.
+    pub fn first_order(&self) -> String {
+        match &self.first_order {
+            Some(FirstOrder { line, order }) => format!("{order}, in line {line}"),
+            None => "none: no row can be sent".to_owned(),
+        }
+    }
+
+    /// The file's own columns that are not carried into the results, in words; nothing if
+    /// there are none.
+    pub fn replaced(&self) -> Option<String> {
+        let names: Vec<&str> = self.replaced.iter().map(|name| &*name.shown).collect();
+        let (columns, names) = match names.split_last()? {
+            (last, []) => ("column", (*last).to_owned()),
+            (last, others) => ("columns", format!("{} and {last}", others.join(", "))),
+        };
+        Some(format!("the file's own {columns} {names}: the results have their own in that place"))
+    }
+}
+
+impl fmt::Display for Taken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}; first order {}", self.columns(), self.first_order())
+    }
+}
+
+fn first_order(input: &Input, layout: &Layout) -> Result<Option<FirstOrder>, IntakeError> {
+    let mut rows = input.rows(layout)?;
+    while let Some(record) = rows.next()? {
+        if let Row::Order(order) = record.content() {
+            // A column that is exempt from the check may hold a card number all the same.
+            let order = guard::redact(&order.to_string()).into_owned();
+            return Ok(Some(FirstOrder { line: record.line(), order }));
+        }
+    }
+    Ok(None)
+}

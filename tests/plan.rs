@@ -1,0 +1,246 @@
+//! What is decided and said before anything is sent: the plan, and whether it is for now.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod common;
+
+use common::{CoreCard, Outcome, Scene, Terminal, without_chance};
+use insta::assert_snapshot;
+use jiff::{SignedDuration, Timestamp};
+
+const HOUR: i64 = 3600;
+
+/// So many seconds from now, as a clock in UTC shows it.
+fn clock(seconds: i64) -> String {
+    (Timestamp::now() + SignedDuration::from_secs(seconds)).strftime("%H:%M:%S").to_string()
+}
+
+/// The flag for a cut-off so many seconds from now.
+fn cut_off(seconds: i64) -> String {
+    format!("--cut-off={}[UTC]", clock(seconds))
+}
+
+/// The flag for a start window from one time to another, in seconds from now.
+fn start_window(from: i64, to: i64) -> String {
+    format!("--start-window={}-{}[UTC]", clock(from), clock(to))
+}
+
+fn with_variables(scene: &Scene, args: &[&str], variables: &[(&str, &str)]) -> Outcome {
+    scene.command(args).envs(variables.iter().copied()).output().unwrap().into()
+}
+
+/// The flags of the next cut-off, as the message says how it is meant.
+fn meant(told: &str) -> String {
+    let (_, rest) = told.split_once("give its date: --cut-off '").unwrap();
+    format!("--cut-off={}", rest.split('\'').next().unwrap())
+}
+
+#[test]
+fn a_start_just_after_the_cut_off_sends_nothing_and_says_how_the_next_one_is_meant() {
+    let core_card = CoreCard::perfect();
+    let scene = Scene::new();
+    scene.orders(3);
+    let refused = scene.cancel(&core_card.url(), &[&cut_off(-1)]).exits(2);
+    assert_eq!(core_card.requests(), 0);
+    assert!(!scene.path("orders.results.csv").exists());
+    assert_eq!(scene.run(&["runs"]).stdout, "", "a run that was not begun is none");
+    assert!(refused.stderr.contains("[UTC] has passed: it was "), "{}", refused.stderr);
+    assert!(refused.stderr.contains(" s ago; "), "{}", refused.stderr);
+    scene.cancel(&core_card.url(), &[&meant(&refused.stderr)]).exits(0);
+    assert_eq!(core_card.requests(), 3);
+}
+
+#[test]
+fn a_rerun_and_a_check_just_after_the_cut_off_go_by_the_same_rule() {
+    let core_card = CoreCard::perfect();
+    let scene = Scene::new();
+    scene.orders(3).file("r.csv", "admin,seq,status\n1,1,cancelled\n2,1,failed\n");
+    for seconds in [-1, -HOUR, 60 - 2 * HOUR] {
+        let late = cut_off(seconds);
+        scene.rerun("r.csv", &core_card.url(), &[&late]).exits(2);
+        let checked = scene.run(&["check", "orders.csv", &late]).exits(2);
+        assert!(checked.stdout.contains("IT WOULD BE REFUSED: the cut-off "), "{}", checked.stdout);
+        let json = scene.run(&["check", "orders.csv", "--json", &late]).exits(2).stdout;
+        assert!(json.contains(r#""meets_cut_off":false"#), "{json}");
+    }
+    assert_eq!(core_card.requests(), 0);
+}
+
+#[test]
+fn in_the_morning_the_cut_off_is_tonights() {
+    let core_card = CoreCard::perfect();
+    let scene = Scene::new();
+    scene.orders(3).file("r.csv", "admin,seq,status\n1,1,cancelled\n2,1,failed\n");
+    let tonights = cut_off(-5 * HOUR);
+    scene.rerun("r.csv", &core_card.url(), &[&tonights]).exits(0);
+    assert_eq!(core_card.requests(), 1);
+    let checked = scene.run(&["check", "orders.csv", &tonights]).exits(0).stdout;
+    assert!(checked.contains(" UTC, in 18 h 59 min"), "{checked}");
+}
+
+#[test]
+fn a_file_that_does_not_fit_before_the_cut_off_names_the_rate_that_it_needs() {
+    let scene = Scene::new();
+    scene.orders(100_000);
+    let tonight = cut_off(9000);
+    let checked = scene.run(&["check", "orders.csv", &tonight]).exits(2).stdout;
+    assert!(checked.contains("the calls take 2 h 46 min at 10/s, and"), "{checked}");
+    assert!(checked.contains(": that needs 12/s"), "{checked}");
+    scene.run(&["check", "orders.csv", &tonight, "--rate", "12/s"]).exits(0);
+    let args = ["run", "orders.csv", "--yes", "--url", "http://127.0.0.1:9"];
+    let args = [&args[..], &["--external-ip", "10.120.0.0", &tonight]].concat();
+    let refused = scene.run(&args).exits(2);
+    assert!(refused.stderr.contains(": that needs 12/s"), "{}", refused.stderr);
+}
+
+#[test]
+fn outside_of_the_start_window_nothing_is_sent() {
+    let core_card = CoreCard::perfect();
+    let scene = Scene::new();
+    scene.orders(3).file("r.csv", "admin,seq,status\n1,1,cancelled\n2,1,failed\n");
+    for closed in [start_window(-3 * HOUR, -60), start_window(HOUR, -HOUR)] {
+        let refused = scene.cancel(&core_card.url(), &[&closed]).exits(2);
+        assert!(refused.stderr.contains("a run may be started from "), "{}", refused.stderr);
+        scene.rerun("r.csv", &core_card.url(), &[&closed]).exits(2);
+    }
+    assert_eq!(core_card.requests(), 0);
+    assert!(!scene.path("orders.results.csv").exists());
+    scene.cancel(&core_card.url(), &[&start_window(-60, HOUR)]).exits(0);
+    assert_eq!(core_card.requests(), 3);
+}
+
+#[test]
+fn the_start_window_is_undone_by_a_flag_and_does_not_hold_for_rehearsals_and_reports() {
+    let core_card = CoreCard::perfect();
+    let scene = Scene::new();
+    let closed = start_window(HOUR, 2 * HOUR);
+    let configuration = format!("start_window = '{}'\n", closed.split_once('=').unwrap().1);
+    scene.orders(3).file("cardcancel.toml", configuration);
+    scene.cancel(&core_card.url(), &[]).exits(2);
+    scene.cancel(&core_card.url(), &["--start-window", "off"]).exits(0);
+    // What ended is only reported once more.
+    scene.cancel(&core_card.url(), &[]).exits(0);
+    assert_eq!(core_card.requests(), 3);
+    let rehearsed = scene.run(&["run", "orders.csv", "--rehearse", "--rate", "unlimited"]);
+    assert!(rehearsed.stdout.contains("agrees with the stand-in"), "{}", rehearsed.told());
+}
+
+#[test]
+fn a_check_outside_of_the_start_window_counts_from_when_it_opens() {
+    let scene = Scene::new();
+    scene.orders(30_000);
+    let (window, tonight) = (start_window(10 * HOUR, 13 * HOUR), cut_off(11 * HOUR));
+    let checked = scene.run(&["check", "orders.csv", &window, &tonight, "--rate", "9/s"]);
+    assert_eq!(checked.exits(0).stdout.matches("and not now: next at ").count(), 1);
+    // There is time for more than 30,000 calls until then, but not from when it opens.
+    let late = scene.run(&["check", "orders.csv", &window, &tonight, "--rate", "8/s"]).exits(2);
+    assert!(late.stdout.contains("NOT ALL OF IT CAN BE DONE"), "{}", late.stdout);
+}
+
+#[test]
+fn a_tz_that_names_no_zone_is_an_error_where_something_depends_on_it() {
+    let scene = Scene::new();
+    scene.orders(1);
+    for name in ["America/New_Yrok", "America/New_York ", "'America/New_York'"] {
+        let with = |args: &[&str]| with_variables(&scene, args, &[("TZ", name)]);
+        for flag in ["--cut-off=03:30", "--start-window=22:00-03:00"] {
+            let refused = with(&["check", "orders.csv", flag]).exits(2).stderr;
+            assert!(refused.contains(&format!("TZ is \"{name}\", which is not")), "{refused}");
+        }
+        with(&["check", "orders.csv"]).exits(0);
+        with(&["check", "orders.csv", "--start-window=22:00-03:00[UTC]"]).exits(0);
+    }
+}
+
+#[test]
+fn a_misspelt_variable_is_an_error_with_the_nearest_name() {
+    let scene = Scene::new();
+    scene.orders(2);
+    let misspelt = [("CARDCANCEL_CUTOFF", "03:30"), ("CARDCANCEL_MAXROWS", "1")];
+    for args in [
+        &["check", "orders.csv"][..],
+        &["run", "orders.csv", "--rehearse"],
+        &["rerun", "orders.csv", "--rehearse"],
+        &["runs"],
+        &["work"],
+        &["config", "show"],
+    ] {
+        let refused = with_variables(&scene, args, &misspelt).exits(2).stderr;
+        assert_eq!(
+            refused,
+            "error: there is no setting CARDCANCEL_CUTOFF; did you mean CARDCANCEL_CUT_OFF?\n\
+             there is no setting CARDCANCEL_MAXROWS; did you mean CARDCANCEL_MAX_ROWS?\n"
+        );
+    }
+}
+
+#[test]
+fn variables_of_secrets_and_those_of_others_are_no_misspelt_ones() {
+    let scene = Scene::new();
+    scene.orders(1);
+    let variables = [
+        ("CARDCANCEL_BEARER_TOKEN_FILE", "/etc/cardcancel/token"),
+        ("CARDCANCEL_HEADER_X_API_KEY", "k3y"),
+        ("CARDCANCEL_LEDGER_PASSWORD", "s3cret"),
+        ("CARDCANCELX", "1"),
+        // Empty counts as unset.
+        ("CARDCANCEL_CUTOFF", ""),
+    ];
+    with_variables(&scene, &["check", "orders.csv"], &variables).exits(0);
+    let token = [("CARDCANCEL_BEARER_TOKE", "t0ken")];
+    let refused = with_variables(&scene, &["check", "orders.csv"], &token).exits(2).stderr;
+    assert!(refused.contains("did you mean CARDCANCEL_BEARER_TOKEN?"), "{refused}");
+    assert!(!refused.contains("t0ken"), "{refused}");
+}
+
+#[test]
+fn an_empty_rehearsal_table_is_a_calm_night() {
+    let scene = Scene::new();
+    scene.orders(200).file("cardcancel.toml", "[rehearsal]\n");
+    let args = ["run", "orders.csv", "--rehearse", "--rate", "unlimited"];
+    let outcome = scene.run(&args).exits(0);
+    assert!(outcome.stdout.contains("Every order is cancelled"), "{}", outcome.stdout);
+}
+
+#[test]
+fn which_columns_were_taken_and_the_first_order_are_told_before_anything_is_sent() {
+    let _tidy = without_chance();
+    let core_card = CoreCard::perfect();
+    let scene = Scene::new();
+    let orders = "Note,Card Sequence Number,Status,ADMIN_NUMBER,Message,Urgency,row\n\
+        a,1,ACTIVE,not one,please cancel,2,77\nb,2,ACTIVE,1001,please cancel,1,78\n";
+    scene.file("orders.csv", orders);
+    let flags = ["--priority-column", "Urgency", "--url", &core_card.url()];
+    let flags = [&flags[..], &["--external-ip", "10.120.0.0"]].concat();
+    let checked = scene.run(&[&["check", "orders.csv"], &flags[..]].concat()).exits(1).stdout;
+    assert_snapshot!(checked.lines().skip(1).take(4).collect::<Vec<_>>().join("\n"), @r#"
+    orders.csv: 2 rows
+    Columns: admin number from "ADMIN_NUMBER", sequence number from "Card Sequence Number", priority from "Urgency"
+    First order: 1001/2, in line 3
+    Not carried over: the file's own columns "Status", "Message" and "row": the results have their own in that place
+    "#);
+    let json = scene.run(&[&["check", "orders.csv", "--json"], &flags[..]].concat()).stdout;
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_snapshot!(json["columns"], @r#"{"admin_number":"ADMIN_NUMBER","first_order":{"line":3,"order":"1001/2"},"priority":"Urgency","replaced":["Status","Message","row"],"sequence_number":"Card Sequence Number"}"#);
+
+    let mut terminal =
+        Terminal::with(scene.command(&[&["run", "orders.csv"], &flags[..]].concat()));
+    terminal.sees("Type yes to send:").types("yes");
+    let (code, seen) = terminal.ends();
+    assert_eq!(code, Some(1), "{seen}");
+    assert!(seen.contains("  first order: 1001/2, in line 3\n"), "{seen}");
+    assert!(seen.contains("  not carried over: the file's own columns \"Status\", "), "{seen}");
+    let logged = "orders.csv: admin number from \"ADMIN_NUMBER\", sequence number from \"Card Sequence Number\", \
+        priority from \"Urgency\"; first order 1001/2, in line 3; cut-off: none\n";
+    assert!(seen.contains(logged), "{seen}");
+}
+
+#[test]
+fn the_result_columns_of_a_rerun_are_not_called_the_files_own() {
+    let core_card = CoreCard::perfect();
+    let scene = Scene::new();
+    scene.file("r.csv", "admin,seq,status\n1,1,cancelled\n2,1,failed\n");
+    let args = ["rerun", "r.csv", "--url", &core_card.url(), "--external-ip", "10.120.0.0"];
+    let told = scene.run(&args).exits(2).stderr;
+    assert!(told.contains("  first order: 1/1, in line 2\n"), "{told}");
+    assert!(!told.contains("not carried over"), "{told}");
+}
