@@ -71,7 +71,7 @@ impl Input {
             size,
             ahead: vec![b'\n'],
             offset: 0,
-            line: 1,
+            line: self.first_line(),
             after_cr: false,
             end: None,
         })

@@ -46,6 +46,12 @@ pub enum Fault {
     /// A spreadsheet's own format, or another ZIP archive.
     #[error("is a workbook or a ZIP archive; save the sheet as \"CSV UTF-8\"")]
     Workbook,
+    /// Compressed with something else than gzip.
+    #[error("is compressed ({0}); unpack it, or compress it with gzip")]
+    Compressed(&'static str),
+    /// Plainly something else.
+    #[error("is {0}, not a CSV file; fetch the orders as CSV in UTF-8")]
+    NotCsv(&'static str),
     /// Not text at all.
     #[error("is not text: there are NUL bytes near its start; a CSV file is wanted")]
     Binary,
@@ -128,6 +134,40 @@ pub enum Fault {
          put a line such as AdminNumber,CardSequenceNumber above it"
     )]
     NotAHeader,
+    /// Something else stands above the header.
+    #[error("the header seems to be line {line}; remove what is above it")]
+    HeaderBelow {
+        /// The header's line.
+        line: u64,
+    },
+    /// Another header stands among the rows.
+    #[error(
+        "line {line} is a header again, so another file follows; its columns may have another \
+         order: run each of them by itself"
+    )]
+    HeaderAgain {
+        /// Where it stands.
+        line: u64,
+    },
+    /// A column that was taken for its name counts the rows.
+    #[error(
+        "column {column}, taken for the sequence number by its name, just counts the rows; name the \
+         right one with --sequence-column, or this one if it is right"
+    )]
+    Counter {
+        /// Its name, in quotes.
+        column: String,
+    },
+    /// The numbers are not those that were meant.
+    #[error(
+        "all admin numbers of more than 15 digits, in {rows} rows, end in zeros: a spreadsheet has \
+         rounded them, and other orders would be cancelled; fetch the file again from where it \
+         came, or show with --expect-sha256 that it is the one that was meant"
+    )]
+    Rounded {
+        /// How many rows.
+        rows: usize,
+    },
     /// Two columns answer to the same name.
     #[error("columns {first} and {second} may both hold the {what}; {remedy}")]
     Ambiguous {
@@ -178,6 +218,14 @@ pub enum Fault {
     NoStatus {
         /// Where the row starts.
         line: u64,
+    },
+    /// A row of a results file that says neither yes nor no.
+    #[error("line {line} has the doubt {found}, which is neither true nor false")]
+    UnknownDoubt {
+        /// Where the row starts.
+        line: u64,
+        /// What stands there.
+        found: String,
     },
     /// A row of a results file with a status that we never wrote.
     #[error("line {line} has the status {found}, which is none of {known}")]

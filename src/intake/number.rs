@@ -65,6 +65,10 @@ fn fault(text: &[u8]) -> Option<&'static str> {
         None
     } else if all_digits(&text) {
         Some("is too large")
+    } else if text.starts_with('=') {
+        Some("is a formula")
+    } else if text.strip_suffix(['-', '−', '+']).is_some_and(all_digits) {
+        Some("has a sign behind it")
     } else if unsigned.len() < text.len() && unsigned.starts_with(|c: char| c.is_ascii_digit()) {
         Some("has a sign")
     } else if is_scientific(&text) {
@@ -161,8 +165,20 @@ mod tests {
     }
 
     #[test]
+    fn a_sign_behind_and_a_formula_are_called_so() {
+        assert!(admin("129409-").contains("has a sign behind it"));
+        assert!(admin("=\"129410\"").contains("is a formula"));
+    }
+
+    #[test]
+    fn what_nobody_sees_around_a_number_does_no_harm() {
+        assert_eq!(ADMIN_NUMBER.read("\u{a0}129409\u{200b}".as_bytes()), Ok(129_409));
+        assert_eq!(ADMIN_NUMBER.read("\u{feff}129409".as_bytes()), Ok(129_409));
+    }
+
+    #[test]
     fn anything_else_is_not_a_number() {
-        for text in ["abc", "12a", "0x1F", "-", ".", "#N/A", "١٢٣", "1e", "NaN", "=\"129409\""] {
+        for text in ["abc", "12a", "0x1F", "-", ".", "#N/A", "١٢٣", "1e", "NaN"] {
             assert!(admin(text).contains("is not a number"), "{text}: {}", admin(text));
         }
     }

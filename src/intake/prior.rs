@@ -23,8 +23,8 @@ pub struct Prior<'r> {
     pub http_status: Option<u16>,
     /// How many requests were sent; 0 if it does not say.
     pub attempts: u32,
-    /// Whether an answer was lost. What is not plainly "no" counts as "yes".
-    pub doubt: bool,
+    /// Whether an answer was lost; `None` if the field says neither yes nor no.
+    pub doubt: Option<bool>,
     /// When the first request left.
     pub first_sent_at: Cow<'r, str>,
     /// When the row ended.
@@ -39,7 +39,7 @@ pub(super) struct ResultCells {
     message: Option<usize>,
     http_status: Option<usize>,
     attempts: Option<usize>,
-    doubt: Option<usize>,
+    pub doubt: Option<usize>,
     first_sent_at: Option<usize>,
     ended_at: Option<usize>,
 }
@@ -70,7 +70,10 @@ impl ResultCells {
             message: text(self.message),
             http_status: text(self.http_status).parse().ok(),
             attempts: text(self.attempts).parse().unwrap_or(0),
-            doubt: status == Some(Status::InDoubt) || is_true(&text(self.doubt)),
+            doubt: match status {
+                Some(Status::InDoubt) => Some(true),
+                _ => yes_or_no(&text(self.doubt)),
+            },
             first_sent_at: text(self.first_sent_at),
             ended_at: text(self.ended_at),
         }
@@ -102,7 +105,78 @@ fn status(text: &str) -> Option<Status> {
     })
 }
 
-fn is_true(text: &str) -> bool {
-    const NO: [&str; 4] = ["false", "no", "n", "0"];
-    !text.is_empty() && !NO.iter().any(|no| no.eq_ignore_ascii_case(text))
+/// Spreadsheets write the words of their own language for true and false.
+const YES: [&str; 37] = [
+    "true",
+    "yes",
+    "y",
+    "t",
+    "1",
+    "wahr",
+    "ja",
+    "j",
+    "vrai",
+    "oui",
+    "vero",
+    "sì",
+    "si",
+    "sí",
+    "verdadero",
+    "verdadeiro",
+    "sim",
+    "waar",
+    "prawda",
+    "tak",
+    "pravda",
+    "ano",
+    "áno",
+    "igaz",
+    "igen",
+    "sant",
+    "sann",
+    "sand",
+    "tosi",
+    "kyllä",
+    "doğru",
+    "evet",
+    "истина",
+    "да",
+    "true()",
+    "adevărat",
+    "真",
+];
+const NO: [&str; 37] = [
+    "", "false", "no", "n", "f", "0", "falsch", "nein", "faux", "non", "falso", "não", "nao",
+    "onwaar", "nee", "fałsz", "nie", "nepravda", "ne", "hamis", "nem", "falskt", "falsk", "usant",
+    "usann", "nej", "nei", "epätosi", "ei", "yanlış", "hayır", "ложь", "нет", "false()", "fals",
+    "nu", "偽",
+];
+
+fn yes_or_no(text: &str) -> Option<bool> {
+    let text = text.to_lowercase();
+    let is_among = |words: &[&str]| words.contains(&text.as_str());
+    if is_among(&NO) { Some(false) } else { is_among(&YES).then_some(true) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn true_and_false_are_read_in_the_languages_of_spreadsheets() {
+        for (text, expected) in [
+            ("FALSE", Some(false)),
+            ("FALSCH", Some(false)),
+            ("", Some(false)),
+            ("0", Some(false)),
+            ("WAHR", Some(true)),
+            ("Vrai", Some(true)),
+            ("ИСТИНА", Some(true)),
+            ("maybe", None),
+            ("1.0", None),
+        ] {
+            assert_eq!(yes_or_no(text), expected, "{text}");
+        }
+        assert!(!YES.iter().any(|yes| NO.contains(yes)));
+    }
 }

@@ -61,7 +61,11 @@ impl Plan {
         line: impl FnOnce() -> u64,
     ) -> Result<Claim, Fault> {
         let prior = self.prior(fields);
-        let doubt = prior.doubt;
+        let Some(doubt) = prior.doubt else {
+            let found = self.cells.doubt.and_then(|column| fields.get(column));
+            let found = excerpt(found.unwrap_or_default());
+            return Err(Fault::UnknownDoubt { line: line(), found });
+        };
         match prior.status {
             None => Err(self.no_status(line(), fields)),
             Some(_) if self.selection.selects(&prior) => Ok(Claim::Selected { doubt }),

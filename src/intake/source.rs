@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use sha2::{Digest as _, Sha256};
 
+use super::blocks::line_ends;
 use super::error::{Fault, IntakeError};
 use super::guard;
 use super::proof::Proof;
@@ -35,12 +36,46 @@ pub struct Input {
     bytes: u64,
     modified: Option<SystemTime>,
     gzip: bool,
-    /// How many bytes of byte order mark come before the text.
-    mark: usize,
+    /// What comes before the text.
+    lead: Lead,
     digest: OnceLock<Digest>,
     /// How many rows it should have, if that is known.
     pub(super) expected_rows: Option<u32>,
     pub(super) proof: Option<Proof>,
+}
+
+/// What comes before the text: byte order marks, and a line such as `sep=;`, in which
+/// spreadsheets say what separates the fields.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Lead {
+    bytes: usize,
+    lines: u64,
+    mark: bool,
+    delimiter: Option<u8>,
+}
+
+impl Lead {
+    fn of(head: &[u8]) -> Lead {
+        let mut text = head;
+        while let Some(rest) = text.strip_prefix(BYTE_ORDER_MARK) {
+            text = rest;
+        }
+        let mut lead = Lead { mark: text.len() < head.len(), ..Lead::default() };
+        let end = text.iter().position(|byte| *byte == b'\n').unwrap_or(text.len());
+        let line = text.get(..end).unwrap_or_default();
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let line =
+            line.strip_prefix(b"\"").and_then(|line| line.strip_suffix(b"\"")).unwrap_or(line);
+        let said = line.get(..4).filter(|start| start.eq_ignore_ascii_case(b"sep="));
+        if let Some(said) = said.and(line.get(4..))
+            && said.len() <= 1
+        {
+            lead.lines = 1;
+            lead.delimiter = said.first().copied();
+            text = text.get(end + 1..).unwrap_or_default();
+        }
+        Lead { bytes: head.len() - text.len(), ..lead }
+    }
 }
 
 /// A SHA-256 digest; shown as `sha256sum` shows it.
@@ -109,7 +144,7 @@ impl Input {
             bytes: metadata.len(),
             modified: metadata.modified().ok(),
             gzip: false,
-            mark: 0,
+            lead: Lead::default(),
             digest: OnceLock::new(),
             expected_rows: None,
             proof: None,
@@ -121,7 +156,7 @@ impl Input {
         if let Some(fault) = not_csv(head) {
             return Err(input.refuse(fault));
         }
-        input.mark = if head.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
+        input.lead = Lead::of(head);
         Ok(input)
     }
 
@@ -169,16 +204,25 @@ impl Input {
 
     /// Whether the text begins with a byte order mark, as spreadsheets write it.
     pub fn has_byte_order_mark(&self) -> bool {
-        self.mark > 0
+        self.lead.mark
     }
 
-    /// The text from its start, without a byte order mark.
+    /// The text from its start, without what comes before it.
     pub(super) fn text(&self) -> Result<Stream<'_>, IntakeError> {
         let mut stream = Stream::new(&self.file, self.gzip);
-        let mut mark = [0; BYTE_ORDER_MARK.len()];
-        let mark = mark.get_mut(..self.mark).unwrap_or_default();
-        stream.fill(mark).map_err(|error| self.refuse(self.unread(error)))?;
+        let mut lead = vec![0; self.lead.bytes];
+        stream.fill(&mut lead).map_err(|error| self.refuse(self.unread(error)))?;
         Ok(stream)
+    }
+
+    /// The line in which the text starts.
+    pub(super) fn first_line(&self) -> u64 {
+        1 + self.lead.lines
+    }
+
+    /// What separates the fields, if a line above the header says it.
+    pub(super) fn said_delimiter(&self) -> Option<u8> {
+        self.lead.delimiter
     }
 
     /// Refuses a file that is no longer what was opened: two passes over it would
@@ -253,13 +297,15 @@ impl Input {
     fn line_at(&self, offset: u64) -> Result<u64, IntakeError> {
         let mut text = self.text()?.take(offset);
         let mut buffer = vec![0; BUFFER];
-        let mut line = 1;
+        let (mut line, mut after_cr) = (self.first_line(), false);
         loop {
             let count = text.read(&mut buffer).map_err(|error| self.refuse(self.unread(error)))?;
             if count == 0 {
                 return Ok(line);
             }
-            line += buffer.iter().take(count).filter(|byte| **byte == b'\n').count() as u64;
+            let read = buffer.get(..count).unwrap_or_default();
+            line += line_ends(read, after_cr);
+            after_cr = read.last() == Some(&b'\r');
         }
     }
 }
@@ -277,8 +323,40 @@ fn anonymous_file(directory: &Path) -> io::Result<File> {
     tempfile::tempfile_in(directory)
 }
 
+/// How files begin that are compressed otherwise than with gzip.
+const COMPRESSED: [(&[u8], &str); 8] = [
+    (b"\x28\xb5\x2f\xfd", "zstd"),
+    (b"\xfd7zXZ\0", "xz"),
+    (b"BZh", "bzip2"),
+    (b"7z\xbc\xaf\x27\x1c", "7z"),
+    (b"\x04\x22\x4d\x18", "lz4"),
+    (b"Rar!\x1a\x07", "RAR"),
+    (b"\x1f\x9d", "compress"),
+    (b"\x1f\x8b", "gzip, twice"),
+];
+
 /// What kind of file this plainly is, if it is not CSV.
 fn not_csv(head: &[u8]) -> Option<Fault> {
+    let text = head.strip_prefix(BYTE_ORDER_MARK).unwrap_or(head).trim_ascii_start();
+    let begins =
+        |with: &[u8]| text.get(..with.len()).is_some_and(|start| start.eq_ignore_ascii_case(with));
+    if let Some((_, how)) = COMPRESSED.iter().find(|(magic, _)| head.starts_with(magic)) {
+        return Some(Fault::Compressed(how));
+    }
+    let second = text.iter().skip(1).find(|byte| !byte.is_ascii_whitespace());
+    let kind = match text.first() {
+        _ if begins(b"%PDF-") => "a PDF document",
+        _ if begins(b"{\\rtf") => "an RTF document",
+        _ if begins(b"<?xml") => "an XML document",
+        Some(b'<') => "a web page (HTML), perhaps the page of a login",
+        Some(b'{') if matches!(second, Some(b'"' | b'}')) => "JSON",
+        Some(b'[') if matches!(second, Some(b'{' | b'[' | b']')) => "JSON",
+        _ if is_ebcdic(head) => "EBCDIC text, as mainframes write it",
+        _ => "",
+    };
+    if !kind.is_empty() {
+        return Some(Fault::NotCsv(kind));
+    }
     let nul_at = |parity: usize| head.iter().skip(parity).step_by(2).all(|byte| *byte == 0);
     let blank = head.strip_prefix(BYTE_ORDER_MARK).unwrap_or(head).trim_ascii().is_empty();
     if blank && head.len() < HEAD {
@@ -296,6 +374,14 @@ fn not_csv(head: &[u8]) -> Option<Fault> {
     } else {
         None
     }
+}
+
+/// Whether this reads as text in EBCDIC: no letter or digit of ASCII, and most bytes are ones.
+fn is_ebcdic(head: &[u8]) -> bool {
+    let is_of_word = |byte: &&u8| matches!(**byte, 0x81..=0x89 | 0x91..=0x99 | 0xa2..=0xa9 | 0xc1..=0xc9 | 0xd1..=0xd9 | 0xe2..=0xe9 | 0xf0..=0xf9);
+    !head.iter().any(u8::is_ascii_alphanumeric)
+        && std::str::from_utf8(head).is_err_and(|error| error.error_len().is_some())
+        && head.iter().filter(is_of_word).count() * 2 > head.len()
 }
 
 /// A NUL or two in a text make their rows invalid, no more.
@@ -452,7 +538,41 @@ mod tests {
         assert_eq!(refusal(b"a\0d\0m\0"), refusal(b"\xfe\xff\0a\0d\0m"));
         insta::assert_snapshot!(refusal(b"PK\x03\x04\0\0"), @r#"orders.csv: is a workbook or a ZIP archive; save the sheet as "CSV UTF-8""#);
         insta::assert_snapshot!(refusal(b"\x7fELF\x02\0\0\0"), @"orders.csv: is not text: there are NUL bytes near its start; a CSV file is wanted");
+        for (bytes, what) in [
+            (&b"<!DOCTYPE html>\n<html></html>\n"[..], "is a web page (HTML)"),
+            (b"\xef\xbb\xbf <html>", "is a web page (HTML)"),
+            (b"<?xml version=\"1.0\"?>\n<a/>\n", "is an XML document"),
+            (b"[{\"AdminNumber\":1}]", "is JSON"),
+            (b"{\n  \"orders\": []}", "is JSON"),
+            (b"%PDF-1.7\n", "is a PDF document"),
+            (b"\x28\xb5\x2f\xfd\x01\x01", "is compressed (zstd)"),
+            (b"BZh91AY", "is compressed (bzip2)"),
+            (&gzipped(&gzipped(ORDERS)), "is compressed (gzip, twice)"),
+            (b"\x81\x84\x94\x89\x95\x5e\xa2\x85\x98\x0d\x25\xf1\x5e\xf1\x0d\x25", "is EBCDIC text"),
+        ] {
+            assert!(refusal(bytes).contains(what), "{}", refusal(bytes));
+        }
+        for bytes in [&b"[admin],seq\n"[..], "größe;äöü\n1;1\n".as_bytes(), b"\xe4\xf6;seq\n1;1\n"]
+        {
+            assert!(refusal(bytes).contains("no column"), "{}", refusal(bytes));
+        }
         insta::assert_snapshot!(refusal(b"admin,seq\r1,1\r"), @"orders.csv: has lines that end in CR alone; save it with LF or CRLF line ends");
+    }
+
+    #[test]
+    fn a_line_that_says_what_separates_the_fields_is_obeyed_and_no_row() {
+        for text in
+            ["sep=;\r\nadmin;se,q;seq\r\n1;x;2\r\n", "\u{feff}\"SEP=;\"\nadmin;se,q;seq\n1;x;2\n"]
+        {
+            let input = opened("orders.csv", text.as_bytes());
+            assert_eq!(rows(&input).unwrap(), ["1 (line 3): 1/2"]);
+            assert_eq!(input.has_byte_order_mark(), text.starts_with('\u{feff}'));
+        }
+        assert_eq!(
+            rows(&opened("orders.csv", b"sep=\nadmin|seq\n1|2\n")).unwrap(),
+            ["1 (line 3): 1/2"]
+        );
+        insta::assert_snapshot!(refusal(b"sep=;\nadmin;seq\n1;1\n2;\"x\n"), @"orders.csv: a quote that opens in line 4 is not closed, so the rows after it cannot be told apart; close it, or double it if it is part of the text");
     }
 
     #[test]
