@@ -523,6 +523,9 @@ fn files() -> Vec<(&'static str, Trial)> {
         ("a workbook", orders(b"PK\x03\x04 and so on")),
         ("UTF-16", orders(b"\xff\xfea\0d\0m\0i\0n\0")),
         ("CR alone", orders("admin,seq\r1,1\r2,1\r")),
+        ("a web page", orders("<!DOCTYPE html>\n<html></html>\n")),
+        ("JSON", orders("[{\"AdminNumber\":1}]\n")),
+        ("another compression", orders(b"\x28\xb5\x2f\xfd\x01\x01")),
         ("a damaged gzip file", orders(&packed[..packed.len() - 12])),
         ("a quote that is not closed", orders("admin,seq,note\n1,1,fine\n2,1,\"open\n3,1,lost\n")),
         ("a row without end", orders(long)),
@@ -534,11 +537,19 @@ fn files() -> Vec<(&'static str, Trial)> {
 }
 
 fn columns() -> Vec<(&'static str, Trial)> {
+    let row = |row: u32| format!("{row},{}\n", 129_409 + row);
+    let counted = format!("seq,admin\n{}", (1..=20).map(row).collect::<String>());
+    let rounded = "admin,seq\n991214063350642000,1\n881214063350713000,1\n";
     vec![
         ("no admin number", orders("Account,CardSequenceNumber\n1,1\n")),
         ("no sequence number", orders("AdminNumber,Card\n1,1\n")),
         ("one column only", orders("admin:seq\n1:1\n")),
         ("no header", orders("129409,1\n129410,1\n")),
+        ("a title above the header", orders("Orders of 25 November\nadmin,seq\n1,1\n")),
+        ("another header among the rows", orders("admin,seq\n1,1\nseq,admin\n1,2\n")),
+        ("a name that says little", orders("Sequence,Admin,Card Seq No\n1,1,1\n")),
+        ("a column that counts the rows", orders(counted)),
+        ("numbers that a spreadsheet rounded", orders(rounded)),
         ("two admin numbers", orders("admin,AdminNumber,seq\n1,1,1\n")),
         ("the same name twice", orders("admin,admin,seq\n1,1,1\n")),
         ("a name that there is not", run().with(&["--admin-column=Account"])),
@@ -576,6 +587,10 @@ fn reruns() -> Vec<(&'static str, Trial)> {
         ("a file of orders", rerun("admin,seq\n1,1\n")),
         ("a row without a status", rerun("admin,seq,status\n1,1,failed\n2,1,\n")),
         ("a row with another status", rerun("admin,seq,status\n1,1,done\n")),
+        (
+            "a doubt that is neither",
+            rerun("admin,seq,status,doubt\n1,1,not_sent,FALSCH\n2,1,failed,perhaps\n"),
+        ),
         ("two columns of the status", rerun("admin,seq,status,Status\n1,1,failed,failed\n")),
         (
             "no row of that kind",

@@ -304,3 +304,44 @@ fn a_check_finds_what_a_run_would_refuse() {
         assert_eq!(check.stderr, refusal_in(&scene, &[]), "{content:?}");
     }
 }
+
+#[test]
+fn a_file_that_may_not_hold_what_was_meant_is_warned_about_before_anything_is_sent() {
+    for (text, warning) in [
+        ("Seq,AdminNumber\n1,129409\n2,514002\n3,514003\n", "just counts the rows"),
+        (
+            "admin,seq\n9912140633506420,1\n8812140633507130,1\n",
+            "end in zeros: a spreadsheet may have rounded them",
+        ),
+    ] {
+        let scene = Scene::new();
+        scene.file("orders.csv", text);
+        let check = scene.run(&["check", "orders.csv"]).exits(0);
+        let json = scene.run(&["check", "orders.csv", "--json"]).exits(0);
+        let run = scene.cancel(&CoreCard::perfect().url(), &[]).exits(0);
+        for said in [check.stdout, json.stdout, run.stderr] {
+            assert!(said.contains(warning), "{said}");
+        }
+        let asked =
+            scene.run(&["run", "orders.csv", "--url=https://a.example", "--external-ip=::1"]);
+        assert!(asked.exits(2).stderr.contains(warning));
+    }
+}
+
+#[test]
+fn two_files_in_one_are_refused_with_the_line_of_the_second_header() {
+    let text = "admin,seq,branch\n129409,1,Boise\nseq,admin,branch\n1,129411,X\n";
+    assert_snapshot!(refusal(text), @"error: orders.csv: line 3 is a header again, so another file follows; its columns may have another order: run each of them by itself");
+    assert!(
+        refusal("admin,seq\n1,1\nAdmin Number,Note,Card Sequence Number\n2,x,1\n")
+            .contains("line 3")
+    );
+}
+
+#[test]
+fn a_file_as_a_spreadsheet_writes_it_is_read() {
+    let scene = Scene::new();
+    scene.file("orders.csv", "sep=;\r\nAdminNumber;CardSequenceNumber\r\n\u{a0}1\u{200b};1\r\n");
+    scene.cancel(&CoreCard::perfect().url(), &[]).exits(0);
+    assert!(scene.text("orders.results.csv").starts_with("AdminNumber;CardSequenceNumber;row;"));
+}

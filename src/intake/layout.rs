@@ -8,6 +8,7 @@ use super::columns;
 use super::error::{Fault, IntakeError};
 use super::excerpt::excerpt;
 use super::guard;
+use super::invisible::is_invisible;
 use super::number::{ADMIN_NUMBER, SEQUENCE_NUMBER};
 use super::records::Records;
 use super::source::Input;
@@ -41,6 +42,7 @@ pub struct Layout {
     sequence: usize,
     priority: Option<usize>,
     exempt_admin: bool,
+    guesses_sequence: bool,
     results: Vec<usize>,
     carried: Vec<usize>,
 }
@@ -57,7 +59,14 @@ impl Input {
         if !records.read(&mut header)? {
             return Err(self.refuse(Fault::Empty));
         }
-        let layout = Layout::of(delimiter, header, reading).map_err(|fault| self.refuse(fault))?;
+        let layout = Layout::of(delimiter, header, reading).map_err(|fault| {
+            let is_below = matches!(
+                fault,
+                Fault::NoColumn { .. } | Fault::NoSuchColumn { .. } | Fault::NotAHeader
+            );
+            let line = if is_below { self.header_below(reading) } else { None };
+            self.refuse(line.map_or(fault, |line| Fault::HeaderBelow { line }))
+        })?;
         if !records.read(&mut ByteRecord::new())? {
             return Err(self.refuse(Fault::NoRows));
         }
@@ -66,6 +75,9 @@ impl Input {
 
     /// The delimiter with which most key columns are found, then most columns.
     fn likely_delimiter(&self, reading: &Reading) -> Result<u8, IntakeError> {
+        if let Some(delimiter) = self.said_delimiter() {
+            return Ok(delimiter);
+        }
         let mut best = None;
         let mut refusal = None;
         for delimiter in DELIMITERS {
@@ -86,12 +98,38 @@ impl Input {
             }
         }
         match (best, refusal) {
+            // The names are in the header whose quotes are tangled.
+            (Some(((0, _), _)), Some(error)) => Err(error),
             (Some((_, delimiter)), _) => Ok(delimiter),
             (None, Some(error)) => Err(error),
             (None, None) => Ok(b','),
         }
     }
+
+    /// The line of a header that stands below other lines, as titles and comments do.
+    fn header_below(&self, reading: &Reading) -> Option<u64> {
+        let delimiters = reading.delimiter.or(self.said_delimiter());
+        let delimiters = delimiters.map_or(DELIMITERS.to_vec(), |delimiter| vec![delimiter]);
+        let keys = [Key::ADMIN, Key::SEQUENCE];
+        delimiters.into_iter().find_map(|delimiter| {
+            let mut records = Records::new(self, delimiter).ok()?;
+            let mut record = ByteRecord::new();
+            for nth in 0..TITLE_LINES {
+                if !records.read(&mut record).ok()? {
+                    return None;
+                }
+                let has = |key: &Key| key.columns(&record, reading).next().is_some();
+                if nth > 0 && keys.iter().all(has) {
+                    return Some(records.line_of(&record));
+                }
+            }
+            None
+        })
+    }
 }
+
+/// How many lines may stand above a header that is looked for.
+const TITLE_LINES: usize = 50;
 
 impl Layout {
     fn of(delimiter: u8, header: ByteRecord, reading: &Reading) -> Result<Layout, Fault> {
@@ -112,7 +150,20 @@ impl Layout {
         };
         let (results, carried) = (0..header.len()).partition(is_result);
         let exempt_admin = reading.exempt_admin_column;
-        Ok(Layout { delimiter, header, admin, sequence, priority, exempt_admin, results, carried })
+        let name = folded(header.get(sequence).unwrap_or_default());
+        let guesses_sequence =
+            reading.sequence_column.is_none() && Key::SEQUENCE.generic.contains(&name.as_str());
+        Ok(Layout {
+            delimiter,
+            header,
+            admin,
+            sequence,
+            priority,
+            exempt_admin,
+            guesses_sequence,
+            results,
+            carried,
+        })
     }
 
     /// What separates the fields.
@@ -162,6 +213,21 @@ impl Layout {
     /// missing may be one of those, and the keys are not what they seem.
     pub(super) fn may_end_after(&self, fields: usize) -> bool {
         self.admin.max(self.sequence) == 1 && (2..self.header.len()).contains(&fields)
+    }
+
+    /// Whether a row is a header: another file follows, and its columns may have another order.
+    pub(super) fn is_header(&self, fields: &ByteRecord) -> bool {
+        let names = |key: &Key, column: usize| {
+            let ours = folded(self.header.get(column).unwrap_or_default());
+            fields.iter().map(folded).any(|name| name == ours || key.usual.contains(&name.as_str()))
+        };
+        names(&Key::ADMIN, self.admin) && names(&Key::SEQUENCE, self.sequence)
+    }
+
+    /// Whether the sequence number's column has a name that others may have too, and nobody
+    /// said that it is the right one.
+    pub(super) fn guesses_sequence(&self) -> bool {
+        self.guesses_sequence
     }
 
     /// Whether the key fields hold an order, whatever else is wrong with the row.
@@ -224,6 +290,10 @@ struct Key {
     wanted: &'static str,
     /// Its usual names, folded.
     usual: &'static [&'static str],
+    /// Those of them that a column with something else may have too.
+    generic: &'static [&'static str],
+    /// What is in every name that it may have.
+    stem: &'static str,
     named: fn(&Reading) -> Option<&str>,
 }
 
@@ -233,6 +303,8 @@ impl Key {
         flag: "--admin-column",
         wanted: "AdminNumber or admin",
         usual: &["adminnumber", "admin"],
+        generic: &["admin"],
+        stem: "admin",
         named: |reading| reading.admin_column.as_deref(),
     };
 
@@ -241,6 +313,8 @@ impl Key {
         flag: "--sequence-column",
         wanted: "CardSequenceNumber, SequenceNumber, sequence or seq",
         usual: &["cardsequencenumber", "sequencenumber", "sequence", "seq"],
+        generic: &["sequence", "seq"],
+        stem: "seq",
         named: |reading| reading.sequence_column.as_deref(),
     };
 
@@ -250,6 +324,8 @@ impl Key {
         flag: "--priority-column",
         wanted: "any name",
         usual: &[],
+        generic: &[],
+        stem: "",
         named: |reading| reading.priority_column.as_deref(),
     };
 
@@ -274,7 +350,10 @@ impl Key {
         let meant: Vec<usize> = self.columns(header, reading).collect();
         match meant.as_slice() {
             [] => Err(self.missing(header, reading)),
-            [column] => Ok(*column),
+            [column] => match self.rival(*column, header, reading) {
+                Some(rival) => Err(self.ambiguous(header, *column, rival)),
+                None => Ok(*column),
+            },
             [first, second, ..] => {
                 // Names that differ only in case or spaces can still be told apart exactly.
                 let named = (self.named)(reading).map(str::as_bytes);
@@ -288,14 +367,39 @@ impl Key {
         }
     }
 
+    /// Another column that may be meant, where the one that was found has a name that says
+    /// little.
+    fn rival(&self, found: usize, header: &ByteRecord, reading: &Reading) -> Option<usize> {
+        let name = folded(header.get(found).unwrap_or_default());
+        if (self.named)(reading).is_some() || !self.generic.contains(&name.as_str()) {
+            return None;
+        }
+        self.similar(header).find(|column| *column != found)
+    }
+
+    /// The columns whose names look as if they meant this: "Card Seq. No.", "Admin-Nr".
+    fn similar<'h>(&self, header: &'h ByteRecord) -> impl Iterator<Item = usize> + use<'h> {
+        let stem = self.stem;
+        header.iter().enumerate().filter_map(move |(column, name)| {
+            let mut name = folded(name);
+            name.retain(|char| char.is_alphanumeric() || char == '#');
+            let is_number = NUMBERS.iter().any(|ending| name.ends_with(ending));
+            (name.contains(stem) && (is_number || name.starts_with("card"))).then_some(column)
+        })
+    }
+
     fn missing(&self, header: &ByteRecord, reading: &Reading) -> Fault {
         let Key { what, flag, wanted, .. } = *self;
+        let is_named = [Key::ADMIN, Key::SEQUENCE]
+            .iter()
+            .any(|key| key.similar(header).chain(key.columns(header, reading)).next().is_some());
         // One number may be a name ("2024"); an order has two.
-        if header.iter().filter(|name| is_number(name)).count() >= header.len().min(2) {
+        if !is_named && header.iter().filter(|name| is_number(name)).count() >= header.len().min(2)
+        {
             return Fault::NotAHeader;
         }
         let hint = match header.len() {
-            1 => ", or what separates the fields with --delimiter",
+            1 => "; fields are separated by , or ; or | or a tab, and this line has none of them",
             _ => "",
         };
         let header = names(header);
@@ -317,10 +421,16 @@ impl Key {
     }
 }
 
-/// A column name without what people write differently: case, spaces, `_`, `-`.
+/// How names end that mean a number.
+const NUMBERS: [&str; 7] = ["no", "nr", "num", "number", "nbr", "id", "#"];
+
+/// A column name without what people write differently: case, spaces, `_`, `-`, and what
+/// nobody sees.
 fn folded(name: &[u8]) -> String {
     let name = String::from_utf8_lossy(name);
-    let kept = name.chars().filter(|char| !char.is_whitespace() && !matches!(char, '_' | '-'));
+    let kept = name
+        .chars()
+        .filter(|char| !char.is_whitespace() && !is_invisible(*char) && !matches!(char, '_' | '-'));
     kept.flat_map(char::to_lowercase).collect()
 }
 
@@ -431,7 +541,7 @@ mod tests {
     #[test]
     fn a_missing_column_is_explained_with_the_header() {
         insta::assert_snapshot!(refusal("account;card\n1;2\n"), @r#"orders.csv: no column holds the admin number (AdminNumber or admin); the header has "account", "card"; name the column with --admin-column"#);
-        insta::assert_snapshot!(refusal("admin#seq\n1#2\n"), @r#"orders.csv: no column holds the admin number (AdminNumber or admin); the header has "admin#seq"; name the column with --admin-column, or what separates the fields with --delimiter"#);
+        insta::assert_snapshot!(refusal("admin#seq\n1#2\n"), @r#"orders.csv: no column holds the admin number (AdminNumber or admin); the header has "admin#seq"; name the column with --admin-column; fields are separated by , or ; or | or a tab, and this line has none of them"#);
         let reading = Reading { sequence_column: Some("nr".to_owned()), ..Reading::default() };
         insta::assert_snapshot!(refusal_of("admin,seq\n1,2\n", &reading), @r#"orders.csv: no column is named "nr"; the header has "admin", "seq"; correct --sequence-column"#);
     }
@@ -451,6 +561,45 @@ mod tests {
     fn two_candidates_are_both_named() {
         insta::assert_snapshot!(refusal("admin,AdminNumber,seq\n1,2,3\n"), @r#"orders.csv: columns "admin" and "AdminNumber" may both hold the admin number; name the right one with --admin-column"#);
         insta::assert_snapshot!(refusal("admin,seq,seq\n1,2,3\n"), @r#"orders.csv: columns "seq" and "seq" may both hold the sequence number; rename one of them"#);
+    }
+
+    #[test]
+    fn a_name_that_says_little_beside_one_that_says_more_is_not_taken() {
+        insta::assert_snapshot!(refusal("Sequence,Admin Number,Card Seq No,Branch\n1,129409,1,Boise\n"), @r#"orders.csv: columns "Sequence" and "Card Seq No" may both hold the sequence number; name the right one with --sequence-column"#);
+        insta::assert_snapshot!(refusal("admin,Admin-Nr.,seq\nx,1,1\n"), @r#"orders.csv: columns "admin" and "Admin-Nr." may both hold the admin number; name the right one with --admin-column"#);
+        assert_eq!(keys(&layout("AdminNumber,Admin Id,Seq,Admin Note\n1,2,3,4\n")), (0, 2));
+        let reading = Reading { sequence_column: Some("seq".to_owned()), ..Reading::default() };
+        assert_eq!(keys(&input(b"admin,seq,CardSeqNo\n1,2,3\n").layout(&reading).unwrap()), (0, 1));
+    }
+
+    #[test]
+    fn a_header_below_other_lines_is_pointed_to() {
+        insta::assert_snapshot!(refusal("Cancellations;;\nof 2026-11-22;;\nadmin;seq;note\n129409;1;x\n"), @"orders.csv: the header seems to be line 3; remove what is above it");
+        for above in ["Orders of 25 November,\n", "# export\n", "1,2\n", "sep,\n"] {
+            let told = refusal(&format!("{above}AdminNumber,CardSequenceNumber\n1,1\n"));
+            assert!(told.contains("the header seems to be line 2"), "{told}");
+        }
+    }
+
+    #[test]
+    fn a_header_with_numbers_among_its_names_is_one() {
+        assert!(
+            refusal("AdminNo,SeqNo,2024,2025\n1,1,3,4\n")
+                .contains("no column holds the admin number")
+        );
+        let reading = Reading { admin_column: Some("AdminNo".to_owned()), ..Reading::default() };
+        let told = refusal_of("AdminNo,SeqNo,2024,2025\n1,1,3,4\n", &reading);
+        assert!(told.contains("no column holds the sequence number"), "{told}");
+    }
+
+    #[test]
+    fn a_quote_that_is_not_closed_in_the_header_is_told() {
+        insta::assert_snapshot!(refusal("AdminNumber,CardSequenceNumber,\"Note\n1,1,x\n"), @"orders.csv: a quote that opens in line 1 is not closed, so the rows after it cannot be told apart; close it, or double it if it is part of the text");
+    }
+
+    #[test]
+    fn what_nobody_sees_in_a_name_makes_no_difference() {
+        assert_eq!(keys(&layout("\u{feff}\u{feff}\u{a0}admin\u{200b},seq\n1,2\n")), (0, 1));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use crate::order::Row;
 use super::blocks::Block;
 use super::duplicates::Keyed;
 use super::enrolment::{claim, part};
-use super::error::IntakeError;
+use super::error::{Fault, IntakeError};
 use super::layout::Layout;
 use super::priority::Rank;
 use super::rerun::{Claim, Plan};
@@ -62,6 +62,9 @@ impl Portion {
                 (Row::Order(order), Some(part)) => {
                     self.selected += u32::from(matches!(claim, Claim::Selected { .. }));
                     self.orders.push(Keyed::new(order, record.row, part));
+                }
+                (Row::Invalid(_), _) if layout.is_header(record.fields) => {
+                    return Err(input.refuse(Fault::HeaderAgain { line: record.line() }));
                 }
                 (Row::Invalid(flaw), _) if matches!(claim, Claim::Selected { .. }) => {
                     let (row, line) = (record.row, record.line());

@@ -83,10 +83,12 @@ pub fn survey_each(
 ) -> Result<Survey, IntakeError> {
     let blocks = input.blocks(layout.delimiter())?;
     let portion = |block| Portion::of(input, layout, plan, block);
-    let survey = survey_blocks(input, blocks, portion, on_invalid)?;
+    let mut survey = survey_blocks(input, blocks, portion, on_invalid)?;
     if !survey.warnings.is_empty() {
         input.settled()?;
     }
+    let more = Warning::of_orders(&survey.orders, layout, input.proof());
+    survey.warnings.extend(more.map_err(|fault| input.refuse(fault))?);
     Ok(survey)
 }
 

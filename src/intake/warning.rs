@@ -2,6 +2,10 @@
 
 use std::fmt;
 
+use super::duplicates::Keyed;
+use super::error::Fault;
+use super::excerpt::excerpt;
+use super::layout::Layout;
 use super::proof::Proof;
 
 /// What a person should see before anything is sent.
@@ -17,6 +21,88 @@ pub enum Warning {
         /// That line.
         line: u64,
     },
+    /// The column taken for the sequence number counts the rows.
+    Counter {
+        /// Its name, in quotes.
+        column: String,
+    },
+    /// Long admin numbers all end in zeros.
+    Rounded {
+        /// How many rows have one.
+        rows: usize,
+    },
+}
+
+/// How many rows a column must count to look like a counter of rows.
+const COUNTED: usize = 3;
+/// How many it must count to be one.
+const SURELY_COUNTED: usize = 10;
+/// How many digits of a number a spreadsheet keeps.
+const KEPT_DIGITS: u32 = 15;
+/// How many digits must be zeros where a spreadsheet would have put them, to look rounded.
+const ZEROS: u32 = 2;
+/// How many must be to be so: one in a million files has them by chance.
+const SURE_ZEROS: u32 = 6;
+
+impl Warning {
+    /// What the orders of a file look like, sorted by order.
+    ///
+    /// # Errors
+    /// When it is so sure that they are not what was meant that none may be sent.
+    pub(super) fn of_orders(
+        orders: &[Keyed],
+        layout: &Layout,
+        proof: Option<Proof>,
+    ) -> Result<Vec<Warning>, Fault> {
+        let mut warnings = Vec::new();
+        if layout.guesses_sequence() && counts_rows(orders) {
+            let column = excerpt(layout.header().get(layout.sequence()).unwrap_or_default());
+            if orders.len() >= SURELY_COUNTED {
+                return Err(Fault::Counter { column });
+            }
+            warnings.push(Warning::Counter { column });
+        }
+        match rounded(orders) {
+            Some((rows, zeros)) if zeros >= SURE_ZEROS && proof != Some(Proof::Digest) => {
+                return Err(Fault::Rounded { rows });
+            }
+            Some((rows, zeros)) if zeros >= ZEROS => warnings.push(Warning::Rounded { rows }),
+            _ => {}
+        }
+        Ok(warnings)
+    }
+}
+
+/// Whether the sequence numbers are those of the rows, from whatever number on. The cards of
+/// one account may have such numbers.
+fn counts_rows(orders: &[Keyed]) -> bool {
+    let step = |keyed: &Keyed| i64::from(keyed.order().sequence_number) - i64::from(keyed.row().0);
+    let admin = |keyed: &Keyed| keyed.order().admin_number;
+    let (Some(first), Some(last)) = (orders.first(), orders.last()) else { return false };
+    orders.len() >= COUNTED
+        && admin(first) != admin(last)
+        && orders.iter().all(|keyed| step(keyed) == step(first))
+}
+
+/// How many rows have an admin number that is longer than a spreadsheet keeps, and how many
+/// zeros stand there in all numbers; nothing unless all of them have zeros there.
+fn rounded(orders: &[Keyed]) -> Option<(usize, u32)> {
+    let (mut rows, mut zeros, mut before) = (0, 0u32, None);
+    for admin in orders.iter().map(|keyed| keyed.order().admin_number) {
+        let digits = admin.checked_ilog10().map_or(1, |log| log + 1);
+        let more = digits.saturating_sub(KEPT_DIGITS);
+        if more == 0 {
+            continue;
+        }
+        if admin % 10_i64.pow(more) != 0 {
+            return None;
+        }
+        rows += 1;
+        if before.replace(admin) != Some(admin) {
+            zeros = zeros.saturating_add(more);
+        }
+    }
+    (rows > 0).then_some((rows, zeros))
 }
 
 impl Warning {
@@ -45,6 +131,85 @@ impl fmt::Display for Warning {
                  says that the file is whole; only a SHA-256 (--expect-sha256) shows that the \
                  line itself is"
             ),
+            Warning::Counter { column } => write!(
+                f,
+                "column {column}, taken for the sequence number by its name, just counts the rows. \
+                 If it is not what was meant, name the right one with --sequence-column"
+            ),
+            Warning::Rounded { rows } => write!(
+                f,
+                "all admin numbers of more than {KEPT_DIGITS} digits, in {rows} rows, end in zeros: \
+                 a spreadsheet may have rounded them, and other orders would be cancelled"
+            ),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::duplicates::Part;
+    use super::super::layout::Reading;
+    use super::super::properties::input;
+    use super::super::survey::survey;
+    use super::*;
+    use crate::order::{Order, RowNumber};
+
+    fn warnings(text: &str, reading: &Reading) -> String {
+        let input = input(text.as_bytes());
+        let survey = input.layout(reading).and_then(|layout| survey(&input, &layout, None, 0));
+        match survey {
+            Ok(survey) => survey.warnings.iter().map(ToString::to_string).collect(),
+            Err(refusal) => refusal.to_string(),
+        }
+    }
+
+    fn counting(name: &str, rows: u32, named: bool) -> String {
+        let rows: String = (1..=rows).map(|row| format!("{row},{}\n", 129_409 + row)).collect();
+        let sequence_column = named.then(|| name.to_owned());
+        let reading = Reading { sequence_column, ..Reading::default() };
+        warnings(&format!("{name},admin\n{rows}"), &reading)
+    }
+
+    #[test]
+    fn a_column_that_counts_rows_is_told_and_not_taken_for_many() {
+        insta::assert_snapshot!(counting("Seq", 3, false), @r#"column "Seq", taken for the sequence number by its name, just counts the rows. If it is not what was meant, name the right one with --sequence-column"#);
+        insta::assert_snapshot!(counting("Seq", 10, false), @r#"orders.csv: column "Seq", taken for the sequence number by its name, just counts the rows; name the right one with --sequence-column, or this one if it is right"#);
+        for told in [
+            counting("Seq", 2, false),
+            counting("Seq", 10, true),
+            counting("CardSequenceNumber", 10, false),
+            warnings("seq,admin\n1,1\n2,1\n3,1\n", &Reading::default()),
+            warnings("seq,admin\n1,1\n2,2\n2,3\n", &Reading::default()),
+        ] {
+            assert_eq!(told, "");
+        }
+    }
+
+    #[test]
+    fn numbers_that_a_spreadsheet_rounded_are_told_and_not_sent_if_that_is_sure() {
+        let told = |numbers: &[&str]| {
+            let rows: String = numbers.iter().map(|number| format!("{number},1\n")).collect();
+            warnings(&format!("admin,seq\n{rows}"), &Reading::default())
+        };
+        insta::assert_snapshot!(told(&["9912140633506420", "8812140633507130", "1"]), @"all admin numbers of more than 15 digits, in 2 rows, end in zeros: a spreadsheet may have rounded them, and other orders would be cancelled");
+        insta::assert_snapshot!(told(&["991214063350642000", "881214063350713000"]), @"orders.csv: all admin numbers of more than 15 digits, in 2 rows, end in zeros: a spreadsheet has rounded them, and other orders would be cancelled; fetch the file again from where it came, or show with --expect-sha256 that it is the one that was meant");
+        for fine in [
+            &["9912140633506420"][..],
+            &["9912140633506420", "9912140633506420"],
+            &["9912140633506420", "8812140633507131", "7712140633507000"],
+            &["100", "991214063350640"],
+        ] {
+            assert_eq!(told(fine), "", "{fine:?}");
+        }
+    }
+
+    #[test]
+    fn rounded_numbers_are_counted_once_an_account() {
+        let keyed = |admin_number, row| {
+            Keyed::new(Order { admin_number, sequence_number: 1 }, RowNumber(row), Part::Sent)
+        };
+        let orders = [keyed(991_214_063_350_642_000, 1), keyed(991_214_063_350_642_000, 2)];
+        assert_eq!(rounded(&orders), Some((2, 3)));
+        assert_eq!(rounded(&[keyed(0, 1)]), None);
     }
 }
