@@ -85,7 +85,7 @@ pub enum Command {
     /// Every attempt is recorded in the ledger before it is made. After a crash, a cut-off or a
     /// signal, the same command on the same file goes on; a run that ended is only reported again.
     Run(Run),
-    /// Try the rows of a results file once more that did not end
+    /// Try the rows of a results file once more that are still open
     Rerun(Rerun),
     /// Help with the runs of other machines, on a ledger that they share
     ///
@@ -133,8 +133,9 @@ pub struct Rerun {
     pub results_file: PathBuf,
     /// Only rows with these statuses or error codes, with commas between them
     ///
-    /// Without it, the rows that did not end: failed, in_doubt and not_sent. A word that is none
-    /// of the statuses is taken as an error code, letter for letter: --only HTTP_429,rejected.
+    /// Without it, the rows that are open: failed, in_doubt, not_sent, and rejected with doubt. A
+    /// word that is none of the statuses is taken as an error code, letter for letter: --only
+    /// HTTP_429,rejected.
     #[arg(long, value_name = "STATUS|CODE", value_delimiter = ',')]
     pub only: Option<Vec<String>>,
     /// The settings that stand on the command line.
@@ -439,7 +440,7 @@ mod tests {
         Commands:
           check        Say what is wrong with a file of orders; nothing is sent
           run          Cancel every order of a file; started again, it goes on where it stopped
-          rerun        Try the rows of a results file once more that did not end
+          rerun        Try the rows of a results file once more that are still open
           work         Help with the runs of other machines, on a ledger that they share
           runs         List what ran and what is running, or show how far one run is
           stand-in     Serve a stand-in for CoreCARD on this machine, to test against

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use crate::ledger::Run;
+use crate::ledger::Counts;
 use crate::outcome::Status;
 
 /// How the program ends.
@@ -15,7 +15,7 @@ pub enum Exit {
     Failures = 1,
     /// Nothing was sent: usage, configuration or the file as a whole was refused.
     Refused = 2,
-    /// Ended; some rows are in doubt.
+    /// Ended; some rows are in doubt: `in_doubt`, or rejected with doubt.
     InDoubt = 3,
     /// Stopped early; some rows were not sent.
     Stopped = 4,
@@ -32,21 +32,23 @@ impl Exit {
             Exit::Refused,
             "nothing was sent: the command line, the configuration or the file as a whole was refused",
         ),
-        (Exit::InDoubt, "ended; some rows are in doubt"),
+        (Exit::InDoubt, "ended; some rows are in doubt: in_doubt, or rejected with doubt"),
         (Exit::Stopped, "some rows were not sent: the run stopped early"),
         (Exit::LedgerFailed, "the ledger or the disk failed"),
     ];
 
-    /// How a run that has come to rest ends the program.
-    pub fn of(run: &Run) -> Exit {
-        let any = |status| run.counts.get(status) > 0;
-        match run {
-            _ if !run.has_ended() || any(Status::NotSent) => Exit::Stopped,
-            _ if any(Status::InDoubt) => Exit::InDoubt,
-            _ if any(Status::Rejected) || any(Status::Failed) || any(Status::Invalid) => {
-                Exit::Failures
-            }
-            _ => Exit::Done,
+    /// How the program ends when the rows stand so in the results, and all of them have
+    /// ended or some have not.
+    pub fn of(counts: &Counts, have_ended: bool) -> Exit {
+        let any = |status| counts.get(status) > 0;
+        if !have_ended || any(Status::NotSent) {
+            Exit::Stopped
+        } else if counts.in_doubt() > 0 {
+            Exit::InDoubt
+        } else if [Status::Rejected, Status::Failed, Status::Invalid].into_iter().any(any) {
+            Exit::Failures
+        } else {
+            Exit::Done
         }
     }
 }

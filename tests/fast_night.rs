@@ -168,7 +168,7 @@ fn a_night_with_dying_tokens_an_outage_a_wait_and_a_restart_loses_no_row() {
     tells(&first, &["CoreCARD was away once", "credentials renewed once", &lost]);
     agree(&scene.results(), &record.lock().unwrap());
 
-    let second = ended(begin(&scene, &["--rate", "500/s"])).exits(1);
+    let second = ended(begin(&scene, &["--rate", "500/s"])).exits(3);
     let told = [
         "resumed and ended",
         "rows had ended before",

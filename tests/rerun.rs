@@ -1,4 +1,4 @@
-//! A results file run again: only what did not end is sent.
+//! A results file run again: only what is open is sent.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod common;

@@ -240,6 +240,60 @@ fn a_place_that_cannot_be_written_is_found_before_anything_is_sent() {
     assert!(!scene.path("elsewhere").exists());
 }
 
+/// Changes the ledger behind the program's back.
+fn alter_ledger(scene: &Scene, sql: &str) {
+    let ledger = rusqlite::Connection::open(scene.ledger()).unwrap();
+    assert!(ledger.execute(sql, []).unwrap() > 0, "{sql} changed nothing");
+}
+
+#[test]
+fn results_that_hold_less_than_the_ledger_counted_end_with_5_and_both_numbers() {
+    let scene = Scene::new();
+    let core_card = CoreCard::perfect();
+    scene.orders(3).cancel(&core_card.url(), &[]).exits(0);
+    alter_ledger(&scene, "DELETE FROM attempt WHERE row = 2");
+    let flags = ["--metrics-file", "run.prom", "--json"];
+    let outcome = scene.cancel(&core_card.url(), &flags).exits(5);
+    assert_eq!(
+        outcome.stderr.lines().last().unwrap(),
+        "error: the ledger or the disk failed: the results in orders.results.csv hold 2 rows that ended (2 cancelled), and the ledger counted 3 rows that ended (3 cancelled): the results are made of what it recorded of each row, and are those to go by; see whether the ledger was altered or damaged, and keep both"
+    );
+    let summary: serde_json::Value = serde_json::from_str(&outcome.stdout).unwrap();
+    assert_eq!((&summary["exit_code"], &summary["state"]), (&5.into(), &"stopped".into()));
+    let statuses: Vec<String> = scene.results().iter().map(|row| row.status().to_owned()).collect();
+    assert_eq!(statuses, ["cancelled", "not_sent", "cancelled"]);
+    let metrics = scene.text("run.prom");
+    assert!(metrics.contains("\ncardcancel_run_complete 0\n"), "{metrics}");
+    assert!(metrics.contains("\ncardcancel_run_exit_code 5\n"), "{metrics}");
+}
+
+#[test]
+fn results_that_hold_more_than_the_ledger_counted_end_with_5_and_both_numbers() {
+    let scene = Scene::new();
+    let core_card = CoreCard::perfect();
+    scene.orders(3).cancel(&core_card.url(), &[]).exits(0);
+    alter_ledger(&scene, "UPDATE progress SET cancelled = 2");
+    let outcome = scene.cancel(&core_card.url(), &[]).exits(5);
+    let both = "hold 3 rows that ended (3 cancelled), and the ledger counted 2 rows that ended (2 cancelled)";
+    assert!(outcome.stderr.contains(both), "{}", outcome.told());
+    assert!(outcome.stdout.contains("3 rows: resumed and ended\n"), "{}", outcome.told());
+    assert_eq!(core_card.requests(), 3);
+}
+
+#[test]
+fn results_that_say_otherwise_than_the_ledger_counted_end_with_5_and_both_numbers() {
+    let scene = Scene::new();
+    let core_card = CoreCard::perfect();
+    scene.orders(3).cancel(&core_card.url(), &[]).exits(0);
+    alter_ledger(
+        &scene,
+        "UPDATE progress SET cancelled = 1, rejected = 2, rejected_with_doubt = 1",
+    );
+    let outcome = scene.cancel(&core_card.url(), &[]).exits(5);
+    let both = "(3 cancelled), and the ledger counted 3 rows that ended (1 cancelled, 2 rejected (1 with doubt))";
+    assert!(outcome.stderr.contains(both), "{}", outcome.told());
+}
+
 #[test]
 fn results_are_written_whole_or_not_at_all() {
     let core_card = slow();

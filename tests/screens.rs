@@ -66,11 +66,74 @@ fn a_night_on_which_every_kind_of_row_came_about() {
     4 calls in [a while], [so many] a second
     On the way: 1 answer lost
     Results: orders.results.csv
-    Next: try what did not end once more with: cardcancel rerun orders.results.csv
+    Next: try the rows that are still open once more with: cardcancel rerun orders.results.csv
     In doubt: 1 row may or may not be cancelled: look in CoreCARD, or rerun
-    Rejected: 1 row for good: error_code and message in the results say why
+    Rejected: 1 row (final; see error_code and message in the results)
     Invalid: 1 row not sent: correct the orders in a file of their own, and run that
     ");
+}
+
+/// 1001 is asked for twice, and the first answer is lost; 1002 is rejected, 1003 in doubt.
+fn doubtful() -> Hostile {
+    Hostile::that(|nth, request: &Request| match (nth, request.json()["AdminNumber"].as_i64()) {
+        (0, _) | (_, Some(1003)) => Does::Close,
+        _ => Does::Say(json(r#"{"Status":false,"ErrorCode":"ERR01161"}"#)),
+    })
+}
+
+#[test]
+fn who_was_rejected_with_doubt_is_in_doubt_for_a_person_and_for_programs() {
+    let _tidy = without_chance();
+    let server = doubtful();
+    let scene = Scene::new();
+    scene.orders(3);
+    let flags = [
+        "--concurrency",
+        "1",
+        "--attempts",
+        "2",
+        "--metrics-file",
+        "run.prom",
+        "--log-file",
+        "log",
+    ];
+    let outcome = scene.cancel(&server.url(), &flags).exits(3);
+    assert_snapshot!(outcome.stdout, @r"
+    Run [run] of orders.csv, 3 rows: ended
+      rejected                    2
+        with doubt                1
+      in_doubt                    1
+    5 calls in [a while], [so many] a second
+    On the way: 3 answers lost; 2 calls repeated
+    Results: orders.results.csv
+    Next: try the rows that are still open once more with: cardcancel rerun orders.results.csv
+    In doubt: 2 rows may or may not be cancelled, 1 of them rejected after an answer was lost; that call may have cancelled the order: look in CoreCARD, or rerun
+    Rejected: 1 row (final; see error_code and message in the results)
+    ");
+    let log = scene.text("log");
+    assert!(log.contains("exit code 3: 2 rejected (1 with doubt), 1 in_doubt"), "{log}");
+    assert!(scene.text("run.prom").contains("\ncardcancel_run_rows_in_doubt 2\n"));
+    assert_snapshot!(scene.run(&["runs"]).exits(0).stdout, @"[run]  ended               3 of           3  orders.csv  (2 in doubt)");
+    let again = scene.cancel(&server.url(), &["--json"]).exits(3).stdout;
+    let summary: serde_json::Value = serde_json::from_str(&again).unwrap();
+    assert_eq!(
+        (&summary["rejected_with_doubt"], &summary["rows_in_doubt"]),
+        (&1.into(), &2.into())
+    );
+    let run = summary["run"].as_str().unwrap();
+    let shown = scene.run(&["runs", run]).exits(0).stdout;
+    assert!(shown.contains("    rejected        2\n      with doubt    1\n"), "{shown}");
+    let shown = scene.run(&["runs", run, "--json"]).exits(0).stdout;
+    let shown: serde_json::Value = serde_json::from_str(&shown).unwrap();
+    assert_eq!((&shown["rejected_with_doubt"], &shown["rows_in_doubt"]), (&1.into(), &2.into()));
+}
+
+#[test]
+fn a_row_rejected_with_doubt_alone_is_reason_enough_for_exit_3() {
+    let scene = Scene::new();
+    let outcome = scene.orders(1).cancel(&doubtful().url(), &[]).exits(3);
+    let step = "In doubt: 1 row rejected after an answer was lost; that call may have cancelled the order: look in CoreCARD\n";
+    assert!(outcome.stdout.contains(step), "{}", outcome.told());
 }
 
 #[test]
@@ -111,11 +174,13 @@ fn the_summary_for_programs() {
       },
       "opened_at": "[time]",
       "rehearsal": null,
+      "rejected_with_doubt": 0,
       "rested_at": "[time]",
       "results": "orders.results.csv",
       "resumed": false,
       "rows": 6,
       "rows_before": 0,
+      "rows_in_doubt": 1,
       "run": "[run]",
       "seconds_now": [seconds],
       "state": "ended",
@@ -220,11 +285,13 @@ fn a_stopped_run_for_programs() {
       },
       "opened_at": "[time]",
       "rehearsal": null,
+      "rejected_with_doubt": 0,
       "rested_at": "[time]",
       "results": "orders.results.csv",
       "resumed": false,
       "rows": 5,
       "rows_before": 0,
+      "rows_in_doubt": 0,
       "run": "[run]",
       "seconds_now": [seconds],
       "state": "stopped",
@@ -358,8 +425,10 @@ fn one_run_is_shown_in_full() {
       "last_call_before": null,
       "opened_at": "[time]",
       "program": "cardcancel [version]",
+      "rejected_with_doubt": 0,
       "rested_at": "[time]",
       "rows": 6,
+      "rows_in_doubt": 1,
       "run": "[run]",
       "started_at": "[time]",
       "state": "ended",
@@ -479,15 +548,17 @@ fn a_rehearsal_needs_no_address_and_says_whether_the_results_are_true() {
         .orders(60)
         .file("cardcancel.toml", "[rehearsal]\nseed = 3\nprinted = '10%'\ndrop_after = '10%'\n");
     let args = ["run", "orders.csv", "--rehearse", "--rate", "unlimited"];
-    assert_snapshot!(scene.run(&args).exits(1).stdout, @r"
+    assert_snapshot!(scene.run(&args).exits(3).stdout, @r"
     Run [run] of orders.csv, 60 rows: ended
       cancelled                  45
       rejected                   15
+        with doubt                9
     71 calls in [a while], [so many] a second
     On the way: 11 answers lost; 11 calls repeated
     Results: orders.rehearsal.results.csv
-    Rejected: 6 rows for good: error_code and message in the results say why
-    Rejected with doubt: 9 rows after an answer was lost, perhaps because that lost call had cancelled the order: look in CoreCARD
+    Next: try the rows that are still open once more with: cardcancel rerun orders.rehearsal.results.csv
+    In doubt: 9 rows rejected after an answer was lost; that call may have cancelled the order: look in CoreCARD
+    Rejected: 6 rows (final; see error_code and message in the results)
     Stand-in: 71 calls taken, 53 orders cancelled; 11 calls lost, failed or turned away on purpose
     Results:  45 orders cancelled
               and 8 by a call whose answer was lost: the results say doubt there

@@ -27,7 +27,7 @@ pub struct Job {
 
 impl Job {
     /// Opens the file. `only` holds the words that select rows of a results file;
-    /// none at all select those that did not end.
+    /// none at all select those that are open.
     pub fn open(
         path: &Path,
         only: Option<&[String]>,

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use jiff::Timestamp;
 use tracing::Instrument;
 
@@ -23,8 +23,8 @@ use crate::gate::cut_off::Due;
 use crate::intake::{Survey, Warning, enrolments};
 use crate::ledger::{Counts, EnrolError, Ledger, Location, NewRun, Run};
 use crate::output::metrics::{Figures, Metrics};
-use crate::output::results::{Replace, ResultsFile, Source};
-use crate::output::summary::{Summary, Work};
+use crate::output::results::{Replace, ResultsFile, Source, Written};
+use crate::output::summary::{Summary, Work, in_words};
 use crate::output::{count, counted, lasting, rows, say};
 
 /// Runs a file of orders; where `only` is given, a results file again.
@@ -181,7 +181,7 @@ impl Opening {
     /// Rows that may still be sent.
     fn left(&self) -> u64 {
         match self {
-            Opening::Begun(run) => run.rows - run.counts.total(),
+            Opening::Begun(run) => run.rows.saturating_sub(run.counts.total()),
             Opening::New(_, survey) => survey.to_send.into(),
         }
     }
@@ -288,7 +288,7 @@ fn begin_metrics(opening: &Opening, settings: &Settings) -> anyhow::Result<Metri
         started_at: Timestamp::now(),
         rows: opening.rows(),
         counts,
-        left: opening.rows() - counts.total(),
+        left: opening.rows().saturating_sub(counts.total()),
         attempts,
         in_flight: 0,
         waiting: 0,
@@ -396,12 +396,17 @@ async fn finish(
         );
     }
     let results = results.write(&source, ledger.as_mut()).context(LedgerFailed)?;
-    metrics.rest(run, &results.counts);
+    metrics.rest(run, &results);
+    let miscount = miscounted(run, &results, ledger.as_mut()).context(LedgerFailed)?;
     let comparison = match server.stand_in {
         Some(stand_in) => Some(rehearsal::compare(stand_in, run, ledger.as_mut()).await?),
         None => None,
     };
-    let summary = Summary { run, results: &results, work, tripped };
+    let exit = match miscount {
+        Some(_) => Exit::LedgerFailed,
+        None => Exit::of(&results.counts, results.have_ended()),
+    };
+    let summary = Summary { run, results: &results, work, tripped, exit };
     tracing::info!("{}", summary.line());
     if settings.json {
         let mut json = summary.json();
@@ -413,5 +418,34 @@ async fn finish(
             say::print(comparison.text());
         }
     }
-    Ok(Exit::of(run))
+    match miscount {
+        Some(miscount) => Err(miscount).context(LedgerFailed),
+        None => Ok(exit),
+    }
+}
+
+/// How what the results hold differs from what the ledger counted, if it does.
+fn miscounted(
+    run: &Run,
+    results: &Written,
+    ledger: &mut dyn Ledger,
+) -> anyhow::Result<Option<anyhow::Error>> {
+    if results.ended == run.counts {
+        return Ok(None);
+    }
+    // Others that work on the run may have ended rows since it was looked at; then the
+    // next look is for them.
+    let now = ledger.run(run.id())?;
+    if now.is_none_or(|now| now.counts != run.counts) {
+        return Ok(None);
+    }
+    let told = |counts: &Counts| {
+        format!("{} rows that ended ({})", count(counts.total()), in_words(counts).join(", "))
+    };
+    Ok(Some(anyhow!(
+        "the results in {} hold {}, and the ledger counted {}: the results are made of what it recorded of each row, and are those to go by; see whether the ledger was altered or damaged, and keep both",
+        results.path.display(),
+        told(&results.ended),
+        told(&run.counts)
+    )))
 }

@@ -50,12 +50,13 @@ fn list(ledger: &mut dyn Ledger, path: &Location, as_json: bool) -> anyhow::Resu
         lines.push(match as_json {
             true => json(&run, state).to_string(),
             false => format!(
-                "{:<21} {:<9} {:>11} of {:>11}  {}",
+                "{:<21} {:<9} {:>11} of {:>11}  {}{}",
                 run.id(),
                 state.word(),
                 count(run.counts.total()),
                 count(run.rows),
-                run.opened.input_name
+                run.opened.input_name,
+                in_doubt(&run)
             ),
         });
     }
@@ -67,6 +68,14 @@ fn list(ledger: &mut dyn Ledger, path: &Location, as_json: bool) -> anyhow::Resu
     }
     lines.iter().for_each(say::print);
     Ok(())
+}
+
+/// What a list says beside a run in which rows may or may not be cancelled.
+fn in_doubt(run: &Run) -> String {
+    match run.counts.in_doubt() {
+        0 => String::new(),
+        rows => format!("  ({} in doubt)", count(rows)),
+    }
 }
 
 fn show(ledger: &mut dyn Ledger, run: &Run, as_json: bool) -> anyhow::Result<()> {
@@ -131,6 +140,10 @@ fn detail(run: &Run, state: State) -> String {
     line("rows", count(run.rows));
     for (status, rows) in run.counts.iter() {
         line(&format!("  {status}"), count(rows));
+        let with_doubt = run.counts.rejected_with_doubt();
+        if status == Status::Rejected && with_doubt > 0 {
+            line("    with doubt", count(with_doubt));
+        }
     }
     let left = run.rows.saturating_sub(run.counts.total());
     if left > 0 {
@@ -167,6 +180,8 @@ fn json(run: &Run, state: State) -> Value {
         "stop": run.stop,
         "rows": run.rows,
         "counts": counts,
+        "rejected_with_doubt": run.counts.rejected_with_doubt(),
+        "rows_in_doubt": run.counts.in_doubt(),
         "attempts": run.attempts,
     })
 }

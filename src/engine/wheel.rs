@@ -361,7 +361,7 @@ impl Wheel {
         let next = outcome::next(meaning, attempts_left, doubt, self.plan.on_doubt);
         let is_ours = staked.lease() == self.tenure.number();
         let end = if let Next::End(status) = next { Some(status) } else { None };
-        end.filter(|_| is_ours).iter().for_each(|status| self.unrecorded.add(*status, 1));
+        end.filter(|_| is_ours).iter().for_each(|status| self.unrecorded.add_row(*status, doubt));
         let tripped = self.brake.watch(staked.row(), &ending.outcome, end, &self.counts());
         let halted = meaning
             .halt()

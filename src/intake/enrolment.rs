@@ -28,7 +28,12 @@ pub enum Standing {
         first: RowNumber,
     },
     /// A rerun leaves it as it stood.
-    Kept(Status),
+    Kept {
+        /// How it stood.
+        status: Status,
+        /// Whether an answer for its order was lost.
+        doubt: bool,
+    },
 }
 
 /// A row and how it stands.
@@ -80,7 +85,7 @@ impl Enrolments<'_> {
             Row::Invalid(_) => None,
         };
         let standing = match (claim, content) {
-            (Claim::Kept { status, .. }, _) => Standing::Kept(status),
+            (Claim::Kept { status, doubt }, _) => Standing::Kept { status, doubt },
             (_, Row::Invalid(flaw)) => {
                 let before = self.plan.and_then(|plan| plan.flaw_before(record.fields));
                 Standing::Invalid(before.unwrap_or(flaw))
@@ -161,11 +166,11 @@ x,1,5,invalid,INVALID_ADMIN_NUMBER,0,false
 ";
 
     #[test]
-    fn a_rerun_sends_the_rows_that_did_not_end_and_remembers_their_doubt() {
+    fn a_rerun_sends_the_rows_that_are_open_and_remembers_their_doubt() {
         insta::assert_snapshot!(enrolled_again(RESULTS, Selection::default()), @r"
         1: 1/1 kept cancelled
         2: 2/1 to send
-        3: 3/1 kept rejected
+        3: 3/1 to send in doubt
         4: 4/1 to send in doubt
         5: kept invalid
         6: 6/1 to send
@@ -179,10 +184,10 @@ x,1,5,invalid,INVALID_ADMIN_NUMBER,0,false
         1: 1/1 kept cancelled
         2: 2/1 kept failed
         3: 3/1 to send in doubt
-        4: 4/1 kept in_doubt
+        4: 4/1 kept in_doubt with doubt
         5: INVALID_ADMIN_NUMBER
         6: 6/1 kept not_sent
-        7: 7/1 kept not_sent
+        7: 7/1 kept not_sent with doubt
         ");
     }
 
@@ -224,9 +229,9 @@ Admin;Seq;STATUS;Doubt
     #[test]
     fn of_the_rows_sent_again_the_first_decides_and_notes_every_doubt() {
         let text = "admin,seq,status,doubt\n1,1,duplicate,\n1,1,rejected,true\n1,1,failed,\n1,1,in_doubt,true\n";
-        insta::assert_snapshot!(enrolled_again(text, Selection::default()), @r"
+        insta::assert_snapshot!(enrolled_again(text, Selection::only(["failed", "in_doubt"])), @r"
         1: 1/1 kept duplicate
-        2: 1/1 kept rejected
+        2: 1/1 kept rejected with doubt
         3: 1/1 to send in doubt
         4: 1/1 duplicate of 3
         ");

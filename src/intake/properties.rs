@@ -64,7 +64,8 @@ fn all_enrolled(text: &str, selection: Option<Selection>) -> Result<String, Inta
             }
             Standing::Invalid(flaw) => flaw.code.to_string(),
             Standing::Duplicate { first } => format!("duplicate of {first}"),
-            Standing::Kept(status) => format!("kept {status}"),
+            Standing::Kept { status, doubt: false } => format!("kept {status}"),
+            Standing::Kept { status, doubt: true } => format!("kept {status} with doubt"),
         };
         writeln!(shown, "{}: {order}{standing}", enrolment.row).unwrap();
     }

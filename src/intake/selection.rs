@@ -9,14 +9,16 @@ use super::prior::Prior;
 pub struct Selection {
     statuses: Vec<Status>,
     codes: Vec<String>,
+    rejected_with_doubt: bool,
 }
 
 impl Default for Selection {
-    /// The rows that did not end.
+    /// The rows that are open: `failed`, `in_doubt`, `not_sent`, or rejected with doubt.
     fn default() -> Self {
         Selection {
             statuses: vec![Status::Failed, Status::InDoubt, Status::NotSent],
             codes: Vec::new(),
+            rejected_with_doubt: true,
         }
     }
 }
@@ -25,7 +27,8 @@ impl Selection {
     /// The rows with one of these statuses or error codes. A word that is a status
     /// means the status; any other is an error code, letter for letter.
     pub fn only<W: AsRef<str>>(words: impl IntoIterator<Item = W>) -> Self {
-        let mut selection = Selection { statuses: Vec::new(), codes: Vec::new() };
+        let mut selection =
+            Selection { statuses: Vec::new(), codes: Vec::new(), rejected_with_doubt: false };
         for word in words {
             let word = word.as_ref().trim();
             match word.parse() {
@@ -41,5 +44,8 @@ impl Selection {
     pub fn selects(&self, prior: &Prior<'_>) -> bool {
         prior.status.is_some_and(|status| self.statuses.contains(&status))
             || self.codes.iter().any(|code| *code == prior.error_code)
+            || (self.rejected_with_doubt
+                && prior.doubt == Some(true)
+                && prior.status == Some(Status::Rejected))
     }
 }

@@ -1,5 +1,6 @@
 //! How a row stands before anything is sent, as the ledger records it.
 
+use super::Counts;
 use crate::intake::Standing;
 use crate::order::OwnCode;
 use crate::outcome::Status;
@@ -8,10 +9,16 @@ use crate::outcome::Status;
 pub(super) fn status_of(standing: &Standing) -> Option<Status> {
     match standing {
         Standing::ToSend { .. } => None,
-        Standing::Kept(status) => Some(*status),
+        Standing::Kept { status, .. } => Some(*status),
         Standing::Invalid(_) => Some(Status::Invalid),
         Standing::Duplicate { .. } => Some(Status::Duplicate),
     }
+}
+
+/// Counts a row if it is decided.
+pub(super) fn count(standing: &Standing, counts: &mut Counts) {
+    let doubt = matches!(standing, Standing::Kept { doubt: true, .. });
+    status_of(standing).iter().for_each(|status| counts.add_row(*status, doubt));
 }
 
 /// What else the ledger records of a row's standing.
@@ -27,7 +34,7 @@ pub(super) struct Decided {
 pub(super) fn decide(standing: Standing) -> Decided {
     match standing {
         Standing::ToSend { doubt } => Decided { doubt, ..Decided::default() },
-        Standing::Kept(_) => Decided { kept: true, ..Decided::default() },
+        Standing::Kept { doubt, .. } => Decided { kept: true, doubt, ..Decided::default() },
         Standing::Invalid(flaw) => Decided {
             error_code: Some(flaw.code.to_string()),
             message: Some(flaw.message),

@@ -24,7 +24,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::intake::{Enrolment, IntakeError, Keyed};
 use crate::order::{Order, OwnCode, RowNumber};
-use crate::outcome::{OnDoubt, Status};
+use crate::outcome::{OnDoubt, Status, unended};
 use crate::trust::Untrusted;
 
 pub use address::{Address, BadAddress};
@@ -209,6 +209,8 @@ pub struct RowRecord {
     pub row: RowNumber,
     /// How it stands; a row that has not ended is `not_sent` or `in_doubt`.
     pub status: Status,
+    /// Whether it has ended.
+    pub has_ended: bool,
     /// Whether its status was carried over from the results file it came from.
     pub kept: bool,
     /// CoreCARD's code, or one of ours.
@@ -233,6 +235,7 @@ impl RowRecord {
         RowRecord {
             row,
             status: Status::NotSent,
+            has_ended: false,
             kept: false,
             error_code: String::new(),
             message: String::new(),
@@ -241,6 +244,15 @@ impl RowRecord {
             doubt: false,
             first_sent_at: None,
             ended_at: None,
+        }
+    }
+
+    /// Once all that is known of the row is in the record: one that was not decided has not
+    /// ended, and stands as it would if nothing more came.
+    pub(crate) fn complete(&mut self) {
+        self.has_ended = self.kept || self.status != Status::NotSent;
+        if !self.has_ended {
+            self.status = unended(self.doubt);
         }
     }
 }

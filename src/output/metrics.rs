@@ -12,6 +12,7 @@ use anyhow::Context;
 use jiff::Timestamp;
 use tokio::sync::watch;
 
+use super::results::Written;
 use crate::engine::Snapshot;
 use crate::exit::Exit;
 use crate::ledger::{Counts, Run};
@@ -113,10 +114,10 @@ impl Metrics {
     }
 
     /// Takes in how a run stands that has come to rest, and its rows in the results.
-    pub fn rest(&mut self, run: &Run, counts: &Counts) {
+    pub fn rest(&mut self, run: &Run, results: &Written) {
         let figures = &mut self.figures;
-        figures.counts = *counts;
-        figures.left = run.rows.saturating_sub(run.counts.total());
+        figures.counts = results.counts;
+        figures.left = results.left();
         figures.attempts = run.attempts;
         figures.in_flight = 0;
         figures.waiting = 0;
@@ -169,6 +170,8 @@ impl Figures {
         for status in Status::ALL {
             page.sample("rows", &[("status", status.as_str())], self.counts.get(status));
         }
+        let in_doubt = "Rows that may or may not be cancelled: in_doubt, or rejected with doubt.";
+        page.one("rows_in_doubt", "gauge", in_doubt, self.counts.in_doubt());
         page.one("rows_left", "gauge", "Rows that have not ended.", self.left);
         let attempts = "Attempts of the run whose end is known.";
         page.one("attempts_total", "counter", attempts, self.attempts);
@@ -264,21 +267,26 @@ mod tests {
     #[test]
     fn a_run_under_way_has_no_end_yet() {
         let mut metrics = Metrics::begin(None, figures()).unwrap();
-        let counts = [(Status::Cancelled, 28), (Status::Rejected, 2)].into_iter().collect();
+        let mut counts: Counts =
+            [(Status::Cancelled, 27), (Status::Rejected, 2), (Status::InDoubt, 1)]
+                .into_iter()
+                .collect();
+        counts.add_rejected_with_doubt(1);
         let snapshot =
             Snapshot { counts, in_flight: 6, waiting: 3, calls: 35, ..Snapshot::default() };
         metrics.see(&snapshot);
         assert_snapshot!(samples(&metrics.figures), @r#"
         cardcancel_run_info{profile="production",run="20261122-010000-875d",version="[version]"} 1
         cardcancel_run_input_rows{profile="production"} 100
-        cardcancel_run_rows{profile="production",status="cancelled"} 28
+        cardcancel_run_rows{profile="production",status="cancelled"} 27
         cardcancel_run_rows{profile="production",status="already_cancelled"} 0
         cardcancel_run_rows{profile="production",status="rejected"} 2
         cardcancel_run_rows{profile="production",status="failed"} 0
-        cardcancel_run_rows{profile="production",status="in_doubt"} 0
+        cardcancel_run_rows{profile="production",status="in_doubt"} 1
         cardcancel_run_rows{profile="production",status="invalid"} 0
         cardcancel_run_rows{profile="production",status="duplicate"} 0
         cardcancel_run_rows{profile="production",status="not_sent"} 0
+        cardcancel_run_rows_in_doubt{profile="production"} 2
         cardcancel_run_rows_left{profile="production"} 70
         cardcancel_run_attempts_total{profile="production"} 75
         cardcancel_run_in_flight{profile="production"} 6

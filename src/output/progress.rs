@@ -8,9 +8,9 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use jiff::Timestamp;
 use tokio::sync::watch;
 
+use super::summary::in_words;
 use super::{count, lasting, per_second};
 use crate::engine::Snapshot;
-use crate::outcome::Status;
 
 /// How often a terminal is redrawn.
 const REDRAWN_EVERY: Duration = Duration::from_millis(100);
@@ -132,9 +132,8 @@ fn line(course: &Course, snapshot: &Snapshot, took: Duration) -> String {
     parts.join(" · ")
 }
 
-fn ends(snapshot: &Snapshot) -> impl Iterator<Item = String> + '_ {
-    let plain = |status: Status| status.as_str().replace('_', " ");
-    snapshot.counts.iter().map(move |(status, rows)| format!("{} {}", count(rows), plain(status)))
+fn ends(snapshot: &Snapshot) -> impl Iterator<Item = String> {
+    in_words(&snapshot.counts).into_iter().map(|words| words.replace('_', " "))
 }
 
 /// Nothing until enough rows have ended to tell.
@@ -155,6 +154,7 @@ fn margin(course: &Course, left: Duration) -> Option<String> {
 mod tests {
     use super::*;
     use crate::order::OwnCode;
+    use crate::outcome::Status;
 
     fn course() -> Course {
         Course { rows: 1000, before: 100, last_start: None }
@@ -172,6 +172,13 @@ mod tests {
     #[test]
     fn the_line_tells_the_rate_how_rows_ended_and_the_time_left() {
         insta::assert_snapshot!(shown(snapshot()), @"10.0/s · 290 cancelled · 10 rejected · 1 min 10 s left");
+    }
+
+    #[test]
+    fn the_line_tells_how_many_were_rejected_with_doubt() {
+        let mut doubtful = snapshot();
+        doubtful.counts.add_rejected_with_doubt(2);
+        assert!(shown(doubtful).contains(" · 10 rejected (2 with doubt) · "));
     }
 
     #[test]

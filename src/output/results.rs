@@ -36,10 +36,37 @@ pub struct Written {
     pub path: PathBuf,
     /// How many rows stand how in it.
     pub counts: Counts,
+    /// How many of them have ended, and how.
+    pub ended: Counts,
     /// Whether the last line of the input may be cut short.
     pub may_be_cut_short: bool,
-    /// Rows that were rejected after an answer was lost: perhaps by our own lost call.
-    pub rejected_in_doubt: u64,
+}
+
+impl Written {
+    /// Whether every row in it has ended.
+    pub fn have_ended(&self) -> bool {
+        self.left() == 0
+    }
+
+    /// How many rows have not ended.
+    pub fn left(&self) -> u64 {
+        self.counts.total().saturating_sub(self.ended.total())
+    }
+}
+
+/// How the rows stand that were written.
+#[derive(Debug, Clone, Copy, Default)]
+struct Tally {
+    ended: Counts,
+    open: Counts,
+    may_be_cut_short: bool,
+}
+
+impl Tally {
+    fn add(&mut self, record: &RowRecord) {
+        let counts = if record.has_ended { &mut self.ended } else { &mut self.open };
+        counts.add_row(record.status, record.doubt);
+    }
 }
 
 /// Which files a run may replace.
@@ -86,7 +113,7 @@ impl ResultsFile {
     /// When the disk fails, or the input is no longer what the run was opened with.
     /// Nothing is lost by that: the same command writes the results again.
     pub fn write(self, source: &Source<'_>, ledger: &mut dyn Ledger) -> anyhow::Result<Written> {
-        let (digest, (counts, rejected_in_doubt, may_be_cut_short)) = self.fill(source, ledger).with_context(|| {
+        let (digest, tally) = self.fill(source, ledger).with_context(|| {
             let path = self.path.display();
             format!("the results could not be written to {path}; the ledger has them all: put right what is wrong and start the same command again")
         })?;
@@ -98,17 +125,19 @@ impl ResultsFile {
         fs::rename(&self.partial, &self.path)
             .and_then(|()| sync_folder(&self.path))
             .with_context(|| format!("the results could not be put at {}", self.path.display()))?;
-        Ok(Written { path: self.path.clone(), counts, may_be_cut_short, rejected_in_doubt })
+        let Tally { ended, open, may_be_cut_short } = tally;
+        let (path, counts) = (self.path.clone(), ended.plus(open));
+        Ok(Written { path, counts, ended, may_be_cut_short })
     }
 
     fn fill(
         &self,
         source: &Source<'_>,
         ledger: &mut dyn Ledger,
-    ) -> anyhow::Result<(String, (Counts, u64, bool))> {
-        let (digest, told) = behind::write(&self.file, |file| lines(source, ledger, file))?;
+    ) -> anyhow::Result<(String, Tally)> {
+        let written = behind::write(&self.file, |file| lines(source, ledger, file))?;
         self.file.sync_all()?;
-        Ok((digest, told))
+        Ok(written)
     }
 }
 
@@ -198,23 +227,18 @@ pub struct Source<'a> {
 }
 
 /// Writes the results, and counts what they tell.
-fn lines(
-    source: &Source<'_>,
-    ledger: &mut dyn Ledger,
-    mut file: Behind,
-) -> anyhow::Result<(Counts, u64, bool)> {
+fn lines(source: &Source<'_>, ledger: &mut dyn Ledger, mut file: Behind) -> anyhow::Result<Tally> {
     if source.input.has_byte_order_mark() {
         file.write_all(BYTE_ORDER_MARK)?;
     }
     let mut view = View::new(source, file);
     view.header()?;
     let mut rows = source.input.rows(source.layout)?;
-    let (mut counts, mut rejected_in_doubt, mut may_be_cut_short) = (Counts::default(), 0, false);
+    let mut tally = Tally::default();
     let unfinished = OwnCode::UnfinishedLine.to_string();
     ahead::rows(ledger, source.run, |record| {
-        counts.add(record.status, 1);
-        rejected_in_doubt += u64::from(record.doubt && record.status == Status::Rejected);
-        may_be_cut_short |= record.error_code == unfinished;
+        tally.add(record);
+        tally.may_be_cut_short |= record.error_code == unfinished;
         let line = rows.next()?.context("the input has fewer rows than the run")?;
         Ok(view.line(record, line.fields)?)
     })?;
@@ -222,7 +246,7 @@ fn lines(
         bail!("the input has more rows than the run");
     }
     view.writer.flush()?;
-    Ok((counts, rejected_in_doubt, may_be_cut_short))
+    Ok(tally)
 }
 
 /// Writes a row of the ledger and its line of the input as a line of results.

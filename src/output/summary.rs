@@ -10,7 +10,7 @@ use super::{count, counted, lasting, on_the_way, per_second, rows};
 use crate::engine::Story;
 use crate::exit::Exit;
 use crate::gate::brake::Tripped;
-use crate::ledger::Run;
+use crate::ledger::{Counts, Run};
 use crate::order::OwnCode;
 use crate::outcome::Status;
 
@@ -24,6 +24,8 @@ pub struct Summary<'a> {
     pub work: Option<Work>,
     /// What set the brake off, if that stopped it.
     pub tripped: Option<Tripped>,
+    /// How the program ends.
+    pub exit: Exit,
 }
 
 /// What this process did for the run.
@@ -47,6 +49,10 @@ impl Summary<'_> {
         let mut text = format!("{}\n", self.headline());
         for (status, rows) in self.results.counts.iter() {
             let _ = writeln!(text, "  {:<17} {:>11}", status.as_str(), count(rows));
+            let with_doubt = self.results.counts.rejected_with_doubt();
+            if status == Status::Rejected && with_doubt > 0 {
+                let _ = writeln!(text, "    {:<15} {:>11}", "with doubt", count(with_doubt));
+            }
         }
         if let Some(work) = self.work.filter(|work| work.calls > 0) {
             let _ = writeln!(text, "{}", self.calls(&work));
@@ -76,26 +82,27 @@ impl Summary<'_> {
 
     /// There is none if the run stopped.
     fn margin(&self) -> Option<Duration> {
-        self.work.and_then(|work| work.margin).filter(|_| self.run.has_ended())
+        self.work.and_then(|work| work.margin).filter(|_| self.results.have_ended())
     }
 
     /// How it went, in one line for the log.
     pub fn line(&self) -> String {
-        let counts = self.results.counts.iter();
-        let counts: Vec<String> =
-            counts.map(|(status, rows)| format!("{} {status}", count(rows))).collect();
         let end = match &self.run.stop {
             Some(stop) => format!("stopped early: {} ({stop})", self.why(stop)),
-            None => "ended".to_owned(),
+            None if self.results.have_ended() => "ended".to_owned(),
+            None => "not ended".to_owned(),
         };
-        let exit = Exit::of(self.run) as u8;
-        format!("{end}; exit code {exit}: {}", counts.join(", "))
+        let exit = self.exit as u8;
+        format!("{end}; exit code {exit}: {}", in_words(&self.results.counts).join(", "))
     }
 
     fn headline(&self) -> String {
         let run = self.run;
         let what = format!("Run {} of {}, {}", run.id(), run.opened.input_name, rows(run.rows));
         match (&run.stop, &self.work) {
+            (None, _) if !self.results.have_ended() => {
+                format!("{what}: not ended; {} left", rows(self.results.left()))
+            }
             (_, None) => format!("{what}: had ended before; nothing was sent"),
             (Some(stop), _) => format!("{what}: STOPPED EARLY: {} ({stop})", self.why(stop)),
             (None, Some(work)) if work.resumed.is_some() => format!("{what}: resumed and ended"),
@@ -114,8 +121,8 @@ impl Summary<'_> {
 
     fn next_steps(&self) -> Vec<String> {
         let of = |status| self.results.counts.get(status);
-        let unclear = self.results.rejected_in_doubt;
-        let clear = of(Status::Rejected).saturating_sub(unclear);
+        let with_doubt = self.results.counts.rejected_with_doubt();
+        let clear = of(Status::Rejected).saturating_sub(with_doubt);
         let results = self.results.path.display();
         let mut steps = Vec::new();
         if self.results.may_be_cut_short {
@@ -123,11 +130,11 @@ impl Summary<'_> {
                 "THE FILE MAY BE CUT SHORT: its last line has no line end. That row was not sent, and rows after it may be missing: fetch the file again from where it came, and run it".to_owned(),
             );
         }
-        if !self.run.has_ended() {
+        if !self.results.have_ended() {
             steps.push(self.how_to_go_on());
-        } else if of(Status::Failed) + of(Status::InDoubt) + of(Status::NotSent) > 0 {
+        } else if of(Status::Failed) + of(Status::NotSent) + self.results.counts.in_doubt() > 0 {
             steps.push(format!(
-                "Next: try what did not end once more with: cardcancel rerun {results}"
+                "Next: try the rows that are still open once more with: cardcancel rerun {results}"
             ));
         }
         let mut step = |status: &str, number: u64, what: &str| {
@@ -135,17 +142,8 @@ impl Summary<'_> {
                 steps.push(format!("{status}: {} {what}", rows(number)));
             }
         };
-        step(
-            "In doubt",
-            of(Status::InDoubt),
-            "may or may not be cancelled: look in CoreCARD, or rerun",
-        );
-        step("Rejected", clear, "for good: error_code and message in the results say why");
-        step(
-            "Rejected with doubt",
-            unclear,
-            "after an answer was lost, perhaps because that lost call had cancelled the order: look in CoreCARD",
-        );
+        step("In doubt", self.results.counts.in_doubt(), &self.what_doubt());
+        step("Rejected", clear, "(final; see error_code and message in the results)");
         step(
             "Invalid",
             of(Status::Invalid),
@@ -157,8 +155,23 @@ impl Summary<'_> {
         steps
     }
 
+    /// What is said of the rows that may or may not be cancelled.
+    fn what_doubt(&self) -> String {
+        const WHY: &str =
+            "rejected after an answer was lost; that call may have cancelled the order";
+        let counts = &self.results.counts;
+        match (counts.get(Status::InDoubt), counts.rejected_with_doubt()) {
+            (_, 0) => "may or may not be cancelled: look in CoreCARD, or rerun".to_owned(),
+            (0, _) => format!("{WHY}: look in CoreCARD"),
+            (_, some) => format!(
+                "may or may not be cancelled, {} of them {WHY}: look in CoreCARD, or rerun",
+                count(some)
+            ),
+        }
+    }
+
     fn how_to_go_on(&self) -> String {
-        let left = rows(self.run.rows.saturating_sub(self.run.counts.total()));
+        let left = rows(self.results.left());
         let at_cut_off = self.run.stop == Some(OwnCode::CutOff.to_string());
         match at_cut_off {
             true => format!(
@@ -182,13 +195,15 @@ impl Summary<'_> {
             "input": run.opened.input_name,
             "input_sha256": run.opened.input_digest,
             "endpoint": run.opened.endpoint,
-            "state": if run.has_ended() { "ended" } else { "stopped" },
+            "state": if self.results.have_ended() { "ended" } else { "stopped" },
             "stop": run.stop,
             "stop_reason": run.stop.as_deref().map(|stop| self.why(stop)),
-            "exit_code": Exit::of(run) as u8,
+            "exit_code": self.exit as u8,
             "rows": run.rows,
             "counts": counts,
             "may_be_cut_short": self.results.may_be_cut_short,
+            "rejected_with_doubt": self.results.counts.rejected_with_doubt(),
+            "rows_in_doubt": self.results.counts.in_doubt(),
             "attempts": run.attempts,
             "calls_now": self.work.map_or(0, |work| work.calls),
             "seconds_now": self.work.map_or(0.0, |work| work.took.as_secs_f64()),
@@ -201,6 +216,18 @@ impl Summary<'_> {
             "results": self.results.path.display().to_string(),
         })
     }
+}
+
+/// How many rows stand how, each in words: "10 rejected (2 with doubt)".
+pub fn in_words(counts: &Counts) -> Vec<String> {
+    let with_doubt = counts.rejected_with_doubt();
+    let words = |(status, rows): (Status, u64)| match status {
+        Status::Rejected if with_doubt > 0 => {
+            format!("{} {status} ({} with doubt)", count(rows), count(with_doubt))
+        }
+        _ => format!("{} {status}", count(rows)),
+    };
+    counts.iter().map(words).collect()
 }
 
 /// Why a run stopped, in words.

@@ -39,6 +39,7 @@ conformance! {
     what_is_in_flight_may_have_been_sent
     a_stake_that_is_taken_back_leaves_no_trace
     a_row_that_did_not_end_is_tried_again
+    a_row_that_was_rejected_after_a_lost_answer_is_counted_as_rejected_with_doubt
     a_row_for_which_there_is_no_budget_goes_on_waiting
     what_a_dead_process_had_in_flight_is_sent_again_in_doubt
     what_a_dead_process_had_in_flight_ends_in_doubt_where_nothing_is_sent_twice

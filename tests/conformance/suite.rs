@@ -24,17 +24,20 @@ pub fn a_run_is_enrolled_with_every_row_and_reads_back(home: &Home) {
         Standing::ToSend { doubt: true },
         Standing::Invalid(flaw),
         Standing::Duplicate { first: RowNumber(1) },
-        Standing::Kept(Status::Rejected),
-        Standing::Kept(Status::NotSent),
+        Standing::Kept { status: Status::Rejected, doubt: false },
+        Standing::Kept { status: Status::NotSent, doubt: false },
+        Standing::Kept { status: Status::Rejected, doubt: true },
     ];
     let mut rows = standings.into_iter().zip(1..).map(|(standing, row)| {
         let order = Some(order(row)).filter(|_| row != 3);
         Ok(Enrolment { row: RowNumber(row), line: row.into(), order, standing, place: row })
     });
     let run = ledger.enrol(new_run("run-1", "key"), &mut rows, &[]).unwrap();
-    assert_eq!((run.rows, run.attempts, run.stop.as_deref()), (6, 0, None));
+    assert_eq!((run.rows, run.attempts, run.stop.as_deref()), (7, 0, None));
     let counts = [Status::Rejected, Status::Invalid, Status::Duplicate, Status::NotSent];
-    assert_eq!(run.counts, counts.map(|status| (status, 1)).into_iter().collect::<Counts>());
+    let mut counts: Counts = counts.map(|status| (status, 1)).into_iter().collect();
+    counts.add_row(Status::Rejected, true);
+    assert_eq!((run.counts, run.counts.rejected_with_doubt()), (counts, 1));
     assert_eq!(run.opened.input_digest, "digest");
     assert_eq!(ledger.run("run-1").unwrap().as_ref(), Some(&run));
 
@@ -53,10 +56,11 @@ pub fn a_run_is_enrolled_with_every_row_and_reads_back(home: &Home) {
             "4 duplicate false false DUPLICATE",
             "5 rejected true false ",
             "6 not_sent true false ",
+            "7 rejected true true ",
         ]
     );
     let orders = ledger.orders(&run).unwrap();
-    assert_eq!(orders, [1, 2, 4, 5, 6].map(|row| (RowNumber(row), order(row))).into());
+    assert_eq!(orders, [1, 2, 4, 5, 6, 7].map(|row| (RowNumber(row), order(row))).into());
     assert!(records[2].message.starts_with("no ") && records[2].message.ends_with("number"));
 }
 
@@ -380,7 +384,10 @@ pub fn an_order_that_is_cancelled_leaves_no_doubt(home: &Home) {
 
 pub fn a_doubt_of_a_results_file_is_one_of_the_order(home: &Home) {
     let mut ledger = home.open();
-    let standings = [Standing::ToSend { doubt: true }, Standing::Kept(Status::Rejected)];
+    let standings = [
+        Standing::ToSend { doubt: true },
+        Standing::Kept { status: Status::Rejected, doubt: true },
+    ];
     let mut lines = standings
         .into_iter()
         .zip(1..)
@@ -644,4 +651,23 @@ pub fn a_results_file_is_known_by_its_mark(home: &Home) {
     }
     assert_eq!(ledger.results_of("mark").unwrap(), ["run-1"]);
     assert!(ledger.results_of("other").unwrap().is_empty());
+}
+
+pub fn a_row_that_was_rejected_after_a_lost_answer_is_counted_as_rejected_with_doubt(home: &Home) {
+    let mut process = home.process(2);
+    let mut staked = process.stake(2).into_iter();
+    let (lost, waiting) = ended(staked.next().unwrap(), Meaning::Doubt, Next::Again);
+    let no = Next::End(Status::Rejected);
+    let (rejected, _) = ended(staked.next().unwrap(), Meaning::Rejected, no);
+    let turned = process.turn(vec![lost, rejected], waiting.into_iter().collect(), 0);
+    assert_eq!((turned.counts.get(Status::Rejected), turned.counts.in_doubt()), (1, 0));
+    let again = turned.staked.into_iter().next().unwrap();
+    let turned = process.settle(vec![ended(again, Meaning::Rejected, no).0]);
+    assert_eq!((turned.counts.get(Status::Rejected), turned.counts.in_doubt()), (2, 1));
+    assert_eq!(
+        process.records().iter().map(|record| record.doubt).collect::<Vec<_>>(),
+        [true, false]
+    );
+    let run = process.rest(None);
+    assert_eq!((run.counts.get(Status::Rejected), run.counts.rejected_with_doubt()), (2, 1));
 }

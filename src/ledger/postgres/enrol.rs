@@ -4,7 +4,7 @@
 
 use tokio_postgres::types::ToSql;
 
-use super::super::decided::{Decided, decide, status_of};
+use super::super::decided::{self, Decided, decide, status_of};
 use super::super::places::Places;
 use super::super::{Counts, EnrolError, NewRun, Run, codes};
 use super::failed::Failed;
@@ -158,12 +158,13 @@ async fn complete(
 ) -> Result<Run, Failed> {
     let sql = "UPDATE run SET rows = $2, cancelled = $3, already_cancelled = $4, rejected = $5,
                    failed = $6, in_doubt = $7, invalid = $8, duplicate = $9, not_sent = $10,
-                   by_place = $11
+                   by_place = $11, rejected_with_doubt = $12
                WHERE number = $1 AND rows IS NULL";
     let counts = Status::ALL.map(|status| decided.get(status) as i64);
     let mut values: Vec<&(dyn ToSql + Sync)> = vec![&run, &rows];
     values.extend(counts.iter().map(|count| count as &(dyn ToSql + Sync)));
-    values.push(&by_place);
+    let with_doubt = decided.rejected_with_doubt() as i64;
+    values.extend([&by_place as &(dyn ToSql + Sync), &with_doubt]);
     session.client.execute(sql, &values).await?;
     let run = read::run_by_number(session, run).await?;
     run.ok_or(Failed::Silent)
@@ -188,7 +189,7 @@ impl Columns {
         let mut columns = Columns::default();
         for Enrolment { row, order, standing, .. } in rows {
             let status = status_of(&standing);
-            status.iter().for_each(|status| counts.add(*status, 1));
+            decided::count(&standing, counts);
             let Decided { kept, doubt, error_code, message } = decide(standing);
             columns.row.push(row.0.into());
             columns.admin_number.push(order.map(|order| order.admin_number));

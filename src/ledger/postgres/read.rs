@@ -11,7 +11,7 @@ use super::super::{Counts, NewRun, RowRecord, Run, codes};
 use super::failed::Failed;
 use super::link::{Link, Session};
 use crate::order::{Order, RowNumber};
-use crate::outcome::{Status, unended};
+use crate::outcome::Status;
 
 const RUN: &str = include_str!("sql/run.sql");
 
@@ -105,12 +105,14 @@ fn run_from(row: &Row) -> Result<Run, Failed> {
     })
 }
 
-/// The counts of each status, in eight columns from this one on.
+/// The counts of each status, in eight columns from this one on, then those rejected with
+/// doubt.
 pub(super) fn counts_from(row: &Row, first: usize) -> Result<Counts, Failed> {
     let mut counts = Counts::default();
     for (status, column) in Status::ALL.into_iter().zip(first..) {
         counts.add(status, count(row, column)?);
     }
+    counts.add_rejected_with_doubt(count(row, first + Status::ALL.len())?);
     Ok(counts)
 }
 
@@ -152,9 +154,7 @@ pub(super) fn rows(
                 let is_doubt = add_attempt(&mut record, attempt).map_err(fail)?;
                 left_doubt.after_attempt(&record, is_doubt);
             }
-            if record.status == Status::NotSent && !record.kept {
-                record.status = unended(record.doubt);
-            }
+            record.complete();
             left_doubt.tell(&mut record);
             each(&mut record)?;
         }

@@ -9,7 +9,7 @@ use rusqlite::{
     Connection, OptionalExtension, Statement, Transaction, TransactionBehavior, params,
 };
 
-use super::super::decided::{Decided, decide, status_of};
+use super::super::decided::{self, Decided, decide, status_of};
 use super::super::places::Places;
 use super::super::{Counts, NewRun, Run, codes};
 use super::many::Insert;
@@ -66,7 +66,7 @@ fn record(
         let Ok(Enrolment { row, standing, place, .. }) = enrolment else { return true };
         count += 1;
         places.note(*row, *place, standing);
-        status_of(standing).iter().for_each(|status| decided.add(*status, 1));
+        decided::count(standing, &mut decided);
         row.0 > recorded
     });
     in_parts(connection, rows, |transaction, part| insert_rows(transaction, number, part))?;
@@ -178,9 +178,10 @@ fn complete(
     let [a, b, c, d, e, f, g, h] = Status::ALL.map(|status| decided.get(status));
     transaction.execute(
         "UPDATE progress SET cancelled = ?2, already_cancelled = ?3, rejected = ?4, failed = ?5,
-             in_doubt = ?6, invalid = ?7, duplicate = ?8, not_sent = ?9
+             in_doubt = ?6, invalid = ?7, duplicate = ?8, not_sent = ?9,
+             rejected_with_doubt = ?10
          WHERE run = ?1",
-        params![number, a, b, c, d, e, f, g, h],
+        params![number, a, b, c, d, e, f, g, h, decided.rejected_with_doubt()],
     )?;
     let run = read::run_by_number(&transaction, number)?;
     transaction.commit()?;

@@ -9,12 +9,13 @@ use rusqlite::{Connection, OptionalExtension, Row, Rows, Statement, params};
 use super::super::left_doubt::LeftDoubt;
 use super::super::{Counts, NewRun, RowRecord, Run, codes};
 use crate::order::{Order, OwnCode, RowNumber};
-use crate::outcome::{Status, unended};
+use crate::outcome::Status;
 
 /// A run with its latest start.
 const RUN: &str = "SELECT number, id, key, command, input_name, input_digest, endpoint, program,
         opened_at, rows, attempts, started_at, cut_off, rested_at, stop,
-        cancelled, already_cancelled, rejected, failed, in_doubt, invalid, duplicate, not_sent
+        cancelled, already_cancelled, rejected, failed, in_doubt, invalid, duplicate, not_sent,
+        rejected_with_doubt
     FROM run JOIN progress ON progress.run = run.number LEFT JOIN start
         ON start.rowid = (SELECT max(latest.rowid) FROM start AS latest WHERE latest.run = run.number)";
 
@@ -50,6 +51,7 @@ fn run_from(row: &Row<'_>) -> rusqlite::Result<Run> {
     for (position, status) in Status::ALL.into_iter().enumerate() {
         counts.add(status, row.get(15 + position)?);
     }
+    counts.add_rejected_with_doubt(row.get(15 + Status::ALL.len())?);
     Ok(Run {
         number: row.get(0)?,
         opened: NewRun {
@@ -125,9 +127,7 @@ pub(super) fn rows(
         if let Some((_, staked_at)) = in_flight.next_if(|(row, _)| *row == number) {
             add_call_in_flight(&mut record, staked_at);
         }
-        if record.status == Status::NotSent && !record.kept {
-            record.status = unended(record.doubt);
-        }
+        record.complete();
         left_doubt.tell(&mut record);
         each(&mut record)?;
     }

@@ -41,7 +41,9 @@ CREATE TABLE progress (
     in_doubt          INTEGER NOT NULL DEFAULT 0,
     invalid           INTEGER NOT NULL DEFAULT 0,
     duplicate         INTEGER NOT NULL DEFAULT 0,
-    not_sent          INTEGER NOT NULL DEFAULT 0  -- those a rerun left so
+    not_sent          INTEGER NOT NULL DEFAULT 0, -- those a rerun left so
+    -- Those of the rejected for whose order an answer was lost.
+    rejected_with_doubt INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
 -- Each time a process began to work on a run. One without rested_at is working, or died.

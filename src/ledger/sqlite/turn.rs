@@ -68,12 +68,14 @@ pub(super) fn note_progress(ledger: &Connection, started: &Started) -> rusqlite:
     let mut note = ledger.prepare_cached(
         "UPDATE progress SET first_fresh = ?2, attempts = ?3, cancelled = ?4,
              already_cancelled = ?5, rejected = ?6, failed = ?7, in_doubt = ?8, invalid = ?9,
-             duplicate = ?10, not_sent = ?11
+             duplicate = ?10, not_sent = ?11, rejected_with_doubt = ?12
          WHERE run = ?1",
     )?;
     let [a, b, c, d, e, f, g, h] = Status::ALL.map(|status| started.counts.get(status));
     let Started { run, attempts, .. } = started;
-    note.execute(params![run, started.first_fresh(), attempts, a, b, c, d, e, f, g, h]).map(drop)
+    let with_doubt = started.counts.rejected_with_doubt();
+    let first_fresh = started.first_fresh();
+    note.execute(params![run, first_fresh, attempts, a, b, c, d, e, f, g, h, with_doubt]).map(drop)
 }
 
 /// What the settled attempts come to together.
@@ -122,7 +124,7 @@ fn settle(
             _ => {}
         }
         if let Some(status) = ended.status {
-            ends.counts.add(status, 1);
+            ends.counts.add_row(status, doubt);
             started.stakes.end(transaction, row.0)?;
         }
         let sent_at = ended.outcome.sent.then_some(ended.sent_at.as_microsecond());

@@ -1,14 +1,14 @@
 -- Records what attempts of run $1 came to: those that were staked under the lease they
 -- are told for, and are not settled yet. No meaning: nothing was sent, the stake is taken
--- back. $12: why the run stops for all, if it does. $13: who tells it. From here on the run is
--- locked.
+-- back. $12: whether an earlier answer for the order was lost. $13: why the run stops for all,
+-- if it does. $14: who tells it. From here on the run is locked.
 WITH found AS MATERIALIZED (
     SELECT told.*, its.place, its.staked_at
     FROM unnest($2::bigint[], $3::integer[], $4::bigint[], $5::timestamptz[],
                 $6::timestamptz[], $7::smallint[], $8::smallint[], $9::smallint[],
-                $10::text[], $11::text[])
+                $10::text[], $11::text[], $12::boolean[])
         AS told (row, attempt, worker, sent_at, ended_at, meaning, status, http_status,
-                 error_code, message)
+                 error_code, message, doubt)
     -- Looked up one by one, however many rows are open: OFFSET 0 sees to it.
     CROSS JOIN LATERAL (
         SELECT open_row.ctid AS place, open_row.staked_at FROM open_row
@@ -35,20 +35,22 @@ WITH found AS MATERIALIZED (
     SELECT count(*) FILTER (WHERE status = 0) AS cancelled,
            count(*) FILTER (WHERE status = 1) AS already_cancelled,
            count(*) FILTER (WHERE status = 2) AS rejected,
+           count(*) FILTER (WHERE status = 2 AND doubt) AS rejected_with_doubt,
            count(*) FILTER (WHERE status = 3) AS failed,
            count(*) FILTER (WHERE status = 4) AS in_doubt,
            count(*) FILTER (WHERE meaning IS NULL) AS taken_back,
-           count(*) FILTER (WHERE worker = $13::bigint) AS ours
+           count(*) FILTER (WHERE worker = $14::bigint) AS ours
     FROM found
 )
 UPDATE run SET
     cancelled = run.cancelled + tally.cancelled,
     already_cancelled = run.already_cancelled + tally.already_cancelled,
     rejected = run.rejected + tally.rejected,
+    rejected_with_doubt = run.rejected_with_doubt + tally.rejected_with_doubt,
     failed = run.failed + tally.failed,
     in_doubt = run.in_doubt + tally.in_doubt,
     attempts = run.attempts - tally.taken_back,
-    stop = coalesce(stop, $12::text)
+    stop = coalesce(stop, $13::text)
 FROM tally
 WHERE number = $1
 RETURNING first_fresh, rows, stop,

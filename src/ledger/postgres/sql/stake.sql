@@ -54,4 +54,5 @@ RETURNING
     -- Whether there will be more rows to take up: fresh ones, or what another may give up.
     $10 <= rows OR EXISTS (SELECT FROM open_row
                            WHERE open_row.run = $1 AND worker IS DISTINCT FROM $2),
-    cancelled, already_cancelled, rejected, failed, in_doubt, invalid, duplicate, not_sent;
+    cancelled, already_cancelled, rejected, failed, in_doubt, invalid, duplicate, not_sent,
+    rejected_with_doubt;

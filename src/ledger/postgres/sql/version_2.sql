@@ -41,7 +41,9 @@ CREATE TABLE run (
     invalid           bigint NOT NULL DEFAULT 0,
     duplicate         bigint NOT NULL DEFAULT 0,
     -- Rows whose status a rerun carried over as not_sent.
-    not_sent          bigint NOT NULL DEFAULT 0
+    not_sent          bigint NOT NULL DEFAULT 0,
+    -- Those of the rejected for whose order an answer was lost.
+    rejected_with_doubt bigint NOT NULL DEFAULT 0
 ) WITH (fillfactor = 20);
 CREATE INDEX run_by_key ON run (key, number);
 CREATE INDEX run_by_endpoint ON run (endpoint);

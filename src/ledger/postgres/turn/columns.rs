@@ -21,16 +21,18 @@ pub(super) struct Columns {
     http_status: Vec<Option<i16>>,
     error_code: Vec<Option<String>>,
     message: Vec<Option<String>>,
+    doubt: Vec<bool>,
 }
 
 impl Columns {
     /// The database's clock is so far ahead of the one they were timed by.
     pub fn of(settled: &[Settled], ahead: SignedDuration) -> Columns {
         let mut columns = Columns::default();
-        for Settled { row, attempt, lease, how, .. } in settled {
+        for Settled { row, attempt, doubt, lease, how, .. } in settled {
             columns.row.push(row.0.into());
             columns.attempt.push(*attempt as i32);
             columns.worker.push(*lease);
+            columns.doubt.push(*doubt);
             columns.how(how, ahead);
         }
         columns
@@ -62,7 +64,7 @@ impl Columns {
         run: &'v i64,
         stop: &'v Option<String>,
         worker: &'v i64,
-    ) -> [&'v (dyn ToSql + Sync); 13] {
+    ) -> [&'v (dyn ToSql + Sync); 14] {
         [
             run,
             &self.row,
@@ -75,6 +77,7 @@ impl Columns {
             &self.http_status,
             &self.error_code,
             &self.message,
+            &self.doubt,
             stop,
             worker,
         ]
