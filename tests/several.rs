@@ -7,13 +7,14 @@
 mod common;
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::process::{Child, Command};
 use std::time::Duration;
 
 use cardcancel::stand_in::{Order, OrderState, Settings, Share, Tally};
 use common::postgres::{Database, PASSWORD, Server, database};
-use common::{CoreCard, Outcome, Row, Scene, contains, ended, kill, terminate, until};
+use common::{
+    CoreCard, Outcome, Row, Scene, contains, ended, kill, terminate, until, with_its_clock_set,
+};
 use rustix::process::{Pid, Signal, kill_process};
 
 /// The shortest that there is.
@@ -407,15 +408,14 @@ fn a_run_whose_rate_a_worker_does_not_know_is_passed_over_with_a_warning() {
 #[ignore = "needs PostgreSQL and libfaketime: tests/run brings them"]
 fn machines_whose_clocks_differ_by_a_minute_keep_to_the_rate_together() {
     const ROWS: u32 = 600;
-    let library = faketime().expect("libfaketime is missing: tests/run brings it");
     let (database, core_card) = (database(), CoreCard::that(steady()));
     let flags = ["--rate", "100/s"];
     let mut runs = Vec::new();
     let machines = ["+60s", "-60s"].map(|offset| {
         let machine = Machine::with_orders(&database, &core_card, ROWS);
         let mut command = machine.command(&["run", "orders.csv", "--yes"], &flags);
-        command.env("LD_PRELOAD", library).env("FAKETIME", offset);
-        runs.push(command.env("FAKETIME_DONT_FAKE_MONOTONIC", "1").spawn().unwrap());
+        with_its_clock_set(&mut command, offset);
+        runs.push(command.spawn().unwrap());
         machine
     });
     runs.into_iter().for_each(|run| drop(ended(run).exits(0)));
@@ -425,15 +425,6 @@ fn machines_whose_clocks_differ_by_a_minute_keep_to_the_rate_together() {
     kept_to(100, &tally);
     let took = tally.last_arrival_ns.unwrap() - tally.first_arrival_ns.unwrap();
     assert!(Duration::from_nanos(took) < LEASE * 3, "they waited for each other's clocks");
-}
-
-fn faketime() -> Option<&'static Path> {
-    let places = [
-        "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1",
-        "/usr/lib/aarch64-linux-gnu/faketime/libfaketimeMT.so.1",
-        "/usr/lib64/faketime/libfaketimeMT.so.1",
-    ];
-    places.into_iter().map(Path::new).find(|path| path.exists())
 }
 
 #[test]

@@ -91,6 +91,7 @@ fn started(ledger: &mut Sqlite, run: &Run, at: Timestamp, on_doubt: OnDoubt) -> 
 fn turn(at: Timestamp, settled: Vec<Settled>, again: Vec<Waiting>, fresh: u32) -> Turn {
     Turn {
         at,
+        uptime: None,
         settled,
         again,
         fresh,

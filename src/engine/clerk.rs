@@ -3,10 +3,11 @@
 use std::thread::JoinHandle;
 
 use anyhow::{Context, anyhow};
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::mpsc;
 
 use crate::gate::pace::Pace;
-use crate::ledger::{Ledger, LedgerError, Turn, Turned};
+use crate::ledger::{Ledger, LedgerError, Turn, Turned, Uptime};
 
 /// Takes turns of the ledger for the shell.
 pub(super) struct Clerk {
@@ -21,7 +22,13 @@ impl Clerk {
         let (tell, turned) = mpsc::unbounded_channel();
         let work = move || {
             for turn in asked {
-                let done = ledger.turn(turn, &mut |budget, wish| pace.allot(budget, wish));
+                // Read as late as the wall clock is: the two must tell of one moment.
+                let turn = Turn { uptime: Uptime::now(), at: Timestamp::now(), ..turn };
+                let done = ledger.turn(turn, &mut |budget, wish| {
+                    let allotment = pace.allot(budget, wish);
+                    tell_of_a_set_clock(allotment.clock_set);
+                    allotment
+                });
                 if tell.send(done).is_err() {
                     break;
                 }
@@ -49,4 +56,16 @@ impl Clerk {
         drop(self.turns);
         self.thread.join().map_err(|_| anyhow!("the ledger's thread died"))
     }
+}
+
+fn tell_of_a_set_clock(set: SignedDuration) {
+    if set.is_zero() {
+        return;
+    }
+    let way = if set.is_negative() { "back" } else { "forward" };
+    let by = SignedDuration::from_secs(set.abs().as_secs());
+    tracing::warn!(
+        "the clock was set {way} by {by:#}: the rate is kept as if it had not been, and calls may \
+         wait for up to the length of its longest window"
+    );
 }

@@ -464,6 +464,7 @@ impl Wheel {
         self.being_recorded = std::mem::take(&mut self.unrecorded);
         Some(Turn {
             at: now.wall,
+            uptime: None,
             settled,
             again,
             fresh,

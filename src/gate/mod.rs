@@ -18,6 +18,7 @@ pub mod renewal;
 mod same_code;
 pub mod scatter;
 pub mod second;
+mod set_clock;
 pub mod slowness;
 pub mod start_window;
 mod streak;

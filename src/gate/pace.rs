@@ -10,9 +10,10 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::rate::Rates;
+use super::set_clock;
 use super::walk::Walk;
 use super::window::Window;
 use crate::ledger::{Allotment, Allowance, Budget};
@@ -64,12 +65,19 @@ impl Pace {
 
     /// Takes up to `wanted` moments out of the budget.
     pub fn allot(&mut self, budget: &mut Budget, allowance: Allowance) -> Allotment {
-        let Allowance { unused, now, lead, horizon, spacing, others, wanted } = allowance;
+        let Allowance { mut unused, now, uptime, lead, horizon, spacing, others, wanted } =
+            allowance;
         if self.per_second.is_none() && spacing.is_zero() {
             let moments = vec![None; wanted as usize];
-            return Allotment { moments, shared: others, more_at: None };
+            return Allotment { moments, shared: others, ..Allotment::default() };
         }
         let now = nanoseconds(now);
+        let set = set_clock::follow(budget, now, uptime.as_ref());
+        if set != 0 {
+            self.left = self.left.map(|left| set_clock::moved(left, set));
+            // They were allotted by the clock as it was before.
+            unused.clear();
+        }
         let shared = others || self.is_shared(budget, now);
         let slack = if shared { SHARED_SLACK } else { SLACK };
         let share = self.per_second.map_or(0.0, |per_second| (1.0 + slack) / per_second);
@@ -83,7 +91,8 @@ impl Pace {
         self.prepare(budget, now, furthest);
         let first = now.saturating_add(nanos(lead));
         let walk = Walk::new(interval, budget.next.min(furthest), first);
-        let mut allotment = Allotment { shared, ..Allotment::default() };
+        let clock_set = SignedDuration::from_nanos_i128(set);
+        let mut allotment = Allotment { shared, clock_set, ..Allotment::default() };
         while allotment.moments.len() < wanted as usize {
             let earliest = self.earliest(budget, walk.earliest());
             if earliest > first.saturating_add(nanos(horizon)) {
@@ -162,6 +171,7 @@ mod tests {
 
     use super::*;
     use crate::gate::rate::{Per, Rate};
+    use crate::ledger::Uptime;
 
     const SECOND: u64 = 1_000_000_000;
     const START: u64 = 1_800_000_000 * SECOND;
@@ -175,6 +185,7 @@ mod tests {
         Allowance {
             unused: Vec::new(),
             now: timestamp(now),
+            uptime: None,
             lead: Duration::ZERO,
             horizon,
             spacing: Duration::ZERO,
@@ -347,11 +358,49 @@ mod tests {
     }
 
     #[test]
-    fn an_hour_counted_under_a_clock_that_was_ahead_is_forgotten_with_it() {
+    fn an_hour_counted_under_a_clock_that_was_ahead_counts_as_of_now() {
         let mut budget = Budget::default();
         let ahead = START + 365 * 86_400 * SECOND;
         allot("50/s,1000/h", &mut budget, ahead, 1000);
-        assert_eq!(allot("50/s,1000/h", &mut budget, START, 1000).len(), 1000);
+        assert_eq!(allot("50/s,1000/h", &mut budget, START, 1000).len(), 0);
+        let moments = allot("50/s,1000/h", &mut budget, START + 1800 * SECOND, 1000);
+        assert!(moments.iter().all(|moment| *moment > START + 3600 * SECOND));
+        assert_eq!(moments.len(), 1000);
+    }
+
+    /// What is allotted on a machine that has been up for so many seconds.
+    fn allot_after(budget: &mut Budget, now: u64, up: u64, boot: &str) -> Vec<u64> {
+        let horizon = Duration::from_secs(60);
+        let uptime = Some(Uptime { boot: boot.to_owned(), nanoseconds: up * SECOND });
+        let wish = Allowance { horizon, uptime, ..allowance(now, 120) };
+        times(Pace::new(&"50/s,120/m".parse().unwrap()).allot(budget, wish))
+    }
+
+    #[test]
+    fn a_clock_that_is_set_gives_no_minute_twice() {
+        for set in [-3600, -90, -5, 5, 90, 3600_i64] {
+            let mut budget = Budget::default();
+            assert_eq!(allot_after(&mut budget, START, 1000, "boot").len(), 120);
+            let now = START.saturating_add_signed((set + 10) * SECOND as i64);
+            let moments = allot_after(&mut budget, now, 1010, "boot");
+            let none_before = now + 49 * SECOND;
+            assert!(moments.iter().all(|at| *at >= none_before), "set by {set} s: {moments:?}");
+        }
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_costs_no_time_where_uptime_tells_by_how_much() {
+        let mut budget = Budget::default();
+        allot_after(&mut budget, START, 1000, "boot");
+        let now = START - 3600 * SECOND + 70 * SECOND;
+        assert_eq!(allot_after(&mut budget, now, 1070, "boot").len(), 120);
+    }
+
+    #[test]
+    fn uptime_tells_nothing_of_a_clock_once_the_machine_was_started_anew() {
+        let mut budget = Budget::default();
+        allot_after(&mut budget, START, 1000, "boot");
+        assert_eq!(allot_after(&mut budget, START + 3600 * SECOND, 20, "other").len(), 120);
     }
 
     #[test]

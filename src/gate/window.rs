@@ -34,11 +34,15 @@ impl Window {
         free_from
     }
 
-    /// Forgets what has left the window, and what a clock set back has left ahead.
+    /// Forgets what has left the window. What lies ahead, since the clock was set back,
+    /// counts as of now: when it was is not known.
     pub(super) fn forget(self, recent: &mut Vec<(u64, u32)>, now: u64, furthest: u64) {
-        recent.retain(|(start, calls)| {
-            *calls > 0 && *start <= furthest && self.forgotten_at(*start) > now
-        });
+        recent.retain(|(start, calls)| *calls > 0 && self.forgotten_at(*start) > now);
+        let latest = self.slice_of(now);
+        for (start, _) in recent.iter_mut().filter(|(start, _)| *start > furthest) {
+            *start = latest;
+        }
+        recent.sort_unstable_by_key(|(start, _)| *start);
     }
 
     /// Counts a call at this time.

@@ -16,6 +16,7 @@ mod sqlite;
 mod stake;
 mod starter;
 mod turn_time;
+mod uptime;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -36,6 +37,7 @@ pub use run::{Counts, NewRun, Run};
 pub use sqlite::{Info, Sqlite};
 pub use stake::{Ending, Settled, Staked, Waiting};
 pub use turn_time::TurnTime;
+pub use uptime::Uptime;
 
 /// The rate budget of one endpoint: what of the contract is spent already.
 /// It outlives the process, and every process on the ledger shares it.
@@ -47,6 +49,21 @@ pub struct Budget {
     /// of its recent past: the start of a slice of time, in nanoseconds since 1970
     /// UTC, and its calls.
     pub recent: BTreeMap<u64, Vec<(u64, u32)>>,
+    /// The clocks when it was last used, so that a wall clock that is set is noticed. `None`
+    /// where the times are not those of one machine's clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock: Option<ClockReading>,
+}
+
+/// The wall clock beside the machine's uptime, both read at one moment.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct ClockReading {
+    /// Which start of which machine the uptime counts from.
+    pub boot: String,
+    /// The uptime, in nanoseconds.
+    pub uptime: u64,
+    /// The wall clock, in nanoseconds since 1970 UTC.
+    pub wall: u64,
 }
 
 /// What a turn was allotted of the budget.
@@ -59,6 +76,8 @@ pub struct Allotment {
     pub more_at: Option<Timestamp>,
     /// Whether another process takes of the same budget, or may have of late.
     pub shared: bool,
+    /// How far the clock was set since the budget was last used: back, if that is negative.
+    pub clock_set: SignedDuration,
 }
 
 /// Takes up to `wanted` calls out of the budget, looking no further ahead than
@@ -72,6 +91,8 @@ pub struct Allowance {
     pub unused: Vec<Timestamp>,
     /// The ledger's time.
     pub now: Timestamp,
+    /// The uptime of the machine whose clock that is, if it is known.
+    pub uptime: Option<Uptime>,
     /// How long the turn is likely to take: no moment lies before its end.
     pub lead: Duration,
     /// How far ahead of the turn's end moments may lie.
@@ -92,7 +113,8 @@ impl Allowance {
         spacing: Duration,
     ) -> Allowance {
         let (lead, horizon) = (Duration::ZERO, Duration::ZERO);
-        Allowance { unused, now, lead, horizon, spacing, others: false, wanted: 0 }
+        let uptime = None;
+        Allowance { unused, now, uptime, lead, horizon, spacing, others: false, wanted: 0 }
     }
 }
 
@@ -111,6 +133,8 @@ pub(crate) struct UnreadableBudget {
 pub struct Turn {
     /// Now, by the clock of whoever asks.
     pub at: Timestamp,
+    /// The uptime of the machine at that moment, if it is known.
+    pub uptime: Option<Uptime>,
     /// What attempts came to.
     pub settled: Vec<Settled>,
     /// Rows to stake once more; they go before fresh ones.

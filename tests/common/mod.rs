@@ -5,6 +5,7 @@
 mod authority;
 mod chance;
 mod core_card;
+mod faketime;
 mod hostile;
 mod ledger;
 mod passing;
@@ -19,6 +20,7 @@ use std::time::{Duration, Instant};
 pub use authority::{Authority, Papers};
 pub use chance::Chance;
 pub use core_card::CoreCard;
+pub use faketime::with_its_clock_set;
 pub use hostile::{Does, Hostile, Request, json, silent, status, with_headers};
 pub use ledger::{enrol, new_run, records};
 pub use passing::Passing;

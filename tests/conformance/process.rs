@@ -160,6 +160,7 @@ pub fn ended(staked: Staked, meaning: Meaning, next: Next) -> (Settled, Option<W
 pub fn fresh_rows(fresh: u32) -> Turn {
     Turn {
         at: Timestamp::now(),
+        uptime: None,
         settled: Vec::new(),
         again: Vec::new(),
         fresh,

@@ -38,6 +38,7 @@ pub(super) fn turn(
     let allowance = Allowance {
         unused,
         now,
+        uptime: turn.uptime,
         lead: turn.lead,
         horizon: turn.horizon,
         spacing: turn.spacing,
@@ -157,7 +158,7 @@ fn spend(
     let (now, spacing) = (allowance.now, allowance.spacing);
     let before = budget(transaction, &started.endpoint)?;
     let mut after = before.clone();
-    let Allotment { moments, more_at, shared } = allot(&mut after, allowance);
+    let Allotment { moments, more_at, shared, .. } = allot(&mut after, allowance);
     (turned.more_at, turned.shared) = (more_at, shared);
     let mut moments = moments.into_iter();
     stake(started, &mut moments, turned)?;

@@ -33,6 +33,7 @@ impl Wish<'_> {
         Allowance {
             unused: self.unused.clone(),
             now,
+            uptime: None,
             lead: self.turn.lead.saturating_sub(gone_by).max(finish),
             horizon: self.turn.horizon,
             spacing: self.turn.spacing,
@@ -54,7 +55,7 @@ impl Share {
             state => serde_json::from_str(state)?,
         };
         let mut after = before.clone();
-        let Allotment { moments, more_at, shared } =
+        let Allotment { moments, more_at, shared, .. } =
             match allowance.wanted == 0 && allowance.unused.is_empty() {
                 true => Allotment { shared: allowance.others, ..Allotment::default() },
                 false => allot(&mut after, allowance),

@@ -1,0 +1,36 @@
+//! A wall clock that was set while a budget was kept by it. Uptime, which nobody sets, tells
+//! how much time has really passed, as long as the machine was not started anew.
+
+use crate::ledger::{Budget, ClockReading, Uptime};
+
+/// Less than this is no setting of the clock, in nanoseconds: the two clocks are read one
+/// after the other, and a clock that is corrected goes a little slower or faster.
+const TOLERANCE: i128 = 1_000_000_000;
+
+/// Moves the budget's times by as much as the clock was set since it was last read, so that
+/// what is in it is as old as it really is. Returns by how much, in nanoseconds.
+pub(super) fn follow(budget: &mut Budget, now: u64, uptime: Option<&Uptime>) -> i128 {
+    let set = match (&budget.clock, uptime) {
+        (Some(read), Some(uptime)) if read.boot == uptime.boot => {
+            let passed = i128::from(uptime.nanoseconds) - i128::from(read.uptime);
+            i128::from(now) - i128::from(read.wall) - passed
+        }
+        _ => 0,
+    };
+    let set = if set.abs() < TOLERANCE { 0 } else { set };
+    if set != 0 {
+        budget.next = moved(budget.next, set);
+        let slices = budget.recent.values_mut().flatten();
+        slices.for_each(|(start, _)| *start = moved(*start, set));
+    }
+    if let Some(Uptime { boot, nanoseconds }) = uptime {
+        budget.clock = Some(ClockReading { boot: boot.clone(), uptime: *nanoseconds, wall: now });
+    }
+    set
+}
+
+/// A time moved by so many nanoseconds, as far as there are times.
+pub(super) fn moved(time: u64, by: i128) -> u64 {
+    let moved = i128::from(time).saturating_add(by).clamp(0, u64::MAX.into());
+    u64::try_from(moved).unwrap_or(u64::MAX)
+}

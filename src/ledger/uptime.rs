@@ -1,0 +1,32 @@
+//! How long the machine has been up: a clock that nobody sets, and that goes on while the
+//! machine sleeps.
+
+use std::sync::OnceLock;
+
+use rustix::time::{ClockId, clock_gettime};
+
+/// A reading of the machine's uptime.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Uptime {
+    /// Which start of which machine it counts from.
+    pub boot: String,
+    /// Nanoseconds since then.
+    pub nanoseconds: u64,
+}
+
+/// Where Linux tells one start of a machine from every other.
+const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
+
+impl Uptime {
+    /// The uptime now; `None` where the system does not tell its starts apart.
+    pub fn now() -> Option<Uptime> {
+        static BOOT: OnceLock<Option<String>> = OnceLock::new();
+        let read = || std::fs::read_to_string(BOOT_ID).ok();
+        let boot = BOOT.get_or_init(|| Some(read()?.trim().to_owned())).clone()?;
+        let up = clock_gettime(ClockId::Boottime);
+        let seconds = u64::try_from(up.tv_sec).ok()?;
+        let nanoseconds = seconds.checked_mul(1_000_000_000)?;
+        let nanoseconds = nanoseconds.checked_add(u64::try_from(up.tv_nsec).ok()?)?;
+        Some(Uptime { boot, nanoseconds })
+    }
+}
