@@ -14,13 +14,16 @@ use crate::stand_in;
 
 /// The options that matter to `check`; it takes the others too, so that the
 /// command line of a `run` can be checked as it is.
-const CHECKED: [&str; 17] = [
+const CHECKED: [&str; 20] = [
+    "url",
     "rate",
     "timeout",
     "cut-off",
     "start-window",
     "allow-partial",
     "max-rows",
+    "again",
+    "ledger",
     "delimiter",
     "admin-column",
     "sequence-column",
@@ -426,7 +429,7 @@ mod tests {
     fn the_help_of_check_shows_what_matters_to_it() {
         let help = help(&["cardcancel", "check", "-h"]);
         assert!(help.contains("--rate <RATE>") && help.contains("--cut-off"));
-        assert!(!help.contains("--ledger") && !help.contains("--external-ip"));
+        assert!(help.contains("--ledger") && !help.contains("--external-ip"));
         assert!(help.starts_with("Say what is wrong with a file of orders"));
     }
 

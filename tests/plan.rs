@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{CoreCard, Outcome, Scene, Terminal, without_chance};
+use common::{CoreCard, Does, Hostile, Outcome, Scene, Terminal, json, status, without_chance};
 use insta::assert_snapshot;
 use jiff::{SignedDuration, Timestamp};
 
@@ -243,4 +243,130 @@ fn the_result_columns_of_a_rerun_are_not_called_the_files_own() {
     let told = scene.run(&args).exits(2).stderr;
     assert!(told.contains("  first order: 1/1, in line 2\n"), "{told}");
     assert!(!told.contains("not carried over"), "{told}");
+}
+
+/// Loses the answer for order 1003/1, and cancels all others.
+fn losing_one() -> Hostile {
+    Hostile::that(|_, request| match request.json()["AdminNumber"].as_i64() {
+        Some(1003) => Does::Close,
+        _ => Does::Say(json(r#"{"Status":true,"ErrorCode":"ERR01160"}"#)),
+    })
+}
+
+/// After a run of five orders, of which four are cancelled and one is in doubt; then the
+/// file has one order more.
+fn after_a_run_of_most(server: &Hostile) -> Scene {
+    let scene = Scene::new();
+    scene.orders(5).cancel(&server.url(), &["--attempts", "1"]).exits(3);
+    scene.orders(6);
+    scene
+}
+
+fn check(scene: &Scene, url: &str, flags: &[&str]) -> Outcome {
+    scene.run(&[&["check", "orders.csv", "--url", url], flags].concat())
+}
+
+#[test]
+fn a_check_counts_what_is_sent_after_what_earlier_runs_cancelled() {
+    let _tidy = without_chance();
+    let server = losing_one();
+    let scene = after_a_run_of_most(&server);
+    let ledger = std::fs::read(scene.ledger()).unwrap();
+    assert_snapshot!(check(&scene, &server.url(), &["--rate", "1/m"]).exits(0).stdout, @r#"
+    orders.csv: 6 rows
+    Columns: admin number from "AdminNumber", sequence number from "CardSequenceNumber"
+    First order: 1001/1, in line 2
+    Ledger [here]/home/state/cardcancel/ledger.db: 4 were cancelled by earlier runs, 1 is in doubt from an earlier run; 2 to send
+                2 to send
+                4 sent or cancelled before, and not sent again
+                0 with the same order as an earlier row
+                0 invalid
+    At 1/m this takes 2 min 0 s
+    "#);
+    let json = check(&scene, &server.url(), &["--json"]).exits(0).stdout;
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["to_send"], 2);
+    let known = &json["known"];
+    assert_eq!((&known["cancelled"], &known["in_doubt"]), (&4.into(), &1.into()));
+    assert_eq!(std::fs::read(scene.ledger()).unwrap(), ledger, "nothing is written to it");
+    // Two calls fit, six do not.
+    let tonight = cut_off(240);
+    check(&scene, &server.url(), &["--rate", "1/m", &tonight]).exits(0);
+    check(&scene, "http://127.0.0.1:9", &["--rate", "1/m", &tonight]).exits(2);
+    check(&scene, &server.url(), &["--max-rows", "2"]).exits(0);
+    check(&scene, &server.url(), &["--max-rows", "1"]).exits(2);
+    check(&scene, &server.url(), &["--max-rows", "2", "--again"]).exits(2);
+}
+
+#[test]
+fn a_run_counts_what_is_sent_after_what_earlier_runs_cancelled() {
+    let server = losing_one();
+    let scene = after_a_run_of_most(&server);
+    let few = ["--max-rows", "1", "-o", "more.csv"];
+    let refused = scene.cancel(&server.url(), &few).exits(2).stderr;
+    assert!(refused.contains("2 rows to send, and --max-rows allows 1"), "{refused}");
+    let url = server.url();
+    let args = ["run", "orders.csv", "--url", &url, "--external-ip", "10.120.0.0"];
+    let tonight = cut_off(240);
+    let flags = ["--rate", "1/m", &tonight];
+    let asked = scene.run(&[&args[..], &flags].concat()).exits(2).stderr;
+    assert!(asked.contains("About to cancel 2 orders of orders.csv"), "{asked}");
+    let known = "4 were cancelled by earlier runs, 1 is in doubt from an earlier run; 2 to send";
+    assert!(asked.contains(&format!("  earlier runs: {known}\n")), "{asked}");
+    assert!(asked.contains("  pace: 1/m, 2 min 0 s\n"), "{asked}");
+
+    let before = server.requests().len();
+    let flags = ["--max-rows", "2", "-o", "more.csv", "--attempts", "1"];
+    let outcome = scene.cancel(&server.url(), &flags).exits(3);
+    assert!(outcome.stderr.contains(known), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("2 of 6 rows to send to"), "{}", outcome.stderr);
+    assert_eq!(server.requests().len(), before + 2, "as many as was said");
+}
+
+#[test]
+fn a_run_that_goes_on_counts_what_others_cancelled_since() {
+    let refusing = Hostile::that(|nth, _| match nth {
+        0..=1 => Does::Say(json(r#"{"Status":true,"ErrorCode":"ERR01160"}"#)),
+        2 => Does::Say(status("401 Unauthorized")),
+        _ => Does::Say(json(r#"{"Status":true,"ErrorCode":"ERR01160"}"#)),
+    });
+    let scene = Scene::new();
+    let url = refusing.url();
+    scene.orders(6).cancel(&url, &["--concurrency", "1"]).exits(4);
+    // Another file with two of the four orders that are left.
+    scene.file("urgent.csv", "admin,seq\n1005,1\n1006,1\n");
+    let args = ["run", "urgent.csv", "--yes", "--url", &url, "--external-ip", "10.120.0.0"];
+    scene.run(&args).exits(0);
+    let checked = check(&scene, &url, &[]).exits(0).stdout;
+    assert!(
+        checked.contains(", of which 2 rows ended; 2 were cancelled by earlier runs; 2 to send\n"),
+        "{checked}"
+    );
+    let outcome = scene.cancel(&url, &["--max-rows", "2"]).exits(0);
+    assert!(
+        outcome.stderr.contains("2 were cancelled by earlier runs; 2 to send"),
+        "{}",
+        outcome.stderr
+    );
+    assert_eq!(refusing.requests().len(), 7);
+    let checked = check(&scene, &url, &[]).exits(0).stdout;
+    assert!(
+        checked.contains(" of this file has ended: the same command sends nothing\n"),
+        "{checked}"
+    );
+    assert!(checked.contains("            0 to send\n"), "{checked}");
+}
+
+#[test]
+fn a_check_works_without_a_ledger_and_makes_none() {
+    let scene = Scene::new();
+    scene.orders(2).file("letter.txt", "Dear Sir or Madam, this is no database at all.\n");
+    let told = check(&scene, "http://127.0.0.1:9", &[]).exits(0).stdout;
+    assert!(told.contains("Not held against a ledger: there is none at "), "{told}");
+    assert!(!scene.ledger().exists());
+    let told = scene.run(&["check", "orders.csv"]).exits(0).stdout;
+    assert!(told.contains("Not held against a ledger: what was cancelled counts"), "{told}");
+    let told = check(&scene, "http://127.0.0.1:9", &["--ledger", "letter.txt"]).exits(0).stdout;
+    assert!(told.contains("WARNING: not held against the ledger: letter.txt is not a"), "{told}");
+    assert!(told.contains("            2 to send\n"), "{told}");
 }

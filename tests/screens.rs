@@ -476,6 +476,7 @@ fn a_check_says_what_is_wrong_and_how_long_it_takes() {
     orders.csv: 6 rows
     Columns: admin number from "admin", sequence number from "seq"
     First order: 1001/1, in line 2
+    Not held against a ledger: what was cancelled counts at its own address alone, and no --url is set
                 4 to send
                 1 with the same order as an earlier row
                 1 invalid
@@ -516,6 +517,16 @@ fn a_check_says_what_is_wrong_and_how_long_it_takes() {
       "input": "orders.csv",
       "input_sha256": "f1ea169949089307ab8aaf8e9861742a8f25224b609e897f3c0717efc68e6ec3",
       "invalid": 1,
+      "known": {
+        "cancelled": 0,
+        "in_doubt": 0,
+        "in_flight": 0,
+        "ledger": null,
+        "not_asked": "what was cancelled counts at its own address alone, and no --url is set",
+        "run": null,
+        "run_has_ended": false,
+        "unreadable": null
+      },
       "max_rows": null,
       "meets_cut_off": null,
       "priorities": null,
@@ -533,6 +544,7 @@ fn a_check_says_what_is_wrong_and_how_long_it_takes() {
     orders.csv: 20,000 rows
     Columns: admin number from "AdminNumber", sequence number from "CardSequenceNumber"
     First order: 1001/1, in line 2
+    Not held against a ledger: what was cancelled counts at its own address alone, and no --url is set
            20,000 to send
                 0 with the same order as an earlier row
                 0 invalid

@@ -7,12 +7,14 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 
+use super::known::{self, Record, Told};
 use super::taken::Taken;
 use super::{estimate, job};
 use crate::config::{CheckSettings, Options, Surroundings};
 use crate::exit::Exit;
 use crate::gate::cut_off::{CutOff, Due};
 use crate::intake::{BadRow, Input, Priorities, Survey, survey_each};
+use crate::ledger::Run;
 use crate::output::{count, counted, lasting, rows, say};
 
 /// Reads a file of orders through and says what is wrong with it.
@@ -35,8 +37,9 @@ pub fn check(path: &Path, options: Options, surroundings: &Surroundings) -> anyh
             say::print(format_args!("row {row}: DUPLICATE: the same order as row {first}"))
         });
     }
-    let now = Timestamp::now();
-    let report = Report { input: &input, survey: &survey, settings: &settings, taken, now };
+    let record = known::look(&settings, &input, &layout, &survey)?;
+    let (now, settings) = (Timestamp::now(), &settings);
+    let report = Report { input: &input, survey: &survey, settings, taken, record, now };
     let outlook = report.outlook();
     match settings.json {
         true => say::print(report.json(bad_rows, &outlook)?),
@@ -82,7 +85,8 @@ struct Found<'a> {
     input: &'a str,
     input_sha256: String,
     rows: u32,
-    to_send: u32,
+    to_send: u64,
+    known: Told,
     columns: &'a Taken,
     duplicates: usize,
     invalid: u32,
@@ -152,12 +156,13 @@ struct Report<'a> {
     survey: &'a Survey,
     settings: &'a CheckSettings,
     taken: Taken,
+    record: Record,
     now: Timestamp,
 }
 
 impl Report<'_> {
     fn to_send(&self) -> u64 {
-        self.survey.to_send.into()
+        self.record.to_send(self.survey)
     }
 
     /// When a run may start: now, or when the hours for that begin.
@@ -171,8 +176,13 @@ impl Report<'_> {
     fn outlook(&self) -> Outlook {
         let CheckSettings { rates, timeout, .. } = self.settings;
         let Some(cut_off) = &self.settings.cut_off else { return Outlook::Open };
-        let starts_at = self.starts_at();
-        match cut_off.due(starts_at) {
+        let (starts_at, run) = (self.starts_at(), self.record.run());
+        if run.is_some_and(Run::has_ended) {
+            // It is only reported.
+            return Outlook::Open;
+        }
+        let opened_at = run.map(|run| run.opened.opened_at);
+        match estimate::due(cut_off, *timeout, opened_at, starts_at) {
             Due::Passed(at) => Outlook::Passed(at, estimate::has_passed(cut_off, at, starts_at)),
             Due::Ahead(at) => {
                 let last_start = estimate::last_start(at, *timeout);
@@ -202,10 +212,15 @@ impl Report<'_> {
         if let Some(replaced) = taken.replaced() {
             let _ = writeln!(text, "Not carried over: {replaced}");
         }
+        let _ = writeln!(text, "{}", self.record.text(survey));
         let mut line = |number: u64, what: &str| {
             let _ = writeln!(text, "  {:>11} {what}", count(number));
         };
         line(self.to_send(), "to send");
+        let not_again = u64::from(survey.to_send).saturating_sub(self.to_send());
+        if not_again > 0 {
+            line(not_again, "sent or cancelled before, and not sent again");
+        }
         line(survey.duplicates.len() as u64, "with the same order as an earlier row");
         line(survey.invalid.into(), "invalid");
         for (code, number) in &survey.invalid_by_code {
@@ -272,7 +287,8 @@ impl Report<'_> {
             input: input.name(),
             input_sha256: input.digest()?.to_string(),
             rows: survey.rows,
-            to_send: survey.to_send,
+            to_send: self.to_send(),
+            known: self.record.told(),
             columns: taken,
             duplicates: survey.duplicates.len(),
             invalid: survey.invalid,

@@ -49,8 +49,13 @@ impl Job {
     }
 
     /// Reads the file through: how many rows, which are duplicates, what is invalid.
+    pub fn read(&self) -> anyhow::Result<Survey> {
+        Ok(intake::survey(&self.input, &self.layout, self.plan.as_ref(), 0)?)
+    }
+
+    /// The same for a new run: words of --only that select no row are refused.
     pub fn survey(&self) -> anyhow::Result<Survey> {
-        let survey = intake::survey(&self.input, &self.layout, self.plan.as_ref(), 0)?;
+        let survey = self.read()?;
         if !self.words.is_empty() && survey.kept == survey.rows {
             bail!(
                 "no row of {} has the status or error code {}: correct --only, or leave it out",
@@ -112,7 +117,8 @@ pub fn reading(input: &crate::config::Input) -> Reading {
     }
 }
 
-fn key(
+/// What makes the same command on the same file and endpoint the same run.
+pub fn key(
     input: &Input,
     layout: &Layout,
     rerun: bool,

@@ -8,6 +8,7 @@ mod confirm;
 mod estimate;
 mod foreign;
 mod job;
+mod known;
 mod logs;
 mod manual;
 mod open_files;

@@ -13,7 +13,7 @@ use super::send::Sending;
 use super::server::Server;
 use super::taken::Taken;
 use super::{
-    LedgerFailed, confirm, estimate, exit_of, foreign, logs, open_files, rehearsal, signals,
+    LedgerFailed, confirm, estimate, exit_of, foreign, known, logs, open_files, rehearsal, signals,
 };
 use crate::config::{Options, Settings, Surroundings};
 use crate::engine::Finished;
@@ -21,7 +21,7 @@ use crate::exit::Exit;
 use crate::gate::brake::Tripped;
 use crate::gate::cut_off::Due;
 use crate::intake::{Survey, Warning, enrolments};
-use crate::ledger::{Counts, EnrolError, Ledger, Location, NewRun, Run};
+use crate::ledger::{Counts, EnrolError, KnownOrders, Ledger, Location, NewRun, Run};
 use crate::output::metrics::{Figures, Metrics};
 use crate::output::results::{Replace, ResultsFile, Source, Written};
 use crate::output::summary::{Summary, Work, in_words};
@@ -90,12 +90,15 @@ async fn from_file_to_results(
     refuse_another_pace(&opening, &job, settings, ledger.as_mut())?;
     let now = Timestamp::now();
     refuse_outside_of_the_window(settings, now)?;
-    refuse_too_many(&opening, &job, settings)?;
-    let cut_off = tonights(&opening, settings, now)?;
+    let known = known_orders(&opening, &job, settings, &server, ledger.as_mut())?;
+    let left = opening.left().saturating_sub(known.cancelled);
+    refuse_too_many(left, &job, settings)?;
+    let cut_off = tonights(&opening, left, settings, now)?;
     let last_start = cut_off.map(|cut_off| estimate::last_start(cut_off, settings.timeout));
     let taken = Taken::of(&job.input, &job.layout, only.is_some())?;
     if !settings.yes && !server.is_rehearsal() {
-        let question = Question { opening: &opening, job: &job, settings, server: &server };
+        let opening = &opening;
+        let question = Question { opening, left, known, job: &job, settings, server: &server };
         confirm::confirm(&question.text(&taken, cut_off, now), path)?;
     }
     tracing::info!(
@@ -103,6 +106,9 @@ async fn from_file_to_results(
         job.input.name(),
         cut_off_text(settings, cut_off, now)
     );
+    if let Some(known) = known::in_words(known, left) {
+        tracing::info!("{known}");
+    }
     let results = results(ledger.as_mut())?;
     let mut metrics = begin_metrics(&opening, settings)?;
     let exit = async {
@@ -118,8 +124,16 @@ async fn from_file_to_results(
         let began = Instant::now();
         let told = signals::listen().context("cannot listen for signals")?;
         let (rates, figures) = (&settings.rates, Some(&mut metrics));
-        let sending =
-            Sending { settings, rates, last_start, joins: false, calls, told, metrics: figures };
+        let sending = Sending {
+            settings,
+            rates,
+            last_start,
+            joins: false,
+            cancelled: known.cancelled,
+            calls,
+            told,
+            metrics: figures,
+        };
         let finished = sending.send(&run, ledger).await.context(LedgerFailed)?;
         let Finished { ledger, run, tripped, story, calls, .. } = finished;
         let margin =
@@ -187,6 +201,31 @@ impl Opening {
     }
 }
 
+/// What other runs know of the orders that are still to be sent.
+fn known_orders(
+    opening: &Opening,
+    job: &Job,
+    settings: &Settings,
+    server: &Server,
+    ledger: &mut dyn Ledger,
+) -> anyhow::Result<KnownOrders> {
+    if settings.again || server.is_rehearsal() {
+        return Ok(KnownOrders::default());
+    }
+    Ok(match opening {
+        Opening::New(_, survey) => ledger.known_orders(&server.name, None, &survey.orders)?,
+        Opening::Begun(run) => {
+            let is_another =
+                |other: &Run| other.id() != run.id() && other.opened.endpoint == server.name;
+            match ledger.runs()?.iter().any(is_another) {
+                // The file is read through for this alone.
+                true => ledger.known_orders(&server.name, Some(run), &job.read()?.orders)?,
+                false => KnownOrders::default(),
+            }
+        }
+    })
+}
+
 fn begin_results(
     opening: &Opening,
     job: &Job,
@@ -215,6 +254,7 @@ fn refuse_outside_of_the_window(settings: &Settings, now: Timestamp) -> anyhow::
 /// The cut-off that holds for this start.
 fn tonights(
     opening: &Opening,
+    left: u64,
     settings: &Settings,
     now: Timestamp,
 ) -> anyhow::Result<Option<Timestamp>> {
@@ -233,10 +273,10 @@ fn tonights(
     };
     let when = estimate::on_the_clock(at, cut_off.zone(), now);
     let last_start = estimate::last_start(at, settings.timeout);
-    match estimate::too_late(opening.left(), &settings.rates, last_start, now) {
+    match estimate::too_late(left, &settings.rates, last_start, now) {
         Some(why) if !settings.allow_partial => bail!(
             "{} cannot be sent before the cut-off {when}: {why}; raise --rate if the contract allows it, or send what fits with --allow-partial",
-            rows(opening.left())
+            rows(left)
         ),
         Some(why) => {
             tracing::warn!("not all rows will be sent before the cut-off {when}: {why}")
@@ -265,8 +305,8 @@ fn refuse_another_pace(
 }
 
 /// The guard of runs that nobody is asked about.
-fn refuse_too_many(opening: &Opening, job: &Job, settings: &Settings) -> anyhow::Result<()> {
-    match estimate::too_many(opening.left(), settings.max_rows) {
+fn refuse_too_many(left: u64, job: &Job, settings: &Settings) -> anyhow::Result<()> {
+    match estimate::too_many(left, settings.max_rows) {
         Some(why) => bail!(
             "{}: {why}: nothing was sent; see whether it is the file that was meant, or raise --max-rows",
             job.input.name()
@@ -307,6 +347,8 @@ fn end_metrics(metrics: Metrics, exit: anyhow::Result<Exit>) -> anyhow::Result<E
 /// What is asked before anything is sent.
 struct Question<'a> {
     opening: &'a Opening,
+    left: u64,
+    known: KnownOrders,
     job: &'a Job,
     settings: &'a Settings,
     server: &'a Server,
@@ -314,8 +356,8 @@ struct Question<'a> {
 
 impl Question<'_> {
     fn text(&self, taken: &Taken, cut_off: Option<Timestamp>, now: Timestamp) -> String {
-        let Question { opening, job, settings, server } = self;
-        let orders = counted(opening.left(), "order", "orders");
+        let Question { opening, left, known, job, settings, server } = self;
+        let orders = counted(*left, "order", "orders");
         let name = job.input.name();
         let mut lines = vec![format!("About to cancel {orders} of {name} at {}", server.url)];
         let mut line = |what: &str, value: &str| lines.push(format!("  {what}: {value}"));
@@ -326,10 +368,13 @@ impl Question<'_> {
         if let Some(replaced) = taken.replaced() {
             line("not carried over", &replaced);
         }
+        if let Some(known) = known::in_words(*known, *left) {
+            line("earlier runs", &known);
+        }
         match settings.rates.is_unlimited() {
             true => line("pace", "unlimited"),
             false => {
-                let time = lasting(settings.rates.time_for(opening.left()));
+                let time = lasting(settings.rates.time_for(*left));
                 line("pace", &format!("{}, {time}", settings.rates));
             }
         }

@@ -16,7 +16,7 @@ use crate::output::summary::reason;
 use crate::output::{count, say};
 
 /// Whoever looks holds no rows, and does not wait for long.
-const LOOKING: Patience =
+pub const LOOKING: Patience =
     Patience { lease: Duration::from_secs(30), max_outage: Duration::from_secs(10) };
 
 /// Lists the runs of the ledger, or shows one.

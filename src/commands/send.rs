@@ -32,6 +32,8 @@ pub struct Sending<'a> {
     pub last_start: Option<Timestamp>,
     /// Whether others have started the run.
     pub joins: bool,
+    /// How many of its rows that have not ended other runs are known to have cancelled.
+    pub cancelled: u64,
     /// Makes the calls.
     pub calls: Calls,
     /// Turns true when this process is told to stop.
@@ -60,7 +62,7 @@ impl Sending<'_> {
         let (ledger, begun) = started.await.context("the ledger's thread died")??;
         tracing::info!(
             "{} of {} rows to send to {}, {}",
-            count(run.rows - run.counts.total()),
+            count((run.rows - run.counts.total()).saturating_sub(self.cancelled)),
             count(run.rows),
             run.opened.endpoint,
             self.rates

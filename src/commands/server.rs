@@ -18,12 +18,17 @@ pub struct Server {
     pub stand_in: Option<StandIn>,
 }
 
+/// The name in the ledger of CoreCARD at this address.
+pub fn name_of(url: &Url) -> String {
+    url.as_str().trim_end_matches('/').to_owned()
+}
+
 impl Server {
     /// Finds the target; in a rehearsal, starts the stand-in.
     pub async fn open(target: Target) -> anyhow::Result<Server> {
         match target {
             Target::CoreCard(url) => {
-                let name = url.as_str().trim_end_matches('/').to_owned();
+                let name = name_of(&url);
                 Ok(Server { url, name, stand_in: None })
             }
             Target::Rehearsal(table) => {

@@ -163,6 +163,7 @@ impl Worker<'_> {
             rates,
             last_start: run.cut_off,
             joins: true,
+            cancelled: 0,
             calls,
             told: self.told.clone(),
             metrics: None,

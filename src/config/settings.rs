@@ -142,6 +142,12 @@ pub struct Settings {
 /// All that `check` needs.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CheckSettings {
+    /// Where the calls would go, if that is said; nowhere in a rehearsal.
+    pub url: Option<Url>,
+    /// Where the ledger is; none where there is no home to keep one in.
+    pub ledger: Option<Location>,
+    /// Whether a file would be run once more whose run has ended.
+    pub again: bool,
     /// How the input is read.
     pub input: Input,
     /// The pace.
@@ -237,7 +243,17 @@ impl CheckSettings {
     /// Reads every source of settings; an error says what to change, and where.
     pub fn load(flags: Options, surroundings: &Surroundings) -> anyhow::Result<CheckSettings> {
         let mut options = layered(flags, surroundings)?.options;
+        let url = options.url.take().filter(|_| options.rehearse != Some(true));
+        let is_named = options.ledger.is_some();
         Ok(CheckSettings {
+            url: url.map(|url| endpoint(&url)).transpose().with_context(|| place("url"))?,
+            ledger: match unlocked_ledger(&mut options, surroundings) {
+                Ok(ledger) => Some(ledger),
+                Err(error) if is_named => return Err(error),
+                // No home, no ledger.
+                Err(_) => None,
+            },
+            again: options.again == Some(true),
             rates: rates(options.rate.take())?,
             timeout: required("timeout", options.timeout)?.get(),
             cut_off: cut_off(&mut options, surroundings)?,

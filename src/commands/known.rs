@@ -1,0 +1,186 @@
+//! What the ledger knows of a file before it is run, so that the plan counts the orders that
+//! will be sent, and no others.
+
+use serde::Serialize;
+
+use super::job;
+use super::runs::LOOKING;
+use super::server;
+use crate::config::CheckSettings;
+use crate::intake::{Input, Layout, Survey};
+use crate::ledger::{KnownOrders, Ledger, LedgerError, Run};
+use crate::output::{count, rows};
+
+/// What other runs know of the orders in words, and how many are then to be sent; nothing if
+/// they know nothing.
+pub fn in_words(known: KnownOrders, to_send: u64) -> Option<String> {
+    let KnownOrders { cancelled, in_flight, in_doubt } = known;
+    let part = |number: u64, one: &str, many: &str| match number {
+        0 => None,
+        1 => Some(format!("1 {one}")),
+        number => Some(format!("{} {many}", count(number))),
+    };
+    let parts = [
+        part(cancelled, "was cancelled by an earlier run", "were cancelled by earlier runs"),
+        part(in_doubt, "is in doubt from an earlier run", "are in doubt from earlier runs"),
+        part(in_flight, "is in flight in another run", "are in flight in another run"),
+    ];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    (!parts.is_empty()).then(|| format!("{}; {} to send", parts.join(", "), count(to_send)))
+}
+
+/// What `check` learnt from the ledger.
+pub enum Record {
+    /// It was not asked, for this reason.
+    NotAsked(String),
+    /// It could not be read.
+    Unreadable(String),
+    /// It was asked.
+    Asked(Box<Asked>),
+}
+
+/// What the ledger knows.
+pub struct Asked {
+    /// Where it is.
+    ledger: String,
+    /// The run of this file, if the same command would go on with it or report it.
+    run: Option<Run>,
+    /// What other runs know of its orders.
+    orders: KnownOrders,
+}
+
+/// The same for programs.
+#[derive(Serialize)]
+pub struct Told {
+    ledger: Option<String>,
+    not_asked: Option<String>,
+    unreadable: Option<String>,
+    run: Option<String>,
+    run_has_ended: bool,
+    cancelled: u64,
+    in_doubt: u64,
+    in_flight: u64,
+}
+
+/// Holds a file that was read through against the ledger, if there is one; nothing is
+/// written to it. What fails there does not fail the check.
+///
+/// # Errors
+/// When the input cannot be read any more.
+pub fn look(
+    settings: &CheckSettings,
+    input: &Input,
+    layout: &Layout,
+    survey: &Survey,
+) -> anyhow::Result<Record> {
+    let Some(url) = &settings.url else {
+        let why = "what was cancelled counts at its own address alone, and no --url is set";
+        return Ok(Record::NotAsked(why.to_owned()));
+    };
+    let Some(location) = &settings.ledger else {
+        return Ok(Record::NotAsked(
+            "none is named, and there is no home to keep one in".to_owned(),
+        ));
+    };
+    let endpoint = server::name_of(url);
+    let key = job::key(input, layout, false, &[], &endpoint)?;
+    let asked = |ledger: &mut dyn Ledger| {
+        let begun = ledger.find(&key)?.filter(|run| !(settings.again && run.has_ended()));
+        let orders = match &begun {
+            Some(run) if run.has_ended() => KnownOrders::default(),
+            _ if settings.again => KnownOrders::default(),
+            run => ledger.known_orders(&endpoint, run.as_ref(), &survey.orders)?,
+        };
+        let ledger = location.to_string();
+        Ok::<_, LedgerError>(Record::Asked(Box::new(Asked { ledger, run: begun, orders })))
+    };
+    let record = match location.open_existing(LOOKING) {
+        Ok(Some(mut ledger)) => asked(ledger.as_mut()),
+        Ok(None) => Ok(Record::NotAsked(format!("there is none at {location} yet"))),
+        Err(why) => Err(why),
+    };
+    Ok(record.unwrap_or_else(|why| Record::Unreadable(why.to_string())))
+}
+
+impl Record {
+    /// The run of this file that the same command would go on with or report.
+    pub fn run(&self) -> Option<&Run> {
+        match self {
+            Record::Asked(asked) => asked.run.as_ref(),
+            Record::NotAsked(_) | Record::Unreadable(_) => None,
+        }
+    }
+
+    /// How many rows of the file would be sent.
+    pub fn to_send(&self, survey: &Survey) -> u64 {
+        let Record::Asked(asked) = self else { return survey.to_send.into() };
+        let left = match &asked.run {
+            Some(run) => run.rows.saturating_sub(run.counts.total()),
+            None => survey.to_send.into(),
+        };
+        left.saturating_sub(asked.orders.cancelled)
+    }
+
+    /// In words.
+    pub fn text(&self, survey: &Survey) -> String {
+        let Asked { ledger, run, orders } = match self {
+            Record::NotAsked(why) => return format!("Not held against a ledger: {why}"),
+            Record::Unreadable(why) => {
+                return format!("WARNING: not held against the ledger: {why}");
+            }
+            Record::Asked(asked) => &**asked,
+        };
+        let known = in_words(*orders, self.to_send(survey));
+        let known = known.unwrap_or_else(|| "no other run knows these orders".to_owned());
+        match run {
+            Some(run) if run.has_ended() => format!(
+                "Ledger {ledger}: run {} of this file has ended: the same command sends nothing",
+                run.id()
+            ),
+            Some(run) => format!(
+                "Ledger {ledger}: the same command goes on with run {}, of which {} ended; {known}",
+                run.id(),
+                rows(run.counts.total())
+            ),
+            None => format!("Ledger {ledger}: {known}"),
+        }
+    }
+
+    /// For programs.
+    pub fn told(&self) -> Told {
+        let KnownOrders { cancelled, in_flight, in_doubt } = match self {
+            Record::Asked(asked) => asked.orders,
+            Record::NotAsked(_) | Record::Unreadable(_) => KnownOrders::default(),
+        };
+        let (ledger, not_asked, unreadable) = match self {
+            Record::Asked(asked) => (Some(asked.ledger.clone()), None, None),
+            Record::NotAsked(why) => (None, Some(why.clone()), None),
+            Record::Unreadable(why) => (None, None, Some(why.clone())),
+        };
+        Told {
+            ledger,
+            not_asked,
+            unreadable,
+            run: self.run().map(|run| run.id().to_owned()),
+            run_has_ended: self.run().is_some_and(Run::has_ended),
+            cancelled,
+            in_doubt,
+            in_flight,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_earlier_runs_know_is_told_with_what_is_then_to_be_sent() {
+        let told = |cancelled, in_doubt, in_flight, to_send| {
+            in_words(KnownOrders { cancelled, in_flight, in_doubt }, to_send)
+        };
+        insta::assert_snapshot!(told(31, 2, 0, 3).unwrap(), @"31 were cancelled by earlier runs, 2 are in doubt from earlier runs; 3 to send");
+        insta::assert_snapshot!(told(1, 0, 1, 1200).unwrap(), @"1 was cancelled by an earlier run, 1 is in flight in another run; 1,200 to send");
+        assert_eq!(told(0, 0, 0, 5), None);
+    }
+}
