@@ -121,7 +121,7 @@ fn a_row_with_a_bad_number_is_invalid_and_stops_no_other() {
     invalid INVALID_ADMIN_NUMBER: the admin number is missing
     invalid INVALID_SEQUENCE_NUMBER: the sequence number is missing
     cancelled ERR01160: Order Canceled Successfully
-    invalid INVALID_ADMIN_NUMBER: the admin number "9223372036854775808" is too large; it must be a whole number from 0 to 9223372036854775807
+    invalid INVALID_ADMIN_NUMBER: the admin number, with 19 digits, is too large; it must be a whole number from 0 to 9223372036854775807
     invalid INVALID_SEQUENCE_NUMBER: the sequence number "2147483648" is too large; it must be a whole number from 0 to 2147483647
     invalid INVALID_ADMIN_NUMBER: the admin number "ten" is not a number; it must be a whole number from 0 to 9223372036854775807
     invalid INVALID_ADMIN_NUMBER: the admin number "'11" has an apostrophe in front; it must be a whole number from 0 to 9223372036854775807

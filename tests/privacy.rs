@@ -138,6 +138,47 @@ fn no_kind_of_secret_and_no_card_number_is_anywhere() {
 }
 
 #[test]
+fn a_card_number_is_kept_nowhere_however_its_digits_are_parted() {
+    for note in [
+        "4111\u{a0}1111\u{202f}1111\u{2009}1111",
+        "4111.1111.1111.1111",
+        "4111_1111/1111–1111",
+        "\"4111\n1111\n1111\n1111\"",
+        "\"4111,1111,1111,1111\"",
+        "4111\u{200b}1111\u{feff}11111111",
+        "４１１１１１１１１１１１１１１１",
+        "41111111111111111227",
+        "4111,1111,1111,1111",
+    ] {
+        let scene = Scene::new();
+        let orders = format!("admin,seq,a,b,c,d\n1,1,{note},,,\n2,1,{note}\n3,1,,,,\n");
+        let orders =
+            if note == "4111,1111,1111,1111" { orders.replace(",,,\n", "\n") } else { orders };
+        scene.file("orders.csv", orders);
+        let core_card = CoreCard::perfect();
+        let told = scene.cancel(&core_card.url(), &["--log-level=debug"]).exits(1).told();
+        let check = scene.run(&["check", "orders.csv"]).exits(1).told();
+        assert_eq!(core_card.requests(), 1, "{note}: {told}");
+        fs::remove_file(scene.path("orders.csv")).unwrap();
+        let everything =
+            [scene.everything_written(), told.into_bytes(), check.into_bytes()].concat();
+        let parts = note.trim_matches('"');
+        assert!(!contains(&everything, parts), "{parts:?}");
+        assert!(contains(&everything, "[card number removed]"), "{parts:?}");
+        assert_eq!(scene.text("orders.results.csv").matches("CARD_NUMBER").count(), 2, "{parts:?}");
+    }
+}
+
+#[test]
+fn a_number_that_may_be_a_card_mistyped_is_not_quoted() {
+    let scene = Scene::new();
+    scene.file("orders.csv", "admin,seq\n-4111111111111112,1\n4111111111111112 x,1\n1,4111111111111112\n4111111111111112,1,x\n");
+    let check = scene.run(&["check", "orders.csv"]).exits(1).told();
+    assert!(!check.contains("1111111"), "{check}");
+    assert!(check.contains("the admin number, with 16 digits, has a sign"), "{check}");
+}
+
+#[test]
 fn a_link_planted_where_the_results_are_prepared_leads_nowhere() {
     let server = Hostile::first(vec![Does::Hang, Does::Say(json(YES))]);
     let scene = Scene::new();

@@ -96,11 +96,12 @@ fn the_bad_rows_are_each_explained_and_no_card_number_is_repeated() {
     let said = checked("bad-rows.csv");
     assert!(!said.contains("4111"));
     assert_snapshot!(said, @r#"
+    row 2: WRONG_FIELD_COUNT: 1 field where the header has 3; the line: "129602"
     row 3: WRONG_FIELD_COUNT: 4 fields where the header has 3; the line: "129603,1,one field,too many"
     row 4: INVALID_ADMIN_NUMBER: the admin number "-129604" has a sign; it must be a whole number from 0 to 9223372036854775807
     row 5: INVALID_ADMIN_NUMBER: the admin number "129605.0" has a decimal point (a spreadsheet may have changed it); it must be a whole number from 0 to 9223372036854775807
     row 6: INVALID_ADMIN_NUMBER: the admin number "1.29606E+05" is in scientific notation (a spreadsheet may have changed it); it must be a whole number from 0 to 9223372036854775807
-    row 7: INVALID_ADMIN_NUMBER: the admin number "9223372036854775808" is too large; it must be a whole number from 0 to 9223372036854775807
+    row 7: INVALID_ADMIN_NUMBER: the admin number, with 19 digits, is too large; it must be a whole number from 0 to 9223372036854775807
     row 9: INVALID_SEQUENCE_NUMBER: the sequence number "2147483648" is too large; it must be a whole number from 0 to 2147483647
     row 10: INVALID_ADMIN_NUMBER: the admin number is missing
     row 11: INVALID_SEQUENCE_NUMBER: the sequence number is missing
@@ -108,10 +109,11 @@ fn the_bad_rows_are_each_explained_and_no_card_number_is_repeated() {
     row 13: INVALID_SEQUENCE_NUMBER: the sequence number "one" is not a number; it must be a whole number from 0 to 2147483647
     row 15: CARD_NUMBER: field "Note" looks like a card number; the line: "129611,1,[card number removed]"
     row 16: CARD_NUMBER: field "AdminNumber" looks like a card number; the line: "[card number removed],1,the same test number in place of an admin number"
-    rows 17
-    to_send 4
+    row 18: MALFORMED_ROW: field "AdminNumber" goes on after its closing quote; the line: ""12961"3,1,digits after a closing quote"
+    rows 18
+    to_send 3
     duplicates 1
-    invalid 12
+    invalid 14
     exit code 1
     "#);
 }

@@ -39,8 +39,23 @@ pub(super) fn whole(text: &[u8]) -> String {
     }
     let mut shown = String::with_capacity(readable.len() + 2);
     shown.push('"');
-    guard::redact(&readable).chars().for_each(|char| escape(char, &mut shown));
+    without_long_numbers(&guard::redact(&readable))
+        .chars()
+        .for_each(|char| escape(char, &mut shown));
     shown.push('"');
+    shown
+}
+
+/// The text without numbers of so many digits that they may be those of a card, mistyped.
+fn without_long_numbers(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for run in text.as_bytes().chunk_by(|a, b| a.is_ascii_digit() == b.is_ascii_digit()) {
+        let is_number = run.first().is_some_and(u8::is_ascii_digit);
+        match is_number && run.len() >= guard::SHORTEST {
+            true => shown.push_str(&format!("[{} digits]", run.len())),
+            false => shown.push_str(&String::from_utf8_lossy(run)),
+        }
+    }
     shown
 }
 
@@ -69,6 +84,7 @@ mod tests {
         let shown = whole(&[long.as_bytes(), b"\xe4"].concat());
         assert_eq!(shown, format!("\"1,\"a\"\\n\\0,{}\\xe4\"", "x".repeat(500)));
         assert_eq!(whole(b"4111111111111111,1"), "\"[card number removed],1\"");
+        assert_eq!(whole("ä,4111111111111112,1".as_bytes()), "\"ä,[16 digits],1\"");
     }
 
     #[test]

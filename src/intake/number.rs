@@ -3,6 +3,7 @@
 use crate::order::{Flaw, OwnCode};
 
 use super::excerpt::excerpt;
+use super::guard;
 use super::invisible::trimmed;
 
 /// Which number a field should hold.
@@ -33,8 +34,13 @@ impl Wanted {
     #[cold]
     fn flaw(self, text: &[u8]) -> Flaw {
         let Wanted { name, max, code } = self;
+        // So many digits may be those of a card, mistyped.
+        let digits = String::from_utf8_lossy(text).chars().filter(|char| char.is_numeric()).count();
         let message = match fault(text) {
             None => format!("the {name} is missing"),
+            Some(fault) if digits >= guard::SHORTEST => format!(
+                "the {name}, with {digits} digits, {fault}; it must be a whole number from 0 to {max}"
+            ),
             Some(fault) => format!(
                 "the {name} {} {fault}; it must be a whole number from 0 to {max}",
                 excerpt(text)
@@ -133,7 +139,7 @@ mod tests {
     fn the_largest_numbers_are_read_and_the_next_refused() {
         assert_eq!(ADMIN_NUMBER.read(b"9223372036854775807"), Ok(i64::MAX as u64));
         assert_eq!(SEQUENCE_NUMBER.read(b"2147483647"), Ok(2_147_483_647));
-        insta::assert_snapshot!(admin("9223372036854775808"), @r#"the admin number "9223372036854775808" is too large; it must be a whole number from 0 to 9223372036854775807"#);
+        insta::assert_snapshot!(admin("9223372036854775808"), @"the admin number, with 19 digits, is too large; it must be a whole number from 0 to 9223372036854775807");
         insta::assert_snapshot!(refusal(SEQUENCE_NUMBER, "2147483648"), @r#"the sequence number "2147483648" is too large; it must be a whole number from 0 to 2147483647"#);
         assert!(admin(&"9".repeat(100)).contains("is too large"));
     }

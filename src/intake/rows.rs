@@ -82,7 +82,15 @@ impl Record<'_> {
         let is_card = |(column, field): &(usize, &[u8])| {
             Some(*column) != exempt && guard::looks_like_card_number(field)
         };
-        let Some((column, _)) = fields.iter().enumerate().find(is_card) else { return Ok(()) };
+        let Some((column, _)) = fields.iter().enumerate().find(is_card) else {
+            return match guard::columns_hold_card_number(self.raw()) {
+                true => {
+                    let what = "neighbouring fields look like a card number";
+                    Err(self.flaw(OwnCode::CardNumber, what))
+                }
+                false => Ok(()),
+            };
+        };
         let what = match layout.header().get(column) {
             Some(name) => format!("field {} looks like a card number", excerpt(name)),
             None => "a surplus field looks like a card number".to_owned(),

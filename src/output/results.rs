@@ -303,9 +303,14 @@ impl<'a> View<'a> {
     /// hidden.
     fn carry(&mut self, fields: &ByteRecord, guarded: bool, hidden: bool) -> csv::Result<()> {
         let layout = self.source.layout;
+        let parted = guarded && guard::fields_hold_card_number(fields.iter());
         for column in layout.carried() {
             let is_key = [layout.admin(), layout.sequence()].contains(column);
             let field = fields.get(*column).filter(|_| !(hidden && is_key)).unwrap_or_default();
+            if parted && guard::may_be_part(field) {
+                self.writer.write_field(guard::REMOVED)?;
+                continue;
+            }
             match guarded && guard::looks_like_card_number(field) {
                 true => {
                     let text = String::from_utf8_lossy(field);
