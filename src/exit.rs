@@ -6,7 +6,7 @@ use crate::ledger::Counts;
 use crate::outcome::Status;
 
 /// How the program ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum Exit {
     /// Every row is cancelled, or was already; duplicates follow their first row.
@@ -33,7 +33,10 @@ impl Exit {
             "nothing was sent: the command line, the configuration or the file as a whole was refused",
         ),
         (Exit::InDoubt, "ended; some rows are in doubt: in_doubt, or rejected with doubt"),
-        (Exit::Stopped, "some rows were not sent: the run stopped early"),
+        (
+            Exit::Stopped,
+            "some rows were not sent: the run stopped early, or the input changed while it went on",
+        ),
         (Exit::LedgerFailed, "the ledger or the disk failed"),
     ];
 

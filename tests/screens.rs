@@ -158,8 +158,10 @@ fn the_summary_for_programs() {
       },
       "cut_off_margin_seconds": null,
       "endpoint": "http://127.0.0.1:[port]",
+      "error": null,
       "exit_code": 3,
       "input": "orders.csv",
+      "input_changed": false,
       "input_sha256": "f1ea169949089307ab8aaf8e9861742a8f25224b609e897f3c0717efc68e6ec3",
       "may_be_cut_short": false,
       "on_the_way": {
@@ -269,8 +271,10 @@ fn a_stopped_run_for_programs() {
       },
       "cut_off_margin_seconds": null,
       "endpoint": "http://127.0.0.1:[port]",
+      "error": null,
       "exit_code": 4,
       "input": "orders.csv",
+      "input_changed": false,
       "input_sha256": "03a4785a6208ff4ff57edac876750d4edc4d2879a9e3b8664574a176016a4fb9",
       "may_be_cut_short": false,
       "on_the_way": {

@@ -150,6 +150,25 @@ fn doubts(results: &[Row]) -> usize {
 
 #[test]
 #[ignore = "needs PostgreSQL: tests/run brings it"]
+fn the_same_command_twice_in_one_folder_leaves_whole_results() {
+    let database = database();
+    let core_card = CoreCard::that(steady());
+    let machine = Machine::with_orders(&database, &core_card, 60);
+    let flags = ["--rate", "50/s", "--quiet"];
+    let first = machine.run(&flags);
+    until("the first has begun", || core_card.requests() > 0);
+    let second = machine.run(&flags);
+    for process in [first, second] {
+        ended(process).exits(0);
+        all_true(&machine.results(), &core_card.orders(), 60);
+    }
+    let names = std::fs::read_dir(machine.scene.folder()).unwrap();
+    let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    assert!(names.into_iter().all(|name| !name.ends_with(".partial")), "litter was left");
+}
+
+#[test]
+#[ignore = "needs PostgreSQL: tests/run brings it"]
 fn a_run_and_two_workers_share_its_rows_and_its_rate() {
     const ROWS: u32 = 1500;
     const RATE: u64 = 300;

@@ -180,24 +180,6 @@ fn a_second_signal_stops_at_once_and_what_was_in_flight_is_in_doubt() {
 }
 
 #[test]
-fn an_input_that_changes_under_a_run_spoils_nothing() {
-    let core_card = slow(50);
-    let scene = Scene::new();
-    scene.orders(40);
-    let orders = scene.read("orders.csv");
-    let begun = scene.begin_to_cancel(&core_card.url(), &["--concurrency", "2"]);
-    until("it was sending", || core_card.requests() >= 2);
-    scene.file("orders.csv", "AdminNumber,CardSequenceNumber\n7,7\n");
-    let outcome = ended(begun).exits(5);
-    assert!(outcome.stderr.contains("the ledger has them all"), "{}", outcome.stderr);
-    assert!(!scene.path("orders.results.csv").exists());
-
-    scene.file("orders.csv", orders).cancel(&core_card.url(), &[]).exits(0);
-    assert_eq!(scene.results().len(), 40);
-    assert_eq!(core_card.requests(), 40);
-}
-
-#[test]
 fn two_processes_never_work_on_the_same_file() {
     let core_card = CoreCard::that(Settings { hang: Share::ALL, ..Settings::default() });
     let scene = Scene::new();

@@ -34,7 +34,8 @@ impl Job {
         settings: &Settings,
         server: &Server,
     ) -> anyhow::Result<Job> {
-        let mut input = Input::open(path, &spool(settings))?;
+        let spool = spool(settings);
+        let mut input = Input::open(path, &spool)?.keep(&spool)?;
         input.expect(&settings.input.expected, path)?;
         let layout = input.layout(&reading(&settings.input))?;
         let selection = only.map(|words| match words {

@@ -2,12 +2,13 @@
 //! or in a file. Only our own: a library's might hold what must not be shown.
 
 use std::fs::{File, OpenOptions};
-use std::io::IsTerminal;
+use std::io::{self, BufRead, BufReader, IsTerminal, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
-use std::sync::Mutex;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use tracing::Span;
 use tracing::field::Empty;
 use tracing::level_filters::LevelFilter;
@@ -28,7 +29,7 @@ use crate::output::say;
 pub fn begin(logs: &Logs) -> anyhow::Result<()> {
     let on_terminal = logs.file.is_none() && std::io::stderr().is_terminal();
     let writer = match &logs.file {
-        Some(path) => BoxMakeWriter::new(Mutex::new(open(path)?)),
+        Some(path) => BoxMakeWriter::new(Arc::new(LogFile::open(path)?)),
         None => BoxMakeWriter::new(|| say::StandardError),
     };
     let lines = fmt::layer().with_writer(writer).with_target(false).with_ansi(false);
@@ -60,8 +61,79 @@ fn level(logs: &Logs) -> LevelFilter {
     }
 }
 
-fn open(path: &Path) -> anyhow::Result<File> {
-    OpenOptions::new().append(true).create(true).mode(0o600).open(path).with_context(|| {
-        format!("the log cannot be written to {}: name another --log-file", path.display())
-    })
+/// A log file, to which lines are added.
+struct LogFile {
+    file: Mutex<File>,
+    path: PathBuf,
+    /// Whether the last line did not get into it.
+    failing: AtomicBool,
+}
+
+impl LogFile {
+    /// Opens one of ours, or makes one. A device takes lines from anybody.
+    fn open(path: &Path) -> anyhow::Result<LogFile> {
+        let unwritten =
+            || format!("the log cannot be written to {}: name another --log-file", path.display());
+        let is_link = std::fs::symlink_metadata(path).is_ok_and(|there| there.is_symlink());
+        let file = OpenOptions::new().append(true).create(!is_link).mode(0o600).open(path);
+        let file = file.with_context(unwritten)?;
+        if file.metadata().with_context(unwritten)?.is_file() {
+            if is_link {
+                bail!("{} is a symbolic link: name the log file itself", path.display());
+            }
+            refuse_another(path).with_context(unwritten)?;
+        }
+        let (file, path) = (Mutex::new(file), path.to_owned());
+        Ok(LogFile { file, path, failing: AtomicBool::new(false) })
+    }
+
+    fn write(&self, line: &[u8]) -> io::Result<()> {
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        file.write_all(line)
+    }
+}
+
+/// Refuses a file whose first line this program did not write.
+fn refuse_another(path: &Path) -> anyhow::Result<()> {
+    let mut first = Vec::new();
+    BufReader::new(File::open(path)?).take(FIRST_LINE).read_until(b'\n', &mut first)?;
+    match first.is_empty() || is_ours(&String::from_utf8_lossy(&first)) {
+        true => Ok(()),
+        false => bail!("it is there already, and is not a log of this program"),
+    }
+}
+
+/// How much of the first line is looked at.
+const FIRST_LINE: u64 = 200;
+
+/// Whether a line begins as one of ours does: with its time and its level.
+fn is_ours(line: &str) -> bool {
+    let mut words = line.split_ascii_whitespace();
+    let is_time = words.next().is_some_and(|word| word.parse::<jiff::Timestamp>().is_ok());
+    let is_level = |word: &str| ["ERROR", "WARN", "INFO", "DEBUG"].contains(&word);
+    let is_text = is_time && words.next().is_some_and(is_level);
+    is_text || (line.starts_with(r#"{"timestamp":""#) && line.contains(r#","level":""#))
+}
+
+/// Writes whole lines: into the file, and where that fails to standard error.
+impl io::Write for &LogFile {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        match LogFile::write(self, line) {
+            Ok(()) => self.failing.store(false, Ordering::Relaxed),
+            Err(cause) => {
+                if !self.failing.swap(true, Ordering::Relaxed) {
+                    let path = self.path.display();
+                    say::tell(format_args!(
+                        "the log cannot be written to {path} ({cause}): its lines go to standard error"
+                    ));
+                }
+                say::StandardError.write_all(line)?;
+            }
+        }
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }

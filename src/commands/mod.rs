@@ -12,6 +12,7 @@ mod known;
 mod logs;
 mod manual;
 mod open_files;
+mod own_files;
 mod rehearsal;
 mod run;
 mod runs;

@@ -13,7 +13,8 @@ use super::send::Sending;
 use super::server::Server;
 use super::taken::Taken;
 use super::{
-    LedgerFailed, confirm, estimate, exit_of, foreign, known, logs, open_files, rehearsal, signals,
+    LedgerFailed, confirm, estimate, exit_of, foreign, known, logs, open_files, own_files,
+    rehearsal, signals,
 };
 use crate::config::{Options, Settings, Surroundings};
 use crate::engine::Finished;
@@ -35,6 +36,7 @@ pub fn run(
     surroundings: &Surroundings,
 ) -> anyhow::Result<Exit> {
     let settings = Settings::load(options, surroundings)?;
+    own_files::refuse_clashes(&settings, path, settings.results.as_deref())?;
     logs::begin(&settings.logs)?;
     open_files::allow(settings.concurrency)?;
     // One thread decides; the calls and the ledger have their own.
@@ -63,6 +65,10 @@ async fn from_file_to_results(
     let mut ledger = settings.ledger.open(settings.patience())?;
     let server = Server::open(settings.target.clone()).await?;
     let job = Job::open(path, only, settings, &server)?;
+    if settings.results.is_none() {
+        let results = job.results(server.is_rehearsal());
+        own_files::refuse_clashes(settings, path, Some(&results))?;
+    }
     let _hold = ledger.hold(&job.key)?;
     let begun = ledger.find(&job.key)?.filter(|run| !(settings.again && run.has_ended()));
     let opening = match begun {
@@ -81,6 +87,7 @@ async fn from_file_to_results(
     if let Opening::Begun(run) = &opening
         && run.has_ended()
     {
+        job.input.begin();
         let results = results(ledger.as_mut())?;
         let mut metrics = begin_metrics(&opening, settings)?;
         let rest = Rest { run: run.clone(), work: None, tripped: None };
@@ -116,6 +123,7 @@ async fn from_file_to_results(
         let mut calls = Calls::prepare(&id, settings, &server.url).await?;
         let resumed = opening.ended_before();
         let run = enrol(opening, &job, ledger.as_mut())?;
+        job.input.begin();
         if run.id() != id {
             tracing::info!("another machine has just opened run {} of this file", run.id());
             calls = Calls::prepare(run.id(), settings, &server.url).await?;
@@ -443,13 +451,16 @@ async fn finish(
     let results = results.write(&source, ledger.as_mut()).context(LedgerFailed)?;
     metrics.rest(run, &results);
     let miscount = miscounted(run, &results, ledger.as_mut()).context(LedgerFailed)?;
+    let wrong = miscount.or(results.misnamed.map(|misnamed| anyhow!("{misnamed}")));
     let comparison = match server.stand_in {
         Some(stand_in) => Some(rehearsal::compare(stand_in, run, ledger.as_mut()).await?),
         None => None,
     };
-    let exit = match miscount {
-        Some(_) => Exit::LedgerFailed,
-        None => Exit::of(&results.counts, results.have_ended()),
+    let exit = match (&wrong, Exit::of(&results.counts, results.have_ended())) {
+        (Some(_), _) => Exit::LedgerFailed,
+        // What came into the input since was not sent.
+        (None, exit) if results.input_changed => exit.max(Exit::Stopped),
+        (None, exit) => exit,
     };
     let summary = Summary { run, results: &results, work, tripped, exit };
     tracing::info!("{}", summary.line());
@@ -463,8 +474,8 @@ async fn finish(
             say::print(comparison.text());
         }
     }
-    match miscount {
-        Some(miscount) => Err(miscount).context(LedgerFailed),
+    match wrong {
+        Some(wrong) => Err(wrong).context(LedgerFailed),
         None => Ok(exit),
     }
 }

@@ -208,6 +208,11 @@ impl Layout {
         })
     }
 
+    /// Whether the key fields hold this order.
+    pub fn holds(&self, fields: &ByteRecord, order: Order) -> bool {
+        self.order(fields).is_ok_and(|held| held == order)
+    }
+
     /// Whether a row of so few fields may lack nothing but empty ones at its end, which
     /// spreadsheets leave out. Where any column stands before the keys, the field that is
     /// missing may be one of those, and the keys are not what they seem.

@@ -2,7 +2,7 @@
 
 use std::fs::{DirBuilder, File, Metadata};
 use std::io::{self, Read};
-use std::os::unix::fs::{DirBuilderExt, FileExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt};
 use std::path::Path;
 use std::sync::OnceLock;
 use std::time::{Duration, SystemTime};
@@ -29,12 +29,21 @@ const LOOKED_AGAIN_AFTER: Duration = Duration::from_millis(300);
 /// An input file, held open: it can be read again even if it is unlinked.
 #[derive(Debug)]
 pub struct Input {
+    /// What is read: the file as it was given, or a copy of it.
     file: File,
+    /// The file as it was given, once there is a copy.
+    original: Option<File>,
+    /// Whether nobody else has what is read.
+    is_private: bool,
+    /// Whether the rows are recorded: from then on the copy alone counts.
+    begun: OnceLock<()>,
     /// As the user named it, for messages.
     label: String,
     name: String,
     bytes: u64,
     modified: Option<SystemTime>,
+    /// When the file or what the system knows of it was last changed.
+    changed: (i64, i64),
     gzip: bool,
     /// What comes before the text.
     lead: Lead,
@@ -123,7 +132,10 @@ impl Input {
             Ok((file, metadata))
         });
         match spooled {
-            Ok((file, metadata)) => Input::examine(file, &metadata, label, name),
+            Ok((file, metadata)) => {
+                let input = Input::examine(file, &metadata, label, name)?;
+                Ok(Input { is_private: true, ..input })
+            }
             Err(error) => {
                 let fault = Fault::Spool { directory: directory.display().to_string(), error };
                 Err(IntakeError { input: label, fault })
@@ -139,10 +151,14 @@ impl Input {
     ) -> Result<Input, IntakeError> {
         let mut input = Input {
             file,
+            original: None,
+            is_private: false,
+            begun: OnceLock::new(),
             label,
             name,
             bytes: metadata.len(),
             modified: metadata.modified().ok(),
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
             gzip: false,
             lead: Lead::default(),
             digest: OnceLock::new(),
@@ -189,17 +205,60 @@ impl Input {
         if let Some(digest) = self.digest.get() {
             return Ok(*digest);
         }
-        let mut hasher = Sha256::new();
-        let mut from = FromStart::new(&self.file);
-        let mut buffer = vec![0; BUFFER];
-        loop {
-            match from.read(&mut buffer).map_err(|error| self.refuse(Fault::Read(error)))? {
-                0 => break,
-                count => hasher.update(buffer.get(..count).unwrap_or_default()),
-            }
-        }
+        let digest = digest_of(&self.file, &mut io::sink());
+        let digest = digest.map_err(|error| self.refuse(Fault::Read(error)))?;
         self.unchanged()?;
-        Ok(*self.digest.get_or_init(|| Digest(hasher.finalize().into())))
+        Ok(*self.digest.get_or_init(|| digest))
+    }
+
+    /// Reads from here on a copy of the file, in an anonymous file in `directory`: what
+    /// becomes of the file while the run goes on does not matter to its results.
+    ///
+    /// # Errors
+    /// When there is no room for the copy, or the file changes while it is made.
+    pub fn keep(mut self, directory: &Path) -> Result<Input, IntakeError> {
+        if self.is_private {
+            return Ok(self);
+        }
+        let copied = anonymous_file(directory).and_then(|mut copy| {
+            let digest = digest_of(&self.file, &mut copy)?;
+            Ok((copy, digest))
+        });
+        let (copy, digest) = copied.map_err(|error| {
+            self.refuse(Fault::Spool { directory: directory.display().to_string(), error })
+        })?;
+        self.unchanged()?;
+        self.original = Some(std::mem::replace(&mut self.file, copy));
+        self.is_private = true;
+        self.digest = OnceLock::from(digest);
+        Ok(self)
+    }
+
+    /// The rows are recorded: a file that changes from here on is no reason to refuse it.
+    pub fn begin(&self) {
+        let _ = self.begun.set(());
+    }
+
+    /// Whether the file as it was given holds something else by now.
+    pub fn has_changed(&self) -> bool {
+        let Some(original) = &self.original else { return false };
+        let is_as_it_was = original.metadata().is_ok_and(|now| {
+            now.len() == self.bytes && (now.ctime(), now.ctime_nsec()) == self.changed
+        });
+        // One that was only touched holds what it held.
+        !is_as_it_was && digest_of(original, &mut io::sink()).ok() != self.digest.get().copied()
+    }
+
+    /// Makes the digest of what was read once more, and holds it against the first.
+    ///
+    /// # Errors
+    /// When the disk gives other bytes than before.
+    pub fn verify(&self) -> Result<(), IntakeError> {
+        let again = digest_of(&self.file, &mut io::sink());
+        match again.map_err(|error| self.refuse(Fault::Read(error)))? == self.digest()? {
+            true => Ok(()),
+            false => Err(self.refuse(Fault::Changed)),
+        }
     }
 
     /// Whether the text begins with a byte order mark, as spreadsheets write it.
@@ -228,7 +287,11 @@ impl Input {
     /// Refuses a file that is no longer what was opened: two passes over it would
     /// not see the same rows.
     pub(super) fn unchanged(&self) -> Result<(), IntakeError> {
-        let metadata = self.file.metadata().map_err(|error| self.refuse(Fault::Read(error)))?;
+        if self.original.is_some() && self.begun.get().is_some() {
+            return Ok(());
+        }
+        let given = self.original.as_ref().unwrap_or(&self.file);
+        let metadata = given.metadata().map_err(|error| self.refuse(Fault::Read(error)))?;
         if metadata.len() == self.bytes && metadata.modified().ok() == self.modified {
             return Ok(());
         }
@@ -315,6 +378,22 @@ fn not_opened(error: io::Error) -> Fault {
         io::ErrorKind::NotFound => Fault::NotFound,
         io::ErrorKind::IsADirectory => Fault::Directory,
         _ => Fault::Unreadable(error),
+    }
+}
+
+/// The digest of a file's bytes, which are written elsewhere on the way.
+fn digest_of(file: &File, to: &mut impl io::Write) -> io::Result<Digest> {
+    let mut hasher = Sha256::new();
+    let mut from = FromStart::new(file);
+    let mut buffer = vec![0; BUFFER];
+    loop {
+        let count = from.read(&mut buffer)?;
+        let bytes = buffer.get(..count).unwrap_or_default();
+        if bytes.is_empty() {
+            return Ok(Digest(hasher.finalize().into()));
+        }
+        hasher.update(bytes);
+        to.write_all(bytes)?;
     }
 }
 

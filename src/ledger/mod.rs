@@ -231,6 +231,8 @@ pub struct KnownOrders {
 pub struct RowRecord {
     /// Its number in the input.
     pub row: RowNumber,
+    /// What was or would be sent for it, if it can be.
+    pub order: Option<Order>,
     /// How it stands; a row that has not ended is `not_sent` or `in_doubt`.
     pub status: Status,
     /// Whether it has ended.
@@ -258,6 +260,7 @@ impl RowRecord {
     pub(crate) fn of(row: RowNumber) -> RowRecord {
         RowRecord {
             row,
+            order: None,
             status: Status::NotSent,
             has_ended: false,
             kept: false,

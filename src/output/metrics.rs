@@ -2,17 +2,17 @@
 //! collector: so that an alert can say that the nightly run did not finish.
 
 use std::fmt::Write as _;
-use std::fs::Permissions;
-use std::io::Write as _;
+use std::fs::{File, Permissions};
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use jiff::Timestamp;
 use tokio::sync::watch;
 
-use super::results::Written;
+use super::results::{Written, names_folder};
 use crate::engine::Snapshot;
 use crate::exit::Exit;
 use crate::ledger::{Counts, Run};
@@ -134,12 +134,42 @@ impl Metrics {
 
     fn write(&self) -> anyhow::Result<()> {
         let Some(path) = &self.path else { return Ok(()) };
+        may_replace(path)?;
         replace(path, &self.figures.text()).with_context(|| {
             format!(
                 "the metrics cannot be written to {}: name another --metrics-file",
                 path.display()
             )
         })
+    }
+}
+
+/// How every file begins that was written here.
+const BEGINNING: &[u8] = b"# HELP cardcancel_run_info ";
+
+/// Refuses to replace what somebody else wrote. An empty file is nobody's.
+fn may_replace(path: &Path) -> anyhow::Result<()> {
+    let name = path.display();
+    if names_folder(path) {
+        bail!("{name} names a folder: name a file in it with --metrics-file");
+    }
+    let unreadable = || format!("cannot look at {name}: name another --metrics-file");
+    let there = match std::fs::symlink_metadata(path) {
+        Err(absent) if absent.kind() == ErrorKind::NotFound => return Ok(()),
+        there => there.with_context(unreadable)?,
+    };
+    if !there.is_file() {
+        bail!("{name} is not a plain file: name another --metrics-file");
+    }
+    let mut beginning = Vec::new();
+    File::open(path)
+        .and_then(|file| file.take(BEGINNING.len() as u64).read_to_end(&mut beginning))
+        .with_context(unreadable)?;
+    match beginning.is_empty() || beginning == BEGINNING {
+        true => Ok(()),
+        false => bail!(
+            "{name} is there already and holds no metrics of this program: move it away, or name another --metrics-file"
+        ),
     }
 }
 

@@ -1,7 +1,8 @@
 //! The results file: the input's columns, in their order, then ours. One line
 //! for every row, in input order, written whole or not at all.
 
-use std::fs::{self, File, Metadata, OpenOptions};
+use std::fmt;
+use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -12,11 +13,11 @@ use csv::ByteRecord;
 use super::behind::{Behind, HANDED_OVER};
 use super::hashed::Hashed;
 use super::moments::Moments;
-use super::{ahead, behind};
+use super::{ahead, behind, rows};
 use crate::intake::source::BYTE_ORDER_MARK;
 use crate::intake::{Input, Layout, Plan, columns, guard};
 use crate::ledger::{Counts, Ledger, RowRecord, Run};
-use crate::order::OwnCode;
+use crate::order::{Order, OwnCode, RowNumber};
 use crate::outcome::Status;
 
 /// A results file that is about to be written. It is made beside its final place
@@ -40,6 +41,31 @@ pub struct Written {
     pub ended: Counts,
     /// Whether the last line of the input may be cut short.
     pub may_be_cut_short: bool,
+    /// Rows for which the ledger has another order than the input, if there are any.
+    pub misnamed: Option<Misnamed>,
+    /// Whether the input changed while the run went on; what it was is in the results.
+    pub input_changed: bool,
+}
+
+/// Rows for which the ledger has another order than their lines of the input. The results
+/// name what the ledger says, since that was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Misnamed {
+    /// How many there are.
+    pub rows: u64,
+    /// The first of them, and its order in the ledger.
+    pub first: (RowNumber, Order),
+}
+
+impl fmt::Display for Misnamed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (row, order) = self.first;
+        let rows = rows(self.rows);
+        write!(
+            f,
+            "the ledger and the input name different orders for {rows}, first for row {row}, where the ledger has {order}: one of them was changed. The results name what the ledger says, which is what was sent; see whether it is whole with `cardcancel ledger check`"
+        )
+    }
 }
 
 impl Written {
@@ -60,9 +86,14 @@ struct Tally {
     ended: Counts,
     open: Counts,
     may_be_cut_short: bool,
+    misnamed: Option<Misnamed>,
 }
 
 impl Tally {
+    fn add_misnamed(&mut self, row: RowNumber, order: Order) {
+        self.misnamed.get_or_insert(Misnamed { rows: 0, first: (row, order) }).rows += 1;
+    }
+
     fn add(&mut self, record: &RowRecord) {
         let counts = if record.has_ended { &mut self.ended } else { &mut self.open };
         counts.add_row(record.status, record.doubt);
@@ -89,21 +120,15 @@ impl ResultsFile {
         replace: Replace,
         ledger: &mut dyn Ledger,
     ) -> anyhow::Result<ResultsFile> {
+        if names_folder(&path) {
+            let path = path.display();
+            bail!("{path} names a folder: name a file in it for the results with -o");
+        }
         may_replace(&path, run, replace, ledger)?;
-        let partial = partial_beside(&path, run)?;
-        // Litter of a killed process, or a trap: only what is made now is written to.
-        let file = fs::remove_file(&partial)
-            .or_else(|absent| match absent.kind() {
-                io::ErrorKind::NotFound => Ok(()),
-                _ => Err(absent),
-            })
-            .and_then(|()| {
-                OpenOptions::new().write(true).create_new(true).mode(0o600).open(&partial)
-            })
-            .with_context(|| {
-                let path = path.display();
-                format!("the results cannot be written to {path}: choose another place with -o")
-            })?;
+        let (partial, file) = partial_beside(&path, run).with_context(|| {
+            let path = path.display();
+            format!("the results cannot be written to {path}: choose another place with -o")
+        })?;
         Ok(ResultsFile { path, partial, file, replace })
     }
 
@@ -125,9 +150,10 @@ impl ResultsFile {
         fs::rename(&self.partial, &self.path)
             .and_then(|()| sync_folder(&self.path))
             .with_context(|| format!("the results could not be put at {}", self.path.display()))?;
-        let Tally { ended, open, may_be_cut_short } = tally;
+        let Tally { ended, open, may_be_cut_short, misnamed } = tally;
         let (path, counts) = (self.path.clone(), ended.plus(open));
-        Ok(Written { path, counts, ended, may_be_cut_short })
+        let input_changed = source.input.has_changed();
+        Ok(Written { path, counts, ended, may_be_cut_short, misnamed, input_changed })
     }
 
     fn fill(
@@ -136,6 +162,7 @@ impl ResultsFile {
         ledger: &mut dyn Ledger,
     ) -> anyhow::Result<(String, Tally)> {
         let written = behind::write(&self.file, |file| lines(source, ledger, file))?;
+        source.input.verify()?;
         self.file.sync_all()?;
         Ok(written)
     }
@@ -201,11 +228,63 @@ fn digest_of(path: &Path) -> anyhow::Result<String> {
     Ok(hash.digest())
 }
 
-/// One name for each run, so that a killed process leaves no litter that the
-/// next start does not use.
-fn partial_beside(path: &Path, run: &str) -> anyhow::Result<PathBuf> {
-    let name = path.file_name().with_context(|| format!("{} names no file", path.display()))?;
-    Ok(path.with_file_name(format!(".{}.{run}.partial", name.to_string_lossy())))
+/// Whether a path can lead to nothing but a folder, whether it is there or not.
+pub(super) fn names_folder(path: &Path) -> bool {
+    let bytes = path.as_os_str().as_encoded_bytes();
+    path.file_name().is_none() || bytes.ends_with(b"/") || bytes.ends_with(b"/.")
+}
+
+/// A file beside the results, which are made in it: one for each process that works on the
+/// run. What a killed one left is removed, since nobody has it locked.
+fn partial_beside(path: &Path, run: &str) -> io::Result<(PathBuf, File)> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let beginning = format!(".{name}.{run}.");
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = folder.unwrap_or(Path::new("."));
+    // Where the folder cannot be listed, litter stays.
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let other = entry.file_name().to_string_lossy().into_owned();
+        if other.starts_with(&beginning) && other.ends_with(PARTIAL) {
+            remove_unless_locked(&folder.join(other))?;
+        }
+    }
+    for number in 0..u32::MAX {
+        let partial = folder.join(format!("{beginning}{}-{number}{PARTIAL}", std::process::id()));
+        let opened = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&partial);
+        match opened {
+            Err(there) if there.kind() == io::ErrorKind::AlreadyExists => {}
+            // Another process may take it for what a killed one left before it is locked.
+            Ok(file) if file.try_lock().is_ok() && is_at(&file, &partial) => {
+                return Ok((partial, file));
+            }
+            Ok(_) => {}
+            Err(cause) => return Err(cause),
+        }
+    }
+    Err(io::ErrorKind::AlreadyExists.into())
+}
+
+/// How the name ends of a file in which results are made.
+const PARTIAL: &str = ".partial";
+
+/// Removes what a killed process left, or a trap: a link is removed itself.
+fn remove_unless_locked(partial: &Path) -> io::Result<()> {
+    let no_follow = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
+    let lock = OpenOptions::new().write(true).custom_flags(no_follow).open(partial);
+    match lock.map(|file| (file.try_lock(), file)) {
+        Ok((Err(TryLockError::WouldBlock), _)) => Ok(()),
+        _ => match fs::remove_file(partial) {
+            Err(absent) if absent.kind() == io::ErrorKind::NotFound => Ok(()),
+            removed => removed,
+        },
+    }
+}
+
+fn is_at(file: &File, path: &Path) -> bool {
+    match (file.metadata(), fs::symlink_metadata(path)) {
+        (Ok(ours), Ok(there)) => (ours.dev(), ours.ino()) == (there.dev(), there.ino()),
+        _ => false,
+    }
 }
 
 /// A rename outlives a power cut only once its folder is on the disk.
@@ -240,7 +319,9 @@ fn lines(source: &Source<'_>, ledger: &mut dyn Ledger, mut file: Behind) -> anyh
         tally.add(record);
         tally.may_be_cut_short |= record.error_code == unfinished;
         let line = rows.next()?.context("the input has fewer rows than the run")?;
-        Ok(view.line(record, line.fields)?)
+        let other = record.order.filter(|order| !source.layout.holds(line.fields, *order));
+        other.iter().for_each(|order| tally.add_misnamed(record.row, *order));
+        Ok(view.line(record, line.fields, other)?)
     })?;
     if rows.next()?.is_some() {
         bail!("the input has more rows than the run");
@@ -274,16 +355,27 @@ impl<'a> View<'a> {
     }
 
     fn header(&mut self) -> csv::Result<()> {
-        self.carry(self.source.layout.header(), true, false)?;
+        self.carry(self.source.layout.header(), true, Keys::AsGiven)?;
         self.writer.write_record(columns::RESULTS)
     }
 
-    fn line(&mut self, record: &RowRecord, fields: &ByteRecord) -> csv::Result<()> {
+    /// The line of a row, with another order than the input's if the ledger has one.
+    fn line(
+        &mut self,
+        record: &RowRecord,
+        fields: &ByteRecord,
+        other: Option<Order>,
+    ) -> csv::Result<()> {
         // The guard looked at every field of a row that has an order already.
         let guarded = record.status == Status::Invalid || record.kept;
         let hidden =
             record.status == Status::Invalid && !record.kept && self.may_mislead(record, fields);
-        self.carry(fields, guarded, hidden)?;
+        let keys = match other {
+            Some(order) => Keys::Of(order),
+            None if hidden => Keys::Hidden,
+            None => Keys::AsGiven,
+        };
+        self.carry(fields, guarded, keys)?;
         match record.kept {
             true => self.keep(record, fields)?,
             false => self.tell(record, fields)?,
@@ -299,14 +391,24 @@ impl<'a> View<'a> {
             || self.source.layout.carries_order(fields)
     }
 
-    /// The input's own columns, untouched but for card numbers and for key fields that are
-    /// hidden.
-    fn carry(&mut self, fields: &ByteRecord, guarded: bool, hidden: bool) -> csv::Result<()> {
+    /// The input's own columns, untouched but for card numbers and for key fields.
+    fn carry(&mut self, fields: &ByteRecord, guarded: bool, keys: Keys) -> csv::Result<()> {
         let layout = self.source.layout;
         let parted = guarded && guard::fields_hold_card_number(fields.iter());
         for column in layout.carried() {
-            let is_key = [layout.admin(), layout.sequence()].contains(column);
-            let field = fields.get(*column).filter(|_| !(hidden && is_key)).unwrap_or_default();
+            let is_admin = *column == layout.admin();
+            let field = match keys {
+                Keys::Of(order) if is_admin => {
+                    self.writer.write_field(self.digits.format(order.admin_number))?;
+                    continue;
+                }
+                Keys::Of(order) if *column == layout.sequence() => {
+                    self.writer.write_field(self.digits.format(order.sequence_number))?;
+                    continue;
+                }
+                Keys::Hidden if is_admin || *column == layout.sequence() => &[][..],
+                _ => fields.get(*column).unwrap_or_default(),
+            };
             if parted && guard::may_be_part(field) {
                 self.writer.write_field(guard::REMOVED)?;
                 continue;
@@ -370,6 +472,17 @@ impl<'a> View<'a> {
     fn number(&mut self, number: u32) -> csv::Result<()> {
         self.writer.write_field(self.digits.format(number))
     }
+}
+
+/// What stands in the key fields of a line.
+#[derive(Clone, Copy)]
+enum Keys {
+    /// What the input has there.
+    AsGiven,
+    /// Nothing: it could be taken for an order that was not given.
+    Hidden,
+    /// What the ledger says was sent.
+    Of(Order),
 }
 
 /// No more fields.

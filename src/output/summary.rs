@@ -125,6 +125,15 @@ impl Summary<'_> {
         let clear = of(Status::Rejected).saturating_sub(with_doubt);
         let results = self.results.path.display();
         let mut steps = Vec::new();
+        if let Some(misnamed) = &self.results.misnamed {
+            steps.push(format!("THE LEDGER OR THE INPUT IS WRONG: {misnamed}"));
+        }
+        if self.results.input_changed {
+            steps.push(format!(
+                "THE INPUT CHANGED while the run went on: the results are of {} as it was when the run began. What came into it since was not sent: run it again for that, with another -o",
+                self.run.opened.input_name
+            ));
+        }
         if self.results.may_be_cut_short {
             steps.push(
                 "THE FILE MAY BE CUT SHORT: its last line has no line end. That row was not sent, and rows after it may be missing: fetch the file again from where it came, and run it".to_owned(),
@@ -199,6 +208,8 @@ impl Summary<'_> {
             "stop": run.stop,
             "stop_reason": run.stop.as_deref().map(|stop| self.why(stop)),
             "exit_code": self.exit as u8,
+            "input_changed": self.results.input_changed,
+            "error": self.results.misnamed.as_ref().map(ToString::to_string),
             "rows": run.rows,
             "counts": counts,
             "may_be_cut_short": self.results.may_be_cut_short,

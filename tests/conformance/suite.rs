@@ -85,7 +85,10 @@ pub fn an_enrolment_that_is_cut_short_is_nobodys_and_goes_on(home: &Home) {
     assert_eq!(ledger.runs().unwrap(), std::slice::from_ref(&run));
     let orders = (1..=ROWS).map(|row| (RowNumber(row), order(row))).collect();
     assert_eq!(ledger.orders(&run).unwrap(), orders);
-    assert_eq!(records(ledger.as_mut(), &run).len(), ROWS as usize);
+    let records = records(ledger.as_mut(), &run);
+    assert_eq!(records.len(), ROWS as usize);
+    let named = records.into_iter().map(|record| (record.row, record.order.unwrap()));
+    assert!(named.eq(orders), "each row comes with its order");
 }
 
 pub fn the_newest_run_with_a_key_is_found(home: &Home) {

@@ -199,6 +199,9 @@ fn begin(record: &mut RowRecord, row: &Row) -> Result<(), Failed> {
     *record = RowRecord::of(row_number(row, 0)?);
     record.status = status.unwrap_or(Status::NotSent);
     record.doubt = row.try_get(3)?;
+    if let (Some(admin_number), Some(sequence_number)) = (row.try_get(6)?, row.try_get(7)?) {
+        record.order = Some(Order { admin_number, sequence_number });
+    }
     if status.is_some() {
         record.kept = row.try_get(2)?;
         record.error_code = text(row, 4)?;

@@ -79,8 +79,7 @@ fn time(microseconds: i64) -> Timestamp {
     Timestamp::from_microsecond(microseconds).unwrap_or(Timestamp::MIN)
 }
 
-/// Walks the rows that have more to tell than their order, and the attempts, side by
-/// side, both in order, so that nothing is held but the row at hand, what attempts come
+/// Walks the rows and the attempts side by side, both in order, so that nothing is held but the row at hand, what attempts come
 /// to, and what is in flight.
 pub(super) fn rows(
     connection: &Connection,
@@ -94,9 +93,8 @@ pub(super) fn rows(
     let mut told = Tell::new(&ledger).map_err(fail)?;
     let mut rows = ledger
         .prepare(
-            "SELECT row, status, kept, doubt, error_code, message
-             FROM row INDEXED BY row_with_more
-             WHERE run = ?1 AND (status IS NOT NULL OR doubt = 1) ORDER BY row",
+            "SELECT row, status, kept, doubt, error_code, message, admin_number, sequence_number
+             FROM row WHERE run = ?1 ORDER BY row",
         )
         .map_err(fail)?;
     let mut attempts = ledger
@@ -114,10 +112,11 @@ pub(super) fn rows(
     for number in (1..=u32::try_from(run.rows).unwrap_or(u32::MAX)).map(RowNumber) {
         begin(&mut record, number);
         left_doubt.begin();
-        if let Some((_, more)) = row.filter(|(of, _)| *of == number) {
-            add_more(&mut record, more).map_err(fail)?;
-            row = next(&mut rows).map_err(fail)?;
-        }
+        let Some((_, at_hand)) = row.filter(|(of, _)| *of == number) else {
+            anyhow::bail!("the ledger has lost row {number} of run {}", run.id());
+        };
+        add_row(&mut record, at_hand).map_err(fail)?;
+        row = next(&mut rows).map_err(fail)?;
         while let Some((_, at_hand)) = attempt.filter(|(of, _)| *of == number) {
             let outcome = told.outcome(at_hand.get(1).map_err(fail)?).map_err(fail)?;
             add_attempt(&mut record, at_hand, outcome).map_err(fail)?;
@@ -213,6 +212,7 @@ impl<'l> Tell<'l> {
 /// The same record serves for row after row: nothing is allocated for each.
 fn begin(record: &mut RowRecord, row: RowNumber) {
     record.row = row;
+    record.order = None;
     record.status = Status::NotSent;
     record.kept = false;
     record.error_code.clear();
@@ -224,8 +224,11 @@ fn begin(record: &mut RowRecord, row: RowNumber) {
     record.ended_at = None;
 }
 
-/// What was decided without a call, or known before the run.
-fn add_more(record: &mut RowRecord, row: &Row<'_>) -> rusqlite::Result<()> {
+/// The order, and what was decided without a call or known before the run.
+fn add_row(record: &mut RowRecord, row: &Row<'_>) -> rusqlite::Result<()> {
+    if let (Some(admin_number), Some(sequence_number)) = (row.get(6)?, row.get(7)?) {
+        record.order = Some(Order { admin_number, sequence_number });
+    }
     record.doubt = row.get(3)?;
     if let Some(status) = status(row, 1)? {
         record.status = status;
