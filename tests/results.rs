@@ -182,7 +182,7 @@ fn a_file_that_this_run_did_not_write_is_never_replaced() {
     let scene = Scene::new();
     scene.orders(2).file("orders.results.csv", "precious");
     let outcome = scene.cancel(&core_card.url(), &[]).exits(2);
-    assert_snapshot!(outcome.stderr, @"error: orders.results.csv is there already and is not what this run wrote: move it away, or name another file with -o");
+    assert_snapshot!(outcome.stderr.lines().last().unwrap(), @"error: orders.results.csv is there already and is not what this run wrote: move it away, or name another file with -o");
     assert_eq!(scene.text("orders.results.csv"), "precious");
     assert_eq!(core_card.requests(), 0);
 }
