@@ -152,6 +152,33 @@ fn a_token_server_that_is_away_for_a_moment_is_asked_again() {
 }
 
 #[test]
+fn a_token_server_that_is_away_at_the_start_is_asked_again() {
+    let tokens = Hostile::that(|nth, _| match nth {
+        0 => Does::Say(status("503 Service Unavailable")),
+        1 => Does::Close,
+        nth => issue(nth, None),
+    });
+    let server = Hostile::always(Does::Say(json(YES)));
+    let scene = scene(2, &oauth2(&tokens));
+    let outcome = cancel(&scene, &server, &["--quiet"]).exits(0);
+    assert_eq!((tokens.requests().len(), server.requests().len()), (3, 2));
+    let warning = "no credentials yet: the token server answered HTTP 503";
+    assert!(outcome.stderr.contains(warning), "{}", outcome.stderr);
+}
+
+#[test]
+fn a_token_that_lasts_for_ever_is_used() {
+    for lasts in ["9223372036854775807", "18446744073709551615", "\"9223372036854775807\""] {
+        let answer = format!(r#"{{"access_token":"token-1","expires_in":{lasts}}}"#);
+        let tokens = Hostile::always(Does::Say(json(&answer)));
+        let server = Hostile::always(Does::Say(json(YES)));
+        let scene = scene(2, &oauth2(&tokens));
+        cancel(&scene, &server, &[]).exits(0);
+        assert_eq!((tokens.requests().len(), server.requests().len()), (1, 2), "{lasts}");
+    }
+}
+
+#[test]
 fn a_token_server_that_stays_away_stops_the_run() {
     let tokens = Hostile::that(|nth, _| match nth {
         0 => issue(nth, None),
@@ -204,8 +231,20 @@ fn a_command_that_fails_says_why_and_nothing_is_sent() {
     let script = "command = ['/bin/sh', '-c', 'echo t0ken; echo log in first >&2; exit 1']";
     let scene = scene(1, &format!("[auth]\nkind = 'command'\n{script}"));
     let outcome = cancel(&scene, &server, &[]).exits(2);
-    assert_snapshot!(outcome.stderr, @"error: cannot get the credentials that [auth] asks for: the command /bin/sh failed (exit status: 1): run it by hand to see why; it said: log in first");
+    let lines: Vec<&str> = outcome.stderr.lines().collect();
+    assert_snapshot!(lines.last().unwrap(), @"error: cannot get the credentials that [auth] asks for: the command /bin/sh failed (exit status: 1): run it by hand to see why; it said: log in first");
+    assert_eq!(lines.len(), 5, "it is asked five times: {}", outcome.stderr);
     assert_eq!(server.requests().len(), 0);
+}
+
+#[test]
+fn a_command_sees_no_variable_of_this_program() {
+    let server = Hostile::always(Does::Say(json(YES)));
+    let script = "command = ['/bin/sh', '-c', '/usr/bin/env > seen; echo token-1']";
+    let scene = scene(1, &format!("[auth]\nkind = 'command'\n{script}"));
+    cancel(&scene, &server, &[]).exits(0);
+    assert!(scene.text("seen").contains("HOME="));
+    assert!(!scene.text("seen").contains("CARDCANCEL_"), "{}", scene.text("seen"));
 }
 
 #[test]

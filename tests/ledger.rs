@@ -3,6 +3,7 @@
 
 mod common;
 
+use std::io::BufRead;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -224,4 +225,19 @@ fn the_ledger_can_be_read_in_words() {
     );
     let sent_at = told("SELECT sent_at FROM call");
     assert_eq!(sent_at, scene.results()[0].get("first_sent_at"));
+}
+
+#[test]
+fn a_ledger_that_another_program_has_locked_is_told_and_waited_for() {
+    let scene = Scene::new();
+    let core_card = CoreCard::perfect();
+    scene.orders(1).cancel(&core_card.url(), &[]).exits(0);
+    let mut other = Connection::open(scene.ledger()).unwrap();
+    let locked = other.transaction_with_behavior(TransactionBehavior::Exclusive).unwrap();
+    let mut run = scene.orders(2).begin_to_cancel(&core_card.url(), &["--quiet", "-o", "b.csv"]);
+    let mut said = std::io::BufReader::new(run.stderr.take().unwrap()).lines();
+    let told = said.find(|line| line.as_ref().unwrap().contains("the ledger is locked"));
+    assert!(told.is_some());
+    drop(locked);
+    common::ended(run).exits(0);
 }

@@ -8,7 +8,7 @@ use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use common::{Does, Hostile, Scene, ended, json, kill, status, until};
+use common::{Does, Hostile, Scene, ended, json, kill, status, until, with_headers};
 
 /// A port at which nobody listens.
 fn free_port() -> u16 {
@@ -182,4 +182,47 @@ fn rows_here_and_there_that_are_told_so_are_no_outage() {
     scene.run(&[&to[..], &flags].concat()).exits(3);
     let cancelled = scene.results().iter().filter(|row| row.status() == "cancelled").count();
     assert_eq!(cancelled, 90);
+}
+
+#[test]
+fn a_server_that_wants_a_day_of_quiet_is_not_given_more_than_an_outage_and_that_is_told() {
+    let busy = with_headers("429 Too Many Requests", &["Retry-After: 86400"], "");
+    for (answers, exit) in [(1, 0), (usize::MAX, 4)] {
+        let busy = busy.clone();
+        let server = Hostile::that(move |nth, _| match nth < answers {
+            true => Does::Say(busy.clone()),
+            false => Does::Say(json(r#"{"Status":true}"#)),
+        });
+        let scene = Scene::new();
+        scene.orders(3);
+        let flags = ["--quiet", "--max-outage", "1s", "--concurrency", "1"];
+        let outcome = scene.cancel(&server.url(), &flags).exits(exit);
+        let warning =
+            "CoreCARD asks everyone to wait for 1 d 0 h (Retry-After): nothing is sent for 1 s";
+        assert_eq!(outcome.stderr.matches(warning).count(), 1, "{}", outcome.told());
+        let asked = server.requests();
+        assert!(asked[1].at - asked[0].at >= Duration::from_millis(990), "{asked:?}");
+        if exit == 4 {
+            assert!(outcome.stdout.contains("asked everyone to wait"), "{}", outcome.told());
+            assert_eq!(asked.len(), 2);
+        }
+    }
+}
+
+#[test]
+fn an_outage_is_told_with_its_cause_and_the_proxy_if_there_is_one() {
+    let proxy = url(free_port());
+    for (proxy, cause) in [
+        (&["--proxy", &proxy][..], format!("no connection through the proxy {proxy}: Connection")),
+        (&[][..], "no connection: Connection refused".to_owned()),
+    ] {
+        let scene = Scene::new();
+        scene.orders(2);
+        let to = url(free_port()).replace("http:", "https:");
+        let flags = [proxy, &["--quiet", "--max-outage", "500ms"][..]].concat();
+        let outcome = scene.cancel(&to, &flags).exits(4);
+        let told = format!("CoreCARD does not answer (CONNECT, {cause}");
+        assert!(outcome.stderr.contains(&told), "{}", outcome.told());
+        assert!(outcome.stdout.contains(&cause), "{}", outcome.told());
+    }
 }

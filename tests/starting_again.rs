@@ -4,6 +4,7 @@
 mod common;
 
 use std::collections::BTreeMap;
+use std::process::Stdio;
 use std::time::Duration;
 
 use cardcancel::ledger::{Ledger, RowRecord, Sqlite};
@@ -353,4 +354,24 @@ fn signals_that_come_together_are_one_wish_to_stop() {
     ended(begun).exits(4);
     let cancelled = scene.results().iter().filter(|row| row.status() == "cancelled").count();
     assert_eq!(cancelled as u64, core_card.requests(), "calls in flight were not waited for");
+}
+
+#[test]
+fn a_signal_that_was_ignored_at_the_start_stays_ignored() {
+    let scene = Scene::new();
+    scene.orders(40);
+    let core_card = slow(40);
+    let plain = scene.cancelling(&core_card.url(), &["--concurrency", "1"]);
+    // As nohup does.
+    let mut command = std::process::Command::new("/bin/sh");
+    command.args(["-c", "trap '' HUP; exec \"$@\"", "sh"]).arg(plain.get_program());
+    command.args(plain.get_args()).current_dir(scene.folder()).env_clear();
+    command.envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let begun = command.spawn().unwrap();
+    until("some were sent", || core_card.requests() > 2);
+    let id = rustix::process::Pid::from_child(&begun);
+    rustix::process::kill_process(id, rustix::process::Signal::HUP).unwrap();
+    ended(begun).exits(0);
+    assert_eq!(core_card.requests(), 40);
 }

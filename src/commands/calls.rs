@@ -9,8 +9,9 @@ use url::Url;
 use crate::config::Settings;
 use crate::corecard::client::{Client, Reach};
 use crate::corecard::credentials::Credentials;
+use crate::corecard::token::NoToken;
 use crate::engine::Caller;
-use crate::gate::renewal::{Fetched, Renewal};
+use crate::gate::renewal::{Fetched, Renewal, wait_for_the_first};
 use crate::ledger::Staked;
 use crate::outcome::{AnswerRules, Meaning, Outcome, classify};
 
@@ -38,9 +39,8 @@ impl Calls {
             credentials: Arc::clone(&credentials),
         };
         let client = Client::new(reach, settings.fields.clone(), run.to_owned())?;
-        let fetched_at = Instant::now();
-        let lifetime =
-            credentials.fetch().await.context("cannot get the credentials that [auth] asks for")?;
+        let (fetched_at, lifetime) =
+            first(&credentials).await.context("cannot get the credentials that [auth] asks for")?;
         let rules = AnswerRules {
             codes: settings.codes.clone(),
             not_processed: settings.not_processed.clone(),
@@ -54,6 +54,26 @@ impl Calls {
         match self.credentials.are_renewable() {
             true => Renewal::of(self.lifetime.map(left)),
             false => Renewal::never(),
+        }
+    }
+}
+
+/// The first credentials: when they were asked for, and how long they last from then on.
+async fn first(credentials: &Credentials) -> Result<(Instant, Option<Duration>), NoToken> {
+    let mut failures = 0;
+    loop {
+        let asked_at = Instant::now();
+        let why = match credentials.fetch().await {
+            Ok(lifetime) => return Ok((asked_at, lifetime)),
+            Err(why) => why,
+        };
+        match wait_for_the_first(failures).filter(|_| why.may_pass) {
+            Some(wait) => {
+                tracing::warn!("no credentials yet: {why}; asking again in {wait:?}");
+                tokio::time::sleep(wait).await;
+                failures += 1;
+            }
+            None => return Err(why),
         }
     }
 }

@@ -203,7 +203,7 @@ impl Opening {
     /// Rows that may still be sent.
     fn left(&self) -> u64 {
         match self {
-            Opening::Begun(run) => run.rows.saturating_sub(run.counts.total()),
+            Opening::Begun(run) => run.left(),
             Opening::New(_, survey) => survey.to_send.into(),
         }
     }

@@ -62,7 +62,7 @@ impl Sending<'_> {
         let (ledger, begun) = started.await.context("the ledger's thread died")??;
         tracing::info!(
             "{} of {} rows to send to {}, {}",
-            count((run.rows - run.counts.total()).saturating_sub(self.cancelled)),
+            count(run.left().saturating_sub(self.cancelled)),
             count(run.rows),
             run.opened.endpoint,
             self.rates
@@ -124,7 +124,7 @@ impl Sending<'_> {
         }
         let a_second = self.rates.binding().first().map_or(0.0, Rate::per_second);
         let of_the_pace = (CONNECTED_FOR.as_secs_f64() * a_second) as u64;
-        let left = run.rows - run.counts.total();
+        let left = run.left();
         of_the_pace.min(self.settings.concurrency.into()).min(left) as usize
     }
 

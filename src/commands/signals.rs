@@ -14,14 +14,19 @@ use crate::output::say;
 const ONE_WISH: Duration = Duration::from_secs(1);
 
 /// Listens for SIGINT, SIGTERM and SIGHUP from now on; what it returns turns true
-/// with the first.
+/// with the first. One that was ignored when the program was started, as by nohup, stays
+/// ignored.
 ///
 /// # Errors
 /// When the system does not let us listen.
 pub fn listen() -> std::io::Result<watch::Receiver<bool>> {
     let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
     let (seen, mut signals) = tokio::sync::mpsc::unbounded_channel();
+    let ignored = ignored();
     for kind in kinds {
+        if ignored & (1 << (kind.as_raw_value() - 1)) != 0 {
+            continue;
+        }
         let mut arrivals = signal(kind)?;
         let seen = seen.clone();
         tokio::spawn(async move {
@@ -32,7 +37,10 @@ pub fn listen() -> std::io::Result<watch::Receiver<bool>> {
     }
     let (tell, told) = watch::channel(false);
     tokio::spawn(async move {
-        signals.recv().await;
+        if signals.recv().await.is_none() {
+            // All are ignored.
+            return tell.closed().await;
+        }
         let first = Instant::now();
         say::tell(
             "stopping: nothing more is sent; calls in flight are waited for (once more to stop at once)",
@@ -45,4 +53,12 @@ pub fn listen() -> std::io::Result<watch::Receiver<bool>> {
         std::process::exit(Exit::Stopped as i32);
     });
     Ok(told)
+}
+
+/// The signals that are ignored, one bit each, from the lowest on; none where the system
+/// does not say.
+fn ignored() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or_default()
 }

@@ -73,6 +73,8 @@ pub enum ClientError {
 /// CoreCARD, as one call.
 pub struct Client {
     connector: Connector,
+    /// The proxy that connections go through.
+    proxy: Option<String>,
     connect_timeout: Duration,
     timeout: Duration,
     /// Connections that no call uses, the one used last at the end.
@@ -97,6 +99,7 @@ impl Client {
         url.set_path(&path);
         Ok(Client {
             connector: reach.network.connector(&url)?,
+            proxy: reach.network.proxy_to(&url).map(ToString::to_string),
             connect_timeout: reach.timeout.mul_f32(0.8).min(LONGEST_CONNECT),
             timeout: reach.timeout,
             idle: RefCell::default(),
@@ -115,6 +118,7 @@ impl Client {
     pub fn another(&self) -> Client {
         Client {
             connector: self.connector.clone(),
+            proxy: self.proxy.clone(),
             idle: RefCell::default(),
             server: self.server.clone(),
             request: self.request.clone(),
@@ -176,8 +180,9 @@ impl Client {
     async fn open(&self) -> Result<Connection, Seen> {
         let opening = Connection::open(self.connector.clone(), self.server.clone());
         match timeout(self.connect_timeout, opening).await {
-            Ok(opened) => opened.map_err(|cause| failure::no_connection(cause.as_ref())),
-            Err(_) => Err(failure::no_connection_in_time()),
+            Ok(opened) => opened
+                .map_err(|cause| failure::no_connection(cause.as_ref(), self.proxy.as_deref())),
+            Err(_) => Err(failure::no_connection_in_time(self.proxy.as_deref())),
         }
     }
 

@@ -1,9 +1,11 @@
 //! A token from a command, as Kubernetes' exec plugins and gcloud print it.
 
+use std::ffi::OsString;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use rustix::process::{Pid, Signal, kill_process_group};
 use serde::Deserialize;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::{Child, Command};
@@ -15,6 +17,8 @@ use super::token::{NoToken, Token};
 
 /// How long the command may take, unless the table says otherwise.
 const TIME_LIMIT: Duration = Duration::from_secs(30);
+/// How the names of this program's variables begin.
+const OWN_VARIABLES: &[u8] = b"CARDCANCEL_";
 /// The most that is read of what it prints, in bytes.
 const LONGEST_OUTPUT: u64 = 64 * 1024;
 /// The most that is repeated of its complaints, in characters.
@@ -54,37 +58,75 @@ impl TokenCommand {
     /// Runs the command, without a shell, and reads what it prints. What it
     /// prints is never repeated; what it complains about is, if it fails.
     pub(super) async fn fetch(&self) -> Result<Token, NoToken> {
-        let child = Command::new(&self.program)
+        let mut command = Command::new(&self.program);
+        command
             .args(&self.arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .map_err(|cause| self.told(&format!("cannot be started: correct command: {cause}")))?;
+            .process_group(0)
+            .kill_on_drop(true);
+        for name in own_variables() {
+            command.env_remove(name);
+        }
+        let child = command.spawn().map_err(|cause| {
+            NoToken::for_good(self.told(&format!("cannot be started: correct command: {cause}")))
+        })?;
+        let mut started = Started::by(&child);
         let output = tokio::time::timeout(self.time_limit, output(child));
         let (status, printed, complaint) = output
             .await
             .map_err(|_| {
-                self.told(&format!(
+                NoToken::for_now(self.told(&format!(
                     "took longer than {:?}: raise time_limit if it may",
                     self.time_limit
-                ))
+                )))
             })?
-            .map_err(|cause| self.told(&format!("cannot be run: {cause}")))?;
+            .map_err(|cause| NoToken::for_now(self.told(&format!("cannot be run: {cause}"))))?;
+        // What it leaves running when it ends by itself, it means to.
+        started.forget();
         if !status.success() {
             let said = reply::one_line(&complaint, LONGEST_COMPLAINT, &Carried::default());
             let said = if said.is_empty() { said } else { format!("; it said: {said}") };
-            return Err(self.told(&format!("failed ({status}): run it by hand to see why{said}")));
+            let why = format!("failed ({status}): run it by hand to see why{said}");
+            return Err(NoToken::for_now(self.told(&why)));
         }
         let token = Token::read(&printed, Timestamp::now()).ok_or_else(|| {
-            self.told("printed neither a token alone nor JSON with access_token or token: have it print one of these")
+            NoToken::for_good(self.told("printed neither a token alone nor JSON with access_token or token: have it print one of these"))
         })?;
         Ok(Token { lifetime: token.lifetime.or(self.lifetime), ..token })
     }
 
-    fn told(&self, what: &str) -> NoToken {
-        NoToken(format!("the command {} {what}", self.program))
+    fn told(&self, what: &str) -> String {
+        format!("the command {} {what}", self.program)
+    }
+}
+
+/// Variables of this program: secrets of others are among them.
+fn own_variables() -> impl Iterator<Item = OsString> {
+    let names = std::env::vars_os().map(|(name, _)| name);
+    names.filter(|name| name.as_encoded_bytes().starts_with(OWN_VARIABLES))
+}
+
+/// A command and all that it started: ended with it, unless that is forgotten.
+struct Started(Option<Pid>);
+
+impl Started {
+    fn by(child: &Child) -> Started {
+        Started(child.id().and_then(|id| Pid::from_raw(id.try_into().ok()?)))
+    }
+
+    fn forget(&mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        if let Some(group) = self.0 {
+            // It may have ended already.
+            let _ = kill_process_group(group, Signal::KILL);
+        }
     }
 }
 
@@ -156,6 +198,24 @@ mod tests {
         assert_snapshot!(error("sleep 60", "time_limit = '50ms'"), @"the command sh took longer than 50ms: raise time_limit if it may");
         let table = toml::from_str("command = ['/no/such/program']").unwrap();
         assert_snapshot!(fetch(&TokenCommand::new(table).unwrap()).unwrap_err(), @"the command /no/such/program cannot be started: correct command: No such file or directory (os error 2)");
+    }
+
+    #[test]
+    fn a_command_that_takes_too_long_is_ended_with_all_that_it_started() {
+        let folder = tempfile::tempdir().unwrap();
+        let fifo = folder.path().join("fifo");
+        let script =
+            format!("mkfifo '{0}'; (exec 9> '{0}'; sleep 600) & exec sleep 600", fifo.display());
+        let command = shell(&script, "time_limit = '1s'");
+        let reading = std::thread::spawn(move || {
+            while !fifo.exists() {
+                std::thread::yield_now();
+            }
+            // It ends when nobody holds the other end any more.
+            std::fs::read(fifo)
+        });
+        assert!(fetch(&command).is_err());
+        assert_eq!(reading.join().unwrap().unwrap(), b"");
     }
 
     #[test]

@@ -69,7 +69,8 @@ impl Credentials {
             Source::Command(command) => command.fetch().await?,
         };
         let value = header::bearer(&token.text);
-        let value = value.ok_or_else(|| NoToken("the token fits in no header".to_owned()))?;
+        let value =
+            value.ok_or_else(|| NoToken::for_good("the token fits in no header".to_owned()))?;
         let renewed = Arc::new(self.carried().with_token(value));
         *self.carried.write().unwrap_or_else(PoisonError::into_inner) = renewed;
         Ok(token.lifetime)

@@ -8,8 +8,8 @@ use rustls::AlertDescription;
 use crate::order::OwnCode;
 use crate::outcome::Seen;
 
-/// No connection was made.
-pub(super) fn no_connection(failed: &(dyn Error + 'static)) -> Seen {
+/// No connection was made, through this proxy if there is one.
+pub(super) fn no_connection(failed: &(dyn Error + 'static), proxy: Option<&str>) -> Seen {
     match find::<rustls::Error>(failed) {
         Some(cause @ rustls::Error::InvalidCertificate(_)) => Seen::Untrusted {
             detail: format!("the server's certificate is not to be trusted: {cause}"),
@@ -20,12 +20,18 @@ pub(super) fn no_connection(failed: &(dyn Error + 'static)) -> Seen {
             detail: format!("the TLS handshake failed: {cause}"),
         },
         None if is_proxy(failed) => {
-            Seen::ProxyRefused { detail: "the proxy did not accept our credentials".to_owned() }
+            let proxy = proxy.unwrap_or_default();
+            Seen::ProxyRefused {
+                detail: format!("the proxy {proxy} did not accept our credentials"),
+            }
         }
         None => {
-            let (code, what) = match is_dns(failed) {
-                true => (OwnCode::Dns, "the host's name could not be resolved"),
-                false => (OwnCode::Connect, "no connection"),
+            let (code, what) = match (is_dns(failed), proxy) {
+                (true, None) => (OwnCode::Dns, "the host's name could not be resolved".to_owned()),
+                (true, Some(proxy)) => {
+                    (OwnCode::Dns, format!("the name of the proxy {proxy} could not be resolved"))
+                }
+                (false, _) => (OwnCode::Connect, no_way(proxy)),
             };
             Seen::NotSent { code, detail: format!("{what}: {}", root(failed)) }
         }
@@ -33,8 +39,15 @@ pub(super) fn no_connection(failed: &(dyn Error + 'static)) -> Seen {
 }
 
 /// No connection was made in the time there is for that.
-pub(super) fn no_connection_in_time() -> Seen {
-    Seen::NotSent { code: OwnCode::Connect, detail: "no connection in time".to_owned() }
+pub(super) fn no_connection_in_time(proxy: Option<&str>) -> Seen {
+    Seen::NotSent { code: OwnCode::Connect, detail: format!("{} in time", no_way(proxy)) }
+}
+
+fn no_way(proxy: Option<&str>) -> String {
+    match proxy {
+        Some(proxy) => format!("no connection through the proxy {proxy}"),
+        None => "no connection".to_owned(),
+    }
 }
 
 /// A connection was made, and closed before a request could be sent.

@@ -18,4 +18,4 @@ pub mod request;
 mod route;
 pub mod secret;
 pub mod tls;
-mod token;
+pub mod token;

@@ -30,10 +30,9 @@ impl Network {
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
         let is_https = url.scheme() == "https";
-        let route = match &self.proxy {
-            // What does not leave this machine does not go through the proxy either.
-            Some(proxy) if is_https => Route::Proxied(proxy.tunnel(tcp)),
-            _ => Route::Straight(tcp),
+        let route = match self.proxy_to(url) {
+            Some(proxy) => Route::Proxied(proxy.tunnel(tcp)),
+            None => Route::Straight(tcp),
         };
         let connector = HttpsConnectorBuilder::new().with_tls_config(self.tls(is_https)?);
         let connector = if is_https { connector.https_only() } else { connector.https_or_http() };
@@ -50,11 +49,17 @@ impl Network {
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
             .no_proxy();
-        let client = match &self.proxy {
-            Some(proxy) if is_https => client.proxy(proxy.all()?),
-            _ => client,
+        let client = match self.proxy_to(url) {
+            Some(proxy) => client.proxy(proxy.all()?),
+            None => client,
         };
         Ok(client.build()?)
+    }
+
+    /// The proxy on the way to this address, if there is one: what does not leave this
+    /// machine does not go through it.
+    pub(super) fn proxy_to(&self, url: &Url) -> Option<&Proxy> {
+        self.proxy.as_ref().filter(|_| url.scheme() == "https")
     }
 
     /// Without https, nothing is asked of the system's authorities: there may be none.

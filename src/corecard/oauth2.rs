@@ -148,7 +148,7 @@ async fn read(mut response: Response) -> Result<Vec<u8>, NoToken> {
     let mut answer = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(|cause| failed(&cause))? {
         if answer.len() + chunk.len() > LONGEST_ANSWER {
-            return Err(told("answered with more than 64 KiB: check token_url"));
+            return Err(wrong("answered with more than 64 KiB: check token_url"));
         }
         answer.extend_from_slice(&chunk);
     }
@@ -158,39 +158,46 @@ async fn read(mut response: Response) -> Result<Vec<u8>, NoToken> {
 /// No message repeats the address.
 fn failed(cause: &reqwest::Error) -> NoToken {
     let why = root(cause);
-    match cause {
-        _ if cause.is_timeout() => {
-            told(&format!("did not answer within {TIME_LIMIT:?}: check token_url"))
-        }
-        _ if cause.is_connect() => told(&format!("cannot be reached: check token_url: {why}")),
-        _ => told(&format!("did not answer: check token_url: {why}")),
-    }
+    NoToken::for_now(told(&match cause {
+        _ if cause.is_timeout() => format!("did not answer within {TIME_LIMIT:?}: check token_url"),
+        _ if cause.is_connect() => format!("cannot be reached: check token_url: {why}"),
+        _ => format!("did not answer: check token_url: {why}"),
+    }))
 }
 
 fn token(answer: &[u8], now: Timestamp) -> Result<Token, NoToken> {
     let json: Value = serde_json::from_slice(reply::json(answer))
-        .map_err(|_| told("answered, but not with JSON: check token_url"))?;
+        .map_err(|_| wrong("answered, but not with JSON: check token_url"))?;
     let kind = json.get("token_type").and_then(Value::as_str);
     if kind.is_some_and(|kind| !kind.eq_ignore_ascii_case("bearer")) {
-        return Err(told(
+        return Err(wrong(
             "answered with a token that is not a bearer token: have it issue those, for no other can be sent",
         ));
     }
     Token::from_json(&json, now)
-        .ok_or_else(|| told("answered without an access_token: check token_url"))
+        .ok_or_else(|| wrong("answered without an access_token: check token_url"))
 }
 
 fn refused(http_status: u16, answer: &[u8]) -> NoToken {
     let json: Option<Value> = serde_json::from_slice(reply::json(answer)).ok();
     let said = json.as_ref().and_then(|json| json.get("error")?.as_str());
-    match said.and_then(|said| ERRORS.into_iter().find(|(known, _)| *known == said)) {
-        Some((error, check)) => told(&format!("answered HTTP {http_status}, {error}: {check}")),
-        None => told(&format!("answered HTTP {http_status}: check token_url")),
+    let why = match said.and_then(|said| ERRORS.into_iter().find(|(known, _)| *known == said)) {
+        Some((error, check)) => format!("answered HTTP {http_status}, {error}: {check}"),
+        None => format!("answered HTTP {http_status}: check token_url"),
+    };
+    match http_status {
+        408 | 429 | 500.. => NoToken::for_now(told(&why)),
+        _ => wrong(&why),
     }
 }
 
-fn told(what: &str) -> NoToken {
-    NoToken(format!("the token server {what}"))
+/// What only people can put right.
+fn wrong(what: &str) -> NoToken {
+    NoToken::for_good(told(what))
+}
+
+fn told(what: &str) -> String {
+    format!("the token server {what}")
 }
 
 #[cfg(test)]

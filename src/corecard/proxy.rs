@@ -1,5 +1,7 @@
 //! The proxy that calls go through, if they must.
 
+use std::fmt;
+
 use http::{HeaderValue, Uri};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::connect::proxy::Tunnel;
@@ -77,6 +79,13 @@ impl Proxy {
             Some(authorization) => tunnel.with_auth(authorization.clone()),
             None => tunnel,
         }
+    }
+}
+
+impl fmt::Display for Proxy {
+    /// Its address, which holds no credentials.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.address.to_string().trim_end_matches('/'))
     }
 }
 

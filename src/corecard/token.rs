@@ -14,6 +14,9 @@ use super::reply;
 const OBJECTS: [&str; 2] = ["status", "credential"];
 const TEXT: [&str; 2] = ["access_token", "token"];
 const LASTS: &str = "expires_in";
+/// A token is renewed at least this often, however long its server says that it lasts:
+/// "never" is written as the largest number that there is.
+const LONGEST_LIFETIME: Duration = Duration::from_secs(366 * 24 * 3600);
 const ENDS: [&str; 3] = ["expires_at", "expirationTimestamp", "token_expiry"];
 
 /// A bearer token.
@@ -27,8 +30,25 @@ pub struct Token {
 
 /// Why there is no token. It never holds a secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct NoToken(pub String);
+#[error("{why}")]
+pub struct NoToken {
+    /// In words.
+    pub why: String,
+    /// Whether there may be one soon, though nothing is put right.
+    pub may_pass: bool,
+}
+
+impl NoToken {
+    /// There is none until something is put right.
+    pub(super) fn for_good(why: String) -> NoToken {
+        NoToken { why, may_pass: false }
+    }
+
+    /// There may be one soon.
+    pub(super) fn for_now(why: String) -> NoToken {
+        NoToken { why, may_pass: true }
+    }
+}
 
 impl Token {
     /// A bare token, or JSON that holds one; none if it is neither.
@@ -63,7 +83,8 @@ fn lifetime(object: &Value, now: Timestamp) -> Option<Duration> {
         let ends = ENDS.iter().find_map(|name| moment(object.get(name)?))?;
         Duration::try_from(ends.duration_since(now)).ok()
     };
-    lasts.or_else(left).filter(|lifetime| !lifetime.is_zero())
+    let lifetime = lasts.or_else(left).filter(|lifetime| !lifetime.is_zero());
+    lifetime.map(|lifetime| lifetime.min(LONGEST_LIFETIME))
 }
 
 /// A whole number; some servers write it as text.
@@ -111,6 +132,10 @@ mod tests {
         is_read(r#"{"token":"t0ken","expires_at":1795309800}"#, Some(600));
         is_read(r#"{"token":"t0ken","expires_at":"2026-11-22T00:00:00Z"}"#, None);
         is_read(r#"{"token":"t0ken","expires_in":0}"#, None);
+        let longest = Some(LONGEST_LIFETIME.as_secs());
+        is_read(r#"{"token":"t0ken","expires_in":9223372036854775807}"#, longest);
+        is_read(r#"{"token":"t0ken","expires_in":18446744073709551615}"#, longest);
+        is_read(r#"{"token":"t0ken","expires_at":"9999-12-30T00:00:00Z"}"#, longest);
     }
 
     #[test]

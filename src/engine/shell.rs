@@ -17,6 +17,7 @@ use super::{Commands, Event, Now, Story, Wheel};
 use crate::gate::brake::Tripped;
 use crate::gate::pace::Pace;
 use crate::gate::renewal::Fetched;
+use crate::gate::silence::Asked;
 use crate::ledger::{Counts, Ledger, LedgerError, Run, Staked};
 use crate::order::OwnCode;
 use crate::outcome::Outcome;
@@ -57,6 +58,10 @@ pub struct Snapshot {
     pub quiet_for: Duration,
     /// For how long the server has been away, if it is.
     pub outage: Option<Duration>,
+    /// What the last call into the outage came to.
+    pub outage_cause: Option<String>,
+    /// What the server asked everyone to wait for, unless it has worked since.
+    pub asked_to_wait: Option<Asked>,
     /// Why the run is stopping, if it is.
     pub stop: Option<OwnCode>,
     /// Calls that ended since the start.
@@ -121,7 +126,9 @@ pub async fn drive<C: Caller>(
         if finished {
             break;
         }
-        if let Some(wake_at) = wake_at.map(|wake_at| (clock + wake_at).into())
+        // What is too far away to be reckoned with never comes.
+        let wake_at = wake_at.and_then(|wake_at| clock.checked_add(wake_at));
+        if let Some(wake_at) = wake_at.map(tokio::time::Instant::from)
             && alarm.deadline() != wake_at
         {
             alarm.as_mut().reset(wake_at);
@@ -163,6 +170,8 @@ fn snapshot(wheel: &Wheel, now: Now) -> Snapshot {
         waiting: wheel.waiting(),
         quiet_for: wheel.quiet_until().saturating_sub(now.since_start),
         outage: wheel.outage_since().map(|since| now.since_start.saturating_sub(since)),
+        outage_cause: wheel.outage_cause().map(str::to_owned),
+        asked_to_wait: wheel.asked_to_wait(),
         stop: wheel.stop(),
         calls: wheel.calls(),
     }

@@ -15,10 +15,11 @@ use crate::gate::outage::{self, Outage};
 use crate::gate::pace::{GRACE, SHARED_GRACE};
 use crate::gate::renewal::{Fetched, Renewal};
 use crate::gate::second::Second;
+use crate::gate::silence::{Asked, Silence};
 use crate::gate::tenure::Tenure;
 use crate::ledger::{Begun, Counts, Ending, Settled, Staked, Turn, TurnTime, Turned, Waiting};
 use crate::order::{OwnCode, RowNumber};
-use crate::outcome::{self, Halt, Meaning, Next, OnDoubt};
+use crate::outcome::{self, Halt, Meaning, Next, OnDoubt, Sign};
 
 /// How a run is to be driven.
 #[derive(Debug, Clone)]
@@ -98,8 +99,8 @@ pub struct Wheel {
     held_for: Duration,
     /// Before this, others may take of the same budget.
     shared_until: Duration,
-    /// Before this nobody may send: the server said so.
-    quiet_until: Duration,
+    /// When nobody may send because the server said so.
+    silence: Silence,
     renewal: Renewal,
     exhausted: bool,
     stop: Option<OwnCode>,
@@ -122,6 +123,7 @@ impl Wheel {
             second: Second::new(plan.most_a_second),
             adaptive: Adaptive::new(plan.concurrency, plan.most_a_second),
             outage: Outage::new(plan.max_outage),
+            silence: Silence::new(plan.max_outage),
             plan,
             recorded: counts,
             being_recorded: Counts::default(),
@@ -140,7 +142,6 @@ impl Wheel {
             rests_until: Duration::ZERO,
             held_for: Duration::ZERO,
             shared_until: Duration::ZERO,
-            quiet_until: Duration::ZERO,
             renewal: Renewal::never(),
             exhausted: begun.exhausted,
             stop: None,
@@ -174,12 +175,22 @@ impl Wheel {
 
     /// Until when after the start nobody may send, if the server said so.
     pub fn quiet_until(&self) -> Duration {
-        self.quiet_until
+        self.silence.until()
+    }
+
+    /// What the server asked everyone to wait for, unless it has worked since.
+    pub fn asked_to_wait(&self) -> Option<Asked> {
+        self.silence.asked()
     }
 
     /// Since when after the start the server is away, if it is.
     pub fn outage_since(&self) -> Option<Duration> {
         self.outage.since()
+    }
+
+    /// What the last call into the outage came to, if the server is away.
+    pub fn outage_cause(&self) -> Option<&str> {
+        self.outage.since().and(self.last_failure.as_deref())
     }
 
     /// Why the run is stopping, if it is.
@@ -252,7 +263,7 @@ impl Wheel {
             from: self.told_until,
             to: now,
             is_away: self.outage.since().is_some(),
-            quiet_until: self.quiet_until,
+            quiet_until: self.silence.until(),
             held_to: self.adaptive.limit().filter(|limit| *limit < most),
         });
         self.told_until = now;
@@ -318,7 +329,8 @@ impl Wheel {
     /// failed, so that it does not count against its row.
     fn learn(&mut self, staked: &Staked, ending: &Ending, times: Times, now: Now) -> bool {
         let (started, took) = (times.started, times.ended.saturating_sub(times.started));
-        let (sign, retry_after) = (ending.outcome.sign(), ending.outcome.retry_after);
+        let sign = ending.outcome.sign();
+        let retry_after = ending.outcome.retry_after.map(|wait| wait.min(self.plan.max_outage));
         let was_last = staked.spent() >= self.plan.attempts;
         let (row, again) = (staked.row(), staked.doubt() || staked.spent() > 1);
         let ended = outage::Ended { sign, row, started, was_last, again };
@@ -353,8 +365,14 @@ impl Wheel {
         self.story.called(staked.attempt(), meaning);
         let renewed = meaning == Meaning::Stop(Halt::Unauthorized)
             && self.renewal.refused(times.started, now.since_start);
-        if let Some(wait) = ending.outcome.retry_after {
-            self.quiet_until = self.quiet_until.max(now.since_start + wait);
+        if ending.outcome.sign() == Sign::Works {
+            self.silence.works(times.started);
+        }
+        if let Some(wait) = ending.outcome.retry_after
+            && !self.silence.asks(wait, times.started, now.since_start)
+        {
+            self.stop_for(OwnCode::Outage);
+            self.tripped.get_or_insert(Tripped::by_silence(wait, &ending.outcome.said()));
         }
         let attempts_left = spared || staked.spent() < self.plan.attempts;
         let doubt = staked.doubt() || meaning.leaves_doubt();
@@ -386,7 +404,7 @@ impl Wheel {
 
     fn wait(&mut self, waiting: Waiting, now: Now) {
         let due = now.since_start + backoff(waiting.row(), waiting.spent());
-        self.later.insert((due.max(self.quiet_until), waiting.row()), waiting);
+        self.later.insert((due.max(self.silence.until()), waiting.row()), waiting);
     }
 
     /// The first reason to stop is the one that is told.
@@ -396,7 +414,7 @@ impl Wheel {
 
     /// Whether nothing may be sent at all, for now or for good.
     fn is_halted(&self, now: Now) -> bool {
-        self.stop.is_some() || self.renewal.holds() || now.since_start < self.quiet_until
+        self.stop.is_some() || self.renewal.holds() || now.since_start < self.silence.until()
     }
 
     /// What is staked and due goes out; what may no longer be sent is taken back.
@@ -522,7 +540,7 @@ impl Wheel {
         let is_needed = self.under_way() * 2 <= self.plan.concurrency as usize;
         let rests_until = if is_needed { Duration::ZERO } else { self.rests_until };
         let probe_at = self.outage.next_probe().unwrap_or_default();
-        self.quiet_until.max(self.more_at).max(rests_until).max(probe_at)
+        self.silence.until().max(self.more_at).max(rests_until).max(probe_at)
     }
 
     /// A process at rest lets its lease run out.

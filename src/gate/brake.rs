@@ -1,6 +1,8 @@
 //! The brake: rules that stop a run that is going wrong. It watches outcomes in
 //! the order in which they come.
 
+use std::time::Duration;
+
 use super::canary::Canary;
 use super::failures::MaxFailures;
 use super::same_code::SameCode;
@@ -52,6 +54,16 @@ impl Tripped {
     /// The server was away for too long; this is what the last call came to.
     pub fn by_outage(last: &str) -> Tripped {
         let why = format!("CoreCARD was away for longer than --max-outage; the last call: {last}");
+        Tripped { code: OwnCode::Outage, why }
+    }
+
+    /// The server asks for a longer wait than it can be given, and has been given all; this
+    /// is what the call came to.
+    pub fn by_silence(wait: Duration, last: &str) -> Tripped {
+        let seconds = wait.as_secs();
+        let why = format!(
+            "CoreCARD asked everyone to wait, for {seconds} s the last time (Retry-After), which was longer than --max-outage; the last call: {last}"
+        );
         Tripped { code: OwnCode::Outage, why }
     }
 }

@@ -7,6 +7,10 @@ use std::time::Duration;
 const GROWS: f64 = 0.35;
 const STEEPEST: f64 = 0.5;
 
+/// The longest time that one step of it makes up for: where nothing was asked for so long,
+/// nothing was tried either.
+const LONGEST_STEP: Duration = Duration::from_secs(1);
+
 /// A climb under way. Times are since the start of the run.
 #[derive(Debug, Default)]
 pub(super) struct Climb {
@@ -25,7 +29,7 @@ impl Climb {
     /// By what the limit is multiplied for the time since it was last asked; none
     /// before the climb begins.
     pub fn factor(&mut self, now: Duration) -> Option<f64> {
-        let passed = now.checked_sub(self.at)?.as_secs_f64();
+        let passed = now.checked_sub(self.at)?.min(LONGEST_STEP).as_secs_f64();
         self.at = now;
         self.speed = (self.speed * (1.0 + GROWS * passed)).min(STEEPEST);
         Some(1.0 + self.speed * passed)
@@ -48,5 +52,13 @@ mod tests {
         let factors: Vec<f64> = (11..40).filter_map(|second| after(&mut climb, second)).collect();
         assert!(factors[0] < 1.02 && factors.is_sorted(), "{factors:?}");
         assert_eq!(factors.last(), Some(&1.5));
+    }
+
+    #[test]
+    fn after_a_long_pause_it_makes_no_leap() {
+        let mut climb = Climb::begins(Duration::ZERO, 0.01);
+        assert_eq!(after(&mut climb, 1), Some(1.0 + 0.01 * 1.35));
+        let factor = after(&mut climb, 86_400).unwrap();
+        assert!(factor < 1.02, "{factor}");
     }
 }

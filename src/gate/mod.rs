@@ -19,6 +19,7 @@ mod same_code;
 pub mod scatter;
 pub mod second;
 mod set_clock;
+pub mod silence;
 pub mod slowness;
 pub mod start_window;
 mod streak;

@@ -79,13 +79,13 @@ impl Renewal {
                 self.refused = false;
                 self.failures = 0;
                 self.renewed_at = Some(now);
-                self.fetch_at = lifetime.map(|lifetime| now + use_of(lifetime));
+                self.fetch_at = lifetime.map(|lifetime| now.saturating_add(use_of(lifetime)));
                 true
             }
             Fetched::Failed => {
-                let wait = FIRST_WAIT.saturating_mul(1 << self.failures.min(16)).min(LONGEST_WAIT);
+                let wait = wait_after(self.failures);
                 self.failures = self.failures.saturating_add(1);
-                self.fetch_at = Some(now + wait);
+                self.fetch_at = Some(now.saturating_add(wait));
                 // Until those in use are refused, there is nothing to stop for.
                 !self.refused || self.failures < MOST_FAILURES
             }
@@ -113,9 +113,19 @@ impl Renewal {
     }
 }
 
+/// How long to wait before credentials without which nothing can begin are asked for once
+/// more, after so many failures before this one; none if it was the last.
+pub fn wait_for_the_first(failures: u32) -> Option<Duration> {
+    (failures + 1 < MOST_FAILURES).then(|| wait_after(failures))
+}
+
+fn wait_after(failures: u32) -> Duration {
+    FIRST_WAIT.saturating_mul(1 << failures.min(16)).min(LONGEST_WAIT)
+}
+
 /// How long credentials are used that last so long.
 fn use_of(lifetime: Duration) -> Duration {
-    (lifetime - (lifetime / 5).min(LONGEST_LEAD)).max(SHORTEST_USE)
+    lifetime.saturating_sub((lifetime / 5).min(LONGEST_LEAD)).max(SHORTEST_USE)
 }
 
 #[cfg(test)]
@@ -176,6 +186,20 @@ mod tests {
             assert!(renewal.fetched(Fetched::Renewed(Some(seconds(lifetime))), seconds(used)));
             assert_eq!(renewal.wake_at(), Some(seconds(2 * used)));
         }
+    }
+
+    #[test]
+    fn those_that_never_expire_are_no_sum_too_large() {
+        let mut renewal = Renewal::of(Some(Duration::MAX));
+        assert!(renewal.refused(seconds(1), seconds(2)) && renewal.begins(seconds(2)));
+        assert!(renewal.fetched(Fetched::Renewed(Some(Duration::MAX)), seconds(3)));
+        assert!(renewal.wake_at().is_some_and(|at| at > seconds(1 << 60)));
+    }
+
+    #[test]
+    fn the_first_are_asked_for_as_often_as_later_ones() {
+        let waits = (0..).map_while(wait_for_the_first).map(|wait| wait.as_secs());
+        assert_eq!(waits.collect::<Vec<_>>(), [1, 2, 4, 8]);
     }
 
     #[test]

@@ -72,6 +72,11 @@ impl Run {
     pub fn has_ended(&self) -> bool {
         self.counts.total() == self.rows
     }
+
+    /// How many rows have not ended.
+    pub fn left(&self) -> u64 {
+        self.rows.saturating_sub(self.counts.total())
+    }
 }
 
 /// How many rows stand how.

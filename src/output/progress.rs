@@ -11,11 +11,15 @@ use tokio::sync::watch;
 use super::summary::in_words;
 use super::{count, lasting, per_second};
 use crate::engine::Snapshot;
+use crate::gate::silence::Asked;
 
 /// How often a terminal is redrawn.
 const REDRAWN_EVERY: Duration = Duration::from_millis(100);
 /// How often a line is written where there is no terminal.
 const TOLD_EVERY: Duration = Duration::from_secs(30);
+
+/// A wait of so long that the server asks for is told.
+const LONG_WAIT: Duration = Duration::from_secs(60);
 
 /// The live line that is on the terminal.
 static LIVE: Mutex<Option<ProgressBar>> = Mutex::new(None);
@@ -38,7 +42,7 @@ pub async fn show(course: Course, mut shown: watch::Receiver<Snapshot>, quiet: b
     let bar = ProgressBar::with_draw_target(Some(course.rows), target(live));
     bar.set_style(style());
     set_live(live.then(|| bar.clone()));
-    let mut outage = Outage::default();
+    let mut notices = Notices::default();
     let mut ticks = tokio::time::interval(if live { REDRAWN_EVERY } else { TOLD_EVERY });
     ticks.tick().await;
     loop {
@@ -46,8 +50,9 @@ pub async fn show(course: Course, mut shown: watch::Receiver<Snapshot>, quiet: b
             _ = ticks.tick() => {}
             changed = shown.changed() => match changed {
                 Ok(()) => {
-                    let told = outage.tell(shown.borrow_and_update().outage);
-                    told.into_iter().for_each(|told| tracing::warn!("{told}"));
+                    for told in notices.of(&shown.borrow_and_update()) {
+                        tracing::warn!("{told}");
+                    }
                     continue;
                 }
                 Err(_gone) => break,
@@ -80,19 +85,46 @@ fn set_live(bar: Option<ProgressBar>) {
     *LIVE.lock().unwrap_or_else(PoisonError::into_inner) = bar;
 }
 
-/// The last outage that was seen, so that its begin and its end are told once.
+/// What is told however quiet it is to be: each once.
 #[derive(Default)]
-struct Outage {
+struct Notices {
+    /// How long the last outage has lasted.
     lasted: Option<Duration>,
+    /// Since when there has been the silence that was told.
+    silent_since: Option<Duration>,
 }
 
-impl Outage {
+impl Notices {
+    fn of(&mut self, snapshot: &Snapshot) -> impl Iterator<Item = String> + use<> {
+        let cause = snapshot.outage_cause.as_deref();
+        let outage = self.outage(snapshot.outage, cause.unwrap_or("no call ended"));
+        let silence = snapshot.asked_to_wait.and_then(|asked| self.silence(asked));
+        outage.into_iter().chain(silence)
+    }
+
+    /// What there is to say now that the server asks for this.
+    fn silence(&mut self, asked: Asked) -> Option<String> {
+        let is_told = self.silent_since == Some(asked.since);
+        if is_told || !(asked.is_cut || asked.wait >= LONG_WAIT) {
+            return None;
+        }
+        self.silent_since = Some(asked.since);
+        let (asks, lasts) = (lasting(asked.wait), lasting(asked.given));
+        let how = match asked.is_cut {
+            true => "the longest that --max-outage allows",
+            false => "as it wants",
+        };
+        Some(format!(
+            "CoreCARD asks everyone to wait for {asks} (Retry-After): nothing is sent for {lasts}, {how}"
+        ))
+    }
+
     /// What there is to say now that the server has been away for so long, or is not.
-    fn tell(&mut self, lasts: Option<Duration>) -> Option<String> {
+    fn outage(&mut self, lasts: Option<Duration>, cause: &str) -> Option<String> {
         match (std::mem::replace(&mut self.lasted, lasts), lasts) {
-            (None, Some(_)) => Some(
-                "CoreCARD does not answer: nothing is sent but a probe now and then, until it is back".to_owned(),
-            ),
+            (None, Some(_)) => Some(format!(
+                "CoreCARD does not answer ({cause}): nothing is sent but a probe now and then, until it is back"
+            )),
             (Some(lasted), None) => {
                 Some(format!("CoreCARD is back after {}: the run goes on", lasting(lasted)))
             }
@@ -125,7 +157,7 @@ fn line(course: &Course, snapshot: &Snapshot, took: Duration) -> String {
         parts.push(format!("no answer from CoreCARD for {}", lasting(lasts)));
     } else if !snapshot.quiet_for.is_zero() {
         parts.push(format!("waiting {}: the server asked for it", lasting(snapshot.quiet_for)));
-    } else if let Some(left) = time_left(course.rows - ended, here, took) {
+    } else if let Some(left) = time_left(course.rows.saturating_sub(ended), here, took) {
         parts.push(format!("{} left", lasting(left)));
         parts.extend(margin(course, left));
     }
@@ -192,13 +224,30 @@ mod tests {
     }
 
     #[test]
+    fn a_long_wait_that_was_asked_for_is_told_once_and_a_short_one_is_not() {
+        let mut notices = Notices::default();
+        let mut told = |since, wait: u64, is_cut| {
+            let seconds = Duration::from_secs;
+            let given = seconds(wait.min(900));
+            let asked = Asked { since: seconds(since), wait: seconds(wait), given, is_cut };
+            let snapshot = Snapshot { asked_to_wait: Some(asked), ..Snapshot::default() };
+            notices.of(&snapshot).collect::<Vec<_>>().join("\n")
+        };
+        assert_eq!(told(1, 2, false), "");
+        insta::assert_snapshot!(told(5, 86_400, true), @"CoreCARD asks everyone to wait for 1 d 0 h (Retry-After): nothing is sent for 15 min 0 s, the longest that --max-outage allows");
+        assert_eq!(told(5, 86_400, true), "");
+        insta::assert_snapshot!(told(2000, 120, false), @"CoreCARD asks everyone to wait for 2 min 0 s (Retry-After): nothing is sent for 2 min 0 s, as it wants");
+    }
+
+    #[test]
     fn an_outage_is_told_once_when_it_begins_and_once_when_it_ends() {
-        let mut outage = Outage::default();
+        let mut notices = Notices::default();
         let seconds = [None, Some(0), Some(5), Some(70), None, None];
-        let told = seconds.map(|lasts| outage.tell(lasts.map(Duration::from_secs)));
+        let told = seconds
+            .map(|lasts| notices.outage(lasts.map(Duration::from_secs), "DNS, no such host"));
         let told: Vec<String> = told.into_iter().flatten().collect();
         insta::assert_snapshot!(told.join("\n"), @r"
-        CoreCARD does not answer: nothing is sent but a probe now and then, until it is back
+        CoreCARD does not answer (DNS, no such host): nothing is sent but a probe now and then, until it is back
         CoreCARD is back after 1 min 10 s: the run goes on
         ");
     }

@@ -24,6 +24,8 @@ pub(super) const VERSION: i64 = 5;
 const ASK_EVERY: Duration = Duration::from_millis(1);
 /// How often it is asked for in vain: a quarter of an hour.
 const ASK_TIMES: i32 = 15 * 60 * 1000;
+/// After how many times that is told: no process of ours has it for so long.
+const TOLD_AFTER: i32 = 5000;
 
 impl Sqlite {
     /// Opens the ledger at `path`, made new if nothing is there.
@@ -217,6 +219,11 @@ fn identify(connection: &Connection, path: &str) -> Result<(), LedgerError> {
 }
 
 pub(super) fn ask_again(asked: i32) -> bool {
+    if asked == TOLD_AFTER {
+        tracing::warn!(
+            "the ledger is locked by another program, such as a backup or a shell that is open on it: it is waited for, up to 15 minutes; end that program to go on"
+        );
+    }
     std::thread::sleep(ASK_EVERY);
     asked < ASK_TIMES
 }
