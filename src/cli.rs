@@ -138,7 +138,8 @@ pub struct Rerun {
     ///
     /// Without it, the rows that are open: failed, in_doubt, not_sent, and rejected with doubt. A
     /// word that is none of the statuses is taken as an error code, letter for letter: --only
-    /// HTTP_429,rejected.
+    /// HTTP_429,rejected. A code that no row has is an error; where no row has the status, there
+    /// is nothing to do.
     #[arg(long, value_name = "STATUS|CODE", value_delimiter = ',')]
     pub only: Option<Vec<String>>,
     /// The settings that stand on the command line.

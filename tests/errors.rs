@@ -593,8 +593,8 @@ fn reruns() -> Vec<(&'static str, Trial)> {
         ),
         ("two columns of the status", rerun("admin,seq,status,Status\n1,1,failed,failed\n")),
         (
-            "no row of that kind",
-            rerun("admin,seq,status\n1,1,cancelled\n").with(&["--only=failed"]),
+            "a word that is neither a status nor a code",
+            rerun("admin,seq,status,error_code\n1,1,cancelled,ERR1\n").with(&["--only=faild,ERR9"]),
         ),
     ]
 }

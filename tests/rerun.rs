@@ -211,13 +211,36 @@ fn only_some_statuses_or_codes_can_be_chosen() {
 }
 
 #[test]
-fn choosing_nothing_is_an_error() {
+fn a_word_that_is_neither_a_status_nor_a_code_of_the_file_is_an_error() {
     let scene = the_morning_after();
     let server = Hostile::always(Does::Say(json(YES)));
     let flags = ["--only", "HTTP_999", "-o", "again.csv"];
     let outcome = scene.rerun("orders.results.csv", &server.url(), &flags).exits(2);
-    assert_snapshot!(outcome.stderr.lines().last().unwrap(), @"error: no row of orders.results.csv has the status or error code HTTP_999: correct --only, or leave it out");
+    assert_snapshot!(outcome.stderr.lines().last().unwrap(), @r#"error: --only: no row of orders.results.csv has the status or error code "HTTP_999" (did you mean HTTP_429?); statuses are cancelled, already_cancelled, rejected, failed, in_doubt, invalid, duplicate, not_sent; its error codes are CONNECTION_LOST, CREDENTIALS, DUPLICATE, ERR01160, ERR01161, HTTP_401, HTTP_429, INVALID_ADMIN_NUMBER"#);
+    for (typo, meant) in
+        [("failed,in-doubt", "in_doubt"), ("Rejected", "rejected"), ("NOT_SENT", "not_sent")]
+    {
+        let flags = ["--only", typo, "-o", "again.csv"];
+        let refused = scene.rerun("orders.results.csv", &server.url(), &flags).exits(2).stderr;
+        assert!(refused.contains(&format!("(did you mean {meant}?)")), "{refused}");
+    }
     assert!(!scene.path("again.csv").exists());
+    assert_eq!(server.requests().len(), 0);
+}
+
+#[test]
+fn a_status_that_no_row_has_leaves_nothing_to_do() {
+    let scene = the_morning_after();
+    let server = Hostile::always(Does::Say(json(YES)));
+    let again = ["--only", "already_cancelled", "-o", "again.csv"];
+    for _ in 0..2 {
+        scene.rerun("orders.results.csv", &server.url(), &again).exits(0);
+        assert_eq!(scene.text("again.csv"), scene.text("orders.results.csv"));
+    }
+    let json = [&again[..], &["--json"]].concat();
+    let summary = scene.rerun("orders.results.csv", &server.url(), &json).exits(0).stdout;
+    assert!(summary.contains(r#""exit_code":0"#), "{summary}");
+    assert_eq!(server.requests().len(), 0);
 }
 
 #[test]

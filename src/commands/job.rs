@@ -3,10 +3,10 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::bail;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
+use super::only;
 use super::server::Server;
 use crate::config::Settings;
 use crate::intake::{self, Input, Layout, Plan, Reading, Selection, Survey};
@@ -56,15 +56,20 @@ impl Job {
 
     /// The same for a new run: words of --only that select no row are refused.
     pub fn survey(&self) -> anyhow::Result<Survey> {
-        let survey = self.read()?;
-        if !self.words.is_empty() && survey.kept == survey.rows {
-            bail!(
-                "no row of {} has the status or error code {}: correct --only, or leave it out",
-                self.input.name(),
-                self.words.join(" or ")
-            );
+        if let Some(plan) = &self.plan {
+            only::refuse_unknown(&self.words, &self.input, &self.layout, plan)?;
         }
-        Ok(survey)
+        self.read()
+    }
+
+    /// Whether --only was given and selects no row: then there is nothing to do.
+    pub fn selects_nothing(&self) -> anyhow::Result<bool> {
+        Ok(match &self.plan {
+            Some(plan) if !self.words.is_empty() => {
+                only::selects_nothing(&self.input, &self.layout, plan)?
+            }
+            _ => false,
+        })
     }
 
     /// A new run of the file, opened now.

@@ -11,6 +11,7 @@ mod job;
 mod known;
 mod logs;
 mod manual;
+mod only;
 mod open_files;
 mod own_files;
 mod rehearsal;

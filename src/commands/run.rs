@@ -460,6 +460,10 @@ async fn finish(
         (Some(_), _) => Exit::LedgerFailed,
         // What came into the input since was not sent.
         (None, exit) if results.input_changed => exit.max(Exit::Stopped),
+        (None, _) if run.attempts == 0 && job.selects_nothing()? => {
+            tracing::info!("no row has a status of --only: the results are those that there were");
+            Exit::Done
+        }
         (None, exit) => exit,
     };
     let summary = Summary { run, results: &results, work, tripped, exit };

@@ -36,6 +36,7 @@ pub use ledger_name::LedgerName;
 pub use length_of_time::LengthOfTime;
 pub use logging::LogFormat;
 pub use names::Names;
+pub use nearest::nearest;
 pub use options::Options;
 pub use secrets::Secret;
 pub use settings::{CheckSettings, Input, Logs, RunsSettings, Settings, Target};

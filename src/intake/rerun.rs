@@ -54,6 +54,11 @@ impl Plan {
         self.cells.read(fields)
     }
 
+    /// Whether a row is run again.
+    pub fn selects(&self, fields: &ByteRecord) -> bool {
+        self.selection.selects(&self.prior(fields))
+    }
+
     /// What is done with a row; without a status it belongs to no results file.
     pub(super) fn claim(
         &self,
