@@ -5,7 +5,8 @@ mod common;
 
 use std::time::Duration;
 
-use common::{CoreCard, Scene, ended, with_its_clock_set};
+use cardcancel::stand_in::{Latency, Settings};
+use common::{CoreCard, Outcome, Scene, ended, until, with_its_clock_set};
 use jiff::{SignedDuration, Timestamp};
 
 /// A minute's contract is used up. Then another file is run under a clock set by an hour,
@@ -41,4 +42,51 @@ fn a_clock_set_forward_between_two_runs_gives_no_minute_twice() {
 #[ignore = "needs libfaketime: tests/run brings it"]
 fn a_clock_set_back_between_two_runs_gives_no_minute_twice() {
     no_call_of_the_next_minute_is_made(-1);
+}
+
+/// A run at this rate whose clock is set by so much once so many calls were made.
+fn set_in_the_run(
+    scene: &Scene,
+    core_card: &CoreCard,
+    flags: &[&str],
+    calls: u64,
+    by: &str,
+) -> Outcome {
+    scene.file("clock", "+0s");
+    let url = core_card.url();
+    let needed = ["run", "orders.csv", "--url", &url, "--external-ip", "10.120.0.0", "--yes"];
+    let mut run = scene.command(&[&needed[..], flags].concat());
+    with_its_clock_set(&mut run, "");
+    run.env_remove("FAKETIME").env("FAKETIME_TIMESTAMP_FILE", scene.path("clock"));
+    let run = run.env("FAKETIME_NO_CACHE", "1").spawn().unwrap();
+    until("so many calls were made", || core_card.requests() >= calls);
+    scene.file("clock", by);
+    ended(run)
+}
+
+#[test]
+#[ignore = "needs libfaketime: tests/run brings it"]
+fn a_run_whose_machine_stood_still_sends_each_order_once_and_says_so() {
+    let latency = Latency::fixed(Duration::from_millis(20));
+    let core_card = CoreCard::that(Settings { latency, ..Settings::default() });
+    let scene = Scene::new();
+    scene.orders(60);
+    let run = set_in_the_run(&scene, &core_card, &["--rate", "30/s"], 20, "+60s").exits(0);
+    assert!(run.stderr.contains("the machine stood still"), "{}", run.told());
+    assert!(core_card.asked().values().all(|times| *times == 1), "{:?}", core_card.asked());
+    assert!(scene.results().iter().all(|row| !row.doubt()));
+}
+
+#[test]
+#[ignore = "needs libfaketime: tests/run brings it"]
+fn a_clock_set_back_puts_no_cut_off_off() {
+    let core_card = CoreCard::perfect();
+    let scene = Scene::new();
+    scene.orders(150);
+    let cut_off = (Timestamp::now() + Duration::from_secs(6)).strftime("%H:%M:%S[UTC]");
+    let cut_off = format!("--cut-off={cut_off}");
+    let flags = [&cut_off, "--timeout", "1s", "--rate", "5/s", "--allow-partial"];
+    set_in_the_run(&scene, &core_card, &flags, 5, "-3600s").exits(4);
+    assert!(core_card.requests() <= 30, "{} calls", core_card.requests());
+    assert!(scene.results().iter().any(|row| row.get("error_code") == "CUT_OFF"));
 }

@@ -21,6 +21,7 @@ use tokio::task::unconstrained;
 use tokio::time::{sleep_until, timeout};
 use tracing::Span;
 
+use super::clock::Clock;
 use super::shell::Caller;
 use super::{Event, Times, ToSend};
 use crate::gate::in_flight::InFlight;
@@ -43,6 +44,8 @@ struct Given {
     noted: Duration,
     /// Its place among all that were given out.
     number: u64,
+    /// How often the machine had stood still by then.
+    pauses: u32,
 }
 
 const DIED: &str =
@@ -71,33 +74,33 @@ impl Crew {
     /// so many connections.
     pub async fn hire<C: Caller>(
         caller: &C,
-        clock: Instant,
+        clock: &Clock,
         connections: usize,
     ) -> anyhow::Result<Crew> {
         let threads = available_parallelism().map_or(1, NonZero::get).min(MOST_THREADS);
         let recalled = Arc::new(AtomicU64::new(0));
         let (connecting, mut connected) = channel(1);
         let hire = |nth| {
-            let (caller, recalled) = (caller.another(), recalled.clone());
+            let (caller, clock, recalled) = (caller.another(), clock.clone(), recalled.clone());
             let share = connections / threads + usize::from(nth < connections % threads);
             start(Work { caller, clock, recalled }, share, connecting.clone())
         };
         let callers = (0..threads).map(hire).collect::<Result<_, _>>()?;
         drop(connecting);
         let _all_dropped = connected.recv().await;
-        Ok(Crew { callers, heard_at: clock, given: 0, recalled })
+        Ok(Crew { callers, heard_at: Instant::now(), given: 0, recalled })
     }
 
     /// Has each call made by whoever has the fewest under way; the first of them, so that
     /// few calls find few connections, and those open.
-    pub fn call(&mut self, send: Vec<ToSend>, noted: Duration) {
+    pub fn call(&mut self, send: Vec<ToSend>, noted: Duration, pauses: u32) {
         let mut shares = [const { Vec::new() }; MOST_THREADS];
         for to_send in send {
             let callers = self.callers.iter_mut().zip(&mut shares);
             if let Some((caller, share)) = callers.min_by_key(|(caller, _)| caller.under_way) {
                 caller.under_way += 1;
                 self.given += 1;
-                share.push(Given { to_send, noted, number: self.given });
+                share.push(Given { to_send, noted, number: self.given, pauses });
             }
         }
         for (caller, share) in self.callers.iter().zip(shares) {
@@ -173,7 +176,7 @@ fn start<C: Caller>(
 /// What a thread makes calls with.
 struct Work<C> {
     caller: C,
-    clock: Instant,
+    clock: Clock,
     recalled: Arc<AtomicU64>,
 }
 
@@ -221,6 +224,7 @@ impl<C: Caller> Work<C> {
     /// start too late is not started, or it would crowd the calls after it.
     fn is_off(&self, given: &Given) -> bool {
         let is_late = given.to_send.before.is_some_and(|before| self.clock.elapsed() > before);
-        is_late || given.number <= self.recalled.load(Ordering::Relaxed)
+        let is_recalled = given.number <= self.recalled.load(Ordering::Relaxed);
+        is_late || is_recalled || given.pauses != self.clock.pauses()
     }
 }

@@ -33,6 +33,8 @@ pub enum Event {
     },
     /// A call did not start in time, and so did not start at all.
     Missed(Staked),
+    /// The machine stood still: others may have taken up what this process had claimed.
+    Paused,
     /// The run is to stop for this reason.
     Stop(OwnCode),
     /// New credentials were asked for: what became of that.

@@ -3,6 +3,7 @@
 
 mod backoff;
 mod clerk;
+mod clock;
 mod crew;
 mod events;
 mod shell;

@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use tokio::sync::{mpsc, watch};
 
 use super::clerk::Clerk;
+use super::clock::Clock;
 use super::crew::Crew;
 use super::{Commands, Event, Now, Story, Wheel};
 use crate::gate::brake::Tripped;
@@ -100,19 +101,25 @@ pub async fn drive<C: Caller>(
     shown: watch::Sender<Snapshot>,
 ) -> anyhow::Result<Finished> {
     let mut clerk = Clerk::hire(ledger, pace)?;
-    let clock = Instant::now();
-    let mut crew = Crew::hire(&caller, clock, connections).await?;
+    let clock = Clock::start();
+    let mut crew = Crew::hire(&caller, &clock, connections).await?;
+    let mut paused = clock.pauses();
     let mut renewals = FuturesUnordered::new();
-    let mut alarm = pin!(tokio::time::sleep_until(clock.into()));
+    let mut alarm = pin!(tokio::time::sleep_until(Instant::now().into()));
     let mut events = Vec::new();
     let mut shown_at = Duration::ZERO;
     loop {
         let now = Now { since_start: clock.elapsed(), wall: Timestamp::now() };
+        let pauses = clock.pauses();
+        if std::mem::replace(&mut paused, pauses) != pauses {
+            tracing::warn!("the machine stood still, or its clock was set: rows go back first");
+            events.push(Event::Paused);
+        }
         let Commands { send, recall, turn, renew, wake_at, finished } = wheel.on(events, now);
         if recall {
             crew.recall();
         }
-        crew.call(send, now.since_start);
+        crew.call(send, now.since_start, pauses);
         if let Some(turn) = turn {
             clerk.turn(turn);
         }
@@ -127,7 +134,7 @@ pub async fn drive<C: Caller>(
             break;
         }
         // What is too far away to be reckoned with never comes.
-        let wake_at = wake_at.and_then(|wake_at| clock.checked_add(wake_at));
+        let wake_at = wake_at.and_then(|wake_at| clock.at(wake_at));
         if let Some(wake_at) = wake_at.map(tokio::time::Instant::from)
             && alarm.deadline() != wake_at
         {

@@ -62,6 +62,9 @@ const MOST_WAITING: usize = 10_000;
 #[derive(Debug)]
 pub struct Wheel {
     plan: Plan,
+    /// When the last attempt may start, after the start of the run: a wall clock that is set
+    /// back puts no cut-off off.
+    last_start: Option<Duration>,
     brake: Brake,
     second: Second,
     adaptive: Adaptive,
@@ -88,6 +91,8 @@ pub struct Wheel {
     turning: Option<Duration>,
     /// Whether it asked for rows to send.
     asked: bool,
+    /// Whether the machine stood still since it began.
+    turned_before_pause: bool,
     turn_time: TurnTime,
     /// When what has been settled is to be durable at the latest.
     settle_by: Option<Duration>,
@@ -136,6 +141,8 @@ impl Wheel {
             later: BTreeMap::new(),
             turning: None,
             asked: false,
+            turned_before_pause: false,
+            last_start: None,
             turn_time: TurnTime::default(),
             settle_by: None,
             more_at: Duration::ZERO,
@@ -213,12 +220,19 @@ impl Wheel {
         self.story
     }
 
+    /// Whether the cut-off came, by the wall clock or by the time that has passed.
+    fn is_past_last_start(&mut self, now: Now) -> bool {
+        let Some(last) = self.plan.last_start else { return false };
+        let by_passed_time = *self.last_start.get_or_insert_with(|| until(last, now));
+        now.wall >= last || now.since_start >= by_passed_time
+    }
+
     /// Takes in what happened, if anything but the time that was asked for, and says
     /// what to do.
     pub fn on(&mut self, events: impl IntoIterator<Item = Event>, now: Now) -> Commands {
         self.tell_until(now.since_start);
         events.into_iter().for_each(|event| self.hear(event, now));
-        if self.plan.last_start.is_some_and(|last| now.wall >= last) && self.has_work() {
+        if self.is_past_last_start(now) && self.has_work() {
             self.stop_for(OwnCode::CutOff);
         }
         if self.outage.too_long_at().is_some_and(|at| now.since_start >= at) && self.has_work() {
@@ -246,6 +260,7 @@ impl Wheel {
                 self.in_flight -= 1;
                 self.withdraw(staked, now);
             }
+            Event::Paused => self.paused(now),
             Event::Stop(why) => self.stop_for(why),
             Event::Fetched(fetched) => {
                 self.story.renewals += u32::from(matches!(fetched, Fetched::Renewed(_)));
@@ -295,8 +310,13 @@ impl Wheel {
         for waiting in turned.in_flight_elsewhere {
             self.later.insert((now.since_start + ASK_AGAIN_AFTER, waiting.row()), waiting);
         }
+        let is_too_old = std::mem::take(&mut self.turned_before_pause);
         for staked in turned.staked {
             self.brake.canary().begin(staked.row());
+            if is_too_old {
+                self.withdraw(staked, now);
+                continue;
+            }
             self.staked.push_back((staked.moment().map(at), staked));
         }
         if !self.asked {
@@ -315,6 +335,16 @@ impl Wheel {
         if self.plan.most_a_second.is_none() && self.adaptive.spacing().is_zero() {
             let rest = self.turn_time.last().max(self.held_for).min(SETTLED_WITHIN);
             self.rests_until = now.since_start + rest;
+        }
+    }
+
+    /// The machine stood still, for nobody knows how long: what is staked goes back to the
+    /// ledger, which knows whether it is still ours.
+    fn paused(&mut self, now: Now) {
+        self.recall = true;
+        self.turned_before_pause = self.turning.is_some();
+        while let Some((_, staked)) = self.staked.pop_front() {
+            self.withdraw(staked, now);
         }
     }
 
@@ -566,9 +596,9 @@ impl Wheel {
         let more = self.held_until();
         let wants_more = idle && (!self.exhausted || !self.due.is_empty());
         let next_more = (wants_more && more > now.since_start).then_some(more);
-        let cut_off = self.plan.last_start.filter(|_| self.has_work()).map(|last| {
-            now.since_start + Duration::try_from(last.duration_since(now.wall)).unwrap_or_default()
-        });
+        let cut_off = self.plan.last_start.filter(|_| self.has_work());
+        let cut_off =
+            earliest([cut_off.map(|last| until(last, now)), cut_off.and(self.last_start)]);
         let turn_by = earliest([self.settle_by, self.renew_lease_at()]);
         let turn_by = turn_by.filter(|_| self.turning.is_none());
         let renew_at = self.renewal.wake_at().filter(|_| self.stop.is_none());
@@ -588,6 +618,12 @@ impl Wheel {
             && self.settled.is_empty();
         at_rest && (self.stop.is_some() || (self.exhausted && self.waiting() == 0))
     }
+}
+
+/// When a time comes, after the start, if the wall clock goes on as it is.
+fn until(time: Timestamp, now: Now) -> Duration {
+    let left = Duration::try_from(time.duration_since(now.wall)).unwrap_or_default();
+    now.since_start.saturating_add(left)
 }
 
 /// The earliest of the times that there are.

@@ -2,6 +2,7 @@
 //! machine sleeps.
 
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
 
@@ -23,10 +24,12 @@ impl Uptime {
         static BOOT: OnceLock<Option<String>> = OnceLock::new();
         let read = || std::fs::read_to_string(BOOT_ID).ok();
         let boot = BOOT.get_or_init(|| Some(read()?.trim().to_owned())).clone()?;
-        let up = clock_gettime(ClockId::Boottime);
-        let seconds = u64::try_from(up.tv_sec).ok()?;
-        let nanoseconds = seconds.checked_mul(1_000_000_000)?;
-        let nanoseconds = nanoseconds.checked_add(u64::try_from(up.tv_nsec).ok()?)?;
+        let nanoseconds = u64::try_from(Uptime::since_boot().as_nanos()).ok()?;
         Some(Uptime { boot, nanoseconds })
+    }
+
+    /// The uptime alone.
+    pub fn since_boot() -> Duration {
+        Duration::try_from(clock_gettime(ClockId::Boottime)).unwrap_or_default()
     }
 }
