@@ -345,3 +345,26 @@ fn a_file_as_a_spreadsheet_writes_it_is_read() {
     scene.cancel(&CoreCard::perfect().url(), &[]).exits(0);
     assert!(scene.text("orders.results.csv").starts_with("AdminNumber;CardSequenceNumber;row;"));
 }
+
+#[test]
+fn a_file_made_to_fill_the_memory_is_refused_while_it_is_read() {
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    packed.write_all(b"admin,seq\n").unwrap();
+    let rows = b"1,1\n".repeat(256 * 1024);
+    for _ in 0..64 {
+        packed.write_all(&rows).unwrap();
+    }
+    let packed = packed.finish().unwrap();
+    assert!(packed.len() < 100_000, "{}", packed.len());
+    assert_snapshot!(refusal(packed), @"error: orders.csv: unpacks to more than 250 times its size, as no file of orders does; unpack it, look at it, and run that");
+}
+
+#[test]
+fn reading_stops_where_there_are_more_orders_than_may_be_sent() {
+    let scene = Scene::new();
+    let rows: String = (0..3_000_000).map(|row| format!("{row},1\n")).collect();
+    scene.file("orders.csv", format!("admin,seq\n{rows}"));
+    let told = refusal_in(&scene, &["--max-rows=1000"]);
+    assert!(told.contains("has more rows to send than --max-rows allows: reading stopped after "));
+    assert!(!told.contains("after 3000000 rows"), "{told}");
+}

@@ -64,7 +64,12 @@ async fn from_file_to_results(
 ) -> anyhow::Result<Exit> {
     let mut ledger = settings.ledger.open(settings.patience())?;
     let server = Server::open(settings.target.clone()).await?;
-    let job = Job::open(path, only, settings, &server)?;
+    let mut job = Job::open(path, only, settings, &server)?;
+    if let Some(most) = settings.max_rows {
+        // Those that earlier runs had may be cancelled.
+        let earlier = ledger.runs()?.iter().map(|run| run.rows).sum::<u64>();
+        job.input.stop_after(most.saturating_add(earlier));
+    }
     if settings.results.is_none() {
         let results = job.results(server.is_rehearsal());
         own_files::refuse_clashes(settings, path, Some(&results))?;

@@ -100,6 +100,16 @@ pub fn find(rows: &mut [Keyed]) -> Duplicates {
     found
 }
 
+/// Sorts the rows by order, and counts those that are to be sent.
+pub(super) fn to_send(rows: &mut [Keyed]) -> u64 {
+    rows.par_sort_unstable();
+    let is_sent = |group: &&[Keyed]| {
+        group.iter().all(|keyed| keyed.part() != Part::Cancelled)
+            && group.iter().any(|keyed| matches!(keyed.part(), Part::Sent | Part::SentInDoubt))
+    };
+    rows.chunk_by(Keyed::same_order).filter(is_sent).count() as u64
+}
+
 impl Duplicates {
     /// How many rows another decides for.
     pub fn len(&self) -> usize {

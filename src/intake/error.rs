@@ -3,6 +3,7 @@
 use std::io;
 
 use super::source::Digest;
+use super::stream::MOST_TIMES;
 
 /// A file as a whole was refused.
 #[derive(Debug, thiserror::Error)]
@@ -95,6 +96,21 @@ pub enum Fault {
         rows: u64,
         /// What was said.
         expected: u32,
+    },
+    /// It was made to fill the memory, or is no file of orders.
+    #[error(
+        "unpacks to more than {MOST_TIMES} times its size, as no file of orders does; unpack it, \
+         look at it, and run that"
+    )]
+    Bomb,
+    /// There are more orders than --max-rows allows, whatever other runs cancelled.
+    #[error(
+        "has more rows to send than --max-rows allows: reading stopped after {rows} rows; see \
+         whether it is the file that was meant, or raise --max-rows"
+    )]
+    Enough {
+        /// How many were read.
+        rows: u32,
     },
     /// The file is longer than when it was opened.
     #[error("is still being written; start again when it is complete")]

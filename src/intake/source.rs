@@ -51,6 +51,8 @@ pub struct Input {
     /// How many rows it should have, if that is known.
     pub(super) expected_rows: Option<u32>,
     pub(super) proof: Option<Proof>,
+    /// How many orders to be sent are enough to refuse it.
+    pub(super) enough: Option<u64>,
 }
 
 /// What comes before the text: byte order marks, and a line such as `sep=;`, in which
@@ -164,6 +166,7 @@ impl Input {
             digest: OnceLock::new(),
             expected_rows: None,
             proof: None,
+            enough: None,
         };
         let mut head = vec![0; HEAD];
         let magic = input.head(&mut head)?;
@@ -177,7 +180,7 @@ impl Input {
     }
 
     fn head<'b>(&self, buffer: &'b mut [u8]) -> Result<&'b [u8], IntakeError> {
-        let filled = Stream::new(&self.file, self.gzip).fill(buffer);
+        let filled = Stream::new(&self.file, self.bytes, self.gzip).fill(buffer);
         let count = filled.map_err(|error| self.refuse(self.unread(error)))?;
         Ok(buffer.get(..count).unwrap_or_default())
     }
@@ -268,7 +271,7 @@ impl Input {
 
     /// The text from its start, without what comes before it.
     pub(super) fn text(&self) -> Result<Stream<'_>, IntakeError> {
-        let mut stream = Stream::new(&self.file, self.gzip);
+        let mut stream = Stream::new(&self.file, self.bytes, self.gzip);
         let mut lead = vec![0; self.lead.bytes];
         stream.fill(&mut lead).map_err(|error| self.refuse(self.unread(error)))?;
         Ok(stream)
@@ -311,6 +314,12 @@ impl Input {
         self.unchanged()
     }
 
+    /// Stops reading a large file as soon as it has more orders to send than this: whatever is
+    /// known of them elsewhere, they are too many.
+    pub fn stop_after(&mut self, orders: u64) {
+        self.enough = Some(orders);
+    }
+
     /// Whether the text ends without a line end. Reads all of it if it is compressed.
     ///
     /// # Errors
@@ -349,8 +358,9 @@ impl Input {
     }
 
     fn unread(&self, error: io::Error) -> Fault {
-        use io::ErrorKind::{InvalidData, InvalidInput, UnexpectedEof};
+        use io::ErrorKind::{FileTooLarge, InvalidData, InvalidInput, UnexpectedEof};
         match error.kind() {
+            FileTooLarge if self.gzip => Fault::Bomb,
             InvalidData | InvalidInput | UnexpectedEof if self.gzip => Fault::Gzip(error),
             _ => Fault::Read(error),
         }

@@ -40,17 +40,46 @@ impl Read for FromStart<'_> {
 #[derive(Debug)]
 pub(super) enum Stream<'f> {
     Plain(FromStart<'f>),
-    Gzip(Box<MultiGzDecoder<BufReader<FromStart<'f>>>>),
+    Gzip(Box<Unpacked<'f>>),
+}
+
+/// The text of a compressed file, as long as it is not out of all proportion to it.
+#[derive(Debug)]
+pub(super) struct Unpacked<'f> {
+    decoder: MultiGzDecoder<BufReader<FromStart<'f>>>,
+    /// How many more bytes there may be.
+    left: u64,
+}
+
+/// How many times its size a compressed file of orders may be; what is made to fill a memory
+/// has a thousand.
+pub(super) const MOST_TIMES: u64 = 250;
+/// So many bytes are no harm, however small the file is.
+const HARMLESS: u64 = 16 * 1024 * 1024;
+
+impl Read for Unpacked<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.decoder.read(buffer)?;
+        match self.left.checked_sub(count as u64) {
+            Some(left) => {
+                self.left = left;
+                Ok(count)
+            }
+            None => Err(io::ErrorKind::FileTooLarge.into()),
+        }
+    }
 }
 
 impl<'f> Stream<'f> {
-    pub fn new(file: &'f File, gzip: bool) -> Self {
+    /// Of a file of so many bytes.
+    pub fn new(file: &'f File, bytes: u64, gzip: bool) -> Self {
         let plain = FromStart::new(file);
         if !gzip {
             return Stream::Plain(plain);
         }
         let buffered = BufReader::with_capacity(COMPRESSED_BUFFER, plain);
-        Stream::Gzip(Box::new(MultiGzDecoder::new(buffered)))
+        let left = bytes.saturating_mul(MOST_TIMES).saturating_add(HARMLESS);
+        Stream::Gzip(Box::new(Unpacked { decoder: MultiGzDecoder::new(buffered), left }))
     }
 
     /// Reads until the buffer is full or the text ends.

@@ -104,6 +104,7 @@ fn survey_blocks(
     let mut survey = Survey::empty();
     let mut ranks = Ranks::default();
     let mut selected = 0;
+    let mut next_look = LOOKED_AT;
     let mut batch = some();
     while !batch.is_empty() {
         let portions = || batch.into_par_iter().map(&portion).collect::<Vec<_>>();
@@ -115,6 +116,14 @@ fn survey_blocks(
             selected += portion.selected;
             ranks.extend(std::mem::take(&mut portion.ranks));
             survey.add(portion, input.proof(), &mut on_invalid)?;
+        }
+        if survey.orders.len() > next_look
+            && let Some(enough) = input.enough
+        {
+            if duplicates::to_send(&mut survey.orders) > enough {
+                return Err(input.refuse(Fault::Enough { rows: survey.rows }));
+            }
+            next_look = 2 * survey.orders.len();
         }
         batch = next;
     }
@@ -130,6 +139,9 @@ fn survey_blocks(
     survey.to_send = selected - survey.duplicates.len() as u32;
     Ok(survey)
 }
+
+/// How many orders are taken in before it is looked whether they are too many.
+const LOOKED_AT: usize = 1_000_000;
 
 /// Enough for the threads to even out, and little beside the orders.
 const BLOCKS_A_THREAD: usize = 8;
