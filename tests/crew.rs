@@ -49,14 +49,17 @@ impl Caller for Server {
         self.clone()
     }
 
-    async fn call(&self, staked: &Staked) -> Outcome {
+    async fn call(&self, staked: &Staked, may_start: &dyn Fn() -> bool) -> Option<Outcome> {
+        if !may_start() {
+            return None;
+        }
         let row = staked.row().0;
         assert_ne!(Some(row), self.breaks_at, "the server breaks here, as it was told to");
         self.called.lock().unwrap().push(row);
         self.may_answer.acquire().await.unwrap().forget();
         let body = Body::Answer { status: Some(true), error_code: None, message: None };
         let reply = Reply { http_status: 200, retry_after: None, body };
-        classify(Seen::Reply(reply), &AnswerRules::default())
+        Some(classify(Seen::Reply(reply), &AnswerRules::default()))
     }
 }
 

@@ -3,7 +3,8 @@
 
 mod common;
 
-use std::time::Duration;
+use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
+use std::time::{Duration, Instant};
 
 use common::{Authority, Does, Hostile, Papers, Row, Scene, json, silent, status, with_headers};
 use jiff::Timestamp;
@@ -167,7 +168,7 @@ fn what_a_gateway_says_that_may_have_passed_the_request_on_leaves_doubt() {
             2,
             0,
         ),
-        ("503, then no", vec![busy(), Does::Say(json(NO))], "rejected ERR01161 200 doubt", 2, 1),
+        ("503, then no", vec![busy(), Does::Say(json(NO))], "rejected ERR01161 200 doubt", 2, 3),
     ]);
 }
 
@@ -234,7 +235,7 @@ fn doubt_stays_whatever_comes_later() {
     let stop = json(r#"{"Status":false,"ErrorCode":"ERR_WRONG"}"#);
     each_means(vec![
         ("done", then(json(YES)), "cancelled ERR01160 200 doubt", 2, 0),
-        ("rejected", then(json(NO)), "rejected ERR01161 200 doubt", 2, 1),
+        ("rejected", then(json(NO)), "rejected ERR01161 200 doubt", 2, 3),
         ("not done", then(status("429 Busy")), "in_doubt CONNECTION_LOST  doubt", 2, 3),
         ("refused", then(status("400 Bad Request")), "in_doubt CONNECTION_LOST  doubt", 2, 3),
         ("stopped", then(stop), "in_doubt CONNECTION_LOST  doubt", 2, 4),
@@ -404,4 +405,59 @@ fn everyone_waits_until_the_date_that_the_server_names() {
     });
     // The date is cut to its second.
     assert!(waits.iter().all(|wait| *wait >= Duration::from_millis(1990)), "{waits:?}");
+}
+
+/// An address at which connections are taken, and passed on to this port only so long after
+/// the first of them.
+fn stalling(port: u16, stall: Duration) -> String {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let here = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        let mut first = None;
+        for client in listener.incoming() {
+            let over = *first.get_or_insert_with(Instant::now) + stall;
+            std::thread::spawn(move || {
+                std::thread::sleep(over.saturating_duration_since(Instant::now()));
+                let (client, server) =
+                    (client.unwrap(), TcpStream::connect(("127.0.0.1", port)).unwrap());
+                let (mut to_server, mut from_server) = (&server, &server);
+                let (mut to_client, mut from_client) = (&client, &client);
+                std::thread::scope(|scope| {
+                    scope.spawn(move || {
+                        let _ = std::io::copy(&mut from_client, &mut to_server);
+                        let _ = to_server.shutdown(Shutdown::Write);
+                    });
+                    let _ = std::io::copy(&mut from_server, &mut to_client);
+                    let _ = to_client.shutdown(Shutdown::Write);
+                });
+            });
+        }
+    });
+    format!("https://{here}")
+}
+
+#[test]
+fn calls_whose_connections_stall_do_not_leave_together_when_the_stall_is_over() {
+    let (authority, scene) = (Authority::new(), Scene::new());
+    scene.orders(60).file("ca.pem", authority.pem());
+    let server = Hostile::over_tls(authority.papers().server(None), |_, _| Does::Say(json(YES)));
+    let port = server.https_url().rsplit(':').next().unwrap().parse().unwrap();
+    let stall = Duration::from_millis(2500);
+    let (url, began) = (stalling(port, stall), Timestamp::now());
+    let to = ["run", "orders.csv", "--yes", "--external-ip", "10.0.0.1", "--url", &url];
+    scene.run(&[&to[..], &["--rate", "20/s", "--ca-file", "ca.pem"]].concat()).exits(0);
+    let mut calls: Vec<_> = server.requests().iter().map(|request| request.at).collect();
+    calls.sort_unstable();
+    assert_eq!(calls.len(), 60);
+    for second in calls.windows(21) {
+        assert!(
+            second[20] - second[0] > Duration::from_millis(900),
+            "{:?}",
+            second[20] - second[0]
+        );
+    }
+    for row in scene.results() {
+        let first: Timestamp = row.get("first_sent_at").parse().unwrap();
+        assert!(first >= began + stall, "nothing had left by {first}");
+    }
 }

@@ -240,7 +240,7 @@ impl<'a> Night<'a> {
                         self.send(staked, &mut due, step);
                         continue;
                     }
-                    Some(Event::Missed(staked))
+                    Some(Event::Missed { staked, noted: Duration::ZERO })
                 }
                 Due::Arrives(staked, token, sent) => {
                     self.arrive(staked, token, sent, &mut due, step);

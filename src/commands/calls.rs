@@ -92,8 +92,8 @@ impl Caller for Calls {
         self.client.connect(connections).await;
     }
 
-    async fn call(&self, staked: &Staked) -> Outcome {
-        let outcome = classify(self.client.cancel(staked).await, &self.rules);
+    async fn call(&self, staked: &Staked, may_start: &dyn Fn() -> bool) -> Option<Outcome> {
+        let outcome = classify(self.client.cancel(staked, may_start).await?, &self.rules);
         if outcome.meaning != Meaning::Cancelled {
             let (row, attempt) = (staked.row().0, staked.attempt());
             tracing::debug!(
@@ -105,7 +105,7 @@ impl Caller for Calls {
                 outcome.message
             );
         }
-        outcome
+        Some(outcome)
     }
 
     async fn renew(&self) -> Fetched {

@@ -139,20 +139,25 @@ impl Client {
         }
     }
 
-    /// Asks CoreCARD to cancel the row's order, once.
-    pub async fn cancel(&self, staked: &Staked) -> Seen {
+    /// Asks CoreCARD to cancel the row's order, once; none if, with a connection to do so,
+    /// it may not start any more.
+    pub async fn cancel(&self, staked: &Staked, may_start: &dyn Fn() -> bool) -> Option<Seen> {
+        let until = Instant::now() + self.timeout;
+        let call = self.call(staked, may_start);
+        timeout_at(until, call).await.unwrap_or_else(|_| Some(failure::late()))
+    }
+
+    fn request(&self, staked: &Staked, carried: &Carried) -> Sent {
         let now = Timestamp::now();
         let body = self.fields.body(staked.order(), &self.run, staked.row(), staked.attempt(), now);
         let mut request = Box::new(self.request.clone().map(|()| Full::new(Bytes::from(body))));
-        let carried = self.credentials.carried();
         request.headers_mut().extend(carried.headers());
-        let until = Instant::now() + self.timeout;
-        let call = self.call(request, &carried);
-        timeout_at(until, call).await.unwrap_or_else(|_| failure::late())
+        request
     }
 
     /// Sends the request over an idle connection, or a new one.
-    async fn call(&self, mut request: Sent, carried: &Carried) -> Seen {
+    async fn call(&self, staked: &Staked, may_start: &dyn Fn() -> bool) -> Option<Seen> {
+        let mut unsent = None;
         loop {
             let idle = self.idle();
             let is_new = idle.is_none();
@@ -160,19 +165,29 @@ impl Client {
                 Some(connection) => connection,
                 None => match Box::pin(self.open()).await {
                     Ok(connection) => connection,
-                    Err(seen) => return seen,
+                    Err(seen) => return Some(seen),
                 },
             };
-            match connection.call(request, async |response| read(response, carried).await).await {
+            // The time at which it was to start may have passed meanwhile.
+            if !may_start() {
+                self.keep(connection);
+                return None;
+            }
+            let carried = self.credentials.carried();
+            let request = match unsent.take() {
+                Some(request) => request,
+                None => self.request(staked, &carried),
+            };
+            match connection.call(request, async |response| read(response, &carried).await).await {
                 Ok(reply) => {
                     self.keep(connection);
-                    return Seen::Reply(reply);
+                    return Some(Seen::Reply(reply));
                 }
-                Err(Unanswered::Lost(cause)) => return failure::lost(&cause),
+                Err(Unanswered::Lost(cause)) => return Some(failure::lost(&cause, is_new)),
                 Err(Unanswered::Unsent(_, why)) if is_new => {
-                    return failure::closed_at_once(why.as_ref());
+                    return Some(failure::closed_at_once(why.as_ref()));
                 }
-                Err(Unanswered::Unsent(unsent, _)) => request = unsent,
+                Err(Unanswered::Unsent(request, _)) => unsent = Some(request),
             }
         }
     }

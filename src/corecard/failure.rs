@@ -58,9 +58,10 @@ pub(super) fn closed_at_once(failed: Option<&hyper::Error>) -> Seen {
     })
 }
 
-/// The connection broke when the request may have been sent.
-pub(super) fn lost(failed: &hyper::Error) -> Seen {
-    refusal_of_our_certificate(failed).unwrap_or_else(|| {
+/// The connection broke when the request may have been sent. Only on one that has carried
+/// nothing before is a refusal of our certificate surely one of the handshake.
+pub(super) fn lost(failed: &hyper::Error, is_new: bool) -> Seen {
+    refusal_of_our_certificate(failed).filter(|_| is_new).unwrap_or_else(|| {
         let detail = format!("the connection broke after sending: {}", root(failed));
         Seen::Lost { code: OwnCode::ConnectionLost, detail }
     })

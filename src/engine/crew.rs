@@ -1,6 +1,7 @@
 //! The threads that make the calls, so that whoever decides when a call starts waits for
 //! none of them. On each, the calls in flight are futures of one task.
 
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::future::poll_fn;
@@ -208,13 +209,23 @@ impl<C: Caller> Work<C> {
     }
 
     async fn call(&self, given: Given) -> Event {
-        let is_off = self.is_off(&given);
+        let asked = (self.clock.elapsed(), Timestamp::now());
+        let started = Cell::new(None);
+        // Asked again when it has a connection, which may have taken long.
+        let may_start = || {
+            let may_start = !self.is_off(&given);
+            if may_start {
+                started.set(Some((self.clock.elapsed(), Timestamp::now())));
+            }
+            may_start
+        };
+        let called = match self.is_off(&given) {
+            true => None,
+            false => self.caller.call(&given.to_send.staked, &may_start).await,
+        };
         let Given { to_send: ToSend { staked, .. }, noted, .. } = given;
-        if is_off {
-            return Event::Missed(staked);
-        }
-        let (started, sent_at) = (self.clock.elapsed(), Timestamp::now());
-        let outcome = self.caller.call(&staked).await;
+        let Some(outcome) = called else { return Event::Missed { staked, noted } };
+        let (started, sent_at) = started.get().unwrap_or(asked);
         let ending = Ending { sent_at, ended_at: Timestamp::now(), outcome };
         let times = Times { noted, started, ended: self.clock.elapsed() };
         Event::Ended { staked, ending, times }

@@ -32,7 +32,12 @@ pub enum Event {
         times: Times,
     },
     /// A call did not start in time, and so did not start at all.
-    Missed(Staked),
+    Missed {
+        /// What was to be sent.
+        staked: Staked,
+        /// When the core gave it out.
+        noted: Duration,
+    },
     /// The machine stood still: others may have taken up what this process had claimed.
     Paused,
     /// The run is to stop for this reason.

@@ -26,7 +26,7 @@ use crate::outcome::Outcome;
 /// How often watchers are told how far the run is.
 const SHOWN_EVERY: Duration = Duration::from_millis(50);
 
-/// One call for one staked row; it comes back with what it came to, always.
+/// One call for one staked row; it comes back with what it came to, if it was begun.
 pub trait Caller: Send + 'static {
     /// Another that makes the same calls, over connections of its own.
     fn another(&self) -> Self;
@@ -37,8 +37,13 @@ pub trait Caller: Send + 'static {
         std::future::ready(())
     }
 
-    /// Sends the row and waits for its outcome.
-    fn call(&self, staked: &Staked) -> impl Future<Output = Outcome>;
+    /// Sends the row and waits for its outcome. What takes time before the first byte leaves
+    /// is done first; then `may_start` is asked, and if it may not, nothing is sent.
+    fn call(
+        &self,
+        staked: &Staked,
+        may_start: &dyn Fn() -> bool,
+    ) -> impl Future<Output = Option<Outcome>>;
 
     /// Fetches new credentials, which every call made from then on carries.
     fn renew(&self) -> impl Future<Output = Fetched> {

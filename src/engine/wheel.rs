@@ -54,6 +54,10 @@ const SHARED_FOR: Duration = Duration::from_secs(2);
 /// an answer takes.
 const ASK_AGAIN_AFTER: Duration = Duration::from_millis(200);
 
+/// A call that was missed may start so long after its moment at most: longer windows of the
+/// contract count it within a second.
+const LATEST_START: Duration = Duration::from_millis(900);
+
 /// Rows that wait for another attempt are held in memory: when this many do,
 /// no fresh rows are begun.
 const MOST_WAITING: usize = 10_000;
@@ -82,6 +86,10 @@ pub struct Wheel {
     in_flight: u32,
     /// Whether what has not started of that is not to start any more.
     recall: bool,
+    /// When that was so last.
+    recalled_at: Duration,
+    /// How often rows were missed at their moments, those that have not been sent since.
+    missed: BTreeMap<RowNumber, u32>,
     settled: Vec<Settled>,
     /// Rows to be staked again by the next turn.
     due: Vec<Waiting>,
@@ -136,6 +144,8 @@ impl Wheel {
             staked: VecDeque::new(),
             in_flight: 0,
             recall: false,
+            recalled_at: Duration::ZERO,
+            missed: BTreeMap::new(),
             settled: Vec::new(),
             due: begun.waiting,
             later: BTreeMap::new(),
@@ -243,6 +253,9 @@ impl Wheel {
         self.adaptive.tick(now.since_start);
         let send = self.release(now);
         let recall = std::mem::take(&mut self.recall) || self.is_halted(now);
+        if recall {
+            self.recalled_at = now.since_start;
+        }
         let turn = self.next_turn(now);
         let renew = self.stop.is_none() && self.renewal.begins(now.since_start);
         let (wake_at, finished) = (self.wake_at(now), self.is_finished());
@@ -254,11 +267,14 @@ impl Wheel {
             Event::Turned(turned) => self.turned(turned, now),
             Event::Ended { staked, ending, times } => {
                 self.second.answered(times.noted, times.started, times.ended);
+                self.missed.remove(&staked.row());
                 self.ended(staked, ending, times, now);
             }
-            Event::Missed(staked) => {
+            Event::Missed { staked, noted } => {
                 self.in_flight -= 1;
-                self.withdraw(staked, now);
+                self.second.missed(noted);
+                self.outage.missed(noted, now.since_start);
+                self.missed(staked, noted, now);
             }
             Event::Paused => self.paused(now),
             Event::Stop(why) => self.stop_for(why),
@@ -462,6 +478,7 @@ impl Wheel {
             let on_time = !early(moment) && self.second.full_until(now.since_start).is_none();
             halted || (on_time && has_room)
         }) {
+            let grace = self.grace_of(staked.row(), grace);
             let before = earliest([moment.map(|moment| moment + grace), leased_until]);
             if halted || before.is_some_and(|before| now.since_start > before) {
                 self.withdraw(staked, now);
@@ -485,6 +502,36 @@ impl Wheel {
                 self.withdraw(staked, now);
             }
         }
+    }
+
+    /// A call was not begun, as a rule because its connection took too long. It is open now:
+    /// a little after its moment, and where nobody else takes of the budget, the call may
+    /// still start as soon as the second has room for it.
+    fn missed(&mut self, staked: Staked, noted: Duration, now: Now) {
+        *self.missed.entry(staked.row()).or_default() += 1;
+        let late = |moment: Timestamp| Duration::try_from(now.wall.duration_since(moment));
+        let is_late = staked.moment().is_none_or(|moment| {
+            now.since_start.saturating_sub(noted) >= LATEST_START
+                || late(moment).is_ok_and(|late| late >= LATEST_START)
+        });
+        let is_off = self.is_halted(now)
+            || self.recall
+            || noted <= self.recalled_at
+            || self.outage.since().is_some()
+            || now.since_start < self.shared_until
+            || staked.lease() != self.tenure.number();
+        match is_late || is_off {
+            true => self.withdraw(staked, now),
+            false => self.staked.push_front((Some(now.since_start), staked)),
+        }
+    }
+
+    /// How late a call may start. A row that was missed is given longer each time, or one
+    /// whose connections take long would never be sent where the pace is so slow that they
+    /// are closed before its next moment.
+    fn grace_of(&self, row: RowNumber, grace: Duration) -> Duration {
+        let missed = self.missed.get(&row).copied().unwrap_or_default();
+        grace.saturating_mul(1 << missed.min(8))
     }
 
     /// Nothing was sent: the row goes back among those to be staked.

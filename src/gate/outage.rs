@@ -137,6 +137,13 @@ impl Outage {
         }
     }
 
+    /// A probe did not start, since it found its connection too late: the next may start now.
+    pub fn missed(&mut self, given_out: Duration, now: Duration) {
+        if let Some(away) = self.away.as_mut().filter(|away| given_out > away.since) {
+            away.next_probe = away.next_probe.min(now);
+        }
+    }
+
     /// Whether a call that was started then, and failed, ran into an outage.
     pub fn ran_into(&self, sign: Sign, started: Duration) -> bool {
         sign.is_failure() && (self.away.is_some() || self.over.is_some_and(|over| started < over))
@@ -362,6 +369,16 @@ mod tests {
         assert_eq!((outage.since(), outage.more(ms(1200))), (None, None));
         assert!(outage.ran_into(Sign::Broken, ms(1100)));
         assert!(!outage.ran_into(Sign::Broken, ms(1300)));
+    }
+
+    #[test]
+    fn a_probe_that_was_not_sent_does_not_keep_the_next() {
+        let mut outage = noticed();
+        outage.sent(ms(1300));
+        outage.missed(ms(999), ms(1350));
+        assert_eq!(outage.more(ms(1350)), Some(0), "it was none");
+        outage.missed(ms(1300), ms(1400));
+        assert_eq!(outage.more(ms(1400)), Some(1));
     }
 
     #[test]

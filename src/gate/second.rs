@@ -58,6 +58,14 @@ impl Second {
         }
     }
 
+    /// A call that was noted at this time did not start.
+    pub fn missed(&mut self, noted: Duration) {
+        let place = self.started.partition_point(|started| *started < noted);
+        if self.started.get(place) == Some(&noted) {
+            self.started.remove(place);
+        }
+    }
+
     /// Takes note of a call that starts now.
     pub fn started(&mut self, now: Duration) {
         if self.most.is_some() {
@@ -109,6 +117,15 @@ mod tests {
         second.answered(ms(11_000), ms(11_000), ms(11_050));
         assert!(second.full_until(ms(12_029)).is_some());
         assert_eq!(second.full_until(ms(12_031)), None);
+    }
+
+    #[test]
+    fn a_call_that_did_not_start_leaves_its_room_to_others() {
+        let mut second = Second::new(Some(1));
+        second.started(ms(10));
+        assert!(second.full_until(ms(20)).is_some());
+        second.missed(ms(10));
+        assert_eq!(second.full_until(ms(20)), None);
     }
 
     #[test]
