@@ -291,7 +291,7 @@ fn another_programs_database_without_a_version_is_refused_and_left_alone() {
 fn a_results_path_that_cannot_be_written_is_refused() {
     let scene = Scene::new();
     scene.orders(1);
-    assert_snapshot!(refusal_in(&scene, &["-o", "nowhere/results.csv"]), @"error: the results cannot be written to nowhere/results.csv: choose another place with -o: No such file or directory (os error 2)");
+    assert_snapshot!(refusal_in(&scene, &["--quiet", "-o", "nowhere/results.csv"]), @"error: the results cannot be written to nowhere/results.csv: choose another place with -o: No such file or directory (os error 2)");
     assert!(!scene.path("nowhere").exists());
 }
 

@@ -184,3 +184,25 @@ fn a_packed_file_and_standard_input_are_held_to_the_same() {
     let check = Outcome::from(check.stdin(orders).output().unwrap()).exits(1);
     assert!(check.stdout.contains("THE FILE MAY BE CUT SHORT"));
 }
+
+#[test]
+fn a_file_that_is_still_being_written_is_refused() {
+    use std::io::Write;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    let scene = cut();
+    let (path, done) = (scene.path("orders.csv"), AtomicBool::new(false));
+    let check = std::thread::scope(|scope| {
+        // Pieces of a line, as a program writes them whose buffer is full.
+        scope.spawn(|| {
+            let mut file = std::fs::OpenOptions::new().append(true).open(&path).unwrap();
+            while !done.load(Ordering::Relaxed) {
+                file.write_all(b"7").unwrap();
+                std::thread::sleep(std::time::Duration::from_millis(1));
+            }
+        });
+        let check = scene.run(&["check", "orders.csv"]);
+        done.store(true, Ordering::Relaxed);
+        check
+    });
+    assert!(check.exits(2).stderr.contains("is still being written"));
+}

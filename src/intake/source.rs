@@ -685,8 +685,11 @@ mod tests {
         let input = Input::open(&path, directory.path()).unwrap();
         fs::OpenOptions::new().append(true).open(&path).unwrap().write_all(b"129411,3\n").unwrap();
         let error = rows(&input).unwrap_err();
-        insta::assert_snapshot!(short(&error, &directory), @"orders.csv: changed while it was read; start again when it is complete");
+        insta::assert_snapshot!(short(&error, &directory), @"orders.csv: is still being written; start again when it is complete");
         assert!(input.digest().is_err());
+        fs::write(&path, "admin,seq\n1,1\n").unwrap();
+        let error = rows(&input).unwrap_err();
+        insta::assert_snapshot!(short(&error, &directory), @"orders.csv: changed while it was read; start again when it is complete");
     }
 
     #[test]
