@@ -211,6 +211,26 @@ fn two_runs_of_the_same_file_are_one_and_each_writes_its_results() {
 
 #[test]
 #[ignore = "needs PostgreSQL: tests/run brings it"]
+fn two_files_that_share_orders_send_each_once_from_two_machines() {
+    const ROWS: u32 = 60;
+    let slow = Settings { latency: "300ms".parse().unwrap(), ..Settings::default() };
+    let (database, core_card) = (database(), CoreCard::that(slow));
+    let one = Machine::with_orders(&database, &core_card, ROWS);
+    let other = Machine::with_orders(&database, &core_card, ROWS + 1);
+    let runs = [&one, &other].map(|machine| machine.run(&["--rate", "unlimited"]));
+    runs.into_iter().for_each(|run| drop(ended(run).exits(0)));
+    let orders = core_card.orders();
+    assert!(orders.values().all(|order| order.asked == 1));
+    let results = [one.results(), other.results()].concat();
+    assert_eq!(results.len() as u32, 2 * ROWS + 1);
+    for row in results {
+        assert!(["cancelled", "already_cancelled"].contains(&row.status()), "{row:?}");
+        assert!(!row.doubt(), "{row:?}");
+    }
+}
+
+#[test]
+#[ignore = "needs PostgreSQL: tests/run brings it"]
 fn whoever_is_killed_no_row_is_lost_and_any_machine_can_write_the_results() {
     const ROWS: u32 = 1200;
     const CONCURRENCY: usize = 64;

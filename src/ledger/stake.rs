@@ -170,6 +170,13 @@ impl Staked {
     }
 }
 
+impl Settled {
+    /// Whether the attempt was made, and came to this.
+    pub(super) fn means(&self, meaning: Meaning) -> bool {
+        matches!(&self.how, How::Ended(ended) if ended.outcome.meaning == meaning)
+    }
+}
+
 impl Waiting {
     /// The row.
     pub fn row(&self) -> RowNumber {

@@ -50,6 +50,17 @@ conformance! {
     an_order_that_another_run_cancelled_is_sent_if_that_is_asked_for
     many_orders_that_another_run_cancelled_cost_no_budget
     an_order_cancelled_at_another_endpoint_is_not_cancelled
+    what_a_code_was_taken_to_mean_in_another_run_is_no_fact_about_the_order
+    an_order_in_doubt_from_another_run_is_sent_in_doubt
+    an_order_in_doubt_from_another_run_is_sent_in_doubt_though_it_is_sent_again_on_purpose
+    an_order_in_doubt_from_another_run_stays_so_though_it_is_not_sent
+    an_order_that_is_cancelled_leaves_no_doubt
+    a_doubt_of_a_results_file_is_one_of_the_order
+    an_order_in_doubt_at_another_endpoint_is_not_in_doubt
+    an_order_that_a_living_process_has_in_flight_for_another_run_is_left_for_later
+    an_order_left_for_later_was_never_sent
+    an_order_that_a_dead_process_had_in_flight_for_another_run_is_sent_in_doubt
+    a_process_has_nothing_in_flight_for_a_run_that_it_left
     processes_share_one_budget
     moments_that_were_not_used_are_given_back
     a_budget_that_cannot_be_read_is_not_taken_for_empty
@@ -72,17 +83,6 @@ mod sqlite_alone {
     }
 
     conformance! {
-        what_a_code_was_taken_to_mean_in_another_run_is_no_fact_about_the_order
-        an_order_in_doubt_from_another_run_is_sent_in_doubt
-        an_order_in_doubt_from_another_run_is_sent_in_doubt_though_it_is_sent_again_on_purpose
-        an_order_in_doubt_from_another_run_stays_so_though_it_is_not_sent
-        an_order_that_is_cancelled_leaves_no_doubt
-        a_doubt_of_a_results_file_is_one_of_the_order
-        an_order_in_doubt_at_another_endpoint_is_not_in_doubt
-        an_order_that_a_living_process_has_in_flight_for_another_run_is_left_for_later
-        an_order_left_for_later_was_never_sent
-        an_order_that_a_dead_process_had_in_flight_for_another_run_is_sent_in_doubt
-        a_process_has_nothing_in_flight_for_a_run_that_it_left
         what_other_runs_know_of_the_orders_of_a_file_is_counted
         a_few_orders_are_found_among_many
         of_a_run_that_goes_on_only_rows_that_have_not_ended_are_counted

@@ -492,7 +492,14 @@ pub fn a_process_has_nothing_in_flight_for_a_run_that_it_left(home: &Home) {
     let _hold = ledger.hold("key").unwrap();
     let run = enrol(ledger.as_mut(), "run-2", "key", 1);
     let mut process = Process::start_with(ledger, run, Start { again: true, ..start() });
-    assert!(process.stake_when_there_is(1)[0].doubt());
+    let (mut staked, mut later) = (Vec::new(), Vec::new());
+    until("it is sent", || {
+        let mut turned = process.turn(Vec::new(), std::mem::take(&mut later), 1);
+        later.append(&mut turned.in_flight_elsewhere);
+        staked.append(&mut turned.staked);
+        !staked.is_empty()
+    });
+    assert!(staked[0].doubt());
 }
 
 pub fn processes_share_one_budget(home: &Home) {
@@ -596,7 +603,7 @@ pub fn moments_for_which_there_is_no_row_are_given_back(home: &Home) {
     let mut first = home.process(1).at_pace("100/s");
     assert_eq!(first.stake(100).len(), 1);
     let mut second = home.another(2).at_pace("100/s");
-    let moment = second.stake(2).remove(1).moment().unwrap();
+    let moment = second.stake(2).pop().unwrap().moment().unwrap();
     let wait = moment.duration_since(Timestamp::now());
     assert!(wait.as_millis() < 500, "moments that nobody uses are gone: {wait}");
 }

@@ -1,11 +1,11 @@
 //! Several processes that work on one run.
 
-use std::collections::BTreeMap;
-use std::sync::mpsc;
+use std::collections::{BTreeMap, HashSet};
+use std::sync::{Mutex, mpsc};
 use std::time::Duration;
 
-use cardcancel::ledger::{Ledger, Run, Start, Turned};
-use cardcancel::order::OwnCode;
+use cardcancel::ledger::{Ledger, Run, Staked, Start, Turned};
+use cardcancel::order::{Order, OwnCode};
 use cardcancel::outcome::{Meaning, Next, Status};
 use jiff::{SignedDuration, Timestamp};
 
@@ -125,6 +125,107 @@ fn who_was_away_as_long_gives_the_others_time_to_come_back() {
     let after = process.settle(staked.into_iter().map(cancelled).collect());
     assert_eq!(after.counts.get(Status::Cancelled), 1);
     assert_eq!(lease(&other.settle(Vec::new())), number);
+}
+
+#[test]
+#[ignore = "needs PostgreSQL: tests/run brings it"]
+fn who_begins_as_the_clock_is_set_takes_nothing_from_those_who_are_at_work() {
+    let home = Home::server();
+    home.open();
+    let clock = "CREATE FUNCTION cardcancel.clock_timestamp() RETURNS timestamptz LANGUAGE sql
+                 AS $$SELECT pg_catalog.clock_timestamp() + interval '1 hour'$$";
+    let mut process = home.process(2);
+    let number = lease(&process.turn(Vec::new(), Vec::new(), 0));
+    let staked = process.stake(1);
+    home.database().client().batch_execute(clock).unwrap();
+    let mut new = home.join(&process.run);
+    let turned = new.turn(Vec::new(), Vec::new(), 1);
+    assert_eq!((rows(&turned.staked), turned.staked[0].doubt()), (vec![2], false));
+    let after = process.settle(staked.into_iter().map(cancelled).collect());
+    assert_eq!((lease(&after), after.counts.get(Status::Cancelled)), (number, 1));
+    assert!(!process.records()[0].doubt);
+}
+
+#[test]
+#[ignore = "needs PostgreSQL: tests/run brings it"]
+fn an_order_that_runs_share_is_in_flight_once_however_many_turn_at_once() {
+    const ROWS: u32 = 600;
+    let home = Home::server();
+    let one = home.process(ROWS);
+    let other = home.another(ROWS);
+    let run = |process: &Process| process.run.clone();
+    let (joins, joins_other) = (home.join(&run(&one)), home.join(&run(&other)));
+    let in_flight = Mutex::new(HashSet::new());
+    std::thread::scope(|scope| {
+        for mut process in [one, other, joins, joins_other] {
+            let in_flight = &in_flight;
+            scope.spawn(move || {
+                let (mut settled, mut later) = (Vec::new(), Vec::new());
+                loop {
+                    let mut turned =
+                        process.turn(std::mem::take(&mut settled), std::mem::take(&mut later), 20);
+                    later.append(&mut turned.in_flight_elsewhere);
+                    later.append(&mut turned.deferred);
+                    let orders: Vec<Order> = turned.staked.iter().map(Staked::order).collect();
+                    for order in &orders {
+                        let is_alone = in_flight.lock().unwrap().insert(*order);
+                        assert!(is_alone, "{order:?} is in flight twice");
+                    }
+                    orders.iter().for_each(|order| {
+                        in_flight.lock().unwrap().remove(order);
+                    });
+                    // Every third is rejected, and sent again by the other run.
+                    settled.extend(turned.staked.into_iter().map(|staked| {
+                        match staked.row().0 % 3 {
+                            0 => ended(staked, Meaning::Rejected, Next::End(Status::Rejected)).0,
+                            _ => cancelled(staked),
+                        }
+                    }));
+                    if turned.exhausted && settled.is_empty() && later.is_empty() {
+                        process.rest(None);
+                        break;
+                    }
+                }
+            });
+        }
+    });
+    let runs = home.open().runs().unwrap();
+    let of = |status| runs.iter().map(|run| run.counts.get(status)).sum::<u64>();
+    let third = u64::from(ROWS / 3);
+    assert_eq!((of(Status::Rejected), of(Status::Cancelled)), (2 * third, 2 * third));
+    assert_eq!(of(Status::AlreadyCancelled), 2 * third);
+}
+
+#[test]
+#[ignore = "needs PostgreSQL: tests/run brings it"]
+fn who_comes_back_after_another_run_took_it_for_gone_has_lost_its_rows_and_its_run_has_not() {
+    let (home, _, mut process) = first(1);
+    let before = process.turn(Vec::new(), Vec::new(), 1);
+    let mut second = home.another(1);
+    let mut later = Vec::new();
+    let mut sent = Vec::new();
+    until("another run sends the order", || {
+        let mut turned = second.turn(Vec::new(), std::mem::take(&mut later), 1);
+        later.append(&mut turned.in_flight_elsewhere);
+        sent.append(&mut turned.staked);
+        !sent.is_empty()
+    });
+    assert!(sent[0].doubt());
+    let after = process.settle(Vec::new());
+    assert_ne!(lease(&after), lease(&before), "what it held is not its own any more");
+    // Its run has the order in doubt, and waits while the other has it in flight.
+    let mut waits = Vec::new();
+    until("the row is taken up", || {
+        let mut turned = process.turn(Vec::new(), Vec::new(), 1);
+        assert!(turned.staked.is_empty());
+        waits.append(&mut turned.in_flight_elsewhere);
+        !waits.is_empty()
+    });
+    let record = process.records().remove(0);
+    assert_eq!((record.status, record.attempts, record.doubt), (Status::InDoubt, 1, true));
+    second.settle(sent.into_iter().map(cancelled).collect());
+    let turned = process.turn(Vec::new(), waits, 0);
+    assert_eq!(turned.counts.get(Status::AlreadyCancelled), 1);
 }
 
 #[test]

@@ -11,7 +11,8 @@ use super::failed::Failed;
 use super::link::{Link, Session};
 use super::read;
 use super::storable;
-use crate::intake::{Enrolment, IntakeError};
+use crate::intake::{Enrolment, IntakeError, Keyed, Part};
+use crate::order::Order;
 use crate::outcome::Status;
 
 /// How many rows one transaction records: some tenths of a second.
@@ -23,6 +24,7 @@ pub(super) fn enrol(
     new: &NewRun,
     seen: i64,
     rows: &mut dyn Iterator<Item = Result<Enrolment, IntakeError>>,
+    by_order: &[Keyed],
 ) -> Result<Run, EnrolError> {
     let number = match link.work(async |session| begin(session, new, seen).await)? {
         Opened::Already(run) => return Ok(*run),
@@ -52,6 +54,13 @@ pub(super) fn enrol(
         link.work(async |session| place(session, number, places, rows).await)?;
     }
     let by_place = !places.is_empty();
+    let is_in_doubt =
+        |keyed: &&Keyed| matches!(keyed.part(), Part::SentInDoubt | Part::KeptInDoubt);
+    let doubts: Vec<Order> =
+        by_order.iter().filter(is_in_doubt).map(|keyed| keyed.order()).collect();
+    for orders in doubts.chunks(AT_ONCE) {
+        link.work(async |session| doubt(session, number, orders).await)?;
+    }
     Ok(link.work(async |session| complete(session, number, count, by_place, &decided).await)?)
 }
 
@@ -134,6 +143,15 @@ async fn record(session: &mut Session, run: i64, part: &Columns) -> Result<bool,
     }
     session.client.batch_execute("COMMIT").await?;
     Ok(is_open)
+}
+
+/// Records of which orders an answer was lost before this run.
+async fn doubt(session: &mut Session, run: i64, orders: &[Order]) -> Result<(), Failed> {
+    let note = session.statement(include_str!("sql/note_doubt.sql")).await?;
+    let (admin_number, sequence_number): (Vec<i64>, Vec<i32>) =
+        orders.iter().map(|order| (order.admin_number, order.sequence_number)).unzip();
+    session.client.execute(&note, &[&run, &admin_number, &sequence_number]).await?;
+    Ok(())
 }
 
 /// Records in which places rows go.

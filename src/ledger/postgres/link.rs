@@ -44,6 +44,18 @@ impl Session {
         self.statements.insert(sql, prepared.clone());
         Ok(prepared)
     }
+
+    /// The statement, if it is needed.
+    pub async fn statement_if(
+        &mut self,
+        is_needed: bool,
+        sql: &'static str,
+    ) -> Result<Option<Statement>, Failed> {
+        match is_needed {
+            true => self.statement(sql).await.map(Some),
+            false => Ok(None),
+        }
+    }
 }
 
 /// The way to one database.

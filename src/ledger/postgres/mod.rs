@@ -97,13 +97,13 @@ impl Ledger for Postgres {
         &mut self,
         mut new: NewRun,
         rows: &mut dyn Iterator<Item = Result<Enrolment, IntakeError>>,
-        _by_order: &[Keyed],
+        by_order: &[Keyed],
     ) -> Result<Run, EnrolError> {
         let seen = self.seen.take().filter(|(key, _)| *key == new.key);
         let seen = seen.map_or(0, |(_, number)| number);
         self.link.work(async |session| stay::read_clock(session, &mut self.clock).await)?;
         new.opened_at = new.opened_at.saturating_add(self.ahead()).unwrap_or(new.opened_at);
-        enrol::enrol(&mut self.link, &new, seen, rows)
+        enrol::enrol(&mut self.link, &new, seen, rows, by_order)
     }
 
     fn hold(&mut self, _key: &str) -> Result<Hold, LedgerError> {

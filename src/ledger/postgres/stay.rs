@@ -85,6 +85,7 @@ pub(super) async fn begin(
         let go = "UPDATE run SET stop = NULL WHERE number = $1 AND stop IS NOT NULL";
         transaction.execute(go, &[&run.number]).await?;
     }
+    transaction.execute(include_str!("sql/inherit_all.sql"), &[&run.number, &endpoint]).await?;
     transaction.commit().await?;
     session.is_known = true;
     let interrupted = match outcome::next(Meaning::Doubt, true, true, start.on_doubt) {

@@ -3,6 +3,7 @@
 //! are gone only if nobody has them locked.
 
 mod columns;
+mod other_runs;
 mod pick;
 mod share;
 
@@ -22,7 +23,7 @@ use super::link::{Link, Session};
 use super::read;
 use super::stay::{self, Stay};
 use crate::order::OwnCode;
-use columns::Columns;
+use columns::{Certain, Columns, Lost};
 use pick::{Asked, Picked};
 pub(super) use share::NOTHING_SPENT;
 use share::Share;
@@ -36,7 +37,13 @@ const RENEW: &str = include_str!("sql/renew.sql");
 const REGISTER_AGAIN: &str = include_str!("sql/register_again.sql");
 const SETTLE: &str = include_str!("sql/settle.sql");
 const BUDGET: &str = include_str!("sql/budget.sql");
+const OTHERS: &str = include_str!("sql/others.sql");
+const NOTE_DOUBT: &str = include_str!("sql/note_doubt.sql");
+const END_DOUBT: &str = include_str!("sql/end_doubt.sql");
 const GONE: &str = include_str!("sql/gone.sql");
+const GONE_ELSEWHERE: &str = include_str!("sql/gone_elsewhere.sql");
+const PASS_OVER: &str = include_str!("sql/pass_over.sql");
+const INHERIT: &str = include_str!("sql/inherit.sql");
 const STAKE: &str = include_str!("sql/stake.sql");
 const SPEND: &str = include_str!("sql/spend.sql");
 const KEEP: &str = include_str!("sql/keep.sql");
@@ -44,16 +51,19 @@ const COMMITTED: &str = include_str!("sql/committed.sql");
 
 /// Prepares what every turn asks, so that none has to wait for it.
 pub(super) async fn prepare(session: &mut Session) -> Result<(), Failed> {
-    for sql in [RENEW, SETTLE, BUDGET, STAKE, SPEND].into_iter().chain(pick::STATEMENTS) {
+    for sql in [RENEW, SETTLE, BUDGET, OTHERS, STAKE, SPEND].into_iter().chain(pick::STATEMENTS) {
         session.statement(sql).await?;
     }
-    Ok(())
+    other_runs::prepare(session).await
 }
 
 /// What a turn wants, in the database's time, and what became of the tries so far.
 struct Wish<'t> {
     turn: &'t Turn,
     settled: Columns,
+    /// Orders of which answers were lost, and those that no longer are in doubt.
+    lost: Option<Lost>,
+    certain: Option<Certain>,
     /// Moments at which nothing was sent.
     unused: Vec<Timestamp>,
     /// Why the run stops for all, if it does.
@@ -98,6 +108,8 @@ pub(super) fn turn(
     let ahead = clock.ahead(asked, Timestamp::now());
     let mut wish = Wish {
         settled: Columns::of(&turn.settled, ahead),
+        lost: Lost::of(&turn.settled),
+        certain: Certain::of(&turn.settled),
         unused: columns::unused(&turn.settled, ahead),
         stop: turn.stop.filter(|stop| stop.stops_all()).map(|stop| stop.to_string()),
         turn: &turn,
@@ -126,10 +138,10 @@ async fn attempt(
     if let Some(done) = committed(session, stay, wish).await? {
         return Ok(done);
     }
-    let First { renewed, told, state } = first(session, stay, clock, wish).await?;
-    let Renewed { is_ours, others_are_gone, others } = renewed;
+    let First { renewed, told, state, elsewhere } = first(session, stay, clock, wish).await?;
+    let Renewed { is_ours, others_are_gone, gone_elsewhere, others } = renewed;
     let staked = wish.settled.of_worker(stay.worker);
-    if is_ours && usize::try_from(told.try_get::<_, i64>(6)?) != Ok(staked) {
+    if is_ours && usize::try_from(told.try_get::<_, i64>(5)?) != Ok(staked) {
         session.client.batch_execute("ROLLBACK").await?;
         let what = "it does not know that a row was to be sent which was";
         return Err(stay::rewound(session, stay, wish.settled.rows(), what).await);
@@ -139,15 +151,17 @@ async fn attempt(
         false => register_again(session, stay).await?,
     };
     let taken_up = is_ours && others_are_gone && take_up(session, stay).await?;
+    if is_ours && gone_elsewhere {
+        session.client.execute(GONE_ELSEWHERE, &[&stay.run, &stay.endpoint]).await?;
+    }
     let asked = Asked {
         again: if is_ours { &wish.turn.again } else { &[] },
         fresh: wish.turn.fresh,
         first_fresh: told.try_get(0)?,
         end: told.try_get::<_, i64>(1)? + 1,
-        by_place: told.try_get(5)?,
+        by_place: told.try_get(4)?,
         nobodys: taken_up || told.try_get(3)?,
-        // Where others are at the endpoint, they may have cancelled some.
-        elsewhere: !stay.again && told.try_get(4)?,
+        elsewhere,
     };
     let now = clock.at(Instant::now()).unwrap_or(wish.turn.at);
     let budgeted = Instant::now();
@@ -215,6 +229,8 @@ struct First {
     told: Row,
     /// The budget.
     state: String,
+    /// Whether there are other runs at the endpoint.
+    elsewhere: bool,
 }
 
 /// How this worker and the others stand.
@@ -223,6 +239,8 @@ struct Renewed {
     is_ours: bool,
     /// Whether others on the run are gone.
     others_are_gone: bool,
+    /// Whether some on other runs at the endpoint are.
+    gone_elsewhere: bool,
     /// Whether others share its budget.
     others: bool,
 }
@@ -237,6 +255,9 @@ async fn first(
     let renew = session.statement(RENEW).await?;
     let settle = session.statement(SETTLE).await?;
     let budget = session.statement(BUDGET).await?;
+    let others = session.statement(OTHERS).await?;
+    let note_doubt = session.statement_if(wish.lost.is_some(), NOTE_DOUBT).await?;
+    let end_doubt = session.statement_if(wish.certain.is_some(), END_DOUBT).await?;
     let client = &session.client;
     let lease = stay.lease.as_secs_f64();
     let settled = wish.settled.values(&stay.run, &wish.stop, &stay.worker);
@@ -245,18 +266,38 @@ async fn first(
         let row = client.query_one(&renew, &[&stay.worker, &lease, &stay.turn]).await?;
         clock.showed(row.try_get(1)?, asked, Instant::now());
         let is_ours: bool = row.try_get(0)?;
-        let others = !is_ours || row.try_get(3)?;
-        Ok(Renewed { is_ours, others_are_gone: row.try_get(2)?, others })
+        let others = !is_ours || row.try_get(4)?;
+        let (others_are_gone, gone_elsewhere) = (row.try_get(2)?, row.try_get(3)?);
+        Ok(Renewed { is_ours, others_are_gone, gone_elsewhere, others })
     };
     let endpoint: [&(dyn ToSql + Sync); 1] = [&stay.endpoint];
-    let ((), renewed, told, state) = tokio::try_join!(
+    let doubt_noted = async {
+        match (&note_doubt, &wish.lost) {
+            (Some(note), Some(lost)) => client.execute(note, &lost.values(&stay.run)).await,
+            _ => Ok(0),
+        }
+    };
+    let doubt_ended = async {
+        match (&end_doubt, &wish.certain) {
+            (Some(end), Some(certain)) => {
+                client.execute(end, &certain.values(&stay.run, &stay.worker)).await
+            }
+            _ => Ok(0),
+        }
+    };
+    let at_the_endpoint: [&(dyn ToSql + Sync); 2] = [&stay.run, &stay.endpoint];
+    let ((), renewed, told, _, _, state, elsewhere) = tokio::try_join!(
         biased;
         client.batch_execute(BEGIN),
         renewed,
         client.query_one(&settle, &settled),
+        doubt_noted,
+        doubt_ended,
         client.query_one(&budget, &endpoint),
+        client.query_one(&others, &at_the_endpoint),
     )?;
-    Ok(First { renewed, told, state: state.try_get(0)? })
+    let (state, elsewhere) = (state.try_get(0)?, elsewhere.try_get(0)?);
+    Ok(First { renewed, told, state, elsewhere })
 }
 
 /// Others took up what we had: we go on under another number.
@@ -281,6 +322,8 @@ async fn commit(session: &mut Session, stay: &Stay, tried: &Tried) -> Result<Row
     let Tried { worker, staked_at, picked, share, .. } = tried;
     let stake = session.statement(STAKE).await?;
     let spend = session.statement(SPEND).await?;
+    let pass_over = session.statement_if(!picked.later.is_empty(), PASS_OVER).await?;
+    let inherit = session.statement_if(!picked.inherited.is_empty(), INHERIT).await?;
     let state = share.changed();
     let client = &session.client;
     let (retried, attempts): (Vec<i64>, Vec<i32>) = picked.retried().unzip();
@@ -306,8 +349,25 @@ async fn commit(session: &mut Session, stay: &Stay, tried: &Tried) -> Result<Row
         &picked.first_fresh,
         &picked.places,
     ];
-    let (row, _, ()) = tokio::try_join!(
+    let (passed, places): (Vec<i64>, Vec<i64>) =
+        picked.later.iter().map(|(waiting, place)| (i64::from(waiting.row.0), *place)).unzip();
+    let passed_over = async {
+        match &pass_over {
+            Some(pass) => client.execute(pass, &[&stay.run, worker, &passed, &places]).await,
+            None => Ok(0),
+        }
+    };
+    let heirs: Vec<i64> = picked.inherited.iter().copied().collect();
+    let inherited = async {
+        match &inherit {
+            Some(inherit) => client.execute(inherit, &[&stay.run, &heirs]).await,
+            None => Ok(0),
+        }
+    };
+    let (_, _, row, _, ()) = tokio::try_join!(
         biased;
+        passed_over,
+        inherited,
         client.query_one(&stake, &staked),
         spent,
         client.batch_execute(COMMIT),
@@ -320,7 +380,7 @@ fn turned(stay: &Stay, done: Done, again: Vec<Waiting>, ahead: SignedDuration) -
     let Done { tried, retried, counts, exhausted, .. } = done;
     let Tried { worker, staked_at, mut picked, share, stop, .. } = tried;
     let here = |moment: Timestamp| moment.saturating_sub(ahead).unwrap_or(moment);
-    let found_something = picked.len() + picked.decided.len() > 0;
+    let found_something = picked.len() + picked.decided.len() + picked.later.len() > 0;
     let mut turned = Turned {
         counts,
         exhausted,
@@ -334,9 +394,12 @@ fn turned(stay: &Stay, done: Done, again: Vec<Waiting>, ahead: SignedDuration) -
         turned.more_at = Timestamp::now().saturating_add(LOOK_AGAIN).ok();
     }
     let mut staking = Vec::new();
-    for waiting in again {
+    for mut waiting in again {
         let row = i64::from(waiting.row.0);
-        if retried.contains(&row) {
+        waiting.doubt |= picked.inherited.contains(&row);
+        if picked.again_later.contains(&row) {
+            turned.in_flight_elsewhere.push(waiting);
+        } else if retried.contains(&row) {
             staking.push(waiting);
         } else if picked.deferred.contains(&row) {
             turned.deferred.push(waiting);
@@ -344,6 +407,7 @@ fn turned(stay: &Stay, done: Done, again: Vec<Waiting>, ahead: SignedDuration) -
     }
     staking.extend(picked.left.drain(..).filter(|left| retried.contains(&left.row.0.into())));
     staking.append(&mut picked.fresh);
+    turned.in_flight_elsewhere.extend(picked.later.into_iter().map(|(waiting, _)| waiting));
     let moments = share.moments.into_iter().map(|moment| moment.map(here));
     turned.staked = staking
         .into_iter()

@@ -10,6 +10,11 @@ WITH ours AS (
           WHERE place.place >= ours.first_fresh AND place.place < $3
     UNION SELECT row.row FROM ours JOIN row ON row.run = $1 AND NOT ours.by_place
           WHERE row.row >= ours.first_fresh AND row.row < $3
+), doubtful AS (
+    UPDATE row SET doubt = true FROM perhaps
+    WHERE row.run = $1 AND row.row = perhaps.row AND row.status IS NULL
+    RETURNING admin_number, sequence_number
 )
-UPDATE row SET doubt = true FROM perhaps
-WHERE row.run = $1 AND row.row = perhaps.row AND row.status IS NULL AND NOT row.doubt;
+INSERT INTO doubt (run, admin_number, sequence_number)
+SELECT $1, admin_number, sequence_number FROM doubtful
+ON CONFLICT DO NOTHING;

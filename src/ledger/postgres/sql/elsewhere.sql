@@ -1,6 +1,9 @@
--- Which rows $3 of run $1, as far as they are not decided, have an order that another run cancelled at endpoint $2: the
--- run and its row.
-SELECT wanted.row, other.id, other.row
+-- What other runs at endpoint $2 know of the orders of rows $3 of run $1, as far as these
+-- are not decided: those that have the order, each with whether it was answered with
+-- Status true (meaning 0), whether a worker has it in flight, and whether an answer was
+-- lost, as that of a worker that is gone. What a code was taken to mean is no fact about an
+-- order. The locked budget sees to it that no other turn at the endpoint is being committed.
+SELECT wanted.row, other.id, other.row, other.is_cancelled, other.in_flight, other.in_doubt
 FROM unnest($3::bigint[]) AS wanted (row)
 CROSS JOIN LATERAL (
     SELECT admin_number, sequence_number FROM row
@@ -8,12 +11,29 @@ CROSS JOIN LATERAL (
     OFFSET 0
 ) AS ours
 CROSS JOIN LATERAL (
-    SELECT run.id, same.row
-    FROM row AS same
+    SELECT run.id, same.row,
+           EXISTS (SELECT FROM attempt
+                   WHERE attempt.run = same.run AND attempt.row = same.row AND meaning = 0)
+               AS is_cancelled,
+           coalesce(held.at_work, false) AS in_flight,
+           NOT coalesce(held.at_work, true) AS in_doubt
+    FROM (
+        SELECT row.run, row.row FROM row
+        WHERE row.admin_number = ours.admin_number
+          AND row.sequence_number = ours.sequence_number
+          AND row.status IS NULL AND row.run <> $1
+        OFFSET 0
+    ) AS same
     JOIN run ON run.number = same.run AND run.endpoint = $2
-    JOIN attempt ON attempt.run = same.run AND attempt.row = same.row
-    WHERE same.admin_number = ours.admin_number AND same.sequence_number = ours.sequence_number
-      AND same.status IS NULL AND same.run <> $1
-      AND attempt.status IN (0, 1)               -- cancelled, already_cancelled
-    LIMIT 1
-) AS other;
+    LEFT JOIN LATERAL (
+        SELECT worker.at_work FROM open_row JOIN worker ON worker.number = open_row.worker
+        WHERE open_row.run = same.run AND open_row.row = same.row AND open_row.in_flight
+        OFFSET 0
+    ) AS held ON true
+    UNION ALL
+    SELECT run.id, NULL, false, false, true
+    FROM doubt JOIN run ON run.number = doubt.run AND run.endpoint = $2
+    WHERE doubt.admin_number = ours.admin_number
+      AND doubt.sequence_number = ours.sequence_number AND doubt.run <> $1
+) AS other
+WHERE other.is_cancelled OR other.in_flight OR other.in_doubt;

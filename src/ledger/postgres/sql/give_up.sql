@@ -8,6 +8,16 @@ WITH lost AS (
                          error_code, message)
     SELECT $1, row, attempt, worker, staked_at, clock_timestamp(), 5, $3::smallint, $4, $5
     FROM lost
+), doubted AS (
+    INSERT INTO doubt (run, admin_number, sequence_number)
+    SELECT $1, its.admin_number, its.sequence_number
+    FROM lost
+    CROSS JOIN LATERAL (
+        SELECT admin_number, sequence_number FROM row
+        WHERE row.run = $1 AND row.row = lost.row
+        OFFSET 0
+    ) AS its
+    ON CONFLICT DO NOTHING
 ), over AS (
     DELETE FROM open_row
     WHERE run = $1 AND worker = ANY ($2) AND in_flight AND $3 IS NOT NULL

@@ -2,7 +2,7 @@
 -- them that count, and whether an answer was lost. What was interrupted does not count, nor
 -- does what stopped the run, nor what a worker tried that stopped because the server was away.
 SELECT nobodys.row, admin_number, sequence_number, nobodys.attempt, tried.spent,
-       theirs.doubt OR coalesce(tried.doubt, false)
+       theirs.doubt OR coalesce(tried.doubt, false), nobodys.place
 FROM (SELECT row, place, attempt FROM open_row
       WHERE run = $1 AND worker IS NULL ORDER BY place LIMIT $2) AS nobodys
 CROSS JOIN LATERAL (

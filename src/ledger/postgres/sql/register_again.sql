@@ -2,9 +2,10 @@
 -- others. Its turn is $3. The worker that it was is locked, and knows which it is now.
 WITH next AS (
     INSERT INTO worker (run, started_at, started_by, program, rates, cut_off, leased_until,
-                        again, turn)
+                        lapsed_at, again, turn)
     SELECT run, started_at, started_by, program, rates, cut_off,
-           clock_timestamp() + make_interval(secs => $2::double precision), again, $3::bigint
+           clock_timestamp() + make_interval(secs => $2::double precision), clock_timestamp(),
+           again, $3::bigint
     FROM worker WHERE number = $1
     RETURNING number
 )

@@ -12,12 +12,19 @@ WHERE number = $1
 RETURNING
     at_work,
     clock_timestamp(),
-    -- Whether the lease of another on the run ran out. One that was away itself, as when
-    -- the database was, gives the others as long as a lease to come back too.
-    (lapsed_at IS NULL OR lapsed_at + make_interval(secs => $2) < clock_timestamp())
-        AND EXISTS (SELECT FROM worker AS other
+    -- Whether the lease of another on the run ran out. One that has just begun, or was away
+    -- itself, as when the database was, gives the others as long as a lease to come back too.
+    EXISTS (SELECT FROM worker AS other WHERE other.run = worker.run AND other.left_behind)
+        OR lapsed_at + make_interval(secs => $2) < clock_timestamp() AND EXISTS (SELECT FROM worker AS other
                     WHERE other.run = worker.run AND other.at_work AND other.number <> $1
                       AND other.leased_until < clock_timestamp()),
+    -- Whether that of another on another run at the endpoint did.
+    lapsed_at + make_interval(secs => $2) < clock_timestamp() AND EXISTS (SELECT FROM worker AS other
+                    JOIN run AS theirs ON theirs.number = other.run
+                    JOIN run AS ours ON ours.number = worker.run
+                    WHERE other.at_work AND other.run <> worker.run
+                      AND other.leased_until < clock_timestamp()
+                      AND theirs.endpoint = ours.endpoint),
     -- Whether another takes of the same budget.
     EXISTS (SELECT FROM worker AS other
             JOIN run AS theirs ON theirs.number = other.run

@@ -54,10 +54,8 @@ UPDATE run SET
 FROM tally
 WHERE number = $1
 RETURNING first_fresh, rows, stop,
-    -- Whether rows are nobody's, and whether another run may have cancelled some.
+    -- Whether rows are nobody's.
     EXISTS (SELECT FROM open_row WHERE open_row.run = $1 AND open_row.worker IS NULL),
-    EXISTS (SELECT FROM run AS other
-            WHERE other.endpoint = run.endpoint AND other.number <> $1 AND other.rows > 0),
     by_place,
     -- How many of these were staked by who tells it.
     tally.ours;

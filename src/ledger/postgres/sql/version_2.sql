@@ -61,11 +61,15 @@ CREATE TABLE worker (
     again        boolean     NOT NULL,        -- sends orders even if another run cancelled them
     -- False once it came to rest, or its rows were taken up by others.
     at_work      boolean     NOT NULL DEFAULT true,
+    -- Whether it was found to be gone by a worker on another run: what it held still stands
+    -- as it left it, and whoever works on its own run is to take that up.
+    left_behind  boolean     NOT NULL DEFAULT false,
     -- The number under which it went on after that.
     followed_by  bigint,
     leased_until timestamptz NOT NULL,
-    -- When it last came back after its lease had run out.
-    lapsed_at    timestamptz,
+    -- When it began, or last came back after its lease had run out: others may have been away
+    -- for as long, or the clock was set, and they are given as long as a lease from then on.
+    lapsed_at    timestamptz NOT NULL,
     -- Its last turn.
     turn         bigint      NOT NULL DEFAULT 0,
     rested_at    timestamptz,
@@ -73,6 +77,7 @@ CREATE TABLE worker (
 ) WITH (fillfactor = 20);
 CREATE INDEX worker_by_run ON worker (run, at_work, number);
 CREATE INDEX worker_at_work ON worker (run) WHERE at_work;
+CREATE INDEX worker_left_behind ON worker (run) WHERE left_behind;
 
 -- A line of the input. Written once, when the run is opened.
 CREATE TABLE row (
@@ -91,6 +96,15 @@ CREATE TABLE row (
 -- Where an order stands in which runs.
 CREATE INDEX row_by_order ON row (admin_number, sequence_number) WHERE status IS NULL;
 
+-- Orders of which an answer was lost, until one of them is answered with Status true: with
+-- the run that lost it, or that was told of it by the results file it came from.
+CREATE TABLE doubt (
+    admin_number    bigint  NOT NULL,
+    sequence_number integer NOT NULL,
+    run             bigint  NOT NULL,
+    PRIMARY KEY (admin_number, sequence_number, run)
+);
+
 -- The order in which rows are sent, for runs that have one of their own; other runs go by
 -- the row. Rows that are not sent may be missing.
 CREATE TABLE place (
@@ -100,14 +114,16 @@ CREATE TABLE place (
     PRIMARY KEY (run, place)
 );
 
--- A row that was staked and has not ended. There are never many of them, and each is
+-- A row that was staked, or passed over, and has not ended. There are never many of them, and each is
 -- soon gone again: dead ones are cleared away often.
 CREATE TABLE open_row (
     run       bigint      NOT NULL,
     row       bigint      NOT NULL,
     place     bigint      NOT NULL,
     worker    bigint,                         -- who has it; NULL: nobody, it is to be taken up
-    attempt   integer     NOT NULL,           -- how many there were, that in flight included
+    -- How many there were, that in flight included; none where another run has the order in
+    -- flight, and the row waits for what becomes of that.
+    attempt   integer     NOT NULL,
     in_flight boolean     NOT NULL,           -- staked, and not settled
     staked_at timestamptz NOT NULL,
     turn      bigint      NOT NULL,           -- the turn of the worker that staked it

@@ -6,6 +6,7 @@ use tokio_postgres::types::ToSql;
 use super::super::super::stake::{Ended, How};
 use super::super::super::{Settled, codes};
 use super::super::storable;
+use crate::outcome::Meaning;
 
 /// Attempts and what they came to, in the database's time. No meaning: the stake was
 /// taken back.
@@ -22,6 +23,59 @@ pub(super) struct Columns {
     error_code: Vec<Option<String>>,
     message: Vec<Option<String>>,
     doubt: Vec<bool>,
+}
+
+/// Orders of which an answer was lost.
+#[derive(Default)]
+pub(super) struct Lost {
+    admin_number: Vec<i64>,
+    sequence_number: Vec<i32>,
+}
+
+impl Lost {
+    /// Those of these attempts.
+    pub fn of(settled: &[Settled]) -> Option<Lost> {
+        let mut lost = Lost::default();
+        for Settled { order, .. } in settled.iter().filter(|its| its.means(Meaning::Doubt)) {
+            lost.admin_number.push(order.admin_number);
+            lost.sequence_number.push(order.sequence_number);
+        }
+        (!lost.admin_number.is_empty()).then_some(lost)
+    }
+
+    /// The values of `note_doubt.sql`.
+    pub fn values<'v>(&'v self, run: &'v i64) -> [&'v (dyn ToSql + Sync); 3] {
+        [run, &self.admin_number, &self.sequence_number]
+    }
+}
+
+/// Orders that were in doubt and were answered with `Status` true.
+#[derive(Default)]
+pub(super) struct Certain {
+    orders: Lost,
+    row: Vec<i64>,
+    attempt: Vec<i32>,
+}
+
+impl Certain {
+    /// Those of these attempts.
+    pub fn of(settled: &[Settled]) -> Option<Certain> {
+        let mut certain = Certain::default();
+        let is_one = |its: &&Settled| its.doubt && its.means(Meaning::Cancelled);
+        for Settled { row, order, attempt, .. } in settled.iter().filter(is_one) {
+            certain.orders.admin_number.push(order.admin_number);
+            certain.orders.sequence_number.push(order.sequence_number);
+            certain.row.push(row.0.into());
+            certain.attempt.push(*attempt as i32);
+        }
+        (!certain.row.is_empty()).then_some(certain)
+    }
+
+    /// The values of `end_doubt.sql`.
+    pub fn values<'v>(&'v self, run: &'v i64, worker: &'v i64) -> [&'v (dyn ToSql + Sync); 6] {
+        let Lost { admin_number, sequence_number } = &self.orders;
+        [run, admin_number, sequence_number, &self.row, &self.attempt, worker]
+    }
 }
 
 impl Columns {

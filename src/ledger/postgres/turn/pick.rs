@@ -1,21 +1,23 @@
 //! Which rows a turn stakes: those that wait first, then those that others left, then
-//! fresh ones. What another run cancelled at the endpoint is decided without a call.
+//! fresh ones. What another run cancelled at the endpoint is decided without a call, and what
+//! one has in flight is passed over.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use super::super::super::Waiting;
+use super::super::super::elsewhere::Elsewhere;
 use super::super::failed::Failed;
 use super::super::link::Session;
 use super::super::read::row_number;
 use super::super::stay::Stay;
+use super::other_runs::OtherRuns;
 use crate::order::Order;
 
 const LEFT: &str = include_str!("../sql/left.sql");
 const FRESH: &str = include_str!("../sql/fresh.sql");
 const FRESH_BY_PLACE: &str = include_str!("../sql/fresh_by_place.sql");
-const ELSEWHERE: &str = include_str!("../sql/elsewhere.sql");
 
-pub(super) const STATEMENTS: [&str; 3] = [LEFT, FRESH, ELSEWHERE];
+pub(super) const STATEMENTS: [&str; 2] = [LEFT, FRESH];
 
 /// How many rows one turn may end without a call, so that no turn is long.
 const MOST_DECIDED: usize = 10_000;
@@ -36,7 +38,7 @@ pub(super) struct Asked<'t> {
     pub by_place: bool,
     /// Whether some are nobody's.
     pub nobodys: bool,
-    /// Whether another run may have cancelled some.
+    /// Whether another run may know something of their orders.
     pub elsewhere: bool,
 }
 
@@ -66,6 +68,12 @@ pub(super) struct Picked {
     pub places: Vec<i64>,
     /// Rows that another run cancelled, each with what says so.
     pub decided: Vec<(i64, String)>,
+    /// Rows of this process whose orders another run has in flight.
+    pub again_later: HashSet<i64>,
+    /// Other rows of which this is so, with their places.
+    pub later: Vec<(Waiting, i64)>,
+    /// Rows whose orders are in doubt from other runs, and were not so far.
+    pub inherited: HashSet<i64>,
     /// The place in which fresh rows begin now.
     pub first_fresh: i64,
 }
@@ -76,11 +84,43 @@ impl Picked {
         self.again.len() + self.left.len() + self.fresh.len()
     }
 
+    /// How many are staked or passed over: a turn passes over no more than it may stake.
+    fn taken(&self) -> usize {
+        self.len() + self.later.len()
+    }
+
+    /// Sorts out a row that was to be staked by what other runs know of its order. Returns
+    /// whether it can be.
+    fn can_be_staked(&mut self, row: i64, elsewhere: Elsewhere) -> Choice {
+        match elsewhere {
+            Elsewhere::Nothing => Choice::Stake,
+            Elsewhere::InFlight => Choice::Later,
+            Elsewhere::InDoubt => {
+                self.inherited.insert(row);
+                Choice::Stake
+            }
+            Elsewhere::Cancelled { run, row: its } => {
+                self.decided.push((row, Elsewhere::cancelled_by(&run, its)));
+                Choice::Ended
+            }
+        }
+    }
+
     /// Those that were staked before, each with its attempts.
     pub fn retried(&self) -> impl Iterator<Item = (i64, i32)> {
         let left = self.left.iter().map(|left| (left.row.0.into(), left.attempts as i32));
         self.again.iter().copied().chain(left)
     }
+}
+
+/// What becomes of a row that was to be staked.
+#[derive(PartialEq, Eq)]
+enum Choice {
+    Stake,
+    /// Another run has its order in flight.
+    Later,
+    /// Another run cancelled its order.
+    Ended,
 }
 
 /// Picks up to `room` rows.
@@ -93,23 +133,22 @@ pub(super) async fn pick(
     let mut picked = Picked { first_fresh: asked.first_fresh, ..Picked::default() };
     let again = asked.again.iter().map(|waiting| (waiting.row.0.into(), waiting.attempts as i32));
     let mut again: Vec<(i64, i32)> = again.collect();
-    let mut cancelled = cancelled(session, stay, &asked, again.iter().map(|(row, _)| *row)).await?;
-    let decided = &mut picked.decided;
-    again.retain(|(row, _)| match cancelled.remove(row) {
-        Some(message) => {
-            decided.push((*row, message));
-            false
+    let mut others = known(session, stay, &asked, again.iter().map(|(row, _)| *row)).await?;
+    again.retain(|(row, _)| {
+        let choice = picked.can_be_staked(*row, others.of_row(*row, stay.again));
+        if choice == Choice::Later {
+            picked.again_later.insert(*row);
         }
-        None => true,
+        choice == Choice::Stake
     });
     picked.deferred =
         again.split_off(again.len().min(room)).into_iter().map(|(row, _)| row).collect();
     picked.again = again;
     let most = room.min(picked.again.len() + asked.fresh as usize);
-    if asked.nobodys && picked.len() < most {
+    if asked.nobodys && picked.taken() < most {
         pick_left(session, stay, &asked, most, &mut picked).await?;
     }
-    while picked.len() < most
+    while picked.taken() < most
         && picked.first_fresh < asked.end
         && picked.decided.len() < MOST_DECIDED
     {
@@ -126,28 +165,34 @@ async fn pick_left(
     picked: &mut Picked,
 ) -> Result<(), Failed> {
     let statement = session.statement(LEFT).await?;
-    let room = (most - picked.len()) as i64;
+    let room = (most - picked.taken()) as i64;
     let found = session.client.query(&statement, &[&stay.run, &room]).await?;
     let mut left = Vec::new();
     for row in found {
         let counted = |count: i64| u32::try_from(count).unwrap_or_default();
-        left.push(Waiting {
+        let place: i64 = row.try_get(6)?;
+        let waiting = Waiting {
             row: row_number(&row, 0)?,
             order: Order { admin_number: row.try_get(1)?, sequence_number: row.try_get(2)? },
             attempts: counted(row.try_get::<_, i32>(3)?.into()),
             spent: counted(row.try_get(4)?),
             doubt: row.try_get(5)?,
-        });
+        };
+        left.push((waiting, place));
     }
     let waits: HashSet<i64> = asked.again.iter().map(|waiting| waiting.row.0.into()).collect();
-    left.retain(|left| !waits.contains(&left.row.0.into()));
-    let rows = left.iter().map(|left| left.row.0.into());
-    let mut cancelled = cancelled(session, stay, asked, rows).await?;
-    for left in left {
+    left.retain(|(left, _)| !waits.contains(&left.row.0.into()));
+    let rows = left.iter().map(|(left, _)| left.row.0.into());
+    let mut others = known(session, stay, asked, rows).await?;
+    for (mut left, place) in left {
         let row = left.row.0.into();
-        match cancelled.remove(&row) {
-            Some(message) => picked.decided.push((row, message)),
-            None => picked.left.push(left),
+        match picked.can_be_staked(row, others.of_row(row, stay.again)) {
+            Choice::Stake => {
+                left.doubt |= picked.inherited.contains(&row);
+                picked.left.push(left);
+            }
+            Choice::Later => picked.later.push((left, place)),
+            Choice::Ended => {}
         }
     }
     Ok(())
@@ -164,7 +209,7 @@ async fn pick_fresh(
         true => session.statement(FRESH_BY_PLACE).await?,
         false => session.statement(FRESH).await?,
     };
-    let mut look_at = most - picked.len();
+    let mut look_at = most - picked.taken();
     if !picked.decided.is_empty() {
         look_at = look_at.max(LOOKED_AT);
     }
@@ -178,44 +223,42 @@ async fn pick_fresh(
         false => asked.end,
     };
     let rows: Vec<i64> = found.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
-    let mut cancelled = cancelled(session, stay, asked, rows.into_iter()).await?;
+    let mut others = known(session, stay, asked, rows.into_iter()).await?;
     for row in found {
         let (number, place) = (row.try_get(0)?, row.try_get(4)?);
-        if let Some(message) = cancelled.remove(&number) {
-            picked.decided.push((number, message));
-        } else if picked.len() < most {
-            picked.places.push(place);
-            picked.fresh.push(Waiting {
-                row: row_number(&row, 0)?,
-                order: Order { admin_number: row.try_get(1)?, sequence_number: row.try_get(2)? },
-                attempts: 0,
-                spent: 0,
-                doubt: row.try_get(3)?,
-            });
-        } else {
+        if picked.taken() >= most {
             picked.first_fresh = place;
             break;
+        }
+        let mut waiting = Waiting {
+            row: row_number(&row, 0)?,
+            order: Order { admin_number: row.try_get(1)?, sequence_number: row.try_get(2)? },
+            attempts: 0,
+            spent: 0,
+            doubt: row.try_get(3)?,
+        };
+        match picked.can_be_staked(number, others.of_row(number, stay.again)) {
+            Choice::Stake => {
+                waiting.doubt |= picked.inherited.contains(&number);
+                picked.places.push(place);
+                picked.fresh.push(waiting);
+            }
+            Choice::Later => picked.later.push((waiting, place)),
+            Choice::Ended => {}
         }
     }
     Ok(())
 }
 
-/// Which of these rows have an order that another run cancelled, and what says so.
-async fn cancelled(
+/// What other runs know of the orders of these rows.
+async fn known(
     session: &mut Session,
     stay: &Stay,
     asked: &Asked<'_>,
     rows: impl Iterator<Item = i64>,
-) -> Result<HashMap<i64, String>, Failed> {
-    let rows: Vec<i64> = rows.collect();
-    if !asked.elsewhere || rows.is_empty() {
-        return Ok(HashMap::new());
+) -> Result<OtherRuns, Failed> {
+    match asked.elsewhere {
+        true => OtherRuns::ask(session, stay, rows).await,
+        false => Ok(OtherRuns::default()),
     }
-    let statement = session.statement(ELSEWHERE).await?;
-    let found = session.client.query(&statement, &[&stay.run, &stay.endpoint, &rows]).await?;
-    let told = |row: tokio_postgres::Row| {
-        let (run, its): (String, i64) = (row.try_get(1)?, row.try_get(2)?);
-        Ok((row.try_get(0)?, format!("cancelled by run {run}, row {its}")))
-    };
-    found.into_iter().map(told).collect()
 }

@@ -1,0 +1,68 @@
+//! What other runs at the endpoint know of the orders of rows that are about to be staked.
+
+use std::collections::HashMap;
+
+use super::super::super::elsewhere::Elsewhere;
+use super::super::failed::Failed;
+use super::super::link::Session;
+use super::super::stay::Stay;
+
+const ELSEWHERE: &str = include_str!("../sql/elsewhere.sql");
+
+/// What they know, by the rows of this run.
+#[derive(Default)]
+pub(super) struct OtherRuns(HashMap<i64, Facts>);
+
+/// What they know of one order.
+#[derive(Default)]
+struct Facts {
+    /// Which of them cancelled it: its identifier, and its row.
+    cancelled: Option<(String, i64)>,
+    in_flight: bool,
+    in_doubt: bool,
+}
+
+/// Prepares the statement.
+pub(super) async fn prepare(session: &mut Session) -> Result<(), Failed> {
+    session.statement(ELSEWHERE).await.map(drop)
+}
+
+impl OtherRuns {
+    /// Asks about the orders of these rows, with the budget locked.
+    pub async fn ask(
+        session: &mut Session,
+        stay: &Stay,
+        rows: impl Iterator<Item = i64>,
+    ) -> Result<OtherRuns, Failed> {
+        let rows: Vec<i64> = rows.collect();
+        let mut known = OtherRuns::default();
+        if rows.is_empty() {
+            return Ok(known);
+        }
+        let statement = session.statement(ELSEWHERE).await?;
+        let found = session.client.query(&statement, &[&stay.run, &stay.endpoint, &rows]).await?;
+        for told in found {
+            let facts = known.0.entry(told.try_get(0)?).or_default();
+            if told.try_get(3)? {
+                facts.cancelled = Some((told.try_get(1)?, told.try_get(2)?));
+            }
+            facts.in_flight |= told.try_get::<_, bool>(4)?;
+            facts.in_doubt |= told.try_get::<_, bool>(5)?;
+        }
+        Ok(known)
+    }
+
+    /// What they know of the order of a row. Sent `again`, it does not matter that it is
+    /// cancelled.
+    pub fn of_row(&mut self, row: i64, again: bool) -> Elsewhere {
+        match self.0.remove(&row) {
+            Some(Facts { cancelled: Some((run, row)), .. }) if !again => {
+                let row = u32::try_from(row).unwrap_or_default();
+                Elsewhere::Cancelled { run, row }
+            }
+            Some(Facts { in_flight: true, .. }) => Elsewhere::InFlight,
+            Some(Facts { in_doubt: true, cancelled: None, .. }) => Elsewhere::InDoubt,
+            _ => Elsewhere::Nothing,
+        }
+    }
+}
