@@ -11,7 +11,7 @@ use std::process::{Child, Command};
 use std::time::Duration;
 
 use cardcancel::stand_in::{Order, OrderState, Settings, Share, Tally};
-use common::postgres::{Database, PASSWORD, Server, database};
+use common::postgres::{Database, PASSWORD, Server, granted};
 use common::{
     CoreCard, Outcome, Row, Scene, contains, ended, kill, terminate, until, with_its_clock_set,
 };
@@ -172,7 +172,7 @@ fn the_same_command_twice_in_one_folder_leaves_whole_results() {
 fn a_run_and_two_workers_share_its_rows_and_its_rate() {
     const ROWS: u32 = 1500;
     const RATE: u64 = 300;
-    let (database, core_card) = (database(), CoreCard::that(rough()));
+    let (database, core_card) = (granted(), CoreCard::that(rough()));
     let machines = [0, 1].map(|_| Machine::new(&database, &core_card));
     let workers = machines.each_ref().map(|machine| machine.work(&[]));
     let opener = Machine::with_orders(&database, &core_card, ROWS);
@@ -196,7 +196,7 @@ fn a_run_and_two_workers_share_its_rows_and_its_rate() {
 #[ignore = "needs PostgreSQL: tests/run brings it"]
 fn two_runs_of_the_same_file_are_one_and_each_writes_its_results() {
     const ROWS: u32 = 600;
-    let (database, core_card) = (database(), CoreCard::that(steady()));
+    let (database, core_card) = (granted(), CoreCard::that(steady()));
     let machines = [0, 1].map(|_| Machine::with_orders(&database, &core_card, ROWS));
     let runs = machines.each_ref().map(|machine| machine.run(&["--rate", "300/s"]));
     runs.into_iter().for_each(|run| drop(ended(run).exits(0)));
@@ -214,7 +214,7 @@ fn two_runs_of_the_same_file_are_one_and_each_writes_its_results() {
 fn two_files_that_share_orders_send_each_once_from_two_machines() {
     const ROWS: u32 = 60;
     let slow = Settings { latency: "300ms".parse().unwrap(), ..Settings::default() };
-    let (database, core_card) = (database(), CoreCard::that(slow));
+    let (database, core_card) = (granted(), CoreCard::that(slow));
     let one = Machine::with_orders(&database, &core_card, ROWS);
     let other = Machine::with_orders(&database, &core_card, ROWS + 1);
     let runs = [&one, &other].map(|machine| machine.run(&["--rate", "unlimited"]));
@@ -234,7 +234,7 @@ fn two_files_that_share_orders_send_each_once_from_two_machines() {
 fn whoever_is_killed_no_row_is_lost_and_any_machine_can_write_the_results() {
     const ROWS: u32 = 1200;
     const CONCURRENCY: usize = 64;
-    let (database, core_card) = (database(), CoreCard::that(steady()));
+    let (database, core_card) = (granted(), CoreCard::that(steady()));
     let flags = ["--concurrency", &CONCURRENCY.to_string()];
     let paced = [&flags[..], &["--rate", "200/s"]].concat();
     let opener = Machine::with_orders(&database, &core_card, ROWS);
@@ -263,7 +263,7 @@ fn whoever_is_killed_no_row_is_lost_and_any_machine_can_write_the_results() {
 #[ignore = "needs PostgreSQL: tests/run brings it"]
 fn a_worker_that_was_frozen_sends_nothing_that_is_no_longer_its_own() {
     const ROWS: u32 = 1000;
-    let (database, core_card) = (database(), CoreCard::that(steady()));
+    let (database, core_card) = (granted(), CoreCard::that(steady()));
     let flags = ["--concurrency", "64"];
     let opener = Machine::with_orders(&database, &core_card, ROWS);
     let run = opener.run(&[&flags[..], &["--rate", "100/s"]].concat());
@@ -290,7 +290,7 @@ fn a_worker_that_was_frozen_sends_nothing_that_is_no_longer_its_own() {
 fn a_database_that_dies_and_comes_back_costs_no_row() {
     const ROWS: u32 = 900;
     let server = Server::start(&[]);
-    let (database, core_card) = (server.database(), CoreCard::that(steady()));
+    let (database, core_card) = (server.granted(), CoreCard::that(steady()));
     let opener = Machine::with_orders(&database, &core_card, ROWS);
     let machine = Machine::new(&database, &core_card);
     let worker = machine.work(&[]);
@@ -313,7 +313,7 @@ fn a_database_that_dies_and_comes_back_costs_no_row() {
 #[ignore = "needs PostgreSQL: tests/run brings it"]
 fn a_worker_waits_for_a_database_that_is_away_and_not_for_ever() {
     let server = Server::start(&[]);
-    let (database, core_card) = (server.database(), CoreCard::perfect());
+    let (database, core_card) = (server.granted(), CoreCard::perfect());
     let machine = Machine::with_orders(&database, &core_card, 5);
     let other = Machine::new(&database, &core_card);
     let patient = machine.work(&["--log-file", "log"]);
@@ -336,7 +336,7 @@ fn a_worker_waits_for_a_database_that_is_away_and_not_for_ever() {
 #[ignore = "needs PostgreSQL: tests/run brings it"]
 fn a_run_that_is_told_to_stop_is_left_to_the_others() {
     const ROWS: u32 = 400;
-    let (database, core_card) = (database(), CoreCard::that(steady()));
+    let (database, core_card) = (granted(), CoreCard::that(steady()));
     let opener = Machine::with_orders(&database, &core_card, ROWS);
     let run = opener.run(&["--rate", "100/s"]);
     until("it was sending", || core_card.requests() >= 50);
@@ -360,7 +360,7 @@ fn a_run_that_is_told_to_stop_is_left_to_the_others() {
 fn a_run_that_a_brake_stopped_is_not_taken_up_until_it_is_started_again() {
     const ROWS: u32 = 300;
     let night = Settings { printed: Share::per_mille(200), ..steady() };
-    let (database, core_card) = (database(), CoreCard::that(night));
+    let (database, core_card) = (granted(), CoreCard::that(night));
     let opener = Machine::with_orders(&database, &core_card, ROWS);
     let machine = Machine::new(&database, &core_card);
     let worker = machine.work(&[]);
@@ -381,7 +381,7 @@ fn a_run_that_a_brake_stopped_is_not_taken_up_until_it_is_started_again() {
 #[test]
 #[ignore = "needs PostgreSQL: tests/run brings it"]
 fn another_rate_than_the_one_that_is_kept_is_refused() {
-    let (database, core_card) = (database(), CoreCard::that(steady()));
+    let (database, core_card) = (granted(), CoreCard::that(steady()));
     let machines = [0, 1].map(|_| Machine::with_orders(&database, &core_card, 300));
     let run = machines[0].run(&["--rate", "50/s"]);
     until("it was sending", || core_card.requests() >= 5);
@@ -394,7 +394,7 @@ fn another_rate_than_the_one_that_is_kept_is_refused() {
 #[test]
 #[ignore = "needs PostgreSQL: tests/run brings it"]
 fn workers_take_the_runs_of_their_own_endpoint_the_oldest_first() {
-    let database = database();
+    let database = granted();
     let (here, there) = (CoreCard::that(steady()), CoreCard::that(steady()));
     let mut openers = Vec::new();
     for (core_card, admin) in [(&here, 1), (&there, 2), (&here, 3)] {
@@ -419,7 +419,7 @@ fn workers_take_the_runs_of_their_own_endpoint_the_oldest_first() {
 #[test]
 #[ignore = "needs PostgreSQL: tests/run brings it"]
 fn a_run_whose_rate_a_worker_does_not_know_is_passed_over_with_a_warning() {
-    let (database, core_card) = (database(), CoreCard::that(steady()));
+    let (database, core_card) = (granted(), CoreCard::that(steady()));
     let mut openers = Vec::new();
     for admin in [1, 2] {
         let machine = Machine::new(&database, &core_card);
@@ -447,7 +447,7 @@ fn a_run_whose_rate_a_worker_does_not_know_is_passed_over_with_a_warning() {
 #[ignore = "needs PostgreSQL and libfaketime: tests/run brings them"]
 fn machines_whose_clocks_differ_by_a_minute_keep_to_the_rate_together() {
     const ROWS: u32 = 600;
-    let (database, core_card) = (database(), CoreCard::that(steady()));
+    let (database, core_card) = (granted(), CoreCard::that(steady()));
     let flags = ["--rate", "100/s"];
     let mut runs = Vec::new();
     let machines = ["+60s", "-60s"].map(|offset| {
@@ -470,7 +470,7 @@ fn machines_whose_clocks_differ_by_a_minute_keep_to_the_rate_together() {
 #[ignore = "needs PostgreSQL: tests/run brings it"]
 fn the_password_is_in_no_byte_of_what_is_said_or_kept() {
     let server = Server::start(&[]);
-    let (database, core_card) = (server.database(), CoreCard::that(steady()));
+    let (database, core_card) = (server.granted(), CoreCard::that(steady()));
     let machine = Machine::with_orders(&database, &core_card, 60);
     let address = format!("postgres://test@127.0.0.1:{}/{}", database.port, database.name);
     let secret = tempfile::NamedTempFile::new().unwrap();
@@ -509,9 +509,8 @@ fn the_password_is_in_no_byte_of_what_is_said_or_kept() {
 fn each_role_of_the_samples_may_do_what_it_is_for_and_no_more() {
     let server = Server::start(&[]);
     let core_card = CoreCard::perfect();
-    let ledger = Database { name: "cardcancel".to_owned(), port: server.database().port };
-    let admin = Database { name: "postgres".to_owned(), ..ledger.clone() };
-    admin.client().batch_execute("CREATE DATABASE cardcancel").unwrap();
+    let ledger = Database { name: "cardcancel".to_owned(), ..server.of_all() };
+    server.of_all().client().batch_execute("CREATE DATABASE cardcancel").unwrap();
     let sample = |name: &str| {
         let path = format!("{}/samples/postgres/{name}.sql", env!("CARGO_MANIFEST_DIR"));
         ledger.client().batch_execute(&std::fs::read_to_string(path).unwrap()).unwrap();
@@ -532,10 +531,13 @@ fn each_role_of_the_samples_may_do_what_it_is_for_and_no_more() {
     owner.runs().exits(0);
     sample("grants");
     ended(worker.run(&["--rate", "unlimited"])).exits(0);
+    worker.scene.file("urgent.csv", "admin,seq,prio\n5001,1,2\n5002,1,1\n");
+    let words = ["run", "urgent.csv", "--yes", "--priority-column", "prio"];
+    ended(worker.command(&words, &[]).spawn().unwrap()).exits(0);
     assert!(auditor.runs().exits(0).stdout.contains("ended"));
     let denied = ended(auditor.run(&["--again", "-o", "again.csv"]));
     assert!(denied.stderr.contains("permission denied"), "{}", denied.told());
-    assert_eq!(core_card.requests(), 20);
+    assert_eq!(core_card.requests(), 22);
     let as_worker = |sql: &str| {
         let url = ledger.url_of("cardcancel");
         let mut client = postgres::Client::connect(&url, postgres::NoTls).unwrap();
@@ -545,6 +547,12 @@ fn each_role_of_the_samples_may_do_what_it_is_for_and_no_more() {
         "DELETE FROM cardcancel.attempt",
         "UPDATE cardcancel.attempt SET status = 0",
         "DELETE FROM cardcancel.run",
+        "UPDATE cardcancel.run SET endpoint = ''",
+        "DELETE FROM cardcancel.row",
+        "UPDATE cardcancel.row SET admin_number = 1",
+        "UPDATE cardcancel.row SET sequence_number = 1",
+        "UPDATE cardcancel.open_row SET row = 1",
+        "DELETE FROM cardcancel.budget",
         "DROP TABLE cardcancel.results",
     ] {
         assert_eq!(as_worker(sql).code().unwrap().code(), "42501", "{sql}");

@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use std::process::{ChildStdin, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
+use cardcancel::ledger::{At, Postgres};
 use postgres::{Client, NoTls};
 
 use super::Papers;
@@ -36,12 +38,30 @@ pub struct Server {
 pub struct Database {
     pub name: String,
     pub port: u16,
+    /// Whom the URL names.
+    pub user: &'static str,
 }
 
 /// A new database on the server that the tests of this program share.
 pub fn database() -> Database {
+    shared_server().database()
+}
+
+/// Another, with a ledger, whose user may do no more than the samples grant to those who
+/// work.
+pub fn granted() -> Database {
+    shared_server().granted()
+}
+
+fn shared_server() -> &'static Server {
     static SERVER: OnceLock<Server> = OnceLock::new();
-    SERVER.get_or_init(|| Server::start(&[])).database()
+    SERVER.get_or_init(|| Server::start(&[]))
+}
+
+/// What the samples say about roles.
+fn sample(name: &str) -> String {
+    let path = format!("{}/samples/postgres/{name}.sql", env!("CARGO_MANIFEST_DIR"));
+    std::fs::read_to_string(path).unwrap()
 }
 
 impl Server {
@@ -151,9 +171,42 @@ impl Server {
     pub fn database(&self) -> Database {
         static NUMBER: AtomicU32 = AtomicU32::new(1);
         let name = format!("test_{}", NUMBER.fetch_add(1, Ordering::Relaxed));
-        let admin = Database { name: "postgres".to_owned(), port: self.port };
+        let admin = self.of_all();
         admin.client().batch_execute(&format!("CREATE DATABASE {name}")).unwrap();
         Database { name, ..admin }
+    }
+
+    /// Makes a new database with a ledger in it, whose user may do no more than the samples
+    /// grant to those who work.
+    pub fn granted(&self) -> Database {
+        let database = self.database();
+        let of_each =
+            sample("roles").replace("DATABASE cardcancel", &format!("DATABASE {}", database.name));
+        let (roles, of_each): (Vec<&str>, Vec<&str>) =
+            of_each.lines().partition(|line| line.starts_with("CREATE ROLE"));
+        let mut admin = database.client();
+        // Whoever comes first makes the roles, which all databases share.
+        admin.batch_execute("SELECT pg_advisory_lock(1)").unwrap();
+        if !database
+            .asked::<bool>("SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = 'cardcancel')")
+        {
+            let with_password =
+                |role: &&str| role.replace(';', &format!(" PASSWORD '{PASSWORD}';"));
+            let roles: String = roles.iter().map(with_password).collect();
+            admin.batch_execute(&roles).unwrap();
+        }
+        admin.batch_execute("SELECT pg_advisory_unlock(1)").unwrap();
+        admin.batch_execute(&of_each.join("\n")).unwrap();
+        let (lease, max_outage) = (Duration::from_secs(5), Duration::from_secs(60));
+        let url = database.url_of("cardcancel_owner").into();
+        Postgres::open(At { url, lease, max_outage }).unwrap();
+        admin.batch_execute(&sample("grants")).unwrap();
+        Database { user: "cardcancel", ..database }
+    }
+
+    /// The database that is there before any other.
+    pub fn of_all(&self) -> Database {
+        Database { name: "postgres".to_owned(), port: self.port, user: "test" }
     }
 
     fn data(&self) -> PathBuf {
@@ -181,7 +234,7 @@ impl Server {
 impl Database {
     /// The ledger's URL.
     pub fn url(&self) -> String {
-        self.url_of("test")
+        self.url_of(self.user)
     }
 
     /// The same for another user.
@@ -189,9 +242,9 @@ impl Database {
         format!("postgres://{user}:{PASSWORD}@127.0.0.1:{}/{}", self.port, self.name)
     }
 
-    /// A connection to ask it what it holds.
+    /// A connection to ask it what it holds, and to do with it what one likes.
     pub fn client(&self) -> Client {
-        Client::connect(&self.url(), NoTls).unwrap()
+        Client::connect(&self.url_of("test"), NoTls).unwrap()
     }
 
     /// What this statement gives: one value.

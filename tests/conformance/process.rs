@@ -13,7 +13,7 @@ use cardcancel::outcome::{Meaning, Next, OnDoubt, Outcome, Status};
 use jiff::Timestamp;
 use secrecy::SecretString;
 
-use crate::common::postgres::{Database, database};
+use crate::common::postgres::{Database, granted};
 use crate::common::until;
 
 /// Short, so that no test waits for long.
@@ -31,7 +31,7 @@ impl Home {
     }
 
     pub fn server() -> Home {
-        Home::Server(database())
+        Home::Server(granted())
     }
 
     /// The database it is kept in.

@@ -115,7 +115,7 @@ fn a_newer_schema_is_refused_whenever_it_comes() {
 #[test]
 #[ignore = "needs PostgreSQL: tests/run brings it"]
 fn the_schema_is_laid_down_once_though_many_come_at_once() {
-    let home = Home::server();
+    let home = Home::Server(database());
     std::thread::scope(|scope| {
         for _ in 0..6 {
             scope.spawn(|| home.open().runs().unwrap());
@@ -128,7 +128,7 @@ fn the_schema_is_laid_down_once_though_many_come_at_once() {
 #[test]
 #[ignore = "needs PostgreSQL: tests/run brings it"]
 fn a_user_who_may_not_change_the_schema_needs_it_to_be_there() {
-    let home = Home::server();
+    let home = Home::Server(database());
     let database = home.database();
     let user = format!("worker_of_{}", database.name);
     let sql = format!("CREATE USER {user} PASSWORD '{PASSWORD}'");
