@@ -99,6 +99,7 @@ fn turn(at: Timestamp, settled: Vec<Settled>, again: Vec<Waiting>, fresh: u32) -
         horizon: Duration::ZERO,
         spacing: Duration::ZERO,
         stop: None,
+        quiet_until: None,
     }
 }
 

@@ -322,6 +322,10 @@ impl Wheel {
         self.recorded = turned.counts;
         self.being_recorded = Counts::default();
         turned.stop.into_iter().for_each(|why| self.stop_for(why));
+        if let Some(until) = turned.quiet_until {
+            let left = Duration::try_from(until.duration_since(now.wall)).unwrap_or_default();
+            self.silence.told(left, now.since_start);
+        }
         self.due.extend(turned.deferred);
         for waiting in turned.in_flight_elsewhere {
             self.later.insert((now.since_start + ASK_AGAIN_AFTER, waiting.row()), waiting);
@@ -567,6 +571,10 @@ impl Wheel {
             horizon: self.horizon(),
             spacing: self.adaptive.spacing(),
             stop: self.stop,
+            quiet_until: (self.silence.until() > now.since_start).then(|| {
+                let left = self.silence.until().saturating_sub(now.since_start);
+                now.wall.saturating_add(left).unwrap_or(Timestamp::MAX)
+            }),
         })
     }
 

@@ -44,6 +44,11 @@ impl Silence {
         started < ends
     }
 
+    /// Another process was asked for a wait of which this much is left now.
+    pub fn told(&mut self, left: Duration, now: Duration) {
+        self.until = self.until.max(now.saturating_add(left.min(self.longest)));
+    }
+
     /// The answer to a call that was started then shows that the server works.
     pub fn works(&mut self, started: Duration) {
         self.asked.take_if(|asked| started >= asked.since);
@@ -97,6 +102,15 @@ mod tests {
             silence.works(s(time + 2));
             assert_eq!(silence.asked(), None);
         }
+    }
+
+    #[test]
+    fn what_another_process_was_asked_for_is_waited_for_too_and_no_longer_than_an_outage() {
+        let mut silence = Silence::new(s(10));
+        silence.told(s(5), s(1));
+        assert_eq!((silence.until(), silence.asked()), (s(6), None));
+        silence.told(s(86_400), s(2));
+        assert_eq!(silence.until(), s(12));
     }
 
     #[test]

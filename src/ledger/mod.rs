@@ -11,6 +11,7 @@ mod location;
 mod misplaced;
 mod places;
 mod postgres;
+mod quiet;
 mod run;
 mod sqlite;
 mod stake;
@@ -53,6 +54,9 @@ pub struct Budget {
     /// where the times are not those of one machine's clock.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clock: Option<ClockReading>,
+    /// Until when nobody may call, if the server asked for that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quiet: Option<Quiet>,
 }
 
 /// The wall clock beside the machine's uptime, both read at one moment.
@@ -64,6 +68,15 @@ pub struct ClockReading {
     pub uptime: u64,
     /// The wall clock, in nanoseconds since 1970 UTC.
     pub wall: u64,
+}
+
+/// A time in which nobody may call, because the server asked for that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Quiet {
+    /// When it was asked for, in nanoseconds since 1970 UTC.
+    pub from: u64,
+    /// When it is over.
+    pub until: u64,
 }
 
 /// What a turn was allotted of the budget.
@@ -149,6 +162,8 @@ pub struct Turn {
     pub spacing: Duration,
     /// Why this process stops, once it does: others that work on the run may have to know.
     pub stop: Option<OwnCode>,
+    /// Until when nobody may call, as the server told this process.
+    pub quiet_until: Option<Timestamp>,
 }
 
 /// How long this process may hold rows without taking another turn, where several
@@ -178,6 +193,8 @@ pub struct Turned {
     pub exhausted: bool,
     /// When more can be staked, if not now.
     pub more_at: Option<Timestamp>,
+    /// Until when nobody may call, as the server told any process.
+    pub quiet_until: Option<Timestamp>,
     /// Whether another process takes of the same budget, or may have of late.
     pub shared: bool,
     /// How long what is staked may be held; none where one process has the whole run.

@@ -323,9 +323,13 @@ fn a_run_goes_on_though_its_connections_break_again_and_again() {
     let database = home.database().clone();
     let run = std::thread::scope(|scope| {
         let working = scope.spawn(|| process.finish());
-        while !working.is_finished() {
+        // Now as it has hardly connected, now in the middle of its work.
+        for pause in [5, 10, 20, 40, 80, 160, 320].into_iter().cycle() {
+            if working.is_finished() {
+                break;
+            }
             database.cut_connections();
-            std::thread::sleep(Duration::from_millis(30));
+            std::thread::sleep(Duration::from_millis(pause));
         }
         working.join().unwrap()
     });

@@ -63,6 +63,7 @@ conformance! {
     a_process_has_nothing_in_flight_for_a_run_that_it_left
     processes_share_one_budget
     moments_that_were_not_used_are_given_back
+    what_the_server_asked_one_process_holds_for_all
     a_budget_that_cannot_be_read_is_not_taken_for_empty
     moments_for_which_there_is_no_row_are_given_back
     a_run_that_was_stopped_tells_why_and_goes_on

@@ -168,6 +168,7 @@ pub fn fresh_rows(fresh: u32) -> Turn {
         horizon: Duration::from_secs(2),
         spacing: Duration::ZERO,
         stop: None,
+        quiet_until: None,
     }
 }
 

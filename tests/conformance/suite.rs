@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use cardcancel::intake::{Enrolment, Input, IntakeError, Keyed, Part, Standing};
 use cardcancel::ledger::{
-    Counts, Ending, EnrolError, KnownOrders, NewRun, RowRecord, Run, Staked, Start,
+    Counts, Ending, EnrolError, KnownOrders, NewRun, RowRecord, Run, Staked, Start, Turn,
 };
 use cardcancel::order::{Flaw, OwnCode, RowNumber};
 use cardcancel::outcome::{Meaning, Next, OnDoubt, Status};
@@ -13,7 +13,8 @@ use jiff::Timestamp;
 use crate::common::records;
 use crate::common::until;
 use crate::process::{
-    Home, Process, cancelled, ended, enrol, enrol_as, new_run, order, outcome, rows, start, to_send,
+    Home, Process, cancelled, ended, enrol, enrol_as, fresh_rows, new_run, order, outcome, rows,
+    start, to_send,
 };
 
 pub fn a_run_is_enrolled_with_every_row_and_reads_back(home: &Home) {
@@ -521,6 +522,25 @@ pub fn processes_share_one_budget(home: &Home) {
         let within = moments[first..].iter().take_while(|moment| **moment <= until).count();
         assert!(within <= 50, "{within} calls in one second");
     }
+}
+
+pub fn what_the_server_asked_one_process_holds_for_all(home: &Home) {
+    let mut one = home.process(5);
+    let mut other = home.another(9);
+    let end = Timestamp::now() + Duration::from_secs(2);
+    one.try_turn(Turn { quiet_until: Some(end), ..fresh_rows(0) }).unwrap();
+    let turned = other.turn(Vec::new(), Vec::new(), 9);
+    assert!(turned.staked.is_empty());
+    for told in [turned.more_at, turned.quiet_until] {
+        let off = told.unwrap().duration_since(end).abs();
+        assert!(off < jiff::SignedDuration::from_millis(200), "off by {off:?}");
+    }
+    // And for whoever is started meanwhile.
+    let mut new = home.join(&other.run);
+    assert!(new.stake(9).is_empty());
+    until("they may call again", || !new.stake(9).is_empty());
+    assert!(Timestamp::now() > end - Duration::from_millis(200));
+    assert_eq!(new.turn(Vec::new(), Vec::new(), 1).quiet_until, None);
 }
 
 pub fn moments_that_were_not_used_are_given_back(home: &Home) {

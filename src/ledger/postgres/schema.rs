@@ -23,10 +23,13 @@ const LOCK: i64 = 0x6341_4e43;
 
 /// Makes a new session ours.
 pub(super) async fn begin(session: &mut Session) -> Result<(), Failed> {
-    session.copies = refuse_unfit(session).await?;
-    session.timeline = timeline(session).await?;
+    let its = &*session;
+    // Asked all at once: who comes back after an outage does not wait for long.
+    let asked = async { tokio::try_join!(refuse_unfit(its), timeline(its), version(its)) };
+    let (copies, timeline, version) = asked.await?;
     // It may have been brought to another version since the last session.
-    refuse_other(version(session).await?, &session.path)?;
+    refuse_other(version, &session.path)?;
+    (session.copies, session.timeline) = (copies, timeline);
     session.client.batch_execute(include_str!("sql/session.sql")).await?;
     Ok(())
 }

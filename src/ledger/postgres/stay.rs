@@ -12,6 +12,8 @@ use super::{read, turn};
 use crate::order::OwnCode;
 use crate::outcome::{self, Meaning, Next};
 
+pub(super) const LAST_TURN: &str = include_str!("sql/last_turn.sql");
+
 /// How often the clock is read for a first estimate; the soonest answer counts.
 const READINGS: u32 = 5;
 
@@ -116,7 +118,7 @@ pub(super) struct Last {
     pub worker: i64,
 }
 
-/// Sees within a transaction that the ledger still has what it confirmed to this process,
+/// Begins a transaction, and sees that the ledger still has what it confirmed to this process,
 /// which now has its worker locked: no try of a turn of its own is under way any more.
 /// Rows `told` are what this process was about to record.
 pub(super) async fn know_again(
@@ -124,7 +126,13 @@ pub(super) async fn know_again(
     stay: &Stay,
     told: &[i64],
 ) -> Result<Last, Failed> {
-    let last = session.client.query_opt(include_str!("sql/last_turn.sql"), &[&stay.worker]).await?;
+    let statement = session.statement(LAST_TURN).await?;
+    let worker: [&(dyn tokio_postgres::types::ToSql + Sync); 1] = [&stay.worker];
+    let ((), last) = tokio::try_join!(
+        biased;
+        session.client.batch_execute("BEGIN"),
+        session.client.query_opt(&statement, &worker),
+    )?;
     let last = match last {
         Some(last) => Some(Last { turn: last.try_get(0)?, worker: last.try_get(1)? }),
         None => None,
@@ -177,9 +185,9 @@ pub(super) async fn end(
 ) -> Result<Run, Failed> {
     let for_all = stop.filter(|stop| stop.stops_all()).map(|stop| stop.to_string());
     let stop = stop.map(|stop| stop.to_string());
-    session.client.batch_execute("BEGIN").await?;
-    if !session.is_known {
-        know_again(session, stay, &[]).await?;
+    match session.is_known {
+        true => session.client.batch_execute("BEGIN").await?,
+        false => drop(know_again(session, stay, &[]).await?),
     }
     give_up(session, stay, &[stay.worker]).await?;
     if for_all.is_some() {

@@ -51,10 +51,8 @@ const COMMITTED: &str = include_str!("sql/committed.sql");
 
 /// Prepares what every turn asks, so that none has to wait for it.
 pub(super) async fn prepare(session: &mut Session) -> Result<(), Failed> {
-    for sql in [RENEW, SETTLE, BUDGET, OTHERS, STAKE, SPEND].into_iter().chain(pick::STATEMENTS) {
-        session.statement(sql).await?;
-    }
-    other_runs::prepare(session).await
+    let of_turns = [RENEW, SETTLE, BUDGET, OTHERS, STAKE, SPEND, stay::LAST_TURN];
+    session.prepare_all(of_turns.into_iter().chain(pick::STATEMENTS)).await
 }
 
 /// What a turn wants, in the database's time, and what became of the tries so far.
@@ -68,6 +66,8 @@ struct Wish<'t> {
     unused: Vec<Timestamp>,
     /// Why the run stops for all, if it does.
     stop: Option<String>,
+    /// Until when nobody may call, as this process was told.
+    quiet_until: Option<Timestamp>,
     asked: Instant,
     /// The try whose commit was asked for, and not confirmed: there is never more than one
     /// of which it is not known whether it was done.
@@ -112,6 +112,7 @@ pub(super) fn turn(
         certain: Certain::of(&turn.settled),
         unused: columns::unused(&turn.settled, ahead),
         stop: turn.stop.filter(|stop| stop.stops_all()).map(|stop| stop.to_string()),
+        quiet_until: turn.quiet_until.map(|until| until.saturating_add(ahead).unwrap_or(until)),
         turn: &turn,
         asked,
         unconfirmed: None,
@@ -166,7 +167,7 @@ async fn attempt(
     let now = clock.at(Instant::now()).unwrap_or(wish.turn.at);
     let budgeted = Instant::now();
     let allowance = wish.allowance(now, stay.finish.longest(), others, asked.most());
-    let mut share = Share::of(&state, allowance, allot).map_err(|cause| {
+    let mut share = Share::of(&state, allowance, wish.quiet_until, allot).map_err(|cause| {
         let cause = UnreadableBudget { endpoint: stay.endpoint.clone(), cause }.into();
         LedgerError::Database { path: session.path.clone(), cause }
     })?;
@@ -203,7 +204,7 @@ async fn committed(
     if session.is_known && wish.unconfirmed.is_none() {
         return Ok(None);
     }
-    session.client.batch_execute(BEGIN).await?;
+    prepare(session).await?;
     let last = stay::know_again(session, stay, wish.settled.rows()).await?;
     let Some(tried) = wish.unconfirmed.as_mut().filter(|_| last.turn == stay.turn) else {
         wish.unconfirmed = None;
@@ -385,6 +386,7 @@ fn turned(stay: &Stay, done: Done, again: Vec<Waiting>, ahead: SignedDuration) -
         counts,
         exhausted,
         more_at: share.more_at.map(here),
+        quiet_until: share.quiet_until.map(here),
         shared: share.shared,
         lease: Some(Lease { number: worker, lasts: stay.lease }),
         stop: stop.as_deref().and_then(OwnCode::named),

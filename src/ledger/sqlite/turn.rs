@@ -46,9 +46,11 @@ pub(super) fn turn(
         wanted,
     };
     let mut already_cancelled = 0;
-    if wanted > 0 || !allowance.unused.is_empty() {
+    let quiet_until = turn.quiet_until;
+    if wanted > 0 || !allowance.unused.is_empty() || quiet_until.is_some() {
         let staking = Staking::new(&transaction, started, now, is_held)?;
-        spend(&transaction, allowance, allot, started, &mut turned, |started, moments, turned| {
+        let asked = (allowance, quiet_until);
+        spend(&transaction, asked, allot, started, &mut turned, |started, moments, turned| {
             already_cancelled =
                 staking.stake_all(started, turn.again, turn.fresh, moments, turned)?;
             Ok(())
@@ -149,7 +151,7 @@ fn settle(
 /// those for which there was no row.
 fn spend(
     transaction: &Transaction<'_>,
-    allowance: Allowance,
+    (allowance, quiet_until): (Allowance, Option<Timestamp>),
     allot: &mut Allot<'_>,
     started: &mut Started,
     turned: &mut Turned,
@@ -158,7 +160,11 @@ fn spend(
     let (now, spacing) = (allowance.now, allowance.spacing);
     let before = budget(transaction, &started.endpoint)?;
     let mut after = before.clone();
-    let Allotment { moments, more_at, shared, .. } = allot(&mut after, allowance);
+    if let Some(until) = quiet_until {
+        after.keep_quiet(until, now);
+    }
+    turned.quiet_until = after.quiet_until(now);
+    let Allotment { moments, more_at, shared, .. } = after.allot(allowance, allot);
     (turned.more_at, turned.shared) = (more_at, shared);
     let mut moments = moments.into_iter();
     stake(started, &mut moments, turned)?;

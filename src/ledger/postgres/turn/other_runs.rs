@@ -7,7 +7,7 @@ use super::super::failed::Failed;
 use super::super::link::Session;
 use super::super::stay::Stay;
 
-const ELSEWHERE: &str = include_str!("../sql/elsewhere.sql");
+pub(super) const ELSEWHERE: &str = include_str!("../sql/elsewhere.sql");
 
 /// What they know, by the rows of this run.
 #[derive(Default)]
@@ -20,11 +20,6 @@ struct Facts {
     cancelled: Option<(String, i64)>,
     in_flight: bool,
     in_doubt: bool,
-}
-
-/// Prepares the statement.
-pub(super) async fn prepare(session: &mut Session) -> Result<(), Failed> {
-    session.statement(ELSEWHERE).await.map(drop)
 }
 
 impl OtherRuns {

@@ -10,14 +10,14 @@ use super::super::failed::Failed;
 use super::super::link::Session;
 use super::super::read::row_number;
 use super::super::stay::Stay;
-use super::other_runs::OtherRuns;
+use super::other_runs::{self, OtherRuns};
 use crate::order::Order;
 
 const LEFT: &str = include_str!("../sql/left.sql");
 const FRESH: &str = include_str!("../sql/fresh.sql");
 const FRESH_BY_PLACE: &str = include_str!("../sql/fresh_by_place.sql");
 
-pub(super) const STATEMENTS: [&str; 2] = [LEFT, FRESH];
+pub(super) const STATEMENTS: [&str; 3] = [LEFT, FRESH, other_runs::ELSEWHERE];
 
 /// How many rows one turn may end without a call, so that no turn is long.
 const MOST_DECIDED: usize = 10_000;

@@ -18,6 +18,9 @@ pub(super) struct Share {
     pub moments: Vec<Option<Timestamp>>,
     pub more_at: Option<Timestamp>,
     pub shared: bool,
+    /// Until when nobody may call.
+    pub quiet_until: Option<Timestamp>,
+    spacing: Duration,
 }
 
 impl Wish<'_> {
@@ -44,10 +47,12 @@ impl Wish<'_> {
 }
 
 impl Share {
-    /// Takes a share out of the budget as it is stored.
+    /// Takes a share out of the budget as it is stored, where this process was told until
+    /// when nobody may call.
     pub fn of(
         state: &str,
         allowance: Allowance,
+        told: Option<Timestamp>,
         allot: &mut Allot<'_>,
     ) -> serde_json::Result<Share> {
         let before: Budget = match state {
@@ -55,12 +60,17 @@ impl Share {
             state => serde_json::from_str(state)?,
         };
         let mut after = before.clone();
+        let (now, spacing) = (allowance.now, allowance.spacing);
+        if let Some(until) = told {
+            after.keep_quiet(until, now);
+        }
+        let quiet_until = after.quiet_until(now);
         let Allotment { moments, more_at, shared, .. } =
             match allowance.wanted == 0 && allowance.unused.is_empty() {
                 true => Allotment { shared: allowance.others, ..Allotment::default() },
-                false => allot(&mut after, allowance),
+                false => after.allot(allowance, allot),
             };
-        Ok(Share { before, after, moments, more_at, shared })
+        Ok(Share { before, after, moments, more_at, shared, quiet_until, spacing })
     }
 
     /// Gives back all but the first so many moments: there are no rows for them.
@@ -70,7 +80,7 @@ impl Share {
         if !surplus.is_empty() {
             let back = Allowance {
                 others: self.shared,
-                ..Allowance::returning(surplus, now, Duration::ZERO)
+                ..Allowance::returning(surplus, now, self.spacing)
             };
             allot(&mut self.after, back);
         }
