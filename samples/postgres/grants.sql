@@ -10,7 +10,8 @@ GRANT INSERT ON cardcancel.run, cardcancel.row, cardcancel.place, cardcancel.wor
     cardcancel.results TO cardcancel;
 GRANT UPDATE (status, error_code, message, doubt) ON cardcancel.row TO cardcancel;
 GRANT UPDATE (rows, stop, by_place, first_fresh, attempts, cancelled, already_cancelled,
-    rejected, failed, in_doubt, invalid, duplicate, not_sent) ON cardcancel.run TO cardcancel;
+    rejected, rejected_with_doubt, failed, in_doubt, invalid, duplicate, not_sent)
+    ON cardcancel.run TO cardcancel;
 GRANT UPDATE (at_work, left_behind, followed_by, leased_until, lapsed_at, turn, rested_at, stop)
     ON cardcancel.worker TO cardcancel;
 GRANT UPDATE (worker, attempt, in_flight, staked_at, turn), DELETE

@@ -230,6 +230,31 @@ fn who_comes_back_after_another_run_took_it_for_gone_has_lost_its_rows_and_its_r
 
 #[test]
 #[ignore = "needs PostgreSQL: tests/run brings it"]
+fn of_an_answer_that_comes_after_another_run_sent_the_order_only_a_success_is_sure() {
+    let (home, _, mut process) = first(2);
+    let mut held = process.stake(2);
+    let mut second = home.another(2);
+    let (mut later, mut sent) = (Vec::new(), Vec::new());
+    until("another run sends both orders", || {
+        let mut turned = second.turn(Vec::new(), std::mem::take(&mut later), 2);
+        later.append(&mut turned.in_flight_elsewhere);
+        sent.append(&mut turned.staked);
+        sent.len() == 2
+    });
+    second.settle(sent.into_iter().map(cancelled).collect());
+    let rejected = ended(held.pop().unwrap(), Meaning::Rejected, Next::End(Status::Rejected)).0;
+    let turned = process.settle(vec![cancelled(held.pop().unwrap()), rejected]);
+    assert_eq!((turned.counts.get(Status::Cancelled), turned.counts.total()), (1, 1));
+    let mut counts = turned.counts;
+    until("the other is looked up", || {
+        counts = process.turn(Vec::new(), Vec::new(), 1).counts;
+        counts.total() == 2
+    });
+    assert_eq!(counts.get(Status::AlreadyCancelled), 1);
+}
+
+#[test]
+#[ignore = "needs PostgreSQL: tests/run brings it"]
 fn what_a_worker_leaves_behind_as_it_rests_is_anybodys_at_once() {
     let (home, _, mut process) = first(2);
     let staked = process.stake(1).pop().unwrap();

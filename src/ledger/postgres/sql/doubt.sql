@@ -13,8 +13,15 @@ WITH ours AS (
 ), doubtful AS (
     UPDATE row SET doubt = true FROM perhaps
     WHERE row.run = $1 AND row.row = perhaps.row AND row.status IS NULL
-    RETURNING admin_number, sequence_number
+      AND NOT row.doubt
+    RETURNING row.row, admin_number, sequence_number
+), noted AS (
+    INSERT INTO doubt (run, admin_number, sequence_number)
+    SELECT $1, admin_number, sequence_number FROM doubtful
+    ON CONFLICT DO NOTHING
 )
-INSERT INTO doubt (run, admin_number, sequence_number)
-SELECT $1, admin_number, sequence_number FROM doubtful
-ON CONFLICT DO NOTHING;
+-- Some may have been sent again since, and rejected for what we did.
+UPDATE run SET rejected_with_doubt = rejected_with_doubt + (
+    SELECT count(*) FROM doubtful JOIN attempt ON attempt.run = $1 AND attempt.row = doubtful.row
+    WHERE attempt.status = 2)
+WHERE number = $1;

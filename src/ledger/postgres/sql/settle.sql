@@ -16,6 +16,11 @@ WITH found AS MATERIALIZED (
           AND open_row.attempt = told.attempt AND open_row.in_flight
         OFFSET 0
     ) AS its
+    -- Since a worker was taken for gone, another run may have sent the same order: of an
+    -- answer from before that, only that the order is cancelled, or was never sent, is sure.
+    WHERE told.meaning IS NULL OR told.meaning = 0
+       OR told.worker <> ALL (ARRAY(SELECT number FROM worker
+                                    WHERE worker.run = $1 AND left_behind))
 ), over AS (
     DELETE FROM open_row
     WHERE ctid = ANY (ARRAY(SELECT place FROM found WHERE status IS NOT NULL))
