@@ -151,7 +151,7 @@ fn doubts(results: &[Row]) -> usize {
 #[test]
 #[ignore = "needs PostgreSQL: tests/run brings it"]
 fn the_same_command_twice_in_one_folder_leaves_whole_results() {
-    let database = database();
+    let database = granted();
     let core_card = CoreCard::that(steady());
     let machine = Machine::with_orders(&database, &core_card, 60);
     let flags = ["--rate", "50/s", "--quiet"];

@@ -5,8 +5,8 @@ use std::net::TcpListener;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{ChildStdin, Command, Stdio};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
 
 use cardcancel::ledger::{At, Postgres};
@@ -186,7 +186,8 @@ impl Server {
             of_each.lines().partition(|line| line.starts_with("CREATE ROLE"));
         let mut admin = database.client();
         // Whoever comes first makes the roles, which all databases share.
-        admin.batch_execute("SELECT pg_advisory_lock(1)").unwrap();
+        static ROLES: Mutex<()> = Mutex::new(());
+        let first = ROLES.lock().unwrap();
         if !database
             .asked::<bool>("SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = 'cardcancel')")
         {
@@ -195,7 +196,7 @@ impl Server {
             let roles: String = roles.iter().map(with_password).collect();
             admin.batch_execute(&roles).unwrap();
         }
-        admin.batch_execute("SELECT pg_advisory_unlock(1)").unwrap();
+        drop(first);
         admin.batch_execute(&of_each.join("\n")).unwrap();
         let (lease, max_outage) = (Duration::from_secs(5), Duration::from_secs(60));
         let url = database.url_of("cardcancel_owner").into();
