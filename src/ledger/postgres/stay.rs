@@ -185,9 +185,10 @@ pub(super) async fn end(
 ) -> Result<Run, Failed> {
     let for_all = stop.filter(|stop| stop.stops_all()).map(|stop| stop.to_string());
     let stop = stop.map(|stop| stop.to_string());
-    match session.is_known {
-        true => session.client.batch_execute("BEGIN").await?,
-        false => drop(know_again(session, stay, &[]).await?),
+    if session.is_known {
+        session.client.batch_execute("BEGIN").await?;
+    } else {
+        know_again(session, stay, &[]).await?;
     }
     give_up(session, stay, &[stay.worker]).await?;
     if for_all.is_some() {
