@@ -98,6 +98,8 @@ pub enum Command {
     Work(Work),
     /// List what ran and what is running, or show how far one run is
     Runs(Runs),
+    /// Look after the ledger: what it is, whether it is whole, a copy of it
+    Ledger(Ledger),
     /// Serve a stand-in for CoreCARD on this machine, to test against
     StandIn(StandIn),
     /// Write a configuration file to start from, or show what is in force
@@ -163,6 +165,81 @@ pub struct Runs {
     /// The settings that stand on the command line.
     #[command(flatten)]
     pub options: Options,
+}
+
+/// `cardcancel ledger`
+#[derive(Debug, Args)]
+#[command(arg_required_else_help = true)]
+pub struct Ledger {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: LedgerCommand,
+}
+
+/// What to do with the ledger.
+#[derive(Debug, Subcommand)]
+pub enum LedgerCommand {
+    /// Say what the ledger's file is, and how much is in it
+    Info(LedgerFile),
+    /// Read the whole file, and say what is damaged; exit code 5 if anything is
+    Check(LedgerFile),
+    /// Copy the ledger into a new file, as it is at one moment; runs go on meanwhile
+    ///
+    /// The copy needs no other file beside it. It is never written over a file that is there. A copy
+    /// made with cp while a run goes on may lack what stands in the file -wal beside the ledger.
+    Backup(LedgerBackup),
+}
+
+/// What is asked about a ledger.
+#[derive(Debug, Clone)]
+pub enum Care {
+    /// What it is.
+    Info,
+    /// Whether it is whole.
+    Check,
+    /// A copy of it, here.
+    BackUp(PathBuf),
+}
+
+/// `cardcancel ledger info`, `cardcancel ledger check`
+#[derive(Debug, Args)]
+pub struct LedgerFile {
+    /// The ledger's file, such as a backup; without it, that of --ledger
+    #[arg(value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// The settings that stand on the command line.
+    #[command(flatten)]
+    pub options: Options,
+}
+
+/// `cardcancel ledger backup`
+#[derive(Debug, Args)]
+pub struct LedgerBackup {
+    /// Where to write the copy
+    #[arg(value_name = "FILE")]
+    pub to: PathBuf,
+    /// The settings that stand on the command line.
+    #[command(flatten)]
+    pub options: Options,
+}
+
+impl Ledger {
+    /// What is asked, of which file if one is named, with which settings.
+    pub fn into_care(self) -> (Care, Option<PathBuf>, Options) {
+        match self.command {
+            LedgerCommand::Info(of) => (Care::Info, of.file, of.options),
+            LedgerCommand::Check(of) => (Care::Check, of.file, of.options),
+            LedgerCommand::Backup(backup) => (Care::BackUp(backup.to), None, backup.options),
+        }
+    }
+
+    /// The settings that stand on the command line.
+    pub fn options(&self) -> &Options {
+        match &self.command {
+            LedgerCommand::Info(of) | LedgerCommand::Check(of) => &of.options,
+            LedgerCommand::Backup(backup) => &backup.options,
+        }
+    }
 }
 
 /// `cardcancel stand-in`
@@ -291,6 +368,11 @@ pub fn command() -> clap::Command {
             })
         })
         .mut_subcommand("runs", |runs| runs.mut_args(|arg| only(arg, &LISTED)))
+        .mut_subcommand("ledger", |ledger| {
+            ["info", "check", "backup"].into_iter().fold(ledger, |ledger, name| {
+                ledger.mut_subcommand(name, |of| of.mut_args(|arg| only(arg, &LISTED)))
+            })
+        })
         .mut_subcommand("config", |config| {
             config.mut_subcommand("show", |show| show.mut_args(named))
         })
@@ -447,6 +529,7 @@ mod tests {
           rerun        Try the rows of a results file once more that are still open
           work         Help with the runs of other machines, on a ledger that they share
           runs         List what ran and what is running, or show how far one run is
+          ledger       Look after the ledger: what it is, whether it is whole, a copy of it
           stand-in     Serve a stand-in for CoreCARD on this machine, to test against
           config       Write a configuration file to start from, or show what is in force
           completions  Print what a shell needs to complete this command line

@@ -7,9 +7,9 @@ use std::path::Path;
 
 use rustix::process::geteuid;
 
-/// The first number that Debian and its kin give to a person, and to the group
-/// that they make for each person alone.
-const FIRST_PERSON: u32 = 1000;
+/// Where this machine lists its users and groups.
+const USERS: &str = "/etc/passwd";
+const GROUPS: &str = "/etc/group";
 
 /// A file that others may have written.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -40,35 +40,78 @@ pub enum Untrusted {
 ///
 /// # Errors
 /// When it belongs to neither this user nor root, or its mode lets others write
-/// it. A group with the number of the user, as each person has one on Debian, is
-/// the user.
+/// it. A group that nobody but its owner is in, as Debian and others make one for each
+/// person, is the owner.
 pub fn refuse_shared(path: &Path, file: &Metadata) -> Result<(), Untrusted> {
     // A device such as /dev/null holds what the system makes of it.
     if file.file_type().is_char_device() {
         return Ok(());
     }
-    judge(path, geteuid().as_raw(), file.uid(), file.gid(), file.mode() & 0o7777)
+    let is_private = || {
+        // Groups that are kept elsewhere, as in LDAP, are not known to be private.
+        let list = |path| std::fs::read_to_string(path).unwrap_or_default();
+        is_private(file.gid(), file.uid(), &list(USERS), &list(GROUPS))
+    };
+    judge(path, geteuid().as_raw(), file.uid(), file.mode() & 0o7777, is_private)
 }
 
-fn judge(path: &Path, user: u32, owner: u32, group: u32, mode: u32) -> Result<(), Untrusted> {
+fn judge(
+    path: &Path,
+    user: u32,
+    owner: u32,
+    mode: u32,
+    is_private: impl FnOnce() -> bool,
+) -> Result<(), Untrusted> {
     let path = path.display().to_string();
     if owner != user && owner != 0 {
         return Err(Untrusted::Foreign { path, owner });
     }
-    let own_group = group == owner && (owner >= FIRST_PERSON || owner == 0);
-    let others = if own_group { 0o002 } else { 0o022 };
-    match mode & others {
+    match mode & 0o022 {
         0 => Ok(()),
+        0o020 if is_private() => Ok(()),
         _ => Err(Untrusted::Writable { path, mode }),
     }
+}
+
+/// Whether nobody but the owner is in the group, by the lists of this machine.
+fn is_private(group: u32, owner: u32, users: &str, groups: &str) -> bool {
+    let field = |line: &str, at: usize| line.split(':').nth(at).map(str::to_owned);
+    let number = |line: &str, at| field(line, at).and_then(|text| text.parse::<u32>().ok());
+    let own: Vec<&str> = users.lines().filter(|line| number(line, 2) == Some(owner)).collect();
+    let own_names: Vec<String> = own.iter().filter_map(|line| field(line, 0)).collect();
+    let is_owners = own.iter().any(|line| number(line, 3) == Some(group));
+    let mut others = users
+        .lines()
+        .filter(|line| number(line, 3) == Some(group) && number(line, 2) != Some(owner));
+    let mut named = groups.lines().filter(|line| number(line, 2) == Some(group));
+    let has_no_members = |line: &str| {
+        let members = field(line, 3).unwrap_or_default();
+        let mut members = members.split(',').map(str::trim).filter(|name| !name.is_empty());
+        members.all(|name| own_names.iter().any(|own| own == name))
+    };
+    let (first, second) = (named.next(), named.next());
+    is_owners && others.next().is_none() && second.is_none() && first.is_some_and(has_no_members)
+}
+
+/// Whether others can read a file that holds a secret. One of root's may be shared with a
+/// group, as those are that a system hands to a service.
+pub fn is_exposed(file: &Metadata) -> bool {
+    let others = if file.uid() == 0 { 0o027 } else { 0o077 };
+    // What comes through a pipe or from a device is kept by whoever sends it.
+    file.is_file() && file.mode() & others != 0
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const USERS: &str = "root:x:0:0::/root:/bin/sh\nops:x:1000:1000::/home/ops:/bin/sh\n\
+        eve:x:1001:1001::/:/bin/sh\nbob:x:100:100::/:/bin/sh\ntom:x:1002:100::/:/bin/sh\n";
+    const GROUPS: &str = "root:x:0:\nops:x:1000:ops\neve:x:1001:ops\nusers:x:100:\n";
+
     fn is_trusted(user: u32, owner: u32, group: u32, mode: u32) -> bool {
-        judge(Path::new("file"), user, owner, group, mode).is_ok()
+        let is_private = || is_private(group, owner, USERS, GROUPS);
+        judge(Path::new("file"), user, owner, mode, is_private).is_ok()
     }
 
     #[test]
@@ -88,9 +131,12 @@ mod tests {
     }
 
     #[test]
-    fn a_persons_own_group_is_the_person() {
+    fn a_group_is_its_owner_only_where_nobody_else_is_in_it() {
         assert!(is_trusted(1000, 1000, 1000, 0o664));
-        assert!(!is_trusted(1000, 1000, 1001, 0o664));
-        assert!(!is_trusted(100, 100, 100, 0o664));
+        assert!(is_trusted(1000, 0, 0, 0o664));
+        assert!(!is_trusted(1001, 1001, 1001, 0o664), "ops is in eve's group");
+        assert!(!is_trusted(100, 100, 100, 0o664), "tom's group is bob's");
+        assert!(!is_trusted(1000, 1000, 1001, 0o664), "it is another's");
+        assert!(!is_trusted(2000, 2000, 2000, 0o664), "nobody says who is in it");
     }
 }

@@ -321,11 +321,22 @@ fn secrets() -> Vec<(&'static str, Trial)> {
         ("in two places", twice.variable("CARDCANCEL_BEARER_TOKEN_FILE", "token")),
         ("a line break in it", bearer("CARDCANCEL_BEARER_TOKEN", "s3\ncret")),
         ("a file that is not there", bearer("CARDCANCEL_BEARER_TOKEN_FILE", "token")),
-        ("an empty file", bearer("CARDCANCEL_BEARER_TOKEN_FILE", "token").file("token", "\n")),
+        (
+            "a file that others can read",
+            bearer("CARDCANCEL_BEARER_TOKEN_FILE", "token").file("token", "x").mode("token", 0o644),
+        ),
+        (
+            "an empty file",
+            bearer("CARDCANCEL_BEARER_TOKEN_FILE", "token")
+                .file("token", "\n")
+                .mode("token", 0o600),
+        ),
         ("a folder for a file", bearer("CARDCANCEL_BEARER_TOKEN_FILE", "home")),
         (
             "a file that is no text",
-            bearer("CARDCANCEL_BEARER_TOKEN_FILE", "token").file("token", b"\xff"),
+            bearer("CARDCANCEL_BEARER_TOKEN_FILE", "token")
+                .file("token", b"\xff")
+                .mode("token", 0o600),
         ),
         (
             "no secret for the token server",

@@ -9,6 +9,7 @@ mod estimate;
 mod foreign;
 mod job;
 mod known;
+mod ledger;
 mod logs;
 mod manual;
 mod only;
@@ -24,16 +25,85 @@ mod stand_in;
 mod taken;
 mod work;
 
-use crate::cli::{Cli, Command, ConfigCommand};
-use crate::config::Surroundings;
+use std::ffi::OsString;
+use std::io::IsTerminal;
+
+use crate::cli::{self, Cli, Command, Config, ConfigCommand};
+use crate::config::{Forms, Surroundings};
 use crate::exit::Exit;
 use crate::ledger::LedgerError;
+use crate::output::say;
+
+/// Does what the command line asks for, and tells what went wrong in the form that was
+/// asked for.
+pub fn main(words: Vec<OsString>) -> Exit {
+    let surroundings = Surroundings::of_this_process();
+    let exit = match cli::parse(words.iter().cloned()) {
+        Ok(cli) => {
+            let forms = forms(&cli.command, &surroundings);
+            say::as_json_lines(forms.json_lines);
+            execute(cli).unwrap_or_else(|error| {
+                let exit = exit_of(&error);
+                fail(&format!("{error:#}"), exit, forms);
+                exit
+            })
+        }
+        Err(usage) if usage.use_stderr() => {
+            let forms = Forms::of_words(&words, &surroundings);
+            say::as_json_lines(forms.json_lines);
+            let text = usage.render().to_string();
+            fail(text.trim_start_matches("error: ").trim_end(), Exit::Refused, forms);
+            Exit::Refused
+        }
+        Err(help) => {
+            let help = help.render();
+            match std::io::stdout().is_terminal() {
+                true => say::print(help.ansi().to_string().trim_end()),
+                false => say::print(help.to_string().trim_end()),
+            }
+            Exit::Done
+        }
+    };
+    match say::lost() {
+        None => exit,
+        Some(cause) => {
+            say::fail(format_args!("standard output cannot be written: {cause}"));
+            exit.max(Exit::LedgerFailed)
+        }
+    }
+}
+
+fn fail(error: &str, exit: Exit, forms: Forms) {
+    say::fail(error);
+    // A summary that was printed has it already.
+    if forms.json && !say::has_printed() {
+        let state = if exit == Exit::Refused { "refused" } else { "failed" };
+        say::print(serde_json::json!({
+            "run": null, "state": state, "exit_code": exit as u8, "error": error,
+        }));
+    }
+}
+
+/// The form in which a command's errors are told.
+fn forms(command: &Command, surroundings: &Surroundings) -> Forms {
+    let options = match command {
+        Command::Check(check) => &check.options,
+        Command::Run(run) => &run.options,
+        Command::Rerun(rerun) => &rerun.options,
+        Command::Work(work) => &work.options,
+        Command::Runs(runs) => &runs.options,
+        Command::Ledger(ledger) => ledger.options(),
+        Command::Config(Config { command: ConfigCommand::Show(show) }) => &show.given.options,
+        _ => return Forms::default(),
+    };
+    Forms::of(options, surroundings)
+}
 
 /// Does what the command line asks for.
 ///
 /// # Errors
 /// What was refused before anything was sent, or a [`LedgerFailed`].
-pub fn execute(cli: Cli) -> anyhow::Result<Exit> {
+fn execute(cli: Cli) -> anyhow::Result<Exit> {
     let surroundings = Surroundings::of_this_process();
     match cli.command {
         Command::Check(check) => check::check(&check.orders, check.options, &surroundings),
@@ -44,6 +114,10 @@ pub fn execute(cli: Cli) -> anyhow::Result<Exit> {
         }
         Command::Work(work) => work::work(work.options, &surroundings),
         Command::Runs(runs) => runs::runs(runs.run.as_deref(), runs.options, &surroundings),
+        Command::Ledger(command) => {
+            let (care, named, options) = command.into_care();
+            ledger::care(&care, named, options, &surroundings)
+        }
         Command::Config(config) => match config.command {
             ConfigCommand::Init(init) => config::init(&init.path),
             ConfigCommand::Show(show) => config::show(show.given, &surroundings),
@@ -61,13 +135,14 @@ pub fn execute(cli: Cli) -> anyhow::Result<Exit> {
 pub struct LedgerFailed;
 
 /// The exit code that an error deserves.
-pub fn exit_of(error: &anyhow::Error) -> Exit {
+fn exit_of(error: &anyhow::Error) -> Exit {
     let failed = error.downcast_ref::<LedgerFailed>().is_some();
     match error.downcast_ref::<LedgerError>() {
         Some(
             LedgerError::Full { .. }
             | LedgerError::Database { .. }
             | LedgerError::Away { .. }
+            | LedgerError::Copy { .. }
             | LedgerError::Gone { .. },
         ) => Exit::LedgerFailed,
         _ if failed => Exit::LedgerFailed,

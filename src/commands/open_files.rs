@@ -20,8 +20,12 @@ pub fn allow(concurrency: u32) -> anyhow::Result<()> {
     let raised = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
     if raised.is_err() || !enough(limit.maximum) {
         let most = limit.maximum.unwrap_or(0).saturating_sub(OWN);
+        let lower = match most {
+            0 => String::new(),
+            most => format!("lower it to {most}, or "),
+        };
         bail!(
-            "--concurrency {concurrency} needs {needed} open files, more than this system allows: lower it to {most}, or raise the limit (ulimit -n, or LimitNOFILE= of the service)"
+            "--concurrency {concurrency} needs {needed} open files, more than this system allows: {lower}raise the limit (ulimit -n, or LimitNOFILE= of the service)"
         );
     }
     Ok(())

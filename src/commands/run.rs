@@ -475,6 +475,7 @@ async fn finish(
     tracing::info!("{}", summary.line());
     if settings.json {
         let mut json = summary.json();
+        json["error"] = wrong.as_ref().map(ToString::to_string).into();
         json["rehearsal"] = comparison.map_or(serde_json::Value::Null, |told| told.json());
         say::print(json);
     } else {

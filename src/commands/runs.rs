@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use crate::config::{Options, RunsSettings, Surroundings};
 use crate::exit::Exit;
+use crate::intake::shown;
 use crate::ledger::{Ledger, Location, Patience, Run};
 use crate::outcome::Status;
 use crate::output::summary::reason;
@@ -55,7 +56,7 @@ fn list(ledger: &mut dyn Ledger, path: &Location, as_json: bool) -> anyhow::Resu
                 state.word(),
                 count(run.counts.total()),
                 count(run.rows),
-                run.opened.input_name,
+                shown(&run.opened.input_name),
                 in_doubt(&run)
             ),
         });
@@ -128,7 +129,7 @@ fn detail(run: &Run, state: State) -> String {
         let _ = writeln!(text, "  {name:<17} {value}");
     };
     line("command", run.opened.command.clone());
-    line("input", run.opened.input_name.clone());
+    line("input", shown(&run.opened.input_name));
     line("input SHA-256", run.opened.input_digest.clone());
     line("endpoint", run.opened.endpoint.clone());
     line("program", run.opened.program.clone());

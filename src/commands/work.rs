@@ -15,6 +15,7 @@ use crate::config::{Options, Settings, Surroundings, Target};
 use crate::engine::Finished;
 use crate::exit::Exit;
 use crate::gate::rate::Rates;
+use crate::intake::shown;
 use crate::ledger::{Ledger, Location, Run};
 use crate::output::count;
 use crate::output::summary::reason;
@@ -157,7 +158,7 @@ impl Worker<'_> {
                 return Ok(Left::WithoutCredentials(ledger));
             }
         };
-        tracing::info!("joining the run of {}", run.opened.input_name);
+        tracing::info!("joining the run of {}", shown(&run.opened.input_name));
         let sending = Sending {
             settings: self.settings,
             rates,

@@ -22,7 +22,15 @@ pub enum BadEndpoint {
     /// A query or fragment in it.
     #[error("it holds a ? or a #: the API's path is appended to it, so it must end before them")]
     NotABase,
+    /// The API's own path in it.
+    #[error(
+        "it holds {0}, a part of the API's path, which is appended to it: leave out all from there on"
+    )]
+    ApiPath(&'static str),
 }
+
+/// How the API's path begins, which is appended to every address.
+const API_PATH: &str = "/api/CoreCredit";
 
 /// Reads a base address: https, or http to this machine; a path is fine.
 pub fn endpoint(text: &str) -> Result<Url, BadEndpoint> {
@@ -38,6 +46,11 @@ pub fn endpoint(text: &str) -> Result<Url, BadEndpoint> {
     }
     if url.query().is_some() || url.fragment().is_some() {
         return Err(BadEndpoint::NotABase);
+    }
+    // Whatever its capitals, it was pasted.
+    let path = format!("{}/", url.path()).to_ascii_lowercase();
+    if path.contains(&format!("{API_PATH}/").to_ascii_lowercase()) {
+        return Err(BadEndpoint::ApiPath(API_PATH));
     }
     Ok(url)
 }
@@ -81,6 +94,8 @@ mod tests {
         assert_snapshot!(error("localhost:8080"), @"an address begins with https://, not localhost://");
         assert_snapshot!(error("https://me:s3cret@a.example"), @"it holds a user name or password: take them out, and set [auth] in cardcancel.toml");
         assert_snapshot!(error("https://a.example/?key=s3cret"), @"it holds a ? or a #: the API's path is appended to it, so it must end before them");
+        assert_snapshot!(error("https://a.example/v1/Api/corecredit/CardManagement/"), @"it holds /api/CoreCredit, a part of the API's path, which is appended to it: leave out all from there on");
+        assert!(endpoint("https://a.example/api/CoreCreditProxy").is_ok());
         assert_snapshot!(error("https://a.example/#top"), @"it holds a ? or a #: the API's path is appended to it, so it must end before them");
     }
 }

@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, Deserializer, ValueDeserializer};
 
+use super::ledger_name::LedgerName;
 use super::nearest::nearest;
 use super::options::Options;
 use super::secrets;
@@ -71,6 +72,13 @@ impl File {
     /// Understands the file's text; errors begin with its name and the line.
     pub fn parse(name: &str, text: &str) -> anyhow::Result<File> {
         Reader { name, text }.file()
+    }
+
+    /// Whether a password stands in it, in a profile that is not used too.
+    pub fn holds_password(&self) -> bool {
+        let mut sections = std::iter::once(&self.top).chain(self.profiles.values());
+        sections
+            .any(|section| section.options.ledger.as_ref().is_some_and(LedgerName::holds_password))
     }
 
     /// What it says under a profile, or under none.

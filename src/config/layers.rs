@@ -56,14 +56,21 @@ fn read(named: Option<&Path>, surroundings: &Surroundings) -> anyhow::Result<Opt
             Err(error) if error.kind() == ErrorKind::NotFound && named.is_none() => continue,
             file => file.with_context(unreadable)?,
         };
-        trust::refuse_shared(&path, &file.metadata().with_context(unreadable)?)?;
+        let about = file.metadata().with_context(unreadable)?;
+        trust::refuse_shared(&path, &about)?;
         let text = match io::read_to_string(file) {
             Err(error) if error.kind() == ErrorKind::InvalidData => {
                 bail!("the configuration {name} is not UTF-8 text: save it as UTF-8")
             }
             text => text.with_context(unreadable)?,
         };
-        return File::parse(&name, &text).map(Some);
+        let file = File::parse(&name, &text)?;
+        if file.holds_password() && trust::is_exposed(&about) {
+            bail!(
+                "others can read the configuration {name}, and the ledger's password is in it: run `chmod 600 {name}`, and replace the password if they may have read it; or take it out, and set {PASSWORD}"
+            );
+        }
+        return Ok(Some(file));
     }
     Ok(None)
 }

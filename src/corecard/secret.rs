@@ -2,11 +2,15 @@
 //! systemd's credentials. Never an argument, never the configuration.
 
 use std::ffi::OsString;
+use std::fs::File;
+use std::io::Read;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use secrecy::SecretString;
 
 use super::header::sensitive;
+use crate::trust;
 
 /// Reads an environment variable.
 pub type Variable<'a> = &'a dyn Fn(&str) -> Option<OsString>;
@@ -37,6 +41,18 @@ pub enum BadSecret {
         /// What is wrong with it.
         cause: std::io::Error,
     },
+    /// Others can read the file.
+    #[error(
+        "others can read {path}, which {variable} names (mode {mode:04o}): run `chmod 600 {path}`, and replace the secret if they may have read it"
+    )]
+    Exposed {
+        /// The variable that names the file.
+        variable: String,
+        /// The file.
+        path: String,
+        /// Its permissions.
+        mode: u32,
+    },
     /// An empty file, or characters that no header can carry.
     #[error("the secret in {0} {1}")]
     Unusable(String, &'static str),
@@ -65,11 +81,19 @@ pub fn secret(name: &str, variable: Variable) -> Result<SecretString, BadSecret>
 
 /// The secret in a file to which a variable leads.
 fn in_file_of(variable: &str, path: &Path) -> Result<SecretString, BadSecret> {
-    let bytes = std::fs::read(path).map_err(|cause| BadSecret::File {
+    let unread = |cause| BadSecret::File {
         variable: variable.to_owned(),
         path: path.display().to_string(),
         cause,
-    })?;
+    };
+    let mut file = File::open(path).map_err(unread)?;
+    let about = file.metadata().map_err(unread)?;
+    if trust::is_exposed(&about) {
+        let (variable, path) = (variable.to_owned(), path.display().to_string());
+        return Err(BadSecret::Exposed { variable, path, mode: about.mode() & 0o7777 });
+    }
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes).map_err(unread)?;
     usable(&format!("the file that {variable} names"), without_newline(bytes))
 }
 
@@ -99,13 +123,16 @@ fn usable(place: &str, bytes: Vec<u8>) -> Result<SecretString, BadSecret> {
 mod tests {
     use super::*;
     use secrecy::ExposeSecret;
+    use std::os::unix::fs::PermissionsExt;
 
     /// The secret NAME, as these variables and this file among systemd's
     /// credentials have it.
     fn found(variables: &[(&str, &str)], credential: Option<&str>) -> Option<String> {
         let folder = tempfile::tempdir().unwrap();
         if let Some(content) = credential {
-            std::fs::write(folder.path().join("NAME"), content).unwrap();
+            let path = folder.path().join("NAME");
+            std::fs::write(&path, content).unwrap();
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o400)).unwrap();
         }
         let find = |name: &str| match name {
             CREDENTIALS_DIRECTORY => Some(folder.path().into()),

@@ -13,6 +13,8 @@ use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ClientConfig, RootCertStore};
 use rustls_platform_verifier::Verifier;
 
+use crate::trust;
+
 /// The files that TLS is set up from; none: as the system has it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TlsFiles {
@@ -159,10 +161,13 @@ fn identity(certificate: &Path, key: &Path) -> Result<Identity, BadTls> {
 
 /// Whoever reads the key can be us.
 fn refuse_exposed(key: &Path) -> Result<(), BadTls> {
-    let mode = fs::metadata(key).map_err(unreadable(CLIENT_KEY, key))?.mode() & 0o7777;
-    match mode & 0o077 {
-        0 => Ok(()),
-        _ => Err(BadTls::Exposed { path: key.display().to_string(), mode }),
+    let file = fs::metadata(key).map_err(unreadable(CLIENT_KEY, key))?;
+    match trust::is_exposed(&file) {
+        false => Ok(()),
+        true => {
+            let mode = file.mode() & 0o7777;
+            Err(BadTls::Exposed { path: key.display().to_string(), mode })
+        }
     }
 }
 
@@ -227,7 +232,7 @@ mod tests {
     #[test]
     fn a_key_that_others_can_read_is_refused() {
         let files = Files::new();
-        for mode in [0o644, 0o640, 0o604] {
+        for mode in [0o644, 0o660, 0o604] {
             let permissions = fs::Permissions::from_mode(mode);
             fs::set_permissions(files.path("key.pem"), permissions).unwrap();
             assert!(files.ours("cert.pem", "key.pem").is_err(), "{mode:o}");

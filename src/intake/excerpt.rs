@@ -59,9 +59,30 @@ fn without_long_numbers(text: &str) -> String {
     shown
 }
 
+/// A name as it can be shown: what acts on a terminal, such as control characters and
+/// marks of direction, is escaped, and card numbers are removed.
+pub fn shown(name: &str) -> String {
+    let mut shown = String::new();
+    for char in guard::redact(name).chars() {
+        match char {
+            '"' | '\\' | '\'' => shown.push(char),
+            _ => shown.extend(char.escape_debug()),
+        }
+    }
+    shown
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_is_shown_whole_and_cannot_act() {
+        let name = "o'Neill \\ \"Übersicht\".csv";
+        assert_eq!(shown(name), name);
+        assert_eq!(shown("a\u{1b}[31m\n\u{202e}b\u{200b}"), "a\\u{1b}[31m\\n\\u{202e}b\\u{200b}");
+        assert_eq!(shown(&shown("a\nb")), shown("a\nb"), "once more changes nothing");
+    }
 
     #[test]
     fn a_short_text_is_shown_as_it_is() {

@@ -31,6 +31,7 @@ mod warning;
 pub use duplicates::{Keyed, Part, rows_to_send};
 pub use enrolment::{Enrolment, Standing, enrolments};
 pub use error::{Fault, IntakeError};
+pub use excerpt::shown;
 pub use layout::{Layout, Reading};
 pub use priority::{Places, Priorities};
 pub use proof::{Expected, ParseDigestError, Proof};

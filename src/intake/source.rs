@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::blocks::line_ends;
 use super::error::{Fault, IntakeError};
-use super::guard;
+use super::excerpt::shown;
 use super::proof::Proof;
 use super::quotes::{Tangle, ends_row};
 use super::stream::{FromStart, Stream};
@@ -101,7 +101,7 @@ impl Input {
         if path == Path::new("-") {
             return Input::spool("stdin", io::stdin().lock(), spool_dir);
         }
-        let label = guard::redact(&path.display().to_string()).into_owned();
+        let label = shown(&path.display().to_string());
         let refuse = |fault| IntakeError { input: label.clone(), fault };
         let file = File::open(path).map_err(|error| refuse(not_opened(error)))?;
         let metadata = file.metadata().map_err(|error| refuse(Fault::Unreadable(error)))?;
@@ -109,7 +109,7 @@ impl Input {
             return Err(refuse(Fault::Directory));
         }
         let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
-        let name = guard::redact(&name).into_owned();
+        let name = shown(&name);
         if metadata.is_file() {
             Input::examine(file, &metadata, label, name)
         } else {

@@ -1,13 +1,56 @@
 //! Words to the user. A closed pipe or a vanished terminal is no reason to stop
-//! a run, let alone to panic: what cannot be said is not said.
+//! a run, let alone to panic: what cannot be said is not said, and what was asked for
+//! and could not be printed is told at the end.
 
 use std::fmt::Display;
-use std::io::Write;
+use std::io::{self, Write};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use jiff::Timestamp;
+use serde_json::json;
 
 use super::progress;
 
+/// Whether lines on standard error are JSON, one object each.
+static JSON_LINES: AtomicBool = AtomicBool::new(false);
+/// Whether anything was printed.
+static PRINTED: AtomicBool = AtomicBool::new(false);
+/// Why something could not be printed.
+static LOST: OnceLock<io::Error> = OnceLock::new();
+
+/// From here on, lines on standard error are JSON, as log lines are.
+pub fn as_json_lines(wanted: bool) {
+    JSON_LINES.store(wanted, Ordering::Relaxed);
+}
+
 /// A line on standard error: for people.
 pub fn tell(line: impl Display) {
+    match JSON_LINES.load(Ordering::Relaxed) {
+        true => write_line(json_line("WARN", &line)),
+        false => write_line(line),
+    }
+}
+
+/// An error on standard error.
+pub fn fail(error: impl Display) {
+    match JSON_LINES.load(Ordering::Relaxed) {
+        true => write_line(json_line("ERROR", &error)),
+        false => write_line(format_args!("error: {error}")),
+    }
+}
+
+/// A line of a question, which a person answers.
+pub fn ask(line: impl Display) {
+    write_line(line);
+}
+
+fn json_line(level: &str, line: &dyn Display) -> serde_json::Value {
+    let at = Timestamp::now();
+    json!({ "timestamp": format!("{at:.6}"), "level": level, "message": line.to_string() })
+}
+
+fn write_line(line: impl Display) {
     progress::beside(|| {
         let _ = writeln!(std::io::stderr().lock(), "{line}");
     });
@@ -15,7 +58,23 @@ pub fn tell(line: impl Display) {
 
 /// A line on standard output: for programs, and what was asked for.
 pub fn print(line: impl Display) {
-    let _ = writeln!(std::io::stdout().lock(), "{line}");
+    let mut output = std::io::stdout().lock();
+    match writeln!(output, "{line}").and_then(|()| output.flush()) {
+        Ok(()) => PRINTED.store(true, Ordering::Relaxed),
+        Err(cause) => {
+            let _ = LOST.set(cause);
+        }
+    }
+}
+
+/// Whether anything was printed on standard output.
+pub fn has_printed() -> bool {
+    PRINTED.load(Ordering::Relaxed)
+}
+
+/// Why something could not be printed on standard output, if anything could not.
+pub fn lost() -> Option<&'static io::Error> {
+    LOST.get()
 }
 
 /// Standard error, for those who write whole lines.

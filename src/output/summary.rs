@@ -10,6 +10,7 @@ use super::{count, counted, lasting, on_the_way, per_second, rows};
 use crate::engine::Story;
 use crate::exit::Exit;
 use crate::gate::brake::Tripped;
+use crate::intake::shown;
 use crate::ledger::{Counts, Run};
 use crate::order::OwnCode;
 use crate::outcome::Status;
@@ -60,7 +61,7 @@ impl Summary<'_> {
         if let Some(told) = self.work.and_then(|work| on_the_way::line(&work.story)) {
             let _ = writeln!(text, "{told}");
         }
-        let _ = writeln!(text, "Results: {}", self.results.path.display());
+        let _ = writeln!(text, "Results: {}", shown(&self.results.path.display().to_string()));
         self.next_steps().iter().for_each(|step| {
             let _ = writeln!(text, "{step}");
         });
@@ -98,7 +99,8 @@ impl Summary<'_> {
 
     fn headline(&self) -> String {
         let run = self.run;
-        let what = format!("Run {} of {}, {}", run.id(), run.opened.input_name, rows(run.rows));
+        let what =
+            format!("Run {} of {}, {}", run.id(), shown(&run.opened.input_name), rows(run.rows));
         match (&run.stop, &self.work) {
             (None, _) if !self.results.have_ended() => {
                 format!("{what}: not ended; {} left", rows(self.results.left()))
@@ -123,7 +125,7 @@ impl Summary<'_> {
         let of = |status| self.results.counts.get(status);
         let with_doubt = self.results.counts.rejected_with_doubt();
         let clear = of(Status::Rejected).saturating_sub(with_doubt);
-        let results = self.results.path.display();
+        let results = shown(&self.results.path.display().to_string());
         let mut steps = Vec::new();
         if let Some(misnamed) = &self.results.misnamed {
             steps.push(format!("THE LEDGER OR THE INPUT IS WRONG: {misnamed}"));
@@ -131,7 +133,7 @@ impl Summary<'_> {
         if self.results.input_changed {
             steps.push(format!(
                 "THE INPUT CHANGED while the run went on: the results are of {} as it was when the run began. What came into it since was not sent: run it again for that, with another -o",
-                self.run.opened.input_name
+                shown(&self.run.opened.input_name)
             ));
         }
         if self.results.may_be_cut_short {

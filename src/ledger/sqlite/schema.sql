@@ -172,9 +172,9 @@ FROM row JOIN run ON run.number = row.run JOIN status ON status.code = row.statu
 
 CREATE VIEW call AS
 SELECT run.id AS run, attempt.row, admin_number, sequence_number, attempt,
-       strftime('%FT%R:%fZ', staked_at / 1000 / 1e3, 'unixepoch') AS staked_at,
-       strftime('%FT%R:%fZ', sent_at / 1000 / 1e3, 'unixepoch') AS sent_at,
-       strftime('%FT%R:%fZ', ended_at / 1000 / 1e3, 'unixepoch') AS ended_at,
+       strftime('%Y-%m-%dT%H:%M:%fZ', staked_at / 1000 / 1e3, 'unixepoch') AS staked_at,
+       strftime('%Y-%m-%dT%H:%M:%fZ', sent_at / 1000 / 1e3, 'unixepoch') AS sent_at,
+       strftime('%Y-%m-%dT%H:%M:%fZ', ended_at / 1000 / 1e3, 'unixepoch') AS ended_at,
        meaning.word AS meaning, status.word AS status, http_status,
        outcome.error_code, outcome.message
 FROM attempt
@@ -185,7 +185,7 @@ JOIN meaning ON meaning.code = outcome.meaning
 LEFT JOIN status ON status.code = outcome.status
 UNION ALL
 SELECT run.id, in_flight.row, admin_number, sequence_number, attempt,
-       strftime('%FT%R:%fZ', staked_at / 1000 / 1e3, 'unixepoch'),
+       strftime('%Y-%m-%dT%H:%M:%fZ', staked_at / 1000 / 1e3, 'unixepoch'),
        NULL, NULL, NULL, NULL, NULL, NULL, NULL
 FROM in_flight
 JOIN run ON run.number = in_flight.run

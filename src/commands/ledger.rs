@@ -1,0 +1,82 @@
+//! `ledger`: looks after the record.
+
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::bail;
+use serde_json::json;
+
+use crate::cli::Care;
+use crate::config::{Options, RunsSettings, Surroundings};
+use crate::exit::Exit;
+use crate::ledger::{Info, Location, Sqlite};
+use crate::output::{count, say};
+
+/// Says what the ledger is, whether it is whole, or copies it.
+pub fn care(
+    care: &Care,
+    named: Option<PathBuf>,
+    options: Options,
+    surroundings: &Surroundings,
+) -> anyhow::Result<Exit> {
+    let settings = RunsSettings::load(options, surroundings)?;
+    let location = named.map_or(settings.ledger, Location::File);
+    let path = match &location {
+        Location::File(path) => path,
+        Location::Database(address) => bail!(
+            "{address} is a database: `ledger` looks after a ledger in a file; use what PostgreSQL has, such as pg_dump and pg_amcheck"
+        ),
+    };
+    let Some(ledger) = Sqlite::open_existing(path)? else {
+        bail!("there is no ledger at {location}: name another with --ledger");
+    };
+    match care {
+        Care::Info => info(path, &ledger.info()?, settings.json),
+        Care::Check => return check(path, &ledger.check()?, settings.json),
+        Care::BackUp(to) => {
+            ledger.back_up(to)?;
+            match settings.json {
+                true => say::print(json!({ "ledger": path, "backup": to })),
+                false => say::print(format_args!("Copied {location} to {}", to.display())),
+            }
+        }
+    }
+    Ok(Exit::Done)
+}
+
+fn info(path: &Path, info: &Info, as_json: bool) {
+    let Info { version, bytes, log_bytes, runs, rows, attempts } = info;
+    if as_json {
+        say::print(json!({
+            "ledger": path, "version": version, "bytes": bytes, "log_bytes": log_bytes,
+            "runs": runs, "rows": rows, "attempts": attempts,
+        }));
+        return;
+    }
+    let mut text = format!("{}\n", path.display());
+    let mut line = |name: &str, value: String| {
+        let _ = writeln!(text, "  {name:<17} {value:>15}");
+    };
+    line("version", version.to_string());
+    line("bytes", count(*bytes));
+    line("bytes of the log", count(*log_bytes));
+    line("runs", count(*runs));
+    line("rows", count(*rows));
+    line("attempts", count(*attempts));
+    say::print(text.trim_end());
+}
+
+fn check(path: &Path, wrong: &[String], as_json: bool) -> anyhow::Result<Exit> {
+    let name = path.display();
+    match (as_json, wrong) {
+        (true, _) => {
+            say::print(json!({ "ledger": path, "whole": wrong.is_empty(), "wrong": wrong }));
+        }
+        (false, []) => say::print(format_args!("{name} is whole")),
+        (false, _) => {
+            say::print(format_args!("{name} IS DAMAGED: put back a copy, and keep this one"));
+            wrong.iter().for_each(say::print);
+        }
+    }
+    Ok(if wrong.is_empty() { Exit::Done } else { Exit::LedgerFailed })
+}

@@ -1,0 +1,213 @@
+//! Looking after the ledger, and errors in the form that was asked for.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod common;
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
+use std::time::Duration;
+
+use cardcancel::stand_in::{Latency, Settings};
+use common::{CoreCard, Outcome, Scene, ended, until};
+use serde_json::Value;
+
+#[test]
+fn a_backup_of_a_running_ledger_is_whole_and_goes_on_where_it_was() {
+    let latency = Latency::fixed(Duration::from_millis(20));
+    let core_card = CoreCard::that(Settings { latency, ..Settings::default() });
+    let scene = Scene::new();
+    let begun = scene.orders(60).begin_to_cancel(&core_card.url(), &["--concurrency", "1"]);
+    until("some were sent", || core_card.requests() > 5);
+    scene.run(&["ledger", "backup", "copy.db"]).exits(0);
+    ended(begun).exits(0);
+    let mode = scene.path("copy.db").metadata().unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let whole = scene.run(&["ledger", "check", "copy.db"]).exits(0);
+    assert_eq!(whole.stdout, "copy.db is whole\n");
+    let info = scene.run(&["ledger", "info", "copy.db", "--json"]).exits(0);
+    let info: Value = serde_json::from_str(&info.stdout).unwrap();
+    assert_eq!((&info["runs"], &info["rows"]), (&1.into(), &60.into()));
+    assert!(info["attempts"].as_u64().unwrap() > 0, "{info}");
+
+    let before = core_card.requests();
+    let flags = ["--ledger", "copy.db", "-o", "again.csv"];
+    let again = scene.cancel(&core_card.url(), &flags);
+    assert!(again.stdout.contains("resumed and ended"), "{}", again.told());
+    assert!(core_card.requests() < before + 60, "it was begun anew");
+}
+
+#[test]
+fn a_backup_is_never_written_over_what_is_there() {
+    let scene = Scene::new();
+    scene.orders(1).cancel(&CoreCard::perfect().url(), &[]).exits(0);
+    scene.file("precious.db", "precious");
+    let refused = scene.run(&["ledger", "backup", "precious.db"]).exits(5);
+    assert!(refused.stderr.contains("the copy precious.db cannot be written"));
+    assert_eq!(scene.text("precious.db"), "precious");
+    let none = scene.run(&["ledger", "check", "--ledger", "none.db"]).exits(2);
+    assert_eq!(none.stderr, "error: there is no ledger at none.db: name another with --ledger\n");
+}
+
+#[test]
+fn a_damaged_ledger_is_found() {
+    let scene = Scene::new();
+    scene.orders(200).cancel(&CoreCard::perfect().url(), &[]).exits(0);
+    fs::copy(scene.ledger(), scene.path("hurt.db")).unwrap();
+    let hurt = rusqlite::Connection::open(scene.path("hurt.db")).unwrap();
+    let index = "UPDATE sqlite_schema SET sql = replace(sql, 'doubt = 1', 'doubt = 0')
+                 WHERE name = 'row_with_more'";
+    hurt.pragma_update(None, "writable_schema", true).unwrap();
+    assert_eq!(hurt.execute(index, []).unwrap(), 1);
+    drop(hurt);
+    let told = scene.run(&["ledger", "check", "hurt.db"]).exits(5);
+    assert!(told.stdout.starts_with("hurt.db IS DAMAGED"), "{}", told.told());
+    assert!(told.stdout.contains("row_with_more"), "{}", told.told());
+}
+
+#[test]
+fn the_views_need_no_new_version_of_sqlite_to_show_times() {
+    let scene = Scene::new();
+    scene.orders(1).cancel(&CoreCard::perfect().url(), &[]).exits(0);
+    let ledger = rusqlite::Connection::open(scene.ledger()).unwrap();
+    let sql: String = ledger
+        .query_row("SELECT group_concat(sql) FROM sqlite_schema WHERE type = 'view'", [], |row| {
+            row.get(0)
+        })
+        .unwrap();
+    assert!(sql.contains("strftime('%Y-%m-%dT%H:%M:%fZ'"));
+    // SQLite knows these from 3.46 on.
+    for new in ["%F", "%R", "%T", "%e", "%k", "%I", "%l", "%p", "%P", "%u", "%G", "%g", "%U", "%V"]
+    {
+        assert!(!sql.contains(new), "{new}");
+    }
+}
+
+/// The program with its standard output where nothing can be written.
+fn without_output(scene: &Scene, args: &[&str]) -> Outcome {
+    let mut command: Command = scene.command(args);
+    command.stdout(fs::File::options().write(true).open("/dev/full").unwrap());
+    command.output().unwrap().into()
+}
+
+#[test]
+fn output_that_is_lost_is_an_error() {
+    let scene = Scene::new();
+    let url = CoreCard::perfect();
+    let url = url.url();
+    scene.orders(1).cancel(&url, &[]).exits(0);
+    let run = ["run", "orders.csv", "--url", &url, "--external-ip", "10.0.0.1", "--yes", "--json"];
+    let all: [&[&str]; 9] = [
+        &["check", "orders.csv"],
+        &["runs"],
+        &["man"],
+        &["completions", "bash"],
+        &["config", "show"],
+        &["ledger", "info"],
+        &["--help"],
+        &["--version"],
+        &run,
+    ];
+    for args in all {
+        let lost = without_output(&scene, args).exits(5);
+        let told = "error: standard output cannot be written: No space left on device";
+        assert!(lost.stderr.contains(told), "{args:?}: {}", lost.stderr);
+    }
+}
+
+#[test]
+fn an_error_is_an_object_where_a_program_reads() {
+    let scene = Scene::new();
+    scene.orders(3);
+    let url = ["--url", "http://127.0.0.1:9", "--external-ip", "10.0.0.1", "--yes"];
+    let run = [&["run", "orders.csv"][..], &url].concat();
+    let refusals: [(&[&str], &str); 5] = [
+        (&["--max-rows", "2"], "3 rows to send"),
+        (&["--ledger", "orders.csv"], "orders.csv"),
+        (&["--rate", "50"], "50 calls in what time?"),
+        (&["--no-such-flag"], "unexpected argument"),
+        (&["--profile", "none"], "--profile names a table"),
+    ];
+    for (flags, why) in refusals {
+        let asked = [&run[..], flags, &["--json", "--log-format", "json"]].concat();
+        let refused = scene.run(&asked).exits(2);
+        let summary: Value = serde_json::from_str(&refused.stdout).unwrap();
+        assert_eq!((&summary["exit_code"], &summary["state"]), (&2.into(), &"refused".into()));
+        assert!(summary["error"].as_str().unwrap().contains(why), "{summary}");
+        let lines = refused.stderr.lines().map(serde_json::from_str);
+        let lines: Vec<Value> = lines.collect::<Result<_, _>>().unwrap();
+        let last = lines.last().unwrap();
+        assert_eq!(last["level"], "ERROR");
+        assert!(last["message"].as_str().unwrap().contains(why), "{last}");
+        assert!(last["timestamp"].as_str().unwrap().parse::<jiff::Timestamp>().is_ok());
+    }
+    scene.file("cardcancel.toml", "json = true\nlog_format = 'json'\n");
+    let refused = scene.run(&["runs", "--ledger", "none.db"]).exits(2);
+    let summary: Value = serde_json::from_str(&refused.stdout).unwrap();
+    assert!(summary["error"].as_str().unwrap().starts_with("there is no ledger at"));
+    assert!(refused.stderr.starts_with('{'), "{}", refused.stderr);
+}
+
+#[test]
+fn a_secret_that_others_can_read_is_refused() {
+    let core_card = CoreCard::perfect();
+    let scene = Scene::new();
+    scene.orders(1).file("token", "s3cret").file("cardcancel.toml", "[auth]\nkind = 'bearer'\n");
+    let may = |name: &str, mode| {
+        fs::set_permissions(scene.path(name), fs::Permissions::from_mode(mode)).unwrap();
+    };
+    let run =
+        || scene.cancel_with(&core_card.url(), &[], &[("CARDCANCEL_BEARER_TOKEN_FILE", "token")]);
+    may("token", 0o604);
+    let refused = run().exits(2);
+    assert!(refused.stderr.contains("others can read token, which CARDCANCEL_BEARER_TOKEN_FILE"));
+    may("token", 0o600);
+    run().exits(0);
+
+    scene.file("cardcancel.toml", "[profile.p]\nledger = 'postgres://me:s3cret@127.0.0.1:9/db'\n");
+    may("cardcancel.toml", 0o644);
+    let refused = scene.run(&["check", "orders.csv"]).exits(2);
+    assert!(refused.stderr.contains("the ledger's password is in it"), "{}", refused.stderr);
+    assert!(!refused.stderr.contains("s3cret"));
+    may("cardcancel.toml", 0o600);
+    scene.run(&["check", "orders.csv"]).exits(0);
+}
+
+#[test]
+fn a_file_name_cannot_act_on_a_terminal_or_make_two_lines_of_one() {
+    let core_card = CoreCard::perfect();
+    let scene = Scene::new();
+    let name = "a\u{1b}[31m\nb\u{202e}.csv";
+    scene.file(name, "admin,seq\n1,1\n");
+    let flags = ["--url", &core_card.url(), "--external-ip", "10.0.0.1", "--yes"];
+    let ran = scene.run(&[&["run", name][..], &flags].concat()).exits(0);
+    let shown = "a\\u{1b}[31m\\nb\\u{202e}";
+    assert!(ran.stdout.contains(&format!(" of {shown}.csv, 1 row: ended\n")), "{}", ran.stdout);
+    let runs = scene.run(&["runs"]).exits(0);
+    assert_eq!(runs.stdout.lines().count(), 1);
+    for said in [ran.said(), runs.said()] {
+        assert!(said.contains(shown) && !said.contains(['\u{1b}', '\u{202e}']), "{said:?}");
+    }
+    let missing = scene.run(&["check", "no\u{1b}[31m.csv"]).exits(2);
+    assert!(missing.stderr.contains("no\\u{1b}[31m.csv: no such file"), "{}", missing.stderr);
+}
+
+#[test]
+fn a_limit_too_low_for_any_call_is_not_answered_with_no_calls() {
+    let scene = Scene::new();
+    let whole = scene.orders(1).cancelling("http://127.0.0.1:9", &[]);
+    let limited = |files: u32| -> Outcome {
+        let mut limited = Command::new("sh");
+        limited
+            .args(["-c", &format!("ulimit -n {files}; exec \"$0\" \"$@\"")])
+            .arg(whole.get_program())
+            .args(whole.get_args())
+            .current_dir(scene.folder())
+            .env_clear()
+            .envs(whole.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        limited.output().unwrap().into()
+    };
+    let none = limited(64).exits(2);
+    assert!(!none.stderr.contains("lower it") && none.stderr.contains("raise the limit"));
+    assert!(limited(80).exits(2).stderr.contains("lower it to 16, or raise the limit"));
+}
