@@ -3,6 +3,7 @@
 
 mod common;
 
+use common::postgres::database;
 use common::{CoreCard, Does, Hostile, Outcome, Scene, Terminal, json, status, without_chance};
 use insta::assert_snapshot;
 use jiff::{SignedDuration, Timestamp};
@@ -321,6 +322,28 @@ fn a_run_counts_what_is_sent_after_what_earlier_runs_cancelled() {
     assert!(outcome.stderr.contains(known), "{}", outcome.stderr);
     assert!(outcome.stderr.contains("2 of 6 rows to send to"), "{}", outcome.stderr);
     assert_eq!(server.requests().len(), before + 2, "as many as was said");
+}
+
+#[test]
+#[ignore = "needs PostgreSQL: tests/run brings it"]
+fn on_a_database_too_the_plan_leaves_out_what_earlier_runs_cancelled() {
+    let (database, server, scene) = (database(), losing_one(), Scene::new());
+    let (ledger, url) = (database.url(), server.url());
+    let run = |flags: &[&str]| {
+        let mut command = scene.cancelling(&url, flags);
+        Outcome::from(command.env("CARDCANCEL_LEDGER", &ledger).output().unwrap())
+    };
+    scene.orders(5);
+    run(&["--attempts", "1"]).exits(3);
+    scene.orders(6);
+    let known = "4 were cancelled by earlier runs, 1 is in doubt from an earlier run; 2 to send";
+    let check = ["check", "orders.csv", "--url", &url, "--max-rows", "2"];
+    let checked = with_variables(&scene, &check, &[("CARDCANCEL_LEDGER", &ledger)]).exits(0);
+    assert!(checked.stdout.contains(known), "{}", checked.stdout);
+    run(&["-o", "more.csv", "--max-rows", "1"]).exits(2);
+    let outcome = run(&["-o", "more.csv", "--max-rows", "2", "--attempts", "1"]).exits(3);
+    assert!(outcome.stderr.contains(known), "{}", outcome.stderr);
+    assert_eq!(server.requests().len(), 7, "as many as was said");
 }
 
 #[test]

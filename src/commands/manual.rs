@@ -64,7 +64,10 @@ const ENVIRONMENT: [(&str, &str); 10] = [
         "Where systemd puts credentials: a file there that is named like the variable of a secret \
          holds it, if neither the variable nor its twin is set.",
     ),
-    ("TZ", "The time zone of a cut-off that names none, and of the times that are shown."),
+    (
+        "TZ",
+        "The time zone of a cut-off or a start window that names none, and of the times that are shown.",
+    ),
 ];
 
 /// Prints the manual page.

@@ -61,6 +61,9 @@ conformance! {
     an_order_left_for_later_was_never_sent
     an_order_that_a_dead_process_had_in_flight_for_another_run_is_sent_in_doubt
     a_process_has_nothing_in_flight_for_a_run_that_it_left
+    what_other_runs_know_of_the_orders_of_a_file_is_counted
+    a_few_orders_are_found_among_many
+    of_a_run_that_goes_on_only_rows_that_have_not_ended_are_counted
     processes_share_one_budget
     moments_that_were_not_used_are_given_back
     what_the_server_asked_one_process_holds_for_all
@@ -70,22 +73,4 @@ conformance! {
     a_run_that_ended_was_not_stopped
     a_run_is_held_while_it_is_worked_on
     a_results_file_is_known_by_its_mark
-}
-
-/// What only a ledger in a file does so far.
-mod sqlite_alone {
-    macro_rules! conformance {
-        ($($name:ident)*) => {
-            $(#[test]
-            fn $name() {
-                crate::suite::$name(&crate::process::Home::file());
-            })*
-        };
-    }
-
-    conformance! {
-        what_other_runs_know_of_the_orders_of_a_file_is_counted
-        a_few_orders_are_found_among_many
-        of_a_run_that_goes_on_only_rows_that_have_not_ended_are_counted
-    }
 }

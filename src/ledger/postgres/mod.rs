@@ -6,6 +6,7 @@ mod copies;
 mod database;
 mod enrol;
 mod failed;
+mod known_orders;
 mod link;
 mod read;
 mod schema;
@@ -20,8 +21,8 @@ use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{
-    Allot, Begun, EnrolError, Hold, Ledger, LedgerError, NewRun, RowRecord, Run, Start, Turn,
-    Turned,
+    Allot, Begun, EnrolError, Hold, KnownOrders, Ledger, LedgerError, NewRun, RowRecord, Run,
+    Start, Turn, Turned,
 };
 use crate::intake::{Enrolment, IntakeError, Keyed};
 use crate::order::{Order, OwnCode, RowNumber};
@@ -91,6 +92,15 @@ impl Ledger for Postgres {
 
     fn joinable(&mut self, endpoint: &str) -> Result<Vec<Run>, LedgerError> {
         self.link.work(async |session| read::joinable(session, endpoint).await)
+    }
+
+    fn known_orders(
+        &mut self,
+        endpoint: &str,
+        run: Option<&Run>,
+        by_order: &[Keyed],
+    ) -> Result<KnownOrders, LedgerError> {
+        known_orders::count(&mut self.link, endpoint, run.map(|run| run.number), by_order)
     }
 
     fn enrol(

@@ -1,0 +1,43 @@
+-- Of the orders with the numbers $3 and $4, which stand in rows $5 of a file, how many other
+-- runs at endpoint $1 than $2 know: as answered with Status true (meaning 0), as in flight at
+-- a worker that is heard of, or as in doubt. Where run $2 goes on, only those of its rows
+-- count that have not ended.
+SELECT count(*) FILTER (WHERE is_cancelled),
+       count(*) FILTER (WHERE in_flight AND NOT is_cancelled),
+       count(*) FILTER (WHERE (was_in_flight OR in_doubt) AND NOT in_flight AND NOT is_cancelled)
+FROM unnest($3::bigint[], $4::integer[], $5::bigint[])
+     AS wanted (admin_number, sequence_number, row)
+CROSS JOIN LATERAL (
+    SELECT coalesce(bool_or(EXISTS (
+               SELECT FROM attempt
+               WHERE attempt.run = same.run AND attempt.row = same.row AND meaning = 0)), false)
+               AS is_cancelled,
+           coalesce(bool_or(held.is_heard_of), false) AS in_flight,
+           coalesce(bool_or(NOT held.is_heard_of), false) AS was_in_flight
+    FROM (
+        SELECT row.run, row.row FROM row
+        WHERE row.admin_number = wanted.admin_number
+          AND row.sequence_number = wanted.sequence_number AND row.status IS NULL
+        OFFSET 0
+    ) AS same
+    JOIN run ON run.number = same.run AND run.endpoint = $1 AND run.number IS DISTINCT FROM $2
+    LEFT JOIN LATERAL (
+        SELECT coalesce(worker.at_work AND worker.leased_until > clock_timestamp(), false)
+                   AS is_heard_of
+        FROM open_row LEFT JOIN worker ON worker.number = open_row.worker
+        WHERE open_row.run = same.run AND open_row.row = same.row AND open_row.in_flight
+        OFFSET 0
+    ) AS held ON true
+) AS theirs
+CROSS JOIN LATERAL (
+    SELECT EXISTS (
+        SELECT FROM doubt JOIN run ON run.number = doubt.run AND run.endpoint = $1
+        WHERE doubt.admin_number = wanted.admin_number
+          AND doubt.sequence_number = wanted.sequence_number
+          AND doubt.run IS DISTINCT FROM $2) AS in_doubt
+) AS lost
+WHERE $2::bigint IS NULL OR NOT (
+    EXISTS (SELECT FROM row AS decided
+            WHERE decided.run = $2 AND decided.row = wanted.row AND decided.status IS NOT NULL)
+    OR EXISTS (SELECT FROM attempt
+               WHERE attempt.run = $2 AND attempt.row = wanted.row AND attempt.status IS NOT NULL));
