@@ -154,7 +154,7 @@ fn a_rerun_sends_the_most_urgent_first_too() {
     orders(&scene, 60);
     let refusing = CoreCard::that(Settings { unavailable: Share::ALL, ..Settings::default() });
     scene.cancel(&refusing.url(), &["--attempts", "1", "--max-outage", "1s"]);
-    assert!(scene.results().iter().all(|row| ["failed", "not_sent"].contains(&row.status())));
+    assert!(scene.results().iter().all(|row| ["in_doubt", "not_sent"].contains(&row.status())));
     let core_card = recording(&scene, 0);
     scene.rerun("orders.results.csv", &core_card.url(), &FLAGS).exits(0);
     assert_eq!(arrived(&scene, core_card), by_urgency(60));

@@ -155,8 +155,11 @@ impl Night {
             2 => (Meaning::Rejected, true, "ERR1", Next::End(Status::Rejected)),
             _ => (Meaning::Cancelled, true, "ERR2", Next::End(Status::Cancelled)),
         };
+        // A row in doubt is told by the attempt that left the doubt.
+        if !(row.doubt && meaning == Meaning::NotDone) {
+            row.code = code.to_owned();
+        }
         row.doubt |= meaning == Meaning::Doubt;
-        row.code = code.to_owned();
         if sent {
             row.first_sent_at.get_or_insert(self.clock);
         }
