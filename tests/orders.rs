@@ -9,7 +9,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use cardcancel::stand_in::{Latency, Settings};
-use common::postgres::Database;
+use common::postgres::{Database, database};
 use common::{CoreCard, Does, Hostile, Outcome, Row, Scene, ended, json, kill, rows, until};
 
 /// A place with a ledger, in a file or in a database.
@@ -21,6 +21,10 @@ struct Place {
 impl Place {
     fn with_a_file() -> Place {
         Place { scene: Scene::new(), database: None }
+    }
+
+    fn with_a_database() -> Place {
+        Place { scene: Scene::new(), database: Some(database()) }
     }
 
     /// Writes a file of these orders, 1001/1 and so on.
@@ -60,6 +64,14 @@ macro_rules! on_both_ledgers {
             $(#[test]
             fn $name() {
                 super::$name(&super::Place::with_a_file());
+            })*
+        }
+
+        mod in_a_database {
+            $(#[test]
+            #[ignore = "needs PostgreSQL: tests/run brings it"]
+            fn $name() {
+                super::$name(&super::Place::with_a_database());
             })*
         }
     };
