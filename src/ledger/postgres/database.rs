@@ -53,7 +53,9 @@ impl Database {
         if config.get_hosts().is_empty() {
             return Err(bad("the URL names no host: write postgres://USER@HOST/DATABASE"));
         }
-        let is_near = config.get_hosts().iter().all(is_near);
+        // What is connected to is the address, where one is given beside the host's name.
+        let is_near = config.get_hosts().iter().all(is_near)
+            && config.get_hostaddrs().iter().all(std::net::IpAddr::is_loopback);
         config.ssl_mode(match mode {
             None if is_near => SslMode::Disable,
             Some("disable") => SslMode::Disable,
@@ -180,6 +182,14 @@ mod tests {
             ("postgres://ada@localhost/night?sslmode=require", SslMode::Require),
         ] {
             assert_eq!(read(url).config.get_ssl_mode(), mode, "{url}");
+        }
+    }
+
+    #[test]
+    fn an_address_elsewhere_beside_a_host_that_is_near_is_spoken_to_by_tls() {
+        for (hostaddr, mode) in [("127.0.0.1", SslMode::Disable), ("192.0.2.1", SslMode::Require)] {
+            let url = format!("postgres://ada@localhost/night?hostaddr={hostaddr}");
+            assert_eq!(read(&url).config.get_ssl_mode(), mode, "{url}");
         }
     }
 
