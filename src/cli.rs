@@ -14,7 +14,7 @@ use crate::stand_in;
 
 /// The options that matter to `check`; it takes the others too, so that the
 /// command line of a `run` can be checked as it is.
-const CHECKED: [&str; 20] = [
+const CHECKED: [&str; 21] = [
     "url",
     "rate",
     "timeout",
@@ -29,6 +29,7 @@ const CHECKED: [&str; 20] = [
     "sequence-column",
     "priority-column",
     "exempt-admin-column",
+    "as-orders",
     "expect-rows",
     "expect-sha256",
     "quiet",
@@ -40,7 +41,7 @@ const CHECKED: [&str; 20] = [
 const LISTED: [&str; 5] = ["ledger", "rehearse", "json", "config", "profile"];
 /// The options that `work` does not take: what is run, how fast, until when and where
 /// its results go was said where the run was opened.
-const NOT_WORKED: [&str; 18] = [
+const NOT_WORKED: [&str; 20] = [
     "rate",
     "cut-off",
     "start-window",
@@ -55,6 +56,8 @@ const NOT_WORKED: [&str; 18] = [
     "sequence-column",
     "priority-column",
     "exempt-admin-column",
+    "as-orders",
+    "trust-results",
     "expect-rows",
     "expect-sha256",
     "results",

@@ -596,16 +596,26 @@ fn reruns() -> Vec<(&'static str, Trial)> {
     };
     vec![
         ("a file of orders", rerun("admin,seq\n1,1\n")),
-        ("a row without a status", rerun("admin,seq,status\n1,1,failed\n2,1,\n")),
-        ("a row with another status", rerun("admin,seq,status\n1,1,done\n")),
+        ("a row without a status", rerun("admin,seq,status,doubt\n1,1,failed,\n2,1,,\n")),
+        ("a row with another status", rerun("admin,seq,status,doubt\n1,1,done,\n")),
         (
             "a doubt that is neither",
             rerun("admin,seq,status,doubt\n1,1,not_sent,FALSCH\n2,1,failed,perhaps\n"),
         ),
+        ("a status column of another program", rerun("admin,seq,Status\n1,1,Failed\n")),
+        (
+            "results that no run of this ledger wrote",
+            rerun("admin,seq,status,doubt\n1,1,cancelled,\n2,1,failed,\n"),
+        ),
+        (
+            "results that are to be run",
+            run().file("orders.csv", "admin,seq,status,doubt\n1,1,cancelled,\n2,1,failed,\n"),
+        ),
         ("two columns of the status", rerun("admin,seq,status,Status\n1,1,failed,failed\n")),
         (
             "a word that is neither a status nor a code",
-            rerun("admin,seq,status,error_code\n1,1,cancelled,ERR1\n").with(&["--only=faild,ERR9"]),
+            rerun("admin,seq,status,doubt,error_code\n1,1,cancelled,,ERR1\n")
+                .with(&["--only=faild,ERR9"]),
         ),
     ]
 }

@@ -54,10 +54,10 @@ fn a_start_just_after_the_cut_off_sends_nothing_and_says_how_the_next_one_is_mea
 fn a_rerun_and_a_check_just_after_the_cut_off_go_by_the_same_rule() {
     let core_card = CoreCard::perfect();
     let scene = Scene::new();
-    scene.orders(3).file("r.csv", "admin,seq,status\n1,1,cancelled\n2,1,failed\n");
+    scene.orders(3).file("r.csv", "admin,seq,status,doubt\n1,1,cancelled,\n2,1,failed,\n");
     for seconds in [-1, -HOUR, 60 - 2 * HOUR] {
         let late = cut_off(seconds);
-        scene.rerun("r.csv", &core_card.url(), &[&late]).exits(2);
+        scene.rerun("r.csv", &core_card.url(), &[&late, "--trust-results"]).exits(2);
         let checked = scene.run(&["check", "orders.csv", &late]).exits(2);
         assert!(checked.stdout.contains("IT WOULD BE REFUSED: the cut-off "), "{}", checked.stdout);
         let json = scene.run(&["check", "orders.csv", "--json", &late]).exits(2).stdout;
@@ -70,9 +70,9 @@ fn a_rerun_and_a_check_just_after_the_cut_off_go_by_the_same_rule() {
 fn in_the_morning_the_cut_off_is_tonights() {
     let core_card = CoreCard::perfect();
     let scene = Scene::new();
-    scene.orders(3).file("r.csv", "admin,seq,status\n1,1,cancelled\n2,1,failed\n");
+    scene.orders(3).file("r.csv", "admin,seq,status,doubt\n1,1,cancelled,\n2,1,failed,\n");
     let tonights = cut_off(-5 * HOUR);
-    scene.rerun("r.csv", &core_card.url(), &[&tonights]).exits(0);
+    scene.rerun("r.csv", &core_card.url(), &[&tonights, "--trust-results"]).exits(0);
     assert_eq!(core_card.requests(), 1);
     let checked = scene.run(&["check", "orders.csv", &tonights]).exits(0).stdout;
     assert!(checked.contains(" UTC, in 18 h 59 min"), "{checked}");
@@ -97,11 +97,11 @@ fn a_file_that_does_not_fit_before_the_cut_off_names_the_rate_that_it_needs() {
 fn outside_of_the_start_window_nothing_is_sent() {
     let core_card = CoreCard::perfect();
     let scene = Scene::new();
-    scene.orders(3).file("r.csv", "admin,seq,status\n1,1,cancelled\n2,1,failed\n");
+    scene.orders(3).file("r.csv", "admin,seq,status,doubt\n1,1,cancelled,\n2,1,failed,\n");
     for closed in [start_window(-3 * HOUR, -60), start_window(HOUR, -HOUR)] {
         let refused = scene.cancel(&core_card.url(), &[&closed]).exits(2);
         assert!(refused.stderr.contains("a run may be started from "), "{}", refused.stderr);
-        scene.rerun("r.csv", &core_card.url(), &[&closed]).exits(2);
+        scene.rerun("r.csv", &core_card.url(), &[&closed, "--trust-results"]).exits(2);
     }
     assert_eq!(core_card.requests(), 0);
     assert!(!scene.path("orders.results.csv").exists());
@@ -239,8 +239,9 @@ fn which_columns_were_taken_and_the_first_order_are_told_before_anything_is_sent
 fn the_result_columns_of_a_rerun_are_not_called_the_files_own() {
     let core_card = CoreCard::perfect();
     let scene = Scene::new();
-    scene.file("r.csv", "admin,seq,status\n1,1,cancelled\n2,1,failed\n");
+    scene.file("r.csv", "admin,seq,status,doubt\n1,1,cancelled,\n2,1,failed,\n");
     let args = ["rerun", "r.csv", "--url", &core_card.url(), "--external-ip", "10.120.0.0"];
+    let args = [&args[..], &["--trust-results"]].concat();
     let told = scene.run(&args).exits(2).stderr;
     assert!(told.contains("  first order: 1/1, in line 2\n"), "{told}");
     assert!(!told.contains("not carried over"), "{told}");

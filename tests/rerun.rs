@@ -4,8 +4,12 @@
 mod common;
 
 use std::collections::BTreeSet;
+use std::ops::Deref;
+use std::sync::{Arc, Mutex};
 
-use common::{CoreCard, Does, Hostile, Request, Row, Scene, json, rows, status};
+use common::{
+    CoreCard, Does, Hostile, Outcome, Request, Row, Scene, json, rows, status, without_chance,
+};
 use insta::assert_snapshot;
 
 const YES: &str =
@@ -14,50 +18,93 @@ const NO: &str = r#"{"Message":"Printed","Status":false,"ErrorCode":"ERR01161"}"
 
 /// Ends one order of each kind: 1001 cancelled, 1002 rejected, 1003 failed,
 /// 1004 in doubt, 1005 stopping the run, 1006 not sent.
-fn mixed_night() -> Hostile {
-    Hostile::that(|_, request| match admin(request) {
+fn on_a_mixed_night(request: &Request) -> Does {
+    match admin(request) {
         1001 => Does::Say(json(YES)),
         1002 => Does::Say(json(NO)),
         1003 => Does::Say(status("429 Too Many Requests")),
         1004 => Does::Close,
         _ => Does::Say(status("401 Unauthorized")),
-    })
+    }
 }
 
 fn admin(request: &Request) -> i64 {
     request.json()["AdminNumber"].as_i64().unwrap()
 }
 
-fn admins(server: &Hostile) -> Vec<i64> {
-    let mut admins: Vec<i64> = server.requests().iter().map(admin).collect();
-    admins.sort_unstable();
-    admins
+/// The morning after a night on which every kind of row came about: its results are in
+/// `orders.results.csv`, and the server is the same.
+struct Morning {
+    scene: Scene,
+    server: Hostile,
+    /// What the server does now; nothing while it is night.
+    now: Arc<Mutex<Option<Does>>>,
+    calls_of_the_night: usize,
 }
 
-/// After a night on which every kind of row came about; its results are in
-/// `orders.results.csv`.
-fn the_morning_after() -> Scene {
-    let scene = Scene::new();
-    scene.file(
-        "orders.csv",
-        "AdminNumber,note,CardSequenceNumber\n1001,\"a, b\",1\n1002,,1\n1003,c,1\n1004,d,1\n\
-         bad,e,1\n1001,f,1\n1005,g,1\n1006,h,1\n",
-    );
-    scene.cancel(&mixed_night().url(), &["--concurrency", "1", "--attempts", "1"]).exits(4);
-    assert_eq!(
-        statuses(&scene.results()),
-        [
-            "cancelled",
-            "rejected",
-            "failed",
-            "in_doubt",
-            "invalid",
-            "duplicate",
-            "not_sent",
-            "not_sent"
-        ]
-    );
-    scene
+impl Deref for Morning {
+    type Target = Scene;
+
+    fn deref(&self) -> &Scene {
+        &self.scene
+    }
+}
+
+impl Morning {
+    /// Every order is cancelled that is asked for.
+    fn come() -> Morning {
+        let now = Arc::new(Mutex::new(None));
+        let its = Arc::clone(&now);
+        let server = Hostile::that(move |_, request| match &*its.lock().unwrap() {
+            Some(does) => Does::clone(does),
+            None => on_a_mixed_night(request),
+        });
+        let scene = Scene::new();
+        scene.file(
+            "orders.csv",
+            "AdminNumber,note,CardSequenceNumber\n1001,\"a, b\",1\n1002,,1\n1003,c,1\n1004,d,1\n\
+             bad,e,1\n1001,f,1\n1005,g,1\n1006,h,1\n",
+        );
+        scene.cancel(&server.url(), &["--concurrency", "1", "--attempts", "1"]).exits(4);
+        let calls_of_the_night = server.requests().len();
+        let morning = Morning { scene, server, now, calls_of_the_night };
+        assert_eq!(
+            statuses(&morning.results()),
+            [
+                "cancelled",
+                "rejected",
+                "failed",
+                "in_doubt",
+                "invalid",
+                "duplicate",
+                "not_sent",
+                "not_sent"
+            ]
+        );
+        morning.does_from_now_on(Does::Say(json(YES)));
+        morning
+    }
+
+    fn does_from_now_on(&self, does: Does) {
+        *self.now.lock().unwrap() = Some(does);
+    }
+
+    fn rerun(&self, results: &str, flags: &[&str]) -> Outcome {
+        self.scene.rerun(results, &self.server.url(), flags)
+    }
+
+    /// What was asked for since the night.
+    fn admins(&self) -> Vec<i64> {
+        let requests = self.server.requests();
+        let mut admins: Vec<i64> = requests[self.calls_of_the_night..].iter().map(admin).collect();
+        admins.sort_unstable();
+        admins
+    }
+
+    /// What of the results a spreadsheet changes when it saves them.
+    fn saved(&self) -> String {
+        self.text("orders.results.csv").replace('\n', "\r\n")
+    }
 }
 
 fn statuses(rows: &[Row]) -> Vec<&str> {
@@ -70,10 +117,9 @@ fn lines(scene: &Scene, name: &str) -> Vec<String> {
 
 #[test]
 fn only_rows_that_did_not_end_are_sent_and_the_others_stay_as_they_were() {
-    let scene = the_morning_after();
-    let server = Hostile::always(Does::Say(json(YES)));
-    scene.rerun("orders.results.csv", &server.url(), &["-o", "again.csv"]).exits(1);
-    assert_eq!(admins(&server), [1003, 1004, 1005, 1006]);
+    let scene = Morning::come();
+    scene.rerun("orders.results.csv", &["-o", "again.csv"]).exits(1);
+    assert_eq!(scene.admins(), [1003, 1004, 1005, 1006]);
     let (before, after) = (lines(&scene, "orders.results.csv"), lines(&scene, "again.csv"));
     assert_eq!(before.len(), after.len());
     let changed: BTreeSet<usize> =
@@ -87,9 +133,8 @@ fn only_rows_that_did_not_end_are_sent_and_the_others_stay_as_they_were() {
 
 #[test]
 fn what_the_earlier_run_knew_is_not_forgotten() {
-    let scene = the_morning_after();
-    let server = Hostile::always(Does::Say(json(YES)));
-    scene.rerun("orders.results.csv", &server.url(), &["-o", "again.csv"]).exits(1);
+    let scene = Morning::come();
+    scene.rerun("orders.results.csv", &["-o", "again.csv"]).exits(1);
     let (before, after) = (scene.results(), rows(&scene.read("again.csv")));
     let attempts: Vec<u32> = after.iter().map(Row::attempts).collect();
     assert_eq!(attempts, [1, 1, 2, 2, 0, 0, 2, 1], "attempts add up");
@@ -105,15 +150,15 @@ fn what_the_earlier_run_knew_is_not_forgotten() {
 
 #[test]
 fn a_rerun_can_be_rerun_until_all_is_well() {
-    let scene = the_morning_after();
-    let bad = Hostile::always(Does::Say(status("429 Too Many Requests")));
+    let scene = Morning::come();
+    scene.does_from_now_on(Does::Say(status("429 Too Many Requests")));
     let flags = ["--attempts", "1", "-o", "second.csv"];
-    scene.rerun("orders.results.csv", &bad.url(), &flags).exits(3);
+    scene.rerun("orders.results.csv", &flags).exits(3);
     let second = rows(&scene.read("second.csv"));
     assert_eq!(second[3].status(), "in_doubt", "a later 'not done' does not undo a lost answer");
     assert_eq!(second[2].status(), "failed");
-    let good = Hostile::always(Does::Say(json(YES)));
-    scene.rerun("second.csv", &good.url(), &["-o", "third.csv"]).exits(1);
+    scene.does_from_now_on(Does::Say(json(YES)));
+    scene.rerun("second.csv", &["-o", "third.csv"]).exits(1);
     let third = rows(&scene.read("third.csv"));
     let attempts: Vec<u32> = third.iter().map(Row::attempts).collect();
     assert_eq!(attempts, [1, 1, 3, 3, 0, 0, 3, 2]);
@@ -122,27 +167,25 @@ fn a_rerun_can_be_rerun_until_all_is_well() {
 
 #[test]
 fn a_rerun_started_again_goes_on_or_is_only_reported() {
-    let scene = the_morning_after();
-    let server = Hostile::always(Does::Say(json(YES)));
-    scene.rerun("orders.results.csv", &server.url(), &["-o", "again.csv"]).exits(1);
-    scene.rerun("orders.results.csv", &server.url(), &["-o", "again.csv"]).exits(1);
-    assert_eq!(server.requests().len(), 4);
+    let scene = Morning::come();
+    scene.rerun("orders.results.csv", &["-o", "again.csv"]).exits(1);
+    scene.rerun("orders.results.csv", &["-o", "again.csv"]).exits(1);
+    assert_eq!(scene.admins().len(), 4);
 }
 
 #[test]
 fn the_results_that_are_rerun_are_not_replaced() {
-    let scene = the_morning_after();
+    let scene = Morning::come();
     let before = scene.text("orders.results.csv");
-    let server = Hostile::always(Does::Say(json(YES)));
     let flags = ["-o", "orders.results.csv"];
-    scene.rerun("orders.results.csv", &server.url(), &flags).exits(2);
-    assert_eq!(server.requests().len(), 0);
+    scene.rerun("orders.results.csv", &flags).exits(2);
+    assert!(scene.admins().is_empty());
     assert_eq!(scene.text("orders.results.csv"), before);
 }
 
 #[test]
 fn a_results_file_that_a_spreadsheet_saved_is_still_understood() {
-    let scene = the_morning_after();
+    let scene = Morning::come();
     let saved = scene
         .text("orders.results.csv")
         .replace("\"a, b\"", "a b")
@@ -151,9 +194,8 @@ fn a_results_file_that_a_spreadsheet_saved_is_still_understood() {
         .replace(";false;", ";FALSE;")
         .replace('\n', "\r\n");
     scene.file("saved.csv", format!("\u{feff}{saved}"));
-    let server = Hostile::always(Does::Say(json(YES)));
-    scene.rerun("saved.csv", &server.url(), &["-o", "again.csv"]).exits(1);
-    assert_eq!(admins(&server), [1003, 1004, 1005, 1006]);
+    scene.rerun("saved.csv", &["-o", "again.csv"]).exits(1);
+    assert_eq!(scene.admins(), [1003, 1004, 1005, 1006]);
     let results = rows(scene.text("again.csv").replace(';', ",").as_bytes());
     assert_eq!(results[3].get("doubt"), "true");
     assert_eq!(results[3].attempts(), 2);
@@ -162,7 +204,7 @@ fn a_results_file_that_a_spreadsheet_saved_is_still_understood() {
 
 #[test]
 fn the_columns_may_stand_in_any_order() {
-    let scene = the_morning_after();
+    let scene = Morning::come();
     let mut reader = csv::Reader::from_path(scene.path("orders.results.csv")).unwrap();
     let mut writer = csv::Writer::from_path(scene.path("turned.csv")).unwrap();
     let turned = |record: &csv::StringRecord| -> csv::StringRecord {
@@ -173,9 +215,8 @@ fn the_columns_may_stand_in_any_order() {
         writer.write_record(&turned(&record.unwrap())).unwrap();
     }
     writer.flush().unwrap();
-    let server = Hostile::always(Does::Say(json(YES)));
-    scene.rerun("turned.csv", &server.url(), &["-o", "again.csv"]).exits(1);
-    assert_eq!(admins(&server), [1003, 1004, 1005, 1006]);
+    scene.rerun("turned.csv", &["-o", "again.csv"]).exits(1);
+    assert_eq!(scene.admins(), [1003, 1004, 1005, 1006]);
     let (before, after) = (scene.results(), rows(&scene.read("again.csv")));
     for row in [0, 1, 4, 5] {
         assert_eq!(before[row], after[row]);
@@ -184,12 +225,14 @@ fn the_columns_may_stand_in_any_order() {
 }
 
 #[test]
-fn another_ledger_will_do() {
-    let scene = the_morning_after();
-    let server = Hostile::always(Does::Say(json(YES)));
+fn another_ledger_will_do_for_results_that_are_taken_at_their_word() {
+    let scene = Morning::come();
     let flags = ["--ledger", "other.db", "-o", "again.csv"];
-    scene.rerun("orders.results.csv", &server.url(), &flags).exits(1);
-    assert_eq!(admins(&server), [1003, 1004, 1005, 1006]);
+    let refused = scene.rerun("orders.results.csv", &flags).exits(2);
+    assert!(refused.stderr.contains("order 1001/1 is not on record"), "{}", refused.told());
+    let flags = [&flags[..], &["--trust-results"]].concat();
+    scene.rerun("orders.results.csv", &flags).exits(1);
+    assert_eq!(scene.admins(), [1003, 1004, 1005, 1006]);
     assert_eq!(rows(&scene.read("again.csv"))[3].attempts(), 2);
 }
 
@@ -202,55 +245,154 @@ fn only_some_statuses_or_codes_can_be_chosen() {
         ("CREDENTIALS,rejected", vec![1002, 1006]),
         ("CONNECTION_LOST", vec![1004]),
     ] {
-        let scene = the_morning_after();
-        let server = Hostile::always(Does::Say(json(YES)));
+        let scene = Morning::come();
         let flags = ["--only", only, "-o", "again.csv"];
-        scene.rerun("orders.results.csv", &server.url(), &flags);
-        assert_eq!(admins(&server), sent, "{only}");
+        scene.rerun("orders.results.csv", &flags);
+        assert_eq!(scene.admins(), sent, "{only}");
     }
 }
 
 #[test]
 fn a_word_that_is_neither_a_status_nor_a_code_of_the_file_is_an_error() {
-    let scene = the_morning_after();
-    let server = Hostile::always(Does::Say(json(YES)));
+    let scene = Morning::come();
     let flags = ["--only", "HTTP_999", "-o", "again.csv"];
-    let outcome = scene.rerun("orders.results.csv", &server.url(), &flags).exits(2);
+    let outcome = scene.rerun("orders.results.csv", &flags).exits(2);
     assert_snapshot!(outcome.stderr.lines().last().unwrap(), @r#"error: --only: no row of orders.results.csv has the status or error code "HTTP_999" (did you mean HTTP_429?); statuses are cancelled, already_cancelled, rejected, failed, in_doubt, invalid, duplicate, not_sent; its error codes are CONNECTION_LOST, CREDENTIALS, DUPLICATE, ERR01160, ERR01161, HTTP_401, HTTP_429, INVALID_ADMIN_NUMBER"#);
     for (typo, meant) in
         [("failed,in-doubt", "in_doubt"), ("Rejected", "rejected"), ("NOT_SENT", "not_sent")]
     {
         let flags = ["--only", typo, "-o", "again.csv"];
-        let refused = scene.rerun("orders.results.csv", &server.url(), &flags).exits(2).stderr;
+        let refused = scene.rerun("orders.results.csv", &flags).exits(2).stderr;
         assert!(refused.contains(&format!("(did you mean {meant}?)")), "{refused}");
     }
     assert!(!scene.path("again.csv").exists());
-    assert_eq!(server.requests().len(), 0);
+    assert!(scene.admins().is_empty());
 }
 
 #[test]
 fn a_status_that_no_row_has_leaves_nothing_to_do() {
-    let scene = the_morning_after();
-    let server = Hostile::always(Does::Say(json(YES)));
+    let scene = Morning::come();
     let again = ["--only", "already_cancelled", "-o", "again.csv"];
     for _ in 0..2 {
-        scene.rerun("orders.results.csv", &server.url(), &again).exits(0);
+        scene.rerun("orders.results.csv", &again).exits(0);
         assert_eq!(scene.text("again.csv"), scene.text("orders.results.csv"));
     }
     let json = [&again[..], &["--json"]].concat();
-    let summary = scene.rerun("orders.results.csv", &server.url(), &json).exits(0).stdout;
+    let summary = scene.rerun("orders.results.csv", &json).exits(0).stdout;
     assert!(summary.contains(r#""exit_code":0"#), "{summary}");
-    assert_eq!(server.requests().len(), 0);
+    assert!(scene.admins().is_empty());
 }
 
 #[test]
-fn results_of_another_address_are_kept_with_a_warning() {
-    let scene = the_morning_after();
-    let server = Hostile::always(Does::Say(json(YES)));
-    let outcome = scene.rerun("orders.results.csv", &server.url(), &["-o", "again.csv"]);
+fn results_of_another_address_are_refused_or_taken_at_their_word_with_a_warning() {
+    let scene = Morning::come();
+    let other = Hostile::always(Does::Say(json(YES)));
+    let refused = scene.scene.rerun("orders.results.csv", &other.url(), &[]).exits(2);
+    let _tidy = without_chance();
+    assert_snapshot!(refused.stderr, @"error: orders.results.csv holds the results of a run at http://127.0.0.1:[port]: rows that are cancelled there would be kept as cancelled, and not sent to http://127.0.0.1:[port]; run the orders themselves, or add --trust-results if it is the same CoreCARD under another name");
+    assert!(other.requests().is_empty());
+    let flags = ["-o", "again.csv", "--trust-results"];
+    let outcome = scene.scene.rerun("orders.results.csv", &other.url(), &flags).exits(1);
     let warning = "orders.results.csv holds the results of a run at http";
     let warned = |line: &str| line.contains("WARN run{id=") && line.contains(warning);
     assert!(outcome.stderr.lines().any(warned), "{}", outcome.stderr);
+}
+
+#[test]
+fn results_of_another_address_that_a_spreadsheet_saved_are_refused() {
+    let scene = Morning::come();
+    scene.file("saved.csv", scene.saved());
+    let other = Hostile::always(Does::Say(json(YES)));
+    let refused = scene.scene.rerun("saved.csv", &other.url(), &[]).exits(2);
+    let _tidy = without_chance();
+    assert_snapshot!(refused.stderr, @"error: saved.csv is not as it was written, and 7 rows of it are not what the ledger [here]/home/state/cardcancel/ledger.db has on record for http://127.0.0.1:[port]: row 1: order 1001/1 is not on record. Were these the results of a rehearsal, of another address or of another ledger, rows would be taken for done that are not: name the right --url and --ledger, or run the orders themselves; if every row is surely right, add --trust-results");
+    assert!(other.requests().is_empty() && !scene.path("saved.results.csv").exists());
+}
+
+#[test]
+fn the_results_of_a_rehearsal_that_a_spreadsheet_saved_are_never_taken_for_real_ones() {
+    let scene = Scene::new();
+    scene.orders(3).run(&["run", "orders.csv", "--rehearse", "--quiet", "--rate", "unlimited"]);
+    let saved = scene.text("orders.rehearsal.results.csv").replace('\n', "\r\n");
+    scene.file("saved.csv", saved);
+    let server = Hostile::always(Does::Say(status("429 Too Many Requests")));
+    let refused = scene.rerun("saved.csv", &server.url(), &[]).exits(2);
+    assert!(refused.stderr.contains("row 1: order 1001/1 is not on record"), "{}", refused.told());
+    // Nor where the orders are known, and failed.
+    scene.cancel(&server.url(), &["--attempts", "1", "--max-outage", "1s"]);
+    let calls = server.requests().len();
+    let refused = scene.rerun("saved.csv", &server.url(), &[]).exits(2);
+    let why = "row 1: order 1001/1 is cancelled in the file, and failed on record";
+    assert!(refused.stderr.contains(why), "{}", refused.told());
+    assert_eq!(server.requests().len(), calls);
+}
+
+#[test]
+fn an_order_that_an_edited_file_has_and_its_row_has_not_is_not_sent() {
+    let scene = Morning::come();
+    for (order, other) in [("1003,c,1", "1030,c,1"), ("1003,c,1", "1005,c,1")] {
+        let edited = scene.saved().replace(order, other);
+        assert_ne!(edited, scene.saved());
+        scene.file("edited.csv", edited);
+        let refused = scene.rerun("edited.csv", &[]).exits(2);
+        let row_3 = "and 1 row of it are not what the ledger ";
+        assert!(refused.stderr.contains(row_3), "{}", refused.told());
+        assert!(refused.stderr.contains(": row 3: order 10"), "{}", refused.told());
+    }
+    assert!(scene.admins().is_empty());
+}
+
+#[test]
+fn rows_may_be_left_out_of_results_and_come_in_another_order() {
+    let scene = Morning::come();
+    let mut lines = lines(&scene, "orders.results.csv");
+    lines[1..].reverse();
+    lines.remove(1);
+    scene.file("part.csv", lines.join("\n") + "\n");
+    scene.rerun("part.csv", &[]).exits(1);
+    assert_eq!(scene.admins(), [1003, 1004, 1005]);
+}
+
+#[test]
+fn a_row_that_is_kept_with_doubt_is_in_doubt_in_all_that_is_said_of_it() {
+    let scene = Morning::come();
+    let only = ["--only", "failed", "-o", "again.csv", "--json"];
+    let told = scene.rerun("orders.results.csv", &only).exits(4).stdout;
+    let summary: serde_json::Value = serde_json::from_str(&told).unwrap();
+    assert_eq!((&summary["counts"]["in_doubt"], &summary["rows_in_doubt"]), (&1.into(), &1.into()));
+    let text = scene.text("orders.results.csv").replace(
+        ",rejected,ERR01161,Printed,200,1,false,",
+        ",rejected,ERR01161,Printed,200,1,true,",
+    );
+    assert_ne!(text, scene.text("orders.results.csv"));
+    let solved = text.replace(",not_sent,", ",rejected,").replace(",in_doubt,", ",rejected,");
+    scene.file("doubtful.csv", solved);
+    let only = ["--only", "failed", "--trust-results"];
+    let outcome = scene.rerun("doubtful.csv", &only).exits(3);
+    assert!(
+        outcome.stdout.contains("In doubt: 2 rows rejected after an answer was lost"),
+        "{}",
+        outcome.told()
+    );
+    let file = rows(&scene.read("doubtful.results.csv"));
+    let doubts = file.iter().filter(|row| row.status() == "rejected" && row.doubt()).count();
+    assert_eq!(doubts, 2);
+}
+
+#[test]
+fn a_results_file_is_not_run_unless_that_is_meant() {
+    let scene = Morning::come();
+    for command in ["check", "run"] {
+        let flags = ["--url", &scene.server.url(), "--external-ip", "10.120.0.0", "--yes"];
+        let args = [&[command, "orders.results.csv"], &flags[..]].concat();
+        let refused = scene.run(&args).exits(2);
+        let why = "error: orders.results.csv: is a results file: `run` would send all of its orders again and forget its doubts; use `cardcancel rerun`, which sends the rows that are open, or --as-orders if all are meant\n";
+        assert_eq!(refused.stderr, why);
+        assert!(scene.admins().is_empty());
+        scene.run(&[&args[..], &["--as-orders"]].concat()).exits(1);
+    }
+    // What is cancelled already is known by the ledger, whatever the file is.
+    assert_eq!(scene.admins(), [1002, 1003, 1004, 1005, 1006]);
 }
 
 #[test]
@@ -260,7 +402,7 @@ fn the_results_of_a_rehearsal_are_refused_where_something_real_would_be_sent() {
     let server = Hostile::always(Does::Say(json(YES)));
     let outcome = scene.rerun("orders.rehearsal.results.csv", &server.url(), &[]).exits(2);
     assert_snapshot!(outcome.stderr, @"error: orders.rehearsal.results.csv holds the results of a rehearsal: nothing of it was cancelled; run the orders themselves");
-    assert!(admins(&server).is_empty());
+    assert!(server.requests().is_empty());
 }
 
 #[test]
@@ -280,11 +422,14 @@ fn a_file_that_is_no_results_file_is_refused() {
     let server = Hostile::always(Does::Say(json(YES)));
     scene.orders(3);
     let outcome = scene.rerun("orders.csv", &server.url(), &[]).exits(2);
-    assert_snapshot!(outcome.stderr, @"error: orders.csv: has no status column: is this a results file? For a file of orders, use run");
-    scene.file("odd.csv", "admin,seq,status\n1,1,cancelled\n2,1,\n");
+    assert_snapshot!(outcome.stderr, @"error: orders.csv: has no status column, so it is no results file of ours; for a file of orders, use `cardcancel run`");
+    scene.file("odd.csv", "admin,seq,Status\n1,1,Failed\n2,1,Cancelled\n");
+    let outcome = scene.rerun("odd.csv", &server.url(), &[]).exits(2);
+    assert_snapshot!(outcome.stderr, @"error: odd.csv: has no doubt column, so it is no results file of ours; for a file of orders, use `cardcancel run`");
+    scene.file("odd.csv", "admin,seq,status,doubt\n1,1,cancelled,\n2,1,,\n");
     let outcome = scene.rerun("odd.csv", &server.url(), &[]).exits(2);
     assert_snapshot!(outcome.stderr, @"error: odd.csv: no status in line 3: is this a results file?");
-    scene.file("odd.csv", "admin,seq,status\n1,1,cancelled\n2,1,Shipped\n");
+    scene.file("odd.csv", "admin,seq,status,doubt\n1,1,cancelled,\n2,1,Shipped,\n");
     let outcome = scene.rerun("odd.csv", &server.url(), &[]).exits(2);
     assert_snapshot!(outcome.stderr, @r#"error: odd.csv: line 3 has the status "Shipped", which is none of cancelled, already_cancelled, rejected, failed, in_doubt, invalid, duplicate, not_sent"#);
     assert_eq!(server.requests().len(), 0);

@@ -13,6 +13,7 @@ use super::{estimate, job};
 use crate::config::{CheckSettings, Options, Surroundings};
 use crate::exit::Exit;
 use crate::gate::cut_off::{CutOff, Due};
+use crate::intake::rerun;
 use crate::intake::{BadRow, Input, Priorities, Survey, survey_each};
 use crate::ledger::Run;
 use crate::output::{count, counted, lasting, rows, say};
@@ -23,6 +24,9 @@ pub fn check(path: &Path, options: Options, surroundings: &Surroundings) -> anyh
     let mut input = Input::open(path, &std::env::temp_dir())?;
     input.expect(&settings.input.expected, path)?;
     let layout = input.layout(&job::reading(&settings.input))?;
+    if !settings.input.as_orders {
+        rerun::refuse_results(&input, &layout)?;
+    }
     let taken = Taken::of(&input, &layout, false)?;
     let mut bad_rows = Vec::new();
     let survey = survey_each(&input, &layout, None, |bad| match settings.json {

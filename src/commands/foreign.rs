@@ -1,43 +1,115 @@
-//! Results of another server: what was cancelled at a stand-in or a sandbox is
-//! not cancelled at this one, and must not be kept as if it were.
-
-use std::path::Path;
+//! Results that are not those of this ledger and this address: what was cancelled at a
+//! stand-in or a sandbox is not cancelled here, and must not be kept as if it were. Nor is an
+//! order sent that an edited file has, and no run.
 
 use anyhow::bail;
 
+use super::job::Job;
 use super::server::Server;
-use crate::intake::Input;
-use crate::ledger::{Ledger, Sqlite};
+use crate::config::Settings;
+use crate::intake::{Plan, Prior};
+use crate::ledger::{Ledger, OnRecord, Sqlite};
+use crate::order::{Order, Row, RowNumber};
+use crate::outcome::Status;
+use crate::output::rows;
 
-/// Refuses the results of a rehearsal, and warns of those of a run at another
-/// endpoint, which may be the same server under another name. A file that was
-/// edited since this program wrote it is not recognised.
-pub fn refuse(
-    input: &Input,
-    server: &Server,
-    rehearsals: Option<&Path>,
-    ledger: &mut dyn Ledger,
-) -> anyhow::Result<()> {
-    if server.is_rehearsal() {
-        return Ok(());
+/// How many rows are looked up at a time.
+const AT_ONCE: usize = 1000;
+
+/// A results file that is about to be run again.
+pub struct Results<'a> {
+    /// The file.
+    pub job: &'a Job,
+    /// How it is read.
+    pub plan: &'a Plan,
+    /// Where its open rows are to be sent.
+    pub server: &'a Server,
+    /// What the user said of it.
+    pub settings: &'a Settings,
+}
+
+impl Results<'_> {
+    /// Refuses the results of a rehearsal, those of another address, and such as are not
+    /// known to be of this ledger and this address. The last two may be taken at their word.
+    pub fn refuse(&self, ledger: &mut dyn Ledger) -> anyhow::Result<()> {
+        if self.server.is_rehearsal() {
+            return Ok(());
+        }
+        let (name, digest) = (self.job.input.name(), self.job.input.digest()?.to_string());
+        if let Some(rehearsals) = self.settings.rehearsal_ledger.as_deref()
+            && let Some(mut rehearsals) = Sqlite::open_existing(rehearsals)?
+            && !rehearsals.results_of(&digest)?.is_empty()
+        {
+            bail!(
+                "{name} holds the results of a rehearsal: nothing of it was cancelled; run the orders themselves"
+            );
+        }
+        let endpoints = endpoints_of(&digest, ledger)?;
+        if endpoints.contains(&self.server.name) {
+            return Ok(());
+        }
+        match endpoints.first() {
+            Some(other) => self.refuse_other_address(other),
+            None if self.settings.input.trust_results => Ok(()),
+            None => self.refuse_unknown(ledger),
+        }
     }
-    let (name, digest) = (input.name(), input.digest()?.to_string());
-    if let Some(rehearsals) = rehearsals
-        && let Some(mut rehearsals) = Sqlite::open_existing(rehearsals)?
-        && !rehearsals.results_of(&digest)?.is_empty()
-    {
-        bail!(
-            "{name} holds the results of a rehearsal: nothing of it was cancelled; run the orders themselves"
-        );
-    }
-    let endpoints = endpoints_of(&digest, ledger)?;
-    if let Some(other) = endpoints.first().filter(|_| !endpoints.contains(&server.name)) {
+
+    fn refuse_other_address(&self, other: &str) -> anyhow::Result<()> {
+        let (name, here) = (self.job.input.name(), &self.server.name);
+        if !self.settings.input.trust_results {
+            bail!(
+                "{name} holds the results of a run at {other}: rows that are cancelled there would be kept as cancelled, and not sent to {here}; run the orders themselves, or add --trust-results if it is the same CoreCARD under another name"
+            );
+        }
         tracing::warn!(
-            "{name} holds the results of a run at {other}: rows that are cancelled there are kept as cancelled, and not sent to {}",
-            server.name
+            "{name} holds the results of a run at {other}: rows that are cancelled there are kept as cancelled, and not sent to {here}"
         );
+        Ok(())
     }
-    Ok(())
+
+    /// Refuses a file that nobody wrote so, where it says otherwise than the ledger.
+    fn refuse_unknown(&self, ledger: &mut dyn Ledger) -> anyhow::Result<()> {
+        let mut differences = Differences::default();
+        let mut rows_read = self.job.input.rows(&self.job.layout)?;
+        let mut said = Vec::new();
+        while let Some(record) = rows_read.next()? {
+            if let Row::Order(order) = record.content() {
+                let prior = self.plan.prior(record.fields);
+                let is_kept = !self.plan.selects(record.fields);
+                said.push(Said::of(record.row, order, &prior, is_kept));
+            }
+            if said.len() == AT_ONCE {
+                self.compare(&mut said, ledger, &mut differences)?;
+            }
+        }
+        self.compare(&mut said, ledger, &mut differences)?;
+        let Some(first) = differences.first else { return Ok(()) };
+        bail!(
+            "{} is not as it was written, and {} of it are not what the ledger {} has on record for {}: {first}. Were these the results of a rehearsal, of another address or of another ledger, rows would be taken for done that are not: name the right --url and --ledger, or run the orders themselves; if every row is surely right, add --trust-results",
+            self.job.input.name(),
+            rows(differences.rows),
+            self.settings.ledger,
+            self.server.name
+        )
+    }
+
+    fn compare(
+        &self,
+        said: &mut Vec<Said>,
+        ledger: &mut dyn Ledger,
+        differences: &mut Differences,
+    ) -> anyhow::Result<()> {
+        let orders: Vec<Order> = said.iter().map(|said| said.order).collect();
+        let on_record = ledger.on_record(&self.server.name, &orders)?;
+        for (said, on_record) in said.drain(..).zip(on_record) {
+            if let Some(difference) = said.difference(&on_record) {
+                differences.rows += 1;
+                differences.first.get_or_insert(difference);
+            }
+        }
+        Ok(())
+    }
 }
 
 fn endpoints_of(digest: &str, ledger: &mut dyn Ledger) -> anyhow::Result<Vec<String>> {
@@ -46,4 +118,115 @@ fn endpoints_of(digest: &str, ledger: &mut dyn Ledger) -> anyhow::Result<Vec<Str
         endpoints.extend(ledger.run(&id)?.map(|run| run.opened.endpoint));
     }
     Ok(endpoints)
+}
+
+/// How many rows differ from what is on record, and how the first does.
+#[derive(Default)]
+struct Differences {
+    rows: u64,
+    first: Option<String>,
+}
+
+/// What a row of the file says.
+#[derive(Debug, Clone, Copy)]
+struct Said {
+    /// Its place in the file.
+    place: RowNumber,
+    order: Order,
+    /// The row's number in the input of its run, if it says so.
+    row: Option<RowNumber>,
+    status: Option<Status>,
+    is_kept: bool,
+}
+
+impl Said {
+    fn of(place: RowNumber, order: Order, prior: &Prior<'_>, is_kept: bool) -> Said {
+        let (row, status) = (prior.row.map(RowNumber), prior.status);
+        Said { place, order, row, status, is_kept }
+    }
+
+    /// How it differs from what is on record, if it does: an order that is to be sent must
+    /// stand in its row, and a status that is kept must be how it ended.
+    fn difference(self, on_record: &[OnRecord]) -> Option<String> {
+        let Said { place, order, row, is_kept, .. } = self;
+        let status = self.status?;
+        // A row that was never sent is on record in no run; it may have been corrected.
+        if status == Status::Invalid {
+            return None;
+        }
+        if on_record.is_empty() {
+            return Some(format!("row {place}: order {order} is not on record"));
+        }
+        if matches!(status, Status::Duplicate | Status::AlreadyCancelled) && !is_kept {
+            return None;
+        }
+        let is_so = |its: &OnRecord| match is_kept {
+            true => agrees(status, its.status),
+            false => row.is_none_or(|row| row == its.row),
+        };
+        if on_record.iter().any(is_so) {
+            return None;
+        }
+        let its = on_record.first()?;
+        Some(match is_kept {
+            true => format!(
+                "row {place}: order {order} is {status} in the file, and {} on record",
+                its.status.map_or("not ended", Status::as_str)
+            ),
+            false => format!("row {place}: order {order} is on record in row {}", its.row),
+        })
+    }
+}
+
+/// Whether a row that is said to stand so ended so.
+fn agrees(said: Status, ended: Option<Status>) -> bool {
+    match said {
+        Status::Duplicate => true,
+        Status::NotSent | Status::InDoubt if ended.is_none() => true,
+        said => ended
+            .is_some_and(|ended| said == ended || (said.is_cancelled() && ended.is_cancelled())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ORDER: Order = Order { admin_number: 1, sequence_number: 1 };
+
+    fn said(status: Status, row: u32, is_kept: bool) -> Said {
+        let (place, row) = (RowNumber(7), Some(RowNumber(row)));
+        Said { place, order: ORDER, row, status: Some(status), is_kept }
+    }
+
+    fn on_record(row: u32, status: Option<Status>) -> [OnRecord; 1] {
+        [OnRecord { row: RowNumber(row), status }]
+    }
+
+    #[test]
+    fn a_status_that_is_kept_is_the_one_on_record() {
+        let kept = |status, ended| said(status, 3, true).difference(&on_record(3, ended));
+        assert_eq!(kept(Status::Cancelled, Some(Status::Cancelled)), None);
+        assert_eq!(kept(Status::AlreadyCancelled, Some(Status::Cancelled)), None);
+        assert_eq!(kept(Status::NotSent, None), None);
+        assert_eq!(kept(Status::Duplicate, Some(Status::Failed)), None);
+        let told = kept(Status::Cancelled, Some(Status::Failed)).unwrap();
+        assert_eq!(told, "row 7: order 1/1 is cancelled in the file, and failed on record");
+        let told = kept(Status::Rejected, None).unwrap();
+        assert_eq!(told, "row 7: order 1/1 is rejected in the file, and not ended on record");
+    }
+
+    #[test]
+    fn an_order_that_is_sent_stands_in_its_row_on_record() {
+        let sent = |row| said(Status::Failed, 3, false).difference(&on_record(row, None));
+        assert_eq!(sent(3), None);
+        assert_eq!(sent(4).unwrap(), "row 7: order 1/1 is on record in row 4");
+        let unknown = said(Status::Failed, 3, false).difference(&[]);
+        assert_eq!(unknown.unwrap(), "row 7: order 1/1 is not on record");
+    }
+
+    #[test]
+    fn a_row_that_was_invalid_is_on_record_nowhere() {
+        assert_eq!(said(Status::Invalid, 3, false).difference(&[]), None);
+    }
 }

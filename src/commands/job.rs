@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use super::only;
 use super::server::Server;
 use crate::config::Settings;
+use crate::intake::rerun;
 use crate::intake::{self, Input, Layout, Plan, Reading, Selection, Survey};
 use crate::ledger::{Location, NewRun};
 
@@ -38,6 +39,9 @@ impl Job {
         let mut input = Input::open(path, &spool)?.keep(&spool)?;
         input.expect(&settings.input.expected, path)?;
         let layout = input.layout(&reading(&settings.input))?;
+        if only.is_none() && !settings.input.as_orders {
+            rerun::refuse_results(&input, &layout)?;
+        }
         let selection = only.map(|words| match words {
             [] => Selection::default(),
             words => Selection::only(words),

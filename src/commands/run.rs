@@ -83,9 +83,8 @@ async fn from_file_to_results(
     job.input.refuse_other_rows(opening.rows())?;
     logs::name(opening.id());
     opening.warnings().iter().for_each(|warning| tracing::warn!("{warning}"));
-    if only.is_some() {
-        let rehearsals = settings.rehearsal_ledger.as_deref();
-        foreign::refuse(&job.input, &server, rehearsals, ledger.as_mut())?;
+    if let (Opening::New(..), Some(plan)) = (&opening, &job.plan) {
+        foreign::Results { job: &job, plan, server: &server, settings }.refuse(ledger.as_mut())?;
     }
     let results =
         |ledger: &mut dyn Ledger| begin_results(&opening, &job, settings, &server, ledger);

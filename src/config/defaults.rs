@@ -37,6 +37,8 @@ pub const DEFAULTS: &[(&str, &str)] = &[
     ("quiet", "no"),
     ("json", "no"),
     ("exempt-admin-column", "no"),
+    ("as-orders", "no"),
+    ("trust-results", "no"),
 ];
 
 /// What stands for `external-ip` in a rehearsal, where no one reads it.

@@ -276,6 +276,21 @@ pub struct Options {
     #[arg(long, help_heading = INPUT, value_name = YES_OR_NO, value_parser = yes_or_no)]
     pub exempt_admin_column: Option<bool>,
 
+    /// Let `run` take a results file for a file of orders
+    ///
+    /// All of its orders are sent then, cancelled or not, and the doubts that it records are
+    /// dropped. Without it, `run` refuses a results file: `rerun` is for those.
+    #[arg(long, help_heading = INPUT, value_name = YES_OR_NO, value_parser = yes_or_no)]
+    pub as_orders: Option<bool>,
+
+    /// Let `rerun` take at its word a results file that the ledger does not know
+    ///
+    /// Without it, a results file that is not as it was written is refused where its rows are not
+    /// what the ledger has on record for this address, and so is one of another address: what was
+    /// cancelled in a rehearsal or at a sandbox is not cancelled here.
+    #[arg(long, help_heading = INPUT, value_name = YES_OR_NO, value_parser = yes_or_no)]
+    pub trust_results: Option<bool>,
+
     /// Refuse an input with another number of rows than this
     ///
     /// Rows below the header count, blank ones do not. A last line without a line end is sent
@@ -431,7 +446,7 @@ impl Options {
             max_failures_in_a_row max_doubts_in_a_row max_same_code canary max_rows max_outage
             again
             yes rehearse quiet json delimiter admin_column sequence_column priority_column
-            exempt_admin_column expect_rows expect_sha256 results ledger lease log_file log_format log_level metrics_file
+            exempt_admin_column as_orders trust_results expect_rows expect_sha256 results ledger lease log_file log_format log_level metrics_file
             external_ip source api_version session_id request_time ip_address
             caller_id called_id date_format currency_code currency_symbol_type language config
             profile

@@ -58,6 +58,10 @@ pub struct Input {
     pub priority_column: Option<String>,
     /// Whether the admin number is not checked for card numbers.
     pub exempt_admin_column: bool,
+    /// Whether a results file may be run as a file of orders.
+    pub as_orders: bool,
+    /// Whether a results file that the ledger does not know is taken at its word.
+    pub trust_results: bool,
     /// What is known of the input from elsewhere.
     pub expected: Expected,
 }
@@ -284,6 +288,8 @@ impl From<Options> for Input {
             sequence_column: options.sequence_column,
             priority_column: options.priority_column,
             exempt_admin_column: options.exempt_admin_column == Some(true),
+            as_orders: options.as_orders == Some(true),
+            trust_results: options.trust_results == Some(true),
             expected: Expected {
                 rows: options.expect_rows.map(UpTo::get),
                 digest: options.expect_sha256,

@@ -227,8 +227,19 @@ pub enum Fault {
     #[error("has more than {0} rows; split it")]
     TooManyRows(u32),
     /// A results file was wanted.
-    #[error("has no status column: is this a results file? For a file of orders, use run")]
-    NotResults,
+    #[error(
+        "has no {missing} column, so it is no results file of ours; for a file of orders, use `cardcancel run`"
+    )]
+    NotResults {
+        /// The column that all results have.
+        missing: &'static str,
+    },
+    /// A file of orders was wanted.
+    #[error(
+        "is a results file: `run` would send all of its orders again and forget its doubts; use \
+         `cardcancel rerun`, which sends the rows that are open, or --as-orders if all are meant"
+    )]
+    Results,
     /// A row of a results file without its status.
     #[error("no status in line {line}: is this a results file?")]
     NoStatus {

@@ -255,6 +255,11 @@ impl Layout {
         self.named(name).next()
     }
 
+    /// The column of results that a file lacks, if it does not look like results.
+    pub fn lacks_of_results(&self) -> Option<&'static str> {
+        [columns::STATUS, columns::DOUBT].into_iter().find(|name| self.result(name).is_none())
+    }
+
     fn named(&self, name: &str) -> impl Iterator<Item = usize> {
         self.results.iter().copied().filter(move |&column| {
             self.header.get(column).and_then(result_name).is_some_and(|found| found == name)

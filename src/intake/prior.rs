@@ -13,6 +13,8 @@ use super::layout::Layout;
 /// case, blanks, a leading apostrophe and other ways to say true are tolerated.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Prior<'r> {
+    /// Its number in the input of the first run, if the field holds one.
+    pub row: Option<u32>,
     /// How the row stood, if the field holds a status.
     pub status: Option<Status>,
     /// CoreCARD's code, else one of ours.
@@ -34,6 +36,7 @@ pub struct Prior<'r> {
 /// Where a results file keeps what it says.
 #[derive(Debug, Clone)]
 pub(super) struct ResultCells {
+    row: Option<usize>,
     pub status: usize,
     error_code: Option<usize>,
     message: Option<usize>,
@@ -48,6 +51,7 @@ impl ResultCells {
     /// None if there is no status column.
     pub fn of(layout: &Layout) -> Option<ResultCells> {
         Some(ResultCells {
+            row: layout.result(columns::ROW),
             status: layout.result(columns::STATUS)?,
             error_code: layout.result(columns::ERROR_CODE),
             message: layout.result(columns::MESSAGE),
@@ -65,6 +69,7 @@ impl ResultCells {
         };
         let status = status(&text(Some(self.status)));
         Prior {
+            row: text(self.row).parse().ok(),
             status,
             error_code: text(self.error_code),
             message: text(self.message),

@@ -5,6 +5,7 @@ use csv::ByteRecord;
 use crate::order::{Flaw, OwnCode};
 use crate::outcome::Status;
 
+use super::columns;
 use super::error::{Fault, IntakeError};
 use super::excerpt::excerpt;
 use super::invisible::is_blank;
@@ -21,6 +22,15 @@ pub struct Plan {
     cells: ResultCells,
     selection: Selection,
     keys: [usize; 2],
+}
+
+/// Refuses a results file where a file of orders is wanted: all of its orders would be sent
+/// again, and its doubts forgotten.
+pub fn refuse_results(input: &Input, layout: &Layout) -> Result<(), IntakeError> {
+    match layout.lacks_of_results() {
+        Some(_) => Ok(()),
+        None => Err(input.refuse(Fault::Results)),
+    }
 }
 
 /// What a rerun does with a row.
@@ -44,7 +54,10 @@ impl Plan {
     /// Refuses a file that is not a results file.
     pub fn new(input: &Input, layout: &Layout, selection: Selection) -> Result<Plan, IntakeError> {
         layout.unambiguous().map_err(|fault| input.refuse(fault))?;
-        let cells = ResultCells::of(layout).ok_or_else(|| input.refuse(Fault::NotResults))?;
+        let missing = layout.lacks_of_results();
+        let cells = ResultCells::of(layout).filter(|_| missing.is_none());
+        let missing = missing.unwrap_or(columns::STATUS);
+        let cells = cells.ok_or_else(|| input.refuse(Fault::NotResults { missing }))?;
         let keys = [layout.admin(), layout.sequence()];
         Ok(Plan { cells, selection, keys })
     }

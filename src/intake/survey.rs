@@ -285,8 +285,9 @@ mod tests {
 
     #[test]
     fn a_rerun_counts_what_it_keeps() {
-        let input =
-            input(b"admin,seq,status\n1,1,cancelled\n2,1,failed\n1,1,failed\nx,1,invalid\n");
+        let input = input(
+            b"admin,seq,status,doubt\n1,1,cancelled,\n2,1,failed,\n1,1,failed,\nx,1,invalid,\n",
+        );
         let layout = input.layout(&Reading::default()).unwrap();
         let plan = Plan::new(&input, &layout, Selection::default()).unwrap();
         let survey = survey(&input, &layout, Some(&plan), 2).unwrap();

@@ -243,6 +243,15 @@ pub struct KnownOrders {
     pub in_doubt: u64,
 }
 
+/// A row of a run that carries an order, as the ledger has it on record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OnRecord {
+    /// The row.
+    pub row: RowNumber,
+    /// How it ended, if it did.
+    pub status: Option<Status>,
+}
+
 /// One row as the ledger knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RowRecord {
@@ -329,6 +338,14 @@ pub trait Ledger: Send {
     ) -> Result<KnownOrders, LedgerError> {
         Ok(KnownOrders::default())
     }
+
+    /// For each of these orders, in turn, the rows that were to be sent for it by the runs at
+    /// the endpoint.
+    fn on_record(
+        &mut self,
+        endpoint: &str,
+        orders: &[Order],
+    ) -> Result<Vec<Vec<OnRecord>>, LedgerError>;
 
     /// Opens a run with all its rows, or nothing at all. Other runs go on meanwhile;
     /// cut short, it goes on where it was when it is asked for again with the same key.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use cardcancel::intake::{Enrolment, Input, IntakeError, Keyed, Part, Standing};
 use cardcancel::ledger::{
-    Counts, Ending, EnrolError, KnownOrders, NewRun, RowRecord, Run, Staked, Start, Turn,
+    Counts, Ending, EnrolError, KnownOrders, NewRun, OnRecord, RowRecord, Run, Staked, Start, Turn,
 };
 use cardcancel::order::{Flaw, OwnCode, RowNumber};
 use cardcancel::outcome::{Meaning, Next, OnDoubt, Status};
@@ -701,4 +701,23 @@ pub fn a_row_that_was_rejected_after_a_lost_answer_is_counted_as_rejected_with_d
     );
     let run = process.rest(None);
     assert_eq!((run.counts.get(Status::Rejected), run.counts.rejected_with_doubt()), (2, 1));
+}
+
+pub fn what_is_on_record_of_orders_is_told_for_each_in_turn(home: &Home) {
+    let mut first = home.process(3);
+    let mut staked = first.stake(2).into_iter();
+    let no = Next::End(Status::Rejected);
+    let (rejected, _) = ended(staked.next().unwrap(), Meaning::Rejected, no);
+    first.settle(vec![rejected]);
+    let mut ledger = home.open();
+    let elsewhere = "https://sandbox.example.com".to_owned();
+    let other = NewRun { endpoint: elsewhere.clone(), ..new_run("run-2", "other") };
+    enrol_as(ledger.as_mut(), other, 1);
+    let orders = [order(4), order(3), order(1)];
+    let mut on_record = |endpoint: &str| ledger.on_record(endpoint, &orders).unwrap();
+    let of = |row, status| OnRecord { row: RowNumber(row), status };
+    let here = &first.run.opened.endpoint;
+    let expected = [vec![], vec![of(3, None)], vec![of(1, Some(Status::Rejected))]];
+    assert_eq!(on_record(here), expected);
+    assert_eq!(on_record(&elsewhere), [vec![], vec![], vec![of(1, None)]]);
 }

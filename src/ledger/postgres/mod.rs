@@ -21,8 +21,8 @@ use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{
-    Allot, Begun, EnrolError, Hold, KnownOrders, Ledger, LedgerError, NewRun, RowRecord, Run,
-    Start, Turn, Turned,
+    Allot, Begun, EnrolError, Hold, KnownOrders, Ledger, LedgerError, NewRun, OnRecord, RowRecord,
+    Run, Start, Turn, Turned,
 };
 use crate::intake::{Enrolment, IntakeError, Keyed};
 use crate::order::{Order, OwnCode, RowNumber};
@@ -101,6 +101,14 @@ impl Ledger for Postgres {
         by_order: &[Keyed],
     ) -> Result<KnownOrders, LedgerError> {
         known_orders::count(&mut self.link, endpoint, run.map(|run| run.number), by_order)
+    }
+
+    fn on_record(
+        &mut self,
+        endpoint: &str,
+        orders: &[Order],
+    ) -> Result<Vec<Vec<OnRecord>>, LedgerError> {
+        self.link.work(async |session| read::on_record(session, endpoint, orders).await)
     }
 
     fn enrol(

@@ -7,7 +7,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
 use super::super::left_doubt::LeftDoubt;
-use super::super::{Counts, NewRun, RowRecord, Run, codes};
+use super::super::{Counts, NewRun, OnRecord, RowRecord, Run, codes};
 use super::failed::Failed;
 use super::link::{Link, Session};
 use crate::order::{Order, RowNumber};
@@ -192,6 +192,25 @@ pub(super) async fn orders(
         Ok((row_number(row, 0)?, order))
     };
     found.iter().map(order).collect()
+}
+
+/// For each of these orders, in turn, the rows that were to be sent for it at the endpoint.
+pub(super) async fn on_record(
+    session: &mut Session,
+    endpoint: &str,
+    orders: &[Order],
+) -> Result<Vec<Vec<OnRecord>>, Failed> {
+    let find = session.statement(include_str!("sql/on_record.sql")).await?;
+    let (admin, sequence): (Vec<i64>, Vec<i32>) =
+        orders.iter().map(|order| (order.admin_number, order.sequence_number)).unzip();
+    let mut on_record = vec![Vec::new(); orders.len()];
+    for found in session.client.query(&find, &[&endpoint, &admin, &sequence]).await? {
+        let number: i64 = found.try_get(0)?;
+        let of_order = usize::try_from(number - 1).ok().and_then(|at| on_record.get_mut(at));
+        let its = OnRecord { row: row_number(&found, 1)?, status: status(&found, 2)? };
+        of_order.into_iter().for_each(|of_order| of_order.push(its));
+    }
+    Ok(on_record)
 }
 
 fn begin(record: &mut RowRecord, row: &Row) -> Result<(), Failed> {

@@ -7,6 +7,7 @@ mod file;
 mod known_orders;
 mod many;
 mod new_file;
+mod on_record;
 mod open;
 mod other_runs;
 mod outcomes;
@@ -28,8 +29,8 @@ use outcomes::Outcomes;
 use stakes::Stakes;
 
 use super::{
-    Allot, Begun, Counts, EnrolError, Hold, KnownOrders, Ledger, LedgerError, NewRun, RowRecord,
-    Run, Start, Turn, Turned, Waiting,
+    Allot, Begun, Counts, EnrolError, Hold, KnownOrders, Ledger, LedgerError, NewRun, OnRecord,
+    RowRecord, Run, Start, Turn, Turned, Waiting,
 };
 use crate::intake::{Enrolment, IntakeError, Keyed};
 use crate::order::{Order, OwnCode, RowNumber};
@@ -177,6 +178,14 @@ impl Ledger for Sqlite {
         let open = || open::read_only(&self.file);
         known_orders::count(&self.connection, &open, &question, &is_held)
             .map_err(|cause| self.fail(cause))
+    }
+
+    fn on_record(
+        &mut self,
+        endpoint: &str,
+        orders: &[Order],
+    ) -> Result<Vec<Vec<OnRecord>>, LedgerError> {
+        on_record::find(&self.connection, endpoint, orders).map_err(|cause| self.fail(cause))
     }
 
     fn enrol(

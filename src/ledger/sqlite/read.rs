@@ -275,7 +275,7 @@ fn add_call_in_flight(record: &mut RowRecord, staked_at: Timestamp) {
     record.message.clear();
 }
 
-fn status(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Status>> {
+pub(super) fn status(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Status>> {
     let code: Option<i64> = row.get(column)?;
     let Some(code) = code else { return Ok(None) };
     codes::status(code).map(Some).ok_or_else(|| {

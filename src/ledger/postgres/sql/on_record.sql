@@ -1,0 +1,17 @@
+-- For each of the orders $2, $3, by its place among them, the rows that were to be sent for it by
+-- the runs at endpoint $1, and how each ended, if it did. Orders are looked up one by one, however
+-- many rows there are: OFFSET 0 sees to it.
+SELECT wanted.number, its.row, its.status
+FROM unnest($2::bigint[], $3::integer[])
+    WITH ORDINALITY AS wanted (admin_number, sequence_number, number)
+CROSS JOIN LATERAL (
+    SELECT row.row, (
+        SELECT attempt.status FROM attempt
+        WHERE attempt.run = row.run AND attempt.row = row.row AND attempt.status IS NOT NULL
+        LIMIT 1) AS status
+    FROM row JOIN run ON run.number = row.run
+    WHERE row.admin_number = wanted.admin_number
+      AND row.sequence_number = wanted.sequence_number
+      AND row.status IS NULL AND run.endpoint = $1 AND run.rows IS NOT NULL
+    OFFSET 0
+) AS its;

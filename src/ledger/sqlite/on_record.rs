@@ -1,0 +1,33 @@
+//! What the ledger has on record of orders, whichever run sent them.
+
+use rusqlite::{Connection, params};
+
+use super::super::OnRecord;
+use super::read;
+use crate::order::{Order, RowNumber};
+
+/// For each of these orders, in turn, the rows that were to be sent for it at the endpoint.
+pub(super) fn find(
+    ledger: &Connection,
+    endpoint: &str,
+    orders: &[Order],
+) -> rusqlite::Result<Vec<Vec<OnRecord>>> {
+    let mut find = ledger.prepare_cached(
+        "SELECT same.row, coalesce(row.status, (
+             SELECT outcome.status FROM attempt JOIN outcome ON outcome.number = attempt.outcome
+             WHERE attempt.run = same.run AND attempt.row = same.row
+               AND outcome.status IS NOT NULL))
+         FROM row_by_order AS same
+         CROSS JOIN run ON run.number = same.run
+         CROSS JOIN row ON row.run = same.run AND row.row = same.row
+         WHERE same.admin_number = ?1 AND same.sequence_number = ?2
+           AND run.endpoint = ?3 AND run.rows IS NOT NULL",
+    )?;
+    let mut of_order = |order: &Order| {
+        find.query_map(params![order.admin_number, order.sequence_number, endpoint], |row| {
+            Ok(OnRecord { row: RowNumber(row.get(0)?), status: read::status(row, 1)? })
+        })?
+        .collect()
+    };
+    orders.iter().map(&mut of_order).collect()
+}
