@@ -182,14 +182,17 @@ fn a_file_with_more_rows_than_may_be_sent_is_refused() {
     assert_eq!(core_card.requests(), 0);
     assert_eq!(scene.run(&["runs"]).exits(0).stdout, "");
     let check = scene.run(&["check", "orders.csv", "--max-rows", "1000"]).exits(2);
-    assert_snapshot!(check.stdout, @r"
+    assert_snapshot!(check.stdout, @r#"
     orders.csv: 1,200 rows
+    Columns: admin number from "AdminNumber", sequence number from "CardSequenceNumber"
+    First order: 1001/1, in line 2
+    Not held against a ledger: what was cancelled counts at its own address alone, and no --url is set
             1,200 to send
                 0 with the same order as an earlier row
                 0 invalid
     At 10/s this takes 2 min 0 s
     IT WOULD BE REFUSED: 1,200 rows to send, and --max-rows allows 1,000
-    ");
+    "#);
     scene.cancel(&core_card.url(), &["--max-rows", "1200"]).exits(0);
 }
 

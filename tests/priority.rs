@@ -190,8 +190,11 @@ fn a_check_says_how_many_rows_have_which_priority() {
     let _tidy = without_chance();
     let scene = Scene::new();
     orders(&scene, 100);
-    assert_snapshot!(checked(&scene, &[]).exits(0).stdout, @r"
+    assert_snapshot!(checked(&scene, &[]).exits(0).stdout, @r#"
     orders.csv: 100 rows
+    Columns: admin number from "AdminNumber", sequence number from "CardSequenceNumber", priority from "Urgency"
+    First order: 1001/1, in line 2
+    Not held against a ledger: what was cancelled counts at its own address alone, and no --url is set
               100 to send
                 0 with the same order as an earlier row
                 0 invalid
@@ -203,7 +206,7 @@ fn a_check_says_how_many_rows_have_which_priority() {
                17 with 3
                18 with none that can be read, after all others
     At 10/s this takes 10 s
-    ");
+    "#);
     let json = checked(&scene, &["--json"]).exits(0).stdout;
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_snapshot!(json["priorities"], @r#"{"first":[{"priority":-1,"rows":16},{"priority":0,"rows":16},{"priority":1,"rows":17},{"priority":2,"rows":16},{"priority":3,"rows":17}],"none":18,"others":0}"#);
