@@ -305,7 +305,7 @@ fn results_of_another_address_that_a_spreadsheet_saved_are_refused() {
     let other = Hostile::always(Does::Say(json(YES)));
     let refused = scene.scene.rerun("saved.csv", &other.url(), &[]).exits(2);
     let _tidy = without_chance();
-    assert_snapshot!(refused.stderr, @"error: saved.csv is not as it was written, and 7 rows of it are not what the ledger [here]/home/state/cardcancel/ledger.db has on record for http://127.0.0.1:[port]: row 1: order 1001/1 is not on record. Were these the results of a rehearsal, of another address or of another ledger, rows would be taken for done that are not: name the right --url and --ledger, or run the orders themselves; if every row is surely right, add --trust-results");
+    assert_snapshot!(refused.stderr, @"error: saved.csv is not as it was written, and in 7 rows it does not hold what the ledger [here]/home/state/cardcancel/ledger.db has on record for http://127.0.0.1:[port]: row 1: order 1001/1 is not on record. Were these the results of a rehearsal, of another address or of another ledger, rows would be taken for done that are not: name the right --url and --ledger, or run the orders themselves; if every row is surely right, add --trust-results");
     assert!(other.requests().is_empty() && !scene.path("saved.results.csv").exists());
 }
 
@@ -335,7 +335,7 @@ fn an_order_that_an_edited_file_has_and_its_row_has_not_is_not_sent() {
         assert_ne!(edited, scene.saved());
         scene.file("edited.csv", edited);
         let refused = scene.rerun("edited.csv", &[]).exits(2);
-        let row_3 = "and 1 row of it are not what the ledger ";
+        let row_3 = "and in 1 row it does not hold what the ledger ";
         assert!(refused.stderr.contains(row_3), "{}", refused.told());
         assert!(refused.stderr.contains(": row 3: order 10"), "{}", refused.told());
     }

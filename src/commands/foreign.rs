@@ -86,7 +86,7 @@ impl Results<'_> {
         self.compare(&mut said, ledger, &mut differences)?;
         let Some(first) = differences.first else { return Ok(()) };
         bail!(
-            "{} is not as it was written, and {} of it are not what the ledger {} has on record for {}: {first}. Were these the results of a rehearsal, of another address or of another ledger, rows would be taken for done that are not: name the right --url and --ledger, or run the orders themselves; if every row is surely right, add --trust-results",
+            "{} is not as it was written, and in {} it does not hold what the ledger {} has on record for {}: {first}. Were these the results of a rehearsal, of another address or of another ledger, rows would be taken for done that are not: name the right --url and --ledger, or run the orders themselves; if every row is surely right, add --trust-results",
             self.job.input.name(),
             rows(differences.rows),
             self.settings.ledger,
