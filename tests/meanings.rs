@@ -6,7 +6,9 @@ mod common;
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
-use common::{Authority, Does, Hostile, Papers, Row, Scene, json, silent, status, with_headers};
+use common::{
+    Authority, Denies, Does, Hostile, Papers, Row, Scene, json, silent, status, with_headers,
+};
 use jiff::Timestamp;
 
 const YES: &str = r#"{"Message":"Order Canceled Successfully","Status":true,"ErrorCode":"ERR01160","ResponseData":null}"#;
@@ -359,6 +361,20 @@ fn a_server_that_asks_for_our_certificate_takes_the_right_one_alone() {
         let found = with_papers(&authority.papers(), Some(&authority), flags, &scene);
         assert_eq!(found, expected, "{what}");
     }
+}
+
+#[test]
+fn an_alert_on_a_connection_that_has_answered_before_is_a_lost_answer() {
+    let (authority, scene) = (Authority::new(), Scene::new());
+    scene.orders(2).file("ca.pem", authority.pem());
+    let answer: &str = r#"{"Status":true,"ErrorCode":"ERR01160"}"#;
+    let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{answer}", answer.len());
+    let server = Denies::after(answer.leak(), &authority.papers().server(None));
+    let flags = ["--ca-file", "ca.pem", "--concurrency", "1", "--on-doubt", "leave"];
+    scene.cancel(&server.url(), &flags).exits(3);
+    assert_eq!(server.denied(), 1, "the second call used the connection of the first");
+    let told: Vec<_> = scene.results().iter().map(in_short).collect();
+    assert_eq!(told, ["cancelled ERR01160 200", "in_doubt CONNECTION_LOST  doubt"]);
 }
 
 #[test]

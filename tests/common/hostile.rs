@@ -189,7 +189,7 @@ fn wait_for_the_end(mut stream: &TcpStream) {
 }
 
 /// Reads a whole request; none if it is not HTTP, or breaks off.
-fn read(stream: &mut impl Read) -> Option<Request> {
+pub fn read(stream: &mut impl Read) -> Option<Request> {
     let mut bytes = Vec::new();
     let mut more = [0; 4096];
     loop {

@@ -2,6 +2,7 @@
 //! to run it against.
 #![allow(dead_code, unused_imports, reason = "every test file uses a part of it")]
 
+mod alert;
 mod authority;
 mod chance;
 mod core_card;
@@ -17,6 +18,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+pub use alert::Denies;
 pub use authority::{Authority, Papers};
 pub use chance::Chance;
 pub use core_card::CoreCard;
