@@ -572,7 +572,7 @@ fn a_rehearsal_needs_no_address_and_says_whether_the_results_are_true() {
     71 calls in [a while], [so many] a second
     On the way: 11 answers lost; 11 calls repeated
     Results: orders.rehearsal.results.csv
-    Next: try the rows that are still open once more with: cardcancel rerun orders.rehearsal.results.csv
+    Next: try the rows that are still open once more with: cardcancel rerun orders.rehearsal.results.csv --rehearse
     In doubt: 9 rows rejected after an answer was lost; that call may have cancelled the order: look in CoreCARD
     Rejected: 6 rows (final; see error_code and message in the results)
     Stand-in: 71 calls taken, 53 orders cancelled; 11 calls lost, failed or turned away on purpose

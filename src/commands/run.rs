@@ -456,6 +456,7 @@ async fn finish(
     metrics.rest(run, &results);
     let miscount = miscounted(run, &results, ledger.as_mut()).context(LedgerFailed)?;
     let wrong = miscount.or(results.misnamed.map(|misnamed| anyhow!("{misnamed}")));
+    let is_rehearsal = server.is_rehearsal();
     let comparison = match server.stand_in {
         Some(stand_in) => Some(rehearsal::compare(stand_in, run, ledger.as_mut()).await?),
         None => None,
@@ -470,7 +471,7 @@ async fn finish(
         }
         (None, exit) => exit,
     };
-    let summary = Summary { run, results: &results, work, tripped, exit };
+    let summary = Summary { run, results: &results, work, tripped, is_rehearsal, exit };
     tracing::info!("{}", summary.line());
     if settings.json {
         let mut json = summary.json();

@@ -25,6 +25,8 @@ pub struct Summary<'a> {
     pub work: Option<Work>,
     /// What set the brake off, if that stopped it.
     pub tripped: Option<Tripped>,
+    /// Whether the calls went to a stand-in, which makes the results nobody else's.
+    pub is_rehearsal: bool,
     /// How the program ends.
     pub exit: Exit,
 }
@@ -144,8 +146,9 @@ impl Summary<'_> {
         if !self.results.have_ended() {
             steps.push(self.how_to_go_on());
         } else if of(Status::Failed) + of(Status::NotSent) + self.results.counts.in_doubt() > 0 {
+            let rehearse = if self.is_rehearsal { " --rehearse" } else { "" };
             steps.push(format!(
-                "Next: try the rows that are still open once more with: cardcancel rerun {results}"
+                "Next: try the rows that are still open once more with: cardcancel rerun {results}{rehearse}"
             ));
         }
         let mut step = |status: &str, number: u64, what: &str| {
