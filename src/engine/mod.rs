@@ -5,11 +5,13 @@ mod backoff;
 mod clerk;
 mod clock;
 mod crew;
+mod elsewhere;
 mod events;
 mod shell;
 mod story;
 mod wheel;
 
+pub use elsewhere::WaitsElsewhere;
 pub use events::{Commands, Event, Now, Times, ToSend};
 pub use shell::{Caller, Finished, Snapshot, drive};
 pub use story::Story;

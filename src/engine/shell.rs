@@ -14,6 +14,7 @@ use tokio::sync::{mpsc, watch};
 use super::clerk::Clerk;
 use super::clock::Clock;
 use super::crew::Crew;
+use super::elsewhere::WaitsElsewhere;
 use super::{Commands, Event, Now, Story, Wheel};
 use crate::gate::brake::Tripped;
 use crate::gate::pace::Pace;
@@ -60,6 +61,8 @@ pub struct Snapshot {
     pub in_flight: u32,
     /// Rows that wait for another attempt.
     pub waiting: usize,
+    /// What of them waits for calls that other runs have in flight.
+    pub elsewhere: Option<WaitsElsewhere>,
     /// How long nobody may send, because the server said so.
     pub quiet_for: Duration,
     /// For how long the server has been away, if it is.
@@ -180,6 +183,7 @@ fn snapshot(wheel: &Wheel, now: Now) -> Snapshot {
         counts: wheel.counts(),
         in_flight: wheel.in_flight(),
         waiting: wheel.waiting(),
+        elsewhere: wheel.waits_elsewhere(now.since_start),
         quiet_for: wheel.quiet_until().saturating_sub(now.since_start),
         outage: wheel.outage_since().map(|since| now.since_start.saturating_sub(since)),
         outage_cause: wheel.outage_cause().map(str::to_owned),

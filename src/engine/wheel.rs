@@ -7,6 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::backoff::backoff;
+use super::elsewhere::{Elsewhere, WaitsElsewhere};
 use super::events::{Commands, Event, Now, Times, ToSend};
 use super::story::{Story, Stretch};
 use crate::gate::adaptive::{Adaptive, Shown};
@@ -95,6 +96,7 @@ pub struct Wheel {
     due: Vec<Waiting>,
     /// Rows whose next attempt has to wait, by when.
     later: BTreeMap<(Duration, RowNumber), Waiting>,
+    elsewhere: Elsewhere,
     /// When the turn under way began.
     turning: Option<Duration>,
     /// Whether it asked for rows to send.
@@ -149,6 +151,7 @@ impl Wheel {
             settled: Vec::new(),
             due: begun.waiting,
             later: BTreeMap::new(),
+            elsewhere: Elsewhere::default(),
             turning: None,
             asked: false,
             turned_before_pause: false,
@@ -188,6 +191,11 @@ impl Wheel {
     /// Rows that wait for another attempt.
     pub fn waiting(&self) -> usize {
         self.due.len() + self.later.len()
+    }
+
+    /// What waits for calls that other runs have in flight, if anything does.
+    pub fn waits_elsewhere(&self, now: Duration) -> Option<WaitsElsewhere> {
+        self.elsewhere.waits(now)
     }
 
     /// Until when after the start nobody may send, if the server said so.
@@ -327,6 +335,8 @@ impl Wheel {
             self.silence.told(left, now.since_start);
         }
         self.due.extend(turned.deferred);
+        let elsewhere = turned.in_flight_elsewhere.iter().map(Waiting::row);
+        self.elsewhere.found(elsewhere, now.since_start);
         for waiting in turned.in_flight_elsewhere {
             self.later.insert((now.since_start + ASK_AGAIN_AFTER, waiting.row()), waiting);
         }
@@ -373,6 +383,7 @@ impl Wheel {
         self.staked.clear();
         self.due.clear();
         self.later.clear();
+        self.elsewhere.forget_all();
     }
 
     /// What a call that ended tells of the server; says whether an outage was why it
@@ -559,6 +570,7 @@ impl Wheel {
         self.settle_by = None;
         self.turning = Some(now.since_start);
         self.asked = fresh > 0 || !again.is_empty();
+        again.iter().for_each(|waiting| self.elsewhere.ask(waiting.row()));
         let settled = std::mem::take(&mut self.settled);
         self.being_recorded = std::mem::take(&mut self.unrecorded);
         Some(Turn {

@@ -9,8 +9,8 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 
 use super::summary::in_words;
-use super::{count, lasting, per_second};
-use crate::engine::Snapshot;
+use super::{count, lasting, per_second, rows};
+use crate::engine::{Snapshot, WaitsElsewhere};
 use crate::gate::silence::Asked;
 
 /// How often a terminal is redrawn.
@@ -20,6 +20,9 @@ const TOLD_EVERY: Duration = Duration::from_secs(30);
 
 /// A wait of so long that the server asks for is told.
 const LONG_WAIT: Duration = Duration::from_secs(60);
+
+/// A wait of so long for another run's call is told: it is longer than a call takes.
+const LONG_CALL: Duration = Duration::from_secs(10);
 
 /// The live line that is on the terminal.
 static LIVE: Mutex<Option<ProgressBar>> = Mutex::new(None);
@@ -92,6 +95,8 @@ struct Notices {
     lasted: Option<Duration>,
     /// Since when there has been the silence that was told.
     silent_since: Option<Duration>,
+    /// Whether it was told that rows wait for another run's calls.
+    waits_elsewhere: bool,
 }
 
 impl Notices {
@@ -99,7 +104,19 @@ impl Notices {
         let cause = snapshot.outage_cause.as_deref();
         let outage = self.outage(snapshot.outage, cause.unwrap_or("no call ended"));
         let silence = snapshot.asked_to_wait.and_then(|asked| self.silence(asked));
-        outage.into_iter().chain(silence)
+        outage.into_iter().chain(silence).chain(self.elsewhere(snapshot.elsewhere))
+    }
+
+    /// What there is to say now that rows wait so long for another run's calls.
+    fn elsewhere(&mut self, waits: Option<WaitsElsewhere>) -> Option<String> {
+        let waits = waits.filter(|waits| waits.longest >= LONG_CALL);
+        let is_told = std::mem::replace(&mut self.waits_elsewhere, waits.is_some());
+        let waits = waits.filter(|_| !is_told)?;
+        Some(format!(
+            "another run has had the orders of {} in flight for {}: they wait for it; `cardcancel runs` tells what is running, and a process that hangs is to be ended",
+            rows(waits.rows as u64),
+            lasting(waits.longest)
+        ))
     }
 
     /// What there is to say now that the server asks for this.
@@ -237,6 +254,23 @@ mod tests {
         insta::assert_snapshot!(told(5, 86_400, true), @"CoreCARD asks everyone to wait for 1 d 0 h (Retry-After): nothing is sent for 15 min 0 s, the longest that --max-outage allows");
         assert_eq!(told(5, 86_400, true), "");
         insta::assert_snapshot!(told(2000, 120, false), @"CoreCARD asks everyone to wait for 2 min 0 s (Retry-After): nothing is sent for 2 min 0 s, as it wants");
+    }
+
+    #[test]
+    fn a_long_wait_for_another_runs_calls_is_told_once() {
+        let mut notices = Notices::default();
+        let mut told = |waits: Option<(usize, u64)>| {
+            let waits = waits.map(|(rows, longest)| WaitsElsewhere {
+                rows,
+                longest: Duration::from_secs(longest),
+            });
+            notices.elsewhere(waits).unwrap_or_default()
+        };
+        assert_eq!(told(Some((2, 9))), "");
+        insta::assert_snapshot!(told(Some((2, 10))), @"another run has had the orders of 2 rows in flight for 10 s: they wait for it; `cardcancel runs` tells what is running, and a process that hangs is to be ended");
+        assert_eq!(told(Some((1, 11))), "");
+        assert_eq!(told(None), "");
+        assert_ne!(told(Some((1, 12))), "");
     }
 
     #[test]
