@@ -15,7 +15,7 @@ use http::{Method, Request, Response, Uri};
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Frame, Incoming};
 use jiff::Timestamp;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::timeout;
 use url::{Position, Url};
 
 use super::carried::Carried;
@@ -142,9 +142,8 @@ impl Client {
     /// Asks CoreCARD to cancel the row's order, once; none if, with a connection to do so,
     /// it may not start any more.
     pub async fn cancel(&self, staked: &Staked, may_start: &dyn Fn() -> bool) -> Option<Seen> {
-        let until = Instant::now() + self.timeout;
         let call = self.call(staked, may_start);
-        timeout_at(until, call).await.unwrap_or_else(|_| Some(failure::late()))
+        timeout(self.timeout, call).await.unwrap_or_else(|_| Some(failure::late()))
     }
 
     fn request(&self, staked: &Staked, carried: &Carried) -> Sent {

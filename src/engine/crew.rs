@@ -119,7 +119,8 @@ impl Crew {
 
     /// Waits until calls have ended, and tells what became of them.
     pub async fn ended(&mut self) -> anyhow::Result<Vec<Event>> {
-        sleep_until((self.heard_at + HEARD_EVERY).into()).await;
+        let hear_at = self.heard_at.checked_add(HEARD_EVERY).unwrap_or(self.heard_at);
+        sleep_until(hear_at.into()).await;
         let mut events = Vec::new();
         let heard = poll_fn(|context| {
             for caller in &mut self.callers {

@@ -136,7 +136,7 @@ pub async fn drive<C: Caller>(
         }
         if finished || now.since_start >= shown_at {
             shown.send_replace(snapshot(&wheel, now));
-            shown_at = now.since_start + SHOWN_EVERY;
+            shown_at = now.since_start.saturating_add(SHOWN_EVERY);
         }
         if finished {
             break;

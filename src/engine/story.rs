@@ -49,15 +49,19 @@ impl Story {
     pub(super) fn passed(&mut self, stretch: Stretch) {
         let Stretch { from, to, is_away, quiet_until, held_to } = stretch;
         let lasted = to.saturating_sub(from);
-        self.asked_to_wait += quiet_until.min(to).saturating_sub(from);
+        add(&mut self.asked_to_wait, quiet_until.min(to).saturating_sub(from));
         if is_away {
-            self.away += lasted;
+            add(&mut self.away, lasted);
         }
         if let Some(limit) = held_to {
-            self.held += lasted;
+            add(&mut self.held, lasted);
             self.held_to = Some(self.held_to.map_or(limit, |least| least.min(limit)));
         }
     }
+}
+
+fn add(time: &mut Duration, more: Duration) {
+    *time = time.saturating_add(more);
 }
 
 #[cfg(test)]

@@ -321,11 +321,11 @@ impl Wheel {
             let ahead = Duration::try_from(moment.duration_since(now.wall)).unwrap_or_default();
             let behind = Duration::try_from(now.wall.duration_since(moment)).unwrap_or_default();
             // A moment beyond the horizon means that the clock was set: it is not waited for.
-            (now.since_start + ahead.min(horizon * 2)).saturating_sub(behind)
+            now.since_start.saturating_add(ahead.min(horizon * 2)).saturating_sub(behind)
         };
         self.exhausted = turned.exhausted;
         if turned.shared {
-            self.shared_until = now.since_start + SHARED_FOR;
+            self.shared_until = now.since_start.saturating_add(SHARED_FOR);
         }
         self.recorded = turned.counts;
         self.being_recorded = Counts::default();
@@ -337,8 +337,9 @@ impl Wheel {
         self.due.extend(turned.deferred);
         let elsewhere = turned.in_flight_elsewhere.iter().map(Waiting::row);
         self.elsewhere.found(elsewhere, now.since_start);
+        let ask_at = now.since_start.saturating_add(ASK_AGAIN_AFTER);
         for waiting in turned.in_flight_elsewhere {
-            self.later.insert((now.since_start + ASK_AGAIN_AFTER, waiting.row()), waiting);
+            self.later.insert((ask_at, waiting.row()), waiting);
         }
         let is_too_old = std::mem::take(&mut self.turned_before_pause);
         for staked in turned.staked {
@@ -356,7 +357,8 @@ impl Wheel {
             // Asked for early, so that the next moments are there when their time comes.
             Some(more_at) => {
                 let ahead = Duration::try_from(more_at.duration_since(now.wall));
-                now.since_start + ahead.unwrap_or_default().saturating_sub(horizon / 2)
+                let ahead = ahead.unwrap_or_default().saturating_sub(horizon / 2);
+                now.since_start.saturating_add(ahead)
             }
             None => now.since_start,
         };
@@ -364,7 +366,7 @@ impl Wheel {
         // only wait to be called.
         if self.plan.most_a_second.is_none() && self.adaptive.spacing().is_zero() {
             let rest = self.turn_time.last().max(self.held_for).min(SETTLED_WITHIN);
-            self.rests_until = now.since_start + rest;
+            self.rests_until = now.since_start.saturating_add(rest);
         }
     }
 
@@ -451,7 +453,7 @@ impl Wheel {
             false => staked.settle(ending, next),
         };
         self.settled.push(settled);
-        self.settle_by.get_or_insert(now.since_start + SETTLED_WITHIN);
+        self.settle_by.get_or_insert(now.since_start.saturating_add(SETTLED_WITHIN));
         match waiting.filter(|_| is_ours) {
             Some(waiting) if renewed => self.due.push(waiting),
             Some(waiting) => self.wait(waiting, now),
@@ -464,7 +466,7 @@ impl Wheel {
     }
 
     fn wait(&mut self, waiting: Waiting, now: Now) {
-        let due = now.since_start + backoff(waiting.row(), waiting.spent());
+        let due = now.since_start.saturating_add(backoff(waiting.row(), waiting.spent()));
         self.later.insert((due.max(self.silence.until()), waiting.row()), waiting);
     }
 
@@ -494,7 +496,8 @@ impl Wheel {
             halted || (on_time && has_room)
         }) {
             let grace = self.grace_of(staked.row(), grace);
-            let before = earliest([moment.map(|moment| moment + grace), leased_until]);
+            let before =
+                earliest([moment.map(|moment| moment.saturating_add(grace)), leased_until]);
             if halted || before.is_some_and(|before| now.since_start > before) {
                 self.withdraw(staked, now);
             } else {
@@ -648,7 +651,7 @@ impl Wheel {
     /// Long enough that a turn is done before its moments come, short enough
     /// that little is staked that is not in flight.
     fn horizon(&self) -> Duration {
-        (self.turn_time.longest() * 2).clamp(SHORTEST_HORIZON, LONGEST_HORIZON)
+        self.turn_time.longest().saturating_mul(2).clamp(SHORTEST_HORIZON, LONGEST_HORIZON)
     }
 
     fn wake_at(&mut self, now: Now) -> Option<Duration> {

@@ -128,12 +128,12 @@ impl Capacity {
     pub fn accepted(&mut self, started: Duration) {
         self.share -= self.share / SHARE_OF;
         let newest = self.accepted.back().copied().unwrap_or_default();
-        while self.accepted.pop_front_if(|first| *first + SECOND < newest).is_some() {}
+        while self.accepted.pop_front_if(|first| first.saturating_add(SECOND) < newest).is_some() {}
         self.accepted.push_back(started);
         if let Some(burst) = &mut self.burst {
-            if started > burst.at + UNORDERED {
+            if started > burst.at.saturating_add(UNORDERED) {
                 burst.accepted += 1;
-            } else if started + SECOND > burst.at {
+            } else if started.saturating_add(SECOND) > burst.at {
                 burst.before += 1;
             }
         }
@@ -149,12 +149,13 @@ impl Capacity {
             burst.throttled += u32::from(started > burst.at);
             burst.last = burst.last.max(started);
         } else if started >= self.deaf_until {
-            let in_second =
-                |accepted: &&Duration| **accepted <= started && **accepted + SECOND > started;
+            let in_second = |accepted: &&Duration| {
+                **accepted <= started && accepted.saturating_add(SECOND) > started
+            };
             let before = self.accepted.iter().filter(in_second).count();
             self.burst = Some(Burst {
                 at: started,
-                judged_at: now + SETTLING,
+                judged_at: now.saturating_add(SETTLING),
                 pause,
                 before: before.try_into().unwrap_or(u32::MAX),
                 sending: started.saturating_sub(self.resumed),
@@ -164,7 +165,7 @@ impl Capacity {
             });
         }
         if !pause.is_zero() {
-            self.resumed = self.resumed.max(now + pause);
+            self.resumed = self.resumed.max(now.saturating_add(pause));
         }
     }
 
@@ -194,7 +195,7 @@ impl Capacity {
                 self.found(known, burst.pause, now);
                 self.set(known * USED);
                 if !burst.is_full() && burst.accepted > 0 {
-                    self.hold_for(burst.pause + UNSURE_HOLD, UNSURE_CLIMB, now);
+                    self.hold_for(burst.pause.saturating_add(UNSURE_HOLD), UNSURE_CLIMB, now);
                 }
             }
         } else if !burst.pause.is_zero() || self.share > TOLERATED {
@@ -223,7 +224,7 @@ impl Capacity {
             }
             Some(_) if self.contradictions >= CONTRADICTIONS => {
                 (self.limit, self.contradictions) = (None, 0);
-                self.deaf_until = now + CHANCE;
+                self.deaf_until = now.saturating_add(CHANCE);
             }
             Some(_) if self.contradictions == 0 => self.contradictions = 1,
             Some(limit) => {
@@ -240,12 +241,12 @@ impl Capacity {
         let first = (pause * HOLD_FOR_PAUSES).max(SHORTEST_HOLD);
         self.hold = if same { self.hold.max(first / 2) * 2 } else { first }.min(LONGEST_HOLD);
         self.known = known;
-        self.deaf_until = if pause.is_zero() { now + DEAF } else { now + pause };
-        self.hold_for(pause + self.hold, CLIMB, now);
+        self.deaf_until = now.saturating_add(if pause.is_zero() { DEAF } else { pause });
+        self.hold_for(pause.saturating_add(self.hold), CLIMB, now);
     }
 
     fn hold_for(&mut self, time: Duration, speed: f64, now: Duration) {
-        self.held_until = now + time;
+        self.held_until = now.saturating_add(time);
         self.climb = Climb::begins(self.held_until, speed);
     }
 
@@ -264,7 +265,7 @@ impl Burst {
     /// what it accepted in the second before that, or goes on accepting. A server
     /// that accepts nothing at all tells nothing.
     fn measured(&self) -> Option<f64> {
-        let lasted = self.last.saturating_sub(self.at + UNORDERED).as_secs_f64();
+        let lasted = self.last.saturating_sub(self.at.saturating_add(UNORDERED)).as_secs_f64();
         let before = f64::from(self.before);
         let known = match self.accepted {
             EVIDENCE.. if lasted > 0.0 => before.max(f64::from(self.accepted) / lasted),

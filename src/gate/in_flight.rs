@@ -76,7 +76,7 @@ impl InFlight {
         match self.half.take() {
             Some(half) if settled().any(|rate| rate < half * WORTH) => {
                 self.doublings -= 1;
-                self.rests_until = now + REST;
+                self.rests_until = now.saturating_add(REST);
             }
             _ => {
                 self.half = settled().reduce(f64::max);

@@ -51,8 +51,12 @@ impl Lateness {
         self.fastest[0] = self.fastest[0].min(took);
         let fastest = self.fastest[0].min(self.fastest[1]);
         self.answers = self.answers.wrapping_add(1).max(1);
-        let ordinary = self.mean + self.deviation.saturating_sub(STEADY) * ORDINARY;
-        let late = if took > ordinary { took - fastest } else { Duration::ZERO };
+        let ordinary = self
+            .deviation
+            .saturating_sub(STEADY)
+            .saturating_mul(ORDINARY)
+            .saturating_add(self.mean);
+        let late = if took > ordinary { took.saturating_sub(fastest) } else { Duration::ZERO };
         self.deviation = self.averaged(self.deviation, took.abs_diff(self.mean));
         self.mean = self.averaged(self.mean, took);
         late.min(LATEST)
@@ -60,7 +64,7 @@ impl Lateness {
 
     fn averaged(&self, mean: Duration, next: Duration) -> Duration {
         let answers = self.answers.min(REMEMBERED);
-        mean - mean / answers + next / answers
+        (mean.saturating_sub(mean / answers)).saturating_add(next / answers)
     }
 }
 

@@ -133,7 +133,7 @@ impl Outage {
     pub fn sent(&mut self, now: Duration) {
         if let Some(away) = &mut self.away {
             away.probes += 1;
-            away.next_probe = now + LONGEST_WAIT;
+            away.next_probe = now.saturating_add(LONGEST_WAIT);
         }
     }
 
@@ -165,7 +165,8 @@ impl Outage {
             Some(away) => {
                 self.failed.rows.insert(ended.row);
                 if ended.started >= away.since {
-                    away.next_probe = away.next_probe.min(now + wait(ended.row, away.probes));
+                    away.next_probe =
+                        away.next_probe.min(now.saturating_add(wait(ended.row, away.probes)));
                 }
                 None
             }
@@ -188,7 +189,8 @@ impl Outage {
     }
 
     fn begin(&mut self, row: RowNumber, now: Duration) -> Change {
-        self.away = Some(Away { since: now, probes: 0, next_probe: now + wait(row, 0) });
+        self.away =
+            Some(Away { since: now, probes: 0, next_probe: now.saturating_add(wait(row, 0)) });
         Change::Began(self.failed.rows.clone())
     }
 }

@@ -60,7 +60,7 @@ impl Renewal {
             _ if !self.is_possible => return false,
             // It carried those before.
             Some(renewed_at) if started < renewed_at => return true,
-            Some(renewed_at) if started - renewed_at < PROVEN_AFTER => return false,
+            Some(renewed_at) if started.saturating_sub(renewed_at) < PROVEN_AFTER => return false,
             _ => {}
         }
         if !self.refused {

@@ -33,9 +33,9 @@ impl Second {
     /// When the next call may start, if that is not now.
     pub fn full_until(&mut self, now: Duration) -> Option<Duration> {
         let most = self.most?;
-        while self.started.pop_front_if(|started| *started + KEPT < now).is_some() {}
+        while self.started.pop_front_if(|started| started.saturating_add(KEPT) < now).is_some() {}
         let leaves = self.started.front().filter(|_| self.started.len() >= most)?;
-        Some(*leaves + KEPT + Duration::from_nanos(1))
+        Some(leaves.saturating_add(KEPT).saturating_add(Duration::from_nanos(1)))
     }
 
     /// Puts right when a call, noted at one time, counts: it has really started at
@@ -46,7 +46,7 @@ impl Second {
             return;
         }
         let late = self.lateness.of(answered.saturating_sub(started));
-        self.recount(noted, started + late.saturating_sub(WAY));
+        self.recount(noted, started.saturating_add(late.saturating_sub(WAY)));
     }
 
     fn recount(&mut self, noted: Duration, really: Duration) {

@@ -129,7 +129,7 @@ impl Slowness {
         self.usual = Some(usual);
         match &mut self.slow {
             None if mean <= usual * SLOW + SLOW_MARGIN => self.suspected = None,
-            None if now < *self.suspected.get_or_insert(now) + SLOW_FOR => {}
+            None if now < self.suspected.get_or_insert(now).saturating_add(SLOW_FOR) => {}
             None => {
                 self.suspected = None;
                 self.slow = Some(Slow { mean, since: now, means: 0 });
@@ -138,7 +138,7 @@ impl Slowness {
             Some(_) if mean < usual * USUAL_AGAIN + USUAL_MARGIN => {
                 self.slow = None;
                 self.limit = Some(self.most * DRAINED);
-                self.climb = Climb::begins(now + HOLD, CLIMB);
+                self.climb = Climb::begins(now.saturating_add(HOLD), CLIMB);
             }
             Some(slow) if mean < slow.mean * HELPED => {
                 *slow = Slow { mean, since: now, means: 0 };
@@ -146,7 +146,7 @@ impl Slowness {
             Some(slow) => {
                 slow.means += 1;
                 self.limit = self.limit.map(|limit| limit * DRAINING);
-                if slow.means >= PATIENT_MEANS && now >= slow.since + PATIENCE {
+                if slow.means >= PATIENT_MEANS && now >= slow.since.saturating_add(PATIENCE) {
                     (self.slow, self.usual, self.limit) = (None, Some(mean), None);
                 }
             }

@@ -31,12 +31,12 @@ impl Tenure {
 
     /// When after the start it ends: what was not sent by then is not sent.
     pub fn until(&self) -> Option<Duration> {
-        self.granted.map(|(lease, asked)| asked + lease.lasts)
+        self.granted.map(|(lease, asked)| asked.saturating_add(lease.lasts))
     }
 
     /// When after the start a turn is to be taken for its sake.
     pub fn renew_at(&self) -> Option<Duration> {
-        self.granted.map(|(lease, asked)| asked + lease.lasts / RENEWED_AFTER)
+        self.granted.map(|(lease, asked)| asked.saturating_add(lease.lasts / RENEWED_AFTER))
     }
 }
 

@@ -60,8 +60,10 @@ impl Night {
         if shortest == longest {
             return shortest;
         }
-        let span = u64::try_from((longest - shortest).as_nanos()).unwrap_or(u64::MAX - 1);
-        shortest + Duration::from_nanos(scale(self.draw(Purpose::Latency, order, n), span + 1))
+        let span =
+            u64::try_from(longest.saturating_sub(shortest).as_nanos()).unwrap_or(u64::MAX - 1);
+        let beyond = scale(self.draw(Purpose::Latency, order, n), span + 1);
+        shortest.saturating_add(Duration::from_nanos(beyond))
     }
 
     /// Which error status the answer has when an error it must be.

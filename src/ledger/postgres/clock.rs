@@ -34,7 +34,7 @@ impl Seen {
         let time = self.time.saturating_add(later).unwrap_or(self.time);
         let earlier = self.at.saturating_duration_since(at);
         let time = time.saturating_sub(earlier).unwrap_or(time);
-        (time, self.error + later.mul_f64(DRIFT))
+        (time, self.error.saturating_add(later.mul_f64(DRIFT)))
     }
 }
 
@@ -42,13 +42,13 @@ impl Clock {
     /// Takes in that it showed this between two moments.
     pub fn showed(&mut self, time: Timestamp, asked: Instant, answered: Instant) {
         let error = answered.saturating_duration_since(asked) / 2;
-        let seen = Seen { at: asked + error, time, error };
+        let seen = Seen { at: asked.checked_add(error).unwrap_or(asked), time, error };
         let is_better = self.seen.is_none_or(|before| {
             let (expected, doubt) = before.at(seen.at);
             let off = expected.duration_since(time).unsigned_abs();
             // Further off than both allow: one of the clocks was set, or the database
             // is another.
-            error < doubt || off > error + doubt
+            error < doubt || off > error.saturating_add(doubt)
         });
         if is_better {
             self.seen = Some(seen);
@@ -64,7 +64,7 @@ impl Clock {
     pub fn ahead(&mut self, at: Instant, wall: Timestamp) -> SignedDuration {
         if let Some(time) = self.at(at) {
             let ahead = time.duration_since(wall);
-            if (ahead - self.ahead).abs() > STEADY {
+            if ahead.saturating_sub(self.ahead).abs() > STEADY {
                 self.ahead = ahead;
             }
         }
