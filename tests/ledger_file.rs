@@ -210,3 +210,23 @@ fn a_ledger_where_nothing_can_be_written_can_be_read() {
     let names: Vec<_> = fs::read_dir(&shelf).unwrap().collect();
     assert_eq!(names.len(), 1, "nothing was made beside it");
 }
+
+#[test]
+fn what_another_machine_stored_cannot_act_on_the_terminal() {
+    let core_card = CoreCard::perfect();
+    let scene = cancelled(&core_card);
+    let ledger = rusqlite::Connection::open(scene.path("l.db")).unwrap();
+    let hostile = "a\u{1b}[2J\u{202e}b\u{9b}31m";
+    let columns = ["id", "command", "input_name", "input_digest", "endpoint", "program"];
+    let set = columns.map(|column| format!("{column} = ?1")).join(", ");
+    ledger.execute(&format!("UPDATE run SET {set}"), [hostile]).unwrap();
+    let listed = scene.run(&["runs", "--ledger", "l.db"]).exits(0).stdout;
+    let detail = scene.run(&["runs", hostile, "--ledger", "l.db"]).exits(0).stdout;
+    for told in [&listed, &detail] {
+        let acts = |char: char| char != '\n' && (char.is_control() || char == '\u{202e}');
+        assert!(!told.contains(acts), "{told:?}");
+    }
+    let escaped = r"a\u{1b}[2J\u{202e}b\u{9b}31m";
+    assert_eq!(listed.matches(escaped).count(), 2, "{listed}");
+    assert_eq!(detail.matches(escaped).count(), columns.len(), "{detail}");
+}

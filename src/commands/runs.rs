@@ -52,7 +52,7 @@ fn list(ledger: &mut dyn Ledger, path: &Location, as_json: bool) -> anyhow::Resu
             true => json(&run, state).to_string(),
             false => format!(
                 "{:<21} {:<9} {:>11} of {:>11}  {}{}",
-                run.id(),
+                shown(run.id()),
                 state.word(),
                 count(run.counts.total()),
                 count(run.rows),
@@ -124,12 +124,13 @@ impl State {
 fn detail(run: &Run, state: State) -> String {
     let zone = TimeZone::system();
     let time = |at: Timestamp| at.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S %Z");
-    let mut text = format!("Run {}: {}\n", run.id(), state.word());
+    let mut text = format!("Run {}: {}\n", shown(run.id()), state.word());
     let mut line = |name: &str, value: String| {
-        let _ = writeln!(text, "  {name:<17} {value}");
+        // Another machine may have stored it.
+        let _ = writeln!(text, "  {name:<17} {}", shown(&value));
     };
     line("command", run.opened.command.clone());
-    line("input", shown(&run.opened.input_name));
+    line("input", run.opened.input_name.clone());
     line("input SHA-256", run.opened.input_digest.clone());
     line("endpoint", run.opened.endpoint.clone());
     line("program", run.opened.program.clone());
