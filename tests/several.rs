@@ -8,12 +8,13 @@ mod common;
 
 use std::collections::BTreeMap;
 use std::process::{Child, Command};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cardcancel::stand_in::{Order, OrderState, Settings, Share, Tally};
 use common::postgres::{Database, PASSWORD, Server, granted};
 use common::{
-    CoreCard, Outcome, Row, Scene, contains, ended, kill, terminate, until, with_its_clock_set,
+    CoreCard, Does, Hostile, Outcome, PgBouncer, Row, Scene, contains, ended, json, kill,
+    terminate, until, with_headers, with_its_clock_set,
 };
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -30,9 +31,13 @@ struct Machine {
 
 impl Machine {
     fn new(database: &Database, core_card: &CoreCard) -> Machine {
+        Machine::at(database, core_card.url())
+    }
+
+    fn at(database: &Database, url: String) -> Machine {
         let scene = Scene::new();
         scene.file("cardcancel.toml", CODES);
-        Machine { scene, ledger: database.url(), url: core_card.url() }
+        Machine { scene, ledger: database.url(), url }
     }
 
     /// One with this many orders.
@@ -557,4 +562,61 @@ fn each_role_of_the_samples_may_do_what_it_is_for_and_no_more() {
     ] {
         assert_eq!(as_worker(sql).code().unwrap().code(), "42501", "{sql}");
     }
+}
+
+#[test]
+#[ignore = "needs PostgreSQL and PgBouncer: tests/run brings them"]
+fn through_a_pooler_that_keeps_sessions_all_goes_on_and_through_any_other_nothing_is_sent() {
+    let (database, core_card) = (granted(), CoreCard::perfect());
+    for mode in ["transaction", "statement"] {
+        let pooler = PgBouncer::before(&database, &[&format!("pool_mode={mode}")]);
+        let machine = Machine::with_orders(&pooler.through(&database), &core_card, 20);
+        for words in [&["run", "orders.csv", "--yes"][..], &["work"]] {
+            let refused = ended(machine.command(words, &[]).spawn().unwrap()).exits(2);
+            assert!(refused.stderr.contains("pool_mode = session"), "{}", refused.told());
+        }
+        assert_eq!(core_card.requests(), 0);
+    }
+    let pooler = PgBouncer::before(&database, &["pool_mode=session"]);
+    let through = pooler.through(&database);
+    let worker = Machine::new(&through, &core_card).work(&[]);
+    let machine = Machine::with_orders(&through, &core_card, 200);
+    ended(machine.run(&["--rate", "200/s"])).exits(0);
+    dismissed(worker);
+    all_true(&machine.results(), &core_card.orders(), 200);
+}
+
+#[test]
+#[ignore = "needs PostgreSQL: tests/run brings it"]
+fn what_corecard_asked_one_process_to_wait_holds_for_all() {
+    const BUSY_AFTER: usize = 150;
+    const WAIT: Duration = Duration::from_secs(4);
+    let database = granted();
+    let server = Hostile::that(|nth, _| match nth {
+        BUSY_AFTER => Does::Say(with_headers("429 Too Many Requests", &["Retry-After: 4"], "")),
+        _ => Does::Say(json(r#"{"Status":true,"ErrorCode":"ERR01160"}"#)),
+    });
+    let opener = Machine::at(&database, server.url());
+    opener.scene.orders(600);
+    let run = opener.run(&["--rate", "100/s"]);
+    let machines = [0, 1].map(|_| Machine::at(&database, server.url()));
+    let workers = machines.each_ref().map(|machine| machine.work(&[]));
+    until("it was told to wait", || server.requests().len() > BUSY_AFTER);
+    assert_eq!(at_work(&database), 3, "they are not all at work");
+    // One that is started meanwhile waits, too.
+    let late = Machine::at(&database, server.url());
+    let late_worker = late.work(&[]);
+    ended(run).exits(0);
+    let calls: Vec<u64> =
+        workers.into_iter().chain([late_worker]).map(|worker| dismissed(worker).1).collect();
+    assert!(calls.iter().all(|calls| *calls > 0), "{calls:?}");
+    let sent: Vec<Instant> = server.requests().iter().map(|request| request.at).collect();
+    let asked = sent[BUSY_AFTER];
+    // What was on its way is not called back: a turn has what was asked for, in a moment.
+    let (heard, over) = (asked + Duration::from_millis(700), asked + WAIT - Duration::from_millis(100));
+    let within = sent.iter().filter(|at| (heard..over).contains(*at)).count();
+    assert_eq!(within, 0, "calls were made while nobody was to");
+    let on_the_way = sent.iter().filter(|at| (asked..heard).contains(*at)).count();
+    assert!(on_the_way <= 40, "{on_the_way} calls were made after it was asked for");
+    assert_eq!(sent.len(), 601);
 }

@@ -536,6 +536,14 @@ pub enum LedgerError {
         /// Which servers may take over.
         why: String,
     },
+    /// The connection has no session of the database to itself.
+    #[error(
+        "the ledger {path} is reached through a pooler that serves one connection by several sessions of the database (PgBouncer with pool_mode = transaction or statement), which would lose what a run needs: set pool_mode = session there, or name the database's own address with --ledger"
+    )]
+    Pooled {
+        /// Where it is.
+        path: String,
+    },
     /// The database cannot hold every character.
     #[error(
         "the ledger {path} is in a database with the encoding {encoding}, which cannot hold every character: name one with the encoding UTF8 with --ledger"

@@ -10,6 +10,7 @@ mod faketime;
 mod hostile;
 mod ledger;
 mod passing;
+mod pgbouncer;
 pub mod postgres;
 mod results;
 mod terminal;
@@ -26,6 +27,7 @@ pub use faketime::with_its_clock_set;
 pub use hostile::{Does, Hostile, Request, json, silent, status, with_headers};
 pub use ledger::{enrol, new_run, records};
 pub use passing::Passing;
+pub use pgbouncer::PgBouncer;
 pub use results::{Row, rows};
 pub use terminal::Terminal;
 

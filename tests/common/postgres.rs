@@ -265,7 +265,8 @@ impl Database {
     }
 }
 
-fn free_port() -> u16 {
+/// A port that nobody listens on.
+pub fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
@@ -282,7 +283,8 @@ fn programs() -> PathBuf {
     folders.into_iter().find(|folder| has_all(folder)).expect("no PostgreSQL server is installed")
 }
 
-fn unprivileged() -> (u32, u32) {
+/// Whom a program runs as that refuses root.
+pub fn unprivileged() -> (u32, u32) {
     let id = |which: &str, user: &str| -> Option<u32> {
         let told = Command::new("id").args([which, user]).output().ok()?;
         String::from_utf8(told.stdout).ok()?.trim().parse().ok()

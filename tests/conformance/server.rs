@@ -2,10 +2,10 @@
 
 use cardcancel::ledger::{At, LedgerError, Postgres};
 
-use crate::common::Authority;
+use crate::common::{Authority, PgBouncer};
 use crate::common::postgres::{Database, PASSWORD, Server, database};
 use crate::common::until;
-use crate::process::{Home, at, enrol};
+use crate::process::{Home, Process, at, cancelled, enrol};
 
 /// Why the ledger there is refused.
 fn refused(at: At) -> String {
@@ -190,4 +190,85 @@ fn tls_is_spoken_with_a_server_whose_certificate_is_trusted_and_with_no_other() 
     server.speak_tls(&authority.papers_of_another());
     let told = refused(by(&trust(&authority)));
     assert!(told.contains("certificate"), "{told}");
+}
+
+const MODES: [&str; 2] = ["transaction", "statement"];
+
+#[test]
+#[ignore = "needs PostgreSQL and PgBouncer: tests/run brings them"]
+fn a_pooler_that_keeps_no_session_for_each_connection_is_refused() {
+    let home = Home::server();
+    // Whether it hands out the session that was used last, or the one that was not for longest.
+    for (mode, round_robin) in MODES.iter().flat_map(|mode| [(mode, 0), (mode, 1)]) {
+        let settings =
+            [format!("pool_mode={mode}"), format!("server_round_robin={round_robin}")];
+        let pooler =
+            PgBouncer::before(home.database(), &settings.each_ref().map(String::as_str));
+        let through = pooler.through(home.database());
+        let other = || postgres::Client::connect(&through.url(), postgres::NoTls).unwrap();
+        for idle in 0..4 {
+            let told = refused(at(&through));
+            assert!(told.contains("a pooler") && told.contains("pool_mode = session"), "{told}");
+            // From now on there is one session more in the pool.
+            if mode == &"transaction" {
+                let mut held: Vec<_> = (0..=idle).map(|_| other()).collect();
+                held.iter_mut().for_each(|held| held.batch_execute("BEGIN").unwrap());
+            }
+        }
+    }
+}
+
+#[test]
+#[ignore = "needs PostgreSQL and PgBouncer: tests/run brings them"]
+fn a_pooler_that_keeps_no_session_for_each_connection_is_refused_while_others_use_it() {
+    let home = Home::server();
+    let pooler = PgBouncer::before(home.database(), &["pool_mode=transaction"]);
+    let through = pooler.through(home.database());
+    let is_over = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            let mut other = postgres::Client::connect(&through.url(), postgres::NoTls).unwrap();
+            let is_over = &is_over;
+            scope.spawn(move || {
+                while !is_over.load(std::sync::atomic::Ordering::Relaxed) {
+                    other.simple_query("SELECT pg_sleep(0.001)").unwrap();
+                }
+            });
+        }
+        let told: Vec<String> = (0..20).map(|_| refused(at(&through))).collect();
+        is_over.store(true, std::sync::atomic::Ordering::Relaxed);
+        assert!(told.iter().all(|told| told.contains("a pooler")), "{told:?}");
+    });
+}
+
+#[test]
+#[ignore = "needs PostgreSQL and PgBouncer: tests/run brings them"]
+fn a_pooler_that_keeps_a_session_for_each_connection_will_do() {
+    let home = Home::server();
+    // With the last settings the first connection is the only one that is served.
+    for settings in [&["pool_mode=session"][..], &["pool_mode=session", "max_db_connections=1"]] {
+        let pooler = PgBouncer::before(home.database(), settings);
+        let through = pooler.through(home.database());
+        let mut ledger = Box::new(Postgres::open(at(&through)).unwrap());
+        let key = settings.join(" ");
+        let run = enrol(ledger.as_mut(), &key, &key, 5);
+        let mut process = Process::start(ledger, run);
+        let staked = process.stake(5);
+        process.settle(staked.into_iter().map(cancelled).collect());
+        assert!(process.rest(None).has_ended());
+    }
+}
+
+#[test]
+#[ignore = "needs PostgreSQL: tests/run brings it"]
+fn a_server_that_allows_one_connection_only_will_do() {
+    let home = Home::server();
+    let database = home.database();
+    let user = format!("alone_at_{}", database.name);
+    let sql = format!(
+        "CREATE USER {user} PASSWORD '{PASSWORD}' CONNECTION LIMIT 1; GRANT cardcancel TO {user}"
+    );
+    database.client().batch_execute(&sql).unwrap();
+    let alone = At { url: database.url_of(&user).into(), ..at(database) };
+    Postgres::open(alone).unwrap();
 }

@@ -78,9 +78,20 @@ impl Failed {
             Failed::Database(cause) if cause.code() == Some(&SqlState::DISK_FULL) => {
                 LedgerError::Full { path }
             }
+            Failed::Database(cause) if is_of_another_session(&cause) => {
+                LedgerError::Pooled { path }
+            }
             Failed::Database(cause) => LedgerError::Database { path, cause: words(&cause).into() },
         }
     }
+}
+
+/// Whether the connection is served by another session of the database than the one in which
+/// it prepared its statements.
+fn is_of_another_session(cause: &tokio_postgres::Error) -> bool {
+    cause.code().is_some_and(|code| {
+        [SqlState::INVALID_SQL_STATEMENT_NAME, SqlState::DUPLICATE_PSTATEMENT].contains(code)
+    })
 }
 
 /// Whether it was the connection that failed.

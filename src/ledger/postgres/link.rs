@@ -13,7 +13,7 @@ use super::super::LedgerError;
 use super::copies::Copies;
 use super::database::Database;
 use super::failed::Failed;
-use super::schema;
+use super::{pooler, schema};
 
 /// How long one piece of work may take; more than the server gives it.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(90);
@@ -80,6 +80,8 @@ pub(super) struct Link {
     /// has a runtime of its own: there this one can be neither waited for nor dropped.
     runtime: Option<Runtime>,
     session: Option<Session>,
+    /// Whether it was seen that each connection has a session of the database to itself.
+    has_own_sessions: bool,
 }
 
 impl Link {
@@ -91,7 +93,13 @@ impl Link {
             .enable_all()
             .build()
             .map_err(|cause| LedgerError::Open { path: database.shown.clone(), cause })?;
-        let mut link = Link { database, max_outage, runtime: Some(runtime), session: None };
+        let mut link = Link {
+            database,
+            max_outage,
+            runtime: Some(runtime),
+            session: None,
+            has_own_sessions: false,
+        };
         let hosts = link.database.config.get_hosts().len();
         let allow_async = link.database.allow_async;
         let set_up = &mut async |session: &mut Session| {
@@ -159,13 +167,20 @@ impl Link {
         &mut self,
         what: &mut impl AsyncFnMut(&mut Session) -> Result<T, Failed>,
     ) -> Result<T, Failed> {
-        let Link { database, runtime: Some(runtime), session, .. } = self else {
+        let Link { database, runtime: Some(runtime), session, has_own_sessions, .. } = self else {
             return Err(Failed::Silent);
         };
         let work = async {
             let session = match session {
                 Some(session) if !session.client.is_closed() => session,
-                _ => session.insert(connect(database).await?),
+                _ => {
+                    let client = dial(database).await?;
+                    if !*has_own_sessions {
+                        pooler::refuse(&client, database).await?;
+                        *has_own_sessions = true;
+                    }
+                    session.insert(begin(client, database).await?)
+                }
             };
             what(session).await
         };
@@ -187,11 +202,16 @@ impl Drop for Link {
     }
 }
 
-async fn connect(database: &Database) -> Result<Session, Failed> {
-    let client = match database.connector.tls() {
-        Some(tls) => connect_by(database, tls).await?,
-        None => connect_by(database, NoTls).await?,
-    };
+/// A new connection.
+pub(super) async fn dial(database: &Database) -> Result<Client, Failed> {
+    match database.connector.tls() {
+        Some(tls) => connect_by(database, tls).await,
+        None => connect_by(database, NoTls).await,
+    }
+}
+
+/// Makes it ours.
+async fn begin(client: Client, database: &Database) -> Result<Session, Failed> {
     let mut session = Session {
         client,
         path: database.shown.clone(),

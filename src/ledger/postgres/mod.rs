@@ -8,6 +8,7 @@ mod enrol;
 mod failed;
 mod known_orders;
 mod link;
+mod pooler;
 mod read;
 mod schema;
 mod stay;
