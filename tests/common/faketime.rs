@@ -11,6 +11,11 @@ pub fn with_its_clock_set(command: &mut Command, offset: &str) {
     command.env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
 }
 
+/// Whether what that needs is there.
+pub fn clocks_can_be_set() -> bool {
+    library().is_some()
+}
+
 fn library() -> Option<&'static Path> {
     let places = [
         "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1",

@@ -14,6 +14,7 @@ mod pgbouncer;
 pub mod postgres;
 mod results;
 mod terminal;
+mod way;
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -23,13 +24,14 @@ pub use alert::Denies;
 pub use authority::{Authority, Papers};
 pub use chance::Chance;
 pub use core_card::CoreCard;
-pub use faketime::with_its_clock_set;
+pub use faketime::{clocks_can_be_set, with_its_clock_set};
 pub use hostile::{Does, Hostile, Request, json, silent, status, with_headers};
 pub use ledger::{enrol, new_run, records};
 pub use passing::Passing;
 pub use pgbouncer::PgBouncer;
 pub use results::{Row, rows};
 pub use terminal::Terminal;
+pub use way::{Cut, Way};
 
 /// How long anything is waited for that is sure to come.
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -1,0 +1,515 @@
+//! One run, three processes on a database, and whatever can go wrong with machines, networks,
+//! clocks, the database and the gateway before CoreCARD, drawn from a seed. However it goes, every
+//! result agrees with the server's own record, the rate is kept, and the run ends by itself.
+//!
+//! Two short storms belong to the suite. `CARDCANCEL_CHAOS=1,2,3` names other seeds, and
+//! `CARDCANCEL_CHAOS_SECONDS=30` how long each storm lasts:
+//!
+//! ```sh
+//! CARDCANCEL_CHAOS=7 CARDCANCEL_CHAOS_SECONDS=30 cargo test --test chaos -- --include-ignored --nocapture
+//! ```
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::ErrorKind;
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::process::{Child, Command};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use cardcancel::stand_in::{Order, OrderState, Settings, Share};
+use common::postgres::{Database, Server};
+use common::{Chance, CoreCard, Cut, Row, Scene, Way, clocks_can_be_set, with_its_clock_set};
+use rustix::process::{Pid, Signal, kill_process};
+
+/// Low enough for a machine that has other things to do.
+const RATE: u32 = 40;
+/// The shortest that there is, in milliseconds.
+const LEASE: u64 = 5000;
+/// How long a storm lasts that belongs to the suite.
+const SHORT: Duration = Duration::from_secs(10);
+/// How long a run may go on once all is well again.
+const CALM: Duration = Duration::from_secs(150);
+
+#[test]
+#[ignore = "needs PostgreSQL: tests/run brings it"]
+fn whatever_goes_wrong_no_row_is_lost_or_misreported_and_the_run_ends() {
+    let seeds = std::env::var("CARDCANCEL_CHAOS").unwrap_or_else(|_| "1,2".to_owned());
+    let lasts = std::env::var("CARDCANCEL_CHAOS_SECONDS")
+        .map_or(SHORT, |seconds| Duration::from_secs(seconds.parse().unwrap()));
+    for seed in seeds.split(',') {
+        let seed = seed.parse().unwrap();
+        eprintln!("seed {seed}, {lasts:?}");
+        Storm::of(seed, lasts).rage();
+    }
+}
+
+/// What can go wrong.
+#[derive(Debug, Clone, Copy)]
+enum Trouble {
+    /// A process is killed.
+    Kill,
+    /// A process is frozen for longer than its lease.
+    LongFreeze,
+    /// A process is frozen for a moment.
+    ShortFreeze,
+    /// Every connection to the database breaks.
+    CutConnections,
+    /// A commit never gets to the database.
+    LoseCommit,
+    /// The acknowledgement of a commit is lost, and that of the next.
+    LoseTwoAcknowledgements,
+    /// The acknowledgement of a commit is lost, and the next try breaks off as it begins.
+    LoseAcknowledgementAndBegin,
+    /// A process gets no further than before its commit, and its transaction stays open.
+    FreezeInTransaction,
+    /// Commits wait for a standby that is away.
+    StallStandby,
+    /// The database loses its power.
+    KillDatabase,
+    /// No new connection to CoreCARD is made, and those that there are break.
+    StallConnects,
+    /// A wall clock is set, as after a pause of the machine.
+    SetClock,
+}
+
+const TROUBLES: [Trouble; 12] = [
+    Trouble::Kill,
+    Trouble::LongFreeze,
+    Trouble::ShortFreeze,
+    Trouble::CutConnections,
+    Trouble::LoseCommit,
+    Trouble::LoseTwoAcknowledgements,
+    Trouble::LoseAcknowledgementAndBegin,
+    Trouble::FreezeInTransaction,
+    Trouble::StallStandby,
+    Trouble::KillDatabase,
+    Trouble::StallConnects,
+    Trouble::SetClock,
+];
+
+/// What is put right again.
+#[derive(Debug, Clone, Copy)]
+enum Relief {
+    Start(usize),
+    Thaw(usize),
+    Standby,
+    Connects,
+}
+
+/// A machine and its process.
+struct Machine {
+    scene: Scene,
+    way: Way,
+    ledger: String,
+    url: String,
+    opens: bool,
+    process: Option<Child>,
+    /// How long its log was when the process was started.
+    logged: usize,
+}
+
+impl Machine {
+    fn new(database: &Database, url: String, opens: bool) -> Machine {
+        let scene = Scene::new();
+        scene.file("cardcancel.toml", "[codes]\nSTANDIN_ALREADY_CANCELLED = 'already_cancelled'");
+        scene.file("clock", "+0s");
+        let (way, through) = Way::to(database, Cut::Before);
+        Machine { scene, way, ledger: through.url(), url, opens, process: None, logged: 0 }
+    }
+
+    fn command(&self) -> Command {
+        let words = match self.opens {
+            true => &["run", "orders.csv", "--yes"][..],
+            false => &["work"],
+        };
+        let rate = format!("{RATE}/s");
+        let rate = if self.opens { &["--rate", &*rate][..] } else { &[] };
+        let flags = ["--url", &self.url, "--external-ip", "10.120.0.0", "--lease", "5s"];
+        let patience = ["--concurrency", "24", "--timeout", "2s", "--attempts", "4"];
+        let mut command = self.scene.command(&[words, &flags, &patience, rate].concat());
+        let log = File::options().create(true).append(true).open(self.scene.path("log")).unwrap();
+        command.env("CARDCANCEL_LEDGER", &self.ledger).stderr(log);
+        if clocks_can_be_set() {
+            with_its_clock_set(&mut command, "");
+            command.env_remove("FAKETIME").env("FAKETIME_NO_CACHE", "1");
+            command.env("FAKETIME_TIMESTAMP_FILE", self.scene.path("clock"));
+        }
+        command
+    }
+
+    fn start(&mut self) {
+        self.logged = self.log().len();
+        self.process = Some(self.command().spawn().unwrap());
+    }
+
+    fn signal(&self, signal: Signal) {
+        if let Some(process) = &self.process {
+            // It may have ended of itself.
+            let _ = kill_process(Pid::from_child(process), signal);
+        }
+    }
+
+    fn kill(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            let _ = process.kill();
+            process.wait().unwrap();
+        }
+    }
+
+    /// How its process ended, if it did.
+    fn ended(&mut self) -> Option<i32> {
+        let status = self.process.as_mut()?.try_wait().unwrap()?;
+        self.process = None;
+        Some(status.code().unwrap_or_else(|| panic!("{status}\n{}", self.log())))
+    }
+
+    fn log(&self) -> String {
+        std::fs::read_to_string(self.scene.path("log")).unwrap_or_default()
+    }
+
+    /// Whether its process found no database as it was started, and had not begun.
+    fn found_no_database(&self) -> bool {
+        let log = self.log();
+        let told = &log[self.logged..];
+        let begun = ["rows to send to", "no run is open", "joining the run"];
+        told.contains("cannot be reached") && !begun.iter().any(|words| told.contains(words))
+    }
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// What stands before CoreCARD, and passes connections on.
+struct Gateway {
+    listener: Arc<TcpListener>,
+    stalls: Arc<AtomicBool>,
+    open: Arc<Mutex<Vec<TcpStream>>>,
+    /// Connections that fill its queue while it stalls.
+    fill: Vec<TcpStream>,
+}
+
+impl Gateway {
+    fn before(port: u16) -> Gateway {
+        let listener = Arc::new(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap());
+        listener.set_nonblocking(true).unwrap();
+        let gateway = Gateway {
+            listener,
+            stalls: Arc::default(),
+            open: Arc::default(),
+            fill: Vec::new(),
+        };
+        let (listener, stalls, open) = (
+            Arc::clone(&gateway.listener),
+            Arc::clone(&gateway.stalls),
+            Arc::clone(&gateway.open),
+        );
+        std::thread::spawn(move || {
+            loop {
+                std::thread::sleep(Duration::from_millis(1));
+                if stalls.load(Ordering::Relaxed) {
+                    continue;
+                }
+                match listener.accept() {
+                    Ok((client, _)) => pass_on(client, port, &open),
+                    Err(none) if none.kind() == ErrorKind::WouldBlock => {}
+                    Err(failed) => panic!("{failed}"),
+                }
+            }
+        });
+        gateway
+    }
+
+    fn address(&self) -> SocketAddr {
+        self.listener.local_addr().unwrap()
+    }
+
+    /// From now on connections are not made: its queue is full.
+    fn stall(&mut self) {
+        self.stalls.store(true, Ordering::Relaxed);
+        rustix::net::listen(&self.listener, 0).unwrap();
+        for _ in 0..3 {
+            let filled = TcpStream::connect_timeout(&self.address(), Duration::from_millis(20));
+            self.fill.extend(filled);
+        }
+        for client in self.open.lock().unwrap().drain(..) {
+            let _ = client.shutdown(Shutdown::Both);
+        }
+    }
+
+    fn go_on(&mut self) {
+        self.fill.clear();
+        rustix::net::listen(&self.listener, 1024).unwrap();
+        self.stalls.store(false, Ordering::Relaxed);
+    }
+}
+
+fn pass_on(client: TcpStream, port: u16, open: &Mutex<Vec<TcpStream>>) {
+    client.set_nonblocking(false).unwrap();
+    let Ok(server) = TcpStream::connect((Ipv4Addr::LOCALHOST, port)) else { return };
+    let _ = (client.set_nodelay(true), server.set_nodelay(true));
+    open.lock().unwrap().push(client.try_clone().unwrap());
+    let (back, forth) = (client.try_clone().unwrap(), server.try_clone().unwrap());
+    for (mut from, mut to) in [(client, forth), (server, back)] {
+        std::thread::spawn(move || {
+            let _ = std::io::copy(&mut from, &mut to);
+            let _ = (from.shutdown(Shutdown::Both), to.shutdown(Shutdown::Both));
+        });
+    }
+}
+
+struct Storm {
+    chance: Chance,
+    server: Server,
+    database: Database,
+    core_card: CoreCard,
+    gateway: Gateway,
+    machines: [Machine; 3],
+    rows: u32,
+    lasts: Duration,
+    began: Instant,
+    /// What is to be put right, and when.
+    relief: Vec<(Instant, Relief)>,
+    stopped: u32,
+}
+
+impl Storm {
+    fn of(seed: u64, lasts: Duration) -> Storm {
+        let mut chance = Chance::from(seed);
+        let server = Server::start(&[]);
+        let database = server.granted();
+        let mut share = |most: u64| Share::per_mille(chance.below(most + 1) as u16);
+        // What a gateway says for CoreCARD, some of it after it has passed the request on.
+        let core_card = CoreCard::that(Settings {
+            seed,
+            latency: "5ms..60ms".parse().unwrap(),
+            printed: share(30),
+            drop_before: share(10),
+            drop_after: share(15),
+            reset_after: share(15),
+            error_before: share(10),
+            error_after: share(15),
+            no_status: share(5),
+            truncated: share(5),
+            hang: share(4),
+            unavailable: share(4),
+            ..Settings::default()
+        });
+        let port = core_card.url().rsplit(':').next().unwrap().parse().unwrap();
+        let gateway = Gateway::before(port);
+        let url = format!("http://{}", gateway.address());
+        let machines =
+            [true, false, false].map(|opens| Machine::new(&database, url.clone(), opens));
+        let rows = RATE * lasts.as_secs() as u32;
+        machines[0].scene.orders(rows);
+        Storm {
+            chance,
+            server,
+            database,
+            core_card,
+            gateway,
+            machines,
+            rows,
+            lasts,
+            began: Instant::now(),
+            relief: Vec::new(),
+            stopped: 0,
+        }
+    }
+
+    /// The whole of it.
+    fn rage(mut self) {
+        self.began = Instant::now();
+        self.machines.iter_mut().for_each(Machine::start);
+        let mut next = self.began + Duration::from_millis(500);
+        let mut code = None;
+        while code.is_none() && self.began.elapsed() < self.lasts {
+            if Instant::now() >= next {
+                self.go_wrong();
+                next = Instant::now() + self.time(100, 1200);
+            }
+            self.relieve(Instant::now());
+            code = self.look();
+        }
+        self.relieve(Instant::now() + self.lasts * 2);
+        for machine in 0..self.machines.len() {
+            if self.machines[machine].process.is_none() && (machine > 0 || code.is_none()) {
+                self.machines[machine].start();
+            }
+        }
+        let calm = Instant::now();
+        while code.is_none() {
+            let log = || self.machines.each_ref().map(Machine::log).join("\n---\n");
+            assert!(calm.elapsed() < CALM, "the run does not end\n{}", log());
+            code = self.look();
+        }
+        self.judge(code.unwrap());
+    }
+
+    /// A time from so many to so many milliseconds.
+    fn time(&mut self, from: u64, to: u64) -> Duration {
+        Duration::from_millis(from + self.chance.below(to - from))
+    }
+
+    fn go_wrong(&mut self) {
+        let trouble = TROUBLES[self.chance.below(TROUBLES.len() as u64) as usize];
+        let at = self.chance.below(3) as usize;
+        let commits = self.chance.below(4) as u32;
+        let set = self.chance.below(120) as i64 - 60;
+        let freeze = self.time(LEASE + 1000, LEASE + 4000);
+        let (moment, while_) = (self.time(50, 2000), self.time(1000, 5000));
+        let is_whose = format!("{trouble:?} {at}");
+        eprintln!("  {:6.2?} {is_whose}", self.began.elapsed());
+        let now = Instant::now();
+        let machine = &mut self.machines[at];
+        match trouble {
+            Trouble::Kill => {
+                machine.kill();
+                self.relief.push((now + moment, Relief::Start(at)));
+            }
+            Trouble::LongFreeze | Trouble::ShortFreeze => {
+                machine.signal(Signal::STOP);
+                let is_long = matches!(trouble, Trouble::LongFreeze);
+                let lasts = if is_long { freeze } else { moment };
+                self.relief.push((now + lasts, Relief::Thaw(at)));
+            }
+            Trouble::CutConnections => self.database.cut_connections(),
+            Trouble::LoseCommit => machine.way.break_so(Cut::Before, commits),
+            Trouble::LoseTwoAcknowledgements => {
+                machine.way.break_so(Cut::After, commits);
+                machine.way.break_so(Cut::After, 0);
+            }
+            Trouble::LoseAcknowledgementAndBegin => {
+                machine.way.break_so(Cut::After, commits);
+                machine.way.and_at_the_next_begin();
+            }
+            Trouble::FreezeInTransaction => machine.way.break_so(Cut::Freeze, commits),
+            Trouble::StallStandby => {
+                self.wait_for_standby("'one_that_is_away'");
+                self.relief.push((now + while_, Relief::Standby));
+            }
+            Trouble::KillDatabase => {
+                self.server.kill();
+                self.server.begin();
+            }
+            Trouble::StallConnects => {
+                self.gateway.stall();
+                self.relief.push((now + while_, Relief::Connects));
+            }
+            Trouble::SetClock => {
+                machine.scene.file("clock", format!("{set:+}s"));
+            }
+        }
+    }
+
+    fn wait_for_standby(&self, name: &str) {
+        let mut admin = self.database.client();
+        let set = format!("ALTER SYSTEM SET synchronous_standby_names = {name}");
+        admin.batch_execute(&set).unwrap();
+        admin.batch_execute("SELECT pg_reload_conf()").unwrap();
+    }
+
+    /// Puts right what is due by then.
+    fn relieve(&mut self, by: Instant) {
+        let (due, later) = std::mem::take(&mut self.relief).into_iter().partition(|(at, _)| *at <= by);
+        self.relief = later;
+        let due: Vec<(Instant, Relief)> = due;
+        for (_, relief) in due {
+            match relief {
+                Relief::Start(at) if self.machines[at].process.is_some() => {}
+                Relief::Start(at) => self.machines[at].start(),
+                Relief::Thaw(at) => self.machines[at].signal(Signal::CONT),
+                Relief::Standby => self.wait_for_standby("''"),
+                Relief::Connects => self.gateway.go_on(),
+            }
+        }
+    }
+
+    /// Takes note of those that ended, and starts them again if they say why. The exit code of
+    /// the run, once it has ended.
+    fn look(&mut self) -> Option<i32> {
+        std::thread::sleep(Duration::from_millis(10));
+        for machine in &mut self.machines {
+            match machine.ended() {
+                None => {}
+                Some(code @ (0 | 1 | 3)) if machine.opens => return Some(code),
+                Some(4) => {
+                    let log = machine.log();
+                    let why = log.lines().last().unwrap_or_default().to_owned();
+                    eprintln!("  {:6.2?} stopped: {why}", self.began.elapsed());
+                    self.stopped += 1;
+                    machine.start();
+                }
+                Some(5) if machine.found_no_database() => machine.start(),
+                Some(code) => panic!("exit {code}\n{}", machine.log()),
+            }
+        }
+        None
+    }
+
+    /// Holds all that it came to against the server's record.
+    fn judge(mut self, code: i32) {
+        let took = self.began.elapsed();
+        for worker in &mut self.machines[1..] {
+            worker.signal(Signal::TERM);
+            let mut code = None;
+            common::until("the worker ends", || {
+                code = worker.ended();
+                code.is_some()
+            });
+            assert!(matches!(code, Some(0 | 4)), "exit {code:?}\n{}", worker.log());
+        }
+        let results = self.machines[0].scene.results();
+        all_true(&results, &self.core_card.orders(), self.rows);
+        // A run that ended is ended: it sends nothing, and says the same.
+        let requests = self.core_card.requests();
+        let again = self.machines[0].command().status().unwrap();
+        assert_eq!(again.code(), Some(code), "{}", self.machines[0].log());
+        assert_eq!(self.machines[0].scene.results(), results);
+        let open = "SELECT count(*) FROM cardcancel.open_row";
+        assert_eq!(self.database.asked::<i64>(open), 0);
+        let tally = self.core_card.stop();
+        assert_eq!(tally.requests, requests, "it sent more though it had ended");
+        assert_eq!(tally.orders_cancelled_again, 0);
+        let peak = tally.peak_any_second;
+        eprintln!(
+            "  {took:.1?}, exit {code}: {requests} calls for {} rows, {peak} in a second at most; \
+             {} in doubt; stopped {} times",
+            self.rows,
+            results.iter().filter(|row| row.doubt()).count(),
+            self.stopped,
+        );
+        // How exactly it was kept to, a machine that has other things to do cannot tell.
+        assert!(peak <= u64::from(RATE + RATE / 10), "{tally:?}");
+    }
+}
+
+/// Every result is there once, and true to the server's record.
+fn all_true(results: &[Row], orders: &BTreeMap<Order, OrderState>, rows: u32) {
+    assert_eq!(results.len(), rows as usize);
+    for (row, number) in results.iter().zip(1..) {
+        assert_eq!(row.get("row"), u32::to_string(&number));
+        let admin_number = row.get("AdminNumber").parse().unwrap();
+        assert_eq!(admin_number, 1000 + i64::from(number));
+        let there = orders.get(&Order { admin_number, sequence_number: 1 });
+        let (cancelled, asked) = there.map_or((false, 0), |there| (there.cancelled, there.asked));
+        let told = format!("{row:?}, but there {there:?}");
+        match row.status() {
+            "cancelled" => assert!(cancelled, "{told}"),
+            "already_cancelled" => assert!(cancelled && row.doubt(), "{told}"),
+            "rejected" => assert!(!cancelled || row.doubt(), "{told}"),
+            "failed" => assert!(!cancelled && !row.doubt(), "{told}"),
+            "in_doubt" => assert!(row.doubt(), "{told}"),
+            _ => panic!("{told}"),
+        }
+        assert!(row.attempts() >= asked, "{told}");
+        assert!(asked <= 1 || row.doubt(), "sent twice, and no doubt: {told}");
+    }
+}
