@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use cardcancel::stand_in::{Order, OrderState, Settings, Share, Tally};
 use common::postgres::{Database, PASSWORD, Server, granted};
 use common::{
-    CoreCard, Does, Hostile, Outcome, PgBouncer, Row, Scene, contains, ended, json, kill,
+    CoreCard, Cut, Does, Hostile, Outcome, PgBouncer, Row, Scene, Way, contains, ended, json, kill,
     terminate, until, with_headers, with_its_clock_set,
 };
 use rustix::process::{Pid, Signal, kill_process};
@@ -89,7 +89,7 @@ fn at_work(database: &Database) -> i64 {
 fn last_asked(database: &Database) -> String {
     database.asked(
         "SELECT coalesce(max(query_start)::text, '') FROM pg_stat_activity
-         WHERE application_name = 'cardcancel' AND datname = current_database()",
+         WHERE application_name LIKE 'cardcancel %' AND datname = current_database()",
     )
 }
 
@@ -613,10 +613,115 @@ fn what_corecard_asked_one_process_to_wait_holds_for_all() {
     let sent: Vec<Instant> = server.requests().iter().map(|request| request.at).collect();
     let asked = sent[BUSY_AFTER];
     // What was on its way is not called back: a turn has what was asked for, in a moment.
-    let (heard, over) = (asked + Duration::from_millis(700), asked + WAIT - Duration::from_millis(100));
+    let (heard, over) =
+        (asked + Duration::from_millis(700), asked + WAIT - Duration::from_millis(100));
     let within = sent.iter().filter(|at| (heard..over).contains(*at)).count();
     assert_eq!(within, 0, "calls were made while nobody was to");
     let on_the_way = sent.iter().filter(|at| (asked..heard).contains(*at)).count();
     assert!(on_the_way <= 40, "{on_the_way} calls were made after it was asked for");
     assert_eq!(sent.len(), 601);
+}
+
+/// A session of this user and program has the rate budget locked.
+fn lock_budget(database: &Database, user: &str, program: &str) -> postgres::Client {
+    let url = format!("{}?application_name={program}", database.url_of(user));
+    let mut client = postgres::Client::connect(&url, postgres::NoTls).unwrap();
+    client.batch_execute("BEGIN; SELECT FROM cardcancel.budget FOR UPDATE").unwrap();
+    client
+}
+
+/// A run of some orders that is sending, and where its log is.
+fn sending(database: &Database, core_card: &CoreCard) -> (Machine, Child, std::path::PathBuf) {
+    let machine = Machine::with_orders(database, core_card, 150);
+    let run = machine.run(&["--rate", "50/s", "--log-file", "log"]);
+    until("it is sending", || core_card.requests() > 10);
+    let log = machine.scene.path("log");
+    (machine, run, log)
+}
+
+#[test]
+#[ignore = "needs PostgreSQL: tests/run brings it"]
+fn who_waits_for_a_lock_says_who_has_it() {
+    let (database, core_card) = (granted(), CoreCard::that(steady()));
+    let (machine, run, log) = sending(&database, &core_card);
+    let mut other = lock_budget(&database, "cardcancel", "report-of-ada");
+    let began = Instant::now();
+    let told = || std::fs::read_to_string(&log).unwrap();
+    until("it says so", || told().contains("is locked by report-of-ada (session "));
+    assert!(began.elapsed() < Duration::from_secs(20));
+    let told = told();
+    for part in [" of user cardcancel at 127.0.0.1, idle in transaction)", "pg_terminate_backend("]
+    {
+        assert!(told.contains(part), "{told}");
+    }
+    // What is not ours is left alone.
+    other.batch_execute("COMMIT").unwrap();
+    ended(run).exits(0);
+    all_true(&machine.results(), &core_card.orders(), 150);
+}
+
+#[test]
+#[ignore = "needs PostgreSQL: tests/run brings it"]
+fn a_process_that_the_database_does_not_end_though_it_is_frozen_is_ended_by_those_who_wait() {
+    let (database, core_card) = (granted(), CoreCard::that(steady()));
+    let (machine, run, log) = sending(&database, &core_card);
+    let mut frozen = lock_budget(&database, "cardcancel", "cardcancel%201%20on%20elsewhere");
+    let told = ended(run).exits(0).told();
+    assert!(frozen.batch_execute("COMMIT").is_err(), "it was not ended");
+    let log = std::fs::read_to_string(log).unwrap();
+    assert!(log.contains("is locked by cardcancel 1 on elsewhere (session "), "{log}{told}");
+    assert!(log.contains("it did nothing and was ended"), "{log}");
+    all_true(&machine.results(), &core_card.orders(), 150);
+}
+
+#[test]
+#[ignore = "needs PostgreSQL: tests/run brings it"]
+fn who_waits_for_a_standby_says_so() {
+    let server = Server::start(&[]);
+    let (database, core_card) = (server.granted(), CoreCard::that(steady()));
+    let (machine, run, log) = sending(&database, &core_card);
+    let wait_for = |name: &str| {
+        let mut admin = database.client();
+        let set = format!("ALTER SYSTEM SET synchronous_standby_names = '{name}'");
+        admin.batch_execute(&set).unwrap();
+        admin.batch_execute("SELECT pg_reload_conf()").unwrap();
+    };
+    wait_for("one_that_is_away");
+    let told = || std::fs::read_to_string(&log).unwrap();
+    until("it says so", || told().contains("waits for a standby to have what is committed"));
+    wait_for("");
+    ended(run).exits(0);
+    all_true(&machine.results(), &core_card.orders(), 150);
+}
+
+#[test]
+#[ignore = "needs PostgreSQL: tests/run brings it"]
+fn a_process_frozen_in_a_transaction_keeps_the_others_for_seconds_only() {
+    const ROWS: u32 = 600;
+    let record = tempfile::NamedTempFile::new().unwrap();
+    let settings = Settings { record: Some(record.path().to_owned()), ..steady() };
+    let (database, core_card) = (granted(), CoreCard::that(settings));
+    let opener = Machine::with_orders(&database, &core_card, ROWS);
+    let run = opener.run(&["--rate", "50/s"]);
+    let (way, through) = Way::to(&database, Cut::Freeze);
+    let worker = Machine::new(&through, &core_card).work(&[]);
+    until("both are at work", || at_work(&database) == 2);
+    way.break_after(3);
+    until("it is in its transaction", || way.has_broken());
+    signal(&worker, Signal::STOP);
+    let gone = "SELECT count(*) FROM cardcancel.worker WHERE NOT at_work";
+    until("its rows went to others", || database.asked::<i64>(gone) == 1);
+    let before = core_card.requests();
+    until("the others go on", || core_card.requests() > before + 50);
+    signal(&worker, Signal::CONT);
+    ended(run).exits(0);
+    dismissed(worker);
+    all_true(&opener.results(), &core_card.orders(), ROWS);
+    core_card.stop();
+    let sent = common::rows(&std::fs::read(record.path()).unwrap());
+    let sent: Vec<u64> =
+        sent.iter().map(|line| line.get("received_at_ns").parse().unwrap()).collect();
+    let longest = sent.windows(2).map(|two| two[1].saturating_sub(two[0])).max().unwrap();
+    let longest = Duration::from_nanos(longest);
+    assert!(longest < LEASE * 4, "nobody sent for {longest:?}");
 }

@@ -44,7 +44,9 @@ impl Way {
         std::thread::spawn(move || {
             for client in listener.incoming() {
                 // A server that is down takes no connection, and so does the way to it.
-                let Ok(server) = TcpStream::connect((Ipv4Addr::LOCALHOST, server)) else { continue };
+                let Ok(server) = TcpStream::connect((Ipv4Addr::LOCALHOST, server)) else {
+                    continue;
+                };
                 let to_come = Arc::clone(&to_come);
                 std::thread::spawn(move || carry(client.unwrap(), server, &to_come));
             }

@@ -2,9 +2,9 @@
 
 use cardcancel::ledger::{At, LedgerError, Postgres};
 
-use crate::common::{Authority, PgBouncer};
 use crate::common::postgres::{Database, PASSWORD, Server, database};
 use crate::common::until;
+use crate::common::{Authority, PgBouncer};
 use crate::process::{Home, Process, at, cancelled, enrol};
 
 /// Why the ledger there is refused.
@@ -181,7 +181,7 @@ fn tls_is_spoken_with_a_server_whose_certificate_is_trusted_and_with_no_other() 
         |wishes: &str| At { url: format!("{}?{wishes}", database.url()).into(), ..at(&database) };
     let mut ledger = Postgres::open(by(&trust(&authority))).unwrap();
     let encrypted = "SELECT count(*) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid)
-                     WHERE ssl AND application_name = 'cardcancel'";
+                     WHERE ssl AND application_name LIKE 'cardcancel %'";
     assert_eq!(database.asked::<i64>(encrypted), 1);
     enrol(&mut ledger, "run-1", "key", 3);
 
@@ -200,10 +200,8 @@ fn a_pooler_that_keeps_no_session_for_each_connection_is_refused() {
     let home = Home::server();
     // Whether it hands out the session that was used last, or the one that was not for longest.
     for (mode, round_robin) in MODES.iter().flat_map(|mode| [(mode, 0), (mode, 1)]) {
-        let settings =
-            [format!("pool_mode={mode}"), format!("server_round_robin={round_robin}")];
-        let pooler =
-            PgBouncer::before(home.database(), &settings.each_ref().map(String::as_str));
+        let settings = [format!("pool_mode={mode}"), format!("server_round_robin={round_robin}")];
+        let pooler = PgBouncer::before(home.database(), &settings.each_ref().map(String::as_str));
         let through = pooler.through(home.database());
         let other = || postgres::Client::connect(&through.url(), postgres::NoTls).unwrap();
         for idle in 0..4 {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
 
-use super::super::LedgerError;
+use super::super::{LedgerError, starter};
 use super::tls::{Connector, Roots};
 
 /// How long one try to connect may take, if the URL does not say.
@@ -82,7 +82,7 @@ impl Database {
             config.target_session_attrs(TargetSessionAttrs::ReadWrite);
         }
         config
-            .application_name("cardcancel")
+            .application_name(starter::session())
             .keepalives_idle(KEEPALIVE)
             .keepalives_interval(KEEPALIVE)
             .keepalives_retries(KEEPALIVES)

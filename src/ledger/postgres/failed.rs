@@ -60,9 +60,17 @@ impl Failed {
         }
     }
 
+    /// Whether another session had locked what was needed.
+    pub fn is_lock(&self) -> bool {
+        matches!(self, Failed::Database(cause) if cause.code() == Some(&SqlState::LOCK_NOT_AVAILABLE))
+    }
+
     /// In words, without secrets.
     pub fn words(&self) -> String {
         match self {
+            Failed::Database(_) if self.is_lock() => {
+                "another session of the database keeps it locked".to_owned()
+            }
             Failed::Database(cause) => words(cause),
             Failed::Silent => "it does not answer".to_owned(),
             Failed::Ledger(cause) => cause.to_string(),

@@ -13,7 +13,7 @@ use super::super::LedgerError;
 use super::copies::Copies;
 use super::database::Database;
 use super::failed::Failed;
-use super::{pooler, schema};
+use super::{pooler, schema, waiting};
 
 /// How long one piece of work may take; more than the server gives it.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(90);
@@ -26,6 +26,8 @@ pub(super) struct Session {
     pub client: Client,
     /// Where it leads, as it may be shown.
     pub path: String,
+    /// The number under which the database knows it.
+    pub number: i32,
     /// What would be left of what is committed after a failover.
     pub copies: Copies,
     /// The line of history that the server is on, if it tells.
@@ -82,6 +84,8 @@ pub(super) struct Link {
     session: Option<Session>,
     /// Whether it was seen that each connection has a session of the database to itself.
     has_own_sessions: bool,
+    /// When it was told last for whom this process waits.
+    waiting_told: Option<Instant>,
 }
 
 impl Link {
@@ -99,6 +103,7 @@ impl Link {
             runtime: Some(runtime),
             session: None,
             has_own_sessions: false,
+            waiting_told: None,
         };
         let hosts = link.database.config.get_hosts().len();
         let allow_async = link.database.allow_async;
@@ -146,7 +151,8 @@ impl Link {
             if began.elapsed() >= self.max_outage {
                 return Err(self.away(&failed));
             }
-            if !told && pause > SHORTEST_PAUSE * 4 {
+            // Of whom a lock is waited for is told while it is.
+            if !told && !failed.is_lock() && pause > SHORTEST_PAUSE * 4 {
                 tracing::warn!(
                     "the ledger {} is away ({}): nothing more is sent until it is back",
                     self.path(),
@@ -167,9 +173,8 @@ impl Link {
         &mut self,
         what: &mut impl AsyncFnMut(&mut Session) -> Result<T, Failed>,
     ) -> Result<T, Failed> {
-        let Link { database, runtime: Some(runtime), session, has_own_sessions, .. } = self else {
-            return Err(Failed::Silent);
-        };
+        let Link { database, session, has_own_sessions, waiting_told, .. } = self;
+        let Some(runtime) = &self.runtime else { return Err(Failed::Silent) };
         let work = async {
             let session = match session {
                 Some(session) if !session.client.is_closed() => session,
@@ -182,7 +187,12 @@ impl Link {
                     session.insert(begin(client, database).await?)
                 }
             };
-            what(session).await
+            let number = session.number;
+            tokio::select! {
+                biased;
+                done = what(session) => done,
+                never = waiting::watch(database, number, waiting_told) => match never {},
+            }
         };
         let work = async {
             tokio::time::timeout(ANSWERED_WITHIN, work).await.unwrap_or(Err(Failed::Silent))
@@ -215,6 +225,7 @@ async fn begin(client: Client, database: &Database) -> Result<Session, Failed> {
     let mut session = Session {
         client,
         path: database.shown.clone(),
+        number: 0,
         copies: Copies::default(),
         timeline: None,
         is_known: false,

@@ -14,6 +14,7 @@ mod schema;
 mod stay;
 mod tls;
 mod turn;
+mod waiting;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};

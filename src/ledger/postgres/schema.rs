@@ -26,10 +26,10 @@ pub(super) async fn begin(session: &mut Session) -> Result<(), Failed> {
     let its = &*session;
     // Asked all at once: who comes back after an outage does not wait for long.
     let asked = async { tokio::try_join!(refuse_unfit(its), timeline(its), version(its)) };
-    let (copies, timeline, version) = asked.await?;
+    let ((copies, number), timeline, version) = asked.await?;
     // It may have been brought to another version since the last session.
     refuse_other(version, &session.path)?;
-    (session.copies, session.timeline) = (copies, timeline);
+    (session.number, session.copies, session.timeline) = (number, copies, timeline);
     session.client.batch_execute(include_str!("sql/session.sql")).await?;
     Ok(())
 }
@@ -40,7 +40,8 @@ const ENCODINGS: [&str; 2] = ["UTF8", "SQL_ASCII"];
 /// What a commit must wait for, at least: the disk, and a standby's if there is one to wait for.
 const COMMITS: [&str; 2] = ["on", "remote_apply"];
 
-async fn refuse_unfit(session: &Session) -> Result<Copies, Failed> {
+/// What would be left after a failover, and the session's number, of a server that will do.
+async fn refuse_unfit(session: &Session) -> Result<(Copies, i32), Failed> {
     let path = session.path.clone();
     let told = session.client.query_one(include_str!("sql/server.sql"), &[]).await?;
     let number: i64 = told.try_get(0)?;
@@ -64,7 +65,8 @@ async fn refuse_unfit(session: &Session) -> Result<Copies, Failed> {
     if !ENCODINGS.contains(&encoding) {
         return Err(LedgerError::Encoding { path, encoding: encoding.to_owned() }.into());
     }
-    Ok(Copies { are_awaited: told.try_get(6)?, are_there: told.try_get(7)? })
+    let copies = Copies { are_awaited: told.try_get(6)?, are_there: told.try_get(7)? };
+    Ok((copies, told.try_get(8)?))
 }
 
 /// The line of history that the server is on. Some services do not tell.

@@ -1,4 +1,4 @@
--- What the server is, what it says it does with what is committed, and whether others
+-- Which session this is, what the server is, what it says it does with what is committed, and whether others
 -- follow it. Who may not see what they are cannot tell a standby from what else reads the
 -- log: backups, and what goes by logical decoding, are known by other signs.
 SELECT current_setting('server_version_num')::bigint, current_setting('server_version'),
@@ -11,4 +11,5 @@ SELECT current_setting('server_version_num')::bigint, current_setting('server_ve
                                  WHERE backup.pid = follower.pid)
                  AND NOT EXISTS (SELECT FROM pg_replication_slots
                                  WHERE active_pid = follower.pid
-                                   AND (temporary OR slot_type = 'logical')));
+                                   AND (temporary OR slot_type = 'logical'))),
+       pg_backend_pid();
