@@ -2,6 +2,8 @@
 
 use csv::ByteRecord;
 
+use crate::order::Order;
+
 use super::excerpt::excerpt;
 use super::layout::Layout;
 use super::quotes::ends_row;
@@ -16,19 +18,31 @@ pub(super) fn of(raw: &[u8], fields: &ByteRecord, layout: &Layout) -> Option<Str
         let name = excerpt(layout.header().get(column).unwrap_or_default());
         return Some(format!("field {name} goes on after its closing quote"));
     }
-    let holds_row =
-        |field: &[u8]| field.split(|byte| ends_row(*byte)).skip(1).any(|line| reads(line, layout));
-    let column = fields.iter().position(holds_row)?;
+    let column = fields.iter().position(|field| field.iter().any(|byte| ends_row(*byte)))?;
+    if !holds_rows(raw, fields, layout) {
+        return None;
+    }
     let name = excerpt(layout.header().get(column).unwrap_or_default());
     Some(format!("the quotes of field {name} hold what looks like another row"))
 }
 
-/// Whether a line within a field carries an order where a row does.
-fn reads(line: &[u8], layout: &Layout) -> bool {
+/// Whether a line of a row of several lines reads as a row: as a second one, or as one with
+/// another order than that of the row, whose numbers then come from different lines.
+fn holds_rows(raw: &[u8], fields: &ByteRecord, layout: &Layout) -> bool {
+    let lines = raw.split(|byte| ends_row(*byte));
+    let mut orders = lines.filter_map(|line| order_in(line, layout));
+    match (orders.next(), orders.next()) {
+        (Some(order), None) => !layout.holds(fields, order),
+        (_, second) => second.is_some(),
+    }
+}
+
+/// The order that a line carries if its quotes are taken for nothing.
+fn order_in(line: &[u8], layout: &Layout) -> Option<Order> {
     let unquoted =
         |field: &'_ [u8]| field.iter().copied().filter(|byte| *byte != b'"').collect::<Vec<u8>>();
     let fields: ByteRecord = line.split(|byte| *byte == layout.delimiter()).map(unquoted).collect();
-    layout.order(&fields).is_ok()
+    layout.order(&fields).ok()
 }
 
 /// The columns in which digits follow a closing quote.

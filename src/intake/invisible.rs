@@ -19,6 +19,13 @@ pub(super) fn is_invisible(char: char) -> bool {
     }
 }
 
+/// Marks that make a text look like another: digits behind one are shown in reverse.
+const OVERRIDES: [char; 2] = ['\u{202d}', '\u{202e}'];
+
+fn is_harmless(char: char) -> bool {
+    is_invisible(char) && !OVERRIDES.contains(&char)
+}
+
 /// The text without what nobody sees around it.
 pub(super) fn trimmed(mut text: &[u8]) -> &[u8] {
     while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = text {
@@ -26,7 +33,7 @@ pub(super) fn trimmed(mut text: &[u8]) -> &[u8] {
     }
     match text {
         [0x80..=0xff, ..] | [.., 0x80..=0xff] => {
-            let visible = std::str::from_utf8(text).map(|text| text.trim_matches(is_invisible));
+            let visible = std::str::from_utf8(text).map(|text| text.trim_matches(is_harmless));
             visible.map_or(text, str::as_bytes)
         }
         _ => text,
@@ -51,6 +58,7 @@ mod tests {
             assert_eq!(trimmed(text.as_bytes()), b"7", "{text:?}");
         }
         assert_eq!(trimmed("7\u{a0}7".as_bytes()), "7\u{a0}7".as_bytes());
+        assert_eq!(trimmed("\u{202e}21".as_bytes()), "\u{202e}21".as_bytes(), "it reads 12");
         assert_eq!(trimmed(b"\n7"), b"\n7");
         assert_eq!(trimmed(b"7\xff"), b"7\xff");
     }

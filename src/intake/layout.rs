@@ -220,13 +220,18 @@ impl Layout {
         self.admin.max(self.sequence) == 1 && (2..self.header.len()).contains(&fields)
     }
 
-    /// Whether a row is a header: another file follows, and its columns may have another order.
+    /// Whether a row is a header: another file follows, and its columns may have another order,
+    /// or names that only look like ours.
     pub(super) fn is_header(&self, fields: &ByteRecord) -> bool {
         let names = |key: &Key, column: usize| {
             let ours = folded(self.header.get(column).unwrap_or_default());
-            fields.iter().map(folded).any(|name| name == ours || key.usual.contains(&name.as_str()))
+            let found = fields.iter().map(folded).enumerate();
+            let meant = found.filter(|(_, name)| *name == ours || key.usual.contains(&&**name));
+            meant.map(|(column, _)| column).chain(key.similar(fields)).collect::<Vec<_>>()
         };
-        names(&Key::ADMIN, self.admin) && names(&Key::SEQUENCE, self.sequence)
+        let sequences = names(&Key::SEQUENCE, self.sequence);
+        let admins = names(&Key::ADMIN, self.admin);
+        admins.iter().any(|admin| sequences.iter().any(|sequence| sequence != admin))
     }
 
     /// Whether the sequence number's column has a name that others may have too, and nobody
