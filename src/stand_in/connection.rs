@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::net::TcpStream;
 
 use super::answers::{Ending, compose};
-use super::desk::Desk;
+use super::desk::{Desk, Reply};
 use super::head::{Fault, Head};
 use super::orders::Order;
 use super::refusal::Refusal;
@@ -24,14 +24,22 @@ async fn converse(stream: TcpStream, desk: &Desk) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let mut wire = Wire::new(stream, desk.clock);
     while let Some(head) = wire.request().await? {
-        let reply = desk.receive(wire.read_at(), order(&wire, head));
-        if !reply.delay.is_zero() {
+        let Reply { delay, speech, mut pending } = desk.receive(wire.read_at(), order(&wire, head));
+        if !delay.is_zero() {
             wire.flush().await?;
-            tokio::time::sleep(reply.delay).await;
+            match pending {
+                None => tokio::time::sleep(delay).await,
+                Some(_) => wire.hold(delay, &mut pending).await,
+            }
         }
         // After a fault there is no telling where the next request begins.
         let close = head.map_or(true, |head| head.close);
-        match compose(wire.output(), &reply.speech, close) {
+        let ending = compose(wire.output(), &speech, close);
+        if ending != Ending::Hang {
+            // Before the client can know of it, and ask again.
+            drop(pending.take());
+        }
+        match ending {
             Ending::KeepAlive => {}
             Ending::Close => return wire.close().await,
             Ending::Drop => return wire.drop().await,

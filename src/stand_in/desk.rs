@@ -9,7 +9,7 @@ use super::capacity::Capacity;
 use super::night::Night;
 use super::orders::{Decision, Order, OrderState, Orders, Outcome};
 use super::peak::Peak;
-use super::record::{Line, Lines};
+use super::record::{Line, Lines, Pending};
 use super::refusal::Refusal;
 use super::settings::Settings;
 use super::tally::{Counts, Tally};
@@ -30,6 +30,8 @@ pub(super) struct Desk {
 pub(super) struct Reply {
     pub(super) delay: Duration,
     pub(super) speech: Speech,
+    /// To be dropped when the request has ended; none if there is no record.
+    pub(super) pending: Option<Pending>,
 }
 
 #[derive(Debug)]
@@ -96,10 +98,11 @@ impl Desk {
             }
         };
         let answer = self.counts.count(&speech);
-        if let Some(record) = &self.record {
-            record.add(Line { received_at_ns: at, order: order.zip(nth), did: done, answer });
-        }
-        Reply { delay, speech }
+        let line =
+            Line { received_at_ns: at, ended_at_ns: at, order: order.zip(nth), did: done, answer };
+        let pending =
+            self.record.as_ref().map(|lines| Pending::new(lines.clone(), self.clock, line));
+        Reply { delay, speech, pending }
     }
 
     pub(super) fn tally(&self) -> Tally {

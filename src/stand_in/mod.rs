@@ -5,12 +5,13 @@
 //! Everything that happens to an order is drawn from a seed, so a night can be
 //! repeated exactly: see [`Settings`]. What the stand-in did can be asked for at any
 //! time ([`StandIn::tally`], [`StandIn::orders`]), and it can keep a record file:
-//! CSV, one line for each request, in the order they were decided, written at least
+//! CSV, one line for each request, in the order in which they ended, written at least
 //! every 200 ms:
 //!
 //! | column | meaning |
 //! |---|---|
 //! | `received_at_ns` | when the last byte of the request was read, in nanoseconds since 1970 |
+//! | `ended_at_ns` | when it was answered, or its client had gone before that |
 //! | `admin_number`, `sequence_number` | the order; empty if the request named none |
 //! | `nth` | which of the requests for this order it was, from 1 on |
 //! | `did` | what it did to the order: a [`Verdict`], or `nothing` |

@@ -9,19 +9,21 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use super::desk::Clock;
 use super::orders::Order;
 use super::words::Verdict;
 
 /// How often lines are written; well under the 200 ms that are promised.
 const WRITE_EVERY: Duration = Duration::from_millis(100);
 
-const HEADER: [&str; 6] =
-    ["received_at_ns", "admin_number", "sequence_number", "nth", "did", "answer"];
+const HEADER: [&str; 7] =
+    ["received_at_ns", "ended_at_ns", "admin_number", "sequence_number", "nth", "did", "answer"];
 
-/// One request.
+/// One request that has ended.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Line {
     pub(super) received_at_ns: u64,
+    pub(super) ended_at_ns: u64,
     /// The order, and which of the requests for it this was; none if it named none.
     pub(super) order: Option<(Order, u32)>,
     pub(super) did: Option<Verdict>,
@@ -40,6 +42,27 @@ impl Lines {
     /// Takes all that wait, and leaves the emptied `taken` for those to come.
     fn take(&self, taken: &mut Vec<Line>) {
         std::mem::swap(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner), taken);
+    }
+}
+
+/// A request that is being answered. Its line is added once it ends, however it ends.
+#[derive(Debug)]
+pub(super) struct Pending {
+    lines: Lines,
+    clock: Clock,
+    line: Line,
+}
+
+impl Pending {
+    pub(super) fn new(lines: Lines, clock: Clock, line: Line) -> Pending {
+        Pending { lines, clock, line }
+    }
+}
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        self.line.ended_at_ns = self.clock.now();
+        self.lines.add(self.line);
     }
 }
 
@@ -105,7 +128,8 @@ fn write(file: &mut csv::Writer<File>, lines: &[Line]) -> Result<(), csv::Error>
         let (order, nth) = line.order.unzip();
         let order = order.map(|order| (order.admin_number, order.sequence_number)).unzip();
         let did = line.did.map_or("nothing", Verdict::as_str);
-        file.serialize((line.received_at_ns, order.0, order.1, nth, did, line.answer))?;
+        let times = (line.received_at_ns, line.ended_at_ns);
+        file.serialize((times, order.0, order.1, nth, did, line.answer))?;
     }
     Ok(file.flush()?)
 }

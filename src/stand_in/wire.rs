@@ -1,6 +1,7 @@
 //! The wire: whole requests read from a socket, bytes written to it.
 
 use std::io;
+use std::pin::pin;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -61,6 +62,20 @@ impl Wire {
             }
         }
         Ok(true)
+    }
+
+    /// Lets this time pass, and drops what is held as soon as the client has closed.
+    pub(super) async fn hold<T>(&mut self, time: Duration, held: &mut Option<T>) {
+        let mut over = pin!(tokio::time::sleep(time));
+        let is_open = tokio::select! {
+            () = &mut over => return,
+            // More input is that of the next request.
+            read = self.fill() => read.unwrap_or(false),
+        };
+        if !is_open {
+            drop(held.take());
+        }
+        over.await;
     }
 
     /// When the last of the request was read, in nanoseconds since 1970.

@@ -5,6 +5,72 @@ use std::time::Duration;
 use super::mischief::only;
 use super::*;
 
+const HEADER: &str = "received_at_ns,ended_at_ns,admin_number,sequence_number,nth,did,answer";
+
+/// When a request came, and what else a line of the record tells of it, but for its end.
+fn received_and_rest(line: &str) -> (u64, &str) {
+    let (received, rest) = line.split_once(',').unwrap();
+    let (ended, rest) = rest.split_once(',').unwrap();
+    let (received, ended): (u64, u64) = (received.parse().unwrap(), ended.parse().unwrap());
+    assert!(received <= ended, "{line}");
+    (received, rest)
+}
+
+/// How long each request was under way, once the record has so many.
+async fn lengths(record: &std::path::Path, requests: usize) -> Vec<Duration> {
+    let written = async {
+        loop {
+            let text = std::fs::read_to_string(record).unwrap();
+            if text.ends_with('\n') && text.lines().count() > requests {
+                return text;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let text = tokio::time::timeout(Duration::from_secs(10), written).await.unwrap();
+    let times = text.lines().skip(1).map(|line| {
+        let times: Vec<u64> = line.split(',').take(2).map(|time| time.parse().unwrap()).collect();
+        Duration::from_nanos(times[1] - times[0])
+    });
+    times.collect()
+}
+
+#[tokio::test]
+async fn the_record_tells_when_a_request_was_answered_or_its_client_had_gone() {
+    const LATENCY: Duration = Duration::from_millis(600);
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("record.csv");
+    let latency = Latency::fixed(LATENCY);
+    let settings = Settings { record: Some(path.clone()), latency, ..Settings::default() };
+    let stand_in = start(settings).await.unwrap();
+    ask(&stand_in, cancel(1)).await;
+    let mut impatient = Client::of(&stand_in).await;
+    impatient.send(cancel(2)).await;
+    while stand_in.tally().requests < 2 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    drop(impatient);
+    let [answered, given_up] = lengths(&path, 2).await[..] else { panic!("one line a request") };
+    assert!(answered >= LATENCY, "{answered:?}");
+    assert!(given_up < LATENCY, "{given_up:?}");
+}
+
+#[tokio::test]
+async fn a_request_that_is_never_answered_ends_when_its_client_goes() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("record.csv");
+    let settings = Settings { record: Some(path.clone()), ..only(Mischief::Hang) };
+    let stand_in = start(settings).await.unwrap();
+    let mut client = Client::of(&stand_in).await;
+    client.send(cancel(1)).await;
+    while stand_in.tally().requests < 1 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    assert!(lengths(&path, 0).await.is_empty());
+    drop(client);
+    assert_eq!(lengths(&path, 1).await.len(), 1);
+}
+
 #[tokio::test]
 async fn the_record_has_a_line_for_each_request() {
     let directory = tempfile::tempdir().unwrap();
@@ -18,11 +84,8 @@ async fn the_record_has_a_line_for_each_request() {
     assert_eq!(tally.record_error, None);
     let text = std::fs::read_to_string(path).unwrap();
     let mut lines = text.lines();
-    assert_eq!(lines.next(), Some("received_at_ns,admin_number,sequence_number,nth,did,answer"));
-    let (times, rest): (Vec<u64>, Vec<&str>) = lines
-        .map(|line| line.split_once(',').unwrap())
-        .map(|(time, rest)| (time.parse::<u64>().unwrap(), rest))
-        .unzip();
+    assert_eq!(lines.next(), Some(HEADER));
+    let (times, rest): (Vec<u64>, Vec<&str>) = lines.map(received_and_rest).unzip();
     assert_eq!(
         rest,
         ["5,1,1,cancelled,drop_after", "5,1,2,already_cancelled,drop_after", ",,,nothing,404"]
