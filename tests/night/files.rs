@@ -1,0 +1,318 @@
+//! Files of orders, written from a seed and damaged on their way in every manner that files
+//! have been.
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+use std::path::Path;
+
+use cardcancel::order::Order;
+use sha2::{Digest, Sha256};
+
+use super::common::Chance;
+use super::given;
+
+/// A file as it arrives.
+pub struct File {
+    pub name: String,
+    pub text: Vec<u8>,
+    /// What stands in the file with its checksum, if there is one.
+    checksum: Option<String>,
+    /// What was done to it, to be shown.
+    pub damage: Damage,
+    /// The orders that it gives.
+    pub given: BTreeSet<Order>,
+}
+
+/// What happens to a file on its way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Damage {
+    None,
+    /// It ends anywhere.
+    CutShort,
+    /// Its last line has no line end.
+    Unfinished,
+    /// The same, and its checksum shows that nothing is missing.
+    ProvenWhole,
+    /// Its checksum is that of the file before it was cut.
+    ChecksumOfMore,
+    /// It is cut, and another file follows.
+    Joined,
+    /// A header stands in its middle, and the columns after it are swapped.
+    HeaderAgain,
+    /// Rows lack their first field, or have one more before it.
+    WrongWidth,
+    /// Digits follow a closing quote.
+    Glued,
+    /// A quote is opened, and closed some rows further down, or never.
+    Swallowed,
+    /// A spreadsheet kept fifteen digits of its numbers.
+    Rounded,
+    /// A spreadsheet made something else of a number.
+    Reformatted,
+    /// The column named like the sequence number counts the rows.
+    Counted,
+    /// A title stands above the header.
+    Titled,
+    /// A byte was lost.
+    Nul,
+}
+
+const DAMAGES: [Damage; 14] = [
+    Damage::CutShort,
+    Damage::Unfinished,
+    Damage::ProvenWhole,
+    Damage::ChecksumOfMore,
+    Damage::Joined,
+    Damage::HeaderAgain,
+    Damage::WrongWidth,
+    Damage::Glued,
+    Damage::Swallowed,
+    Damage::Rounded,
+    Damage::Reformatted,
+    Damage::Counted,
+    Damage::Titled,
+    Damage::Nul,
+];
+
+impl Damage {
+    /// Whether the program may leave out what the file gives, or refuse it.
+    pub fn is_none(self) -> bool {
+        matches!(self, Damage::None | Damage::ProvenWhole)
+    }
+}
+
+/// Some of the orders that there are, each once. Their numbers begin alike, so that one that is
+/// cut short is another.
+pub fn some_orders(chance: &mut Chance, most: u64) -> Vec<Order> {
+    let count = 1 + chance.below(most);
+    let order = |n: u64| {
+        let short = 1000 + n as i64 / 3;
+        let admin_number = [short, short * 100 + 7, short * 100_000 + 70_003][n as usize % 3];
+        Order { admin_number, sequence_number: 1 + n as i32 % 2 }
+    };
+    let mut orders: Vec<Order> = (0..count).map(|_| order(chance.below(most * 2))).collect();
+    orders.sort();
+    orders.dedup();
+    shuffle(&mut orders, chance);
+    orders
+}
+
+fn shuffle<T>(items: &mut [T], chance: &mut Chance) {
+    for last in (1..items.len()).rev() {
+        items.swap(last, chance.below(last as u64 + 1) as usize);
+    }
+}
+
+impl File {
+    /// A file of these orders, damaged as often as not.
+    pub fn of(name: String, mut orders: Vec<Order>, chance: &mut Chance) -> File {
+        let damage = match chance.per_cent(50) {
+            true => Damage::None,
+            false => DAMAGES[chance.below(DAMAGES.len() as u64) as usize],
+        };
+        if damage == Damage::Rounded {
+            // Fewer could all end in zeros by chance.
+            let long = |n: i64| 98_765_432_100_000_000 + n * 1237;
+            let order = |n| Order { admin_number: long(n), sequence_number: 1 };
+            orders = (1..10).map(order).collect();
+        } else if chance.per_cent(30) {
+            orders.push(orders[0]);
+        }
+        let mut table = Table::of(&orders, chance);
+        let mut meant: BTreeSet<Order> = orders.iter().copied().collect();
+        table.damage(damage, chance);
+        let whole = table.text();
+        let mut text = whole.clone();
+        let mut checksum = None;
+        match damage {
+            Damage::CutShort | Damage::ChecksumOfMore | Damage::Joined => {
+                let header = text.iter().position(|byte| *byte == b'\n').unwrap() + 1;
+                let least = header + 1;
+                text.truncate(least + chance.below((text.len() - least) as u64) as usize);
+            }
+            Damage::Unfinished | Damage::ProvenWhole => {
+                text.truncate(text.trim_ascii_end().len());
+            }
+            _ => {}
+        }
+        if damage == Damage::Joined {
+            let others = some_orders(chance, 20);
+            meant.extend(&others);
+            text.extend(table.with(&others).text());
+        }
+        match damage {
+            Damage::ProvenWhole => checksum = Some(digest(&text)),
+            Damage::ChecksumOfMore => checksum = Some(format!("{}  {name}\n", digest(&whole))),
+            _ => {}
+        }
+        let is_proven = damage == Damage::ProvenWhole;
+        let is_refused = damage == Damage::ChecksumOfMore && text != whole;
+        let given = match is_refused {
+            true => BTreeSet::new(),
+            false => given::orders(&text, table.delimiter, is_proven, &meant),
+        };
+        File { name, text, checksum, damage, given }
+    }
+
+    /// Puts it, and its checksum beside it, into this folder.
+    pub fn put(&self, folder: &Path) {
+        std::fs::write(folder.join(&self.name), &self.text).unwrap();
+        if let Some(checksum) = &self.checksum {
+            std::fs::write(folder.join(format!("{}.sha256", self.name)), checksum).unwrap();
+        }
+    }
+}
+
+fn digest(text: &[u8]) -> String {
+    Sha256::digest(text).iter().fold(String::new(), |mut hex, byte| {
+        write!(hex, "{byte:02x}").unwrap();
+        hex
+    })
+}
+
+/// A file's content before it is text.
+#[derive(Clone)]
+struct Table {
+    header: Vec<&'static str>,
+    rows: Vec<Vec<String>>,
+    admin: usize,
+    sequence: usize,
+    delimiter: char,
+    line_end: &'static str,
+    begins: &'static str,
+}
+
+impl Table {
+    fn of(orders: &[Order], chance: &mut Chance) -> Table {
+        let (header, admin, sequence) = match chance.below(4) {
+            0 => (vec!["AdminNumber", "CardSequenceNumber"], 0, 1),
+            1 => (vec!["card_sequence_number", "Admin"], 1, 0),
+            2 => (vec!["admin number", "sequence-number", "Branch"], 0, 1),
+            _ => (vec!["Branch", "ADMIN", "CardSequenceNumber", "Floor"], 1, 2),
+        };
+        let table = Table {
+            header,
+            rows: Vec::new(),
+            admin,
+            sequence,
+            delimiter: [',', ';', '\t'][chance.below(3) as usize],
+            line_end: ["\n", "\r\n"][chance.below(2) as usize],
+            begins: ["", "", "\u{feff}"][chance.below(3) as usize],
+        };
+        let mut table = table.with(orders);
+        let dressed = |field: &mut String, how| match how {
+            0 => *field = format!("\"{field}\""),
+            1 => *field = format!(" {field}"),
+            2 => *field = format!("000{field}"),
+            _ => {}
+        };
+        for row in &mut table.rows {
+            for key in [admin, sequence] {
+                dressed(&mut row[key], chance.below(12));
+            }
+        }
+        table
+    }
+
+    /// The same with rows of these orders.
+    fn with(&self, orders: &[Order]) -> Table {
+        let row = |order: &Order| {
+            // What stands beside the keys could be taken for them.
+            let mut row = vec!["1".to_owned(); self.header.len()];
+            row[self.admin] = order.admin_number.to_string();
+            row[self.sequence] = order.sequence_number.to_string();
+            row
+        };
+        Table { rows: orders.iter().map(row).collect(), ..self.clone() }
+    }
+
+    fn text(&self) -> Vec<u8> {
+        let delimiter = self.delimiter.to_string();
+        let mut text = format!("{}{}{}", self.begins, self.header.join(&delimiter), self.line_end);
+        for row in &self.rows {
+            text.push_str(&row.join(&delimiter));
+            text.push_str(self.line_end);
+        }
+        text.into_bytes()
+    }
+
+    /// What is done before there is a text.
+    fn damage(&mut self, damage: Damage, chance: &mut Chance) {
+        let Table { admin, sequence, .. } = *self;
+        let any = chance.below(self.rows.len() as u64) as usize;
+        match damage {
+            Damage::HeaderAgain => {
+                let again = self.header.iter().map(|name| (*name).to_owned()).collect();
+                self.rows.insert(any, again);
+                self.rows[any..].iter_mut().for_each(|row| row.swap(admin, sequence));
+            }
+            Damage::WrongWidth => {
+                // Of a row that begins with the keys nobody can tell whether its first field is
+                // missing, or its last, which was empty.
+                let may_lack_its_last = admin.max(sequence) == 1 && self.header.len() > 2;
+                for row in &mut self.rows[any..] {
+                    match chance.below(3) {
+                        0 => row.insert(0, "1".to_owned()),
+                        1 if !may_lack_its_last => drop(row.remove(0)),
+                        1 => drop(row.pop()),
+                        _ => {}
+                    }
+                }
+            }
+            Damage::Glued => {
+                let field = &mut self.rows[any][admin];
+                let (begins, ends) = ("100", field.trim_matches(['"', ' ']).to_owned());
+                *field = format!("\"{begins}\"{ends}");
+            }
+            Damage::Swallowed => {
+                let last = self.header.len() - 1;
+                self.rows[any][last].insert(0, '"');
+                let further = any + chance.below(4) as usize;
+                if further > any
+                    && let Some(row) = self.rows.get_mut(further)
+                {
+                    row[last].push('"');
+                }
+            }
+            Damage::Rounded => {
+                for row in &mut self.rows {
+                    let number: i64 = row[admin].trim_matches(['"', ' ']).parse().unwrap();
+                    row[admin] = (number / 100 * 100).to_string();
+                }
+            }
+            Damage::Reformatted => {
+                for row in &mut self.rows[any..] {
+                    let number = row[admin].trim_matches(['"', ' ']).to_owned();
+                    row[admin] = match chance.below(7) {
+                        0 => format!("{number}.0"),
+                        1 => format!("{}E+03", &number[..3]),
+                        2 => format!("\"{},{}\"", &number[..1], &number[1..]),
+                        3 => format!("{number}-"),
+                        4 => format!("+{number}"),
+                        5 => format!("'{number}"),
+                        _ => number,
+                    };
+                }
+            }
+            Damage::Counted => {
+                // Ten rows at least, or it may be chance.
+                while self.rows.len() < 10 {
+                    let mut more = self.rows[0].clone();
+                    more[admin] = (5000 + self.rows.len()).to_string();
+                    self.rows.push(more);
+                }
+                self.header[sequence] = "CardSeqNo";
+                self.header.push("Seq");
+                for (row, number) in self.rows.iter_mut().zip(1..) {
+                    row.push(i32::to_string(&number));
+                }
+            }
+            Damage::Titled => self.begins = "Cards to cancel\n\n",
+            Damage::Nul => {
+                let column = chance.below(self.header.len() as u64) as usize;
+                self.rows[any][column].push('\0');
+            }
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! Whole nights from a seed, in which everything goes wrong: a ledger lives through runs of
+//! files that share orders, two at once, killed and started again, of files that were damaged on
+//! their way, against a server that loses answers. What happened is held against [`rules`].
+//!
+//! [`simulated`] nights are in virtual time, with the real reader, wheel, pace and ledger.
+//! `NIGHT_SEED=17` replays one night, `NIGHTS=500` lives through many.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod files;
+mod given;
+mod history;
+mod rules;
+mod simulated;
+
+use std::path::Path;
+
+use common::Chance;
+
+/// Lives through these nights, two at a time; what breaks a rule is told with its seed.
+fn live_through(what: &str, nights: u64, night: impl Fn(Chance, u64) -> history::History + Sync) {
+    let number = |name| std::env::var(name).ok().map(|text| text.parse::<u64>().unwrap());
+    let seeds: Vec<u64> = match (number("NIGHT_SEED"), number("NIGHTS")) {
+        (Some(seed), _) => vec![seed],
+        (None, nights_wanted) => (1..=nights_wanted.unwrap_or(nights)).collect(),
+    };
+    let live = |seed: &u64| {
+        let lived = std::panic::AssertUnwindSafe(|| night(Chance::from(*seed), *seed));
+        match std::panic::catch_unwind(lived) {
+            Ok(history) => rules::broken_in(&history),
+            Err(_) => vec!["panicked, as is told above".to_owned()],
+        }
+        .into_iter()
+        .map(|broken| format!("{what} night, NIGHT_SEED={seed}: {broken}"))
+        .collect::<Vec<_>>()
+    };
+    let (one, other) = seeds.split_at(seeds.len() / 2);
+    let broken: Vec<String> = std::thread::scope(|scope| {
+        let one = scope.spawn(|| one.iter().flat_map(live).collect::<Vec<_>>());
+        let other: Vec<_> = other.iter().flat_map(live).collect();
+        one.join().unwrap().into_iter().chain(other).collect()
+    });
+    assert!(broken.is_empty(), "{}", broken.join("\n"));
+}
+
+/// A folder for what a night writes: in memory, where that can be had.
+fn folder() -> tempfile::TempDir {
+    let memory = Path::new("/dev/shm");
+    match memory.is_dir() {
+        true => tempfile::tempdir_in(memory),
+        false => tempfile::tempdir(),
+    }
+    .unwrap()
+}
+
+#[test]
+fn every_simulated_night_keeps_to_the_rules() {
+    live_through("simulated", 60, simulated::live);
+}

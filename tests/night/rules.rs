@@ -1,0 +1,202 @@
+//! The checker: what must hold of every history, whatever went wrong in it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use cardcancel::order::Order;
+
+use super::history::{Call, Ended, Heard, History, Start, Time, Told};
+
+/// The rules, by name. Each gives what breaks it.
+const RULES: [(&str, Rule); 9] = [
+    ("no order is sent that its file does not give", not_given),
+    ("no order is in flight twice", twice_in_flight),
+    ("no order is repeated that is known to be cancelled", repeated),
+    ("what is told as cancelled is cancelled", not_cancelled),
+    ("what was cancelled unheard is not told otherwise without doubt", cancelled_untold),
+    ("a doubt belongs to the order until it is cancelled", doubt_forgotten),
+    ("no doubt is told without a cause", doubt_invented),
+    ("every order that an undamaged file gives is told", left_out),
+    ("the exit code says the worst of the results", wrong_exit),
+];
+
+type Rule = fn(&Seen<'_>) -> Vec<String>;
+
+/// Everything that breaks a rule.
+pub fn broken_in(history: &History) -> Vec<String> {
+    let seen = Seen::of(history);
+    let named = |(name, rule): &(&str, Rule)| {
+        rule(&seen).into_iter().map(|what| format!("{name}: {what}")).collect::<Vec<_>>()
+    };
+    RULES.iter().flat_map(named).collect()
+}
+
+/// A history, with its calls by order, each order's in the order in which they came.
+struct Seen<'h> {
+    history: &'h History,
+    calls: BTreeMap<Order, Vec<&'h Call>>,
+}
+
+impl<'h> Seen<'h> {
+    fn of(history: &'h History) -> Seen<'h> {
+        let mut calls: BTreeMap<Order, Vec<&Call>> = BTreeMap::new();
+        for call in &history.calls {
+            calls.entry(call.order).or_default().push(call);
+        }
+        calls.values_mut().for_each(|calls| calls.sort_by_key(|call| call.came));
+        Seen { history, calls }
+    }
+
+    fn calls_for(&self, order: Order) -> &[&'h Call] {
+        self.calls.get(&order).map_or(&[], Vec::as_slice)
+    }
+
+    fn start(&self, told: &Told) -> &'h Start {
+        &self.history.starts[told.by]
+    }
+
+    /// Rows that carry an order, with what happened to it.
+    fn rows(&self) -> impl Iterator<Item = Row<'_>> {
+        self.history.told.iter().filter_map(|told| {
+            let calls = self.calls_for(told.order?);
+            // What a row that did not end should know is what there was when its start began.
+            let as_of = told.ended.unwrap_or(self.start(told).from);
+            Some(Row { told, as_of, calls })
+        })
+    }
+}
+
+/// A row that was told, and the calls for its order.
+struct Row<'h> {
+    told: &'h Told,
+    as_of: Time,
+    calls: &'h [&'h Call],
+}
+
+impl Row<'_> {
+    fn is(&self, statuses: &[&str]) -> bool {
+        statuses.contains(&self.told.status.as_str())
+    }
+
+    /// Whether by then a call had cancelled the order and nobody had heard of it.
+    fn was_cancelled_unheard(&self) -> bool {
+        let unheard = |call: &&&Call| call.cancelled && call.heard != Heard::Yes;
+        self.calls.iter().filter(unheard).any(|call| call.came <= self.as_of)
+    }
+
+    /// Whether by then it was on record that the order is cancelled.
+    fn was_known_cancelled(&self) -> bool {
+        self.calls.iter().any(|call| call.heard == Heard::Yes && call.known <= self.as_of)
+    }
+
+    /// Whether by then it was on record that an answer for the order had been lost.
+    fn was_known_lost(&self) -> bool {
+        self.calls.iter().any(|call| call.heard == Heard::Lost && call.known <= self.as_of)
+    }
+
+    fn breaks(&self, seen: &Seen<'_>) -> String {
+        format!("{:?} of {}\n    calls: {:?}", self.told, seen.start(self.told).what, self.calls)
+    }
+}
+
+fn broken_by<'s>(seen: &'s Seen<'_>, breaks: impl Fn(&Row<'_>) -> bool + 's) -> Vec<String> {
+    seen.rows().filter(|row| breaks(row)).map(|row| row.breaks(seen)).collect()
+}
+
+fn not_given(seen: &Seen<'_>) -> Vec<String> {
+    let is_given = |call: &&Call| {
+        let by = call.by.iter().map(|by| &seen.history.starts[*by]);
+        by.filter(|start| start.ended != Ended::Refused)
+            .any(|start| start.given.contains(&call.order))
+    };
+    let not_given = seen.history.calls.iter().filter(|call| !is_given(call));
+    not_given.map(|call| format!("{call:?}")).collect()
+}
+
+fn twice_in_flight(seen: &Seen<'_>) -> Vec<String> {
+    let pairs = seen.calls.values().flat_map(|calls| calls.windows(2));
+    let at_once = pairs.filter(|pair| pair[1].came < pair[0].over);
+    at_once.map(|pair| format!("{pair:?}")).collect()
+}
+
+fn repeated(seen: &Seen<'_>) -> Vec<String> {
+    let on_purpose = |call: &Call| call.by.iter().any(|by| seen.history.starts[*by].again);
+    let mut repeated = Vec::new();
+    for calls in seen.calls.values() {
+        let Some(done) = calls.iter().find(|call| call.heard == Heard::Yes) else { continue };
+        let after = calls.iter().filter(|call| call.came > done.known && !on_purpose(call));
+        repeated.extend(after.map(|call| format!("{call:?} after {done:?}")));
+    }
+    repeated
+}
+
+fn not_cancelled(seen: &Seen<'_>) -> Vec<String> {
+    broken_by(seen, |row| {
+        let says_so = row.is(&["cancelled"])
+            // With a code of CoreCARD's, it is the configuration that says so.
+            || (row.is(&["already_cancelled"]) && row.told.code == "ALREADY_CANCELLED");
+        says_so && !row.calls.iter().any(|call| call.cancelled)
+    })
+}
+
+fn cancelled_untold(seen: &Seen<'_>) -> Vec<String> {
+    broken_by(seen, |row| {
+        let says_not = row.is(&["rejected", "failed", "not_sent"]) && !row.told.doubt;
+        says_not && row.was_cancelled_unheard() && !row.was_known_cancelled()
+    })
+}
+
+fn doubt_forgotten(seen: &Seen<'_>) -> Vec<String> {
+    broken_by(seen, |row| {
+        let is_in_doubt = row.was_known_lost() && !row.was_known_cancelled();
+        let says_open = row.is(&["rejected", "failed", "not_sent"]);
+        !row.told.doubt && (row.is(&["in_doubt"]) || says_open && is_in_doubt)
+    })
+}
+
+fn doubt_invented(seen: &Seen<'_>) -> Vec<String> {
+    let had_cause = |row: &Row<'_>| {
+        let lost = |call: &Call| matches!(call.heard, Heard::Lost | Heard::Perhaps);
+        let claimed = row.told.order.is_some_and(|order| seen.history.claimed.contains(&order));
+        claimed || row.calls.iter().any(|call| lost(call))
+    };
+    match seen.history.is_exact {
+        true => broken_by(seen, |row| row.told.doubt && !had_cause(row)),
+        false => Vec::new(),
+    }
+}
+
+fn left_out(seen: &Seen<'_>) -> Vec<String> {
+    let starts = seen.history.starts.iter().enumerate().filter(|(_, start)| start.is_whole);
+    starts
+        .filter(|(_, start)| start.ended != Ended::Died)
+        .flat_map(|(by, start)| {
+            let told = seen.history.told.iter().filter(|told| told.by == by);
+            let told: BTreeSet<Order> = told.filter_map(|told| told.order).collect();
+            let left_out: Vec<_> = start.given.difference(&told).copied().collect();
+            left_out.into_iter().map(|order| format!("{order} by {}", start.what))
+        })
+        .collect()
+}
+
+fn wrong_exit(seen: &Seen<'_>) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for (by, start) in seen.history.starts.iter().enumerate() {
+        let Ended::Told(Some(exit)) = start.ended else { continue };
+        let rows = seen.history.told.iter().filter(|told| told.by == by);
+        let worst = rows.map(exit_of).max().unwrap_or(0);
+        if exit != worst {
+            wrong.push(format!("{exit} for {worst}, of {}", start.what));
+        }
+    }
+    wrong
+}
+
+/// The exit code of a run all of whose rows are as this one.
+fn exit_of(told: &Told) -> i32 {
+    match (told.status.as_str(), told.doubt) {
+        ("not_sent", _) => 4,
+        ("in_doubt", _) | ("rejected", true) => 3,
+        ("rejected" | "failed" | "invalid", _) => 1,
+        _ => 0,
+    }
+}

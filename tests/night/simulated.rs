@@ -1,0 +1,622 @@
+//! Nights in virtual time: the real reader, wheel, pace and ledger, several processes at once on
+//! one ledger, each of which may die at any moment; the server is simulated.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::Path;
+use std::time::Duration;
+
+use cardcancel::engine::{Event, Now, Plan, Times, ToSend, Wheel};
+use cardcancel::gate::brake::Limits;
+use cardcancel::gate::pace::Pace;
+use cardcancel::gate::rate::{Per, Rate, Rates};
+use cardcancel::gate::renewal::{Fetched, Renewal};
+use cardcancel::intake::{self, Expected, Input, IntakeError, Reading};
+use cardcancel::ledger::{
+    Ending, Hold, Ledger, NewRun, RowRecord, Run, Sqlite, Staked, Start, Turned,
+};
+use cardcancel::order::{Order, OwnCode, RowNumber};
+use cardcancel::outcome::{
+    self, AnswerRules, Body, CodeMeaning, Codes, OnDoubt, Reply, Seen, Status,
+};
+use jiff::Timestamp;
+
+use super::common::{self, Chance};
+use super::files::{File, some_orders};
+use super::history::{self, Call, Ended, Heard, History, Told};
+
+const RATE: u32 = 40;
+const CONCURRENCY: u32 = 12;
+const SECOND: Duration = Duration::from_secs(1);
+/// A night that takes more steps than this has no end.
+const MOST_STEPS: u64 = 200_000;
+
+/// Lives through a night; says what happened in it.
+pub fn live(chance: Chance, seed: u64) -> History {
+    let folder = super::folder();
+    Night::new(seed, chance, folder.path()).live()
+}
+
+/// The server: what it did is the truth that results are held against.
+#[derive(Default)]
+struct Server {
+    cancelled: BTreeSet<Order>,
+    arrivals: Vec<Duration>,
+    /// When each token that it issued dies.
+    tokens: Vec<Duration>,
+}
+
+/// A token, by its place among those that were issued.
+type Token = usize;
+
+/// What the server made of a call.
+struct Taken {
+    seen: Seen,
+    heard: Heard,
+    cancelled: bool,
+}
+
+impl Server {
+    fn take(&mut self, order: Order, token: Token, at: Duration, chance: &mut Chance) -> Taken {
+        self.arrivals.push(at);
+        if self.tokens.get(token).is_none_or(|dies_at| at >= *dies_at) {
+            return Taken { seen: answer(401, None, "401"), heard: Heard::No, cancelled: false };
+        }
+        // Of ten orders one is printed and one was cancelled long before.
+        let refusal = match order.admin_number % 10 {
+            3 if order.sequence_number == 1 => Some("PRINTED"),
+            5 => Some("LONG_CANCELLED"),
+            _ => None,
+        };
+        let fault = chance.below(20);
+        let acts = refusal.is_none() && !matches!(fault, 0 | 2 | 3 | 6);
+        let cancelled = acts && self.cancelled.insert(order);
+        let lost = Seen::Lost { code: OwnCode::ConnectionLost, detail: "lost".to_owned() };
+        let refused = Seen::NotSent { code: OwnCode::Connect, detail: "refused".to_owned() };
+        let (seen, heard) = match fault {
+            0 | 1 => (lost, Heard::Lost),
+            2 | 7 => (answer(503, None, "BUSY"), Heard::Lost),
+            3 => (refused, Heard::No),
+            4 => (answer(500, None, "ERR"), Heard::Lost),
+            5 => (answer(200, None, "ERR"), Heard::Lost),
+            6 => (answer(429, None, "SLOWER"), Heard::No),
+            _ if cancelled => (answer(200, Some(true), "ERR01160"), Heard::Yes),
+            _ => (answer(200, Some(false), refusal.unwrap_or("CANCELLED_BEFORE")), Heard::No),
+        };
+        Taken { seen, heard, cancelled }
+    }
+}
+
+fn answer(http_status: u16, status: Option<bool>, code: &str) -> Seen {
+    let asks_to_wait = matches!(http_status, 429 | 503);
+    let retry_after = asks_to_wait.then_some(Duration::from_millis(300));
+    let body = Body::Answer { status, error_code: Some(code.to_owned()), message: None };
+    Seen::Reply(Reply { http_status, retry_after, body })
+}
+
+/// What a code is configured to mean, rightly or wrongly.
+fn rules(chance: &mut Chance) -> AnswerRules {
+    let codes = match chance.below(3) {
+        0 => vec![],
+        1 => vec![("LONG_*", CodeMeaning::AlreadyCancelled)],
+        _ => {
+            vec![("PRINTED", CodeMeaning::AlreadyCancelled), ("LONG_CANCELLED", CodeMeaning::Retry)]
+        }
+    };
+    let codes = codes.into_iter().map(|(code, meaning)| (code.to_owned(), meaning)).collect();
+    AnswerRules { codes: Codes(codes), ..AnswerRules::default() }
+}
+
+/// How long the tokens of a night live.
+#[derive(Clone, Copy, PartialEq)]
+enum Lives {
+    ForEver,
+    /// They die, and nobody knows when.
+    Untold,
+    /// They die when they were said to.
+    Told,
+}
+
+/// What somebody wants done: this file run, once more if its run has ended.
+#[derive(Debug, Clone, Copy)]
+struct Job {
+    file: usize,
+    again: bool,
+}
+
+/// What is under way, by the time at which it comes about.
+enum Due {
+    /// Somebody starts a process.
+    Begins(Job),
+    /// It happens to this process, by the number of its start.
+    At(usize, Happens),
+}
+
+enum Happens {
+    /// A call that was given out may start, if it is not off by then.
+    Starts(ToSend, u64),
+    Arrives(Sent),
+    Ends(Sent, Box<Ending>),
+    Fetched(Fetched),
+    Turned(Box<Turned>),
+    Wakes(u64),
+}
+
+/// A call on its way.
+struct Sent {
+    staked: Staked,
+    token: Token,
+    at: Duration,
+    /// Its place in the history.
+    call: usize,
+}
+
+/// A process that works on a run.
+struct Process {
+    job: Job,
+    run: Run,
+    ledger: Sqlite,
+    _hold: Hold,
+    wheel: Wheel,
+    pace: Pace,
+    rules: AnswerRules,
+    started: Duration,
+    steps: u64,
+    dies_after: Option<u64>,
+    /// What was given out up to this step is not to be sent.
+    recalled: u64,
+    /// The last time that it asked to be woken.
+    wakes: u64,
+    /// What its calls carry now.
+    token: Token,
+    /// Tokens of which the wheel knows that they were refused.
+    refused: BTreeSet<Token>,
+    /// Calls that it heard of, and that no turn has recorded.
+    heard: Vec<usize>,
+    /// Every order that it has staked.
+    staked: BTreeSet<Order>,
+    /// Rows that a committed turn has ended: none may be sent again.
+    ended: BTreeMap<RowNumber, Option<Order>>,
+    sent: HashMap<RowNumber, u32>,
+}
+
+struct Night<'a> {
+    seed: u64,
+    chance: Chance,
+    folder: &'a Path,
+    server: Server,
+    clock: Duration,
+    due: BTreeMap<(Duration, u64), Due>,
+    /// How many things were ever due, so that no two share a place.
+    count: u64,
+    files: Vec<File>,
+    /// Which files are being worked on.
+    at_work: BTreeSet<usize>,
+    processes: BTreeMap<usize, Process>,
+    deaths: u64,
+    runs: u64,
+    history: History,
+    /// On some nights the first rows go one at a time; if they fail, it is started again.
+    canary: Option<u32>,
+    lives: Lives,
+    /// On some nights there is no rate, and calls wait for their turn.
+    rate: Option<u32>,
+    on_doubt: OnDoubt,
+}
+
+impl<'a> Night<'a> {
+    fn new(seed: u64, mut chance: Chance, folder: &'a Path) -> Night<'a> {
+        Night {
+            seed,
+            deaths: chance.below(7),
+            chance,
+            folder,
+            server: Server::default(),
+            clock: SECOND,
+            due: BTreeMap::new(),
+            count: 0,
+            files: Vec::new(),
+            at_work: BTreeSet::new(),
+            processes: BTreeMap::new(),
+            runs: 0,
+            history: History { is_exact: true, ..History::default() },
+            canary: seed.is_multiple_of(3).then_some(5),
+            lives: match seed % 4 {
+                1 => Lives::Untold,
+                2 => Lives::Told,
+                _ => Lives::ForEver,
+            },
+            rate: (!seed.is_multiple_of(5)).then_some(RATE),
+            on_doubt: if seed.is_multiple_of(7) { OnDoubt::Leave } else { OnDoubt::Retry },
+        }
+    }
+
+    fn live(mut self) -> History {
+        self.plan();
+        for _ in 0..MOST_STEPS {
+            let Some(((at, _), what)) = self.due.pop_first() else {
+                let standing: Vec<&usize> = self.processes.keys().collect();
+                assert!(standing.is_empty(), "seed {}: {standing:?} stand still", self.seed);
+                self.check_the_rate();
+                return self.history;
+            };
+            self.clock = self.clock.max(at);
+            match what {
+                Due::Begins(job) => self.begin(job),
+                Due::At(id, what) => self.step(id, what),
+            }
+        }
+        panic!("seed {}: the night does not end", self.seed)
+    }
+
+    /// Some files, and when each is run: two at once, one after the other, or once more.
+    fn plan(&mut self) {
+        let most = 12 + self.chance.below(40);
+        let mut at = self.clock;
+        for number in 0..2 + self.chance.below(4) as usize {
+            let name = format!("orders-{number}.csv");
+            let orders = some_orders(&mut self.chance, most);
+            let file = File::of(name, orders, &mut self.chance);
+            file.put(self.folder);
+            self.files.push(file);
+            self.plan_job(at, Job { file: number, again: false });
+            at += Duration::from_millis(self.chance.below(4000));
+        }
+        for _ in 0..self.chance.below(3) {
+            at += Duration::from_millis(self.chance.below(9000));
+            let file = self.chance.below(self.files.len() as u64) as usize;
+            let again = self.chance.per_cent(50);
+            self.plan_job(at, Job { file, again });
+        }
+    }
+
+    fn plan_job(&mut self, at: Duration, job: Job) {
+        self.put_due(at, Due::Begins(job));
+    }
+
+    fn put_due(&mut self, at: Duration, what: Due) {
+        self.count += 1;
+        self.due.insert((at, self.count), what);
+    }
+
+    fn wall(&self) -> Timestamp {
+        Timestamp::from_second(1_800_000_000).unwrap() + self.clock
+    }
+
+    /// The history's time.
+    fn now(&self) -> history::Time {
+        self.clock.as_nanos() as u64
+    }
+
+    /// A new token; says how long it is said to live.
+    fn fetch(&mut self) -> (Token, Option<Duration>) {
+        let token = self.server.tokens.len();
+        if self.lives == Lives::ForEver {
+            self.server.tokens.push(Duration::MAX);
+            return (token, None);
+        }
+        let life = Duration::from_millis(300 + self.chance.below(4000));
+        self.server.tokens.push(self.clock + life);
+        (token, (self.lives == Lives::Told).then_some(life))
+    }
+
+    /// A process starts to work on a file, if no other does.
+    fn begin(&mut self, job: Job) {
+        if self.at_work.contains(&job.file) {
+            return self.plan_job(self.clock + SECOND, job);
+        }
+        let id = self.history.starts.len();
+        let file = &self.files[job.file];
+        self.history.starts.push(history::Start {
+            what: format!("{} ({:?}), {job:?}", file.name, file.damage),
+            given: file.given.clone(),
+            is_whole: file.damage.is_none(),
+            again: job.again,
+            from: self.clock.as_nanos() as u64,
+            to: self.clock.as_nanos() as u64,
+            ended: Ended::Refused,
+        });
+        let mut ledger = Sqlite::open(&self.folder.join("ledger.db")).unwrap();
+        let key = file.name.clone();
+        let hold = ledger.hold(&key).unwrap();
+        let begun = ledger.find(&key).unwrap().filter(|run| !(job.again && run.has_ended()));
+        let run = match begun {
+            Some(run) => run,
+            None => {
+                self.runs += 1;
+                match self.enrol(&mut ledger, job) {
+                    Ok(run) => run,
+                    Err(_) => return,
+                }
+            }
+        };
+        if run.has_ended() {
+            return self.tell(id, &mut ledger, &run);
+        }
+        let mut process = self.start(job, run, ledger, hold);
+        note_ended(&mut process);
+        self.at_work.insert(job.file);
+        self.processes.insert(id, process);
+        self.put_due(self.clock, Due::At(id, Happens::Wakes(0)));
+    }
+
+    /// Reads a file as the program does, and opens a run of it.
+    fn enrol(&self, ledger: &mut Sqlite, job: Job) -> Result<Run, IntakeError> {
+        let file = &self.files[job.file];
+        let path = self.folder.join(&file.name);
+        let mut input = Input::open(&path, self.folder)?;
+        input.expect(&Expected::default(), &path)?;
+        let layout = input.layout(&Reading::default())?;
+        let survey = intake::survey(&input, &layout, None, 0)?;
+        let mut rows = intake::enrolments(&input, &layout, &survey, None)?;
+        let (id, key) = (format!("run-{}", self.runs), file.name.clone());
+        let new = NewRun { id, key, ..common::new_run(self.wall()) };
+        Ok(ledger.enrol(new, &mut rows, &survey.orders).unwrap())
+    }
+
+    fn start(&mut self, job: Job, run: Run, mut ledger: Sqlite, hold: Hold) -> Process {
+        let start = Start {
+            at: self.wall(),
+            cut_off: None,
+            rates: String::new(),
+            joins: false,
+            again: job.again,
+            on_doubt: self.on_doubt,
+        };
+        let begun = ledger.start(&run, start).unwrap();
+        let plan = Plan {
+            concurrency: CONCURRENCY,
+            attempts: 3,
+            on_doubt: self.on_doubt,
+            last_start: None,
+            limits: Limits { canary: self.canary, ..Limits::default() },
+            max_outage: Duration::from_secs(900),
+            most_a_second: self.rate,
+        };
+        let (token, lifetime) = self.fetch();
+        let rates = self.rate.map(|calls| Rates::from(Rate { calls, per: Per::Second }));
+        let dies_after = (self.deaths > 0).then(|| self.chance.below(300));
+        self.deaths = self.deaths.saturating_sub(1);
+        Process {
+            wheel: Wheel::new(plan, run.counts, begun).renewing(Renewal::of(lifetime)),
+            pace: Pace::new(&rates.unwrap_or_else(|| "unlimited".parse().unwrap())),
+            rules: rules(&mut self.chance),
+            job,
+            run,
+            ledger,
+            _hold: hold,
+            started: self.clock,
+            steps: 0,
+            dies_after,
+            recalled: 0,
+            wakes: 0,
+            token,
+            refused: BTreeSet::new(),
+            heard: Vec::new(),
+            staked: BTreeSet::new(),
+            ended: BTreeMap::new(),
+            sent: HashMap::new(),
+        }
+    }
+
+    /// Something happens to a process, and it does what its wheel says.
+    fn step(&mut self, id: usize, what: Happens) {
+        // Calls of the dead arrive all the same.
+        let Some(mut process) = self.processes.remove(&id) else {
+            if let Happens::Arrives(sent) = what {
+                self.arrive_for_nobody(&sent);
+            }
+            return;
+        };
+        process.steps += 1;
+        let events = match what {
+            Happens::Starts(ToSend { staked, before, .. }, given) => {
+                let is_late = before.is_some_and(|before| process.started + before < self.clock);
+                if given > process.recalled && !is_late {
+                    self.send(id, &mut process, staked);
+                    self.processes.insert(id, process);
+                    return;
+                }
+                Some(Event::Missed { staked, noted: Duration::ZERO })
+            }
+            Happens::Arrives(sent) => {
+                self.arrive(id, &process, sent);
+                self.processes.insert(id, process);
+                return;
+            }
+            Happens::Ends(Sent { staked, token, at, call }, ending) => {
+                if ending.outcome.http_status == Some(401) {
+                    process.refused.insert(token);
+                }
+                self.history.calls[call].over = self.now();
+                process.heard.push(call);
+                let (noted, ended) = (at - process.started, self.clock - process.started);
+                let times = Times { noted, started: noted, ended };
+                Some(Event::Ended { staked, ending: *ending, times })
+            }
+            Happens::Fetched(Fetched::Renewed(_)) => {
+                let (token, lifetime) = self.fetch();
+                process.token = token;
+                Some(Event::Fetched(Fetched::Renewed(lifetime)))
+            }
+            Happens::Fetched(failed) => Some(Event::Fetched(failed)),
+            Happens::Turned(turned) => Some(Event::Turned(*turned)),
+            // It asked for another time since.
+            Happens::Wakes(wakes) if wakes < process.wakes => {
+                self.processes.insert(id, process);
+                return;
+            }
+            Happens::Wakes(_) => None,
+        };
+        if self.turn_the_wheel(id, &mut process, events) {
+            self.processes.insert(id, process);
+        }
+    }
+
+    /// Says whether the process lives on.
+    fn turn_the_wheel(&mut self, id: usize, process: &mut Process, event: Option<Event>) -> bool {
+        let now = Now { since_start: self.clock - process.started, wall: self.wall() };
+        let commands = process.wheel.on(event, now);
+        assert!(process.wheel.in_flight() <= CONCURRENCY);
+        let step = process.steps;
+        if commands.recall {
+            process.recalled = step - 1;
+        }
+        for to_send in commands.send {
+            let waits = if to_send.at_once { 0 } else { self.chance.below(30_000) };
+            let at = self.clock + Duration::from_micros(waits);
+            self.put_due(at, Due::At(id, Happens::Starts(to_send, step)));
+        }
+        if process.dies_after.is_some_and(|dies_after| step >= dies_after) {
+            self.die(id, process);
+            return false;
+        }
+        if let Some(turn) = commands.turn {
+            let pace = &mut process.pace;
+            let turned = process.ledger.turn(turn, &mut |b, wish| pace.allot(b, wish)).unwrap();
+            process.staked.extend(turned.staked.iter().map(Staked::order));
+            for call in std::mem::take(&mut process.heard) {
+                self.history.calls[call].known = self.now();
+            }
+            note_ended(process);
+            let took = Duration::from_micros(100 + self.chance.below(30_000));
+            self.put_due(self.clock + took, Due::At(id, Happens::Turned(Box::new(turned))));
+        }
+        if commands.renew {
+            let failed = self.chance.per_cent(20);
+            let fetched = if failed { Fetched::Failed } else { Fetched::Renewed(None) };
+            let took = Duration::from_millis(1 + self.chance.below(60));
+            self.put_due(self.clock + took, Due::At(id, Happens::Fetched(fetched)));
+        }
+        if commands.finished {
+            self.rest(id, process);
+            return false;
+        }
+        process.wakes += 1;
+        if let Some(wake_at) = commands.wake_at {
+            let wakes = Happens::Wakes(process.wakes);
+            self.put_due(process.started + wake_at, Due::At(id, wakes));
+        }
+        true
+    }
+
+    fn send(&mut self, id: usize, process: &mut Process, staked: Staked) {
+        let row = staked.row();
+        let seed = self.seed;
+        assert!(!process.refused.contains(&process.token), "seed {seed}: sent with a dead token");
+        assert!(!process.ended.contains_key(&row), "seed {seed}: row {row} was sent again");
+        *process.sent.entry(row).or_default() += 1;
+        let call = self.note_call(id, staked.order());
+        let way = Duration::from_micros(self.chance.below(3_000));
+        let sent = Sent { staked, token: process.token, at: self.clock, call };
+        self.put_due(self.clock + way, Due::At(id, Happens::Arrives(sent)));
+    }
+
+    /// A call begins, of which nothing is known yet.
+    fn note_call(&mut self, id: usize, order: Order) -> usize {
+        let (came, over, known) = (self.now(), history::Time::MAX, history::Time::MAX);
+        let (by, heard) = (vec![id], Heard::Lost);
+        let call = Call { order, by, came, over, cancelled: false, heard, known };
+        self.history.calls.push(call);
+        self.history.calls.len() - 1
+    }
+
+    fn arrive(&mut self, id: usize, process: &Process, sent: Sent) {
+        let Sent { staked, token, call, .. } = &sent;
+        let taken = self.server.take(staked.order(), *token, self.clock, &mut self.chance);
+        let call = &mut self.history.calls[*call];
+        (call.cancelled, call.heard) = (taken.cancelled, taken.heard);
+        let outcome = outcome::classify(taken.seen, &process.rules);
+        let took = Duration::from_micros(500 + self.chance.below(80_000));
+        let ending = Ending { sent_at: self.wall(), ended_at: self.wall() + took, outcome };
+        let ends = Happens::Ends(sent, Box::new(ending));
+        self.put_due(self.clock + took, Due::At(id, ends));
+    }
+
+    fn arrive_for_nobody(&mut self, sent: &Sent) {
+        let taken = self.server.take(sent.staked.order(), sent.token, self.clock, &mut self.chance);
+        self.history.calls[sent.call].cancelled = taken.cancelled;
+    }
+
+    /// The process dies: what it had not recorded is lost. It is started again.
+    fn die(&mut self, id: usize, process: &Process) {
+        let now = self.now();
+        let recorded: BTreeSet<Order> = process.ended.values().copied().flatten().collect();
+        for call in self.history.calls.iter_mut().filter(|call| call.by == [id]) {
+            if call.known != history::Time::MAX {
+                continue;
+            }
+            let was_heard = call.over != history::Time::MAX;
+            call.heard = match call.heard {
+                // Whatever was heard, and not recorded, is as if it had not been.
+                Heard::No if was_heard => Heard::Perhaps,
+                _ => Heard::Lost,
+            };
+            (call.over, call.known) = (call.over.min(now), now);
+        }
+        self.history.claimed.extend(process.staked.difference(&recorded));
+        (self.history.starts[id].to, self.history.starts[id].ended) = (now, Ended::Died);
+        self.at_work.remove(&process.job.file);
+        let waits = if self.chance.per_cent(50) { 5 } else { self.chance.below(3000) };
+        self.plan_job(self.clock + Duration::from_millis(waits), process.job);
+    }
+
+    /// The run has come to rest; if that is not its end, somebody starts it again.
+    fn rest(&mut self, id: usize, process: &mut Process) {
+        let stop = process.wheel.stop();
+        let is_refused = process.refused.contains(&process.token);
+        let is_for_credentials = stop == Some(OwnCode::Credentials);
+        assert!(!is_for_credentials || is_refused, "seed {}: stopped too soon", self.seed);
+        let run = process.ledger.rest(self.wall(), stop).unwrap();
+        self.at_work.remove(&process.job.file);
+        self.tell(id, &mut process.ledger, &run);
+        for record in common::records(&mut process.ledger, &run) {
+            let sent = process.sent.get(&record.row).copied().unwrap_or(0);
+            assert!(record.attempts >= sent, "seed {}: {record:?} of {sent}", self.seed);
+        }
+        if !run.has_ended() {
+            let waits = Duration::from_millis(self.chance.below(3000));
+            self.plan_job(self.clock + waits, process.job);
+        }
+    }
+
+    /// Tells of every row, as the results would.
+    fn tell(&mut self, by: usize, ledger: &mut Sqlite, run: &Run) {
+        let records = common::records(ledger, run);
+        assert_eq!(records.len() as u64, run.rows, "seed {}: one result a row", self.seed);
+        if run.has_ended() {
+            assert_eq!(run.counts.total(), run.rows, "seed {}: counts add up", self.seed);
+        }
+        let began = Timestamp::from_second(1_800_000_000).unwrap();
+        let since = |at: Timestamp| at.duration_since(began).as_nanos() as u64;
+        let told = records.into_iter().zip(1..).map(|(record, row)| {
+            assert_eq!(record.row, RowNumber(row), "seed {}: in input order", self.seed);
+            assert_ne!(record.error_code, "HTTP_401", "seed {}: {record:?}", self.seed);
+            let RowRecord { order, status, error_code, doubt, ended_at, has_ended, .. } = record;
+            let ended = ended_at.filter(|_| has_ended).map(since);
+            let status = status.to_string();
+            Told { by, row, order, status, code: error_code, doubt, ended }
+        });
+        self.history.told.extend(told);
+        self.history.starts[by].to = self.clock.as_nanos() as u64;
+        self.history.starts[by].ended = Ended::Told(None);
+    }
+
+    fn check_the_rate(&mut self) {
+        let arrivals = &mut self.server.arrivals;
+        arrivals.sort();
+        for (first, arrival) in arrivals.iter().enumerate() {
+            let within = arrivals[first..].iter().take_while(|a| **a - *arrival <= SECOND).count();
+            let most = self.rate.unwrap_or(u32::MAX) as usize;
+            assert!(within <= most, "seed {}: {within} calls in a second", self.seed);
+        }
+    }
+}
+
+fn note_ended(process: &mut Process) {
+    for RowRecord { row, order, status, .. } in common::records(&mut process.ledger, &process.run) {
+        if !matches!(status, Status::NotSent | Status::InDoubt) {
+            // Of a duplicate another row decides.
+            process.ended.insert(row, order.filter(|_| status != Status::Duplicate));
+        }
+    }
+}
