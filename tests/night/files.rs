@@ -15,6 +15,10 @@ use super::given;
 pub struct File {
     pub name: String,
     pub text: Vec<u8>,
+    pub delimiter: char,
+    /// The names of the two columns of an order.
+    pub admin: &'static str,
+    pub sequence: &'static str,
     /// What stands in the file with its checksum, if there is one.
     checksum: Option<String>,
     /// What was done to it, to be shown.
@@ -151,7 +155,8 @@ impl File {
             true => BTreeSet::new(),
             false => given::orders(&text, table.delimiter, is_proven, &meant),
         };
-        File { name, text, checksum, damage, given }
+        let (admin, sequence) = (table.header[table.admin], table.header[table.sequence]);
+        File { name, text, delimiter: table.delimiter, admin, sequence, checksum, damage, given }
     }
 
     /// Puts it, and its checksum beside it, into this folder.

@@ -2,8 +2,9 @@
 //! files that share orders, two at once, killed and started again, of files that were damaged on
 //! their way, against a server that loses answers. What happened is held against [`rules`].
 //!
-//! [`simulated`] nights are in virtual time, with the real reader, wheel, pace and ledger.
-//! `NIGHT_SEED=17` replays one night, `NIGHTS=500` lives through many.
+//! [`simulated`] nights are in virtual time, with the real reader, wheel, pace and ledger;
+//! [`real`] ones are the program itself against the stand-in. `NIGHT_SEED=17` replays one night,
+//! `NIGHTS=500` lives through many.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
@@ -13,6 +14,7 @@ mod common;
 mod files;
 mod given;
 mod history;
+mod real;
 mod rules;
 mod simulated;
 
@@ -59,4 +61,9 @@ fn folder() -> tempfile::TempDir {
 #[test]
 fn every_simulated_night_keeps_to_the_rules() {
     live_through("simulated", 60, simulated::live);
+}
+
+#[test]
+fn every_night_of_the_program_itself_keeps_to_the_rules() {
+    live_through("real", 8, real::live);
 }

@@ -50,17 +50,14 @@ impl<'h> Seen<'h> {
         self.calls.get(&order).map_or(&[], Vec::as_slice)
     }
 
-    fn start(&self, told: &Told) -> &'h Start {
-        &self.history.starts[told.by]
-    }
-
     /// Rows that carry an order, with what happened to it.
     fn rows(&self) -> impl Iterator<Item = Row<'_>> {
         self.history.told.iter().filter_map(|told| {
             let calls = self.calls_for(told.order?);
             // What a row that did not end should know is what there was when its start began.
-            let as_of = told.ended.unwrap_or(self.start(told).from);
-            Some(Row { told, as_of, calls })
+            let start = &self.history.starts[told.by];
+            let as_of = told.ended.unwrap_or(start.from);
+            Some(Row { told, start, as_of, calls })
         })
     }
 }
@@ -68,6 +65,7 @@ impl<'h> Seen<'h> {
 /// A row that was told, and the calls for its order.
 struct Row<'h> {
     told: &'h Told,
+    start: &'h Start,
     as_of: Time,
     calls: &'h [&'h Call],
 }
@@ -79,8 +77,13 @@ impl Row<'_> {
 
     /// Whether by then a call had cancelled the order and nobody had heard of it.
     fn was_cancelled_unheard(&self) -> bool {
-        let unheard = |call: &&&Call| call.cancelled && call.heard != Heard::Yes;
-        self.calls.iter().filter(unheard).any(|call| call.came <= self.as_of)
+        let unheard = |call: &Call| match call.heard {
+            // Sent again on purpose, an order may well be on record as cancelled.
+            Heard::Perhaps => !self.start.again,
+            heard => heard != Heard::Yes,
+        };
+        let mut cancelled = self.calls.iter().filter(|call| call.cancelled);
+        cancelled.any(|call| unheard(call) && call.came <= self.as_of)
     }
 
     /// Whether by then it was on record that the order is cancelled.
@@ -93,13 +96,13 @@ impl Row<'_> {
         self.calls.iter().any(|call| call.heard == Heard::Lost && call.known <= self.as_of)
     }
 
-    fn breaks(&self, seen: &Seen<'_>) -> String {
-        format!("{:?} of {}\n    calls: {:?}", self.told, seen.start(self.told).what, self.calls)
+    fn told(&self) -> String {
+        format!("{:?} of {}\n    calls: {:?}", self.told, self.start.what, self.calls)
     }
 }
 
 fn broken_by<'s>(seen: &'s Seen<'_>, breaks: impl Fn(&Row<'_>) -> bool + 's) -> Vec<String> {
-    seen.rows().filter(|row| breaks(row)).map(|row| row.breaks(seen)).collect()
+    seen.rows().filter(|row| breaks(row)).map(|row| row.told()).collect()
 }
 
 fn not_given(seen: &Seen<'_>) -> Vec<String> {

@@ -1,0 +1,361 @@
+//! Nights of the program itself against the stand-in, whose record is the truth: one ledger, and
+//! files that share orders, run at once, again, once more, killed, told to stop; results are run
+//! again, and codes come to mean something else.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::process::Child;
+use std::time::SystemTime;
+
+use cardcancel::order::Order;
+use cardcancel::stand_in::{Settings, Share};
+use jiff::Timestamp;
+
+use super::common::{Chance, CoreCard, Outcome, Scene, ended, rows, terminate, until};
+use super::files::{File, some_orders};
+use super::given;
+use super::history::{Call, Ended, Heard, History, Start, Time, Told};
+
+/// By then the ledger knows what an answer came to, even on a busy machine.
+const SETTLED_WITHIN: Time = 1_000_000_000;
+/// How long after its death calls of a process may still arrive.
+const ARRIVES_WITHIN: Time = 500_000_000;
+
+/// What codes mean, as one day's configuration has it, or another's.
+const CONFIGURATIONS: [&str; 3] = [
+    "[codes]\nSTANDIN_UNKNOWN = 'not_found'\n",
+    "[codes]\nSTANDIN_ALREADY_CANCELLED = 'already_cancelled'\n",
+    "[codes]\n'STANDIN_P*' = 'already_cancelled'\n",
+];
+
+/// Lives through a night; says what happened in it.
+pub fn live(mut chance: Chance, seed: u64) -> History {
+    let scene = Scene::new();
+    for (number, text) in CONFIGURATIONS.iter().enumerate() {
+        scene.file(&format!("{number}.toml"), text);
+    }
+    let settings = Settings { record: Some(scene.path("record.csv")), ..bad(&mut chance, seed) };
+    let core_card = CoreCard::that(settings);
+    let history = History::default();
+    let mut night = Night { chance, scene, core_card, jobs: Vec::new(), names: 0, history };
+    for _ in 0..4 + night.chance.below(4) {
+        night.go_on();
+    }
+    let Night { scene, core_card, mut history, .. } = night;
+    let tally = core_card.stop();
+    assert_eq!((tally.record_error, tally.orders_cancelled_again), (None, 0));
+    history.calls = calls(&scene.read("record.csv"), &history.starts);
+    history
+}
+
+fn bad(chance: &mut Chance, seed: u64) -> Settings {
+    let mut some = |most: u64| Share::per_mille(chance.below(most + 1) as u16);
+    Settings {
+        seed,
+        latency: "1ms..25ms".parse().unwrap(),
+        printed: some(100),
+        unknown: some(50),
+        cancelled_before: some(50),
+        drop_before: some(50),
+        drop_after: some(80),
+        reset_before: some(50),
+        reset_after: some(80),
+        error_before: some(50),
+        error_after: some(80),
+        html: some(30),
+        no_status: some(50),
+        truncated: some(50),
+        // Each makes the night wait for a second.
+        unavailable: Share::per_mille(if seed.is_multiple_of(4) { 10 } else { 0 }),
+        ..Settings::default()
+    }
+}
+
+/// A file and the results that are made of it.
+#[derive(Clone)]
+struct Job {
+    file: String,
+    results: String,
+    delimiter: char,
+    admin: String,
+    sequence: String,
+    given: BTreeSet<Order>,
+    is_whole: bool,
+    flags: Vec<&'static str>,
+}
+
+/// How a process ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    ByItself,
+    /// Killed once so many more calls have come.
+    Killed(u64),
+    /// Told to stop, likewise.
+    Stopped(u64),
+}
+
+struct Night {
+    chance: Chance,
+    scene: Scene,
+    core_card: CoreCard,
+    jobs: Vec<Job>,
+    /// How many files were named, so that each has a name of its own.
+    names: u32,
+    history: History,
+}
+
+impl Night {
+    /// One or two processes are started, and end.
+    fn go_on(&mut self) {
+        let first = self.some_job();
+        let mut now = vec![(first, self.some_fate())];
+        if self.chance.per_cent(40) {
+            let second = self.some_job();
+            if second.file != now[0].0.file && second.results != now[0].0.results {
+                now.push((second, self.some_fate()));
+            }
+        }
+        let begun: Vec<(usize, Child)> = now.iter().map(|(job, _)| self.begin(job)).collect();
+        let before = self.core_card.requests();
+        for ((job, fate), (by, child)) in now.iter().zip(begun) {
+            self.end(job, *fate, before, by, child);
+        }
+    }
+
+    fn some_job(&mut self) -> Job {
+        let chance = &mut self.chance;
+        let kind = if self.jobs.is_empty() { 0 } else { chance.below(10) };
+        if kind < 5 {
+            return self.new_file();
+        }
+        let earlier = self.jobs[chance.below(self.jobs.len() as u64) as usize].clone();
+        match kind {
+            5 | 6 => earlier,
+            7 if earlier.flags[0] == "run" => {
+                let results = self.name("again");
+                Job { results, flags: vec!["run", "--again"], ..earlier }
+            }
+            _ => self.rerun_of(earlier),
+        }
+    }
+
+    fn name(&mut self, what: &str) -> String {
+        self.names += 1;
+        format!("{what}-{}.csv", self.names)
+    }
+
+    fn new_file(&mut self) -> Job {
+        let (name, results) = (self.name("orders"), self.name("results"));
+        let orders = some_orders(&mut self.chance, 30);
+        let file = File::of(name, orders, &mut self.chance);
+        file.put(self.scene.folder());
+        let job = Job {
+            file: file.name.clone(),
+            results,
+            delimiter: file.delimiter,
+            admin: file.admin.to_owned(),
+            sequence: file.sequence.to_owned(),
+            is_whole: file.damage.is_none(),
+            given: file.given,
+            flags: vec!["run"],
+        };
+        self.jobs.push(job.clone());
+        job
+    }
+
+    /// The results of a job are run again; now and then they were cut short first.
+    fn rerun_of(&mut self, earlier: Job) -> Job {
+        let Ok(mut text) = std::fs::read(self.scene.path(&earlier.results)) else {
+            return earlier;
+        };
+        let is_whole = !self.chance.per_cent(25);
+        if !is_whole {
+            text.truncate(self.chance.below(text.len() as u64) as usize);
+        }
+        let (file, results) = (self.name("rerun"), self.name("results"));
+        self.scene.file(&file, &text);
+        let given = given::orders(&text, earlier.delimiter, false, &earlier.given);
+        let job = Job { file, results, given, is_whole, flags: vec!["rerun"], ..earlier };
+        self.jobs.push(job.clone());
+        job
+    }
+
+    fn some_fate(&mut self) -> Fate {
+        let calls = self.chance.below(25);
+        match self.chance.below(10) {
+            0..=2 => Fate::Killed(calls),
+            3 => Fate::Stopped(calls),
+            _ => Fate::ByItself,
+        }
+    }
+
+    fn begin(&mut self, job: &Job) -> (usize, Child) {
+        let chance = &mut self.chance;
+        let url = self.core_card.url();
+        let configuration = format!("{}.toml", chance.below(3));
+        let attempts = (1 + chance.below(3)).to_string();
+        let mut args = vec![job.flags[0], job.file.as_str()];
+        args.extend(&job.flags[1..]);
+        args.extend(["--url", &url, "--external-ip", "10.120.0.0", "--yes", "-o", &job.results]);
+        args.extend(["--concurrency", "6", "--attempts", &attempts, "--config", &configuration]);
+        args.extend(["--rate", if chance.per_cent(50) { "unlimited" } else { "100/s" }]);
+        args.extend(["--on-doubt", if chance.per_cent(30) { "leave" } else { "retry" }]);
+        let from = now();
+        self.history.starts.push(Start {
+            what: format!("{args:?}"),
+            given: job.given.clone(),
+            is_whole: job.is_whole,
+            again: job.flags.contains(&"--again"),
+            from,
+            to: from,
+            ended: Ended::Refused,
+        });
+        (self.history.starts.len() - 1, self.scene.command(&args).spawn().unwrap())
+    }
+
+    fn end(&mut self, job: &Job, fate: Fate, before: u64, by: usize, mut child: Child) {
+        let mut has_come = |calls: u64| {
+            until("it was time, or it had ended", || {
+                self.core_card.requests() >= before + calls || child.try_wait().unwrap().is_some()
+            });
+        };
+        let mut killed_at = None;
+        match fate {
+            Fate::ByItself => {}
+            Fate::Killed(calls) => {
+                has_come(calls);
+                killed_at = Some(now());
+                child.kill().unwrap();
+            }
+            Fate::Stopped(calls) => {
+                has_come(calls);
+                if child.try_wait().unwrap().is_none() {
+                    terminate(&child);
+                }
+            }
+        }
+        let outcome = ended(child);
+        let start = &mut self.history.starts[by];
+        start.to = killed_at.filter(|_| outcome.code.is_none()).unwrap_or_else(now);
+        start.ended = match (outcome.code, fate) {
+            (Some(2), _) => Ended::Refused,
+            // A stop may come before the program knows what to do with one.
+            (None, _) => Ended::Died,
+            (Some(0..=4), Fate::Stopped(_)) => Ended::Told(None),
+            (Some(0..=4), _) => Ended::Told(outcome.code),
+            _ => panic!("{}: {}", start.what, outcome.told()),
+        };
+        start.what = format!("{} ({fate:?}): {}", start.what, said(&outcome));
+        if matches!(start.ended, Ended::Told(_)) {
+            let told = self.told(job, by);
+            self.history.told.extend(told);
+        }
+    }
+
+    /// What the results tell.
+    fn told(&self, job: &Job, by: usize) -> Vec<Told> {
+        let text = self.scene.text(&job.results);
+        let text = text.trim_start_matches('\u{feff}');
+        let mut reader =
+            csv::ReaderBuilder::new().delimiter(job.delimiter as u8).from_reader(text.as_bytes());
+        let header = reader.headers().unwrap().clone();
+        let lines = reader.records().map(|record| {
+            let record = record.unwrap();
+            let fields = header.iter().zip(record.iter());
+            fields.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+        });
+        let lines: Vec<BTreeMap<String, String>> = lines.collect();
+        let number = |text: &str| text.trim().parse::<i64>().ok();
+        lines
+            .iter()
+            .map(|line| Told {
+                by,
+                row: line["row"].parse().unwrap(),
+                order: number(&line[&job.admin]).zip(number(&line[&job.sequence])).map(
+                    |(admin_number, sequence)| Order {
+                        admin_number,
+                        sequence_number: sequence as i32,
+                    },
+                ),
+                status: line["status"].clone(),
+                code: line["error_code"].clone(),
+                doubt: line["doubt"] == "true",
+                ended: line["ended_at"].parse().ok().map(nanoseconds),
+            })
+            .collect()
+    }
+}
+
+fn said(outcome: &Outcome) -> String {
+    let error = outcome.stderr.lines().rev().find(|line| line.starts_with("error"));
+    format!("{:?} {}", outcome.code, error.unwrap_or_default())
+}
+
+fn now() -> Time {
+    let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+    since_1970.as_nanos() as Time
+}
+
+fn nanoseconds(at: Timestamp) -> Time {
+    at.as_nanosecond() as Time
+}
+
+/// The calls that the stand-in recorded.
+fn calls(record: &[u8], starts: &[Start]) -> Vec<Call> {
+    let mut calls: Vec<Call> = rows(record)
+        .iter()
+        .map(|line| {
+            let time = |column| line.get(column).parse::<Time>().unwrap();
+            let order = Order {
+                admin_number: line.get("admin_number").parse().unwrap(),
+                sequence_number: line.get("sequence_number").parse().unwrap(),
+            };
+            let heard = match line.get("answer") {
+                "ok" => Heard::Yes,
+                "printed" | "unknown" | "already_cancelled" | "throttle" | "429" => Heard::No,
+                _ => Heard::Lost,
+            };
+            let cancelled = line.get("did") == "cancelled";
+            let (came, over) = (time("received_at_ns"), time("ended_at_ns"));
+            let by = makers(starts, order, came);
+            heard_of(starts, Call { order, by, came, over, cancelled, heard, known: over })
+        })
+        .collect();
+    calls.sort_by_key(|call| (call.order, call.came));
+    // Nobody sends an order before the ledger knows what came of the call before.
+    let next: Vec<(Order, Time)> = calls.iter().map(|call| (call.order, call.came)).collect();
+    for (call, (order, came)) in calls.iter_mut().zip(next.into_iter().skip(1)) {
+        if call.order == order && came > call.over {
+            call.known = call.known.min(came);
+        }
+    }
+    calls
+}
+
+/// The starts that may have made a call at that time; if none gives the order, any of them.
+fn makers(starts: &[Start], order: Order, came: Time) -> Vec<usize> {
+    let lived = |start: &Start| {
+        let late = if start.ended == Ended::Died { ARRIVES_WITHIN } else { 0 };
+        (start.from..=start.to + late).contains(&came)
+    };
+    let makers = || (0..starts.len()).filter(|by| lived(&starts[*by]));
+    let gives = |by: &usize| starts[*by].given.contains(&order);
+    match makers().any(|by| gives(&by)) {
+        true => makers().filter(gives).collect(),
+        false => makers().collect(),
+    }
+}
+
+/// What the ledger knows of a call, and when: its process may have died meanwhile.
+fn heard_of(starts: &[Start], call: Call) -> Call {
+    let makers = || call.by.iter().map(|by| &starts[*by]);
+    let died = makers().filter(|start| start.ended == Ended::Died);
+    let death = died.map(|start| start.to).filter(|to| call.over + SETTLED_WITHIN > *to).max();
+    let surely_lost = |to| call.over >= to && call.by.len() == 1;
+    match (call.heard, death) {
+        (Heard::Lost, None) => Call { known: call.over + SETTLED_WITHIN, ..call },
+        (_, None) => call,
+        (Heard::Lost, Some(to)) => Call { known: to.max(call.over + SETTLED_WITHIN), ..call },
+        (_, Some(to)) if surely_lost(to) => Call { heard: Heard::Lost, known: to, ..call },
+        (_, Some(to)) => Call { heard: Heard::Perhaps, known: to, ..call },
+    }
+}
