@@ -31,7 +31,7 @@ const RATE: u32 = 40;
 /// The shortest that there is, in milliseconds.
 const LEASE: u64 = 5000;
 /// How long a storm lasts that belongs to the suite.
-const SHORT: Duration = Duration::from_secs(10);
+const SHORT: Duration = Duration::from_secs(8);
 /// How long a run may go on once all is well again.
 const CALM: Duration = Duration::from_secs(150);
 

@@ -397,6 +397,21 @@ mod tests {
     }
 
     #[test]
+    fn of_all_machines_that_use_one_clock_the_first_to_notice_follows_it() {
+        for set in [-3600, 3600_i64] {
+            let mut budget = Budget::default();
+            allot_after(&mut budget, START - 70 * SECOND, 1000, "one");
+            assert_eq!(allot_after(&mut budget, START, 5000, "other").len(), 120);
+            let now = START.saturating_add_signed((set + 10) * SECOND as i64);
+            for (up, boot) in [(1080, "one"), (5010, "other")] {
+                let moments = allot_after(&mut budget, now, up, boot);
+                let earliest = moments.iter().min().map_or(49, |at| (at - now) / SECOND);
+                assert!(earliest >= 49, "set by {set} s, seen by {boot}: {moments:?}");
+            }
+        }
+    }
+
+    #[test]
     fn uptime_tells_nothing_of_a_clock_once_the_machine_was_started_anew() {
         let mut budget = Budget::default();
         allot_after(&mut budget, START, 1000, "boot");

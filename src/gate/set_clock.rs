@@ -7,25 +7,27 @@ use crate::ledger::{Budget, ClockReading, Uptime};
 /// after the other, and a clock that is corrected goes a little slower or faster.
 const TOLERANCE: i128 = 1_000_000_000;
 
-/// Moves the budget's times by as much as the clock was set since it was last read, so that
-/// what is in it is as old as it really is. Returns by how much, in nanoseconds.
+/// A machine that has not used the budget for so long is forgotten, in nanoseconds.
+const REMEMBERED: u64 = 24 * 3600 * 1_000_000_000;
+
+/// Moves the budget's times by as much as the clock was set since this machine last read it, so
+/// that what is in it is as old as it really is. Returns by how much, in nanoseconds.
 pub(super) fn follow(budget: &mut Budget, now: u64, uptime: Option<&Uptime>) -> i128 {
-    let set = match (&budget.clock, uptime) {
-        (Some(read), Some(uptime)) if read.boot == uptime.boot => {
-            let passed = i128::from(uptime.nanoseconds) - i128::from(read.uptime);
-            i128::from(now) - i128::from(read.wall) - passed
-        }
-        _ => 0,
-    };
+    let Some(Uptime { boot, nanoseconds }) = uptime else { return 0 };
+    let set = budget.clocks.get(boot).map_or(0, |read| {
+        let passed = i128::from(*nanoseconds) - i128::from(read.uptime);
+        i128::from(now) - i128::from(read.wall) - passed
+    });
     let set = if set.abs() < TOLERANCE { 0 } else { set };
     if set != 0 {
         budget.next = moved(budget.next, set);
         let slices = budget.recent.values_mut().flatten();
         slices.for_each(|(start, _)| *start = moved(*start, set));
+        // Of all machines that use this clock, the first to notice does it.
+        budget.clocks.values_mut().for_each(|read| read.wall = moved(read.wall, set));
     }
-    if let Some(Uptime { boot, nanoseconds }) = uptime {
-        budget.clock = Some(ClockReading { boot: boot.clone(), uptime: *nanoseconds, wall: now });
-    }
+    budget.clocks.retain(|_, read| read.wall.saturating_add(REMEMBERED) > now);
+    budget.clocks.insert(boot.clone(), ClockReading { uptime: *nanoseconds, wall: now });
     set
 }
 

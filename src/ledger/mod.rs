@@ -50,23 +50,21 @@ pub struct Budget {
     /// of its recent past: the start of a slice of time, in nanoseconds since 1970
     /// UTC, and its calls.
     pub recent: BTreeMap<u64, Vec<(u64, u32)>>,
-    /// The clocks when it was last used, so that a wall clock that is set is noticed. `None`
-    /// where the times are not those of one machine's clock.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub clock: Option<ClockReading>,
+    /// By the start of a machine, the clocks when it was last used there, so that a clock that
+    /// is set is noticed.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub clocks: BTreeMap<String, ClockReading>,
     /// Until when nobody may call, if the server asked for that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quiet: Option<Quiet>,
 }
 
-/// The wall clock beside the machine's uptime, both read at one moment.
+/// The clock by which the budget is kept beside a machine's uptime, both read at one moment.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct ClockReading {
-    /// Which start of which machine the uptime counts from.
-    pub boot: String,
     /// The uptime, in nanoseconds.
     pub uptime: u64,
-    /// The wall clock, in nanoseconds since 1970 UTC.
+    /// The clock of the budget, in nanoseconds since 1970 UTC.
     pub wall: u64,
 }
 
@@ -104,7 +102,7 @@ pub struct Allowance {
     pub unused: Vec<Timestamp>,
     /// The ledger's time.
     pub now: Timestamp,
-    /// The uptime of the machine whose clock that is, if it is known.
+    /// The uptime of this machine at that moment, if it is known.
     pub uptime: Option<Uptime>,
     /// How long the turn is likely to take: no moment lies before its end.
     pub lead: Duration,

@@ -454,6 +454,26 @@ fn a_clock_that_is_a_minute_off_changes_nothing() {
 
 #[test]
 #[ignore = "needs PostgreSQL: tests/run brings it"]
+fn a_clock_that_is_set_by_an_hour_gives_no_minute_twice() {
+    const RATES: &str = "50/s,20/m";
+    for set in ["1 hour", "-1 hour"] {
+        let home = Home::server();
+        let mut process = home.process(60).at_pace(RATES);
+        assert_eq!(process.turn(Vec::new(), Vec::new(), 30).staked.len(), 20);
+        let sql = format!(
+            "CREATE FUNCTION cardcancel.clock_timestamp() RETURNS timestamptz LANGUAGE sql
+             AS $$SELECT pg_catalog.clock_timestamp() + interval '{set}'$$"
+        );
+        home.database().client().batch_execute(&sql).unwrap();
+        let turned = home.join(&process.run).at_pace(RATES).turn(Vec::new(), Vec::new(), 30);
+        assert_eq!(turned.staked.len(), 0, "set by {set}");
+        let more_in = turned.more_at.unwrap().duration_since(Timestamp::now());
+        assert!((40..70).contains(&more_in.as_secs()), "more in {more_in:?}, set by {set}");
+    }
+}
+
+#[test]
+#[ignore = "needs PostgreSQL: tests/run brings it"]
 fn a_turn_costs_the_same_however_large_the_ledger_is() {
     let home = Home::server();
     let database = home.database();

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
-use super::super::super::{Allot, Allotment, Allowance, Budget};
+use super::super::super::{Allot, Allotment, Allowance, Budget, Uptime};
 use super::Wish;
 
 /// How a budget is stored of which nothing was ever taken.
@@ -36,7 +36,7 @@ impl Wish<'_> {
         Allowance {
             unused: self.unused.clone(),
             now,
-            uptime: None,
+            uptime: Uptime::now(),
             lead: self.turn.lead.saturating_sub(gone_by).max(finish),
             horizon: self.turn.horizon,
             spacing: self.turn.spacing,
