@@ -17,7 +17,7 @@ use std::fs::File;
 use std::io::ErrorKind;
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -258,6 +258,30 @@ fn pass_on(client: TcpStream, port: u16, open: &Mutex<Vec<TcpStream>>) {
     }
 }
 
+/// How late the machine itself is at the worst, which has other things to do.
+struct Lateness(Arc<AtomicU64>);
+
+impl Lateness {
+    fn watch() -> Lateness {
+        const NAP: Duration = Duration::from_millis(2);
+        let worst = Arc::new(AtomicU64::new(0));
+        let watched = Arc::downgrade(&worst);
+        std::thread::spawn(move || {
+            while let Some(worst) = watched.upgrade() {
+                let asleep = Instant::now();
+                std::thread::sleep(NAP);
+                let late = asleep.elapsed().saturating_sub(NAP);
+                worst.fetch_max(late.as_nanos() as u64, Ordering::Relaxed);
+            }
+        });
+        Lateness(worst)
+    }
+
+    fn worst(&self) -> Duration {
+        Duration::from_nanos(self.0.load(Ordering::Relaxed))
+    }
+}
+
 struct Storm {
     chance: Chance,
     server: Server,
@@ -267,6 +291,7 @@ struct Storm {
     record: tempfile::NamedTempFile,
     gateway: Gateway,
     machines: [Machine; 3],
+    lateness: Lateness,
     rows: u32,
     lasts: Duration,
     began: Instant,
@@ -314,6 +339,7 @@ impl Storm {
             record,
             gateway,
             machines,
+            lateness: Lateness::watch(),
             rows,
             lasts,
             began: Instant::now(),
@@ -479,16 +505,19 @@ impl Storm {
         assert_eq!(tally.orders_cancelled_again, 0);
         let peak = tally.peak_any_second;
         let closest = closest(&std::fs::read(self.record.path()).unwrap());
+        let late = self.lateness.worst();
         eprintln!(
             "  {took:.1?}, exit {code}: {requests} calls for {} rows, {peak} in a second at most, \
-             {} in {closest:.1?}; {} in doubt; stopped {} times",
+             {} in {closest:.1?} on a machine that was late by {late:.1?}; {} in doubt; \
+             stopped {} times",
             self.rows,
             RATE + 1,
             results.iter().filter(|row| row.doubt()).count(),
             self.stopped,
         );
-        // How exactly it was kept to, a machine that has other things to do cannot tell.
-        assert!(closest > Duration::from_millis(900), "{tally:?}");
+        // On its way a call passes four threads; none can be more exact than the machine is.
+        let exact = Duration::from_millis(990).saturating_sub(late * 4);
+        assert!(closest > exact.max(Duration::from_millis(700)), "{tally:?}");
     }
 }
 
