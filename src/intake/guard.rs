@@ -18,9 +18,79 @@ pub fn looks_like_card_number(text: &[u8]) -> bool {
     may_hold_card(text) && next_card(&Plain::of(text).bytes, 0).is_some()
 }
 
-/// Whether neighbouring columns of a row, `raw` as it stands in the file, hold a card number
-/// that is parted as cards are.
-pub(super) fn columns_hold_card_number(raw: &[u8]) -> bool {
+/// Whether neighbouring columns of a row hold a card number that is parted as cards are.
+pub fn fields_hold_card_number<'f>(fields: impl Iterator<Item = &'f [u8]> + Clone) -> bool {
+    may_be_parted(fields.clone())
+        && columns_hold_card_number(&fields.collect::<Vec<_>>().join(&b','))
+}
+
+/// Whether digits at the end of a field and those at the start of the next one that holds
+/// anything may be groups of one card: looks at little of most rows.
+fn may_be_parted<'f>(fields: impl Iterator<Item = &'f [u8]>) -> bool {
+    let mut before = 0;
+    for field in fields {
+        match Ends::of(field) {
+            Ends::Neither => {}
+            Ends::Digits(first, last) => {
+                if matches!(before, 4 | 6) && first >= 3 {
+                    return true;
+                }
+                before = last;
+            }
+        }
+    }
+    false
+}
+
+/// How many digits stand in the first and the last group of a field, 0 where a letter comes
+/// before, or after.
+enum Ends {
+    Digits(usize, usize),
+    /// There is neither a digit nor a letter.
+    Neither,
+}
+
+impl Ends {
+    fn of(field: &[u8]) -> Ends {
+        let first = group(field.iter());
+        let last = group(field.iter().rev());
+        match (first, last) {
+            (Group::Digits(first), Group::Digits(last)) => Ends::Digits(first, last),
+            (Group::Nothing, _) | (_, Group::Nothing) => Ends::Neither,
+            // What stands for digits in other scripts, or nobody sees.
+            (Group::Other, _) | (_, Group::Other) => match Plain::of(field) {
+                Plain { bytes: Cow::Borrowed(_), .. } => Ends::Neither,
+                plain => Ends::of(&plain.bytes),
+            },
+        }
+    }
+}
+
+/// The group of digits that a text begins with.
+enum Group {
+    Digits(usize),
+    Nothing,
+    /// A character that is not ASCII comes before it, or in it.
+    Other,
+}
+
+fn group<'t>(text: impl Iterator<Item = &'t u8>) -> Group {
+    let mut digits = 0;
+    for byte in text {
+        match byte {
+            b'0'..=b'9' => digits += 1,
+            0x80.. => return Group::Other,
+            _ if digits > 0 => break,
+            // A letter stands for those that are in `Plain`, too.
+            b'a'..=b'z' | b'A'..=b'Z' | b'?' => return Group::Digits(0),
+            _ => {}
+        }
+    }
+    if digits > 0 { Group::Digits(digits) } else { Group::Nothing }
+}
+
+/// The same of a row's columns as one text, with anything but letters between them.
+fn columns_hold_card_number(raw: &[u8]) -> bool {
     if !may_hold_card(raw) {
         return false;
     }
@@ -36,11 +106,6 @@ pub(super) fn columns_hold_card_number(raw: &[u8]) -> bool {
         from = run.end;
     }
     false
-}
-
-/// The same of a row's fields.
-pub fn fields_hold_card_number<'f>(fields: impl Iterator<Item = &'f [u8]>) -> bool {
-    columns_hold_card_number(&fields.collect::<Vec<_>>().join(&b','))
 }
 
 /// Whether a field may be a part of a card number that stands in several.
@@ -517,12 +582,16 @@ mod tests {
 
     #[test]
     fn a_number_over_neighbouring_columns_is_found_where_it_is_parted_as_on_cards() {
-        let found = |raw: &str| columns_hold_card_number(raw.as_bytes());
+        let found =
+            |raw: &str| fields_hold_card_number(raw.split([',', ';', '\t']).map(str::as_bytes));
         for raw in [
             "1,1,4111,1111,1111,1111",
             "1;1;\"4111\";\"1111\";\"1111\";\"1111\";x",
             "1\t1\t3782\t822463\t10005",
             "1,1,4111 1111,1111 1111",
+            "1,1,4111,,- ,1111,1111,11111227",
+            "1,1,41\u{200b}11,１１１１,1111,1111\u{a0}",
+            "4111,1111,1111,1111,1,x",
         ] {
             assert!(found(raw), "{raw}");
         }
@@ -577,6 +646,26 @@ mod tests {
                 text.push(digit);
             }
             prop_assert!(looks_like_card_number(text.as_bytes()), "{}", text);
+        }
+
+        #[test]
+        fn a_quick_look_misses_no_number_over_columns(
+            card in card(),
+            sizes in prop::sample::select(vec![&[4, 4, 4, 4][..], &[4, 4, 4, 4, 3], &[4, 6, 5], &[4, 6, 4]]),
+            parts in prop::collection::vec(prop::sample::select(vec![",", ",", " ", "-", ",,", ", \u{a0},", "\u{200b},", ",\"x\",", "\",\""]), 5),
+            around in "[a-z0-9, ü\u{200b}]{0,6}",
+        ) {
+            let mut text = format!("{around},");
+            let mut digits = card.chars();
+            for (size, part) in sizes.iter().zip(parts) {
+                text.extend(digits.by_ref().take(*size));
+                text.push_str(part);
+            }
+            text.extend(digits.chain(around.chars()));
+            let fields = text.split(',').map(str::as_bytes);
+            let is_in_one = text.split(',').any(|field| columns_hold_card_number(field.as_bytes()));
+            let expected = columns_hold_card_number(text.as_bytes());
+            prop_assert!(is_in_one || fields_hold_card_number(fields) == expected, "{text}");
         }
 
         #[test]

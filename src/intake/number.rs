@@ -24,10 +24,10 @@ impl Wanted {
     /// Reads the field, or says what is wrong with it. Surrounding blanks and
     /// leading zeros are fine: the number is still the only one it can be.
     pub fn read(self, field: &[u8]) -> Result<u64, Flaw> {
-        let text = trimmed(field);
-        match digits(text) {
+        // Most fields hold nothing but the number.
+        match digits(field).or_else(|| digits(trimmed(field))) {
             Some(number) if number <= self.max => Ok(number),
-            _ => Err(self.flaw(text)),
+            _ => Err(self.flaw(trimmed(field))),
         }
     }
 
@@ -50,11 +50,20 @@ impl Wanted {
     }
 }
 
+/// So many digits fit whatever they are.
+const NEVER_TOO_LARGE: usize = 19;
+
 /// The number, if there is nothing but digits and it fits.
 fn digits(text: &[u8]) -> Option<u64> {
-    let first = text.first()?;
-    if !first.is_ascii_digit() {
+    if text.is_empty() {
         return None;
+    }
+    if text.len() <= NEVER_TOO_LARGE {
+        let value = |number, byte: &u8| match byte {
+            b'0'..=b'9' => Some(number * 10 + u64::from(byte - b'0')),
+            _ => None,
+        };
+        return text.iter().try_fold(0, value);
     }
     text.iter().try_fold(0u64, |number, byte| match byte {
         b'0'..=b'9' => number.checked_mul(10)?.checked_add(u64::from(byte - b'0')),

@@ -54,12 +54,11 @@ impl Watch {
 
     /// Follows the next piece of the text.
     pub fn pass(&mut self, text: &[u8]) -> Result<(), Tangle> {
-        self.suspicious |= text.contains(&0);
-        let plain = !matches!(self.place, Location::Quoted { .. } | Location::Quote { .. });
-        if plain && !text.contains(&b'"') {
-            self.skip(text);
-        } else {
-            self.follow(text)?;
+        let is_plain = memchr::memchr2(b'"', 0, text).is_none();
+        self.suspicious |= !is_plain && text.contains(&0);
+        match self.place {
+            Location::FieldStart | Location::Field if is_plain => self.skip(text),
+            _ => self.follow(text)?,
         }
         self.offset += text.len() as u64;
         if self.offset - self.row_start <= LONGEST_ROW {

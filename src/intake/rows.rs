@@ -83,7 +83,7 @@ impl Record<'_> {
             Some(*column) != exempt && guard::looks_like_card_number(field)
         };
         let Some((column, _)) = fields.iter().enumerate().find(is_card) else {
-            return match guard::columns_hold_card_number(self.raw()) {
+            return match guard::fields_hold_card_number(fields.iter()) {
                 true => {
                     let what = "neighbouring fields look like a card number";
                     Err(self.flaw(OwnCode::CardNumber, what))
