@@ -5,6 +5,7 @@ mod calls;
 mod check;
 mod child;
 mod growth;
+mod known;
 mod ledger;
 mod orders;
 mod pace;
@@ -17,9 +18,10 @@ type Work = (&'static str, &'static str, u64, fn(u64) -> Result<(), Failed>);
 /// Why a measurement could not be taken.
 type Failed = Box<dyn std::error::Error>;
 
-const WORKS: [Work; 5] = [
+const WORKS: [Work; 6] = [
     ("calls", "calls a second and CPU a call, unthrottled, beside oha", 400_000, calls::measure),
     ("check", "time and memory of check, beside qsv extdedup", 10_000_000, check::measure),
+    ("known", "check against a ledger that knows every order", 10_000_000, known::measure),
     ("ledger", "first call, first call again, results", 1_000_000, ledger::measure),
     ("growth", "CPU a row from ten thousand rows up", 1_000_000, growth::measure),
     ("pace", "use and peak of a rate, as the server counts them", 20_000, pace::measure),

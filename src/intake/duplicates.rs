@@ -60,7 +60,8 @@ impl Keyed {
         Keyed(self.0 + (u128::from(rows) << 2))
     }
 
-    fn same_order(&self, other: &Keyed) -> bool {
+    /// Whether both carry the same order.
+    pub fn same_order(&self, other: &Keyed) -> bool {
         self.0 >> 34 == other.0 >> 34
     }
 }
@@ -68,7 +69,22 @@ impl Keyed {
 /// Of rows sorted by order, those whose orders are sent: for each order the first to be
 /// sent, unless one is cancelled already.
 pub fn rows_to_send(by_order: &[Keyed]) -> impl Iterator<Item = Keyed> + '_ {
-    by_order.chunk_by(Keyed::same_order).filter_map(decides).filter(|keyed| keyed.is_sent())
+    by_order.chunk_by(Keyed::same_order).filter_map(to_send_of)
+}
+
+/// The row of a group with one order that is sent for it, if one is.
+pub fn to_send_of(group: &[Keyed]) -> Option<Keyed> {
+    decides(group).filter(|keyed| keyed.is_sent())
+}
+
+/// Of rows sorted by order, the one that tells how the order stands, for each that is sent
+/// or in doubt: the first to be sent, else the first in doubt.
+pub fn rows_on_record(by_order: &[Keyed]) -> impl Iterator<Item = Keyed> + '_ {
+    let tells = |group: &[Keyed]| {
+        let sent = group.iter().find(|keyed| keyed.is_sent());
+        sent.or_else(|| group.iter().find(|keyed| keyed.part() == Part::KeptInDoubt)).copied()
+    };
+    by_order.chunk_by(Keyed::same_order).filter_map(tells)
 }
 
 /// Of the rows with one order, the one that decides over those to be sent.

@@ -28,7 +28,7 @@ mod stream;
 pub mod survey;
 mod warning;
 
-pub use duplicates::{Keyed, Part, rows_to_send};
+pub use duplicates::{Keyed, Part, rows_on_record, rows_to_send, to_send_of};
 pub use enrolment::{Enrolment, Standing, enrolments};
 pub use error::{Fault, IntakeError};
 pub use excerpt::shown;

@@ -330,12 +330,10 @@ pub trait Ledger: Send {
     /// those of its rows count that have not ended.
     fn known_orders(
         &mut self,
-        _endpoint: &str,
-        _run: Option<&Run>,
-        _by_order: &[Keyed],
-    ) -> Result<KnownOrders, LedgerError> {
-        Ok(KnownOrders::default())
-    }
+        endpoint: &str,
+        run: Option<&Run>,
+        by_order: &[Keyed],
+    ) -> Result<KnownOrders, LedgerError>;
 
     /// For each of these orders, in turn, the rows that were to be sent for it by the runs at
     /// the endpoint.

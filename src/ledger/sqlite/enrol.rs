@@ -13,8 +13,8 @@ use super::super::decided::{self, Decided, decide, status_of};
 use super::super::places::Places;
 use super::super::{Counts, NewRun, Run, codes};
 use super::many::Insert;
-use super::{other_runs, read};
-use crate::intake::{Enrolment, IntakeError, Keyed, Part, Standing};
+use super::{other_runs, packed, read};
+use crate::intake::{Enrolment, IntakeError, Keyed, Part, Standing, rows_on_record};
 use crate::outcome::Status;
 
 /// How many rows one transaction records: some tens of milliseconds.
@@ -72,16 +72,15 @@ fn record(
     in_parts(connection, rows, |transaction, part| insert_rows(transaction, number, part))?;
     let by_place = places.iter().map(Ok);
     in_parts(connection, by_place, |transaction, part| insert_places(transaction, number, part))?;
-    let orders = by_order.iter().filter(|keyed| keyed.is_sent()).map(Ok);
-    in_parts(connection, orders, |transaction, part| index_orders(transaction, number, part))?;
-    // After those that are sent: of the rows with an order, the first that is told counts.
+    let orders = rows_on_record(by_order).map(Ok);
+    in_parts(connection, orders, |transaction, part| {
+        index_orders(transaction, number, &part)?;
+        pack_orders(transaction, number, &part)
+    })?;
     let doubt = |keyed: &&Keyed| matches!(keyed.part(), Part::SentInDoubt | Part::KeptInDoubt);
     let doubts = by_order.iter().filter(doubt).map(Ok);
     in_parts(connection, doubts, |transaction, part| {
-        for keyed in &part {
-            other_runs::note_doubt(transaction, number, keyed.order())?;
-        }
-        index_orders(transaction, number, part)
+        part.iter().try_for_each(|keyed| other_runs::note_doubt(transaction, number, keyed.order()))
     })?;
     Ok((count, decided))
 }
@@ -264,7 +263,7 @@ static ORDERS: LazyLock<Insert<4>> = LazyLock::new(|| {
 fn index_orders(
     transaction: &Transaction<'_>,
     run: i64,
-    by_order: Vec<&Keyed>,
+    by_order: &[Keyed],
 ) -> rusqlite::Result<()> {
     let mut insert = ORDERS.many(transaction);
     for keyed in by_order {
@@ -273,4 +272,27 @@ fn index_orders(
         insert.insert([admin, sequence, run, keyed.row().0.into()])?;
     }
     insert.finish()
+}
+
+/// Packs the same. The parts of an enrolment that was cut short are the same ones again.
+fn pack_orders(
+    transaction: &Transaction<'_>,
+    run: i64,
+    by_order: &[Keyed],
+) -> rusqlite::Result<()> {
+    let (Some(first), Some(last)) = (by_order.first(), by_order.last()) else { return Ok(()) };
+    transaction
+        .prepare_cached(
+            "INSERT OR IGNORE INTO packed_orders
+                 (run, first_admin, first_sequence, last_admin, orders)
+             VALUES (?1, ?2, ?3, ?4, ?5)",
+        )?
+        .execute(params![
+            run,
+            first.order().admin_number,
+            first.order().sequence_number,
+            last.order().admin_number,
+            packed::pack(by_order),
+        ])
+        .map(drop)
 }

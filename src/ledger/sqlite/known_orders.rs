@@ -1,20 +1,20 @@
 //! What other runs know of all orders of a file, counted before the run begins. A large
-//! file is held against the ledger's orders side by side, both in order, on all processors;
-//! a small one looks its orders up.
+//! file is held against the packed orders of each run side by side, both in order, on all
+//! processors; a small one looks its orders up.
 
-use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
 
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
-use rusqlite::{Connection, Row, ToSql, params};
+use rusqlite::{Connection, ToSql, params};
 
 use super::super::KnownOrders;
 use super::other_runs::{self, IsHeld};
-use crate::intake::{Keyed, rows_to_send};
+use super::packed;
+use crate::intake::{Keyed, rows_to_send, to_send_of};
 use crate::order::Order;
 
-/// A look-up takes about as long as it takes to read this many orders one after another.
-const LOOK_UP: u64 = 12;
+/// A look-up takes about as long as it takes to read this many packed orders.
+const LOOK_UP: u64 = 100;
 
 /// The fewest orders that are worth a thread.
 const FEWEST: usize = 20_000;
@@ -46,10 +46,9 @@ pub(super) fn count(
     let looks_up = question.by_order.len() as u64 * LOOK_UP < rows;
     let counted = parts(question.by_order).into_par_iter().map(|part| {
         let ledger = open()?;
-        let wanted = rows_to_send(part).filter(|keyed| facts.is_to_send(keyed.row().0));
         match looks_up {
-            true => look_up(&ledger, wanted, &facts),
-            false => merge(&ledger, part, wanted, &facts),
+            true => look_up(&ledger, part, &facts),
+            false => merge(&ledger, part, &facts),
         }
     });
     counted.try_reduce(KnownOrders::default, |one, other| Ok(one.plus(other)))
@@ -73,103 +72,78 @@ fn parts(by_order: &[Keyed]) -> Vec<&[Keyed]> {
 }
 
 /// Looks each order up.
-fn look_up(
-    ledger: &Connection,
-    wanted: impl Iterator<Item = Keyed>,
-    facts: &Facts,
-) -> rusqlite::Result<KnownOrders> {
+fn look_up(ledger: &Connection, part: &[Keyed], facts: &Facts) -> rusqlite::Result<KnownOrders> {
     let mut find = ledger.prepare(
         "SELECT run, row FROM row_by_order WHERE admin_number = ?1 AND sequence_number = ?2",
     )?;
     let mut counts = KnownOrders::default();
-    for order in wanted.map(Keyed::order) {
-        let mut tally = Tally::default();
+    for keyed in rows_to_send(part).filter(|keyed| facts.is_to_send(*keyed)) {
+        let order = keyed.order();
+        let mut is_cancelled = false;
         let mut found = find.query(params![order.admin_number, order.sequence_number])?;
         while let Some(row) = found.next()? {
-            tally.add(facts, row.get(0)?, row.get(1)?);
+            let (run, row): (i64, u32) = (row.get(0)?, row.get(1)?);
+            is_cancelled |= facts.runs.get(&run).is_some_and(|run| run.has(row));
         }
-        counts.add(tally.come_to(facts, order));
+        counts.add(facts.known(order, is_cancelled));
     }
     Ok(counts)
 }
 
-/// Goes through the ledger's orders and these side by side.
-fn merge(
-    ledger: &Connection,
-    part: &[Keyed],
-    wanted: impl Iterator<Item = Keyed>,
-    facts: &Facts,
-) -> rusqlite::Result<KnownOrders> {
+/// Goes through the orders of one run after another, and these beside them.
+fn merge(ledger: &Connection, part: &[Keyed], facts: &Facts) -> rusqlite::Result<KnownOrders> {
+    // For the first row with each order.
+    let mut is_cancelled = vec![false; part.len()];
+    for (run, cancelled) in &facts.runs {
+        mark(ledger, (*run, cancelled), part, &mut is_cancelled)?;
+    }
     let mut counts = KnownOrders::default();
-    let [first, .., last] = part else { return look_up(ledger, wanted, facts) };
-    let mut find = ledger.prepare(
-        "SELECT admin_number, sequence_number, run, row FROM row_by_order
-         WHERE admin_number BETWEEN ?1 AND ?2
-         ORDER BY admin_number, sequence_number",
+    let mut rows = is_cancelled.into_iter();
+    for group in part.chunk_by(Keyed::same_order) {
+        let is_cancelled = rows.next().unwrap_or_default();
+        rows.by_ref().take(group.len() - 1).for_each(drop);
+        if let Some(keyed) = to_send_of(group).filter(|keyed| facts.is_to_send(*keyed)) {
+            counts.add(facts.known(keyed.order(), is_cancelled));
+        }
+    }
+    Ok(counts)
+}
+
+/// Marks the orders that a run cancelled, at the first row with each.
+fn mark(
+    ledger: &Connection,
+    (run, cancelled): (i64, &AllBut),
+    part: &[Keyed],
+    marks: &mut [bool],
+) -> rusqlite::Result<()> {
+    let (Some(first), Some(last)) = (part.first(), part.last()) else { return Ok(()) };
+    let mut find = ledger.prepare_cached(
+        "SELECT orders FROM packed_orders
+         WHERE run = ?1 AND first_admin <= ?3 AND last_admin >= ?2
+         ORDER BY first_admin, first_sequence",
     )?;
     let (from, to) = (first.order().admin_number, last.order().admin_number);
-    let mut known = find.query(params![from, to])?;
-    let mut at_hand = next(&mut known)?;
-    for order in wanted.map(Keyed::order) {
-        let mut tally = Tally::default();
-        while let Some((of, run, row)) = at_hand {
-            match compare(of, order) {
-                Ordering::Less => {}
-                Ordering::Equal => tally.add(facts, run, row),
-                Ordering::Greater => break,
+    let mut blocks = find.query(params![run, from, to])?;
+    let mut wanted = part.iter().map(|keyed| keyed.order()).zip(marks).peekable();
+    while let Some(block) = blocks.next()? {
+        for (order, row) in packed::unpack(block.get_ref(0)?.as_blob()?) {
+            while wanted.next_if(|(next, _)| *next < order).is_some() {}
+            match wanted.peek_mut() {
+                None => return Ok(()),
+                Some((next, mark)) if *next == order => **mark |= cancelled.has(row),
+                Some(_) => {}
             }
-            at_hand = next(&mut known)?;
         }
-        counts.add(tally.come_to(facts, order));
     }
-    Ok(counts)
+    Ok(())
 }
 
-fn next(known: &mut rusqlite::Rows<'_>) -> rusqlite::Result<Option<(Order, i64, u32)>> {
-    let read = |row: &Row<'_>| {
-        let order = Order { admin_number: row.get(0)?, sequence_number: row.get(1)? };
-        Ok((order, row.get(2)?, row.get(3)?))
-    };
-    known.next()?.map(read).transpose()
-}
-
-fn compare(one: Order, other: Order) -> Ordering {
-    let key = |order: Order| (order.admin_number, order.sequence_number);
-    key(one).cmp(&key(other))
-}
-
-/// What the rows of other runs with one order say.
-#[derive(Default)]
-struct Tally {
-    is_cancelled: bool,
-    is_known: bool,
-}
-
-/// What it comes to for the order.
+/// What the rows of other runs with one order come to.
 enum Known {
     Cancelled,
     InFlight,
     InDoubt,
     Nothing,
-}
-
-impl Tally {
-    fn add(&mut self, facts: &Facts, run: i64, row: u32) {
-        if let Some(run) = facts.runs.get(&run) {
-            self.is_known = true;
-            self.is_cancelled |= run.has(row);
-        }
-    }
-
-    fn come_to(self, facts: &Facts, order: Order) -> Known {
-        match self {
-            Tally { is_known: false, .. } => Known::Nothing,
-            Tally { is_cancelled: true, .. } => Known::Cancelled,
-            _ if facts.in_flight.contains(&order) => Known::InFlight,
-            _ if facts.in_doubt.contains(&order) => Known::InDoubt,
-            _ => Known::Nothing,
-        }
-    }
 }
 
 impl KnownOrders {
@@ -241,8 +215,17 @@ impl Facts {
     }
 
     /// Whether a row of the file is still to be sent.
-    fn is_to_send(&self, row: u32) -> bool {
-        self.own.as_ref().is_none_or(|ended| !ended.has(row))
+    fn is_to_send(&self, keyed: Keyed) -> bool {
+        self.own.as_ref().is_none_or(|ended| !ended.has(keyed.row().0))
+    }
+
+    fn known(&self, order: Order, is_cancelled: bool) -> Known {
+        match order {
+            _ if is_cancelled => Known::Cancelled,
+            _ if self.in_flight.contains(&order) => Known::InFlight,
+            _ if self.in_doubt.contains(&order) => Known::InDoubt,
+            _ => Known::Nothing,
+        }
     }
 }
 

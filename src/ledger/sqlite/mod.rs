@@ -11,6 +11,7 @@ mod on_record;
 mod open;
 mod other_runs;
 mod outcomes;
+mod packed;
 mod read;
 mod stakes;
 mod staking;

@@ -92,6 +92,17 @@ CREATE TABLE row_by_order (
     PRIMARY KEY (admin_number, sequence_number, run)
 ) STRICT, WITHOUT ROWID;
 
+-- The same once more, packed (see packed.rs) and in order: a whole file is held against these.
+CREATE TABLE packed_orders (
+    number         INTEGER PRIMARY KEY,
+    run            INTEGER NOT NULL,
+    first_admin    INTEGER NOT NULL,
+    first_sequence INTEGER NOT NULL,
+    last_admin     INTEGER NOT NULL,
+    orders         BLOB    NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX packed_orders_by_run ON packed_orders (run, first_admin, first_sequence);
+
 -- The order in which rows are sent, for runs that have one of their own; other runs go by
 -- the row. Rows that are not sent may be missing.
 CREATE TABLE place (

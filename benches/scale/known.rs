@@ -1,0 +1,78 @@
+//! A whole file held against a ledger that knows all of its orders.
+
+use std::path::Path;
+use std::process::Command;
+
+use cardcancel::intake::{Input, Reading, enrolments, survey};
+use cardcancel::ledger::{Ledger, NewRun, Sqlite};
+use jiff::Timestamp;
+use rusqlite::{Connection, params};
+
+use super::Failed;
+use super::child::{CARDCANCEL, Took, run};
+use super::orders;
+
+/// Nobody is called there.
+const URL: &str = "http://127.0.0.1:9";
+/// How often each is run, in turn.
+const TIMES: usize = 5;
+
+/// `check` of so many rows, alone and against a run that cancelled them all.
+pub fn measure(rows: u64) -> Result<(), Failed> {
+    let directory = tempfile::tempdir()?;
+    let orders = orders::write(directory.path(), rows, false)?;
+    let ledger = directory.path().join("ledger.db");
+    record(&orders, &ledger, directory.path())?;
+    let nothing = directory.path().join("none.db");
+    let (mut alone, mut against) = (Vec::new(), Vec::new());
+    for _ in 0..TIMES {
+        alone.push(check(&orders, &nothing)?);
+        against.push(check(&orders, &ledger)?);
+    }
+    let known = format!("{rows} were cancelled by earlier runs");
+    let told = against.iter().all(|took| took.output.replace(',', "").contains(&known));
+    if !told {
+        return Err(format!("{known}: check does not say so").into());
+    }
+    let (alone, against) = (median(alone), median(against));
+    println!("  check alone       {alone:>6.2} s");
+    println!("  check, all known  {against:>6.2} s");
+    println!("  all known / alone {:>6.2}", against / alone);
+    Ok(())
+}
+
+fn median(mut took: Vec<Took>) -> f64 {
+    took.sort_by_key(|took| took.wall);
+    took[took.len() / 2].wall.as_secs_f64()
+}
+
+fn check(orders: &Path, ledger: &Path) -> Result<Took, Failed> {
+    let mut check = Command::new(CARDCANCEL);
+    check.args(["check", "--url", URL, "--ledger"]).arg(ledger).arg(orders);
+    run(&mut check)
+}
+
+/// Records a run of the file that ended well.
+fn record(orders: &Path, ledger: &Path, spool: &Path) -> Result<(), Failed> {
+    let input = Input::open(orders, spool)?;
+    let layout = input.layout(&Reading::default())?;
+    let survey = survey(&input, &layout, None, 0)?;
+    let new = NewRun {
+        id: "before".to_owned(),
+        key: "before".to_owned(),
+        command: "run".to_owned(),
+        input_name: "orders.csv".to_owned(),
+        input_digest: "before".to_owned(),
+        endpoint: URL.to_owned(),
+        program: "bench".to_owned(),
+        opened_at: Timestamp::now(),
+    };
+    let mut rows = enrolments(&input, &layout, &survey, None)?;
+    Sqlite::open(ledger)?.enrol(new, &mut rows, &survey.orders)?;
+    // Every row was staked, and none ended otherwise than well.
+    Connection::open(ledger)?.execute(
+        "UPDATE progress SET first_fresh = ?1 + 1, cancelled = ?1",
+        params![survey.rows],
+    )?;
+    Ok(())
+}
