@@ -52,7 +52,12 @@ pub struct Outcome {
 
 impl Scene {
     pub fn new() -> Scene {
-        let scene = Scene { folder: tempfile::tempdir().unwrap() };
+        Scene::within(tempfile::tempdir().unwrap())
+    }
+
+    /// The same in this directory.
+    pub fn within(folder: tempfile::TempDir) -> Scene {
+        let scene = Scene { folder };
         std::fs::create_dir(scene.path("home")).unwrap();
         scene
     }

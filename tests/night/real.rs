@@ -29,7 +29,8 @@ const CONFIGURATIONS: [&str; 3] = [
 
 /// Lives through a night; says what happened in it.
 pub fn live(mut chance: Chance, seed: u64) -> History {
-    let scene = Scene::new();
+    // In memory no commit waits for a disk.
+    let scene = Scene::within(super::folder());
     for (number, text) in CONFIGURATIONS.iter().enumerate() {
         scene.file(&format!("{number}.toml"), text);
     }
@@ -162,18 +163,30 @@ impl Night {
         job
     }
 
-    /// The results of a job are run again; now and then they were cut short first.
+    /// The results of a job are run again; now and then they were damaged first.
     fn rerun_of(&mut self, earlier: Job) -> Job {
-        let Ok(mut text) = std::fs::read(self.scene.path(&earlier.results)) else {
+        let Ok(mut text) = std::fs::read_to_string(self.scene.path(&earlier.results)) else {
             return earlier;
         };
-        let is_whole = !self.chance.per_cent(25);
-        if !is_whole {
-            text.truncate(self.chance.below(text.len() as u64) as usize);
+        let damage = self.chance.below(6);
+        match damage {
+            0 => {
+                let end = self.chance.below(text.len() as u64) as usize;
+                text.truncate(text.floor_char_boundary(end));
+            }
+            // The names of its columns, the other way round.
+            1 => {
+                let (header, rows) = text.split_once('\n').unwrap();
+                let header = header.replacen(&earlier.admin, "\0", 1);
+                let header = header.replacen(&earlier.sequence, &earlier.admin, 1);
+                text = format!("{}\n{rows}", header.replacen('\0', &earlier.sequence, 1));
+            }
+            _ => {}
         }
+        let is_whole = damage > 1;
         let (file, results) = (self.name("rerun"), self.name("results"));
         self.scene.file(&file, &text);
-        let given = given::orders(&text, earlier.delimiter, false, &earlier.given);
+        let given = given::orders(text.as_bytes(), earlier.delimiter, false, &earlier.given);
         let job = Job { file, results, given, is_whole, flags: vec!["rerun"], ..earlier };
         self.jobs.push(job.clone());
         job
