@@ -29,40 +29,27 @@ pub fn fields_hold_card_number<'f>(fields: impl Iterator<Item = &'f [u8]> + Clon
 fn may_be_parted<'f>(fields: impl Iterator<Item = &'f [u8]>) -> bool {
     let mut before = 0;
     for field in fields {
-        match Ends::of(field) {
-            Ends::Neither => {}
-            Ends::Digits(first, last) => {
-                if matches!(before, 4 | 6) && first >= 3 {
-                    return true;
-                }
-                before = last;
-            }
+        let goes_on = matches!(before, 4 | 6) && group(field, false).is_some_and(|first| first > 2);
+        if goes_on {
+            return true;
         }
+        before = group(field, true).unwrap_or(before);
     }
     false
 }
 
-/// How many digits stand in the first and the last group of a field, 0 where a letter comes
-/// before, or after.
-enum Ends {
-    Digits(usize, usize),
-    /// There is neither a digit nor a letter.
-    Neither,
-}
-
-impl Ends {
-    fn of(field: &[u8]) -> Ends {
-        let first = group(field.iter());
-        let last = group(field.iter().rev());
-        match (first, last) {
-            (Group::Digits(first), Group::Digits(last)) => Ends::Digits(first, last),
-            (Group::Nothing, _) | (_, Group::Nothing) => Ends::Neither,
-            // What stands for digits in other scripts, or nobody sees.
-            (Group::Other, _) | (_, Group::Other) => match Plain::of(field) {
-                Plain { bytes: Cow::Borrowed(_), .. } => Ends::Neither,
-                plain => Ends::of(&plain.bytes),
-            },
-        }
+/// How many digits stand in the first or last group of a field, 0 where a letter comes
+/// first; nothing where there is neither a digit nor a letter.
+fn group(field: &[u8], last: bool) -> Option<usize> {
+    let group = if last { group_in(field.iter().rev()) } else { group_in(field.iter()) };
+    match group {
+        Group::Digits(digits) => Some(digits),
+        Group::Nothing => None,
+        // What stands for digits in other scripts, or nobody sees.
+        Group::Other => match Plain::of(field).bytes {
+            Cow::Borrowed(_) => None,
+            Cow::Owned(plain) => self::group(&plain, last),
+        },
     }
 }
 
@@ -74,7 +61,7 @@ enum Group {
     Other,
 }
 
-fn group<'t>(text: impl Iterator<Item = &'t u8>) -> Group {
+fn group_in<'t>(text: impl Iterator<Item = &'t u8>) -> Group {
     let mut digits = 0;
     for byte in text {
         match byte {
