@@ -20,6 +20,10 @@ const SETTLED_WITHIN: Time = 1_000_000_000;
 /// How long after its death calls of a process may still arrive.
 const ARRIVES_WITHIN: Time = 500_000_000;
 
+/// Why a file may be refused with which nothing is wrong: another process has the same one, or
+/// its latest run is not the one that its results are of.
+const RIGHTLY_REFUSED: [&str; 2] = ["is being worked on by", "is not what this run wrote"];
+
 /// What codes mean, as one day's configuration has it, or another's.
 const CONFIGURATIONS: [&str; 3] = [
     "[codes]\nSTANDIN_UNKNOWN = 'not_found'\n",
@@ -257,6 +261,7 @@ impl Night {
             (Some(0..=4), _) => Ended::Told(outcome.code),
             _ => panic!("{}: {}", start.what, outcome.told()),
         };
+        start.is_whole &= !RIGHTLY_REFUSED.iter().any(|why| outcome.stderr.contains(why));
         start.what = format!("{} ({fate:?}): {}", start.what, said(&outcome));
         if matches!(start.ended, Ended::Told(_)) {
             let told = self.told(job, by);
