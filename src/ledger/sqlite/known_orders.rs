@@ -247,8 +247,8 @@ fn add_orders(
 struct AllBut {
     /// One past the last row that may be among them.
     end: u32,
-    /// Those that are not, in order.
-    but: Vec<u32>,
+    /// A bit for each row, up to the last that is not: whether it is not.
+    but: Vec<u64>,
 }
 
 /// Rows that wait, or are in flight: they lie in a range of the first attempt, and none of
@@ -296,12 +296,12 @@ impl AllBut {
             let fresh = "SELECT row FROM place WHERE run = ?1 AND place >= ?2";
             add_rows(ledger, fresh, params![run, first_fresh], &mut but)?;
         }
-        but.sort_unstable();
         Ok(AllBut { end, but })
     }
 
     fn has(&self, row: u32) -> bool {
-        row < self.end && self.but.binary_search(&row).is_err()
+        let (word, bit) = place_of(row);
+        row < self.end && self.but.get(word).is_none_or(|rows| rows & bit == 0)
     }
 }
 
@@ -309,12 +309,23 @@ fn add_rows(
     ledger: &Connection,
     sql: &str,
     values: &[&dyn ToSql],
-    rows: &mut Vec<u32>,
+    rows: &mut Vec<u64>,
 ) -> rusqlite::Result<()> {
     let mut find = ledger.prepare_cached(sql)?;
     let mut found = find.query(values)?;
     while let Some(row) = found.next()? {
-        rows.push(row.get(0)?);
+        let (word, bit) = place_of(row.get(0)?);
+        if word >= rows.len() {
+            rows.resize(word + 1, 0);
+        }
+        if let Some(rows) = rows.get_mut(word) {
+            *rows |= bit;
+        }
     }
     Ok(())
+}
+
+/// The word of a row's bit, and the bit.
+fn place_of(row: u32) -> (usize, u64) {
+    ((row / u64::BITS) as usize, 1 << (row % u64::BITS))
 }
