@@ -74,7 +74,7 @@ async fn from_file_to_results(
         let results = job.results(server.is_rehearsal());
         own_files::refuse_clashes(settings, path, Some(&results))?;
     }
-    let _hold = ledger.hold(&job.key)?;
+    let _lock = ledger.lock_run(&job.key)?;
     let begun = ledger.find(&job.key)?.filter(|run| !(settings.again && run.has_ended()));
     let opening = match begun {
         Some(run) => Opening::Begun(run),
@@ -308,7 +308,7 @@ fn refuse_another_pace(
     let Opening::Begun(run) = opening else { return Ok(()) };
     let rates = settings.rates.to_string();
     match &run.rates {
-        Some(theirs) if *theirs != rates && ledger.is_held(&job.key)? => bail!(
+        Some(theirs) if *theirs != rates && ledger.is_locked(&job.key)? => bail!(
             "others work on run {} at {theirs}, and --rate says {rates}: give the same, or stop the others first",
             run.id()
         ),
@@ -431,7 +431,7 @@ struct Rest {
 /// Whether a run that came to rest here is still worked on.
 fn others_go_on(run: &Run, settings: &Settings, ledger: &mut dyn Ledger) -> anyhow::Result<bool> {
     let is_shared = matches!(settings.ledger, Location::Database(_));
-    Ok(is_shared && !run.has_ended() && ledger.is_held(&run.opened.key).context(LedgerFailed)?)
+    Ok(is_shared && !run.has_ended() && ledger.is_locked(&run.opened.key).context(LedgerFailed)?)
 }
 
 /// Writes the results, says what happened, and gives the exit code.

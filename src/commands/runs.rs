@@ -105,7 +105,7 @@ impl State {
     fn of(run: &Run, ledger: &mut dyn Ledger) -> anyhow::Result<State> {
         Ok(match run {
             _ if run.has_ended() => State::Ended,
-            _ if ledger.is_held(&run.opened.key)? => State::Running,
+            _ if ledger.is_locked(&run.opened.key)? => State::Running,
             _ if run.rested_at.is_some() => State::Stopped,
             _ => State::Died,
         })

@@ -5,7 +5,6 @@ mod address;
 mod codes;
 mod decided;
 mod elsewhere;
-mod hold;
 mod left_doubt;
 mod location;
 mod misplaced;
@@ -13,6 +12,7 @@ mod places;
 mod postgres;
 mod quiet;
 mod run;
+mod run_lock;
 mod sqlite;
 mod stake;
 mod starter;
@@ -30,11 +30,11 @@ use crate::outcome::{OnDoubt, Status, unended};
 use crate::trust::Untrusted;
 
 pub use address::{Address, BadAddress};
-pub use hold::Hold;
 pub use location::{Location, Patience};
 pub use misplaced::{Misplaced, Saved};
 pub use postgres::{At, Postgres};
 pub use run::{Counts, NewRun, Run};
+pub use run_lock::RunLock;
 pub use sqlite::{Info, Sqlite};
 pub use stake::{Ending, Settled, Staked, Waiting};
 pub use turn_time::TurnTime;
@@ -354,16 +354,16 @@ pub trait Ledger: Send {
         by_order: &[Keyed],
     ) -> Result<Run, EnrolError>;
 
-    /// Claims the runs with this key for this process, until the hold is dropped
-    /// or the process dies. Claimed before the run is looked for, so that two
-    /// processes cannot both open it. Where many may work on a run, nothing is claimed.
+    /// Locks the runs with this key for this process, until the lock is dropped
+    /// or the process dies. Locked before the run is looked for, so that two
+    /// processes cannot both open it. Where many may work on a run, nothing is locked.
     ///
     /// # Errors
-    /// [`LedgerError::Held`] if another process has it.
-    fn hold(&mut self, key: &str) -> Result<Hold, LedgerError>;
+    /// [`LedgerError::Locked`] if another process has it.
+    fn lock_run(&mut self, key: &str) -> Result<RunLock, LedgerError>;
 
-    /// Whether a process has claimed the runs with this key.
-    fn is_held(&mut self, key: &str) -> Result<bool, LedgerError>;
+    /// Whether a process has locked the runs with this key.
+    fn is_locked(&mut self, key: &str) -> Result<bool, LedgerError>;
 
     /// Starts a run that this process holds: from here on, turns are its turns.
     /// Attempts that a dead process left unsettled are settled as lost; where others may
@@ -403,7 +403,7 @@ pub enum LedgerError {
     #[error(
         "this file is being worked on by {by}: wait until it is done, or stop it first; `cardcancel runs` shows how far it is"
     )]
-    Held {
+    Locked {
         /// Process, host and since when.
         by: String,
     },

@@ -414,7 +414,7 @@ pub fn an_order_in_doubt_at_another_endpoint_is_not_in_doubt(home: &Home) {
 
 pub fn an_order_that_a_living_process_has_in_flight_for_another_run_is_left_for_later(home: &Home) {
     let mut ledger = home.open();
-    let _hold = ledger.hold("key").unwrap();
+    let _lock = ledger.lock_run("key").unwrap();
     let mut first = home.process(2);
     let in_flight = first.stake(2);
     let mut second = home.another(3);
@@ -437,17 +437,17 @@ pub fn an_order_that_a_living_process_has_in_flight_for_another_run_is_left_for_
 
 pub fn an_order_left_for_later_was_never_sent(home: &Home) {
     let mut ledger = home.open();
-    let _hold = ledger.hold("key").unwrap();
+    let _lock = ledger.lock_run("key").unwrap();
     let mut first = home.process(3);
     let in_flight = first.stake(2);
     let mut ledger = home.open();
-    let hold = ledger.hold("other").unwrap();
+    let lock = ledger.lock_run("other").unwrap();
     let run = enrol(ledger.as_mut(), "run-2", "other", 4);
     let mut second = Process::start(ledger, run.clone());
     assert_eq!(rows(&second.stake(4)), [3, 4]);
     let (settled, waiting): (Vec<_>, Vec<_>) = in_flight.into_iter().map(Staked::withdraw).unzip();
     first.turn(settled, Vec::new(), 0);
-    drop((second, hold));
+    drop((second, lock));
     // Rows 1 and 2 were passed over, and it died with 3 and 4 in flight.
     let mut again = home.join(&run);
     let mut staked = Vec::new();
@@ -463,13 +463,13 @@ pub fn an_order_left_for_later_was_never_sent(home: &Home) {
 
 pub fn an_order_that_a_dead_process_had_in_flight_for_another_run_is_sent_in_doubt(home: &Home) {
     let mut ledger = home.open();
-    let hold = ledger.hold("key").unwrap();
+    let lock = ledger.lock_run("key").unwrap();
     let mut first = home.process(1);
     let _in_flight = first.stake(1);
     let mut second = home.another(1);
     let mut later = second.turn(Vec::new(), Vec::new(), 1).in_flight_elsewhere;
     assert_eq!(later.len(), 1);
-    drop((first, hold));
+    drop((first, lock));
     let mut staked = Vec::new();
     until("it is known that the process died", || {
         let mut turned = second.turn(Vec::new(), std::mem::take(&mut later), 0);
@@ -485,12 +485,12 @@ pub fn an_order_that_a_dead_process_had_in_flight_for_another_run_is_sent_in_dou
 
 pub fn a_process_has_nothing_in_flight_for_a_run_that_it_left(home: &Home) {
     let mut ledger = home.open();
-    let hold = ledger.hold("key").unwrap();
+    let lock = ledger.lock_run("key").unwrap();
     let mut first = home.process(1);
     let _in_flight = first.stake(1);
-    drop((first, hold));
+    drop((first, lock));
     // The same file once more, as another run with the same key.
-    let _hold = ledger.hold("key").unwrap();
+    let _lock = ledger.lock_run("key").unwrap();
     let run = enrol(ledger.as_mut(), "run-2", "key", 1);
     let mut process = Process::start_with(ledger, run, Start { again: true, ..start() });
     let (mut staked, mut later) = (Vec::new(), Vec::new());
@@ -581,7 +581,7 @@ pub fn what_other_runs_know_of_the_orders_of_a_file_is_counted(home: &Home) {
     let endpoint = "https://example.com";
     let nothing = ledger.known_orders(endpoint, None, &by_order(1..=20)).unwrap();
     assert_eq!(nothing, KnownOrders::default());
-    let hold = ledger.hold("key").unwrap();
+    let lock = ledger.lock_run("key").unwrap();
     let process = all_kinds(home);
     let known = KnownOrders { cancelled: 3, in_flight: 2, in_doubt: 2 };
     assert_eq!(ledger.known_orders(endpoint, None, &by_order(1..=20)).unwrap(), known);
@@ -591,7 +591,7 @@ pub fn what_other_runs_know_of_the_orders_of_a_file_is_counted(home: &Home) {
     );
     let elsewhere = ledger.known_orders("https://else.example", None, &by_order(1..=20)).unwrap();
     assert_eq!(elsewhere, KnownOrders::default());
-    drop((process, hold));
+    drop((process, lock));
     until("it is known that the process died", || {
         let known = ledger.known_orders(endpoint, None, &by_order(1..=20)).unwrap();
         known == KnownOrders { cancelled: 3, in_flight: 0, in_doubt: 4 }
@@ -662,16 +662,16 @@ pub fn a_run_that_ended_was_not_stopped(home: &Home) {
 
 pub fn a_run_is_held_while_it_is_worked_on(home: &Home) {
     let mut watcher = home.open();
-    assert!(!watcher.is_held("key").unwrap());
+    assert!(!watcher.is_locked("key").unwrap());
     let mut ledger = home.open();
-    let hold = ledger.hold("key").unwrap();
+    let lock = ledger.lock_run("key").unwrap();
     let run = enrol(ledger.as_mut(), "run-1", "key", 1);
     let process = Process::start(ledger, run);
-    assert!(watcher.is_held("key").unwrap());
-    assert!(!watcher.is_held("other").unwrap());
+    assert!(watcher.is_locked("key").unwrap());
+    assert!(!watcher.is_locked("other").unwrap());
     process.rest(None);
-    drop(hold);
-    assert!(!watcher.is_held("key").unwrap());
+    drop(lock);
+    assert!(!watcher.is_locked("key").unwrap());
 }
 
 pub fn a_results_file_is_known_by_its_mark(home: &Home) {

@@ -12,7 +12,7 @@ use cardcancel::gate::rate::{Per, Rate, Rates};
 use cardcancel::gate::renewal::{Fetched, Renewal};
 use cardcancel::intake::{self, Expected, Input, IntakeError, Reading};
 use cardcancel::ledger::{
-    Ending, Hold, Ledger, NewRun, RowRecord, Run, Sqlite, Staked, Start, Turned,
+    Ending, Ledger, NewRun, RowRecord, Run, RunLock, Sqlite, Staked, Start, Turned,
 };
 use cardcancel::order::{Order, OwnCode, RowNumber};
 use cardcancel::outcome::{
@@ -155,7 +155,7 @@ struct Process {
     job: Job,
     run: Run,
     ledger: Sqlite,
-    _hold: Hold,
+    _lock: RunLock,
     wheel: Wheel,
     pace: Pace,
     rules: AnswerRules,
@@ -317,7 +317,7 @@ impl<'a> Night<'a> {
         });
         let mut ledger = Sqlite::open(&self.folder.join("ledger.db")).unwrap();
         let key = file.name.clone();
-        let hold = ledger.hold(&key).unwrap();
+        let lock = ledger.lock_run(&key).unwrap();
         let begun = ledger.find(&key).unwrap().filter(|run| !(job.again && run.has_ended()));
         let run = match begun {
             Some(run) => run,
@@ -332,7 +332,7 @@ impl<'a> Night<'a> {
         if run.has_ended() {
             return self.tell(id, &mut ledger, &run);
         }
-        let mut process = self.start(job, run, ledger, hold);
+        let mut process = self.start(job, run, ledger, lock);
         note_ended(&mut process);
         self.at_work.insert(job.file);
         self.processes.insert(id, process);
@@ -353,7 +353,7 @@ impl<'a> Night<'a> {
         Ok(ledger.enrol(new, &mut rows, &survey.orders).unwrap())
     }
 
-    fn start(&mut self, job: Job, run: Run, mut ledger: Sqlite, hold: Hold) -> Process {
+    fn start(&mut self, job: Job, run: Run, mut ledger: Sqlite, lock: RunLock) -> Process {
         let start = Start {
             at: self.wall(),
             cut_off: None,
@@ -383,7 +383,7 @@ impl<'a> Night<'a> {
             job,
             run,
             ledger,
-            _hold: hold,
+            _lock: lock,
             started: self.clock,
             steps: 0,
             dies_after,

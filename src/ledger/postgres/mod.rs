@@ -23,8 +23,8 @@ use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{
-    Allot, Begun, EnrolError, Hold, KnownOrders, Ledger, LedgerError, NewRun, OnRecord, RowRecord,
-    Run, Start, Turn, Turned,
+    Allot, Begun, EnrolError, KnownOrders, Ledger, LedgerError, NewRun, OnRecord, RowRecord, Run,
+    RunLock, Start, Turn, Turned,
 };
 use crate::intake::{Enrolment, IntakeError, Keyed};
 use crate::order::{Order, OwnCode, RowNumber};
@@ -126,12 +126,12 @@ impl Ledger for Postgres {
         enrol::enrol(&mut self.link, &new, seen, rows, by_order)
     }
 
-    fn hold(&mut self, _key: &str) -> Result<Hold, LedgerError> {
-        Ok(Hold::nothing())
+    fn lock_run(&mut self, _key: &str) -> Result<RunLock, LedgerError> {
+        Ok(RunLock::shared())
     }
 
-    fn is_held(&mut self, key: &str) -> Result<bool, LedgerError> {
-        self.link.work(async |session| read::is_held(session, key).await)
+    fn is_locked(&mut self, key: &str) -> Result<bool, LedgerError> {
+        self.link.work(async |session| read::is_locked(session, key).await)
     }
 
     fn start(&mut self, run: &Run, start: Start) -> Result<Begun, LedgerError> {

@@ -68,7 +68,7 @@ async fn runs_where(
     found.iter().map(run_from).collect()
 }
 
-pub(super) async fn is_held(session: &mut Session, key: &str) -> Result<bool, Failed> {
+pub(super) async fn is_locked(session: &mut Session, key: &str) -> Result<bool, Failed> {
     let sql = "SELECT EXISTS (
                    SELECT FROM worker JOIN run ON run.number = worker.run
                    WHERE run.key = $1 AND worker.at_work AND leased_until > clock_timestamp())";

@@ -8,7 +8,7 @@ use rayon::iter::{IntoParallelIterator, ParallelIterator};
 use rusqlite::{Connection, ToSql, params};
 
 use super::super::KnownOrders;
-use super::other_runs::{self, IsHeld};
+use super::other_runs::{self, IsLocked};
 use super::packed;
 use crate::intake::{Keyed, rows_to_send, to_send_of};
 use crate::order::Order;
@@ -35,9 +35,9 @@ pub(super) fn count(
     ledger: &Connection,
     open: &(dyn Fn() -> rusqlite::Result<Connection> + Sync),
     question: &Question<'_>,
-    is_held: IsHeld<'_>,
+    is_locked: IsLocked<'_>,
 ) -> rusqlite::Result<KnownOrders> {
-    let facts = Facts::load(ledger, question, is_held)?;
+    let facts = Facts::load(ledger, question, is_locked)?;
     if facts.runs.is_empty() {
         return Ok(KnownOrders::default());
     }
@@ -179,7 +179,7 @@ impl Facts {
     fn load(
         ledger: &Connection,
         question: &Question<'_>,
-        is_held: IsHeld<'_>,
+        is_locked: IsLocked<'_>,
     ) -> rusqlite::Result<Facts> {
         let mut find = ledger.prepare(
             "SELECT number FROM run WHERE endpoint = ?1 AND rows IS NOT NULL AND number IS NOT ?2",
@@ -191,7 +191,7 @@ impl Facts {
         let runs: HashMap<i64, AllBut> = runs.collect::<rusqlite::Result<_>>()?;
         let (mut in_flight, mut in_doubt) = (HashSet::new(), HashSet::new());
         for run in runs.keys() {
-            let sent = match other_runs::is_alive(ledger, *run, question.run, is_held)? {
+            let sent = match other_runs::is_alive(ledger, *run, question.run, is_locked)? {
                 true => &mut in_flight,
                 false => &mut in_doubt,
             };

@@ -30,8 +30,8 @@ use outcomes::Outcomes;
 use stakes::Stakes;
 
 use super::{
-    Allot, Begun, Counts, EnrolError, Hold, KnownOrders, Ledger, LedgerError, NewRun, OnRecord,
-    RowRecord, Run, Start, Turn, Turned, Waiting,
+    Allot, Begun, Counts, EnrolError, KnownOrders, Ledger, LedgerError, NewRun, OnRecord,
+    RowRecord, Run, RunLock, Start, Turn, Turned, Waiting,
 };
 use crate::intake::{Enrolment, IntakeError, Keyed};
 use crate::order::{Order, OwnCode, RowNumber};
@@ -134,7 +134,7 @@ impl Sqlite {
 /// Whether a living process works on the runs with this key. One of which that cannot
 /// be told may be alive.
 fn is_worked_on(file: &LedgerFile, key: &str) -> bool {
-    Hold::is_held(&file.lock(key)).unwrap_or(true)
+    RunLock::is_locked(&file.lock(key)).unwrap_or(true)
 }
 
 fn failure(path: &str, cause: rusqlite::Error) -> LedgerError {
@@ -175,9 +175,9 @@ impl Ledger for Sqlite {
     ) -> Result<KnownOrders, LedgerError> {
         let question =
             known_orders::Question { endpoint, run: run.map(|run| run.number), by_order };
-        let is_held = |key: &str| is_worked_on(&self.file, key);
+        let is_locked = |key: &str| is_worked_on(&self.file, key);
         let open = || open::read_only(&self.file);
-        known_orders::count(&self.connection, &open, &question, &is_held)
+        known_orders::count(&self.connection, &open, &question, &is_locked)
             .map_err(|cause| self.fail(cause))
     }
 
@@ -204,25 +204,25 @@ impl Ledger for Sqlite {
         Ok(run)
     }
 
-    fn hold(&mut self, key: &str) -> Result<Hold, LedgerError> {
+    fn lock_run(&mut self, key: &str) -> Result<RunLock, LedgerError> {
         let path = self.file.lock(key);
-        match Hold::claim(&path) {
+        match RunLock::lock(&path) {
             Ok(Ok(hold)) => Ok(hold),
-            Ok(Err(by)) => Err(LedgerError::Held { by }),
+            Ok(Err(by)) => Err(LedgerError::Locked { by }),
             Err(cause) => Err(LedgerError::Open { path: path.display().to_string(), cause }),
         }
     }
 
-    fn is_held(&mut self, key: &str) -> Result<bool, LedgerError> {
+    fn is_locked(&mut self, key: &str) -> Result<bool, LedgerError> {
         let path = self.file.lock(key);
         let failed = |cause| LedgerError::Open { path: path.display().to_string(), cause };
-        Hold::is_held(&path).map_err(failed)
+        RunLock::is_locked(&path).map_err(failed)
     }
 
     fn start(&mut self, run: &Run, start: Start) -> Result<Begun, LedgerError> {
         self.be_there()?;
-        let is_held = |key: &str| is_worked_on(&self.file, key);
-        let (started, begun) = start::start(&mut self.connection, run, start, &is_held)
+        let is_locked = |key: &str| is_worked_on(&self.file, key);
+        let (started, begun) = start::start(&mut self.connection, run, start, &is_locked)
             .map_err(|cause| failure(&self.path, cause))?;
         self.started = Some(started);
         Ok(begun)
@@ -236,8 +236,8 @@ impl Ledger for Sqlite {
             turn.fresh = 0;
         }
         let started = self.started.as_mut().ok_or_else(|| not_started(&self.path))?;
-        let is_held = |key: &str| is_worked_on(&self.file, key);
-        let turned = turn::turn(&mut self.connection, started, turn, allot, &is_held)
+        let is_locked = |key: &str| is_worked_on(&self.file, key);
+        let turned = turn::turn(&mut self.connection, started, turn, allot, &is_locked)
             .map_err(|cause| failure(&self.path, cause))?;
         if !is_there {
             return Err(self.gone());
@@ -250,8 +250,8 @@ impl Ledger for Sqlite {
 
     fn rest(&mut self, at: Timestamp, stop: Option<OwnCode>) -> Result<Run, LedgerError> {
         let started = self.started.take().ok_or_else(|| not_started(&self.path))?;
-        let is_held = |key: &str| is_worked_on(&self.file, key);
-        let run = turn::rest(&mut self.connection, started.run, at, stop, &is_held)
+        let is_locked = |key: &str| is_worked_on(&self.file, key);
+        let run = turn::rest(&mut self.connection, started.run, at, stop, &is_locked)
             .map_err(|cause| failure(&self.path, cause))?;
         self.be_there()?;
         self.write_back("TRUNCATE");

@@ -9,14 +9,14 @@ use super::Started;
 use crate::order::Order;
 
 /// Whether a living process holds the runs with this key.
-pub(super) type IsHeld<'a> = &'a dyn Fn(&str) -> bool;
+pub(super) type IsLocked<'a> = &'a dyn Fn(&str) -> bool;
 
 /// Looks up what other runs know of one order after another.
 pub(super) struct OtherRuns<'l> {
     ledger: &'l Connection,
     find: CachedStatement<'l>,
     run: i64,
-    is_held: IsHeld<'l>,
+    is_locked: IsLocked<'l>,
     /// Whether each of the runs that were asked about is being worked on.
     alive: HashMap<i64, bool>,
 }
@@ -37,7 +37,7 @@ impl<'l> OtherRuns<'l> {
     pub fn new(
         ledger: &'l Connection,
         started: &mut Started,
-        is_held: IsHeld<'l>,
+        is_locked: IsLocked<'l>,
     ) -> rusqlite::Result<Option<Self>> {
         if !started.has_others {
             started.has_others = ledger
@@ -74,7 +74,7 @@ impl<'l> OtherRuns<'l> {
              WHERE same.admin_number = ?1 AND same.sequence_number = ?2
                AND same.run <> ?3 AND run.endpoint = ?4",
         )?;
-        Ok(Some(OtherRuns { ledger, find, run: started.run, is_held, alive: HashMap::new() }))
+        Ok(Some(OtherRuns { ledger, find, run: started.run, is_locked, alive: HashMap::new() }))
     }
 
     /// What they know of the order. Sent `again`, it does not matter that it is cancelled.
@@ -118,7 +118,7 @@ impl<'l> OtherRuns<'l> {
         if let Some(alive) = self.alive.get(&run) {
             return Ok(*alive);
         }
-        let alive = is_alive(self.ledger, run, Some(self.run), self.is_held)?;
+        let alive = is_alive(self.ledger, run, Some(self.run), self.is_locked)?;
         self.alive.insert(run, alive);
         Ok(alive)
     }
@@ -130,7 +130,7 @@ pub(super) fn is_alive(
     ledger: &Connection,
     run: i64,
     ours: Option<i64>,
-    is_held: IsHeld<'_>,
+    is_locked: IsLocked<'_>,
 ) -> rusqlite::Result<bool> {
     let newest: Option<String> = ledger
         .prepare_cached(
@@ -142,7 +142,7 @@ pub(super) fn is_alive(
         .query_map(params![run, ours], |row| row.get(0))?
         .next()
         .transpose()?;
-    Ok(newest.is_some_and(|key| is_held(&key)))
+    Ok(newest.is_some_and(|key| is_locked(&key)))
 }
 
 /// An answer for the order was lost in this run.
@@ -184,7 +184,7 @@ pub(super) fn note_interrupted(ledger: &Connection, run: i64) -> rusqlite::Resul
 pub(super) fn inherit_doubts(
     ledger: &Connection,
     run: i64,
-    is_held: IsHeld<'_>,
+    is_locked: IsLocked<'_>,
 ) -> rusqlite::Result<()> {
     let mut find = ledger.prepare(
         "SELECT DISTINCT stake.run FROM stake
@@ -195,7 +195,7 @@ pub(super) fn inherit_doubts(
     let others: Vec<i64> =
         find.query_map([run], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
     for other in others {
-        if !is_alive(ledger, other, Some(run), is_held)? {
+        if !is_alive(ledger, other, Some(run), is_locked)? {
             note_interrupted(ledger, other)?;
         }
     }

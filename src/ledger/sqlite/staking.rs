@@ -6,7 +6,7 @@ use rusqlite::{CachedStatement, Transaction, params};
 
 use super::super::elsewhere::Elsewhere;
 use super::super::{Staked, Turned, Waiting, codes};
-use super::other_runs::{IsHeld, OtherRuns};
+use super::other_runs::{IsLocked, OtherRuns};
 use super::turn::{Moments, read_ahead};
 use super::{Fresh, Started};
 use crate::order::OwnCode;
@@ -43,11 +43,11 @@ impl<'a> Staking<'a> {
         transaction: &'a Transaction<'a>,
         started: &mut Started,
         now: Timestamp,
-        is_held: IsHeld<'a>,
+        is_locked: IsLocked<'a>,
     ) -> rusqlite::Result<Self> {
         Ok(Staking {
             transaction,
-            others: OtherRuns::new(transaction, started, is_held)?,
+            others: OtherRuns::new(transaction, started, is_locked)?,
             decide: transaction.prepare_cached(
                 "UPDATE row SET status = ?3, error_code = ?4, message = ?5
                  WHERE run = ?1 AND row = ?2",

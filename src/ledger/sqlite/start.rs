@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
 use super::super::{Begun, Run, Start, Waiting, codes, starter};
-use super::other_runs::{self, IsHeld};
+use super::other_runs::{self, IsLocked};
 use super::outcomes::{Outcomes, Told};
 use super::stakes::Stakes;
 use super::turn::{note_progress, read_ahead};
@@ -20,7 +20,7 @@ pub(super) fn start(
     connection: &mut Connection,
     run: &Run,
     start: Start,
-    is_held: IsHeld<'_>,
+    is_locked: IsLocked<'_>,
 ) -> rusqlite::Result<(Started, Begun)> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     transaction.execute(
@@ -40,7 +40,7 @@ pub(super) fn start(
     let run = read::run_by_number(&transaction, run.number)?;
     let mut outcomes = Outcomes::load(&transaction)?;
     let interrupted = settle_interrupted(&transaction, run.number, &mut outcomes, &start)?;
-    other_runs::inherit_doubts(&transaction, run.number, is_held)?;
+    other_runs::inherit_doubts(&transaction, run.number, is_locked)?;
     let mut counts = run.counts;
     counts.add(Status::InDoubt, interrupted);
     let has_places = transaction.query_row(

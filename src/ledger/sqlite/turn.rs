@@ -12,7 +12,7 @@ use super::super::{
     Waiting,
 };
 use super::many::Insert;
-use super::other_runs::{self, IsHeld};
+use super::other_runs::{self, IsLocked};
 use super::outcomes::Told;
 use super::staking::Staking;
 use super::{Fresh, Started, read};
@@ -28,7 +28,7 @@ pub(super) fn turn(
     started: &mut Started,
     turn: Turn,
     allot: &mut Allot<'_>,
-    is_held: IsHeld<'_>,
+    is_locked: IsLocked<'_>,
 ) -> rusqlite::Result<Turned> {
     let now = turn.at;
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -48,7 +48,7 @@ pub(super) fn turn(
     let mut already_cancelled = 0;
     let quiet_until = turn.quiet_until;
     if wanted > 0 || !allowance.unused.is_empty() || quiet_until.is_some() {
-        let staking = Staking::new(&transaction, started, now, is_held)?;
+        let staking = Staking::new(&transaction, started, now, is_locked)?;
         let asked = (allowance, quiet_until);
         spend(&transaction, asked, allot, started, &mut turned, |started, moments, turned| {
             already_cancelled =
@@ -248,7 +248,7 @@ pub(super) fn rest(
     run: i64,
     at: Timestamp,
     stop: Option<OwnCode>,
-    is_held: IsHeld<'_>,
+    is_locked: IsLocked<'_>,
 ) -> rusqlite::Result<Run> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let ended = read::run_by_number(&transaction, run)?.has_ended();
@@ -259,7 +259,7 @@ pub(super) fn rest(
         params![run, at.as_microsecond(), stop.map(|stop| stop.to_string())],
     )?;
     if !ended {
-        other_runs::inherit_doubts(&transaction, run, is_held)?;
+        other_runs::inherit_doubts(&transaction, run, is_locked)?;
     }
     let run = read::run_by_number(&transaction, run)?;
     transaction.commit()?;

@@ -8,15 +8,15 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-/// This process's claim on a run; dropped, the run is free again.
+/// This process's lock on a run; dropped, the run is free again.
 #[derive(Debug)]
-pub struct Hold {
-    _claim: Option<Claim>,
+pub struct RunLock {
+    _file: Option<LockFile>,
 }
 
 /// A lock file that is ours.
 #[derive(Debug)]
-struct Claim {
+struct LockFile {
     path: PathBuf,
     _lock: File,
 }
@@ -25,14 +25,14 @@ struct Claim {
 const LOOKED_AT: Duration = Duration::from_millis(20);
 const TRIES: u32 = 5;
 
-impl Hold {
+impl RunLock {
     /// Where many may work on a run, nobody has it for himself.
-    pub(super) fn nothing() -> Hold {
-        Hold { _claim: None }
+    pub(super) fn shared() -> RunLock {
+        RunLock { _file: None }
     }
 
-    /// Claims the lock file at `path`, or says who has it.
-    pub(super) fn claim(path: &Path) -> io::Result<Result<Hold, String>> {
+    /// Locks the file at `path`, or says who has it.
+    pub(super) fn lock(path: &Path) -> io::Result<Result<RunLock, String>> {
         let mut tries = 0;
         loop {
             let mut lock = open(path, true)?;
@@ -51,14 +51,14 @@ impl Hold {
             if is_still_at(&lock, path) {
                 lock.set_len(0)?;
                 lock.write_all(introduction().as_bytes())?;
-                let claim = Claim { path: path.to_owned(), _lock: lock };
-                return Ok(Ok(Hold { _claim: Some(claim) }));
+                let file = LockFile { path: path.to_owned(), _lock: lock };
+                return Ok(Ok(RunLock { _file: Some(file) }));
             }
         }
     }
 
     /// Whether a living process has the lock file at `path`.
-    pub(super) fn is_held(path: &Path) -> io::Result<bool> {
+    pub(super) fn is_locked(path: &Path) -> io::Result<bool> {
         match open(path, false).map(|lock| lock.try_lock_shared()) {
             Ok(Ok(())) => Ok(false),
             Ok(Err(TryLockError::WouldBlock)) => Ok(true),
@@ -80,7 +80,7 @@ fn open(path: &Path, create: bool) -> io::Result<File> {
         .open(path)
 }
 
-impl Drop for Claim {
+impl Drop for LockFile {
     fn drop(&mut self) {
         // While the lock is still ours, so nobody else's file is removed.
         let _ = std::fs::remove_file(&self.path);
