@@ -7,7 +7,7 @@ use anyhow::bail;
 use super::job::Job;
 use super::server::Server;
 use crate::config::Settings;
-use crate::intake::{Plan, Prior};
+use crate::intake::{Prior, RerunPlan};
 use crate::ledger::{Ledger, OnRecord, Sqlite};
 use crate::order::{Order, Row, RowNumber};
 use crate::outcome::Status;
@@ -21,7 +21,7 @@ pub struct Results<'a> {
     /// The file.
     pub job: &'a Job,
     /// How it is read.
-    pub plan: &'a Plan,
+    pub plan: &'a RerunPlan,
     /// Where its open rows are to be sent.
     pub server: &'a Server,
     /// What the user said of it.

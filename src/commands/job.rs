@@ -10,7 +10,7 @@ use super::only;
 use super::server::Server;
 use crate::config::Settings;
 use crate::intake::rerun;
-use crate::intake::{self, Input, Layout, Plan, Reading, Selection, Survey};
+use crate::intake::{self, Input, Layout, Reading, RerunPlan, Selection, Survey};
 use crate::ledger::{Location, NewRun};
 
 /// A file that is to be run, not yet read through.
@@ -20,7 +20,7 @@ pub struct Job {
     /// Where its columns are.
     pub layout: Layout,
     /// Which rows are run again, if it is a results file.
-    pub plan: Option<Plan>,
+    pub plan: Option<RerunPlan>,
     /// The same for the same command, file and endpoint.
     pub key: String,
     words: Vec<String>,
@@ -46,7 +46,7 @@ impl Job {
             [] => Selection::default(),
             words => Selection::only(words),
         });
-        let plan = selection.map(|only| Plan::new(&input, &layout, only)).transpose()?;
+        let plan = selection.map(|only| RerunPlan::new(&input, &layout, only)).transpose()?;
         let mut words = only.unwrap_or_default().to_vec();
         words.sort();
         let key = key(&input, &layout, only.is_some(), &words, &server.name)?;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use anyhow::bail;
 
 use crate::config::nearest;
-use crate::intake::{Input, IntakeError, Layout, Plan, guard};
+use crate::intake::{Input, IntakeError, Layout, RerunPlan, guard};
 use crate::outcome::Status;
 
 /// How many error codes a message lists.
@@ -20,7 +20,7 @@ pub fn refuse_unknown(
     words: &[String],
     input: &Input,
     layout: &Layout,
-    plan: &Plan,
+    plan: &RerunPlan,
 ) -> anyhow::Result<()> {
     let words = words.iter().map(|word| word.trim());
     let mut unknown: Vec<&str> =
@@ -86,7 +86,11 @@ fn shown(word: &str) -> String {
 ///
 /// # Errors
 /// When the input cannot be read any more.
-pub fn selects_nothing(input: &Input, layout: &Layout, plan: &Plan) -> Result<bool, IntakeError> {
+pub fn selects_nothing(
+    input: &Input,
+    layout: &Layout,
+    plan: &RerunPlan,
+) -> Result<bool, IntakeError> {
     let mut rows = input.rows(layout)?;
     while let Some(record) = rows.next()? {
         if plan.selects(record.fields) {

@@ -7,7 +7,7 @@ use super::duplicates::{Cursor, Part};
 use super::error::IntakeError;
 use super::layout::Layout;
 use super::priority::Places;
-use super::rerun::{Claim, Plan};
+use super::rerun::{RerunAction, RerunPlan};
 use super::rows::{Record, Rows};
 use super::source::Input;
 use super::survey::Survey;
@@ -58,7 +58,7 @@ pub fn enrolments<'i>(
     input: &'i Input,
     layout: &'i Layout,
     survey: &'i Survey,
-    plan: Option<&'i Plan>,
+    plan: Option<&'i RerunPlan>,
 ) -> Result<Enrolments<'i>, IntakeError> {
     let rows = input.rows(layout)?;
     let (cursor, places) = (survey.duplicates.cursor(), survey.places.as_ref());
@@ -69,7 +69,7 @@ pub fn enrolments<'i>(
 pub struct Enrolments<'i> {
     input: &'i Input,
     rows: Rows<'i>,
-    plan: Option<&'i Plan>,
+    plan: Option<&'i RerunPlan>,
     cursor: Cursor<'i>,
     places: Option<&'i Places>,
     failed: bool,
@@ -78,19 +78,19 @@ pub struct Enrolments<'i> {
 impl Enrolments<'_> {
     fn enrol(&mut self) -> Result<Option<Enrolment>, IntakeError> {
         let Some(record) = self.rows.next()? else { return Ok(None) };
-        let claim = claim(self.input, self.plan, &record)?;
+        let action = action(self.input, self.plan, &record)?;
         let (row, line, content) = (record.row, record.line(), record.content());
         let order = match content {
             Row::Order(order) => Some(order),
             Row::Invalid(_) => None,
         };
-        let standing = match (claim, content) {
-            (Claim::Kept { status, doubt }, _) => Standing::Kept { status, doubt },
+        let standing = match (action, content) {
+            (RerunAction::Keep { status, doubt }, _) => Standing::Kept { status, doubt },
             (_, Row::Invalid(flaw)) => {
                 let before = self.plan.and_then(|plan| plan.flaw_before(record.fields));
                 Standing::Invalid(before.unwrap_or(flaw))
             }
-            (Claim::Selected { doubt }, _) => match self.cursor.first_of(row) {
+            (RerunAction::Retry { doubt }, _) => match self.cursor.first_of(row) {
                 Some(first) => Standing::Duplicate { first },
                 None => Standing::ToSend { doubt: doubt || self.cursor.inherits_doubt(row) },
             },
@@ -114,27 +114,27 @@ impl Iterator for Enrolments<'_> {
 }
 
 /// What is done with a row: in a run, all are sent that can be.
-pub(super) fn claim(
+pub(super) fn action(
     input: &Input,
-    plan: Option<&Plan>,
+    plan: Option<&RerunPlan>,
     record: &Record<'_>,
-) -> Result<Claim, IntakeError> {
+) -> Result<RerunAction, IntakeError> {
     match plan {
-        None => Ok(Claim::Selected { doubt: false }),
+        None => Ok(RerunAction::Retry { doubt: false }),
         Some(plan) => {
-            plan.claim(record.fields, || record.line()).map_err(|fault| input.refuse(fault))
+            plan.action(record.fields, || record.line()).map_err(|fault| input.refuse(fault))
         }
     }
 }
 
 /// The part that a row so claimed takes among the rows with its order, if any.
-pub(super) fn part(claim: Claim) -> Option<Part> {
-    match claim {
-        Claim::Selected { doubt: false } => Some(Part::Sent),
-        Claim::Selected { doubt: true } => Some(Part::SentInDoubt),
-        Claim::Kept { status, .. } if status.is_cancelled() => Some(Part::Cancelled),
-        Claim::Kept { doubt: true, .. } => Some(Part::KeptInDoubt),
-        Claim::Kept { .. } => None,
+pub(super) fn part(action: RerunAction) -> Option<Part> {
+    match action {
+        RerunAction::Retry { doubt: false } => Some(Part::Sent),
+        RerunAction::Retry { doubt: true } => Some(Part::SentInDoubt),
+        RerunAction::Keep { status, .. } if status.is_cancelled() => Some(Part::Cancelled),
+        RerunAction::Keep { doubt: true, .. } => Some(Part::KeptInDoubt),
+        RerunAction::Keep { .. } => None,
     }
 }
 

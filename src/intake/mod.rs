@@ -35,7 +35,7 @@ pub use excerpt::shown;
 pub use layout::{Layout, Reading};
 pub use priority::{Places, Priorities};
 pub use proof::{Expected, ParseDigestError, Proof};
-pub use rerun::{Plan, Prior, Selection};
+pub use rerun::{Prior, RerunPlan, Selection};
 pub use rows::{Record, Rows};
 pub use source::{Digest, Input};
 pub use survey::{BadRow, Survey, survey, survey_each};

@@ -4,11 +4,11 @@ use crate::order::Row;
 
 use super::blocks::Block;
 use super::duplicates::Keyed;
-use super::enrolment::{claim, part};
+use super::enrolment::{action, part};
 use super::error::{Fault, IntakeError};
 use super::layout::Layout;
 use super::priority::Rank;
-use super::rerun::{Claim, Plan};
+use super::rerun::{RerunAction, RerunPlan};
 use super::source::Input;
 use super::survey::BadRow;
 
@@ -34,7 +34,7 @@ impl Portion {
     pub fn of(
         input: &Input,
         layout: &Layout,
-        plan: Option<&Plan>,
+        plan: Option<&RerunPlan>,
         block: Result<Block, IntakeError>,
     ) -> Portion {
         let mut portion = Portion::default();
@@ -46,27 +46,27 @@ impl Portion {
         &mut self,
         input: &Input,
         layout: &Layout,
-        plan: Option<&Plan>,
+        plan: Option<&RerunPlan>,
         block: Block,
     ) -> Result<(), IntakeError> {
         let mut rows = input.rows_of(layout, block)?;
         while let Some(record) = rows.next()? {
-            let claim = claim(input, plan, &record)?;
+            let action = action(input, plan, &record)?;
             self.rows += 1;
-            self.kept += u32::from(matches!(claim, Claim::Kept { .. }));
+            self.kept += u32::from(matches!(action, RerunAction::Keep { .. }));
             let content = record.content();
-            let is_sent = matches!((&content, claim), (Row::Order(_), Claim::Selected { .. }));
+            let is_sent = matches!((&content, action), (Row::Order(_), RerunAction::Retry { .. }));
             let rank = record.rank().map(|rank| if is_sent { rank } else { Rank::NOT_SENT });
             self.ranks.extend(rank);
-            match (content, part(claim)) {
+            match (content, part(action)) {
                 (Row::Order(order), Some(part)) => {
-                    self.selected += u32::from(matches!(claim, Claim::Selected { .. }));
+                    self.selected += u32::from(matches!(action, RerunAction::Retry { .. }));
                     self.orders.push(Keyed::new(order, record.row, part));
                 }
                 (Row::Invalid(_), _) if layout.is_header(record.fields) => {
                     return Err(input.refuse(Fault::HeaderAgain { line: record.line() }));
                 }
-                (Row::Invalid(flaw), _) if matches!(claim, Claim::Selected { .. }) => {
+                (Row::Invalid(flaw), _) if matches!(action, RerunAction::Retry { .. }) => {
                     let (row, line) = (record.row, record.line());
                     self.invalid.push(BadRow { row, line, flaw });
                 }

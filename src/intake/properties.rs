@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use crate::order::{Order, Row, RowNumber};
 
 use super::blocks::line_ends;
-use super::{Input, IntakeError, Plan, Reading, Selection, Standing, enrolments, survey};
+use super::{Input, IntakeError, Reading, RerunPlan, Selection, Standing, enrolments, survey};
 
 /// An input called `orders.csv` that holds these bytes.
 pub(super) fn open(bytes: &[u8]) -> Result<Input, IntakeError> {
@@ -50,7 +50,7 @@ pub(super) fn refused_again(text: &str) -> String {
 fn all_enrolled(text: &str, selection: Option<Selection>) -> Result<String, IntakeError> {
     let input = input(text.as_bytes());
     let layout = input.layout(&Reading::default())?;
-    let plan = selection.map(|selection| Plan::new(&input, &layout, selection)).transpose()?;
+    let plan = selection.map(|selection| RerunPlan::new(&input, &layout, selection)).transpose()?;
     let survey = survey(&input, &layout, plan.as_ref(), 0)?;
     let mut shown = String::new();
     let mut to_send = 0;

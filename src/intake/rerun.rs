@@ -18,7 +18,7 @@ pub use super::selection::Selection;
 
 /// How a results file is run again.
 #[derive(Debug, Clone)]
-pub struct Plan {
+pub struct RerunPlan {
     cells: ResultCells,
     selection: Selection,
     keys: [usize; 2],
@@ -35,14 +35,14 @@ pub fn refuse_results(input: &Input, layout: &Layout) -> Result<(), IntakeError>
 
 /// What a rerun does with a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Claim {
+pub enum RerunAction {
     /// It is run again.
-    Selected {
+    Retry {
         /// Whether an answer for it was lost.
         doubt: bool,
     },
     /// It keeps its result.
-    Kept {
+    Keep {
         /// How it stood.
         status: Status,
         /// Whether an answer for it was lost.
@@ -50,16 +50,20 @@ pub enum Claim {
     },
 }
 
-impl Plan {
+impl RerunPlan {
     /// Refuses a file that is not a results file.
-    pub fn new(input: &Input, layout: &Layout, selection: Selection) -> Result<Plan, IntakeError> {
+    pub fn new(
+        input: &Input,
+        layout: &Layout,
+        selection: Selection,
+    ) -> Result<RerunPlan, IntakeError> {
         layout.unambiguous().map_err(|fault| input.refuse(fault))?;
         let missing = layout.lacks_of_results();
         let cells = ResultCells::of(layout).filter(|_| missing.is_none());
         let missing = missing.unwrap_or(columns::STATUS);
         let cells = cells.ok_or_else(|| input.refuse(Fault::NotResults { missing }))?;
         let keys = [layout.admin(), layout.sequence()];
-        Ok(Plan { cells, selection, keys })
+        Ok(RerunPlan { cells, selection, keys })
     }
 
     /// What the earlier run wrote about a row.
@@ -73,11 +77,11 @@ impl Plan {
     }
 
     /// What is done with a row; without a status it belongs to no results file.
-    pub(super) fn claim(
+    pub(super) fn action(
         &self,
         fields: &ByteRecord,
         line: impl FnOnce() -> u64,
-    ) -> Result<Claim, Fault> {
+    ) -> Result<RerunAction, Fault> {
         let prior = self.prior(fields);
         let Some(doubt) = prior.doubt else {
             let found = self.cells.doubt.and_then(|column| fields.get(column));
@@ -86,8 +90,8 @@ impl Plan {
         };
         match prior.status {
             None => Err(self.no_status(line(), fields)),
-            Some(_) if self.selection.selects(&prior) => Ok(Claim::Selected { doubt }),
-            Some(status) => Ok(Claim::Kept { status, doubt }),
+            Some(_) if self.selection.selects(&prior) => Ok(RerunAction::Retry { doubt }),
+            Some(status) => Ok(RerunAction::Keep { status, doubt }),
         }
     }
 

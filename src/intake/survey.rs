@@ -11,7 +11,7 @@ use super::layout::Layout;
 use super::portion::Portion;
 use super::priority::{Places, Priorities, Ranks};
 use super::proof::Proof;
-use super::rerun::Plan;
+use super::rerun::RerunPlan;
 use super::rows::MOST_ROWS;
 use super::source::Input;
 use super::warning::Warning;
@@ -62,7 +62,7 @@ pub struct BadRow {
 pub fn survey(
     input: &Input,
     layout: &Layout,
-    plan: Option<&Plan>,
+    plan: Option<&RerunPlan>,
     keep: usize,
 ) -> Result<Survey, IntakeError> {
     let mut first = Vec::new();
@@ -78,7 +78,7 @@ pub fn survey(
 pub fn survey_each(
     input: &Input,
     layout: &Layout,
-    plan: Option<&Plan>,
+    plan: Option<&RerunPlan>,
     on_invalid: impl FnMut(BadRow),
 ) -> Result<Survey, IntakeError> {
     let blocks = input.blocks(layout.delimiter())?;
@@ -289,7 +289,7 @@ mod tests {
             b"admin,seq,status,doubt\n1,1,cancelled,\n2,1,failed,\n1,1,failed,\nx,1,invalid,\n",
         );
         let layout = input.layout(&Reading::default()).unwrap();
-        let plan = Plan::new(&input, &layout, Selection::default()).unwrap();
+        let plan = RerunPlan::new(&input, &layout, Selection::default()).unwrap();
         let survey = survey(&input, &layout, Some(&plan), 2).unwrap();
         assert_eq!((survey.rows, survey.to_send, survey.invalid, survey.kept), (4, 1, 0, 2));
         assert_eq!(survey.duplicates.len(), 1);

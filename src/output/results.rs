@@ -15,7 +15,7 @@ use super::hashed::Hashed;
 use super::moments::Moments;
 use super::{ahead, behind, rows};
 use crate::intake::source::BYTE_ORDER_MARK;
-use crate::intake::{Input, Layout, Plan, columns, guard};
+use crate::intake::{Input, Layout, RerunPlan, columns, guard};
 use crate::ledger::{Counts, Ledger, RowRecord, Run};
 use crate::order::{Order, OwnCode, RowNumber};
 use crate::outcome::Status;
@@ -302,7 +302,7 @@ pub struct Source<'a> {
     /// Where the input's columns are.
     pub layout: &'a Layout,
     /// How the results file that is run again was read, if it is one.
-    pub plan: Option<&'a Plan>,
+    pub plan: Option<&'a RerunPlan>,
 }
 
 /// Writes the results, and counts what they tell.
