@@ -76,7 +76,7 @@ async fn work(
     stops: mpsc::UnboundedReceiver<OwnCode>,
     show: watch::Sender<Snapshot>,
 ) -> anyhow::Result<Finished> {
-    let run = common::enrol(&mut ledger, ROWS, Timestamp::now());
+    let run = common::create_run(&mut ledger, ROWS, Timestamp::now());
     let start = Start {
         at: Timestamp::now(),
         cut_off: None,

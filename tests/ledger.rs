@@ -7,15 +7,15 @@ use std::io::BufRead;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use cardcancel::intake::{Enrolment, Input, IntakeError, Keyed, Part, Standing};
-use cardcancel::ledger::{EnrolError, Ledger, NewRun, Run, Sqlite};
+use cardcancel::intake::{Disposition, Input, IntakeError, Keyed, Part, PlannedRow};
+use cardcancel::ledger::{CreateRunError, Ledger, NewRun, Run, Sqlite};
 use cardcancel::order::{Order, RowNumber};
 use cardcancel::outcome::Status;
 use common::{CoreCard, Scene, kill, until};
 use jiff::Timestamp;
 use rusqlite::{Connection, TransactionBehavior};
 
-/// More than a few transactions of an enrolment.
+/// More than a few transactions of the creation of a run.
 const ROWS: u32 = 70_000;
 const KEY: &str = "0123456789abcdef";
 
@@ -51,16 +51,16 @@ fn order(row: u32) -> Order {
 }
 
 /// Every tenth row is the duplicate of the one before, every eleventh in doubt.
-fn enrolment(row: u32) -> Enrolment {
-    let standing = match row % 10 {
-        0 => Standing::Duplicate { first: RowNumber(row - 1) },
-        _ => Standing::ToSend { doubt: row.is_multiple_of(11) },
+fn planned(row: u32) -> PlannedRow {
+    let disposition = match row % 10 {
+        0 => Disposition::Duplicate { first: RowNumber(row - 1) },
+        _ => Disposition::ToSend { doubt: row.is_multiple_of(11) },
     };
-    Enrolment {
+    PlannedRow {
         row: RowNumber(row),
         line: row.into(),
         order: Some(order(row - u32::from(row.is_multiple_of(10)))),
-        standing,
+        disposition,
         place: row,
     }
 }
@@ -76,19 +76,19 @@ fn broken() -> IntakeError {
     Input::open("nowhere/orders.csv".as_ref(), "nowhere".as_ref()).unwrap_err()
 }
 
-/// Begins to enrol a run and breaks off near the end.
+/// Begins to create a run and breaks off near the end.
 fn cut_short(ledger: &mut Sqlite, program: &str) {
     let mut rows = (1..=ROWS).map(|row| match row {
         65_000 => Err(broken()),
-        _ => Ok(enrolment(row)),
+        _ => Ok(planned(row)),
     });
-    let refused = ledger.enrol(new_run("first", program), &mut rows, &by_order());
-    assert!(matches!(refused, Err(EnrolError::Intake(_))));
+    let refused = ledger.create_run(new_run("first", program), &mut rows, &by_order());
+    assert!(matches!(refused, Err(CreateRunError::Intake(_))));
 }
 
-fn enrolled(ledger: &mut Sqlite, program: &str) -> Run {
-    let mut rows = (1..=ROWS).map(|row| Ok(enrolment(row)));
-    ledger.enrol(new_run("second", program), &mut rows, &by_order()).unwrap()
+fn created(ledger: &mut Sqlite, program: &str) -> Run {
+    let mut rows = (1..=ROWS).map(|row| Ok(planned(row)));
+    ledger.create_run(new_run("second", program), &mut rows, &by_order()).unwrap()
 }
 
 fn assert_whole(ledger: &mut Sqlite, run: &Run) {
@@ -98,9 +98,9 @@ fn assert_whole(ledger: &mut Sqlite, run: &Run) {
     assert_eq!(records.len(), ROWS as usize);
     let orders = ledger.orders(run).unwrap();
     for (record, row) in records.iter().zip(1..) {
-        let Enrolment { order, standing, .. } = enrolment(row);
+        let PlannedRow { order, disposition, .. } = planned(row);
         assert_eq!((record.row, orders.get(&record.row)), (RowNumber(row), order.as_ref()));
-        let doubt = standing == Standing::ToSend { doubt: true };
+        let doubt = disposition == Disposition::ToSend { doubt: true };
         assert_eq!(record.doubt, doubt, "{record:?}");
         assert_eq!(record.status == Status::Duplicate, row % 10 == 0, "{record:?}");
     }
@@ -118,11 +118,11 @@ fn a_run_is_nobodys_until_every_row_is_recorded() {
 }
 
 #[test]
-fn an_enrolment_that_was_cut_short_goes_on() {
+fn the_creation_of_a_run_that_was_cut_short_goes_on() {
     let file = File::new();
     cut_short(&mut file.ledger(), "test 1");
     let mut ledger = file.ledger();
-    let run = enrolled(&mut ledger, "test 1");
+    let run = created(&mut ledger, "test 1");
     assert_eq!((run.id(), ledger.runs().unwrap().len()), ("second", 1));
     assert_whole(&mut ledger, &run);
     assert_eq!(file.asked::<u32>("SELECT count(*) FROM row"), ROWS);
@@ -130,18 +130,18 @@ fn an_enrolment_that_was_cut_short_goes_on() {
 }
 
 #[test]
-fn an_enrolment_by_places_that_was_cut_short_goes_on() {
+fn the_creation_of_a_run_by_places_that_was_cut_short_goes_on() {
     let file = File::new();
     // The last goes first; the hundred before them are in their own places.
-    let enrolment = |row: u32| {
+    let planned = |row: u32| {
         let place = if row <= 100 { row } else { ROWS + 101 - row };
-        Enrolment { place, ..enrolment(row) }
+        PlannedRow { place, ..planned(row) }
     };
     for end in [65_000, ROWS + 1] {
         let mut rows =
-            (1..=ROWS).map(|row| if row == end { Err(broken()) } else { Ok(enrolment(row)) });
-        let enrolled = file.ledger().enrol(new_run("run", "test"), &mut rows, &[]);
-        assert_eq!(enrolled.is_ok(), end > ROWS);
+            (1..=ROWS).map(|row| if row == end { Err(broken()) } else { Ok(planned(row)) });
+        let created = file.ledger().create_run(new_run("run", "test"), &mut rows, &[]);
+        assert_eq!(created.is_ok(), end > ROWS);
     }
     let placed = "SELECT count(*) FROM place JOIN row USING (run, row) WHERE status IS NULL";
     assert_eq!(file.asked::<u32>(placed), ROWS - ROWS / 10);
@@ -150,11 +150,11 @@ fn an_enrolment_by_places_that_was_cut_short_goes_on() {
 }
 
 #[test]
-fn an_enrolment_that_another_program_cut_short_begins_again() {
+fn the_creation_of_a_run_that_another_program_cut_short_begins_again() {
     let file = File::new();
     cut_short(&mut file.ledger(), "test 1");
     let mut ledger = file.ledger();
-    let run = enrolled(&mut ledger, "test 2");
+    let run = created(&mut ledger, "test 2");
     assert_eq!(ledger.runs().unwrap().len(), 1);
     assert_whole(&mut ledger, &run);
 }
@@ -173,16 +173,16 @@ fn a_run_that_is_enrolled_leaves_the_ledger_to_others_again_and_again() {
             let recorded = had.query_row("SELECT count(*) FROM row", [], |row| row.get(0));
             seen.push(recorded.unwrap());
         }
-        Ok(enrolment(row))
+        Ok(planned(row))
     });
-    let run = ledger.enrol(new_run("one", "test"), &mut rows, &[]).unwrap();
+    let run = ledger.create_run(new_run("one", "test"), &mut rows, &[]).unwrap();
     seen.dedup();
     assert!(seen.len() >= 3, "others saw it at {seen:?} rows only");
     assert_whole(&mut ledger, &run);
 }
 
 #[test]
-fn a_process_killed_while_it_enrols_has_sent_nothing_and_the_next_goes_on() {
+fn a_process_killed_while_it_creates_the_run_has_sent_nothing_and_the_next_goes_on() {
     const DUPLICATES: usize = 100_000;
     let core_card = CoreCard::perfect();
     let scene = Scene::new();

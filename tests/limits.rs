@@ -220,7 +220,7 @@ fn live_by(plan: Plan, rows: u32, mut server: Server) -> Night {
     let folder = tempfile::tempdir().unwrap();
     let mut ledger = Sqlite::open(&folder.path().join("ledger.db")).unwrap();
     let wall = |clock: Duration| Timestamp::from_second(1_800_000_000).unwrap() + clock;
-    let run = common::enrol(&mut ledger, rows, wall(Duration::ZERO));
+    let run = common::create_run(&mut ledger, rows, wall(Duration::ZERO));
     let on_doubt = plan.on_doubt;
     let start = Start {
         at: wall(Duration::ZERO),

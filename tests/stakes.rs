@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use cardcancel::intake::{Enrolment, Standing};
+use cardcancel::intake::{Disposition, PlannedRow};
 use cardcancel::ledger::{
     Allotment, Ending, Ledger, Run, Settled, Sqlite, Staked, Start, Turn, Waiting,
 };
@@ -64,22 +64,22 @@ fn places(chance: Option<&mut Chance>) -> BTreeMap<u32, u32> {
 }
 
 /// Every fifth row cannot be sent.
-fn enrolments(places: &BTreeMap<u32, u32>) -> impl Iterator<Item = Enrolment> {
-    (1..=ROWS).map(|row| Enrolment {
+fn planned_rows(places: &BTreeMap<u32, u32>) -> impl Iterator<Item = PlannedRow> {
+    (1..=ROWS).map(|row| PlannedRow {
         row: RowNumber(row),
         line: row.into(),
         order: Some(Order { admin_number: row.into(), sequence_number: 1 }),
-        standing: match row % 5 {
-            0 => Standing::Invalid(Flaw { code: OwnCode::CardNumber, message: String::new() }),
-            _ => Standing::ToSend { doubt: false },
+        disposition: match row % 5 {
+            0 => Disposition::Invalid(Flaw { code: OwnCode::CardNumber, message: String::new() }),
+            _ => Disposition::ToSend { doubt: false },
         },
         place: places[&row],
     })
 }
 
-fn enrolled(ledger: &mut Sqlite, places: &BTreeMap<u32, u32>) -> Run {
+fn created(ledger: &mut Sqlite, places: &BTreeMap<u32, u32>) -> Run {
     let new = common::new_run(second(0));
-    ledger.enrol(new, &mut enrolments(places).map(Ok), &[]).unwrap()
+    ledger.create_run(new, &mut planned_rows(places).map(Ok), &[]).unwrap()
 }
 
 fn started(ledger: &mut Sqlite, run: &Run, at: Timestamp, on_doubt: OnDoubt) -> Vec<Waiting> {
@@ -123,7 +123,7 @@ impl Night {
         let mut ledger = Sqlite::open(path).unwrap();
         let mut chance = Chance::from(seed);
         let places = places(seed.is_multiple_of(2).then_some(&mut chance));
-        let run = enrolled(&mut ledger, &places);
+        let run = created(&mut ledger, &places);
         let waiting = started(&mut ledger, &run, second(0), OnDoubt::Retry);
         assert!(waiting.is_empty());
         Night {
@@ -296,7 +296,7 @@ fn fresh_rows_are_staked_as_one_range_whatever_was_decided_between_them() {
 /// A ledger in which the first row was staked by a process that died, and that row's stake.
 fn died(path: &Path, on_doubt: OnDoubt) -> (Sqlite, Run, Staked) {
     let mut ledger = Sqlite::open(path).unwrap();
-    let run = enrolled(&mut ledger, &places(None));
+    let run = created(&mut ledger, &places(None));
     started(&mut ledger, &run, second(0), on_doubt);
     let one = Allotment { moments: vec![None], ..Allotment::default() };
     let mut turned =

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use cardcancel::intake::{Input, Reading, enrolments, survey};
+use cardcancel::intake::{Input, Reading, planned_rows, survey};
 use cardcancel::ledger::{Ledger, NewRun, Sqlite};
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
@@ -67,8 +67,8 @@ fn record(orders: &Path, ledger: &Path, spool: &Path) -> Result<(), Failed> {
         program: "bench".to_owned(),
         opened_at: Timestamp::now(),
     };
-    let mut rows = enrolments(&input, &layout, &survey, None)?;
-    Sqlite::open(ledger)?.enrol(new, &mut rows, &survey.orders)?;
+    let mut rows = planned_rows(&input, &layout, &survey, None)?;
+    Sqlite::open(ledger)?.create_run(new, &mut rows, &survey.orders)?;
     // Every row was staked, and none ended otherwise than well.
     Connection::open(ledger)?.execute(
         "UPDATE progress SET first_fresh = ?1 + 1, cancelled = ?1",

@@ -21,8 +21,8 @@ use crate::engine::Finished;
 use crate::exit::Exit;
 use crate::gate::brake::Tripped;
 use crate::gate::cut_off::Due;
-use crate::intake::{Survey, Warning, enrolments};
-use crate::ledger::{Counts, EnrolError, KnownOrders, Ledger, Location, NewRun, Run};
+use crate::intake::{Survey, Warning, planned_rows};
+use crate::ledger::{Counts, CreateRunError, KnownOrders, Ledger, Location, NewRun, Run};
 use crate::output::metrics::{Figures, Metrics};
 use crate::output::results::{Replace, ResultsFile, Source, Written};
 use crate::output::summary::{Summary, Work, in_words};
@@ -126,7 +126,7 @@ async fn from_file_to_results(
         let id = opening.id().to_owned();
         let mut calls = Calls::prepare(&id, settings, &server.url).await?;
         let resumed = opening.ended_before();
-        let run = enrol(opening, &job, ledger.as_mut())?;
+        let run = create_run(opening, &job, ledger.as_mut())?;
         job.input.begin();
         if run.id() != id {
             tracing::info!("another machine has just opened run {} of this file", run.id());
@@ -408,16 +408,16 @@ fn cut_off_text(settings: &Settings, cut_off: Option<Timestamp>, now: Timestamp)
 }
 
 /// Records every row of a new run before anything is sent.
-fn enrol(opening: Opening, job: &Job, ledger: &mut dyn Ledger) -> anyhow::Result<Run> {
+fn create_run(opening: Opening, job: &Job, ledger: &mut dyn Ledger) -> anyhow::Result<Run> {
     let (new, survey) = match opening {
         Opening::Begun(run) => return Ok(run),
         Opening::New(new, survey) => (new, survey),
     };
     let plan = job.plan.as_ref();
-    let mut rows = enrolments(&job.input, &job.layout, &survey, plan)?;
-    ledger.enrol(new, &mut rows, &survey.orders).map_err(|failed| match failed {
-        EnrolError::Intake(cause) => cause.into(),
-        EnrolError::Ledger(cause) => cause.into(),
+    let mut rows = planned_rows(&job.input, &job.layout, &survey, plan)?;
+    ledger.create_run(new, &mut rows, &survey.orders).map_err(|failed| match failed {
+        CreateRunError::Intake(cause) => cause.into(),
+        CreateRunError::Ledger(cause) => cause.into(),
     })
 }
 

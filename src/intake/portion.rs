@@ -4,9 +4,9 @@ use crate::order::Row;
 
 use super::blocks::Block;
 use super::duplicates::Keyed;
-use super::enrolment::{action, part};
 use super::error::{Fault, IntakeError};
 use super::layout::Layout;
+use super::plan::{action, part};
 use super::priority::Rank;
 use super::rerun::{RerunAction, RerunPlan};
 use super::source::Input;

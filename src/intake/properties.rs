@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use crate::order::{Order, Row, RowNumber};
 
 use super::blocks::line_ends;
-use super::{Input, IntakeError, Reading, RerunPlan, Selection, Standing, enrolments, survey};
+use super::{Disposition, Input, IntakeError, Reading, RerunPlan, Selection, planned_rows, survey};
 
 /// An input called `orders.csv` that holds these bytes.
 pub(super) fn open(bytes: &[u8]) -> Result<Input, IntakeError> {
@@ -35,41 +35,41 @@ pub(super) fn lines(input: &Input, reading: &Reading) -> Result<Vec<String>, Int
     Ok(lines)
 }
 
-pub(super) fn enrolled(text: &str) -> String {
-    all_enrolled(text, None).unwrap()
+pub(super) fn created(text: &str) -> String {
+    all_planned(text, None).unwrap()
 }
 
-pub(super) fn enrolled_again(text: &str, selection: Selection) -> String {
-    all_enrolled(text, Some(selection)).unwrap()
+pub(super) fn created_again(text: &str, selection: Selection) -> String {
+    all_planned(text, Some(selection)).unwrap()
 }
 
 pub(super) fn refused_again(text: &str) -> String {
-    all_enrolled(text, Some(Selection::default())).unwrap_err().to_string()
+    all_planned(text, Some(Selection::default())).unwrap_err().to_string()
 }
 
-fn all_enrolled(text: &str, selection: Option<Selection>) -> Result<String, IntakeError> {
+fn all_planned(text: &str, selection: Option<Selection>) -> Result<String, IntakeError> {
     let input = input(text.as_bytes());
     let layout = input.layout(&Reading::default())?;
     let plan = selection.map(|selection| RerunPlan::new(&input, &layout, selection)).transpose()?;
     let survey = survey(&input, &layout, plan.as_ref(), 0)?;
     let mut shown = String::new();
     let mut to_send = 0;
-    for enrolment in enrolments(&input, &layout, &survey, plan.as_ref())? {
-        let enrolment = enrolment?;
-        let order = enrolment.order.map(|order| format!("{order} ")).unwrap_or_default();
-        let standing = match enrolment.standing {
-            Standing::ToSend { doubt } => {
+    for planned in planned_rows(&input, &layout, &survey, plan.as_ref())? {
+        let planned = planned?;
+        let order = planned.order.map(|order| format!("{order} ")).unwrap_or_default();
+        let disposition = match planned.disposition {
+            Disposition::ToSend { doubt } => {
                 to_send += 1;
                 if doubt { "to send in doubt".to_owned() } else { "to send".to_owned() }
             }
-            Standing::Invalid(flaw) => flaw.code.to_string(),
-            Standing::Duplicate { first } => format!("duplicate of {first}"),
-            Standing::Kept { status, doubt: false } => format!("kept {status}"),
-            Standing::Kept { status, doubt: true } => format!("kept {status} with doubt"),
+            Disposition::Invalid(flaw) => flaw.code.to_string(),
+            Disposition::Duplicate { first } => format!("duplicate of {first}"),
+            Disposition::Kept { status, doubt: false } => format!("kept {status}"),
+            Disposition::Kept { status, doubt: true } => format!("kept {status} with doubt"),
         };
-        writeln!(shown, "{}: {order}{standing}", enrolment.row).unwrap();
+        writeln!(shown, "{}: {order}{disposition}", planned.row).unwrap();
     }
-    assert_eq!(to_send, survey.to_send, "the survey and the enrolments disagree");
+    assert_eq!(to_send, survey.to_send, "the survey and the planned_rows disagree");
     Ok(shown)
 }
 

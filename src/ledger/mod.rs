@@ -24,7 +24,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::intake::{Enrolment, IntakeError, Keyed};
+use crate::intake::{IntakeError, Keyed, PlannedRow};
 use crate::order::{Order, OwnCode, RowNumber};
 use crate::outcome::{OnDoubt, Status, unended};
 use crate::trust::Untrusted;
@@ -347,12 +347,12 @@ pub trait Ledger: Send {
     /// cut short, it goes on where it was when it is asked for again with the same key.
     /// Where others may open the same run, the one that another opened since this process
     /// looked for it is the run: it may have another identifier.
-    fn enrol(
+    fn create_run(
         &mut self,
         new: NewRun,
-        rows: &mut dyn Iterator<Item = Result<Enrolment, IntakeError>>,
+        rows: &mut dyn Iterator<Item = Result<PlannedRow, IntakeError>>,
         by_order: &[Keyed],
-    ) -> Result<Run, EnrolError>;
+    ) -> Result<Run, CreateRunError>;
 
     /// Locks the runs with this key for this process, until the lock is dropped
     /// or the process dies. Locked before the run is looked for, so that two
@@ -574,7 +574,7 @@ pub enum LedgerError {
 
 /// Why a run could not be opened.
 #[derive(Debug, thiserror::Error)]
-pub enum EnrolError {
+pub enum CreateRunError {
     /// The input could not be read to its end.
     #[error(transparent)]
     Intake(#[from] IntakeError),

@@ -1,6 +1,6 @@
 //! The order in which a run's rows are sent, where it is not that of their numbers.
 
-use crate::intake::Standing;
+use crate::intake::Disposition;
 use crate::order::RowNumber;
 
 /// Which row to be sent goes in which place, once one is not in the place of its number.
@@ -12,8 +12,9 @@ pub(super) struct Places {
 
 impl Places {
     /// Takes note of a row and its place.
-    pub fn note(&mut self, row: RowNumber, place: u32, standing: &Standing) {
-        if !matches!(standing, Standing::ToSend { .. }) || (self.rows.is_empty() && place == row.0)
+    pub fn note(&mut self, row: RowNumber, place: u32, disposition: &Disposition) {
+        if !matches!(disposition, Disposition::ToSend { .. })
+            || (self.rows.is_empty() && place == row.0)
         {
             return;
         }

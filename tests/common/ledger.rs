@@ -1,6 +1,6 @@
 //! What tests put into a ledger, and read of it.
 
-use cardcancel::intake::{Enrolment, Standing};
+use cardcancel::intake::{Disposition, PlannedRow};
 use cardcancel::ledger::{Ledger, NewRun, RowRecord, Run};
 use cardcancel::order::{Order, RowNumber};
 use jiff::Timestamp;
@@ -20,15 +20,15 @@ pub fn new_run(opened_at: Timestamp) -> NewRun {
 }
 
 /// Opens a run of so many rows, all to be sent.
-pub fn enrol(ledger: &mut dyn Ledger, rows: u32, opened_at: Timestamp) -> Run {
+pub fn create_run(ledger: &mut dyn Ledger, rows: u32, opened_at: Timestamp) -> Run {
     let new = new_run(opened_at);
     let mut lines = (1..=rows).map(|row| {
         let order = Order { admin_number: 1000 + i64::from(row), sequence_number: 1 };
-        let standing = Standing::ToSend { doubt: false };
+        let disposition = Disposition::ToSend { doubt: false };
         let (line, place) = (u64::from(row) + 1, row);
-        Ok(Enrolment { row: RowNumber(row), line, order: Some(order), standing, place })
+        Ok(PlannedRow { row: RowNumber(row), line, order: Some(order), disposition, place })
     });
-    ledger.enrol(new, &mut lines, &[]).unwrap()
+    ledger.create_run(new, &mut lines, &[]).unwrap()
 }
 
 /// Every row of the run, in order.

@@ -26,7 +26,7 @@ pub use chance::Chance;
 pub use core_card::CoreCard;
 pub use faketime::{clocks_can_be_set, with_its_clock_set};
 pub use hostile::{Does, Hostile, Request, json, silent, status, with_headers};
-pub use ledger::{enrol, new_run, records};
+pub use ledger::{create_run, new_run, records};
 pub use passing::Passing;
 pub use pgbouncer::PgBouncer;
 pub use results::{Row, rows};

@@ -7,7 +7,7 @@ use cardcancel::outcome::{Meaning, Next, Status};
 
 use crate::common::postgres::Server;
 use crate::common::{Cut, Way, records, until};
-use crate::process::{Home, Process, at, cancelled, ended, enrol, fresh_rows, rows};
+use crate::process::{Home, Process, at, cancelled, create_run, ended, fresh_rows, rows};
 
 /// A run of five rows on a way that breaks as the turn commits which settles the first two
 /// and stakes the next.
@@ -15,7 +15,7 @@ fn breaks_in_a_turn(cut: Cut, then: fn(&Way)) {
     let home = Home::server();
     let (way, through) = Way::to(home.database(), cut);
     let mut ledger = Box::new(Postgres::open(at(&through)).unwrap());
-    let run = enrol(ledger.as_mut(), "run-1", "key", 5);
+    let run = create_run(ledger.as_mut(), "run-1", "key", 5);
     let mut process = Process::start(ledger, run);
     let staked = process.stake(2);
     way.break_after(0);
@@ -62,7 +62,7 @@ fn a_turn_that_waits_for_a_standby_longer_than_its_connection_lasts_is_done_once
     let home = Home::Server(server.database());
     let (way, through) = Way::to(home.database(), Cut::After);
     let mut ledger = Box::new(Postgres::open(at(&through)).unwrap());
-    let run = enrol(ledger.as_mut(), "run-1", "key", 4);
+    let run = create_run(ledger.as_mut(), "run-1", "key", 4);
     let mut process = Process::start(ledger, run);
     let mut admin = home.database().client();
     let mut standby = |name: &str| {
@@ -95,7 +95,7 @@ fn what_a_worker_staked_as_it_came_back_is_its_own_though_the_answer_was_lost() 
     let home = Home::server();
     let (way, through) = Way::to(home.database(), Cut::After);
     let mut ledger = Box::new(Postgres::open(at(&through)).unwrap());
-    let run = enrol(ledger.as_mut(), "run-1", "key", 4);
+    let run = create_run(ledger.as_mut(), "run-1", "key", 4);
     let mut process = Process::start(ledger, run.clone());
     let lost = process.stake(2);
     let mut other = home.join(&run);
@@ -143,13 +143,13 @@ fn a_row_that_another_run_cancelled_ends_once_though_the_answer_is_lost() {
     let home = Home::server();
     let (way, through) = Way::to(home.database(), Cut::After);
     let mut ledger = Box::new(Postgres::open(at(&through)).unwrap());
-    let run = enrol(ledger.as_mut(), "run-1", "key", 2);
+    let run = create_run(ledger.as_mut(), "run-1", "key", 2);
     let mut process = Process::start(ledger, run);
     let staked = process.stake(1).pop().unwrap();
     let (settled, waiting) = ended(staked, Meaning::NotDone, Next::Again);
     process.settle(vec![settled]);
     let mut ledger = home.open();
-    let other = enrol(ledger.as_mut(), "run-2", "other", 1);
+    let other = create_run(ledger.as_mut(), "run-2", "other", 1);
     Process::start(ledger, other).finish();
     way.break_after(0);
     let turned = process.turn(Vec::new(), waiting.into_iter().collect(), 0);
@@ -170,7 +170,7 @@ fn the_moments_of_a_turn_whose_answer_was_lost_are_not_lost() {
     let home = Home::server();
     let (way, through) = Way::to(home.database(), Cut::After);
     let mut ledger = Box::new(Postgres::open(at(&through)).unwrap());
-    let run = enrol(ledger.as_mut(), "run-1", "key", 5);
+    let run = create_run(ledger.as_mut(), "run-1", "key", 5);
     let mut process = Process::start(ledger, run).at_pace("1/h");
     way.break_after(0);
     assert_eq!(process.stake(1).len(), 1);
@@ -179,7 +179,7 @@ fn the_moments_of_a_turn_whose_answer_was_lost_are_not_lost() {
 
 #[test]
 #[ignore = "needs PostgreSQL: tests/run brings it"]
-fn an_enrolment_and_a_start_survive_lost_answers() {
+fn the_creation_of_a_run_and_a_start_survive_lost_answers() {
     for cut in [Cut::Before, Cut::After] {
         for commits in 0..5 {
             let home = Home::server();
@@ -187,7 +187,7 @@ fn an_enrolment_and_a_start_survive_lost_answers() {
             let (way, through) = Way::to(home.database(), cut);
             let mut ledger = Box::new(Postgres::open(at(&through)).unwrap());
             way.break_after(commits);
-            let run = enrol(ledger.as_mut(), "run-1", "key", 25_000);
+            let run = create_run(ledger.as_mut(), "run-1", "key", 25_000);
             let mut process = Process::start(ledger, run);
             assert_eq!(rows(&process.stake(2)), [1, 2]);
             assert!(way.has_broken(), "{cut:?} {commits}");
@@ -260,7 +260,7 @@ fn fails_over(
     admin.batch_execute("SELECT pg_reload_conf()").unwrap();
     let url = format!("{}?allow_async=1", server.url_with(&standby, &database));
     let mut ledger = Box::new(Postgres::open(At { url: url.into(), ..at(&database) }).unwrap());
-    let run = enrol(ledger.as_mut(), "run-1", "key", 5);
+    let run = create_run(ledger.as_mut(), "run-1", "key", 5);
     let mut process = Process::start(ledger, run.clone());
     let staked = process.stake(stakes_before);
     process.settle(staked.into_iter().map(cancelled).collect());
@@ -328,7 +328,7 @@ fn a_database_that_stays_away_is_given_up_in_the_end() {
     let home = Home::Server(server.database());
     let at = At { max_outage: Duration::from_millis(300), ..at(home.database()) };
     let mut ledger = Box::new(Postgres::open(at).unwrap());
-    let run = enrol(ledger.as_mut(), "run-1", "key", 1);
+    let run = create_run(ledger.as_mut(), "run-1", "key", 1);
     let mut process = Process::start(ledger, run);
     server.kill();
     let failed = process.try_turn(fresh_rows(1)).unwrap_err();
@@ -341,7 +341,7 @@ fn a_worker_frozen_in_its_turn_does_not_keep_the_others_from_theirs() {
     let home = Home::server();
     let (way, through) = Way::to(home.database(), Cut::Freeze);
     let mut ledger = Box::new(Postgres::open(at(&through)).unwrap());
-    let run = enrol(ledger.as_mut(), "run-1", "key", 2);
+    let run = create_run(ledger.as_mut(), "run-1", "key", 2);
     let mut frozen = Process::start(ledger, run.clone());
     let mut other = home.join(&run);
     way.break_after(0);

@@ -31,7 +31,7 @@ macro_rules! conformance {
 
 conformance! {
     a_run_is_enrolled_with_every_row_and_reads_back
-    an_enrolment_that_is_cut_short_is_nobodys_and_goes_on
+    a_creation_that_is_cut_short_is_nobodys_and_goes_on
     the_newest_run_with_a_key_is_found
     a_run_whose_identifier_another_has_gets_the_next
     rows_are_staked_in_order_each_once_and_settled

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use cardcancel::gate::pace::Pace;
-use cardcancel::intake::{Enrolment, Keyed, Part, Standing};
+use cardcancel::intake::{Disposition, Keyed, Part, PlannedRow};
 use cardcancel::ledger::{
     At, Ending, Ledger, LedgerError, NewRun, Postgres, RowRecord, Run, Settled, Sqlite, Staked,
     Start, Turn, Turned, Waiting,
@@ -68,14 +68,14 @@ impl Home {
     /// A process that works on a run of so many orders, which it opens.
     pub fn process(&self, rows: u32) -> Process {
         let mut ledger = self.open();
-        let run = enrol(ledger.as_mut(), "run-1", "key", rows);
+        let run = create_run(ledger.as_mut(), "run-1", "key", rows);
         Process::start(ledger, run)
     }
 
     /// A process that works on another run, of so many orders, the same as any run's.
     pub fn another(&self, rows: u32) -> Process {
         let mut ledger = self.open();
-        let run = enrol(ledger.as_mut(), "run-2", "other", rows);
+        let run = create_run(ledger.as_mut(), "run-2", "other", rows);
         Process::start(ledger, run)
     }
 
@@ -118,21 +118,21 @@ pub fn order(row: u32) -> Order {
     Order { admin_number: 1000 + i64::from(row), sequence_number: 1 }
 }
 
-pub fn to_send(row: u32) -> Enrolment {
-    let standing = Standing::ToSend { doubt: false };
+pub fn to_send(row: u32) -> PlannedRow {
+    let disposition = Disposition::ToSend { doubt: false };
     let line = u64::from(row) + 1;
-    Enrolment { row: RowNumber(row), line, order: Some(order(row)), standing, place: row }
+    PlannedRow { row: RowNumber(row), line, order: Some(order(row)), disposition, place: row }
 }
 
-pub fn enrol(ledger: &mut dyn Ledger, id: &str, key: &str, rows: u32) -> Run {
+pub fn create_run(ledger: &mut dyn Ledger, id: &str, key: &str, rows: u32) -> Run {
     ledger.find(key).unwrap();
-    enrol_as(ledger, new_run(id, key), rows)
+    create_run_as(ledger, new_run(id, key), rows)
 }
 
-pub fn enrol_as(ledger: &mut dyn Ledger, new: NewRun, rows: u32) -> Run {
+pub fn create_run_as(ledger: &mut dyn Ledger, new: NewRun, rows: u32) -> Run {
     let by_order = |row| Keyed::new(order(row), RowNumber(row), Part::Sent);
     let by_order: Vec<Keyed> = (1..=rows).map(by_order).collect();
-    ledger.enrol(new, &mut (1..=rows).map(|row| Ok(to_send(row))), &by_order).unwrap()
+    ledger.create_run(new, &mut (1..=rows).map(|row| Ok(to_send(row))), &by_order).unwrap()
 }
 
 pub fn outcome(meaning: Meaning, code: &str) -> Outcome {

@@ -5,7 +5,7 @@ use cardcancel::ledger::{At, LedgerError, Postgres};
 use crate::common::postgres::{Database, PASSWORD, Server, database};
 use crate::common::until;
 use crate::common::{Authority, PgBouncer};
-use crate::process::{Home, Process, at, cancelled, enrol};
+use crate::process::{Home, Process, at, cancelled, create_run};
 
 /// Why the ledger there is refused.
 fn refused(at: At) -> String {
@@ -146,7 +146,7 @@ fn a_user_who_may_not_change_the_schema_needs_it_to_be_there() {
     );
     database.client().batch_execute(&grant).unwrap();
     let mut ledger = Postgres::open(worker()).unwrap();
-    enrol(&mut ledger, "run-1", "key", 3);
+    create_run(&mut ledger, "run-1", "key", 3);
 }
 
 #[test]
@@ -183,7 +183,7 @@ fn tls_is_spoken_with_a_server_whose_certificate_is_trusted_and_with_no_other() 
     let encrypted = "SELECT count(*) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid)
                      WHERE ssl AND application_name LIKE 'cardcancel %'";
     assert_eq!(database.asked::<i64>(encrypted), 1);
-    enrol(&mut ledger, "run-1", "key", 3);
+    create_run(&mut ledger, "run-1", "key", 3);
 
     let told = refused(by(&trust(&Authority::new())));
     assert!(told.contains("certificate"), "{told}");
@@ -249,7 +249,7 @@ fn a_pooler_that_keeps_a_session_for_each_connection_will_do() {
         let through = pooler.through(home.database());
         let mut ledger = Box::new(Postgres::open(at(&through)).unwrap());
         let key = settings.join(" ");
-        let run = enrol(ledger.as_mut(), &key, &key, 5);
+        let run = create_run(ledger.as_mut(), &key, &key, 5);
         let mut process = Process::start(ledger, run);
         let staked = process.stake(5);
         process.settle(staked.into_iter().map(cancelled).collect());

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use cardcancel::intake::{Enrolment, Input, IntakeError, Keyed, Part, Standing};
+use cardcancel::intake::{Disposition, Input, IntakeError, Keyed, Part, PlannedRow};
 use cardcancel::ledger::{
-    Counts, Ending, EnrolError, KnownOrders, NewRun, OnRecord, RowRecord, Run, Staked, Start, Turn,
+    Counts, CreateRunError, Ending, KnownOrders, NewRun, OnRecord, RowRecord, Run, Staked, Start,
+    Turn,
 };
 use cardcancel::order::{Flaw, OwnCode, RowNumber};
 use cardcancel::outcome::{Meaning, Next, OnDoubt, Status};
@@ -13,27 +14,27 @@ use jiff::Timestamp;
 use crate::common::records;
 use crate::common::until;
 use crate::process::{
-    Home, Process, cancelled, ended, enrol, enrol_as, fresh_rows, new_run, order, outcome, rows,
-    start, to_send,
+    Home, Process, cancelled, create_run, create_run_as, ended, fresh_rows, new_run, order,
+    outcome, rows, start, to_send,
 };
 
 pub fn a_run_is_enrolled_with_every_row_and_reads_back(home: &Home) {
     let mut ledger = home.open();
     let flaw = Flaw { code: OwnCode::InvalidAdminNumber, message: "no \u{0}number".to_owned() };
     let standings = [
-        Standing::ToSend { doubt: false },
-        Standing::ToSend { doubt: true },
-        Standing::Invalid(flaw),
-        Standing::Duplicate { first: RowNumber(1) },
-        Standing::Kept { status: Status::Rejected, doubt: false },
-        Standing::Kept { status: Status::NotSent, doubt: false },
-        Standing::Kept { status: Status::Rejected, doubt: true },
+        Disposition::ToSend { doubt: false },
+        Disposition::ToSend { doubt: true },
+        Disposition::Invalid(flaw),
+        Disposition::Duplicate { first: RowNumber(1) },
+        Disposition::Kept { status: Status::Rejected, doubt: false },
+        Disposition::Kept { status: Status::NotSent, doubt: false },
+        Disposition::Kept { status: Status::Rejected, doubt: true },
     ];
-    let mut rows = standings.into_iter().zip(1..).map(|(standing, row)| {
+    let mut rows = standings.into_iter().zip(1..).map(|(disposition, row)| {
         let order = Some(order(row)).filter(|_| row != 3);
-        Ok(Enrolment { row: RowNumber(row), line: row.into(), order, standing, place: row })
+        Ok(PlannedRow { row: RowNumber(row), line: row.into(), order, disposition, place: row })
     });
-    let run = ledger.enrol(new_run("run-1", "key"), &mut rows, &[]).unwrap();
+    let run = ledger.create_run(new_run("run-1", "key"), &mut rows, &[]).unwrap();
     assert_eq!((run.rows, run.attempts, run.stop.as_deref()), (7, 0, None));
     let counts = [Status::Rejected, Status::Invalid, Status::Duplicate, Status::NotSent];
     let mut counts: Counts = counts.map(|status| (status, 1)).into_iter().collect();
@@ -65,7 +66,7 @@ pub fn a_run_is_enrolled_with_every_row_and_reads_back(home: &Home) {
     assert!(records[2].message.starts_with("no ") && records[2].message.ends_with("number"));
 }
 
-pub fn an_enrolment_that_is_cut_short_is_nobodys_and_goes_on(home: &Home) {
+pub fn a_creation_that_is_cut_short_is_nobodys_and_goes_on(home: &Home) {
     pub const ROWS: u32 = 50_000;
     let broken = || -> IntakeError {
         Input::open("nowhere/orders.csv".as_ref(), "nowhere".as_ref()).unwrap_err()
@@ -75,13 +76,13 @@ pub fn an_enrolment_that_is_cut_short_is_nobodys_and_goes_on(home: &Home) {
         45_000 => Err(broken()),
         _ => Ok(to_send(row)),
     });
-    let refused = ledger.enrol(new_run("first", "key"), &mut rows, &[]);
-    assert!(matches!(refused, Err(EnrolError::Intake(_))));
+    let refused = ledger.create_run(new_run("first", "key"), &mut rows, &[]);
+    assert!(matches!(refused, Err(CreateRunError::Intake(_))));
     assert_eq!((ledger.find("key").unwrap(), ledger.runs().unwrap()), (None, Vec::new()));
 
     let mut ledger = home.open();
     let mut rows = (1..=ROWS).map(|row| Ok(to_send(row)));
-    let run = ledger.enrol(new_run("second", "key"), &mut rows, &[]).unwrap();
+    let run = ledger.create_run(new_run("second", "key"), &mut rows, &[]).unwrap();
     assert_eq!(run.rows, u64::from(ROWS));
     assert_eq!(ledger.runs().unwrap(), std::slice::from_ref(&run));
     let orders = (1..=ROWS).map(|row| (RowNumber(row), order(row))).collect();
@@ -95,7 +96,7 @@ pub fn an_enrolment_that_is_cut_short_is_nobodys_and_goes_on(home: &Home) {
 pub fn the_newest_run_with_a_key_is_found(home: &Home) {
     let mut ledger = home.open();
     for (id, key) in [("run-1", "key"), ("run-2", "key"), ("run-3", "other")] {
-        enrol(ledger.as_mut(), id, key, 1);
+        create_run(ledger.as_mut(), id, key, 1);
     }
     let ids = |runs: Vec<Run>| runs.iter().map(|run| run.id().to_owned()).collect::<Vec<_>>();
     assert_eq!(ids(ledger.runs().unwrap()), ["run-3", "run-2", "run-1"]);
@@ -106,7 +107,7 @@ pub fn the_newest_run_with_a_key_is_found(home: &Home) {
 
 pub fn a_run_whose_identifier_another_has_gets_the_next(home: &Home) {
     let mut ledger = home.open();
-    let mut id = |key: &str, id: &str| enrol(ledger.as_mut(), id, key, 1).id().to_owned();
+    let mut id = |key: &str, id: &str| create_run(ledger.as_mut(), id, key, 1).id().to_owned();
     assert_eq!(id("one", "20260101-010000-ffff"), "20260101-010000-ffff");
     assert_eq!(id("two", "20260101-010000-ffff"), "20260101-010000-0000");
     assert_eq!(id("three", "20260101-010000-ffff"), "20260101-010000-0001");
@@ -139,9 +140,9 @@ pub fn rows_go_in_the_order_of_their_places_if_they_have_one(home: &Home) {
     // The last goes first but for the first.
     let mut lines = (1..=6).map(|row| {
         let place = if row == 1 { 1 } else { 8 - row };
-        Ok(Enrolment { place, ..to_send(row) })
+        Ok(PlannedRow { place, ..to_send(row) })
     });
-    let run = ledger.enrol(new_run("run-1", "key"), &mut lines, &[]).unwrap();
+    let run = ledger.create_run(new_run("run-1", "key"), &mut lines, &[]).unwrap();
     let mut process = Process::start(ledger, run.clone());
     assert_eq!(rows(&process.stake(2)), [1, 6]);
     let staked = process.stake(2);
@@ -280,7 +281,7 @@ pub fn an_attempt_during_an_outage_that_stopped_the_run_does_not_count(home: &Ho
 pub fn an_order_that_another_run_cancelled_is_not_sent(home: &Home) {
     home.process(2).finish();
     let mut ledger = home.open();
-    let run = enrol(ledger.as_mut(), "run-2", "other", 4);
+    let run = create_run(ledger.as_mut(), "run-2", "other", 4);
     let mut process = Process::start(ledger, run);
     let turned = process.turn(Vec::new(), Vec::new(), 2);
     assert_eq!(rows(&turned.staked), [3, 4]);
@@ -294,7 +295,7 @@ pub fn an_order_that_another_run_cancelled_is_not_sent(home: &Home) {
 pub fn an_order_that_another_run_cancelled_is_sent_if_that_is_asked_for(home: &Home) {
     home.process(1).finish();
     let mut ledger = home.open();
-    let run = enrol(ledger.as_mut(), "run-2", "key", 1);
+    let run = create_run(ledger.as_mut(), "run-2", "key", 1);
     let mut process = Process::start_with(ledger, run, Start { again: true, ..start() });
     assert_eq!(rows(&process.stake(1)), [1]);
 }
@@ -302,7 +303,7 @@ pub fn an_order_that_another_run_cancelled_is_sent_if_that_is_asked_for(home: &H
 pub fn many_orders_that_another_run_cancelled_cost_no_budget(home: &Home) {
     home.process(3000).finish();
     let mut ledger = home.open();
-    let run = enrol(ledger.as_mut(), "run-2", "other", 3001);
+    let run = create_run(ledger.as_mut(), "run-2", "other", 3001);
     let mut process = Process::start(ledger, run).at_pace("1/h");
     let turned = process.turn(Vec::new(), Vec::new(), 5);
     assert_eq!(rows(&turned.staked), [3001]);
@@ -314,7 +315,7 @@ pub fn an_order_cancelled_at_another_endpoint_is_not_cancelled(home: &Home) {
     let mut ledger = home.open();
     let elsewhere = "https://sandbox.example.com".to_owned();
     let new = NewRun { endpoint: elsewhere, ..new_run("run-2", "other") };
-    let run = enrol_as(ledger.as_mut(), new, 1);
+    let run = create_run_as(ledger.as_mut(), new, 1);
     assert_eq!(rows(&Process::start(ledger, run).stake(1)), [1]);
 }
 
@@ -349,7 +350,7 @@ pub fn an_order_in_doubt_from_another_run_is_sent_in_doubt(home: &Home) {
     second.rest(Some(OwnCode::Signal));
     // And so on, from run to run.
     let mut ledger = home.open();
-    let run = enrol(ledger.as_mut(), "run-3", "third", 1);
+    let run = create_run(ledger.as_mut(), "run-3", "third", 1);
     assert!(Process::start(ledger, run).stake(1)[0].doubt());
 }
 
@@ -358,7 +359,7 @@ pub fn an_order_in_doubt_from_another_run_is_sent_in_doubt_though_it_is_sent_aga
 ) {
     lose_an_answer(home);
     let mut ledger = home.open();
-    let run = enrol(ledger.as_mut(), "run-2", "key", 1);
+    let run = create_run(ledger.as_mut(), "run-2", "key", 1);
     let mut process = Process::start_with(ledger, run, Start { again: true, ..start() });
     assert!(process.stake(1)[0].doubt());
 }
@@ -366,7 +367,7 @@ pub fn an_order_in_doubt_from_another_run_is_sent_in_doubt_though_it_is_sent_aga
 pub fn an_order_in_doubt_from_another_run_stays_so_though_it_is_not_sent(home: &Home) {
     lose_an_answer(home);
     let mut ledger = home.open();
-    let run = enrol(ledger.as_mut(), "run-2", "other", 2);
+    let run = create_run(ledger.as_mut(), "run-2", "other", 2);
     let process = Process::start(ledger, run.clone());
     process.rest(Some(OwnCode::CutOff));
     let records = records(home.open().as_mut(), &run);
@@ -381,7 +382,7 @@ pub fn an_order_that_is_cancelled_leaves_no_doubt(home: &Home) {
     second.settle(vec![cancelled(staked)]);
     second.rest(None);
     let mut ledger = home.open();
-    let run = enrol(ledger.as_mut(), "run-3", "third", 1);
+    let run = create_run(ledger.as_mut(), "run-3", "third", 1);
     let mut third = Process::start_with(ledger, run, Start { again: true, ..start() });
     assert!(!third.stake(1)[0].doubt());
 }
@@ -389,16 +390,16 @@ pub fn an_order_that_is_cancelled_leaves_no_doubt(home: &Home) {
 pub fn a_doubt_of_a_results_file_is_one_of_the_order(home: &Home) {
     let mut ledger = home.open();
     let standings = [
-        Standing::ToSend { doubt: true },
-        Standing::Kept { status: Status::Rejected, doubt: true },
+        Disposition::ToSend { doubt: true },
+        Disposition::Kept { status: Status::Rejected, doubt: true },
     ];
     let mut lines = standings
         .into_iter()
         .zip(1..)
-        .map(|(standing, row)| Ok(Enrolment { standing, ..to_send(row) }));
+        .map(|(disposition, row)| Ok(PlannedRow { disposition, ..to_send(row) }));
     let parts = [(1, Part::SentInDoubt), (2, Part::KeptInDoubt)];
     let by_order = parts.map(|(row, part)| Keyed::new(order(row), RowNumber(row), part));
-    ledger.enrol(new_run("run-1", "key"), &mut lines, &by_order).unwrap();
+    ledger.create_run(new_run("run-1", "key"), &mut lines, &by_order).unwrap();
     let doubts: Vec<bool> = home.another(3).stake(3).iter().map(Staked::doubt).collect();
     assert_eq!(doubts, [true, true, false]);
 }
@@ -408,7 +409,7 @@ pub fn an_order_in_doubt_at_another_endpoint_is_not_in_doubt(home: &Home) {
     let mut ledger = home.open();
     let elsewhere = "https://sandbox.example.com".to_owned();
     let new = NewRun { endpoint: elsewhere, ..new_run("run-2", "other") };
-    let run = enrol_as(ledger.as_mut(), new, 1);
+    let run = create_run_as(ledger.as_mut(), new, 1);
     assert!(!Process::start(ledger, run).stake(1)[0].doubt());
 }
 
@@ -442,7 +443,7 @@ pub fn an_order_left_for_later_was_never_sent(home: &Home) {
     let in_flight = first.stake(2);
     let mut ledger = home.open();
     let lock = ledger.lock_run("other").unwrap();
-    let run = enrol(ledger.as_mut(), "run-2", "other", 4);
+    let run = create_run(ledger.as_mut(), "run-2", "other", 4);
     let mut second = Process::start(ledger, run.clone());
     assert_eq!(rows(&second.stake(4)), [3, 4]);
     let (settled, waiting): (Vec<_>, Vec<_>) = in_flight.into_iter().map(Staked::withdraw).unzip();
@@ -491,7 +492,7 @@ pub fn a_process_has_nothing_in_flight_for_a_run_that_it_left(home: &Home) {
     drop((first, lock));
     // The same file once more, as another run with the same key.
     let _lock = ledger.lock_run("key").unwrap();
-    let run = enrol(ledger.as_mut(), "run-2", "key", 1);
+    let run = create_run(ledger.as_mut(), "run-2", "key", 1);
     let mut process = Process::start_with(ledger, run, Start { again: true, ..start() });
     let (mut staked, mut later) = (Vec::new(), Vec::new());
     until("it is sent", || {
@@ -506,7 +507,7 @@ pub fn a_process_has_nothing_in_flight_for_a_run_that_it_left(home: &Home) {
 pub fn processes_share_one_budget(home: &Home) {
     let mut one = home.process(500).at_pace("50/s");
     let mut ledger = home.open();
-    let other = enrol(ledger.as_mut(), "run-2", "other", 500);
+    let other = create_run(ledger.as_mut(), "run-2", "other", 500);
     let mut other = Process::start(ledger, other).at_pace("50/s");
     let mut moments = Vec::new();
     let began = Timestamp::now();
@@ -665,7 +666,7 @@ pub fn a_run_is_held_while_it_is_worked_on(home: &Home) {
     assert!(!watcher.is_locked("key").unwrap());
     let mut ledger = home.open();
     let lock = ledger.lock_run("key").unwrap();
-    let run = enrol(ledger.as_mut(), "run-1", "key", 1);
+    let run = create_run(ledger.as_mut(), "run-1", "key", 1);
     let process = Process::start(ledger, run);
     assert!(watcher.is_locked("key").unwrap());
     assert!(!watcher.is_locked("other").unwrap());
@@ -676,7 +677,7 @@ pub fn a_run_is_held_while_it_is_worked_on(home: &Home) {
 
 pub fn a_results_file_is_known_by_its_mark(home: &Home) {
     let mut ledger = home.open();
-    let run = enrol(ledger.as_mut(), "run-1", "key", 1);
+    let run = create_run(ledger.as_mut(), "run-1", "key", 1);
     for _ in 0..2 {
         ledger.note_results(&run, "mark", "/results.csv").unwrap();
     }
@@ -712,7 +713,7 @@ pub fn what_is_on_record_of_orders_is_told_for_each_in_turn(home: &Home) {
     let mut ledger = home.open();
     let elsewhere = "https://sandbox.example.com".to_owned();
     let other = NewRun { endpoint: elsewhere.clone(), ..new_run("run-2", "other") };
-    enrol_as(ledger.as_mut(), other, 1);
+    create_run_as(ledger.as_mut(), other, 1);
     let orders = [order(4), order(3), order(1)];
     let mut on_record = |endpoint: &str| ledger.on_record(endpoint, &orders).unwrap();
     let of = |row, status| OnRecord { row: RowNumber(row), status };

@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::common::postgres::Database;
 use crate::common::records;
 use crate::common::until;
-use crate::process::{Home, Process, cancelled, ended, enrol, new_run, rows, start, to_send};
+use crate::process::{Home, Process, cancelled, create_run, ended, new_run, rows, start, to_send};
 
 /// Waits until the lease of who takes no turn has surely run out.
 fn outlast_the_lease(database: &Database) {
@@ -317,7 +317,7 @@ fn a_run_opened_by_two_at_once_is_one_run() {
         let mut ledger = home.open();
         let mut rows = (1..=ROWS).map(|row| Ok(to_send(row)));
         ledger.find("key").unwrap();
-        ledger.enrol(new_run(id, "key"), &mut rows, &[]).unwrap()
+        ledger.create_run(new_run(id, "key"), &mut rows, &[]).unwrap()
     };
     let (one, other) = std::thread::scope(|scope| {
         let one = scope.spawn(|| open("one"));
@@ -344,7 +344,7 @@ fn whoever_comes_at_whatever_moment_while_a_run_is_opened_finds_that_run() {
         let open = |ledger: &mut dyn Ledger, id: &str| {
             let mut rows = std::iter::once(Ok(to_send(1)));
             ledger
-                .enrol(new_run(&format!("{id} {run}"), key), &mut rows, &[])
+                .create_run(new_run(&format!("{id} {run}"), key), &mut rows, &[])
                 .unwrap()
                 .id()
                 .to_owned()
@@ -367,11 +367,13 @@ fn only_a_run_opened_since_they_looked_is_taken_for_that_of_two_who_go_again() {
     for ledger in [&mut one, &mut other] {
         assert!(ledger.find("key").unwrap().unwrap().has_ended());
     }
-    let enrol = |ledger: &mut dyn Ledger, id: &str| {
-        ledger.enrol(new_run(id, "key"), &mut (1..=1).map(|row| Ok(to_send(row))), &[]).unwrap()
+    let create = |ledger: &mut dyn Ledger, id: &str| {
+        ledger
+            .create_run(new_run(id, "key"), &mut (1..=1).map(|row| Ok(to_send(row))), &[])
+            .unwrap()
     };
-    let first = enrol(one.as_mut(), "again-1");
-    let second = enrol(other.as_mut(), "again-2");
+    let first = create(one.as_mut(), "again-1");
+    let second = create(other.as_mut(), "again-2");
     assert_eq!((first.id(), second.id()), ("again-1", "again-1"));
 }
 
@@ -412,7 +414,7 @@ fn who_joins_a_stopped_run_stops_and_who_starts_it_again_goes_on() {
 fn a_run_tells_who_joins_it_all_that_is_needed() {
     let home = Home::server();
     let mut ledger = home.open();
-    let run = enrol(ledger.as_mut(), "run-1", "key", 1);
+    let run = create_run(ledger.as_mut(), "run-1", "key", 1);
     let cut_off: Timestamp = "2026-01-01T03:30:00Z".parse().unwrap();
     let begins = Start { cut_off: Some(cut_off), rates: "50/s,1000/m".to_owned(), ..start() };
     Process::start_with(ledger, run, begins);
@@ -432,7 +434,7 @@ fn a_clock_that_is_a_minute_off_changes_nothing() {
                AS $$SELECT pg_catalog.clock_timestamp() + interval '1 minute'$$";
     home.database().client().batch_execute(sql).unwrap();
     let mut ledger = home.open();
-    let run = enrol(ledger.as_mut(), "run-1", "key", 40);
+    let run = create_run(ledger.as_mut(), "run-1", "key", 40);
     let begun = ledger.start(&run, start()).unwrap();
     let off = begun.clock_ahead - SignedDuration::from_mins(1);
     assert!(off.abs() < SignedDuration::from_secs(1), "it is ahead by {:?}", begun.clock_ahead);
@@ -483,7 +485,7 @@ fn a_turn_costs_the_same_however_large_the_ledger_is() {
     // Of 200 rows of a run, what others hold and left included, with another run beside it.
     let reads = |id: &str, rows: u32| -> i64 {
         let mut ledger = home.open();
-        let run = enrol(ledger.as_mut(), id, id, rows);
+        let run = create_run(ledger.as_mut(), id, id, rows);
         drop(ledger);
         let settled_down = || -> i64 {
             let mut before = -1;

@@ -234,8 +234,8 @@ impl<'a> Night<'a> {
         self.plan();
         for _ in 0..MOST_STEPS {
             let Some(((at, _), what)) = self.due.pop_first() else {
-                let standing: Vec<&usize> = self.processes.keys().collect();
-                assert!(standing.is_empty(), "seed {}: {standing:?} stand still", self.seed);
+                let disposition: Vec<&usize> = self.processes.keys().collect();
+                assert!(disposition.is_empty(), "seed {}: {disposition:?} stand still", self.seed);
                 self.check_the_rate();
                 return self.history;
             };
@@ -323,7 +323,7 @@ impl<'a> Night<'a> {
             Some(run) => run,
             None => {
                 self.runs += 1;
-                match self.enrol(&mut ledger, job) {
+                match self.create_run(&mut ledger, job) {
                     Ok(run) => run,
                     Err(_) => return,
                 }
@@ -340,17 +340,17 @@ impl<'a> Night<'a> {
     }
 
     /// Reads a file as the program does, and opens a run of it.
-    fn enrol(&self, ledger: &mut Sqlite, job: Job) -> Result<Run, IntakeError> {
+    fn create_run(&self, ledger: &mut Sqlite, job: Job) -> Result<Run, IntakeError> {
         let file = &self.files[job.file];
         let path = self.folder.join(&file.name);
         let mut input = Input::open(&path, self.folder)?;
         input.expect(&Expected::default(), &path)?;
         let layout = input.layout(&Reading::default())?;
         let survey = intake::survey(&input, &layout, None, 0)?;
-        let mut rows = intake::enrolments(&input, &layout, &survey, None)?;
+        let mut rows = intake::planned_rows(&input, &layout, &survey, None)?;
         let (id, key) = (format!("run-{}", self.runs), file.name.clone());
         let new = NewRun { id, key, ..common::new_run(self.wall()) };
-        Ok(ledger.enrol(new, &mut rows, &survey.orders).unwrap())
+        Ok(ledger.create_run(new, &mut rows, &survey.orders).unwrap())
     }
 
     fn start(&mut self, job: Job, run: Run, mut ledger: Sqlite, lock: RunLock) -> Process {

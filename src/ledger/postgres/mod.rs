@@ -3,8 +3,8 @@
 
 mod clock;
 mod copies;
+mod create_run;
 mod database;
-mod enrol;
 mod failed;
 mod known_orders;
 mod link;
@@ -23,10 +23,10 @@ use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{
-    Allot, Begun, EnrolError, KnownOrders, Ledger, LedgerError, NewRun, OnRecord, RowRecord, Run,
-    RunLock, Start, Turn, Turned,
+    Allot, Begun, CreateRunError, KnownOrders, Ledger, LedgerError, NewRun, OnRecord, RowRecord,
+    Run, RunLock, Start, Turn, Turned,
 };
-use crate::intake::{Enrolment, IntakeError, Keyed};
+use crate::intake::{IntakeError, Keyed, PlannedRow};
 use crate::order::{Order, OwnCode, RowNumber};
 use clock::Clock;
 use database::Database;
@@ -113,17 +113,17 @@ impl Ledger for Postgres {
         self.link.work(async |session| read::on_record(session, endpoint, orders).await)
     }
 
-    fn enrol(
+    fn create_run(
         &mut self,
         mut new: NewRun,
-        rows: &mut dyn Iterator<Item = Result<Enrolment, IntakeError>>,
+        rows: &mut dyn Iterator<Item = Result<PlannedRow, IntakeError>>,
         by_order: &[Keyed],
-    ) -> Result<Run, EnrolError> {
+    ) -> Result<Run, CreateRunError> {
         let seen = self.seen.take().filter(|(key, _)| *key == new.key);
         let seen = seen.map_or(0, |(_, number)| number);
         self.link.work(async |session| stay::read_clock(session, &mut self.clock).await)?;
         new.opened_at = new.opened_at.saturating_add(self.ahead()).unwrap_or(new.opened_at);
-        enrol::enrol(&mut self.link, &new, seen, rows, by_order)
+        create_run::create_run(&mut self.link, &new, seen, rows, by_order)
     }
 
     fn lock_run(&mut self, _key: &str) -> Result<RunLock, LedgerError> {

@@ -2,7 +2,7 @@
 //! `synchronous=FULL`: a committed turn outlives a power cut.
 
 mod care;
-mod enrol;
+mod create_run;
 mod file;
 mod known_orders;
 mod many;
@@ -30,10 +30,10 @@ use outcomes::Outcomes;
 use stakes::Stakes;
 
 use super::{
-    Allot, Begun, Counts, EnrolError, KnownOrders, Ledger, LedgerError, NewRun, OnRecord,
+    Allot, Begun, Counts, CreateRunError, KnownOrders, Ledger, LedgerError, NewRun, OnRecord,
     RowRecord, Run, RunLock, Start, Turn, Turned, Waiting,
 };
-use crate::intake::{Enrolment, IntakeError, Keyed};
+use crate::intake::{IntakeError, Keyed, PlannedRow};
 use crate::order::{Order, OwnCode, RowNumber};
 
 /// The embedded ledger.
@@ -189,16 +189,16 @@ impl Ledger for Sqlite {
         on_record::find(&self.connection, endpoint, orders).map_err(|cause| self.fail(cause))
     }
 
-    fn enrol(
+    fn create_run(
         &mut self,
         new: NewRun,
-        rows: &mut dyn Iterator<Item = Result<Enrolment, IntakeError>>,
+        rows: &mut dyn Iterator<Item = Result<PlannedRow, IntakeError>>,
         by_order: &[Keyed],
-    ) -> Result<Run, EnrolError> {
-        let enrolled = enrol::enrol(&mut self.connection, &new, rows, by_order);
-        let run = enrolled.map_err(|failed| match failed {
-            enrol::Failed::Intake(cause) => EnrolError::Intake(cause),
-            enrol::Failed::Database(cause) => EnrolError::Ledger(self.fail(cause)),
+    ) -> Result<Run, CreateRunError> {
+        let created = create_run::create_run(&mut self.connection, &new, rows, by_order);
+        let run = created.map_err(|failed| match failed {
+            create_run::Failed::Intake(cause) => CreateRunError::Intake(cause),
+            create_run::Failed::Database(cause) => CreateRunError::Ledger(self.fail(cause)),
         })?;
         self.write_back("PASSIVE");
         Ok(run)

@@ -14,7 +14,7 @@ use super::survey::Survey;
 
 /// How a row stands before the run begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Standing {
+pub enum Disposition {
     /// Its order is to be sent.
     ToSend {
         /// Whether an earlier run lost an answer for the order.
@@ -38,7 +38,7 @@ pub enum Standing {
 
 /// A row and how it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Enrolment {
+pub struct PlannedRow {
     /// The row.
     pub row: RowNumber,
     /// The line of the file in which it starts.
@@ -46,7 +46,7 @@ pub struct Enrolment {
     /// Its order, unless it is not one that can be sent.
     pub order: Option<Order>,
     /// How it stands.
-    pub standing: Standing,
+    pub disposition: Disposition,
     /// Its place in the order in which rows are sent, from 1: its number, unless the
     /// input says who goes first. No two rows have the same.
     pub place: u32,
@@ -54,19 +54,19 @@ pub struct Enrolment {
 
 /// Goes through the rows once more, after [`super::survey()`] found the duplicates
 /// and who goes first, and gives each its verdict. A rerun has a plan, a run has none.
-pub fn enrolments<'i>(
+pub fn planned_rows<'i>(
     input: &'i Input,
     layout: &'i Layout,
     survey: &'i Survey,
     plan: Option<&'i RerunPlan>,
-) -> Result<Enrolments<'i>, IntakeError> {
+) -> Result<PlannedRows<'i>, IntakeError> {
     let rows = input.rows(layout)?;
     let (cursor, places) = (survey.duplicates.cursor(), survey.places.as_ref());
-    Ok(Enrolments { input, rows, plan, cursor, places, failed: false })
+    Ok(PlannedRows { input, rows, plan, cursor, places, failed: false })
 }
 
-/// Every row's [`Enrolment`], in order.
-pub struct Enrolments<'i> {
+/// Every row's [`PlannedRow`], in order.
+pub struct PlannedRows<'i> {
     input: &'i Input,
     rows: Rows<'i>,
     plan: Option<&'i RerunPlan>,
@@ -75,8 +75,8 @@ pub struct Enrolments<'i> {
     failed: bool,
 }
 
-impl Enrolments<'_> {
-    fn enrol(&mut self) -> Result<Option<Enrolment>, IntakeError> {
+impl PlannedRows<'_> {
+    fn create_run(&mut self) -> Result<Option<PlannedRow>, IntakeError> {
         let Some(record) = self.rows.next()? else { return Ok(None) };
         let action = action(self.input, self.plan, &record)?;
         let (row, line, content) = (record.row, record.line(), record.content());
@@ -84,32 +84,32 @@ impl Enrolments<'_> {
             Row::Order(order) => Some(order),
             Row::Invalid(_) => None,
         };
-        let standing = match (action, content) {
-            (RerunAction::Keep { status, doubt }, _) => Standing::Kept { status, doubt },
+        let disposition = match (action, content) {
+            (RerunAction::Keep { status, doubt }, _) => Disposition::Kept { status, doubt },
             (_, Row::Invalid(flaw)) => {
                 let before = self.plan.and_then(|plan| plan.flaw_before(record.fields));
-                Standing::Invalid(before.unwrap_or(flaw))
+                Disposition::Invalid(before.unwrap_or(flaw))
             }
             (RerunAction::Retry { doubt }, _) => match self.cursor.first_of(row) {
-                Some(first) => Standing::Duplicate { first },
-                None => Standing::ToSend { doubt: doubt || self.cursor.inherits_doubt(row) },
+                Some(first) => Disposition::Duplicate { first },
+                None => Disposition::ToSend { doubt: doubt || self.cursor.inherits_doubt(row) },
             },
         };
         let place = self.places.map_or(row.0, |places| places.of_row(row));
-        Ok(Some(Enrolment { row, line, order, standing, place }))
+        Ok(Some(PlannedRow { row, line, order, disposition, place }))
     }
 }
 
-impl Iterator for Enrolments<'_> {
-    type Item = Result<Enrolment, IntakeError>;
+impl Iterator for PlannedRows<'_> {
+    type Item = Result<PlannedRow, IntakeError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.failed {
             return None;
         }
-        let enrolment = self.enrol();
-        self.failed = enrolment.is_err();
-        enrolment.transpose()
+        let planned = self.create_run();
+        self.failed = planned.is_err();
+        planned.transpose()
     }
 }
 
@@ -140,12 +140,12 @@ pub(super) fn part(action: RerunAction) -> Option<Part> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::properties::{enrolled, enrolled_again, refused_again};
+    use super::super::properties::{created, created_again, refused_again};
     use super::super::rerun::Selection;
 
     #[test]
     fn a_run_sends_each_order_once() {
-        insta::assert_snapshot!(enrolled("admin,seq\n1,1\nx,1\n2,1\n1,1\n01,1\n"), @r#"
+        insta::assert_snapshot!(created("admin,seq\n1,1\nx,1\n2,1\n1,1\n01,1\n"), @r#"
         1: 1/1 to send
         2: INVALID_ADMIN_NUMBER
         3: 2/1 to send
@@ -167,7 +167,7 @@ x,1,5,invalid,INVALID_ADMIN_NUMBER,0,false
 
     #[test]
     fn a_rerun_sends_the_rows_that_are_open_and_remembers_their_doubt() {
-        insta::assert_snapshot!(enrolled_again(RESULTS, Selection::default()), @r"
+        insta::assert_snapshot!(created_again(RESULTS, Selection::default()), @r"
         1: 1/1 kept cancelled
         2: 2/1 to send
         3: 3/1 to send in doubt
@@ -180,7 +180,7 @@ x,1,5,invalid,INVALID_ADMIN_NUMBER,0,false
 
     #[test]
     fn a_rerun_can_be_of_certain_statuses_and_codes_only() {
-        insta::assert_snapshot!(enrolled_again(RESULTS, Selection::only(["ERR7", "invalid", "cut_off"])), @r"
+        insta::assert_snapshot!(created_again(RESULTS, Selection::only(["ERR7", "invalid", "cut_off"])), @r"
         1: 1/1 kept cancelled
         2: 2/1 kept failed
         3: 3/1 to send in doubt
@@ -203,7 +203,7 @@ Admin;Seq;STATUS;Doubt
 6;1;failed;WAHR
 7;1;Already_Cancelled;
 ";
-        insta::assert_snapshot!(enrolled_again(text, Selection::default()), @r"
+        insta::assert_snapshot!(created_again(text, Selection::default()), @r"
         1: 1/1 to send
         2: 2/1 to send in doubt
         3: 3/1 to send in doubt
@@ -217,7 +217,7 @@ Admin;Seq;STATUS;Doubt
     #[test]
     fn an_order_cancelled_in_a_kept_row_is_not_sent_again() {
         let text = "admin,seq,status,doubt\n1,1,failed,\n1,1,cancelled,\n2,1,already_cancelled,\n2,1,failed,\n";
-        insta::assert_snapshot!(enrolled_again(text, Selection::default()), @r"
+        insta::assert_snapshot!(created_again(text, Selection::default()), @r"
         1: 1/1 duplicate of 2
         2: 1/1 kept cancelled
         3: 2/1 kept already_cancelled
@@ -228,7 +228,7 @@ Admin;Seq;STATUS;Doubt
     #[test]
     fn of_the_rows_sent_again_the_first_decides_and_notes_every_doubt() {
         let text = "admin,seq,status,doubt\n1,1,duplicate,\n1,1,rejected,true\n1,1,failed,\n1,1,in_doubt,true\n";
-        insta::assert_snapshot!(enrolled_again(text, Selection::only(["failed", "in_doubt"])), @r"
+        insta::assert_snapshot!(created_again(text, Selection::only(["failed", "in_doubt"])), @r"
         1: 1/1 kept duplicate
         2: 1/1 kept rejected with doubt
         3: 1/1 to send in doubt

@@ -14,7 +14,7 @@ use super::super::places::Places;
 use super::super::{Counts, NewRun, Run, codes};
 use super::many::Insert;
 use super::{other_runs, packed, read};
-use crate::intake::{Enrolment, IntakeError, Keyed, Part, Standing, rows_on_record};
+use crate::intake::{Disposition, IntakeError, Keyed, Part, PlannedRow, rows_on_record};
 use crate::outcome::Status;
 
 /// How many rows one transaction records: some tens of milliseconds.
@@ -34,11 +34,11 @@ impl From<rusqlite::Error> for Failed {
     }
 }
 
-/// Goes on where an enrolment under the same key was cut short.
-pub(super) fn enrol(
+/// Goes on where the creation of a run under the same key was cut short.
+pub(super) fn create_run(
     connection: &mut Connection,
     new: &NewRun,
-    rows: &mut dyn Iterator<Item = Result<Enrolment, IntakeError>>,
+    rows: &mut dyn Iterator<Item = Result<PlannedRow, IntakeError>>,
     by_order: &[Keyed],
 ) -> Result<Run, Failed> {
     let (number, recorded) = begin(connection, new)?;
@@ -56,17 +56,17 @@ fn record(
     connection: &mut Connection,
     number: i64,
     recorded: u32,
-    rows: &mut dyn Iterator<Item = Result<Enrolment, IntakeError>>,
+    rows: &mut dyn Iterator<Item = Result<PlannedRow, IntakeError>>,
     by_order: &[Keyed],
 ) -> Result<(u64, Counts), Failed> {
     let mut decided = Counts::default();
     let mut places = Places::default();
     let mut count = 0;
-    let rows = rows.filter(|enrolment| {
-        let Ok(Enrolment { row, standing, place, .. }) = enrolment else { return true };
+    let rows = rows.filter(|planned| {
+        let Ok(PlannedRow { row, disposition, place, .. }) = planned else { return true };
         count += 1;
-        places.note(*row, *place, standing);
-        decided::count(standing, &mut decided);
+        places.note(*row, *place, disposition);
+        decided::count(disposition, &mut decided);
         row.0 > recorded
     });
     in_parts(connection, rows, |transaction, part| insert_rows(transaction, number, part))?;
@@ -208,39 +208,35 @@ static PLAIN_ROWS: LazyLock<Insert<4>> =
 fn insert_rows(
     transaction: &Transaction<'_>,
     run: i64,
-    rows: Vec<Enrolment>,
+    rows: Vec<PlannedRow>,
 ) -> rusqlite::Result<()> {
     let mut plain = PLAIN_ROWS.many(transaction);
     let mut other = transaction.prepare_cached(
         "INSERT INTO row (run, row, admin_number, sequence_number, status, kept, doubt, error_code, message)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
     )?;
-    for enrolment in rows {
-        match enrolment {
-            Enrolment {
+    for planned in rows {
+        match planned {
+            PlannedRow {
                 row,
                 order: Some(order),
-                standing: Standing::ToSend { doubt: false },
+                disposition: Disposition::ToSend { doubt: false },
                 ..
             } => {
                 let (admin, sequence) = (order.admin_number, order.sequence_number.into());
                 plain.insert([run, row.0.into(), admin, sequence])?;
             }
-            enrolment => insert_other(&mut other, run, enrolment)?,
+            planned => insert_other(&mut other, run, planned)?,
         }
     }
     plain.finish()
 }
 
 /// A row that is not simply to be sent.
-fn insert_other(
-    insert: &mut Statement<'_>,
-    run: i64,
-    enrolment: Enrolment,
-) -> rusqlite::Result<()> {
-    let Enrolment { row, order, standing, .. } = enrolment;
-    let status = status_of(&standing);
-    let Decided { kept, doubt, error_code, message } = decide(standing);
+fn insert_other(insert: &mut Statement<'_>, run: i64, planned: PlannedRow) -> rusqlite::Result<()> {
+    let PlannedRow { row, order, disposition, .. } = planned;
+    let status = status_of(&disposition);
+    let Decided { kept, doubt, error_code, message } = decide(disposition);
     insert.execute(params![
         run,
         row.0,
@@ -274,7 +270,7 @@ fn index_orders(
     insert.finish()
 }
 
-/// Packs the same. The parts of an enrolment that was cut short are the same ones again.
+/// Packs the same. The parts of the creation of a run that was cut short are the same ones again.
 fn pack_orders(
     transaction: &Transaction<'_>,
     run: i64,

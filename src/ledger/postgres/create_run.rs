@@ -6,12 +6,12 @@ use tokio_postgres::types::ToSql;
 
 use super::super::decided::{self, Decided, decide, status_of};
 use super::super::places::Places;
-use super::super::{Counts, EnrolError, NewRun, Run, codes};
+use super::super::{Counts, CreateRunError, NewRun, Run, codes};
 use super::failed::Failed;
 use super::link::{Link, Session};
 use super::read;
 use super::storable;
-use crate::intake::{Enrolment, IntakeError, Keyed, Part};
+use crate::intake::{IntakeError, Keyed, Part, PlannedRow};
 use crate::order::Order;
 use crate::outcome::Status;
 
@@ -19,13 +19,13 @@ use crate::outcome::Status;
 const AT_ONCE: usize = 20_000;
 
 /// Opens the run, unless one with its key and a higher number than `seen` is open by now.
-pub(super) fn enrol(
+pub(super) fn create_run(
     link: &mut Link,
     new: &NewRun,
     seen: i64,
-    rows: &mut dyn Iterator<Item = Result<Enrolment, IntakeError>>,
+    rows: &mut dyn Iterator<Item = Result<PlannedRow, IntakeError>>,
     by_order: &[Keyed],
-) -> Result<Run, EnrolError> {
+) -> Result<Run, CreateRunError> {
     let number = match link.work(async |session| begin(session, new, seen).await)? {
         Opened::Already(run) => return Ok(*run),
         Opened::Half(number) => number,
@@ -34,8 +34,8 @@ pub(super) fn enrol(
     let mut places = Places::default();
     loop {
         let part = rows.take(AT_ONCE).collect::<Result<Vec<_>, _>>();
-        let part = part.map_err(EnrolError::Intake)?;
-        part.iter().for_each(|row| places.note(row.row, row.place, &row.standing));
+        let part = part.map_err(CreateRunError::Intake)?;
+        part.iter().for_each(|row| places.note(row.row, row.place, &row.disposition));
         let part = Columns::of(part, &mut decided);
         if part.row.is_empty() {
             break;
@@ -203,12 +203,12 @@ struct Columns {
 
 impl Columns {
     /// Counts those that are decided.
-    fn of(rows: Vec<Enrolment>, counts: &mut Counts) -> Columns {
+    fn of(rows: Vec<PlannedRow>, counts: &mut Counts) -> Columns {
         let mut columns = Columns::default();
-        for Enrolment { row, order, standing, .. } in rows {
-            let status = status_of(&standing);
-            decided::count(&standing, counts);
-            let Decided { kept, doubt, error_code, message } = decide(standing);
+        for PlannedRow { row, order, disposition, .. } in rows {
+            let status = status_of(&disposition);
+            decided::count(&disposition, counts);
+            let Decided { kept, doubt, error_code, message } = decide(disposition);
             columns.row.push(row.0.into());
             columns.admin_number.push(order.map(|order| order.admin_number));
             columns.sequence_number.push(order.map(|order| order.sequence_number));
