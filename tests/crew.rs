@@ -9,7 +9,7 @@ use std::time::Duration;
 use cardcancel::engine::{Caller, Finished, Plan, Snapshot, Wheel, drive};
 use cardcancel::gate::brake::Limits;
 use cardcancel::gate::pace::Pace;
-use cardcancel::ledger::{Ledger, Sqlite, Staked, Start};
+use cardcancel::ledger::{ClaimedRow, Ledger, Sqlite, Start};
 use cardcancel::order::OwnCode;
 use cardcancel::outcome::{AnswerRules, Body, OnDoubt, Outcome, Reply, Seen, Status, classify};
 use jiff::Timestamp;
@@ -49,11 +49,11 @@ impl Caller for Server {
         self.clone()
     }
 
-    async fn call(&self, staked: &Staked, may_start: &dyn Fn() -> bool) -> Option<Outcome> {
+    async fn call(&self, claimed: &ClaimedRow, may_start: &dyn Fn() -> bool) -> Option<Outcome> {
         if !may_start() {
             return None;
         }
-        let row = staked.row().0;
+        let row = claimed.row().0;
         assert_ne!(Some(row), self.breaks_at, "the server breaks here, as it was told to");
         self.called.lock().unwrap().push(row);
         self.may_answer.acquire().await.unwrap().forget();

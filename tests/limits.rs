@@ -12,7 +12,7 @@ use cardcancel::engine::{Event, Now, Plan, Times, ToSend, Wheel};
 use cardcancel::gate::brake::Limits;
 use cardcancel::gate::pace::Pace;
 use cardcancel::gate::rate::Rates;
-use cardcancel::ledger::{Ending, Ledger, RowRecord, Run, Sqlite, Staked, Start, Turned};
+use cardcancel::ledger::{ClaimedRow, Ending, Ledger, RowRecord, Run, Sqlite, Start, Turned};
 use cardcancel::order::{OwnCode, RowNumber};
 use cardcancel::outcome::{self, AnswerRules, Body, OnDoubt, Reply, Seen, Status};
 use common::Chance;
@@ -165,7 +165,7 @@ fn answer(http_status: u16, status: Option<bool>, retry_after: Option<Duration>)
 
 /// What is under way, by the time at which it comes about.
 enum Due {
-    Ends(Staked, Ending, Duration),
+    Ends(ClaimedRow, Ending, Duration),
     Turned(Turned),
     Wakes,
 }
@@ -243,20 +243,20 @@ fn live_by(plan: Plan, rows: u32, mut server: Server) -> Night {
         let Some(((at, _), what)) = due.pop_first() else { panic!("the wheel stands still") };
         clock = clock.max(at);
         let events = match what {
-            Due::Ends(staked, ending, started) => {
+            Due::Ends(claimed, ending, started) => {
                 let times = Times { noted: started, started, ended: clock };
-                Some(Event::Ended { staked, ending, times })
+                Some(Event::Ended { claimed, ending, times })
             }
             Due::Turned(turned) => Some(Event::Turned(turned)),
             Due::Wakes => None,
         };
         let commands = wheel.on(events, Now { since_start: clock, wall: wall(clock) });
-        for ToSend { staked, .. } in commands.send {
-            let (seen, took) = server.take(staked.row(), clock);
+        for ToSend { claimed, .. } in commands.send {
+            let (seen, took) = server.take(claimed.row(), clock);
             let outcome = outcome::classify(seen, &AnswerRules::default());
             let ending = Ending { sent_at: wall(clock), ended_at: wall(clock + took), outcome };
-            let key = (clock + took, step << 20 | u64::from(staked.row().0));
-            due.insert(key, Due::Ends(staked, ending, clock));
+            let key = (clock + took, step << 20 | u64::from(claimed.row().0));
+            due.insert(key, Due::Ends(claimed, ending, clock));
         }
         if let Some(turn) = commands.turn {
             let turned = ledger.turn(turn, &mut |b, wish| pace.allot(b, wish)).unwrap();

@@ -69,7 +69,7 @@ fn record(orders: &Path, ledger: &Path, spool: &Path) -> Result<(), Failed> {
     };
     let mut rows = planned_rows(&input, &layout, &survey, None)?;
     Sqlite::open(ledger)?.create_run(new, &mut rows, &survey.orders)?;
-    // Every row was staked, and none ended otherwise than well.
+    // Every row was claimed, and none ended otherwise than well.
     Connection::open(ledger)?.execute(
         "UPDATE progress SET first_fresh = ?1 + 1, cancelled = ?1",
         params![survey.rows],

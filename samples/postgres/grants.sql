@@ -14,7 +14,7 @@ GRANT UPDATE (rows, stop, by_place, first_fresh, attempts, cancelled, already_ca
     ON cardcancel.run TO cardcancel;
 GRANT UPDATE (at_work, left_behind, followed_by, leased_until, lapsed_at, turn, rested_at, stop)
     ON cardcancel.worker TO cardcancel;
-GRANT UPDATE (worker, attempt, in_flight, staked_at, turn), DELETE
+GRANT UPDATE (worker, attempt, in_flight, claimed_at, turn), DELETE
     ON cardcancel.open_row TO cardcancel;
 GRANT UPDATE (state) ON cardcancel.budget TO cardcancel;
 GRANT DELETE ON cardcancel.doubt TO cardcancel;

@@ -12,7 +12,7 @@ use crate::corecard::credentials::Credentials;
 use crate::corecard::token::NoToken;
 use crate::engine::Caller;
 use crate::gate::renewal::{Fetched, Renewal, wait_for_the_first};
-use crate::ledger::Staked;
+use crate::ledger::ClaimedRow;
 use crate::outcome::{AnswerRules, Meaning, Outcome, classify};
 
 /// Makes the calls of one run.
@@ -92,10 +92,10 @@ impl Caller for Calls {
         self.client.connect(connections).await;
     }
 
-    async fn call(&self, staked: &Staked, may_start: &dyn Fn() -> bool) -> Option<Outcome> {
-        let outcome = classify(self.client.cancel(staked, may_start).await?, &self.rules);
+    async fn call(&self, claimed: &ClaimedRow, may_start: &dyn Fn() -> bool) -> Option<Outcome> {
+        let outcome = classify(self.client.cancel(claimed, may_start).await?, &self.rules);
         if outcome.meaning != Meaning::Cancelled {
-            let (row, attempt) = (staked.row().0, staked.attempt());
+            let (row, attempt) = (claimed.row().0, claimed.attempt());
             tracing::debug!(
                 row,
                 attempt,

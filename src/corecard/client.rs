@@ -24,7 +24,7 @@ use super::credentials::Credentials;
 use super::network::{Network, USER_AGENT};
 use super::request::Fields;
 use super::{failure, reply};
-use crate::ledger::Staked;
+use crate::ledger::ClaimedRow;
 use crate::outcome::{Body, Reply, Seen};
 
 /// The call's path under the base URL.
@@ -141,21 +141,22 @@ impl Client {
 
     /// Asks CoreCARD to cancel the row's order, once; none if, with a connection to do so,
     /// it may not start any more.
-    pub async fn cancel(&self, staked: &Staked, may_start: &dyn Fn() -> bool) -> Option<Seen> {
-        let call = self.call(staked, may_start);
+    pub async fn cancel(&self, claimed: &ClaimedRow, may_start: &dyn Fn() -> bool) -> Option<Seen> {
+        let call = self.call(claimed, may_start);
         timeout(self.timeout, call).await.unwrap_or_else(|_| Some(failure::late()))
     }
 
-    fn request(&self, staked: &Staked, carried: &Carried) -> Sent {
+    fn request(&self, claimed: &ClaimedRow, carried: &Carried) -> Sent {
         let now = Timestamp::now();
-        let body = self.fields.body(staked.order(), &self.run, staked.row(), staked.attempt(), now);
+        let body =
+            self.fields.body(claimed.order(), &self.run, claimed.row(), claimed.attempt(), now);
         let mut request = Box::new(self.request.clone().map(|()| Full::new(Bytes::from(body))));
         request.headers_mut().extend(carried.headers());
         request
     }
 
     /// Sends the request over an idle connection, or a new one.
-    async fn call(&self, staked: &Staked, may_start: &dyn Fn() -> bool) -> Option<Seen> {
+    async fn call(&self, claimed: &ClaimedRow, may_start: &dyn Fn() -> bool) -> Option<Seen> {
         let mut unsent = None;
         loop {
             let idle = self.idle();
@@ -175,7 +176,7 @@ impl Client {
             let carried = self.credentials.carried();
             let request = match unsent.take() {
                 Some(request) => request,
-                None => self.request(staked, &carried),
+                None => self.request(claimed, &carried),
             };
             match connection.call(request, async |response| read(response, &carried).await).await {
                 Ok(reply) => {

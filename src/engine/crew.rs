@@ -222,14 +222,14 @@ impl<C: Caller> Work<C> {
         };
         let called = match self.is_off(&given) {
             true => None,
-            false => self.caller.call(&given.to_send.staked, &may_start).await,
+            false => self.caller.call(&given.to_send.claimed, &may_start).await,
         };
-        let Given { to_send: ToSend { staked, .. }, noted, .. } = given;
-        let Some(outcome) = called else { return Event::Missed { staked, noted } };
+        let Given { to_send: ToSend { claimed, .. }, noted, .. } = given;
+        let Some(outcome) = called else { return Event::Missed { claimed, noted } };
         let (started, sent_at) = started.get().unwrap_or(asked);
         let ending = Ending { sent_at, ended_at: Timestamp::now(), outcome };
         let times = Times { noted, started, ended: self.clock.elapsed() };
-        Event::Ended { staked, ending, times }
+        Event::Ended { claimed, ending, times }
     }
 
     /// Whether it may not start any more. Others may have come first: a call that would

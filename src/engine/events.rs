@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::gate::renewal::Fetched;
-use crate::ledger::{Ending, Staked, Turn, Turned};
+use crate::ledger::{ClaimedRow, Ending, Turn, Turned};
 use crate::order::OwnCode;
 
 /// One moment, on both clocks.
@@ -25,7 +25,7 @@ pub enum Event {
     /// A call ended.
     Ended {
         /// What was sent.
-        staked: Staked,
+        claimed: ClaimedRow,
         /// How it ended.
         ending: Ending,
         /// When that was.
@@ -34,7 +34,7 @@ pub enum Event {
     /// A call did not start in time, and so did not start at all.
     Missed {
         /// What was to be sent.
-        staked: Staked,
+        claimed: ClaimedRow,
         /// When the core gave it out.
         noted: Duration,
     },
@@ -78,7 +78,7 @@ pub struct Commands {
 #[derive(Debug)]
 pub struct ToSend {
     /// What is sent.
-    pub staked: Staked,
+    pub claimed: ClaimedRow,
     /// It starts before this time after the start has come, or not at all.
     pub before: Option<Duration>,
     /// Whether it starts at once, or may wait while more calls would only wait at the

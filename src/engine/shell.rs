@@ -20,14 +20,14 @@ use crate::gate::brake::Tripped;
 use crate::gate::pace::Pace;
 use crate::gate::renewal::Fetched;
 use crate::gate::silence::Asked;
-use crate::ledger::{Counts, Ledger, LedgerError, Run, Staked};
+use crate::ledger::{ClaimedRow, Counts, Ledger, LedgerError, Run};
 use crate::order::OwnCode;
 use crate::outcome::Outcome;
 
 /// How often watchers are told how far the run is.
 const SHOWN_EVERY: Duration = Duration::from_millis(50);
 
-/// One call for one staked row; it comes back with what it came to, if it was begun.
+/// One call for one claimed row; it comes back with what it came to, if it was begun.
 pub trait Caller: Send + 'static {
     /// Another that makes the same calls, over connections of its own.
     fn another(&self) -> Self;
@@ -42,7 +42,7 @@ pub trait Caller: Send + 'static {
     /// is done first; then `may_start` is asked, and if it may not, nothing is sent.
     fn call(
         &self,
-        staked: &Staked,
+        claimed: &ClaimedRow,
         may_start: &dyn Fn() -> bool,
     ) -> impl Future<Output = Option<Outcome>>;
 

@@ -18,14 +18,14 @@ use crate::gate::renewal::{Fetched, Renewal};
 use crate::gate::second::Second;
 use crate::gate::silence::{Asked, Silence};
 use crate::gate::tenure::Tenure;
-use crate::ledger::{Begun, Counts, Ending, Settled, Staked, Turn, TurnTime, Turned, Waiting};
+use crate::ledger::{Begun, ClaimedRow, Counts, Ending, Settled, Turn, TurnTime, Turned, Waiting};
 use crate::order::{OwnCode, RowNumber};
 use crate::outcome::{self, Halt, Meaning, Next, OnDoubt, Sign};
 
 /// How a run is to be driven.
 #[derive(Debug, Clone)]
 pub struct Plan {
-    /// Calls in flight at most, staked ones included; at least 1.
+    /// Calls in flight at most, claimed ones included; at least 1.
     pub concurrency: u32,
     /// Attempts a row may use, at least 1.
     pub attempts: u32,
@@ -83,7 +83,7 @@ pub struct Wheel {
     unrecorded: Counts,
     /// Staked rows, each with the time after the start at which it may be sent,
     /// if there is a pace to keep.
-    staked: VecDeque<(Option<Duration>, Staked)>,
+    claimed: VecDeque<(Option<Duration>, ClaimedRow)>,
     in_flight: u32,
     /// Whether what has not started of that is not to start any more.
     recall: bool,
@@ -92,7 +92,7 @@ pub struct Wheel {
     /// How often rows were missed at their moments, those that have not been sent since.
     missed: BTreeMap<RowNumber, u32>,
     settled: Vec<Settled>,
-    /// Rows to be staked again by the next turn.
+    /// Rows to be claimed again by the next turn.
     due: Vec<Waiting>,
     /// Rows whose next attempt has to wait, by when.
     later: BTreeMap<(Duration, RowNumber), Waiting>,
@@ -143,7 +143,7 @@ impl Wheel {
             recorded: counts,
             being_recorded: Counts::default(),
             unrecorded: Counts::default(),
-            staked: VecDeque::new(),
+            claimed: VecDeque::new(),
             in_flight: 0,
             recall: false,
             recalled_at: Duration::ZERO,
@@ -273,16 +273,16 @@ impl Wheel {
     fn hear(&mut self, event: Event, now: Now) {
         match event {
             Event::Turned(turned) => self.turned(turned, now),
-            Event::Ended { staked, ending, times } => {
+            Event::Ended { claimed, ending, times } => {
                 self.second.answered(times.noted, times.started, times.ended);
-                self.missed.remove(&staked.row());
-                self.ended(staked, ending, times, now);
+                self.missed.remove(&claimed.row());
+                self.ended(claimed, ending, times, now);
             }
-            Event::Missed { staked, noted } => {
+            Event::Missed { claimed, noted } => {
                 self.in_flight -= 1;
                 self.second.missed(noted);
                 self.outage.missed(noted, now.since_start);
-                self.missed(staked, noted, now);
+                self.missed(claimed, noted, now);
             }
             Event::Paused => self.paused(now),
             Event::Stop(why) => self.stop_for(why),
@@ -342,13 +342,13 @@ impl Wheel {
             self.later.insert((ask_at, waiting.row()), waiting);
         }
         let is_too_old = std::mem::take(&mut self.turned_before_pause);
-        for staked in turned.staked {
-            self.brake.canary().begin(staked.row());
+        for claimed in turned.claimed {
+            self.brake.canary().begin(claimed.row());
             if is_too_old {
-                self.withdraw(staked, now);
+                self.withdraw(claimed, now);
                 continue;
             }
-            self.staked.push_back((staked.moment().map(at), staked));
+            self.claimed.push_back((claimed.moment().map(at), claimed));
         }
         if !self.asked {
             return;
@@ -370,19 +370,19 @@ impl Wheel {
         }
     }
 
-    /// The machine stood still, for nobody knows how long: what is staked goes back to the
+    /// The machine stood still, for nobody knows how long: what is claimed goes back to the
     /// ledger, which knows whether it is still ours.
     fn paused(&mut self, now: Now) {
         self.recall = true;
         self.turned_before_pause = self.turning.is_some();
-        while let Some((_, staked)) = self.staked.pop_front() {
-            self.withdraw(staked, now);
+        while let Some((_, claimed)) = self.claimed.pop_front() {
+            self.withdraw(claimed, now);
         }
     }
 
     /// The rows that were held are others' now.
     fn forget_all(&mut self) {
-        self.staked.clear();
+        self.claimed.clear();
         self.due.clear();
         self.later.clear();
         self.elsewhere.forget_all();
@@ -390,12 +390,12 @@ impl Wheel {
 
     /// What a call that ended tells of the server; says whether an outage was why it
     /// failed, so that it does not count against its row.
-    fn learn(&mut self, staked: &Staked, ending: &Ending, times: Times, now: Now) -> bool {
+    fn learn(&mut self, claimed: &ClaimedRow, ending: &Ending, times: Times, now: Now) -> bool {
         let (started, took) = (times.started, times.ended.saturating_sub(times.started));
         let sign = ending.outcome.sign();
         let retry_after = ending.outcome.retry_after.map(|wait| wait.min(self.plan.max_outage));
-        let was_last = staked.spent() >= self.plan.attempts;
-        let (row, again) = (staked.row(), staked.doubt() || staked.spent() > 1);
+        let was_last = claimed.spent() >= self.plan.attempts;
+        let (row, again) = (claimed.row(), claimed.doubt() || claimed.spent() > 1);
         let ended = outage::Ended { sign, row, started, was_last, again };
         match self.outage.saw(ended, now.since_start) {
             Some(outage::Change::Began(rows)) => {
@@ -419,13 +419,13 @@ impl Wheel {
         ran_into
     }
 
-    fn ended(&mut self, staked: Staked, ending: Ending, times: Times, now: Now) {
-        let spared = self.learn(&staked, &ending, times, now);
+    fn ended(&mut self, claimed: ClaimedRow, ending: Ending, times: Times, now: Now) {
+        let spared = self.learn(&claimed, &ending, times, now);
         self.held_for = times.started.saturating_sub(times.noted);
         self.in_flight -= 1;
         self.calls += 1;
         let meaning = ending.outcome.meaning;
-        self.story.called(staked.attempt(), meaning);
+        self.story.called(claimed.attempt(), meaning);
         let renewed = meaning == Meaning::Stop(Halt::Unauthorized)
             && self.renewal.refused(times.started, now.since_start);
         if ending.outcome.sign() == Sign::Works {
@@ -437,20 +437,20 @@ impl Wheel {
             self.stop_for(OwnCode::Outage);
             self.tripped.get_or_insert(Tripped::by_silence(wait, &ending.outcome.said()));
         }
-        let attempts_left = spared || staked.spent() < self.plan.attempts;
-        let doubt = staked.doubt() || meaning.leaves_doubt();
+        let attempts_left = spared || claimed.spent() < self.plan.attempts;
+        let doubt = claimed.doubt() || meaning.leaves_doubt();
         let next = outcome::next(meaning, attempts_left, doubt, self.plan.on_doubt);
-        let is_ours = staked.lease() == self.tenure.number();
+        let is_ours = claimed.lease() == self.tenure.number();
         let end = if let Next::End(status) = next { Some(status) } else { None };
         end.filter(|_| is_ours).iter().for_each(|status| self.unrecorded.add_row(*status, doubt));
-        let tripped = self.brake.watch(staked.row(), &ending.outcome, end, &self.counts());
+        let tripped = self.brake.watch(claimed.row(), &ending.outcome, end, &self.counts());
         let halted = meaning
             .halt()
             .filter(|_| !renewed)
-            .map(|halt| Tripped::by_answer(halt, staked.row(), &ending.outcome));
+            .map(|halt| Tripped::by_answer(halt, claimed.row(), &ending.outcome));
         let (settled, waiting) = match spared {
-            true => staked.settle_spared(ending, next),
-            false => staked.settle(ending, next),
+            true => claimed.settle_spared(ending, next),
+            false => claimed.settle(ending, next),
         };
         self.settled.push(settled);
         self.settle_by.get_or_insert(now.since_start.saturating_add(SETTLED_WITHIN));
@@ -480,7 +480,7 @@ impl Wheel {
         self.stop.is_some() || self.renewal.holds() || now.since_start < self.silence.until()
     }
 
-    /// What is staked and due goes out; what may no longer be sent is taken back.
+    /// What is claimed and due goes out; what may no longer be sent is taken back.
     fn release(&mut self, now: Now) -> Vec<ToSend> {
         self.take_back_surplus(now);
         let mut send = Vec::new();
@@ -490,22 +490,22 @@ impl Wheel {
         let grace = if shared { SHARED_GRACE } else { GRACE };
         let leased_until = self.tenure.until();
         let is_away = self.outage.since().is_some();
-        while let Some((moment, staked)) = self.staked.pop_front_if(|(moment, _)| {
+        while let Some((moment, claimed)) = self.claimed.pop_front_if(|(moment, _)| {
             let has_room = self.adaptive.has_room(self.in_flight);
             let on_time = !early(moment) && self.second.full_until(now.since_start).is_none();
             halted || (on_time && has_room)
         }) {
-            let grace = self.grace_of(staked.row(), grace);
+            let grace = self.grace_of(claimed.row(), grace);
             let before =
                 earliest([moment.map(|moment| moment.saturating_add(grace)), leased_until]);
             if halted || before.is_some_and(|before| now.since_start > before) {
-                self.withdraw(staked, now);
+                self.withdraw(claimed, now);
             } else {
                 self.in_flight += 1;
                 self.second.started(now.since_start);
                 self.outage.sent(now.since_start);
                 let at_once = moment.is_some() || is_away;
-                send.push(ToSend { staked, before, at_once });
+                send.push(ToSend { claimed, before, at_once });
             }
         }
         send
@@ -514,10 +514,10 @@ impl Wheel {
     /// While the server is away, only a probe goes out: all else is taken back.
     fn take_back_surplus(&mut self, now: Now) {
         if let Some(more) = self.outage.more(now.since_start) {
-            while self.staked.len() > more as usize
-                && let Some((_, staked)) = self.staked.pop_front()
+            while self.claimed.len() > more as usize
+                && let Some((_, claimed)) = self.claimed.pop_front()
             {
-                self.withdraw(staked, now);
+                self.withdraw(claimed, now);
             }
         }
     }
@@ -525,10 +525,10 @@ impl Wheel {
     /// A call was not begun, as a rule because its connection took too long. It is open now:
     /// a little after its moment, and where nobody else takes of the budget, the call may
     /// still start as soon as the second has room for it.
-    fn missed(&mut self, staked: Staked, noted: Duration, now: Now) {
-        *self.missed.entry(staked.row()).or_default() += 1;
+    fn missed(&mut self, claimed: ClaimedRow, noted: Duration, now: Now) {
+        *self.missed.entry(claimed.row()).or_default() += 1;
         let late = |moment: Timestamp| Duration::try_from(now.wall.duration_since(moment));
-        let is_late = staked.moment().is_none_or(|moment| {
+        let is_late = claimed.moment().is_none_or(|moment| {
             now.since_start.saturating_sub(noted) >= LATEST_START
                 || late(moment).is_ok_and(|late| late >= LATEST_START)
         });
@@ -537,10 +537,10 @@ impl Wheel {
             || noted <= self.recalled_at
             || self.outage.since().is_some()
             || now.since_start < self.shared_until
-            || staked.lease() != self.tenure.number();
+            || claimed.lease() != self.tenure.number();
         match is_late || is_off {
-            true => self.withdraw(staked, now),
-            false => self.staked.push_front((Some(now.since_start), staked)),
+            true => self.withdraw(claimed, now),
+            false => self.claimed.push_front((Some(now.since_start), claimed)),
         }
     }
 
@@ -552,9 +552,9 @@ impl Wheel {
         grace.saturating_mul(1 << missed.min(8))
     }
 
-    /// Nothing was sent: the row goes back among those to be staked.
-    fn withdraw(&mut self, staked: Staked, now: Now) {
-        let (settled, waiting) = staked.withdraw();
+    /// Nothing was sent: the row goes back among those to be claimed.
+    fn withdraw(&mut self, claimed: ClaimedRow, now: Now) {
+        let (settled, waiting) = claimed.withdraw();
         self.settled.push(settled);
         self.settle_by = Some(now.since_start);
         self.due.push(waiting);
@@ -593,7 +593,7 @@ impl Wheel {
         })
     }
 
-    /// Which rows, and how many fresh ones, the next turn is to stake.
+    /// Which rows, and how many fresh ones, the next turn is to claim.
     fn wanted(&mut self, now: Now) -> (Vec<Waiting>, u32) {
         while let Some(entry) = self.later.first_entry() {
             if entry.key().0 > now.since_start {
@@ -615,7 +615,7 @@ impl Wheel {
         let room = canary.concurrency(self.plan.concurrency) as usize;
         let room = room.saturating_sub(under_way);
         let room = match self.outage.more(now.since_start) {
-            Some(more) => room.min((more as usize).saturating_sub(self.staked.len())),
+            Some(more) => room.min((more as usize).saturating_sub(self.claimed.len())),
             None => room,
         };
         let has_fresh = !self.exhausted && canary.has_room() && !has_many_waiting;
@@ -630,12 +630,12 @@ impl Wheel {
         (again, u32::try_from(fresh).unwrap_or(u32::MAX))
     }
 
-    /// Rows that are staked and have not ended.
+    /// Rows that are claimed and have not ended.
     fn under_way(&self) -> usize {
-        self.in_flight as usize + self.staked.len()
+        self.in_flight as usize + self.claimed.len()
     }
 
-    /// Before this, no more rows are staked.
+    /// Before this, no more rows are claimed.
     fn held_until(&self) -> Duration {
         let is_needed = self.under_way() * 2 <= self.plan.concurrency as usize;
         let rests_until = if is_needed { Duration::ZERO } else { self.rests_until };
@@ -649,7 +649,7 @@ impl Wheel {
     }
 
     /// Long enough that a turn is done before its moments come, short enough
-    /// that little is staked that is not in flight.
+    /// that little is claimed that is not in flight.
     fn horizon(&self) -> Duration {
         self.turn_time.longest().saturating_mul(2).clamp(SHORTEST_HORIZON, LONGEST_HORIZON)
     }
@@ -658,7 +658,7 @@ impl Wheel {
         let full_until = self.second.full_until(now.since_start);
         // Where there is no room, the end of a call wakes the wheel.
         let has_room = self.adaptive.has_room(self.in_flight);
-        let first = self.staked.front().filter(|_| has_room);
+        let first = self.claimed.front().filter(|_| has_room);
         let next_send = first.and_then(|(moment, _)| (*moment).max(full_until));
         // The end of a turn under way wakes the wheel by itself.
         let idle = self.turning.is_none() && self.stop.is_none();
@@ -678,13 +678,13 @@ impl Wheel {
 
     /// Whether there is anything that a stop would leave undone.
     fn has_work(&self) -> bool {
-        self.stop.is_none() && (!self.exhausted || self.waiting() > 0 || !self.staked.is_empty())
+        self.stop.is_none() && (!self.exhausted || self.waiting() > 0 || !self.claimed.is_empty())
     }
 
     fn is_finished(&self) -> bool {
         let at_rest = self.turning.is_none()
             && self.in_flight == 0
-            && self.staked.is_empty()
+            && self.claimed.is_empty()
             && self.settled.is_empty();
         at_rest && (self.stop.is_some() || (self.exhausted && self.waiting() == 0))
     }

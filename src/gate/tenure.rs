@@ -1,4 +1,4 @@
-//! How long what this process staked stays its own, where several work on a run.
+//! How long what this process claimed stays its own, where several work on a run.
 //! A process that was frozen or cut off must send nothing that others have taken up.
 
 use std::time::Duration;

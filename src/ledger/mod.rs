@@ -2,6 +2,7 @@
 //! this program writes is a view of it. One trait, and an adapter a file.
 
 mod address;
+mod claim;
 mod codes;
 mod decided;
 mod elsewhere;
@@ -14,7 +15,6 @@ mod quiet;
 mod run;
 mod run_lock;
 mod sqlite;
-mod stake;
 mod starter;
 mod turn_time;
 mod uptime;
@@ -30,13 +30,13 @@ use crate::outcome::{OnDoubt, Status, unended};
 use crate::trust::Untrusted;
 
 pub use address::{Address, BadAddress};
+pub use claim::{ClaimedRow, Ending, Settled, Waiting};
 pub use location::{Location, Patience};
 pub use misplaced::{Misplaced, Saved};
 pub use postgres::{At, Postgres};
 pub use run::{Counts, NewRun, Run};
 pub use run_lock::RunLock;
 pub use sqlite::{Info, Sqlite};
-pub use stake::{Ending, Settled, Staked, Waiting};
 pub use turn_time::TurnTime;
 pub use uptime::Uptime;
 
@@ -139,7 +139,7 @@ pub(crate) struct UnreadableBudget {
     pub cause: serde_json::Error,
 }
 
-/// One commit of the ledger: settles what ended, stakes what comes next.
+/// One commit of the ledger: settles what ended, claims what comes next.
 #[derive(Debug)]
 pub struct Turn {
     /// Now, by the clock of whoever asks.
@@ -148,9 +148,9 @@ pub struct Turn {
     pub uptime: Option<Uptime>,
     /// What attempts came to.
     pub settled: Vec<Settled>,
-    /// Rows to stake once more; they go before fresh ones.
+    /// Rows to claim once more; they go before fresh ones.
     pub again: Vec<Waiting>,
-    /// The most rows to stake that were never staked before.
+    /// The most rows to claim that were never claimed before.
     pub fresh: u32,
     /// How long this turn is likely to take.
     pub lead: Duration,
@@ -178,24 +178,24 @@ pub struct Lease {
 #[derive(Debug, Default)]
 pub struct Turned {
     /// Rows that may now be sent, each at its moment.
-    pub staked: Vec<Staked>,
-    /// Rows of `again` for which there was no budget; nothing was staked.
+    pub claimed: Vec<ClaimedRow>,
+    /// Rows of `again` for which there was no budget; nothing was claimed.
     pub deferred: Vec<Waiting>,
-    /// Rows whose orders another run has in flight; nothing was staked. They can be staked
+    /// Rows whose orders another run has in flight; nothing was claimed. They can be claimed
     /// once that run knows what became of its call.
     pub in_flight_elsewhere: Vec<Waiting>,
     /// How the run's rows that ended stand, whoever ended them.
     pub counts: Counts,
-    /// Whether there will be no more fresh rows: each was staked once, and none of them
+    /// Whether there will be no more fresh rows: each was claimed once, and none of them
     /// is held by a process that may have to give it up.
     pub exhausted: bool,
-    /// When more can be staked, if not now.
+    /// When more can be claimed, if not now.
     pub more_at: Option<Timestamp>,
     /// Until when nobody may call, as the server told any process.
     pub quiet_until: Option<Timestamp>,
     /// Whether another process takes of the same budget, or may have of late.
     pub shared: bool,
-    /// How long what is staked may be held; none where one process has the whole run.
+    /// How long what is claimed may be held; none where one process has the whole run.
     pub lease: Option<Lease>,
     /// Why another process that works on the run has stopped it.
     pub stop: Option<OwnCode>,
@@ -222,7 +222,7 @@ pub struct Start {
 /// A run that was started: what there is to do.
 #[derive(Debug, Default)]
 pub struct Begun {
-    /// Rows that were staked before and have not ended.
+    /// Rows that were claimed before and have not ended.
     pub waiting: Vec<Waiting>,
     /// Whether no other row is left to be sent.
     pub exhausted: bool,
@@ -273,7 +273,7 @@ pub struct RowRecord {
     pub attempts: u32,
     /// Whether any attempt's answer was lost.
     pub doubt: bool,
-    /// When the first attempt left; for one that was cut short, when it was staked.
+    /// When the first attempt left; for one that was cut short, when it was claimed.
     pub first_sent_at: Option<Timestamp>,
     /// When the row came to stand so.
     pub ended_at: Option<Timestamp>,
@@ -370,7 +370,7 @@ pub trait Ledger: Send {
     /// be alive, by a later turn, once it is sure that it is dead.
     fn start(&mut self, run: &Run, start: Start) -> Result<Begun, LedgerError>;
 
-    /// Settles and stakes in one commit: after it both are durable, before it neither.
+    /// Settles and claims in one commit: after it both are durable, before it neither.
     fn turn(&mut self, turn: Turn, allot: &mut Allot<'_>) -> Result<Turned, LedgerError>;
 
     /// Records that the started run has come to rest: ended if every row ended,

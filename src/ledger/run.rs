@@ -56,7 +56,7 @@ pub struct Run {
     pub stop: Option<String>,
     /// How many rows it has.
     pub rows: u64,
-    /// How many attempts were staked.
+    /// How many attempts were claimed.
     pub attempts: u64,
     /// How the rows that ended stand; `not_sent` are those a rerun left so.
     pub counts: Counts,

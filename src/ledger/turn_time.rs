@@ -1,4 +1,4 @@
-//! How long turns take: calls are planned for when the turn that stakes them is over.
+//! How long turns take: calls are planned for when the turn that claims them is over.
 
 use std::time::Duration;
 

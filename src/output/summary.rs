@@ -36,7 +36,7 @@ pub struct Summary<'a> {
 pub struct Work {
     /// How long it took.
     pub took: Duration,
-    /// How many calls were staked.
+    /// How many calls were claimed.
     pub calls: u64,
     /// How many rows had ended, if it went on with a run that was begun before.
     pub resumed: Option<u64>,

@@ -10,22 +10,24 @@ use crate::common::{Cut, Way, records, until};
 use crate::process::{Home, Process, at, cancelled, create_run, ended, fresh_rows, rows};
 
 /// A run of five rows on a way that breaks as the turn commits which settles the first two
-/// and stakes the next.
+/// and claims the next.
 fn breaks_in_a_turn(cut: Cut, then: fn(&Way)) {
     let home = Home::server();
     let (way, through) = Way::to(home.database(), cut);
     let mut ledger = Box::new(Postgres::open(at(&through)).unwrap());
     let run = create_run(ledger.as_mut(), "run-1", "key", 5);
     let mut process = Process::start(ledger, run);
-    let staked = process.stake(2);
+    let claimed = process.claim(2);
     way.break_after(0);
     then(&way);
-    let turned = process.turn(staked.into_iter().map(cancelled).collect(), Vec::new(), 2);
+    let turned = process.turn(claimed.into_iter().map(cancelled).collect(), Vec::new(), 2);
     assert!(way.has_broken());
-    assert_eq!(rows(&turned.staked), [3, 4]);
-    assert!(turned.staked.iter().all(|staked| (staked.attempt(), staked.doubt()) == (1, false)));
+    assert_eq!(rows(&turned.claimed), [3, 4]);
+    assert!(
+        turned.claimed.iter().all(|claimed| (claimed.attempt(), claimed.doubt()) == (1, false))
+    );
     assert_eq!(turned.counts.get(Status::Cancelled), 2);
-    process.settle(turned.staked.into_iter().map(cancelled).collect());
+    process.settle(turned.claimed.into_iter().map(cancelled).collect());
     let run = process.finish();
     assert_eq!((run.attempts, run.counts.get(Status::Cancelled)), (5, 5));
     let records = records(home.open().as_mut(), &run);
@@ -74,15 +76,15 @@ fn a_turn_that_waits_for_a_standby_longer_than_its_connection_lasts_is_done_once
     let is_in_force = "SELECT current_setting('synchronous_standby_names') <> ''";
     until("commits wait", || home.database().asked(is_in_force));
     way.break_after(0);
-    let staked = std::thread::scope(|scope| {
-        let staked = scope.spawn(|| process.stake(2));
+    let claimed = std::thread::scope(|scope| {
+        let claimed = scope.spawn(|| process.claim(2));
         let waits = "SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event_type = 'Lock'";
         until("the next try waits for the one before", || home.database().asked(waits));
         standby("");
-        staked.join().unwrap()
+        claimed.join().unwrap()
     });
-    assert_eq!(rows(&staked), [1, 2]);
-    process.settle(staked.into_iter().map(cancelled).collect());
+    assert_eq!(rows(&claimed), [1, 2]);
+    process.settle(claimed.into_iter().map(cancelled).collect());
     let run = process.finish();
     assert_eq!((run.attempts, run.counts.get(Status::Cancelled)), (4, 4));
     let records = records(home.open().as_mut(), &run);
@@ -91,25 +93,27 @@ fn a_turn_that_waits_for_a_standby_longer_than_its_connection_lasts_is_done_once
 
 #[test]
 #[ignore = "needs PostgreSQL: tests/run brings it"]
-fn what_a_worker_staked_as_it_came_back_is_its_own_though_the_answer_was_lost() {
+fn what_a_worker_claimed_as_it_came_back_is_its_own_though_the_answer_was_lost() {
     let home = Home::server();
     let (way, through) = Way::to(home.database(), Cut::After);
     let mut ledger = Box::new(Postgres::open(at(&through)).unwrap());
     let run = create_run(ledger.as_mut(), "run-1", "key", 4);
     let mut process = Process::start(ledger, run.clone());
-    let lost = process.stake(2);
+    let lost = process.claim(2);
     let mut other = home.join(&run);
     until("what it had is taken from it", || {
         other.settle(Vec::new());
         home.database().asked("SELECT NOT at_work FROM cardcancel.worker ORDER BY number LIMIT 1")
     });
-    assert_eq!(rows(&other.stake(2)), [1, 2]);
+    assert_eq!(rows(&other.claim(2)), [1, 2]);
     way.break_after(0);
     let turned = process.turn(lost.into_iter().map(cancelled).collect(), Vec::new(), 2);
     assert!(way.has_broken());
-    assert_eq!((rows(&turned.staked), turned.counts.total()), (vec![3, 4], 0));
-    assert!(turned.staked.iter().all(|staked| (staked.attempt(), staked.doubt()) == (1, false)));
-    let turned = process.settle(turned.staked.into_iter().map(cancelled).collect());
+    assert_eq!((rows(&turned.claimed), turned.counts.total()), (vec![3, 4], 0));
+    assert!(
+        turned.claimed.iter().all(|claimed| (claimed.attempt(), claimed.doubt()) == (1, false))
+    );
+    let turned = process.settle(turned.claimed.into_iter().map(cancelled).collect());
     assert_eq!(turned.counts.get(Status::Cancelled), 2);
     let workers = home.database().asked::<i64>("SELECT count(*) FROM cardcancel.worker");
     assert_eq!(workers, 3);
@@ -121,19 +125,19 @@ fn what_a_dead_process_left_is_taken_up_though_the_answer_is_lost() {
     let home = Home::server();
     let (way, through) = Way::to(home.database(), Cut::After);
     let mut dead = home.process(2);
-    let _in_flight = dead.stake(2);
+    let _in_flight = dead.claim(2);
     let mut process =
         Process::start(Box::new(Postgres::open(at(&through)).unwrap()), dead.run.clone());
     drop(dead);
-    let mut staked = Vec::new();
+    let mut claimed = Vec::new();
     until("it takes them up", || {
         way.break_after(0);
-        staked = process.stake(2);
-        !staked.is_empty()
+        claimed = process.claim(2);
+        !claimed.is_empty()
     });
-    assert_eq!(rows(&staked), [1, 2]);
-    assert!(staked.iter().all(|staked| (staked.attempt(), staked.doubt()) == (2, true)));
-    process.settle(staked.into_iter().map(cancelled).collect());
+    assert_eq!(rows(&claimed), [1, 2]);
+    assert!(claimed.iter().all(|claimed| (claimed.attempt(), claimed.doubt()) == (2, true)));
+    process.settle(claimed.into_iter().map(cancelled).collect());
     assert_eq!(process.finish().counts.get(Status::Cancelled), 2);
 }
 
@@ -145,8 +149,8 @@ fn a_row_that_another_run_cancelled_ends_once_though_the_answer_is_lost() {
     let mut ledger = Box::new(Postgres::open(at(&through)).unwrap());
     let run = create_run(ledger.as_mut(), "run-1", "key", 2);
     let mut process = Process::start(ledger, run);
-    let staked = process.stake(1).pop().unwrap();
-    let (settled, waiting) = ended(staked, Meaning::NotDone, Next::Again);
+    let claimed = process.claim(1).pop().unwrap();
+    let (settled, waiting) = ended(claimed, Meaning::NotDone, Next::Again);
     process.settle(vec![settled]);
     let mut ledger = home.open();
     let other = create_run(ledger.as_mut(), "run-2", "other", 1);
@@ -154,7 +158,7 @@ fn a_row_that_another_run_cancelled_ends_once_though_the_answer_is_lost() {
     way.break_after(0);
     let turned = process.turn(Vec::new(), waiting.into_iter().collect(), 0);
     assert!(way.has_broken());
-    assert_eq!((turned.staked.len(), turned.deferred.len()), (0, 0));
+    assert_eq!((turned.claimed.len(), turned.deferred.len()), (0, 0));
     assert_eq!(turned.counts.get(Status::AlreadyCancelled), 1);
     // Whoever comes with it again decides nothing.
     let again = home.join(&process.run).turn(Vec::new(), Vec::new(), 0);
@@ -173,7 +177,7 @@ fn the_moments_of_a_turn_whose_answer_was_lost_are_not_lost() {
     let run = create_run(ledger.as_mut(), "run-1", "key", 5);
     let mut process = Process::start(ledger, run).at_pace("1/h");
     way.break_after(0);
-    assert_eq!(process.stake(1).len(), 1);
+    assert_eq!(process.claim(1).len(), 1);
     assert!(way.has_broken());
 }
 
@@ -189,7 +193,7 @@ fn the_creation_of_a_run_and_a_start_survive_lost_answers() {
             way.break_after(commits);
             let run = create_run(ledger.as_mut(), "run-1", "key", 25_000);
             let mut process = Process::start(ledger, run);
-            assert_eq!(rows(&process.stake(2)), [1, 2]);
+            assert_eq!(rows(&process.claim(2)), [1, 2]);
             assert!(way.has_broken(), "{cut:?} {commits}");
             assert_eq!(process.records().len(), 25_000);
             assert_eq!(home.open().runs().unwrap().len(), 1);
@@ -227,26 +231,26 @@ fn what_was_in_flight_is_settled_once_the_database_is_back() {
     let home = Home::Server(server.database());
     let mut process = home.process(4);
     for end in [Server::stop, Server::kill] {
-        let staked = process.stake(2);
+        let claimed = process.claim(2);
         end(&server);
         let turned = std::thread::scope(|scope| {
-            let settled = staked.into_iter().map(cancelled).collect();
+            let settled = claimed.into_iter().map(cancelled).collect();
             let working = scope.spawn(|| process.settle(settled));
             std::thread::sleep(Duration::from_millis(600));
             assert!(!working.is_finished());
             server.begin();
             working.join().unwrap()
         });
-        assert!(turned.staked.is_empty());
+        assert!(turned.claimed.is_empty());
     }
     assert!(process.records().iter().all(|record| record.attempts == 1 && !record.doubt));
     assert!(process.rest(None).has_ended());
 }
 
-/// A run of five rows of which two ended and two were staked, and a standby that knows the
+/// A run of five rows of which two ended and two were claimed, and a standby that knows the
 /// first part of that when it takes over.
 fn fails_over(
-    stakes_before: u32,
+    claims_before: u32,
     names: &str,
 ) -> (Result<Turned, LedgerError>, Server, Vec<RowRecord>) {
     let server = Server::start(&[]);
@@ -262,22 +266,22 @@ fn fails_over(
     let mut ledger = Box::new(Postgres::open(At { url: url.into(), ..at(&database) }).unwrap());
     let run = create_run(ledger.as_mut(), "run-1", "key", 5);
     let mut process = Process::start(ledger, run.clone());
-    let staked = process.stake(stakes_before);
-    process.settle(staked.into_iter().map(cancelled).collect());
+    let claimed = process.claim(claims_before);
+    process.settle(claimed.into_iter().map(cancelled).collect());
     let has_all = "SELECT count(*) > 0 FROM pg_stat_replication
                    WHERE replay_lsn = pg_current_wal_lsn()";
     until("the standby has it all", || database.asked(has_all));
     if names.is_empty() {
         standby.stop();
     }
-    let staked = process.stake(2);
-    assert_eq!(staked.len(), 2);
+    let claimed = process.claim(2);
+    assert_eq!(claimed.len(), 2);
     server.kill();
     if names.is_empty() {
         standby.begin();
     }
     standby.take_over();
-    let turn = Turn { settled: staked.into_iter().map(cancelled).collect(), ..fresh_rows(1) };
+    let turn = Turn { settled: claimed.into_iter().map(cancelled).collect(), ..fresh_rows(1) };
     let turned = process.try_turn(turn);
     let there = Home::Server(standby.same(&database));
     let records = records(there.open().as_mut(), &run);
@@ -309,12 +313,12 @@ fn a_standby_that_commits_waited_for_takes_over_and_nothing_is_lost() {
 fn the_end_of_a_call_that_the_ledger_does_not_know_of_is_an_error() {
     let home = Home::server();
     let mut process = home.process(3);
-    let staked = process.stake(2);
+    let claimed = process.claim(2);
     home.database()
         .client()
         .batch_execute("DELETE FROM cardcancel.open_row WHERE row = 1")
         .unwrap();
-    let turn = Turn { settled: staked.into_iter().map(cancelled).collect(), ..fresh_rows(1) };
+    let turn = Turn { settled: claimed.into_iter().map(cancelled).collect(), ..fresh_rows(1) };
     let failed = process.try_turn(turn).unwrap_err();
     assert!(matches!(failed, LedgerError::Rewound { .. }), "{failed}");
     let told: Vec<_> = process.records().iter().map(|record| record.status).collect();
@@ -346,10 +350,10 @@ fn a_worker_frozen_in_its_turn_does_not_keep_the_others_from_theirs() {
     let mut other = home.join(&run);
     way.break_after(0);
     std::thread::scope(|scope| {
-        let staked = scope.spawn(|| rows(&frozen.stake(1)));
+        let claimed = scope.spawn(|| rows(&frozen.claim(1)));
         until("it is frozen", || way.has_broken());
-        let first = rows(&other.stake(1));
-        let mut both = [first, staked.join().unwrap()].concat();
+        let first = rows(&other.claim(1));
+        let mut both = [first, claimed.join().unwrap()].concat();
         both.sort();
         assert_eq!(both, [1, 2]);
     });

@@ -5,7 +5,7 @@ use std::time::Duration;
 use cardcancel::gate::pace::Pace;
 use cardcancel::intake::{Disposition, Keyed, Part, PlannedRow};
 use cardcancel::ledger::{
-    At, Ending, Ledger, LedgerError, NewRun, Postgres, RowRecord, Run, Settled, Sqlite, Staked,
+    At, ClaimedRow, Ending, Ledger, LedgerError, NewRun, Postgres, RowRecord, Run, Settled, Sqlite,
     Start, Turn, Turned, Waiting,
 };
 use cardcancel::order::{Order, OwnCode, RowNumber};
@@ -146,17 +146,17 @@ pub fn outcome(meaning: Meaning, code: &str) -> Outcome {
     }
 }
 
-pub fn cancelled(staked: Staked) -> Settled {
-    ended(staked, Meaning::Cancelled, Next::End(Status::Cancelled)).0
+pub fn cancelled(claimed: ClaimedRow) -> Settled {
+    ended(claimed, Meaning::Cancelled, Next::End(Status::Cancelled)).0
 }
 
-pub fn ended(staked: Staked, meaning: Meaning, next: Next) -> (Settled, Option<Waiting>) {
+pub fn ended(claimed: ClaimedRow, meaning: Meaning, next: Next) -> (Settled, Option<Waiting>) {
     let now = Timestamp::now();
     let ending = Ending { sent_at: now, ended_at: now, outcome: outcome(meaning, "ERR01160") };
-    staked.settle(ending, next)
+    claimed.settle(ending, next)
 }
 
-/// A turn that asks for this many rows that were never staked.
+/// A turn that asks for this many rows that were never claimed.
 pub fn fresh_rows(fresh: u32) -> Turn {
     Turn {
         at: Timestamp::now(),
@@ -172,8 +172,8 @@ pub fn fresh_rows(fresh: u32) -> Turn {
     }
 }
 
-pub fn rows(staked: &[Staked]) -> Vec<u32> {
-    staked.iter().map(|staked| staked.row().0).collect()
+pub fn rows(claimed: &[ClaimedRow]) -> Vec<u32> {
+    claimed.iter().map(|claimed| claimed.row().0).collect()
 }
 
 /// A process that works on a run, at no pace unless one is set.
@@ -219,9 +219,9 @@ impl Process {
         self.ledger.turn(turn, &mut |budget, wish| self.pace.allot(budget, wish))
     }
 
-    /// Stakes this many rows that were never staked.
-    pub fn stake(&mut self, fresh: u32) -> Vec<Staked> {
-        self.turn(Vec::new(), Vec::new(), fresh).staked
+    /// Claims this many rows that were never claimed.
+    pub fn claim(&mut self, fresh: u32) -> Vec<ClaimedRow> {
+        self.turn(Vec::new(), Vec::new(), fresh).claimed
     }
 
     pub fn settle(&mut self, settled: Vec<Settled>) -> Turned {
@@ -229,13 +229,13 @@ impl Process {
     }
 
     /// Takes turns until there is something to send.
-    pub fn stake_when_there_is(&mut self, fresh: u32) -> Vec<Staked> {
-        let mut staked = Vec::new();
+    pub fn claim_when_there_is(&mut self, fresh: u32) -> Vec<ClaimedRow> {
+        let mut claimed = Vec::new();
         until("there are rows to take up", || {
-            staked = self.stake(fresh);
-            !staked.is_empty()
+            claimed = self.claim(fresh);
+            !claimed.is_empty()
         });
-        staked
+        claimed
     }
 
     pub fn rest(mut self, stop: Option<OwnCode>) -> Run {
@@ -251,7 +251,7 @@ impl Process {
         let mut settled = Vec::new();
         loop {
             let turned = self.turn(std::mem::take(&mut settled), Vec::new(), 100);
-            settled.extend(turned.staked.into_iter().map(cancelled));
+            settled.extend(turned.claimed.into_iter().map(cancelled));
             if turned.exhausted && settled.is_empty() {
                 return self.rest(None);
             }

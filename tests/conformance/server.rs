@@ -251,8 +251,8 @@ fn a_pooler_that_keeps_a_session_for_each_connection_will_do() {
         let key = settings.join(" ");
         let run = create_run(ledger.as_mut(), &key, &key, 5);
         let mut process = Process::start(ledger, run);
-        let staked = process.stake(5);
-        process.settle(staked.into_iter().map(cancelled).collect());
+        let claimed = process.claim(5);
+        process.settle(claimed.into_iter().map(cancelled).collect());
         assert!(process.rest(None).has_ended());
     }
 }

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use cardcancel::intake::{Disposition, Input, IntakeError, Keyed, Part, PlannedRow};
 use cardcancel::ledger::{
-    Counts, CreateRunError, Ending, KnownOrders, NewRun, OnRecord, RowRecord, Run, Staked, Start,
-    Turn,
+    ClaimedRow, Counts, CreateRunError, Ending, KnownOrders, NewRun, OnRecord, RowRecord, Run,
+    Start, Turn,
 };
 use cardcancel::order::{Flaw, OwnCode, RowNumber};
 use cardcancel::outcome::{Meaning, Next, OnDoubt, Status};
@@ -113,16 +113,16 @@ pub fn a_run_whose_identifier_another_has_gets_the_next(home: &Home) {
     assert_eq!(id("three", "20260101-010000-ffff"), "20260101-010000-0001");
 }
 
-pub fn rows_are_staked_in_order_each_once_and_settled(home: &Home) {
+pub fn rows_are_claimed_in_order_each_once_and_settled(home: &Home) {
     let mut process = home.process(5);
     let first = process.turn(Vec::new(), Vec::new(), 3);
-    assert_eq!((rows(&first.staked), first.exhausted), (vec![1, 2, 3], false));
-    assert!(first.staked.iter().all(|staked| (staked.attempt(), staked.spent()) == (1, 1)));
-    assert_eq!(first.staked[2].order(), order(3));
-    let second = process.turn(first.staked.into_iter().map(cancelled).collect(), Vec::new(), 3);
-    assert_eq!((rows(&second.staked), second.exhausted), (vec![4, 5], true));
+    assert_eq!((rows(&first.claimed), first.exhausted), (vec![1, 2, 3], false));
+    assert!(first.claimed.iter().all(|claimed| (claimed.attempt(), claimed.spent()) == (1, 1)));
+    assert_eq!(first.claimed[2].order(), order(3));
+    let second = process.turn(first.claimed.into_iter().map(cancelled).collect(), Vec::new(), 3);
+    assert_eq!((rows(&second.claimed), second.exhausted), (vec![4, 5], true));
     assert_eq!(second.counts.get(Status::Cancelled), 3);
-    let third = process.settle(second.staked.into_iter().map(cancelled).collect());
+    let third = process.settle(second.claimed.into_iter().map(cancelled).collect());
     assert_eq!((third.counts.get(Status::Cancelled), third.exhausted), (5, true));
     for record in process.records() {
         assert_eq!((record.status, record.attempts), (Status::Cancelled, 1));
@@ -144,14 +144,14 @@ pub fn rows_go_in_the_order_of_their_places_if_they_have_one(home: &Home) {
     });
     let run = ledger.create_run(new_run("run-1", "key"), &mut lines, &[]).unwrap();
     let mut process = Process::start(ledger, run.clone());
-    assert_eq!(rows(&process.stake(2)), [1, 6]);
-    let staked = process.stake(2);
-    assert_eq!(rows(&staked), [5, 4]);
+    assert_eq!(rows(&process.claim(2)), [1, 6]);
+    let claimed = process.claim(2);
+    assert_eq!(rows(&claimed), [5, 4]);
     drop(process);
     let mut other = home.join(&run);
     let mut left = Vec::new();
     until("what it left is taken up", || {
-        left = rows(&other.stake(9));
+        left = rows(&other.claim(9));
         left.retain(|row| [1, 4, 5, 6].contains(row));
         !left.is_empty()
     });
@@ -160,20 +160,20 @@ pub fn rows_go_in_the_order_of_their_places_if_they_have_one(home: &Home) {
 
 pub fn what_is_in_flight_may_have_been_sent(home: &Home) {
     let mut process = home.process(2);
-    let _in_flight = process.stake(1);
+    let _in_flight = process.claim(1);
     let [first, second] = &process.records()[..] else { panic!("two rows") };
     assert_eq!((first.status, first.doubt, first.attempts), (Status::InDoubt, true, 1));
     assert!(first.first_sent_at.is_some());
     assert_eq!((second.status, second.doubt, second.attempts), (Status::NotSent, false, 0));
 }
 
-pub fn a_stake_that_is_taken_back_leaves_no_trace(home: &Home) {
+pub fn a_claim_that_is_taken_back_leaves_no_trace(home: &Home) {
     let mut process = home.process(1);
-    let staked = process.stake(1).pop().unwrap();
-    let (settled, waiting) = staked.withdraw();
+    let claimed = process.claim(1).pop().unwrap();
+    let (settled, waiting) = claimed.withdraw();
     let turned = process.turn(vec![settled], vec![waiting], 0);
-    assert_eq!((rows(&turned.staked), turned.staked[0].attempt()), (vec![1], 1));
-    let (settled, _) = turned.staked.into_iter().next().unwrap().withdraw();
+    assert_eq!((rows(&turned.claimed), turned.claimed[0].attempt()), (vec![1], 1));
+    let (settled, _) = turned.claimed.into_iter().next().unwrap().withdraw();
     process.settle(vec![settled]);
     let record = process.records().remove(0);
     assert_eq!((record.attempts, record.status, record.doubt), (0, Status::NotSent, false));
@@ -182,12 +182,12 @@ pub fn a_stake_that_is_taken_back_leaves_no_trace(home: &Home) {
 
 pub fn a_row_that_did_not_end_is_tried_again(home: &Home) {
     let mut process = home.process(1);
-    let staked = process.stake(1).pop().unwrap();
-    let (settled, waiting) = ended(staked, Meaning::Doubt, Next::Again);
+    let claimed = process.claim(1).pop().unwrap();
+    let (settled, waiting) = ended(claimed, Meaning::Doubt, Next::Again);
     let mut turned = process.turn(vec![settled], vec![waiting.unwrap()], 0);
-    let staked = turned.staked.pop().unwrap();
-    assert_eq!((staked.attempt(), staked.spent(), staked.doubt()), (2, 2, true));
-    process.settle(vec![cancelled(staked)]);
+    let claimed = turned.claimed.pop().unwrap();
+    assert_eq!((claimed.attempt(), claimed.spent(), claimed.doubt()), (2, 2, true));
+    process.settle(vec![cancelled(claimed)]);
     let record = process.records().remove(0);
     assert_eq!((record.attempts, record.status, record.doubt), (2, Status::Cancelled, true));
     assert_eq!(process.rest(None).attempts, 2);
@@ -195,21 +195,21 @@ pub fn a_row_that_did_not_end_is_tried_again(home: &Home) {
 
 pub fn a_row_for_which_there_is_no_budget_goes_on_waiting(home: &Home) {
     let mut process = home.process(1).at_pace("1/h");
-    let staked = process.stake(1).pop().unwrap();
-    let (settled, waiting) = ended(staked, Meaning::NotDone, Next::Again);
+    let claimed = process.claim(1).pop().unwrap();
+    let (settled, waiting) = ended(claimed, Meaning::NotDone, Next::Again);
     let turned = process.turn(vec![settled], vec![waiting.unwrap()], 0);
-    assert_eq!((turned.staked.len(), turned.deferred.len()), (0, 1));
+    assert_eq!((turned.claimed.len(), turned.deferred.len()), (0, 1));
     assert!(turned.more_at.unwrap() > Timestamp::now());
 }
 
 pub fn what_a_dead_process_had_in_flight_is_sent_again_in_doubt(home: &Home) {
     let mut process = home.process(1);
-    let _in_flight = process.stake(1);
+    let _in_flight = process.claim(1);
     let mut other = home.join(&process.run);
     drop(process);
-    let staked = other.stake_when_there_is(1).pop().unwrap();
-    assert_eq!((staked.attempt(), staked.spent(), staked.doubt()), (2, 1, true));
-    other.settle(vec![cancelled(staked)]);
+    let claimed = other.claim_when_there_is(1).pop().unwrap();
+    assert_eq!((claimed.attempt(), claimed.spent(), claimed.doubt()), (2, 1, true));
+    other.settle(vec![cancelled(claimed)]);
     let record = other.records().remove(0);
     assert_eq!((record.attempts, record.status, record.doubt), (2, Status::Cancelled, true));
     assert!(other.finish().has_ended());
@@ -217,12 +217,12 @@ pub fn what_a_dead_process_had_in_flight_is_sent_again_in_doubt(home: &Home) {
 
 pub fn what_a_dead_process_had_in_flight_ends_in_doubt_where_nothing_is_sent_twice(home: &Home) {
     let mut process = home.process(1);
-    let _in_flight = process.stake(1);
+    let _in_flight = process.claim(1);
     let mut other = home.join_with(&process.run, OnDoubt::Leave);
     drop(process);
     until("the row has ended", || {
         let turned = other.turn(Vec::new(), Vec::new(), 1);
-        assert!(turned.staked.is_empty());
+        assert!(turned.claimed.is_empty());
         turned.exhausted
     });
     let record = other.records().remove(0);
@@ -233,29 +233,29 @@ pub fn what_a_dead_process_had_in_flight_ends_in_doubt_where_nothing_is_sent_twi
 
 pub fn what_a_dead_process_left_waiting_is_taken_up_with_its_attempts(home: &Home) {
     let mut process = home.process(1);
-    let staked = process.stake(1).pop().unwrap();
-    let (settled, _waiting) = ended(staked, Meaning::NotDone, Next::Again);
+    let claimed = process.claim(1).pop().unwrap();
+    let (settled, _waiting) = ended(claimed, Meaning::NotDone, Next::Again);
     process.settle(vec![settled]);
     let mut other = home.join(&process.run);
     drop(process);
-    let staked = other.stake_when_there_is(1).pop().unwrap();
-    assert_eq!((staked.attempt(), staked.spent(), staked.doubt()), (2, 2, false));
+    let claimed = other.claim_when_there_is(1).pop().unwrap();
+    assert_eq!((claimed.attempt(), claimed.spent(), claimed.doubt()), (2, 2, false));
 }
 
 pub fn a_row_in_doubt_is_told_by_the_attempt_that_left_the_doubt(home: &Home) {
     let mut process = home.process(2);
-    let mut staked = process.stake(2);
-    let (inherits, lost) = (staked.pop().unwrap(), staked.pop().unwrap());
-    let fails = |staked, meaning, code, next| {
+    let mut claimed = process.claim(2);
+    let (inherits, lost) = (claimed.pop().unwrap(), claimed.pop().unwrap());
+    let fails = |claimed, meaning, code, next| {
         let now = Timestamp::now();
         let outcome = outcome(meaning, code);
-        Staked::settle(staked, Ending { sent_at: now, ended_at: now, outcome }, next)
+        ClaimedRow::settle(claimed, Ending { sent_at: now, ended_at: now, outcome }, next)
     };
     let (timed_out, waiting) = fails(lost, Meaning::Doubt, "TIMEOUT", Next::Again);
     let (not_done, _) = fails(inherits, Meaning::NotDone, "BUSY", Next::End(Status::InDoubt));
     let mut turned = process.turn(vec![timed_out, not_done], vec![waiting.unwrap()], 0);
-    let staked = turned.staked.pop().unwrap();
-    let (refused, _) = fails(staked, Meaning::NotDone, "CONNECT", Next::End(Status::InDoubt));
+    let claimed = turned.claimed.pop().unwrap();
+    let (refused, _) = fails(claimed, Meaning::NotDone, "CONNECT", Next::End(Status::InDoubt));
     process.settle(vec![refused]);
     let told = |record: &RowRecord| format!("{}: {}", record.error_code, record.message);
     let told: Vec<String> = process.records().iter().map(told).collect();
@@ -270,12 +270,12 @@ pub fn a_row_in_doubt_is_told_by_the_attempt_that_left_the_doubt(home: &Home) {
 
 pub fn an_attempt_during_an_outage_that_stopped_the_run_does_not_count(home: &Home) {
     let mut process = home.process(1);
-    let staked = process.stake(1).pop().unwrap();
-    let (settled, _waiting) = ended(staked, Meaning::NotDone, Next::Again);
+    let claimed = process.claim(1).pop().unwrap();
+    let (settled, _waiting) = ended(claimed, Meaning::NotDone, Next::Again);
     process.settle(vec![settled]);
     let run = process.rest(Some(OwnCode::Outage));
-    let staked = home.join(&run).stake_when_there_is(1).pop().unwrap();
-    assert_eq!((staked.attempt(), staked.spent()), (2, 1));
+    let claimed = home.join(&run).claim_when_there_is(1).pop().unwrap();
+    assert_eq!((claimed.attempt(), claimed.spent()), (2, 1));
 }
 
 pub fn an_order_that_another_run_cancelled_is_not_sent(home: &Home) {
@@ -284,7 +284,7 @@ pub fn an_order_that_another_run_cancelled_is_not_sent(home: &Home) {
     let run = create_run(ledger.as_mut(), "run-2", "other", 4);
     let mut process = Process::start(ledger, run);
     let turned = process.turn(Vec::new(), Vec::new(), 2);
-    assert_eq!(rows(&turned.staked), [3, 4]);
+    assert_eq!(rows(&turned.claimed), [3, 4]);
     assert_eq!(turned.counts.get(Status::AlreadyCancelled), 2);
     let record = process.records().remove(0);
     assert_eq!((record.status, record.attempts), (Status::AlreadyCancelled, 0));
@@ -297,7 +297,7 @@ pub fn an_order_that_another_run_cancelled_is_sent_if_that_is_asked_for(home: &H
     let mut ledger = home.open();
     let run = create_run(ledger.as_mut(), "run-2", "key", 1);
     let mut process = Process::start_with(ledger, run, Start { again: true, ..start() });
-    assert_eq!(rows(&process.stake(1)), [1]);
+    assert_eq!(rows(&process.claim(1)), [1]);
 }
 
 pub fn many_orders_that_another_run_cancelled_cost_no_budget(home: &Home) {
@@ -306,7 +306,7 @@ pub fn many_orders_that_another_run_cancelled_cost_no_budget(home: &Home) {
     let run = create_run(ledger.as_mut(), "run-2", "other", 3001);
     let mut process = Process::start(ledger, run).at_pace("1/h");
     let turned = process.turn(Vec::new(), Vec::new(), 5);
-    assert_eq!(rows(&turned.staked), [3001]);
+    assert_eq!(rows(&turned.claimed), [3001]);
     assert_eq!(turned.counts.get(Status::AlreadyCancelled), 3000);
 }
 
@@ -316,34 +316,34 @@ pub fn an_order_cancelled_at_another_endpoint_is_not_cancelled(home: &Home) {
     let elsewhere = "https://sandbox.example.com".to_owned();
     let new = NewRun { endpoint: elsewhere, ..new_run("run-2", "other") };
     let run = create_run_as(ledger.as_mut(), new, 1);
-    assert_eq!(rows(&Process::start(ledger, run).stake(1)), [1]);
+    assert_eq!(rows(&Process::start(ledger, run).claim(1)), [1]);
 }
 
 pub fn what_a_code_was_taken_to_mean_in_another_run_is_no_fact_about_the_order(home: &Home) {
     let mut first = home.process(1);
-    let staked = first.stake(1).pop().unwrap();
+    let claimed = first.claim(1).pop().unwrap();
     let end = Next::End(Status::AlreadyCancelled);
-    first.settle(vec![ended(staked, Meaning::AlreadyCancelled, end).0]);
+    first.settle(vec![ended(claimed, Meaning::AlreadyCancelled, end).0]);
     first.rest(None);
-    let staked = home.another(2).stake(2);
-    assert_eq!(rows(&staked), [1, 2]);
-    assert!(staked.iter().all(|staked| !staked.doubt()));
+    let claimed = home.another(2).claim(2);
+    assert_eq!(rows(&claimed), [1, 2]);
+    assert!(claimed.iter().all(|claimed| !claimed.doubt()));
 }
 
 /// A run of one order, of which the answer was lost, and which ended so.
 fn lose_an_answer(home: &Home) {
     let mut first = home.process(1);
-    let staked = first.stake(1).pop().unwrap();
-    first.settle(vec![ended(staked, Meaning::Doubt, Next::End(Status::InDoubt)).0]);
+    let claimed = first.claim(1).pop().unwrap();
+    first.settle(vec![ended(claimed, Meaning::Doubt, Next::End(Status::InDoubt)).0]);
     first.rest(None);
 }
 
 pub fn an_order_in_doubt_from_another_run_is_sent_in_doubt(home: &Home) {
     lose_an_answer(home);
     let mut second = home.another(2);
-    let mut staked = second.stake(2);
-    assert_eq!(staked.iter().map(Staked::doubt).collect::<Vec<_>>(), [true, false]);
-    let (refused, _) = ended(staked.remove(0), Meaning::Rejected, Next::End(Status::Rejected));
+    let mut claimed = second.claim(2);
+    assert_eq!(claimed.iter().map(ClaimedRow::doubt).collect::<Vec<_>>(), [true, false]);
+    let (refused, _) = ended(claimed.remove(0), Meaning::Rejected, Next::End(Status::Rejected));
     second.settle(vec![refused]);
     let record = second.records().remove(0);
     assert_eq!((record.status, record.doubt), (Status::Rejected, true));
@@ -351,7 +351,7 @@ pub fn an_order_in_doubt_from_another_run_is_sent_in_doubt(home: &Home) {
     // And so on, from run to run.
     let mut ledger = home.open();
     let run = create_run(ledger.as_mut(), "run-3", "third", 1);
-    assert!(Process::start(ledger, run).stake(1)[0].doubt());
+    assert!(Process::start(ledger, run).claim(1)[0].doubt());
 }
 
 pub fn an_order_in_doubt_from_another_run_is_sent_in_doubt_though_it_is_sent_again_on_purpose(
@@ -361,7 +361,7 @@ pub fn an_order_in_doubt_from_another_run_is_sent_in_doubt_though_it_is_sent_aga
     let mut ledger = home.open();
     let run = create_run(ledger.as_mut(), "run-2", "key", 1);
     let mut process = Process::start_with(ledger, run, Start { again: true, ..start() });
-    assert!(process.stake(1)[0].doubt());
+    assert!(process.claim(1)[0].doubt());
 }
 
 pub fn an_order_in_doubt_from_another_run_stays_so_though_it_is_not_sent(home: &Home) {
@@ -378,13 +378,13 @@ pub fn an_order_in_doubt_from_another_run_stays_so_though_it_is_not_sent(home: &
 pub fn an_order_that_is_cancelled_leaves_no_doubt(home: &Home) {
     lose_an_answer(home);
     let mut second = home.another(1);
-    let staked = second.stake(1).pop().unwrap();
-    second.settle(vec![cancelled(staked)]);
+    let claimed = second.claim(1).pop().unwrap();
+    second.settle(vec![cancelled(claimed)]);
     second.rest(None);
     let mut ledger = home.open();
     let run = create_run(ledger.as_mut(), "run-3", "third", 1);
     let mut third = Process::start_with(ledger, run, Start { again: true, ..start() });
-    assert!(!third.stake(1)[0].doubt());
+    assert!(!third.claim(1)[0].doubt());
 }
 
 pub fn a_doubt_of_a_results_file_is_one_of_the_order(home: &Home) {
@@ -400,7 +400,7 @@ pub fn a_doubt_of_a_results_file_is_one_of_the_order(home: &Home) {
     let parts = [(1, Part::SentInDoubt), (2, Part::KeptInDoubt)];
     let by_order = parts.map(|(row, part)| Keyed::new(order(row), RowNumber(row), part));
     ledger.create_run(new_run("run-1", "key"), &mut lines, &by_order).unwrap();
-    let doubts: Vec<bool> = home.another(3).stake(3).iter().map(Staked::doubt).collect();
+    let doubts: Vec<bool> = home.another(3).claim(3).iter().map(ClaimedRow::doubt).collect();
     assert_eq!(doubts, [true, true, false]);
 }
 
@@ -410,21 +410,21 @@ pub fn an_order_in_doubt_at_another_endpoint_is_not_in_doubt(home: &Home) {
     let elsewhere = "https://sandbox.example.com".to_owned();
     let new = NewRun { endpoint: elsewhere, ..new_run("run-2", "other") };
     let run = create_run_as(ledger.as_mut(), new, 1);
-    assert!(!Process::start(ledger, run).stake(1)[0].doubt());
+    assert!(!Process::start(ledger, run).claim(1)[0].doubt());
 }
 
 pub fn an_order_that_a_living_process_has_in_flight_for_another_run_is_left_for_later(home: &Home) {
     let mut ledger = home.open();
     let _lock = ledger.lock_run("key").unwrap();
     let mut first = home.process(2);
-    let in_flight = first.stake(2);
+    let in_flight = first.claim(2);
     let mut second = home.another(3);
     let mut turned = second.turn(Vec::new(), Vec::new(), 3);
-    assert_eq!(rows(&turned.staked), [3]);
+    assert_eq!(rows(&turned.claimed), [3]);
     let later = std::mem::take(&mut turned.in_flight_elsewhere);
     assert_eq!(later.iter().map(|waiting| waiting.row().0).collect::<Vec<_>>(), [1, 2]);
     let turned = second.turn(Vec::new(), later, 0);
-    assert_eq!((turned.staked.len(), turned.in_flight_elsewhere.len()), (0, 2));
+    assert_eq!((turned.claimed.len(), turned.in_flight_elsewhere.len()), (0, 2));
 
     // One is cancelled; of the other the answer is lost.
     let mut in_flight = in_flight.into_iter();
@@ -432,7 +432,7 @@ pub fn an_order_that_a_living_process_has_in_flight_for_another_run_is_left_for_
     let (other, _) = ended(in_flight.next().unwrap(), Meaning::Doubt, Next::End(Status::InDoubt));
     first.settle(vec![one, other]);
     let turned = second.turn(Vec::new(), turned.in_flight_elsewhere, 0);
-    assert_eq!((rows(&turned.staked), turned.staked[0].doubt()), (vec![2], true));
+    assert_eq!((rows(&turned.claimed), turned.claimed[0].doubt()), (vec![2], true));
     assert_eq!(turned.counts.get(Status::AlreadyCancelled), 1);
 }
 
@@ -440,24 +440,25 @@ pub fn an_order_left_for_later_was_never_sent(home: &Home) {
     let mut ledger = home.open();
     let _lock = ledger.lock_run("key").unwrap();
     let mut first = home.process(3);
-    let in_flight = first.stake(2);
+    let in_flight = first.claim(2);
     let mut ledger = home.open();
     let lock = ledger.lock_run("other").unwrap();
     let run = create_run(ledger.as_mut(), "run-2", "other", 4);
     let mut second = Process::start(ledger, run.clone());
-    assert_eq!(rows(&second.stake(4)), [3, 4]);
-    let (settled, waiting): (Vec<_>, Vec<_>) = in_flight.into_iter().map(Staked::withdraw).unzip();
+    assert_eq!(rows(&second.claim(4)), [3, 4]);
+    let (settled, waiting): (Vec<_>, Vec<_>) =
+        in_flight.into_iter().map(ClaimedRow::withdraw).unzip();
     first.turn(settled, Vec::new(), 0);
     drop((second, lock));
     // Rows 1 and 2 were passed over, and it died with 3 and 4 in flight.
     let mut again = home.join(&run);
-    let mut staked = Vec::new();
+    let mut claimed = Vec::new();
     until("all that is left is taken up", || {
-        staked.extend(again.stake(4));
-        staked.len() == 4
+        claimed.extend(again.claim(4));
+        claimed.len() == 4
     });
-    staked.sort_by_key(Staked::row);
-    let sent: Vec<_> = staked.iter().map(|staked| (staked.attempt(), staked.doubt())).collect();
+    claimed.sort_by_key(ClaimedRow::row);
+    let sent: Vec<_> = claimed.iter().map(|claimed| (claimed.attempt(), claimed.doubt())).collect();
     assert_eq!(sent, [(1, false), (1, false), (2, true), (2, true)]);
     drop(waiting);
 }
@@ -466,20 +467,20 @@ pub fn an_order_that_a_dead_process_had_in_flight_for_another_run_is_sent_in_dou
     let mut ledger = home.open();
     let lock = ledger.lock_run("key").unwrap();
     let mut first = home.process(1);
-    let _in_flight = first.stake(1);
+    let _in_flight = first.claim(1);
     let mut second = home.another(1);
     let mut later = second.turn(Vec::new(), Vec::new(), 1).in_flight_elsewhere;
     assert_eq!(later.len(), 1);
     drop((first, lock));
-    let mut staked = Vec::new();
+    let mut claimed = Vec::new();
     until("it is known that the process died", || {
         let mut turned = second.turn(Vec::new(), std::mem::take(&mut later), 0);
         later.append(&mut turned.in_flight_elsewhere);
-        staked.append(&mut turned.staked);
-        !staked.is_empty()
+        claimed.append(&mut turned.claimed);
+        !claimed.is_empty()
     });
-    assert!(staked[0].doubt());
-    second.settle(vec![cancelled(staked.remove(0))]);
+    assert!(claimed[0].doubt());
+    second.settle(vec![cancelled(claimed.remove(0))]);
     let record = second.records().remove(0);
     assert_eq!((record.status, record.attempts, record.doubt), (Status::Cancelled, 1, true));
 }
@@ -488,20 +489,20 @@ pub fn a_process_has_nothing_in_flight_for_a_run_that_it_left(home: &Home) {
     let mut ledger = home.open();
     let lock = ledger.lock_run("key").unwrap();
     let mut first = home.process(1);
-    let _in_flight = first.stake(1);
+    let _in_flight = first.claim(1);
     drop((first, lock));
     // The same file once more, as another run with the same key.
     let _lock = ledger.lock_run("key").unwrap();
     let run = create_run(ledger.as_mut(), "run-2", "key", 1);
     let mut process = Process::start_with(ledger, run, Start { again: true, ..start() });
-    let (mut staked, mut later) = (Vec::new(), Vec::new());
+    let (mut claimed, mut later) = (Vec::new(), Vec::new());
     until("it is sent", || {
         let mut turned = process.turn(Vec::new(), std::mem::take(&mut later), 1);
         later.append(&mut turned.in_flight_elsewhere);
-        staked.append(&mut turned.staked);
-        !staked.is_empty()
+        claimed.append(&mut turned.claimed);
+        !claimed.is_empty()
     });
-    assert!(staked[0].doubt());
+    assert!(claimed[0].doubt());
 }
 
 pub fn processes_share_one_budget(home: &Home) {
@@ -513,7 +514,7 @@ pub fn processes_share_one_budget(home: &Home) {
     let began = Timestamp::now();
     until("both have had their moments for three seconds", || {
         for process in [&mut one, &mut other] {
-            moments.extend(process.stake(7).iter().map(|staked| staked.moment().unwrap()));
+            moments.extend(process.claim(7).iter().map(|claimed| claimed.moment().unwrap()));
         }
         moments.last().is_some_and(|last| *last > began + Duration::from_secs(3))
     });
@@ -531,26 +532,27 @@ pub fn what_the_server_asked_one_process_holds_for_all(home: &Home) {
     let end = Timestamp::now() + Duration::from_secs(2);
     one.try_turn(Turn { quiet_until: Some(end), ..fresh_rows(0) }).unwrap();
     let turned = other.turn(Vec::new(), Vec::new(), 9);
-    assert!(turned.staked.is_empty());
+    assert!(turned.claimed.is_empty());
     for told in [turned.more_at, turned.quiet_until] {
         let off = told.unwrap().duration_since(end).abs();
         assert!(off < jiff::SignedDuration::from_millis(200), "off by {off:?}");
     }
     // And for whoever is started meanwhile.
     let mut new = home.join(&other.run);
-    assert!(new.stake(9).is_empty());
-    until("they may call again", || !new.stake(9).is_empty());
+    assert!(new.claim(9).is_empty());
+    until("they may call again", || !new.claim(9).is_empty());
     assert!(Timestamp::now() > end - Duration::from_millis(200));
     assert_eq!(new.turn(Vec::new(), Vec::new(), 1).quiet_until, None);
 }
 
 pub fn moments_that_were_not_used_are_given_back(home: &Home) {
     let mut process = home.process(10).at_pace("10/h");
-    let staked = process.stake(10);
-    assert_eq!(staked.len(), 1);
-    let (settled, waiting): (Vec<_>, Vec<_>) = staked.into_iter().map(Staked::withdraw).unzip();
+    let claimed = process.claim(10);
+    assert_eq!(claimed.len(), 1);
+    let (settled, waiting): (Vec<_>, Vec<_>) =
+        claimed.into_iter().map(ClaimedRow::withdraw).unzip();
     let turned = process.turn(settled, waiting, 0);
-    assert_eq!(turned.staked.len(), 1, "its moment is gone until {:?}", turned.more_at);
+    assert_eq!(turned.claimed.len(), 1, "its moment is gone until {:?}", turned.more_at);
 }
 
 fn by_order(rows: impl IntoIterator<Item = u32>) -> Vec<Keyed> {
@@ -560,15 +562,15 @@ fn by_order(rows: impl IntoIterator<Item = u32>) -> Vec<Keyed> {
 /// Orders 1 to 3 cancelled, 4 and 5 lost, 6 refused, 7 tried in vain, 8 and 9 in flight.
 fn all_kinds(home: &Home) -> Process {
     let mut process = home.process(10);
-    let mut staked = process.stake(9);
-    let in_flight = staked.split_off(7);
-    let seven = staked.pop().unwrap();
-    let (lost, refused) = (staked.split_off(3), Next::End(Status::Rejected));
-    let mut settled: Vec<_> = staked.into_iter().map(cancelled).collect();
+    let mut claimed = process.claim(9);
+    let in_flight = claimed.split_off(7);
+    let seven = claimed.pop().unwrap();
+    let (lost, refused) = (claimed.split_off(3), Next::End(Status::Rejected));
+    let mut settled: Vec<_> = claimed.into_iter().map(cancelled).collect();
     let mut lost = lost.into_iter();
     for _ in 0..2 {
-        let staked = lost.next().unwrap();
-        settled.push(ended(staked, Meaning::Doubt, Next::End(Status::InDoubt)).0);
+        let claimed = lost.next().unwrap();
+        settled.push(ended(claimed, Meaning::Doubt, Next::End(Status::InDoubt)).0);
     }
     settled.push(ended(lost.next().unwrap(), Meaning::Rejected, refused).0);
     settled.push(ended(seven, Meaning::NotDone, Next::Again).0);
@@ -609,9 +611,9 @@ pub fn a_few_orders_are_found_among_many(home: &Home) {
 pub fn of_a_run_that_goes_on_only_rows_that_have_not_ended_are_counted(home: &Home) {
     let first = all_kinds(home);
     let mut second = home.another(10);
-    let staked = second.stake(2);
-    assert_eq!(rows(&staked), [4, 5]);
-    second.settle(staked.into_iter().map(cancelled).collect());
+    let claimed = second.claim(2);
+    assert_eq!(rows(&claimed), [4, 5]);
+    second.settle(claimed.into_iter().map(cancelled).collect());
     let mut ledger = home.open();
     let endpoint = "https://example.com";
     let known = ledger.known_orders(endpoint, Some(&first.run), &by_order(1..=10)).unwrap();
@@ -623,16 +625,16 @@ pub fn of_a_run_that_goes_on_only_rows_that_have_not_ended_are_counted(home: &Ho
 
 pub fn moments_for_which_there_is_no_row_are_given_back(home: &Home) {
     let mut first = home.process(1).at_pace("100/s");
-    assert_eq!(first.stake(100).len(), 1);
+    assert_eq!(first.claim(100).len(), 1);
     let mut second = home.another(2).at_pace("100/s");
-    let moment = second.stake(2).pop().unwrap().moment().unwrap();
+    let moment = second.claim(2).pop().unwrap().moment().unwrap();
     let wait = moment.duration_since(Timestamp::now());
     assert!(wait.as_millis() < 500, "moments that nobody uses are gone: {wait}");
 }
 
 pub fn a_budget_that_cannot_be_read_is_not_taken_for_empty(home: &Home) {
     let mut process = home.process(2).at_pace("100/s");
-    assert_eq!(process.stake(1).len(), 1);
+    assert_eq!(process.claim(1).len(), 1);
     home.damage_budget();
     let refused = process.try_turn(crate::process::fresh_rows(1)).unwrap_err().to_string();
     assert!(refused.contains("the rate budget of https://example.com"), "{refused}");
@@ -649,13 +651,13 @@ pub fn a_run_that_was_stopped_tells_why_and_goes_on(home: &Home) {
     let running = ledger.find("key").unwrap().unwrap();
     assert_eq!((running.stop, running.rested_at), (None, None));
     let turned = process.turn(Vec::new(), Vec::new(), 2);
-    assert_eq!((turned.staked.len(), turned.stop), (2, None));
+    assert_eq!((turned.claimed.len(), turned.stop), (2, None));
 }
 
 pub fn a_run_that_ended_was_not_stopped(home: &Home) {
     let mut process = home.process(1);
-    let staked = process.stake(1);
-    process.settle(staked.into_iter().map(cancelled).collect());
+    let claimed = process.claim(1);
+    process.settle(claimed.into_iter().map(cancelled).collect());
     let run = process.rest(Some(OwnCode::Signal));
     assert!(run.has_ended());
     assert_eq!(run.stop, None);
@@ -687,13 +689,13 @@ pub fn a_results_file_is_known_by_its_mark(home: &Home) {
 
 pub fn a_row_that_was_rejected_after_a_lost_answer_is_counted_as_rejected_with_doubt(home: &Home) {
     let mut process = home.process(2);
-    let mut staked = process.stake(2).into_iter();
-    let (lost, waiting) = ended(staked.next().unwrap(), Meaning::Doubt, Next::Again);
+    let mut claimed = process.claim(2).into_iter();
+    let (lost, waiting) = ended(claimed.next().unwrap(), Meaning::Doubt, Next::Again);
     let no = Next::End(Status::Rejected);
-    let (rejected, _) = ended(staked.next().unwrap(), Meaning::Rejected, no);
+    let (rejected, _) = ended(claimed.next().unwrap(), Meaning::Rejected, no);
     let turned = process.turn(vec![lost, rejected], waiting.into_iter().collect(), 0);
     assert_eq!((turned.counts.get(Status::Rejected), turned.counts.in_doubt()), (1, 0));
-    let again = turned.staked.into_iter().next().unwrap();
+    let again = turned.claimed.into_iter().next().unwrap();
     let turned = process.settle(vec![ended(again, Meaning::Rejected, no).0]);
     assert_eq!((turned.counts.get(Status::Rejected), turned.counts.in_doubt()), (2, 1));
     assert_eq!(
@@ -706,9 +708,9 @@ pub fn a_row_that_was_rejected_after_a_lost_answer_is_counted_as_rejected_with_d
 
 pub fn what_is_on_record_of_orders_is_told_for_each_in_turn(home: &Home) {
     let mut first = home.process(3);
-    let mut staked = first.stake(2).into_iter();
+    let mut claimed = first.claim(2).into_iter();
     let no = Next::End(Status::Rejected);
-    let (rejected, _) = ended(staked.next().unwrap(), Meaning::Rejected, no);
+    let (rejected, _) = ended(claimed.next().unwrap(), Meaning::Rejected, no);
     first.settle(vec![rejected]);
     let mut ledger = home.open();
     let elsewhere = "https://sandbox.example.com".to_owned();

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::{Mutex, mpsc};
 use std::time::Duration;
 
-use cardcancel::ledger::{Ledger, Run, Staked, Start, Turned};
+use cardcancel::ledger::{ClaimedRow, Ledger, Run, Start, Turned};
 use cardcancel::order::{Order, OwnCode};
 use cardcancel::outcome::{Meaning, Next, Status};
 use jiff::{SignedDuration, Timestamp};
@@ -35,11 +35,11 @@ fn first(rows: u32) -> (Home, Database, Process) {
 
 #[test]
 #[ignore = "needs PostgreSQL: tests/run brings it"]
-fn workers_that_turn_at_once_stake_every_row_once() {
+fn workers_that_turn_at_once_claim_every_row_once() {
     const ROWS: u32 = 2_000;
     let (home, _, process) = first(ROWS);
     let run = process.run.clone();
-    let (tell, staked) = mpsc::channel();
+    let (tell, claimed) = mpsc::channel();
     std::thread::scope(|scope| {
         for mut worker in [process, home.join(&run), home.join(&run), home.join(&run)] {
             let tell = tell.clone();
@@ -47,8 +47,8 @@ fn workers_that_turn_at_once_stake_every_row_once() {
                 let mut settled = Vec::new();
                 loop {
                     let turned = worker.turn(std::mem::take(&mut settled), Vec::new(), 30);
-                    turned.staked.iter().for_each(|staked| tell.send(staked.row().0).unwrap());
-                    settled.extend(turned.staked.into_iter().map(cancelled));
+                    turned.claimed.iter().for_each(|claimed| tell.send(claimed.row().0).unwrap());
+                    settled.extend(turned.claimed.into_iter().map(cancelled));
                     if turned.exhausted && settled.is_empty() {
                         worker.rest(None);
                         break;
@@ -59,7 +59,7 @@ fn workers_that_turn_at_once_stake_every_row_once() {
     });
     drop(tell);
     let mut times = BTreeMap::<u32, u32>::new();
-    staked.iter().for_each(|row| *times.entry(row).or_default() += 1);
+    claimed.iter().for_each(|row| *times.entry(row).or_default() += 1);
     assert_eq!(times.len(), ROWS as usize);
     assert!(times.values().all(|times| *times == 1));
     let mut ledger = home.open();
@@ -74,22 +74,25 @@ fn workers_that_turn_at_once_stake_every_row_once() {
 fn who_comes_back_after_others_took_up_its_rows_has_lost_them() {
     let (home, database, mut process) = first(3);
     let mut before = process.turn(Vec::new(), Vec::new(), 3);
-    let waits = before.staked.pop().unwrap();
+    let waits = before.claimed.pop().unwrap();
     let (settled, waiting) = ended(waits, Meaning::NotDone, Next::Again);
     process.settle(vec![settled]);
-    let lost = before.staked.pop().unwrap();
-    let also_lost = before.staked.pop().unwrap();
+    let lost = before.claimed.pop().unwrap();
+    let also_lost = before.claimed.pop().unwrap();
     outlast_the_lease(&database);
 
     let mut other = home.join(&process.run);
-    let taken = other.stake_when_there_is(3);
+    let taken = other.claim_when_there_is(3);
     assert_eq!(rows(&taken), [1, 2, 3]);
-    assert_eq!(taken.iter().map(|staked| staked.doubt()).collect::<Vec<_>>(), [true, true, false]);
+    assert_eq!(
+        taken.iter().map(|claimed| claimed.doubt()).collect::<Vec<_>>(),
+        [true, true, false]
+    );
 
     let settled = vec![cancelled(lost), ended(also_lost, Meaning::NotDone, Next::Again).0];
     let after = process.turn(settled, vec![waiting.unwrap()], 3);
     assert_ne!(lease(&after), lease(&before));
-    assert_eq!((after.staked.len(), after.deferred.len()), (0, 0));
+    assert_eq!((after.claimed.len(), after.deferred.len()), (0, 0));
     assert_eq!(after.counts.total(), 0);
 
     let turned = other.settle(taken.into_iter().map(cancelled).collect());
@@ -107,7 +110,7 @@ fn who_comes_back_before_others_took_up_its_rows_still_has_them() {
     let before = process.turn(Vec::new(), Vec::new(), 1);
     let number = lease(&before);
     outlast_the_lease(&database);
-    let after = process.settle(before.staked.into_iter().map(cancelled).collect());
+    let after = process.settle(before.claimed.into_iter().map(cancelled).collect());
     assert_eq!((lease(&after), after.counts.get(Status::Cancelled)), (number, 1));
     assert!(!process.records()[0].doubt);
 }
@@ -117,12 +120,12 @@ fn who_comes_back_before_others_took_up_its_rows_still_has_them() {
 fn who_was_away_as_long_gives_the_others_time_to_come_back() {
     let (home, database, mut process) = first(2);
     let mut other = home.join(&process.run);
-    let staked = process.stake(1);
+    let claimed = process.claim(1);
     other.settle(Vec::new());
     // As after an outage of the database.
     outlast_the_lease(&database);
     let number = lease(&other.turn(Vec::new(), Vec::new(), 0));
-    let after = process.settle(staked.into_iter().map(cancelled).collect());
+    let after = process.settle(claimed.into_iter().map(cancelled).collect());
     assert_eq!(after.counts.get(Status::Cancelled), 1);
     assert_eq!(lease(&other.settle(Vec::new())), number);
 }
@@ -136,12 +139,12 @@ fn who_begins_as_the_clock_is_set_takes_nothing_from_those_who_are_at_work() {
                  AS $$SELECT pg_catalog.clock_timestamp() + interval '1 hour'$$";
     let mut process = home.process(2);
     let number = lease(&process.turn(Vec::new(), Vec::new(), 0));
-    let staked = process.stake(1);
+    let claimed = process.claim(1);
     home.database().client().batch_execute(clock).unwrap();
     let mut new = home.join(&process.run);
     let turned = new.turn(Vec::new(), Vec::new(), 1);
-    assert_eq!((rows(&turned.staked), turned.staked[0].doubt()), (vec![2], false));
-    let after = process.settle(staked.into_iter().map(cancelled).collect());
+    assert_eq!((rows(&turned.claimed), turned.claimed[0].doubt()), (vec![2], false));
+    let after = process.settle(claimed.into_iter().map(cancelled).collect());
     assert_eq!((lease(&after), after.counts.get(Status::Cancelled)), (number, 1));
     assert!(!process.records()[0].doubt);
 }
@@ -166,7 +169,7 @@ fn an_order_that_runs_share_is_in_flight_once_however_many_turn_at_once() {
                         process.turn(std::mem::take(&mut settled), std::mem::take(&mut later), 20);
                     later.append(&mut turned.in_flight_elsewhere);
                     later.append(&mut turned.deferred);
-                    let orders: Vec<Order> = turned.staked.iter().map(Staked::order).collect();
+                    let orders: Vec<Order> = turned.claimed.iter().map(ClaimedRow::order).collect();
                     for order in &orders {
                         let is_alone = in_flight.lock().unwrap().insert(*order);
                         assert!(is_alone, "{order:?} is in flight twice");
@@ -175,10 +178,10 @@ fn an_order_that_runs_share_is_in_flight_once_however_many_turn_at_once() {
                         in_flight.lock().unwrap().remove(order);
                     });
                     // Every third is rejected, and sent again by the other run.
-                    settled.extend(turned.staked.into_iter().map(|staked| {
-                        match staked.row().0 % 3 {
-                            0 => ended(staked, Meaning::Rejected, Next::End(Status::Rejected)).0,
-                            _ => cancelled(staked),
+                    settled.extend(turned.claimed.into_iter().map(|claimed| {
+                        match claimed.row().0 % 3 {
+                            0 => ended(claimed, Meaning::Rejected, Next::End(Status::Rejected)).0,
+                            _ => cancelled(claimed),
                         }
                     }));
                     if turned.exhausted && settled.is_empty() && later.is_empty() {
@@ -207,7 +210,7 @@ fn who_comes_back_after_another_run_took_it_for_gone_has_lost_its_rows_and_its_r
     until("another run sends the order", || {
         let mut turned = second.turn(Vec::new(), std::mem::take(&mut later), 1);
         later.append(&mut turned.in_flight_elsewhere);
-        sent.append(&mut turned.staked);
+        sent.append(&mut turned.claimed);
         !sent.is_empty()
     });
     assert!(sent[0].doubt());
@@ -217,7 +220,7 @@ fn who_comes_back_after_another_run_took_it_for_gone_has_lost_its_rows_and_its_r
     let mut waits = Vec::new();
     until("the row is taken up", || {
         let mut turned = process.turn(Vec::new(), Vec::new(), 1);
-        assert!(turned.staked.is_empty());
+        assert!(turned.claimed.is_empty());
         waits.append(&mut turned.in_flight_elsewhere);
         !waits.is_empty()
     });
@@ -232,13 +235,13 @@ fn who_comes_back_after_another_run_took_it_for_gone_has_lost_its_rows_and_its_r
 #[ignore = "needs PostgreSQL: tests/run brings it"]
 fn of_an_answer_that_comes_after_another_run_sent_the_order_only_a_success_is_sure() {
     let (home, _, mut process) = first(2);
-    let mut held = process.stake(2);
+    let mut held = process.claim(2);
     let mut second = home.another(2);
     let (mut later, mut sent) = (Vec::new(), Vec::new());
     until("another run sends both orders", || {
         let mut turned = second.turn(Vec::new(), std::mem::take(&mut later), 2);
         later.append(&mut turned.in_flight_elsewhere);
-        sent.append(&mut turned.staked);
+        sent.append(&mut turned.claimed);
         sent.len() == 2
     });
     second.settle(sent.into_iter().map(cancelled).collect());
@@ -257,27 +260,27 @@ fn of_an_answer_that_comes_after_another_run_sent_the_order_only_a_success_is_su
 #[ignore = "needs PostgreSQL: tests/run brings it"]
 fn what_a_worker_leaves_behind_as_it_rests_is_anybodys_at_once() {
     let (home, _, mut process) = first(2);
-    let staked = process.stake(1).pop().unwrap();
-    let (settled, _waiting) = ended(staked, Meaning::NotDone, Next::Again);
+    let claimed = process.claim(1).pop().unwrap();
+    let (settled, _waiting) = ended(claimed, Meaning::NotDone, Next::Again);
     process.settle(vec![settled]);
     let mut other = home.join(&process.run);
     other.settle(Vec::new());
     process.rest(Some(OwnCode::Signal));
-    let staked = other.stake(2);
-    assert_eq!(rows(&staked), [1, 2]);
-    assert_eq!((staked[0].attempt(), staked[0].spent(), staked[0].doubt()), (2, 2, false));
+    let claimed = other.claim(2);
+    assert_eq!(rows(&claimed), [1, 2]);
+    assert_eq!((claimed[0].attempt(), claimed[0].spent(), claimed[0].doubt()), (2, 2, false));
 }
 
 #[test]
 #[ignore = "needs PostgreSQL: tests/run brings it"]
 fn a_worker_with_nothing_to_do_waits_as_long_as_others_have_rows() {
     let (home, _, mut process) = first(1);
-    let staked = process.stake(1);
+    let claimed = process.claim(1);
     let mut other = home.join(&process.run);
     let turned = other.turn(Vec::new(), Vec::new(), 5);
-    assert!(!turned.exhausted && turned.staked.is_empty());
+    assert!(!turned.exhausted && turned.claimed.is_empty());
     assert!(turned.more_at.unwrap() > Timestamp::now());
-    process.settle(staked.into_iter().map(cancelled).collect());
+    process.settle(claimed.into_iter().map(cancelled).collect());
     assert!(other.turn(Vec::new(), Vec::new(), 5).exhausted);
 }
 
@@ -287,12 +290,12 @@ fn a_worker_with_nothing_to_do_holds_none_of_the_rate() {
     let (home, _, process) = first(1);
     let mut process = process.at_pace("10/h");
     let mut idle = home.join(&process.run).at_pace("10/h");
-    let staked = process.stake(1);
-    assert_eq!(staked.len(), 1);
-    assert!(idle.stake(5).is_empty());
-    let (settled, waiting) = staked.into_iter().next().unwrap().withdraw();
+    let claimed = process.claim(1);
+    assert_eq!(claimed.len(), 1);
+    assert!(idle.claim(5).is_empty());
+    let (settled, waiting) = claimed.into_iter().next().unwrap().withdraw();
     let turned = process.turn(vec![settled], vec![waiting], 0);
-    assert_eq!(turned.staked.len(), 1, "its moment is gone until {:?}", turned.more_at);
+    assert_eq!(turned.claimed.len(), 1, "its moment is gone until {:?}", turned.more_at);
 }
 
 #[test]
@@ -442,13 +445,13 @@ fn a_clock_that_is_a_minute_off_changes_nothing() {
     let mut process = Process::start(ledger, run).at_pace("20/h");
     let asked = Timestamp::now();
     let turned = process.turn(Vec::new(), Vec::new(), 2);
-    let moment = turned.staked[0].moment().unwrap();
+    let moment = turned.claimed[0].moment().unwrap();
     assert!(moment > asked && moment < Timestamp::now() + Duration::from_secs(2), "{moment}");
-    let staked = turned.staked.into_iter().next().unwrap();
-    let (settled, waiting) = staked.withdraw();
+    let claimed = turned.claimed.into_iter().next().unwrap();
+    let (settled, waiting) = claimed.withdraw();
     let again = process.turn(vec![settled], vec![waiting], 0);
-    assert_eq!(again.staked.len(), 1, "the moment was not given back");
-    process.settle(again.staked.into_iter().map(cancelled).collect());
+    assert_eq!(again.claimed.len(), 1, "the moment was not given back");
+    process.settle(again.claimed.into_iter().map(cancelled).collect());
     let record = process.records().remove(0);
     let ahead = record.ended_at.unwrap().duration_since(Timestamp::now());
     assert!(ahead > SignedDuration::from_secs(30), "it ended {ahead:?} from now");
@@ -461,14 +464,14 @@ fn a_clock_that_is_set_by_an_hour_gives_no_minute_twice() {
     for set in ["1 hour", "-1 hour"] {
         let home = Home::server();
         let mut process = home.process(60).at_pace(RATES);
-        assert_eq!(process.turn(Vec::new(), Vec::new(), 30).staked.len(), 20);
+        assert_eq!(process.turn(Vec::new(), Vec::new(), 30).claimed.len(), 20);
         let sql = format!(
             "CREATE FUNCTION cardcancel.clock_timestamp() RETURNS timestamptz LANGUAGE sql
              AS $$SELECT pg_catalog.clock_timestamp() + interval '{set}'$$"
         );
         home.database().client().batch_execute(&sql).unwrap();
         let turned = home.join(&process.run).at_pace(RATES).turn(Vec::new(), Vec::new(), 30);
-        assert_eq!(turned.staked.len(), 0, "set by {set}");
+        assert_eq!(turned.claimed.len(), 0, "set by {set}");
         let more_in = turned.more_at.unwrap().duration_since(Timestamp::now());
         assert!((40..70).contains(&more_in.as_secs()), "more in {more_in:?}, set by {set}");
     }
@@ -499,9 +502,9 @@ fn a_turn_costs_the_same_however_large_the_ledger_is() {
         let before = settled_down();
         let mut process = home.join(&run);
         for _ in 0..20 {
-            let staked = process.stake(10);
-            assert_eq!(staked.len(), 10);
-            process.settle(staked.into_iter().map(cancelled).collect());
+            let claimed = process.claim(10);
+            assert_eq!(claimed.len(), 10);
+            process.settle(claimed.into_iter().map(cancelled).collect());
         }
         drop(process);
         settled_down() - before

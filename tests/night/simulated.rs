@@ -12,7 +12,7 @@ use cardcancel::gate::rate::{Per, Rate, Rates};
 use cardcancel::gate::renewal::{Fetched, Renewal};
 use cardcancel::intake::{self, Expected, Input, IntakeError, Reading};
 use cardcancel::ledger::{
-    Ending, Ledger, NewRun, RowRecord, Run, RunLock, Sqlite, Staked, Start, Turned,
+    ClaimedRow, Ending, Ledger, NewRun, RowRecord, Run, RunLock, Sqlite, Start, Turned,
 };
 use cardcancel::order::{Order, OwnCode, RowNumber};
 use cardcancel::outcome::{
@@ -143,7 +143,7 @@ enum Happens {
 
 /// A call on its way.
 struct Sent {
-    staked: Staked,
+    claimed: ClaimedRow,
     token: Token,
     at: Duration,
     /// Its place in the history.
@@ -172,8 +172,8 @@ struct Process {
     refused: BTreeSet<Token>,
     /// Calls that it heard of, and that no turn has recorded.
     heard: Vec<usize>,
-    /// Every order that it has staked.
-    staked: BTreeSet<Order>,
+    /// Every order that it has claimed.
+    claimed: BTreeSet<Order>,
     /// Rows that a committed turn has ended: none may be sent again.
     ended: BTreeMap<RowNumber, Option<Order>>,
     sent: HashMap<RowNumber, u32>,
@@ -392,7 +392,7 @@ impl<'a> Night<'a> {
             token,
             refused: BTreeSet::new(),
             heard: Vec::new(),
-            staked: BTreeSet::new(),
+            claimed: BTreeSet::new(),
             ended: BTreeMap::new(),
             sent: HashMap::new(),
         }
@@ -409,21 +409,21 @@ impl<'a> Night<'a> {
         };
         process.steps += 1;
         let events = match what {
-            Happens::Starts(ToSend { staked, before, .. }, given) => {
+            Happens::Starts(ToSend { claimed, before, .. }, given) => {
                 let is_late = before.is_some_and(|before| process.started + before < self.clock);
                 if given > process.recalled && !is_late {
-                    self.send(id, &mut process, staked);
+                    self.send(id, &mut process, claimed);
                     self.processes.insert(id, process);
                     return;
                 }
-                Some(Event::Missed { staked, noted: Duration::ZERO })
+                Some(Event::Missed { claimed, noted: Duration::ZERO })
             }
             Happens::Arrives(sent) => {
                 self.arrive(id, &process, sent);
                 self.processes.insert(id, process);
                 return;
             }
-            Happens::Ends(Sent { staked, token, at, call }, ending) => {
+            Happens::Ends(Sent { claimed, token, at, call }, ending) => {
                 if ending.outcome.http_status == Some(401) {
                     process.refused.insert(token);
                 }
@@ -431,7 +431,7 @@ impl<'a> Night<'a> {
                 process.heard.push(call);
                 let (noted, ended) = (at - process.started, self.clock - process.started);
                 let times = Times { noted, started: noted, ended };
-                Some(Event::Ended { staked, ending: *ending, times })
+                Some(Event::Ended { claimed, ending: *ending, times })
             }
             Happens::Fetched(Fetched::Renewed(_)) => {
                 let (token, lifetime) = self.fetch();
@@ -473,7 +473,7 @@ impl<'a> Night<'a> {
         if let Some(turn) = commands.turn {
             let pace = &mut process.pace;
             let turned = process.ledger.turn(turn, &mut |b, wish| pace.allot(b, wish)).unwrap();
-            process.staked.extend(turned.staked.iter().map(Staked::order));
+            process.claimed.extend(turned.claimed.iter().map(ClaimedRow::order));
             for call in std::mem::take(&mut process.heard) {
                 self.history.calls[call].known = self.now();
             }
@@ -499,15 +499,15 @@ impl<'a> Night<'a> {
         true
     }
 
-    fn send(&mut self, id: usize, process: &mut Process, staked: Staked) {
-        let row = staked.row();
+    fn send(&mut self, id: usize, process: &mut Process, claimed: ClaimedRow) {
+        let row = claimed.row();
         let seed = self.seed;
         assert!(!process.refused.contains(&process.token), "seed {seed}: sent with a dead token");
         assert!(!process.ended.contains_key(&row), "seed {seed}: row {row} was sent again");
         *process.sent.entry(row).or_default() += 1;
-        let call = self.note_call(id, staked.order());
+        let call = self.note_call(id, claimed.order());
         let way = Duration::from_micros(self.chance.below(3_000));
-        let sent = Sent { staked, token: process.token, at: self.clock, call };
+        let sent = Sent { claimed, token: process.token, at: self.clock, call };
         self.put_due(self.clock + way, Due::At(id, Happens::Arrives(sent)));
     }
 
@@ -521,8 +521,8 @@ impl<'a> Night<'a> {
     }
 
     fn arrive(&mut self, id: usize, process: &Process, sent: Sent) {
-        let Sent { staked, token, call, .. } = &sent;
-        let taken = self.server.take(staked.order(), *token, self.clock, &mut self.chance);
+        let Sent { claimed, token, call, .. } = &sent;
+        let taken = self.server.take(claimed.order(), *token, self.clock, &mut self.chance);
         let call = &mut self.history.calls[*call];
         (call.cancelled, call.heard) = (taken.cancelled, taken.heard);
         let outcome = outcome::classify(taken.seen, &process.rules);
@@ -533,7 +533,8 @@ impl<'a> Night<'a> {
     }
 
     fn arrive_for_nobody(&mut self, sent: &Sent) {
-        let taken = self.server.take(sent.staked.order(), sent.token, self.clock, &mut self.chance);
+        let taken =
+            self.server.take(sent.claimed.order(), sent.token, self.clock, &mut self.chance);
         self.history.calls[sent.call].cancelled = taken.cancelled;
     }
 
@@ -553,7 +554,7 @@ impl<'a> Night<'a> {
             };
             (call.over, call.known) = (call.over.min(now), now);
         }
-        self.history.claimed.extend(process.staked.difference(&recorded));
+        self.history.claimed.extend(process.claimed.difference(&recorded));
         (self.history.starts[id].to, self.history.starts[id].ended) = (now, Ended::Died);
         self.at_work.remove(&process.job.file);
         let waits = if self.chance.per_cent(50) { 5 } else { self.chance.below(3000) };

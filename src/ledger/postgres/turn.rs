@@ -15,7 +15,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
 use super::super::{
-    Allot, Counts, Lease, LedgerError, Staked, Turn, Turned, UnreadableBudget, Waiting,
+    Allot, ClaimedRow, Counts, Lease, LedgerError, Turn, Turned, UnreadableBudget, Waiting,
 };
 use super::clock::Clock;
 use super::failed::Failed;
@@ -44,14 +44,14 @@ const GONE: &str = include_str!("sql/gone.sql");
 const GONE_ELSEWHERE: &str = include_str!("sql/gone_elsewhere.sql");
 const PASS_OVER: &str = include_str!("sql/pass_over.sql");
 const INHERIT: &str = include_str!("sql/inherit.sql");
-const STAKE: &str = include_str!("sql/stake.sql");
+const CLAIM: &str = include_str!("sql/claim.sql");
 const SPEND: &str = include_str!("sql/spend.sql");
 const KEEP: &str = include_str!("sql/keep.sql");
 const COMMITTED: &str = include_str!("sql/committed.sql");
 
 /// Prepares what every turn asks, so that none has to wait for it.
 pub(super) async fn prepare(session: &mut Session) -> Result<(), Failed> {
-    let of_turns = [RENEW, SETTLE, BUDGET, OTHERS, STAKE, SPEND, stay::LAST_TURN];
+    let of_turns = [RENEW, SETTLE, BUDGET, OTHERS, CLAIM, SPEND, stay::LAST_TURN];
     session.prepare_all(of_turns.into_iter().chain(pick::STATEMENTS)).await
 }
 
@@ -77,8 +77,8 @@ struct Wish<'t> {
 /// What one try of a turn asked to be committed.
 struct Tried {
     worker: i64,
-    /// When it stakes what it does, in the database's time.
-    staked_at: Timestamp,
+    /// When it claims what it does, in the database's time.
+    claimed_at: Timestamp,
     picked: Picked,
     share: Share,
     stop: Option<String>,
@@ -89,14 +89,14 @@ struct Tried {
 /// What a turn came to.
 struct Done {
     tried: Tried,
-    /// Those of the picked rows staked before that really were ours, or nobody's.
+    /// Those of the picked rows claimed before that really were ours, or nobody's.
     retried: HashSet<i64>,
     counts: Counts,
     exhausted: bool,
     finish: Duration,
 }
 
-/// Settles and stakes in one commit, however often that has to be tried.
+/// Settles and claims in one commit, however often that has to be tried.
 pub(super) fn turn(
     link: &mut Link,
     stay: &mut Stay,
@@ -141,8 +141,8 @@ async fn attempt(
     }
     let First { renewed, told, state, elsewhere } = first(session, stay, clock, wish).await?;
     let Renewed { is_ours, others_are_gone, gone_elsewhere, others } = renewed;
-    let staked = wish.settled.of_worker(stay.worker);
-    if is_ours && usize::try_from(told.try_get::<_, i64>(5)?) != Ok(staked) {
+    let claimed = wish.settled.of_worker(stay.worker);
+    if is_ours && usize::try_from(told.try_get::<_, i64>(5)?) != Ok(claimed) {
         session.client.batch_execute("ROLLBACK").await?;
         let what = "it does not know that a row was to be sent which was";
         return Err(stay::rewound(session, stay, wish.settled.rows(), what).await);
@@ -174,7 +174,7 @@ async fn attempt(
     let picked = pick::pick(session, stay, asked, share.moments.len()).await?;
     share.give_back(picked.len(), now, allot);
     let stop = told.try_get(2)?;
-    let tried = Tried { worker, staked_at: now, picked, share, stop, budgeted };
+    let tried = Tried { worker, claimed_at: now, picked, share, stop, budgeted };
     let tried = wish.unconfirmed.insert(tried);
     let row = commit(session, stay, tried).await?;
     done(wish.unconfirmed.take(), &row)
@@ -318,10 +318,10 @@ async fn take_up(session: &mut Session, stay: &Stay) -> Result<bool, Failed> {
     Ok(!gone.is_empty())
 }
 
-/// Stakes what was picked, and makes the turn durable.
+/// Claims what was picked, and makes the turn durable.
 async fn commit(session: &mut Session, stay: &Stay, tried: &Tried) -> Result<Row, Failed> {
-    let Tried { worker, staked_at, picked, share, .. } = tried;
-    let stake = session.statement(STAKE).await?;
+    let Tried { worker, claimed_at, picked, share, .. } = tried;
+    let claim = session.statement(CLAIM).await?;
     let spend = session.statement(SPEND).await?;
     let pass_over = session.statement_if(!picked.later.is_empty(), PASS_OVER).await?;
     let inherit = session.statement_if(!picked.inherited.is_empty(), INHERIT).await?;
@@ -337,11 +337,11 @@ async fn commit(session: &mut Session, stay: &Stay, tried: &Tried) -> Result<Row
             None => Ok(0),
         }
     };
-    let staked: [&(dyn ToSql + Sync); 11] = [
+    let claimed: [&(dyn ToSql + Sync); 11] = [
         &stay.run,
         worker,
         &stay.turn,
-        staked_at,
+        claimed_at,
         &retried,
         &attempts,
         &fresh,
@@ -369,7 +369,7 @@ async fn commit(session: &mut Session, stay: &Stay, tried: &Tried) -> Result<Row
         biased;
         passed_over,
         inherited,
-        client.query_one(&stake, &staked),
+        client.query_one(&claim, &claimed),
         spent,
         client.batch_execute(COMMIT),
     )?;
@@ -379,7 +379,7 @@ async fn commit(session: &mut Session, stay: &Stay, tried: &Tried) -> Result<Row
 /// What the engine is told, in this host's time.
 fn turned(stay: &Stay, done: Done, again: Vec<Waiting>, ahead: SignedDuration) -> Turned {
     let Done { tried, retried, counts, exhausted, .. } = done;
-    let Tried { worker, staked_at, mut picked, share, stop, .. } = tried;
+    let Tried { worker, claimed_at, mut picked, share, stop, .. } = tried;
     let here = |moment: Timestamp| moment.saturating_sub(ahead).unwrap_or(moment);
     let found_something = picked.len() + picked.decided.len() + picked.later.len() > 0;
     let mut turned = Turned {
@@ -395,26 +395,26 @@ fn turned(stay: &Stay, done: Done, again: Vec<Waiting>, ahead: SignedDuration) -
     if !found_something && !exhausted && turned.more_at.is_none() {
         turned.more_at = Timestamp::now().saturating_add(LOOK_AGAIN).ok();
     }
-    let mut staking = Vec::new();
+    let mut claiming = Vec::new();
     for mut waiting in again {
         let row = i64::from(waiting.row.0);
         waiting.doubt |= picked.inherited.contains(&row);
         if picked.again_later.contains(&row) {
             turned.in_flight_elsewhere.push(waiting);
         } else if retried.contains(&row) {
-            staking.push(waiting);
+            claiming.push(waiting);
         } else if picked.deferred.contains(&row) {
             turned.deferred.push(waiting);
         }
     }
-    staking.extend(picked.left.drain(..).filter(|left| retried.contains(&left.row.0.into())));
-    staking.append(&mut picked.fresh);
+    claiming.extend(picked.left.drain(..).filter(|left| retried.contains(&left.row.0.into())));
+    claiming.append(&mut picked.fresh);
     turned.in_flight_elsewhere.extend(picked.later.into_iter().map(|(waiting, _)| waiting));
     let moments = share.moments.into_iter().map(|moment| moment.map(here));
-    turned.staked = staking
+    turned.claimed = claiming
         .into_iter()
         .zip(moments)
-        .map(|(waiting, moment)| Staked::new(waiting, staked_at, moment, worker))
+        .map(|(waiting, moment)| ClaimedRow::new(waiting, claimed_at, moment, worker))
         .collect();
     turned
 }

@@ -243,7 +243,7 @@ fn add_orders(
     Ok(())
 }
 
-/// The rows of a run that were staked, all but some.
+/// The rows of a run that were claimed, all but some.
 struct AllBut {
     /// One past the last row that may be among them.
     end: u32,
@@ -254,8 +254,8 @@ struct AllBut {
 /// Rows that wait, or are in flight: they lie in a range of the first attempt, and none of
 /// their attempts was the last.
 const OPEN: &str = "SELECT row.row
-     FROM stake CROSS JOIN row ON row.run = stake.run AND row.row >= first_row AND row.row < end_row
-     WHERE stake.run = ?1 AND stake.attempt = 1 AND row.status IS NULL AND NOT EXISTS (
+     FROM claim CROSS JOIN row ON row.run = claim.run AND row.row >= first_row AND row.row < end_row
+     WHERE claim.run = ?1 AND claim.attempt = 1 AND row.status IS NULL AND NOT EXISTS (
          SELECT 1 FROM attempt JOIN outcome ON outcome.number = attempt.outcome
          WHERE attempt.run = row.run AND attempt.row = row.row AND outcome.status IS NOT NULL)";
 

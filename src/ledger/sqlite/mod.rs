@@ -2,6 +2,8 @@
 //! `synchronous=FULL`: a committed turn outlives a power cut.
 
 mod care;
+mod claim_ranges;
+mod claimer;
 mod create_run;
 mod file;
 mod known_orders;
@@ -13,8 +15,6 @@ mod other_runs;
 mod outcomes;
 mod packed;
 mod read;
-mod stakes;
-mod staking;
 mod start;
 mod turn;
 
@@ -25,9 +25,9 @@ use jiff::Timestamp;
 use rusqlite::{Connection, ErrorCode, params};
 
 pub use care::Info;
+use claim_ranges::ClaimRanges;
 use file::LedgerFile;
 use outcomes::Outcomes;
-use stakes::Stakes;
 
 use super::{
     Allot, Begun, Counts, CreateRunError, KnownOrders, Ledger, LedgerError, NewRun, OnRecord,
@@ -61,35 +61,35 @@ struct Started {
     has_others: bool,
     /// Whether rows have places that are not their numbers.
     has_places: bool,
-    /// The next rows that were never staked; none only if there are no more.
+    /// The next rows that were never claimed; none only if there are no more.
     ahead: VecDeque<Fresh>,
     /// The first place that was not read ahead.
     read_to: u32,
     /// One past the last row, and the last place.
     end: u32,
-    /// Rows that were staked and have not ended.
-    stakes: Stakes,
+    /// Rows that were claimed and have not ended.
+    claims: ClaimRanges,
     /// What attempts came to.
     outcomes: Outcomes,
-    /// How many attempts were staked.
+    /// How many attempts were claimed.
     attempts: u64,
     /// How the rows that ended stand.
     counts: Counts,
 }
 
-/// A row that was never staked.
+/// A row that was never claimed.
 struct Fresh {
     place: u32,
     row: Waiting,
 }
 
 impl Started {
-    /// Whether every row was staked once, or decided without a call.
+    /// Whether every row was claimed once, or decided without a call.
     fn is_exhausted(&self) -> bool {
         self.ahead.is_empty()
     }
 
-    /// The first place whose row was never staked.
+    /// The first place whose row was never claimed.
     fn first_fresh(&self) -> u32 {
         self.ahead.front().map_or(self.end, |next| next.place)
     }

@@ -62,9 +62,9 @@ impl<'l> OtherRuns<'l> {
                      WHERE doubt.admin_number = ?1 AND doubt.sequence_number = ?2
                        AND doubt.run = same.run),
                  row.status IS NULL AND coalesce((
-                     SELECT staked_at IS NOT NULL AND end_row > same.row FROM stake
-                     WHERE stake.run = same.run AND first_row <= same.row
-                       AND stake.attempt = 1 + (
+                     SELECT claimed_at IS NOT NULL AND end_row > same.row FROM claim
+                     WHERE claim.run = same.run AND first_row <= same.row
+                       AND claim.attempt = 1 + (
                            SELECT count(*) FROM attempt
                            WHERE attempt.run = same.run AND attempt.row = same.row)
                      ORDER BY first_row DESC LIMIT 1), 0)
@@ -180,17 +180,17 @@ pub(super) fn note_interrupted(ledger: &Connection, run: i64) -> rusqlite::Resul
 }
 
 /// Hands the doubts of other runs on to the rows of this one that were never sent: those
-/// that were are told of them when they are staked.
+/// that were are told of them when they are claimed.
 pub(super) fn inherit_doubts(
     ledger: &Connection,
     run: i64,
     is_locked: IsLocked<'_>,
 ) -> rusqlite::Result<()> {
     let mut find = ledger.prepare(
-        "SELECT DISTINCT stake.run FROM stake
-         JOIN run ON run.number = stake.run
+        "SELECT DISTINCT claim.run FROM claim
+         JOIN run ON run.number = claim.run
          JOIN run AS ours ON ours.number = ?1 AND ours.endpoint = run.endpoint
-         WHERE stake.run <> ?1 AND staked_at IS NOT NULL",
+         WHERE claim.run <> ?1 AND claimed_at IS NOT NULL",
     )?;
     let others: Vec<i64> =
         find.query_map([run], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;

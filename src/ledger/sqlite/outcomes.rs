@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use rusqlite::{Connection, params};
 
+use super::super::claim::Ended;
 use super::super::codes;
-use super::super::stake::Ended;
 use crate::order::OwnCode;
 use crate::outcome::Status;
 

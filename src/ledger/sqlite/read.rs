@@ -99,7 +99,7 @@ pub(super) fn rows(
         .map_err(fail)?;
     let mut attempts = ledger
         .prepare(
-            "SELECT row, outcome, sent_at, ended_at, staked_at
+            "SELECT row, outcome, sent_at, ended_at, claimed_at
              FROM attempt WHERE run = ?1 ORDER BY row, attempt",
         )
         .map_err(fail)?;
@@ -123,8 +123,8 @@ pub(super) fn rows(
             left_doubt.after_attempt(&record, outcome.is_doubt);
             attempt = next(&mut attempts).map_err(fail)?;
         }
-        if let Some((_, staked_at)) = in_flight.next_if(|(row, _)| *row == number) {
-            add_call_in_flight(&mut record, staked_at);
+        if let Some((_, claimed_at)) = in_flight.next_if(|(row, _)| *row == number) {
+            add_call_in_flight(&mut record, claimed_at);
         }
         record.complete();
         left_doubt.tell(&mut record);
@@ -154,10 +154,10 @@ pub(super) fn orders(
     .collect()
 }
 
-/// The rows in flight, in order, with the times at which they were staked.
+/// The rows in flight, in order, with the times at which they were claimed.
 fn in_flight(ledger: &Connection, run: i64) -> rusqlite::Result<Vec<(RowNumber, Timestamp)>> {
     let mut find =
-        ledger.prepare("SELECT row, staked_at FROM in_flight WHERE run = ?1 ORDER BY row")?;
+        ledger.prepare("SELECT row, claimed_at FROM in_flight WHERE run = ?1 ORDER BY row")?;
     find.query_map([run], |row| Ok((RowNumber(row.get(0)?), time(row.get(1)?))))?.collect()
 }
 
@@ -265,9 +265,9 @@ fn add_attempt(
 }
 
 /// It may have been sent, and its answer is not known.
-fn add_call_in_flight(record: &mut RowRecord, staked_at: Timestamp) {
+fn add_call_in_flight(record: &mut RowRecord, claimed_at: Timestamp) {
     record.attempts += 1;
-    record.first_sent_at.get_or_insert(staked_at);
+    record.first_sent_at.get_or_insert(claimed_at);
     record.doubt = true;
     record.ended_at = None;
     record.http_status = None;

@@ -31,7 +31,7 @@ CREATE INDEX run_by_key ON run (key, number);
 -- How far each run is, kept in step by every turn.
 CREATE TABLE progress (
     run         INTEGER PRIMARY KEY REFERENCES run,
-    first_fresh INTEGER NOT NULL DEFAULT 1,   -- rows from this place on were never staked
+    first_fresh INTEGER NOT NULL DEFAULT 1,   -- rows from this place on were never claimed
     attempts    INTEGER NOT NULL DEFAULT 0,
     -- How the rows stand.
     cancelled         INTEGER NOT NULL DEFAULT 0,
@@ -112,16 +112,16 @@ CREATE TABLE place (
     PRIMARY KEY (run, place)
 ) STRICT, WITHOUT ROWID;
 
--- Rows that were staked and have not all ended, in ranges. A range of the first attempt
+-- Rows that were claimed and have not all ended, in ranges. A range of the first attempt
 -- stands until its last row has ended; one of a later attempt is one row, and stands until
 -- the attempt has ended. Rows within a range that were decided without a call do not count.
-CREATE TABLE stake (
+CREATE TABLE claim (
     run         INTEGER NOT NULL,
     attempt     INTEGER NOT NULL,
     first_row   INTEGER NOT NULL,
     end_row     INTEGER NOT NULL,             -- one past the last
     first_place INTEGER NOT NULL,             -- the place of the first row; the others follow
-    staked_at   INTEGER,                      -- NULL: what was staked has ended or was taken back
+    claimed_at   INTEGER,                      -- NULL: what was claimed has ended or was taken back
     PRIMARY KEY (run, attempt, first_row)
 ) STRICT, WITHOUT ROWID;
 
@@ -140,7 +140,7 @@ CREATE TABLE attempt (
     run       INTEGER NOT NULL,
     row       INTEGER NOT NULL,
     attempt   INTEGER NOT NULL,
-    staked_at INTEGER NOT NULL,
+    claimed_at INTEGER NOT NULL,
     sent_at   INTEGER,                        -- NULL: surely not sent, or not known
     ended_at  INTEGER NOT NULL,
     outcome   INTEGER NOT NULL,
@@ -150,14 +150,14 @@ CREATE TABLE attempt (
 -- Most attempts succeed: the rows of a run that are not cancelled are found by the others.
 CREATE INDEX attempt_without_success ON attempt (run, row) WHERE outcome > 0;
 
--- The requests that are under way, or were when the process died. Stakes are few and rows
+-- The requests that are under way, or were when the process died. Claims are few and rows
 -- are many: the join goes from those to these.
 CREATE VIEW in_flight AS
-SELECT stake.run, row.row, stake.attempt, staked_at
-FROM stake CROSS JOIN row ON row.run = stake.run AND row.row >= first_row AND row.row < end_row
-WHERE staked_at IS NOT NULL AND row.status IS NULL AND NOT EXISTS (
+SELECT claim.run, row.row, claim.attempt, claimed_at
+FROM claim CROSS JOIN row ON row.run = claim.run AND row.row >= first_row AND row.row < end_row
+WHERE claimed_at IS NOT NULL AND row.status IS NULL AND NOT EXISTS (
     SELECT 1 FROM attempt
-    WHERE attempt.run = stake.run AND attempt.row = row.row AND attempt.attempt = stake.attempt);
+    WHERE attempt.run = claim.run AND attempt.row = row.row AND attempt.attempt = claim.attempt);
 
 -- What is spent of each endpoint's rate, as JSON.
 CREATE TABLE budget (
@@ -183,7 +183,7 @@ FROM row JOIN run ON run.number = row.run JOIN status ON status.code = row.statu
 
 CREATE VIEW call AS
 SELECT run.id AS run, attempt.row, admin_number, sequence_number, attempt,
-       strftime('%Y-%m-%dT%H:%M:%fZ', staked_at / 1000 / 1e3, 'unixepoch') AS staked_at,
+       strftime('%Y-%m-%dT%H:%M:%fZ', claimed_at / 1000 / 1e3, 'unixepoch') AS claimed_at,
        strftime('%Y-%m-%dT%H:%M:%fZ', sent_at / 1000 / 1e3, 'unixepoch') AS sent_at,
        strftime('%Y-%m-%dT%H:%M:%fZ', ended_at / 1000 / 1e3, 'unixepoch') AS ended_at,
        meaning.word AS meaning, status.word AS status, http_status,
@@ -196,7 +196,7 @@ JOIN meaning ON meaning.code = outcome.meaning
 LEFT JOIN status ON status.code = outcome.status
 UNION ALL
 SELECT run.id, in_flight.row, admin_number, sequence_number, attempt,
-       strftime('%Y-%m-%dT%H:%M:%fZ', staked_at / 1000 / 1e3, 'unixepoch'),
+       strftime('%Y-%m-%dT%H:%M:%fZ', claimed_at / 1000 / 1e3, 'unixepoch'),
        NULL, NULL, NULL, NULL, NULL, NULL, NULL
 FROM in_flight
 JOIN run ON run.number = in_flight.run

@@ -7,9 +7,9 @@ use jiff::Timestamp;
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
 use super::super::{Begun, Run, Start, Waiting, codes, starter};
+use super::claim_ranges::ClaimRanges;
 use super::other_runs::{self, IsLocked};
 use super::outcomes::{Outcomes, Told};
-use super::stakes::Stakes;
 use super::turn::{note_progress, read_ahead};
 use super::{Started, read};
 use crate::order::{Order, OwnCode, RowNumber};
@@ -59,7 +59,7 @@ pub(super) fn start(
         ahead: VecDeque::new(),
         read_to: first_fresh,
         end: u32::try_from(run.rows).unwrap_or(u32::MAX - 1) + 1,
-        stakes: Stakes::of(&transaction, run.number, has_places, rows)?,
+        claims: ClaimRanges::of(&transaction, run.number, has_places, rows)?,
         outcomes,
         attempts: run.attempts,
         counts,
@@ -86,14 +86,14 @@ fn settle_interrupted(
     other_runs::note_interrupted(transaction, run)?;
     let outcome = outcomes.number(transaction, Told::interrupted(status))?;
     let settled = transaction.execute(
-        "INSERT INTO attempt (run, row, attempt, staked_at, ended_at, outcome)
-         SELECT run, row, attempt, staked_at, ?2, ?3 FROM in_flight WHERE run = ?1",
+        "INSERT INTO attempt (run, row, attempt, claimed_at, ended_at, outcome)
+         SELECT run, row, attempt, claimed_at, ?2, ?3 FROM in_flight WHERE run = ?1",
         params![run, start.at.as_microsecond(), outcome],
     )?;
     Ok(if status.is_some() { settled as u64 } else { 0 })
 }
 
-/// The rows staked before that have not ended, each with its place, by their places. What was tried in a start that an
+/// The rows claimed before that have not ended, each with its place, by their places. What was tried in a start that an
 /// outage ended counts no more than what was interrupted.
 fn unended(transaction: &Transaction<'_>, run: i64) -> rusqlite::Result<Vec<(Waiting, u32)>> {
     let mut find = transaction.prepare(
@@ -102,14 +102,14 @@ fn unended(transaction: &Transaction<'_>, run: i64) -> rusqlite::Result<Vec<(Wai
                     AND outcome.meaning <> ?4 AND NOT EXISTS (
                     SELECT 1 FROM start
                     WHERE start.run = row.run AND start.stop = ?5
-                      AND attempt.staked_at BETWEEN start.started_at AND start.rested_at)),
+                      AND attempt.claimed_at BETWEEN start.started_at AND start.rested_at)),
                 max(row.doubt, coalesce(max(outcome.meaning = ?3), 0)),
                 first_place + row.row - first_row AS place
-         FROM stake
-         CROSS JOIN row ON row.run = stake.run AND row.row >= first_row AND row.row < end_row
+         FROM claim
+         CROSS JOIN row ON row.run = claim.run AND row.row >= first_row AND row.row < end_row
          LEFT JOIN attempt ON attempt.run = row.run AND attempt.row = row.row
          LEFT JOIN outcome ON outcome.number = attempt.outcome
-         WHERE stake.run = ?1 AND stake.attempt = 1 AND row.status IS NULL
+         WHERE claim.run = ?1 AND claim.attempt = 1 AND row.status IS NULL
          GROUP BY row.row HAVING count(outcome.status) = 0 ORDER BY place",
     )?;
     let (interrupted, outage) = (OwnCode::Interrupted.to_string(), OwnCode::Outage.to_string());

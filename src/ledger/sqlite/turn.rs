@@ -6,15 +6,15 @@ use jiff::Timestamp;
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
-use super::super::stake::How;
+use super::super::claim::How;
 use super::super::{
     Allot, Allotment, Allowance, Budget, Counts, Run, Settled, Turn, Turned, UnreadableBudget,
     Waiting,
 };
+use super::claimer::Claimer;
 use super::many::Insert;
 use super::other_runs::{self, IsLocked};
 use super::outcomes::Told;
-use super::staking::Staking;
 use super::{Fresh, Started, read};
 use crate::order::{Order, OwnCode, RowNumber};
 use crate::outcome::{Meaning, Status};
@@ -22,7 +22,7 @@ use crate::outcome::{Meaning, Status};
 /// The moments at which calls may start, of which those that are used are taken.
 pub(super) type Moments = std::vec::IntoIter<Option<Timestamp>>;
 
-/// Settles and stakes in one commit.
+/// Settles and claims in one commit.
 pub(super) fn turn(
     connection: &mut Connection,
     started: &mut Started,
@@ -48,18 +48,18 @@ pub(super) fn turn(
     let mut already_cancelled = 0;
     let quiet_until = turn.quiet_until;
     if wanted > 0 || !allowance.unused.is_empty() || quiet_until.is_some() {
-        let staking = Staking::new(&transaction, started, now, is_locked)?;
+        let claiming = Claimer::new(&transaction, started, now, is_locked)?;
         let asked = (allowance, quiet_until);
         spend(&transaction, asked, allot, started, &mut turned, |started, moments, turned| {
             already_cancelled =
-                staking.stake_all(started, turn.again, turn.fresh, moments, turned)?;
+                claiming.claim_all(started, turn.again, turn.fresh, moments, turned)?;
             Ok(())
         })?;
     }
     turned.exhausted = started.is_exhausted();
     counts.add(Status::AlreadyCancelled, already_cancelled);
     started.counts = started.counts.plus(counts);
-    started.attempts = (started.attempts + turned.staked.len() as u64).saturating_sub(withdrawn);
+    started.attempts = (started.attempts + turned.claimed.len() as u64).saturating_sub(withdrawn);
     turned.counts = started.counts;
     note_progress(&transaction, started)?;
     transaction.commit()?;
@@ -86,14 +86,14 @@ pub(super) fn note_progress(ledger: &Connection, started: &Started) -> rusqlite:
 struct Ends {
     /// How many rows ended how.
     counts: Counts,
-    /// How many stakes were taken back.
+    /// How many claims were taken back.
     withdrawn: u64,
     /// The moments at which nothing was sent.
     unused: Vec<Timestamp>,
 }
 
 static ATTEMPTS: LazyLock<Insert<7>> = LazyLock::new(|| {
-    Insert::into("attempt (run, row, attempt, staked_at, sent_at, ended_at, outcome)")
+    Insert::into("attempt (run, row, attempt, claimed_at, sent_at, ended_at, outcome)")
 });
 
 /// Makes the ends of attempts durable. An attempt ends once: another end is refused.
@@ -106,17 +106,17 @@ fn settle(
     let mut attempts = ATTEMPTS.many(transaction);
     // Rows that lie together are recorded together.
     settled.sort_unstable_by_key(|settled| settled.row);
-    for Settled { row, order, attempt, doubt, staked_at, how, .. } in settled {
+    for Settled { row, order, attempt, doubt, claimed_at, how, .. } in settled {
         let ended = match how {
             How::Withdrawn(moment) => {
                 ends.withdrawn += 1;
                 ends.unused.extend(moment);
-                started.stakes.withdraw(transaction, row.0, attempt)?;
+                started.claims.withdraw(transaction, row.0, attempt)?;
                 continue;
             }
             How::Ended(ended) => ended,
         };
-        started.stakes.settle(transaction, row.0, attempt)?;
+        started.claims.settle(transaction, row.0, attempt)?;
         match ended.outcome.meaning {
             meaning if meaning.leaves_doubt() => {
                 other_runs::note_doubt(transaction, started.run, order)?;
@@ -128,7 +128,7 @@ fn settle(
         }
         if let Some(status) = ended.status {
             ends.counts.add_row(status, doubt);
-            started.stakes.end(transaction, row.0)?;
+            started.claims.end(transaction, row.0)?;
         }
         let sent_at = ended.outcome.sent.then_some(ended.sent_at.as_microsecond());
         let ended_at = ended.ended_at.as_microsecond();
@@ -137,7 +137,7 @@ fn settle(
             Some(started.run),
             Some(row.0.into()),
             Some(attempt.into()),
-            Some(staked_at.as_microsecond()),
+            Some(claimed_at.as_microsecond()),
             sent_at,
             Some(ended_at),
             Some(outcome),
@@ -147,7 +147,7 @@ fn settle(
     Ok(ends)
 }
 
-/// Takes calls out of the endpoint's budget, has rows staked for them, and gives back
+/// Takes calls out of the endpoint's budget, has rows claimed for them, and gives back
 /// those for which there was no row.
 fn spend(
     transaction: &Transaction<'_>,
@@ -155,7 +155,7 @@ fn spend(
     allot: &mut Allot<'_>,
     started: &mut Started,
     turned: &mut Turned,
-    stake: impl FnOnce(&mut Started, &mut Moments, &mut Turned) -> rusqlite::Result<()>,
+    claim: impl FnOnce(&mut Started, &mut Moments, &mut Turned) -> rusqlite::Result<()>,
 ) -> rusqlite::Result<()> {
     let (now, spacing) = (allowance.now, allowance.spacing);
     let before = budget(transaction, &started.endpoint)?;
@@ -167,7 +167,7 @@ fn spend(
     let Allotment { moments, more_at, shared, .. } = after.allot(allowance, allot);
     (turned.more_at, turned.shared) = (more_at, shared);
     let mut moments = moments.into_iter();
-    stake(started, &mut moments, turned)?;
+    claim(started, &mut moments, turned)?;
     let unused: Vec<Timestamp> = moments.flatten().collect();
     if !unused.is_empty() {
         allot(&mut after, Allowance::returning(unused, now, spacing));
@@ -209,7 +209,7 @@ fn put_budget(
 /// How many fresh rows are read at once: enough for many turns.
 const READ_AHEAD: u32 = 512;
 
-/// Sees to it that the next row that was never staked is at hand, if there is one.
+/// Sees to it that the next row that was never claimed is at hand, if there is one.
 pub(super) fn read_ahead(ledger: &Connection, started: &mut Started) -> rusqlite::Result<()> {
     if !started.ahead.is_empty() || started.read_to >= started.end {
         return Ok(());

@@ -1,4 +1,4 @@
--- What worker $2 staked of run $1 in its turn $3 and still has, and how the run stands.
+-- What worker $2 claimed of run $1 in its turn $3 and still has, and how the run stands.
 SELECT
     (SELECT array_agg(row) FROM open_row
      WHERE open_row.run = $1 AND worker = $2 AND turn = $3 AND in_flight),

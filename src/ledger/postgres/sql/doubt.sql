@@ -1,5 +1,5 @@
 -- The ledger was put back: of run $1, what worker $2 holds, what it was told to record of
--- rows $4, and the rows that it knows to have been staked, those in places before $3, may
+-- rows $4, and the rows that it knows to have been claimed, those in places before $3, may
 -- have been sent since.
 WITH ours AS (
     SELECT first_fresh, by_place FROM run WHERE number = $1 FOR UPDATE

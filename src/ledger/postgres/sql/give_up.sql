@@ -1,12 +1,12 @@
 -- What workers $2 held of run $1 is nobody's. What they had in flight was perhaps sent:
 -- it is in doubt, and has ended so if $3 is a status; with code $4 and message $5.
 WITH lost AS (
-    SELECT row, attempt, worker, staked_at FROM open_row
+    SELECT row, attempt, worker, claimed_at FROM open_row
     WHERE run = $1 AND worker = ANY ($2::bigint[]) AND in_flight
 ), recorded AS (
-    INSERT INTO attempt (run, row, attempt, worker, staked_at, ended_at, meaning, status,
+    INSERT INTO attempt (run, row, attempt, worker, claimed_at, ended_at, meaning, status,
                          error_code, message)
-    SELECT $1, row, attempt, worker, staked_at, clock_timestamp(), 5, $3::smallint, $4, $5
+    SELECT $1, row, attempt, worker, claimed_at, clock_timestamp(), 5, $3::smallint, $4, $5
     FROM lost
 ), doubted AS (
     INSERT INTO doubt (run, admin_number, sequence_number)

@@ -1,9 +1,9 @@
--- Records what attempts of run $1 came to: those that were staked under the lease they
--- are told for, and are not settled yet. No meaning: nothing was sent, the stake is taken
+-- Records what attempts of run $1 came to: those that were claimed under the lease they
+-- are told for, and are not settled yet. No meaning: nothing was sent, the claim is taken
 -- back. $12: whether an earlier answer for the order was lost. $13: why the run stops for all,
 -- if it does. $14: who tells it. From here on the run is locked.
 WITH found AS MATERIALIZED (
-    SELECT told.*, its.place, its.staked_at
+    SELECT told.*, its.place, its.claimed_at
     FROM unnest($2::bigint[], $3::integer[], $4::bigint[], $5::timestamptz[],
                 $6::timestamptz[], $7::smallint[], $8::smallint[], $9::smallint[],
                 $10::text[], $11::text[], $12::boolean[])
@@ -11,7 +11,7 @@ WITH found AS MATERIALIZED (
                  error_code, message, doubt)
     -- Looked up one by one, however many rows are open: OFFSET 0 sees to it.
     CROSS JOIN LATERAL (
-        SELECT open_row.ctid AS place, open_row.staked_at FROM open_row
+        SELECT open_row.ctid AS place, open_row.claimed_at FROM open_row
         WHERE open_row.run = $1 AND open_row.row = told.row AND open_row.worker = told.worker
           AND open_row.attempt = told.attempt AND open_row.in_flight
         OFFSET 0
@@ -31,9 +31,9 @@ WITH found AS MATERIALIZED (
     UPDATE open_row SET in_flight = false, attempt = attempt - 1
     WHERE ctid = ANY (ARRAY(SELECT place FROM found WHERE meaning IS NULL))
 ), recorded AS (
-    INSERT INTO attempt (run, row, attempt, worker, staked_at, sent_at, ended_at, meaning,
+    INSERT INTO attempt (run, row, attempt, worker, claimed_at, sent_at, ended_at, meaning,
                          status, http_status, error_code, message)
-    SELECT $1, row, attempt, worker, staked_at, sent_at, ended_at, meaning, status,
+    SELECT $1, row, attempt, worker, claimed_at, sent_at, ended_at, meaning, status,
            http_status, error_code, message
     FROM found WHERE meaning IS NOT NULL
 ), tally AS (
@@ -62,5 +62,5 @@ RETURNING first_fresh, rows, stop,
     -- Whether rows are nobody's.
     EXISTS (SELECT FROM open_row WHERE open_row.run = $1 AND open_row.worker IS NULL),
     by_place,
-    -- How many of these were staked by who tells it.
+    -- How many of these were claimed by who tells it.
     tally.ours;

@@ -29,7 +29,7 @@ CREATE TABLE run (
     stop          text,
     -- Whether its rows are sent in an order of their own, that of the table place.
     by_place      boolean     NOT NULL DEFAULT false,
-    -- Rows from this place on were never staked.
+    -- Rows from this place on were never claimed.
     first_fresh   bigint      NOT NULL DEFAULT 1,
     -- How the rows stand, kept in step by every turn.
     attempts          bigint NOT NULL DEFAULT 0,
@@ -114,7 +114,7 @@ CREATE TABLE place (
     PRIMARY KEY (run, place)
 );
 
--- A row that was staked, or passed over, and has not ended. There are never many of them, and each is
+-- A row that was claimed, or passed over, and has not ended. There are never many of them, and each is
 -- soon gone again: dead ones are cleared away often.
 CREATE TABLE open_row (
     run       bigint      NOT NULL,
@@ -124,9 +124,9 @@ CREATE TABLE open_row (
     -- How many there were, that in flight included; none where another run has the order in
     -- flight, and the row waits for what becomes of that.
     attempt   integer     NOT NULL,
-    in_flight boolean     NOT NULL,           -- staked, and not settled
-    staked_at timestamptz NOT NULL,
-    turn      bigint      NOT NULL,           -- the turn of the worker that staked it
+    in_flight boolean     NOT NULL,           -- claimed, and not settled
+    claimed_at timestamptz NOT NULL,
+    turn      bigint      NOT NULL,           -- the turn of the worker that claimed it
     PRIMARY KEY (run, row)
 ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 50000,
         autovacuum_vacuum_cost_delay = 0);
@@ -138,7 +138,7 @@ CREATE TABLE attempt (
     row         bigint      NOT NULL,
     attempt     integer     NOT NULL,
     worker      bigint      NOT NULL,
-    staked_at   timestamptz NOT NULL,
+    claimed_at   timestamptz NOT NULL,
     sent_at     timestamptz,                  -- NULL: surely not sent, or not known
     ended_at    timestamptz NOT NULL,
     meaning     smallint    NOT NULL,
@@ -171,14 +171,14 @@ SELECT run.id AS run, row.row, admin_number, sequence_number, status.word AS sta
 FROM row JOIN run ON run.number = row.run JOIN status ON status.code = row.status;
 
 CREATE VIEW call AS
-SELECT run.id AS run, attempt.row, admin_number, sequence_number, attempt, worker, staked_at,
+SELECT run.id AS run, attempt.row, admin_number, sequence_number, attempt, worker, claimed_at,
        sent_at, ended_at, meaning.word AS meaning, status.word AS status, http_status,
        attempt.error_code, attempt.message
-FROM (SELECT run, row, attempt, worker, staked_at, sent_at, ended_at, meaning, status, http_status,
+FROM (SELECT run, row, attempt, worker, claimed_at, sent_at, ended_at, meaning, status, http_status,
              error_code, message
       FROM attempt
       UNION ALL
-      SELECT run, row, attempt, worker, staked_at, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+      SELECT run, row, attempt, worker, claimed_at, NULL, NULL, NULL, NULL, NULL, NULL, NULL
       FROM open_row WHERE in_flight) AS attempt
 JOIN run ON run.number = attempt.run
 JOIN row ON row.run = attempt.run AND row.row = attempt.row

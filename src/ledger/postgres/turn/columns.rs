@@ -3,12 +3,12 @@
 use jiff::{SignedDuration, Timestamp};
 use tokio_postgres::types::ToSql;
 
-use super::super::super::stake::{Ended, How};
+use super::super::super::claim::{Ended, How};
 use super::super::super::{Settled, codes};
 use super::super::storable;
 use crate::outcome::Meaning;
 
-/// Attempts and what they came to, in the database's time. No meaning: the stake was
+/// Attempts and what they came to, in the database's time. No meaning: the claim was
 /// taken back.
 #[derive(Default)]
 pub(super) struct Columns {
@@ -137,9 +137,9 @@ impl Columns {
         ]
     }
 
-    /// How many of them were staked by this worker.
+    /// How many of them were claimed by this worker.
     pub fn of_worker(&self, worker: i64) -> usize {
-        self.worker.iter().filter(|staked_by| **staked_by == worker).count()
+        self.worker.iter().filter(|claimed_by| **claimed_by == worker).count()
     }
 
     /// Their rows.

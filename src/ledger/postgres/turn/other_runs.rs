@@ -1,4 +1,4 @@
-//! What other runs at the endpoint know of the orders of rows that are about to be staked.
+//! What other runs at the endpoint know of the orders of rows that are about to be claimed.
 
 use std::collections::HashMap;
 

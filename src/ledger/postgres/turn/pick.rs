@@ -1,4 +1,4 @@
-//! Which rows a turn stakes: those that wait first, then those that others left, then
+//! Which rows a turn claims: those that wait first, then those that others left, then
 //! fresh ones. What another run cancelled at the endpoint is decided without a call, and what
 //! one has in flight is passed over.
 
@@ -62,7 +62,7 @@ pub(super) struct Picked {
     pub deferred: HashSet<i64>,
     /// Rows that others left.
     pub left: Vec<Waiting>,
-    /// Rows that were never staked.
+    /// Rows that were never claimed.
     pub fresh: Vec<Waiting>,
     /// Their places.
     pub places: Vec<i64>,
@@ -79,25 +79,25 @@ pub(super) struct Picked {
 }
 
 impl Picked {
-    /// How many are to be staked.
+    /// How many are to be claimed.
     pub fn len(&self) -> usize {
         self.again.len() + self.left.len() + self.fresh.len()
     }
 
-    /// How many are staked or passed over: a turn passes over no more than it may stake.
+    /// How many are claimed or passed over: a turn passes over no more than it may claim.
     fn taken(&self) -> usize {
         self.len() + self.later.len()
     }
 
-    /// Sorts out a row that was to be staked by what other runs know of its order. Returns
+    /// Sorts out a row that was to be claimed by what other runs know of its order. Returns
     /// whether it can be.
-    fn can_be_staked(&mut self, row: i64, elsewhere: Elsewhere) -> Choice {
+    fn can_be_claimed(&mut self, row: i64, elsewhere: Elsewhere) -> Choice {
         match elsewhere {
-            Elsewhere::Nothing => Choice::Stake,
+            Elsewhere::Nothing => Choice::Claim,
             Elsewhere::InFlight => Choice::Later,
             Elsewhere::InDoubt => {
                 self.inherited.insert(row);
-                Choice::Stake
+                Choice::Claim
             }
             Elsewhere::Cancelled { run, row: its } => {
                 self.decided.push((row, Elsewhere::cancelled_by(&run, its)));
@@ -106,17 +106,17 @@ impl Picked {
         }
     }
 
-    /// Those that were staked before, each with its attempts.
+    /// Those that were claimed before, each with its attempts.
     pub fn retried(&self) -> impl Iterator<Item = (i64, i32)> {
         let left = self.left.iter().map(|left| (left.row.0.into(), left.attempts as i32));
         self.again.iter().copied().chain(left)
     }
 }
 
-/// What becomes of a row that was to be staked.
+/// What becomes of a row that was to be claimed.
 #[derive(PartialEq, Eq)]
 enum Choice {
-    Stake,
+    Claim,
     /// Another run has its order in flight.
     Later,
     /// Another run cancelled its order.
@@ -135,11 +135,11 @@ pub(super) async fn pick(
     let mut again: Vec<(i64, i32)> = again.collect();
     let mut others = known(session, stay, &asked, again.iter().map(|(row, _)| *row)).await?;
     again.retain(|(row, _)| {
-        let choice = picked.can_be_staked(*row, others.of_row(*row, stay.again));
+        let choice = picked.can_be_claimed(*row, others.of_row(*row, stay.again));
         if choice == Choice::Later {
             picked.again_later.insert(*row);
         }
-        choice == Choice::Stake
+        choice == Choice::Claim
     });
     picked.deferred =
         again.split_off(again.len().min(room)).into_iter().map(|(row, _)| row).collect();
@@ -186,8 +186,8 @@ async fn pick_left(
     let mut others = known(session, stay, asked, rows).await?;
     for (mut left, place) in left {
         let row = left.row.0.into();
-        match picked.can_be_staked(row, others.of_row(row, stay.again)) {
-            Choice::Stake => {
+        match picked.can_be_claimed(row, others.of_row(row, stay.again)) {
+            Choice::Claim => {
                 left.doubt |= picked.inherited.contains(&row);
                 picked.left.push(left);
             }
@@ -237,8 +237,8 @@ async fn pick_fresh(
             spent: 0,
             doubt: row.try_get(3)?,
         };
-        match picked.can_be_staked(number, others.of_row(number, stay.again)) {
-            Choice::Stake => {
+        match picked.can_be_claimed(number, others.of_row(number, stay.again)) {
+            Choice::Claim => {
                 waiting.doubt |= picked.inherited.contains(&number);
                 picked.places.push(place);
                 picked.fresh.push(waiting);

@@ -1,11 +1,11 @@
-//! Which rows a turn stakes: those that wait first, then fresh ones. Each is looked up in
+//! Which rows a turn claims: those that wait first, then fresh ones. Each is looked up in
 //! the other runs at the endpoint, which may have decided over its order.
 
 use jiff::Timestamp;
 use rusqlite::{CachedStatement, Transaction, params};
 
 use super::super::elsewhere::Elsewhere;
-use super::super::{Staked, Turned, Waiting, codes};
+use super::super::{ClaimedRow, Turned, Waiting, codes};
 use super::other_runs::{IsLocked, OtherRuns};
 use super::turn::{Moments, read_ahead};
 use super::{Fresh, Started};
@@ -18,8 +18,8 @@ const NO_LEASE: i64 = 0;
 /// How many rows one turn may end without a call, so that no turn is long.
 const MOST_DECIDED: u64 = 10_000;
 
-/// Stakes row after row.
-pub(super) struct Staking<'a> {
+/// Claims row after row.
+pub(super) struct Claimer<'a> {
     transaction: &'a Transaction<'a>,
     others: Option<OtherRuns<'a>>,
     decide: CachedStatement<'a>,
@@ -28,24 +28,24 @@ pub(super) struct Staking<'a> {
     already_cancelled: u64,
 }
 
-/// What becomes of a row that was to be staked.
+/// What becomes of a row that was to be claimed.
 enum Choice {
     /// It can be.
-    Stake(Waiting),
+    Claim(Waiting),
     /// Not yet: another run has its order in flight.
     Later(Waiting),
     /// It has ended: another run cancelled its order.
     Ended,
 }
 
-impl<'a> Staking<'a> {
+impl<'a> Claimer<'a> {
     pub fn new(
         transaction: &'a Transaction<'a>,
         started: &mut Started,
         now: Timestamp,
         is_locked: IsLocked<'a>,
     ) -> rusqlite::Result<Self> {
-        Ok(Staking {
+        Ok(Claimer {
             transaction,
             others: OtherRuns::new(transaction, started, is_locked)?,
             decide: transaction.prepare_cached(
@@ -59,9 +59,9 @@ impl<'a> Staking<'a> {
         })
     }
 
-    /// Stakes rows for these moments, and takes those that it uses. Returns how many rows
+    /// Claims rows for these moments, and takes those that it uses. Returns how many rows
     /// were found to be cancelled by another run, and ended so.
-    pub fn stake_all(
+    pub fn claim_all(
         mut self,
         started: &mut Started,
         mut again: Vec<Waiting>,
@@ -72,16 +72,16 @@ impl<'a> Staking<'a> {
         turned.deferred = again.split_off(again.len().min(moments.len()));
         for waiting in again {
             match self.choose(started, waiting)? {
-                Choice::Stake(waiting) => self.stake_again(started, waiting, moments, turned)?,
+                Choice::Claim(waiting) => self.claim_again(started, waiting, moments, turned)?,
                 Choice::Later(waiting) => turned.in_flight_elsewhere.push(waiting),
                 Choice::Ended => {}
             }
         }
-        self.stake_fresh(started, fresh as usize, moments, turned)?;
+        self.claim_fresh(started, fresh as usize, moments, turned)?;
         Ok(self.already_cancelled)
     }
 
-    fn stake_again(
+    fn claim_again(
         &self,
         started: &mut Started,
         waiting: Waiting,
@@ -92,14 +92,14 @@ impl<'a> Staking<'a> {
             turned.deferred.push(waiting);
             return Ok(());
         };
-        let staked = Staked::new(waiting, self.now, moment, NO_LEASE);
-        let (row, attempt) = (staked.row().0, staked.attempt());
-        started.stakes.again(self.transaction, row, attempt, self.now.as_microsecond())?;
-        turned.staked.push(staked);
+        let claimed = ClaimedRow::new(waiting, self.now, moment, NO_LEASE);
+        let (row, attempt) = (claimed.row().0, claimed.attempt());
+        started.claims.again(self.transaction, row, attempt, self.now.as_microsecond())?;
+        turned.claimed.push(claimed);
         Ok(())
     }
 
-    fn stake_fresh(
+    fn claim_fresh(
         &mut self,
         started: &mut Started,
         fresh: usize,
@@ -113,28 +113,28 @@ impl<'a> Staking<'a> {
         while room > 0 && self.already_cancelled < MOST_DECIDED {
             let Some(Fresh { place, row }) = started.ahead.pop_front() else { break };
             match self.choose(started, row)? {
-                Choice::Stake(waiting) => {
+                Choice::Claim(waiting) => {
                     let Some(moment) = moments.next() else { break };
                     begun.push((waiting.row.0, place));
-                    turned.staked.push(Staked::new(waiting, self.now, moment, NO_LEASE));
+                    turned.claimed.push(ClaimedRow::new(waiting, self.now, moment, NO_LEASE));
                     room -= 1;
                 }
                 Choice::Later(waiting) => {
-                    started.stakes.begin(self.transaction, &std::mem::take(&mut begun), at)?;
-                    started.stakes.pass_over(self.transaction, waiting.row.0, place)?;
+                    started.claims.begin(self.transaction, &std::mem::take(&mut begun), at)?;
+                    started.claims.pass_over(self.transaction, waiting.row.0, place)?;
                     turned.in_flight_elsewhere.push(waiting);
-                    // As if it were staked, so that a turn passes over no more than it may stake.
+                    // As if it were claimed, so that a turn passes over no more than it may claim.
                     room -= 1;
                 }
                 Choice::Ended => {}
             }
             read_ahead(self.transaction, started)?;
         }
-        started.stakes.begin(self.transaction, &begun, at)
+        started.claims.begin(self.transaction, &begun, at)
     }
 
     fn choose(&mut self, started: &mut Started, mut waiting: Waiting) -> rusqlite::Result<Choice> {
-        let Some(others) = &mut self.others else { return Ok(Choice::Stake(waiting)) };
+        let Some(others) = &mut self.others else { return Ok(Choice::Claim(waiting)) };
         match others.of_order(waiting.order, &started.endpoint, started.again)? {
             Elsewhere::Nothing => {}
             Elsewhere::InDoubt if waiting.doubt => {}
@@ -151,11 +151,11 @@ impl<'a> Staking<'a> {
                     OwnCode::AlreadyCancelled.to_string(),
                     Elsewhere::cancelled_by(&run, row),
                 ])?;
-                started.stakes.end(self.transaction, waiting.row.0)?;
+                started.claims.end(self.transaction, waiting.row.0)?;
                 self.already_cancelled += 1;
                 return Ok(Choice::Ended);
             }
         }
-        Ok(Choice::Stake(waiting))
+        Ok(Choice::Claim(waiting))
     }
 }

@@ -1,20 +1,20 @@
-//! Which rows are staked, in ranges: a turn stakes fresh rows one after another, so
-//! that one range tells of all of them. What was staked, and has no attempt that
+//! Which rows are claimed, in ranges: a turn claims fresh rows one after another, so
+//! that one range tells of all of them. What was claimed, and has no attempt that
 //! ended, was in flight when the process died.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::{Connection, params};
 
-/// What is not staked can neither end nor be taken back: that would be a second truth.
-const NOT_STAKED: rusqlite::Error = rusqlite::Error::StatementChangedRows(0);
+/// What is not claimed can neither end nor be taken back: that would be a second truth.
+const NOT_CLAIMED: rusqlite::Error = rusqlite::Error::StatementChangedRows(0);
 
 /// The attempt whose ranges stand until their rows have ended.
 const FIRST: u32 = 1;
 
-/// The rows of a run that were staked and have not ended, as the ledger has them.
+/// The rows of a run that were claimed and have not ended, as the ledger has them.
 #[derive(Debug)]
-pub(super) struct Stakes {
+pub(super) struct ClaimRanges {
     run: i64,
     /// Whether rows have places that are not their numbers.
     has_places: bool,
@@ -29,9 +29,9 @@ struct Range {
     end: u32,
     /// The place of its first row.
     place: u32,
-    /// When its rows were staked, in microseconds since 1970 UTC; none once that has
+    /// When its rows were claimed, in microseconds since 1970 UTC; none once that has
     /// ended or was taken back.
-    staked_at: Option<i64>,
+    claimed_at: Option<i64>,
 }
 
 impl Range {
@@ -41,31 +41,31 @@ impl Range {
     }
 }
 
-impl Stakes {
-    /// Those of a run that is started: these rows wait to be staked again, each with its
+impl ClaimRanges {
+    /// Those of a run that is started: these rows wait to be claimed again, each with its
     /// place, in the order of their places.
     pub fn of(
         ledger: &Connection,
         run: i64,
         has_places: bool,
         waiting: Vec<(u32, u32)>,
-    ) -> rusqlite::Result<Stakes> {
-        ledger.execute("DELETE FROM stake WHERE run = ?1", [run])?;
+    ) -> rusqlite::Result<ClaimRanges> {
+        ledger.execute("DELETE FROM claim WHERE run = ?1", [run])?;
         let (open, ranges) = (BTreeSet::new(), BTreeMap::new());
-        let mut stakes = Stakes { run, has_places, open, ranges };
-        stakes.open_all(ledger, &waiting, None)?;
-        Ok(stakes)
+        let mut claims = ClaimRanges { run, has_places, open, ranges };
+        claims.open_all(ledger, &waiting, None)?;
+        Ok(claims)
     }
 
-    /// Fresh rows are staked, each with its place, one after another in the order in
+    /// Fresh rows are claimed, each with its place, one after another in the order in
     /// which rows are sent. Those between them were decided without a call.
     pub fn begin(
         &mut self,
         ledger: &Connection,
         rows: &[(u32, u32)],
-        staked_at: i64,
+        claimed_at: i64,
     ) -> rusqlite::Result<()> {
-        self.open_all(ledger, rows, Some(staked_at))
+        self.open_all(ledger, rows, Some(claimed_at))
     }
 
     /// A fresh row is passed over for now: it waits, and nothing is sent for it.
@@ -77,7 +77,7 @@ impl Stakes {
         &mut self,
         ledger: &Connection,
         rows: &[(u32, u32)],
-        staked_at: Option<i64>,
+        claimed_at: Option<i64>,
     ) -> rusqlite::Result<()> {
         self.open.extend(rows.iter().map(|(row, _)| row));
         // By places, the rows between two are any rows.
@@ -89,35 +89,35 @@ impl Stakes {
             if let [(first, place), ..] = *range
                 && let [.., (last, _)] = *range
             {
-                self.put(ledger, first, Range { end: last + 1, place, staked_at })?;
+                self.put(ledger, first, Range { end: last + 1, place, claimed_at })?;
             }
         }
         Ok(())
     }
 
-    /// A row that waited is staked again.
+    /// A row that waited is claimed again.
     pub fn again(
         &mut self,
         ledger: &Connection,
         row: u32,
         attempt: u32,
-        staked_at: i64,
+        claimed_at: i64,
     ) -> rusqlite::Result<()> {
         if attempt == FIRST {
-            return self.set_apart(ledger, row, Some(staked_at));
+            return self.set_apart(ledger, row, Some(claimed_at));
         }
-        let (first, around) = self.around(row).ok_or(NOT_STAKED)?;
+        let (first, around) = self.around(row).ok_or(NOT_CLAIMED)?;
         let place = around.place_of(first, row);
         ledger
             .prepare_cached(
-                "INSERT INTO stake (run, attempt, first_row, end_row, first_place, staked_at)
+                "INSERT INTO claim (run, attempt, first_row, end_row, first_place, claimed_at)
                  VALUES (?1, ?2, ?3, ?3 + 1, ?4, ?5)",
             )?
-            .execute(params![self.run, attempt, row, place, staked_at])
+            .execute(params![self.run, attempt, row, place, claimed_at])
             .map(drop)
     }
 
-    /// A row's stake is taken back: nothing was sent.
+    /// A row's claim is taken back: nothing was sent.
     pub fn withdraw(
         &mut self,
         ledger: &Connection,
@@ -126,8 +126,8 @@ impl Stakes {
     ) -> rusqlite::Result<()> {
         match self.around(row) {
             _ if attempt > FIRST => self.remove(ledger, attempt, row),
-            Some((_, Range { staked_at: Some(_), .. })) => self.set_apart(ledger, row, None),
-            _ => Err(NOT_STAKED),
+            Some((_, Range { claimed_at: Some(_), .. })) => self.set_apart(ledger, row, None),
+            _ => Err(NOT_CLAIMED),
         }
     }
 
@@ -135,12 +135,12 @@ impl Stakes {
     pub fn settle(&mut self, ledger: &Connection, row: u32, attempt: u32) -> rusqlite::Result<()> {
         match attempt {
             FIRST if self.open.contains(&row) => Ok(()),
-            FIRST => Err(NOT_STAKED),
+            FIRST => Err(NOT_CLAIMED),
             _ => self.remove(ledger, attempt, row),
         }
     }
 
-    /// A row has ended. One that was never staked may, too.
+    /// A row has ended. One that was never claimed may, too.
     pub fn end(&mut self, ledger: &Connection, row: u32) -> rusqlite::Result<()> {
         if !self.open.remove(&row) {
             return Ok(());
@@ -159,10 +159,10 @@ impl Stakes {
         &mut self,
         ledger: &Connection,
         row: u32,
-        staked_at: Option<i64>,
+        claimed_at: Option<i64>,
     ) -> rusqlite::Result<()> {
         let Some((first, around)) = self.around(row).filter(|_| self.open.contains(&row)) else {
-            return Err(NOT_STAKED);
+            return Err(NOT_CLAIMED);
         };
         if self.has_open(first, row) {
             self.put(ledger, first, Range { end: row, ..around })?;
@@ -171,7 +171,7 @@ impl Stakes {
             self.remove(ledger, FIRST, first)?;
         }
         let place = around.place_of(first, row);
-        self.put(ledger, row, Range { end: row + 1, place, staked_at })?;
+        self.put(ledger, row, Range { end: row + 1, place, claimed_at })?;
         match self.has_open(row + 1, around.end) {
             true => self.put(ledger, row + 1, Range { place: place + 1, ..around }),
             false => Ok(()),
@@ -192,19 +192,19 @@ impl Stakes {
         self.ranges.insert(first, range);
         ledger
             .prepare_cached(
-                "INSERT OR REPLACE INTO stake
-                     (run, attempt, first_row, end_row, first_place, staked_at)
+                "INSERT OR REPLACE INTO claim
+                     (run, attempt, first_row, end_row, first_place, claimed_at)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
             )?
-            .execute(params![self.run, FIRST, first, range.end, range.place, range.staked_at])
+            .execute(params![self.run, FIRST, first, range.end, range.place, range.claimed_at])
             .map(drop)
     }
 
     fn remove(&self, ledger: &Connection, attempt: u32, first: u32) -> rusqlite::Result<()> {
         let removed = ledger
-            .prepare_cached("DELETE FROM stake WHERE run = ?1 AND attempt = ?2 AND first_row = ?3")?
+            .prepare_cached("DELETE FROM claim WHERE run = ?1 AND attempt = ?2 AND first_row = ?3")?
             .execute(params![self.run, attempt, first])?;
-        if removed == 1 { Ok(()) } else { Err(NOT_STAKED) }
+        if removed == 1 { Ok(()) } else { Err(NOT_CLAIMED) }
     }
 }
 
@@ -222,7 +222,7 @@ mod tests {
     fn ranges(ledger: &Connection) -> Vec<(u32, u32, u32)> {
         let mut find = ledger
             .prepare(
-                "SELECT first_row, end_row, first_place FROM stake ORDER BY attempt, first_row",
+                "SELECT first_row, end_row, first_place FROM claim ORDER BY attempt, first_row",
             )
             .unwrap();
         let ranges = find.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
@@ -232,44 +232,44 @@ mod tests {
     #[test]
     fn rows_in_the_places_of_their_numbers_are_one_range() {
         let ledger = ledger();
-        let mut stakes = Stakes::of(&ledger, 1, false, Vec::new()).unwrap();
-        stakes.begin(&ledger, &[(1, 1), (2, 2), (7, 7)], 0).unwrap();
+        let mut claims = ClaimRanges::of(&ledger, 1, false, Vec::new()).unwrap();
+        claims.begin(&ledger, &[(1, 1), (2, 2), (7, 7)], 0).unwrap();
         assert_eq!(ranges(&ledger), [(1, 8, 1)]);
     }
 
     #[test]
     fn by_places_only_rows_side_by_side_in_both_are_one_range() {
         let ledger = ledger();
-        let mut stakes = Stakes::of(&ledger, 1, true, Vec::new()).unwrap();
-        stakes.begin(&ledger, &[(5, 1), (6, 2), (8, 4), (9, 6), (3, 7), (4, 8)], 0).unwrap();
+        let mut claims = ClaimRanges::of(&ledger, 1, true, Vec::new()).unwrap();
+        claims.begin(&ledger, &[(5, 1), (6, 2), (8, 4), (9, 6), (3, 7), (4, 8)], 0).unwrap();
         assert_eq!(ranges(&ledger), [(3, 5, 7), (5, 7, 1), (8, 9, 4), (9, 10, 6)]);
     }
 
     #[test]
-    fn a_stake_that_is_taken_back_leaves_its_range_and_finds_its_place_again() {
+    fn a_claim_that_is_taken_back_leaves_its_range_and_finds_its_place_again() {
         let ledger = ledger();
-        let mut stakes = Stakes::of(&ledger, 1, true, Vec::new()).unwrap();
-        stakes.begin(&ledger, &[(5, 1), (6, 2), (7, 3)], 0).unwrap();
-        stakes.withdraw(&ledger, 6, 1).unwrap();
+        let mut claims = ClaimRanges::of(&ledger, 1, true, Vec::new()).unwrap();
+        claims.begin(&ledger, &[(5, 1), (6, 2), (7, 3)], 0).unwrap();
+        claims.withdraw(&ledger, 6, 1).unwrap();
         assert_eq!(ranges(&ledger), [(5, 6, 1), (6, 7, 2), (7, 8, 3)]);
-        assert!(stakes.withdraw(&ledger, 6, 1).is_err(), "it was taken back already");
-        stakes.again(&ledger, 6, 1, 0).unwrap();
+        assert!(claims.withdraw(&ledger, 6, 1).is_err(), "it was taken back already");
+        claims.again(&ledger, 6, 1, 0).unwrap();
         for row in [5, 6, 7] {
-            stakes.settle(&ledger, row, 1).unwrap();
-            stakes.end(&ledger, row).unwrap();
+            claims.settle(&ledger, row, 1).unwrap();
+            claims.end(&ledger, row).unwrap();
         }
         assert_eq!(ranges(&ledger), []);
-        assert!(stakes.settle(&ledger, 5, 1).is_err(), "it has ended");
+        assert!(claims.settle(&ledger, 5, 1).is_err(), "it has ended");
     }
 
     #[test]
     fn a_later_attempt_is_a_range_of_its_own_until_it_ends() {
         let ledger = ledger();
-        let mut stakes = Stakes::of(&ledger, 1, false, vec![(4, 4), (5, 5)]).unwrap();
-        stakes.again(&ledger, 5, 2, 0).unwrap();
+        let mut claims = ClaimRanges::of(&ledger, 1, false, vec![(4, 4), (5, 5)]).unwrap();
+        claims.again(&ledger, 5, 2, 0).unwrap();
         assert_eq!(ranges(&ledger), [(4, 6, 4), (5, 6, 5)]);
-        stakes.settle(&ledger, 5, 2).unwrap();
+        claims.settle(&ledger, 5, 2).unwrap();
         assert_eq!(ranges(&ledger), [(4, 6, 4)]);
-        assert!(stakes.settle(&ledger, 5, 2).is_err(), "it has ended");
+        assert!(claims.settle(&ledger, 5, 2).is_err(), "it has ended");
     }
 }

@@ -1,5 +1,5 @@
 //! The life of a row between turns. The types make it impossible to send a row
-//! that was not staked, to settle an attempt twice, or to stake a row in flight.
+//! that was not claimed, to settle an attempt twice, or to claim a row in flight.
 
 use jiff::Timestamp;
 
@@ -8,18 +8,18 @@ use crate::outcome::{Meaning, Next, Outcome, Status};
 
 /// A row that is durably recorded as about to be sent. Only a ledger makes one.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Staked {
+pub struct ClaimedRow {
     row: RowNumber,
     order: Order,
     attempt: u32,
     spent: u32,
     doubt: bool,
-    staked_at: Timestamp,
+    claimed_at: Timestamp,
     moment: Option<Timestamp>,
     lease: i64,
 }
 
-/// A row that was staked before, has not ended, and may be staked again.
+/// A row that was claimed before, has not ended, and may be claimed again.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Waiting {
     pub(super) row: RowNumber,
@@ -40,14 +40,14 @@ pub struct Settled {
     pub(super) attempt: u32,
     /// Whether an earlier answer for the order was lost.
     pub(super) doubt: bool,
-    /// When it was staked.
-    pub(super) staked_at: Timestamp,
-    /// Under which lease it was staked.
+    /// When it was claimed.
+    pub(super) claimed_at: Timestamp,
+    /// Under which lease it was claimed.
     pub(super) lease: i64,
     pub(super) how: How,
 }
 
-/// How a stake ended.
+/// How a claim ended.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum How {
     /// Nothing was sent: the moment it was to be sent at, if any, is given back.
@@ -76,16 +76,16 @@ pub struct Ending {
     pub outcome: Outcome,
 }
 
-impl Staked {
+impl ClaimedRow {
     /// `lease` is 0 where there are none.
     pub(super) fn new(
         waiting: Waiting,
-        staked_at: Timestamp,
+        claimed_at: Timestamp,
         moment: Option<Timestamp>,
         lease: i64,
     ) -> Self {
         let Waiting { row, order, attempts, spent, doubt } = waiting;
-        Staked { row, order, attempt: attempts + 1, spent, doubt, staked_at, moment, lease }
+        ClaimedRow { row, order, attempt: attempts + 1, spent, doubt, claimed_at, moment, lease }
     }
 
     /// The row.
@@ -150,7 +150,7 @@ impl Staked {
         (settled, waiting)
     }
 
-    /// Takes the stake back: nothing was sent.
+    /// Takes the claim back: nothing was sent.
     pub fn withdraw(self) -> (Settled, Waiting) {
         let how = How::Withdrawn(self.moment);
         let settled = self.settled(how);
@@ -165,8 +165,8 @@ impl Staked {
     }
 
     fn settled(&self, how: How) -> Settled {
-        let Staked { row, order, attempt, doubt, staked_at, lease, .. } = *self;
-        Settled { row, order, attempt, doubt, staked_at, lease, how }
+        let ClaimedRow { row, order, attempt, doubt, claimed_at, lease, .. } = *self;
+        Settled { row, order, attempt, doubt, claimed_at, lease, how }
     }
 }
 

@@ -1,5 +1,5 @@
-//! What the ledger says of rows that are staked, at any moment: after every turn,
-//! and after the death of the process that staked them.
+//! What the ledger says of rows that are claimed, at any moment: after every turn,
+//! and after the death of the process that claimed them.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod common;
@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use cardcancel::intake::{Disposition, PlannedRow};
 use cardcancel::ledger::{
-    Allotment, Ending, Ledger, Run, Settled, Sqlite, Staked, Start, Turn, Waiting,
+    Allotment, ClaimedRow, Ending, Ledger, Run, Settled, Sqlite, Start, Turn, Waiting,
 };
 use cardcancel::order::{Flaw, Order, OwnCode, RowNumber};
 use cardcancel::outcome::{Meaning, Next, OnDoubt, Outcome, Status};
@@ -24,8 +24,8 @@ const ROWS: u32 = 60;
 /// A row as it must stand.
 #[derive(Debug, Clone, Default, PartialEq)]
 struct Model {
-    /// When the attempt in flight was staked, if one is.
-    staked_at: Option<Timestamp>,
+    /// When the attempt in flight was claimed, if one is.
+    claimed_at: Option<Timestamp>,
     /// Attempts, the one in flight included.
     attempts: u32,
     doubt: bool,
@@ -43,7 +43,7 @@ struct Night {
     rows: BTreeMap<u32, Model>,
     /// The place of each row.
     places: BTreeMap<u32, u32>,
-    staked: Vec<Staked>,
+    claimed: Vec<ClaimedRow>,
     waiting: Vec<Waiting>,
 }
 
@@ -134,18 +134,18 @@ impl Night {
             clock: second(0),
             rows: BTreeMap::new(),
             places,
-            staked: Vec::new(),
+            claimed: Vec::new(),
             waiting,
         }
     }
 
     /// Ends the attempt in one way or another.
-    fn settle(&mut self, staked: Staked) -> Settled {
-        let row = self.rows.get_mut(&staked.row().0).unwrap();
-        row.staked_at = None;
+    fn settle(&mut self, claimed: ClaimedRow) -> Settled {
+        let row = self.rows.get_mut(&claimed.row().0).unwrap();
+        row.claimed_at = None;
         if self.chance.per_cent(20) {
             row.attempts -= 1;
-            let (settled, waiting) = staked.withdraw();
+            let (settled, waiting) = claimed.withdraw();
             self.waiting.push(waiting);
             return settled;
         }
@@ -168,7 +168,7 @@ impl Night {
         }
         let outcome = outcome(meaning, sent, code);
         let ending = Ending { sent_at: self.clock, ended_at: self.clock, outcome };
-        let (settled, waiting) = staked.settle(ending, next);
+        let (settled, waiting) = claimed.settle(ending, next);
         self.waiting.extend(waiting);
         settled
     }
@@ -181,8 +181,8 @@ impl Night {
 
     fn turn(&mut self) {
         self.clock += Duration::from_secs(1);
-        let ending = Self::some(&mut self.chance, &mut self.staked);
-        let settled = ending.into_iter().map(|staked| self.settle(staked)).collect();
+        let ending = Self::some(&mut self.chance, &mut self.claimed);
+        let settled = ending.into_iter().map(|claimed| self.settle(claimed)).collect();
         let again = Self::some(&mut self.chance, &mut self.waiting);
         let fresh = self.chance.below(8) as u32;
         let budget = self.chance.below(12) as usize;
@@ -193,16 +193,16 @@ impl Night {
         let turn = turn(self.clock, settled, again, fresh);
         let turned = self.ledger.turn(turn, &mut |_, wish| allotment(wish.wanted)).unwrap();
         self.waiting.extend(turned.deferred);
-        let begun: Vec<u32> = turned.staked.iter().map(|staked| staked.row().0).collect();
+        let begun: Vec<u32> = turned.claimed.iter().map(|claimed| claimed.row().0).collect();
         let begun: Vec<u32> =
             begun.into_iter().filter(|row| !self.rows.contains_key(row)).collect();
         assert_eq!(begun, self.fresh()[..begun.len()]);
-        for staked in turned.staked {
-            let row = self.rows.entry(staked.row().0).or_default();
+        for claimed in turned.claimed {
+            let row = self.rows.entry(claimed.row().0).or_default();
             row.attempts += 1;
-            assert_eq!(staked.attempt(), row.attempts);
-            row.staked_at = Some(self.clock);
-            self.staked.push(staked);
+            assert_eq!(claimed.attempt(), row.attempts);
+            row.claimed_at = Some(self.clock);
+            self.claimed.push(claimed);
         }
     }
 
@@ -212,13 +212,13 @@ impl Night {
         self.ledger = Sqlite::open(&self.path).unwrap();
         self.run = self.ledger.find("key").unwrap().unwrap();
         for row in self.rows.values_mut() {
-            if let Some(staked_at) = row.staked_at.take() {
+            if let Some(claimed_at) = row.claimed_at.take() {
                 row.doubt = true;
                 row.code = "INTERRUPTED".to_owned();
-                row.first_sent_at.get_or_insert(staked_at);
+                row.first_sent_at.get_or_insert(claimed_at);
             }
         }
-        self.staked.clear();
+        self.claimed.clear();
         self.waiting = started(&mut self.ledger, &self.run, self.clock, OnDoubt::Retry);
         let waiting: Vec<u32> = self.waiting.iter().map(|waiting| waiting.row().0).collect();
         let mut open: Vec<u32> = self.rows.keys().copied().collect();
@@ -227,7 +227,7 @@ impl Night {
         assert_eq!(waiting, open);
     }
 
-    /// The rows that were never staked, in the order in which they are sent.
+    /// The rows that were never claimed, in the order in which they are sent.
     fn fresh(&self) -> Vec<u32> {
         let sent = |row: &u32| !row.is_multiple_of(5) && !self.rows.contains_key(row);
         let mut fresh: Vec<u32> = (1..=ROWS).filter(sent).collect();
@@ -243,13 +243,13 @@ impl Night {
                 continue;
             }
             let row = self.rows.get(&record.row.0).unwrap_or(&untouched);
-            let doubt = row.doubt || row.staked_at.is_some();
+            let doubt = row.doubt || row.claimed_at.is_some();
             let unended = if doubt { Status::InDoubt } else { Status::NotSent };
             let told = format!("seed {seed}: {record:?}\nbut {row:?}");
             assert_eq!(record.status, row.status.unwrap_or(unended), "{told}");
             assert_eq!((record.attempts, record.doubt), (row.attempts, doubt), "{told}");
-            assert_eq!(record.first_sent_at, row.first_sent_at.or(row.staked_at), "{told}");
-            let code = if row.staked_at.is_some() { "" } else { &row.code };
+            assert_eq!(record.first_sent_at, row.first_sent_at.or(row.claimed_at), "{told}");
+            let code = if row.claimed_at.is_some() { "" } else { &row.code };
             assert_eq!(record.error_code, code, "{told}");
         }
         let run = self.ledger.find("key").unwrap().unwrap();
@@ -258,7 +258,7 @@ impl Night {
         let ended = self.rows.values().filter(|row| row.status.is_some()).count();
         assert_eq!(run.counts.total(), ended as u64 + u64::from(ROWS / 5), "seed {seed}");
         let in_flight = asked(&self.path, "SELECT count(*) FROM call WHERE ended_at IS NULL");
-        assert_eq!(in_flight as usize, self.staked.len(), "seed {seed}");
+        assert_eq!(in_flight as usize, self.claimed.len(), "seed {seed}");
     }
 }
 
@@ -275,48 +275,48 @@ fn after_every_turn_and_every_death_the_ledger_knows_what_is_in_flight() {
             }
             night.check(seed);
         }
-        assert_eq!(asked(&path, "SELECT count(*) FROM stake"), 0, "seed {seed}");
+        assert_eq!(asked(&path, "SELECT count(*) FROM claim"), 0, "seed {seed}");
     }
 }
 
 #[test]
-fn fresh_rows_are_staked_as_one_range_whatever_was_decided_between_them() {
+fn fresh_rows_are_claimed_as_one_range_whatever_was_decided_between_them() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ledger.db");
     let mut night = Night::begin(1, &path);
     let all = Allotment { moments: vec![None; 40], ..Allotment::default() };
     let turned =
         night.ledger.turn(turn(second(1), vec![], vec![], 40), &mut |_, _| all.clone()).unwrap();
-    assert_eq!(turned.staked.len(), 40);
-    assert_eq!(asked(&path, "SELECT count(*) FROM stake"), 1);
+    assert_eq!(turned.claimed.len(), 40);
+    assert_eq!(asked(&path, "SELECT count(*) FROM claim"), 1);
     assert_eq!(asked(&path, "SELECT count(*) FROM in_flight"), 40);
     assert_eq!(asked(&path, "SELECT count(*) FROM attempt"), 0);
 }
 
-/// A ledger in which the first row was staked by a process that died, and that row's stake.
-fn died(path: &Path, on_doubt: OnDoubt) -> (Sqlite, Run, Staked) {
+/// A ledger in which the first row was claimed by a process that died, and that row's claim.
+fn died(path: &Path, on_doubt: OnDoubt) -> (Sqlite, Run, ClaimedRow) {
     let mut ledger = Sqlite::open(path).unwrap();
     let run = created(&mut ledger, &places(None));
     started(&mut ledger, &run, second(0), on_doubt);
     let one = Allotment { moments: vec![None], ..Allotment::default() };
     let mut turned =
         ledger.turn(turn(second(1), vec![], vec![], 1), &mut |_, _| one.clone()).unwrap();
-    let staked = turned.staked.pop().unwrap();
+    let claimed = turned.claimed.pop().unwrap();
     let mut ledger = Sqlite::open(path).unwrap();
     started(&mut ledger, &run, second(2), on_doubt);
-    (ledger, run, staked)
+    (ledger, run, claimed)
 }
 
 #[test]
 fn an_attempt_that_was_settled_as_interrupted_cannot_be_settled_once_more() {
     for withdrawn in [false, true] {
         let folder = tempfile::tempdir().unwrap();
-        let (mut ledger, run, staked) = died(&folder.path().join("ledger.db"), OnDoubt::Retry);
+        let (mut ledger, run, claimed) = died(&folder.path().join("ledger.db"), OnDoubt::Retry);
         let outcome = outcome(Meaning::Cancelled, true, "ERR2");
         let ending = Ending { sent_at: second(1), ended_at: second(3), outcome };
         let settled = match withdrawn {
-            true => staked.withdraw().0,
-            false => staked.settle(ending, Next::End(Status::Cancelled)).0,
+            true => claimed.withdraw().0,
+            false => claimed.settle(ending, Next::End(Status::Cancelled)).0,
         };
         let nothing = &mut |_: &mut _, _| Allotment::default();
         let refused = ledger.turn(turn(second(3), vec![settled], vec![], 0), nothing);
@@ -334,5 +334,5 @@ fn where_doubt_is_left_alone_an_interrupted_row_has_ended() {
     let (mut ledger, ..) = died(&path, OnDoubt::Leave);
     let run = ledger.find("key").unwrap().unwrap();
     assert_eq!(run.counts.get(Status::InDoubt), 1);
-    assert_eq!(asked(&path, "SELECT count(*) FROM stake"), 0);
+    assert_eq!(asked(&path, "SELECT count(*) FROM claim"), 0);
 }
