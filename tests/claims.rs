@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use cardcancel::intake::{Disposition, PlannedRow};
 use cardcancel::ledger::{
-    Allotment, ClaimedRow, Ending, Ledger, Run, Settled, Sqlite, Start, Turn, Waiting,
+    Allotment, AttemptEnd, ClaimedRow, CompletedClaim, Ledger, Run, Sqlite, Start, Turn, Waiting,
 };
 use cardcancel::order::{Flaw, Order, OwnCode, RowNumber};
 use cardcancel::outcome::{Meaning, Next, OnDoubt, Outcome, Status};
@@ -88,11 +88,11 @@ fn started(ledger: &mut Sqlite, run: &Run, at: Timestamp, on_doubt: OnDoubt) -> 
     ledger.start(run, start).unwrap().waiting
 }
 
-fn turn(at: Timestamp, settled: Vec<Settled>, again: Vec<Waiting>, fresh: u32) -> Turn {
+fn turn(at: Timestamp, completed: Vec<CompletedClaim>, again: Vec<Waiting>, fresh: u32) -> Turn {
     Turn {
         at,
         uptime: None,
-        settled,
+        completed,
         again,
         fresh,
         lead: Duration::ZERO,
@@ -140,14 +140,14 @@ impl Night {
     }
 
     /// Ends the attempt in one way or another.
-    fn settle(&mut self, claimed: ClaimedRow) -> Settled {
+    fn complete(&mut self, claimed: ClaimedRow) -> CompletedClaim {
         let row = self.rows.get_mut(&claimed.row().0).unwrap();
         row.claimed_at = None;
         if self.chance.per_cent(20) {
             row.attempts -= 1;
-            let (settled, waiting) = claimed.withdraw();
+            let (completed, waiting) = claimed.withdraw();
             self.waiting.push(waiting);
-            return settled;
+            return completed;
         }
         let (meaning, sent, code, next) = match self.chance.below(4) {
             0 => (Meaning::Doubt, true, "TIMEOUT", Next::Again),
@@ -167,10 +167,10 @@ impl Night {
             row.status = Some(status);
         }
         let outcome = outcome(meaning, sent, code);
-        let ending = Ending { sent_at: self.clock, ended_at: self.clock, outcome };
-        let (settled, waiting) = claimed.settle(ending, next);
+        let ending = AttemptEnd { sent_at: self.clock, ended_at: self.clock, outcome };
+        let (completed, waiting) = claimed.complete(ending, next);
         self.waiting.extend(waiting);
-        settled
+        completed
     }
 
     fn some<T>(chance: &mut Chance, from: &mut Vec<T>) -> Vec<T> {
@@ -182,7 +182,7 @@ impl Night {
     fn turn(&mut self) {
         self.clock += Duration::from_secs(1);
         let ending = Self::some(&mut self.chance, &mut self.claimed);
-        let settled = ending.into_iter().map(|claimed| self.settle(claimed)).collect();
+        let completed = ending.into_iter().map(|claimed| self.complete(claimed)).collect();
         let again = Self::some(&mut self.chance, &mut self.waiting);
         let fresh = self.chance.below(8) as u32;
         let budget = self.chance.below(12) as usize;
@@ -190,7 +190,7 @@ impl Night {
             moments: vec![None; budget.min(wanted as usize)],
             ..Allotment::default()
         };
-        let turn = turn(self.clock, settled, again, fresh);
+        let turn = turn(self.clock, completed, again, fresh);
         let turned = self.ledger.turn(turn, &mut |_, wish| allotment(wish.wanted)).unwrap();
         self.waiting.extend(turned.deferred);
         let begun: Vec<u32> = turned.claimed.iter().map(|claimed| claimed.row().0).collect();
@@ -308,18 +308,18 @@ fn died(path: &Path, on_doubt: OnDoubt) -> (Sqlite, Run, ClaimedRow) {
 }
 
 #[test]
-fn an_attempt_that_was_settled_as_interrupted_cannot_be_settled_once_more() {
+fn an_attempt_that_was_completed_as_interrupted_cannot_be_completed_once_more() {
     for withdrawn in [false, true] {
         let folder = tempfile::tempdir().unwrap();
         let (mut ledger, run, claimed) = died(&folder.path().join("ledger.db"), OnDoubt::Retry);
         let outcome = outcome(Meaning::Cancelled, true, "ERR2");
-        let ending = Ending { sent_at: second(1), ended_at: second(3), outcome };
-        let settled = match withdrawn {
+        let ending = AttemptEnd { sent_at: second(1), ended_at: second(3), outcome };
+        let completed = match withdrawn {
             true => claimed.withdraw().0,
-            false => claimed.settle(ending, Next::End(Status::Cancelled)).0,
+            false => claimed.complete(ending, Next::End(Status::Cancelled)).0,
         };
         let nothing = &mut |_: &mut _, _| Allotment::default();
-        let refused = ledger.turn(turn(second(3), vec![settled], vec![], 0), nothing);
+        let refused = ledger.turn(turn(second(3), vec![completed], vec![], 0), nothing);
         assert!(refused.is_err(), "{refused:?}");
         let record = common::records(&mut ledger, &run).swap_remove(0);
         assert_eq!((record.status, record.attempts), (Status::InDoubt, 1));

@@ -12,7 +12,7 @@ use cardcancel::engine::{Event, Now, Plan, Times, ToSend, Wheel};
 use cardcancel::gate::brake::Limits;
 use cardcancel::gate::pace::Pace;
 use cardcancel::gate::rate::Rates;
-use cardcancel::ledger::{ClaimedRow, Ending, Ledger, RowRecord, Run, Sqlite, Start, Turned};
+use cardcancel::ledger::{AttemptEnd, ClaimedRow, Ledger, RowRecord, Run, Sqlite, Start, Turned};
 use cardcancel::order::{OwnCode, RowNumber};
 use cardcancel::outcome::{self, AnswerRules, Body, OnDoubt, Reply, Seen, Status};
 use common::Chance;
@@ -165,7 +165,7 @@ fn answer(http_status: u16, status: Option<bool>, retry_after: Option<Duration>)
 
 /// What is under way, by the time at which it comes about.
 enum Due {
-    Ends(ClaimedRow, Ending, Duration),
+    Ends(ClaimedRow, AttemptEnd, Duration),
     Turned(Turned),
     Wakes,
 }
@@ -254,7 +254,7 @@ fn live_by(plan: Plan, rows: u32, mut server: Server) -> Night {
         for ToSend { claimed, .. } in commands.send {
             let (seen, took) = server.take(claimed.row(), clock);
             let outcome = outcome::classify(seen, &AnswerRules::default());
-            let ending = Ending { sent_at: wall(clock), ended_at: wall(clock + took), outcome };
+            let ending = AttemptEnd { sent_at: wall(clock), ended_at: wall(clock + took), outcome };
             let key = (clock + took, step << 20 | u64::from(claimed.row().0));
             due.insert(key, Due::Ends(claimed, ending, clock));
         }

@@ -26,7 +26,7 @@ use super::clock::Clock;
 use super::shell::Caller;
 use super::{Event, Times, ToSend};
 use crate::gate::in_flight::InFlight;
-use crate::ledger::Ending;
+use crate::ledger::AttemptEnd;
 
 /// More threads than this are no faster: what they call is recorded by one.
 const MOST_THREADS: usize = 4;
@@ -227,7 +227,7 @@ impl<C: Caller> Work<C> {
         let Given { to_send: ToSend { claimed, .. }, noted, .. } = given;
         let Some(outcome) = called else { return Event::Missed { claimed, noted } };
         let (started, sent_at) = started.get().unwrap_or(asked);
-        let ending = Ending { sent_at, ended_at: Timestamp::now(), outcome };
+        let ending = AttemptEnd { sent_at, ended_at: Timestamp::now(), outcome };
         let times = Times { noted, started, ended: self.clock.elapsed() };
         Event::Ended { claimed, ending, times }
     }

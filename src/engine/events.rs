@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::gate::renewal::Fetched;
-use crate::ledger::{ClaimedRow, Ending, Turn, Turned};
+use crate::ledger::{AttemptEnd, ClaimedRow, Turn, Turned};
 use crate::order::OwnCode;
 
 /// One moment, on both clocks.
@@ -27,7 +27,7 @@ pub enum Event {
         /// What was sent.
         claimed: ClaimedRow,
         /// How it ended.
-        ending: Ending,
+        ending: AttemptEnd,
         /// When that was.
         times: Times,
     },

@@ -1,4 +1,4 @@
-//! The wheel: settles what ended, claims what comes next, sends what is claimed,
+//! The wheel: completes what ended, claims what comes next, sends what is claimed,
 //! until every row has ended or the run must stop. The core decides, the shell does.
 
 mod backoff;

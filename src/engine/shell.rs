@@ -98,7 +98,7 @@ pub struct Finished {
 ///
 /// # Errors
 /// When the ledger fails. Nothing more is sent then, calls in flight are waited
-/// for, and what could not be settled is in doubt at the next start.
+/// for, and what could not be completed is in doubt at the next start.
 pub async fn drive<C: Caller>(
     mut wheel: Wheel,
     ledger: Box<dyn Ledger>,

@@ -18,7 +18,9 @@ use crate::gate::renewal::{Fetched, Renewal};
 use crate::gate::second::Second;
 use crate::gate::silence::{Asked, Silence};
 use crate::gate::tenure::Tenure;
-use crate::ledger::{Begun, ClaimedRow, Counts, Ending, Settled, Turn, TurnTime, Turned, Waiting};
+use crate::ledger::{
+    AttemptEnd, Begun, ClaimedRow, CompletedClaim, Counts, Turn, TurnTime, Turned, Waiting,
+};
 use crate::order::{OwnCode, RowNumber};
 use crate::outcome::{self, Halt, Meaning, Next, OnDoubt, Sign};
 
@@ -46,7 +48,7 @@ const SHORTEST_HORIZON: Duration = Duration::from_millis(60);
 const LONGEST_HORIZON: Duration = Duration::from_secs(5);
 
 /// How long the end of a call may wait for company in its turn, which costs a sync.
-const SETTLED_WITHIN: Duration = Duration::from_millis(10);
+const COMMITTED_WITHIN: Duration = Duration::from_millis(10);
 
 /// How long after another process took of the budget it may still be at it.
 const SHARED_FOR: Duration = Duration::from_secs(2);
@@ -91,7 +93,7 @@ pub struct Wheel {
     recalled_at: Duration,
     /// How often rows were missed at their moments, those that have not been sent since.
     missed: BTreeMap<RowNumber, u32>,
-    settled: Vec<Settled>,
+    completed: Vec<CompletedClaim>,
     /// Rows to be claimed again by the next turn.
     due: Vec<Waiting>,
     /// Rows whose next attempt has to wait, by when.
@@ -104,8 +106,8 @@ pub struct Wheel {
     /// Whether the machine stood still since it began.
     turned_before_pause: bool,
     turn_time: TurnTime,
-    /// When what has been settled is to be durable at the latest.
-    settle_by: Option<Duration>,
+    /// When what has been completed is to be durable at the latest.
+    commit_deadline: Option<Duration>,
     /// Before this the ledger has no more budget to give.
     more_at: Duration,
     /// Before this the ledger rests, unless it is needed.
@@ -148,7 +150,7 @@ impl Wheel {
             recall: false,
             recalled_at: Duration::ZERO,
             missed: BTreeMap::new(),
-            settled: Vec::new(),
+            completed: Vec::new(),
             due: begun.waiting,
             later: BTreeMap::new(),
             elsewhere: Elsewhere::default(),
@@ -157,7 +159,7 @@ impl Wheel {
             turned_before_pause: false,
             last_start: None,
             turn_time: TurnTime::default(),
-            settle_by: None,
+            commit_deadline: None,
             more_at: Duration::ZERO,
             rests_until: Duration::ZERO,
             held_for: Duration::ZERO,
@@ -365,7 +367,7 @@ impl Wheel {
         // Without a pace turns would follow each other for a few rows each, which would then
         // only wait to be called.
         if self.plan.most_a_second.is_none() && self.adaptive.spacing().is_zero() {
-            let rest = self.turn_time.last().max(self.held_for).min(SETTLED_WITHIN);
+            let rest = self.turn_time.last().max(self.held_for).min(COMMITTED_WITHIN);
             self.rests_until = now.since_start.saturating_add(rest);
         }
     }
@@ -390,7 +392,7 @@ impl Wheel {
 
     /// What a call that ended tells of the server; says whether an outage was why it
     /// failed, so that it does not count against its row.
-    fn learn(&mut self, claimed: &ClaimedRow, ending: &Ending, times: Times, now: Now) -> bool {
+    fn learn(&mut self, claimed: &ClaimedRow, ending: &AttemptEnd, times: Times, now: Now) -> bool {
         let (started, took) = (times.started, times.ended.saturating_sub(times.started));
         let sign = ending.outcome.sign();
         let retry_after = ending.outcome.retry_after.map(|wait| wait.min(self.plan.max_outage));
@@ -419,7 +421,7 @@ impl Wheel {
         ran_into
     }
 
-    fn ended(&mut self, claimed: ClaimedRow, ending: Ending, times: Times, now: Now) {
+    fn ended(&mut self, claimed: ClaimedRow, ending: AttemptEnd, times: Times, now: Now) {
         let spared = self.learn(&claimed, &ending, times, now);
         self.held_for = times.started.saturating_sub(times.noted);
         self.in_flight -= 1;
@@ -448,12 +450,12 @@ impl Wheel {
             .halt()
             .filter(|_| !renewed)
             .map(|halt| Tripped::by_answer(halt, claimed.row(), &ending.outcome));
-        let (settled, waiting) = match spared {
-            true => claimed.settle_spared(ending, next),
-            false => claimed.settle(ending, next),
+        let (completed, waiting) = match spared {
+            true => claimed.complete_refunded(ending, next),
+            false => claimed.complete(ending, next),
         };
-        self.settled.push(settled);
-        self.settle_by.get_or_insert(now.since_start.saturating_add(SETTLED_WITHIN));
+        self.completed.push(completed);
+        self.commit_deadline.get_or_insert(now.since_start.saturating_add(COMMITTED_WITHIN));
         match waiting.filter(|_| is_ours) {
             Some(waiting) if renewed => self.due.push(waiting),
             Some(waiting) => self.wait(waiting, now),
@@ -554,9 +556,9 @@ impl Wheel {
 
     /// Nothing was sent: the row goes back among those to be claimed.
     fn withdraw(&mut self, claimed: ClaimedRow, now: Now) {
-        let (settled, waiting) = claimed.withdraw();
-        self.settled.push(settled);
-        self.settle_by = Some(now.since_start);
+        let (completed, waiting) = claimed.withdraw();
+        self.completed.push(completed);
+        self.commit_deadline = Some(now.since_start);
         self.due.push(waiting);
     }
 
@@ -566,20 +568,20 @@ impl Wheel {
         }
         let (again, fresh) = self.wanted(now);
         let is_time = |at: Option<Duration>| at.is_some_and(|at| now.since_start >= at);
-        let must_turn = is_time(self.settle_by) || is_time(self.renew_lease_at());
+        let must_turn = is_time(self.commit_deadline) || is_time(self.renew_lease_at());
         if !must_turn && again.is_empty() && fresh == 0 {
             return None;
         }
-        self.settle_by = None;
+        self.commit_deadline = None;
         self.turning = Some(now.since_start);
         self.asked = fresh > 0 || !again.is_empty();
         again.iter().for_each(|waiting| self.elsewhere.ask(waiting.row()));
-        let settled = std::mem::take(&mut self.settled);
+        let completed = std::mem::take(&mut self.completed);
         self.being_recorded = std::mem::take(&mut self.unrecorded);
         Some(Turn {
             at: now.wall,
             uptime: None,
-            settled,
+            completed,
             again,
             fresh,
             lead: self.turn_time.longest(),
@@ -669,7 +671,7 @@ impl Wheel {
         let cut_off = self.plan.last_start.filter(|_| self.has_work());
         let cut_off =
             earliest([cut_off.map(|last| until(last, now)), cut_off.and(self.last_start)]);
-        let turn_by = earliest([self.settle_by, self.renew_lease_at()]);
+        let turn_by = earliest([self.commit_deadline, self.renew_lease_at()]);
         let turn_by = turn_by.filter(|_| self.turning.is_none());
         let renew_at = self.renewal.wake_at().filter(|_| self.stop.is_none());
         let too_long = self.outage.too_long_at().filter(|_| self.has_work());
@@ -685,7 +687,7 @@ impl Wheel {
         let at_rest = self.turning.is_none()
             && self.in_flight == 0
             && self.claimed.is_empty()
-            && self.settled.is_empty();
+            && self.completed.is_empty();
         at_rest && (self.stop.is_some() || (self.exhausted && self.waiting() == 0))
     }
 }

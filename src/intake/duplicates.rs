@@ -110,7 +110,7 @@ pub fn find(rows: &mut [Keyed]) -> Duplicates {
     // Most files have few; those that have many shall not pay for growing.
     let count = alike().map(|group| group.len() - 1).sum();
     let mut found = Duplicates { pairs: Vec::with_capacity(count), doubtful: Vec::new() };
-    alike().for_each(|group| found.settle(group));
+    alike().for_each(|group| found.complete(group));
     found.pairs.par_sort_unstable();
     found.doubtful.par_sort_unstable();
     found
@@ -147,7 +147,7 @@ impl Duplicates {
         Cursor { pairs: &self.pairs, doubtful: &self.doubtful }
     }
 
-    fn settle(&mut self, group: &[Keyed]) {
+    fn complete(&mut self, group: &[Keyed]) {
         if let [_] = group {
             return;
         }

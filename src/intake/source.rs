@@ -306,7 +306,7 @@ impl Input {
 
     /// Refuses a file that another program is just writing: it looks unfinished, so it is
     /// looked at once more if it was written to within the last seconds.
-    pub(super) fn settled(&self) -> Result<(), IntakeError> {
+    pub(super) fn completed(&self) -> Result<(), IntakeError> {
         let age = self.modified.and_then(|modified| modified.elapsed().ok());
         if age.is_some_and(|age| age < JUST_WRITTEN) {
             std::thread::sleep(LOOKED_AGAIN_AFTER);

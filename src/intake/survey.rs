@@ -85,7 +85,7 @@ pub fn survey_each(
     let portion = |block| Portion::of(input, layout, plan, block);
     let mut survey = survey_blocks(input, blocks, portion, on_invalid)?;
     if !survey.warnings.is_empty() {
-        input.settled()?;
+        input.completed()?;
     }
     let more = Warning::of_orders(&survey.orders, layout, input.proof());
     survey.warnings.extend(more.map_err(|fault| input.refuse(fault))?);

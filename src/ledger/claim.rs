@@ -1,5 +1,5 @@
 //! The life of a row between turns. The types make it impossible to send a row
-//! that was not claimed, to settle an attempt twice, or to claim a row in flight.
+//! that was not claimed, to complete an attempt twice, or to claim a row in flight.
 
 use jiff::Timestamp;
 
@@ -34,7 +34,7 @@ pub struct Waiting {
 
 /// What an attempt came to, ready to be made durable by a turn.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Settled {
+pub struct CompletedClaim {
     pub(super) row: RowNumber,
     pub(super) order: Order,
     pub(super) attempt: u32,
@@ -44,21 +44,21 @@ pub struct Settled {
     pub(super) claimed_at: Timestamp,
     /// Under which lease it was claimed.
     pub(super) lease: i64,
-    pub(super) how: How,
+    pub(super) completion: Completion,
 }
 
 /// How a claim ended.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum How {
+pub(super) enum Completion {
     /// Nothing was sent: the moment it was to be sent at, if any, is given back.
-    Withdrawn(Option<Timestamp>),
+    Released(Option<Timestamp>),
     /// It was sent, or tried to be.
-    Ended(Ended),
+    Attempted(AttemptRecord),
 }
 
 /// The durable part of an attempt's end.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Ended {
+pub(super) struct AttemptRecord {
     pub sent_at: Timestamp,
     pub ended_at: Timestamp,
     pub outcome: Outcome,
@@ -67,7 +67,7 @@ pub(super) struct Ended {
 
 /// How and when an attempt ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ending {
+pub struct AttemptEnd {
     /// When the request was handed to the network.
     pub sent_at: Timestamp,
     /// When its answer, or the lack of one, was known.
@@ -125,8 +125,8 @@ impl ClaimedRow {
     }
 
     /// Ends the attempt. The row comes back as waiting unless it ended.
-    pub fn settle(self, ending: Ending, next: Next) -> (Settled, Option<Waiting>) {
-        let Ending { sent_at, ended_at, outcome } = ending;
+    pub fn complete(self, ending: AttemptEnd, next: Next) -> (CompletedClaim, Option<Waiting>) {
+        let AttemptEnd { sent_at, ended_at, outcome } = ending;
         let status = match next {
             Next::End(status) => Some(status),
             Next::Again | Next::Unsent => None,
@@ -138,22 +138,27 @@ impl ClaimedRow {
             spent: self.spent + u32::from(!matches!(outcome.meaning, Meaning::Stop(_))),
             doubt: self.doubt || outcome.meaning.leaves_doubt(),
         });
-        let how = How::Ended(Ended { sent_at, ended_at, outcome, status });
-        (self.settled(how), waiting)
+        let completion =
+            Completion::Attempted(AttemptRecord { sent_at, ended_at, outcome, status });
+        (self.completed(completion), waiting)
     }
 
     /// Ends an attempt that ran into an outage of the server: it does not count
     /// against the limit.
-    pub fn settle_spared(self, ending: Ending, next: Next) -> (Settled, Option<Waiting>) {
-        let (settled, mut waiting) = self.settle(ending, next);
+    pub fn complete_refunded(
+        self,
+        ending: AttemptEnd,
+        next: Next,
+    ) -> (CompletedClaim, Option<Waiting>) {
+        let (completed, mut waiting) = self.complete(ending, next);
         waiting.iter_mut().for_each(Waiting::spare);
-        (settled, waiting)
+        (completed, waiting)
     }
 
     /// Takes the claim back: nothing was sent.
-    pub fn withdraw(self) -> (Settled, Waiting) {
-        let how = How::Withdrawn(self.moment);
-        let settled = self.settled(how);
+    pub fn withdraw(self) -> (CompletedClaim, Waiting) {
+        let completion = Completion::Released(self.moment);
+        let completed = self.completed(completion);
         let waiting = Waiting {
             row: self.row,
             order: self.order,
@@ -161,19 +166,19 @@ impl ClaimedRow {
             spent: self.spent,
             doubt: self.doubt,
         };
-        (settled, waiting)
+        (completed, waiting)
     }
 
-    fn settled(&self, how: How) -> Settled {
+    fn completed(&self, completion: Completion) -> CompletedClaim {
         let ClaimedRow { row, order, attempt, doubt, claimed_at, lease, .. } = *self;
-        Settled { row, order, attempt, doubt, claimed_at, lease, how }
+        CompletedClaim { row, order, attempt, doubt, claimed_at, lease, completion }
     }
 }
 
-impl Settled {
+impl CompletedClaim {
     /// Whether the attempt was made, and came to this.
     pub(super) fn means(&self, meaning: Meaning) -> bool {
-        matches!(&self.how, How::Ended(ended) if ended.outcome.meaning == meaning)
+        matches!(&self.completion, Completion::Attempted(ended) if ended.outcome.meaning == meaning)
     }
 }
 

@@ -30,7 +30,7 @@ use crate::outcome::{OnDoubt, Status, unended};
 use crate::trust::Untrusted;
 
 pub use address::{Address, BadAddress};
-pub use claim::{ClaimedRow, Ending, Settled, Waiting};
+pub use claim::{AttemptEnd, ClaimedRow, CompletedClaim, Waiting};
 pub use location::{Location, Patience};
 pub use misplaced::{Misplaced, Saved};
 pub use postgres::{At, Postgres};
@@ -139,7 +139,7 @@ pub(crate) struct UnreadableBudget {
     pub cause: serde_json::Error,
 }
 
-/// One commit of the ledger: settles what ended, claims what comes next.
+/// One commit of the ledger: completes what ended, claims what comes next.
 #[derive(Debug)]
 pub struct Turn {
     /// Now, by the clock of whoever asks.
@@ -147,7 +147,7 @@ pub struct Turn {
     /// The uptime of the machine at that moment, if it is known.
     pub uptime: Option<Uptime>,
     /// What attempts came to.
-    pub settled: Vec<Settled>,
+    pub completed: Vec<CompletedClaim>,
     /// Rows to claim once more; they go before fresh ones.
     pub again: Vec<Waiting>,
     /// The most rows to claim that were never claimed before.
@@ -366,11 +366,11 @@ pub trait Ledger: Send {
     fn is_locked(&mut self, key: &str) -> Result<bool, LedgerError>;
 
     /// Starts a run that this process holds: from here on, turns are its turns.
-    /// Attempts that a dead process left unsettled are settled as lost; where others may
+    /// Attempts that a dead process left not completed are completed as lost; where others may
     /// be alive, by a later turn, once it is sure that it is dead.
     fn start(&mut self, run: &Run, start: Start) -> Result<Begun, LedgerError>;
 
-    /// Settles and claims in one commit: after it both are durable, before it neither.
+    /// Completes and claims in one commit: after it both are durable, before it neither.
     fn turn(&mut self, turn: Turn, allot: &mut Allot<'_>) -> Result<Turned, LedgerError>;
 
     /// Records that the started run has come to rest: ended if every row ended,

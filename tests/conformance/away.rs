@@ -9,7 +9,7 @@ use crate::common::postgres::Server;
 use crate::common::{Cut, Way, records, until};
 use crate::process::{Home, Process, at, cancelled, create_run, ended, fresh_rows, rows};
 
-/// A run of five rows on a way that breaks as the turn commits which settles the first two
+/// A run of five rows on a way that breaks as the turn commits which completes the first two
 /// and claims the next.
 fn breaks_in_a_turn(cut: Cut, then: fn(&Way)) {
     let home = Home::server();
@@ -27,7 +27,7 @@ fn breaks_in_a_turn(cut: Cut, then: fn(&Way)) {
         turned.claimed.iter().all(|claimed| (claimed.attempt(), claimed.doubt()) == (1, false))
     );
     assert_eq!(turned.counts.get(Status::Cancelled), 2);
-    process.settle(turned.claimed.into_iter().map(cancelled).collect());
+    process.complete(turned.claimed.into_iter().map(cancelled).collect());
     let run = process.finish();
     assert_eq!((run.attempts, run.counts.get(Status::Cancelled)), (5, 5));
     let records = records(home.open().as_mut(), &run);
@@ -84,7 +84,7 @@ fn a_turn_that_waits_for_a_standby_longer_than_its_connection_lasts_is_done_once
         claimed.join().unwrap()
     });
     assert_eq!(rows(&claimed), [1, 2]);
-    process.settle(claimed.into_iter().map(cancelled).collect());
+    process.complete(claimed.into_iter().map(cancelled).collect());
     let run = process.finish();
     assert_eq!((run.attempts, run.counts.get(Status::Cancelled)), (4, 4));
     let records = records(home.open().as_mut(), &run);
@@ -102,7 +102,7 @@ fn what_a_worker_claimed_as_it_came_back_is_its_own_though_the_answer_was_lost()
     let lost = process.claim(2);
     let mut other = home.join(&run);
     until("what it had is taken from it", || {
-        other.settle(Vec::new());
+        other.complete(Vec::new());
         home.database().asked("SELECT NOT at_work FROM cardcancel.worker ORDER BY number LIMIT 1")
     });
     assert_eq!(rows(&other.claim(2)), [1, 2]);
@@ -113,7 +113,7 @@ fn what_a_worker_claimed_as_it_came_back_is_its_own_though_the_answer_was_lost()
     assert!(
         turned.claimed.iter().all(|claimed| (claimed.attempt(), claimed.doubt()) == (1, false))
     );
-    let turned = process.settle(turned.claimed.into_iter().map(cancelled).collect());
+    let turned = process.complete(turned.claimed.into_iter().map(cancelled).collect());
     assert_eq!(turned.counts.get(Status::Cancelled), 2);
     let workers = home.database().asked::<i64>("SELECT count(*) FROM cardcancel.worker");
     assert_eq!(workers, 3);
@@ -137,7 +137,7 @@ fn what_a_dead_process_left_is_taken_up_though_the_answer_is_lost() {
     });
     assert_eq!(rows(&claimed), [1, 2]);
     assert!(claimed.iter().all(|claimed| (claimed.attempt(), claimed.doubt()) == (2, true)));
-    process.settle(claimed.into_iter().map(cancelled).collect());
+    process.complete(claimed.into_iter().map(cancelled).collect());
     assert_eq!(process.finish().counts.get(Status::Cancelled), 2);
 }
 
@@ -150,8 +150,8 @@ fn a_row_that_another_run_cancelled_ends_once_though_the_answer_is_lost() {
     let run = create_run(ledger.as_mut(), "run-1", "key", 2);
     let mut process = Process::start(ledger, run);
     let claimed = process.claim(1).pop().unwrap();
-    let (settled, waiting) = ended(claimed, Meaning::NotDone, Next::Again);
-    process.settle(vec![settled]);
+    let (completed, waiting) = ended(claimed, Meaning::NotDone, Next::Again);
+    process.complete(vec![completed]);
     let mut ledger = home.open();
     let other = create_run(ledger.as_mut(), "run-2", "other", 1);
     Process::start(ledger, other).finish();
@@ -226,7 +226,7 @@ fn a_run_goes_on_though_its_connections_break_again_and_again() {
 
 #[test]
 #[ignore = "needs PostgreSQL: tests/run brings it"]
-fn what_was_in_flight_is_settled_once_the_database_is_back() {
+fn what_was_in_flight_is_completed_once_the_database_is_back() {
     let server = Server::start(&[]);
     let home = Home::Server(server.database());
     let mut process = home.process(4);
@@ -234,8 +234,8 @@ fn what_was_in_flight_is_settled_once_the_database_is_back() {
         let claimed = process.claim(2);
         end(&server);
         let turned = std::thread::scope(|scope| {
-            let settled = claimed.into_iter().map(cancelled).collect();
-            let working = scope.spawn(|| process.settle(settled));
+            let completed = claimed.into_iter().map(cancelled).collect();
+            let working = scope.spawn(|| process.complete(completed));
             std::thread::sleep(Duration::from_millis(600));
             assert!(!working.is_finished());
             server.begin();
@@ -267,7 +267,7 @@ fn fails_over(
     let run = create_run(ledger.as_mut(), "run-1", "key", 5);
     let mut process = Process::start(ledger, run.clone());
     let claimed = process.claim(claims_before);
-    process.settle(claimed.into_iter().map(cancelled).collect());
+    process.complete(claimed.into_iter().map(cancelled).collect());
     let has_all = "SELECT count(*) > 0 FROM pg_stat_replication
                    WHERE replay_lsn = pg_current_wal_lsn()";
     until("the standby has it all", || database.asked(has_all));
@@ -281,7 +281,7 @@ fn fails_over(
         standby.begin();
     }
     standby.take_over();
-    let turn = Turn { settled: claimed.into_iter().map(cancelled).collect(), ..fresh_rows(1) };
+    let turn = Turn { completed: claimed.into_iter().map(cancelled).collect(), ..fresh_rows(1) };
     let turned = process.try_turn(turn);
     let there = Home::Server(standby.same(&database));
     let records = records(there.open().as_mut(), &run);
@@ -318,7 +318,7 @@ fn the_end_of_a_call_that_the_ledger_does_not_know_of_is_an_error() {
         .client()
         .batch_execute("DELETE FROM cardcancel.open_row WHERE row = 1")
         .unwrap();
-    let turn = Turn { settled: claimed.into_iter().map(cancelled).collect(), ..fresh_rows(1) };
+    let turn = Turn { completed: claimed.into_iter().map(cancelled).collect(), ..fresh_rows(1) };
     let failed = process.try_turn(turn).unwrap_err();
     assert!(matches!(failed, LedgerError::Rewound { .. }), "{failed}");
     let told: Vec<_> = process.records().iter().map(|record| record.status).collect();

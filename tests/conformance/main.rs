@@ -34,7 +34,7 @@ conformance! {
     a_creation_that_is_cut_short_is_nobodys_and_goes_on
     the_newest_run_with_a_key_is_found
     a_run_whose_identifier_another_has_gets_the_next
-    rows_are_claimed_in_order_each_once_and_settled
+    rows_are_claimed_in_order_each_once_and_completed
     rows_go_in_the_order_of_their_places_if_they_have_one
     what_is_in_flight_may_have_been_sent
     a_claim_that_is_taken_back_leaves_no_trace

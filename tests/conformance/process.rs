@@ -5,8 +5,8 @@ use std::time::Duration;
 use cardcancel::gate::pace::Pace;
 use cardcancel::intake::{Disposition, Keyed, Part, PlannedRow};
 use cardcancel::ledger::{
-    At, ClaimedRow, Ending, Ledger, LedgerError, NewRun, Postgres, RowRecord, Run, Settled, Sqlite,
-    Start, Turn, Turned, Waiting,
+    At, AttemptEnd, ClaimedRow, CompletedClaim, Ledger, LedgerError, NewRun, Postgres, RowRecord,
+    Run, Sqlite, Start, Turn, Turned, Waiting,
 };
 use cardcancel::order::{Order, OwnCode, RowNumber};
 use cardcancel::outcome::{Meaning, Next, OnDoubt, Outcome, Status};
@@ -146,14 +146,18 @@ pub fn outcome(meaning: Meaning, code: &str) -> Outcome {
     }
 }
 
-pub fn cancelled(claimed: ClaimedRow) -> Settled {
+pub fn cancelled(claimed: ClaimedRow) -> CompletedClaim {
     ended(claimed, Meaning::Cancelled, Next::End(Status::Cancelled)).0
 }
 
-pub fn ended(claimed: ClaimedRow, meaning: Meaning, next: Next) -> (Settled, Option<Waiting>) {
+pub fn ended(
+    claimed: ClaimedRow,
+    meaning: Meaning,
+    next: Next,
+) -> (CompletedClaim, Option<Waiting>) {
     let now = Timestamp::now();
-    let ending = Ending { sent_at: now, ended_at: now, outcome: outcome(meaning, "ERR01160") };
-    claimed.settle(ending, next)
+    let ending = AttemptEnd { sent_at: now, ended_at: now, outcome: outcome(meaning, "ERR01160") };
+    claimed.complete(ending, next)
 }
 
 /// A turn that asks for this many rows that were never claimed.
@@ -161,7 +165,7 @@ pub fn fresh_rows(fresh: u32) -> Turn {
     Turn {
         at: Timestamp::now(),
         uptime: None,
-        settled: Vec::new(),
+        completed: Vec::new(),
         again: Vec::new(),
         fresh,
         lead: Duration::ZERO,
@@ -200,19 +204,24 @@ impl Process {
         Process { pace: Pace::new(&rates.parse().unwrap()), ..self }
     }
 
-    pub fn turn(&mut self, settled: Vec<Settled>, again: Vec<Waiting>, fresh: u32) -> Turned {
-        self.turn_to(settled, again, fresh, None)
+    pub fn turn(
+        &mut self,
+        completed: Vec<CompletedClaim>,
+        again: Vec<Waiting>,
+        fresh: u32,
+    ) -> Turned {
+        self.turn_to(completed, again, fresh, None)
     }
 
     pub fn turn_to(
         &mut self,
-        settled: Vec<Settled>,
+        completed: Vec<CompletedClaim>,
         mut again: Vec<Waiting>,
         fresh: u32,
         stop: Option<OwnCode>,
     ) -> Turned {
         again.append(&mut self.waiting);
-        self.try_turn(Turn { settled, again, stop, ..fresh_rows(fresh) }).unwrap()
+        self.try_turn(Turn { completed, again, stop, ..fresh_rows(fresh) }).unwrap()
     }
 
     pub fn try_turn(&mut self, turn: Turn) -> Result<Turned, LedgerError> {
@@ -224,8 +233,8 @@ impl Process {
         self.turn(Vec::new(), Vec::new(), fresh).claimed
     }
 
-    pub fn settle(&mut self, settled: Vec<Settled>) -> Turned {
-        self.turn(settled, Vec::new(), 0)
+    pub fn complete(&mut self, completed: Vec<CompletedClaim>) -> Turned {
+        self.turn(completed, Vec::new(), 0)
     }
 
     /// Takes turns until there is something to send.
@@ -248,11 +257,11 @@ impl Process {
 
     /// Does all that there is to do, and comes to rest.
     pub fn finish(mut self) -> Run {
-        let mut settled = Vec::new();
+        let mut completed = Vec::new();
         loop {
-            let turned = self.turn(std::mem::take(&mut settled), Vec::new(), 100);
-            settled.extend(turned.claimed.into_iter().map(cancelled));
-            if turned.exhausted && settled.is_empty() {
+            let turned = self.turn(std::mem::take(&mut completed), Vec::new(), 100);
+            completed.extend(turned.claimed.into_iter().map(cancelled));
+            if turned.exhausted && completed.is_empty() {
                 return self.rest(None);
             }
         }

@@ -252,7 +252,7 @@ fn a_pooler_that_keeps_a_session_for_each_connection_will_do() {
         let run = create_run(ledger.as_mut(), &key, &key, 5);
         let mut process = Process::start(ledger, run);
         let claimed = process.claim(5);
-        process.settle(claimed.into_iter().map(cancelled).collect());
+        process.complete(claimed.into_iter().map(cancelled).collect());
         assert!(process.rest(None).has_ended());
     }
 }

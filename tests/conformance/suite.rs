@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use cardcancel::intake::{Disposition, Input, IntakeError, Keyed, Part, PlannedRow};
 use cardcancel::ledger::{
-    ClaimedRow, Counts, CreateRunError, Ending, KnownOrders, NewRun, OnRecord, RowRecord, Run,
+    AttemptEnd, ClaimedRow, Counts, CreateRunError, KnownOrders, NewRun, OnRecord, RowRecord, Run,
     Start, Turn,
 };
 use cardcancel::order::{Flaw, OwnCode, RowNumber};
@@ -113,7 +113,7 @@ pub fn a_run_whose_identifier_another_has_gets_the_next(home: &Home) {
     assert_eq!(id("three", "20260101-010000-ffff"), "20260101-010000-0001");
 }
 
-pub fn rows_are_claimed_in_order_each_once_and_settled(home: &Home) {
+pub fn rows_are_claimed_in_order_each_once_and_completed(home: &Home) {
     let mut process = home.process(5);
     let first = process.turn(Vec::new(), Vec::new(), 3);
     assert_eq!((rows(&first.claimed), first.exhausted), (vec![1, 2, 3], false));
@@ -122,7 +122,7 @@ pub fn rows_are_claimed_in_order_each_once_and_settled(home: &Home) {
     let second = process.turn(first.claimed.into_iter().map(cancelled).collect(), Vec::new(), 3);
     assert_eq!((rows(&second.claimed), second.exhausted), (vec![4, 5], true));
     assert_eq!(second.counts.get(Status::Cancelled), 3);
-    let third = process.settle(second.claimed.into_iter().map(cancelled).collect());
+    let third = process.complete(second.claimed.into_iter().map(cancelled).collect());
     assert_eq!((third.counts.get(Status::Cancelled), third.exhausted), (5, true));
     for record in process.records() {
         assert_eq!((record.status, record.attempts), (Status::Cancelled, 1));
@@ -170,11 +170,11 @@ pub fn what_is_in_flight_may_have_been_sent(home: &Home) {
 pub fn a_claim_that_is_taken_back_leaves_no_trace(home: &Home) {
     let mut process = home.process(1);
     let claimed = process.claim(1).pop().unwrap();
-    let (settled, waiting) = claimed.withdraw();
-    let turned = process.turn(vec![settled], vec![waiting], 0);
+    let (completed, waiting) = claimed.withdraw();
+    let turned = process.turn(vec![completed], vec![waiting], 0);
     assert_eq!((rows(&turned.claimed), turned.claimed[0].attempt()), (vec![1], 1));
-    let (settled, _) = turned.claimed.into_iter().next().unwrap().withdraw();
-    process.settle(vec![settled]);
+    let (completed, _) = turned.claimed.into_iter().next().unwrap().withdraw();
+    process.complete(vec![completed]);
     let record = process.records().remove(0);
     assert_eq!((record.attempts, record.status, record.doubt), (0, Status::NotSent, false));
     assert_eq!(process.rest(Some(OwnCode::Signal)).attempts, 0);
@@ -183,11 +183,11 @@ pub fn a_claim_that_is_taken_back_leaves_no_trace(home: &Home) {
 pub fn a_row_that_did_not_end_is_tried_again(home: &Home) {
     let mut process = home.process(1);
     let claimed = process.claim(1).pop().unwrap();
-    let (settled, waiting) = ended(claimed, Meaning::Doubt, Next::Again);
-    let mut turned = process.turn(vec![settled], vec![waiting.unwrap()], 0);
+    let (completed, waiting) = ended(claimed, Meaning::Doubt, Next::Again);
+    let mut turned = process.turn(vec![completed], vec![waiting.unwrap()], 0);
     let claimed = turned.claimed.pop().unwrap();
     assert_eq!((claimed.attempt(), claimed.spent(), claimed.doubt()), (2, 2, true));
-    process.settle(vec![cancelled(claimed)]);
+    process.complete(vec![cancelled(claimed)]);
     let record = process.records().remove(0);
     assert_eq!((record.attempts, record.status, record.doubt), (2, Status::Cancelled, true));
     assert_eq!(process.rest(None).attempts, 2);
@@ -196,8 +196,8 @@ pub fn a_row_that_did_not_end_is_tried_again(home: &Home) {
 pub fn a_row_for_which_there_is_no_budget_goes_on_waiting(home: &Home) {
     let mut process = home.process(1).at_pace("1/h");
     let claimed = process.claim(1).pop().unwrap();
-    let (settled, waiting) = ended(claimed, Meaning::NotDone, Next::Again);
-    let turned = process.turn(vec![settled], vec![waiting.unwrap()], 0);
+    let (completed, waiting) = ended(claimed, Meaning::NotDone, Next::Again);
+    let turned = process.turn(vec![completed], vec![waiting.unwrap()], 0);
     assert_eq!((turned.claimed.len(), turned.deferred.len()), (0, 1));
     assert!(turned.more_at.unwrap() > Timestamp::now());
 }
@@ -209,7 +209,7 @@ pub fn what_a_dead_process_had_in_flight_is_sent_again_in_doubt(home: &Home) {
     drop(process);
     let claimed = other.claim_when_there_is(1).pop().unwrap();
     assert_eq!((claimed.attempt(), claimed.spent(), claimed.doubt()), (2, 1, true));
-    other.settle(vec![cancelled(claimed)]);
+    other.complete(vec![cancelled(claimed)]);
     let record = other.records().remove(0);
     assert_eq!((record.attempts, record.status, record.doubt), (2, Status::Cancelled, true));
     assert!(other.finish().has_ended());
@@ -234,8 +234,8 @@ pub fn what_a_dead_process_had_in_flight_ends_in_doubt_where_nothing_is_sent_twi
 pub fn what_a_dead_process_left_waiting_is_taken_up_with_its_attempts(home: &Home) {
     let mut process = home.process(1);
     let claimed = process.claim(1).pop().unwrap();
-    let (settled, _waiting) = ended(claimed, Meaning::NotDone, Next::Again);
-    process.settle(vec![settled]);
+    let (completed, _waiting) = ended(claimed, Meaning::NotDone, Next::Again);
+    process.complete(vec![completed]);
     let mut other = home.join(&process.run);
     drop(process);
     let claimed = other.claim_when_there_is(1).pop().unwrap();
@@ -249,14 +249,14 @@ pub fn a_row_in_doubt_is_told_by_the_attempt_that_left_the_doubt(home: &Home) {
     let fails = |claimed, meaning, code, next| {
         let now = Timestamp::now();
         let outcome = outcome(meaning, code);
-        ClaimedRow::settle(claimed, Ending { sent_at: now, ended_at: now, outcome }, next)
+        ClaimedRow::complete(claimed, AttemptEnd { sent_at: now, ended_at: now, outcome }, next)
     };
     let (timed_out, waiting) = fails(lost, Meaning::Doubt, "TIMEOUT", Next::Again);
     let (not_done, _) = fails(inherits, Meaning::NotDone, "BUSY", Next::End(Status::InDoubt));
     let mut turned = process.turn(vec![timed_out, not_done], vec![waiting.unwrap()], 0);
     let claimed = turned.claimed.pop().unwrap();
     let (refused, _) = fails(claimed, Meaning::NotDone, "CONNECT", Next::End(Status::InDoubt));
-    process.settle(vec![refused]);
+    process.complete(vec![refused]);
     let told = |record: &RowRecord| format!("{}: {}", record.error_code, record.message);
     let told: Vec<String> = process.records().iter().map(told).collect();
     assert_eq!(
@@ -271,8 +271,8 @@ pub fn a_row_in_doubt_is_told_by_the_attempt_that_left_the_doubt(home: &Home) {
 pub fn an_attempt_during_an_outage_that_stopped_the_run_does_not_count(home: &Home) {
     let mut process = home.process(1);
     let claimed = process.claim(1).pop().unwrap();
-    let (settled, _waiting) = ended(claimed, Meaning::NotDone, Next::Again);
-    process.settle(vec![settled]);
+    let (completed, _waiting) = ended(claimed, Meaning::NotDone, Next::Again);
+    process.complete(vec![completed]);
     let run = process.rest(Some(OwnCode::Outage));
     let claimed = home.join(&run).claim_when_there_is(1).pop().unwrap();
     assert_eq!((claimed.attempt(), claimed.spent()), (2, 1));
@@ -323,7 +323,7 @@ pub fn what_a_code_was_taken_to_mean_in_another_run_is_no_fact_about_the_order(h
     let mut first = home.process(1);
     let claimed = first.claim(1).pop().unwrap();
     let end = Next::End(Status::AlreadyCancelled);
-    first.settle(vec![ended(claimed, Meaning::AlreadyCancelled, end).0]);
+    first.complete(vec![ended(claimed, Meaning::AlreadyCancelled, end).0]);
     first.rest(None);
     let claimed = home.another(2).claim(2);
     assert_eq!(rows(&claimed), [1, 2]);
@@ -334,7 +334,7 @@ pub fn what_a_code_was_taken_to_mean_in_another_run_is_no_fact_about_the_order(h
 fn lose_an_answer(home: &Home) {
     let mut first = home.process(1);
     let claimed = first.claim(1).pop().unwrap();
-    first.settle(vec![ended(claimed, Meaning::Doubt, Next::End(Status::InDoubt)).0]);
+    first.complete(vec![ended(claimed, Meaning::Doubt, Next::End(Status::InDoubt)).0]);
     first.rest(None);
 }
 
@@ -344,7 +344,7 @@ pub fn an_order_in_doubt_from_another_run_is_sent_in_doubt(home: &Home) {
     let mut claimed = second.claim(2);
     assert_eq!(claimed.iter().map(ClaimedRow::doubt).collect::<Vec<_>>(), [true, false]);
     let (refused, _) = ended(claimed.remove(0), Meaning::Rejected, Next::End(Status::Rejected));
-    second.settle(vec![refused]);
+    second.complete(vec![refused]);
     let record = second.records().remove(0);
     assert_eq!((record.status, record.doubt), (Status::Rejected, true));
     second.rest(Some(OwnCode::Signal));
@@ -379,7 +379,7 @@ pub fn an_order_that_is_cancelled_leaves_no_doubt(home: &Home) {
     lose_an_answer(home);
     let mut second = home.another(1);
     let claimed = second.claim(1).pop().unwrap();
-    second.settle(vec![cancelled(claimed)]);
+    second.complete(vec![cancelled(claimed)]);
     second.rest(None);
     let mut ledger = home.open();
     let run = create_run(ledger.as_mut(), "run-3", "third", 1);
@@ -430,7 +430,7 @@ pub fn an_order_that_a_living_process_has_in_flight_for_another_run_is_left_for_
     let mut in_flight = in_flight.into_iter();
     let one = cancelled(in_flight.next().unwrap());
     let (other, _) = ended(in_flight.next().unwrap(), Meaning::Doubt, Next::End(Status::InDoubt));
-    first.settle(vec![one, other]);
+    first.complete(vec![one, other]);
     let turned = second.turn(Vec::new(), turned.in_flight_elsewhere, 0);
     assert_eq!((rows(&turned.claimed), turned.claimed[0].doubt()), (vec![2], true));
     assert_eq!(turned.counts.get(Status::AlreadyCancelled), 1);
@@ -446,9 +446,9 @@ pub fn an_order_left_for_later_was_never_sent(home: &Home) {
     let run = create_run(ledger.as_mut(), "run-2", "other", 4);
     let mut second = Process::start(ledger, run.clone());
     assert_eq!(rows(&second.claim(4)), [3, 4]);
-    let (settled, waiting): (Vec<_>, Vec<_>) =
+    let (completed, waiting): (Vec<_>, Vec<_>) =
         in_flight.into_iter().map(ClaimedRow::withdraw).unzip();
-    first.turn(settled, Vec::new(), 0);
+    first.turn(completed, Vec::new(), 0);
     drop((second, lock));
     // Rows 1 and 2 were passed over, and it died with 3 and 4 in flight.
     let mut again = home.join(&run);
@@ -480,7 +480,7 @@ pub fn an_order_that_a_dead_process_had_in_flight_for_another_run_is_sent_in_dou
         !claimed.is_empty()
     });
     assert!(claimed[0].doubt());
-    second.settle(vec![cancelled(claimed.remove(0))]);
+    second.complete(vec![cancelled(claimed.remove(0))]);
     let record = second.records().remove(0);
     assert_eq!((record.status, record.attempts, record.doubt), (Status::Cancelled, 1, true));
 }
@@ -549,9 +549,9 @@ pub fn moments_that_were_not_used_are_given_back(home: &Home) {
     let mut process = home.process(10).at_pace("10/h");
     let claimed = process.claim(10);
     assert_eq!(claimed.len(), 1);
-    let (settled, waiting): (Vec<_>, Vec<_>) =
+    let (completed, waiting): (Vec<_>, Vec<_>) =
         claimed.into_iter().map(ClaimedRow::withdraw).unzip();
-    let turned = process.turn(settled, waiting, 0);
+    let turned = process.turn(completed, waiting, 0);
     assert_eq!(turned.claimed.len(), 1, "its moment is gone until {:?}", turned.more_at);
 }
 
@@ -566,15 +566,15 @@ fn all_kinds(home: &Home) -> Process {
     let in_flight = claimed.split_off(7);
     let seven = claimed.pop().unwrap();
     let (lost, refused) = (claimed.split_off(3), Next::End(Status::Rejected));
-    let mut settled: Vec<_> = claimed.into_iter().map(cancelled).collect();
+    let mut completed: Vec<_> = claimed.into_iter().map(cancelled).collect();
     let mut lost = lost.into_iter();
     for _ in 0..2 {
         let claimed = lost.next().unwrap();
-        settled.push(ended(claimed, Meaning::Doubt, Next::End(Status::InDoubt)).0);
+        completed.push(ended(claimed, Meaning::Doubt, Next::End(Status::InDoubt)).0);
     }
-    settled.push(ended(lost.next().unwrap(), Meaning::Rejected, refused).0);
-    settled.push(ended(seven, Meaning::NotDone, Next::Again).0);
-    process.settle(settled);
+    completed.push(ended(lost.next().unwrap(), Meaning::Rejected, refused).0);
+    completed.push(ended(seven, Meaning::NotDone, Next::Again).0);
+    process.complete(completed);
     drop(in_flight);
     process
 }
@@ -613,7 +613,7 @@ pub fn of_a_run_that_goes_on_only_rows_that_have_not_ended_are_counted(home: &Ho
     let mut second = home.another(10);
     let claimed = second.claim(2);
     assert_eq!(rows(&claimed), [4, 5]);
-    second.settle(claimed.into_iter().map(cancelled).collect());
+    second.complete(claimed.into_iter().map(cancelled).collect());
     let mut ledger = home.open();
     let endpoint = "https://example.com";
     let known = ledger.known_orders(endpoint, Some(&first.run), &by_order(1..=10)).unwrap();
@@ -657,7 +657,7 @@ pub fn a_run_that_was_stopped_tells_why_and_goes_on(home: &Home) {
 pub fn a_run_that_ended_was_not_stopped(home: &Home) {
     let mut process = home.process(1);
     let claimed = process.claim(1);
-    process.settle(claimed.into_iter().map(cancelled).collect());
+    process.complete(claimed.into_iter().map(cancelled).collect());
     let run = process.rest(Some(OwnCode::Signal));
     assert!(run.has_ended());
     assert_eq!(run.stop, None);
@@ -696,7 +696,7 @@ pub fn a_row_that_was_rejected_after_a_lost_answer_is_counted_as_rejected_with_d
     let turned = process.turn(vec![lost, rejected], waiting.into_iter().collect(), 0);
     assert_eq!((turned.counts.get(Status::Rejected), turned.counts.in_doubt()), (1, 0));
     let again = turned.claimed.into_iter().next().unwrap();
-    let turned = process.settle(vec![ended(again, Meaning::Rejected, no).0]);
+    let turned = process.complete(vec![ended(again, Meaning::Rejected, no).0]);
     assert_eq!((turned.counts.get(Status::Rejected), turned.counts.in_doubt()), (2, 1));
     assert_eq!(
         process.records().iter().map(|record| record.doubt).collect::<Vec<_>>(),
@@ -711,7 +711,7 @@ pub fn what_is_on_record_of_orders_is_told_for_each_in_turn(home: &Home) {
     let mut claimed = first.claim(2).into_iter();
     let no = Next::End(Status::Rejected);
     let (rejected, _) = ended(claimed.next().unwrap(), Meaning::Rejected, no);
-    first.settle(vec![rejected]);
+    first.complete(vec![rejected]);
     let mut ledger = home.open();
     let elsewhere = "https://sandbox.example.com".to_owned();
     let other = NewRun { endpoint: elsewhere.clone(), ..new_run("run-2", "other") };

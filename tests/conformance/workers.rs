@@ -44,12 +44,12 @@ fn workers_that_turn_at_once_claim_every_row_once() {
         for mut worker in [process, home.join(&run), home.join(&run), home.join(&run)] {
             let tell = tell.clone();
             scope.spawn(move || {
-                let mut settled = Vec::new();
+                let mut completed = Vec::new();
                 loop {
-                    let turned = worker.turn(std::mem::take(&mut settled), Vec::new(), 30);
+                    let turned = worker.turn(std::mem::take(&mut completed), Vec::new(), 30);
                     turned.claimed.iter().for_each(|claimed| tell.send(claimed.row().0).unwrap());
-                    settled.extend(turned.claimed.into_iter().map(cancelled));
-                    if turned.exhausted && settled.is_empty() {
+                    completed.extend(turned.claimed.into_iter().map(cancelled));
+                    if turned.exhausted && completed.is_empty() {
                         worker.rest(None);
                         break;
                     }
@@ -75,8 +75,8 @@ fn who_comes_back_after_others_took_up_its_rows_has_lost_them() {
     let (home, database, mut process) = first(3);
     let mut before = process.turn(Vec::new(), Vec::new(), 3);
     let waits = before.claimed.pop().unwrap();
-    let (settled, waiting) = ended(waits, Meaning::NotDone, Next::Again);
-    process.settle(vec![settled]);
+    let (completed, waiting) = ended(waits, Meaning::NotDone, Next::Again);
+    process.complete(vec![completed]);
     let lost = before.claimed.pop().unwrap();
     let also_lost = before.claimed.pop().unwrap();
     outlast_the_lease(&database);
@@ -89,15 +89,15 @@ fn who_comes_back_after_others_took_up_its_rows_has_lost_them() {
         [true, true, false]
     );
 
-    let settled = vec![cancelled(lost), ended(also_lost, Meaning::NotDone, Next::Again).0];
-    let after = process.turn(settled, vec![waiting.unwrap()], 3);
+    let completed = vec![cancelled(lost), ended(also_lost, Meaning::NotDone, Next::Again).0];
+    let after = process.turn(completed, vec![waiting.unwrap()], 3);
     assert_ne!(lease(&after), lease(&before));
     assert_eq!((after.claimed.len(), after.deferred.len()), (0, 0));
     assert_eq!(after.counts.total(), 0);
 
-    let turned = other.settle(taken.into_iter().map(cancelled).collect());
+    let turned = other.complete(taken.into_iter().map(cancelled).collect());
     assert_eq!(turned.counts.get(Status::Cancelled), 3);
-    assert!(process.settle(Vec::new()).exhausted);
+    assert!(process.complete(Vec::new()).exhausted);
     let attempts: Vec<u32> = process.records().iter().map(|record| record.attempts).collect();
     assert_eq!(attempts, [2, 2, 2]);
     assert_eq!(process.rest(None).attempts, 6);
@@ -110,7 +110,7 @@ fn who_comes_back_before_others_took_up_its_rows_still_has_them() {
     let before = process.turn(Vec::new(), Vec::new(), 1);
     let number = lease(&before);
     outlast_the_lease(&database);
-    let after = process.settle(before.claimed.into_iter().map(cancelled).collect());
+    let after = process.complete(before.claimed.into_iter().map(cancelled).collect());
     assert_eq!((lease(&after), after.counts.get(Status::Cancelled)), (number, 1));
     assert!(!process.records()[0].doubt);
 }
@@ -121,13 +121,13 @@ fn who_was_away_as_long_gives_the_others_time_to_come_back() {
     let (home, database, mut process) = first(2);
     let mut other = home.join(&process.run);
     let claimed = process.claim(1);
-    other.settle(Vec::new());
+    other.complete(Vec::new());
     // As after an outage of the database.
     outlast_the_lease(&database);
     let number = lease(&other.turn(Vec::new(), Vec::new(), 0));
-    let after = process.settle(claimed.into_iter().map(cancelled).collect());
+    let after = process.complete(claimed.into_iter().map(cancelled).collect());
     assert_eq!(after.counts.get(Status::Cancelled), 1);
-    assert_eq!(lease(&other.settle(Vec::new())), number);
+    assert_eq!(lease(&other.complete(Vec::new())), number);
 }
 
 #[test]
@@ -144,7 +144,7 @@ fn who_begins_as_the_clock_is_set_takes_nothing_from_those_who_are_at_work() {
     let mut new = home.join(&process.run);
     let turned = new.turn(Vec::new(), Vec::new(), 1);
     assert_eq!((rows(&turned.claimed), turned.claimed[0].doubt()), (vec![2], false));
-    let after = process.settle(claimed.into_iter().map(cancelled).collect());
+    let after = process.complete(claimed.into_iter().map(cancelled).collect());
     assert_eq!((lease(&after), after.counts.get(Status::Cancelled)), (number, 1));
     assert!(!process.records()[0].doubt);
 }
@@ -163,10 +163,13 @@ fn an_order_that_runs_share_is_in_flight_once_however_many_turn_at_once() {
         for mut process in [one, other, joins, joins_other] {
             let in_flight = &in_flight;
             scope.spawn(move || {
-                let (mut settled, mut later) = (Vec::new(), Vec::new());
+                let (mut completed, mut later) = (Vec::new(), Vec::new());
                 loop {
-                    let mut turned =
-                        process.turn(std::mem::take(&mut settled), std::mem::take(&mut later), 20);
+                    let mut turned = process.turn(
+                        std::mem::take(&mut completed),
+                        std::mem::take(&mut later),
+                        20,
+                    );
                     later.append(&mut turned.in_flight_elsewhere);
                     later.append(&mut turned.deferred);
                     let orders: Vec<Order> = turned.claimed.iter().map(ClaimedRow::order).collect();
@@ -178,13 +181,13 @@ fn an_order_that_runs_share_is_in_flight_once_however_many_turn_at_once() {
                         in_flight.lock().unwrap().remove(order);
                     });
                     // Every third is rejected, and sent again by the other run.
-                    settled.extend(turned.claimed.into_iter().map(|claimed| {
-                        match claimed.row().0 % 3 {
+                    completed.extend(turned.claimed.into_iter().map(
+                        |claimed| match claimed.row().0 % 3 {
                             0 => ended(claimed, Meaning::Rejected, Next::End(Status::Rejected)).0,
                             _ => cancelled(claimed),
-                        }
-                    }));
-                    if turned.exhausted && settled.is_empty() && later.is_empty() {
+                        },
+                    ));
+                    if turned.exhausted && completed.is_empty() && later.is_empty() {
                         process.rest(None);
                         break;
                     }
@@ -214,7 +217,7 @@ fn who_comes_back_after_another_run_took_it_for_gone_has_lost_its_rows_and_its_r
         !sent.is_empty()
     });
     assert!(sent[0].doubt());
-    let after = process.settle(Vec::new());
+    let after = process.complete(Vec::new());
     assert_ne!(lease(&after), lease(&before), "what it held is not its own any more");
     // Its run has the order in doubt, and waits while the other has it in flight.
     let mut waits = Vec::new();
@@ -226,7 +229,7 @@ fn who_comes_back_after_another_run_took_it_for_gone_has_lost_its_rows_and_its_r
     });
     let record = process.records().remove(0);
     assert_eq!((record.status, record.attempts, record.doubt), (Status::InDoubt, 1, true));
-    second.settle(sent.into_iter().map(cancelled).collect());
+    second.complete(sent.into_iter().map(cancelled).collect());
     let turned = process.turn(Vec::new(), waits, 0);
     assert_eq!(turned.counts.get(Status::AlreadyCancelled), 1);
 }
@@ -244,9 +247,9 @@ fn of_an_answer_that_comes_after_another_run_sent_the_order_only_a_success_is_su
         sent.append(&mut turned.claimed);
         sent.len() == 2
     });
-    second.settle(sent.into_iter().map(cancelled).collect());
+    second.complete(sent.into_iter().map(cancelled).collect());
     let rejected = ended(held.pop().unwrap(), Meaning::Rejected, Next::End(Status::Rejected)).0;
-    let turned = process.settle(vec![cancelled(held.pop().unwrap()), rejected]);
+    let turned = process.complete(vec![cancelled(held.pop().unwrap()), rejected]);
     assert_eq!((turned.counts.get(Status::Cancelled), turned.counts.total()), (1, 1));
     let mut counts = turned.counts;
     until("the other is looked up", || {
@@ -261,10 +264,10 @@ fn of_an_answer_that_comes_after_another_run_sent_the_order_only_a_success_is_su
 fn what_a_worker_leaves_behind_as_it_rests_is_anybodys_at_once() {
     let (home, _, mut process) = first(2);
     let claimed = process.claim(1).pop().unwrap();
-    let (settled, _waiting) = ended(claimed, Meaning::NotDone, Next::Again);
-    process.settle(vec![settled]);
+    let (completed, _waiting) = ended(claimed, Meaning::NotDone, Next::Again);
+    process.complete(vec![completed]);
     let mut other = home.join(&process.run);
-    other.settle(Vec::new());
+    other.complete(Vec::new());
     process.rest(Some(OwnCode::Signal));
     let claimed = other.claim(2);
     assert_eq!(rows(&claimed), [1, 2]);
@@ -280,7 +283,7 @@ fn a_worker_with_nothing_to_do_waits_as_long_as_others_have_rows() {
     let turned = other.turn(Vec::new(), Vec::new(), 5);
     assert!(!turned.exhausted && turned.claimed.is_empty());
     assert!(turned.more_at.unwrap() > Timestamp::now());
-    process.settle(claimed.into_iter().map(cancelled).collect());
+    process.complete(claimed.into_iter().map(cancelled).collect());
     assert!(other.turn(Vec::new(), Vec::new(), 5).exhausted);
 }
 
@@ -293,8 +296,8 @@ fn a_worker_with_nothing_to_do_holds_none_of_the_rate() {
     let claimed = process.claim(1);
     assert_eq!(claimed.len(), 1);
     assert!(idle.claim(5).is_empty());
-    let (settled, waiting) = claimed.into_iter().next().unwrap().withdraw();
-    let turned = process.turn(vec![settled], vec![waiting], 0);
+    let (completed, waiting) = claimed.into_iter().next().unwrap().withdraw();
+    let turned = process.turn(vec![completed], vec![waiting], 0);
     assert_eq!(turned.claimed.len(), 1, "its moment is gone until {:?}", turned.more_at);
 }
 
@@ -386,9 +389,9 @@ fn a_brake_stops_the_run_for_all_and_a_signal_for_one() {
     let (home, _, mut process) = first(9);
     let mut other = home.join(&process.run);
     process.turn_to(Vec::new(), Vec::new(), 0, Some(OwnCode::Signal));
-    assert_eq!(other.settle(Vec::new()).stop, None);
+    assert_eq!(other.complete(Vec::new()).stop, None);
     process.turn_to(Vec::new(), Vec::new(), 0, Some(OwnCode::MaxFailures));
-    assert_eq!(other.settle(Vec::new()).stop, Some(OwnCode::MaxFailures));
+    assert_eq!(other.complete(Vec::new()).stop, Some(OwnCode::MaxFailures));
 }
 
 #[test]
@@ -397,7 +400,7 @@ fn a_stop_that_is_only_told_as_a_worker_rests_holds_for_all_too() {
     let (home, _, process) = first(9);
     let mut other = home.join(&process.run);
     process.rest(Some(OwnCode::CutOff));
-    assert_eq!(other.settle(Vec::new()).stop, Some(OwnCode::CutOff));
+    assert_eq!(other.complete(Vec::new()).stop, Some(OwnCode::CutOff));
 }
 
 #[test]
@@ -407,9 +410,9 @@ fn who_joins_a_stopped_run_stops_and_who_starts_it_again_goes_on() {
     let run = process.rest(Some(OwnCode::SameCode));
     let joins = Start { joins: true, ..start() };
     let mut joined = Process::start_with(home.open(), run.clone(), joins);
-    assert_eq!(joined.settle(Vec::new()).stop, Some(OwnCode::SameCode));
-    assert_eq!(home.join(&run).settle(Vec::new()).stop, None);
-    assert_eq!(joined.settle(Vec::new()).stop, None);
+    assert_eq!(joined.complete(Vec::new()).stop, Some(OwnCode::SameCode));
+    assert_eq!(home.join(&run).complete(Vec::new()).stop, None);
+    assert_eq!(joined.complete(Vec::new()).stop, None);
 }
 
 #[test]
@@ -448,10 +451,10 @@ fn a_clock_that_is_a_minute_off_changes_nothing() {
     let moment = turned.claimed[0].moment().unwrap();
     assert!(moment > asked && moment < Timestamp::now() + Duration::from_secs(2), "{moment}");
     let claimed = turned.claimed.into_iter().next().unwrap();
-    let (settled, waiting) = claimed.withdraw();
-    let again = process.turn(vec![settled], vec![waiting], 0);
+    let (completed, waiting) = claimed.withdraw();
+    let again = process.turn(vec![completed], vec![waiting], 0);
     assert_eq!(again.claimed.len(), 1, "the moment was not given back");
-    process.settle(again.claimed.into_iter().map(cancelled).collect());
+    process.complete(again.claimed.into_iter().map(cancelled).collect());
     let record = process.records().remove(0);
     let ahead = record.ended_at.unwrap().duration_since(Timestamp::now());
     assert!(ahead > SignedDuration::from_secs(30), "it ended {ahead:?} from now");
@@ -504,7 +507,7 @@ fn a_turn_costs_the_same_however_large_the_ledger_is() {
         for _ in 0..20 {
             let claimed = process.claim(10);
             assert_eq!(claimed.len(), 10);
-            process.settle(claimed.into_iter().map(cancelled).collect());
+            process.complete(claimed.into_iter().map(cancelled).collect());
         }
         drop(process);
         settled_down() - before

@@ -16,7 +16,7 @@ use super::given;
 use super::history::{Call, Ended, Heard, History, Start, Time, Told};
 
 /// By then the ledger knows what an answer came to, even on a busy machine.
-const SETTLED_WITHIN: Time = 1_000_000_000;
+const COMMITTED_WITHIN: Time = 1_000_000_000;
 /// How long after its death calls of a process may still arrive.
 const ARRIVES_WITHIN: Time = 500_000_000;
 
@@ -367,12 +367,12 @@ fn makers(starts: &[Start], order: Order, came: Time) -> Vec<usize> {
 fn heard_of(starts: &[Start], call: Call) -> Call {
     let makers = || call.by.iter().map(|by| &starts[*by]);
     let died = makers().filter(|start| start.ended == Ended::Died);
-    let death = died.map(|start| start.to).filter(|to| call.over + SETTLED_WITHIN > *to).max();
+    let death = died.map(|start| start.to).filter(|to| call.over + COMMITTED_WITHIN > *to).max();
     let surely_lost = |to| call.over >= to && call.by.len() == 1;
     match (call.heard, death) {
-        (Heard::Lost, None) => Call { known: call.over + SETTLED_WITHIN, ..call },
+        (Heard::Lost, None) => Call { known: call.over + COMMITTED_WITHIN, ..call },
         (_, None) => call,
-        (Heard::Lost, Some(to)) => Call { known: to.max(call.over + SETTLED_WITHIN), ..call },
+        (Heard::Lost, Some(to)) => Call { known: to.max(call.over + COMMITTED_WITHIN), ..call },
         (_, Some(to)) if surely_lost(to) => Call { heard: Heard::Lost, known: to, ..call },
         (_, Some(to)) => Call { heard: Heard::Perhaps, known: to, ..call },
     }

@@ -12,7 +12,7 @@ use cardcancel::gate::rate::{Per, Rate, Rates};
 use cardcancel::gate::renewal::{Fetched, Renewal};
 use cardcancel::intake::{self, Expected, Input, IntakeError, Reading};
 use cardcancel::ledger::{
-    ClaimedRow, Ending, Ledger, NewRun, RowRecord, Run, RunLock, Sqlite, Start, Turned,
+    AttemptEnd, ClaimedRow, Ledger, NewRun, RowRecord, Run, RunLock, Sqlite, Start, Turned,
 };
 use cardcancel::order::{Order, OwnCode, RowNumber};
 use cardcancel::outcome::{
@@ -135,7 +135,7 @@ enum Happens {
     /// A call that was given out may start, if it is not off by then.
     Starts(ToSend, u64),
     Arrives(Sent),
-    Ends(Sent, Box<Ending>),
+    Ends(Sent, Box<AttemptEnd>),
     Fetched(Fetched),
     Turned(Box<Turned>),
     Wakes(u64),
@@ -527,7 +527,7 @@ impl<'a> Night<'a> {
         (call.cancelled, call.heard) = (taken.cancelled, taken.heard);
         let outcome = outcome::classify(taken.seen, &process.rules);
         let took = Duration::from_micros(500 + self.chance.below(80_000));
-        let ending = Ending { sent_at: self.wall(), ended_at: self.wall() + took, outcome };
+        let ending = AttemptEnd { sent_at: self.wall(), ended_at: self.wall() + took, outcome };
         let ends = Happens::Ends(sent, Box::new(ending));
         self.put_due(self.clock + took, Due::At(id, ends));
     }

@@ -35,7 +35,7 @@ const BEGIN: &str = "BEGIN";
 const COMMIT: &str = "COMMIT";
 const RENEW: &str = include_str!("sql/renew.sql");
 const REGISTER_AGAIN: &str = include_str!("sql/register_again.sql");
-const SETTLE: &str = include_str!("sql/settle.sql");
+const COMPLETE: &str = include_str!("sql/complete.sql");
 const BUDGET: &str = include_str!("sql/budget.sql");
 const OTHERS: &str = include_str!("sql/others.sql");
 const NOTE_DOUBT: &str = include_str!("sql/note_doubt.sql");
@@ -51,14 +51,14 @@ const COMMITTED: &str = include_str!("sql/committed.sql");
 
 /// Prepares what every turn asks, so that none has to wait for it.
 pub(super) async fn prepare(session: &mut Session) -> Result<(), Failed> {
-    let of_turns = [RENEW, SETTLE, BUDGET, OTHERS, CLAIM, SPEND, stay::LAST_TURN];
+    let of_turns = [RENEW, COMPLETE, BUDGET, OTHERS, CLAIM, SPEND, stay::LAST_TURN];
     session.prepare_all(of_turns.into_iter().chain(pick::STATEMENTS)).await
 }
 
 /// What a turn wants, in the database's time, and what became of the tries so far.
 struct Wish<'t> {
     turn: &'t Turn,
-    settled: Columns,
+    completed: Columns,
     /// Orders of which answers were lost, and those that no longer are in doubt.
     lost: Option<Lost>,
     certain: Option<Certain>,
@@ -96,7 +96,7 @@ struct Done {
     finish: Duration,
 }
 
-/// Settles and claims in one commit, however often that has to be tried.
+/// Completes and claims in one commit, however often that has to be tried.
 pub(super) fn turn(
     link: &mut Link,
     stay: &mut Stay,
@@ -107,10 +107,10 @@ pub(super) fn turn(
     let asked = Instant::now();
     let ahead = clock.ahead(asked, Timestamp::now());
     let mut wish = Wish {
-        settled: Columns::of(&turn.settled, ahead),
-        lost: Lost::of(&turn.settled),
-        certain: Certain::of(&turn.settled),
-        unused: columns::unused(&turn.settled, ahead),
+        completed: Columns::of(&turn.completed, ahead),
+        lost: Lost::of(&turn.completed),
+        certain: Certain::of(&turn.completed),
+        unused: columns::unused(&turn.completed, ahead),
         stop: turn.stop.filter(|stop| stop.stops_all()).map(|stop| stop.to_string()),
         quiet_until: turn.quiet_until.map(|until| until.saturating_add(ahead).unwrap_or(until)),
         turn: &turn,
@@ -141,11 +141,11 @@ async fn attempt(
     }
     let First { renewed, told, state, elsewhere } = first(session, stay, clock, wish).await?;
     let Renewed { is_ours, others_are_gone, gone_elsewhere, others } = renewed;
-    let claimed = wish.settled.of_worker(stay.worker);
+    let claimed = wish.completed.of_worker(stay.worker);
     if is_ours && usize::try_from(told.try_get::<_, i64>(5)?) != Ok(claimed) {
         session.client.batch_execute("ROLLBACK").await?;
         let what = "it does not know that a row was to be sent which was";
-        return Err(stay::rewound(session, stay, wish.settled.rows(), what).await);
+        return Err(stay::rewound(session, stay, wish.completed.rows(), what).await);
     }
     let worker = match is_ours {
         true => stay.worker,
@@ -205,7 +205,7 @@ async fn committed(
         return Ok(None);
     }
     prepare(session).await?;
-    let last = stay::know_again(session, stay, wish.settled.rows()).await?;
+    let last = stay::know_again(session, stay, wish.completed.rows()).await?;
     let Some(tried) = wish.unconfirmed.as_mut().filter(|_| last.turn == stay.turn) else {
         wish.unconfirmed = None;
         session.client.batch_execute("ROLLBACK").await?;
@@ -246,7 +246,7 @@ struct Renewed {
     others: bool,
 }
 
-/// Renews the lease, settles, and reads the budget.
+/// Renews the lease, completes, and reads the budget.
 async fn first(
     session: &mut Session,
     stay: &Stay,
@@ -254,14 +254,14 @@ async fn first(
     wish: &Wish<'_>,
 ) -> Result<First, Failed> {
     let renew = session.statement(RENEW).await?;
-    let settle = session.statement(SETTLE).await?;
+    let complete = session.statement(COMPLETE).await?;
     let budget = session.statement(BUDGET).await?;
     let others = session.statement(OTHERS).await?;
     let note_doubt = session.statement_if(wish.lost.is_some(), NOTE_DOUBT).await?;
     let end_doubt = session.statement_if(wish.certain.is_some(), END_DOUBT).await?;
     let client = &session.client;
     let lease = stay.lease.as_secs_f64();
-    let settled = wish.settled.values(&stay.run, &wish.stop, &stay.worker);
+    let completed = wish.completed.values(&stay.run, &wish.stop, &stay.worker);
     let renewed = async {
         let asked = Instant::now();
         let row = client.query_one(&renew, &[&stay.worker, &lease, &stay.turn]).await?;
@@ -291,7 +291,7 @@ async fn first(
         biased;
         client.batch_execute(BEGIN),
         renewed,
-        client.query_one(&settle, &settled),
+        client.query_one(&complete, &completed),
         doubt_noted,
         doubt_ended,
         client.query_one(&budget, &endpoint),

@@ -132,7 +132,12 @@ impl ClaimRanges {
     }
 
     /// A row's attempt has ended.
-    pub fn settle(&mut self, ledger: &Connection, row: u32, attempt: u32) -> rusqlite::Result<()> {
+    pub fn complete(
+        &mut self,
+        ledger: &Connection,
+        row: u32,
+        attempt: u32,
+    ) -> rusqlite::Result<()> {
         match attempt {
             FIRST if self.open.contains(&row) => Ok(()),
             FIRST => Err(NOT_CLAIMED),
@@ -255,11 +260,11 @@ mod tests {
         assert!(claims.withdraw(&ledger, 6, 1).is_err(), "it was taken back already");
         claims.again(&ledger, 6, 1, 0).unwrap();
         for row in [5, 6, 7] {
-            claims.settle(&ledger, row, 1).unwrap();
+            claims.complete(&ledger, row, 1).unwrap();
             claims.end(&ledger, row).unwrap();
         }
         assert_eq!(ranges(&ledger), []);
-        assert!(claims.settle(&ledger, 5, 1).is_err(), "it has ended");
+        assert!(claims.complete(&ledger, 5, 1).is_err(), "it has ended");
     }
 
     #[test]
@@ -268,8 +273,8 @@ mod tests {
         let mut claims = ClaimRanges::of(&ledger, 1, false, vec![(4, 4), (5, 5)]).unwrap();
         claims.again(&ledger, 5, 2, 0).unwrap();
         assert_eq!(ranges(&ledger), [(4, 6, 4), (5, 6, 5)]);
-        claims.settle(&ledger, 5, 2).unwrap();
+        claims.complete(&ledger, 5, 2).unwrap();
         assert_eq!(ranges(&ledger), [(4, 6, 4)]);
-        assert!(claims.settle(&ledger, 5, 2).is_err(), "it has ended");
+        assert!(claims.complete(&ledger, 5, 2).is_err(), "it has ended");
     }
 }

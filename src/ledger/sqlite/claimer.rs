@@ -35,7 +35,7 @@ enum Choice {
     /// Not yet: another run has its order in flight.
     Later(Waiting),
     /// It has ended: another run cancelled its order.
-    Ended,
+    AttemptRecord,
 }
 
 impl<'a> Claimer<'a> {
@@ -74,7 +74,7 @@ impl<'a> Claimer<'a> {
             match self.choose(started, waiting)? {
                 Choice::Claim(waiting) => self.claim_again(started, waiting, moments, turned)?,
                 Choice::Later(waiting) => turned.in_flight_elsewhere.push(waiting),
-                Choice::Ended => {}
+                Choice::AttemptRecord => {}
             }
         }
         self.claim_fresh(started, fresh as usize, moments, turned)?;
@@ -126,7 +126,7 @@ impl<'a> Claimer<'a> {
                     // As if it were claimed, so that a turn passes over no more than it may claim.
                     room -= 1;
                 }
-                Choice::Ended => {}
+                Choice::AttemptRecord => {}
             }
             read_ahead(self.transaction, started)?;
         }
@@ -153,7 +153,7 @@ impl<'a> Claimer<'a> {
                 ])?;
                 started.claims.end(self.transaction, waiting.row.0)?;
                 self.already_cancelled += 1;
-                return Ok(Choice::Ended);
+                return Ok(Choice::AttemptRecord);
             }
         }
         Ok(Choice::Claim(waiting))

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use rusqlite::{Connection, params};
 
-use super::super::claim::Ended;
+use super::super::claim::AttemptRecord;
 use super::super::codes;
 use crate::order::OwnCode;
 use crate::outcome::Status;
@@ -24,8 +24,8 @@ pub(super) struct Told {
 
 impl Told {
     /// An attempt whose end is known.
-    pub fn of(ended: Ended) -> Told {
-        let Ended { outcome, status, .. } = ended;
+    pub fn of(ended: AttemptRecord) -> Told {
+        let AttemptRecord { outcome, status, .. } = ended;
         Told {
             meaning: codes::of_meaning(outcome.meaning),
             status: status.map(codes::of_status),

@@ -1,4 +1,4 @@
-//! Starting a run: what a dead process left in flight is settled, and what there is
+//! Starting a run: what a dead process left in flight is completed, and what there is
 //! to do is found.
 
 use std::collections::VecDeque;
@@ -15,7 +15,7 @@ use super::{Started, read};
 use crate::order::{Order, OwnCode, RowNumber};
 use crate::outcome::{self, Meaning, Next, Status};
 
-/// Starts a held run, and settles as lost what a dead process left in flight.
+/// Starts a held run, and completes as lost what a dead process left in flight.
 pub(super) fn start(
     connection: &mut Connection,
     run: &Run,
@@ -39,7 +39,7 @@ pub(super) fn start(
     )?;
     let run = read::run_by_number(&transaction, run.number)?;
     let mut outcomes = Outcomes::load(&transaction)?;
-    let interrupted = settle_interrupted(&transaction, run.number, &mut outcomes, &start)?;
+    let interrupted = complete_interrupted(&transaction, run.number, &mut outcomes, &start)?;
     other_runs::inherit_doubts(&transaction, run.number, is_locked)?;
     let mut counts = run.counts;
     counts.add(Status::InDoubt, interrupted);
@@ -73,7 +73,7 @@ pub(super) fn start(
 }
 
 /// Returns how many rows ended in doubt by it.
-fn settle_interrupted(
+fn complete_interrupted(
     transaction: &Transaction<'_>,
     run: i64,
     outcomes: &mut Outcomes,
@@ -85,12 +85,12 @@ fn settle_interrupted(
     };
     other_runs::note_interrupted(transaction, run)?;
     let outcome = outcomes.number(transaction, Told::interrupted(status))?;
-    let settled = transaction.execute(
+    let completed = transaction.execute(
         "INSERT INTO attempt (run, row, attempt, claimed_at, ended_at, outcome)
          SELECT run, row, attempt, claimed_at, ?2, ?3 FROM in_flight WHERE run = ?1",
         params![run, start.at.as_microsecond(), outcome],
     )?;
-    Ok(if status.is_some() { settled as u64 } else { 0 })
+    Ok(if status.is_some() { completed as u64 } else { 0 })
 }
 
 /// The rows claimed before that have not ended, each with its place, by their places. What was tried in a start that an

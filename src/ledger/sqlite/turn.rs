@@ -6,10 +6,10 @@ use jiff::Timestamp;
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
-use super::super::claim::How;
+use super::super::claim::Completion;
 use super::super::{
-    Allot, Allotment, Allowance, Budget, Counts, Run, Settled, Turn, Turned, UnreadableBudget,
-    Waiting,
+    Allot, Allotment, Allowance, Budget, CompletedClaim, Counts, Run, Turn, Turned,
+    UnreadableBudget, Waiting,
 };
 use super::claimer::Claimer;
 use super::many::Insert;
@@ -22,7 +22,7 @@ use crate::outcome::{Meaning, Status};
 /// The moments at which calls may start, of which those that are used are taken.
 pub(super) type Moments = std::vec::IntoIter<Option<Timestamp>>;
 
-/// Settles and claims in one commit.
+/// Completes and claims in one commit.
 pub(super) fn turn(
     connection: &mut Connection,
     started: &mut Started,
@@ -32,7 +32,7 @@ pub(super) fn turn(
 ) -> rusqlite::Result<Turned> {
     let now = turn.at;
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let Ends { mut counts, withdrawn, unused } = settle(&transaction, started, turn.settled)?;
+    let Ends { mut counts, withdrawn, unused } = complete(&transaction, started, turn.completed)?;
     let mut turned = Turned::default();
     let wanted = turn.fresh.saturating_add(turn.again.len().try_into().unwrap_or(u32::MAX));
     let allowance = Allowance {
@@ -81,7 +81,7 @@ pub(super) fn note_progress(ledger: &Connection, started: &Started) -> rusqlite:
     note.execute(params![run, first_fresh, attempts, a, b, c, d, e, f, g, h, with_doubt]).map(drop)
 }
 
-/// What the settled attempts come to together.
+/// What the completed attempts come to together.
 #[derive(Default)]
 struct Ends {
     /// How many rows ended how.
@@ -97,26 +97,26 @@ static ATTEMPTS: LazyLock<Insert<7>> = LazyLock::new(|| {
 });
 
 /// Makes the ends of attempts durable. An attempt ends once: another end is refused.
-fn settle(
+fn complete(
     transaction: &Transaction<'_>,
     started: &mut Started,
-    mut settled: Vec<Settled>,
+    mut completed: Vec<CompletedClaim>,
 ) -> rusqlite::Result<Ends> {
     let mut ends = Ends::default();
     let mut attempts = ATTEMPTS.many(transaction);
     // Rows that lie together are recorded together.
-    settled.sort_unstable_by_key(|settled| settled.row);
-    for Settled { row, order, attempt, doubt, claimed_at, how, .. } in settled {
-        let ended = match how {
-            How::Withdrawn(moment) => {
+    completed.sort_unstable_by_key(|completed| completed.row);
+    for CompletedClaim { row, order, attempt, doubt, claimed_at, completion, .. } in completed {
+        let ended = match completion {
+            Completion::Released(moment) => {
                 ends.withdrawn += 1;
                 ends.unused.extend(moment);
                 started.claims.withdraw(transaction, row.0, attempt)?;
                 continue;
             }
-            How::Ended(ended) => ended,
+            Completion::Attempted(ended) => ended,
         };
-        started.claims.settle(transaction, row.0, attempt)?;
+        started.claims.complete(transaction, row.0, attempt)?;
         match ended.outcome.meaning {
             meaning if meaning.leaves_doubt() => {
                 other_runs::note_doubt(transaction, started.run, order)?;

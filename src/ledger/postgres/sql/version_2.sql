@@ -124,7 +124,7 @@ CREATE TABLE open_row (
     -- How many there were, that in flight included; none where another run has the order in
     -- flight, and the row waits for what becomes of that.
     attempt   integer     NOT NULL,
-    in_flight boolean     NOT NULL,           -- claimed, and not settled
+    in_flight boolean     NOT NULL,           -- claimed, and not completed
     claimed_at timestamptz NOT NULL,
     turn      bigint      NOT NULL,           -- the turn of the worker that claimed it
     PRIMARY KEY (run, row)

@@ -1,10 +1,10 @@
-//! What is settled, column by column.
+//! What is completed, column by column.
 
 use jiff::{SignedDuration, Timestamp};
 use tokio_postgres::types::ToSql;
 
-use super::super::super::claim::{Ended, How};
-use super::super::super::{Settled, codes};
+use super::super::super::claim::{AttemptRecord, Completion};
+use super::super::super::{CompletedClaim, codes};
 use super::super::storable;
 use crate::outcome::Meaning;
 
@@ -34,9 +34,10 @@ pub(super) struct Lost {
 
 impl Lost {
     /// Those of these attempts.
-    pub fn of(settled: &[Settled]) -> Option<Lost> {
+    pub fn of(completed: &[CompletedClaim]) -> Option<Lost> {
         let mut lost = Lost::default();
-        for Settled { order, .. } in settled.iter().filter(|its| its.means(Meaning::Doubt)) {
+        for CompletedClaim { order, .. } in completed.iter().filter(|its| its.means(Meaning::Doubt))
+        {
             lost.admin_number.push(order.admin_number);
             lost.sequence_number.push(order.sequence_number);
         }
@@ -59,10 +60,10 @@ pub(super) struct Certain {
 
 impl Certain {
     /// Those of these attempts.
-    pub fn of(settled: &[Settled]) -> Option<Certain> {
+    pub fn of(completed: &[CompletedClaim]) -> Option<Certain> {
         let mut certain = Certain::default();
-        let is_one = |its: &&Settled| its.doubt && its.means(Meaning::Cancelled);
-        for Settled { row, order, attempt, .. } in settled.iter().filter(is_one) {
+        let is_one = |its: &&CompletedClaim| its.doubt && its.means(Meaning::Cancelled);
+        for CompletedClaim { row, order, attempt, .. } in completed.iter().filter(is_one) {
             certain.orders.admin_number.push(order.admin_number);
             certain.orders.sequence_number.push(order.sequence_number);
             certain.row.push(row.0.into());
@@ -80,24 +81,24 @@ impl Certain {
 
 impl Columns {
     /// The database's clock is so far ahead of the one they were timed by.
-    pub fn of(settled: &[Settled], ahead: SignedDuration) -> Columns {
+    pub fn of(completed: &[CompletedClaim], ahead: SignedDuration) -> Columns {
         let mut columns = Columns::default();
-        for Settled { row, attempt, doubt, lease, how, .. } in settled {
+        for CompletedClaim { row, attempt, doubt, lease, completion, .. } in completed {
             columns.row.push(row.0.into());
             columns.attempt.push(*attempt as i32);
             columns.worker.push(*lease);
             columns.doubt.push(*doubt);
-            columns.how(how, ahead);
+            columns.completion(completion, ahead);
         }
         columns
     }
 
-    fn how(&mut self, how: &How, ahead: SignedDuration) {
-        let ended = match how {
-            How::Withdrawn(_) => None,
-            How::Ended(ended) => Some(ended),
+    fn completion(&mut self, completion: &Completion, ahead: SignedDuration) {
+        let ended = match completion {
+            Completion::Released(_) => None,
+            Completion::Attempted(ended) => Some(ended),
         };
-        let of = |ended: Option<&Ended>, time: fn(&Ended) -> Option<Timestamp>| {
+        let of = |ended: Option<&AttemptRecord>, time: fn(&AttemptRecord) -> Option<Timestamp>| {
             ended.and_then(time).map(|time| time.saturating_add(ahead).unwrap_or(time))
         };
         self.sent_at.push(of(ended, |ended| ended.outcome.sent.then_some(ended.sent_at)));
@@ -112,7 +113,7 @@ impl Columns {
         self.message.push(outcome.map(|outcome| storable(&outcome.message)));
     }
 
-    /// The values of `settle.sql`.
+    /// The values of `complete.sql`.
     pub fn values<'v>(
         &'v self,
         run: &'v i64,
@@ -149,10 +150,10 @@ impl Columns {
 }
 
 /// The moments at which nothing was sent, in the database's time.
-pub(super) fn unused(settled: &[Settled], ahead: SignedDuration) -> Vec<Timestamp> {
-    let withdrawn = settled.iter().filter_map(|settled| match settled.how {
-        How::Withdrawn(moment) => moment,
-        How::Ended(_) => None,
+pub(super) fn unused(completed: &[CompletedClaim], ahead: SignedDuration) -> Vec<Timestamp> {
+    let withdrawn = completed.iter().filter_map(|completed| match completed.completion {
+        Completion::Released(moment) => moment,
+        Completion::Attempted(_) => None,
     });
     withdrawn.map(|moment| moment.saturating_add(ahead).unwrap_or(moment)).collect()
 }

@@ -101,7 +101,7 @@ impl Picked {
             }
             Elsewhere::Cancelled { run, row: its } => {
                 self.decided.push((row, Elsewhere::cancelled_by(&run, its)));
-                Choice::Ended
+                Choice::AttemptRecord
             }
         }
     }
@@ -120,7 +120,7 @@ enum Choice {
     /// Another run has its order in flight.
     Later,
     /// Another run cancelled its order.
-    Ended,
+    AttemptRecord,
 }
 
 /// Picks up to `room` rows.
@@ -192,7 +192,7 @@ async fn pick_left(
                 picked.left.push(left);
             }
             Choice::Later => picked.later.push((left, place)),
-            Choice::Ended => {}
+            Choice::AttemptRecord => {}
         }
     }
     Ok(())
@@ -244,7 +244,7 @@ async fn pick_fresh(
                 picked.fresh.push(waiting);
             }
             Choice::Later => picked.later.push((waiting, place)),
-            Choice::Ended => {}
+            Choice::AttemptRecord => {}
         }
     }
     Ok(())

@@ -1,5 +1,5 @@
 -- Records what attempts of run $1 came to: those that were claimed under the lease they
--- are told for, and are not settled yet. No meaning: nothing was sent, the claim is taken
+-- are told for, and are not completed yet. No meaning: nothing was sent, the claim is taken
 -- back. $12: whether an earlier answer for the order was lost. $13: why the run stops for all,
 -- if it does. $14: who tells it. From here on the run is locked.
 WITH found AS MATERIALIZED (
