@@ -145,7 +145,7 @@ impl Night {
         row.claimed_at = None;
         if self.chance.per_cent(20) {
             row.attempts -= 1;
-            let (completed, waiting) = claimed.withdraw();
+            let (completed, waiting) = claimed.release();
             self.waiting.push(waiting);
             return completed;
         }
@@ -309,13 +309,13 @@ fn died(path: &Path, on_doubt: OnDoubt) -> (Sqlite, Run, ClaimedRow) {
 
 #[test]
 fn an_attempt_that_was_completed_as_interrupted_cannot_be_completed_once_more() {
-    for withdrawn in [false, true] {
+    for released in [false, true] {
         let folder = tempfile::tempdir().unwrap();
         let (mut ledger, run, claimed) = died(&folder.path().join("ledger.db"), OnDoubt::Retry);
         let outcome = outcome(Meaning::Cancelled, true, "ERR2");
         let ending = AttemptEnd { sent_at: second(1), ended_at: second(3), outcome };
-        let completed = match withdrawn {
-            true => claimed.withdraw().0,
+        let completed = match released {
+            true => claimed.release().0,
             false => claimed.complete(ending, Next::End(Status::Cancelled)).0,
         };
         let nothing = &mut |_: &mut _, _| Allotment::default();

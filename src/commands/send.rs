@@ -78,7 +78,8 @@ impl Sending<'_> {
         let last = shown.clone();
         let progress = progress::show(course, shown, self.settings.quiet);
         let progress = tokio::spawn(progress.in_current_span());
-        let wheel = Wheel::new(plan, run.counts, begun).renewing(self.calls.renewal());
+        let wheel =
+            Wheel::new(plan, run.counts, begun).with_credential_refresh(self.calls.renewal());
         let stops = passed_on(self.told);
         let finished =
             drive(wheel, ledger, Pace::new(self.rates), self.calls, connections, stops, show).await;

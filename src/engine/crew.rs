@@ -67,7 +67,7 @@ struct Thread {
     given: UnboundedSender<Vec<Given>>,
     ended: UnboundedReceiver<Event>,
     /// Calls that it was given and that have not ended; some may wait to be started.
-    under_way: usize,
+    outstanding: usize,
 }
 
 impl Crew {
@@ -98,8 +98,8 @@ impl Crew {
         let mut shares = [const { Vec::new() }; MOST_THREADS];
         for to_send in send {
             let callers = self.callers.iter_mut().zip(&mut shares);
-            if let Some((caller, share)) = callers.min_by_key(|(caller, _)| caller.under_way) {
-                caller.under_way += 1;
+            if let Some((caller, share)) = callers.min_by_key(|(caller, _)| caller.outstanding) {
+                caller.outstanding += 1;
                 self.given += 1;
                 share.push(Given { to_send, noted, number: self.given, pauses });
             }
@@ -128,7 +128,7 @@ impl Crew {
                     Poll::Ready(0) => {
                         return Poll::Ready(Err(anyhow!(DIED)));
                     }
-                    Poll::Ready(ended) => caller.under_way -= ended,
+                    Poll::Ready(ended) => caller.outstanding -= ended,
                     Poll::Pending => {}
                 }
             }
@@ -172,7 +172,7 @@ fn start<C: Caller>(
         });
     };
     std::thread::Builder::new().name("calls".to_owned()).spawn(work).context(cannot)?;
-    Ok(Thread { given: give, ended, under_way: 0 })
+    Ok(Thread { given: give, ended, outstanding: 0 })
 }
 
 /// What a thread makes calls with.

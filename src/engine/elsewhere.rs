@@ -39,7 +39,7 @@ impl Elsewhere {
     }
 
     /// Other processes have the rows now.
-    pub fn forget_all(&mut self) {
+    pub fn on_lease_lost(&mut self) {
         *self = Elsewhere::default();
     }
 

@@ -176,7 +176,7 @@ impl Wheel {
     }
 
     /// The same wheel, for credentials that are renewed so.
-    pub fn renewing(self, renewal: Renewal) -> Wheel {
+    pub fn with_credential_refresh(self, renewal: Renewal) -> Wheel {
         Wheel { renewal, ..self }
     }
 
@@ -250,8 +250,8 @@ impl Wheel {
     /// Takes in what happened, if anything but the time that was asked for, and says
     /// what to do.
     pub fn on(&mut self, events: impl IntoIterator<Item = Event>, now: Now) -> Commands {
-        self.tell_until(now.since_start);
-        events.into_iter().for_each(|event| self.hear(event, now));
+        self.account_until(now.since_start);
+        events.into_iter().for_each(|event| self.on_event(event, now));
         if self.is_past_last_start(now) && self.has_work() {
             self.stop_for(OwnCode::CutOff);
         }
@@ -261,8 +261,8 @@ impl Wheel {
             self.tripped.get_or_insert_with(|| Tripped::by_outage(last));
         }
         self.adaptive.tick(now.since_start);
-        let send = self.release(now);
-        let recall = std::mem::take(&mut self.recall) || self.is_halted(now);
+        let send = self.dispatch_due(now);
+        let recall = std::mem::take(&mut self.recall) || self.is_paused_or_stopped(now);
         if recall {
             self.recalled_at = now.since_start;
         }
@@ -272,7 +272,7 @@ impl Wheel {
         Commands { send, recall, turn, renew, wake_at, finished }
     }
 
-    fn hear(&mut self, event: Event, now: Now) {
+    fn on_event(&mut self, event: Event, now: Now) {
         match event {
             Event::Turned(turned) => self.turned(turned, now),
             Event::Ended { claimed, ending, times } => {
@@ -298,7 +298,7 @@ impl Wheel {
     }
 
     /// All that held since the last events held until now.
-    fn tell_until(&mut self, now: Duration) {
+    fn account_until(&mut self, now: Duration) {
         let most = self.plan.most_a_second.map_or(f64::INFINITY, f64::from);
         self.story.passed(Stretch {
             from: self.told_until,
@@ -315,7 +315,7 @@ impl Wheel {
             let took = now.since_start.saturating_sub(began);
             self.turn_time.took(took, now.since_start);
             if self.tenure.granted(turned.lease, began) {
-                self.forget_all();
+                self.on_lease_lost();
             }
         }
         let horizon = self.horizon();
@@ -347,7 +347,7 @@ impl Wheel {
         for claimed in turned.claimed {
             self.brake.canary().begin(claimed.row());
             if is_too_old {
-                self.withdraw(claimed, now);
+                self.release_claim(claimed, now);
                 continue;
             }
             self.claimed.push_back((claimed.moment().map(at), claimed));
@@ -378,21 +378,27 @@ impl Wheel {
         self.recall = true;
         self.turned_before_pause = self.turning.is_some();
         while let Some((_, claimed)) = self.claimed.pop_front() {
-            self.withdraw(claimed, now);
+            self.release_claim(claimed, now);
         }
     }
 
     /// The rows that were held are others' now.
-    fn forget_all(&mut self) {
+    fn on_lease_lost(&mut self) {
         self.claimed.clear();
         self.due.clear();
         self.later.clear();
-        self.elsewhere.forget_all();
+        self.elsewhere.on_lease_lost();
     }
 
     /// What a call that ended tells of the server; says whether an outage was why it
     /// failed, so that it does not count against its row.
-    fn learn(&mut self, claimed: &ClaimedRow, ending: &AttemptEnd, times: Times, now: Now) -> bool {
+    fn observe_call(
+        &mut self,
+        claimed: &ClaimedRow,
+        ending: &AttemptEnd,
+        times: Times,
+        now: Now,
+    ) -> bool {
         let (started, took) = (times.started, times.ended.saturating_sub(times.started));
         let sign = ending.outcome.sign();
         let retry_after = ending.outcome.retry_after.map(|wait| wait.min(self.plan.max_outage));
@@ -422,7 +428,7 @@ impl Wheel {
     }
 
     fn ended(&mut self, claimed: ClaimedRow, ending: AttemptEnd, times: Times, now: Now) {
-        let spared = self.learn(&claimed, &ending, times, now);
+        let spared = self.observe_call(&claimed, &ending, times, now);
         self.held_for = times.started.saturating_sub(times.noted);
         self.in_flight -= 1;
         self.calls += 1;
@@ -478,15 +484,15 @@ impl Wheel {
     }
 
     /// Whether nothing may be sent at all, for now or for good.
-    fn is_halted(&self, now: Now) -> bool {
+    fn is_paused_or_stopped(&self, now: Now) -> bool {
         self.stop.is_some() || self.renewal.holds() || now.since_start < self.silence.until()
     }
 
-    /// What is claimed and due goes out; what may no longer be sent is taken back.
-    fn release(&mut self, now: Now) -> Vec<ToSend> {
-        self.take_back_surplus(now);
+    /// What is claimed and due goes out; what may no longer be sent is released.
+    fn dispatch_due(&mut self, now: Now) -> Vec<ToSend> {
+        self.release_surplus(now);
         let mut send = Vec::new();
-        let halted = self.is_halted(now);
+        let halted = self.is_paused_or_stopped(now);
         let early = |moment: &Option<Duration>| moment.is_some_and(|at| now.since_start < at);
         let shared = now.since_start < self.shared_until;
         let grace = if shared { SHARED_GRACE } else { GRACE };
@@ -501,7 +507,7 @@ impl Wheel {
             let before =
                 earliest([moment.map(|moment| moment.saturating_add(grace)), leased_until]);
             if halted || before.is_some_and(|before| now.since_start > before) {
-                self.withdraw(claimed, now);
+                self.release_claim(claimed, now);
             } else {
                 self.in_flight += 1;
                 self.second.started(now.since_start);
@@ -513,13 +519,13 @@ impl Wheel {
         send
     }
 
-    /// While the server is away, only a probe goes out: all else is taken back.
-    fn take_back_surplus(&mut self, now: Now) {
+    /// While the server is away, only a probe goes out: all else is released.
+    fn release_surplus(&mut self, now: Now) {
         if let Some(more) = self.outage.more(now.since_start) {
             while self.claimed.len() > more as usize
                 && let Some((_, claimed)) = self.claimed.pop_front()
             {
-                self.withdraw(claimed, now);
+                self.release_claim(claimed, now);
             }
         }
     }
@@ -534,14 +540,14 @@ impl Wheel {
             now.since_start.saturating_sub(noted) >= LATEST_START
                 || late(moment).is_ok_and(|late| late >= LATEST_START)
         });
-        let is_off = self.is_halted(now)
+        let is_off = self.is_paused_or_stopped(now)
             || self.recall
             || noted <= self.recalled_at
             || self.outage.since().is_some()
             || now.since_start < self.shared_until
             || claimed.lease() != self.tenure.number();
         match is_late || is_off {
-            true => self.withdraw(claimed, now),
+            true => self.release_claim(claimed, now),
             false => self.claimed.push_front((Some(now.since_start), claimed)),
         }
     }
@@ -555,8 +561,8 @@ impl Wheel {
     }
 
     /// Nothing was sent: the row goes back among those to be claimed.
-    fn withdraw(&mut self, claimed: ClaimedRow, now: Now) {
-        let (completed, waiting) = claimed.withdraw();
+    fn release_claim(&mut self, claimed: ClaimedRow, now: Now) {
+        let (completed, waiting) = claimed.release();
         self.completed.push(completed);
         self.commit_deadline = Some(now.since_start);
         self.due.push(waiting);
@@ -566,7 +572,7 @@ impl Wheel {
         if self.turning.is_some() {
             return None;
         }
-        let (again, fresh) = self.wanted(now);
+        let (again, fresh) = self.rows_to_claim(now);
         let is_time = |at: Option<Duration>| at.is_some_and(|at| now.since_start >= at);
         let must_turn = is_time(self.commit_deadline) || is_time(self.renew_lease_at());
         if !must_turn && again.is_empty() && fresh == 0 {
@@ -596,26 +602,26 @@ impl Wheel {
     }
 
     /// Which rows, and how many fresh ones, the next turn is to claim.
-    fn wanted(&mut self, now: Now) -> (Vec<Waiting>, u32) {
+    fn rows_to_claim(&mut self, now: Now) -> (Vec<Waiting>, u32) {
         while let Some(entry) = self.later.first_entry() {
             if entry.key().0 > now.since_start {
                 break;
             }
             self.due.push(entry.remove());
         }
-        let held = self.is_halted(now) || now.since_start < self.held_until();
+        let held = self.is_paused_or_stopped(now) || now.since_start < self.claims_paused_until();
         if held || !self.adaptive.has_room(self.in_flight) {
             return (Vec::new(), 0);
         }
-        let under_way = self.under_way();
+        let outstanding = self.outstanding();
         let has_many_waiting = self.waiting() >= MOST_WAITING;
         let canary = self.brake.canary();
         let waits = |due: &[Waiting]| due.iter().any(|waiting| canary.has(waiting.row()));
-        if canary.is_on() && under_way == 0 && self.later.is_empty() && !waits(&self.due) {
+        if canary.is_on() && outstanding == 0 && self.later.is_empty() && !waits(&self.due) {
             canary.rests();
         }
         let room = canary.concurrency(self.plan.concurrency) as usize;
-        let room = room.saturating_sub(under_way);
+        let room = room.saturating_sub(outstanding);
         let room = match self.outage.more(now.since_start) {
             Some(more) => room.min((more as usize).saturating_sub(self.claimed.len())),
             None => room,
@@ -633,13 +639,13 @@ impl Wheel {
     }
 
     /// Rows that are claimed and have not ended.
-    fn under_way(&self) -> usize {
+    fn outstanding(&self) -> usize {
         self.in_flight as usize + self.claimed.len()
     }
 
     /// Before this, no more rows are claimed.
-    fn held_until(&self) -> Duration {
-        let is_needed = self.under_way() * 2 <= self.plan.concurrency as usize;
+    fn claims_paused_until(&self) -> Duration {
+        let is_needed = self.outstanding() * 2 <= self.plan.concurrency as usize;
         let rests_until = if is_needed { Duration::ZERO } else { self.rests_until };
         let probe_at = self.outage.next_probe().unwrap_or_default();
         self.silence.until().max(self.more_at).max(rests_until).max(probe_at)
@@ -665,7 +671,7 @@ impl Wheel {
         // The end of a turn under way wakes the wheel by itself.
         let idle = self.turning.is_none() && self.stop.is_none();
         let next_due = self.later.first_key_value().filter(|_| idle).map(|((due, _), _)| *due);
-        let more = self.held_until();
+        let more = self.claims_paused_until();
         let wants_more = idle && (!self.exhausted || !self.due.is_empty());
         let next_more = (wants_more && more > now.since_start).then_some(more);
         let cut_off = self.plan.last_start.filter(|_| self.has_work());

@@ -156,7 +156,7 @@ impl ClaimedRow {
     }
 
     /// Takes the claim back: nothing was sent.
-    pub fn withdraw(self) -> (CompletedClaim, Waiting) {
+    pub fn release(self) -> (CompletedClaim, Waiting) {
         let completion = Completion::Released(self.moment);
         let completed = self.completed(completion);
         let waiting = Waiting {

@@ -170,10 +170,10 @@ pub fn what_is_in_flight_may_have_been_sent(home: &Home) {
 pub fn a_claim_that_is_taken_back_leaves_no_trace(home: &Home) {
     let mut process = home.process(1);
     let claimed = process.claim(1).pop().unwrap();
-    let (completed, waiting) = claimed.withdraw();
+    let (completed, waiting) = claimed.release();
     let turned = process.turn(vec![completed], vec![waiting], 0);
     assert_eq!((rows(&turned.claimed), turned.claimed[0].attempt()), (vec![1], 1));
-    let (completed, _) = turned.claimed.into_iter().next().unwrap().withdraw();
+    let (completed, _) = turned.claimed.into_iter().next().unwrap().release();
     process.complete(vec![completed]);
     let record = process.records().remove(0);
     assert_eq!((record.attempts, record.status, record.doubt), (0, Status::NotSent, false));
@@ -447,7 +447,7 @@ pub fn an_order_left_for_later_was_never_sent(home: &Home) {
     let mut second = Process::start(ledger, run.clone());
     assert_eq!(rows(&second.claim(4)), [3, 4]);
     let (completed, waiting): (Vec<_>, Vec<_>) =
-        in_flight.into_iter().map(ClaimedRow::withdraw).unzip();
+        in_flight.into_iter().map(ClaimedRow::release).unzip();
     first.turn(completed, Vec::new(), 0);
     drop((second, lock));
     // Rows 1 and 2 were passed over, and it died with 3 and 4 in flight.
@@ -550,7 +550,7 @@ pub fn moments_that_were_not_used_are_given_back(home: &Home) {
     let claimed = process.claim(10);
     assert_eq!(claimed.len(), 1);
     let (completed, waiting): (Vec<_>, Vec<_>) =
-        claimed.into_iter().map(ClaimedRow::withdraw).unzip();
+        claimed.into_iter().map(ClaimedRow::release).unzip();
     let turned = process.turn(completed, waiting, 0);
     assert_eq!(turned.claimed.len(), 1, "its moment is gone until {:?}", turned.more_at);
 }

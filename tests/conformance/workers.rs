@@ -296,7 +296,7 @@ fn a_worker_with_nothing_to_do_holds_none_of_the_rate() {
     let claimed = process.claim(1);
     assert_eq!(claimed.len(), 1);
     assert!(idle.claim(5).is_empty());
-    let (completed, waiting) = claimed.into_iter().next().unwrap().withdraw();
+    let (completed, waiting) = claimed.into_iter().next().unwrap().release();
     let turned = process.turn(vec![completed], vec![waiting], 0);
     assert_eq!(turned.claimed.len(), 1, "its moment is gone until {:?}", turned.more_at);
 }
@@ -451,7 +451,7 @@ fn a_clock_that_is_a_minute_off_changes_nothing() {
     let moment = turned.claimed[0].moment().unwrap();
     assert!(moment > asked && moment < Timestamp::now() + Duration::from_secs(2), "{moment}");
     let claimed = turned.claimed.into_iter().next().unwrap();
-    let (completed, waiting) = claimed.withdraw();
+    let (completed, waiting) = claimed.release();
     let again = process.turn(vec![completed], vec![waiting], 0);
     assert_eq!(again.claimed.len(), 1, "the moment was not given back");
     process.complete(again.claimed.into_iter().map(cancelled).collect());

@@ -377,7 +377,8 @@ impl<'a> Night<'a> {
         let dies_after = (self.deaths > 0).then(|| self.chance.below(300));
         self.deaths = self.deaths.saturating_sub(1);
         Process {
-            wheel: Wheel::new(plan, run.counts, begun).renewing(Renewal::of(lifetime)),
+            wheel: Wheel::new(plan, run.counts, begun)
+                .with_credential_refresh(Renewal::of(lifetime)),
             pace: Pace::new(&rates.unwrap_or_else(|| "unlimited".parse().unwrap())),
             rules: rules(&mut self.chance),
             job,

@@ -117,13 +117,8 @@ impl ClaimRanges {
             .map(drop)
     }
 
-    /// A row's claim is taken back: nothing was sent.
-    pub fn withdraw(
-        &mut self,
-        ledger: &Connection,
-        row: u32,
-        attempt: u32,
-    ) -> rusqlite::Result<()> {
+    /// A row's claim is released: nothing was sent.
+    pub fn release(&mut self, ledger: &Connection, row: u32, attempt: u32) -> rusqlite::Result<()> {
         match self.around(row) {
             _ if attempt > FIRST => self.remove(ledger, attempt, row),
             Some((_, Range { claimed_at: Some(_), .. })) => self.set_apart(ledger, row, None),
@@ -255,9 +250,9 @@ mod tests {
         let ledger = ledger();
         let mut claims = ClaimRanges::of(&ledger, 1, true, Vec::new()).unwrap();
         claims.begin(&ledger, &[(5, 1), (6, 2), (7, 3)], 0).unwrap();
-        claims.withdraw(&ledger, 6, 1).unwrap();
+        claims.release(&ledger, 6, 1).unwrap();
         assert_eq!(ranges(&ledger), [(5, 6, 1), (6, 7, 2), (7, 8, 3)]);
-        assert!(claims.withdraw(&ledger, 6, 1).is_err(), "it was taken back already");
+        assert!(claims.release(&ledger, 6, 1).is_err(), "it was taken back already");
         claims.again(&ledger, 6, 1, 0).unwrap();
         for row in [5, 6, 7] {
             claims.complete(&ledger, row, 1).unwrap();

@@ -32,7 +32,7 @@ pub(super) fn turn(
 ) -> rusqlite::Result<Turned> {
     let now = turn.at;
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let Ends { mut counts, withdrawn, unused } = complete(&transaction, started, turn.completed)?;
+    let Ends { mut counts, released, unused } = complete(&transaction, started, turn.completed)?;
     let mut turned = Turned::default();
     let wanted = turn.fresh.saturating_add(turn.again.len().try_into().unwrap_or(u32::MAX));
     let allowance = Allowance {
@@ -59,7 +59,7 @@ pub(super) fn turn(
     turned.exhausted = started.is_exhausted();
     counts.add(Status::AlreadyCancelled, already_cancelled);
     started.counts = started.counts.plus(counts);
-    started.attempts = (started.attempts + turned.claimed.len() as u64).saturating_sub(withdrawn);
+    started.attempts = (started.attempts + turned.claimed.len() as u64).saturating_sub(released);
     turned.counts = started.counts;
     note_progress(&transaction, started)?;
     transaction.commit()?;
@@ -87,7 +87,7 @@ struct Ends {
     /// How many rows ended how.
     counts: Counts,
     /// How many claims were taken back.
-    withdrawn: u64,
+    released: u64,
     /// The moments at which nothing was sent.
     unused: Vec<Timestamp>,
 }
@@ -109,9 +109,9 @@ fn complete(
     for CompletedClaim { row, order, attempt, doubt, claimed_at, completion, .. } in completed {
         let ended = match completion {
             Completion::Released(moment) => {
-                ends.withdrawn += 1;
+                ends.released += 1;
                 ends.unused.extend(moment);
-                started.claims.withdraw(transaction, row.0, attempt)?;
+                started.claims.release(transaction, row.0, attempt)?;
                 continue;
             }
             Completion::Attempted(ended) => ended,

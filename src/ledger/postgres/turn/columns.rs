@@ -151,9 +151,9 @@ impl Columns {
 
 /// The moments at which nothing was sent, in the database's time.
 pub(super) fn unused(completed: &[CompletedClaim], ahead: SignedDuration) -> Vec<Timestamp> {
-    let withdrawn = completed.iter().filter_map(|completed| match completed.completion {
+    let released = completed.iter().filter_map(|completed| match completed.completion {
         Completion::Released(moment) => moment,
         Completion::Attempted(_) => None,
     });
-    withdrawn.map(|moment| moment.saturating_add(ahead).unwrap_or(moment)).collect()
+    released.map(|moment| moment.saturating_add(ahead).unwrap_or(moment)).collect()
 }
