@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use cardcancel::intake::{Disposition, PlannedRow};
 use cardcancel::ledger::{
-    Allotment, AttemptEnd, ClaimedRow, CompletedClaim, Ledger, Run, Sqlite, Start, Turn, Waiting,
+    Allotment, AttemptEnd, ClaimedRow, CompletedClaim, Ledger, PendingRow, Run, Sqlite, Start, Turn,
 };
 use cardcancel::order::{Flaw, Order, OwnCode, RowNumber};
 use cardcancel::outcome::{Meaning, Next, OnDoubt, Outcome, Status};
@@ -44,7 +44,7 @@ struct Night {
     /// The place of each row.
     places: BTreeMap<u32, u32>,
     claimed: Vec<ClaimedRow>,
-    waiting: Vec<Waiting>,
+    waiting: Vec<PendingRow>,
 }
 
 fn second(second: i64) -> Timestamp {
@@ -82,13 +82,13 @@ fn created(ledger: &mut Sqlite, places: &BTreeMap<u32, u32>) -> Run {
     ledger.create_run(new, &mut planned_rows(places).map(Ok), &[]).unwrap()
 }
 
-fn started(ledger: &mut Sqlite, run: &Run, at: Timestamp, on_doubt: OnDoubt) -> Vec<Waiting> {
+fn started(ledger: &mut Sqlite, run: &Run, at: Timestamp, on_doubt: OnDoubt) -> Vec<PendingRow> {
     let start =
         Start { at, cut_off: None, rates: String::new(), joins: false, again: false, on_doubt };
     ledger.start(run, start).unwrap().waiting
 }
 
-fn turn(at: Timestamp, completed: Vec<CompletedClaim>, again: Vec<Waiting>, fresh: u32) -> Turn {
+fn turn(at: Timestamp, completed: Vec<CompletedClaim>, again: Vec<PendingRow>, fresh: u32) -> Turn {
     Turn {
         at,
         uptime: None,

@@ -19,7 +19,7 @@ use crate::gate::second::Second;
 use crate::gate::silence::{Asked, Silence};
 use crate::gate::tenure::Tenure;
 use crate::ledger::{
-    AttemptEnd, Begun, ClaimedRow, CompletedClaim, Counts, Turn, TurnTime, Turned, Waiting,
+    AttemptEnd, Begun, ClaimedRow, CompletedClaim, Counts, PendingRow, Turn, TurnTime, Turned,
 };
 use crate::order::{OwnCode, RowNumber};
 use crate::outcome::{self, Halt, Meaning, Next, OnDoubt, Sign};
@@ -95,9 +95,9 @@ pub struct Wheel {
     missed: BTreeMap<RowNumber, u32>,
     completed: Vec<CompletedClaim>,
     /// Rows to be claimed again by the next turn.
-    due: Vec<Waiting>,
+    due: Vec<PendingRow>,
     /// Rows whose next attempt has to wait, by when.
-    later: BTreeMap<(Duration, RowNumber), Waiting>,
+    later: BTreeMap<(Duration, RowNumber), PendingRow>,
     elsewhere: Elsewhere,
     /// When the turn under way began.
     turning: Option<Duration>,
@@ -337,7 +337,7 @@ impl Wheel {
             self.silence.told(left, now.since_start);
         }
         self.due.extend(turned.deferred);
-        let elsewhere = turned.in_flight_elsewhere.iter().map(Waiting::row);
+        let elsewhere = turned.in_flight_elsewhere.iter().map(PendingRow::row);
         self.elsewhere.found(elsewhere, now.since_start);
         let ask_at = now.since_start.saturating_add(ASK_AGAIN_AFTER);
         for waiting in turned.in_flight_elsewhere {
@@ -402,15 +402,17 @@ impl Wheel {
         let (started, took) = (times.started, times.ended.saturating_sub(times.started));
         let sign = ending.outcome.sign();
         let retry_after = ending.outcome.retry_after.map(|wait| wait.min(self.plan.max_outage));
-        let was_last = claimed.spent() >= self.plan.attempts;
-        let (row, again) = (claimed.row(), claimed.doubt() || claimed.spent() > 1);
+        let was_last = claimed.counted_attempts() >= self.plan.attempts;
+        let (row, again) = (claimed.row(), claimed.doubt() || claimed.counted_attempts() > 1);
         let ended = outage::Ended { sign, row, started, was_last, again };
         match self.outage.saw(ended, now.since_start) {
             Some(outage::Change::Began(rows)) => {
                 self.story.outages += 1;
                 self.recall = true;
                 let waiting = self.due.iter_mut().chain(self.later.values_mut());
-                waiting.filter(|waiting| rows.contains(&waiting.row())).for_each(Waiting::spare);
+                waiting
+                    .filter(|waiting| rows.contains(&waiting.row()))
+                    .for_each(PendingRow::refund_attempt);
             }
             Some(outage::Change::Over) => self.adaptive.restart(now.since_start),
             None => {}
@@ -428,7 +430,7 @@ impl Wheel {
     }
 
     fn ended(&mut self, claimed: ClaimedRow, ending: AttemptEnd, times: Times, now: Now) {
-        let spared = self.observe_call(&claimed, &ending, times, now);
+        let is_refunded = self.observe_call(&claimed, &ending, times, now);
         self.held_for = times.started.saturating_sub(times.noted);
         self.in_flight -= 1;
         self.calls += 1;
@@ -445,7 +447,7 @@ impl Wheel {
             self.stop_for(OwnCode::Outage);
             self.tripped.get_or_insert(Tripped::by_silence(wait, &ending.outcome.said()));
         }
-        let attempts_left = spared || claimed.spent() < self.plan.attempts;
+        let attempts_left = is_refunded || claimed.counted_attempts() < self.plan.attempts;
         let doubt = claimed.doubt() || meaning.leaves_doubt();
         let next = outcome::next(meaning, attempts_left, doubt, self.plan.on_doubt);
         let is_ours = claimed.lease() == self.tenure.number();
@@ -456,7 +458,7 @@ impl Wheel {
             .halt()
             .filter(|_| !renewed)
             .map(|halt| Tripped::by_answer(halt, claimed.row(), &ending.outcome));
-        let (completed, waiting) = match spared {
+        let (completed, waiting) = match is_refunded {
             true => claimed.complete_refunded(ending, next),
             false => claimed.complete(ending, next),
         };
@@ -473,8 +475,9 @@ impl Wheel {
         }
     }
 
-    fn wait(&mut self, waiting: Waiting, now: Now) {
-        let due = now.since_start.saturating_add(backoff(waiting.row(), waiting.spent()));
+    fn wait(&mut self, waiting: PendingRow, now: Now) {
+        let due =
+            now.since_start.saturating_add(backoff(waiting.row(), waiting.counted_attempts()));
         self.later.insert((due.max(self.silence.until()), waiting.row()), waiting);
     }
 
@@ -602,7 +605,7 @@ impl Wheel {
     }
 
     /// Which rows, and how many fresh ones, the next turn is to claim.
-    fn rows_to_claim(&mut self, now: Now) -> (Vec<Waiting>, u32) {
+    fn rows_to_claim(&mut self, now: Now) -> (Vec<PendingRow>, u32) {
         while let Some(entry) = self.later.first_entry() {
             if entry.key().0 > now.since_start {
                 break;
@@ -616,7 +619,7 @@ impl Wheel {
         let outstanding = self.outstanding();
         let has_many_waiting = self.waiting() >= MOST_WAITING;
         let canary = self.brake.canary();
-        let waits = |due: &[Waiting]| due.iter().any(|waiting| canary.has(waiting.row()));
+        let waits = |due: &[PendingRow]| due.iter().any(|waiting| canary.has(waiting.row()));
         if canary.is_on() && outstanding == 0 && self.later.is_empty() && !waits(&self.due) {
             canary.rests();
         }
@@ -633,7 +636,7 @@ impl Wheel {
         let admitted = self.due.extract_if(.., |waiting| {
             canary.admits(waiting.row()) && !(another && outage.has_failed(waiting.row()))
         });
-        let again: Vec<Waiting> = admitted.take(room).collect();
+        let again: Vec<PendingRow> = admitted.take(room).collect();
         let fresh = if has_fresh { room - again.len() } else { 0 };
         (again, u32::try_from(fresh).unwrap_or(u32::MAX))
     }

@@ -12,7 +12,7 @@ pub struct ClaimedRow {
     row: RowNumber,
     order: Order,
     attempt: u32,
-    spent: u32,
+    counted_attempts: u32,
     doubt: bool,
     claimed_at: Timestamp,
     moment: Option<Timestamp>,
@@ -21,14 +21,14 @@ pub struct ClaimedRow {
 
 /// A row that was claimed before, has not ended, and may be claimed again.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Waiting {
+pub struct PendingRow {
     pub(super) row: RowNumber,
     pub(super) order: Order,
     /// Attempts recorded so far.
     pub(super) attempts: u32,
     /// Of these, the ones that count: neither those that were interrupted nor
     /// those after which nothing else could be sent either.
-    pub(super) spent: u32,
+    pub(super) counted_attempts: u32,
     pub(super) doubt: bool,
 }
 
@@ -79,13 +79,22 @@ pub struct AttemptEnd {
 impl ClaimedRow {
     /// `lease` is 0 where there are none.
     pub(super) fn new(
-        waiting: Waiting,
+        waiting: PendingRow,
         claimed_at: Timestamp,
         moment: Option<Timestamp>,
         lease: i64,
     ) -> Self {
-        let Waiting { row, order, attempts, spent, doubt } = waiting;
-        ClaimedRow { row, order, attempt: attempts + 1, spent, doubt, claimed_at, moment, lease }
+        let PendingRow { row, order, attempts, counted_attempts, doubt } = waiting;
+        ClaimedRow {
+            row,
+            order,
+            attempt: attempts + 1,
+            counted_attempts,
+            doubt,
+            claimed_at,
+            moment,
+            lease,
+        }
     }
 
     /// The row.
@@ -104,8 +113,8 @@ impl ClaimedRow {
     }
 
     /// How many attempts count against the limit once this one has.
-    pub fn spent(&self) -> u32 {
-        self.spent + 1
+    pub fn counted_attempts(&self) -> u32 {
+        self.counted_attempts + 1
     }
 
     /// Whether an earlier answer of the row was lost.
@@ -125,17 +134,18 @@ impl ClaimedRow {
     }
 
     /// Ends the attempt. The row comes back as waiting unless it ended.
-    pub fn complete(self, ending: AttemptEnd, next: Next) -> (CompletedClaim, Option<Waiting>) {
+    pub fn complete(self, ending: AttemptEnd, next: Next) -> (CompletedClaim, Option<PendingRow>) {
         let AttemptEnd { sent_at, ended_at, outcome } = ending;
         let status = match next {
             Next::End(status) => Some(status),
             Next::Again | Next::Unsent => None,
         };
-        let waiting = status.is_none().then_some(Waiting {
+        let waiting = status.is_none().then_some(PendingRow {
             row: self.row,
             order: self.order,
             attempts: self.attempt,
-            spent: self.spent + u32::from(!matches!(outcome.meaning, Meaning::Stop(_))),
+            counted_attempts: self.counted_attempts
+                + u32::from(!matches!(outcome.meaning, Meaning::Stop(_))),
             doubt: self.doubt || outcome.meaning.leaves_doubt(),
         });
         let completion =
@@ -149,21 +159,21 @@ impl ClaimedRow {
         self,
         ending: AttemptEnd,
         next: Next,
-    ) -> (CompletedClaim, Option<Waiting>) {
+    ) -> (CompletedClaim, Option<PendingRow>) {
         let (completed, mut waiting) = self.complete(ending, next);
-        waiting.iter_mut().for_each(Waiting::spare);
+        waiting.iter_mut().for_each(PendingRow::refund_attempt);
         (completed, waiting)
     }
 
     /// Takes the claim back: nothing was sent.
-    pub fn release(self) -> (CompletedClaim, Waiting) {
+    pub fn release(self) -> (CompletedClaim, PendingRow) {
         let completion = Completion::Released(self.moment);
         let completed = self.completed(completion);
-        let waiting = Waiting {
+        let waiting = PendingRow {
             row: self.row,
             order: self.order,
             attempts: self.attempt - 1,
-            spent: self.spent,
+            counted_attempts: self.counted_attempts,
             doubt: self.doubt,
         };
         (completed, waiting)
@@ -182,19 +192,19 @@ impl CompletedClaim {
     }
 }
 
-impl Waiting {
+impl PendingRow {
     /// The row.
     pub fn row(&self) -> RowNumber {
         self.row
     }
 
     /// How many attempts count against the limit so far.
-    pub fn spent(&self) -> u32 {
-        self.spent
+    pub fn counted_attempts(&self) -> u32 {
+        self.counted_attempts
     }
 
     /// Its last attempt ran into an outage of the server: it does not count after all.
-    pub fn spare(&mut self) {
-        self.spent = self.spent.saturating_sub(1);
+    pub fn refund_attempt(&mut self) {
+        self.counted_attempts = self.counted_attempts.saturating_sub(1);
     }
 }

@@ -30,7 +30,7 @@ use crate::outcome::{OnDoubt, Status, unended};
 use crate::trust::Untrusted;
 
 pub use address::{Address, BadAddress};
-pub use claim::{AttemptEnd, ClaimedRow, CompletedClaim, Waiting};
+pub use claim::{AttemptEnd, ClaimedRow, CompletedClaim, PendingRow};
 pub use location::{Location, Patience};
 pub use misplaced::{Misplaced, Saved};
 pub use postgres::{At, Postgres};
@@ -149,7 +149,7 @@ pub struct Turn {
     /// What attempts came to.
     pub completed: Vec<CompletedClaim>,
     /// Rows to claim once more; they go before fresh ones.
-    pub again: Vec<Waiting>,
+    pub again: Vec<PendingRow>,
     /// The most rows to claim that were never claimed before.
     pub fresh: u32,
     /// How long this turn is likely to take.
@@ -180,10 +180,10 @@ pub struct Turned {
     /// Rows that may now be sent, each at its moment.
     pub claimed: Vec<ClaimedRow>,
     /// Rows of `again` for which there was no budget; nothing was claimed.
-    pub deferred: Vec<Waiting>,
+    pub deferred: Vec<PendingRow>,
     /// Rows whose orders another run has in flight; nothing was claimed. They can be claimed
     /// once that run knows what became of its call.
-    pub in_flight_elsewhere: Vec<Waiting>,
+    pub in_flight_elsewhere: Vec<PendingRow>,
     /// How the run's rows that ended stand, whoever ended them.
     pub counts: Counts,
     /// Whether there will be no more fresh rows: each was claimed once, and none of them
@@ -223,7 +223,7 @@ pub struct Start {
 #[derive(Debug, Default)]
 pub struct Begun {
     /// Rows that were claimed before and have not ended.
-    pub waiting: Vec<Waiting>,
+    pub waiting: Vec<PendingRow>,
     /// Whether no other row is left to be sent.
     pub exhausted: bool,
     /// How far the ledger's clock is ahead of this machine's.

@@ -5,8 +5,8 @@ use std::time::Duration;
 use cardcancel::gate::pace::Pace;
 use cardcancel::intake::{Disposition, Keyed, Part, PlannedRow};
 use cardcancel::ledger::{
-    At, AttemptEnd, ClaimedRow, CompletedClaim, Ledger, LedgerError, NewRun, Postgres, RowRecord,
-    Run, Sqlite, Start, Turn, Turned, Waiting,
+    At, AttemptEnd, ClaimedRow, CompletedClaim, Ledger, LedgerError, NewRun, PendingRow, Postgres,
+    RowRecord, Run, Sqlite, Start, Turn, Turned,
 };
 use cardcancel::order::{Order, OwnCode, RowNumber};
 use cardcancel::outcome::{Meaning, Next, OnDoubt, Outcome, Status};
@@ -154,7 +154,7 @@ pub fn ended(
     claimed: ClaimedRow,
     meaning: Meaning,
     next: Next,
-) -> (CompletedClaim, Option<Waiting>) {
+) -> (CompletedClaim, Option<PendingRow>) {
     let now = Timestamp::now();
     let ending = AttemptEnd { sent_at: now, ended_at: now, outcome: outcome(meaning, "ERR01160") };
     claimed.complete(ending, next)
@@ -186,7 +186,7 @@ pub struct Process {
     pub run: Run,
     pace: Pace,
     /// What was waiting when it started.
-    waiting: Vec<Waiting>,
+    waiting: Vec<PendingRow>,
 }
 
 impl Process {
@@ -207,7 +207,7 @@ impl Process {
     pub fn turn(
         &mut self,
         completed: Vec<CompletedClaim>,
-        again: Vec<Waiting>,
+        again: Vec<PendingRow>,
         fresh: u32,
     ) -> Turned {
         self.turn_to(completed, again, fresh, None)
@@ -216,7 +216,7 @@ impl Process {
     pub fn turn_to(
         &mut self,
         completed: Vec<CompletedClaim>,
-        mut again: Vec<Waiting>,
+        mut again: Vec<PendingRow>,
         fresh: u32,
         stop: Option<OwnCode>,
     ) -> Turned {

@@ -117,7 +117,12 @@ pub fn rows_are_claimed_in_order_each_once_and_completed(home: &Home) {
     let mut process = home.process(5);
     let first = process.turn(Vec::new(), Vec::new(), 3);
     assert_eq!((rows(&first.claimed), first.exhausted), (vec![1, 2, 3], false));
-    assert!(first.claimed.iter().all(|claimed| (claimed.attempt(), claimed.spent()) == (1, 1)));
+    assert!(
+        first
+            .claimed
+            .iter()
+            .all(|claimed| (claimed.attempt(), claimed.counted_attempts()) == (1, 1))
+    );
     assert_eq!(first.claimed[2].order(), order(3));
     let second = process.turn(first.claimed.into_iter().map(cancelled).collect(), Vec::new(), 3);
     assert_eq!((rows(&second.claimed), second.exhausted), (vec![4, 5], true));
@@ -186,7 +191,7 @@ pub fn a_row_that_did_not_end_is_tried_again(home: &Home) {
     let (completed, waiting) = ended(claimed, Meaning::Doubt, Next::Again);
     let mut turned = process.turn(vec![completed], vec![waiting.unwrap()], 0);
     let claimed = turned.claimed.pop().unwrap();
-    assert_eq!((claimed.attempt(), claimed.spent(), claimed.doubt()), (2, 2, true));
+    assert_eq!((claimed.attempt(), claimed.counted_attempts(), claimed.doubt()), (2, 2, true));
     process.complete(vec![cancelled(claimed)]);
     let record = process.records().remove(0);
     assert_eq!((record.attempts, record.status, record.doubt), (2, Status::Cancelled, true));
@@ -208,7 +213,7 @@ pub fn what_a_dead_process_had_in_flight_is_sent_again_in_doubt(home: &Home) {
     let mut other = home.join(&process.run);
     drop(process);
     let claimed = other.claim_when_there_is(1).pop().unwrap();
-    assert_eq!((claimed.attempt(), claimed.spent(), claimed.doubt()), (2, 1, true));
+    assert_eq!((claimed.attempt(), claimed.counted_attempts(), claimed.doubt()), (2, 1, true));
     other.complete(vec![cancelled(claimed)]);
     let record = other.records().remove(0);
     assert_eq!((record.attempts, record.status, record.doubt), (2, Status::Cancelled, true));
@@ -239,7 +244,7 @@ pub fn what_a_dead_process_left_waiting_is_taken_up_with_its_attempts(home: &Hom
     let mut other = home.join(&process.run);
     drop(process);
     let claimed = other.claim_when_there_is(1).pop().unwrap();
-    assert_eq!((claimed.attempt(), claimed.spent(), claimed.doubt()), (2, 2, false));
+    assert_eq!((claimed.attempt(), claimed.counted_attempts(), claimed.doubt()), (2, 2, false));
 }
 
 pub fn a_row_in_doubt_is_told_by_the_attempt_that_left_the_doubt(home: &Home) {
@@ -275,7 +280,7 @@ pub fn an_attempt_during_an_outage_that_stopped_the_run_does_not_count(home: &Ho
     process.complete(vec![completed]);
     let run = process.rest(Some(OwnCode::Outage));
     let claimed = home.join(&run).claim_when_there_is(1).pop().unwrap();
-    assert_eq!((claimed.attempt(), claimed.spent()), (2, 1));
+    assert_eq!((claimed.attempt(), claimed.counted_attempts()), (2, 1));
 }
 
 pub fn an_order_that_another_run_cancelled_is_not_sent(home: &Home) {

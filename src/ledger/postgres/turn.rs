@@ -15,7 +15,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
 use super::super::{
-    Allot, ClaimedRow, Counts, Lease, LedgerError, Turn, Turned, UnreadableBudget, Waiting,
+    Allot, ClaimedRow, Counts, Lease, LedgerError, PendingRow, Turn, Turned, UnreadableBudget,
 };
 use super::clock::Clock;
 use super::failed::Failed;
@@ -331,7 +331,7 @@ async fn commit(session: &mut Session, stay: &Stay, tried: &Tried) -> Result<Row
     let fresh: Vec<i64> = picked.fresh.iter().map(|waiting| waiting.row.0.into()).collect();
     let (decided, messages): (Vec<i64>, Vec<&str>) =
         picked.decided.iter().map(|(row, message)| (row, message.as_str())).unzip();
-    let spent = async {
+    let counted_attempts = async {
         match &state {
             Some(state) => client.execute(&spend, &[&stay.endpoint, state]).await,
             None => Ok(0),
@@ -370,14 +370,14 @@ async fn commit(session: &mut Session, stay: &Stay, tried: &Tried) -> Result<Row
         passed_over,
         inherited,
         client.query_one(&claim, &claimed),
-        spent,
+        counted_attempts,
         client.batch_execute(COMMIT),
     )?;
     Ok(row)
 }
 
 /// What the engine is told, in this host's time.
-fn turned(stay: &Stay, done: Done, again: Vec<Waiting>, ahead: SignedDuration) -> Turned {
+fn turned(stay: &Stay, done: Done, again: Vec<PendingRow>, ahead: SignedDuration) -> Turned {
     let Done { tried, retried, counts, exhausted, .. } = done;
     let Tried { worker, claimed_at, mut picked, share, stop, .. } = tried;
     let here = |moment: Timestamp| moment.saturating_sub(ahead).unwrap_or(moment);

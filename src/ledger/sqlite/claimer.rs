@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use rusqlite::{CachedStatement, Transaction, params};
 
 use super::super::elsewhere::Elsewhere;
-use super::super::{ClaimedRow, Turned, Waiting, codes};
+use super::super::{ClaimedRow, PendingRow, Turned, codes};
 use super::other_runs::{IsLocked, OtherRuns};
 use super::turn::{Moments, read_ahead};
 use super::{Fresh, Started};
@@ -31,9 +31,9 @@ pub(super) struct Claimer<'a> {
 /// What becomes of a row that was to be claimed.
 enum Choice {
     /// It can be.
-    Claim(Waiting),
+    Claim(PendingRow),
     /// Not yet: another run has its order in flight.
-    Later(Waiting),
+    Later(PendingRow),
     /// It has ended: another run cancelled its order.
     AttemptRecord,
 }
@@ -64,7 +64,7 @@ impl<'a> Claimer<'a> {
     pub fn claim_all(
         mut self,
         started: &mut Started,
-        mut again: Vec<Waiting>,
+        mut again: Vec<PendingRow>,
         fresh: u32,
         moments: &mut Moments,
         turned: &mut Turned,
@@ -84,7 +84,7 @@ impl<'a> Claimer<'a> {
     fn claim_again(
         &self,
         started: &mut Started,
-        waiting: Waiting,
+        waiting: PendingRow,
         moments: &mut Moments,
         turned: &mut Turned,
     ) -> rusqlite::Result<()> {
@@ -133,7 +133,11 @@ impl<'a> Claimer<'a> {
         started.claims.begin(self.transaction, &begun, at)
     }
 
-    fn choose(&mut self, started: &mut Started, mut waiting: Waiting) -> rusqlite::Result<Choice> {
+    fn choose(
+        &mut self,
+        started: &mut Started,
+        mut waiting: PendingRow,
+    ) -> rusqlite::Result<Choice> {
         let Some(others) = &mut self.others else { return Ok(Choice::Claim(waiting)) };
         match others.of_order(waiting.order, &started.endpoint, started.again)? {
             Elsewhere::Nothing => {}

@@ -31,7 +31,7 @@ use outcomes::Outcomes;
 
 use super::{
     Allot, Begun, Counts, CreateRunError, KnownOrders, Ledger, LedgerError, NewRun, OnRecord,
-    RowRecord, Run, RunLock, Start, Turn, Turned, Waiting,
+    PendingRow, RowRecord, Run, RunLock, Start, Turn, Turned,
 };
 use crate::intake::{IntakeError, Keyed, PlannedRow};
 use crate::order::{Order, OwnCode, RowNumber};
@@ -80,7 +80,7 @@ struct Started {
 /// A row that was never claimed.
 struct Fresh {
     place: u32,
-    row: Waiting,
+    row: PendingRow,
 }
 
 impl Started {

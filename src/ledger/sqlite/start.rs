@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use jiff::Timestamp;
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
-use super::super::{Begun, Run, Start, Waiting, codes, starter};
+use super::super::{Begun, PendingRow, Run, Start, codes, starter};
 use super::claim_ranges::ClaimRanges;
 use super::other_runs::{self, IsLocked};
 use super::outcomes::{Outcomes, Told};
@@ -95,7 +95,7 @@ fn complete_interrupted(
 
 /// The rows claimed before that have not ended, each with its place, by their places. What was tried in a start that an
 /// outage ended counts no more than what was interrupted.
-fn unended(transaction: &Transaction<'_>, run: i64) -> rusqlite::Result<Vec<(Waiting, u32)>> {
+fn unended(transaction: &Transaction<'_>, run: i64) -> rusqlite::Result<Vec<(PendingRow, u32)>> {
     let mut find = transaction.prepare(
         "SELECT row.row, admin_number, sequence_number, count(attempt.attempt),
                 count(attempt.attempt) FILTER (WHERE outcome.error_code <> ?2
@@ -115,11 +115,11 @@ fn unended(transaction: &Transaction<'_>, run: i64) -> rusqlite::Result<Vec<(Wai
     let (interrupted, outage) = (OwnCode::Interrupted.to_string(), OwnCode::Outage.to_string());
     let (doubt, stop) = (codes::DOUBT, codes::STOP);
     find.query_map(params![run, interrupted, doubt, stop, outage], |row| {
-        let waiting = Waiting {
+        let waiting = PendingRow {
             row: RowNumber(row.get(0)?),
             order: Order { admin_number: row.get(1)?, sequence_number: row.get(2)? },
             attempts: row.get(3)?,
-            spent: row.get(4)?,
+            counted_attempts: row.get(4)?,
             doubt: row.get(5)?,
         };
         Ok((waiting, row.get(6)?))

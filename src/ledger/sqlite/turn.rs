@@ -8,8 +8,8 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, 
 
 use super::super::claim::Completion;
 use super::super::{
-    Allot, Allotment, Allowance, Budget, CompletedClaim, Counts, Run, Turn, Turned,
-    UnreadableBudget, Waiting,
+    Allot, Allotment, Allowance, Budget, CompletedClaim, Counts, PendingRow, Run, Turn, Turned,
+    UnreadableBudget,
 };
 use super::claimer::Claimer;
 use super::many::Insert;
@@ -227,11 +227,11 @@ pub(super) fn read_ahead(ledger: &Connection, started: &mut Started) -> rusqlite
     })?;
     let rows = find.query_map(params![started.run, started.read_to, READ_AHEAD], |row| {
         let number = row.get(0)?;
-        let waiting = Waiting {
+        let waiting = PendingRow {
             row: RowNumber(number),
             order: Order { admin_number: row.get(1)?, sequence_number: row.get(2)? },
             attempts: 0,
-            spent: 0,
+            counted_attempts: 0,
             doubt: row.get(3)?,
         };
         let place = if started.has_places { row.get(4)? } else { number };

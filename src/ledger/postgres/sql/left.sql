@@ -1,7 +1,7 @@
 -- The first $2 rows of run $1 that are nobody's, with their order, their attempts, those of
 -- them that count, and whether an answer was lost. What was interrupted does not count, nor
 -- does what stopped the run, nor what a worker tried that stopped because the server was away.
-SELECT nobodys.row, admin_number, sequence_number, nobodys.attempt, tried.spent,
+SELECT nobodys.row, admin_number, sequence_number, nobodys.attempt, tried.counted_attempts,
        theirs.doubt OR coalesce(tried.doubt, false), nobodys.place
 FROM (SELECT row, place, attempt FROM open_row
       WHERE run = $1 AND worker IS NULL ORDER BY place LIMIT $2) AS nobodys
@@ -13,7 +13,7 @@ CROSS JOIN LATERAL (
 CROSS JOIN LATERAL (
     SELECT count(*) FILTER (WHERE error_code <> 'INTERRUPTED' AND meaning <> 6
                AND NOT EXISTS (SELECT FROM worker
-                               WHERE number = attempt.worker AND stop = 'OUTAGE')) AS spent,
+                               WHERE number = attempt.worker AND stop = 'OUTAGE')) AS counted_attempts,
            bool_or(meaning = 5) AS doubt
     FROM attempt WHERE attempt.run = $1 AND attempt.row = nobodys.row
 ) AS tried

@@ -4,7 +4,7 @@
 
 use std::collections::HashSet;
 
-use super::super::super::Waiting;
+use super::super::super::PendingRow;
 use super::super::super::elsewhere::Elsewhere;
 use super::super::failed::Failed;
 use super::super::link::Session;
@@ -27,7 +27,7 @@ const LOOKED_AT: usize = 1_000;
 /// What there is to pick from.
 pub(super) struct Asked<'t> {
     /// Rows of this process that wait.
-    pub again: &'t [Waiting],
+    pub again: &'t [PendingRow],
     /// The most rows beside them.
     pub fresh: u32,
     /// The place in which fresh rows begin.
@@ -61,9 +61,9 @@ pub(super) struct Picked {
     /// Rows of this process that go on waiting.
     pub deferred: HashSet<i64>,
     /// Rows that others left.
-    pub left: Vec<Waiting>,
+    pub left: Vec<PendingRow>,
     /// Rows that were never claimed.
-    pub fresh: Vec<Waiting>,
+    pub fresh: Vec<PendingRow>,
     /// Their places.
     pub places: Vec<i64>,
     /// Rows that another run cancelled, each with what says so.
@@ -71,7 +71,7 @@ pub(super) struct Picked {
     /// Rows of this process whose orders another run has in flight.
     pub again_later: HashSet<i64>,
     /// Other rows of which this is so, with their places.
-    pub later: Vec<(Waiting, i64)>,
+    pub later: Vec<(PendingRow, i64)>,
     /// Rows whose orders are in doubt from other runs, and were not so far.
     pub inherited: HashSet<i64>,
     /// The place in which fresh rows begin now.
@@ -171,11 +171,11 @@ async fn pick_left(
     for row in found {
         let counted = |count: i64| u32::try_from(count).unwrap_or_default();
         let place: i64 = row.try_get(6)?;
-        let waiting = Waiting {
+        let waiting = PendingRow {
             row: row_number(&row, 0)?,
             order: Order { admin_number: row.try_get(1)?, sequence_number: row.try_get(2)? },
             attempts: counted(row.try_get::<_, i32>(3)?.into()),
-            spent: counted(row.try_get(4)?),
+            counted_attempts: counted(row.try_get(4)?),
             doubt: row.try_get(5)?,
         };
         left.push((waiting, place));
@@ -230,11 +230,11 @@ async fn pick_fresh(
             picked.first_fresh = place;
             break;
         }
-        let mut waiting = Waiting {
+        let mut waiting = PendingRow {
             row: row_number(&row, 0)?,
             order: Order { admin_number: row.try_get(1)?, sequence_number: row.try_get(2)? },
             attempts: 0,
-            spent: 0,
+            counted_attempts: 0,
             doubt: row.try_get(3)?,
         };
         match picked.can_be_claimed(number, others.of_row(number, stay.again)) {
