@@ -1,4 +1,4 @@
-//! What the ledger says of rows that are claimed, at any moment: after every turn,
+//! What the ledger says of rows that are claimed, at any moment: after every commit,
 //! and after the death of the process that claimed them.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use cardcancel::intake::{Disposition, PlannedRow};
 use cardcancel::ledger::{
-    Allotment, AttemptEnd, ClaimedRow, CompletedClaim, Ledger, PendingRow, Run, Sqlite, Start, Turn,
+    Allotment, AttemptEnd, ClaimedRow, CommitRequest, CompletedClaim, Ledger, PendingRow, Run,
+    Sqlite, Start,
 };
 use cardcancel::order::{Flaw, Order, OwnCode, RowNumber};
 use cardcancel::outcome::{Meaning, Next, OnDoubt, Outcome, Status};
@@ -88,8 +89,13 @@ fn started(ledger: &mut Sqlite, run: &Run, at: Timestamp, on_doubt: OnDoubt) -> 
     ledger.start(run, start).unwrap().waiting
 }
 
-fn turn(at: Timestamp, completed: Vec<CompletedClaim>, again: Vec<PendingRow>, fresh: u32) -> Turn {
-    Turn {
+fn commit(
+    at: Timestamp,
+    completed: Vec<CompletedClaim>,
+    again: Vec<PendingRow>,
+    fresh: u32,
+) -> CommitRequest {
+    CommitRequest {
         at,
         uptime: None,
         completed,
@@ -179,7 +185,7 @@ impl Night {
         taken
     }
 
-    fn turn(&mut self) {
+    fn commit(&mut self) {
         self.clock += Duration::from_secs(1);
         let ending = Self::some(&mut self.chance, &mut self.claimed);
         let completed = ending.into_iter().map(|claimed| self.complete(claimed)).collect();
@@ -190,14 +196,14 @@ impl Night {
             moments: vec![None; budget.min(wanted as usize)],
             ..Allotment::default()
         };
-        let turn = turn(self.clock, completed, again, fresh);
-        let turned = self.ledger.turn(turn, &mut |_, wish| allotment(wish.wanted)).unwrap();
-        self.waiting.extend(turned.deferred);
-        let begun: Vec<u32> = turned.claimed.iter().map(|claimed| claimed.row().0).collect();
+        let commit = commit(self.clock, completed, again, fresh);
+        let outcome = self.ledger.commit(commit, &mut |_, wish| allotment(wish.wanted)).unwrap();
+        self.waiting.extend(outcome.deferred);
+        let begun: Vec<u32> = outcome.claimed.iter().map(|claimed| claimed.row().0).collect();
         let begun: Vec<u32> =
             begun.into_iter().filter(|row| !self.rows.contains_key(row)).collect();
         assert_eq!(begun, self.fresh()[..begun.len()]);
-        for claimed in turned.claimed {
+        for claimed in outcome.claimed {
             let row = self.rows.entry(claimed.row().0).or_default();
             row.attempts += 1;
             assert_eq!(claimed.attempt(), row.attempts);
@@ -263,7 +269,7 @@ impl Night {
 }
 
 #[test]
-fn after_every_turn_and_every_death_the_ledger_knows_what_is_in_flight() {
+fn after_every_commit_and_every_death_the_ledger_knows_what_is_in_flight() {
     for seed in 1..=NIGHTS {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("ledger.db");
@@ -271,7 +277,7 @@ fn after_every_turn_and_every_death_the_ledger_knows_what_is_in_flight() {
         while !night.ledger.find("key").unwrap().unwrap().has_ended() {
             match night.chance.per_cent(10) {
                 true => night.die(),
-                false => night.turn(),
+                false => night.commit(),
             }
             night.check(seed);
         }
@@ -285,9 +291,11 @@ fn fresh_rows_are_claimed_as_one_range_whatever_was_decided_between_them() {
     let path = folder.path().join("ledger.db");
     let mut night = Night::begin(1, &path);
     let all = Allotment { moments: vec![None; 40], ..Allotment::default() };
-    let turned =
-        night.ledger.turn(turn(second(1), vec![], vec![], 40), &mut |_, _| all.clone()).unwrap();
-    assert_eq!(turned.claimed.len(), 40);
+    let outcome = night
+        .ledger
+        .commit(commit(second(1), vec![], vec![], 40), &mut |_, _| all.clone())
+        .unwrap();
+    assert_eq!(outcome.claimed.len(), 40);
     assert_eq!(asked(&path, "SELECT count(*) FROM claim"), 1);
     assert_eq!(asked(&path, "SELECT count(*) FROM in_flight"), 40);
     assert_eq!(asked(&path, "SELECT count(*) FROM attempt"), 0);
@@ -299,9 +307,9 @@ fn died(path: &Path, on_doubt: OnDoubt) -> (Sqlite, Run, ClaimedRow) {
     let run = created(&mut ledger, &places(None));
     started(&mut ledger, &run, second(0), on_doubt);
     let one = Allotment { moments: vec![None], ..Allotment::default() };
-    let mut turned =
-        ledger.turn(turn(second(1), vec![], vec![], 1), &mut |_, _| one.clone()).unwrap();
-    let claimed = turned.claimed.pop().unwrap();
+    let mut outcome =
+        ledger.commit(commit(second(1), vec![], vec![], 1), &mut |_, _| one.clone()).unwrap();
+    let claimed = outcome.claimed.pop().unwrap();
     let mut ledger = Sqlite::open(path).unwrap();
     started(&mut ledger, &run, second(2), on_doubt);
     (ledger, run, claimed)
@@ -319,7 +327,7 @@ fn an_attempt_that_was_completed_as_interrupted_cannot_be_completed_once_more() 
             false => claimed.complete(ending, Next::End(Status::Cancelled)).0,
         };
         let nothing = &mut |_: &mut _, _| Allotment::default();
-        let refused = ledger.turn(turn(second(3), vec![completed], vec![], 0), nothing);
+        let refused = ledger.commit(commit(second(3), vec![completed], vec![], 0), nothing);
         assert!(refused.is_err(), "{refused:?}");
         let record = common::records(&mut ledger, &run).swap_remove(0);
         assert_eq!((record.status, record.attempts), (Status::InDoubt, 1));

@@ -12,7 +12,9 @@ use cardcancel::engine::{Event, Now, Plan, Times, ToSend, Wheel};
 use cardcancel::gate::brake::Limits;
 use cardcancel::gate::pace::Pace;
 use cardcancel::gate::rate::Rates;
-use cardcancel::ledger::{AttemptEnd, ClaimedRow, Ledger, RowRecord, Run, Sqlite, Start, Turned};
+use cardcancel::ledger::{
+    AttemptEnd, ClaimedRow, CommitOutcome, Ledger, RowRecord, Run, Sqlite, Start,
+};
 use cardcancel::order::{OwnCode, RowNumber};
 use cardcancel::outcome::{self, AnswerRules, Body, OnDoubt, Reply, Seen, Status};
 use common::Chance;
@@ -20,8 +22,8 @@ use jiff::Timestamp;
 
 const SECOND: Duration = Duration::from_secs(1);
 const TIMEOUT: Duration = Duration::from_secs(30);
-/// How long the ledger takes for a turn.
-const TURN: Duration = Duration::from_millis(3);
+/// How long the ledger takes for a commit.
+const COMMIT: Duration = Duration::from_millis(3);
 
 fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
@@ -166,7 +168,7 @@ fn answer(http_status: u16, status: Option<bool>, retry_after: Option<Duration>)
 /// What is under way, by the time at which it comes about.
 enum Due {
     Ends(ClaimedRow, AttemptEnd, Duration),
-    Turned(Turned),
+    Committed(CommitOutcome),
     Wakes,
 }
 
@@ -175,7 +177,7 @@ struct Night {
     server: Server,
     run: Run,
     took: Duration,
-    turns: u32,
+    commits: u32,
     records: Vec<RowRecord>,
 }
 
@@ -238,7 +240,7 @@ fn live_by(plan: Plan, rows: u32, mut server: Server) -> Night {
     let mut due: BTreeMap<(Duration, u64), Due> = BTreeMap::new();
     due.insert((Duration::ZERO, 0), Due::Wakes);
     let mut clock = Duration::ZERO;
-    let mut turns = 0;
+    let mut commits = 0;
     for step in 1u64.. {
         let Some(((at, _), what)) = due.pop_first() else { panic!("the wheel stands still") };
         clock = clock.max(at);
@@ -247,7 +249,7 @@ fn live_by(plan: Plan, rows: u32, mut server: Server) -> Night {
                 let times = Times { noted: started, started, ended: clock };
                 Some(Event::Ended { claimed, ending, times })
             }
-            Due::Turned(turned) => Some(Event::Turned(turned)),
+            Due::Committed(outcome) => Some(Event::Committed(outcome)),
             Due::Wakes => None,
         };
         let commands = wheel.on(events, Now { since_start: clock, wall: wall(clock) });
@@ -258,15 +260,15 @@ fn live_by(plan: Plan, rows: u32, mut server: Server) -> Night {
             let key = (clock + took, step << 20 | u64::from(claimed.row().0));
             due.insert(key, Due::Ends(claimed, ending, clock));
         }
-        if let Some(turn) = commands.turn {
-            let turned = ledger.turn(turn, &mut |b, wish| pace.allot(b, wish)).unwrap();
-            due.insert((clock + TURN, step << 20), Due::Turned(turned));
-            turns += 1;
+        if let Some(commit) = commands.commit {
+            let outcome = ledger.commit(commit, &mut |b, wish| pace.allot(b, wish)).unwrap();
+            due.insert((clock + COMMIT, step << 20), Due::Committed(outcome));
+            commits += 1;
         }
         if commands.finished {
             let run = ledger.rest(wall(clock), wheel.stop()).unwrap();
             let records = common::records(&mut ledger, &run);
-            return Night { server, run, took: clock, turns, records };
+            return Night { server, run, took: clock, commits, records };
         }
         due.retain(|_, what| !matches!(what, Due::Wakes));
         if let Some(wake_at) = commands.wake_at {
@@ -317,7 +319,7 @@ fn a_healthy_server_is_sent_all_that_the_contract_allows_however_its_answers_var
 fn without_a_pace_the_ledger_rests_half_of_its_time_and_calls_hardly_wait_for_it() {
     let plan = Plan { most_a_second: None, ..plan() };
     let night = live_by(plan, 20_000, Server::that(Work::Uniform(10, 30), Limit::None));
-    let busy = (TURN * night.turns).div_duration_f64(night.took);
+    let busy = (COMMIT * night.commits).div_duration_f64(night.took);
     assert!(busy < 0.55, "the ledger was busy for {busy:.2} of the time");
     let calls_at_once = 20_000.0 * 0.020 / night.took.as_secs_f64();
     assert!(calls_at_once > 180.0, "{calls_at_once:.0} of 256 rows were being called");

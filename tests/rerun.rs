@@ -206,16 +206,16 @@ fn a_results_file_that_a_spreadsheet_saved_is_still_understood() {
 fn the_columns_may_stand_in_any_order() {
     let scene = Morning::come();
     let mut reader = csv::Reader::from_path(scene.path("orders.results.csv")).unwrap();
-    let mut writer = csv::Writer::from_path(scene.path("turned.csv")).unwrap();
-    let turned = |record: &csv::StringRecord| -> csv::StringRecord {
+    let mut writer = csv::Writer::from_path(scene.path("outcome.csv")).unwrap();
+    let outcome = |record: &csv::StringRecord| -> csv::StringRecord {
         record.iter().rev().map(str::to_owned).collect::<Vec<_>>().into()
     };
-    writer.write_record(&turned(reader.headers().unwrap())).unwrap();
+    writer.write_record(&outcome(reader.headers().unwrap())).unwrap();
     for record in reader.records() {
-        writer.write_record(&turned(&record.unwrap())).unwrap();
+        writer.write_record(&outcome(&record.unwrap())).unwrap();
     }
     writer.flush().unwrap();
-    scene.rerun("turned.csv", &["-o", "again.csv"]).exits(1);
+    scene.rerun("outcome.csv", &["-o", "again.csv"]).exits(1);
     assert_eq!(scene.admins(), [1003, 1004, 1005, 1006]);
     let (before, after) = (scene.results(), rows(&scene.read("again.csv")));
     for row in [0, 1, 4, 5] {

@@ -612,7 +612,7 @@ fn what_corecard_asked_one_process_to_wait_holds_for_all() {
     assert!(calls.iter().all(|calls| *calls > 0), "{calls:?}");
     let sent: Vec<Instant> = server.requests().iter().map(|request| request.at).collect();
     let asked = sent[BUSY_AFTER];
-    // What was on its way is not called back: a turn has what was asked for, in a moment.
+    // What was on its way is not called back: a commit has what was asked for, in a moment.
     let (heard, over) =
         (asked + Duration::from_millis(700), asked + WAIT - Duration::from_millis(100));
     let within = sent.iter().filter(|at| (heard..over).contains(*at)).count();

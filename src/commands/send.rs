@@ -1,4 +1,4 @@
-//! The sending itself: the wheel is turned until the run is at rest.
+//! The sending itself: the wheel is outcome until the run is at rest.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The ledger's thread: takes one turn after another.
+//! The ledger's thread: takes one commit after another.
 
 use std::thread::JoinHandle;
 
@@ -7,24 +7,25 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::mpsc;
 
 use crate::gate::pace::Pace;
-use crate::ledger::{Ledger, LedgerError, Turn, Turned, Uptime};
+use crate::ledger::{CommitOutcome, CommitRequest, Ledger, LedgerError, Uptime};
 
-/// Takes turns of the ledger for the shell.
+/// Commits of the ledger for the shell.
 pub(super) struct Clerk {
-    turns: std::sync::mpsc::Sender<Turn>,
-    turned: mpsc::UnboundedReceiver<Result<Turned, LedgerError>>,
+    commits: std::sync::mpsc::Sender<CommitRequest>,
+    outcome: mpsc::UnboundedReceiver<Result<CommitOutcome, LedgerError>>,
     thread: JoinHandle<Box<dyn Ledger>>,
 }
 
 impl Clerk {
     pub fn hire(mut ledger: Box<dyn Ledger>, mut pace: Pace) -> anyhow::Result<Clerk> {
-        let (turns, asked) = std::sync::mpsc::channel::<Turn>();
-        let (tell, turned) = mpsc::unbounded_channel();
+        let (commits, asked) = std::sync::mpsc::channel::<CommitRequest>();
+        let (tell, outcome) = mpsc::unbounded_channel();
         let work = move || {
-            for turn in asked {
+            for commit in asked {
                 // Read as late as the wall clock is: the two must tell of one moment.
-                let turn = Turn { uptime: Uptime::now(), at: Timestamp::now(), ..turn };
-                let done = ledger.turn(turn, &mut |budget, wish| {
+                let commit =
+                    CommitRequest { uptime: Uptime::now(), at: Timestamp::now(), ..commit };
+                let done = ledger.commit(commit, &mut |budget, wish| {
                     let allotment = pace.allot(budget, wish);
                     tell_of_a_set_clock(allotment.clock_set);
                     allotment
@@ -39,21 +40,21 @@ impl Clerk {
             .name("ledger".to_owned())
             .spawn(work)
             .context("cannot start the ledger's thread")?;
-        Ok(Clerk { turns, turned, thread })
+        Ok(Clerk { commits, outcome, thread })
     }
 
-    pub fn turn(&self, turn: Turn) {
+    pub fn commit(&self, commit: CommitRequest) {
         // A thread that is gone is noticed where its answer is awaited.
-        let _ = self.turns.send(turn);
+        let _ = self.commits.send(commit);
     }
 
-    pub async fn turned(&mut self) -> anyhow::Result<Turned> {
-        Ok(self.turned.recv().await.context("the ledger's thread died")??)
+    pub async fn committed(&mut self) -> anyhow::Result<CommitOutcome> {
+        Ok(self.outcome.recv().await.context("the ledger's thread died")??)
     }
 
     /// Gives the ledger back.
     pub fn dismiss(self) -> anyhow::Result<Box<dyn Ledger>> {
-        drop(self.turns);
+        drop(self.commits);
         self.thread.join().map_err(|_| anyhow!("the ledger's thread died"))
     }
 }

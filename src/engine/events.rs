@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::gate::renewal::Fetched;
-use crate::ledger::{AttemptEnd, ClaimedRow, Turn, Turned};
+use crate::ledger::{AttemptEnd, ClaimedRow, CommitOutcome, CommitRequest};
 use crate::order::OwnCode;
 
 /// One moment, on both clocks.
@@ -20,8 +20,8 @@ pub struct Now {
 /// What happened.
 #[derive(Debug)]
 pub enum Event {
-    /// The ledger has turned.
-    Turned(Turned),
+    /// The ledger has outcome.
+    Committed(CommitOutcome),
     /// A call ended.
     Ended {
         /// What was sent.
@@ -64,8 +64,8 @@ pub struct Commands {
     pub send: Vec<ToSend>,
     /// What was to be sent before and has not started is not to be sent.
     pub recall: bool,
-    /// Turn the ledger. Never while a turn is under way.
-    pub turn: Option<Turn>,
+    /// Commit to the ledger. Never while a commit is under way.
+    pub commit: Option<CommitRequest>,
     /// Fetch new credentials. Never while a fetch is under way.
     pub renew: bool,
     /// Come back at this time after the start, whatever else happens.

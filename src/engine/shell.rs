@@ -123,13 +123,13 @@ pub async fn drive<C: Caller>(
             tracing::warn!("the machine stood still, or its clock was set: rows go back first");
             events.push(Event::Paused);
         }
-        let Commands { send, recall, turn, renew, wake_at, finished } = wheel.on(events, now);
+        let Commands { send, recall, commit, renew, wake_at, finished } = wheel.on(events, now);
         if recall {
             crew.recall();
         }
         crew.call(send, now.since_start, pauses);
-        if let Some(turn) = turn {
-            clerk.turn(turn);
+        if let Some(commit) = commit {
+            clerk.commit(commit);
         }
         if renew {
             renewals.push(caller.renew());
@@ -151,7 +151,7 @@ pub async fn drive<C: Caller>(
         let heard = tokio::select! {
             biased;
             () = alarm.as_mut(), if wake_at.is_some() => Ok(vec![]),
-            turned = clerk.turned() => turned.map(|turned| vec![Event::Turned(turned)]),
+            outcome = clerk.committed() => outcome.map(|outcome| vec![Event::Committed(outcome)]),
             Some(fetched) = renewals.next() => Ok(vec![Event::Fetched(fetched)]),
             Some(why) = stops.recv() => Ok(vec![Event::Stop(why)]),
             ended = crew.ended() => ended,

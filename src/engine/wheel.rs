@@ -19,7 +19,8 @@ use crate::gate::second::Second;
 use crate::gate::silence::{Asked, Silence};
 use crate::gate::tenure::Tenure;
 use crate::ledger::{
-    AttemptEnd, Begun, ClaimedRow, CompletedClaim, Counts, PendingRow, Turn, TurnTime, Turned,
+    AttemptEnd, Begun, ClaimedRow, CommitLatency, CommitOutcome, CommitRequest, CompletedClaim,
+    Counts, PendingRow,
 };
 use crate::order::{OwnCode, RowNumber};
 use crate::outcome::{self, Halt, Meaning, Next, OnDoubt, Sign};
@@ -43,11 +44,11 @@ pub struct Plan {
     pub most_a_second: Option<u32>,
 }
 
-/// How far ahead calls are planned, however fast the ledger turns.
+/// How far ahead calls are planned, however fast the ledger commits.
 const SHORTEST_HORIZON: Duration = Duration::from_millis(60);
 const LONGEST_HORIZON: Duration = Duration::from_secs(5);
 
-/// How long the end of a call may wait for company in its turn, which costs a sync.
+/// How long the end of a call may wait for company in its commit, which costs a sync.
 const COMMITTED_WITHIN: Duration = Duration::from_millis(10);
 
 /// How long after another process took of the budget it may still be at it.
@@ -79,9 +80,9 @@ pub struct Wheel {
     tenure: Tenure,
     /// How the rows that ended stand, as the ledger has it.
     recorded: Counts,
-    /// How those stand that the turn under way records.
+    /// How those stand that the commit under way records.
     being_recorded: Counts,
-    /// How those stand that the next turn will record.
+    /// How those stand that the next commit will record.
     unrecorded: Counts,
     /// Staked rows, each with the time after the start at which it may be sent,
     /// if there is a pace to keep.
@@ -94,18 +95,18 @@ pub struct Wheel {
     /// How often rows were missed at their moments, those that have not been sent since.
     missed: BTreeMap<RowNumber, u32>,
     completed: Vec<CompletedClaim>,
-    /// Rows to be claimed again by the next turn.
+    /// Rows to be claimed again by the next commit.
     due: Vec<PendingRow>,
     /// Rows whose next attempt has to wait, by when.
     later: BTreeMap<(Duration, RowNumber), PendingRow>,
     elsewhere: Elsewhere,
-    /// When the turn under way began.
-    turning: Option<Duration>,
+    /// When the commit under way began.
+    commit_started_at: Option<Duration>,
     /// Whether it asked for rows to send.
     asked: bool,
     /// Whether the machine stood still since it began.
-    turned_before_pause: bool,
-    turn_time: TurnTime,
+    committed_before_pause: bool,
+    commit_latency: CommitLatency,
     /// When what has been completed is to be durable at the latest.
     commit_deadline: Option<Duration>,
     /// Before this the ledger has no more budget to give.
@@ -154,11 +155,11 @@ impl Wheel {
             due: begun.waiting,
             later: BTreeMap::new(),
             elsewhere: Elsewhere::default(),
-            turning: None,
+            commit_started_at: None,
             asked: false,
-            turned_before_pause: false,
+            committed_before_pause: false,
             last_start: None,
-            turn_time: TurnTime::default(),
+            commit_latency: CommitLatency::default(),
             commit_deadline: None,
             more_at: Duration::ZERO,
             rests_until: Duration::ZERO,
@@ -266,15 +267,15 @@ impl Wheel {
         if recall {
             self.recalled_at = now.since_start;
         }
-        let turn = self.next_turn(now);
+        let commit = self.next_commit(now);
         let renew = self.stop.is_none() && self.renewal.begins(now.since_start);
         let (wake_at, finished) = (self.wake_at(now), self.is_finished());
-        Commands { send, recall, turn, renew, wake_at, finished }
+        Commands { send, recall, commit, renew, wake_at, finished }
     }
 
     fn on_event(&mut self, event: Event, now: Now) {
         match event {
-            Event::Turned(turned) => self.turned(turned, now),
+            Event::Committed(outcome) => self.on_committed(outcome, now),
             Event::Ended { claimed, ending, times } => {
                 self.second.answered(times.noted, times.started, times.ended);
                 self.missed.remove(&claimed.row());
@@ -310,11 +311,11 @@ impl Wheel {
         self.told_until = now;
     }
 
-    fn turned(&mut self, turned: Turned, now: Now) {
-        if let Some(began) = self.turning.take() {
+    fn on_committed(&mut self, outcome: CommitOutcome, now: Now) {
+        if let Some(began) = self.commit_started_at.take() {
             let took = now.since_start.saturating_sub(began);
-            self.turn_time.took(took, now.since_start);
-            if self.tenure.granted(turned.lease, began) {
+            self.commit_latency.took(took, now.since_start);
+            if self.tenure.granted(outcome.lease, began) {
                 self.on_lease_lost();
             }
         }
@@ -325,26 +326,26 @@ impl Wheel {
             // A moment beyond the horizon means that the clock was set: it is not waited for.
             now.since_start.saturating_add(ahead.min(horizon * 2)).saturating_sub(behind)
         };
-        self.exhausted = turned.exhausted;
-        if turned.shared {
+        self.exhausted = outcome.exhausted;
+        if outcome.shared {
             self.shared_until = now.since_start.saturating_add(SHARED_FOR);
         }
-        self.recorded = turned.counts;
+        self.recorded = outcome.counts;
         self.being_recorded = Counts::default();
-        turned.stop.into_iter().for_each(|why| self.stop_for(why));
-        if let Some(until) = turned.quiet_until {
+        outcome.stop.into_iter().for_each(|why| self.stop_for(why));
+        if let Some(until) = outcome.quiet_until {
             let left = Duration::try_from(until.duration_since(now.wall)).unwrap_or_default();
             self.silence.told(left, now.since_start);
         }
-        self.due.extend(turned.deferred);
-        let elsewhere = turned.in_flight_elsewhere.iter().map(PendingRow::row);
+        self.due.extend(outcome.deferred);
+        let elsewhere = outcome.in_flight_elsewhere.iter().map(PendingRow::row);
         self.elsewhere.found(elsewhere, now.since_start);
         let ask_at = now.since_start.saturating_add(ASK_AGAIN_AFTER);
-        for waiting in turned.in_flight_elsewhere {
+        for waiting in outcome.in_flight_elsewhere {
             self.later.insert((ask_at, waiting.row()), waiting);
         }
-        let is_too_old = std::mem::take(&mut self.turned_before_pause);
-        for claimed in turned.claimed {
+        let is_too_old = std::mem::take(&mut self.committed_before_pause);
+        for claimed in outcome.claimed {
             self.brake.canary().begin(claimed.row());
             if is_too_old {
                 self.release_claim(claimed, now);
@@ -355,7 +356,7 @@ impl Wheel {
         if !self.asked {
             return;
         }
-        self.more_at = match turned.more_at {
+        self.more_at = match outcome.more_at {
             // Asked for early, so that the next moments are there when their time comes.
             Some(more_at) => {
                 let ahead = Duration::try_from(more_at.duration_since(now.wall));
@@ -364,10 +365,10 @@ impl Wheel {
             }
             None => now.since_start,
         };
-        // Without a pace turns would follow each other for a few rows each, which would then
+        // Without a pace commits would follow each other for a few rows each, which would then
         // only wait to be called.
         if self.plan.most_a_second.is_none() && self.adaptive.spacing().is_zero() {
-            let rest = self.turn_time.last().max(self.held_for).min(COMMITTED_WITHIN);
+            let rest = self.commit_latency.last().max(self.held_for).min(COMMITTED_WITHIN);
             self.rests_until = now.since_start.saturating_add(rest);
         }
     }
@@ -376,7 +377,7 @@ impl Wheel {
     /// ledger, which knows whether it is still ours.
     fn paused(&mut self, now: Now) {
         self.recall = true;
-        self.turned_before_pause = self.turning.is_some();
+        self.committed_before_pause = self.commit_started_at.is_some();
         while let Some((_, claimed)) = self.claimed.pop_front() {
             self.release_claim(claimed, now);
         }
@@ -571,29 +572,29 @@ impl Wheel {
         self.due.push(waiting);
     }
 
-    fn next_turn(&mut self, now: Now) -> Option<Turn> {
-        if self.turning.is_some() {
+    fn next_commit(&mut self, now: Now) -> Option<CommitRequest> {
+        if self.commit_started_at.is_some() {
             return None;
         }
         let (again, fresh) = self.rows_to_claim(now);
         let is_time = |at: Option<Duration>| at.is_some_and(|at| now.since_start >= at);
-        let must_turn = is_time(self.commit_deadline) || is_time(self.renew_lease_at());
-        if !must_turn && again.is_empty() && fresh == 0 {
+        let must_commit = is_time(self.commit_deadline) || is_time(self.renew_lease_at());
+        if !must_commit && again.is_empty() && fresh == 0 {
             return None;
         }
         self.commit_deadline = None;
-        self.turning = Some(now.since_start);
+        self.commit_started_at = Some(now.since_start);
         self.asked = fresh > 0 || !again.is_empty();
         again.iter().for_each(|waiting| self.elsewhere.ask(waiting.row()));
         let completed = std::mem::take(&mut self.completed);
         self.being_recorded = std::mem::take(&mut self.unrecorded);
-        Some(Turn {
+        Some(CommitRequest {
             at: now.wall,
             uptime: None,
             completed,
             again,
             fresh,
-            lead: self.turn_time.longest(),
+            lead: self.commit_latency.longest(),
             horizon: self.horizon(),
             spacing: self.adaptive.spacing(),
             stop: self.stop,
@@ -604,7 +605,7 @@ impl Wheel {
         })
     }
 
-    /// Which rows, and how many fresh ones, the next turn is to claim.
+    /// Which rows, and how many fresh ones, the next commit is to claim.
     fn rows_to_claim(&mut self, now: Now) -> (Vec<PendingRow>, u32) {
         while let Some(entry) = self.later.first_entry() {
             if entry.key().0 > now.since_start {
@@ -659,10 +660,10 @@ impl Wheel {
         self.tenure.renew_at().filter(|_| !self.is_finished())
     }
 
-    /// Long enough that a turn is done before its moments come, short enough
+    /// Long enough that a commit is done before its moments come, short enough
     /// that little is claimed that is not in flight.
     fn horizon(&self) -> Duration {
-        self.turn_time.longest().saturating_mul(2).clamp(SHORTEST_HORIZON, LONGEST_HORIZON)
+        self.commit_latency.longest().saturating_mul(2).clamp(SHORTEST_HORIZON, LONGEST_HORIZON)
     }
 
     fn wake_at(&mut self, now: Now) -> Option<Duration> {
@@ -671,8 +672,8 @@ impl Wheel {
         let has_room = self.adaptive.has_room(self.in_flight);
         let first = self.claimed.front().filter(|_| has_room);
         let next_send = first.and_then(|(moment, _)| (*moment).max(full_until));
-        // The end of a turn under way wakes the wheel by itself.
-        let idle = self.turning.is_none() && self.stop.is_none();
+        // The end of a commit under way wakes the wheel by itself.
+        let idle = self.commit_started_at.is_none() && self.stop.is_none();
         let next_due = self.later.first_key_value().filter(|_| idle).map(|((due, _), _)| *due);
         let more = self.claims_paused_until();
         let wants_more = idle && (!self.exhausted || !self.due.is_empty());
@@ -680,11 +681,11 @@ impl Wheel {
         let cut_off = self.plan.last_start.filter(|_| self.has_work());
         let cut_off =
             earliest([cut_off.map(|last| until(last, now)), cut_off.and(self.last_start)]);
-        let turn_by = earliest([self.commit_deadline, self.renew_lease_at()]);
-        let turn_by = turn_by.filter(|_| self.turning.is_none());
+        let commit_by = earliest([self.commit_deadline, self.renew_lease_at()]);
+        let commit_by = commit_by.filter(|_| self.commit_started_at.is_none());
         let renew_at = self.renewal.wake_at().filter(|_| self.stop.is_none());
         let too_long = self.outage.too_long_at().filter(|_| self.has_work());
-        earliest([next_send, next_due, next_more, turn_by, cut_off, renew_at, too_long])
+        earliest([next_send, next_due, next_more, commit_by, cut_off, renew_at, too_long])
     }
 
     /// Whether there is anything that a stop would leave undone.
@@ -693,7 +694,7 @@ impl Wheel {
     }
 
     fn is_finished(&self) -> bool {
-        let at_rest = self.turning.is_none()
+        let at_rest = self.commit_started_at.is_none()
             && self.in_flight == 0
             && self.claimed.is_empty()
             && self.completed.is_empty();

@@ -428,7 +428,7 @@ mod tests {
     }
 
     #[test]
-    fn no_moment_lies_before_the_end_of_the_turn_that_hands_it_out() {
+    fn no_moment_lies_before_the_end_of_the_commit_that_hands_it_out() {
         let mut pace = Pace::new(&rate(1000, Per::Second));
         let lead = Duration::from_millis(30);
         let wish = Allowance { lead, ..allowance(START, 5) };

@@ -16,7 +16,7 @@ pub struct Tenure {
 }
 
 impl Tenure {
-    /// Takes in the lease of a turn that was asked for at this time after the start.
+    /// Takes in the lease of a commit that was asked for at this time after the start.
     /// Returns whether the one before has run out: what was held is others' now.
     pub fn granted(&mut self, lease: Option<Lease>, asked: Duration) -> bool {
         let before = self.number();
@@ -34,7 +34,7 @@ impl Tenure {
         self.granted.map(|(lease, asked)| asked.saturating_add(lease.lasts))
     }
 
-    /// When after the start a turn is to be taken for its sake.
+    /// When after the start a commit is due for its sake.
     pub fn renew_at(&self) -> Option<Duration> {
         self.granted.map(|(lease, asked)| asked.saturating_add(lease.lasts / RENEWED_AFTER))
     }
@@ -53,7 +53,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lease_lasts_from_when_its_turn_was_asked_for() {
+    fn a_lease_lasts_from_when_its_commit_was_asked_for() {
         let mut tenure = Tenure::default();
         tenure.granted(lease(7), seconds(100));
         assert_eq!(tenure.until(), Some(seconds(130)));

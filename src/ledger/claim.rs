@@ -1,4 +1,4 @@
-//! The life of a row between turns. The types make it impossible to send a row
+//! The life of a row between commits. The types make it impossible to send a row
 //! that was not claimed, to complete an attempt twice, or to claim a row in flight.
 
 use jiff::Timestamp;
@@ -32,7 +32,7 @@ pub struct PendingRow {
     pub(super) doubt: bool,
 }
 
-/// What an attempt came to, ready to be made durable by a turn.
+/// What an attempt came to, ready to be made durable by a commit.
 #[derive(Debug, PartialEq, Eq)]
 pub struct CompletedClaim {
     pub(super) row: RowNumber,

@@ -4,6 +4,7 @@
 mod address;
 mod claim;
 mod codes;
+mod commit_latency;
 mod decided;
 mod elsewhere;
 mod left_doubt;
@@ -16,7 +17,6 @@ mod run;
 mod run_lock;
 mod sqlite;
 mod starter;
-mod turn_time;
 mod uptime;
 
 use std::collections::BTreeMap;
@@ -31,13 +31,13 @@ use crate::trust::Untrusted;
 
 pub use address::{Address, BadAddress};
 pub use claim::{AttemptEnd, ClaimedRow, CompletedClaim, PendingRow};
+pub use commit_latency::CommitLatency;
 pub use location::{Location, Patience};
 pub use misplaced::{Misplaced, Saved};
 pub use postgres::{At, Postgres};
 pub use run::{Counts, NewRun, Run};
 pub use run_lock::RunLock;
 pub use sqlite::{Info, Sqlite};
-pub use turn_time::TurnTime;
 pub use uptime::Uptime;
 
 /// The rate budget of one endpoint: what of the contract is spent already.
@@ -77,7 +77,7 @@ pub struct Quiet {
     pub until: u64,
 }
 
-/// What a turn was allotted of the budget.
+/// What a commit was allotted of the budget.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Allotment {
     /// The moments at which calls may start, in increasing order; none where
@@ -92,10 +92,10 @@ pub struct Allotment {
 }
 
 /// Takes up to `wanted` calls out of the budget, looking no further ahead than
-/// `horizon` from `now`. Called inside the turn's transaction.
+/// `horizon` from `now`. Called inside the commit's transaction.
 pub type Allot<'a> = dyn FnMut(&mut Budget, Allowance) -> Allotment + Send + 'a;
 
-/// What a turn asks of the budget.
+/// What a commit asks of the budget.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Allowance {
     /// Moments allotted before at which no call started.
@@ -104,9 +104,9 @@ pub struct Allowance {
     pub now: Timestamp,
     /// The uptime of this machine at that moment, if it is known.
     pub uptime: Option<Uptime>,
-    /// How long the turn is likely to take: no moment lies before its end.
+    /// How long the commit is likely to take: no moment lies before its end.
     pub lead: Duration,
-    /// How far ahead of the turn's end moments may lie.
+    /// How far ahead of the commit's end moments may lie.
     pub horizon: Duration,
     /// How far apart the moments are at least, whatever the contract allows.
     pub spacing: Duration,
@@ -141,7 +141,7 @@ pub(crate) struct UnreadableBudget {
 
 /// One commit of the ledger: completes what ended, claims what comes next.
 #[derive(Debug)]
-pub struct Turn {
+pub struct CommitRequest {
     /// Now, by the clock of whoever asks.
     pub at: Timestamp,
     /// The uptime of the machine at that moment, if it is known.
@@ -152,7 +152,7 @@ pub struct Turn {
     pub again: Vec<PendingRow>,
     /// The most rows to claim that were never claimed before.
     pub fresh: u32,
-    /// How long this turn is likely to take.
+    /// How long this commit is likely to take.
     pub lead: Duration,
     /// How far ahead of its end calls may be planned.
     pub horizon: Duration,
@@ -164,19 +164,19 @@ pub struct Turn {
     pub quiet_until: Option<Timestamp>,
 }
 
-/// How long this process may hold rows without taking another turn, where several
+/// How long this process may hold rows without another commit, where several
 /// work on a run. Rows that it holds longer go to the others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lease {
     /// Another number than before says that the lease before ran out.
     pub number: i64,
-    /// How long it lasts from when the turn was asked for.
+    /// How long it lasts from when the commit was asked for.
     pub lasts: Duration,
 }
 
-/// What a turn brought.
+/// What a commit brought.
 #[derive(Debug, Default)]
-pub struct Turned {
+pub struct CommitOutcome {
     /// Rows that may now be sent, each at its moment.
     pub claimed: Vec<ClaimedRow>,
     /// Rows of `again` for which there was no budget; nothing was claimed.
@@ -365,13 +365,17 @@ pub trait Ledger: Send {
     /// Whether a process has locked the runs with this key.
     fn is_locked(&mut self, key: &str) -> Result<bool, LedgerError>;
 
-    /// Starts a run that this process holds: from here on, turns are its turns.
+    /// Starts a run that this process holds: from here on, commits are for it.
     /// Attempts that a dead process left not completed are completed as lost; where others may
-    /// be alive, by a later turn, once it is sure that it is dead.
+    /// be alive, by a later commit, once it is sure that it is dead.
     fn start(&mut self, run: &Run, start: Start) -> Result<Begun, LedgerError>;
 
     /// Completes and claims in one commit: after it both are durable, before it neither.
-    fn turn(&mut self, turn: Turn, allot: &mut Allot<'_>) -> Result<Turned, LedgerError>;
+    fn commit(
+        &mut self,
+        commit: CommitRequest,
+        allot: &mut Allot<'_>,
+    ) -> Result<CommitOutcome, LedgerError>;
 
     /// Records that the started run has come to rest: ended if every row ended,
     /// whatever the reason to stop, else stopped for this reason.

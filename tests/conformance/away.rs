@@ -2,16 +2,16 @@
 
 use std::time::Duration;
 
-use cardcancel::ledger::{At, LedgerError, Postgres, RowRecord, Turn, Turned};
+use cardcancel::ledger::{At, CommitOutcome, CommitRequest, LedgerError, Postgres, RowRecord};
 use cardcancel::outcome::{Meaning, Next, Status};
 
 use crate::common::postgres::Server;
 use crate::common::{Cut, Way, records, until};
 use crate::process::{Home, Process, at, cancelled, create_run, ended, fresh_rows, rows};
 
-/// A run of five rows on a way that breaks as the turn commits which completes the first two
+/// A run of five rows on a way that breaks as the commit commits which completes the first two
 /// and claims the next.
-fn breaks_in_a_turn(cut: Cut, then: fn(&Way)) {
+fn breaks_in_a_commit(cut: Cut, then: fn(&Way)) {
     let home = Home::server();
     let (way, through) = Way::to(home.database(), cut);
     let mut ledger = Box::new(Postgres::open(at(&through)).unwrap());
@@ -20,14 +20,14 @@ fn breaks_in_a_turn(cut: Cut, then: fn(&Way)) {
     let claimed = process.claim(2);
     way.break_after(0);
     then(&way);
-    let turned = process.turn(claimed.into_iter().map(cancelled).collect(), Vec::new(), 2);
+    let outcome = process.commit(claimed.into_iter().map(cancelled).collect(), Vec::new(), 2);
     assert!(way.has_broken());
-    assert_eq!(rows(&turned.claimed), [3, 4]);
+    assert_eq!(rows(&outcome.claimed), [3, 4]);
     assert!(
-        turned.claimed.iter().all(|claimed| (claimed.attempt(), claimed.doubt()) == (1, false))
+        outcome.claimed.iter().all(|claimed| (claimed.attempt(), claimed.doubt()) == (1, false))
     );
-    assert_eq!(turned.counts.get(Status::Cancelled), 2);
-    process.complete(turned.claimed.into_iter().map(cancelled).collect());
+    assert_eq!(outcome.counts.get(Status::Cancelled), 2);
+    process.complete(outcome.claimed.into_iter().map(cancelled).collect());
     let run = process.finish();
     assert_eq!((run.attempts, run.counts.get(Status::Cancelled)), (5, 5));
     let records = records(home.open().as_mut(), &run);
@@ -36,30 +36,30 @@ fn breaks_in_a_turn(cut: Cut, then: fn(&Way)) {
 
 #[test]
 #[ignore = "needs PostgreSQL: tests/run brings it"]
-fn a_turn_whose_commit_was_lost_is_done_once() {
-    breaks_in_a_turn(Cut::Before, |_| ());
+fn a_commit_whose_commit_was_lost_is_done_once() {
+    breaks_in_a_commit(Cut::Before, |_| ());
 }
 
 #[test]
 #[ignore = "needs PostgreSQL: tests/run brings it"]
-fn a_turn_whose_answer_was_lost_is_done_once() {
-    breaks_in_a_turn(Cut::After, |_| ());
+fn a_commit_whose_answer_was_lost_is_done_once() {
+    breaks_in_a_commit(Cut::After, |_| ());
 }
 
 #[test]
 #[ignore = "needs PostgreSQL: tests/run brings it"]
-fn a_turn_whose_answer_was_lost_is_done_once_though_the_next_tries_break_too() {
-    breaks_in_a_turn(Cut::After, |way| {
+fn a_commit_whose_answer_was_lost_is_done_once_though_the_next_tries_break_too() {
+    breaks_in_a_commit(Cut::After, |way| {
         way.and_at_the_next_begin();
         way.and_at_the_next_begin();
     });
-    // What tells that it was done is lost in its turn.
-    breaks_in_a_turn(Cut::After, |way| way.break_after(0));
+    // What tells that it was done is lost in its commit.
+    breaks_in_a_commit(Cut::After, |way| way.break_after(0));
 }
 
 #[test]
 #[ignore = "needs PostgreSQL: tests/run brings it"]
-fn a_turn_that_waits_for_a_standby_longer_than_its_connection_lasts_is_done_once() {
+fn a_commit_that_waits_for_a_standby_longer_than_its_connection_lasts_is_done_once() {
     let server = Server::start(&[]);
     let home = Home::Server(server.database());
     let (way, through) = Way::to(home.database(), Cut::After);
@@ -107,14 +107,14 @@ fn what_a_worker_claimed_as_it_came_back_is_its_own_though_the_answer_was_lost()
     });
     assert_eq!(rows(&other.claim(2)), [1, 2]);
     way.break_after(0);
-    let turned = process.turn(lost.into_iter().map(cancelled).collect(), Vec::new(), 2);
+    let outcome = process.commit(lost.into_iter().map(cancelled).collect(), Vec::new(), 2);
     assert!(way.has_broken());
-    assert_eq!((rows(&turned.claimed), turned.counts.total()), (vec![3, 4], 0));
+    assert_eq!((rows(&outcome.claimed), outcome.counts.total()), (vec![3, 4], 0));
     assert!(
-        turned.claimed.iter().all(|claimed| (claimed.attempt(), claimed.doubt()) == (1, false))
+        outcome.claimed.iter().all(|claimed| (claimed.attempt(), claimed.doubt()) == (1, false))
     );
-    let turned = process.complete(turned.claimed.into_iter().map(cancelled).collect());
-    assert_eq!(turned.counts.get(Status::Cancelled), 2);
+    let outcome = process.complete(outcome.claimed.into_iter().map(cancelled).collect());
+    assert_eq!(outcome.counts.get(Status::Cancelled), 2);
     let workers = home.database().asked::<i64>("SELECT count(*) FROM cardcancel.worker");
     assert_eq!(workers, 3);
 }
@@ -156,12 +156,12 @@ fn a_row_that_another_run_cancelled_ends_once_though_the_answer_is_lost() {
     let other = create_run(ledger.as_mut(), "run-2", "other", 1);
     Process::start(ledger, other).finish();
     way.break_after(0);
-    let turned = process.turn(Vec::new(), waiting.into_iter().collect(), 0);
+    let outcome = process.commit(Vec::new(), waiting.into_iter().collect(), 0);
     assert!(way.has_broken());
-    assert_eq!((turned.claimed.len(), turned.deferred.len()), (0, 0));
-    assert_eq!(turned.counts.get(Status::AlreadyCancelled), 1);
+    assert_eq!((outcome.claimed.len(), outcome.deferred.len()), (0, 0));
+    assert_eq!(outcome.counts.get(Status::AlreadyCancelled), 1);
     // Whoever comes with it again decides nothing.
-    let again = home.join(&process.run).turn(Vec::new(), Vec::new(), 0);
+    let again = home.join(&process.run).commit(Vec::new(), Vec::new(), 0);
     assert_eq!((again.counts.total(), again.exhausted), (1, false));
     let run = process.finish();
     assert!(run.has_ended());
@@ -170,7 +170,7 @@ fn a_row_that_another_run_cancelled_ends_once_though_the_answer_is_lost() {
 
 #[test]
 #[ignore = "needs PostgreSQL: tests/run brings it"]
-fn the_moments_of_a_turn_whose_answer_was_lost_are_not_lost() {
+fn the_moments_of_a_commit_whose_answer_was_lost_are_not_lost() {
     let home = Home::server();
     let (way, through) = Way::to(home.database(), Cut::After);
     let mut ledger = Box::new(Postgres::open(at(&through)).unwrap());
@@ -233,7 +233,7 @@ fn what_was_in_flight_is_completed_once_the_database_is_back() {
     for end in [Server::stop, Server::kill] {
         let claimed = process.claim(2);
         end(&server);
-        let turned = std::thread::scope(|scope| {
+        let outcome = std::thread::scope(|scope| {
             let completed = claimed.into_iter().map(cancelled).collect();
             let working = scope.spawn(|| process.complete(completed));
             std::thread::sleep(Duration::from_millis(600));
@@ -241,7 +241,7 @@ fn what_was_in_flight_is_completed_once_the_database_is_back() {
             server.begin();
             working.join().unwrap()
         });
-        assert!(turned.claimed.is_empty());
+        assert!(outcome.claimed.is_empty());
     }
     assert!(process.records().iter().all(|record| record.attempts == 1 && !record.doubt));
     assert!(process.rest(None).has_ended());
@@ -252,7 +252,7 @@ fn what_was_in_flight_is_completed_once_the_database_is_back() {
 fn fails_over(
     claims_before: u32,
     names: &str,
-) -> (Result<Turned, LedgerError>, Server, Vec<RowRecord>) {
+) -> (Result<CommitOutcome, LedgerError>, Server, Vec<RowRecord>) {
     let server = Server::start(&[]);
     let database = server.database();
     drop(Postgres::open(at(&database)).unwrap());
@@ -281,18 +281,19 @@ fn fails_over(
         standby.begin();
     }
     standby.take_over();
-    let turn = Turn { completed: claimed.into_iter().map(cancelled).collect(), ..fresh_rows(1) };
-    let turned = process.try_turn(turn);
+    let commit =
+        CommitRequest { completed: claimed.into_iter().map(cancelled).collect(), ..fresh_rows(1) };
+    let outcome = process.try_commit(commit);
     let there = Home::Server(standby.same(&database));
     let records = records(there.open().as_mut(), &run);
-    (turned, standby, records)
+    (outcome, standby, records)
 }
 
 #[test]
 #[ignore = "needs PostgreSQL: tests/run brings it"]
 fn who_finds_its_commits_forgotten_stops_and_puts_in_doubt_what_it_sent() {
-    let (turned, _standby, records) = fails_over(2, "");
-    let failed = turned.unwrap_err();
+    let (outcome, _standby, records) = fails_over(2, "");
+    let failed = outcome.unwrap_err();
     assert!(matches!(failed, LedgerError::Rewound { .. }), "{failed}");
     let told: Vec<_> = records.iter().map(|record| (record.status, record.doubt)).collect();
     let (ended, sent, fresh) =
@@ -303,8 +304,8 @@ fn who_finds_its_commits_forgotten_stops_and_puts_in_doubt_what_it_sent() {
 #[test]
 #[ignore = "needs PostgreSQL: tests/run brings it"]
 fn a_standby_that_commits_waited_for_takes_over_and_nothing_is_lost() {
-    let (turned, _standby, records) = fails_over(2, "*");
-    assert_eq!(turned.unwrap().counts.get(Status::Cancelled), 4);
+    let (outcome, _standby, records) = fails_over(2, "*");
+    assert_eq!(outcome.unwrap().counts.get(Status::Cancelled), 4);
     assert!(records[..4].iter().all(|record| (record.attempts, record.doubt) == (1, false)));
 }
 
@@ -318,8 +319,9 @@ fn the_end_of_a_call_that_the_ledger_does_not_know_of_is_an_error() {
         .client()
         .batch_execute("DELETE FROM cardcancel.open_row WHERE row = 1")
         .unwrap();
-    let turn = Turn { completed: claimed.into_iter().map(cancelled).collect(), ..fresh_rows(1) };
-    let failed = process.try_turn(turn).unwrap_err();
+    let commit =
+        CommitRequest { completed: claimed.into_iter().map(cancelled).collect(), ..fresh_rows(1) };
+    let failed = process.try_commit(commit).unwrap_err();
     assert!(matches!(failed, LedgerError::Rewound { .. }), "{failed}");
     let told: Vec<_> = process.records().iter().map(|record| record.status).collect();
     assert_eq!(told, [Status::InDoubt, Status::InDoubt, Status::NotSent]);
@@ -335,13 +337,13 @@ fn a_database_that_stays_away_is_given_up_in_the_end() {
     let run = create_run(ledger.as_mut(), "run-1", "key", 1);
     let mut process = Process::start(ledger, run);
     server.kill();
-    let failed = process.try_turn(fresh_rows(1)).unwrap_err();
+    let failed = process.try_commit(fresh_rows(1)).unwrap_err();
     assert!(matches!(failed, LedgerError::Away { .. }), "{failed}");
 }
 
 #[test]
 #[ignore = "needs PostgreSQL: tests/run brings it"]
-fn a_worker_frozen_in_its_turn_does_not_keep_the_others_from_theirs() {
+fn a_worker_frozen_in_its_commit_does_not_keep_the_others_from_theirs() {
     let home = Home::server();
     let (way, through) = Way::to(home.database(), Cut::Freeze);
     let mut ledger = Box::new(Postgres::open(at(&through)).unwrap());

@@ -5,8 +5,8 @@ use std::time::Duration;
 use cardcancel::gate::pace::Pace;
 use cardcancel::intake::{Disposition, Keyed, Part, PlannedRow};
 use cardcancel::ledger::{
-    At, AttemptEnd, ClaimedRow, CompletedClaim, Ledger, LedgerError, NewRun, PendingRow, Postgres,
-    RowRecord, Run, Sqlite, Start, Turn, Turned,
+    At, AttemptEnd, ClaimedRow, CommitOutcome, CommitRequest, CompletedClaim, Ledger, LedgerError,
+    NewRun, PendingRow, Postgres, RowRecord, Run, Sqlite, Start,
 };
 use cardcancel::order::{Order, OwnCode, RowNumber};
 use cardcancel::outcome::{Meaning, Next, OnDoubt, Outcome, Status};
@@ -160,9 +160,9 @@ pub fn ended(
     claimed.complete(ending, next)
 }
 
-/// A turn that asks for this many rows that were never claimed.
-pub fn fresh_rows(fresh: u32) -> Turn {
-    Turn {
+/// A commit that asks for this many rows that were never claimed.
+pub fn fresh_rows(fresh: u32) -> CommitRequest {
+    CommitRequest {
         at: Timestamp::now(),
         uptime: None,
         completed: Vec::new(),
@@ -204,12 +204,12 @@ impl Process {
         Process { pace: Pace::new(&rates.parse().unwrap()), ..self }
     }
 
-    pub fn turn(
+    pub fn commit(
         &mut self,
         completed: Vec<CompletedClaim>,
         again: Vec<PendingRow>,
         fresh: u32,
-    ) -> Turned {
+    ) -> CommitOutcome {
         self.turn_to(completed, again, fresh, None)
     }
 
@@ -219,25 +219,25 @@ impl Process {
         mut again: Vec<PendingRow>,
         fresh: u32,
         stop: Option<OwnCode>,
-    ) -> Turned {
+    ) -> CommitOutcome {
         again.append(&mut self.waiting);
-        self.try_turn(Turn { completed, again, stop, ..fresh_rows(fresh) }).unwrap()
+        self.try_commit(CommitRequest { completed, again, stop, ..fresh_rows(fresh) }).unwrap()
     }
 
-    pub fn try_turn(&mut self, turn: Turn) -> Result<Turned, LedgerError> {
-        self.ledger.turn(turn, &mut |budget, wish| self.pace.allot(budget, wish))
+    pub fn try_commit(&mut self, commit: CommitRequest) -> Result<CommitOutcome, LedgerError> {
+        self.ledger.commit(commit, &mut |budget, wish| self.pace.allot(budget, wish))
     }
 
     /// Claims this many rows that were never claimed.
     pub fn claim(&mut self, fresh: u32) -> Vec<ClaimedRow> {
-        self.turn(Vec::new(), Vec::new(), fresh).claimed
+        self.commit(Vec::new(), Vec::new(), fresh).claimed
     }
 
-    pub fn complete(&mut self, completed: Vec<CompletedClaim>) -> Turned {
-        self.turn(completed, Vec::new(), 0)
+    pub fn complete(&mut self, completed: Vec<CompletedClaim>) -> CommitOutcome {
+        self.commit(completed, Vec::new(), 0)
     }
 
-    /// Takes turns until there is something to send.
+    /// Commits until there is something to send.
     pub fn claim_when_there_is(&mut self, fresh: u32) -> Vec<ClaimedRow> {
         let mut claimed = Vec::new();
         until("there are rows to take up", || {
@@ -259,9 +259,9 @@ impl Process {
     pub fn finish(mut self) -> Run {
         let mut completed = Vec::new();
         loop {
-            let turned = self.turn(std::mem::take(&mut completed), Vec::new(), 100);
-            completed.extend(turned.claimed.into_iter().map(cancelled));
-            if turned.exhausted && completed.is_empty() {
+            let outcome = self.commit(std::mem::take(&mut completed), Vec::new(), 100);
+            completed.extend(outcome.claimed.into_iter().map(cancelled));
+            if outcome.exhausted && completed.is_empty() {
                 return self.rest(None);
             }
         }

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use cardcancel::intake::{Disposition, Input, IntakeError, Keyed, Part, PlannedRow};
 use cardcancel::ledger::{
-    AttemptEnd, ClaimedRow, Counts, CreateRunError, KnownOrders, NewRun, OnRecord, RowRecord, Run,
-    Start, Turn,
+    AttemptEnd, ClaimedRow, CommitRequest, Counts, CreateRunError, KnownOrders, NewRun, OnRecord,
+    RowRecord, Run, Start,
 };
 use cardcancel::order::{Flaw, OwnCode, RowNumber};
 use cardcancel::outcome::{Meaning, Next, OnDoubt, Status};
@@ -115,7 +115,7 @@ pub fn a_run_whose_identifier_another_has_gets_the_next(home: &Home) {
 
 pub fn rows_are_claimed_in_order_each_once_and_completed(home: &Home) {
     let mut process = home.process(5);
-    let first = process.turn(Vec::new(), Vec::new(), 3);
+    let first = process.commit(Vec::new(), Vec::new(), 3);
     assert_eq!((rows(&first.claimed), first.exhausted), (vec![1, 2, 3], false));
     assert!(
         first
@@ -124,7 +124,7 @@ pub fn rows_are_claimed_in_order_each_once_and_completed(home: &Home) {
             .all(|claimed| (claimed.attempt(), claimed.counted_attempts()) == (1, 1))
     );
     assert_eq!(first.claimed[2].order(), order(3));
-    let second = process.turn(first.claimed.into_iter().map(cancelled).collect(), Vec::new(), 3);
+    let second = process.commit(first.claimed.into_iter().map(cancelled).collect(), Vec::new(), 3);
     assert_eq!((rows(&second.claimed), second.exhausted), (vec![4, 5], true));
     assert_eq!(second.counts.get(Status::Cancelled), 3);
     let third = process.complete(second.claimed.into_iter().map(cancelled).collect());
@@ -176,9 +176,9 @@ pub fn a_claim_that_is_taken_back_leaves_no_trace(home: &Home) {
     let mut process = home.process(1);
     let claimed = process.claim(1).pop().unwrap();
     let (completed, waiting) = claimed.release();
-    let turned = process.turn(vec![completed], vec![waiting], 0);
-    assert_eq!((rows(&turned.claimed), turned.claimed[0].attempt()), (vec![1], 1));
-    let (completed, _) = turned.claimed.into_iter().next().unwrap().release();
+    let outcome = process.commit(vec![completed], vec![waiting], 0);
+    assert_eq!((rows(&outcome.claimed), outcome.claimed[0].attempt()), (vec![1], 1));
+    let (completed, _) = outcome.claimed.into_iter().next().unwrap().release();
     process.complete(vec![completed]);
     let record = process.records().remove(0);
     assert_eq!((record.attempts, record.status, record.doubt), (0, Status::NotSent, false));
@@ -189,8 +189,8 @@ pub fn a_row_that_did_not_end_is_tried_again(home: &Home) {
     let mut process = home.process(1);
     let claimed = process.claim(1).pop().unwrap();
     let (completed, waiting) = ended(claimed, Meaning::Doubt, Next::Again);
-    let mut turned = process.turn(vec![completed], vec![waiting.unwrap()], 0);
-    let claimed = turned.claimed.pop().unwrap();
+    let mut outcome = process.commit(vec![completed], vec![waiting.unwrap()], 0);
+    let claimed = outcome.claimed.pop().unwrap();
     assert_eq!((claimed.attempt(), claimed.counted_attempts(), claimed.doubt()), (2, 2, true));
     process.complete(vec![cancelled(claimed)]);
     let record = process.records().remove(0);
@@ -202,9 +202,9 @@ pub fn a_row_for_which_there_is_no_budget_goes_on_waiting(home: &Home) {
     let mut process = home.process(1).at_pace("1/h");
     let claimed = process.claim(1).pop().unwrap();
     let (completed, waiting) = ended(claimed, Meaning::NotDone, Next::Again);
-    let turned = process.turn(vec![completed], vec![waiting.unwrap()], 0);
-    assert_eq!((turned.claimed.len(), turned.deferred.len()), (0, 1));
-    assert!(turned.more_at.unwrap() > Timestamp::now());
+    let outcome = process.commit(vec![completed], vec![waiting.unwrap()], 0);
+    assert_eq!((outcome.claimed.len(), outcome.deferred.len()), (0, 1));
+    assert!(outcome.more_at.unwrap() > Timestamp::now());
 }
 
 pub fn what_a_dead_process_had_in_flight_is_sent_again_in_doubt(home: &Home) {
@@ -226,9 +226,9 @@ pub fn what_a_dead_process_had_in_flight_ends_in_doubt_where_nothing_is_sent_twi
     let mut other = home.join_with(&process.run, OnDoubt::Leave);
     drop(process);
     until("the row has ended", || {
-        let turned = other.turn(Vec::new(), Vec::new(), 1);
-        assert!(turned.claimed.is_empty());
-        turned.exhausted
+        let outcome = other.commit(Vec::new(), Vec::new(), 1);
+        assert!(outcome.claimed.is_empty());
+        outcome.exhausted
     });
     let record = other.records().remove(0);
     assert_eq!((record.attempts, record.status, record.doubt), (1, Status::InDoubt, true));
@@ -258,8 +258,8 @@ pub fn a_row_in_doubt_is_told_by_the_attempt_that_left_the_doubt(home: &Home) {
     };
     let (timed_out, waiting) = fails(lost, Meaning::Doubt, "TIMEOUT", Next::Again);
     let (not_done, _) = fails(inherits, Meaning::NotDone, "BUSY", Next::End(Status::InDoubt));
-    let mut turned = process.turn(vec![timed_out, not_done], vec![waiting.unwrap()], 0);
-    let claimed = turned.claimed.pop().unwrap();
+    let mut outcome = process.commit(vec![timed_out, not_done], vec![waiting.unwrap()], 0);
+    let claimed = outcome.claimed.pop().unwrap();
     let (refused, _) = fails(claimed, Meaning::NotDone, "CONNECT", Next::End(Status::InDoubt));
     process.complete(vec![refused]);
     let told = |record: &RowRecord| format!("{}: {}", record.error_code, record.message);
@@ -288,9 +288,9 @@ pub fn an_order_that_another_run_cancelled_is_not_sent(home: &Home) {
     let mut ledger = home.open();
     let run = create_run(ledger.as_mut(), "run-2", "other", 4);
     let mut process = Process::start(ledger, run);
-    let turned = process.turn(Vec::new(), Vec::new(), 2);
-    assert_eq!(rows(&turned.claimed), [3, 4]);
-    assert_eq!(turned.counts.get(Status::AlreadyCancelled), 2);
+    let outcome = process.commit(Vec::new(), Vec::new(), 2);
+    assert_eq!(rows(&outcome.claimed), [3, 4]);
+    assert_eq!(outcome.counts.get(Status::AlreadyCancelled), 2);
     let record = process.records().remove(0);
     assert_eq!((record.status, record.attempts), (Status::AlreadyCancelled, 0));
     assert_eq!(record.error_code, "ALREADY_CANCELLED");
@@ -310,9 +310,9 @@ pub fn many_orders_that_another_run_cancelled_cost_no_budget(home: &Home) {
     let mut ledger = home.open();
     let run = create_run(ledger.as_mut(), "run-2", "other", 3001);
     let mut process = Process::start(ledger, run).at_pace("1/h");
-    let turned = process.turn(Vec::new(), Vec::new(), 5);
-    assert_eq!(rows(&turned.claimed), [3001]);
-    assert_eq!(turned.counts.get(Status::AlreadyCancelled), 3000);
+    let outcome = process.commit(Vec::new(), Vec::new(), 5);
+    assert_eq!(rows(&outcome.claimed), [3001]);
+    assert_eq!(outcome.counts.get(Status::AlreadyCancelled), 3000);
 }
 
 pub fn an_order_cancelled_at_another_endpoint_is_not_cancelled(home: &Home) {
@@ -424,21 +424,21 @@ pub fn an_order_that_a_living_process_has_in_flight_for_another_run_is_left_for_
     let mut first = home.process(2);
     let in_flight = first.claim(2);
     let mut second = home.another(3);
-    let mut turned = second.turn(Vec::new(), Vec::new(), 3);
-    assert_eq!(rows(&turned.claimed), [3]);
-    let later = std::mem::take(&mut turned.in_flight_elsewhere);
+    let mut outcome = second.commit(Vec::new(), Vec::new(), 3);
+    assert_eq!(rows(&outcome.claimed), [3]);
+    let later = std::mem::take(&mut outcome.in_flight_elsewhere);
     assert_eq!(later.iter().map(|waiting| waiting.row().0).collect::<Vec<_>>(), [1, 2]);
-    let turned = second.turn(Vec::new(), later, 0);
-    assert_eq!((turned.claimed.len(), turned.in_flight_elsewhere.len()), (0, 2));
+    let outcome = second.commit(Vec::new(), later, 0);
+    assert_eq!((outcome.claimed.len(), outcome.in_flight_elsewhere.len()), (0, 2));
 
     // One is cancelled; of the other the answer is lost.
     let mut in_flight = in_flight.into_iter();
     let one = cancelled(in_flight.next().unwrap());
     let (other, _) = ended(in_flight.next().unwrap(), Meaning::Doubt, Next::End(Status::InDoubt));
     first.complete(vec![one, other]);
-    let turned = second.turn(Vec::new(), turned.in_flight_elsewhere, 0);
-    assert_eq!((rows(&turned.claimed), turned.claimed[0].doubt()), (vec![2], true));
-    assert_eq!(turned.counts.get(Status::AlreadyCancelled), 1);
+    let outcome = second.commit(Vec::new(), outcome.in_flight_elsewhere, 0);
+    assert_eq!((rows(&outcome.claimed), outcome.claimed[0].doubt()), (vec![2], true));
+    assert_eq!(outcome.counts.get(Status::AlreadyCancelled), 1);
 }
 
 pub fn an_order_left_for_later_was_never_sent(home: &Home) {
@@ -453,7 +453,7 @@ pub fn an_order_left_for_later_was_never_sent(home: &Home) {
     assert_eq!(rows(&second.claim(4)), [3, 4]);
     let (completed, waiting): (Vec<_>, Vec<_>) =
         in_flight.into_iter().map(ClaimedRow::release).unzip();
-    first.turn(completed, Vec::new(), 0);
+    first.commit(completed, Vec::new(), 0);
     drop((second, lock));
     // Rows 1 and 2 were passed over, and it died with 3 and 4 in flight.
     let mut again = home.join(&run);
@@ -474,14 +474,14 @@ pub fn an_order_that_a_dead_process_had_in_flight_for_another_run_is_sent_in_dou
     let mut first = home.process(1);
     let _in_flight = first.claim(1);
     let mut second = home.another(1);
-    let mut later = second.turn(Vec::new(), Vec::new(), 1).in_flight_elsewhere;
+    let mut later = second.commit(Vec::new(), Vec::new(), 1).in_flight_elsewhere;
     assert_eq!(later.len(), 1);
     drop((first, lock));
     let mut claimed = Vec::new();
     until("it is known that the process died", || {
-        let mut turned = second.turn(Vec::new(), std::mem::take(&mut later), 0);
-        later.append(&mut turned.in_flight_elsewhere);
-        claimed.append(&mut turned.claimed);
+        let mut outcome = second.commit(Vec::new(), std::mem::take(&mut later), 0);
+        later.append(&mut outcome.in_flight_elsewhere);
+        claimed.append(&mut outcome.claimed);
         !claimed.is_empty()
     });
     assert!(claimed[0].doubt());
@@ -502,9 +502,9 @@ pub fn a_process_has_nothing_in_flight_for_a_run_that_it_left(home: &Home) {
     let mut process = Process::start_with(ledger, run, Start { again: true, ..start() });
     let (mut claimed, mut later) = (Vec::new(), Vec::new());
     until("it is sent", || {
-        let mut turned = process.turn(Vec::new(), std::mem::take(&mut later), 1);
-        later.append(&mut turned.in_flight_elsewhere);
-        claimed.append(&mut turned.claimed);
+        let mut outcome = process.commit(Vec::new(), std::mem::take(&mut later), 1);
+        later.append(&mut outcome.in_flight_elsewhere);
+        claimed.append(&mut outcome.claimed);
         !claimed.is_empty()
     });
     assert!(claimed[0].doubt());
@@ -535,10 +535,10 @@ pub fn what_the_server_asked_one_process_holds_for_all(home: &Home) {
     let mut one = home.process(5);
     let mut other = home.another(9);
     let end = Timestamp::now() + Duration::from_secs(2);
-    one.try_turn(Turn { quiet_until: Some(end), ..fresh_rows(0) }).unwrap();
-    let turned = other.turn(Vec::new(), Vec::new(), 9);
-    assert!(turned.claimed.is_empty());
-    for told in [turned.more_at, turned.quiet_until] {
+    one.try_commit(CommitRequest { quiet_until: Some(end), ..fresh_rows(0) }).unwrap();
+    let outcome = other.commit(Vec::new(), Vec::new(), 9);
+    assert!(outcome.claimed.is_empty());
+    for told in [outcome.more_at, outcome.quiet_until] {
         let off = told.unwrap().duration_since(end).abs();
         assert!(off < jiff::SignedDuration::from_millis(200), "off by {off:?}");
     }
@@ -547,7 +547,7 @@ pub fn what_the_server_asked_one_process_holds_for_all(home: &Home) {
     assert!(new.claim(9).is_empty());
     until("they may call again", || !new.claim(9).is_empty());
     assert!(Timestamp::now() > end - Duration::from_millis(200));
-    assert_eq!(new.turn(Vec::new(), Vec::new(), 1).quiet_until, None);
+    assert_eq!(new.commit(Vec::new(), Vec::new(), 1).quiet_until, None);
 }
 
 pub fn moments_that_were_not_used_are_given_back(home: &Home) {
@@ -556,8 +556,8 @@ pub fn moments_that_were_not_used_are_given_back(home: &Home) {
     assert_eq!(claimed.len(), 1);
     let (completed, waiting): (Vec<_>, Vec<_>) =
         claimed.into_iter().map(ClaimedRow::release).unzip();
-    let turned = process.turn(completed, waiting, 0);
-    assert_eq!(turned.claimed.len(), 1, "its moment is gone until {:?}", turned.more_at);
+    let outcome = process.commit(completed, waiting, 0);
+    assert_eq!(outcome.claimed.len(), 1, "its moment is gone until {:?}", outcome.more_at);
 }
 
 fn by_order(rows: impl IntoIterator<Item = u32>) -> Vec<Keyed> {
@@ -641,7 +641,7 @@ pub fn a_budget_that_cannot_be_read_is_not_taken_for_empty(home: &Home) {
     let mut process = home.process(2).at_pace("100/s");
     assert_eq!(process.claim(1).len(), 1);
     home.damage_budget();
-    let refused = process.try_turn(crate::process::fresh_rows(1)).unwrap_err().to_string();
+    let refused = process.try_commit(crate::process::fresh_rows(1)).unwrap_err().to_string();
     assert!(refused.contains("the rate budget of https://example.com"), "{refused}");
 }
 
@@ -655,8 +655,8 @@ pub fn a_run_that_was_stopped_tells_why_and_goes_on(home: &Home) {
     let mut process = home.join(&found);
     let running = ledger.find("key").unwrap().unwrap();
     assert_eq!((running.stop, running.rested_at), (None, None));
-    let turned = process.turn(Vec::new(), Vec::new(), 2);
-    assert_eq!((turned.claimed.len(), turned.stop), (2, None));
+    let outcome = process.commit(Vec::new(), Vec::new(), 2);
+    assert_eq!((outcome.claimed.len(), outcome.stop), (2, None));
 }
 
 pub fn a_run_that_ended_was_not_stopped(home: &Home) {
@@ -698,11 +698,11 @@ pub fn a_row_that_was_rejected_after_a_lost_answer_is_counted_as_rejected_with_d
     let (lost, waiting) = ended(claimed.next().unwrap(), Meaning::Doubt, Next::Again);
     let no = Next::End(Status::Rejected);
     let (rejected, _) = ended(claimed.next().unwrap(), Meaning::Rejected, no);
-    let turned = process.turn(vec![lost, rejected], waiting.into_iter().collect(), 0);
-    assert_eq!((turned.counts.get(Status::Rejected), turned.counts.in_doubt()), (1, 0));
-    let again = turned.claimed.into_iter().next().unwrap();
-    let turned = process.complete(vec![ended(again, Meaning::Rejected, no).0]);
-    assert_eq!((turned.counts.get(Status::Rejected), turned.counts.in_doubt()), (2, 1));
+    let outcome = process.commit(vec![lost, rejected], waiting.into_iter().collect(), 0);
+    assert_eq!((outcome.counts.get(Status::Rejected), outcome.counts.in_doubt()), (1, 0));
+    let again = outcome.claimed.into_iter().next().unwrap();
+    let outcome = process.complete(vec![ended(again, Meaning::Rejected, no).0]);
+    assert_eq!((outcome.counts.get(Status::Rejected), outcome.counts.in_doubt()), (2, 1));
     assert_eq!(
         process.records().iter().map(|record| record.doubt).collect::<Vec<_>>(),
         [true, false]
@@ -711,7 +711,7 @@ pub fn a_row_that_was_rejected_after_a_lost_answer_is_counted_as_rejected_with_d
     assert_eq!((run.counts.get(Status::Rejected), run.counts.rejected_with_doubt()), (2, 1));
 }
 
-pub fn what_is_on_record_of_orders_is_told_for_each_in_turn(home: &Home) {
+pub fn what_is_on_record_of_orders_is_told_for_each_in_commit(home: &Home) {
     let mut first = home.process(3);
     let mut claimed = first.claim(2).into_iter();
     let no = Next::End(Status::Rejected);

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::{Mutex, mpsc};
 use std::time::Duration;
 
-use cardcancel::ledger::{ClaimedRow, Ledger, Run, Start, Turned};
+use cardcancel::ledger::{ClaimedRow, CommitOutcome, Ledger, Run, Start};
 use cardcancel::order::{Order, OwnCode};
 use cardcancel::outcome::{Meaning, Next, Status};
 use jiff::{SignedDuration, Timestamp};
@@ -14,15 +14,15 @@ use crate::common::records;
 use crate::common::until;
 use crate::process::{Home, Process, cancelled, create_run, ended, new_run, rows, start, to_send};
 
-/// Waits until the lease of who takes no turn has surely run out.
+/// Waits until the lease of a process that does not commit has surely run out.
 fn outlast_the_lease(database: &Database) {
     until("the lease has run out", || {
         database.asked("SELECT bool_and(leased_until < clock_timestamp()) FROM cardcancel.worker")
     });
 }
 
-fn lease(turned: &Turned) -> i64 {
-    turned.lease.unwrap().number
+fn lease(outcome: &CommitOutcome) -> i64 {
+    outcome.lease.unwrap().number
 }
 
 /// A new home, and a process that works there on so many rows.
@@ -35,7 +35,7 @@ fn first(rows: u32) -> (Home, Database, Process) {
 
 #[test]
 #[ignore = "needs PostgreSQL: tests/run brings it"]
-fn workers_that_turn_at_once_claim_every_row_once() {
+fn workers_that_commit_at_once_claim_every_row_once() {
     const ROWS: u32 = 2_000;
     let (home, _, process) = first(ROWS);
     let run = process.run.clone();
@@ -46,10 +46,10 @@ fn workers_that_turn_at_once_claim_every_row_once() {
             scope.spawn(move || {
                 let mut completed = Vec::new();
                 loop {
-                    let turned = worker.turn(std::mem::take(&mut completed), Vec::new(), 30);
-                    turned.claimed.iter().for_each(|claimed| tell.send(claimed.row().0).unwrap());
-                    completed.extend(turned.claimed.into_iter().map(cancelled));
-                    if turned.exhausted && completed.is_empty() {
+                    let outcome = worker.commit(std::mem::take(&mut completed), Vec::new(), 30);
+                    outcome.claimed.iter().for_each(|claimed| tell.send(claimed.row().0).unwrap());
+                    completed.extend(outcome.claimed.into_iter().map(cancelled));
+                    if outcome.exhausted && completed.is_empty() {
                         worker.rest(None);
                         break;
                     }
@@ -73,7 +73,7 @@ fn workers_that_turn_at_once_claim_every_row_once() {
 #[ignore = "needs PostgreSQL: tests/run brings it"]
 fn who_comes_back_after_others_took_up_its_rows_has_lost_them() {
     let (home, database, mut process) = first(3);
-    let mut before = process.turn(Vec::new(), Vec::new(), 3);
+    let mut before = process.commit(Vec::new(), Vec::new(), 3);
     let waits = before.claimed.pop().unwrap();
     let (completed, waiting) = ended(waits, Meaning::NotDone, Next::Again);
     process.complete(vec![completed]);
@@ -90,13 +90,13 @@ fn who_comes_back_after_others_took_up_its_rows_has_lost_them() {
     );
 
     let completed = vec![cancelled(lost), ended(also_lost, Meaning::NotDone, Next::Again).0];
-    let after = process.turn(completed, vec![waiting.unwrap()], 3);
+    let after = process.commit(completed, vec![waiting.unwrap()], 3);
     assert_ne!(lease(&after), lease(&before));
     assert_eq!((after.claimed.len(), after.deferred.len()), (0, 0));
     assert_eq!(after.counts.total(), 0);
 
-    let turned = other.complete(taken.into_iter().map(cancelled).collect());
-    assert_eq!(turned.counts.get(Status::Cancelled), 3);
+    let outcome = other.complete(taken.into_iter().map(cancelled).collect());
+    assert_eq!(outcome.counts.get(Status::Cancelled), 3);
     assert!(process.complete(Vec::new()).exhausted);
     let attempts: Vec<u32> = process.records().iter().map(|record| record.attempts).collect();
     assert_eq!(attempts, [2, 2, 2]);
@@ -107,7 +107,7 @@ fn who_comes_back_after_others_took_up_its_rows_has_lost_them() {
 #[ignore = "needs PostgreSQL: tests/run brings it"]
 fn who_comes_back_before_others_took_up_its_rows_still_has_them() {
     let (_home, database, mut process) = first(1);
-    let before = process.turn(Vec::new(), Vec::new(), 1);
+    let before = process.commit(Vec::new(), Vec::new(), 1);
     let number = lease(&before);
     outlast_the_lease(&database);
     let after = process.complete(before.claimed.into_iter().map(cancelled).collect());
@@ -124,7 +124,7 @@ fn who_was_away_as_long_gives_the_others_time_to_come_back() {
     other.complete(Vec::new());
     // As after an outage of the database.
     outlast_the_lease(&database);
-    let number = lease(&other.turn(Vec::new(), Vec::new(), 0));
+    let number = lease(&other.commit(Vec::new(), Vec::new(), 0));
     let after = process.complete(claimed.into_iter().map(cancelled).collect());
     assert_eq!(after.counts.get(Status::Cancelled), 1);
     assert_eq!(lease(&other.complete(Vec::new())), number);
@@ -138,12 +138,12 @@ fn who_begins_as_the_clock_is_set_takes_nothing_from_those_who_are_at_work() {
     let clock = "CREATE FUNCTION cardcancel.clock_timestamp() RETURNS timestamptz LANGUAGE sql
                  AS $$SELECT pg_catalog.clock_timestamp() + interval '1 hour'$$";
     let mut process = home.process(2);
-    let number = lease(&process.turn(Vec::new(), Vec::new(), 0));
+    let number = lease(&process.commit(Vec::new(), Vec::new(), 0));
     let claimed = process.claim(1);
     home.database().client().batch_execute(clock).unwrap();
     let mut new = home.join(&process.run);
-    let turned = new.turn(Vec::new(), Vec::new(), 1);
-    assert_eq!((rows(&turned.claimed), turned.claimed[0].doubt()), (vec![2], false));
+    let outcome = new.commit(Vec::new(), Vec::new(), 1);
+    assert_eq!((rows(&outcome.claimed), outcome.claimed[0].doubt()), (vec![2], false));
     let after = process.complete(claimed.into_iter().map(cancelled).collect());
     assert_eq!((lease(&after), after.counts.get(Status::Cancelled)), (number, 1));
     assert!(!process.records()[0].doubt);
@@ -151,7 +151,7 @@ fn who_begins_as_the_clock_is_set_takes_nothing_from_those_who_are_at_work() {
 
 #[test]
 #[ignore = "needs PostgreSQL: tests/run brings it"]
-fn an_order_that_runs_share_is_in_flight_once_however_many_turn_at_once() {
+fn an_order_that_runs_share_is_in_flight_once_however_many_commit_at_once() {
     const ROWS: u32 = 600;
     let home = Home::server();
     let one = home.process(ROWS);
@@ -165,14 +165,15 @@ fn an_order_that_runs_share_is_in_flight_once_however_many_turn_at_once() {
             scope.spawn(move || {
                 let (mut completed, mut later) = (Vec::new(), Vec::new());
                 loop {
-                    let mut turned = process.turn(
+                    let mut outcome = process.commit(
                         std::mem::take(&mut completed),
                         std::mem::take(&mut later),
                         20,
                     );
-                    later.append(&mut turned.in_flight_elsewhere);
-                    later.append(&mut turned.deferred);
-                    let orders: Vec<Order> = turned.claimed.iter().map(ClaimedRow::order).collect();
+                    later.append(&mut outcome.in_flight_elsewhere);
+                    later.append(&mut outcome.deferred);
+                    let orders: Vec<Order> =
+                        outcome.claimed.iter().map(ClaimedRow::order).collect();
                     for order in &orders {
                         let is_alone = in_flight.lock().unwrap().insert(*order);
                         assert!(is_alone, "{order:?} is in flight twice");
@@ -181,13 +182,13 @@ fn an_order_that_runs_share_is_in_flight_once_however_many_turn_at_once() {
                         in_flight.lock().unwrap().remove(order);
                     });
                     // Every third is rejected, and sent again by the other run.
-                    completed.extend(turned.claimed.into_iter().map(
+                    completed.extend(outcome.claimed.into_iter().map(
                         |claimed| match claimed.row().0 % 3 {
                             0 => ended(claimed, Meaning::Rejected, Next::End(Status::Rejected)).0,
                             _ => cancelled(claimed),
                         },
                     ));
-                    if turned.exhausted && completed.is_empty() && later.is_empty() {
+                    if outcome.exhausted && completed.is_empty() && later.is_empty() {
                         process.rest(None);
                         break;
                     }
@@ -206,14 +207,14 @@ fn an_order_that_runs_share_is_in_flight_once_however_many_turn_at_once() {
 #[ignore = "needs PostgreSQL: tests/run brings it"]
 fn who_comes_back_after_another_run_took_it_for_gone_has_lost_its_rows_and_its_run_has_not() {
     let (home, _, mut process) = first(1);
-    let before = process.turn(Vec::new(), Vec::new(), 1);
+    let before = process.commit(Vec::new(), Vec::new(), 1);
     let mut second = home.another(1);
     let mut later = Vec::new();
     let mut sent = Vec::new();
     until("another run sends the order", || {
-        let mut turned = second.turn(Vec::new(), std::mem::take(&mut later), 1);
-        later.append(&mut turned.in_flight_elsewhere);
-        sent.append(&mut turned.claimed);
+        let mut outcome = second.commit(Vec::new(), std::mem::take(&mut later), 1);
+        later.append(&mut outcome.in_flight_elsewhere);
+        sent.append(&mut outcome.claimed);
         !sent.is_empty()
     });
     assert!(sent[0].doubt());
@@ -222,16 +223,16 @@ fn who_comes_back_after_another_run_took_it_for_gone_has_lost_its_rows_and_its_r
     // Its run has the order in doubt, and waits while the other has it in flight.
     let mut waits = Vec::new();
     until("the row is taken up", || {
-        let mut turned = process.turn(Vec::new(), Vec::new(), 1);
-        assert!(turned.claimed.is_empty());
-        waits.append(&mut turned.in_flight_elsewhere);
+        let mut outcome = process.commit(Vec::new(), Vec::new(), 1);
+        assert!(outcome.claimed.is_empty());
+        waits.append(&mut outcome.in_flight_elsewhere);
         !waits.is_empty()
     });
     let record = process.records().remove(0);
     assert_eq!((record.status, record.attempts, record.doubt), (Status::InDoubt, 1, true));
     second.complete(sent.into_iter().map(cancelled).collect());
-    let turned = process.turn(Vec::new(), waits, 0);
-    assert_eq!(turned.counts.get(Status::AlreadyCancelled), 1);
+    let outcome = process.commit(Vec::new(), waits, 0);
+    assert_eq!(outcome.counts.get(Status::AlreadyCancelled), 1);
 }
 
 #[test]
@@ -242,18 +243,18 @@ fn of_an_answer_that_comes_after_another_run_sent_the_order_only_a_success_is_su
     let mut second = home.another(2);
     let (mut later, mut sent) = (Vec::new(), Vec::new());
     until("another run sends both orders", || {
-        let mut turned = second.turn(Vec::new(), std::mem::take(&mut later), 2);
-        later.append(&mut turned.in_flight_elsewhere);
-        sent.append(&mut turned.claimed);
+        let mut outcome = second.commit(Vec::new(), std::mem::take(&mut later), 2);
+        later.append(&mut outcome.in_flight_elsewhere);
+        sent.append(&mut outcome.claimed);
         sent.len() == 2
     });
     second.complete(sent.into_iter().map(cancelled).collect());
     let rejected = ended(held.pop().unwrap(), Meaning::Rejected, Next::End(Status::Rejected)).0;
-    let turned = process.complete(vec![cancelled(held.pop().unwrap()), rejected]);
-    assert_eq!((turned.counts.get(Status::Cancelled), turned.counts.total()), (1, 1));
-    let mut counts = turned.counts;
+    let outcome = process.complete(vec![cancelled(held.pop().unwrap()), rejected]);
+    assert_eq!((outcome.counts.get(Status::Cancelled), outcome.counts.total()), (1, 1));
+    let mut counts = outcome.counts;
     until("the other is looked up", || {
-        counts = process.turn(Vec::new(), Vec::new(), 1).counts;
+        counts = process.commit(Vec::new(), Vec::new(), 1).counts;
         counts.total() == 2
     });
     assert_eq!(counts.get(Status::AlreadyCancelled), 1);
@@ -283,11 +284,11 @@ fn a_worker_with_nothing_to_do_waits_as_long_as_others_have_rows() {
     let (home, _, mut process) = first(1);
     let claimed = process.claim(1);
     let mut other = home.join(&process.run);
-    let turned = other.turn(Vec::new(), Vec::new(), 5);
-    assert!(!turned.exhausted && turned.claimed.is_empty());
-    assert!(turned.more_at.unwrap() > Timestamp::now());
+    let outcome = other.commit(Vec::new(), Vec::new(), 5);
+    assert!(!outcome.exhausted && outcome.claimed.is_empty());
+    assert!(outcome.more_at.unwrap() > Timestamp::now());
     process.complete(claimed.into_iter().map(cancelled).collect());
-    assert!(other.turn(Vec::new(), Vec::new(), 5).exhausted);
+    assert!(other.commit(Vec::new(), Vec::new(), 5).exhausted);
 }
 
 #[test]
@@ -300,8 +301,8 @@ fn a_worker_with_nothing_to_do_holds_none_of_the_rate() {
     assert_eq!(claimed.len(), 1);
     assert!(idle.claim(5).is_empty());
     let (completed, waiting) = claimed.into_iter().next().unwrap().release();
-    let turned = process.turn(vec![completed], vec![waiting], 0);
-    assert_eq!(turned.claimed.len(), 1, "its moment is gone until {:?}", turned.more_at);
+    let outcome = process.commit(vec![completed], vec![waiting], 0);
+    assert_eq!(outcome.claimed.len(), 1, "its moment is gone until {:?}", outcome.more_at);
 }
 
 #[test]
@@ -309,11 +310,11 @@ fn a_worker_with_nothing_to_do_holds_none_of_the_rate() {
 fn workers_know_that_they_share_the_rate_and_when_they_do_not() {
     let (home, _, process) = first(9);
     let mut process = process.at_pace("100/s");
-    assert!(!process.turn(Vec::new(), Vec::new(), 1).shared);
+    assert!(!process.commit(Vec::new(), Vec::new(), 1).shared);
     let other = home.join(&process.run);
-    assert!(process.turn(Vec::new(), Vec::new(), 1).shared);
+    assert!(process.commit(Vec::new(), Vec::new(), 1).shared);
     other.rest(Some(OwnCode::Signal));
-    assert!(!process.turn(Vec::new(), Vec::new(), 1).shared);
+    assert!(!process.commit(Vec::new(), Vec::new(), 1).shared);
 }
 
 #[test]
@@ -450,12 +451,12 @@ fn a_clock_that_is_a_minute_off_changes_nothing() {
 
     let mut process = Process::start(ledger, run).at_pace("20/h");
     let asked = Timestamp::now();
-    let turned = process.turn(Vec::new(), Vec::new(), 2);
-    let moment = turned.claimed[0].moment().unwrap();
+    let outcome = process.commit(Vec::new(), Vec::new(), 2);
+    let moment = outcome.claimed[0].moment().unwrap();
     assert!(moment > asked && moment < Timestamp::now() + Duration::from_secs(2), "{moment}");
-    let claimed = turned.claimed.into_iter().next().unwrap();
+    let claimed = outcome.claimed.into_iter().next().unwrap();
     let (completed, waiting) = claimed.release();
-    let again = process.turn(vec![completed], vec![waiting], 0);
+    let again = process.commit(vec![completed], vec![waiting], 0);
     assert_eq!(again.claimed.len(), 1, "the moment was not given back");
     process.complete(again.claimed.into_iter().map(cancelled).collect());
     let record = process.records().remove(0);
@@ -470,22 +471,22 @@ fn a_clock_that_is_set_by_an_hour_gives_no_minute_twice() {
     for set in ["1 hour", "-1 hour"] {
         let home = Home::server();
         let mut process = home.process(60).at_pace(RATES);
-        assert_eq!(process.turn(Vec::new(), Vec::new(), 30).claimed.len(), 20);
+        assert_eq!(process.commit(Vec::new(), Vec::new(), 30).claimed.len(), 20);
         let sql = format!(
             "CREATE FUNCTION cardcancel.clock_timestamp() RETURNS timestamptz LANGUAGE sql
              AS $$SELECT pg_catalog.clock_timestamp() + interval '{set}'$$"
         );
         home.database().client().batch_execute(&sql).unwrap();
-        let turned = home.join(&process.run).at_pace(RATES).turn(Vec::new(), Vec::new(), 30);
-        assert_eq!(turned.claimed.len(), 0, "set by {set}");
-        let more_in = turned.more_at.unwrap().duration_since(Timestamp::now());
+        let outcome = home.join(&process.run).at_pace(RATES).commit(Vec::new(), Vec::new(), 30);
+        assert_eq!(outcome.claimed.len(), 0, "set by {set}");
+        let more_in = outcome.more_at.unwrap().duration_since(Timestamp::now());
         assert!((40..70).contains(&more_in.as_secs()), "more in {more_in:?}, set by {set}");
     }
 }
 
 #[test]
 #[ignore = "needs PostgreSQL: tests/run brings it"]
-fn a_turn_costs_the_same_however_large_the_ledger_is() {
+fn a_commit_costs_the_same_however_large_the_ledger_is() {
     let home = Home::server();
     let database = home.database();
     let sql =

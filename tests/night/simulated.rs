@@ -12,7 +12,7 @@ use cardcancel::gate::rate::{Per, Rate, Rates};
 use cardcancel::gate::renewal::{Fetched, Renewal};
 use cardcancel::intake::{self, Expected, Input, IntakeError, Reading};
 use cardcancel::ledger::{
-    AttemptEnd, ClaimedRow, Ledger, NewRun, RowRecord, Run, RunLock, Sqlite, Start, Turned,
+    AttemptEnd, ClaimedRow, CommitOutcome, Ledger, NewRun, RowRecord, Run, RunLock, Sqlite, Start,
 };
 use cardcancel::order::{Order, OwnCode, RowNumber};
 use cardcancel::outcome::{
@@ -137,7 +137,7 @@ enum Happens {
     Arrives(Sent),
     Ends(Sent, Box<AttemptEnd>),
     Fetched(Fetched),
-    Turned(Box<Turned>),
+    Committed(Box<CommitOutcome>),
     Wakes(u64),
 }
 
@@ -170,11 +170,11 @@ struct Process {
     token: Token,
     /// Tokens of which the wheel knows that they were refused.
     refused: BTreeSet<Token>,
-    /// Calls that it heard of, and that no turn has recorded.
+    /// Calls that it heard of, and that no commit has recorded.
     heard: Vec<usize>,
     /// Every order that it has claimed.
     claimed: BTreeSet<Order>,
-    /// Rows that a committed turn has ended: none may be sent again.
+    /// Rows that a commit has ended: none may be sent again.
     ended: BTreeMap<RowNumber, Option<Order>>,
     sent: HashMap<RowNumber, u32>,
 }
@@ -198,7 +198,7 @@ struct Night<'a> {
     /// On some nights the first rows go one at a time; if they fail, it is started again.
     canary: Option<u32>,
     lives: Lives,
-    /// On some nights there is no rate, and calls wait for their turn.
+    /// On some nights there is no rate, and calls wait for their commit.
     rate: Option<u32>,
     on_doubt: OnDoubt,
 }
@@ -440,7 +440,7 @@ impl<'a> Night<'a> {
                 Some(Event::Fetched(Fetched::Renewed(lifetime)))
             }
             Happens::Fetched(failed) => Some(Event::Fetched(failed)),
-            Happens::Turned(turned) => Some(Event::Turned(*turned)),
+            Happens::Committed(outcome) => Some(Event::Committed(*outcome)),
             // It asked for another time since.
             Happens::Wakes(wakes) if wakes < process.wakes => {
                 self.processes.insert(id, process);
@@ -448,13 +448,13 @@ impl<'a> Night<'a> {
             }
             Happens::Wakes(_) => None,
         };
-        if self.turn_the_wheel(id, &mut process, events) {
+        if self.commit_the_wheel(id, &mut process, events) {
             self.processes.insert(id, process);
         }
     }
 
     /// Says whether the process lives on.
-    fn turn_the_wheel(&mut self, id: usize, process: &mut Process, event: Option<Event>) -> bool {
+    fn commit_the_wheel(&mut self, id: usize, process: &mut Process, event: Option<Event>) -> bool {
         let now = Now { since_start: self.clock - process.started, wall: self.wall() };
         let commands = process.wheel.on(event, now);
         assert!(process.wheel.in_flight() <= CONCURRENCY);
@@ -471,16 +471,17 @@ impl<'a> Night<'a> {
             self.die(id, process);
             return false;
         }
-        if let Some(turn) = commands.turn {
+        if let Some(commit) = commands.commit {
             let pace = &mut process.pace;
-            let turned = process.ledger.turn(turn, &mut |b, wish| pace.allot(b, wish)).unwrap();
-            process.claimed.extend(turned.claimed.iter().map(ClaimedRow::order));
+            let outcome =
+                process.ledger.commit(commit, &mut |b, wish| pace.allot(b, wish)).unwrap();
+            process.claimed.extend(outcome.claimed.iter().map(ClaimedRow::order));
             for call in std::mem::take(&mut process.heard) {
                 self.history.calls[call].known = self.now();
             }
             note_ended(process);
             let took = Duration::from_micros(100 + self.chance.below(30_000));
-            self.put_due(self.clock + took, Due::At(id, Happens::Turned(Box::new(turned))));
+            self.put_due(self.clock + took, Due::At(id, Happens::Committed(Box::new(outcome))));
         }
         if commands.renew {
             let failed = self.chance.per_cent(20);

@@ -198,7 +198,7 @@ impl Link {
             tokio::time::timeout(ANSWERED_WITHIN, work).await.unwrap_or(Err(Failed::Silent))
         };
         let _in_its_runtime = runtime.enter();
-        // Where a task of another runtime waits here, its turn must not be up.
+        // Where a task of another runtime waits here, its commit must not be up.
         futures_executor::block_on(tokio::task::unconstrained(work))
     }
 }

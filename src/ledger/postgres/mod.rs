@@ -2,6 +2,7 @@
 //! stands in `sql/`, a file a statement. Its clock is the only one that counts.
 
 mod clock;
+mod commit;
 mod copies;
 mod create_run;
 mod database;
@@ -13,7 +14,6 @@ mod read;
 mod schema;
 mod stay;
 mod tls;
-mod turn;
 mod waiting;
 
 use std::collections::BTreeMap;
@@ -23,8 +23,8 @@ use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{
-    Allot, Begun, CreateRunError, KnownOrders, Ledger, LedgerError, NewRun, OnRecord, RowRecord,
-    Run, RunLock, Start, Turn, Turned,
+    Allot, Begun, CommitOutcome, CommitRequest, CreateRunError, KnownOrders, Ledger, LedgerError,
+    NewRun, OnRecord, RowRecord, Run, RunLock, Start,
 };
 use crate::intake::{IntakeError, Keyed, PlannedRow};
 use crate::order::{Order, OwnCode, RowNumber};
@@ -38,7 +38,7 @@ use stay::Stay;
 pub struct At {
     /// `postgres://USER:PASSWORD@HOST/DATABASE`; never shown.
     pub url: SecretString,
-    /// How long a worker may hold rows without taking a turn.
+    /// How long a worker may hold rows without taking a commit.
     pub lease: Duration,
     /// How long a database that is away is waited for.
     pub max_outage: Duration,
@@ -143,9 +143,13 @@ impl Ledger for Postgres {
         Ok(Begun { clock_ahead: self.ahead(), ..Begun::default() })
     }
 
-    fn turn(&mut self, turn: Turn, allot: &mut Allot<'_>) -> Result<Turned, LedgerError> {
+    fn commit(
+        &mut self,
+        commit: CommitRequest,
+        allot: &mut Allot<'_>,
+    ) -> Result<CommitOutcome, LedgerError> {
         let Some(stay) = &mut self.stay else { return Err(not_started(&self.link)) };
-        turn::turn(&mut self.link, stay, &mut self.clock, turn, allot)
+        commit::commit(&mut self.link, stay, &mut self.clock, commit, allot)
     }
 
     fn rest(&mut self, _at: Timestamp, stop: Option<OwnCode>) -> Result<Run, LedgerError> {

@@ -3,16 +3,16 @@
 use std::time::{Duration, Instant};
 
 use super::super::codes;
-use super::super::{LedgerError, Run, Start, TurnTime, starter};
+use super::super::{CommitLatency, LedgerError, Run, Start, starter};
 use super::clock::Clock;
 use super::copies::Copies;
 use super::failed::Failed;
 use super::link::Session;
-use super::{read, turn};
+use super::{commit, read};
 use crate::order::OwnCode;
 use crate::outcome::{self, Meaning, Next};
 
-pub(super) const LAST_TURN: &str = include_str!("sql/last_turn.sql");
+pub(super) const LAST_COMMIT: &str = include_str!("sql/last_commit.sql");
 
 /// How often the clock is read for a first estimate; the soonest answer counts.
 const READINGS: u32 = 5;
@@ -28,16 +28,16 @@ pub(super) struct Stay {
     pub lease: Duration,
     /// The number under which this process works, and holds rows.
     pub worker: i64,
-    /// The number of its last turn, and of the last one that was confirmed.
-    pub turn: i64,
+    /// The number of its last commit, and of the last one that was confirmed.
+    pub commit: i64,
     pub confirmed: i64,
     /// The place in which fresh rows began after that.
     pub first_fresh: i64,
     /// What was told of the server, and the line of history that it was on.
     pub copies: Copies,
     pub timeline: Option<String>,
-    /// How long turns take from their budget to their end.
-    pub finish: TurnTime,
+    /// How long commits take from their budget to their end.
+    pub finish: CommitLatency,
     /// When it began.
     pub began: Instant,
 }
@@ -60,7 +60,7 @@ pub(super) async fn begin(
     start: &Start,
     lease: Duration,
 ) -> Result<Stay, Failed> {
-    turn::prepare(session).await?;
+    commit::prepare(session).await?;
     let endpoint = run.opened.endpoint.clone();
     let transaction = session.client.transaction().await?;
     let worker = transaction
@@ -80,7 +80,7 @@ pub(super) async fn begin(
     transaction
         .execute(
             "INSERT INTO budget VALUES ($1, $2) ON CONFLICT DO NOTHING",
-            &[&endpoint, &turn::NOTHING_SPENT],
+            &[&endpoint, &commit::NOTHING_SPENT],
         )
         .await?;
     if !start.joins {
@@ -101,32 +101,32 @@ pub(super) async fn begin(
         interrupted,
         lease,
         worker: worker.try_get(0)?,
-        turn: 0,
+        commit: 0,
         confirmed: 0,
         first_fresh: 0,
         copies: session.copies,
         timeline: session.timeline.clone(),
-        finish: TurnTime::default(),
+        finish: CommitLatency::default(),
         began: Instant::now(),
     })
 }
 
-/// What the ledger has of the last turn of a worker.
+/// What the ledger has of the last commit of a worker.
 pub(super) struct Last {
-    pub turn: i64,
+    pub commit: i64,
     /// The number under which the worker goes on.
     pub worker: i64,
 }
 
 /// Begins a transaction, and sees that the ledger still has what it confirmed to this process,
-/// which now has its worker locked: no try of a turn of its own is under way any more.
+/// which now has its worker locked: no try of a commit of its own is under way any more.
 /// Rows `told` are what this process was about to record.
 pub(super) async fn know_again(
     session: &mut Session,
     stay: &Stay,
     told: &[i64],
 ) -> Result<Last, Failed> {
-    let statement = session.statement(LAST_TURN).await?;
+    let statement = session.statement(LAST_COMMIT).await?;
     let worker: [&(dyn tokio_postgres::types::ToSql + Sync); 1] = [&stay.worker];
     let ((), last) = tokio::try_join!(
         biased;
@@ -134,12 +134,12 @@ pub(super) async fn know_again(
         session.client.query_opt(&statement, &worker),
     )?;
     let last = match last {
-        Some(last) => Some(Last { turn: last.try_get(0)?, worker: last.try_get(1)? }),
+        Some(last) => Some(Last { commit: last.try_get(0)?, worker: last.try_get(1)? }),
         None => None,
     };
     let what = match &last {
         None => "it does not know this process",
-        Some(last) if last.turn < stay.confirmed => "the last commit of this process is missing",
+        Some(last) if last.commit < stay.confirmed => "the last commit of this process is missing",
         // Where commits wait for a standby, another line of history has them all.
         _ if session.timeline != stay.timeline && !stay.copies.are_awaited => {
             "it goes on from an earlier point of its history: another server took over"

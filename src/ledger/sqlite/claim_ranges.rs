@@ -1,4 +1,4 @@
-//! Which rows are claimed, in ranges: a turn claims fresh rows one after another, so
+//! Which rows are claimed, in ranges: a commit claims fresh rows one after another, so
 //! that one range tells of all of them. What was claimed, and has no attempt that
 //! ended, was in flight when the process died.
 

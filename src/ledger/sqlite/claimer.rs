@@ -1,13 +1,13 @@
-//! Which rows a turn claims: those that wait first, then fresh ones. Each is looked up in
+//! Which rows a commit claims: those that wait first, then fresh ones. Each is looked up in
 //! the other runs at the endpoint, which may have decided over its order.
 
 use jiff::Timestamp;
 use rusqlite::{CachedStatement, Transaction, params};
 
 use super::super::elsewhere::Elsewhere;
-use super::super::{ClaimedRow, PendingRow, Turned, codes};
+use super::super::{ClaimedRow, CommitOutcome, PendingRow, codes};
+use super::commit::{Moments, read_ahead};
 use super::other_runs::{IsLocked, OtherRuns};
-use super::turn::{Moments, read_ahead};
 use super::{Fresh, Started};
 use crate::order::OwnCode;
 use crate::outcome::Status;
@@ -15,7 +15,7 @@ use crate::outcome::Status;
 /// A run on this ledger is worked on by the one process that holds it.
 const NO_LEASE: i64 = 0;
 
-/// How many rows one turn may end without a call, so that no turn is long.
+/// How many rows one commit may end without a call, so that no commit is long.
 const MOST_DECIDED: u64 = 10_000;
 
 /// Claims row after row.
@@ -67,17 +67,17 @@ impl<'a> Claimer<'a> {
         mut again: Vec<PendingRow>,
         fresh: u32,
         moments: &mut Moments,
-        turned: &mut Turned,
+        outcome: &mut CommitOutcome,
     ) -> rusqlite::Result<u64> {
-        turned.deferred = again.split_off(again.len().min(moments.len()));
+        outcome.deferred = again.split_off(again.len().min(moments.len()));
         for waiting in again {
             match self.choose(started, waiting)? {
-                Choice::Claim(waiting) => self.claim_again(started, waiting, moments, turned)?,
-                Choice::Later(waiting) => turned.in_flight_elsewhere.push(waiting),
+                Choice::Claim(waiting) => self.claim_again(started, waiting, moments, outcome)?,
+                Choice::Later(waiting) => outcome.in_flight_elsewhere.push(waiting),
                 Choice::AttemptRecord => {}
             }
         }
-        self.claim_fresh(started, fresh as usize, moments, turned)?;
+        self.claim_fresh(started, fresh as usize, moments, outcome)?;
         Ok(self.already_cancelled)
     }
 
@@ -86,16 +86,16 @@ impl<'a> Claimer<'a> {
         started: &mut Started,
         waiting: PendingRow,
         moments: &mut Moments,
-        turned: &mut Turned,
+        outcome: &mut CommitOutcome,
     ) -> rusqlite::Result<()> {
         let Some(moment) = moments.next() else {
-            turned.deferred.push(waiting);
+            outcome.deferred.push(waiting);
             return Ok(());
         };
         let claimed = ClaimedRow::new(waiting, self.now, moment, NO_LEASE);
         let (row, attempt) = (claimed.row().0, claimed.attempt());
         started.claims.again(self.transaction, row, attempt, self.now.as_microsecond())?;
-        turned.claimed.push(claimed);
+        outcome.claimed.push(claimed);
         Ok(())
     }
 
@@ -104,7 +104,7 @@ impl<'a> Claimer<'a> {
         started: &mut Started,
         fresh: usize,
         moments: &mut Moments,
-        turned: &mut Turned,
+        outcome: &mut CommitOutcome,
     ) -> rusqlite::Result<()> {
         let at = self.now.as_microsecond();
         // Rows one after another, for one range.
@@ -116,14 +116,14 @@ impl<'a> Claimer<'a> {
                 Choice::Claim(waiting) => {
                     let Some(moment) = moments.next() else { break };
                     begun.push((waiting.row.0, place));
-                    turned.claimed.push(ClaimedRow::new(waiting, self.now, moment, NO_LEASE));
+                    outcome.claimed.push(ClaimedRow::new(waiting, self.now, moment, NO_LEASE));
                     room -= 1;
                 }
                 Choice::Later(waiting) => {
                     started.claims.begin(self.transaction, &std::mem::take(&mut begun), at)?;
                     started.claims.pass_over(self.transaction, waiting.row.0, place)?;
-                    turned.in_flight_elsewhere.push(waiting);
-                    // As if it were claimed, so that a turn passes over no more than it may claim.
+                    outcome.in_flight_elsewhere.push(waiting);
+                    // As if it were claimed, so that a commit passes over no more than it may claim.
                     room -= 1;
                 }
                 Choice::AttemptRecord => {}

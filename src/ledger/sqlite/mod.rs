@@ -1,9 +1,10 @@
 //! The embedded ledger: one SQLite file, private to its owner. WAL with
-//! `synchronous=FULL`: a committed turn outlives a power cut.
+//! `synchronous=FULL`: a commit outlives a power cut.
 
 mod care;
 mod claim_ranges;
 mod claimer;
+mod commit;
 mod create_run;
 mod file;
 mod known_orders;
@@ -16,7 +17,6 @@ mod outcomes;
 mod packed;
 mod read;
 mod start;
-mod turn;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
@@ -30,8 +30,8 @@ use file::LedgerFile;
 use outcomes::Outcomes;
 
 use super::{
-    Allot, Begun, Counts, CreateRunError, KnownOrders, Ledger, LedgerError, NewRun, OnRecord,
-    PendingRow, RowRecord, Run, RunLock, Start, Turn, Turned,
+    Allot, Begun, CommitOutcome, CommitRequest, Counts, CreateRunError, KnownOrders, Ledger,
+    LedgerError, NewRun, OnRecord, PendingRow, RowRecord, Run, RunLock, Start,
 };
 use crate::intake::{IntakeError, Keyed, PlannedRow};
 use crate::order::{Order, OwnCode, RowNumber};
@@ -52,7 +52,7 @@ pub struct Sqlite {
 /// file alone has most of it.
 const WRITTEN_BACK_EVERY: Duration = Duration::from_secs(30);
 
-/// The run whose turns are being taken.
+/// The run whose commits are being taken.
 struct Started {
     run: i64,
     endpoint: String,
@@ -228,16 +228,20 @@ impl Ledger for Sqlite {
         Ok(begun)
     }
 
-    fn turn(&mut self, mut turn: Turn, allot: &mut Allot<'_>) -> Result<Turned, LedgerError> {
+    fn commit(
+        &mut self,
+        mut commit: CommitRequest,
+        allot: &mut Allot<'_>,
+    ) -> Result<CommitOutcome, LedgerError> {
         let is_there = self.file.is_there();
         if !is_there {
             // What ended is recorded, to be saved with the rest; nothing more is sent.
-            turn.again.clear();
-            turn.fresh = 0;
+            commit.again.clear();
+            commit.fresh = 0;
         }
         let started = self.started.as_mut().ok_or_else(|| not_started(&self.path))?;
         let is_locked = |key: &str| is_worked_on(&self.file, key);
-        let turned = turn::turn(&mut self.connection, started, turn, allot, &is_locked)
+        let outcome = commit::commit(&mut self.connection, started, commit, allot, &is_locked)
             .map_err(|cause| failure(&self.path, cause))?;
         if !is_there {
             return Err(self.gone());
@@ -245,13 +249,13 @@ impl Ledger for Sqlite {
         if self.written_back.elapsed() >= WRITTEN_BACK_EVERY {
             self.write_back("PASSIVE");
         }
-        Ok(turned)
+        Ok(outcome)
     }
 
     fn rest(&mut self, at: Timestamp, stop: Option<OwnCode>) -> Result<Run, LedgerError> {
         let started = self.started.take().ok_or_else(|| not_started(&self.path))?;
         let is_locked = |key: &str| is_worked_on(&self.file, key);
-        let run = turn::rest(&mut self.connection, started.run, at, stop, &is_locked)
+        let run = commit::rest(&mut self.connection, started.run, at, stop, &is_locked)
             .map_err(|cause| failure(&self.path, cause))?;
         self.be_there()?;
         self.write_back("TRUNCATE");

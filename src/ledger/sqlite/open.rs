@@ -20,7 +20,7 @@ const APPLICATION: i64 = 0x6341_4e43;
 /// Version of the schema.
 pub(super) const VERSION: i64 = 5;
 /// How often the ledger is asked for while another process has it: shorter than
-/// the others leave it free between two turns.
+/// the others leave it free between two commits.
 const ASK_EVERY: Duration = Duration::from_millis(1);
 /// How often it is asked for in vain: a quarter of an hour.
 const ASK_TIMES: i32 = 15 * 60 * 1000;
@@ -194,7 +194,7 @@ fn set_up(connection: &mut Connection) -> rusqlite::Result<()> {
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map(drop)
 }
 
-/// A committed turn outlives a power cut only with a write-ahead log, and SQLite answers
+/// a commit outlives a power cut only with a write-ahead log, and SQLite answers
 /// which journal it really keeps.
 fn keep_a_log(connection: &Connection, path: &str) -> Result<(), LedgerError> {
     let asked = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0));

@@ -28,7 +28,7 @@ CREATE TABLE run (
 ) STRICT;
 CREATE INDEX run_by_key ON run (key, number);
 
--- How far each run is, kept in step by every turn.
+-- How far each run is, kept in step by every commit.
 CREATE TABLE progress (
     run         INTEGER PRIMARY KEY REFERENCES run,
     first_fresh INTEGER NOT NULL DEFAULT 1,   -- rows from this place on were never claimed

@@ -8,9 +8,9 @@ use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
 use super::super::{Begun, PendingRow, Run, Start, codes, starter};
 use super::claim_ranges::ClaimRanges;
+use super::commit::{note_progress, read_ahead};
 use super::other_runs::{self, IsLocked};
 use super::outcomes::{Outcomes, Told};
-use super::turn::{note_progress, read_ahead};
 use super::{Started, read};
 use crate::order::{Order, OwnCode, RowNumber};
 use crate::outcome::{self, Meaning, Next, Status};

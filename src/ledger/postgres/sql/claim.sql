@@ -1,10 +1,10 @@
--- Claims rows of run $1 for worker $2 in its turn $3, at $4: rows $5 that were claimed before,
+-- Claims rows of run $1 for worker $2 in its commit $3, at $4: rows $5 that were claimed before,
 -- each after so many attempts $6, and rows $7 in places $11 that were not. Rows $8 another run
 -- cancelled, as messages $9 tell. Fresh rows begin at place $10 now. Rows are looked up one by
 -- one, however many there are: OFFSET 0 sees to it.
 WITH retried AS (
     UPDATE open_row SET worker = $2, attempt = attempt + 1, in_flight = true,
-                        claimed_at = $4, turn = $3
+                        claimed_at = $4, commit = $3
     WHERE ctid = ANY (ARRAY(
         SELECT its.place
         FROM unnest($5::bigint[], $6::integer[]) AS again (row, attempts)
@@ -17,7 +17,7 @@ WITH retried AS (
         ) AS its))
     RETURNING row
 ), fresh AS (
-    INSERT INTO open_row (run, row, place, worker, attempt, in_flight, claimed_at, turn)
+    INSERT INTO open_row (run, row, place, worker, attempt, in_flight, claimed_at, commit)
     SELECT $1::bigint, fresh.row, fresh.place, $2::bigint, 1, true, $4::timestamptz, $3::bigint
     FROM unnest($7::bigint[], $11::bigint[]) AS fresh (row, place)
 ), decided AS (

@@ -2,7 +2,7 @@
 -- are not decided: those that have the order, each with whether it was answered with
 -- Status true (meaning 0), whether a worker has it in flight, and whether an answer was
 -- lost, as that of a worker that is gone. What a code was taken to mean is no fact about an
--- order. The locked budget sees to it that no other turn at the endpoint is being committed.
+-- order. The locked budget sees to it that no other commit at the endpoint is being committed.
 SELECT wanted.row, other.id, other.row, other.is_cancelled, other.in_flight, other.in_doubt
 FROM unnest($3::bigint[]) AS wanted (row)
 CROSS JOIN LATERAL (

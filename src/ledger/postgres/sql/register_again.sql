@@ -1,8 +1,8 @@
 -- Another number, and a lease of $2 seconds, for worker $1, whose rows were taken up by
--- others. Its turn is $3. The worker that it was is locked, and knows which it is now.
+-- others. Its commit is $3. The worker that it was is locked, and knows which it is now.
 WITH next AS (
     INSERT INTO worker (run, started_at, started_by, program, rates, cut_off, leased_until,
-                        lapsed_at, again, turn)
+                        lapsed_at, again, commit)
     SELECT run, started_at, started_by, program, rates, cut_off,
            clock_timestamp() + make_interval(secs => $2::double precision), clock_timestamp(),
            again, $3::bigint

@@ -1,4 +1,4 @@
--- Renews the lease of worker $1 by $2 seconds, for its turn $3, and locks the worker. Where
+-- Renews the lease of worker $1 by $2 seconds, for its commit $3, and locks the worker. Where
 -- others took up what it had, it is no longer at work, and stays so. A lease that ran out
 -- and that nobody took up is still its own.
 UPDATE worker SET
@@ -7,7 +7,7 @@ UPDATE worker SET
     leased_until = CASE WHEN at_work
                         THEN clock_timestamp() + make_interval(secs => $2::double precision)
                         ELSE leased_until END,
-    turn = $3::bigint
+    commit = $3::bigint
 WHERE number = $1
 RETURNING
     at_work,

@@ -1,4 +1,4 @@
--- What every session of ours is set to. A worker that is frozen in a turn must not keep
+-- What every session of ours is set to. A worker that is frozen in a commit must not keep
 -- the others from theirs. Plans are made once, and are those for large tables, however
 -- large the tables are when they are made.
 SET search_path = cardcancel, pg_catalog;

@@ -31,7 +31,7 @@ CREATE TABLE run (
     by_place      boolean     NOT NULL DEFAULT false,
     -- Rows from this place on were never claimed.
     first_fresh   bigint      NOT NULL DEFAULT 1,
-    -- How the rows stand, kept in step by every turn.
+    -- How the rows stand, kept in step by every commit.
     attempts          bigint NOT NULL DEFAULT 0,
     cancelled         bigint NOT NULL DEFAULT 0,
     already_cancelled bigint NOT NULL DEFAULT 0,
@@ -70,8 +70,8 @@ CREATE TABLE worker (
     -- When it began, or last came back after its lease had run out: others may have been away
     -- for as long, or the clock was set, and they are given as long as a lease from then on.
     lapsed_at    timestamptz NOT NULL,
-    -- Its last turn.
-    turn         bigint      NOT NULL DEFAULT 0,
+    -- Its last commit.
+    commit         bigint      NOT NULL DEFAULT 0,
     rested_at    timestamptz,
     stop         text                         -- why it stopped before the last row
 ) WITH (fillfactor = 20);
@@ -126,7 +126,7 @@ CREATE TABLE open_row (
     attempt   integer     NOT NULL,
     in_flight boolean     NOT NULL,           -- claimed, and not completed
     claimed_at timestamptz NOT NULL,
-    turn      bigint      NOT NULL,           -- the turn of the worker that claimed it
+    commit      bigint      NOT NULL,           -- the commit of the worker that claimed it
     PRIMARY KEY (run, row)
 ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 50000,
         autovacuum_vacuum_cost_delay = 0);

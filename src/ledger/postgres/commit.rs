@@ -1,11 +1,11 @@
-//! The turns of a run: one transaction each, in three questions to the database. What is
+//! The commits of a run: one transaction each, in three questions to the database. What is
 //! locked, in this order: our worker, rows that are ours, the run, the budget; workers that
 //! are gone only if nobody has them locked.
 
+mod budget;
 mod columns;
+mod fetch;
 mod other_runs;
-mod pick;
-mod share;
 
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
@@ -15,7 +15,8 @@ use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
 use super::super::{
-    Allot, ClaimedRow, Counts, Lease, LedgerError, PendingRow, Turn, Turned, UnreadableBudget,
+    Allot, ClaimedRow, CommitOutcome, CommitRequest, Counts, Lease, LedgerError, PendingRow,
+    UnreadableBudget,
 };
 use super::clock::Clock;
 use super::failed::Failed;
@@ -23,10 +24,10 @@ use super::link::{Link, Session};
 use super::read;
 use super::stay::{self, Stay};
 use crate::order::OwnCode;
+pub(super) use budget::NOTHING_SPENT;
+use budget::Share;
 use columns::{Certain, Columns, Lost};
-use pick::{Asked, Picked};
-pub(super) use share::NOTHING_SPENT;
-use share::Share;
+use fetch::{Asked, Picked};
 
 /// When a process with nothing to do looks again whether another left it something.
 const LOOK_AGAIN: SignedDuration = SignedDuration::from_millis(500);
@@ -49,15 +50,15 @@ const SPEND: &str = include_str!("sql/spend.sql");
 const KEEP: &str = include_str!("sql/keep.sql");
 const COMMITTED: &str = include_str!("sql/committed.sql");
 
-/// Prepares what every turn asks, so that none has to wait for it.
+/// Prepares what every commit asks, so that none has to wait for it.
 pub(super) async fn prepare(session: &mut Session) -> Result<(), Failed> {
-    let of_turns = [RENEW, COMPLETE, BUDGET, OTHERS, CLAIM, SPEND, stay::LAST_TURN];
-    session.prepare_all(of_turns.into_iter().chain(pick::STATEMENTS)).await
+    let of_commits = [RENEW, COMPLETE, BUDGET, OTHERS, CLAIM, SPEND, stay::LAST_COMMIT];
+    session.prepare_all(of_commits.into_iter().chain(fetch::STATEMENTS)).await
 }
 
-/// What a turn wants, in the database's time, and what became of the tries so far.
+/// What a commit wants, in the database's time, and what became of the tries so far.
 struct Wish<'t> {
-    turn: &'t Turn,
+    commit: &'t CommitRequest,
     completed: Columns,
     /// Orders of which answers were lost, and those that no longer are in doubt.
     lost: Option<Lost>,
@@ -74,7 +75,7 @@ struct Wish<'t> {
     unconfirmed: Option<Tried>,
 }
 
-/// What one try of a turn asked to be committed.
+/// What one try of a commit asked to be committed.
 struct Tried {
     worker: i64,
     /// When it claims what it does, in the database's time.
@@ -86,7 +87,7 @@ struct Tried {
     budgeted: Instant,
 }
 
-/// What a turn came to.
+/// What a commit came to.
 struct Done {
     tried: Tried,
     /// Those of the picked rows claimed before that really were ours, or nobody's.
@@ -97,38 +98,38 @@ struct Done {
 }
 
 /// Completes and claims in one commit, however often that has to be tried.
-pub(super) fn turn(
+pub(super) fn commit(
     link: &mut Link,
     stay: &mut Stay,
     clock: &mut Clock,
-    turn: Turn,
+    commit: CommitRequest,
     allot: &mut Allot<'_>,
-) -> Result<Turned, LedgerError> {
+) -> Result<CommitOutcome, LedgerError> {
     let asked = Instant::now();
     let ahead = clock.ahead(asked, Timestamp::now());
     let mut wish = Wish {
-        completed: Columns::of(&turn.completed, ahead),
-        lost: Lost::of(&turn.completed),
-        certain: Certain::of(&turn.completed),
-        unused: columns::unused(&turn.completed, ahead),
-        stop: turn.stop.filter(|stop| stop.stops_all()).map(|stop| stop.to_string()),
-        quiet_until: turn.quiet_until.map(|until| until.saturating_add(ahead).unwrap_or(until)),
-        turn: &turn,
+        completed: Columns::of(&commit.completed, ahead),
+        lost: Lost::of(&commit.completed),
+        certain: Certain::of(&commit.completed),
+        unused: columns::unused(&commit.completed, ahead),
+        stop: commit.stop.filter(|stop| stop.stops_all()).map(|stop| stop.to_string()),
+        quiet_until: commit.quiet_until.map(|until| until.saturating_add(ahead).unwrap_or(until)),
+        commit: &commit,
         asked,
         unconfirmed: None,
     };
-    stay.turn += 1;
+    stay.commit += 1;
     let done = link.work(async |session| attempt(session, stay, clock, &mut wish, allot).await)?;
     stay.finish.took(done.finish, stay.began.elapsed());
     let worker = done.tried.worker;
-    let again = if worker == stay.worker { turn.again } else { Vec::new() };
+    let again = if worker == stay.worker { commit.again } else { Vec::new() };
     stay.worker = worker;
-    stay.confirmed = stay.turn;
+    stay.confirmed = stay.commit;
     stay.first_fresh = done.tried.picked.first_fresh;
-    Ok(turned(stay, done, again, ahead))
+    Ok(outcome(stay, done, again, ahead))
 }
 
-/// The whole turn, once.
+/// The whole commit, once.
 async fn attempt(
     session: &mut Session,
     stay: &Stay,
@@ -156,27 +157,27 @@ async fn attempt(
         session.client.execute(GONE_ELSEWHERE, &[&stay.run, &stay.endpoint]).await?;
     }
     let asked = Asked {
-        again: if is_ours { &wish.turn.again } else { &[] },
-        fresh: wish.turn.fresh,
+        again: if is_ours { &wish.commit.again } else { &[] },
+        fresh: wish.commit.fresh,
         first_fresh: told.try_get(0)?,
         end: told.try_get::<_, i64>(1)? + 1,
         by_place: told.try_get(4)?,
         nobodys: taken_up || told.try_get(3)?,
         elsewhere,
     };
-    let now = clock.at(Instant::now()).unwrap_or(wish.turn.at);
+    let now = clock.at(Instant::now()).unwrap_or(wish.commit.at);
     let budgeted = Instant::now();
     let allowance = wish.allowance(now, stay.finish.longest(), others, asked.most());
     let mut share = Share::of(&state, allowance, wish.quiet_until, allot).map_err(|cause| {
         let cause = UnreadableBudget { endpoint: stay.endpoint.clone(), cause }.into();
         LedgerError::Database { path: session.path.clone(), cause }
     })?;
-    let picked = pick::pick(session, stay, asked, share.moments.len()).await?;
+    let picked = fetch::pick(session, stay, asked, share.moments.len()).await?;
     share.give_back(picked.len(), now, allot);
     let stop = told.try_get(2)?;
     let tried = Tried { worker, claimed_at: now, picked, share, stop, budgeted };
     let tried = wish.unconfirmed.insert(tried);
-    let row = commit(session, stay, tried).await?;
+    let row = claim_and_commit(session, stay, tried).await?;
     done(wish.unconfirmed.take(), &row)
 }
 
@@ -206,7 +207,7 @@ async fn committed(
     }
     prepare(session).await?;
     let last = stay::know_again(session, stay, wish.completed.rows()).await?;
-    let Some(tried) = wish.unconfirmed.as_mut().filter(|_| last.turn == stay.turn) else {
+    let Some(tried) = wish.unconfirmed.as_mut().filter(|_| last.commit == stay.commit) else {
         wish.unconfirmed = None;
         session.client.batch_execute("ROLLBACK").await?;
         return Ok(None);
@@ -214,7 +215,8 @@ async fn committed(
     tried.worker = last.worker;
     let lease = stay.lease.as_secs_f64();
     session.client.execute(KEEP, &[&tried.worker, &lease]).await?;
-    let row = session.client.query_one(COMMITTED, &[&stay.run, &tried.worker, &stay.turn]).await?;
+    let row =
+        session.client.query_one(COMMITTED, &[&stay.run, &tried.worker, &stay.commit]).await?;
     // Who waits for a standby that has what this writes waits for the try too.
     session.client.batch_execute(COMMIT).await?;
     let mut done = done(wish.unconfirmed.take(), &row)?;
@@ -264,7 +266,7 @@ async fn first(
     let completed = wish.completed.values(&stay.run, &wish.stop, &stay.worker);
     let renewed = async {
         let asked = Instant::now();
-        let row = client.query_one(&renew, &[&stay.worker, &lease, &stay.turn]).await?;
+        let row = client.query_one(&renew, &[&stay.worker, &lease, &stay.commit]).await?;
         clock.showed(row.try_get(1)?, asked, Instant::now());
         let is_ours: bool = row.try_get(0)?;
         let others = !is_ours || row.try_get(4)?;
@@ -304,7 +306,8 @@ async fn first(
 /// Others took up what we had: we go on under another number.
 async fn register_again(session: &mut Session, stay: &Stay) -> Result<i64, Failed> {
     let lease = stay.lease.as_secs_f64();
-    let row = session.client.query_one(REGISTER_AGAIN, &[&stay.worker, &lease, &stay.turn]).await?;
+    let row =
+        session.client.query_one(REGISTER_AGAIN, &[&stay.worker, &lease, &stay.commit]).await?;
     Ok(row.try_get(0)?)
 }
 
@@ -318,8 +321,12 @@ async fn take_up(session: &mut Session, stay: &Stay) -> Result<bool, Failed> {
     Ok(!gone.is_empty())
 }
 
-/// Claims what was picked, and makes the turn durable.
-async fn commit(session: &mut Session, stay: &Stay, tried: &Tried) -> Result<Row, Failed> {
+/// Claims what was picked, and makes the commit durable.
+async fn claim_and_commit(
+    session: &mut Session,
+    stay: &Stay,
+    tried: &Tried,
+) -> Result<Row, Failed> {
     let Tried { worker, claimed_at, picked, share, .. } = tried;
     let claim = session.statement(CLAIM).await?;
     let spend = session.statement(SPEND).await?;
@@ -340,7 +347,7 @@ async fn commit(session: &mut Session, stay: &Stay, tried: &Tried) -> Result<Row
     let claimed: [&(dyn ToSql + Sync); 11] = [
         &stay.run,
         worker,
-        &stay.turn,
+        &stay.commit,
         claimed_at,
         &retried,
         &attempts,
@@ -377,12 +384,17 @@ async fn commit(session: &mut Session, stay: &Stay, tried: &Tried) -> Result<Row
 }
 
 /// What the engine is told, in this host's time.
-fn turned(stay: &Stay, done: Done, again: Vec<PendingRow>, ahead: SignedDuration) -> Turned {
+fn outcome(
+    stay: &Stay,
+    done: Done,
+    again: Vec<PendingRow>,
+    ahead: SignedDuration,
+) -> CommitOutcome {
     let Done { tried, retried, counts, exhausted, .. } = done;
     let Tried { worker, claimed_at, mut picked, share, stop, .. } = tried;
     let here = |moment: Timestamp| moment.saturating_sub(ahead).unwrap_or(moment);
     let found_something = picked.len() + picked.decided.len() + picked.later.len() > 0;
-    let mut turned = Turned {
+    let mut outcome = CommitOutcome {
         counts,
         exhausted,
         more_at: share.more_at.map(here),
@@ -390,31 +402,31 @@ fn turned(stay: &Stay, done: Done, again: Vec<PendingRow>, ahead: SignedDuration
         shared: share.shared,
         lease: Some(Lease { number: worker, lasts: stay.lease }),
         stop: stop.as_deref().and_then(OwnCode::named),
-        ..Turned::default()
+        ..CommitOutcome::default()
     };
-    if !found_something && !exhausted && turned.more_at.is_none() {
-        turned.more_at = Timestamp::now().saturating_add(LOOK_AGAIN).ok();
+    if !found_something && !exhausted && outcome.more_at.is_none() {
+        outcome.more_at = Timestamp::now().saturating_add(LOOK_AGAIN).ok();
     }
     let mut claiming = Vec::new();
     for mut waiting in again {
         let row = i64::from(waiting.row.0);
         waiting.doubt |= picked.inherited.contains(&row);
         if picked.again_later.contains(&row) {
-            turned.in_flight_elsewhere.push(waiting);
+            outcome.in_flight_elsewhere.push(waiting);
         } else if retried.contains(&row) {
             claiming.push(waiting);
         } else if picked.deferred.contains(&row) {
-            turned.deferred.push(waiting);
+            outcome.deferred.push(waiting);
         }
     }
     claiming.extend(picked.left.drain(..).filter(|left| retried.contains(&left.row.0.into())));
     claiming.append(&mut picked.fresh);
-    turned.in_flight_elsewhere.extend(picked.later.into_iter().map(|(waiting, _)| waiting));
+    outcome.in_flight_elsewhere.extend(picked.later.into_iter().map(|(waiting, _)| waiting));
     let moments = share.moments.into_iter().map(|moment| moment.map(here));
-    turned.claimed = claiming
+    outcome.claimed = claiming
         .into_iter()
         .zip(moments)
         .map(|(waiting, moment)| ClaimedRow::new(waiting, claimed_at, moment, worker))
         .collect();
-    turned
+    outcome
 }

@@ -1,4 +1,4 @@
-//! Which rows a turn claims: those that wait first, then those that others left, then
+//! Which rows a commit claims: those that wait first, then those that others left, then
 //! fresh ones. What another run cancelled at the endpoint is decided without a call, and what
 //! one has in flight is passed over.
 
@@ -19,7 +19,7 @@ const FRESH_BY_PLACE: &str = include_str!("../sql/fresh_by_place.sql");
 
 pub(super) const STATEMENTS: [&str; 3] = [LEFT, FRESH, other_runs::ELSEWHERE];
 
-/// How many rows one turn may end without a call, so that no turn is long.
+/// How many rows one commit may end without a call, so that no commit is long.
 const MOST_DECIDED: usize = 10_000;
 /// How many fresh rows are looked at together where others cancelled some.
 const LOOKED_AT: usize = 1_000;
@@ -84,7 +84,7 @@ impl Picked {
         self.again.len() + self.left.len() + self.fresh.len()
     }
 
-    /// How many are claimed or passed over: a turn passes over no more than it may claim.
+    /// How many are claimed or passed over: a commit passes over no more than it may claim.
     fn taken(&self) -> usize {
         self.len() + self.later.len()
     }
@@ -213,7 +213,7 @@ async fn pick_fresh(
     if !picked.decided.is_empty() {
         look_at = look_at.max(LOOKED_AT);
     }
-    // One more than wanted: where the next turn begins, so that a long stretch of
+    // One more than wanted: where the next commit begins, so that a long stretch of
     // decided rows is walked once.
     let limit = look_at as i64 + 1;
     let mut found =

@@ -1,4 +1,4 @@
-//! What a turn gets of the rate, in the database's time.
+//! What a commit gets of the rate, in the database's time.
 
 use std::time::{Duration, Instant};
 
@@ -24,7 +24,7 @@ pub(super) struct Share {
 }
 
 impl Wish<'_> {
-    /// What is asked of the budget now. The rest of the turn takes about as long as `finish`.
+    /// What is asked of the budget now. The rest of the commit takes about as long as `finish`.
     pub fn allowance(
         &self,
         now: Timestamp,
@@ -37,9 +37,9 @@ impl Wish<'_> {
             unused: self.unused.clone(),
             now,
             uptime: Uptime::now(),
-            lead: self.turn.lead.saturating_sub(gone_by).max(finish),
-            horizon: self.turn.horizon,
-            spacing: self.turn.spacing,
+            lead: self.commit.lead.saturating_sub(gone_by).max(finish),
+            horizon: self.commit.horizon,
+            spacing: self.commit.spacing,
             others,
             wanted,
         }

@@ -1,4 +1,4 @@
-//! The turns of a run: one transaction each.
+//! The commits of a run: one transaction each.
 
 use std::sync::LazyLock;
 
@@ -8,8 +8,8 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, 
 
 use super::super::claim::Completion;
 use super::super::{
-    Allot, Allotment, Allowance, Budget, CompletedClaim, Counts, PendingRow, Run, Turn, Turned,
-    UnreadableBudget,
+    Allot, Allotment, Allowance, Budget, CommitOutcome, CommitRequest, CompletedClaim, Counts,
+    PendingRow, Run, UnreadableBudget,
 };
 use super::claimer::Claimer;
 use super::many::Insert;
@@ -23,47 +23,47 @@ use crate::outcome::{Meaning, Status};
 pub(super) type Moments = std::vec::IntoIter<Option<Timestamp>>;
 
 /// Completes and claims in one commit.
-pub(super) fn turn(
+pub(super) fn commit(
     connection: &mut Connection,
     started: &mut Started,
-    turn: Turn,
+    commit: CommitRequest,
     allot: &mut Allot<'_>,
     is_locked: IsLocked<'_>,
-) -> rusqlite::Result<Turned> {
-    let now = turn.at;
+) -> rusqlite::Result<CommitOutcome> {
+    let now = commit.at;
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let Ends { mut counts, released, unused } = complete(&transaction, started, turn.completed)?;
-    let mut turned = Turned::default();
-    let wanted = turn.fresh.saturating_add(turn.again.len().try_into().unwrap_or(u32::MAX));
+    let Ends { mut counts, released, unused } = complete(&transaction, started, commit.completed)?;
+    let mut outcome = CommitOutcome::default();
+    let wanted = commit.fresh.saturating_add(commit.again.len().try_into().unwrap_or(u32::MAX));
     let allowance = Allowance {
         unused,
         now,
-        uptime: turn.uptime,
-        lead: turn.lead,
-        horizon: turn.horizon,
-        spacing: turn.spacing,
+        uptime: commit.uptime,
+        lead: commit.lead,
+        horizon: commit.horizon,
+        spacing: commit.spacing,
         others: false,
         wanted,
     };
     let mut already_cancelled = 0;
-    let quiet_until = turn.quiet_until;
+    let quiet_until = commit.quiet_until;
     if wanted > 0 || !allowance.unused.is_empty() || quiet_until.is_some() {
         let claiming = Claimer::new(&transaction, started, now, is_locked)?;
         let asked = (allowance, quiet_until);
-        spend(&transaction, asked, allot, started, &mut turned, |started, moments, turned| {
+        spend(&transaction, asked, allot, started, &mut outcome, |started, moments, outcome| {
             already_cancelled =
-                claiming.claim_all(started, turn.again, turn.fresh, moments, turned)?;
+                claiming.claim_all(started, commit.again, commit.fresh, moments, outcome)?;
             Ok(())
         })?;
     }
-    turned.exhausted = started.is_exhausted();
+    outcome.exhausted = started.is_exhausted();
     counts.add(Status::AlreadyCancelled, already_cancelled);
     started.counts = started.counts.plus(counts);
-    started.attempts = (started.attempts + turned.claimed.len() as u64).saturating_sub(released);
-    turned.counts = started.counts;
+    started.attempts = (started.attempts + outcome.claimed.len() as u64).saturating_sub(released);
+    outcome.counts = started.counts;
     note_progress(&transaction, started)?;
     transaction.commit()?;
-    Ok(turned)
+    Ok(outcome)
 }
 
 /// Records how far the run is.
@@ -154,8 +154,8 @@ fn spend(
     (allowance, quiet_until): (Allowance, Option<Timestamp>),
     allot: &mut Allot<'_>,
     started: &mut Started,
-    turned: &mut Turned,
-    claim: impl FnOnce(&mut Started, &mut Moments, &mut Turned) -> rusqlite::Result<()>,
+    outcome: &mut CommitOutcome,
+    claim: impl FnOnce(&mut Started, &mut Moments, &mut CommitOutcome) -> rusqlite::Result<()>,
 ) -> rusqlite::Result<()> {
     let (now, spacing) = (allowance.now, allowance.spacing);
     let before = budget(transaction, &started.endpoint)?;
@@ -163,11 +163,11 @@ fn spend(
     if let Some(until) = quiet_until {
         after.keep_quiet(until, now);
     }
-    turned.quiet_until = after.quiet_until(now);
+    outcome.quiet_until = after.quiet_until(now);
     let Allotment { moments, more_at, shared, .. } = after.allot(allowance, allot);
-    (turned.more_at, turned.shared) = (more_at, shared);
+    (outcome.more_at, outcome.shared) = (more_at, shared);
     let mut moments = moments.into_iter();
-    claim(started, &mut moments, turned)?;
+    claim(started, &mut moments, outcome)?;
     let unused: Vec<Timestamp> = moments.flatten().collect();
     if !unused.is_empty() {
         allot(&mut after, Allowance::returning(unused, now, spacing));
@@ -206,7 +206,7 @@ fn put_budget(
         .map(drop)
 }
 
-/// How many fresh rows are read at once: enough for many turns.
+/// How many fresh rows are read at once: enough for many commits.
 const READ_AHEAD: u32 = 512;
 
 /// Sees to it that the next row that was never claimed is at hand, if there is one.

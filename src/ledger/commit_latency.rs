@@ -1,32 +1,32 @@
-//! How long turns take: calls are planned for when the turn that claims them is over.
+//! How long commits take: calls are planned for when the commit that claims them is over.
 
 use std::time::Duration;
 
-/// Over about how many turns, and for how long, a slow one is remembered: disks stall in
+/// Over about how many commits, and for how long, a slow one is remembered: disks stall in
 /// bouts.
-const TURNS_REMEMBERED: u32 = 256;
+const COMMITS_REMEMBERED: u32 = 256;
 const REMEMBERED_FOR: Duration = Duration::from_secs(10);
 
-/// A turn that took longer than this, and than the one before, may be a mishap: calls
+/// A commit that took longer than this, and than the one before, may be a mishap: calls
 /// planned so far ahead would hold their slots for nothing.
 const MISHAP: Duration = Duration::from_millis(100);
 
 /// The longest that turns took of late.
 #[derive(Debug, Default)]
-pub struct TurnTime {
+pub struct CommitLatency {
     longest: Duration,
     last: Duration,
     /// When the last one ended.
     at: Duration,
 }
 
-impl TurnTime {
+impl CommitLatency {
     /// A turn took so long. `now` is since any moment that stays the same.
     pub fn took(&mut self, took: Duration, now: Duration) {
         let usual = took.min(self.last.max(MISHAP));
         let passed = now.saturating_sub(self.at).min(REMEMBERED_FOR);
         let share = passed.as_secs_f64() / REMEMBERED_FOR.as_secs_f64();
-        let faded = self.longest.mul_f64(share).max(self.longest / TURNS_REMEMBERED);
+        let faded = self.longest.mul_f64(share).max(self.longest / COMMITS_REMEMBERED);
         self.longest = usual.max(self.longest.saturating_sub(faded));
         (self.last, self.at) = (took, now);
     }
@@ -51,7 +51,7 @@ mod tests {
     }
 
     /// Turns that take so long, one every 50 ms or as fast as they can.
-    fn turns(time: &mut TurnTime, clock: &mut Duration, took: &[u64]) {
+    fn commits(time: &mut CommitLatency, clock: &mut Duration, took: &[u64]) {
         for took in took.iter().copied().map(ms) {
             *clock += took.max(ms(50));
             time.took(took, *clock);
@@ -60,31 +60,31 @@ mod tests {
 
     #[test]
     fn the_slowest_of_late_counts_and_is_forgotten_in_time() {
-        let (mut time, mut clock) = (TurnTime::default(), ms(0));
-        turns(&mut time, &mut clock, &[2, 40, 2]);
+        let (mut time, mut clock) = (CommitLatency::default(), ms(0));
+        commits(&mut time, &mut clock, &[2, 40, 2]);
         assert!(time.longest() > ms(35), "{time:?}");
-        turns(&mut time, &mut clock, &[2; 1000]);
+        commits(&mut time, &mut clock, &[2; 1000]);
         assert!(time.longest() < ms(5), "{time:?}");
     }
 
     #[test]
-    fn one_turn_that_hangs_is_not_how_long_turns_take() {
-        let (mut time, mut clock) = (TurnTime::default(), ms(0));
-        turns(&mut time, &mut clock, &[2, 7000, 2]);
+    fn one_commit_that_hangs_is_not_how_long_commits_take() {
+        let (mut time, mut clock) = (CommitLatency::default(), ms(0));
+        commits(&mut time, &mut clock, &[2, 7000, 2]);
         assert!(time.longest() <= MISHAP, "{time:?}");
     }
 
     #[test]
-    fn turns_that_are_slow_again_and_again_are() {
-        let (mut time, mut clock) = (TurnTime::default(), ms(0));
-        turns(&mut time, &mut clock, &[2, 900, 800]);
+    fn commits_that_are_slow_again_and_again_are() {
+        let (mut time, mut clock) = (CommitLatency::default(), ms(0));
+        commits(&mut time, &mut clock, &[2, 900, 800]);
         assert!(time.longest() >= ms(800), "{time:?}");
     }
 
     #[test]
-    fn slow_turns_are_forgotten_however_seldom_turns_are_taken() {
-        let (mut time, mut clock) = (TurnTime::default(), ms(0));
-        turns(&mut time, &mut clock, &[2000; 4]);
+    fn slow_commits_are_forgotten_however_seldom_commits_are_taken() {
+        let (mut time, mut clock) = (CommitLatency::default(), ms(0));
+        commits(&mut time, &mut clock, &[2000; 4]);
         for _ in 0..60 {
             clock += ms(1000);
             time.took(ms(2), clock);

@@ -1,3 +1,0 @@
--- The last turn of worker $1 that was committed, and the number under which it goes on. Who
--- has this lock knows that no earlier try of a turn of its own is still under way.
-SELECT turn, coalesce(followed_by, number) FROM worker WHERE number = $1 FOR UPDATE;
