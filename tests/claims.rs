@@ -193,7 +193,7 @@ impl Night {
         let fresh = self.chance.below(8) as u32;
         let budget = self.chance.below(12) as usize;
         let allotment = |wanted: u32| Allotment {
-            moments: vec![None; budget.min(wanted as usize)],
+            slots: vec![None; budget.min(wanted as usize)],
             ..Allotment::default()
         };
         let commit = commit(self.clock, completed, again, fresh);
@@ -290,7 +290,7 @@ fn fresh_rows_are_claimed_as_one_range_whatever_was_decided_between_them() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ledger.db");
     let mut night = Night::begin(1, &path);
-    let all = Allotment { moments: vec![None; 40], ..Allotment::default() };
+    let all = Allotment { slots: vec![None; 40], ..Allotment::default() };
     let outcome = night
         .ledger
         .commit(commit(second(1), vec![], vec![], 40), &mut |_, _| all.clone())
@@ -306,7 +306,7 @@ fn died(path: &Path, on_doubt: OnDoubt) -> (Sqlite, Run, ClaimedRow) {
     let mut ledger = Sqlite::open(path).unwrap();
     let run = created(&mut ledger, &places(None));
     started(&mut ledger, &run, second(0), on_doubt);
-    let one = Allotment { moments: vec![None], ..Allotment::default() };
+    let one = Allotment { slots: vec![None], ..Allotment::default() };
     let mut outcome =
         ledger.commit(commit(second(1), vec![], vec![], 1), &mut |_, _| one.clone()).unwrap();
     let claimed = outcome.claimed.pop().unwrap();

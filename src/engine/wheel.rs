@@ -58,7 +58,7 @@ const SHARED_FOR: Duration = Duration::from_secs(2);
 /// an answer takes.
 const ASK_AGAIN_AFTER: Duration = Duration::from_millis(200);
 
-/// A call that was missed may start so long after its moment at most: longer windows of the
+/// A call that was missed may start so long after its slot at most: longer windows of the
 /// contract count it within a second.
 const LATEST_START: Duration = Duration::from_millis(900);
 
@@ -92,7 +92,7 @@ pub struct Wheel {
     recall: bool,
     /// When that was so last.
     recalled_at: Duration,
-    /// How often rows were missed at their moments, those that have not been sent since.
+    /// How often rows were missed at their slots, those that have not been sent since.
     missed: BTreeMap<RowNumber, u32>,
     completed: Vec<CompletedClaim>,
     /// Rows to be claimed again by the next commit.
@@ -320,10 +320,10 @@ impl Wheel {
             }
         }
         let horizon = self.horizon();
-        let at = |moment: Timestamp| {
-            let ahead = Duration::try_from(moment.duration_since(now.wall)).unwrap_or_default();
-            let behind = Duration::try_from(now.wall.duration_since(moment)).unwrap_or_default();
-            // A moment beyond the horizon means that the clock was set: it is not waited for.
+        let at = |slot: Timestamp| {
+            let ahead = Duration::try_from(slot.duration_since(now.wall)).unwrap_or_default();
+            let behind = Duration::try_from(now.wall.duration_since(slot)).unwrap_or_default();
+            // A slot beyond the horizon means that the clock was set: it is not waited for.
             now.since_start.saturating_add(ahead.min(horizon * 2)).saturating_sub(behind)
         };
         self.exhausted = outcome.exhausted;
@@ -351,13 +351,13 @@ impl Wheel {
                 self.release_claim(claimed, now);
                 continue;
             }
-            self.claimed.push_back((claimed.moment().map(at), claimed));
+            self.claimed.push_back((claimed.slot().map(at), claimed));
         }
         if !self.asked {
             return;
         }
         self.more_at = match outcome.more_at {
-            // Asked for early, so that the next moments are there when their time comes.
+            // Asked for early, so that the next slots are there when their time comes.
             Some(more_at) => {
                 let ahead = Duration::try_from(more_at.duration_since(now.wall));
                 let ahead = ahead.unwrap_or_default().saturating_sub(horizon / 2);
@@ -497,26 +497,25 @@ impl Wheel {
         self.release_surplus(now);
         let mut send = Vec::new();
         let halted = self.is_paused_or_stopped(now);
-        let early = |moment: &Option<Duration>| moment.is_some_and(|at| now.since_start < at);
+        let early = |slot: &Option<Duration>| slot.is_some_and(|at| now.since_start < at);
         let shared = now.since_start < self.shared_until;
         let grace = if shared { SHARED_GRACE } else { GRACE };
         let leased_until = self.tenure.until();
         let is_away = self.outage.since().is_some();
-        while let Some((moment, claimed)) = self.claimed.pop_front_if(|(moment, _)| {
+        while let Some((slot, claimed)) = self.claimed.pop_front_if(|(slot, _)| {
             let has_room = self.adaptive.has_room(self.in_flight);
-            let on_time = !early(moment) && self.second.full_until(now.since_start).is_none();
+            let on_time = !early(slot) && self.second.full_until(now.since_start).is_none();
             halted || (on_time && has_room)
         }) {
             let grace = self.grace_of(claimed.row(), grace);
-            let before =
-                earliest([moment.map(|moment| moment.saturating_add(grace)), leased_until]);
+            let before = earliest([slot.map(|slot| slot.saturating_add(grace)), leased_until]);
             if halted || before.is_some_and(|before| now.since_start > before) {
                 self.release_claim(claimed, now);
             } else {
                 self.in_flight += 1;
                 self.second.started(now.since_start);
                 self.outage.sent(now.since_start);
-                let at_once = moment.is_some() || is_away;
+                let at_once = slot.is_some() || is_away;
                 send.push(ToSend { claimed, before, at_once });
             }
         }
@@ -535,14 +534,14 @@ impl Wheel {
     }
 
     /// A call was not begun, as a rule because its connection took too long. It is open now:
-    /// a little after its moment, and where nobody else takes of the budget, the call may
+    /// a little after its slot, and where nobody else takes of the budget, the call may
     /// still start as soon as the second has room for it.
     fn missed(&mut self, claimed: ClaimedRow, noted: Duration, now: Now) {
         *self.missed.entry(claimed.row()).or_default() += 1;
-        let late = |moment: Timestamp| Duration::try_from(now.wall.duration_since(moment));
-        let is_late = claimed.moment().is_none_or(|moment| {
+        let late = |slot: Timestamp| Duration::try_from(now.wall.duration_since(slot));
+        let is_late = claimed.slot().is_none_or(|slot| {
             now.since_start.saturating_sub(noted) >= LATEST_START
-                || late(moment).is_ok_and(|late| late >= LATEST_START)
+                || late(slot).is_ok_and(|late| late >= LATEST_START)
         });
         let is_off = self.is_paused_or_stopped(now)
             || self.recall
@@ -558,7 +557,7 @@ impl Wheel {
 
     /// How late a call may start. A row that was missed is given longer each time, or one
     /// whose connections take long would never be sent where the pace is so slow that they
-    /// are closed before its next moment.
+    /// are closed before its next slot.
     fn grace_of(&self, row: RowNumber, grace: Duration) -> Duration {
         let missed = self.missed.get(&row).copied().unwrap_or_default();
         grace.saturating_mul(1 << missed.min(8))
@@ -660,7 +659,7 @@ impl Wheel {
         self.tenure.renew_at().filter(|_| !self.is_finished())
     }
 
-    /// Long enough that a commit is done before its moments come, short enough
+    /// Long enough that a commit is done before its slots come, short enough
     /// that little is claimed that is not in flight.
     fn horizon(&self) -> Duration {
         self.commit_latency.longest().saturating_mul(2).clamp(SHORTEST_HORIZON, LONGEST_HORIZON)
@@ -671,7 +670,7 @@ impl Wheel {
         // Where there is no room, the end of a call wakes the wheel.
         let has_room = self.adaptive.has_room(self.in_flight);
         let first = self.claimed.front().filter(|_| has_room);
-        let next_send = first.and_then(|(moment, _)| (*moment).max(full_until));
+        let next_send = first.and_then(|(slot, _)| (*slot).max(full_until));
         // The end of a commit under way wakes the wheel by itself.
         let idle = self.commit_started_at.is_none() && self.stop.is_none();
         let next_due = self.later.first_key_value().filter(|_| idle).map(|((due, _), _)| *due);

@@ -1,12 +1,12 @@
-//! The pace: at which moments calls may start, so that no closed second holds
+//! The pace: at which slots calls may start, so that no closed second holds
 //! more calls than the contract allows and hardly any of them go unused.
 //!
 //! governor keeps the smooth pace. A quota of `n` a second with any burst lets
 //! more than `n` through in some second, and one without a burst loses what
 //! every late timer costs. So governor is not asked "may I start now?" but, a
 //! little ahead, "when may the next ones start?": it walks a clock of our own
-//! and hands out evenly spaced moments. A call that starts late, but within the
-//! grace of its moment, costs the ones after it nothing.
+//! and hands out evenly spaced slots. A call that starts late, but within the
+//! grace of its slot, costs the ones after it nothing.
 
 use std::time::Duration;
 
@@ -18,9 +18,9 @@ use super::walk::Walk;
 use super::window::Window;
 use crate::ledger::{Allotment, Allowance, Budget};
 
-/// How late a call may start after its moment, while no other process takes
-/// moments of the same budget: [`super::second::Second`] sees to it that it crowds
-/// no one. A later one needs a new moment.
+/// How late a call may start after its slot, while no other process takes
+/// slots of the same budget: [`super::second::Second`] sees to it that it crowds
+/// no one. A later one needs a new slot.
 pub const GRACE: Duration = Duration::from_millis(50);
 
 /// How late it may start where the budget is shared: nobody sees the other's late
@@ -63,13 +63,13 @@ impl Pace {
         Pace { per_second, windows, left: None }
     }
 
-    /// Takes up to `wanted` moments out of the budget.
+    /// Takes up to `wanted` slots out of the budget.
     pub fn allot(&mut self, budget: &mut Budget, allowance: Allowance) -> Allotment {
         let Allowance { mut unused, now, uptime, lead, horizon, spacing, others, wanted } =
             allowance;
         if self.per_second.is_none() && spacing.is_zero() {
-            let moments = vec![None; wanted as usize];
-            return Allotment { moments, shared: others, ..Allotment::default() };
+            let slots = vec![None; wanted as usize];
+            return Allotment { slots, shared: others, ..Allotment::default() };
         }
         let now = nanoseconds(now);
         let set = set_clock::follow(budget, now, uptime.as_ref());
@@ -93,18 +93,18 @@ impl Pace {
         let walk = Walk::new(interval, budget.next.min(furthest), first);
         let clock_set = SignedDuration::from_nanos_i128(set);
         let mut allotment = Allotment { shared, clock_set, ..Allotment::default() };
-        while allotment.moments.len() < wanted as usize {
+        while allotment.slots.len() < wanted as usize {
             let earliest = self.earliest(budget, walk.earliest());
             if earliest > first.saturating_add(nanos(horizon)) {
                 allotment.more_at = Some(timestamp(earliest));
                 break;
             }
-            let moment = walk.take(earliest);
+            let slot = walk.take(earliest);
             // Whatever their limits: another process may have some that we do not.
             for (seconds, recent) in &mut budget.recent {
-                Window::of(*seconds).count(recent, moment);
+                Window::of(*seconds).count(recent, slot);
             }
-            allotment.moments.push(Some(timestamp(moment)));
+            allotment.slots.push(Some(timestamp(slot)));
         }
         budget.next = walk.next();
         self.left = Some(budget.next);
@@ -139,16 +139,16 @@ impl Pace {
     }
 }
 
-/// Moments that nobody used, as far as no later one was handed out since: a
+/// Slots that nobody used, as far as no later one was handed out since: a
 /// stall then costs the time it took, and not a whole interval.
 fn give_back(budget: &mut Budget, mut unused: Vec<Timestamp>, interval: Duration) {
     unused.sort();
-    for moment in unused.into_iter().rev().map(nanoseconds) {
+    for slot in unused.into_iter().rev().map(nanoseconds) {
         for (seconds, recent) in &mut budget.recent {
-            Window::of(*seconds).uncount(recent, moment);
+            Window::of(*seconds).uncount(recent, slot);
         }
-        if budget.next == moment.saturating_add(nanos(interval)) {
-            budget.next = moment;
+        if budget.next == slot.saturating_add(nanos(interval)) {
+            budget.next = slot;
         }
     }
 }
@@ -195,10 +195,10 @@ mod tests {
     }
 
     fn times(allotment: Allotment) -> Vec<u64> {
-        allotment.moments.into_iter().flatten().map(nanoseconds).collect()
+        allotment.slots.into_iter().flatten().map(nanoseconds).collect()
     }
 
-    /// Every moment handed out from `from` on for this long to one who asks every
+    /// Every slot handed out from `from` on for this long to one who asks every
     /// `step` for as much as there is.
     fn hand_out(
         pace: &mut Pace,
@@ -207,23 +207,23 @@ mod tests {
         lasting: Duration,
         step: u64,
     ) -> Vec<u64> {
-        let mut moments = Vec::new();
+        let mut slots = Vec::new();
         let mut now = from;
         while now < from + nanos(lasting) {
             let allotment = pace.allot(budget, allowance(now, 100_000));
-            moments.extend(times(allotment));
+            slots.extend(times(allotment));
             now += step;
         }
-        moments
+        slots
     }
 
-    /// The most moments in any closed window, each call starting up to `late` after its own.
-    fn busiest(moments: &[u64], window: Duration, late: Duration) -> usize {
+    /// The most slots in any closed window, each call starting up to `late` after its own.
+    fn busiest(slots: &[u64], window: Duration, late: Duration) -> usize {
         let reach = nanos(window) + nanos(late);
         let mut first = 0;
         let mut most = 0;
-        for (last, moment) in moments.iter().enumerate() {
-            while moment - moments[first] > reach {
+        for (last, slot) in slots.iter().enumerate() {
+            while slot - slots[first] > reach {
                 first += 1;
             }
             most = most.max(last + 1 - first);
@@ -237,9 +237,9 @@ mod tests {
             let mut pace = Pace::new(&rates);
             let spacing = Duration::from_millis(5);
             let wish = Allowance { spacing, ..allowance(START, 4) };
-            let moments = times(pace.allot(&mut Budget::default(), wish));
-            assert_eq!(moments.len(), 4);
-            assert!(moments.windows(2).all(|pair| pair[1] - pair[0] == nanos(spacing)));
+            let slots = times(pace.allot(&mut Budget::default(), wish));
+            assert_eq!(slots.len(), 4);
+            assert!(slots.windows(2).all(|pair| pair[1] - pair[0] == nanos(spacing)));
         }
     }
 
@@ -249,10 +249,10 @@ mod tests {
             let mut pace = Pace::new(&rate(calls, Per::Second));
             let mut budget = Budget::default();
             let lasting = Duration::from_secs(200);
-            let moments = hand_out(&mut pace, &mut budget, START, lasting, SECOND / 200);
-            let most = busiest(&moments, Duration::from_secs(1), SHARED_GRACE);
+            let slots = hand_out(&mut pace, &mut budget, START, lasting, SECOND / 200);
+            let most = busiest(&slots, Duration::from_secs(1), SHARED_GRACE);
             assert!(most <= calls as usize, "{most} at {calls}/s");
-            let used = moments.len() as f64 / (200.0 * f64::from(calls));
+            let used = slots.len() as f64 / (200.0 * f64::from(calls));
             assert!(used >= 0.99, "{used} of {calls}/s used");
         }
     }
@@ -262,41 +262,41 @@ mod tests {
         let mut pace = Pace::new(&"50/s,1000/m".parse().unwrap());
         let mut budget = Budget::default();
         let lasting = Duration::from_secs(600);
-        let moments = hand_out(&mut pace, &mut budget, START, lasting, SECOND / 50);
-        assert!(busiest(&moments, Duration::from_secs(60), SHARED_GRACE) <= 1000);
-        assert!(busiest(&moments, Duration::from_secs(1), SHARED_GRACE) <= 50);
-        let first_second = moments.iter().filter(|m| **m < START + SECOND).count();
+        let slots = hand_out(&mut pace, &mut budget, START, lasting, SECOND / 50);
+        assert!(busiest(&slots, Duration::from_secs(60), SHARED_GRACE) <= 1000);
+        assert!(busiest(&slots, Duration::from_secs(1), SHARED_GRACE) <= 50);
+        let first_second = slots.iter().filter(|m| **m < START + SECOND).count();
         assert!(first_second >= 49, "only {first_second} in the first second");
-        assert!(moments.len() >= 9_700, "only {} of 10,000 used", moments.len());
+        assert!(slots.len() >= 9_700, "only {} of 10,000 used", slots.len());
     }
 
     #[test]
     fn a_restart_cannot_burst_past_the_rate() {
         let mut budget = Budget::default();
-        let mut moments = Vec::new();
+        let mut slots = Vec::new();
         for restart in 0..100 {
             let stored = serde_json::to_string(&budget).unwrap();
             budget = serde_json::from_str(&stored).unwrap();
             let now = START + restart * SECOND / 20;
             let mut again = Pace::new(&rate(10, Per::Second));
-            moments.extend(times(again.allot(&mut budget, allowance(now, 64))));
+            slots.extend(times(again.allot(&mut budget, allowance(now, 64))));
         }
-        assert!(busiest(&moments, Duration::from_secs(1), SHARED_GRACE) <= 10);
+        assert!(busiest(&slots, Duration::from_secs(1), SHARED_GRACE) <= 10);
     }
 
     #[test]
     fn the_late_last_calls_of_a_process_that_died_keep_their_second_clear() {
         let mut budget = Budget::default();
         let mut before = Pace::new(&rate(100, Per::Second));
-        let moments = times(before.allot(&mut budget, allowance(START, 2)));
+        let slots = times(before.allot(&mut budget, allowance(START, 2)));
         let mut after = Pace::new(&rate(100, Per::Second));
         let horizon = Duration::from_secs(1);
         let next = times(after.allot(&mut budget, Allowance { horizon, ..allowance(START, 1) }));
-        assert!(next[0] > moments[1] + nanos(GRACE), "{next:?} after {moments:?}");
+        assert!(next[0] > slots[1] + nanos(GRACE), "{next:?} after {slots:?}");
     }
 
     #[test]
-    fn a_moment_that_was_missed_costs_no_more_than_the_time_it_was_missed_by() {
+    fn a_slot_that_was_missed_costs_no_more_than_the_time_it_was_missed_by() {
         let mut pace = Pace::new(&rate(1, Per::Second));
         let mut budget = Budget::default();
         let missed = times(pace.allot(&mut budget, allowance(START, 1)));
@@ -307,12 +307,12 @@ mod tests {
     }
 
     #[test]
-    fn a_moment_is_not_given_back_once_a_later_one_is_handed_out() {
+    fn a_slot_is_not_given_back_once_a_later_one_is_handed_out() {
         let mut pace = Pace::new(&rate(1000, Per::Second));
         let mut budget = Budget::default();
-        let moments = times(pace.allot(&mut budget, allowance(START, 3)));
+        let slots = times(pace.allot(&mut budget, allowance(START, 3)));
         let before = budget.next;
-        let unused = vec![timestamp(moments[0])];
+        let unused = vec![timestamp(slots[0])];
         let unused = Allowance { unused, ..allowance(START, 0) };
         pace.allot(&mut budget, unused);
         assert_eq!(budget.next, before);
@@ -344,14 +344,14 @@ mod tests {
         assert_eq!(allot("50/s", &mut budget, later, 10).len(), 10);
         assert_eq!(allot("50/s,2000/m", &mut budget, later, 10).len(), 10);
         let next = allot("50/s,1000/h", &mut budget, later + 10 * SECOND, 1);
-        assert!(next.iter().all(|moment| *moment > START + 3600 * SECOND), "{next:?}");
+        assert!(next.iter().all(|slot| *slot > START + 3600 * SECOND), "{next:?}");
     }
 
     #[test]
-    fn moments_that_were_not_used_are_given_back_to_the_hour_too() {
+    fn slots_that_were_not_used_are_given_back_to_the_hour_too() {
         let mut budget = Budget::default();
-        let moments = allot("50/s,1000/h", &mut budget, START, 1000);
-        let unused = moments.into_iter().map(timestamp).collect();
+        let slots = allot("50/s,1000/h", &mut budget, START, 1000);
+        let unused = slots.into_iter().map(timestamp).collect();
         let mut pace = Pace::new(&"50/s,1000/h".parse().unwrap());
         pace.allot(&mut budget, Allowance { unused, ..allowance(START, 0) });
         assert_eq!(allot("50/s,1000/h", &mut budget, START, 1000).len(), 1000);
@@ -363,9 +363,9 @@ mod tests {
         let ahead = START + 365 * 86_400 * SECOND;
         allot("50/s,1000/h", &mut budget, ahead, 1000);
         assert_eq!(allot("50/s,1000/h", &mut budget, START, 1000).len(), 0);
-        let moments = allot("50/s,1000/h", &mut budget, START + 1800 * SECOND, 1000);
-        assert!(moments.iter().all(|moment| *moment > START + 3600 * SECOND));
-        assert_eq!(moments.len(), 1000);
+        let slots = allot("50/s,1000/h", &mut budget, START + 1800 * SECOND, 1000);
+        assert!(slots.iter().all(|slot| *slot > START + 3600 * SECOND));
+        assert_eq!(slots.len(), 1000);
     }
 
     /// What is allotted on a machine that has been up for so many seconds.
@@ -382,9 +382,9 @@ mod tests {
             let mut budget = Budget::default();
             assert_eq!(allot_after(&mut budget, START, 1000, "boot").len(), 120);
             let now = START.saturating_add_signed((set + 10) * SECOND as i64);
-            let moments = allot_after(&mut budget, now, 1010, "boot");
+            let slots = allot_after(&mut budget, now, 1010, "boot");
             let none_before = now + 49 * SECOND;
-            assert!(moments.iter().all(|at| *at >= none_before), "set by {set} s: {moments:?}");
+            assert!(slots.iter().all(|at| *at >= none_before), "set by {set} s: {slots:?}");
         }
     }
 
@@ -404,9 +404,9 @@ mod tests {
             assert_eq!(allot_after(&mut budget, START, 5000, "other").len(), 120);
             let now = START.saturating_add_signed((set + 10) * SECOND as i64);
             for (up, boot) in [(1080, "one"), (5010, "other")] {
-                let moments = allot_after(&mut budget, now, up, boot);
-                let earliest = moments.iter().min().map_or(49, |at| (at - now) / SECOND);
-                assert!(earliest >= 49, "set by {set} s, seen by {boot}: {moments:?}");
+                let slots = allot_after(&mut budget, now, up, boot);
+                let earliest = slots.iter().min().map_or(49, |at| (at - now) / SECOND);
+                assert!(earliest >= 49, "set by {set} s, seen by {boot}: {slots:?}");
             }
         }
     }
@@ -423,17 +423,17 @@ mod tests {
         let mut pace = Pace::new(&"10/s,1000/m".parse().unwrap());
         let mut budget = Budget::default();
         let lasting = Duration::from_secs(120);
-        let moments = hand_out(&mut pace, &mut budget, START, lasting, SECOND / 50);
-        assert!(moments.len() >= 1_188, "{} of 1,200 used", moments.len());
+        let slots = hand_out(&mut pace, &mut budget, START, lasting, SECOND / 50);
+        assert!(slots.len() >= 1_188, "{} of 1,200 used", slots.len());
     }
 
     #[test]
-    fn no_moment_lies_before_the_end_of_the_commit_that_hands_it_out() {
+    fn no_slot_lies_before_the_end_of_the_commit_that_hands_it_out() {
         let mut pace = Pace::new(&rate(1000, Per::Second));
         let lead = Duration::from_millis(30);
         let wish = Allowance { lead, ..allowance(START, 5) };
-        let moments = times(pace.allot(&mut Budget::default(), wish));
-        assert!(moments.iter().all(|moment| *moment >= START + nanos(lead)));
+        let slots = times(pace.allot(&mut Budget::default(), wish));
+        assert!(slots.iter().all(|slot| *slot >= START + nanos(lead)));
     }
 
     #[test]
@@ -449,7 +449,7 @@ mod tests {
     fn without_a_rate_every_call_may_start_at_any_time() {
         let allotment =
             Pace::new(&Rates::unlimited()).allot(&mut Budget::default(), allowance(START, 3));
-        assert_eq!(allotment.moments, [None; 3]);
+        assert_eq!(allotment.slots, [None; 3]);
         assert_eq!(allotment.more_at, None);
     }
 
@@ -462,15 +462,15 @@ mod tests {
             let mut pace = Pace::new(&rate(calls, Per::Second));
             let mut budget = Budget::default();
             let mut now = START;
-            let mut moments = Vec::new();
+            let mut slots = Vec::new();
             for (pause, wanted) in asks {
                 now += pause;
                 let allotment = pace.allot(&mut budget, allowance(now, wanted));
                 let allotted = times(allotment);
-                prop_assert!(allotted.iter().all(|moment| *moment >= now));
-                moments.extend(allotted);
+                prop_assert!(allotted.iter().all(|slot| *slot >= now));
+                slots.extend(allotted);
             }
-            prop_assert!(busiest(&moments, Duration::from_secs(1), SHARED_GRACE) <= calls as usize);
+            prop_assert!(busiest(&slots, Duration::from_secs(1), SHARED_GRACE) <= calls as usize);
         }
     }
 }

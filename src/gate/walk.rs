@@ -38,12 +38,12 @@ impl Walk {
         self.next.0.get()
     }
 
-    /// The earliest moment the limiter will grant.
+    /// The earliest slot the limiter will grant.
     pub(super) fn earliest(&self) -> u64 {
         self.next().max(self.clock.0.get())
     }
 
-    /// Takes the first moment the limiter grants from `from` on.
+    /// Takes the first slot the limiter grants from `from` on.
     pub(super) fn take(&self, from: u64) -> u64 {
         self.clock.0.set(from.max(self.clock.0.get()));
         while let Err(not_until) = self.limiter.check() {

@@ -5,7 +5,7 @@
 /// the window, so at most one part in this many of the rate goes unused.
 const SLICES: u64 = 240;
 
-/// How late a call may reach the server after its moment, in nanoseconds.
+/// How late a call may reach the server after its slot, in nanoseconds.
 const LATE: u64 = 1_000_000_000;
 
 /// The calls of the last window of this length, in slices.

@@ -15,7 +15,7 @@ pub struct ClaimedRow {
     counted_attempts: u32,
     doubt: bool,
     claimed_at: Timestamp,
-    moment: Option<Timestamp>,
+    slot: Option<Timestamp>,
     lease: i64,
 }
 
@@ -50,7 +50,7 @@ pub struct CompletedClaim {
 /// How a claim ended.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Completion {
-    /// Nothing was sent: the moment it was to be sent at, if any, is given back.
+    /// Nothing was sent: the slot it was to be sent at, if any, is given back.
     Released(Option<Timestamp>),
     /// It was sent, or tried to be.
     Attempted(AttemptRecord),
@@ -81,7 +81,7 @@ impl ClaimedRow {
     pub(super) fn new(
         waiting: PendingRow,
         claimed_at: Timestamp,
-        moment: Option<Timestamp>,
+        slot: Option<Timestamp>,
         lease: i64,
     ) -> Self {
         let PendingRow { row, order, attempts, counted_attempts, doubt } = waiting;
@@ -92,7 +92,7 @@ impl ClaimedRow {
             counted_attempts,
             doubt,
             claimed_at,
-            moment,
+            slot,
             lease,
         }
     }
@@ -122,10 +122,10 @@ impl ClaimedRow {
         self.doubt
     }
 
-    /// The moment at which the call may start, by the ledger's time; none if
+    /// The slot at which the call may start, by the ledger's time; none if
     /// there is no pace to keep.
-    pub fn moment(&self) -> Option<Timestamp> {
-        self.moment
+    pub fn slot(&self) -> Option<Timestamp> {
+        self.slot
     }
 
     /// The number of the lease under which it is held; 0 where there are none.
@@ -167,7 +167,7 @@ impl ClaimedRow {
 
     /// Takes the claim back: nothing was sent.
     pub fn release(self) -> (CompletedClaim, PendingRow) {
-        let completion = Completion::Released(self.moment);
+        let completion = Completion::Released(self.slot);
         let completed = self.completed(completion);
         let waiting = PendingRow {
             row: self.row,

@@ -44,7 +44,7 @@ pub use uptime::Uptime;
 /// It outlives the process, and every process on the ledger shares it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Budget {
-    /// The moment from which the next call may start, in nanoseconds since 1970 UTC.
+    /// The time from which the next call may start, in nanoseconds since 1970 UTC.
     pub next: u64,
     /// For each longer window of the contract, by its length in seconds, the calls
     /// of its recent past: the start of a slice of time, in nanoseconds since 1970
@@ -80,9 +80,9 @@ pub struct Quiet {
 /// What a commit was allotted of the budget.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Allotment {
-    /// The moments at which calls may start, in increasing order; none where
+    /// The slots at which calls may start, in increasing order; none where
     /// there is no pace to keep.
-    pub moments: Vec<Option<Timestamp>>,
+    pub slots: Vec<Option<Timestamp>>,
     /// When more can be had, if the budget and not the wish was the limit.
     pub more_at: Option<Timestamp>,
     /// Whether another process takes of the same budget, or may have of late.
@@ -98,17 +98,17 @@ pub type Allot<'a> = dyn FnMut(&mut Budget, Allowance) -> Allotment + Send + 'a;
 /// What a commit asks of the budget.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Allowance {
-    /// Moments allotted before at which no call started.
+    /// Slots allotted before at which no call started.
     pub unused: Vec<Timestamp>,
     /// The ledger's time.
     pub now: Timestamp,
     /// The uptime of this machine at that moment, if it is known.
     pub uptime: Option<Uptime>,
-    /// How long the commit is likely to take: no moment lies before its end.
+    /// How long the commit is likely to take: no slot lies before its end.
     pub lead: Duration,
-    /// How far ahead of the commit's end moments may lie.
+    /// How far ahead of the commit's end slots may lie.
     pub horizon: Duration,
-    /// How far apart the moments are at least, whatever the contract allows.
+    /// How far apart the slots are at least, whatever the contract allows.
     pub spacing: Duration,
     /// Whether others are known to take of the same budget.
     pub others: bool,
@@ -117,7 +117,7 @@ pub struct Allowance {
 }
 
 impl Allowance {
-    /// Asks for nothing, and gives back moments for which there was no row.
+    /// Asks for nothing, and gives back slots for which there was no row.
     pub(crate) fn returning(
         unused: Vec<Timestamp>,
         now: Timestamp,
@@ -177,7 +177,7 @@ pub struct Lease {
 /// What a commit brought.
 #[derive(Debug, Default)]
 pub struct CommitOutcome {
-    /// Rows that may now be sent, each at its moment.
+    /// Rows that may now be sent, each at its slot.
     pub claimed: Vec<ClaimedRow>,
     /// Rows of `again` for which there was no budget; nothing was claimed.
     pub deferred: Vec<PendingRow>,

@@ -42,7 +42,7 @@ impl Budget {
     pub(super) fn allot(&mut self, allowance: Allowance, allot: &mut Allot<'_>) -> Allotment {
         let Some(until) = self.quiet_until(allowance.now) else { return allot(self, allowance) };
         let nothing = allot(self, Allowance { wanted: 0, ..allowance });
-        Allotment { moments: Vec::new(), more_at: Some(until), ..nothing }
+        Allotment { slots: Vec::new(), more_at: Some(until), ..nothing }
     }
 }
 

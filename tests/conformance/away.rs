@@ -170,7 +170,7 @@ fn a_row_that_another_run_cancelled_ends_once_though_the_answer_is_lost() {
 
 #[test]
 #[ignore = "needs PostgreSQL: tests/run brings it"]
-fn the_moments_of_a_commit_whose_answer_was_lost_are_not_lost() {
+fn the_slots_of_a_commit_whose_answer_was_lost_are_not_lost() {
     let home = Home::server();
     let (way, through) = Way::to(home.database(), Cut::After);
     let mut ledger = Box::new(Postgres::open(at(&through)).unwrap());

@@ -65,10 +65,10 @@ conformance! {
     a_few_orders_are_found_among_many
     of_a_run_that_goes_on_only_rows_that_have_not_ended_are_counted
     processes_share_one_budget
-    moments_that_were_not_used_are_given_back
+    slots_that_were_not_used_are_given_back
     what_the_server_asked_one_process_holds_for_all
     a_budget_that_cannot_be_read_is_not_taken_for_empty
-    moments_for_which_there_is_no_row_are_given_back
+    slots_for_which_there_is_no_row_are_given_back
     a_run_that_was_stopped_tells_why_and_goes_on
     a_run_that_ended_was_not_stopped
     a_run_is_held_while_it_is_worked_on

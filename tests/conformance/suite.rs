@@ -515,18 +515,18 @@ pub fn processes_share_one_budget(home: &Home) {
     let mut ledger = home.open();
     let other = create_run(ledger.as_mut(), "run-2", "other", 500);
     let mut other = Process::start(ledger, other).at_pace("50/s");
-    let mut moments = Vec::new();
+    let mut slots = Vec::new();
     let began = Timestamp::now();
-    until("both have had their moments for three seconds", || {
+    until("both have had their slots for three seconds", || {
         for process in [&mut one, &mut other] {
-            moments.extend(process.claim(7).iter().map(|claimed| claimed.moment().unwrap()));
+            slots.extend(process.claim(7).iter().map(|claimed| claimed.slot().unwrap()));
         }
-        moments.last().is_some_and(|last| *last > began + Duration::from_secs(3))
+        slots.last().is_some_and(|last| *last > began + Duration::from_secs(3))
     });
-    moments.sort();
-    for (first, moment) in moments.iter().enumerate() {
-        let until = *moment + Duration::from_secs(1);
-        let within = moments[first..].iter().take_while(|moment| **moment <= until).count();
+    slots.sort();
+    for (first, slot) in slots.iter().enumerate() {
+        let until = *slot + Duration::from_secs(1);
+        let within = slots[first..].iter().take_while(|slot| **slot <= until).count();
         assert!(within <= 50, "{within} calls in one second");
     }
 }
@@ -550,14 +550,14 @@ pub fn what_the_server_asked_one_process_holds_for_all(home: &Home) {
     assert_eq!(new.commit(Vec::new(), Vec::new(), 1).quiet_until, None);
 }
 
-pub fn moments_that_were_not_used_are_given_back(home: &Home) {
+pub fn slots_that_were_not_used_are_given_back(home: &Home) {
     let mut process = home.process(10).at_pace("10/h");
     let claimed = process.claim(10);
     assert_eq!(claimed.len(), 1);
     let (completed, waiting): (Vec<_>, Vec<_>) =
         claimed.into_iter().map(ClaimedRow::release).unzip();
     let outcome = process.commit(completed, waiting, 0);
-    assert_eq!(outcome.claimed.len(), 1, "its moment is gone until {:?}", outcome.more_at);
+    assert_eq!(outcome.claimed.len(), 1, "its slot is gone until {:?}", outcome.more_at);
 }
 
 fn by_order(rows: impl IntoIterator<Item = u32>) -> Vec<Keyed> {
@@ -628,13 +628,13 @@ pub fn of_a_run_that_goes_on_only_rows_that_have_not_ended_are_counted(home: &Ho
     assert_eq!((known.cancelled, known.in_flight + known.in_doubt), (0, 2), "{known:?}");
 }
 
-pub fn moments_for_which_there_is_no_row_are_given_back(home: &Home) {
+pub fn slots_for_which_there_is_no_row_are_given_back(home: &Home) {
     let mut first = home.process(1).at_pace("100/s");
     assert_eq!(first.claim(100).len(), 1);
     let mut second = home.another(2).at_pace("100/s");
-    let moment = second.claim(2).pop().unwrap().moment().unwrap();
-    let wait = moment.duration_since(Timestamp::now());
-    assert!(wait.as_millis() < 500, "moments that nobody uses are gone: {wait}");
+    let slot = second.claim(2).pop().unwrap().slot().unwrap();
+    let wait = slot.duration_since(Timestamp::now());
+    assert!(wait.as_millis() < 500, "slots that nobody uses are gone: {wait}");
 }
 
 pub fn a_budget_that_cannot_be_read_is_not_taken_for_empty(home: &Home) {

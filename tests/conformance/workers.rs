@@ -302,7 +302,7 @@ fn a_worker_with_nothing_to_do_holds_none_of_the_rate() {
     assert!(idle.claim(5).is_empty());
     let (completed, waiting) = claimed.into_iter().next().unwrap().release();
     let outcome = process.commit(vec![completed], vec![waiting], 0);
-    assert_eq!(outcome.claimed.len(), 1, "its moment is gone until {:?}", outcome.more_at);
+    assert_eq!(outcome.claimed.len(), 1, "its slot is gone until {:?}", outcome.more_at);
 }
 
 #[test]
@@ -343,7 +343,7 @@ fn a_run_opened_by_two_at_once_is_one_run() {
 
 #[test]
 #[ignore = "needs PostgreSQL: tests/run brings it"]
-fn whoever_comes_at_whatever_moment_while_a_run_is_opened_finds_that_run() {
+fn whoever_comes_at_whatever_slot_while_a_run_is_opened_finds_that_run() {
     const RUNS: u32 = 300;
     const STEP: Duration = Duration::from_micros(50);
     let home = Home::server();
@@ -452,12 +452,12 @@ fn a_clock_that_is_a_minute_off_changes_nothing() {
     let mut process = Process::start(ledger, run).at_pace("20/h");
     let asked = Timestamp::now();
     let outcome = process.commit(Vec::new(), Vec::new(), 2);
-    let moment = outcome.claimed[0].moment().unwrap();
-    assert!(moment > asked && moment < Timestamp::now() + Duration::from_secs(2), "{moment}");
+    let slot = outcome.claimed[0].slot().unwrap();
+    assert!(slot > asked && slot < Timestamp::now() + Duration::from_secs(2), "{slot}");
     let claimed = outcome.claimed.into_iter().next().unwrap();
     let (completed, waiting) = claimed.release();
     let again = process.commit(vec![completed], vec![waiting], 0);
-    assert_eq!(again.claimed.len(), 1, "the moment was not given back");
+    assert_eq!(again.claimed.len(), 1, "the slot was not given back");
     process.complete(again.claimed.into_iter().map(cancelled).collect());
     let record = process.records().remove(0);
     let ahead = record.ended_at.unwrap().duration_since(Timestamp::now());

@@ -63,7 +63,7 @@ struct Wish<'t> {
     /// Orders of which answers were lost, and those that no longer are in doubt.
     lost: Option<Lost>,
     certain: Option<Certain>,
-    /// Moments at which nothing was sent.
+    /// Slots at which nothing was sent.
     unused: Vec<Timestamp>,
     /// Why the run stops for all, if it does.
     stop: Option<String>,
@@ -172,7 +172,7 @@ async fn attempt(
         let cause = UnreadableBudget { endpoint: stay.endpoint.clone(), cause }.into();
         LedgerError::Database { path: session.path.clone(), cause }
     })?;
-    let picked = fetch::pick(session, stay, asked, share.moments.len()).await?;
+    let picked = fetch::pick(session, stay, asked, share.slots.len()).await?;
     share.give_back(picked.len(), now, allot);
     let stop = told.try_get(2)?;
     let tried = Tried { worker, claimed_at: now, picked, share, stop, budgeted };
@@ -392,7 +392,7 @@ fn outcome(
 ) -> CommitOutcome {
     let Done { tried, retried, counts, exhausted, .. } = done;
     let Tried { worker, claimed_at, mut picked, share, stop, .. } = tried;
-    let here = |moment: Timestamp| moment.saturating_sub(ahead).unwrap_or(moment);
+    let here = |slot: Timestamp| slot.saturating_sub(ahead).unwrap_or(slot);
     let found_something = picked.len() + picked.decided.len() + picked.later.len() > 0;
     let mut outcome = CommitOutcome {
         counts,
@@ -422,11 +422,11 @@ fn outcome(
     claiming.extend(picked.left.drain(..).filter(|left| retried.contains(&left.row.0.into())));
     claiming.append(&mut picked.fresh);
     outcome.in_flight_elsewhere.extend(picked.later.into_iter().map(|(waiting, _)| waiting));
-    let moments = share.moments.into_iter().map(|moment| moment.map(here));
+    let slots = share.slots.into_iter().map(|slot| slot.map(here));
     outcome.claimed = claiming
         .into_iter()
-        .zip(moments)
-        .map(|(waiting, moment)| ClaimedRow::new(waiting, claimed_at, moment, worker))
+        .zip(slots)
+        .map(|(waiting, slot)| ClaimedRow::new(waiting, claimed_at, slot, worker))
         .collect();
     outcome
 }

@@ -6,7 +6,7 @@ use rusqlite::{CachedStatement, Transaction, params};
 
 use super::super::elsewhere::Elsewhere;
 use super::super::{ClaimedRow, CommitOutcome, PendingRow, codes};
-use super::commit::{Moments, read_ahead};
+use super::commit::{Slots, read_ahead};
 use super::other_runs::{IsLocked, OtherRuns};
 use super::{Fresh, Started};
 use crate::order::OwnCode;
@@ -59,25 +59,25 @@ impl<'a> Claimer<'a> {
         })
     }
 
-    /// Claims rows for these moments, and takes those that it uses. Returns how many rows
+    /// Claims rows for these slots, and takes those that it uses. Returns how many rows
     /// were found to be cancelled by another run, and ended so.
     pub fn claim_all(
         mut self,
         started: &mut Started,
         mut again: Vec<PendingRow>,
         fresh: u32,
-        moments: &mut Moments,
+        slots: &mut Slots,
         outcome: &mut CommitOutcome,
     ) -> rusqlite::Result<u64> {
-        outcome.deferred = again.split_off(again.len().min(moments.len()));
+        outcome.deferred = again.split_off(again.len().min(slots.len()));
         for waiting in again {
             match self.choose(started, waiting)? {
-                Choice::Claim(waiting) => self.claim_again(started, waiting, moments, outcome)?,
+                Choice::Claim(waiting) => self.claim_again(started, waiting, slots, outcome)?,
                 Choice::Later(waiting) => outcome.in_flight_elsewhere.push(waiting),
                 Choice::AttemptRecord => {}
             }
         }
-        self.claim_fresh(started, fresh as usize, moments, outcome)?;
+        self.claim_fresh(started, fresh as usize, slots, outcome)?;
         Ok(self.already_cancelled)
     }
 
@@ -85,14 +85,14 @@ impl<'a> Claimer<'a> {
         &self,
         started: &mut Started,
         waiting: PendingRow,
-        moments: &mut Moments,
+        slots: &mut Slots,
         outcome: &mut CommitOutcome,
     ) -> rusqlite::Result<()> {
-        let Some(moment) = moments.next() else {
+        let Some(slot) = slots.next() else {
             outcome.deferred.push(waiting);
             return Ok(());
         };
-        let claimed = ClaimedRow::new(waiting, self.now, moment, NO_LEASE);
+        let claimed = ClaimedRow::new(waiting, self.now, slot, NO_LEASE);
         let (row, attempt) = (claimed.row().0, claimed.attempt());
         started.claims.again(self.transaction, row, attempt, self.now.as_microsecond())?;
         outcome.claimed.push(claimed);
@@ -103,20 +103,20 @@ impl<'a> Claimer<'a> {
         &mut self,
         started: &mut Started,
         fresh: usize,
-        moments: &mut Moments,
+        slots: &mut Slots,
         outcome: &mut CommitOutcome,
     ) -> rusqlite::Result<()> {
         let at = self.now.as_microsecond();
         // Rows one after another, for one range.
         let mut begun = Vec::new();
-        let mut room = moments.len().min(fresh);
+        let mut room = slots.len().min(fresh);
         while room > 0 && self.already_cancelled < MOST_DECIDED {
             let Some(Fresh { place, row }) = started.ahead.pop_front() else { break };
             match self.choose(started, row)? {
                 Choice::Claim(waiting) => {
-                    let Some(moment) = moments.next() else { break };
+                    let Some(slot) = slots.next() else { break };
                     begun.push((waiting.row.0, place));
-                    outcome.claimed.push(ClaimedRow::new(waiting, self.now, moment, NO_LEASE));
+                    outcome.claimed.push(ClaimedRow::new(waiting, self.now, slot, NO_LEASE));
                     room -= 1;
                 }
                 Choice::Later(waiting) => {

@@ -19,8 +19,8 @@ use super::{Fresh, Started, read};
 use crate::order::{Order, OwnCode, RowNumber};
 use crate::outcome::{Meaning, Status};
 
-/// The moments at which calls may start, of which those that are used are taken.
-pub(super) type Moments = std::vec::IntoIter<Option<Timestamp>>;
+/// The slots at which calls may start, of which those that are used are taken.
+pub(super) type Slots = std::vec::IntoIter<Option<Timestamp>>;
 
 /// Completes and claims in one commit.
 pub(super) fn commit(
@@ -50,9 +50,9 @@ pub(super) fn commit(
     if wanted > 0 || !allowance.unused.is_empty() || quiet_until.is_some() {
         let claiming = Claimer::new(&transaction, started, now, is_locked)?;
         let asked = (allowance, quiet_until);
-        spend(&transaction, asked, allot, started, &mut outcome, |started, moments, outcome| {
+        spend(&transaction, asked, allot, started, &mut outcome, |started, slots, outcome| {
             already_cancelled =
-                claiming.claim_all(started, commit.again, commit.fresh, moments, outcome)?;
+                claiming.claim_all(started, commit.again, commit.fresh, slots, outcome)?;
             Ok(())
         })?;
     }
@@ -88,7 +88,7 @@ struct Ends {
     counts: Counts,
     /// How many claims were taken back.
     released: u64,
-    /// The moments at which nothing was sent.
+    /// The slots at which nothing was sent.
     unused: Vec<Timestamp>,
 }
 
@@ -108,9 +108,9 @@ fn complete(
     completed.sort_unstable_by_key(|completed| completed.row);
     for CompletedClaim { row, order, attempt, doubt, claimed_at, completion, .. } in completed {
         let ended = match completion {
-            Completion::Released(moment) => {
+            Completion::Released(slot) => {
                 ends.released += 1;
-                ends.unused.extend(moment);
+                ends.unused.extend(slot);
                 started.claims.release(transaction, row.0, attempt)?;
                 continue;
             }
@@ -155,7 +155,7 @@ fn spend(
     allot: &mut Allot<'_>,
     started: &mut Started,
     outcome: &mut CommitOutcome,
-    claim: impl FnOnce(&mut Started, &mut Moments, &mut CommitOutcome) -> rusqlite::Result<()>,
+    claim: impl FnOnce(&mut Started, &mut Slots, &mut CommitOutcome) -> rusqlite::Result<()>,
 ) -> rusqlite::Result<()> {
     let (now, spacing) = (allowance.now, allowance.spacing);
     let before = budget(transaction, &started.endpoint)?;
@@ -164,11 +164,11 @@ fn spend(
         after.keep_quiet(until, now);
     }
     outcome.quiet_until = after.quiet_until(now);
-    let Allotment { moments, more_at, shared, .. } = after.allot(allowance, allot);
+    let Allotment { slots, more_at, shared, .. } = after.allot(allowance, allot);
     (outcome.more_at, outcome.shared) = (more_at, shared);
-    let mut moments = moments.into_iter();
-    claim(started, &mut moments, outcome)?;
-    let unused: Vec<Timestamp> = moments.flatten().collect();
+    let mut slots = slots.into_iter();
+    claim(started, &mut slots, outcome)?;
+    let unused: Vec<Timestamp> = slots.flatten().collect();
     if !unused.is_empty() {
         allot(&mut after, Allowance::returning(unused, now, spacing));
     }

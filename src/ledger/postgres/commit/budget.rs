@@ -15,7 +15,7 @@ pub(super) struct Share {
     before: Budget,
     after: Budget,
     /// When calls may start; none where there is no pace to keep.
-    pub moments: Vec<Option<Timestamp>>,
+    pub slots: Vec<Option<Timestamp>>,
     pub more_at: Option<Timestamp>,
     pub shared: bool,
     /// Until when nobody may call.
@@ -65,18 +65,18 @@ impl Share {
             after.keep_quiet(until, now);
         }
         let quiet_until = after.quiet_until(now);
-        let Allotment { moments, more_at, shared, .. } =
+        let Allotment { slots, more_at, shared, .. } =
             match allowance.wanted == 0 && allowance.unused.is_empty() {
                 true => Allotment { shared: allowance.others, ..Allotment::default() },
                 false => after.allot(allowance, allot),
             };
-        Ok(Share { before, after, moments, more_at, shared, quiet_until, spacing })
+        Ok(Share { before, after, slots, more_at, shared, quiet_until, spacing })
     }
 
-    /// Gives back all but the first so many moments: there are no rows for them.
+    /// Gives back all but the first so many slots: there are no rows for them.
     pub fn give_back(&mut self, used: usize, now: Timestamp, allot: &mut Allot<'_>) {
         let surplus: Vec<Timestamp> =
-            self.moments.drain(used.min(self.moments.len())..).flatten().collect();
+            self.slots.drain(used.min(self.slots.len())..).flatten().collect();
         if !surplus.is_empty() {
             let back = Allowance {
                 others: self.shared,

@@ -149,11 +149,11 @@ impl Columns {
     }
 }
 
-/// The moments at which nothing was sent, in the database's time.
+/// The slots at which nothing was sent, in the database's time.
 pub(super) fn unused(completed: &[CompletedClaim], ahead: SignedDuration) -> Vec<Timestamp> {
     let released = completed.iter().filter_map(|completed| match completed.completion {
-        Completion::Released(moment) => moment,
+        Completion::Released(slot) => slot,
         Completion::Attempted(_) => None,
     });
-    released.map(|moment| moment.saturating_add(ahead).unwrap_or(moment)).collect()
+    released.map(|slot| slot.saturating_add(ahead).unwrap_or(slot)).collect()
 }
