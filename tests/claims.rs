@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use cardcancel::intake::{Disposition, PlannedRow};
 use cardcancel::ledger::{
-    Allotment, AttemptEnd, ClaimedRow, CommitRequest, CompletedClaim, Ledger, PendingRow, Run,
+    AttemptEnd, ClaimedRow, CommitRequest, CompletedClaim, Ledger, PendingRow, Run, SlotGrant,
     Sqlite, Start,
 };
 use cardcancel::order::{Flaw, Order, OwnCode, RowNumber};
@@ -192,12 +192,12 @@ impl Night {
         let again = Self::some(&mut self.chance, &mut self.waiting);
         let fresh = self.chance.below(8) as u32;
         let budget = self.chance.below(12) as usize;
-        let allotment = |wanted: u32| Allotment {
+        let grant = |wanted: u32| SlotGrant {
             slots: vec![None; budget.min(wanted as usize)],
-            ..Allotment::default()
+            ..SlotGrant::default()
         };
         let commit = commit(self.clock, completed, again, fresh);
-        let outcome = self.ledger.commit(commit, &mut |_, wish| allotment(wish.wanted)).unwrap();
+        let outcome = self.ledger.commit(commit, &mut |_, wish| grant(wish.wanted)).unwrap();
         self.waiting.extend(outcome.deferred);
         let begun: Vec<u32> = outcome.claimed.iter().map(|claimed| claimed.row().0).collect();
         let begun: Vec<u32> =
@@ -290,7 +290,7 @@ fn fresh_rows_are_claimed_as_one_range_whatever_was_decided_between_them() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ledger.db");
     let mut night = Night::begin(1, &path);
-    let all = Allotment { slots: vec![None; 40], ..Allotment::default() };
+    let all = SlotGrant { slots: vec![None; 40], ..SlotGrant::default() };
     let outcome = night
         .ledger
         .commit(commit(second(1), vec![], vec![], 40), &mut |_, _| all.clone())
@@ -306,7 +306,7 @@ fn died(path: &Path, on_doubt: OnDoubt) -> (Sqlite, Run, ClaimedRow) {
     let mut ledger = Sqlite::open(path).unwrap();
     let run = created(&mut ledger, &places(None));
     started(&mut ledger, &run, second(0), on_doubt);
-    let one = Allotment { slots: vec![None], ..Allotment::default() };
+    let one = SlotGrant { slots: vec![None], ..SlotGrant::default() };
     let mut outcome =
         ledger.commit(commit(second(1), vec![], vec![], 1), &mut |_, _| one.clone()).unwrap();
     let claimed = outcome.claimed.pop().unwrap();
@@ -326,7 +326,7 @@ fn an_attempt_that_was_completed_as_interrupted_cannot_be_completed_once_more() 
             true => claimed.release().0,
             false => claimed.complete(ending, Next::End(Status::Cancelled)).0,
         };
-        let nothing = &mut |_: &mut _, _| Allotment::default();
+        let nothing = &mut |_: &mut _, _| SlotGrant::default();
         let refused = ledger.commit(commit(second(3), vec![completed], vec![], 0), nothing);
         assert!(refused.is_err(), "{refused:?}");
         let record = common::records(&mut ledger, &run).swap_remove(0);

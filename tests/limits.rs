@@ -261,7 +261,7 @@ fn live_by(plan: Plan, rows: u32, mut server: Server) -> Night {
             due.insert(key, Due::Ends(claimed, ending, clock));
         }
         if let Some(commit) = commands.commit {
-            let outcome = ledger.commit(commit, &mut |b, wish| pace.allot(b, wish)).unwrap();
+            let outcome = ledger.commit(commit, &mut |b, wish| pace.allocate(b, wish)).unwrap();
             due.insert((clock + COMMIT, step << 20), Due::Committed(outcome));
             commits += 1;
         }

@@ -26,9 +26,9 @@ impl Clerk {
                 let commit =
                     CommitRequest { uptime: Uptime::now(), at: Timestamp::now(), ..commit };
                 let done = ledger.commit(commit, &mut |budget, wish| {
-                    let allotment = pace.allot(budget, wish);
-                    tell_of_a_set_clock(allotment.clock_set);
-                    allotment
+                    let grant = pace.allocate(budget, wish);
+                    tell_of_a_set_clock(grant.clock_set);
+                    grant
                 });
                 if tell.send(done).is_err() {
                     break;

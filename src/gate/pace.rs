@@ -16,7 +16,7 @@ use super::rate::Rates;
 use super::set_clock;
 use super::walk::Walk;
 use super::window::Window;
-use crate::ledger::{Allotment, Allowance, Budget};
+use crate::ledger::{Budget, SlotGrant, SlotRequest};
 
 /// How late a call may start after its slot, while no other process takes
 /// slots of the same budget: [`super::second::Second`] sees to it that it crowds
@@ -64,18 +64,18 @@ impl Pace {
     }
 
     /// Takes up to `wanted` slots out of the budget.
-    pub fn allot(&mut self, budget: &mut Budget, allowance: Allowance) -> Allotment {
-        let Allowance { mut unused, now, uptime, lead, horizon, spacing, others, wanted } =
-            allowance;
+    pub fn allocate(&mut self, budget: &mut Budget, request: SlotRequest) -> SlotGrant {
+        let SlotRequest { mut unused, now, uptime, lead, horizon, spacing, others, wanted } =
+            request;
         if self.per_second.is_none() && spacing.is_zero() {
             let slots = vec![None; wanted as usize];
-            return Allotment { slots, shared: others, ..Allotment::default() };
+            return SlotGrant { slots, shared: others, ..SlotGrant::default() };
         }
         let now = nanoseconds(now);
         let set = set_clock::follow(budget, now, uptime.as_ref());
         if set != 0 {
             self.left = self.left.map(|left| set_clock::moved(left, set));
-            // They were allotted by the clock as it was before.
+            // They were granted by the clock as it was before.
             unused.clear();
         }
         let shared = others || self.is_shared(budget, now);
@@ -92,11 +92,11 @@ impl Pace {
         let first = now.saturating_add(nanos(lead));
         let walk = Walk::new(interval, budget.next.min(furthest), first);
         let clock_set = SignedDuration::from_nanos_i128(set);
-        let mut allotment = Allotment { shared, clock_set, ..Allotment::default() };
-        while allotment.slots.len() < wanted as usize {
+        let mut grant = SlotGrant { shared, clock_set, ..SlotGrant::default() };
+        while grant.slots.len() < wanted as usize {
             let earliest = self.earliest(budget, walk.earliest());
             if earliest > first.saturating_add(nanos(horizon)) {
-                allotment.more_at = Some(timestamp(earliest));
+                grant.more_at = Some(timestamp(earliest));
                 break;
             }
             let slot = walk.take(earliest);
@@ -104,11 +104,11 @@ impl Pace {
             for (seconds, recent) in &mut budget.recent {
                 Window::of(*seconds).count(recent, slot);
             }
-            allotment.slots.push(Some(timestamp(slot)));
+            grant.slots.push(Some(timestamp(slot)));
         }
         budget.next = walk.next();
         self.left = Some(budget.next);
-        allotment
+        grant
     }
 
     /// Whether another process took of the budget since we did, or may have of late.
@@ -180,9 +180,9 @@ mod tests {
         Rates::from(Rate { calls, per })
     }
 
-    fn allowance(now: u64, wanted: u32) -> Allowance {
+    fn request(now: u64, wanted: u32) -> SlotRequest {
         let horizon = Duration::from_millis(20);
-        Allowance {
+        SlotRequest {
             unused: Vec::new(),
             now: timestamp(now),
             uptime: None,
@@ -194,8 +194,8 @@ mod tests {
         }
     }
 
-    fn times(allotment: Allotment) -> Vec<u64> {
-        allotment.slots.into_iter().flatten().map(nanoseconds).collect()
+    fn times(grant: SlotGrant) -> Vec<u64> {
+        grant.slots.into_iter().flatten().map(nanoseconds).collect()
     }
 
     /// Every slot handed out from `from` on for this long to one who asks every
@@ -210,8 +210,8 @@ mod tests {
         let mut slots = Vec::new();
         let mut now = from;
         while now < from + nanos(lasting) {
-            let allotment = pace.allot(budget, allowance(now, 100_000));
-            slots.extend(times(allotment));
+            let grant = pace.allocate(budget, request(now, 100_000));
+            slots.extend(times(grant));
             now += step;
         }
         slots
@@ -236,8 +236,8 @@ mod tests {
         for rates in [rate(1000, Per::Second), Rates::unlimited()] {
             let mut pace = Pace::new(&rates);
             let spacing = Duration::from_millis(5);
-            let wish = Allowance { spacing, ..allowance(START, 4) };
-            let slots = times(pace.allot(&mut Budget::default(), wish));
+            let wish = SlotRequest { spacing, ..request(START, 4) };
+            let slots = times(pace.allocate(&mut Budget::default(), wish));
             assert_eq!(slots.len(), 4);
             assert!(slots.windows(2).all(|pair| pair[1] - pair[0] == nanos(spacing)));
         }
@@ -279,7 +279,7 @@ mod tests {
             budget = serde_json::from_str(&stored).unwrap();
             let now = START + restart * SECOND / 20;
             let mut again = Pace::new(&rate(10, Per::Second));
-            slots.extend(times(again.allot(&mut budget, allowance(now, 64))));
+            slots.extend(times(again.allocate(&mut budget, request(now, 64))));
         }
         assert!(busiest(&slots, Duration::from_secs(1), SHARED_GRACE) <= 10);
     }
@@ -288,10 +288,10 @@ mod tests {
     fn the_late_last_calls_of_a_process_that_died_keep_their_second_clear() {
         let mut budget = Budget::default();
         let mut before = Pace::new(&rate(100, Per::Second));
-        let slots = times(before.allot(&mut budget, allowance(START, 2)));
+        let slots = times(before.allocate(&mut budget, request(START, 2)));
         let mut after = Pace::new(&rate(100, Per::Second));
         let horizon = Duration::from_secs(1);
-        let next = times(after.allot(&mut budget, Allowance { horizon, ..allowance(START, 1) }));
+        let next = times(after.allocate(&mut budget, SlotRequest { horizon, ..request(START, 1) }));
         assert!(next[0] > slots[1] + nanos(GRACE), "{next:?} after {slots:?}");
     }
 
@@ -299,22 +299,22 @@ mod tests {
     fn a_slot_that_was_missed_costs_no_more_than_the_time_it_was_missed_by() {
         let mut pace = Pace::new(&rate(1, Per::Second));
         let mut budget = Budget::default();
-        let missed = times(pace.allot(&mut budget, allowance(START, 1)));
+        let missed = times(pace.allocate(&mut budget, request(START, 1)));
         let late = START + SECOND / 20;
         let unused = missed.into_iter().map(timestamp).collect();
-        let again = Allowance { unused, ..allowance(late, 1) };
-        assert_eq!(times(pace.allot(&mut budget, again)), [late]);
+        let again = SlotRequest { unused, ..request(late, 1) };
+        assert_eq!(times(pace.allocate(&mut budget, again)), [late]);
     }
 
     #[test]
     fn a_slot_is_not_given_back_once_a_later_one_is_handed_out() {
         let mut pace = Pace::new(&rate(1000, Per::Second));
         let mut budget = Budget::default();
-        let slots = times(pace.allot(&mut budget, allowance(START, 3)));
+        let slots = times(pace.allocate(&mut budget, request(START, 3)));
         let before = budget.next;
         let unused = vec![timestamp(slots[0])];
-        let unused = Allowance { unused, ..allowance(START, 0) };
-        pace.allot(&mut budget, unused);
+        let unused = SlotRequest { unused, ..request(START, 0) };
+        pace.allocate(&mut budget, unused);
         assert_eq!(budget.next, before);
     }
 
@@ -323,66 +323,66 @@ mod tests {
         let (mut one, mut other) =
             (Pace::new(&rate(10, Per::Second)), Pace::new(&rate(10, Per::Second)));
         let mut budget = Budget::default();
-        assert!(!one.allot(&mut budget, allowance(START, 1)).shared);
+        assert!(!one.allocate(&mut budget, request(START, 1)).shared);
         let later = START + SECOND / 2;
-        assert!(other.allot(&mut budget, allowance(later, 1)).shared);
-        assert!(one.allot(&mut budget, allowance(later + SECOND / 2, 1)).shared);
-        assert!(!one.allot(&mut budget, allowance(later + SECOND, 1)).shared);
+        assert!(other.allocate(&mut budget, request(later, 1)).shared);
+        assert!(one.allocate(&mut budget, request(later + SECOND / 2, 1)).shared);
+        assert!(!one.allocate(&mut budget, request(later + SECOND, 1)).shared);
     }
 
-    fn allot(rates: &str, budget: &mut Budget, now: u64, wanted: u32) -> Vec<u64> {
+    fn allocate(rates: &str, budget: &mut Budget, now: u64, wanted: u32) -> Vec<u64> {
         let horizon = Duration::from_secs(3600);
-        let wish = Allowance { horizon, ..allowance(now, wanted) };
-        times(Pace::new(&rates.parse().unwrap()).allot(budget, wish))
+        let wish = SlotRequest { horizon, ..request(now, wanted) };
+        times(Pace::new(&rates.parse().unwrap()).allocate(budget, wish))
     }
 
     #[test]
     fn an_hour_that_is_used_up_stays_so_though_a_process_without_that_limit_calls() {
         let mut budget = Budget::default();
-        assert_eq!(allot("50/s,1000/h", &mut budget, START, 1000).len(), 1000);
+        assert_eq!(allocate("50/s,1000/h", &mut budget, START, 1000).len(), 1000);
         let later = START + 30 * SECOND;
-        assert_eq!(allot("50/s", &mut budget, later, 10).len(), 10);
-        assert_eq!(allot("50/s,2000/m", &mut budget, later, 10).len(), 10);
-        let next = allot("50/s,1000/h", &mut budget, later + 10 * SECOND, 1);
+        assert_eq!(allocate("50/s", &mut budget, later, 10).len(), 10);
+        assert_eq!(allocate("50/s,2000/m", &mut budget, later, 10).len(), 10);
+        let next = allocate("50/s,1000/h", &mut budget, later + 10 * SECOND, 1);
         assert!(next.iter().all(|slot| *slot > START + 3600 * SECOND), "{next:?}");
     }
 
     #[test]
     fn slots_that_were_not_used_are_given_back_to_the_hour_too() {
         let mut budget = Budget::default();
-        let slots = allot("50/s,1000/h", &mut budget, START, 1000);
+        let slots = allocate("50/s,1000/h", &mut budget, START, 1000);
         let unused = slots.into_iter().map(timestamp).collect();
         let mut pace = Pace::new(&"50/s,1000/h".parse().unwrap());
-        pace.allot(&mut budget, Allowance { unused, ..allowance(START, 0) });
-        assert_eq!(allot("50/s,1000/h", &mut budget, START, 1000).len(), 1000);
+        pace.allocate(&mut budget, SlotRequest { unused, ..request(START, 0) });
+        assert_eq!(allocate("50/s,1000/h", &mut budget, START, 1000).len(), 1000);
     }
 
     #[test]
     fn an_hour_counted_under_a_clock_that_was_ahead_counts_as_of_now() {
         let mut budget = Budget::default();
         let ahead = START + 365 * 86_400 * SECOND;
-        allot("50/s,1000/h", &mut budget, ahead, 1000);
-        assert_eq!(allot("50/s,1000/h", &mut budget, START, 1000).len(), 0);
-        let slots = allot("50/s,1000/h", &mut budget, START + 1800 * SECOND, 1000);
+        allocate("50/s,1000/h", &mut budget, ahead, 1000);
+        assert_eq!(allocate("50/s,1000/h", &mut budget, START, 1000).len(), 0);
+        let slots = allocate("50/s,1000/h", &mut budget, START + 1800 * SECOND, 1000);
         assert!(slots.iter().all(|slot| *slot > START + 3600 * SECOND));
         assert_eq!(slots.len(), 1000);
     }
 
-    /// What is allotted on a machine that has been up for so many seconds.
-    fn allot_after(budget: &mut Budget, now: u64, up: u64, boot: &str) -> Vec<u64> {
+    /// What is granted on a machine that has been up for so many seconds.
+    fn allocate_after(budget: &mut Budget, now: u64, up: u64, boot: &str) -> Vec<u64> {
         let horizon = Duration::from_secs(60);
         let uptime = Some(Uptime { boot: boot.to_owned(), nanoseconds: up * SECOND });
-        let wish = Allowance { horizon, uptime, ..allowance(now, 120) };
-        times(Pace::new(&"50/s,120/m".parse().unwrap()).allot(budget, wish))
+        let wish = SlotRequest { horizon, uptime, ..request(now, 120) };
+        times(Pace::new(&"50/s,120/m".parse().unwrap()).allocate(budget, wish))
     }
 
     #[test]
     fn a_clock_that_is_set_gives_no_minute_twice() {
         for set in [-3600, -90, -5, 5, 90, 3600_i64] {
             let mut budget = Budget::default();
-            assert_eq!(allot_after(&mut budget, START, 1000, "boot").len(), 120);
+            assert_eq!(allocate_after(&mut budget, START, 1000, "boot").len(), 120);
             let now = START.saturating_add_signed((set + 10) * SECOND as i64);
-            let slots = allot_after(&mut budget, now, 1010, "boot");
+            let slots = allocate_after(&mut budget, now, 1010, "boot");
             let none_before = now + 49 * SECOND;
             assert!(slots.iter().all(|at| *at >= none_before), "set by {set} s: {slots:?}");
         }
@@ -391,20 +391,20 @@ mod tests {
     #[test]
     fn a_clock_that_is_set_back_costs_no_time_where_uptime_tells_by_how_much() {
         let mut budget = Budget::default();
-        allot_after(&mut budget, START, 1000, "boot");
+        allocate_after(&mut budget, START, 1000, "boot");
         let now = START - 3600 * SECOND + 70 * SECOND;
-        assert_eq!(allot_after(&mut budget, now, 1070, "boot").len(), 120);
+        assert_eq!(allocate_after(&mut budget, now, 1070, "boot").len(), 120);
     }
 
     #[test]
     fn of_all_machines_that_use_one_clock_the_first_to_notice_follows_it() {
         for set in [-3600, 3600_i64] {
             let mut budget = Budget::default();
-            allot_after(&mut budget, START - 70 * SECOND, 1000, "one");
-            assert_eq!(allot_after(&mut budget, START, 5000, "other").len(), 120);
+            allocate_after(&mut budget, START - 70 * SECOND, 1000, "one");
+            assert_eq!(allocate_after(&mut budget, START, 5000, "other").len(), 120);
             let now = START.saturating_add_signed((set + 10) * SECOND as i64);
             for (up, boot) in [(1080, "one"), (5010, "other")] {
-                let slots = allot_after(&mut budget, now, up, boot);
+                let slots = allocate_after(&mut budget, now, up, boot);
                 let earliest = slots.iter().min().map_or(49, |at| (at - now) / SECOND);
                 assert!(earliest >= 49, "set by {set} s, seen by {boot}: {slots:?}");
             }
@@ -414,8 +414,8 @@ mod tests {
     #[test]
     fn uptime_tells_nothing_of_a_clock_once_the_machine_was_started_anew() {
         let mut budget = Budget::default();
-        allot_after(&mut budget, START, 1000, "boot");
-        assert_eq!(allot_after(&mut budget, START + 3600 * SECOND, 20, "other").len(), 120);
+        allocate_after(&mut budget, START, 1000, "boot");
+        assert_eq!(allocate_after(&mut budget, START + 3600 * SECOND, 20, "other").len(), 120);
     }
 
     #[test]
@@ -431,8 +431,8 @@ mod tests {
     fn no_slot_lies_before_the_end_of_the_commit_that_hands_it_out() {
         let mut pace = Pace::new(&rate(1000, Per::Second));
         let lead = Duration::from_millis(30);
-        let wish = Allowance { lead, ..allowance(START, 5) };
-        let slots = times(pace.allot(&mut Budget::default(), wish));
+        let wish = SlotRequest { lead, ..request(START, 5) };
+        let slots = times(pace.allocate(&mut Budget::default(), wish));
         assert!(slots.iter().all(|slot| *slot >= START + nanos(lead)));
     }
 
@@ -440,17 +440,17 @@ mod tests {
     fn a_clock_set_back_does_not_stall_the_run() {
         let mut pace = Pace::new(&rate(10, Per::Second));
         let mut budget = Budget::default();
-        pace.allot(&mut budget, allowance(START + 3600 * SECOND, 5));
-        let more_at = pace.allot(&mut budget, allowance(START, 5)).more_at.unwrap();
+        pace.allocate(&mut budget, request(START + 3600 * SECOND, 5));
+        let more_at = pace.allocate(&mut budget, request(START, 5)).more_at.unwrap();
         assert!(nanoseconds(more_at) <= START + 31 * SECOND);
     }
 
     #[test]
     fn without_a_rate_every_call_may_start_at_any_time() {
-        let allotment =
-            Pace::new(&Rates::unlimited()).allot(&mut Budget::default(), allowance(START, 3));
-        assert_eq!(allotment.slots, [None; 3]);
-        assert_eq!(allotment.more_at, None);
+        let grant =
+            Pace::new(&Rates::unlimited()).allocate(&mut Budget::default(), request(START, 3));
+        assert_eq!(grant.slots, [None; 3]);
+        assert_eq!(grant.more_at, None);
     }
 
     proptest! {
@@ -465,10 +465,10 @@ mod tests {
             let mut slots = Vec::new();
             for (pause, wanted) in asks {
                 now += pause;
-                let allotment = pace.allot(&mut budget, allowance(now, wanted));
-                let allotted = times(allotment);
-                prop_assert!(allotted.iter().all(|slot| *slot >= now));
-                slots.extend(allotted);
+                let grant = pace.allocate(&mut budget, request(now, wanted));
+                let granted = times(grant);
+                prop_assert!(granted.iter().all(|slot| *slot >= now));
+                slots.extend(granted);
             }
             prop_assert!(busiest(&slots, Duration::from_secs(1), SHARED_GRACE) <= calls as usize);
         }

@@ -77,9 +77,9 @@ pub struct Quiet {
     pub until: u64,
 }
 
-/// What a commit was allotted of the budget.
+/// What a commit was granted of the budget.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Allotment {
+pub struct SlotGrant {
     /// The slots at which calls may start, in increasing order; none where
     /// there is no pace to keep.
     pub slots: Vec<Option<Timestamp>>,
@@ -93,12 +93,12 @@ pub struct Allotment {
 
 /// Takes up to `wanted` calls out of the budget, looking no further ahead than
 /// `horizon` from `now`. Called inside the commit's transaction.
-pub type Allot<'a> = dyn FnMut(&mut Budget, Allowance) -> Allotment + Send + 'a;
+pub type AllocateSlots<'a> = dyn FnMut(&mut Budget, SlotRequest) -> SlotGrant + Send + 'a;
 
 /// What a commit asks of the budget.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Allowance {
-    /// Slots allotted before at which no call started.
+pub struct SlotRequest {
+    /// Slots granted before at which no call started.
     pub unused: Vec<Timestamp>,
     /// The ledger's time.
     pub now: Timestamp,
@@ -116,16 +116,16 @@ pub struct Allowance {
     pub wanted: u32,
 }
 
-impl Allowance {
+impl SlotRequest {
     /// Asks for nothing, and gives back slots for which there was no row.
     pub(crate) fn returning(
         unused: Vec<Timestamp>,
         now: Timestamp,
         spacing: Duration,
-    ) -> Allowance {
+    ) -> SlotRequest {
         let (lead, horizon) = (Duration::ZERO, Duration::ZERO);
         let uptime = None;
-        Allowance { unused, now, uptime, lead, horizon, spacing, others: false, wanted: 0 }
+        SlotRequest { unused, now, uptime, lead, horizon, spacing, others: false, wanted: 0 }
     }
 }
 
@@ -374,7 +374,7 @@ pub trait Ledger: Send {
     fn commit(
         &mut self,
         commit: CommitRequest,
-        allot: &mut Allot<'_>,
+        allocate: &mut AllocateSlots<'_>,
     ) -> Result<CommitOutcome, LedgerError>;
 
     /// Records that the started run has come to rest: ended if every row ended,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{Allot, Allotment, Allowance, Budget, Quiet};
+use super::{AllocateSlots, Budget, Quiet, SlotGrant, SlotRequest};
 
 /// Who passes on what it was told itself may be off by this much: that changes nothing.
 const THE_SAME: Duration = Duration::from_millis(100);
@@ -39,10 +39,14 @@ impl Budget {
     }
 
     /// Takes calls out of it, none while nobody may call. What is not used is given back.
-    pub(super) fn allot(&mut self, allowance: Allowance, allot: &mut Allot<'_>) -> Allotment {
-        let Some(until) = self.quiet_until(allowance.now) else { return allot(self, allowance) };
-        let nothing = allot(self, Allowance { wanted: 0, ..allowance });
-        Allotment { slots: Vec::new(), more_at: Some(until), ..nothing }
+    pub(super) fn allocate(
+        &mut self,
+        request: SlotRequest,
+        allocate: &mut AllocateSlots<'_>,
+    ) -> SlotGrant {
+        let Some(until) = self.quiet_until(request.now) else { return allocate(self, request) };
+        let nothing = allocate(self, SlotRequest { wanted: 0, ..request });
+        SlotGrant { slots: Vec::new(), more_at: Some(until), ..nothing }
     }
 }
 

@@ -225,7 +225,7 @@ impl Process {
     }
 
     pub fn try_commit(&mut self, commit: CommitRequest) -> Result<CommitOutcome, LedgerError> {
-        self.ledger.commit(commit, &mut |budget, wish| self.pace.allot(budget, wish))
+        self.ledger.commit(commit, &mut |budget, wish| self.pace.allocate(budget, wish))
     }
 
     /// Claims this many rows that were never claimed.

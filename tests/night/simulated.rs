@@ -474,7 +474,7 @@ impl<'a> Night<'a> {
         if let Some(commit) = commands.commit {
             let pace = &mut process.pace;
             let outcome =
-                process.ledger.commit(commit, &mut |b, wish| pace.allot(b, wish)).unwrap();
+                process.ledger.commit(commit, &mut |b, wish| pace.allocate(b, wish)).unwrap();
             process.claimed.extend(outcome.claimed.iter().map(ClaimedRow::order));
             for call in std::mem::take(&mut process.heard) {
                 self.history.calls[call].known = self.now();

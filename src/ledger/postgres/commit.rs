@@ -15,8 +15,8 @@ use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
 use super::super::{
-    Allot, ClaimedRow, CommitOutcome, CommitRequest, Counts, Lease, LedgerError, PendingRow,
-    UnreadableBudget,
+    AllocateSlots, ClaimedRow, CommitOutcome, CommitRequest, Counts, Lease, LedgerError,
+    PendingRow, UnreadableBudget,
 };
 use super::clock::Clock;
 use super::failed::Failed;
@@ -103,7 +103,7 @@ pub(super) fn commit(
     stay: &mut Stay,
     clock: &mut Clock,
     commit: CommitRequest,
-    allot: &mut Allot<'_>,
+    allocate: &mut AllocateSlots<'_>,
 ) -> Result<CommitOutcome, LedgerError> {
     let asked = Instant::now();
     let ahead = clock.ahead(asked, Timestamp::now());
@@ -119,7 +119,8 @@ pub(super) fn commit(
         unconfirmed: None,
     };
     stay.commit += 1;
-    let done = link.work(async |session| attempt(session, stay, clock, &mut wish, allot).await)?;
+    let done =
+        link.work(async |session| attempt(session, stay, clock, &mut wish, allocate).await)?;
     stay.finish.took(done.finish, stay.began.elapsed());
     let worker = done.tried.worker;
     let again = if worker == stay.worker { commit.again } else { Vec::new() };
@@ -135,7 +136,7 @@ async fn attempt(
     stay: &Stay,
     clock: &mut Clock,
     wish: &mut Wish<'_>,
-    allot: &mut Allot<'_>,
+    allocate: &mut AllocateSlots<'_>,
 ) -> Result<Done, Failed> {
     if let Some(done) = committed(session, stay, wish).await? {
         return Ok(done);
@@ -167,13 +168,13 @@ async fn attempt(
     };
     let now = clock.at(Instant::now()).unwrap_or(wish.commit.at);
     let budgeted = Instant::now();
-    let allowance = wish.allowance(now, stay.finish.longest(), others, asked.most());
-    let mut share = Share::of(&state, allowance, wish.quiet_until, allot).map_err(|cause| {
+    let request = wish.request(now, stay.finish.longest(), others, asked.most());
+    let mut share = Share::of(&state, request, wish.quiet_until, allocate).map_err(|cause| {
         let cause = UnreadableBudget { endpoint: stay.endpoint.clone(), cause }.into();
         LedgerError::Database { path: session.path.clone(), cause }
     })?;
     let picked = fetch::pick(session, stay, asked, share.slots.len()).await?;
-    share.give_back(picked.len(), now, allot);
+    share.give_back(picked.len(), now, allocate);
     let stop = told.try_get(2)?;
     let tried = Tried { worker, claimed_at: now, picked, share, stop, budgeted };
     let tried = wish.unconfirmed.insert(tried);

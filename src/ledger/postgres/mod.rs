@@ -23,8 +23,8 @@ use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{
-    Allot, Begun, CommitOutcome, CommitRequest, CreateRunError, KnownOrders, Ledger, LedgerError,
-    NewRun, OnRecord, RowRecord, Run, RunLock, Start,
+    AllocateSlots, Begun, CommitOutcome, CommitRequest, CreateRunError, KnownOrders, Ledger,
+    LedgerError, NewRun, OnRecord, RowRecord, Run, RunLock, Start,
 };
 use crate::intake::{IntakeError, Keyed, PlannedRow};
 use crate::order::{Order, OwnCode, RowNumber};
@@ -146,10 +146,10 @@ impl Ledger for Postgres {
     fn commit(
         &mut self,
         commit: CommitRequest,
-        allot: &mut Allot<'_>,
+        allocate: &mut AllocateSlots<'_>,
     ) -> Result<CommitOutcome, LedgerError> {
         let Some(stay) = &mut self.stay else { return Err(not_started(&self.link)) };
-        commit::commit(&mut self.link, stay, &mut self.clock, commit, allot)
+        commit::commit(&mut self.link, stay, &mut self.clock, commit, allocate)
     }
 
     fn rest(&mut self, _at: Timestamp, stop: Option<OwnCode>) -> Result<Run, LedgerError> {

@@ -8,8 +8,8 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, 
 
 use super::super::claim::Completion;
 use super::super::{
-    Allot, Allotment, Allowance, Budget, CommitOutcome, CommitRequest, CompletedClaim, Counts,
-    PendingRow, Run, UnreadableBudget,
+    AllocateSlots, Budget, CommitOutcome, CommitRequest, CompletedClaim, Counts, PendingRow, Run,
+    SlotGrant, SlotRequest, UnreadableBudget,
 };
 use super::claimer::Claimer;
 use super::many::Insert;
@@ -27,7 +27,7 @@ pub(super) fn commit(
     connection: &mut Connection,
     started: &mut Started,
     commit: CommitRequest,
-    allot: &mut Allot<'_>,
+    allocate: &mut AllocateSlots<'_>,
     is_locked: IsLocked<'_>,
 ) -> rusqlite::Result<CommitOutcome> {
     let now = commit.at;
@@ -35,7 +35,7 @@ pub(super) fn commit(
     let Ends { mut counts, released, unused } = complete(&transaction, started, commit.completed)?;
     let mut outcome = CommitOutcome::default();
     let wanted = commit.fresh.saturating_add(commit.again.len().try_into().unwrap_or(u32::MAX));
-    let allowance = Allowance {
+    let request = SlotRequest {
         unused,
         now,
         uptime: commit.uptime,
@@ -47,10 +47,10 @@ pub(super) fn commit(
     };
     let mut already_cancelled = 0;
     let quiet_until = commit.quiet_until;
-    if wanted > 0 || !allowance.unused.is_empty() || quiet_until.is_some() {
+    if wanted > 0 || !request.unused.is_empty() || quiet_until.is_some() {
         let claiming = Claimer::new(&transaction, started, now, is_locked)?;
-        let asked = (allowance, quiet_until);
-        spend(&transaction, asked, allot, started, &mut outcome, |started, slots, outcome| {
+        let asked = (request, quiet_until);
+        spend(&transaction, asked, allocate, started, &mut outcome, |started, slots, outcome| {
             already_cancelled =
                 claiming.claim_all(started, commit.again, commit.fresh, slots, outcome)?;
             Ok(())
@@ -151,26 +151,26 @@ fn complete(
 /// those for which there was no row.
 fn spend(
     transaction: &Transaction<'_>,
-    (allowance, quiet_until): (Allowance, Option<Timestamp>),
-    allot: &mut Allot<'_>,
+    (request, quiet_until): (SlotRequest, Option<Timestamp>),
+    allocate: &mut AllocateSlots<'_>,
     started: &mut Started,
     outcome: &mut CommitOutcome,
     claim: impl FnOnce(&mut Started, &mut Slots, &mut CommitOutcome) -> rusqlite::Result<()>,
 ) -> rusqlite::Result<()> {
-    let (now, spacing) = (allowance.now, allowance.spacing);
+    let (now, spacing) = (request.now, request.spacing);
     let before = budget(transaction, &started.endpoint)?;
     let mut after = before.clone();
     if let Some(until) = quiet_until {
         after.keep_quiet(until, now);
     }
     outcome.quiet_until = after.quiet_until(now);
-    let Allotment { slots, more_at, shared, .. } = after.allot(allowance, allot);
+    let SlotGrant { slots, more_at, shared, .. } = after.allocate(request, allocate);
     (outcome.more_at, outcome.shared) = (more_at, shared);
     let mut slots = slots.into_iter();
     claim(started, &mut slots, outcome)?;
     let unused: Vec<Timestamp> = slots.flatten().collect();
     if !unused.is_empty() {
-        allot(&mut after, Allowance::returning(unused, now, spacing));
+        allocate(&mut after, SlotRequest::returning(unused, now, spacing));
     }
     if after != before {
         put_budget(transaction, &started.endpoint, &after)?;

@@ -30,8 +30,8 @@ use file::LedgerFile;
 use outcomes::Outcomes;
 
 use super::{
-    Allot, Begun, CommitOutcome, CommitRequest, Counts, CreateRunError, KnownOrders, Ledger,
-    LedgerError, NewRun, OnRecord, PendingRow, RowRecord, Run, RunLock, Start,
+    AllocateSlots, Begun, CommitOutcome, CommitRequest, Counts, CreateRunError, KnownOrders,
+    Ledger, LedgerError, NewRun, OnRecord, PendingRow, RowRecord, Run, RunLock, Start,
 };
 use crate::intake::{IntakeError, Keyed, PlannedRow};
 use crate::order::{Order, OwnCode, RowNumber};
@@ -231,7 +231,7 @@ impl Ledger for Sqlite {
     fn commit(
         &mut self,
         mut commit: CommitRequest,
-        allot: &mut Allot<'_>,
+        allocate: &mut AllocateSlots<'_>,
     ) -> Result<CommitOutcome, LedgerError> {
         let is_there = self.file.is_there();
         if !is_there {
@@ -241,7 +241,7 @@ impl Ledger for Sqlite {
         }
         let started = self.started.as_mut().ok_or_else(|| not_started(&self.path))?;
         let is_locked = |key: &str| is_worked_on(&self.file, key);
-        let outcome = commit::commit(&mut self.connection, started, commit, allot, &is_locked)
+        let outcome = commit::commit(&mut self.connection, started, commit, allocate, &is_locked)
             .map_err(|cause| failure(&self.path, cause))?;
         if !is_there {
             return Err(self.gone());

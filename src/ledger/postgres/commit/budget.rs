@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
-use super::super::super::{Allot, Allotment, Allowance, Budget, Uptime};
+use super::super::super::{AllocateSlots, Budget, SlotGrant, SlotRequest, Uptime};
 use super::Wish;
 
 /// How a budget is stored of which nothing was ever taken.
@@ -25,15 +25,15 @@ pub(super) struct Share {
 
 impl Wish<'_> {
     /// What is asked of the budget now. The rest of the commit takes about as long as `finish`.
-    pub fn allowance(
+    pub fn request(
         &self,
         now: Timestamp,
         finish: Duration,
         others: bool,
         wanted: u32,
-    ) -> Allowance {
+    ) -> SlotRequest {
         let gone_by = Instant::now().saturating_duration_since(self.asked);
-        Allowance {
+        SlotRequest {
             unused: self.unused.clone(),
             now,
             uptime: Uptime::now(),
@@ -51,38 +51,38 @@ impl Share {
     /// when nobody may call.
     pub fn of(
         state: &str,
-        allowance: Allowance,
+        request: SlotRequest,
         told: Option<Timestamp>,
-        allot: &mut Allot<'_>,
+        allocate: &mut AllocateSlots<'_>,
     ) -> serde_json::Result<Share> {
         let before: Budget = match state {
             NOTHING_SPENT => Budget::default(),
             state => serde_json::from_str(state)?,
         };
         let mut after = before.clone();
-        let (now, spacing) = (allowance.now, allowance.spacing);
+        let (now, spacing) = (request.now, request.spacing);
         if let Some(until) = told {
             after.keep_quiet(until, now);
         }
         let quiet_until = after.quiet_until(now);
-        let Allotment { slots, more_at, shared, .. } =
-            match allowance.wanted == 0 && allowance.unused.is_empty() {
-                true => Allotment { shared: allowance.others, ..Allotment::default() },
-                false => after.allot(allowance, allot),
+        let SlotGrant { slots, more_at, shared, .. } =
+            match request.wanted == 0 && request.unused.is_empty() {
+                true => SlotGrant { shared: request.others, ..SlotGrant::default() },
+                false => after.allocate(request, allocate),
             };
         Ok(Share { before, after, slots, more_at, shared, quiet_until, spacing })
     }
 
     /// Gives back all but the first so many slots: there are no rows for them.
-    pub fn give_back(&mut self, used: usize, now: Timestamp, allot: &mut Allot<'_>) {
+    pub fn give_back(&mut self, used: usize, now: Timestamp, allocate: &mut AllocateSlots<'_>) {
         let surplus: Vec<Timestamp> =
             self.slots.drain(used.min(self.slots.len())..).flatten().collect();
         if !surplus.is_empty() {
-            let back = Allowance {
+            let back = SlotRequest {
                 others: self.shared,
-                ..Allowance::returning(surplus, now, self.spacing)
+                ..SlotRequest::returning(surplus, now, self.spacing)
             };
-            allot(&mut self.after, back);
+            allocate(&mut self.after, back);
         }
     }
 
