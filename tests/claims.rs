@@ -11,7 +11,7 @@ use std::time::Duration;
 use cardcancel::intake::{Disposition, PlannedRow};
 use cardcancel::ledger::{
     AttemptEnd, ClaimedRow, CommitRequest, CompletedClaim, Ledger, PendingRow, Run, SlotGrant,
-    Sqlite, Start,
+    Sqlite, StartOptions,
 };
 use cardcancel::order::{Flaw, Order, OwnCode, RowNumber};
 use cardcancel::outcome::{Meaning, Next, OnDoubt, Outcome, Status};
@@ -84,8 +84,14 @@ fn created(ledger: &mut Sqlite, places: &BTreeMap<u32, u32>) -> Run {
 }
 
 fn started(ledger: &mut Sqlite, run: &Run, at: Timestamp, on_doubt: OnDoubt) -> Vec<PendingRow> {
-    let start =
-        Start { at, cut_off: None, rates: String::new(), joins: false, again: false, on_doubt };
+    let start = StartOptions {
+        at,
+        cut_off: None,
+        rates: String::new(),
+        joins: false,
+        again: false,
+        on_doubt,
+    };
     ledger.start(run, start).unwrap().waiting
 }
 

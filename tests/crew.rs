@@ -9,7 +9,7 @@ use std::time::Duration;
 use cardcancel::engine::{Caller, Finished, Plan, Snapshot, Wheel, drive};
 use cardcancel::gate::brake::Limits;
 use cardcancel::gate::pace::Pace;
-use cardcancel::ledger::{ClaimedRow, Ledger, Sqlite, Start};
+use cardcancel::ledger::{ClaimedRow, Ledger, Sqlite, StartOptions};
 use cardcancel::order::OwnCode;
 use cardcancel::outcome::{AnswerRules, Body, OnDoubt, Outcome, Reply, Seen, Status, classify};
 use jiff::Timestamp;
@@ -77,7 +77,7 @@ async fn work(
     show: watch::Sender<Snapshot>,
 ) -> anyhow::Result<Finished> {
     let run = common::create_run(&mut ledger, ROWS, Timestamp::now());
-    let start = Start {
+    let start = StartOptions {
         at: Timestamp::now(),
         cut_off: None,
         rates: String::new(),

@@ -13,7 +13,7 @@ use cardcancel::gate::brake::Limits;
 use cardcancel::gate::pace::Pace;
 use cardcancel::gate::rate::Rates;
 use cardcancel::ledger::{
-    AttemptEnd, ClaimedRow, CommitOutcome, Ledger, RowRecord, Run, Sqlite, Start,
+    AttemptEnd, ClaimedRow, CommitOutcome, Ledger, RowRecord, Run, Sqlite, StartOptions,
 };
 use cardcancel::order::{OwnCode, RowNumber};
 use cardcancel::outcome::{self, AnswerRules, Body, OnDoubt, Reply, Seen, Status};
@@ -224,7 +224,7 @@ fn live_by(plan: Plan, rows: u32, mut server: Server) -> Night {
     let wall = |clock: Duration| Timestamp::from_second(1_800_000_000).unwrap() + clock;
     let run = common::create_run(&mut ledger, rows, wall(Duration::ZERO));
     let on_doubt = plan.on_doubt;
-    let start = Start {
+    let start = StartOptions {
         at: wall(Duration::ZERO),
         cut_off: None,
         rates: String::new(),
@@ -266,7 +266,7 @@ fn live_by(plan: Plan, rows: u32, mut server: Server) -> Night {
             commits += 1;
         }
         if commands.finished {
-            let run = ledger.rest(wall(clock), wheel.stop()).unwrap();
+            let run = ledger.finish(wall(clock), wheel.stop()).unwrap();
             let records = common::records(&mut ledger, &run);
             return Night { server, run, took: clock, commits, records };
         }

@@ -12,7 +12,7 @@ GRANT UPDATE (status, error_code, message, doubt) ON cardcancel.row TO cardcance
 GRANT UPDATE (rows, stop, by_place, first_fresh, attempts, cancelled, already_cancelled,
     rejected, rejected_with_doubt, failed, in_doubt, invalid, duplicate, not_sent)
     ON cardcancel.run TO cardcancel;
-GRANT UPDATE (at_work, left_behind, followed_by, leased_until, lapsed_at, commit, rested_at, stop)
+GRANT UPDATE (at_work, left_behind, followed_by, leased_until, lapsed_at, commit, finished_at, stop)
     ON cardcancel.worker TO cardcancel;
 GRANT UPDATE (worker, attempt, in_flight, claimed_at, commit), DELETE
     ON cardcancel.open_row TO cardcancel;

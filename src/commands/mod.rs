@@ -139,9 +139,9 @@ fn exit_of(error: &anyhow::Error) -> Exit {
     let failed = error.downcast_ref::<LedgerFailed>().is_some();
     match error.downcast_ref::<LedgerError>() {
         Some(
-            LedgerError::Full { .. }
+            LedgerError::DiskFull { .. }
             | LedgerError::Database { .. }
-            | LedgerError::Away { .. }
+            | LedgerError::Unreachable { .. }
             | LedgerError::Copy { .. }
             | LedgerError::Gone { .. },
         ) => Exit::LedgerFailed,

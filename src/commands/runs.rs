@@ -106,7 +106,7 @@ impl State {
         Ok(match run {
             _ if run.has_ended() => State::Ended,
             _ if ledger.is_locked(&run.opened.key)? => State::Running,
-            _ if run.rested_at.is_some() => State::Stopped,
+            _ if run.finished_at.is_some() => State::Stopped,
             _ => State::Died,
         })
     }
@@ -137,7 +137,7 @@ fn detail(run: &Run, state: State) -> String {
     line("opened", time(run.opened.opened_at).to_string());
     run.started_at.iter().for_each(|at| line("last started", time(*at).to_string()));
     run.cut_off.iter().for_each(|at| line("last call before", time(*at).to_string()));
-    run.rested_at.iter().for_each(|at| line("came to rest", time(*at).to_string()));
+    run.finished_at.iter().for_each(|at| line("came to rest", time(*at).to_string()));
     run.stop.iter().for_each(|stop| line("stopped", reason(stop)));
     line("rows", count(run.rows));
     for (status, rows) in run.counts.iter() {
@@ -178,7 +178,7 @@ fn json(run: &Run, state: State) -> Value {
         "opened_at": run.opened.opened_at.to_string(),
         "started_at": time(run.started_at),
         "last_call_before": time(run.cut_off),
-        "rested_at": time(run.rested_at),
+        "finished_at": time(run.finished_at),
         "stop": run.stop,
         "rows": run.rows,
         "counts": counts,

@@ -12,7 +12,7 @@ use crate::config::Settings;
 use crate::engine::{Finished, Plan, Snapshot, Wheel, drive};
 use crate::gate::pace::Pace;
 use crate::gate::rate::{Rate, Rates};
-use crate::ledger::{Begun, Ledger, LedgerError, Run, Start};
+use crate::ledger::{Ledger, LedgerError, Run, StartOptions, StartedRun};
 use crate::order::OwnCode;
 use crate::output::count;
 use crate::output::metrics::Metrics;
@@ -92,8 +92,8 @@ impl Sending<'_> {
         finished
     }
 
-    fn start(&self) -> Start {
-        Start {
+    fn start(&self) -> StartOptions {
+        StartOptions {
             at: Timestamp::now(),
             cut_off: self.last_start,
             rates: self.rates.to_string(),
@@ -103,7 +103,7 @@ impl Sending<'_> {
         }
     }
 
-    fn plan(&self, begun: &Begun) -> Plan {
+    fn plan(&self, begun: &StartedRun) -> Plan {
         let settings = self.settings;
         // The cut-off holds by the ledger's clock, which all that work on the run share.
         let here = |at: Timestamp| at.saturating_sub(begun.clock_ahead).unwrap_or(at);

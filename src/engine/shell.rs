@@ -171,7 +171,7 @@ pub async fn drive<C: Caller>(
     let (stop, calls) = (wheel.stop(), wheel.calls());
     // A ledger that is away is waited for, and signals must be heard meanwhile.
     let rested = tokio::task::spawn_blocking(move || {
-        let run = ledger.rest(Timestamp::now(), stop)?;
+        let run = ledger.finish(Timestamp::now(), stop)?;
         Ok::<_, LedgerError>((ledger, run))
     });
     let (ledger, run) = rested.await.context("the ledger's thread died")??;

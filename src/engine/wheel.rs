@@ -19,8 +19,8 @@ use crate::gate::second::Second;
 use crate::gate::silence::{Asked, Silence};
 use crate::gate::tenure::Tenure;
 use crate::ledger::{
-    AttemptEnd, Begun, ClaimedRow, CommitLatency, CommitOutcome, CommitRequest, CompletedClaim,
-    Counts, PendingRow,
+    AttemptEnd, ClaimedRow, CommitLatency, CommitOutcome, CommitRequest, CompletedClaim, Counts,
+    PendingRow, StartedRun,
 };
 use crate::order::{OwnCode, RowNumber};
 use crate::outcome::{self, Halt, Meaning, Next, OnDoubt, Sign};
@@ -110,7 +110,7 @@ pub struct Wheel {
     /// When what has been completed is to be durable at the latest.
     commit_deadline: Option<Duration>,
     /// Before this the ledger has no more budget to give.
-    more_at: Duration,
+    next_slot_at: Duration,
     /// Before this the ledger rests, unless it is needed.
     rests_until: Duration,
     /// How long the call that ended last had waited to be started.
@@ -134,7 +134,7 @@ pub struct Wheel {
 
 impl Wheel {
     /// A wheel for a run whose rows stand like this, with this to do.
-    pub fn new(plan: Plan, counts: Counts, begun: Begun) -> Wheel {
+    pub fn new(plan: Plan, counts: Counts, begun: StartedRun) -> Wheel {
         Wheel {
             brake: Brake::new(&plan.limits, &counts),
             tenure: Tenure::default(),
@@ -161,7 +161,7 @@ impl Wheel {
             last_start: None,
             commit_latency: CommitLatency::default(),
             commit_deadline: None,
-            more_at: Duration::ZERO,
+            next_slot_at: Duration::ZERO,
             rests_until: Duration::ZERO,
             held_for: Duration::ZERO,
             shared_until: Duration::ZERO,
@@ -356,10 +356,10 @@ impl Wheel {
         if !self.asked {
             return;
         }
-        self.more_at = match outcome.more_at {
+        self.next_slot_at = match outcome.next_slot_at {
             // Asked for early, so that the next slots are there when their time comes.
-            Some(more_at) => {
-                let ahead = Duration::try_from(more_at.duration_since(now.wall));
+            Some(next_slot_at) => {
+                let ahead = Duration::try_from(next_slot_at.duration_since(now.wall));
                 let ahead = ahead.unwrap_or_default().saturating_sub(horizon / 2);
                 now.since_start.saturating_add(ahead)
             }
@@ -651,7 +651,7 @@ impl Wheel {
         let is_needed = self.outstanding() * 2 <= self.plan.concurrency as usize;
         let rests_until = if is_needed { Duration::ZERO } else { self.rests_until };
         let probe_at = self.outage.next_probe().unwrap_or_default();
-        self.silence.until().max(self.more_at).max(rests_until).max(probe_at)
+        self.silence.until().max(self.next_slot_at).max(rests_until).max(probe_at)
     }
 
     /// A process at rest lets its lease run out.

@@ -96,7 +96,7 @@ impl Pace {
         while grant.slots.len() < wanted as usize {
             let earliest = self.earliest(budget, walk.earliest());
             if earliest > first.saturating_add(nanos(horizon)) {
-                grant.more_at = Some(timestamp(earliest));
+                grant.next_slot_at = Some(timestamp(earliest));
                 break;
             }
             let slot = walk.take(earliest);
@@ -441,8 +441,8 @@ mod tests {
         let mut pace = Pace::new(&rate(10, Per::Second));
         let mut budget = Budget::default();
         pace.allocate(&mut budget, request(START + 3600 * SECOND, 5));
-        let more_at = pace.allocate(&mut budget, request(START, 5)).more_at.unwrap();
-        assert!(nanoseconds(more_at) <= START + 31 * SECOND);
+        let next_slot_at = pace.allocate(&mut budget, request(START, 5)).next_slot_at.unwrap();
+        assert!(nanoseconds(next_slot_at) <= START + 31 * SECOND);
     }
 
     #[test]
@@ -450,7 +450,7 @@ mod tests {
         let grant =
             Pace::new(&Rates::unlimited()).allocate(&mut Budget::default(), request(START, 3));
         assert_eq!(grant.slots, [None; 3]);
-        assert_eq!(grant.more_at, None);
+        assert_eq!(grant.next_slot_at, None);
     }
 
     proptest! {

@@ -84,7 +84,7 @@ pub struct SlotGrant {
     /// there is no pace to keep.
     pub slots: Vec<Option<Timestamp>>,
     /// When more can be had, if the budget and not the wish was the limit.
-    pub more_at: Option<Timestamp>,
+    pub next_slot_at: Option<Timestamp>,
     /// Whether another process takes of the same budget, or may have of late.
     pub shared: bool,
     /// How far the clock was set since the budget was last used: back, if that is negative.
@@ -190,7 +190,7 @@ pub struct CommitOutcome {
     /// is held by a process that may have to give it up.
     pub exhausted: bool,
     /// When more can be claimed, if not now.
-    pub more_at: Option<Timestamp>,
+    pub next_slot_at: Option<Timestamp>,
     /// Until when nobody may call, as the server told any process.
     pub quiet_until: Option<Timestamp>,
     /// Whether another process takes of the same budget, or may have of late.
@@ -203,7 +203,7 @@ pub struct CommitOutcome {
 
 /// How a run is started, or started again.
 #[derive(Debug, Clone)]
-pub struct Start {
+pub struct StartOptions {
     /// Now.
     pub at: Timestamp,
     /// When the last attempt may start, if there is a cut-off.
@@ -221,7 +221,7 @@ pub struct Start {
 
 /// A run that was started: what there is to do.
 #[derive(Debug, Default)]
-pub struct Begun {
+pub struct StartedRun {
     /// Rows that were claimed before and have not ended.
     pub waiting: Vec<PendingRow>,
     /// Whether no other row is left to be sent.
@@ -368,7 +368,7 @@ pub trait Ledger: Send {
     /// Starts a run that this process holds: from here on, commits are for it.
     /// Attempts that a dead process left not completed are completed as lost; where others may
     /// be alive, by a later commit, once it is sure that it is dead.
-    fn start(&mut self, run: &Run, start: Start) -> Result<Begun, LedgerError>;
+    fn start(&mut self, run: &Run, start: StartOptions) -> Result<StartedRun, LedgerError>;
 
     /// Completes and claims in one commit: after it both are durable, before it neither.
     fn commit(
@@ -379,7 +379,7 @@ pub trait Ledger: Send {
 
     /// Records that the started run has come to rest: ended if every row ended,
     /// whatever the reason to stop, else stopped for this reason.
-    fn rest(&mut self, at: Timestamp, stop: Option<OwnCode>) -> Result<Run, LedgerError>;
+    fn finish(&mut self, at: Timestamp, stop: Option<OwnCode>) -> Result<Run, LedgerError>;
 
     /// Every row of a run, in order. What is left in the record does not matter: it
     /// serves for the next row.
@@ -451,7 +451,7 @@ pub enum LedgerError {
     #[error(
         "the disk that holds the ledger {path} is full: make room and start the same command again, it goes on where it was"
     )]
-    Full {
+    DiskFull {
         /// Where it is.
         path: String,
     },
@@ -495,7 +495,7 @@ pub enum LedgerError {
     #[error(
         "the ledger {path} cannot be reached ({cause}): see whether the database is up, and start the same command again, it goes on where it was"
     )]
-    Away {
+    Unreachable {
         /// Where it is.
         path: String,
         /// What was tried last, and how it failed.

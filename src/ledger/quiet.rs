@@ -46,7 +46,7 @@ impl Budget {
     ) -> SlotGrant {
         let Some(until) = self.quiet_until(request.now) else { return allocate(self, request) };
         let nothing = allocate(self, SlotRequest { wanted: 0, ..request });
-        SlotGrant { slots: Vec::new(), more_at: Some(until), ..nothing }
+        SlotGrant { slots: Vec::new(), next_slot_at: Some(until), ..nothing }
     }
 }
 

@@ -51,7 +51,7 @@ pub struct Run {
     /// The rates in force at that start, as the user writes them, if they are recorded.
     pub rates: Option<String>,
     /// When its last row ended, or it stopped. Nothing while it runs, or if it died.
-    pub rested_at: Option<Timestamp>,
+    pub finished_at: Option<Timestamp>,
     /// Why it stopped before its last row, if it did.
     pub stop: Option<String>,
     /// How many rows it has.

@@ -228,7 +228,7 @@ impl Summary<'_> {
             "on_the_way": self.work.map(|work| on_the_way::json(&work.story)),
             "cut_off_margin_seconds": self.margin().map(|margin| margin.as_secs_f64()),
             "opened_at": run.opened.opened_at.to_string(),
-            "rested_at": run.rested_at.map(|at| at.to_string()),
+            "finished_at": run.finished_at.map(|at| at.to_string()),
             "results": self.results.path.display().to_string(),
         })
     }

@@ -338,7 +338,7 @@ fn a_database_that_stays_away_is_given_up_in_the_end() {
     let mut process = Process::start(ledger, run);
     server.kill();
     let failed = process.try_commit(fresh_rows(1)).unwrap_err();
-    assert!(matches!(failed, LedgerError::Away { .. }), "{failed}");
+    assert!(matches!(failed, LedgerError::Unreachable { .. }), "{failed}");
 }
 
 #[test]

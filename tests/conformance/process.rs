@@ -6,7 +6,7 @@ use cardcancel::gate::pace::Pace;
 use cardcancel::intake::{Disposition, Keyed, Part, PlannedRow};
 use cardcancel::ledger::{
     At, AttemptEnd, ClaimedRow, CommitOutcome, CommitRequest, CompletedClaim, Ledger, LedgerError,
-    NewRun, PendingRow, Postgres, RowRecord, Run, Sqlite, Start,
+    NewRun, PendingRow, Postgres, RowRecord, Run, Sqlite, StartOptions,
 };
 use cardcancel::order::{Order, OwnCode, RowNumber};
 use cardcancel::outcome::{Meaning, Next, OnDoubt, Outcome, Status};
@@ -86,7 +86,7 @@ impl Home {
 
     /// The same, which a process does with this about lost answers.
     pub fn join_with(&self, run: &Run, on_doubt: OnDoubt) -> Process {
-        Process::start_with(self.open(), run.clone(), Start { on_doubt, ..start() })
+        Process::start_with(self.open(), run.clone(), StartOptions { on_doubt, ..start() })
     }
 }
 
@@ -98,8 +98,8 @@ pub fn url(database: &Database) -> SecretString {
     database.url().into()
 }
 
-pub fn start() -> Start {
-    Start {
+pub fn start() -> StartOptions {
+    StartOptions {
         at: Timestamp::now(),
         cut_off: None,
         rates: "unlimited".to_owned(),
@@ -194,7 +194,7 @@ impl Process {
         Process::start_with(ledger, run, start())
     }
 
-    pub fn start_with(mut ledger: Box<dyn Ledger>, run: Run, start: Start) -> Process {
+    pub fn start_with(mut ledger: Box<dyn Ledger>, run: Run, start: StartOptions) -> Process {
         let begun = ledger.start(&run, start).unwrap();
         let pace = Pace::new(&"unlimited".parse().unwrap());
         Process { ledger, run, pace, waiting: begun.waiting }
@@ -248,7 +248,7 @@ impl Process {
     }
 
     pub fn rest(mut self, stop: Option<OwnCode>) -> Run {
-        self.ledger.rest(Timestamp::now(), stop).unwrap()
+        self.ledger.finish(Timestamp::now(), stop).unwrap()
     }
 
     pub fn records(&mut self) -> Vec<RowRecord> {

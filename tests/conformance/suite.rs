@@ -5,7 +5,7 @@ use std::time::Duration;
 use cardcancel::intake::{Disposition, Input, IntakeError, Keyed, Part, PlannedRow};
 use cardcancel::ledger::{
     AttemptEnd, ClaimedRow, CommitRequest, Counts, CreateRunError, KnownOrders, NewRun, OnRecord,
-    RowRecord, Run, Start,
+    RowRecord, Run, StartOptions,
 };
 use cardcancel::order::{Flaw, OwnCode, RowNumber};
 use cardcancel::outcome::{Meaning, Next, OnDoubt, Status};
@@ -136,7 +136,7 @@ pub fn rows_are_claimed_in_order_each_once_and_completed(home: &Home) {
         assert!(record.first_sent_at.unwrap() <= record.ended_at.unwrap());
     }
     let run = process.rest(None);
-    assert!(run.has_ended() && run.rested_at.is_some());
+    assert!(run.has_ended() && run.finished_at.is_some());
     assert_eq!((run.attempts, run.counts.get(Status::Cancelled)), (5, 5));
 }
 
@@ -204,7 +204,7 @@ pub fn a_row_for_which_there_is_no_budget_goes_on_waiting(home: &Home) {
     let (completed, waiting) = ended(claimed, Meaning::NotDone, Next::Again);
     let outcome = process.commit(vec![completed], vec![waiting.unwrap()], 0);
     assert_eq!((outcome.claimed.len(), outcome.deferred.len()), (0, 1));
-    assert!(outcome.more_at.unwrap() > Timestamp::now());
+    assert!(outcome.next_slot_at.unwrap() > Timestamp::now());
 }
 
 pub fn what_a_dead_process_had_in_flight_is_sent_again_in_doubt(home: &Home) {
@@ -301,7 +301,7 @@ pub fn an_order_that_another_run_cancelled_is_sent_if_that_is_asked_for(home: &H
     home.process(1).finish();
     let mut ledger = home.open();
     let run = create_run(ledger.as_mut(), "run-2", "key", 1);
-    let mut process = Process::start_with(ledger, run, Start { again: true, ..start() });
+    let mut process = Process::start_with(ledger, run, StartOptions { again: true, ..start() });
     assert_eq!(rows(&process.claim(1)), [1]);
 }
 
@@ -365,7 +365,7 @@ pub fn an_order_in_doubt_from_another_run_is_sent_in_doubt_though_it_is_sent_aga
     lose_an_answer(home);
     let mut ledger = home.open();
     let run = create_run(ledger.as_mut(), "run-2", "key", 1);
-    let mut process = Process::start_with(ledger, run, Start { again: true, ..start() });
+    let mut process = Process::start_with(ledger, run, StartOptions { again: true, ..start() });
     assert!(process.claim(1)[0].doubt());
 }
 
@@ -388,7 +388,7 @@ pub fn an_order_that_is_cancelled_leaves_no_doubt(home: &Home) {
     second.rest(None);
     let mut ledger = home.open();
     let run = create_run(ledger.as_mut(), "run-3", "third", 1);
-    let mut third = Process::start_with(ledger, run, Start { again: true, ..start() });
+    let mut third = Process::start_with(ledger, run, StartOptions { again: true, ..start() });
     assert!(!third.claim(1)[0].doubt());
 }
 
@@ -499,7 +499,7 @@ pub fn a_process_has_nothing_in_flight_for_a_run_that_it_left(home: &Home) {
     // The same file once more, as another run with the same key.
     let _lock = ledger.lock_run("key").unwrap();
     let run = create_run(ledger.as_mut(), "run-2", "key", 1);
-    let mut process = Process::start_with(ledger, run, Start { again: true, ..start() });
+    let mut process = Process::start_with(ledger, run, StartOptions { again: true, ..start() });
     let (mut claimed, mut later) = (Vec::new(), Vec::new());
     until("it is sent", || {
         let mut outcome = process.commit(Vec::new(), std::mem::take(&mut later), 1);
@@ -538,7 +538,7 @@ pub fn what_the_server_asked_one_process_holds_for_all(home: &Home) {
     one.try_commit(CommitRequest { quiet_until: Some(end), ..fresh_rows(0) }).unwrap();
     let outcome = other.commit(Vec::new(), Vec::new(), 9);
     assert!(outcome.claimed.is_empty());
-    for told in [outcome.more_at, outcome.quiet_until] {
+    for told in [outcome.next_slot_at, outcome.quiet_until] {
         let off = told.unwrap().duration_since(end).abs();
         assert!(off < jiff::SignedDuration::from_millis(200), "off by {off:?}");
     }
@@ -557,7 +557,7 @@ pub fn slots_that_were_not_used_are_given_back(home: &Home) {
     let (completed, waiting): (Vec<_>, Vec<_>) =
         claimed.into_iter().map(ClaimedRow::release).unzip();
     let outcome = process.commit(completed, waiting, 0);
-    assert_eq!(outcome.claimed.len(), 1, "its slot is gone until {:?}", outcome.more_at);
+    assert_eq!(outcome.claimed.len(), 1, "its slot is gone until {:?}", outcome.next_slot_at);
 }
 
 fn by_order(rows: impl IntoIterator<Item = u32>) -> Vec<Keyed> {
@@ -651,10 +651,10 @@ pub fn a_run_that_was_stopped_tells_why_and_goes_on(home: &Home) {
     assert_eq!(run.stop.as_deref(), Some("MAX_FAILURES"));
     let mut ledger = home.open();
     let found = ledger.find("key").unwrap().unwrap();
-    assert_eq!((found.stop.as_deref(), found.rested_at), (Some("MAX_FAILURES"), run.rested_at));
+    assert_eq!((found.stop.as_deref(), found.finished_at), (Some("MAX_FAILURES"), run.finished_at));
     let mut process = home.join(&found);
     let running = ledger.find("key").unwrap().unwrap();
-    assert_eq!((running.stop, running.rested_at), (None, None));
+    assert_eq!((running.stop, running.finished_at), (None, None));
     let outcome = process.commit(Vec::new(), Vec::new(), 2);
     assert_eq!((outcome.claimed.len(), outcome.stop), (2, None));
 }

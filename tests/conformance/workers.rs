@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::{Mutex, mpsc};
 use std::time::Duration;
 
-use cardcancel::ledger::{ClaimedRow, CommitOutcome, Ledger, Run, Start};
+use cardcancel::ledger::{ClaimedRow, CommitOutcome, Ledger, Run, StartOptions};
 use cardcancel::order::{Order, OwnCode};
 use cardcancel::outcome::{Meaning, Next, Status};
 use jiff::{SignedDuration, Timestamp};
@@ -65,7 +65,7 @@ fn workers_that_commit_at_once_claim_every_row_once() {
     let mut ledger = home.open();
     let run = ledger.run(run.id()).unwrap().unwrap();
     assert_eq!((run.attempts, run.counts.get(Status::Cancelled)), (ROWS.into(), ROWS.into()));
-    assert!(run.has_ended() && run.stop.is_none() && run.rested_at.is_some());
+    assert!(run.has_ended() && run.stop.is_none() && run.finished_at.is_some());
     assert!(records(ledger.as_mut(), &run).iter().all(|record| record.attempts == 1));
 }
 
@@ -286,7 +286,7 @@ fn a_worker_with_nothing_to_do_waits_as_long_as_others_have_rows() {
     let mut other = home.join(&process.run);
     let outcome = other.commit(Vec::new(), Vec::new(), 5);
     assert!(!outcome.exhausted && outcome.claimed.is_empty());
-    assert!(outcome.more_at.unwrap() > Timestamp::now());
+    assert!(outcome.next_slot_at.unwrap() > Timestamp::now());
     process.complete(claimed.into_iter().map(cancelled).collect());
     assert!(other.commit(Vec::new(), Vec::new(), 5).exhausted);
 }
@@ -302,7 +302,7 @@ fn a_worker_with_nothing_to_do_holds_none_of_the_rate() {
     assert!(idle.claim(5).is_empty());
     let (completed, waiting) = claimed.into_iter().next().unwrap().release();
     let outcome = process.commit(vec![completed], vec![waiting], 0);
-    assert_eq!(outcome.claimed.len(), 1, "its slot is gone until {:?}", outcome.more_at);
+    assert_eq!(outcome.claimed.len(), 1, "its slot is gone until {:?}", outcome.next_slot_at);
 }
 
 #[test]
@@ -412,7 +412,7 @@ fn a_stop_that_is_only_told_as_a_worker_rests_holds_for_all_too() {
 fn who_joins_a_stopped_run_stops_and_who_starts_it_again_goes_on() {
     let (home, _, process) = first(9);
     let run = process.rest(Some(OwnCode::SameCode));
-    let joins = Start { joins: true, ..start() };
+    let joins = StartOptions { joins: true, ..start() };
     let mut joined = Process::start_with(home.open(), run.clone(), joins);
     assert_eq!(joined.complete(Vec::new()).stop, Some(OwnCode::SameCode));
     assert_eq!(home.join(&run).complete(Vec::new()).stop, None);
@@ -426,7 +426,8 @@ fn a_run_tells_who_joins_it_all_that_is_needed() {
     let mut ledger = home.open();
     let run = create_run(ledger.as_mut(), "run-1", "key", 1);
     let cut_off: Timestamp = "2026-01-01T03:30:00Z".parse().unwrap();
-    let begins = Start { cut_off: Some(cut_off), rates: "50/s,1000/m".to_owned(), ..start() };
+    let begins =
+        StartOptions { cut_off: Some(cut_off), rates: "50/s,1000/m".to_owned(), ..start() };
     Process::start_with(ledger, run, begins);
     let found: Run = home.open().run("run-1").unwrap().unwrap();
     assert_eq!(found.opened.endpoint, "https://example.com");
@@ -479,7 +480,7 @@ fn a_clock_that_is_set_by_an_hour_gives_no_minute_twice() {
         home.database().client().batch_execute(&sql).unwrap();
         let outcome = home.join(&process.run).at_pace(RATES).commit(Vec::new(), Vec::new(), 30);
         assert_eq!(outcome.claimed.len(), 0, "set by {set}");
-        let more_in = outcome.more_at.unwrap().duration_since(Timestamp::now());
+        let more_in = outcome.next_slot_at.unwrap().duration_since(Timestamp::now());
         assert!((40..70).contains(&more_in.as_secs()), "more in {more_in:?}, set by {set}");
     }
 }

@@ -10,7 +10,7 @@ pub type Time = u64;
 
 #[derive(Debug, Default)]
 pub struct History {
-    pub starts: Vec<Start>,
+    pub starts: Vec<StartOptions>,
     pub calls: Vec<Call>,
     pub told: Vec<Told>,
     /// Orders that a process may have claimed and not sent when it died.
@@ -21,7 +21,7 @@ pub struct History {
 
 /// One process, from its start to its end.
 #[derive(Debug)]
-pub struct Start {
+pub struct StartOptions {
     /// What it was started with, to be shown.
     pub what: String,
     /// The orders that its file gives.

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use super::common::{Chance, CoreCard, Outcome, Scene, ended, rows, terminate, until};
 use super::files::{File, some_orders};
 use super::given;
-use super::history::{Call, Ended, Heard, History, Start, Time, Told};
+use super::history::{Call, Ended, Heard, History, StartOptions, Time, Told};
 
 /// By then the ledger knows what an answer came to, even on a busy machine.
 const COMMITTED_WITHIN: Time = 1_000_000_000;
@@ -217,7 +217,7 @@ impl Night {
         args.extend(["--rate", if chance.per_cent(50) { "unlimited" } else { "100/s" }]);
         args.extend(["--on-doubt", if chance.per_cent(30) { "leave" } else { "retry" }]);
         let from = now();
-        self.history.starts.push(Start {
+        self.history.starts.push(StartOptions {
             what: format!("{args:?}"),
             given: job.given.clone(),
             is_whole: job.is_whole,
@@ -318,7 +318,7 @@ fn nanoseconds(at: Timestamp) -> Time {
 }
 
 /// The calls that the stand-in recorded.
-fn calls(record: &[u8], starts: &[Start]) -> Vec<Call> {
+fn calls(record: &[u8], starts: &[StartOptions]) -> Vec<Call> {
     let mut calls: Vec<Call> = rows(record)
         .iter()
         .map(|line| {
@@ -350,8 +350,8 @@ fn calls(record: &[u8], starts: &[Start]) -> Vec<Call> {
 }
 
 /// The starts that may have made a call at that time; if none gives the order, any of them.
-fn makers(starts: &[Start], order: Order, came: Time) -> Vec<usize> {
-    let lived = |start: &Start| {
+fn makers(starts: &[StartOptions], order: Order, came: Time) -> Vec<usize> {
+    let lived = |start: &StartOptions| {
         let late = if start.ended == Ended::Died { ARRIVES_WITHIN } else { 0 };
         (start.from..=start.to + late).contains(&came)
     };
@@ -364,7 +364,7 @@ fn makers(starts: &[Start], order: Order, came: Time) -> Vec<usize> {
 }
 
 /// What the ledger knows of a call, and when: its process may have died meanwhile.
-fn heard_of(starts: &[Start], call: Call) -> Call {
+fn heard_of(starts: &[StartOptions], call: Call) -> Call {
     let makers = || call.by.iter().map(|by| &starts[*by]);
     let died = makers().filter(|start| start.ended == Ended::Died);
     let death = died.map(|start| start.to).filter(|to| call.over + COMMITTED_WITHIN > *to).max();

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use cardcancel::order::Order;
 
-use super::history::{Call, Ended, Heard, History, Start, Time, Told};
+use super::history::{Call, Ended, Heard, History, StartOptions, Time, Told};
 
 /// The rules, by name. Each gives what breaks it.
 const RULES: [(&str, Rule); 9] = [
@@ -65,7 +65,7 @@ impl<'h> Seen<'h> {
 /// A row that was told, and the calls for its order.
 struct Row<'h> {
     told: &'h Told,
-    start: &'h Start,
+    start: &'h StartOptions,
     as_of: Time,
     calls: &'h [&'h Call],
 }

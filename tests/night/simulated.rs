@@ -12,7 +12,8 @@ use cardcancel::gate::rate::{Per, Rate, Rates};
 use cardcancel::gate::renewal::{Fetched, Renewal};
 use cardcancel::intake::{self, Expected, Input, IntakeError, Reading};
 use cardcancel::ledger::{
-    AttemptEnd, ClaimedRow, CommitOutcome, Ledger, NewRun, RowRecord, Run, RunLock, Sqlite, Start,
+    AttemptEnd, ClaimedRow, CommitOutcome, Ledger, NewRun, RowRecord, Run, RunLock, Sqlite,
+    StartOptions,
 };
 use cardcancel::order::{Order, OwnCode, RowNumber};
 use cardcancel::outcome::{
@@ -306,7 +307,7 @@ impl<'a> Night<'a> {
         }
         let id = self.history.starts.len();
         let file = &self.files[job.file];
-        self.history.starts.push(history::Start {
+        self.history.starts.push(history::StartOptions {
             what: format!("{} ({:?}), {job:?}", file.name, file.damage),
             given: file.given.clone(),
             is_whole: file.damage.is_none(),
@@ -354,7 +355,7 @@ impl<'a> Night<'a> {
     }
 
     fn start(&mut self, job: Job, run: Run, mut ledger: Sqlite, lock: RunLock) -> Process {
-        let start = Start {
+        let start = StartOptions {
             at: self.wall(),
             cut_off: None,
             rates: String::new(),
@@ -569,7 +570,7 @@ impl<'a> Night<'a> {
         let is_refused = process.refused.contains(&process.token);
         let is_for_credentials = stop == Some(OwnCode::Credentials);
         assert!(!is_for_credentials || is_refused, "seed {}: stopped too soon", self.seed);
-        let run = process.ledger.rest(self.wall(), stop).unwrap();
+        let run = process.ledger.finish(self.wall(), stop).unwrap();
         self.at_work.remove(&process.job.file);
         self.tell(id, &mut process.ledger, &run);
         for record in common::records(&mut process.ledger, &run) {

@@ -398,15 +398,15 @@ fn outcome(
     let mut outcome = CommitOutcome {
         counts,
         exhausted,
-        more_at: share.more_at.map(here),
+        next_slot_at: share.next_slot_at.map(here),
         quiet_until: share.quiet_until.map(here),
         shared: share.shared,
         lease: Some(Lease { number: worker, lasts: stay.lease }),
         stop: stop.as_deref().and_then(OwnCode::named),
         ..CommitOutcome::default()
     };
-    if !found_something && !exhausted && outcome.more_at.is_none() {
-        outcome.more_at = Timestamp::now().saturating_add(LOOK_AGAIN).ok();
+    if !found_something && !exhausted && outcome.next_slot_at.is_none() {
+        outcome.next_slot_at = Timestamp::now().saturating_add(LOOK_AGAIN).ok();
     }
     let mut claiming = Vec::new();
     for mut waiting in again {

@@ -82,9 +82,9 @@ impl Failed {
         let path = path.to_owned();
         match self {
             Failed::Ledger(cause) => cause,
-            Failed::Silent => LedgerError::Away { path, cause: self.words() },
+            Failed::Silent => LedgerError::Unreachable { path, cause: self.words() },
             Failed::Database(cause) if cause.code() == Some(&SqlState::DISK_FULL) => {
-                LedgerError::Full { path }
+                LedgerError::DiskFull { path }
             }
             Failed::Database(cause) if is_of_another_session(&cause) => {
                 LedgerError::Pooled { path }

@@ -166,7 +166,7 @@ impl Link {
     }
 
     fn away(&self, failed: &Failed) -> LedgerError {
-        LedgerError::Away { path: self.path().to_owned(), cause: failed.words() }
+        LedgerError::Unreachable { path: self.path().to_owned(), cause: failed.words() }
     }
 
     fn once<T>(

@@ -23,8 +23,8 @@ use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{
-    AllocateSlots, Begun, CommitOutcome, CommitRequest, CreateRunError, KnownOrders, Ledger,
-    LedgerError, NewRun, OnRecord, RowRecord, Run, RunLock, Start,
+    AllocateSlots, CommitOutcome, CommitRequest, CreateRunError, KnownOrders, Ledger, LedgerError,
+    NewRun, OnRecord, RowRecord, Run, RunLock, StartOptions, StartedRun,
 };
 use crate::intake::{IntakeError, Keyed, PlannedRow};
 use crate::order::{Order, OwnCode, RowNumber};
@@ -134,13 +134,13 @@ impl Ledger for Postgres {
         self.link.work(async |session| read::is_locked(session, key).await)
     }
 
-    fn start(&mut self, run: &Run, start: Start) -> Result<Begun, LedgerError> {
+    fn start(&mut self, run: &Run, start: StartOptions) -> Result<StartedRun, LedgerError> {
         self.link.work(async |session| stay::read_clock(session, &mut self.clock).await)?;
         let lease = self.lease;
         let stay =
             self.link.work(async |session| stay::begin(session, run, &start, lease).await)?;
         self.stay = Some(stay);
-        Ok(Begun { clock_ahead: self.ahead(), ..Begun::default() })
+        Ok(StartedRun { clock_ahead: self.ahead(), ..StartedRun::default() })
     }
 
     fn commit(
@@ -152,7 +152,7 @@ impl Ledger for Postgres {
         commit::commit(&mut self.link, stay, &mut self.clock, commit, allocate)
     }
 
-    fn rest(&mut self, _at: Timestamp, stop: Option<OwnCode>) -> Result<Run, LedgerError> {
+    fn finish(&mut self, _at: Timestamp, stop: Option<OwnCode>) -> Result<Run, LedgerError> {
         let Some(stay) = self.stay.take() else { return Err(not_started(&self.link)) };
         self.link.work(async |session| stay::end(session, &stay, stop).await)
     }

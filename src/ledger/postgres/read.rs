@@ -99,7 +99,7 @@ fn run_from(row: &Row) -> Result<Run, Failed> {
         started_at: row.try_get(11)?,
         cut_off: row.try_get(12)?,
         rates: row.try_get(13)?,
-        rested_at: row.try_get(14)?,
+        finished_at: row.try_get(14)?,
         stop: row.try_get(15)?,
         counts: counts_from(row, 16)?,
     })

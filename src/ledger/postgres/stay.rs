@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::super::codes;
-use super::super::{CommitLatency, LedgerError, Run, Start, starter};
+use super::super::{CommitLatency, LedgerError, Run, StartOptions, starter};
 use super::clock::Clock;
 use super::copies::Copies;
 use super::failed::Failed;
@@ -57,7 +57,7 @@ pub(super) async fn read_clock(session: &mut Session, clock: &mut Clock) -> Resu
 pub(super) async fn begin(
     session: &mut Session,
     run: &Run,
-    start: &Start,
+    start: &StartOptions,
     lease: Duration,
 ) -> Result<Stay, Failed> {
     commit::prepare(session).await?;
@@ -195,7 +195,7 @@ pub(super) async fn end(
         let tell = "UPDATE run SET stop = coalesce(stop, $2) WHERE number = $1";
         session.client.execute(tell, &[&stay.run, &for_all]).await?;
     }
-    session.client.execute(include_str!("sql/rest.sql"), &[&stay.worker, &stop]).await?;
+    session.client.execute(include_str!("sql/finish_worker.sql"), &[&stay.worker, &stop]).await?;
     let run = read::run_by_worker(session, stay.worker).await?;
     session.client.batch_execute("COMMIT").await?;
     Ok(run)

@@ -82,7 +82,7 @@ pub(super) fn copy(from: &Connection, name: &str, to: &Path) -> Result<(), Ledge
     }
     let new = new_file::begin(to).map_err(unwritten)?;
     let fail = |cause| match failure(name, cause) {
-        LedgerError::Full { .. } => unwritten(ErrorKind::StorageFull.into()),
+        LedgerError::DiskFull { .. } => unwritten(ErrorKind::StorageFull.into()),
         other => other,
     };
     let mut into = Connection::open(new.path()).map_err(fail)?;

@@ -164,8 +164,8 @@ fn spend(
         after.keep_quiet(until, now);
     }
     outcome.quiet_until = after.quiet_until(now);
-    let SlotGrant { slots, more_at, shared, .. } = after.allocate(request, allocate);
-    (outcome.more_at, outcome.shared) = (more_at, shared);
+    let SlotGrant { slots, next_slot_at, shared, .. } = after.allocate(request, allocate);
+    (outcome.next_slot_at, outcome.shared) = (next_slot_at, shared);
     let mut slots = slots.into_iter();
     claim(started, &mut slots, outcome)?;
     let unused: Vec<Timestamp> = slots.flatten().collect();
@@ -254,7 +254,7 @@ pub(super) fn rest(
     let ended = read::run_by_number(&transaction, run)?.has_ended();
     let stop = stop.filter(|_| !ended);
     transaction.execute(
-        "UPDATE start SET rested_at = ?2, stop = ?3
+        "UPDATE start SET finished_at = ?2, stop = ?3
          WHERE rowid = (SELECT max(rowid) FROM start WHERE run = ?1)",
         params![run, at.as_microsecond(), stop.map(|stop| stop.to_string())],
     )?;

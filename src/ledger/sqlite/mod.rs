@@ -30,8 +30,8 @@ use file::LedgerFile;
 use outcomes::Outcomes;
 
 use super::{
-    AllocateSlots, Begun, CommitOutcome, CommitRequest, Counts, CreateRunError, KnownOrders,
-    Ledger, LedgerError, NewRun, OnRecord, PendingRow, RowRecord, Run, RunLock, Start,
+    AllocateSlots, CommitOutcome, CommitRequest, Counts, CreateRunError, KnownOrders, Ledger,
+    LedgerError, NewRun, OnRecord, PendingRow, RowRecord, Run, RunLock, StartOptions, StartedRun,
 };
 use crate::intake::{IntakeError, Keyed, PlannedRow};
 use crate::order::{Order, OwnCode, RowNumber};
@@ -140,7 +140,7 @@ fn is_worked_on(file: &LedgerFile, key: &str) -> bool {
 fn failure(path: &str, cause: rusqlite::Error) -> LedgerError {
     let path = path.to_owned();
     match cause.sqlite_error_code() {
-        Some(ErrorCode::DiskFull) => LedgerError::Full { path },
+        Some(ErrorCode::DiskFull) => LedgerError::DiskFull { path },
         Some(ErrorCode::NotADatabase) => LedgerError::NotALedger { path },
         _ => LedgerError::Database { path, cause: plain(cause) },
     }
@@ -219,7 +219,7 @@ impl Ledger for Sqlite {
         RunLock::is_locked(&path).map_err(failed)
     }
 
-    fn start(&mut self, run: &Run, start: Start) -> Result<Begun, LedgerError> {
+    fn start(&mut self, run: &Run, start: StartOptions) -> Result<StartedRun, LedgerError> {
         self.be_there()?;
         let is_locked = |key: &str| is_worked_on(&self.file, key);
         let (started, begun) = start::start(&mut self.connection, run, start, &is_locked)
@@ -252,7 +252,7 @@ impl Ledger for Sqlite {
         Ok(outcome)
     }
 
-    fn rest(&mut self, at: Timestamp, stop: Option<OwnCode>) -> Result<Run, LedgerError> {
+    fn finish(&mut self, at: Timestamp, stop: Option<OwnCode>) -> Result<Run, LedgerError> {
         let started = self.started.take().ok_or_else(|| not_started(&self.path))?;
         let is_locked = |key: &str| is_worked_on(&self.file, key);
         let run = commit::rest(&mut self.connection, started.run, at, stop, &is_locked)
@@ -303,6 +303,6 @@ mod tests {
         ledger.connection.pragma_update(None, "max_page_count", 1).unwrap();
         let grow = "CREATE TABLE more AS SELECT zeroblob(100000)";
         let cause = ledger.connection.execute(grow, []).unwrap_err();
-        assert!(matches!(ledger.fail(cause), LedgerError::Full { .. }));
+        assert!(matches!(ledger.fail(cause), LedgerError::DiskFull { .. }));
     }
 }

@@ -98,7 +98,7 @@ fn make(path: &Path) -> Result<(), LedgerError> {
     }
     let name = path.display().to_string();
     let unmade = |cause: io::Error| match cause.kind() {
-        ErrorKind::StorageFull => LedgerError::Full { path: name.clone() },
+        ErrorKind::StorageFull => LedgerError::DiskFull { path: name.clone() },
         _ => LedgerError::Open { path: name.clone(), cause },
     };
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {

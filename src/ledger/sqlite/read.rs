@@ -13,7 +13,7 @@ use crate::outcome::Status;
 
 /// A run with its latest start.
 const RUN: &str = "SELECT number, id, key, command, input_name, input_digest, endpoint, program,
-        opened_at, rows, attempts, started_at, cut_off, rested_at, stop,
+        opened_at, rows, attempts, started_at, cut_off, finished_at, stop,
         cancelled, already_cancelled, rejected, failed, in_doubt, invalid, duplicate, not_sent,
         rejected_with_doubt
     FROM run JOIN progress ON progress.run = run.number LEFT JOIN start
@@ -69,7 +69,7 @@ fn run_from(row: &Row<'_>) -> rusqlite::Result<Run> {
         started_at: row.get::<_, Option<i64>>(11)?.map(time),
         cut_off: row.get::<_, Option<i64>>(12)?.map(time),
         rates: None,
-        rested_at: row.get::<_, Option<i64>>(13)?.map(time),
+        finished_at: row.get::<_, Option<i64>>(13)?.map(time),
         stop: row.get(14)?,
         counts,
     })

@@ -46,13 +46,13 @@ CREATE TABLE progress (
     rejected_with_doubt INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
--- Each time a process began to work on a run. One without rested_at is working, or died.
+-- Each time a process began to work on a run. One without finished_at is working, or died.
 CREATE TABLE start (
     run        INTEGER NOT NULL REFERENCES run,
     started_at INTEGER NOT NULL,
     started_by TEXT    NOT NULL,              -- user, host and process
     cut_off    INTEGER,
-    rested_at  INTEGER,
+    finished_at  INTEGER,
     stop       TEXT                           -- why it stopped before its last row
 ) STRICT;
 CREATE INDEX start_by_run ON start (run);

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use jiff::Timestamp;
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
-use super::super::{Begun, PendingRow, Run, Start, codes, starter};
+use super::super::{PendingRow, Run, StartOptions, StartedRun, codes, starter};
 use super::claim_ranges::ClaimRanges;
 use super::commit::{note_progress, read_ahead};
 use super::other_runs::{self, IsLocked};
@@ -19,9 +19,9 @@ use crate::outcome::{self, Meaning, Next, Status};
 pub(super) fn start(
     connection: &mut Connection,
     run: &Run,
-    start: Start,
+    start: StartOptions,
     is_locked: IsLocked<'_>,
-) -> rusqlite::Result<(Started, Begun)> {
+) -> rusqlite::Result<(Started, StartedRun)> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     transaction.execute(
         "INSERT INTO start (run, started_at, started_by, cut_off) VALUES (?1, ?2, ?3, ?4)",
@@ -69,7 +69,7 @@ pub(super) fn start(
     transaction.commit()?;
     let exhausted = started.is_exhausted();
     let waiting = waiting.into_iter().map(|(waiting, _)| waiting).collect();
-    Ok((started, Begun { waiting, exhausted, ..Begun::default() }))
+    Ok((started, StartedRun { waiting, exhausted, ..StartedRun::default() }))
 }
 
 /// Returns how many rows ended in doubt by it.
@@ -77,7 +77,7 @@ fn complete_interrupted(
     transaction: &Transaction<'_>,
     run: i64,
     outcomes: &mut Outcomes,
-    start: &Start,
+    start: &StartOptions,
 ) -> rusqlite::Result<u64> {
     let status = match outcome::next(Meaning::Doubt, true, true, start.on_doubt) {
         Next::End(status) => Some(status),
@@ -102,7 +102,7 @@ fn unended(transaction: &Transaction<'_>, run: i64) -> rusqlite::Result<Vec<(Pen
                     AND outcome.meaning <> ?4 AND NOT EXISTS (
                     SELECT 1 FROM start
                     WHERE start.run = row.run AND start.stop = ?5
-                      AND attempt.claimed_at BETWEEN start.started_at AND start.rested_at)),
+                      AND attempt.claimed_at BETWEEN start.started_at AND start.finished_at)),
                 max(row.doubt, coalesce(max(outcome.meaning = ?3), 0)),
                 first_place + row.row - first_row AS place
          FROM claim

@@ -16,7 +16,7 @@ pub(super) struct Share {
     after: Budget,
     /// When calls may start; none where there is no pace to keep.
     pub slots: Vec<Option<Timestamp>>,
-    pub more_at: Option<Timestamp>,
+    pub next_slot_at: Option<Timestamp>,
     pub shared: bool,
     /// Until when nobody may call.
     pub quiet_until: Option<Timestamp>,
@@ -65,12 +65,12 @@ impl Share {
             after.keep_quiet(until, now);
         }
         let quiet_until = after.quiet_until(now);
-        let SlotGrant { slots, more_at, shared, .. } =
+        let SlotGrant { slots, next_slot_at, shared, .. } =
             match request.wanted == 0 && request.unused.is_empty() {
                 true => SlotGrant { shared: request.others, ..SlotGrant::default() },
                 false => after.allocate(request, allocate),
             };
-        Ok(Share { before, after, slots, more_at, shared, quiet_until, spacing })
+        Ok(Share { before, after, slots, next_slot_at, shared, quiet_until, spacing })
     }
 
     /// Gives back all but the first so many slots: there are no rows for them.

@@ -72,7 +72,7 @@ CREATE TABLE worker (
     lapsed_at    timestamptz NOT NULL,
     -- Its last commit.
     commit         bigint      NOT NULL DEFAULT 0,
-    rested_at    timestamptz,
+    finished_at    timestamptz,
     stop         text                         -- why it stopped before the last row
 ) WITH (fillfactor = 20);
 CREATE INDEX worker_by_run ON worker (run, at_work, number);
