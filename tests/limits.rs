@@ -1,4 +1,4 @@
-//! The server's limits and its outages in virtual time, from a seed: the real wheel,
+//! The server's limits and its outages in virtual time, from a seed: the real scheduler,
 //! pace and ledger against model servers.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
@@ -8,7 +8,7 @@ mod common;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use cardcancel::engine::{Event, Now, Plan, Times, ToSend, Wheel};
+use cardcancel::engine::{CallTimings, Dispatch, Event, Now, RunPolicy, Scheduler};
 use cardcancel::gate::brake::Limits;
 use cardcancel::gate::pace::Pace;
 use cardcancel::gate::rate::Rates;
@@ -201,8 +201,8 @@ impl Night {
     }
 }
 
-fn plan() -> Plan {
-    Plan {
+fn plan() -> RunPolicy {
+    RunPolicy {
         concurrency: 256,
         attempts: 3,
         on_doubt: OnDoubt::Retry,
@@ -218,7 +218,7 @@ fn live(rows: u32, server: Server) -> Night {
     live_by(plan(), rows, server)
 }
 
-fn live_by(plan: Plan, rows: u32, mut server: Server) -> Night {
+fn live_by(plan: RunPolicy, rows: u32, mut server: Server) -> Night {
     let folder = tempfile::tempdir().unwrap();
     let mut ledger = Sqlite::open(&folder.path().join("ledger.db")).unwrap();
     let wall = |clock: Duration| Timestamp::from_second(1_800_000_000).unwrap() + clock;
@@ -236,24 +236,24 @@ fn live_by(plan: Plan, rows: u32, mut server: Server) -> Night {
     let rates: Rates =
         plan.most_a_second.map_or("unlimited".to_owned(), |n| format!("{n}/s")).parse().unwrap();
     let mut pace = Pace::new(&rates);
-    let mut wheel = Wheel::new(plan, run.counts, begun);
+    let mut scheduler = Scheduler::new(plan, run.counts, begun);
     let mut due: BTreeMap<(Duration, u64), Due> = BTreeMap::new();
     due.insert((Duration::ZERO, 0), Due::Wakes);
     let mut clock = Duration::ZERO;
     let mut commits = 0;
     for step in 1u64.. {
-        let Some(((at, _), what)) = due.pop_first() else { panic!("the wheel stands still") };
+        let Some(((at, _), what)) = due.pop_first() else { panic!("the scheduler stands still") };
         clock = clock.max(at);
         let events = match what {
             Due::Ends(claimed, ending, started) => {
-                let times = Times { noted: started, started, ended: clock };
+                let times = CallTimings { dispatched_at: started, started, ended: clock };
                 Some(Event::Ended { claimed, ending, times })
             }
             Due::Committed(outcome) => Some(Event::Committed(outcome)),
             Due::Wakes => None,
         };
-        let commands = wheel.on(events, Now { since_start: clock, wall: wall(clock) });
-        for ToSend { claimed, .. } in commands.send {
+        let commands = scheduler.on(events, Now { since_start: clock, wall: wall(clock) });
+        for Dispatch { claimed, .. } in commands.send {
             let (seen, took) = server.take(claimed.row(), clock);
             let outcome = outcome::classify(seen, &AnswerRules::default());
             let ending = AttemptEnd { sent_at: wall(clock), ended_at: wall(clock + took), outcome };
@@ -266,7 +266,7 @@ fn live_by(plan: Plan, rows: u32, mut server: Server) -> Night {
             commits += 1;
         }
         if commands.finished {
-            let run = ledger.finish(wall(clock), wheel.stop()).unwrap();
+            let run = ledger.finish(wall(clock), scheduler.stop()).unwrap();
             let records = common::records(&mut ledger, &run);
             return Night { server, run, took: clock, commits, records };
         }
@@ -309,7 +309,7 @@ fn a_server_whose_calls_queue_is_used_to_the_full() {
 #[test]
 fn a_healthy_server_is_sent_all_that_the_contract_allows_however_its_answers_vary() {
     for work in [Work::Exponential(100), Work::Constant(20), Work::Uniform(20, 200)] {
-        let plan = Plan { most_a_second: Some(1000), ..plan() };
+        let plan = RunPolicy { most_a_second: Some(1000), ..plan() };
         let night = live_by(plan, 20_000, Server::that(work, Limit::None));
         assert!(night.took < Duration::from_millis(21_500), "{:?}", night.took);
     }
@@ -317,7 +317,7 @@ fn a_healthy_server_is_sent_all_that_the_contract_allows_however_its_answers_var
 
 #[test]
 fn without_a_pace_the_ledger_rests_half_of_its_time_and_calls_hardly_wait_for_it() {
-    let plan = Plan { most_a_second: None, ..plan() };
+    let plan = RunPolicy { most_a_second: None, ..plan() };
     let night = live_by(plan, 20_000, Server::that(Work::Uniform(10, 30), Limit::None));
     let busy = (COMMIT * night.commits).div_duration_f64(night.took);
     assert!(busy < 0.55, "the ledger was busy for {busy:.2} of the time");
@@ -360,9 +360,9 @@ fn an_outage_costs_few_calls_and_no_row() {
     for fault in [Fault::Refuses, Fault::Hangs, Fault::Says(503), Fault::Says(502)] {
         let mut server = Server::that(Work::Constant(20), Limit::None);
         server.away = Some((fault, Duration::ZERO, Duration::from_secs(800)));
-        let plan = Plan { attempts: 1, most_a_second: None, ..plan() };
+        let plan = RunPolicy { attempts: 1, most_a_second: None, ..plan() };
         let plan = match fault {
-            Fault::Hangs => Plan { attempts: 3, ..plan },
+            Fault::Hangs => RunPolicy { attempts: 3, ..plan },
             _ => plan,
         };
         let night = live_by(plan, 2_000, server);
@@ -375,7 +375,7 @@ fn an_outage_costs_few_calls_and_no_row() {
 fn an_outage_that_lasts_too_long_stops_the_run_and_nothing_is_lost() {
     let mut server = Server::that(Work::Constant(20), Limit::None);
     server.away = Some((Fault::Refuses, Duration::from_secs(1), Duration::MAX));
-    let plan = Plan { max_outage: Duration::from_secs(60), ..plan() };
+    let plan = RunPolicy { max_outage: Duration::from_secs(60), ..plan() };
     let night = live_by(plan, 10_000, server);
     assert_eq!(night.run.stop.as_deref(), Some("OUTAGE"));
     assert!((60..64).contains(&night.took.as_secs()), "{:?}", night.took);
@@ -387,7 +387,7 @@ fn an_outage_that_lasts_too_long_stops_the_run_and_nothing_is_lost() {
 #[test]
 fn one_broken_row_among_good_answers_holds_nobody_up() {
     let server = Server { broken: Some(10_000), ..Server::that(Work::Constant(20), Limit::None) };
-    let plan = Plan { most_a_second: Some(1000), ..plan() };
+    let plan = RunPolicy { most_a_second: Some(1000), ..plan() };
     let night = live_by(plan, 10_000, server);
     assert_eq!(night.count(Status::InDoubt), 1);
     assert_eq!(night.run.stop, None);

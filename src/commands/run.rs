@@ -17,7 +17,7 @@ use super::{
     rehearsal, signals,
 };
 use crate::config::{Options, Settings, Surroundings};
-use crate::engine::Finished;
+use crate::engine::RunOutcome;
 use crate::exit::Exit;
 use crate::gate::brake::Tripped;
 use crate::gate::cut_off::Due;
@@ -147,10 +147,10 @@ async fn from_file_to_results(
             metrics: figures,
         };
         let finished = sending.send(&run, ledger).await.context(LedgerFailed)?;
-        let Finished { ledger, run, tripped, story, calls, .. } = finished;
+        let RunOutcome { ledger, run, tripped, stats, calls, .. } = finished;
         let margin =
             last_start.and_then(|last| last.duration_since(Timestamp::now()).try_into().ok());
-        let work = Work { took: began.elapsed(), calls, resumed, margin, story };
+        let work = Work { took: began.elapsed(), calls, resumed, margin, stats };
         let rest = Rest { run, work: Some(work), tripped };
         finish(&job, settings, rest, results, server, ledger, &mut metrics).await
     };

@@ -1,4 +1,4 @@
-//! The sending itself: the wheel is outcome until the run is at rest.
+//! The sending itself: the scheduler is outcome until the run is at rest.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use tracing::Instrument;
 
 use super::calls::Calls;
 use crate::config::Settings;
-use crate::engine::{Finished, Plan, Snapshot, Wheel, drive};
+use crate::engine::{self, RunOutcome, RunPolicy, Scheduler, Snapshot};
 use crate::gate::pace::Pace;
 use crate::gate::rate::{Rate, Rates};
 use crate::ledger::{Ledger, LedgerError, Run, StartOptions, StartedRun};
@@ -43,7 +43,7 @@ pub struct Sending<'a> {
 }
 
 impl Sending<'_> {
-    /// Turns the wheel until the run is at rest.
+    /// Turns the scheduler until the run is at rest.
     ///
     /// # Errors
     /// When the ledger fails; calls in flight have been waited for.
@@ -51,7 +51,7 @@ impl Sending<'_> {
         mut self,
         run: &Run,
         mut ledger: Box<dyn Ledger>,
-    ) -> anyhow::Result<Finished> {
+    ) -> anyhow::Result<RunOutcome> {
         self.warn_of_a_low_brake();
         let (start, starting) = (self.start(), run.clone());
         // A ledger that is away is waited for, and signals must be heard meanwhile.
@@ -78,11 +78,19 @@ impl Sending<'_> {
         let last = shown.clone();
         let progress = progress::show(course, shown, self.settings.quiet);
         let progress = tokio::spawn(progress.in_current_span());
-        let wheel =
-            Wheel::new(plan, run.counts, begun).with_credential_refresh(self.calls.renewal());
+        let scheduler =
+            Scheduler::new(plan, run.counts, begun).with_credential_refresh(self.calls.renewal());
         let stops = passed_on(self.told);
-        let finished =
-            drive(wheel, ledger, Pace::new(self.rates), self.calls, connections, stops, show).await;
+        let finished = engine::run(
+            scheduler,
+            ledger,
+            Pace::new(self.rates),
+            self.calls,
+            connections,
+            stops,
+            show,
+        )
+        .await;
         // It ends with its sender, and a picture that failed is no reason to fail.
         let _ = progress.await;
         if let (Some(kept), Some(metrics)) = (kept, self.metrics) {
@@ -103,11 +111,11 @@ impl Sending<'_> {
         }
     }
 
-    fn plan(&self, begun: &StartedRun) -> Plan {
+    fn plan(&self, begun: &StartedRun) -> RunPolicy {
         let settings = self.settings;
         // The cut-off holds by the ledger's clock, which all that work on the run share.
         let here = |at: Timestamp| at.saturating_sub(begun.clock_ahead).unwrap_or(at);
-        Plan {
+        RunPolicy {
             concurrency: settings.concurrency,
             attempts: settings.attempts,
             on_doubt: settings.on_doubt,

@@ -12,7 +12,7 @@ use super::send::Sending;
 use super::server::Server;
 use super::{LedgerFailed, logs, open_files, signals};
 use crate::config::{Options, Settings, Surroundings, Target};
-use crate::engine::Finished;
+use crate::engine::RunOutcome;
 use crate::exit::Exit;
 use crate::gate::rate::Rates;
 use crate::intake::shown;
@@ -173,8 +173,8 @@ impl Worker<'_> {
         Ok(self.left(finished))
     }
 
-    fn left(&self, finished: Finished) -> Left {
-        let Finished { ledger, run, calls, stop, .. } = finished;
+    fn left(&self, finished: RunOutcome) -> Left {
+        let RunOutcome { ledger, run, calls, stop, .. } = finished;
         let calls = count(calls);
         match stop {
             _ if run.has_ended() => tracing::info!("the run has ended; {calls} calls made here"),

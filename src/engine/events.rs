@@ -1,4 +1,4 @@
-//! What the wheel is told, and what it says to do.
+//! What the scheduler is told, and what it says to do.
 
 use std::time::Duration;
 
@@ -29,28 +29,28 @@ pub enum Event {
         /// How it ended.
         ending: AttemptEnd,
         /// When that was.
-        times: Times,
+        times: CallTimings,
     },
     /// A call did not start in time, and so did not start at all.
-    Missed {
+    Expired {
         /// What was to be sent.
         claimed: ClaimedRow,
         /// When the core gave it out.
-        noted: Duration,
+        dispatched_at: Duration,
     },
     /// The machine stood still: others may have taken up what this process had claimed.
     Paused,
     /// The run is to stop for this reason.
     Stop(OwnCode),
     /// New credentials were asked for: what became of that.
-    Fetched(Fetched),
+    CredentialsRefreshed(Fetched),
 }
 
 /// The moments of a call, after the start of the run.
 #[derive(Debug, Clone, Copy)]
-pub struct Times {
+pub struct CallTimings {
     /// When the core gave it out to be sent.
-    pub noted: Duration,
+    pub dispatched_at: Duration,
     /// When it really started.
     pub started: Duration,
     /// When its answer, or the lack of one, was known.
@@ -59,11 +59,11 @@ pub struct Times {
 
 /// What to do now.
 #[derive(Debug, Default)]
-pub struct Commands {
+pub struct Actions {
     /// Send these.
-    pub send: Vec<ToSend>,
+    pub send: Vec<Dispatch>,
     /// What was to be sent before and has not started is not to be sent.
-    pub recall: bool,
+    pub cancel_unstarted: bool,
     /// Commit to the ledger. Never while a commit is under way.
     pub commit: Option<CommitRequest>,
     /// Fetch new credentials. Never while a fetch is under way.
@@ -76,7 +76,7 @@ pub struct Commands {
 
 /// A call to be made.
 #[derive(Debug)]
-pub struct ToSend {
+pub struct Dispatch {
     /// What is sent.
     pub claimed: ClaimedRow,
     /// It starts before this time after the start has come, or not at all.

@@ -1,18 +1,18 @@
-//! The wheel: completes what ended, claims what comes next, sends what is claimed,
-//! until every row has ended or the run must stop. The core decides, the shell does.
+//! The scheduler: completes what ended, claims what comes next, sends what is claimed,
+//! until every row has ended or the run must stop. The core decides, the driver does.
 
 mod backoff;
-mod clerk;
 mod clock;
-mod crew;
+mod driver;
 mod elsewhere;
 mod events;
-mod shell;
-mod story;
-mod wheel;
+mod executor;
+mod ledger_thread;
+mod run_stats;
+mod scheduler;
 
+pub use driver::{Caller, RunOutcome, Snapshot, run};
 pub use elsewhere::WaitsElsewhere;
-pub use events::{Commands, Event, Now, Times, ToSend};
-pub use shell::{Caller, Finished, Snapshot, drive};
-pub use story::Story;
-pub use wheel::{Plan, Wheel};
+pub use events::{Actions, CallTimings, Dispatch, Event, Now};
+pub use run_stats::RunStats;
+pub use scheduler::{RunPolicy, Scheduler};

@@ -38,30 +38,30 @@ impl Second {
         Some(leaves.saturating_add(KEPT).saturating_add(Duration::from_nanos(1)))
     }
 
-    /// Puts right when a call, noted at one time, counts: it has really started at
+    /// Puts right when a call, dispatched_at at one time, counts: it has really started at
     /// another, as the process may have been held up in between, and it may have
     /// arrived later still by what its answer took beyond the fastest.
-    pub fn answered(&mut self, noted: Duration, started: Duration, answered: Duration) {
+    pub fn answered(&mut self, dispatched_at: Duration, started: Duration, answered: Duration) {
         if self.most.is_none() {
             return;
         }
         let late = self.lateness.of(answered.saturating_sub(started));
-        self.recount(noted, started.saturating_add(late.saturating_sub(WAY)));
+        self.recount(dispatched_at, started.saturating_add(late.saturating_sub(WAY)));
     }
 
-    fn recount(&mut self, noted: Duration, really: Duration) {
-        let place = self.started.partition_point(|started| *started < noted);
-        if really > noted && self.started.get(place) == Some(&noted) {
+    fn recount(&mut self, dispatched_at: Duration, really: Duration) {
+        let place = self.started.partition_point(|started| *started < dispatched_at);
+        if really > dispatched_at && self.started.get(place) == Some(&dispatched_at) {
             self.started.remove(place);
             let place = self.started.partition_point(|started| *started < really);
             self.started.insert(place, really);
         }
     }
 
-    /// A call that was noted at this time did not start.
-    pub fn missed(&mut self, noted: Duration) {
-        let place = self.started.partition_point(|started| *started < noted);
-        if self.started.get(place) == Some(&noted) {
+    /// A call that was dispatched_at at this time did not start.
+    pub fn missed(&mut self, dispatched_at: Duration) {
+        let place = self.started.partition_point(|started| *started < dispatched_at);
+        if self.started.get(place) == Some(&dispatched_at) {
             self.started.remove(place);
         }
     }

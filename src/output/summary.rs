@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::results::Written;
 use super::{count, counted, lasting, on_the_way, per_second, rows};
-use crate::engine::Story;
+use crate::engine::RunStats;
 use crate::exit::Exit;
 use crate::gate::brake::Tripped;
 use crate::intake::shown;
@@ -43,7 +43,7 @@ pub struct Work {
     /// How long before the last time at which a call may start it was done.
     pub margin: Option<Duration>,
     /// What happened on the way.
-    pub story: Story,
+    pub stats: RunStats,
 }
 
 impl Summary<'_> {
@@ -60,7 +60,7 @@ impl Summary<'_> {
         if let Some(work) = self.work.filter(|work| work.calls > 0) {
             let _ = writeln!(text, "{}", self.calls(&work));
         }
-        if let Some(told) = self.work.and_then(|work| on_the_way::line(&work.story)) {
+        if let Some(told) = self.work.and_then(|work| on_the_way::line(&work.stats)) {
             let _ = writeln!(text, "{told}");
         }
         let _ = writeln!(text, "Results: {}", shown(&self.results.path.display().to_string()));
@@ -225,7 +225,7 @@ impl Summary<'_> {
             "seconds_now": self.work.map_or(0.0, |work| work.took.as_secs_f64()),
             "resumed": self.work.is_some_and(|work| work.resumed.is_some()),
             "rows_before": self.work.and_then(|work| work.resumed).unwrap_or(0),
-            "on_the_way": self.work.map(|work| on_the_way::json(&work.story)),
+            "on_the_way": self.work.map(|work| on_the_way::json(&work.stats)),
             "cut_off_margin_seconds": self.margin().map(|margin| margin.as_secs_f64()),
             "opened_at": run.opened.opened_at.to_string(),
             "finished_at": run.finished_at.map(|at| at.to_string()),

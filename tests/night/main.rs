@@ -2,7 +2,7 @@
 //! files that share orders, two at once, killed and started again, of files that were damaged on
 //! their way, against a server that loses answers. What happened is held against [`rules`].
 //!
-//! [`simulated`] nights are in virtual time, with the real reader, wheel, pace and ledger;
+//! [`simulated`] nights are in virtual time, with the real reader, scheduler, pace and ledger;
 //! [`real`] ones are the program itself against the stand-in. `NIGHT_SEED=17` replays one night,
 //! `NIGHTS=500` lives through many.
 

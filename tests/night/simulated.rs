@@ -1,11 +1,11 @@
-//! Nights in virtual time: the real reader, wheel, pace and ledger, several processes at once on
+//! Nights in virtual time: the real reader, scheduler, pace and ledger, several processes at once on
 //! one ledger, each of which may die at any moment; the server is simulated.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 use std::time::Duration;
 
-use cardcancel::engine::{Event, Now, Plan, Times, ToSend, Wheel};
+use cardcancel::engine::{CallTimings, Dispatch, Event, Now, RunPolicy, Scheduler};
 use cardcancel::gate::brake::Limits;
 use cardcancel::gate::pace::Pace;
 use cardcancel::gate::rate::{Per, Rate, Rates};
@@ -134,10 +134,10 @@ enum Due {
 
 enum Happens {
     /// A call that was given out may start, if it is not off by then.
-    Starts(ToSend, u64),
+    Starts(Dispatch, u64),
     Arrives(Sent),
     Ends(Sent, Box<AttemptEnd>),
-    Fetched(Fetched),
+    CredentialsRefreshed(Fetched),
     Committed(Box<CommitOutcome>),
     Wakes(u64),
 }
@@ -157,7 +157,7 @@ struct Process {
     run: Run,
     ledger: Sqlite,
     _lock: RunLock,
-    wheel: Wheel,
+    scheduler: Scheduler,
     pace: Pace,
     rules: AnswerRules,
     started: Duration,
@@ -169,7 +169,7 @@ struct Process {
     wakes: u64,
     /// What its calls carry now.
     token: Token,
-    /// Tokens of which the wheel knows that they were refused.
+    /// Tokens of which the scheduler knows that they were refused.
     refused: BTreeSet<Token>,
     /// Calls that it heard of, and that no commit has recorded.
     heard: Vec<usize>,
@@ -364,7 +364,7 @@ impl<'a> Night<'a> {
             on_doubt: self.on_doubt,
         };
         let begun = ledger.start(&run, start).unwrap();
-        let plan = Plan {
+        let plan = RunPolicy {
             concurrency: CONCURRENCY,
             attempts: 3,
             on_doubt: self.on_doubt,
@@ -378,7 +378,7 @@ impl<'a> Night<'a> {
         let dies_after = (self.deaths > 0).then(|| self.chance.below(300));
         self.deaths = self.deaths.saturating_sub(1);
         Process {
-            wheel: Wheel::new(plan, run.counts, begun)
+            scheduler: Scheduler::new(plan, run.counts, begun)
                 .with_credential_refresh(Renewal::of(lifetime)),
             pace: Pace::new(&rates.unwrap_or_else(|| "unlimited".parse().unwrap())),
             rules: rules(&mut self.chance),
@@ -400,7 +400,7 @@ impl<'a> Night<'a> {
         }
     }
 
-    /// Something happens to a process, and it does what its wheel says.
+    /// Something happens to a process, and it does what its scheduler says.
     fn step(&mut self, id: usize, what: Happens) {
         // Calls of the dead arrive all the same.
         let Some(mut process) = self.processes.remove(&id) else {
@@ -411,14 +411,14 @@ impl<'a> Night<'a> {
         };
         process.steps += 1;
         let events = match what {
-            Happens::Starts(ToSend { claimed, before, .. }, given) => {
+            Happens::Starts(Dispatch { claimed, before, .. }, given) => {
                 let is_late = before.is_some_and(|before| process.started + before < self.clock);
                 if given > process.recalled && !is_late {
                     self.send(id, &mut process, claimed);
                     self.processes.insert(id, process);
                     return;
                 }
-                Some(Event::Missed { claimed, noted: Duration::ZERO })
+                Some(Event::Expired { claimed, dispatched_at: Duration::ZERO })
             }
             Happens::Arrives(sent) => {
                 self.arrive(id, &process, sent);
@@ -431,16 +431,16 @@ impl<'a> Night<'a> {
                 }
                 self.history.calls[call].over = self.now();
                 process.heard.push(call);
-                let (noted, ended) = (at - process.started, self.clock - process.started);
-                let times = Times { noted, started: noted, ended };
+                let (dispatched_at, ended) = (at - process.started, self.clock - process.started);
+                let times = CallTimings { dispatched_at, started: dispatched_at, ended };
                 Some(Event::Ended { claimed, ending: *ending, times })
             }
-            Happens::Fetched(Fetched::Renewed(_)) => {
+            Happens::CredentialsRefreshed(Fetched::Renewed(_)) => {
                 let (token, lifetime) = self.fetch();
                 process.token = token;
-                Some(Event::Fetched(Fetched::Renewed(lifetime)))
+                Some(Event::CredentialsRefreshed(Fetched::Renewed(lifetime)))
             }
-            Happens::Fetched(failed) => Some(Event::Fetched(failed)),
+            Happens::CredentialsRefreshed(failed) => Some(Event::CredentialsRefreshed(failed)),
             Happens::Committed(outcome) => Some(Event::Committed(*outcome)),
             // It asked for another time since.
             Happens::Wakes(wakes) if wakes < process.wakes => {
@@ -457,10 +457,10 @@ impl<'a> Night<'a> {
     /// Says whether the process lives on.
     fn commit_the_wheel(&mut self, id: usize, process: &mut Process, event: Option<Event>) -> bool {
         let now = Now { since_start: self.clock - process.started, wall: self.wall() };
-        let commands = process.wheel.on(event, now);
-        assert!(process.wheel.in_flight() <= CONCURRENCY);
+        let commands = process.scheduler.on(event, now);
+        assert!(process.scheduler.in_flight() <= CONCURRENCY);
         let step = process.steps;
-        if commands.recall {
+        if commands.cancel_unstarted {
             process.recalled = step - 1;
         }
         for to_send in commands.send {
@@ -488,7 +488,7 @@ impl<'a> Night<'a> {
             let failed = self.chance.per_cent(20);
             let fetched = if failed { Fetched::Failed } else { Fetched::Renewed(None) };
             let took = Duration::from_millis(1 + self.chance.below(60));
-            self.put_due(self.clock + took, Due::At(id, Happens::Fetched(fetched)));
+            self.put_due(self.clock + took, Due::At(id, Happens::CredentialsRefreshed(fetched)));
         }
         if commands.finished {
             self.rest(id, process);
@@ -566,7 +566,7 @@ impl<'a> Night<'a> {
 
     /// The run has come to rest; if that is not its end, somebody starts it again.
     fn rest(&mut self, id: usize, process: &mut Process) {
-        let stop = process.wheel.stop();
+        let stop = process.scheduler.stop();
         let is_refused = process.refused.contains(&process.token);
         let is_for_credentials = stop == Some(OwnCode::Credentials);
         assert!(!is_for_credentials || is_refused, "seed {}: stopped too soon", self.seed);

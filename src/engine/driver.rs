@@ -1,4 +1,4 @@
-//! The wheel's shell: does what the core says and reports what happened. The
+//! The scheduler's shell: does what the core says and reports what happened. The
 //! ledger has a thread of its own, and so have the calls.
 
 use std::future::Future;
@@ -11,11 +11,11 @@ use futures_util::stream::FuturesUnordered;
 use jiff::Timestamp;
 use tokio::sync::{mpsc, watch};
 
-use super::clerk::Clerk;
 use super::clock::Clock;
-use super::crew::Crew;
 use super::elsewhere::WaitsElsewhere;
-use super::{Commands, Event, Now, Story, Wheel};
+use super::executor::Executor;
+use super::ledger_thread::LedgerThread;
+use super::{Actions, Event, Now, RunStats, Scheduler};
 use crate::gate::brake::Tripped;
 use crate::gate::pace::Pace;
 use crate::gate::renewal::Fetched;
@@ -78,7 +78,7 @@ pub struct Snapshot {
 }
 
 /// A run that has come to rest.
-pub struct Finished {
+pub struct RunOutcome {
     /// The ledger, handed back.
     pub ledger: Box<dyn Ledger>,
     /// The run as it now stands.
@@ -86,31 +86,31 @@ pub struct Finished {
     /// What set the brake off, if that stopped it.
     pub tripped: Option<Tripped>,
     /// What happened on the way.
-    pub story: Story,
+    pub stats: RunStats,
     /// Calls that this process made for it.
     pub calls: u64,
     /// Why this process stopped, if it did.
     pub stop: Option<OwnCode>,
 }
 
-/// Opens so many connections, then drives the wheel until it finishes. Every reason that
+/// Opens so many connections, then drives the scheduler until it finishes. Every reason that
 /// comes through `stops` makes it start nothing more.
 ///
 /// # Errors
 /// When the ledger fails. Nothing more is sent then, calls in flight are waited
 /// for, and what could not be completed is in doubt at the next start.
-pub async fn drive<C: Caller>(
-    mut wheel: Wheel,
+pub async fn run<C: Caller>(
+    mut scheduler: Scheduler,
     ledger: Box<dyn Ledger>,
     pace: Pace,
     caller: C,
     connections: usize,
     mut stops: mpsc::UnboundedReceiver<OwnCode>,
     shown: watch::Sender<Snapshot>,
-) -> anyhow::Result<Finished> {
-    let mut clerk = Clerk::hire(ledger, pace)?;
+) -> anyhow::Result<RunOutcome> {
+    let mut ledger_thread = LedgerThread::spawn(ledger, pace)?;
     let clock = Clock::start();
-    let mut crew = Crew::hire(&caller, &clock, connections).await?;
+    let mut executor = Executor::spawn(&caller, &clock, connections).await?;
     let mut paused = clock.pauses();
     let mut renewals = FuturesUnordered::new();
     let mut alarm = pin!(tokio::time::sleep_until(Instant::now().into()));
@@ -123,19 +123,20 @@ pub async fn drive<C: Caller>(
             tracing::warn!("the machine stood still, or its clock was set: rows go back first");
             events.push(Event::Paused);
         }
-        let Commands { send, recall, commit, renew, wake_at, finished } = wheel.on(events, now);
-        if recall {
-            crew.recall();
+        let Actions { send, cancel_unstarted, commit, renew, wake_at, finished } =
+            scheduler.on(events, now);
+        if cancel_unstarted {
+            executor.cancel_unstarted();
         }
-        crew.call(send, now.since_start, pauses);
+        executor.dispatch(send, now.since_start, pauses);
         if let Some(commit) = commit {
-            clerk.commit(commit);
+            ledger_thread.commit(commit);
         }
         if renew {
             renewals.push(caller.renew());
         }
         if finished || now.since_start >= shown_at {
-            shown.send_replace(snapshot(&wheel, now));
+            shown.send_replace(snapshot(&scheduler, now));
             shown_at = now.since_start.saturating_add(SHOWN_EVERY);
         }
         if finished {
@@ -151,44 +152,44 @@ pub async fn drive<C: Caller>(
         let heard = tokio::select! {
             biased;
             () = alarm.as_mut(), if wake_at.is_some() => Ok(vec![]),
-            outcome = clerk.committed() => outcome.map(|outcome| vec![Event::Committed(outcome)]),
-            Some(fetched) = renewals.next() => Ok(vec![Event::Fetched(fetched)]),
+            outcome = ledger_thread.committed() => outcome.map(|outcome| vec![Event::Committed(outcome)]),
+            Some(fetched) = renewals.next() => Ok(vec![Event::CredentialsRefreshed(fetched)]),
             Some(why) = stops.recv() => Ok(vec![Event::Stop(why)]),
-            ended = crew.ended() => ended,
+            ended = executor.next_events() => ended,
         };
         events = match heard {
             Ok(events) => events,
             Err(failed) => {
                 // A call that is cut off may have been carried out: each is heard to its end.
-                crew.dismiss().await;
+                executor.shutdown().await;
                 return Err(failed);
             }
         };
     }
-    crew.dismiss().await;
-    let mut ledger = clerk.dismiss()?;
-    let (tripped, story) = (wheel.tripped().cloned(), wheel.story());
-    let (stop, calls) = (wheel.stop(), wheel.calls());
+    executor.shutdown().await;
+    let mut ledger = ledger_thread.shutdown()?;
+    let (tripped, stats) = (scheduler.tripped().cloned(), scheduler.stats());
+    let (stop, calls) = (scheduler.stop(), scheduler.calls());
     // A ledger that is away is waited for, and signals must be heard meanwhile.
     let rested = tokio::task::spawn_blocking(move || {
         let run = ledger.finish(Timestamp::now(), stop)?;
         Ok::<_, LedgerError>((ledger, run))
     });
     let (ledger, run) = rested.await.context("the ledger's thread died")??;
-    Ok(Finished { ledger, run, tripped, story, calls, stop })
+    Ok(RunOutcome { ledger, run, tripped, stats, calls, stop })
 }
 
-fn snapshot(wheel: &Wheel, now: Now) -> Snapshot {
+fn snapshot(scheduler: &Scheduler, now: Now) -> Snapshot {
     Snapshot {
-        counts: wheel.counts(),
-        in_flight: wheel.in_flight(),
-        waiting: wheel.waiting(),
-        elsewhere: wheel.waits_elsewhere(now.since_start),
-        quiet_for: wheel.quiet_until().saturating_sub(now.since_start),
-        outage: wheel.outage_since().map(|since| now.since_start.saturating_sub(since)),
-        outage_cause: wheel.outage_cause().map(str::to_owned),
-        asked_to_wait: wheel.asked_to_wait(),
-        stop: wheel.stop(),
-        calls: wheel.calls(),
+        counts: scheduler.counts(),
+        in_flight: scheduler.in_flight(),
+        waiting: scheduler.waiting(),
+        elsewhere: scheduler.waits_elsewhere(now.since_start),
+        quiet_for: scheduler.quiet_until().saturating_sub(now.since_start),
+        outage: scheduler.outage_since().map(|since| now.since_start.saturating_sub(since)),
+        outage_cause: scheduler.outage_cause().map(str::to_owned),
+        asked_to_wait: scheduler.asked_to_wait(),
+        stop: scheduler.stop(),
+        calls: scheduler.calls(),
     }
 }

@@ -6,7 +6,7 @@ mod common;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use cardcancel::engine::{Caller, Finished, Plan, Snapshot, Wheel, drive};
+use cardcancel::engine::{Caller, RunOutcome, RunPolicy, Scheduler, Snapshot};
 use cardcancel::gate::brake::Limits;
 use cardcancel::gate::pace::Pace;
 use cardcancel::ledger::{ClaimedRow, Ledger, Sqlite, StartOptions};
@@ -63,7 +63,7 @@ impl Caller for Server {
     }
 }
 
-fn run(ledger: Sqlite, server: Server) -> anyhow::Result<Finished> {
+fn run(ledger: Sqlite, server: Server) -> anyhow::Result<RunOutcome> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let (_stop, stops) = mpsc::unbounded_channel();
     let (show, _shown) = watch::channel(Snapshot::default());
@@ -75,7 +75,7 @@ async fn work(
     server: Server,
     stops: mpsc::UnboundedReceiver<OwnCode>,
     show: watch::Sender<Snapshot>,
-) -> anyhow::Result<Finished> {
+) -> anyhow::Result<RunOutcome> {
     let run = common::create_run(&mut ledger, ROWS, Timestamp::now());
     let start = StartOptions {
         at: Timestamp::now(),
@@ -86,7 +86,7 @@ async fn work(
         on_doubt: OnDoubt::Retry,
     };
     let begun = ledger.start(&run, start).unwrap();
-    let plan = Plan {
+    let plan = RunPolicy {
         concurrency: CONCURRENCY,
         attempts: 3,
         on_doubt: OnDoubt::Retry,
@@ -95,9 +95,9 @@ async fn work(
         max_outage: Duration::from_secs(60),
         most_a_second: None,
     };
-    let wheel = Wheel::new(plan, run.counts, begun);
+    let scheduler = Scheduler::new(plan, run.counts, begun);
     let pace = Pace::new(&"unlimited".parse().unwrap());
-    drive(wheel, Box::new(ledger), pace, server, 0, stops, show).await
+    cardcancel::engine::run(scheduler, Box::new(ledger), pace, server, 0, stops, show).await
 }
 
 #[test]
@@ -105,7 +105,7 @@ fn every_row_is_called_once_by_one_of_the_threads() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::default();
     let ledger = Sqlite::open(&folder.path().join("ledger.db")).unwrap();
-    let Finished { mut ledger, run, .. } = run(ledger, server.clone()).unwrap();
+    let RunOutcome { mut ledger, run, .. } = run(ledger, server.clone()).unwrap();
     assert_eq!(server.called(), (1..=ROWS).collect::<Vec<_>>());
     let records = common::records(ledger.as_mut(), &run);
     assert!(records.iter().all(|record| record.status == Status::Cancelled && !record.doubt));
@@ -158,7 +158,7 @@ fn a_call_that_waits_for_others_is_not_made_after_a_stop() {
     let both = async { tokio::join!(work(ledger, server.clone(), stops, show), stop_it) };
     let (finished, called) = runtime.block_on(both);
     assert_eq!(server.called(), called);
-    let Finished { mut ledger, run, .. } = finished.unwrap();
+    let RunOutcome { mut ledger, run, .. } = finished.unwrap();
     for record in common::records(ledger.as_mut(), &run) {
         let was_called = called.contains(&record.row.0);
         let status = if was_called { Status::Cancelled } else { Status::NotSent };

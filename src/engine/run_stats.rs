@@ -6,7 +6,7 @@ use crate::outcome::Meaning;
 
 /// What happened since the start; all zero if nothing did but calls and their answers.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Story {
+pub struct RunStats {
     /// How often the server was away.
     pub outages: u32,
     /// For how long it was away in all, from when that was noticed.
@@ -25,9 +25,9 @@ pub struct Story {
     pub held_to: Option<f64>,
 }
 
-/// What holds during a stretch of time.
+/// What holds during a interval of time.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Stretch {
+pub(super) struct Interval {
     pub from: Duration,
     pub to: Duration,
     /// Whether the server is away.
@@ -38,16 +38,16 @@ pub(super) struct Stretch {
     pub held_to: Option<f64>,
 }
 
-impl Story {
+impl RunStats {
     /// A call ended.
     pub(super) fn called(&mut self, attempt: u32, meaning: Meaning) {
         self.repeated += u64::from(attempt > 1);
         self.lost += u64::from(meaning.leaves_doubt());
     }
 
-    /// A stretch of time went by.
-    pub(super) fn passed(&mut self, stretch: Stretch) {
-        let Stretch { from, to, is_away, quiet_until, held_to } = stretch;
+    /// A interval of time went by.
+    pub(super) fn passed(&mut self, interval: Interval) {
+        let Interval { from, to, is_away, quiet_until, held_to } = interval;
         let lasted = to.saturating_sub(from);
         add(&mut self.asked_to_wait, quiet_until.min(to).saturating_sub(from));
         if is_away {
@@ -69,47 +69,47 @@ mod tests {
     use super::*;
 
     /// From one second to another, in which nothing holds.
-    fn stretch(from: u64, to: u64) -> Stretch {
+    fn interval(from: u64, to: u64) -> Interval {
         let (from, to) = (Duration::from_secs(from), Duration::from_secs(to));
-        Stretch { from, to, is_away: false, quiet_until: Duration::ZERO, held_to: None }
+        Interval { from, to, is_away: false, quiet_until: Duration::ZERO, held_to: None }
     }
 
     #[test]
     fn of_a_night_without_incident_there_is_nothing_to_tell() {
-        let mut story = Story::default();
-        story.called(1, Meaning::Cancelled);
-        story.called(1, Meaning::Rejected);
-        story.passed(stretch(0, 3600));
-        assert_eq!(story, Story::default());
+        let mut stats = RunStats::default();
+        stats.called(1, Meaning::Cancelled);
+        stats.called(1, Meaning::Rejected);
+        stats.passed(interval(0, 3600));
+        assert_eq!(stats, RunStats::default());
     }
 
     #[test]
     fn calls_that_were_repeated_and_answers_that_were_lost_are_counted() {
-        let mut story = Story::default();
-        story.called(1, Meaning::Doubt);
-        story.called(2, Meaning::NotDone);
-        story.called(3, Meaning::Doubt);
-        assert_eq!((story.lost, story.repeated), (2, 2));
+        let mut stats = RunStats::default();
+        stats.called(1, Meaning::Doubt);
+        stats.called(2, Meaning::NotDone);
+        stats.called(3, Meaning::Doubt);
+        assert_eq!((stats.lost, stats.repeated), (2, 2));
     }
 
     #[test]
     fn of_a_wait_that_was_asked_for_only_what_was_waited_counts() {
-        let mut story = Story::default();
+        let mut stats = RunStats::default();
         let quiet_until = Duration::from_secs(13);
-        story.passed(Stretch { quiet_until, ..stretch(10, 12) });
-        story.passed(Stretch { quiet_until, ..stretch(12, 20) });
-        story.passed(Stretch { quiet_until, ..stretch(20, 30) });
-        assert_eq!(story.asked_to_wait, Duration::from_secs(3));
+        stats.passed(Interval { quiet_until, ..interval(10, 12) });
+        stats.passed(Interval { quiet_until, ..interval(12, 20) });
+        stats.passed(Interval { quiet_until, ..interval(20, 30) });
+        assert_eq!(stats.asked_to_wait, Duration::from_secs(3));
     }
 
     #[test]
     fn outages_and_limits_of_the_server_are_told_with_how_long_they_lasted() {
-        let mut story = Story::default();
-        story.passed(Stretch { is_away: true, ..stretch(0, 4) });
-        story.passed(Stretch { held_to: Some(212.5), ..stretch(4, 9) });
-        story.passed(Stretch { held_to: Some(300.0), ..stretch(9, 10) });
-        story.passed(stretch(10, 20));
-        assert_eq!((story.away, story.held), (Duration::from_secs(4), Duration::from_secs(6)));
-        assert_eq!(story.held_to, Some(212.5));
+        let mut stats = RunStats::default();
+        stats.passed(Interval { is_away: true, ..interval(0, 4) });
+        stats.passed(Interval { held_to: Some(212.5), ..interval(4, 9) });
+        stats.passed(Interval { held_to: Some(300.0), ..interval(9, 10) });
+        stats.passed(interval(10, 20));
+        assert_eq!((stats.away, stats.held), (Duration::from_secs(4), Duration::from_secs(6)));
+        assert_eq!(stats.held_to, Some(212.5));
     }
 }

@@ -1,4 +1,4 @@
-//! The wheel's core: a state machine without I/O. It takes what happened and
+//! The scheduler's core: a state machine without I/O. It takes what happened and
 //! when, and says what to do. It reads no clock, socket, file or random number.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -8,8 +8,8 @@ use jiff::Timestamp;
 
 use super::backoff::backoff;
 use super::elsewhere::{Elsewhere, WaitsElsewhere};
-use super::events::{Commands, Event, Now, Times, ToSend};
-use super::story::{Story, Stretch};
+use super::events::{Actions, CallTimings, Dispatch, Event, Now};
+use super::run_stats::{Interval, RunStats};
 use crate::gate::adaptive::{Adaptive, Shown};
 use crate::gate::brake::{Brake, Limits, Tripped};
 use crate::gate::outage::{self, Outage};
@@ -27,7 +27,7 @@ use crate::outcome::{self, Halt, Meaning, Next, OnDoubt, Sign};
 
 /// How a run is to be driven.
 #[derive(Debug, Clone)]
-pub struct Plan {
+pub struct RunPolicy {
     /// Calls in flight at most, claimed ones included; at least 1.
     pub concurrency: u32,
     /// Attempts a row may use, at least 1.
@@ -68,8 +68,8 @@ const MOST_WAITING: usize = 10_000;
 
 /// All state of a run under way.
 #[derive(Debug)]
-pub struct Wheel {
-    plan: Plan,
+pub struct Scheduler {
+    plan: RunPolicy,
     /// When the last attempt may start, after the start of the run: a wall clock that is set
     /// back puts no cut-off off.
     last_start: Option<Duration>,
@@ -89,7 +89,7 @@ pub struct Wheel {
     claimed: VecDeque<(Option<Duration>, ClaimedRow)>,
     in_flight: u32,
     /// Whether what has not started of that is not to start any more.
-    recall: bool,
+    cancel_unstarted: bool,
     /// When that was so last.
     recalled_at: Duration,
     /// How often rows were missed at their slots, those that have not been sent since.
@@ -127,15 +127,15 @@ pub struct Wheel {
     last_failure: Option<String>,
     /// Calls that ended.
     calls: u64,
-    story: Story,
-    /// Until when after the start the story is told.
+    stats: RunStats,
+    /// Until when after the start the stats is told.
     told_until: Duration,
 }
 
-impl Wheel {
-    /// A wheel for a run whose rows stand like this, with this to do.
-    pub fn new(plan: Plan, counts: Counts, begun: StartedRun) -> Wheel {
-        Wheel {
+impl Scheduler {
+    /// A scheduler for a run whose rows stand like this, with this to do.
+    pub fn new(plan: RunPolicy, counts: Counts, begun: StartedRun) -> Scheduler {
+        Scheduler {
             brake: Brake::new(&plan.limits, &counts),
             tenure: Tenure::default(),
             second: Second::new(plan.most_a_second),
@@ -148,7 +148,7 @@ impl Wheel {
             unrecorded: Counts::default(),
             claimed: VecDeque::new(),
             in_flight: 0,
-            recall: false,
+            cancel_unstarted: false,
             recalled_at: Duration::ZERO,
             missed: BTreeMap::new(),
             completed: Vec::new(),
@@ -171,14 +171,14 @@ impl Wheel {
             tripped: None,
             last_failure: None,
             calls: 0,
-            story: Story::default(),
+            stats: RunStats::default(),
             told_until: Duration::ZERO,
         }
     }
 
-    /// The same wheel, for credentials that are renewed so.
-    pub fn with_credential_refresh(self, renewal: Renewal) -> Wheel {
-        Wheel { renewal, ..self }
+    /// The same scheduler, for credentials that are renewed so.
+    pub fn with_credential_refresh(self, renewal: Renewal) -> Scheduler {
+        Scheduler { renewal, ..self }
     }
 
     /// How the rows stand.
@@ -237,8 +237,8 @@ impl Wheel {
     }
 
     /// What happened since the start.
-    pub fn story(&self) -> Story {
-        self.story
+    pub fn stats(&self) -> RunStats {
+        self.stats
     }
 
     /// Whether the cut-off came, by the wall clock or by the time that has passed.
@@ -250,7 +250,7 @@ impl Wheel {
 
     /// Takes in what happened, if anything but the time that was asked for, and says
     /// what to do.
-    pub fn on(&mut self, events: impl IntoIterator<Item = Event>, now: Now) -> Commands {
+    pub fn on(&mut self, events: impl IntoIterator<Item = Event>, now: Now) -> Actions {
         self.account_until(now.since_start);
         events.into_iter().for_each(|event| self.on_event(event, now));
         if self.is_past_last_start(now) && self.has_work() {
@@ -263,34 +263,35 @@ impl Wheel {
         }
         self.adaptive.tick(now.since_start);
         let send = self.dispatch_due(now);
-        let recall = std::mem::take(&mut self.recall) || self.is_paused_or_stopped(now);
-        if recall {
+        let cancel_unstarted =
+            std::mem::take(&mut self.cancel_unstarted) || self.is_paused_or_stopped(now);
+        if cancel_unstarted {
             self.recalled_at = now.since_start;
         }
         let commit = self.next_commit(now);
         let renew = self.stop.is_none() && self.renewal.begins(now.since_start);
         let (wake_at, finished) = (self.wake_at(now), self.is_finished());
-        Commands { send, recall, commit, renew, wake_at, finished }
+        Actions { send, cancel_unstarted, commit, renew, wake_at, finished }
     }
 
     fn on_event(&mut self, event: Event, now: Now) {
         match event {
             Event::Committed(outcome) => self.on_committed(outcome, now),
             Event::Ended { claimed, ending, times } => {
-                self.second.answered(times.noted, times.started, times.ended);
+                self.second.answered(times.dispatched_at, times.started, times.ended);
                 self.missed.remove(&claimed.row());
                 self.ended(claimed, ending, times, now);
             }
-            Event::Missed { claimed, noted } => {
+            Event::Expired { claimed, dispatched_at } => {
                 self.in_flight -= 1;
-                self.second.missed(noted);
-                self.outage.missed(noted, now.since_start);
-                self.missed(claimed, noted, now);
+                self.second.missed(dispatched_at);
+                self.outage.missed(dispatched_at, now.since_start);
+                self.missed(claimed, dispatched_at, now);
             }
             Event::Paused => self.paused(now),
             Event::Stop(why) => self.stop_for(why),
-            Event::Fetched(fetched) => {
-                self.story.renewals += u32::from(matches!(fetched, Fetched::Renewed(_)));
+            Event::CredentialsRefreshed(fetched) => {
+                self.stats.renewals += u32::from(matches!(fetched, Fetched::Renewed(_)));
                 if !self.renewal.fetched(fetched, now.since_start) {
                     self.stop_for(OwnCode::Credentials);
                 }
@@ -301,7 +302,7 @@ impl Wheel {
     /// All that held since the last events held until now.
     fn account_until(&mut self, now: Duration) {
         let most = self.plan.most_a_second.map_or(f64::INFINITY, f64::from);
-        self.story.passed(Stretch {
+        self.stats.passed(Interval {
             from: self.told_until,
             to: now,
             is_away: self.outage.since().is_some(),
@@ -376,7 +377,7 @@ impl Wheel {
     /// The machine stood still, for nobody knows how long: what is claimed goes back to the
     /// ledger, which knows whether it is still ours.
     fn paused(&mut self, now: Now) {
-        self.recall = true;
+        self.cancel_unstarted = true;
         self.committed_before_pause = self.commit_started_at.is_some();
         while let Some((_, claimed)) = self.claimed.pop_front() {
             self.release_claim(claimed, now);
@@ -397,7 +398,7 @@ impl Wheel {
         &mut self,
         claimed: &ClaimedRow,
         ending: &AttemptEnd,
-        times: Times,
+        times: CallTimings,
         now: Now,
     ) -> bool {
         let (started, took) = (times.started, times.ended.saturating_sub(times.started));
@@ -408,8 +409,8 @@ impl Wheel {
         let ended = outage::Ended { sign, row, started, was_last, again };
         match self.outage.saw(ended, now.since_start) {
             Some(outage::Change::Began(rows)) => {
-                self.story.outages += 1;
-                self.recall = true;
+                self.stats.outages += 1;
+                self.cancel_unstarted = true;
                 let waiting = self.due.iter_mut().chain(self.later.values_mut());
                 waiting
                     .filter(|waiting| rows.contains(&waiting.row()))
@@ -430,13 +431,13 @@ impl Wheel {
         ran_into
     }
 
-    fn ended(&mut self, claimed: ClaimedRow, ending: AttemptEnd, times: Times, now: Now) {
+    fn ended(&mut self, claimed: ClaimedRow, ending: AttemptEnd, times: CallTimings, now: Now) {
         let is_refunded = self.observe_call(&claimed, &ending, times, now);
-        self.held_for = times.started.saturating_sub(times.noted);
+        self.held_for = times.started.saturating_sub(times.dispatched_at);
         self.in_flight -= 1;
         self.calls += 1;
         let meaning = ending.outcome.meaning;
-        self.story.called(claimed.attempt(), meaning);
+        self.stats.called(claimed.attempt(), meaning);
         let renewed = meaning == Meaning::Stop(Halt::Unauthorized)
             && self.renewal.refused(times.started, now.since_start);
         if ending.outcome.sign() == Sign::Works {
@@ -493,7 +494,7 @@ impl Wheel {
     }
 
     /// What is claimed and due goes out; what may no longer be sent is released.
-    fn dispatch_due(&mut self, now: Now) -> Vec<ToSend> {
+    fn dispatch_due(&mut self, now: Now) -> Vec<Dispatch> {
         self.release_surplus(now);
         let mut send = Vec::new();
         let halted = self.is_paused_or_stopped(now);
@@ -516,7 +517,7 @@ impl Wheel {
                 self.second.started(now.since_start);
                 self.outage.sent(now.since_start);
                 let at_once = slot.is_some() || is_away;
-                send.push(ToSend { claimed, before, at_once });
+                send.push(Dispatch { claimed, before, at_once });
             }
         }
         send
@@ -536,20 +537,20 @@ impl Wheel {
     /// A call was not begun, as a rule because its connection took too long. It is open now:
     /// a little after its slot, and where nobody else takes of the budget, the call may
     /// still start as soon as the second has room for it.
-    fn missed(&mut self, claimed: ClaimedRow, noted: Duration, now: Now) {
+    fn missed(&mut self, claimed: ClaimedRow, dispatched_at: Duration, now: Now) {
         *self.missed.entry(claimed.row()).or_default() += 1;
         let late = |slot: Timestamp| Duration::try_from(now.wall.duration_since(slot));
         let is_late = claimed.slot().is_none_or(|slot| {
-            now.since_start.saturating_sub(noted) >= LATEST_START
+            now.since_start.saturating_sub(dispatched_at) >= LATEST_START
                 || late(slot).is_ok_and(|late| late >= LATEST_START)
         });
-        let is_off = self.is_paused_or_stopped(now)
-            || self.recall
-            || noted <= self.recalled_at
+        let is_expired = self.is_paused_or_stopped(now)
+            || self.cancel_unstarted
+            || dispatched_at <= self.recalled_at
             || self.outage.since().is_some()
             || now.since_start < self.shared_until
             || claimed.lease() != self.tenure.number();
-        match is_late || is_off {
+        match is_late || is_expired {
             true => self.release_claim(claimed, now),
             false => self.claimed.push_front((Some(now.since_start), claimed)),
         }
@@ -667,11 +668,11 @@ impl Wheel {
 
     fn wake_at(&mut self, now: Now) -> Option<Duration> {
         let full_until = self.second.full_until(now.since_start);
-        // Where there is no room, the end of a call wakes the wheel.
+        // Where there is no room, the end of a call wakes the scheduler.
         let has_room = self.adaptive.has_room(self.in_flight);
         let first = self.claimed.front().filter(|_| has_room);
         let next_send = first.and_then(|(slot, _)| (*slot).max(full_until));
-        // The end of a commit under way wakes the wheel by itself.
+        // The end of a commit under way wakes the scheduler by itself.
         let idle = self.commit_started_at.is_none() && self.stop.is_none();
         let next_due = self.later.first_key_value().filter(|_| idle).map(|((due, _), _)| *due);
         let more = self.claims_paused_until();

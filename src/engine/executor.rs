@@ -23,8 +23,8 @@ use tokio::time::{sleep_until, timeout};
 use tracing::Span;
 
 use super::clock::Clock;
-use super::shell::Caller;
-use super::{Event, Times, ToSend};
+use super::driver::Caller;
+use super::{CallTimings, Dispatch, Event};
 use crate::gate::in_flight::InFlight;
 use crate::ledger::AttemptEnd;
 
@@ -40,9 +40,9 @@ const HEARD_EVERY: Duration = Duration::from_millis(1);
 
 /// A call to be made, as the core gave it out.
 struct Given {
-    to_send: ToSend,
+    to_send: Dispatch,
     /// When that was, after the start of the run.
-    noted: Duration,
+    dispatched_at: Duration,
     /// Its place among all that were given out.
     number: u64,
     /// How often the machine had stood still by then.
@@ -53,7 +53,7 @@ const DIED: &str =
     "a thread that makes calls died: start the same command again; what it was calling is in doubt";
 
 /// All that make calls.
-pub(super) struct Crew {
+pub(super) struct Executor {
     callers: Vec<Thread>,
     heard_at: Instant,
     /// How many calls were given out.
@@ -70,14 +70,14 @@ struct Thread {
     outstanding: usize,
 }
 
-impl Crew {
+impl Executor {
     /// Starts threads that make calls the way this one would, and waits while they open
     /// so many connections.
-    pub async fn hire<C: Caller>(
+    pub async fn spawn<C: Caller>(
         caller: &C,
         clock: &Clock,
         connections: usize,
-    ) -> anyhow::Result<Crew> {
+    ) -> anyhow::Result<Executor> {
         let threads = available_parallelism().map_or(1, NonZero::get).min(MOST_THREADS);
         let recalled = Arc::new(AtomicU64::new(0));
         let (connecting, mut connected) = channel(1);
@@ -89,19 +89,19 @@ impl Crew {
         let callers = (0..threads).map(hire).collect::<Result<_, _>>()?;
         drop(connecting);
         let _all_dropped = connected.recv().await;
-        Ok(Crew { callers, heard_at: Instant::now(), given: 0, recalled })
+        Ok(Executor { callers, heard_at: Instant::now(), given: 0, recalled })
     }
 
     /// Has each call made by whoever has the fewest under way; the first of them, so that
     /// few calls find few connections, and those open.
-    pub fn call(&mut self, send: Vec<ToSend>, noted: Duration, pauses: u32) {
+    pub fn dispatch(&mut self, send: Vec<Dispatch>, dispatched_at: Duration, pauses: u32) {
         let mut shares = [const { Vec::new() }; MOST_THREADS];
         for to_send in send {
             let callers = self.callers.iter_mut().zip(&mut shares);
             if let Some((caller, share)) = callers.min_by_key(|(caller, _)| caller.outstanding) {
                 caller.outstanding += 1;
                 self.given += 1;
-                share.push(Given { to_send, noted, number: self.given, pauses });
+                share.push(Given { to_send, dispatched_at, number: self.given, pauses });
             }
         }
         for (caller, share) in self.callers.iter().zip(shares) {
@@ -113,12 +113,12 @@ impl Crew {
     }
 
     /// What was given out and has not started comes back as missed.
-    pub fn recall(&self) {
+    pub fn cancel_unstarted(&self) {
         self.recalled.store(self.given, Ordering::Relaxed);
     }
 
     /// Waits until calls have ended, and tells what became of them.
-    pub async fn ended(&mut self) -> anyhow::Result<Vec<Event>> {
+    pub async fn next_events(&mut self) -> anyhow::Result<Vec<Event>> {
         let hear_at = self.heard_at.checked_add(HEARD_EVERY).unwrap_or(self.heard_at);
         sleep_until(hear_at.into()).await;
         let mut events = Vec::new();
@@ -140,8 +140,8 @@ impl Crew {
     }
 
     /// Starts nothing more, and waits until every call has ended.
-    pub async fn dismiss(self) {
-        self.recall();
+    pub async fn shutdown(self) {
+        self.cancel_unstarted();
         for Thread { given, mut ended, .. } in self.callers {
             drop(given);
             while ended.recv().await.is_some() {}
@@ -190,7 +190,7 @@ impl<C: Caller> Work<C> {
         let mut in_flight = InFlight::default();
         loop {
             while let Some(next) = waiting.pop_front_if(|next: &mut Given| {
-                next.to_send.at_once || self.is_off(next) || in_flight.has_room(calls.len())
+                next.to_send.at_once || self.is_expired(next) || in_flight.has_room(calls.len())
             }) {
                 calls.push(self.call(next));
             }
@@ -214,27 +214,27 @@ impl<C: Caller> Work<C> {
         let started = Cell::new(None);
         // Asked again when it has a connection, which may have taken long.
         let may_start = || {
-            let may_start = !self.is_off(&given);
+            let may_start = !self.is_expired(&given);
             if may_start {
                 started.set(Some((self.clock.elapsed(), Timestamp::now())));
             }
             may_start
         };
-        let called = match self.is_off(&given) {
+        let called = match self.is_expired(&given) {
             true => None,
             false => self.caller.call(&given.to_send.claimed, &may_start).await,
         };
-        let Given { to_send: ToSend { claimed, .. }, noted, .. } = given;
-        let Some(outcome) = called else { return Event::Missed { claimed, noted } };
+        let Given { to_send: Dispatch { claimed, .. }, dispatched_at, .. } = given;
+        let Some(outcome) = called else { return Event::Expired { claimed, dispatched_at } };
         let (started, sent_at) = started.get().unwrap_or(asked);
         let ending = AttemptEnd { sent_at, ended_at: Timestamp::now(), outcome };
-        let times = Times { noted, started, ended: self.clock.elapsed() };
+        let times = CallTimings { dispatched_at, started, ended: self.clock.elapsed() };
         Event::Ended { claimed, ending, times }
     }
 
     /// Whether it may not start any more. Others may have come first: a call that would
     /// start too late is not started, or it would crowd the calls after it.
-    fn is_off(&self, given: &Given) -> bool {
+    fn is_expired(&self, given: &Given) -> bool {
         let is_late = given.to_send.before.is_some_and(|before| self.clock.elapsed() > before);
         let is_recalled = given.number <= self.recalled.load(Ordering::Relaxed);
         is_late || is_recalled || given.pauses != self.clock.pauses()

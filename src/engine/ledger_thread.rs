@@ -9,15 +9,15 @@ use tokio::sync::mpsc;
 use crate::gate::pace::Pace;
 use crate::ledger::{CommitOutcome, CommitRequest, Ledger, LedgerError, Uptime};
 
-/// Commits of the ledger for the shell.
-pub(super) struct Clerk {
+/// Commits of the ledger for the driver.
+pub(super) struct LedgerThread {
     commits: std::sync::mpsc::Sender<CommitRequest>,
     outcome: mpsc::UnboundedReceiver<Result<CommitOutcome, LedgerError>>,
     thread: JoinHandle<Box<dyn Ledger>>,
 }
 
-impl Clerk {
-    pub fn hire(mut ledger: Box<dyn Ledger>, mut pace: Pace) -> anyhow::Result<Clerk> {
+impl LedgerThread {
+    pub fn spawn(mut ledger: Box<dyn Ledger>, mut pace: Pace) -> anyhow::Result<LedgerThread> {
         let (commits, asked) = std::sync::mpsc::channel::<CommitRequest>();
         let (tell, outcome) = mpsc::unbounded_channel();
         let work = move || {
@@ -40,7 +40,7 @@ impl Clerk {
             .name("ledger".to_owned())
             .spawn(work)
             .context("cannot start the ledger's thread")?;
-        Ok(Clerk { commits, outcome, thread })
+        Ok(LedgerThread { commits, outcome, thread })
     }
 
     pub fn commit(&self, commit: CommitRequest) {
@@ -53,7 +53,7 @@ impl Clerk {
     }
 
     /// Gives the ledger back.
-    pub fn dismiss(self) -> anyhow::Result<Box<dyn Ledger>> {
+    pub fn shutdown(self) -> anyhow::Result<Box<dyn Ledger>> {
         drop(self.commits);
         self.thread.join().map_err(|_| anyhow!("the ledger's thread died"))
     }
