@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use cardcancel::engine::{Caller, RunOutcome, RunPolicy, Scheduler, Snapshot};
-use cardcancel::gate::brake::Limits;
 use cardcancel::gate::pace::Pace;
+use cardcancel::gate::stop_rules::StopRuleSettings;
 use cardcancel::ledger::{ClaimedRow, Ledger, Sqlite, StartOptions};
 use cardcancel::order::OwnCode;
 use cardcancel::outcome::{AnswerRules, Body, OnDoubt, Outcome, Reply, Seen, Status, classify};
@@ -91,7 +91,7 @@ async fn work(
         attempts: 3,
         on_doubt: OnDoubt::Retry,
         last_start: None,
-        limits: Limits::default(),
+        limits: StopRuleSettings::default(),
         max_outage: Duration::from_secs(60),
         most_a_second: None,
     };

@@ -9,9 +9,9 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use cardcancel::engine::{CallTimings, Dispatch, Event, Now, RunPolicy, Scheduler};
-use cardcancel::gate::brake::Limits;
 use cardcancel::gate::pace::Pace;
 use cardcancel::gate::rate::Rates;
+use cardcancel::gate::stop_rules::StopRuleSettings;
 use cardcancel::ledger::{
     AttemptEnd, ClaimedRow, CommitOutcome, Ledger, RowRecord, Run, Sqlite, StartOptions,
 };
@@ -207,7 +207,7 @@ fn plan() -> RunPolicy {
         attempts: 3,
         on_doubt: OnDoubt::Retry,
         last_start: None,
-        limits: Limits::default(),
+        limits: StopRuleSettings::default(),
         max_outage: Duration::from_secs(900),
         most_a_second: Some(5000),
     }

@@ -11,7 +11,7 @@ use crate::corecard::client::{Client, Reach};
 use crate::corecard::credentials::Credentials;
 use crate::corecard::token::NoToken;
 use crate::engine::Caller;
-use crate::gate::renewal::{Fetched, Renewal, wait_for_the_first};
+use crate::gate::credential_refresh::{RefreshOutcome, RefreshSchedule, wait_for_the_first};
 use crate::ledger::ClaimedRow;
 use crate::outcome::{AnswerRules, Meaning, Outcome, classify};
 
@@ -49,11 +49,11 @@ impl Calls {
     }
 
     /// How the credentials are renewed in a run that starts now.
-    pub fn renewal(&self) -> Renewal {
+    pub fn refresh(&self) -> RefreshSchedule {
         let left = |lasts: Duration| lasts.saturating_sub(self.fetched_at.elapsed());
         match self.credentials.are_renewable() {
-            true => Renewal::of(self.lifetime.map(left)),
-            false => Renewal::never(),
+            true => RefreshSchedule::new(self.lifetime.map(left)),
+            false => RefreshSchedule::disabled(),
         }
     }
 }
@@ -108,15 +108,15 @@ impl Caller for Calls {
         Some(outcome)
     }
 
-    async fn renew(&self) -> Fetched {
+    async fn renew(&self) -> RefreshOutcome {
         match self.credentials.fetch().await {
             Ok(lifetime) => {
                 tracing::info!("the credentials are renewed");
-                Fetched::Renewed(lifetime)
+                RefreshOutcome::Refreshed(lifetime)
             }
             Err(why) => {
                 tracing::warn!("cannot renew the credentials: {why}");
-                Fetched::Failed
+                RefreshOutcome::Failed
             }
         }
     }

@@ -19,8 +19,8 @@ use super::{
 use crate::config::{Options, Settings, Surroundings};
 use crate::engine::RunOutcome;
 use crate::exit::Exit;
-use crate::gate::brake::Tripped;
 use crate::gate::cut_off::Due;
+use crate::gate::stop_rules::StopReason;
 use crate::intake::{Survey, Warning, planned_rows};
 use crate::ledger::{Counts, CreateRunError, KnownOrders, Ledger, Location, NewRun, Run};
 use crate::output::metrics::{Figures, Metrics};
@@ -94,7 +94,7 @@ async fn from_file_to_results(
         job.input.begin();
         let results = results(ledger.as_mut())?;
         let mut metrics = begin_metrics(&opening, settings)?;
-        let rest = Rest { run: run.clone(), work: None, tripped: None };
+        let rest = Rest { run: run.clone(), work: None, stop_reason: None };
         let exit = finish(&job, settings, rest, results, server, ledger, &mut metrics).await;
         return end_metrics(metrics, exit);
     }
@@ -147,11 +147,11 @@ async fn from_file_to_results(
             metrics: figures,
         };
         let finished = sending.send(&run, ledger).await.context(LedgerFailed)?;
-        let RunOutcome { ledger, run, tripped, stats, calls, .. } = finished;
+        let RunOutcome { ledger, run, stop_reason, stats, calls, .. } = finished;
         let margin =
             last_start.and_then(|last| last.duration_since(Timestamp::now()).try_into().ok());
         let work = Work { took: began.elapsed(), calls, resumed, margin, stats };
-        let rest = Rest { run, work: Some(work), tripped };
+        let rest = Rest { run, work: Some(work), stop_reason };
         finish(&job, settings, rest, results, server, ledger, &mut metrics).await
     };
     let exit = exit.await;
@@ -425,7 +425,7 @@ fn create_run(opening: Opening, job: &Job, ledger: &mut dyn Ledger) -> anyhow::R
 struct Rest {
     run: Run,
     work: Option<Work>,
-    tripped: Option<Tripped>,
+    stop_reason: Option<StopReason>,
 }
 
 /// Whether a run that came to rest here is still worked on.
@@ -444,7 +444,7 @@ async fn finish(
     mut ledger: Box<dyn Ledger>,
     metrics: &mut Metrics,
 ) -> anyhow::Result<Exit> {
-    let Rest { run, work, tripped } = rest;
+    let Rest { run, work, stop_reason } = rest;
     let run = &run;
     let source = Source { run, input: &job.input, layout: &job.layout, plan: job.plan.as_ref() };
     if others_go_on(run, settings, ledger.as_mut())? {
@@ -471,7 +471,7 @@ async fn finish(
         }
         (None, exit) => exit,
     };
-    let summary = Summary { run, results: &results, work, tripped, is_rehearsal, exit };
+    let summary = Summary { run, results: &results, work, stop_reason, is_rehearsal, exit };
     tracing::info!("{}", summary.line());
     if settings.json {
         let mut json = summary.json();

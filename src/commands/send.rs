@@ -52,7 +52,7 @@ impl Sending<'_> {
         run: &Run,
         mut ledger: Box<dyn Ledger>,
     ) -> anyhow::Result<RunOutcome> {
-        self.warn_of_a_low_brake();
+        self.warn_if_stop_rule_is_tight();
         let (start, starting) = (self.start(), run.clone());
         // A ledger that is away is waited for, and signals must be heard meanwhile.
         let started = tokio::task::spawn_blocking(move || {
@@ -79,7 +79,7 @@ impl Sending<'_> {
         let progress = progress::show(course, shown, self.settings.quiet);
         let progress = tokio::spawn(progress.in_current_span());
         let scheduler =
-            Scheduler::new(plan, run.counts, begun).with_credential_refresh(self.calls.renewal());
+            Scheduler::new(plan, run.counts, begun).with_credential_refresh(self.calls.refresh());
         let stops = passed_on(self.told);
         let finished = engine::run(
             scheduler,
@@ -137,7 +137,7 @@ impl Sending<'_> {
         of_the_pace.min(self.settings.concurrency.into()).min(left) as usize
     }
 
-    fn warn_of_a_low_brake(&self) {
+    fn warn_if_stop_rule_is_tight(&self) {
         let concurrency = self.settings.concurrency;
         if let Some(most) = self.settings.limits.doubts_in_a_row
             && most < concurrency

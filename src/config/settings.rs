@@ -27,10 +27,10 @@ use crate::corecard::proxy::Proxy;
 use crate::corecard::request::{Fields, Values};
 use crate::corecard::secret::{BadSecret, Variable, secret};
 use crate::corecard::tls::{Tls, TlsFiles};
-use crate::gate::brake::Limits;
 use crate::gate::cut_off::CutOff;
 use crate::gate::rate::Rates;
 use crate::gate::start_window::StartWindow;
+use crate::gate::stop_rules::StopRuleSettings;
 use crate::intake::Expected;
 use crate::ledger::{Location, Patience};
 use crate::outcome::{Codes, NotProcessed, OnDoubt};
@@ -111,7 +111,7 @@ pub struct Settings {
     /// Whether to start though not all rows can be sent before the cut-off.
     pub allow_partial: bool,
     /// The rules that stop a run that is going wrong.
-    pub limits: Limits,
+    pub limits: StopRuleSettings,
     /// The most rows that may be sent; none: any number.
     pub max_rows: Option<u64>,
     /// How long an outage of the server is waited for: 1 ms to a week.
@@ -369,11 +369,11 @@ fn system_zone(what: &str, example: &str, surroundings: &Surroundings) -> anyhow
     }
 }
 
-fn limits(options: &Options) -> Limits {
+fn limits(options: &Options) -> StopRuleSettings {
     fn number<const MOST: u32>(setting: Option<OffOr<UpTo<MOST>>>) -> Option<u32> {
         setting?.on().map(UpTo::get)
     }
-    Limits {
+    StopRuleSettings {
         failures: options.max_failures.and_then(OffOr::on),
         failures_in_a_row: number(options.max_failures_in_a_row),
         doubts_in_a_row: number(options.max_doubts_in_a_row),

@@ -8,7 +8,7 @@ use insta::assert_snapshot;
 
 use super::*;
 use crate::corecard::auth::Auth;
-use crate::gate::brake::Limits;
+use crate::gate::stop_rules::StopRuleSettings;
 use crate::ledger::Location;
 use crate::order::{Order, RowNumber};
 use crate::outcome::{CodeMeaning, OnDoubt};
@@ -92,7 +92,10 @@ fn with_only_what_must_be_set_everything_else_has_its_default() {
     assert_eq!(settings.attempts, 3);
     assert_eq!(settings.on_doubt, OnDoubt::Retry);
     assert_eq!((settings.cut_off.clone(), settings.max_rows), (None, None));
-    assert_eq!(settings.limits, Limits { doubts_in_a_row: Some(1000), ..Limits::default() });
+    assert_eq!(
+        settings.limits,
+        StopRuleSettings { doubts_in_a_row: Some(1000), ..StopRuleSettings::default() }
+    );
     assert!(matches!(settings.auth, Auth::None));
     let home = scene.directory.path();
     assert_eq!(settings.ledger, Location::File(home.join(".local/state/cardcancel/ledger.db")));

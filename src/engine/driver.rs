@@ -16,10 +16,10 @@ use super::elsewhere::WaitsElsewhere;
 use super::executor::Executor;
 use super::ledger_thread::LedgerThread;
 use super::{Actions, Event, Now, RunStats, Scheduler};
-use crate::gate::brake::Tripped;
+use crate::gate::credential_refresh::RefreshOutcome;
 use crate::gate::pace::Pace;
-use crate::gate::renewal::Fetched;
 use crate::gate::silence::Asked;
+use crate::gate::stop_rules::StopReason;
 use crate::ledger::{ClaimedRow, Counts, Ledger, LedgerError, Run};
 use crate::order::OwnCode;
 use crate::outcome::Outcome;
@@ -47,8 +47,8 @@ pub trait Caller: Send + 'static {
     ) -> impl Future<Output = Option<Outcome>>;
 
     /// Fetches new credentials, which every call made from then on carries.
-    fn renew(&self) -> impl Future<Output = Fetched> {
-        std::future::ready(Fetched::Failed)
+    fn renew(&self) -> impl Future<Output = RefreshOutcome> {
+        std::future::ready(RefreshOutcome::Failed)
     }
 }
 
@@ -83,8 +83,8 @@ pub struct RunOutcome {
     pub ledger: Box<dyn Ledger>,
     /// The run as it now stands.
     pub run: Run,
-    /// What set the brake off, if that stopped it.
-    pub tripped: Option<Tripped>,
+    /// Which stop rule ended it, if that stopped it.
+    pub stop_reason: Option<StopReason>,
     /// What happened on the way.
     pub stats: RunStats,
     /// Calls that this process made for it.
@@ -168,7 +168,7 @@ pub async fn run<C: Caller>(
     }
     executor.shutdown().await;
     let mut ledger = ledger_thread.shutdown()?;
-    let (tripped, stats) = (scheduler.tripped().cloned(), scheduler.stats());
+    let (stop_reason, stats) = (scheduler.stop_reason().cloned(), scheduler.stats());
     let (stop, calls) = (scheduler.stop(), scheduler.calls());
     // A ledger that is away is waited for, and signals must be heard meanwhile.
     let rested = tokio::task::spawn_blocking(move || {
@@ -176,7 +176,7 @@ pub async fn run<C: Caller>(
         Ok::<_, LedgerError>((ledger, run))
     });
     let (ledger, run) = rested.await.context("the ledger's thread died")??;
-    Ok(RunOutcome { ledger, run, tripped, stats, calls, stop })
+    Ok(RunOutcome { ledger, run, stop_reason, stats, calls, stop })
 }
 
 fn snapshot(scheduler: &Scheduler, now: Now) -> Snapshot {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::gate::renewal::Fetched;
+use crate::gate::credential_refresh::RefreshOutcome;
 use crate::ledger::{AttemptEnd, ClaimedRow, CommitOutcome, CommitRequest};
 use crate::order::OwnCode;
 
@@ -43,7 +43,7 @@ pub enum Event {
     /// The run is to stop for this reason.
     Stop(OwnCode),
     /// New credentials were asked for: what became of that.
-    CredentialsRefreshed(Fetched),
+    CredentialsRefreshed(RefreshOutcome),
 }
 
 /// The moments of a call, after the start of the run.

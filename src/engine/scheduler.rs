@@ -11,13 +11,13 @@ use super::elsewhere::{Elsewhere, WaitsElsewhere};
 use super::events::{Actions, CallTimings, Dispatch, Event, Now};
 use super::run_stats::{Interval, RunStats};
 use crate::gate::adaptive::{Adaptive, Shown};
-use crate::gate::brake::{Brake, Limits, Tripped};
-use crate::gate::outage::{self, Outage};
+use crate::gate::circuit_breaker::{self, CircuitBreaker};
+use crate::gate::credential_refresh::{RefreshOutcome, RefreshSchedule};
+use crate::gate::lease::LeaseTracker;
 use crate::gate::pace::{GRACE, SHARED_GRACE};
-use crate::gate::renewal::{Fetched, Renewal};
 use crate::gate::second::Second;
 use crate::gate::silence::{Asked, Silence};
-use crate::gate::tenure::Tenure;
+use crate::gate::stop_rules::{StopReason, StopRuleSettings, StopRules};
 use crate::ledger::{
     AttemptEnd, ClaimedRow, CommitLatency, CommitOutcome, CommitRequest, CompletedClaim, Counts,
     PendingRow, StartedRun,
@@ -37,7 +37,7 @@ pub struct RunPolicy {
     /// From this time on no attempt may start.
     pub last_start: Option<Timestamp>,
     /// The rules that stop a run that is going wrong.
-    pub limits: Limits,
+    pub limits: StopRuleSettings,
     /// How long an outage of the server is waited for.
     pub max_outage: Duration,
     /// The most calls that may start in any one second, if that is limited.
@@ -73,11 +73,11 @@ pub struct Scheduler {
     /// When the last attempt may start, after the start of the run: a wall clock that is set
     /// back puts no cut-off off.
     last_start: Option<Duration>,
-    brake: Brake,
+    stop_rules: StopRules,
     second: Second,
     adaptive: Adaptive,
-    outage: Outage,
-    tenure: Tenure,
+    breaker: CircuitBreaker,
+    lease: LeaseTracker,
     /// How the rows that ended stand, as the ledger has it.
     recorded: Counts,
     /// How those stand that the commit under way records.
@@ -119,10 +119,10 @@ pub struct Scheduler {
     shared_until: Duration,
     /// When nobody may send because the server said so.
     silence: Silence,
-    renewal: Renewal,
+    refresh: RefreshSchedule,
     exhausted: bool,
     stop: Option<OwnCode>,
-    tripped: Option<Tripped>,
+    stop_reason: Option<StopReason>,
     /// What the last call into the outage under way came to.
     last_failure: Option<String>,
     /// Calls that ended.
@@ -136,11 +136,11 @@ impl Scheduler {
     /// A scheduler for a run whose rows stand like this, with this to do.
     pub fn new(plan: RunPolicy, counts: Counts, begun: StartedRun) -> Scheduler {
         Scheduler {
-            brake: Brake::new(&plan.limits, &counts),
-            tenure: Tenure::default(),
+            stop_rules: StopRules::new(&plan.limits, &counts),
+            lease: LeaseTracker::default(),
             second: Second::new(plan.most_a_second),
             adaptive: Adaptive::new(plan.concurrency, plan.most_a_second),
-            outage: Outage::new(plan.max_outage),
+            breaker: CircuitBreaker::new(plan.max_outage),
             silence: Silence::new(plan.max_outage),
             plan,
             recorded: counts,
@@ -165,10 +165,10 @@ impl Scheduler {
             rests_until: Duration::ZERO,
             held_for: Duration::ZERO,
             shared_until: Duration::ZERO,
-            renewal: Renewal::never(),
+            refresh: RefreshSchedule::disabled(),
             exhausted: begun.exhausted,
             stop: None,
-            tripped: None,
+            stop_reason: None,
             last_failure: None,
             calls: 0,
             stats: RunStats::default(),
@@ -177,8 +177,8 @@ impl Scheduler {
     }
 
     /// The same scheduler, for credentials that are renewed so.
-    pub fn with_credential_refresh(self, renewal: Renewal) -> Scheduler {
-        Scheduler { renewal, ..self }
+    pub fn with_credential_refresh(self, refresh: RefreshSchedule) -> Scheduler {
+        Scheduler { refresh, ..self }
     }
 
     /// How the rows stand.
@@ -213,12 +213,12 @@ impl Scheduler {
 
     /// Since when after the start the server is away, if it is.
     pub fn outage_since(&self) -> Option<Duration> {
-        self.outage.since()
+        self.breaker.open_since()
     }
 
     /// What the last call into the outage came to, if the server is away.
     pub fn outage_cause(&self) -> Option<&str> {
-        self.outage.since().and(self.last_failure.as_deref())
+        self.breaker.open_since().and(self.last_failure.as_deref())
     }
 
     /// Why the run is stopping, if it is.
@@ -226,9 +226,9 @@ impl Scheduler {
         self.stop
     }
 
-    /// What set the brake off, if that is why the run is stopping.
-    pub fn tripped(&self) -> Option<&Tripped> {
-        self.tripped.as_ref().filter(|tripped| Some(tripped.code) == self.stop)
+    /// Which stop rule ended it, if that is why the run is stopping.
+    pub fn stop_reason(&self) -> Option<&StopReason> {
+        self.stop_reason.as_ref().filter(|stop_reason| Some(stop_reason.code) == self.stop)
     }
 
     /// Calls that ended since the start.
@@ -256,10 +256,10 @@ impl Scheduler {
         if self.is_past_last_start(now) && self.has_work() {
             self.stop_for(OwnCode::CutOff);
         }
-        if self.outage.too_long_at().is_some_and(|at| now.since_start >= at) && self.has_work() {
+        if self.breaker.deadline().is_some_and(|at| now.since_start >= at) && self.has_work() {
             self.stop_for(OwnCode::Outage);
             let last = self.last_failure.as_deref().unwrap_or("none ended");
-            self.tripped.get_or_insert_with(|| Tripped::by_outage(last));
+            self.stop_reason.get_or_insert_with(|| StopReason::from_outage(last));
         }
         self.adaptive.tick(now.since_start);
         let send = self.dispatch_due(now);
@@ -269,7 +269,7 @@ impl Scheduler {
             self.recalled_at = now.since_start;
         }
         let commit = self.next_commit(now);
-        let renew = self.stop.is_none() && self.renewal.begins(now.since_start);
+        let renew = self.stop.is_none() && self.refresh.take_due(now.since_start);
         let (wake_at, finished) = (self.wake_at(now), self.is_finished());
         Actions { send, cancel_unstarted, commit, renew, wake_at, finished }
     }
@@ -285,14 +285,14 @@ impl Scheduler {
             Event::Expired { claimed, dispatched_at } => {
                 self.in_flight -= 1;
                 self.second.missed(dispatched_at);
-                self.outage.missed(dispatched_at, now.since_start);
+                self.breaker.missed(dispatched_at, now.since_start);
                 self.missed(claimed, dispatched_at, now);
             }
             Event::Paused => self.paused(now),
             Event::Stop(why) => self.stop_for(why),
             Event::CredentialsRefreshed(fetched) => {
-                self.stats.renewals += u32::from(matches!(fetched, Fetched::Renewed(_)));
-                if !self.renewal.fetched(fetched, now.since_start) {
+                self.stats.renewals += u32::from(matches!(fetched, RefreshOutcome::Refreshed(_)));
+                if !self.refresh.on_refreshed(fetched, now.since_start) {
                     self.stop_for(OwnCode::Credentials);
                 }
             }
@@ -305,7 +305,7 @@ impl Scheduler {
         self.stats.passed(Interval {
             from: self.told_until,
             to: now,
-            is_away: self.outage.since().is_some(),
+            is_away: self.breaker.open_since().is_some(),
             quiet_until: self.silence.until(),
             held_to: self.adaptive.limit().filter(|limit| *limit < most),
         });
@@ -316,7 +316,7 @@ impl Scheduler {
         if let Some(began) = self.commit_started_at.take() {
             let took = now.since_start.saturating_sub(began);
             self.commit_latency.took(took, now.since_start);
-            if self.tenure.granted(outcome.lease, began) {
+            if self.lease.granted(outcome.lease, began) {
                 self.on_lease_lost();
             }
         }
@@ -347,7 +347,7 @@ impl Scheduler {
         }
         let is_too_old = std::mem::take(&mut self.committed_before_pause);
         for claimed in outcome.claimed {
-            self.brake.canary().begin(claimed.row());
+            self.stop_rules.canary().begin(claimed.row());
             if is_too_old {
                 self.release_claim(claimed, now);
                 continue;
@@ -406,9 +406,9 @@ impl Scheduler {
         let retry_after = ending.outcome.retry_after.map(|wait| wait.min(self.plan.max_outage));
         let was_last = claimed.counted_attempts() >= self.plan.attempts;
         let (row, again) = (claimed.row(), claimed.doubt() || claimed.counted_attempts() > 1);
-        let ended = outage::Ended { sign, row, started, was_last, again };
-        match self.outage.saw(ended, now.since_start) {
-            Some(outage::Change::Began(rows)) => {
+        let ended = circuit_breaker::CallObservation { sign, row, started, was_last, again };
+        match self.breaker.observe(ended, now.since_start) {
+            Some(circuit_breaker::Transition::Began(rows)) => {
                 self.stats.outages += 1;
                 self.cancel_unstarted = true;
                 let waiting = self.due.iter_mut().chain(self.later.values_mut());
@@ -416,19 +416,19 @@ impl Scheduler {
                     .filter(|waiting| rows.contains(&waiting.row()))
                     .for_each(PendingRow::refund_attempt);
             }
-            Some(outage::Change::Over) => self.adaptive.restart(now.since_start),
+            Some(circuit_breaker::Transition::Over) => self.adaptive.restart(now.since_start),
             None => {}
         }
         // A server that is away shows no limits.
-        if self.outage.since().is_none() {
+        if self.breaker.open_since().is_none() {
             let shown = Shown { sign, started, took, retry_after, in_flight: self.in_flight };
             self.adaptive.saw(shown, now.since_start);
         }
-        let ran_into = self.outage.ran_into(sign, started);
-        if ran_into {
+        let is_implicated = self.breaker.is_implicated(sign, started);
+        if is_implicated {
             self.last_failure = Some(ending.outcome.said());
         }
-        ran_into
+        is_implicated
     }
 
     fn ended(&mut self, claimed: ClaimedRow, ending: AttemptEnd, times: CallTimings, now: Now) {
@@ -439,7 +439,7 @@ impl Scheduler {
         let meaning = ending.outcome.meaning;
         self.stats.called(claimed.attempt(), meaning);
         let renewed = meaning == Meaning::Stop(Halt::Unauthorized)
-            && self.renewal.refused(times.started, now.since_start);
+            && self.refresh.on_unauthorized(times.started, now.since_start);
         if ending.outcome.sign() == Sign::Works {
             self.silence.works(times.started);
         }
@@ -447,19 +447,20 @@ impl Scheduler {
             && !self.silence.asks(wait, times.started, now.since_start)
         {
             self.stop_for(OwnCode::Outage);
-            self.tripped.get_or_insert(Tripped::by_silence(wait, &ending.outcome.said()));
+            self.stop_reason.get_or_insert(StopReason::from_silence(wait, &ending.outcome.said()));
         }
         let attempts_left = is_refunded || claimed.counted_attempts() < self.plan.attempts;
         let doubt = claimed.doubt() || meaning.leaves_doubt();
         let next = outcome::next(meaning, attempts_left, doubt, self.plan.on_doubt);
-        let is_ours = claimed.lease() == self.tenure.number();
+        let is_ours = claimed.lease() == self.lease.number();
         let end = if let Next::End(status) = next { Some(status) } else { None };
         end.filter(|_| is_ours).iter().for_each(|status| self.unrecorded.add_row(*status, doubt));
-        let tripped = self.brake.watch(claimed.row(), &ending.outcome, end, &self.counts());
+        let stop_reason =
+            self.stop_rules.observe(claimed.row(), &ending.outcome, end, &self.counts());
         let halted = meaning
             .halt()
             .filter(|_| !renewed)
-            .map(|halt| Tripped::by_answer(halt, claimed.row(), &ending.outcome));
+            .map(|halt| StopReason::from_answer(halt, claimed.row(), &ending.outcome));
         let (completed, waiting) = match is_refunded {
             true => claimed.complete_refunded(ending, next),
             false => claimed.complete(ending, next),
@@ -471,9 +472,9 @@ impl Scheduler {
             Some(waiting) => self.wait(waiting, now),
             None => {}
         }
-        if let Some(tripped) = halted.or(tripped) {
-            self.stop_for(tripped.code);
-            self.tripped.get_or_insert(tripped);
+        if let Some(stop_reason) = halted.or(stop_reason) {
+            self.stop_for(stop_reason.code);
+            self.stop_reason.get_or_insert(stop_reason);
         }
     }
 
@@ -490,7 +491,9 @@ impl Scheduler {
 
     /// Whether nothing may be sent at all, for now or for good.
     fn is_paused_or_stopped(&self, now: Now) -> bool {
-        self.stop.is_some() || self.renewal.holds() || now.since_start < self.silence.until()
+        self.stop.is_some()
+            || self.refresh.blocks_sending()
+            || now.since_start < self.silence.until()
     }
 
     /// What is claimed and due goes out; what may no longer be sent is released.
@@ -501,8 +504,8 @@ impl Scheduler {
         let early = |slot: &Option<Duration>| slot.is_some_and(|at| now.since_start < at);
         let shared = now.since_start < self.shared_until;
         let grace = if shared { SHARED_GRACE } else { GRACE };
-        let leased_until = self.tenure.until();
-        let is_away = self.outage.since().is_some();
+        let leased_until = self.lease.until();
+        let is_away = self.breaker.open_since().is_some();
         while let Some((slot, claimed)) = self.claimed.pop_front_if(|(slot, _)| {
             let has_room = self.adaptive.has_room(self.in_flight);
             let on_time = !early(slot) && self.second.full_until(now.since_start).is_none();
@@ -515,7 +518,7 @@ impl Scheduler {
             } else {
                 self.in_flight += 1;
                 self.second.started(now.since_start);
-                self.outage.sent(now.since_start);
+                self.breaker.on_sent(now.since_start);
                 let at_once = slot.is_some() || is_away;
                 send.push(Dispatch { claimed, before, at_once });
             }
@@ -525,7 +528,7 @@ impl Scheduler {
 
     /// While the server is away, only a probe goes out: all else is released.
     fn release_surplus(&mut self, now: Now) {
-        if let Some(more) = self.outage.more(now.since_start) {
+        if let Some(more) = self.breaker.permits(now.since_start) {
             while self.claimed.len() > more as usize
                 && let Some((_, claimed)) = self.claimed.pop_front()
             {
@@ -547,9 +550,9 @@ impl Scheduler {
         let is_expired = self.is_paused_or_stopped(now)
             || self.cancel_unstarted
             || dispatched_at <= self.recalled_at
-            || self.outage.since().is_some()
+            || self.breaker.open_since().is_some()
             || now.since_start < self.shared_until
-            || claimed.lease() != self.tenure.number();
+            || claimed.lease() != self.lease.number();
         match is_late || is_expired {
             true => self.release_claim(claimed, now),
             false => self.claimed.push_front((Some(now.since_start), claimed)),
@@ -619,23 +622,23 @@ impl Scheduler {
         }
         let outstanding = self.outstanding();
         let has_many_waiting = self.waiting() >= MOST_WAITING;
-        let canary = self.brake.canary();
+        let canary = self.stop_rules.canary();
         let waits = |due: &[PendingRow]| due.iter().any(|waiting| canary.has(waiting.row()));
         if canary.is_on() && outstanding == 0 && self.later.is_empty() && !waits(&self.due) {
             canary.rests();
         }
         let room = canary.concurrency(self.plan.concurrency) as usize;
         let room = room.saturating_sub(outstanding);
-        let room = match self.outage.more(now.since_start) {
+        let room = match self.breaker.permits(now.since_start) {
             Some(more) => room.min((more as usize).saturating_sub(self.claimed.len())),
             None => room,
         };
         let has_fresh = !self.exhausted && canary.has_room() && !has_many_waiting;
-        let outage = &self.outage;
-        let another = outage.wants_another_row()
-            && (has_fresh || self.due.iter().any(|waiting| !outage.has_failed(waiting.row())));
+        let breaker = &self.breaker;
+        let another = breaker.prefers_untried_row()
+            && (has_fresh || self.due.iter().any(|waiting| !breaker.has_failed(waiting.row())));
         let admitted = self.due.extract_if(.., |waiting| {
-            canary.admits(waiting.row()) && !(another && outage.has_failed(waiting.row()))
+            canary.admits(waiting.row()) && !(another && breaker.has_failed(waiting.row()))
         });
         let again: Vec<PendingRow> = admitted.take(room).collect();
         let fresh = if has_fresh { room - again.len() } else { 0 };
@@ -651,13 +654,13 @@ impl Scheduler {
     fn claims_paused_until(&self) -> Duration {
         let is_needed = self.outstanding() * 2 <= self.plan.concurrency as usize;
         let rests_until = if is_needed { Duration::ZERO } else { self.rests_until };
-        let probe_at = self.outage.next_probe().unwrap_or_default();
+        let probe_at = self.breaker.next_probe_at().unwrap_or_default();
         self.silence.until().max(self.next_slot_at).max(rests_until).max(probe_at)
     }
 
     /// A process at rest lets its lease run out.
     fn renew_lease_at(&self) -> Option<Duration> {
-        self.tenure.renew_at().filter(|_| !self.is_finished())
+        self.lease.renew_at().filter(|_| !self.is_finished())
     }
 
     /// Long enough that a commit is done before its slots come, short enough
@@ -683,8 +686,8 @@ impl Scheduler {
             earliest([cut_off.map(|last| until(last, now)), cut_off.and(self.last_start)]);
         let commit_by = earliest([self.commit_deadline, self.renew_lease_at()]);
         let commit_by = commit_by.filter(|_| self.commit_started_at.is_none());
-        let renew_at = self.renewal.wake_at().filter(|_| self.stop.is_none());
-        let too_long = self.outage.too_long_at().filter(|_| self.has_work());
+        let renew_at = self.refresh.wake_at().filter(|_| self.stop.is_none());
+        let too_long = self.breaker.deadline().filter(|_| self.has_work());
         earliest([next_send, next_due, next_more, commit_by, cut_off, renew_at, too_long])
     }
 

@@ -9,7 +9,7 @@ use super::results::Written;
 use super::{count, counted, lasting, on_the_way, per_second, rows};
 use crate::engine::RunStats;
 use crate::exit::Exit;
-use crate::gate::brake::Tripped;
+use crate::gate::stop_rules::StopReason;
 use crate::intake::shown;
 use crate::ledger::{Counts, Run};
 use crate::order::OwnCode;
@@ -23,8 +23,8 @@ pub struct Summary<'a> {
     pub results: &'a Written,
     /// What this process did; nothing if the run had ended before.
     pub work: Option<Work>,
-    /// What set the brake off, if that stopped it.
-    pub tripped: Option<Tripped>,
+    /// Which stop rule ended it, if that stopped it.
+    pub stop_reason: Option<StopReason>,
     /// Whether the calls went to a stand-in, which makes the results nobody else's.
     pub is_rehearsal: bool,
     /// How the program ends.
@@ -117,8 +117,8 @@ impl Summary<'_> {
 
     /// Why it stopped, as exactly as is known.
     fn why(&self, stop: &str) -> String {
-        match &self.tripped {
-            Some(tripped) => tripped.why.clone(),
+        match &self.stop_reason {
+            Some(stop_reason) => stop_reason.why.clone(),
             None => meaning(stop).to_owned(),
         }
     }

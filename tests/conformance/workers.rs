@@ -389,7 +389,7 @@ fn only_a_run_opened_since_they_looked_is_taken_for_that_of_two_who_go_again() {
 
 #[test]
 #[ignore = "needs PostgreSQL: tests/run brings it"]
-fn a_brake_stops_the_run_for_all_and_a_signal_for_one() {
+fn a_stop_rule_stops_the_run_for_all_and_a_signal_for_one() {
     let (home, _, mut process) = first(9);
     let mut other = home.join(&process.run);
     process.turn_to(Vec::new(), Vec::new(), 0, Some(OwnCode::Signal));

@@ -6,10 +6,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use cardcancel::engine::{CallTimings, Dispatch, Event, Now, RunPolicy, Scheduler};
-use cardcancel::gate::brake::Limits;
+use cardcancel::gate::credential_refresh::{RefreshOutcome, RefreshSchedule};
 use cardcancel::gate::pace::Pace;
 use cardcancel::gate::rate::{Per, Rate, Rates};
-use cardcancel::gate::renewal::{Fetched, Renewal};
+use cardcancel::gate::stop_rules::StopRuleSettings;
 use cardcancel::intake::{self, Expected, Input, IntakeError, Reading};
 use cardcancel::ledger::{
     AttemptEnd, ClaimedRow, CommitOutcome, Ledger, NewRun, RowRecord, Run, RunLock, Sqlite,
@@ -137,7 +137,7 @@ enum Happens {
     Starts(Dispatch, u64),
     Arrives(Sent),
     Ends(Sent, Box<AttemptEnd>),
-    CredentialsRefreshed(Fetched),
+    CredentialsRefreshed(RefreshOutcome),
     Committed(Box<CommitOutcome>),
     Wakes(u64),
 }
@@ -369,7 +369,7 @@ impl<'a> Night<'a> {
             attempts: 3,
             on_doubt: self.on_doubt,
             last_start: None,
-            limits: Limits { canary: self.canary, ..Limits::default() },
+            limits: StopRuleSettings { canary: self.canary, ..StopRuleSettings::default() },
             max_outage: Duration::from_secs(900),
             most_a_second: self.rate,
         };
@@ -379,7 +379,7 @@ impl<'a> Night<'a> {
         self.deaths = self.deaths.saturating_sub(1);
         Process {
             scheduler: Scheduler::new(plan, run.counts, begun)
-                .with_credential_refresh(Renewal::of(lifetime)),
+                .with_credential_refresh(RefreshSchedule::new(lifetime)),
             pace: Pace::new(&rates.unwrap_or_else(|| "unlimited".parse().unwrap())),
             rules: rules(&mut self.chance),
             job,
@@ -435,10 +435,10 @@ impl<'a> Night<'a> {
                 let times = CallTimings { dispatched_at, started: dispatched_at, ended };
                 Some(Event::Ended { claimed, ending: *ending, times })
             }
-            Happens::CredentialsRefreshed(Fetched::Renewed(_)) => {
+            Happens::CredentialsRefreshed(RefreshOutcome::Refreshed(_)) => {
                 let (token, lifetime) = self.fetch();
                 process.token = token;
-                Some(Event::CredentialsRefreshed(Fetched::Renewed(lifetime)))
+                Some(Event::CredentialsRefreshed(RefreshOutcome::Refreshed(lifetime)))
             }
             Happens::CredentialsRefreshed(failed) => Some(Event::CredentialsRefreshed(failed)),
             Happens::Committed(outcome) => Some(Event::Committed(*outcome)),
@@ -486,7 +486,8 @@ impl<'a> Night<'a> {
         }
         if commands.renew {
             let failed = self.chance.per_cent(20);
-            let fetched = if failed { Fetched::Failed } else { Fetched::Renewed(None) };
+            let fetched =
+                if failed { RefreshOutcome::Failed } else { RefreshOutcome::Refreshed(None) };
             let took = Duration::from_millis(1 + self.chance.below(60));
             self.put_due(self.clock + took, Due::At(id, Happens::CredentialsRefreshed(fetched)));
         }

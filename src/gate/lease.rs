@@ -10,12 +10,12 @@ const RENEWED_AFTER: u32 = 3;
 
 /// The lease under which this process holds rows, if there are leases at all.
 #[derive(Debug, Default)]
-pub struct Tenure {
+pub struct LeaseTracker {
     /// It, and when after the start of the run it was asked for.
     granted: Option<(Lease, Duration)>,
 }
 
-impl Tenure {
+impl LeaseTracker {
     /// Takes in the lease of a commit that was asked for at this time after the start.
     /// Returns whether the one before has run out: what was held is others' now.
     pub fn granted(&mut self, lease: Option<Lease>, asked: Duration) -> bool {
@@ -54,24 +54,24 @@ mod tests {
 
     #[test]
     fn a_lease_lasts_from_when_its_commit_was_asked_for() {
-        let mut tenure = Tenure::default();
-        tenure.granted(lease(7), seconds(100));
-        assert_eq!(tenure.until(), Some(seconds(130)));
-        assert_eq!(tenure.renew_at(), Some(seconds(110)));
+        let mut tracker = LeaseTracker::default();
+        tracker.granted(lease(7), seconds(100));
+        assert_eq!(tracker.until(), Some(seconds(130)));
+        assert_eq!(tracker.renew_at(), Some(seconds(110)));
     }
 
     #[test]
     fn only_another_number_says_that_the_lease_before_ran_out() {
-        let mut tenure = Tenure::default();
-        assert!(!tenure.granted(lease(7), seconds(0)));
-        assert!(!tenure.granted(lease(7), seconds(10)));
-        assert!(tenure.granted(lease(8), seconds(60)));
+        let mut tracker = LeaseTracker::default();
+        assert!(!tracker.granted(lease(7), seconds(0)));
+        assert!(!tracker.granted(lease(7), seconds(10)));
+        assert!(tracker.granted(lease(8), seconds(60)));
     }
 
     #[test]
     fn where_there_are_no_leases_nothing_ends() {
-        let mut tenure = Tenure::default();
-        assert!(!tenure.granted(None, seconds(1)));
-        assert_eq!((tenure.number(), tenure.until(), tenure.renew_at()), (0, None, None));
+        let mut tracker = LeaseTracker::default();
+        assert!(!tracker.granted(None, seconds(1)));
+        assert_eq!((tracker.number(), tracker.until(), tracker.renew_at()), (0, None, None));
     }
 }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-/// New credentials that are refused within this time of their renewal are not
+/// New credentials that are refused within this time of their refresh are not
 /// worth another: the run stops.
 const PROVEN_AFTER: Duration = Duration::from_secs(60);
 /// How often in a row a fetch may fail while everything waits for it.
@@ -18,16 +18,16 @@ const SHORTEST_USE: Duration = Duration::from_secs(1);
 
 /// What became of a fetch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fetched {
+pub enum RefreshOutcome {
     /// Calls carry new credentials, which last so long, if that is known.
-    Renewed(Option<Duration>),
+    Refreshed(Option<Duration>),
     /// There are none.
     Failed,
 }
 
 /// Decides when credentials are renewed. Times are since the start of the run.
 #[derive(Debug, Clone, Default)]
-pub struct Renewal {
+pub struct RefreshSchedule {
     is_possible: bool,
     /// When they were renewed last in this run.
     renewed_at: Option<Duration>,
@@ -40,22 +40,22 @@ pub struct Renewal {
     failures: u32,
 }
 
-impl Renewal {
+impl RefreshSchedule {
     /// For credentials that cannot be renewed.
-    pub fn never() -> Renewal {
-        Renewal::default()
+    pub fn disabled() -> RefreshSchedule {
+        RefreshSchedule::default()
     }
 
     /// For credentials that were fetched for the start of the run and last so
     /// long, if that is known.
-    pub fn of(lifetime: Option<Duration>) -> Renewal {
+    pub fn new(lifetime: Option<Duration>) -> RefreshSchedule {
         let fetch_at = lifetime.map(use_of);
-        Renewal { is_possible: true, fetch_at, ..Renewal::default() }
+        RefreshSchedule { is_possible: true, fetch_at, ..RefreshSchedule::default() }
     }
 
     /// Takes in that a call which started then had its credentials refused. Says
     /// whether it may be made again with others; if not, the run is to stop.
-    pub fn refused(&mut self, started: Duration, now: Duration) -> bool {
+    pub fn on_unauthorized(&mut self, started: Duration, now: Duration) -> bool {
         match self.renewed_at {
             _ if !self.is_possible => return false,
             // It carried those before.
@@ -72,17 +72,17 @@ impl Renewal {
     }
 
     /// Takes in what became of a fetch. Says whether the run may go on.
-    pub fn fetched(&mut self, fetched: Fetched, now: Duration) -> bool {
+    pub fn on_refreshed(&mut self, fetched: RefreshOutcome, now: Duration) -> bool {
         self.fetching = false;
         match fetched {
-            Fetched::Renewed(lifetime) => {
+            RefreshOutcome::Refreshed(lifetime) => {
                 self.refused = false;
                 self.failures = 0;
                 self.renewed_at = Some(now);
                 self.fetch_at = lifetime.map(|lifetime| now.saturating_add(use_of(lifetime)));
                 true
             }
-            Fetched::Failed => {
+            RefreshOutcome::Failed => {
                 let wait = wait_after(self.failures);
                 self.failures = self.failures.saturating_add(1);
                 self.fetch_at = Some(now.saturating_add(wait));
@@ -93,12 +93,12 @@ impl Renewal {
     }
 
     /// Whether nothing may be sent until there are new ones.
-    pub fn holds(&self) -> bool {
+    pub fn blocks_sending(&self) -> bool {
         self.refused
     }
 
     /// Whether to fetch now; if so, a fetch is under way from now on.
-    pub fn begins(&mut self, now: Duration) -> bool {
+    pub fn take_due(&mut self, now: Duration) -> bool {
         let begins = self.fetch_at.is_some_and(|at| now >= at);
         if begins {
             self.fetch_at = None;
@@ -136,64 +136,69 @@ mod tests {
         Duration::from_secs(seconds)
     }
 
-    /// Renewed once, at this second, for no known time.
-    fn renewed_at(at: u64) -> Renewal {
-        let mut renewal = Renewal::of(None);
-        assert!(renewal.refused(seconds(0), seconds(at)) && renewal.begins(seconds(at)));
-        assert!(renewal.fetched(Fetched::Renewed(None), seconds(at)));
-        renewal
+    /// Refreshed once, at this second, for no known time.
+    fn renewed_at(at: u64) -> RefreshSchedule {
+        let mut refresh = RefreshSchedule::new(None);
+        assert!(refresh.on_unauthorized(seconds(0), seconds(at)) && refresh.take_due(seconds(at)));
+        assert!(refresh.on_refreshed(RefreshOutcome::Refreshed(None), seconds(at)));
+        refresh
     }
 
     #[test]
     fn what_cannot_be_renewed_stops_the_run_when_refused() {
-        assert!(!Renewal::never().refused(seconds(1), seconds(2)));
+        assert!(!RefreshSchedule::disabled().on_unauthorized(seconds(1), seconds(2)));
     }
 
     #[test]
     fn many_refusals_wait_for_one_fetch() {
-        let mut renewal = Renewal::of(None);
+        let mut refresh = RefreshSchedule::new(None);
         for _ in 0..3 {
-            assert!(renewal.refused(seconds(1), seconds(2)) && renewal.holds());
+            assert!(refresh.on_unauthorized(seconds(1), seconds(2)) && refresh.blocks_sending());
         }
-        assert!(renewal.begins(seconds(2)) && !renewal.begins(seconds(2)));
-        assert!(renewal.refused(seconds(1), seconds(3)) && !renewal.begins(seconds(3)));
-        assert!(renewal.fetched(Fetched::Renewed(None), seconds(4)));
-        assert!(!renewal.holds() && renewal.wake_at().is_none());
+        assert!(refresh.take_due(seconds(2)) && !refresh.take_due(seconds(2)));
+        assert!(refresh.on_unauthorized(seconds(1), seconds(3)) && !refresh.take_due(seconds(3)));
+        assert!(refresh.on_refreshed(RefreshOutcome::Refreshed(None), seconds(4)));
+        assert!(!refresh.blocks_sending() && refresh.wake_at().is_none());
     }
 
     #[test]
     fn a_late_refusal_of_those_before_asks_for_nothing() {
-        let mut renewal = renewed_at(10);
-        assert!(renewal.refused(seconds(9), seconds(11)));
-        assert!(!renewal.holds() && !renewal.begins(seconds(11)));
+        let mut refresh = renewed_at(10);
+        assert!(refresh.on_unauthorized(seconds(9), seconds(11)));
+        assert!(!refresh.blocks_sending() && !refresh.take_due(seconds(11)));
     }
 
     #[test]
     fn new_ones_that_are_refused_stop_the_run_unless_they_were_good_for_a_while() {
-        assert!(!renewed_at(10).refused(seconds(10), seconds(11)));
-        assert!(!renewed_at(10).refused(seconds(69), seconds(70)));
+        assert!(!renewed_at(10).on_unauthorized(seconds(10), seconds(11)));
+        assert!(!renewed_at(10).on_unauthorized(seconds(69), seconds(70)));
         let mut expired = renewed_at(10);
-        assert!(expired.refused(seconds(70), seconds(71)) && expired.begins(seconds(71)));
+        assert!(expired.on_unauthorized(seconds(70), seconds(71)) && expired.take_due(seconds(71)));
     }
 
     #[test]
     fn those_that_expire_are_renewed_before_they_do_while_calls_go_on() {
         for (lifetime, used) in [(10, 8), (3600, 3300), (1, 1)] {
-            let mut renewal = Renewal::of(Some(seconds(lifetime)));
-            assert_eq!(renewal.wake_at(), Some(seconds(used)));
-            assert!(!renewal.begins(seconds(used) - Duration::from_millis(1)));
-            assert!(renewal.begins(seconds(used)) && !renewal.holds());
-            assert!(renewal.fetched(Fetched::Renewed(Some(seconds(lifetime))), seconds(used)));
-            assert_eq!(renewal.wake_at(), Some(seconds(2 * used)));
+            let mut refresh = RefreshSchedule::new(Some(seconds(lifetime)));
+            assert_eq!(refresh.wake_at(), Some(seconds(used)));
+            assert!(!refresh.take_due(seconds(used) - Duration::from_millis(1)));
+            assert!(refresh.take_due(seconds(used)) && !refresh.blocks_sending());
+            assert!(
+                refresh.on_refreshed(
+                    RefreshOutcome::Refreshed(Some(seconds(lifetime))),
+                    seconds(used)
+                )
+            );
+            assert_eq!(refresh.wake_at(), Some(seconds(2 * used)));
         }
     }
 
     #[test]
     fn those_that_never_expire_are_no_sum_too_large() {
-        let mut renewal = Renewal::of(Some(Duration::MAX));
-        assert!(renewal.refused(seconds(1), seconds(2)) && renewal.begins(seconds(2)));
-        assert!(renewal.fetched(Fetched::Renewed(Some(Duration::MAX)), seconds(3)));
-        assert!(renewal.wake_at().is_some_and(|at| at > seconds(1 << 60)));
+        let mut refresh = RefreshSchedule::new(Some(Duration::MAX));
+        assert!(refresh.on_unauthorized(seconds(1), seconds(2)) && refresh.take_due(seconds(2)));
+        assert!(refresh.on_refreshed(RefreshOutcome::Refreshed(Some(Duration::MAX)), seconds(3)));
+        assert!(refresh.wake_at().is_some_and(|at| at > seconds(1 << 60)));
     }
 
     #[test]
@@ -204,26 +209,29 @@ mod tests {
 
     #[test]
     fn a_refusal_waits_for_the_fetch_that_is_under_way() {
-        let mut renewal = Renewal::of(Some(seconds(10)));
-        assert!(renewal.begins(seconds(8)));
-        assert!(renewal.refused(seconds(8), seconds(9)) && renewal.holds());
-        assert!(!renewal.begins(seconds(9)));
-        assert!(renewal.fetched(Fetched::Renewed(None), seconds(9)) && !renewal.holds());
+        let mut refresh = RefreshSchedule::new(Some(seconds(10)));
+        assert!(refresh.take_due(seconds(8)));
+        assert!(refresh.on_unauthorized(seconds(8), seconds(9)) && refresh.blocks_sending());
+        assert!(!refresh.take_due(seconds(9)));
+        assert!(
+            refresh.on_refreshed(RefreshOutcome::Refreshed(None), seconds(9))
+                && !refresh.blocks_sending()
+        );
     }
 
     #[test]
     fn a_fetch_that_fails_is_made_again_after_growing_waits_then_the_run_stops() {
-        let mut renewal = Renewal::of(None);
-        assert!(renewal.refused(seconds(0), seconds(0)));
+        let mut refresh = RefreshSchedule::new(None);
+        assert!(refresh.on_unauthorized(seconds(0), seconds(0)));
         let mut now = seconds(0);
         let mut waits = Vec::new();
         loop {
-            assert!(renewal.begins(now) && renewal.holds());
-            let goes_on = renewal.fetched(Fetched::Failed, now);
+            assert!(refresh.take_due(now) && refresh.blocks_sending());
+            let goes_on = refresh.on_refreshed(RefreshOutcome::Failed, now);
             if !goes_on {
                 break;
             }
-            let next = renewal.wake_at().unwrap();
+            let next = refresh.wake_at().unwrap();
             waits.push((next - now).as_secs());
             now = next;
         }
@@ -232,14 +240,14 @@ mod tests {
 
     #[test]
     fn nothing_stops_because_those_that_are_still_good_could_not_be_renewed() {
-        let mut renewal = Renewal::of(Some(seconds(10)));
+        let mut refresh = RefreshSchedule::new(Some(seconds(10)));
         let mut now = seconds(8);
         for _ in 0..100 {
-            assert!(renewal.begins(now) && renewal.fetched(Fetched::Failed, now));
-            assert!(!renewal.holds());
-            now = renewal.wake_at().unwrap();
+            assert!(refresh.take_due(now) && refresh.on_refreshed(RefreshOutcome::Failed, now));
+            assert!(!refresh.blocks_sending());
+            now = refresh.wake_at().unwrap();
         }
-        assert!(renewal.refused(now - seconds(1), now) && renewal.begins(now));
-        assert!(renewal.fetched(Fetched::Failed, now), "it has several attempts again");
+        assert!(refresh.on_unauthorized(now - seconds(1), now) && refresh.take_due(now));
+        assert!(refresh.on_refreshed(RefreshOutcome::Failed, now), "it has several attempts again");
     }
 }

@@ -28,7 +28,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(8);
 
 /// One call that ended.
 #[derive(Debug, Clone, Copy)]
-pub struct Ended {
+pub struct CallObservation {
     /// What it tells of the server.
     pub sign: Sign,
     /// Its row.
@@ -44,7 +44,7 @@ pub struct Ended {
 
 /// What has changed with a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Change {
+pub enum Transition {
     /// The server is away: these rows failed because of it.
     Began(BTreeSet<RowNumber>),
     /// The server is back.
@@ -53,11 +53,11 @@ pub enum Change {
 
 /// Whether the server is away, as far as calls have shown it.
 #[derive(Debug)]
-pub struct Outage {
+pub struct CircuitBreaker {
     longest: Duration,
     failed: Failed,
     answered: Duration,
-    away: Option<Away>,
+    away: Option<OpenState>,
     /// When the last outage was over.
     over: Option<Duration>,
 }
@@ -78,17 +78,17 @@ struct Failed {
 }
 
 #[derive(Debug)]
-struct Away {
+struct OpenState {
     /// When it was noticed.
     since: Duration,
     probes: u32,
-    next_probe: Duration,
+    next_probe_at: Duration,
 }
 
-impl Outage {
+impl CircuitBreaker {
     /// An outage that lasts longer than this is not waited for.
-    pub fn new(longest: Duration) -> Outage {
-        Outage {
+    pub fn new(longest: Duration) -> CircuitBreaker {
+        CircuitBreaker {
             longest,
             failed: Failed::default(),
             answered: Duration::ZERO,
@@ -98,24 +98,24 @@ impl Outage {
     }
 
     /// Since when the server is away, if it is.
-    pub fn since(&self) -> Option<Duration> {
+    pub fn open_since(&self) -> Option<Duration> {
         self.away.as_ref().map(|away| away.since)
     }
 
     /// When it has lasted too long, if it lasts.
-    pub fn too_long_at(&self) -> Option<Duration> {
-        self.since().map(|since| since.saturating_add(self.longest))
+    pub fn deadline(&self) -> Option<Duration> {
+        self.open_since().map(|since| since.saturating_add(self.longest))
     }
 
     /// When the next probe may be sent, if only probes may.
-    pub fn next_probe(&self) -> Option<Duration> {
-        self.away.as_ref().map(|away| away.next_probe)
+    pub fn next_probe_at(&self) -> Option<Duration> {
+        self.away.as_ref().map(|away| away.next_probe_at)
     }
 
     /// Whether the next probe is to be of a row that has not failed, if there is one:
     /// such rows as failed may be broken themselves. Every other is, since each may leave
     /// one more row in doubt.
-    pub fn wants_another_row(&self) -> bool {
+    pub fn prefers_untried_row(&self) -> bool {
         self.away.as_ref().is_some_and(|away| away.probes.is_multiple_of(2))
     }
 
@@ -125,32 +125,32 @@ impl Outage {
     }
 
     /// How many more calls may be started now, if that is limited.
-    pub fn more(&self, now: Duration) -> Option<u32> {
-        self.next_probe().map(|next_probe| u32::from(now >= next_probe))
+    pub fn permits(&self, now: Duration) -> Option<u32> {
+        self.next_probe_at().map(|next_probe_at| u32::from(now >= next_probe_at))
     }
 
     /// A call is started. One without an answer does not keep the next for ever.
-    pub fn sent(&mut self, now: Duration) {
+    pub fn on_sent(&mut self, now: Duration) {
         if let Some(away) = &mut self.away {
             away.probes += 1;
-            away.next_probe = now.saturating_add(LONGEST_WAIT);
+            away.next_probe_at = now.saturating_add(LONGEST_WAIT);
         }
     }
 
     /// A probe did not start, since it found its connection too late: the next may start now.
     pub fn missed(&mut self, given_out: Duration, now: Duration) {
         if let Some(away) = self.away.as_mut().filter(|away| given_out > away.since) {
-            away.next_probe = away.next_probe.min(now);
+            away.next_probe_at = away.next_probe_at.min(now);
         }
     }
 
     /// Whether a call that was started then, and failed, ran into an outage.
-    pub fn ran_into(&self, sign: Sign, started: Duration) -> bool {
+    pub fn is_implicated(&self, sign: Sign, started: Duration) -> bool {
         sign.is_failure() && (self.away.is_some() || self.over.is_some_and(|over| started < over))
     }
 
     /// Learns from a call that ended now.
-    pub fn saw(&mut self, ended: Ended, now: Duration) -> Option<Change> {
+    pub fn observe(&mut self, ended: CallObservation, now: Duration) -> Option<Transition> {
         match ended.sign {
             Sign::Works => return self.works(ended.started, now),
             Sign::Unclear => return None,
@@ -165,8 +165,8 @@ impl Outage {
             Some(away) => {
                 self.failed.rows.insert(ended.row);
                 if ended.started >= away.since {
-                    away.next_probe =
-                        away.next_probe.min(now.saturating_add(wait(ended.row, away.probes)));
+                    away.next_probe_at =
+                        away.next_probe_at.min(now.saturating_add(wait(ended.row, away.probes)));
                 }
                 None
             }
@@ -175,28 +175,31 @@ impl Outage {
 
     /// An answer tells of the server as it was when its call was started: one from
     /// before the first failure says nothing of what came after.
-    fn works(&mut self, started: Duration, now: Duration) -> Option<Change> {
+    fn works(&mut self, started: Duration, now: Duration) -> Option<Transition> {
         self.answered = now;
         if !self.failed.rows.is_empty() && started < self.failed.since {
             return None;
         }
         self.failed = Failed::default();
-        let over = self.away.take().map(|_| Change::Over);
+        let over = self.away.take().map(|_| Transition::Over);
         if over.is_some() {
             self.over = Some(now);
         }
         over
     }
 
-    fn begin(&mut self, row: RowNumber, now: Duration) -> Change {
-        self.away =
-            Some(Away { since: now, probes: 0, next_probe: now.saturating_add(wait(row, 0)) });
-        Change::Began(self.failed.rows.clone())
+    fn begin(&mut self, row: RowNumber, now: Duration) -> Transition {
+        self.away = Some(OpenState {
+            since: now,
+            probes: 0,
+            next_probe_at: now.saturating_add(wait(row, 0)),
+        });
+        Transition::Began(self.failed.rows.clone())
     }
 }
 
 impl Failed {
-    fn add(&mut self, ended: Ended) {
+    fn add(&mut self, ended: CallObservation) {
         if self.rows.is_empty() {
             self.since = ended.started;
         }
@@ -211,7 +214,7 @@ impl Failed {
     }
 
     /// Whether they are an outage with this one, when for so long there was no answer.
-    fn is_outage(&self, ended: Ended, no_answer: Duration) -> bool {
+    fn is_outage(&self, ended: CallObservation, no_answer: Duration) -> bool {
         let throttled = ended.sign == Sign::Throttled;
         let told = self.surely + self.busy;
         let in_a_row = told + self.perhaps >= IN_A_ROW;
@@ -237,53 +240,60 @@ mod tests {
         Duration::from_millis(ms)
     }
 
-    fn ended(sign: Sign, row: u32, started: u64) -> Ended {
-        Ended { sign, row: RowNumber(row), started: ms(started), was_last: false, again: false }
+    fn ended(sign: Sign, row: u32, started: u64) -> CallObservation {
+        CallObservation {
+            sign,
+            row: RowNumber(row),
+            started: ms(started),
+            was_last: false,
+            again: false,
+        }
     }
 
     /// An outage that was noticed a second after the start.
-    fn noticed() -> Outage {
-        let mut outage = Outage::new(Duration::from_secs(900));
+    fn noticed() -> CircuitBreaker {
+        let mut outage = CircuitBreaker::new(Duration::from_secs(900));
         for row in 1..=10 {
-            outage.saw(ended(Sign::Unreachable, row, 999), ms(1000));
+            outage.observe(ended(Sign::Unreachable, row, 999), ms(1000));
         }
-        assert_eq!(outage.since(), Some(ms(1000)));
+        assert_eq!(outage.open_since(), Some(ms(1000)));
         outage
     }
 
     #[test]
     fn ten_failures_in_a_row_are_an_outage_and_its_rows_are_told() {
-        let mut outage = Outage::new(Duration::from_secs(900));
-        let mut saw = |row| outage.saw(ended(Sign::Broken, row, 1), ms(2));
+        let mut outage = CircuitBreaker::new(Duration::from_secs(900));
+        let mut saw = |row| outage.observe(ended(Sign::Broken, row, 1), ms(2));
         assert!((1..10).all(|row| saw(row).is_none()));
-        assert_eq!(saw(10), Some(Change::Began((1..=10).map(RowNumber).collect())));
+        assert_eq!(saw(10), Some(Transition::Began((1..=10).map(RowNumber).collect())));
     }
 
     #[test]
     fn failures_among_answers_are_none() {
-        let mut outage = Outage::new(Duration::from_secs(900));
+        let mut outage = CircuitBreaker::new(Duration::from_secs(900));
         for call in 0..1000 {
             let sign = if call % 8 == 0 { Sign::Works } else { Sign::Broken };
-            assert_eq!(outage.saw(ended(sign, call, call.into()), ms(call.into())), None);
+            assert_eq!(outage.observe(ended(sign, call, call.into()), ms(call.into())), None);
         }
     }
 
     #[test]
     fn a_row_that_fails_again_and_again_is_no_outage() {
-        let mut outage = Outage::new(Duration::from_secs(900));
+        let mut outage = CircuitBreaker::new(Duration::from_secs(900));
         for call in 0..1000 {
-            let broken = Ended { was_last: true, ..ended(Sign::Broken, 7, call) };
-            assert_eq!(outage.saw(broken, ms(call)), None);
+            let broken = CallObservation { was_last: true, ..ended(Sign::Broken, 7, call) };
+            assert_eq!(outage.observe(broken, ms(call)), None);
         }
     }
 
     #[test]
     fn many_rows_that_fail_again_are_no_outage() {
         for sign in [Sign::Broken, Sign::Unavailable, Sign::Throttled] {
-            let mut outage = Outage::new(Duration::from_secs(900));
+            let mut outage = CircuitBreaker::new(Duration::from_secs(900));
             for row in 0..1000 {
-                let again = Ended { again: true, was_last: true, ..ended(sign, row, row.into()) };
-                assert_eq!(outage.saw(again, ms(u64::from(row) * 100)), None);
+                let again =
+                    CallObservation { again: true, was_last: true, ..ended(sign, row, row.into()) };
+                assert_eq!(outage.observe(again, ms(u64::from(row) * 100)), None);
             }
         }
     }
@@ -291,22 +301,27 @@ mod tests {
     #[test]
     fn two_rows_that_alone_are_told_that_the_server_is_away_are_no_outage() {
         for sign in [Sign::Unavailable, Sign::Throttled] {
-            let mut outage = Outage::new(Duration::from_secs(900));
-            outage.saw(ended(Sign::Works, 1, 0), ms(20));
+            let mut outage = CircuitBreaker::new(Duration::from_secs(900));
+            outage.observe(ended(Sign::Works, 1, 0), ms(20));
             for call in 1..100 {
-                let last =
-                    Ended { was_last: true, ..ended(sign, call % 2, 1000 * u64::from(call)) };
-                assert_eq!(outage.saw(last, ms(1000 * u64::from(call) + 20)), None);
+                let last = CallObservation {
+                    was_last: true,
+                    ..ended(sign, call % 2, 1000 * u64::from(call))
+                };
+                assert_eq!(outage.observe(last, ms(1000 * u64::from(call) + 20)), None);
             }
         }
     }
 
     #[test]
     fn five_rows_that_are_told_so_are_an_outage_before_one_of_them_fails_for_good() {
-        let mut outage = Outage::new(Duration::from_secs(900));
-        assert!((1..=5).all(|row| outage.saw(ended(Sign::Unavailable, row, 1), ms(2)).is_none()));
-        let last = Ended { was_last: true, again: true, ..ended(Sign::Unavailable, 1, 1000) };
-        assert!(outage.saw(last, ms(1002)).is_some());
+        let mut outage = CircuitBreaker::new(Duration::from_secs(900));
+        assert!(
+            (1..=5).all(|row| outage.observe(ended(Sign::Unavailable, row, 1), ms(2)).is_none())
+        );
+        let last =
+            CallObservation { was_last: true, again: true, ..ended(Sign::Unavailable, 1, 1000) };
+        assert!(outage.observe(last, ms(1002)).is_some());
     }
 
     #[test]
@@ -314,31 +329,32 @@ mod tests {
         let mut outage = noticed();
         let mut of_another = Vec::new();
         for probe in 1..=6 {
-            if outage.wants_another_row() {
+            if outage.prefers_untried_row() {
                 of_another.push(probe);
             }
-            outage.sent(ms(2000));
-            outage.saw(ended(Sign::Broken, 100 + probe, 2000), ms(2001));
+            outage.on_sent(ms(2000));
+            outage.observe(ended(Sign::Broken, 100 + probe, 2000), ms(2001));
             assert!(outage.has_failed(RowNumber(100 + probe)));
         }
         assert_eq!(of_another, [1, 3, 5]);
-        outage.saw(ended(Sign::Works, 999, 2500), ms(2501));
-        assert!(!outage.wants_another_row() && !outage.has_failed(RowNumber(101)));
+        outage.observe(ended(Sign::Works, 999, 2500), ms(2501));
+        assert!(!outage.prefers_untried_row() && !outage.has_failed(RowNumber(101)));
     }
 
     #[test]
     fn no_row_fails_for_good_because_nobody_can_be_reached() {
-        let mut outage = Outage::new(Duration::from_secs(900));
-        let last = Ended { was_last: true, ..ended(Sign::Unreachable, 1, 1) };
-        assert!((0..4).all(|_| outage.saw(last, ms(2)).is_none()));
-        assert!(outage.saw(last, ms(2)).is_some());
+        let mut outage = CircuitBreaker::new(Duration::from_secs(900));
+        let last = CallObservation { was_last: true, ..ended(Sign::Unreachable, 1, 1) };
+        assert!((0..4).all(|_| outage.observe(last, ms(2)).is_none()));
+        assert!(outage.observe(last, ms(2)).is_some());
     }
 
     #[test]
     fn throttled_calls_are_an_outage_only_when_for_long_nothing_else_comes() {
-        let mut outage = Outage::new(Duration::from_secs(900));
-        outage.saw(ended(Sign::Works, 1, 0), ms(20));
-        let mut throttled = |now| outage.saw(ended(Sign::Throttled, now as u32, now - 1), ms(now));
+        let mut outage = CircuitBreaker::new(Duration::from_secs(900));
+        outage.observe(ended(Sign::Works, 1, 0), ms(20));
+        let mut throttled =
+            |now| outage.observe(ended(Sign::Throttled, now as u32, now - 1), ms(now));
         assert!((30..2000).all(|now| throttled(now).is_none()));
         assert!((2000..2100).any(|now| throttled(now).is_some()));
     }
@@ -349,14 +365,17 @@ mod tests {
         let mut waits = Vec::new();
         let mut now = ms(1000);
         for row in 1..=10 {
-            assert_eq!(outage.more(now), Some(0));
-            let next = outage.next_probe().unwrap();
+            assert_eq!(outage.permits(now), Some(0));
+            let next = outage.next_probe_at().unwrap();
             waits.push(next - now);
-            assert_eq!(outage.more(next), Some(1));
-            outage.sent(next);
-            assert_eq!(outage.more(next), Some(0));
+            assert_eq!(outage.permits(next), Some(1));
+            outage.on_sent(next);
+            assert_eq!(outage.permits(next), Some(0));
             now = next + ms(1);
-            outage.saw(Ended { started: next, ..ended(Sign::Unreachable, row, 0) }, now);
+            outage.observe(
+                CallObservation { started: next, ..ended(Sign::Unreachable, row, 0) },
+                now,
+            );
         }
         assert!((ms(187)..=ms(250)).contains(&waits[0]), "{waits:?}");
         assert!(waits[..6].is_sorted(), "{waits:?}");
@@ -366,27 +385,27 @@ mod tests {
     #[test]
     fn an_answer_to_a_call_from_before_the_outage_does_not_end_it() {
         let mut outage = noticed();
-        assert_eq!(outage.saw(ended(Sign::Works, 50, 900), ms(1100)), None);
-        assert_eq!(outage.saw(ended(Sign::Works, 50, 1050), ms(1200)), Some(Change::Over));
-        assert_eq!((outage.since(), outage.more(ms(1200))), (None, None));
-        assert!(outage.ran_into(Sign::Broken, ms(1100)));
-        assert!(!outage.ran_into(Sign::Broken, ms(1300)));
+        assert_eq!(outage.observe(ended(Sign::Works, 50, 900), ms(1100)), None);
+        assert_eq!(outage.observe(ended(Sign::Works, 50, 1050), ms(1200)), Some(Transition::Over));
+        assert_eq!((outage.open_since(), outage.permits(ms(1200))), (None, None));
+        assert!(outage.is_implicated(Sign::Broken, ms(1100)));
+        assert!(!outage.is_implicated(Sign::Broken, ms(1300)));
     }
 
     #[test]
     fn a_probe_that_was_not_sent_does_not_keep_the_next() {
         let mut outage = noticed();
-        outage.sent(ms(1300));
+        outage.on_sent(ms(1300));
         outage.missed(ms(999), ms(1350));
-        assert_eq!(outage.more(ms(1350)), Some(0), "it was none");
+        assert_eq!(outage.permits(ms(1350)), Some(0), "it was none");
         outage.missed(ms(1300), ms(1400));
-        assert_eq!(outage.more(ms(1400)), Some(1));
+        assert_eq!(outage.permits(ms(1400)), Some(1));
     }
 
     #[test]
     fn a_probe_that_hangs_does_not_keep_the_next() {
         let mut outage = noticed();
-        outage.sent(ms(1300));
-        assert_eq!(outage.more(ms(9300)), Some(1));
+        outage.on_sent(ms(1300));
+        assert_eq!(outage.permits(ms(9300)), Some(1));
     }
 }

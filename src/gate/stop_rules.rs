@@ -1,4 +1,4 @@
-//! The brake: rules that stop a run that is going wrong. It watches outcomes in
+//! The stop_rules: rules that stop a run that is going wrong. It watches outcomes in
 //! the order in which they come.
 
 use std::time::Duration;
@@ -17,7 +17,7 @@ const MOST_REFUSALS_IN_A_ROW: u32 = 9;
 
 /// The rules that a user sets; none is off.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Limits {
+pub struct StopRuleSettings {
     /// The most rows that may fail.
     pub failures: Option<MaxFailures>,
     /// The most rows that may fail one after another.
@@ -30,47 +30,47 @@ pub struct Limits {
     pub canary: Option<u32>,
 }
 
-/// Why the brake, or an answer, stops a run.
+/// Why the stop_rules, or an answer, stops a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Tripped {
+pub struct StopReason {
     /// Which rule it was.
     pub code: OwnCode,
     /// What set it off, in words.
     pub why: String,
 }
 
-impl Tripped {
+impl StopReason {
     /// This row's answer stops the run.
-    pub fn by_answer(halt: Halt, row: RowNumber, outcome: &Outcome) -> Tripped {
+    pub fn from_answer(halt: Halt, row: RowNumber, outcome: &Outcome) -> StopReason {
         let what = match halt {
             Halt::Unauthorized | Halt::Credentials => "The credentials were refused",
             Halt::Redirected => "The server answered with a redirect, which is never followed",
             Halt::Certificate => "A certificate was refused",
             Halt::Code => "[codes] stops the run at such an answer",
         };
-        Tripped { code: halt.code(), why: format!("{what}: row {row}: {}", outcome.said()) }
+        StopReason { code: halt.code(), why: format!("{what}: row {row}: {}", outcome.said()) }
     }
 
     /// The server was away for too long; this is what the last call came to.
-    pub fn by_outage(last: &str) -> Tripped {
+    pub fn from_outage(last: &str) -> StopReason {
         let why = format!("CoreCARD was away for longer than --max-outage; the last call: {last}");
-        Tripped { code: OwnCode::Outage, why }
+        StopReason { code: OwnCode::Outage, why }
     }
 
     /// The server asks for a longer wait than it can be given, and has been given all; this
     /// is what the call came to.
-    pub fn by_silence(wait: Duration, last: &str) -> Tripped {
+    pub fn from_silence(wait: Duration, last: &str) -> StopReason {
         let seconds = wait.as_secs();
         let why = format!(
             "CoreCARD asked everyone to wait, for {seconds} s the last time (Retry-After), which was longer than --max-outage; the last call: {last}"
         );
-        Tripped { code: OwnCode::Outage, why }
+        StopReason { code: OwnCode::Outage, why }
     }
 }
 
 /// Watches the outcomes of a run from the moment it is started.
 #[derive(Debug, Clone)]
-pub struct Brake {
+pub struct StopRules {
     max_failures: Option<MaxFailures>,
     failures_before: u64,
     ended_before: u64,
@@ -81,10 +81,10 @@ pub struct Brake {
     canary: Canary,
 }
 
-impl Brake {
-    /// A brake with these rules, none of which looks at rows that ended before.
-    pub fn new(limits: &Limits, before: &Counts) -> Brake {
-        Brake {
+impl StopRules {
+    /// A set of stop rules with these rules, none of which looks at rows that ended before.
+    pub fn new(limits: &StopRuleSettings, before: &Counts) -> StopRules {
+        StopRules {
             max_failures: limits.failures,
             failures_before: failures(before),
             ended_before: called(before),
@@ -104,13 +104,13 @@ impl Brake {
     /// Takes in what the row's attempt came to, how the row ended by it, if it
     /// did, and how the run's rows stand after it; says why the run must stop, if
     /// it must.
-    pub fn watch(
+    pub fn observe(
         &mut self,
         row: RowNumber,
         outcome: &Outcome,
         ended: Option<Status>,
         counts: &Counts,
-    ) -> Option<Tripped> {
+    ) -> Option<StopReason> {
         let by_attempt = self.after_attempt(outcome);
         let by_row = ended.and_then(|status| match status.is_cancelled() {
             true => self.after_success(),
@@ -119,70 +119,70 @@ impl Brake {
         by_attempt.or(by_row)
     }
 
-    fn after_attempt(&mut self, outcome: &Outcome) -> Option<Tripped> {
+    fn after_attempt(&mut self, outcome: &Outcome) -> Option<StopReason> {
         let refused = outcome.meaning == Meaning::Refused;
-        let refused = if refused { self.refusals.goes_on() } else { none(&mut self.refusals) };
+        let refused = if refused { self.refusals.goes_on() } else { reset(&mut self.refusals) };
         if let Some(most) = refused {
             let why = format!(
                 "{} requests in a row were refused, the last with {}",
                 most + 1,
                 named(&outcome.error_code)
             );
-            return Some(Tripped { code: OwnCode::Refusals, why });
+            return Some(StopReason { code: OwnCode::Refusals, why });
         }
         let most = match outcome.meaning {
             Meaning::Doubt => self.doubts.goes_on()?,
             // A call that was never sent shows nothing of the server's answers.
             _ if !outcome.sent => return None,
-            _ => none(&mut self.doubts)?,
+            _ => reset(&mut self.doubts)?,
         };
         let why = format!(
             "more than {most} answers in a row were lost (--max-doubts-in-a-row {most}), the last with {}",
             named(&outcome.error_code)
         );
-        Some(Tripped { code: OwnCode::DoubtsInARow, why })
+        Some(StopReason { code: OwnCode::DoubtsInARow, why })
     }
 
-    fn after_success(&mut self) -> Option<Tripped> {
+    fn after_success(&mut self) -> Option<StopReason> {
         self.failures.ends();
         self.same_code.went_well();
         None
     }
 
-    fn after_failure(&mut self, row: RowNumber, code: &str, counts: &Counts) -> Option<Tripped> {
+    fn after_failure(&mut self, row: RowNumber, code: &str, counts: &Counts) -> Option<StopReason> {
         let code_told = named(code);
         let canary = self.canary.row_failed().map(|rows| {
             let why = format!(
                 "too many of the first rows failed (--canary {rows}), the last, row {row}, with {code_told}"
             );
-            Tripped { code: OwnCode::Canary, why }
+            StopReason { code: OwnCode::Canary, why }
         });
         let same = self.same_code.failed(code).map(|most| {
             let why = format!(
                 "more than {most} rows in a row failed with {code_told} (--max-same-code {most}), the last is row {row}"
             );
-            Tripped { code: OwnCode::SameCode, why }
+            StopReason { code: OwnCode::SameCode, why }
         });
         let in_a_row = self.failures.goes_on().map(|most| {
             let why = format!(
                 "more than {most} rows in a row failed (--max-failures-in-a-row {most}), the last, row {row}, with {code_told}"
             );
-            Tripped { code: OwnCode::FailuresInARow, why }
+            StopReason { code: OwnCode::FailuresInARow, why }
         });
-        canary.or(same).or(in_a_row).or_else(|| self.in_all(counts))
+        canary.or(same).or(in_a_row).or_else(|| self.over_total(counts))
     }
 
-    fn in_all(&self, counts: &Counts) -> Option<Tripped> {
+    fn over_total(&self, counts: &Counts) -> Option<StopReason> {
         let failures = failures(counts).saturating_sub(self.failures_before);
         let ended = called(counts).saturating_sub(self.ended_before);
         let most = self.max_failures.filter(|most| most.exceeded(failures, ended))?;
         let why = format!("{failures} of {ended} rows failed (--max-failures {most})");
-        Some(Tripped { code: OwnCode::MaxFailures, why })
+        Some(StopReason { code: OwnCode::MaxFailures, why })
     }
 }
 
 /// Ends a streak, which is never too long by that.
-fn none(streak: &mut Streak) -> Option<u32> {
+fn reset(streak: &mut Streak) -> Option<u32> {
     streak.ends();
     None
 }
@@ -209,20 +209,25 @@ mod tests {
     use super::*;
     use insta::assert_snapshot;
 
-    /// A brake and the rows it has seen.
+    /// A set of stop rules and the rows it has seen.
     struct Watched {
-        brake: Brake,
+        stop_rules: StopRules,
         counts: Counts,
         row: u32,
     }
 
     impl Watched {
-        fn by(limits: Limits) -> Watched {
+        fn by(limits: StopRuleSettings) -> Watched {
             let counts = Counts::default();
-            Watched { brake: Brake::new(&limits, &counts), counts, row: 0 }
+            Watched { stop_rules: StopRules::new(&limits, &counts), counts, row: 0 }
         }
 
-        fn sees(&mut self, meaning: Meaning, code: &str, ended: Option<Status>) -> Option<Tripped> {
+        fn sees(
+            &mut self,
+            meaning: Meaning,
+            code: &str,
+            ended: Option<Status>,
+        ) -> Option<StopReason> {
             self.row += 1;
             ended.iter().for_each(|status| self.counts.add(*status, 1));
             let outcome = Outcome {
@@ -233,42 +238,43 @@ mod tests {
                 http_status: None,
                 retry_after: None,
             };
-            self.brake.watch(RowNumber(self.row), &outcome, ended, &self.counts)
+            self.stop_rules.observe(RowNumber(self.row), &outcome, ended, &self.counts)
         }
 
-        fn cancelled(&mut self) -> Option<Tripped> {
+        fn cancelled(&mut self) -> Option<StopReason> {
             self.sees(Meaning::Cancelled, "ERR01160", Some(Status::Cancelled))
         }
 
-        fn rejected(&mut self, code: &str) -> Option<Tripped> {
+        fn rejected(&mut self, code: &str) -> Option<StopReason> {
             self.sees(Meaning::Rejected, code, Some(Status::Rejected))
         }
 
-        fn lost(&mut self) -> Option<Tripped> {
+        fn lost(&mut self) -> Option<StopReason> {
             self.sees(Meaning::Doubt, "TIMEOUT", None)
         }
 
-        fn refused(&mut self) -> Option<Tripped> {
+        fn refused(&mut self) -> Option<StopReason> {
             self.sees(Meaning::Refused, "HTTP_404", Some(Status::Failed))
         }
     }
 
-    fn told(tripped: Option<Tripped>) -> String {
-        let Tripped { code, why } = tripped.unwrap();
+    fn told(stop_reason: Option<StopReason>) -> String {
+        let StopReason { code, why } = stop_reason.unwrap();
         format!("{code}: {why}")
     }
 
     #[test]
     fn with_no_rule_set_a_run_may_fail_as_it_likes() {
-        let mut watched = Watched::by(Limits::default());
+        let mut watched = Watched::by(StopRuleSettings::default());
         assert!((0..2000).all(|_| watched.rejected("ERR1").is_none() && watched.lost().is_none()));
     }
 
     #[test]
     fn failures_that_stood_before_the_start_are_not_held_against_it() {
-        let limits = Limits { failures: "5%".parse().ok(), ..Limits::default() };
+        let limits =
+            StopRuleSettings { failures: "5%".parse().ok(), ..StopRuleSettings::default() };
         let counts = [(Status::Cancelled, 150), (Status::Rejected, 20)].into_iter().collect();
-        let mut watched = Watched { brake: Brake::new(&limits, &counts), counts, row: 0 };
+        let mut watched = Watched { stop_rules: StopRules::new(&limits, &counts), counts, row: 0 };
         assert!((0..95).all(|_| watched.cancelled().is_none()));
         assert!((0..5).all(|_| watched.rejected("ERR1").is_none()));
         assert_snapshot!(told(watched.rejected("ERR1")), @"MAX_FAILURES: 6 of 101 rows failed (--max-failures 5%)");
@@ -276,7 +282,7 @@ mod tests {
 
     #[test]
     fn refusals_stop_a_run_only_in_a_row() {
-        let mut watched = Watched::by(Limits::default());
+        let mut watched = Watched::by(StopRuleSettings::default());
         assert!((0..9).all(|_| watched.refused().is_none()));
         assert_eq!(watched.cancelled(), None);
         assert!((0..9).all(|_| watched.refused().is_none()));
@@ -285,7 +291,10 @@ mod tests {
 
     #[test]
     fn failures_in_a_row_are_those_with_no_row_cancelled_between_them() {
-        let mut watched = Watched::by(Limits { failures_in_a_row: Some(2), ..Limits::default() });
+        let mut watched = Watched::by(StopRuleSettings {
+            failures_in_a_row: Some(2),
+            ..StopRuleSettings::default()
+        });
         assert!(watched.rejected("ERR1").is_none() && watched.rejected("ERR2").is_none());
         assert_eq!(watched.cancelled(), None);
         assert!(watched.rejected("ERR1").is_none() && watched.rejected("ERR2").is_none());
@@ -295,7 +304,10 @@ mod tests {
 
     #[test]
     fn an_answer_ends_a_row_of_lost_ones_and_a_call_that_was_never_sent_does_not() {
-        let mut watched = Watched::by(Limits { doubts_in_a_row: Some(2), ..Limits::default() });
+        let mut watched = Watched::by(StopRuleSettings {
+            doubts_in_a_row: Some(2),
+            ..StopRuleSettings::default()
+        });
         assert!(watched.lost().is_none() && watched.lost().is_none());
         assert_eq!(watched.rejected("ERR1"), None);
         assert!(watched.lost().is_none() && watched.lost().is_none());
@@ -305,7 +317,8 @@ mod tests {
 
     #[test]
     fn a_code_that_repeats_is_named() {
-        let mut watched = Watched::by(Limits { same_code: Some(2), ..Limits::default() });
+        let mut watched =
+            Watched::by(StopRuleSettings { same_code: Some(2), ..StopRuleSettings::default() });
         assert!(watched.rejected("ERR1").is_none() && watched.rejected("ERR1").is_none());
         assert!(watched.rejected("ERR2").is_none() && watched.rejected("ERR2").is_none());
         assert_eq!(watched.cancelled(), None);
@@ -315,7 +328,8 @@ mod tests {
 
     #[test]
     fn a_canary_that_fails_says_which_row_it_was() {
-        let mut watched = Watched::by(Limits { canary: Some(10), ..Limits::default() });
+        let mut watched =
+            Watched::by(StopRuleSettings { canary: Some(10), ..StopRuleSettings::default() });
         assert!(watched.cancelled().is_none() && watched.rejected("ERR1").is_none());
         assert_snapshot!(told(watched.rejected("ERR2")), @"CANARY: too many of the first rows failed (--canary 10), the last, row 3, with ERR2");
     }
