@@ -25,7 +25,7 @@ use tracing::Span;
 use super::clock::Clock;
 use super::driver::Caller;
 use super::{CallTimings, Dispatch, Event};
-use crate::gate::in_flight::InFlight;
+use crate::gate::adaptive::concurrency::ConcurrencyProbe;
 use crate::ledger::AttemptEnd;
 
 /// More threads than this are no faster: what they call is recorded by one.
@@ -187,10 +187,10 @@ impl<C: Caller> Work<C> {
     async fn all(self, mut given: UnboundedReceiver<Vec<Given>>, tell: UnboundedSender<Event>) {
         let mut waiting = VecDeque::new();
         let mut calls = FuturesUnordered::new();
-        let mut in_flight = InFlight::default();
+        let mut in_flight = ConcurrencyProbe::default();
         loop {
             while let Some(next) = waiting.pop_front_if(|next: &mut Given| {
-                next.to_send.at_once || self.is_expired(next) || in_flight.has_room(calls.len())
+                next.to_send.at_once || self.is_expired(next) || in_flight.can_dispatch(calls.len())
             }) {
                 calls.push(self.call(next));
             }

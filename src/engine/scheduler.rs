@@ -10,7 +10,7 @@ use super::backoff::backoff;
 use super::elsewhere::{Elsewhere, WaitsElsewhere};
 use super::events::{Actions, CallTimings, Dispatch, Event, Now};
 use super::run_stats::{Interval, RunStats};
-use crate::gate::adaptive::{Adaptive, Shown};
+use crate::gate::adaptive::{Adaptive, Observation};
 use crate::gate::circuit_breaker::{self, CircuitBreaker};
 use crate::gate::credential_refresh::{RefreshOutcome, RefreshSchedule};
 use crate::gate::lease::LeaseTracker;
@@ -421,8 +421,8 @@ impl Scheduler {
         }
         // A server that is away shows no limits.
         if self.breaker.open_since().is_none() {
-            let shown = Shown { sign, started, took, retry_after, in_flight: self.in_flight };
-            self.adaptive.saw(shown, now.since_start);
+            let shown = Observation { sign, started, took, retry_after, in_flight: self.in_flight };
+            self.adaptive.observe(shown, now.since_start);
         }
         let is_implicated = self.breaker.is_implicated(sign, started);
         if is_implicated {
@@ -507,7 +507,7 @@ impl Scheduler {
         let leased_until = self.lease.until();
         let is_away = self.breaker.open_since().is_some();
         while let Some((slot, claimed)) = self.claimed.pop_front_if(|(slot, _)| {
-            let has_room = self.adaptive.has_room(self.in_flight);
+            let has_room = self.adaptive.can_dispatch(self.in_flight);
             let on_time = !early(slot) && self.second.full_until(now.since_start).is_none();
             halted || (on_time && has_room)
         }) {
@@ -617,7 +617,7 @@ impl Scheduler {
             self.due.push(entry.remove());
         }
         let held = self.is_paused_or_stopped(now) || now.since_start < self.claims_paused_until();
-        if held || !self.adaptive.has_room(self.in_flight) {
+        if held || !self.adaptive.can_dispatch(self.in_flight) {
             return (Vec::new(), 0);
         }
         let outstanding = self.outstanding();
@@ -672,7 +672,7 @@ impl Scheduler {
     fn wake_at(&mut self, now: Now) -> Option<Duration> {
         let full_until = self.second.full_until(now.since_start);
         // Where there is no room, the end of a call wakes the scheduler.
-        let has_room = self.adaptive.has_room(self.in_flight);
+        let has_room = self.adaptive.can_dispatch(self.in_flight);
         let first = self.claimed.front().filter(|_| has_room);
         let next_send = first.and_then(|(slot, _)| (*slot).max(full_until));
         // The end of a commit under way wakes the scheduler by itself.

@@ -3,14 +3,10 @@
 
 pub mod adaptive;
 pub mod canary;
-pub mod capacity;
 pub mod circuit_breaker;
-mod climb;
 pub mod credential_refresh;
-pub mod crowd;
 pub mod cut_off;
 pub mod failures;
-pub mod in_flight;
 pub mod lateness;
 pub mod lease;
 pub mod pace;
@@ -20,7 +16,6 @@ pub mod scatter;
 pub mod second;
 mod set_clock;
 pub mod silence;
-pub mod slowness;
 pub mod start_window;
 pub mod stop_rules;
 mod streak;

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use jiff::civil::Time;
 use jiff::tz::TimeZone;
 
-use super::cut_off::{Named, Shown, UnknownZone, named, next, split_zone, time_of_day};
+use super::cut_off::{Named, Observation, UnknownZone, named, next, split_zone, time_of_day};
 
 /// From one time of day up to another, over midnight if the other is the smaller, in a zone.
 #[derive(Debug, Clone, PartialEq)]
@@ -52,7 +52,13 @@ impl StartWindow {
 
 impl fmt::Display for StartWindow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}-{}{}", Shown(self.from), Shown(self.to), Named(self.zone.as_ref()))
+        write!(
+            f,
+            "{}-{}{}",
+            Observation(self.from),
+            Observation(self.to),
+            Named(self.zone.as_ref())
+        )
     }
 }
 

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use super::climb::Climb;
+use super::ramp::RampUp;
 
 /// Answers whose mean is taken. Where answers vary as widely as they do by mere
 /// chance (exponentially), their mean then varies by an eighth of itself.
@@ -58,7 +58,7 @@ const FADES: f64 = 0.05;
 
 /// How long answers take, in seconds, and how many calls a second may be started for it.
 #[derive(Debug, Default)]
-pub struct Slowness {
+pub struct LatencyLimit {
     usual: Option<f64>,
     answers: u32,
     sum: f64,
@@ -70,19 +70,19 @@ pub struct Slowness {
     most: f64,
     /// Since when means are slow, though nothing is done about it yet.
     suspected: Option<Duration>,
-    slow: Option<Slow>,
+    slow: Option<Slowdown>,
     limit: Option<f64>,
-    climb: Climb,
+    climb: RampUp,
 }
 
 #[derive(Debug)]
-struct Slow {
+struct Slowdown {
     mean: f64,
     since: Duration,
     means: u32,
 }
 
-impl Slowness {
+impl LatencyLimit {
     /// How many calls a second may be started, if that is limited.
     pub fn limit(&self) -> Option<f64> {
         self.limit
@@ -91,7 +91,7 @@ impl Slowness {
     /// It is now this late: the limit climbs if nothing is slow.
     pub fn tick(&mut self, now: Duration) {
         let Some(limit) = self.limit.filter(|_| self.slow.is_none()) else { return };
-        let Some(factor) = self.climb.factor(now) else { return };
+        let Some(factor) = self.climb.factor_since_last(now) else { return };
         self.limit = Some(limit * factor).filter(|limit| *limit < NO_LIMIT);
     }
 
@@ -117,7 +117,7 @@ impl Slowness {
     }
 
     /// Whether an answer that took so long is not a slow one.
-    pub fn is_usual(&self, took: Duration) -> bool {
+    pub fn is_baseline(&self, took: Duration) -> bool {
         self.usual.is_none_or(|usual| took.as_secs_f64() <= usual * SLOW + SLOW_MARGIN)
     }
 
@@ -132,16 +132,16 @@ impl Slowness {
             None if now < self.suspected.get_or_insert(now).saturating_add(SLOW_FOR) => {}
             None => {
                 self.suspected = None;
-                self.slow = Some(Slow { mean, since: now, means: 0 });
+                self.slow = Some(Slowdown { mean, since: now, means: 0 });
                 self.limit = Some(self.most * DRAINING);
             }
             Some(_) if mean < usual * USUAL_AGAIN + USUAL_MARGIN => {
                 self.slow = None;
                 self.limit = Some(self.most * DRAINED);
-                self.climb = Climb::begins(now.saturating_add(HOLD), CLIMB);
+                self.climb = RampUp::starting_at(now.saturating_add(HOLD), CLIMB);
             }
             Some(slow) if mean < slow.mean * HELPED => {
-                *slow = Slow { mean, since: now, means: 0 };
+                *slow = Slowdown { mean, since: now, means: 0 };
             }
             Some(slow) => {
                 slow.means += 1;
@@ -160,7 +160,7 @@ mod tests {
 
     /// The least limit while answers come every millisecond and take so long.
     fn least_limit(
-        slowness: &mut Slowness,
+        slowness: &mut LatencyLimit,
         clock: &mut Duration,
         answers: u32,
         took: impl Fn(u32) -> f64,
@@ -187,14 +187,14 @@ mod tests {
             |n| -0.1 * (1.0 - chance(n)).ln(),
             |n| if n % 20 == 0 { 30.0 } else { 0.2 },
         ] {
-            let (mut slowness, mut clock) = (Slowness::default(), Duration::ZERO);
+            let (mut slowness, mut clock) = (LatencyLimit::default(), Duration::ZERO);
             assert_eq!(least_limit(&mut slowness, &mut clock, 500_000, took), None);
         }
     }
 
     #[test]
     fn a_growing_queue_is_worked_off_and_then_the_rate_comes_back() {
-        let (mut slowness, mut clock) = (Slowness::default(), Duration::ZERO);
+        let (mut slowness, mut clock) = (LatencyLimit::default(), Duration::ZERO);
         least_limit(&mut slowness, &mut clock, 10_000, |_| 0.02);
         let queue = |n: u32| 0.02 + 0.001 * f64::from(n.min(256));
         let draining = least_limit(&mut slowness, &mut clock, 1300, queue).unwrap();
@@ -208,7 +208,7 @@ mod tests {
 
     #[test]
     fn a_server_that_is_slower_for_a_reason_of_its_own_is_believed() {
-        let (mut slowness, mut clock) = (Slowness::default(), Duration::ZERO);
+        let (mut slowness, mut clock) = (LatencyLimit::default(), Duration::ZERO);
         least_limit(&mut slowness, &mut clock, 1000, |_| 0.02);
         assert!(least_limit(&mut slowness, &mut clock, 2000, |_| 0.2).is_some());
         least_limit(&mut slowness, &mut clock, 3000, |_| 0.2);

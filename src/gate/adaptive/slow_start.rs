@@ -12,21 +12,21 @@ const FIRST: Duration = Duration::from_millis(10);
 /// The most calls in flight: few at first, and one more for every answer while at
 /// least half of them are used, which doubles them with every round of answers.
 #[derive(Debug)]
-pub struct Crowd {
+pub struct SlowStart {
     most: u32,
     now: u32,
 }
 
-impl Crowd {
+impl SlowStart {
     /// Never more than so many calls; and so many start in any one second, if that is
     /// limited.
-    pub fn new(most: u32, a_second: Option<u32>) -> Crowd {
+    pub fn new(most: u32, a_second: Option<u32>) -> SlowStart {
         let started = (FIRST * a_second.unwrap_or_default()).as_secs() as u32;
-        Crowd { most, now: AT_FIRST.max(started).min(most) }
+        SlowStart { most, now: AT_FIRST.max(started).min(most) }
     }
 
     /// How many calls may be in flight.
-    pub fn at_most(&self) -> u32 {
+    pub fn limit(&self) -> u32 {
         self.now
     }
 
@@ -49,38 +49,38 @@ mod tests {
 
     #[test]
     fn a_server_that_answers_is_soon_sent_all_that_is_allowed() {
-        let mut crowd = Crowd::new(256, None);
+        let mut crowd = SlowStart::new(256, None);
         for _round in 0..2 {
-            let in_flight = crowd.at_most();
+            let in_flight = crowd.limit();
             (0..in_flight).for_each(|_| crowd.answered(in_flight));
         }
-        assert_eq!(crowd.at_most(), 256);
+        assert_eq!(crowd.limit(), 256);
     }
 
     #[test]
     fn a_server_that_hangs_is_not_sent_many_more_than_it_answered_at_once() {
-        let mut crowd = Crowd::new(10_000, Some(500));
+        let mut crowd = SlowStart::new(10_000, Some(500));
         (0..100_000).for_each(|_| crowd.answered(20));
-        assert_eq!(crowd.at_most(), AT_FIRST);
+        assert_eq!(crowd.limit(), AT_FIRST);
     }
 
     #[test]
     fn at_a_fast_pace_the_calls_of_some_milliseconds_do_not_wait_for_answers() {
-        assert_eq!(Crowd::new(10_000, Some(20_000)).at_most(), 200);
+        assert_eq!(SlowStart::new(10_000, Some(20_000)).limit(), 200);
     }
 
     #[test]
     fn a_server_that_was_away_is_sent_few_at_any_pace() {
-        let mut crowd = Crowd::new(10_000, Some(20_000));
+        let mut crowd = SlowStart::new(10_000, Some(20_000));
         crowd.restart();
-        assert_eq!(crowd.at_most(), AT_FIRST);
+        assert_eq!(crowd.limit(), AT_FIRST);
     }
 
     #[test]
     fn it_never_allows_more_than_it_was_given() {
-        let mut crowd = Crowd::new(3, Some(20_000));
+        let mut crowd = SlowStart::new(3, Some(20_000));
         (0..100).for_each(|_| crowd.answered(3));
         crowd.restart();
-        assert_eq!(crowd.at_most(), 3);
+        assert_eq!(crowd.limit(), 3);
     }
 }

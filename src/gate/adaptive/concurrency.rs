@@ -24,7 +24,7 @@ const REST: Duration = Duration::from_secs(5);
 
 /// How many calls may be in flight. Times are since the start of the run.
 #[derive(Debug, Default)]
-pub struct InFlight {
+pub struct ConcurrencyProbe {
     doublings: u32,
     /// When the interval under way began, the answers in it, and whether a call had to wait.
     began: Duration,
@@ -38,15 +38,15 @@ pub struct InFlight {
     rests_until: Duration,
 }
 
-impl InFlight {
+impl ConcurrencyProbe {
     /// Whether one more call may be in flight beside so many.
-    pub fn has_room(&mut self, in_flight: usize) -> bool {
-        let has_room = in_flight < self.at_most();
+    pub fn can_dispatch(&mut self, in_flight: usize) -> bool {
+        let has_room = in_flight < self.limit();
         self.held |= !has_room;
         has_room
     }
 
-    fn at_most(&self) -> usize {
+    fn limit(&self) -> usize {
         LEAST << self.doublings
     }
 
@@ -54,7 +54,7 @@ impl InFlight {
     pub fn ended(&mut self, now: Duration) {
         self.answers += 1;
         let lasted = now.saturating_sub(self.began);
-        if lasted < INTERVAL || self.answers < self.at_most() {
+        if lasted < INTERVAL || self.answers < self.limit() {
             return;
         }
         let rate = self.answers as f64 / lasted.as_secs_f64();
@@ -91,13 +91,13 @@ mod tests {
     use super::*;
 
     /// How many are in flight, of so many that are wanted.
-    fn now(in_flight: &mut InFlight, wanted: usize) -> usize {
-        (0..wanted).find(|so_many| !in_flight.has_room(*so_many)).unwrap_or(wanted)
+    fn now(in_flight: &mut ConcurrencyProbe, wanted: usize) -> usize {
+        (0..wanted).find(|so_many| !in_flight.can_dispatch(*so_many)).unwrap_or(wanted)
     }
 
     /// How many of a thousand that are wanted are in flight after so many seconds, when
     /// so many bring that many answers a second.
-    fn after(seconds: u64, in_flight: &mut InFlight, rate: impl Fn(usize) -> f64) -> usize {
+    fn after(seconds: u64, in_flight: &mut ConcurrencyProbe, rate: impl Fn(usize) -> f64) -> usize {
         let mut clock = in_flight.began;
         let end = clock + Duration::from_secs(seconds);
         while clock < end {
@@ -111,13 +111,13 @@ mod tests {
     fn a_server_that_works_on_any_number_at_once_is_soon_sent_all() {
         for milliseconds in [5.0, 20.0, 100.0] {
             let rate = |so_many| so_many as f64 * 1e3 / milliseconds;
-            assert_eq!(after(3, &mut InFlight::default(), rate), 1000, "{milliseconds} ms");
+            assert_eq!(after(3, &mut ConcurrencyProbe::default(), rate), 1000, "{milliseconds} ms");
         }
     }
 
     #[test]
     fn a_server_that_is_no_faster_for_more_is_sent_few() {
-        let mut in_flight = InFlight::default();
+        let mut in_flight = ConcurrencyProbe::default();
         let each_second = (0..60).map(|_| after(1, &mut in_flight, |_| 10_000.0));
         assert!(each_second.filter(|so_many| *so_many == LEAST).count() > 55);
     }
@@ -125,12 +125,12 @@ mod tests {
     #[test]
     fn a_server_that_works_on_some_at_once_is_sent_those_and_few_more() {
         let rate = |so_many: usize| so_many.min(100) as f64 * 50.0;
-        assert_eq!(after(3, &mut InFlight::default(), rate), 128);
+        assert_eq!(after(3, &mut ConcurrencyProbe::default(), rate), 128);
     }
 
     #[test]
     fn what_was_of_no_use_is_tried_again_later() {
-        let mut in_flight = InFlight::default();
+        let mut in_flight = ConcurrencyProbe::default();
         assert_eq!(after(3, &mut in_flight, |_| 10_000.0), LEAST);
         assert_eq!(after(10, &mut in_flight, |so_many| so_many as f64 * 50.0), 1000);
     }

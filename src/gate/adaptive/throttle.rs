@@ -8,7 +8,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::climb::Climb;
+use super::ramp::RampUp;
 
 /// How much of the capacity is used once it is known.
 const USED: f64 = 0.97;
@@ -72,7 +72,7 @@ const NEEDED: f64 = 0.9;
 
 /// What the server takes, as far as it is known. Times are since the start of the run.
 #[derive(Debug, Default)]
-pub struct Capacity {
+pub struct ThrottleLimit {
     /// Calls a second that may be started; none: any number.
     limit: Option<f64>,
     /// Calls a second that the server was last found to take.
@@ -84,7 +84,7 @@ pub struct Capacity {
     /// Since when calls are started without a pause.
     resumed: Duration,
     /// The throttled calls whose company is awaited.
-    burst: Option<Burst>,
+    burst: Option<ThrottleBurst>,
     /// Calls started before this tell nothing new.
     deaf_until: Duration,
     /// Early bursts in a row, and the most calls that were accepted before one.
@@ -95,12 +95,12 @@ pub struct Capacity {
     hold: Duration,
     /// Until when the limit stays.
     held_until: Duration,
-    climb: Climb,
+    climb: RampUp,
 }
 
 /// A first throttled call, and what became of the calls around it.
 #[derive(Debug)]
-struct Burst {
+struct ThrottleBurst {
     /// When the first throttled call was started.
     at: Duration,
     /// When it is judged.
@@ -118,7 +118,7 @@ struct Burst {
     accepted: u32,
 }
 
-impl Capacity {
+impl ThrottleLimit {
     /// How many calls a second may be started, if that is limited.
     pub fn limit(&self) -> Option<f64> {
         self.limit
@@ -153,7 +153,7 @@ impl Capacity {
                 **accepted <= started && accepted.saturating_add(SECOND) > started
             };
             let before = self.accepted.iter().filter(in_second).count();
-            self.burst = Some(Burst {
+            self.burst = Some(ThrottleBurst {
                 at: started,
                 judged_at: now.saturating_add(SETTLING),
                 pause,
@@ -181,13 +181,13 @@ impl Capacity {
             self.judge(&burst, now);
         }
         let Some(limit) = self.limit else { return };
-        let Some(factor) = self.climb.factor(now) else { return };
+        let Some(factor) = self.climb.factor_since_last(now) else { return };
         if self.accepted.len() as f64 >= limit * NEEDED {
             self.set(limit * factor);
         }
     }
 
-    fn judge(&mut self, burst: &Burst, now: Duration) {
+    fn judge(&mut self, burst: &ThrottleBurst, now: Duration) {
         let followed = burst.accepted + burst.throttled;
         if followed >= EVIDENCE && burst.throttled * 2 >= followed {
             self.contradictions = 0;
@@ -204,7 +204,7 @@ impl Capacity {
     }
 
     /// A call here and there was throttled: by chance, or just above the capacity.
-    fn judge_stray(&mut self, burst: &Burst, now: Duration) {
+    fn judge_stray(&mut self, burst: &ThrottleBurst, now: Duration) {
         self.most_before = self.most_before.max(burst.before);
         self.early = if burst.is_full() { 0 } else { self.early + 1 };
         if (1..EARLY).contains(&self.early) {
@@ -247,7 +247,7 @@ impl Capacity {
 
     fn hold_for(&mut self, time: Duration, speed: f64, now: Duration) {
         self.held_until = now.saturating_add(time);
-        self.climb = Climb::begins(self.held_until, speed);
+        self.climb = RampUp::starting_at(self.held_until, speed);
     }
 
     fn set(&mut self, limit: f64) {
@@ -255,7 +255,7 @@ impl Capacity {
     }
 }
 
-impl Burst {
+impl ThrottleBurst {
     /// Whether calls were started in all of the second before it.
     fn is_full(&self) -> bool {
         self.sending >= SECOND
@@ -286,8 +286,8 @@ mod tests {
     }
 
     /// A thousand calls accepted in a fifth of a second, and then a hundred throttled.
-    fn throttled_at_a_thousand(pause: Option<Duration>) -> Capacity {
-        let mut capacity = Capacity::default();
+    fn throttled_at_a_thousand(pause: Option<Duration>) -> ThrottleLimit {
+        let mut capacity = ThrottleLimit::default();
         (0..1000).for_each(|call| capacity.accepted(ms(call / 5)));
         (0..100).for_each(|call| capacity.throttled(ms(201 + call / 5), ms(225), pause));
         capacity.tick(ms(2000));
@@ -296,7 +296,7 @@ mod tests {
 
     #[test]
     fn nothing_is_limited_before_a_call_is_throttled() {
-        let mut capacity = Capacity::default();
+        let mut capacity = ThrottleLimit::default();
         (0..10_000).for_each(|call| capacity.accepted(ms(call)));
         capacity.tick(ms(10_000));
         assert_eq!(capacity.limit(), None);
@@ -310,7 +310,7 @@ mod tests {
 
     #[test]
     fn calls_that_overtake_each_other_on_the_way_tell_nothing_else() {
-        let mut capacity = Capacity::default();
+        let mut capacity = ThrottleLimit::default();
         (0..1000).for_each(|call| capacity.accepted(ms(call / 5)));
         (0..100).for_each(|call| capacity.throttled(ms(201 + call / 5), ms(225), Some(SECOND)));
         (202..206).for_each(|at| capacity.accepted(ms(at)));
@@ -338,7 +338,7 @@ mod tests {
 
     #[test]
     fn one_throttled_call_among_hundreds_changes_nothing_if_no_pause_is_asked_for() {
-        let mut capacity = Capacity::default();
+        let mut capacity = ThrottleLimit::default();
         for call in 0..100_000 {
             match call % 200 {
                 199 => capacity.throttled(ms(call), ms(call + 20), None),
@@ -351,7 +351,7 @@ mod tests {
 
     #[test]
     fn calls_throttled_by_chance_do_not_lower_the_limit_for_ever() {
-        let mut capacity = Capacity::default();
+        let mut capacity = ThrottleLimit::default();
         let mut most = 0.0_f64;
         for call in 0..600_u64 {
             // Ten a second, every tenth of them throttled whatever the rate.

@@ -2,19 +2,25 @@
 //! half known. They only ever lower what the contract and `--concurrency` allow, and
 //! a server that shows no limit is not held back.
 
+pub mod concurrency;
+mod latency;
+mod ramp;
+mod slow_start;
+mod throttle;
+
 use std::time::Duration;
 
-use super::capacity::Capacity;
-use super::crowd::Crowd;
-use super::slowness::Slowness;
 use crate::outcome::Sign;
+use latency::LatencyLimit;
+use slow_start::SlowStart;
+use throttle::ThrottleLimit;
 
 /// However little the server seems to take, it is sent so many calls a second.
 const SLOWEST: f64 = 0.2;
 
 /// What one answer, or the lack of one, shows of the server's limits.
 #[derive(Debug, Clone, Copy)]
-pub struct Shown {
+pub struct Observation {
     /// What it tells of the server.
     pub sign: Sign,
     /// When the call was started, after the start of the run.
@@ -30,9 +36,9 @@ pub struct Shown {
 /// The limits of the server as they are known now.
 #[derive(Debug)]
 pub struct Adaptive {
-    capacity: Capacity,
-    slowness: Slowness,
-    crowd: Crowd,
+    capacity: ThrottleLimit,
+    slowness: LatencyLimit,
+    crowd: SlowStart,
 }
 
 impl Adaptive {
@@ -40,15 +46,15 @@ impl Adaptive {
     /// start in any one second, if that is limited.
     pub fn new(concurrency: u32, most_a_second: Option<u32>) -> Adaptive {
         Adaptive {
-            capacity: Capacity::default(),
-            slowness: Slowness::default(),
-            crowd: Crowd::new(concurrency, most_a_second),
+            capacity: ThrottleLimit::default(),
+            slowness: LatencyLimit::default(),
+            crowd: SlowStart::new(concurrency, most_a_second),
         }
     }
 
     /// Whether one more call may be in flight beside so many.
-    pub fn has_room(&self, in_flight: u32) -> bool {
-        in_flight < self.crowd.at_most()
+    pub fn can_dispatch(&self, in_flight: u32) -> bool {
+        in_flight < self.crowd.limit()
     }
 
     /// How many calls a second may be started, if that is limited.
@@ -63,12 +69,12 @@ impl Adaptive {
     }
 
     /// Learns from a call that ended now.
-    pub fn saw(&mut self, shown: Shown, now: Duration) {
-        let Shown { sign, started, took, retry_after, in_flight } = shown;
+    pub fn observe(&mut self, shown: Observation, now: Duration) {
+        let Observation { sign, started, took, retry_after, in_flight } = shown;
         match sign {
             Sign::Works => {
                 self.capacity.accepted(started);
-                if self.slowness.is_usual(took) {
+                if self.slowness.is_baseline(took) {
                     self.crowd.answered(in_flight);
                 }
                 self.slowness.answered(took, now);
