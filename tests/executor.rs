@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use cardcancel::engine::{Caller, RunOutcome, RunPolicy, Scheduler, Snapshot};
-use cardcancel::gate::pace::Pace;
+use cardcancel::gate::pacer::Pacer;
 use cardcancel::gate::stop_rules::StopRuleSettings;
 use cardcancel::ledger::{ClaimedRow, Ledger, Sqlite, StartOptions};
 use cardcancel::order::OwnCode;
@@ -96,7 +96,7 @@ async fn work(
         most_a_second: None,
     };
     let scheduler = Scheduler::new(plan, run.counts, begun);
-    let pace = Pace::new(&"unlimited".parse().unwrap());
+    let pace = Pacer::new(&"unlimited".parse().unwrap());
     cardcancel::engine::run(scheduler, Box::new(ledger), pace, server, 0, stops, show).await
 }
 

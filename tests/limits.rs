@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use cardcancel::engine::{CallTimings, Dispatch, Event, Now, RunPolicy, Scheduler};
-use cardcancel::gate::pace::Pace;
+use cardcancel::gate::pacer::Pacer;
 use cardcancel::gate::rate::Rates;
 use cardcancel::gate::stop_rules::StopRuleSettings;
 use cardcancel::ledger::{
@@ -235,7 +235,7 @@ fn live_by(plan: RunPolicy, rows: u32, mut server: Server) -> Night {
     let begun = ledger.start(&run, start).unwrap();
     let rates: Rates =
         plan.most_a_second.map_or("unlimited".to_owned(), |n| format!("{n}/s")).parse().unwrap();
-    let mut pace = Pace::new(&rates);
+    let mut pace = Pacer::new(&rates);
     let mut scheduler = Scheduler::new(plan, run.counts, begun);
     let mut due: BTreeMap<(Duration, u64), Due> = BTreeMap::new();
     due.insert((Duration::ZERO, 0), Due::Wakes);

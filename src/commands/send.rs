@@ -10,7 +10,7 @@ use tracing::Instrument;
 use super::calls::Calls;
 use crate::config::Settings;
 use crate::engine::{self, RunOutcome, RunPolicy, Scheduler, Snapshot};
-use crate::gate::pace::Pace;
+use crate::gate::pacer::Pacer;
 use crate::gate::rate::{Rate, Rates};
 use crate::ledger::{Ledger, LedgerError, Run, StartOptions, StartedRun};
 use crate::order::OwnCode;
@@ -84,7 +84,7 @@ impl Sending<'_> {
         let finished = engine::run(
             scheduler,
             ledger,
-            Pace::new(self.rates),
+            Pacer::new(self.rates),
             self.calls,
             connections,
             stops,

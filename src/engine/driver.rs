@@ -17,7 +17,7 @@ use super::executor::Executor;
 use super::ledger_thread::LedgerThread;
 use super::{Actions, Event, Now, RunStats, Scheduler};
 use crate::gate::credential_refresh::RefreshOutcome;
-use crate::gate::pace::Pace;
+use crate::gate::pacer::Pacer;
 use crate::gate::silence::Asked;
 use crate::gate::stop_rules::StopReason;
 use crate::ledger::{ClaimedRow, Counts, Ledger, LedgerError, Run};
@@ -102,7 +102,7 @@ pub struct RunOutcome {
 pub async fn run<C: Caller>(
     mut scheduler: Scheduler,
     ledger: Box<dyn Ledger>,
-    pace: Pace,
+    pace: Pacer,
     caller: C,
     connections: usize,
     mut stops: mpsc::UnboundedReceiver<OwnCode>,

@@ -6,7 +6,7 @@ use anyhow::{Context, anyhow};
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::mpsc;
 
-use crate::gate::pace::Pace;
+use crate::gate::pacer::Pacer;
 use crate::ledger::{CommitOutcome, CommitRequest, Ledger, LedgerError, Uptime};
 
 /// Commits of the ledger for the driver.
@@ -17,7 +17,7 @@ pub(super) struct LedgerThread {
 }
 
 impl LedgerThread {
-    pub fn spawn(mut ledger: Box<dyn Ledger>, mut pace: Pace) -> anyhow::Result<LedgerThread> {
+    pub fn spawn(mut ledger: Box<dyn Ledger>, mut pace: Pacer) -> anyhow::Result<LedgerThread> {
         let (commits, asked) = std::sync::mpsc::channel::<CommitRequest>();
         let (tell, outcome) = mpsc::unbounded_channel();
         let work = move || {

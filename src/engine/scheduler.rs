@@ -14,9 +14,9 @@ use crate::gate::adaptive::{Adaptive, Observation};
 use crate::gate::circuit_breaker::{self, CircuitBreaker};
 use crate::gate::credential_refresh::{RefreshOutcome, RefreshSchedule};
 use crate::gate::lease::LeaseTracker;
-use crate::gate::pace::{GRACE, SHARED_GRACE};
-use crate::gate::second::Second;
+use crate::gate::pacer::{GRACE, SHARED_GRACE};
 use crate::gate::silence::{Asked, Silence};
+use crate::gate::sliding_log::SlidingSecond;
 use crate::gate::stop_rules::{StopReason, StopRuleSettings, StopRules};
 use crate::ledger::{
     AttemptEnd, ClaimedRow, CommitLatency, CommitOutcome, CommitRequest, CompletedClaim, Counts,
@@ -74,7 +74,7 @@ pub struct Scheduler {
     /// back puts no cut-off off.
     last_start: Option<Duration>,
     stop_rules: StopRules,
-    second: Second,
+    second: SlidingSecond,
     adaptive: Adaptive,
     breaker: CircuitBreaker,
     lease: LeaseTracker,
@@ -138,7 +138,7 @@ impl Scheduler {
         Scheduler {
             stop_rules: StopRules::new(&plan.limits, &counts),
             lease: LeaseTracker::default(),
-            second: Second::new(plan.most_a_second),
+            second: SlidingSecond::new(plan.most_a_second),
             adaptive: Adaptive::new(plan.concurrency, plan.most_a_second),
             breaker: CircuitBreaker::new(plan.max_outage),
             silence: Silence::new(plan.max_outage),
@@ -278,7 +278,7 @@ impl Scheduler {
         match event {
             Event::Committed(outcome) => self.on_committed(outcome, now),
             Event::Ended { claimed, ending, times } => {
-                self.second.answered(times.dispatched_at, times.started, times.ended);
+                self.second.on_answered(times.dispatched_at, times.started, times.ended);
                 self.missed.remove(&claimed.row());
                 self.ended(claimed, ending, times, now);
             }
@@ -508,7 +508,7 @@ impl Scheduler {
         let is_away = self.breaker.open_since().is_some();
         while let Some((slot, claimed)) = self.claimed.pop_front_if(|(slot, _)| {
             let has_room = self.adaptive.can_dispatch(self.in_flight);
-            let on_time = !early(slot) && self.second.full_until(now.since_start).is_none();
+            let on_time = !early(slot) && self.second.blocked_until(now.since_start).is_none();
             halted || (on_time && has_room)
         }) {
             let grace = self.grace_of(claimed.row(), grace);
@@ -517,7 +517,7 @@ impl Scheduler {
                 self.release_claim(claimed, now);
             } else {
                 self.in_flight += 1;
-                self.second.started(now.since_start);
+                self.second.on_started(now.since_start);
                 self.breaker.on_sent(now.since_start);
                 let at_once = slot.is_some() || is_away;
                 send.push(Dispatch { claimed, before, at_once });
@@ -670,11 +670,11 @@ impl Scheduler {
     }
 
     fn wake_at(&mut self, now: Now) -> Option<Duration> {
-        let full_until = self.second.full_until(now.since_start);
+        let blocked_until = self.second.blocked_until(now.since_start);
         // Where there is no room, the end of a call wakes the scheduler.
         let has_room = self.adaptive.can_dispatch(self.in_flight);
         let first = self.claimed.front().filter(|_| has_room);
-        let next_send = first.and_then(|(slot, _)| (*slot).max(full_until));
+        let next_send = first.and_then(|(slot, _)| (*slot).max(blocked_until));
         // The end of a commit under way wakes the scheduler by itself.
         let idle = self.commit_started_at.is_none() && self.stop.is_none();
         let next_due = self.later.first_key_value().filter(|_| idle).map(|((due, _), _)| *due);

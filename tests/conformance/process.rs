@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cardcancel::gate::pace::Pace;
+use cardcancel::gate::pacer::Pacer;
 use cardcancel::intake::{Disposition, Keyed, Part, PlannedRow};
 use cardcancel::ledger::{
     At, AttemptEnd, ClaimedRow, CommitOutcome, CommitRequest, CompletedClaim, Ledger, LedgerError,
@@ -184,7 +184,7 @@ pub fn rows(claimed: &[ClaimedRow]) -> Vec<u32> {
 pub struct Process {
     pub ledger: Box<dyn Ledger>,
     pub run: Run,
-    pace: Pace,
+    pace: Pacer,
     /// What was waiting when it started.
     waiting: Vec<PendingRow>,
 }
@@ -196,12 +196,12 @@ impl Process {
 
     pub fn start_with(mut ledger: Box<dyn Ledger>, run: Run, start: StartOptions) -> Process {
         let begun = ledger.start(&run, start).unwrap();
-        let pace = Pace::new(&"unlimited".parse().unwrap());
+        let pace = Pacer::new(&"unlimited".parse().unwrap());
         Process { ledger, run, pace, waiting: begun.waiting }
     }
 
     pub fn at_pace(self, rates: &str) -> Process {
-        Process { pace: Pace::new(&rates.parse().unwrap()), ..self }
+        Process { pace: Pacer::new(&rates.parse().unwrap()), ..self }
     }
 
     pub fn commit(

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use cardcancel::engine::{CallTimings, Dispatch, Event, Now, RunPolicy, Scheduler};
 use cardcancel::gate::credential_refresh::{RefreshOutcome, RefreshSchedule};
-use cardcancel::gate::pace::Pace;
+use cardcancel::gate::pacer::Pacer;
 use cardcancel::gate::rate::{Per, Rate, Rates};
 use cardcancel::gate::stop_rules::StopRuleSettings;
 use cardcancel::intake::{self, Expected, Input, IntakeError, Reading};
@@ -158,7 +158,7 @@ struct Process {
     ledger: Sqlite,
     _lock: RunLock,
     scheduler: Scheduler,
-    pace: Pace,
+    pace: Pacer,
     rules: AnswerRules,
     started: Duration,
     steps: u64,
@@ -380,7 +380,7 @@ impl<'a> Night<'a> {
         Process {
             scheduler: Scheduler::new(plan, run.counts, begun)
                 .with_credential_refresh(RefreshSchedule::new(lifetime)),
-            pace: Pace::new(&rates.unwrap_or_else(|| "unlimited".parse().unwrap())),
+            pace: Pacer::new(&rates.unwrap_or_else(|| "unlimited".parse().unwrap())),
             rules: rules(&mut self.chance),
             job,
             run,

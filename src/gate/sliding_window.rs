@@ -10,14 +10,14 @@ const LATE: u64 = 1_000_000_000;
 
 /// The calls of the last window of this length, in slices.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Window {
+pub(super) struct SlidingWindowCounter {
     seconds: u64,
 }
 
-impl Window {
+impl SlidingWindowCounter {
     /// A window of this many seconds.
-    pub(super) fn of(seconds: u64) -> Window {
-        Window { seconds }
+    pub(super) fn of(seconds: u64) -> SlidingWindowCounter {
+        SlidingWindowCounter { seconds }
     }
 
     /// The earliest time from `from` on at which one more call fits beside `most`.

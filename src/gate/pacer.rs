@@ -12,14 +12,14 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::gcra::Gcra;
 use super::rate::Rates;
 use super::set_clock;
-use super::walk::Walk;
-use super::window::Window;
+use super::sliding_window::SlidingWindowCounter;
 use crate::ledger::{Budget, SlotGrant, SlotRequest};
 
 /// How late a call may start after its slot, while no other process takes
-/// slots of the same budget: [`super::second::Second`] sees to it that it crowds
+/// slots of the same budget: [`super::sliding_log::Second`] sees to it that it crowds
 /// no one. A later one needs a new slot.
 pub const GRACE: Duration = Duration::from_millis(50);
 
@@ -44,7 +44,7 @@ const FURTHEST: Duration = Duration::from_secs(30);
 
 /// The pace of one endpoint.
 #[derive(Debug)]
-pub struct Pace {
+pub struct Pacer {
     /// The calls a second of the fastest rate. None: no pace.
     per_second: Option<f64>,
     /// The slower rates of the contract: a window in seconds, and its most calls.
@@ -53,14 +53,14 @@ pub struct Pace {
     left: Option<u64>,
 }
 
-impl Pace {
+impl Pacer {
     /// The pace that keeps all of these rates. The fastest sets the interval; the
     /// others limit the calls in their minute or hour. None at all: no pace.
-    pub fn new(rates: &Rates) -> Pace {
+    pub fn new(rates: &Rates) -> Pacer {
         let mut binding = rates.binding().into_iter();
         let per_second = binding.next().map(|fastest| fastest.per_second());
         let windows = binding.map(|rate| (rate.per.duration().as_secs(), rate.calls)).collect();
-        Pace { per_second, windows, left: None }
+        Pacer { per_second, windows, left: None }
     }
 
     /// Takes up to `wanted` slots out of the budget.
@@ -90,23 +90,23 @@ impl Pace {
         let furthest = now.saturating_add(nanos(interval)).saturating_add(nanos(FURTHEST));
         self.prepare(budget, now, furthest);
         let first = now.saturating_add(nanos(lead));
-        let walk = Walk::new(interval, budget.next.min(furthest), first);
+        let gcra = Gcra::new(interval, budget.next.min(furthest), first);
         let clock_set = SignedDuration::from_nanos_i128(set);
         let mut grant = SlotGrant { shared, clock_set, ..SlotGrant::default() };
         while grant.slots.len() < wanted as usize {
-            let earliest = self.earliest(budget, walk.earliest());
+            let earliest = self.earliest(budget, gcra.earliest());
             if earliest > first.saturating_add(nanos(horizon)) {
                 grant.next_slot_at = Some(timestamp(earliest));
                 break;
             }
-            let slot = walk.take(earliest);
+            let slot = gcra.take(earliest);
             // Whatever their limits: another process may have some that we do not.
             for (seconds, recent) in &mut budget.recent {
-                Window::of(*seconds).count(recent, slot);
+                SlidingWindowCounter::of(*seconds).count(recent, slot);
             }
             grant.slots.push(Some(timestamp(slot)));
         }
-        budget.next = walk.next();
+        budget.next = gcra.next();
         self.left = Some(budget.next);
         grant
     }
@@ -125,7 +125,7 @@ impl Pace {
             budget.recent.entry(*seconds).or_default();
         }
         for (seconds, recent) in &mut budget.recent {
-            Window::of(*seconds).forget(recent, now, furthest);
+            SlidingWindowCounter::of(*seconds).forget(recent, now, furthest);
         }
     }
 
@@ -133,7 +133,7 @@ impl Pace {
     fn earliest(&self, budget: &Budget, from: u64) -> u64 {
         let free_from = |(seconds, most): &(u64, u32)| {
             let recent = budget.recent.get(seconds).map(Vec::as_slice).unwrap_or_default();
-            Window::of(*seconds).free_from(*most, recent, from)
+            SlidingWindowCounter::of(*seconds).free_from(*most, recent, from)
         };
         self.windows.iter().map(free_from).max().unwrap_or(from).max(from)
     }
@@ -145,7 +145,7 @@ fn give_back(budget: &mut Budget, mut unused: Vec<Timestamp>, interval: Duration
     unused.sort();
     for slot in unused.into_iter().rev().map(nanoseconds) {
         for (seconds, recent) in &mut budget.recent {
-            Window::of(*seconds).uncount(recent, slot);
+            SlidingWindowCounter::of(*seconds).uncount(recent, slot);
         }
         if budget.next == slot.saturating_add(nanos(interval)) {
             budget.next = slot;
@@ -201,7 +201,7 @@ mod tests {
     /// Every slot handed out from `from` on for this long to one who asks every
     /// `step` for as much as there is.
     fn hand_out(
-        pace: &mut Pace,
+        pace: &mut Pacer,
         budget: &mut Budget,
         from: u64,
         lasting: Duration,
@@ -234,7 +234,7 @@ mod tests {
     #[test]
     fn calls_can_be_kept_further_apart_than_the_contract_asks_or_though_it_asks_nothing() {
         for rates in [rate(1000, Per::Second), Rates::unlimited()] {
-            let mut pace = Pace::new(&rates);
+            let mut pace = Pacer::new(&rates);
             let spacing = Duration::from_millis(5);
             let wish = SlotRequest { spacing, ..request(START, 4) };
             let slots = times(pace.allocate(&mut Budget::default(), wish));
@@ -246,7 +246,7 @@ mod tests {
     #[test]
     fn no_closed_second_holds_more_than_the_rate_and_99_percent_of_it_is_used() {
         for calls in [1, 2, 10, 50, 500, 2_000, 20_000] {
-            let mut pace = Pace::new(&rate(calls, Per::Second));
+            let mut pace = Pacer::new(&rate(calls, Per::Second));
             let mut budget = Budget::default();
             let lasting = Duration::from_secs(200);
             let slots = hand_out(&mut pace, &mut budget, START, lasting, SECOND / 200);
@@ -259,7 +259,7 @@ mod tests {
 
     #[test]
     fn a_slower_rate_beside_it_limits_its_own_window_and_may_be_used_at_once() {
-        let mut pace = Pace::new(&"50/s,1000/m".parse().unwrap());
+        let mut pace = Pacer::new(&"50/s,1000/m".parse().unwrap());
         let mut budget = Budget::default();
         let lasting = Duration::from_secs(600);
         let slots = hand_out(&mut pace, &mut budget, START, lasting, SECOND / 50);
@@ -278,7 +278,7 @@ mod tests {
             let stored = serde_json::to_string(&budget).unwrap();
             budget = serde_json::from_str(&stored).unwrap();
             let now = START + restart * SECOND / 20;
-            let mut again = Pace::new(&rate(10, Per::Second));
+            let mut again = Pacer::new(&rate(10, Per::Second));
             slots.extend(times(again.allocate(&mut budget, request(now, 64))));
         }
         assert!(busiest(&slots, Duration::from_secs(1), SHARED_GRACE) <= 10);
@@ -287,9 +287,9 @@ mod tests {
     #[test]
     fn the_late_last_calls_of_a_process_that_died_keep_their_second_clear() {
         let mut budget = Budget::default();
-        let mut before = Pace::new(&rate(100, Per::Second));
+        let mut before = Pacer::new(&rate(100, Per::Second));
         let slots = times(before.allocate(&mut budget, request(START, 2)));
-        let mut after = Pace::new(&rate(100, Per::Second));
+        let mut after = Pacer::new(&rate(100, Per::Second));
         let horizon = Duration::from_secs(1);
         let next = times(after.allocate(&mut budget, SlotRequest { horizon, ..request(START, 1) }));
         assert!(next[0] > slots[1] + nanos(GRACE), "{next:?} after {slots:?}");
@@ -297,7 +297,7 @@ mod tests {
 
     #[test]
     fn a_slot_that_was_missed_costs_no_more_than_the_time_it_was_missed_by() {
-        let mut pace = Pace::new(&rate(1, Per::Second));
+        let mut pace = Pacer::new(&rate(1, Per::Second));
         let mut budget = Budget::default();
         let missed = times(pace.allocate(&mut budget, request(START, 1)));
         let late = START + SECOND / 20;
@@ -308,7 +308,7 @@ mod tests {
 
     #[test]
     fn a_slot_is_not_given_back_once_a_later_one_is_handed_out() {
-        let mut pace = Pace::new(&rate(1000, Per::Second));
+        let mut pace = Pacer::new(&rate(1000, Per::Second));
         let mut budget = Budget::default();
         let slots = times(pace.allocate(&mut budget, request(START, 3)));
         let before = budget.next;
@@ -321,7 +321,7 @@ mod tests {
     #[test]
     fn a_budget_that_someone_else_took_from_is_known_to_be_shared() {
         let (mut one, mut other) =
-            (Pace::new(&rate(10, Per::Second)), Pace::new(&rate(10, Per::Second)));
+            (Pacer::new(&rate(10, Per::Second)), Pacer::new(&rate(10, Per::Second)));
         let mut budget = Budget::default();
         assert!(!one.allocate(&mut budget, request(START, 1)).shared);
         let later = START + SECOND / 2;
@@ -333,7 +333,7 @@ mod tests {
     fn allocate(rates: &str, budget: &mut Budget, now: u64, wanted: u32) -> Vec<u64> {
         let horizon = Duration::from_secs(3600);
         let wish = SlotRequest { horizon, ..request(now, wanted) };
-        times(Pace::new(&rates.parse().unwrap()).allocate(budget, wish))
+        times(Pacer::new(&rates.parse().unwrap()).allocate(budget, wish))
     }
 
     #[test]
@@ -352,7 +352,7 @@ mod tests {
         let mut budget = Budget::default();
         let slots = allocate("50/s,1000/h", &mut budget, START, 1000);
         let unused = slots.into_iter().map(timestamp).collect();
-        let mut pace = Pace::new(&"50/s,1000/h".parse().unwrap());
+        let mut pace = Pacer::new(&"50/s,1000/h".parse().unwrap());
         pace.allocate(&mut budget, SlotRequest { unused, ..request(START, 0) });
         assert_eq!(allocate("50/s,1000/h", &mut budget, START, 1000).len(), 1000);
     }
@@ -373,7 +373,7 @@ mod tests {
         let horizon = Duration::from_secs(60);
         let uptime = Some(Uptime { boot: boot.to_owned(), nanoseconds: up * SECOND });
         let wish = SlotRequest { horizon, uptime, ..request(now, 120) };
-        times(Pace::new(&"50/s,120/m".parse().unwrap()).allocate(budget, wish))
+        times(Pacer::new(&"50/s,120/m".parse().unwrap()).allocate(budget, wish))
     }
 
     #[test]
@@ -420,7 +420,7 @@ mod tests {
 
     #[test]
     fn a_rate_that_a_faster_count_implies_takes_nothing_away() {
-        let mut pace = Pace::new(&"10/s,1000/m".parse().unwrap());
+        let mut pace = Pacer::new(&"10/s,1000/m".parse().unwrap());
         let mut budget = Budget::default();
         let lasting = Duration::from_secs(120);
         let slots = hand_out(&mut pace, &mut budget, START, lasting, SECOND / 50);
@@ -429,7 +429,7 @@ mod tests {
 
     #[test]
     fn no_slot_lies_before_the_end_of_the_commit_that_hands_it_out() {
-        let mut pace = Pace::new(&rate(1000, Per::Second));
+        let mut pace = Pacer::new(&rate(1000, Per::Second));
         let lead = Duration::from_millis(30);
         let wish = SlotRequest { lead, ..request(START, 5) };
         let slots = times(pace.allocate(&mut Budget::default(), wish));
@@ -438,7 +438,7 @@ mod tests {
 
     #[test]
     fn a_clock_set_back_does_not_stall_the_run() {
-        let mut pace = Pace::new(&rate(10, Per::Second));
+        let mut pace = Pacer::new(&rate(10, Per::Second));
         let mut budget = Budget::default();
         pace.allocate(&mut budget, request(START + 3600 * SECOND, 5));
         let next_slot_at = pace.allocate(&mut budget, request(START, 5)).next_slot_at.unwrap();
@@ -448,7 +448,7 @@ mod tests {
     #[test]
     fn without_a_rate_every_call_may_start_at_any_time() {
         let grant =
-            Pace::new(&Rates::unlimited()).allocate(&mut Budget::default(), request(START, 3));
+            Pacer::new(&Rates::unlimited()).allocate(&mut Budget::default(), request(START, 3));
         assert_eq!(grant.slots, [None; 3]);
         assert_eq!(grant.next_slot_at, None);
     }
@@ -459,7 +459,7 @@ mod tests {
             calls in 1_u32..300,
             asks in prop::collection::vec((0_u64..SECOND / 4, 0_u32..40), 1..200),
         ) {
-            let mut pace = Pace::new(&rate(calls, Per::Second));
+            let mut pace = Pacer::new(&rate(calls, Per::Second));
             let mut budget = Budget::default();
             let mut now = START;
             let mut slots = Vec::new();

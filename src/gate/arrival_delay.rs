@@ -22,7 +22,7 @@ const LATEST: Duration = Duration::from_millis(50);
 
 /// How long answers take: the fastest of late, and what is ordinary.
 #[derive(Debug)]
-pub struct Lateness {
+pub struct ArrivalDelay {
     answers: u32,
     /// Among the latest up to [`REMEMBERED`] answers, and among as many before them.
     fastest: [Duration; 2],
@@ -30,9 +30,9 @@ pub struct Lateness {
     deviation: Duration,
 }
 
-impl Default for Lateness {
-    fn default() -> Lateness {
-        Lateness {
+impl Default for ArrivalDelay {
+    fn default() -> ArrivalDelay {
+        ArrivalDelay {
             answers: 0,
             fastest: [Duration::MAX; 2],
             mean: Duration::ZERO,
@@ -41,10 +41,10 @@ impl Default for Lateness {
     }
 }
 
-impl Lateness {
+impl ArrivalDelay {
     /// Learns how long an answer took, and tells by how much its call may have
     /// arrived later than one that is answered as fast as can be.
-    pub fn of(&mut self, took: Duration) -> Duration {
+    pub fn observe(&mut self, took: Duration) -> Duration {
         if self.answers.is_multiple_of(REMEMBERED) {
             self.fastest = [Duration::MAX, self.fastest[0]];
         }
@@ -80,23 +80,23 @@ mod tests {
 
     /// The latest of so many answers that each took the next of these times.
     fn latest(
-        lateness: &mut Lateness,
+        lateness: &mut ArrivalDelay,
         answers: usize,
         took: impl Iterator<Item = u64>,
     ) -> Duration {
-        took.take(answers).map(|took| lateness.of(ms(took))).max().unwrap_or_default()
+        took.take(answers).map(|took| lateness.observe(ms(took))).max().unwrap_or_default()
     }
 
     #[test]
     fn an_answer_that_takes_longer_than_all_others_tells_of_a_late_call() {
-        let mut lateness = Lateness::default();
+        let mut lateness = ArrivalDelay::default();
         assert!(latest(&mut lateness, 1000, iter::repeat(20)).is_zero());
-        assert_eq!(lateness.of(ms(31)), ms(11));
+        assert_eq!(lateness.observe(ms(31)), ms(11));
     }
 
     #[test]
     fn answers_that_vary_tell_nothing() {
-        let mut lateness = Lateness::default();
+        let mut lateness = ArrivalDelay::default();
         let mut varying = (0..).map(|n| 20 + 70 * n % 180);
         latest(&mut lateness, 100, &mut varying);
         assert!(latest(&mut lateness, 1000, varying).is_zero());
@@ -104,16 +104,16 @@ mod tests {
 
     #[test]
     fn an_answer_that_takes_seconds_does_not_make_its_call_seconds_late() {
-        let mut lateness = Lateness::default();
+        let mut lateness = ArrivalDelay::default();
         latest(&mut lateness, 1000, iter::repeat(20));
-        assert_eq!(lateness.of(ms(5000)), LATEST);
+        assert_eq!(lateness.observe(ms(5000)), LATEST);
     }
 
     #[test]
     fn a_way_that_became_longer_is_learnt() {
-        let mut lateness = Lateness::default();
+        let mut lateness = ArrivalDelay::default();
         latest(&mut lateness, 1000, iter::repeat(20));
         latest(&mut lateness, 3000, iter::repeat(40));
-        assert!(lateness.of(ms(40)).is_zero());
+        assert!(lateness.observe(ms(40)).is_zero());
     }
 }

@@ -14,23 +14,23 @@ use governor::{Quota, RateLimiter};
 
 /// governor's limiter over a clock that is moved by hand and a state that
 /// comes from the ledger. Times are nanoseconds since 1970 UTC.
-pub(super) struct Walk {
-    limiter: RateLimiter<NotKeyed, Stored, HandClock, NoOpMiddleware<Instant>>,
-    next: Stored,
-    clock: HandClock,
+pub(super) struct Gcra {
+    limiter: RateLimiter<NotKeyed, StoredState, ManualClock, NoOpMiddleware<Instant>>,
+    next: StoredState,
+    clock: ManualClock,
 }
 
-impl Walk {
-    pub(super) fn new(interval: Duration, next: u64, now: u64) -> Walk {
+impl Gcra {
+    pub(super) fn new(interval: Duration, next: u64, now: u64) -> Gcra {
         let quota = Quota::with_period(interval)
             .unwrap_or(Quota::per_second(NonZeroU32::MAX))
             .allow_burst(NonZeroU32::MIN);
-        let clock = HandClock(Rc::new(Cell::new(0)));
-        let stored = Stored(Rc::new(Cell::new(next)));
+        let clock = ManualClock(Rc::new(Cell::new(0)));
+        let stored = StoredState(Rc::new(Cell::new(next)));
         // The limiter counts from its birth: it is born at zero.
         let limiter = RateLimiter::new(quota, stored.clone(), clock.clone());
         clock.0.set(now);
-        Walk { limiter, next: stored, clock }
+        Gcra { limiter, next: stored, clock }
     }
 
     /// The time from which the next call after those taken conforms.
@@ -55,9 +55,9 @@ impl Walk {
 
 /// The limiter's one number: from when on the next call conforms.
 #[derive(Clone)]
-struct Stored(Rc<Cell<u64>>);
+struct StoredState(Rc<Cell<u64>>);
 
-impl StateStore for Stored {
+impl StateStore for StoredState {
     type Key = NotKeyed;
 
     fn measure_and_replace<T, F, E>(&self, _: &NotKeyed, decide: F) -> Result<T, E>
@@ -71,12 +71,12 @@ impl StateStore for Stored {
 }
 
 #[derive(Clone)]
-struct HandClock(Rc<Cell<u64>>);
+struct ManualClock(Rc<Cell<u64>>);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Instant(u64);
 
-impl Clock for HandClock {
+impl Clock for ManualClock {
     type Instant = Instant;
 
     fn now(&self) -> Instant {
