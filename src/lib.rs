@@ -18,7 +18,7 @@ pub mod ledger;
 
 pub mod corecard;
 
-pub mod gate;
+pub mod policy;
 
 pub mod engine;
 

@@ -7,11 +7,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use cardcancel::engine::{Caller, RunOutcome, RunPolicy, Scheduler, Snapshot};
-use cardcancel::gate::pacer::Pacer;
-use cardcancel::gate::stop_rules::StopRuleSettings;
 use cardcancel::ledger::{ClaimedRow, Ledger, Sqlite, StartOptions};
 use cardcancel::order::OwnCode;
 use cardcancel::outcome::{AnswerRules, Body, OnDoubt, Outcome, Reply, Seen, Status, classify};
+use cardcancel::policy::pacer::Pacer;
+use cardcancel::policy::stop_rules::StopRuleSettings;
 use jiff::Timestamp;
 use tokio::sync::{Semaphore, mpsc, watch};
 

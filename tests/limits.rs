@@ -9,14 +9,14 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use cardcancel::engine::{CallTimings, Dispatch, Event, Now, RunPolicy, Scheduler};
-use cardcancel::gate::pacer::Pacer;
-use cardcancel::gate::rate::Rates;
-use cardcancel::gate::stop_rules::StopRuleSettings;
 use cardcancel::ledger::{
     AttemptEnd, ClaimedRow, CommitOutcome, Ledger, RowRecord, Run, Sqlite, StartOptions,
 };
 use cardcancel::order::{OwnCode, RowNumber};
 use cardcancel::outcome::{self, AnswerRules, Body, OnDoubt, Reply, Seen, Status};
+use cardcancel::policy::pacer::Pacer;
+use cardcancel::policy::rate::Rates;
+use cardcancel::policy::stop_rules::StopRuleSettings;
 use common::Chance;
 use jiff::Timestamp;
 

@@ -11,9 +11,9 @@ use crate::corecard::client::{Client, Reach};
 use crate::corecard::credentials::Credentials;
 use crate::corecard::token::NoToken;
 use crate::engine::Caller;
-use crate::gate::credential_refresh::{RefreshOutcome, RefreshSchedule, wait_for_the_first};
 use crate::ledger::ClaimedRow;
 use crate::outcome::{AnswerRules, Meaning, Outcome, classify};
+use crate::policy::credential_refresh::{RefreshOutcome, RefreshSchedule, wait_for_the_first};
 
 /// Makes the calls of one run.
 pub struct Calls {

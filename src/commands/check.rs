@@ -12,11 +12,11 @@ use super::taken::Taken;
 use super::{estimate, job};
 use crate::config::{CheckSettings, Options, Surroundings};
 use crate::exit::Exit;
-use crate::gate::cut_off::{CutOff, Due};
 use crate::intake::rerun;
 use crate::intake::{BadRow, Input, Priorities, Survey, survey_each};
 use crate::ledger::Run;
 use crate::output::{count, counted, lasting, rows, say};
+use crate::policy::cut_off::{CutOff, Due};
 
 /// Reads a file of orders through and says what is wrong with it.
 pub fn check(path: &Path, options: Options, surroundings: &Surroundings) -> anyhow::Result<Exit> {

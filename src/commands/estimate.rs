@@ -5,9 +5,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use crate::gate::cut_off::{CutOff, Due};
-use crate::gate::rate::Rates;
 use crate::output::{count, lasting, rows};
+use crate::policy::cut_off::{CutOff, Due};
+use crate::policy::rate::Rates;
 
 /// When the last call may start, so that it is answered before the cut-off.
 pub fn last_start(cut_off: Timestamp, timeout: Duration) -> Timestamp {

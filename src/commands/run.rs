@@ -19,14 +19,14 @@ use super::{
 use crate::config::{Options, Settings, Surroundings};
 use crate::engine::RunOutcome;
 use crate::exit::Exit;
-use crate::gate::cut_off::Due;
-use crate::gate::stop_rules::StopReason;
 use crate::intake::{Survey, Warning, planned_rows};
 use crate::ledger::{Counts, CreateRunError, KnownOrders, Ledger, Location, NewRun, Run};
 use crate::output::metrics::{Figures, Metrics};
 use crate::output::results::{Replace, ResultsFile, Source, Written};
 use crate::output::summary::{Summary, Work, in_words};
 use crate::output::{count, counted, lasting, rows, say};
+use crate::policy::cut_off::Due;
+use crate::policy::stop_rules::StopReason;
 
 /// Runs a file of orders; where `only` is given, a results file again.
 pub fn run(

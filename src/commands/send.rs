@@ -10,13 +10,13 @@ use tracing::Instrument;
 use super::calls::Calls;
 use crate::config::Settings;
 use crate::engine::{self, RunOutcome, RunPolicy, Scheduler, Snapshot};
-use crate::gate::pacer::Pacer;
-use crate::gate::rate::{Rate, Rates};
 use crate::ledger::{Ledger, LedgerError, Run, StartOptions, StartedRun};
 use crate::order::OwnCode;
 use crate::output::count;
 use crate::output::metrics::Metrics;
 use crate::output::progress::{self, Course};
+use crate::policy::pacer::Pacer;
+use crate::policy::rate::{Rate, Rates};
 
 /// Connections are opened before the first call for the calls of so long: those that
 /// have to open theirs first come late, and so nearer to the calls after them.

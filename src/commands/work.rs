@@ -14,11 +14,11 @@ use super::{LedgerFailed, logs, open_files, signals};
 use crate::config::{Options, Settings, Surroundings, Target};
 use crate::engine::RunOutcome;
 use crate::exit::Exit;
-use crate::gate::rate::Rates;
 use crate::intake::shown;
 use crate::ledger::{Ledger, Location, Run};
 use crate::output::count;
 use crate::output::summary::reason;
+use crate::policy::rate::Rates;
 
 /// How often the ledger is asked for a run to join.
 const ASKED_EVERY: Duration = Duration::from_secs(1);

@@ -14,12 +14,12 @@ use super::logging::{LogFormat, LogLevel};
 use super::off_or::OffOr;
 use super::text::{parsed, parsed_list};
 use super::up_to::UpTo;
-use crate::gate::cut_off::CutOff;
-use crate::gate::failures::MaxFailures;
-use crate::gate::rate::Rates;
-use crate::gate::start_window::StartWindow;
 use crate::intake::Digest;
 use crate::outcome::{NotProcessed, OnDoubt};
+use crate::policy::cut_off::CutOff;
+use crate::policy::failures::MaxFailures;
+use crate::policy::rate::Rates;
+use crate::policy::start_window::StartWindow;
 
 const SERVER: &str = "CoreCARD";
 const PACE: &str = "Pace";

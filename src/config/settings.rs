@@ -27,13 +27,13 @@ use crate::corecard::proxy::Proxy;
 use crate::corecard::request::{Fields, Values};
 use crate::corecard::secret::{BadSecret, Variable, secret};
 use crate::corecard::tls::{Tls, TlsFiles};
-use crate::gate::cut_off::CutOff;
-use crate::gate::rate::Rates;
-use crate::gate::start_window::StartWindow;
-use crate::gate::stop_rules::StopRuleSettings;
 use crate::intake::Expected;
 use crate::ledger::{Location, Patience};
 use crate::outcome::{Codes, NotProcessed, OnDoubt};
+use crate::policy::cut_off::CutOff;
+use crate::policy::rate::Rates;
+use crate::policy::start_window::StartWindow;
+use crate::policy::stop_rules::StopRuleSettings;
 
 /// Where the calls go.
 #[derive(Debug, Clone, PartialEq)]

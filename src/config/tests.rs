@@ -8,10 +8,10 @@ use insta::assert_snapshot;
 
 use super::*;
 use crate::corecard::auth::Auth;
-use crate::gate::stop_rules::StopRuleSettings;
 use crate::ledger::Location;
 use crate::order::{Order, RowNumber};
 use crate::outcome::{CodeMeaning, OnDoubt};
+use crate::policy::stop_rules::StopRuleSettings;
 
 /// A directory with files in it, an environment and a command line.
 struct Scene {

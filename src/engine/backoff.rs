@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::gate::scatter::scatter;
 use crate::order::RowNumber;
+use crate::policy::scatter::scatter;
 
 const FIRST: Duration = Duration::from_millis(500);
 const LONGEST: Duration = Duration::from_secs(30);

@@ -16,13 +16,13 @@ use super::elsewhere::WaitsElsewhere;
 use super::executor::Executor;
 use super::ledger_thread::LedgerThread;
 use super::{Actions, Event, Now, RunStats, Scheduler};
-use crate::gate::credential_refresh::RefreshOutcome;
-use crate::gate::pacer::Pacer;
-use crate::gate::silence::Asked;
-use crate::gate::stop_rules::StopReason;
 use crate::ledger::{ClaimedRow, Counts, Ledger, LedgerError, Run};
 use crate::order::OwnCode;
 use crate::outcome::Outcome;
+use crate::policy::credential_refresh::RefreshOutcome;
+use crate::policy::pacer::Pacer;
+use crate::policy::silence::Asked;
+use crate::policy::stop_rules::StopReason;
 
 /// How often watchers are told how far the run is.
 const SHOWN_EVERY: Duration = Duration::from_millis(50);

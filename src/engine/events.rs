@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::gate::credential_refresh::RefreshOutcome;
 use crate::ledger::{AttemptEnd, ClaimedRow, CommitOutcome, CommitRequest};
 use crate::order::OwnCode;
+use crate::policy::credential_refresh::RefreshOutcome;
 
 /// One moment, on both clocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

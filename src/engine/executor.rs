@@ -25,8 +25,8 @@ use tracing::Span;
 use super::clock::Clock;
 use super::driver::Caller;
 use super::{CallTimings, Dispatch, Event};
-use crate::gate::adaptive::concurrency::ConcurrencyProbe;
 use crate::ledger::AttemptEnd;
+use crate::policy::adaptive::concurrency::ConcurrencyProbe;
 
 /// More threads than this are no faster: what they call is recorded by one.
 const MOST_THREADS: usize = 4;

@@ -6,8 +6,8 @@ use anyhow::{Context, anyhow};
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::mpsc;
 
-use crate::gate::pacer::Pacer;
 use crate::ledger::{CommitOutcome, CommitRequest, Ledger, LedgerError, Uptime};
+use crate::policy::pacer::Pacer;
 
 /// Commits of the ledger for the driver.
 pub(super) struct LedgerThread {

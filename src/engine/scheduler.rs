@@ -10,20 +10,20 @@ use super::backoff::backoff;
 use super::elsewhere::{Elsewhere, WaitsElsewhere};
 use super::events::{Actions, CallTimings, Dispatch, Event, Now};
 use super::run_stats::{Interval, RunStats};
-use crate::gate::adaptive::{Adaptive, Observation};
-use crate::gate::circuit_breaker::{self, CircuitBreaker};
-use crate::gate::credential_refresh::{RefreshOutcome, RefreshSchedule};
-use crate::gate::lease::LeaseTracker;
-use crate::gate::pacer::{GRACE, SHARED_GRACE};
-use crate::gate::silence::{Asked, Silence};
-use crate::gate::sliding_log::SlidingSecond;
-use crate::gate::stop_rules::{StopReason, StopRuleSettings, StopRules};
 use crate::ledger::{
     AttemptEnd, ClaimedRow, CommitLatency, CommitOutcome, CommitRequest, CompletedClaim, Counts,
     PendingRow, StartedRun,
 };
 use crate::order::{OwnCode, RowNumber};
 use crate::outcome::{self, Halt, Meaning, Next, OnDoubt, Sign};
+use crate::policy::adaptive::{Adaptive, Observation};
+use crate::policy::circuit_breaker::{self, CircuitBreaker};
+use crate::policy::credential_refresh::{RefreshOutcome, RefreshSchedule};
+use crate::policy::lease::LeaseTracker;
+use crate::policy::pacer::{GRACE, SHARED_GRACE};
+use crate::policy::silence::{Asked, Silence};
+use crate::policy::sliding_log::SlidingSecond;
+use crate::policy::stop_rules::{StopReason, StopRuleSettings, StopRules};
 
 /// How a run is to be driven.
 #[derive(Debug, Clone)]

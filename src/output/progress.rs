@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use super::summary::in_words;
 use super::{count, lasting, per_second, rows};
 use crate::engine::{Snapshot, WaitsElsewhere};
-use crate::gate::silence::Asked;
+use crate::policy::silence::Asked;
 
 /// How often a terminal is redrawn.
 const REDRAWN_EVERY: Duration = Duration::from_millis(100);

@@ -9,11 +9,11 @@ use super::results::Written;
 use super::{count, counted, lasting, on_the_way, per_second, rows};
 use crate::engine::RunStats;
 use crate::exit::Exit;
-use crate::gate::stop_rules::StopReason;
 use crate::intake::shown;
 use crate::ledger::{Counts, Run};
 use crate::order::OwnCode;
 use crate::outcome::Status;
+use crate::policy::stop_rules::StopReason;
 
 /// What there is to say about a run that has come to rest.
 pub struct Summary<'a> {

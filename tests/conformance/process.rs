@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use cardcancel::gate::pacer::Pacer;
 use cardcancel::intake::{Disposition, Keyed, Part, PlannedRow};
 use cardcancel::ledger::{
     At, AttemptEnd, ClaimedRow, CommitOutcome, CommitRequest, CompletedClaim, Ledger, LedgerError,
@@ -10,6 +9,7 @@ use cardcancel::ledger::{
 };
 use cardcancel::order::{Order, OwnCode, RowNumber};
 use cardcancel::outcome::{Meaning, Next, OnDoubt, Outcome, Status};
+use cardcancel::policy::pacer::Pacer;
 use jiff::Timestamp;
 use secrecy::SecretString;
 

@@ -6,10 +6,6 @@ use std::path::Path;
 use std::time::Duration;
 
 use cardcancel::engine::{CallTimings, Dispatch, Event, Now, RunPolicy, Scheduler};
-use cardcancel::gate::credential_refresh::{RefreshOutcome, RefreshSchedule};
-use cardcancel::gate::pacer::Pacer;
-use cardcancel::gate::rate::{Per, Rate, Rates};
-use cardcancel::gate::stop_rules::StopRuleSettings;
 use cardcancel::intake::{self, Expected, Input, IntakeError, Reading};
 use cardcancel::ledger::{
     AttemptEnd, ClaimedRow, CommitOutcome, Ledger, NewRun, RowRecord, Run, RunLock, Sqlite,
@@ -19,6 +15,10 @@ use cardcancel::order::{Order, OwnCode, RowNumber};
 use cardcancel::outcome::{
     self, AnswerRules, Body, CodeMeaning, Codes, OnDoubt, Reply, Seen, Status,
 };
+use cardcancel::policy::credential_refresh::{RefreshOutcome, RefreshSchedule};
+use cardcancel::policy::pacer::Pacer;
+use cardcancel::policy::rate::{Per, Rate, Rates};
+use cardcancel::policy::stop_rules::StopRuleSettings;
 use jiff::Timestamp;
 
 use super::common::{self, Chance};

@@ -170,8 +170,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::gate::rate::{Per, Rate};
     use crate::ledger::Uptime;
+    use crate::policy::rate::{Per, Rate};
 
     const SECOND: u64 = 1_000_000_000;
     const START: u64 = 1_800_000_000 * SECOND;
