@@ -12,7 +12,7 @@ pub mod trust;
 
 pub mod seclusion;
 
-pub mod intake;
+pub mod input;
 
 pub mod ledger;
 

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use cardcancel::intake::{Disposition, PlannedRow};
+use cardcancel::input::{Disposition, PlannedRow};
 use cardcancel::ledger::{
     AttemptEnd, ClaimedRow, CommitRequest, CompletedClaim, Ledger, PendingRow, Run, SlotGrant,
     Sqlite, StartOptions,

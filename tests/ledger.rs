@@ -7,7 +7,7 @@ use std::io::BufRead;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use cardcancel::intake::{Disposition, Input, IntakeError, Keyed, Part, PlannedRow};
+use cardcancel::input::{Disposition, Input, InputError, OrderKey, Part, PlannedRow};
 use cardcancel::ledger::{CreateRunError, Ledger, NewRun, Run, Sqlite};
 use cardcancel::order::{Order, RowNumber};
 use cardcancel::outcome::Status;
@@ -65,14 +65,14 @@ fn planned(row: u32) -> PlannedRow {
     }
 }
 
-fn by_order() -> Vec<Keyed> {
-    let mut keys: Vec<Keyed> =
-        (1..=ROWS).map(|row| Keyed::new(order(row), RowNumber(row), Part::Sent)).collect();
+fn by_order() -> Vec<OrderKey> {
+    let mut keys: Vec<OrderKey> =
+        (1..=ROWS).map(|row| OrderKey::new(order(row), RowNumber(row), Part::Sent)).collect();
     keys.sort();
     keys
 }
 
-fn broken() -> IntakeError {
+fn broken() -> InputError {
     Input::open("nowhere/orders.csv".as_ref(), "nowhere".as_ref()).unwrap_err()
 }
 
@@ -83,7 +83,7 @@ fn cut_short(ledger: &mut Sqlite, program: &str) {
         _ => Ok(planned(row)),
     });
     let refused = ledger.create_run(new_run("first", program), &mut rows, &by_order());
-    assert!(matches!(refused, Err(CreateRunError::Intake(_))));
+    assert!(matches!(refused, Err(CreateRunError::Input(_))));
 }
 
 fn created(ledger: &mut Sqlite, program: &str) -> Run {

@@ -124,7 +124,7 @@ fn every_exit_code_is_listed_and_no_other() {
 fn every_result_column_is_listed_in_order() {
     let columns = section("## Results");
     let mut rest = columns;
-    for name in cardcancel::intake::columns::RESULTS {
+    for name in cardcancel::input::columns::RESULTS {
         let (_, after) = rest.split_once(&format!("\n| `{name}` |")).expect(name);
         rest = after;
     }

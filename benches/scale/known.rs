@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use cardcancel::intake::{Input, Reading, planned_rows, survey};
+use cardcancel::input::{Input, Reading, planned_rows, scan};
 use cardcancel::ledger::{Ledger, NewRun, Sqlite};
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
@@ -56,7 +56,7 @@ fn check(orders: &Path, ledger: &Path) -> Result<Took, Failed> {
 fn record(orders: &Path, ledger: &Path, spool: &Path) -> Result<(), Failed> {
     let input = Input::open(orders, spool)?;
     let layout = input.layout(&Reading::default())?;
-    let survey = survey(&input, &layout, None, 0)?;
+    let survey = scan(&input, &layout, None, 0)?;
     let new = NewRun {
         id: "before".to_owned(),
         key: "before".to_owned(),

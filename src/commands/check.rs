@@ -12,8 +12,8 @@ use super::taken::Taken;
 use super::{estimate, job};
 use crate::config::{CheckSettings, Options, Surroundings};
 use crate::exit::Exit;
-use crate::intake::rerun;
-use crate::intake::{BadRow, Input, Priorities, Survey, survey_each};
+use crate::input::rerun;
+use crate::input::{Input, InputSummary, InvalidRow, Priorities, scan_each_invalid};
 use crate::ledger::Run;
 use crate::output::{count, counted, lasting, rows, say};
 use crate::policy::cut_off::{CutOff, Due};
@@ -29,7 +29,7 @@ pub fn check(path: &Path, options: Options, surroundings: &Surroundings) -> anyh
     }
     let taken = Taken::of(&input, &layout, false)?;
     let mut bad_rows = Vec::new();
-    let survey = survey_each(&input, &layout, None, |bad| match settings.json {
+    let survey = scan_each_invalid(&input, &layout, None, |bad| match settings.json {
         true => bad_rows.push(Bad::from(bad)),
         false if settings.quiet => {}
         false => say::print(bad_row_text(&bad)),
@@ -79,7 +79,7 @@ impl Outlook {
     }
 }
 
-fn bad_row_text(bad: &BadRow) -> String {
+fn bad_row_text(bad: &InvalidRow) -> String {
     format!("line {}, row {}: {}: {}", bad.line, bad.row, bad.flaw.code, bad.flaw.message)
 }
 
@@ -118,9 +118,9 @@ struct Bad {
     message: String,
 }
 
-impl From<BadRow> for Bad {
-    fn from(bad: BadRow) -> Bad {
-        let BadRow { line, row, flaw } = bad;
+impl From<InvalidRow> for Bad {
+    fn from(bad: InvalidRow) -> Bad {
+        let InvalidRow { line, row, flaw } = bad;
         Bad { line, row: row.0, error_code: flaw.code.to_string(), message: flaw.message }
     }
 }
@@ -157,7 +157,7 @@ impl From<&Priorities> for ByPriority {
 
 struct Report<'a> {
     input: &'a Input,
-    survey: &'a Survey,
+    survey: &'a InputSummary,
     settings: &'a CheckSettings,
     taken: Taken,
     record: Record,

@@ -7,7 +7,7 @@ use anyhow::bail;
 use super::job::Job;
 use super::server::Server;
 use crate::config::Settings;
-use crate::intake::{Prior, RerunPlan};
+use crate::input::{PriorResult, RerunPlan};
 use crate::ledger::{Ledger, OnRecord, Sqlite};
 use crate::order::{Order, Row, RowNumber};
 use crate::outcome::Status;
@@ -140,7 +140,7 @@ struct Said {
 }
 
 impl Said {
-    fn of(place: RowNumber, order: Order, prior: &Prior<'_>, is_kept: bool) -> Said {
+    fn of(place: RowNumber, order: Order, prior: &PriorResult<'_>, is_kept: bool) -> Said {
         let (row, status) = (prior.row.map(RowNumber), prior.status);
         Said { place, order, row, status, is_kept }
     }

@@ -9,8 +9,8 @@ use sha2::{Digest, Sha256};
 use super::only;
 use super::server::Server;
 use crate::config::Settings;
-use crate::intake::rerun;
-use crate::intake::{self, Input, Layout, Reading, RerunPlan, Selection, Survey};
+use crate::input::rerun;
+use crate::input::{self, Input, InputSummary, Layout, Reading, RerunPlan, Selection};
 use crate::ledger::{Location, NewRun};
 
 /// A file that is to be run, not yet read through.
@@ -54,12 +54,12 @@ impl Job {
     }
 
     /// Reads the file through: how many rows, which are duplicates, what is invalid.
-    pub fn read(&self) -> anyhow::Result<Survey> {
-        Ok(intake::survey(&self.input, &self.layout, self.plan.as_ref(), 0)?)
+    pub fn read(&self) -> anyhow::Result<InputSummary> {
+        Ok(input::scan(&self.input, &self.layout, self.plan.as_ref(), 0)?)
     }
 
     /// The same for a new run: words of --only that select no row are refused.
-    pub fn survey(&self) -> anyhow::Result<Survey> {
+    pub fn survey(&self) -> anyhow::Result<InputSummary> {
         if let Some(plan) = &self.plan {
             only::refuse_unknown(&self.words, &self.input, &self.layout, plan)?;
         }

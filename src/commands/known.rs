@@ -7,7 +7,7 @@ use super::job;
 use super::runs::LOOKING;
 use super::server;
 use crate::config::CheckSettings;
-use crate::intake::{Input, Layout, Survey};
+use crate::input::{Input, InputSummary, Layout};
 use crate::ledger::{KnownOrders, Ledger, LedgerError, Run};
 use crate::output::{count, rows};
 
@@ -71,7 +71,7 @@ pub fn look(
     settings: &CheckSettings,
     input: &Input,
     layout: &Layout,
-    survey: &Survey,
+    survey: &InputSummary,
 ) -> anyhow::Result<Record> {
     let Some(url) = &settings.url else {
         let why = "what was cancelled counts at its own address alone, and no --url is set";
@@ -112,7 +112,7 @@ impl Record {
     }
 
     /// How many rows of the file would be sent.
-    pub fn to_send(&self, survey: &Survey) -> u64 {
+    pub fn to_send(&self, survey: &InputSummary) -> u64 {
         let Record::Asked(asked) = self else { return survey.to_send.into() };
         let left = match &asked.run {
             Some(run) => run.rows.saturating_sub(run.counts.total()),
@@ -122,7 +122,7 @@ impl Record {
     }
 
     /// In words.
-    pub fn text(&self, survey: &Survey) -> String {
+    pub fn text(&self, survey: &InputSummary) -> String {
         let Asked { ledger, run, orders } = match self {
             Record::NotAsked(why) => return format!("Not held against a ledger: {why}"),
             Record::Unreadable(why) => {

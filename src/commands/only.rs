@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use anyhow::bail;
 
 use crate::config::nearest;
-use crate::intake::{Input, IntakeError, Layout, RerunPlan, guard};
+use crate::input::{Input, InputError, Layout, RerunPlan, card_numbers};
 use crate::outcome::Status;
 
 /// How many error codes a message lists.
@@ -79,7 +79,7 @@ fn listed(codes: &BTreeSet<String>) -> String {
 
 /// A word from the outside, fit to be shown.
 fn shown(word: &str) -> String {
-    guard::redact(word).escape_debug().to_string()
+    card_numbers::redact(word).escape_debug().to_string()
 }
 
 /// Whether no row of the file is run again.
@@ -90,7 +90,7 @@ pub fn selects_nothing(
     input: &Input,
     layout: &Layout,
     plan: &RerunPlan,
-) -> Result<bool, IntakeError> {
+) -> Result<bool, InputError> {
     let mut rows = input.rows(layout)?;
     while let Some(record) = rows.next()? {
         if plan.selects(record.fields) {

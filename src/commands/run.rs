@@ -19,7 +19,7 @@ use super::{
 use crate::config::{Options, Settings, Surroundings};
 use crate::engine::RunOutcome;
 use crate::exit::Exit;
-use crate::intake::{Survey, Warning, planned_rows};
+use crate::input::{InputSummary, Warning, planned_rows};
 use crate::ledger::{Counts, CreateRunError, KnownOrders, Ledger, Location, NewRun, Run};
 use crate::output::metrics::{Figures, Metrics};
 use crate::output::results::{Replace, ResultsFile, Source, Written};
@@ -161,7 +161,7 @@ async fn from_file_to_results(
 /// A run that was begun before, or one that is to be opened.
 enum Opening {
     Begun(Run),
-    New(NewRun, Survey),
+    New(NewRun, InputSummary),
 }
 
 impl Opening {
@@ -416,7 +416,7 @@ fn create_run(opening: Opening, job: &Job, ledger: &mut dyn Ledger) -> anyhow::R
     let plan = job.plan.as_ref();
     let mut rows = planned_rows(&job.input, &job.layout, &survey, plan)?;
     ledger.create_run(new, &mut rows, &survey.orders).map_err(|failed| match failed {
-        CreateRunError::Intake(cause) => cause.into(),
+        CreateRunError::Input(cause) => cause.into(),
         CreateRunError::Ledger(cause) => cause.into(),
     })
 }

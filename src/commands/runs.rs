@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::config::{Options, RunsSettings, Surroundings};
 use crate::exit::Exit;
-use crate::intake::shown;
+use crate::input::shown;
 use crate::ledger::{Ledger, Location, Patience, Run};
 use crate::outcome::Status;
 use crate::output::summary::reason;

@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::intake::{Input, IntakeError, Layout, guard};
+use crate::input::{Input, InputError, Layout, card_numbers};
 use crate::order::Row;
 
 /// The columns that were taken, by their names, and what was read from them.
@@ -52,7 +52,7 @@ struct FirstOrder {
 impl Taken {
     /// Looks into a file up to its first order. Results that are run again are meant to be
     /// replaced.
-    pub fn of(input: &Input, layout: &Layout, is_rerun: bool) -> Result<Taken, IntakeError> {
+    pub fn of(input: &Input, layout: &Layout, is_rerun: bool) -> Result<Taken, InputError> {
         let name = |column: usize| Name::of(layout, column);
         let replaced = layout.results().iter().filter(|_| !is_rerun);
         Ok(Taken {
@@ -100,12 +100,12 @@ impl fmt::Display for Taken {
     }
 }
 
-fn first_order(input: &Input, layout: &Layout) -> Result<Option<FirstOrder>, IntakeError> {
+fn first_order(input: &Input, layout: &Layout) -> Result<Option<FirstOrder>, InputError> {
     let mut rows = input.rows(layout)?;
     while let Some(record) = rows.next()? {
         if let Row::Order(order) = record.content() {
             // A column that is exempt from the check may hold a card number all the same.
-            let order = guard::redact(&order.to_string()).into_owned();
+            let order = card_numbers::redact(&order.to_string()).into_owned();
             return Ok(Some(FirstOrder { line: record.line(), order }));
         }
     }

@@ -14,7 +14,7 @@ use super::{LedgerFailed, logs, open_files, signals};
 use crate::config::{Options, Settings, Surroundings, Target};
 use crate::engine::RunOutcome;
 use crate::exit::Exit;
-use crate::intake::shown;
+use crate::input::shown;
 use crate::ledger::{Ledger, Location, Run};
 use crate::output::count;
 use crate::output::summary::reason;

@@ -14,7 +14,7 @@ use super::logging::{LogFormat, LogLevel};
 use super::off_or::OffOr;
 use super::text::{parsed, parsed_list};
 use super::up_to::UpTo;
-use crate::intake::Digest;
+use crate::input::Digest;
 use crate::outcome::{NotProcessed, OnDoubt};
 use crate::policy::cut_off::CutOff;
 use crate::policy::failures::MaxFailures;

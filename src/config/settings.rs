@@ -27,7 +27,7 @@ use crate::corecard::proxy::Proxy;
 use crate::corecard::request::{Fields, Values};
 use crate::corecard::secret::{BadSecret, Variable, secret};
 use crate::corecard::tls::{Tls, TlsFiles};
-use crate::intake::Expected;
+use crate::input::Expected;
 use crate::ledger::{Location, Patience};
 use crate::outcome::{Codes, NotProcessed, OnDoubt};
 use crate::policy::cut_off::CutOff;

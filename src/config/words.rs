@@ -9,7 +9,7 @@ use toml::Spanned;
 use toml::de::DeValue;
 use url::Url;
 
-use crate::intake::guard;
+use crate::input::card_numbers;
 
 /// Where a setting was made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -75,7 +75,7 @@ impl Word {
     pub fn new(text: &str, origin: Origin) -> Word {
         let text = match holds_secret(text) {
             true => "[hidden: an address with more in it than host and path]".to_owned(),
-            false => guard::redact(text).into_owned(),
+            false => card_numbers::redact(text).into_owned(),
         };
         Word { text, origin }
     }

@@ -11,7 +11,7 @@ use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, Visitor
 use serde_json::Value;
 
 use super::carried::Carried;
-use crate::intake::guard;
+use crate::input::card_numbers;
 use crate::outcome::Body;
 
 /// Longest `ErrorCode` that is kept, in characters.
@@ -168,7 +168,7 @@ fn text(value: Value, longest: usize, carried: &Carried) -> Option<String> {
 /// secrets, no card numbers, not too long.
 fn clean(text: &str, longest: usize, carried: &Carried) -> String {
     let hidden = carried.hide(text);
-    let guarded = guard::redact(&hidden);
+    let guarded = card_numbers::redact(&hidden);
     let is_plain = |byte: &u8| byte.is_ascii_graphic() || *byte == b' ';
     if guarded.len() <= longest && guarded.as_bytes().iter().all(is_plain) {
         return guarded.trim().to_owned();

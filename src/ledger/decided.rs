@@ -1,7 +1,7 @@
 //! How a row stands before anything is sent, as the ledger records it.
 
 use super::Counts;
-use crate::intake::Disposition;
+use crate::input::Disposition;
 use crate::order::OwnCode;
 use crate::outcome::Status;
 

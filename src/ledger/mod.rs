@@ -24,7 +24,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::intake::{IntakeError, Keyed, PlannedRow};
+use crate::input::{InputError, OrderKey, PlannedRow};
 use crate::order::{Order, OwnCode, RowNumber};
 use crate::outcome::{OnDoubt, Status, unended};
 use crate::trust::Untrusted;
@@ -332,7 +332,7 @@ pub trait Ledger: Send {
         &mut self,
         endpoint: &str,
         run: Option<&Run>,
-        by_order: &[Keyed],
+        by_order: &[OrderKey],
     ) -> Result<KnownOrders, LedgerError>;
 
     /// For each of these orders, in turn, the rows that were to be sent for it by the runs at
@@ -350,8 +350,8 @@ pub trait Ledger: Send {
     fn create_run(
         &mut self,
         new: NewRun,
-        rows: &mut dyn Iterator<Item = Result<PlannedRow, IntakeError>>,
-        by_order: &[Keyed],
+        rows: &mut dyn Iterator<Item = Result<PlannedRow, InputError>>,
+        by_order: &[OrderKey],
     ) -> Result<Run, CreateRunError>;
 
     /// Locks the runs with this key for this process, until the lock is dropped
@@ -581,7 +581,7 @@ pub enum LedgerError {
 pub enum CreateRunError {
     /// The input could not be read to its end.
     #[error(transparent)]
-    Intake(#[from] IntakeError),
+    Input(#[from] InputError),
     /// The ledger could not record it.
     #[error(transparent)]
     Ledger(#[from] LedgerError),

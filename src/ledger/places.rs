@@ -1,6 +1,6 @@
 //! The order in which a run's rows are sent, where it is not that of their numbers.
 
-use crate::intake::Disposition;
+use crate::input::Disposition;
 use crate::order::RowNumber;
 
 /// Which row to be sent goes in which place, once one is not in the place of its number.

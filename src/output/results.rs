@@ -14,8 +14,8 @@ use super::behind::{Behind, HANDED_OVER};
 use super::hashed::Hashed;
 use super::moments::Moments;
 use super::{ahead, behind, rows};
-use crate::intake::source::BYTE_ORDER_MARK;
-use crate::intake::{Input, Layout, RerunPlan, columns, guard};
+use crate::input::source::BYTE_ORDER_MARK;
+use crate::input::{Input, Layout, RerunPlan, card_numbers, columns};
 use crate::ledger::{Counts, Ledger, RowRecord, Run};
 use crate::order::{Order, OwnCode, RowNumber};
 use crate::outcome::Status;
@@ -394,7 +394,7 @@ impl<'a> View<'a> {
     /// The input's own columns, untouched but for card numbers and for key fields.
     fn carry(&mut self, fields: &ByteRecord, guarded: bool, keys: Keys) -> csv::Result<()> {
         let layout = self.source.layout;
-        let parted = guarded && guard::fields_hold_card_number(fields.iter());
+        let parted = guarded && card_numbers::fields_hold_card_number(fields.iter());
         for column in layout.carried() {
             let is_admin = *column == layout.admin();
             let field = match keys {
@@ -409,14 +409,14 @@ impl<'a> View<'a> {
                 Keys::Hidden if is_admin || *column == layout.sequence() => &[][..],
                 _ => fields.get(*column).unwrap_or_default(),
             };
-            if parted && guard::may_be_part(field) {
-                self.writer.write_field(guard::REMOVED)?;
+            if parted && card_numbers::may_be_part(field) {
+                self.writer.write_field(card_numbers::REMOVED)?;
                 continue;
             }
-            match guarded && guard::looks_like_card_number(field) {
+            match guarded && card_numbers::looks_like_card_number(field) {
                 true => {
                     let text = String::from_utf8_lossy(field);
-                    self.writer.write_field(guard::redact(&text).as_bytes())?;
+                    self.writer.write_field(card_numbers::redact(&text).as_bytes())?;
                 }
                 false => self.writer.write_field(field)?,
             }

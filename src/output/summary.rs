@@ -9,7 +9,7 @@ use super::results::Written;
 use super::{count, counted, lasting, on_the_way, per_second, rows};
 use crate::engine::RunStats;
 use crate::exit::Exit;
-use crate::intake::shown;
+use crate::input::shown;
 use crate::ledger::{Counts, Run};
 use crate::order::OwnCode;
 use crate::outcome::Status;

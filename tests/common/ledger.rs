@@ -1,6 +1,6 @@
 //! What tests put into a ledger, and read of it.
 
-use cardcancel::intake::{Disposition, PlannedRow};
+use cardcancel::input::{Disposition, PlannedRow};
 use cardcancel::ledger::{Ledger, NewRun, RowRecord, Run};
 use cardcancel::order::{Order, RowNumber};
 use jiff::Timestamp;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cardcancel::intake::{Disposition, Keyed, Part, PlannedRow};
+use cardcancel::input::{Disposition, OrderKey, Part, PlannedRow};
 use cardcancel::ledger::{
     At, AttemptEnd, ClaimedRow, CommitOutcome, CommitRequest, CompletedClaim, Ledger, LedgerError,
     NewRun, PendingRow, Postgres, RowRecord, Run, Sqlite, StartOptions,
@@ -130,8 +130,8 @@ pub fn create_run(ledger: &mut dyn Ledger, id: &str, key: &str, rows: u32) -> Ru
 }
 
 pub fn create_run_as(ledger: &mut dyn Ledger, new: NewRun, rows: u32) -> Run {
-    let by_order = |row| Keyed::new(order(row), RowNumber(row), Part::Sent);
-    let by_order: Vec<Keyed> = (1..=rows).map(by_order).collect();
+    let by_order = |row| OrderKey::new(order(row), RowNumber(row), Part::Sent);
+    let by_order: Vec<OrderKey> = (1..=rows).map(by_order).collect();
     ledger.create_run(new, &mut (1..=rows).map(|row| Ok(to_send(row))), &by_order).unwrap()
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cardcancel::intake::{Disposition, Input, IntakeError, Keyed, Part, PlannedRow};
+use cardcancel::input::{Disposition, Input, InputError, OrderKey, Part, PlannedRow};
 use cardcancel::ledger::{
     AttemptEnd, ClaimedRow, CommitRequest, Counts, CreateRunError, KnownOrders, NewRun, OnRecord,
     RowRecord, Run, StartOptions,
@@ -68,7 +68,7 @@ pub fn a_run_is_enrolled_with_every_row_and_reads_back(home: &Home) {
 
 pub fn a_creation_that_is_cut_short_is_nobodys_and_goes_on(home: &Home) {
     pub const ROWS: u32 = 50_000;
-    let broken = || -> IntakeError {
+    let broken = || -> InputError {
         Input::open("nowhere/orders.csv".as_ref(), "nowhere".as_ref()).unwrap_err()
     };
     let mut ledger = home.open();
@@ -77,7 +77,7 @@ pub fn a_creation_that_is_cut_short_is_nobodys_and_goes_on(home: &Home) {
         _ => Ok(to_send(row)),
     });
     let refused = ledger.create_run(new_run("first", "key"), &mut rows, &[]);
-    assert!(matches!(refused, Err(CreateRunError::Intake(_))));
+    assert!(matches!(refused, Err(CreateRunError::Input(_))));
     assert_eq!((ledger.find("key").unwrap(), ledger.runs().unwrap()), (None, Vec::new()));
 
     let mut ledger = home.open();
@@ -403,7 +403,7 @@ pub fn a_doubt_of_a_results_file_is_one_of_the_order(home: &Home) {
         .zip(1..)
         .map(|(disposition, row)| Ok(PlannedRow { disposition, ..to_send(row) }));
     let parts = [(1, Part::SentInDoubt), (2, Part::KeptInDoubt)];
-    let by_order = parts.map(|(row, part)| Keyed::new(order(row), RowNumber(row), part));
+    let by_order = parts.map(|(row, part)| OrderKey::new(order(row), RowNumber(row), part));
     ledger.create_run(new_run("run-1", "key"), &mut lines, &by_order).unwrap();
     let doubts: Vec<bool> = home.another(3).claim(3).iter().map(ClaimedRow::doubt).collect();
     assert_eq!(doubts, [true, true, false]);
@@ -560,8 +560,8 @@ pub fn slots_that_were_not_used_are_given_back(home: &Home) {
     assert_eq!(outcome.claimed.len(), 1, "its slot is gone until {:?}", outcome.next_slot_at);
 }
 
-fn by_order(rows: impl IntoIterator<Item = u32>) -> Vec<Keyed> {
-    rows.into_iter().map(|row| Keyed::new(order(row), RowNumber(row), Part::Sent)).collect()
+fn by_order(rows: impl IntoIterator<Item = u32>) -> Vec<OrderKey> {
+    rows.into_iter().map(|row| OrderKey::new(order(row), RowNumber(row), Part::Sent)).collect()
 }
 
 /// Orders 1 to 3 cancelled, 4 and 5 lost, 6 refused, 7 tried in vain, 8 and 9 in flight.

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use cardcancel::engine::{CallTimings, Dispatch, Event, Now, RunPolicy, Scheduler};
-use cardcancel::intake::{self, Expected, Input, IntakeError, Reading};
+use cardcancel::input::{self, Expected, Input, InputError, Reading};
 use cardcancel::ledger::{
     AttemptEnd, ClaimedRow, CommitOutcome, Ledger, NewRun, RowRecord, Run, RunLock, Sqlite,
     StartOptions,
@@ -341,14 +341,14 @@ impl<'a> Night<'a> {
     }
 
     /// Reads a file as the program does, and opens a run of it.
-    fn create_run(&self, ledger: &mut Sqlite, job: Job) -> Result<Run, IntakeError> {
+    fn create_run(&self, ledger: &mut Sqlite, job: Job) -> Result<Run, InputError> {
         let file = &self.files[job.file];
         let path = self.folder.join(&file.name);
         let mut input = Input::open(&path, self.folder)?;
         input.expect(&Expected::default(), &path)?;
         let layout = input.layout(&Reading::default())?;
-        let survey = intake::survey(&input, &layout, None, 0)?;
-        let mut rows = intake::planned_rows(&input, &layout, &survey, None)?;
+        let survey = input::scan(&input, &layout, None, 0)?;
+        let mut rows = input::planned_rows(&input, &layout, &survey, None)?;
         let (id, key) = (format!("run-{}", self.runs), file.name.clone());
         let new = NewRun { id, key, ..common::new_run(self.wall()) };
         Ok(ledger.create_run(new, &mut rows, &survey.orders).unwrap())

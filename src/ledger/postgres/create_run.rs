@@ -11,7 +11,7 @@ use super::failed::Failed;
 use super::link::{Link, Session};
 use super::read;
 use super::storable;
-use crate::intake::{IntakeError, Keyed, Part, PlannedRow};
+use crate::input::{InputError, OrderKey, Part, PlannedRow};
 use crate::order::Order;
 use crate::outcome::Status;
 
@@ -23,8 +23,8 @@ pub(super) fn create_run(
     link: &mut Link,
     new: &NewRun,
     seen: i64,
-    rows: &mut dyn Iterator<Item = Result<PlannedRow, IntakeError>>,
-    by_order: &[Keyed],
+    rows: &mut dyn Iterator<Item = Result<PlannedRow, InputError>>,
+    by_order: &[OrderKey],
 ) -> Result<Run, CreateRunError> {
     let number = match link.work(async |session| begin(session, new, seen).await)? {
         Opened::Already(run) => return Ok(*run),
@@ -34,7 +34,7 @@ pub(super) fn create_run(
     let mut places = Places::default();
     loop {
         let part = rows.take(AT_ONCE).collect::<Result<Vec<_>, _>>();
-        let part = part.map_err(CreateRunError::Intake)?;
+        let part = part.map_err(CreateRunError::Input)?;
         part.iter().for_each(|row| places.note(row.row, row.place, &row.disposition));
         let part = Columns::of(part, &mut decided);
         if part.row.is_empty() {
@@ -55,7 +55,7 @@ pub(super) fn create_run(
     }
     let by_place = !places.is_empty();
     let is_in_doubt =
-        |keyed: &&Keyed| matches!(keyed.part(), Part::SentInDoubt | Part::KeptInDoubt);
+        |keyed: &&OrderKey| matches!(keyed.part(), Part::SentInDoubt | Part::KeptInDoubt);
     let doubts: Vec<Order> =
         by_order.iter().filter(is_in_doubt).map(|keyed| keyed.order()).collect();
     for orders in doubts.chunks(AT_ONCE) {

@@ -5,7 +5,7 @@ use tokio_postgres::Row;
 use super::super::{KnownOrders, LedgerError};
 use super::failed::Failed;
 use super::link::{Link, Session};
-use crate::intake::{Keyed, rows_to_send};
+use crate::input::{OrderKey, rows_to_send};
 
 /// How many orders are asked about at a time.
 const AT_ONCE: usize = 10_000;
@@ -16,7 +16,7 @@ pub(super) fn count(
     link: &mut Link,
     endpoint: &str,
     run: Option<i64>,
-    by_order: &[Keyed],
+    by_order: &[OrderKey],
 ) -> Result<KnownOrders, LedgerError> {
     let mut known = KnownOrders::default();
     if !link.work(async |session| has_others(session, endpoint, run).await)? {
@@ -24,7 +24,7 @@ pub(super) fn count(
     }
     let mut wanted = rows_to_send(by_order);
     loop {
-        let orders: Vec<Keyed> = wanted.by_ref().take(AT_ONCE).collect();
+        let orders: Vec<OrderKey> = wanted.by_ref().take(AT_ONCE).collect();
         if orders.is_empty() {
             return Ok(known);
         }
@@ -50,7 +50,7 @@ async fn known_of(
     session: &mut Session,
     endpoint: &str,
     run: Option<i64>,
-    orders: &[Keyed],
+    orders: &[OrderKey],
 ) -> Result<KnownOrders, Failed> {
     let statement = session.statement(include_str!("sql/known_orders.sql")).await?;
     let admins: Vec<i64> = orders.iter().map(|keyed| keyed.order().admin_number).collect();

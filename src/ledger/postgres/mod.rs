@@ -26,7 +26,7 @@ use super::{
     AllocateSlots, CommitOutcome, CommitRequest, CreateRunError, KnownOrders, Ledger, LedgerError,
     NewRun, OnRecord, RowRecord, Run, RunLock, StartOptions, StartedRun,
 };
-use crate::intake::{IntakeError, Keyed, PlannedRow};
+use crate::input::{InputError, OrderKey, PlannedRow};
 use crate::order::{Order, OwnCode, RowNumber};
 use clock::Clock;
 use database::Database;
@@ -100,7 +100,7 @@ impl Ledger for Postgres {
         &mut self,
         endpoint: &str,
         run: Option<&Run>,
-        by_order: &[Keyed],
+        by_order: &[OrderKey],
     ) -> Result<KnownOrders, LedgerError> {
         known_orders::count(&mut self.link, endpoint, run.map(|run| run.number), by_order)
     }
@@ -116,8 +116,8 @@ impl Ledger for Postgres {
     fn create_run(
         &mut self,
         mut new: NewRun,
-        rows: &mut dyn Iterator<Item = Result<PlannedRow, IntakeError>>,
-        by_order: &[Keyed],
+        rows: &mut dyn Iterator<Item = Result<PlannedRow, InputError>>,
+        by_order: &[OrderKey],
     ) -> Result<Run, CreateRunError> {
         let seen = self.seen.take().filter(|(key, _)| *key == new.key);
         let seen = seen.map_or(0, |(_, number)| number);

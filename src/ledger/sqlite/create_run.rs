@@ -14,7 +14,7 @@ use super::super::places::Places;
 use super::super::{Counts, NewRun, Run, codes};
 use super::many::Insert;
 use super::{other_runs, packed, read};
-use crate::intake::{Disposition, IntakeError, Keyed, Part, PlannedRow, rows_on_record};
+use crate::input::{Disposition, InputError, OrderKey, Part, PlannedRow, rows_on_record};
 use crate::outcome::Status;
 
 /// How many rows one transaction records: some tens of milliseconds.
@@ -24,7 +24,7 @@ const AT_ONCE: usize = 20_000;
 const LEFT_TO_OTHERS: Duration = Duration::from_millis(2);
 
 pub(super) enum Failed {
-    Intake(IntakeError),
+    Input(InputError),
     Database(rusqlite::Error),
 }
 
@@ -38,8 +38,8 @@ impl From<rusqlite::Error> for Failed {
 pub(super) fn create_run(
     connection: &mut Connection,
     new: &NewRun,
-    rows: &mut dyn Iterator<Item = Result<PlannedRow, IntakeError>>,
-    by_order: &[Keyed],
+    rows: &mut dyn Iterator<Item = Result<PlannedRow, InputError>>,
+    by_order: &[OrderKey],
 ) -> Result<Run, Failed> {
     let (number, recorded) = begin(connection, new)?;
     // What a power cut takes is recorded again; the last commit makes all durable.
@@ -56,8 +56,8 @@ fn record(
     connection: &mut Connection,
     number: i64,
     recorded: u32,
-    rows: &mut dyn Iterator<Item = Result<PlannedRow, IntakeError>>,
-    by_order: &[Keyed],
+    rows: &mut dyn Iterator<Item = Result<PlannedRow, InputError>>,
+    by_order: &[OrderKey],
 ) -> Result<(u64, Counts), Failed> {
     let mut decided = Counts::default();
     let mut places = Places::default();
@@ -77,7 +77,7 @@ fn record(
         index_orders(transaction, number, &part)?;
         pack_orders(transaction, number, &part)
     })?;
-    let doubt = |keyed: &&Keyed| matches!(keyed.part(), Part::SentInDoubt | Part::KeptInDoubt);
+    let doubt = |keyed: &&OrderKey| matches!(keyed.part(), Part::SentInDoubt | Part::KeptInDoubt);
     let doubts = by_order.iter().filter(doubt).map(Ok);
     in_parts(connection, doubts, |transaction, part| {
         part.iter().try_for_each(|keyed| other_runs::note_doubt(transaction, number, keyed.order()))
@@ -148,13 +148,13 @@ fn insert_run(transaction: &Transaction<'_>, new: &NewRun) -> rusqlite::Result<i
 /// take a while, between the transactions.
 fn in_parts<T>(
     connection: &mut Connection,
-    mut items: impl Iterator<Item = Result<T, IntakeError>>,
+    mut items: impl Iterator<Item = Result<T, InputError>>,
     record: impl Fn(&Transaction<'_>, Vec<T>) -> rusqlite::Result<()>,
 ) -> Result<(), Failed> {
     let mut free_since = Instant::now();
     loop {
         let part = items.by_ref().take(AT_ONCE).collect::<Result<Vec<T>, _>>();
-        let part = part.map_err(Failed::Intake)?;
+        let part = part.map_err(Failed::Input)?;
         if part.is_empty() {
             return Ok(());
         }
@@ -259,7 +259,7 @@ static ORDERS: LazyLock<Insert<4>> = LazyLock::new(|| {
 fn index_orders(
     transaction: &Transaction<'_>,
     run: i64,
-    by_order: &[Keyed],
+    by_order: &[OrderKey],
 ) -> rusqlite::Result<()> {
     let mut insert = ORDERS.many(transaction);
     for keyed in by_order {
@@ -274,7 +274,7 @@ fn index_orders(
 fn pack_orders(
     transaction: &Transaction<'_>,
     run: i64,
-    by_order: &[Keyed],
+    by_order: &[OrderKey],
 ) -> rusqlite::Result<()> {
     let (Some(first), Some(last)) = (by_order.first(), by_order.last()) else { return Ok(()) };
     transaction

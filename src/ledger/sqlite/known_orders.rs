@@ -10,7 +10,7 @@ use rusqlite::{Connection, ToSql, params};
 use super::super::KnownOrders;
 use super::other_runs::{self, IsLocked};
 use super::packed;
-use crate::intake::{Keyed, rows_to_send, to_send_of};
+use crate::input::{OrderKey, rows_to_send, to_send_of};
 use crate::order::Order;
 
 /// A look-up takes about as long as it takes to read this many packed orders.
@@ -26,7 +26,7 @@ pub(super) struct Question<'q> {
     /// The run that goes on, if one does: only rows of it that have not ended count.
     pub run: Option<i64>,
     /// The file's rows by order.
-    pub by_order: &'q [Keyed],
+    pub by_order: &'q [OrderKey],
 }
 
 /// Counts what other runs know of the orders that would be sent. Others may change the
@@ -55,7 +55,7 @@ pub(super) fn count(
 }
 
 /// The rows in parts for several threads, none of which cuts the rows with one order apart.
-fn parts(by_order: &[Keyed]) -> Vec<&[Keyed]> {
+fn parts(by_order: &[OrderKey]) -> Vec<&[OrderKey]> {
     let size = by_order.len().div_ceil(rayon::current_num_threads()).max(FEWEST);
     let mut parts = Vec::new();
     let mut rest = by_order;
@@ -72,7 +72,7 @@ fn parts(by_order: &[Keyed]) -> Vec<&[Keyed]> {
 }
 
 /// Looks each order up.
-fn look_up(ledger: &Connection, part: &[Keyed], facts: &Facts) -> rusqlite::Result<KnownOrders> {
+fn look_up(ledger: &Connection, part: &[OrderKey], facts: &Facts) -> rusqlite::Result<KnownOrders> {
     let mut find = ledger.prepare(
         "SELECT run, row FROM row_by_order WHERE admin_number = ?1 AND sequence_number = ?2",
     )?;
@@ -91,7 +91,7 @@ fn look_up(ledger: &Connection, part: &[Keyed], facts: &Facts) -> rusqlite::Resu
 }
 
 /// Goes through the orders of one run after another, and these beside them.
-fn merge(ledger: &Connection, part: &[Keyed], facts: &Facts) -> rusqlite::Result<KnownOrders> {
+fn merge(ledger: &Connection, part: &[OrderKey], facts: &Facts) -> rusqlite::Result<KnownOrders> {
     // For the first row with each order.
     let mut is_cancelled = vec![false; part.len()];
     for (run, cancelled) in &facts.runs {
@@ -99,7 +99,7 @@ fn merge(ledger: &Connection, part: &[Keyed], facts: &Facts) -> rusqlite::Result
     }
     let mut counts = KnownOrders::default();
     let mut rows = is_cancelled.into_iter();
-    for group in part.chunk_by(Keyed::same_order) {
+    for group in part.chunk_by(OrderKey::same_order) {
         let is_cancelled = rows.next().unwrap_or_default();
         rows.by_ref().take(group.len() - 1).for_each(drop);
         if let Some(keyed) = to_send_of(group).filter(|keyed| facts.is_to_send(*keyed)) {
@@ -113,7 +113,7 @@ fn merge(ledger: &Connection, part: &[Keyed], facts: &Facts) -> rusqlite::Result
 fn mark(
     ledger: &Connection,
     (run, cancelled): (i64, &AllBut),
-    part: &[Keyed],
+    part: &[OrderKey],
     marks: &mut [bool],
 ) -> rusqlite::Result<()> {
     let (Some(first), Some(last)) = (part.first(), part.last()) else { return Ok(()) };
@@ -215,7 +215,7 @@ impl Facts {
     }
 
     /// Whether a row of the file is still to be sent.
-    fn is_to_send(&self, keyed: Keyed) -> bool {
+    fn is_to_send(&self, keyed: OrderKey) -> bool {
         self.own.as_ref().is_none_or(|ended| !ended.has(keyed.row().0))
     }
 

@@ -33,7 +33,7 @@ use super::{
     AllocateSlots, CommitOutcome, CommitRequest, Counts, CreateRunError, KnownOrders, Ledger,
     LedgerError, NewRun, OnRecord, PendingRow, RowRecord, Run, RunLock, StartOptions, StartedRun,
 };
-use crate::intake::{IntakeError, Keyed, PlannedRow};
+use crate::input::{InputError, OrderKey, PlannedRow};
 use crate::order::{Order, OwnCode, RowNumber};
 
 /// The embedded ledger.
@@ -171,7 +171,7 @@ impl Ledger for Sqlite {
         &mut self,
         endpoint: &str,
         run: Option<&Run>,
-        by_order: &[Keyed],
+        by_order: &[OrderKey],
     ) -> Result<KnownOrders, LedgerError> {
         let question =
             known_orders::Question { endpoint, run: run.map(|run| run.number), by_order };
@@ -192,12 +192,12 @@ impl Ledger for Sqlite {
     fn create_run(
         &mut self,
         new: NewRun,
-        rows: &mut dyn Iterator<Item = Result<PlannedRow, IntakeError>>,
-        by_order: &[Keyed],
+        rows: &mut dyn Iterator<Item = Result<PlannedRow, InputError>>,
+        by_order: &[OrderKey],
     ) -> Result<Run, CreateRunError> {
         let created = create_run::create_run(&mut self.connection, &new, rows, by_order);
         let run = created.map_err(|failed| match failed {
-            create_run::Failed::Intake(cause) => CreateRunError::Intake(cause),
+            create_run::Failed::Input(cause) => CreateRunError::Input(cause),
             create_run::Failed::Database(cause) => CreateRunError::Ledger(self.fail(cause)),
         })?;
         self.write_back("PASSIVE");

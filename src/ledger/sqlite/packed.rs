@@ -1,12 +1,12 @@
 //! The orders of a run, packed: a few bytes each, which are read many times faster than the
 //! rows of a table.
 
-use crate::intake::Keyed;
+use crate::input::OrderKey;
 use crate::order::Order;
 
 /// Orders in order, each with its row: the admin number as what it adds to the one before,
 /// the sequence number and the row, seven bits a byte.
-pub(super) fn pack(by_order: &[Keyed]) -> Vec<u8> {
+pub(super) fn pack(by_order: &[OrderKey]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(8 * by_order.len());
     let mut before = 0;
     for keyed in by_order {
@@ -58,7 +58,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::intake::Part;
+    use crate::input::Part;
     use crate::order::RowNumber;
 
     proptest! {
@@ -69,7 +69,7 @@ mod tests {
             orders.sort_unstable();
             let keyed = orders.iter().map(|(admin_number, sequence_number, row)| {
                 let order = Order { admin_number: *admin_number, sequence_number: *sequence_number };
-                Keyed::new(order, RowNumber(*row), Part::Sent)
+                OrderKey::new(order, RowNumber(*row), Part::Sent)
             });
             let unpacked: Vec<_> = unpack(&pack(&keyed.collect::<Vec<_>>()))
                 .map(|(order, row)| (order.admin_number, order.sequence_number, row))

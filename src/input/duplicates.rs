@@ -22,14 +22,14 @@ const PARTS: [Part; 4] = [Part::Sent, Part::SentInDoubt, Part::Cancelled, Part::
 /// An order, its row and the row's part, in 16 bytes; ordered by order, then row.
 // From the top: 63 bits of admin number, 31 of sequence number, 32 of row, 2 of part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Keyed(u128);
+pub struct OrderKey(u128);
 
-impl Keyed {
+impl OrderKey {
     /// A row that carries an order. Its numbers are never negative.
-    pub fn new(order: Order, row: RowNumber, part: Part) -> Keyed {
+    pub fn new(order: Order, row: RowNumber, part: Part) -> OrderKey {
         let admin = u128::from(order.admin_number.unsigned_abs());
         let sequence = u128::from(order.sequence_number.unsigned_abs());
-        Keyed(admin << 65 | sequence << 34 | u128::from(row.0) << 2 | part as u128)
+        OrderKey(admin << 65 | sequence << 34 | u128::from(row.0) << 2 | part as u128)
     }
 
     /// The order.
@@ -56,39 +56,39 @@ impl Keyed {
     }
 
     /// The same, with its row this many rows further on.
-    pub(super) fn after(self, rows: u32) -> Keyed {
-        Keyed(self.0 + (u128::from(rows) << 2))
+    pub(super) fn after(self, rows: u32) -> OrderKey {
+        OrderKey(self.0 + (u128::from(rows) << 2))
     }
 
     /// Whether both carry the same order.
-    pub fn same_order(&self, other: &Keyed) -> bool {
+    pub fn same_order(&self, other: &OrderKey) -> bool {
         self.0 >> 34 == other.0 >> 34
     }
 }
 
 /// Of rows sorted by order, those whose orders are sent: for each order the first to be
 /// sent, unless one is cancelled already.
-pub fn rows_to_send(by_order: &[Keyed]) -> impl Iterator<Item = Keyed> + '_ {
-    by_order.chunk_by(Keyed::same_order).filter_map(to_send_of)
+pub fn rows_to_send(by_order: &[OrderKey]) -> impl Iterator<Item = OrderKey> + '_ {
+    by_order.chunk_by(OrderKey::same_order).filter_map(to_send_of)
 }
 
 /// The row of a group with one order that is sent for it, if one is.
-pub fn to_send_of(group: &[Keyed]) -> Option<Keyed> {
+pub fn to_send_of(group: &[OrderKey]) -> Option<OrderKey> {
     decides(group).filter(|keyed| keyed.is_sent())
 }
 
 /// Of rows sorted by order, the one that tells how the order stands, for each that is sent
 /// or in doubt: the first to be sent, else the first in doubt.
-pub fn rows_on_record(by_order: &[Keyed]) -> impl Iterator<Item = Keyed> + '_ {
-    let tells = |group: &[Keyed]| {
+pub fn rows_on_record(by_order: &[OrderKey]) -> impl Iterator<Item = OrderKey> + '_ {
+    let tells = |group: &[OrderKey]| {
         let sent = group.iter().find(|keyed| keyed.is_sent());
         sent.or_else(|| group.iter().find(|keyed| keyed.part() == Part::KeptInDoubt)).copied()
     };
-    by_order.chunk_by(Keyed::same_order).filter_map(tells)
+    by_order.chunk_by(OrderKey::same_order).filter_map(tells)
 }
 
 /// Of the rows with one order, the one that decides over those to be sent.
-fn decides(group: &[Keyed]) -> Option<Keyed> {
+fn decides(group: &[OrderKey]) -> Option<OrderKey> {
     let cancelled = group.iter().find(|keyed| keyed.part() == Part::Cancelled);
     cancelled.or_else(|| group.iter().find(|keyed| keyed.is_sent())).copied()
 }
@@ -104,9 +104,9 @@ pub struct Duplicates {
 
 /// Sorts the rows by order, and finds those that another decides for: the first to
 /// be sent, or one that is cancelled already.
-pub fn find(rows: &mut [Keyed]) -> Duplicates {
+pub fn find(rows: &mut [OrderKey]) -> Duplicates {
     rows.par_sort_unstable();
-    let alike = || rows.chunk_by(Keyed::same_order);
+    let alike = || rows.chunk_by(OrderKey::same_order);
     // Most files have few; those that have many shall not pay for growing.
     let count = alike().map(|group| group.len() - 1).sum();
     let mut found = Duplicates { pairs: Vec::with_capacity(count), doubtful: Vec::new() };
@@ -117,13 +117,13 @@ pub fn find(rows: &mut [Keyed]) -> Duplicates {
 }
 
 /// Sorts the rows by order, and counts those that are to be sent.
-pub(super) fn to_send(rows: &mut [Keyed]) -> u64 {
+pub(super) fn to_send(rows: &mut [OrderKey]) -> u64 {
     rows.par_sort_unstable();
-    let is_sent = |group: &&[Keyed]| {
+    let is_sent = |group: &&[OrderKey]| {
         group.iter().all(|keyed| keyed.part() != Part::Cancelled)
             && group.iter().any(|keyed| matches!(keyed.part(), Part::Sent | Part::SentInDoubt))
     };
-    rows.chunk_by(Keyed::same_order).filter(is_sent).count() as u64
+    rows.chunk_by(OrderKey::same_order).filter(is_sent).count() as u64
 }
 
 impl Duplicates {
@@ -147,7 +147,7 @@ impl Duplicates {
         Cursor { pairs: &self.pairs, doubtful: &self.doubtful }
     }
 
-    fn complete(&mut self, group: &[Keyed]) {
+    fn complete(&mut self, group: &[OrderKey]) {
         if let [_] = group {
             return;
         }
@@ -155,7 +155,8 @@ impl Duplicates {
         let sent = group.iter().filter(|keyed| keyed.is_sent());
         let others = sent.filter(|keyed| **keyed != decides);
         self.pairs.extend(others.map(|keyed| (keyed.row(), decides.row())));
-        let doubt = |keyed: &Keyed| matches!(keyed.part(), Part::SentInDoubt | Part::KeptInDoubt);
+        let doubt =
+            |keyed: &OrderKey| matches!(keyed.part(), Part::SentInDoubt | Part::KeptInDoubt);
         if decides.part() == Part::Sent && group.iter().any(doubt) {
             self.doubtful.push(decides.row());
         }
@@ -204,12 +205,12 @@ mod tests {
 
     use super::*;
 
-    fn keyed(admin_number: i64, row: u32, part: Part) -> Keyed {
-        Keyed::new(Order { admin_number, sequence_number: 1 }, RowNumber(row), part)
+    fn keyed(admin_number: i64, row: u32, part: Part) -> OrderKey {
+        OrderKey::new(Order { admin_number, sequence_number: 1 }, RowNumber(row), part)
     }
 
     /// For rows 1, 2, …: which row decides, if another, and whether doubt is inherited.
-    fn verdicts(mut rows: Vec<Keyed>) -> Vec<(Option<u32>, bool)> {
+    fn verdicts(mut rows: Vec<OrderKey>) -> Vec<(Option<u32>, bool)> {
         let count = rows.len();
         let found = find(&mut rows);
         let mut cursor = found.cursor();
@@ -221,7 +222,7 @@ mod tests {
 
     #[test]
     fn a_row_takes_sixteen_bytes() {
-        assert_eq!(size_of::<Keyed>(), 16);
+        assert_eq!(size_of::<OrderKey>(), 16);
     }
 
     #[test]
@@ -260,7 +261,7 @@ mod tests {
             admin_number in 0..=i64::MAX, sequence_number in 0..=i32::MAX, row: u32, part in 0..4usize
         ) {
             let order = Order { admin_number, sequence_number };
-            let keyed = Keyed::new(order, RowNumber(row), PARTS[part]);
+            let keyed = OrderKey::new(order, RowNumber(row), PARTS[part]);
             prop_assert_eq!((keyed.order(), keyed.row(), keyed.part()), (order, RowNumber(row), PARTS[part]));
         }
 
@@ -270,7 +271,7 @@ mod tests {
                 Order { admin_number: (admin >> 1) as i64, sequence_number: (sequence >> 1) as i32 },
                 RowNumber(row),
             );
-            let key = |(order, row)| Keyed::new(order, row, Part::Sent);
+            let key = |(order, row)| OrderKey::new(order, row, Part::Sent);
             prop_assert_eq!(key(parts(a)).cmp(&key(parts(b))), parts(a).cmp(&parts(b)));
         }
 

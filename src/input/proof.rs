@@ -7,7 +7,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use super::error::{Fault, IntakeError};
+use super::error::{Fault, InputError};
 use super::source::{Digest, Input};
 
 /// The most that is read of a file with a checksum.
@@ -38,7 +38,7 @@ impl Input {
     ///
     /// # Errors
     /// When the file is another than expected, or the checksum cannot be read.
-    pub fn expect(&mut self, expected: &Expected, path: &Path) -> Result<(), IntakeError> {
+    pub fn expect(&mut self, expected: &Expected, path: &Path) -> Result<(), InputError> {
         let mut proof = expected.rows.map(|_| Proof::Rows);
         if let Some(digest) = expected.digest {
             self.refuse_other_digest(&[digest], "--expect-sha256")?;
@@ -69,7 +69,7 @@ impl Input {
     ///
     /// # Errors
     /// With both numbers.
-    pub fn refuse_other_rows(&self, rows: u64) -> Result<(), IntakeError> {
+    pub fn refuse_other_rows(&self, rows: u64) -> Result<(), InputError> {
         match self.expected_rows {
             Some(expected) if u64::from(expected) != rows => {
                 Err(self.refuse(Fault::OtherRows { rows, expected }))
@@ -78,7 +78,7 @@ impl Input {
         }
     }
 
-    fn refuse_other_digest(&self, expected: &[Digest], place: &str) -> Result<(), IntakeError> {
+    fn refuse_other_digest(&self, expected: &[Digest], place: &str) -> Result<(), InputError> {
         let digest = self.digest()?;
         if expected.contains(&digest) {
             return Ok(());

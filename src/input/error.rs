@@ -8,7 +8,7 @@ use super::stream::MOST_TIMES;
 /// A file as a whole was refused.
 #[derive(Debug, thiserror::Error)]
 #[error("{input}: {fault}")]
-pub struct IntakeError {
+pub struct InputError {
     /// The input as the user named it.
     pub input: String,
     /// What is wrong with it.

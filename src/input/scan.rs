@@ -5,8 +5,8 @@ use rayon::iter::{IntoParallelIterator, ParallelIterator};
 use crate::order::{Flaw, OwnCode, RowNumber};
 
 use super::blocks::{Block, Blocks};
-use super::duplicates::{self, Duplicates, Keyed};
-use super::error::{Fault, IntakeError};
+use super::duplicates::{self, Duplicates, OrderKey};
+use super::error::{Fault, InputError};
 use super::layout::Layout;
 use super::portion::Portion;
 use super::priority::{Places, Priorities, Ranks};
@@ -18,7 +18,7 @@ use super::warning::Warning;
 
 /// What is in an input.
 #[derive(Debug, Clone)]
-pub struct Survey {
+pub struct InputSummary {
     /// Rows after the header.
     pub rows: u32,
     /// Rows whose order is to be sent.
@@ -37,18 +37,18 @@ pub struct Survey {
     pub duplicates: Duplicates,
     /// Every order that takes part, sorted by order, then row. 16 bytes a row: take
     /// it away when it is no longer needed.
-    pub orders: Vec<Keyed>,
+    pub orders: Vec<OrderKey>,
     /// In which places rows go, if the input says so. 8 bytes a row.
     pub places: Option<Places>,
     /// How many rows to be sent have which priority, if there is a column for that.
     pub priorities: Option<Priorities>,
     /// The first rows that cannot be sent.
-    pub first_invalid: Vec<BadRow>,
+    pub first_invalid: Vec<InvalidRow>,
 }
 
 /// A row that cannot be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BadRow {
+pub struct InvalidRow {
     /// The row.
     pub row: RowNumber,
     /// The line of the file in which it starts.
@@ -59,28 +59,28 @@ pub struct BadRow {
 
 /// Goes through the rows, and remembers the first `keep` that cannot be sent. A rerun
 /// has a plan, a run has none.
-pub fn survey(
+pub fn scan(
     input: &Input,
     layout: &Layout,
     plan: Option<&RerunPlan>,
     keep: usize,
-) -> Result<Survey, IntakeError> {
+) -> Result<InputSummary, InputError> {
     let mut first = Vec::new();
-    let survey = survey_each(input, layout, plan, |bad| {
+    let survey = scan_each_invalid(input, layout, plan, |bad| {
         if first.len() < keep {
             first.push(bad);
         }
     })?;
-    Ok(Survey { first_invalid: first, ..survey })
+    Ok(InputSummary { first_invalid: first, ..survey })
 }
 
 /// Goes through the rows, and hands over each that cannot be sent, in order.
-pub fn survey_each(
+pub fn scan_each_invalid(
     input: &Input,
     layout: &Layout,
     plan: Option<&RerunPlan>,
-    on_invalid: impl FnMut(BadRow),
-) -> Result<Survey, IntakeError> {
+    on_invalid: impl FnMut(InvalidRow),
+) -> Result<InputSummary, InputError> {
     let blocks = input.blocks(layout.delimiter())?;
     let portion = |block| Portion::of(input, layout, plan, block);
     let mut survey = survey_blocks(input, blocks, portion, on_invalid)?;
@@ -96,12 +96,12 @@ pub fn survey_each(
 fn survey_blocks(
     input: &Input,
     mut blocks: Blocks<'_>,
-    portion: impl Fn(Result<Block, IntakeError>) -> Portion + Sync,
-    mut on_invalid: impl FnMut(BadRow),
-) -> Result<Survey, IntakeError> {
+    portion: impl Fn(Result<Block, InputError>) -> Portion + Sync,
+    mut on_invalid: impl FnMut(InvalidRow),
+) -> Result<InputSummary, InputError> {
     let at_once = BLOCKS_A_THREAD * rayon::current_num_threads();
     let mut some = || blocks.by_ref().take(at_once).collect::<Vec<_>>();
-    let mut survey = Survey::empty();
+    let mut survey = InputSummary::empty();
     let mut ranks = Ranks::default();
     let mut selected = 0;
     let mut next_look = LOOKED_AT;
@@ -146,9 +146,9 @@ const LOOKED_AT: usize = 1_000_000;
 /// Enough for the threads to even out, and little beside the orders.
 const BLOCKS_A_THREAD: usize = 8;
 
-impl Survey {
-    fn empty() -> Survey {
-        Survey {
+impl InputSummary {
+    fn empty() -> InputSummary {
+        InputSummary {
             rows: 0,
             to_send: 0,
             invalid: 0,
@@ -169,8 +169,8 @@ impl Survey {
         &mut self,
         portion: Portion,
         proof: Option<Proof>,
-        on_invalid: &mut impl FnMut(BadRow),
-    ) -> Result<(), IntakeError> {
+        on_invalid: &mut impl FnMut(InvalidRow),
+    ) -> Result<(), InputError> {
         let before = self.rows;
         self.rows += portion.rows;
         self.kept += portion.kept;
@@ -180,7 +180,7 @@ impl Survey {
         self.orders.extend(portion.orders.iter().map(|keyed| keyed.after(before)));
         for bad in portion.invalid {
             self.count(bad.flaw.code);
-            on_invalid(BadRow { row: RowNumber(bad.row.0 + before), ..bad });
+            on_invalid(InvalidRow { row: RowNumber(bad.row.0 + before), ..bad });
         }
         portion.refusal.map_or(Ok(()), Err)
     }
@@ -207,7 +207,7 @@ mod tests {
     fn every_row_is_counted_once() {
         let input = input(b"admin,seq\n5,1\nx,1\n1,1\n5,1\n1\n,1\n4111111111111111,1\n,\n");
         let layout = input.layout(&Reading::default()).unwrap();
-        let survey = survey(&input, &layout, None, 2).unwrap();
+        let survey = scan(&input, &layout, None, 2).unwrap();
         assert_eq!((survey.rows, survey.to_send, survey.invalid, survey.kept), (7, 2, 4, 0));
         assert_eq!((survey.duplicates.len(), survey.blank), (1, 1));
         assert_eq!(
@@ -263,7 +263,7 @@ mod tests {
             let mut found = Vec::new();
             let blocks = input.blocks_of(layout.delimiter(), size).unwrap();
             let portion = |block| Portion::of(&input, &layout, None, block);
-            let survey = survey_blocks(&input, blocks, portion, |BadRow { row, line, flaw }| {
+            let survey = survey_blocks(&input, blocks, portion, |InvalidRow { row, line, flaw }| {
                 found.push((row, format!("{row} (line {line}): {} {}", flaw.code, flaw.message)));
             });
             for keyed in survey.unwrap().orders {
@@ -290,7 +290,7 @@ mod tests {
         );
         let layout = input.layout(&Reading::default()).unwrap();
         let plan = RerunPlan::new(&input, &layout, Selection::default()).unwrap();
-        let survey = survey(&input, &layout, Some(&plan), 2).unwrap();
+        let survey = scan(&input, &layout, Some(&plan), 2).unwrap();
         assert_eq!((survey.rows, survey.to_send, survey.invalid, survey.kept), (4, 1, 0, 2));
         assert_eq!(survey.duplicates.len(), 1);
     }

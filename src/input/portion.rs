@@ -3,14 +3,14 @@
 use crate::order::Row;
 
 use super::blocks::Block;
-use super::duplicates::Keyed;
-use super::error::{Fault, IntakeError};
+use super::duplicates::OrderKey;
+use super::error::{Fault, InputError};
 use super::layout::Layout;
 use super::plan::{action, part};
 use super::priority::Rank;
 use super::rerun::{RerunAction, RerunPlan};
+use super::scan::InvalidRow;
 use super::source::Input;
-use super::survey::BadRow;
 
 #[derive(Debug, Default)]
 pub(super) struct Portion {
@@ -18,8 +18,8 @@ pub(super) struct Portion {
     /// Rows that are to be sent unless another row decides.
     pub selected: u32,
     pub kept: u32,
-    pub orders: Vec<Keyed>,
-    pub invalid: Vec<BadRow>,
+    pub orders: Vec<OrderKey>,
+    pub invalid: Vec<InvalidRow>,
     /// Where each row stands among all, if there is a column for that.
     pub ranks: Vec<Rank>,
     /// Rows that hold nothing.
@@ -27,7 +27,7 @@ pub(super) struct Portion {
     /// The last line, if it has no line end.
     pub unfinished: Option<u64>,
     /// Why the rows after these cannot be read, if so.
-    pub refusal: Option<IntakeError>,
+    pub refusal: Option<InputError>,
 }
 
 impl Portion {
@@ -35,7 +35,7 @@ impl Portion {
         input: &Input,
         layout: &Layout,
         plan: Option<&RerunPlan>,
-        block: Result<Block, IntakeError>,
+        block: Result<Block, InputError>,
     ) -> Portion {
         let mut portion = Portion::default();
         let read = block.and_then(|block| portion.read(input, layout, plan, block));
@@ -48,7 +48,7 @@ impl Portion {
         layout: &Layout,
         plan: Option<&RerunPlan>,
         block: Block,
-    ) -> Result<(), IntakeError> {
+    ) -> Result<(), InputError> {
         let mut rows = input.rows_of(layout, block)?;
         while let Some(record) = rows.next()? {
             let action = action(input, plan, &record)?;
@@ -61,14 +61,14 @@ impl Portion {
             match (content, part(action)) {
                 (Row::Order(order), Some(part)) => {
                     self.selected += u32::from(matches!(action, RerunAction::Retry { .. }));
-                    self.orders.push(Keyed::new(order, record.row, part));
+                    self.orders.push(OrderKey::new(order, record.row, part));
                 }
                 (Row::Invalid(_), _) if layout.is_header(record.fields) => {
                     return Err(input.refuse(Fault::HeaderAgain { line: record.line() }));
                 }
                 (Row::Invalid(flaw), _) if matches!(action, RerunAction::Retry { .. }) => {
                     let (row, line) = (record.row, record.line());
-                    self.invalid.push(BadRow { row, line, flaw });
+                    self.invalid.push(InvalidRow { row, line, flaw });
                 }
                 _ => {}
             }

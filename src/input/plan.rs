@@ -4,13 +4,13 @@ use crate::order::{Flaw, Order, Row, RowNumber};
 use crate::outcome::Status;
 
 use super::duplicates::{Cursor, Part};
-use super::error::IntakeError;
+use super::error::InputError;
 use super::layout::Layout;
 use super::priority::Places;
 use super::rerun::{RerunAction, RerunPlan};
 use super::rows::{Record, Rows};
+use super::scan::InputSummary;
 use super::source::Input;
-use super::survey::Survey;
 
 /// How a row stands before the run begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,14 +52,14 @@ pub struct PlannedRow {
     pub place: u32,
 }
 
-/// Goes through the rows once more, after [`super::survey()`] found the duplicates
+/// Goes through the rows once more, after [`super::scan()`] found the duplicates
 /// and who goes first, and gives each its verdict. A rerun has a plan, a run has none.
 pub fn planned_rows<'i>(
     input: &'i Input,
     layout: &'i Layout,
-    survey: &'i Survey,
+    survey: &'i InputSummary,
     plan: Option<&'i RerunPlan>,
-) -> Result<PlannedRows<'i>, IntakeError> {
+) -> Result<PlannedRows<'i>, InputError> {
     let rows = input.rows(layout)?;
     let (cursor, places) = (survey.duplicates.cursor(), survey.places.as_ref());
     Ok(PlannedRows { input, rows, plan, cursor, places, failed: false })
@@ -76,7 +76,7 @@ pub struct PlannedRows<'i> {
 }
 
 impl PlannedRows<'_> {
-    fn create_run(&mut self) -> Result<Option<PlannedRow>, IntakeError> {
+    fn create_run(&mut self) -> Result<Option<PlannedRow>, InputError> {
         let Some(record) = self.rows.next()? else { return Ok(None) };
         let action = action(self.input, self.plan, &record)?;
         let (row, line, content) = (record.row, record.line(), record.content());
@@ -101,7 +101,7 @@ impl PlannedRows<'_> {
 }
 
 impl Iterator for PlannedRows<'_> {
-    type Item = Result<PlannedRow, IntakeError>;
+    type Item = Result<PlannedRow, InputError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.failed {
@@ -118,7 +118,7 @@ pub(super) fn action(
     input: &Input,
     plan: Option<&RerunPlan>,
     record: &Record<'_>,
-) -> Result<RerunAction, IntakeError> {
+) -> Result<RerunAction, InputError> {
     match plan {
         None => Ok(RerunAction::Retry { doubt: false }),
         Some(plan) => {

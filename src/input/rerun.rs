@@ -6,27 +6,27 @@ use crate::order::{Flaw, OwnCode};
 use crate::outcome::Status;
 
 use super::columns;
-use super::error::{Fault, IntakeError};
+use super::error::{Fault, InputError};
 use super::excerpt::excerpt;
 use super::invisible::is_blank;
 use super::layout::Layout;
-use super::prior::ResultCells;
+use super::prior::ResultColumns;
 use super::source::Input;
 
-pub use super::prior::Prior;
+pub use super::prior::PriorResult;
 pub use super::selection::Selection;
 
 /// How a results file is run again.
 #[derive(Debug, Clone)]
 pub struct RerunPlan {
-    cells: ResultCells,
+    cells: ResultColumns,
     selection: Selection,
     keys: [usize; 2],
 }
 
 /// Refuses a results file where a file of orders is wanted: all of its orders would be sent
 /// again, and its doubts forgotten.
-pub fn refuse_results(input: &Input, layout: &Layout) -> Result<(), IntakeError> {
+pub fn refuse_results(input: &Input, layout: &Layout) -> Result<(), InputError> {
     match layout.lacks_of_results() {
         Some(_) => Ok(()),
         None => Err(input.refuse(Fault::Results)),
@@ -56,10 +56,10 @@ impl RerunPlan {
         input: &Input,
         layout: &Layout,
         selection: Selection,
-    ) -> Result<RerunPlan, IntakeError> {
+    ) -> Result<RerunPlan, InputError> {
         layout.unambiguous().map_err(|fault| input.refuse(fault))?;
         let missing = layout.lacks_of_results();
-        let cells = ResultCells::of(layout).filter(|_| missing.is_none());
+        let cells = ResultColumns::of(layout).filter(|_| missing.is_none());
         let missing = missing.unwrap_or(columns::STATUS);
         let cells = cells.ok_or_else(|| input.refuse(Fault::NotResults { missing }))?;
         let keys = [layout.admin(), layout.sequence()];
@@ -67,7 +67,7 @@ impl RerunPlan {
     }
 
     /// What the earlier run wrote about a row.
-    pub fn prior<'r>(&self, fields: &'r ByteRecord) -> Prior<'r> {
+    pub fn prior<'r>(&self, fields: &'r ByteRecord) -> PriorResult<'r> {
         self.cells.read(fields)
     }
 

@@ -5,10 +5,10 @@ use csv::ByteRecord;
 use crate::order::{Flaw, Order, OwnCode, Row, RowNumber};
 
 use super::blocks::Block;
+use super::card_numbers;
 use super::damage;
-use super::error::{Fault, IntakeError};
+use super::error::{Fault, InputError};
 use super::excerpt::{excerpt, whole};
-use super::guard;
 use super::invisible::is_blank;
 use super::layout::Layout;
 use super::priority::Rank;
@@ -58,7 +58,7 @@ impl Record<'_> {
     fn order(&self) -> Result<Order, Flaw> {
         let Record { fields, layout, .. } = self;
         // A row of fewer bytes than a card has digits cannot hold one.
-        if fields.as_slice().len() >= guard::SHORTEST {
+        if fields.as_slice().len() >= card_numbers::SHORTEST {
             self.refuse_card_numbers()?;
         }
         if self.records.is_unfinished() && self.input.proof().is_none() {
@@ -80,10 +80,10 @@ impl Record<'_> {
         let Record { fields, layout, .. } = self;
         let exempt = layout.exempts_admin().then(|| layout.admin());
         let is_card = |(column, field): &(usize, &[u8])| {
-            Some(*column) != exempt && guard::looks_like_card_number(field)
+            Some(*column) != exempt && card_numbers::looks_like_card_number(field)
         };
         let Some((column, _)) = fields.iter().enumerate().find(is_card) else {
-            return match guard::fields_hold_card_number(fields.iter()) {
+            return match card_numbers::fields_hold_card_number(fields.iter()) {
                 true => {
                     let what = "neighbouring fields look like a card number";
                     Err(self.flaw(OwnCode::CardNumber, what))
@@ -127,7 +127,7 @@ impl Record<'_> {
 
 impl Input {
     /// The rows, from the first.
-    pub fn rows<'i>(&'i self, layout: &'i Layout) -> Result<Rows<'i>, IntakeError> {
+    pub fn rows<'i>(&'i self, layout: &'i Layout) -> Result<Rows<'i>, InputError> {
         Rows::new(self, layout, Records::new(self, layout.delimiter())?).below_the_header()
     }
 
@@ -136,7 +136,7 @@ impl Input {
         &'i self,
         layout: &'i Layout,
         block: Block,
-    ) -> Result<Rows<'i>, IntakeError> {
+    ) -> Result<Rows<'i>, InputError> {
         let first = block.first;
         let rows = Rows::new(self, layout, Records::of(self, layout.delimiter(), block));
         if first { rows.below_the_header() } else { Ok(rows) }
@@ -157,7 +157,7 @@ impl<'i> Rows<'i> {
         }
     }
 
-    fn below_the_header(mut self) -> Result<Rows<'i>, IntakeError> {
+    fn below_the_header(mut self) -> Result<Rows<'i>, InputError> {
         self.records.read(&mut self.fields)?;
         match self.fields == *self.layout.header() {
             true => Ok(self),
@@ -181,7 +181,7 @@ impl Rows<'_> {
     /// write them for cleared ones, are passed over as blank lines are. Not an iterator: the
     /// fields are lent, so that reading a row takes no memory.
     #[expect(clippy::should_implement_trait, reason = "it lends")]
-    pub fn next(&mut self) -> Result<Option<Record<'_>>, IntakeError> {
+    pub fn next(&mut self) -> Result<Option<Record<'_>>, InputError> {
         loop {
             if !self.records.read(&mut self.fields)? {
                 return Ok(None);

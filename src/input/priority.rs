@@ -170,10 +170,10 @@ mod tests {
 
     #[test]
     fn rows_that_are_not_sent_go_after_all_others_and_are_not_counted() {
-        use super::super::duplicates::{Keyed, Part};
+        use super::super::duplicates::{OrderKey, Part};
         use crate::order::Order;
         let order = Order { admin_number: 7, sequence_number: 1 };
-        let mut same = [2, 3].map(|row| Keyed::new(order, RowNumber(row), Part::Sent));
+        let mut same = [2, 3].map(|row| OrderKey::new(order, RowNumber(row), Part::Sent));
         let mut ranks = Ranks::default();
         ranks.extend([Rank::NOT_SENT, Rank::of(b"5"), Rank::of(b"1"), Rank::of(b"")]);
         let (places, priorities) = ranks.sort(&find(&mut same));

@@ -3,7 +3,7 @@
 
 use std::io::{self, Read};
 
-use super::error::IntakeError;
+use super::error::InputError;
 use super::quotes::{Tangle, Watch, ends_row};
 use super::source::Input;
 use super::stream::Stream;
@@ -58,11 +58,11 @@ enum End {
 
 impl Input {
     /// The blocks, from the first.
-    pub(super) fn blocks(&self, delimiter: u8) -> Result<Blocks<'_>, IntakeError> {
+    pub(super) fn blocks(&self, delimiter: u8) -> Result<Blocks<'_>, InputError> {
         self.blocks_of(delimiter, BLOCK)
     }
 
-    pub(super) fn blocks_of(&self, delimiter: u8, size: usize) -> Result<Blocks<'_>, IntakeError> {
+    pub(super) fn blocks_of(&self, delimiter: u8, size: usize) -> Result<Blocks<'_>, InputError> {
         self.unchanged()?;
         Ok(Blocks {
             input: self,
@@ -125,7 +125,7 @@ impl Blocks<'_> {
 }
 
 impl Iterator for Blocks<'_> {
-    type Item = Result<Block, IntakeError>;
+    type Item = Result<Block, InputError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         while self.whole() <= self.size && self.end.is_none() {

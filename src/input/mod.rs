@@ -2,12 +2,12 @@
 //! guard, and a results file read again. Everything streams.
 
 mod blocks;
+pub mod card_numbers;
 pub mod columns;
 mod damage;
 pub mod duplicates;
 mod error;
 mod excerpt;
-pub mod guard;
 mod invisible;
 pub mod layout;
 mod number;
@@ -22,21 +22,21 @@ mod quotes;
 mod records;
 pub mod rerun;
 pub mod rows;
+pub mod scan;
 mod selection;
 pub mod source;
 mod stream;
-pub mod survey;
 mod warning;
 
-pub use duplicates::{Keyed, Part, rows_on_record, rows_to_send, to_send_of};
-pub use error::{Fault, IntakeError};
+pub use duplicates::{OrderKey, Part, rows_on_record, rows_to_send, to_send_of};
+pub use error::{Fault, InputError};
 pub use excerpt::shown;
 pub use layout::{Layout, Reading};
 pub use plan::{Disposition, PlannedRow, planned_rows};
 pub use priority::{Places, Priorities};
 pub use proof::{Expected, ParseDigestError, Proof};
-pub use rerun::{Prior, RerunPlan, Selection};
+pub use rerun::{PriorResult, RerunPlan, Selection};
 pub use rows::{Record, Rows};
+pub use scan::{InputSummary, InvalidRow, scan, scan_each_invalid};
 pub use source::{Digest, Input};
-pub use survey::{BadRow, Survey, survey, survey_each};
 pub use warning::Warning;

@@ -12,7 +12,7 @@ use super::layout::Layout;
 /// What an earlier run wrote about a row. Spreadsheets change what they save, so
 /// case, blanks, a leading apostrophe and other ways to say true are tolerated.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Prior<'r> {
+pub struct PriorResult<'r> {
     /// Its number in the input of the first run, if the field holds one.
     pub row: Option<u32>,
     /// How the row stood, if the field holds a status.
@@ -35,7 +35,7 @@ pub struct Prior<'r> {
 
 /// Where a results file keeps what it says.
 #[derive(Debug, Clone)]
-pub(super) struct ResultCells {
+pub(super) struct ResultColumns {
     row: Option<usize>,
     pub status: usize,
     error_code: Option<usize>,
@@ -47,10 +47,10 @@ pub(super) struct ResultCells {
     ended_at: Option<usize>,
 }
 
-impl ResultCells {
+impl ResultColumns {
     /// None if there is no status column.
-    pub fn of(layout: &Layout) -> Option<ResultCells> {
-        Some(ResultCells {
+    pub fn of(layout: &Layout) -> Option<ResultColumns> {
+        Some(ResultColumns {
             row: layout.result(columns::ROW),
             status: layout.result(columns::STATUS)?,
             error_code: layout.result(columns::ERROR_CODE),
@@ -63,12 +63,12 @@ impl ResultCells {
         })
     }
 
-    pub fn read<'r>(&self, fields: &'r ByteRecord) -> Prior<'r> {
+    pub fn read<'r>(&self, fields: &'r ByteRecord) -> PriorResult<'r> {
         let text = |column: Option<usize>| {
             column.and_then(|column| fields.get(column)).map(plain).unwrap_or_default()
         };
         let status = status(&text(Some(self.status)));
-        Prior {
+        PriorResult {
             row: text(self.row).parse().ok(),
             status,
             error_code: text(self.error_code),

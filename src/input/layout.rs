@@ -4,10 +4,10 @@ use csv::ByteRecord;
 
 use crate::order::{Flaw, Order};
 
+use super::card_numbers;
 use super::columns;
-use super::error::{Fault, IntakeError};
+use super::error::{Fault, InputError};
 use super::excerpt::excerpt;
-use super::guard;
 use super::invisible::is_invisible;
 use super::number::{ADMIN_NUMBER, SEQUENCE_NUMBER};
 use super::records::Records;
@@ -49,7 +49,7 @@ pub struct Layout {
 
 impl Input {
     /// Reads the header and finds the columns.
-    pub fn layout(&self, reading: &Reading) -> Result<Layout, IntakeError> {
+    pub fn layout(&self, reading: &Reading) -> Result<Layout, InputError> {
         let delimiter = match reading.delimiter {
             Some(delimiter) => delimiter,
             None => self.likely_delimiter(reading)?,
@@ -74,7 +74,7 @@ impl Input {
     }
 
     /// The delimiter with which most key columns are found, then most columns.
-    fn likely_delimiter(&self, reading: &Reading) -> Result<u8, IntakeError> {
+    fn likely_delimiter(&self, reading: &Reading) -> Result<u8, InputError> {
         if let Some(delimiter) = self.said_delimiter() {
             return Ok(delimiter);
         }
@@ -140,7 +140,7 @@ impl Layout {
         }
         let named = reading.priority_column.as_ref();
         let priority = named.map(|_| Key::PRIORITY.find(&header, reading)).transpose()?;
-        if let Some(column) = header.iter().position(guard::looks_like_card_number) {
+        if let Some(column) = header.iter().position(card_numbers::looks_like_card_number) {
             return Err(Fault::CardNumberInHeader(column + 1));
         }
         let is_key =

@@ -9,10 +9,10 @@ use proptest::prelude::*;
 use crate::order::{Order, Row, RowNumber};
 
 use super::blocks::line_ends;
-use super::{Disposition, Input, IntakeError, Reading, RerunPlan, Selection, planned_rows, survey};
+use super::{Disposition, Input, InputError, Reading, RerunPlan, Selection, planned_rows, scan};
 
 /// An input called `orders.csv` that holds these bytes.
-pub(super) fn open(bytes: &[u8]) -> Result<Input, IntakeError> {
+pub(super) fn open(bytes: &[u8]) -> Result<Input, InputError> {
     Input::spool("orders.csv", bytes, &std::env::temp_dir())
 }
 
@@ -20,7 +20,7 @@ pub(super) fn input(bytes: &[u8]) -> Input {
     open(bytes).unwrap()
 }
 
-pub(super) fn lines(input: &Input, reading: &Reading) -> Result<Vec<String>, IntakeError> {
+pub(super) fn lines(input: &Input, reading: &Reading) -> Result<Vec<String>, InputError> {
     let layout = input.layout(reading)?;
     let mut rows = input.rows(&layout)?;
     let mut lines = Vec::new();
@@ -47,11 +47,11 @@ pub(super) fn refused_again(text: &str) -> String {
     all_planned(text, Some(Selection::default())).unwrap_err().to_string()
 }
 
-fn all_planned(text: &str, selection: Option<Selection>) -> Result<String, IntakeError> {
+fn all_planned(text: &str, selection: Option<Selection>) -> Result<String, InputError> {
     let input = input(text.as_bytes());
     let layout = input.layout(&Reading::default())?;
     let plan = selection.map(|selection| RerunPlan::new(&input, &layout, selection)).transpose()?;
-    let survey = survey(&input, &layout, plan.as_ref(), 0)?;
+    let survey = scan(&input, &layout, plan.as_ref(), 0)?;
     let mut shown = String::new();
     let mut to_send = 0;
     for planned in planned_rows(&input, &layout, &survey, plan.as_ref())? {

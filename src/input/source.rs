@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 use sha2::{Digest as _, Sha256};
 
 use super::blocks::line_ends;
-use super::error::{Fault, IntakeError};
+use super::error::{Fault, InputError};
 use super::excerpt::shown;
 use super::proof::Proof;
 use super::quotes::{Tangle, ends_row};
@@ -97,12 +97,12 @@ impl Input {
     /// Opens a file, or standard input if the path is `-`. What can be read only
     /// once (standard input, a pipe) is first put aside in an anonymous file in
     /// `spool_dir`, which is made, private, if it is not there.
-    pub fn open(path: &Path, spool_dir: &Path) -> Result<Input, IntakeError> {
+    pub fn open(path: &Path, spool_dir: &Path) -> Result<Input, InputError> {
         if path == Path::new("-") {
             return Input::spool("stdin", io::stdin().lock(), spool_dir);
         }
         let label = shown(&path.display().to_string());
-        let refuse = |fault| IntakeError { input: label.clone(), fault };
+        let refuse = |fault| InputError { input: label.clone(), fault };
         let file = File::open(path).map_err(|error| refuse(not_opened(error)))?;
         let metadata = file.metadata().map_err(|error| refuse(Fault::Unreadable(error)))?;
         if metadata.is_dir() {
@@ -118,7 +118,7 @@ impl Input {
     }
 
     /// Puts aside what can be read only once, and opens it under a name.
-    pub fn spool(name: &str, from: impl Read, spool_dir: &Path) -> Result<Input, IntakeError> {
+    pub fn spool(name: &str, from: impl Read, spool_dir: &Path) -> Result<Input, InputError> {
         Input::put_aside(from, spool_dir, name.to_owned(), name.to_owned())
     }
 
@@ -127,7 +127,7 @@ impl Input {
         directory: &Path,
         label: String,
         name: String,
-    ) -> Result<Input, IntakeError> {
+    ) -> Result<Input, InputError> {
         let spooled = anonymous_file(directory).and_then(|mut file| {
             io::copy(&mut from, &mut file)?;
             let metadata = file.metadata()?;
@@ -140,7 +140,7 @@ impl Input {
             }
             Err(error) => {
                 let fault = Fault::Spool { directory: directory.display().to_string(), error };
-                Err(IntakeError { input: label, fault })
+                Err(InputError { input: label, fault })
             }
         }
     }
@@ -150,7 +150,7 @@ impl Input {
         metadata: &Metadata,
         label: String,
         name: String,
-    ) -> Result<Input, IntakeError> {
+    ) -> Result<Input, InputError> {
         let mut input = Input {
             file,
             original: None,
@@ -179,7 +179,7 @@ impl Input {
         Ok(input)
     }
 
-    fn head<'b>(&self, buffer: &'b mut [u8]) -> Result<&'b [u8], IntakeError> {
+    fn head<'b>(&self, buffer: &'b mut [u8]) -> Result<&'b [u8], InputError> {
         let filled = Stream::new(&self.file, self.bytes, self.gzip).fill(buffer);
         let count = filled.map_err(|error| self.refuse(self.unread(error)))?;
         Ok(buffer.get(..count).unwrap_or_default())
@@ -204,7 +204,7 @@ impl Input {
     }
 
     /// SHA-256 of the bytes as they were given. Reads the file the first time.
-    pub fn digest(&self) -> Result<Digest, IntakeError> {
+    pub fn digest(&self) -> Result<Digest, InputError> {
         if let Some(digest) = self.digest.get() {
             return Ok(*digest);
         }
@@ -219,7 +219,7 @@ impl Input {
     ///
     /// # Errors
     /// When there is no room for the copy, or the file changes while it is made.
-    pub fn keep(mut self, directory: &Path) -> Result<Input, IntakeError> {
+    pub fn keep(mut self, directory: &Path) -> Result<Input, InputError> {
         if self.is_private {
             return Ok(self);
         }
@@ -256,7 +256,7 @@ impl Input {
     ///
     /// # Errors
     /// When the disk gives other bytes than before.
-    pub fn verify(&self) -> Result<(), IntakeError> {
+    pub fn verify(&self) -> Result<(), InputError> {
         let again = digest_of(&self.file, &mut io::sink());
         match again.map_err(|error| self.refuse(Fault::Read(error)))? == self.digest()? {
             true => Ok(()),
@@ -270,7 +270,7 @@ impl Input {
     }
 
     /// The text from its start, without what comes before it.
-    pub(super) fn text(&self) -> Result<Stream<'_>, IntakeError> {
+    pub(super) fn text(&self) -> Result<Stream<'_>, InputError> {
         let mut stream = Stream::new(&self.file, self.bytes, self.gzip);
         let mut lead = vec![0; self.lead.bytes];
         stream.fill(&mut lead).map_err(|error| self.refuse(self.unread(error)))?;
@@ -289,7 +289,7 @@ impl Input {
 
     /// Refuses a file that is no longer what was opened: two passes over it would
     /// not see the same rows.
-    pub(super) fn unchanged(&self) -> Result<(), IntakeError> {
+    pub(super) fn unchanged(&self) -> Result<(), InputError> {
         if self.original.is_some() && self.begun.get().is_some() {
             return Ok(());
         }
@@ -306,7 +306,7 @@ impl Input {
 
     /// Refuses a file that another program is just writing: it looks unfinished, so it is
     /// looked at once more if it was written to within the last seconds.
-    pub(super) fn completed(&self) -> Result<(), IntakeError> {
+    pub(super) fn completed(&self) -> Result<(), InputError> {
         let age = self.modified.and_then(|modified| modified.elapsed().ok());
         if age.is_some_and(|age| age < JUST_WRITTEN) {
             std::thread::sleep(LOOKED_AGAIN_AFTER);
@@ -324,7 +324,7 @@ impl Input {
     ///
     /// # Errors
     /// When the file cannot be read.
-    pub fn is_unfinished(&self) -> Result<bool, IntakeError> {
+    pub fn is_unfinished(&self) -> Result<bool, InputError> {
         let mut last = [b'\n'];
         if !self.gzip {
             let at = self.bytes.saturating_sub(1);
@@ -339,17 +339,17 @@ impl Input {
     }
 
     /// An error about this input.
-    pub fn refuse(&self, fault: Fault) -> IntakeError {
-        IntakeError { input: self.label.clone(), fault }
+    pub fn refuse(&self, fault: Fault) -> InputError {
+        InputError { input: self.label.clone(), fault }
     }
 
     /// What a failure to read the text means.
-    pub(super) fn explain(&self, error: io::Error) -> IntakeError {
+    pub(super) fn explain(&self, error: io::Error) -> InputError {
         self.refuse(self.unread(error))
     }
 
     /// Where the quotes are tangled.
-    pub(super) fn tangled(&self, tangle: Tangle) -> IntakeError {
+    pub(super) fn tangled(&self, tangle: Tangle) -> InputError {
         let fault = match tangle {
             Tangle::Unclosed(at) => self.line_at(at).map(|line| Fault::UnclosedQuote { line }),
             Tangle::Long(at) => self.line_at(at).map(|line| Fault::LongRow { line }),
@@ -367,7 +367,7 @@ impl Input {
     }
 
     /// The line of an offset in the text. Reads up to there: for errors only.
-    fn line_at(&self, offset: u64) -> Result<u64, IntakeError> {
+    fn line_at(&self, offset: u64) -> Result<u64, InputError> {
         let mut text = self.text()?.take(offset);
         let mut buffer = vec![0; BUFFER];
         let (mut line, mut after_cr) = (self.first_line(), false);
@@ -513,7 +513,7 @@ mod tests {
         Input::open(&path, directory.path()).unwrap()
     }
 
-    fn rows(input: &Input) -> Result<Vec<String>, IntakeError> {
+    fn rows(input: &Input) -> Result<Vec<String>, InputError> {
         lines(input, &Reading::default())
     }
 
@@ -524,7 +524,7 @@ mod tests {
         short(&error.unwrap_err(), &directory)
     }
 
-    fn short(error: &IntakeError, directory: &TempDir) -> String {
+    fn short(error: &InputError, directory: &TempDir) -> String {
         error.to_string().replace(&format!("{}/", directory.path().display()), "")
     }
 

@@ -1,6 +1,6 @@
 //! A piece of the input, made fit to be shown in a message.
 
-use super::guard;
+use super::card_numbers;
 
 /// How many characters are shown.
 const LONGEST: usize = 40;
@@ -8,7 +8,7 @@ const LONGEST: usize = 40;
 /// The text in quotes: shortened, control characters escaped, card numbers removed.
 pub(super) fn excerpt(text: &[u8]) -> String {
     let text = String::from_utf8_lossy(text);
-    let text = guard::redact(&text);
+    let text = card_numbers::redact(&text);
     let mut shown = String::from('"');
     for (count, char) in text.chars().enumerate() {
         if count == LONGEST {
@@ -39,7 +39,7 @@ pub(super) fn whole(text: &[u8]) -> String {
     }
     let mut shown = String::with_capacity(readable.len() + 2);
     shown.push('"');
-    without_long_numbers(&guard::redact(&readable))
+    without_long_numbers(&card_numbers::redact(&readable))
         .chars()
         .for_each(|char| escape(char, &mut shown));
     shown.push('"');
@@ -51,7 +51,7 @@ fn without_long_numbers(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for run in text.as_bytes().chunk_by(|a, b| a.is_ascii_digit() == b.is_ascii_digit()) {
         let is_number = run.first().is_some_and(u8::is_ascii_digit);
-        match is_number && run.len() >= guard::SHORTEST {
+        match is_number && run.len() >= card_numbers::SHORTEST {
             true => shown.push_str(&format!("[{} digits]", run.len())),
             false => shown.push_str(&String::from_utf8_lossy(run)),
         }
@@ -63,7 +63,7 @@ fn without_long_numbers(text: &str) -> String {
 /// marks of direction, is escaped, and card numbers are removed.
 pub fn shown(name: &str) -> String {
     let mut shown = String::new();
-    for char in guard::redact(name).chars() {
+    for char in card_numbers::redact(name).chars() {
         match char {
             '"' | '\\' | '\'' => shown.push(char),
             _ => shown.extend(char.escape_debug()),

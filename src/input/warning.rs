@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::duplicates::Keyed;
+use super::duplicates::OrderKey;
 use super::error::Fault;
 use super::excerpt::excerpt;
 use super::layout::Layout;
@@ -50,7 +50,7 @@ impl Warning {
     /// # Errors
     /// When it is so sure that they are not what was meant that none may be sent.
     pub(super) fn of_orders(
-        orders: &[Keyed],
+        orders: &[OrderKey],
         layout: &Layout,
         proof: Option<Proof>,
     ) -> Result<Vec<Warning>, Fault> {
@@ -75,9 +75,10 @@ impl Warning {
 
 /// Whether the sequence numbers are those of the rows, from whatever number on. The cards of
 /// one account may have such numbers.
-fn counts_rows(orders: &[Keyed]) -> bool {
-    let step = |keyed: &Keyed| i64::from(keyed.order().sequence_number) - i64::from(keyed.row().0);
-    let admin = |keyed: &Keyed| keyed.order().admin_number;
+fn counts_rows(orders: &[OrderKey]) -> bool {
+    let step =
+        |keyed: &OrderKey| i64::from(keyed.order().sequence_number) - i64::from(keyed.row().0);
+    let admin = |keyed: &OrderKey| keyed.order().admin_number;
     let (Some(first), Some(last)) = (orders.first(), orders.last()) else { return false };
     orders.len() >= COUNTED
         && admin(first) != admin(last)
@@ -86,9 +87,9 @@ fn counts_rows(orders: &[Keyed]) -> bool {
 
 /// How many rows have an admin number that is longer than a spreadsheet keeps, and how many
 /// zeros stand there in all numbers; nothing unless all of them have zeros there.
-fn rounded(orders: &[Keyed]) -> Option<(usize, u32)> {
+fn rounded(orders: &[OrderKey]) -> Option<(usize, u32)> {
     let (mut rows, mut zeros, mut before) = (0, 0u32, None);
-    let admin = |keyed: &Keyed| keyed.order().admin_number;
+    let admin = |keyed: &OrderKey| keyed.order().admin_number;
     let short = orders.partition_point(|keyed| admin(keyed) < 10_i64.pow(KEPT_DIGITS));
     for admin in orders.iter().skip(short).map(admin) {
         let digits = admin.checked_ilog10().map_or(1, |log| log + 1);
@@ -149,13 +150,13 @@ mod tests {
     use super::super::duplicates::Part;
     use super::super::layout::Reading;
     use super::super::properties::input;
-    use super::super::survey::survey;
+    use super::super::scan::scan;
     use super::*;
     use crate::order::{Order, RowNumber};
 
     fn warnings(text: &str, reading: &Reading) -> String {
         let input = input(text.as_bytes());
-        let survey = input.layout(reading).and_then(|layout| survey(&input, &layout, None, 0));
+        let survey = input.layout(reading).and_then(|layout| scan(&input, &layout, None, 0));
         match survey {
             Ok(survey) => survey.warnings.iter().map(ToString::to_string).collect(),
             Err(refusal) => refusal.to_string(),
@@ -205,7 +206,7 @@ mod tests {
     #[test]
     fn rounded_numbers_are_counted_once_an_account() {
         let keyed = |admin_number, row| {
-            Keyed::new(Order { admin_number, sequence_number: 1 }, RowNumber(row), Part::Sent)
+            OrderKey::new(Order { admin_number, sequence_number: 1 }, RowNumber(row), Part::Sent)
         };
         let orders = [keyed(991_214_063_350_642_000, 1), keyed(991_214_063_350_642_000, 2)];
         assert_eq!(rounded(&orders), Some((2, 3)));

@@ -2,7 +2,7 @@
 
 use crate::outcome::Status;
 
-use super::prior::Prior;
+use super::prior::PriorResult;
 
 /// Which rows of a results file are to be run again.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,7 +41,7 @@ impl Selection {
     }
 
     /// Whether a row that stood so is to be run again.
-    pub fn selects(&self, prior: &Prior<'_>) -> bool {
+    pub fn selects(&self, prior: &PriorResult<'_>) -> bool {
         prior.status.is_some_and(|status| self.statuses.contains(&status))
             || self.codes.iter().any(|code| *code == prior.error_code)
             || (self.rejected_with_doubt

@@ -2,8 +2,8 @@
 
 use crate::order::{Flaw, OwnCode};
 
+use super::card_numbers;
 use super::excerpt::excerpt;
-use super::guard;
 use super::invisible::trimmed;
 
 /// Which number a field should hold.
@@ -38,7 +38,7 @@ impl Wanted {
         let digits = String::from_utf8_lossy(text).chars().filter(|char| char.is_numeric()).count();
         let message = match fault(text) {
             None => format!("the {name} is missing"),
-            Some(fault) if digits >= guard::SHORTEST => format!(
+            Some(fault) if digits >= card_numbers::SHORTEST => format!(
                 "the {name}, with {digits} digits, {fault}; it must be a whole number from 0 to {max}"
             ),
             Some(fault) => format!(

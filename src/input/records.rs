@@ -6,7 +6,7 @@ use std::io::Cursor;
 use csv::ByteRecord;
 
 use super::blocks::{Block, Blocks, line_ends};
-use super::error::{Fault, IntakeError};
+use super::error::{Fault, InputError};
 use super::quotes::ends_row;
 use super::source::Input;
 
@@ -26,7 +26,7 @@ pub(super) struct Records<'i> {
 
 impl<'i> Records<'i> {
     /// All records of an input.
-    pub fn new(input: &'i Input, delimiter: u8) -> Result<Self, IntakeError> {
+    pub fn new(input: &'i Input, delimiter: u8) -> Result<Self, InputError> {
         let blocks = input.blocks(delimiter)?;
         let records = Records::of(input, delimiter, Block::default());
         Ok(Records { blocks: Some(blocks), ..records })
@@ -48,7 +48,7 @@ impl<'i> Records<'i> {
     }
 
     /// Reads the next record; false if there is none.
-    pub fn read(&mut self, record: &mut ByteRecord) -> Result<bool, IntakeError> {
+    pub fn read(&mut self, record: &mut ByteRecord) -> Result<bool, InputError> {
         loop {
             match self.reader.read_byte_record(record) {
                 Ok(true) => return Ok(true),
