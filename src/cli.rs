@@ -10,7 +10,7 @@ use clap::{Arg, ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcom
 use clap_complete::Shell;
 
 use crate::config::{Given, Names, Options, default_of};
-use crate::stand_in;
+use crate::simulator;
 
 /// The options that matter to `check`; it takes the others too, so that the
 /// command line of a `run` can be checked as it is.
@@ -103,8 +103,8 @@ pub enum Command {
     Runs(Runs),
     /// Look after the ledger: what it is, whether it is whole, a copy of it
     Ledger(Ledger),
-    /// Serve a stand-in for CoreCARD on this machine, to test against
-    StandIn(StandIn),
+    /// Serve a simulator for CoreCARD on this machine, to test against
+    Simulator(Simulator),
     /// Write a configuration file to start from, or show what is in force
     Config(Config),
     /// Print what a shell needs to complete this command line
@@ -245,12 +245,12 @@ impl Ledger {
     }
 }
 
-/// `cardcancel stand-in`
+/// `cardcancel simulator`
 #[derive(Debug, Args)]
-pub struct StandIn {
+pub struct Simulator {
     /// How it is to behave.
     #[command(flatten)]
-    pub settings: stand_in::Settings,
+    pub settings: simulator::Settings,
 }
 
 /// `cardcancel config`
@@ -533,7 +533,7 @@ mod tests {
           work         Help with the runs of other machines, on a ledger that they share
           runs         List what ran and what is running, or show how far one run is
           ledger       Look after the ledger: what it is, whether it is whole, a copy of it
-          stand-in     Serve a stand-in for CoreCARD on this machine, to test against
+          simulator    Serve a simulator for CoreCARD on this machine, to test against
           config       Write a configuration file to start from, or show what is in force
           completions  Print what a shell needs to complete this command line
           man          Print the manual page, in the form that man reads

@@ -26,7 +26,7 @@ pub mod exit;
 
 pub mod output;
 
-pub mod stand_in;
+pub mod simulator;
 
 pub mod config;
 

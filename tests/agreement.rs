@@ -1,11 +1,11 @@
-//! A bad night at full speed: every result agrees with the stand-in's own record.
+//! A bad night at full speed: every result agrees with the simulator's own record.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod common;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use cardcancel::stand_in::{Fate, Order, Settings, Share};
+use cardcancel::simulator::{Fate, Order, Settings, Share};
 use common::{CoreCard, Row, Scene};
 
 const ROWS: u32 = 2000;
@@ -33,7 +33,7 @@ fn bad_night(record: std::path::PathBuf) -> Settings {
     }
 }
 
-/// What the stand-in wrote down of each order: how often it was asked for it,
+/// What the simulator wrote down of each order: how often it was asked for it,
 /// whether it cancelled it, and whether one of its answers was spoilt.
 #[derive(Debug, Default)]
 struct Recorded {

@@ -8,7 +8,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 use std::time::Duration;
 
-use cardcancel::stand_in::{Latency, Settings};
+use cardcancel::simulator::{Latency, Settings};
 use common::{CoreCard, Outcome, Scene, ended, until};
 use serde_json::Value;
 

@@ -21,7 +21,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use cardcancel::stand_in::{Order, OrderState, Settings, Share};
+use cardcancel::simulator::{Order, OrderState, Settings, Share};
 use common::postgres::{Database, Server};
 use common::{Chance, CoreCard, Cut, Row, Scene, Way, clocks_can_be_set, with_its_clock_set};
 use rustix::process::{Pid, Signal, kill_process};

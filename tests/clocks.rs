@@ -5,7 +5,7 @@ mod common;
 
 use std::time::Duration;
 
-use cardcancel::stand_in::{Latency, Settings};
+use cardcancel::simulator::{Latency, Settings};
 use common::{CoreCard, Outcome, Scene, ended, until, with_its_clock_set};
 use jiff::{SignedDuration, Timestamp};
 

@@ -6,7 +6,7 @@ mod common;
 use std::process::Command;
 use std::time::Duration;
 
-use cardcancel::stand_in::{Latency, Settings};
+use cardcancel::simulator::{Latency, Settings};
 use common::{CoreCard, Outcome, Scene};
 
 /// Cancels where no file may grow beyond this: writes fail as on a full disk, but for what

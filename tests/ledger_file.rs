@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
-use cardcancel::stand_in::{Latency, Settings};
+use cardcancel::simulator::{Latency, Settings};
 use common::{CoreCard, Outcome, Scene, ended, until};
 use rustix::process::{Pid, Signal, kill_process};
 

@@ -6,7 +6,7 @@ mod common;
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 
-use cardcancel::stand_in::{Settings, Share};
+use cardcancel::simulator::{Settings, Share};
 use common::{CoreCard, Does, Hostile, Scene, ended, kill, status, until};
 
 /// Each sample, by its name with its labels as they stand.
@@ -158,7 +158,7 @@ fn a_metrics_file_that_cannot_be_written_is_found_before_anything_is_sent() {
 
 #[test]
 fn a_metrics_file_that_cannot_be_written_any_more_does_not_stop_a_run() {
-    let latency = cardcancel::stand_in::Latency::fixed(std::time::Duration::from_millis(150));
+    let latency = cardcancel::simulator::Latency::fixed(std::time::Duration::from_millis(150));
     let core_card = CoreCard::that(Settings { latency, ..Settings::default() });
     let scene = Scene::new();
     std::fs::create_dir(scene.path("textfile")).unwrap();

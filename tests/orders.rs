@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::process::Command;
 use std::time::Duration;
 
-use cardcancel::stand_in::{Latency, Settings};
+use cardcancel::simulator::{Latency, Settings};
 use common::postgres::{Database, database};
 use common::{CoreCard, Does, Hostile, Outcome, Row, Scene, ended, json, kill, rows, until};
 

@@ -19,10 +19,10 @@ fn url(port: u16) -> String {
     format!("http://127.0.0.1:{port}")
 }
 
-/// The stand-in, listening at this port.
-fn stand_in(scene: &Scene, port: u16, flags: &[&str]) -> Child {
+/// The simulator, listening at this port.
+fn simulator(scene: &Scene, port: u16, flags: &[&str]) -> Child {
     let port = port.to_string();
-    let args = [&["stand-in", "--port", &port], flags].concat();
+    let args = [&["simulator", "--port", &port], flags].concat();
     let mut command: Command = scene.command(&args);
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
     let mut line = String::new();
@@ -65,7 +65,7 @@ fn a_server_that_is_not_there_at_first_is_waited_for() {
     let mut run = scene.begin_to_cancel(&url(port), &["--attempts", "2"]);
     let log = Log::of(&mut run);
     log.waits_for("CoreCARD does not answer");
-    let server = stand_in(&scene, port, &[]);
+    let server = simulator(&scene, port, &[]);
     log.waits_for("CoreCARD is back after");
     ended(run).exits(0);
     assert!(scene.results().iter().all(|row| row.status() == "cancelled" && !row.doubt()));
@@ -77,14 +77,14 @@ fn a_server_that_is_killed_and_comes_back_costs_no_row() {
     let scene = Scene::new();
     scene.orders(2000);
     let port = free_port();
-    let server = stand_in(&scene, port, &["--latency", "20ms", "--record", "first.csv"]);
+    let server = simulator(&scene, port, &["--latency", "20ms", "--record", "first.csv"]);
     let mut run = scene.begin_to_cancel(&url(port), &["--concurrency", "16", "--attempts", "2"]);
     let log = Log::of(&mut run);
     until("some were sent", || lines(&scene, "first.csv") > 200);
     kill(server);
     log.waits_for("CoreCARD does not answer");
     // It has lost what it knew, and cancels an order once more whose answer was lost.
-    let server = stand_in(&scene, port, &["--latency", "20ms", "--record", "second.csv"]);
+    let server = simulator(&scene, port, &["--latency", "20ms", "--record", "second.csv"]);
     log.waits_for("CoreCARD is back after");
     ended(run).exits(0);
     kill(server);
@@ -112,7 +112,7 @@ fn an_outage_that_lasts_too_long_stops_the_run_which_goes_on_later() {
     assert!(results.iter().any(|row| row.attempts() == 0));
     // Once more, and still away: with two attempts a row, those made so far do not count.
     scene.cancel(&url(port), &["--max-outage", "1s", "--attempts", "2"]).exits(4);
-    let server = stand_in(&scene, port, &[]);
+    let server = simulator(&scene, port, &[]);
     scene.cancel(&url(port), &["--attempts", "2"]).exits(0);
     kill(server);
 }

@@ -9,7 +9,7 @@ use std::io::Write;
 use std::os::unix::fs::symlink;
 use std::time::Duration;
 
-use cardcancel::stand_in::{Latency, Settings};
+use cardcancel::simulator::{Latency, Settings};
 use common::{CoreCard, Outcome, Scene, ended, until};
 use insta::assert_snapshot;
 

@@ -122,7 +122,7 @@ fn the_start_window_is_undone_by_a_flag_and_does_not_hold_for_rehearsals_and_rep
     scene.cancel(&core_card.url(), &[]).exits(0);
     assert_eq!(core_card.requests(), 3);
     let rehearsed = scene.run(&["run", "orders.csv", "--rehearse", "--rate", "unlimited"]);
-    assert!(rehearsed.stdout.contains("agrees with the stand-in"), "{}", rehearsed.told());
+    assert!(rehearsed.stdout.contains("agrees with the simulator"), "{}", rehearsed.told());
 }
 
 #[test]

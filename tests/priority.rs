@@ -5,7 +5,7 @@ mod common;
 
 use std::time::Duration;
 
-use cardcancel::stand_in::{Latency, Settings, Share};
+use cardcancel::simulator::{Latency, Settings, Share};
 use common::{CoreCard, Outcome, Scene, ended, kill, rows, terminate, until, without_chance};
 use insta::assert_snapshot;
 use jiff::Timestamp;
@@ -35,7 +35,7 @@ fn by_urgency(count: u32) -> Vec<i64> {
     sorted.into_iter().map(|row| 1000 + i64::from(row)).collect()
 }
 
-/// A stand-in that answers after so many milliseconds and keeps a record.
+/// A simulator that answers after so many milliseconds and keeps a record.
 fn recording(scene: &Scene, milliseconds: u64) -> CoreCard {
     CoreCard::that(Settings {
         latency: Latency::fixed(Duration::from_millis(milliseconds)),

@@ -64,10 +64,10 @@ fn every_flag_in_the_readme_exists() {
 }
 
 #[test]
-fn the_flags_of_run_and_of_the_stand_in_stand_in_their_own_tables() {
+fn the_flags_of_run_and_of_the_simulator_simulator_their_own_tables() {
     let command = cardcancel::cli::command();
     for (name, heading) in
-        [("run", "## Flags"), ("rerun", "## Flags"), ("stand-in", "## The stand-in")]
+        [("run", "## Flags"), ("rerun", "## Flags"), ("simulator", "## The simulator")]
     {
         let told = flags_in(section(heading));
         for argument in command.find_subcommand(name).unwrap().get_arguments() {

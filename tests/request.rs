@@ -143,7 +143,7 @@ fn the_time_of_the_request_is_sent_as_the_document_has_it_if_a_zone_is_named() {
 }
 
 #[test]
-fn credentials_stand_in_the_headers_that_the_configuration_names() {
+fn credentials_simulator_the_headers_that_the_configuration_names() {
     let bearer = ("CARDCANCEL_BEARER_TOKEN", "t0ken");
     let request = one(sent(&[], "[auth]\nkind = 'bearer'", &[bearer]));
     assert_eq!(request.header("authorization"), Some("Bearer t0ken"));

@@ -203,7 +203,7 @@ fn a_results_file_that_a_spreadsheet_saved_is_still_understood() {
 }
 
 #[test]
-fn the_columns_may_stand_in_any_order() {
+fn the_columns_may_simulator_any_order() {
     let scene = Morning::come();
     let mut reader = csv::Reader::from_path(scene.path("orders.results.csv")).unwrap();
     let mut writer = csv::Writer::from_path(scene.path("outcome.csv")).unwrap();

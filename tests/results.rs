@@ -6,7 +6,7 @@ mod common;
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
-use cardcancel::stand_in::{Latency, Settings};
+use cardcancel::simulator::{Latency, Settings};
 use common::postgres::granted;
 use common::{CoreCard, Does, Hostile, Scene, contains, ended, json, kill, rows, terminate, until};
 use insta::assert_snapshot;

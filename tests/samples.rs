@@ -38,7 +38,7 @@ fn checked(name: &str) -> String {
     lines.join("\n")
 }
 
-/// The summary of a rehearsal against a stand-in at which nothing goes wrong.
+/// The summary of a rehearsal against a simulator at which nothing goes wrong.
 fn rehearsed(home: &TempDir, args: &[&str]) -> Value {
     let configuration = home.path().join("perfect.toml");
     fs::write(&configuration, "[rehearsal]\nlatency = '1ms'\n").unwrap();

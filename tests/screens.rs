@@ -5,7 +5,7 @@ mod common;
 
 use std::time::Duration;
 
-use cardcancel::stand_in::{Latency, Settings, Share};
+use cardcancel::simulator::{Latency, Settings, Share};
 use common::{
     CoreCard, Does, Hostile, Request, Scene, ended, json, kill, status, terminate, until,
     with_headers, without_chance,
@@ -575,10 +575,10 @@ fn a_rehearsal_needs_no_address_and_says_whether_the_results_are_true() {
     Next: try the rows that are still open once more with: cardcancel rerun orders.rehearsal.results.csv --rehearse
     In doubt: 9 rows rejected after an answer was lost; that call may have cancelled the order: look in CoreCARD
     Rejected: 6 rows (final; see error_code and message in the results)
-    Stand-in: 71 calls taken, 53 orders cancelled; 11 calls lost, failed or turned away on purpose
+    Simulator: 71 calls taken, 53 orders cancelled; 11 calls lost, failed or turned away on purpose
     Results:  45 orders cancelled
               and 8 by a call whose answer was lost: the results say doubt there
-    Every result agrees with the stand-in's own record
+    Every result agrees with the simulator's own record
     ");
     assert!(!scene.ledger().exists(), "a rehearsal touched the real ledger");
     assert!(!scene.path("orders.results.csv").exists());

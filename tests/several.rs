@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
-use cardcancel::stand_in::{Order, OrderState, Settings, Share, Tally};
+use cardcancel::simulator::{Order, OrderState, Settings, Share, Tally};
 use common::postgres::{Database, PASSWORD, Server, granted};
 use common::{
     CoreCard, Cut, Does, Hostile, Outcome, PgBouncer, Row, Scene, Way, contains, ended, json, kill,

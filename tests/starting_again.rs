@@ -10,11 +10,11 @@ use std::time::Duration;
 use cardcancel::ledger::{Ledger, RowRecord, Sqlite};
 use cardcancel::order::{Order, RowNumber};
 use cardcancel::outcome::Status;
-use cardcancel::stand_in::{Latency, Settings, Share};
+use cardcancel::simulator::{Latency, Settings, Share};
 use common::{CoreCard, Does, Hostile, Scene, ended, kill, status, terminate, until};
 use jiff::Timestamp;
 
-/// A code of the stand-in, given its meaning.
+/// A code of the simulator, given its meaning.
 const CODES: &str = "[codes]\nSTANDIN_ALREADY_CANCELLED = 'already_cancelled'";
 
 fn slow(milliseconds: u64) -> CoreCard {

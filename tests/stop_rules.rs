@@ -3,7 +3,7 @@
 
 mod common;
 
-use cardcancel::stand_in::{Settings, Share};
+use cardcancel::simulator::{Settings, Share};
 use common::{CoreCard, Does, Hostile, Outcome, Request, Scene, json, status, without_chance};
 use insta::assert_snapshot;
 

@@ -111,7 +111,7 @@ pub struct Served {
     pub cpu: Duration,
 }
 
-/// A stand-in for CoreCARD in a process of its own.
+/// A simulator for CoreCARD in a process of its own.
 pub struct Server {
     child: Child,
     /// Its base address.
@@ -122,7 +122,7 @@ impl Server {
     /// Starts one with these flags.
     pub fn start(flags: &[&str]) -> Result<Server, Failed> {
         let mut child = Command::new(CARDCANCEL)
-            .arg("stand-in")
+            .arg("simulator")
             .args(flags)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())

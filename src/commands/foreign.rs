@@ -1,5 +1,5 @@
 //! Results that are not those of this ledger and this address: what was cancelled at a
-//! stand-in or a sandbox is not cancelled here, and must not be kept as if it were. Nor is an
+//! simulator or a sandbox is not cancelled here, and must not be kept as if it were. Nor is an
 //! order sent that an edited file has, and no run.
 
 use anyhow::bail;

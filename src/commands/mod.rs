@@ -21,7 +21,7 @@ mod runs;
 mod send;
 mod server;
 mod signals;
-mod stand_in;
+mod simulator;
 mod taken;
 mod work;
 
@@ -124,7 +124,7 @@ fn execute(cli: Cli) -> anyhow::Result<Exit> {
         },
         Command::Completions(wanted) => Ok(completions::completions(wanted.shell)),
         Command::Man => manual::manual(),
-        Command::StandIn(stand_in) => stand_in::serve(stand_in.settings),
+        Command::Simulator(simulator) => simulator::serve(simulator.settings),
     }
 }
 

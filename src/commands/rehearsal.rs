@@ -1,4 +1,4 @@
-//! A rehearsal: a whole run against the built-in stand-in, and what the two
+//! A rehearsal: a whole run against the built-in simulator, and what the two
 //! sides say of it afterwards.
 
 use std::collections::BTreeMap;
@@ -9,33 +9,33 @@ use crate::ledger::{Ledger, RowRecord, Run};
 use crate::order;
 use crate::outcome::Status;
 use crate::output::count;
-use crate::stand_in::{self, Fate, OrderState, StandIn, Tally};
+use crate::simulator::{self, Fate, OrderState, Simulator, Tally};
 
 /// The night that is rehearsed when the configuration names none.
 const SEED: u64 = 1;
 
-/// How the stand-in is to behave: as the `[rehearsal]` table says, which makes nothing go
+/// How the simulator is to behave: as the `[rehearsal]` table says, which makes nothing go
 /// wrong that it does not name; without one, a rough night.
-pub fn settings(table: Option<toml::Table>) -> anyhow::Result<stand_in::Settings> {
-    let Some(table) = table else { return Ok(stand_in::Settings::rough(SEED)) };
+pub fn settings(table: Option<toml::Table>) -> anyhow::Result<simulator::Settings> {
+    let Some(table) = table else { return Ok(simulator::Settings::rough(SEED)) };
     table.try_into().context("the [rehearsal] table of the configuration")
 }
 
-/// What the stand-in says it did, beside what the results say.
+/// What the simulator says it did, beside what the results say.
 pub struct Comparison {
     tally: Tally,
     cancelled: u64,
     untrue: Vec<String>,
 }
 
-/// Stops the stand-in and holds every row of the run against its record.
+/// Stops the simulator and holds every row of the run against its record.
 pub async fn compare(
-    stand_in: StandIn,
+    simulator: Simulator,
     run: &Run,
     ledger: &mut dyn Ledger,
 ) -> anyhow::Result<Comparison> {
-    let orders = stand_in.orders();
-    let tally = stand_in.stop().await;
+    let orders = simulator.orders();
+    let tally = simulator.stop().await;
     let mut comparison = Comparison { tally, cancelled: 0, untrue: Vec::new() };
     let rows = ledger.orders(run)?;
     ledger.rows(run, &mut |record| {
@@ -50,7 +50,7 @@ impl Comparison {
         &mut self,
         record: &RowRecord,
         order: Option<&order::Order>,
-        orders: &BTreeMap<stand_in::Order, OrderState>,
+        orders: &BTreeMap<simulator::Order, OrderState>,
     ) {
         if record.kept {
             // It was sent to another server.
@@ -78,7 +78,7 @@ impl Comparison {
         let spoilt: u64 = tally.mischief.values().sum();
         let mut lines = vec![
             format!(
-                "Stand-in: {} calls taken, {} orders cancelled; {} calls lost, failed or turned away on purpose",
+                "Simulator: {} calls taken, {} orders cancelled; {} calls lost, failed or turned away on purpose",
                 count(tally.requests),
                 count(tally.orders_cancelled),
                 count(spoilt)
@@ -93,9 +93,9 @@ impl Comparison {
             ));
         }
         match self.untrue.is_empty() {
-            true => lines.push("Every result agrees with the stand-in's own record".to_owned()),
+            true => lines.push("Every result agrees with the simulator's own record".to_owned()),
             false => {
-                lines.push("RESULTS THAT DISAGREE WITH THE STAND-IN'S RECORD:".to_owned());
+                lines.push("RESULTS THAT DISAGREE WITH THE SIMULATOR'S RECORD:".to_owned());
                 lines.extend(self.untrue.iter().map(|row| format!("  {row}")));
             }
         }
@@ -104,11 +104,11 @@ impl Comparison {
 
     /// The comparison for programs.
     pub fn json(&self) -> serde_json::Value {
-        serde_json::json!({ "stand_in": self.tally, "disagreeing_rows": self.untrue })
+        serde_json::json!({ "simulator": self.tally, "disagreeing_rows": self.untrue })
     }
 }
 
-/// The stand-in knows nothing of the rest, not even its orders.
-fn named(order: order::Order) -> stand_in::Order {
-    stand_in::Order { admin_number: order.admin_number, sequence_number: order.sequence_number }
+/// The simulator knows nothing of the rest, not even its orders.
+fn named(order: order::Order) -> simulator::Order {
+    simulator::Order { admin_number: order.admin_number, sequence_number: order.sequence_number }
 }

@@ -457,8 +457,8 @@ async fn finish(
     let miscount = miscounted(run, &results, ledger.as_mut()).context(LedgerFailed)?;
     let wrong = miscount.or(results.misnamed.map(|misnamed| anyhow!("{misnamed}")));
     let is_rehearsal = server.is_rehearsal();
-    let comparison = match server.stand_in {
-        Some(stand_in) => Some(rehearsal::compare(stand_in, run, ledger.as_mut()).await?),
+    let comparison = match server.simulator {
+        Some(simulator) => Some(rehearsal::compare(simulator, run, ledger.as_mut()).await?),
         None => None,
     };
     let exit = match (&wrong, Exit::of(&results.counts, results.have_ended())) {

@@ -1,4 +1,4 @@
-//! Where the calls go: CoreCARD, or in a rehearsal the stand-in.
+//! Where the calls go: CoreCARD, or in a rehearsal the simulator.
 
 use anyhow::Context;
 use jiff::Timestamp;
@@ -6,7 +6,7 @@ use url::Url;
 
 use super::rehearsal;
 use crate::config::Target;
-use crate::stand_in::{self, StandIn};
+use crate::simulator::{self, Simulator};
 
 /// Where the calls go.
 pub struct Server {
@@ -14,8 +14,8 @@ pub struct Server {
     pub url: Url,
     /// Its name in the ledger: what was cancelled counts only at the same one.
     pub name: String,
-    /// The stand-in, in a rehearsal.
-    pub stand_in: Option<StandIn>,
+    /// The simulator, in a rehearsal.
+    pub simulator: Option<Simulator>,
 }
 
 /// The name in the ledger of CoreCARD at this address.
@@ -24,25 +24,25 @@ pub fn name_of(url: &Url) -> String {
 }
 
 impl Server {
-    /// Finds the target; in a rehearsal, starts the stand-in.
+    /// Finds the target; in a rehearsal, starts the simulator.
     pub async fn open(target: Target) -> anyhow::Result<Server> {
         match target {
             Target::CoreCard(url) => {
                 let name = name_of(&url);
-                Ok(Server { url, name, stand_in: None })
+                Ok(Server { url, name, simulator: None })
             }
             Target::Rehearsal(table) => {
-                let stand_in = stand_in::start(rehearsal::settings(table)?).await;
-                let stand_in = stand_in.context("the rehearsal cannot begin: see [rehearsal]")?;
-                // Each stand-in is a new one, on whatever port it listens.
-                let name = format!("stand-in of {}", Timestamp::now());
-                Ok(Server { url: stand_in.url().parse()?, name, stand_in: Some(stand_in) })
+                let simulator = simulator::start(rehearsal::settings(table)?).await;
+                let simulator = simulator.context("the rehearsal cannot begin: see [rehearsal]")?;
+                // Each simulator is a new one, on whatever port it listens.
+                let name = format!("simulator of {}", Timestamp::now());
+                Ok(Server { url: simulator.url().parse()?, name, simulator: Some(simulator) })
             }
         }
     }
 
     /// Whether nothing real can happen there.
     pub fn is_rehearsal(&self) -> bool {
-        self.stand_in.is_some()
+        self.simulator.is_some()
     }
 }

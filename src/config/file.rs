@@ -16,7 +16,7 @@ use super::secrets;
 use super::unknown::UnknownKey;
 use super::words::{Origin, Words};
 use crate::outcome::Codes;
-use crate::stand_in;
+use crate::simulator;
 
 /// The tables beside the options.
 const TABLES: [&str; 3] = ["auth", "codes", "rehearsal"];
@@ -201,7 +201,7 @@ impl<'a> Reader<'a> {
     /// The table `[rehearsal]`, found to be in order.
     fn rehearsal(&self, value: Spanned<DeValue<'a>>) -> anyhow::Result<toml::Table> {
         let (keys, whole) = (keys_of(&value), value.span());
-        match stand_in::Settings::deserialize(ValueDeserializer::from(value.clone())) {
+        match simulator::Settings::deserialize(ValueDeserializer::from(value.clone())) {
             Ok(_) => self.value("rehearsal", value),
             Err(wrong) => {
                 let at = wrong.span().unwrap_or(whole);

@@ -50,7 +50,7 @@ pub struct Secret {
 pub fn called_for(auth: &toml::Table) -> Result<Vec<String>, BadAuth> {
     let asked = RefCell::new(Vec::<String>::new());
     // To every question for a secret, an answer that is none.
-    let stand_in = |name: &str| {
+    let simulator = |name: &str| {
         let mut asked = asked.borrow_mut();
         let twin = name.strip_suffix(FILE).is_some_and(|name| asked.iter().any(|a| a == name));
         if !twin {
@@ -58,7 +58,7 @@ pub fn called_for(auth: &toml::Table) -> Result<Vec<String>, BadAuth> {
         }
         (!twin).then(|| OsString::from("-"))
     };
-    Auth::new(auth.clone(), &stand_in)?;
+    Auth::new(auth.clone(), &simulator)?;
     Ok(asked.into_inner())
 }
 

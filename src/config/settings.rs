@@ -41,7 +41,7 @@ pub enum Target {
     /// CoreCARD, at this base address: https, or http to this machine; the API's
     /// path is still to be appended, and it may end in a slash or not.
     CoreCard(Url),
-    /// The built-in stand-in, with the file's `[rehearsal]` table, if there is one.
+    /// The built-in simulator, with the file's `[rehearsal]` table, if there is one.
     Rehearsal(Option<toml::Table>),
 }
 

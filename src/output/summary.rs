@@ -25,7 +25,7 @@ pub struct Summary<'a> {
     pub work: Option<Work>,
     /// Which stop rule ended it, if that stopped it.
     pub stop_reason: Option<StopReason>,
-    /// Whether the calls went to a stand-in, which makes the results nobody else's.
+    /// Whether the calls went to a simulator, which makes the results nobody else's.
     pub is_rehearsal: bool,
     /// How the program ends.
     pub exit: Exit,

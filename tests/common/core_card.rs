@@ -1,14 +1,14 @@
-//! The stand-in for CoreCARD, running beside the test.
+//! The simulator for CoreCARD, running beside the test.
 
 use std::collections::BTreeMap;
 
-use cardcancel::stand_in::{self, Order, OrderState, Settings, StandIn, Tally};
+use cardcancel::simulator::{self, Order, OrderState, Settings, Simulator, Tally};
 use tokio::runtime::Runtime;
 
-/// The stand-in for CoreCARD, running beside the test.
+/// The simulator for CoreCARD, running beside the test.
 pub struct CoreCard {
     runtime: Runtime,
-    stand_in: StandIn,
+    simulator: Simulator,
 }
 
 impl CoreCard {
@@ -23,22 +23,22 @@ impl CoreCard {
             .enable_all()
             .build()
             .unwrap();
-        let stand_in = runtime.block_on(stand_in::start(settings)).unwrap();
-        CoreCard { runtime, stand_in }
+        let simulator = runtime.block_on(simulator::start(settings)).unwrap();
+        CoreCard { runtime, simulator }
     }
 
     pub fn url(&self) -> String {
-        self.stand_in.url()
+        self.simulator.url()
     }
 
     /// How many requests it has had.
     pub fn requests(&self) -> u64 {
-        self.stand_in.tally().requests
+        self.simulator.tally().requests
     }
 
     /// What became of the orders it was asked for.
     pub fn orders(&self) -> BTreeMap<Order, OrderState> {
-        self.stand_in.orders()
+        self.simulator.orders()
     }
 
     /// How often it was asked for each order, by admin number.
@@ -47,6 +47,6 @@ impl CoreCard {
     }
 
     pub fn stop(self) -> Tally {
-        self.runtime.block_on(self.stand_in.stop())
+        self.runtime.block_on(self.simulator.stop())
     }
 }

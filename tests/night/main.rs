@@ -3,7 +3,7 @@
 //! their way, against a server that loses answers. What happened is held against [`rules`].
 //!
 //! [`simulated`] nights are in virtual time, with the real reader, scheduler, pace and ledger;
-//! [`real`] ones are the program itself against the stand-in. `NIGHT_SEED=17` replays one night,
+//! [`real`] ones are the program itself against the simulator. `NIGHT_SEED=17` replays one night,
 //! `NIGHTS=500` lives through many.
 
 #![allow(clippy::unwrap_used, clippy::panic)]

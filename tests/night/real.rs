@@ -1,4 +1,4 @@
-//! Nights of the program itself against the stand-in, whose record is the truth: one ledger, and
+//! Nights of the program itself against the simulator, whose record is the truth: one ledger, and
 //! files that share orders, run at once, again, once more, killed, told to stop; results are run
 //! again, and codes come to mean something else.
 
@@ -7,7 +7,7 @@ use std::process::Child;
 use std::time::SystemTime;
 
 use cardcancel::order::Order;
-use cardcancel::stand_in::{Settings, Share};
+use cardcancel::simulator::{Settings, Share};
 use jiff::Timestamp;
 
 use super::common::{Chance, CoreCard, Outcome, Scene, ended, rows, terminate, until};
@@ -317,7 +317,7 @@ fn nanoseconds(at: Timestamp) -> Time {
     at.as_nanosecond() as Time
 }
 
-/// The calls that the stand-in recorded.
+/// The calls that the simulator recorded.
 fn calls(record: &[u8], starts: &[StartOptions]) -> Vec<Call> {
     let mut calls: Vec<Call> = rows(record)
         .iter()

@@ -1,4 +1,4 @@
-//! How the stand-in behaves towards real clients on real sockets: the client they use.
+//! How the simulator behaves towards real clients on real sockets: the client they use.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod api;
@@ -54,8 +54,8 @@ struct Client {
 }
 
 impl Client {
-    async fn of(stand_in: &StandIn) -> Client {
-        Client { stream: TcpStream::connect(stand_in.address).await.unwrap(), unread: Vec::new() }
+    async fn of(simulator: &Simulator) -> Client {
+        Client { stream: TcpStream::connect(simulator.address).await.unwrap(), unread: Vec::new() }
     }
 
     async fn send(&mut self, request: impl AsRef<[u8]>) {
@@ -117,11 +117,11 @@ fn cancel(admin_number: i64) -> String {
     post("", &body(order(admin_number)))
 }
 
-async fn perfect() -> StandIn {
+async fn perfect() -> Simulator {
     start(Settings::default()).await.unwrap()
 }
 
 /// Asks once, on a connection of its own.
-async fn ask(stand_in: &StandIn, request: impl AsRef<[u8]>) -> Seen {
-    Client::of(stand_in).await.ask(request).await
+async fn ask(simulator: &Simulator, request: impl AsRef<[u8]>) -> Seen {
+    Client::of(simulator).await.ask(request).await
 }

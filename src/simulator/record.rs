@@ -89,7 +89,7 @@ impl Recorder {
         let (stop, stopped) = mpsc::channel();
         let waiting = lines.clone();
         let thread = std::thread::Builder::new()
-            .name("stand-in-record".to_owned())
+            .name("simulator-record".to_owned())
             .spawn(move || write_until(&stopped, &waiting, file))?;
         Ok((lines, Recorder { stop, thread }))
     }

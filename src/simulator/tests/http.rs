@@ -1,24 +1,24 @@
-//! How the stand-in keeps to HTTP.
+//! How the simulator keeps to HTTP.
 
 use super::*;
 
 #[tokio::test]
 async fn a_connection_serves_request_after_request_until_told_to_close() {
-    let stand_in = perfect().await;
-    let mut client = Client::of(&stand_in).await;
+    let simulator = perfect().await;
+    let mut client = Client::of(&simulator).await;
     for admin in 0..100 {
         assert_eq!(client.ask(cancel(admin)).await.status(), 200);
     }
     let last = client.ask(post("Connection: close\r\n", &body(order(100)))).await;
     assert!(last.head().contains("Connection: close"));
     assert_eq!(client.see().await, Seen::Closed);
-    assert_eq!(stand_in.stop().await.orders_cancelled, 101);
+    assert_eq!(simulator.stop().await.orders_cancelled, 101);
 }
 
 #[tokio::test]
 async fn requests_sent_ahead_are_answered_in_their_order() {
-    let stand_in = perfect().await;
-    let mut client = Client::of(&stand_in).await;
+    let simulator = perfect().await;
+    let mut client = Client::of(&simulator).await;
     let many: String = [1, 1, 2].map(cancel).concat() + "GET / HTTP/1.1\r\n\r\n" + &cancel(3);
     client.send(many.repeat(30)).await;
     let mut seen = Vec::new();
@@ -31,26 +31,26 @@ async fn requests_sent_ahead_are_answered_in_their_order() {
     for _ in 5..150 {
         assert_ne!(client.see().await, Seen::Closed);
     }
-    assert_eq!(stand_in.stop().await.requests, 150);
+    assert_eq!(simulator.stop().await.requests, 150);
 }
 
 #[tokio::test]
 async fn a_request_that_arrives_byte_by_byte_is_one_request() {
-    let stand_in = perfect().await;
-    let mut client = Client::of(&stand_in).await;
+    let simulator = perfect().await;
+    let mut client = Client::of(&simulator).await;
     client.stream.set_nodelay(true).unwrap();
     for byte in cancel(1).as_bytes() {
         client.send([*byte]).await;
         tokio::task::yield_now().await;
     }
     assert_eq!(client.see().await.json()["Status"], true);
-    assert_eq!(stand_in.stop().await.requests, 1);
+    assert_eq!(simulator.stop().await.requests, 1);
 }
 
 #[tokio::test]
 async fn a_client_that_waits_to_be_told_to_go_on_is_told() {
-    let stand_in = perfect().await;
-    let mut client = Client::of(&stand_in).await;
+    let simulator = perfect().await;
+    let mut client = Client::of(&simulator).await;
     let request = post("Expect: 100-continue\r\n", &body(order(1)));
     let (head, body) = request.split_at(request.find("\r\n\r\n").unwrap() + 4);
     assert_eq!(client.ask(head).await.status(), 100);
@@ -59,8 +59,8 @@ async fn a_client_that_waits_to_be_told_to_go_on_is_told() {
 
 #[tokio::test]
 async fn a_refused_body_does_not_end_the_connection() {
-    let stand_in = perfect().await;
-    let mut client = Client::of(&stand_in).await;
+    let simulator = perfect().await;
+    let mut client = Client::of(&simulator).await;
     assert_eq!(client.ask(post("", "{}")).await.status(), 400);
     assert_eq!(client.ask(cancel(1)).await.status(), 200);
 }

@@ -1,4 +1,4 @@
-//! The words the stand-in uses in its tally and its record file.
+//! The words the simulator uses in its tally and its record file.
 
 /// Declares an enum whose variants are words: the same in code, CSV and JSON.
 macro_rules! words {

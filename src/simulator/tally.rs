@@ -10,7 +10,7 @@ use super::orders::{OrderCounts, Outcome};
 use super::peak::Peak;
 use super::words::{Answer, Mischief};
 
-/// What a stand-in has done so far, in numbers. Every request is counted once, in
+/// What a simulator has done so far, in numbers. Every request is counted once, in
 /// `answered` or in `mischief`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Tally {
@@ -24,7 +24,7 @@ pub struct Tally {
     pub orders_asked: u64,
     /// Orders that were cancelled by a request.
     pub orders_cancelled: u64,
-    /// Cancellations of an order that was cancelled: always 0, or the stand-in is wrong.
+    /// Cancellations of an order that was cancelled: always 0, or the simulator is wrong.
     pub orders_cancelled_again: u64,
     /// The most requests within any one second, both ends included.
     pub peak_any_second: u64,

@@ -42,11 +42,11 @@ async fn the_record_tells_when_a_request_was_answered_or_its_client_had_gone() {
     let path = directory.path().join("record.csv");
     let latency = Latency::fixed(LATENCY);
     let settings = Settings { record: Some(path.clone()), latency, ..Settings::default() };
-    let stand_in = start(settings).await.unwrap();
-    ask(&stand_in, cancel(1)).await;
-    let mut impatient = Client::of(&stand_in).await;
+    let simulator = start(settings).await.unwrap();
+    ask(&simulator, cancel(1)).await;
+    let mut impatient = Client::of(&simulator).await;
     impatient.send(cancel(2)).await;
-    while stand_in.tally().requests < 2 {
+    while simulator.tally().requests < 2 {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     drop(impatient);
@@ -60,10 +60,10 @@ async fn a_request_that_is_never_answered_ends_when_its_client_goes() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("record.csv");
     let settings = Settings { record: Some(path.clone()), ..only(Mischief::Hang) };
-    let stand_in = start(settings).await.unwrap();
-    let mut client = Client::of(&stand_in).await;
+    let simulator = start(settings).await.unwrap();
+    let mut client = Client::of(&simulator).await;
     client.send(cancel(1)).await;
-    while stand_in.tally().requests < 1 {
+    while simulator.tally().requests < 1 {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     assert!(lengths(&path, 0).await.is_empty());
@@ -76,11 +76,11 @@ async fn the_record_has_a_line_for_each_request() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("record.csv");
     let settings = Settings { record: Some(path.clone()), ..only(Mischief::DropAfter) };
-    let stand_in = start(settings).await.unwrap();
-    ask(&stand_in, cancel(5)).await;
-    ask(&stand_in, cancel(5)).await;
-    ask(&stand_in, "GET / HTTP/1.1\r\n\r\n").await;
-    let tally = stand_in.stop().await;
+    let simulator = start(settings).await.unwrap();
+    ask(&simulator, cancel(5)).await;
+    ask(&simulator, cancel(5)).await;
+    ask(&simulator, "GET / HTTP/1.1\r\n\r\n").await;
+    let tally = simulator.stop().await;
     assert_eq!(tally.record_error, None);
     let text = std::fs::read_to_string(path).unwrap();
     let mut lines = text.lines();
@@ -97,12 +97,12 @@ async fn the_record_has_a_line_for_each_request() {
 }
 
 #[tokio::test]
-async fn the_record_is_written_while_the_stand_in_runs() {
+async fn the_record_is_written_while_the_simulator_runs() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("record.csv");
     let settings = Settings { record: Some(path.clone()), ..Settings::default() };
-    let stand_in = start(settings).await.unwrap();
-    ask(&stand_in, cancel(1)).await;
+    let simulator = start(settings).await.unwrap();
+    ask(&simulator, cancel(1)).await;
     let written = async {
         while std::fs::read_to_string(&path).unwrap().lines().count() < 2 {
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -110,24 +110,24 @@ async fn the_record_is_written_while_the_stand_in_runs() {
     };
     let in_time = tokio::time::timeout(Duration::from_secs(10), written).await;
     assert!(in_time.is_ok(), "nothing was written before the stop");
-    stand_in.stop().await;
+    simulator.stop().await;
 }
 
 #[tokio::test]
 async fn stopping_frees_the_port_and_closes_connections() {
-    let stand_in = perfect().await;
-    let mut client = Client::of(&stand_in).await;
+    let simulator = perfect().await;
+    let mut client = Client::of(&simulator).await;
     assert_eq!(client.ask(cancel(1)).await.status(), 200);
-    let port = stand_in.address.port();
-    assert_eq!(stand_in.url(), format!("http://127.0.0.1:{port}"));
-    stand_in.stop().await;
+    let port = simulator.address.port();
+    assert_eq!(simulator.url(), format!("http://127.0.0.1:{port}"));
+    simulator.stop().await;
     assert_eq!(client.see().await, Seen::Closed);
     let again = start(Settings { port, ..Settings::default() }).await.unwrap();
     assert_eq!(ask(&again, cancel(1)).await.json()["Status"], true, "a new night");
 }
 
 #[tokio::test]
-async fn a_stand_in_that_cannot_start_says_why() {
+async fn a_simulator_that_cannot_start_says_why() {
     let running = perfect().await;
     let port = running.address.port();
     let taken = start(Settings { port, ..Settings::default() }).await.unwrap_err();
@@ -141,9 +141,9 @@ async fn a_stand_in_that_cannot_start_says_why() {
 
 #[tokio::test]
 async fn a_tally_can_be_read_by_machines() {
-    let stand_in = perfect().await;
-    ask(&stand_in, cancel(1)).await;
-    let tally = serde_json::to_value(stand_in.stop().await).unwrap();
+    let simulator = perfect().await;
+    ask(&simulator, cancel(1)).await;
+    let tally = serde_json::to_value(simulator.stop().await).unwrap();
     assert_eq!(tally["requests"], 1);
     assert_eq!(tally["answered"]["ok"], 1);
     assert_eq!(tally["mischief"]["drop_before"], 0);

@@ -16,13 +16,13 @@ async fn night(
         reset_before: often,
         ..Settings::rough(seed)
     };
-    let stand_in = start(settings).await.unwrap();
+    let simulator = start(settings).await.unwrap();
     for admin in admins {
         for _ in 0..2 {
-            ask(&stand_in, cancel(admin)).await;
+            ask(&simulator, cancel(admin)).await;
         }
     }
-    (stand_in.orders(), stand_in.stop().await)
+    (simulator.orders(), simulator.stop().await)
 }
 
 #[tokio::test]
@@ -40,12 +40,12 @@ async fn the_same_seed_is_the_same_night_in_whatever_order_requests_arrive() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn clients_that_fight_over_an_order_see_it_cancelled_once() {
-    let stand_in = Arc::new(perfect().await);
+    let simulator = Arc::new(perfect().await);
     let mut clients = JoinSet::new();
     for _ in 0..8 {
-        let stand_in = Arc::clone(&stand_in);
+        let simulator = Arc::clone(&simulator);
         clients.spawn(async move {
-            let mut client = Client::of(&stand_in).await;
+            let mut client = Client::of(&simulator).await;
             let mut cancelled = 0;
             for admin in 0..100 {
                 cancelled += u64::from(client.ask(cancel(admin)).await.json()["Status"] == true);
@@ -54,7 +54,7 @@ async fn clients_that_fight_over_an_order_see_it_cancelled_once() {
         });
     }
     let cancelled: u64 = clients.join_all().await.iter().sum();
-    let tally = stand_in.tally();
+    let tally = simulator.tally();
     assert_eq!((cancelled, tally.orders_cancelled, tally.orders_cancelled_again), (100, 100, 0));
     assert_eq!(tally.requests, 800);
     assert!(tally.peak_any_second >= tally.peak_clock_second && tally.peak_clock_second > 0);

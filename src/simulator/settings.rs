@@ -1,4 +1,4 @@
-//! How a stand-in is to behave.
+//! How a simulator is to behave.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use super::words::Mischief;
 const ORDERS: &str = "Shares of the orders, as 2%";
 const MISCHIEF: &str = "Shares of the calls, as 2%";
 
-/// How a stand-in is to behave. The default is a perfect, instantaneous CoreCARD.
+/// How a simulator is to behave. The default is a perfect, instantaneous CoreCARD.
 ///
 /// Shares of orders (`printed`, `unknown`, `cancelled_before`) are decided once
 /// for each order; together they are at most 100%. Shares of mischief (all that

@@ -1,4 +1,4 @@
-//! What the stand-in makes of requests, as the API has it.
+//! What the simulator makes of requests, as the API has it.
 
 use std::time::{Duration, Instant};
 
@@ -6,25 +6,25 @@ use super::*;
 
 #[tokio::test]
 async fn an_order_is_cancelled_as_in_the_documents_sample() {
-    let stand_in = perfect().await;
-    let seen = ask(&stand_in, cancel(129_409)).await;
+    let simulator = perfect().await;
+    let seen = ask(&simulator, cancel(129_409)).await;
     let Seen::Answer { status: 200, head, body } = seen else { panic!("{seen:?}") };
     assert!(head.contains("Content-Type: application/json"), "{head}");
     let sample = r#"{"Message":"Order Canceled Successfully","Status":true,"ErrorCode":"ERR01160","ResponseData":null}"#;
     assert_eq!(body, sample);
-    let state = stand_in.orders()[&order(129_409)];
+    let state = simulator.orders()[&order(129_409)];
     assert_eq!((state.asked, state.cancelled), (1, true));
 }
 
 #[tokio::test]
 async fn an_order_is_cancelled_once_and_rejected_after() {
-    let stand_in = perfect().await;
-    let mut client = Client::of(&stand_in).await;
+    let simulator = perfect().await;
+    let mut client = Client::of(&simulator).await;
     assert_eq!(client.ask(cancel(1)).await.json()["Status"], true);
     let again = client.ask(cancel(1)).await.json();
     assert_eq!(again["Status"], false);
     assert_eq!(again["ErrorCode"], "STANDIN_ALREADY_CANCELLED");
-    let tally = stand_in.stop().await;
+    let tally = simulator.stop().await;
     assert_eq!(
         (tally.orders_asked, tally.orders_cancelled, tally.orders_cancelled_again),
         (1, 1, 0)
@@ -39,17 +39,17 @@ async fn orders_that_cannot_be_cancelled_are_rejected_with_made_up_codes() {
         (Settings { unknown: all, ..Settings::default() }, "STANDIN_UNKNOWN"),
         (Settings { cancelled_before: all, ..Settings::default() }, "STANDIN_ALREADY_CANCELLED"),
     ] {
-        let stand_in = start(settings).await.unwrap();
-        let seen = ask(&stand_in, cancel(1)).await;
+        let simulator = start(settings).await.unwrap();
+        let seen = ask(&simulator, cancel(1)).await;
         assert_eq!((seen.status(), &seen.json()["Status"]), (200, &false.into()));
         assert_eq!(seen.json()["ErrorCode"], code);
-        assert!(!stand_in.orders()[&order(1)].cancelled);
+        assert!(!simulator.orders()[&order(1)].cancelled);
     }
 }
 
 #[tokio::test]
 async fn what_the_api_does_not_take_is_refused_and_nothing_is_done() {
-    let stand_in = perfect().await;
+    let simulator = perfect().await;
     let good = body(order(1));
     for (request, status) in [
         (post("", "cancel it, please"), 400),
@@ -69,31 +69,31 @@ async fn what_the_api_does_not_take_is_refused_and_nothing_is_done() {
         ("\u{0}\u{1}garbage\r\n\r\n".to_owned(), 400),
         ("GET /\r\n\r\n".to_owned(), 400),
     ] {
-        let seen = ask(&stand_in, &request).await;
+        let seen = ask(&simulator, &request).await;
         assert_eq!(seen.status(), status, "{request:.60}");
         assert_eq!(seen.json()["Status"], false);
         assert!(seen.json()["Message"].as_str().is_some_and(|message| !message.is_empty()));
         assert_eq!(seen.head().contains("Allow: POST"), status == 405);
     }
-    assert_eq!(ask(&stand_in, cancel(2)).await.json()["Status"], true);
-    let tally = stand_in.stop().await;
+    assert_eq!(ask(&simulator, cancel(2)).await.json()["Status"], true);
+    let tally = simulator.stop().await;
     assert_eq!((tally.requests, tally.orders_asked), (12, 1));
     assert_eq!(tally.answered[&Answer::BadRequest], 6);
 }
 
 #[tokio::test]
 async fn a_request_over_capacity_is_told_to_come_back_and_nothing_is_done() {
-    let stand_in = start(Settings { capacity: Some(1), ..Settings::default() }).await.unwrap();
-    let mut client = Client::of(&stand_in).await;
+    let simulator = start(Settings { capacity: Some(1), ..Settings::default() }).await.unwrap();
+    let mut client = Client::of(&simulator).await;
     // One packet, so both arrive at the same time.
     client.send([cancel(1), cancel(2)].concat()).await;
     assert_eq!(client.see().await.status(), 200);
     let refused = client.see().await;
     assert_eq!(refused.status(), 429);
     assert!(refused.head().contains("Retry-After: 1"));
-    let state = stand_in.orders()[&order(2)];
+    let state = simulator.orders()[&order(2)];
     assert_eq!((state.asked, state.turned_away, state.cancelled), (1, 1, false));
-    let tally = stand_in.stop().await;
+    let tally = simulator.stop().await;
     assert_eq!(tally.answered[&Answer::OverCapacity], 1);
     assert_eq!((tally.requests, tally.peak_any_second), (2, 2));
 }
@@ -102,8 +102,8 @@ async fn a_request_over_capacity_is_told_to_come_back_and_nothing_is_done() {
 async fn an_answer_takes_as_long_as_it_is_told_to() {
     let delay = Duration::from_millis(30);
     let settings = Settings { latency: Latency::fixed(delay), ..Settings::default() };
-    let stand_in = start(settings).await.unwrap();
+    let simulator = start(settings).await.unwrap();
     let asked = Instant::now();
-    assert_eq!(ask(&stand_in, cancel(1)).await.status(), 200);
+    assert_eq!(ask(&simulator, cancel(1)).await.status(), 200);
     assert!(asked.elapsed() >= delay);
 }

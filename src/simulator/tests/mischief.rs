@@ -26,10 +26,10 @@ pub(super) fn only(mischief: Mischief) -> Settings {
 
 /// What a client sees of this mischief, and whether its order was cancelled.
 async fn suffer(mischief: Mischief) -> (Seen, bool) {
-    let stand_in = start(only(mischief)).await.unwrap();
-    let seen = ask(&stand_in, cancel(1)).await;
-    let cancelled = stand_in.orders()[&order(1)].cancelled;
-    let tally = stand_in.stop().await;
+    let simulator = start(only(mischief)).await.unwrap();
+    let seen = ask(&simulator, cancel(1)).await;
+    let cancelled = simulator.orders()[&order(1)].cancelled;
+    let tally = simulator.stop().await;
     assert_eq!(tally.mischief[&mischief], 1);
     assert_eq!(tally.answered.values().sum::<u64>(), 0);
     (seen, cancelled)
@@ -87,12 +87,12 @@ async fn an_answer_may_be_cut_short_though_the_order_was_cancelled() {
 
 #[tokio::test]
 async fn a_hanging_server_says_nothing_until_it_stops_though_the_order_was_cancelled() {
-    let stand_in = start(only(Mischief::Hang)).await.unwrap();
-    let mut client = Client::of(&stand_in).await;
+    let simulator = start(only(Mischief::Hang)).await.unwrap();
+    let mut client = Client::of(&simulator).await;
     client.send(cancel(1)).await;
     let early = tokio::time::timeout(Duration::from_millis(50), client.see()).await;
     assert!(early.is_err(), "{early:?}");
-    assert!(stand_in.orders()[&order(1)].cancelled);
-    assert_eq!(stand_in.stop().await.mischief[&Mischief::Hang], 1);
+    assert!(simulator.orders()[&order(1)].cancelled);
+    assert_eq!(simulator.stop().await.mischief[&Mischief::Hang], 1);
     assert_eq!(client.see().await, Seen::Closed);
 }

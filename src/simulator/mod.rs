@@ -1,10 +1,10 @@
-//! A stand-in for CoreCARD: a real HTTP/1.1 server on loopback that cancels physical
+//! A simulator for CoreCARD: a real HTTP/1.1 server on loopback that cancels physical
 //! card orders which exist only in its memory, and that can be told to be slow, full,
 //! and unreliable in every way a real one has been.
 //!
 //! Everything that happens to an order is drawn from a seed, so a night can be
-//! repeated exactly: see [`Settings`]. What the stand-in did can be asked for at any
-//! time ([`StandIn::tally`], [`StandIn::orders`]), and it can keep a record file:
+//! repeated exactly: see [`Settings`]. What the simulator did can be asked for at any
+//! time ([`Simulator::tally`], [`Simulator::orders`]), and it can keep a record file:
 //! CSV, one line for each request, in the order in which they ended, written at least
 //! every 200 ms:
 //!
@@ -65,14 +65,14 @@ const BREATHER: Duration = Duration::from_millis(10);
 /// found no room again only after a second.
 const MOST_UNACCEPTED: u32 = 4096;
 
-/// Why a stand-in could not start.
+/// Why a simulator could not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The settings contradict themselves.
     #[error(transparent)]
     Settings(#[from] SettingsError),
     /// The port could not be had.
-    #[error("the stand-in cannot listen on 127.0.0.1:{port}")]
+    #[error("the simulator cannot listen on 127.0.0.1:{port}")]
     Listen {
         /// The port that was asked for.
         port: u16,
@@ -80,7 +80,7 @@ pub enum StartError {
         source: io::Error,
     },
     /// The record file could not be begun.
-    #[error("the stand-in cannot write its record to {path}", path = path.display())]
+    #[error("the simulator cannot write its record to {path}", path = path.display())]
     Record {
         /// The file that was asked for.
         path: PathBuf,
@@ -89,9 +89,9 @@ pub enum StartError {
     },
 }
 
-/// A running stand-in. Dropping it stops it too, but does not wait until it has.
+/// A running simulator. Dropping it stops it too, but does not wait until it has.
 #[derive(Debug)]
-pub struct StandIn {
+pub struct Simulator {
     address: SocketAddr,
     desk: Arc<Desk>,
     recorder: Option<Recorder>,
@@ -99,9 +99,9 @@ pub struct StandIn {
     listening: JoinHandle<()>,
 }
 
-/// Starts a stand-in on a loopback port. Must be called within a tokio runtime with
+/// Starts a simulator on a loopback port. Must be called within a tokio runtime with
 /// its network and its timer on.
-pub async fn start(settings: Settings) -> Result<StandIn, StartError> {
+pub async fn start(settings: Settings) -> Result<Simulator, StartError> {
     settings.check()?;
     let port = settings.port;
     let listener = bind(port).map_err(|source| StartError::Listen { port, source })?;
@@ -117,10 +117,10 @@ pub async fn start(settings: Settings) -> Result<StandIn, StartError> {
     let desk = Arc::new(Desk::new(&settings, lines));
     let (stop, stopped) = oneshot::channel();
     let listening = tokio::spawn(listen(listener, Arc::clone(&desk), stopped));
-    Ok(StandIn { address, desk, recorder, stop, listening })
+    Ok(Simulator { address, desk, recorder, stop, listening })
 }
 
-impl StandIn {
+impl Simulator {
     /// The base URL of the API, such as `http://127.0.0.1:8080`.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
