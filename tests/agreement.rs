@@ -5,7 +5,7 @@ mod common;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use cardcancel::simulator::{Fate, Order, Settings, Share};
+use cardcancel::simulator::{InitialState, Order, Settings, Share};
 use common::{CoreCard, Row, Scene};
 
 const ROWS: u32 = 2000;
@@ -64,7 +64,7 @@ fn every_result_of_a_bad_night_agrees_with_the_servers_record() {
     let core_card = CoreCard::that(bad_night(scene.path("record.csv")));
     let flags = ["--concurrency", "32", "--timeout", "1s", "--attempts", "2", "--json"];
     let outcome = scene.cancel(&core_card.url(), &flags);
-    let fates: BTreeMap<Order, Fate> =
+    let fates: BTreeMap<Order, InitialState> =
         core_card.orders().into_iter().map(|(order, state)| (order, state.fate)).collect();
     let tally = core_card.stop();
     assert_eq!((tally.record_error, tally.orders_cancelled_again), (None, 0));
@@ -82,13 +82,13 @@ fn every_result_of_a_bad_night_agrees_with_the_servers_record() {
     add_up(&results, &outcome, tally.requests);
 }
 
-fn agrees(row: &Row, there: &Recorded, fate: Fate) {
+fn agrees(row: &Row, there: &Recorded, fate: InitialState) {
     let told = format!("{row:?} but there {there:?}, {fate}");
     match row.status() {
         "cancelled" => assert!(there.cancelled, "{told}"),
         "rejected" if row.doubt() => {}
         "rejected" => {
-            assert!(!there.cancelled && fate != Fate::Cancellable, "{told}");
+            assert!(!there.cancelled && fate != InitialState::Cancellable, "{told}");
             assert!(row.code().starts_with("STANDIN_"), "{told}");
         }
         "failed" => assert!(!there.cancelled && !row.doubt(), "{told}"),

@@ -9,7 +9,7 @@ use crate::ledger::{Ledger, RowRecord, Run};
 use crate::order;
 use crate::outcome::Status;
 use crate::output::count;
-use crate::simulator::{self, Fate, OrderState, Simulator, Tally};
+use crate::simulator::{self, InitialState, OrderState, Simulator, Tally};
 
 /// The night that is rehearsed when the configuration names none.
 const SEED: u64 = 1;
@@ -60,7 +60,7 @@ impl Comparison {
         let Some(order) = order else { return };
         let state = orders.get(&named(*order));
         let cancelled = state.is_some_and(|state| state.cancelled);
-        let before = state.is_some_and(|state| state.fate == Fate::CancelledBefore);
+        let before = state.is_some_and(|state| state.fate == InitialState::CancelledBefore);
         let is_true = match record.status {
             Status::Cancelled => cancelled,
             Status::AlreadyCancelled => cancelled || before,
@@ -75,7 +75,7 @@ impl Comparison {
     /// The comparison in words.
     pub fn text(&self) -> String {
         let tally = &self.tally;
-        let spoilt: u64 = tally.mischief.values().sum();
+        let spoilt: u64 = tally.faults.values().sum();
         let mut lines = vec![
             format!(
                 "Simulator: {} calls taken, {} orders cancelled; {} calls lost, failed or turned away on purpose",

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use super::orders::Outcome;
 use super::refusal::Refusal;
-use super::words::{Answer, Mischief, Verdict};
+use super::words::{Answer, Fault, Verdict};
 
 const JSON: &str = "Content-Type: application/json; charset=utf-8\r\n";
 const JSON_RETRY: &str = "Content-Type: application/json; charset=utf-8\r\nRetry-After: 1\r\n";
@@ -55,8 +55,8 @@ pub(super) fn compose(out: &mut Vec<u8>, speech: &Speech, close: bool) -> Ending
     let mut voice = Voice { out, close };
     match speech {
         Speech::Decided(Outcome::Answered(verdict), _) => voice.verdict(*verdict, true),
-        Speech::Decided(Outcome::Spoilt(mischief, verdict), status) => {
-            return voice.spoilt(*mischief, *verdict, *status);
+        Speech::Decided(Outcome::Faulted(faults, verdict), status) => {
+            return voice.spoilt(*faults, *verdict, *status);
         }
         Speech::Refused(refusal) => voice.refusal(refusal),
         Speech::OverCapacity => voice.say("429 Too Many Requests", JSON_RETRY, OVER_CAPACITY),
@@ -79,31 +79,26 @@ impl Voice<'_> {
         self.say("200 OK", JSON, verdict_json(verdict, with_status));
     }
 
-    fn spoilt(
-        &mut self,
-        mischief: Mischief,
-        verdict: Option<Verdict>,
-        status: ErrorStatus,
-    ) -> Ending {
-        match (mischief, verdict) {
-            (Mischief::DropBefore | Mischief::DropAfter, _) => return Ending::Drop,
-            (Mischief::ResetBefore | Mischief::ResetAfter, _) => return Ending::Reset,
-            (Mischief::Hang, _) => return Ending::Hang,
-            (Mischief::Unavailable, _) => {
+    fn spoilt(&mut self, faults: Fault, verdict: Option<Verdict>, status: ErrorStatus) -> Ending {
+        match (faults, verdict) {
+            (Fault::DropBefore | Fault::DropAfter, _) => return Ending::Drop,
+            (Fault::ResetBefore | Fault::ResetAfter, _) => return Ending::Reset,
+            (Fault::Hang, _) => return Ending::Hang,
+            (Fault::Unavailable, _) => {
                 self.say("503 Service Unavailable", JSON_RETRY, UNAVAILABLE);
             }
-            (Mischief::Throttle, _) => self.say("429 Too Many Requests", JSON_RETRY, THROTTLED),
-            (Mischief::ErrorBefore | Mischief::ErrorAfter, _) => self.server_error(status),
-            (Mischief::Html, _) => self.say("200 OK", HTML, LOGIN_PAGE),
-            (Mischief::NoStatus, Some(verdict)) => self.verdict(verdict, false),
-            (Mischief::Truncated, Some(verdict)) => {
+            (Fault::Throttle, _) => self.say("429 Too Many Requests", JSON_RETRY, THROTTLED),
+            (Fault::ErrorBefore | Fault::ErrorAfter, _) => self.server_error(status),
+            (Fault::Html, _) => self.say("200 OK", HTML, LOGIN_PAGE),
+            (Fault::NoStatus, Some(verdict)) => self.verdict(verdict, false),
+            (Fault::Truncated, Some(verdict)) => {
                 let body = verdict_json(verdict, true);
                 self.head("200 OK", JSON, body.len());
                 self.out.extend_from_slice(&body.as_bytes()[..body.len() / 2]);
                 return Ending::Drop;
             }
             // Both act, so there is a verdict; were there none, there is nothing to say.
-            (Mischief::NoStatus | Mischief::Truncated, None) => return Ending::Drop,
+            (Fault::NoStatus | Fault::Truncated, None) => return Ending::Drop,
         }
         self.ending()
     }

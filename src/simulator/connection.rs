@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::net::TcpStream;
 
 use super::answers::{Ending, compose};
-use super::desk::{Desk, Reply};
+use super::handler::{Handler, Reply};
 use super::head::{Fault, Head};
 use super::orders::Order;
 use super::refusal::Refusal;
@@ -14,17 +14,18 @@ use super::request;
 use super::wire::Wire;
 
 /// Serves one connection until it ends.
-pub(super) async fn serve(stream: TcpStream, desk: Arc<Desk>) {
+pub(super) async fn serve(stream: TcpStream, handler: Arc<Handler>) {
     // A client that breaks off is a client's business: there is no one to tell.
-    let _ = converse(stream, &desk).await;
+    let _ = converse(stream, &handler).await;
 }
 
-async fn converse(stream: TcpStream, desk: &Desk) -> io::Result<()> {
+async fn converse(stream: TcpStream, handler: &Handler) -> io::Result<()> {
     // Without this the kernel holds back a small answer while it waits for a larger one.
     stream.set_nodelay(true)?;
-    let mut wire = Wire::new(stream, desk.clock);
+    let mut wire = Wire::new(stream, handler.clock);
     while let Some(head) = wire.request().await? {
-        let Reply { delay, speech, mut pending } = desk.receive(wire.read_at(), order(&wire, head));
+        let Reply { delay, speech, mut pending } =
+            handler.receive(wire.read_at(), order(&wire, head));
         if !delay.is_zero() {
             wire.flush().await?;
             match pending {

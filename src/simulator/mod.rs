@@ -2,7 +2,7 @@
 //! card orders which exist only in its memory, and that can be told to be slow, full,
 //! and unreliable in every way a real one has been.
 //!
-//! Everything that happens to an order is drawn from a seed, so a night can be
+//! Everything that happens to an order is drawn from a seed, so a scenario can be
 //! repeated exactly: see [`Settings`]. What the simulator did can be asked for at any
 //! time ([`Simulator::tally`], [`Simulator::orders`]), and it can keep a record file:
 //! CSV, one line for each request, in the order in which they ended, written at least
@@ -15,20 +15,20 @@
 //! | `admin_number`, `sequence_number` | the order; empty if the request named none |
 //! | `nth` | which of the requests for this order it was, from 1 on |
 //! | `did` | what it did to the order: a [`Verdict`], or `nothing` |
-//! | `answer` | what was said: an [`Answer`] or a [`Mischief`] |
+//! | `answer` | what was said: an [`Answer`] or a [`Fault`] |
 
 mod answers;
 mod capacity;
 mod connection;
-mod desk;
+mod handler;
 mod head;
 mod latency;
-mod night;
 mod orders;
 mod peak;
 mod record;
 mod refusal;
 mod request;
+mod scenario;
 mod settings;
 mod share;
 mod tally;
@@ -49,7 +49,7 @@ use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, JoinSet};
 
-use desk::Desk;
+use handler::Handler;
 use record::Recorder;
 
 pub use latency::{Latency, LatencyError};
@@ -57,7 +57,7 @@ pub use orders::{Order, OrderState};
 pub use settings::{Settings, SettingsError};
 pub use share::{Share, ShareError};
 pub use tally::Tally;
-pub use words::{Answer, Fate, Mischief, Verdict};
+pub use words::{Answer, Fault, InitialState, Verdict};
 
 /// How long no connection is taken after the system has refused one.
 const BREATHER: Duration = Duration::from_millis(10);
@@ -93,7 +93,7 @@ pub enum StartError {
 #[derive(Debug)]
 pub struct Simulator {
     address: SocketAddr,
-    desk: Arc<Desk>,
+    handler: Arc<Handler>,
     recorder: Option<Recorder>,
     stop: oneshot::Sender<()>,
     listening: JoinHandle<()>,
@@ -114,10 +114,10 @@ pub async fn start(settings: Settings) -> Result<Simulator, StartError> {
         ),
     };
     let (lines, recorder) = record.unzip();
-    let desk = Arc::new(Desk::new(&settings, lines));
+    let handler = Arc::new(Handler::new(&settings, lines));
     let (stop, stopped) = oneshot::channel();
-    let listening = tokio::spawn(listen(listener, Arc::clone(&desk), stopped));
-    Ok(Simulator { address, desk, recorder, stop, listening })
+    let listening = tokio::spawn(listen(listener, Arc::clone(&handler), stopped));
+    Ok(Simulator { address, handler, recorder, stop, listening })
 }
 
 impl Simulator {
@@ -128,12 +128,12 @@ impl Simulator {
 
     /// What was done so far, in numbers.
     pub fn tally(&self) -> Tally {
-        self.desk.tally()
+        self.handler.tally()
     }
 
     /// What became so far of every order that was asked for.
     pub fn orders(&self) -> BTreeMap<Order, OrderState> {
-        self.desk.orders()
+        self.handler.orders()
     }
 
     /// Stops: closes every connection, whether or not its client has had its answer,
@@ -142,7 +142,7 @@ impl Simulator {
         drop(self.stop);
         // It could only fail by a panic, and then it has stopped too.
         let _ = self.listening.await;
-        let mut tally = self.desk.tally();
+        let mut tally = self.handler.tally();
         if let Some(recorder) = self.recorder {
             tally.record_error = recorder.close().await.err();
         }
@@ -158,14 +158,14 @@ fn bind(port: u16) -> io::Result<TcpListener> {
 }
 
 /// Takes connections until told to stop or left alone, then closes them all.
-async fn listen(listener: TcpListener, desk: Arc<Desk>, mut stopped: oneshot::Receiver<()>) {
+async fn listen(listener: TcpListener, handler: Arc<Handler>, mut stopped: oneshot::Receiver<()>) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             _ = &mut stopped => break,
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
-                    connections.spawn(connection::serve(stream, Arc::clone(&desk)));
+                    connections.spawn(connection::serve(stream, Arc::clone(&handler)));
                 }
                 // Out of file descriptors, most likely: some connections will end.
                 Err(_) => tokio::time::sleep(BREATHER).await,

@@ -6,8 +6,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
 
-use super::night::Night;
-use super::words::{Fate, Mischief, Verdict};
+use super::scenario::Scenario;
+use super::words::{Fault, InitialState, Verdict};
 
 /// What a request asks to cancel: one physical card order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -21,12 +21,12 @@ pub struct Order {
 /// What became of an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct OrderState {
-    /// How it stood before the night.
-    pub fate: Fate,
+    /// How it stood before the scenario.
+    pub fate: InitialState,
     /// How many requests asked for it, those turned away included.
     pub asked: u32,
     /// How many of those were turned away for lack of capacity. They do not count
-    /// for the seed: when they come depends on the time of day, and a night must not.
+    /// for the seed: when they come depends on the time of day, and a scenario must not.
     pub turned_away: u32,
     /// Whether one of those requests cancelled it.
     pub cancelled: bool,
@@ -37,7 +37,7 @@ pub struct OrderState {
 pub(super) struct Decision {
     /// Which of the requests for its order this is, from 1 on.
     pub(super) nth: u32,
-    /// The same without those turned away: what the night is drawn from.
+    /// The same without those turned away: what the scenario is drawn from.
     pub(super) n: u32,
     pub(super) outcome: Outcome,
 }
@@ -48,7 +48,7 @@ pub(super) enum Outcome {
     /// The order is processed, and the client told so.
     Answered(Verdict),
     /// The order is processed or not, and the client not told so.
-    Spoilt(Mischief, Option<Verdict>),
+    Faulted(Fault, Option<Verdict>),
 }
 
 /// How many shards: enough that two requests rarely wait for one another.
@@ -90,16 +90,16 @@ impl Orders {
     }
 
     /// Decides a request for this order, and does to the order what was decided.
-    pub(super) fn ask(&self, order: Order, night: &Night) -> Decision {
+    pub(super) fn ask(&self, order: Order, scenario: &Scenario) -> Decision {
         let mut shard = self.shard(order);
         let entry = shard.entries.entry(order).or_default();
         entry.asked = entry.asked.saturating_add(1);
         let (nth, n) = (entry.asked, entry.asked - entry.turned_away);
-        let outcome = match night.mischief(order, n) {
-            None => Outcome::Answered(shard.process(order, night)),
-            Some(mischief) => {
-                let verdict = mischief.acts().then(|| shard.process(order, night));
-                Outcome::Spoilt(mischief, verdict)
+        let outcome = match scenario.faults(order, n) {
+            None => Outcome::Answered(shard.process(order, scenario)),
+            Some(faults) => {
+                let verdict = faults.acts().then(|| shard.process(order, scenario));
+                Outcome::Faulted(faults, verdict)
             }
         };
         Decision { nth, n, outcome }
@@ -124,12 +124,12 @@ impl Orders {
     }
 
     /// What became of every order.
-    pub(super) fn states(&self, night: &Night) -> BTreeMap<Order, OrderState> {
+    pub(super) fn states(&self, scenario: &Scenario) -> BTreeMap<Order, OrderState> {
         let mut states = BTreeMap::new();
         for shard in self.shards.iter().map(lock) {
             states.extend(shard.entries.iter().map(|(order, entry)| {
                 let state = OrderState {
-                    fate: night.fate(*order),
+                    fate: scenario.fate(*order),
                     asked: entry.asked,
                     turned_away: entry.turned_away,
                     cancelled: entry.cancellations > 0,
@@ -147,14 +147,14 @@ impl Orders {
 }
 
 impl Shard {
-    fn process(&mut self, order: Order, night: &Night) -> Verdict {
+    fn process(&mut self, order: Order, scenario: &Scenario) -> Verdict {
         let entry = self.entries.entry(order).or_default();
-        match night.fate(order) {
-            Fate::Printed => Verdict::Printed,
-            Fate::Unknown => Verdict::Unknown,
-            Fate::CancelledBefore => Verdict::AlreadyCancelled,
-            Fate::Cancellable if entry.cancellations > 0 => Verdict::AlreadyCancelled,
-            Fate::Cancellable => {
+        match scenario.fate(order) {
+            InitialState::Printed => Verdict::Printed,
+            InitialState::Unknown => Verdict::Unknown,
+            InitialState::CancelledBefore => Verdict::AlreadyCancelled,
+            InitialState::Cancellable if entry.cancellations > 0 => Verdict::AlreadyCancelled,
+            InitialState::Cancellable => {
                 entry.cancellations += 1;
                 // Counted from what happened, not from what should have.
                 let again = entry.cancellations > 1;
@@ -180,8 +180,8 @@ mod tests {
     const ORDER: Order = Order { admin_number: 129_409, sequence_number: 1 };
 
     fn outcomes(settings: Settings, times: usize) -> Vec<Outcome> {
-        let (orders, night) = (Orders::new(), Night::new(&settings));
-        (0..times).map(|_| orders.ask(ORDER, &night).outcome).collect()
+        let (orders, scenario) = (Orders::new(), Scenario::new(&settings));
+        (0..times).map(|_| orders.ask(ORDER, &scenario).outcome).collect()
     }
 
     #[test]
@@ -204,35 +204,35 @@ mod tests {
     fn mischief_processes_the_order_or_does_not_as_it_says() {
         let acts = Settings { drop_after: Share::ALL, ..Settings::default() };
         let expected = [Verdict::Cancelled, Verdict::AlreadyCancelled]
-            .map(|verdict| Outcome::Spoilt(Mischief::DropAfter, Some(verdict)));
+            .map(|verdict| Outcome::Faulted(Fault::DropAfter, Some(verdict)));
         assert_eq!(outcomes(acts, 2), expected);
         let does_not = Settings { drop_before: Share::ALL, ..Settings::default() };
-        assert_eq!(outcomes(does_not, 2), [Outcome::Spoilt(Mischief::DropBefore, None); 2]);
+        assert_eq!(outcomes(does_not, 2), [Outcome::Faulted(Fault::DropBefore, None); 2]);
     }
 
     #[test]
     fn requests_turned_away_do_not_change_what_the_seed_decides() {
         let settings = Settings { throttle: Share::per_mille(500), ..Settings::default() };
-        let night = Night::new(&settings);
+        let scenario = Scenario::new(&settings);
         let (calm, crowded) = (Orders::new(), Orders::new());
         for _ in 0..100 {
             crowded.turn_away(ORDER);
-            let (calm, crowded) = (calm.ask(ORDER, &night), crowded.ask(ORDER, &night));
+            let (calm, crowded) = (calm.ask(ORDER, &scenario), crowded.ask(ORDER, &scenario));
             assert_eq!((calm.n, calm.outcome), (crowded.n, crowded.outcome));
         }
-        let state = crowded.states(&night)[&ORDER];
+        let state = crowded.states(&scenario)[&ORDER];
         assert_eq!((state.asked, state.turned_away, state.cancelled), (200, 100, true));
     }
 
     #[test]
     fn counts_add_up_over_the_shards() {
-        let (orders, night) = (Orders::new(), Night::new(&Settings::default()));
+        let (orders, scenario) = (Orders::new(), Scenario::new(&Settings::default()));
         for admin_number in 0..1_000 {
-            orders.ask(Order { admin_number, ..ORDER }, &night);
-            orders.ask(Order { admin_number, ..ORDER }, &night);
+            orders.ask(Order { admin_number, ..ORDER }, &scenario);
+            orders.ask(Order { admin_number, ..ORDER }, &scenario);
         }
         let expected = OrderCounts { asked: 1_000, cancelled: 1_000, cancelled_again: 0 };
         assert_eq!(orders.counts(), expected);
-        assert_eq!(orders.states(&night).len(), 1_000);
+        assert_eq!(orders.states(&scenario).len(), 1_000);
     }
 }

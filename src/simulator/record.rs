@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use super::desk::Clock;
+use super::handler::Clock;
 use super::orders::Order;
 use super::words::Verdict;
 

@@ -8,15 +8,15 @@ use serde::Deserialize;
 
 use super::latency::Latency;
 use super::share::Share;
-use super::words::Mischief;
+use super::words::Fault;
 
 const ORDERS: &str = "Shares of the orders, as 2%";
-const MISCHIEF: &str = "Shares of the calls, as 2%";
+const FAULTS: &str = "Shares of the calls, as 2%";
 
 /// How a simulator is to behave. The default is a perfect, instantaneous CoreCARD.
 ///
 /// Shares of orders (`printed`, `unknown`, `cancelled_before`) are decided once
-/// for each order; together they are at most 100%. Shares of mischief (all that
+/// for each order; together they are at most 100%. Shares of faults (all that
 /// follow) are decided anew each time an order is asked for; they too are at most
 /// 100% together.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Args, Deserialize)]
@@ -25,7 +25,7 @@ pub struct Settings {
     /// The loopback port to listen on; 0 takes any that is free.
     #[arg(long, default_value_t, value_name = "NUMBER")]
     pub port: u16,
-    /// What the whole night is drawn from: the same seed, the same night.
+    /// What the whole scenario is drawn from: the same seed, the same scenario.
     #[arg(long, default_value_t, value_name = "NUMBER")]
     pub seed: u64,
     /// How long an answer takes.
@@ -41,44 +41,44 @@ pub struct Settings {
     /// Orders that CoreCARD has never heard of.
     #[arg(long, default_value_t, hide_default_value = true, value_name = "SHARE", help_heading = ORDERS)]
     pub unknown: Share,
-    /// Orders that were cancelled before the night.
+    /// Orders that were cancelled before the scenario.
     #[arg(long, default_value_t, hide_default_value = true, value_name = "SHARE", help_heading = ORDERS)]
     pub cancelled_before: Share,
     /// Not done; the connection is closed without an answer.
-    #[arg(long, default_value_t, hide_default_value = true, value_name = "SHARE", help_heading = MISCHIEF)]
+    #[arg(long, default_value_t, hide_default_value = true, value_name = "SHARE", help_heading = FAULTS)]
     pub drop_before: Share,
     /// Done; the connection is closed without an answer.
-    #[arg(long, default_value_t, hide_default_value = true, value_name = "SHARE", help_heading = MISCHIEF)]
+    #[arg(long, default_value_t, hide_default_value = true, value_name = "SHARE", help_heading = FAULTS)]
     pub drop_after: Share,
     /// Not done; the connection is reset without an answer.
-    #[arg(long, default_value_t, hide_default_value = true, value_name = "SHARE", help_heading = MISCHIEF)]
+    #[arg(long, default_value_t, hide_default_value = true, value_name = "SHARE", help_heading = FAULTS)]
     pub reset_before: Share,
     /// Done; the connection is reset without an answer.
-    #[arg(long, default_value_t, hide_default_value = true, value_name = "SHARE", help_heading = MISCHIEF)]
+    #[arg(long, default_value_t, hide_default_value = true, value_name = "SHARE", help_heading = FAULTS)]
     pub reset_after: Share,
     /// Not done; 503 with `Retry-After: 1`.
-    #[arg(long, default_value_t, hide_default_value = true, value_name = "SHARE", help_heading = MISCHIEF)]
+    #[arg(long, default_value_t, hide_default_value = true, value_name = "SHARE", help_heading = FAULTS)]
     pub unavailable: Share,
     /// Not done; 500, 502 or 504.
-    #[arg(long, default_value_t, hide_default_value = true, value_name = "SHARE", help_heading = MISCHIEF)]
+    #[arg(long, default_value_t, hide_default_value = true, value_name = "SHARE", help_heading = FAULTS)]
     pub error_before: Share,
     /// Done; 500, 502 or 504.
-    #[arg(long, default_value_t, hide_default_value = true, value_name = "SHARE", help_heading = MISCHIEF)]
+    #[arg(long, default_value_t, hide_default_value = true, value_name = "SHARE", help_heading = FAULTS)]
     pub error_after: Share,
     /// Not done; 429 with `Retry-After: 1`.
-    #[arg(long, default_value_t, hide_default_value = true, value_name = "SHARE", help_heading = MISCHIEF)]
+    #[arg(long, default_value_t, hide_default_value = true, value_name = "SHARE", help_heading = FAULTS)]
     pub throttle: Share,
     /// Not done; 200 with the HTML of a login page.
-    #[arg(long, default_value_t, hide_default_value = true, value_name = "SHARE", help_heading = MISCHIEF)]
+    #[arg(long, default_value_t, hide_default_value = true, value_name = "SHARE", help_heading = FAULTS)]
     pub html: Share,
     /// Done; 200 with JSON that has no `Status`.
-    #[arg(long, default_value_t, hide_default_value = true, value_name = "SHARE", help_heading = MISCHIEF)]
+    #[arg(long, default_value_t, hide_default_value = true, value_name = "SHARE", help_heading = FAULTS)]
     pub no_status: Share,
     /// Done; 200 with less body than `Content-Length` says, then closed.
-    #[arg(long, default_value_t, hide_default_value = true, value_name = "SHARE", help_heading = MISCHIEF)]
+    #[arg(long, default_value_t, hide_default_value = true, value_name = "SHARE", help_heading = FAULTS)]
     pub truncated: Share,
     /// Done; no answer until the client goes away or the server stops.
-    #[arg(long, default_value_t, hide_default_value = true, value_name = "SHARE", help_heading = MISCHIEF)]
+    #[arg(long, default_value_t, hide_default_value = true, value_name = "SHARE", help_heading = FAULTS)]
     pub hang: Share,
     /// Where to write one CSV line for each request; replaced if it exists.
     #[arg(long, value_name = "FILE")]
@@ -91,13 +91,13 @@ pub enum SettingsError {
     /// More than all orders have a fate.
     #[error("the shares printed, unknown and cancelled_before come to more than 100% together")]
     TooManyFates,
-    /// More than all requests meet mischief.
-    #[error("the shares of mischief, from drop_before to hang, come to more than 100% together")]
-    TooMuchMischief,
+    /// More than all requests meet faults.
+    #[error("the shares of faults, from drop_before to hang, come to more than 100% together")]
+    TooManyFaults,
 }
 
 impl Settings {
-    /// A plausible bad night: 20 to 60 ms, 4% of orders rejected, and 3% of requests
+    /// A plausible bad scenario: 20 to 60 ms, 4% of orders rejected, and 3% of requests
     /// lost, failed or refused. Nothing hangs: a rehearsal should not wait for timeouts.
     pub fn rough(seed: u64) -> Settings {
         Settings {
@@ -126,29 +126,28 @@ impl Settings {
         if !fits(fates.iter().map(|share| u64::from(share.parts())).sum()) {
             return Err(SettingsError::TooManyFates);
         }
-        let mischief =
-            Mischief::ALL.iter().map(|mischief| u64::from(self.share_of(*mischief).parts()));
-        if !fits(mischief.sum()) {
-            return Err(SettingsError::TooMuchMischief);
+        let faults = Fault::ALL.iter().map(|faults| u64::from(self.share_of(*faults).parts()));
+        if !fits(faults.sum()) {
+            return Err(SettingsError::TooManyFaults);
         }
         Ok(())
     }
 
-    /// The share of requests that meet this mischief.
-    pub fn share_of(&self, mischief: Mischief) -> Share {
-        match mischief {
-            Mischief::DropBefore => self.drop_before,
-            Mischief::DropAfter => self.drop_after,
-            Mischief::ResetBefore => self.reset_before,
-            Mischief::ResetAfter => self.reset_after,
-            Mischief::Unavailable => self.unavailable,
-            Mischief::ErrorBefore => self.error_before,
-            Mischief::ErrorAfter => self.error_after,
-            Mischief::Throttle => self.throttle,
-            Mischief::Html => self.html,
-            Mischief::NoStatus => self.no_status,
-            Mischief::Truncated => self.truncated,
-            Mischief::Hang => self.hang,
+    /// The share of requests that meet this faults.
+    pub fn share_of(&self, faults: Fault) -> Share {
+        match faults {
+            Fault::DropBefore => self.drop_before,
+            Fault::DropAfter => self.drop_after,
+            Fault::ResetBefore => self.reset_before,
+            Fault::ResetAfter => self.reset_after,
+            Fault::Unavailable => self.unavailable,
+            Fault::ErrorBefore => self.error_before,
+            Fault::ErrorAfter => self.error_after,
+            Fault::Throttle => self.throttle,
+            Fault::Html => self.html,
+            Fault::NoStatus => self.no_status,
+            Fault::Truncated => self.truncated,
+            Fault::Hang => self.hang,
         }
     }
 }
@@ -183,8 +182,8 @@ mod tests {
         let most = Share::per_mille(600);
         let fates = Settings { printed: most, unknown: most, ..Settings::default() };
         assert_eq!(fates.check(), Err(SettingsError::TooManyFates));
-        let mischief = Settings { hang: most, drop_before: most, ..Settings::default() };
-        assert_eq!(mischief.check(), Err(SettingsError::TooMuchMischief));
+        let faults = Settings { hang: most, drop_before: most, ..Settings::default() };
+        assert_eq!(faults.check(), Err(SettingsError::TooManyFaults));
         let all = Settings { printed: Share::ALL, hang: Share::ALL, ..Settings::default() };
         assert_eq!(all.check(), Ok(()));
     }
@@ -194,8 +193,7 @@ mod tests {
         let rough = Settings::rough(1);
         assert_eq!(rough.check(), Ok(()));
         assert_eq!(rough.hang, Share::NONE);
-        let parts: u32 =
-            Mischief::ALL.iter().map(|mischief| rough.share_of(*mischief).parts()).sum();
+        let parts: u32 = Fault::ALL.iter().map(|faults| rough.share_of(*faults).parts()).sum();
         assert_eq!(parts, Share::per_mille(30).parts());
     }
 }

@@ -8,18 +8,18 @@ use serde::Serialize;
 use super::answers::Speech;
 use super::orders::{OrderCounts, Outcome};
 use super::peak::Peak;
-use super::words::{Answer, Mischief};
+use super::words::{Answer, Fault};
 
 /// What a simulator has done so far, in numbers. Every request is counted once, in
-/// `answered` or in `mischief`.
+/// `answered` or in `faults`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Tally {
     /// Requests that arrived whole, or that were refused before they had.
     pub requests: u64,
-    /// Requests that met no mischief, by what was said to them. Every word is there.
+    /// Requests that met no faults, by what was said to them. Every word is there.
     pub answered: BTreeMap<Answer, u64>,
-    /// Requests that met mischief, by its kind. Every word is there.
-    pub mischief: BTreeMap<Mischief, u64>,
+    /// Requests that met faults, by its kind. Every word is there.
+    pub faults: BTreeMap<Fault, u64>,
     /// Different orders that were asked for.
     pub orders_asked: u64,
     /// Orders that were cancelled by a request.
@@ -42,23 +42,23 @@ pub struct Tally {
 #[derive(Debug)]
 pub(super) struct Counts {
     answered: Vec<AtomicU64>,
-    mischief: Vec<AtomicU64>,
+    faults: Vec<AtomicU64>,
 }
 
 impl Counts {
     pub(super) fn new() -> Counts {
         Counts {
             answered: Answer::ALL.iter().map(|_| AtomicU64::new(0)).collect(),
-            mischief: Mischief::ALL.iter().map(|_| AtomicU64::new(0)).collect(),
+            faults: Fault::ALL.iter().map(|_| AtomicU64::new(0)).collect(),
         }
     }
 
     /// Counts what is about to be said, and gives the word for it.
     pub(super) fn count(&self, speech: &Speech) -> &'static str {
         let answer = match speech {
-            Speech::Decided(Outcome::Spoilt(mischief, _), _) => {
-                self.mischief[*mischief as usize].fetch_add(1, Ordering::Relaxed);
-                return mischief.as_str();
+            Speech::Decided(Outcome::Faulted(faults, _), _) => {
+                self.faults[*faults as usize].fetch_add(1, Ordering::Relaxed);
+                return faults.as_str();
             }
             Speech::Decided(Outcome::Answered(verdict), _) => Answer::from(*verdict),
             Speech::Refused(refusal) => refusal.answer,
@@ -73,7 +73,7 @@ impl Counts {
         Tally {
             requests: peak.total,
             answered: Answer::ALL.iter().copied().zip(self.answered.iter().map(load)).collect(),
-            mischief: Mischief::ALL.iter().copied().zip(self.mischief.iter().map(load)).collect(),
+            faults: Fault::ALL.iter().copied().zip(self.faults.iter().map(load)).collect(),
             orders_asked: orders.asked,
             orders_cancelled: orders.cancelled,
             orders_cancelled_again: orders.cancelled_again,

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::desk::Clock;
+use super::handler::Clock;
 use super::head::{self, Fault, Head};
 
 /// How much is read at once; requests of the usual size fit several times.

@@ -30,12 +30,12 @@ macro_rules! words {
 }
 
 words! {
-    /// How an order stands before the night, decided by the seed alone.
-    Fate {
+    /// How an order stands before the scenario, decided by the seed alone.
+    InitialState {
         Cancellable = "cancellable", "Waits for the embosser: can be cancelled, once.";
         Printed = "printed", "Printed already: every cancellation is rejected.";
         Unknown = "unknown", "No such order: every cancellation is rejected.";
-        CancelledBefore = "cancelled_before", "Cancelled before the night: every cancellation is rejected.";
+        CancelledBefore = "cancelled_before", "Cancelled before the scenario: every cancellation is rejected.";
     }
 }
 
@@ -50,7 +50,7 @@ words! {
 }
 
 words! {
-    /// What was said to a request that met no mischief.
+    /// What was said to a request that met no faults.
     Answer {
         Ok = "ok", "200, `Status` true: cancelled.";
         Printed = "printed", "200, `Status` false, `STANDIN_PRINTED`.";
@@ -68,7 +68,7 @@ words! {
 
 words! {
     /// What can go wrong with a request, each with a share of its own in the settings.
-    Mischief {
+    Fault {
         DropBefore = "drop_before", "Not done; the connection is closed without an answer.";
         DropAfter = "drop_after", "Done; the connection is closed without an answer.";
         ResetBefore = "reset_before", "Not done; the connection is reset without an answer.";
@@ -95,22 +95,22 @@ impl From<Verdict> for Answer {
     }
 }
 
-impl Mischief {
+impl Fault {
     /// Whether the order is processed all the same.
     pub fn acts(self) -> bool {
         match self {
-            Mischief::DropAfter
-            | Mischief::ResetAfter
-            | Mischief::ErrorAfter
-            | Mischief::NoStatus
-            | Mischief::Truncated
-            | Mischief::Hang => true,
-            Mischief::DropBefore
-            | Mischief::ResetBefore
-            | Mischief::Unavailable
-            | Mischief::ErrorBefore
-            | Mischief::Throttle
-            | Mischief::Html => false,
+            Fault::DropAfter
+            | Fault::ResetAfter
+            | Fault::ErrorAfter
+            | Fault::NoStatus
+            | Fault::Truncated
+            | Fault::Hang => true,
+            Fault::DropBefore
+            | Fault::ResetBefore
+            | Fault::Unavailable
+            | Fault::ErrorBefore
+            | Fault::Throttle
+            | Fault::Html => false,
         }
     }
 }

@@ -90,7 +90,7 @@ struct Job {
 
 /// How a process ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Fate {
+enum InitialState {
     ByItself,
     /// Killed once so many more calls have come.
     Killed(u64),
@@ -196,12 +196,12 @@ impl Night {
         job
     }
 
-    fn some_fate(&mut self) -> Fate {
+    fn some_fate(&mut self) -> InitialState {
         let calls = self.chance.below(25);
         match self.chance.below(10) {
-            0..=2 => Fate::Killed(calls),
-            3 => Fate::Stopped(calls),
-            _ => Fate::ByItself,
+            0..=2 => InitialState::Killed(calls),
+            3 => InitialState::Stopped(calls),
+            _ => InitialState::ByItself,
         }
     }
 
@@ -229,7 +229,7 @@ impl Night {
         (self.history.starts.len() - 1, self.scene.command(&args).spawn().unwrap())
     }
 
-    fn end(&mut self, job: &Job, fate: Fate, before: u64, by: usize, mut child: Child) {
+    fn end(&mut self, job: &Job, fate: InitialState, before: u64, by: usize, mut child: Child) {
         let mut has_come = |calls: u64| {
             until("it was time, or it had ended", || {
                 self.core_card.requests() >= before + calls || child.try_wait().unwrap().is_some()
@@ -237,13 +237,13 @@ impl Night {
         };
         let mut killed_at = None;
         match fate {
-            Fate::ByItself => {}
-            Fate::Killed(calls) => {
+            InitialState::ByItself => {}
+            InitialState::Killed(calls) => {
                 has_come(calls);
                 killed_at = Some(now());
                 child.kill().unwrap();
             }
-            Fate::Stopped(calls) => {
+            InitialState::Stopped(calls) => {
                 has_come(calls);
                 if child.try_wait().unwrap().is_none() {
                     terminate(&child);
@@ -257,7 +257,7 @@ impl Night {
             (Some(2), _) => Ended::Refused,
             // A stop may come before the program knows what to do with one.
             (None, _) => Ended::Died,
-            (Some(0..=4), Fate::Stopped(_)) => Ended::Told(None),
+            (Some(0..=4), InitialState::Stopped(_)) => Ended::Told(None),
             (Some(0..=4), _) => Ended::Told(outcome.code),
             _ => panic!("{}: {}", start.what, outcome.told()),
         };

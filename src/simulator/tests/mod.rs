@@ -2,10 +2,10 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod api;
+mod faults;
 mod http;
-mod mischief;
-mod night;
 mod running;
+mod scenario;
 
 use std::io::ErrorKind;
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::mischief::only;
+use super::faults::only;
 use super::*;
 
 const HEADER: &str = "received_at_ns,ended_at_ns,admin_number,sequence_number,nth,did,answer";
@@ -59,7 +59,7 @@ async fn the_record_tells_when_a_request_was_answered_or_its_client_had_gone() {
 async fn a_request_that_is_never_answered_ends_when_its_client_goes() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("record.csv");
-    let settings = Settings { record: Some(path.clone()), ..only(Mischief::Hang) };
+    let settings = Settings { record: Some(path.clone()), ..only(Fault::Hang) };
     let simulator = start(settings).await.unwrap();
     let mut client = Client::of(&simulator).await;
     client.send(cancel(1)).await;
@@ -75,7 +75,7 @@ async fn a_request_that_is_never_answered_ends_when_its_client_goes() {
 async fn the_record_has_a_line_for_each_request() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("record.csv");
-    let settings = Settings { record: Some(path.clone()), ..only(Mischief::DropAfter) };
+    let settings = Settings { record: Some(path.clone()), ..only(Fault::DropAfter) };
     let simulator = start(settings).await.unwrap();
     ask(&simulator, cancel(5)).await;
     ask(&simulator, cancel(5)).await;
@@ -123,7 +123,7 @@ async fn stopping_frees_the_port_and_closes_connections() {
     simulator.stop().await;
     assert_eq!(client.see().await, Seen::Closed);
     let again = start(Settings { port, ..Settings::default() }).await.unwrap();
-    assert_eq!(ask(&again, cancel(1)).await.json()["Status"], true, "a new night");
+    assert_eq!(ask(&again, cancel(1)).await.json()["Status"], true, "a new scenario");
 }
 
 #[tokio::test]
@@ -146,5 +146,5 @@ async fn a_tally_can_be_read_by_machines() {
     let tally = serde_json::to_value(simulator.stop().await).unwrap();
     assert_eq!(tally["requests"], 1);
     assert_eq!(tally["answered"]["ok"], 1);
-    assert_eq!(tally["mischief"]["drop_before"], 0);
+    assert_eq!(tally["faults"]["drop_before"], 0);
 }

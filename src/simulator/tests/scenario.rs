@@ -1,9 +1,9 @@
-//! What must hold over a whole night.
+//! What must hold over a whole scenario.
 
 use super::*;
 
-/// A night with everything but waiting, asked for these orders twice each.
-async fn night(
+/// A scenario with everything but waiting, asked for these orders twice each.
+async fn scenario(
     seed: u64,
     admins: impl Iterator<Item = i64>,
 ) -> (BTreeMap<Order, OrderState>, Tally) {
@@ -27,14 +27,14 @@ async fn night(
 
 #[tokio::test]
 async fn the_same_seed_is_the_same_night_in_whatever_order_requests_arrive() {
-    let (orders, tally) = night(7, 0..200).await;
-    let (orders_backwards, tally_backwards) = night(7, (0..200).rev()).await;
+    let (orders, tally) = scenario(7, 0..200).await;
+    let (orders_backwards, tally_backwards) = scenario(7, (0..200).rev()).await;
     assert_eq!(orders, orders_backwards);
     assert_eq!(tally.answered, tally_backwards.answered);
-    assert_eq!(tally.mischief, tally_backwards.mischief);
-    let (orders_otherwise, _) = night(8, 0..200).await;
+    assert_eq!(tally.faults, tally_backwards.faults);
+    let (orders_otherwise, _) = scenario(8, 0..200).await;
     assert_ne!(orders, orders_otherwise);
-    let answers = tally.answered.values().chain(tally.mischief.values());
+    let answers = tally.answered.values().chain(tally.faults.values());
     assert_eq!(answers.sum::<u64>(), tally.requests);
 }
 

@@ -1,4 +1,4 @@
-//! The desk where every request arrives: lets it in, decides it, takes note of it.
+//! The handler where every request arrives: lets it in, decides it, takes note of it.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -6,19 +6,19 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::answers::Speech;
 use super::capacity::Capacity;
-use super::night::Night;
 use super::orders::{Decision, Order, OrderState, Orders, Outcome};
 use super::peak::Peak;
 use super::record::{Line, Lines, Pending};
 use super::refusal::Refusal;
+use super::scenario::Scenario;
 use super::settings::Settings;
 use super::tally::{Counts, Tally};
 
 /// All that the connections share.
 #[derive(Debug)]
-pub(super) struct Desk {
+pub(super) struct Handler {
     pub(super) clock: Clock,
-    night: Night,
+    scenario: Scenario,
     orders: Orders,
     arrivals: Mutex<Arrivals>,
     counts: Counts,
@@ -63,12 +63,12 @@ fn nanoseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
-impl Desk {
-    pub(super) fn new(settings: &Settings, record: Option<Lines>) -> Desk {
+impl Handler {
+    pub(super) fn new(settings: &Settings, record: Option<Lines>) -> Handler {
         let capacity = settings.capacity.map(Capacity::new);
-        Desk {
+        Handler {
             clock: Clock::start(),
-            night: Night::new(settings),
+            scenario: Scenario::new(settings),
             orders: Orders::new(),
             arrivals: Mutex::new(Arrivals { peak: Peak::default(), capacity }),
             counts: Counts::new(),
@@ -88,13 +88,13 @@ impl Desk {
             }
             Err(refusal) => (None, Speech::Refused(refusal)),
             Ok(order) => {
-                let Decision { nth, n, outcome } = self.orders.ask(order, &self.night);
-                delay = self.night.latency(order, n);
+                let Decision { nth, n, outcome } = self.orders.ask(order, &self.scenario);
+                delay = self.scenario.latency(order, n);
                 done = match outcome {
                     Outcome::Answered(verdict) => Some(verdict),
-                    Outcome::Spoilt(_, verdict) => verdict,
+                    Outcome::Faulted(_, verdict) => verdict,
                 };
-                (Some(nth), Speech::Decided(outcome, self.night.error_status(order, n)))
+                (Some(nth), Speech::Decided(outcome, self.scenario.error_status(order, n)))
             }
         };
         let answer = self.counts.count(&speech);
@@ -112,7 +112,7 @@ impl Desk {
     }
 
     pub(super) fn orders(&self) -> BTreeMap<Order, OrderState> {
-        self.orders.states(&self.night)
+        self.orders.states(&self.scenario)
     }
 
     /// Takes note of an arrival, and says whether it is let in.
