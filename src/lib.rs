@@ -8,9 +8,9 @@ pub mod order;
 
 pub mod outcome;
 
-pub mod trust;
+pub mod file_permissions;
 
-pub mod seclusion;
+pub mod process;
 
 pub mod input;
 
@@ -22,7 +22,7 @@ pub mod policy;
 
 pub mod engine;
 
-pub mod exit;
+pub mod exit_code;
 
 pub mod output;
 

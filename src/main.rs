@@ -2,9 +2,9 @@
 
 use std::process::ExitCode;
 
-use cardcancel::{commands, seclusion};
+use cardcancel::{commands, process};
 
 fn main() -> ExitCode {
-    seclusion::begin();
+    process::harden();
     commands::main(std::env::args_os().collect()).into()
 }

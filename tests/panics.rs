@@ -12,7 +12,7 @@ const PANICS: &str = "PANICS";
 #[test]
 fn the_panic() {
     if std::env::var_os(PANICS).is_some() {
-        cardcancel::seclusion::begin();
+        cardcancel::process::harden();
         panic!("{SECRET} {CARD}");
     }
 }

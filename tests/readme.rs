@@ -108,9 +108,9 @@ fn every_status_is_listed() {
 
 #[test]
 fn every_exit_code_is_listed_and_no_other() {
-    use cardcancel::exit::Exit;
+    use cardcancel::exit_code::ExitCode;
     let mut expected: BTreeSet<String> = BTreeSet::from(["code".to_owned()]);
-    for (exit, meaning) in Exit::LIST {
+    for (exit, meaning) in ExitCode::LIST {
         let code = (exit as u8).to_string();
         let row = format!("| {code} | {meaning} |");
         assert!(section("### Exit codes").contains(&row), "missing: {row}");

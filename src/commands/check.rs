@@ -11,7 +11,7 @@ use super::known::{self, Record, Told};
 use super::taken::Taken;
 use super::{estimate, job};
 use crate::config::{CheckSettings, Options, Surroundings};
-use crate::exit::Exit;
+use crate::exit_code::ExitCode;
 use crate::input::rerun;
 use crate::input::{Input, InputSummary, InvalidRow, Priorities, scan_each_invalid};
 use crate::ledger::Run;
@@ -19,7 +19,11 @@ use crate::output::{count, counted, lasting, rows, say};
 use crate::policy::cut_off::{CutOff, Due};
 
 /// Reads a file of orders through and says what is wrong with it.
-pub fn check(path: &Path, options: Options, surroundings: &Surroundings) -> anyhow::Result<Exit> {
+pub fn check(
+    path: &Path,
+    options: Options,
+    surroundings: &Surroundings,
+) -> anyhow::Result<ExitCode> {
     let settings = CheckSettings::load(options, surroundings)?;
     let mut input = Input::open(path, &std::env::temp_dir())?;
     input.expect(&settings.input.expected, path)?;
@@ -50,11 +54,11 @@ pub fn check(path: &Path, options: Options, surroundings: &Surroundings) -> anyh
         false => say::print(report.text(&outlook).trim_end()),
     }
     Ok(match outlook {
-        _ if report.too_many().is_some() => Exit::Refused,
-        Outlook::Passed(..) => Exit::Refused,
-        Outlook::TooLate(..) if !settings.allow_partial => Exit::Refused,
-        _ if survey.invalid > 0 => Exit::Failures,
-        _ => Exit::Done,
+        _ if report.too_many().is_some() => ExitCode::Refused,
+        Outlook::Passed(..) => ExitCode::Refused,
+        Outlook::TooLate(..) if !settings.allow_partial => ExitCode::Refused,
+        _ if survey.invalid > 0 => ExitCode::Failures,
+        _ => ExitCode::Done,
     })
 }
 

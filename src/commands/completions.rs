@@ -3,13 +3,13 @@
 use clap_complete::Shell;
 
 use crate::cli;
-use crate::exit::Exit;
+use crate::exit_code::ExitCode;
 use crate::output::say;
 
 /// Prints the completions for a shell.
-pub fn completions(shell: Shell) -> Exit {
+pub fn completions(shell: Shell) -> ExitCode {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut cli::command(), "cardcancel", &mut script);
     say::print(String::from_utf8_lossy(&script).trim_end());
-    Exit::Done
+    ExitCode::Done
 }

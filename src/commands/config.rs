@@ -10,12 +10,12 @@ use anyhow::{Context, bail};
 use serde_json::{Map, Value, json};
 
 use crate::config::{DEFAULT_FILE, Given, InForce, Secret, Surroundings, Word};
-use crate::exit::Exit;
+use crate::exit_code::ExitCode;
 use crate::output::say;
 
 /// Writes the default configuration, readable by its owner alone and never over
 /// a file that is there.
-pub fn init(path: &Path) -> anyhow::Result<Exit> {
+pub fn init(path: &Path) -> anyhow::Result<ExitCode> {
     let name = path.display();
     let unwritten = || format!("{name} could not be written: name another place");
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
@@ -35,17 +35,17 @@ pub fn init(path: &Path) -> anyhow::Result<Exit> {
     say::print(format_args!(
         "Wrote {name}, with every setting commented out. A run needs two of them: url and external_ip"
     ));
-    Ok(Exit::Done)
+    Ok(ExitCode::Done)
 }
 
 /// Prints every setting in force, and where it was made.
-pub fn show(given: Given, surroundings: &Surroundings) -> anyhow::Result<Exit> {
+pub fn show(given: Given, surroundings: &Surroundings) -> anyhow::Result<ExitCode> {
     let in_force = InForce::load(given, surroundings)?;
     match in_force.json {
         true => say::print(json(&in_force)?),
         false => say::print(text(&in_force).trim_end()),
     }
-    Ok(Exit::Done)
+    Ok(ExitCode::Done)
 }
 
 fn text(in_force: &InForce) -> String {

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::cli::Care;
 use crate::config::{Options, RunsSettings, Surroundings};
-use crate::exit::Exit;
+use crate::exit_code::ExitCode;
 use crate::ledger::{Info, Location, Sqlite};
 use crate::output::{count, say};
 
@@ -18,7 +18,7 @@ pub fn care(
     named: Option<PathBuf>,
     options: Options,
     surroundings: &Surroundings,
-) -> anyhow::Result<Exit> {
+) -> anyhow::Result<ExitCode> {
     let settings = RunsSettings::load(options, surroundings)?;
     let location = named.map_or(settings.ledger, Location::File);
     let path = match &location {
@@ -41,7 +41,7 @@ pub fn care(
             }
         }
     }
-    Ok(Exit::Done)
+    Ok(ExitCode::Done)
 }
 
 fn info(path: &Path, info: &Info, as_json: bool) {
@@ -66,7 +66,7 @@ fn info(path: &Path, info: &Info, as_json: bool) {
     say::print(text.trim_end());
 }
 
-fn check(path: &Path, wrong: &[String], as_json: bool) -> anyhow::Result<Exit> {
+fn check(path: &Path, wrong: &[String], as_json: bool) -> anyhow::Result<ExitCode> {
     let name = path.display();
     match (as_json, wrong) {
         (true, _) => {
@@ -78,5 +78,5 @@ fn check(path: &Path, wrong: &[String], as_json: bool) -> anyhow::Result<Exit> {
             wrong.iter().for_each(say::print);
         }
     }
-    Ok(if wrong.is_empty() { Exit::Done } else { Exit::LedgerFailed })
+    Ok(if wrong.is_empty() { ExitCode::Done } else { ExitCode::LedgerFailed })
 }

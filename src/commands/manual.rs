@@ -7,7 +7,7 @@ use clap_mangen::roff::{Inline, Roff, bold, italic, roman};
 
 use crate::cli;
 use crate::config::Options;
-use crate::exit::Exit;
+use crate::exit_code::ExitCode;
 use crate::output::say;
 
 /// The files that matter, and what is in them.
@@ -74,9 +74,9 @@ const ENVIRONMENT: [(&str, &str); 10] = [
 ///
 /// # Errors
 /// None that is known: it is written to memory first.
-pub fn manual() -> anyhow::Result<Exit> {
+pub fn manual() -> anyhow::Result<ExitCode> {
     say::print(page()?.trim_end());
-    Ok(Exit::Done)
+    Ok(ExitCode::Done)
 }
 
 fn page() -> anyhow::Result<String> {
@@ -92,7 +92,7 @@ fn page() -> anyhow::Result<String> {
     for leaf in leaves(&command) {
         of_command(leaf, &mut page)?;
     }
-    list("EXIT STATUS", Exit::LIST.map(|(exit, meaning)| ((exit as u8).to_string(), meaning)))
+    list("EXIT STATUS", ExitCode::LIST.map(|(exit, meaning)| ((exit as u8).to_string(), meaning)))
         .to_writer(&mut page)?;
     list("FILES", FILES).to_writer(&mut page)?;
     list("ENVIRONMENT", ENVIRONMENT).to_writer(&mut page)?;
@@ -217,7 +217,7 @@ mod tests {
                 "{section}"
             );
         }
-        for (_, meaning) in Exit::LIST {
+        for (_, meaning) in ExitCode::LIST {
             let words: Vec<&str> = meaning.split(' ').take(3).collect();
             assert!(page.contains(&words.join(" ")), "{meaning}");
         }

@@ -30,13 +30,13 @@ use std::io::IsTerminal;
 
 use crate::cli::{self, Cli, Command, Config, ConfigCommand};
 use crate::config::{Forms, Surroundings};
-use crate::exit::Exit;
+use crate::exit_code::ExitCode;
 use crate::ledger::LedgerError;
 use crate::output::say;
 
 /// Does what the command line asks for, and tells what went wrong in the form that was
 /// asked for.
-pub fn main(words: Vec<OsString>) -> Exit {
+pub fn main(words: Vec<OsString>) -> ExitCode {
     let surroundings = Surroundings::of_this_process();
     let exit = match cli::parse(words.iter().cloned()) {
         Ok(cli) => {
@@ -52,8 +52,8 @@ pub fn main(words: Vec<OsString>) -> Exit {
             let forms = Forms::of_words(&words, &surroundings);
             say::as_json_lines(forms.json_lines);
             let text = usage.render().to_string();
-            fail(text.trim_start_matches("error: ").trim_end(), Exit::Refused, forms);
-            Exit::Refused
+            fail(text.trim_start_matches("error: ").trim_end(), ExitCode::Refused, forms);
+            ExitCode::Refused
         }
         Err(help) => {
             let help = help.render();
@@ -61,23 +61,23 @@ pub fn main(words: Vec<OsString>) -> Exit {
                 true => say::print(help.ansi().to_string().trim_end()),
                 false => say::print(help.to_string().trim_end()),
             }
-            Exit::Done
+            ExitCode::Done
         }
     };
     match say::lost() {
         None => exit,
         Some(cause) => {
             say::fail(format_args!("standard output cannot be written: {cause}"));
-            exit.max(Exit::LedgerFailed)
+            exit.max(ExitCode::LedgerFailed)
         }
     }
 }
 
-fn fail(error: &str, exit: Exit, forms: Forms) {
+fn fail(error: &str, exit: ExitCode, forms: Forms) {
     say::fail(error);
     // A summary that was printed has it already.
     if forms.json && !say::has_printed() {
-        let state = if exit == Exit::Refused { "refused" } else { "failed" };
+        let state = if exit == ExitCode::Refused { "refused" } else { "failed" };
         say::print(serde_json::json!({
             "run": null, "state": state, "exit_code": exit as u8, "error": error,
         }));
@@ -103,7 +103,7 @@ fn forms(command: &Command, surroundings: &Surroundings) -> Forms {
 ///
 /// # Errors
 /// What was refused before anything was sent, or a [`LedgerFailed`].
-fn execute(cli: Cli) -> anyhow::Result<Exit> {
+fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
     let surroundings = Surroundings::of_this_process();
     match cli.command {
         Command::Check(check) => check::check(&check.orders, check.options, &surroundings),
@@ -135,7 +135,7 @@ fn execute(cli: Cli) -> anyhow::Result<Exit> {
 pub struct LedgerFailed;
 
 /// The exit code that an error deserves.
-fn exit_of(error: &anyhow::Error) -> Exit {
+fn exit_of(error: &anyhow::Error) -> ExitCode {
     let failed = error.downcast_ref::<LedgerFailed>().is_some();
     match error.downcast_ref::<LedgerError>() {
         Some(
@@ -144,8 +144,8 @@ fn exit_of(error: &anyhow::Error) -> Exit {
             | LedgerError::Unreachable { .. }
             | LedgerError::Copy { .. }
             | LedgerError::Gone { .. },
-        ) => Exit::LedgerFailed,
-        _ if failed => Exit::LedgerFailed,
-        _ => Exit::Refused,
+        ) => ExitCode::LedgerFailed,
+        _ if failed => ExitCode::LedgerFailed,
+        _ => ExitCode::Refused,
     }
 }

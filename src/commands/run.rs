@@ -18,7 +18,7 @@ use super::{
 };
 use crate::config::{Options, Settings, Surroundings};
 use crate::engine::RunOutcome;
-use crate::exit::Exit;
+use crate::exit_code::ExitCode;
 use crate::input::{InputSummary, Warning, planned_rows};
 use crate::ledger::{Counts, CreateRunError, KnownOrders, Ledger, Location, NewRun, Run};
 use crate::output::metrics::{Figures, Metrics};
@@ -34,7 +34,7 @@ pub fn run(
     only: Option<&[String]>,
     options: Options,
     surroundings: &Surroundings,
-) -> anyhow::Result<Exit> {
+) -> anyhow::Result<ExitCode> {
     let settings = Settings::load(options, surroundings)?;
     own_files::refuse_clashes(&settings, path, settings.results.as_deref())?;
     logs::begin(&settings.logs)?;
@@ -61,7 +61,7 @@ async fn from_file_to_results(
     path: &Path,
     only: Option<&[String]>,
     settings: &Settings,
-) -> anyhow::Result<Exit> {
+) -> anyhow::Result<ExitCode> {
     let mut ledger = settings.ledger.open(settings.patience())?;
     let server = Server::open(settings.target.clone()).await?;
     let mut job = Job::open(path, only, settings, &server)?;
@@ -350,7 +350,7 @@ fn begin_metrics(opening: &Opening, settings: &Settings) -> anyhow::Result<Metri
     Metrics::begin(settings.metrics.clone(), figures)
 }
 
-fn end_metrics(metrics: Metrics, exit: anyhow::Result<Exit>) -> anyhow::Result<Exit> {
+fn end_metrics(metrics: Metrics, exit: anyhow::Result<ExitCode>) -> anyhow::Result<ExitCode> {
     let code = exit.as_ref().map_or_else(exit_of, |exit| *exit);
     metrics.end(Timestamp::now(), code);
     exit
@@ -443,7 +443,7 @@ async fn finish(
     server: Server,
     mut ledger: Box<dyn Ledger>,
     metrics: &mut Metrics,
-) -> anyhow::Result<Exit> {
+) -> anyhow::Result<ExitCode> {
     let Rest { run, work, stop_reason } = rest;
     let run = &run;
     let source = Source { run, input: &job.input, layout: &job.layout, plan: job.plan.as_ref() };
@@ -461,13 +461,13 @@ async fn finish(
         Some(simulator) => Some(rehearsal::compare(simulator, run, ledger.as_mut()).await?),
         None => None,
     };
-    let exit = match (&wrong, Exit::of(&results.counts, results.have_ended())) {
-        (Some(_), _) => Exit::LedgerFailed,
+    let exit = match (&wrong, ExitCode::for_run(&results.counts, results.have_ended())) {
+        (Some(_), _) => ExitCode::LedgerFailed,
         // What came into the input since was not sent.
-        (None, exit) if results.input_changed => exit.max(Exit::Stopped),
+        (None, exit) if results.input_changed => exit.max(ExitCode::Stopped),
         (None, _) if run.attempts == 0 && job.selects_nothing()? => {
             tracing::info!("no row has a status of --only: the results are those that there were");
-            Exit::Done
+            ExitCode::Done
         }
         (None, exit) => exit,
     };

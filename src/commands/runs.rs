@@ -9,7 +9,7 @@ use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use crate::config::{Options, RunsSettings, Surroundings};
-use crate::exit::Exit;
+use crate::exit_code::ExitCode;
 use crate::input::shown;
 use crate::ledger::{Ledger, Location, Patience, Run};
 use crate::outcome::Status;
@@ -25,7 +25,7 @@ pub fn runs(
     id: Option<&str>,
     options: Options,
     surroundings: &Surroundings,
-) -> anyhow::Result<Exit> {
+) -> anyhow::Result<ExitCode> {
     let settings = RunsSettings::load(options, surroundings)?;
     let path = &settings.ledger;
     let Some(mut ledger) = path.open_existing(LOOKING)? else {
@@ -41,7 +41,7 @@ pub fn runs(
             show(ledger.as_mut(), &run, settings.json)?;
         }
     }
-    Ok(Exit::Done)
+    Ok(ExitCode::Done)
 }
 
 fn list(ledger: &mut dyn Ledger, path: &Location, as_json: bool) -> anyhow::Result<()> {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-use crate::exit::Exit;
+use crate::exit_code::ExitCode;
 use crate::output::say;
 
 /// Signals this close together are one wish: a closed terminal sends two, and so
@@ -50,7 +50,7 @@ pub fn listen() -> std::io::Result<watch::Receiver<bool>> {
             signals.recv().await;
         }
         say::tell("stopped at once: start the same command again, it goes on where it was");
-        std::process::exit(Exit::Stopped as i32);
+        std::process::exit(ExitCode::Stopped as i32);
     });
     Ok(told)
 }

@@ -3,12 +3,12 @@
 use anyhow::Context;
 
 use super::signals;
-use crate::exit::Exit;
+use crate::exit_code::ExitCode;
 use crate::output::say;
 use crate::simulator::{self, Settings};
 
 /// Serves until SIGINT or SIGTERM, then prints what it did as one JSON object.
-pub fn serve(settings: Settings) -> anyhow::Result<Exit> {
+pub fn serve(settings: Settings) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Runtime::new().context("cannot start the runtime")?;
     runtime.block_on(async {
         let mut told = signals::listen().context("cannot listen for signals")?;
@@ -18,6 +18,6 @@ pub fn serve(settings: Settings) -> anyhow::Result<Exit> {
         let _ = told.wait_for(|told| *told).await;
         let tally = simulator.stop().await;
         say::print(serde_json::to_string(&tally)?);
-        Ok(Exit::Done)
+        Ok(ExitCode::Done)
     })
 }

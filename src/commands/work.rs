@@ -13,7 +13,7 @@ use super::server::Server;
 use super::{LedgerFailed, logs, open_files, signals};
 use crate::config::{Options, Settings, Surroundings, Target};
 use crate::engine::RunOutcome;
-use crate::exit::Exit;
+use crate::exit_code::ExitCode;
 use crate::input::shown;
 use crate::ledger::{Ledger, Location, Run};
 use crate::output::count;
@@ -26,7 +26,7 @@ const ASKED_EVERY: Duration = Duration::from_secs(1);
 const CREDENTIALS_AGAIN: Duration = Duration::from_secs(30);
 
 /// Joins the runs that are open, the oldest first, until it is told to stop.
-pub fn work(options: Options, surroundings: &Surroundings) -> anyhow::Result<Exit> {
+pub fn work(options: Options, surroundings: &Surroundings) -> anyhow::Result<ExitCode> {
     let settings = Settings::load(options, surroundings)?;
     refuse_what_nobody_shares(&settings)?;
     logs::begin(&settings.logs)?;
@@ -77,13 +77,13 @@ struct Worker<'a> {
 }
 
 impl Worker<'_> {
-    async fn work(mut self, mut ledger: Box<dyn Ledger>) -> anyhow::Result<Exit> {
+    async fn work(mut self, mut ledger: Box<dyn Ledger>) -> anyhow::Result<ExitCode> {
         // Credentials that cannot be had are told at once, not when a run is there.
         Calls::prepare("none", self.settings, &self.server.url).await?;
         let mut idle = false;
         loop {
             let Some((asked, found)) = self.ask(ledger).await.context(LedgerFailed)? else {
-                return Ok(Exit::Done);
+                return Ok(ExitCode::Done);
             };
             ledger = asked;
             let Some((run, rates)) = self.first_known(found) else {
@@ -99,7 +99,7 @@ impl Worker<'_> {
             {
                 Left::ForOthers(ledger) => (ledger, ASKED_EVERY),
                 Left::WithoutCredentials(ledger) => (ledger, CREDENTIALS_AGAIN),
-                Left::CannotGoOn => return Ok(Exit::Stopped),
+                Left::CannotGoOn => return Ok(ExitCode::Stopped),
             };
             self.rest(pause).await;
         }

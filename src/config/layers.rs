@@ -13,7 +13,7 @@ use super::ledger_name::LedgerName;
 use super::options::Options;
 use super::places::{self, LEDGER_PASSWORD as PASSWORD};
 use super::surroundings::Surroundings;
-use crate::trust;
+use crate::file_permissions;
 
 /// All that is set: defaults < file < profile < environment < flags.
 pub fn layered(flags: Options, surroundings: &Surroundings) -> anyhow::Result<Section> {
@@ -57,7 +57,7 @@ fn read(named: Option<&Path>, surroundings: &Surroundings) -> anyhow::Result<Opt
             file => file.with_context(unreadable)?,
         };
         let about = file.metadata().with_context(unreadable)?;
-        trust::refuse_shared(&path, &about)?;
+        file_permissions::check_not_writable_by_others(&path, &about)?;
         let text = match io::read_to_string(file) {
             Err(error) if error.kind() == ErrorKind::InvalidData => {
                 bail!("the configuration {name} is not UTF-8 text: save it as UTF-8")
@@ -65,7 +65,7 @@ fn read(named: Option<&Path>, surroundings: &Surroundings) -> anyhow::Result<Opt
             text => text.with_context(unreadable)?,
         };
         let file = File::parse(&name, &text)?;
-        if file.holds_password() && trust::is_exposed(&about) {
+        if file.holds_password() && file_permissions::is_exposed(&about) {
             bail!(
                 "others can read the configuration {name}, and the ledger's password is in it: run `chmod 600 {name}`, and replace the password if they may have read it; or take it out, and set {PASSWORD}"
             );

@@ -24,10 +24,10 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::file_permissions::PermissionError;
 use crate::input::{InputError, OrderKey, PlannedRow};
 use crate::order::{Order, OwnCode, RowNumber};
 use crate::outcome::{OnDoubt, Status, unended};
-use crate::trust::Untrusted;
 
 pub use address::{Address, BadAddress};
 pub use claim::{AttemptEnd, ClaimedRow, CompletedClaim, PendingRow};
@@ -425,7 +425,7 @@ pub enum LedgerError {
     },
     /// Others may have written the file.
     #[error(transparent)]
-    Shared(#[from] Untrusted),
+    Shared(#[from] PermissionError),
     /// It is no whole ledger, or cannot be kept whole where it is.
     #[error(transparent)]
     Misplaced(#[from] Misplaced),

@@ -14,7 +14,7 @@ use tokio::sync::watch;
 
 use super::results::{Written, names_folder};
 use crate::engine::Snapshot;
-use crate::exit::Exit;
+use crate::exit_code::ExitCode;
 use crate::ledger::{Counts, Run};
 use crate::outcome::Status;
 
@@ -45,7 +45,7 @@ pub struct Figures {
     /// Why the run stopped, if it did before its last row.
     pub stop: Option<String>,
     /// When and how this process ended, once it has.
-    pub ended: Option<(Timestamp, Exit)>,
+    pub ended: Option<(Timestamp, ExitCode)>,
 }
 
 /// The figures, and the file that is kept up to date with them, if one is wanted.
@@ -125,7 +125,7 @@ impl Metrics {
     }
 
     /// Writes the figures for the last time.
-    pub fn end(mut self, at: Timestamp, exit: Exit) {
+    pub fn end(mut self, at: Timestamp, exit: ExitCode) {
         self.figures.ended = Some((at, exit));
         if let Err(error) = self.write() {
             tracing::warn!("{error:#}");
@@ -328,7 +328,7 @@ mod tests {
 
     #[test]
     fn a_run_that_stopped_says_when_and_why_and_is_not_complete() {
-        let ended = Some(("2026-11-22T03:29:30Z".parse().unwrap(), Exit::Stopped));
+        let ended = Some(("2026-11-22T03:29:30Z".parse().unwrap(), ExitCode::Stopped));
         let stop = Some("CUT_OFF".to_owned());
         let stopped = Figures { profile: None, stop, ended, ..figures() };
         let text = samples(&stopped);
@@ -371,7 +371,7 @@ mod tests {
         }
         drop(show);
         keeping.await.unwrap();
-        metrics.end(Timestamp::now(), Exit::InDoubt);
+        metrics.end(Timestamp::now(), ExitCode::InDoubt);
         assert!(told("exit_code{profile=\"production\"} 3\n"));
     }
 }

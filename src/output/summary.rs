@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::results::Written;
 use super::{count, counted, lasting, on_the_way, per_second, rows};
 use crate::engine::RunStats;
-use crate::exit::Exit;
+use crate::exit_code::ExitCode;
 use crate::input::shown;
 use crate::ledger::{Counts, Run};
 use crate::order::OwnCode;
@@ -28,7 +28,7 @@ pub struct Summary<'a> {
     /// Whether the calls went to a simulator, which makes the results nobody else's.
     pub is_rehearsal: bool,
     /// How the program ends.
-    pub exit: Exit,
+    pub exit: ExitCode,
 }
 
 /// What this process did for the run.

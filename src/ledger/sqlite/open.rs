@@ -13,7 +13,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use super::super::misplaced::Misplaced;
 use super::file::{LedgerFile, is_absent, left_of, refuse_network};
 use super::{LedgerError, Sqlite, failure, new_file};
-use crate::trust;
+use crate::file_permissions;
 
 /// Marks the file as ours: "cANC".
 const APPLICATION: i64 = 0x6341_4e43;
@@ -37,10 +37,10 @@ impl Sqlite {
         if is_absent(path)? {
             make(path)?;
         }
-        refuse_shared(path)?;
+        check_not_writable_by_others(path)?;
         let file = LedgerFile::at(path)?;
         // A link may lead to another folder, with other files beside it.
-        refuse_shared(file.path())?;
+        check_not_writable_by_others(file.path())?;
         refuse_network(file.folder(), path)?;
         let name = path.display().to_string();
         let mut connection = connect(&file, &name)?;
@@ -62,10 +62,10 @@ impl Sqlite {
                 None => Ok(None),
             };
         }
-        refuse_shared(path)?;
+        check_not_writable_by_others(path)?;
         let file = LedgerFile::at(path)?;
         // A link may lead to another folder, with other files beside it.
-        refuse_shared(file.path())?;
+        check_not_writable_by_others(file.path())?;
         let name = path.display().to_string();
         let fail = |cause| failure(&name, cause);
         let mut connection = connect(&file, &name)?;
@@ -130,13 +130,13 @@ fn orphaned(path: &Path, left: &Path) -> LedgerError {
 }
 
 /// SQLite believes what stands beside the file as it does the file.
-fn refuse_shared(path: &Path) -> Result<(), LedgerError> {
+fn check_not_writable_by_others(path: &Path) -> Result<(), LedgerError> {
     for ending in ["", "-wal", "-shm", "-journal"] {
         let mut beside = path.as_os_str().to_owned();
         beside.push(ending);
         let beside = Path::new(&beside);
         match std::fs::metadata(beside) {
-            Ok(file) => trust::refuse_shared(beside, &file)?,
+            Ok(file) => file_permissions::check_not_writable_by_others(beside, &file)?,
             Err(absent) if absent.kind() == ErrorKind::NotFound => {}
             Err(cause) => {
                 return Err(LedgerError::Open { path: beside.display().to_string(), cause });

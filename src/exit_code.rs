@@ -1,14 +1,12 @@
 //! The exit codes: what cron, systemd and scripts learn from a run.
 
-use std::process::ExitCode;
-
 use crate::ledger::Counts;
 use crate::outcome::Status;
 
 /// How the program ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
-pub enum Exit {
+pub enum ExitCode {
     /// Every row is cancelled, or was already; duplicates follow their first row.
     Done = 0,
     /// Ended; some rows were rejected, failed or are invalid.
@@ -23,41 +21,44 @@ pub enum Exit {
     LedgerFailed = 5,
 }
 
-impl Exit {
+impl ExitCode {
     /// Every exit code and what it means, as the manual and the README have it.
-    pub const LIST: [(Exit, &'static str); 6] = [
-        (Exit::Done, "every row is cancelled, or was already; duplicates follow their first row"),
-        (Exit::Failures, "ended; some rows were rejected, failed or are invalid"),
+    pub const LIST: [(ExitCode, &'static str); 6] = [
         (
-            Exit::Refused,
+            ExitCode::Done,
+            "every row is cancelled, or was already; duplicates follow their first row",
+        ),
+        (ExitCode::Failures, "ended; some rows were rejected, failed or are invalid"),
+        (
+            ExitCode::Refused,
             "nothing was sent: the command line, the configuration or the file as a whole was refused",
         ),
-        (Exit::InDoubt, "ended; some rows are in doubt: in_doubt, or rejected with doubt"),
+        (ExitCode::InDoubt, "ended; some rows are in doubt: in_doubt, or rejected with doubt"),
         (
-            Exit::Stopped,
+            ExitCode::Stopped,
             "some rows were not sent: the run stopped early, or the input changed while it went on",
         ),
-        (Exit::LedgerFailed, "the ledger or the disk failed"),
+        (ExitCode::LedgerFailed, "the ledger or the disk failed"),
     ];
 
     /// How the program ends when the rows stand so in the results, and all of them have
     /// ended or some have not.
-    pub fn of(counts: &Counts, have_ended: bool) -> Exit {
+    pub fn for_run(counts: &Counts, have_ended: bool) -> ExitCode {
         let any = |status| counts.get(status) > 0;
         if !have_ended || any(Status::NotSent) {
-            Exit::Stopped
+            ExitCode::Stopped
         } else if counts.in_doubt() > 0 {
-            Exit::InDoubt
+            ExitCode::InDoubt
         } else if [Status::Rejected, Status::Failed, Status::Invalid].into_iter().any(any) {
-            Exit::Failures
+            ExitCode::Failures
         } else {
-            Exit::Done
+            ExitCode::Done
         }
     }
 }
 
-impl From<Exit> for ExitCode {
-    fn from(exit: Exit) -> ExitCode {
-        ExitCode::from(exit as u8)
+impl From<ExitCode> for std::process::ExitCode {
+    fn from(exit: ExitCode) -> std::process::ExitCode {
+        std::process::ExitCode::from(exit as u8)
     }
 }

@@ -13,7 +13,7 @@ const GROUPS: &str = "/etc/group";
 
 /// A file that others may have written.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Untrusted {
+pub enum PermissionError {
     /// Its mode lets others write.
     #[error(
         "others may write {path} (mode {mode:04o}), and so decide what is sent: run `chmod go-w {path}` once you are sure of what is in it"
@@ -42,7 +42,7 @@ pub enum Untrusted {
 /// When it belongs to neither this user nor root, or its mode lets others write
 /// it. A group that nobody but its owner is in, as Debian and others make one for each
 /// person, is the owner.
-pub fn refuse_shared(path: &Path, file: &Metadata) -> Result<(), Untrusted> {
+pub fn check_not_writable_by_others(path: &Path, file: &Metadata) -> Result<(), PermissionError> {
     // A device such as /dev/null holds what the system makes of it.
     if file.file_type().is_char_device() {
         return Ok(());
@@ -61,15 +61,15 @@ fn judge(
     owner: u32,
     mode: u32,
     is_private: impl FnOnce() -> bool,
-) -> Result<(), Untrusted> {
+) -> Result<(), PermissionError> {
     let path = path.display().to_string();
     if owner != user && owner != 0 {
-        return Err(Untrusted::Foreign { path, owner });
+        return Err(PermissionError::Foreign { path, owner });
     }
     match mode & 0o022 {
         0 => Ok(()),
         0o020 if is_private() => Ok(()),
-        _ => Err(Untrusted::Writable { path, mode }),
+        _ => Err(PermissionError::Writable { path, mode }),
     }
 }
 

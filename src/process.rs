@@ -10,7 +10,7 @@ use rustix::process::{
 /// Whatever is made from here on is its owner's alone; no memory of this process,
 /// which will hold secrets, is written to a disk or shown to another; and a panic
 /// tells where it was, and nothing of what was at hand.
-pub fn begin() {
+pub fn harden() {
     umask(rustix::fs::Mode::from_raw_mode(0o077));
     // Neither can fail where the system knows it, and no run depends on it.
     let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
