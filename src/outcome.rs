@@ -70,13 +70,13 @@ impl fmt::Display for Status {
 /// The word is none of the eight statuses.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not a status")]
-pub struct NotAStatus;
+pub struct ParseStatusError;
 
 impl FromStr for Status {
-    type Err = NotAStatus;
+    type Err = ParseStatusError;
 
-    fn from_str(word: &str) -> Result<Self, NotAStatus> {
-        Status::ALL.into_iter().find(|status| status.as_str() == word).ok_or(NotAStatus)
+    fn from_str(word: &str) -> Result<Self, ParseStatusError> {
+        Status::ALL.into_iter().find(|status| status.as_str() == word).ok_or(ParseStatusError)
     }
 }
 
@@ -313,7 +313,7 @@ pub struct NotProcessed(Vec<u16>);
 /// The text holds something that is not such a status.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("\"{0}\" is not an HTTP status from 400 to 599, nor none")]
-pub struct BadNotProcessed(String);
+pub struct ParseNotProcessedError(String);
 
 impl NotProcessed {
     /// All the statuses of these lists.
@@ -334,15 +334,15 @@ impl Default for NotProcessed {
 }
 
 impl FromStr for NotProcessed {
-    type Err = BadNotProcessed;
+    type Err = ParseNotProcessedError;
 
-    fn from_str(text: &str) -> Result<Self, BadNotProcessed> {
+    fn from_str(text: &str) -> Result<Self, ParseNotProcessedError> {
         if text.trim() == "none" {
             return Ok(NotProcessed(Vec::new()));
         }
         let status = |word: &str| match word.trim().parse() {
             Ok(status @ 400..=599) => Ok(status),
-            _ => Err(BadNotProcessed(word.trim().to_owned())),
+            _ => Err(ParseNotProcessedError(word.trim().to_owned())),
         };
         text.split(',').map(status).collect::<Result<_, _>>().map(NotProcessed)
     }

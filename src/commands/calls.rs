@@ -9,7 +9,7 @@ use url::Url;
 use crate::config::Settings;
 use crate::corecard::client::{Client, Reach};
 use crate::corecard::credentials::Credentials;
-use crate::corecard::token::NoToken;
+use crate::corecard::token::TokenError;
 use crate::engine::Caller;
 use crate::ledger::ClaimedRow;
 use crate::outcome::{AnswerRules, Meaning, Outcome, classify};
@@ -59,7 +59,7 @@ impl Calls {
 }
 
 /// The first credentials: when they were asked for, and how long they last from then on.
-async fn first(credentials: &Credentials) -> Result<(Instant, Option<Duration>), NoToken> {
+async fn first(credentials: &Credentials) -> Result<(Instant, Option<Duration>), TokenError> {
     let mut failures = 0;
     loop {
         let asked_at = Instant::now();

@@ -16,18 +16,18 @@ impl Delimiter {
 /// The text is none of the four.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("\"{0}\" cannot stand between fields: write , or ; or | or the word tab")]
-pub struct BadDelimiter(String);
+pub struct DelimiterError(String);
 
 impl FromStr for Delimiter {
-    type Err = BadDelimiter;
+    type Err = DelimiterError;
 
-    fn from_str(text: &str) -> Result<Self, BadDelimiter> {
+    fn from_str(text: &str) -> Result<Self, DelimiterError> {
         match text {
             "," => Ok(Delimiter(b',')),
             ";" => Ok(Delimiter(b';')),
             "|" => Ok(Delimiter(b'|')),
             "tab" | "\t" | "\\t" => Ok(Delimiter(b'\t')),
-            _ => Err(BadDelimiter(text.to_owned())),
+            _ => Err(DelimiterError(text.to_owned())),
         }
     }
 }

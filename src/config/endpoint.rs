@@ -6,7 +6,7 @@ use crate::corecard::address::{holds_credentials, is_private};
 
 /// Why an address cannot be called. No message repeats it: it may hold a password.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum BadEndpoint {
+pub enum EndpointError {
     /// Not an address.
     #[error("it is not an address ({0}): write it as https://host or https://host/path")]
     Malformed(url::ParseError),
@@ -33,24 +33,24 @@ pub enum BadEndpoint {
 const API_PATH: &str = "/api/CoreCredit";
 
 /// Reads a base address: https, or http to this machine; a path is fine.
-pub fn endpoint(text: &str) -> Result<Url, BadEndpoint> {
-    let url = Url::parse(text).map_err(BadEndpoint::Malformed)?;
+pub fn endpoint(text: &str) -> Result<Url, EndpointError> {
+    let url = Url::parse(text).map_err(EndpointError::Malformed)?;
     if holds_credentials(&url) {
-        return Err(BadEndpoint::Credentials);
+        return Err(EndpointError::Credentials);
     }
-    let host = url.host().ok_or_else(|| BadEndpoint::Scheme(url.scheme().to_owned()))?;
+    let host = url.host().ok_or_else(|| EndpointError::Scheme(url.scheme().to_owned()))?;
     match url.scheme() {
         _ if is_private(&url) => {}
-        "http" => return Err(BadEndpoint::Unencrypted(host.to_string())),
-        other => return Err(BadEndpoint::Scheme(other.to_owned())),
+        "http" => return Err(EndpointError::Unencrypted(host.to_string())),
+        other => return Err(EndpointError::Scheme(other.to_owned())),
     }
     if url.query().is_some() || url.fragment().is_some() {
-        return Err(BadEndpoint::NotABase);
+        return Err(EndpointError::NotABase);
     }
     // Whatever its capitals, it was pasted.
     let path = format!("{}/", url.path()).to_ascii_lowercase();
     if path.contains(&format!("{API_PATH}/").to_ascii_lowercase()) {
-        return Err(BadEndpoint::ApiPath(API_PATH));
+        return Err(EndpointError::ApiPath(API_PATH));
     }
     Ok(url)
 }

@@ -8,7 +8,7 @@ use anyhow::bail;
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use serde::{Deserialize, Deserializer};
 
-use crate::ledger::{Address, Location};
+use crate::ledger::{DatabaseUrl, Location};
 
 /// What a user calls the ledger. It may hold a password, and is never shown.
 #[derive(Clone, PartialEq, Eq)]
@@ -27,7 +27,7 @@ impl LedgerName {
 
     /// Whether a password stands in it.
     pub fn holds_password(&self) -> bool {
-        match Address::read(&self.0.to_string_lossy()) {
+        match DatabaseUrl::read(&self.0.to_string_lossy()) {
             Some(Ok(address)) => address.has_password(),
             Some(Err(_)) => true,
             None => false,
@@ -40,7 +40,7 @@ impl LedgerName {
     /// When it is an address, and not one of a PostgreSQL database; it is not repeated.
     pub fn location(self) -> anyhow::Result<Location> {
         let text = self.0.to_string_lossy();
-        match (Address::read(&text), text.split_once("://")) {
+        match (DatabaseUrl::read(&text), text.split_once("://")) {
             (Some(address), _) => Ok(Location::Database(address?)),
             (None, Some((scheme, _))) => bail!(
                 "the ledger is a file or a PostgreSQL database: give a path or postgres://USER@HOST/DATABASE, not {scheme}://"

@@ -21,7 +21,7 @@ impl<const LEAST: u64, const MOST: u64> LengthOfTime<LEAST, MOST> {
 
 /// Why a text is not such a length of time.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum BadLength {
+pub enum ParseDurationError {
     /// No length of time at all.
     #[error("\"{0}\" is not a length of time: write a number and its unit, as 500ms, 90s or 15m")]
     Malformed(String),
@@ -34,17 +34,17 @@ pub enum BadLength {
 }
 
 impl<const LEAST: u64, const MOST: u64> FromStr for LengthOfTime<LEAST, MOST> {
-    type Err = BadLength;
+    type Err = ParseDurationError;
 
-    fn from_str(text: &str) -> Result<Self, BadLength> {
+    fn from_str(text: &str) -> Result<Self, ParseDurationError> {
         let length: SignedDuration =
-            text.parse().map_err(|_| BadLength::Malformed(text.to_owned()))?;
+            text.parse().map_err(|_| ParseDurationError::Malformed(text.to_owned()))?;
         match Duration::try_from(length) {
             Ok(length) if length > Duration::from_millis(MOST) => {
-                Err(BadLength::TooLong(text.to_owned(), bound(MOST)))
+                Err(ParseDurationError::TooLong(text.to_owned(), bound(MOST)))
             }
             Ok(length) if length >= Duration::from_millis(LEAST) => Ok(LengthOfTime(length)),
-            _ => Err(BadLength::TooShort(text.to_owned(), bound(LEAST))),
+            _ => Err(ParseDurationError::TooShort(text.to_owned(), bound(LEAST))),
         }
     }
 }

@@ -25,15 +25,15 @@ impl<T> OffOr<T> {
 /// The text is neither off nor such a value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}, nor off")]
-pub struct NeitherOffNor<E>(E);
+pub struct OrOffError<E>(E);
 
 impl<T: FromStr> FromStr for OffOr<T> {
-    type Err = NeitherOffNor<T::Err>;
+    type Err = OrOffError<T::Err>;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text {
             "off" => Ok(OffOr::Off),
-            value => value.parse().map(OffOr::On).map_err(NeitherOffNor),
+            value => value.parse().map(OffOr::On).map_err(OrOffError),
         }
     }
 }

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::places::LEDGER_PASSWORD;
 use super::surroundings::Surroundings;
-use crate::corecard::auth::{Auth, BadAuth};
+use crate::corecard::auth::{Auth, AuthError};
 use crate::corecard::proxy;
 use crate::corecard::secret::{CREDENTIALS_DIRECTORY, FILE};
 
@@ -47,7 +47,7 @@ pub struct Secret {
 ///
 /// # Errors
 /// When the table is not as it should be; no secret is missed for that.
-pub fn called_for(auth: &toml::Table) -> Result<Vec<String>, BadAuth> {
+pub fn called_for(auth: &toml::Table) -> Result<Vec<String>, AuthError> {
     let asked = RefCell::new(Vec::<String>::new());
     // To every question for a secret, an answer that is none.
     let simulator = |name: &str| {

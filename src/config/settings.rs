@@ -25,7 +25,7 @@ use crate::corecard::auth::Auth;
 use crate::corecard::network::Network;
 use crate::corecard::proxy::Proxy;
 use crate::corecard::request::{Fields, Values};
-use crate::corecard::secret::{BadSecret, Variable, secret};
+use crate::corecard::secret::{SecretError, Variable, secret};
 use crate::corecard::tls::{Tls, TlsFiles};
 use crate::input::Expected;
 use crate::ledger::{Location, Patience};
@@ -421,7 +421,7 @@ fn unlocked_ledger(options: &mut Options, surroundings: &Surroundings) -> anyhow
         file => return Ok(file),
     };
     match secret(LEDGER_PASSWORD, surroundings.variable) {
-        Err(BadSecret::Missing(_)) => Ok(Location::Database(address)),
+        Err(SecretError::Missing(_)) => Ok(Location::Database(address)),
         password => {
             let address = address.with_password(&password?).with_context(|| place("ledger"))?;
             Ok(Location::Database(address))

@@ -16,18 +16,18 @@ impl<const MOST: u32> UpTo<MOST> {
 /// The text is no such number.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("\"{text}\" is not a whole number from 1 to {most}")]
-pub struct OutOfRange {
+pub struct OutOfRangeError {
     text: String,
     most: u32,
 }
 
 impl<const MOST: u32> FromStr for UpTo<MOST> {
-    type Err = OutOfRange;
+    type Err = OutOfRangeError;
 
-    fn from_str(text: &str) -> Result<Self, OutOfRange> {
+    fn from_str(text: &str) -> Result<Self, OutOfRangeError> {
         match text.parse() {
             Ok(number) if (1..=MOST).contains(&number) => Ok(UpTo(number)),
-            _ => Err(OutOfRange { text: text.to_owned(), most: MOST }),
+            _ => Err(OutOfRangeError { text: text.to_owned(), most: MOST }),
         }
     }
 }

@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use super::command::{CommandTable, TokenCommand};
 use super::header::{self, sensitive};
 use super::oauth2::{OAuth2, OAuth2Table};
-use super::secret::{BadSecret, Variable, secret};
+use super::secret::{SecretError, Variable, secret};
 
 /// The variable of the bearer token.
 const BEARER_TOKEN: &str = "CARDCANCEL_BEARER_TOKEN";
@@ -46,13 +46,13 @@ pub enum Auth {
 
 /// Why the credentials cannot be had. No message holds a secret.
 #[derive(Debug, thiserror::Error)]
-pub enum BadAuth {
+pub enum AuthError {
     /// The `[auth]` table is not as it should be.
     #[error("{0}")]
     Table(String),
     /// A secret cannot be had.
     #[error(transparent)]
-    Secret(#[from] BadSecret),
+    Secret(#[from] SecretError),
 }
 
 /// The kinds of `[auth]`, by the word for each.
@@ -85,10 +85,10 @@ struct BasicTable {
 
 impl Auth {
     /// Reads the `[auth]` table, and the secrets that it calls for.
-    pub fn new(mut table: toml::Table, variable: Variable) -> Result<Auth, BadAuth> {
+    pub fn new(mut table: toml::Table, variable: Variable) -> Result<Auth, AuthError> {
         let Some(kind) = table.remove("kind") else {
             let words = r#""none", "headers", "basic", "bearer", "oauth2" or "command""#;
-            return Err(BadAuth::Table(format!("kind is missing: set it to {words}")));
+            return Err(AuthError::Table(format!("kind is missing: set it to {words}")));
         };
         match kind.try_into().map_err(table_error)? {
             Kind::None => rest::<NothingElse>(table).map(|_| Auth::None),
@@ -128,34 +128,34 @@ impl Auth {
 }
 
 /// The rest of the table, once its kind is known.
-fn rest<T: DeserializeOwned>(table: toml::Table) -> Result<T, BadAuth> {
+fn rest<T: DeserializeOwned>(table: toml::Table) -> Result<T, AuthError> {
     table.try_into().map_err(table_error)
 }
 
-fn table_error(error: toml::de::Error) -> BadAuth {
+fn table_error(error: toml::de::Error) -> AuthError {
     let message = error.message();
     // Most likely a secret that someone wrote where it must not be.
     let hint = match message.starts_with("unknown field") {
         true => "; secrets stand in environment variables, never here",
         false => "",
     };
-    BadAuth::Table(format!("{message}{hint}"))
+    AuthError::Table(format!("{message}{hint}"))
 }
 
-fn headers(table: HeadersTable, variable: Variable) -> Result<Auth, BadAuth> {
+fn headers(table: HeadersTable, variable: Variable) -> Result<Auth, AuthError> {
     if table.names.is_empty() {
-        return Err(BadAuth::Table("names is empty: name at least one header".to_owned()));
+        return Err(AuthError::Table("names is empty: name at least one header".to_owned()));
     }
     let mut headers: Vec<(HeaderName, SecretString)> = Vec::new();
     for text in &table.names {
         let Ok(name) = text.parse::<HeaderName>() else {
-            return Err(BadAuth::Table(format!("\"{text}\" cannot be a header's name")));
+            return Err(AuthError::Table(format!("\"{text}\" cannot be a header's name")));
         };
         if RESERVED.contains(&name.as_str()) {
-            return Err(BadAuth::Table(format!("{text} is not a header for credentials")));
+            return Err(AuthError::Table(format!("{text} is not a header for credentials")));
         }
         if headers.iter().any(|(before, _)| *before == name) {
-            return Err(BadAuth::Table(format!("names holds {text} twice")));
+            return Err(AuthError::Table(format!("names holds {text} twice")));
         }
         let value = secret(&header_variable(text), variable)?;
         headers.push((name, value));
@@ -169,10 +169,10 @@ fn header_variable(name: &str) -> String {
     HEADER.chars().chain(name.chars().map(letter)).collect()
 }
 
-fn basic(table: BasicTable, variable: Variable) -> Result<Auth, BadAuth> {
+fn basic(table: BasicTable, variable: Variable) -> Result<Auth, AuthError> {
     let BasicTable { username } = table;
     if username.contains(':') || username.contains(char::is_control) {
-        return Err(BadAuth::Table("username cannot hold a colon or a control character".into()));
+        return Err(AuthError::Table("username cannot hold a colon or a control character".into()));
     }
     Ok(Auth::Basic { username, password: secret(BASIC_PASSWORD, variable)? })
 }
@@ -183,7 +183,7 @@ mod tests {
     use insta::assert_snapshot;
     use std::io::Write;
 
-    fn auth(table: &str, variables: &[(&str, &str)]) -> Result<Auth, BadAuth> {
+    fn auth(table: &str, variables: &[(&str, &str)]) -> Result<Auth, AuthError> {
         let find = |name: &str| {
             variables.iter().find(|(known, _)| *known == name).map(|(_, value)| value.into())
         };

@@ -10,10 +10,10 @@ use serde::Deserialize;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::{Child, Command};
 
-use super::auth::BadAuth;
+use super::auth::AuthError;
 use super::carried::Carried;
 use super::reply;
-use super::token::{NoToken, Token};
+use super::token::{Token, TokenError};
 
 /// How long the command may take, unless the table says otherwise.
 const TIME_LIMIT: Duration = Duration::from_secs(30);
@@ -43,11 +43,11 @@ pub(super) struct CommandTable {
 }
 
 impl TokenCommand {
-    pub(super) fn new(table: CommandTable) -> Result<TokenCommand, BadAuth> {
+    pub(super) fn new(table: CommandTable) -> Result<TokenCommand, AuthError> {
         let CommandTable { command, lifetime, time_limit } = table;
         let mut words = command.into_iter();
         let program = words.next().filter(|program| !program.is_empty()).ok_or_else(|| {
-            BadAuth::Table("command is empty: write it as [\"program\", \"argument\"]".to_owned())
+            AuthError::Table("command is empty: write it as [\"program\", \"argument\"]".to_owned())
         })?;
         let lifetime = lifetime.map(|text| length("lifetime", &text)).transpose()?;
         let time_limit = time_limit.map(|text| length("time_limit", &text)).transpose()?;
@@ -57,7 +57,7 @@ impl TokenCommand {
 
     /// Runs the command, without a shell, and reads what it prints. What it
     /// prints is never repeated; what it complains about is, if it fails.
-    pub(super) async fn fetch(&self) -> Result<Token, NoToken> {
+    pub(super) async fn fetch(&self) -> Result<Token, TokenError> {
         let mut command = Command::new(&self.program);
         command
             .args(&self.arguments)
@@ -70,29 +70,29 @@ impl TokenCommand {
             command.env_remove(name);
         }
         let child = command.spawn().map_err(|cause| {
-            NoToken::for_good(self.told(&format!("cannot be started: correct command: {cause}")))
+            TokenError::for_good(self.told(&format!("cannot be started: correct command: {cause}")))
         })?;
         let mut started = Started::by(&child);
         let output = tokio::time::timeout(self.time_limit, output(child));
         let (status, printed, complaint) = output
             .await
             .map_err(|_| {
-                NoToken::for_now(self.told(&format!(
+                TokenError::for_now(self.told(&format!(
                     "took longer than {:?}: raise time_limit if it may",
                     self.time_limit
                 )))
             })?
-            .map_err(|cause| NoToken::for_now(self.told(&format!("cannot be run: {cause}"))))?;
+            .map_err(|cause| TokenError::for_now(self.told(&format!("cannot be run: {cause}"))))?;
         // What it leaves running when it ends by itself, it means to.
         started.forget();
         if !status.success() {
             let said = reply::one_line(&complaint, LONGEST_COMPLAINT, &Carried::default());
             let said = if said.is_empty() { said } else { format!("; it said: {said}") };
             let why = format!("failed ({status}): run it by hand to see why{said}");
-            return Err(NoToken::for_now(self.told(&why)));
+            return Err(TokenError::for_now(self.told(&why)));
         }
         let token = Token::read(&printed, Timestamp::now()).ok_or_else(|| {
-            NoToken::for_good(self.told("printed neither a token alone nor JSON with access_token or token: have it print one of these"))
+            TokenError::for_good(self.told("printed neither a token alone nor JSON with access_token or token: have it print one of these"))
         })?;
         Ok(Token { lifetime: token.lifetime.or(self.lifetime), ..token })
     }
@@ -147,11 +147,11 @@ async fn beginning(pipe: Option<impl AsyncRead + Unpin>) -> std::io::Result<Vec<
     Ok(bytes)
 }
 
-fn length(name: &str, text: &str) -> Result<Duration, BadAuth> {
+fn length(name: &str, text: &str) -> Result<Duration, AuthError> {
     let length: Option<SignedDuration> = text.parse().ok();
     let length = length.and_then(|length| Duration::try_from(length).ok());
     length.filter(|length| !length.is_zero()).ok_or_else(|| {
-        BadAuth::Table(format!("{name}: \"{text}\" is not a length of time: write 10m or 30s"))
+        AuthError::Table(format!("{name}: \"{text}\" is not a length of time: write 10m or 30s"))
     })
 }
 
@@ -166,12 +166,12 @@ mod tests {
         TokenCommand::new(toml::from_str(&table).unwrap()).unwrap()
     }
 
-    fn fetch(command: &TokenCommand) -> Result<Token, NoToken> {
+    fn fetch(command: &TokenCommand) -> Result<Token, TokenError> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(command.fetch())
     }
 
-    fn error(script: &str, more: &str) -> NoToken {
+    fn error(script: &str, more: &str) -> TokenError {
         fetch(&shell(script, more)).unwrap_err()
     }
 

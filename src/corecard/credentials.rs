@@ -11,7 +11,7 @@ use super::command::TokenCommand;
 use super::header;
 use super::network::Network;
 use super::oauth2::OAuth2;
-use super::token::NoToken;
+use super::token::TokenError;
 
 /// The credentials that calls carry now. They are never shown.
 #[derive(Debug)]
@@ -62,7 +62,7 @@ impl Credentials {
     ///
     /// # Errors
     /// When none can be had; calls go on to carry those before.
-    pub async fn fetch(&self) -> Result<Option<Duration>, NoToken> {
+    pub async fn fetch(&self) -> Result<Option<Duration>, TokenError> {
         let token = match &self.source {
             Source::None => return Ok(None),
             Source::TokenServer(client, http) => client.fetch(http).await?,
@@ -70,7 +70,7 @@ impl Credentials {
         };
         let value = header::bearer(&token.text);
         let value =
-            value.ok_or_else(|| NoToken::for_good("the token fits in no header".to_owned()))?;
+            value.ok_or_else(|| TokenError::for_good("the token fits in no header".to_owned()))?;
         let renewed = Arc::new(self.carried().with_token(value));
         *self.carried.write().unwrap_or_else(PoisonError::into_inner) = renewed;
         Ok(token.lifetime)

@@ -11,12 +11,12 @@ use serde_json::Value;
 use url::{Url, form_urlencoded};
 
 use super::address::{holds_credentials, is_private};
-use super::auth::BadAuth;
+use super::auth::AuthError;
 use super::failure::root;
 use super::header;
 use super::reply;
 use super::secret::{Variable, secret};
-use super::token::{NoToken, Token};
+use super::token::{Token, TokenError};
 
 /// The variable of the secret that goes with `client_id`.
 const CLIENT_SECRET: &str = "CARDCANCEL_OAUTH2_CLIENT_SECRET";
@@ -69,10 +69,10 @@ enum ClientAuth {
 }
 
 impl OAuth2 {
-    pub(super) fn new(table: OAuth2Table, variable: Variable) -> Result<OAuth2, BadAuth> {
+    pub(super) fn new(table: OAuth2Table, variable: Variable) -> Result<OAuth2, AuthError> {
         let OAuth2Table { token_url, client_id, client_auth, scope, audience } = table;
         Ok(OAuth2 {
-            token_url: token_address(&token_url).map_err(|why| BadAuth::Table(why.to_owned()))?,
+            token_url: token_address(&token_url).map_err(|why| AuthError::Table(why.to_owned()))?,
             client_id,
             client_secret: secret(CLIENT_SECRET, variable)?,
             client_auth,
@@ -87,7 +87,7 @@ impl OAuth2 {
     }
 
     /// Asks for a token, once.
-    pub(super) async fn fetch(&self, http: &reqwest::Client) -> Result<Token, NoToken> {
+    pub(super) async fn fetch(&self, http: &reqwest::Client) -> Result<Token, TokenError> {
         let mut request = http
             .post(self.token_url.clone())
             .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
@@ -144,7 +144,7 @@ fn encoded(text: &str) -> String {
     form_urlencoded::byte_serialize(text.as_bytes()).collect()
 }
 
-async fn read(mut response: Response) -> Result<Vec<u8>, NoToken> {
+async fn read(mut response: Response) -> Result<Vec<u8>, TokenError> {
     let mut answer = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(|cause| failed(&cause))? {
         if answer.len() + chunk.len() > LONGEST_ANSWER {
@@ -156,16 +156,16 @@ async fn read(mut response: Response) -> Result<Vec<u8>, NoToken> {
 }
 
 /// No message repeats the address.
-fn failed(cause: &reqwest::Error) -> NoToken {
+fn failed(cause: &reqwest::Error) -> TokenError {
     let why = root(cause);
-    NoToken::for_now(told(&match cause {
+    TokenError::for_now(told(&match cause {
         _ if cause.is_timeout() => format!("did not answer within {TIME_LIMIT:?}: check token_url"),
         _ if cause.is_connect() => format!("cannot be reached: check token_url: {why}"),
         _ => format!("did not answer: check token_url: {why}"),
     }))
 }
 
-fn token(answer: &[u8], now: Timestamp) -> Result<Token, NoToken> {
+fn token(answer: &[u8], now: Timestamp) -> Result<Token, TokenError> {
     let json: Value = serde_json::from_slice(reply::json(answer))
         .map_err(|_| wrong("answered, but not with JSON: check token_url"))?;
     let kind = json.get("token_type").and_then(Value::as_str);
@@ -178,7 +178,7 @@ fn token(answer: &[u8], now: Timestamp) -> Result<Token, NoToken> {
         .ok_or_else(|| wrong("answered without an access_token: check token_url"))
 }
 
-fn refused(http_status: u16, answer: &[u8]) -> NoToken {
+fn refused(http_status: u16, answer: &[u8]) -> TokenError {
     let json: Option<Value> = serde_json::from_slice(reply::json(answer)).ok();
     let said = json.as_ref().and_then(|json| json.get("error")?.as_str());
     let why = match said.and_then(|said| ERRORS.into_iter().find(|(known, _)| *known == said)) {
@@ -186,14 +186,14 @@ fn refused(http_status: u16, answer: &[u8]) -> NoToken {
         None => format!("answered HTTP {http_status}: check token_url"),
     };
     match http_status {
-        408 | 429 | 500.. => NoToken::for_now(told(&why)),
+        408 | 429 | 500.. => TokenError::for_now(told(&why)),
         _ => wrong(&why),
     }
 }
 
 /// What only people can put right.
-fn wrong(what: &str) -> NoToken {
-    NoToken::for_good(told(what))
+fn wrong(what: &str) -> TokenError {
+    TokenError::for_good(told(what))
 }
 
 fn told(what: &str) -> String {

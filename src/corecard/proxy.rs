@@ -10,7 +10,7 @@ use url::Url;
 
 use super::address::holds_credentials;
 use super::header;
-use super::secret::{BadSecret, Variable, secret};
+use super::secret::{SecretError, Variable, secret};
 
 /// The variable of the user name at the proxy.
 pub const USERNAME: &str = "CARDCANCEL_PROXY_USERNAME";
@@ -27,7 +27,7 @@ pub struct Proxy {
 /// Why the proxy cannot be used. No message repeats its address: it may hold a
 /// password.
 #[derive(Debug, thiserror::Error)]
-pub enum BadProxy {
+pub enum ProxyError {
     /// Not an address of a proxy.
     #[error("it is not the address of a proxy: write it as http://host:port")]
     Malformed,
@@ -41,7 +41,7 @@ pub enum BadProxy {
     Username,
     /// A password without a user name, or one that cannot be had.
     #[error(transparent)]
-    Secret(#[from] BadSecret),
+    Secret(#[from] SecretError),
 }
 
 impl Proxy {
@@ -50,16 +50,16 @@ impl Proxy {
     /// # Errors
     /// When the address is not one of a proxy, holds credentials, or a user name
     /// is set without its password.
-    pub fn new(address: &str, variable: Variable) -> Result<Proxy, BadProxy> {
-        let url = Url::parse(address).map_err(|_| BadProxy::Malformed)?;
+    pub fn new(address: &str, variable: Variable) -> Result<Proxy, ProxyError> {
+        let url = Url::parse(address).map_err(|_| ProxyError::Malformed)?;
         if holds_credentials(&url) {
-            return Err(BadProxy::Credentials);
+            return Err(ProxyError::Credentials);
         }
         let is_bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
         if url.scheme() != "http" || !is_bare {
-            return Err(BadProxy::Malformed);
+            return Err(ProxyError::Malformed);
         }
-        let address = url.as_str().parse().map_err(|_| BadProxy::Malformed)?;
+        let address = url.as_str().parse().map_err(|_| ProxyError::Malformed)?;
         Ok(Proxy { address, authorization: authorization(variable)? })
     }
 
@@ -90,16 +90,16 @@ impl fmt::Display for Proxy {
 }
 
 /// What the proxy is told of us: nothing if neither variable is set.
-fn authorization(variable: Variable) -> Result<Option<HeaderValue>, BadProxy> {
+fn authorization(variable: Variable) -> Result<Option<HeaderValue>, ProxyError> {
     let (username, password) = (secret(USERNAME, variable), secret(PASSWORD, variable));
     let (username, password) = match (username, password) {
-        (Err(BadSecret::Missing(_)), Err(BadSecret::Missing(_))) => return Ok(None),
+        (Err(SecretError::Missing(_)), Err(SecretError::Missing(_))) => return Ok(None),
         (username, password) => (username?, password?),
     };
     if username.expose_secret().contains(':') {
-        return Err(BadProxy::Username);
+        return Err(ProxyError::Username);
     }
-    header::basic(username.expose_secret(), &password).ok_or(BadProxy::Username).map(Some)
+    header::basic(username.expose_secret(), &password).ok_or(ProxyError::Username).map(Some)
 }
 
 #[cfg(test)]
@@ -107,7 +107,7 @@ mod tests {
     use super::*;
     use insta::assert_snapshot;
 
-    fn proxy(address: &str, variables: &[(&str, &str)]) -> Result<Proxy, BadProxy> {
+    fn proxy(address: &str, variables: &[(&str, &str)]) -> Result<Proxy, ProxyError> {
         Proxy::new(address, &|name| {
             variables.iter().find(|(known, _)| *known == name).map(|(_, text)| text.into())
         })
@@ -135,7 +135,7 @@ mod tests {
     #[test]
     fn an_address_of_anything_else_is_refused() {
         for address in ["proxy:3128", "https://proxy:1080", "http://proxy/path", "http://p/?a=1"] {
-            assert_eq!(error(address, &[]), BadProxy::Malformed.to_string(), "{address}");
+            assert_eq!(error(address, &[]), ProxyError::Malformed.to_string(), "{address}");
         }
     }
 }

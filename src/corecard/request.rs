@@ -47,7 +47,7 @@ pub struct Values {
 
 /// Why a value cannot be sent.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum BadField {
+pub enum FieldError {
     /// Set to nothing.
     #[error("{0} is empty: give it a value, or leave it out")]
     Empty(&'static str),
@@ -104,7 +104,7 @@ enum Piece {
 
 impl Fields {
     /// Checks the values against the API document's lengths.
-    pub fn new(values: &Values) -> Result<Fields, BadField> {
+    pub fn new(values: &Values) -> Result<Fields, FieldError> {
         let mut template = Template::default();
         template.text("Source", 50, Some(&values.source))?;
         template.text("IPAddress", 15, values.ip_address.as_deref())?;
@@ -198,15 +198,15 @@ impl Template {
         field: &'static str,
         limit: usize,
         value: Option<&str>,
-    ) -> Result<(), BadField> {
+    ) -> Result<(), FieldError> {
         self.name(field);
         let Some(value) = value else {
             self.constant("null");
             return Ok(());
         };
         match value.chars().count() {
-            0 => Err(BadField::Empty(field)),
-            length if length > limit => Err(BadField::TooLong { field, length, limit }),
+            0 => Err(FieldError::Empty(field)),
+            length if length > limit => Err(FieldError::TooLong { field, length, limit }),
             _ => {
                 self.constant(&format!("\"{}\"", within_string(value)));
                 Ok(())
@@ -220,7 +220,7 @@ impl Template {
         field: &'static str,
         limit: usize,
         value: Option<&str>,
-    ) -> Result<(), BadField> {
+    ) -> Result<(), FieldError> {
         let Some(value) = value.filter(|value| value.contains(['{', '}'])) else {
             return self.text(field, limit, value);
         };
@@ -241,7 +241,7 @@ impl Template {
         }
         self.constant("\"");
         if length > limit {
-            return Err(BadField::SessionTooLong { length, limit });
+            return Err(FieldError::SessionTooLong { length, limit });
         }
         Ok(())
     }
@@ -276,7 +276,7 @@ impl Template {
 }
 
 /// Splits a session ID at its placeholders; its constants are not yet JSON.
-fn parts(text: &str) -> Result<Vec<Piece>, BadField> {
+fn parts(text: &str) -> Result<Vec<Piece>, FieldError> {
     let mut parts = Vec::new();
     let mut rest = text;
     while let Some(brace) = rest.find(['{', '}']) {
@@ -288,7 +288,7 @@ fn parts(text: &str) -> Result<Vec<Piece>, BadField> {
             "{run}" => Piece::Run,
             "{row}" => Piece::Row,
             "{attempt}" => Piece::Attempt,
-            other => return Err(BadField::UnknownPlaceholder(other.to_owned())),
+            other => return Err(FieldError::UnknownPlaceholder(other.to_owned())),
         });
         rest = after;
     }

@@ -22,7 +22,7 @@ pub const CREDENTIALS_DIRECTORY: &str = "CREDENTIALS_DIRECTORY";
 
 /// Why a secret cannot be had. No message holds it.
 #[derive(Debug, thiserror::Error)]
-pub enum BadSecret {
+pub enum SecretError {
     /// Neither the secret nor a file.
     #[error("the secret is missing: set {0}, or {0}_FILE to the path of a file that holds it")]
     Missing(String),
@@ -63,15 +63,15 @@ pub enum BadSecret {
 ///
 /// # Errors
 /// When there is none, or it cannot be read or stand in a header.
-pub fn secret(name: &str, variable: Variable) -> Result<SecretString, BadSecret> {
+pub fn secret(name: &str, variable: Variable) -> Result<SecretString, SecretError> {
     let set = |name: &str| variable(name).filter(|value| !value.is_empty());
     let in_file = format!("{name}{FILE}");
     match (set(name), set(&in_file)) {
-        (Some(_), Some(_)) => Err(BadSecret::Both(name.to_owned())),
+        (Some(_), Some(_)) => Err(SecretError::Both(name.to_owned())),
         (None, None) => {
             match set(CREDENTIALS_DIRECTORY).map(|folder| Path::new(&folder).join(name)) {
                 Some(path) if path.exists() => in_file_of(CREDENTIALS_DIRECTORY, &path),
-                _ => Err(BadSecret::Missing(name.to_owned())),
+                _ => Err(SecretError::Missing(name.to_owned())),
             }
         }
         (Some(value), None) => usable(name, value.into_encoded_bytes()),
@@ -80,8 +80,8 @@ pub fn secret(name: &str, variable: Variable) -> Result<SecretString, BadSecret>
 }
 
 /// The secret in a file to which a variable leads.
-fn in_file_of(variable: &str, path: &Path) -> Result<SecretString, BadSecret> {
-    let unread = |cause| BadSecret::File {
+fn in_file_of(variable: &str, path: &Path) -> Result<SecretString, SecretError> {
+    let unread = |cause| SecretError::File {
         variable: variable.to_owned(),
         path: path.display().to_string(),
         cause,
@@ -90,7 +90,7 @@ fn in_file_of(variable: &str, path: &Path) -> Result<SecretString, BadSecret> {
     let about = file.metadata().map_err(unread)?;
     if file_permissions::is_exposed(&about) {
         let (variable, path) = (variable.to_owned(), path.display().to_string());
-        return Err(BadSecret::Exposed { variable, path, mode: about.mode() & 0o7777 });
+        return Err(SecretError::Exposed { variable, path, mode: about.mode() & 0o7777 });
     }
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes).map_err(unread)?;
@@ -109,8 +109,8 @@ fn without_newline(mut bytes: Vec<u8>) -> Vec<u8> {
 }
 
 /// A secret that a header can carry, or an error that says where it stands.
-fn usable(place: &str, bytes: Vec<u8>) -> Result<SecretString, BadSecret> {
-    let unusable = |why| BadSecret::Unusable(place.to_owned(), why);
+fn usable(place: &str, bytes: Vec<u8>) -> Result<SecretString, SecretError> {
+    let unusable = |why| SecretError::Unusable(place.to_owned(), why);
     let text = String::from_utf8(bytes).map_err(|_| unusable("is not UTF-8 text"))?;
     if text.is_empty() {
         return Err(unusable("is empty"));

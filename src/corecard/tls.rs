@@ -38,7 +38,7 @@ type Identity = Arc<SingleCertAndKey>;
 
 /// Why TLS cannot be set up. Each names the setting to change.
 #[derive(Debug, thiserror::Error)]
-pub enum BadTls {
+pub enum TlsError {
     /// A file cannot be read.
     #[error("{flag}: cannot read {path}: correct its path or its permissions: {cause}")]
     Unreadable {
@@ -93,7 +93,7 @@ impl Tls {
     ///
     /// # Errors
     /// When one cannot be read or used, or others can read the private key.
-    pub fn new(files: &TlsFiles) -> Result<Tls, BadTls> {
+    pub fn new(files: &TlsFiles) -> Result<Tls, TlsError> {
         let authorities = match &files.ca {
             Some(path) => certificates(CA, path)?,
             None => Vec::new(),
@@ -101,7 +101,7 @@ impl Tls {
         let identity = match (&files.client_cert, &files.client_key) {
             (Some(certificate), Some(key)) => Some(identity(certificate, key)?),
             (None, None) => None,
-            _ => return Err(BadTls::Half),
+            _ => return Err(TlsError::Half),
         };
         Ok(Tls { authorities, identity })
     }
@@ -139,44 +139,44 @@ fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::ring::default_provider())
 }
 
-fn certificates(flag: &'static str, path: &Path) -> Result<Vec<CertificateDer<'static>>, BadTls> {
+fn certificates(flag: &'static str, path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let pem = read(flag, path)?;
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
     found
         .ok()
         .filter(|found| !found.is_empty())
-        .ok_or_else(|| BadTls::NoCertificate { flag, path: path.display().to_string() })
+        .ok_or_else(|| TlsError::NoCertificate { flag, path: path.display().to_string() })
 }
 
-fn identity(certificate: &Path, key: &Path) -> Result<Identity, BadTls> {
+fn identity(certificate: &Path, key: &Path) -> Result<Identity, TlsError> {
     let certificates = certificates(CLIENT_CERT, certificate)?;
     refuse_exposed(key)?;
     let pem = read(CLIENT_KEY, key)?;
-    let no_key = |_| BadTls::NoKey(key.display().to_string());
+    let no_key = |_| TlsError::NoKey(key.display().to_string());
     let key = PrivateKeyDer::from_pem_slice(&pem).map_err(no_key)?;
     let provider = provider();
-    let pair = CertifiedKey::from_der(certificates, key, &provider).map_err(BadTls::NoPair)?;
+    let pair = CertifiedKey::from_der(certificates, key, &provider).map_err(TlsError::NoPair)?;
     Ok(Arc::new(SingleCertAndKey::from(pair)))
 }
 
 /// Whoever reads the key can be us.
-fn refuse_exposed(key: &Path) -> Result<(), BadTls> {
+fn refuse_exposed(key: &Path) -> Result<(), TlsError> {
     let file = fs::metadata(key).map_err(unreadable(CLIENT_KEY, key))?;
     match file_permissions::is_exposed(&file) {
         false => Ok(()),
         true => {
             let mode = file.mode() & 0o7777;
-            Err(BadTls::Exposed { path: key.display().to_string(), mode })
+            Err(TlsError::Exposed { path: key.display().to_string(), mode })
         }
     }
 }
 
-fn read(flag: &'static str, path: &Path) -> Result<Vec<u8>, BadTls> {
+fn read(flag: &'static str, path: &Path) -> Result<Vec<u8>, TlsError> {
     fs::read(path).map_err(unreadable(flag, path))
 }
 
-fn unreadable(flag: &'static str, path: &Path) -> impl FnOnce(io::Error) -> BadTls {
-    move |cause| BadTls::Unreadable { flag, path: path.display().to_string(), cause }
+fn unreadable(flag: &'static str, path: &Path) -> impl FnOnce(io::Error) -> TlsError {
+    move |cause| TlsError::Unreadable { flag, path: path.display().to_string(), cause }
 }
 
 #[cfg(test)]
@@ -206,17 +206,17 @@ mod tests {
             self.0.path().join(name)
         }
 
-        fn ours(&self, certificate: &str, key: &str) -> Result<Tls, BadTls> {
+        fn ours(&self, certificate: &str, key: &str) -> Result<Tls, TlsError> {
             let (client_cert, client_key) = (self.path(certificate), self.path(key));
             let (client_cert, client_key) = (Some(client_cert), Some(client_key));
             Tls::new(&TlsFiles { client_cert, client_key, ca: None })
         }
 
-        fn trusting(&self, ca: &str) -> Result<Tls, BadTls> {
+        fn trusting(&self, ca: &str) -> Result<Tls, TlsError> {
             Tls::new(&TlsFiles { ca: Some(self.path(ca)), ..TlsFiles::default() })
         }
 
-        fn error(&self, result: Result<Tls, BadTls>) -> String {
+        fn error(&self, result: Result<Tls, TlsError>) -> String {
             let folder = self.0.path().display().to_string();
             result.unwrap_err().to_string().replace(&folder, "~")
         }

@@ -31,22 +31,22 @@ pub struct Token {
 /// Why there is no token. It never holds a secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{why}")]
-pub struct NoToken {
+pub struct TokenError {
     /// In words.
     pub why: String,
     /// Whether there may be one soon, though nothing is put right.
     pub may_pass: bool,
 }
 
-impl NoToken {
+impl TokenError {
     /// There is none until something is put right.
-    pub(super) fn for_good(why: String) -> NoToken {
-        NoToken { why, may_pass: false }
+    pub(super) fn for_good(why: String) -> TokenError {
+        TokenError { why, may_pass: false }
     }
 
     /// There may be one soon.
-    pub(super) fn for_now(why: String) -> NoToken {
-        NoToken { why, may_pass: true }
+    pub(super) fn for_now(why: String) -> TokenError {
+        TokenError { why, may_pass: true }
     }
 }
 

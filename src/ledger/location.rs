@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{Address, At, Ledger, LedgerError, Postgres, Sqlite};
+use super::{At, DatabaseUrl, Ledger, LedgerError, Postgres, Sqlite};
 
 /// Where a ledger is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,7 +12,7 @@ pub enum Location {
     /// An SQLite file on a local disk.
     File(PathBuf),
     /// A PostgreSQL database, which several machines share.
-    Database(Address),
+    Database(DatabaseUrl),
 }
 
 /// How long things are waited for that only a shared ledger has.
@@ -54,7 +54,7 @@ impl Location {
     }
 }
 
-fn database(address: &Address, patience: Patience) -> Result<Box<dyn Ledger>, LedgerError> {
+fn database(address: &DatabaseUrl, patience: Patience) -> Result<Box<dyn Ledger>, LedgerError> {
     let Patience { lease, max_outage } = patience;
     Ok(Box::new(Postgres::open(At { url: address.expose(), lease, max_outage })?))
 }

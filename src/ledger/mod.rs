@@ -1,10 +1,10 @@
 //! The durable record of runs, rows and attempts: the only truth. Every file
 //! this program writes is a view of it. One trait, and an adapter a file.
 
-mod address;
 mod claim;
 mod codes;
 mod commit_latency;
+mod database_url;
 mod decided;
 mod elsewhere;
 mod left_doubt;
@@ -29,9 +29,9 @@ use crate::input::{InputError, OrderKey, PlannedRow};
 use crate::order::{Order, OwnCode, RowNumber};
 use crate::outcome::{OnDoubt, Status, unended};
 
-pub use address::{Address, BadAddress};
 pub use claim::{AttemptEnd, ClaimedRow, CompletedClaim, PendingRow};
 pub use commit_latency::CommitLatency;
+pub use database_url::{DatabaseUrl, DatabaseUrlError};
 pub use location::{Location, Patience};
 pub use misplaced::{Misplaced, Saved};
 pub use postgres::{At, Postgres};

@@ -150,7 +150,7 @@ impl fmt::Display for Named<'_> {
 
 /// Why a text is not a cut-off.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum BadCutOff {
+pub enum ParseCutOffError {
     /// Not a time of day.
     #[error(
         "\"{0}\" is not a time of day: write HH:MM or HH:MM:SS, and a zone if it is not the \
@@ -168,10 +168,10 @@ pub enum BadCutOff {
 pub struct UnknownZone(pub String);
 
 impl FromStr for CutOff {
-    type Err = BadCutOff;
+    type Err = ParseCutOffError;
 
-    fn from_str(text: &str) -> Result<Self, BadCutOff> {
-        let malformed = || BadCutOff::Malformed(text.to_owned());
+    fn from_str(text: &str) -> Result<Self, ParseCutOffError> {
+        let malformed = || ParseCutOffError::Malformed(text.to_owned());
         let (clock, zone) = split_zone(text).ok_or_else(malformed)?;
         let (date, clock) = match clock.split_once('T') {
             Some((date, clock)) => (Some(date.parse().map_err(|_| malformed())?), clock),

@@ -41,13 +41,13 @@ impl fmt::Display for MaxFailures {
 /// The text is neither a number of rows nor a share of them.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("\"{0}\" is neither a number of rows (25) nor a share of them from 1% to 100% (5%)")]
-pub struct BadMaxFailures(String);
+pub struct ParseMaxFailuresError(String);
 
 impl FromStr for MaxFailures {
-    type Err = BadMaxFailures;
+    type Err = ParseMaxFailuresError;
 
-    fn from_str(text: &str) -> Result<Self, BadMaxFailures> {
-        let bad = || BadMaxFailures(text.to_owned());
+    fn from_str(text: &str) -> Result<Self, ParseMaxFailuresError> {
+        let bad = || ParseMaxFailuresError(text.to_owned());
         let digits = text.strip_suffix('%').unwrap_or(text);
         // u64's own parser would let a plus sign through.
         if !digits.bytes().all(|byte| byte.is_ascii_digit()) {

@@ -61,7 +61,7 @@ impl fmt::Display for Rate {
 
 /// Why a text is not a pace.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum BadRate {
+pub enum ParseRateError {
     /// A bare number.
     #[error("{0} calls in what time? Write {0}/s, {0}/m or {0}/h")]
     NoUnit(u32),
@@ -77,10 +77,10 @@ pub enum BadRate {
 }
 
 impl FromStr for Rate {
-    type Err = BadRate;
+    type Err = ParseRateError;
 
-    fn from_str(text: &str) -> Result<Self, BadRate> {
-        let malformed = || BadRate::Malformed(text.to_owned());
+    fn from_str(text: &str) -> Result<Self, ParseRateError> {
+        let malformed = || ParseRateError::Malformed(text.to_owned());
         let (calls, unit) = match text.split_once('/') {
             Some((calls, unit)) => (calls, Some(unit)),
             None => (text, None),
@@ -91,14 +91,14 @@ impl FromStr for Rate {
         }
         let calls = calls.parse().map_err(|_| malformed())?;
         let per = match unit {
-            None => return Err(BadRate::NoUnit(calls)),
+            None => return Err(ParseRateError::NoUnit(calls)),
             Some("s") => Per::Second,
             Some("m") => Per::Minute,
             Some("h") => Per::Hour,
             Some(_) => return Err(malformed()),
         };
         match calls {
-            0 => Err(BadRate::Zero(text.to_owned())),
+            0 => Err(ParseRateError::Zero(text.to_owned())),
             calls => Ok(Rate { calls, per }),
         }
     }
@@ -174,9 +174,9 @@ impl Rates {
     }
 
     /// What a setting given several times comes to: all of it must hold.
-    pub fn all(settings: Vec<Rates>) -> Result<Rates, BadRate> {
+    pub fn all(settings: Vec<Rates>) -> Result<Rates, ParseRateError> {
         if settings.len() > 1 && settings.iter().any(Rates::is_unlimited) {
-            return Err(BadRate::NotAlone);
+            return Err(ParseRateError::NotAlone);
         }
         Ok(Rates(settings.into_iter().flat_map(|rates| rates.0).collect()))
     }
@@ -189,10 +189,10 @@ impl From<Rate> for Rates {
 }
 
 impl FromStr for Rates {
-    type Err = BadRate;
+    type Err = ParseRateError;
 
     /// `unlimited`, or rates with commas between them.
-    fn from_str(text: &str) -> Result<Self, BadRate> {
+    fn from_str(text: &str) -> Result<Self, ParseRateError> {
         let one = |text: &str| match text.trim() {
             UNLIMITED => Ok(Rates::unlimited()),
             rate => rate.parse::<Rate>().map(Rates::from),

@@ -64,7 +64,7 @@ impl fmt::Display for StartWindow {
 
 /// Why a text is not a window.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum BadStartWindow {
+pub enum ParseStartWindowError {
     /// Not two times of day.
     #[error(
         "\"{0}\" is not two times of day: write HH:MM-HH:MM, and a zone if it is not the \
@@ -80,17 +80,17 @@ pub enum BadStartWindow {
 }
 
 impl FromStr for StartWindow {
-    type Err = BadStartWindow;
+    type Err = ParseStartWindowError;
 
-    fn from_str(text: &str) -> Result<Self, BadStartWindow> {
-        let malformed = || BadStartWindow::Malformed(text.to_owned());
+    fn from_str(text: &str) -> Result<Self, ParseStartWindowError> {
+        let malformed = || ParseStartWindowError::Malformed(text.to_owned());
         let (clock, zone) = split_zone(text).ok_or_else(malformed)?;
         let (from, to) = clock.split_once('-').ok_or_else(malformed)?;
         let time = |text| time_of_day(text).ok_or_else(malformed);
         let window =
             StartWindow { from: time(from)?, to: time(to)?, zone: zone.map(named).transpose()? };
         match window.from == window.to {
-            true => Err(BadStartWindow::Empty(text.to_owned())),
+            true => Err(ParseStartWindowError::Empty(text.to_owned())),
             false => Ok(window),
         }
     }

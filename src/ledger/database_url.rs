@@ -10,7 +10,7 @@ pub const SCHEMES: [&str; 2] = ["postgres://", "postgresql://"];
 /// The address of a PostgreSQL database, as libpq has it. Shown, it is without its
 /// password.
 #[derive(Clone)]
-pub struct Address {
+pub struct DatabaseUrl {
     scheme: &'static str,
     user: Option<String>,
     password: Option<SecretString>,
@@ -20,7 +20,7 @@ pub struct Address {
 
 /// Why a text is no address of a database. No message repeats it: it may hold a password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum BadAddress {
+pub enum DatabaseUrlError {
     /// Nothing is left of it, or it is in the wrong place.
     #[error("it is not an address: write it as postgres://USER@HOST/DATABASE")]
     Malformed,
@@ -41,41 +41,43 @@ pub enum BadAddress {
     Both,
 }
 
-impl Address {
+impl DatabaseUrl {
     /// Reads an address; none if the text does not begin as one.
     ///
     /// # Errors
     /// When it begins as one, and cannot be taken apart for sure.
-    pub fn read(text: &str) -> Option<Result<Address, BadAddress>> {
+    pub fn read(text: &str) -> Option<Result<DatabaseUrl, DatabaseUrlError>> {
         let scheme = SCHEMES.into_iter().find(|scheme| text.starts_with(scheme))?;
-        Some(Address::of(scheme, &text[scheme.len()..]))
+        Some(DatabaseUrl::of(scheme, &text[scheme.len()..]))
     }
 
-    fn of(scheme: &'static str, text: &str) -> Result<Address, BadAddress> {
+    fn of(scheme: &'static str, text: &str) -> Result<DatabaseUrl, DatabaseUrlError> {
         let (credentials, rest) = match text.split_once('@') {
             Some((credentials, rest)) => (Some(credentials), rest),
             None => (None, text),
         };
         let unclear = |text: &str| text.contains(['@', '/', '?', '#', ' ']);
         if credentials.is_some_and(unclear) || rest.contains(['@', '#']) {
-            return Err(BadAddress::Unclear);
+            return Err(DatabaseUrlError::Unclear);
         }
         if rest.contains(char::is_whitespace) || rest.contains(char::is_control) {
-            return Err(BadAddress::Malformed);
+            return Err(DatabaseUrlError::Malformed);
         }
         let parameters = rest.split_once('?').map_or("", |(_, parameters)| parameters);
         let mut names = parameters.split('&').filter_map(|parameter| parameter.split('=').next());
         if names.any(|name| name.to_ascii_lowercase().contains("pass") || name.contains('%')) {
-            return Err(BadAddress::Parameter);
+            return Err(DatabaseUrlError::Parameter);
         }
         let (user, password) = match credentials.map(|both| both.split_once(':')) {
-            Some(Some((_, password))) if password.contains(':') => return Err(BadAddress::Unclear),
+            Some(Some((_, password))) if password.contains(':') => {
+                return Err(DatabaseUrlError::Unclear);
+            }
             Some(Some((user, password))) => (Some(user), Some(password)),
             Some(None) => (credentials, None),
             None => (None, None),
         };
         let set = |text: &&str| !text.is_empty();
-        Ok(Address {
+        Ok(DatabaseUrl {
             scheme,
             user: user.filter(set).map(str::to_owned),
             password: password.filter(set).map(SecretString::from),
@@ -92,9 +94,12 @@ impl Address {
     ///
     /// # Errors
     /// When it has another.
-    pub fn with_password(mut self, password: &SecretString) -> Result<Address, BadAddress> {
+    pub fn with_password(
+        mut self,
+        password: &SecretString,
+    ) -> Result<DatabaseUrl, DatabaseUrlError> {
         if self.has_password() {
-            return Err(BadAddress::Both);
+            return Err(DatabaseUrlError::Both);
         }
         let escaped = url::form_urlencoded::byte_serialize(password.expose_secret().as_bytes());
         // A form's blank is a plus, which an address takes for itself.
@@ -121,37 +126,37 @@ impl Address {
     }
 }
 
-impl fmt::Display for Address {
+impl fmt::Display for DatabaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.written(None))
     }
 }
 
-impl fmt::Debug for Address {
+impl fmt::Debug for DatabaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
 }
 
-impl PartialEq for Address {
-    fn eq(&self, other: &Address) -> bool {
-        let secret = |address: &Address| address.expose().expose_secret().to_owned();
+impl PartialEq for DatabaseUrl {
+    fn eq(&self, other: &DatabaseUrl) -> bool {
+        let secret = |address: &DatabaseUrl| address.expose().expose_secret().to_owned();
         secret(self) == secret(other)
     }
 }
 
-impl Eq for Address {}
+impl Eq for DatabaseUrl {}
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn address(text: &str) -> Address {
-        Address::read(text).unwrap().unwrap()
+    fn address(text: &str) -> DatabaseUrl {
+        DatabaseUrl::read(text).unwrap().unwrap()
     }
 
-    fn error(text: &str) -> BadAddress {
-        Address::read(text).unwrap().unwrap_err()
+    fn error(text: &str) -> DatabaseUrlError {
+        DatabaseUrl::read(text).unwrap().unwrap_err()
     }
 
     #[test]
@@ -185,24 +190,24 @@ mod tests {
         assert_eq!(with("s3cret"), "postgres://me:s3cret@db/night");
         assert_eq!(with("a b@c/d+%:ä"), "postgres://me:a%20b%40c%2Fd%2B%25%3A%C3%A4@db/night");
         let twice = address("postgres://me:a@db/night").with_password(&"b".into());
-        assert_eq!(twice, Err(BadAddress::Both));
+        assert_eq!(twice, Err(DatabaseUrlError::Both));
     }
 
     #[test]
     fn where_it_is_not_clear_what_is_the_password_the_address_is_refused() {
         for text in ["me:s3@cret@db/night", "me:s3/cret@db/night", "me:s3?c@db", "me:s3#c@db"] {
-            assert_eq!(error(&format!("postgres://{text}")), BadAddress::Unclear, "{text}");
+            assert_eq!(error(&format!("postgres://{text}")), DatabaseUrlError::Unclear, "{text}");
         }
-        assert_eq!(error("postgres://me:s3:cret@db/night"), BadAddress::Unclear);
-        assert_eq!(error("postgres://db/night?password=s3cret"), BadAddress::Parameter);
-        assert_eq!(error("postgres://db/night?p%61ssword=s3cret"), BadAddress::Parameter);
-        assert_eq!(error("postgres://db/the night"), BadAddress::Malformed);
+        assert_eq!(error("postgres://me:s3:cret@db/night"), DatabaseUrlError::Unclear);
+        assert_eq!(error("postgres://db/night?password=s3cret"), DatabaseUrlError::Parameter);
+        assert_eq!(error("postgres://db/night?p%61ssword=s3cret"), DatabaseUrlError::Parameter);
+        assert_eq!(error("postgres://db/the night"), DatabaseUrlError::Malformed);
     }
 
     #[test]
     fn anything_else_is_no_address() {
         for text in ["night.db", "/srv/postgres", "postgres:", "redis://me:s3cret@host/db"] {
-            assert!(Address::read(text).is_none(), "{text}");
+            assert!(DatabaseUrl::read(text).is_none(), "{text}");
         }
     }
 }
