@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{At, DatabaseUrl, Ledger, LedgerError, Postgres, Sqlite};
+use super::{DatabaseUrl, Ledger, LedgerError, Postgres, PostgresOptions, Sqlite};
 
 /// Where a ledger is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,7 +56,7 @@ impl Location {
 
 fn database(address: &DatabaseUrl, patience: Patience) -> Result<Box<dyn Ledger>, LedgerError> {
     let Patience { lease, max_outage } = patience;
-    Ok(Box::new(Postgres::open(At { url: address.expose(), lease, max_outage })?))
+    Ok(Box::new(Postgres::open(PostgresOptions { url: address.expose(), lease, max_outage })?))
 }
 
 impl fmt::Display for Location {

@@ -34,7 +34,7 @@ pub use commit_latency::CommitLatency;
 pub use database_url::{DatabaseUrl, DatabaseUrlError};
 pub use location::{Location, Patience};
 pub use misplaced::{Misplaced, Saved};
-pub use postgres::{At, Postgres};
+pub use postgres::{Postgres, PostgresOptions};
 pub use run::{Counts, NewRun, Run};
 pub use run_lock::RunLock;
 pub use sqlite::{Info, Sqlite};

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
 
-use cardcancel::ledger::{At, Postgres};
+use cardcancel::ledger::{Postgres, PostgresOptions};
 use postgres::{Client, NoTls};
 
 use super::Papers;
@@ -200,7 +200,7 @@ impl Server {
         admin.batch_execute(&of_each.join("\n")).unwrap();
         let (lease, max_outage) = (Duration::from_secs(5), Duration::from_secs(60));
         let url = database.url_of("cardcancel_owner").into();
-        Postgres::open(At { url, lease, max_outage }).unwrap();
+        Postgres::open(PostgresOptions { url, lease, max_outage }).unwrap();
         admin.batch_execute(&sample("grants")).unwrap();
         Database { user: "cardcancel", ..database }
     }

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use cardcancel::ledger::{At, CommitOutcome, CommitRequest, LedgerError, Postgres, RowRecord};
+use cardcancel::ledger::{
+    CommitOutcome, CommitRequest, LedgerError, Postgres, PostgresOptions, RowRecord,
+};
 use cardcancel::outcome::{Meaning, Next, Status};
 
 use crate::common::postgres::Server;
@@ -263,7 +265,8 @@ fn fails_over(
         .unwrap();
     admin.batch_execute("SELECT pg_reload_conf()").unwrap();
     let url = format!("{}?allow_async=1", server.url_with(&standby, &database));
-    let mut ledger = Box::new(Postgres::open(At { url: url.into(), ..at(&database) }).unwrap());
+    let mut ledger =
+        Box::new(Postgres::open(PostgresOptions { url: url.into(), ..at(&database) }).unwrap());
     let run = create_run(ledger.as_mut(), "run-1", "key", 5);
     let mut process = Process::start(ledger, run.clone());
     let claimed = process.claim(claims_before);
@@ -332,7 +335,7 @@ fn the_end_of_a_call_that_the_ledger_does_not_know_of_is_an_error() {
 fn a_database_that_stays_away_is_given_up_in_the_end() {
     let server = Server::start(&[]);
     let home = Home::Server(server.database());
-    let at = At { max_outage: Duration::from_millis(300), ..at(home.database()) };
+    let at = PostgresOptions { max_outage: Duration::from_millis(300), ..at(home.database()) };
     let mut ledger = Box::new(Postgres::open(at).unwrap());
     let run = create_run(ledger.as_mut(), "run-1", "key", 1);
     let mut process = Process::start(ledger, run);

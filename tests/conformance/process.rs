@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use cardcancel::input::{Disposition, OrderKey, Part, PlannedRow};
 use cardcancel::ledger::{
-    At, AttemptEnd, ClaimedRow, CommitOutcome, CommitRequest, CompletedClaim, Ledger, LedgerError,
-    NewRun, PendingRow, Postgres, RowRecord, Run, Sqlite, StartOptions,
+    AttemptEnd, ClaimedRow, CommitOutcome, CommitRequest, CompletedClaim, Ledger, LedgerError,
+    NewRun, PendingRow, Postgres, PostgresOptions, RowRecord, Run, Sqlite, StartOptions,
 };
 use cardcancel::order::{Order, OwnCode, RowNumber};
 use cardcancel::outcome::{Meaning, Next, OnDoubt, Outcome, Status};
@@ -90,8 +90,8 @@ impl Home {
     }
 }
 
-pub fn at(database: &Database) -> At {
-    At { url: url(database), lease: LEASE, max_outage: Duration::from_secs(60) }
+pub fn at(database: &Database) -> PostgresOptions {
+    PostgresOptions { url: url(database), lease: LEASE, max_outage: Duration::from_secs(60) }
 }
 
 pub fn url(database: &Database) -> SecretString {

@@ -1,6 +1,6 @@
 //! Which servers and schemas are accepted, and what is never shown.
 
-use cardcancel::ledger::{At, LedgerError, Postgres};
+use cardcancel::ledger::{LedgerError, Postgres, PostgresOptions};
 
 use crate::common::postgres::{Database, PASSWORD, Server, database};
 use crate::common::until;
@@ -8,7 +8,7 @@ use crate::common::{Authority, PgBouncer};
 use crate::process::{Home, Process, at, cancelled, create_run};
 
 /// Why the ledger there is refused.
-fn refused(at: At) -> String {
+fn refused(at: PostgresOptions) -> String {
     let shown = format!("{at:?}");
     assert!(!shown.contains(PASSWORD), "{shown}");
     let Err(failed) = Postgres::open(at) else { panic!("it was not refused") };
@@ -49,7 +49,7 @@ fn a_commit_that_does_not_wait_for_all_it_should_is_refused() {
 fn servers_that_could_take_over_and_lag_behind_are_refused_unless_that_is_allowed() {
     let server = Server::start(&[]);
     let database = server.database();
-    let with = |url: String| At { url: url.into(), ..at(&database) };
+    let with = |url: String| PostgresOptions { url: url.into(), ..at(&database) };
     // One server by itself is taken at its word.
     Postgres::open(at(&database)).unwrap();
     let standby = server.standby();
@@ -133,7 +133,7 @@ fn a_user_who_may_not_change_the_schema_needs_it_to_be_there() {
     let user = format!("worker_of_{}", database.name);
     let sql = format!("CREATE USER {user} PASSWORD '{PASSWORD}'");
     database.client().batch_execute(&sql).unwrap();
-    let worker = || At { url: database.url_of(&user).into(), ..at(database) };
+    let worker = || PostgresOptions { url: database.url_of(&user).into(), ..at(database) };
     let told = refused(worker());
     assert!(told.contains("is not set up, and this user may not do that"), "{told}");
 
@@ -153,7 +153,7 @@ fn a_user_who_may_not_change_the_schema_needs_it_to_be_there() {
 #[ignore = "needs PostgreSQL: tests/run brings it"]
 fn neither_errors_nor_the_names_of_things_show_the_password() {
     let database = database();
-    let with = |url: String| At { url: url.into(), ..at(&database) };
+    let with = |url: String| PostgresOptions { url: url.into(), ..at(&database) };
     let url = database.url();
     let told = refused(with(url.replace(PASSWORD, "wrong")));
     assert!(told.contains("password authentication failed"), "{told}");
@@ -177,8 +177,10 @@ fn tls_is_spoken_with_a_server_whose_certificate_is_trusted_and_with_no_other() 
         format!("sslmode=verify-full&sslrootcert={}", path.display())
     };
     let database = server.database();
-    let by =
-        |wishes: &str| At { url: format!("{}?{wishes}", database.url()).into(), ..at(&database) };
+    let by = |wishes: &str| PostgresOptions {
+        url: format!("{}?{wishes}", database.url()).into(),
+        ..at(&database)
+    };
     let mut ledger = Postgres::open(by(&trust(&authority))).unwrap();
     let encrypted = "SELECT count(*) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid)
                      WHERE ssl AND application_name LIKE 'cardcancel %'";
@@ -267,6 +269,6 @@ fn a_server_that_allows_one_connection_only_will_do() {
         "CREATE USER {user} PASSWORD '{PASSWORD}' CONNECTION LIMIT 1; GRANT cardcancel TO {user}"
     );
     database.client().batch_execute(&sql).unwrap();
-    let alone = At { url: database.url_of(&user).into(), ..at(database) };
+    let alone = PostgresOptions { url: database.url_of(&user).into(), ..at(database) };
     Postgres::open(alone).unwrap();
 }

@@ -19,13 +19,13 @@ use super::super::{
     PendingRow, UnreadableBudget,
 };
 use super::clock::Clock;
-use super::failed::Failed;
-use super::link::{Link, Session};
+use super::connection::{Connection, Session};
+use super::error::DbError;
 use super::read;
-use super::stay::{self, Stay};
+use super::worker::{self, WorkerSession};
 use crate::order::OwnCode;
+use budget::BudgetGrant;
 pub(super) use budget::NOTHING_SPENT;
-use budget::Share;
 use columns::{Certain, Columns, Lost};
 use fetch::{Asked, Picked};
 
@@ -34,25 +34,25 @@ const LOOK_AGAIN: SignedDuration = SignedDuration::from_millis(500);
 
 const BEGIN: &str = "BEGIN";
 const COMMIT: &str = "COMMIT";
-const RENEW: &str = include_str!("sql/renew.sql");
+const RENEW: &str = include_str!("sql/renew_lease.sql");
 const REGISTER_AGAIN: &str = include_str!("sql/register_again.sql");
 const COMPLETE: &str = include_str!("sql/complete.sql");
 const BUDGET: &str = include_str!("sql/budget.sql");
 const OTHERS: &str = include_str!("sql/others.sql");
 const NOTE_DOUBT: &str = include_str!("sql/note_doubt.sql");
 const END_DOUBT: &str = include_str!("sql/end_doubt.sql");
-const GONE: &str = include_str!("sql/gone.sql");
+const GONE: &str = include_str!("sql/expired_workers.sql");
 const GONE_ELSEWHERE: &str = include_str!("sql/gone_elsewhere.sql");
 const PASS_OVER: &str = include_str!("sql/pass_over.sql");
 const INHERIT: &str = include_str!("sql/inherit.sql");
 const CLAIM: &str = include_str!("sql/claim.sql");
-const SPEND: &str = include_str!("sql/spend.sql");
+const SPEND: &str = include_str!("sql/save_budget.sql");
 const KEEP: &str = include_str!("sql/keep.sql");
 const COMMITTED: &str = include_str!("sql/committed.sql");
 
 /// Prepares what every commit asks, so that none has to wait for it.
-pub(super) async fn prepare(session: &mut Session) -> Result<(), Failed> {
-    let of_commits = [RENEW, COMPLETE, BUDGET, OTHERS, CLAIM, SPEND, stay::LAST_COMMIT];
+pub(super) async fn prepare(session: &mut Session) -> Result<(), DbError> {
+    let of_commits = [RENEW, COMPLETE, BUDGET, OTHERS, CLAIM, SPEND, worker::LAST_COMMIT];
     session.prepare_all(of_commits.into_iter().chain(fetch::STATEMENTS)).await
 }
 
@@ -81,7 +81,7 @@ struct Tried {
     /// When it claims what it does, in the database's time.
     claimed_at: Timestamp,
     picked: Picked,
-    share: Share,
+    share: BudgetGrant,
     stop: Option<String>,
     /// When it knew the budget.
     budgeted: Instant,
@@ -99,8 +99,8 @@ struct Done {
 
 /// Completes and claims in one commit, however often that has to be tried.
 pub(super) fn commit(
-    link: &mut Link,
-    stay: &mut Stay,
+    link: &mut Connection,
+    worker_session: &mut WorkerSession,
     clock: &mut Clock,
     commit: CommitRequest,
     allocate: &mut AllocateSlots<'_>,
@@ -118,44 +118,48 @@ pub(super) fn commit(
         asked,
         unconfirmed: None,
     };
-    stay.commit += 1;
-    let done =
-        link.work(async |session| attempt(session, stay, clock, &mut wish, allocate).await)?;
-    stay.finish.took(done.finish, stay.began.elapsed());
+    worker_session.commit += 1;
+    let done = link
+        .work(async |session| attempt(session, worker_session, clock, &mut wish, allocate).await)?;
+    worker_session.finish.took(done.finish, worker_session.began.elapsed());
     let worker = done.tried.worker;
-    let again = if worker == stay.worker { commit.again } else { Vec::new() };
-    stay.worker = worker;
-    stay.confirmed = stay.commit;
-    stay.first_fresh = done.tried.picked.first_fresh;
-    Ok(outcome(stay, done, again, ahead))
+    let again = if worker == worker_session.worker { commit.again } else { Vec::new() };
+    worker_session.worker = worker;
+    worker_session.confirmed = worker_session.commit;
+    worker_session.first_fresh = done.tried.picked.first_fresh;
+    Ok(outcome(worker_session, done, again, ahead))
 }
 
 /// The whole commit, once.
 async fn attempt(
     session: &mut Session,
-    stay: &Stay,
+    worker_session: &WorkerSession,
     clock: &mut Clock,
     wish: &mut Wish<'_>,
     allocate: &mut AllocateSlots<'_>,
-) -> Result<Done, Failed> {
-    if let Some(done) = committed(session, stay, wish).await? {
+) -> Result<Done, DbError> {
+    if let Some(done) = committed(session, worker_session, wish).await? {
         return Ok(done);
     }
-    let First { renewed, told, state, elsewhere } = first(session, stay, clock, wish).await?;
+    let First { renewed, told, state, elsewhere } =
+        first(session, worker_session, clock, wish).await?;
     let Renewed { is_ours, others_are_gone, gone_elsewhere, others } = renewed;
-    let claimed = wish.completed.of_worker(stay.worker);
+    let claimed = wish.completed.of_worker(worker_session.worker);
     if is_ours && usize::try_from(told.try_get::<_, i64>(5)?) != Ok(claimed) {
         session.client.batch_execute("ROLLBACK").await?;
         let what = "it does not know that a row was to be sent which was";
-        return Err(stay::rewound(session, stay, wish.completed.rows(), what).await);
+        return Err(worker::rewound(session, worker_session, wish.completed.rows(), what).await);
     }
     let worker = match is_ours {
-        true => stay.worker,
-        false => register_again(session, stay).await?,
+        true => worker_session.worker,
+        false => register_again(session, worker_session).await?,
     };
-    let taken_up = is_ours && others_are_gone && take_up(session, stay).await?;
+    let taken_up = is_ours && others_are_gone && take_up(session, worker_session).await?;
     if is_ours && gone_elsewhere {
-        session.client.execute(GONE_ELSEWHERE, &[&stay.run, &stay.endpoint]).await?;
+        session
+            .client
+            .execute(GONE_ELSEWHERE, &[&worker_session.run, &worker_session.endpoint])
+            .await?;
     }
     let asked = Asked {
         again: if is_ours { &wish.commit.again } else { &[] },
@@ -168,23 +172,25 @@ async fn attempt(
     };
     let now = clock.at(Instant::now()).unwrap_or(wish.commit.at);
     let budgeted = Instant::now();
-    let request = wish.request(now, stay.finish.longest(), others, asked.most());
-    let mut share = Share::of(&state, request, wish.quiet_until, allocate).map_err(|cause| {
-        let cause = UnreadableBudget { endpoint: stay.endpoint.clone(), cause }.into();
-        LedgerError::Database { path: session.path.clone(), cause }
-    })?;
-    let picked = fetch::pick(session, stay, asked, share.slots.len()).await?;
+    let request = wish.request(now, worker_session.finish.longest(), others, asked.most());
+    let mut share =
+        BudgetGrant::of(&state, request, wish.quiet_until, allocate).map_err(|cause| {
+            let cause =
+                UnreadableBudget { endpoint: worker_session.endpoint.clone(), cause }.into();
+            LedgerError::Database { path: session.path.clone(), cause }
+        })?;
+    let picked = fetch::pick(session, worker_session, asked, share.slots.len()).await?;
     share.give_back(picked.len(), now, allocate);
     let stop = told.try_get(2)?;
     let tried = Tried { worker, claimed_at: now, picked, share, stop, budgeted };
     let tried = wish.unconfirmed.insert(tried);
-    let row = claim_and_commit(session, stay, tried).await?;
+    let row = claim_and_commit(session, worker_session, tried).await?;
     done(wish.unconfirmed.take(), &row)
 }
 
 /// What a try came to, as the database tells it.
-fn done(tried: Option<Tried>, row: &Row) -> Result<Done, Failed> {
-    let tried = tried.ok_or(Failed::Silent)?;
+fn done(tried: Option<Tried>, row: &Row) -> Result<Done, DbError> {
+    let tried = tried.ok_or(DbError::Silent)?;
     let retried: Option<Vec<i64>> = row.try_get(0)?;
     Ok(Done {
         retried: retried.unwrap_or_default().into_iter().collect(),
@@ -200,24 +206,27 @@ fn done(tried: Option<Tried>, row: &Row) -> Result<Done, Failed> {
 /// Whatever it had locked is free by then, so it cannot be committed later.
 async fn committed(
     session: &mut Session,
-    stay: &Stay,
+    worker_session: &WorkerSession,
     wish: &mut Wish<'_>,
-) -> Result<Option<Done>, Failed> {
+) -> Result<Option<Done>, DbError> {
     if session.is_known && wish.unconfirmed.is_none() {
         return Ok(None);
     }
     prepare(session).await?;
-    let last = stay::know_again(session, stay, wish.completed.rows()).await?;
-    let Some(tried) = wish.unconfirmed.as_mut().filter(|_| last.commit == stay.commit) else {
+    let last = worker::know_again(session, worker_session, wish.completed.rows()).await?;
+    let Some(tried) = wish.unconfirmed.as_mut().filter(|_| last.commit == worker_session.commit)
+    else {
         wish.unconfirmed = None;
         session.client.batch_execute("ROLLBACK").await?;
         return Ok(None);
     };
     tried.worker = last.worker;
-    let lease = stay.lease.as_secs_f64();
+    let lease = worker_session.lease.as_secs_f64();
     session.client.execute(KEEP, &[&tried.worker, &lease]).await?;
-    let row =
-        session.client.query_one(COMMITTED, &[&stay.run, &tried.worker, &stay.commit]).await?;
+    let row = session
+        .client
+        .query_one(COMMITTED, &[&worker_session.run, &tried.worker, &worker_session.commit])
+        .await?;
     // Who waits for a standby that has what this writes waits for the try too.
     session.client.batch_execute(COMMIT).await?;
     let mut done = done(wish.unconfirmed.take(), &row)?;
@@ -252,10 +261,10 @@ struct Renewed {
 /// Renews the lease, completes, and reads the budget.
 async fn first(
     session: &mut Session,
-    stay: &Stay,
+    worker_session: &WorkerSession,
     clock: &mut Clock,
     wish: &Wish<'_>,
-) -> Result<First, Failed> {
+) -> Result<First, DbError> {
     let renew = session.statement(RENEW).await?;
     let complete = session.statement(COMPLETE).await?;
     let budget = session.statement(BUDGET).await?;
@@ -263,33 +272,39 @@ async fn first(
     let note_doubt = session.statement_if(wish.lost.is_some(), NOTE_DOUBT).await?;
     let end_doubt = session.statement_if(wish.certain.is_some(), END_DOUBT).await?;
     let client = &session.client;
-    let lease = stay.lease.as_secs_f64();
-    let completed = wish.completed.values(&stay.run, &wish.stop, &stay.worker);
+    let lease = worker_session.lease.as_secs_f64();
+    let completed = wish.completed.values(&worker_session.run, &wish.stop, &worker_session.worker);
     let renewed = async {
         let asked = Instant::now();
-        let row = client.query_one(&renew, &[&stay.worker, &lease, &stay.commit]).await?;
+        let row = client
+            .query_one(&renew, &[&worker_session.worker, &lease, &worker_session.commit])
+            .await?;
         clock.showed(row.try_get(1)?, asked, Instant::now());
         let is_ours: bool = row.try_get(0)?;
         let others = !is_ours || row.try_get(4)?;
         let (others_are_gone, gone_elsewhere) = (row.try_get(2)?, row.try_get(3)?);
         Ok(Renewed { is_ours, others_are_gone, gone_elsewhere, others })
     };
-    let endpoint: [&(dyn ToSql + Sync); 1] = [&stay.endpoint];
+    let endpoint: [&(dyn ToSql + Sync); 1] = [&worker_session.endpoint];
     let doubt_noted = async {
         match (&note_doubt, &wish.lost) {
-            (Some(note), Some(lost)) => client.execute(note, &lost.values(&stay.run)).await,
+            (Some(note), Some(lost)) => {
+                client.execute(note, &lost.values(&worker_session.run)).await
+            }
             _ => Ok(0),
         }
     };
     let doubt_ended = async {
         match (&end_doubt, &wish.certain) {
             (Some(end), Some(certain)) => {
-                client.execute(end, &certain.values(&stay.run, &stay.worker)).await
+                client
+                    .execute(end, &certain.values(&worker_session.run, &worker_session.worker))
+                    .await
             }
             _ => Ok(0),
         }
     };
-    let at_the_endpoint: [&(dyn ToSql + Sync); 2] = [&stay.run, &stay.endpoint];
+    let at_the_endpoint: [&(dyn ToSql + Sync); 2] = [&worker_session.run, &worker_session.endpoint];
     let ((), renewed, told, _, _, state, elsewhere) = tokio::try_join!(
         biased;
         client.batch_execute(BEGIN),
@@ -305,19 +320,24 @@ async fn first(
 }
 
 /// Others took up what we had: we go on under another number.
-async fn register_again(session: &mut Session, stay: &Stay) -> Result<i64, Failed> {
-    let lease = stay.lease.as_secs_f64();
-    let row =
-        session.client.query_one(REGISTER_AGAIN, &[&stay.worker, &lease, &stay.commit]).await?;
+async fn register_again(
+    session: &mut Session,
+    worker_session: &WorkerSession,
+) -> Result<i64, DbError> {
+    let lease = worker_session.lease.as_secs_f64();
+    let row = session
+        .client
+        .query_one(REGISTER_AGAIN, &[&worker_session.worker, &lease, &worker_session.commit])
+        .await?;
     Ok(row.try_get(0)?)
 }
 
 /// Takes from others on the run whose lease ran out what they had. Returns whether any did.
-async fn take_up(session: &mut Session, stay: &Stay) -> Result<bool, Failed> {
-    let gone = session.client.query(GONE, &[&stay.run, &stay.worker]).await?;
+async fn take_up(session: &mut Session, worker_session: &WorkerSession) -> Result<bool, DbError> {
+    let gone = session.client.query(GONE, &[&worker_session.run, &worker_session.worker]).await?;
     let gone: Vec<i64> = gone.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
     if !gone.is_empty() {
-        stay::give_up(session, stay, &gone).await?;
+        worker::give_up(session, worker_session, &gone).await?;
     }
     Ok(!gone.is_empty())
 }
@@ -325,9 +345,9 @@ async fn take_up(session: &mut Session, stay: &Stay) -> Result<bool, Failed> {
 /// Claims what was picked, and makes the commit durable.
 async fn claim_and_commit(
     session: &mut Session,
-    stay: &Stay,
+    worker_session: &WorkerSession,
     tried: &Tried,
-) -> Result<Row, Failed> {
+) -> Result<Row, DbError> {
     let Tried { worker, claimed_at, picked, share, .. } = tried;
     let claim = session.statement(CLAIM).await?;
     let spend = session.statement(SPEND).await?;
@@ -341,14 +361,14 @@ async fn claim_and_commit(
         picked.decided.iter().map(|(row, message)| (row, message.as_str())).unzip();
     let counted_attempts = async {
         match &state {
-            Some(state) => client.execute(&spend, &[&stay.endpoint, state]).await,
+            Some(state) => client.execute(&spend, &[&worker_session.endpoint, state]).await,
             None => Ok(0),
         }
     };
     let claimed: [&(dyn ToSql + Sync); 11] = [
-        &stay.run,
+        &worker_session.run,
         worker,
-        &stay.commit,
+        &worker_session.commit,
         claimed_at,
         &retried,
         &attempts,
@@ -362,14 +382,16 @@ async fn claim_and_commit(
         picked.later.iter().map(|(waiting, place)| (i64::from(waiting.row.0), *place)).unzip();
     let passed_over = async {
         match &pass_over {
-            Some(pass) => client.execute(pass, &[&stay.run, worker, &passed, &places]).await,
+            Some(pass) => {
+                client.execute(pass, &[&worker_session.run, worker, &passed, &places]).await
+            }
             None => Ok(0),
         }
     };
     let heirs: Vec<i64> = picked.inherited.iter().copied().collect();
     let inherited = async {
         match &inherit {
-            Some(inherit) => client.execute(inherit, &[&stay.run, &heirs]).await,
+            Some(inherit) => client.execute(inherit, &[&worker_session.run, &heirs]).await,
             None => Ok(0),
         }
     };
@@ -386,7 +408,7 @@ async fn claim_and_commit(
 
 /// What the engine is told, in this host's time.
 fn outcome(
-    stay: &Stay,
+    worker_session: &WorkerSession,
     done: Done,
     again: Vec<PendingRow>,
     ahead: SignedDuration,
@@ -401,7 +423,7 @@ fn outcome(
         next_slot_at: share.next_slot_at.map(here),
         quiet_until: share.quiet_until.map(here),
         shared: share.shared,
-        lease: Some(Lease { number: worker, lasts: stay.lease }),
+        lease: Some(Lease { number: worker, lasts: worker_session.lease }),
         stop: stop.as_deref().and_then(OwnCode::named),
         ..CommitOutcome::default()
     };

@@ -7,8 +7,8 @@ use tokio_postgres::types::ToSql;
 use super::super::decided::{self, Decided, decide, status_of};
 use super::super::places::Places;
 use super::super::{Counts, CreateRunError, NewRun, Run, codes};
-use super::failed::Failed;
-use super::link::{Link, Session};
+use super::connection::{Connection, Session};
+use super::error::DbError;
 use super::read;
 use super::storable;
 use crate::input::{InputError, OrderKey, Part, PlannedRow};
@@ -20,7 +20,7 @@ const AT_ONCE: usize = 20_000;
 
 /// Opens the run, unless one with its key and a higher number than `seen` is open by now.
 pub(super) fn create_run(
-    link: &mut Link,
+    link: &mut Connection,
     new: &NewRun,
     seen: i64,
     rows: &mut dyn Iterator<Item = Result<PlannedRow, InputError>>,
@@ -75,7 +75,7 @@ enum Opened {
 /// Finds the run, or the one that was cut short, or makes one. Another program may have
 /// judged the rows otherwise. Both are looked for at one moment: who records a run's last
 /// rows waits for no lock, and between two looks it would be neither.
-async fn begin(session: &mut Session, new: &NewRun, seen: i64) -> Result<Opened, Failed> {
+async fn begin(session: &mut Session, new: &NewRun, seen: i64) -> Result<Opened, DbError> {
     session.client.batch_execute("BEGIN").await?;
     let lock = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))";
     session.client.execute(lock, &[&new.key]).await?;
@@ -86,7 +86,7 @@ async fn begin(session: &mut Session, new: &NewRun, seen: i64) -> Result<Opened,
         None => Opened::Half(insert(session, new).await?),
         Some(found) if found.try_get(1)? => {
             let run = read::run_by_number(session, found.try_get(0)?).await?;
-            Opened::Already(Box::new(run.ok_or(Failed::Silent)?))
+            Opened::Already(Box::new(run.ok_or(DbError::Silent)?))
         }
         Some(half) => Opened::Half(half.try_get(0)?),
     };
@@ -94,7 +94,7 @@ async fn begin(session: &mut Session, new: &NewRun, seen: i64) -> Result<Opened,
     Ok(opened)
 }
 
-async fn insert(session: &mut Session, new: &NewRun) -> Result<i64, Failed> {
+async fn insert(session: &mut Session, new: &NewRun) -> Result<i64, DbError> {
     let insert = "INSERT INTO run (id, key, command, input_name, input_digest, endpoint, program,
                                    opened_at)
                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
@@ -114,11 +114,11 @@ async fn insert(session: &mut Session, new: &NewRun) -> Result<i64, Failed> {
             return Ok(inserted.try_get(0)?);
         }
     }
-    Err(Failed::Silent)
+    Err(DbError::Silent)
 }
 
 /// Records those of the rows that are not recorded yet. Returns whether the run is open.
-async fn record(session: &mut Session, run: i64, part: &Columns) -> Result<bool, Failed> {
+async fn record(session: &mut Session, run: i64, part: &Columns) -> Result<bool, DbError> {
     // What a power cut takes is recorded again; the last commit makes all durable.
     session.client.batch_execute("BEGIN; SET LOCAL synchronous_commit = off").await?;
     let locked = "SELECT rows IS NOT NULL FROM run WHERE number = $1 FOR UPDATE";
@@ -146,7 +146,7 @@ async fn record(session: &mut Session, run: i64, part: &Columns) -> Result<bool,
 }
 
 /// Records of which orders an answer was lost before this run.
-async fn doubt(session: &mut Session, run: i64, orders: &[Order]) -> Result<(), Failed> {
+async fn doubt(session: &mut Session, run: i64, orders: &[Order]) -> Result<(), DbError> {
     let note = session.statement(include_str!("sql/note_doubt.sql")).await?;
     let (admin_number, sequence_number): (Vec<i64>, Vec<i32>) =
         orders.iter().map(|order| (order.admin_number, order.sequence_number)).unzip();
@@ -160,7 +160,7 @@ async fn place(
     run: i64,
     places: &[i64],
     rows: &[i64],
-) -> Result<(), Failed> {
+) -> Result<(), DbError> {
     let insert = session.statement(include_str!("sql/insert_places.sql")).await?;
     session.client.execute(&insert, &[&run, &places, &rows]).await?;
     Ok(())
@@ -173,7 +173,7 @@ async fn complete(
     rows: i64,
     by_place: bool,
     decided: &Counts,
-) -> Result<Run, Failed> {
+) -> Result<Run, DbError> {
     let sql = "UPDATE run SET rows = $2, cancelled = $3, already_cancelled = $4, rejected = $5,
                    failed = $6, in_doubt = $7, invalid = $8, duplicate = $9, not_sent = $10,
                    by_place = $11, rejected_with_doubt = $12
@@ -185,7 +185,7 @@ async fn complete(
     values.extend([&by_place as &(dyn ToSql + Sync), &with_doubt]);
     session.client.execute(sql, &values).await?;
     let run = read::run_by_number(session, run).await?;
-    run.ok_or(Failed::Silent)
+    run.ok_or(DbError::Silent)
 }
 
 /// Rows of the table `row`, column by column.

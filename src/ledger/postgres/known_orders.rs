@@ -3,8 +3,8 @@
 use tokio_postgres::Row;
 
 use super::super::{KnownOrders, LedgerError};
-use super::failed::Failed;
-use super::link::{Link, Session};
+use super::connection::{Connection, Session};
+use super::error::DbError;
 use crate::input::{OrderKey, rows_to_send};
 
 /// How many orders are asked about at a time.
@@ -13,7 +13,7 @@ const AT_ONCE: usize = 10_000;
 /// Counts what other runs at the endpoint know of the orders that would be sent; of those of
 /// a run that goes on, if they have not ended.
 pub(super) fn count(
-    link: &mut Link,
+    link: &mut Connection,
     endpoint: &str,
     run: Option<i64>,
     by_order: &[OrderKey],
@@ -39,7 +39,7 @@ async fn has_others(
     session: &mut Session,
     endpoint: &str,
     run: Option<i64>,
-) -> Result<bool, Failed> {
+) -> Result<bool, DbError> {
     let sql = "SELECT EXISTS (
                    SELECT FROM run
                    WHERE endpoint = $1 AND number IS DISTINCT FROM $2 AND rows IS NOT NULL)";
@@ -51,7 +51,7 @@ async fn known_of(
     endpoint: &str,
     run: Option<i64>,
     orders: &[OrderKey],
-) -> Result<KnownOrders, Failed> {
+) -> Result<KnownOrders, DbError> {
     let statement = session.statement(include_str!("sql/known_orders.sql")).await?;
     let admins: Vec<i64> = orders.iter().map(|keyed| keyed.order().admin_number).collect();
     let sequences: Vec<i32> = orders.iter().map(|keyed| keyed.order().sequence_number).collect();
@@ -67,6 +67,6 @@ async fn known_of(
     })
 }
 
-fn number(row: &Row, column: usize) -> Result<u64, Failed> {
+fn number(row: &Row, column: usize) -> Result<u64, DbError> {
     Ok(u64::try_from(row.try_get::<_, i64>(column)?).unwrap_or_default())
 }

@@ -3,18 +3,18 @@
 
 mod clock;
 mod commit;
+mod config;
+mod connection;
 mod copies;
 mod create_run;
-mod database;
-mod failed;
+mod error;
 mod known_orders;
-mod link;
 mod pooler;
 mod read;
 mod schema;
-mod stay;
 mod tls;
 mod waiting;
+mod worker;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -29,13 +29,13 @@ use super::{
 use crate::input::{InputError, OrderKey, PlannedRow};
 use crate::order::{Order, OwnCode, RowNumber};
 use clock::Clock;
-use database::Database;
-use link::Link;
-use stay::Stay;
+use config::PostgresConfig;
+use connection::Connection;
+use worker::WorkerSession;
 
 /// Where the ledger is, and how long things are waited for.
 #[derive(Debug, Clone)]
-pub struct At {
+pub struct PostgresOptions {
     /// `postgres://USER:PASSWORD@HOST/DATABASE`; never shown.
     pub url: SecretString,
     /// How long a worker may hold rows without taking a commit.
@@ -46,12 +46,12 @@ pub struct At {
 
 /// The ledger that several machines share.
 pub struct Postgres {
-    link: Link,
+    link: Connection,
     lease: Duration,
     clock: Clock,
     /// The newest run with a key, when it was last looked for.
     seen: Option<(String, i64)>,
-    stay: Option<Stay>,
+    worker_session: Option<WorkerSession>,
 }
 
 impl Postgres {
@@ -60,10 +60,10 @@ impl Postgres {
     /// # Errors
     /// A URL that is wrong, a database that cannot be reached or would forget what it
     /// has confirmed, or a ledger of a newer program.
-    pub fn open(at: At) -> Result<Postgres, LedgerError> {
-        let At { url, lease, max_outage } = at;
-        let link = Link::open(Database::of(url.expose_secret())?, max_outage)?;
-        Ok(Postgres { link, lease, clock: Clock::default(), seen: None, stay: None })
+    pub fn open(at: PostgresOptions) -> Result<Postgres, LedgerError> {
+        let PostgresOptions { url, lease, max_outage } = at;
+        let link = Connection::open(PostgresConfig::of(url.expose_secret())?, max_outage)?;
+        Ok(Postgres { link, lease, clock: Clock::default(), seen: None, worker_session: None })
     }
 
     /// Where it is, without user and password.
@@ -121,7 +121,7 @@ impl Ledger for Postgres {
     ) -> Result<Run, CreateRunError> {
         let seen = self.seen.take().filter(|(key, _)| *key == new.key);
         let seen = seen.map_or(0, |(_, number)| number);
-        self.link.work(async |session| stay::read_clock(session, &mut self.clock).await)?;
+        self.link.work(async |session| worker::read_clock(session, &mut self.clock).await)?;
         new.opened_at = new.opened_at.saturating_add(self.ahead()).unwrap_or(new.opened_at);
         create_run::create_run(&mut self.link, &new, seen, rows, by_order)
     }
@@ -135,11 +135,11 @@ impl Ledger for Postgres {
     }
 
     fn start(&mut self, run: &Run, start: StartOptions) -> Result<StartedRun, LedgerError> {
-        self.link.work(async |session| stay::read_clock(session, &mut self.clock).await)?;
+        self.link.work(async |session| worker::read_clock(session, &mut self.clock).await)?;
         let lease = self.lease;
-        let stay =
-            self.link.work(async |session| stay::begin(session, run, &start, lease).await)?;
-        self.stay = Some(stay);
+        let worker_session =
+            self.link.work(async |session| worker::begin(session, run, &start, lease).await)?;
+        self.worker_session = Some(worker_session);
         Ok(StartedRun { clock_ahead: self.ahead(), ..StartedRun::default() })
     }
 
@@ -148,13 +148,17 @@ impl Ledger for Postgres {
         commit: CommitRequest,
         allocate: &mut AllocateSlots<'_>,
     ) -> Result<CommitOutcome, LedgerError> {
-        let Some(stay) = &mut self.stay else { return Err(not_started(&self.link)) };
-        commit::commit(&mut self.link, stay, &mut self.clock, commit, allocate)
+        let Some(worker_session) = &mut self.worker_session else {
+            return Err(not_started(&self.link));
+        };
+        commit::commit(&mut self.link, worker_session, &mut self.clock, commit, allocate)
     }
 
     fn finish(&mut self, _at: Timestamp, stop: Option<OwnCode>) -> Result<Run, LedgerError> {
-        let Some(stay) = self.stay.take() else { return Err(not_started(&self.link)) };
-        self.link.work(async |session| stay::end(session, &stay, stop).await)
+        let Some(worker_session) = self.worker_session.take() else {
+            return Err(not_started(&self.link));
+        };
+        self.link.work(async |session| worker::end(session, &worker_session, stop).await)
     }
 
     fn rows(
@@ -183,7 +187,7 @@ impl Ledger for Postgres {
     }
 }
 
-fn not_started(link: &Link) -> LedgerError {
+fn not_started(link: &Connection) -> LedgerError {
     let (path, cause) = (link.path().to_owned(), "no run was started".into());
     LedgerError::Database { path, cause }
 }

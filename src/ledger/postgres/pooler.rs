@@ -10,9 +10,9 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, SimpleQueryMessage};
 
 use super::super::LedgerError;
-use super::database::Database;
-use super::failed::Failed;
-use super::link;
+use super::config::PostgresConfig;
+use super::connection;
+use super::error::DbError;
 
 /// How often the two connections are compared: others that use the pooler at the same moment
 /// can hide it once.
@@ -30,20 +30,22 @@ const BEGIN_SESSION: &str = "BEGIN; SELECT pg_backend_pid()";
 /// had, or keeps it from the first one. Poolers hand out the session that was used last (then it
 /// is the second one's) or that was not used for longest (then the first one has another each
 /// time); where all are in use, connections wait in line.
-pub(super) async fn refuse(client: &Client, database: &Database) -> Result<(), Failed> {
+pub(super) async fn refuse(client: &Client, database: &PostgresConfig) -> Result<(), DbError> {
     match shares_sessions(client, database).await? {
         true => Err(LedgerError::Pooled { path: database.shown.clone() }.into()),
         false => Ok(()),
     }
 }
 
-async fn shares_sessions(client: &Client, database: &Database) -> Result<bool, Failed> {
+async fn shares_sessions(client: &Client, database: &PostgresConfig) -> Result<bool, DbError> {
     let own = session(client, SESSION).await?;
     if session(client, SESSION).await? != own {
         return Ok(true);
     }
     // Whoever has no second connection to spare need not have one.
-    let Ok(Ok(second)) = timeout(SECOND, link::dial(database)).await else { return Ok(false) };
+    let Ok(Ok(second)) = timeout(SECOND, connection::dial(database)).await else {
+        return Ok(false);
+    };
     for _ in 0..LOOKS {
         let begun = timeout(SECOND, session(&second, BEGIN_SESSION)).await;
         // Asked while the second one has its session, or waits for one.

@@ -8,8 +8,8 @@ use tokio_postgres::types::ToSql;
 
 use super::super::left_doubt::LeftDoubt;
 use super::super::{Counts, NewRun, OnRecord, RowRecord, Run, codes};
-use super::failed::Failed;
-use super::link::{Link, Session};
+use super::connection::{Connection, Session};
+use super::error::DbError;
 use crate::order::{Order, RowNumber};
 use crate::outcome::Status;
 
@@ -20,26 +20,26 @@ const AT_ONCE: i64 = 10_000;
 
 type Value<'v> = &'v (dyn ToSql + Sync);
 
-pub(super) async fn run_by_key(session: &mut Session, key: &str) -> Result<Option<Run>, Failed> {
+pub(super) async fn run_by_key(session: &mut Session, key: &str) -> Result<Option<Run>, DbError> {
     let rest = "WHERE key = $1 AND rows IS NOT NULL ORDER BY run.number DESC LIMIT 1";
     Ok(runs_where(session, rest, &[&key]).await?.pop())
 }
 
-pub(super) async fn run_by_id(session: &mut Session, id: &str) -> Result<Option<Run>, Failed> {
+pub(super) async fn run_by_id(session: &mut Session, id: &str) -> Result<Option<Run>, DbError> {
     Ok(runs_where(session, "WHERE id = $1 AND rows IS NOT NULL", &[&id]).await?.pop())
 }
 
 pub(super) async fn run_by_number(
     session: &mut Session,
     number: i64,
-) -> Result<Option<Run>, Failed> {
+) -> Result<Option<Run>, DbError> {
     let rest = "WHERE run.number = $1 AND rows IS NOT NULL";
     Ok(runs_where(session, rest, &[&number]).await?.pop())
 }
 
 /// The runs at an endpoint that go on, the oldest first. One that was left by all for half
 /// a day was perhaps given up: whoever wants it starts it again.
-pub(super) async fn joinable(session: &mut Session, endpoint: &str) -> Result<Vec<Run>, Failed> {
+pub(super) async fn joinable(session: &mut Session, endpoint: &str) -> Result<Vec<Run>, DbError> {
     let rest = "WHERE endpoint = $1 AND run.stop IS NULL
                   AND worker.leased_until > clock_timestamp() - interval '12 hours'
                   AND cancelled + already_cancelled + rejected + failed + in_doubt + invalid
@@ -48,12 +48,12 @@ pub(super) async fn joinable(session: &mut Session, endpoint: &str) -> Result<Ve
     runs_where(session, rest, &[&endpoint]).await
 }
 
-pub(super) async fn runs(session: &mut Session) -> Result<Vec<Run>, Failed> {
+pub(super) async fn runs(session: &mut Session) -> Result<Vec<Run>, DbError> {
     runs_where(session, "WHERE rows IS NOT NULL ORDER BY run.number DESC", &[]).await
 }
 
 /// The run of a worker, with how this worker came to rest and not another.
-pub(super) async fn run_by_worker(session: &mut Session, worker: i64) -> Result<Run, Failed> {
+pub(super) async fn run_by_worker(session: &mut Session, worker: i64) -> Result<Run, DbError> {
     let own = RUN.replace("WHERE worker.run = run.number ORDER", "WHERE number = $1 ORDER");
     let own = format!("{own} WHERE run.number = worker.run");
     run_from(&session.client.query_one(&own, &[&worker]).await?)
@@ -63,25 +63,25 @@ async fn runs_where(
     session: &mut Session,
     rest: &str,
     values: &[Value<'_>],
-) -> Result<Vec<Run>, Failed> {
+) -> Result<Vec<Run>, DbError> {
     let found = session.client.query(&format!("{RUN}{rest}"), values).await?;
     found.iter().map(run_from).collect()
 }
 
-pub(super) async fn is_locked(session: &mut Session, key: &str) -> Result<bool, Failed> {
+pub(super) async fn is_locked(session: &mut Session, key: &str) -> Result<bool, DbError> {
     let sql = "SELECT EXISTS (
                    SELECT FROM worker JOIN run ON run.number = worker.run
                    WHERE run.key = $1 AND worker.at_work AND leased_until > clock_timestamp())";
     Ok(session.client.query_one(sql, &[&key]).await?.try_get(0)?)
 }
 
-pub(super) async fn results_of(session: &mut Session, mark: &str) -> Result<Vec<String>, Failed> {
+pub(super) async fn results_of(session: &mut Session, mark: &str) -> Result<Vec<String>, DbError> {
     let sql = "SELECT id FROM results JOIN run ON run.number = results.run WHERE mark = $1";
     let found = session.client.query(sql, &[&mark]).await?;
     found.iter().map(|row| Ok(row.try_get(0)?)).collect()
 }
 
-fn run_from(row: &Row) -> Result<Run, Failed> {
+fn run_from(row: &Row) -> Result<Run, DbError> {
     Ok(Run {
         number: row.try_get(0)?,
         opened: NewRun {
@@ -107,7 +107,7 @@ fn run_from(row: &Row) -> Result<Run, Failed> {
 
 /// The counts of each status, in eight columns from this one on, then those rejected with
 /// doubt.
-pub(super) fn counts_from(row: &Row, first: usize) -> Result<Counts, Failed> {
+pub(super) fn counts_from(row: &Row, first: usize) -> Result<Counts, DbError> {
     let mut counts = Counts::default();
     for (status, column) in Status::ALL.into_iter().zip(first..) {
         counts.add(status, count(row, column)?);
@@ -116,12 +116,12 @@ pub(super) fn counts_from(row: &Row, first: usize) -> Result<Counts, Failed> {
     Ok(counts)
 }
 
-fn count(row: &Row, column: usize) -> Result<u64, Failed> {
+fn count(row: &Row, column: usize) -> Result<u64, DbError> {
     Ok(u64::try_from(row.try_get::<_, i64>(column)?).unwrap_or_default())
 }
 
 /// The number of a row.
-pub(super) fn row_number(row: &Row, column: usize) -> Result<RowNumber, Failed> {
+pub(super) fn row_number(row: &Row, column: usize) -> Result<RowNumber, DbError> {
     let number: i64 = row.try_get(column)?;
     Ok(RowNumber(u32::try_from(number).unwrap_or(u32::MAX)))
 }
@@ -129,7 +129,7 @@ pub(super) fn row_number(row: &Row, column: usize) -> Result<RowNumber, Failed> 
 /// Walks the rows and the attempts side by side, both in order, some at a time: a
 /// connection that breaks in between costs nothing.
 pub(super) fn rows(
-    link: &mut Link,
+    link: &mut Connection,
     run: i64,
     each: &mut dyn FnMut(&mut RowRecord) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
@@ -138,7 +138,7 @@ pub(super) fn rows(
     let mut left_doubt = LeftDoubt::default();
     loop {
         let (rows, attempts) = link.work(async |session| page(session, run, after).await)?;
-        let fail = |failed: Failed| failed.told(link.path());
+        let fail = |failed: DbError| failed.told(link.path());
         let mut attempts = attempts.iter().peekable();
         let Some(last) = rows.last() else { return Ok(()) };
         after = row_number(last, 0).map_err(fail)?.0.into();
@@ -162,7 +162,11 @@ pub(super) fn rows(
 }
 
 /// Some rows after this one, and their attempts, as both are at one moment.
-async fn page(session: &mut Session, run: i64, after: i64) -> Result<(Vec<Row>, Vec<Row>), Failed> {
+async fn page(
+    session: &mut Session,
+    run: i64,
+    after: i64,
+) -> Result<(Vec<Row>, Vec<Row>), DbError> {
     let rows_statement = session.statement(include_str!("sql/rows.sql")).await?;
     let attempts_statement = session.statement(include_str!("sql/attempts.sql")).await?;
     let moment = session.client.build_transaction().read_only(true);
@@ -183,7 +187,7 @@ async fn page(session: &mut Session, run: i64, after: i64) -> Result<(Vec<Row>, 
 pub(super) async fn orders(
     session: &mut Session,
     run: i64,
-) -> Result<BTreeMap<RowNumber, Order>, Failed> {
+) -> Result<BTreeMap<RowNumber, Order>, DbError> {
     let sql = "SELECT row, admin_number, sequence_number FROM row
                WHERE run = $1 AND admin_number IS NOT NULL";
     let found = session.client.query(sql, &[&run]).await?;
@@ -199,7 +203,7 @@ pub(super) async fn on_record(
     session: &mut Session,
     endpoint: &str,
     orders: &[Order],
-) -> Result<Vec<Vec<OnRecord>>, Failed> {
+) -> Result<Vec<Vec<OnRecord>>, DbError> {
     let find = session.statement(include_str!("sql/on_record.sql")).await?;
     let (admin, sequence): (Vec<i64>, Vec<i32>) =
         orders.iter().map(|order| (order.admin_number, order.sequence_number)).unzip();
@@ -213,7 +217,7 @@ pub(super) async fn on_record(
     Ok(on_record)
 }
 
-fn begin(record: &mut RowRecord, row: &Row) -> Result<(), Failed> {
+fn begin(record: &mut RowRecord, row: &Row) -> Result<(), DbError> {
     let status = status(row, 1)?;
     *record = RowRecord::of(row_number(row, 0)?);
     record.status = status.unwrap_or(Status::NotSent);
@@ -230,7 +234,7 @@ fn begin(record: &mut RowRecord, row: &Row) -> Result<(), Failed> {
 }
 
 /// Takes an attempt into the record; says whether it left doubt.
-fn add_attempt(record: &mut RowRecord, attempt: &Row) -> Result<bool, Failed> {
+fn add_attempt(record: &mut RowRecord, attempt: &Row) -> Result<bool, DbError> {
     record.attempts += 1;
     if let Some(sent_at) = attempt.try_get::<_, Option<Timestamp>>(2)? {
         record.first_sent_at.get_or_insert(sent_at);
@@ -254,11 +258,11 @@ fn add_attempt(record: &mut RowRecord, attempt: &Row) -> Result<bool, Failed> {
     Ok(is_doubt)
 }
 
-fn status(row: &Row, column: usize) -> Result<Option<Status>, Failed> {
+fn status(row: &Row, column: usize) -> Result<Option<Status>, DbError> {
     let code: Option<i16> = row.try_get(column)?;
     Ok(code.and_then(|code| codes::status(code.into())))
 }
 
-fn text(row: &Row, column: usize) -> Result<String, Failed> {
+fn text(row: &Row, column: usize) -> Result<String, DbError> {
     Ok(row.try_get::<_, Option<String>>(column)?.unwrap_or_default())
 }

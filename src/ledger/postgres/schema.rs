@@ -4,9 +4,9 @@
 use tokio_postgres::error::SqlState;
 
 use super::super::LedgerError;
+use super::connection::Session;
 use super::copies::Copies;
-use super::failed::Failed;
-use super::link::Session;
+use super::error::DbError;
 
 /// What brings the schema from each version to the next; the first begins with nothing.
 const VERSIONS: [&str; 1] = [include_str!("sql/version_2.sql")];
@@ -22,7 +22,7 @@ const OLDEST: i64 = 14;
 const LOCK: i64 = 0x6341_4e43;
 
 /// Makes a new session ours.
-pub(super) async fn begin(session: &mut Session) -> Result<(), Failed> {
+pub(super) async fn begin(session: &mut Session) -> Result<(), DbError> {
     let its = &*session;
     // Asked all at once: who comes back after an outage does not wait for long.
     let asked = async { tokio::try_join!(refuse_unfit(its), timeline(its), version(its)) };
@@ -41,9 +41,9 @@ const ENCODINGS: [&str; 2] = ["UTF8", "SQL_ASCII"];
 const COMMITS: [&str; 2] = ["on", "remote_apply"];
 
 /// What would be left after a failover, and the session's number, of a server that will do.
-async fn refuse_unfit(session: &Session) -> Result<(Copies, i32), Failed> {
+async fn refuse_unfit(session: &Session) -> Result<(Copies, i32), DbError> {
     let path = session.path.clone();
-    let told = session.client.query_one(include_str!("sql/server.sql"), &[]).await?;
+    let told = session.client.query_one(include_str!("sql/check_server.sql"), &[]).await?;
     let number: i64 = told.try_get(0)?;
     if number / 10_000 < OLDEST {
         let found = told.try_get(1)?;
@@ -70,7 +70,7 @@ async fn refuse_unfit(session: &Session) -> Result<(Copies, i32), Failed> {
 }
 
 /// The line of history that the server is on. Some services do not tell.
-async fn timeline(session: &Session) -> Result<Option<String>, Failed> {
+async fn timeline(session: &Session) -> Result<Option<String>, DbError> {
     let timeline = "SELECT left(pg_walfile_name(pg_current_wal_lsn()), 8)";
     match session.client.query_one(timeline, &[]).await {
         Ok(told) => Ok(told.try_get(0)?),
@@ -80,7 +80,7 @@ async fn timeline(session: &Session) -> Result<Option<String>, Failed> {
 }
 
 /// Sees to it that the schema is there, and is ours.
-pub(super) async fn set_up(session: &mut Session) -> Result<(), Failed> {
+pub(super) async fn set_up(session: &mut Session) -> Result<(), DbError> {
     if version(session).await? < NEWEST {
         migrate(session).await?;
         refuse_other(version(session).await?, &session.path)?;
@@ -99,9 +99,9 @@ fn refuse_other(version: usize, path: &str) -> Result<(), LedgerError> {
 }
 
 /// For a user who lacks the right to read the schema, or to lay it down.
-pub(super) fn explain(failed: Failed, path: &str) -> Failed {
+pub(super) fn explain(failed: DbError, path: &str) -> DbError {
     match failed {
-        Failed::Database(cause) if is_denied(&cause) => not_set_up(path, &cause),
+        DbError::Database(cause) if is_denied(&cause) => not_set_up(path, &cause),
         failed => failed,
     }
 }
@@ -110,13 +110,13 @@ fn is_denied(cause: &tokio_postgres::Error) -> bool {
     cause.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE)
 }
 
-fn not_set_up(path: &str, cause: &tokio_postgres::Error) -> Failed {
-    let cause = super::failed::words(cause);
+fn not_set_up(path: &str, cause: &tokio_postgres::Error) -> DbError {
+    let cause = super::error::message(cause);
     LedgerError::NotSetUp { path: path.to_owned(), cause }.into()
 }
 
 /// The version of the schema; 0 where there is none.
-async fn version(session: &Session) -> Result<usize, Failed> {
+async fn version(session: &Session) -> Result<usize, DbError> {
     let there = "SELECT EXISTS (SELECT FROM pg_tables
                  WHERE schemaname = 'cardcancel' AND tablename = 'schema_version')";
     if !session.client.query_one(there, &[]).await?.try_get::<_, bool>(0)? {
@@ -128,7 +128,7 @@ async fn version(session: &Session) -> Result<usize, Failed> {
 }
 
 /// All that is missing, in one transaction, which no two processes are in at once.
-async fn migrate(session: &mut Session) -> Result<(), Failed> {
+async fn migrate(session: &mut Session) -> Result<(), DbError> {
     session
         .client
         .batch_execute(&format!(

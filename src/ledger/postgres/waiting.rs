@@ -9,9 +9,9 @@ use tokio::time::{sleep, timeout};
 use tokio_postgres::{Client, Row};
 
 use super::super::starter;
-use super::database::Database;
-use super::failed::Failed;
-use super::link;
+use super::config::PostgresConfig;
+use super::connection;
+use super::error::DbError;
 
 /// After how long it is looked for: before the database gives up a lock (`lock_timeout`).
 const PATIENCE: Duration = Duration::from_secs(8);
@@ -22,7 +22,7 @@ const LOOK: Duration = Duration::from_secs(5);
 
 /// Tells every now and then, as long as it is asked, for whom this session of the database waits.
 pub(super) async fn watch(
-    database: &Database,
+    database: &PostgresConfig,
     session: i32,
     told: &mut Option<Instant>,
 ) -> Infallible {
@@ -38,8 +38,8 @@ pub(super) async fn watch(
 }
 
 /// For whom this session waits, if it waits for anyone.
-async fn look(database: &Database, session: i32) -> Result<Option<String>, Failed> {
-    let client = link::dial(database).await?;
+async fn look(database: &PostgresConfig, session: i32) -> Result<Option<String>, DbError> {
+    let client = connection::dial(database).await?;
     let in_the_way = include_str!("sql/in_the_way.sql");
     if let Some(other) = client.query_opt(in_the_way, &[&session]).await? {
         return Ok(Some(locked_by(&client, &other).await?));
@@ -52,7 +52,7 @@ async fn look(database: &Database, session: i32) -> Result<Option<String>, Faile
 }
 
 /// What is known of a session that is in the way, and what is done about it.
-async fn locked_by(client: &Client, other: &Row) -> Result<String, Failed> {
+async fn locked_by(client: &Client, other: &Row) -> Result<String, DbError> {
     let session: i32 = other.try_get(0)?;
     let text = |column| other.try_get::<_, Option<String>>(column);
     let program = text(1)?.filter(|name| !name.is_empty());

@@ -11,7 +11,7 @@ use super::Wish;
 pub(in super::super) const NOTHING_SPENT: &str = "";
 
 /// A share of the budget, and what is left of it.
-pub(super) struct Share {
+pub(super) struct BudgetGrant {
     before: Budget,
     after: Budget,
     /// When calls may start; none where there is no pace to keep.
@@ -46,7 +46,7 @@ impl Wish<'_> {
     }
 }
 
-impl Share {
+impl BudgetGrant {
     /// Takes a share out of the budget as it is stored, where this process was told until
     /// when nobody may call.
     pub fn of(
@@ -54,7 +54,7 @@ impl Share {
         request: SlotRequest,
         told: Option<Timestamp>,
         allocate: &mut AllocateSlots<'_>,
-    ) -> serde_json::Result<Share> {
+    ) -> serde_json::Result<BudgetGrant> {
         let before: Budget = match state {
             NOTHING_SPENT => Budget::default(),
             state => serde_json::from_str(state)?,
@@ -70,7 +70,7 @@ impl Share {
                 true => SlotGrant { shared: request.others, ..SlotGrant::default() },
                 false => after.allocate(request, allocate),
             };
-        Ok(Share { before, after, slots, next_slot_at, shared, quiet_until, spacing })
+        Ok(BudgetGrant { before, after, slots, next_slot_at, shared, quiet_until, spacing })
     }
 
     /// Gives back all but the first so many slots: there are no rows for them.

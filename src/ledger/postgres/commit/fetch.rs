@@ -6,15 +6,15 @@ use std::collections::HashSet;
 
 use super::super::super::PendingRow;
 use super::super::super::elsewhere::Elsewhere;
-use super::super::failed::Failed;
-use super::super::link::Session;
+use super::super::connection::Session;
+use super::super::error::DbError;
 use super::super::read::row_number;
-use super::super::stay::Stay;
+use super::super::worker::WorkerSession;
 use super::other_runs::{self, OtherRuns};
 use crate::order::Order;
 
-const LEFT: &str = include_str!("../sql/left.sql");
-const FRESH: &str = include_str!("../sql/fresh.sql");
+const LEFT: &str = include_str!("../sql/orphaned_rows.sql");
+const FRESH: &str = include_str!("../sql/unsent.sql");
 const FRESH_BY_PLACE: &str = include_str!("../sql/fresh_by_place.sql");
 
 pub(super) const STATEMENTS: [&str; 3] = [LEFT, FRESH, other_runs::ELSEWHERE];
@@ -126,16 +126,17 @@ enum Choice {
 /// Picks up to `room` rows.
 pub(super) async fn pick(
     session: &mut Session,
-    stay: &Stay,
+    worker_session: &WorkerSession,
     asked: Asked<'_>,
     room: usize,
-) -> Result<Picked, Failed> {
+) -> Result<Picked, DbError> {
     let mut picked = Picked { first_fresh: asked.first_fresh, ..Picked::default() };
     let again = asked.again.iter().map(|waiting| (waiting.row.0.into(), waiting.attempts as i32));
     let mut again: Vec<(i64, i32)> = again.collect();
-    let mut others = known(session, stay, &asked, again.iter().map(|(row, _)| *row)).await?;
+    let mut others =
+        known(session, worker_session, &asked, again.iter().map(|(row, _)| *row)).await?;
     again.retain(|(row, _)| {
-        let choice = picked.can_be_claimed(*row, others.of_row(*row, stay.again));
+        let choice = picked.can_be_claimed(*row, others.of_row(*row, worker_session.again));
         if choice == Choice::Later {
             picked.again_later.insert(*row);
         }
@@ -146,27 +147,27 @@ pub(super) async fn pick(
     picked.again = again;
     let most = room.min(picked.again.len() + asked.fresh as usize);
     if asked.nobodys && picked.taken() < most {
-        pick_left(session, stay, &asked, most, &mut picked).await?;
+        pick_left(session, worker_session, &asked, most, &mut picked).await?;
     }
     while picked.taken() < most
         && picked.first_fresh < asked.end
         && picked.decided.len() < MOST_DECIDED
     {
-        pick_fresh(session, stay, &asked, most, &mut picked).await?;
+        pick_fresh(session, worker_session, &asked, most, &mut picked).await?;
     }
     Ok(picked)
 }
 
 async fn pick_left(
     session: &mut Session,
-    stay: &Stay,
+    worker_session: &WorkerSession,
     asked: &Asked<'_>,
     most: usize,
     picked: &mut Picked,
-) -> Result<(), Failed> {
+) -> Result<(), DbError> {
     let statement = session.statement(LEFT).await?;
     let room = (most - picked.taken()) as i64;
-    let found = session.client.query(&statement, &[&stay.run, &room]).await?;
+    let found = session.client.query(&statement, &[&worker_session.run, &room]).await?;
     let mut left = Vec::new();
     for row in found {
         let counted = |count: i64| u32::try_from(count).unwrap_or_default();
@@ -183,10 +184,10 @@ async fn pick_left(
     let waits: HashSet<i64> = asked.again.iter().map(|waiting| waiting.row.0.into()).collect();
     left.retain(|(left, _)| !waits.contains(&left.row.0.into()));
     let rows = left.iter().map(|(left, _)| left.row.0.into());
-    let mut others = known(session, stay, asked, rows).await?;
+    let mut others = known(session, worker_session, asked, rows).await?;
     for (mut left, place) in left {
         let row = left.row.0.into();
-        match picked.can_be_claimed(row, others.of_row(row, stay.again)) {
+        match picked.can_be_claimed(row, others.of_row(row, worker_session.again)) {
             Choice::Claim => {
                 left.doubt |= picked.inherited.contains(&row);
                 picked.left.push(left);
@@ -200,11 +201,11 @@ async fn pick_left(
 
 async fn pick_fresh(
     session: &mut Session,
-    stay: &Stay,
+    worker_session: &WorkerSession,
     asked: &Asked<'_>,
     most: usize,
     picked: &mut Picked,
-) -> Result<(), Failed> {
+) -> Result<(), DbError> {
     let statement = match asked.by_place {
         true => session.statement(FRESH_BY_PLACE).await?,
         false => session.statement(FRESH).await?,
@@ -216,14 +217,16 @@ async fn pick_fresh(
     // One more than wanted: where the next commit begins, so that a long stretch of
     // decided rows is walked once.
     let limit = look_at as i64 + 1;
-    let mut found =
-        session.client.query(&statement, &[&stay.run, &picked.first_fresh, &limit]).await?;
+    let mut found = session
+        .client
+        .query(&statement, &[&worker_session.run, &picked.first_fresh, &limit])
+        .await?;
     picked.first_fresh = match found.len() > look_at {
         true => found.pop().map_or(Ok(asked.end), |next| next.try_get(4))?,
         false => asked.end,
     };
     let rows: Vec<i64> = found.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
-    let mut others = known(session, stay, asked, rows.into_iter()).await?;
+    let mut others = known(session, worker_session, asked, rows.into_iter()).await?;
     for row in found {
         let (number, place) = (row.try_get(0)?, row.try_get(4)?);
         if picked.taken() >= most {
@@ -237,7 +240,7 @@ async fn pick_fresh(
             counted_attempts: 0,
             doubt: row.try_get(3)?,
         };
-        match picked.can_be_claimed(number, others.of_row(number, stay.again)) {
+        match picked.can_be_claimed(number, others.of_row(number, worker_session.again)) {
             Choice::Claim => {
                 waiting.doubt |= picked.inherited.contains(&number);
                 picked.places.push(place);
@@ -253,12 +256,12 @@ async fn pick_fresh(
 /// What other runs know of the orders of these rows.
 async fn known(
     session: &mut Session,
-    stay: &Stay,
+    worker_session: &WorkerSession,
     asked: &Asked<'_>,
     rows: impl Iterator<Item = i64>,
-) -> Result<OtherRuns, Failed> {
+) -> Result<OtherRuns, DbError> {
     match asked.elsewhere {
-        true => OtherRuns::ask(session, stay, rows).await,
+        true => OtherRuns::ask(session, worker_session, rows).await,
         false => Ok(OtherRuns::default()),
     }
 }

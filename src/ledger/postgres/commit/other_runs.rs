@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 
 use super::super::super::elsewhere::Elsewhere;
-use super::super::failed::Failed;
-use super::super::link::Session;
-use super::super::stay::Stay;
+use super::super::connection::Session;
+use super::super::error::DbError;
+use super::super::worker::WorkerSession;
 
-pub(super) const ELSEWHERE: &str = include_str!("../sql/elsewhere.sql");
+pub(super) const ELSEWHERE: &str = include_str!("../sql/cancelled_in_other_runs.sql");
 
 /// What they know, by the rows of this run.
 #[derive(Default)]
@@ -26,16 +26,19 @@ impl OtherRuns {
     /// Asks about the orders of these rows, with the budget locked.
     pub async fn ask(
         session: &mut Session,
-        stay: &Stay,
+        worker_session: &WorkerSession,
         rows: impl Iterator<Item = i64>,
-    ) -> Result<OtherRuns, Failed> {
+    ) -> Result<OtherRuns, DbError> {
         let rows: Vec<i64> = rows.collect();
         let mut known = OtherRuns::default();
         if rows.is_empty() {
             return Ok(known);
         }
         let statement = session.statement(ELSEWHERE).await?;
-        let found = session.client.query(&statement, &[&stay.run, &stay.endpoint, &rows]).await?;
+        let found = session
+            .client
+            .query(&statement, &[&worker_session.run, &worker_session.endpoint, &rows])
+            .await?;
         for told in found {
             let facts = known.0.entry(told.try_get(0)?).or_default();
             if told.try_get(3)? {

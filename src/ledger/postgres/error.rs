@@ -8,7 +8,7 @@ use super::super::LedgerError;
 
 /// Why something could not be done.
 #[derive(Debug)]
-pub(super) enum Failed {
+pub(super) enum DbError {
     /// The database said so, or the way to it broke.
     Database(tokio_postgres::Error),
     /// It did not answer in time.
@@ -17,15 +17,15 @@ pub(super) enum Failed {
     Ledger(LedgerError),
 }
 
-impl From<tokio_postgres::Error> for Failed {
+impl From<tokio_postgres::Error> for DbError {
     fn from(cause: tokio_postgres::Error) -> Self {
-        Failed::Database(cause)
+        DbError::Database(cause)
     }
 }
 
-impl From<LedgerError> for Failed {
+impl From<LedgerError> for DbError {
     fn from(cause: LedgerError) -> Self {
-        Failed::Ledger(cause)
+        DbError::Ledger(cause)
     }
 }
 
@@ -47,33 +47,33 @@ const PASSING: [SqlState; 12] = [
     SqlState::OUT_OF_MEMORY,
 ];
 
-impl Failed {
+impl DbError {
     /// Whether it may go well if it is tried again.
-    pub fn passes(&self) -> bool {
+    pub fn is_transient(&self) -> bool {
         match self {
-            Failed::Silent => true,
-            Failed::Ledger(_) => false,
-            Failed::Database(cause) => match cause.code() {
+            DbError::Silent => true,
+            DbError::Ledger(_) => false,
+            DbError::Database(cause) => match cause.code() {
                 Some(code) => PASSING.contains(code) || code.code().starts_with("08"),
-                None => cause.is_closed() || is_of_the_way(cause),
+                None => cause.is_closed() || is_connection_error(cause),
             },
         }
     }
 
     /// Whether another session had locked what was needed.
     pub fn is_lock(&self) -> bool {
-        matches!(self, Failed::Database(cause) if cause.code() == Some(&SqlState::LOCK_NOT_AVAILABLE))
+        matches!(self, DbError::Database(cause) if cause.code() == Some(&SqlState::LOCK_NOT_AVAILABLE))
     }
 
     /// In words, without secrets.
-    pub fn words(&self) -> String {
+    pub fn message(&self) -> String {
         match self {
-            Failed::Database(_) if self.is_lock() => {
+            DbError::Database(_) if self.is_lock() => {
                 "another session of the database keeps it locked".to_owned()
             }
-            Failed::Database(cause) => words(cause),
-            Failed::Silent => "it does not answer".to_owned(),
-            Failed::Ledger(cause) => cause.to_string(),
+            DbError::Database(cause) => message(cause),
+            DbError::Silent => "it does not answer".to_owned(),
+            DbError::Ledger(cause) => cause.to_string(),
         }
     }
 
@@ -81,15 +81,17 @@ impl Failed {
     pub fn told(self, path: &str) -> LedgerError {
         let path = path.to_owned();
         match self {
-            Failed::Ledger(cause) => cause,
-            Failed::Silent => LedgerError::Unreachable { path, cause: self.words() },
-            Failed::Database(cause) if cause.code() == Some(&SqlState::DISK_FULL) => {
+            DbError::Ledger(cause) => cause,
+            DbError::Silent => LedgerError::Unreachable { path, cause: self.message() },
+            DbError::Database(cause) if cause.code() == Some(&SqlState::DISK_FULL) => {
                 LedgerError::DiskFull { path }
             }
-            Failed::Database(cause) if is_of_another_session(&cause) => {
+            DbError::Database(cause) if is_of_another_session(&cause) => {
                 LedgerError::Pooled { path }
             }
-            Failed::Database(cause) => LedgerError::Database { path, cause: words(&cause).into() },
+            DbError::Database(cause) => {
+                LedgerError::Database { path, cause: message(&cause).into() }
+            }
         }
     }
 }
@@ -103,7 +105,7 @@ fn is_of_another_session(cause: &tokio_postgres::Error) -> bool {
 }
 
 /// Whether it was the connection that failed.
-fn is_of_the_way(cause: &tokio_postgres::Error) -> bool {
+fn is_connection_error(cause: &tokio_postgres::Error) -> bool {
     causes(cause).any(|cause| cause.is::<std::io::Error>())
         || matches!(
             cause.to_string().as_str(),
@@ -116,7 +118,7 @@ fn causes(error: &tokio_postgres::Error) -> impl Iterator<Item = &(dyn Error + '
 }
 
 /// What it says, down to the last cause.
-pub(super) fn words(cause: &tokio_postgres::Error) -> String {
+pub(super) fn message(cause: &tokio_postgres::Error) -> String {
     if let Some(told) = cause.as_db_error() {
         return format!("{}, SQLSTATE {}", told.message(), told.code().code());
     }

@@ -18,7 +18,7 @@ const KEEPALIVES: u32 = 3;
 const UNCONFIRMED: Duration = Duration::from_secs(20);
 
 /// A database, and how to reach it.
-pub(super) struct Database {
+pub(super) struct PostgresConfig {
     pub config: Config,
     pub connector: Connector,
     /// The URL as it may be shown.
@@ -27,9 +27,9 @@ pub(super) struct Database {
     pub allow_async: bool,
 }
 
-impl Database {
+impl PostgresConfig {
     /// Reads the URL.
-    pub fn of(url: &str) -> Result<Database, LedgerError> {
+    pub fn of(url: &str) -> Result<PostgresConfig, LedgerError> {
         let bad = |what: &str| LedgerError::BadUrl(what.to_owned());
         let shown = shown(url)?;
         let (base, wishes) = url.split_once('?').unwrap_or((url, ""));
@@ -49,7 +49,7 @@ impl Database {
             wishes.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let mut config: Config = format!("{base}?{}", rest.join("&"))
             .parse()
-            .map_err(|wrong| bad(&super::failed::words(&wrong)))?;
+            .map_err(|wrong| bad(&super::error::message(&wrong)))?;
         if config.get_hosts().is_empty() {
             return Err(bad("the URL names no host: write postgres://USER@HOST/DATABASE"));
         }
@@ -87,7 +87,7 @@ impl Database {
             .keepalives_interval(KEEPALIVE)
             .keepalives_retries(KEEPALIVES)
             .tcp_user_timeout(UNCONFIRMED);
-        Ok(Database { config, connector, shown, allow_async })
+        Ok(PostgresConfig { config, connector, shown, allow_async })
     }
 }
 
@@ -138,12 +138,12 @@ mod tests {
 
     use super::*;
 
-    fn read(url: &str) -> Database {
-        Database::of(url).unwrap_or_else(|wrong| unreachable!("{url}: {wrong}"))
+    fn read(url: &str) -> PostgresConfig {
+        PostgresConfig::of(url).unwrap_or_else(|wrong| unreachable!("{url}: {wrong}"))
     }
 
     fn refused(url: &str) -> String {
-        Database::of(url).map(|database| database.shown).unwrap_err().to_string()
+        PostgresConfig::of(url).map(|database| database.shown).unwrap_err().to_string()
     }
 
     #[test]

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 use super::super::codes;
 use super::super::{CommitLatency, LedgerError, Run, StartOptions, starter};
 use super::clock::Clock;
+use super::connection::Session;
 use super::copies::Copies;
-use super::failed::Failed;
-use super::link::Session;
+use super::error::DbError;
 use super::{commit, read};
 use crate::order::OwnCode;
 use crate::outcome::{self, Meaning, Next};
@@ -18,7 +18,7 @@ pub(super) const LAST_COMMIT: &str = include_str!("sql/last_commit.sql");
 const READINGS: u32 = 5;
 
 /// Work on a run that was begun.
-pub(super) struct Stay {
+pub(super) struct WorkerSession {
     pub run: i64,
     pub endpoint: String,
     /// Send orders even if another run cancelled them.
@@ -43,7 +43,7 @@ pub(super) struct Stay {
 }
 
 /// Looks at the database's clock.
-pub(super) async fn read_clock(session: &mut Session, clock: &mut Clock) -> Result<(), Failed> {
+pub(super) async fn read_clock(session: &mut Session, clock: &mut Clock) -> Result<(), DbError> {
     let statement = session.statement("SELECT clock_timestamp()").await?;
     for _ in 0..READINGS {
         let asked = Instant::now();
@@ -59,7 +59,7 @@ pub(super) async fn begin(
     run: &Run,
     start: &StartOptions,
     lease: Duration,
-) -> Result<Stay, Failed> {
+) -> Result<WorkerSession, DbError> {
     commit::prepare(session).await?;
     let endpoint = run.opened.endpoint.clone();
     let transaction = session.client.transaction().await?;
@@ -94,7 +94,7 @@ pub(super) async fn begin(
         Next::End(status) => Some(codes::of_status(status) as i16),
         Next::Again | Next::Unsent => None,
     };
-    Ok(Stay {
+    Ok(WorkerSession {
         run: run.number,
         endpoint,
         again: worker.try_get(1)?,
@@ -123,11 +123,11 @@ pub(super) struct Last {
 /// Rows `told` are what this process was about to record.
 pub(super) async fn know_again(
     session: &mut Session,
-    stay: &Stay,
+    worker_session: &WorkerSession,
     told: &[i64],
-) -> Result<Last, Failed> {
+) -> Result<Last, DbError> {
     let statement = session.statement(LAST_COMMIT).await?;
-    let worker: [&(dyn tokio_postgres::types::ToSql + Sync); 1] = [&stay.worker];
+    let worker: [&(dyn tokio_postgres::types::ToSql + Sync); 1] = [&worker_session.worker];
     let ((), last) = tokio::try_join!(
         biased;
         session.client.batch_execute("BEGIN"),
@@ -139,15 +139,17 @@ pub(super) async fn know_again(
     };
     let what = match &last {
         None => "it does not know this process",
-        Some(last) if last.commit < stay.confirmed => "the last commit of this process is missing",
+        Some(last) if last.commit < worker_session.confirmed => {
+            "the last commit of this process is missing"
+        }
         // Where commits wait for a standby, another line of history has them all.
-        _ if session.timeline != stay.timeline && !stay.copies.are_awaited => {
+        _ if session.timeline != worker_session.timeline && !worker_session.copies.are_awaited => {
             "it goes on from an earlier point of its history: another server took over"
         }
         _ => "",
     };
     if let (Some(last), "") = (last, what) {
-        if stay.copies.are_awaited && !session.copies.are_awaited {
+        if worker_session.copies.are_awaited && !session.copies.are_awaited {
             tracing::warn!(
                 "commits of the ledger {} no longer wait for a standby: a failover would forget them",
                 session.path
@@ -157,20 +159,20 @@ pub(super) async fn know_again(
         return Ok(last);
     }
     session.client.batch_execute("ROLLBACK").await?;
-    Err(rewound(session, stay, told, what).await)
+    Err(rewound(session, worker_session, told, what).await)
 }
 
 /// Puts in doubt what may have been sent since the state to which the ledger was put back,
 /// as far as this process knows it; that, as the failure that it is.
 pub(super) async fn rewound(
     session: &mut Session,
-    stay: &Stay,
+    worker_session: &WorkerSession,
     told: &[i64],
     what: &str,
-) -> Failed {
+) -> DbError {
     let doubt = include_str!("sql/doubt.sql");
     let values: [&(dyn tokio_postgres::types::ToSql + Sync); 4] =
-        [&stay.run, &stay.worker, &stay.first_fresh, &told];
+        [&worker_session.run, &worker_session.worker, &worker_session.first_fresh, &told];
     match session.client.execute(doubt, &values).await {
         Ok(_) => LedgerError::Rewound { path: session.path.clone(), what: what.to_owned() }.into(),
         Err(cause) => cause.into(),
@@ -180,23 +182,26 @@ pub(super) async fn rewound(
 /// Ends it: what this process still held is anybody's.
 pub(super) async fn end(
     session: &mut Session,
-    stay: &Stay,
+    worker_session: &WorkerSession,
     stop: Option<OwnCode>,
-) -> Result<Run, Failed> {
+) -> Result<Run, DbError> {
     let for_all = stop.filter(|stop| stop.stops_all()).map(|stop| stop.to_string());
     let stop = stop.map(|stop| stop.to_string());
     if session.is_known {
         session.client.batch_execute("BEGIN").await?;
     } else {
-        know_again(session, stay, &[]).await?;
+        know_again(session, worker_session, &[]).await?;
     }
-    give_up(session, stay, &[stay.worker]).await?;
+    give_up(session, worker_session, &[worker_session.worker]).await?;
     if for_all.is_some() {
         let tell = "UPDATE run SET stop = coalesce(stop, $2) WHERE number = $1";
-        session.client.execute(tell, &[&stay.run, &for_all]).await?;
+        session.client.execute(tell, &[&worker_session.run, &for_all]).await?;
     }
-    session.client.execute(include_str!("sql/finish_worker.sql"), &[&stay.worker, &stop]).await?;
-    let run = read::run_by_worker(session, stay.worker).await?;
+    session
+        .client
+        .execute(include_str!("sql/finish_worker.sql"), &[&worker_session.worker, &stop])
+        .await?;
+    let run = read::run_by_worker(session, worker_session.worker).await?;
     session.client.batch_execute("COMMIT").await?;
     Ok(run)
 }
@@ -204,14 +209,14 @@ pub(super) async fn end(
 /// What these workers held of the run is anybody's.
 pub(super) async fn give_up(
     session: &mut Session,
-    stay: &Stay,
+    worker_session: &WorkerSession,
     workers: &[i64],
-) -> Result<(), Failed> {
-    let statement = session.statement(include_str!("sql/give_up.sql")).await?;
+) -> Result<(), DbError> {
+    let statement = session.statement(include_str!("sql/release_workers.sql")).await?;
     let code = OwnCode::Interrupted.to_string();
     let message = "the program died before the answer was recorded";
     let values: [&(dyn tokio_postgres::types::ToSql + Sync); 5] =
-        [&stay.run, &workers, &stay.interrupted, &code, &message];
+        [&worker_session.run, &workers, &worker_session.interrupted, &code, &message];
     session.client.execute(&statement, &values).await?;
     Ok(())
 }

@@ -10,9 +10,9 @@ use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres::{Client, NoTls, Socket, Statement};
 
 use super::super::LedgerError;
+use super::config::PostgresConfig;
 use super::copies::Copies;
-use super::database::Database;
-use super::failed::Failed;
+use super::error::DbError;
 use super::{pooler, schema, waiting};
 
 /// How long one piece of work may take; more than the server gives it.
@@ -39,7 +39,7 @@ pub(super) struct Session {
 
 impl Session {
     /// The statement, prepared once a session.
-    pub async fn statement(&mut self, sql: &'static str) -> Result<Statement, Failed> {
+    pub async fn statement(&mut self, sql: &'static str) -> Result<Statement, DbError> {
         if let Some(prepared) = self.statements.get(sql) {
             return Ok(prepared.clone());
         }
@@ -52,10 +52,10 @@ impl Session {
     pub async fn prepare_all(
         &mut self,
         statements: impl IntoIterator<Item = &'static str>,
-    ) -> Result<(), Failed> {
+    ) -> Result<(), DbError> {
         let missing = statements.into_iter().filter(|sql| !self.statements.contains_key(sql));
         let client = &self.client;
-        let prepare = async |sql| Ok::<_, Failed>((sql, client.prepare(sql).await?));
+        let prepare = async |sql| Ok::<_, DbError>((sql, client.prepare(sql).await?));
         let prepared = try_join_all(missing.map(prepare)).await?;
         self.statements.extend(prepared);
         Ok(())
@@ -66,7 +66,7 @@ impl Session {
         &mut self,
         is_needed: bool,
         sql: &'static str,
-    ) -> Result<Option<Statement>, Failed> {
+    ) -> Result<Option<Statement>, DbError> {
         match is_needed {
             true => self.statement(sql).await.map(Some),
             false => Ok(None),
@@ -75,8 +75,8 @@ impl Session {
 }
 
 /// The way to one database.
-pub(super) struct Link {
-    database: Database,
+pub(super) struct Connection {
+    database: PostgresConfig,
     max_outage: Duration,
     /// Its thread carries what is sent and received. Its owner may be on a thread that
     /// has a runtime of its own: there this one can be neither waited for nor dropped.
@@ -88,16 +88,16 @@ pub(super) struct Link {
     waiting_told: Option<Instant>,
 }
 
-impl Link {
+impl Connection {
     /// Connects for the first time, and sees to it that the ledger is there.
-    pub fn open(database: Database, max_outage: Duration) -> Result<Link, LedgerError> {
+    pub fn open(database: PostgresConfig, max_outage: Duration) -> Result<Connection, LedgerError> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .thread_name("database")
             .enable_all()
             .build()
             .map_err(|cause| LedgerError::Open { path: database.shown.clone(), cause })?;
-        let mut link = Link {
+        let mut link = Connection {
             database,
             max_outage,
             runtime: Some(runtime),
@@ -115,7 +115,7 @@ impl Link {
         };
         match link.once(set_up) {
             Ok(()) => Ok(link),
-            Err(failed) if failed.passes() => Err(link.away(&failed)),
+            Err(failed) if failed.is_transient() => Err(link.away(&failed)),
             Err(failed) => Err(schema::explain(failed, link.path()).told(link.path())),
         }
     }
@@ -129,7 +129,7 @@ impl Link {
     /// behind if it fails, or know it again.
     pub fn work<T>(
         &mut self,
-        mut what: impl AsyncFnMut(&mut Session) -> Result<T, Failed>,
+        mut what: impl AsyncFnMut(&mut Session) -> Result<T, DbError>,
     ) -> Result<T, LedgerError> {
         let began = Instant::now();
         let mut pause = SHORTEST_PAUSE;
@@ -145,7 +145,7 @@ impl Link {
             };
             // It may be of no more use, or in the middle of a transaction.
             self.session = None;
-            if !failed.passes() {
+            if !failed.is_transient() {
                 return Err(failed.told(self.path()));
             }
             if began.elapsed() >= self.max_outage {
@@ -156,7 +156,7 @@ impl Link {
                 tracing::warn!(
                     "the ledger {} is away ({}): nothing more is sent until it is back",
                     self.path(),
-                    failed.words()
+                    failed.message()
                 );
                 told = true;
             }
@@ -165,16 +165,16 @@ impl Link {
         }
     }
 
-    fn away(&self, failed: &Failed) -> LedgerError {
-        LedgerError::Unreachable { path: self.path().to_owned(), cause: failed.words() }
+    fn away(&self, failed: &DbError) -> LedgerError {
+        LedgerError::Unreachable { path: self.path().to_owned(), cause: failed.message() }
     }
 
     fn once<T>(
         &mut self,
-        what: &mut impl AsyncFnMut(&mut Session) -> Result<T, Failed>,
-    ) -> Result<T, Failed> {
-        let Link { database, session, has_own_sessions, waiting_told, .. } = self;
-        let Some(runtime) = &self.runtime else { return Err(Failed::Silent) };
+        what: &mut impl AsyncFnMut(&mut Session) -> Result<T, DbError>,
+    ) -> Result<T, DbError> {
+        let Connection { database, session, has_own_sessions, waiting_told, .. } = self;
+        let Some(runtime) = &self.runtime else { return Err(DbError::Silent) };
         let work = async {
             let session = match session {
                 Some(session) if !session.client.is_closed() => session,
@@ -195,7 +195,7 @@ impl Link {
             }
         };
         let work = async {
-            tokio::time::timeout(ANSWERED_WITHIN, work).await.unwrap_or(Err(Failed::Silent))
+            tokio::time::timeout(ANSWERED_WITHIN, work).await.unwrap_or(Err(DbError::Silent))
         };
         let _in_its_runtime = runtime.enter();
         // Where a task of another runtime waits here, its commit must not be up.
@@ -203,7 +203,7 @@ impl Link {
     }
 }
 
-impl Drop for Link {
+impl Drop for Connection {
     fn drop(&mut self) {
         self.session = None;
         if let Some(runtime) = self.runtime.take() {
@@ -213,7 +213,7 @@ impl Drop for Link {
 }
 
 /// A new connection.
-pub(super) async fn dial(database: &Database) -> Result<Client, Failed> {
+pub(super) async fn dial(database: &PostgresConfig) -> Result<Client, DbError> {
     match database.connector.tls() {
         Some(tls) => connect_by(database, tls).await,
         None => connect_by(database, NoTls).await,
@@ -221,7 +221,7 @@ pub(super) async fn dial(database: &Database) -> Result<Client, Failed> {
 }
 
 /// Makes it ours.
-async fn begin(client: Client, database: &Database) -> Result<Session, Failed> {
+async fn begin(client: Client, database: &PostgresConfig) -> Result<Session, DbError> {
     let mut session = Session {
         client,
         path: database.shown.clone(),
@@ -235,7 +235,7 @@ async fn begin(client: Client, database: &Database) -> Result<Session, Failed> {
     Ok(session)
 }
 
-async fn connect_by<T>(database: &Database, tls: T) -> Result<Client, Failed>
+async fn connect_by<T>(database: &PostgresConfig, tls: T) -> Result<Client, DbError>
 where
     T: MakeTlsConnect<Socket>,
     T::Stream: Send + 'static,
