@@ -39,7 +39,7 @@ const CHECKED: [&str; 21] = [
 ];
 /// The options that matter to `runs`.
 const LISTED: [&str; 5] = ["ledger", "rehearse", "json", "config", "profile"];
-/// The options that `work` does not take: what is run, how fast, until when and where
+/// The options that `worker` does not take: what is run, how fast, until when and where
 /// its results go was said where the run was opened.
 const NOT_WORKED: [&str; 20] = [
     "rate",
@@ -98,7 +98,7 @@ pub enum Command {
     /// Joins every run that is open in the ledger at this address of CoreCARD, the oldest first,
     /// until it is told to stop (SIGTERM). All who work on runs share their rate. The run's rate and
     /// cut-off are those it was opened with; all else, credentials above all, is this process's own.
-    Work(Work),
+    Worker(Work),
     /// List what ran and what is running, or show how far one run is
     Runs(Runs),
     /// Look after the ledger: what it is, whether it is whole, a copy of it
@@ -152,7 +152,7 @@ pub struct Rerun {
     pub options: Options,
 }
 
-/// `cardcancel work`
+/// `cardcancel worker`
 #[derive(Debug, Args)]
 pub struct Work {
     /// The settings that stand on the command line.
@@ -338,14 +338,14 @@ fn with_our_word_for_it(mut error: clap::Error) -> clap::Error {
 
 /// Who works on a run cannot change it.
 fn refuse_not_worked(command: &clap::Command, matches: &ArgMatches) -> Result<(), clap::Error> {
-    let Some(("work", given)) = matches.subcommand() else { return Ok(()) };
+    let Some(("worker", given)) = matches.subcommand() else { return Ok(()) };
     let is_given =
         |flag: &&&str| given.value_source(&Names(flag).key()) == Some(ValueSource::CommandLine);
     match NOT_WORKED.iter().find(is_given) {
         None => Ok(()),
         Some(flag) => {
-            let why = format!("`work` takes no --{flag}: it joins runs as they were opened");
-            let mut work = command.find_subcommand("work").cloned().unwrap_or_default();
+            let why = format!("`worker` takes no --{flag}: it joins runs as they were opened");
+            let mut work = command.find_subcommand("worker").cloned().unwrap_or_default();
             Err(work.error(ErrorKind::UnknownArgument, why))
         }
     }
@@ -364,7 +364,7 @@ pub fn command() -> clap::Command {
         .mut_subcommand("check", |check| check.mut_args(|arg| only(arg, &CHECKED)))
         .mut_subcommand("run", |run| run.mut_args(named))
         .mut_subcommand("rerun", |rerun| rerun.mut_args(named))
-        .mut_subcommand("work", |work| {
+        .mut_subcommand("worker", |work| {
             work.mut_args(|arg| {
                 let is_taken = arg.get_long().is_none_or(|flag| !NOT_WORKED.contains(&flag));
                 named(arg).hide(!is_taken)
@@ -495,19 +495,19 @@ mod tests {
     #[test]
     fn who_works_on_a_run_cannot_change_it() {
         for flag in NOT_WORKED {
-            let args = ["cardcancel".to_owned(), "work".to_owned(), format!("--{flag}=1s")];
+            let args = ["cardcancel".to_owned(), "worker".to_owned(), format!("--{flag}=1s")];
             let told = parse(args).unwrap_err().to_string();
             let refused = told.contains("it joins runs as they were opened");
             assert!(refused || told.contains("invalid value"), "{told}");
         }
-        assert_snapshot!(help(&["cardcancel", "work", "--rate=5/s"]), @r"
-        error: `work` takes no --rate: it joins runs as they were opened
+        assert_snapshot!(help(&["cardcancel", "worker", "--rate=5/s"]), @r"
+        error: `worker` takes no --rate: it joins runs as they were opened
 
-        Usage: cardcancel work [OPTIONS]
+        Usage: cardcancel worker [OPTIONS]
 
         For more information, try '--help'.
         ");
-        let shown = help(&["cardcancel", "work", "-h"]);
+        let shown = help(&["cardcancel", "worker", "-h"]);
         assert!(shown.contains("--concurrency") && !shown.contains("--cut-off"));
     }
 
@@ -530,7 +530,7 @@ mod tests {
           check        Say what is wrong with a file of orders; nothing is sent
           run          Cancel every order of a file; started again, it goes on where it stopped
           rerun        Try the rows of a results file once more that are still open
-          work         Help with the runs of other machines, on a ledger that they share
+          worker       Help with the runs of other machines, on a ledger that they share
           runs         List what ran and what is running, or show how far one run is
           ledger       Look after the ledger: what it is, whether it is whole, a copy of it
           simulator    Serve a simulator for CoreCARD on this machine, to test against

@@ -95,9 +95,9 @@ own_codes! {
     CutOff = "CUT_OFF", "The cut-off came first.";
     Signal = "SIGNAL", "The run was told to stop.";
     MaxFailures = "MAX_FAILURES", "More rows failed than --max-failures allows, and the run stopped.";
-    FailuresInARow = "FAILURES_IN_A_ROW", "More rows in a row failed than --max-failures-in-a-row allows, and the run stopped.";
-    DoubtsInARow = "DOUBTS_IN_A_ROW", "More answers in a row were lost than --max-doubts-in-a-row allows, and the run stopped.";
-    SameCode = "SAME_CODE", "More rows in a row failed with the same error code than --max-same-code allows, and the run stopped.";
+    ConsecutiveFailures = "CONSECUTIVE_FAILURES", "More rows in a row failed than --max-consecutive-failures allows, and the run stopped.";
+    ConsecutiveDoubts = "CONSECUTIVE_DOUBTS", "More answers in a row were lost than --max-consecutive-doubts allows, and the run stopped.";
+    SameCode = "SAME_CODE", "More rows in a row failed with the same error code than --max-consecutive-same-code allows, and the run stopped.";
     Canary = "CANARY", "Too many of the first rows, those of --canary, failed, and the run stopped.";
     Outage = "OUTAGE", "CoreCARD was away for longer than --max-outage, and the run stopped.";
     Refusals = "REFUSALS", "Several requests in a row were refused as malformed or misdirected, and the run stopped.";
@@ -113,8 +113,8 @@ impl OwnCode {
     pub fn stops_all(self) -> bool {
         match self {
             OwnCode::MaxFailures
-            | OwnCode::FailuresInARow
-            | OwnCode::DoubtsInARow
+            | OwnCode::ConsecutiveFailures
+            | OwnCode::ConsecutiveDoubts
             | OwnCode::SameCode
             | OwnCode::Canary
             | OwnCode::Refusals

@@ -114,7 +114,7 @@ fn add_up(results: &[Row], outcome: &common::Outcome, requests: u64) {
     let attempts: u64 = results.iter().map(|row| u64::from(row.attempts())).sum();
     assert!(attempts >= requests);
     assert_eq!(summary["attempts"], attempts);
-    assert_eq!(summary["calls_now"], attempts);
+    assert_eq!(summary["calls_this_start"], attempts);
     let found: BTreeSet<&str> = counts.keys().copied().collect();
     assert!(found.is_superset(&["cancelled", "rejected", "in_doubt"].into()), "{counts:?}");
     assert_eq!(outcome.code, Some(3), "{}", outcome.told());

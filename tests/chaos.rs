@@ -125,7 +125,7 @@ impl Machine {
     fn command(&self) -> Command {
         let words = match self.opens {
             true => &["run", "orders.csv", "--yes"][..],
-            false => &["work"],
+            false => &["worker"],
         };
         let rate = format!("{RATE}/s");
         let rate = if self.opens { &["--rate", &*rate][..] } else { &[] };

@@ -220,9 +220,9 @@ fn values() -> Vec<(&'static str, Trial)> {
         ("no outage at all", flag("--max-outage=0s")),
         ("too long an outage", flag("--max-outage=1000h")),
         ("no rows at all", flag("--max-rows=0")),
-        ("no number of failures in a row", flag("--max-failures-in-a-row=0")),
-        ("no number of the same code", flag("--max-same-code=some")),
-        ("no number of lost answers", flag("--max-doubts-in-a-row=-1")),
+        ("no number of failures in a row", flag("--max-consecutive-failures=0")),
+        ("no number of the same code", flag("--max-consecutive-same-code=some")),
+        ("no number of lost answers", flag("--max-consecutive-doubts=-1")),
         ("no first rows", flag("--canary=0")),
         ("no number of rows", flag("--expect-rows=all")),
         ("no SHA-256", flag("--expect-sha256=abc")),
@@ -623,7 +623,7 @@ fn reruns() -> Vec<(&'static str, Trial)> {
 fn databases() -> Vec<(&'static str, Trial)> {
     let at = |address: &str| run().variable("CARDCANCEL_LEDGER", address);
     let work = |flags: &str| {
-        let needed = "work --url https://127.0.0.1:9 --external-ip 10.120.0.0";
+        let needed = "worker --url https://127.0.0.1:9 --external-ip 10.120.0.0";
         command(&format!("{needed} {flags}"))
     };
     let nobody = "postgres://me@127.0.0.1:9/night";

@@ -162,7 +162,7 @@ fn a_misspelt_variable_is_an_error_with_the_nearest_name() {
         &["run", "orders.csv", "--rehearse"],
         &["rerun", "orders.csv", "--rehearse"],
         &["runs"],
-        &["work"],
+        &["worker"],
         &["config", "show"],
     ] {
         let refused = with_variables(&scene, args, &misspelt).exits(2).stderr;

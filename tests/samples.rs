@@ -232,16 +232,16 @@ fn the_command_lines_that_are_shown_are_understood() {
         let words = ["cardcancel", "run", "orders.csv"].into_iter().chain(flags);
         cardcancel::cli::parse(words).unwrap();
     }
-    let text = fs::read_to_string(sample("cardcancel-work.service")).unwrap();
-    let (_, line) = text.split_once("exec cardcancel work ").unwrap();
+    let text = fs::read_to_string(sample("cardcancel-worker.service")).unwrap();
+    let (_, line) = text.split_once("exec cardcancel worker ").unwrap();
     let (flags, _) = line.split_once('\'').unwrap();
-    cardcancel::cli::parse(["cardcancel", "work"].into_iter().chain(flags.split(' '))).unwrap();
+    cardcancel::cli::parse(["cardcancel", "worker"].into_iter().chain(flags.split(' '))).unwrap();
 }
 
 #[test]
 fn systemd_accepts_the_units() {
     let (service, timer) = (sample("cardcancel.service"), sample("cardcancel.timer"));
-    let work = sample("cardcancel-work.service");
+    let work = sample("cardcancel-worker.service");
     let args = ["verify", &service, &timer, &work];
     let Some(output) = judged("systemd_accepts_the_units", "systemd-analyze", &args) else {
         return;
@@ -251,7 +251,7 @@ fn systemd_accepts_the_units() {
 
 #[test]
 fn systemd_finds_the_services_locked_down() {
-    for name in ["cardcancel.service", "cardcancel-work.service"] {
+    for name in ["cardcancel.service", "cardcancel-worker.service"] {
         // In tenths: 1.5 of 10, where 10 is a service without any protection.
         let args = ["security", "--offline=yes", "--threshold=15", &sample(name)];
         let test = "systemd_finds_the_services_locked_down";

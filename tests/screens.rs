@@ -145,7 +145,7 @@ fn the_summary_for_programs() {
     assert_snapshot!(pretty(&outcome.stdout), @r#"
     {
       "attempts": 4,
-      "calls_now": 4,
+      "calls_this_start": 4,
       "counts": {
         "already_cancelled": 0,
         "cancelled": 1,
@@ -165,16 +165,6 @@ fn the_summary_for_programs() {
       "input_changed": false,
       "input_sha256": "f1ea169949089307ab8aaf8e9861742a8f25224b609e897f3c0717efc68e6ec3",
       "may_be_cut_short": false,
-      "on_the_way": {
-        "answers_lost": 1,
-        "asked_to_wait_seconds": [seconds],
-        "calls_repeated": 0,
-        "credentials_renewed": 0,
-        "held_seconds": [seconds],
-        "held_to_a_second": null,
-        "outage_seconds": [seconds],
-        "outages": 0
-      },
       "opened_at": "[time]",
       "rehearsal": null,
       "rejected_with_doubt": 0,
@@ -186,6 +176,16 @@ fn the_summary_for_programs() {
       "run": "[run]",
       "seconds_now": [seconds],
       "state": "ended",
+      "stats": {
+        "answers_lost": 1,
+        "asked_to_wait_seconds": [seconds],
+        "calls_repeated": 0,
+        "credentials_renewed": 0,
+        "held_seconds": [seconds],
+        "held_to_a_second": null,
+        "outage_seconds": [seconds],
+        "outages": 0
+      },
       "stop": null,
       "stop_reason": null
     }
@@ -258,7 +258,7 @@ fn a_stopped_run_for_programs() {
     assert_snapshot!(pretty(&outcome.stdout), @r#"
     {
       "attempts": 1,
-      "calls_now": 1,
+      "calls_this_start": 1,
       "counts": {
         "already_cancelled": 0,
         "cancelled": 0,
@@ -278,16 +278,6 @@ fn a_stopped_run_for_programs() {
       "input_changed": false,
       "input_sha256": "03a4785a6208ff4ff57edac876750d4edc4d2879a9e3b8664574a176016a4fb9",
       "may_be_cut_short": false,
-      "on_the_way": {
-        "answers_lost": 0,
-        "asked_to_wait_seconds": [seconds],
-        "calls_repeated": 0,
-        "credentials_renewed": 0,
-        "held_seconds": [seconds],
-        "held_to_a_second": null,
-        "outage_seconds": [seconds],
-        "outages": 0
-      },
       "opened_at": "[time]",
       "rehearsal": null,
       "rejected_with_doubt": 0,
@@ -299,6 +289,16 @@ fn a_stopped_run_for_programs() {
       "run": "[run]",
       "seconds_now": [seconds],
       "state": "stopped",
+      "stats": {
+        "answers_lost": 0,
+        "asked_to_wait_seconds": [seconds],
+        "calls_repeated": 0,
+        "credentials_renewed": 0,
+        "held_seconds": [seconds],
+        "held_to_a_second": null,
+        "outage_seconds": [seconds],
+        "outages": 0
+      },
       "stop": "CREDENTIALS",
       "stop_reason": "The credentials were refused: row 1: HTTP_401, the answer was empty"
     }

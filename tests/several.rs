@@ -59,7 +59,7 @@ impl Machine {
     }
 
     fn work(&self, flags: &[&str]) -> Child {
-        self.command(&["work"], flags).spawn().unwrap()
+        self.command(&["worker"], flags).spawn().unwrap()
     }
 
     /// The list of runs, by this machine's program.
@@ -183,7 +183,7 @@ fn a_run_and_two_workers_share_its_rows_and_its_rate() {
     let opener = Machine::with_orders(&database, &core_card, ROWS);
     let outcome = ended(opener.run(&["--rate", &format!("{RATE}/s"), "--json"])).exits(1);
     let summary: serde_json::Value = serde_json::from_str(&outcome.stdout).unwrap();
-    let own = summary["calls_now"].as_u64().unwrap();
+    let own = summary["calls_this_start"].as_u64().unwrap();
     // They leave a moment after the last row has ended.
     until("nobody is at work", || at_work(&database) == 0);
     let told = workers.map(dismissed);
@@ -488,7 +488,7 @@ fn the_password_is_in_no_byte_of_what_is_said_or_kept() {
     };
     let mut everywhere = Vec::new();
     let run = begin(&["run", "orders.csv", "--yes", "--rate", "10/s"]);
-    let worker = begin(&["work", "--max-outage", "1s"]);
+    let worker = begin(&["worker", "--max-outage", "1s"]);
     until("it was sending", || core_card.requests() >= 5);
     for child in [&run, &worker] {
         everywhere.extend(std::fs::read(format!("/proc/{}/cmdline", child.id())).unwrap());
@@ -571,7 +571,7 @@ fn through_a_pooler_that_keeps_sessions_all_goes_on_and_through_any_other_nothin
     for mode in ["transaction", "statement"] {
         let pooler = PgBouncer::before(&database, &[&format!("pool_mode={mode}")]);
         let machine = Machine::with_orders(&pooler.through(&database), &core_card, 20);
-        for words in [&["run", "orders.csv", "--yes"][..], &["work"]] {
+        for words in [&["run", "orders.csv", "--yes"][..], &["worker"]] {
             let refused = ended(machine.command(words, &[]).spawn().unwrap()).exits(2);
             assert!(refused.stderr.contains("pool_mode = session"), "{}", refused.told());
         }

@@ -33,12 +33,12 @@ fn failures_in_a_row_stop_a_run() {
         _ => UNKNOWN,
     });
     let scene = Scene::new();
-    let flags = ["--max-failures-in-a-row", "3"];
+    let flags = ["--max-consecutive-failures", "3"];
     let outcome = one_at_a_time(scene.orders(20), &server, &flags).exits(4);
     assert_eq!(server.requests().len(), 8);
-    assert_snapshot!(headline(&outcome), @"Run [run] of orders.csv, 20 rows: STOPPED EARLY: more than 3 rows in a row failed (--max-failures-in-a-row 3), the last, row 8, with ERR01180 (FAILURES_IN_A_ROW)");
+    assert_snapshot!(headline(&outcome), @"Run [run] of orders.csv, 20 rows: STOPPED EARLY: more than 3 rows in a row failed (--max-consecutive-failures 3), the last, row 8, with ERR01180 (CONSECUTIVE_FAILURES)");
     let codes: Vec<_> = scene.results()[8..].iter().map(|row| row.code().to_owned()).collect();
-    assert_eq!(codes, ["FAILURES_IN_A_ROW"; 12]);
+    assert_eq!(codes, ["CONSECUTIVE_FAILURES"; 12]);
 }
 
 #[test]
@@ -51,9 +51,10 @@ fn one_error_code_that_repeats_stops_a_run() {
         _ => UNKNOWN,
     });
     let scene = Scene::new();
-    let outcome = one_at_a_time(scene.orders(20), &server, &["--max-same-code", "2"]).exits(4);
+    let outcome =
+        one_at_a_time(scene.orders(20), &server, &["--max-consecutive-same-code", "2"]).exits(4);
     assert_eq!(server.requests().len(), 8);
-    assert_snapshot!(headline(&outcome), @"Run [run] of orders.csv, 20 rows: STOPPED EARLY: more than 2 rows in a row failed with ERR01180 (--max-same-code 2), the last is row 8 (SAME_CODE)");
+    assert_snapshot!(headline(&outcome), @"Run [run] of orders.csv, 20 rows: STOPPED EARLY: more than 2 rows in a row failed with ERR01180 (--max-consecutive-same-code 2), the last is row 8 (SAME_CODE)");
     assert!(scene.results()[8..].iter().all(|row| row.code() == "SAME_CODE"));
 }
 
@@ -66,13 +67,13 @@ fn lost_answers_in_a_row_stop_a_run_before_their_rows_have_ended() {
         _ => Does::Close,
     });
     let scene = Scene::new();
-    let flags = ["--max-doubts-in-a-row", "4", "--json"];
+    let flags = ["--max-consecutive-doubts", "4", "--json"];
     let outcome = one_at_a_time(scene.orders(20), &server, &flags).exits(4);
     assert_eq!(outcome.stderr.matches(" WARN ").count(), 0, "{}", outcome.stderr);
     assert_eq!(server.requests().len(), 7);
     let summary: serde_json::Value = serde_json::from_str(&outcome.stdout).unwrap();
-    assert_eq!(summary["stop"], "DOUBTS_IN_A_ROW");
-    assert_snapshot!(summary["stop_reason"].as_str().unwrap(), @"more than 4 answers in a row were lost (--max-doubts-in-a-row 4), the last with CONNECTION_LOST");
+    assert_eq!(summary["stop"], "CONSECUTIVE_DOUBTS");
+    assert_snapshot!(summary["stop_reason"].as_str().unwrap(), @"more than 4 answers in a row were lost (--max-consecutive-doubts 4), the last with CONNECTION_LOST");
     assert_eq!(summary["counts"]["in_doubt"], 6);
 }
 
@@ -91,7 +92,7 @@ fn lost_answers_in_a_row_are_an_outage_long_before_there_are_a_thousand() {
 #[test]
 fn lost_answers_that_one_stall_could_bring_about_are_warned_of() {
     let scene = Scene::new();
-    let flags = ["--max-doubts-in-a-row", "63", "--concurrency", "64"];
+    let flags = ["--max-consecutive-doubts", "63", "--concurrency", "64"];
     let outcome = scene.orders(2).cancel(&CoreCard::perfect().url(), &flags).exits(0);
     assert!(outcome.stderr.contains("one stall of the server can stop the run"));
 }

@@ -10,7 +10,7 @@
 
 -- Owns the tables, and is used for nothing but to lay them down.
 CREATE ROLE cardcancel_owner LOGIN;
--- Runs and works: whoever starts `cardcancel run` and `cardcancel work`.
+-- Runs and works: whoever starts `cardcancel run` and `cardcancel worker`.
 CREATE ROLE cardcancel LOGIN;
 -- Reads all of it and changes nothing: `cardcancel runs`, and queries.
 CREATE ROLE cardcancel_auditor LOGIN;

@@ -23,7 +23,7 @@ mod server;
 mod signals;
 mod simulator;
 mod taken;
-mod work;
+mod worker;
 
 use std::ffi::OsString;
 use std::io::IsTerminal;
@@ -90,7 +90,7 @@ fn forms(command: &Command, surroundings: &Surroundings) -> Forms {
         Command::Check(check) => &check.options,
         Command::Run(run) => &run.options,
         Command::Rerun(rerun) => &rerun.options,
-        Command::Work(work) => &work.options,
+        Command::Worker(work) => &work.options,
         Command::Runs(runs) => &runs.options,
         Command::Ledger(ledger) => ledger.options(),
         Command::Config(Config { command: ConfigCommand::Show(show) }) => &show.given.options,
@@ -112,7 +112,7 @@ fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
             let only = rerun.only.unwrap_or_default();
             run::run(&rerun.results_file, Some(&only), rerun.options, &surroundings)
         }
-        Command::Work(work) => work::work(work.options, &surroundings),
+        Command::Worker(work) => worker::work(work.options, &surroundings),
         Command::Runs(runs) => runs::runs(runs.run.as_deref(), runs.options, &surroundings),
         Command::Ledger(command) => {
             let (care, named, options) = command.into_care();

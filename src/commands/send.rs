@@ -139,11 +139,11 @@ impl Sending<'_> {
 
     fn warn_if_stop_rule_is_tight(&self) {
         let concurrency = self.settings.concurrency;
-        if let Some(most) = self.settings.limits.doubts_in_a_row
+        if let Some(most) = self.settings.limits.consecutive_doubts
             && most < concurrency
         {
             tracing::warn!(
-                "--max-doubts-in-a-row {most} is below --concurrency {concurrency}: one stall of the server can stop the run"
+                "--max-consecutive-doubts {most} is below --concurrency {concurrency}: one stall of the server can stop the run"
             );
         }
     }

@@ -19,11 +19,11 @@ pub const DEFAULTS: &[(&str, &str)] = &[
     // the work of one that died.
     ("lease", "30s"),
     // Rows in doubt are to be looked up one by one: no file needs a thousand to be stopped.
-    ("max-doubts-in-a-row", "1000"),
+    ("max-consecutive-doubts", "1000"),
     ("start-window", "off"),
     ("max-failures", "off"),
-    ("max-failures-in-a-row", "off"),
-    ("max-same-code", "off"),
+    ("max-consecutive-failures", "off"),
+    ("max-consecutive-same-code", "off"),
     ("canary", "off"),
     ("max-rows", "off"),
     ("log-format", "text"),

@@ -168,7 +168,7 @@ pub struct Options {
     /// the count anew. Rows count in the order in which they end.
     #[arg(long, help_heading = STOPPING, value_name = "ROWS|off")]
     #[serde(deserialize_with = "parsed")]
-    pub max_failures_in_a_row: Option<OffOr<UpTo<1_000_000>>>,
+    pub max_consecutive_failures: Option<OffOr<UpTo<1_000_000>>>,
 
     /// Stop when more answers than this were lost one after another
     ///
@@ -177,14 +177,14 @@ pub struct Options {
     /// so it should be above --concurrency.
     #[arg(long, help_heading = STOPPING, value_name = "ANSWERS|off")]
     #[serde(deserialize_with = "parsed")]
-    pub max_doubts_in_a_row: Option<OffOr<UpTo<1_000_000>>>,
+    pub max_consecutive_doubts: Option<OffOr<UpTo<1_000_000>>>,
 
     /// Stop when more rows than this failed one after another with the same error code
     ///
-    /// As --max-failures-in-a-row, but a failure with another code begins the count anew, too.
+    /// As --max-consecutive-failures, but a failure with another code begins the count anew, too.
     #[arg(long, help_heading = STOPPING, value_name = "ROWS|off")]
     #[serde(deserialize_with = "parsed")]
-    pub max_same_code: Option<OffOr<UpTo<1_000_000>>>,
+    pub max_consecutive_same_code: Option<OffOr<UpTo<1_000_000>>>,
 
     /// Send this many rows first, one at a time, and stop if they do not do well
     ///
@@ -322,7 +322,7 @@ pub struct Options {
     /// not set. Keep it: it is how a run goes on after a crash, and the proof of what was sent. A
     /// rehearsal has a ledger of its own, which is always a file.
     ///
-    /// Several machines share a database, as postgres://USER@HOST/DATABASE: see `cardcancel work`.
+    /// Several machines share a database, as postgres://USER@HOST/DATABASE: see `cardcancel worker`.
     /// Its password is in CARDCANCEL_LEDGER_PASSWORD, or in the file that
     /// CARDCANCEL_LEDGER_PASSWORD_FILE names; never on the command line.
     #[arg(long, help_heading = PLACES, value_name = "FILE|URL", value_hint = ValueHint::AnyPath)]
@@ -443,7 +443,7 @@ impl Options {
         or! {
             url proxy ca_file client_cert_file client_key_file rate concurrency timeout attempts
             on_doubt not_processed_statuses cut_off start_window allow_partial max_failures
-            max_failures_in_a_row max_doubts_in_a_row max_same_code canary max_rows max_outage
+            max_consecutive_failures max_consecutive_doubts max_consecutive_same_code canary max_rows max_outage
             again
             yes rehearse quiet json delimiter admin_column sequence_column priority_column
             exempt_admin_column as_orders trust_results expect_rows expect_sha256 results ledger lease log_file log_format log_level metrics_file

@@ -375,9 +375,9 @@ fn limits(options: &Options) -> StopRuleSettings {
     }
     StopRuleSettings {
         failures: options.max_failures.and_then(OffOr::on),
-        failures_in_a_row: number(options.max_failures_in_a_row),
-        doubts_in_a_row: number(options.max_doubts_in_a_row),
-        same_code: number(options.max_same_code),
+        consecutive_failures: number(options.max_consecutive_failures),
+        consecutive_doubts: number(options.max_consecutive_doubts),
+        same_code: number(options.max_consecutive_same_code),
         canary: number(options.canary),
     }
 }

@@ -94,7 +94,7 @@ fn with_only_what_must_be_set_everything_else_has_its_default() {
     assert_eq!((settings.cut_off.clone(), settings.max_rows), (None, None));
     assert_eq!(
         settings.limits,
-        StopRuleSettings { doubts_in_a_row: Some(1000), ..StopRuleSettings::default() }
+        StopRuleSettings { consecutive_doubts: Some(1000), ..StopRuleSettings::default() }
     );
     assert!(matches!(settings.auth, Auth::None));
     let home = scene.directory.path();

@@ -6,10 +6,10 @@ mod behind;
 mod hashed;
 pub mod metrics;
 mod moments;
-mod on_the_way;
 pub mod progress;
 pub mod results;
 pub mod say;
+mod stats_line;
 pub mod summary;
 
 pub use amounts::{count, counted, lasting, per_second, rows};

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::results::Written;
-use super::{count, counted, lasting, on_the_way, per_second, rows};
+use super::{count, counted, lasting, per_second, rows, stats_line};
 use crate::engine::RunStats;
 use crate::exit_code::ExitCode;
 use crate::input::shown;
@@ -60,7 +60,7 @@ impl Summary<'_> {
         if let Some(work) = self.work.filter(|work| work.calls > 0) {
             let _ = writeln!(text, "{}", self.calls(&work));
         }
-        if let Some(told) = self.work.and_then(|work| on_the_way::line(&work.stats)) {
+        if let Some(told) = self.work.and_then(|work| stats_line::line(&work.stats)) {
             let _ = writeln!(text, "{told}");
         }
         let _ = writeln!(text, "Results: {}", shown(&self.results.path.display().to_string()));
@@ -221,11 +221,11 @@ impl Summary<'_> {
             "rejected_with_doubt": self.results.counts.rejected_with_doubt(),
             "rows_in_doubt": self.results.counts.in_doubt(),
             "attempts": run.attempts,
-            "calls_now": self.work.map_or(0, |work| work.calls),
+            "calls_this_start": self.work.map_or(0, |work| work.calls),
             "seconds_now": self.work.map_or(0.0, |work| work.took.as_secs_f64()),
             "resumed": self.work.is_some_and(|work| work.resumed.is_some()),
             "rows_before": self.work.and_then(|work| work.resumed).unwrap_or(0),
-            "on_the_way": self.work.map(|work| on_the_way::json(&work.stats)),
+            "stats": self.work.map(|work| stats_line::json(&work.stats)),
             "cut_off_margin_seconds": self.margin().map(|margin| margin.as_secs_f64()),
             "opened_at": run.opened.opened_at.to_string(),
             "finished_at": run.finished_at.map(|at| at.to_string()),

@@ -21,9 +21,9 @@ pub struct StopRuleSettings {
     /// The most rows that may fail.
     pub failures: Option<MaxFailures>,
     /// The most rows that may fail one after another.
-    pub failures_in_a_row: Option<u32>,
+    pub consecutive_failures: Option<u32>,
     /// The most answers that may be lost one after another.
-    pub doubts_in_a_row: Option<u32>,
+    pub consecutive_doubts: Option<u32>,
     /// The most rows that may fail one after another with the same error code.
     pub same_code: Option<u32>,
     /// How many rows go first, one at a time.
@@ -89,8 +89,8 @@ impl StopRules {
             failures_before: failures(before),
             ended_before: called(before),
             refusals: Streak::of_at_most(Some(MOST_REFUSALS_IN_A_ROW)),
-            failures: Streak::of_at_most(limits.failures_in_a_row),
-            doubts: Streak::of_at_most(limits.doubts_in_a_row),
+            failures: Streak::of_at_most(limits.consecutive_failures),
+            doubts: Streak::of_at_most(limits.consecutive_doubts),
             same_code: SameCode::at_most(limits.same_code),
             canary: Canary::of(limits.canary),
         }
@@ -137,10 +137,10 @@ impl StopRules {
             _ => reset(&mut self.doubts)?,
         };
         let why = format!(
-            "more than {most} answers in a row were lost (--max-doubts-in-a-row {most}), the last with {}",
+            "more than {most} answers in a row were lost (--max-consecutive-doubts {most}), the last with {}",
             named(&outcome.error_code)
         );
-        Some(StopReason { code: OwnCode::DoubtsInARow, why })
+        Some(StopReason { code: OwnCode::ConsecutiveDoubts, why })
     }
 
     fn after_success(&mut self) -> Option<StopReason> {
@@ -159,15 +159,15 @@ impl StopRules {
         });
         let same = self.same_code.failed(code).map(|most| {
             let why = format!(
-                "more than {most} rows in a row failed with {code_told} (--max-same-code {most}), the last is row {row}"
+                "more than {most} rows in a row failed with {code_told} (--max-consecutive-same-code {most}), the last is row {row}"
             );
             StopReason { code: OwnCode::SameCode, why }
         });
         let in_a_row = self.failures.goes_on().map(|most| {
             let why = format!(
-                "more than {most} rows in a row failed (--max-failures-in-a-row {most}), the last, row {row}, with {code_told}"
+                "more than {most} rows in a row failed (--max-consecutive-failures {most}), the last, row {row}, with {code_told}"
             );
-            StopReason { code: OwnCode::FailuresInARow, why }
+            StopReason { code: OwnCode::ConsecutiveFailures, why }
         });
         canary.or(same).or(in_a_row).or_else(|| self.over_total(counts))
     }
@@ -292,27 +292,27 @@ mod tests {
     #[test]
     fn failures_in_a_row_are_those_with_no_row_cancelled_between_them() {
         let mut watched = Watched::by(StopRuleSettings {
-            failures_in_a_row: Some(2),
+            consecutive_failures: Some(2),
             ..StopRuleSettings::default()
         });
         assert!(watched.rejected("ERR1").is_none() && watched.rejected("ERR2").is_none());
         assert_eq!(watched.cancelled(), None);
         assert!(watched.rejected("ERR1").is_none() && watched.rejected("ERR2").is_none());
         assert_eq!(watched.lost(), None, "the row has not ended");
-        assert_snapshot!(told(watched.rejected("")), @"FAILURES_IN_A_ROW: more than 2 rows in a row failed (--max-failures-in-a-row 2), the last, row 7, with no error code");
+        assert_snapshot!(told(watched.rejected("")), @"CONSECUTIVE_FAILURES: more than 2 rows in a row failed (--max-consecutive-failures 2), the last, row 7, with no error code");
     }
 
     #[test]
     fn an_answer_ends_a_row_of_lost_ones_and_a_call_that_was_never_sent_does_not() {
         let mut watched = Watched::by(StopRuleSettings {
-            doubts_in_a_row: Some(2),
+            consecutive_doubts: Some(2),
             ..StopRuleSettings::default()
         });
         assert!(watched.lost().is_none() && watched.lost().is_none());
         assert_eq!(watched.rejected("ERR1"), None);
         assert!(watched.lost().is_none() && watched.lost().is_none());
         assert_eq!(watched.sees(Meaning::NotDone, "CONNECT", None), None);
-        assert_snapshot!(told(watched.lost()), @"DOUBTS_IN_A_ROW: more than 2 answers in a row were lost (--max-doubts-in-a-row 2), the last with TIMEOUT");
+        assert_snapshot!(told(watched.lost()), @"CONSECUTIVE_DOUBTS: more than 2 answers in a row were lost (--max-consecutive-doubts 2), the last with TIMEOUT");
     }
 
     #[test]
@@ -323,7 +323,7 @@ mod tests {
         assert!(watched.rejected("ERR2").is_none() && watched.rejected("ERR2").is_none());
         assert_eq!(watched.cancelled(), None);
         assert!(watched.rejected("ERR2").is_none() && watched.rejected("ERR2").is_none());
-        assert_snapshot!(told(watched.rejected("ERR2")), @"SAME_CODE: more than 2 rows in a row failed with ERR2 (--max-same-code 2), the last is row 8");
+        assert_snapshot!(told(watched.rejected("ERR2")), @"SAME_CODE: more than 2 rows in a row failed with ERR2 (--max-consecutive-same-code 2), the last is row 8");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! `work`: helps with the runs of other machines, until it is told to stop.
+//! `worker`: helps with the runs of other machines, until it is told to stop.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -57,10 +57,10 @@ pub fn work(options: Options, surroundings: &Surroundings) -> anyhow::Result<Exi
 fn refuse_what_nobody_shares(settings: &Settings) -> anyhow::Result<()> {
     match (&settings.target, &settings.ledger) {
         (Target::Rehearsal(_), _) => {
-            bail!("`work` does not rehearse: a rehearsal has a ledger that it shares with nobody")
+            bail!("`worker` does not rehearse: a rehearsal has a ledger that it shares with nobody")
         }
         (Target::CoreCard(_), Location::File(path)) => bail!(
-            "`work` needs a ledger that several machines share, and {} is a file: give the address of a PostgreSQL database with --ledger",
+            "`worker` needs a ledger that several machines share, and {} is a file: give the address of a PostgreSQL database with --ledger",
             path.display()
         ),
         (Target::CoreCard(_), Location::Database(_)) => Ok(()),
