@@ -103,7 +103,7 @@ pub enum Command {
     Runs(Runs),
     /// Look after the ledger: what it is, whether it is whole, a copy of it
     Ledger(Ledger),
-    /// Serve a simulator for CoreCARD on this machine, to test against
+    /// Serve a simulator of CoreCARD on this machine, to test against
     Simulator(Simulator),
     /// Write a configuration file to start from, or show what is in force
     Config(Config),
@@ -533,7 +533,7 @@ mod tests {
           worker       Help with the runs of other machines, on a ledger that they share
           runs         List what ran and what is running, or show how far one run is
           ledger       Look after the ledger: what it is, whether it is whole, a copy of it
-          simulator    Serve a simulator for CoreCARD on this machine, to test against
+          simulator    Serve a simulator of CoreCARD on this machine, to test against
           config       Write a configuration file to start from, or show what is in force
           completions  Print what a shell needs to complete this command line
           man          Print the manual page, in the form that man reads

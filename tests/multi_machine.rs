@@ -257,7 +257,7 @@ fn whoever_is_killed_no_row_is_lost_and_any_machine_can_write_the_results() {
     let results = elsewhere.results();
     all_true(&results, &core_card.orders(), ROWS);
     let doubts = doubts(&results);
-    // Staked for the next moments, or in flight.
+    // Claimed for the next moments, or in flight.
     assert!(doubts <= 2 * CONCURRENCY, "{doubts} rows in doubt");
     let again = core_card.orders().values().filter(|order| order.asked > 1).count();
     assert!(again <= doubts, "{again} were sent twice, {doubts} are in doubt");

@@ -111,7 +111,7 @@ pub struct Served {
     pub cpu: Duration,
 }
 
-/// A simulator for CoreCARD in a process of its own.
+/// A simulator of CoreCARD in a process of its own.
 pub struct Server {
     child: Child,
     /// Its base address.

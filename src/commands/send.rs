@@ -1,4 +1,4 @@
-//! The sending itself: the scheduler is outcome until the run is at rest.
+//! The sending itself: the scheduler runs until the run is at rest.
 
 use std::time::Duration;
 
@@ -43,7 +43,7 @@ pub struct Sending<'a> {
 }
 
 impl Sending<'_> {
-    /// Turns the scheduler until the run is at rest.
+    /// Runs the scheduler until the run is at rest.
     ///
     /// # Errors
     /// When the ledger fails; calls in flight have been waited for.

@@ -13,7 +13,7 @@ use crate::output::say;
 /// do supervisors that signal the process and its group.
 const ONE_WISH: Duration = Duration::from_secs(1);
 
-/// Listens for SIGINT, SIGTERM and SIGHUP from now on; what it returns commits true
+/// Listens for SIGINT, SIGTERM and SIGHUP from now on; what it returns turns true
 /// with the first. One that was ignored when the program was started, as by nohup, stays
 /// ignored.
 ///

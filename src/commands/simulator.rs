@@ -1,4 +1,4 @@
-//! `simulator`: the simulator for CoreCARD as a server of its own.
+//! `simulator`: the simulator of CoreCARD as a server of its own.
 
 use anyhow::Context;
 

@@ -222,7 +222,7 @@ pub struct Options {
     #[arg(long, help_heading = THIS_RUN, value_name = YES_OR_NO, value_parser = yes_or_no)]
     pub yes: Option<bool>,
 
-    /// Send everything to a built-in simulator for CoreCARD instead
+    /// Send everything to a built-in simulator of CoreCARD instead
     ///
     /// A whole run with nothing real in it: no address or credentials are needed, nothing leaves
     /// this machine, and the real ledger is not touched.

@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use crate::ledger::{CommitOutcome, CommitRequest, Ledger, LedgerError, Uptime};
 use crate::policy::pacer::Pacer;
 
-/// Commits of the ledger for the driver.
+/// Commits to the ledger for the driver.
 pub(super) struct LedgerThread {
     commits: std::sync::mpsc::Sender<CommitRequest>,
     outcome: mpsc::UnboundedReceiver<Result<CommitOutcome, LedgerError>>,

@@ -25,7 +25,7 @@ pub struct RunStats {
     pub held_to: Option<f64>,
 }
 
-/// What holds during a interval of time.
+/// What holds during an interval of time.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Interval {
     pub from: Duration,
@@ -45,7 +45,7 @@ impl RunStats {
         self.lost += u64::from(meaning.leaves_doubt());
     }
 
-    /// A interval of time went by.
+    /// An interval of time went by.
     pub(super) fn passed(&mut self, interval: Interval) {
         let Interval { from, to, is_away, quiet_until, held_to } = interval;
         let lasted = to.saturating_sub(from);

@@ -84,7 +84,7 @@ pub struct Scheduler {
     being_recorded: Counts,
     /// How those stand that the next commit will record.
     unrecorded: Counts,
-    /// Staked rows, each with the time after the start at which it may be sent,
+    /// Claimed rows, each with the time after the start at which it may be sent,
     /// if there is a pace to keep.
     claimed: VecDeque<(Option<Duration>, ClaimedRow)>,
     in_flight: u32,
@@ -128,7 +128,7 @@ pub struct Scheduler {
     /// Calls that ended.
     calls: u64,
     stats: RunStats,
-    /// Until when after the start the stats is told.
+    /// Until when after the start the statistics are complete.
     told_until: Duration,
 }
 

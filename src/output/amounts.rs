@@ -25,7 +25,7 @@ pub fn rows(number: u64) -> String {
     counted(number, "row", "rows")
 }
 
-/// A interval of time in its two largest units: 6 min 40 s.
+/// An interval of time in its two largest units: 6 min 40 s.
 pub fn lasting(time: Duration) -> String {
     let seconds = time.as_secs() + u64::from(time.subsec_millis() >= 500);
     match (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60, seconds % 60) {

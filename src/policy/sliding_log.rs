@@ -38,7 +38,7 @@ impl SlidingSecond {
         Some(leaves.saturating_add(KEPT).saturating_add(Duration::from_nanos(1)))
     }
 
-    /// Puts right when a call, dispatched_at at one time, counts: it has really started at
+    /// Puts right when a call, dispatched at one time, counts: it has really started at
     /// another, as the process may have been held up in between, and it may have
     /// arrived later still by what its answer took beyond the fastest.
     pub fn on_answered(&mut self, dispatched_at: Duration, started: Duration, answered: Duration) {

@@ -1,4 +1,4 @@
-//! The stop_rules: rules that stop a run that is going wrong. It watches outcomes in
+//! The stop rules: rules that stop a run that is going wrong. It watches outcomes in
 //! the order in which they come.
 
 use std::time::Duration;

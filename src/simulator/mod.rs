@@ -1,4 +1,4 @@
-//! A simulator for CoreCARD: a real HTTP/1.1 server on loopback that cancels physical
+//! A simulator of CoreCARD: a real HTTP/1.1 server on loopback that cancels physical
 //! card orders which exist only in its memory, and that can be told to be slow, full,
 //! and unreliable in every way a real one has been.
 //!

@@ -16,7 +16,7 @@ use super::words::{Answer, Fault};
 pub struct Tally {
     /// Requests that arrived whole, or that were refused before they had.
     pub requests: u64,
-    /// Requests that met no faults, by what was said to them. Every word is there.
+    /// Requests that met no fault, by what was said to them. Every word is there.
     pub answered: BTreeMap<Answer, u64>,
     /// Requests that met faults, by its kind. Every word is there.
     pub faults: BTreeMap<Fault, u64>,

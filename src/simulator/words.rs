@@ -50,7 +50,7 @@ words! {
 }
 
 words! {
-    /// What was said to a request that met no faults.
+    /// What was said to a request that met no fault.
     Answer {
         Ok = "ok", "200, `Status` true: cancelled.";
         Printed = "printed", "200, `Status` false, `STANDIN_PRINTED`.";

@@ -1,11 +1,11 @@
-//! The simulator for CoreCARD, running beside the test.
+//! The simulator of CoreCARD, running beside the test.
 
 use std::collections::BTreeMap;
 
 use cardcancel::simulator::{self, Order, OrderState, Settings, Simulator, Tally};
 use tokio::runtime::Runtime;
 
-/// The simulator for CoreCARD, running beside the test.
+/// The simulator of CoreCARD, running beside the test.
 pub struct CoreCard {
     runtime: Runtime,
     simulator: Simulator,

@@ -73,5 +73,5 @@ conformance! {
     a_run_that_ended_was_not_stopped
     a_run_is_held_while_it_is_worked_on
     a_results_file_is_known_by_its_mark
-    what_is_on_record_of_orders_is_told_for_each_in_commit
+    what_is_on_record_of_orders_is_told_for_each_in_turn
 }

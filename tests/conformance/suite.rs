@@ -711,7 +711,7 @@ pub fn a_row_that_was_rejected_after_a_lost_answer_is_counted_as_rejected_with_d
     assert_eq!((run.counts.get(Status::Rejected), run.counts.rejected_with_doubt()), (2, 1));
 }
 
-pub fn what_is_on_record_of_orders_is_told_for_each_in_commit(home: &Home) {
+pub fn what_is_on_record_of_orders_is_told_for_each_in_turn(home: &Home) {
     let mut first = home.process(3);
     let mut claimed = first.claim(2).into_iter();
     let no = Next::End(Status::Rejected);

@@ -343,7 +343,7 @@ fn a_run_opened_by_two_at_once_is_one_run() {
 
 #[test]
 #[ignore = "needs PostgreSQL: tests/run brings it"]
-fn whoever_comes_at_whatever_slot_while_a_run_is_opened_finds_that_run() {
+fn whoever_comes_at_whatever_moment_while_a_run_is_opened_finds_that_run() {
     const RUNS: u32 = 300;
     const STEP: Duration = Duration::from_micros(50);
     let home = Home::server();

@@ -1,4 +1,4 @@
-//! What clients see of each faults, and what it does to their orders.
+//! What clients see of each fault, and what it does to their orders.
 
 use std::time::Duration;
 

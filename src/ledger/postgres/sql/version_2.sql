@@ -71,8 +71,8 @@ CREATE TABLE worker (
     -- for as long, or the clock was set, and they are given as long as a lease from then on.
     lapsed_at    timestamptz NOT NULL,
     -- Its last commit.
-    commit         bigint      NOT NULL DEFAULT 0,
-    finished_at    timestamptz,
+    commit       bigint      NOT NULL DEFAULT 0,
+    finished_at  timestamptz,
     stop         text                         -- why it stopped before the last row
 ) WITH (fillfactor = 20);
 CREATE INDEX worker_by_run ON worker (run, at_work, number);
@@ -126,7 +126,7 @@ CREATE TABLE open_row (
     attempt   integer     NOT NULL,
     in_flight boolean     NOT NULL,           -- claimed, and not completed
     claimed_at timestamptz NOT NULL,
-    commit      bigint      NOT NULL,           -- the commit of the worker that claimed it
+    commit    bigint      NOT NULL,           -- the commit of the worker that claimed it
     PRIMARY KEY (run, row)
 ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 50000,
         autovacuum_vacuum_cost_delay = 0);
@@ -138,7 +138,7 @@ CREATE TABLE attempt (
     row         bigint      NOT NULL,
     attempt     integer     NOT NULL,
     worker      bigint      NOT NULL,
-    claimed_at   timestamptz NOT NULL,
+    claimed_at  timestamptz NOT NULL,
     sent_at     timestamptz,                  -- NULL: surely not sent, or not known
     ended_at    timestamptz NOT NULL,
     meaning     smallint    NOT NULL,
