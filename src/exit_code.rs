@@ -22,7 +22,7 @@ pub enum ExitCode {
 }
 
 impl ExitCode {
-    /// Every exit code and what it means, as the manual and the README have it.
+    /// Every exit code and what it means, as the manual and docs/results.md have it.
     pub const LIST: [(ExitCode, &'static str); 6] = [
         (
             ExitCode::Done,

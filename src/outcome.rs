@@ -435,7 +435,7 @@ fn classify_refusal(
     (meaning, error_code, message)
 }
 
-/// What the README's table "What an answer means" says. A gateway may have passed the
+/// What the table "What an answer means" in docs/failures.md says. A gateway may have passed the
 /// request on before it said no: only what is surely said before that is no doubt.
 fn refusal(http_status: u16, body: &Body, rules: &AnswerRules) -> Meaning {
     let (done, code) = match body {
