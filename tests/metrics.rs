@@ -3,7 +3,7 @@
 
 mod common;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::PermissionsExt;
 
 use cardcancel::simulator::{Settings, Share};
@@ -115,6 +115,20 @@ fn a_run_that_stopped_is_not_complete_and_says_why() {
     assert_eq!(samples["cardcancel_run_exit_code"], 4.0);
     assert_eq!(samples["cardcancel_run_rows_left"], 5.0);
     assert_eq!(rows(&samples, "not_sent"), 5.0);
+}
+
+#[test]
+fn the_pages_list_every_metric_and_no_other() {
+    let server = Hostile::always(Does::Say(status("401 Unauthorized")));
+    let scene = Scene::new();
+    scene.orders(1).cancel(&server.url(), &FLAGS).exits(4);
+    let samples = metrics(&scene);
+    let names: BTreeSet<&str> =
+        samples.keys().map(|name| name.split('{').next().unwrap()).collect();
+    let rows = include_str!("../docs/night.md").lines();
+    let listed = rows.filter_map(|row| row.strip_prefix("| `cardcancel_run_")?.split('`').next());
+    let listed: Vec<String> = listed.map(|name| format!("cardcancel_run_{name}")).collect();
+    assert_eq!(listed.iter().map(String::as_str).collect::<BTreeSet<_>>(), names);
 }
 
 #[test]

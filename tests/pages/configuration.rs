@@ -6,7 +6,7 @@ use std::process::Output;
 use assert_cmd::Command;
 use tempfile::TempDir;
 
-use crate::{Page, all_text, flags_in};
+use crate::{Page, all_text, flags_in, pages};
 
 const DEFAULTS: &str = include_str!("../../src/config/default.toml");
 const SAMPLE: &str = include_str!("../../samples/cardcancel.toml");
@@ -81,8 +81,7 @@ fn up_to_the_question(configuration: &str, profile: &str) -> Output {
 #[test]
 fn the_configurations_that_are_shown_can_be_used() {
     let guide = Page::at("docs/guide.md");
-    let (_, rest) = guide.text.split_once("```toml\n").unwrap();
-    let (shown, _) = rest.split_once("```").unwrap();
+    let shown = guide.blocks("toml").next().unwrap();
     for configuration in [shown, SAMPLE] {
         for (profile, host) in [
             ("sandbox", "https://sandbox.corecard.example.com/"),
@@ -97,4 +96,20 @@ fn the_configurations_that_are_shown_can_be_used() {
             assert_eq!(output.status.code(), Some(2));
         }
     }
+}
+
+#[test]
+fn every_piece_of_a_configuration_that_is_shown_is_accepted() {
+    let mut seen = 0;
+    for page in pages() {
+        for block in page.blocks("toml") {
+            let home = TempDir::new().unwrap();
+            fs::write(home.path().join("cardcancel.toml"), block).unwrap();
+            let mut show = Command::cargo_bin("cardcancel").unwrap();
+            show.current_dir(&home).env_clear().env("HOME", home.path()).args(["config", "show"]);
+            show.assert().success();
+            seen += 1;
+        }
+    }
+    assert!(seen >= 3, "only {seen} were found");
 }

@@ -5,8 +5,10 @@
 
 mod commands;
 mod configuration;
+mod design;
 mod flags;
 mod json;
+mod ledger;
 mod links;
 mod results;
 
@@ -32,6 +34,12 @@ impl Page {
     fn section(&self, heading: &str) -> &str {
         let (_, rest) = self.text.split_once(&format!("\n{heading}\n")).expect(heading);
         rest.split("\n#").next().unwrap()
+    }
+
+    /// Its blocks of code in a language.
+    fn blocks<'a>(&'a self, language: &'a str) -> impl Iterator<Item = &'a str> {
+        let code = self.text.split("```").skip(1).step_by(2);
+        code.filter_map(move |block| block.strip_prefix(language)?.strip_prefix('\n'))
     }
 
     /// The targets of its links, but for those to other hosts.
