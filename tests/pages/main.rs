@@ -7,6 +7,7 @@ mod commands;
 mod configuration;
 mod design;
 mod flags;
+mod install;
 mod json;
 mod ledger;
 mod links;
