@@ -11,6 +11,7 @@ mod install;
 mod json;
 mod ledger;
 mod links;
+mod rehearsal;
 mod results;
 
 use std::collections::BTreeSet;
