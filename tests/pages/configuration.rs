@@ -21,10 +21,10 @@ fn every_key_of_the_default_configuration_is_in_the_pages() {
             .map(|(key, _)| key)
             .filter(|key| key.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'))
     };
-    let told = flags_in(page.section("## Flags"));
+    let listed = flags_in(page.section("## Flags"));
     for key in keys(options) {
         let flag = format!("--{}", key.replace('_', "-"));
-        assert!(told.contains(&flag), "{key}, which is {flag}");
+        assert!(listed.contains(&flag), "{key}, which is {flag}");
     }
     for key in keys(tables) {
         assert!(
@@ -88,10 +88,10 @@ fn the_configurations_that_are_shown_can_be_used() {
             ("production", "https://corecard.example.com/"),
         ] {
             let output = up_to_the_question(configuration, profile);
-            let told = String::from_utf8(output.stderr).unwrap();
+            let printed = String::from_utf8(output.stderr).unwrap();
             assert!(
-                told.contains(&format!("About to cancel 1 order of orders.csv at {host}")),
-                "{told}"
+                printed.contains(&format!("About to cancel 1 order of orders.csv at {host}")),
+                "{printed}"
             );
             assert_eq!(output.status.code(), Some(2));
         }

@@ -36,10 +36,10 @@ fn the_flags_of_run_and_of_the_simulator_are_in_tables_of_their_own() {
     for (name, heading) in
         [("run", "## Flags"), ("rerun", "## Flags"), ("simulator", "## The simulator")]
     {
-        let told = flags_in(page.section(heading));
+        let shown = flags_in(page.section(heading));
         for argument in command.find_subcommand(name).unwrap().get_arguments() {
             let Some(flag) = argument.get_long() else { continue };
-            assert!(told.contains(&format!("--{flag}")), "--{flag} of {name} is not in {heading}");
+            assert!(shown.contains(&format!("--{flag}")), "--{flag} of {name} is not in {heading}");
         }
     }
 }
