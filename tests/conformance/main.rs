@@ -63,6 +63,8 @@ conformance! {
     a_process_has_nothing_in_flight_for_a_run_that_it_left
     what_other_runs_know_of_the_orders_of_a_file_is_counted
     a_few_orders_are_found_among_many
+    what_is_known_of_a_few_orders_among_many_is_counted
+    of_a_file_of_more_orders_than_other_runs_have_each_known_one_is_counted_once
     of_a_run_that_goes_on_only_rows_that_have_not_ended_are_counted
     processes_share_one_budget
     slots_that_were_not_used_are_given_back

@@ -613,6 +613,39 @@ pub fn a_few_orders_are_found_among_many(home: &Home) {
     assert_eq!(known, KnownOrders { cancelled: 3, in_flight: 0, in_doubt: 0 });
 }
 
+pub fn what_is_known_of_a_few_orders_among_many_is_counted(home: &Home) {
+    let _many = home.another(3000);
+    let lock = home.open().lock_run("key").unwrap();
+    let process = all_kinds(home);
+    let few = by_order([2, 5, 6, 7, 9, 10, 3001]);
+    let mut ledger = home.open();
+    let mut known =
+        |run: Option<&Run>| ledger.known_orders("https://example.com", run, &few).unwrap();
+    assert_eq!(known(None), KnownOrders { cancelled: 1, in_flight: 1, in_doubt: 1 });
+    assert_eq!(known(Some(&process.run)), KnownOrders::default());
+    drop((process, lock));
+    until("it is known that the process died", || {
+        known(None) == KnownOrders { cancelled: 1, in_flight: 0, in_doubt: 2 }
+    });
+}
+
+pub fn of_a_file_of_more_orders_than_other_runs_have_each_known_one_is_counted_once(home: &Home) {
+    let first = home.process(700).finish();
+    let second = home.another(1000).finish();
+    // Each order in two rows, and most of them in no run.
+    let twice = (1..=20_000).flat_map(|row| {
+        let keyed = |at| OrderKey::new(order(row), RowNumber(at), Part::Sent);
+        [keyed(row), keyed(row + 20_000)]
+    });
+    let file: Vec<_> = twice.collect();
+    let mut ledger = home.open();
+    let mut known = |run| ledger.known_orders("https://example.com", run, &file).unwrap();
+    let cancelled = |cancelled| KnownOrders { cancelled, in_flight: 0, in_doubt: 0 };
+    assert_eq!(known(None), cancelled(1000));
+    assert_eq!(known(Some(&first)), cancelled(300));
+    assert_eq!(known(Some(&second)), cancelled(0));
+}
+
 pub fn of_a_run_that_goes_on_only_rows_that_have_not_ended_are_counted(home: &Home) {
     let first = all_kinds(home);
     let mut second = home.another(10);

@@ -1,14 +1,36 @@
-//! What other runs know of all orders of a file, counted before the run begins.
+//! What other runs know of all orders of a file, counted before the run begins. For a large
+//! file the other runs are read whole, in parts, and looked for in the file; a small one
+//! looks its orders up.
 
-use tokio_postgres::Row;
+use tokio_postgres::{Row, Statement};
 
 use super::super::{KnownOrders, LedgerError};
 use super::connection::{Connection, Session};
 use super::error::DbError;
-use crate::input::{OrderKey, rows_to_send};
+use crate::input::{OrderKey, rows_to_send, to_send_of};
+use crate::order::Order;
 
-/// How many orders are asked about at a time.
-const AT_ONCE: usize = 10_000;
+/// How many orders are looked up at a time.
+const LOOKED_UP_AT_ONCE: usize = 10_000;
+
+/// A look-up takes about as long as it takes to read this many rows.
+const LOOK_UP: u64 = 12;
+
+/// How many rows of runs are read at a time: some tenths of a second.
+const READ_AT_ONCE: i64 = 100_000;
+
+/// How many orders in doubt are read at a time.
+const DOUBTS_AT_ONCE: i64 = 20_000;
+
+/// What is asked about a file's orders.
+struct Question<'q> {
+    /// Where they would be sent.
+    endpoint: &'q str,
+    /// The run that goes on, if one does: only rows of it that have not ended count.
+    run: Option<i64>,
+    /// The file's rows by order.
+    by_order: &'q [OrderKey],
+}
 
 /// Counts what other runs at the endpoint know of the orders that would be sent; of those of
 /// a run that goes on, if they have not ended.
@@ -18,48 +40,57 @@ pub(super) fn count(
     run: Option<i64>,
     by_order: &[OrderKey],
 ) -> Result<KnownOrders, LedgerError> {
-    let mut known = KnownOrders::default();
-    if !link.work(async |session| has_others(session, endpoint, run).await)? {
-        return Ok(known);
+    let question = Question { endpoint, run, by_order };
+    let runs = link.work(async |session| runs(session, endpoint).await)?;
+    let (own, others): (Vec<_>, Vec<_>) =
+        runs.into_iter().partition(|(number, _)| run == Some(*number));
+    if others.is_empty() {
+        return Ok(KnownOrders::default());
     }
-    let mut wanted = rows_to_send(by_order);
+    let rows = |runs: &[(i64, i64)]| runs.iter().map(|(_, rows)| rows.unsigned_abs()).sum::<u64>();
+    if by_order.len() as u64 * LOOK_UP < rows(&own) + rows(&others) {
+        return look_up(link, &question);
+    }
+    let known = read(link, &question, &others)?;
+    let ended = ended(link, &own)?;
+    Ok(counted(by_order, &known, &ended))
+}
+
+/// The runs at the endpoint, and how many rows each has.
+async fn runs(session: &mut Session, endpoint: &str) -> Result<Vec<(i64, i64)>, DbError> {
+    let sql = "SELECT number, rows FROM run WHERE endpoint = $1 AND rows IS NOT NULL";
+    let found = session.client.query(sql, &[&endpoint]).await?;
+    found.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
+}
+
+/// Looks each order up.
+fn look_up(link: &mut Connection, question: &Question<'_>) -> Result<KnownOrders, LedgerError> {
+    let mut known = KnownOrders::default();
+    let mut wanted = rows_to_send(question.by_order);
     loop {
-        let orders: Vec<OrderKey> = wanted.by_ref().take(AT_ONCE).collect();
+        let orders: Vec<OrderKey> = wanted.by_ref().take(LOOKED_UP_AT_ONCE).collect();
         if orders.is_empty() {
             return Ok(known);
         }
-        let more = link.work(async |session| known_of(session, endpoint, run, &orders).await)?;
+        let more = link.work(async |session| known_of(session, question, &orders).await)?;
         known.cancelled += more.cancelled;
         known.in_flight += more.in_flight;
         known.in_doubt += more.in_doubt;
     }
 }
 
-async fn has_others(
-    session: &mut Session,
-    endpoint: &str,
-    run: Option<i64>,
-) -> Result<bool, DbError> {
-    let sql = "SELECT EXISTS (
-                   SELECT FROM run
-                   WHERE endpoint = $1 AND number IS DISTINCT FROM $2 AND rows IS NOT NULL)";
-    Ok(session.client.query_one(sql, &[&endpoint, &run]).await?.try_get(0)?)
-}
-
 async fn known_of(
     session: &mut Session,
-    endpoint: &str,
-    run: Option<i64>,
+    question: &Question<'_>,
     orders: &[OrderKey],
 ) -> Result<KnownOrders, DbError> {
-    let statement = session.statement(include_str!("sql/known_orders.sql")).await?;
+    let statement = session.statement(include_str!("sql/known_by_order.sql")).await?;
     let admins: Vec<i64> = orders.iter().map(|keyed| keyed.order().admin_number).collect();
     let sequences: Vec<i32> = orders.iter().map(|keyed| keyed.order().sequence_number).collect();
     let rows: Vec<i64> = orders.iter().map(|keyed| keyed.row().0.into()).collect();
-    let found = session
-        .client
-        .query_one(&statement, &[&endpoint, &run, &admins, &sequences, &rows])
-        .await?;
+    let Question { endpoint, run, .. } = question;
+    let found =
+        session.client.query_one(&statement, &[endpoint, run, &admins, &sequences, &rows]).await?;
     Ok(KnownOrders {
         cancelled: number(&found, 0)?,
         in_flight: number(&found, 1)?,
@@ -69,4 +100,224 @@ async fn known_of(
 
 fn number(row: &Row, column: usize) -> Result<u64, DbError> {
     Ok(u64::try_from(row.try_get::<_, i64>(column)?).unwrap_or_default())
+}
+
+/// What other runs know of an order; of several things the last one counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Known {
+    Nothing,
+    InDoubt,
+    InFlight,
+    Cancelled,
+}
+
+/// For the first row with each order what other runs know of it. What is in flight is asked
+/// first, so that what ends meanwhile is found either there or among what ended.
+fn read(
+    link: &mut Connection,
+    question: &Question<'_>,
+    others: &[(i64, i64)],
+) -> Result<Vec<Known>, LedgerError> {
+    let by_order = question.by_order;
+    let mut known = vec![Known::Nothing; by_order.len()];
+    let in_flight = link.work(async |session| in_flight(session, question).await)?;
+    mark(by_order, &mut known, in_flight);
+    let mut after = Order { admin_number: -1, sequence_number: 0 };
+    loop {
+        let doubts = link.work(async |session| in_doubt(session, question, after).await)?;
+        let Some(last) = doubts.last() else { break };
+        after = *last;
+        mark(
+            by_order,
+            &mut known,
+            doubts.into_iter().map(|order| (order, Known::InDoubt)).collect(),
+        );
+    }
+    for parts in parts(others) {
+        let cancelled = link.work(async |session| cancelled(session, &parts).await)?;
+        mark(by_order, &mut known, cancelled);
+    }
+    Ok(known)
+}
+
+/// Marks what is known of these orders, at the first row with each.
+fn mark(by_order: &[OrderKey], marks: &mut [Known], mut orders: Vec<(Order, Known)>) {
+    orders.sort_unstable();
+    let mut from = 0;
+    for (order, known) in orders {
+        let rest = by_order.get(from..).unwrap_or_default();
+        from += rest.partition_point(|keyed| keyed.order() < order);
+        match (by_order.get(from), marks.get_mut(from)) {
+            (Some(keyed), Some(mark)) if keyed.order() == order => *mark = known.max(*mark),
+            (Some(_), _) => {}
+            _ => return,
+        }
+    }
+}
+
+/// Counts what is known of the orders that are still to be sent.
+fn counted(by_order: &[OrderKey], known: &[Known], ended: &[bool]) -> KnownOrders {
+    let mut counts = KnownOrders::default();
+    let mut first = 0;
+    for group in by_order.chunk_by(OrderKey::same_order) {
+        let known = known.get(first).copied();
+        first += group.len();
+        let has_ended =
+            |keyed: &OrderKey| ended.get(keyed.row().0 as usize).copied().unwrap_or_default();
+        if to_send_of(group).is_none_or(|keyed| has_ended(&keyed)) {
+            continue;
+        }
+        match known {
+            Some(Known::Cancelled) => counts.cancelled += 1,
+            Some(Known::InFlight) => counts.in_flight += 1,
+            Some(Known::InDoubt) => counts.in_doubt += 1,
+            Some(Known::Nothing) | None => {}
+        }
+    }
+    counts
+}
+
+async fn in_flight(
+    session: &mut Session,
+    question: &Question<'_>,
+) -> Result<Vec<(Order, Known)>, DbError> {
+    let find = session.statement(include_str!("sql/in_flight_in_other_runs.sql")).await?;
+    let found = session.client.query(&find, &[&question.endpoint, &question.run]).await?;
+    let known = |row: &Row| {
+        let is_heard_of: bool = row.try_get(2)?;
+        Ok((order(row)?, if is_heard_of { Known::InFlight } else { Known::InDoubt }))
+    };
+    found.iter().map(known).collect()
+}
+
+/// Some of the orders after this one that are in doubt, in order.
+async fn in_doubt(
+    session: &mut Session,
+    question: &Question<'_>,
+    after: Order,
+) -> Result<Vec<Order>, DbError> {
+    let find = session.statement(include_str!("sql/in_doubt_in_other_runs.sql")).await?;
+    let Order { admin_number, sequence_number } = after;
+    let Question { endpoint, run, .. } = question;
+    let found = session
+        .client
+        .query(&find, &[endpoint, run, &admin_number, &sequence_number, &DOUBTS_AT_ONCE])
+        .await?;
+    found.iter().map(order).collect()
+}
+
+fn order(row: &Row) -> Result<Order, DbError> {
+    Ok(Order { admin_number: row.try_get(0)?, sequence_number: row.try_get(1)? })
+}
+
+/// The orders that were cancelled in these parts of runs.
+async fn cancelled(session: &mut Session, parts: &Parts) -> Result<Vec<(Order, Known)>, DbError> {
+    let find = session.statement(include_str!("sql/cancelled_by_row.sql")).await?;
+    let mut orders = Vec::new();
+    for part in parts.ask(session, &find).await? {
+        let (rows, admins): (Vec<i64>, Vec<i64>) = (part.try_get(0)?, part.try_get(1)?);
+        let (sequences, mut cancelled): (Vec<i32>, Vec<i64>) = (part.try_get(2)?, part.try_get(3)?);
+        cancelled.sort_unstable();
+        for ((row, admin_number), sequence_number) in rows.iter().zip(admins).zip(sequences) {
+            if cancelled.binary_search(row).is_ok() {
+                orders.push((Order { admin_number, sequence_number }, Known::Cancelled));
+            }
+        }
+    }
+    Ok(orders)
+}
+
+/// For each row of the run that goes on, if one does, whether it ended.
+fn ended(link: &mut Connection, own: &[(i64, i64)]) -> Result<Vec<bool>, LedgerError> {
+    let mut ended = Vec::new();
+    for parts in parts(own) {
+        let rows = link.work(async |session| ended_rows(session, &parts).await)?;
+        for row in rows.into_iter().filter_map(|row| usize::try_from(row).ok()) {
+            if row >= ended.len() {
+                ended.resize(row + 1, false);
+            }
+            if let Some(ended) = ended.get_mut(row) {
+                *ended = true;
+            }
+        }
+    }
+    Ok(ended)
+}
+
+async fn ended_rows(session: &mut Session, parts: &Parts) -> Result<Vec<i64>, DbError> {
+    let find = session.statement(include_str!("sql/ended_rows.sql")).await?;
+    let mut rows = Vec::new();
+    for part in parts.ask(session, &find).await? {
+        rows.extend(part.try_get::<_, Vec<i64>>(0)?);
+    }
+    Ok(rows)
+}
+
+/// Ranges of rows of runs that are read at a time.
+#[derive(Debug, Default)]
+struct Parts {
+    run: Vec<i64>,
+    first: Vec<i64>,
+    last: Vec<i64>,
+}
+
+impl Parts {
+    async fn ask(&self, session: &Session, statement: &Statement) -> Result<Vec<Row>, DbError> {
+        Ok(session.client.query(statement, &[&self.run, &self.first, &self.last]).await?)
+    }
+}
+
+/// All rows of these runs, each with how many it has.
+fn parts(runs: &[(i64, i64)]) -> Vec<Parts> {
+    let mut all = Vec::new();
+    let mut parts = Parts::default();
+    let mut room = READ_AT_ONCE;
+    for (run, rows) in runs {
+        let mut first = 1;
+        while first <= *rows {
+            let last = (*rows).min(first + room - 1);
+            parts.run.push(*run);
+            parts.first.push(first);
+            parts.last.push(last);
+            room -= last - first + 1;
+            first = last + 1;
+            if room == 0 {
+                all.push(std::mem::take(&mut parts));
+                room = READ_AT_ONCE;
+            }
+        }
+    }
+    all.extend((!parts.run.is_empty()).then_some(parts));
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn every_row_of_every_run_is_read_once_and_never_too_many_at_once(
+            rows in prop::collection::vec(0..3 * READ_AT_ONCE, 0..5),
+        ) {
+            let runs: Vec<_> = (1..).zip(rows).collect();
+            let mut next = runs.iter().map(|(run, _)| (*run, 1)).collect::<Vec<_>>();
+            for parts in parts(&runs) {
+                let mut read = 0;
+                for ((run, first), last) in parts.run.iter().zip(&parts.first).zip(&parts.last) {
+                    let (_, expected) = next.iter_mut().find(|(number, _)| number == run).unwrap();
+                    prop_assert_eq!(*first, *expected);
+                    prop_assert!(last >= first);
+                    read += last - first + 1;
+                    *expected = last + 1;
+                }
+                prop_assert!((1..=READ_AT_ONCE).contains(&read));
+            }
+            for ((_, rows), (_, next)) in runs.iter().zip(next) {
+                prop_assert_eq!(rows + 1, next);
+            }
+        }
+    }
 }
