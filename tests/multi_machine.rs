@@ -670,7 +670,7 @@ fn a_process_that_the_database_does_not_end_though_it_is_frozen_is_ended_by_thos
     assert!(frozen.batch_execute("COMMIT").is_err(), "it was not ended");
     let log = std::fs::read_to_string(log).unwrap();
     assert!(log.contains("is locked by cardcancel 1 on elsewhere (session "), "{log}{told}");
-    assert!(log.contains("it did nothing and was ended"), "{log}");
+    assert!(log.contains("it does nothing, and is ended now"), "{log}");
     all_true(&machine.results(), &core_card.orders(), 150);
 }
 

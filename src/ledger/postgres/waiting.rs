@@ -29,29 +29,50 @@ pub(super) async fn watch(
     loop {
         sleep(PATIENCE).await;
         // What cannot be found out now is found out the next time, or told as it fails.
-        let Ok(Ok(Some(why))) = timeout(LOOK, look(database, session)).await else { continue };
-        if told.is_none_or(|at| at.elapsed() >= TOLD_EVERY) {
+        let looked = timeout(LOOK, look(database, session)).await;
+        let Ok(Ok(Some(Waits { why, frozen, client }))) = looked else { continue };
+        if frozen.is_some() || told.is_none_or(|at| at.elapsed() >= TOLD_EVERY) {
             tracing::warn!("the ledger {} {why}", database.shown);
             *told = Some(Instant::now());
+        }
+        // Said before: once it is ended, what waited for it goes on, and this look is over.
+        if let Some(other) = frozen {
+            let _ = timeout(LOOK, async {
+                client.execute(include_str!("sql/end_frozen.sql"), &[&other]).await
+            })
+            .await;
         }
     }
 }
 
+/// For whom a session waits.
+struct Waits {
+    why: String,
+    /// The session in the way, if it is one of our own that is frozen.
+    frozen: Option<i32>,
+    /// What it was found out with.
+    client: Client,
+}
+
 /// For whom this session waits, if it waits for anyone.
-async fn look(database: &PostgresConfig, session: i32) -> Result<Option<String>, DbError> {
+async fn look(database: &PostgresConfig, session: i32) -> Result<Option<Waits>, DbError> {
     let client = connection::dial(database).await?;
     let in_the_way = include_str!("sql/in_the_way.sql");
     if let Some(other) = client.query_opt(in_the_way, &[&session]).await? {
-        return Ok(Some(locked_by(&client, &other).await?));
+        let why = locked_by(&client, &other).await?;
+        let frozen = other.try_get::<_, bool>(6)?.then(|| other.try_get(0)).transpose()?;
+        return Ok(Some(Waits { why, frozen, client }));
     }
     let standby = "SELECT FROM pg_stat_activity WHERE pid = $1 AND wait_event = 'SyncRep'";
     let waits = client.query_opt(standby, &[&session]).await?;
-    Ok(waits.map(|_| {
-        "waits for a standby to have what is committed (synchronous_standby_names): nothing more is sent until one has it".to_owned()
+    Ok(waits.map(|_| Waits {
+        why: "waits for a standby to have what is committed (synchronous_standby_names): nothing more is sent until one has it".to_owned(),
+        frozen: None,
+        client,
     }))
 }
 
-/// What is known of a session that is in the way, and what is done about it.
+/// What is known of a session that is in the way, and what is to be done about it.
 async fn locked_by(client: &Client, other: &Row) -> Result<String, DbError> {
     let session: i32 = other.try_get(0)?;
     let text = |column| other.try_get::<_, Option<String>>(column);
@@ -74,7 +95,7 @@ async fn locked_by(client: &Client, other: &Row) -> Result<String, DbError> {
         who.push_str(", waits for a standby");
     }
     let done = match other.try_get(6)? {
-        true => "it did nothing and was ended".to_owned(),
+        true => "it does nothing, and is ended now".to_owned(),
         false => format!(
             "nothing more is sent until it is done. If it hangs, end it in the database: SELECT pg_terminate_backend({session})"
         ),

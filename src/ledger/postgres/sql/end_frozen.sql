@@ -1,0 +1,6 @@
+-- Ends session $1, if it is still one of our own that is frozen. It may go on later, and then
+-- finds its transaction undone.
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+WHERE pid = $1 AND usename = current_user AND application_name LIKE 'cardcancel %'
+  AND state_change < clock_timestamp() - interval '5 seconds'
+  AND (state LIKE 'idle in transaction%' OR wait_event_type = 'Client');
