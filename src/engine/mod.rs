@@ -3,13 +3,16 @@
 
 mod backoff;
 mod clock;
+mod commit_timer;
 mod driver;
 mod elsewhere;
 mod events;
 mod executor;
 mod ledger_thread;
+mod retry_queue;
 mod run_stats;
 mod scheduler;
+mod staged_counts;
 
 pub use driver::{Caller, RunOutcome, Snapshot, run};
 pub use elsewhere::WaitsElsewhere;

@@ -7,12 +7,15 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::backoff::backoff;
+use super::commit_timer::CommitTimer;
 use super::elsewhere::{Elsewhere, WaitsElsewhere};
 use super::events::{Actions, CallTimings, Dispatch, Event, Now};
+use super::retry_queue::RetryQueue;
 use super::run_stats::{Interval, RunStats};
+use super::staged_counts::StagedCounts;
 use crate::ledger::{
-    AttemptEnd, ClaimedRow, CommitLatency, CommitOutcome, CommitRequest, CompletedClaim, Counts,
-    PendingRow, StartedRun,
+    AttemptEnd, ClaimedRow, CommitOutcome, CommitRequest, CompletedClaim, Counts, PendingRow,
+    StartedRun,
 };
 use crate::order::{OwnCode, RowNumber};
 use crate::outcome::{self, Halt, Meaning, Next, OnDoubt, Sign};
@@ -44,16 +47,6 @@ pub struct RunPolicy {
     pub most_a_second: Option<u32>,
 }
 
-/// How far ahead calls are planned, however fast the ledger commits.
-const SHORTEST_HORIZON: Duration = Duration::from_millis(60);
-const LONGEST_HORIZON: Duration = Duration::from_secs(5);
-
-/// How long the end of a call may wait for company in its commit, which costs a sync.
-const COMMITTED_WITHIN: Duration = Duration::from_millis(10);
-
-/// How long after another process took of the budget it may still be at it.
-const SHARED_FOR: Duration = Duration::from_secs(2);
-
 /// When a row is asked for again whose order another run has in flight: about as long as
 /// an answer takes.
 const ASK_AGAIN_AFTER: Duration = Duration::from_millis(200);
@@ -78,12 +71,7 @@ pub struct Scheduler {
     adaptive: Adaptive,
     breaker: CircuitBreaker,
     lease: LeaseTracker,
-    /// How the rows that ended stand, as the ledger has it.
-    recorded: Counts,
-    /// How those stand that the commit under way records.
-    being_recorded: Counts,
-    /// How those stand that the next commit will record.
-    unrecorded: Counts,
+    counts: StagedCounts,
     /// Claimed rows, each with the time after the start at which it may be sent,
     /// if there is a pace to keep.
     claimed: VecDeque<(Option<Duration>, ClaimedRow)>,
@@ -95,28 +83,11 @@ pub struct Scheduler {
     /// How often rows were missed at their slots, those that have not been sent since.
     missed: BTreeMap<RowNumber, u32>,
     completed: Vec<CompletedClaim>,
-    /// Rows to be claimed again by the next commit.
-    due: Vec<PendingRow>,
-    /// Rows whose next attempt has to wait, by when.
-    later: BTreeMap<(Duration, RowNumber), PendingRow>,
+    retries: RetryQueue,
     elsewhere: Elsewhere,
-    /// When the commit under way began.
-    commit_started_at: Option<Duration>,
-    /// Whether it asked for rows to send.
-    asked: bool,
-    /// Whether the machine stood still since it began.
-    committed_before_pause: bool,
-    commit_latency: CommitLatency,
-    /// When what has been completed is to be durable at the latest.
-    commit_deadline: Option<Duration>,
-    /// Before this the ledger has no more budget to give.
-    next_slot_at: Duration,
-    /// Before this the ledger rests, unless it is needed.
-    rests_until: Duration,
-    /// How long the call that ended last had waited to be started.
-    held_for: Duration,
-    /// Before this, others may take of the same budget.
-    shared_until: Duration,
+    commits: CommitTimer,
+    /// Whether the machine stood still since the commit under way began.
+    paused_in_commit: bool,
     /// When nobody may send because the server said so.
     silence: Silence,
     refresh: RefreshSchedule,
@@ -143,28 +114,18 @@ impl Scheduler {
             breaker: CircuitBreaker::new(plan.max_outage),
             silence: Silence::new(plan.max_outage),
             plan,
-            recorded: counts,
-            being_recorded: Counts::default(),
-            unrecorded: Counts::default(),
+            counts: StagedCounts::new(counts),
             claimed: VecDeque::new(),
             in_flight: 0,
             cancel_unstarted: false,
             recalled_at: Duration::ZERO,
             missed: BTreeMap::new(),
             completed: Vec::new(),
-            due: begun.waiting,
-            later: BTreeMap::new(),
+            retries: RetryQueue::new(begun.waiting),
             elsewhere: Elsewhere::default(),
-            commit_started_at: None,
-            asked: false,
-            committed_before_pause: false,
+            commits: CommitTimer::default(),
+            paused_in_commit: false,
             last_start: None,
-            commit_latency: CommitLatency::default(),
-            commit_deadline: None,
-            next_slot_at: Duration::ZERO,
-            rests_until: Duration::ZERO,
-            held_for: Duration::ZERO,
-            shared_until: Duration::ZERO,
             refresh: RefreshSchedule::disabled(),
             exhausted: begun.exhausted,
             stop: None,
@@ -183,7 +144,7 @@ impl Scheduler {
 
     /// How the rows stand.
     pub fn counts(&self) -> Counts {
-        self.recorded.plus(self.being_recorded).plus(self.unrecorded)
+        self.counts.total()
     }
 
     /// Calls in flight.
@@ -193,7 +154,7 @@ impl Scheduler {
 
     /// Rows that wait for another attempt.
     pub fn waiting(&self) -> usize {
-        self.due.len() + self.later.len()
+        self.retries.len()
     }
 
     /// What waits for calls that other runs have in flight, if anything does.
@@ -313,14 +274,12 @@ impl Scheduler {
     }
 
     fn on_committed(&mut self, outcome: CommitOutcome, now: Now) {
-        if let Some(began) = self.commit_started_at.take() {
-            let took = now.since_start.saturating_sub(began);
-            self.commit_latency.took(took, now.since_start);
-            if self.lease.granted(outcome.lease, began) {
-                self.on_lease_lost();
-            }
+        if let Some(began) = self.commits.end(now.since_start)
+            && self.lease.granted(outcome.lease, began)
+        {
+            self.on_lease_lost();
         }
-        let horizon = self.horizon();
+        let horizon = self.commits.horizon();
         let at = |slot: Timestamp| {
             let ahead = Duration::try_from(slot.duration_since(now.wall)).unwrap_or_default();
             let behind = Duration::try_from(now.wall.duration_since(slot)).unwrap_or_default();
@@ -329,23 +288,22 @@ impl Scheduler {
         };
         self.exhausted = outcome.exhausted;
         if outcome.shared {
-            self.shared_until = now.since_start.saturating_add(SHARED_FOR);
+            self.commits.shared(now.since_start);
         }
-        self.recorded = outcome.counts;
-        self.being_recorded = Counts::default();
+        self.counts.committed(outcome.counts);
         outcome.stop.into_iter().for_each(|why| self.stop_for(why));
         if let Some(until) = outcome.quiet_until {
             let left = Duration::try_from(until.duration_since(now.wall)).unwrap_or_default();
             self.silence.told(left, now.since_start);
         }
-        self.due.extend(outcome.deferred);
+        outcome.deferred.into_iter().for_each(|row| self.retries.push(row));
         let elsewhere = outcome.in_flight_elsewhere.iter().map(PendingRow::row);
         self.elsewhere.found(elsewhere, now.since_start);
         let ask_at = now.since_start.saturating_add(ASK_AGAIN_AFTER);
         for waiting in outcome.in_flight_elsewhere {
-            self.later.insert((ask_at, waiting.row()), waiting);
+            self.retries.push_delayed(waiting, ask_at);
         }
-        let is_too_old = std::mem::take(&mut self.committed_before_pause);
+        let is_too_old = std::mem::take(&mut self.paused_in_commit);
         for claimed in outcome.claimed {
             self.stop_rules.canary().begin(claimed.row());
             if is_too_old {
@@ -354,31 +312,17 @@ impl Scheduler {
             }
             self.claimed.push_back((claimed.slot().map(at), claimed));
         }
-        if !self.asked {
-            return;
-        }
-        self.next_slot_at = match outcome.next_slot_at {
-            // Asked for early, so that the next slots are there when their time comes.
-            Some(next_slot_at) => {
-                let ahead = Duration::try_from(next_slot_at.duration_since(now.wall));
-                let ahead = ahead.unwrap_or_default().saturating_sub(horizon / 2);
-                now.since_start.saturating_add(ahead)
-            }
-            None => now.since_start,
-        };
-        // Without a pace commits would follow each other for a few rows each, which would then
-        // only wait to be called.
-        if self.plan.most_a_second.is_none() && self.adaptive.spacing().is_zero() {
-            let rest = self.commit_latency.last().max(self.held_for).min(COMMITTED_WITHIN);
-            self.rests_until = now.since_start.saturating_add(rest);
-        }
+        let ahead = outcome.next_slot_at.map(|at| at.duration_since(now.wall));
+        let ahead = ahead.map(|ahead| Duration::try_from(ahead).unwrap_or_default());
+        let is_paced = self.plan.most_a_second.is_some() || !self.adaptive.spacing().is_zero();
+        self.commits.plan(ahead, is_paced, now.since_start);
     }
 
     /// The machine stood still, for nobody knows how long: what is claimed goes back to the
     /// ledger, which knows whether it is still ours.
     fn paused(&mut self, now: Now) {
         self.cancel_unstarted = true;
-        self.committed_before_pause = self.commit_started_at.is_some();
+        self.paused_in_commit = self.commits.is_committing();
         while let Some((_, claimed)) = self.claimed.pop_front() {
             self.release_claim(claimed, now);
         }
@@ -387,8 +331,7 @@ impl Scheduler {
     /// The rows that were held are others' now.
     fn on_lease_lost(&mut self) {
         self.claimed.clear();
-        self.due.clear();
-        self.later.clear();
+        self.retries.clear();
         self.elsewhere.on_lease_lost();
     }
 
@@ -411,10 +354,7 @@ impl Scheduler {
             Some(circuit_breaker::Transition::Began(rows)) => {
                 self.stats.outages += 1;
                 self.cancel_unstarted = true;
-                let waiting = self.due.iter_mut().chain(self.later.values_mut());
-                waiting
-                    .filter(|waiting| rows.contains(&waiting.row()))
-                    .for_each(PendingRow::refund_attempt);
+                self.retries.refund_attempts(&rows);
             }
             Some(circuit_breaker::Transition::Over) => self.adaptive.restart(now.since_start),
             None => {}
@@ -433,7 +373,7 @@ impl Scheduler {
 
     fn ended(&mut self, claimed: ClaimedRow, ending: AttemptEnd, times: CallTimings, now: Now) {
         let is_refunded = self.observe_call(&claimed, &ending, times, now);
-        self.held_for = times.started.saturating_sub(times.dispatched_at);
+        self.commits.queued(times.started.saturating_sub(times.dispatched_at));
         self.in_flight -= 1;
         self.calls += 1;
         let meaning = ending.outcome.meaning;
@@ -454,7 +394,7 @@ impl Scheduler {
         let next = outcome::next(meaning, attempts_left, doubt, self.plan.on_doubt);
         let is_ours = claimed.lease() == self.lease.number();
         let end = if let Next::End(status) = next { Some(status) } else { None };
-        end.filter(|_| is_ours).iter().for_each(|status| self.unrecorded.add_row(*status, doubt));
+        end.filter(|_| is_ours).iter().for_each(|status| self.counts.add(*status, doubt));
         let stop_reason =
             self.stop_rules.observe(claimed.row(), &ending.outcome, end, &self.counts());
         let halted = meaning
@@ -466,9 +406,9 @@ impl Scheduler {
             false => claimed.complete(ending, next),
         };
         self.completed.push(completed);
-        self.commit_deadline.get_or_insert(now.since_start.saturating_add(COMMITTED_WITHIN));
+        self.commits.completed(now.since_start);
         match waiting.filter(|_| is_ours) {
-            Some(waiting) if renewed => self.due.push(waiting),
+            Some(waiting) if renewed => self.retries.push(waiting),
             Some(waiting) => self.wait(waiting, now),
             None => {}
         }
@@ -481,7 +421,7 @@ impl Scheduler {
     fn wait(&mut self, waiting: PendingRow, now: Now) {
         let due =
             now.since_start.saturating_add(backoff(waiting.row(), waiting.counted_attempts()));
-        self.later.insert((due.max(self.silence.until()), waiting.row()), waiting);
+        self.retries.push_delayed(waiting, due.max(self.silence.until()));
     }
 
     /// The first reason to stop is the one that is told.
@@ -502,7 +442,7 @@ impl Scheduler {
         let mut send = Vec::new();
         let halted = self.is_paused_or_stopped(now);
         let early = |slot: &Option<Duration>| slot.is_some_and(|at| now.since_start < at);
-        let shared = now.since_start < self.shared_until;
+        let shared = self.commits.is_shared(now.since_start);
         let grace = if shared { SHARED_GRACE } else { GRACE };
         let leased_until = self.lease.until();
         let is_away = self.breaker.open_since().is_some();
@@ -551,7 +491,7 @@ impl Scheduler {
             || self.cancel_unstarted
             || dispatched_at <= self.recalled_at
             || self.breaker.open_since().is_some()
-            || now.since_start < self.shared_until
+            || self.commits.is_shared(now.since_start)
             || claimed.lease() != self.lease.number();
         match is_late || is_expired {
             true => self.release_claim(claimed, now),
@@ -571,34 +511,32 @@ impl Scheduler {
     fn release_claim(&mut self, claimed: ClaimedRow, now: Now) {
         let (completed, waiting) = claimed.release();
         self.completed.push(completed);
-        self.commit_deadline = Some(now.since_start);
-        self.due.push(waiting);
+        self.commits.released(now.since_start);
+        self.retries.push(waiting);
     }
 
     fn next_commit(&mut self, now: Now) -> Option<CommitRequest> {
-        if self.commit_started_at.is_some() {
+        if self.commits.is_committing() {
             return None;
         }
         let (again, fresh) = self.rows_to_claim(now);
-        let is_time = |at: Option<Duration>| at.is_some_and(|at| now.since_start >= at);
-        let must_commit = is_time(self.commit_deadline) || is_time(self.renew_lease_at());
+        let must_renew = self.renew_lease_at().is_some_and(|at| now.since_start >= at);
+        let must_commit = must_renew || self.commits.is_due(now.since_start);
         if !must_commit && again.is_empty() && fresh == 0 {
             return None;
         }
-        self.commit_deadline = None;
-        self.commit_started_at = Some(now.since_start);
-        self.asked = fresh > 0 || !again.is_empty();
+        self.commits.begin(fresh > 0 || !again.is_empty(), now.since_start);
         again.iter().for_each(|waiting| self.elsewhere.ask(waiting.row()));
         let completed = std::mem::take(&mut self.completed);
-        self.being_recorded = std::mem::take(&mut self.unrecorded);
+        self.counts.begin_commit();
         Some(CommitRequest {
             at: now.wall,
             uptime: None,
             completed,
             again,
             fresh,
-            lead: self.commit_latency.longest(),
-            horizon: self.horizon(),
+            lead: self.commits.expected_latency(),
+            horizon: self.commits.horizon(),
             spacing: self.adaptive.spacing(),
             stop: self.stop,
             quiet_until: (self.silence.until() > now.since_start).then(|| {
@@ -610,12 +548,7 @@ impl Scheduler {
 
     /// Which rows, and how many fresh ones, the next commit is to claim.
     fn rows_to_claim(&mut self, now: Now) -> (Vec<PendingRow>, u32) {
-        while let Some(entry) = self.later.first_entry() {
-            if entry.key().0 > now.since_start {
-                break;
-            }
-            self.due.push(entry.remove());
-        }
+        self.retries.advance(now.since_start);
         let held = self.is_paused_or_stopped(now) || now.since_start < self.claims_paused_until();
         if held || !self.adaptive.can_dispatch(self.in_flight) {
             return (Vec::new(), 0);
@@ -623,8 +556,9 @@ impl Scheduler {
         let outstanding = self.outstanding();
         let has_many_waiting = self.waiting() >= MOST_WAITING;
         let canary = self.stop_rules.canary();
-        let waits = |due: &[PendingRow]| due.iter().any(|waiting| canary.has(waiting.row()));
-        if canary.is_on() && outstanding == 0 && self.later.is_empty() && !waits(&self.due) {
+        let waits = self.retries.ready().iter().any(|row| canary.has(row.row()))
+            || self.retries.next_ready_at().is_some();
+        if canary.is_on() && outstanding == 0 && !waits {
             canary.rests();
         }
         let room = canary.concurrency(self.plan.concurrency) as usize;
@@ -636,11 +570,10 @@ impl Scheduler {
         let has_fresh = !self.exhausted && canary.has_room() && !has_many_waiting;
         let breaker = &self.breaker;
         let another = breaker.prefers_untried_row()
-            && (has_fresh || self.due.iter().any(|waiting| !breaker.has_failed(waiting.row())));
-        let admitted = self.due.extract_if(.., |waiting| {
-            canary.admits(waiting.row()) && !(another && breaker.has_failed(waiting.row()))
+            && (has_fresh || self.retries.ready().iter().any(|row| !breaker.has_failed(row.row())));
+        let again = self.retries.take(room, |row| {
+            canary.admits(row.row()) && !(another && breaker.has_failed(row.row()))
         });
-        let again: Vec<PendingRow> = admitted.take(room).collect();
         let fresh = if has_fresh { room - again.len() } else { 0 };
         (again, u32::try_from(fresh).unwrap_or(u32::MAX))
     }
@@ -653,20 +586,13 @@ impl Scheduler {
     /// Before this, no more rows are claimed.
     fn claims_paused_until(&self) -> Duration {
         let is_needed = self.outstanding() * 2 <= self.plan.concurrency as usize;
-        let rests_until = if is_needed { Duration::ZERO } else { self.rests_until };
         let probe_at = self.breaker.next_probe_at().unwrap_or_default();
-        self.silence.until().max(self.next_slot_at).max(rests_until).max(probe_at)
+        self.silence.until().max(self.commits.claims_paused_until(is_needed)).max(probe_at)
     }
 
     /// A process at rest lets its lease run out.
     fn renew_lease_at(&self) -> Option<Duration> {
         self.lease.renew_at().filter(|_| !self.is_finished())
-    }
-
-    /// Long enough that a commit is done before its slots come, short enough
-    /// that little is claimed that is not in flight.
-    fn horizon(&self) -> Duration {
-        self.commit_latency.longest().saturating_mul(2).clamp(SHORTEST_HORIZON, LONGEST_HORIZON)
     }
 
     fn wake_at(&mut self, now: Now) -> Option<Duration> {
@@ -676,16 +602,16 @@ impl Scheduler {
         let first = self.claimed.front().filter(|_| has_room);
         let next_send = first.and_then(|(slot, _)| (*slot).max(blocked_until));
         // The end of a commit under way wakes the scheduler by itself.
-        let idle = self.commit_started_at.is_none() && self.stop.is_none();
-        let next_due = self.later.first_key_value().filter(|_| idle).map(|((due, _), _)| *due);
+        let idle = !self.commits.is_committing() && self.stop.is_none();
+        let next_due = self.retries.next_ready_at().filter(|_| idle);
         let more = self.claims_paused_until();
-        let wants_more = idle && (!self.exhausted || !self.due.is_empty());
+        let wants_more = idle && (!self.exhausted || !self.retries.ready().is_empty());
         let next_more = (wants_more && more > now.since_start).then_some(more);
         let cut_off = self.plan.last_start.filter(|_| self.has_work());
         let cut_off =
             earliest([cut_off.map(|last| until(last, now)), cut_off.and(self.last_start)]);
-        let commit_by = earliest([self.commit_deadline, self.renew_lease_at()]);
-        let commit_by = commit_by.filter(|_| self.commit_started_at.is_none());
+        let commit_by = earliest([self.commits.deadline(), self.renew_lease_at()]);
+        let commit_by = commit_by.filter(|_| !self.commits.is_committing());
         let renew_at = self.refresh.wake_at().filter(|_| self.stop.is_none());
         let too_long = self.breaker.deadline().filter(|_| self.has_work());
         earliest([next_send, next_due, next_more, commit_by, cut_off, renew_at, too_long])
@@ -693,15 +619,16 @@ impl Scheduler {
 
     /// Whether there is anything that a stop would leave undone.
     fn has_work(&self) -> bool {
-        self.stop.is_none() && (!self.exhausted || self.waiting() > 0 || !self.claimed.is_empty())
+        self.stop.is_none()
+            && (!self.exhausted || !self.retries.is_empty() || !self.claimed.is_empty())
     }
 
     fn is_finished(&self) -> bool {
-        let at_rest = self.commit_started_at.is_none()
+        let at_rest = !self.commits.is_committing()
             && self.in_flight == 0
             && self.claimed.is_empty()
             && self.completed.is_empty();
-        at_rest && (self.stop.is_some() || (self.exhausted && self.waiting() == 0))
+        at_rest && (self.stop.is_some() || (self.exhausted && self.retries.is_empty()))
     }
 }
 
