@@ -14,6 +14,7 @@ pub const REMOVED: &str = "[card number removed]";
 /// Whether the text holds what looks like a card number: 13 to 19 digits, whatever stands
 /// between them but letters, perhaps with leading zeros or an expiry date behind, of a known
 /// network, passing the Luhn check.
+#[inline]
 pub fn looks_like_card_number(text: &[u8]) -> bool {
     may_hold_card(text) && next_card(&Plain::of(text).bytes, 0).is_some()
 }
@@ -21,6 +22,7 @@ pub fn looks_like_card_number(text: &[u8]) -> bool {
 /// Whether neighbouring columns of a row hold a card number that is parted as cards are.
 pub fn fields_hold_card_number<'f>(fields: impl Iterator<Item = &'f [u8]> + Clone) -> bool {
     may_be_parted(fields.clone())
+        && may_be_grouped(fields.clone())
         && columns_hold_card_number(&fields.collect::<Vec<_>>().join(&b','))
 }
 
@@ -38,8 +40,58 @@ fn may_be_parted<'f>(fields: impl Iterator<Item = &'f [u8]>) -> bool {
     false
 }
 
+/// Whether groups of digits follow each other without a letter that have the sizes of those
+/// of a card: of the last one, at least.
+fn may_be_grouped<'f>(fields: impl Iterator<Item = &'f [u8]>) -> bool {
+    let mut sizes = Sizes::default();
+    for field in fields {
+        for byte in field {
+            match byte {
+                b'0'..=b'9' => sizes.digits += 1,
+                // What stands for digits in other scripts, or nobody sees.
+                0x80.. => return true,
+                b'a'..=b'z' | b'A'..=b'Z' | b'?' => {
+                    if sizes.end() {
+                        return true;
+                    }
+                    sizes.before = [0; 3];
+                }
+                _ if sizes.end() => return true,
+                _ => {}
+            }
+        }
+        if sizes.end() {
+            return true;
+        }
+    }
+    false
+}
+
+/// How many digits are in a group, and in the three before it.
+#[derive(Default)]
+struct Sizes {
+    before: [u32; 3],
+    digits: u32,
+}
+
+impl Sizes {
+    /// Ends the group, if there is one; says whether it may be the last one of a card.
+    #[inline]
+    fn end(&mut self) -> bool {
+        let digits = std::mem::take(&mut self.digits);
+        if digits == 0 {
+            return false;
+        }
+        let ends_card = digits >= 4 && matches!(self.before, [4, 4, 4] | [_, 4, 6]);
+        let [_, before, last] = self.before;
+        self.before = [before, last, digits];
+        ends_card
+    }
+}
+
 /// How many digits stand in the first or last group of a field, 0 where a letter comes
 /// first; nothing where there is neither a digit nor a letter.
+#[inline]
 fn group(field: &[u8], last: bool) -> Option<usize> {
     let group = if last { group_in(field.iter().rev()) } else { group_in(field.iter()) };
     match group {
@@ -126,8 +178,9 @@ pub fn redact(text: &str) -> Cow<'_, str> {
     Cow::Owned(redact(&clean).into_owned())
 }
 
-/// Whether there is room for enough digits. Those of other scripts take two bytes or more.
-fn may_hold_card(text: &[u8]) -> bool {
+/// Whether there is room for the digits of a card. Those of other scripts take two bytes or more.
+#[inline]
+pub(super) fn may_hold_card(text: &[u8]) -> bool {
     let count = |is: fn(&u8) -> bool| text.iter().filter(|byte| is(byte)).count();
     text.len() >= SHORTEST
         && count(u8::is_ascii_digit) + count(|byte| !byte.is_ascii()) / 2 >= SHORTEST
@@ -589,6 +642,14 @@ mod tests {
     }
 
     #[test]
+    fn rows_with_numbers_beside_a_date_are_not_looked_at_whole() {
+        let row = ["129409", "1", "Smith 12", "1831", "2026-11-01", "0049 1234 567"];
+        let fields = || row.iter().map(|field| field.as_bytes());
+        assert!(may_be_parted(fields()));
+        assert!(!may_be_grouped(fields()));
+    }
+
+    #[test]
     fn a_long_field_of_nothing_but_zeros_and_spaces_takes_no_time() {
         assert!(!found(&"0 ".repeat(500_000)));
         assert!(!found(&"1 ".repeat(500_000)));
@@ -640,12 +701,14 @@ mod tests {
             card in card(),
             sizes in prop::sample::select(vec![&[4, 4, 4, 4][..], &[4, 4, 4, 4, 3], &[4, 6, 5], &[4, 6, 4]]),
             parts in prop::collection::vec(prop::sample::select(vec![",", ",", " ", "-", ",,", ", \u{a0},", "\u{200b},", ",\"x\",", "\",\""]), 5),
+            expiry in prop::sample::select(vec!["", "1227", "122027"]),
             around in "[a-z0-9, ü\u{200b}]{0,6}",
         ) {
             let mut text = format!("{around},");
             let mut digits = card.chars();
-            for (size, part) in sizes.iter().zip(parts) {
+            for (at, (size, part)) in sizes.iter().zip(parts).enumerate() {
                 text.extend(digits.by_ref().take(*size));
+                text.push_str(if at + 1 == sizes.len() { expiry } else { "" });
                 text.push_str(part);
             }
             text.extend(digits.chain(around.chars()));

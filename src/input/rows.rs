@@ -57,8 +57,7 @@ impl Record<'_> {
 
     fn order(&self) -> Result<Order, Flaw> {
         let Record { fields, layout, .. } = self;
-        // A row of fewer bytes than a card has digits cannot hold one.
-        if fields.as_slice().len() >= card_numbers::SHORTEST {
+        if card_numbers::may_hold_card(fields.as_slice()) {
             self.refuse_card_numbers()?;
         }
         if self.records.is_unfinished() && self.input.proof().is_none() {
