@@ -26,6 +26,7 @@ pub struct OrderKey(u128);
 
 impl OrderKey {
     /// A row that carries an order. Its numbers are never negative.
+    #[inline]
     pub fn new(order: Order, row: RowNumber, part: Part) -> OrderKey {
         let admin = u128::from(order.admin_number.unsigned_abs());
         let sequence = u128::from(order.sequence_number.unsigned_abs());

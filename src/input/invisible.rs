@@ -41,6 +41,7 @@ pub(super) fn trimmed(mut text: &[u8]) -> &[u8] {
 }
 
 /// Whether there is nothing in a text that anybody sees.
+#[inline]
 pub(super) fn is_blank(text: &[u8]) -> bool {
     match text {
         [b'!'..=b'~', ..] => false,

@@ -197,6 +197,7 @@ impl Layout {
     }
 
     /// The order that fields in this layout's columns carry.
+    #[inline]
     pub(super) fn order(&self, fields: &ByteRecord) -> Result<Order, Flaw> {
         let field = |column| fields.get(column).unwrap_or_default();
         let admin_number = ADMIN_NUMBER.read(field(self.admin))?;

@@ -23,11 +23,21 @@ pub(super) const SEQUENCE_NUMBER: Wanted =
 impl Wanted {
     /// Reads the field, or says what is wrong with it. Surrounding blanks and
     /// leading zeros are fine: the number is still the only one it can be.
+    #[inline]
     pub fn read(self, field: &[u8]) -> Result<u64, Flaw> {
         // Most fields hold nothing but the number.
-        match digits(field).or_else(|| digits(trimmed(field))) {
+        match digits(field) {
             Some(number) if number <= self.max => Ok(number),
-            _ => Err(self.flaw(trimmed(field))),
+            _ => self.read_trimmed(field),
+        }
+    }
+
+    #[cold]
+    fn read_trimmed(self, field: &[u8]) -> Result<u64, Flaw> {
+        let text = trimmed(field);
+        match digits(text) {
+            Some(number) if number <= self.max => Ok(number),
+            _ => Err(self.flaw(text)),
         }
     }
 
@@ -54,6 +64,7 @@ impl Wanted {
 const NEVER_TOO_LARGE: usize = 19;
 
 /// The number, if there is nothing but digits and it fits.
+#[inline]
 fn digits(text: &[u8]) -> Option<u64> {
     if text.is_empty() {
         return None;

@@ -48,6 +48,7 @@ impl<'i> Records<'i> {
     }
 
     /// Reads the next record; false if there is none.
+    #[inline]
     pub fn read(&mut self, record: &mut ByteRecord) -> Result<bool, InputError> {
         loop {
             match self.reader.read_byte_record(record) {
@@ -74,6 +75,7 @@ impl<'i> Records<'i> {
     }
 
     /// Whether the record, read last, is the last of all and has no line end.
+    #[inline]
     pub fn is_unfinished(&self) -> bool {
         self.block.unfinished && self.passed() >= self.text().len()
     }
@@ -106,6 +108,7 @@ impl<'i> Records<'i> {
         from + text.iter().take_while(|byte| ends_row(**byte)).count()
     }
 
+    #[inline]
     fn passed(&self) -> usize {
         usize::try_from(self.reader.position().byte()).unwrap_or_default()
     }
