@@ -11,7 +11,7 @@ use crate::exit_code::ExitCode;
 use crate::output::say;
 
 /// The files that matter, and what is in them.
-const FILES: [(&str, &str); 5] = [
+const FILES: [(&str, &str); 6] = [
     (
         "ORDERS.results.csv",
         "The results, in the current directory unless --results names another file. \
@@ -33,6 +33,7 @@ const FILES: [(&str, &str); 5] = [
         "The configuration where the current directory has none; in ~/.config if XDG_CONFIG_HOME is \
          not set.",
     ),
+    ("/etc/cardcancel/cardcancel.toml", "The configuration where the user has none."),
 ];
 
 /// The variables that matter beside those of the options.

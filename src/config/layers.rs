@@ -41,7 +41,9 @@ pub(super) fn candidates(named: Option<&Path>, surroundings: &Surroundings) -> V
         Some(path) => vec![path.to_owned()],
         None => {
             let here = surroundings.directory.join("cardcancel.toml");
-            std::iter::once(here).chain(places::user_config(surroundings)).collect()
+            let of_the_machine = surroundings.etc.join("cardcancel/cardcancel.toml");
+            let user = places::user_config(surroundings);
+            [Some(here), user, Some(of_the_machine)].into_iter().flatten().collect()
         }
     }
 }

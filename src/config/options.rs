@@ -423,7 +423,8 @@ pub struct Options {
     /// The configuration file
     ///
     /// Without it, it is cardcancel.toml in the current directory, else cardcancel/config.toml in
-    /// $XDG_CONFIG_HOME, or in ~/.config if that is not set; or none.
+    /// $XDG_CONFIG_HOME, or in ~/.config if that is not set, else
+    /// /etc/cardcancel/cardcancel.toml; or none.
     #[arg(long, help_heading = CONFIGURATION, value_name = "FILE")]
     #[serde(skip)]
     pub config: Option<PathBuf>,

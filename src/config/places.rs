@@ -79,7 +79,7 @@ mod tests {
         };
         let variables = || variables.iter().map(|(name, _)| name.into()).collect();
         let directory = Path::new("");
-        see(&Surroundings { variable: &variable, variables: &variables, directory })
+        see(&Surroundings { variable: &variable, variables: &variables, directory, etc: directory })
     }
 
     fn file(path: &str) -> Location {

@@ -14,13 +14,15 @@ pub struct Surroundings<'a> {
     pub variables: &'a dyn Fn() -> Vec<OsString>,
     /// Where `cardcancel.toml` is looked for; empty stands for the current directory.
     pub directory: &'a Path,
+    /// Where the configuration of the machine is looked for, in `cardcancel/cardcancel.toml`.
+    pub etc: &'a Path,
 }
 
 impl Surroundings<'static> {
     /// Those of this process.
     pub fn of_this_process() -> Self {
-        let directory = Path::new("");
-        Surroundings { variable: &process_variable, variables: &process_variables, directory }
+        let (directory, etc) = (Path::new(""), Path::new("/etc"));
+        Surroundings { variable: &process_variable, variables: &process_variables, directory, etc }
     }
 }
 

@@ -67,7 +67,8 @@ impl Scene {
         let flags = Options::from_arg_matches(&matches).unwrap();
         let variables = || self.variables.iter().map(|(name, _)| name.into()).collect();
         let (variable, variables) = (&variable, &variables);
-        load(flags, &Surroundings { variable, variables, directory: &directory })
+        let (directory, etc) = (&*directory, &*self.directory.path().join("etc"));
+        load(flags, &Surroundings { variable, variables, directory, etc })
     }
 
     fn settings(&self) -> Settings {
@@ -139,9 +140,11 @@ fn a_switch_can_be_turned_on_and_off_from_everywhere() {
 }
 
 #[test]
-fn the_file_is_the_named_one_else_the_one_here_else_the_users() {
+fn the_file_is_the_named_one_else_the_one_here_else_the_users_else_the_machines() {
     let attempts = |scene: &Scene| scene.settings().attempts;
-    let scene = Scene::complete().file(".config/cardcancel/config.toml", "attempts = 7");
+    let scene = Scene::complete().file("etc/cardcancel/cardcancel.toml", "attempts = 6");
+    assert_eq!(attempts(&scene), 6);
+    let scene = scene.file(".config/cardcancel/config.toml", "attempts = 7");
     assert_eq!(attempts(&scene), 7);
     let scene = scene.here("attempts = 8");
     assert_eq!(attempts(&scene), 8);
