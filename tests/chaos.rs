@@ -116,7 +116,7 @@ struct Machine {
 impl Machine {
     fn new(database: &Database, url: String, opens: bool) -> Machine {
         let scene = Scene::new();
-        scene.file("cardcancel.toml", "[codes]\nSTANDIN_ALREADY_CANCELLED = 'already_cancelled'");
+        scene.file("cardcancel.toml", "[codes]\nSIMULATOR_ALREADY_CANCELLED = 'already_cancelled'");
         scene.file("clock", "+0s");
         let (way, through) = Way::to(database, Cut::Before);
         Machine { scene, way, ledger: through.url(), url, opens, process: None, logged: 0 }

@@ -56,7 +56,7 @@ fn a_ledger_that_finds_no_room_stops_the_calls_until_the_next_start() {
     let scene = Scene::new();
     scene
         .orders(ROWS)
-        .file("cardcancel.toml", "[codes]\nSTANDIN_ALREADY_CANCELLED = 'already_cancelled'");
+        .file("cardcancel.toml", "[codes]\nSIMULATOR_ALREADY_CANCELLED = 'already_cancelled'");
     let latency = Latency::fixed(Duration::from_millis(10));
     let core_card = CoreCard::that(Settings { latency, ..Settings::default() });
     let flags = ["--concurrency", "8"];

@@ -20,7 +20,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 /// The shortest that there is.
 const LEASE: Duration = Duration::from_secs(5);
-const CODES: &str = "[codes]\nSTANDIN_ALREADY_CANCELLED = 'already_cancelled'";
+const CODES: &str = "[codes]\nSIMULATOR_ALREADY_CANCELLED = 'already_cancelled'";
 
 /// A machine: a folder, and the database and CoreCARD that it knows.
 struct Machine {

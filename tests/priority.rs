@@ -81,7 +81,7 @@ fn without_the_flag_rows_go_in_the_inputs_order() {
 fn a_run_that_was_killed_goes_on_in_the_same_order() {
     let scene = Scene::new();
     orders(&scene, 90);
-    scene.file("cardcancel.toml", "[codes]\nSTANDIN_ALREADY_CANCELLED = 'already_cancelled'");
+    scene.file("cardcancel.toml", "[codes]\nSIMULATOR_ALREADY_CANCELLED = 'already_cancelled'");
     let core_card = recording(&scene, 10);
     for requests in [30, 60] {
         let begun = scene.begin_to_cancel(&core_card.url(), &FLAGS);

@@ -59,7 +59,7 @@ fn every_result_of_a_bad_night_agrees_with_the_servers_record() {
     let scene = Scene::new();
     scene.orders(ROWS).file(
         "cardcancel.toml",
-        "[codes]\nSTANDIN_UNKNOWN = 'not_found'\nSTANDIN_PRINTED = 'printed'",
+        "[codes]\nSIMULATOR_UNKNOWN = 'not_found'\nSIMULATOR_PRINTED = 'printed'",
     );
     let core_card = CoreCard::that(bad_night(scene.path("record.csv")));
     let flags = ["--concurrency", "32", "--timeout", "1s", "--attempts", "2", "--json"];
@@ -89,7 +89,7 @@ fn agrees(row: &Row, there: &Recorded, fate: InitialState) {
         "rejected" if row.doubt() => {}
         "rejected" => {
             assert!(!there.cancelled && fate != InitialState::Cancellable, "{told}");
-            assert!(row.code().starts_with("STANDIN_"), "{told}");
+            assert!(row.code().starts_with("SIMULATOR_"), "{told}");
         }
         "failed" => assert!(!there.cancelled && !row.doubt(), "{told}"),
         "in_doubt" => assert!(row.doubt(), "{told}"),

@@ -15,7 +15,7 @@ use common::{CoreCard, Does, Hostile, Scene, ended, kill, status, terminate, unt
 use jiff::Timestamp;
 
 /// A code of the simulator, given its meaning.
-const CODES: &str = "[codes]\nSTANDIN_ALREADY_CANCELLED = 'already_cancelled'";
+const CODES: &str = "[codes]\nSIMULATOR_ALREADY_CANCELLED = 'already_cancelled'";
 
 fn slow(milliseconds: u64) -> CoreCard {
     let latency = Latency::fixed(Duration::from_millis(milliseconds));

@@ -12,9 +12,9 @@ const JSON_ALLOW: &str = "Content-Type: application/json; charset=utf-8\r\nAllow
 const TEXT: &str = "Content-Type: text/plain; charset=utf-8\r\n";
 const HTML: &str = "Content-Type: text/html; charset=utf-8\r\n";
 
-const OVER_CAPACITY: &str = r#"{"Message":"Too Many Requests","Status":false,"ErrorCode":"STANDIN_OVER_CAPACITY","ResponseData":null}"#;
-const THROTTLED: &str = r#"{"Message":"Too Many Requests","Status":false,"ErrorCode":"STANDIN_THROTTLED","ResponseData":null}"#;
-const UNAVAILABLE: &str = r#"{"Message":"Service Unavailable","Status":false,"ErrorCode":"STANDIN_UNAVAILABLE","ResponseData":null}"#;
+const OVER_CAPACITY: &str = r#"{"Message":"Too Many Requests","Status":false,"ErrorCode":"SIMULATOR_OVER_CAPACITY","ResponseData":null}"#;
+const THROTTLED: &str = r#"{"Message":"Too Many Requests","Status":false,"ErrorCode":"SIMULATOR_THROTTLED","ResponseData":null}"#;
+const UNAVAILABLE: &str = r#"{"Message":"Service Unavailable","Status":false,"ErrorCode":"SIMULATOR_UNAVAILABLE","ResponseData":null}"#;
 
 const LOGIN_PAGE: &str = "<!DOCTYPE html>\n<html><head><title>Sign in</title></head>\
 <body><h1>Your session has ended</h1><form method=\"post\" action=\"/login\">\
@@ -113,14 +113,14 @@ impl Voice<'_> {
 
     fn refusal(&mut self, refusal: &Refusal) {
         let (status, headers, code) = match refusal.answer {
-            Answer::NotFound => ("404 Not Found", JSON, "STANDIN_NOT_FOUND"),
-            Answer::WrongMethod => ("405 Method Not Allowed", JSON_ALLOW, "STANDIN_WRONG_METHOD"),
-            Answer::LengthRequired => ("411 Length Required", JSON, "STANDIN_LENGTH_REQUIRED"),
-            Answer::BodyTooLarge => ("413 Content Too Large", JSON, "STANDIN_BODY_TOO_LARGE"),
+            Answer::NotFound => ("404 Not Found", JSON, "SIMULATOR_NOT_FOUND"),
+            Answer::WrongMethod => ("405 Method Not Allowed", JSON_ALLOW, "SIMULATOR_WRONG_METHOD"),
+            Answer::LengthRequired => ("411 Length Required", JSON, "SIMULATOR_LENGTH_REQUIRED"),
+            Answer::BodyTooLarge => ("413 Content Too Large", JSON, "SIMULATOR_BODY_TOO_LARGE"),
             Answer::HeadTooLarge => {
-                ("431 Request Header Fields Too Large", JSON, "STANDIN_HEAD_TOO_LARGE")
+                ("431 Request Header Fields Too Large", JSON, "SIMULATOR_HEAD_TOO_LARGE")
             }
-            _ => ("400 Bad Request", JSON, "STANDIN_BAD_REQUEST"),
+            _ => ("400 Bad Request", JSON, "SIMULATOR_BAD_REQUEST"),
         };
         let body = serde_json::json!({
             "Message": refusal.message, "Status": false, "ErrorCode": code, "ResponseData": null
@@ -150,25 +150,25 @@ fn verdict_json(verdict: Verdict, with_status: bool) -> &'static str {
             r#"{"Message":"Order Canceled Successfully","Status":true,"ErrorCode":"ERR01160","ResponseData":null}"#
         }
         (Verdict::Printed, true) => {
-            r#"{"Message":"Order Already Printed","Status":false,"ErrorCode":"STANDIN_PRINTED","ResponseData":null}"#
+            r#"{"Message":"Order Already Printed","Status":false,"ErrorCode":"SIMULATOR_PRINTED","ResponseData":null}"#
         }
         (Verdict::Unknown, true) => {
-            r#"{"Message":"No Such Order","Status":false,"ErrorCode":"STANDIN_UNKNOWN","ResponseData":null}"#
+            r#"{"Message":"No Such Order","Status":false,"ErrorCode":"SIMULATOR_UNKNOWN","ResponseData":null}"#
         }
         (Verdict::AlreadyCancelled, true) => {
-            r#"{"Message":"Order Already Canceled","Status":false,"ErrorCode":"STANDIN_ALREADY_CANCELLED","ResponseData":null}"#
+            r#"{"Message":"Order Already Canceled","Status":false,"ErrorCode":"SIMULATOR_ALREADY_CANCELLED","ResponseData":null}"#
         }
         (Verdict::Cancelled, false) => {
             r#"{"Message":"Order Canceled Successfully","ErrorCode":"ERR01160","ResponseData":null}"#
         }
         (Verdict::Printed, false) => {
-            r#"{"Message":"Order Already Printed","ErrorCode":"STANDIN_PRINTED","ResponseData":null}"#
+            r#"{"Message":"Order Already Printed","ErrorCode":"SIMULATOR_PRINTED","ResponseData":null}"#
         }
         (Verdict::Unknown, false) => {
-            r#"{"Message":"No Such Order","ErrorCode":"STANDIN_UNKNOWN","ResponseData":null}"#
+            r#"{"Message":"No Such Order","ErrorCode":"SIMULATOR_UNKNOWN","ResponseData":null}"#
         }
         (Verdict::AlreadyCancelled, false) => {
-            r#"{"Message":"Order Already Canceled","ErrorCode":"STANDIN_ALREADY_CANCELLED","ResponseData":null}"#
+            r#"{"Message":"Order Already Canceled","ErrorCode":"SIMULATOR_ALREADY_CANCELLED","ResponseData":null}"#
         }
     }
 }

@@ -53,9 +53,9 @@ words! {
     /// What was said to a request that met no fault.
     Answer {
         Ok = "ok", "200, `Status` true: cancelled.";
-        Printed = "printed", "200, `Status` false, `STANDIN_PRINTED`.";
-        Unknown = "unknown", "200, `Status` false, `STANDIN_UNKNOWN`.";
-        AlreadyCancelled = "already_cancelled", "200, `Status` false, `STANDIN_ALREADY_CANCELLED`.";
+        Printed = "printed", "200, `Status` false, `SIMULATOR_PRINTED`.";
+        Unknown = "unknown", "200, `Status` false, `SIMULATOR_UNKNOWN`.";
+        AlreadyCancelled = "already_cancelled", "200, `Status` false, `SIMULATOR_ALREADY_CANCELLED`.";
         OverCapacity = "429", "429 with `Retry-After: 1`: more requests in a second than the capacity. Nothing done.";
         BadRequest = "400", "400: the request or its body is not what the API takes. Nothing done.";
         NotFound = "404", "404: any path but the one. Nothing done.";

@@ -26,9 +26,9 @@ const RIGHTLY_REFUSED: [&str; 2] = ["is being worked on by", "is not what this r
 
 /// What codes mean, as one day's configuration has it, or another's.
 const CONFIGURATIONS: [&str; 3] = [
-    "[codes]\nSTANDIN_UNKNOWN = 'not_found'\n",
-    "[codes]\nSTANDIN_ALREADY_CANCELLED = 'already_cancelled'\n",
-    "[codes]\n'STANDIN_P*' = 'already_cancelled'\n",
+    "[codes]\nSIMULATOR_UNKNOWN = 'not_found'\n",
+    "[codes]\nSIMULATOR_ALREADY_CANCELLED = 'already_cancelled'\n",
+    "[codes]\n'SIMULATOR_P*' = 'already_cancelled'\n",
 ];
 
 /// Lives through a night; says what happened in it.

@@ -23,7 +23,7 @@ async fn an_order_is_cancelled_once_and_rejected_after() {
     assert_eq!(client.ask(cancel(1)).await.json()["Status"], true);
     let again = client.ask(cancel(1)).await.json();
     assert_eq!(again["Status"], false);
-    assert_eq!(again["ErrorCode"], "STANDIN_ALREADY_CANCELLED");
+    assert_eq!(again["ErrorCode"], "SIMULATOR_ALREADY_CANCELLED");
     let tally = simulator.stop().await;
     assert_eq!(
         (tally.orders_asked, tally.orders_cancelled, tally.orders_cancelled_again),
@@ -35,9 +35,9 @@ async fn an_order_is_cancelled_once_and_rejected_after() {
 async fn orders_that_cannot_be_cancelled_are_rejected_with_made_up_codes() {
     let all = Share::ALL;
     for (settings, code) in [
-        (Settings { printed: all, ..Settings::default() }, "STANDIN_PRINTED"),
-        (Settings { unknown: all, ..Settings::default() }, "STANDIN_UNKNOWN"),
-        (Settings { cancelled_before: all, ..Settings::default() }, "STANDIN_ALREADY_CANCELLED"),
+        (Settings { printed: all, ..Settings::default() }, "SIMULATOR_PRINTED"),
+        (Settings { unknown: all, ..Settings::default() }, "SIMULATOR_UNKNOWN"),
+        (Settings { cancelled_before: all, ..Settings::default() }, "SIMULATOR_ALREADY_CANCELLED"),
     ] {
         let simulator = start(settings).await.unwrap();
         let seen = ask(&simulator, cancel(1)).await;

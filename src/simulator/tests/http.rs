@@ -27,7 +27,7 @@ async fn requests_sent_ahead_are_answered_in_their_order() {
     }
     let statuses: Vec<u16> = seen.iter().map(Seen::status).collect();
     assert_eq!(statuses, [200, 200, 200, 404, 200]);
-    assert_eq!(seen[1].json()["ErrorCode"], "STANDIN_ALREADY_CANCELLED");
+    assert_eq!(seen[1].json()["ErrorCode"], "SIMULATOR_ALREADY_CANCELLED");
     for _ in 5..150 {
         assert_ne!(client.see().await, Seen::Closed);
     }
