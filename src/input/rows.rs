@@ -181,7 +181,7 @@ impl Rows<'_> {
     /// The next row; none at the end of the file. Rows that hold nothing, as spreadsheets
     /// write them for cleared ones, are passed over as blank lines are. Not an iterator: the
     /// fields are lent, so that reading a row takes no memory.
-    // A call that is not inlined copies the record twice, which costs a tenth of a `check`.
+    // A call that is not inlined copies every record twice.
     #[inline(always)]
     #[expect(clippy::should_implement_trait, reason = "it lends")]
     pub fn next(&mut self) -> Result<Option<Record<'_>>, InputError> {
