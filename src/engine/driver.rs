@@ -1,5 +1,5 @@
-//! The scheduler's shell: does what the core says and reports what happened. The
-//! ledger has a thread of its own, and so have the calls.
+//! Performs the scheduler's actions and reports events to it: submits commits to the ledger
+//! thread, dispatches calls to the executor, refreshes credentials, and sleeps in between.
 
 use std::future::Future;
 use std::pin::pin;

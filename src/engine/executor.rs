@@ -1,5 +1,5 @@
-//! The threads that make the calls, so that whoever decides when a call starts waits for
-//! none of them. On each, the calls in flight are futures of one task.
+//! Worker threads that perform HTTP calls off the driver's thread, which therefore waits for
+//! none of them. On each thread, the calls in flight are futures of one task.
 
 use std::cell::Cell;
 use std::collections::VecDeque;

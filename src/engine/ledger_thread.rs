@@ -1,4 +1,5 @@
-//! The ledger's thread: takes one commit after another.
+//! The thread that makes the commits, one after another: a commit blocks on the disk or the
+//! database.
 
 use std::thread::JoinHandle;
 

@@ -1,5 +1,22 @@
-//! The scheduler: completes what ended, claims what comes next, sends what is claimed,
-//! until every row has ended or the run must stop. The core decides, the driver does.
+//! The loop of a run: completes what ended, claims what comes next and sends what is claimed,
+//! until every row has ended or the run must stop.
+//!
+//! # Architecture
+//!
+//! [`Scheduler`] is a state machine without I/O: it consumes [`Event`]s with the time at which
+//! they happened, and returns [`Actions`]. It is tested in virtual time, without a runtime.
+//! [`run`] is the driver around it: it performs the actions and reports what happened. Commits
+//! are made by a thread of the ledger, calls by the threads of the executor, so that no decision
+//! waits for a disk or a server.
+//!
+//! ```text
+//!               Actions                        CommitRequest
+//!  Scheduler ─────────────▶ driver (run) ─────────────────────▶ ledger thread
+//!      ▲                     │   ▲  ▲                                │
+//!      └───── Event ─────────┘   │  └────────── CommitOutcome ───────┘
+//!                                │ Ended, Expired
+//!                       executor's threads ◀── Dispatch
+//! ```
 
 mod backoff;
 mod clock;

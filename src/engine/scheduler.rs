@@ -1,5 +1,5 @@
-//! The scheduler's core: a state machine without I/O. It takes what happened and
-//! when, and says what to do. It reads no clock, socket, file or random number.
+//! Decides what is claimed, dispatched, released and committed, and when: a state machine
+//! that consumes events and returns actions. It reads no clock, socket, file or random number.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;

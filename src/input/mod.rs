@@ -1,5 +1,14 @@
-//! From a CSV file to rows: reading, validation, duplicates, the card-number
-//! guard, and a results file read again. Everything streams.
+//! From a CSV file to planned rows. Everything streams; what grows with the file is a few bytes
+//! a row for finding duplicates.
+//!
+//! ```text
+//! Input (bytes, digest) ─▶ blocks ─▶ records ─▶ rows (numbers, card numbers, damage)
+//!     ─▶ scan: InputSummary (order keys, duplicates)     in parallel, reads the whole file
+//!     ─▶ plan: PlannedRow, one for each line             streams, into the ledger
+//! ```
+//!
+//! A results file that is run again takes the same way; `rerun` decides which of its rows are
+//! retried and which keep their result.
 
 mod blocks;
 pub mod card_numbers;

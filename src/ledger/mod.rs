@@ -1,5 +1,18 @@
-//! The durable record of runs, rows and attempts: the only truth. Every file
-//! this program writes is a view of it. One trait, and an adapter a file.
+//! The durable record of runs, rows and attempts: the only truth. Every file this program
+//! writes is a view of it.
+//!
+//! [`Ledger`] is the trait, [`Sqlite`] and [`Postgres`] are its adapters, and the conformance
+//! suite in the tests holds both to the same behaviour. The heart is [`Ledger::commit`]: one
+//! transaction completes what ended and claims what comes next, together with the rate budget
+//! that it uses. A crash falls before or after a commit, never inside.
+//!
+//! ```text
+//! planned row ──claim──▶ ClaimedRow ──complete──▶ CompletedClaim ──commit──▶ ended, or PendingRow
+//!                            └───────release─────▶ PendingRow (nothing was sent)
+//! ```
+//!
+//! A row that is claimed and not completed when a process dies may have been sent: it is sent
+//! again with doubt. A row that was not claimed was surely never sent.
 
 mod claim;
 mod codes;

@@ -119,14 +119,14 @@ impl fmt::Display for CutOff {
         if let Some(date) = self.date {
             write!(f, "{date}T")?;
         }
-        write!(f, "{}{}", Observation(self.time), Named(self.zone.as_ref()))
+        write!(f, "{}{}", ShownTime(self.time), Named(self.zone.as_ref()))
     }
 }
 
 /// A time of day as people write it: without seconds where there are none.
-pub(super) struct Observation(pub Time);
+pub(super) struct ShownTime(pub Time);
 
-impl fmt::Display for Observation {
+impl fmt::Display for ShownTime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:02}:{:02}", self.0.hour(), self.0.minute())?;
         match self.0.second() {

@@ -1,5 +1,17 @@
-//! May another attempt start now? Pace, the server's own limits, outages, cut-off, start window and
-//! stop rule: plain decisions, with the time passed in.
+//! The rules that decide whether another attempt may start now. They are plain synchronous
+//! decisions with the time passed in: no I/O, no clock, no runtime.
+//!
+//! | rule | question |
+//! |---|---|
+//! | [`pacer`] | which slots does the contract's rate leave? |
+//! | [`sliding_log`] | does the last closed second, as it was really sent, have room? |
+//! | [`adaptive`] | how much does the server take of late (throttling, latency, slow start)? |
+//! | [`circuit_breaker`] | is the server away, so that only probes are sent? |
+//! | [`silence`] | has the server asked everyone to wait? |
+//! | [`stop_rules`], [`canary`] | is the run going wrong, so that it must stop? |
+//! | [`cut_off`], [`start_window`] | is it too late, or too early? |
+//! | [`lease`] | does what was claimed still belong to this process? |
+//! | [`credential_refresh`] | are the credentials good, or are new ones needed first? |
 
 pub mod adaptive;
 pub mod arrival_delay;

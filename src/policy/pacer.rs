@@ -19,7 +19,7 @@ use super::sliding_window::SlidingWindowCounter;
 use crate::ledger::{Budget, SlotGrant, SlotRequest};
 
 /// How late a call may start after its slot, while no other process takes
-/// slots of the same budget: [`super::sliding_log::Second`] sees to it that it crowds
+/// slots of the same budget: [`super::sliding_log::SlidingSecond`] sees to it that it crowds
 /// no one. A later one needs a new slot.
 pub const GRACE: Duration = Duration::from_millis(50);
 

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use jiff::civil::Time;
 use jiff::tz::TimeZone;
 
-use super::cut_off::{Named, Observation, UnknownZone, named, next, split_zone, time_of_day};
+use super::cut_off::{Named, ShownTime, UnknownZone, named, next, split_zone, time_of_day};
 
 /// From one time of day up to another, over midnight if the other is the smaller, in a zone.
 #[derive(Debug, Clone, PartialEq)]
@@ -52,13 +52,7 @@ impl StartWindow {
 
 impl fmt::Display for StartWindow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{}-{}{}",
-            Observation(self.from),
-            Observation(self.to),
-            Named(self.zone.as_ref())
-        )
+        write!(f, "{}-{}{}", ShownTime(self.from), ShownTime(self.to), Named(self.zone.as_ref()))
     }
 }
 
