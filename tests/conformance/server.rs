@@ -106,7 +106,7 @@ fn a_newer_schema_is_refused_whenever_it_comes() {
     let sql = "INSERT INTO cardcancel.schema_version (version, program) VALUES (99, 'newer')";
     home.database().client().batch_execute(sql).unwrap();
     let told = refused(at(home.database()));
-    assert!(told.contains("has version 99, and this program knows versions up to 2"), "{told}");
+    assert!(told.contains("has version 99, and this program knows versions up to 3"), "{told}");
     home.database().cut_connections();
     let failed = ledger.runs().unwrap_err();
     assert!(matches!(failed, LedgerError::Newer { found: 99, .. }), "{failed}");

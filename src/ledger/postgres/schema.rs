@@ -9,10 +9,10 @@ use super::copies::Copies;
 use super::error::DbError;
 
 /// What brings the schema from each version to the next; the first begins with nothing.
-const VERSIONS: [&str; 1] = [include_str!("sql/version_2.sql")];
+const VERSIONS: [&str; 1] = [include_str!("sql/version_3.sql")];
 
 /// The versions before those, which no release had: they are refused.
-const BEFORE: usize = 1;
+const BEFORE: usize = 2;
 const NEWEST: usize = BEFORE + VERSIONS.len();
 
 /// Before this, the server cannot do what is asked of it.

@@ -18,7 +18,7 @@ use crate::file_permissions;
 /// Marks the file as ours: "cANC".
 const APPLICATION: i64 = 0x6341_4e43;
 /// Version of the schema.
-pub(super) const VERSION: i64 = 5;
+pub(super) const VERSION: i64 = 6;
 /// How often the ledger is asked for while another process has it: shorter than
 /// the others leave it free between two commits.
 const ASK_EVERY: Duration = Duration::from_millis(1);
