@@ -58,7 +58,7 @@ impl SlidingSecond {
         }
     }
 
-    /// A call that was dispatched_at at this time did not start.
+    /// A call that was dispatched at this time did not start.
     pub fn missed(&mut self, dispatched_at: Duration) {
         let place = self.started.partition_point(|started| *started < dispatched_at);
         if self.started.get(place) == Some(&dispatched_at) {

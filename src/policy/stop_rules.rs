@@ -1,5 +1,5 @@
-//! The stop rules: rules that stop a run that is going wrong. It watches outcomes in
-//! the order in which they come.
+//! The rules that stop a run that is going wrong. They observe outcomes in the order in which
+//! they come.
 
 use std::time::Duration;
 
@@ -30,7 +30,7 @@ pub struct StopRuleSettings {
     pub canary: Option<u32>,
 }
 
-/// Why the stop_rules, or an answer, stops a run.
+/// Why a stop rule, or an answer, stops a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StopReason {
     /// Which rule it was.

@@ -30,12 +30,12 @@ macro_rules! words {
 }
 
 words! {
-    /// How an order stands before the scenario, decided by the seed alone.
+    /// How an order stands at the start, decided by the seed alone.
     InitialState {
         Cancellable = "cancellable", "Waits for the embosser: can be cancelled, once.";
         Printed = "printed", "Printed already: every cancellation is rejected.";
         Unknown = "unknown", "No such order: every cancellation is rejected.";
-        CancelledBefore = "cancelled_before", "Cancelled before the scenario: every cancellation is rejected.";
+        CancelledBefore = "cancelled_before", "Cancelled before the start: every cancellation is rejected.";
     }
 }
 

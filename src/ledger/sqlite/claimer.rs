@@ -35,7 +35,7 @@ enum Choice {
     /// Not yet: another run has its order in flight.
     Later(PendingRow),
     /// It has ended: another run cancelled its order.
-    AttemptRecord,
+    AlreadyCancelled,
 }
 
 impl<'a> Claimer<'a> {
@@ -74,7 +74,7 @@ impl<'a> Claimer<'a> {
             match self.choose(started, waiting)? {
                 Choice::Claim(waiting) => self.claim_again(started, waiting, slots, outcome)?,
                 Choice::Later(waiting) => outcome.in_flight_elsewhere.push(waiting),
-                Choice::AttemptRecord => {}
+                Choice::AlreadyCancelled => {}
             }
         }
         self.claim_fresh(started, fresh as usize, slots, outcome)?;
@@ -126,7 +126,7 @@ impl<'a> Claimer<'a> {
                     // As if it were claimed, so that a commit passes over no more than it may claim.
                     room -= 1;
                 }
-                Choice::AttemptRecord => {}
+                Choice::AlreadyCancelled => {}
             }
             read_ahead(self.transaction, started)?;
         }
@@ -157,7 +157,7 @@ impl<'a> Claimer<'a> {
                 ])?;
                 started.claims.end(self.transaction, waiting.row.0)?;
                 self.already_cancelled += 1;
-                return Ok(Choice::AttemptRecord);
+                return Ok(Choice::AlreadyCancelled);
             }
         }
         Ok(Choice::Claim(waiting))

@@ -101,7 +101,7 @@ impl Picked {
             }
             Elsewhere::Cancelled { run, row: its } => {
                 self.decided.push((row, Elsewhere::cancelled_by(&run, its)));
-                Choice::AttemptRecord
+                Choice::AlreadyCancelled
             }
         }
     }
@@ -120,7 +120,7 @@ enum Choice {
     /// Another run has its order in flight.
     Later,
     /// Another run cancelled its order.
-    AttemptRecord,
+    AlreadyCancelled,
 }
 
 /// Picks up to `room` rows.
@@ -193,7 +193,7 @@ async fn pick_left(
                 picked.left.push(left);
             }
             Choice::Later => picked.later.push((left, place)),
-            Choice::AttemptRecord => {}
+            Choice::AlreadyCancelled => {}
         }
     }
     Ok(())
@@ -247,7 +247,7 @@ async fn pick_fresh(
                 picked.fresh.push(waiting);
             }
             Choice::Later => picked.later.push((waiting, place)),
-            Choice::AttemptRecord => {}
+            Choice::AlreadyCancelled => {}
         }
     }
     Ok(())
