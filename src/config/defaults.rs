@@ -1,8 +1,8 @@
 //! The defaults, all of them and only here.
 
-use super::names::Names;
 use super::options::Options;
-use super::words::{Origin, Word, Words};
+use super::setting_name::Names;
+use super::sourced::{Origin, Word, Words};
 
 /// Every setting that has a default, by its flag; written as a user would.
 pub const DEFAULTS: &[(&str, &str)] = &[

@@ -9,12 +9,12 @@ use serde::de::DeserializeOwned;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, Deserializer, ValueDeserializer};
 
-use super::ledger_name::LedgerName;
-use super::nearest::nearest;
+use super::ledger_arg::LedgerName;
 use super::options::Options;
 use super::secrets;
-use super::unknown::UnknownKey;
-use super::words::{Origin, Words};
+use super::sourced::{Origin, Words};
+use super::suggest::nearest;
+use super::unknown_key::UnknownKey;
 use crate::outcome::Codes;
 use crate::simulator;
 

@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 
 use super::defaults::defaults;
-use super::environment::environment;
+use super::env::Surroundings;
+use super::env_layer::environment;
 use super::file::{File, Section};
-use super::ledger_name::LedgerName;
+use super::ledger_arg::LedgerName;
 use super::options::Options;
-use super::places::{self, LEDGER_PASSWORD as PASSWORD};
-use super::surroundings::Surroundings;
+use super::paths::{self, LEDGER_PASSWORD as PASSWORD};
 use crate::file_permissions;
 
 /// All that is set: defaults < file < profile < environment < flags.
@@ -42,7 +42,7 @@ pub(super) fn candidates(named: Option<&Path>, surroundings: &Surroundings) -> V
         None => {
             let here = surroundings.directory.join("cardcancel.toml");
             let of_the_machine = surroundings.etc.join("cardcancel/cardcancel.toml");
-            let user = places::user_config(surroundings);
+            let user = paths::user_config(surroundings);
             [Some(here), user, Some(of_the_machine)].into_iter().flatten().collect()
         }
     }

@@ -7,8 +7,8 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::places::LEDGER_PASSWORD;
-use super::surroundings::Surroundings;
+use super::env::Surroundings;
+use super::paths::LEDGER_PASSWORD;
 use crate::corecard::auth::{Auth, AuthError};
 use crate::corecard::proxy;
 use crate::corecard::secret::{CREDENTIALS_DIRECTORY, FILE};

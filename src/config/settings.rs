@@ -9,18 +9,18 @@ use tracing::level_filters::LevelFilter;
 use url::Url;
 
 use super::defaults::REHEARSAL_EXTERNAL_IP;
-use super::delimiter::Delimiter;
 use super::endpoint::endpoint;
+use super::env::Surroundings;
 use super::file::Section;
 use super::layers::layered;
-use super::ledger_name::LedgerName;
-use super::logging::LogFormat;
-use super::names::Names;
-use super::off_or::OffOr;
+use super::ledger_arg::LedgerName;
 use super::options::Options;
-use super::places::{self, LEDGER_PASSWORD};
-use super::surroundings::Surroundings;
-use super::up_to::UpTo;
+use super::paths::{self, LEDGER_PASSWORD};
+use super::setting_name::Names;
+use super::values::bounded_u32::UpTo;
+use super::values::delimiter::Delimiter;
+use super::values::log_format::LogFormat;
+use super::values::or_off::OffOr;
 use crate::corecard::auth::Auth;
 use crate::corecard::network::Network;
 use crate::corecard::proxy::Proxy;
@@ -227,7 +227,7 @@ impl Settings {
             limits: limits(&options),
             max_rows: max_rows(&options),
             max_outage: required("max-outage", options.max_outage)?.get(),
-            rehearsal_ledger: places::rehearsal_ledger(options.ledger.clone(), surroundings).ok(),
+            rehearsal_ledger: paths::rehearsal_ledger(options.ledger.clone(), surroundings).ok(),
             ledger: unlocked_ledger(&mut options, surroundings)?,
             lease: required("lease", options.lease)?.get(),
             results: options.results.take(),
@@ -408,8 +408,8 @@ pub(super) fn ledger(
     let named = options.ledger.take();
     let is_address = named.as_ref().is_some_and(LedgerName::is_address);
     let ledger = match options.rehearse {
-        Some(true) => places::rehearsal_ledger(named, surroundings).map(Location::File),
-        _ => places::ledger(named, surroundings),
+        Some(true) => paths::rehearsal_ledger(named, surroundings).map(Location::File),
+        _ => paths::ledger(named, surroundings),
     };
     if is_address { ledger.with_context(|| place("ledger")) } else { ledger }
 }

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 
 use anyhow::{Context, bail};
 
-use super::ledger_name::LedgerName;
-use super::names::Names;
-use super::surroundings::Surroundings;
+use super::env::Surroundings;
+use super::ledger_arg::LedgerName;
+use super::setting_name::Names;
 use crate::ledger::Location;
 
 /// The configuration file of the user, if there is a home to look in.

@@ -2,15 +2,15 @@
 
 use serde::Serialize;
 
+use super::cli_options::Given;
+use super::env::Surroundings;
 use super::file::{Section, option_keys};
-use super::given::Given;
 use super::layers::{candidates, layered};
-use super::places::LEDGER_PASSWORD;
+use super::paths::LEDGER_PASSWORD;
 use super::secrets::{self, Secret};
 use super::settings::ledger;
-use super::surroundings::Surroundings;
-use super::words::{Origin, Word, Words};
-use super::{defaults, environment};
+use super::sourced::{Origin, Word, Words};
+use super::{defaults, env_layer};
 use crate::corecard::proxy;
 use crate::ledger::Location;
 
@@ -38,7 +38,7 @@ impl InForce {
     /// Reads every source of settings; an error says what to change, and where.
     /// What must be set for a run may be missing.
     pub fn load(given: Given, surroundings: &Surroundings) -> anyhow::Result<InForce> {
-        let above = given.words.or(environment::words(surroundings));
+        let above = given.words.or(env_layer::words(surroundings));
         let Section { mut options, auth, words, file, .. } = layered(given.options, surroundings)?;
         let mut words = above.or(words).or(defaults::words());
         let rehearse = options.rehearse == Some(true);

@@ -3,9 +3,9 @@
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, Command, Error, FromArgMatches};
 
-use super::names::Names;
 use super::options::Options;
-use super::words::{Origin, Word, Words};
+use super::setting_name::Names;
+use super::sourced::{Origin, Word, Words};
 
 /// The options of a command line, and how they stood there.
 #[derive(Debug, Clone)]

@@ -2,12 +2,12 @@
 
 use anyhow::{anyhow, bail};
 
-use super::names::{Names, PREFIX};
-use super::nearest::nearest;
+use super::env::Surroundings;
 use super::options::Options;
 use super::secrets;
-use super::surroundings::Surroundings;
-use super::words::{Origin, Word, Words};
+use super::setting_name::{Names, PREFIX};
+use super::sourced::{Origin, Word, Words};
+use super::suggest::nearest;
 
 /// The options that are set in the environment; an empty variable is not set.
 pub fn environment(surroundings: &Surroundings) -> anyhow::Result<Options> {

@@ -2,11 +2,11 @@
 
 use std::ffi::{OsStr, OsString};
 
+use super::env::Surroundings;
 use super::layers::layered;
-use super::logging::LogFormat;
-use super::names::Names;
 use super::options::Options;
-use super::surroundings::Surroundings;
+use super::setting_name::Names;
+use super::values::log_format::LogFormat;
 
 /// Who reads what is told.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

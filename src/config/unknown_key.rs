@@ -1,6 +1,6 @@
 //! A key that a table does not have.
 
-use super::nearest::nearest;
+use super::suggest::nearest;
 
 /// A key that a table does not have, and those that it has.
 #[derive(Debug, PartialEq, Eq)]
