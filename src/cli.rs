@@ -9,7 +9,7 @@ use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use clap_complete::Shell;
 
-use crate::config::{Given, Names, Options, default_of};
+use crate::config::{CliOptions, Options, SettingName, default_of};
 use crate::simulator;
 
 /// The options that matter to `check`; it takes the others too, so that the
@@ -289,7 +289,7 @@ pub struct ConfigInit {
 pub struct ConfigShow {
     /// The settings that stand on the command line.
     #[command(flatten)]
-    pub given: Given,
+    pub options: CliOptions,
 }
 
 /// `cardcancel completions`
@@ -339,8 +339,9 @@ fn with_our_word_for_it(mut error: clap::Error) -> clap::Error {
 /// Who works on a run cannot change it.
 fn refuse_not_worked(command: &clap::Command, matches: &ArgMatches) -> Result<(), clap::Error> {
     let Some(("worker", given)) = matches.subcommand() else { return Ok(()) };
-    let is_given =
-        |flag: &&&str| given.value_source(&Names(flag).key()) == Some(ValueSource::CommandLine);
+    let is_given = |flag: &&&str| {
+        given.value_source(&SettingName(flag).key()) == Some(ValueSource::CommandLine)
+    };
     match NOT_WORKED.iter().find(is_given) {
         None => Ok(()),
         Some(flag) => {
@@ -389,7 +390,7 @@ fn with_names(arg: Arg) -> Arg {
     let text = |help: Option<&StyledStr>| help.map(ToString::to_string);
     let short = text(arg.get_help()).unwrap_or_default();
     let long = text(arg.get_long_help()).unwrap_or_else(|| short.clone());
-    let variable = format!("[env: {}]", Names(&flag).variable());
+    let variable = format!("[env: {}]", SettingName(&flag).variable());
     match default_of(&flag) {
         // Of a switch it goes without saying.
         Some("no") | None => arg.long_help(format!("{long}\n\n{variable}")),
@@ -428,7 +429,7 @@ mod tests {
         let help = help(&["cardcancel", "run", "--help"]);
         for flag in Options::flags() {
             assert!(help.contains(&format!("--{flag}")), "{flag}");
-            assert!(help.contains(&format!("[env: {}]", Names(&flag).variable())), "{flag}");
+            assert!(help.contains(&format!("[env: {}]", SettingName(&flag).variable())), "{flag}");
         }
     }
 

@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::known::{self, Record, Told};
 use super::taken::Taken;
 use super::{estimate, job};
-use crate::config::{CheckSettings, Options, Surroundings};
+use crate::config::{CheckSettings, Env, Options};
 use crate::exit_code::ExitCode;
 use crate::input::rerun;
 use crate::input::{Input, InputSummary, InvalidRow, Priorities, scan_each_invalid};
@@ -19,12 +19,8 @@ use crate::output::{count, counted, lasting, rows, say};
 use crate::policy::cut_off::{CutOff, Due};
 
 /// Reads a file of orders through and says what is wrong with it.
-pub fn check(
-    path: &Path,
-    options: Options,
-    surroundings: &Surroundings,
-) -> anyhow::Result<ExitCode> {
-    let settings = CheckSettings::load(options, surroundings)?;
+pub fn check(path: &Path, options: Options, env: &Env) -> anyhow::Result<ExitCode> {
+    let settings = CheckSettings::load(options, env)?;
     let mut input = Input::open(path, &std::env::temp_dir())?;
     input.expect(&settings.input.expected, path)?;
     let layout = input.layout(&job::reading(&settings.input))?;

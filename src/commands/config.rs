@@ -9,7 +9,7 @@ use std::path::Path;
 use anyhow::{Context, bail};
 use serde_json::{Map, Value, json};
 
-use crate::config::{DEFAULT_FILE, Given, InForce, Secret, Surroundings, Word};
+use crate::config::{CliOptions, DEFAULT_FILE, EffectiveConfig, Env, Secret, SourcedValue};
 use crate::exit_code::ExitCode;
 use crate::output::say;
 
@@ -38,38 +38,38 @@ pub fn init(path: &Path) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::Done)
 }
 
-/// Prints every setting in force, and where it was made.
-pub fn show(given: Given, surroundings: &Surroundings) -> anyhow::Result<ExitCode> {
-    let in_force = InForce::load(given, surroundings)?;
-    match in_force.json {
-        true => say::print(json(&in_force)?),
-        false => say::print(text(&in_force).trim_end()),
+/// Prints every setting in force, and its source.
+pub fn show(options: CliOptions, env: &Env) -> anyhow::Result<ExitCode> {
+    let config = EffectiveConfig::load(options, env)?;
+    match config.json {
+        true => say::print(json(&config)?),
+        false => say::print(text(&config).trim_end()),
     }
     Ok(ExitCode::Done)
 }
 
-fn text(in_force: &InForce) -> String {
-    let mut text = match &in_force.file {
+fn text(config: &EffectiveConfig) -> String {
+    let mut text = match &config.file {
         Some(file) => format!("Configuration file: {file}\n"),
-        None => format!("Configuration file: none ({})\n", in_force.looked_for.join(", else ")),
+        None => format!("Configuration file: none ({})\n", config.looked_for.join(", else ")),
     };
-    if let Some(profile) = &in_force.profile {
+    if let Some(profile) = &config.profile {
         let _ = writeln!(text, "Profile: {profile}");
     }
     text.push('\n');
-    for (key, word) in &in_force.settings {
-        match word {
-            Some(Word { text: value, origin }) => line(&mut text, key, value, origin),
+    for (key, value) in &config.settings {
+        match value {
+            Some(SourcedValue { value, source }) => line(&mut text, key, value, source),
             None => line(&mut text, key, "", "not set"),
         }
     }
-    for (table, settings) in &in_force.tables {
+    for (table, settings) in &config.tables {
         let _ = writeln!(text, "\n[{table}]");
-        settings.iter().for_each(|(key, word)| line(&mut text, key, &word.text, &word.origin));
+        settings.iter().for_each(|(key, set)| line(&mut text, key, &set.value, &set.source));
     }
-    if !in_force.secrets.is_empty() {
+    if !config.secrets.is_empty() {
         text.push_str("\nSecrets\n");
-        in_force.secrets.iter().for_each(|secret| secret_line(&mut text, secret));
+        config.secrets.iter().for_each(|secret| secret_line(&mut text, secret));
     }
     text
 }
@@ -87,25 +87,26 @@ fn secret_line(text: &mut String, secret: &Secret) {
     }
 }
 
-fn json(in_force: &InForce) -> anyhow::Result<Value> {
+fn json(config: &EffectiveConfig) -> anyhow::Result<Value> {
     let unset = json!({ "value": null, "source": null });
-    let setting = |(key, word): &(String, Option<Word>)| {
-        let value = word.as_ref().map_or(Ok(unset.clone()), serde_json::to_value)?;
+    let setting = |(key, value): &(String, Option<SourcedValue>)| {
+        let value = value.as_ref().map_or(Ok(unset.clone()), serde_json::to_value)?;
         Ok((key.clone(), value))
     };
-    let settings: serde_json::Result<Map<_, _>> = in_force.settings.iter().map(setting).collect();
-    let table = |(name, settings): &(String, Vec<(String, Word)>)| {
-        let pair = |(key, word): &(String, Word)| Ok((key.clone(), serde_json::to_value(word)?));
+    let settings: serde_json::Result<Map<_, _>> = config.settings.iter().map(setting).collect();
+    let table = |(name, settings): &(String, Vec<(String, SourcedValue)>)| {
+        let pair =
+            |(key, value): &(String, SourcedValue)| Ok((key.clone(), serde_json::to_value(value)?));
         let settings: serde_json::Result<Map<_, _>> = settings.iter().map(pair).collect();
         Ok((name.clone(), Value::Object(settings?)))
     };
-    let tables: serde_json::Result<Map<_, _>> = in_force.tables.iter().map(table).collect();
+    let tables: serde_json::Result<Map<_, _>> = config.tables.iter().map(table).collect();
     Ok(json!({
-        "file": in_force.file,
-        "looked_for": in_force.looked_for,
-        "profile": in_force.profile,
+        "file": config.file,
+        "looked_for": config.looked_for,
+        "profile": config.profile,
         "settings": settings?,
         "tables": tables?,
-        "secrets": in_force.secrets,
+        "secrets": config.secrets,
     }))
 }

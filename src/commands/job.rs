@@ -117,7 +117,7 @@ fn spool(settings: &Settings) -> PathBuf {
 }
 
 /// How the user wants the input read.
-pub fn reading(input: &crate::config::Input) -> Reading {
+pub fn reading(input: &crate::config::InputSettings) -> Reading {
     Reading {
         delimiter: input.delimiter.map(|delimiter| delimiter.byte()),
         admin_column: input.admin_column.clone(),

@@ -7,7 +7,7 @@ use anyhow::bail;
 use serde_json::json;
 
 use crate::cli::Care;
-use crate::config::{Options, RunsSettings, Surroundings};
+use crate::config::{Env, Options, RunsSettings};
 use crate::exit_code::ExitCode;
 use crate::ledger::{Info, Location, Sqlite};
 use crate::output::{count, say};
@@ -17,9 +17,9 @@ pub fn care(
     care: &Care,
     named: Option<PathBuf>,
     options: Options,
-    surroundings: &Surroundings,
+    env: &Env,
 ) -> anyhow::Result<ExitCode> {
-    let settings = RunsSettings::load(options, surroundings)?;
+    let settings = RunsSettings::load(options, env)?;
     let location = named.map_or(settings.ledger, Location::File);
     let path = match &location {
         Location::File(path) => path,

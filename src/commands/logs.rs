@@ -19,14 +19,14 @@ use tracing_subscriber::fmt::writer::BoxMakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
-use crate::config::{LogFormat, Logs};
+use crate::config::{LogFormat, LogSettings};
 use crate::output::say;
 
 /// Sets up logging for this process.
 ///
 /// # Errors
 /// When the log file cannot be written.
-pub fn begin(logs: &Logs) -> anyhow::Result<()> {
+pub fn begin(logs: &LogSettings) -> anyhow::Result<()> {
     let on_terminal = logs.file.is_none() && std::io::stderr().is_terminal();
     let writer = match &logs.file {
         Some(path) => BoxMakeWriter::new(Arc::new(LogFile::open(path)?)),
@@ -54,7 +54,7 @@ pub fn name(run: &str) {
     Span::current().record("id", tracing::field::display(run));
 }
 
-fn level(logs: &Logs) -> LevelFilter {
+fn level(logs: &LogSettings) -> LevelFilter {
     match logs.quiet && logs.file.is_none() {
         true => logs.level.min(LevelFilter::WARN),
         false => logs.level,

@@ -29,7 +29,7 @@ use std::ffi::OsString;
 use std::io::IsTerminal;
 
 use crate::cli::{self, Cli, Command, Config, ConfigCommand};
-use crate::config::{Forms, Surroundings};
+use crate::config::{Env, ErrorFormat};
 use crate::exit_code::ExitCode;
 use crate::ledger::LedgerError;
 use crate::output::say;
@@ -37,22 +37,22 @@ use crate::output::say;
 /// Does what the command line asks for, and tells what went wrong in the form that was
 /// asked for.
 pub fn main(words: Vec<OsString>) -> ExitCode {
-    let surroundings = Surroundings::of_this_process();
+    let env = Env::from_process();
     let exit = match cli::parse(words.iter().cloned()) {
         Ok(cli) => {
-            let forms = forms(&cli.command, &surroundings);
-            say::as_json_lines(forms.json_lines);
+            let format = error_format(&cli.command, &env);
+            say::as_json_lines(format.json_lines);
             execute(cli).unwrap_or_else(|error| {
                 let exit = exit_of(&error);
-                fail(&format!("{error:#}"), exit, forms);
+                fail(&format!("{error:#}"), exit, format);
                 exit
             })
         }
         Err(usage) if usage.use_stderr() => {
-            let forms = Forms::of_words(&words, &surroundings);
-            say::as_json_lines(forms.json_lines);
+            let format = ErrorFormat::from_raw_args(&words, &env);
+            say::as_json_lines(format.json_lines);
             let text = usage.render().to_string();
-            fail(text.trim_start_matches("error: ").trim_end(), ExitCode::Refused, forms);
+            fail(text.trim_start_matches("error: ").trim_end(), ExitCode::Refused, format);
             ExitCode::Refused
         }
         Err(help) => {
@@ -73,10 +73,10 @@ pub fn main(words: Vec<OsString>) -> ExitCode {
     }
 }
 
-fn fail(error: &str, exit: ExitCode, forms: Forms) {
+fn fail(error: &str, exit: ExitCode, format: ErrorFormat) {
     say::fail(error);
     // A summary that was printed has it already.
-    if forms.json && !say::has_printed() {
+    if format.json && !say::has_printed() {
         let state = if exit == ExitCode::Refused { "refused" } else { "failed" };
         say::print(serde_json::json!({
             "run": null, "state": state, "exit_code": exit as u8, "error": error,
@@ -84,8 +84,8 @@ fn fail(error: &str, exit: ExitCode, forms: Forms) {
     }
 }
 
-/// The form in which a command's errors are told.
-fn forms(command: &Command, surroundings: &Surroundings) -> Forms {
+/// The format in which a command's errors are reported.
+fn error_format(command: &Command, env: &Env) -> ErrorFormat {
     let options = match command {
         Command::Check(check) => &check.options,
         Command::Run(run) => &run.options,
@@ -93,10 +93,10 @@ fn forms(command: &Command, surroundings: &Surroundings) -> Forms {
         Command::Worker(work) => &work.options,
         Command::Runs(runs) => &runs.options,
         Command::Ledger(ledger) => ledger.options(),
-        Command::Config(Config { command: ConfigCommand::Show(show) }) => &show.given.options,
-        _ => return Forms::default(),
+        Command::Config(Config { command: ConfigCommand::Show(show) }) => &show.options.options,
+        _ => return ErrorFormat::default(),
     };
-    Forms::of(options, surroundings)
+    ErrorFormat::new(options, env)
 }
 
 /// Does what the command line asks for.
@@ -104,23 +104,23 @@ fn forms(command: &Command, surroundings: &Surroundings) -> Forms {
 /// # Errors
 /// What was refused before anything was sent, or a [`LedgerFailed`].
 fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
-    let surroundings = Surroundings::of_this_process();
+    let env = Env::from_process();
     match cli.command {
-        Command::Check(check) => check::check(&check.orders, check.options, &surroundings),
-        Command::Run(run) => run::run(&run.orders, None, run.options, &surroundings),
+        Command::Check(check) => check::check(&check.orders, check.options, &env),
+        Command::Run(run) => run::run(&run.orders, None, run.options, &env),
         Command::Rerun(rerun) => {
             let only = rerun.only.unwrap_or_default();
-            run::run(&rerun.results_file, Some(&only), rerun.options, &surroundings)
+            run::run(&rerun.results_file, Some(&only), rerun.options, &env)
         }
-        Command::Worker(work) => worker::work(work.options, &surroundings),
-        Command::Runs(runs) => runs::runs(runs.run.as_deref(), runs.options, &surroundings),
+        Command::Worker(work) => worker::work(work.options, &env),
+        Command::Runs(runs) => runs::runs(runs.run.as_deref(), runs.options, &env),
         Command::Ledger(command) => {
             let (care, named, options) = command.into_care();
-            ledger::care(&care, named, options, &surroundings)
+            ledger::care(&care, named, options, &env)
         }
         Command::Config(config) => match config.command {
             ConfigCommand::Init(init) => config::init(&init.path),
-            ConfigCommand::Show(show) => config::show(show.given, &surroundings),
+            ConfigCommand::Show(show) => config::show(show.options, &env),
         },
         Command::Completions(wanted) => Ok(completions::completions(wanted.shell)),
         Command::Man => manual::manual(),

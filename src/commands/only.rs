@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use anyhow::bail;
 
-use crate::config::nearest;
+use crate::config::suggest;
 use crate::input::{Input, InputError, Layout, RerunPlan, card_numbers};
 use crate::outcome::Status;
 
@@ -60,9 +60,9 @@ fn meant(word: &str, codes: &BTreeSet<String>) -> Option<String> {
     let small = word.to_ascii_lowercase();
     let status = || match small.parse::<Status>() {
         Ok(status) => Some(status.as_str().to_owned()),
-        Err(_) => nearest(&small, statuses),
+        Err(_) => suggest(&small, statuses),
     };
-    nearest(word, known).or_else(status).map(|meant| shown(&meant))
+    suggest(word, known).or_else(status).map(|meant| shown(&meant))
 }
 
 fn listed(codes: &BTreeSet<String>) -> String {

@@ -16,7 +16,7 @@ use super::{
     LedgerFailed, confirm, estimate, exit_of, foreign, known, logs, open_files, own_files,
     rehearsal, signals,
 };
-use crate::config::{Options, Settings, Surroundings};
+use crate::config::{Env, Options, Settings};
 use crate::engine::RunOutcome;
 use crate::exit_code::ExitCode;
 use crate::input::{InputSummary, Warning, planned_rows};
@@ -33,9 +33,9 @@ pub fn run(
     path: &Path,
     only: Option<&[String]>,
     options: Options,
-    surroundings: &Surroundings,
+    env: &Env,
 ) -> anyhow::Result<ExitCode> {
-    let settings = Settings::load(options, surroundings)?;
+    let settings = Settings::load(options, env)?;
     own_files::refuse_clashes(&settings, path, settings.results.as_deref())?;
     logs::begin(&settings.logs)?;
     open_files::allow(settings.concurrency)?;

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
-use crate::config::{Options, RunsSettings, Surroundings};
+use crate::config::{Env, Options, RunsSettings};
 use crate::exit_code::ExitCode;
 use crate::input::shown;
 use crate::ledger::{Ledger, Location, Patience, Run};
@@ -21,12 +21,8 @@ pub const LOOKING: Patience =
     Patience { lease: Duration::from_secs(30), max_outage: Duration::from_secs(10) };
 
 /// Lists the runs of the ledger, or shows one.
-pub fn runs(
-    id: Option<&str>,
-    options: Options,
-    surroundings: &Surroundings,
-) -> anyhow::Result<ExitCode> {
-    let settings = RunsSettings::load(options, surroundings)?;
+pub fn runs(id: Option<&str>, options: Options, env: &Env) -> anyhow::Result<ExitCode> {
+    let settings = RunsSettings::load(options, env)?;
     let path = &settings.ledger;
     let Some(mut ledger) = path.open_existing(LOOKING)? else {
         bail!("there is no ledger at {path}: name another with --ledger");

@@ -120,7 +120,7 @@ impl Sending<'_> {
             attempts: settings.attempts,
             on_doubt: settings.on_doubt,
             last_start: self.last_start.map(here),
-            limits: settings.limits,
+            limits: settings.stop_rules,
             max_outage: settings.max_outage,
             most_a_second: self.rates.most_a_second(),
         }
@@ -139,7 +139,7 @@ impl Sending<'_> {
 
     fn warn_if_stop_rule_is_tight(&self) {
         let concurrency = self.settings.concurrency;
-        if let Some(most) = self.settings.limits.consecutive_doubts
+        if let Some(most) = self.settings.stop_rules.consecutive_doubts
             && most < concurrency
         {
             tracing::warn!(

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use url::Url;
 
 use super::rehearsal;
-use crate::config::Target;
+use crate::config::TargetSettings;
 use crate::simulator::{self, Simulator};
 
 /// Where the calls go.
@@ -25,13 +25,13 @@ pub fn name_of(url: &Url) -> String {
 
 impl Server {
     /// Finds the target; in a rehearsal, starts the simulator.
-    pub async fn open(target: Target) -> anyhow::Result<Server> {
+    pub async fn open(target: TargetSettings) -> anyhow::Result<Server> {
         match target {
-            Target::CoreCard(url) => {
+            TargetSettings::CoreCard(url) => {
                 let name = name_of(&url);
                 Ok(Server { url, name, simulator: None })
             }
-            Target::Rehearsal(table) => {
+            TargetSettings::Rehearsal(table) => {
                 let simulator = simulator::start(rehearsal::settings(table)?).await;
                 let simulator = simulator.context("the rehearsal cannot begin: see [rehearsal]")?;
                 // Each simulator is a new one, on whatever port it listens.

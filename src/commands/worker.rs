@@ -11,7 +11,7 @@ use super::calls::Calls;
 use super::send::Sending;
 use super::server::Server;
 use super::{LedgerFailed, logs, open_files, signals};
-use crate::config::{Options, Settings, Surroundings, Target};
+use crate::config::{Env, Options, Settings, TargetSettings};
 use crate::engine::RunOutcome;
 use crate::exit_code::ExitCode;
 use crate::input::shown;
@@ -26,8 +26,8 @@ const ASKED_EVERY: Duration = Duration::from_secs(1);
 const CREDENTIALS_AGAIN: Duration = Duration::from_secs(30);
 
 /// Joins the runs that are open, the oldest first, until it is told to stop.
-pub fn work(options: Options, surroundings: &Surroundings) -> anyhow::Result<ExitCode> {
-    let settings = Settings::load(options, surroundings)?;
+pub fn work(options: Options, env: &Env) -> anyhow::Result<ExitCode> {
+    let settings = Settings::load(options, env)?;
     refuse_what_nobody_shares(&settings)?;
     logs::begin(&settings.logs)?;
     open_files::allow(settings.concurrency)?;
@@ -56,14 +56,14 @@ pub fn work(options: Options, surroundings: &Surroundings) -> anyhow::Result<Exi
 
 fn refuse_what_nobody_shares(settings: &Settings) -> anyhow::Result<()> {
     match (&settings.target, &settings.ledger) {
-        (Target::Rehearsal(_), _) => {
+        (TargetSettings::Rehearsal(_), _) => {
             bail!("`worker` does not rehearse: a rehearsal has a ledger that it shares with nobody")
         }
-        (Target::CoreCard(_), Location::File(path)) => bail!(
+        (TargetSettings::CoreCard(_), Location::File(path)) => bail!(
             "`worker` needs a ledger that several machines share, and {} is a file: give the address of a PostgreSQL database with --ledger",
             path.display()
         ),
-        (Target::CoreCard(_), Location::Database(_)) => Ok(()),
+        (TargetSettings::CoreCard(_), Location::Database(_)) => Ok(()),
     }
 }
 

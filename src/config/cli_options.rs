@@ -1,22 +1,22 @@
-//! The options of a command line, together with the words they were given in.
+//! The options of a command line, together with their values as they were given.
 
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, Command, Error, FromArgMatches};
 
 use super::options::Options;
-use super::setting_name::Names;
-use super::sourced::{Origin, Word, Words};
+use super::setting_name::SettingName;
+use super::sourced::{Source, SourcedValue, SourcedValues};
 
-/// The options of a command line, and how they stood there.
+/// The options of a command line, and their values as given.
 #[derive(Debug, Clone)]
-pub struct Given {
-    /// What they say.
+pub struct CliOptions {
+    /// The parsed values.
     pub options: Options,
-    /// How they say it.
-    pub words: Words,
+    /// The values as text, by key, each with its flag as the source.
+    pub sourced: SourcedValues,
 }
 
-impl Args for Given {
+impl Args for CliOptions {
     fn augment_args(command: Command) -> Command {
         Options::augment_args(command)
     }
@@ -26,19 +26,19 @@ impl Args for Given {
     }
 }
 
-impl FromArgMatches for Given {
+impl FromArgMatches for CliOptions {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, Error> {
-        Ok(Given { options: Options::from_arg_matches(matches)?, words: words(matches) })
+        Ok(CliOptions { options: Options::from_arg_matches(matches)?, sourced: sourced(matches) })
     }
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), Error> {
-        *self = Given::from_arg_matches(matches)?;
+        *self = CliOptions::from_arg_matches(matches)?;
         Ok(())
     }
 }
 
-fn words(matches: &ArgMatches) -> Words {
-    let mut words = Words::default();
+fn sourced(matches: &ArgMatches) -> SourcedValues {
+    let mut sourced = SourcedValues::default();
     for arg in Options::command().get_arguments() {
         let (id, Some(flag)) = (arg.get_id().as_str(), arg.get_long()) else { continue };
         if matches.value_source(id) != Some(ValueSource::CommandLine) {
@@ -47,8 +47,8 @@ fn words(matches: &ArgMatches) -> Words {
         let values = matches.get_raw(id).into_iter().flatten();
         let values: Vec<_> = values.map(|value| value.to_string_lossy()).collect();
         let text = Options::plain(flag, &values.join(","));
-        let word = Word::new(&text, Origin::Flag { flag: format!("--{flag}") });
-        words.settings.insert(Names(flag).key(), word);
+        let value = SourcedValue::new(&text, Source::Flag { flag: format!("--{flag}") });
+        sourced.settings.insert(SettingName(flag).key(), value);
     }
-    words
+    sourced
 }

@@ -1,4 +1,4 @@
-//! How the configuration file's values are read: in the words that flags use.
+//! Deserializes values of the configuration file through the `FromStr` that flags use.
 
 use std::fmt::{self, Display};
 use std::str::FromStr;
@@ -6,82 +6,82 @@ use std::str::FromStr;
 use serde::de::{Deserialize, Deserializer, Error, SeqAccess, Visitor};
 
 /// Reads a value through its `FromStr`, from a text or a whole number.
-pub fn parsed<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+pub fn parse<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
 where
     D: Deserializer<'de>,
     T: FromStr<Err: Display>,
 {
-    let Text(text) = Text::deserialize(deserializer)?;
+    let Scalar(text) = Scalar::deserialize(deserializer)?;
     text.parse().map(Some).map_err(D::Error::custom)
 }
 
 /// Reads one value or a list of them, each through its `FromStr`.
-pub fn parsed_list<'de, D, T>(deserializer: D) -> Result<Option<Vec<T>>, D::Error>
+pub fn parse_list<'de, D, T>(deserializer: D) -> Result<Option<Vec<T>>, D::Error>
 where
     D: Deserializer<'de>,
     T: FromStr<Err: Display>,
 {
-    let Texts(texts) = Texts::deserialize(deserializer)?;
-    let values: Result<Vec<T>, _> = texts.iter().map(|Text(text)| text.parse()).collect();
+    let Scalars(texts) = Scalars::deserialize(deserializer)?;
+    let values: Result<Vec<T>, _> = texts.iter().map(|Scalar(text)| text.parse()).collect();
     values.map(Some).map_err(D::Error::custom)
 }
 
-struct Text(String);
+struct Scalar(String);
 
-struct Texts(Vec<Text>);
+struct Scalars(Vec<Scalar>);
 
-impl<'de> Deserialize<'de> for Text {
+impl<'de> Deserialize<'de> for Scalar {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct TextVisitor;
+        struct ScalarVisitor;
 
-        impl Visitor<'_> for TextVisitor {
-            type Value = Text;
+        impl Visitor<'_> for ScalarVisitor {
+            type Value = Scalar;
 
             fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
                 f.write_str("a text in quotes")
             }
 
-            fn visit_str<E: Error>(self, text: &str) -> Result<Text, E> {
-                Ok(Text(text.to_owned()))
+            fn visit_str<E: Error>(self, text: &str) -> Result<Scalar, E> {
+                Ok(Scalar(text.to_owned()))
             }
 
-            fn visit_i64<E: Error>(self, number: i64) -> Result<Text, E> {
-                Ok(Text(number.to_string()))
+            fn visit_i64<E: Error>(self, number: i64) -> Result<Scalar, E> {
+                Ok(Scalar(number.to_string()))
             }
         }
 
-        deserializer.deserialize_any(TextVisitor)
+        deserializer.deserialize_any(ScalarVisitor)
     }
 }
 
-impl<'de> Deserialize<'de> for Texts {
+impl<'de> Deserialize<'de> for Scalars {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct TextsVisitor;
+        struct ScalarsVisitor;
 
-        impl<'de> Visitor<'de> for TextsVisitor {
-            type Value = Texts;
+        impl<'de> Visitor<'de> for ScalarsVisitor {
+            type Value = Scalars;
 
             fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
                 f.write_str("a text in quotes, or a list of them")
             }
 
-            fn visit_str<E: Error>(self, text: &str) -> Result<Texts, E> {
-                Ok(Texts(vec![Text(text.to_owned())]))
+            fn visit_str<E: Error>(self, text: &str) -> Result<Scalars, E> {
+                Ok(Scalars(vec![Scalar(text.to_owned())]))
             }
 
-            fn visit_i64<E: Error>(self, number: i64) -> Result<Texts, E> {
-                Ok(Texts(vec![Text(number.to_string())]))
+            fn visit_i64<E: Error>(self, number: i64) -> Result<Scalars, E> {
+                Ok(Scalars(vec![Scalar(number.to_string())]))
             }
 
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Texts, A::Error> {
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Scalars, A::Error> {
                 let mut texts = Vec::new();
                 while let Some(text) = list.next_element()? {
                     texts.push(text);
                 }
-                Ok(Texts(texts))
+                Ok(Scalars(texts))
             }
         }
 
-        deserializer.deserialize_any(TextsVisitor)
+        deserializer.deserialize_any(ScalarsVisitor)
     }
 }

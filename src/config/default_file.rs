@@ -8,7 +8,7 @@ pub const DEFAULT_FILE: &str = include_str!("default.toml");
 mod tests {
     use super::*;
     use crate::config::defaults::defaults;
-    use crate::config::file::{File, option_keys};
+    use crate::config::file::{ConfigFile, option_keys};
 
     /// The file with every setting made, but for those of `[auth]` that go with
     /// another kind than its own.
@@ -31,7 +31,7 @@ mod tests {
 
     #[test]
     fn uncommented_it_is_understood() {
-        File::parse("default.toml", &uncommented()).unwrap();
+        ConfigFile::parse("default.toml", &uncommented()).unwrap();
     }
 
     #[test]
@@ -44,7 +44,7 @@ mod tests {
 
     #[test]
     fn its_defaults_are_the_defaults() {
-        let file = File::parse("default.toml", &uncommented()).unwrap();
+        let file = ConfigFile::parse("default.toml", &uncommented()).unwrap();
         let stated = file.section(None).unwrap().options;
         assert_eq!(defaults().unwrap().or(stated.clone()), stated);
     }

@@ -1,8 +1,8 @@
 //! The defaults, all of them and only here.
 
 use super::options::Options;
-use super::setting_name::Names;
-use super::sourced::{Origin, Word, Words};
+use super::setting_name::SettingName;
+use super::sourced::{Source, SourcedValue, SourcedValues};
 
 /// Every setting that has a default, by its flag; written as a user would.
 pub const DEFAULTS: &[(&str, &str)] = &[
@@ -57,8 +57,10 @@ pub fn defaults() -> anyhow::Result<Options> {
     })
 }
 
-/// The lowest layer, in the words above.
-pub fn words() -> Words {
-    let word = |(flag, text): &(&str, &str)| (Names(flag).key(), Word::new(text, Origin::Default));
-    Words { settings: DEFAULTS.iter().map(word).collect(), ..Words::default() }
+/// The lowest layer, as text.
+pub fn sourced() -> SourcedValues {
+    let value = |(flag, text): &(&str, &str)| {
+        (SettingName(flag).key(), SourcedValue::new(text, Source::Default))
+    };
+    SourcedValues { settings: DEFAULTS.iter().map(value).collect(), ..SourcedValues::default() }
 }

@@ -1,42 +1,42 @@
-//! What the program is started in.
+//! The environment of the process: variables and the folders where configuration is looked for.
 
 use std::ffi::OsString;
 use std::path::Path;
 
 use crate::corecard::secret::Variable;
 
-/// The environment and the directory that the program is started in.
+/// The environment of the process: its variables and its current directory.
 #[derive(Clone, Copy)]
-pub struct Surroundings<'a> {
+pub struct Env<'a> {
     /// Reads an environment variable.
-    pub variable: Variable<'a>,
+    pub lookup: Variable<'a>,
     /// Lists the names of all environment variables.
-    pub variables: &'a dyn Fn() -> Vec<OsString>,
+    pub names: &'a dyn Fn() -> Vec<OsString>,
     /// Where `cardcancel.toml` is looked for; empty stands for the current directory.
     pub directory: &'a Path,
     /// Where the configuration of the machine is looked for, in `cardcancel/cardcancel.toml`.
     pub etc: &'a Path,
 }
 
-impl Surroundings<'static> {
-    /// Those of this process.
-    pub fn of_this_process() -> Self {
+impl Env<'static> {
+    /// The environment of this process.
+    pub fn from_process() -> Self {
         let (directory, etc) = (Path::new(""), Path::new("/etc"));
-        Surroundings { variable: &process_variable, variables: &process_variables, directory, etc }
+        Env { lookup: &process_lookup, names: &process_names, directory, etc }
     }
 }
 
-impl Surroundings<'_> {
+impl Env<'_> {
     /// An environment variable; an empty one counts as unset.
-    pub(super) fn set_variable(&self, name: &str) -> Option<OsString> {
-        (self.variable)(name).filter(|value| !value.is_empty())
+    pub(super) fn get(&self, name: &str) -> Option<OsString> {
+        (self.lookup)(name).filter(|value| !value.is_empty())
     }
 }
 
-fn process_variables() -> Vec<OsString> {
+fn process_names() -> Vec<OsString> {
     std::env::vars_os().map(|(name, _)| name).collect()
 }
 
-fn process_variable(name: &str) -> Option<OsString> {
+fn process_lookup(name: &str) -> Option<OsString> {
     std::env::var_os(name)
 }

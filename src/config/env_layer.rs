@@ -2,19 +2,19 @@
 
 use anyhow::{anyhow, bail};
 
-use super::env::Surroundings;
+use super::env::Env;
 use super::options::Options;
 use super::secrets;
-use super::setting_name::{Names, PREFIX};
-use super::sourced::{Origin, Word, Words};
-use super::suggest::nearest;
+use super::setting_name::{PREFIX, SettingName};
+use super::sourced::{Source, SourcedValue, SourcedValues};
+use super::suggest::suggest;
 
 /// The options that are set in the environment; an empty variable is not set.
-pub fn environment(surroundings: &Surroundings) -> anyhow::Result<Options> {
-    refuse_unknown(surroundings)?;
+pub fn options(env: &Env) -> anyhow::Result<Options> {
+    refuse_unknown(env)?;
     Options::flags().iter().try_fold(Options::default(), |options, flag| {
-        let variable = Names(flag).variable();
-        let Some(value) = surroundings.set_variable(&variable) else {
+        let variable = SettingName(flag).variable();
+        let Some(value) = env.get(&variable) else {
             return Ok(options);
         };
         let one = Options::one(flag, &value).map_err(|why| anyhow!("{variable}: {why}"))?;
@@ -23,14 +23,16 @@ pub fn environment(surroundings: &Surroundings) -> anyhow::Result<Options> {
 }
 
 /// Refuses variables with our prefix that are no setting: a misspelt one would be ignored.
-fn refuse_unknown(surroundings: &Surroundings) -> anyhow::Result<()> {
-    let known: Vec<String> = Options::flags().iter().map(|flag| Names(flag).variable()).collect();
-    let is_known = |name: &str| known.iter().any(|known| known == name) || secrets::is_one(name);
-    let mut unknown: Vec<String> = (surroundings.variables)()
+fn refuse_unknown(env: &Env) -> anyhow::Result<()> {
+    let known: Vec<String> =
+        Options::flags().iter().map(|flag| SettingName(flag).variable()).collect();
+    let is_known =
+        |name: &str| known.iter().any(|known| known == name) || secrets::is_secret_variable(name);
+    let mut unknown: Vec<String> = (env.names)()
         .into_iter()
         .map(|name| name.to_string_lossy().into_owned())
         .filter(|name| name.starts_with(PREFIX) && !is_known(name))
-        .filter(|name| surroundings.set_variable(name).is_some())
+        .filter(|name| env.get(name).is_some())
         .collect();
     if unknown.is_empty() {
         return Ok(());
@@ -41,7 +43,7 @@ fn refuse_unknown(surroundings: &Surroundings) -> anyhow::Result<()> {
         let bare = |name: &str| name.strip_prefix(PREFIX).unwrap_or(name).to_ascii_lowercase();
         let words: Vec<String> =
             known.iter().map(|name| bare(name)).chain(secrets::VARIABLES.map(bare)).collect();
-        match nearest(&bare(name), words.iter().map(String::as_str)) {
+        match suggest(&bare(name), words.iter().map(String::as_str)) {
             Some(meant) => format!("{name}; did you mean {PREFIX}{}?", meant.to_ascii_uppercase()),
             None => format!(
                 "{name}; unset it, or see `cardcancel config show` for those that there are"
@@ -51,16 +53,16 @@ fn refuse_unknown(surroundings: &Surroundings) -> anyhow::Result<()> {
     bail!("there is no setting {}", explained.collect::<Vec<_>>().join("\nthere is no setting "))
 }
 
-/// What is set in the environment, as it stands there.
-pub fn words(surroundings: &Surroundings) -> Words {
-    let mut words = Words::default();
+/// What is set in the environment, as text.
+pub fn sourced(env: &Env) -> SourcedValues {
+    let mut sourced = SourcedValues::default();
     for flag in Options::flags() {
-        let names = Names(&flag);
-        let variable = names.variable();
-        if let Some(value) = surroundings.set_variable(&variable) {
+        let name = SettingName(&flag);
+        let variable = name.variable();
+        if let Some(value) = env.get(&variable) {
             let text = Options::plain(&flag, &value.to_string_lossy());
-            words.settings.insert(names.key(), Word::new(&text, Origin::Variable { variable }));
+            sourced.settings.insert(name.key(), SourcedValue::new(&text, Source::Env { variable }));
         }
     }
-    words
+    sourced
 }

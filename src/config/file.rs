@@ -9,11 +9,11 @@ use serde::de::DeserializeOwned;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, Deserializer, ValueDeserializer};
 
-use super::ledger_arg::LedgerName;
+use super::ledger_arg::LedgerArg;
 use super::options::Options;
 use super::secrets;
-use super::sourced::{Origin, Words};
-use super::suggest::nearest;
+use super::sourced::{Source, SourcedValues};
+use super::suggest::suggest;
 use super::unknown_key::UnknownKey;
 use crate::outcome::Codes;
 use crate::simulator;
@@ -36,8 +36,8 @@ pub struct Section {
     pub codes: Option<Codes>,
     /// `[rehearsal]`
     pub rehearsal: Option<toml::Table>,
-    /// All of it in the file's own words, and where they stand.
-    pub words: Words,
+    /// All of it as text, each value with its line.
+    pub sourced: SourcedValues,
     /// The file's name.
     pub file: Option<String>,
     /// The file's profiles that have an address.
@@ -53,7 +53,7 @@ impl Section {
             auth: self.auth.or(lower.auth),
             codes: self.codes.or(lower.codes),
             rehearsal: self.rehearsal.or(lower.rehearsal),
-            words: self.words.or(lower.words),
+            sourced: self.sourced.or(lower.sourced),
             file: self.file.or(lower.file),
             profiles: self.profiles,
         }
@@ -62,15 +62,15 @@ impl Section {
 
 /// A configuration file, read and understood.
 #[derive(Debug)]
-pub struct File {
+pub struct ConfigFile {
     name: String,
     top: Section,
     profiles: BTreeMap<String, Section>,
 }
 
-impl File {
+impl ConfigFile {
     /// Understands the file's text; errors begin with its name and the line.
-    pub fn parse(name: &str, text: &str) -> anyhow::Result<File> {
+    pub fn parse(name: &str, text: &str) -> anyhow::Result<ConfigFile> {
         Reader { name, text }.file()
     }
 
@@ -78,7 +78,7 @@ impl File {
     pub fn holds_password(&self) -> bool {
         let mut sections = std::iter::once(&self.top).chain(self.profiles.values());
         sections
-            .any(|section| section.options.ledger.as_ref().is_some_and(LedgerName::holds_password))
+            .any(|section| section.options.ledger.as_ref().is_some_and(LedgerArg::holds_password))
     }
 
     /// What it says under a profile, or under none.
@@ -98,7 +98,7 @@ impl File {
 
     fn unknown_profile(&self, profile: &str) -> anyhow::Error {
         let known: Vec<&str> = self.profiles.keys().map(String::as_str).collect();
-        let hint = match (nearest(profile, known.iter().copied()), known.is_empty()) {
+        let hint = match (suggest(profile, known.iter().copied()), known.is_empty()) {
             (Some(meant), _) => format!("did you mean \"{meant}\"?"),
             (None, true) => format!("it has none; add a table [profile.{profile}]"),
             (None, false) => format!("it has {}", known.join(", ")),
@@ -111,7 +111,7 @@ impl File {
 pub fn option_keys() -> Vec<String> {
     let flags = Options::flags().into_iter();
     let keys = flags.filter(|flag| !NOT_KEYS.contains(&flag.as_str()));
-    keys.map(|flag| super::Names(&flag).key()).collect()
+    keys.map(|flag| super::SettingName(&flag).key()).collect()
 }
 
 struct Reader<'a> {
@@ -120,7 +120,7 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    fn file(&self) -> anyhow::Result<File> {
+    fn file(&self) -> anyhow::Result<ConfigFile> {
         let whole = DeTable::parse(self.text).map_err(|error| self.toml_error("", 0..0, &error))?;
         let mut top = Vec::new();
         let mut profiles = BTreeMap::new();
@@ -136,7 +136,7 @@ impl<'a> Reader<'a> {
                 profiles.insert(name, section);
             }
         }
-        Ok(File { name: self.name.to_owned(), top: self.section(top, None)?, profiles })
+        Ok(ConfigFile { name: self.name.to_owned(), top: self.section(top, None)?, profiles })
     }
 
     fn section<K: AsRef<str>>(
@@ -146,15 +146,15 @@ impl<'a> Reader<'a> {
     ) -> anyhow::Result<Section> {
         let known = option_keys();
         let mut section = Section { file: Some(self.name.to_owned()), ..Section::default() };
-        let origin = |span: &Range<usize>| self.origin(profile, span);
+        let source = |span: &Range<usize>| self.source(profile, span);
         let mut seen: Vec<String> = Vec::new();
         // In the file's order, so that the first mistake in it is the one named.
         let mut keys: Vec<_> = keys.into_iter().collect();
         keys.sort_by_key(|(key, _)| key.span().start);
         for (key, value) in keys {
-            let (span, word) = (key.span(), key.get_ref().as_ref());
+            let (span, written) = (key.span(), key.get_ref().as_ref());
             // cut-off is as good as cut_off.
-            let name = word.replace('-', "_");
+            let name = written.replace('-', "_");
             if seen.contains(&name) {
                 return Err(self.error(span, format!("{name} is set twice; keep one of them")));
             }
@@ -162,7 +162,7 @@ impl<'a> Reader<'a> {
                 let remedy = format!("{name} must be a table: write its settings under [{name}]");
                 return Err(self.error(value.span(), remedy));
             }
-            section.words.note(&name, &value, &span, origin);
+            section.sourced.insert(&name, &value, &span, source);
             match name.as_str() {
                 "auth" => {
                     let place = format!("{}:{}: [auth]", self.name, self.line(&span));
@@ -173,7 +173,7 @@ impl<'a> Reader<'a> {
                 option if known.iter().any(|known| known == option) => {
                     section.options = self.option(&name, value)?.or(section.options);
                 }
-                _ => return Err(self.unknown(span, word, &known)),
+                _ => return Err(self.unknown(span, written, &known)),
             }
             seen.push(name);
         }
@@ -192,7 +192,7 @@ impl<'a> Reader<'a> {
     fn auth(&self, value: Spanned<DeValue<'a>>, at: &Range<usize>) -> anyhow::Result<toml::Table> {
         let keys = keys_of(&value);
         let table = self.value("auth", value)?;
-        match secrets::called_for(&table) {
+        match secrets::required_secret_variables(&table) {
             Ok(_) => Ok(table),
             Err(wrong) => Err(self.table_error("auth", &keys, at, &wrong.to_string())),
         }
@@ -218,7 +218,7 @@ impl<'a> Reader<'a> {
         at: &Range<usize>,
         message: &str,
     ) -> anyhow::Error {
-        let Some(unknown) = UnknownKey::told_in(message) else {
+        let Some(unknown) = UnknownKey::from_message(message) else {
             let missing = message.strip_prefix("missing field `").and_then(|m| m.strip_suffix('`'));
             return self.error(
                 at.clone(),
@@ -260,7 +260,7 @@ impl<'a> Reader<'a> {
 
     fn unknown(&self, span: Range<usize>, key: &str, known: &[String]) -> anyhow::Error {
         let tables = TABLES.iter().copied().chain([PROFILE]);
-        let meant = nearest(key, known.iter().map(String::as_str).chain(tables));
+        let meant = suggest(key, known.iter().map(String::as_str).chain(tables));
         let hint = match meant {
             Some(meant) => format!("; did you mean \"{meant}\"?"),
             None => "; `cardcancel config show` lists those that there are".to_owned(),
@@ -282,11 +282,11 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn origin(&self, profile: Option<&str>, span: &Range<usize>) -> Origin {
+    fn source(&self, profile: Option<&str>, span: &Range<usize>) -> Source {
         let (file, line) = (self.name.to_owned(), self.line(span));
         match profile {
-            Some(profile) => Origin::Profile { profile: profile.to_owned(), file, line },
-            None => Origin::File { file, line },
+            Some(profile) => Source::Profile { profile: profile.to_owned(), file, line },
+            None => Source::File { file, line },
         }
     }
 
@@ -313,11 +313,11 @@ mod tests {
     use insta::assert_snapshot;
 
     fn section(text: &str, profile: Option<&str>) -> Section {
-        File::parse("night.toml", text).unwrap().section(profile).unwrap()
+        ConfigFile::parse("night.toml", text).unwrap().section(profile).unwrap()
     }
 
     fn error(text: &str) -> String {
-        File::parse("night.toml", text).unwrap_err().to_string()
+        ConfigFile::parse("night.toml", text).unwrap_err().to_string()
     }
 
     #[test]
@@ -389,7 +389,11 @@ mod tests {
     #[test]
     fn an_unknown_profile_is_named_with_those_that_there_are() {
         let error = |text: &str, profile: &str| {
-            File::parse("night.toml", text).unwrap().section(Some(profile)).unwrap_err().to_string()
+            ConfigFile::parse("night.toml", text)
+                .unwrap()
+                .section(Some(profile))
+                .unwrap_err()
+                .to_string()
         };
         let text = "[profile.sandbox]\n[profile.production]";
         assert_snapshot!(error(text, "sandbx"), @r#"night.toml has no profile "sandbx": did you mean "sandbox"?"#);

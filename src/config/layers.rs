@@ -7,23 +7,23 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 
 use super::defaults::defaults;
-use super::env::Surroundings;
-use super::env_layer::environment;
-use super::file::{File, Section};
-use super::ledger_arg::LedgerName;
+use super::env::Env;
+use super::env_layer;
+use super::file::{ConfigFile, Section};
+use super::ledger_arg::LedgerArg;
 use super::options::Options;
 use super::paths::{self, LEDGER_PASSWORD as PASSWORD};
 use crate::file_permissions;
 
 /// All that is set: defaults < file < profile < environment < flags.
-pub fn layered(flags: Options, surroundings: &Surroundings) -> anyhow::Result<Section> {
-    if flags.ledger.as_ref().is_some_and(LedgerName::holds_password) {
+pub fn layered(flags: Options, env: &Env) -> anyhow::Result<Section> {
+    if flags.ledger.as_ref().is_some_and(LedgerArg::holds_password) {
         bail!(
             "everyone on this machine can see a password that is on the command line: take it out of --ledger, and set {PASSWORD}, or {PASSWORD}_FILE to the path of a file that holds it"
         );
     }
-    let above = flags.or(environment(surroundings)?);
-    let below = match read(above.config.as_deref(), surroundings)? {
+    let above = flags.or(env_layer::options(env)?);
+    let below = match read(above.config.as_deref(), env)? {
         Some(file) => file.section(above.profile.as_deref())?,
         None if above.profile.is_some() => {
             bail!(
@@ -36,21 +36,21 @@ pub fn layered(flags: Options, surroundings: &Surroundings) -> anyhow::Result<Se
 }
 
 /// Where the file may be: where it was named, else in these places in this order.
-pub(super) fn candidates(named: Option<&Path>, surroundings: &Surroundings) -> Vec<PathBuf> {
+pub(super) fn candidates(named: Option<&Path>, env: &Env) -> Vec<PathBuf> {
     match named {
         Some(path) => vec![path.to_owned()],
         None => {
-            let here = surroundings.directory.join("cardcancel.toml");
-            let of_the_machine = surroundings.etc.join("cardcancel/cardcancel.toml");
-            let user = paths::user_config(surroundings);
-            [Some(here), user, Some(of_the_machine)].into_iter().flatten().collect()
+            let here = env.directory.join("cardcancel.toml");
+            let system = env.etc.join("cardcancel/cardcancel.toml");
+            let user = paths::user_config(env);
+            [Some(here), user, Some(system)].into_iter().flatten().collect()
         }
     }
 }
 
 /// The first file that is there, if any is; one that was named must be.
-fn read(named: Option<&Path>, surroundings: &Surroundings) -> anyhow::Result<Option<File>> {
-    for path in candidates(named, surroundings) {
+fn read(named: Option<&Path>, env: &Env) -> anyhow::Result<Option<ConfigFile>> {
+    for path in candidates(named, env) {
         let name = path.display().to_string();
         let unreadable =
             || format!("cannot read the configuration {name}: correct its path or its permissions");
@@ -66,7 +66,7 @@ fn read(named: Option<&Path>, surroundings: &Surroundings) -> anyhow::Result<Opt
             }
             text => text.with_context(unreadable)?,
         };
-        let file = File::parse(&name, &text)?;
+        let file = ConfigFile::parse(&name, &text)?;
         if file.holds_password() && file_permissions::is_exposed(&about) {
             bail!(
                 "others can read the configuration {name}, and the ledger's password is in it: run `chmod 600 {name}`, and replace the password if they may have read it; or take it out, and set {PASSWORD}"

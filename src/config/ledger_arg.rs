@@ -1,4 +1,4 @@
-//! How the ledger is named: by a file's path or a database's address.
+//! The value of `--ledger`: a file's path or a database's address.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -10,14 +10,14 @@ use serde::{Deserialize, Deserializer};
 
 use crate::ledger::{DatabaseUrl, Location};
 
-/// What a user calls the ledger. It may hold a password, and is never shown.
+/// The value of `--ledger`. It may hold a password, and is never shown.
 #[derive(Clone, PartialEq, Eq)]
-pub struct LedgerName(OsString);
+pub struct LedgerArg(OsString);
 
-impl LedgerName {
-    /// Takes any value of a flag; what is wrong with it is told later, without it.
-    pub(super) fn parser() -> impl TypedValueParser<Value = LedgerName> {
-        OsStringValueParser::new().map(LedgerName)
+impl LedgerArg {
+    /// Takes any value of the flag; it is checked later, in messages that do not repeat it.
+    pub(super) fn parser() -> impl TypedValueParser<Value = LedgerArg> {
+        OsStringValueParser::new().map(LedgerArg)
     }
 
     /// Whether it is an address, and no file's path.
@@ -50,21 +50,21 @@ impl LedgerName {
     }
 }
 
-impl fmt::Debug for LedgerName {
+impl fmt::Debug for LedgerArg {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("LedgerName")
+        f.write_str("LedgerArg")
     }
 }
 
-impl<'de> Deserialize<'de> for LedgerName {
+impl<'de> Deserialize<'de> for LedgerArg {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer).map(|text| LedgerName(text.into()))
+        String::deserialize(deserializer).map(|text| LedgerArg(text.into()))
     }
 }
 
-impl<T: Into<OsString>> From<T> for LedgerName {
-    fn from(name: T) -> LedgerName {
-        LedgerName(name.into())
+impl<T: Into<OsString>> From<T> for LedgerArg {
+    fn from(name: T) -> LedgerArg {
+        LedgerArg(name.into())
     }
 }
 
@@ -74,7 +74,7 @@ mod tests {
     use insta::assert_snapshot;
 
     fn location(name: &str) -> anyhow::Result<Location> {
-        LedgerName::from(name).location()
+        LedgerArg::from(name).location()
     }
 
     #[test]
@@ -88,12 +88,12 @@ mod tests {
     fn an_address_of_anything_else_is_refused_and_never_repeated() {
         assert_snapshot!(location("redis://me:s3cret@host/db").unwrap_err(), @"the ledger is a file or a PostgreSQL database: give a path or postgres://USER@HOST/DATABASE, not redis://");
         assert!(!location("postgres://me:s3@cret@h/db").unwrap_err().to_string().contains("s3"));
-        assert!(!format!("{:?}", LedgerName::from("postgres://me:s3cret@h/db")).contains("s3cret"));
+        assert!(!format!("{:?}", LedgerArg::from("postgres://me:s3cret@h/db")).contains("s3cret"));
     }
 
     #[test]
     fn a_password_is_noticed_wherever_it_stands() {
-        let holds = |name: &str| LedgerName::from(name).holds_password();
+        let holds = |name: &str| LedgerArg::from(name).holds_password();
         assert!(holds("postgres://me:s3cret@h/db") && holds("postgres://h/db?password=s3cret"));
         assert!(!holds("postgres://me@h/db") && !holds("night.db"));
     }

@@ -24,20 +24,22 @@ mod tests;
 mod unknown_key;
 mod values;
 
-pub use cli_options::Given;
+pub use cli_options::CliOptions;
 pub use default_file::DEFAULT_FILE;
 pub use defaults::default_of;
-pub use effective_config::InForce;
-pub use env::Surroundings;
-pub use error_format::Forms;
-pub use ledger_arg::LedgerName;
+pub use effective_config::EffectiveConfig;
+pub use env::Env;
+pub use error_format::ErrorFormat;
+pub use ledger_arg::LedgerArg;
 pub use options::Options;
 pub use secrets::Secret;
-pub use setting_name::Names;
-pub use settings::{CheckSettings, Input, Logs, RunsSettings, Settings, Target};
-pub use sourced::{Origin, Word};
-pub use suggest::nearest;
-pub use values::bounded_duration::LengthOfTime;
-pub use values::bounded_u32::UpTo;
+pub use setting_name::SettingName;
+pub use settings::{
+    CheckSettings, InputSettings, LogSettings, RunsSettings, Settings, TargetSettings,
+};
+pub use sourced::{Source, SourcedValue};
+pub use suggest::suggest;
+pub use values::bounded_duration::BoundedDuration;
+pub use values::bounded_u32::BoundedU32;
 pub use values::delimiter::Delimiter;
 pub use values::log_format::LogFormat;

@@ -7,13 +7,13 @@ use std::path::PathBuf;
 use clap::{Arg, Args, Command, FromArgMatches, ValueHint};
 use serde::Deserialize;
 
-use super::de::{parsed, parsed_list};
-use super::ledger_arg::LedgerName;
-use super::values::bounded_duration::{HOUR, LengthOfTime};
-use super::values::bounded_u32::UpTo;
+use super::de;
+use super::ledger_arg::LedgerArg;
+use super::values::bounded_duration::{BoundedDuration, HOUR};
+use super::values::bounded_u32::BoundedU32;
 use super::values::delimiter::Delimiter;
 use super::values::log_format::{LogFormat, LogLevel};
-use super::values::or_off::OffOr;
+use super::values::or_off::OrOff;
 use crate::input::Digest;
 use crate::outcome::{NotProcessed, OnDoubt};
 use crate::policy::cut_off::CutOff;
@@ -81,7 +81,7 @@ pub struct Options {
     /// between several, all of them hold at the same time: 50/s,100000/h. "unlimited" alone takes
     /// the limit away.
     #[arg(long, help_heading = PACE, value_name = "RATE")]
-    #[serde(deserialize_with = "parsed_list")]
+    #[serde(deserialize_with = "de::parse_list")]
     pub rate: Option<Vec<Rates>>,
 
     /// At most this many calls at the same time, 1 to 10000
@@ -89,24 +89,24 @@ pub struct Options {
     /// To use a rate to the full, it must be at least the rate in calls a second times the seconds
     /// that an answer takes: 50/s with answers after half a second needs 25.
     #[arg(long, help_heading = PACE, value_name = "CALLS")]
-    #[serde(deserialize_with = "parsed")]
-    pub concurrency: Option<UpTo<10_000>>,
+    #[serde(deserialize_with = "de::parse")]
+    pub concurrency: Option<BoundedU32<10_000>>,
 
     /// How long one call may take, as 30s or 500ms; at most 1h
     ///
     /// Counted from connecting to the last byte of the answer. A call that takes longer is in
     /// doubt: CoreCARD may or may not have cancelled the order.
     #[arg(long, help_heading = PACE, value_name = "TIME")]
-    #[serde(deserialize_with = "parsed")]
-    pub timeout: Option<LengthOfTime<1, HOUR>>,
+    #[serde(deserialize_with = "de::parse")]
+    pub timeout: Option<BoundedDuration<1, HOUR>>,
 
     /// At most this many attempts for a row, 1 to 100
     ///
     /// Another attempt is made when a call was surely not carried out and may succeed later, or
     /// when its answer was lost (see --on-doubt). Every attempt counts against the rate.
     #[arg(long, help_heading = RETRIES, value_name = "ATTEMPTS")]
-    #[serde(deserialize_with = "parsed")]
-    pub attempts: Option<UpTo<100>>,
+    #[serde(deserialize_with = "de::parse")]
+    pub attempts: Option<BoundedU32<100>>,
 
     /// When an answer was lost: "retry" asks again, "leave" leaves the row in doubt
     ///
@@ -123,7 +123,7 @@ pub struct Options {
     /// CoreCARD has cancelled it. "none" is no status. 503 is to be added only by who knows that
     /// nothing on the way says it after a request was passed on.
     #[arg(long, help_heading = RETRIES, value_name = "STATUSES|none")]
-    #[serde(deserialize_with = "parsed_list")]
+    #[serde(deserialize_with = "de::parse_list")]
     pub not_processed_statuses: Option<Vec<NotProcessed>>,
 
     /// Be done by this time of day, as 03:30 or 03:30[America/New_York]
@@ -136,7 +136,7 @@ pub struct Options {
     /// not sent by then have the status not_sent. A run started again within 12 hours after its
     /// cut-off sends nothing more.
     #[arg(long, help_heading = STOPPING, value_name = "TIME")]
-    #[serde(deserialize_with = "parsed")]
+    #[serde(deserialize_with = "de::parse")]
     pub cut_off: Option<CutOff>,
 
     /// Start in these hours only, as 22:00-03:00 or 22:00-03:00[America/New_York]
@@ -145,8 +145,8 @@ pub struct Options {
     /// in the morning, sends nothing. The hours are those of the system's time zone unless one is
     /// named. A run that was started in them goes on after them. A rehearsal may start at any time.
     #[arg(long, help_heading = STOPPING, value_name = "TIME-TIME|off")]
-    #[serde(deserialize_with = "parsed")]
-    pub start_window: Option<OffOr<StartWindow>>,
+    #[serde(deserialize_with = "de::parse")]
+    pub start_window: Option<OrOff<StartWindow>>,
 
     /// Start even if the rate does not allow all rows to be sent before the cut-off
     ///
@@ -159,16 +159,16 @@ pub struct Options {
     /// A share is of the rows that have ended, from 1% to 100%, and is counted once 100 rows have
     /// ended. "off", the default, lets any number fail.
     #[arg(long, help_heading = STOPPING, value_name = "ROWS|SHARE|off")]
-    #[serde(deserialize_with = "parsed")]
-    pub max_failures: Option<OffOr<MaxFailures>>,
+    #[serde(deserialize_with = "de::parse")]
+    pub max_failures: Option<OrOff<MaxFailures>>,
 
     /// Stop when more rows than this failed one after another
     ///
     /// A row fails that ends as rejected, failed or in_doubt; a cancelled row between them begins
     /// the count anew. Rows count in the order in which they end.
     #[arg(long, help_heading = STOPPING, value_name = "ROWS|off")]
-    #[serde(deserialize_with = "parsed")]
-    pub max_consecutive_failures: Option<OffOr<UpTo<1_000_000>>>,
+    #[serde(deserialize_with = "de::parse")]
+    pub max_consecutive_failures: Option<OrOff<BoundedU32<1_000_000>>>,
 
     /// Stop when more answers than this were lost one after another
     ///
@@ -176,31 +176,31 @@ pub struct Options {
     /// anew, whatever it says. One stall of the server can lose the answers of all calls in flight,
     /// so it should be above --concurrency.
     #[arg(long, help_heading = STOPPING, value_name = "ANSWERS|off")]
-    #[serde(deserialize_with = "parsed")]
-    pub max_consecutive_doubts: Option<OffOr<UpTo<1_000_000>>>,
+    #[serde(deserialize_with = "de::parse")]
+    pub max_consecutive_doubts: Option<OrOff<BoundedU32<1_000_000>>>,
 
     /// Stop when more rows than this failed one after another with the same error code
     ///
     /// As --max-consecutive-failures, but a failure with another code begins the count anew, too.
     #[arg(long, help_heading = STOPPING, value_name = "ROWS|off")]
-    #[serde(deserialize_with = "parsed")]
-    pub max_consecutive_same_code: Option<OffOr<UpTo<1_000_000>>>,
+    #[serde(deserialize_with = "de::parse")]
+    pub max_consecutive_same_code: Option<OrOff<BoundedU32<1_000_000>>>,
 
     /// Send this many rows first, one at a time, and stop if they do not do well
     ///
     /// The other rows start when all of these have ended and no more than one in ten of them
     /// failed; of fewer than ten, none may fail. So it is each time that the run is started.
     #[arg(long, help_heading = STOPPING, value_name = "ROWS|off")]
-    #[serde(deserialize_with = "parsed")]
-    pub canary: Option<OffOr<UpTo<10_000>>>,
+    #[serde(deserialize_with = "de::parse")]
+    pub canary: Option<OrOff<BoundedU32<10_000>>>,
 
     /// Refuse a file with more rows to send than this
     ///
     /// Nothing is sent then. It guards runs with --yes against a file that is not the one that was
     /// meant.
     #[arg(long, help_heading = STOPPING, value_name = "ROWS|off")]
-    #[serde(deserialize_with = "parsed")]
-    pub max_rows: Option<OffOr<UpTo<{ u32::MAX }>>>,
+    #[serde(deserialize_with = "de::parse")]
+    pub max_rows: Option<OrOff<BoundedU32<{ u32::MAX }>>>,
 
     /// Stop when CoreCARD has been away for longer than this, as 15m or 90s; at most 168h
     ///
@@ -208,8 +208,8 @@ pub struct Options {
     /// time, and the run goes on as soon as one is answered. Calls made into an outage do not count
     /// against --attempts. A database that holds the ledger is waited for as long.
     #[arg(long, help_heading = STOPPING, value_name = "TIME")]
-    #[serde(deserialize_with = "parsed")]
-    pub max_outage: Option<LengthOfTime<1, { 168 * HOUR }>>,
+    #[serde(deserialize_with = "de::parse")]
+    pub max_outage: Option<BoundedDuration<1, { 168 * HOUR }>>,
 
     /// Run a file once more whose run has ended
     ///
@@ -243,7 +243,7 @@ pub struct Options {
     ///
     /// Without it, the header shows which of the four it is.
     #[arg(long, help_heading = INPUT, value_name = "CHARACTER")]
-    #[serde(deserialize_with = "parsed")]
+    #[serde(deserialize_with = "de::parse")]
     pub delimiter: Option<Delimiter>,
 
     /// The name of the column that holds the admin number
@@ -298,15 +298,15 @@ pub struct Options {
     /// since the file may be cut short. A line that was cut short is still a line:
     /// --expect-sha256 is the better proof.
     #[arg(long, help_heading = INPUT, value_name = "ROWS")]
-    #[serde(deserialize_with = "parsed")]
-    pub expect_rows: Option<UpTo<{ u32::MAX }>>,
+    #[serde(deserialize_with = "de::parse")]
+    pub expect_rows: Option<BoundedU32<{ u32::MAX }>>,
 
     /// Refuse an input with another SHA-256 than this, as sha256sum prints it
     ///
     /// It is that of the file as it is given, compressed or not. A file of the same name with
     /// .sha256 at its end, where there is one beside the input, must hold it, too.
     #[arg(long, help_heading = INPUT, value_name = "HEX")]
-    #[serde(deserialize_with = "parsed")]
+    #[serde(deserialize_with = "de::parse")]
     pub expect_sha256: Option<Digest>,
 
     /// The results file [default: ORDERS.results.csv in the current directory]
@@ -326,16 +326,16 @@ pub struct Options {
     /// Its password is in CARDCANCEL_LEDGER_PASSWORD, or in the file that
     /// CARDCANCEL_LEDGER_PASSWORD_FILE names; never on the command line.
     #[arg(long, help_heading = PLACES, value_name = "FILE|URL", value_hint = ValueHint::AnyPath)]
-    #[arg(value_parser = LedgerName::parser())]
-    pub ledger: Option<LedgerName>,
+    #[arg(value_parser = LedgerArg::parser())]
+    pub ledger: Option<LedgerArg>,
 
     /// How long a process that is not heard of keeps its rows, 5s to 10m
     ///
     /// Where several work on a run, the rows of one that died or was cut off go to the others
     /// after this time. All of them should have the same.
     #[arg(long, help_heading = PLACES, value_name = "TIME")]
-    #[serde(deserialize_with = "parsed")]
-    pub lease: Option<LengthOfTime<5_000, 600_000>>,
+    #[serde(deserialize_with = "de::parse")]
+    pub lease: Option<BoundedDuration<5_000, 600_000>>,
 
     /// Write log lines to this file instead of standard error
     ///
@@ -346,7 +346,7 @@ pub struct Options {
 
     /// How a log line looks: "text", or "json" for one JSON object a line
     #[arg(long, help_heading = LOGS, value_name = "text|json")]
-    #[serde(deserialize_with = "parsed")]
+    #[serde(deserialize_with = "de::parse")]
     pub log_format: Option<LogFormat>,
 
     /// The least important log lines that are written: error, warn, info or debug
@@ -354,7 +354,7 @@ pub struct Options {
     /// "debug" has a line for every call that did not cancel its order. With --quiet there are
     /// none below warn on standard error.
     #[arg(long, help_heading = LOGS, value_name = "LEVEL")]
-    #[serde(deserialize_with = "parsed")]
+    #[serde(deserialize_with = "de::parse")]
     pub log_level: Option<LogLevel>,
 
     /// Keep the run's figures in this file, for Prometheus' textfile collector

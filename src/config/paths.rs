@@ -1,18 +1,18 @@
-//! Where things are when nobody says where.
+//! The default paths, by the XDG base directory specification.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 
 use anyhow::{Context, bail};
 
-use super::env::Surroundings;
-use super::ledger_arg::LedgerName;
-use super::setting_name::Names;
+use super::env::Env;
+use super::ledger_arg::LedgerArg;
+use super::setting_name::SettingName;
 use crate::ledger::Location;
 
 /// The configuration file of the user, if there is a home to look in.
-pub fn user_config(surroundings: &Surroundings) -> Option<PathBuf> {
-    Some(base(surroundings, "XDG_CONFIG_HOME", ".config")?.join("cardcancel/config.toml"))
+pub fn user_config(env: &Env) -> Option<PathBuf> {
+    Some(base(env, "XDG_CONFIG_HOME", ".config")?.join("cardcancel/config.toml"))
 }
 
 /// The variable of the password of a ledger that is a database.
@@ -20,22 +20,19 @@ pub const LEDGER_PASSWORD: &str = "CARDCANCEL_LEDGER_PASSWORD";
 
 /// The ledger: the one that was named, or that of the user. A database's password
 /// is not in it unless it was named with it.
-pub fn ledger(named: Option<LedgerName>, surroundings: &Surroundings) -> anyhow::Result<Location> {
+pub fn ledger(named: Option<LedgerArg>, env: &Env) -> anyhow::Result<Location> {
     match named {
         Some(name) => name.location(),
-        None => users(surroundings, "ledger.db").map(Location::File),
+        None => users(env, "ledger.db").map(Location::File),
     }
 }
 
 /// The ledger of rehearsals that goes with one: beside it, and never the same. One
 /// that goes with a database is the user's own.
-pub fn rehearsal_ledger(
-    named: Option<LedgerName>,
-    surroundings: &Surroundings,
-) -> anyhow::Result<PathBuf> {
-    let real = match named.map(LedgerName::location).transpose()? {
+pub fn rehearsal_ledger(named: Option<LedgerArg>, env: &Env) -> anyhow::Result<PathBuf> {
+    let real = match named.map(LedgerArg::location).transpose()? {
         Some(Location::File(path)) => path,
-        Some(Location::Database(_)) | None => return users(surroundings, "rehearsal.db"),
+        Some(Location::Database(_)) | None => return users(env, "rehearsal.db"),
     };
     let Some(name) = real.file_name() else {
         bail!("the ledger {} is not a file's name", real.display());
@@ -49,19 +46,19 @@ pub fn rehearsal_ledger(
 }
 
 /// A ledger of the user's own.
-fn users(surroundings: &Surroundings, name: &str) -> anyhow::Result<PathBuf> {
-    let base = base(surroundings, "XDG_STATE_HOME", ".local/state").with_context(|| {
-        let names = Names("ledger");
-        format!("there is no home directory to keep the ledger in: set its path with {names}")
+fn users(env: &Env, name: &str) -> anyhow::Result<PathBuf> {
+    let base = base(env, "XDG_STATE_HOME", ".local/state").with_context(|| {
+        let setting = SettingName("ledger");
+        format!("there is no home directory to keep the ledger in: set its path with {setting}")
     })?;
     Ok(base.join("cardcancel").join(name))
 }
 
 /// A base directory of the XDG specification, which has relative ones ignored.
-fn base(surroundings: &Surroundings, variable: &str, under_home: &str) -> Option<PathBuf> {
+fn base(env: &Env, variable: &str, under_home: &str) -> Option<PathBuf> {
     let absolute = |value: OsString| Some(PathBuf::from(value)).filter(|path| path.is_absolute());
-    surroundings.set_variable(variable).and_then(absolute).or_else(|| {
-        let home = surroundings.set_variable("HOME").and_then(absolute)?;
+    env.get(variable).and_then(absolute).or_else(|| {
+        let home = env.get("HOME").and_then(absolute)?;
         Some(home.join(under_home))
     })
 }
@@ -73,13 +70,13 @@ mod tests {
     use super::*;
     use insta::assert_snapshot;
 
-    fn with<T>(variables: &[(&str, &str)], see: impl Fn(&Surroundings) -> T) -> T {
-        let variable = |name: &str| {
+    fn with<T>(variables: &[(&str, &str)], f: impl Fn(&Env) -> T) -> T {
+        let lookup = |name: &str| {
             variables.iter().find(|(known, _)| *known == name).map(|(_, value)| value.into())
         };
-        let variables = || variables.iter().map(|(name, _)| name.into()).collect();
+        let names = || variables.iter().map(|(name, _)| name.into()).collect();
         let directory = Path::new("");
-        see(&Surroundings { variable: &variable, variables: &variables, directory, etc: directory })
+        f(&Env { lookup: &lookup, names: &names, directory, etc: directory })
     }
 
     fn file(path: &str) -> Location {
@@ -93,7 +90,7 @@ mod tests {
     #[test]
     fn the_ledger_is_in_the_state_directory() {
         let home = ("HOME", "/home/ops");
-        let default = |variables: &[_]| with(variables, |given| ledger(None, given)).unwrap();
+        let default = |variables: &[_]| with(variables, |env| ledger(None, env)).unwrap();
         assert_eq!(default(&[home]), file("/home/ops/.local/state/cardcancel/ledger.db"));
         let state = |path| default(&[home, ("XDG_STATE_HOME", path)]);
         assert_eq!(state("/var/lib"), file("/var/lib/cardcancel/ledger.db"));
@@ -104,7 +101,7 @@ mod tests {
     #[test]
     fn a_rehearsals_ledger_is_beside_the_real_one() {
         let home = [("HOME", "/home/ops")];
-        let default = with(&home, |given| rehearsal_ledger(None, given)).unwrap();
+        let default = with(&home, |env| rehearsal_ledger(None, env)).unwrap();
         assert_eq!(default, Path::new("/home/ops/.local/state/cardcancel/rehearsal.db"));
         assert_eq!(rehearsal("/srv/night.db"), Path::new("/srv/night.rehearsal.db"));
         assert_eq!(rehearsal("night"), Path::new("night.rehearsal.db"));
@@ -113,9 +110,8 @@ mod tests {
 
     #[test]
     fn a_rehearsal_never_uses_a_database() {
-        let beside = |given: &Surroundings| {
-            rehearsal_ledger(Some("postgres://me:s3cret@db/night".into()), given)
-        };
+        let beside =
+            |env: &Env| rehearsal_ledger(Some("postgres://me:s3cret@db/night".into()), env);
         let home = [("HOME", "/home/ops")];
         let local = with(&home, beside).unwrap();
         assert_eq!(local, Path::new("/home/ops/.local/state/cardcancel/rehearsal.db"));

@@ -1,5 +1,5 @@
-//! Which secrets the configuration calls for, and whether they are there. None
-//! of them is read.
+//! Which secrets the configuration requires, and where they are set. None of them is
+//! read.
 
 use std::cell::RefCell;
 use std::ffi::OsString;
@@ -7,7 +7,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::env::Surroundings;
+use super::env::Env;
 use super::paths::LEDGER_PASSWORD;
 use crate::corecard::auth::{Auth, AuthError};
 use crate::corecard::proxy;
@@ -26,7 +26,7 @@ pub const VARIABLES: [&str; 6] = [
 const HEADER: &str = "CARDCANCEL_HEADER_";
 
 /// Whether a variable holds a secret, or names the file of one.
-pub fn is_one(variable: &str) -> bool {
+pub fn is_secret_variable(variable: &str) -> bool {
     let name = variable.strip_suffix(FILE).unwrap_or(variable);
     VARIABLES.contains(&name) || name.strip_prefix(HEADER).is_some_and(|name| !name.is_empty())
 }
@@ -43,14 +43,14 @@ pub struct Secret {
     pub file: Option<String>,
 }
 
-/// The variables of the secrets that an `[auth]` table calls for.
+/// The variables of the secrets that an `[auth]` table requires.
 ///
 /// # Errors
 /// When the table is not as it should be; no secret is missed for that.
-pub fn called_for(auth: &toml::Table) -> Result<Vec<String>, AuthError> {
+pub fn required_secret_variables(auth: &toml::Table) -> Result<Vec<String>, AuthError> {
     let asked = RefCell::new(Vec::<String>::new());
-    // To every question for a secret, an answer that is none.
-    let simulator = |name: &str| {
+    // Answers each look-up with a placeholder, and records its name.
+    let placeholder = |name: &str| {
         let mut asked = asked.borrow_mut();
         let twin = name.strip_suffix(FILE).is_some_and(|name| asked.iter().any(|a| a == name));
         if !twin {
@@ -58,15 +58,15 @@ pub fn called_for(auth: &toml::Table) -> Result<Vec<String>, AuthError> {
         }
         (!twin).then(|| OsString::from("-"))
     };
-    Auth::new(auth.clone(), &simulator)?;
+    Auth::new(auth.clone(), &placeholder)?;
     Ok(asked.into_inner())
 }
 
 /// Where the secret of this variable is.
-pub fn find(variable: String, surroundings: &Surroundings) -> Secret {
-    let named = surroundings.set_variable(&format!("{variable}{FILE}"));
-    let here = surroundings.set_variable(&variable).is_some();
-    let folder = surroundings.set_variable(CREDENTIALS_DIRECTORY).filter(|_| !here);
+pub fn locate(variable: String, env: &Env) -> Secret {
+    let named = env.get(&format!("{variable}{FILE}"));
+    let here = env.get(&variable).is_some();
+    let folder = env.get(CREDENTIALS_DIRECTORY).filter(|_| !here);
     let credential = || Some(Path::new(&folder?).join(&variable)).filter(|path| path.exists());
     let file = named.map(Into::into).or_else(credential);
     let set = here || file.is_some();
@@ -78,9 +78,12 @@ mod tests {
     use super::*;
 
     fn variables(auth: &str) -> Vec<String> {
-        let variables = called_for(&auth.parse().unwrap()).unwrap();
+        let variables = required_secret_variables(&auth.parse().unwrap()).unwrap();
         for variable in &variables {
-            assert!(is_one(variable) && is_one(&format!("{variable}{FILE}")), "{variable}");
+            assert!(
+                is_secret_variable(variable) && is_secret_variable(&format!("{variable}{FILE}")),
+                "{variable}"
+            );
         }
         variables
     }
@@ -88,7 +91,7 @@ mod tests {
     #[test]
     fn what_only_looks_like_the_variable_of_a_secret_is_none() {
         for variable in ["CARDCANCEL_BEARER_TOKE", "CARDCANCEL_HEADER_", "CARDCANCEL_TOKEN_FILE"] {
-            assert!(!is_one(variable), "{variable}");
+            assert!(!is_secret_variable(variable), "{variable}");
         }
     }
 

@@ -1,19 +1,19 @@
-//! The three names that every setting goes by.
+//! The name of a setting: as a flag, an environment variable and a key.
 
 use std::fmt;
 
 /// All our environment variables begin with it.
 pub const PREFIX: &str = "CARDCANCEL_";
 
-/// A setting's names, all made from its flag: `--cut-off`, `CARDCANCEL_CUT_OFF`
-/// and `cut_off`. Shown, they say where the setting can be made.
+/// A setting's name in its three forms, all derived from the flag: `--cut-off`,
+/// `CARDCANCEL_CUT_OFF` and `cut_off`. `Display` lists all three.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Names<'a>(
+pub struct SettingName<'a>(
     /// The flag, without its dashes.
     pub &'a str,
 );
 
-impl Names<'_> {
+impl SettingName<'_> {
     /// The environment variable.
     pub fn variable(&self) -> String {
         format!("{PREFIX}{}", self.key().to_ascii_uppercase())
@@ -25,7 +25,7 @@ impl Names<'_> {
     }
 }
 
-impl fmt::Display for Names<'_> {
+impl fmt::Display for SettingName<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "--{}, {}, or {} in cardcancel.toml", self.0, self.variable(), self.key())
     }

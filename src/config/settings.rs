@@ -10,17 +10,17 @@ use url::Url;
 
 use super::defaults::REHEARSAL_EXTERNAL_IP;
 use super::endpoint::endpoint;
-use super::env::Surroundings;
+use super::env::Env;
 use super::file::Section;
 use super::layers::layered;
-use super::ledger_arg::LedgerName;
+use super::ledger_arg::LedgerArg;
 use super::options::Options;
 use super::paths::{self, LEDGER_PASSWORD};
-use super::setting_name::Names;
-use super::values::bounded_u32::UpTo;
+use super::setting_name::SettingName;
+use super::values::bounded_u32::BoundedU32;
 use super::values::delimiter::Delimiter;
 use super::values::log_format::LogFormat;
-use super::values::or_off::OffOr;
+use super::values::or_off::OrOff;
 use crate::corecard::auth::Auth;
 use crate::corecard::network::Network;
 use crate::corecard::proxy::Proxy;
@@ -37,7 +37,7 @@ use crate::policy::stop_rules::StopRuleSettings;
 
 /// Where the calls go.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Target {
+pub enum TargetSettings {
     /// CoreCARD, at this base address: https, or http to this machine; the API's
     /// path is still to be appended, and it may end in a slash or not.
     CoreCard(Url),
@@ -47,7 +47,7 @@ pub enum Target {
 
 /// How the input is read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Input {
+pub struct InputSettings {
     /// What stands between fields; none: the header shows it.
     pub delimiter: Option<Delimiter>,
     /// The admin number's column; none: one of its usual names.
@@ -68,7 +68,7 @@ pub struct Input {
 
 /// What log lines there are.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Logs {
+pub struct LogSettings {
     /// How a line looks.
     pub format: LogFormat,
     /// The least important ones.
@@ -83,7 +83,7 @@ pub struct Logs {
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// Where the calls go.
-    pub target: Target,
+    pub target: TargetSettings,
     /// How a call proves who is calling.
     pub auth: Auth,
     /// TLS and the proxy.
@@ -111,13 +111,13 @@ pub struct Settings {
     /// Whether to start though not all rows can be sent before the cut-off.
     pub allow_partial: bool,
     /// The rules that stop a run that is going wrong.
-    pub limits: StopRuleSettings,
+    pub stop_rules: StopRuleSettings,
     /// The most rows that may be sent; none: any number.
     pub max_rows: Option<u64>,
     /// How long an outage of the server is waited for: 1 ms to a week.
     pub max_outage: Duration,
     /// How the input is read.
-    pub input: Input,
+    pub input: InputSettings,
     /// Where the ledger is; in a rehearsal, the file of rehearsals.
     pub ledger: Location,
     /// The ledger's file of the rehearsals that go with it; none where there is no
@@ -128,7 +128,7 @@ pub struct Settings {
     /// The results file; none: named after the input.
     pub results: Option<PathBuf>,
     /// What log lines there are.
-    pub logs: Logs,
+    pub logs: LogSettings,
     /// Where the run's figures are kept for Prometheus; none in a rehearsal.
     pub metrics: Option<PathBuf>,
     /// The name of the profile that was used.
@@ -153,7 +153,7 @@ pub struct CheckSettings {
     /// Whether a file would be run once more whose run has ended.
     pub again: bool,
     /// How the input is read.
-    pub input: Input,
+    pub input: InputSettings,
     /// The pace.
     pub rates: Rates,
     /// How long one call may take: 1 ms to 1 h.
@@ -188,8 +188,8 @@ impl Settings {
     }
 
     /// Reads every source of settings; an error says what to change, and where.
-    pub fn load(flags: Options, surroundings: &Surroundings) -> anyhow::Result<Settings> {
-        let section = layered(flags, surroundings)?;
+    pub fn load(flags: Options, env: &Env) -> anyhow::Result<Settings> {
+        let section = layered(flags, env)?;
         let Section { mut options, auth, codes, rehearsal, profiles, .. } = section;
         let rehearse = options.rehearse == Some(true);
         if rehearse {
@@ -199,16 +199,18 @@ impl Settings {
         let url = options.url.take().filter(|_| !rehearse);
         Ok(Settings {
             target: match url {
-                Some(url) => Target::CoreCard(endpoint(&url).with_context(|| place("url"))?),
-                None => Target::Rehearsal(rehearsal),
+                Some(url) => {
+                    TargetSettings::CoreCard(endpoint(&url).with_context(|| place("url"))?)
+                }
+                None => TargetSettings::Rehearsal(rehearsal),
             },
             auth: match auth.filter(|_| !rehearse) {
-                Some(table) => read_auth(table, surroundings.variable)?,
+                Some(table) => read_auth(table, env.lookup)?,
                 None => Auth::None,
             },
             network: match rehearse {
                 true => Network::default(),
-                false => network(&mut options, surroundings.variable)?,
+                false => network(&mut options, env.lookup)?,
             },
             fields: fields(&mut options)?,
             codes: codes.unwrap_or_default(),
@@ -221,14 +223,14 @@ impl Settings {
             timeout: required("timeout", options.timeout)?.get(),
             attempts: required("attempts", options.attempts)?.get(),
             on_doubt: required("on-doubt", options.on_doubt)?,
-            cut_off: cut_off(&mut options, surroundings)?,
-            start_window: start_window(&mut options, surroundings)?.filter(|_| !rehearse),
+            cut_off: cut_off(&mut options, env)?,
+            start_window: start_window(&mut options, env)?.filter(|_| !rehearse),
             allow_partial: options.allow_partial == Some(true),
-            limits: limits(&options),
+            stop_rules: stop_rules(&options),
             max_rows: max_rows(&options),
             max_outage: required("max-outage", options.max_outage)?.get(),
-            rehearsal_ledger: paths::rehearsal_ledger(options.ledger.clone(), surroundings).ok(),
-            ledger: unlocked_ledger(&mut options, surroundings)?,
+            rehearsal_ledger: paths::rehearsal_ledger(options.ledger.clone(), env).ok(),
+            ledger: unlocked_ledger(&mut options, env)?,
             lease: required("lease", options.lease)?.get(),
             results: options.results.take(),
             logs: logs(&mut options)?,
@@ -238,20 +240,20 @@ impl Settings {
             yes: options.yes == Some(true),
             quiet: options.quiet == Some(true),
             json: options.json == Some(true),
-            input: Input::from(options),
+            input: InputSettings::from(options),
         })
     }
 }
 
 impl CheckSettings {
     /// Reads every source of settings; an error says what to change, and where.
-    pub fn load(flags: Options, surroundings: &Surroundings) -> anyhow::Result<CheckSettings> {
-        let mut options = layered(flags, surroundings)?.options;
+    pub fn load(flags: Options, env: &Env) -> anyhow::Result<CheckSettings> {
+        let mut options = layered(flags, env)?.options;
         let url = options.url.take().filter(|_| options.rehearse != Some(true));
         let is_named = options.ledger.is_some();
         Ok(CheckSettings {
             url: url.map(|url| endpoint(&url)).transpose().with_context(|| place("url"))?,
-            ledger: match unlocked_ledger(&mut options, surroundings) {
+            ledger: match unlocked_ledger(&mut options, env) {
                 Ok(ledger) => Some(ledger),
                 Err(error) if is_named => return Err(error),
                 // No home, no ledger.
@@ -260,29 +262,29 @@ impl CheckSettings {
             again: options.again == Some(true),
             rates: rates(options.rate.take())?,
             timeout: required("timeout", options.timeout)?.get(),
-            cut_off: cut_off(&mut options, surroundings)?,
-            start_window: start_window(&mut options, surroundings)?,
+            cut_off: cut_off(&mut options, env)?,
+            start_window: start_window(&mut options, env)?,
             max_rows: max_rows(&options),
             allow_partial: options.allow_partial == Some(true),
             quiet: options.quiet == Some(true),
             json: options.json == Some(true),
-            input: Input::from(options),
+            input: InputSettings::from(options),
         })
     }
 }
 
 impl RunsSettings {
     /// Reads every source of settings; an error says what to change, and where.
-    pub fn load(flags: Options, surroundings: &Surroundings) -> anyhow::Result<RunsSettings> {
-        let mut options = layered(flags, surroundings)?.options;
+    pub fn load(flags: Options, env: &Env) -> anyhow::Result<RunsSettings> {
+        let mut options = layered(flags, env)?.options;
         let json = options.json == Some(true);
-        Ok(RunsSettings { ledger: unlocked_ledger(&mut options, surroundings)?, json })
+        Ok(RunsSettings { ledger: unlocked_ledger(&mut options, env)?, json })
     }
 }
 
-impl From<Options> for Input {
+impl From<Options> for InputSettings {
     fn from(options: Options) -> Self {
-        Input {
+        InputSettings {
             delimiter: options.delimiter,
             admin_column: options.admin_column,
             sequence_column: options.sequence_column,
@@ -291,7 +293,7 @@ impl From<Options> for Input {
             as_orders: options.as_orders == Some(true),
             trust_results: options.trust_results == Some(true),
             expected: Expected {
-                rows: options.expect_rows.map(UpTo::get),
+                rows: options.expect_rows.map(BoundedU32::get),
                 digest: options.expect_sha256,
             },
         }
@@ -317,7 +319,7 @@ fn refuse_missing(options: &Options, rehearse: bool, profiles: &[String]) -> any
     let missing: Vec<String> = needed
         .iter()
         .filter(|(.., is_set)| !is_set)
-        .map(|(flag, what, or, _)| format!("\n  {what}: set {}{or}", Names(flag)))
+        .map(|(flag, what, or, _)| format!("\n  {what}: set {}{or}", SettingName(flag)))
         .collect();
     match missing.is_empty() {
         true => Ok(()),
@@ -329,36 +331,33 @@ fn refuse_missing(options: &Options, rehearse: bool, profiles: &[String]) -> any
 
 /// A setting that has a default and so is always there.
 fn required<T>(flag: &str, value: Option<T>) -> anyhow::Result<T> {
-    value.with_context(|| format!("missing: set {}", Names(flag)))
+    value.with_context(|| format!("missing: set {}", SettingName(flag)))
 }
 
 /// The cut-off, with its zone.
-fn cut_off(options: &mut Options, surroundings: &Surroundings) -> anyhow::Result<Option<CutOff>> {
+fn cut_off(options: &mut Options, env: &Env) -> anyhow::Result<Option<CutOff>> {
     let Some(cut_off) = options.cut_off.take() else { return Ok(None) };
     if cut_off.has_zone() {
         return Ok(Some(cut_off));
     }
-    let zone = system_zone("the cut-off", "03:30[America/New_York]", surroundings)?;
+    let zone = system_zone("the cut-off", "03:30[America/New_York]", env)?;
     Ok(Some(cut_off.in_zone(zone)))
 }
 
 /// The start window, with its zone.
-fn start_window(
-    options: &mut Options,
-    surroundings: &Surroundings,
-) -> anyhow::Result<Option<StartWindow>> {
-    let Some(window) = options.start_window.take().and_then(OffOr::on) else { return Ok(None) };
+fn start_window(options: &mut Options, env: &Env) -> anyhow::Result<Option<StartWindow>> {
+    let Some(window) = options.start_window.take().and_then(OrOff::on) else { return Ok(None) };
     if window.has_zone() {
         return Ok(Some(window));
     }
     let example = "22:00-03:00[America/New_York]";
-    let zone = system_zone("the start window", example, surroundings)?;
+    let zone = system_zone("the start window", example, env)?;
     Ok(Some(window.in_zone(zone)))
 }
 
 /// The system's time zone, on which a setting depends.
-fn system_zone(what: &str, example: &str, surroundings: &Surroundings) -> anyhow::Result<TimeZone> {
-    match (TimeZone::try_system(), surroundings.set_variable("TZ")) {
+fn system_zone(what: &str, example: &str, env: &Env) -> anyhow::Result<TimeZone> {
+    match (TimeZone::try_system(), env.get("TZ")) {
         (Ok(zone), _) => Ok(zone),
         (Err(_), Some(name)) => Err(anyhow!(
             "TZ is \"{}\", which is not the name of a time zone, and {what} depends on it: correct it, or name the zone with the time, as {example}",
@@ -369,12 +368,12 @@ fn system_zone(what: &str, example: &str, surroundings: &Surroundings) -> anyhow
     }
 }
 
-fn limits(options: &Options) -> StopRuleSettings {
-    fn number<const MOST: u32>(setting: Option<OffOr<UpTo<MOST>>>) -> Option<u32> {
-        setting?.on().map(UpTo::get)
+fn stop_rules(options: &Options) -> StopRuleSettings {
+    fn number<const MAX: u32>(setting: Option<OrOff<BoundedU32<MAX>>>) -> Option<u32> {
+        setting?.on().map(BoundedU32::get)
     }
     StopRuleSettings {
-        failures: options.max_failures.and_then(OffOr::on),
+        failures: options.max_failures.and_then(OrOff::on),
         consecutive_failures: number(options.max_consecutive_failures),
         consecutive_doubts: number(options.max_consecutive_doubts),
         same_code: number(options.max_consecutive_same_code),
@@ -386,8 +385,8 @@ fn max_rows(options: &Options) -> Option<u64> {
     options.max_rows?.on().map(|rows| rows.get().into())
 }
 
-fn logs(options: &mut Options) -> anyhow::Result<Logs> {
-    Ok(Logs {
+fn logs(options: &mut Options) -> anyhow::Result<LogSettings> {
+    Ok(LogSettings {
         format: required("log-format", options.log_format)?,
         level: required("log-level", options.log_level)?.0,
         file: options.log_file.take(),
@@ -401,26 +400,23 @@ fn rates(settings: Option<Vec<Rates>>) -> anyhow::Result<Rates> {
 
 /// Where the ledger is: in a rehearsal, the file of rehearsals. A database's password
 /// is not in it unless it was named with it.
-pub(super) fn ledger(
-    options: &mut Options,
-    surroundings: &Surroundings,
-) -> anyhow::Result<Location> {
+pub(super) fn ledger(options: &mut Options, env: &Env) -> anyhow::Result<Location> {
     let named = options.ledger.take();
-    let is_address = named.as_ref().is_some_and(LedgerName::is_address);
+    let is_address = named.as_ref().is_some_and(LedgerArg::is_address);
     let ledger = match options.rehearse {
-        Some(true) => paths::rehearsal_ledger(named, surroundings).map(Location::File),
-        _ => paths::ledger(named, surroundings),
+        Some(true) => paths::rehearsal_ledger(named, env).map(Location::File),
+        _ => paths::ledger(named, env),
     };
     if is_address { ledger.with_context(|| place("ledger")) } else { ledger }
 }
 
 /// The same, and a database's password with it.
-fn unlocked_ledger(options: &mut Options, surroundings: &Surroundings) -> anyhow::Result<Location> {
-    let address = match ledger(options, surroundings)? {
+fn unlocked_ledger(options: &mut Options, env: &Env) -> anyhow::Result<Location> {
+    let address = match ledger(options, env)? {
         Location::Database(address) => address,
         file => return Ok(file),
     };
-    match secret(LEDGER_PASSWORD, surroundings.variable) {
+    match secret(LEDGER_PASSWORD, env.lookup) {
         Err(SecretError::Missing(_)) => Ok(Location::Database(address)),
         password => {
             let address = address.with_password(&password?).with_context(|| place("ledger"))?;
@@ -471,6 +467,6 @@ fn fields(options: &mut Options) -> anyhow::Result<Fields> {
 
 /// Where the setting may stand, to begin an error with.
 fn place(flag: &str) -> String {
-    let names = Names(flag);
-    format!("--{flag} ({}, {})", names.variable(), names.key())
+    let setting = SettingName(flag);
+    format!("--{flag} ({}, {})", setting.variable(), setting.key())
 }

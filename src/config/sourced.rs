@@ -1,4 +1,4 @@
-//! What each source says of the settings, in its own words, and where it says it.
+//! Values of settings as text, each with the source that set it.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,10 +11,10 @@ use url::Url;
 
 use crate::input::card_numbers;
 
-/// Where a setting was made.
+/// Where a setting was set.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "source", rename_all = "lowercase")]
-pub enum Origin {
+pub enum Source {
     /// Nowhere: it is the default.
     Default,
     /// In the file, before its profiles.
@@ -34,7 +34,8 @@ pub enum Origin {
         line: usize,
     },
     /// In the environment.
-    Variable {
+    #[serde(rename = "variable")]
+    Env {
         /// Its name.
         variable: String,
     },
@@ -45,78 +46,81 @@ pub enum Origin {
     },
 }
 
-impl fmt::Display for Origin {
+impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Origin::Default => f.write_str("default"),
-            Origin::File { file, line } => write!(f, "{file}:{line}"),
-            Origin::Profile { profile, file, line } => {
+            Source::Default => f.write_str("default"),
+            Source::File { file, line } => write!(f, "{file}:{line}"),
+            Source::Profile { profile, file, line } => {
                 write!(f, "{file}:{line}, profile {profile}")
             }
-            Origin::Variable { variable } => f.write_str(variable),
-            Origin::Flag { flag } => f.write_str(flag),
+            Source::Env { variable } => f.write_str(variable),
+            Source::Flag { flag } => f.write_str(flag),
         }
     }
 }
 
-/// A setting's value as it was written, and where.
+/// The value of a setting as text, and its source.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Word {
+pub struct SourcedValue {
     /// The value; nothing in it that must not be shown.
-    #[serde(rename = "value")]
-    pub text: String,
-    /// Where it was made.
+    pub value: String,
+    /// Where it was set.
     #[serde(flatten)]
-    pub origin: Origin,
+    pub source: Source,
 }
 
-impl Word {
-    /// What was written there, with passwords in addresses and card numbers hidden.
-    pub fn new(text: &str, origin: Origin) -> Word {
-        let text = match holds_secret(text) {
+impl SourcedValue {
+    /// The value as written, with passwords in addresses and card numbers hidden.
+    pub fn new(text: &str, source: Source) -> SourcedValue {
+        let value = match holds_secret(text) {
             true => "[hidden: an address with more in it than host and path]".to_owned(),
             false => card_numbers::redact(text).into_owned(),
         };
-        Word { text, origin }
+        SourcedValue { value, source }
     }
 }
 
 /// The settings of one source, or of several upon each other, by their keys.
 #[derive(Debug, Default, Clone, PartialEq)]
-pub struct Words {
+pub struct SourcedValues {
     /// The keys that are options too.
-    pub settings: BTreeMap<String, Word>,
+    pub settings: BTreeMap<String, SourcedValue>,
     /// The tables, with their keys.
-    pub tables: BTreeMap<String, BTreeMap<String, Word>>,
+    pub tables: BTreeMap<String, BTreeMap<String, SourcedValue>>,
 }
 
-impl Words {
+impl SourcedValues {
     /// What this source says, and where it says nothing, what the lower one says.
     /// A table counts as a whole.
-    pub fn or(self, mut lower: Words) -> Words {
+    pub fn or(self, mut lower: SourcedValues) -> SourcedValues {
         lower.settings.extend(self.settings);
         lower.tables.extend(self.tables);
         lower
     }
 
-    /// Takes down what a file says under a key.
-    pub(super) fn note(
+    /// Adds what a file sets under a key.
+    pub(super) fn insert(
         &mut self,
         key: &str,
         value: &Spanned<DeValue>,
         at: &Range<usize>,
-        origin: impl Fn(&Range<usize>) -> Origin,
+        source_at: impl Fn(&Range<usize>) -> Source,
     ) {
         match value.get_ref() {
             DeValue::Table(table) => {
-                let word = |(key, value): (&Spanned<_>, &Spanned<DeValue>)| {
-                    let word = Word::new(&text(value.get_ref()), origin(&key.span()));
-                    (String::from(AsRef::<str>::as_ref(key.get_ref())), word)
+                let entry = |(key, value): (&Spanned<_>, &Spanned<DeValue>)| {
+                    let text = text(value.get_ref());
+                    (
+                        String::from(AsRef::<str>::as_ref(key.get_ref())),
+                        SourcedValue::new(&text, source_at(&key.span())),
+                    )
                 };
-                self.tables.insert(key.to_owned(), table.iter().map(word).collect());
+                self.tables.insert(key.to_owned(), table.iter().map(entry).collect());
             }
             value => {
-                self.settings.insert(key.to_owned(), Word::new(&text(value), origin(at)));
+                self.settings
+                    .insert(key.to_owned(), SourcedValue::new(&text(value), source_at(at)));
             }
         }
     }
@@ -157,7 +161,7 @@ mod tests {
     use super::*;
 
     fn shown(text: &str) -> String {
-        Word::new(text, Origin::Default).text
+        SourcedValue::new(text, Source::Default).value
     }
 
     #[test]

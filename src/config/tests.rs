@@ -14,25 +14,25 @@ use crate::outcome::{CodeMeaning, OnDoubt};
 use crate::policy::stop_rules::StopRuleSettings;
 
 /// A directory with files in it, an environment and a command line.
-struct Scene {
+struct Sources {
     directory: tempfile::TempDir,
     variables: Vec<(&'static str, OsString)>,
     flags: Vec<&'static str>,
 }
 
-impl Scene {
-    fn new() -> Scene {
+impl Sources {
+    fn new() -> Sources {
         let directory = tempfile::tempdir().unwrap();
         let home = directory.path().as_os_str().to_owned();
-        Scene { directory, variables: vec![("HOME", home)], flags: vec![] }
+        Sources { directory, variables: vec![("HOME", home)], flags: vec![] }
     }
 
     /// One in which nothing that must be set is missing.
-    fn complete() -> Scene {
-        Scene::new().flags(&["--url=https://api.example.com", "--external-ip=192.0.2.1"])
+    fn complete() -> Sources {
+        Sources::new().flags(&["--url=https://api.example.com", "--external-ip=192.0.2.1"])
     }
 
-    fn file(self, name: &str, text: &str) -> Scene {
+    fn file(self, name: &str, text: &str) -> Sources {
         let path = self.directory.path().join(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, text).unwrap();
@@ -40,39 +40,39 @@ impl Scene {
     }
 
     /// The file that is found without being named.
-    fn here(self, text: &str) -> Scene {
+    fn here(self, text: &str) -> Sources {
         self.file("work/cardcancel.toml", text)
     }
 
-    fn variable(mut self, name: &'static str, value: &str) -> Scene {
+    fn variable(mut self, name: &'static str, value: &str) -> Sources {
         self.variables.push((name, value.into()));
         self
     }
 
-    fn flags(mut self, flags: &[&'static str]) -> Scene {
+    fn flags(mut self, flags: &[&'static str]) -> Sources {
         self.flags.extend(flags);
         self
     }
 
-    fn see<T>(
+    fn load<T>(
         &self,
-        load: impl Fn(Options, &Surroundings) -> anyhow::Result<T>,
+        from_sources: impl Fn(Options, &Env) -> anyhow::Result<T>,
     ) -> anyhow::Result<T> {
-        let variable = |name: &str| {
+        let lookup = |name: &str| {
             let mut found = self.variables.iter().filter(|(known, _)| *known == name);
             found.next().map(|(_, value)| value.clone())
         };
         let directory = self.directory.path().join("work");
         let matches = Options::command().try_get_matches_from(&self.flags).unwrap();
         let flags = Options::from_arg_matches(&matches).unwrap();
-        let variables = || self.variables.iter().map(|(name, _)| name.into()).collect();
-        let (variable, variables) = (&variable, &variables);
+        let names = || self.variables.iter().map(|(name, _)| name.into()).collect();
+        let (lookup, names) = (&lookup, &names);
         let (directory, etc) = (&*directory, &*self.directory.path().join("etc"));
-        load(flags, &Surroundings { variable, variables, directory, etc })
+        from_sources(flags, &Env { lookup, names, directory, etc })
     }
 
     fn settings(&self) -> Settings {
-        self.see(Settings::load).unwrap()
+        self.load(Settings::load).unwrap()
     }
 }
 
@@ -84,9 +84,12 @@ fn body(settings: &Settings) -> String {
 
 #[test]
 fn with_only_what_must_be_set_everything_else_has_its_default() {
-    let scene = Scene::complete();
-    let settings = scene.settings();
-    assert_eq!(settings.target, Target::CoreCard("https://api.example.com".parse().unwrap()));
+    let sources = Sources::complete();
+    let settings = sources.settings();
+    assert_eq!(
+        settings.target,
+        TargetSettings::CoreCard("https://api.example.com".parse().unwrap())
+    );
     assert_eq!(settings.rates.to_string(), "10/s");
     assert_eq!(settings.concurrency, 256);
     assert_eq!(settings.timeout, Duration::from_secs(30));
@@ -94,11 +97,11 @@ fn with_only_what_must_be_set_everything_else_has_its_default() {
     assert_eq!(settings.on_doubt, OnDoubt::Retry);
     assert_eq!((settings.cut_off.clone(), settings.max_rows), (None, None));
     assert_eq!(
-        settings.limits,
+        settings.stop_rules,
         StopRuleSettings { consecutive_doubts: Some(1000), ..StopRuleSettings::default() }
     );
     assert!(matches!(settings.auth, Auth::None));
-    let home = scene.directory.path();
+    let home = sources.directory.path();
     assert_eq!(settings.ledger, Location::File(home.join(".local/state/cardcancel/ledger.db")));
     assert_eq!(settings.results, None);
     let switches = [settings.again, settings.yes, settings.quiet, settings.json];
@@ -108,56 +111,56 @@ fn with_only_what_must_be_set_everything_else_has_its_default() {
 
 #[test]
 fn a_flag_beats_a_variable_beats_a_profile_beats_the_file_beats_the_default() {
-    let rate = |scene: &Scene| scene.settings().rates.to_string();
-    let mut scene = Scene::complete();
-    assert_eq!(rate(&scene), "10/s");
-    scene = scene.here("rate = '20/s'\n[profile.p]\nrate = '30/s'");
-    assert_eq!(rate(&scene), "20/s");
-    scene = scene.flags(&["--profile=p"]);
-    assert_eq!(rate(&scene), "30/s");
-    scene = scene.variable("CARDCANCEL_RATE", "40/s,400/m");
-    assert_eq!(rate(&scene), "40/s,400/m");
-    scene = scene.flags(&["--rate=50/s", "--rate", "500/m"]);
-    assert_eq!(rate(&scene), "50/s,500/m");
+    let rate = |sources: &Sources| sources.settings().rates.to_string();
+    let mut sources = Sources::complete();
+    assert_eq!(rate(&sources), "10/s");
+    sources = sources.here("rate = '20/s'\n[profile.p]\nrate = '30/s'");
+    assert_eq!(rate(&sources), "20/s");
+    sources = sources.flags(&["--profile=p"]);
+    assert_eq!(rate(&sources), "30/s");
+    sources = sources.variable("CARDCANCEL_RATE", "40/s,400/m");
+    assert_eq!(rate(&sources), "40/s,400/m");
+    sources = sources.flags(&["--rate=50/s", "--rate", "500/m"]);
+    assert_eq!(rate(&sources), "50/s,500/m");
 }
 
 #[test]
 fn an_empty_variable_counts_as_unset() {
-    let scene = Scene::complete().here("rate = '20/s'").variable("CARDCANCEL_RATE", "");
-    assert_eq!(scene.settings().rates.to_string(), "20/s");
+    let sources = Sources::complete().here("rate = '20/s'").variable("CARDCANCEL_RATE", "");
+    assert_eq!(sources.settings().rates.to_string(), "20/s");
 }
 
 #[test]
 fn a_switch_can_be_turned_on_and_off_from_everywhere() {
     for (word, is_on) in [("1", true), ("true", true), ("YES", true), ("0", false), ("no", false)] {
-        let scene = Scene::complete().here("yes = true").variable("CARDCANCEL_YES", word);
-        assert_eq!(scene.settings().yes, is_on, "{word}");
+        let sources = Sources::complete().here("yes = true").variable("CARDCANCEL_YES", word);
+        assert_eq!(sources.settings().yes, is_on, "{word}");
     }
-    let scene = Scene::complete().variable("CARDCANCEL_YES", "false");
-    assert!(scene.flags(&["--yes"]).settings().yes);
-    let scene = Scene::complete().here("yes = true").flags(&["--yes=no"]);
-    assert!(!scene.settings().yes);
+    let sources = Sources::complete().variable("CARDCANCEL_YES", "false");
+    assert!(sources.flags(&["--yes"]).settings().yes);
+    let sources = Sources::complete().here("yes = true").flags(&["--yes=no"]);
+    assert!(!sources.settings().yes);
 }
 
 #[test]
 fn the_file_is_the_named_one_else_the_one_here_else_the_users_else_the_machines() {
-    let attempts = |scene: &Scene| scene.settings().attempts;
-    let scene = Scene::complete().file("etc/cardcancel/cardcancel.toml", "attempts = 6");
-    assert_eq!(attempts(&scene), 6);
-    let scene = scene.file(".config/cardcancel/config.toml", "attempts = 7");
-    assert_eq!(attempts(&scene), 7);
-    let scene = scene.here("attempts = 8");
-    assert_eq!(attempts(&scene), 8);
-    let scene = scene.file("named.toml", "attempts = 9");
-    let named = scene.directory.path().join("named.toml").display().to_string();
-    assert_eq!(attempts(&scene.variable("CARDCANCEL_CONFIG", &named)), 9);
+    let attempts = |sources: &Sources| sources.settings().attempts;
+    let sources = Sources::complete().file("etc/cardcancel/cardcancel.toml", "attempts = 6");
+    assert_eq!(attempts(&sources), 6);
+    let sources = sources.file(".config/cardcancel/config.toml", "attempts = 7");
+    assert_eq!(attempts(&sources), 7);
+    let sources = sources.here("attempts = 8");
+    assert_eq!(attempts(&sources), 8);
+    let sources = sources.file("named.toml", "attempts = 9");
+    let named = sources.directory.path().join("named.toml").display().to_string();
+    assert_eq!(attempts(&sources.variable("CARDCANCEL_CONFIG", &named)), 9);
 }
 
 #[test]
 fn the_tables_of_the_file_are_read() {
     let text = "[codes]\nERR01161 = 'already_cancelled'\n[auth]\nkind = 'bearer'";
-    let scene = Scene::complete().here(text).variable("CARDCANCEL_BEARER_TOKEN", "s3cret");
-    let settings = scene.settings();
+    let sources = Sources::complete().here(text).variable("CARDCANCEL_BEARER_TOKEN", "s3cret");
+    let settings = sources.settings();
     assert_eq!(settings.codes.meaning("ERR01161"), Some(CodeMeaning::AlreadyCancelled));
     assert_eq!(settings.auth.headers().len(), 1);
     assert!(!format!("{settings:?}").contains("s3cret"));
@@ -166,21 +169,21 @@ fn the_tables_of_the_file_are_read() {
 #[test]
 fn a_rehearsal_needs_nothing_and_touches_nothing_real() {
     let text = "url = 'https://api.example.com'\n[auth]\nkind = 'bearer'\n[rehearsal]\nseed = 4";
-    let scene = Scene::new().here(text).flags(&["--rehearse"]);
-    let settings = scene.settings();
-    let Target::Rehearsal(Some(table)) = &settings.target else { unreachable!() };
+    let sources = Sources::new().here(text).flags(&["--rehearse"]);
+    let settings = sources.settings();
+    let TargetSettings::Rehearsal(Some(table)) = &settings.target else { unreachable!() };
     assert_eq!(table["seed"].as_integer(), Some(4));
     assert!(matches!(settings.auth, Auth::None));
     assert!(settings.ledger.to_string().ends_with("/rehearsal.db"));
     assert!(body(&settings).contains(r#""ExternalIP":"127.0.0.1""#));
-    let named = scene.flags(&["--ledger=/srv/night.db"]).settings();
+    let named = sources.flags(&["--ledger=/srv/night.db"]).settings();
     assert_eq!(named.ledger, Location::File("/srv/night.rehearsal.db".into()));
 }
 
 #[test]
 fn a_check_needs_nothing_to_be_set() {
-    let scene = Scene::new().flags(&["--admin-column=Admin No", "--delimiter=tab"]);
-    let settings = scene.see(CheckSettings::load).unwrap();
+    let sources = Sources::new().flags(&["--admin-column=Admin No", "--delimiter=tab"]);
+    let settings = sources.load(CheckSettings::load).unwrap();
     assert_eq!(settings.rates.to_string(), "10/s");
     assert_eq!(settings.input.admin_column.as_deref(), Some("Admin No"));
     assert_eq!(settings.input.delimiter.map(Delimiter::byte), Some(b'\t'));
@@ -188,9 +191,9 @@ fn a_check_needs_nothing_to_be_set() {
 
 #[test]
 fn the_list_of_runs_needs_a_ledger_only() {
-    let list = |scene: &Scene| scene.see(RunsSettings::load).unwrap();
-    let scene = Scene::new().flags(&["--ledger=night.db"]);
-    assert_eq!(list(&scene).ledger, Location::File("night.db".into()));
-    let rehearsal = list(&scene.flags(&["--rehearse"]));
+    let list = |sources: &Sources| sources.load(RunsSettings::load).unwrap();
+    let sources = Sources::new().flags(&["--ledger=night.db"]);
+    assert_eq!(list(&sources).ledger, Location::File("night.db".into()));
+    let rehearsal = list(&sources.flags(&["--rehearse"]));
     assert_eq!(rehearsal.ledger, Location::File("night.rehearsal.db".into()));
 }

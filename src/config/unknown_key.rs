@@ -1,6 +1,6 @@
 //! A key that a table does not have.
 
-use super::suggest::nearest;
+use super::suggest::suggest;
 
 /// A key that a table does not have, and those that it has.
 #[derive(Debug, PartialEq, Eq)]
@@ -11,8 +11,8 @@ pub struct UnknownKey {
 }
 
 impl UnknownKey {
-    /// Reads it out of an error of serde, which tells of it in words alone.
-    pub fn told_in(message: &str) -> Option<UnknownKey> {
+    /// Parses serde's message, which is all that serde gives of it.
+    pub fn from_message(message: &str) -> Option<UnknownKey> {
         let mut parts = message.strip_prefix("unknown field `")?.split('`');
         let found = parts.next()?.to_owned();
         let known = parts.skip(1).step_by(2).filter(|word| !word.is_empty());
@@ -22,7 +22,7 @@ impl UnknownKey {
     /// What is wrong, and what was meant or may stand there.
     pub fn explain(&self, table: &str) -> String {
         let known = || self.known.iter().map(String::as_str);
-        let hint = match nearest(&self.found, known()) {
+        let hint = match suggest(&self.found, known()) {
             Some(meant) => format!("did you mean \"{meant}\"?"),
             // Most likely a secret that someone wrote where it must not be.
             None if table == "auth" => {
@@ -40,12 +40,12 @@ mod tests {
 
     #[test]
     fn serdes_words_are_understood() {
-        let told = |message: &str| UnknownKey::told_in(message).unwrap();
-        let one = told("unknown field `seeed`, expected `seed`");
+        let parsed = |message: &str| UnknownKey::from_message(message).unwrap();
+        let one = parsed("unknown field `seeed`, expected `seed`");
         assert_eq!((one.found.as_str(), &one.known[..]), ("seeed", &["seed".to_owned()][..]));
-        let many = told("unknown field `x`, expected one of `a`, `b`, `c`");
+        let many = parsed("unknown field `x`, expected one of `a`, `b`, `c`");
         assert_eq!(many.known, ["a", "b", "c"]);
-        assert!(told("unknown field `x`, there are no fields; and so on").known.is_empty());
-        assert_eq!(UnknownKey::told_in("missing field `x`"), None);
+        assert!(parsed("unknown field `x`, there are no fields; and so on").known.is_empty());
+        assert_eq!(UnknownKey::from_message("missing field `x`"), None);
     }
 }

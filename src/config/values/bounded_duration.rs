@@ -1,18 +1,18 @@
-//! A length of time: `500ms`, `30s`, `1h 30m`.
+//! A duration with bounds: `500ms`, `30s`, `1h 30m`.
 
 use std::str::FromStr;
 use std::time::Duration;
 
 use jiff::SignedDuration;
 
-/// An hour, in the unit of a length's bounds: milliseconds.
+/// An hour in milliseconds, the unit of the bounds.
 pub const HOUR: u64 = 3_600_000;
 
-/// A length of time from `LEAST` to `MOST`, both in milliseconds.
+/// A duration from `MIN` to `MAX`, both in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct LengthOfTime<const LEAST: u64, const MOST: u64>(Duration);
+pub struct BoundedDuration<const MIN: u64, const MAX: u64>(Duration);
 
-impl<const LEAST: u64, const MOST: u64> LengthOfTime<LEAST, MOST> {
+impl<const MIN: u64, const MAX: u64> BoundedDuration<MIN, MAX> {
     /// The length.
     pub fn get(self) -> Duration {
         self.0
@@ -33,18 +33,18 @@ pub enum ParseDurationError {
     TooLong(String, SignedDuration),
 }
 
-impl<const LEAST: u64, const MOST: u64> FromStr for LengthOfTime<LEAST, MOST> {
+impl<const MIN: u64, const MAX: u64> FromStr for BoundedDuration<MIN, MAX> {
     type Err = ParseDurationError;
 
     fn from_str(text: &str) -> Result<Self, ParseDurationError> {
         let length: SignedDuration =
             text.parse().map_err(|_| ParseDurationError::Malformed(text.to_owned()))?;
         match Duration::try_from(length) {
-            Ok(length) if length > Duration::from_millis(MOST) => {
-                Err(ParseDurationError::TooLong(text.to_owned(), bound(MOST)))
+            Ok(length) if length > Duration::from_millis(MAX) => {
+                Err(ParseDurationError::TooLong(text.to_owned(), bound(MAX)))
             }
-            Ok(length) if length >= Duration::from_millis(LEAST) => Ok(LengthOfTime(length)),
-            _ => Err(ParseDurationError::TooShort(text.to_owned(), bound(LEAST))),
+            Ok(length) if length >= Duration::from_millis(MIN) => Ok(BoundedDuration(length)),
+            _ => Err(ParseDurationError::TooShort(text.to_owned(), bound(MIN))),
         }
     }
 }
@@ -58,7 +58,7 @@ mod tests {
     use super::*;
     use insta::assert_snapshot;
 
-    type Length = LengthOfTime<1, { 2 * HOUR }>;
+    type Length = BoundedDuration<1, { 2 * HOUR }>;
 
     #[test]
     fn it_is_a_number_and_its_unit() {

@@ -1,12 +1,12 @@
-//! A whole number that is neither nothing nor too much.
+//! A whole number with bounds.
 
 use std::str::FromStr;
 
-/// A whole number from 1 to `MOST`.
+/// A whole number from 1 to `MAX`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct UpTo<const MOST: u32>(u32);
+pub struct BoundedU32<const MAX: u32>(u32);
 
-impl<const MOST: u32> UpTo<MOST> {
+impl<const MAX: u32> BoundedU32<MAX> {
     /// The number.
     pub fn get(self) -> u32 {
         self.0
@@ -15,19 +15,19 @@ impl<const MOST: u32> UpTo<MOST> {
 
 /// The text is no such number.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("\"{text}\" is not a whole number from 1 to {most}")]
+#[error("\"{text}\" is not a whole number from 1 to {max}")]
 pub struct OutOfRangeError {
     text: String,
-    most: u32,
+    max: u32,
 }
 
-impl<const MOST: u32> FromStr for UpTo<MOST> {
+impl<const MAX: u32> FromStr for BoundedU32<MAX> {
     type Err = OutOfRangeError;
 
     fn from_str(text: &str) -> Result<Self, OutOfRangeError> {
         match text.parse() {
-            Ok(number) if (1..=MOST).contains(&number) => Ok(UpTo(number)),
-            _ => Err(OutOfRangeError { text: text.to_owned(), most: MOST }),
+            Ok(number) if (1..=MAX).contains(&number) => Ok(BoundedU32(number)),
+            _ => Err(OutOfRangeError { text: text.to_owned(), max: MAX }),
         }
     }
 }
@@ -39,7 +39,7 @@ mod tests {
 
     #[test]
     fn it_is_from_one_to_the_most_there_may_be() {
-        let number = |text: &str| text.parse::<UpTo<100>>();
+        let number = |text: &str| text.parse::<BoundedU32<100>>();
         assert_eq!(number("1").unwrap().get(), 1);
         assert_eq!(number("100").unwrap().get(), 100);
         for text in ["0", "101", "-1", "1.5", "many", ""] {

@@ -1,4 +1,4 @@
-//! How log lines look, and which there are.
+//! The format of log lines, and the least level that is written.
 
 use std::str::FromStr;
 
@@ -16,8 +16,8 @@ pub enum LogFormat {
 impl FromStr for LogFormat {
     type Err = &'static str;
 
-    fn from_str(word: &str) -> Result<Self, &'static str> {
-        match word {
+    fn from_str(text: &str) -> Result<Self, &'static str> {
+        match text {
             "text" => Ok(LogFormat::Text),
             "json" => Ok(LogFormat::Json),
             _ => Err("write text or json"),
@@ -32,8 +32,8 @@ pub struct LogLevel(pub LevelFilter);
 impl FromStr for LogLevel {
     type Err = &'static str;
 
-    fn from_str(word: &str) -> Result<Self, &'static str> {
-        Ok(LogLevel(match word {
+    fn from_str(text: &str) -> Result<Self, &'static str> {
+        Ok(LogLevel(match text {
             "error" => LevelFilter::ERROR,
             "warn" => LevelFilter::WARN,
             "info" => LevelFilter::INFO,
