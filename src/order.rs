@@ -2,6 +2,7 @@
 //! what makes a row one that cannot be sent.
 
 use std::fmt;
+use std::str::FromStr;
 
 /// What CoreCARD cancels: one physical card order.
 ///
@@ -37,46 +38,46 @@ pub enum Row {
     /// An order that can be sent.
     Order(Order),
     /// A line that cannot be sent, and why.
-    Invalid(Flaw),
+    Invalid(RowError),
 }
 
 /// Why a row cannot be sent, fit to be shown: it never holds a card number.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Flaw {
+pub struct RowError {
     /// Which rule the row breaks.
-    pub code: OwnCode,
-    /// What is wrong, in words.
+    pub code: ReasonCode,
+    /// What is wrong, as a sentence.
     pub message: String,
 }
 
-macro_rules! own_codes {
+macro_rules! reason_codes {
     ($($variant:ident = $name:literal, $meaning:literal;)*) => {
-        /// Error codes of our own: what stands in `error_code` when CoreCARD did
-        /// not give one. The list is closed; `HTTP_nnn` stands for any HTTP status.
+        /// This program's own error codes: what stands in `error_code` where CoreCARD gave
+        /// none. The list is closed; `HTTP_nnn` stands for any HTTP status.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-        pub enum OwnCode {
+        pub enum ReasonCode {
             $(#[doc = $meaning] $variant,)*
             /// CoreCARD's server answered with this HTTP status and no `ErrorCode`.
             Http(u16),
         }
 
-        impl OwnCode {
+        impl ReasonCode {
             /// Every code but `HTTP_nnn`, with its meaning in one sentence.
-            pub const LIST: &[(OwnCode, &str)] = &[$((OwnCode::$variant, $meaning),)*];
+            pub const ALL: &[(ReasonCode, &str)] = &[$((ReasonCode::$variant, $meaning),)*];
         }
 
-        impl fmt::Display for OwnCode {
+        impl fmt::Display for ReasonCode {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 match self {
-                    $(OwnCode::$variant => f.write_str($name),)*
-                    OwnCode::Http(status) => write!(f, "HTTP_{status}"),
+                    $(ReasonCode::$variant => f.write_str($name),)*
+                    ReasonCode::Http(status) => write!(f, "HTTP_{status}"),
                 }
             }
         }
     };
 }
 
-own_codes! {
+reason_codes! {
     InvalidAdminNumber = "INVALID_ADMIN_NUMBER", "The admin number is missing, or is not a whole number from 0 to 9223372036854775807.";
     InvalidSequenceNumber = "INVALID_SEQUENCE_NUMBER", "The card sequence number is missing, or is not a whole number from 0 to 2147483647.";
     WrongFieldCount = "WRONG_FIELD_COUNT", "The row has more or fewer fields than the header.";
@@ -107,28 +108,37 @@ own_codes! {
     StopCode = "STOP_CODE", "CoreCARD answered with a code that the configuration says must stop the run.";
 }
 
-impl OwnCode {
+impl ReasonCode {
     /// Whether a process that stops for this reason stops the run for all that work on
     /// it. Else only that process stops: the others may well go on.
     pub fn stops_all(self) -> bool {
         match self {
-            OwnCode::MaxFailures
-            | OwnCode::ConsecutiveFailures
-            | OwnCode::ConsecutiveDoubts
-            | OwnCode::SameCode
-            | OwnCode::Canary
-            | OwnCode::Refusals
-            | OwnCode::Redirected
-            | OwnCode::StopCode
-            | OwnCode::CutOff => true,
+            ReasonCode::MaxFailures
+            | ReasonCode::ConsecutiveFailures
+            | ReasonCode::ConsecutiveDoubts
+            | ReasonCode::SameCode
+            | ReasonCode::Canary
+            | ReasonCode::Refusals
+            | ReasonCode::Redirected
+            | ReasonCode::StopCode
+            | ReasonCode::CutOff => true,
             // A signal, or what may be wrong here only: the network, the secrets.
             _ => false,
         }
     }
+}
 
-    /// The code that is written so; never `HTTP_nnn`.
-    pub fn named(name: &str) -> Option<OwnCode> {
-        let codes = OwnCode::LIST.iter().map(|(code, _)| *code);
-        codes.into_iter().find(|code| code.to_string() == name)
+/// The text is none of this program's own codes, or it is `HTTP_nnn`.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("not a reason code")]
+pub struct ParseReasonCodeError;
+
+impl FromStr for ReasonCode {
+    type Err = ParseReasonCodeError;
+
+    /// Reads every code but `HTTP_nnn`.
+    fn from_str(text: &str) -> Result<Self, ParseReasonCodeError> {
+        let mut codes = ReasonCode::ALL.iter().map(|(code, _)| *code);
+        codes.find(|code| code.to_string() == text).ok_or(ParseReasonCodeError)
     }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use crate::order::OwnCode;
+use crate::order::ReasonCode;
 
 /// How a row stands in the results.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -88,14 +88,14 @@ pub enum Seen {
     /// The request surely never left this machine.
     NotSent {
         /// Which of our own codes names the cause.
-        code: OwnCode,
+        code: ReasonCode,
         /// The cause in words.
         detail: String,
     },
     /// The request may have left, and no complete answer came.
     Lost {
         /// Which of our own codes names the cause.
-        code: OwnCode,
+        code: ReasonCode,
         /// The cause in words.
         detail: String,
     },
@@ -258,12 +258,12 @@ pub enum Halt {
 
 impl Halt {
     /// The code that stands in the results of the rows left unsent.
-    pub fn code(self) -> OwnCode {
+    pub fn code(self) -> ReasonCode {
         match self {
-            Halt::Unauthorized | Halt::Credentials => OwnCode::Credentials,
-            Halt::Redirected => OwnCode::Redirected,
-            Halt::Certificate => OwnCode::Certificate,
-            Halt::Code => OwnCode::StopCode,
+            Halt::Unauthorized | Halt::Credentials => ReasonCode::Credentials,
+            Halt::Redirected => ReasonCode::Redirected,
+            Halt::Certificate => ReasonCode::Certificate,
+            Halt::Code => ReasonCode::StopCode,
         }
     }
 }
@@ -359,7 +359,7 @@ pub struct AnswerRules {
 
 /// Gives what was seen its meaning.
 pub fn classify(seen: Seen, rules: &AnswerRules) -> Outcome {
-    let plain = |meaning, sent, code: OwnCode, message| Outcome {
+    let plain = |meaning, sent, code: ReasonCode, message| Outcome {
         meaning,
         sent,
         error_code: code.to_string(),
@@ -372,10 +372,10 @@ pub fn classify(seen: Seen, rules: &AnswerRules) -> Outcome {
         Seen::NotSent { code, detail } => plain(Meaning::NotDone, false, code, detail),
         Seen::Lost { code, detail } => plain(Meaning::Doubt, true, code, detail),
         Seen::Untrusted { detail } => {
-            plain(Meaning::Stop(Halt::Certificate), false, OwnCode::Certificate, detail)
+            plain(Meaning::Stop(Halt::Certificate), false, ReasonCode::Certificate, detail)
         }
         Seen::ProxyRefused { detail } => {
-            plain(Meaning::Stop(Halt::Credentials), false, OwnCode::Http(407), detail)
+            plain(Meaning::Stop(Halt::Credentials), false, ReasonCode::Http(407), detail)
         }
     }
 }
@@ -401,7 +401,7 @@ fn classify_reply(reply: Reply, rules: &AnswerRules) -> Outcome {
 /// An answer of CoreCARD itself: only `Status` tells success from rejection, and
 /// an answer without it must not read as a success.
 fn classify_answer(body: Body, codes: &Codes) -> (Meaning, String, String) {
-    let bad = || OwnCode::BadAnswer.to_string();
+    let bad = || ReasonCode::BadAnswer.to_string();
     match body {
         Body::Answer { status: Some(done), error_code, message } => {
             let meaning = match done {
@@ -430,7 +430,7 @@ fn classify_refusal(
         Body::Answer { error_code, message, .. } => (error_code, message),
         Body::Unreadable(why) => (None, Some(why)),
     };
-    let error_code = error_code.unwrap_or_else(|| OwnCode::Http(http_status).to_string());
+    let error_code = error_code.unwrap_or_else(|| ReasonCode::Http(http_status).to_string());
     let message = message.unwrap_or_else(|| format!("the server answered HTTP {http_status}"));
     (meaning, error_code, message)
 }

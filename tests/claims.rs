@@ -13,7 +13,7 @@ use cardcancel::ledger::{
     AttemptEnd, ClaimedRow, CommitRequest, CompletedClaim, Ledger, PendingRow, Run, SlotGrant,
     Sqlite, StartOptions,
 };
-use cardcancel::order::{Flaw, Order, OwnCode, RowNumber};
+use cardcancel::order::{Order, ReasonCode, RowError, RowNumber};
 use cardcancel::outcome::{Meaning, Next, OnDoubt, Outcome, Status};
 use common::Chance;
 use jiff::Timestamp;
@@ -71,7 +71,10 @@ fn planned_rows(places: &BTreeMap<u32, u32>) -> impl Iterator<Item = PlannedRow>
         line: row.into(),
         order: Some(Order { admin_number: row.into(), sequence_number: 1 }),
         disposition: match row % 5 {
-            0 => Disposition::Invalid(Flaw { code: OwnCode::CardNumber, message: String::new() }),
+            0 => Disposition::Invalid(RowError {
+                code: ReasonCode::CardNumber,
+                message: String::new(),
+            }),
             _ => Disposition::ToSend { doubt: false },
         },
         place: places[&row],

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use cardcancel::engine::{Caller, RunOutcome, RunPolicy, Scheduler, Snapshot};
 use cardcancel::ledger::{ClaimedRow, Ledger, Sqlite, StartOptions};
-use cardcancel::order::OwnCode;
+use cardcancel::order::ReasonCode;
 use cardcancel::outcome::{AnswerRules, Body, OnDoubt, Outcome, Reply, Seen, Status, classify};
 use cardcancel::policy::pacer::Pacer;
 use cardcancel::policy::stop_rules::StopRuleSettings;
@@ -73,7 +73,7 @@ fn run(ledger: Sqlite, server: Server) -> anyhow::Result<RunOutcome> {
 async fn work(
     mut ledger: Sqlite,
     server: Server,
-    stops: mpsc::UnboundedReceiver<OwnCode>,
+    stops: mpsc::UnboundedReceiver<ReasonCode>,
     show: watch::Sender<Snapshot>,
 ) -> anyhow::Result<RunOutcome> {
     let run = common::create_run(&mut ledger, ROWS, Timestamp::now());
@@ -147,7 +147,7 @@ fn a_call_that_waits_for_others_is_not_made_after_a_stop() {
             tokio::time::sleep(Duration::from_millis(60)).await;
         }
         while shown.borrow().stop.is_none() {
-            stop.send(OwnCode::Signal).unwrap();
+            stop.send(ReasonCode::Signal).unwrap();
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         let called = server.called();

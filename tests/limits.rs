@@ -12,7 +12,7 @@ use cardcancel::engine::{CallTimings, Dispatch, Event, Now, RunPolicy, Scheduler
 use cardcancel::ledger::{
     AttemptEnd, ClaimedRow, CommitOutcome, Ledger, RowRecord, Run, Sqlite, StartOptions,
 };
-use cardcancel::order::{OwnCode, RowNumber};
+use cardcancel::order::{ReasonCode, RowNumber};
 use cardcancel::outcome::{self, AnswerRules, Body, OnDoubt, Reply, Seen, Status};
 use cardcancel::policy::pacer::Pacer;
 use cardcancel::policy::rate::Rates;
@@ -130,22 +130,24 @@ impl Server {
     fn take(&mut self, row: RowNumber, now: Duration) -> (Seen, Duration) {
         self.calls += 1;
         let way = ms(1);
-        let lost = Seen::Lost { code: OwnCode::Timeout, detail: "timed out".to_owned() };
-        let (which, seen, took) =
-            match self.away.filter(|(_, from, to)| (*from..*to).contains(&now)) {
-                Some((Fault::Refuses, ..)) => {
-                    (2, Seen::NotSent { code: OwnCode::Connect, detail: "refused".to_owned() }, way)
+        let lost = Seen::Lost { code: ReasonCode::Timeout, detail: "timed out".to_owned() };
+        let (which, seen, took) = match self
+            .away
+            .filter(|(_, from, to)| (*from..*to).contains(&now))
+        {
+            Some((Fault::Refuses, ..)) => {
+                (2, Seen::NotSent { code: ReasonCode::Connect, detail: "refused".to_owned() }, way)
+            }
+            Some((Fault::Hangs, ..)) => (2, lost, TIMEOUT),
+            Some((Fault::Says(status), ..)) => (2, answer(status, None, self.retry_after), way),
+            None if self.broken == Some(row.0) => (2, lost, TIMEOUT),
+            None => match self.limit.take(now) {
+                Some(wait) => {
+                    (0, answer(200, Some(true), None), wait + self.work.draw(&mut self.chance))
                 }
-                Some((Fault::Hangs, ..)) => (2, lost, TIMEOUT),
-                Some((Fault::Says(status), ..)) => (2, answer(status, None, self.retry_after), way),
-                None if self.broken == Some(row.0) => (2, lost, TIMEOUT),
-                None => match self.limit.take(now) {
-                    Some(wait) => {
-                        (0, answer(200, Some(true), None), wait + self.work.draw(&mut self.chance))
-                    }
-                    None => (1, answer(429, None, self.retry_after), way),
-                },
-            };
+                None => (1, answer(429, None, self.retry_after), way),
+            },
+        };
         let second = now.as_secs() as usize;
         self.seconds.resize(self.seconds.len().max(second + 1), [0; 3]);
         self.seconds[second][which] += 1;

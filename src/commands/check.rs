@@ -80,7 +80,7 @@ impl Outlook {
 }
 
 fn bad_row_text(bad: &InvalidRow) -> String {
-    format!("line {}, row {}: {}: {}", bad.line, bad.row, bad.flaw.code, bad.flaw.message)
+    format!("line {}, row {}: {}: {}", bad.line, bad.row, bad.error.code, bad.error.message)
 }
 
 /// What was found, for programs.
@@ -120,8 +120,8 @@ struct Bad {
 
 impl From<InvalidRow> for Bad {
     fn from(bad: InvalidRow) -> Bad {
-        let InvalidRow { line, row, flaw } = bad;
-        Bad { line, row: row.0, error_code: flaw.code.to_string(), message: flaw.message }
+        let InvalidRow { line, row, error } = bad;
+        Bad { line, row: row.0, error_code: error.code.to_string(), message: error.message }
     }
 }
 

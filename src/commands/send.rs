@@ -11,7 +11,7 @@ use super::calls::Calls;
 use crate::config::Settings;
 use crate::engine::{self, RunOutcome, RunPolicy, Scheduler, Snapshot};
 use crate::ledger::{Ledger, LedgerError, Run, StartOptions, StartedRun};
-use crate::order::OwnCode;
+use crate::order::ReasonCode;
 use crate::output::count;
 use crate::output::metrics::Metrics;
 use crate::output::progress::{self, Course};
@@ -150,12 +150,12 @@ impl Sending<'_> {
 }
 
 /// The wish to stop as a reason to.
-fn passed_on(mut told: watch::Receiver<bool>) -> mpsc::UnboundedReceiver<OwnCode> {
+fn passed_on(mut told: watch::Receiver<bool>) -> mpsc::UnboundedReceiver<ReasonCode> {
     let (stop, stops) = mpsc::unbounded_channel();
     tokio::spawn(async move {
         tokio::select! {
             Ok(_) = told.wait_for(|told| *told) => {
-                let _ = stop.send(OwnCode::Signal);
+                let _ = stop.send(ReasonCode::Signal);
             }
             () = stop.closed() => {}
         }

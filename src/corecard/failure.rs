@@ -5,7 +5,7 @@ use std::io;
 
 use rustls::AlertDescription;
 
-use crate::order::OwnCode;
+use crate::order::ReasonCode;
 use crate::outcome::Seen;
 
 /// No connection was made, through this proxy if there is one.
@@ -16,7 +16,7 @@ pub(super) fn no_connection(failed: &(dyn Error + 'static), proxy: Option<&str>)
         },
         Some(cause) if is_about_our_certificate(cause) => not_accepted(cause),
         Some(cause) => Seen::NotSent {
-            code: OwnCode::Tls,
+            code: ReasonCode::Tls,
             detail: format!("the TLS handshake failed: {cause}"),
         },
         None if is_proxy(failed) => {
@@ -27,11 +27,14 @@ pub(super) fn no_connection(failed: &(dyn Error + 'static), proxy: Option<&str>)
         }
         None => {
             let (code, what) = match (is_dns(failed), proxy) {
-                (true, None) => (OwnCode::Dns, "the host's name could not be resolved".to_owned()),
-                (true, Some(proxy)) => {
-                    (OwnCode::Dns, format!("the name of the proxy {proxy} could not be resolved"))
+                (true, None) => {
+                    (ReasonCode::Dns, "the host's name could not be resolved".to_owned())
                 }
-                (false, _) => (OwnCode::Connect, no_way(proxy)),
+                (true, Some(proxy)) => (
+                    ReasonCode::Dns,
+                    format!("the name of the proxy {proxy} could not be resolved"),
+                ),
+                (false, _) => (ReasonCode::Connect, no_way(proxy)),
             };
             Seen::NotSent { code, detail: format!("{what}: {}", root(failed)) }
         }
@@ -40,7 +43,7 @@ pub(super) fn no_connection(failed: &(dyn Error + 'static), proxy: Option<&str>)
 
 /// No connection was made in the time there is for that.
 pub(super) fn no_connection_in_time(proxy: Option<&str>) -> Seen {
-    Seen::NotSent { code: OwnCode::Connect, detail: format!("{} in time", no_way(proxy)) }
+    Seen::NotSent { code: ReasonCode::Connect, detail: format!("{} in time", no_way(proxy)) }
 }
 
 fn no_way(proxy: Option<&str>) -> String {
@@ -54,7 +57,7 @@ fn no_way(proxy: Option<&str>) -> String {
 pub(super) fn closed_at_once(failed: Option<&hyper::Error>) -> Seen {
     failed.and_then(refusal_of_our_certificate).unwrap_or_else(|| {
         let detail = "the server closed the connection before the request was sent".to_owned();
-        Seen::NotSent { code: OwnCode::Connect, detail }
+        Seen::NotSent { code: ReasonCode::Connect, detail }
     })
 }
 
@@ -63,7 +66,7 @@ pub(super) fn closed_at_once(failed: Option<&hyper::Error>) -> Seen {
 pub(super) fn lost(failed: &hyper::Error, is_new: bool) -> Seen {
     refusal_of_our_certificate(failed).filter(|_| is_new).unwrap_or_else(|| {
         let detail = format!("the connection broke after sending: {}", root(failed));
-        Seen::Lost { code: OwnCode::ConnectionLost, detail }
+        Seen::Lost { code: ReasonCode::ConnectionLost, detail }
     })
 }
 
@@ -74,7 +77,7 @@ fn refusal_of_our_certificate(failed: &hyper::Error) -> Option<Seen> {
 
 /// The time for the whole call was up.
 pub(super) fn late() -> Seen {
-    Seen::Lost { code: OwnCode::Timeout, detail: "no answer in time".to_owned() }
+    Seen::Lost { code: ReasonCode::Timeout, detail: "no answer in time".to_owned() }
 }
 
 fn not_accepted(cause: &rustls::Error) -> Seen {

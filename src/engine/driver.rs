@@ -17,7 +17,7 @@ use super::executor::Executor;
 use super::ledger_thread::LedgerThread;
 use super::{Actions, Event, Now, RunStats, Scheduler};
 use crate::ledger::{ClaimedRow, Counts, Ledger, LedgerError, Run};
-use crate::order::OwnCode;
+use crate::order::ReasonCode;
 use crate::outcome::Outcome;
 use crate::policy::credential_refresh::RefreshOutcome;
 use crate::policy::pacer::Pacer;
@@ -72,7 +72,7 @@ pub struct Snapshot {
     /// What the server asked everyone to wait for, unless it has worked since.
     pub asked_to_wait: Option<Asked>,
     /// Why the run is stopping, if it is.
-    pub stop: Option<OwnCode>,
+    pub stop: Option<ReasonCode>,
     /// Calls that ended since the start.
     pub calls: u64,
 }
@@ -90,7 +90,7 @@ pub struct RunOutcome {
     /// Calls that this process made for it.
     pub calls: u64,
     /// Why this process stopped, if it did.
-    pub stop: Option<OwnCode>,
+    pub stop: Option<ReasonCode>,
 }
 
 /// Opens so many connections, then drives the scheduler until it finishes. Every reason that
@@ -105,7 +105,7 @@ pub async fn run<C: Caller>(
     pace: Pacer,
     caller: C,
     connections: usize,
-    mut stops: mpsc::UnboundedReceiver<OwnCode>,
+    mut stops: mpsc::UnboundedReceiver<ReasonCode>,
     shown: watch::Sender<Snapshot>,
 ) -> anyhow::Result<RunOutcome> {
     let mut ledger_thread = LedgerThread::spawn(ledger, pace)?;

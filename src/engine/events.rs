@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::ledger::{AttemptEnd, ClaimedRow, CommitOutcome, CommitRequest};
-use crate::order::OwnCode;
+use crate::order::ReasonCode;
 use crate::policy::credential_refresh::RefreshOutcome;
 
 /// One moment, on both clocks.
@@ -41,7 +41,7 @@ pub enum Event {
     /// The machine stood still: others may have taken up what this process had claimed.
     Paused,
     /// The run is to stop for this reason.
-    Stop(OwnCode),
+    Stop(ReasonCode),
     /// New credentials were asked for: what became of that.
     CredentialsRefreshed(RefreshOutcome),
 }

@@ -17,7 +17,7 @@ use crate::ledger::{
     AttemptEnd, ClaimedRow, CommitOutcome, CommitRequest, CompletedClaim, Counts, PendingRow,
     StartedRun,
 };
-use crate::order::{OwnCode, RowNumber};
+use crate::order::{ReasonCode, RowNumber};
 use crate::outcome::{self, Halt, Meaning, Next, OnDoubt, Sign};
 use crate::policy::adaptive::{Adaptive, Observation};
 use crate::policy::circuit_breaker::{self, CircuitBreaker};
@@ -92,7 +92,7 @@ pub struct Scheduler {
     silence: Silence,
     refresh: RefreshSchedule,
     exhausted: bool,
-    stop: Option<OwnCode>,
+    stop: Option<ReasonCode>,
     stop_reason: Option<StopReason>,
     /// What the last call into the outage under way came to.
     last_failure: Option<String>,
@@ -183,7 +183,7 @@ impl Scheduler {
     }
 
     /// Why the run is stopping, if it is.
-    pub fn stop(&self) -> Option<OwnCode> {
+    pub fn stop(&self) -> Option<ReasonCode> {
         self.stop
     }
 
@@ -215,10 +215,10 @@ impl Scheduler {
         self.account_until(now.since_start);
         events.into_iter().for_each(|event| self.on_event(event, now));
         if self.is_past_last_start(now) && self.has_work() {
-            self.stop_for(OwnCode::CutOff);
+            self.stop_for(ReasonCode::CutOff);
         }
         if self.breaker.deadline().is_some_and(|at| now.since_start >= at) && self.has_work() {
-            self.stop_for(OwnCode::Outage);
+            self.stop_for(ReasonCode::Outage);
             let last = self.last_failure.as_deref().unwrap_or("none ended");
             self.stop_reason.get_or_insert_with(|| StopReason::from_outage(last));
         }
@@ -254,7 +254,7 @@ impl Scheduler {
             Event::CredentialsRefreshed(fetched) => {
                 self.stats.renewals += u32::from(matches!(fetched, RefreshOutcome::Refreshed(_)));
                 if !self.refresh.on_refreshed(fetched, now.since_start) {
-                    self.stop_for(OwnCode::Credentials);
+                    self.stop_for(ReasonCode::Credentials);
                 }
             }
         }
@@ -386,7 +386,7 @@ impl Scheduler {
         if let Some(wait) = ending.outcome.retry_after
             && !self.silence.asks(wait, times.started, now.since_start)
         {
-            self.stop_for(OwnCode::Outage);
+            self.stop_for(ReasonCode::Outage);
             self.stop_reason.get_or_insert(StopReason::from_silence(wait, &ending.outcome.said()));
         }
         let attempts_left = is_refunded || claimed.counted_attempts() < self.plan.attempts;
@@ -425,7 +425,7 @@ impl Scheduler {
     }
 
     /// The first reason to stop is the one that is told.
-    fn stop_for(&mut self, why: OwnCode) {
+    fn stop_for(&mut self, why: ReasonCode) {
         self.stop.get_or_insert(why);
     }
 

@@ -2,7 +2,7 @@
 
 use csv::ByteRecord;
 
-use crate::order::{Flaw, Order};
+use crate::order::{Order, RowError};
 
 use super::card_numbers;
 use super::columns;
@@ -198,7 +198,7 @@ impl Layout {
 
     /// The order that fields in this layout's columns carry.
     #[inline]
-    pub(super) fn order(&self, fields: &ByteRecord) -> Result<Order, Flaw> {
+    pub(super) fn order(&self, fields: &ByteRecord) -> Result<Order, RowError> {
         let field = |column| fields.get(column).unwrap_or_default();
         let admin_number = ADMIN_NUMBER.read(field(self.admin))?;
         let sequence_number = SEQUENCE_NUMBER.read(field(self.sequence))?;

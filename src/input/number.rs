@@ -1,6 +1,6 @@
 //! A key field's number, read from its bytes.
 
-use crate::order::{Flaw, OwnCode};
+use crate::order::{ReasonCode, RowError};
 
 use super::card_numbers;
 use super::excerpt::excerpt;
@@ -11,20 +11,23 @@ use super::invisible::trimmed;
 pub(super) struct Wanted {
     pub name: &'static str,
     pub max: u64,
-    pub code: OwnCode,
+    pub code: ReasonCode,
 }
 
 pub(super) const ADMIN_NUMBER: Wanted =
-    Wanted { name: "admin number", max: i64::MAX as u64, code: OwnCode::InvalidAdminNumber };
+    Wanted { name: "admin number", max: i64::MAX as u64, code: ReasonCode::InvalidAdminNumber };
 
-pub(super) const SEQUENCE_NUMBER: Wanted =
-    Wanted { name: "sequence number", max: i32::MAX as u64, code: OwnCode::InvalidSequenceNumber };
+pub(super) const SEQUENCE_NUMBER: Wanted = Wanted {
+    name: "sequence number",
+    max: i32::MAX as u64,
+    code: ReasonCode::InvalidSequenceNumber,
+};
 
 impl Wanted {
     /// Reads the field, or says what is wrong with it. Surrounding blanks and
     /// leading zeros are fine: the number is still the only one it can be.
     #[inline]
-    pub fn read(self, field: &[u8]) -> Result<u64, Flaw> {
+    pub fn read(self, field: &[u8]) -> Result<u64, RowError> {
         // Most fields hold nothing but the number.
         match digits(field) {
             Some(number) if number <= self.max => Ok(number),
@@ -33,16 +36,16 @@ impl Wanted {
     }
 
     #[cold]
-    fn read_trimmed(self, field: &[u8]) -> Result<u64, Flaw> {
+    fn read_trimmed(self, field: &[u8]) -> Result<u64, RowError> {
         let text = trimmed(field);
         match digits(text) {
             Some(number) if number <= self.max => Ok(number),
-            _ => Err(self.flaw(text)),
+            _ => Err(self.error(text)),
         }
     }
 
     #[cold]
-    fn flaw(self, text: &[u8]) -> Flaw {
+    fn error(self, text: &[u8]) -> RowError {
         let Wanted { name, max, code } = self;
         // So many digits may be those of a card, mistyped.
         let digits = String::from_utf8_lossy(text).chars().filter(|char| char.is_numeric()).count();
@@ -56,7 +59,7 @@ impl Wanted {
                 excerpt(text)
             ),
         };
-        Flaw { code, message }
+        RowError { code, message }
     }
 }
 
@@ -140,9 +143,9 @@ mod tests {
     use super::*;
 
     fn refusal(wanted: Wanted, text: &str) -> String {
-        let flaw = wanted.read(text.as_bytes()).unwrap_err();
-        assert_eq!(flaw.code, wanted.code);
-        flaw.message
+        let error = wanted.read(text.as_bytes()).unwrap_err();
+        assert_eq!(error.code, wanted.code);
+        error.message
     }
 
     fn admin(text: &str) -> String {

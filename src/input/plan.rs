@@ -1,6 +1,6 @@
 //! The verdict on every row before a run: sent or not, and why not.
 
-use crate::order::{Flaw, Order, Row, RowNumber};
+use crate::order::{Order, Row, RowError, RowNumber};
 use crate::outcome::Status;
 
 use super::duplicates::{Cursor, Part};
@@ -21,7 +21,7 @@ pub enum Disposition {
         doubt: bool,
     },
     /// It cannot be sent.
-    Invalid(Flaw),
+    Invalid(RowError),
     /// Another row carries the same order, and decides.
     Duplicate {
         /// That row: the first, or one that an earlier run cancelled.
@@ -86,9 +86,9 @@ impl PlannedRows<'_> {
         };
         let disposition = match (action, content) {
             (RerunAction::Keep { status, doubt }, _) => Disposition::Kept { status, doubt },
-            (_, Row::Invalid(flaw)) => {
-                let before = self.plan.and_then(|plan| plan.flaw_before(record.fields));
-                Disposition::Invalid(before.unwrap_or(flaw))
+            (_, Row::Invalid(error)) => {
+                let before = self.plan.and_then(|plan| plan.error_before(record.fields));
+                Disposition::Invalid(before.unwrap_or(error))
             }
             (RerunAction::Retry { doubt }, _) => match self.cursor.first_of(row) {
                 Some(first) => Disposition::Duplicate { first },

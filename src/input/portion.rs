@@ -66,9 +66,9 @@ impl Portion {
                 (Row::Invalid(_), _) if layout.is_header(record.fields) => {
                     return Err(input.refuse(Fault::HeaderAgain { line: record.line() }));
                 }
-                (Row::Invalid(flaw), _) if matches!(action, RerunAction::Retry { .. }) => {
+                (Row::Invalid(error), _) if matches!(action, RerunAction::Retry { .. }) => {
                     let (row, line) = (record.row, record.line());
-                    self.invalid.push(InvalidRow { row, line, flaw });
+                    self.invalid.push(InvalidRow { row, line, error });
                 }
                 _ => {}
             }

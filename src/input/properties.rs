@@ -28,7 +28,7 @@ pub(super) fn lines(input: &Input, reading: &Reading) -> Result<Vec<String>, Inp
         let line = record.line();
         let content = match record.content() {
             Row::Order(order) => order.to_string(),
-            Row::Invalid(flaw) => format!("{} {}", flaw.code, flaw.message),
+            Row::Invalid(error) => format!("{} {}", error.code, error.message),
         };
         lines.push(format!("{} (line {line}): {content}", record.row));
     }
@@ -62,7 +62,7 @@ fn all_planned(text: &str, selection: Option<Selection>) -> Result<String, Input
                 to_send += 1;
                 if doubt { "to send in doubt".to_owned() } else { "to send".to_owned() }
             }
-            Disposition::Invalid(flaw) => flaw.code.to_string(),
+            Disposition::Invalid(error) => error.code.to_string(),
             Disposition::Duplicate { first } => format!("duplicate of {first}"),
             Disposition::Kept { status, doubt: false } => format!("kept {status}"),
             Disposition::Kept { status, doubt: true } => format!("kept {status} with doubt"),

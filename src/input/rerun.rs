@@ -2,7 +2,7 @@
 
 use csv::ByteRecord;
 
-use crate::order::{Flaw, OwnCode};
+use crate::order::{ReasonCode, RowError};
 use crate::outcome::Status;
 
 use super::columns;
@@ -97,12 +97,12 @@ impl RerunPlan {
 
     /// What was wrong with a row whose key fields were not repeated: its whole line, which
     /// stands in no other place.
-    pub(super) fn flaw_before(&self, fields: &ByteRecord) -> Option<Flaw> {
+    pub(super) fn error_before(&self, fields: &ByteRecord) -> Option<RowError> {
         let is_empty = |column: &usize| fields.get(*column).is_none_or(is_blank);
         let prior = self.prior(fields);
         let is_meant = prior.status == Some(Status::Invalid) && self.keys.iter().all(is_empty);
-        let code = OwnCode::named(&prior.error_code).filter(|_| is_meant)?;
-        Some(Flaw { code, message: prior.message.into_owned() })
+        let code = prior.error_code.parse::<ReasonCode>().ok().filter(|_| is_meant)?;
+        Some(RowError { code, message: prior.message.into_owned() })
     }
 
     fn no_status(&self, line: u64, fields: &ByteRecord) -> Fault {

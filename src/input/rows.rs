@@ -2,7 +2,7 @@
 
 use csv::ByteRecord;
 
-use crate::order::{Flaw, Order, OwnCode, Row, RowNumber};
+use crate::order::{Order, ReasonCode, Row, RowError, RowNumber};
 
 use super::blocks::Block;
 use super::card_numbers;
@@ -47,7 +47,7 @@ impl Record<'_> {
     pub fn content(&self) -> Row {
         match self.order() {
             Ok(order) => Row::Order(order),
-            Err(flaw) => Row::Invalid(flaw),
+            Err(error) => Row::Invalid(error),
         }
     }
 
@@ -57,19 +57,19 @@ impl Record<'_> {
     }
 
     #[inline]
-    fn order(&self) -> Result<Order, Flaw> {
+    fn order(&self) -> Result<Order, RowError> {
         let Record { fields, layout, .. } = self;
         if card_numbers::may_hold_card(fields.as_slice()) {
             self.refuse_card_numbers()?;
         }
         if self.records.is_unfinished() && self.input.proof().is_none() {
             let what = "the file ends in this line without a line end, so it may be cut short";
-            return Err(self.flaw(OwnCode::UnfinishedLine, what));
+            return Err(self.error(ReasonCode::UnfinishedLine, what));
         }
         if self.records.are_suspicious()
             && let Some(what) = damage::of(self.raw(), fields, layout)
         {
-            return Err(self.flaw(OwnCode::MalformedRow, &what));
+            return Err(self.error(ReasonCode::MalformedRow, &what));
         }
         if fields.len() != layout.header().len() && !layout.may_end_after(fields.len()) {
             return Err(self.wrong_count());
@@ -77,7 +77,7 @@ impl Record<'_> {
         layout.order(fields)
     }
 
-    fn refuse_card_numbers(&self) -> Result<(), Flaw> {
+    fn refuse_card_numbers(&self) -> Result<(), RowError> {
         let Record { fields, layout, .. } = self;
         let exempt = layout.exempts_admin().then(|| layout.admin());
         let is_card = |(column, field): &(usize, &[u8])| {
@@ -87,7 +87,7 @@ impl Record<'_> {
             return match card_numbers::fields_hold_card_number(fields.iter()) {
                 true => {
                     let what = "neighbouring fields look like a card number";
-                    Err(self.flaw(OwnCode::CardNumber, what))
+                    Err(self.error(ReasonCode::CardNumber, what))
                 }
                 false => Ok(()),
             };
@@ -96,22 +96,22 @@ impl Record<'_> {
             Some(name) => format!("field {} looks like a card number", excerpt(name)),
             None => "a surplus field looks like a card number".to_owned(),
         };
-        Err(self.flaw(OwnCode::CardNumber, &what))
+        Err(self.error(ReasonCode::CardNumber, &what))
     }
 
     #[cold]
-    fn wrong_count(&self) -> Flaw {
+    fn wrong_count(&self) -> RowError {
         let (is, wanted) = (self.fields.len(), self.layout.header().len());
         let plural = if is == 1 { "" } else { "s" };
         let what = format!("{is} field{plural} where the header has {wanted}");
-        self.flaw(OwnCode::WrongFieldCount, &what)
+        self.error(ReasonCode::WrongFieldCount, &what)
     }
 
-    /// A flaw of which more than a number is to be shown: the results do not repeat the key
+    /// An error in which more than a number is shown: the results do not repeat the key
     /// fields of such a row, so the message holds the whole line.
     #[cold]
-    fn flaw(&self, code: OwnCode, what: &str) -> Flaw {
-        Flaw { code, message: format!("{what}; the line: {}", whole(self.raw())) }
+    fn error(&self, code: ReasonCode, what: &str) -> RowError {
+        RowError { code, message: format!("{what}; the line: {}", whole(self.raw())) }
     }
 
     /// When its turn to be sent comes, where there is a column for that.
@@ -218,7 +218,7 @@ mod tests {
     use super::super::layout::Reading;
     use super::super::properties::{input, lines};
 
-    /// The rows as text: row number, line, and order or flaw.
+    /// The rows as text: row number, line, and order or error.
     fn read(text: &str) -> String {
         read_with(text, &Reading::default())
     }
@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn each_flaw_is_told() {
+    fn each_error_is_described() {
         insta::assert_snapshot!(read("admin,seq,note\nx\n1\n1,2,3,x\u{7},y\n,2,\n1,,\n1.0,2,\n1,-2,\n,,\n"), @r#"
         1 (line 2): WRONG_FIELD_COUNT 1 field where the header has 3; the line: "x"
         2 (line 3): WRONG_FIELD_COUNT 1 field where the header has 3; the line: "1"
@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn a_card_number_in_any_field_wins_over_other_flaws_and_is_not_repeated() {
+    fn a_card_number_in_any_field_wins_over_other_errors_and_is_not_repeated() {
         insta::assert_snapshot!(read("admin,seq,note\n4111111111111111,1,\n0004111111111111111,1,\n1,1,is 4111 1111 1111 1111\n1,4111111111111111\n1,1,,4111111111111111\n"), @r#"
         1 (line 2): CARD_NUMBER field "admin" looks like a card number; the line: "[card number removed],1,"
         2 (line 3): CARD_NUMBER field "admin" looks like a card number; the line: "[card number removed],1,"

@@ -2,7 +2,7 @@
 
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
-use crate::order::{Flaw, OwnCode, RowNumber};
+use crate::order::{ReasonCode, RowError, RowNumber};
 
 use super::blocks::{Block, Blocks};
 use super::duplicates::{self, Duplicates, OrderKey};
@@ -26,7 +26,7 @@ pub struct InputSummary {
     /// Rows that cannot be sent.
     pub invalid: u32,
     /// The same by code, in the order in which the codes first occur.
-    pub invalid_by_code: Vec<(OwnCode, u32)>,
+    pub invalid_by_code: Vec<(ReasonCode, u32)>,
     /// Rows that hold nothing, and are passed over.
     pub blank: u32,
     /// What makes the file look as if it did not hold the orders that were meant.
@@ -54,7 +54,7 @@ pub struct InvalidRow {
     /// The line of the file in which it starts.
     pub line: u64,
     /// What is wrong with it.
-    pub flaw: Flaw,
+    pub error: RowError,
 }
 
 /// Goes through the rows, and remembers the first `keep` that cannot be sent. A rerun
@@ -179,13 +179,13 @@ impl InputSummary {
         self.warnings.extend(unfinished);
         self.orders.extend(portion.orders.iter().map(|keyed| keyed.after(before)));
         for bad in portion.invalid {
-            self.count(bad.flaw.code);
+            self.count(bad.error.code);
             on_invalid(InvalidRow { row: RowNumber(bad.row.0 + before), ..bad });
         }
         portion.refusal.map_or(Ok(()), Err)
     }
 
-    fn count(&mut self, code: OwnCode) {
+    fn count(&mut self, code: ReasonCode) {
         self.invalid += 1;
         match self.invalid_by_code.iter_mut().find(|(known, _)| *known == code) {
             Some((_, count)) => *count += 1,
@@ -213,9 +213,9 @@ mod tests {
         assert_eq!(
             survey.invalid_by_code,
             [
-                (OwnCode::InvalidAdminNumber, 2),
-                (OwnCode::WrongFieldCount, 1),
-                (OwnCode::CardNumber, 1)
+                (ReasonCode::InvalidAdminNumber, 2),
+                (ReasonCode::WrongFieldCount, 1),
+                (ReasonCode::CardNumber, 1)
             ]
         );
         let lines: Vec<u64> = survey.first_invalid.iter().map(|bad| bad.line).collect();
@@ -263,8 +263,8 @@ mod tests {
             let mut found = Vec::new();
             let blocks = input.blocks_of(layout.delimiter(), size).unwrap();
             let portion = |block| Portion::of(&input, &layout, None, block);
-            let survey = survey_blocks(&input, blocks, portion, |InvalidRow { row, line, flaw }| {
-                found.push((row, format!("{row} (line {line}): {} {}", flaw.code, flaw.message)));
+            let survey = survey_blocks(&input, blocks, portion, |InvalidRow { row, line, error }| {
+                found.push((row, format!("{row} (line {line}): {} {}", error.code, error.message)));
             });
             for keyed in survey.unwrap().orders {
                 found.push((keyed.row(), format!("{}: {}", keyed.row(), keyed.order())));

@@ -2,7 +2,7 @@
 
 use super::Counts;
 use crate::input::Disposition;
-use crate::order::OwnCode;
+use crate::order::ReasonCode;
 use crate::outcome::Status;
 
 /// The status that a row has without a call, if it is decided.
@@ -35,13 +35,13 @@ pub(super) fn decide(disposition: Disposition) -> Decided {
     match disposition {
         Disposition::ToSend { doubt } => Decided { doubt, ..Decided::default() },
         Disposition::Kept { doubt, .. } => Decided { kept: true, doubt, ..Decided::default() },
-        Disposition::Invalid(flaw) => Decided {
-            error_code: Some(flaw.code.to_string()),
-            message: Some(flaw.message),
+        Disposition::Invalid(error) => Decided {
+            error_code: Some(error.code.to_string()),
+            message: Some(error.message),
             ..Decided::default()
         },
         Disposition::Duplicate { first } => Decided {
-            error_code: Some(OwnCode::Duplicate.to_string()),
+            error_code: Some(ReasonCode::Duplicate.to_string()),
             message: Some(format!("the same order as row {first}, which decides")),
             ..Decided::default()
         },

@@ -39,7 +39,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::file_permissions::PermissionError;
 use crate::input::{InputError, OrderKey, PlannedRow};
-use crate::order::{Order, OwnCode, RowNumber};
+use crate::order::{Order, ReasonCode, RowNumber};
 use crate::outcome::{OnDoubt, Status, unended};
 
 pub use claim::{AttemptEnd, ClaimedRow, CompletedClaim, PendingRow};
@@ -172,7 +172,7 @@ pub struct CommitRequest {
     /// How far apart calls are planned at least, whatever the contract allows.
     pub spacing: Duration,
     /// Why this process stops, once it does: others that work on the run may have to know.
-    pub stop: Option<OwnCode>,
+    pub stop: Option<ReasonCode>,
     /// Until when nobody may call, as the server told this process.
     pub quiet_until: Option<Timestamp>,
 }
@@ -211,7 +211,7 @@ pub struct CommitOutcome {
     /// How long what is claimed may be held; none where one process has the whole run.
     pub lease: Option<Lease>,
     /// Why another process that works on the run has stopped it.
-    pub stop: Option<OwnCode>,
+    pub stop: Option<ReasonCode>,
 }
 
 /// How a run is started, or started again.
@@ -392,7 +392,7 @@ pub trait Ledger: Send {
 
     /// Records that the started run has come to rest: ended if every row ended,
     /// whatever the reason to stop, else stopped for this reason.
-    fn finish(&mut self, at: Timestamp, stop: Option<OwnCode>) -> Result<Run, LedgerError>;
+    fn finish(&mut self, at: Timestamp, stop: Option<ReasonCode>) -> Result<Run, LedgerError>;
 
     /// Every row of a run, in order. What is left in the record does not matter: it
     /// serves for the next row.

@@ -202,7 +202,7 @@ fn margin(course: &Course, left: Duration) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::order::OwnCode;
+    use crate::order::ReasonCode;
     use crate::outcome::Status;
 
     fn course() -> Course {
@@ -236,7 +236,7 @@ mod tests {
         insta::assert_snapshot!(shown(quiet), @"10.0/s · 290 cancelled · 10 rejected · 3 to try again · waiting 7 s: the server asked for it");
         let away = Snapshot { outage: Some(Duration::from_secs(75)), ..snapshot() };
         insta::assert_snapshot!(shown(away), @"10.0/s · 290 cancelled · 10 rejected · no answer from CoreCARD for 1 min 15 s");
-        let stopping = Snapshot { stop: Some(OwnCode::Signal), in_flight: 4, ..snapshot() };
+        let stopping = Snapshot { stop: Some(ReasonCode::Signal), in_flight: 4, ..snapshot() };
         insta::assert_snapshot!(shown(stopping), @"10.0/s · 290 cancelled · 10 rejected · stopping: 4 calls in flight");
     }
 

@@ -17,7 +17,7 @@ use super::{ahead, behind, rows};
 use crate::input::source::BYTE_ORDER_MARK;
 use crate::input::{Input, Layout, RerunPlan, card_numbers, columns};
 use crate::ledger::{Counts, Ledger, RowRecord, Run};
-use crate::order::{Order, OwnCode, RowNumber};
+use crate::order::{Order, ReasonCode, RowNumber};
 use crate::outcome::Status;
 
 /// A results file that is about to be written. It is made beside its final place
@@ -314,7 +314,7 @@ fn lines(source: &Source<'_>, ledger: &mut dyn Ledger, mut file: Behind) -> anyh
     view.header()?;
     let mut rows = source.input.rows(source.layout)?;
     let mut tally = Tally::default();
-    let unfinished = OwnCode::UnfinishedLine.to_string();
+    let unfinished = ReasonCode::UnfinishedLine.to_string();
     ahead::rows(ledger, source.run, |record| {
         tally.add(record);
         tally.may_be_cut_short |= record.error_code == unfinished;
@@ -386,7 +386,7 @@ impl<'a> View<'a> {
     /// Whether the key fields of an invalid row could be taken for an order: they are what
     /// made it invalid, or they may be another's. The message holds the whole line.
     fn may_mislead(&self, record: &RowRecord, fields: &ByteRecord) -> bool {
-        let of_a_key = [OwnCode::InvalidAdminNumber, OwnCode::InvalidSequenceNumber];
+        let of_a_key = [ReasonCode::InvalidAdminNumber, ReasonCode::InvalidSequenceNumber];
         !of_a_key.iter().any(|code| code.to_string() == record.error_code)
             || self.source.layout.carries_order(fields)
     }
@@ -497,7 +497,7 @@ fn told<'r>(record: &'r RowRecord, run: &'r Run) -> (&'r str, &'r str) {
 }
 
 fn stop_meaning(stop: &str) -> &'static str {
-    let known = OwnCode::LIST.iter().find(|(code, _)| code.to_string() == stop);
+    let known = ReasonCode::ALL.iter().find(|(code, _)| code.to_string() == stop);
     known.map_or("", |(_, meaning)| meaning)
 }
 

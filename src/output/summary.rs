@@ -11,7 +11,7 @@ use crate::engine::RunStats;
 use crate::exit_code::ExitCode;
 use crate::input::shown;
 use crate::ledger::{Counts, Run};
-use crate::order::OwnCode;
+use crate::order::ReasonCode;
 use crate::outcome::Status;
 use crate::policy::stop_rules::StopReason;
 
@@ -186,7 +186,7 @@ impl Summary<'_> {
 
     fn how_to_go_on(&self) -> String {
         let left = rows(self.results.left());
-        let at_cut_off = self.run.stop == Some(OwnCode::CutOff.to_string());
+        let at_cut_off = self.run.stop == Some(ReasonCode::CutOff.to_string());
         match at_cut_off {
             true => format!(
                 "Next: {left} did not end before the cut-off: start the same command again the next night, or sooner with another --cut-off"
@@ -253,21 +253,21 @@ pub fn reason(stop: &str) -> String {
 
 /// What is to be done before a run that stopped for this goes on.
 fn remedy(stop: &str) -> Option<&'static str> {
-    match OwnCode::LIST.iter().find(|(code, _)| code.to_string() == stop)?.0 {
-        OwnCode::Credentials => {
+    match ReasonCode::ALL.iter().find(|(code, _)| code.to_string() == stop)?.0 {
+        ReasonCode::Credentials => {
             Some("put the credentials right ([auth] and its secrets, or those of the proxy), and ")
         }
-        OwnCode::Redirected => Some("correct --url, and "),
-        OwnCode::Certificate => Some(
+        ReasonCode::Redirected => Some("correct --url, and "),
+        ReasonCode::Certificate => Some(
             "have the certificate renewed, or set --ca-file (whom to trust) or --client-cert-file (our own), and ",
         ),
-        OwnCode::Refusals => Some("see whether --url and the request fields are right, and "),
+        ReasonCode::Refusals => Some("see whether --url and the request fields are right, and "),
         _ => None,
     }
 }
 
 fn meaning(stop: &str) -> &str {
-    let known = OwnCode::LIST.iter().find(|(code, _)| code.to_string() == stop);
+    let known = ReasonCode::ALL.iter().find(|(code, _)| code.to_string() == stop);
     known.map_or("For a reason that this version does not know", |(_, meaning)| {
         meaning.trim_end_matches('.')
     })

@@ -8,7 +8,7 @@ use super::failures::MaxFailures;
 use super::same_code::SameCode;
 use super::streak::Streak;
 use crate::ledger::Counts;
-use crate::order::{OwnCode, RowNumber};
+use crate::order::{ReasonCode, RowNumber};
 use crate::outcome::{Halt, Meaning, Outcome, Status};
 
 /// How many requests in a row may be refused as malformed or misdirected. A file
@@ -34,7 +34,7 @@ pub struct StopRuleSettings {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StopReason {
     /// Which rule it was.
-    pub code: OwnCode,
+    pub code: ReasonCode,
     /// What set it off, in words.
     pub why: String,
 }
@@ -54,7 +54,7 @@ impl StopReason {
     /// The server was away for too long; this is what the last call came to.
     pub fn from_outage(last: &str) -> StopReason {
         let why = format!("CoreCARD was away for longer than --max-outage; the last call: {last}");
-        StopReason { code: OwnCode::Outage, why }
+        StopReason { code: ReasonCode::Outage, why }
     }
 
     /// The server asks for a longer wait than it can be given, and has been given all; this
@@ -64,7 +64,7 @@ impl StopReason {
         let why = format!(
             "CoreCARD asked everyone to wait, for {seconds} s the last time (Retry-After), which was longer than --max-outage; the last call: {last}"
         );
-        StopReason { code: OwnCode::Outage, why }
+        StopReason { code: ReasonCode::Outage, why }
     }
 }
 
@@ -128,7 +128,7 @@ impl StopRules {
                 most + 1,
                 named(&outcome.error_code)
             );
-            return Some(StopReason { code: OwnCode::Refusals, why });
+            return Some(StopReason { code: ReasonCode::Refusals, why });
         }
         let most = match outcome.meaning {
             Meaning::Doubt => self.doubts.goes_on()?,
@@ -140,7 +140,7 @@ impl StopRules {
             "more than {most} answers in a row were lost (--max-consecutive-doubts {most}), the last with {}",
             named(&outcome.error_code)
         );
-        Some(StopReason { code: OwnCode::ConsecutiveDoubts, why })
+        Some(StopReason { code: ReasonCode::ConsecutiveDoubts, why })
     }
 
     fn after_success(&mut self) -> Option<StopReason> {
@@ -155,19 +155,19 @@ impl StopRules {
             let why = format!(
                 "too many of the first rows failed (--canary {rows}), the last, row {row}, with {code_told}"
             );
-            StopReason { code: OwnCode::Canary, why }
+            StopReason { code: ReasonCode::Canary, why }
         });
         let same = self.same_code.failed(code).map(|most| {
             let why = format!(
                 "more than {most} rows in a row failed with {code_told} (--max-consecutive-same-code {most}), the last is row {row}"
             );
-            StopReason { code: OwnCode::SameCode, why }
+            StopReason { code: ReasonCode::SameCode, why }
         });
         let in_a_row = self.failures.goes_on().map(|most| {
             let why = format!(
                 "more than {most} rows in a row failed (--max-consecutive-failures {most}), the last, row {row}, with {code_told}"
             );
-            StopReason { code: OwnCode::ConsecutiveFailures, why }
+            StopReason { code: ReasonCode::ConsecutiveFailures, why }
         });
         canary.or(same).or(in_a_row).or_else(|| self.over_total(counts))
     }
@@ -177,7 +177,7 @@ impl StopRules {
         let ended = called(counts).saturating_sub(self.ended_before);
         let most = self.max_failures.filter(|most| most.exceeded(failures, ended))?;
         let why = format!("{failures} of {ended} rows failed (--max-failures {most})");
-        Some(StopReason { code: OwnCode::MaxFailures, why })
+        Some(StopReason { code: ReasonCode::MaxFailures, why })
     }
 }
 

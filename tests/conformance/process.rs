@@ -7,7 +7,7 @@ use cardcancel::ledger::{
     AttemptEnd, ClaimedRow, CommitOutcome, CommitRequest, CompletedClaim, Ledger, LedgerError,
     NewRun, PendingRow, Postgres, PostgresOptions, RowRecord, Run, Sqlite, StartOptions,
 };
-use cardcancel::order::{Order, OwnCode, RowNumber};
+use cardcancel::order::{Order, ReasonCode, RowNumber};
 use cardcancel::outcome::{Meaning, Next, OnDoubt, Outcome, Status};
 use cardcancel::policy::pacer::Pacer;
 use jiff::Timestamp;
@@ -218,7 +218,7 @@ impl Process {
         completed: Vec<CompletedClaim>,
         mut again: Vec<PendingRow>,
         fresh: u32,
-        stop: Option<OwnCode>,
+        stop: Option<ReasonCode>,
     ) -> CommitOutcome {
         again.append(&mut self.waiting);
         self.try_commit(CommitRequest { completed, again, stop, ..fresh_rows(fresh) }).unwrap()
@@ -247,7 +247,7 @@ impl Process {
         claimed
     }
 
-    pub fn rest(mut self, stop: Option<OwnCode>) -> Run {
+    pub fn rest(mut self, stop: Option<ReasonCode>) -> Run {
         self.ledger.finish(Timestamp::now(), stop).unwrap()
     }
 

@@ -7,7 +7,7 @@ use cardcancel::ledger::{
     AttemptEnd, ClaimedRow, CommitRequest, Counts, CreateRunError, KnownOrders, NewRun, OnRecord,
     RowRecord, Run, StartOptions,
 };
-use cardcancel::order::{Flaw, OwnCode, RowNumber};
+use cardcancel::order::{ReasonCode, RowError, RowNumber};
 use cardcancel::outcome::{Meaning, Next, OnDoubt, Status};
 use jiff::Timestamp;
 
@@ -20,11 +20,12 @@ use crate::process::{
 
 pub fn a_run_is_enrolled_with_every_row_and_reads_back(home: &Home) {
     let mut ledger = home.open();
-    let flaw = Flaw { code: OwnCode::InvalidAdminNumber, message: "no \u{0}number".to_owned() };
+    let error =
+        RowError { code: ReasonCode::InvalidAdminNumber, message: "no \u{0}number".to_owned() };
     let standings = [
         Disposition::ToSend { doubt: false },
         Disposition::ToSend { doubt: true },
-        Disposition::Invalid(flaw),
+        Disposition::Invalid(error),
         Disposition::Duplicate { first: RowNumber(1) },
         Disposition::Kept { status: Status::Rejected, doubt: false },
         Disposition::Kept { status: Status::NotSent, doubt: false },
@@ -182,7 +183,7 @@ pub fn a_claim_that_is_taken_back_leaves_no_trace(home: &Home) {
     process.complete(vec![completed]);
     let record = process.records().remove(0);
     assert_eq!((record.attempts, record.status, record.doubt), (0, Status::NotSent, false));
-    assert_eq!(process.rest(Some(OwnCode::Signal)).attempts, 0);
+    assert_eq!(process.rest(Some(ReasonCode::Signal)).attempts, 0);
 }
 
 pub fn a_row_that_did_not_end_is_tried_again(home: &Home) {
@@ -278,7 +279,7 @@ pub fn an_attempt_during_an_outage_that_stopped_the_run_does_not_count(home: &Ho
     let claimed = process.claim(1).pop().unwrap();
     let (completed, _waiting) = ended(claimed, Meaning::NotDone, Next::Again);
     process.complete(vec![completed]);
-    let run = process.rest(Some(OwnCode::Outage));
+    let run = process.rest(Some(ReasonCode::Outage));
     let claimed = home.join(&run).claim_when_there_is(1).pop().unwrap();
     assert_eq!((claimed.attempt(), claimed.counted_attempts()), (2, 1));
 }
@@ -352,7 +353,7 @@ pub fn an_order_in_doubt_from_another_run_is_sent_in_doubt(home: &Home) {
     second.complete(vec![refused]);
     let record = second.records().remove(0);
     assert_eq!((record.status, record.doubt), (Status::Rejected, true));
-    second.rest(Some(OwnCode::Signal));
+    second.rest(Some(ReasonCode::Signal));
     // And so on, from run to run.
     let mut ledger = home.open();
     let run = create_run(ledger.as_mut(), "run-3", "third", 1);
@@ -374,7 +375,7 @@ pub fn an_order_in_doubt_from_another_run_stays_so_though_it_is_not_sent(home: &
     let mut ledger = home.open();
     let run = create_run(ledger.as_mut(), "run-2", "other", 2);
     let process = Process::start(ledger, run.clone());
-    process.rest(Some(OwnCode::CutOff));
+    process.rest(Some(ReasonCode::CutOff));
     let records = records(home.open().as_mut(), &run);
     let stand: Vec<_> = records.iter().map(|record| (record.status, record.doubt)).collect();
     assert_eq!(stand, [(Status::InDoubt, true), (Status::NotSent, false)]);
@@ -680,7 +681,7 @@ pub fn a_budget_that_cannot_be_read_is_not_taken_for_empty(home: &Home) {
 
 pub fn a_run_that_was_stopped_tells_why_and_goes_on(home: &Home) {
     let process = home.process(2);
-    let run = process.rest(Some(OwnCode::MaxFailures));
+    let run = process.rest(Some(ReasonCode::MaxFailures));
     assert_eq!(run.stop.as_deref(), Some("MAX_FAILURES"));
     let mut ledger = home.open();
     let found = ledger.find("key").unwrap().unwrap();
@@ -696,7 +697,7 @@ pub fn a_run_that_ended_was_not_stopped(home: &Home) {
     let mut process = home.process(1);
     let claimed = process.claim(1);
     process.complete(claimed.into_iter().map(cancelled).collect());
-    let run = process.rest(Some(OwnCode::Signal));
+    let run = process.rest(Some(ReasonCode::Signal));
     assert!(run.has_ended());
     assert_eq!(run.stop, None);
 }

@@ -5,7 +5,7 @@ use std::sync::{Mutex, mpsc};
 use std::time::Duration;
 
 use cardcancel::ledger::{ClaimedRow, CommitOutcome, Ledger, Run, StartOptions};
-use cardcancel::order::{Order, OwnCode};
+use cardcancel::order::{Order, ReasonCode};
 use cardcancel::outcome::{Meaning, Next, Status};
 use jiff::{SignedDuration, Timestamp};
 
@@ -269,7 +269,7 @@ fn what_a_worker_leaves_behind_as_it_rests_is_anybodys_at_once() {
     process.complete(vec![completed]);
     let mut other = home.join(&process.run);
     other.complete(Vec::new());
-    process.rest(Some(OwnCode::Signal));
+    process.rest(Some(ReasonCode::Signal));
     let claimed = other.claim(2);
     assert_eq!(rows(&claimed), [1, 2]);
     assert_eq!(
@@ -313,7 +313,7 @@ fn workers_know_that_they_share_the_rate_and_when_they_do_not() {
     assert!(!process.commit(Vec::new(), Vec::new(), 1).shared);
     let other = home.join(&process.run);
     assert!(process.commit(Vec::new(), Vec::new(), 1).shared);
-    other.rest(Some(OwnCode::Signal));
+    other.rest(Some(ReasonCode::Signal));
     assert!(!process.commit(Vec::new(), Vec::new(), 1).shared);
 }
 
@@ -392,10 +392,10 @@ fn only_a_run_opened_since_they_looked_is_taken_for_that_of_two_who_go_again() {
 fn a_stop_rule_stops_the_run_for_all_and_a_signal_for_one() {
     let (home, _, mut process) = first(9);
     let mut other = home.join(&process.run);
-    process.turn_to(Vec::new(), Vec::new(), 0, Some(OwnCode::Signal));
+    process.turn_to(Vec::new(), Vec::new(), 0, Some(ReasonCode::Signal));
     assert_eq!(other.complete(Vec::new()).stop, None);
-    process.turn_to(Vec::new(), Vec::new(), 0, Some(OwnCode::MaxFailures));
-    assert_eq!(other.complete(Vec::new()).stop, Some(OwnCode::MaxFailures));
+    process.turn_to(Vec::new(), Vec::new(), 0, Some(ReasonCode::MaxFailures));
+    assert_eq!(other.complete(Vec::new()).stop, Some(ReasonCode::MaxFailures));
 }
 
 #[test]
@@ -403,18 +403,18 @@ fn a_stop_rule_stops_the_run_for_all_and_a_signal_for_one() {
 fn a_stop_that_is_only_told_as_a_worker_rests_holds_for_all_too() {
     let (home, _, process) = first(9);
     let mut other = home.join(&process.run);
-    process.rest(Some(OwnCode::CutOff));
-    assert_eq!(other.complete(Vec::new()).stop, Some(OwnCode::CutOff));
+    process.rest(Some(ReasonCode::CutOff));
+    assert_eq!(other.complete(Vec::new()).stop, Some(ReasonCode::CutOff));
 }
 
 #[test]
 #[ignore = "needs PostgreSQL: tests/run brings it"]
 fn who_joins_a_stopped_run_stops_and_who_starts_it_again_goes_on() {
     let (home, _, process) = first(9);
-    let run = process.rest(Some(OwnCode::SameCode));
+    let run = process.rest(Some(ReasonCode::SameCode));
     let joins = StartOptions { joins: true, ..start() };
     let mut joined = Process::start_with(home.open(), run.clone(), joins);
-    assert_eq!(joined.complete(Vec::new()).stop, Some(OwnCode::SameCode));
+    assert_eq!(joined.complete(Vec::new()).stop, Some(ReasonCode::SameCode));
     assert_eq!(home.join(&run).complete(Vec::new()).stop, None);
     assert_eq!(joined.complete(Vec::new()).stop, None);
 }

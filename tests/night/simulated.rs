@@ -11,7 +11,7 @@ use cardcancel::ledger::{
     AttemptEnd, ClaimedRow, CommitOutcome, Ledger, NewRun, RowRecord, Run, RunLock, Sqlite,
     StartOptions,
 };
-use cardcancel::order::{Order, OwnCode, RowNumber};
+use cardcancel::order::{Order, ReasonCode, RowNumber};
 use cardcancel::outcome::{
     self, AnswerRules, Body, CodeMeaning, Codes, OnDoubt, Reply, Seen, Status,
 };
@@ -71,8 +71,8 @@ impl Server {
         let fault = chance.below(20);
         let acts = refusal.is_none() && !matches!(fault, 0 | 2 | 3 | 6);
         let cancelled = acts && self.cancelled.insert(order);
-        let lost = Seen::Lost { code: OwnCode::ConnectionLost, detail: "lost".to_owned() };
-        let refused = Seen::NotSent { code: OwnCode::Connect, detail: "refused".to_owned() };
+        let lost = Seen::Lost { code: ReasonCode::ConnectionLost, detail: "lost".to_owned() };
+        let refused = Seen::NotSent { code: ReasonCode::Connect, detail: "refused".to_owned() };
         let (seen, heard) = match fault {
             0 | 1 => (lost, Heard::Lost),
             2 | 7 => (answer(503, None, "BUSY"), Heard::Lost),
@@ -569,7 +569,7 @@ impl<'a> Night<'a> {
     fn rest(&mut self, id: usize, process: &mut Process) {
         let stop = process.scheduler.stop();
         let is_refused = process.refused.contains(&process.token);
-        let is_for_credentials = stop == Some(OwnCode::Credentials);
+        let is_for_credentials = stop == Some(ReasonCode::Credentials);
         assert!(!is_for_credentials || is_refused, "seed {}: stopped too soon", self.seed);
         let run = process.ledger.finish(self.wall(), stop).unwrap();
         self.at_work.remove(&process.job.file);

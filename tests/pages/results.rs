@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use cardcancel::exit_code::ExitCode;
-use cardcancel::order::OwnCode;
+use cardcancel::order::ReasonCode;
 use cardcancel::outcome::Status;
 
 use crate::{Page, first_cells};
@@ -12,11 +12,12 @@ use crate::{Page, first_cells};
 fn every_error_code_of_our_own_is_listed_with_its_meaning() {
     let page = Page::at("docs/results.md");
     let listed = page.section("## Error codes");
-    for (code, meaning) in OwnCode::LIST {
+    for (code, meaning) in ReasonCode::ALL {
         let row = format!("| `{code}` | {meaning} |");
         assert!(listed.contains(&row), "missing: {row}");
     }
-    let codes: BTreeSet<String> = OwnCode::LIST.iter().map(|(code, _)| code.to_string()).collect();
+    let codes: BTreeSet<String> =
+        ReasonCode::ALL.iter().map(|(code, _)| code.to_string()).collect();
     let others: Vec<_> =
         first_cells(listed).into_iter().filter(|cell| !codes.contains(*cell)).collect();
     assert_eq!(others, ["HTTP_nnn", "code"]);

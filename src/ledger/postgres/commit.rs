@@ -23,7 +23,7 @@ use super::connection::{Connection, Session};
 use super::error::DbError;
 use super::read;
 use super::worker::{self, WorkerSession};
-use crate::order::OwnCode;
+use crate::order::ReasonCode;
 use budget::BudgetGrant;
 pub(super) use budget::NOTHING_SPENT;
 use columns::{Certain, Columns, Lost};
@@ -424,7 +424,7 @@ fn outcome(
         quiet_until: share.quiet_until.map(here),
         shared: share.shared,
         lease: Some(Lease { number: worker, lasts: worker_session.lease }),
-        stop: stop.as_deref().and_then(OwnCode::named),
+        stop: stop.as_deref().and_then(|stop| stop.parse().ok()),
         ..CommitOutcome::default()
     };
     if !found_something && !exhausted && outcome.next_slot_at.is_none() {

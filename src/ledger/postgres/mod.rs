@@ -27,7 +27,7 @@ use super::{
     NewRun, OnRecord, RowRecord, Run, RunLock, StartOptions, StartedRun,
 };
 use crate::input::{InputError, OrderKey, PlannedRow};
-use crate::order::{Order, OwnCode, RowNumber};
+use crate::order::{Order, ReasonCode, RowNumber};
 use clock::Clock;
 use config::PostgresConfig;
 use connection::Connection;
@@ -154,7 +154,7 @@ impl Ledger for Postgres {
         commit::commit(&mut self.link, worker_session, &mut self.clock, commit, allocate)
     }
 
-    fn finish(&mut self, _at: Timestamp, stop: Option<OwnCode>) -> Result<Run, LedgerError> {
+    fn finish(&mut self, _at: Timestamp, stop: Option<ReasonCode>) -> Result<Run, LedgerError> {
         let Some(worker_session) = self.worker_session.take() else {
             return Err(not_started(&self.link));
         };

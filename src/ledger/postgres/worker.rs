@@ -9,7 +9,7 @@ use super::connection::Session;
 use super::copies::Copies;
 use super::error::DbError;
 use super::{commit, read};
-use crate::order::OwnCode;
+use crate::order::ReasonCode;
 use crate::outcome::{self, Meaning, Next};
 
 pub(super) const LAST_COMMIT: &str = include_str!("sql/last_commit.sql");
@@ -183,7 +183,7 @@ pub(super) async fn rewound(
 pub(super) async fn end(
     session: &mut Session,
     worker_session: &WorkerSession,
-    stop: Option<OwnCode>,
+    stop: Option<ReasonCode>,
 ) -> Result<Run, DbError> {
     let for_all = stop.filter(|stop| stop.stops_all()).map(|stop| stop.to_string());
     let stop = stop.map(|stop| stop.to_string());
@@ -213,7 +213,7 @@ pub(super) async fn give_up(
     workers: &[i64],
 ) -> Result<(), DbError> {
     let statement = session.statement(include_str!("sql/release_workers.sql")).await?;
-    let code = OwnCode::Interrupted.to_string();
+    let code = ReasonCode::Interrupted.to_string();
     let message = "the program died before the answer was recorded";
     let values: [&(dyn tokio_postgres::types::ToSql + Sync); 5] =
         [&worker_session.run, &workers, &worker_session.interrupted, &code, &message];

@@ -9,7 +9,7 @@ use super::super::{ClaimedRow, CommitOutcome, PendingRow, codes};
 use super::commit::{Slots, read_ahead};
 use super::other_runs::{IsLocked, OtherRuns};
 use super::{Fresh, Started};
-use crate::order::OwnCode;
+use crate::order::ReasonCode;
 use crate::outcome::Status;
 
 /// A run on this ledger is worked on by the one process that holds it.
@@ -152,7 +152,7 @@ impl<'a> Claimer<'a> {
                     started.run,
                     waiting.row.0,
                     codes::of_status(Status::AlreadyCancelled),
-                    OwnCode::AlreadyCancelled.to_string(),
+                    ReasonCode::AlreadyCancelled.to_string(),
                     Elsewhere::cancelled_by(&run, row),
                 ])?;
                 started.claims.end(self.transaction, waiting.row.0)?;

@@ -16,7 +16,7 @@ use super::many::Insert;
 use super::other_runs::{self, IsLocked};
 use super::outcomes::Told;
 use super::{Fresh, Started, read};
-use crate::order::{Order, OwnCode, RowNumber};
+use crate::order::{Order, ReasonCode, RowNumber};
 use crate::outcome::{Meaning, Status};
 
 /// The slots at which calls may start, of which those that are used are taken.
@@ -247,7 +247,7 @@ pub(super) fn rest(
     connection: &mut Connection,
     run: i64,
     at: Timestamp,
-    stop: Option<OwnCode>,
+    stop: Option<ReasonCode>,
     is_locked: IsLocked<'_>,
 ) -> rusqlite::Result<Run> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;

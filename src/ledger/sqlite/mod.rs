@@ -34,7 +34,7 @@ use super::{
     LedgerError, NewRun, OnRecord, PendingRow, RowRecord, Run, RunLock, StartOptions, StartedRun,
 };
 use crate::input::{InputError, OrderKey, PlannedRow};
-use crate::order::{Order, OwnCode, RowNumber};
+use crate::order::{Order, ReasonCode, RowNumber};
 
 /// The embedded ledger.
 pub struct Sqlite {
@@ -252,7 +252,7 @@ impl Ledger for Sqlite {
         Ok(outcome)
     }
 
-    fn finish(&mut self, at: Timestamp, stop: Option<OwnCode>) -> Result<Run, LedgerError> {
+    fn finish(&mut self, at: Timestamp, stop: Option<ReasonCode>) -> Result<Run, LedgerError> {
         let started = self.started.take().ok_or_else(|| not_started(&self.path))?;
         let is_locked = |key: &str| is_worked_on(&self.file, key);
         let run = commit::rest(&mut self.connection, started.run, at, stop, &is_locked)

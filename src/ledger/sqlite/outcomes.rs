@@ -6,7 +6,7 @@ use rusqlite::{Connection, params};
 
 use super::super::claim::AttemptRecord;
 use super::super::codes;
-use crate::order::OwnCode;
+use crate::order::ReasonCode;
 use crate::outcome::Status;
 
 /// How many are remembered: servers that tell every call something else have more.
@@ -41,7 +41,7 @@ impl Told {
             meaning: codes::DOUBT,
             status: status.map(codes::of_status),
             http_status: None,
-            error_code: OwnCode::Interrupted.to_string(),
+            error_code: ReasonCode::Interrupted.to_string(),
             message: "the program died before the answer was recorded".to_owned(),
         }
     }

@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension, Row, Rows, Statement, params};
 
 use super::super::left_doubt::LeftDoubt;
 use super::super::{Counts, NewRun, RowRecord, Run, codes};
-use crate::order::{Order, OwnCode, RowNumber};
+use crate::order::{Order, ReasonCode, RowNumber};
 use crate::outcome::Status;
 
 /// A run with its latest start.
@@ -192,7 +192,7 @@ impl<'l> Tell<'l> {
 
     fn outcome(&mut self, number: i64) -> rusqlite::Result<&Outcome> {
         if self.number != number {
-            let interrupted = OwnCode::Interrupted.to_string();
+            let interrupted = ReasonCode::Interrupted.to_string();
             self.outcome = self.find.query_row(params![number, interrupted], |row| {
                 Ok(Outcome {
                     is_doubt: row.get::<_, i64>(0)? == codes::DOUBT,

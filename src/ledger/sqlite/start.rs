@@ -12,7 +12,7 @@ use super::commit::{note_progress, read_ahead};
 use super::other_runs::{self, IsLocked};
 use super::outcomes::{Outcomes, Told};
 use super::{Started, read};
-use crate::order::{Order, OwnCode, RowNumber};
+use crate::order::{Order, ReasonCode, RowNumber};
 use crate::outcome::{self, Meaning, Next, Status};
 
 /// Starts a held run, and completes as lost what a dead process left in flight.
@@ -112,7 +112,8 @@ fn unended(transaction: &Transaction<'_>, run: i64) -> rusqlite::Result<Vec<(Pen
          WHERE claim.run = ?1 AND claim.attempt = 1 AND row.status IS NULL
          GROUP BY row.row HAVING count(outcome.status) = 0 ORDER BY place",
     )?;
-    let (interrupted, outage) = (OwnCode::Interrupted.to_string(), OwnCode::Outage.to_string());
+    let (interrupted, outage) =
+        (ReasonCode::Interrupted.to_string(), ReasonCode::Outage.to_string());
     let (doubt, stop) = (codes::DOUBT, codes::STOP);
     find.query_map(params![run, interrupted, doubt, stop, outage], |row| {
         let waiting = PendingRow {
