@@ -82,9 +82,9 @@ impl FromStr for Status {
 
 /// What one attempt showed, before anyone judged it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Seen {
+pub enum CallResult {
     /// A complete HTTP answer.
-    Reply(Reply),
+    Response(HttpResponse),
     /// The request surely never left this machine.
     NotSent {
         /// Which of our own codes names the cause.
@@ -114,20 +114,20 @@ pub enum Seen {
 
 /// A complete HTTP answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reply {
+pub struct HttpResponse {
     /// The HTTP status, 100 to 999.
     pub http_status: u16,
     /// How long the server asked everyone to wait, from now.
     pub retry_after: Option<Duration>,
     /// What the body said.
-    pub body: Body,
+    pub body: ResponseBody,
 }
 
 /// What an answer's body said.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Body {
+pub enum ResponseBody {
     /// A JSON object; any of its fields may be missing.
-    Answer {
+    Api {
         /// `Status`, if it was present and plainly a boolean.
         status: Option<bool>,
         /// `ErrorCode`, letter for letter.
@@ -143,7 +143,7 @@ pub enum Body {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {
     /// What it means.
-    pub meaning: Meaning,
+    pub verdict: Verdict,
     /// Whether the request may have left this machine.
     pub sent: bool,
     /// CoreCARD's own code whenever it gave one, else one of ours.
@@ -158,7 +158,7 @@ pub struct Outcome {
 
 impl Outcome {
     /// Its code, and its message if there is one.
-    pub fn said(&self) -> String {
+    pub fn describe(&self) -> String {
         match self.message.is_empty() {
             true => self.error_code.clone(),
             false => format!("{}, {}", self.error_code, self.message),
@@ -166,24 +166,28 @@ impl Outcome {
     }
 
     /// What it tells of the server.
-    pub fn sign(&self) -> Sign {
-        match (self.meaning, self.http_status) {
-            (Meaning::Cancelled | Meaning::AlreadyCancelled | Meaning::Rejected, _) => Sign::Works,
-            (Meaning::Refused | Meaning::Stop(_) | Meaning::StopInDoubt(_), _) => Sign::Unclear,
-            (Meaning::NotDone | Meaning::Doubt, Some(429)) => Sign::Throttled,
-            (Meaning::NotDone | Meaning::Doubt, Some(503)) => Sign::Unavailable,
-            (Meaning::Doubt, _) => Sign::Broken,
-            (Meaning::NotDone, None) => Sign::Unreachable,
-            (Meaning::NotDone, Some(200..=299)) => Sign::Works,
-            (Meaning::NotDone, Some(500..)) => Sign::Unavailable,
-            (Meaning::NotDone, Some(_)) => Sign::Unclear,
+    pub fn server_signal(&self) -> ServerSignal {
+        match (self.verdict, self.http_status) {
+            (Verdict::Cancelled | Verdict::AlreadyCancelled | Verdict::Rejected, _) => {
+                ServerSignal::Works
+            }
+            (Verdict::Refused | Verdict::Stop(_) | Verdict::StopInDoubt(_), _) => {
+                ServerSignal::Unclear
+            }
+            (Verdict::NotDone | Verdict::Doubt, Some(429)) => ServerSignal::Throttled,
+            (Verdict::NotDone | Verdict::Doubt, Some(503)) => ServerSignal::Unavailable,
+            (Verdict::Doubt, _) => ServerSignal::Broken,
+            (Verdict::NotDone, None) => ServerSignal::Unreachable,
+            (Verdict::NotDone, Some(200..=299)) => ServerSignal::Works,
+            (Verdict::NotDone, Some(500..)) => ServerSignal::Unavailable,
+            (Verdict::NotDone, Some(_)) => ServerSignal::Unclear,
         }
     }
 }
 
 /// What an attempt tells of the server, whatever it means for its order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Sign {
+pub enum ServerSignal {
     /// CoreCARD itself answered, yes or no: it works.
     Works,
     /// HTTP 429: it was sent too many calls.
@@ -198,16 +202,16 @@ pub enum Sign {
     Unclear,
 }
 
-impl Sign {
+impl ServerSignal {
     /// Whether a server that works would not have given it.
     pub fn is_failure(self) -> bool {
-        !matches!(self, Sign::Works | Sign::Unclear)
+        !matches!(self, ServerSignal::Works | ServerSignal::Unclear)
     }
 }
 
 /// What an attempt means for its order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Meaning {
+pub enum Verdict {
     /// Done.
     Cancelled,
     /// It was done before.
@@ -221,21 +225,21 @@ pub enum Meaning {
     /// It may or may not be done.
     Doubt,
     /// Surely not done, and nothing else may be sent either.
-    Stop(Halt),
+    Stop(FatalCause),
     /// It may or may not be done, and nothing else may be sent.
-    StopInDoubt(Halt),
+    StopInDoubt(FatalCause),
 }
 
-impl Meaning {
+impl Verdict {
     /// Whether it leaves the order in doubt.
     pub fn leaves_doubt(self) -> bool {
-        matches!(self, Meaning::Doubt | Meaning::StopInDoubt(_))
+        matches!(self, Verdict::Doubt | Verdict::StopInDoubt(_))
     }
 
     /// Why nothing else may be sent, if that is so.
-    pub fn halt(self) -> Option<Halt> {
+    pub fn fatal_cause(self) -> Option<FatalCause> {
         match self {
-            Meaning::Stop(halt) | Meaning::StopInDoubt(halt) => Some(halt),
+            Verdict::Stop(cause) | Verdict::StopInDoubt(cause) => Some(cause),
             _ => None,
         }
     }
@@ -243,7 +247,7 @@ impl Meaning {
 
 /// An answer after which the whole run must stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Halt {
+pub enum FatalCause {
     /// The credentials were refused, and new ones may not be.
     Unauthorized,
     /// The credentials were refused, and new ones would be too.
@@ -256,14 +260,14 @@ pub enum Halt {
     Code,
 }
 
-impl Halt {
+impl FatalCause {
     /// The code that stands in the results of the rows left unsent.
     pub fn code(self) -> ReasonCode {
         match self {
-            Halt::Unauthorized | Halt::Credentials => ReasonCode::Credentials,
-            Halt::Redirected => ReasonCode::Redirected,
-            Halt::Certificate => ReasonCode::Certificate,
-            Halt::Code => ReasonCode::StopCode,
+            FatalCause::Unauthorized | FatalCause::Credentials => ReasonCode::Credentials,
+            FatalCause::Redirected => ReasonCode::Redirected,
+            FatalCause::Certificate => ReasonCode::Certificate,
+            FatalCause::Code => ReasonCode::StopCode,
         }
     }
 }
@@ -271,7 +275,7 @@ impl Halt {
 /// What the operator says a CoreCARD code on a rejection means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum CodeMeaning {
+pub enum CodeMapping {
     /// The order was cancelled before.
     AlreadyCancelled,
     /// The card is printed: rejected, like a code nobody listed.
@@ -288,11 +292,11 @@ pub enum CodeMeaning {
 /// every code that begins so; the longest match decides.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
 #[serde(transparent)]
-pub struct Codes(pub std::collections::BTreeMap<String, CodeMeaning>);
+pub struct CodeMap(pub std::collections::BTreeMap<String, CodeMapping>);
 
-impl Codes {
+impl CodeMap {
     /// The configured meaning of a code, if any.
-    pub fn meaning(&self, code: &str) -> Option<CodeMeaning> {
+    pub fn get(&self, code: &str) -> Option<CodeMapping> {
         let matches = |pattern: &str| match pattern.strip_suffix('*') {
             Some(prefix) => code.starts_with(prefix),
             None => code == pattern,
@@ -301,7 +305,7 @@ impl Codes {
             .iter()
             .filter(|(pattern, _)| matches(pattern))
             .max_by_key(|(pattern, _)| (!pattern.ends_with('*'), pattern.len()))
-            .map(|(_, meaning)| *meaning)
+            .map(|(_, verdict)| *verdict)
     }
 }
 
@@ -352,15 +356,15 @@ impl FromStr for NotProcessed {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AnswerRules {
     /// What CoreCARD's codes mean.
-    pub codes: Codes,
+    pub codes: CodeMap,
     /// Which HTTP statuses mean that nothing was done.
     pub not_processed: NotProcessed,
 }
 
 /// Gives what was seen its meaning.
-pub fn classify(seen: Seen, rules: &AnswerRules) -> Outcome {
-    let plain = |meaning, sent, code: ReasonCode, message| Outcome {
-        meaning,
+pub fn classify(seen: CallResult, rules: &AnswerRules) -> Outcome {
+    let plain = |verdict, sent, code: ReasonCode, message| Outcome {
+        verdict,
         sent,
         error_code: code.to_string(),
         message,
@@ -368,28 +372,28 @@ pub fn classify(seen: Seen, rules: &AnswerRules) -> Outcome {
         retry_after: None,
     };
     match seen {
-        Seen::Reply(reply) => classify_reply(reply, rules),
-        Seen::NotSent { code, detail } => plain(Meaning::NotDone, false, code, detail),
-        Seen::Lost { code, detail } => plain(Meaning::Doubt, true, code, detail),
-        Seen::Untrusted { detail } => {
-            plain(Meaning::Stop(Halt::Certificate), false, ReasonCode::Certificate, detail)
+        CallResult::Response(reply) => classify_reply(reply, rules),
+        CallResult::NotSent { code, detail } => plain(Verdict::NotDone, false, code, detail),
+        CallResult::Lost { code, detail } => plain(Verdict::Doubt, true, code, detail),
+        CallResult::Untrusted { detail } => {
+            plain(Verdict::Stop(FatalCause::Certificate), false, ReasonCode::Certificate, detail)
         }
-        Seen::ProxyRefused { detail } => {
-            plain(Meaning::Stop(Halt::Credentials), false, ReasonCode::Http(407), detail)
+        CallResult::ProxyRefused { detail } => {
+            plain(Verdict::Stop(FatalCause::Credentials), false, ReasonCode::Http(407), detail)
         }
     }
 }
 
-fn classify_reply(reply: Reply, rules: &AnswerRules) -> Outcome {
-    let Reply { http_status, retry_after, body } = reply;
+fn classify_reply(reply: HttpResponse, rules: &AnswerRules) -> Outcome {
+    let HttpResponse { http_status, retry_after, body } = reply;
     let is_success = (200..=299).contains(&http_status);
-    let (meaning, error_code, message) = match is_success {
+    let (verdict, error_code, message) = match is_success {
         true => classify_answer(body, &rules.codes),
         false => classify_refusal(http_status, body, rules),
     };
-    let may_ask = meaning == Meaning::NotDone || (meaning == Meaning::Doubt && !is_success);
+    let may_ask = verdict == Verdict::NotDone || (verdict == Verdict::Doubt && !is_success);
     Outcome {
-        meaning,
+        verdict,
         sent: true,
         error_code,
         message,
@@ -400,79 +404,79 @@ fn classify_reply(reply: Reply, rules: &AnswerRules) -> Outcome {
 
 /// An answer of CoreCARD itself: only `Status` tells success from rejection, and
 /// an answer without it must not read as a success.
-fn classify_answer(body: Body, codes: &Codes) -> (Meaning, String, String) {
+fn classify_answer(body: ResponseBody, codes: &CodeMap) -> (Verdict, String, String) {
     let bad = || ReasonCode::BadAnswer.to_string();
     match body {
-        Body::Answer { status: Some(done), error_code, message } => {
-            let meaning = match done {
-                true => Meaning::Cancelled,
-                false => rejection(error_code.as_deref(), codes).unwrap_or(Meaning::Rejected),
+        ResponseBody::Api { status: Some(done), error_code, message } => {
+            let verdict = match done {
+                true => Verdict::Cancelled,
+                false => rejection(error_code.as_deref(), codes).unwrap_or(Verdict::Rejected),
             };
-            (meaning, error_code.unwrap_or_default(), message.unwrap_or_default())
+            (verdict, error_code.unwrap_or_default(), message.unwrap_or_default())
         }
-        Body::Answer { status: None, error_code, message } => {
+        ResponseBody::Api { status: None, error_code, message } => {
             let said = message.map(|message| format!("; it said: {message}")).unwrap_or_default();
             let message = format!("the answer had no plain Status{said}");
-            (Meaning::Doubt, error_code.unwrap_or_else(bad), message)
+            (Verdict::Doubt, error_code.unwrap_or_else(bad), message)
         }
-        Body::Unreadable(why) => (Meaning::Doubt, bad(), why),
+        ResponseBody::Unreadable(why) => (Verdict::Doubt, bad(), why),
     }
 }
 
 /// An answer whose HTTP status is not one of success.
 fn classify_refusal(
     http_status: u16,
-    body: Body,
+    body: ResponseBody,
     rules: &AnswerRules,
-) -> (Meaning, String, String) {
-    let meaning = refusal(http_status, &body, rules);
+) -> (Verdict, String, String) {
+    let verdict = refusal(http_status, &body, rules);
     let (error_code, message) = match body {
-        Body::Answer { error_code, message, .. } => (error_code, message),
-        Body::Unreadable(why) => (None, Some(why)),
+        ResponseBody::Api { error_code, message, .. } => (error_code, message),
+        ResponseBody::Unreadable(why) => (None, Some(why)),
     };
     let error_code = error_code.unwrap_or_else(|| ReasonCode::Http(http_status).to_string());
     let message = message.unwrap_or_else(|| format!("the server answered HTTP {http_status}"));
-    (meaning, error_code, message)
+    (verdict, error_code, message)
 }
 
 /// What the table "What an answer means" in docs/failures.md says. A gateway may have passed the
 /// request on before it said no: only what is surely said before that is no doubt.
-fn refusal(http_status: u16, body: &Body, rules: &AnswerRules) -> Meaning {
+fn refusal(http_status: u16, body: &ResponseBody, rules: &AnswerRules) -> Verdict {
     let (done, code) = match body {
-        Body::Answer { status, error_code, .. } => (*status, error_code.as_deref()),
-        Body::Unreadable(_) => (None, None),
+        ResponseBody::Api { status, error_code, .. } => (*status, error_code.as_deref()),
+        ResponseBody::Unreadable(_) => (None, None),
     };
     // CoreCARD's own word, whatever HTTP status it goes with.
     let is_no = done == Some(false) && (400..=499).contains(&http_status);
-    if is_no && let Some(meaning) = rejection(code, &rules.codes) {
-        return meaning;
+    if is_no && let Some(verdict) = rejection(code, &rules.codes) {
+        return verdict;
     }
     match http_status {
         // It contradicts itself: neither half can be believed.
-        _ if done == Some(true) => Meaning::Doubt,
-        _ if rules.not_processed.has(http_status) => Meaning::NotDone,
+        _ if done == Some(true) => Verdict::Doubt,
+        _ if rules.not_processed.has(http_status) => Verdict::NotDone,
         // Both ask for the same request elsewhere; the others may point to what it came to.
-        307 | 308 => Meaning::Stop(Halt::Redirected),
-        300..=399 => Meaning::StopInDoubt(Halt::Redirected),
-        401 => Meaning::Stop(Halt::Unauthorized),
-        403 if is_no => Meaning::Stop(Halt::Credentials),
+        307 | 308 => Verdict::Stop(FatalCause::Redirected),
+        300..=399 => Verdict::StopInDoubt(FatalCause::Redirected),
+        401 => Verdict::Stop(FatalCause::Unauthorized),
+        403 if is_no => Verdict::Stop(FatalCause::Credentials),
         // A firewall that dislikes an answer puts this in its place.
-        403 => Meaning::StopInDoubt(Halt::Credentials),
-        407 => Meaning::Stop(Halt::Credentials),
-        408 => Meaning::Doubt,
-        _ if is_no => Meaning::Rejected,
-        400 | 404 | 405 | 413 | 415 | 422 => Meaning::Refused,
-        _ => Meaning::Doubt,
+        403 => Verdict::StopInDoubt(FatalCause::Credentials),
+        407 => Verdict::Stop(FatalCause::Credentials),
+        408 => Verdict::Doubt,
+        _ if is_no => Verdict::Rejected,
+        400 | 404 | 405 | 413 | 415 | 422 => Verdict::Refused,
+        _ => Verdict::Doubt,
     }
 }
 
 /// What the operator says that a rejection with this code means, if anything.
-fn rejection(error_code: Option<&str>, codes: &Codes) -> Option<Meaning> {
-    Some(match codes.meaning(error_code?)? {
-        CodeMeaning::AlreadyCancelled => Meaning::AlreadyCancelled,
-        CodeMeaning::Retry => Meaning::NotDone,
-        CodeMeaning::Stop => Meaning::Stop(Halt::Code),
-        CodeMeaning::Printed | CodeMeaning::NotFound => Meaning::Rejected,
+fn rejection(error_code: Option<&str>, codes: &CodeMap) -> Option<Verdict> {
+    Some(match codes.get(error_code?)? {
+        CodeMapping::AlreadyCancelled => Verdict::AlreadyCancelled,
+        CodeMapping::Retry => Verdict::NotDone,
+        CodeMapping::Stop => Verdict::Stop(FatalCause::Code),
+        CodeMapping::Printed | CodeMapping::NotFound => Verdict::Rejected,
     })
 }
 
@@ -489,36 +493,45 @@ pub enum OnDoubt {
 
 /// What an attempt makes of its row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Next {
+pub enum RowTransition {
     /// The row ends so.
     End(Status),
     /// The row waits for another attempt.
-    Again,
+    Retry,
     /// The row goes back among those not sent; the run stops.
     Unsent,
 }
 
 /// What an attempt makes of its row. `attempts_left` says whether another is
 /// allowed; `doubt` whether this or any earlier answer of the row was lost.
-pub fn next(meaning: Meaning, attempts_left: bool, doubt: bool, on_doubt: OnDoubt) -> Next {
-    match meaning {
-        Meaning::Cancelled => Next::End(Status::Cancelled),
-        Meaning::AlreadyCancelled => Next::End(Status::AlreadyCancelled),
-        Meaning::Rejected => Next::End(Status::Rejected),
-        Meaning::Doubt if attempts_left && on_doubt == OnDoubt::Retry => Next::Again,
-        Meaning::NotDone if attempts_left => Next::Again,
-        Meaning::StopInDoubt(_) if on_doubt == OnDoubt::Leave => Next::End(Status::InDoubt),
-        Meaning::Stop(_) | Meaning::StopInDoubt(_) => Next::Unsent,
+pub fn transition(
+    verdict: Verdict,
+    attempts_left: bool,
+    doubt: bool,
+    on_doubt: OnDoubt,
+) -> RowTransition {
+    match verdict {
+        Verdict::Cancelled => RowTransition::End(Status::Cancelled),
+        Verdict::AlreadyCancelled => RowTransition::End(Status::AlreadyCancelled),
+        Verdict::Rejected => RowTransition::End(Status::Rejected),
+        Verdict::Doubt if attempts_left && on_doubt == OnDoubt::Retry => RowTransition::Retry,
+        Verdict::NotDone if attempts_left => RowTransition::Retry,
+        Verdict::StopInDoubt(_) if on_doubt == OnDoubt::Leave => {
+            RowTransition::End(Status::InDoubt)
+        }
+        Verdict::Stop(_) | Verdict::StopInDoubt(_) => RowTransition::Unsent,
         // Once an answer was lost, a later "not done" speaks of the later attempt only.
-        Meaning::Doubt | Meaning::NotDone | Meaning::Refused if doubt => Next::End(Status::InDoubt),
-        Meaning::Doubt => Next::End(Status::InDoubt),
-        Meaning::NotDone | Meaning::Refused => Next::End(Status::Failed),
+        Verdict::Doubt | Verdict::NotDone | Verdict::Refused if doubt => {
+            RowTransition::End(Status::InDoubt)
+        }
+        Verdict::Doubt => RowTransition::End(Status::InDoubt),
+        Verdict::NotDone | Verdict::Refused => RowTransition::End(Status::Failed),
     }
 }
 
 /// How a row stands in the results when its run stopped before it ended: a row
 /// with a lost answer behind it can no longer be called unsent.
-pub fn unended(doubt: bool) -> Status {
+pub fn status_when_stopped(doubt: bool) -> Status {
     if doubt { Status::InDoubt } else { Status::NotSent }
 }
 
@@ -526,39 +539,43 @@ pub fn unended(doubt: bool) -> Status {
 mod tests {
     use super::*;
 
-    fn reply(http_status: u16, status: Option<bool>) -> Seen {
-        let body = Body::Answer { status, error_code: Some("ERR7".to_owned()), message: None };
-        Seen::Reply(Reply { http_status, retry_after: Some(Duration::from_secs(1)), body })
+    fn reply(http_status: u16, status: Option<bool>) -> CallResult {
+        let body = ResponseBody::Api { status, error_code: Some("ERR7".to_owned()), message: None };
+        CallResult::Response(HttpResponse {
+            http_status,
+            retry_after: Some(Duration::from_secs(1)),
+            body,
+        })
     }
 
-    fn meaning(http_status: u16, status: Option<bool>) -> Meaning {
-        classify(reply(http_status, status), &AnswerRules::default()).meaning
+    fn verdict(http_status: u16, status: Option<bool>) -> Verdict {
+        classify(reply(http_status, status), &AnswerRules::default()).verdict
     }
 
-    fn without_answer(http_status: u16) -> Meaning {
-        let body = Body::Unreadable("a page".to_owned());
-        let seen = Seen::Reply(Reply { http_status, retry_after: None, body });
-        classify(seen, &AnswerRules::default()).meaning
+    fn without_answer(http_status: u16) -> Verdict {
+        let body = ResponseBody::Unreadable("a page".to_owned());
+        let seen = CallResult::Response(HttpResponse { http_status, retry_after: None, body });
+        classify(seen, &AnswerRules::default()).verdict
     }
 
     #[test]
     fn only_status_tells_success_from_rejection() {
-        assert_eq!(meaning(200, Some(true)), Meaning::Cancelled);
-        assert_eq!(meaning(200, Some(false)), Meaning::Rejected);
-        assert_eq!(meaning(200, None), Meaning::Doubt);
+        assert_eq!(verdict(200, Some(true)), Verdict::Cancelled);
+        assert_eq!(verdict(200, Some(false)), Verdict::Rejected);
+        assert_eq!(verdict(200, None), Verdict::Doubt);
     }
 
     #[test]
     fn an_answer_that_contradicts_its_http_status_is_a_doubt() {
         for http_status in [301, 400, 401, 409, 429, 500, 503] {
-            assert_eq!(meaning(http_status, Some(true)), Meaning::Doubt, "{http_status}");
+            assert_eq!(verdict(http_status, Some(true)), Verdict::Doubt, "{http_status}");
         }
     }
 
     #[test]
     fn a_status_that_nobody_listed_is_a_doubt() {
         for http_status in [100, 402, 408, 409, 425, 499, 500, 502, 503, 504, 520, 999] {
-            assert_eq!(meaning(http_status, None), Meaning::Doubt, "{http_status}");
+            assert_eq!(verdict(http_status, None), Verdict::Doubt, "{http_status}");
         }
     }
 
@@ -578,34 +595,34 @@ mod tests {
             let leaves_doubt = without_answer(http_status).leaves_doubt();
             assert_eq!(leaves_doubt, !is_before, "{http_status}");
         }
-        assert_eq!(without_answer(308), Meaning::Stop(Halt::Redirected));
-        assert_eq!(without_answer(303), Meaning::StopInDoubt(Halt::Redirected));
-        assert_eq!(without_answer(403), Meaning::StopInDoubt(Halt::Credentials));
+        assert_eq!(without_answer(308), Verdict::Stop(FatalCause::Redirected));
+        assert_eq!(without_answer(303), Verdict::StopInDoubt(FatalCause::Redirected));
+        assert_eq!(without_answer(403), Verdict::StopInDoubt(FatalCause::Credentials));
     }
 
     #[test]
     fn corecards_own_no_is_a_no_with_any_http_status_of_a_refusal() {
         for http_status in [200, 400, 402, 404, 409, 422, 499] {
-            assert_eq!(meaning(http_status, Some(false)), Meaning::Rejected, "{http_status}");
+            assert_eq!(verdict(http_status, Some(false)), Verdict::Rejected, "{http_status}");
         }
-        assert_eq!(meaning(401, Some(false)), Meaning::Stop(Halt::Unauthorized));
-        assert_eq!(meaning(403, Some(false)), Meaning::Stop(Halt::Credentials));
-        assert_eq!(meaning(429, Some(false)), Meaning::NotDone);
+        assert_eq!(verdict(401, Some(false)), Verdict::Stop(FatalCause::Unauthorized));
+        assert_eq!(verdict(403, Some(false)), Verdict::Stop(FatalCause::Credentials));
+        assert_eq!(verdict(429, Some(false)), Verdict::NotDone);
         for http_status in [303, 408, 500, 503] {
-            assert!(meaning(http_status, Some(false)).leaves_doubt(), "{http_status}");
+            assert!(verdict(http_status, Some(false)).leaves_doubt(), "{http_status}");
         }
     }
 
     #[test]
     fn a_code_means_the_same_with_any_http_status_of_a_refusal() {
-        let codes = Codes([("ERR7".to_owned(), CodeMeaning::Retry)].into());
+        let codes = CodeMap([("ERR7".to_owned(), CodeMapping::Retry)].into());
         let rules = AnswerRules { codes, ..AnswerRules::default() };
         for http_status in [200, 401, 403, 404, 408, 422] {
             let outcome = classify(reply(http_status, Some(false)), &rules);
-            assert_eq!(outcome.meaning, Meaning::NotDone, "{http_status}");
+            assert_eq!(outcome.verdict, Verdict::NotDone, "{http_status}");
         }
         let outcome = classify(reply(503, Some(false)), &rules);
-        assert_eq!(outcome.meaning, Meaning::Doubt);
+        assert_eq!(outcome.verdict, Verdict::Doubt);
     }
 
     #[test]
@@ -614,10 +631,10 @@ mod tests {
             not_processed: text.parse().unwrap(),
             ..AnswerRules::default()
         };
-        let means = |text, http_status| classify(reply(http_status, None), &rules(text)).meaning;
-        assert_eq!(means("429, 503", 503), Meaning::NotDone);
-        assert_eq!(means("503", 429), Meaning::Doubt);
-        assert_eq!(means("none", 429), Meaning::Doubt);
+        let means = |text, http_status| classify(reply(http_status, None), &rules(text)).verdict;
+        assert_eq!(means("429, 503", 503), Verdict::NotDone);
+        assert_eq!(means("503", 429), Verdict::Doubt);
+        assert_eq!(means("none", 429), Verdict::Doubt);
         for bad in ["", "200", "302", "600", "429;503", "429,", "busy"] {
             assert!(bad.parse::<NotProcessed>().is_err(), "{bad}");
         }
@@ -627,40 +644,43 @@ mod tests {
     fn the_circuit_breaker_reads_503_and_429_whatever_they_mean_for_the_order() {
         let rules = AnswerRules { not_processed: "503".parse().unwrap(), ..AnswerRules::default() };
         for rules in [AnswerRules::default(), rules] {
-            assert_eq!(classify(reply(503, None), &rules).sign(), Sign::Unavailable);
-            assert_eq!(classify(reply(429, None), &rules).sign(), Sign::Throttled);
+            assert_eq!(
+                classify(reply(503, None), &rules).server_signal(),
+                ServerSignal::Unavailable
+            );
+            assert_eq!(classify(reply(429, None), &rules).server_signal(), ServerSignal::Throttled);
         }
     }
 
     #[test]
     fn a_code_means_what_the_longest_pattern_that_fits_it_says() {
         let codes = [
-            ("ERR*", CodeMeaning::Retry),
-            ("ERR01*", CodeMeaning::Stop),
-            ("ERR0116", CodeMeaning::AlreadyCancelled),
+            ("ERR*", CodeMapping::Retry),
+            ("ERR01*", CodeMapping::Stop),
+            ("ERR0116", CodeMapping::AlreadyCancelled),
         ];
-        let codes = Codes(codes.map(|(code, meaning)| (code.to_owned(), meaning)).into());
-        assert_eq!(codes.meaning("ERR0116"), Some(CodeMeaning::AlreadyCancelled));
-        assert_eq!(codes.meaning("ERR01160"), Some(CodeMeaning::Stop));
-        assert_eq!(codes.meaning("ERR9"), Some(CodeMeaning::Retry));
-        assert_eq!(codes.meaning("OTHER"), None);
+        let codes = CodeMap(codes.map(|(code, verdict)| (code.to_owned(), verdict)).into());
+        assert_eq!(codes.get("ERR0116"), Some(CodeMapping::AlreadyCancelled));
+        assert_eq!(codes.get("ERR01160"), Some(CodeMapping::Stop));
+        assert_eq!(codes.get("ERR9"), Some(CodeMapping::Retry));
+        assert_eq!(codes.get("OTHER"), None);
     }
 
     #[test]
     fn a_row_whose_answer_was_lost_never_ends_as_surely_not_done() {
-        for meaning in [Meaning::Doubt, Meaning::NotDone, Meaning::Refused] {
-            let next = next(meaning, false, true, OnDoubt::Retry);
-            assert_eq!(next, Next::End(Status::InDoubt), "{meaning:?}");
+        for verdict in [Verdict::Doubt, Verdict::NotDone, Verdict::Refused] {
+            let transition = transition(verdict, false, true, OnDoubt::Retry);
+            assert_eq!(transition, RowTransition::End(Status::InDoubt), "{verdict:?}");
         }
-        assert_eq!(unended(true), Status::InDoubt);
+        assert_eq!(status_when_stopped(true), Status::InDoubt);
     }
 
     #[test]
     fn a_lost_answer_is_asked_for_again_only_if_that_is_wanted_and_allowed() {
-        let after = |left, on_doubt| next(Meaning::Doubt, left, true, on_doubt);
-        assert_eq!(after(true, OnDoubt::Retry), Next::Again);
-        assert_eq!(after(true, OnDoubt::Leave), Next::End(Status::InDoubt));
-        assert_eq!(after(false, OnDoubt::Retry), Next::End(Status::InDoubt));
+        let after = |left, on_doubt| transition(Verdict::Doubt, left, true, on_doubt);
+        assert_eq!(after(true, OnDoubt::Retry), RowTransition::Retry);
+        assert_eq!(after(true, OnDoubt::Leave), RowTransition::End(Status::InDoubt));
+        assert_eq!(after(false, OnDoubt::Retry), RowTransition::End(Status::InDoubt));
     }
 
     #[test]

@@ -14,7 +14,7 @@ use cardcancel::ledger::{
     Sqlite, StartOptions,
 };
 use cardcancel::order::{Order, ReasonCode, RowError, RowNumber};
-use cardcancel::outcome::{Meaning, Next, OnDoubt, Outcome, Status};
+use cardcancel::outcome::{OnDoubt, Outcome, RowTransition, Status, Verdict};
 use common::Chance;
 use jiff::Timestamp;
 use rusqlite::Connection;
@@ -118,9 +118,9 @@ fn commit(
     }
 }
 
-fn outcome(meaning: Meaning, sent: bool, code: &str) -> Outcome {
+fn outcome(verdict: Verdict, sent: bool, code: &str) -> Outcome {
     Outcome {
-        meaning,
+        verdict,
         sent,
         error_code: code.to_owned(),
         message: String::new(),
@@ -164,24 +164,24 @@ impl Night {
             self.waiting.push(waiting);
             return completed;
         }
-        let (meaning, sent, code, next) = match self.chance.below(4) {
-            0 => (Meaning::Doubt, true, "TIMEOUT", Next::Again),
-            1 => (Meaning::NotDone, false, "CONNECT", Next::Again),
-            2 => (Meaning::Rejected, true, "ERR1", Next::End(Status::Rejected)),
-            _ => (Meaning::Cancelled, true, "ERR2", Next::End(Status::Cancelled)),
+        let (verdict, sent, code, next) = match self.chance.below(4) {
+            0 => (Verdict::Doubt, true, "TIMEOUT", RowTransition::Retry),
+            1 => (Verdict::NotDone, false, "CONNECT", RowTransition::Retry),
+            2 => (Verdict::Rejected, true, "ERR1", RowTransition::End(Status::Rejected)),
+            _ => (Verdict::Cancelled, true, "ERR2", RowTransition::End(Status::Cancelled)),
         };
         // A row in doubt is told by the attempt that left the doubt.
-        if !(row.doubt && meaning == Meaning::NotDone) {
+        if !(row.doubt && verdict == Verdict::NotDone) {
             row.code = code.to_owned();
         }
-        row.doubt |= meaning == Meaning::Doubt;
+        row.doubt |= verdict == Verdict::Doubt;
         if sent {
             row.first_sent_at.get_or_insert(self.clock);
         }
-        if let Next::End(status) = next {
+        if let RowTransition::End(status) = next {
             row.status = Some(status);
         }
-        let outcome = outcome(meaning, sent, code);
+        let outcome = outcome(verdict, sent, code);
         let ending = AttemptEnd { sent_at: self.clock, ended_at: self.clock, outcome };
         let (completed, waiting) = claimed.complete(ending, next);
         self.waiting.extend(waiting);
@@ -329,11 +329,11 @@ fn an_attempt_that_was_completed_as_interrupted_cannot_be_completed_once_more() 
     for released in [false, true] {
         let folder = tempfile::tempdir().unwrap();
         let (mut ledger, run, claimed) = died(&folder.path().join("ledger.db"), OnDoubt::Retry);
-        let outcome = outcome(Meaning::Cancelled, true, "ERR2");
+        let outcome = outcome(Verdict::Cancelled, true, "ERR2");
         let ending = AttemptEnd { sent_at: second(1), ended_at: second(3), outcome };
         let completed = match released {
             true => claimed.release().0,
-            false => claimed.complete(ending, Next::End(Status::Cancelled)).0,
+            false => claimed.complete(ending, RowTransition::End(Status::Cancelled)).0,
         };
         let nothing = &mut |_: &mut _, _| SlotGrant::default();
         let refused = ledger.commit(commit(second(3), vec![completed], vec![], 0), nothing);

@@ -9,7 +9,9 @@ use std::time::Duration;
 use cardcancel::engine::{Caller, RunOutcome, RunPolicy, Scheduler, Snapshot};
 use cardcancel::ledger::{ClaimedRow, Ledger, Sqlite, StartOptions};
 use cardcancel::order::ReasonCode;
-use cardcancel::outcome::{AnswerRules, Body, OnDoubt, Outcome, Reply, Seen, Status, classify};
+use cardcancel::outcome::{
+    AnswerRules, CallResult, HttpResponse, OnDoubt, Outcome, ResponseBody, Status, classify,
+};
 use cardcancel::policy::pacer::Pacer;
 use cardcancel::policy::stop_rules::StopRuleSettings;
 use jiff::Timestamp;
@@ -57,9 +59,9 @@ impl Caller for Server {
         assert_ne!(Some(row), self.breaks_at, "the server breaks here, as it was told to");
         self.called.lock().unwrap().push(row);
         self.may_answer.acquire().await.unwrap().forget();
-        let body = Body::Answer { status: Some(true), error_code: None, message: None };
-        let reply = Reply { http_status: 200, retry_after: None, body };
-        Some(classify(Seen::Reply(reply), &AnswerRules::default()))
+        let body = ResponseBody::Api { status: Some(true), error_code: None, message: None };
+        let reply = HttpResponse { http_status: 200, retry_after: None, body };
+        Some(classify(CallResult::Response(reply), &AnswerRules::default()))
     }
 }
 

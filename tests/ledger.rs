@@ -217,7 +217,7 @@ fn the_ledger_can_be_read_in_words() {
     let ledger = Connection::open(scene.ledger()).unwrap();
     let told = |sql: &str| -> String { ledger.query_row(sql, [], |row| row.get(0)).unwrap() };
     let call =
-        "SELECT concat_ws(' ', row, admin_number, attempt, meaning, status, error_code) FROM call";
+        "SELECT concat_ws(' ', row, admin_number, attempt, verdict, status, error_code) FROM call";
     assert_eq!(told(call), "1 1 1 cancelled cancelled ERR01160");
     assert_eq!(
         told("SELECT concat_ws(' ', row, status, error_code) FROM decided"),

@@ -13,7 +13,9 @@ use cardcancel::ledger::{
     AttemptEnd, ClaimedRow, CommitOutcome, Ledger, RowRecord, Run, Sqlite, StartOptions,
 };
 use cardcancel::order::{ReasonCode, RowNumber};
-use cardcancel::outcome::{self, AnswerRules, Body, OnDoubt, Reply, Seen, Status};
+use cardcancel::outcome::{
+    self, AnswerRules, CallResult, HttpResponse, OnDoubt, ResponseBody, Status,
+};
 use cardcancel::policy::pacer::Pacer;
 use cardcancel::policy::rate::Rates;
 use cardcancel::policy::stop_rules::StopRuleSettings;
@@ -127,27 +129,27 @@ impl Server {
     }
 
     /// What the caller sees, and after how long.
-    fn take(&mut self, row: RowNumber, now: Duration) -> (Seen, Duration) {
+    fn take(&mut self, row: RowNumber, now: Duration) -> (CallResult, Duration) {
         self.calls += 1;
         let way = ms(1);
-        let lost = Seen::Lost { code: ReasonCode::Timeout, detail: "timed out".to_owned() };
-        let (which, seen, took) = match self
-            .away
-            .filter(|(_, from, to)| (*from..*to).contains(&now))
-        {
-            Some((Fault::Refuses, ..)) => {
-                (2, Seen::NotSent { code: ReasonCode::Connect, detail: "refused".to_owned() }, way)
-            }
-            Some((Fault::Hangs, ..)) => (2, lost, TIMEOUT),
-            Some((Fault::Says(status), ..)) => (2, answer(status, None, self.retry_after), way),
-            None if self.broken == Some(row.0) => (2, lost, TIMEOUT),
-            None => match self.limit.take(now) {
-                Some(wait) => {
-                    (0, answer(200, Some(true), None), wait + self.work.draw(&mut self.chance))
-                }
-                None => (1, answer(429, None, self.retry_after), way),
-            },
-        };
+        let lost = CallResult::Lost { code: ReasonCode::Timeout, detail: "timed out".to_owned() };
+        let (which, seen, took) =
+            match self.away.filter(|(_, from, to)| (*from..*to).contains(&now)) {
+                Some((Fault::Refuses, ..)) => (
+                    2,
+                    CallResult::NotSent { code: ReasonCode::Connect, detail: "refused".to_owned() },
+                    way,
+                ),
+                Some((Fault::Hangs, ..)) => (2, lost, TIMEOUT),
+                Some((Fault::Says(status), ..)) => (2, answer(status, None, self.retry_after), way),
+                None if self.broken == Some(row.0) => (2, lost, TIMEOUT),
+                None => match self.limit.take(now) {
+                    Some(wait) => {
+                        (0, answer(200, Some(true), None), wait + self.work.draw(&mut self.chance))
+                    }
+                    None => (1, answer(429, None, self.retry_after), way),
+                },
+            };
         let second = now.as_secs() as usize;
         self.seconds.resize(self.seconds.len().max(second + 1), [0; 3]);
         self.seconds[second][which] += 1;
@@ -162,9 +164,9 @@ impl Server {
     }
 }
 
-fn answer(http_status: u16, status: Option<bool>, retry_after: Option<Duration>) -> Seen {
-    let body = Body::Answer { status, error_code: Some("ERR".to_owned()), message: None };
-    Seen::Reply(Reply { http_status, retry_after, body })
+fn answer(http_status: u16, status: Option<bool>, retry_after: Option<Duration>) -> CallResult {
+    let body = ResponseBody::Api { status, error_code: Some("ERR".to_owned()), message: None };
+    CallResult::Response(HttpResponse { http_status, retry_after, body })
 }
 
 /// What is under way, by the time at which it comes about.

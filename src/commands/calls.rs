@@ -12,7 +12,7 @@ use crate::corecard::credentials::Credentials;
 use crate::corecard::token::TokenError;
 use crate::engine::Caller;
 use crate::ledger::ClaimedRow;
-use crate::outcome::{AnswerRules, Meaning, Outcome, classify};
+use crate::outcome::{AnswerRules, Outcome, Verdict, classify};
 use crate::policy::credential_refresh::{RefreshOutcome, RefreshSchedule, wait_for_the_first};
 
 /// Makes the calls of one run.
@@ -94,13 +94,13 @@ impl Caller for Calls {
 
     async fn call(&self, claimed: &ClaimedRow, may_start: &dyn Fn() -> bool) -> Option<Outcome> {
         let outcome = classify(self.client.cancel(claimed, may_start).await?, &self.rules);
-        if outcome.meaning != Meaning::Cancelled {
+        if outcome.verdict != Verdict::Cancelled {
             let (row, attempt) = (claimed.row().0, claimed.attempt());
             tracing::debug!(
                 row,
                 attempt,
                 "{:?}: {}: {}",
-                outcome.meaning,
+                outcome.verdict,
                 outcome.error_code,
                 outcome.message
             );

@@ -15,7 +15,7 @@ use super::secrets;
 use super::sourced::{Source, SourcedValues};
 use super::suggest::suggest;
 use super::unknown_key::UnknownKey;
-use crate::outcome::Codes;
+use crate::outcome::CodeMap;
 use crate::simulator;
 
 /// The tables beside the options.
@@ -33,7 +33,7 @@ pub struct Section {
     /// `[auth]`, and where it stands.
     pub auth: Option<(toml::Table, String)>,
     /// `[codes]`
-    pub codes: Option<Codes>,
+    pub codes: Option<CodeMap>,
     /// `[rehearsal]`
     pub rehearsal: Option<toml::Table>,
     /// All of it as text, each value with its line.

@@ -29,7 +29,7 @@ use crate::corecard::secret::{SecretError, Variable, secret};
 use crate::corecard::tls::{Tls, TlsFiles};
 use crate::input::Expected;
 use crate::ledger::{Location, Patience};
-use crate::outcome::{Codes, NotProcessed, OnDoubt};
+use crate::outcome::{CodeMap, NotProcessed, OnDoubt};
 use crate::policy::cut_off::CutOff;
 use crate::policy::rate::Rates;
 use crate::policy::start_window::StartWindow;
@@ -91,7 +91,7 @@ pub struct Settings {
     /// What every request holds beside its order.
     pub fields: Fields,
     /// What CoreCARD's codes mean.
-    pub codes: Codes,
+    pub codes: CodeMap,
     /// Which HTTP statuses mean that nothing was done.
     pub not_processed: NotProcessed,
     /// The pace.

@@ -10,7 +10,7 @@ use super::*;
 use crate::corecard::auth::Auth;
 use crate::ledger::Location;
 use crate::order::{Order, RowNumber};
-use crate::outcome::{CodeMeaning, OnDoubt};
+use crate::outcome::{CodeMapping, OnDoubt};
 use crate::policy::stop_rules::StopRuleSettings;
 
 /// A directory with files in it, an environment and a command line.
@@ -161,7 +161,7 @@ fn the_tables_of_the_file_are_read() {
     let text = "[codes]\nERR01161 = 'already_cancelled'\n[auth]\nkind = 'bearer'";
     let sources = Sources::complete().here(text).variable("CARDCANCEL_BEARER_TOKEN", "s3cret");
     let settings = sources.settings();
-    assert_eq!(settings.codes.meaning("ERR01161"), Some(CodeMeaning::AlreadyCancelled));
+    assert_eq!(settings.codes.get("ERR01161"), Some(CodeMapping::AlreadyCancelled));
     assert_eq!(settings.auth.headers().len(), 1);
     assert!(!format!("{settings:?}").contains("s3cret"));
 }

@@ -25,7 +25,7 @@ use super::network::{Network, USER_AGENT};
 use super::request::Fields;
 use super::{failure, reply};
 use crate::ledger::ClaimedRow;
-use crate::outcome::{Body, Reply, Seen};
+use crate::outcome::{CallResult, HttpResponse, ResponseBody};
 
 /// The call's path under the base URL.
 const PATH: &str = "/api/CoreCredit/CardManagement/CancelPhysicalCardOrder";
@@ -141,7 +141,11 @@ impl Client {
 
     /// Asks CoreCARD to cancel the row's order, once; none if, with a connection to do so,
     /// it may not start any more.
-    pub async fn cancel(&self, claimed: &ClaimedRow, may_start: &dyn Fn() -> bool) -> Option<Seen> {
+    pub async fn cancel(
+        &self,
+        claimed: &ClaimedRow,
+        may_start: &dyn Fn() -> bool,
+    ) -> Option<CallResult> {
         let call = self.call(claimed, may_start);
         timeout(self.timeout, call).await.unwrap_or_else(|_| Some(failure::late()))
     }
@@ -156,7 +160,7 @@ impl Client {
     }
 
     /// Sends the request over an idle connection, or a new one.
-    async fn call(&self, claimed: &ClaimedRow, may_start: &dyn Fn() -> bool) -> Option<Seen> {
+    async fn call(&self, claimed: &ClaimedRow, may_start: &dyn Fn() -> bool) -> Option<CallResult> {
         let mut unsent = None;
         loop {
             let idle = self.idle();
@@ -181,7 +185,7 @@ impl Client {
             match connection.call(request, async |response| read(response, &carried).await).await {
                 Ok(reply) => {
                     self.keep(connection);
-                    return Some(Seen::Reply(reply));
+                    return Some(CallResult::Response(reply));
                 }
                 Err(Unanswered::Lost(cause)) => return Some(failure::lost(&cause, is_new)),
                 Err(Unanswered::Unsent(_, why)) if is_new => {
@@ -192,7 +196,7 @@ impl Client {
         }
     }
 
-    async fn open(&self) -> Result<Connection, Seen> {
+    async fn open(&self) -> Result<Connection, CallResult> {
         let opening = Connection::open(self.connector.clone(), self.server.clone());
         match timeout(self.connect_timeout, opening).await {
             Ok(opened) => opened
@@ -227,7 +231,7 @@ fn request(url: &Url) -> Result<Request<()>, http::Error> {
         .body(())
 }
 
-async fn read(response: Response<Incoming>, carried: &Carried) -> Reply {
+async fn read(response: Response<Incoming>, carried: &Carried) -> HttpResponse {
     let http_status = response.status().as_u16();
     let retry_after = response
         .headers()
@@ -239,16 +243,16 @@ async fn read(response: Response<Incoming>, carried: &Carried) -> Reply {
     let body = loop {
         match frames.frame().await.map(|frame| frame.map(Frame::into_data)) {
             Some(Ok(Ok(data))) if body.len() + data.len() > LONGEST_BODY => {
-                break Body::Unreadable("the answer was longer than 64 KiB".to_owned());
+                break ResponseBody::Unreadable("the answer was longer than 64 KiB".to_owned());
             }
             Some(Ok(Ok(data))) => body.extend_from_slice(&data),
             Some(Ok(Err(_trailers))) => {}
             None => break reply::read(&body, carried),
             Some(Err(failed)) => {
                 let why = failure::root(&failed);
-                break Body::Unreadable(format!("the answer broke off: {why}"));
+                break ResponseBody::Unreadable(format!("the answer broke off: {why}"));
             }
         }
     };
-    Reply { http_status, retry_after, body }
+    HttpResponse { http_status, retry_after, body }
 }

@@ -6,22 +6,22 @@ use std::io;
 use rustls::AlertDescription;
 
 use crate::order::ReasonCode;
-use crate::outcome::Seen;
+use crate::outcome::CallResult;
 
 /// No connection was made, through this proxy if there is one.
-pub(super) fn no_connection(failed: &(dyn Error + 'static), proxy: Option<&str>) -> Seen {
+pub(super) fn no_connection(failed: &(dyn Error + 'static), proxy: Option<&str>) -> CallResult {
     match find::<rustls::Error>(failed) {
-        Some(cause @ rustls::Error::InvalidCertificate(_)) => Seen::Untrusted {
+        Some(cause @ rustls::Error::InvalidCertificate(_)) => CallResult::Untrusted {
             detail: format!("the server's certificate is not to be trusted: {cause}"),
         },
         Some(cause) if is_about_our_certificate(cause) => not_accepted(cause),
-        Some(cause) => Seen::NotSent {
+        Some(cause) => CallResult::NotSent {
             code: ReasonCode::Tls,
             detail: format!("the TLS handshake failed: {cause}"),
         },
         None if is_proxy(failed) => {
             let proxy = proxy.unwrap_or_default();
-            Seen::ProxyRefused {
+            CallResult::ProxyRefused {
                 detail: format!("the proxy {proxy} did not accept our credentials"),
             }
         }
@@ -36,14 +36,14 @@ pub(super) fn no_connection(failed: &(dyn Error + 'static), proxy: Option<&str>)
                 ),
                 (false, _) => (ReasonCode::Connect, no_way(proxy)),
             };
-            Seen::NotSent { code, detail: format!("{what}: {}", root(failed)) }
+            CallResult::NotSent { code, detail: format!("{what}: {}", root(failed)) }
         }
     }
 }
 
 /// No connection was made in the time there is for that.
-pub(super) fn no_connection_in_time(proxy: Option<&str>) -> Seen {
-    Seen::NotSent { code: ReasonCode::Connect, detail: format!("{} in time", no_way(proxy)) }
+pub(super) fn no_connection_in_time(proxy: Option<&str>) -> CallResult {
+    CallResult::NotSent { code: ReasonCode::Connect, detail: format!("{} in time", no_way(proxy)) }
 }
 
 fn no_way(proxy: Option<&str>) -> String {
@@ -54,33 +54,33 @@ fn no_way(proxy: Option<&str>) -> String {
 }
 
 /// A connection was made, and closed before a request could be sent.
-pub(super) fn closed_at_once(failed: Option<&hyper::Error>) -> Seen {
+pub(super) fn closed_at_once(failed: Option<&hyper::Error>) -> CallResult {
     failed.and_then(refusal_of_our_certificate).unwrap_or_else(|| {
         let detail = "the server closed the connection before the request was sent".to_owned();
-        Seen::NotSent { code: ReasonCode::Connect, detail }
+        CallResult::NotSent { code: ReasonCode::Connect, detail }
     })
 }
 
 /// The connection broke when the request may have been sent. Only on one that has carried
 /// nothing before is a refusal of our certificate surely one of the handshake.
-pub(super) fn lost(failed: &hyper::Error, is_new: bool) -> Seen {
+pub(super) fn lost(failed: &hyper::Error, is_new: bool) -> CallResult {
     refusal_of_our_certificate(failed).filter(|_| is_new).unwrap_or_else(|| {
         let detail = format!("the connection broke after sending: {}", root(failed));
-        Seen::Lost { code: ReasonCode::ConnectionLost, detail }
+        CallResult::Lost { code: ReasonCode::ConnectionLost, detail }
     })
 }
 
 /// It is said in the handshake, and heard of before or after the request has left.
-fn refusal_of_our_certificate(failed: &hyper::Error) -> Option<Seen> {
+fn refusal_of_our_certificate(failed: &hyper::Error) -> Option<CallResult> {
     find(failed).filter(|cause| is_about_our_certificate(cause)).map(not_accepted)
 }
 
 /// The time for the whole call was up.
-pub(super) fn late() -> Seen {
-    Seen::Lost { code: ReasonCode::Timeout, detail: "no answer in time".to_owned() }
+pub(super) fn late() -> CallResult {
+    CallResult::Lost { code: ReasonCode::Timeout, detail: "no answer in time".to_owned() }
 }
 
-fn not_accepted(cause: &rustls::Error) -> Seen {
+fn not_accepted(cause: &rustls::Error) -> CallResult {
     let wants_one = matches!(
         cause,
         rustls::Error::AlertReceived(
@@ -91,7 +91,7 @@ fn not_accepted(cause: &rustls::Error) -> Seen {
         true => "the server wants a certificate of ours",
         false => "the server did not accept our certificate",
     };
-    Seen::Untrusted { detail: format!("{what}: {cause}") }
+    CallResult::Untrusted { detail: format!("{what}: {cause}") }
 }
 
 /// Whether the server has refused our certificate, or the lack of one, and so has

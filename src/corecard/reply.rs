@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::carried::Carried;
 use crate::input::card_numbers;
-use crate::outcome::Body;
+use crate::outcome::ResponseBody;
 
 /// Longest `ErrorCode` that is kept, in characters.
 const LONGEST_CODE: usize = 64;
@@ -118,20 +118,20 @@ pub(super) fn json(body: &[u8]) -> &[u8] {
 }
 
 /// What a complete body says, but for what the call carried.
-pub(super) fn read(body: &[u8], carried: &Carried) -> Body {
+pub(super) fn read(body: &[u8], carried: &Carried) -> ResponseBody {
     let body = json(body);
     match serde_json::from_slice::<Wire>(body) {
-        Ok(wire) if wire.contradicts_itself => Body::Unreadable(
+        Ok(wire) if wire.contradicts_itself => ResponseBody::Unreadable(
             "the answer contradicts itself: it has Status twice, in other letters, with another value"
                 .to_owned(),
         ),
-        Ok(wire) => Body::Answer {
+        Ok(wire) => ResponseBody::Api {
             status: wire.status.as_ref().and_then(boolean),
             error_code: wire.error_code.and_then(|code| text(code, LONGEST_CODE, carried)),
             message: wire.message.and_then(|message| text(message, LONGEST_MESSAGE, carried)),
         },
-        _ if body.is_empty() => Body::Unreadable("the answer was empty".to_owned()),
-        _ => Body::Unreadable(format!(
+        _ if body.is_empty() => ResponseBody::Unreadable("the answer was empty".to_owned()),
+        _ => ResponseBody::Unreadable(format!(
             "the answer was not a JSON object but {}",
             look(body, carried)
         )),
@@ -217,14 +217,14 @@ fn date(text: &str) -> Option<Timestamp> {
 mod tests {
     use super::*;
 
-    fn read(body: &[u8]) -> Body {
+    fn read(body: &[u8]) -> ResponseBody {
         super::read(body, &Carried::default())
     }
 
     fn status(body: &str) -> Option<bool> {
         match read(body.as_bytes()) {
-            Body::Answer { status, .. } => status,
-            Body::Unreadable(_) => None,
+            ResponseBody::Api { status, .. } => status,
+            ResponseBody::Unreadable(_) => None,
         }
     }
 
@@ -244,7 +244,7 @@ mod tests {
 
     #[test]
     fn a_status_given_twice_is_not_believed() {
-        assert!(matches!(read(br#"{"Status":true,"Status":false}"#), Body::Unreadable(_)));
+        assert!(matches!(read(br#"{"Status":true,"Status":false}"#), ResponseBody::Unreadable(_)));
     }
 
     #[test]
@@ -255,7 +255,7 @@ mod tests {
             r#"{"Status":1,"Message":"x","status":0}"#,
             r#"{"status":true,"STATUS":false}"#,
         ] {
-            assert!(matches!(read(denied.as_bytes()), Body::Unreadable(_)), "{denied}");
+            assert!(matches!(read(denied.as_bytes()), ResponseBody::Unreadable(_)), "{denied}");
         }
         for plain in [
             r#"{"Status":true,"status":true}"#,
@@ -283,12 +283,12 @@ mod tests {
 
     #[test]
     fn an_array_is_no_answer_whatever_it_holds() {
-        assert!(matches!(read(b"[true,null,null]"), Body::Unreadable(_)));
+        assert!(matches!(read(b"[true,null,null]"), ResponseBody::Unreadable(_)));
     }
 
     #[test]
     fn text_of_a_server_is_kept_on_one_line_without_card_numbers() {
-        let Body::Answer { message, error_code, .. } =
+        let ResponseBody::Api { message, error_code, .. } =
             read(br#"{"Message":"card\n4111 1111 1111 1111\tgone","ErrorCode":"ERR\u0007 01"}"#)
         else {
             panic!("not an answer")
@@ -299,7 +299,7 @@ mod tests {
 
     #[test]
     fn an_answer_that_is_not_json_is_shown_by_its_beginning() {
-        let Body::Unreadable(why) = read(b"<html>\n<title>Log in</title>") else {
+        let ResponseBody::Unreadable(why) = read(b"<html>\n<title>Log in</title>") else {
             panic!("it was read")
         };
         assert_eq!(why, "the answer was not a JSON object but \"<html> <title>Log in</title>\"");

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::outcome::Meaning;
+use crate::outcome::Verdict;
 
 /// What happened since the start; all zero if nothing did but calls and their answers.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -40,9 +40,9 @@ pub(super) struct Interval {
 
 impl RunStats {
     /// A call ended.
-    pub(super) fn called(&mut self, attempt: u32, meaning: Meaning) {
+    pub(super) fn called(&mut self, attempt: u32, verdict: Verdict) {
         self.repeated += u64::from(attempt > 1);
-        self.lost += u64::from(meaning.leaves_doubt());
+        self.lost += u64::from(verdict.leaves_doubt());
     }
 
     /// An interval of time went by.
@@ -77,8 +77,8 @@ mod tests {
     #[test]
     fn of_a_night_without_incident_there_is_nothing_to_tell() {
         let mut stats = RunStats::default();
-        stats.called(1, Meaning::Cancelled);
-        stats.called(1, Meaning::Rejected);
+        stats.called(1, Verdict::Cancelled);
+        stats.called(1, Verdict::Rejected);
         stats.passed(interval(0, 3600));
         assert_eq!(stats, RunStats::default());
     }
@@ -86,9 +86,9 @@ mod tests {
     #[test]
     fn calls_that_were_repeated_and_answers_that_were_lost_are_counted() {
         let mut stats = RunStats::default();
-        stats.called(1, Meaning::Doubt);
-        stats.called(2, Meaning::NotDone);
-        stats.called(3, Meaning::Doubt);
+        stats.called(1, Verdict::Doubt);
+        stats.called(2, Verdict::NotDone);
+        stats.called(3, Verdict::Doubt);
         assert_eq!((stats.lost, stats.repeated), (2, 2));
     }
 

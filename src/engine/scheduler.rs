@@ -18,7 +18,7 @@ use crate::ledger::{
     StartedRun,
 };
 use crate::order::{ReasonCode, RowNumber};
-use crate::outcome::{self, Halt, Meaning, Next, OnDoubt, Sign};
+use crate::outcome::{self, FatalCause, OnDoubt, RowTransition, ServerSignal, Verdict};
 use crate::policy::adaptive::{Adaptive, Observation};
 use crate::policy::circuit_breaker::{self, CircuitBreaker};
 use crate::policy::credential_refresh::{RefreshOutcome, RefreshSchedule};
@@ -345,11 +345,11 @@ impl Scheduler {
         now: Now,
     ) -> bool {
         let (started, took) = (times.started, times.ended.saturating_sub(times.started));
-        let sign = ending.outcome.sign();
+        let signal = ending.outcome.server_signal();
         let retry_after = ending.outcome.retry_after.map(|wait| wait.min(self.plan.max_outage));
         let was_last = claimed.counted_attempts() >= self.plan.attempts;
         let (row, again) = (claimed.row(), claimed.doubt() || claimed.counted_attempts() > 1);
-        let ended = circuit_breaker::CallObservation { sign, row, started, was_last, again };
+        let ended = circuit_breaker::CallObservation { signal, row, started, was_last, again };
         match self.breaker.observe(ended, now.since_start) {
             Some(circuit_breaker::Transition::Began(rows)) => {
                 self.stats.outages += 1;
@@ -361,12 +361,13 @@ impl Scheduler {
         }
         // A server that is away shows no limits.
         if self.breaker.open_since().is_none() {
-            let shown = Observation { sign, started, took, retry_after, in_flight: self.in_flight };
+            let shown =
+                Observation { signal, started, took, retry_after, in_flight: self.in_flight };
             self.adaptive.observe(shown, now.since_start);
         }
-        let is_implicated = self.breaker.is_implicated(sign, started);
+        let is_implicated = self.breaker.is_implicated(signal, started);
         if is_implicated {
-            self.last_failure = Some(ending.outcome.said());
+            self.last_failure = Some(ending.outcome.describe());
         }
         is_implicated
     }
@@ -376,34 +377,35 @@ impl Scheduler {
         self.commits.queued(times.started.saturating_sub(times.dispatched_at));
         self.in_flight -= 1;
         self.calls += 1;
-        let meaning = ending.outcome.meaning;
-        self.stats.called(claimed.attempt(), meaning);
-        let renewed = meaning == Meaning::Stop(Halt::Unauthorized)
+        let verdict = ending.outcome.verdict;
+        self.stats.called(claimed.attempt(), verdict);
+        let renewed = verdict == Verdict::Stop(FatalCause::Unauthorized)
             && self.refresh.on_unauthorized(times.started, now.since_start);
-        if ending.outcome.sign() == Sign::Works {
+        if ending.outcome.server_signal() == ServerSignal::Works {
             self.silence.works(times.started);
         }
         if let Some(wait) = ending.outcome.retry_after
             && !self.silence.asks(wait, times.started, now.since_start)
         {
             self.stop_for(ReasonCode::Outage);
-            self.stop_reason.get_or_insert(StopReason::from_silence(wait, &ending.outcome.said()));
+            self.stop_reason
+                .get_or_insert(StopReason::from_silence(wait, &ending.outcome.describe()));
         }
         let attempts_left = is_refunded || claimed.counted_attempts() < self.plan.attempts;
-        let doubt = claimed.doubt() || meaning.leaves_doubt();
-        let next = outcome::next(meaning, attempts_left, doubt, self.plan.on_doubt);
+        let doubt = claimed.doubt() || verdict.leaves_doubt();
+        let transition = outcome::transition(verdict, attempts_left, doubt, self.plan.on_doubt);
         let is_ours = claimed.lease() == self.lease.number();
-        let end = if let Next::End(status) = next { Some(status) } else { None };
+        let end = if let RowTransition::End(status) = transition { Some(status) } else { None };
         end.filter(|_| is_ours).iter().for_each(|status| self.counts.add(*status, doubt));
         let stop_reason =
             self.stop_rules.observe(claimed.row(), &ending.outcome, end, &self.counts());
-        let halted = meaning
-            .halt()
+        let fatal = verdict
+            .fatal_cause()
             .filter(|_| !renewed)
-            .map(|halt| StopReason::from_answer(halt, claimed.row(), &ending.outcome));
+            .map(|cause| StopReason::from_answer(cause, claimed.row(), &ending.outcome));
         let (completed, waiting) = match is_refunded {
-            true => claimed.complete_refunded(ending, next),
-            false => claimed.complete(ending, next),
+            true => claimed.complete_refunded(ending, transition),
+            false => claimed.complete(ending, transition),
         };
         self.completed.push(completed);
         self.commits.completed(now.since_start);
@@ -412,7 +414,7 @@ impl Scheduler {
             Some(waiting) => self.wait(waiting, now),
             None => {}
         }
-        if let Some(stop_reason) = halted.or(stop_reason) {
+        if let Some(stop_reason) = fatal.or(stop_reason) {
             self.stop_for(stop_reason.code);
             self.stop_reason.get_or_insert(stop_reason);
         }

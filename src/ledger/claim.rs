@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 
 use crate::order::{Order, RowNumber};
-use crate::outcome::{Meaning, Next, Outcome, Status};
+use crate::outcome::{Outcome, RowTransition, Status, Verdict};
 
 /// A row that is durably recorded as about to be sent. Only a ledger makes one.
 #[derive(Debug, PartialEq, Eq)]
@@ -134,19 +134,23 @@ impl ClaimedRow {
     }
 
     /// Ends the attempt. The row comes back as waiting unless it ended.
-    pub fn complete(self, ending: AttemptEnd, next: Next) -> (CompletedClaim, Option<PendingRow>) {
+    pub fn complete(
+        self,
+        ending: AttemptEnd,
+        transition: RowTransition,
+    ) -> (CompletedClaim, Option<PendingRow>) {
         let AttemptEnd { sent_at, ended_at, outcome } = ending;
-        let status = match next {
-            Next::End(status) => Some(status),
-            Next::Again | Next::Unsent => None,
+        let status = match transition {
+            RowTransition::End(status) => Some(status),
+            RowTransition::Retry | RowTransition::Unsent => None,
         };
         let waiting = status.is_none().then_some(PendingRow {
             row: self.row,
             order: self.order,
             attempts: self.attempt,
             counted_attempts: self.counted_attempts
-                + u32::from(!matches!(outcome.meaning, Meaning::Stop(_))),
-            doubt: self.doubt || outcome.meaning.leaves_doubt(),
+                + u32::from(!matches!(outcome.verdict, Verdict::Stop(_))),
+            doubt: self.doubt || outcome.verdict.leaves_doubt(),
         });
         let completion =
             Completion::Attempted(AttemptRecord { sent_at, ended_at, outcome, status });
@@ -158,9 +162,9 @@ impl ClaimedRow {
     pub fn complete_refunded(
         self,
         ending: AttemptEnd,
-        next: Next,
+        transition: RowTransition,
     ) -> (CompletedClaim, Option<PendingRow>) {
-        let (completed, mut waiting) = self.complete(ending, next);
+        let (completed, mut waiting) = self.complete(ending, transition);
         waiting.iter_mut().for_each(PendingRow::refund_attempt);
         (completed, waiting)
     }
@@ -187,8 +191,8 @@ impl ClaimedRow {
 
 impl CompletedClaim {
     /// Whether the attempt was made, and came to this.
-    pub(super) fn means(&self, meaning: Meaning) -> bool {
-        matches!(&self.completion, Completion::Attempted(ended) if ended.outcome.meaning == meaning)
+    pub(super) fn means(&self, verdict: Verdict) -> bool {
+        matches!(&self.completion, Completion::Attempted(ended) if ended.outcome.verdict == verdict)
     }
 }
 

@@ -1,7 +1,7 @@
-//! Statuses and meanings as the small numbers that stand for them in the ledger,
-//! where the tables `status` and `meaning` spell them out.
+//! Statuses and verdicts as the small numbers that stand for them in the ledger,
+//! where the tables `status` and `verdict` spell them out.
 
-use crate::outcome::{Meaning, Status};
+use crate::outcome::{Status, Verdict};
 
 /// The number of a status: its place among all.
 pub(super) fn of_status(status: Status) -> i64 {
@@ -13,25 +13,25 @@ pub(super) fn status(code: i64) -> Option<Status> {
     usize::try_from(code).ok().and_then(|code| Status::ALL.get(code)).copied()
 }
 
-/// The number of [`Meaning::Cancelled`].
+/// The number of [`Verdict::Cancelled`].
 pub(super) const CANCELLED: i64 = 0;
 
-/// The number of [`Meaning::Doubt`].
+/// The number of [`Verdict::Doubt`].
 pub(super) const DOUBT: i64 = 5;
 
-/// The number of [`Meaning::Stop`], whatever it was that stopped the run.
+/// The number of [`Verdict::Stop`], whatever it was that stopped the run.
 pub(super) const STOP: i64 = 6;
 
-/// The number of a meaning.
-pub(super) fn of_meaning(meaning: Meaning) -> i64 {
-    match meaning {
-        Meaning::Cancelled => CANCELLED,
-        Meaning::AlreadyCancelled => 1,
-        Meaning::Rejected => 2,
-        Meaning::Refused => 3,
-        Meaning::NotDone => 4,
-        Meaning::Doubt | Meaning::StopInDoubt(_) => DOUBT,
-        Meaning::Stop(_) => STOP,
+/// The number of a verdict.
+pub(super) fn of_verdict(verdict: Verdict) -> i64 {
+    match verdict {
+        Verdict::Cancelled => CANCELLED,
+        Verdict::AlreadyCancelled => 1,
+        Verdict::Rejected => 2,
+        Verdict::Refused => 3,
+        Verdict::NotDone => 4,
+        Verdict::Doubt | Verdict::StopInDoubt(_) => DOUBT,
+        Verdict::Stop(_) => STOP,
     }
 }
 
@@ -40,7 +40,7 @@ mod tests {
     use rusqlite::Connection;
 
     use super::*;
-    use crate::outcome::Halt;
+    use crate::outcome::FatalCause;
 
     fn word(table: &str, code: i64) -> String {
         let ledger = Connection::open_in_memory().unwrap();
@@ -59,18 +59,18 @@ mod tests {
     }
 
     #[test]
-    fn every_meaning_is_spelt_out_in_the_ledger() {
-        for (meaning, spelt) in [
-            (Meaning::Cancelled, "cancelled"),
-            (Meaning::AlreadyCancelled, "already_cancelled"),
-            (Meaning::Rejected, "rejected"),
-            (Meaning::Refused, "refused"),
-            (Meaning::NotDone, "not_done"),
-            (Meaning::Doubt, "doubt"),
-            (Meaning::StopInDoubt(Halt::Redirected), "doubt"),
-            (Meaning::Stop(Halt::Code), "stop"),
+    fn every_verdict_is_spelt_out_in_the_ledger() {
+        for (verdict, spelt) in [
+            (Verdict::Cancelled, "cancelled"),
+            (Verdict::AlreadyCancelled, "already_cancelled"),
+            (Verdict::Rejected, "rejected"),
+            (Verdict::Refused, "refused"),
+            (Verdict::NotDone, "not_done"),
+            (Verdict::Doubt, "doubt"),
+            (Verdict::StopInDoubt(FatalCause::Redirected), "doubt"),
+            (Verdict::Stop(FatalCause::Code), "stop"),
         ] {
-            assert_eq!(word("meaning", of_meaning(meaning)), spelt);
+            assert_eq!(word("verdict", of_verdict(verdict)), spelt);
         }
     }
 }

@@ -40,7 +40,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::file_permissions::PermissionError;
 use crate::input::{InputError, OrderKey, PlannedRow};
 use crate::order::{Order, ReasonCode, RowNumber};
-use crate::outcome::{OnDoubt, Status, unended};
+use crate::outcome::{OnDoubt, Status, status_when_stopped};
 
 pub use claim::{AttemptEnd, ClaimedRow, CompletedClaim, PendingRow};
 pub use commit_latency::CommitLatency;
@@ -316,7 +316,7 @@ impl RowRecord {
     pub(crate) fn complete(&mut self) {
         self.has_ended = self.kept || self.status != Status::NotSent;
         if !self.has_ended {
-            self.status = unended(self.doubt);
+            self.status = status_when_stopped(self.doubt);
         }
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::scatter::scatter;
 use crate::order::RowNumber;
-use crate::outcome::Sign;
+use crate::outcome::ServerSignal;
 
 /// So many failures in a row are an outage, wherever they come from.
 const IN_A_ROW: usize = 10;
@@ -30,7 +30,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(8);
 #[derive(Debug, Clone, Copy)]
 pub struct CallObservation {
     /// What it tells of the server.
-    pub sign: Sign,
+    pub signal: ServerSignal,
     /// Its row.
     pub row: RowNumber,
     /// When it was started, after the start of the run.
@@ -145,15 +145,15 @@ impl CircuitBreaker {
     }
 
     /// Whether a call that was started then, and failed, ran into an outage.
-    pub fn is_implicated(&self, sign: Sign, started: Duration) -> bool {
-        sign.is_failure() && (self.away.is_some() || self.over.is_some_and(|over| started < over))
+    pub fn is_implicated(&self, signal: ServerSignal, started: Duration) -> bool {
+        signal.is_failure() && (self.away.is_some() || self.over.is_some_and(|over| started < over))
     }
 
     /// Learns from a call that ended now.
     pub fn observe(&mut self, ended: CallObservation, now: Duration) -> Option<Transition> {
-        match ended.sign {
-            Sign::Works => return self.works(ended.started, now),
-            Sign::Unclear => return None,
+        match ended.signal {
+            ServerSignal::Works => return self.works(ended.started, now),
+            ServerSignal::Unclear => return None,
             _ => {}
         }
         match &mut self.away {
@@ -206,16 +206,16 @@ impl Failed {
         self.since = self.since.min(ended.started);
         // A row that fails again and again says little of the server, whatever it is told.
         let is_first = usize::from(self.rows.insert(ended.row) && !ended.again);
-        match ended.sign {
-            Sign::Broken => self.perhaps += is_first,
-            Sign::Unavailable | Sign::Throttled => self.busy += is_first,
+        match ended.signal {
+            ServerSignal::Broken => self.perhaps += is_first,
+            ServerSignal::Unavailable | ServerSignal::Throttled => self.busy += is_first,
             _ => self.surely += 1,
         }
     }
 
     /// Whether they are an outage with this one, when for so long there was no answer.
     fn is_outage(&self, ended: CallObservation, no_answer: Duration) -> bool {
-        let throttled = ended.sign == Sign::Throttled;
+        let throttled = ended.signal == ServerSignal::Throttled;
         let told = self.surely + self.busy;
         let in_a_row = told + self.perhaps >= IN_A_ROW;
         let lasting = !throttled || no_answer >= ONLY_THROTTLED;
@@ -240,9 +240,9 @@ mod tests {
         Duration::from_millis(ms)
     }
 
-    fn ended(sign: Sign, row: u32, started: u64) -> CallObservation {
+    fn ended(signal: ServerSignal, row: u32, started: u64) -> CallObservation {
         CallObservation {
-            sign,
+            signal,
             row: RowNumber(row),
             started: ms(started),
             was_last: false,
@@ -254,7 +254,7 @@ mod tests {
     fn noticed() -> CircuitBreaker {
         let mut outage = CircuitBreaker::new(Duration::from_secs(900));
         for row in 1..=10 {
-            outage.observe(ended(Sign::Unreachable, row, 999), ms(1000));
+            outage.observe(ended(ServerSignal::Unreachable, row, 999), ms(1000));
         }
         assert_eq!(outage.open_since(), Some(ms(1000)));
         outage
@@ -263,7 +263,7 @@ mod tests {
     #[test]
     fn ten_failures_in_a_row_are_an_outage_and_its_rows_are_told() {
         let mut outage = CircuitBreaker::new(Duration::from_secs(900));
-        let mut saw = |row| outage.observe(ended(Sign::Broken, row, 1), ms(2));
+        let mut saw = |row| outage.observe(ended(ServerSignal::Broken, row, 1), ms(2));
         assert!((1..10).all(|row| saw(row).is_none()));
         assert_eq!(saw(10), Some(Transition::Began((1..=10).map(RowNumber).collect())));
     }
@@ -272,8 +272,8 @@ mod tests {
     fn failures_among_answers_are_none() {
         let mut outage = CircuitBreaker::new(Duration::from_secs(900));
         for call in 0..1000 {
-            let sign = if call % 8 == 0 { Sign::Works } else { Sign::Broken };
-            assert_eq!(outage.observe(ended(sign, call, call.into()), ms(call.into())), None);
+            let signal = if call % 8 == 0 { ServerSignal::Works } else { ServerSignal::Broken };
+            assert_eq!(outage.observe(ended(signal, call, call.into()), ms(call.into())), None);
         }
     }
 
@@ -281,18 +281,21 @@ mod tests {
     fn a_row_that_fails_again_and_again_is_no_outage() {
         let mut outage = CircuitBreaker::new(Duration::from_secs(900));
         for call in 0..1000 {
-            let broken = CallObservation { was_last: true, ..ended(Sign::Broken, 7, call) };
+            let broken = CallObservation { was_last: true, ..ended(ServerSignal::Broken, 7, call) };
             assert_eq!(outage.observe(broken, ms(call)), None);
         }
     }
 
     #[test]
     fn many_rows_that_fail_again_are_no_outage() {
-        for sign in [Sign::Broken, Sign::Unavailable, Sign::Throttled] {
+        for signal in [ServerSignal::Broken, ServerSignal::Unavailable, ServerSignal::Throttled] {
             let mut outage = CircuitBreaker::new(Duration::from_secs(900));
             for row in 0..1000 {
-                let again =
-                    CallObservation { again: true, was_last: true, ..ended(sign, row, row.into()) };
+                let again = CallObservation {
+                    again: true,
+                    was_last: true,
+                    ..ended(signal, row, row.into())
+                };
                 assert_eq!(outage.observe(again, ms(u64::from(row) * 100)), None);
             }
         }
@@ -300,13 +303,13 @@ mod tests {
 
     #[test]
     fn two_rows_that_alone_are_told_that_the_server_is_away_are_no_outage() {
-        for sign in [Sign::Unavailable, Sign::Throttled] {
+        for signal in [ServerSignal::Unavailable, ServerSignal::Throttled] {
             let mut outage = CircuitBreaker::new(Duration::from_secs(900));
-            outage.observe(ended(Sign::Works, 1, 0), ms(20));
+            outage.observe(ended(ServerSignal::Works, 1, 0), ms(20));
             for call in 1..100 {
                 let last = CallObservation {
                     was_last: true,
-                    ..ended(sign, call % 2, 1000 * u64::from(call))
+                    ..ended(signal, call % 2, 1000 * u64::from(call))
                 };
                 assert_eq!(outage.observe(last, ms(1000 * u64::from(call) + 20)), None);
             }
@@ -317,10 +320,15 @@ mod tests {
     fn five_rows_that_are_told_so_are_an_outage_before_one_of_them_fails_for_good() {
         let mut outage = CircuitBreaker::new(Duration::from_secs(900));
         assert!(
-            (1..=5).all(|row| outage.observe(ended(Sign::Unavailable, row, 1), ms(2)).is_none())
+            (1..=5).all(|row| outage
+                .observe(ended(ServerSignal::Unavailable, row, 1), ms(2))
+                .is_none())
         );
-        let last =
-            CallObservation { was_last: true, again: true, ..ended(Sign::Unavailable, 1, 1000) };
+        let last = CallObservation {
+            was_last: true,
+            again: true,
+            ..ended(ServerSignal::Unavailable, 1, 1000)
+        };
         assert!(outage.observe(last, ms(1002)).is_some());
     }
 
@@ -333,18 +341,18 @@ mod tests {
                 of_another.push(probe);
             }
             outage.on_sent(ms(2000));
-            outage.observe(ended(Sign::Broken, 100 + probe, 2000), ms(2001));
+            outage.observe(ended(ServerSignal::Broken, 100 + probe, 2000), ms(2001));
             assert!(outage.has_failed(RowNumber(100 + probe)));
         }
         assert_eq!(of_another, [1, 3, 5]);
-        outage.observe(ended(Sign::Works, 999, 2500), ms(2501));
+        outage.observe(ended(ServerSignal::Works, 999, 2500), ms(2501));
         assert!(!outage.prefers_untried_row() && !outage.has_failed(RowNumber(101)));
     }
 
     #[test]
     fn no_row_fails_for_good_because_nobody_can_be_reached() {
         let mut outage = CircuitBreaker::new(Duration::from_secs(900));
-        let last = CallObservation { was_last: true, ..ended(Sign::Unreachable, 1, 1) };
+        let last = CallObservation { was_last: true, ..ended(ServerSignal::Unreachable, 1, 1) };
         assert!((0..4).all(|_| outage.observe(last, ms(2)).is_none()));
         assert!(outage.observe(last, ms(2)).is_some());
     }
@@ -352,9 +360,9 @@ mod tests {
     #[test]
     fn throttled_calls_are_an_outage_only_when_for_long_nothing_else_comes() {
         let mut outage = CircuitBreaker::new(Duration::from_secs(900));
-        outage.observe(ended(Sign::Works, 1, 0), ms(20));
+        outage.observe(ended(ServerSignal::Works, 1, 0), ms(20));
         let mut throttled =
-            |now| outage.observe(ended(Sign::Throttled, now as u32, now - 1), ms(now));
+            |now| outage.observe(ended(ServerSignal::Throttled, now as u32, now - 1), ms(now));
         assert!((30..2000).all(|now| throttled(now).is_none()));
         assert!((2000..2100).any(|now| throttled(now).is_some()));
     }
@@ -373,7 +381,7 @@ mod tests {
             assert_eq!(outage.permits(next), Some(0));
             now = next + ms(1);
             outage.observe(
-                CallObservation { started: next, ..ended(Sign::Unreachable, row, 0) },
+                CallObservation { started: next, ..ended(ServerSignal::Unreachable, row, 0) },
                 now,
             );
         }
@@ -385,11 +393,14 @@ mod tests {
     #[test]
     fn an_answer_to_a_call_from_before_the_outage_does_not_end_it() {
         let mut outage = noticed();
-        assert_eq!(outage.observe(ended(Sign::Works, 50, 900), ms(1100)), None);
-        assert_eq!(outage.observe(ended(Sign::Works, 50, 1050), ms(1200)), Some(Transition::Over));
+        assert_eq!(outage.observe(ended(ServerSignal::Works, 50, 900), ms(1100)), None);
+        assert_eq!(
+            outage.observe(ended(ServerSignal::Works, 50, 1050), ms(1200)),
+            Some(Transition::Over)
+        );
         assert_eq!((outage.open_since(), outage.permits(ms(1200))), (None, None));
-        assert!(outage.is_implicated(Sign::Broken, ms(1100)));
-        assert!(!outage.is_implicated(Sign::Broken, ms(1300)));
+        assert!(outage.is_implicated(ServerSignal::Broken, ms(1100)));
+        assert!(!outage.is_implicated(ServerSignal::Broken, ms(1300)));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use super::same_code::SameCode;
 use super::streak::Streak;
 use crate::ledger::Counts;
 use crate::order::{ReasonCode, RowNumber};
-use crate::outcome::{Halt, Meaning, Outcome, Status};
+use crate::outcome::{FatalCause, Outcome, Status, Verdict};
 
 /// How many requests in a row may be refused as malformed or misdirected. A file
 /// of bad rows is not stopped by it soon; a wrong URL or a changed API is.
@@ -41,14 +41,16 @@ pub struct StopReason {
 
 impl StopReason {
     /// This row's answer stops the run.
-    pub fn from_answer(halt: Halt, row: RowNumber, outcome: &Outcome) -> StopReason {
-        let what = match halt {
-            Halt::Unauthorized | Halt::Credentials => "The credentials were refused",
-            Halt::Redirected => "The server answered with a redirect, which is never followed",
-            Halt::Certificate => "A certificate was refused",
-            Halt::Code => "[codes] stops the run at such an answer",
+    pub fn from_answer(cause: FatalCause, row: RowNumber, outcome: &Outcome) -> StopReason {
+        let what = match cause {
+            FatalCause::Unauthorized | FatalCause::Credentials => "The credentials were refused",
+            FatalCause::Redirected => {
+                "The server answered with a redirect, which is never followed"
+            }
+            FatalCause::Certificate => "A certificate was refused",
+            FatalCause::Code => "[codes] stops the run at such an answer",
         };
-        StopReason { code: halt.code(), why: format!("{what}: row {row}: {}", outcome.said()) }
+        StopReason { code: cause.code(), why: format!("{what}: row {row}: {}", outcome.describe()) }
     }
 
     /// The server was away for too long; this is what the last call came to.
@@ -120,7 +122,7 @@ impl StopRules {
     }
 
     fn after_attempt(&mut self, outcome: &Outcome) -> Option<StopReason> {
-        let refused = outcome.meaning == Meaning::Refused;
+        let refused = outcome.verdict == Verdict::Refused;
         let refused = if refused { self.refusals.goes_on() } else { reset(&mut self.refusals) };
         if let Some(most) = refused {
             let why = format!(
@@ -130,8 +132,8 @@ impl StopRules {
             );
             return Some(StopReason { code: ReasonCode::Refusals, why });
         }
-        let most = match outcome.meaning {
-            Meaning::Doubt => self.doubts.goes_on()?,
+        let most = match outcome.verdict {
+            Verdict::Doubt => self.doubts.goes_on()?,
             // A call that was never sent shows nothing of the server's answers.
             _ if !outcome.sent => return None,
             _ => reset(&mut self.doubts)?,
@@ -224,14 +226,14 @@ mod tests {
 
         fn sees(
             &mut self,
-            meaning: Meaning,
+            verdict: Verdict,
             code: &str,
             ended: Option<Status>,
         ) -> Option<StopReason> {
             self.row += 1;
             ended.iter().for_each(|status| self.counts.add(*status, 1));
             let outcome = Outcome {
-                meaning,
+                verdict,
                 sent: code != "CONNECT",
                 error_code: code.to_owned(),
                 message: String::new(),
@@ -242,19 +244,19 @@ mod tests {
         }
 
         fn cancelled(&mut self) -> Option<StopReason> {
-            self.sees(Meaning::Cancelled, "ERR01160", Some(Status::Cancelled))
+            self.sees(Verdict::Cancelled, "ERR01160", Some(Status::Cancelled))
         }
 
         fn rejected(&mut self, code: &str) -> Option<StopReason> {
-            self.sees(Meaning::Rejected, code, Some(Status::Rejected))
+            self.sees(Verdict::Rejected, code, Some(Status::Rejected))
         }
 
         fn lost(&mut self) -> Option<StopReason> {
-            self.sees(Meaning::Doubt, "TIMEOUT", None)
+            self.sees(Verdict::Doubt, "TIMEOUT", None)
         }
 
         fn refused(&mut self) -> Option<StopReason> {
-            self.sees(Meaning::Refused, "HTTP_404", Some(Status::Failed))
+            self.sees(Verdict::Refused, "HTTP_404", Some(Status::Failed))
         }
     }
 
@@ -311,7 +313,7 @@ mod tests {
         assert!(watched.lost().is_none() && watched.lost().is_none());
         assert_eq!(watched.rejected("ERR1"), None);
         assert!(watched.lost().is_none() && watched.lost().is_none());
-        assert_eq!(watched.sees(Meaning::NotDone, "CONNECT", None), None);
+        assert_eq!(watched.sees(Verdict::NotDone, "CONNECT", None), None);
         assert_snapshot!(told(watched.lost()), @"CONSECUTIVE_DOUBTS: more than 2 answers in a row were lost (--max-consecutive-doubts 2), the last with TIMEOUT");
     }
 

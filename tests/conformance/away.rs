@@ -5,7 +5,7 @@ use std::time::Duration;
 use cardcancel::ledger::{
     CommitOutcome, CommitRequest, LedgerError, Postgres, PostgresOptions, RowRecord,
 };
-use cardcancel::outcome::{Meaning, Next, Status};
+use cardcancel::outcome::{RowTransition, Status, Verdict};
 
 use crate::common::postgres::Server;
 use crate::common::{Cut, Way, records, until};
@@ -152,7 +152,7 @@ fn a_row_that_another_run_cancelled_ends_once_though_the_answer_is_lost() {
     let run = create_run(ledger.as_mut(), "run-1", "key", 2);
     let mut process = Process::start(ledger, run);
     let claimed = process.claim(1).pop().unwrap();
-    let (completed, waiting) = ended(claimed, Meaning::NotDone, Next::Again);
+    let (completed, waiting) = ended(claimed, Verdict::NotDone, RowTransition::Retry);
     process.complete(vec![completed]);
     let mut ledger = home.open();
     let other = create_run(ledger.as_mut(), "run-2", "other", 1);

@@ -8,7 +8,7 @@ use cardcancel::ledger::{
     NewRun, PendingRow, Postgres, PostgresOptions, RowRecord, Run, Sqlite, StartOptions,
 };
 use cardcancel::order::{Order, ReasonCode, RowNumber};
-use cardcancel::outcome::{Meaning, Next, OnDoubt, Outcome, Status};
+use cardcancel::outcome::{OnDoubt, Outcome, RowTransition, Status, Verdict};
 use cardcancel::policy::pacer::Pacer;
 use jiff::Timestamp;
 use secrecy::SecretString;
@@ -135,9 +135,9 @@ pub fn create_run_as(ledger: &mut dyn Ledger, new: NewRun, rows: u32) -> Run {
     ledger.create_run(new, &mut (1..=rows).map(|row| Ok(to_send(row))), &by_order).unwrap()
 }
 
-pub fn outcome(meaning: Meaning, code: &str) -> Outcome {
+pub fn outcome(verdict: Verdict, code: &str) -> Outcome {
     Outcome {
-        meaning,
+        verdict,
         sent: true,
         error_code: code.to_owned(),
         message: format!("it said {code}"),
@@ -147,16 +147,16 @@ pub fn outcome(meaning: Meaning, code: &str) -> Outcome {
 }
 
 pub fn cancelled(claimed: ClaimedRow) -> CompletedClaim {
-    ended(claimed, Meaning::Cancelled, Next::End(Status::Cancelled)).0
+    ended(claimed, Verdict::Cancelled, RowTransition::End(Status::Cancelled)).0
 }
 
 pub fn ended(
     claimed: ClaimedRow,
-    meaning: Meaning,
-    next: Next,
+    verdict: Verdict,
+    next: RowTransition,
 ) -> (CompletedClaim, Option<PendingRow>) {
     let now = Timestamp::now();
-    let ending = AttemptEnd { sent_at: now, ended_at: now, outcome: outcome(meaning, "ERR01160") };
+    let ending = AttemptEnd { sent_at: now, ended_at: now, outcome: outcome(verdict, "ERR01160") };
     claimed.complete(ending, next)
 }
 

@@ -8,7 +8,7 @@ use cardcancel::ledger::{
     RowRecord, Run, StartOptions,
 };
 use cardcancel::order::{ReasonCode, RowError, RowNumber};
-use cardcancel::outcome::{Meaning, Next, OnDoubt, Status};
+use cardcancel::outcome::{OnDoubt, RowTransition, Status, Verdict};
 use jiff::Timestamp;
 
 use crate::common::records;
@@ -189,7 +189,7 @@ pub fn a_claim_that_is_taken_back_leaves_no_trace(home: &Home) {
 pub fn a_row_that_did_not_end_is_tried_again(home: &Home) {
     let mut process = home.process(1);
     let claimed = process.claim(1).pop().unwrap();
-    let (completed, waiting) = ended(claimed, Meaning::Doubt, Next::Again);
+    let (completed, waiting) = ended(claimed, Verdict::Doubt, RowTransition::Retry);
     let mut outcome = process.commit(vec![completed], vec![waiting.unwrap()], 0);
     let claimed = outcome.claimed.pop().unwrap();
     assert_eq!((claimed.attempt(), claimed.counted_attempts(), claimed.doubt()), (2, 2, true));
@@ -202,7 +202,7 @@ pub fn a_row_that_did_not_end_is_tried_again(home: &Home) {
 pub fn a_row_for_which_there_is_no_budget_goes_on_waiting(home: &Home) {
     let mut process = home.process(1).at_pace("1/h");
     let claimed = process.claim(1).pop().unwrap();
-    let (completed, waiting) = ended(claimed, Meaning::NotDone, Next::Again);
+    let (completed, waiting) = ended(claimed, Verdict::NotDone, RowTransition::Retry);
     let outcome = process.commit(vec![completed], vec![waiting.unwrap()], 0);
     assert_eq!((outcome.claimed.len(), outcome.deferred.len()), (0, 1));
     assert!(outcome.next_slot_at.unwrap() > Timestamp::now());
@@ -240,7 +240,7 @@ pub fn what_a_dead_process_had_in_flight_ends_in_doubt_where_nothing_is_sent_twi
 pub fn what_a_dead_process_left_waiting_is_taken_up_with_its_attempts(home: &Home) {
     let mut process = home.process(1);
     let claimed = process.claim(1).pop().unwrap();
-    let (completed, _waiting) = ended(claimed, Meaning::NotDone, Next::Again);
+    let (completed, _waiting) = ended(claimed, Verdict::NotDone, RowTransition::Retry);
     process.complete(vec![completed]);
     let mut other = home.join(&process.run);
     drop(process);
@@ -252,16 +252,18 @@ pub fn a_row_in_doubt_is_told_by_the_attempt_that_left_the_doubt(home: &Home) {
     let mut process = home.process(2);
     let mut claimed = process.claim(2);
     let (inherits, lost) = (claimed.pop().unwrap(), claimed.pop().unwrap());
-    let fails = |claimed, meaning, code, next| {
+    let fails = |claimed, verdict, code, next| {
         let now = Timestamp::now();
-        let outcome = outcome(meaning, code);
+        let outcome = outcome(verdict, code);
         ClaimedRow::complete(claimed, AttemptEnd { sent_at: now, ended_at: now, outcome }, next)
     };
-    let (timed_out, waiting) = fails(lost, Meaning::Doubt, "TIMEOUT", Next::Again);
-    let (not_done, _) = fails(inherits, Meaning::NotDone, "BUSY", Next::End(Status::InDoubt));
+    let (timed_out, waiting) = fails(lost, Verdict::Doubt, "TIMEOUT", RowTransition::Retry);
+    let (not_done, _) =
+        fails(inherits, Verdict::NotDone, "BUSY", RowTransition::End(Status::InDoubt));
     let mut outcome = process.commit(vec![timed_out, not_done], vec![waiting.unwrap()], 0);
     let claimed = outcome.claimed.pop().unwrap();
-    let (refused, _) = fails(claimed, Meaning::NotDone, "CONNECT", Next::End(Status::InDoubt));
+    let (refused, _) =
+        fails(claimed, Verdict::NotDone, "CONNECT", RowTransition::End(Status::InDoubt));
     process.complete(vec![refused]);
     let told = |record: &RowRecord| format!("{}: {}", record.error_code, record.message);
     let told: Vec<String> = process.records().iter().map(told).collect();
@@ -277,7 +279,7 @@ pub fn a_row_in_doubt_is_told_by_the_attempt_that_left_the_doubt(home: &Home) {
 pub fn an_attempt_during_an_outage_that_stopped_the_run_does_not_count(home: &Home) {
     let mut process = home.process(1);
     let claimed = process.claim(1).pop().unwrap();
-    let (completed, _waiting) = ended(claimed, Meaning::NotDone, Next::Again);
+    let (completed, _waiting) = ended(claimed, Verdict::NotDone, RowTransition::Retry);
     process.complete(vec![completed]);
     let run = process.rest(Some(ReasonCode::Outage));
     let claimed = home.join(&run).claim_when_there_is(1).pop().unwrap();
@@ -328,8 +330,8 @@ pub fn an_order_cancelled_at_another_endpoint_is_not_cancelled(home: &Home) {
 pub fn what_a_code_was_taken_to_mean_in_another_run_is_no_fact_about_the_order(home: &Home) {
     let mut first = home.process(1);
     let claimed = first.claim(1).pop().unwrap();
-    let end = Next::End(Status::AlreadyCancelled);
-    first.complete(vec![ended(claimed, Meaning::AlreadyCancelled, end).0]);
+    let end = RowTransition::End(Status::AlreadyCancelled);
+    first.complete(vec![ended(claimed, Verdict::AlreadyCancelled, end).0]);
     first.rest(None);
     let claimed = home.another(2).claim(2);
     assert_eq!(rows(&claimed), [1, 2]);
@@ -340,7 +342,7 @@ pub fn what_a_code_was_taken_to_mean_in_another_run_is_no_fact_about_the_order(h
 fn lose_an_answer(home: &Home) {
     let mut first = home.process(1);
     let claimed = first.claim(1).pop().unwrap();
-    first.complete(vec![ended(claimed, Meaning::Doubt, Next::End(Status::InDoubt)).0]);
+    first.complete(vec![ended(claimed, Verdict::Doubt, RowTransition::End(Status::InDoubt)).0]);
     first.rest(None);
 }
 
@@ -349,7 +351,8 @@ pub fn an_order_in_doubt_from_another_run_is_sent_in_doubt(home: &Home) {
     let mut second = home.another(2);
     let mut claimed = second.claim(2);
     assert_eq!(claimed.iter().map(ClaimedRow::doubt).collect::<Vec<_>>(), [true, false]);
-    let (refused, _) = ended(claimed.remove(0), Meaning::Rejected, Next::End(Status::Rejected));
+    let (refused, _) =
+        ended(claimed.remove(0), Verdict::Rejected, RowTransition::End(Status::Rejected));
     second.complete(vec![refused]);
     let record = second.records().remove(0);
     assert_eq!((record.status, record.doubt), (Status::Rejected, true));
@@ -435,7 +438,8 @@ pub fn an_order_that_a_living_process_has_in_flight_for_another_run_is_left_for_
     // One is cancelled; of the other the answer is lost.
     let mut in_flight = in_flight.into_iter();
     let one = cancelled(in_flight.next().unwrap());
-    let (other, _) = ended(in_flight.next().unwrap(), Meaning::Doubt, Next::End(Status::InDoubt));
+    let (other, _) =
+        ended(in_flight.next().unwrap(), Verdict::Doubt, RowTransition::End(Status::InDoubt));
     first.complete(vec![one, other]);
     let outcome = second.commit(Vec::new(), outcome.in_flight_elsewhere, 0);
     assert_eq!((rows(&outcome.claimed), outcome.claimed[0].doubt()), (vec![2], true));
@@ -571,15 +575,15 @@ fn all_kinds(home: &Home) -> Process {
     let mut claimed = process.claim(9);
     let in_flight = claimed.split_off(7);
     let seven = claimed.pop().unwrap();
-    let (lost, refused) = (claimed.split_off(3), Next::End(Status::Rejected));
+    let (lost, refused) = (claimed.split_off(3), RowTransition::End(Status::Rejected));
     let mut completed: Vec<_> = claimed.into_iter().map(cancelled).collect();
     let mut lost = lost.into_iter();
     for _ in 0..2 {
         let claimed = lost.next().unwrap();
-        completed.push(ended(claimed, Meaning::Doubt, Next::End(Status::InDoubt)).0);
+        completed.push(ended(claimed, Verdict::Doubt, RowTransition::End(Status::InDoubt)).0);
     }
-    completed.push(ended(lost.next().unwrap(), Meaning::Rejected, refused).0);
-    completed.push(ended(seven, Meaning::NotDone, Next::Again).0);
+    completed.push(ended(lost.next().unwrap(), Verdict::Rejected, refused).0);
+    completed.push(ended(seven, Verdict::NotDone, RowTransition::Retry).0);
     process.complete(completed);
     drop(in_flight);
     process
@@ -729,13 +733,13 @@ pub fn a_results_file_is_known_by_its_mark(home: &Home) {
 pub fn a_row_that_was_rejected_after_a_lost_answer_is_counted_as_rejected_with_doubt(home: &Home) {
     let mut process = home.process(2);
     let mut claimed = process.claim(2).into_iter();
-    let (lost, waiting) = ended(claimed.next().unwrap(), Meaning::Doubt, Next::Again);
-    let no = Next::End(Status::Rejected);
-    let (rejected, _) = ended(claimed.next().unwrap(), Meaning::Rejected, no);
+    let (lost, waiting) = ended(claimed.next().unwrap(), Verdict::Doubt, RowTransition::Retry);
+    let no = RowTransition::End(Status::Rejected);
+    let (rejected, _) = ended(claimed.next().unwrap(), Verdict::Rejected, no);
     let outcome = process.commit(vec![lost, rejected], waiting.into_iter().collect(), 0);
     assert_eq!((outcome.counts.get(Status::Rejected), outcome.counts.in_doubt()), (1, 0));
     let again = outcome.claimed.into_iter().next().unwrap();
-    let outcome = process.complete(vec![ended(again, Meaning::Rejected, no).0]);
+    let outcome = process.complete(vec![ended(again, Verdict::Rejected, no).0]);
     assert_eq!((outcome.counts.get(Status::Rejected), outcome.counts.in_doubt()), (2, 1));
     assert_eq!(
         process.records().iter().map(|record| record.doubt).collect::<Vec<_>>(),
@@ -748,8 +752,8 @@ pub fn a_row_that_was_rejected_after_a_lost_answer_is_counted_as_rejected_with_d
 pub fn what_is_on_record_of_orders_is_told_for_each_in_turn(home: &Home) {
     let mut first = home.process(3);
     let mut claimed = first.claim(2).into_iter();
-    let no = Next::End(Status::Rejected);
-    let (rejected, _) = ended(claimed.next().unwrap(), Meaning::Rejected, no);
+    let no = RowTransition::End(Status::Rejected);
+    let (rejected, _) = ended(claimed.next().unwrap(), Verdict::Rejected, no);
     first.complete(vec![rejected]);
     let mut ledger = home.open();
     let elsewhere = "https://sandbox.example.com".to_owned();

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use cardcancel::ledger::{ClaimedRow, CommitOutcome, Ledger, Run, StartOptions};
 use cardcancel::order::{Order, ReasonCode};
-use cardcancel::outcome::{Meaning, Next, Status};
+use cardcancel::outcome::{RowTransition, Status, Verdict};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::common::postgres::Database;
@@ -75,7 +75,7 @@ fn who_comes_back_after_others_took_up_its_rows_has_lost_them() {
     let (home, database, mut process) = first(3);
     let mut before = process.commit(Vec::new(), Vec::new(), 3);
     let waits = before.claimed.pop().unwrap();
-    let (completed, waiting) = ended(waits, Meaning::NotDone, Next::Again);
+    let (completed, waiting) = ended(waits, Verdict::NotDone, RowTransition::Retry);
     process.complete(vec![completed]);
     let lost = before.claimed.pop().unwrap();
     let also_lost = before.claimed.pop().unwrap();
@@ -89,7 +89,8 @@ fn who_comes_back_after_others_took_up_its_rows_has_lost_them() {
         [true, true, false]
     );
 
-    let completed = vec![cancelled(lost), ended(also_lost, Meaning::NotDone, Next::Again).0];
+    let completed =
+        vec![cancelled(lost), ended(also_lost, Verdict::NotDone, RowTransition::Retry).0];
     let after = process.commit(completed, vec![waiting.unwrap()], 3);
     assert_ne!(lease(&after), lease(&before));
     assert_eq!((after.claimed.len(), after.deferred.len()), (0, 0));
@@ -182,12 +183,19 @@ fn an_order_that_runs_share_is_in_flight_once_however_many_commit_at_once() {
                         in_flight.lock().unwrap().remove(order);
                     });
                     // Every third is rejected, and sent again by the other run.
-                    completed.extend(outcome.claimed.into_iter().map(
-                        |claimed| match claimed.row().0 % 3 {
-                            0 => ended(claimed, Meaning::Rejected, Next::End(Status::Rejected)).0,
+                    completed.extend(outcome.claimed.into_iter().map(|claimed| {
+                        match claimed.row().0 % 3 {
+                            0 => {
+                                ended(
+                                    claimed,
+                                    Verdict::Rejected,
+                                    RowTransition::End(Status::Rejected),
+                                )
+                                .0
+                            }
                             _ => cancelled(claimed),
-                        },
-                    ));
+                        }
+                    }));
                     if outcome.exhausted && completed.is_empty() && later.is_empty() {
                         process.rest(None);
                         break;
@@ -249,7 +257,8 @@ fn of_an_answer_that_comes_after_another_run_sent_the_order_only_a_success_is_su
         sent.len() == 2
     });
     second.complete(sent.into_iter().map(cancelled).collect());
-    let rejected = ended(held.pop().unwrap(), Meaning::Rejected, Next::End(Status::Rejected)).0;
+    let rejected =
+        ended(held.pop().unwrap(), Verdict::Rejected, RowTransition::End(Status::Rejected)).0;
     let outcome = process.complete(vec![cancelled(held.pop().unwrap()), rejected]);
     assert_eq!((outcome.counts.get(Status::Cancelled), outcome.counts.total()), (1, 1));
     let mut counts = outcome.counts;
@@ -265,7 +274,7 @@ fn of_an_answer_that_comes_after_another_run_sent_the_order_only_a_success_is_su
 fn what_a_worker_leaves_behind_as_it_rests_is_anybodys_at_once() {
     let (home, _, mut process) = first(2);
     let claimed = process.claim(1).pop().unwrap();
-    let (completed, _waiting) = ended(claimed, Meaning::NotDone, Next::Again);
+    let (completed, _waiting) = ended(claimed, Verdict::NotDone, RowTransition::Retry);
     process.complete(vec![completed]);
     let mut other = home.join(&process.run);
     other.complete(Vec::new());

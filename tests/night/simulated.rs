@@ -13,7 +13,8 @@ use cardcancel::ledger::{
 };
 use cardcancel::order::{Order, ReasonCode, RowNumber};
 use cardcancel::outcome::{
-    self, AnswerRules, Body, CodeMeaning, Codes, OnDoubt, Reply, Seen, Status,
+    self, AnswerRules, CallResult, CodeMap, CodeMapping, HttpResponse, OnDoubt, ResponseBody,
+    Status,
 };
 use cardcancel::policy::credential_refresh::{RefreshOutcome, RefreshSchedule};
 use cardcancel::policy::pacer::Pacer;
@@ -51,7 +52,7 @@ type Token = usize;
 
 /// What the server made of a call.
 struct Taken {
-    seen: Seen,
+    seen: CallResult,
     heard: Heard,
     cancelled: bool,
 }
@@ -71,8 +72,9 @@ impl Server {
         let fault = chance.below(20);
         let acts = refusal.is_none() && !matches!(fault, 0 | 2 | 3 | 6);
         let cancelled = acts && self.cancelled.insert(order);
-        let lost = Seen::Lost { code: ReasonCode::ConnectionLost, detail: "lost".to_owned() };
-        let refused = Seen::NotSent { code: ReasonCode::Connect, detail: "refused".to_owned() };
+        let lost = CallResult::Lost { code: ReasonCode::ConnectionLost, detail: "lost".to_owned() };
+        let refused =
+            CallResult::NotSent { code: ReasonCode::Connect, detail: "refused".to_owned() };
         let (seen, heard) = match fault {
             0 | 1 => (lost, Heard::Lost),
             2 | 7 => (answer(503, None, "BUSY"), Heard::Lost),
@@ -87,24 +89,24 @@ impl Server {
     }
 }
 
-fn answer(http_status: u16, status: Option<bool>, code: &str) -> Seen {
+fn answer(http_status: u16, status: Option<bool>, code: &str) -> CallResult {
     let asks_to_wait = matches!(http_status, 429 | 503);
     let retry_after = asks_to_wait.then_some(Duration::from_millis(300));
-    let body = Body::Answer { status, error_code: Some(code.to_owned()), message: None };
-    Seen::Reply(Reply { http_status, retry_after, body })
+    let body = ResponseBody::Api { status, error_code: Some(code.to_owned()), message: None };
+    CallResult::Response(HttpResponse { http_status, retry_after, body })
 }
 
 /// What a code is configured to mean, rightly or wrongly.
 fn rules(chance: &mut Chance) -> AnswerRules {
     let codes = match chance.below(3) {
         0 => vec![],
-        1 => vec![("LONG_*", CodeMeaning::AlreadyCancelled)],
+        1 => vec![("LONG_*", CodeMapping::AlreadyCancelled)],
         _ => {
-            vec![("PRINTED", CodeMeaning::AlreadyCancelled), ("LONG_CANCELLED", CodeMeaning::Retry)]
+            vec![("PRINTED", CodeMapping::AlreadyCancelled), ("LONG_CANCELLED", CodeMapping::Retry)]
         }
     };
     let codes = codes.into_iter().map(|(code, meaning)| (code.to_owned(), meaning)).collect();
-    AnswerRules { codes: Codes(codes), ..AnswerRules::default() }
+    AnswerRules { codes: CodeMap(codes), ..AnswerRules::default() }
 }
 
 /// How long the tokens of a night live.

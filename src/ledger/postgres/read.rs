@@ -240,8 +240,8 @@ fn add_attempt(record: &mut RowRecord, attempt: &Row) -> Result<bool, DbError> {
         record.first_sent_at.get_or_insert(sent_at);
     }
     // An attempt without an end may have been sent: its answer is not known.
-    let meaning: Option<i16> = attempt.try_get(4)?;
-    let is_doubt = meaning.is_none_or(|meaning| i64::from(meaning) == codes::DOUBT);
+    let verdict: Option<i16> = attempt.try_get(4)?;
+    let is_doubt = verdict.is_none_or(|verdict| i64::from(verdict) == codes::DOUBT);
     record.doubt |= is_doubt;
     let decided_without_call = record.status != Status::NotSent;
     if decided_without_call {

@@ -10,7 +10,7 @@ use super::copies::Copies;
 use super::error::DbError;
 use super::{commit, read};
 use crate::order::ReasonCode;
-use crate::outcome::{self, Meaning, Next};
+use crate::outcome::{self, RowTransition, Verdict};
 
 pub(super) const LAST_COMMIT: &str = include_str!("sql/last_commit.sql");
 
@@ -90,9 +90,9 @@ pub(super) async fn begin(
     transaction.execute(include_str!("sql/inherit_all.sql"), &[&run.number, &endpoint]).await?;
     transaction.commit().await?;
     session.is_known = true;
-    let interrupted = match outcome::next(Meaning::Doubt, true, true, start.on_doubt) {
-        Next::End(status) => Some(codes::of_status(status) as i16),
-        Next::Again | Next::Unsent => None,
+    let interrupted = match outcome::transition(Verdict::Doubt, true, true, start.on_doubt) {
+        RowTransition::End(status) => Some(codes::of_status(status) as i16),
+        RowTransition::Retry | RowTransition::Unsent => None,
     };
     Ok(WorkerSession {
         run: run.number,

@@ -17,7 +17,7 @@ use super::other_runs::{self, IsLocked};
 use super::outcomes::Told;
 use super::{Fresh, Started, read};
 use crate::order::{Order, ReasonCode, RowNumber};
-use crate::outcome::{Meaning, Status};
+use crate::outcome::{Status, Verdict};
 
 /// The slots at which calls may start, of which those that are used are taken.
 pub(super) type Slots = std::vec::IntoIter<Option<Timestamp>>;
@@ -117,11 +117,11 @@ fn complete(
             Completion::Attempted(ended) => ended,
         };
         started.claims.complete(transaction, row.0, attempt)?;
-        match ended.outcome.meaning {
-            meaning if meaning.leaves_doubt() => {
+        match ended.outcome.verdict {
+            verdict if verdict.leaves_doubt() => {
                 other_runs::note_doubt(transaction, started.run, order)?;
             }
-            Meaning::Cancelled if doubt => {
+            Verdict::Cancelled if doubt => {
                 other_runs::end_doubt(transaction, &started.endpoint, order)?;
             }
             _ => {}

@@ -15,7 +15,7 @@ const MOST_KNOWN: usize = 1024;
 /// Everything that is told of an attempt but for its times.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Told {
-    meaning: i64,
+    verdict: i64,
     status: Option<i64>,
     http_status: Option<u16>,
     error_code: String,
@@ -27,7 +27,7 @@ impl Told {
     pub fn of(ended: AttemptRecord) -> Told {
         let AttemptRecord { outcome, status, .. } = ended;
         Told {
-            meaning: codes::of_meaning(outcome.meaning),
+            verdict: codes::of_verdict(outcome.verdict),
             status: status.map(codes::of_status),
             http_status: outcome.http_status,
             error_code: outcome.error_code,
@@ -38,7 +38,7 @@ impl Told {
     /// One that the process died of, or with.
     pub fn interrupted(status: Option<Status>) -> Told {
         Told {
-            meaning: codes::DOUBT,
+            verdict: codes::DOUBT,
             status: status.map(codes::of_status),
             http_status: None,
             error_code: ReasonCode::Interrupted.to_string(),
@@ -59,12 +59,12 @@ impl Outcomes {
     /// What was told last.
     pub fn load(ledger: &Connection) -> rusqlite::Result<Outcomes> {
         let mut find = ledger.prepare(
-            "SELECT number, meaning, status, http_status, error_code, message FROM outcome
+            "SELECT number, verdict, status, http_status, error_code, message FROM outcome
              ORDER BY abs(number) DESC LIMIT ?1",
         )?;
         let known = find.query_map([MOST_KNOWN], |row| {
             let told = Told {
-                meaning: row.get(1)?,
+                verdict: row.get(1)?,
                 status: row.get(2)?,
                 http_status: row.get(3)?,
                 error_code: row.get(4)?,
@@ -93,17 +93,17 @@ impl Outcomes {
     /// Has the ledger tell it for the first time.
     fn tell(&mut self, ledger: &Connection, told: &Told) -> rusqlite::Result<i64> {
         // What is cancelled is told by the number alone.
-        let number = match told.meaning == codes::CANCELLED {
+        let number = match told.verdict == codes::CANCELLED {
             true => "(SELECT coalesce(min(number), 0) FROM outcome WHERE number < 0) - 1",
             false => "NULL",
         };
         ledger
             .prepare_cached(&format!(
-                "INSERT INTO outcome (number, meaning, status, http_status, error_code, message)
+                "INSERT INTO outcome (number, verdict, status, http_status, error_code, message)
                  VALUES ({number}, ?1, ?2, ?3, ?4, ?5)",
             ))?
             .execute(params![
-                told.meaning,
+                told.verdict,
                 told.status,
                 told.http_status,
                 told.error_code,
@@ -124,7 +124,7 @@ mod tests {
 
     fn told(message: &str) -> Told {
         Told {
-            meaning: 0,
+            verdict: 0,
             status: Some(0),
             http_status: Some(200),
             error_code: "ERR01160".to_owned(),

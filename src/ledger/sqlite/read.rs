@@ -183,7 +183,7 @@ struct Outcome {
 impl<'l> Tell<'l> {
     fn new(ledger: &'l Connection) -> rusqlite::Result<Tell<'l>> {
         let find = ledger.prepare(
-            "SELECT meaning, status, http_status, error_code, message, error_code = ?2
+            "SELECT verdict, status, http_status, error_code, message, error_code = ?2
              FROM outcome WHERE number = ?1",
         )?;
         // SQLite numbers rows from 1.

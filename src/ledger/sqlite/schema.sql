@@ -6,8 +6,8 @@ INSERT INTO status VALUES
     (0, 'cancelled'), (1, 'already_cancelled'), (2, 'rejected'), (3, 'failed'),
     (4, 'in_doubt'), (5, 'invalid'), (6, 'duplicate'), (7, 'not_sent');
 
-CREATE TABLE meaning (code INTEGER PRIMARY KEY, word TEXT NOT NULL) STRICT;
-INSERT INTO meaning VALUES
+CREATE TABLE verdict (code INTEGER PRIMARY KEY, word TEXT NOT NULL) STRICT;
+INSERT INTO verdict VALUES
     (0, 'cancelled'), (1, 'already_cancelled'), (2, 'rejected'), (3, 'refused'),
     (4, 'not_done'), (5, 'doubt'), (6, 'stop');
 
@@ -128,7 +128,7 @@ CREATE TABLE claim (
 -- What attempts came to, each told once: most end alike.
 CREATE TABLE outcome (
     number      INTEGER PRIMARY KEY,          -- below 0: CoreCARD answered Status true
-    meaning     INTEGER NOT NULL,
+    verdict     INTEGER NOT NULL,
     status      INTEGER,                      -- what the row ended as, if it did
     http_status INTEGER,
     error_code  TEXT NOT NULL,
@@ -186,13 +186,13 @@ SELECT run.id AS run, attempt.row, admin_number, sequence_number, attempt,
        strftime('%Y-%m-%dT%H:%M:%fZ', claimed_at / 1000 / 1e3, 'unixepoch') AS claimed_at,
        strftime('%Y-%m-%dT%H:%M:%fZ', sent_at / 1000 / 1e3, 'unixepoch') AS sent_at,
        strftime('%Y-%m-%dT%H:%M:%fZ', ended_at / 1000 / 1e3, 'unixepoch') AS ended_at,
-       meaning.word AS meaning, status.word AS status, http_status,
+       verdict.word AS verdict, status.word AS status, http_status,
        outcome.error_code, outcome.message
 FROM attempt
 JOIN run ON run.number = attempt.run
 JOIN row ON row.run = attempt.run AND row.row = attempt.row
 JOIN outcome ON outcome.number = attempt.outcome
-JOIN meaning ON meaning.code = outcome.meaning
+JOIN verdict ON verdict.code = outcome.verdict
 LEFT JOIN status ON status.code = outcome.status
 UNION ALL
 SELECT run.id, in_flight.row, admin_number, sequence_number, attempt,

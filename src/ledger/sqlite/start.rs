@@ -13,7 +13,7 @@ use super::other_runs::{self, IsLocked};
 use super::outcomes::{Outcomes, Told};
 use super::{Started, read};
 use crate::order::{Order, ReasonCode, RowNumber};
-use crate::outcome::{self, Meaning, Next, Status};
+use crate::outcome::{self, RowTransition, Status, Verdict};
 
 /// Starts a held run, and completes as lost what a dead process left in flight.
 pub(super) fn start(
@@ -79,9 +79,9 @@ fn complete_interrupted(
     outcomes: &mut Outcomes,
     start: &StartOptions,
 ) -> rusqlite::Result<u64> {
-    let status = match outcome::next(Meaning::Doubt, true, true, start.on_doubt) {
-        Next::End(status) => Some(status),
-        Next::Again | Next::Unsent => None,
+    let status = match outcome::transition(Verdict::Doubt, true, true, start.on_doubt) {
+        RowTransition::End(status) => Some(status),
+        RowTransition::Retry | RowTransition::Unsent => None,
     };
     other_runs::note_interrupted(transaction, run)?;
     let outcome = outcomes.number(transaction, Told::interrupted(status))?;
@@ -99,11 +99,11 @@ fn unended(transaction: &Transaction<'_>, run: i64) -> rusqlite::Result<Vec<(Pen
     let mut find = transaction.prepare(
         "SELECT row.row, admin_number, sequence_number, count(attempt.attempt),
                 count(attempt.attempt) FILTER (WHERE outcome.error_code <> ?2
-                    AND outcome.meaning <> ?4 AND NOT EXISTS (
+                    AND outcome.verdict <> ?4 AND NOT EXISTS (
                     SELECT 1 FROM start
                     WHERE start.run = row.run AND start.stop = ?5
                       AND attempt.claimed_at BETWEEN start.started_at AND start.finished_at)),
-                max(row.doubt, coalesce(max(outcome.meaning = ?3), 0)),
+                max(row.doubt, coalesce(max(outcome.verdict = ?3), 0)),
                 first_place + row.row - first_row AS place
          FROM claim
          CROSS JOIN row ON row.run = claim.run AND row.row >= first_row AND row.row < end_row

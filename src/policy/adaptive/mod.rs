@@ -10,7 +10,7 @@ mod throttle;
 
 use std::time::Duration;
 
-use crate::outcome::Sign;
+use crate::outcome::ServerSignal;
 use latency::LatencyLimit;
 use slow_start::SlowStart;
 use throttle::ThrottleLimit;
@@ -22,7 +22,7 @@ const SLOWEST: f64 = 0.2;
 #[derive(Debug, Clone, Copy)]
 pub struct Observation {
     /// What it tells of the server.
-    pub sign: Sign,
+    pub signal: ServerSignal,
     /// When the call was started, after the start of the run.
     pub started: Duration,
     /// How long it took.
@@ -70,17 +70,20 @@ impl Adaptive {
 
     /// Learns from a call that ended now.
     pub fn observe(&mut self, shown: Observation, now: Duration) {
-        let Observation { sign, started, took, retry_after, in_flight } = shown;
-        match sign {
-            Sign::Works => {
+        let Observation { signal, started, took, retry_after, in_flight } = shown;
+        match signal {
+            ServerSignal::Works => {
                 self.capacity.accepted(started);
                 if self.slowness.is_baseline(took) {
                     self.crowd.answered(in_flight);
                 }
                 self.slowness.answered(took, now);
             }
-            Sign::Throttled => self.capacity.throttled(started, now, retry_after),
-            Sign::Unreachable | Sign::Unavailable | Sign::Broken | Sign::Unclear => {}
+            ServerSignal::Throttled => self.capacity.throttled(started, now, retry_after),
+            ServerSignal::Unreachable
+            | ServerSignal::Unavailable
+            | ServerSignal::Broken
+            | ServerSignal::Unclear => {}
         }
     }
 

@@ -6,9 +6,9 @@ use tokio_postgres::types::ToSql;
 use super::super::super::claim::{AttemptRecord, Completion};
 use super::super::super::{CompletedClaim, codes};
 use super::super::storable;
-use crate::outcome::Meaning;
+use crate::outcome::Verdict;
 
-/// Attempts and what they came to, in the database's time. No meaning: the claim was
+/// Attempts and what they came to, in the database's time. No verdict: the claim was
 /// taken back.
 #[derive(Default)]
 pub(super) struct Columns {
@@ -17,7 +17,7 @@ pub(super) struct Columns {
     worker: Vec<i64>,
     sent_at: Vec<Option<Timestamp>>,
     ended_at: Vec<Option<Timestamp>>,
-    meaning: Vec<Option<i16>>,
+    verdict: Vec<Option<i16>>,
     status: Vec<Option<i16>>,
     http_status: Vec<Option<i16>>,
     error_code: Vec<Option<String>>,
@@ -36,7 +36,7 @@ impl Lost {
     /// Those of these attempts.
     pub fn of(completed: &[CompletedClaim]) -> Option<Lost> {
         let mut lost = Lost::default();
-        for CompletedClaim { order, .. } in completed.iter().filter(|its| its.means(Meaning::Doubt))
+        for CompletedClaim { order, .. } in completed.iter().filter(|its| its.means(Verdict::Doubt))
         {
             lost.admin_number.push(order.admin_number);
             lost.sequence_number.push(order.sequence_number);
@@ -62,7 +62,7 @@ impl Certain {
     /// Those of these attempts.
     pub fn of(completed: &[CompletedClaim]) -> Option<Certain> {
         let mut certain = Certain::default();
-        let is_one = |its: &&CompletedClaim| its.doubt && its.means(Meaning::Cancelled);
+        let is_one = |its: &&CompletedClaim| its.doubt && its.means(Verdict::Cancelled);
         for CompletedClaim { row, order, attempt, .. } in completed.iter().filter(is_one) {
             certain.orders.admin_number.push(order.admin_number);
             certain.orders.sequence_number.push(order.sequence_number);
@@ -105,7 +105,7 @@ impl Columns {
         self.ended_at.push(of(ended, |ended| Some(ended.ended_at)));
         let outcome = ended.map(|ended| &ended.outcome);
         let status = ended.and_then(|ended| ended.status);
-        self.meaning.push(outcome.map(|outcome| codes::of_meaning(outcome.meaning) as i16));
+        self.verdict.push(outcome.map(|outcome| codes::of_verdict(outcome.verdict) as i16));
         self.status.push(status.map(|status| codes::of_status(status) as i16));
         let http_status = outcome.and_then(|outcome| outcome.http_status);
         self.http_status.push(http_status.map(|status| status as i16));
@@ -127,7 +127,7 @@ impl Columns {
             &self.worker,
             &self.sent_at,
             &self.ended_at,
-            &self.meaning,
+            &self.verdict,
             &self.status,
             &self.http_status,
             &self.error_code,

@@ -1,7 +1,7 @@
 -- The attempts for rows $2 to $3 of run $1, those in flight included.
 SELECT row, attempt,
        coalesce(sent_at, CASE WHEN error_code = 'INTERRUPTED' THEN claimed_at END) AS sent_at,
-       ended_at, meaning, status, http_status, error_code, message
+       ended_at, verdict, status, http_status, error_code, message
 FROM attempt WHERE run = $1 AND row BETWEEN $2 AND $3
 UNION ALL
 SELECT row, attempt, claimed_at, NULL, NULL, NULL, NULL, NULL, NULL

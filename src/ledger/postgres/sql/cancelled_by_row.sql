@@ -1,9 +1,9 @@
 -- Of each of these ranges of rows $2 to $3 of runs $1: the rows that were to be sent with
--- their orders, and those that were answered with Status true (meaning 0).
+-- their orders, and those that were answered with Status true (verdict 0).
 SELECT sent.row, sent.admin_number, sent.sequence_number,
        ARRAY(SELECT attempt.row FROM attempt
              WHERE attempt.run = part.run AND attempt.row BETWEEN part.first AND part.last
-               AND meaning = 0)
+               AND verdict = 0)
 FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS part (run, first, last)
 CROSS JOIN LATERAL (
     SELECT coalesce(array_agg(row.row), '{}'), coalesce(array_agg(row.admin_number), '{}'),

@@ -1,6 +1,6 @@
 -- What other runs at endpoint $2 know of the orders of rows $3 of run $1, as far as these
 -- are not decided: those that have the order, each with whether it was answered with
--- Status true (meaning 0), whether a worker has it in flight, and whether an answer was
+-- Status true (verdict 0), whether a worker has it in flight, and whether an answer was
 -- lost, as that of a worker that is gone. What a code was taken to mean is no fact about an
 -- order. The locked budget sees to it that no other commit at the endpoint is being committed.
 SELECT wanted.row, other.id, other.row, other.is_cancelled, other.in_flight, other.in_doubt
@@ -13,7 +13,7 @@ CROSS JOIN LATERAL (
 CROSS JOIN LATERAL (
     SELECT run.id, same.row,
            EXISTS (SELECT FROM attempt
-                   WHERE attempt.run = same.run AND attempt.row = same.row AND meaning = 0)
+                   WHERE attempt.run = same.run AND attempt.row = same.row AND verdict = 0)
                AS is_cancelled,
            coalesce(held.at_work, false) AS in_flight,
            NOT coalesce(held.at_work, true) AS in_doubt

@@ -1,5 +1,5 @@
 -- Records what attempts of run $1 came to: those that were claimed under the lease they
--- are told for, and are not completed yet. No meaning: nothing was sent, the claim is taken
+-- are told for, and are not completed yet. No verdict: nothing was sent, the claim is taken
 -- back. $12: whether an earlier answer for the order was lost. $13: why the run stops for all,
 -- if it does. $14: who tells it. From here on the run is locked.
 WITH found AS MATERIALIZED (
@@ -7,7 +7,7 @@ WITH found AS MATERIALIZED (
     FROM unnest($2::bigint[], $3::integer[], $4::bigint[], $5::timestamptz[],
                 $6::timestamptz[], $7::smallint[], $8::smallint[], $9::smallint[],
                 $10::text[], $11::text[], $12::boolean[])
-        AS told (row, attempt, worker, sent_at, ended_at, meaning, status, http_status,
+        AS told (row, attempt, worker, sent_at, ended_at, verdict, status, http_status,
                  error_code, message, doubt)
     -- Looked up one by one, however many rows are open: OFFSET 0 sees to it.
     CROSS JOIN LATERAL (
@@ -18,7 +18,7 @@ WITH found AS MATERIALIZED (
     ) AS its
     -- Since a worker was taken for gone, another run may have sent the same order: of an
     -- answer from before that, only that the order is cancelled, or was never sent, is sure.
-    WHERE told.meaning IS NULL OR told.meaning = 0
+    WHERE told.verdict IS NULL OR told.verdict = 0
        OR told.worker <> ALL (ARRAY(SELECT number FROM worker
                                     WHERE worker.run = $1 AND left_behind))
 ), over AS (
@@ -26,16 +26,16 @@ WITH found AS MATERIALIZED (
     WHERE ctid = ANY (ARRAY(SELECT place FROM found WHERE status IS NOT NULL))
 ), waits AS (
     UPDATE open_row SET in_flight = false
-    WHERE ctid = ANY (ARRAY(SELECT place FROM found WHERE status IS NULL AND meaning IS NOT NULL))
+    WHERE ctid = ANY (ARRAY(SELECT place FROM found WHERE status IS NULL AND verdict IS NOT NULL))
 ), taken_back AS (
     UPDATE open_row SET in_flight = false, attempt = attempt - 1
-    WHERE ctid = ANY (ARRAY(SELECT place FROM found WHERE meaning IS NULL))
+    WHERE ctid = ANY (ARRAY(SELECT place FROM found WHERE verdict IS NULL))
 ), recorded AS (
-    INSERT INTO attempt (run, row, attempt, worker, claimed_at, sent_at, ended_at, meaning,
+    INSERT INTO attempt (run, row, attempt, worker, claimed_at, sent_at, ended_at, verdict,
                          status, http_status, error_code, message)
-    SELECT $1, row, attempt, worker, claimed_at, sent_at, ended_at, meaning, status,
+    SELECT $1, row, attempt, worker, claimed_at, sent_at, ended_at, verdict, status,
            http_status, error_code, message
-    FROM found WHERE meaning IS NOT NULL
+    FROM found WHERE verdict IS NOT NULL
 ), tally AS (
     SELECT count(*) FILTER (WHERE status = 0) AS cancelled,
            count(*) FILTER (WHERE status = 1) AS already_cancelled,
@@ -43,7 +43,7 @@ WITH found AS MATERIALIZED (
            count(*) FILTER (WHERE status = 2 AND doubt) AS rejected_with_doubt,
            count(*) FILTER (WHERE status = 3) AS failed,
            count(*) FILTER (WHERE status = 4) AS in_doubt,
-           count(*) FILTER (WHERE meaning IS NULL) AS taken_back,
+           count(*) FILTER (WHERE verdict IS NULL) AS taken_back,
            count(*) FILTER (WHERE worker = $14::bigint) AS ours
     FROM found
 )

@@ -1,5 +1,5 @@
 -- Of the orders with the numbers $3 and $4, which stand in rows $5 of a file, how many other
--- runs at endpoint $1 than $2 know: as answered with Status true (meaning 0), as in flight at
+-- runs at endpoint $1 than $2 know: as answered with Status true (verdict 0), as in flight at
 -- a worker that is heard of, or as in doubt. Where run $2 goes on, only those of its rows
 -- count that have not ended.
 SELECT count(*) FILTER (WHERE is_cancelled),
@@ -10,7 +10,7 @@ FROM unnest($3::bigint[], $4::integer[], $5::bigint[])
 CROSS JOIN LATERAL (
     SELECT coalesce(bool_or(EXISTS (
                SELECT FROM attempt
-               WHERE attempt.run = same.run AND attempt.row = same.row AND meaning = 0)), false)
+               WHERE attempt.run = same.run AND attempt.row = same.row AND verdict = 0)), false)
                AS is_cancelled,
            coalesce(bool_or(held.is_heard_of), false) AS in_flight,
            coalesce(bool_or(NOT held.is_heard_of), false) AS was_in_flight

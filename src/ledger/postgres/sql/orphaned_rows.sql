@@ -11,10 +11,10 @@ CROSS JOIN LATERAL (
     OFFSET 0
 ) AS theirs
 CROSS JOIN LATERAL (
-    SELECT count(*) FILTER (WHERE error_code <> 'INTERRUPTED' AND meaning <> 6
+    SELECT count(*) FILTER (WHERE error_code <> 'INTERRUPTED' AND verdict <> 6
                AND NOT EXISTS (SELECT FROM worker
                                WHERE number = attempt.worker AND stop = 'OUTAGE')) AS counted_attempts,
-           bool_or(meaning = 5) AS doubt
+           bool_or(verdict = 5) AS doubt
     FROM attempt WHERE attempt.run = $1 AND attempt.row = nobodys.row
 ) AS tried
 ORDER BY nobodys.place;

@@ -4,7 +4,7 @@ WITH lost AS (
     SELECT row, attempt, worker, claimed_at FROM open_row
     WHERE run = $1 AND worker = ANY ($2::bigint[]) AND in_flight
 ), recorded AS (
-    INSERT INTO attempt (run, row, attempt, worker, claimed_at, ended_at, meaning, status,
+    INSERT INTO attempt (run, row, attempt, worker, claimed_at, ended_at, verdict, status,
                          error_code, message)
     SELECT $1, row, attempt, worker, claimed_at, clock_timestamp(), 5, $3::smallint, $4, $5
     FROM lost

@@ -6,8 +6,8 @@ INSERT INTO status VALUES
     (0, 'cancelled'), (1, 'already_cancelled'), (2, 'rejected'), (3, 'failed'),
     (4, 'in_doubt'), (5, 'invalid'), (6, 'duplicate'), (7, 'not_sent');
 
-CREATE TABLE meaning (code smallint PRIMARY KEY, word text NOT NULL);
-INSERT INTO meaning VALUES
+CREATE TABLE verdict (code smallint PRIMARY KEY, word text NOT NULL);
+INSERT INTO verdict VALUES
     (0, 'cancelled'), (1, 'already_cancelled'), (2, 'rejected'), (3, 'refused'),
     (4, 'not_done'), (5, 'doubt'), (6, 'stop');
 
@@ -141,7 +141,7 @@ CREATE TABLE attempt (
     claimed_at  timestamptz NOT NULL,
     sent_at     timestamptz,                  -- NULL: surely not sent, or not known
     ended_at    timestamptz NOT NULL,
-    meaning     smallint    NOT NULL,
+    verdict     smallint    NOT NULL,
     status      smallint,                     -- what the row ended as, if it did
     http_status smallint,
     error_code  text        NOT NULL,
@@ -172,9 +172,9 @@ FROM row JOIN run ON run.number = row.run JOIN status ON status.code = row.statu
 
 CREATE VIEW call AS
 SELECT run.id AS run, attempt.row, admin_number, sequence_number, attempt, worker, claimed_at,
-       sent_at, ended_at, meaning.word AS meaning, status.word AS status, http_status,
+       sent_at, ended_at, verdict.word AS verdict, status.word AS status, http_status,
        attempt.error_code, attempt.message
-FROM (SELECT run, row, attempt, worker, claimed_at, sent_at, ended_at, meaning, status, http_status,
+FROM (SELECT run, row, attempt, worker, claimed_at, sent_at, ended_at, verdict, status, http_status,
              error_code, message
       FROM attempt
       UNION ALL
@@ -182,5 +182,5 @@ FROM (SELECT run, row, attempt, worker, claimed_at, sent_at, ended_at, meaning, 
       FROM open_row WHERE in_flight) AS attempt
 JOIN run ON run.number = attempt.run
 JOIN row ON row.run = attempt.run AND row.row = attempt.row
-LEFT JOIN meaning ON meaning.code = attempt.meaning
+LEFT JOIN verdict ON verdict.code = attempt.verdict
 LEFT JOIN status ON status.code = attempt.status;
