@@ -1,7 +1,6 @@
 //! The exit codes: what cron, systemd and scripts learn from a run.
 
-use crate::ledger::Counts;
-use crate::outcome::Status;
+use crate::model::{Counts, Status};
 
 /// How the program ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -4,9 +4,7 @@
 // A sum of times that panics costs what is in flight: clippy.toml leaves numbers alone.
 #![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
-pub mod order;
-
-pub mod outcome;
+pub mod model;
 
 pub mod file_permissions;
 

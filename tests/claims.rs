@@ -10,11 +10,13 @@ use std::time::Duration;
 
 use cardcancel::input::{Disposition, PlannedRow};
 use cardcancel::ledger::{
-    AttemptEnd, ClaimedRow, CommitRequest, CompletedClaim, Ledger, PendingRow, Run, SlotGrant,
-    Sqlite, StartOptions,
+    AttemptEnd, ClaimedRow, CommitRequest, CompletedClaim, Ledger, PendingRow, Run, Sqlite,
+    StartOptions,
 };
-use cardcancel::order::{Order, ReasonCode, RowError, RowNumber};
-use cardcancel::outcome::{OnDoubt, Outcome, RowTransition, Status, Verdict};
+use cardcancel::model::{
+    OnDoubt, Order, Outcome, ReasonCode, RowError, RowNumber, RowTransition, SlotGrant, Status,
+    Verdict,
+};
 use common::Chance;
 use jiff::Timestamp;
 use rusqlite::Connection;

@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use cardcancel::engine::{Caller, RunOutcome, RunPolicy, Scheduler, Snapshot};
 use cardcancel::ledger::{ClaimedRow, Ledger, Sqlite, StartOptions};
-use cardcancel::order::ReasonCode;
-use cardcancel::outcome::{
-    AnswerRules, CallResult, HttpResponse, OnDoubt, Outcome, ResponseBody, Status, classify,
+use cardcancel::model::{
+    AnswerRules, CallResult, HttpResponse, OnDoubt, Outcome, ReasonCode, ResponseBody, Status,
+    classify,
 };
 use cardcancel::policy::pacer::Pacer;
 use cardcancel::policy::stop_rules::StopRuleSettings;

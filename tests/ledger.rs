@@ -9,8 +9,7 @@ use std::time::Duration;
 
 use cardcancel::input::{Disposition, Input, InputError, OrderKey, Part, PlannedRow};
 use cardcancel::ledger::{CreateRunError, Ledger, NewRun, Run, Sqlite};
-use cardcancel::order::{Order, RowNumber};
-use cardcancel::outcome::Status;
+use cardcancel::model::{Order, RowNumber, Status};
 use common::{CoreCard, Scene, kill, until};
 use jiff::Timestamp;
 use rusqlite::{Connection, TransactionBehavior};

@@ -12,9 +12,9 @@ use cardcancel::engine::{CallTimings, Dispatch, Event, Now, RunPolicy, Scheduler
 use cardcancel::ledger::{
     AttemptEnd, ClaimedRow, CommitOutcome, Ledger, RowRecord, Run, Sqlite, StartOptions,
 };
-use cardcancel::order::{ReasonCode, RowNumber};
-use cardcancel::outcome::{
-    self, AnswerRules, CallResult, HttpResponse, OnDoubt, ResponseBody, Status,
+use cardcancel::model::{
+    AnswerRules, CallResult, HttpResponse, OnDoubt, ReasonCode, ResponseBody, RowNumber, Status,
+    classify,
 };
 use cardcancel::policy::pacer::Pacer;
 use cardcancel::policy::rate::Rates;
@@ -259,7 +259,7 @@ fn live_by(plan: RunPolicy, rows: u32, mut server: Server) -> Night {
         let commands = scheduler.on(events, Now { since_start: clock, wall: wall(clock) });
         for Dispatch { claimed, .. } in commands.send {
             let (seen, took) = server.take(claimed.row(), clock);
-            let outcome = outcome::classify(seen, &AnswerRules::default());
+            let outcome = classify(seen, &AnswerRules::default());
             let ending = AttemptEnd { sent_at: wall(clock), ended_at: wall(clock + took), outcome };
             let key = (clock + took, step << 20 | u64::from(claimed.row().0));
             due.insert(key, Due::Ends(claimed, ending, clock));

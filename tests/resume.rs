@@ -8,8 +8,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use cardcancel::ledger::{Ledger, RowRecord, Sqlite};
-use cardcancel::order::{Order, RowNumber};
-use cardcancel::outcome::Status;
+use cardcancel::model::{Order, RowNumber, Status};
 use cardcancel::simulator::{Latency, Settings, Share};
 use common::{CoreCard, Does, Hostile, Scene, ended, kill, status, terminate, until};
 use jiff::Timestamp;

@@ -12,7 +12,7 @@ use crate::corecard::credentials::Credentials;
 use crate::corecard::token::TokenError;
 use crate::engine::Caller;
 use crate::ledger::ClaimedRow;
-use crate::outcome::{AnswerRules, Outcome, Verdict, classify};
+use crate::model::{AnswerRules, Outcome, Verdict, classify};
 use crate::policy::credential_refresh::{RefreshOutcome, RefreshSchedule, wait_for_the_first};
 
 /// Makes the calls of one run.

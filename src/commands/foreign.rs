@@ -9,8 +9,7 @@ use super::server::Server;
 use crate::config::Settings;
 use crate::input::{PriorResult, RerunPlan};
 use crate::ledger::{Ledger, OnRecord, Sqlite};
-use crate::order::{Order, Row, RowNumber};
-use crate::outcome::Status;
+use crate::model::{Order, Row, RowNumber, Status};
 use crate::output::rows;
 
 /// How many rows are looked up at a time.

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use anyhow::bail;
 
 use crate::config::suggest;
-use crate::input::{Input, InputError, Layout, RerunPlan, card_numbers};
-use crate::outcome::Status;
+use crate::input::{Input, InputError, Layout, RerunPlan};
+use crate::model::{Status, card_numbers};
 
 /// How many error codes a message lists.
 const CODES_SHOWN: usize = 20;

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use anyhow::Context;
 
 use crate::ledger::{Ledger, RowRecord, Run};
-use crate::order;
-use crate::outcome::Status;
+use crate::model;
+use crate::model::Status;
 use crate::output::count;
 use crate::simulator::{self, InitialState, OrderState, Simulator, Tally};
 
@@ -49,7 +49,7 @@ impl Comparison {
     fn hold_against(
         &mut self,
         record: &RowRecord,
-        order: Option<&order::Order>,
+        order: Option<&model::Order>,
         orders: &BTreeMap<simulator::Order, OrderState>,
     ) {
         if record.kept {
@@ -109,6 +109,6 @@ impl Comparison {
 }
 
 /// The simulator knows nothing of the rest, not even its orders.
-fn named(order: order::Order) -> simulator::Order {
+fn named(order: model::Order) -> simulator::Order {
     simulator::Order { admin_number: order.admin_number, sequence_number: order.sequence_number }
 }

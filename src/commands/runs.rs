@@ -12,7 +12,7 @@ use crate::config::{Env, Options, RunsSettings};
 use crate::exit_code::ExitCode;
 use crate::input::shown;
 use crate::ledger::{Ledger, Location, Patience, Run};
-use crate::outcome::Status;
+use crate::model::Status;
 use crate::output::summary::reason;
 use crate::output::{count, say};
 

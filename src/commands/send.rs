@@ -11,7 +11,7 @@ use super::calls::Calls;
 use crate::config::Settings;
 use crate::engine::{self, RunOutcome, RunPolicy, Scheduler, Snapshot};
 use crate::ledger::{Ledger, LedgerError, Run, StartOptions, StartedRun};
-use crate::order::ReasonCode;
+use crate::model::ReasonCode;
 use crate::output::count;
 use crate::output::metrics::Metrics;
 use crate::output::progress::{self, Course};

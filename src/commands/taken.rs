@@ -5,8 +5,8 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::input::{Input, InputError, Layout, card_numbers};
-use crate::order::Row;
+use crate::input::{Input, InputError, Layout};
+use crate::model::{Row, card_numbers};
 
 /// The columns that were taken, by their names, and what was read from them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -15,7 +15,7 @@ use super::secrets;
 use super::sourced::{Source, SourcedValues};
 use super::suggest::suggest;
 use super::unknown_key::UnknownKey;
-use crate::outcome::CodeMap;
+use crate::model::CodeMap;
 use crate::simulator;
 
 /// The tables beside the options.

@@ -15,7 +15,7 @@ use super::values::delimiter::Delimiter;
 use super::values::log_format::{LogFormat, LogLevel};
 use super::values::or_off::OrOff;
 use crate::input::Digest;
-use crate::outcome::{NotProcessed, OnDoubt};
+use crate::model::{NotProcessed, OnDoubt};
 use crate::policy::cut_off::CutOff;
 use crate::policy::failures::MaxFailures;
 use crate::policy::rate::Rates;

@@ -29,7 +29,7 @@ use crate::corecard::secret::{SecretError, Variable, secret};
 use crate::corecard::tls::{Tls, TlsFiles};
 use crate::input::Expected;
 use crate::ledger::{Location, Patience};
-use crate::outcome::{CodeMap, NotProcessed, OnDoubt};
+use crate::model::{CodeMap, NotProcessed, OnDoubt};
 use crate::policy::cut_off::CutOff;
 use crate::policy::rate::Rates;
 use crate::policy::start_window::StartWindow;

@@ -9,7 +9,7 @@ use toml::Spanned;
 use toml::de::DeValue;
 use url::Url;
 
-use crate::input::card_numbers;
+use crate::model::card_numbers;
 
 /// Where a setting was set.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

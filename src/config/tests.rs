@@ -9,8 +9,7 @@ use insta::assert_snapshot;
 use super::*;
 use crate::corecard::auth::Auth;
 use crate::ledger::Location;
-use crate::order::{Order, RowNumber};
-use crate::outcome::{CodeMapping, OnDoubt};
+use crate::model::{CodeMapping, OnDoubt, Order, RowNumber};
 use crate::policy::stop_rules::StopRuleSettings;
 
 /// A directory with files in it, an environment and a command line.

@@ -25,7 +25,7 @@ use super::network::{Network, USER_AGENT};
 use super::request::Fields;
 use super::{failure, reply};
 use crate::ledger::ClaimedRow;
-use crate::outcome::{CallResult, HttpResponse, ResponseBody};
+use crate::model::{CallResult, HttpResponse, ResponseBody};
 
 /// The call's path under the base URL.
 const PATH: &str = "/api/CoreCredit/CardManagement/CancelPhysicalCardOrder";

@@ -5,8 +5,7 @@ use std::io;
 
 use rustls::AlertDescription;
 
-use crate::order::ReasonCode;
-use crate::outcome::CallResult;
+use crate::model::{CallResult, ReasonCode};
 
 /// No connection was made, through this proxy if there is one.
 pub(super) fn no_connection(failed: &(dyn Error + 'static), proxy: Option<&str>) -> CallResult {

@@ -11,8 +11,7 @@ use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, Visitor
 use serde_json::Value;
 
 use super::carried::Carried;
-use crate::input::card_numbers;
-use crate::outcome::ResponseBody;
+use crate::model::{ResponseBody, card_numbers};
 
 /// Longest `ErrorCode` that is kept, in characters.
 const LONGEST_CODE: usize = 64;

@@ -5,7 +5,7 @@ use std::io::Write;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use crate::order::{Order, RowNumber};
+use crate::model::{Order, RowNumber};
 
 /// The longest a run's name may be, in characters, where `{run}` stands for it.
 pub const LONGEST_RUN: usize = 36;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::order::RowNumber;
+use crate::model::RowNumber;
 use crate::policy::scatter::scatter;
 
 const FIRST: Duration = Duration::from_millis(500);

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
-use crate::ledger::Uptime;
+use crate::model::Uptime;
 
 /// How far the wall clock or the uptime must get ahead for a pause, in nanoseconds: clocks
 /// that are read one after the other, or corrected, differ by less.

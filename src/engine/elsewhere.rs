@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::order::RowNumber;
+use crate::model::RowNumber;
 
 /// What waits for calls of other runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::ledger::{AttemptEnd, ClaimedRow, CommitOutcome, CommitRequest};
-use crate::order::ReasonCode;
+use crate::model::ReasonCode;
 use crate::policy::credential_refresh::RefreshOutcome;
 
 /// One moment, on both clocks.

@@ -7,7 +7,8 @@ use anyhow::{Context, anyhow};
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::mpsc;
 
-use crate::ledger::{CommitOutcome, CommitRequest, Ledger, LedgerError, Uptime};
+use crate::ledger::{CommitOutcome, CommitRequest, Ledger, LedgerError};
+use crate::model::Uptime;
 use crate::policy::pacer::Pacer;
 
 /// Commits to the ledger for the driver.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::ledger::PendingRow;
-use crate::order::RowNumber;
+use crate::model::RowNumber;
 
 /// Rows that wait: some can be claimed by the next commit, others only later.
 #[derive(Debug, Default)]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::outcome::Verdict;
+use crate::model::Verdict;
 
 /// What happened since the start; all zero if nothing did but calls and their answers.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]

@@ -14,11 +14,12 @@ use super::retry_queue::RetryQueue;
 use super::run_stats::{Interval, RunStats};
 use super::staged_counts::StagedCounts;
 use crate::ledger::{
-    AttemptEnd, ClaimedRow, CommitOutcome, CommitRequest, CompletedClaim, Counts, PendingRow,
-    StartedRun,
+    AttemptEnd, ClaimedRow, CommitOutcome, CommitRequest, CompletedClaim, PendingRow, StartedRun,
 };
-use crate::order::{ReasonCode, RowNumber};
-use crate::outcome::{self, FatalCause, OnDoubt, RowTransition, ServerSignal, Verdict};
+use crate::model::{
+    Counts, FatalCause, OnDoubt, ReasonCode, RowNumber, RowTransition, ServerSignal, Verdict,
+    transition,
+};
 use crate::policy::adaptive::{Adaptive, Observation};
 use crate::policy::circuit_breaker::{self, CircuitBreaker};
 use crate::policy::credential_refresh::{RefreshOutcome, RefreshSchedule};
@@ -393,7 +394,7 @@ impl Scheduler {
         }
         let attempts_left = is_refunded || claimed.counted_attempts() < self.plan.attempts;
         let doubt = claimed.doubt() || verdict.leaves_doubt();
-        let transition = outcome::transition(verdict, attempts_left, doubt, self.plan.on_doubt);
+        let transition = transition(verdict, attempts_left, doubt, self.plan.on_doubt);
         let is_ours = claimed.lease() == self.lease.number();
         let end = if let RowTransition::End(status) = transition { Some(status) } else { None };
         end.filter(|_| is_ours).iter().for_each(|status| self.counts.add(*status, doubt));

@@ -1,7 +1,6 @@
 //! How the rows that ended stand, on their way into the ledger.
 
-use crate::ledger::Counts;
-use crate::outcome::Status;
+use crate::model::{Counts, Status};
 
 /// Counts of rows by how far their end is recorded.
 #[derive(Debug, Default)]

@@ -2,7 +2,7 @@
 
 use csv::ByteRecord;
 
-use crate::order::Order;
+use crate::model::Order;
 
 use super::excerpt::excerpt;
 use super::layout::Layout;

@@ -2,7 +2,7 @@
 
 use rayon::slice::ParallelSliceMut;
 
-use crate::order::{Order, RowNumber};
+use crate::model::{Order, RowNumber};
 
 /// How a row takes part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

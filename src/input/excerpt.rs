@@ -1,6 +1,6 @@
 //! A piece of the input, made fit to be shown in a message.
 
-use super::card_numbers;
+use crate::model::card_numbers;
 
 /// How many characters are shown.
 const LONGEST: usize = 40;

@@ -2,16 +2,15 @@
 
 use csv::ByteRecord;
 
-use crate::order::{Order, RowError};
+use crate::model::{Order, RowError, card_numbers};
 
-use super::card_numbers;
 use super::columns;
 use super::error::{Fault, InputError};
 use super::excerpt::excerpt;
-use super::invisible::is_invisible;
 use super::number::{ADMIN_NUMBER, SEQUENCE_NUMBER};
 use super::records::Records;
 use super::source::Input;
+use crate::model::invisible::is_invisible;
 
 /// The delimiters that are recognised by themselves.
 const DELIMITERS: [u8; 4] = *b",;\t|";

@@ -11,13 +11,11 @@
 //! retried and which keep their result.
 
 mod blocks;
-pub mod card_numbers;
 pub mod columns;
 mod damage;
 pub mod duplicates;
 mod error;
 mod excerpt;
-mod invisible;
 pub mod layout;
 mod number;
 pub mod plan;

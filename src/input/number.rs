@@ -1,10 +1,9 @@
 //! A key field's number, read from its bytes.
 
-use crate::order::{ReasonCode, RowError};
+use crate::model::{ReasonCode, RowError, card_numbers};
 
-use super::card_numbers;
 use super::excerpt::excerpt;
-use super::invisible::trimmed;
+use crate::model::invisible::trimmed;
 
 /// Which number a field should hold.
 #[derive(Debug, Clone, Copy)]

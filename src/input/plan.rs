@@ -1,7 +1,6 @@
 //! The verdict on every row before a run: sent or not, and why not.
 
-use crate::order::{Order, Row, RowError, RowNumber};
-use crate::outcome::Status;
+use crate::model::{Order, Row, RowError, RowNumber, Status};
 
 use super::duplicates::{Cursor, Part};
 use super::error::InputError;

@@ -1,6 +1,6 @@
 //! What is in one block of an input; its rows are numbered from 1.
 
-use crate::order::Row;
+use crate::model::Row;
 
 use super::blocks::Block;
 use super::duplicates::OrderKey;

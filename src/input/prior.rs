@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use csv::ByteRecord;
 
-use crate::outcome::Status;
+use crate::model::Status;
 
 use super::columns;
 use super::layout::Layout;

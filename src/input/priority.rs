@@ -3,7 +3,7 @@
 use rayon::slice::ParallelSliceMut;
 
 use super::duplicates::Duplicates;
-use crate::order::RowNumber;
+use crate::model::RowNumber;
 
 /// The largest number that is read as a priority, and without its sign the smallest.
 const MOST: i32 = 2_000_000_000;
@@ -171,7 +171,7 @@ mod tests {
     #[test]
     fn rows_that_are_not_sent_go_after_all_others_and_are_not_counted() {
         use super::super::duplicates::{OrderKey, Part};
-        use crate::order::Order;
+        use crate::model::Order;
         let order = Order { admin_number: 7, sequence_number: 1 };
         let mut same = [2, 3].map(|row| OrderKey::new(order, RowNumber(row), Part::Sent));
         let mut ranks = Ranks::default();

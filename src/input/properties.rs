@@ -6,7 +6,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use proptest::prelude::*;
 
-use crate::order::{Order, Row, RowNumber};
+use crate::model::{Order, Row, RowNumber};
 
 use super::blocks::line_ends;
 use super::{Disposition, Input, InputError, Reading, RerunPlan, Selection, planned_rows, scan};

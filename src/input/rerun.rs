@@ -2,16 +2,15 @@
 
 use csv::ByteRecord;
 
-use crate::order::{ReasonCode, RowError};
-use crate::outcome::Status;
+use crate::model::{ReasonCode, RowError, Status};
 
 use super::columns;
 use super::error::{Fault, InputError};
 use super::excerpt::excerpt;
-use super::invisible::is_blank;
 use super::layout::Layout;
 use super::prior::ResultColumns;
 use super::source::Input;
+use crate::model::invisible::is_blank;
 
 pub use super::prior::PriorResult;
 pub use super::selection::Selection;

@@ -2,18 +2,17 @@
 
 use csv::ByteRecord;
 
-use crate::order::{Order, ReasonCode, Row, RowError, RowNumber};
+use crate::model::{Order, ReasonCode, Row, RowError, RowNumber, card_numbers};
 
 use super::blocks::Block;
-use super::card_numbers;
 use super::damage;
 use super::error::{Fault, InputError};
 use super::excerpt::{excerpt, whole};
-use super::invisible::is_blank;
 use super::layout::Layout;
 use super::priority::Rank;
 use super::records::Records;
 use super::source::Input;
+use crate::model::invisible::is_blank;
 
 /// The most rows that can be numbered.
 pub(super) const MOST_ROWS: u32 = u32::MAX - 1;

@@ -2,7 +2,7 @@
 
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
-use crate::order::{ReasonCode, RowError, RowNumber};
+use crate::model::{ReasonCode, RowError, RowNumber};
 
 use super::blocks::{Block, Blocks};
 use super::duplicates::{self, Duplicates, OrderKey};

@@ -1,6 +1,6 @@
 //! Which rows of a results file are to be run again.
 
-use crate::outcome::Status;
+use crate::model::Status;
 
 use super::prior::PriorResult;
 

@@ -152,7 +152,7 @@ mod tests {
     use super::super::properties::input;
     use super::super::scan::scan;
     use super::*;
-    use crate::order::{Order, RowNumber};
+    use crate::model::{Order, RowNumber};
 
     fn warnings(text: &str, reading: &Reading) -> String {
         let input = input(text.as_bytes());

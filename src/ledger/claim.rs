@@ -3,8 +3,7 @@
 
 use jiff::Timestamp;
 
-use crate::order::{Order, RowNumber};
-use crate::outcome::{Outcome, RowTransition, Status, Verdict};
+use crate::model::{Order, Outcome, RowNumber, RowTransition, Status, Verdict};
 
 /// A row that is durably recorded as about to be sent. Only a ledger makes one.
 #[derive(Debug, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! Statuses and verdicts as the small numbers that stand for them in the ledger,
 //! where the tables `status` and `verdict` spell them out.
 
-use crate::outcome::{Status, Verdict};
+use crate::model::{Status, Verdict};
 
 /// The number of a status: its place among all.
 pub(super) fn of_status(status: Status) -> i64 {
@@ -40,7 +40,7 @@ mod tests {
     use rusqlite::Connection;
 
     use super::*;
-    use crate::outcome::FatalCause;
+    use crate::model::FatalCause;
 
     fn word(table: &str, code: i64) -> String {
         let ledger = Connection::open_in_memory().unwrap();

@@ -1,9 +1,7 @@
 //! How a row stands before anything is sent, as the ledger records it.
 
-use super::Counts;
 use crate::input::Disposition;
-use crate::order::ReasonCode;
-use crate::outcome::Status;
+use crate::model::{Counts, ReasonCode, Status};
 
 /// The status that a row has without a call, if it is decided.
 pub(super) fn status_of(disposition: &Disposition) -> Option<Status> {

@@ -2,7 +2,7 @@
 //! not by a later attempt that surely did nothing.
 
 use super::RowRecord;
-use crate::outcome::Status;
+use crate::model::Status;
 
 /// What the last attempt of a row came to that left doubt.
 #[derive(Default)]

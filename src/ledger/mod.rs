@@ -25,12 +25,10 @@ mod location;
 mod misplaced;
 mod places;
 mod postgres;
-mod quiet;
 mod run;
 mod run_lock;
 mod sqlite;
 mod starter;
-mod uptime;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -39,8 +37,10 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::file_permissions::PermissionError;
 use crate::input::{InputError, OrderKey, PlannedRow};
-use crate::order::{Order, ReasonCode, RowNumber};
-use crate::outcome::{OnDoubt, Status, status_when_stopped};
+use crate::model::{
+    AllocateSlots, Counts, Lease, OnDoubt, Order, ReasonCode, RowNumber, Status, Uptime,
+    status_when_stopped,
+};
 
 pub use claim::{AttemptEnd, ClaimedRow, CompletedClaim, PendingRow};
 pub use commit_latency::CommitLatency;
@@ -48,99 +48,9 @@ pub use database_url::{DatabaseUrl, DatabaseUrlError};
 pub use location::{Location, Patience};
 pub use misplaced::{Misplaced, Saved};
 pub use postgres::{Postgres, PostgresOptions};
-pub use run::{Counts, NewRun, Run};
+pub use run::{NewRun, Run};
 pub use run_lock::RunLock;
 pub use sqlite::{Info, Sqlite};
-pub use uptime::Uptime;
-
-/// The rate budget of one endpoint: what of the contract is spent already.
-/// It outlives the process, and every process on the ledger shares it.
-#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Budget {
-    /// The time from which the next call may start, in nanoseconds since 1970 UTC.
-    pub next: u64,
-    /// For each longer window of the contract, by its length in seconds, the calls
-    /// of its recent past: the start of a slice of time, in nanoseconds since 1970
-    /// UTC, and its calls.
-    pub recent: BTreeMap<u64, Vec<(u64, u32)>>,
-    /// By the start of a machine, the clocks when it was last used there, so that a clock that
-    /// is set is noticed.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub clocks: BTreeMap<String, ClockReading>,
-    /// Until when nobody may call, if the server asked for that.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub quiet: Option<Quiet>,
-}
-
-/// The clock by which the budget is kept beside a machine's uptime, both read at one moment.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct ClockReading {
-    /// The uptime, in nanoseconds.
-    pub uptime: u64,
-    /// The clock of the budget, in nanoseconds since 1970 UTC.
-    pub wall: u64,
-}
-
-/// A time in which nobody may call, because the server asked for that.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Quiet {
-    /// When it was asked for, in nanoseconds since 1970 UTC.
-    pub from: u64,
-    /// When it is over.
-    pub until: u64,
-}
-
-/// What a commit was granted of the budget.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct SlotGrant {
-    /// The slots at which calls may start, in increasing order; none where
-    /// there is no pace to keep.
-    pub slots: Vec<Option<Timestamp>>,
-    /// When more can be had, if the budget and not the wish was the limit.
-    pub next_slot_at: Option<Timestamp>,
-    /// Whether another process takes of the same budget, or may have of late.
-    pub shared: bool,
-    /// How far the clock was set since the budget was last used: back, if that is negative.
-    pub clock_set: SignedDuration,
-}
-
-/// Takes up to `wanted` calls out of the budget, looking no further ahead than
-/// `horizon` from `now`. Called inside the commit's transaction.
-pub type AllocateSlots<'a> = dyn FnMut(&mut Budget, SlotRequest) -> SlotGrant + Send + 'a;
-
-/// What a commit asks of the budget.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SlotRequest {
-    /// Slots granted before at which no call started.
-    pub unused: Vec<Timestamp>,
-    /// The ledger's time.
-    pub now: Timestamp,
-    /// The uptime of this machine at that moment, if it is known.
-    pub uptime: Option<Uptime>,
-    /// How long the commit is likely to take: no slot lies before its end.
-    pub lead: Duration,
-    /// How far ahead of the commit's end slots may lie.
-    pub horizon: Duration,
-    /// How far apart the slots are at least, whatever the contract allows.
-    pub spacing: Duration,
-    /// Whether others are known to take of the same budget.
-    pub others: bool,
-    /// The most calls wanted.
-    pub wanted: u32,
-}
-
-impl SlotRequest {
-    /// Asks for nothing, and gives back slots for which there was no row.
-    pub(crate) fn returning(
-        unused: Vec<Timestamp>,
-        now: Timestamp,
-        spacing: Duration,
-    ) -> SlotRequest {
-        let (lead, horizon) = (Duration::ZERO, Duration::ZERO);
-        let uptime = None;
-        SlotRequest { unused, now, uptime, lead, horizon, spacing, others: false, wanted: 0 }
-    }
-}
 
 /// The rate budget of an endpoint is damaged. To take it for empty would pass the rate.
 #[derive(Debug, thiserror::Error)]
@@ -175,16 +85,6 @@ pub struct CommitRequest {
     pub stop: Option<ReasonCode>,
     /// Until when nobody may call, as the server told this process.
     pub quiet_until: Option<Timestamp>,
-}
-
-/// How long this process may hold rows without another commit, where several
-/// work on a run. Rows that it holds longer go to the others.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Lease {
-    /// Another number than before says that the lease before ran out.
-    pub number: i64,
-    /// How long it lasts from when the commit was asked for.
-    pub lasts: Duration,
 }
 
 /// What a commit brought.

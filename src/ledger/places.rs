@@ -1,7 +1,7 @@
 //! The order in which a run's rows are sent, where it is not that of their numbers.
 
 use crate::input::Disposition;
-use crate::order::RowNumber;
+use crate::model::RowNumber;
 
 /// Which row to be sent goes in which place, once one is not in the place of its number.
 #[derive(Default)]

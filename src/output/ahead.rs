@@ -6,7 +6,7 @@ use std::thread::scope;
 use anyhow::anyhow;
 
 use crate::ledger::{Ledger, RowRecord, Run};
-use crate::order::RowNumber;
+use crate::model::RowNumber;
 
 /// How many rows go over at a time, few enough to stay in a processor's cache, and
 /// how many times the reader may be ahead.

@@ -15,8 +15,8 @@ use tokio::sync::watch;
 use super::results::{Written, names_folder};
 use crate::engine::Snapshot;
 use crate::exit_code::ExitCode;
-use crate::ledger::{Counts, Run};
-use crate::outcome::Status;
+use crate::ledger::Run;
+use crate::model::{Counts, Status};
 
 /// How often the file is replaced while a run goes on.
 const REPLACED_EVERY: Duration = Duration::from_secs(15);

@@ -202,8 +202,7 @@ fn margin(course: &Course, left: Duration) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::order::ReasonCode;
-    use crate::outcome::Status;
+    use crate::model::{ReasonCode, Status};
 
     fn course() -> Course {
         Course { rows: 1000, before: 100, last_start: None }

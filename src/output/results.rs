@@ -15,10 +15,9 @@ use super::hashed::Hashed;
 use super::moments::Moments;
 use super::{ahead, behind, rows};
 use crate::input::source::BYTE_ORDER_MARK;
-use crate::input::{Input, Layout, RerunPlan, card_numbers, columns};
-use crate::ledger::{Counts, Ledger, RowRecord, Run};
-use crate::order::{Order, ReasonCode, RowNumber};
-use crate::outcome::Status;
+use crate::input::{Input, Layout, RerunPlan, columns};
+use crate::ledger::{Ledger, RowRecord, Run};
+use crate::model::{Counts, Order, ReasonCode, RowNumber, Status, card_numbers};
 
 /// A results file that is about to be written. It is made beside its final place
 /// before anything is sent, so that a night's work cannot end in "permission denied".

@@ -10,9 +10,8 @@ use super::{count, counted, lasting, per_second, rows, stats_line};
 use crate::engine::RunStats;
 use crate::exit_code::ExitCode;
 use crate::input::shown;
-use crate::ledger::{Counts, Run};
-use crate::order::ReasonCode;
-use crate::outcome::Status;
+use crate::ledger::Run;
+use crate::model::{Counts, ReasonCode, Status};
 use crate::policy::stop_rules::StopReason;
 
 /// What there is to say about a run that has come to rest.

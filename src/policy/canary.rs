@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::order::RowNumber;
+use crate::model::RowNumber;
 
 /// Of so many rows of the canary one may fail: a file with a printed card among
 /// its first rows is no reason to call the night off.

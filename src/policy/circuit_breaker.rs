@@ -5,8 +5,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::scatter::scatter;
-use crate::order::RowNumber;
-use crate::outcome::ServerSignal;
+use crate::model::{RowNumber, ServerSignal};
 
 /// So many failures in a row are an outage, wherever they come from.
 const IN_A_ROW: usize = 10;

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::ledger::Lease;
+use crate::model::Lease;
 
 /// A lease is renewed when this part of it is over.
 const RENEWED_AFTER: u32 = 3;

@@ -16,7 +16,7 @@ use super::gcra::Gcra;
 use super::rate::Rates;
 use super::set_clock;
 use super::sliding_window::SlidingWindowCounter;
-use crate::ledger::{Budget, SlotGrant, SlotRequest};
+use crate::model::{Budget, SlotGrant, SlotRequest};
 
 /// How late a call may start after its slot, while no other process takes
 /// slots of the same budget: [`super::sliding_log::SlidingSecond`] sees to it that it crowds
@@ -170,7 +170,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::ledger::Uptime;
+    use crate::model::Uptime;
     use crate::policy::rate::{Per, Rate};
 
     const SECOND: u64 = 1_000_000_000;

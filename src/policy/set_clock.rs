@@ -1,7 +1,7 @@
 //! A wall clock that was set while a budget was kept by it. Uptime, which nobody sets, tells
 //! how much time has really passed, as long as the machine was not started anew.
 
-use crate::ledger::{Budget, ClockReading, Uptime};
+use crate::model::{Budget, ClockReading, Uptime};
 
 /// Less than this is no setting of the clock, in nanoseconds: the two clocks are read one
 /// after the other, and a clock that is corrected goes a little slower or faster.

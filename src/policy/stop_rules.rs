@@ -7,9 +7,7 @@ use super::canary::Canary;
 use super::failures::MaxFailures;
 use super::same_code::SameCode;
 use super::streak::Streak;
-use crate::ledger::Counts;
-use crate::order::{ReasonCode, RowNumber};
-use crate::outcome::{FatalCause, Outcome, Status, Verdict};
+use crate::model::{Counts, FatalCause, Outcome, ReasonCode, RowNumber, Status, Verdict};
 
 /// How many requests in a row may be refused as malformed or misdirected. A file
 /// of bad rows is not stopped by it soon; a wrong URL or a changed API is.

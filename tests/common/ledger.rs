@@ -2,7 +2,7 @@
 
 use cardcancel::input::{Disposition, PlannedRow};
 use cardcancel::ledger::{Ledger, NewRun, RowRecord, Run};
-use cardcancel::order::{Order, RowNumber};
+use cardcancel::model::{Order, RowNumber};
 use jiff::Timestamp;
 
 /// A run of a file, the first in its ledger.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use cardcancel::ledger::{
     CommitOutcome, CommitRequest, LedgerError, Postgres, PostgresOptions, RowRecord,
 };
-use cardcancel::outcome::{RowTransition, Status, Verdict};
+use cardcancel::model::{RowTransition, Status, Verdict};
 
 use crate::common::postgres::Server;
 use crate::common::{Cut, Way, records, until};

@@ -7,8 +7,9 @@ use cardcancel::ledger::{
     AttemptEnd, ClaimedRow, CommitOutcome, CommitRequest, CompletedClaim, Ledger, LedgerError,
     NewRun, PendingRow, Postgres, PostgresOptions, RowRecord, Run, Sqlite, StartOptions,
 };
-use cardcancel::order::{Order, ReasonCode, RowNumber};
-use cardcancel::outcome::{OnDoubt, Outcome, RowTransition, Status, Verdict};
+use cardcancel::model::{
+    OnDoubt, Order, Outcome, ReasonCode, RowNumber, RowTransition, Status, Verdict,
+};
 use cardcancel::policy::pacer::Pacer;
 use jiff::Timestamp;
 use secrecy::SecretString;

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use cardcancel::input::{Disposition, Input, InputError, OrderKey, Part, PlannedRow};
 use cardcancel::ledger::{
-    AttemptEnd, ClaimedRow, CommitRequest, Counts, CreateRunError, KnownOrders, NewRun, OnRecord,
+    AttemptEnd, ClaimedRow, CommitRequest, CreateRunError, KnownOrders, NewRun, OnRecord,
     RowRecord, Run, StartOptions,
 };
-use cardcancel::order::{ReasonCode, RowError, RowNumber};
-use cardcancel::outcome::{OnDoubt, RowTransition, Status, Verdict};
+use cardcancel::model::{
+    Counts, OnDoubt, ReasonCode, RowError, RowNumber, RowTransition, Status, Verdict,
+};
 use jiff::Timestamp;
 
 use crate::common::records;

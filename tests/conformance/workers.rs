@@ -5,8 +5,7 @@ use std::sync::{Mutex, mpsc};
 use std::time::Duration;
 
 use cardcancel::ledger::{ClaimedRow, CommitOutcome, Ledger, Run, StartOptions};
-use cardcancel::order::{Order, ReasonCode};
-use cardcancel::outcome::{RowTransition, Status, Verdict};
+use cardcancel::model::{Order, ReasonCode, RowTransition, Status, Verdict};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::common::postgres::Database;

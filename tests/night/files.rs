@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::Path;
 
-use cardcancel::order::Order;
+use cardcancel::model::Order;
 use sha2::{Digest, Sha256};
 
 use super::common::Chance;

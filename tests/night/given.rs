@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use cardcancel::order::Order;
+use cardcancel::model::Order;
 
 const ADMIN: [&str; 2] = ["adminnumber", "admin"];
 const SEQUENCE: [&str; 4] = ["cardsequencenumber", "sequencenumber", "sequence", "seq"];

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use cardcancel::order::Order;
+use cardcancel::model::Order;
 
 /// Nanoseconds, on one clock for the whole history.
 pub type Time = u64;

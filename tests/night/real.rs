@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::process::Child;
 use std::time::SystemTime;
 
-use cardcancel::order::Order;
+use cardcancel::model::Order;
 use cardcancel::simulator::{Settings, Share};
 use jiff::Timestamp;
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use cardcancel::order::Order;
+use cardcancel::model::Order;
 
 use super::history::{Call, Ended, Heard, History, StartOptions, Time, Told};
 

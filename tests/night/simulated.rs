@@ -11,10 +11,9 @@ use cardcancel::ledger::{
     AttemptEnd, ClaimedRow, CommitOutcome, Ledger, NewRun, RowRecord, Run, RunLock, Sqlite,
     StartOptions,
 };
-use cardcancel::order::{Order, ReasonCode, RowNumber};
-use cardcancel::outcome::{
-    self, AnswerRules, CallResult, CodeMap, CodeMapping, HttpResponse, OnDoubt, ResponseBody,
-    Status,
+use cardcancel::model::{
+    AnswerRules, CallResult, CodeMap, CodeMapping, HttpResponse, OnDoubt, Order, ReasonCode,
+    ResponseBody, RowNumber, Status, classify,
 };
 use cardcancel::policy::credential_refresh::{RefreshOutcome, RefreshSchedule};
 use cardcancel::policy::pacer::Pacer;
@@ -531,7 +530,7 @@ impl<'a> Night<'a> {
         let taken = self.server.take(claimed.order(), *token, self.clock, &mut self.chance);
         let call = &mut self.history.calls[*call];
         (call.cancelled, call.heard) = (taken.cancelled, taken.heard);
-        let outcome = outcome::classify(taken.seen, &process.rules);
+        let outcome = classify(taken.seen, &process.rules);
         let took = Duration::from_micros(500 + self.chance.below(80_000));
         let ending = AttemptEnd { sent_at: self.wall(), ended_at: self.wall() + took, outcome };
         let ends = Happens::Ends(sent, Box::new(ending));

@@ -3,8 +3,7 @@
 use std::collections::BTreeSet;
 
 use cardcancel::exit_code::ExitCode;
-use cardcancel::order::ReasonCode;
-use cardcancel::outcome::Status;
+use cardcancel::model::{ReasonCode, Status};
 
 use crate::{Page, first_cells};
 

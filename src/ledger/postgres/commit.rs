@@ -15,15 +15,14 @@ use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
 use super::super::{
-    AllocateSlots, ClaimedRow, CommitOutcome, CommitRequest, Counts, Lease, LedgerError,
-    PendingRow, UnreadableBudget,
+    ClaimedRow, CommitOutcome, CommitRequest, LedgerError, PendingRow, UnreadableBudget,
 };
 use super::clock::Clock;
 use super::connection::{Connection, Session};
 use super::error::DbError;
 use super::read;
 use super::worker::{self, WorkerSession};
-use crate::order::ReasonCode;
+use crate::model::{AllocateSlots, Counts, Lease};
 use budget::BudgetGrant;
 pub(super) use budget::NOTHING_SPENT;
 use columns::{Certain, Columns, Lost};

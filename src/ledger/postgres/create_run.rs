@@ -6,14 +6,13 @@ use tokio_postgres::types::ToSql;
 
 use super::super::decided::{self, Decided, decide, status_of};
 use super::super::places::Places;
-use super::super::{Counts, CreateRunError, NewRun, Run, codes};
+use super::super::{CreateRunError, NewRun, Run, codes};
 use super::connection::{Connection, Session};
 use super::error::DbError;
 use super::read;
 use super::storable;
 use crate::input::{InputError, OrderKey, Part, PlannedRow};
-use crate::order::Order;
-use crate::outcome::Status;
+use crate::model::{Counts, Order, Status};
 
 /// How many rows one transaction records: some tenths of a second.
 const AT_ONCE: usize = 20_000;

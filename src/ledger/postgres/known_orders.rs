@@ -8,7 +8,7 @@ use super::super::{KnownOrders, LedgerError};
 use super::connection::{Connection, Session};
 use super::error::DbError;
 use crate::input::{OrderKey, rows_to_send, to_send_of};
-use crate::order::Order;
+use crate::model::Order;
 
 /// How many orders are looked up at a time.
 const LOOKED_UP_AT_ONCE: usize = 10_000;

@@ -23,11 +23,11 @@ use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{
-    AllocateSlots, CommitOutcome, CommitRequest, CreateRunError, KnownOrders, Ledger, LedgerError,
-    NewRun, OnRecord, RowRecord, Run, RunLock, StartOptions, StartedRun,
+    CommitOutcome, CommitRequest, CreateRunError, KnownOrders, Ledger, LedgerError, NewRun,
+    OnRecord, RowRecord, Run, RunLock, StartOptions, StartedRun,
 };
 use crate::input::{InputError, OrderKey, PlannedRow};
-use crate::order::{Order, ReasonCode, RowNumber};
+use crate::model::{AllocateSlots, Order, ReasonCode, RowNumber};
 use clock::Clock;
 use config::PostgresConfig;
 use connection::Connection;

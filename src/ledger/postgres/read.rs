@@ -7,11 +7,10 @@ use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
 use super::super::left_doubt::LeftDoubt;
-use super::super::{Counts, NewRun, OnRecord, RowRecord, Run, codes};
+use super::super::{NewRun, OnRecord, RowRecord, Run, codes};
 use super::connection::{Connection, Session};
 use super::error::DbError;
-use crate::order::{Order, RowNumber};
-use crate::outcome::Status;
+use crate::model::{Counts, Order, RowNumber, Status};
 
 const RUN: &str = include_str!("sql/run.sql");
 

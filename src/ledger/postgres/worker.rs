@@ -9,8 +9,7 @@ use super::connection::Session;
 use super::copies::Copies;
 use super::error::DbError;
 use super::{commit, read};
-use crate::order::ReasonCode;
-use crate::outcome::{self, RowTransition, Verdict};
+use crate::model::{ReasonCode, RowTransition, Verdict, transition};
 
 pub(super) const LAST_COMMIT: &str = include_str!("sql/last_commit.sql");
 
@@ -90,7 +89,7 @@ pub(super) async fn begin(
     transaction.execute(include_str!("sql/inherit_all.sql"), &[&run.number, &endpoint]).await?;
     transaction.commit().await?;
     session.is_known = true;
-    let interrupted = match outcome::transition(Verdict::Doubt, true, true, start.on_doubt) {
+    let interrupted = match transition(Verdict::Doubt, true, true, start.on_doubt) {
         RowTransition::End(status) => Some(codes::of_status(status) as i16),
         RowTransition::Retry | RowTransition::Unsent => None,
     };

@@ -9,8 +9,7 @@ use super::super::{ClaimedRow, CommitOutcome, PendingRow, codes};
 use super::commit::{Slots, read_ahead};
 use super::other_runs::{IsLocked, OtherRuns};
 use super::{Fresh, Started};
-use crate::order::ReasonCode;
-use crate::outcome::Status;
+use crate::model::{ReasonCode, Status};
 
 /// A run on this ledger is worked on by the one process that holds it.
 const NO_LEASE: i64 = 0;

@@ -8,16 +8,17 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, 
 
 use super::super::claim::Completion;
 use super::super::{
-    AllocateSlots, Budget, CommitOutcome, CommitRequest, CompletedClaim, Counts, PendingRow, Run,
-    SlotGrant, SlotRequest, UnreadableBudget,
+    CommitOutcome, CommitRequest, CompletedClaim, PendingRow, Run, UnreadableBudget,
 };
 use super::claimer::Claimer;
 use super::many::Insert;
 use super::other_runs::{self, IsLocked};
 use super::outcomes::Told;
 use super::{Fresh, Started, read};
-use crate::order::{Order, ReasonCode, RowNumber};
-use crate::outcome::{Status, Verdict};
+use crate::model::{
+    AllocateSlots, Budget, Counts, Order, ReasonCode, RowNumber, SlotGrant, SlotRequest, Status,
+    Verdict,
+};
 
 /// The slots at which calls may start, of which those that are used are taken.
 pub(super) type Slots = std::vec::IntoIter<Option<Timestamp>>;

@@ -11,11 +11,11 @@ use rusqlite::{
 
 use super::super::decided::{self, Decided, decide, status_of};
 use super::super::places::Places;
-use super::super::{Counts, NewRun, Run, codes};
+use super::super::{NewRun, Run, codes};
 use super::many::Insert;
 use super::{other_runs, packed, read};
 use crate::input::{Disposition, InputError, OrderKey, Part, PlannedRow, rows_on_record};
-use crate::outcome::Status;
+use crate::model::{Counts, Status};
 
 /// How many rows one transaction records: some tens of milliseconds.
 const AT_ONCE: usize = 20_000;

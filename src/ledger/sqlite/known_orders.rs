@@ -11,7 +11,7 @@ use super::super::KnownOrders;
 use super::other_runs::{self, IsLocked};
 use super::packed;
 use crate::input::{OrderKey, rows_to_send, to_send_of};
-use crate::order::Order;
+use crate::model::Order;
 
 /// A look-up takes about as long as it takes to read this many packed orders.
 const LOOK_UP: u64 = 100;

@@ -30,11 +30,11 @@ use file::LedgerFile;
 use outcomes::Outcomes;
 
 use super::{
-    AllocateSlots, CommitOutcome, CommitRequest, Counts, CreateRunError, KnownOrders, Ledger,
-    LedgerError, NewRun, OnRecord, PendingRow, RowRecord, Run, RunLock, StartOptions, StartedRun,
+    CommitOutcome, CommitRequest, CreateRunError, KnownOrders, Ledger, LedgerError, NewRun,
+    OnRecord, PendingRow, RowRecord, Run, RunLock, StartOptions, StartedRun,
 };
 use crate::input::{InputError, OrderKey, PlannedRow};
-use crate::order::{Order, ReasonCode, RowNumber};
+use crate::model::{AllocateSlots, Counts, Order, ReasonCode, RowNumber};
 
 /// The embedded ledger.
 pub struct Sqlite {

@@ -4,7 +4,7 @@ use rusqlite::{Connection, params};
 
 use super::super::OnRecord;
 use super::read;
-use crate::order::{Order, RowNumber};
+use crate::model::{Order, RowNumber};
 
 /// For each of these orders, in turn, the rows that were to be sent for it at the endpoint.
 pub(super) fn find(

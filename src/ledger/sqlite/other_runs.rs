@@ -6,7 +6,7 @@ use rusqlite::{CachedStatement, Connection, params};
 
 use super::super::elsewhere::Elsewhere;
 use super::Started;
-use crate::order::Order;
+use crate::model::Order;
 
 /// Whether a living process holds the runs with this key.
 pub(super) type IsLocked<'a> = &'a dyn Fn(&str) -> bool;

@@ -6,8 +6,7 @@ use rusqlite::{Connection, params};
 
 use super::super::claim::AttemptRecord;
 use super::super::codes;
-use crate::order::ReasonCode;
-use crate::outcome::Status;
+use crate::model::{ReasonCode, Status};
 
 /// How many are remembered: servers that tell every call something else have more.
 const MOST_KNOWN: usize = 1024;

@@ -2,7 +2,7 @@
 //! rows of a table.
 
 use crate::input::OrderKey;
-use crate::order::Order;
+use crate::model::Order;
 
 /// Orders in order, each with its row: the admin number as what it adds to the one before,
 /// the sequence number and the row, seven bits a byte.
@@ -59,7 +59,7 @@ mod tests {
 
     use super::*;
     use crate::input::Part;
-    use crate::order::RowNumber;
+    use crate::model::RowNumber;
 
     proptest! {
         #[test]

@@ -7,9 +7,8 @@ use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Row, Rows, Statement, params};
 
 use super::super::left_doubt::LeftDoubt;
-use super::super::{Counts, NewRun, RowRecord, Run, codes};
-use crate::order::{Order, ReasonCode, RowNumber};
-use crate::outcome::Status;
+use super::super::{NewRun, RowRecord, Run, codes};
+use crate::model::{Counts, Order, ReasonCode, RowNumber, Status};
 
 /// A run with its latest start.
 const RUN: &str = "SELECT number, id, key, command, input_name, input_digest, endpoint, program,

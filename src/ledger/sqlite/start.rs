@@ -12,8 +12,7 @@ use super::commit::{note_progress, read_ahead};
 use super::other_runs::{self, IsLocked};
 use super::outcomes::{Outcomes, Told};
 use super::{Started, read};
-use crate::order::{Order, ReasonCode, RowNumber};
-use crate::outcome::{self, RowTransition, Status, Verdict};
+use crate::model::{Order, ReasonCode, RowNumber, RowTransition, Status, Verdict, transition};
 
 /// Starts a held run, and completes as lost what a dead process left in flight.
 pub(super) fn start(
@@ -79,7 +78,7 @@ fn complete_interrupted(
     outcomes: &mut Outcomes,
     start: &StartOptions,
 ) -> rusqlite::Result<u64> {
-    let status = match outcome::transition(Verdict::Doubt, true, true, start.on_doubt) {
+    let status = match transition(Verdict::Doubt, true, true, start.on_doubt) {
         RowTransition::End(status) => Some(status),
         RowTransition::Retry | RowTransition::Unsent => None,
     };

@@ -10,7 +10,7 @@ mod throttle;
 
 use std::time::Duration;
 
-use crate::outcome::ServerSignal;
+use crate::model::ServerSignal;
 use latency::LatencyLimit;
 use slow_start::SlowStart;
 use throttle::ThrottleLimit;

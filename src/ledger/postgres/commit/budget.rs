@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
-use super::super::super::{AllocateSlots, Budget, SlotGrant, SlotRequest, Uptime};
 use super::Wish;
+use crate::model::{AllocateSlots, Budget, SlotGrant, SlotRequest, Uptime};
 
 /// How a budget is stored of which nothing was ever taken.
 pub(in super::super) const NOTHING_SPENT: &str = "";

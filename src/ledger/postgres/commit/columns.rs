@@ -6,7 +6,7 @@ use tokio_postgres::types::ToSql;
 use super::super::super::claim::{AttemptRecord, Completion};
 use super::super::super::{CompletedClaim, codes};
 use super::super::storable;
-use crate::outcome::Verdict;
+use crate::model::Verdict;
 
 /// Attempts and what they came to, in the database's time. No verdict: the claim was
 /// taken back.

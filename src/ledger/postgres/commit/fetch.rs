@@ -11,7 +11,7 @@ use super::super::error::DbError;
 use super::super::read::row_number;
 use super::super::worker::WorkerSession;
 use super::other_runs::{self, OtherRuns};
-use crate::order::Order;
+use crate::model::Order;
 
 const LEFT: &str = include_str!("../sql/orphaned_rows.sql");
 const FRESH: &str = include_str!("../sql/unsent.sql");

@@ -6,7 +6,7 @@ const SUBSTITUTE: u8 = 0x1a;
 
 /// Whether a character shows nothing: a blank, a mark of zero width, a byte order mark. Line
 /// ends are not among them.
-pub(super) fn is_invisible(char: char) -> bool {
+pub fn is_invisible(char: char) -> bool {
     match char {
         '\n' | '\r' => false,
         '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' => {
@@ -27,7 +27,7 @@ fn is_harmless(char: char) -> bool {
 }
 
 /// The text without what nobody sees around it.
-pub(super) fn trimmed(mut text: &[u8]) -> &[u8] {
+pub fn trimmed(mut text: &[u8]) -> &[u8] {
     while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = text {
         text = rest;
     }
@@ -42,7 +42,7 @@ pub(super) fn trimmed(mut text: &[u8]) -> &[u8] {
 
 /// Whether there is nothing in a text that anybody sees.
 #[inline]
-pub(super) fn is_blank(text: &[u8]) -> bool {
+pub fn is_blank(text: &[u8]) -> bool {
     match text {
         [b'!'..=b'~', ..] => false,
         _ => trimmed(text).iter().all(|byte| byte.is_ascii_whitespace() || *byte == SUBSTITUTE),

@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::invisible::is_invisible;
 
 /// The fewest digits that a card number has.
-pub(super) const SHORTEST: usize = 13;
+pub const SHORTEST: usize = 13;
 const LONGEST: usize = 19;
 /// What stands for a card number.
 pub const REMOVED: &str = "[card number removed]";
@@ -180,7 +180,7 @@ pub fn redact(text: &str) -> Cow<'_, str> {
 
 /// Whether there is room for the digits of a card. Those of other scripts take two bytes or more.
 #[inline]
-pub(super) fn may_hold_card(text: &[u8]) -> bool {
+pub fn may_hold_card(text: &[u8]) -> bool {
     let count = |is: fn(&u8) -> bool| text.iter().filter(|byte| is(byte)).count();
     text.len() >= SHORTEST
         && count(u8::is_ascii_digit) + count(|byte| !byte.is_ascii()) / 2 >= SHORTEST
