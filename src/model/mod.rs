@@ -6,22 +6,30 @@
 //! CallResult ──classify──▶ Outcome { verdict } ──transition──▶ RowTransition ──▶ Status
 //! ```
 
+mod answer_rules;
 mod budget;
+mod call_result;
 pub mod card_numbers;
+mod classify;
 mod counts;
 pub mod invisible;
 mod lease;
 mod order;
 mod outcome;
+mod reason_code;
+mod status;
+mod transition;
 mod uptime;
 
+pub use answer_rules::{AnswerRules, CodeMap, CodeMapping, NotProcessed, ParseNotProcessedError};
 pub use budget::{AllocateSlots, Budget, ClockReading, Quiet, SlotGrant, SlotRequest};
+pub use call_result::{CallResult, HttpResponse, ResponseBody};
+pub use classify::classify;
 pub use counts::Counts;
 pub use lease::Lease;
-pub use order::{Order, ParseReasonCodeError, ReasonCode, Row, RowError, RowNumber};
-pub use outcome::{
-    AnswerRules, CallResult, CodeMap, CodeMapping, FatalCause, HttpResponse, NotProcessed, OnDoubt,
-    Outcome, ParseNotProcessedError, ParseStatusError, ResponseBody, RowTransition, ServerSignal,
-    Status, Verdict, classify, status_when_stopped, transition,
-};
+pub use order::{Order, Row, RowError, RowNumber};
+pub use outcome::{FatalCause, Outcome, ServerSignal, Verdict};
+pub use reason_code::{ParseReasonCodeError, ReasonCode};
+pub use status::{ParseStatusError, Status};
+pub use transition::{OnDoubt, RowTransition, status_when_stopped, transition};
 pub use uptime::Uptime;
