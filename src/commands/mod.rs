@@ -13,7 +13,6 @@ mod ledger;
 mod logs;
 mod manual;
 mod only;
-mod open_files;
 mod own_files;
 mod rehearsal;
 mod run;

@@ -13,8 +13,7 @@ use super::send::Sending;
 use super::server::Server;
 use super::taken::Taken;
 use super::{
-    LedgerFailed, confirm, estimate, exit_of, foreign, known, logs, open_files, own_files,
-    rehearsal, signals,
+    LedgerFailed, confirm, estimate, exit_of, foreign, known, logs, own_files, rehearsal, signals,
 };
 use crate::config::{Env, Options, Settings};
 use crate::engine::RunOutcome;
@@ -28,6 +27,7 @@ use crate::output::summary::{Summary, Work, in_words};
 use crate::output::{count, counted, lasting, rows, say};
 use crate::policy::cut_off::Due;
 use crate::policy::stop_rules::StopReason;
+use crate::process;
 
 /// Runs a file of orders; where `only` is given, a results file again.
 pub fn run(
@@ -39,7 +39,7 @@ pub fn run(
     let settings = Settings::load(options, env)?;
     own_files::refuse_clashes(&settings, path, settings.results.as_deref())?;
     logs::begin(&settings.logs)?;
-    open_files::allow(settings.concurrency)?;
+    process::raise_fd_limit(settings.concurrency)?;
     // One thread decides; the calls and the ledger have their own.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

@@ -10,7 +10,7 @@ use tracing::Instrument;
 use super::calls::Calls;
 use super::send::Sending;
 use super::server::Server;
-use super::{LedgerFailed, logs, open_files, signals};
+use super::{LedgerFailed, logs, signals};
 use crate::config::{Env, Options, Settings, TargetSettings};
 use crate::engine::RunOutcome;
 use crate::exit_code::ExitCode;
@@ -19,6 +19,7 @@ use crate::ledger::{Ledger, Location, Run};
 use crate::output::count;
 use crate::output::summary::reason;
 use crate::policy::rate::Rates;
+use crate::process;
 
 /// How often the ledger is asked for a run to join.
 const ASKED_EVERY: Duration = Duration::from_secs(1);
@@ -30,7 +31,7 @@ pub fn work(options: Options, env: &Env) -> anyhow::Result<ExitCode> {
     let settings = Settings::load(options, env)?;
     refuse_what_nobody_shares(&settings)?;
     logs::begin(&settings.logs)?;
-    open_files::allow(settings.concurrency)?;
+    process::raise_fd_limit(settings.concurrency)?;
     let ledger = settings.ledger.open(settings.patience())?;
     // One thread decides; the calls and the ledger have their own.
     let runtime = tokio::runtime::Builder::new_current_thread()

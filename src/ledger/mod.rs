@@ -28,7 +28,6 @@ mod postgres;
 mod run;
 mod run_lock;
 mod sqlite;
-mod starter;
 
 use std::collections::BTreeMap;
 use std::time::Duration;

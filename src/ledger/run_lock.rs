@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::process;
+
 /// This process's lock on a run; dropped, the run is free again.
 #[derive(Debug)]
 pub struct RunLock {
@@ -95,7 +97,7 @@ fn is_still_at(lock: &File, path: &Path) -> bool {
 }
 
 fn introduction() -> String {
-    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let host = process::host();
     let since = Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ");
     format!("process {} on {host} since {since}", std::process::id())
 }

@@ -6,8 +6,9 @@ use std::time::Duration;
 use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
 
-use super::super::{LedgerError, starter};
+use super::super::LedgerError;
 use super::tls::{Connector, Roots};
+use crate::process;
 
 /// How long one try to connect may take, if the URL does not say.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -82,7 +83,7 @@ impl PostgresConfig {
             config.target_session_attrs(TargetSessionAttrs::ReadWrite);
         }
         config
-            .application_name(starter::session())
+            .application_name(process::session_name())
             .keepalives_idle(KEEPALIVE)
             .keepalives_interval(KEEPALIVE)
             .keepalives_retries(KEEPALIVES)

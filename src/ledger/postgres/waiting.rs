@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 use tokio::time::{sleep, timeout};
 use tokio_postgres::{Client, Row};
 
-use super::super::starter;
 use super::config::PostgresConfig;
 use super::connection;
 use super::error::DbError;
+use crate::process;
 
 /// After how long it is looked for: before the database gives up a lock (`lock_timeout`).
 const PATIENCE: Duration = Duration::from_secs(8);
@@ -78,7 +78,7 @@ async fn locked_by(client: &Client, other: &Row) -> Result<String, DbError> {
     let text = |column| other.try_get::<_, Option<String>>(column);
     let program = text(1)?.filter(|name| !name.is_empty());
     let mut who = program.clone().unwrap_or_else(|| "another program".to_owned());
-    if let Some((process, host)) = program.as_deref().and_then(starter::of_session) {
+    if let Some((process, host)) = program.as_deref().and_then(process::parse_session_name) {
         // Whoever may not read that, or finds no ledger yet, tells no run.
         let run = client.query_opt(include_str!("sql/works_on.sql"), &[&process, &host]).await;
         if let Ok(Some(run)) = run {

@@ -3,13 +3,14 @@
 use std::time::{Duration, Instant};
 
 use super::super::codes;
-use super::super::{CommitLatency, LedgerError, Run, StartOptions, starter};
+use super::super::{CommitLatency, LedgerError, Run, StartOptions};
 use super::clock::Clock;
 use super::connection::Session;
 use super::copies::Copies;
 use super::error::DbError;
 use super::{commit, read};
 use crate::model::{ReasonCode, RowTransition, Verdict, transition};
+use crate::process;
 
 pub(super) const LAST_COMMIT: &str = include_str!("sql/last_commit.sql");
 
@@ -68,7 +69,7 @@ pub(super) async fn begin(
             &[
                 &run.number,
                 &lease.as_secs_f64(),
-                &starter::name(),
+                &process::worker_name(),
                 &concat!("cardcancel ", env!("CARGO_PKG_VERSION")),
                 &start.rates,
                 &start.cut_off,

@@ -6,13 +6,14 @@ use std::collections::VecDeque;
 use jiff::Timestamp;
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
-use super::super::{PendingRow, Run, StartOptions, StartedRun, codes, starter};
+use super::super::{PendingRow, Run, StartOptions, StartedRun, codes};
 use super::claim_ranges::ClaimRanges;
 use super::commit::{note_progress, read_ahead};
 use super::other_runs::{self, IsLocked};
 use super::outcomes::{Outcomes, Told};
 use super::{Started, read};
 use crate::model::{Order, ReasonCode, RowNumber, RowTransition, Status, Verdict, transition};
+use crate::process;
 
 /// Starts a held run, and completes as lost what a dead process left in flight.
 pub(super) fn start(
@@ -27,7 +28,7 @@ pub(super) fn start(
         params![
             run.number,
             start.at.as_microsecond(),
-            starter::name(),
+            process::worker_name(),
             start.cut_off.map(Timestamp::as_microsecond),
         ],
     )?;
