@@ -6,7 +6,7 @@
 
 pub mod model;
 
-pub mod file_permissions;
+pub mod private_file;
 
 pub mod process;
 

@@ -1,9 +1,7 @@
 //! `config`: a configuration file to start from, and what is in force.
 
 use std::fmt::Write as _;
-use std::fs::{DirBuilder, OpenOptions};
 use std::io::{ErrorKind, Write as _};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 
 use anyhow::{Context, bail};
@@ -12,6 +10,7 @@ use serde_json::{Map, Value, json};
 use crate::config::{CliOptions, DEFAULT_FILE, EffectiveConfig, Env, Secret, SourcedValue};
 use crate::exit_code::ExitCode;
 use crate::output::say;
+use crate::private_file;
 
 /// Writes the default configuration, readable by its owner alone and never over
 /// a file that is there.
@@ -19,9 +18,9 @@ pub fn init(path: &Path) -> anyhow::Result<ExitCode> {
     let name = path.display();
     let unwritten = || format!("{name} could not be written: name another place");
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        DirBuilder::new().recursive(true).mode(0o700).create(folder).with_context(unwritten)?;
+        private_file::create_folder(folder).with_context(unwritten)?;
     }
-    let mut file = match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+    let mut file = match private_file::open_options().write(true).create_new(true).open(path) {
         Err(there) if there.kind() == ErrorKind::AlreadyExists => {
             bail!(
                 "{name} is there already and is left as it is: name another place, or move it away"

@@ -13,7 +13,7 @@ use super::file::{ConfigFile, Section};
 use super::ledger_arg::LedgerArg;
 use super::options::Options;
 use super::paths::{self, LEDGER_PASSWORD as PASSWORD};
-use crate::file_permissions;
+use crate::private_file;
 
 /// All that is set: defaults < file < profile < environment < flags.
 pub fn layered(flags: Options, env: &Env) -> anyhow::Result<Section> {
@@ -59,7 +59,7 @@ fn read(named: Option<&Path>, env: &Env) -> anyhow::Result<Option<ConfigFile>> {
             file => file.with_context(unreadable)?,
         };
         let about = file.metadata().with_context(unreadable)?;
-        file_permissions::check_not_writable_by_others(&path, &about)?;
+        private_file::check_not_writable_by_others(&path, &about)?;
         let text = match io::read_to_string(file) {
             Err(error) if error.kind() == ErrorKind::InvalidData => {
                 bail!("the configuration {name} is not UTF-8 text: save it as UTF-8")
@@ -67,7 +67,7 @@ fn read(named: Option<&Path>, env: &Env) -> anyhow::Result<Option<ConfigFile>> {
             text => text.with_context(unreadable)?,
         };
         let file = ConfigFile::parse(&name, &text)?;
-        if file.holds_password() && file_permissions::is_exposed(&about) {
+        if file.holds_password() && private_file::is_exposed(&about) {
             bail!(
                 "others can read the configuration {name}, and the ledger's password is in it: run `chmod 600 {name}`, and replace the password if they may have read it; or take it out, and set {PASSWORD}"
             );

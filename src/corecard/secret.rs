@@ -10,7 +10,7 @@ use std::path::Path;
 use secrecy::SecretString;
 
 use super::header::sensitive;
-use crate::file_permissions;
+use crate::private_file;
 
 /// Reads an environment variable.
 pub type Variable<'a> = &'a dyn Fn(&str) -> Option<OsString>;
@@ -88,7 +88,7 @@ fn in_file_of(variable: &str, path: &Path) -> Result<SecretString, SecretError> 
     };
     let mut file = File::open(path).map_err(unread)?;
     let about = file.metadata().map_err(unread)?;
-    if file_permissions::is_exposed(&about) {
+    if private_file::is_exposed(&about) {
         let (variable, path) = (variable.to_owned(), path.display().to_string());
         return Err(SecretError::Exposed { variable, path, mode: about.mode() & 0o7777 });
     }

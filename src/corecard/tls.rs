@@ -13,7 +13,7 @@ use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ClientConfig, RootCertStore};
 use rustls_platform_verifier::Verifier;
 
-use crate::file_permissions;
+use crate::private_file;
 
 /// The files that TLS is set up from; none: as the system has it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -162,7 +162,7 @@ fn identity(certificate: &Path, key: &Path) -> Result<Identity, TlsError> {
 /// Whoever reads the key can be us.
 fn refuse_exposed(key: &Path) -> Result<(), TlsError> {
     let file = fs::metadata(key).map_err(unreadable(CLIENT_KEY, key))?;
-    match file_permissions::is_exposed(&file) {
+    match private_file::is_exposed(&file) {
         false => Ok(()),
         true => {
             let mode = file.mode() & 0o7777;

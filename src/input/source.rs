@@ -1,8 +1,9 @@
 //! Where rows come from: a file, or standard input put aside in one.
 
-use std::fs::{DirBuilder, File, Metadata};
+use crate::private_file;
+use std::fs::{File, Metadata};
 use std::io::{self, Read};
-use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt};
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 use std::sync::OnceLock;
 use std::time::{Duration, SystemTime};
@@ -408,7 +409,7 @@ fn digest_of(file: &File, to: &mut impl io::Write) -> io::Result<Digest> {
 }
 
 fn anonymous_file(directory: &Path) -> io::Result<File> {
-    DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+    private_file::create_folder(directory)?;
     tempfile::tempfile_in(directory)
 }
 

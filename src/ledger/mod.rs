@@ -34,12 +34,12 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::file_permissions::PermissionError;
 use crate::input::{InputError, OrderKey, PlannedRow};
 use crate::model::{
     AllocateSlots, Counts, Lease, OnDoubt, Order, ReasonCode, RowNumber, Status, Uptime,
     status_when_stopped,
 };
+use crate::private_file::PermissionError;
 
 pub use claim::{AttemptEnd, ClaimedRow, CompletedClaim, PendingRow};
 pub use commit_latency::CommitLatency;

@@ -1,14 +1,14 @@
 //! Who works on a run: a lock that the system lets go when the process dies.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io::{self, Read, Seek, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::process;
+use crate::{private_file, process};
 
 /// This process's lock on a run; dropped, the run is free again.
 #[derive(Debug)]
@@ -71,15 +71,7 @@ impl RunLock {
 }
 
 fn open(path: &Path, create: bool) -> io::Result<File> {
-    // No link is followed: what it led to would be emptied.
-    OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(create)
-        .truncate(false)
-        .mode(0o600)
-        .custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed())
-        .open(path)
+    private_file::open_options().read(true).write(true).create(create).truncate(false).open(path)
 }
 
 impl Drop for LockFile {

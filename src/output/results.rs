@@ -2,9 +2,9 @@
 //! for every row, in input order, written whole or not at all.
 
 use std::fmt;
-use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
+use std::fs::{self, File, Metadata, TryLockError};
 use std::io::{self, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
@@ -18,6 +18,7 @@ use crate::input::source::BYTE_ORDER_MARK;
 use crate::input::{Input, Layout, RerunPlan, columns};
 use crate::ledger::{Ledger, RowRecord, Run};
 use crate::model::{Counts, Order, ReasonCode, RowNumber, Status, card_numbers};
+use crate::private_file;
 
 /// A results file that is about to be written. It is made beside its final place
 /// before anything is sent, so that a night's work cannot end in "permission denied".
@@ -249,7 +250,7 @@ fn partial_beside(path: &Path, run: &str) -> io::Result<(PathBuf, File)> {
     }
     for number in 0..u32::MAX {
         let partial = folder.join(format!("{beginning}{}-{number}{PARTIAL}", std::process::id()));
-        let opened = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&partial);
+        let opened = private_file::open_options().write(true).create_new(true).open(&partial);
         match opened {
             Err(there) if there.kind() == io::ErrorKind::AlreadyExists => {}
             // Another process may take it for what a killed one left before it is locked.
@@ -268,8 +269,7 @@ const PARTIAL: &str = ".partial";
 
 /// Removes what a killed process left, or a trap: a link is removed itself.
 fn remove_unless_locked(partial: &Path) -> io::Result<()> {
-    let no_follow = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
-    let lock = OpenOptions::new().write(true).custom_flags(no_follow).open(partial);
+    let lock = private_file::open_options().write(true).open(partial);
     match lock.map(|file| (file.try_lock(), file)) {
         Ok((Err(TryLockError::WouldBlock), _)) => Ok(()),
         _ => match fs::remove_file(partial) {

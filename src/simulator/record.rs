@@ -1,8 +1,8 @@
 //! The record file: one CSV line for each request.
 
-use std::fs::{File, OpenOptions};
+use crate::private_file;
+use std::fs::File;
 use std::io;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -77,14 +77,7 @@ impl Recorder {
     /// Begins a file, in place of any that is there, readable by its owner alone.
     pub(super) fn start(path: &Path) -> io::Result<(Lines, Recorder)> {
         let file =
-            // No link is followed: what it led to would be emptied.
-            OpenOptions::new()
-                .write(true)
-                .create(true)
-                .truncate(true)
-                .mode(0o600)
-                .custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed())
-                .open(path)?;
+            private_file::open_options().write(true).create(true).truncate(true).open(path)?;
         let lines = Lines::default();
         let (stop, stopped) = mpsc::channel();
         let waiting = lines.clone();

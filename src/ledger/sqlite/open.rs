@@ -1,9 +1,7 @@
 //! Opening the file: made private and whole, brought to this program's version, and
 //! refused if it is something else.
 
-use std::fs::DirBuilder;
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -13,7 +11,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use super::super::misplaced::Misplaced;
 use super::file::{LedgerFile, is_absent, left_of, refuse_network};
 use super::{LedgerError, Sqlite, failure, new_file};
-use crate::file_permissions;
+use crate::private_file;
 
 /// Marks the file as ours: "cANC".
 const APPLICATION: i64 = 0x6341_4e43;
@@ -102,7 +100,7 @@ fn make(path: &Path) -> Result<(), LedgerError> {
         _ => LedgerError::Open { path: name.clone(), cause },
     };
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(unmade)?;
+        private_file::create_folder(folder).map_err(unmade)?;
     }
     refuse_network(&new_file::folder_of(path).map_err(unmade)?, path)?;
     let new = new_file::begin(path).map_err(unmade)?;
@@ -136,7 +134,7 @@ fn check_not_writable_by_others(path: &Path) -> Result<(), LedgerError> {
         beside.push(ending);
         let beside = Path::new(&beside);
         match std::fs::metadata(beside) {
-            Ok(file) => file_permissions::check_not_writable_by_others(beside, &file)?,
+            Ok(file) => private_file::check_not_writable_by_others(beside, &file)?,
             Err(absent) if absent.kind() == ErrorKind::NotFound => {}
             Err(cause) => {
                 return Err(LedgerError::Open { path: beside.display().to_string(), cause });

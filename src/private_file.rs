@@ -1,11 +1,28 @@
-//! Whether a file can be trusted: nobody but its user may have written it. The
-//! rules are those of ssh for its own configuration.
+//! Files that are their owner's alone: made so, and refused where others may have written them.
+//! The rules are those of ssh for its own configuration.
 
-use std::fs::Metadata;
-use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::fs::{DirBuilder, Metadata, OpenOptions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 use rustix::process::geteuid;
+
+/// Options to open a file with: one that is made is for its owner alone (mode 0600), and no
+/// symbolic link is followed, since the file it leads to would be emptied or written.
+pub fn open_options() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.mode(0o600).custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed());
+    options
+}
+
+/// Makes a folder for its owner alone (mode 0700), with those above it, unless it is there.
+///
+/// # Errors
+/// When it cannot be made, or something else has its name.
+pub fn create_folder(folder: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)
+}
 
 /// Where this machine lists its users and groups.
 const USERS: &str = "/etc/passwd";
