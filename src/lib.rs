@@ -6,6 +6,8 @@
 
 pub mod model;
 
+pub mod hash;
+
 pub mod private_file;
 
 pub mod process;

@@ -4,11 +4,11 @@
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use sha2::{Digest, Sha256};
 
 use super::only;
 use super::server::Server;
 use crate::config::Settings;
+use crate::hash::Digest;
 use crate::input::rerun;
 use crate::input::{self, Input, InputSummary, Layout, Reading, RerunPlan, Selection};
 use crate::ledger::{Location, NewRun};
@@ -81,7 +81,7 @@ impl Job {
         let now = Timestamp::now();
         // Runs of other files, or on other hosts, may be opened in the same second.
         let salt = format!("{}{now:.9}{}", self.key, std::process::id());
-        let salt = hex(&Sha256::digest(salt));
+        let salt = Digest::of(salt).to_string();
         Ok(NewRun {
             id: format!("{}-{}", now.strftime("%Y%m%d-%H%M%S"), &salt[..4]),
             key: self.key.clone(),
@@ -146,9 +146,5 @@ pub fn key(
         // Then the last row is another.
         (input.proof().is_some() && input.is_unfinished()?).to_string(),
     ];
-    Ok(hex(&Sha256::digest(parts.join("\n"))))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    Ok(Digest::of(parts.join("\n")).to_string())
 }

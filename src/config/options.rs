@@ -14,7 +14,7 @@ use super::values::bounded_u32::BoundedU32;
 use super::values::delimiter::Delimiter;
 use super::values::log_format::{LogFormat, LogLevel};
 use super::values::or_off::OrOff;
-use crate::input::Digest;
+use crate::hash::Digest;
 use crate::model::{NotProcessed, OnDoubt};
 use crate::policy::cut_off::CutOff;
 use crate::policy::failures::MaxFailures;

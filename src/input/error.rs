@@ -2,8 +2,8 @@
 
 use std::io;
 
-use super::source::Digest;
 use super::stream::MOST_TIMES;
+use crate::hash::Digest;
 
 /// A file as a whole was refused.
 #[derive(Debug, thiserror::Error)]

@@ -1,14 +1,13 @@
 //! Whether a file is whole: what is known of it from elsewhere, held against it.
 
 use std::ffi::OsString;
-use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
 use super::error::{Fault, InputError};
-use super::source::{Digest, Input};
+use super::source::Input;
+use crate::hash::Digest;
 
 /// The most that is read of a file with a checksum.
 const LONGEST: u64 = 64 * 1024;
@@ -129,34 +128,6 @@ fn digest_in(line: &str) -> io::Result<Digest> {
         }
     };
     digest.parse().map_err(io::Error::other)
-}
-
-/// The text is no SHA-256 digest.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("\"{0}\" is not a SHA-256 digest of 64 hexadecimal digits, as sha256sum prints it")]
-pub struct ParseDigestError(String);
-
-impl FromStr for Digest {
-    type Err = ParseDigestError;
-
-    fn from_str(text: &str) -> Result<Self, ParseDigestError> {
-        let refused = || ParseDigestError(text.chars().take(80).collect());
-        if text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            return Err(refused());
-        }
-        let mut digest = [0; 32];
-        for (byte, at) in digest.iter_mut().zip((0..).step_by(2)) {
-            let pair = text.get(at..at + 2).ok_or_else(refused)?;
-            *byte = u8::from_str_radix(pair, 16).map_err(|_| refused())?;
-        }
-        Ok(Digest(digest))
-    }
-}
-
-impl fmt::Display for Digest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,5 @@
 //! Where rows come from: a file, or standard input put aside in one.
 
-use crate::private_file;
 use std::fs::{File, Metadata};
 use std::io::{self, Read};
 use std::os::unix::fs::{FileExt, MetadataExt};
@@ -8,14 +7,14 @@ use std::path::Path;
 use std::sync::OnceLock;
 use std::time::{Duration, SystemTime};
 
-use sha2::{Digest as _, Sha256};
-
 use super::blocks::line_ends;
 use super::error::{Fault, InputError};
 use super::excerpt::shown;
 use super::proof::Proof;
 use super::quotes::{Tangle, ends_row};
 use super::stream::{FromStart, Stream};
+use crate::hash::{Digest, Hasher};
+use crate::private_file;
 
 /// How much of the start is looked at to tell what kind of file it is.
 const HEAD: usize = 64 * 1024;
@@ -89,10 +88,6 @@ impl Lead {
         Lead { bytes: head.len() - text.len(), ..lead }
     }
 }
-
-/// A SHA-256 digest; shown as `sha256sum` shows it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Digest(pub [u8; 32]);
 
 impl Input {
     /// Opens a file, or standard input if the path is `-`. What can be read only
@@ -394,14 +389,14 @@ fn not_opened(error: io::Error) -> Fault {
 
 /// The digest of a file's bytes, which are written elsewhere on the way.
 fn digest_of(file: &File, to: &mut impl io::Write) -> io::Result<Digest> {
-    let mut hasher = Sha256::new();
+    let mut hasher = Hasher::default();
     let mut from = FromStart::new(file);
     let mut buffer = vec![0; BUFFER];
     loop {
         let count = from.read(&mut buffer)?;
         let bytes = buffer.get(..count).unwrap_or_default();
         if bytes.is_empty() {
-            return Ok(Digest(hasher.finalize().into()));
+            return Ok(hasher.finish());
         }
         hasher.update(bytes);
         to.write_all(bytes)?;
@@ -535,7 +530,7 @@ mod tests {
         insta::assert_snapshot!(input.digest().unwrap(), @"ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
         let zipped = gzipped(ORDERS);
         let input = opened("orders.csv.gz", &zipped);
-        assert_eq!(input.digest().unwrap().0, <[u8; 32]>::from(Sha256::digest(&zipped)));
+        assert_eq!(input.digest().unwrap(), Digest::of(&zipped));
         assert_eq!(input.bytes(), zipped.len() as u64);
     }
 
@@ -581,7 +576,7 @@ mod tests {
         assert_eq!(fs::read_dir(&spool).unwrap().count(), 0, "the file has no name");
         assert_eq!((input.name(), input.stem()), ("stdin", "stdin"));
         assert_eq!(rows(&input).unwrap(), rows(&input).unwrap());
-        assert_eq!(input.digest().unwrap().0, <[u8; 32]>::from(Sha256::digest(ORDERS)));
+        assert_eq!(input.digest().unwrap(), Digest::of(ORDERS));
     }
 
     #[test]

@@ -40,7 +40,7 @@ pub(super) fn write<T>(
                 let _ = emptied.send(bytes);
                 Ok::<_, io::Error>(())
             })?;
-            Ok::<_, io::Error>(hashed.digest())
+            Ok::<_, io::Error>(hashed.digest().to_string())
         });
         let made = make(Behind { full, empty });
         let digest = writing.join().map_err(|_| anyhow!("the writing thread died"))?;

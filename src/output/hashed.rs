@@ -2,29 +2,29 @@
 
 use std::io::{self, Write};
 
-use sha2::{Digest, Sha256};
+use crate::hash::{Digest, Hasher};
 
 /// Counts what passes through into a digest.
 pub(super) struct Hashed<W> {
     inner: W,
-    hash: Sha256,
+    hasher: Hasher,
 }
 
 impl<W> Hashed<W> {
     pub fn new(inner: W) -> Hashed<W> {
-        Hashed { inner, hash: Sha256::new() }
+        Hashed { inner, hasher: Hasher::default() }
     }
 
-    /// SHA-256 of all that passed through, in hexadecimal.
-    pub fn digest(self) -> String {
-        self.hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    /// The digest of all that passed through.
+    pub fn digest(self) -> Digest {
+        self.hasher.finish()
     }
 }
 
 impl<W: Write> Write for Hashed<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let written = self.inner.write(bytes)?;
-        self.hash.update(&bytes[..written]);
+        self.hasher.update(&bytes[..written]);
         Ok(written)
     }
 

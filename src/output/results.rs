@@ -225,7 +225,7 @@ fn digest_of(path: &Path) -> anyhow::Result<String> {
     File::open(path)
         .and_then(|mut file| io::copy(&mut file, &mut hash))
         .with_context(|| format!("cannot read {}", path.display()))?;
-    Ok(hash.digest())
+    Ok(hash.digest().to_string())
 }
 
 /// Whether a path can lead to nothing but a folder, whether it is there or not.
