@@ -5,8 +5,6 @@ use std::time::Duration;
 
 use super::canary::Canary;
 use super::failures::MaxFailures;
-use super::same_code::SameCode;
-use super::streak::Streak;
 use crate::model::{Counts, FatalCause, Outcome, ReasonCode, RowNumber, Status, Verdict};
 
 /// How many requests in a row may be refused as malformed or misdirected. A file
@@ -74,10 +72,10 @@ pub struct StopRules {
     max_failures: Option<MaxFailures>,
     failures_before: u64,
     ended_before: u64,
-    refusals: Streak,
-    failures: Streak,
-    doubts: Streak,
-    same_code: SameCode,
+    refusals: ConsecutiveCounter,
+    failures: ConsecutiveCounter,
+    doubts: ConsecutiveCounter,
+    same_code: ConsecutiveCounter,
     canary: Canary,
 }
 
@@ -88,10 +86,10 @@ impl StopRules {
             max_failures: limits.failures,
             failures_before: failures(before),
             ended_before: called(before),
-            refusals: Streak::of_at_most(Some(MOST_REFUSALS_IN_A_ROW)),
-            failures: Streak::of_at_most(limits.consecutive_failures),
-            doubts: Streak::of_at_most(limits.consecutive_doubts),
-            same_code: SameCode::at_most(limits.same_code),
+            refusals: ConsecutiveCounter::with_limit(Some(MOST_REFUSALS_IN_A_ROW)),
+            failures: ConsecutiveCounter::with_limit(limits.consecutive_failures),
+            doubts: ConsecutiveCounter::with_limit(limits.consecutive_doubts),
+            same_code: ConsecutiveCounter::with_limit(limits.same_code),
             canary: Canary::of(limits.canary),
         }
     }
@@ -120,9 +118,9 @@ impl StopRules {
     }
 
     fn after_attempt(&mut self, outcome: &Outcome) -> Option<StopReason> {
-        let refused = outcome.verdict == Verdict::Refused;
-        let refused = if refused { self.refusals.goes_on() } else { reset(&mut self.refusals) };
-        if let Some(most) = refused {
+        if outcome.verdict != Verdict::Refused {
+            self.refusals.reset();
+        } else if let Some(most) = self.refusals.record() {
             let why = format!(
                 "{} requests in a row were refused, the last with {}",
                 most + 1,
@@ -130,12 +128,14 @@ impl StopRules {
             );
             return Some(StopReason { code: ReasonCode::Refusals, why });
         }
-        let most = match outcome.verdict {
-            Verdict::Doubt => self.doubts.goes_on()?,
+        if outcome.verdict != Verdict::Doubt {
             // A call that was never sent shows nothing of the server's answers.
-            _ if !outcome.sent => return None,
-            _ => reset(&mut self.doubts)?,
-        };
+            if outcome.sent {
+                self.doubts.reset();
+            }
+            return None;
+        }
+        let most = self.doubts.record()?;
         let why = format!(
             "more than {most} answers in a row were lost (--max-consecutive-doubts {most}), the last with {}",
             named(&outcome.error_code)
@@ -144,8 +144,8 @@ impl StopRules {
     }
 
     fn after_success(&mut self) -> Option<StopReason> {
-        self.failures.ends();
-        self.same_code.went_well();
+        self.failures.reset();
+        self.same_code.reset();
         None
     }
 
@@ -157,13 +157,13 @@ impl StopRules {
             );
             StopReason { code: ReasonCode::Canary, why }
         });
-        let same = self.same_code.failed(code).map(|most| {
+        let same = self.same_code.record_key(code).map(|most| {
             let why = format!(
                 "more than {most} rows in a row failed with {code_told} (--max-consecutive-same-code {most}), the last is row {row}"
             );
             StopReason { code: ReasonCode::SameCode, why }
         });
-        let in_a_row = self.failures.goes_on().map(|most| {
+        let in_a_row = self.failures.record().map(|most| {
             let why = format!(
                 "more than {most} rows in a row failed (--max-consecutive-failures {most}), the last, row {row}, with {code_told}"
             );
@@ -181,10 +181,41 @@ impl StopRules {
     }
 }
 
-/// Ends a streak, which is never too long by that.
-fn reset(streak: &mut Streak) -> Option<u32> {
-    streak.ends();
-    None
+/// Counts what happens one time after another without something else in between.
+#[derive(Debug, Clone)]
+struct ConsecutiveCounter {
+    limit: Option<u32>,
+    count: u32,
+    /// What was recorded last, where only the same thing counts on.
+    key: String,
+}
+
+impl ConsecutiveCounter {
+    /// `None`: without a limit.
+    fn with_limit(limit: Option<u32>) -> ConsecutiveCounter {
+        ConsecutiveCounter { limit, count: 0, key: String::new() }
+    }
+
+    /// Records one more occurrence. Returns the limit if it has now been exceeded.
+    fn record(&mut self) -> Option<u32> {
+        self.count = self.count.saturating_add(1);
+        self.limit.filter(|limit| self.count > *limit)
+    }
+
+    /// Records one more occurrence of `key`; another key than before counts from the start.
+    /// Returns the limit if it has now been exceeded.
+    fn record_key(&mut self, key: &str) -> Option<u32> {
+        if self.key != key {
+            self.reset();
+            key.clone_into(&mut self.key);
+        }
+        self.record()
+    }
+
+    /// Something else happened.
+    fn reset(&mut self) {
+        self.count = 0;
+    }
 }
 
 /// CoreCARD may reject a row without any code.
@@ -261,6 +292,27 @@ mod tests {
     fn told(stop_reason: Option<StopReason>) -> String {
         let StopReason { code, why } = stop_reason.unwrap();
         format!("{code}: {why}")
+    }
+
+    #[test]
+    fn only_one_more_in_a_row_than_the_limit_exceeds_it() {
+        let mut counter = ConsecutiveCounter::with_limit(Some(2));
+        assert_eq!((counter.record(), counter.record()), (None, None));
+        counter.reset();
+        assert_eq!((counter.record(), counter.record()), (None, None));
+        assert_eq!(counter.record(), Some(2));
+        let mut unlimited = ConsecutiveCounter::with_limit(None);
+        assert!((0..10_000).all(|_| unlimited.record().is_none()));
+    }
+
+    #[test]
+    fn another_key_and_a_reset_both_start_the_count_again() {
+        let mut counter = ConsecutiveCounter::with_limit(Some(1));
+        assert_eq!(counter.record_key("A"), None);
+        assert_eq!(counter.record_key("B"), None);
+        counter.reset();
+        assert_eq!(counter.record_key("B"), None);
+        assert_eq!(counter.record_key("B"), Some(1));
     }
 
     #[test]
