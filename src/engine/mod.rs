@@ -18,7 +18,6 @@
 //!                       executor's threads ◀── Dispatch
 //! ```
 
-mod backoff;
 mod clock;
 mod commit_timer;
 mod driver;

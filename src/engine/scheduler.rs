@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::backoff::backoff;
 use super::commit_timer::CommitTimer;
 use super::elsewhere::{Elsewhere, WaitsElsewhere};
 use super::events::{Actions, CallTimings, Dispatch, Event, Now};
@@ -21,6 +20,7 @@ use crate::model::{
     transition,
 };
 use crate::policy::adaptive::{Adaptive, Observation};
+use crate::policy::backoff::Backoff;
 use crate::policy::circuit_breaker::{self, CircuitBreaker};
 use crate::policy::credential_refresh::{RefreshOutcome, RefreshSchedule};
 use crate::policy::lease::LeaseTracker;
@@ -47,6 +47,10 @@ pub struct RunPolicy {
     /// The most calls that may start in any one second, if that is limited.
     pub most_a_second: Option<u32>,
 }
+
+/// The waits of a row between its attempts. They are cut by up to half, so that rows that failed
+/// together do not return together.
+const RETRIES: Backoff = Backoff::new(Duration::from_millis(500), Duration::from_secs(30), 0.5);
 
 /// When a row is asked for again whose order another run has in flight: about as long as
 /// an answer takes.
@@ -412,7 +416,7 @@ impl Scheduler {
         self.commits.completed(now.since_start);
         match waiting.filter(|_| is_ours) {
             Some(waiting) if renewed => self.retries.push(waiting),
-            Some(waiting) => self.wait(waiting, now),
+            Some(waiting) => self.schedule_retry(waiting, now),
             None => {}
         }
         if let Some(stop_reason) = fatal.or(stop_reason) {
@@ -421,10 +425,13 @@ impl Scheduler {
         }
     }
 
-    fn wait(&mut self, waiting: PendingRow, now: Now) {
-        let due =
-            now.since_start.saturating_add(backoff(waiting.row(), waiting.counted_attempts()));
-        self.retries.push_delayed(waiting, due.max(self.silence.until()));
+    /// The row is claimed again once it has waited.
+    fn schedule_retry(&mut self, row: PendingRow, now: Now) {
+        let attempts = row.counted_attempts();
+        let seed = u64::from(row.row().0) << 32 | u64::from(attempts);
+        let wait = RETRIES.delay(attempts.saturating_sub(1), seed);
+        let ready_at = now.since_start.saturating_add(wait).max(self.silence.until());
+        self.retries.push_delayed(row, ready_at);
     }
 
     /// The first reason to stop is the one that is told.

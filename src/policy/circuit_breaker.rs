@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::scatter::scatter;
+use super::backoff::Backoff;
 use crate::model::{RowNumber, ServerSignal};
 
 /// So many failures in a row are an outage, wherever they come from.
@@ -19,11 +19,11 @@ const IN_A_ROW_FOR_A_LAST_ATTEMPT: usize = 5;
 const ONLY_THROTTLED: Duration = Duration::from_secs(2);
 const ONLY_THROTTLED_FOR_A_LAST_ATTEMPT: Duration = Duration::from_millis(500);
 
-/// The wait before the first probe, and before each after a long time. Each is twice
-/// the one before, and cut by up to a quarter, so that those who wait for the same
-/// server do not return together.
-const FIRST_WAIT: Duration = Duration::from_millis(250);
+/// The longest wait between two probes.
 const LONGEST_WAIT: Duration = Duration::from_secs(8);
+/// The waits before the first probe and between the next ones. They are cut by up to a quarter,
+/// so that processes that wait for the same server do not return together.
+const PROBES: Backoff = Backoff::new(Duration::from_millis(250), LONGEST_WAIT, 0.25);
 
 /// One call that ended.
 #[derive(Debug, Clone, Copy)]
@@ -226,9 +226,7 @@ impl Failed {
 
 /// The wait after so many probes, the last of them with this row.
 fn wait(row: RowNumber, probes: u32) -> Duration {
-    let full = FIRST_WAIT.saturating_mul(1 << probes.min(16)).min(LONGEST_WAIT);
-    let cut = f64::from(scatter(u64::from(row.0) << 32 | u64::from(probes))) / f64::from(u32::MAX);
-    full.mul_f64(1.0 - cut / 4.0)
+    PROBES.delay(probes, u64::from(row.0) << 32 | u64::from(probes))
 }
 
 #[cfg(test)]

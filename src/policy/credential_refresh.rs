@@ -3,14 +3,15 @@
 
 use std::time::Duration;
 
+use super::backoff::Backoff;
+
 /// New credentials that are refused within this time of their refresh are not
 /// worth another: the run stops.
 const PROVEN_AFTER: Duration = Duration::from_secs(60);
 /// How often in a row a fetch may fail while everything waits for it.
 const MOST_FAILURES: u32 = 5;
-/// The wait after a fetch that failed; it doubles with each, up to the longest.
-const FIRST_WAIT: Duration = Duration::from_secs(1);
-const LONGEST_WAIT: Duration = Duration::from_secs(30);
+/// The waits after fetches that failed.
+const RETRIES: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(30), 0.0);
 /// How long before their end credentials are renewed at the earliest.
 const LONGEST_LEAD: Duration = Duration::from_secs(300);
 /// Credentials are not renewed more often than this by themselves.
@@ -83,7 +84,7 @@ impl RefreshSchedule {
                 true
             }
             RefreshOutcome::Failed => {
-                let wait = wait_after(self.failures);
+                let wait = RETRIES.delay(self.failures, 0);
                 self.failures = self.failures.saturating_add(1);
                 self.fetch_at = Some(now.saturating_add(wait));
                 // Until those in use are refused, there is nothing to stop for.
@@ -116,11 +117,7 @@ impl RefreshSchedule {
 /// How long to wait before credentials without which nothing can begin are asked for once
 /// more, after so many failures before this one; none if it was the last.
 pub fn wait_for_the_first(failures: u32) -> Option<Duration> {
-    (failures + 1 < MOST_FAILURES).then(|| wait_after(failures))
-}
-
-fn wait_after(failures: u32) -> Duration {
-    FIRST_WAIT.saturating_mul(1 << failures.min(16)).min(LONGEST_WAIT)
+    (failures + 1 < MOST_FAILURES).then(|| RETRIES.delay(failures, 0))
 }
 
 /// How long credentials are used that last so long.

@@ -9,12 +9,14 @@
 //! | [`circuit_breaker`] | is the server away, so that only probes are sent? |
 //! | [`silence`] | has the server asked everyone to wait? |
 //! | [`stop_rules`], [`canary`] | is the run going wrong, so that it must stop? |
+//! | [`backoff`] | how long does what failed wait? |
 //! | [`cut_off`], [`start_window`] | is it too late, or too early? |
 //! | [`lease`] | does what was claimed still belong to this process? |
 //! | [`credential_refresh`] | are the credentials good, or are new ones needed first? |
 
 pub mod adaptive;
 pub mod arrival_delay;
+pub mod backoff;
 pub mod canary;
 pub mod circuit_breaker;
 pub mod credential_refresh;
@@ -24,7 +26,6 @@ mod gcra;
 pub mod lease;
 pub mod pacer;
 pub mod rate;
-pub mod scatter;
 mod set_clock;
 pub mod silence;
 pub mod sliding_log;

@@ -14,12 +14,14 @@ use super::config::PostgresConfig;
 use super::copies::Copies;
 use super::error::DbError;
 use super::{pooler, schema, waiting};
+use crate::policy::backoff::Backoff;
 
 /// How long one piece of work may take; more than the server gives it.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(90);
-/// Pauses between tries grow from one of these to the other.
-const SHORTEST_PAUSE: Duration = Duration::from_millis(20);
-const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+/// The pauses between tries: processes that were cut off together do not come back together.
+const RETRIES: Backoff = Backoff::new(Duration::from_millis(30), Duration::from_secs(3), 2.0 / 3.0);
+/// After how many more tries it is reported that the database is away.
+const REPORTED_AFTER: u32 = 3;
 
 /// A connection, and the statements that were prepared on it.
 pub(super) struct Session {
@@ -132,7 +134,7 @@ impl Connection {
         mut what: impl AsyncFnMut(&mut Session) -> Result<T, DbError>,
     ) -> Result<T, LedgerError> {
         let began = Instant::now();
-        let mut pause = SHORTEST_PAUSE;
+        let mut tries = 0;
         let mut told = false;
         loop {
             let failed = match self.once(&mut what) {
@@ -152,7 +154,7 @@ impl Connection {
                 return Err(self.away(&failed));
             }
             // Of whom a lock is waited for is told while it is.
-            if !told && !failed.is_lock() && pause > SHORTEST_PAUSE * 4 {
+            if !told && !failed.is_lock() && tries >= REPORTED_AFTER {
                 tracing::warn!(
                     "the ledger {} is away ({}): nothing more is sent until it is back",
                     self.path(),
@@ -160,8 +162,8 @@ impl Connection {
                 );
                 told = true;
             }
-            std::thread::sleep(pause.mul_f64(jitter()));
-            pause = (pause * 2).min(LONGEST_PAUSE);
+            std::thread::sleep(RETRIES.delay(tries, random()));
+            tries = tries.saturating_add(1);
         }
     }
 
@@ -248,8 +250,7 @@ where
     Ok(client)
 }
 
-/// Those that were cut off together do not all come back at once: from 0.5 to 1.5.
-fn jitter() -> f64 {
-    let random = RandomState::new().build_hasher().finish();
-    0.5 + (random % 1000) as f64 / 1000.0
+/// Another number each time.
+fn random() -> u64 {
+    RandomState::new().build_hasher().finish()
 }

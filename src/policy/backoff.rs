@@ -1,0 +1,67 @@
+//! Waits that double with every failure, with jitter: who failed together must not come back
+//! together.
+
+use std::time::Duration;
+
+/// How long to wait before another try. Pure: the jitter is computed from a seed.
+#[derive(Debug, Clone, Copy)]
+pub struct Backoff {
+    first: Duration,
+    longest: Duration,
+    jitter: f64,
+}
+
+impl Backoff {
+    /// Waits that double from `first` up to `longest`. Each is cut by up to the share `jitter`
+    /// of it, from 0.0 (never) to 1.0.
+    pub const fn new(first: Duration, longest: Duration, jitter: f64) -> Backoff {
+        Backoff { first, longest, jitter }
+    }
+
+    /// The wait after this many failures before the last one. The same seed has the same wait.
+    pub fn delay(&self, failures: u32, seed: u64) -> Duration {
+        let full = self.first.saturating_mul(1 << failures.min(16)).min(self.longest);
+        full.mul_f64(1.0 - self.jitter * jitter(seed))
+    }
+}
+
+/// A number from 0.0 to 1.0 that depends on the seed alone, and differs widely between
+/// neighbouring seeds (the finishing steps of SplitMix64).
+fn jitter(seed: u64) -> f64 {
+    let mut z = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    let top = ((z ^ (z >> 31)) >> 32) as u32;
+    f64::from(top) / f64::from(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BACKOFF: Backoff = Backoff::new(Duration::from_millis(500), Duration::from_secs(30), 0.5);
+
+    #[test]
+    fn waits_double_up_to_the_longest_and_are_cut_by_at_most_the_jitter() {
+        for seed in 1..2000 {
+            for (failures, full) in [(0, 500), (1, 1000), (2, 2000), (6, 30_000), (98, 30_000)] {
+                let wait = BACKOFF.delay(failures, seed).as_millis();
+                assert!((full / 2..=full).contains(&wait), "{wait} after {failures}");
+            }
+        }
+    }
+
+    #[test]
+    fn without_jitter_every_wait_is_whole() {
+        let backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(30), 0.0);
+        let waits: Vec<u64> = (0..6).map(|failures| backoff.delay(failures, 7).as_secs()).collect();
+        assert_eq!(waits, [1, 2, 4, 8, 16, 30]);
+    }
+
+    #[test]
+    fn who_failed_together_comes_back_scattered() {
+        let waits: std::collections::BTreeSet<_> =
+            (1..100).map(|seed| BACKOFF.delay(0, seed).as_millis()).collect();
+        assert!(waits.len() > 60, "{} different waits of 99", waits.len());
+    }
+}
