@@ -95,7 +95,7 @@ async fn work(
         last_start: None,
         limits: StopRuleSettings::default(),
         max_outage: Duration::from_secs(60),
-        most_a_second: None,
+        max_per_second: None,
     };
     let scheduler = Scheduler::new(plan, run.counts, begun);
     let pace = Pacer::new(&"unlimited".parse().unwrap());

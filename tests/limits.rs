@@ -213,7 +213,7 @@ fn plan() -> RunPolicy {
         last_start: None,
         limits: StopRuleSettings::default(),
         max_outage: Duration::from_secs(900),
-        most_a_second: Some(5000),
+        max_per_second: Some(5000),
     }
 }
 
@@ -238,7 +238,7 @@ fn live_by(plan: RunPolicy, rows: u32, mut server: Server) -> Night {
     };
     let begun = ledger.start(&run, start).unwrap();
     let rates: Rates =
-        plan.most_a_second.map_or("unlimited".to_owned(), |n| format!("{n}/s")).parse().unwrap();
+        plan.max_per_second.map_or("unlimited".to_owned(), |n| format!("{n}/s")).parse().unwrap();
     let mut pace = Pacer::new(&rates);
     let mut scheduler = Scheduler::new(plan, run.counts, begun);
     let mut due: BTreeMap<(Duration, u64), Due> = BTreeMap::new();
@@ -313,7 +313,7 @@ fn a_server_whose_calls_queue_is_used_to_the_full() {
 #[test]
 fn a_healthy_server_is_sent_all_that_the_contract_allows_however_its_answers_vary() {
     for work in [Work::Exponential(100), Work::Constant(20), Work::Uniform(20, 200)] {
-        let plan = RunPolicy { most_a_second: Some(1000), ..plan() };
+        let plan = RunPolicy { max_per_second: Some(1000), ..plan() };
         let night = live_by(plan, 20_000, Server::that(work, Limit::None));
         assert!(night.took < Duration::from_millis(21_500), "{:?}", night.took);
     }
@@ -321,7 +321,7 @@ fn a_healthy_server_is_sent_all_that_the_contract_allows_however_its_answers_var
 
 #[test]
 fn without_a_pace_the_ledger_rests_half_of_its_time_and_calls_hardly_wait_for_it() {
-    let plan = RunPolicy { most_a_second: None, ..plan() };
+    let plan = RunPolicy { max_per_second: None, ..plan() };
     let night = live_by(plan, 20_000, Server::that(Work::Uniform(10, 30), Limit::None));
     let busy = (COMMIT * night.commits).div_duration_f64(night.took);
     assert!(busy < 0.55, "the ledger was busy for {busy:.2} of the time");
@@ -364,7 +364,7 @@ fn an_outage_costs_few_calls_and_no_row() {
     for fault in [Fault::Refuses, Fault::Hangs, Fault::Says(503), Fault::Says(502)] {
         let mut server = Server::that(Work::Constant(20), Limit::None);
         server.away = Some((fault, Duration::ZERO, Duration::from_secs(800)));
-        let plan = RunPolicy { attempts: 1, most_a_second: None, ..plan() };
+        let plan = RunPolicy { attempts: 1, max_per_second: None, ..plan() };
         let plan = match fault {
             Fault::Hangs => RunPolicy { attempts: 3, ..plan },
             _ => plan,
@@ -391,7 +391,7 @@ fn an_outage_that_lasts_too_long_stops_the_run_and_nothing_is_lost() {
 #[test]
 fn one_broken_row_among_good_answers_holds_nobody_up() {
     let server = Server { broken: Some(10_000), ..Server::that(Work::Constant(20), Limit::None) };
-    let plan = RunPolicy { most_a_second: Some(1000), ..plan() };
+    let plan = RunPolicy { max_per_second: Some(1000), ..plan() };
     let night = live_by(plan, 10_000, server);
     assert_eq!(night.count(Status::InDoubt), 1);
     assert_eq!(night.run.stop, None);

@@ -122,7 +122,7 @@ impl Sending<'_> {
             last_start: self.last_start.map(here),
             limits: settings.stop_rules,
             max_outage: settings.max_outage,
-            most_a_second: self.rates.most_a_second(),
+            max_per_second: self.rates.max_per_second(),
         }
     }
 

@@ -17,7 +17,7 @@ use super::values::or_off::OrOff;
 use crate::hash::Digest;
 use crate::model::{NotProcessed, OnDoubt};
 use crate::policy::cut_off::CutOff;
-use crate::policy::failures::MaxFailures;
+use crate::policy::max_failures::MaxFailures;
 use crate::policy::rate::Rates;
 use crate::policy::start_window::StartWindow;
 

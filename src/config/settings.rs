@@ -395,7 +395,7 @@ fn logs(options: &mut Options) -> anyhow::Result<LogSettings> {
 }
 
 fn rates(settings: Option<Vec<Rates>>) -> anyhow::Result<Rates> {
-    Rates::all(required("rate", settings)?).with_context(|| place("rate"))
+    Rates::parse_list(required("rate", settings)?).with_context(|| place("rate"))
 }
 
 /// Where the ledger is: in a rehearsal, the file of rehearsals. A database's password

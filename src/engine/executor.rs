@@ -199,7 +199,7 @@ impl<C: Caller> Work<C> {
                 Some(given) = given.recv() => waiting.extend(given),
                 Some(ended) = calls.next() => {
                     if let Event::Ended { times, .. } = &ended {
-                        in_flight.ended(times.ended);
+                        in_flight.on_ended(times.ended);
                     }
                     // Whoever does not listen any more has failed, and no call may be cut off for that.
                     let _ = tell.send(ended);

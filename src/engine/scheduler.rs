@@ -19,12 +19,12 @@ use crate::model::{
     Counts, FatalCause, OnDoubt, ReasonCode, RowNumber, RowTransition, ServerSignal, Verdict,
     transition,
 };
-use crate::policy::adaptive::{Adaptive, Observation};
+use crate::policy::adaptive::{AdaptiveLimits, Observation};
 use crate::policy::backoff::Backoff;
 use crate::policy::circuit_breaker::{self, CircuitBreaker};
 use crate::policy::credential_refresh::{RefreshOutcome, RefreshSchedule};
 use crate::policy::lease::LeaseTracker;
-use crate::policy::pacer::{GRACE, SHARED_GRACE};
+use crate::policy::pacer::{SHARED_SLOT_GRACE, SLOT_GRACE};
 use crate::policy::silence::{Asked, Silence};
 use crate::policy::sliding_log::SlidingSecond;
 use crate::policy::stop_rules::{StopReason, StopRuleSettings, StopRules};
@@ -45,7 +45,7 @@ pub struct RunPolicy {
     /// How long an outage of the server is waited for.
     pub max_outage: Duration,
     /// The most calls that may start in any one second, if that is limited.
-    pub most_a_second: Option<u32>,
+    pub max_per_second: Option<u32>,
 }
 
 /// The waits of a row between its attempts. They are cut by up to half, so that rows that failed
@@ -73,7 +73,7 @@ pub struct Scheduler {
     last_start: Option<Duration>,
     stop_rules: StopRules,
     second: SlidingSecond,
-    adaptive: Adaptive,
+    adaptive: AdaptiveLimits,
     breaker: CircuitBreaker,
     lease: LeaseTracker,
     counts: StagedCounts,
@@ -114,8 +114,8 @@ impl Scheduler {
         Scheduler {
             stop_rules: StopRules::new(&plan.limits, &counts),
             lease: LeaseTracker::default(),
-            second: SlidingSecond::new(plan.most_a_second),
-            adaptive: Adaptive::new(plan.concurrency, plan.most_a_second),
+            second: SlidingSecond::new(plan.max_per_second),
+            adaptive: AdaptiveLimits::new(plan.concurrency, plan.max_per_second),
             breaker: CircuitBreaker::new(plan.max_outage),
             silence: Silence::new(plan.max_outage),
             plan,
@@ -251,7 +251,7 @@ impl Scheduler {
             Event::Expired { claimed, dispatched_at } => {
                 self.in_flight -= 1;
                 self.second.missed(dispatched_at);
-                self.breaker.missed(dispatched_at, now.since_start);
+                self.breaker.on_expired(dispatched_at, now.since_start);
                 self.missed(claimed, dispatched_at, now);
             }
             Event::Paused => self.paused(now),
@@ -267,7 +267,7 @@ impl Scheduler {
 
     /// All that held since the last events held until now.
     fn account_until(&mut self, now: Duration) {
-        let most = self.plan.most_a_second.map_or(f64::INFINITY, f64::from);
+        let most = self.plan.max_per_second.map_or(f64::INFINITY, f64::from);
         self.stats.passed(Interval {
             from: self.told_until,
             to: now,
@@ -280,7 +280,7 @@ impl Scheduler {
 
     fn on_committed(&mut self, outcome: CommitOutcome, now: Now) {
         if let Some(began) = self.commits.end(now.since_start)
-            && self.lease.granted(outcome.lease, began)
+            && self.lease.on_granted(outcome.lease, began)
         {
             self.on_lease_lost();
         }
@@ -310,7 +310,7 @@ impl Scheduler {
         }
         let is_too_old = std::mem::take(&mut self.paused_in_commit);
         for claimed in outcome.claimed {
-            self.stop_rules.canary().begin(claimed.row());
+            self.stop_rules.canary().add(claimed.row());
             if is_too_old {
                 self.release_claim(claimed, now);
                 continue;
@@ -319,7 +319,7 @@ impl Scheduler {
         }
         let ahead = outcome.next_slot_at.map(|at| at.duration_since(now.wall));
         let ahead = ahead.map(|ahead| Duration::try_from(ahead).unwrap_or_default());
-        let is_paced = self.plan.most_a_second.is_some() || !self.adaptive.spacing().is_zero();
+        let is_paced = self.plan.max_per_second.is_some() || !self.adaptive.min_spacing().is_zero();
         self.commits.plan(ahead, is_paced, now.since_start);
     }
 
@@ -356,12 +356,12 @@ impl Scheduler {
         let (row, again) = (claimed.row(), claimed.doubt() || claimed.counted_attempts() > 1);
         let ended = circuit_breaker::CallObservation { signal, row, started, was_last, again };
         match self.breaker.observe(ended, now.since_start) {
-            Some(circuit_breaker::Transition::Began(rows)) => {
+            Some(circuit_breaker::Transition::Opened(rows)) => {
                 self.stats.outages += 1;
                 self.cancel_unstarted = true;
                 self.retries.refund_attempts(&rows);
             }
-            Some(circuit_breaker::Transition::Over) => self.adaptive.restart(now.since_start),
+            Some(circuit_breaker::Transition::Closed) => self.adaptive.restart(now.since_start),
             None => {}
         }
         // A server that is away shows no limits.
@@ -399,7 +399,7 @@ impl Scheduler {
         let attempts_left = is_refunded || claimed.counted_attempts() < self.plan.attempts;
         let doubt = claimed.doubt() || verdict.leaves_doubt();
         let transition = transition(verdict, attempts_left, doubt, self.plan.on_doubt);
-        let is_ours = claimed.lease() == self.lease.number();
+        let is_ours = claimed.lease() == self.lease.fencing_number();
         let end = if let RowTransition::End(status) = transition { Some(status) } else { None };
         end.filter(|_| is_ours).iter().for_each(|status| self.counts.add(*status, doubt));
         let stop_reason =
@@ -453,8 +453,8 @@ impl Scheduler {
         let halted = self.is_paused_or_stopped(now);
         let early = |slot: &Option<Duration>| slot.is_some_and(|at| now.since_start < at);
         let shared = self.commits.is_shared(now.since_start);
-        let grace = if shared { SHARED_GRACE } else { GRACE };
-        let leased_until = self.lease.until();
+        let grace = if shared { SHARED_SLOT_GRACE } else { SLOT_GRACE };
+        let leased_until = self.lease.expires_at();
         let is_away = self.breaker.open_since().is_some();
         while let Some((slot, claimed)) = self.claimed.pop_front_if(|(slot, _)| {
             let has_room = self.adaptive.can_dispatch(self.in_flight);
@@ -502,7 +502,7 @@ impl Scheduler {
             || dispatched_at <= self.recalled_at
             || self.breaker.open_since().is_some()
             || self.commits.is_shared(now.since_start)
-            || claimed.lease() != self.lease.number();
+            || claimed.lease() != self.lease.fencing_number();
         match is_late || is_expired {
             true => self.release_claim(claimed, now),
             false => self.claimed.push_front((Some(now.since_start), claimed)),
@@ -547,7 +547,7 @@ impl Scheduler {
             fresh,
             lead: self.commits.expected_latency(),
             horizon: self.commits.horizon(),
-            spacing: self.adaptive.spacing(),
+            spacing: self.adaptive.min_spacing(),
             stop: self.stop,
             quiet_until: (self.silence.until() > now.since_start).then(|| {
                 let left = self.silence.until().saturating_sub(now.since_start);
@@ -566,10 +566,10 @@ impl Scheduler {
         let outstanding = self.outstanding();
         let has_many_waiting = self.waiting() >= MOST_WAITING;
         let canary = self.stop_rules.canary();
-        let waits = self.retries.ready().iter().any(|row| canary.has(row.row()))
+        let waits = self.retries.ready().iter().any(|row| canary.contains(row.row()))
             || self.retries.next_ready_at().is_some();
-        if canary.is_on() && outstanding == 0 && !waits {
-            canary.rests();
+        if canary.is_active() && outstanding == 0 && !waits {
+            canary.complete();
         }
         let room = canary.concurrency(self.plan.concurrency) as usize;
         let room = room.saturating_sub(outstanding);

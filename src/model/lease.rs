@@ -7,7 +7,7 @@ use std::time::Duration;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lease {
     /// Another number than before says that the lease before ran out.
-    pub number: i64,
+    pub fencing_number: i64,
     /// How long it lasts from when the commit was asked for.
-    pub lasts: Duration,
+    pub duration: Duration,
 }

@@ -8,11 +8,11 @@ use super::backoff::Backoff;
 use crate::model::{RowNumber, ServerSignal};
 
 /// So many failures in a row are an outage, wherever they come from.
-const IN_A_ROW: usize = 10;
+const CONSECUTIVE_FAILURES: usize = 10;
 
 /// So many are, if a row is about to fail for good because of them and each of them
 /// says that it is not the row's own fault.
-const IN_A_ROW_FOR_A_LAST_ATTEMPT: usize = 5;
+const CONSECUTIVE_FAILURES_ON_LAST_ATTEMPT: usize = 5;
 
 /// Throttled calls are signs of an outage only when for so long nothing else came;
 /// or for so long, if a row is about to fail for good because of them.
@@ -45,25 +45,25 @@ pub struct CallObservation {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Transition {
     /// The server is away: these rows failed because of it.
-    Began(BTreeSet<RowNumber>),
+    Opened(BTreeSet<RowNumber>),
     /// The server is back.
-    Over,
+    Closed,
 }
 
 /// Whether the server is away, as far as calls have shown it.
 #[derive(Debug)]
 pub struct CircuitBreaker {
     longest: Duration,
-    failed: Failed,
+    failed: RecentFailures,
     answered: Duration,
-    away: Option<OpenState>,
+    open: Option<OpenState>,
     /// When the last outage was over.
     over: Option<Duration>,
 }
 
 /// Failures since the server last answered.
 #[derive(Debug, Default)]
-struct Failed {
+struct RecentFailures {
     /// When the first of these calls was started.
     since: Duration,
     /// Their rows.
@@ -89,16 +89,16 @@ impl CircuitBreaker {
     pub fn new(longest: Duration) -> CircuitBreaker {
         CircuitBreaker {
             longest,
-            failed: Failed::default(),
+            failed: RecentFailures::default(),
             answered: Duration::ZERO,
-            away: None,
+            open: None,
             over: None,
         }
     }
 
     /// Since when the server is away, if it is.
     pub fn open_since(&self) -> Option<Duration> {
-        self.away.as_ref().map(|away| away.since)
+        self.open.as_ref().map(|open| open.since)
     }
 
     /// When it has lasted too long, if it lasts.
@@ -108,14 +108,14 @@ impl CircuitBreaker {
 
     /// When the next probe may be sent, if only probes may.
     pub fn next_probe_at(&self) -> Option<Duration> {
-        self.away.as_ref().map(|away| away.next_probe_at)
+        self.open.as_ref().map(|open| open.next_probe_at)
     }
 
     /// Whether the next probe is to be of a row that has not failed, if there is one:
     /// such rows as failed may be broken themselves. Every other is, since each may leave
     /// one more row in doubt.
     pub fn prefers_untried_row(&self) -> bool {
-        self.away.as_ref().is_some_and(|away| away.probes.is_multiple_of(2))
+        self.open.as_ref().is_some_and(|open| open.probes.is_multiple_of(2))
     }
 
     /// Whether a call of this row found no server that works since one last did.
@@ -130,42 +130,42 @@ impl CircuitBreaker {
 
     /// A call is started. One without an answer does not keep the next for ever.
     pub fn on_sent(&mut self, now: Duration) {
-        if let Some(away) = &mut self.away {
-            away.probes += 1;
-            away.next_probe_at = now.saturating_add(LONGEST_WAIT);
+        if let Some(open) = &mut self.open {
+            open.probes += 1;
+            open.next_probe_at = now.saturating_add(LONGEST_WAIT);
         }
     }
 
     /// A probe did not start, since it found its connection too late: the next may start now.
-    pub fn missed(&mut self, given_out: Duration, now: Duration) {
-        if let Some(away) = self.away.as_mut().filter(|away| given_out > away.since) {
-            away.next_probe_at = away.next_probe_at.min(now);
+    pub fn on_expired(&mut self, given_out: Duration, now: Duration) {
+        if let Some(open) = self.open.as_mut().filter(|open| given_out > open.since) {
+            open.next_probe_at = open.next_probe_at.min(now);
         }
     }
 
     /// Whether a call that was started then, and failed, ran into an outage.
     pub fn is_implicated(&self, signal: ServerSignal, started: Duration) -> bool {
-        signal.is_failure() && (self.away.is_some() || self.over.is_some_and(|over| started < over))
+        signal.is_failure() && (self.open.is_some() || self.over.is_some_and(|over| started < over))
     }
 
     /// Learns from a call that ended now.
     pub fn observe(&mut self, ended: CallObservation, now: Duration) -> Option<Transition> {
         match ended.signal {
-            ServerSignal::Works => return self.works(ended.started, now),
+            ServerSignal::Works => return self.on_success(ended.started, now),
             ServerSignal::Unclear => return None,
             _ => {}
         }
-        match &mut self.away {
+        match &mut self.open {
             None => {
-                self.failed.add(ended);
+                self.failed.record_failure(ended);
                 let only = now.saturating_sub(self.answered);
-                self.failed.is_outage(ended, only).then(|| self.begin(ended.row, now))
+                self.failed.is_outage(ended, only).then(|| self.open(ended.row, now))
             }
-            Some(away) => {
+            Some(open) => {
                 self.failed.rows.insert(ended.row);
-                if ended.started >= away.since {
-                    away.next_probe_at =
-                        away.next_probe_at.min(now.saturating_add(wait(ended.row, away.probes)));
+                if ended.started >= open.since {
+                    open.next_probe_at =
+                        open.next_probe_at.min(now.saturating_add(wait(ended.row, open.probes)));
                 }
                 None
             }
@@ -174,31 +174,31 @@ impl CircuitBreaker {
 
     /// An answer tells of the server as it was when its call was started: one from
     /// before the first failure says nothing of what came after.
-    fn works(&mut self, started: Duration, now: Duration) -> Option<Transition> {
+    fn on_success(&mut self, started: Duration, now: Duration) -> Option<Transition> {
         self.answered = now;
         if !self.failed.rows.is_empty() && started < self.failed.since {
             return None;
         }
-        self.failed = Failed::default();
-        let over = self.away.take().map(|_| Transition::Over);
+        self.failed = RecentFailures::default();
+        let over = self.open.take().map(|_| Transition::Closed);
         if over.is_some() {
             self.over = Some(now);
         }
         over
     }
 
-    fn begin(&mut self, row: RowNumber, now: Duration) -> Transition {
-        self.away = Some(OpenState {
+    fn open(&mut self, row: RowNumber, now: Duration) -> Transition {
+        self.open = Some(OpenState {
             since: now,
             probes: 0,
             next_probe_at: now.saturating_add(wait(row, 0)),
         });
-        Transition::Began(self.failed.rows.clone())
+        Transition::Opened(self.failed.rows.clone())
     }
 }
 
-impl Failed {
-    fn add(&mut self, ended: CallObservation) {
+impl RecentFailures {
+    fn record_failure(&mut self, ended: CallObservation) {
         if self.rows.is_empty() {
             self.since = ended.started;
         }
@@ -216,9 +216,9 @@ impl Failed {
     fn is_outage(&self, ended: CallObservation, no_answer: Duration) -> bool {
         let throttled = ended.signal == ServerSignal::Throttled;
         let told = self.surely + self.busy;
-        let in_a_row = told + self.perhaps >= IN_A_ROW;
+        let in_a_row = told + self.perhaps >= CONSECUTIVE_FAILURES;
         let lasting = !throttled || no_answer >= ONLY_THROTTLED;
-        let last = ended.was_last && told >= IN_A_ROW_FOR_A_LAST_ATTEMPT;
+        let last = ended.was_last && told >= CONSECUTIVE_FAILURES_ON_LAST_ATTEMPT;
         let lasting_for_last = !throttled || no_answer >= ONLY_THROTTLED_FOR_A_LAST_ATTEMPT;
         (in_a_row && lasting) || (last && lasting_for_last)
     }
@@ -262,7 +262,7 @@ mod tests {
         let mut outage = CircuitBreaker::new(Duration::from_secs(900));
         let mut saw = |row| outage.observe(ended(ServerSignal::Broken, row, 1), ms(2));
         assert!((1..10).all(|row| saw(row).is_none()));
-        assert_eq!(saw(10), Some(Transition::Began((1..=10).map(RowNumber).collect())));
+        assert_eq!(saw(10), Some(Transition::Opened((1..=10).map(RowNumber).collect())));
     }
 
     #[test]
@@ -393,7 +393,7 @@ mod tests {
         assert_eq!(outage.observe(ended(ServerSignal::Works, 50, 900), ms(1100)), None);
         assert_eq!(
             outage.observe(ended(ServerSignal::Works, 50, 1050), ms(1200)),
-            Some(Transition::Over)
+            Some(Transition::Closed)
         );
         assert_eq!((outage.open_since(), outage.permits(ms(1200))), (None, None));
         assert!(outage.is_implicated(ServerSignal::Broken, ms(1100)));
@@ -404,9 +404,9 @@ mod tests {
     fn a_probe_that_was_not_sent_does_not_keep_the_next() {
         let mut outage = noticed();
         outage.on_sent(ms(1300));
-        outage.missed(ms(999), ms(1350));
+        outage.on_expired(ms(999), ms(1350));
         assert_eq!(outage.permits(ms(1350)), Some(0), "it was none");
-        outage.missed(ms(1300), ms(1400));
+        outage.on_expired(ms(1300), ms(1400));
         assert_eq!(outage.permits(ms(1400)), Some(1));
     }
 

@@ -62,7 +62,7 @@ impl CutOff {
     /// the gap; where they show it twice, the first of the two.
     pub fn next_occurrence(&self, now: Timestamp) -> Timestamp {
         if let Some(date) = self.date {
-            return moment(&self.zone(), date.to_datetime(self.time)).unwrap_or(Timestamp::MAX);
+            return instant_on(&self.zone(), date.to_datetime(self.time)).unwrap_or(Timestamp::MAX);
         }
         next(&self.zone(), self.time, now)
     }
@@ -72,8 +72,7 @@ impl CutOff {
         let zone = self.zone();
         let today = zone.to_datetime(now).date();
         let days = [Some(today), today.yesterday().ok()].into_iter().flatten();
-        days.filter_map(|day| moment(&zone, day.to_datetime(self.time)))
-            .find(|moment| *moment <= now)
+        days.filter_map(|day| instant_on(&zone, day.to_datetime(self.time))).find(|at| *at <= now)
     }
 
     /// The next occurrence after `now`, as one writes it to mean that and no other.
@@ -88,11 +87,11 @@ impl CutOff {
 pub(super) fn next(zone: &TimeZone, time: Time, now: Timestamp) -> Timestamp {
     let mut date = zone.to_datetime(now).date();
     loop {
-        let Some(moment) = moment(zone, date.to_datetime(time)) else {
+        let Some(at) = instant_on(zone, date.to_datetime(time)) else {
             return Timestamp::MAX;
         };
-        if moment > now {
-            return moment;
+        if at > now {
+            return at;
         }
         match date.tomorrow() {
             Ok(tomorrow) => date = tomorrow,
@@ -102,7 +101,7 @@ pub(super) fn next(zone: &TimeZone, time: Time, now: Timestamp) -> Timestamp {
 }
 
 /// When the zone's clocks show the time; `None` at the end of all time.
-fn moment(zone: &TimeZone, shown: DateTime) -> Option<Timestamp> {
+fn instant_on(zone: &TimeZone, shown: DateTime) -> Option<Timestamp> {
     match zone.to_ambiguous_timestamp(shown).offset() {
         AmbiguousOffset::Unambiguous { offset } => offset.to_timestamp(shown).ok(),
         AmbiguousOffset::Fold { before, .. } => before.to_timestamp(shown).ok(),
@@ -159,13 +158,13 @@ pub enum ParseCutOffError {
     Malformed(String),
     /// No such zone.
     #[error(transparent)]
-    Zone(#[from] UnknownZone),
+    Zone(#[from] UnknownZoneError),
 }
 
 /// There is no such zone.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("\"{0}\" is not the name of a time zone: write it as America/New_York or UTC")]
-pub struct UnknownZone(pub String);
+pub struct UnknownZoneError(pub String);
 
 impl FromStr for CutOff {
     type Err = ParseCutOffError;
@@ -191,8 +190,8 @@ pub(super) fn split_zone(text: &str) -> Option<(&str, Option<&str>)> {
 }
 
 /// The zone of this name.
-pub(super) fn named(name: &str) -> Result<TimeZone, UnknownZone> {
-    TimeZone::get(name).map_err(|_| UnknownZone(name.to_owned()))
+pub(super) fn named(name: &str) -> Result<TimeZone, UnknownZoneError> {
+    TimeZone::get(name).map_err(|_| UnknownZoneError(name.to_owned()))
 }
 
 /// Reads `HH:MM` or `HH:MM:SS`.

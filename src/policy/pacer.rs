@@ -21,11 +21,11 @@ use crate::model::{Budget, SlotGrant, SlotRequest};
 /// How late a call may start after its slot, while no other process takes
 /// slots of the same budget: [`super::sliding_log::SlidingSecond`] sees to it that it crowds
 /// no one. A later one needs a new slot.
-pub const GRACE: Duration = Duration::from_millis(50);
+pub const SLOT_GRACE: Duration = Duration::from_millis(50);
 
 /// How late it may start where the budget is shared: nobody sees the other's late
 /// calls, so they must fit into the slack.
-pub const SHARED_GRACE: Duration = Duration::from_millis(6);
+pub const SHARED_SLOT_GRACE: Duration = Duration::from_millis(6);
 
 /// How much longer than its share each interval is, so that calls that start or
 /// arrive late do not delay those of every second after them.
@@ -59,7 +59,7 @@ impl Pacer {
     pub fn new(rates: &Rates) -> Pacer {
         let mut binding = rates.binding().into_iter();
         let per_second = binding.next().map(|fastest| fastest.per_second());
-        let windows = binding.map(|rate| (rate.per.duration().as_secs(), rate.calls)).collect();
+        let windows = binding.map(|rate| (rate.period.duration().as_secs(), rate.calls)).collect();
         Pacer { per_second, windows, left: None }
     }
 
@@ -84,17 +84,17 @@ impl Pacer {
         let interval = Duration::from_secs_f64(share).max(spacing);
         if self.left.is_none() {
             // The last calls of a process that died may have started late.
-            budget.next = budget.next.saturating_add(nanos(GRACE));
+            budget.next = budget.next.saturating_add(nanos(SLOT_GRACE));
         }
-        give_back(budget, unused, interval);
+        release_slots(budget, unused, interval);
         let furthest = now.saturating_add(nanos(interval)).saturating_add(nanos(FURTHEST));
-        self.prepare(budget, now, furthest);
+        self.roll_windows(budget, now, furthest);
         let first = now.saturating_add(nanos(lead));
         let gcra = Gcra::new(interval, budget.next.min(furthest), first);
         let clock_set = SignedDuration::from_nanos_i128(set);
         let mut grant = SlotGrant { shared, clock_set, ..SlotGrant::default() };
         while grant.slots.len() < wanted as usize {
-            let earliest = self.earliest(budget, gcra.earliest());
+            let earliest = self.earliest_slot(budget, gcra.earliest());
             if earliest > first.saturating_add(nanos(horizon)) {
                 grant.next_slot_at = Some(timestamp(earliest));
                 break;
@@ -102,7 +102,7 @@ impl Pacer {
             let slot = gcra.take(earliest);
             // Whatever their limits: another process may have some that we do not.
             for (seconds, recent) in &mut budget.recent {
-                SlidingWindowCounter::of(*seconds).count(recent, slot);
+                SlidingWindowCounter::new(*seconds).count(recent, slot);
             }
             grant.slots.push(Some(timestamp(slot)));
         }
@@ -120,20 +120,20 @@ impl Pacer {
     }
 
     /// Sees to it that each of our windows is counted, and none holds what is past.
-    fn prepare(&self, budget: &mut Budget, now: u64, furthest: u64) {
+    fn roll_windows(&self, budget: &mut Budget, now: u64, furthest: u64) {
         for (seconds, _) in &self.windows {
             budget.recent.entry(*seconds).or_default();
         }
         for (seconds, recent) in &mut budget.recent {
-            SlidingWindowCounter::of(*seconds).forget(recent, now, furthest);
+            SlidingWindowCounter::new(*seconds).forget(recent, now, furthest);
         }
     }
 
     /// The earliest time from `from` on that every window has room for.
-    fn earliest(&self, budget: &Budget, from: u64) -> u64 {
+    fn earliest_slot(&self, budget: &Budget, from: u64) -> u64 {
         let free_from = |(seconds, most): &(u64, u32)| {
             let recent = budget.recent.get(seconds).map(Vec::as_slice).unwrap_or_default();
-            SlidingWindowCounter::of(*seconds).free_from(*most, recent, from)
+            SlidingWindowCounter::new(*seconds).free_from(*most, recent, from)
         };
         self.windows.iter().map(free_from).max().unwrap_or(from).max(from)
     }
@@ -141,11 +141,11 @@ impl Pacer {
 
 /// Slots that nobody used, as far as no later one was handed out since: a
 /// stall then costs the time it took, and not a whole interval.
-fn give_back(budget: &mut Budget, mut unused: Vec<Timestamp>, interval: Duration) {
+fn release_slots(budget: &mut Budget, mut unused: Vec<Timestamp>, interval: Duration) {
     unused.sort();
     for slot in unused.into_iter().rev().map(nanoseconds) {
         for (seconds, recent) in &mut budget.recent {
-            SlidingWindowCounter::of(*seconds).uncount(recent, slot);
+            SlidingWindowCounter::new(*seconds).uncount(recent, slot);
         }
         if budget.next == slot.saturating_add(nanos(interval)) {
             budget.next = slot;
@@ -171,13 +171,13 @@ mod tests {
 
     use super::*;
     use crate::model::Uptime;
-    use crate::policy::rate::{Per, Rate};
+    use crate::policy::rate::{Period, Rate};
 
     const SECOND: u64 = 1_000_000_000;
     const START: u64 = 1_800_000_000 * SECOND;
 
-    fn rate(calls: u32, per: Per) -> Rates {
-        Rates::from(Rate { calls, per })
+    fn rate(calls: u32, period: Period) -> Rates {
+        Rates::from(Rate { calls, period })
     }
 
     fn request(now: u64, wanted: u32) -> SlotRequest {
@@ -233,7 +233,7 @@ mod tests {
 
     #[test]
     fn calls_can_be_kept_further_apart_than_the_contract_asks_or_though_it_asks_nothing() {
-        for rates in [rate(1000, Per::Second), Rates::unlimited()] {
+        for rates in [rate(1000, Period::Second), Rates::unlimited()] {
             let mut pace = Pacer::new(&rates);
             let spacing = Duration::from_millis(5);
             let wish = SlotRequest { spacing, ..request(START, 4) };
@@ -246,11 +246,11 @@ mod tests {
     #[test]
     fn no_closed_second_holds_more_than_the_rate_and_99_percent_of_it_is_used() {
         for calls in [1, 2, 10, 50, 500, 2_000, 20_000] {
-            let mut pace = Pacer::new(&rate(calls, Per::Second));
+            let mut pace = Pacer::new(&rate(calls, Period::Second));
             let mut budget = Budget::default();
             let lasting = Duration::from_secs(200);
             let slots = hand_out(&mut pace, &mut budget, START, lasting, SECOND / 200);
-            let most = busiest(&slots, Duration::from_secs(1), SHARED_GRACE);
+            let most = busiest(&slots, Duration::from_secs(1), SHARED_SLOT_GRACE);
             assert!(most <= calls as usize, "{most} at {calls}/s");
             let used = slots.len() as f64 / (200.0 * f64::from(calls));
             assert!(used >= 0.99, "{used} of {calls}/s used");
@@ -263,8 +263,8 @@ mod tests {
         let mut budget = Budget::default();
         let lasting = Duration::from_secs(600);
         let slots = hand_out(&mut pace, &mut budget, START, lasting, SECOND / 50);
-        assert!(busiest(&slots, Duration::from_secs(60), SHARED_GRACE) <= 1000);
-        assert!(busiest(&slots, Duration::from_secs(1), SHARED_GRACE) <= 50);
+        assert!(busiest(&slots, Duration::from_secs(60), SHARED_SLOT_GRACE) <= 1000);
+        assert!(busiest(&slots, Duration::from_secs(1), SHARED_SLOT_GRACE) <= 50);
         let first_second = slots.iter().filter(|m| **m < START + SECOND).count();
         assert!(first_second >= 49, "only {first_second} in the first second");
         assert!(slots.len() >= 9_700, "only {} of 10,000 used", slots.len());
@@ -278,26 +278,26 @@ mod tests {
             let stored = serde_json::to_string(&budget).unwrap();
             budget = serde_json::from_str(&stored).unwrap();
             let now = START + restart * SECOND / 20;
-            let mut again = Pacer::new(&rate(10, Per::Second));
+            let mut again = Pacer::new(&rate(10, Period::Second));
             slots.extend(times(again.allocate(&mut budget, request(now, 64))));
         }
-        assert!(busiest(&slots, Duration::from_secs(1), SHARED_GRACE) <= 10);
+        assert!(busiest(&slots, Duration::from_secs(1), SHARED_SLOT_GRACE) <= 10);
     }
 
     #[test]
     fn the_late_last_calls_of_a_process_that_died_keep_their_second_clear() {
         let mut budget = Budget::default();
-        let mut before = Pacer::new(&rate(100, Per::Second));
+        let mut before = Pacer::new(&rate(100, Period::Second));
         let slots = times(before.allocate(&mut budget, request(START, 2)));
-        let mut after = Pacer::new(&rate(100, Per::Second));
+        let mut after = Pacer::new(&rate(100, Period::Second));
         let horizon = Duration::from_secs(1);
         let next = times(after.allocate(&mut budget, SlotRequest { horizon, ..request(START, 1) }));
-        assert!(next[0] > slots[1] + nanos(GRACE), "{next:?} after {slots:?}");
+        assert!(next[0] > slots[1] + nanos(SLOT_GRACE), "{next:?} after {slots:?}");
     }
 
     #[test]
     fn a_slot_that_was_missed_costs_no_more_than_the_time_it_was_missed_by() {
-        let mut pace = Pacer::new(&rate(1, Per::Second));
+        let mut pace = Pacer::new(&rate(1, Period::Second));
         let mut budget = Budget::default();
         let missed = times(pace.allocate(&mut budget, request(START, 1)));
         let late = START + SECOND / 20;
@@ -308,7 +308,7 @@ mod tests {
 
     #[test]
     fn a_slot_is_not_given_back_once_a_later_one_is_handed_out() {
-        let mut pace = Pacer::new(&rate(1000, Per::Second));
+        let mut pace = Pacer::new(&rate(1000, Period::Second));
         let mut budget = Budget::default();
         let slots = times(pace.allocate(&mut budget, request(START, 3)));
         let before = budget.next;
@@ -321,7 +321,7 @@ mod tests {
     #[test]
     fn a_budget_that_someone_else_took_from_is_known_to_be_shared() {
         let (mut one, mut other) =
-            (Pacer::new(&rate(10, Per::Second)), Pacer::new(&rate(10, Per::Second)));
+            (Pacer::new(&rate(10, Period::Second)), Pacer::new(&rate(10, Period::Second)));
         let mut budget = Budget::default();
         assert!(!one.allocate(&mut budget, request(START, 1)).shared);
         let later = START + SECOND / 2;
@@ -429,7 +429,7 @@ mod tests {
 
     #[test]
     fn no_slot_lies_before_the_end_of_the_commit_that_hands_it_out() {
-        let mut pace = Pacer::new(&rate(1000, Per::Second));
+        let mut pace = Pacer::new(&rate(1000, Period::Second));
         let lead = Duration::from_millis(30);
         let wish = SlotRequest { lead, ..request(START, 5) };
         let slots = times(pace.allocate(&mut Budget::default(), wish));
@@ -438,7 +438,7 @@ mod tests {
 
     #[test]
     fn a_clock_set_back_does_not_stall_the_run() {
-        let mut pace = Pacer::new(&rate(10, Per::Second));
+        let mut pace = Pacer::new(&rate(10, Period::Second));
         let mut budget = Budget::default();
         pace.allocate(&mut budget, request(START + 3600 * SECOND, 5));
         let next_slot_at = pace.allocate(&mut budget, request(START, 5)).next_slot_at.unwrap();
@@ -459,7 +459,7 @@ mod tests {
             calls in 1_u32..300,
             asks in prop::collection::vec((0_u64..SECOND / 4, 0_u32..40), 1..200),
         ) {
-            let mut pace = Pacer::new(&rate(calls, Per::Second));
+            let mut pace = Pacer::new(&rate(calls, Period::Second));
             let mut budget = Budget::default();
             let mut now = START;
             let mut slots = Vec::new();
@@ -470,7 +470,7 @@ mod tests {
                 prop_assert!(granted.iter().all(|slot| *slot >= now));
                 slots.extend(granted);
             }
-            prop_assert!(busiest(&slots, Duration::from_secs(1), SHARED_GRACE) <= calls as usize);
+            prop_assert!(busiest(&slots, Duration::from_secs(1), SHARED_SLOT_GRACE) <= calls as usize);
         }
     }
 }

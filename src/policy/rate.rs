@@ -9,7 +9,7 @@ const UNLIMITED: &str = "unlimited";
 
 /// The stretch of time that a rate counts calls in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Per {
+pub enum Period {
     /// `/s`
     Second,
     /// `/m`
@@ -18,21 +18,21 @@ pub enum Per {
     Hour,
 }
 
-impl Per {
+impl Period {
     /// How long the stretch is.
     pub fn duration(self) -> Duration {
         Duration::from_secs(match self {
-            Per::Second => 1,
-            Per::Minute => 60,
-            Per::Hour => 3600,
+            Period::Second => 1,
+            Period::Minute => 60,
+            Period::Hour => 3600,
         })
     }
 
     fn letter(self) -> &'static str {
         match self {
-            Per::Second => "s",
-            Per::Minute => "m",
-            Per::Hour => "h",
+            Period::Second => "s",
+            Period::Minute => "m",
+            Period::Hour => "h",
         }
     }
 }
@@ -43,19 +43,19 @@ pub struct Rate {
     /// Calls, at least 1.
     pub calls: u32,
     /// The stretch they are counted in.
-    pub per: Per,
+    pub period: Period,
 }
 
 impl Rate {
     /// The rate in calls a second.
     pub fn per_second(&self) -> f64 {
-        f64::from(self.calls) / self.per.duration().as_secs_f64()
+        f64::from(self.calls) / self.period.duration().as_secs_f64()
     }
 }
 
 impl fmt::Display for Rate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.calls, self.per.letter())
+        write!(f, "{}/{}", self.calls, self.period.letter())
     }
 }
 
@@ -90,16 +90,16 @@ impl FromStr for Rate {
             return Err(malformed());
         }
         let calls = calls.parse().map_err(|_| malformed())?;
-        let per = match unit {
+        let period = match unit {
             None => return Err(ParseRateError::NoUnit(calls)),
-            Some("s") => Per::Second,
-            Some("m") => Per::Minute,
-            Some("h") => Per::Hour,
+            Some("s") => Period::Second,
+            Some("m") => Period::Minute,
+            Some("h") => Period::Hour,
             Some(_) => return Err(malformed()),
         };
         match calls {
             0 => Err(ParseRateError::Zero(text.to_owned())),
-            calls => Ok(Rate { calls, per }),
+            calls => Ok(Rate { calls, period }),
         }
     }
 }
@@ -128,7 +128,7 @@ impl Rates {
     /// another over a shorter window keeps in any case is left out.
     pub fn binding(&self) -> Vec<Rate> {
         let mut rates = self.0.clone();
-        rates.sort_by(|a, b| a.per.cmp(&b.per).then(a.calls.cmp(&b.calls)));
+        rates.sort_by(|a, b| a.period.cmp(&b.period).then(a.calls.cmp(&b.calls)));
         let mut binding: Vec<Rate> = Vec::new();
         for rate in rates {
             if binding.iter().all(|shorter| rate.per_second() < shorter.per_second()) {
@@ -139,8 +139,8 @@ impl Rates {
     }
 
     /// The most calls in any one second, where the fastest rate is one of seconds.
-    pub fn most_a_second(&self) -> Option<u32> {
-        self.0.iter().filter(|rate| rate.per == Per::Second).map(|rate| rate.calls).min()
+    pub fn max_per_second(&self) -> Option<u32> {
+        self.0.iter().filter(|rate| rate.period == Period::Second).map(|rate| rate.calls).min()
     }
 
     /// How long so many calls take: the fastest rate sets the pace, and of each
@@ -153,7 +153,7 @@ impl Rates {
         let time_at = |rate: &Rate| {
             let windows = calls.saturating_sub(1) / u64::from(rate.calls);
             let rest = calls - windows * u64::from(rate.calls);
-            windows as f64 * rate.per.duration().as_secs_f64() + rest as f64 / fastest
+            windows as f64 * rate.period.duration().as_secs_f64() + rest as f64 / fastest
         };
         Duration::from_secs_f64(binding.iter().map(time_at).fold(0.0, f64::max))
     }
@@ -161,20 +161,20 @@ impl Rates {
     /// The slowest rate at which so many calls take no longer than this; none if no rate
     /// does.
     pub fn needed(calls: u64, time: Duration) -> Option<Rate> {
-        let rate = |per: Per| {
-            let calls = calls as f64 * per.duration().as_secs_f64() / time.as_secs_f64();
+        let rate = |period: Period| {
+            let calls = calls as f64 * period.duration().as_secs_f64() / time.as_secs_f64();
             // No time at all makes this infinite.
             (calls <= f64::from(u32::MAX))
-                .then(|| Rate { calls: (calls.ceil() as u32).max(1), per })
+                .then(|| Rate { calls: (calls.ceil() as u32).max(1), period })
         };
         // A slow rate is counted in a longer stretch of time, which says it more exactly.
-        let slow = [Per::Minute, Per::Hour].into_iter().filter_map(rate);
-        let second = rate(Per::Second)?;
+        let slow = [Period::Minute, Period::Hour].into_iter().filter_map(rate);
+        let second = rate(Period::Second)?;
         Some(slow.fold(second, |rate, slower| if rate.calls > 1 { rate } else { slower }))
     }
 
     /// What a setting given several times comes to: all of it must hold.
-    pub fn all(settings: Vec<Rates>) -> Result<Rates, ParseRateError> {
+    pub fn parse_list(settings: Vec<Rates>) -> Result<Rates, ParseRateError> {
         if settings.len() > 1 && settings.iter().any(Rates::is_unlimited) {
             return Err(ParseRateError::NotAlone);
         }
@@ -197,7 +197,7 @@ impl FromStr for Rates {
             UNLIMITED => Ok(Rates::unlimited()),
             rate => rate.parse::<Rate>().map(Rates::from),
         };
-        Rates::all(text.split(',').map(one).collect::<Result<_, _>>()?)
+        Rates::parse_list(text.split(',').map(one).collect::<Result<_, _>>()?)
     }
 }
 
@@ -293,8 +293,8 @@ mod tests {
     }
 
     fn any_rate() -> impl Strategy<Value = Rate> {
-        let per = prop_oneof![Just(Per::Second), Just(Per::Minute), Just(Per::Hour)];
-        (1..=u32::MAX, per).prop_map(|(calls, per)| Rate { calls, per })
+        let period = prop_oneof![Just(Period::Second), Just(Period::Minute), Just(Period::Hour)];
+        (1..=u32::MAX, period).prop_map(|(calls, period)| Rate { calls, period })
     }
 
     proptest! {

@@ -16,7 +16,7 @@ pub(super) struct SlidingWindowCounter {
 
 impl SlidingWindowCounter {
     /// A window of this many seconds.
-    pub(super) fn of(seconds: u64) -> SlidingWindowCounter {
+    pub(super) fn new(seconds: u64) -> SlidingWindowCounter {
         SlidingWindowCounter { seconds }
     }
 

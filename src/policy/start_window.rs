@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use jiff::civil::Time;
 use jiff::tz::TimeZone;
 
-use super::cut_off::{Named, ShownTime, UnknownZone, named, next, split_zone, time_of_day};
+use super::cut_off::{Named, ShownTime, UnknownZoneError, named, next, split_zone, time_of_day};
 
 /// From one time of day up to another, over midnight if the other is the smaller, in a zone.
 #[derive(Debug, Clone, PartialEq)]
@@ -70,7 +70,7 @@ pub enum ParseStartWindowError {
     Empty(String),
     /// No such zone.
     #[error(transparent)]
-    Zone(#[from] UnknownZone),
+    Zone(#[from] UnknownZoneError),
 }
 
 impl FromStr for StartWindow {

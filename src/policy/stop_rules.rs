@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::canary::Canary;
-use super::failures::MaxFailures;
+use super::max_failures::MaxFailures;
 use crate::model::{Counts, FatalCause, Outcome, ReasonCode, RowNumber, Status, Verdict};
 
 /// How many requests in a row may be refused as malformed or misdirected. A file
@@ -90,7 +90,7 @@ impl StopRules {
             failures: ConsecutiveCounter::with_limit(limits.consecutive_failures),
             doubts: ConsecutiveCounter::with_limit(limits.consecutive_doubts),
             same_code: ConsecutiveCounter::with_limit(limits.same_code),
-            canary: Canary::of(limits.canary),
+            canary: Canary::new(limits.canary),
         }
     }
 

@@ -21,7 +21,7 @@ fn outlast_the_lease(database: &Database) {
 }
 
 fn lease(outcome: &CommitOutcome) -> i64 {
-    outcome.lease.unwrap().number
+    outcome.lease.unwrap().fencing_number
 }
 
 /// A new home, and a process that works there on so many rows.

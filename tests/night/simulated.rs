@@ -17,7 +17,7 @@ use cardcancel::model::{
 };
 use cardcancel::policy::credential_refresh::{RefreshOutcome, RefreshSchedule};
 use cardcancel::policy::pacer::Pacer;
-use cardcancel::policy::rate::{Per, Rate, Rates};
+use cardcancel::policy::rate::{Period, Rate, Rates};
 use cardcancel::policy::stop_rules::StopRuleSettings;
 use jiff::Timestamp;
 
@@ -372,10 +372,10 @@ impl<'a> Night<'a> {
             last_start: None,
             limits: StopRuleSettings { canary: self.canary, ..StopRuleSettings::default() },
             max_outage: Duration::from_secs(900),
-            most_a_second: self.rate,
+            max_per_second: self.rate,
         };
         let (token, lifetime) = self.fetch();
-        let rates = self.rate.map(|calls| Rates::from(Rate { calls, per: Per::Second }));
+        let rates = self.rate.map(|calls| Rates::from(Rate { calls, period: Period::Second }));
         let dies_after = (self.deaths > 0).then(|| self.chance.below(300));
         self.deaths = self.deaths.saturating_sub(1);
         Process {

@@ -422,7 +422,7 @@ fn outcome(
         next_slot_at: share.next_slot_at.map(here),
         quiet_until: share.quiet_until.map(here),
         shared: share.shared,
-        lease: Some(Lease { number: worker, lasts: worker_session.lease }),
+        lease: Some(Lease { fencing_number: worker, duration: worker_session.lease }),
         stop: stop.as_deref().and_then(|stop| stop.parse().ok()),
         ..CommitOutcome::default()
     };

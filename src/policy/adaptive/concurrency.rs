@@ -51,7 +51,7 @@ impl ConcurrencyProbe {
     }
 
     /// Learns that a call ended now.
-    pub fn ended(&mut self, now: Duration) {
+    pub fn on_ended(&mut self, now: Duration) {
         self.answers += 1;
         let lasted = now.saturating_sub(self.began);
         if lasted < INTERVAL || self.answers < self.limit() {
@@ -66,12 +66,12 @@ impl ConcurrencyProbe {
         }
         self.rates.push(rate);
         if self.rates.len() == INTERVALS {
-            self.judge(now);
+            self.evaluate(now);
             self.rates.clear();
         }
     }
 
-    fn judge(&mut self, now: Duration) {
+    fn evaluate(&mut self, now: Duration) {
         let settled = || self.rates.iter().skip(1).copied();
         match self.half.take() {
             Some(half) if settled().any(|rate| rate < half * WORTH) => {
@@ -102,7 +102,7 @@ mod tests {
         let end = clock + Duration::from_secs(seconds);
         while clock < end {
             clock += Duration::from_secs_f64(1.0 / rate(now(in_flight, 1000)));
-            in_flight.ended(clock);
+            in_flight.on_ended(clock);
         }
         now(in_flight, 1000)
     }

@@ -59,7 +59,7 @@ const FADES: f64 = 0.05;
 /// How long answers take, in seconds, and how many calls a second may be started for it.
 #[derive(Debug, Default)]
 pub struct LatencyLimit {
-    usual: Option<f64>,
+    baseline: Option<f64>,
     answers: u32,
     sum: f64,
     began: Duration,
@@ -72,7 +72,7 @@ pub struct LatencyLimit {
     suspected: Option<Duration>,
     slow: Option<Slowdown>,
     limit: Option<f64>,
-    climb: RampUp,
+    ramp: RampUp,
 }
 
 #[derive(Debug)]
@@ -91,17 +91,17 @@ impl LatencyLimit {
     /// It is now this late: the limit climbs if nothing is slow.
     pub fn tick(&mut self, now: Duration) {
         let Some(limit) = self.limit.filter(|_| self.slow.is_none()) else { return };
-        let Some(factor) = self.climb.factor_since_last(now) else { return };
+        let Some(factor) = self.ramp.factor_since_last(now) else { return };
         self.limit = Some(limit * factor).filter(|limit| *limit < NO_LIMIT);
     }
 
     /// Learns how long an answer took that came now.
-    pub fn answered(&mut self, took: Duration, now: Duration) {
+    pub fn on_answered(&mut self, took: Duration, now: Duration) {
         if self.answers == 0 {
             self.began = now;
         }
         let took = took.as_secs_f64();
-        self.sum += self.usual.map_or(took, |usual| took.min(usual * STUCK + SLOW_MARGIN));
+        self.sum += self.baseline.map_or(took, |baseline| took.min(baseline * STUCK + SLOW_MARGIN));
         self.answers += 1;
         if self.answers < ANSWERS {
             return;
@@ -113,32 +113,32 @@ impl LatencyLimit {
         self.average += (f64::from(self.answers) / lasted - self.average) * weight;
         self.most = (self.most * (1.0 - FADES * lasted)).max(self.average);
         (self.answers, self.sum) = (0, 0.0);
-        self.judge(mean, now);
+        self.evaluate(mean, now);
     }
 
     /// Whether an answer that took so long is not a slow one.
     pub fn is_baseline(&self, took: Duration) -> bool {
-        self.usual.is_none_or(|usual| took.as_secs_f64() <= usual * SLOW + SLOW_MARGIN)
+        self.baseline.is_none_or(|baseline| took.as_secs_f64() <= baseline * SLOW + SLOW_MARGIN)
     }
 
-    fn judge(&mut self, mean: f64, now: Duration) {
-        let usual = self.usual.map_or(mean, |usual| {
-            let part = if mean < usual { FALLS } else { RISES };
-            usual + (mean - usual) * part
+    fn evaluate(&mut self, mean: f64, now: Duration) {
+        let baseline = self.baseline.map_or(mean, |baseline| {
+            let part = if mean < baseline { FALLS } else { RISES };
+            baseline + (mean - baseline) * part
         });
-        self.usual = Some(usual);
+        self.baseline = Some(baseline);
         match &mut self.slow {
-            None if mean <= usual * SLOW + SLOW_MARGIN => self.suspected = None,
+            None if mean <= baseline * SLOW + SLOW_MARGIN => self.suspected = None,
             None if now < self.suspected.get_or_insert(now).saturating_add(SLOW_FOR) => {}
             None => {
                 self.suspected = None;
                 self.slow = Some(Slowdown { mean, since: now, means: 0 });
                 self.limit = Some(self.most * DRAINING);
             }
-            Some(_) if mean < usual * USUAL_AGAIN + USUAL_MARGIN => {
+            Some(_) if mean < baseline * USUAL_AGAIN + USUAL_MARGIN => {
                 self.slow = None;
                 self.limit = Some(self.most * DRAINED);
-                self.climb = RampUp::starting_at(now.saturating_add(HOLD), CLIMB);
+                self.ramp = RampUp::starting_at(now.saturating_add(HOLD), CLIMB);
             }
             Some(slow) if mean < slow.mean * HELPED => {
                 *slow = Slowdown { mean, since: now, means: 0 };
@@ -147,7 +147,7 @@ impl LatencyLimit {
                 slow.means += 1;
                 self.limit = self.limit.map(|limit| limit * DRAINING);
                 if slow.means >= PATIENT_MEANS && now >= slow.since.saturating_add(PATIENCE) {
-                    (self.slow, self.usual, self.limit) = (None, Some(mean), None);
+                    (self.slow, self.baseline, self.limit) = (None, Some(mean), None);
                 }
             }
         }
@@ -167,7 +167,7 @@ mod tests {
     ) -> Option<f64> {
         let answer = |n| {
             *clock += Duration::from_millis(1);
-            slowness.answered(Duration::from_secs_f64(took(n)), *clock);
+            slowness.on_answered(Duration::from_secs_f64(took(n)), *clock);
             slowness.tick(*clock);
             slowness.limit()
         };

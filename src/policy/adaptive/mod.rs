@@ -35,36 +35,36 @@ pub struct Observation {
 
 /// The limits of the server as they are known now.
 #[derive(Debug)]
-pub struct Adaptive {
-    capacity: ThrottleLimit,
-    slowness: LatencyLimit,
-    crowd: SlowStart,
+pub struct AdaptiveLimits {
+    throttle: ThrottleLimit,
+    latency: LatencyLimit,
+    slow_start: SlowStart,
 }
 
-impl Adaptive {
+impl AdaptiveLimits {
     /// Nothing is known yet; never more than this many calls in flight, of which so many
     /// start in any one second, if that is limited.
-    pub fn new(concurrency: u32, most_a_second: Option<u32>) -> Adaptive {
-        Adaptive {
-            capacity: ThrottleLimit::default(),
-            slowness: LatencyLimit::default(),
-            crowd: SlowStart::new(concurrency, most_a_second),
+    pub fn new(concurrency: u32, max_per_second: Option<u32>) -> AdaptiveLimits {
+        AdaptiveLimits {
+            throttle: ThrottleLimit::default(),
+            latency: LatencyLimit::default(),
+            slow_start: SlowStart::new(concurrency, max_per_second),
         }
     }
 
     /// Whether one more call may be in flight beside so many.
     pub fn can_dispatch(&self, in_flight: u32) -> bool {
-        in_flight < self.crowd.limit()
+        in_flight < self.slow_start.limit()
     }
 
     /// How many calls a second may be started, if that is limited.
     pub fn limit(&self) -> Option<f64> {
-        let limits = [self.capacity.limit(), self.slowness.limit()];
+        let limits = [self.throttle.limit(), self.latency.limit()];
         limits.into_iter().flatten().reduce(f64::min).map(|limit| limit.max(SLOWEST))
     }
 
     /// How far apart calls must start; nothing if that is not limited.
-    pub fn spacing(&self) -> Duration {
+    pub fn min_spacing(&self) -> Duration {
         self.limit().map_or(Duration::ZERO, |limit| Duration::from_secs_f64(1.0 / limit))
     }
 
@@ -73,13 +73,13 @@ impl Adaptive {
         let Observation { signal, started, took, retry_after, in_flight } = shown;
         match signal {
             ServerSignal::Works => {
-                self.capacity.accepted(started);
-                if self.slowness.is_baseline(took) {
-                    self.crowd.answered(in_flight);
+                self.throttle.on_accepted(started);
+                if self.latency.is_baseline(took) {
+                    self.slow_start.on_answered(in_flight);
                 }
-                self.slowness.answered(took, now);
+                self.latency.on_answered(took, now);
             }
-            ServerSignal::Throttled => self.capacity.throttled(started, now, retry_after),
+            ServerSignal::Throttled => self.throttle.on_throttled(started, now, retry_after),
             ServerSignal::Unreachable
             | ServerSignal::Unavailable
             | ServerSignal::Broken
@@ -89,13 +89,13 @@ impl Adaptive {
 
     /// It is now this late.
     pub fn tick(&mut self, now: Duration) {
-        self.capacity.tick(now);
-        self.slowness.tick(now);
+        self.throttle.tick(now);
+        self.latency.tick(now);
     }
 
     /// The server is back after it was away.
     pub fn restart(&mut self, now: Duration) {
-        self.capacity.restart(now);
-        self.crowd.restart();
+        self.throttle.restart(now);
+        self.slow_start.restart();
     }
 }

@@ -31,7 +31,7 @@ impl SlowStart {
     }
 
     /// Takes note of an answer while so many calls were in flight, itself included.
-    pub fn answered(&mut self, in_flight: u32) {
+    pub fn on_answered(&mut self, in_flight: u32) {
         if in_flight.saturating_mul(2) >= self.now {
             self.now = (self.now + 1).min(self.most);
         }
@@ -52,7 +52,7 @@ mod tests {
         let mut crowd = SlowStart::new(256, None);
         for _round in 0..2 {
             let in_flight = crowd.limit();
-            (0..in_flight).for_each(|_| crowd.answered(in_flight));
+            (0..in_flight).for_each(|_| crowd.on_answered(in_flight));
         }
         assert_eq!(crowd.limit(), 256);
     }
@@ -60,7 +60,7 @@ mod tests {
     #[test]
     fn a_server_that_hangs_is_not_sent_many_more_than_it_answered_at_once() {
         let mut crowd = SlowStart::new(10_000, Some(500));
-        (0..100_000).for_each(|_| crowd.answered(20));
+        (0..100_000).for_each(|_| crowd.on_answered(20));
         assert_eq!(crowd.limit(), AT_FIRST);
     }
 
@@ -79,7 +79,7 @@ mod tests {
     #[test]
     fn it_never_allows_more_than_it_was_given() {
         let mut crowd = SlowStart::new(3, Some(20_000));
-        (0..100).for_each(|_| crowd.answered(3));
+        (0..100).for_each(|_| crowd.on_answered(3));
         crowd.restart();
         assert_eq!(crowd.limit(), 3);
     }

@@ -95,7 +95,7 @@ pub struct ThrottleLimit {
     hold: Duration,
     /// Until when the limit stays.
     held_until: Duration,
-    climb: RampUp,
+    ramp: RampUp,
 }
 
 /// A first throttled call, and what became of the calls around it.
@@ -104,7 +104,7 @@ struct ThrottleBurst {
     /// When the first throttled call was started.
     at: Duration,
     /// When it is judged.
-    judged_at: Duration,
+    evaluated_at: Duration,
     /// How long the server asked to wait.
     pause: Duration,
     /// Calls accepted that were started in the second before it.
@@ -125,7 +125,7 @@ impl ThrottleLimit {
     }
 
     /// A call that was started then was accepted.
-    pub fn accepted(&mut self, started: Duration) {
+    pub fn on_accepted(&mut self, started: Duration) {
         self.share -= self.share / SHARE_OF;
         let newest = self.accepted.back().copied().unwrap_or_default();
         while self.accepted.pop_front_if(|first| first.saturating_add(SECOND) < newest).is_some() {}
@@ -141,7 +141,7 @@ impl ThrottleLimit {
 
     /// A call that was started then was throttled; the answer came now, and asked
     /// for this pause.
-    pub fn throttled(&mut self, started: Duration, now: Duration, pause: Option<Duration>) {
+    pub fn on_throttled(&mut self, started: Duration, now: Duration, pause: Option<Duration>) {
         self.share += (1.0 - self.share) / SHARE_OF;
         let pause = pause.unwrap_or_default();
         if let Some(burst) = &mut self.burst {
@@ -155,7 +155,7 @@ impl ThrottleLimit {
             let before = self.accepted.iter().filter(in_second).count();
             self.burst = Some(ThrottleBurst {
                 at: started,
-                judged_at: now.saturating_add(SETTLING),
+                evaluated_at: now.saturating_add(SETTLING),
                 pause,
                 before: before.try_into().unwrap_or(u32::MAX),
                 sending: started.saturating_sub(self.resumed),
@@ -177,34 +177,34 @@ impl ThrottleLimit {
 
     /// It is now this late: judges what is due, and climbs.
     pub fn tick(&mut self, now: Duration) {
-        if let Some(burst) = self.burst.take_if(|burst| now >= burst.judged_at) {
-            self.judge(&burst, now);
+        if let Some(burst) = self.burst.take_if(|burst| now >= burst.evaluated_at) {
+            self.evaluate(&burst, now);
         }
         let Some(limit) = self.limit else { return };
-        let Some(factor) = self.climb.factor_since_last(now) else { return };
+        let Some(factor) = self.ramp.factor_since_last(now) else { return };
         if self.accepted.len() as f64 >= limit * NEEDED {
             self.set(limit * factor);
         }
     }
 
-    fn judge(&mut self, burst: &ThrottleBurst, now: Duration) {
+    fn evaluate(&mut self, burst: &ThrottleBurst, now: Duration) {
         let followed = burst.accepted + burst.throttled;
         if followed >= EVIDENCE && burst.throttled * 2 >= followed {
             self.contradictions = 0;
             if let Some(known) = burst.measured() {
-                self.found(known, burst.pause, now);
+                self.apply_limit(known, burst.pause, now);
                 self.set(known * USED);
                 if !burst.is_full() && burst.accepted > 0 {
                     self.hold_for(burst.pause.saturating_add(UNSURE_HOLD), UNSURE_CLIMB, now);
                 }
             }
         } else if !burst.pause.is_zero() || self.share > TOLERATED {
-            self.judge_stray(burst, now);
+            self.evaluate_isolated(burst, now);
         }
     }
 
     /// A call here and there was throttled: by chance, or just above the capacity.
-    fn judge_stray(&mut self, burst: &ThrottleBurst, now: Duration) {
+    fn evaluate_isolated(&mut self, burst: &ThrottleBurst, now: Duration) {
         self.most_before = self.most_before.max(burst.before);
         self.early = if burst.is_full() { 0 } else { self.early + 1 };
         if (1..EARLY).contains(&self.early) {
@@ -219,7 +219,7 @@ impl ThrottleLimit {
         match self.limit.filter(|_| burst.at < self.held_until) {
             None => {
                 self.contradictions = 0;
-                self.found(known, burst.pause, now);
+                self.apply_limit(known, burst.pause, now);
                 self.set(known * USED);
             }
             Some(_) if self.contradictions >= CONTRADICTIONS => {
@@ -229,14 +229,14 @@ impl ThrottleLimit {
             Some(_) if self.contradictions == 0 => self.contradictions = 1,
             Some(limit) => {
                 self.contradictions += 1;
-                self.found(self.known, burst.pause, now);
+                self.apply_limit(self.known, burst.pause, now);
                 self.set((limit.min(known) * LOWERED).max(limit * LEAST));
             }
         }
     }
 
     /// The server takes so many calls a second, which was learnt at the cost of this pause.
-    fn found(&mut self, known: f64, pause: Duration, now: Duration) {
+    fn apply_limit(&mut self, known: f64, pause: Duration, now: Duration) {
         let same = (known - self.known).abs() <= SAME * self.known;
         let first = (pause * HOLD_FOR_PAUSES).max(SHORTEST_HOLD);
         self.hold = if same { self.hold.max(first / 2) * 2 } else { first }.min(LONGEST_HOLD);
@@ -247,7 +247,7 @@ impl ThrottleLimit {
 
     fn hold_for(&mut self, time: Duration, speed: f64, now: Duration) {
         self.held_until = now.saturating_add(time);
-        self.climb = RampUp::starting_at(self.held_until, speed);
+        self.ramp = RampUp::starting_at(self.held_until, speed);
     }
 
     fn set(&mut self, limit: f64) {
@@ -287,19 +287,19 @@ mod tests {
 
     /// A thousand calls accepted in a fifth of a second, and then a hundred throttled.
     fn throttled_at_a_thousand(pause: Option<Duration>) -> ThrottleLimit {
-        let mut capacity = ThrottleLimit::default();
-        (0..1000).for_each(|call| capacity.accepted(ms(call / 5)));
-        (0..100).for_each(|call| capacity.throttled(ms(201 + call / 5), ms(225), pause));
-        capacity.tick(ms(2000));
-        capacity
+        let mut throttle = ThrottleLimit::default();
+        (0..1000).for_each(|call| throttle.on_accepted(ms(call / 5)));
+        (0..100).for_each(|call| throttle.on_throttled(ms(201 + call / 5), ms(225), pause));
+        throttle.tick(ms(2000));
+        throttle
     }
 
     #[test]
     fn nothing_is_limited_before_a_call_is_throttled() {
-        let mut capacity = ThrottleLimit::default();
-        (0..10_000).for_each(|call| capacity.accepted(ms(call)));
-        capacity.tick(ms(10_000));
-        assert_eq!(capacity.limit(), None);
+        let mut throttle = ThrottleLimit::default();
+        (0..10_000).for_each(|call| throttle.on_accepted(ms(call)));
+        throttle.tick(ms(10_000));
+        assert_eq!(throttle.limit(), None);
     }
 
     #[test]
@@ -310,26 +310,26 @@ mod tests {
 
     #[test]
     fn calls_that_overtake_each_other_on_the_way_tell_nothing_else() {
-        let mut capacity = ThrottleLimit::default();
-        (0..1000).for_each(|call| capacity.accepted(ms(call / 5)));
-        (0..100).for_each(|call| capacity.throttled(ms(201 + call / 5), ms(225), Some(SECOND)));
-        (202..206).for_each(|at| capacity.accepted(ms(at)));
+        let mut throttle = ThrottleLimit::default();
+        (0..1000).for_each(|call| throttle.on_accepted(ms(call / 5)));
+        (0..100).for_each(|call| throttle.on_throttled(ms(201 + call / 5), ms(225), Some(SECOND)));
+        (202..206).for_each(|at| throttle.on_accepted(ms(at)));
         for call in 2000..10_000 {
-            capacity.tick(ms(call));
-            capacity.accepted(ms(call));
+            throttle.tick(ms(call));
+            throttle.on_accepted(ms(call));
         }
-        assert_eq!(capacity.limit(), Some(1004.0 * USED));
+        assert_eq!(throttle.limit(), Some(1004.0 * USED));
     }
 
     #[test]
     fn it_stays_for_many_pauses_and_then_climbs_slowly() {
-        let mut capacity = throttled_at_a_thousand(Some(SECOND));
+        let mut throttle = throttled_at_a_thousand(Some(SECOND));
         let mut limit_at = |second: u64| {
             for call in 0..1000 {
-                capacity.accepted(ms(1000 * second + call));
-                capacity.tick(ms(1000 * second + call));
+                throttle.on_accepted(ms(1000 * second + call));
+                throttle.tick(ms(1000 * second + call));
             }
-            capacity.limit().unwrap()
+            throttle.limit().unwrap()
         };
         let limits: Vec<f64> = (2..38).map(&mut limit_at).collect();
         assert!(limits[..28].iter().all(|limit| *limit == 970.0), "{limits:?}");
@@ -338,31 +338,31 @@ mod tests {
 
     #[test]
     fn one_throttled_call_among_hundreds_changes_nothing_if_no_pause_is_asked_for() {
-        let mut capacity = ThrottleLimit::default();
+        let mut throttle = ThrottleLimit::default();
         for call in 0..100_000 {
             match call % 200 {
-                199 => capacity.throttled(ms(call), ms(call + 20), None),
-                _ => capacity.accepted(ms(call)),
+                199 => throttle.on_throttled(ms(call), ms(call + 20), None),
+                _ => throttle.on_accepted(ms(call)),
             }
-            capacity.tick(ms(call));
+            throttle.tick(ms(call));
         }
-        assert_eq!(capacity.limit(), None);
+        assert_eq!(throttle.limit(), None);
     }
 
     #[test]
     fn calls_throttled_by_chance_do_not_lower_the_limit_for_ever() {
-        let mut capacity = ThrottleLimit::default();
+        let mut throttle = ThrottleLimit::default();
         let mut most = 0.0_f64;
         for call in 0..600_u64 {
             // Ten a second, every tenth of them throttled whatever the rate.
             let at = ms(100 * call);
             match call % 10 {
-                9 => capacity.throttled(at, at + ms(20), None),
-                _ => capacity.accepted(at),
+                9 => throttle.on_throttled(at, at + ms(20), None),
+                _ => throttle.on_accepted(at),
             }
-            capacity.tick(at + ms(99));
+            throttle.tick(at + ms(99));
             if call > 300 {
-                most = capacity.limit().map_or(f64::INFINITY, |limit| limit.max(most));
+                most = throttle.limit().map_or(f64::INFINITY, |limit| limit.max(most));
             }
         }
         assert!(most > 6.0, "{most}");
@@ -370,19 +370,19 @@ mod tests {
 
     #[test]
     fn single_throttled_calls_while_little_is_sent_do_not_bring_the_limit_down() {
-        let mut capacity = throttled_at_a_thousand(None);
+        let mut throttle = throttled_at_a_thousand(None);
         for second in 3..10 {
-            capacity.throttled(ms(1000 * second), ms(1000 * second + 20), Some(ms(1)));
-            capacity.tick(ms(1000 * second + 500));
+            throttle.on_throttled(ms(1000 * second), ms(1000 * second + 20), Some(ms(1)));
+            throttle.tick(ms(1000 * second + 500));
         }
-        assert!(capacity.limit().unwrap() >= 970.0);
+        assert!(throttle.limit().unwrap() >= 970.0);
     }
 
     #[test]
     fn a_server_that_takes_nothing_at_all_tells_nothing_of_what_it_can_take() {
-        let mut capacity = throttled_at_a_thousand(None);
-        (0..1000).for_each(|call| capacity.throttled(ms(3000 + call), ms(3020 + call), None));
-        capacity.tick(ms(5000));
-        assert_eq!(capacity.limit(), Some(970.0));
+        let mut throttle = throttled_at_a_thousand(None);
+        (0..1000).for_each(|call| throttle.on_throttled(ms(3000 + call), ms(3020 + call), None));
+        throttle.tick(ms(5000));
+        assert_eq!(throttle.limit(), Some(970.0));
     }
 }
