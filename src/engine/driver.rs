@@ -20,7 +20,7 @@ use crate::ledger::{ClaimedRow, Ledger, LedgerError, Run};
 use crate::model::{Counts, Outcome, ReasonCode};
 use crate::policy::credential_refresh::RefreshOutcome;
 use crate::policy::pacer::Pacer;
-use crate::policy::silence::Asked;
+use crate::policy::retry_after::WaitRequest;
 use crate::policy::stop_rules::StopReason;
 
 /// How often watchers are told how far the run is.
@@ -69,7 +69,7 @@ pub struct Snapshot {
     /// What the last call into the outage came to.
     pub outage_cause: Option<String>,
     /// What the server asked everyone to wait for, unless it has worked since.
-    pub asked_to_wait: Option<Asked>,
+    pub asked_to_wait: Option<WaitRequest>,
     /// Why the run is stopping, if it is.
     pub stop: Option<ReasonCode>,
     /// Calls that ended since the start.

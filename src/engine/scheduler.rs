@@ -25,7 +25,7 @@ use crate::policy::circuit_breaker::{self, CircuitBreaker};
 use crate::policy::credential_refresh::{RefreshOutcome, RefreshSchedule};
 use crate::policy::lease::LeaseTracker;
 use crate::policy::pacer::{SHARED_SLOT_GRACE, SLOT_GRACE};
-use crate::policy::silence::{Asked, Silence};
+use crate::policy::retry_after::{RetryAfter, WaitRequest};
 use crate::policy::sliding_log::SlidingSecond;
 use crate::policy::stop_rules::{StopReason, StopRuleSettings, StopRules};
 
@@ -94,7 +94,7 @@ pub struct Scheduler {
     /// Whether the machine stood still since the commit under way began.
     paused_in_commit: bool,
     /// When nobody may send because the server said so.
-    silence: Silence,
+    retry_after: RetryAfter,
     refresh: RefreshSchedule,
     exhausted: bool,
     stop: Option<ReasonCode>,
@@ -117,7 +117,7 @@ impl Scheduler {
             second: SlidingSecond::new(plan.max_per_second),
             adaptive: AdaptiveLimits::new(plan.concurrency, plan.max_per_second),
             breaker: CircuitBreaker::new(plan.max_outage),
-            silence: Silence::new(plan.max_outage),
+            retry_after: RetryAfter::new(plan.max_outage),
             plan,
             counts: StagedCounts::new(counts),
             claimed: VecDeque::new(),
@@ -169,12 +169,12 @@ impl Scheduler {
 
     /// Until when after the start nobody may send, if the server said so.
     pub fn quiet_until(&self) -> Duration {
-        self.silence.until()
+        self.retry_after.until()
     }
 
     /// What the server asked everyone to wait for, unless it has worked since.
-    pub fn asked_to_wait(&self) -> Option<Asked> {
-        self.silence.asked()
+    pub fn asked_to_wait(&self) -> Option<WaitRequest> {
+        self.retry_after.asked()
     }
 
     /// Since when after the start the server is away, if it is.
@@ -272,7 +272,7 @@ impl Scheduler {
             from: self.told_until,
             to: now,
             is_away: self.breaker.open_since().is_some(),
-            quiet_until: self.silence.until(),
+            quiet_until: self.retry_after.until(),
             held_to: self.adaptive.limit().filter(|limit| *limit < most),
         });
         self.told_until = now;
@@ -299,7 +299,7 @@ impl Scheduler {
         outcome.stop.into_iter().for_each(|why| self.stop_for(why));
         if let Some(until) = outcome.quiet_until {
             let left = Duration::try_from(until.duration_since(now.wall)).unwrap_or_default();
-            self.silence.told(left, now.since_start);
+            self.retry_after.on_reported(left, now.since_start);
         }
         outcome.deferred.into_iter().for_each(|row| self.retries.push(row));
         let elsewhere = outcome.in_flight_elsewhere.iter().map(PendingRow::row);
@@ -387,14 +387,14 @@ impl Scheduler {
         let renewed = verdict == Verdict::Stop(FatalCause::Unauthorized)
             && self.refresh.on_unauthorized(times.started, now.since_start);
         if ending.outcome.server_signal() == ServerSignal::Works {
-            self.silence.works(times.started);
+            self.retry_after.on_success(times.started);
         }
         if let Some(wait) = ending.outcome.retry_after
-            && !self.silence.asks(wait, times.started, now.since_start)
+            && !self.retry_after.on_requested(wait, times.started, now.since_start)
         {
             self.stop_for(ReasonCode::Outage);
             self.stop_reason
-                .get_or_insert(StopReason::from_silence(wait, &ending.outcome.describe()));
+                .get_or_insert(StopReason::from_retry_after(wait, &ending.outcome.describe()));
         }
         let attempts_left = is_refunded || claimed.counted_attempts() < self.plan.attempts;
         let doubt = claimed.doubt() || verdict.leaves_doubt();
@@ -430,7 +430,7 @@ impl Scheduler {
         let attempts = row.counted_attempts();
         let seed = u64::from(row.row().0) << 32 | u64::from(attempts);
         let wait = RETRIES.delay(attempts.saturating_sub(1), seed);
-        let ready_at = now.since_start.saturating_add(wait).max(self.silence.until());
+        let ready_at = now.since_start.saturating_add(wait).max(self.retry_after.until());
         self.retries.push_delayed(row, ready_at);
     }
 
@@ -443,7 +443,7 @@ impl Scheduler {
     fn is_paused_or_stopped(&self, now: Now) -> bool {
         self.stop.is_some()
             || self.refresh.blocks_sending()
-            || now.since_start < self.silence.until()
+            || now.since_start < self.retry_after.until()
     }
 
     /// What is claimed and due goes out; what may no longer be sent is released.
@@ -549,8 +549,8 @@ impl Scheduler {
             horizon: self.commits.horizon(),
             spacing: self.adaptive.min_spacing(),
             stop: self.stop,
-            quiet_until: (self.silence.until() > now.since_start).then(|| {
-                let left = self.silence.until().saturating_sub(now.since_start);
+            quiet_until: (self.retry_after.until() > now.since_start).then(|| {
+                let left = self.retry_after.until().saturating_sub(now.since_start);
                 now.wall.saturating_add(left).unwrap_or(Timestamp::MAX)
             }),
         })
@@ -597,7 +597,7 @@ impl Scheduler {
     fn claims_paused_until(&self) -> Duration {
         let is_needed = self.outstanding() * 2 <= self.plan.concurrency as usize;
         let probe_at = self.breaker.next_probe_at().unwrap_or_default();
-        self.silence.until().max(self.commits.claims_paused_until(is_needed)).max(probe_at)
+        self.retry_after.until().max(self.commits.claims_paused_until(is_needed)).max(probe_at)
     }
 
     /// A process at rest lets its lease run out.

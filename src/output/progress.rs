@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use super::summary::in_words;
 use super::{count, lasting, per_second, rows};
 use crate::engine::{Snapshot, WaitsElsewhere};
-use crate::policy::silence::Asked;
+use crate::policy::retry_after::WaitRequest;
 
 /// How often a terminal is redrawn.
 const REDRAWN_EVERY: Duration = Duration::from_millis(100);
@@ -120,14 +120,14 @@ impl Notices {
     }
 
     /// What there is to say now that the server asks for this.
-    fn silence(&mut self, asked: Asked) -> Option<String> {
+    fn silence(&mut self, asked: WaitRequest) -> Option<String> {
         let is_told = self.silent_since == Some(asked.since);
-        if is_told || !(asked.is_cut || asked.wait >= LONG_WAIT) {
+        if is_told || !(asked.is_capped || asked.wait >= LONG_WAIT) {
             return None;
         }
         self.silent_since = Some(asked.since);
         let (asks, lasts) = (lasting(asked.wait), lasting(asked.given));
-        let how = match asked.is_cut {
+        let how = match asked.is_capped {
             true => "the longest that --max-outage allows",
             false => "as it wants",
         };
@@ -242,10 +242,11 @@ mod tests {
     #[test]
     fn a_long_wait_that_was_asked_for_is_told_once_and_a_short_one_is_not() {
         let mut notices = Notices::default();
-        let mut told = |since, wait: u64, is_cut| {
+        let mut told = |since, wait: u64, is_capped| {
             let seconds = Duration::from_secs;
             let given = seconds(wait.min(900));
-            let asked = Asked { since: seconds(since), wait: seconds(wait), given, is_cut };
+            let asked =
+                WaitRequest { since: seconds(since), wait: seconds(wait), given, is_capped };
             let snapshot = Snapshot { asked_to_wait: Some(asked), ..Snapshot::default() };
             notices.of(&snapshot).collect::<Vec<_>>().join("\n")
         };

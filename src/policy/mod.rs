@@ -7,7 +7,7 @@
 //! | [`sliding_log`] | does the last closed second, as it was really sent, have room? |
 //! | [`adaptive`] | how much does the server take of late (throttling, latency, slow start)? |
 //! | [`circuit_breaker`] | is the server away, so that only probes are sent? |
-//! | [`silence`] | has the server asked everyone to wait? |
+//! | [`retry_after`] | has the server asked everyone to wait? |
 //! | [`stop_rules`], [`canary`] | is the run going wrong, so that it must stop? |
 //! | [`backoff`] | how long does what failed wait? |
 //! | [`cut_off`], [`start_window`] | is it too late, or too early? |
@@ -26,8 +26,8 @@ pub mod lease;
 pub mod max_failures;
 pub mod pacer;
 pub mod rate;
+pub mod retry_after;
 mod set_clock;
-pub mod silence;
 pub mod sliding_log;
 mod sliding_window;
 pub mod start_window;

@@ -57,7 +57,7 @@ impl StopReason {
 
     /// The server asks for a longer wait than it can be given, and has been given all; this
     /// is what the call came to.
-    pub fn from_silence(wait: Duration, last: &str) -> StopReason {
+    pub fn from_retry_after(wait: Duration, last: &str) -> StopReason {
         let seconds = wait.as_secs();
         let why = format!(
             "CoreCARD asked everyone to wait, for {seconds} s the last time (Retry-After), which was longer than --max-outage; the last call: {last}"
