@@ -47,7 +47,7 @@ impl Server {
 }
 
 impl Caller for Server {
-    fn another(&self) -> Server {
+    fn clone_for_thread(&self) -> Server {
         self.clone()
     }
 
@@ -93,7 +93,7 @@ async fn work(
         attempts: 3,
         on_doubt: OnDoubt::Retry,
         last_start: None,
-        limits: StopRuleSettings::default(),
+        stop_rules: StopRuleSettings::default(),
         max_outage: Duration::from_secs(60),
         max_per_second: None,
     };

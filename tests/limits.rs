@@ -211,7 +211,7 @@ fn plan() -> RunPolicy {
         attempts: 3,
         on_doubt: OnDoubt::Retry,
         last_start: None,
-        limits: StopRuleSettings::default(),
+        stop_rules: StopRuleSettings::default(),
         max_outage: Duration::from_secs(900),
         max_per_second: Some(5000),
     }
@@ -256,26 +256,26 @@ fn live_by(plan: RunPolicy, rows: u32, mut server: Server) -> Night {
             Due::Committed(outcome) => Some(Event::Committed(outcome)),
             Due::Wakes => None,
         };
-        let commands = scheduler.on(events, Now { since_start: clock, wall: wall(clock) });
-        for Dispatch { claimed, .. } in commands.send {
+        let actions = scheduler.handle(events, Now { since_start: clock, wall: wall(clock) });
+        for Dispatch { claimed, .. } in actions.dispatch {
             let (seen, took) = server.take(claimed.row(), clock);
             let outcome = classify(seen, &AnswerRules::default());
             let ending = AttemptEnd { sent_at: wall(clock), ended_at: wall(clock + took), outcome };
             let key = (clock + took, step << 20 | u64::from(claimed.row().0));
             due.insert(key, Due::Ends(claimed, ending, clock));
         }
-        if let Some(commit) = commands.commit {
+        if let Some(commit) = actions.commit {
             let outcome = ledger.commit(commit, &mut |b, wish| pace.allocate(b, wish)).unwrap();
             due.insert((clock + COMMIT, step << 20), Due::Committed(outcome));
             commits += 1;
         }
-        if commands.finished {
-            let run = ledger.finish(wall(clock), scheduler.stop()).unwrap();
+        if actions.finished {
+            let run = ledger.finish(wall(clock), scheduler.stop_code()).unwrap();
             let records = common::records(&mut ledger, &run);
             return Night { server, run, took: clock, commits, records };
         }
         due.retain(|_, what| !matches!(what, Due::Wakes));
-        if let Some(wake_at) = commands.wake_at {
+        if let Some(wake_at) = actions.wake_at {
             due.insert((wake_at, u64::MAX), Due::Wakes);
         }
     }

@@ -79,7 +79,7 @@ async fn first(credentials: &Credentials) -> Result<(Instant, Option<Duration>),
 }
 
 impl Caller for Calls {
-    fn another(&self) -> Calls {
+    fn clone_for_thread(&self) -> Calls {
         Calls {
             client: self.client.another(),
             credentials: Arc::clone(&self.credentials),
@@ -108,7 +108,7 @@ impl Caller for Calls {
         Some(outcome)
     }
 
-    async fn renew(&self) -> RefreshOutcome {
+    async fn refresh_credentials(&self) -> RefreshOutcome {
         match self.credentials.fetch().await {
             Ok(lifetime) => {
                 tracing::info!("the credentials are renewed");

@@ -120,7 +120,7 @@ impl Sending<'_> {
             attempts: settings.attempts,
             on_doubt: settings.on_doubt,
             last_start: self.last_start.map(here),
-            limits: settings.stop_rules,
+            stop_rules: settings.stop_rules,
             max_outage: settings.max_outage,
             max_per_second: self.rates.max_per_second(),
         }

@@ -14,16 +14,16 @@ const PAUSE: i128 = 500_000_000;
 
 /// Time since the start of a run. Its clones tell the same.
 #[derive(Debug, Clone)]
-pub(super) struct Clock {
+pub(super) struct RunClock {
     start: Instant,
     pauses: Arc<Mutex<Pauses>>,
 }
 
-impl Clock {
+impl RunClock {
     /// Starts now.
-    pub fn start() -> Clock {
+    pub fn start() -> RunClock {
         let pauses = Arc::new(Mutex::new(Pauses::default()));
-        let clock = Clock { start: Instant::now(), pauses };
+        let clock = RunClock { start: Instant::now(), pauses };
         clock.pauses();
         clock
     }

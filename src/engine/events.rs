@@ -60,14 +60,14 @@ pub struct CallTimings {
 /// What to do now.
 #[derive(Debug, Default)]
 pub struct Actions {
-    /// Send these.
-    pub send: Vec<Dispatch>,
+    /// Make these calls.
+    pub dispatch: Vec<Dispatch>,
     /// What was to be sent before and has not started is not to be sent.
     pub cancel_unstarted: bool,
     /// Commit to the ledger. Never while a commit is under way.
     pub commit: Option<CommitRequest>,
     /// Fetch new credentials. Never while a fetch is under way.
-    pub renew: bool,
+    pub refresh_credentials: bool,
     /// Come back at this time after the start, whatever else happens.
     pub wake_at: Option<Duration>,
     /// There is nothing left to do, ever.
@@ -80,8 +80,8 @@ pub struct Dispatch {
     /// What is sent.
     pub claimed: ClaimedRow,
     /// It starts before this time after the start has come, or not at all.
-    pub before: Option<Duration>,
+    pub expires_at: Option<Duration>,
     /// Whether it starts at once, or may wait while more calls would only wait at the
     /// server's door.
-    pub at_once: bool,
+    pub bypass_queue: bool,
 }

@@ -22,9 +22,9 @@ use tokio::task::unconstrained;
 use tokio::time::{sleep_until, timeout};
 use tracing::Span;
 
-use super::clock::Clock;
-use super::driver::Caller;
-use super::{CallTimings, Dispatch, Event};
+use super::caller::Caller;
+use super::clock::RunClock;
+use super::events::{CallTimings, Dispatch, Event};
 use crate::ledger::AttemptEnd;
 use crate::policy::adaptive::concurrency::ConcurrencyProbe;
 
@@ -39,8 +39,8 @@ const HEARD_AT_ONCE: usize = 1024;
 const HEARD_EVERY: Duration = Duration::from_millis(1);
 
 /// A call to be made, as the core gave it out.
-struct Given {
-    to_send: Dispatch,
+struct Dispatched {
+    dispatch: Dispatch,
     /// When that was, after the start of the run.
     dispatched_at: Duration,
     /// Its place among all that were given out.
@@ -54,17 +54,17 @@ const DIED: &str =
 
 /// All that make calls.
 pub(super) struct Executor {
-    callers: Vec<Thread>,
+    callers: Vec<WorkerThread>,
     heard_at: Instant,
     /// How many calls were given out.
     given: u64,
     /// How many of them, from the first on, are not to start any more.
-    recalled: Arc<AtomicU64>,
+    cancelled: Arc<AtomicU64>,
 }
 
 /// One of them.
-struct Thread {
-    given: UnboundedSender<Vec<Given>>,
+struct WorkerThread {
+    given: UnboundedSender<Vec<Dispatched>>,
     ended: UnboundedReceiver<Event>,
     /// Calls that it was given and that have not ended; some may wait to be started.
     outstanding: usize,
@@ -75,33 +75,34 @@ impl Executor {
     /// so many connections.
     pub async fn spawn<C: Caller>(
         caller: &C,
-        clock: &Clock,
+        clock: &RunClock,
         connections: usize,
     ) -> anyhow::Result<Executor> {
         let threads = available_parallelism().map_or(1, NonZero::get).min(MOST_THREADS);
-        let recalled = Arc::new(AtomicU64::new(0));
+        let cancelled = Arc::new(AtomicU64::new(0));
         let (connecting, mut connected) = channel(1);
-        let hire = |nth| {
-            let (caller, clock, recalled) = (caller.another(), clock.clone(), recalled.clone());
+        let spawn = |nth| {
+            let (caller, clock, cancelled) =
+                (caller.clone_for_thread(), clock.clone(), cancelled.clone());
             let share = connections / threads + usize::from(nth < connections % threads);
-            start(Work { caller, clock, recalled }, share, connecting.clone())
+            start(Worker { caller, clock, cancelled }, share, connecting.clone())
         };
-        let callers = (0..threads).map(hire).collect::<Result<_, _>>()?;
+        let callers = (0..threads).map(spawn).collect::<Result<_, _>>()?;
         drop(connecting);
         let _all_dropped = connected.recv().await;
-        Ok(Executor { callers, heard_at: Instant::now(), given: 0, recalled })
+        Ok(Executor { callers, heard_at: Instant::now(), given: 0, cancelled })
     }
 
     /// Has each call made by whoever has the fewest under way; the first of them, so that
     /// few calls find few connections, and those open.
-    pub fn dispatch(&mut self, send: Vec<Dispatch>, dispatched_at: Duration, pauses: u32) {
+    pub fn dispatch(&mut self, dispatches: Vec<Dispatch>, dispatched_at: Duration, pauses: u32) {
         let mut shares = [const { Vec::new() }; MOST_THREADS];
-        for to_send in send {
+        for dispatch in dispatches {
             let callers = self.callers.iter_mut().zip(&mut shares);
             if let Some((caller, share)) = callers.min_by_key(|(caller, _)| caller.outstanding) {
                 caller.outstanding += 1;
                 self.given += 1;
-                share.push(Given { to_send, dispatched_at, number: self.given, pauses });
+                share.push(Dispatched { dispatch, dispatched_at, number: self.given, pauses });
             }
         }
         for (caller, share) in self.callers.iter().zip(shares) {
@@ -114,7 +115,7 @@ impl Executor {
 
     /// What was given out and has not started comes back as missed.
     pub fn cancel_unstarted(&self) {
-        self.recalled.store(self.given, Ordering::Relaxed);
+        self.cancelled.store(self.given, Ordering::Relaxed);
     }
 
     /// Waits until calls have ended, and tells what became of them.
@@ -142,7 +143,7 @@ impl Executor {
     /// Starts nothing more, and waits until every call has ended.
     pub async fn shutdown(self) {
         self.cancel_unstarted();
-        for Thread { given, mut ended, .. } in self.callers {
+        for WorkerThread { given, mut ended, .. } in self.callers {
             drop(given);
             while ended.recv().await.is_some() {}
         }
@@ -151,10 +152,10 @@ impl Executor {
 
 /// A thread that drops what it is connecting with when its connections are open.
 fn start<C: Caller>(
-    work: Work<C>,
+    work: Worker<C>,
     connections: usize,
     connecting: Sender<Infallible>,
-) -> anyhow::Result<Thread> {
+) -> anyhow::Result<WorkerThread> {
     let cannot = "cannot start a thread for the calls";
     let runtime = runtime::Builder::new_current_thread().enable_all().build().context(cannot)?;
     let (give, given) = unbounded_channel();
@@ -172,25 +173,31 @@ fn start<C: Caller>(
         });
     };
     std::thread::Builder::new().name("calls".to_owned()).spawn(work).context(cannot)?;
-    Ok(Thread { given: give, ended, outstanding: 0 })
+    Ok(WorkerThread { given: give, ended, outstanding: 0 })
 }
 
 /// What a thread makes calls with.
-struct Work<C> {
+struct Worker<C> {
     caller: C,
-    clock: Clock,
-    recalled: Arc<AtomicU64>,
+    clock: RunClock,
+    cancelled: Arc<AtomicU64>,
 }
 
-impl<C: Caller> Work<C> {
+impl<C: Caller> Worker<C> {
     /// Makes calls until no more are given and all have ended.
-    async fn all(self, mut given: UnboundedReceiver<Vec<Given>>, tell: UnboundedSender<Event>) {
+    async fn all(
+        self,
+        mut given: UnboundedReceiver<Vec<Dispatched>>,
+        tell: UnboundedSender<Event>,
+    ) {
         let mut waiting = VecDeque::new();
         let mut calls = FuturesUnordered::new();
         let mut in_flight = ConcurrencyProbe::default();
         loop {
-            while let Some(next) = waiting.pop_front_if(|next: &mut Given| {
-                next.to_send.at_once || self.is_expired(next) || in_flight.can_dispatch(calls.len())
+            while let Some(next) = waiting.pop_front_if(|next: &mut Dispatched| {
+                next.dispatch.bypass_queue
+                    || self.is_expired(next)
+                    || in_flight.can_dispatch(calls.len())
             }) {
                 calls.push(self.call(next));
             }
@@ -209,7 +216,7 @@ impl<C: Caller> Work<C> {
         }
     }
 
-    async fn call(&self, given: Given) -> Event {
+    async fn call(&self, given: Dispatched) -> Event {
         let asked = (self.clock.elapsed(), Timestamp::now());
         let started = Cell::new(None);
         // Asked again when it has a connection, which may have taken long.
@@ -222,9 +229,9 @@ impl<C: Caller> Work<C> {
         };
         let called = match self.is_expired(&given) {
             true => None,
-            false => self.caller.call(&given.to_send.claimed, &may_start).await,
+            false => self.caller.call(&given.dispatch.claimed, &may_start).await,
         };
-        let Given { to_send: Dispatch { claimed, .. }, dispatched_at, .. } = given;
+        let Dispatched { dispatch: Dispatch { claimed, .. }, dispatched_at, .. } = given;
         let Some(outcome) = called else { return Event::Expired { claimed, dispatched_at } };
         let (started, sent_at) = started.get().unwrap_or(asked);
         let ending = AttemptEnd { sent_at, ended_at: Timestamp::now(), outcome };
@@ -234,9 +241,9 @@ impl<C: Caller> Work<C> {
 
     /// Whether it may not start any more. Others may have come first: a call that would
     /// start too late is not started, or it would crowd the calls after it.
-    fn is_expired(&self, given: &Given) -> bool {
-        let is_late = given.to_send.before.is_some_and(|before| self.clock.elapsed() > before);
-        let is_recalled = given.number <= self.recalled.load(Ordering::Relaxed);
-        is_late || is_recalled || given.pauses != self.clock.pauses()
+    fn is_expired(&self, given: &Dispatched) -> bool {
+        let is_late = given.dispatch.expires_at.is_some_and(|before| self.clock.elapsed() > before);
+        let is_cancelled = given.number <= self.cancelled.load(Ordering::Relaxed);
+        is_late || is_cancelled || given.pauses != self.clock.pauses()
     }
 }

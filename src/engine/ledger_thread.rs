@@ -45,7 +45,7 @@ impl LedgerThread {
         Ok(LedgerThread { commits, outcome, thread })
     }
 
-    pub fn commit(&self, commit: CommitRequest) {
+    pub fn submit(&self, commit: CommitRequest) {
         // A thread that is gone is noticed where its answer is awaited.
         let _ = self.commits.send(commit);
     }
@@ -55,7 +55,7 @@ impl LedgerThread {
     }
 
     /// Gives the ledger back.
-    pub fn shutdown(self) -> anyhow::Result<Box<dyn Ledger>> {
+    pub fn join(self) -> anyhow::Result<Box<dyn Ledger>> {
         drop(self.commits);
         self.thread.join().map_err(|_| anyhow!("the ledger's thread died"))
     }

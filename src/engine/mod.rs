@@ -18,20 +18,30 @@
 //!                       executor's threads ◀── Dispatch
 //! ```
 
+mod caller;
+mod claim_queue;
 mod clock;
 mod commit_timer;
+mod cut_off_timer;
 mod driver;
 mod elsewhere;
 mod events;
 mod executor;
 mod ledger_thread;
 mod retry_queue;
+mod run_policy;
 mod run_stats;
 mod scheduler;
+mod server_state;
+mod snapshot;
 mod staged_counts;
+mod stop_state;
 
-pub use driver::{Caller, RunOutcome, Snapshot, run};
-pub use elsewhere::WaitsElsewhere;
+pub use caller::Caller;
+pub use driver::{RunOutcome, run};
+pub use elsewhere::RowsElsewhere;
 pub use events::{Actions, CallTimings, Dispatch, Event, Now};
+pub use run_policy::RunPolicy;
 pub use run_stats::RunStats;
-pub use scheduler::{RunPolicy, Scheduler};
+pub use scheduler::Scheduler;
+pub use snapshot::Snapshot;

@@ -5,6 +5,11 @@ use std::time::Duration;
 
 use crate::ledger::PendingRow;
 use crate::model::RowNumber;
+use crate::policy::backoff::Backoff;
+
+/// The waits of a row between its attempts. They are cut by up to half, so that rows that failed
+/// together do not return together.
+const RETRIES: Backoff = Backoff::new(Duration::from_millis(500), Duration::from_secs(30), 0.5);
 
 /// Rows that wait: some can be claimed by the next commit, others only later.
 #[derive(Debug, Default)]
@@ -38,6 +43,15 @@ impl RetryQueue {
     /// Adds a row that can be claimed from this time after the start on.
     pub fn push_delayed(&mut self, row: PendingRow, ready_at: Duration) {
         self.delayed.insert((ready_at, row.row()), row);
+    }
+
+    /// Adds a row whose attempt failed: it can be claimed once it has waited, and not before
+    /// this time.
+    pub fn schedule(&mut self, row: PendingRow, now: Duration, not_before: Duration) {
+        let attempts = row.counted_attempts();
+        let seed = u64::from(row.row().0) << 32 | u64::from(attempts);
+        let wait = RETRIES.delay(attempts.saturating_sub(1), seed);
+        self.push_delayed(row, now.saturating_add(wait).max(not_before));
     }
 
     /// Moves the rows whose time has come to those that can be claimed.

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 
 use super::summary::in_words;
 use super::{count, lasting, per_second, rows};
-use crate::engine::{Snapshot, WaitsElsewhere};
+use crate::engine::{RowsElsewhere, Snapshot};
 use crate::policy::retry_after::WaitRequest;
 
 /// How often a terminal is redrawn.
@@ -103,12 +103,12 @@ impl Notices {
     fn of(&mut self, snapshot: &Snapshot) -> impl Iterator<Item = String> + use<> {
         let cause = snapshot.outage_cause.as_deref();
         let outage = self.outage(snapshot.outage, cause.unwrap_or("no call ended"));
-        let silence = snapshot.asked_to_wait.and_then(|asked| self.silence(asked));
+        let silence = snapshot.wait_request.and_then(|asked| self.silence(asked));
         outage.into_iter().chain(silence).chain(self.elsewhere(snapshot.elsewhere))
     }
 
     /// What there is to say now that rows wait so long for another run's calls.
-    fn elsewhere(&mut self, waits: Option<WaitsElsewhere>) -> Option<String> {
+    fn elsewhere(&mut self, waits: Option<RowsElsewhere>) -> Option<String> {
         let waits = waits.filter(|waits| waits.longest >= LONG_CALL);
         let is_told = std::mem::replace(&mut self.waits_elsewhere, waits.is_some());
         let waits = waits.filter(|_| !is_told)?;
@@ -172,8 +172,8 @@ fn line(course: &Course, snapshot: &Snapshot, took: Duration) -> String {
         parts.push(format!("stopping: {} calls in flight", snapshot.in_flight));
     } else if let Some(lasts) = snapshot.outage {
         parts.push(format!("no answer from CoreCARD for {}", lasting(lasts)));
-    } else if !snapshot.quiet_for.is_zero() {
-        parts.push(format!("waiting {}: the server asked for it", lasting(snapshot.quiet_for)));
+    } else if !snapshot.retry_after.is_zero() {
+        parts.push(format!("waiting {}: the server asked for it", lasting(snapshot.retry_after)));
     } else if let Some(left) = time_left(course.rows.saturating_sub(ended), here, took) {
         parts.push(format!("{} left", lasting(left)));
         parts.extend(margin(course, left));
@@ -231,7 +231,7 @@ mod tests {
 
     #[test]
     fn the_line_tells_what_the_run_is_waiting_for() {
-        let quiet = Snapshot { waiting: 3, quiet_for: Duration::from_secs(7), ..snapshot() };
+        let quiet = Snapshot { waiting: 3, retry_after: Duration::from_secs(7), ..snapshot() };
         insta::assert_snapshot!(shown(quiet), @"10.0/s · 290 cancelled · 10 rejected · 3 to try again · waiting 7 s: the server asked for it");
         let away = Snapshot { outage: Some(Duration::from_secs(75)), ..snapshot() };
         insta::assert_snapshot!(shown(away), @"10.0/s · 290 cancelled · 10 rejected · no answer from CoreCARD for 1 min 15 s");
@@ -247,7 +247,7 @@ mod tests {
             let given = seconds(wait.min(900));
             let asked =
                 WaitRequest { since: seconds(since), wait: seconds(wait), given, is_capped };
-            let snapshot = Snapshot { asked_to_wait: Some(asked), ..Snapshot::default() };
+            let snapshot = Snapshot { wait_request: Some(asked), ..Snapshot::default() };
             notices.of(&snapshot).collect::<Vec<_>>().join("\n")
         };
         assert_eq!(told(1, 2, false), "");
@@ -260,7 +260,7 @@ mod tests {
     fn a_long_wait_for_another_runs_calls_is_told_once() {
         let mut notices = Notices::default();
         let mut told = |waits: Option<(usize, u64)>| {
-            let waits = waits.map(|(rows, longest)| WaitsElsewhere {
+            let waits = waits.map(|(rows, longest)| RowsElsewhere {
                 rows,
                 longest: Duration::from_secs(longest),
             });

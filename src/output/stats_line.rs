@@ -14,21 +14,21 @@ const LITTLE: Duration = Duration::from_secs(1);
 /// The line for people; none if nothing happened.
 pub fn line(stats: &RunStats) -> Option<String> {
     let away = (stats.outages > 0).then(|| {
-        let (times, lasted) = (times(stats.outages), lasting(stats.away));
+        let (times, lasted) = (times(stats.outages), lasting(stats.outage_time));
         format!("CoreCARD was away {times}, {lasted} in all")
     });
-    let waited = (!stats.asked_to_wait.is_zero())
-        .then(|| format!("waited {} because it asked for that", lasting(stats.asked_to_wait)));
-    let held = stats.held_to.filter(|_| stats.held >= LITTLE).map(|least| {
-        let (lasted, least) = (lasting(stats.held), rate(least));
+    let waited = (!stats.retry_after_time.is_zero())
+        .then(|| format!("waited {} because it asked for that", lasting(stats.retry_after_time)));
+    let throttled = stats.throttled_to.filter(|_| stats.throttled_time >= LITTLE).map(|least| {
+        let (lasted, least) = (lasting(stats.throttled_time), rate(least));
         format!("held to what it takes for {lasted}, {least} a second at the least")
     });
-    let renewed =
-        (stats.renewals > 0).then(|| format!("credentials renewed {}", times(stats.renewals)));
+    let renewed = (stats.credential_refreshes > 0)
+        .then(|| format!("credentials renewed {}", times(stats.credential_refreshes)));
     let lost = some(stats.lost, "answer lost", "answers lost");
     let repeated = some(stats.repeated, "call repeated", "calls repeated");
     let told: Vec<String> =
-        [away, waited, held, renewed, lost, repeated].into_iter().flatten().collect();
+        [away, waited, throttled, renewed, lost, repeated].into_iter().flatten().collect();
     (!told.is_empty()).then(|| format!("On the way: {}", told.join("; ")))
 }
 
@@ -36,11 +36,11 @@ pub fn line(stats: &RunStats) -> Option<String> {
 pub fn json(stats: &RunStats) -> Value {
     json!({
         "outages": stats.outages,
-        "outage_seconds": stats.away.as_secs_f64(),
-        "asked_to_wait_seconds": stats.asked_to_wait.as_secs_f64(),
-        "held_seconds": stats.held.as_secs_f64(),
-        "held_to_a_second": stats.held_to,
-        "credentials_renewed": stats.renewals,
+        "outage_seconds": stats.outage_time.as_secs_f64(),
+        "asked_to_wait_seconds": stats.retry_after_time.as_secs_f64(),
+        "held_seconds": stats.throttled_time.as_secs_f64(),
+        "held_to_a_second": stats.throttled_to,
+        "credentials_renewed": stats.credential_refreshes,
         "answers_lost": stats.lost,
         "calls_repeated": stats.repeated,
     })
@@ -72,26 +72,30 @@ mod tests {
     fn of_a_bad_night_all_is_told_in_one_line() {
         let stats = RunStats {
             outages: 2,
-            away: Duration::from_secs(95),
-            asked_to_wait: Duration::from_secs(3),
-            renewals: 3,
+            outage_time: Duration::from_secs(95),
+            retry_after_time: Duration::from_secs(3),
+            credential_refreshes: 3,
             lost: 31,
             repeated: 1214,
-            held: Duration::from_secs(400),
-            held_to: Some(212.4),
+            throttled_time: Duration::from_secs(400),
+            throttled_to: Some(212.4),
         };
         assert_snapshot!(line(&stats).unwrap(), @"On the way: CoreCARD was away twice, 1 min 35 s in all; waited 3 s because it asked for that; held to what it takes for 6 min 40 s, 212 a second at the least; credentials renewed 3 times; 31 answers lost; 1,214 calls repeated");
     }
 
     #[test]
     fn only_what_happened_is_told() {
-        let stats = RunStats { lost: 1, repeated: 1, renewals: 1, ..RunStats::default() };
+        let stats =
+            RunStats { lost: 1, repeated: 1, credential_refreshes: 1, ..RunStats::default() };
         assert_snapshot!(line(&stats).unwrap(), @"On the way: credentials renewed once; 1 answer lost; 1 call repeated");
     }
 
     #[test]
     fn a_limit_that_held_next_to_nothing_is_not_told() {
-        let held = Duration::from_millis(900);
-        assert_eq!(line(&RunStats { held, held_to: Some(9.7), ..RunStats::default() }), None);
+        let throttled_time = Duration::from_millis(900);
+        assert_eq!(
+            line(&RunStats { throttled_time, throttled_to: Some(9.7), ..RunStats::default() }),
+            None
+        );
     }
 }

@@ -59,7 +59,7 @@ impl SlidingSecond {
     }
 
     /// A call that was dispatched at this time did not start.
-    pub fn missed(&mut self, dispatched_at: Duration) {
+    pub fn on_expired(&mut self, dispatched_at: Duration) {
         let place = self.started.partition_point(|started| *started < dispatched_at);
         if self.started.get(place) == Some(&dispatched_at) {
             self.started.remove(place);
@@ -124,7 +124,7 @@ mod tests {
         let mut second = SlidingSecond::new(Some(1));
         second.on_started(ms(10));
         assert!(second.blocked_until(ms(20)).is_some());
-        second.missed(ms(10));
+        second.on_expired(ms(10));
         assert_eq!(second.blocked_until(ms(20)), None);
     }
 

@@ -370,7 +370,7 @@ impl<'a> Night<'a> {
             attempts: 3,
             on_doubt: self.on_doubt,
             last_start: None,
-            limits: StopRuleSettings { canary: self.canary, ..StopRuleSettings::default() },
+            stop_rules: StopRuleSettings { canary: self.canary, ..StopRuleSettings::default() },
             max_outage: Duration::from_secs(900),
             max_per_second: self.rate,
         };
@@ -412,8 +412,8 @@ impl<'a> Night<'a> {
         };
         process.steps += 1;
         let events = match what {
-            Happens::Starts(Dispatch { claimed, before, .. }, given) => {
-                let is_late = before.is_some_and(|before| process.started + before < self.clock);
+            Happens::Starts(Dispatch { claimed, expires_at, .. }, given) => {
+                let is_late = expires_at.is_some_and(|at| process.started + at < self.clock);
                 if given > process.recalled && !is_late {
                     self.send(id, &mut process, claimed);
                     self.processes.insert(id, process);
@@ -458,22 +458,22 @@ impl<'a> Night<'a> {
     /// Says whether the process lives on.
     fn commit_the_wheel(&mut self, id: usize, process: &mut Process, event: Option<Event>) -> bool {
         let now = Now { since_start: self.clock - process.started, wall: self.wall() };
-        let commands = process.scheduler.on(event, now);
-        assert!(process.scheduler.in_flight() <= CONCURRENCY);
+        let actions = process.scheduler.handle(event, now);
+        assert!(process.scheduler.snapshot(now).in_flight <= CONCURRENCY);
         let step = process.steps;
-        if commands.cancel_unstarted {
+        if actions.cancel_unstarted {
             process.recalled = step - 1;
         }
-        for to_send in commands.send {
-            let waits = if to_send.at_once { 0 } else { self.chance.below(30_000) };
+        for dispatch in actions.dispatch {
+            let waits = if dispatch.bypass_queue { 0 } else { self.chance.below(30_000) };
             let at = self.clock + Duration::from_micros(waits);
-            self.put_due(at, Due::At(id, Happens::Starts(to_send, step)));
+            self.put_due(at, Due::At(id, Happens::Starts(dispatch, step)));
         }
         if process.dies_after.is_some_and(|dies_after| step >= dies_after) {
             self.die(id, process);
             return false;
         }
-        if let Some(commit) = commands.commit {
+        if let Some(commit) = actions.commit {
             let pace = &mut process.pace;
             let outcome =
                 process.ledger.commit(commit, &mut |b, wish| pace.allocate(b, wish)).unwrap();
@@ -485,19 +485,19 @@ impl<'a> Night<'a> {
             let took = Duration::from_micros(100 + self.chance.below(30_000));
             self.put_due(self.clock + took, Due::At(id, Happens::Committed(Box::new(outcome))));
         }
-        if commands.renew {
+        if actions.refresh_credentials {
             let failed = self.chance.per_cent(20);
             let fetched =
                 if failed { RefreshOutcome::Failed } else { RefreshOutcome::Refreshed(None) };
             let took = Duration::from_millis(1 + self.chance.below(60));
             self.put_due(self.clock + took, Due::At(id, Happens::CredentialsRefreshed(fetched)));
         }
-        if commands.finished {
+        if actions.finished {
             self.rest(id, process);
             return false;
         }
         process.wakes += 1;
-        if let Some(wake_at) = commands.wake_at {
+        if let Some(wake_at) = actions.wake_at {
             let wakes = Happens::Wakes(process.wakes);
             self.put_due(process.started + wake_at, Due::At(id, wakes));
         }
@@ -568,7 +568,7 @@ impl<'a> Night<'a> {
 
     /// The run has come to rest; if that is not its end, somebody starts it again.
     fn rest(&mut self, id: usize, process: &mut Process) {
-        let stop = process.scheduler.stop();
+        let stop = process.scheduler.stop_code();
         let is_refused = process.refused.contains(&process.token);
         let is_for_credentials = stop == Some(ReasonCode::Credentials);
         assert!(!is_for_credentials || is_refused, "seed {}: stopped too soon", self.seed);

@@ -1,0 +1,98 @@
+//! What is claimed: when a commit is made, and which rows it asks for.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::Scheduler;
+use crate::engine::events::Now;
+use crate::ledger::{CommitRequest, PendingRow};
+
+/// Rows that wait for another attempt are held in memory: when this many do,
+/// no fresh rows are begun.
+const MOST_WAITING: usize = 10_000;
+
+impl Scheduler {
+    /// The next commit, if there is something to complete or to claim.
+    pub(super) fn next_commit(&mut self, now: Now) -> Option<CommitRequest> {
+        if self.commits.is_committing() {
+            return None;
+        }
+        let (again, fresh) = self.rows_to_claim(now);
+        let must_renew = self.renew_lease_at().is_some_and(|at| now.since_start >= at);
+        let must_commit = must_renew || self.commits.is_due(now.since_start);
+        if !must_commit && again.is_empty() && fresh == 0 {
+            return None;
+        }
+        self.commits.begin(fresh > 0 || !again.is_empty(), now.since_start);
+        again.iter().for_each(|waiting| self.elsewhere.ask(waiting.row()));
+        let completed = std::mem::take(&mut self.completed);
+        self.counts.begin_commit();
+        let wait = self.server.retry_after.until().saturating_sub(now.since_start);
+        Some(CommitRequest {
+            at: now.wall,
+            uptime: None,
+            completed,
+            again,
+            fresh,
+            lead: self.commits.expected_latency(),
+            horizon: self.commits.horizon(),
+            spacing: self.server.limits.min_spacing(),
+            stop: self.stop.code(),
+            quiet_until: (!wait.is_zero())
+                .then(|| now.wall.saturating_add(wait).unwrap_or(Timestamp::MAX)),
+        })
+    }
+
+    /// Which rows, and how many fresh ones, the next commit is to claim.
+    fn rows_to_claim(&mut self, now: Now) -> (Vec<PendingRow>, u32) {
+        self.retries.advance(now.since_start);
+        let is_paused =
+            self.is_paused_or_stopped(now) || now.since_start < self.claims_paused_until();
+        if is_paused || !self.server.limits.can_dispatch(self.in_flight) {
+            return (Vec::new(), 0);
+        }
+        let outstanding = self.outstanding();
+        let has_many_waiting = self.retries.len() >= MOST_WAITING;
+        let canary = self.stop_rules.canary();
+        let waits = self.retries.ready().iter().any(|row| canary.contains(row.row()))
+            || self.retries.next_ready_at().is_some();
+        if canary.is_active() && outstanding == 0 && !waits {
+            canary.complete();
+        }
+        let room = canary.concurrency(self.policy.concurrency) as usize;
+        let room = room.saturating_sub(outstanding);
+        let breaker = &self.server.breaker;
+        let room = match breaker.permits(now.since_start) {
+            Some(permits) => room.min((permits as usize).saturating_sub(self.claimed.len())),
+            None => room,
+        };
+        let has_fresh = !self.exhausted && canary.has_room() && !has_many_waiting;
+        let another = breaker.prefers_untried_row()
+            && (has_fresh || self.retries.ready().iter().any(|row| !breaker.has_failed(row.row())));
+        let again = self.retries.take(room, |row| {
+            canary.admits(row.row()) && !(another && breaker.has_failed(row.row()))
+        });
+        let fresh = if has_fresh { room - again.len() } else { 0 };
+        (again, u32::try_from(fresh).unwrap_or(u32::MAX))
+    }
+
+    /// Rows that are claimed and have not ended.
+    fn outstanding(&self) -> usize {
+        self.in_flight as usize + self.claimed.len()
+    }
+
+    /// Before this, no more rows are claimed.
+    pub(super) fn claims_paused_until(&self) -> Duration {
+        let are_needed = self.outstanding() * 2 <= self.policy.concurrency as usize;
+        let probe_at = self.server.breaker.next_probe_at().unwrap_or_default();
+        let commits = self.commits.claims_paused_until(are_needed);
+        self.server.retry_after.until().max(commits).max(probe_at)
+    }
+
+    /// When the lease must be renewed, if there is one. A process that has finished lets it
+    /// run out.
+    pub(super) fn renew_lease_at(&self) -> Option<Duration> {
+        self.lease.renew_at().filter(|_| !self.is_finished())
+    }
+}
