@@ -203,7 +203,7 @@ fn a_results_file_that_a_spreadsheet_saved_is_still_understood() {
 }
 
 #[test]
-fn the_columns_may_simulator_any_order() {
+fn the_columns_may_stand_in_any_order() {
     let scene = Morning::come();
     let mut reader = csv::Reader::from_path(scene.path("orders.results.csv")).unwrap();
     let mut writer = csv::Writer::from_path(scene.path("outcome.csv")).unwrap();
@@ -377,6 +377,30 @@ fn a_row_that_is_kept_with_doubt_is_in_doubt_in_all_that_is_said_of_it() {
     let file = rows(&scene.read("doubtful.results.csv"));
     let doubts = file.iter().filter(|row| row.status() == "rejected" && row.doubt()).count();
     assert_eq!(doubts, 2);
+}
+
+#[test]
+fn an_answer_lost_since_the_results_were_written_leaves_doubt_in_rows_that_are_carried_over() {
+    let scene = Morning::come();
+    scene.does_from_now_on(Does::Close);
+    // The same orders once more, in another file: it stands where the first one did.
+    scene.file("orders.csv", "AdminNumber,CardSequenceNumber\n1002,1\n1003,1\n");
+    let flags = ["--attempts", "1", "-o", "later.csv"];
+    scene.cancel(&scene.server.url(), &flags).exits(3);
+    scene.does_from_now_on(Does::Say(json(YES)));
+    let outcome =
+        scene.rerun("orders.results.csv", &["--only", "not_sent", "-o", "again.csv"]).exits(3);
+    let file = rows(&scene.read("again.csv"));
+    let stand = |row: &Row| (row.status().to_owned(), row.doubt());
+    assert_eq!(stand(&file[1]), ("rejected".to_owned(), true));
+    assert_eq!(stand(&file[2]), ("in_doubt".to_owned(), true));
+    assert!(file[2].get("message").starts_with("an earlier answer was lost; then: "));
+    assert_eq!(file[2].get("http_status"), "429", "what the results said stays");
+    assert!(
+        outcome.stdout.contains("1 of them rejected after an answer was lost"),
+        "{}",
+        outcome.told()
+    );
 }
 
 #[test]

@@ -16,6 +16,15 @@ pub(super) struct LeftDoubt {
     http_status: Option<u16>,
 }
 
+/// The message of a row whose order is in doubt from another run, and that by itself would
+/// have had this message.
+pub(crate) fn after_lost_answer(message: &str) -> String {
+    match message {
+        "" => "an earlier answer was lost".to_owned(),
+        _ => format!("an earlier answer was lost; then: {message}"),
+    }
+}
+
 impl LeftDoubt {
     /// Another row begins.
     pub fn begin(&mut self) {
@@ -40,7 +49,7 @@ impl LeftDoubt {
             return;
         }
         if !self.is_known {
-            record.message = format!("an earlier answer was lost; then: {}", record.message);
+            record.message = after_lost_answer(&record.message);
             return;
         }
         let later = std::mem::replace(&mut record.error_code, self.error_code.clone());

@@ -44,6 +44,7 @@ use crate::private_file::PermissionError;
 pub use claim::{AttemptEnd, ClaimedRow, CompletedClaim, PendingRow};
 pub use commit_latency::CommitLatency;
 pub use database_url::{DatabaseUrl, DatabaseUrlError};
+pub(crate) use left_doubt::after_lost_answer;
 pub use location::{Location, Patience};
 pub use misplaced::{Misplaced, Saved};
 pub use postgres::{Postgres, PostgresOptions};

@@ -16,7 +16,7 @@ use super::moments::Moments;
 use super::{ahead, behind, rows};
 use crate::input::source::BYTE_ORDER_MARK;
 use crate::input::{Input, Layout, RerunPlan, columns};
-use crate::ledger::{Ledger, RowRecord, Run};
+use crate::ledger::{Ledger, RowRecord, Run, after_lost_answer};
 use crate::model::{Counts, Order, ReasonCode, RowNumber, Status, card_numbers};
 use crate::private_file;
 
@@ -423,14 +423,21 @@ impl<'a> View<'a> {
         Ok(())
     }
 
-    /// The result columns as the results file had them.
+    /// The result columns as the results file had them, but for an answer for the order that
+    /// was lost since.
     fn keep(&mut self, record: &RowRecord, fields: &ByteRecord) -> csv::Result<()> {
+        let prior = self.source.plan.filter(|_| record.doubt).map(|plan| plan.prior(fields));
+        let lost_since = prior.filter(|prior| prior.doubt == Some(false));
         for name in columns::RESULTS {
             let field = self.source.layout.result(name).and_then(|column| fields.get(column));
-            match (name, field) {
-                (columns::STATUS, _) => self.writer.write_field(record.status.as_str())?,
-                (columns::ROW, None | Some([])) => self.number(record.row.0)?,
-                (_, field) => self.writer.write_field(field.unwrap_or_default())?,
+            match (name, field, &lost_since) {
+                (columns::STATUS, ..) => self.writer.write_field(record.status.as_str())?,
+                (columns::ROW, None | Some([]), _) => self.number(record.row.0)?,
+                (columns::DOUBT, _, Some(_)) => self.writer.write_field("true")?,
+                (columns::MESSAGE, _, Some(prior)) if record.status == Status::InDoubt => {
+                    self.writer.write_field(after_lost_answer(&prior.message))?;
+                }
+                (_, field, _) => self.writer.write_field(field.unwrap_or_default())?,
             }
         }
         Ok(())

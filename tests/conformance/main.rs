@@ -56,6 +56,7 @@ conformance! {
     an_order_in_doubt_from_another_run_stays_so_though_it_is_not_sent
     an_order_that_is_cancelled_leaves_no_doubt
     a_doubt_of_a_results_file_is_one_of_the_order
+    an_answer_lost_in_another_run_leaves_doubt_in_rows_carried_over
     an_order_in_doubt_at_another_endpoint_is_not_in_doubt
     an_order_that_a_living_process_has_in_flight_for_another_run_is_left_for_later
     an_order_left_for_later_was_never_sent

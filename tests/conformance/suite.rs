@@ -414,6 +414,37 @@ pub fn a_doubt_of_a_results_file_is_one_of_the_order(home: &Home) {
     assert_eq!(doubts, [true, true, false]);
 }
 
+pub fn an_answer_lost_in_another_run_leaves_doubt_in_rows_carried_over(home: &Home) {
+    let mut first = home.process(3);
+    let lost = first.claim(3).into_iter();
+    first.complete(
+        lost.map(|row| ended(row, Verdict::Doubt, RowTransition::End(Status::InDoubt)).0).collect(),
+    );
+    first.rest(None);
+    let mut ledger = home.open();
+    let prior = [Status::Rejected, Status::Failed, Status::NotSent, Status::Failed];
+    let mut rows = prior.into_iter().zip(1..).map(|(status, row)| {
+        let disposition = Disposition::Kept { status, doubt: false };
+        Ok(PlannedRow { disposition, ..to_send(row) })
+    });
+    let new = NewRun { command: "rerun".to_owned(), ..new_run("run-2", "other") };
+    let run = ledger.create_run(new, &mut rows, &[]).unwrap();
+    let mut rerun = Process::start(ledger, run);
+    let stand: Vec<_> = rerun.records().iter().map(|row| (row.status, row.doubt)).collect();
+    let expected = [
+        (Status::Rejected, true),
+        (Status::InDoubt, true),
+        (Status::InDoubt, true),
+        (Status::Failed, false),
+    ];
+    assert_eq!(stand, expected);
+    let mut counts: Counts = expected[1..].iter().map(|(status, _)| (*status, 1)).collect();
+    counts.add_row(Status::Rejected, true);
+    let run = rerun.rest(None);
+    assert_eq!(run.counts, counts);
+    assert!(run.has_ended());
+}
+
 pub fn an_order_in_doubt_at_another_endpoint_is_not_in_doubt(home: &Home) {
     lose_an_answer(home);
     let mut ledger = home.open();

@@ -4,9 +4,10 @@ use std::collections::HashMap;
 
 use rusqlite::{CachedStatement, Connection, params};
 
+use super::super::codes;
 use super::super::elsewhere::Elsewhere;
 use super::Started;
-use crate::model::Order;
+use crate::model::{Order, Status};
 
 /// Whether a living process holds the runs with this key.
 pub(super) type IsLocked<'a> = &'a dyn Fn(&str) -> bool;
@@ -179,8 +180,8 @@ pub(super) fn note_interrupted(ledger: &Connection, run: i64) -> rusqlite::Resul
         .map(drop)
 }
 
-/// Hands the doubts of other runs on to the rows of this one that were never sent: those
-/// that were are told of them when they are claimed.
+/// Passes the doubts of other runs on to the rows of this one that were never sent (those
+/// that were inherit them when they are claimed), and to rows carried over from a results file.
 pub(super) fn inherit_doubts(
     ledger: &Connection,
     run: i64,
@@ -199,9 +200,8 @@ pub(super) fn inherit_doubts(
             note_interrupted(ledger, other)?;
         }
     }
-    ledger
-        .execute(
-            "UPDATE row SET doubt = 1 WHERE run = ?1 AND row IN (
+    ledger.execute(
+        "UPDATE row SET doubt = 1 WHERE run = ?1 AND row IN (
                  SELECT mine.row FROM doubt
                  CROSS JOIN run ON run.number = doubt.run
                  CROSS JOIN run AS ours ON ours.number = ?1 AND ours.endpoint = run.endpoint
@@ -212,7 +212,35 @@ pub(super) fn inherit_doubts(
                  SELECT 1 FROM attempt JOIN outcome ON outcome.number = attempt.outcome
                  WHERE attempt.run = row.run AND attempt.row = row.row
                    AND outcome.status IS NOT NULL)",
-            [run],
+        [run],
+    )?;
+    inherit_carried_over(ledger, run)
+}
+
+/// Passes the doubts of other runs on to rows carried over from a results file, which may be
+/// older than the lost answer. An order that was surely not cancelled is in doubt then.
+fn inherit_carried_over(ledger: &Connection, run: i64) -> rusqlite::Result<()> {
+    let mut inherit = ledger.prepare(
+        "UPDATE row SET doubt = 1, status = ?3
+         WHERE run = ?1 AND status = ?2 AND kept = 1 AND doubt = 0
+           AND (SELECT command FROM run WHERE number = ?1) = 'rerun'
+           AND EXISTS (
+             SELECT 1 FROM doubt JOIN run ON run.number = doubt.run
+             WHERE doubt.admin_number = row.admin_number
+               AND doubt.sequence_number = row.sequence_number AND doubt.run <> ?1
+               AND run.endpoint = (SELECT endpoint FROM run WHERE number = ?1))",
+    )?;
+    let (rejected, in_doubt) = (Status::Rejected, codes::of_status(Status::InDoubt));
+    let doubtful =
+        inherit.execute(params![run, codes::of_status(rejected), codes::of_status(rejected)])?;
+    let failed = inherit.execute(params![run, codes::of_status(Status::Failed), in_doubt])?;
+    let not_sent = inherit.execute(params![run, codes::of_status(Status::NotSent), in_doubt])?;
+    ledger
+        .execute(
+            "UPDATE progress SET rejected_with_doubt = rejected_with_doubt + ?2,
+                 failed = failed - ?3, not_sent = not_sent - ?4, in_doubt = in_doubt + ?3 + ?4
+             WHERE run = ?1",
+            params![run, doubtful, failed, not_sent],
         )
         .map(drop)
 }

@@ -37,10 +37,10 @@ pub(super) fn start(
         [run.number],
         |row| row.get(0),
     )?;
-    let run = read::run_by_number(&transaction, run.number)?;
     let mut outcomes = Outcomes::load(&transaction)?;
     let interrupted = complete_interrupted(&transaction, run.number, &mut outcomes, &start)?;
     other_runs::inherit_doubts(&transaction, run.number, is_locked)?;
+    let run = read::run_by_number(&transaction, run.number)?;
     let mut counts = run.counts;
     counts.add(Status::InDoubt, interrupted);
     let has_places = transaction.query_row(
