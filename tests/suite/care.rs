@@ -1,15 +1,11 @@
 //! Looking after the ledger, and errors in the form that was asked for.
-#![allow(clippy::unwrap_used, clippy::panic)]
-
-mod common;
-
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 use std::time::Duration;
 
+use crate::common::{CoreCard, Outcome, Scene, ended, until};
 use cardcancel::simulator::{Latency, Settings};
-use common::{CoreCard, Outcome, Scene, ended, until};
 use serde_json::Value;
 
 #[test]

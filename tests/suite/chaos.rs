@@ -6,12 +6,8 @@
 //! `CARDCANCEL_CHAOS_SECONDS=30` how long each storm lasts:
 //!
 //! ```sh
-//! CARDCANCEL_CHAOS=7 CARDCANCEL_CHAOS_SECONDS=30 cargo test --test chaos -- --include-ignored --nocapture
+//! CARDCANCEL_CHAOS=7 CARDCANCEL_CHAOS_SECONDS=30 cargo test --test suite chaos:: -- --include-ignored --nocapture
 //! ```
-#![allow(clippy::unwrap_used, clippy::panic)]
-
-mod common;
-
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::ErrorKind;
@@ -21,9 +17,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use crate::common::postgres::{Database, Server};
+use crate::common::{
+    Chance, CoreCard, Cut, Row, Scene, Way, clocks_can_be_set, with_its_clock_set,
+};
 use cardcancel::simulator::{Order, OrderState, Settings, Share};
-use common::postgres::{Database, Server};
-use common::{Chance, CoreCard, Cut, Row, Scene, Way, clocks_can_be_set, with_its_clock_set};
 use rustix::process::{Pid, Signal, kill_process};
 
 /// Low enough for a machine that has other things to do.
@@ -485,7 +483,7 @@ impl Storm {
         for worker in &mut self.machines[1..] {
             worker.signal(Signal::TERM);
             let mut code = None;
-            common::until("the worker ends", || {
+            crate::common::until("the worker ends", || {
                 code = worker.ended();
                 code.is_some()
             });
@@ -524,7 +522,7 @@ impl Storm {
 /// The shortest time in which one call more was received than a second's.
 fn closest(record: &[u8]) -> Duration {
     let received = |row: &Row| row.get("received_at_ns").parse().unwrap();
-    let mut received: Vec<u64> = common::rows(record).iter().map(received).collect();
+    let mut received: Vec<u64> = crate::common::rows(record).iter().map(received).collect();
     received.sort_unstable();
     let times = received.windows(RATE as usize + 1);
     let shortest = times.map(|calls| calls[RATE as usize] - calls[0]).min().unwrap();

@@ -1,13 +1,10 @@
 //! What the ledger says of rows that are claimed, at any moment: after every commit,
 //! and after the death of the process that claimed them.
-#![allow(clippy::unwrap_used, clippy::panic)]
-
-mod common;
-
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::common::Chance;
 use cardcancel::input::{Disposition, PlannedRow};
 use cardcancel::ledger::{
     AttemptEnd, ClaimedRow, CommitRequest, CompletedClaim, Ledger, PendingRow, Run, Sqlite,
@@ -17,7 +14,6 @@ use cardcancel::model::{
     OnDoubt, Order, Outcome, ReasonCode, RowError, RowNumber, RowTransition, SlotGrant, Status,
     Verdict,
 };
-use common::Chance;
 use jiff::Timestamp;
 use rusqlite::Connection;
 
@@ -84,7 +80,7 @@ fn planned_rows(places: &BTreeMap<u32, u32>) -> impl Iterator<Item = PlannedRow>
 }
 
 fn created(ledger: &mut Sqlite, places: &BTreeMap<u32, u32>) -> Run {
-    let new = common::new_run(second(0));
+    let new = crate::common::new_run(second(0));
     ledger.create_run(new, &mut planned_rows(places).map(Ok), &[]).unwrap()
 }
 
@@ -254,7 +250,7 @@ impl Night {
 
     fn check(&mut self, seed: u64) {
         let untouched = Model::default();
-        for record in common::records(&mut self.ledger, &self.run) {
+        for record in crate::common::records(&mut self.ledger, &self.run) {
             if record.row.0.is_multiple_of(5) {
                 assert_eq!((record.status, record.attempts), (Status::Invalid, 0));
                 continue;
@@ -340,7 +336,7 @@ fn an_attempt_that_was_completed_as_interrupted_cannot_be_completed_once_more() 
         let nothing = &mut |_: &mut _, _| SlotGrant::default();
         let refused = ledger.commit(commit(second(3), vec![completed], vec![], 0), nothing);
         assert!(refused.is_err(), "{refused:?}");
-        let record = common::records(&mut ledger, &run).swap_remove(0);
+        let record = crate::common::records(&mut ledger, &run).swap_remove(0);
         assert_eq!((record.status, record.attempts), (Status::InDoubt, 1));
         assert_eq!(record.error_code, "INTERRUPTED");
     }

@@ -1,12 +1,8 @@
 //! Which attempt means what: a server does exactly one thing, and the row says so.
-#![allow(clippy::unwrap_used, clippy::panic)]
-
-mod common;
-
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
-use common::{
+use crate::common::{
     Authority, Denies, Does, Hostile, Papers, Row, Scene, json, silent, status, with_headers,
 };
 use jiff::Timestamp;

@@ -1,15 +1,11 @@
 //! What the user sees.
-#![allow(clippy::unwrap_used, clippy::panic)]
-
-mod common;
-
 use std::time::Duration;
 
-use cardcancel::simulator::{Latency, Settings, Share};
-use common::{
+use crate::common::{
     CoreCard, Does, Hostile, Request, Scene, ended, json, kill, status, terminate, until,
     with_headers, without_chance,
 };
+use cardcancel::simulator::{Latency, Settings, Share};
 use insta::assert_snapshot;
 
 /// Ends one order of each kind, by its admin number.

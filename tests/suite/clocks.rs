@@ -1,12 +1,8 @@
 //! Wall clocks that are set while the contract is kept by them.
-#![allow(clippy::unwrap_used, clippy::panic)]
-
-mod common;
-
 use std::time::Duration;
 
+use crate::common::{CoreCard, Outcome, Scene, ended, until, with_its_clock_set};
 use cardcancel::simulator::{Latency, Settings};
-use common::{CoreCard, Outcome, Scene, ended, until, with_its_clock_set};
 use jiff::{SignedDuration, Timestamp};
 
 /// A minute's contract is used up. Then another file is run under a clock set by an hour,

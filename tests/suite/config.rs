@@ -1,12 +1,8 @@
 //! `config`, `completions` and `man`: what they write and show.
-#![allow(clippy::unwrap_used, clippy::panic)]
-
-mod common;
-
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
 
-use common::{Outcome, Scene};
+use crate::common::{Outcome, Scene};
 use insta::assert_snapshot;
 use serde_json::Value;
 

@@ -1,13 +1,9 @@
 //! Credentials that are fetched, and renewed while calls are under way; the proxy;
 //! and that no secret is ever seen.
-#![allow(clippy::unwrap_used, clippy::panic)]
-
-mod common;
-
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
-use common::{
+use crate::common::{
     Authority, Does, Hostile, Outcome, Passing, Request, Scene, contains, json, status,
     with_headers,
 };
@@ -61,7 +57,7 @@ fn cancel(scene: &Scene, server: &Hostile, flags: &[&str]) -> Outcome {
 }
 
 fn codes(scene: &Scene) -> Vec<String> {
-    let code = |row: &common::Row| format!("{} {}", row.status(), row.code());
+    let code = |row: &crate::common::Row| format!("{} {}", row.status(), row.code());
     scene.results().iter().map(code).collect()
 }
 

@@ -1,16 +1,12 @@
 //! A night in a few seconds, with the real program against a real server: tokens
 //! die, CoreCARD goes away and comes back, asks to wait, the machine restarts, the
 //! cut-off comes. Every result is held against what the server did.
-#![allow(clippy::unwrap_used, clippy::panic)]
-
-mod common;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Child;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use common::{
+use crate::common::{
     Does, Hostile, Outcome, Request, Row, Scene, contains, ended, json, status, terminate, until,
     with_headers,
 };

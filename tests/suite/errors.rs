@@ -4,17 +4,13 @@
 //!
 //! Not here, since no test can bring them about: a file that changes while it is
 //! read, and one of more than four billion rows.
-#![allow(clippy::unwrap_used, clippy::panic)]
-
-mod common;
-
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt;
 
 use jiff::{SignedDuration, Timestamp};
 
-use common::{
+use crate::common::{
     Authority, Does, Hostile, Papers, Passing, Scene, Terminal, json, status, with_headers,
 };
 
@@ -106,7 +102,7 @@ impl Trial {
             assert_eq!(code, Some(self.exit), "{args:?}: {seen}");
             return seen;
         }
-        let outcome = common::Outcome::from(command.output().unwrap());
+        let outcome = crate::common::Outcome::from(command.output().unwrap());
         assert_eq!(outcome.code, Some(self.exit), "{args:?}: {}", outcome.told());
         outcome.said()
     }
@@ -156,7 +152,7 @@ fn every_error_says_what_is_wrong_and_where_and_what_to_do() {
     listing.chapter("Results that are run again", reruns());
     listing.chapter("Where things go", places());
     listing.chapter("A ledger that several machines share", databases());
-    let _guard = common::without_chance();
+    let _guard = crate::common::without_chance();
     insta::assert_snapshot!("all", listing.0);
 }
 

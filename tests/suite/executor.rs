@@ -1,8 +1,4 @@
 //! The threads that make the calls, with the real shell and ledger and a server in memory.
-#![allow(clippy::unwrap_used, clippy::panic)]
-
-mod common;
-
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -78,7 +74,7 @@ async fn work(
     stops: mpsc::UnboundedReceiver<ReasonCode>,
     show: watch::Sender<Snapshot>,
 ) -> anyhow::Result<RunOutcome> {
-    let run = common::create_run(&mut ledger, ROWS, Timestamp::now());
+    let run = crate::common::create_run(&mut ledger, ROWS, Timestamp::now());
     let start = StartOptions {
         at: Timestamp::now(),
         cut_off: None,
@@ -109,7 +105,7 @@ fn every_row_is_called_once_by_one_of_the_threads() {
     let ledger = Sqlite::open(&folder.path().join("ledger.db")).unwrap();
     let RunOutcome { mut ledger, run, .. } = run(ledger, server.clone()).unwrap();
     assert_eq!(server.called(), (1..=ROWS).collect::<Vec<_>>());
-    let records = common::records(ledger.as_mut(), &run);
+    let records = crate::common::records(ledger.as_mut(), &run);
     assert!(records.iter().all(|record| record.status == Status::Cancelled && !record.doubt));
 }
 
@@ -125,7 +121,7 @@ fn a_thread_that_dies_ends_the_run_and_leaves_what_it_called_in_doubt() {
     let mut ledger = Sqlite::open(&path).unwrap();
     let run = ledger.find("key").unwrap().unwrap();
     let called = server.called();
-    for record in common::records(&mut ledger, &run) {
+    for record in crate::common::records(&mut ledger, &run) {
         let row = record.row.0;
         match record.status {
             Status::Cancelled => assert!(called.contains(&row), "row {row}"),
@@ -161,7 +157,7 @@ fn a_call_that_waits_for_others_is_not_made_after_a_stop() {
     let (finished, called) = runtime.block_on(both);
     assert_eq!(server.called(), called);
     let RunOutcome { mut ledger, run, .. } = finished.unwrap();
-    for record in common::records(ledger.as_mut(), &run) {
+    for record in crate::common::records(ledger.as_mut(), &run) {
         let was_called = called.contains(&record.row.0);
         let status = if was_called { Status::Cancelled } else { Status::NotSent };
         assert_eq!((record.status, record.doubt), (status, false), "row {}", record.row);

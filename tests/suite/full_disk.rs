@@ -1,13 +1,9 @@
 //! A disk that takes no more: nothing sent is lost, and the same command goes on.
-#![allow(clippy::unwrap_used, clippy::panic)]
-
-mod common;
-
 use std::process::Command;
 use std::time::Duration;
 
+use crate::common::{CoreCard, Outcome, Scene};
 use cardcancel::simulator::{Latency, Settings};
-use common::{CoreCard, Outcome, Scene};
 
 /// Cancels where no file may grow beyond this: writes fail as on a full disk, but for what
 /// the system calls it.

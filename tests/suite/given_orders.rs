@@ -1,16 +1,12 @@
 //! No order is sent that the file does not give: files of every kind that spreadsheets,
 //! scripts, transfers and people make, each checked and run by the real program, and the
 //! server's own record of the orders it was asked for.
-#![allow(clippy::unwrap_used, clippy::panic)]
-
-mod common;
-
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use common::{CoreCard, Scene};
+use crate::common::{CoreCard, Scene};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::Value;

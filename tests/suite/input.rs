@@ -1,13 +1,9 @@
 //! Bad input: what is refused as a whole, what row by row. What is said of it
 //! stands in errors.rs.
-#![allow(clippy::unwrap_used, clippy::panic)]
-
-mod common;
-
 use std::io::Write;
 use std::process::Stdio;
 
-use common::{CoreCard, Outcome, Row, Scene, rows};
+use crate::common::{CoreCard, Outcome, Row, Scene, rows};
 use insta::assert_snapshot;
 
 /// What the program says when it refuses to run this file; nothing is sent.
@@ -175,7 +171,7 @@ fn a_row_that_lacks_only_empty_fields_at_its_end_is_sent() {
 
 #[test]
 fn no_order_is_made_of_a_row_of_another_width() {
-    let _guard = common::without_chance();
+    let _guard = crate::common::without_chance();
     assert_snapshot!(
         invalid_for_good("amount,admin,seq,note\n12,34,129410,1,unquoted comma\n129412,2,3\n9,5,1,\n", 1),
         @r#"
@@ -192,7 +188,7 @@ fn no_order_is_made_of_a_row_of_another_width() {
 
 #[test]
 fn no_order_is_made_of_a_damaged_row() {
-    let _guard = common::without_chance();
+    let _guard = crate::common::without_chance();
     let text = "admin,seq,branch\n\"129409\"1,1,a\n129410,\"1\"2,b\n129409,1,Boise\n129410,1,\"\n\
                 129411,1,\"\n3,1,\"open\n4,1,closed\"\n5,1,b\0c\n";
     assert_snapshot!(invalid_for_good(text, 1).replace('\0', "[NUL]"), @r#"

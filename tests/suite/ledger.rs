@@ -1,16 +1,12 @@
 //! The ledger's file: how runs come into it, and what it says to whoever reads it.
-#![allow(clippy::unwrap_used, clippy::panic)]
-
-mod common;
-
 use std::io::BufRead;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::common::{CoreCard, Scene, kill, until};
 use cardcancel::input::{Disposition, Input, InputError, OrderKey, Part, PlannedRow};
 use cardcancel::ledger::{CreateRunError, Ledger, NewRun, Run, Sqlite};
 use cardcancel::model::{Order, RowNumber, Status};
-use common::{CoreCard, Scene, kill, until};
 use jiff::Timestamp;
 use rusqlite::{Connection, TransactionBehavior};
 
@@ -42,7 +38,7 @@ impl File {
 
 fn new_run(id: &str, program: &str) -> NewRun {
     let (id, key, program) = (id.to_owned(), KEY.to_owned(), program.to_owned());
-    NewRun { id, key, program, ..common::new_run(Timestamp::UNIX_EPOCH) }
+    NewRun { id, key, program, ..crate::common::new_run(Timestamp::UNIX_EPOCH) }
 }
 
 fn order(row: u32) -> Order {
@@ -93,7 +89,7 @@ fn created(ledger: &mut Sqlite, program: &str) -> Run {
 fn assert_whole(ledger: &mut Sqlite, run: &Run) {
     assert_eq!((run.rows, run.counts.total()), (ROWS.into(), u64::from(ROWS / 10)));
     assert_eq!(run.counts.get(Status::Duplicate), u64::from(ROWS / 10));
-    let records = common::records(ledger, run);
+    let records = crate::common::records(ledger, run);
     assert_eq!(records.len(), ROWS as usize);
     let orders = ledger.orders(run).unwrap();
     for (record, row) in records.iter().zip(1..) {
@@ -238,5 +234,5 @@ fn a_ledger_that_another_program_has_locked_is_told_and_waited_for() {
     let told = said.find(|line| line.as_ref().unwrap().contains("the ledger is locked"));
     assert!(told.is_some());
     drop(locked);
-    common::ended(run).exits(0);
+    crate::common::ended(run).exits(0);
 }

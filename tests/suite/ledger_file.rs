@@ -1,8 +1,4 @@
 //! The ledger's file: which one it is, and what is refused in its place.
-#![allow(clippy::unwrap_used, clippy::panic)]
-
-mod common;
-
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::process::CommandExt;
@@ -10,8 +6,8 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
+use crate::common::{CoreCard, Outcome, Scene, ended, until};
 use cardcancel::simulator::{Latency, Settings};
-use common::{CoreCard, Outcome, Scene, ended, until};
 use rustix::process::{Pid, Signal, kill_process};
 
 /// The files whose names begin with the ledger's.

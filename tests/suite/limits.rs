@@ -1,13 +1,10 @@
 //! The server's limits and its outages in virtual time, from a seed: the real scheduler,
 //! pace and ledger against model servers.
 
-#![allow(clippy::unwrap_used, clippy::panic)]
-
-mod common;
-
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
+use crate::common::Chance;
 use cardcancel::engine::{CallTimings, Dispatch, Event, Now, RunPolicy, Scheduler};
 use cardcancel::ledger::{
     AttemptEnd, ClaimedRow, CommitOutcome, Ledger, RowRecord, Run, Sqlite, StartOptions,
@@ -19,7 +16,6 @@ use cardcancel::model::{
 use cardcancel::policy::pacer::Pacer;
 use cardcancel::policy::rate::Rates;
 use cardcancel::policy::stop_rules::StopRuleSettings;
-use common::Chance;
 use jiff::Timestamp;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -226,7 +222,7 @@ fn live_by(plan: RunPolicy, rows: u32, mut server: Server) -> Night {
     let folder = tempfile::tempdir().unwrap();
     let mut ledger = Sqlite::open(&folder.path().join("ledger.db")).unwrap();
     let wall = |clock: Duration| Timestamp::from_second(1_800_000_000).unwrap() + clock;
-    let run = common::create_run(&mut ledger, rows, wall(Duration::ZERO));
+    let run = crate::common::create_run(&mut ledger, rows, wall(Duration::ZERO));
     let on_doubt = plan.on_doubt;
     let start = StartOptions {
         at: wall(Duration::ZERO),
@@ -271,7 +267,7 @@ fn live_by(plan: RunPolicy, rows: u32, mut server: Server) -> Night {
         }
         if actions.finished {
             let run = ledger.finish(wall(clock), scheduler.stop_code()).unwrap();
-            let records = common::records(&mut ledger, &run);
+            let records = crate::common::records(&mut ledger, &run);
             return Night { server, run, took: clock, commits, records };
         }
         due.retain(|_, what| !matches!(what, Due::Wakes));

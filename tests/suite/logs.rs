@@ -1,11 +1,7 @@
 //! Log lines, for people and for programs.
-#![allow(clippy::unwrap_used, clippy::panic)]
-
-mod common;
-
 use std::os::unix::fs::PermissionsExt;
 
-use common::{CoreCard, Does, Hostile, Scene, json, status};
+use crate::common::{CoreCard, Does, Hostile, Scene, json, status};
 use serde_json::Value;
 
 /// The run's id, from its summary.

@@ -1,13 +1,9 @@
 //! The metrics file, read as a collector reads it.
-#![allow(clippy::unwrap_used, clippy::panic)]
-
-mod common;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::PermissionsExt;
 
+use crate::common::{CoreCard, Does, Hostile, Scene, ended, kill, status, until};
 use cardcancel::simulator::{Settings, Share};
-use common::{CoreCard, Does, Hostile, Scene, ended, kill, status, until};
 
 /// Each sample, by its name with its labels as they stand.
 type Samples = BTreeMap<String, f64>;
@@ -125,7 +121,7 @@ fn the_pages_list_every_metric_and_no_other() {
     let samples = metrics(&scene);
     let names: BTreeSet<&str> =
         samples.keys().map(|name| name.split('{').next().unwrap()).collect();
-    let rows = include_str!("../docs/night.md").lines();
+    let rows = include_str!("../../docs/night.md").lines();
     let listed = rows.filter_map(|row| row.strip_prefix("| `cardcancel_run_")?.split('`').next());
     let listed: Vec<String> = listed.map(|name| format!("cardcancel_run_{name}")).collect();
     assert_eq!(listed.iter().map(String::as_str).collect::<BTreeSet<_>>(), names);

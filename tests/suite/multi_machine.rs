@@ -2,20 +2,16 @@
 //! whatever becomes of one of them, no row is lost or misreported.
 //!
 //! What two machines would do, two processes do here, each in a folder of its own.
-#![allow(clippy::unwrap_used, clippy::panic)]
-
-mod common;
-
 use std::collections::BTreeMap;
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
-use cardcancel::simulator::{Order, OrderState, Settings, Share, Tally};
-use common::postgres::{Database, PASSWORD, Server, granted};
-use common::{
+use crate::common::postgres::{Database, PASSWORD, Server, granted};
+use crate::common::{
     CoreCard, Cut, Does, Hostile, Outcome, PgBouncer, Row, Scene, Way, contains, ended, json, kill,
     terminate, until, with_headers, with_its_clock_set,
 };
+use cardcancel::simulator::{Order, OrderState, Settings, Share, Tally};
 use rustix::process::{Pid, Signal, kill_process};
 
 /// The shortest that there is.
@@ -718,7 +714,7 @@ fn a_process_frozen_in_a_transaction_keeps_the_others_for_seconds_only() {
     dismissed(worker);
     all_true(&opener.results(), &core_card.orders(), ROWS);
     core_card.stop();
-    let sent = common::rows(&std::fs::read(record.path()).unwrap());
+    let sent = crate::common::rows(&std::fs::read(record.path()).unwrap());
     let sent: Vec<u64> =
         sent.iter().map(|line| line.get("received_at_ns").parse().unwrap()).collect();
     let longest = sent.windows(2).map(|two| two[1].saturating_sub(two[0])).max().unwrap();

@@ -1,16 +1,12 @@
 //! What the ledger knows of an order holds for every run of it, whichever file, process
 //! or machine the run comes from.
-#![allow(clippy::unwrap_used, clippy::panic)]
-
-mod common;
-
 use std::collections::BTreeMap;
 use std::process::Command;
 use std::time::Duration;
 
+use crate::common::postgres::{Database, database};
+use crate::common::{CoreCard, Does, Hostile, Outcome, Row, Scene, ended, json, kill, rows, until};
 use cardcancel::simulator::{Latency, Settings};
-use common::postgres::{Database, database};
-use common::{CoreCard, Does, Hostile, Outcome, Row, Scene, ended, json, kill, rows, until};
 
 /// A place with a ledger, in a file or in a database.
 struct Place {

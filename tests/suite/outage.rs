@@ -1,14 +1,10 @@
 //! Outages, with the real program: nobody there at first, gone in the middle, gone for good.
-#![allow(clippy::unwrap_used, clippy::panic)]
-
-mod common;
-
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use common::{Does, Hostile, Scene, ended, json, kill, status, until, with_headers};
+use crate::common::{Does, Hostile, Scene, ended, json, kill, status, until, with_headers};
 
 /// A port at which nobody listens.
 fn free_port() -> u16 {
@@ -90,7 +86,7 @@ fn a_server_that_is_killed_and_comes_back_costs_no_row() {
     kill(server);
     let results = scene.results();
     assert!(results.iter().all(|row| row.status() == "cancelled"));
-    let attempts: u32 = results.iter().map(common::Row::attempts).sum();
+    let attempts: u32 = results.iter().map(crate::common::Row::attempts).sum();
     assert!(attempts <= 2200, "{attempts} calls for 2000 rows");
     let doubts = results.iter().filter(|row| row.doubt()).count();
     assert!(doubts <= 16, "{doubts} in doubt, and 16 were in flight");

@@ -1,16 +1,12 @@
 //! Every file that is written is ours to write, and what becomes of the input while a run
 //! goes on spoils nothing.
-#![allow(clippy::unwrap_used, clippy::panic)]
-
-mod common;
-
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::symlink;
 use std::time::Duration;
 
+use crate::common::{CoreCard, Outcome, Scene, ended, until};
 use cardcancel::simulator::{Latency, Settings};
-use common::{CoreCard, Outcome, Scene, ended, until};
 use insta::assert_snapshot;
 
 fn slow() -> CoreCard {

@@ -1,6 +1,4 @@
 //! A panic tells where it was and nothing of what was at hand.
-#![allow(clippy::unwrap_used, clippy::panic)]
-
 use std::process::Command;
 
 const SECRET: &str = "s3cr3t-t0ken";
@@ -20,10 +18,10 @@ fn the_panic() {
 #[test]
 fn a_panic_tells_where_it_was_and_no_secret() {
     let mut process = Command::new(std::env::current_exe().unwrap());
-    process.args(["--exact", "the_panic", "--nocapture"]);
+    process.args(["--exact", "panics::the_panic", "--nocapture"]);
     let output = process.env(PANICS, "yes").env("RUST_BACKTRACE", "full").output().unwrap();
     assert!(!output.status.success());
     let told = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
-    assert!(told.contains("error: cardcancel failed at tests/panics.rs:"), "{told}");
+    assert!(told.contains("error: cardcancel failed at tests/suite/panics.rs:"), "{told}");
     assert!(!told.contains(SECRET) && !told.contains(CARD), "{told}");
 }

@@ -1,10 +1,8 @@
 //! What is decided and said before anything is sent: the plan, and whether it is for now.
-#![allow(clippy::unwrap_used, clippy::panic)]
-
-mod common;
-
-use common::postgres::database;
-use common::{CoreCard, Does, Hostile, Outcome, Scene, Terminal, json, status, without_chance};
+use crate::common::postgres::database;
+use crate::common::{
+    CoreCard, Does, Hostile, Outcome, Scene, Terminal, json, status, without_chance,
+};
 use insta::assert_snapshot;
 use jiff::{SignedDuration, Timestamp};
 

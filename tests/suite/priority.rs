@@ -1,12 +1,10 @@
 //! Who goes first: the order in which calls arrive, by a column of the input.
-#![allow(clippy::unwrap_used, clippy::panic)]
-
-mod common;
-
 use std::time::Duration;
 
+use crate::common::{
+    CoreCard, Outcome, Scene, ended, kill, rows, terminate, until, without_chance,
+};
 use cardcancel::simulator::{Latency, Settings, Share};
-use common::{CoreCard, Outcome, Scene, ended, kill, rows, terminate, until, without_chance};
 use insta::assert_snapshot;
 use jiff::Timestamp;
 

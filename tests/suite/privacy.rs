@@ -1,14 +1,10 @@
 //! What the program keeps to itself: secrets, card numbers, files and memory.
-#![allow(clippy::unwrap_used, clippy::panic)]
-
-mod common;
-
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Child;
 
-use common::{
+use crate::common::{
     CoreCard, Does, Hostile, Request, Scene, contains, ended, json, kill, terminate, until,
 };
 

@@ -1,12 +1,8 @@
 //! A bad night at full speed: every result agrees with the simulator's own record.
-#![allow(clippy::unwrap_used, clippy::panic)]
-
-mod common;
-
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::common::{CoreCard, Row, Scene};
 use cardcancel::simulator::{InitialState, Order, Settings, Share};
-use common::{CoreCard, Row, Scene};
 
 const ROWS: u32 = 2000;
 
@@ -44,7 +40,7 @@ struct Recorded {
 
 fn recorded(csv: &[u8]) -> BTreeMap<i64, Recorded> {
     let mut orders: BTreeMap<i64, Recorded> = BTreeMap::new();
-    for line in common::rows(csv) {
+    for line in crate::common::rows(csv) {
         let order = orders.entry(line.get("admin_number").parse().unwrap()).or_default();
         order.asked += 1;
         order.cancelled |= line.get("did") == "cancelled";
@@ -101,7 +97,7 @@ fn agrees(row: &Row, there: &Recorded, fate: InitialState) {
 }
 
 /// The summary, the results and the exit code say the same.
-fn add_up(results: &[Row], outcome: &common::Outcome, requests: u64) {
+fn add_up(results: &[Row], outcome: &crate::common::Outcome, requests: u64) {
     let summary: serde_json::Value = serde_json::from_str(&outcome.stdout).unwrap();
     let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
     for row in results {

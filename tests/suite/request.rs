@@ -1,9 +1,5 @@
 //! What goes over the wire: the request as CoreCARD gets it.
-#![allow(clippy::unwrap_used, clippy::panic)]
-
-mod common;
-
-use common::{Does, Hostile, Request, Scene, json, with_headers};
+use crate::common::{Does, Hostile, Request, Scene, json, with_headers};
 use insta::assert_snapshot;
 
 const YES: &str = r#"{"Status":true,"ErrorCode":"ERR01160"}"#;
@@ -22,7 +18,8 @@ fn sent(flags: &[&str], configuration: &str, variables: &[(&str, &str)]) -> Vec<
     let url = server.url();
     let needed = ["run", "orders.csv", "--yes", "--external-ip", "10.120.0.0", "--url", &url];
     let mut command = scene.command(&[&needed, flags].concat());
-    let outcome = common::Outcome::from(command.envs(variables.iter().copied()).output().unwrap());
+    let outcome =
+        crate::common::Outcome::from(command.envs(variables.iter().copied()).output().unwrap());
     outcome.exits(0);
     server.requests()
 }
@@ -189,10 +186,10 @@ fn no_secret_is_in_what_is_said_or_kept() {
         .env("RUST_LOG", "trace")
         .output()
         .unwrap();
-    let outcome = common::Outcome::from(output).exits(4);
+    let outcome = crate::common::Outcome::from(output).exits(4);
     assert_eq!(server.requests()[0].header("authorization"), Some("Bearer s3cr3t-t0ken"));
     let everywhere = [outcome.told().into_bytes(), scene.everything_written()].concat();
-    assert!(!common::contains(&everywhere, "s3cr3t-t0ken"));
+    assert!(!crate::common::contains(&everywhere, "s3cr3t-t0ken"));
 }
 
 #[test]

@@ -1,13 +1,9 @@
 //! A results file run again: only what is open is sent.
-#![allow(clippy::unwrap_used, clippy::panic)]
-
-mod common;
-
 use std::collections::BTreeSet;
 use std::ops::Deref;
 use std::sync::{Arc, Mutex};
 
-use common::{
+use crate::common::{
     CoreCard, Does, Hostile, Outcome, Request, Row, Scene, json, rows, status, without_chance,
 };
 use insta::assert_snapshot;

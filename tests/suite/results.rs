@@ -1,14 +1,12 @@
 //! The results file: what is in it, and when it is written.
-#![allow(clippy::unwrap_used, clippy::panic)]
-
-mod common;
-
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
+use crate::common::postgres::granted;
+use crate::common::{
+    CoreCard, Does, Hostile, Scene, contains, ended, json, kill, rows, terminate, until,
+};
 use cardcancel::simulator::{Latency, Settings};
-use common::postgres::granted;
-use common::{CoreCard, Does, Hostile, Scene, contains, ended, json, kill, rows, terminate, until};
 use insta::assert_snapshot;
 
 const COLUMNS: &str =

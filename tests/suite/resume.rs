@@ -1,16 +1,12 @@
 //! A run that is started again: after a crash, a stop, an end, or beside itself.
-#![allow(clippy::unwrap_used, clippy::panic)]
-
-mod common;
-
 use std::collections::BTreeMap;
 use std::process::Stdio;
 use std::time::Duration;
 
+use crate::common::{CoreCard, Does, Hostile, Scene, ended, kill, status, terminate, until};
 use cardcancel::ledger::{Ledger, RowRecord, Sqlite};
 use cardcancel::model::{Order, RowNumber, Status};
 use cardcancel::simulator::{Latency, Settings, Share};
-use common::{CoreCard, Does, Hostile, Scene, ended, kill, status, terminate, until};
 use jiff::Timestamp;
 
 /// A code of the simulator, given its meaning.
@@ -25,7 +21,7 @@ fn slow(milliseconds: u64) -> CoreCard {
 fn recorded(scene: &Scene) -> (Vec<RowRecord>, BTreeMap<RowNumber, Order>) {
     let mut ledger = Sqlite::open_existing(&scene.ledger()).unwrap().unwrap();
     let run = ledger.runs().unwrap().pop().unwrap();
-    (common::records(&mut ledger, &run), ledger.orders(&run).unwrap())
+    (crate::common::records(&mut ledger, &run), ledger.orders(&run).unwrap())
 }
 
 /// How often each order was asked for whose row the ledger says has ended.
@@ -134,7 +130,7 @@ fn a_run_that_was_told_to_stop_stops_and_goes_on_later() {
 
 #[test]
 fn a_stop_does_not_wait_for_what_the_server_asked_to_wait_for() {
-    let busy = common::with_headers("429 Too Many Requests", &["Retry-After: 3600"], "");
+    let busy = crate::common::with_headers("429 Too Many Requests", &["Retry-After: 3600"], "");
     let server = Hostile::always(Does::Say(busy));
     let scene = Scene::new();
     scene.orders(3);
@@ -147,7 +143,7 @@ fn a_stop_does_not_wait_for_what_the_server_asked_to_wait_for() {
 
 #[test]
 fn the_cut_off_comes_though_the_server_asked_to_wait_for_longer() {
-    let busy = common::with_headers("503 Busy", &["Retry-After: 3600"], "");
+    let busy = crate::common::with_headers("503 Busy", &["Retry-After: 3600"], "");
     let server = Hostile::always(Does::Say(busy));
     let scene = Scene::new();
     let (cut_off, _) = cut_off_in(4);
@@ -214,7 +210,7 @@ fn what_an_earlier_run_cancelled_is_not_sent_again() {
     let run = summary["run"].as_str().unwrap();
     scene.file("orders.csv", "admin,seq\n9,1\n1002,1\n");
     scene.cancel(&core_card.url(), &["-o", "more.csv"]).exits(0);
-    let rows = common::rows(&scene.read("more.csv"));
+    let rows = crate::common::rows(&scene.read("more.csv"));
     assert_eq!(rows[0].status(), "cancelled");
     assert_eq!((rows[1].status(), rows[1].code()), ("already_cancelled", "ALREADY_CANCELLED"));
     assert_eq!(rows[1].get("message"), format!("cancelled by run {run}, row 2"));
@@ -313,7 +309,8 @@ fn a_run_with_too_many_failures_stops() {
     scene.cancel(&core_card.url(), &flags).exits(4);
     let results = scene.results();
     assert!(results[..6].iter().all(|row| row.status() == "rejected"));
-    let stopped = |code| move |row: &common::Row| (row.status(), row.code()) == ("not_sent", code);
+    let stopped =
+        |code| move |row: &crate::common::Row| (row.status(), row.code()) == ("not_sent", code);
     assert!(results[6..].iter().all(stopped("MAX_FAILURES")));
     assert_eq!(core_card.requests(), 6);
 }
@@ -333,7 +330,7 @@ fn ten_refusals_in_a_row_stop_the_run() {
 #[test]
 fn nine_refusals_in_a_row_do_not() {
     let server = Hostile::that(|nth, _| match nth % 10 {
-        9 => Does::Say(common::json(r#"{"Status":true}"#)),
+        9 => Does::Say(crate::common::json(r#"{"Status":true}"#)),
         _ => Does::Say(status("400 Bad Request")),
     });
     let scene = Scene::new();

@@ -1,7 +1,5 @@
 //! The samples do what samples/README.md says of them.
 
-#![allow(clippy::unwrap_used, clippy::panic)]
-
 use std::fs;
 use std::path::Path;
 

@@ -1,10 +1,8 @@
 //! Runs that are stopped because they go wrong, and files that are refused.
-#![allow(clippy::unwrap_used, clippy::panic)]
-
-mod common;
-
+use crate::common::{
+    CoreCard, Does, Hostile, Outcome, Request, Scene, json, status, without_chance,
+};
 use cardcancel::simulator::{Settings, Share};
-use common::{CoreCard, Does, Hostile, Outcome, Request, Scene, json, status, without_chance};
 use insta::assert_snapshot;
 
 const CANCELLED: &str = r#"{"Status":true,"ErrorCode":"ERR01160"}"#;

@@ -1,13 +1,9 @@
 //! At a real terminal: the question before anything is sent, and the live line.
-#![allow(clippy::unwrap_used, clippy::panic)]
-
-mod common;
-
 use std::process::Command;
 use std::time::Duration;
 
+use crate::common::{CoreCard, Does, Hostile, Scene, Terminal, json, status, without_chance};
 use cardcancel::simulator::{Latency, Settings};
-use common::{CoreCard, Does, Hostile, Scene, Terminal, json, status, without_chance};
 use insta::assert_snapshot;
 
 fn asking(scene: &Scene, url: &str, flags: &[&str]) -> Command {

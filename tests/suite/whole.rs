@@ -1,10 +1,6 @@
 //! Whether a file is whole: a last line that may be cut short, and what is known of a file
 //! from elsewhere.
-#![allow(clippy::unwrap_used, clippy::panic)]
-
-mod common;
-
-use common::{CoreCard, Outcome, Row, Scene, Terminal};
+use crate::common::{CoreCard, Outcome, Row, Scene, Terminal};
 use insta::assert_snapshot;
 
 /// The last row was 1,1294033 before three bytes of it were lost.

@@ -1,6 +1,5 @@
 //! What every test needs: a scene of its own to run the program in, and servers
 //! to run it against.
-#![allow(dead_code, unused_imports, reason = "every test file uses a part of it")]
 
 mod alert;
 mod authority;

@@ -9,7 +9,9 @@ use cardcancel::model::{RowTransition, Status, Verdict};
 
 use crate::common::postgres::Server;
 use crate::common::{Cut, Way, records, until};
-use crate::process::{Home, Process, at, cancelled, create_run, ended, fresh_rows, rows};
+use crate::conformance::process::{
+    Home, Process, at, cancelled, create_run, ended, fresh_rows, rows,
+};
 
 /// A run of five rows on a way that breaks as the commit commits which completes the first two
 /// and claims the next.

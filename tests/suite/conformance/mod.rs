@@ -1,10 +1,6 @@
 //! What every ledger does, whatever it is kept in: one suite, run against each. And what
 //! only one that many share can do.
-#![allow(clippy::unwrap_used, clippy::panic)]
-
 mod away;
-#[path = "../common/mod.rs"]
-mod common;
 mod process;
 mod server;
 mod suite;
@@ -15,7 +11,7 @@ macro_rules! conformance {
         mod sqlite {
             $(#[test]
             fn $name() {
-                crate::suite::$name(&crate::process::Home::file());
+                crate::conformance::suite::$name(&crate::conformance::process::Home::file());
             })*
         }
 
@@ -23,7 +19,7 @@ macro_rules! conformance {
             $(#[test]
             #[ignore = "needs PostgreSQL: tests/run brings it"]
             fn $name() {
-                crate::suite::$name(&crate::process::Home::server());
+                crate::conformance::suite::$name(&crate::conformance::process::Home::server());
             })*
         }
     };

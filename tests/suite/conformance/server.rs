@@ -5,7 +5,7 @@ use cardcancel::ledger::{LedgerError, Postgres, PostgresOptions};
 use crate::common::postgres::{Database, PASSWORD, Server, database};
 use crate::common::until;
 use crate::common::{Authority, PgBouncer};
-use crate::process::{Home, Process, at, cancelled, create_run};
+use crate::conformance::process::{Home, Process, at, cancelled, create_run};
 
 /// Why the ledger there is refused.
 fn refused(at: PostgresOptions) -> String {

@@ -14,7 +14,7 @@ use jiff::Timestamp;
 
 use crate::common::records;
 use crate::common::until;
-use crate::process::{
+use crate::conformance::process::{
     Home, Process, cancelled, create_run, create_run_as, ended, fresh_rows, new_run, order,
     outcome, rows, start, to_send,
 };
@@ -711,7 +711,8 @@ pub fn a_budget_that_cannot_be_read_is_not_taken_for_empty(home: &Home) {
     let mut process = home.process(2).at_pace("100/s");
     assert_eq!(process.claim(1).len(), 1);
     home.damage_budget();
-    let refused = process.try_commit(crate::process::fresh_rows(1)).unwrap_err().to_string();
+    let refused =
+        process.try_commit(crate::conformance::process::fresh_rows(1)).unwrap_err().to_string();
     assert!(refused.contains("the rate budget of https://example.com"), "{refused}");
 }
 

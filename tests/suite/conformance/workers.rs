@@ -11,7 +11,9 @@ use jiff::{SignedDuration, Timestamp};
 use crate::common::postgres::Database;
 use crate::common::records;
 use crate::common::until;
-use crate::process::{Home, Process, cancelled, create_run, ended, new_run, rows, start, to_send};
+use crate::conformance::process::{
+    Home, Process, cancelled, create_run, ended, new_run, rows, start, to_send,
+};
 
 /// Waits until the lease of a process that does not commit has surely run out.
 fn outlast_the_lease(database: &Database) {

@@ -8,8 +8,8 @@ use std::path::Path;
 use cardcancel::model::Order;
 use sha2::{Digest, Sha256};
 
-use super::common::Chance;
 use super::given;
+use crate::common::Chance;
 
 /// A file as it arrives.
 pub struct File {

@@ -6,11 +6,6 @@
 //! [`real`] ones are the program itself against the simulator. `NIGHT_SEED=17` replays one night,
 //! `NIGHTS=500` lives through many.
 
-#![allow(clippy::unwrap_used, clippy::panic)]
-
-#[path = "../common/mod.rs"]
-mod common;
-
 mod files;
 mod given;
 mod history;
@@ -18,7 +13,7 @@ mod real;
 mod rules;
 mod simulated;
 
-use common::Chance;
+use crate::common::Chance;
 
 /// Lives through these nights, two at a time; what breaks a rule is told with its seed.
 fn live_through(what: &str, nights: u64, night: impl Fn(Chance, u64) -> history::History + Sync) {

@@ -10,10 +10,10 @@ use cardcancel::model::Order;
 use cardcancel::simulator::{Settings, Share};
 use jiff::Timestamp;
 
-use super::common::{Chance, CoreCard, Outcome, Scene, ended, rows, terminate, until};
 use super::files::{File, some_orders};
 use super::given;
 use super::history::{Call, Ended, Heard, History, StartOptions, Time, Told};
+use crate::common::{Chance, CoreCard, Outcome, Scene, ended, rows, terminate, until};
 
 /// By then the ledger knows what an answer came to, even on a busy machine.
 const COMMITTED_WITHIN: Time = 1_000_000_000;

@@ -21,9 +21,9 @@ use cardcancel::policy::rate::{Period, Rate, Rates};
 use cardcancel::policy::stop_rules::StopRuleSettings;
 use jiff::Timestamp;
 
-use super::common::{self, Chance};
 use super::files::{File, some_orders};
 use super::history::{self, Call, Ended, Heard, History, Told};
+use crate::common::{self, Chance};
 
 const RATE: u32 = 40;
 const CONCURRENCY: u32 = 12;

@@ -1,6 +1,6 @@
 //! The command lines that are shown.
 
-use crate::{Page, pages};
+use super::{Page, pages};
 
 /// The words of the program's command line in a line of shell, if it starts the program.
 fn words(line: &str) -> Option<Vec<String>> {

@@ -6,10 +6,10 @@ use std::process::Output;
 use assert_cmd::Command;
 use tempfile::TempDir;
 
-use crate::{Page, all_text, flags_in, pages};
+use super::{Page, all_text, flags_in, pages};
 
-const DEFAULTS: &str = include_str!("../../src/config/default.toml");
-const SAMPLE: &str = include_str!("../../samples/cardcancel.toml");
+const DEFAULTS: &str = include_str!("../../../src/config/default.toml");
+const SAMPLE: &str = include_str!("../../../samples/cardcancel.toml");
 
 #[test]
 fn every_key_of_the_default_configuration_is_in_the_pages() {

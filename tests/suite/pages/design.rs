@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use crate::{Page, in_project};
+use super::{Page, in_project};
 
 /// The code spans of a text.
 fn spans(text: &str) -> impl Iterator<Item = &str> {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::{Page, all_text, flags_in, pages};
+use super::{Page, all_text, flags_in, pages};
 
 /// Every flag of every command, with its dashes.
 fn flags() -> BTreeSet<String> {

@@ -1,6 +1,6 @@
 //! What docs/install.md says of the Rust version and the Debian package.
 
-use crate::{Page, in_project};
+use super::{Page, in_project};
 
 #[test]
 fn the_rust_version_that_is_shown_is_the_one_that_is_needed() {

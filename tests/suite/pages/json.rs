@@ -7,7 +7,7 @@ use assert_cmd::Command;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::{Page, first_cells};
+use super::{Page, first_cells};
 
 /// A folder with a file of orders, and a rehearsal in which nothing fails.
 fn folder() -> TempDir {

@@ -6,7 +6,7 @@ use assert_cmd::Command;
 use rusqlite::Connection;
 use tempfile::TempDir;
 
-use crate::{Page, first_cells};
+use super::{Page, first_cells};
 
 /// A ledger with a run in it.
 fn ledger(home: &TempDir) -> Connection {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::{Page, in_project, pages};
+use super::{Page, in_project, pages};
 
 #[test]
 fn the_readme_has_at_most_200_lines_and_links_every_page() {

@@ -1,8 +1,6 @@
 //! The README and the pages of docs/ are true and complete: every flag, code, setting and
 //! key is in them, and none that does not exist.
 
-#![allow(clippy::unwrap_used, clippy::panic)]
-
 mod commands;
 mod configuration;
 mod design;

@@ -3,7 +3,7 @@
 use assert_cmd::Command;
 use tempfile::TempDir;
 
-use crate::{Page, in_project};
+use super::{Page, in_project};
 
 /// Whether a line differs from one rehearsal to the next.
 fn varies(line: &str) -> bool {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use cardcancel::exit_code::ExitCode;
 use cardcancel::model::{ReasonCode, Status};
 
-use crate::{Page, first_cells};
+use super::{Page, first_cells};
 
 #[test]
 fn every_error_code_of_our_own_is_listed_with_its_meaning() {

@@ -1,0 +1,46 @@
+//! Every test of the program from the outside and of the library's rooms together: one program,
+//! so that it links once and shares one database server. `cargo test --test suite rerun::` runs
+//! one module. Tests that need PostgreSQL are ignored unless `tests/run` brings it.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod care;
+mod chaos;
+mod claims;
+mod classification;
+mod cli_snapshots;
+mod clocks;
+mod common;
+mod config;
+mod conformance;
+mod credentials;
+mod end_to_end_faults;
+mod errors;
+mod executor;
+mod full_disk;
+mod given_orders;
+mod input;
+mod ledger;
+mod ledger_file;
+mod limits;
+mod logs;
+mod metrics;
+mod multi_machine;
+mod night;
+mod orders;
+mod outage;
+mod own_files;
+mod pages;
+mod panics;
+mod plan;
+mod priority;
+mod privacy;
+mod reconciliation;
+mod request;
+mod rerun;
+mod results;
+mod resume;
+mod samples;
+mod stop_rules;
+mod terminal;
+mod whole;
