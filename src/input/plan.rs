@@ -113,6 +113,7 @@ impl Iterator for PlannedRows<'_> {
 }
 
 /// What is done with a row: in a run, all are sent that can be.
+#[inline]
 pub(super) fn action(
     input: &Input,
     plan: Option<&RerunPlan>,

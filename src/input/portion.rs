@@ -49,6 +49,8 @@ impl Portion {
         plan: Option<&RerunPlan>,
         block: Block,
     ) -> Result<(), InputError> {
+        // Nearly every line is an order.
+        self.orders.reserve(memchr::memchr_iter(b'\n', &block.text).count());
         let mut rows = input.rows_of(layout, block)?;
         while let Some(record) = rows.next()? {
             let action = action(input, plan, &record)?;
