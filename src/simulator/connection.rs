@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use tokio::net::TcpStream;
 
-use super::answers::{Ending, compose};
 use super::handler::{Handler, Reply};
 use super::head::{Fault, Head};
+use super::http::Wire;
 use super::orders::Order;
 use super::refusal::Refusal;
 use super::request;
-use super::wire::Wire;
+use super::response::{Ending, compose};
 
 /// Serves one connection until it ends.
 pub(super) async fn serve(stream: TcpStream, handler: Arc<Handler>) {

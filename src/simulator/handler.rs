@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use super::answers::Speech;
 use super::capacity::Capacity;
 use super::orders::{Decision, Order, OrderState, Orders, Outcome};
 use super::peak::Peak;
-use super::record::{Line, Lines, Pending};
+use super::recorder::{Line, Lines, Pending};
 use super::refusal::Refusal;
+use super::response::Speech;
 use super::scenario::Scenario;
 use super::settings::Settings;
-use super::tally::{Counts, Tally};
+use super::stats::{Counts, Tally};
 
 /// All that the connections share.
 #[derive(Debug)]

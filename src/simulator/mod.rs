@@ -17,26 +17,26 @@
 //! | `did` | what it did to the order: a [`Verdict`], or `nothing` |
 //! | `answer` | what was said: an [`Answer`] or a [`Fault`] |
 
-mod answers;
 mod capacity;
 mod connection;
 mod handler;
 mod head;
+mod http;
+mod labels;
 mod latency;
 mod orders;
 mod peak;
-mod record;
+mod recorder;
 mod refusal;
 mod request;
+mod response;
 mod scenario;
 mod settings;
 mod share;
-mod tally;
+mod stats;
 #[cfg(test)]
 mod tests;
 mod window;
-mod wire;
-mod words;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -50,14 +50,14 @@ use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, JoinSet};
 
 use handler::Handler;
-use record::Recorder;
+use recorder::Recorder;
 
+pub use labels::{Answer, Fault, InitialState, Verdict};
 pub use latency::{Latency, LatencyError};
 pub use orders::{Order, OrderState};
 pub use settings::{Settings, SettingsError};
 pub use share::{Share, ShareError};
-pub use tally::Tally;
-pub use words::{Answer, Fault, InitialState, Verdict};
+pub use stats::Tally;
 
 /// How long no connection is taken after the system has refused one.
 const BREATHER: Duration = Duration::from_millis(10);

@@ -6,8 +6,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
 
+use super::labels::{Fault, InitialState, Verdict};
 use super::scenario::Scenario;
-use super::words::{Fault, InitialState, Verdict};
 
 /// What a request asks to cancel: one physical card order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::head::{Fault, MAX_BODY, MAX_HEAD, PATH, Target};
-use super::words::Answer;
+use super::labels::Answer;
 
 /// Why a request is turned back, as the client is told.
 #[derive(Debug, Clone, PartialEq, Eq)]

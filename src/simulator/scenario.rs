@@ -4,11 +4,11 @@
 
 use std::time::Duration;
 
+use super::labels::{Fault, InitialState};
 use super::latency::Latency;
 use super::orders::Order;
 use super::settings::Settings;
 use super::share::Share;
-use super::words::{Fault, InitialState};
 
 /// Everything a seed decides.
 #[derive(Debug, Clone)]

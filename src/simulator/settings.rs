@@ -6,9 +6,9 @@ use std::time::Duration;
 use clap::Args;
 use serde::Deserialize;
 
+use super::labels::Fault;
 use super::latency::Latency;
 use super::share::Share;
-use super::words::Fault;
 
 const ORDERS: &str = "Shares of the orders, as 2%";
 const FAULTS: &str = "Shares of the calls, as 2%";

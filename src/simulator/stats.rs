@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::Serialize;
 
-use super::answers::Speech;
+use super::labels::{Answer, Fault};
 use super::orders::{OrderCounts, Outcome};
 use super::peak::Peak;
-use super::words::{Answer, Fault};
+use super::response::Speech;
 
 /// What a simulator has done so far, in numbers. Every request is counted once, in
 /// `answered` or in `faults`.

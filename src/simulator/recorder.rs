@@ -10,8 +10,8 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::handler::Clock;
+use super::labels::Verdict;
 use super::orders::Order;
-use super::words::Verdict;
 
 /// How often lines are written; well under the 200 ms that are promised.
 const WRITE_EVERY: Duration = Duration::from_millis(100);

@@ -2,9 +2,9 @@
 
 use std::io::Write;
 
+use super::labels::{Answer, Fault, Verdict};
 use super::orders::Outcome;
 use super::refusal::Refusal;
-use super::words::{Answer, Fault, Verdict};
 
 const JSON: &str = "Content-Type: application/json; charset=utf-8\r\n";
 const JSON_RETRY: &str = "Content-Type: application/json; charset=utf-8\r\nRetry-After: 1\r\n";
