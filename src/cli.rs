@@ -250,7 +250,7 @@ impl Ledger {
 pub struct Simulator {
     /// How it is to behave.
     #[command(flatten)]
-    pub settings: simulator::Settings,
+    pub settings: simulator::SimulatorSettings,
 }
 
 /// `cardcancel config`

@@ -68,11 +68,11 @@ impl Round {
     fn of(calls: u64, program: Program) -> Result<Round, Failed> {
         let server = Server::start(&[])?;
         let (took, calling) = program(&server, calls)?;
-        let Served { tally, cpu } = server.stop()?;
+        let Served { stats, cpu } = server.stop()?;
         // The load generator asks for one order again and again.
-        let answered = ["ok", "already_cancelled"].map(|how| tally["answered"][how].as_u64());
+        let answered = ["ok", "already_cancelled"].map(|how| stats["answered"][how].as_u64());
         if answered.into_iter().flatten().sum::<u64>() != calls {
-            return Err(format!("not every call was made and answered: {tally}").into());
+            return Err(format!("not every call was made and answered: {stats}").into());
         }
         Ok(Round {
             rate: calls as f64 / calling.as_secs_f64(),

@@ -106,7 +106,7 @@ pub fn cardcancel(directory: &Path, orders: &Path, url: &str, rate: &str, calls:
 /// What a server did.
 pub struct Served {
     /// What it counted.
-    pub tally: Value,
+    pub stats: Value,
     /// User and system time of all its threads.
     pub cpu: Duration,
 }
@@ -138,7 +138,7 @@ impl Server {
         let before = children_cpu()?;
         Command::new("kill").arg(self.child.id().to_string()).status()?;
         let output = self.child.wait_with_output()?;
-        let tally = serde_json::from_slice(&output.stdout)?;
-        Ok(Served { tally, cpu: children_cpu()? - before })
+        let stats = serde_json::from_slice(&output.stdout)?;
+        Ok(Served { stats, cpu: children_cpu()? - before })
     }
 }

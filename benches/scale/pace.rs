@@ -17,8 +17,8 @@ pub fn measure(fastest: u64) -> Result<(), Failed> {
         let in_flight = u32::try_from(rate / 12 + 256)?;
         let paced = format!("{rate}/s");
         run(&mut cardcancel(directory.path(), &orders, &server.url, &paced, in_flight))?;
-        let tally = server.stop()?.tally;
-        let at = |name: &str| tally[name].as_u64().ok_or("no tally");
+        let stats = server.stop()?.stats;
+        let at = |name: &str| stats[name].as_u64().ok_or("no tally");
         let seconds = (at("last_arrival_ns")? - at("first_arrival_ns")?) as f64 / 1e9;
         println!(
             "  {rate:>6}/s: at most {:>6} in any closed second, {:.2} % used",

@@ -1,29 +1,28 @@
-//! A rehearsal: a whole run against the built-in simulator, and what the two
-//! sides say of it afterwards.
+//! A rehearsal: a whole run against the built-in simulator, and the comparison of
+//! the two records afterwards.
 
 use std::collections::BTreeMap;
 
 use anyhow::Context;
 
 use crate::ledger::{Ledger, RowRecord, Run};
-use crate::model;
-use crate::model::Status;
+use crate::model::{Order, Status};
 use crate::output::count;
-use crate::simulator::{self, InitialState, OrderState, Simulator, Tally};
+use crate::simulator::{InitialState, OrderState, Simulator, SimulatorSettings, Stats};
 
-/// The night that is rehearsed when the configuration names none.
+/// The seed of a rehearsal when the configuration names none.
 const SEED: u64 = 1;
 
 /// How the simulator is to behave: as the `[rehearsal]` table says, which makes nothing go
-/// wrong that it does not name; without one, a rough night.
-pub fn settings(table: Option<toml::Table>) -> anyhow::Result<simulator::Settings> {
-    let Some(table) = table else { return Ok(simulator::Settings::rough(SEED)) };
+/// wrong that it does not name; without one, with some faults of most kinds.
+pub fn settings(table: Option<toml::Table>) -> anyhow::Result<SimulatorSettings> {
+    let Some(table) = table else { return Ok(SimulatorSettings::default_faults(SEED)) };
     table.try_into().context("the [rehearsal] table of the configuration")
 }
 
 /// What the simulator says it did, beside what the results say.
 pub struct Comparison {
-    tally: Tally,
+    stats: Stats,
     cancelled: u64,
     untrue: Vec<String>,
 }
@@ -35,8 +34,8 @@ pub async fn compare(
     ledger: &mut dyn Ledger,
 ) -> anyhow::Result<Comparison> {
     let orders = simulator.orders();
-    let tally = simulator.stop().await;
-    let mut comparison = Comparison { tally, cancelled: 0, untrue: Vec::new() };
+    let stats = simulator.stop().await;
+    let mut comparison = Comparison { stats, cancelled: 0, untrue: Vec::new() };
     let rows = ledger.orders(run)?;
     ledger.rows(run, &mut |record| {
         comparison.hold_against(record, rows.get(&record.row), &orders);
@@ -49,8 +48,8 @@ impl Comparison {
     fn hold_against(
         &mut self,
         record: &RowRecord,
-        order: Option<&model::Order>,
-        orders: &BTreeMap<simulator::Order, OrderState>,
+        order: Option<&Order>,
+        orders: &BTreeMap<Order, OrderState>,
     ) {
         if record.kept {
             // It was sent to another server.
@@ -58,9 +57,10 @@ impl Comparison {
         }
         self.cancelled += u64::from(record.status == Status::Cancelled);
         let Some(order) = order else { return };
-        let state = orders.get(&named(*order));
+        let state = orders.get(order);
         let cancelled = state.is_some_and(|state| state.cancelled);
-        let before = state.is_some_and(|state| state.fate == InitialState::CancelledBefore);
+        let before =
+            state.is_some_and(|state| state.initial_state == InitialState::CancelledBefore);
         let is_true = match record.status {
             Status::Cancelled => cancelled,
             Status::AlreadyCancelled => cancelled || before,
@@ -74,18 +74,18 @@ impl Comparison {
 
     /// The comparison in words.
     pub fn text(&self) -> String {
-        let tally = &self.tally;
-        let spoilt: u64 = tally.faults.values().sum();
+        let stats = &self.stats;
+        let faulted: u64 = stats.faults.values().sum();
         let mut lines = vec![
             format!(
                 "Simulator: {} calls taken, {} orders cancelled; {} calls lost, failed or turned away on purpose",
-                count(tally.requests),
-                count(tally.orders_cancelled),
-                count(spoilt)
+                count(stats.requests),
+                count(stats.orders_cancelled),
+                count(faulted)
             ),
             format!("Results:  {} orders cancelled", count(self.cancelled)),
         ];
-        let more = tally.orders_cancelled.saturating_sub(self.cancelled);
+        let more = stats.orders_cancelled.saturating_sub(self.cancelled);
         if more > 0 {
             lines.push(format!(
                 "          and {} by a call whose answer was lost: the results say doubt there",
@@ -104,11 +104,6 @@ impl Comparison {
 
     /// The comparison for programs.
     pub fn json(&self) -> serde_json::Value {
-        serde_json::json!({ "simulator": self.tally, "disagreeing_rows": self.untrue })
+        serde_json::json!({ "simulator": self.stats, "disagreeing_rows": self.untrue })
     }
-}
-
-/// The simulator knows nothing of the rest, not even its orders.
-fn named(order: model::Order) -> simulator::Order {
-    simulator::Order { admin_number: order.admin_number, sequence_number: order.sequence_number }
 }

@@ -5,10 +5,10 @@ use anyhow::Context;
 use super::signals;
 use crate::exit_code::ExitCode;
 use crate::output::say;
-use crate::simulator::{self, Settings};
+use crate::simulator::{self, SimulatorSettings};
 
 /// Serves until SIGINT or SIGTERM, then prints what it did as one JSON object.
-pub fn serve(settings: Settings) -> anyhow::Result<ExitCode> {
+pub fn serve(settings: SimulatorSettings) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Runtime::new().context("cannot start the runtime")?;
     runtime.block_on(async {
         let mut told = signals::listen().context("cannot listen for signals")?;
@@ -16,8 +16,8 @@ pub fn serve(settings: Settings) -> anyhow::Result<ExitCode> {
         // On standard output, so that a script can wait for it and read the port.
         say::print(simulator.url());
         let _ = told.wait_for(|told| *told).await;
-        let tally = simulator.stop().await;
-        say::print(serde_json::to_string(&tally)?);
+        let stats = simulator.stop().await;
+        say::print(serde_json::to_string(&stats)?);
         Ok(ExitCode::Done)
     })
 }

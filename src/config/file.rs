@@ -201,7 +201,7 @@ impl<'a> Reader<'a> {
     /// The table `[rehearsal]`, found to be in order.
     fn rehearsal(&self, value: Spanned<DeValue<'a>>) -> anyhow::Result<toml::Table> {
         let (keys, whole) = (keys_of(&value), value.span());
-        match simulator::Settings::deserialize(ValueDeserializer::from(value.clone())) {
+        match simulator::SimulatorSettings::deserialize(ValueDeserializer::from(value.clone())) {
             Ok(_) => self.value("rehearsal", value),
             Err(wrong) => {
                 let at = wrong.span().unwrap_or(whole);

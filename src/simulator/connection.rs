@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use tokio::net::TcpStream;
 
-use super::handler::{Handler, Reply};
-use super::head::{Fault, Head};
-use super::http::Wire;
-use super::orders::Order;
+use super::handler::{Handler, TimedResponse};
+use super::head::{ParseError, RequestHead};
+use super::http::HttpConnection;
 use super::refusal::Refusal;
 use super::request;
-use super::response::{Ending, compose};
+use super::response::{ConnectionAction, write_response};
+use crate::model::Order;
 
 /// Serves one connection until it ends.
 pub(super) async fn serve(stream: TcpStream, handler: Arc<Handler>) {
@@ -22,43 +22,43 @@ pub(super) async fn serve(stream: TcpStream, handler: Arc<Handler>) {
 async fn converse(stream: TcpStream, handler: &Handler) -> io::Result<()> {
     // Without this the kernel holds back a small answer while it waits for a larger one.
     stream.set_nodelay(true)?;
-    let mut wire = Wire::new(stream, handler.clock);
-    while let Some(head) = wire.request().await? {
-        let Reply { delay, speech, mut pending } =
-            handler.receive(wire.read_at(), order(&wire, head));
+    let mut http = HttpConnection::new(stream, handler.clock);
+    while let Some(head) = http.next_request().await? {
+        let TimedResponse { delay, response, mut pending } =
+            handler.handle(http.read_at(), order(&http, head));
         if !delay.is_zero() {
-            wire.flush().await?;
+            http.flush().await?;
             match pending {
                 None => tokio::time::sleep(delay).await,
-                Some(_) => wire.hold(delay, &mut pending).await,
+                Some(_) => http.hold(delay, &mut pending).await,
             }
         }
         // After a fault there is no telling where the next request begins.
         let close = head.map_or(true, |head| head.close);
-        let ending = compose(wire.output(), &speech, close);
-        if ending != Ending::Hang {
+        let action = write_response(http.output(), &response, close);
+        if action != ConnectionAction::Hang {
             // Before the client can know of it, and ask again.
             drop(pending.take());
         }
-        match ending {
-            Ending::KeepAlive => {}
-            Ending::Close => return wire.close().await,
-            Ending::Drop => return wire.drop().await,
-            Ending::Reset => return wire.reset().await,
-            Ending::Hang => return wire.hang().await,
+        match action {
+            ConnectionAction::KeepAlive => {}
+            ConnectionAction::Close => return http.close().await,
+            ConnectionAction::Drop => return http.drop().await,
+            ConnectionAction::Reset => return http.reset().await,
+            ConnectionAction::Hang => return http.hang().await,
         }
         if let Ok(head) = head {
-            wire.done_with(&head);
+            http.consume(&head);
         }
     }
     Ok(())
 }
 
 /// Which order a request asks to cancel, or why it may not.
-fn order(wire: &Wire, head: Result<Head, Fault>) -> Result<Order, Refusal> {
+fn order(http: &HttpConnection, head: Result<RequestHead, ParseError>) -> Result<Order, Refusal> {
     let head = head?;
     match Refusal::target(head.target) {
         Some(refusal) => Err(refusal),
-        None => request::read(wire.body(&head)).map_err(Refusal::body),
+        None => request::read(http.body(&head)).map_err(Refusal::body),
     }
 }

@@ -1,124 +1,112 @@
-//! The handler where every request arrives: lets it in, decides it, takes note of it.
+//! Handles every request: admits it, decides it, counts it and records it.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use super::capacity::Capacity;
-use super::orders::{Decision, Order, OrderState, Orders, Outcome};
+use super::clock::SimClock;
+use super::orders::{Decision, OrderState, Orders, SimOutcome};
 use super::peak::Peak;
-use super::recorder::{Line, Lines, Pending};
+use super::recorder::{PendingRecord, RecordBuffer, RecordLine};
 use super::refusal::Refusal;
-use super::response::Speech;
+use super::response::Response;
 use super::scenario::Scenario;
-use super::settings::Settings;
-use super::stats::{Counts, Tally};
+use super::settings::SimulatorSettings;
+use super::stats::{AtomicStats, Stats};
+use crate::model::Order;
 
-/// All that the connections share.
+/// What all connections share.
 #[derive(Debug)]
 pub(super) struct Handler {
-    pub(super) clock: Clock,
+    pub(super) clock: SimClock,
     scenario: Scenario,
     orders: Orders,
-    arrivals: Mutex<Arrivals>,
-    counts: Counts,
-    record: Option<Lines>,
+    admission: Mutex<AdmissionControl>,
+    stats: AtomicStats,
+    record: Option<RecordBuffer>,
 }
 
-/// What is to be said to a request, and when.
+/// The response to a request, and the delay before it is sent.
 #[derive(Debug)]
-pub(super) struct Reply {
+pub(super) struct TimedResponse {
     pub(super) delay: Duration,
-    pub(super) speech: Speech,
-    /// To be dropped when the request has ended; none if there is no record.
-    pub(super) pending: Option<Pending>,
+    pub(super) response: Response,
+    /// To be dropped when the request has ended; `None` if there is no record.
+    pub(super) pending: Option<PendingRecord>,
 }
 
 #[derive(Debug)]
-struct Arrivals {
+struct AdmissionControl {
     peak: Peak,
     capacity: Option<Capacity>,
 }
 
-/// Wall-clock time that never runs backwards.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Clock {
-    started: Instant,
-    started_at_ns: u64,
-}
-
-impl Clock {
-    fn start() -> Clock {
-        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Clock { started: Instant::now(), started_at_ns: nanoseconds(since_1970) }
-    }
-
-    /// Nanoseconds since 1970.
-    pub(super) fn now(self) -> u64 {
-        self.started_at_ns.saturating_add(nanoseconds(self.started.elapsed()))
-    }
-}
-
-fn nanoseconds(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
-}
-
 impl Handler {
-    pub(super) fn new(settings: &Settings, record: Option<Lines>) -> Handler {
+    pub(super) fn new(settings: &SimulatorSettings, record: Option<RecordBuffer>) -> Handler {
         let capacity = settings.capacity.map(Capacity::new);
         Handler {
-            clock: Clock::start(),
+            clock: SimClock::start(),
             scenario: Scenario::new(settings),
             orders: Orders::new(),
-            arrivals: Mutex::new(Arrivals { peak: Peak::default(), capacity }),
-            counts: Counts::new(),
+            admission: Mutex::new(AdmissionControl { peak: Peak::default(), capacity }),
+            stats: AtomicStats::new(),
             record,
         }
     }
 
-    /// Decides a request that arrived at this time, and does what is decided.
-    pub(super) fn receive(&self, at: u64, asked: Result<Order, Refusal>) -> Reply {
-        let admitted = self.arrive(at);
-        let order = asked.as_ref().ok().copied();
+    /// Decides a request that arrived at this time, and applies the decision to its order.
+    pub(super) fn handle(&self, at: u64, request: Result<Order, Refusal>) -> TimedResponse {
+        let admitted = self.admit(at);
+        let order = request.as_ref().ok().copied();
         let mut delay = Duration::ZERO;
         let mut done = None;
-        let (nth, speech) = match asked {
+        let (request_no, response) = match request {
             _ if !admitted => {
-                (order.map(|order| self.orders.turn_away(order)), Speech::OverCapacity)
+                (order.map(|order| self.orders.reject_over_capacity(order)), Response::OverCapacity)
             }
-            Err(refusal) => (None, Speech::Refused(refusal)),
+            Err(refusal) => (None, Response::Refused(refusal)),
             Ok(order) => {
-                let Decision { nth, n, outcome } = self.orders.ask(order, &self.scenario);
-                delay = self.scenario.latency(order, n);
+                let Decision { request_no, admitted_no, outcome } =
+                    self.orders.process(order, &self.scenario);
+                delay = self.scenario.latency(order, admitted_no);
                 done = match outcome {
-                    Outcome::Answered(verdict) => Some(verdict),
-                    Outcome::Faulted(_, verdict) => verdict,
+                    SimOutcome::Answered(result) => Some(result),
+                    SimOutcome::Faulted(_, result) => result,
                 };
-                (Some(nth), Speech::Decided(outcome, self.scenario.error_status(order, n)))
+                (
+                    Some(request_no),
+                    Response::Decided(outcome, self.scenario.error_status(order, admitted_no)),
+                )
             }
         };
-        let answer = self.counts.count(&speech);
-        let line =
-            Line { received_at_ns: at, ended_at_ns: at, order: order.zip(nth), did: done, answer };
+        let answer = self.stats.count(&response);
+        let line = RecordLine {
+            received_at_ns: at,
+            ended_at_ns: at,
+            order: order.zip(request_no),
+            did: done,
+            answer,
+        };
         let pending =
-            self.record.as_ref().map(|lines| Pending::new(lines.clone(), self.clock, line));
-        Reply { delay, speech, pending }
+            self.record.as_ref().map(|lines| PendingRecord::new(lines.clone(), self.clock, line));
+        TimedResponse { delay, response, pending }
     }
 
-    pub(super) fn tally(&self) -> Tally {
+    pub(super) fn stats(&self) -> Stats {
         let orders = self.orders.counts();
-        let arrivals = self.arrivals.lock().unwrap_or_else(PoisonError::into_inner);
-        self.counts.tally(&arrivals.peak, orders)
+        let admission = self.admission.lock().unwrap_or_else(PoisonError::into_inner);
+        self.stats.snapshot(&admission.peak, orders)
     }
 
     pub(super) fn orders(&self) -> BTreeMap<Order, OrderState> {
         self.orders.states(&self.scenario)
     }
 
-    /// Takes note of an arrival, and says whether it is let in.
-    fn arrive(&self, at: u64) -> bool {
-        let mut arrivals = self.arrivals.lock().unwrap_or_else(PoisonError::into_inner);
-        arrivals.peak.arrive(at);
-        arrivals.capacity.as_mut().is_none_or(|capacity| capacity.admit(at))
+    /// Counts an arrival, and returns whether the capacity admits it.
+    fn admit(&self, at: u64) -> bool {
+        let mut admission = self.admission.lock().unwrap_or_else(PoisonError::into_inner);
+        admission.peak.arrive(at);
+        admission.capacity.as_mut().is_none_or(|capacity| capacity.admit(at))
     }
 }

@@ -13,12 +13,12 @@ const MAX_HEADERS: usize = 64;
 
 /// A whole head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Head {
+pub(super) struct RequestHead {
     /// How many bytes the head takes.
     pub(super) length: usize,
     /// How many bytes of body follow.
     pub(super) body: usize,
-    pub(super) target: Target,
+    pub(super) target: RequestTarget,
     /// Whether the connection ends with the answer.
     pub(super) close: bool,
     /// Whether the client waits to be told before it sends the body.
@@ -27,7 +27,7 @@ pub(super) struct Head {
 
 /// What is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Target {
+pub(super) enum RequestTarget {
     Cancel,
     WrongMethod,
     NotFound,
@@ -35,7 +35,7 @@ pub(super) enum Target {
 
 /// Why a request cannot be read to its end; what follows it cannot be read either.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fault {
+pub(super) enum ParseError {
     Malformed,
     HeadTooLarge,
     BodyTooLarge,
@@ -43,16 +43,16 @@ pub(super) enum Fault {
 }
 
 /// Reads the head at the beginning of this input, if all of it has arrived.
-pub(super) fn parse(input: &[u8]) -> Result<Option<Head>, Fault> {
+pub(super) fn parse(input: &[u8]) -> Result<Option<RequestHead>, ParseError> {
     let mut headers = [const { MaybeUninit::uninit() }; MAX_HEADERS];
     let mut request = httparse::Request::new(&mut []);
     let length = match request.parse_with_uninit_headers(input, &mut headers) {
         Ok(httparse::Status::Complete(length)) if length <= MAX_HEAD => length,
         Ok(httparse::Status::Partial) if input.len() < MAX_HEAD => return Ok(None),
-        Ok(_) | Err(httparse::Error::TooManyHeaders) => return Err(Fault::HeadTooLarge),
-        Err(_) => return Err(Fault::Malformed),
+        Ok(_) | Err(httparse::Error::TooManyHeaders) => return Err(ParseError::HeadTooLarge),
+        Err(_) => return Err(ParseError::Malformed),
     };
-    let mut head = Head {
+    let mut head = RequestHead {
         length,
         body: 0,
         target: target(request.method, request.path),
@@ -65,12 +65,12 @@ pub(super) fn parse(input: &[u8]) -> Result<Option<Head>, Fault> {
         let is = |name: &str| header.name.eq_ignore_ascii_case(name);
         if is("content-length") {
             if length_seen {
-                return Err(Fault::Malformed);
+                return Err(ParseError::Malformed);
             }
             length_seen = true;
             head.body = body_length(header.value)?;
         } else if is("transfer-encoding") {
-            return Err(Fault::Chunked);
+            return Err(ParseError::Chunked);
         } else if is("connection") {
             head.close |= names(header.value, "close");
         } else if is("expect") {
@@ -80,19 +80,19 @@ pub(super) fn parse(input: &[u8]) -> Result<Option<Head>, Fault> {
     Ok(Some(head))
 }
 
-fn target(method: Option<&str>, path: Option<&str>) -> Target {
+fn target(method: Option<&str>, path: Option<&str>) -> RequestTarget {
     let path = path.unwrap_or_default().split('?').next();
     match (path, method) {
-        (Some(PATH), Some("POST")) => Target::Cancel,
-        (Some(PATH), _) => Target::WrongMethod,
-        _ => Target::NotFound,
+        (Some(PATH), Some("POST")) => RequestTarget::Cancel,
+        (Some(PATH), _) => RequestTarget::WrongMethod,
+        _ => RequestTarget::NotFound,
     }
 }
 
-fn body_length(value: &[u8]) -> Result<usize, Fault> {
+fn body_length(value: &[u8]) -> Result<usize, ParseError> {
     let digits = value.trim_ascii();
     if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
-        return Err(Fault::Malformed);
+        return Err(ParseError::Malformed);
     }
     digits
         .iter()
@@ -100,7 +100,7 @@ fn body_length(value: &[u8]) -> Result<usize, Fault> {
             let length = length * 10 + usize::from(digit - b'0');
             (length <= MAX_BODY).then_some(length)
         })
-        .ok_or(Fault::BodyTooLarge)
+        .ok_or(ParseError::BodyTooLarge)
 }
 
 /// Whether a comma-separated header names this token.
@@ -114,7 +114,7 @@ fn names(value: &[u8], token: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn post(headers: &str) -> Result<Option<Head>, Fault> {
+    fn post(headers: &str) -> Result<Option<RequestHead>, ParseError> {
         parse(format!("POST {PATH} HTTP/1.1\r\nHost: x\r\n{headers}\r\n").as_bytes())
     }
 
@@ -123,10 +123,10 @@ mod tests {
         let input = format!(
             "POST {PATH}?x=1 HTTP/1.1\r\ncontent-length: 12\r\nExpect: 100-Continue\r\n\r\n"
         );
-        let head = Head {
+        let head = RequestHead {
             length: input.len(),
             body: 12,
-            target: Target::Cancel,
+            target: RequestTarget::Cancel,
             close: false,
             expects_continue: true,
         };
@@ -147,10 +147,10 @@ mod tests {
             parse(format!("{line} HTTP/1.1\r\n\r\n").as_bytes())
                 .map(|head| head.map(|head| head.target))
         };
-        assert_eq!(target(&format!("POST {PATH}")), Ok(Some(Target::Cancel)));
-        assert_eq!(target(&format!("GET {PATH}")), Ok(Some(Target::WrongMethod)));
-        assert_eq!(target(&format!("POST {PATH}/")), Ok(Some(Target::NotFound)));
-        assert_eq!(target("GET /"), Ok(Some(Target::NotFound)));
+        assert_eq!(target(&format!("POST {PATH}")), Ok(Some(RequestTarget::Cancel)));
+        assert_eq!(target(&format!("GET {PATH}")), Ok(Some(RequestTarget::WrongMethod)));
+        assert_eq!(target(&format!("POST {PATH}/")), Ok(Some(RequestTarget::NotFound)));
+        assert_eq!(target("GET /"), Ok(Some(RequestTarget::NotFound)));
     }
 
     #[test]
@@ -167,23 +167,26 @@ mod tests {
     fn a_length_must_be_one_number_within_bounds() {
         let body = |headers| post(headers).map(|head| head.map(|head| head.body));
         assert_eq!(body("Content-Length: 65536\r\n"), Ok(Some(MAX_BODY)));
-        assert_eq!(body("Content-Length: 65537\r\n"), Err(Fault::BodyTooLarge));
-        assert_eq!(body("Content-Length: 99999999999999999999999\r\n"), Err(Fault::BodyTooLarge));
+        assert_eq!(body("Content-Length: 65537\r\n"), Err(ParseError::BodyTooLarge));
+        assert_eq!(
+            body("Content-Length: 99999999999999999999999\r\n"),
+            Err(ParseError::BodyTooLarge)
+        );
         for value in ["", "-1", "+1", "1 2", "0x10", "1, 1"] {
             let header = format!("Content-Length: {value}\r\n");
-            assert_eq!(post(&header), Err(Fault::Malformed), "{value}");
+            assert_eq!(post(&header), Err(ParseError::Malformed), "{value}");
         }
         let twice = "Content-Length: 1\r\nContent-Length: 1\r\n";
-        assert_eq!(post(twice), Err(Fault::Malformed));
-        assert_eq!(post("Transfer-Encoding: chunked\r\n"), Err(Fault::Chunked));
+        assert_eq!(post(twice), Err(ParseError::Malformed));
+        assert_eq!(post("Transfer-Encoding: chunked\r\n"), Err(ParseError::Chunked));
     }
 
     #[test]
     fn a_head_that_goes_on_too_long_is_refused() {
         let long = format!("X: {}\r\n", "a".repeat(MAX_HEAD));
-        assert_eq!(post(&long), Err(Fault::HeadTooLarge));
-        assert_eq!(parse(&vec![b'A'; MAX_HEAD]), Err(Fault::HeadTooLarge));
-        assert_eq!(post(&"X: 1\r\n".repeat(MAX_HEADERS)), Err(Fault::HeadTooLarge));
+        assert_eq!(post(&long), Err(ParseError::HeadTooLarge));
+        assert_eq!(parse(&vec![b'A'; MAX_HEAD]), Err(ParseError::HeadTooLarge));
+        assert_eq!(post(&"X: 1\r\n".repeat(MAX_HEADERS)), Err(ParseError::HeadTooLarge));
     }
 
     proptest::proptest! {

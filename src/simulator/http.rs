@@ -1,4 +1,4 @@
-//! The wire: whole requests read from a socket, bytes written to it.
+//! HTTP/1.1 on one socket: reads whole requests, writes bytes.
 
 use std::io;
 use std::pin::pin;
@@ -7,21 +7,21 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::handler::Clock;
-use super::head::{self, Fault, Head};
+use super::clock::SimClock;
+use super::head::{self, ParseError, RequestHead};
 
 /// How much is read at once; requests of the usual size fit several times.
 const READ_AT_ONCE: usize = 4 * 1024;
-/// How long a closing connection is listened to, so that what was said is not lost.
+/// How long a closing connection is listened to, so that the response is not lost.
 const LINGER: Duration = Duration::from_secs(1);
 /// How much a closing connection may still send.
 const LINGER_BYTES: usize = 1024 * 1024;
 
-/// One end of a connection.
+/// The server's end of a connection.
 #[derive(Debug)]
-pub(super) struct Wire {
+pub(super) struct HttpConnection {
     stream: TcpStream,
-    clock: Clock,
+    clock: SimClock,
     input: Vec<u8>,
     /// How much of the input is done with.
     used: usize,
@@ -32,18 +32,20 @@ pub(super) struct Wire {
     output: Vec<u8>,
 }
 
-impl Wire {
-    pub(super) fn new(stream: TcpStream, clock: Clock) -> Wire {
+impl HttpConnection {
+    pub(super) fn new(stream: TcpStream, clock: SimClock) -> HttpConnection {
         let (input, output) = (Vec::with_capacity(READ_AT_ONCE), Vec::with_capacity(512));
-        Wire { stream, clock, input, used: 0, read_at: 0, output }
+        HttpConnection { stream, clock, input, used: 0, read_at: 0, output }
     }
 
-    /// Waits for a whole request; none if the client has closed.
-    pub(super) async fn request(&mut self) -> io::Result<Option<Result<Head, Fault>>> {
+    /// Waits for a whole request; `None` if the client has closed.
+    pub(super) async fn next_request(
+        &mut self,
+    ) -> io::Result<Option<Result<RequestHead, ParseError>>> {
         loop {
             match head::parse(&self.input[self.used..]) {
-                Err(fault) => return Ok(Some(Err(fault))),
-                Ok(Some(head)) => return Ok(self.whole(&head).await?.then_some(Ok(head))),
+                Err(error) => return Ok(Some(Err(error))),
+                Ok(Some(head)) => return Ok(self.read_body(&head).await?.then_some(Ok(head))),
                 Ok(None) if self.fill().await? => {}
                 Ok(None) => return Ok(None),
             }
@@ -51,7 +53,7 @@ impl Wire {
     }
 
     /// Waits for the rest of a request; false if the client has closed.
-    async fn whole(&mut self, head: &Head) -> io::Result<bool> {
+    async fn read_body(&mut self, head: &RequestHead) -> io::Result<bool> {
         let arrived = self.input.len() - self.used;
         if head.expects_continue && arrived == head.length && head.body > 0 {
             self.output.extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
@@ -84,13 +86,13 @@ impl Wire {
     }
 
     /// The body that follows this head.
-    pub(super) fn body(&self, head: &Head) -> &[u8] {
+    pub(super) fn body(&self, head: &RequestHead) -> &[u8] {
         let start = self.used + head.length;
         &self.input[start..start + head.body]
     }
 
-    /// Lets go of a request, so that the next one can be read.
-    pub(super) fn done_with(&mut self, head: &Head) {
+    /// Drops a request, so that the next one can be read.
+    pub(super) fn consume(&mut self, head: &RequestHead) {
         self.used += head.length + head.body;
     }
 
@@ -135,7 +137,7 @@ impl Wire {
         self.stream.set_zero_linger()
     }
 
-    /// Says nothing until the client goes away.
+    /// Sends nothing until the client goes away.
     pub(super) async fn hang(mut self) -> io::Result<()> {
         while self.fill().await? {
             self.used = self.input.len();

@@ -1,22 +1,22 @@
-//! The words the simulator uses in its tally and its record file.
+//! The labels in the statistics and the record file.
 
-/// Declares an enum whose variants are words: the same in code, CSV and JSON.
-macro_rules! words {
-    ($(#[doc = $about:literal])+ $name:ident { $($variant:ident = $word:literal, $meaning:literal;)+ }) => {
+/// Declares an enum whose variants are labels: the same in code, CSV and JSON.
+macro_rules! labeled_enum {
+    ($(#[doc = $about:literal])+ $name:ident { $($variant:ident = $label:literal, $meaning:literal;)+ }) => {
         $(#[doc = $about])+
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
         pub enum $name {
-            $(#[doc = $meaning] #[serde(rename = $word)] $variant,)+
+            $(#[doc = $meaning] #[serde(rename = $label)] $variant,)+
         }
 
         impl $name {
-            /// Every word, in order of declaration.
+            /// Every variant, in order of declaration.
             pub const ALL: &[$name] = &[$($name::$variant,)+];
 
-            /// The word itself, as the record file and JSON have it.
+            /// The label, as the record file and JSON have it.
             pub fn as_str(self) -> &'static str {
                 match self {
-                    $($name::$variant => $word,)+
+                    $($name::$variant => $label,)+
                 }
             }
         }
@@ -29,7 +29,7 @@ macro_rules! words {
     };
 }
 
-words! {
+labeled_enum! {
     /// How an order stands at the start, decided by the seed alone.
     InitialState {
         Cancellable = "cancellable", "Waits for the embosser: can be cancelled, once.";
@@ -39,9 +39,9 @@ words! {
     }
 }
 
-words! {
+labeled_enum! {
     /// What came of processing one order once.
-    Verdict {
+    ProcessResult {
         Cancelled = "cancelled", "The order was cancelled.";
         Printed = "printed", "Rejected: the order is printed.";
         Unknown = "unknown", "Rejected: there is no such order.";
@@ -49,8 +49,8 @@ words! {
     }
 }
 
-words! {
-    /// What was said to a request that met no fault.
+labeled_enum! {
+    /// The answer to a request that met no fault.
     Answer {
         Ok = "ok", "200, `Status` true: cancelled.";
         Printed = "printed", "200, `Status` false, `SIMULATOR_PRINTED`.";
@@ -66,7 +66,7 @@ words! {
     }
 }
 
-words! {
+labeled_enum! {
     /// What can go wrong with a request, each with a share of its own in the settings.
     Fault {
         DropBefore = "drop_before", "Not done; the connection is closed without an answer.";
@@ -84,20 +84,20 @@ words! {
     }
 }
 
-impl From<Verdict> for Answer {
-    fn from(verdict: Verdict) -> Answer {
-        match verdict {
-            Verdict::Cancelled => Answer::Ok,
-            Verdict::Printed => Answer::Printed,
-            Verdict::Unknown => Answer::Unknown,
-            Verdict::AlreadyCancelled => Answer::AlreadyCancelled,
+impl From<ProcessResult> for Answer {
+    fn from(result: ProcessResult) -> Answer {
+        match result {
+            ProcessResult::Cancelled => Answer::Ok,
+            ProcessResult::Printed => Answer::Printed,
+            ProcessResult::Unknown => Answer::Unknown,
+            ProcessResult::AlreadyCancelled => Answer::AlreadyCancelled,
         }
     }
 }
 
 impl Fault {
     /// Whether the order is processed all the same.
-    pub fn acts(self) -> bool {
+    pub fn processes_order(self) -> bool {
         match self {
             Fault::DropAfter
             | Fault::ResetAfter

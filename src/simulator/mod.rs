@@ -3,8 +3,8 @@
 //! and unreliable in every way a real one has been.
 //!
 //! Everything that happens to an order is drawn from a seed, so a scenario can be
-//! repeated exactly: see [`Settings`]. What the simulator did can be asked for at any
-//! time ([`Simulator::tally`], [`Simulator::orders`]), and it can keep a record file:
+//! repeated exactly: see [`SimulatorSettings`]. What the simulator did can be asked for at any
+//! time ([`Simulator::stats`], [`Simulator::orders`]), and it can keep a record file:
 //! CSV, one line for each request, in the order in which they ended, written at least
 //! every 200 ms:
 //!
@@ -14,10 +14,11 @@
 //! | `ended_at_ns` | when it was answered, or its client had gone before that |
 //! | `admin_number`, `sequence_number` | the order; empty if the request named none |
 //! | `nth` | which of the requests for this order it was, from 1 on |
-//! | `did` | what it did to the order: a [`Verdict`], or `nothing` |
-//! | `answer` | what was said: an [`Answer`] or a [`Fault`] |
+//! | `did` | what it did to the order: a [`ProcessResult`], or `nothing` |
+//! | `answer` | the response: an [`Answer`] or a [`Fault`] |
 
 mod capacity;
+mod clock;
 mod connection;
 mod handler;
 mod head;
@@ -52,12 +53,13 @@ use tokio::task::{JoinHandle, JoinSet};
 use handler::Handler;
 use recorder::Recorder;
 
-pub use labels::{Answer, Fault, InitialState, Verdict};
+pub use crate::model::Order;
+pub use labels::{Answer, Fault, InitialState, ProcessResult};
 pub use latency::{Latency, LatencyError};
-pub use orders::{Order, OrderState};
-pub use settings::{Settings, SettingsError};
+pub use orders::OrderState;
+pub use settings::{SimulatorSettings, SimulatorSettingsError};
 pub use share::{Share, ShareError};
-pub use stats::Tally;
+pub use stats::Stats;
 
 /// How long no connection is taken after the system has refused one.
 const BREATHER: Duration = Duration::from_millis(10);
@@ -70,7 +72,7 @@ const MOST_UNACCEPTED: u32 = 4096;
 pub enum StartError {
     /// The settings contradict themselves.
     #[error(transparent)]
-    Settings(#[from] SettingsError),
+    Settings(#[from] SimulatorSettingsError),
     /// The port could not be had.
     #[error("the simulator cannot listen on 127.0.0.1:{port}")]
     Listen {
@@ -101,7 +103,7 @@ pub struct Simulator {
 
 /// Starts a simulator on a loopback port. Must be called within a tokio runtime with
 /// its network and its timer on.
-pub async fn start(settings: Settings) -> Result<Simulator, StartError> {
+pub async fn start(settings: SimulatorSettings) -> Result<Simulator, StartError> {
     settings.check()?;
     let port = settings.port;
     let listener = bind(port).map_err(|source| StartError::Listen { port, source })?;
@@ -126,9 +128,9 @@ impl Simulator {
         format!("http://{}", self.address)
     }
 
-    /// What was done so far, in numbers.
-    pub fn tally(&self) -> Tally {
-        self.handler.tally()
+    /// The statistics so far.
+    pub fn stats(&self) -> Stats {
+        self.handler.stats()
     }
 
     /// What became so far of every order that was asked for.
@@ -137,16 +139,16 @@ impl Simulator {
     }
 
     /// Stops: closes every connection, whether or not its client has had its answer,
-    /// completes the record file, and says what was done.
-    pub async fn stop(self) -> Tally {
+    /// completes the record file, and returns the statistics.
+    pub async fn stop(self) -> Stats {
         drop(self.stop);
         // It could only fail by a panic, and then it has stopped too.
         let _ = self.listening.await;
-        let mut tally = self.handler.tally();
+        let mut stats = self.handler.stats();
         if let Some(recorder) = self.recorder {
-            tally.record_error = recorder.close().await.err();
+            stats.record_error = recorder.close().await.err();
         }
-        tally
+        stats
     }
 }
 

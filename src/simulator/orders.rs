@@ -6,28 +6,20 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
 
-use super::labels::{Fault, InitialState, Verdict};
+use super::labels::{Fault, InitialState, ProcessResult};
 use super::scenario::Scenario;
-
-/// What a request asks to cancel: one physical card order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-pub struct Order {
-    /// `AdminNumber`: never negative.
-    pub admin_number: i64,
-    /// `CardSequenceNumber`: never negative.
-    pub sequence_number: i32,
-}
+use crate::model::Order;
 
 /// What became of an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct OrderState {
-    /// How it stood before the scenario.
-    pub fate: InitialState,
-    /// How many requests asked for it, those turned away included.
-    pub asked: u32,
-    /// How many of those were turned away for lack of capacity. They do not count
-    /// for the seed: when they come depends on the time of day, and a scenario must not.
-    pub turned_away: u32,
+    /// Its state before the scenario.
+    pub initial_state: InitialState,
+    /// How many requests named it, those over capacity included.
+    pub requests: u32,
+    /// How many of those were over capacity. They do not count
+    /// for the seed: when they arrive depends on the time of day, and a scenario must not.
+    pub over_capacity: u32,
     /// Whether one of those requests cancelled it.
     pub cancelled: bool,
 }
@@ -36,19 +28,19 @@ pub struct OrderState {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Decision {
     /// Which of the requests for its order this is, from 1 on.
-    pub(super) nth: u32,
-    /// The same without those turned away: what the scenario is drawn from.
-    pub(super) n: u32,
-    pub(super) outcome: Outcome,
+    pub(super) request_no: u32,
+    /// The same without those over capacity: what the scenario is drawn from.
+    pub(super) admitted_no: u32,
+    pub(super) outcome: SimOutcome,
 }
 
 /// What one request comes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Outcome {
-    /// The order is processed, and the client told so.
-    Answered(Verdict),
-    /// The order is processed or not, and the client not told so.
-    Faulted(Fault, Option<Verdict>),
+pub(super) enum SimOutcome {
+    /// The order is processed, and the client gets the result.
+    Answered(ProcessResult),
+    /// The order is processed or not, and the client does not get the result.
+    Faulted(Fault, Option<ProcessResult>),
 }
 
 /// How many shards: enough that two requests rarely wait for one another.
@@ -70,8 +62,8 @@ struct Shard {
 
 #[derive(Debug, Default)]
 struct Entry {
-    asked: u32,
-    turned_away: u32,
+    requests: u32,
+    over_capacity: u32,
     cancellations: u32,
 }
 
@@ -89,30 +81,30 @@ impl Orders {
         Orders { hasher: RandomState::new(), shards }
     }
 
-    /// Decides a request for this order, and does to the order what was decided.
-    pub(super) fn ask(&self, order: Order, scenario: &Scenario) -> Decision {
+    /// Decides a request for this order, and applies the decision to it.
+    pub(super) fn process(&self, order: Order, scenario: &Scenario) -> Decision {
         let mut shard = self.shard(order);
         let entry = shard.entries.entry(order).or_default();
-        entry.asked = entry.asked.saturating_add(1);
-        let (nth, n) = (entry.asked, entry.asked - entry.turned_away);
-        let outcome = match scenario.faults(order, n) {
-            None => Outcome::Answered(shard.process(order, scenario)),
-            Some(faults) => {
-                let verdict = faults.acts().then(|| shard.process(order, scenario));
-                Outcome::Faulted(faults, verdict)
+        entry.requests = entry.requests.saturating_add(1);
+        let (request_no, admitted_no) = (entry.requests, entry.requests - entry.over_capacity);
+        let outcome = match scenario.fault(order, admitted_no) {
+            None => SimOutcome::Answered(shard.process(order, scenario)),
+            Some(fault) => {
+                let result = fault.processes_order().then(|| shard.process(order, scenario));
+                SimOutcome::Faulted(fault, result)
             }
         };
-        Decision { nth, n, outcome }
+        Decision { request_no, admitted_no, outcome }
     }
 
-    /// Takes note of a request for this order that was not let in, and says which
-    /// of the requests for it that was.
-    pub(super) fn turn_away(&self, order: Order) -> u32 {
+    /// Counts a request for this order that was not admitted. Returns its number among
+    /// the requests for the order, from 1.
+    pub(super) fn reject_over_capacity(&self, order: Order) -> u32 {
         let mut shard = self.shard(order);
         let entry = shard.entries.entry(order).or_default();
-        entry.asked = entry.asked.saturating_add(1);
-        entry.turned_away = entry.turned_away.saturating_add(1);
-        entry.asked
+        entry.requests = entry.requests.saturating_add(1);
+        entry.over_capacity = entry.over_capacity.saturating_add(1);
+        entry.requests
     }
 
     pub(super) fn counts(&self) -> OrderCounts {
@@ -129,9 +121,9 @@ impl Orders {
         for shard in self.shards.iter().map(lock) {
             states.extend(shard.entries.iter().map(|(order, entry)| {
                 let state = OrderState {
-                    fate: scenario.fate(*order),
-                    asked: entry.asked,
-                    turned_away: entry.turned_away,
+                    initial_state: scenario.initial_state(*order),
+                    requests: entry.requests,
+                    over_capacity: entry.over_capacity,
                     cancelled: entry.cancellations > 0,
                 };
                 (*order, state)
@@ -147,20 +139,20 @@ impl Orders {
 }
 
 impl Shard {
-    fn process(&mut self, order: Order, scenario: &Scenario) -> Verdict {
+    fn process(&mut self, order: Order, scenario: &Scenario) -> ProcessResult {
         let entry = self.entries.entry(order).or_default();
-        match scenario.fate(order) {
-            InitialState::Printed => Verdict::Printed,
-            InitialState::Unknown => Verdict::Unknown,
-            InitialState::CancelledBefore => Verdict::AlreadyCancelled,
-            InitialState::Cancellable if entry.cancellations > 0 => Verdict::AlreadyCancelled,
+        match scenario.initial_state(order) {
+            InitialState::Printed => ProcessResult::Printed,
+            InitialState::Unknown => ProcessResult::Unknown,
+            InitialState::CancelledBefore => ProcessResult::AlreadyCancelled,
+            InitialState::Cancellable if entry.cancellations > 0 => ProcessResult::AlreadyCancelled,
             InitialState::Cancellable => {
                 entry.cancellations += 1;
                 // Counted from what happened, not from what should have.
                 let again = entry.cancellations > 1;
                 self.cancelled += u64::from(!again);
                 self.cancelled_again += u64::from(again);
-                Verdict::Cancelled
+                ProcessResult::Cancelled
             }
         }
     }
@@ -173,63 +165,71 @@ fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::settings::Settings;
+    use super::super::settings::SimulatorSettings;
     use super::super::share::Share;
     use super::*;
 
     const ORDER: Order = Order { admin_number: 129_409, sequence_number: 1 };
 
-    fn outcomes(settings: Settings, times: usize) -> Vec<Outcome> {
+    fn outcomes(settings: SimulatorSettings, times: usize) -> Vec<SimOutcome> {
         let (orders, scenario) = (Orders::new(), Scenario::new(&settings));
-        (0..times).map(|_| orders.ask(ORDER, &scenario).outcome).collect()
+        (0..times).map(|_| orders.process(ORDER, &scenario).outcome).collect()
     }
 
     #[test]
     fn an_order_can_be_cancelled_once() {
-        let expected = [Verdict::Cancelled, Verdict::AlreadyCancelled, Verdict::AlreadyCancelled];
-        assert_eq!(outcomes(Settings::default(), 3), expected.map(Outcome::Answered));
+        let expected = [
+            ProcessResult::Cancelled,
+            ProcessResult::AlreadyCancelled,
+            ProcessResult::AlreadyCancelled,
+        ];
+        assert_eq!(outcomes(SimulatorSettings::default(), 3), expected.map(SimOutcome::Answered));
     }
 
     #[test]
     fn printed_unknown_and_formerly_cancelled_orders_cannot_be_cancelled() {
-        let printed = Settings { printed: Share::ALL, ..Settings::default() };
-        assert_eq!(outcomes(printed, 2), [Outcome::Answered(Verdict::Printed); 2]);
-        let unknown = Settings { unknown: Share::ALL, ..Settings::default() };
-        assert_eq!(outcomes(unknown, 2), [Outcome::Answered(Verdict::Unknown); 2]);
-        let before = Settings { cancelled_before: Share::ALL, ..Settings::default() };
-        assert_eq!(outcomes(before, 2), [Outcome::Answered(Verdict::AlreadyCancelled); 2]);
+        let printed = SimulatorSettings { printed: Share::ALL, ..SimulatorSettings::default() };
+        assert_eq!(outcomes(printed, 2), [SimOutcome::Answered(ProcessResult::Printed); 2]);
+        let unknown = SimulatorSettings { unknown: Share::ALL, ..SimulatorSettings::default() };
+        assert_eq!(outcomes(unknown, 2), [SimOutcome::Answered(ProcessResult::Unknown); 2]);
+        let before =
+            SimulatorSettings { cancelled_before: Share::ALL, ..SimulatorSettings::default() };
+        assert_eq!(outcomes(before, 2), [SimOutcome::Answered(ProcessResult::AlreadyCancelled); 2]);
     }
 
     #[test]
-    fn mischief_processes_the_order_or_does_not_as_it_says() {
-        let acts = Settings { drop_after: Share::ALL, ..Settings::default() };
-        let expected = [Verdict::Cancelled, Verdict::AlreadyCancelled]
-            .map(|verdict| Outcome::Faulted(Fault::DropAfter, Some(verdict)));
+    fn a_fault_processes_the_order_or_does_not_as_it_says() {
+        let acts = SimulatorSettings { drop_after: Share::ALL, ..SimulatorSettings::default() };
+        let expected = [ProcessResult::Cancelled, ProcessResult::AlreadyCancelled]
+            .map(|result| SimOutcome::Faulted(Fault::DropAfter, Some(result)));
         assert_eq!(outcomes(acts, 2), expected);
-        let does_not = Settings { drop_before: Share::ALL, ..Settings::default() };
-        assert_eq!(outcomes(does_not, 2), [Outcome::Faulted(Fault::DropBefore, None); 2]);
+        let does_not =
+            SimulatorSettings { drop_before: Share::ALL, ..SimulatorSettings::default() };
+        assert_eq!(outcomes(does_not, 2), [SimOutcome::Faulted(Fault::DropBefore, None); 2]);
     }
 
     #[test]
-    fn requests_turned_away_do_not_change_what_the_seed_decides() {
-        let settings = Settings { throttle: Share::per_mille(500), ..Settings::default() };
+    fn requests_over_capacity_do_not_change_what_the_seed_decides() {
+        let settings =
+            SimulatorSettings { throttle: Share::per_mille(500), ..SimulatorSettings::default() };
         let scenario = Scenario::new(&settings);
         let (calm, crowded) = (Orders::new(), Orders::new());
         for _ in 0..100 {
-            crowded.turn_away(ORDER);
-            let (calm, crowded) = (calm.ask(ORDER, &scenario), crowded.ask(ORDER, &scenario));
-            assert_eq!((calm.n, calm.outcome), (crowded.n, crowded.outcome));
+            crowded.reject_over_capacity(ORDER);
+            let (calm, crowded) =
+                (calm.process(ORDER, &scenario), crowded.process(ORDER, &scenario));
+            assert_eq!((calm.admitted_no, calm.outcome), (crowded.admitted_no, crowded.outcome));
         }
         let state = crowded.states(&scenario)[&ORDER];
-        assert_eq!((state.asked, state.turned_away, state.cancelled), (200, 100, true));
+        assert_eq!((state.requests, state.over_capacity, state.cancelled), (200, 100, true));
     }
 
     #[test]
     fn counts_add_up_over_the_shards() {
-        let (orders, scenario) = (Orders::new(), Scenario::new(&Settings::default()));
+        let (orders, scenario) = (Orders::new(), Scenario::new(&SimulatorSettings::default()));
         for admin_number in 0..1_000 {
-            orders.ask(Order { admin_number, ..ORDER }, &scenario);
-            orders.ask(Order { admin_number, ..ORDER }, &scenario);
+            orders.process(Order { admin_number, ..ORDER }, &scenario);
+            orders.process(Order { admin_number, ..ORDER }, &scenario);
         }
         let expected = OrderCounts { asked: 1_000, cancelled: 1_000, cancelled_again: 0 };
         assert_eq!(orders.counts(), expected);

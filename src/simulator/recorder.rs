@@ -1,4 +1,4 @@
-//! The record file: one CSV line for each request.
+//! Records each request as one CSV line of a file.
 
 use crate::private_file;
 use std::fs::File;
@@ -9,9 +9,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use super::handler::Clock;
-use super::labels::Verdict;
-use super::orders::Order;
+use super::clock::SimClock;
+use super::labels::ProcessResult;
+use crate::model::Order;
 
 /// How often lines are written; well under the 200 ms that are promised.
 const WRITE_EVERY: Duration = Duration::from_millis(100);
@@ -21,45 +21,45 @@ const HEADER: [&str; 7] =
 
 /// One request that has ended.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Line {
+pub(super) struct RecordLine {
     pub(super) received_at_ns: u64,
     pub(super) ended_at_ns: u64,
     /// The order, and which of the requests for it this was; none if it named none.
     pub(super) order: Option<(Order, u32)>,
-    pub(super) did: Option<Verdict>,
+    pub(super) did: Option<ProcessResult>,
     pub(super) answer: &'static str,
 }
 
-/// Lines that wait to be written. Adding one takes a moment and no system call.
+/// Lines that are not written yet. Adding one is quick and makes no system call.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Lines(Arc<Mutex<Vec<Line>>>);
+pub(super) struct RecordBuffer(Arc<Mutex<Vec<RecordLine>>>);
 
-impl Lines {
-    pub(super) fn add(&self, line: Line) {
+impl RecordBuffer {
+    pub(super) fn add(&self, line: RecordLine) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(line);
     }
 
     /// Takes all that wait, and leaves the emptied `taken` for those to come.
-    fn take(&self, taken: &mut Vec<Line>) {
+    fn take(&self, taken: &mut Vec<RecordLine>) {
         std::mem::swap(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner), taken);
     }
 }
 
 /// A request that is being answered. Its line is added once it ends, however it ends.
 #[derive(Debug)]
-pub(super) struct Pending {
-    lines: Lines,
-    clock: Clock,
-    line: Line,
+pub(super) struct PendingRecord {
+    lines: RecordBuffer,
+    clock: SimClock,
+    line: RecordLine,
 }
 
-impl Pending {
-    pub(super) fn new(lines: Lines, clock: Clock, line: Line) -> Pending {
-        Pending { lines, clock, line }
+impl PendingRecord {
+    pub(super) fn new(lines: RecordBuffer, clock: SimClock, line: RecordLine) -> PendingRecord {
+        PendingRecord { lines, clock, line }
     }
 }
 
-impl Drop for Pending {
+impl Drop for PendingRecord {
     fn drop(&mut self) {
         self.line.ended_at_ns = self.clock.now();
         self.lines.add(self.line);
@@ -75,10 +75,10 @@ pub(super) struct Recorder {
 
 impl Recorder {
     /// Begins a file, in place of any that is there, readable by its owner alone.
-    pub(super) fn start(path: &Path) -> io::Result<(Lines, Recorder)> {
+    pub(super) fn start(path: &Path) -> io::Result<(RecordBuffer, Recorder)> {
         let file =
             private_file::open_options().write(true).create(true).truncate(true).open(path)?;
-        let lines = Lines::default();
+        let lines = RecordBuffer::default();
         let (stop, stopped) = mpsc::channel();
         let waiting = lines.clone();
         let thread = std::thread::Builder::new()
@@ -97,7 +97,11 @@ impl Recorder {
     }
 }
 
-fn write_until(stopped: &mpsc::Receiver<()>, lines: &Lines, file: File) -> Result<(), csv::Error> {
+fn write_until(
+    stopped: &mpsc::Receiver<()>,
+    lines: &RecordBuffer,
+    file: File,
+) -> Result<(), csv::Error> {
     let mut file =
         csv::WriterBuilder::new().has_headers(false).buffer_capacity(1 << 16).from_writer(file);
     let mut written = file.write_record(HEADER);
@@ -116,13 +120,13 @@ fn write_until(stopped: &mpsc::Receiver<()>, lines: &Lines, file: File) -> Resul
     }
 }
 
-fn write(file: &mut csv::Writer<File>, lines: &[Line]) -> Result<(), csv::Error> {
+fn write(file: &mut csv::Writer<File>, lines: &[RecordLine]) -> Result<(), csv::Error> {
     for line in lines {
-        let (order, nth) = line.order.unzip();
+        let (order, request_no) = line.order.unzip();
         let order = order.map(|order| (order.admin_number, order.sequence_number)).unzip();
-        let did = line.did.map_or("nothing", Verdict::as_str);
+        let did = line.did.map_or("nothing", ProcessResult::as_str);
         let times = (line.received_at_ns, line.ended_at_ns);
-        file.serialize((times, order.0, order.1, nth, did, line.answer))?;
+        file.serialize((times, order.0, order.1, request_no, did, line.answer))?;
     }
     Ok(file.flush()?)
 }

@@ -1,11 +1,11 @@
-//! Why a request is turned back before its order is looked at.
+//! Why a request is refused before its order is looked at.
 
 use std::borrow::Cow;
 
-use super::head::{Fault, MAX_BODY, MAX_HEAD, PATH, Target};
+use super::head::{MAX_BODY, MAX_HEAD, PATH, ParseError, RequestTarget};
 use super::labels::Answer;
 
-/// Why a request is turned back, as the client is told.
+/// Why a request is refused: its answer and message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Refusal {
     pub(super) answer: Answer,
@@ -23,30 +23,32 @@ impl Refusal {
     }
 
     /// For a target other than the one that is served.
-    pub(super) fn target(target: Target) -> Option<Refusal> {
+    pub(super) fn target(target: RequestTarget) -> Option<Refusal> {
         match target {
-            Target::Cancel => None,
-            Target::WrongMethod => {
+            RequestTarget::Cancel => None,
+            RequestTarget::WrongMethod => {
                 Some(Refusal::new(Answer::WrongMethod, "only POST is served here"))
             }
-            Target::NotFound => {
+            RequestTarget::NotFound => {
                 Some(Refusal::new(Answer::NotFound, format!("only POST {PATH} is served")))
             }
         }
     }
 }
 
-impl From<Fault> for Refusal {
-    fn from(fault: Fault) -> Refusal {
-        match fault {
-            Fault::Malformed => Refusal::new(Answer::BadRequest, "the request is not HTTP/1.1"),
-            Fault::Chunked => {
+impl From<ParseError> for Refusal {
+    fn from(error: ParseError) -> Refusal {
+        match error {
+            ParseError::Malformed => {
+                Refusal::new(Answer::BadRequest, "the request is not HTTP/1.1")
+            }
+            ParseError::Chunked => {
                 Refusal::new(Answer::LengthRequired, "a body must come with its Content-Length")
             }
-            Fault::BodyTooLarge => {
+            ParseError::BodyTooLarge => {
                 Refusal::new(Answer::BodyTooLarge, format!("the body is over {MAX_BODY} bytes"))
             }
-            Fault::HeadTooLarge => Refusal::new(
+            ParseError::HeadTooLarge => Refusal::new(
                 Answer::HeadTooLarge,
                 format!("the head is over {MAX_HEAD} bytes, or has too many lines"),
             ),

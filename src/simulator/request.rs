@@ -4,50 +4,50 @@ use std::fmt;
 
 use serde::de::{self, Deserialize, Deserializer, Visitor};
 
-use super::orders::Order;
+use crate::model::Order;
 
 /// What is checked of a body. Texts are measured, not kept.
 #[derive(Debug, serde::Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 #[derive(Default)]
-struct Body {
-    source: Text,
+struct CancelRequest {
+    source: TextLength,
     #[serde(rename = "IPAddress")]
-    ip_address: Text,
-    date_format: Text,
-    currency_code: Text,
-    currency_symbol_type: Text,
-    language: Text,
+    ip_address: TextLength,
+    date_format: TextLength,
+    currency_code: TextLength,
+    currency_symbol_type: TextLength,
+    language: TextLength,
     #[serde(rename = "ExternalIP")]
-    external_ip: Text,
+    external_ip: TextLength,
     #[serde(rename = "SessionID")]
-    session_id: Text,
+    session_id: TextLength,
     #[serde(rename = "APIVersion")]
-    api_version: Text,
+    api_version: TextLength,
     #[serde(rename = "CallerID")]
-    caller_id: Text,
+    caller_id: TextLength,
     #[serde(rename = "CalledID")]
-    called_id: Text,
-    request_time: Time,
+    called_id: TextLength,
+    request_time: TimeIsValid,
     admin_number: Option<i64>,
     card_sequence_number: Option<i32>,
 }
 
-/// Reads which order a body asks to cancel, or says what is wrong with it. What is
-/// said never repeats a value.
+/// Parses the order that a body asks to cancel, or returns what is wrong with it. The
+/// message never repeats a value.
 pub(super) fn read(body: &[u8]) -> Result<Order, String> {
     // Serde would take an array for an object whose names were left out.
     if body.trim_ascii_start().first() != Some(&b'{') {
         return Err("the body is not a JSON object".to_owned());
     }
-    let body: Body = serde_json::from_slice(body).map_err(|error| {
+    let body: CancelRequest = serde_json::from_slice(body).map_err(|error| {
         let (line, column) = (error.line(), error.column());
         match error.is_data() {
             true => format!("a field has a value of the wrong type: line {line}, column {column}"),
             false => format!("the body is not JSON: line {line}, column {column}"),
         }
     })?;
-    body.texts()?;
+    body.check_texts()?;
     let admin_number = body.admin_number.filter(|number| *number >= 0);
     let sequence_number = body.card_sequence_number.filter(|number| *number >= 0);
     Ok(Order {
@@ -56,15 +56,15 @@ pub(super) fn read(body: &[u8]) -> Result<Order, String> {
     })
 }
 
-impl Body {
+impl CancelRequest {
     /// Checks the texts against the API's allowable lengths.
-    fn texts(&self) -> Result<(), String> {
+    fn check_texts(&self) -> Result<(), String> {
         let mandatory = [
             ("Source", &self.source),
             ("ExternalIP", &self.external_ip),
             ("APIVersion", &self.api_version),
         ];
-        for (name, Text(length)) in mandatory {
+        for (name, TextLength(length)) in mandatory {
             if *length == 0 {
                 return Err(format!("{name} is mandatory"));
             }
@@ -82,50 +82,50 @@ impl Body {
             ("CallerID", &self.caller_id, 20),
             ("CalledID", &self.called_id, 20),
         ];
-        for (name, Text(length), limit) in limits {
+        for (name, TextLength(length), limit) in limits {
             if *length > limit {
                 return Err(format!("{name} is longer than {limit} characters"));
             }
         }
         match self.request_time {
-            Time(true) => Ok(()),
-            Time(false) => Err("RequestTime is not MM/dd/yyyy HH:mm:ss".to_owned()),
+            TimeIsValid(true) => Ok(()),
+            TimeIsValid(false) => Err("RequestTime is not MM/dd/yyyy HH:mm:ss".to_owned()),
         }
     }
 }
 
 /// The length of a text in characters; 0 if absent or null.
 #[derive(Debug, Default)]
-struct Text(usize);
+struct TextLength(usize);
 
 /// Whether a time is one; so it is if absent or null.
 #[derive(Debug)]
-struct Time(bool);
+struct TimeIsValid(bool);
 
-impl Default for Time {
-    fn default() -> Time {
-        Time(true)
+impl Default for TimeIsValid {
+    fn default() -> TimeIsValid {
+        TimeIsValid(true)
     }
 }
 
-impl From<&str> for Text {
-    fn from(text: &str) -> Text {
-        Text(text.chars().count())
+impl From<&str> for TextLength {
+    fn from(text: &str) -> TextLength {
+        TextLength(text.chars().count())
     }
 }
 
-impl From<&str> for Time {
-    fn from(text: &str) -> Time {
+impl From<&str> for TimeIsValid {
+    fn from(text: &str) -> TimeIsValid {
         let time = jiff::civil::DateTime::strptime("%m/%d/%Y %H:%M:%S", text);
         // The format also takes digits left out.
-        Time(text.len() == 19 && time.is_ok())
+        TimeIsValid(text.len() == 19 && time.is_ok())
     }
 }
 
-/// Looks at a text where it lies, so that nothing is allocated for it.
-struct Look<T>(std::marker::PhantomData<T>);
+/// Validates a text in place, so that nothing is allocated for it.
+struct Validate<T>(std::marker::PhantomData<T>);
 
-impl<T: Default + for<'a> From<&'a str>> Visitor<'_> for Look<T> {
+impl<T: Default + for<'a> From<&'a str>> Visitor<'_> for Validate<T> {
     type Value = T;
 
     fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
@@ -141,15 +141,15 @@ impl<T: Default + for<'a> From<&'a str>> Visitor<'_> for Look<T> {
     }
 }
 
-impl<'de> Deserialize<'de> for Text {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Text, D::Error> {
-        deserializer.deserialize_any(Look(std::marker::PhantomData))
+impl<'de> Deserialize<'de> for TextLength {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<TextLength, D::Error> {
+        deserializer.deserialize_any(Validate(std::marker::PhantomData))
     }
 }
 
-impl<'de> Deserialize<'de> for Time {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Time, D::Error> {
-        deserializer.deserialize_any(Look(std::marker::PhantomData))
+impl<'de> Deserialize<'de> for TimeIsValid {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<TimeIsValid, D::Error> {
+        deserializer.deserialize_any(Validate(std::marker::PhantomData))
     }
 }
 
@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_said_of_a_bad_value_does_not_repeat_it() {
+    fn the_message_about_a_bad_value_does_not_repeat_it() {
         let error = with("AdminNumber", json!("4111111111111111")).unwrap_err();
         assert!(!error.contains("4111"), "{error}");
     }

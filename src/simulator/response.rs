@@ -1,9 +1,9 @@
-//! The wording of every answer, and how the connection goes on after it.
+//! The responses, byte for byte, and how the connection goes on after each.
 
 use std::io::Write;
 
-use super::labels::{Answer, Fault, Verdict};
-use super::orders::Outcome;
+use super::labels::{Answer, Fault, ProcessResult};
+use super::orders::SimOutcome;
 use super::refusal::Refusal;
 
 const JSON: &str = "Content-Type: application/json; charset=utf-8\r\n";
@@ -21,11 +21,11 @@ const LOGIN_PAGE: &str = "<!DOCTYPE html>\n<html><head><title>Sign in</title></h
 <input name=\"user\"><input name=\"password\" type=\"password\"><button>Sign in</button>\
 </form></body></html>\n";
 
-/// What is to be said to one request.
+/// The response to one request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Speech {
+pub(super) enum Response {
     /// The order was decided.
-    Decided(Outcome, ErrorStatus),
+    Decided(SimOutcome, ErrorStatus),
     /// The order was not looked at, for this reason.
     Refused(Refusal),
     /// There was no room for it.
@@ -37,77 +37,86 @@ pub(super) type ErrorStatus = u16;
 
 /// How the connection goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Ending {
+pub(super) enum ConnectionAction {
     /// The next request is waited for.
     KeepAlive,
-    /// It is closed once the client has had what was said.
+    /// It is closed once the client has had the response.
     Close,
     /// It is closed at once.
     Drop,
     /// It is reset.
     Reset,
-    /// Nothing more is ever said.
+    /// Nothing more is sent.
     Hang,
 }
 
-/// Appends what is to be said, if anything, and says how the connection goes on.
-pub(super) fn compose(out: &mut Vec<u8>, speech: &Speech, close: bool) -> Ending {
-    let mut voice = Voice { out, close };
-    match speech {
-        Speech::Decided(Outcome::Answered(verdict), _) => voice.verdict(*verdict, true),
-        Speech::Decided(Outcome::Faulted(faults, verdict), status) => {
-            return voice.spoilt(*faults, *verdict, *status);
+/// Appends the response, if there is one, and returns how the connection goes on.
+pub(super) fn write_response(
+    out: &mut Vec<u8>,
+    response: &Response,
+    close: bool,
+) -> ConnectionAction {
+    let mut writer = ResponseWriter { out, close };
+    match response {
+        Response::Decided(SimOutcome::Answered(result), _) => writer.result(*result, true),
+        Response::Decided(SimOutcome::Faulted(fault, result), status) => {
+            return writer.faulted(*fault, *result, *status);
         }
-        Speech::Refused(refusal) => voice.refusal(refusal),
-        Speech::OverCapacity => voice.say("429 Too Many Requests", JSON_RETRY, OVER_CAPACITY),
+        Response::Refused(refusal) => writer.refusal(refusal),
+        Response::OverCapacity => writer.write("429 Too Many Requests", JSON_RETRY, OVER_CAPACITY),
     }
-    voice.ending()
+    writer.action()
 }
 
-/// Says things in HTTP.
-struct Voice<'a> {
+/// Writes responses in HTTP/1.1.
+struct ResponseWriter<'a> {
     out: &'a mut Vec<u8>,
     close: bool,
 }
 
-impl Voice<'_> {
-    fn ending(&self) -> Ending {
-        if self.close { Ending::Close } else { Ending::KeepAlive }
+impl ResponseWriter<'_> {
+    fn action(&self) -> ConnectionAction {
+        if self.close { ConnectionAction::Close } else { ConnectionAction::KeepAlive }
     }
 
-    fn verdict(&mut self, verdict: Verdict, with_status: bool) {
-        self.say("200 OK", JSON, verdict_json(verdict, with_status));
+    fn result(&mut self, result: ProcessResult, with_status: bool) {
+        self.write("200 OK", JSON, result_json(result, with_status));
     }
 
-    fn spoilt(&mut self, faults: Fault, verdict: Option<Verdict>, status: ErrorStatus) -> Ending {
-        match (faults, verdict) {
-            (Fault::DropBefore | Fault::DropAfter, _) => return Ending::Drop,
-            (Fault::ResetBefore | Fault::ResetAfter, _) => return Ending::Reset,
-            (Fault::Hang, _) => return Ending::Hang,
+    fn faulted(
+        &mut self,
+        fault: Fault,
+        result: Option<ProcessResult>,
+        status: ErrorStatus,
+    ) -> ConnectionAction {
+        match (fault, result) {
+            (Fault::DropBefore | Fault::DropAfter, _) => return ConnectionAction::Drop,
+            (Fault::ResetBefore | Fault::ResetAfter, _) => return ConnectionAction::Reset,
+            (Fault::Hang, _) => return ConnectionAction::Hang,
             (Fault::Unavailable, _) => {
-                self.say("503 Service Unavailable", JSON_RETRY, UNAVAILABLE);
+                self.write("503 Service Unavailable", JSON_RETRY, UNAVAILABLE);
             }
-            (Fault::Throttle, _) => self.say("429 Too Many Requests", JSON_RETRY, THROTTLED),
+            (Fault::Throttle, _) => self.write("429 Too Many Requests", JSON_RETRY, THROTTLED),
             (Fault::ErrorBefore | Fault::ErrorAfter, _) => self.server_error(status),
-            (Fault::Html, _) => self.say("200 OK", HTML, LOGIN_PAGE),
-            (Fault::NoStatus, Some(verdict)) => self.verdict(verdict, false),
-            (Fault::Truncated, Some(verdict)) => {
-                let body = verdict_json(verdict, true);
+            (Fault::Html, _) => self.write("200 OK", HTML, LOGIN_PAGE),
+            (Fault::NoStatus, Some(result)) => self.result(result, false),
+            (Fault::Truncated, Some(result)) => {
+                let body = result_json(result, true);
                 self.head("200 OK", JSON, body.len());
                 self.out.extend_from_slice(&body.as_bytes()[..body.len() / 2]);
-                return Ending::Drop;
+                return ConnectionAction::Drop;
             }
-            // Both act, so there is a verdict; were there none, there is nothing to say.
-            (Fault::NoStatus | Fault::Truncated, None) => return Ending::Drop,
+            // Both process the order, so there is a result; without one, there is no response.
+            (Fault::NoStatus | Fault::Truncated, None) => return ConnectionAction::Drop,
         }
-        self.ending()
+        self.action()
     }
 
     fn server_error(&mut self, status: ErrorStatus) {
         match status {
-            502 => self.say("502 Bad Gateway", TEXT, "Bad Gateway\n"),
-            504 => self.say("504 Gateway Timeout", TEXT, "Gateway Timeout\n"),
-            _ => self.say("500 Internal Server Error", TEXT, "Internal Server Error\n"),
+            502 => self.write("502 Bad Gateway", TEXT, "Bad Gateway\n"),
+            504 => self.write("504 Gateway Timeout", TEXT, "Gateway Timeout\n"),
+            _ => self.write("500 Internal Server Error", TEXT, "Internal Server Error\n"),
         }
     }
 
@@ -125,10 +134,10 @@ impl Voice<'_> {
         let body = serde_json::json!({
             "Message": refusal.message, "Status": false, "ErrorCode": code, "ResponseData": null
         });
-        self.say(status, headers, &body.to_string());
+        self.write(status, headers, &body.to_string());
     }
 
-    fn say(&mut self, status: &str, headers: &str, body: &str) {
+    fn write(&mut self, status: &str, headers: &str, body: &str) {
         self.head(status, headers, body.len());
         self.out.extend_from_slice(body.as_bytes());
     }
@@ -144,30 +153,30 @@ impl Voice<'_> {
 }
 
 /// The bodies that most requests get, ready made.
-fn verdict_json(verdict: Verdict, with_status: bool) -> &'static str {
-    match (verdict, with_status) {
-        (Verdict::Cancelled, true) => {
+fn result_json(result: ProcessResult, with_status: bool) -> &'static str {
+    match (result, with_status) {
+        (ProcessResult::Cancelled, true) => {
             r#"{"Message":"Order Canceled Successfully","Status":true,"ErrorCode":"ERR01160","ResponseData":null}"#
         }
-        (Verdict::Printed, true) => {
+        (ProcessResult::Printed, true) => {
             r#"{"Message":"Order Already Printed","Status":false,"ErrorCode":"SIMULATOR_PRINTED","ResponseData":null}"#
         }
-        (Verdict::Unknown, true) => {
+        (ProcessResult::Unknown, true) => {
             r#"{"Message":"No Such Order","Status":false,"ErrorCode":"SIMULATOR_UNKNOWN","ResponseData":null}"#
         }
-        (Verdict::AlreadyCancelled, true) => {
+        (ProcessResult::AlreadyCancelled, true) => {
             r#"{"Message":"Order Already Canceled","Status":false,"ErrorCode":"SIMULATOR_ALREADY_CANCELLED","ResponseData":null}"#
         }
-        (Verdict::Cancelled, false) => {
+        (ProcessResult::Cancelled, false) => {
             r#"{"Message":"Order Canceled Successfully","ErrorCode":"ERR01160","ResponseData":null}"#
         }
-        (Verdict::Printed, false) => {
+        (ProcessResult::Printed, false) => {
             r#"{"Message":"Order Already Printed","ErrorCode":"SIMULATOR_PRINTED","ResponseData":null}"#
         }
-        (Verdict::Unknown, false) => {
+        (ProcessResult::Unknown, false) => {
             r#"{"Message":"No Such Order","ErrorCode":"SIMULATOR_UNKNOWN","ResponseData":null}"#
         }
-        (Verdict::AlreadyCancelled, false) => {
+        (ProcessResult::AlreadyCancelled, false) => {
             r#"{"Message":"Order Already Canceled","ErrorCode":"SIMULATOR_ALREADY_CANCELLED","ResponseData":null}"#
         }
     }

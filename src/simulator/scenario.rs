@@ -6,16 +6,16 @@ use std::time::Duration;
 
 use super::labels::{Fault, InitialState};
 use super::latency::Latency;
-use super::orders::Order;
-use super::settings::Settings;
+use super::settings::SimulatorSettings;
 use super::share::Share;
+use crate::model::Order;
 
 /// Everything a seed decides.
 #[derive(Debug, Clone)]
 pub(super) struct Scenario {
     seed: u64,
     latency: Latency,
-    fates: WeightedChoice<InitialState>,
+    initial_states: WeightedChoice<InitialState>,
     faults: WeightedChoice<Fault>,
 }
 
@@ -29,9 +29,9 @@ enum Draw {
 }
 
 impl Scenario {
-    pub(super) fn new(settings: &Settings) -> Scenario {
-        let faults = Fault::ALL.iter().map(|m| (*m, settings.share_of(*m)));
-        let fates = [
+    pub(super) fn new(settings: &SimulatorSettings) -> Scenario {
+        let faults = Fault::ALL.iter().map(|fault| (*fault, settings.share_of(*fault)));
+        let initial_states = [
             (InitialState::Printed, settings.printed),
             (InitialState::Unknown, settings.unknown),
             (InitialState::CancelledBefore, settings.cancelled_before),
@@ -39,21 +39,21 @@ impl Scenario {
         Scenario {
             seed: settings.seed,
             latency: settings.latency,
-            fates: WeightedChoice::new(fates),
+            initial_states: WeightedChoice::new(initial_states),
             faults: WeightedChoice::new(faults),
         }
     }
 
     /// How the order stands before the scenario.
-    pub(super) fn fate(&self, order: Order) -> InitialState {
-        self.fates
-            .at(|| self.draw(Draw::InitialState, order, 0))
+    pub(super) fn initial_state(&self, order: Order) -> InitialState {
+        self.initial_states
+            .pick(|| self.draw(Draw::InitialState, order, 0))
             .unwrap_or(InitialState::Cancellable)
     }
 
     /// What goes wrong when the order is asked for the `n`th time, if anything.
-    pub(super) fn faults(&self, order: Order, n: u32) -> Option<Fault> {
-        self.faults.at(|| self.draw(Draw::Fault, order, n))
+    pub(super) fn fault(&self, order: Order, n: u32) -> Option<Fault> {
+        self.faults.pick(|| self.draw(Draw::Fault, order, n))
     }
 
     /// How long the answer takes when the order is asked for the `n`th time.
@@ -77,9 +77,9 @@ impl Scenario {
         }
     }
 
-    fn draw(&self, purpose: Draw, order: Order, n: u32) -> u64 {
+    fn draw(&self, for_what: Draw, order: Order, n: u32) -> u64 {
         let order_and_time = (order.sequence_number as u64) << 32 | u64::from(n);
-        [purpose as u64, order.admin_number as u64, order_and_time]
+        [for_what as u64, order.admin_number as u64, order_and_time]
             .into_iter()
             .fold(mix(self.seed), |drawn, next| mix(drawn ^ next))
     }
@@ -105,8 +105,8 @@ impl<T: Copy> WeightedChoice<T> {
         WeightedChoice { sectors }
     }
 
-    /// Spins only if there is anything to win.
-    fn at(&self, draw: impl FnOnce() -> u64) -> Option<T> {
+    /// Draws only if there is an outcome to draw.
+    fn pick(&self, draw: impl FnOnce() -> u64) -> Option<T> {
         if self.sectors.is_empty() {
             return None;
         }
@@ -138,7 +138,7 @@ mod tests {
 
     /// A scenario in which every kind of thing happens often.
     fn busy(seed: u64) -> Scenario {
-        let mut settings = Settings::rough(seed);
+        let mut settings = SimulatorSettings::default_faults(seed);
         settings.hang = Share::per_mille(100);
         settings.throttle = Share::per_mille(250);
         Scenario::new(&settings)
@@ -149,10 +149,10 @@ mod tests {
             .map(order)
             .flat_map(|order| (1..4).map(move |n| (order, n)))
             .map(|(order, n)| {
-                let fate = scenario.fate(order);
+                let initial_state = scenario.initial_state(order);
                 (
-                    fate,
-                    scenario.faults(order, n),
+                    initial_state,
+                    scenario.fault(order, n),
                     scenario.latency(order, n),
                     scenario.error_status(order, n),
                 )
@@ -161,13 +161,13 @@ mod tests {
     }
 
     #[test]
-    fn the_same_seed_is_the_same_night_and_another_seed_is_another() {
+    fn the_same_seed_is_the_same_scenario_and_another_seed_is_another() {
         assert_eq!(decisions(&busy(7)), decisions(&busy(7)));
         assert_ne!(decisions(&busy(7)), decisions(&busy(8)));
     }
 
     #[test]
-    fn a_night_does_not_change_from_one_version_to_the_next() {
+    fn a_scenario_does_not_change_from_one_version_to_the_next() {
         let scenario = busy(7);
         let seen = decisions(&scenario).into_iter().take(4).collect::<Vec<_>>();
         let delay = Duration::from_nanos;
@@ -183,34 +183,41 @@ mod tests {
     #[test]
     fn shares_come_out_about_right_over_many_orders() {
         const ORDERS: usize = 100_000;
-        let settings = Settings { hang: Share::per_mille(100), ..Settings::rough(3) };
+        let settings = SimulatorSettings {
+            hang: Share::per_mille(100),
+            ..SimulatorSettings::default_faults(3)
+        };
         let scenario = Scenario::new(&settings);
         let near = |seen: usize, share: Share| {
             let expected = ORDERS as f64 * f64::from(share.parts()) / f64::from(Share::WHOLE);
             // Five standard deviations: a fair draw is outside once in a million tries.
             (seen as f64 - expected).abs() <= 5.0 * expected.sqrt()
         };
-        let count_fate =
-            |fate| (0..ORDERS).filter(|admin| scenario.fate(order(*admin as i64)) == fate).count();
-        assert!(near(count_fate(InitialState::Printed), settings.printed));
-        assert!(near(count_fate(InitialState::Unknown), settings.unknown));
-        assert!(near(count_fate(InitialState::CancelledBefore), settings.cancelled_before));
-        for faults in Fault::ALL {
+        let count_initial = |initial_state| {
+            (0..ORDERS)
+                .filter(|admin| scenario.initial_state(order(*admin as i64)) == initial_state)
+                .count()
+        };
+        assert!(near(count_initial(InitialState::Printed), settings.printed));
+        assert!(near(count_initial(InitialState::Unknown), settings.unknown));
+        assert!(near(count_initial(InitialState::CancelledBefore), settings.cancelled_before));
+        for fault in Fault::ALL {
             let seen = (0..ORDERS)
-                .filter(|admin| scenario.faults(order(*admin as i64), 1) == Some(*faults))
+                .filter(|admin| scenario.fault(order(*admin as i64), 1) == Some(*fault))
                 .count();
-            assert!(near(seen, settings.share_of(*faults)), "{faults}: {seen}");
+            assert!(near(seen, settings.share_of(*fault)), "{fault}: {seen}");
         }
     }
 
     #[test]
     fn each_asking_and_each_sequence_number_is_drawn_for_itself() {
-        let half = Settings { throttle: Share::per_mille(500), ..Settings::default() };
+        let half =
+            SimulatorSettings { throttle: Share::per_mille(500), ..SimulatorSettings::default() };
         let scenario = Scenario::new(&half);
-        let by_asking = (1..1_000).filter(|n| scenario.faults(order(1), *n).is_some()).count();
+        let by_asking = (1..1_000).filter(|n| scenario.fault(order(1), *n).is_some()).count();
         let by_sequence = (1..1_000)
             .map(|sequence_number| Order { admin_number: 1, sequence_number })
-            .filter(|order| scenario.faults(*order, 1).is_some())
+            .filter(|order| scenario.fault(*order, 1).is_some())
             .count();
         assert!((400..600).contains(&by_asking), "{by_asking}");
         assert!((400..600).contains(&by_sequence), "{by_sequence}");
@@ -218,13 +225,18 @@ mod tests {
 
     #[test]
     fn a_share_of_all_is_always_and_a_share_of_none_is_never() {
-        let always = Settings { printed: Share::ALL, html: Share::ALL, ..Settings::default() };
-        let (always, never) = (Scenario::new(&always), Scenario::new(&Settings::default()));
+        let always = SimulatorSettings {
+            printed: Share::ALL,
+            html: Share::ALL,
+            ..SimulatorSettings::default()
+        };
+        let (always, never) =
+            (Scenario::new(&always), Scenario::new(&SimulatorSettings::default()));
         for admin in 0..10_000 {
-            assert_eq!(always.fate(order(admin)), InitialState::Printed);
-            assert_eq!(always.faults(order(admin), 1), Some(Fault::Html));
-            assert_eq!(never.fate(order(admin)), InitialState::Cancellable);
-            assert_eq!(never.faults(order(admin), 1), None);
+            assert_eq!(always.initial_state(order(admin)), InitialState::Printed);
+            assert_eq!(always.fault(order(admin), 1), Some(Fault::Html));
+            assert_eq!(never.initial_state(order(admin)), InitialState::Cancellable);
+            assert_eq!(never.fault(order(admin), 1), None);
         }
     }
 

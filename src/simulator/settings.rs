@@ -21,7 +21,7 @@ const FAULTS: &str = "Shares of the calls, as 2%";
 /// 100% together.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Args, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Settings {
+pub struct SimulatorSettings {
     /// The loopback port to listen on; 0 takes any that is free.
     #[arg(long, default_value_t, value_name = "NUMBER")]
     pub port: u16,
@@ -87,20 +87,20 @@ pub struct Settings {
 
 /// Why settings cannot be followed, as a sentence.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum SettingsError {
-    /// More than all orders have a fate.
+pub enum SimulatorSettingsError {
+    /// More than all orders have an initial state.
     #[error("the shares printed, unknown and cancelled_before come to more than 100% together")]
-    TooManyFates,
+    TooManyInitialStates,
     /// More than all requests meet faults.
     #[error("the shares of faults, from drop_before to hang, come to more than 100% together")]
     TooManyFaults,
 }
 
-impl Settings {
+impl SimulatorSettings {
     /// A plausible bad scenario: 20 to 60 ms, 4% of orders rejected, and 3% of requests
     /// lost, failed or refused. Nothing hangs: a rehearsal should not wait for timeouts.
-    pub fn rough(seed: u64) -> Settings {
-        Settings {
+    pub fn default_faults(seed: u64) -> SimulatorSettings {
+        SimulatorSettings {
             seed,
             latency: Latency::between(Duration::from_millis(20), Duration::from_millis(60)),
             printed: Share::per_mille(20),
@@ -115,27 +115,27 @@ impl Settings {
             error_before: Share::per_mille(5),
             error_after: Share::per_mille(5),
             unavailable: Share::per_mille(10),
-            ..Settings::default()
+            ..SimulatorSettings::default()
         }
     }
 
     /// Whether the shares leave room for one another.
-    pub fn check(&self) -> Result<(), SettingsError> {
+    pub fn check(&self) -> Result<(), SimulatorSettingsError> {
         let fits = |parts: u64| parts <= u64::from(Share::WHOLE);
-        let fates = [self.printed, self.unknown, self.cancelled_before];
-        if !fits(fates.iter().map(|share| u64::from(share.parts())).sum()) {
-            return Err(SettingsError::TooManyFates);
+        let initial_states = [self.printed, self.unknown, self.cancelled_before];
+        if !fits(initial_states.iter().map(|share| u64::from(share.parts())).sum()) {
+            return Err(SimulatorSettingsError::TooManyInitialStates);
         }
-        let faults = Fault::ALL.iter().map(|faults| u64::from(self.share_of(*faults).parts()));
+        let faults = Fault::ALL.iter().map(|fault| u64::from(self.share_of(*fault).parts()));
         if !fits(faults.sum()) {
-            return Err(SettingsError::TooManyFaults);
+            return Err(SimulatorSettingsError::TooManyFaults);
         }
         Ok(())
     }
 
-    /// The share of requests that meet this faults.
-    pub fn share_of(&self, faults: Fault) -> Share {
-        match faults {
+    /// The share of requests that meet this fault.
+    pub fn share_of(&self, fault: Fault) -> Share {
+        match fault {
             Fault::DropBefore => self.drop_before,
             Fault::DropAfter => self.drop_after,
             Fault::ResetBefore => self.reset_before,
@@ -158,42 +158,51 @@ mod tests {
 
     #[test]
     fn settings_are_read_from_a_table_and_default_to_a_perfect_server() {
-        assert_eq!(serde_json::from_str::<Settings>("{}").unwrap(), Settings::default());
+        assert_eq!(
+            serde_json::from_str::<SimulatorSettings>("{}").unwrap(),
+            SimulatorSettings::default()
+        );
         let table =
             r#"{"seed": 7, "latency": "20ms", "capacity": 50, "printed": "2%", "hang": 0.5}"#;
-        let expected = Settings {
+        let expected = SimulatorSettings {
             seed: 7,
             latency: Latency::fixed(Duration::from_millis(20)),
             capacity: Some(50),
             printed: Share::per_mille(20),
             hang: Share::per_mille(500),
-            ..Settings::default()
+            ..SimulatorSettings::default()
         };
-        assert_eq!(serde_json::from_str::<Settings>(table).unwrap(), expected);
+        assert_eq!(serde_json::from_str::<SimulatorSettings>(table).unwrap(), expected);
     }
 
     #[test]
     fn a_misspelt_setting_is_refused() {
-        assert!(serde_json::from_str::<Settings>(r#"{"printd": "2%"}"#).is_err());
+        assert!(serde_json::from_str::<SimulatorSettings>(r#"{"printd": "2%"}"#).is_err());
     }
 
     #[test]
     fn shares_must_leave_room_for_one_another() {
         let most = Share::per_mille(600);
-        let fates = Settings { printed: most, unknown: most, ..Settings::default() };
-        assert_eq!(fates.check(), Err(SettingsError::TooManyFates));
-        let faults = Settings { hang: most, drop_before: most, ..Settings::default() };
-        assert_eq!(faults.check(), Err(SettingsError::TooManyFaults));
-        let all = Settings { printed: Share::ALL, hang: Share::ALL, ..Settings::default() };
+        let initial_states =
+            SimulatorSettings { printed: most, unknown: most, ..SimulatorSettings::default() };
+        assert_eq!(initial_states.check(), Err(SimulatorSettingsError::TooManyInitialStates));
+        let faults =
+            SimulatorSettings { hang: most, drop_before: most, ..SimulatorSettings::default() };
+        assert_eq!(faults.check(), Err(SimulatorSettingsError::TooManyFaults));
+        let all = SimulatorSettings {
+            printed: Share::ALL,
+            hang: Share::ALL,
+            ..SimulatorSettings::default()
+        };
         assert_eq!(all.check(), Ok(()));
     }
 
     #[test]
-    fn a_rough_night_loses_some_requests_but_never_waits_for_a_timeout() {
-        let rough = Settings::rough(1);
-        assert_eq!(rough.check(), Ok(()));
-        assert_eq!(rough.hang, Share::NONE);
-        let parts: u32 = Fault::ALL.iter().map(|faults| rough.share_of(*faults).parts()).sum();
+    fn the_default_faults_lose_some_requests_but_never_wait_for_a_timeout() {
+        let settings = SimulatorSettings::default_faults(1);
+        assert_eq!(settings.check(), Ok(()));
+        assert_eq!(settings.hang, Share::NONE);
+        let parts: u32 = Fault::ALL.iter().map(|fault| settings.share_of(*fault).parts()).sum();
         assert_eq!(parts, Share::per_mille(30).parts());
     }
 }

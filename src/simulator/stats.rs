@@ -1,4 +1,4 @@
-//! What was done, in numbers.
+//! Statistics of the requests.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -6,19 +6,19 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use serde::Serialize;
 
 use super::labels::{Answer, Fault};
-use super::orders::{OrderCounts, Outcome};
+use super::orders::{OrderCounts, SimOutcome};
 use super::peak::Peak;
-use super::response::Speech;
+use super::response::Response;
 
-/// What a simulator has done so far, in numbers. Every request is counted once, in
+/// Statistics of a simulator. Every request is counted once, in
 /// `answered` or in `faults`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Tally {
+pub struct Stats {
     /// Requests that arrived whole, or that were refused before they had.
     pub requests: u64,
-    /// Requests that met no fault, by what was said to them. Every word is there.
+    /// Requests that met no fault, by their answer. Every answer has an entry.
     pub answered: BTreeMap<Answer, u64>,
-    /// Requests that met faults, by its kind. Every word is there.
+    /// Requests that met faults, by its kind. Every fault has an entry.
     pub faults: BTreeMap<Fault, u64>,
     /// Different orders that were asked for.
     pub orders_asked: u64,
@@ -40,37 +40,37 @@ pub struct Tally {
 
 /// Counts while requests are served, without a lock.
 #[derive(Debug)]
-pub(super) struct Counts {
+pub(super) struct AtomicStats {
     answered: Vec<AtomicU64>,
     faults: Vec<AtomicU64>,
 }
 
-impl Counts {
-    pub(super) fn new() -> Counts {
-        Counts {
+impl AtomicStats {
+    pub(super) fn new() -> AtomicStats {
+        AtomicStats {
             answered: Answer::ALL.iter().map(|_| AtomicU64::new(0)).collect(),
             faults: Fault::ALL.iter().map(|_| AtomicU64::new(0)).collect(),
         }
     }
 
-    /// Counts what is about to be said, and gives the word for it.
-    pub(super) fn count(&self, speech: &Speech) -> &'static str {
-        let answer = match speech {
-            Speech::Decided(Outcome::Faulted(faults, _), _) => {
-                self.faults[*faults as usize].fetch_add(1, Ordering::Relaxed);
-                return faults.as_str();
+    /// Counts a response, and returns its label.
+    pub(super) fn count(&self, response: &Response) -> &'static str {
+        let answer = match response {
+            Response::Decided(SimOutcome::Faulted(fault, _), _) => {
+                self.faults[*fault as usize].fetch_add(1, Ordering::Relaxed);
+                return fault.as_str();
             }
-            Speech::Decided(Outcome::Answered(verdict), _) => Answer::from(*verdict),
-            Speech::Refused(refusal) => refusal.answer,
-            Speech::OverCapacity => Answer::OverCapacity,
+            Response::Decided(SimOutcome::Answered(result), _) => Answer::from(*result),
+            Response::Refused(refusal) => refusal.answer,
+            Response::OverCapacity => Answer::OverCapacity,
         };
         self.answered[answer as usize].fetch_add(1, Ordering::Relaxed);
         answer.as_str()
     }
 
-    pub(super) fn tally(&self, peak: &Peak, orders: OrderCounts) -> Tally {
+    pub(super) fn snapshot(&self, peak: &Peak, orders: OrderCounts) -> Stats {
         let load = |count: &AtomicU64| count.load(Ordering::Relaxed);
-        Tally {
+        Stats {
             requests: peak.total,
             answered: Answer::ALL.iter().copied().zip(self.answered.iter().map(load)).collect(),
             faults: Fault::ALL.iter().copied().zip(self.faults.iter().map(load)).collect(),

@@ -5,13 +5,13 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::common::{CoreCard, Outcome, Scene, ended, until};
-use cardcancel::simulator::{Latency, Settings};
+use cardcancel::simulator::{Latency, SimulatorSettings};
 use serde_json::Value;
 
 #[test]
 fn a_backup_of_a_running_ledger_is_whole_and_goes_on_where_it_was() {
     let latency = Latency::fixed(Duration::from_millis(20));
-    let core_card = CoreCard::that(Settings { latency, ..Settings::default() });
+    let core_card = CoreCard::that(SimulatorSettings { latency, ..SimulatorSettings::default() });
     let scene = Scene::new();
     let begun = scene.orders(60).begin_to_cancel(&core_card.url(), &["--concurrency", "1"]);
     until("some were sent", || core_card.requests() > 5);

@@ -21,7 +21,7 @@ use crate::common::postgres::{Database, Server};
 use crate::common::{
     Chance, CoreCard, Cut, Row, Scene, Way, clocks_can_be_set, with_its_clock_set,
 };
-use cardcancel::simulator::{Order, OrderState, Settings, Share};
+use cardcancel::simulator::{Order, OrderState, Share, SimulatorSettings};
 use rustix::process::{Pid, Signal, kill_process};
 
 /// Low enough for a machine that has other things to do.
@@ -306,7 +306,7 @@ impl Storm {
         let record = tempfile::NamedTempFile::new().unwrap();
         let mut share = |most: u64| Share::per_mille(chance.below(most + 1) as u16);
         // What a gateway says for CoreCARD, some of it after it has passed the request on.
-        let core_card = CoreCard::that(Settings {
+        let core_card = CoreCard::that(SimulatorSettings {
             seed,
             latency: "5ms..60ms".parse().unwrap(),
             printed: share(30),
@@ -320,7 +320,7 @@ impl Storm {
             record: Some(record.path().to_owned()),
             hang: share(4),
             unavailable: share(4),
-            ..Settings::default()
+            ..SimulatorSettings::default()
         });
         let port = core_card.url().rsplit(':').next().unwrap().parse().unwrap();
         let gateway = Gateway::before(port);
@@ -498,10 +498,10 @@ impl Storm {
         assert_eq!(self.machines[0].scene.results(), results);
         let open = "SELECT count(*) FROM cardcancel.open_row";
         assert_eq!(self.database.asked::<i64>(open), 0);
-        let tally = self.core_card.stop();
-        assert_eq!(tally.requests, requests, "it sent more though it had ended");
-        assert_eq!(tally.orders_cancelled_again, 0);
-        let peak = tally.peak_any_second;
+        let stats = self.core_card.stop();
+        assert_eq!(stats.requests, requests, "it sent more though it had ended");
+        assert_eq!(stats.orders_cancelled_again, 0);
+        let peak = stats.peak_any_second;
         let closest = closest(&std::fs::read(self.record.path()).unwrap());
         let late = self.lateness.worst();
         eprintln!(
@@ -515,7 +515,7 @@ impl Storm {
         );
         // On its way a call passes four threads; none can be more exact than the machine is.
         let exact = Duration::from_millis(990).saturating_sub(late * 4);
-        assert!(closest > exact.max(Duration::from_millis(700)), "{tally:?}");
+        assert!(closest > exact.max(Duration::from_millis(700)), "{stats:?}");
     }
 }
 
@@ -537,7 +537,8 @@ fn all_true(results: &[Row], orders: &BTreeMap<Order, OrderState>, rows: u32) {
         let admin_number = row.get("AdminNumber").parse().unwrap();
         assert_eq!(admin_number, 1000 + i64::from(number));
         let there = orders.get(&Order { admin_number, sequence_number: 1 });
-        let (cancelled, asked) = there.map_or((false, 0), |there| (there.cancelled, there.asked));
+        let (cancelled, asked) =
+            there.map_or((false, 0), |there| (there.cancelled, there.requests));
         let told = format!("{row:?}, but there {there:?}");
         match row.status() {
             "cancelled" => assert!(cancelled, "{told}"),

@@ -5,7 +5,7 @@ use crate::common::{
     CoreCard, Does, Hostile, Request, Scene, ended, json, kill, status, terminate, until,
     with_headers, without_chance,
 };
-use cardcancel::simulator::{Latency, Settings, Share};
+use cardcancel::simulator::{Latency, Share, SimulatorSettings};
 use insta::assert_snapshot;
 
 /// Ends one order of each kind, by its admin number.
@@ -25,7 +25,7 @@ fn mixed_orders() -> Scene {
 }
 
 fn hanging() -> CoreCard {
-    CoreCard::that(Settings { hang: Share::ALL, ..Settings::default() })
+    CoreCard::that(SimulatorSettings { hang: Share::ALL, ..SimulatorSettings::default() })
 }
 
 fn pretty(json: &str) -> String {
@@ -303,9 +303,9 @@ fn a_stopped_run_for_programs() {
 
 #[test]
 fn being_told_to_stop_is_acknowledged() {
-    let core_card = CoreCard::that(Settings {
+    let core_card = CoreCard::that(SimulatorSettings {
         latency: Latency::fixed(Duration::from_millis(100)),
-        ..Settings::default()
+        ..SimulatorSettings::default()
     });
     let scene = Scene::new();
     scene.orders(50);

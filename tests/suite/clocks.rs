@@ -2,7 +2,7 @@
 use std::time::Duration;
 
 use crate::common::{CoreCard, Outcome, Scene, ended, until, with_its_clock_set};
-use cardcancel::simulator::{Latency, Settings};
+use cardcancel::simulator::{Latency, SimulatorSettings};
 use jiff::{SignedDuration, Timestamp};
 
 /// A minute's contract is used up. Then another file is run under a clock set by an hour,
@@ -64,7 +64,7 @@ fn set_in_the_run(
 #[ignore = "needs libfaketime: tests/run brings it"]
 fn a_run_whose_machine_stood_still_sends_each_order_once_and_says_so() {
     let latency = Latency::fixed(Duration::from_millis(20));
-    let core_card = CoreCard::that(Settings { latency, ..Settings::default() });
+    let core_card = CoreCard::that(SimulatorSettings { latency, ..SimulatorSettings::default() });
     let scene = Scene::new();
     scene.orders(60);
     let run = set_in_the_run(&scene, &core_card, &["--rate", "30/s"], 20, "+60s").exits(0);

@@ -3,7 +3,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::common::{CoreCard, Outcome, Scene};
-use cardcancel::simulator::{Latency, Settings};
+use cardcancel::simulator::{Latency, SimulatorSettings};
 
 /// Cancels where no file may grow beyond this: writes fail as on a full disk, but for what
 /// the system calls it.
@@ -54,7 +54,7 @@ fn a_ledger_that_finds_no_room_stops_the_calls_until_the_next_start() {
         .orders(ROWS)
         .file("cardcancel.toml", "[codes]\nSIMULATOR_ALREADY_CANCELLED = 'already_cancelled'");
     let latency = Latency::fixed(Duration::from_millis(10));
-    let core_card = CoreCard::that(Settings { latency, ..Settings::default() });
+    let core_card = CoreCard::that(SimulatorSettings { latency, ..SimulatorSettings::default() });
     let flags = ["--concurrency", "8"];
 
     let failed = cancel_on_a_disk_with(1000, &scene, &core_card.url(), &flags).exits(5);

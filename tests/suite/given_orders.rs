@@ -557,7 +557,7 @@ fn check_and_run(input: &Input) -> Came {
     let read = (!refused).then(|| read(&results));
     let wrong = if sent != given {
         Some(format!("sent {sent:?}, given {given:?}"))
-    } else if asked.values().any(|state| state.asked != 1) {
+    } else if asked.values().any(|state| state.requests != 1) {
         Some("an order was sent more than once".to_owned())
     } else if read != rows {
         Some(format!("read as {read:?}, and not {rows:?}"))

@@ -7,7 +7,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::common::{CoreCard, Outcome, Scene, ended, until};
-use cardcancel::simulator::{Latency, Settings};
+use cardcancel::simulator::{Latency, SimulatorSettings};
 use rustix::process::{Pid, Signal, kill_process};
 
 /// The files whose names begin with the ledger's.
@@ -28,7 +28,7 @@ fn cancelled(core_card: &CoreCard) -> Scene {
 
 fn slow() -> CoreCard {
     let latency = Latency::fixed(Duration::from_millis(20));
-    CoreCard::that(Settings { latency, ..Settings::default() })
+    CoreCard::that(SimulatorSettings { latency, ..SimulatorSettings::default() })
 }
 
 #[test]

@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::PermissionsExt;
 
 use crate::common::{CoreCard, Does, Hostile, Scene, ended, kill, status, until};
-use cardcancel::simulator::{Settings, Share};
+use cardcancel::simulator::{Share, SimulatorSettings};
 
 /// Each sample, by its name with its labels as they stand.
 type Samples = BTreeMap<String, f64>;
@@ -85,7 +85,8 @@ const FLAGS: [&str; 2] = ["--metrics-file", "run.prom"];
 
 #[test]
 fn a_run_that_ended_is_complete_and_its_figures_are_those_of_the_results() {
-    let core_card = CoreCard::that(Settings { printed: Share::ALL, ..Settings::default() });
+    let core_card =
+        CoreCard::that(SimulatorSettings { printed: Share::ALL, ..SimulatorSettings::default() });
     let scene = Scene::new();
     scene.file("orders.csv", "admin,seq\n1001,1\n1002,1\nx,1\n1001,1\n");
     scene.cancel(&core_card.url(), &FLAGS).exits(1);
@@ -129,7 +130,8 @@ fn the_pages_list_every_metric_and_no_other() {
 
 #[test]
 fn a_run_that_was_killed_has_begun_and_never_ended() {
-    let core_card = CoreCard::that(Settings { hang: Share::ALL, ..Settings::default() });
+    let core_card =
+        CoreCard::that(SimulatorSettings { hang: Share::ALL, ..SimulatorSettings::default() });
     let scene = Scene::new();
     scene.orders(5).file("cardcancel.toml", "[profile.'odd \"one\\']\n");
     let flags = [&FLAGS[..], &["--profile", r#"odd "one\"#]].concat();
@@ -169,7 +171,7 @@ fn a_metrics_file_that_cannot_be_written_is_found_before_anything_is_sent() {
 #[test]
 fn a_metrics_file_that_cannot_be_written_any_more_does_not_stop_a_run() {
     let latency = cardcancel::simulator::Latency::fixed(std::time::Duration::from_millis(150));
-    let core_card = CoreCard::that(Settings { latency, ..Settings::default() });
+    let core_card = CoreCard::that(SimulatorSettings { latency, ..SimulatorSettings::default() });
     let scene = Scene::new();
     std::fs::create_dir(scene.path("textfile")).unwrap();
     let flags = ["--metrics-file", "textfile/run.prom", "--concurrency", "1"];

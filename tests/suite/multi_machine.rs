@@ -11,7 +11,7 @@ use crate::common::{
     CoreCard, Cut, Does, Hostile, Outcome, PgBouncer, Row, Scene, Way, contains, ended, json, kill,
     terminate, until, with_headers, with_its_clock_set,
 };
-use cardcancel::simulator::{Order, OrderState, Settings, Share, Tally};
+use cardcancel::simulator::{Order, OrderState, Share, SimulatorSettings, Stats};
 use rustix::process::{Pid, Signal, kill_process};
 
 /// The shortest that there is.
@@ -92,8 +92,8 @@ fn last_asked(database: &Database) -> String {
 /// The rate was kept to by all together. How exactly, a machine that has other things to
 /// do cannot tell; that each had the rate for itself, it can.
 #[track_caller]
-fn kept_to(rate: u64, tally: &Tally) {
-    assert!(tally.peak_any_second <= rate + rate / 10, "{tally:?}");
+fn kept_to(rate: u64, stats: &Stats) {
+    assert!(stats.peak_any_second <= rate + rate / 10, "{stats:?}");
 }
 
 /// Tells a worker to stop; what it said, and how many calls it says it made.
@@ -111,13 +111,13 @@ fn calls_told(log: &str) -> u64 {
 }
 
 /// A server that takes a little time, and says that an order is cancelled if it is.
-fn steady() -> Settings {
-    Settings { latency: "5ms..20ms".parse().unwrap(), ..Settings::default() }
+fn steady() -> SimulatorSettings {
+    SimulatorSettings { latency: "5ms..20ms".parse().unwrap(), ..SimulatorSettings::default() }
 }
 
 /// The same, on a night on which some answers are lost.
-fn rough() -> Settings {
-    Settings {
+fn rough() -> SimulatorSettings {
+    SimulatorSettings {
         seed: 5,
         drop_after: Share::per_mille(10),
         printed: Share::per_mille(20),
@@ -140,8 +140,8 @@ fn all_true(results: &[Row], orders: &BTreeMap<Order, OrderState>, rows: u32) {
             "rejected" => assert!(!there.cancelled || row.doubt(), "{told}"),
             _ => panic!("{told}"),
         }
-        assert!(row.attempts() >= there.asked, "{told}");
-        assert!(there.asked <= 1 || row.doubt(), "sent twice, and no doubt: {told}");
+        assert!(row.attempts() >= there.requests, "{told}");
+        assert!(there.requests <= 1 || row.doubt(), "sent twice, and no doubt: {told}");
     }
 }
 
@@ -185,12 +185,12 @@ fn a_run_and_two_workers_share_its_rows_and_its_rate() {
     let told = workers.map(dismissed);
     let results = opener.results();
     all_true(&results, &core_card.orders(), ROWS);
-    let tally = core_card.stop();
-    kept_to(RATE, &tally);
+    let stats = core_card.stop();
+    kept_to(RATE, &stats);
     let shares = [own, told[0].1, told[1].1];
-    assert_eq!(shares.iter().sum::<u64>(), tally.requests, "{shares:?}\n{}", told[0].0.told());
+    assert_eq!(shares.iter().sum::<u64>(), stats.requests, "{shares:?}\n{}", told[0].0.told());
     assert!(shares.iter().all(|calls| *calls > 0), "{shares:?}");
-    assert_eq!(summary["attempts"], tally.requests);
+    assert_eq!(summary["attempts"], stats.requests);
 }
 
 #[test]
@@ -204,9 +204,9 @@ fn two_runs_of_the_same_file_are_one_and_each_writes_its_results() {
     let results = machines.each_ref().map(Machine::results);
     assert_eq!(results[0], results[1]);
     all_true(&results[0], &core_card.orders(), ROWS);
-    let tally = core_card.stop();
-    assert_eq!((tally.requests, tally.orders_cancelled), (ROWS.into(), ROWS.into()));
-    kept_to(300, &tally);
+    let stats = core_card.stop();
+    assert_eq!((stats.requests, stats.orders_cancelled), (ROWS.into(), ROWS.into()));
+    kept_to(300, &stats);
     assert_eq!(database.asked::<i64>("SELECT count(*) FROM cardcancel.run"), 1);
 }
 
@@ -214,14 +214,15 @@ fn two_runs_of_the_same_file_are_one_and_each_writes_its_results() {
 #[ignore = "needs PostgreSQL: tests/run brings it"]
 fn two_files_that_share_orders_send_each_once_from_two_machines() {
     const ROWS: u32 = 60;
-    let slow = Settings { latency: "300ms".parse().unwrap(), ..Settings::default() };
+    let slow =
+        SimulatorSettings { latency: "300ms".parse().unwrap(), ..SimulatorSettings::default() };
     let (database, core_card) = (granted(), CoreCard::that(slow));
     let one = Machine::with_orders(&database, &core_card, ROWS);
     let other = Machine::with_orders(&database, &core_card, ROWS + 1);
     let runs = [&one, &other].map(|machine| machine.run(&["--rate", "unlimited"]));
     runs.into_iter().for_each(|run| drop(ended(run).exits(0)));
     let orders = core_card.orders();
-    assert!(orders.values().all(|order| order.asked == 1));
+    assert!(orders.values().all(|order| order.requests == 1));
     let results = [one.results(), other.results()].concat();
     assert_eq!(results.len() as u32, 2 * ROWS + 1);
     for row in results {
@@ -255,7 +256,7 @@ fn whoever_is_killed_no_row_is_lost_and_any_machine_can_write_the_results() {
     let doubts = doubts(&results);
     // Claimed for the next moments, or in flight.
     assert!(doubts <= 2 * CONCURRENCY, "{doubts} rows in doubt");
-    let again = core_card.orders().values().filter(|order| order.asked > 1).count();
+    let again = core_card.orders().values().filter(|order| order.requests > 1).count();
     assert!(again <= doubts, "{again} were sent twice, {doubts} are in doubt");
     assert_eq!(core_card.stop().orders_cancelled, u64::from(ROWS));
 }
@@ -280,9 +281,9 @@ fn a_worker_that_was_frozen_sends_nothing_that_is_no_longer_its_own() {
     dismissed(worker);
     let results = opener.results();
     all_true(&results, &core_card.orders(), ROWS);
-    let tally = core_card.stop();
-    kept_to(100, &tally);
-    assert_eq!(tally.orders_cancelled, u64::from(ROWS));
+    let stats = core_card.stop();
+    kept_to(100, &stats);
+    assert_eq!(stats.orders_cancelled, u64::from(ROWS));
     assert!(doubts(&results) <= 64, "{} rows in doubt", doubts(&results));
 }
 
@@ -305,9 +306,9 @@ fn a_database_that_dies_and_comes_back_costs_no_row() {
     dismissed(worker);
     let results = opener.results();
     all_true(&results, &core_card.orders(), ROWS);
-    let tally = core_card.stop();
-    kept_to(150, &tally);
-    assert_eq!(tally.orders_cancelled, u64::from(ROWS));
+    let stats = core_card.stop();
+    kept_to(150, &stats);
+    assert_eq!(stats.orders_cancelled, u64::from(ROWS));
 }
 
 #[test]
@@ -360,7 +361,7 @@ fn a_run_that_is_told_to_stop_is_left_to_the_others() {
 #[ignore = "needs PostgreSQL: tests/run brings it"]
 fn a_run_that_a_brake_stopped_is_not_taken_up_until_it_is_started_again() {
     const ROWS: u32 = 300;
-    let night = Settings { printed: Share::per_mille(200), ..steady() };
+    let night = SimulatorSettings { printed: Share::per_mille(200), ..steady() };
     let (database, core_card) = (granted(), CoreCard::that(night));
     let opener = Machine::with_orders(&database, &core_card, ROWS);
     let machine = Machine::new(&database, &core_card);
@@ -460,10 +461,10 @@ fn machines_whose_clocks_differ_by_a_minute_keep_to_the_rate_together() {
     });
     runs.into_iter().for_each(|run| drop(ended(run).exits(0)));
     all_true(&machines[0].results(), &core_card.orders(), ROWS);
-    let tally = core_card.stop();
-    assert_eq!(tally.requests, u64::from(ROWS));
-    kept_to(100, &tally);
-    let took = tally.last_arrival_ns.unwrap() - tally.first_arrival_ns.unwrap();
+    let stats = core_card.stop();
+    assert_eq!(stats.requests, u64::from(ROWS));
+    kept_to(100, &stats);
+    let took = stats.last_arrival_ns.unwrap() - stats.first_arrival_ns.unwrap();
     assert!(Duration::from_nanos(took) < LEASE * 3, "they waited for each other's clocks");
 }
 
@@ -695,7 +696,7 @@ fn who_waits_for_a_standby_says_so() {
 fn a_process_frozen_in_a_transaction_keeps_the_others_for_seconds_only() {
     const ROWS: u32 = 600;
     let record = tempfile::NamedTempFile::new().unwrap();
-    let settings = Settings { record: Some(record.path().to_owned()), ..steady() };
+    let settings = SimulatorSettings { record: Some(record.path().to_owned()), ..steady() };
     let (database, core_card) = (granted(), CoreCard::that(settings));
     let opener = Machine::with_orders(&database, &core_card, ROWS);
     let run = opener.run(&["--rate", "50/s"]);

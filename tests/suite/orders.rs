@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::common::postgres::{Database, database};
 use crate::common::{CoreCard, Does, Hostile, Outcome, Row, Scene, ended, json, kill, rows, until};
-use cardcancel::simulator::{Latency, Settings};
+use cardcancel::simulator::{Latency, SimulatorSettings};
 
 /// A place with a ledger, in a file or in a database.
 struct Place {
@@ -114,7 +114,7 @@ fn a_rejection_after_an_answer_that_another_run_lost_is_told_with_doubt(place: &
 
 fn slow(milliseconds: u64) -> CoreCard {
     let latency = Latency::fixed(Duration::from_millis(milliseconds));
-    CoreCard::that(Settings { latency, ..Settings::default() })
+    CoreCard::that(SimulatorSettings { latency, ..SimulatorSettings::default() })
 }
 
 fn a_rejection_after_another_run_was_killed_is_told_with_doubt(place: &Place) {

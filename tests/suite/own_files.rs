@@ -6,12 +6,12 @@ use std::os::unix::fs::symlink;
 use std::time::Duration;
 
 use crate::common::{CoreCard, Outcome, Scene, ended, until};
-use cardcancel::simulator::{Latency, Settings};
+use cardcancel::simulator::{Latency, SimulatorSettings};
 use insta::assert_snapshot;
 
 fn slow() -> CoreCard {
     let latency = Latency::fixed(Duration::from_millis(20));
-    CoreCard::that(Settings { latency, ..Settings::default() })
+    CoreCard::that(SimulatorSettings { latency, ..SimulatorSettings::default() })
 }
 
 /// Runs forty orders, and does this to their file once some are sent.

@@ -4,7 +4,7 @@ use std::time::Duration;
 use crate::common::{
     CoreCard, Outcome, Scene, ended, kill, rows, terminate, until, without_chance,
 };
-use cardcancel::simulator::{Latency, Settings, Share};
+use cardcancel::simulator::{Latency, Share, SimulatorSettings};
 use insta::assert_snapshot;
 use jiff::Timestamp;
 
@@ -35,10 +35,10 @@ fn by_urgency(count: u32) -> Vec<i64> {
 
 /// A simulator that answers after so many milliseconds and keeps a record.
 fn recording(scene: &Scene, milliseconds: u64) -> CoreCard {
-    CoreCard::that(Settings {
+    CoreCard::that(SimulatorSettings {
         latency: Latency::fixed(Duration::from_millis(milliseconds)),
         record: Some(scene.path("record.csv")),
-        ..Settings::default()
+        ..SimulatorSettings::default()
     })
 }
 
@@ -139,7 +139,8 @@ fn before_the_cut_off_the_most_urgent_are_sent() {
 fn the_canary_is_of_the_most_urgent_rows() {
     let scene = Scene::new();
     orders(&scene, 60);
-    let core_card = CoreCard::that(Settings { printed: Share::ALL, ..Settings::default() });
+    let core_card =
+        CoreCard::that(SimulatorSettings { printed: Share::ALL, ..SimulatorSettings::default() });
     let flags = ["--priority-column", "Urgency", "--canary", "1"];
     scene.cancel(&core_card.url(), &flags).exits(4);
     let asked: Vec<i64> = core_card.asked().into_keys().collect();
@@ -150,7 +151,10 @@ fn the_canary_is_of_the_most_urgent_rows() {
 fn a_rerun_sends_the_most_urgent_first_too() {
     let scene = Scene::new();
     orders(&scene, 60);
-    let refusing = CoreCard::that(Settings { unavailable: Share::ALL, ..Settings::default() });
+    let refusing = CoreCard::that(SimulatorSettings {
+        unavailable: Share::ALL,
+        ..SimulatorSettings::default()
+    });
     scene.cancel(&refusing.url(), &["--attempts", "1", "--max-outage", "1s"]);
     assert!(scene.results().iter().all(|row| ["in_doubt", "not_sent"].contains(&row.status())));
     let core_card = recording(&scene, 0);

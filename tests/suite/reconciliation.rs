@@ -2,12 +2,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::common::{CoreCard, Row, Scene};
-use cardcancel::simulator::{InitialState, Order, Settings, Share};
+use cardcancel::simulator::{InitialState, Order, Share, SimulatorSettings};
 
 const ROWS: u32 = 2000;
 
-fn bad_night(record: std::path::PathBuf) -> Settings {
-    Settings {
+fn bad_night(record: std::path::PathBuf) -> SimulatorSettings {
+    SimulatorSettings {
         seed: 11,
         capacity: Some(400),
         latency: "1ms..10ms".parse().unwrap(),
@@ -25,7 +25,7 @@ fn bad_night(record: std::path::PathBuf) -> Settings {
         truncated: Share::per_mille(10),
         hang: Share::per_mille(5),
         record: Some(record),
-        ..Settings::default()
+        ..SimulatorSettings::default()
     }
 }
 
@@ -60,10 +60,10 @@ fn every_result_of_a_bad_night_agrees_with_the_servers_record() {
     let core_card = CoreCard::that(bad_night(scene.path("record.csv")));
     let flags = ["--concurrency", "32", "--timeout", "1s", "--attempts", "2", "--json"];
     let outcome = scene.cancel(&core_card.url(), &flags);
-    let fates: BTreeMap<Order, InitialState> =
-        core_card.orders().into_iter().map(|(order, state)| (order, state.fate)).collect();
-    let tally = core_card.stop();
-    assert_eq!((tally.record_error, tally.orders_cancelled_again), (None, 0));
+    let initial_states: BTreeMap<Order, InitialState> =
+        core_card.orders().into_iter().map(|(order, state)| (order, state.initial_state)).collect();
+    let stats = core_card.stop();
+    assert_eq!((stats.record_error, stats.orders_cancelled_again), (None, 0));
     let record = recorded(&scene.read("record.csv"));
 
     let results = scene.results();
@@ -72,19 +72,19 @@ fn every_result_of_a_bad_night_agrees_with_the_servers_record() {
         assert_eq!(row.get("row"), i32::to_string(&number));
         assert_eq!(row.get("AdminNumber"), (1000 + number).to_string());
         let admin = i64::from(1000 + number);
-        let fate = fates[&Order { admin_number: admin, sequence_number: 1 }];
-        agrees(row, &record[&admin], fate);
+        let before = initial_states[&Order { admin_number: admin, sequence_number: 1 }];
+        agrees(row, &record[&admin], before);
     }
-    add_up(&results, &outcome, tally.requests);
+    add_up(&results, &outcome, stats.requests);
 }
 
-fn agrees(row: &Row, there: &Recorded, fate: InitialState) {
-    let told = format!("{row:?} but there {there:?}, {fate}");
+fn agrees(row: &Row, there: &Recorded, before: InitialState) {
+    let told = format!("{row:?} but there {there:?}, {before}");
     match row.status() {
         "cancelled" => assert!(there.cancelled, "{told}"),
         "rejected" if row.doubt() => {}
         "rejected" => {
-            assert!(!there.cancelled && fate != InitialState::Cancellable, "{told}");
+            assert!(!there.cancelled && before != InitialState::Cancellable, "{told}");
             assert!(row.code().starts_with("SIMULATOR_"), "{told}");
         }
         "failed" => assert!(!there.cancelled && !row.doubt(), "{told}"),

@@ -6,7 +6,7 @@ use crate::common::postgres::granted;
 use crate::common::{
     CoreCard, Does, Hostile, Scene, contains, ended, json, kill, rows, terminate, until,
 };
-use cardcancel::simulator::{Latency, Settings};
+use cardcancel::simulator::{Latency, SimulatorSettings};
 use insta::assert_snapshot;
 
 const COLUMNS: &str =
@@ -14,9 +14,9 @@ const COLUMNS: &str =
 const CARD: &str = "4111111111111111";
 
 fn slow() -> CoreCard {
-    CoreCard::that(Settings {
+    CoreCard::that(SimulatorSettings {
         latency: Latency::fixed(Duration::from_millis(50)),
-        ..Settings::default()
+        ..SimulatorSettings::default()
     })
 }
 

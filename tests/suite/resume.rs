@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::common::{CoreCard, Does, Hostile, Scene, ended, kill, status, terminate, until};
 use cardcancel::ledger::{Ledger, RowRecord, Sqlite};
 use cardcancel::model::{Order, RowNumber, Status};
-use cardcancel::simulator::{Latency, Settings, Share};
+use cardcancel::simulator::{Latency, Share, SimulatorSettings};
 use jiff::Timestamp;
 
 /// A code of the simulator, given its meaning.
@@ -14,7 +14,7 @@ const CODES: &str = "[codes]\nSIMULATOR_ALREADY_CANCELLED = 'already_cancelled'"
 
 fn slow(milliseconds: u64) -> CoreCard {
     let latency = Latency::fixed(Duration::from_millis(milliseconds));
-    CoreCard::that(Settings { latency, ..Settings::default() })
+    CoreCard::that(SimulatorSettings { latency, ..SimulatorSettings::default() })
 }
 
 /// The rows of the only run in the ledger, and their orders.
@@ -85,8 +85,10 @@ fn a_run_that_is_killed_again_and_again_ends_with_one_true_result_a_row() {
 
 #[test]
 fn a_run_that_ended_is_only_reported_again() {
-    let core_card =
-        CoreCard::that(Settings { printed: Share::per_mille(300), ..Settings::default() });
+    let core_card = CoreCard::that(SimulatorSettings {
+        printed: Share::per_mille(300),
+        ..SimulatorSettings::default()
+    });
     let scene = Scene::new();
     scene.orders(40).cancel(&core_card.url(), &[]).exits(1);
     let results = scene.text("orders.results.csv");
@@ -157,7 +159,8 @@ fn the_cut_off_comes_though_the_server_asked_to_wait_for_longer() {
 
 #[test]
 fn a_second_signal_stops_at_once_and_what_was_in_flight_is_in_doubt() {
-    let hanging = CoreCard::that(Settings { hang: Share::ALL, ..Settings::default() });
+    let hanging =
+        CoreCard::that(SimulatorSettings { hang: Share::ALL, ..SimulatorSettings::default() });
     let scene = Scene::new();
     scene.orders(5);
     let begun = scene.begin_to_cancel(&hanging.url(), &["--concurrency", "2"]);
@@ -177,7 +180,8 @@ fn a_second_signal_stops_at_once_and_what_was_in_flight_is_in_doubt() {
 
 #[test]
 fn two_processes_never_work_on_the_same_file() {
-    let core_card = CoreCard::that(Settings { hang: Share::ALL, ..Settings::default() });
+    let core_card =
+        CoreCard::that(SimulatorSettings { hang: Share::ALL, ..SimulatorSettings::default() });
     let scene = Scene::new();
     scene.orders(3);
     let first = scene.begin_to_cancel(&core_card.url(), &["--concurrency", "1"]);
@@ -191,7 +195,8 @@ fn two_processes_never_work_on_the_same_file() {
 
 #[test]
 fn the_same_file_can_be_run_at_two_endpoints_at_once() {
-    let hanging = CoreCard::that(Settings { hang: Share::ALL, ..Settings::default() });
+    let hanging =
+        CoreCard::that(SimulatorSettings { hang: Share::ALL, ..SimulatorSettings::default() });
     let core_card = CoreCard::perfect();
     let scene = Scene::new();
     scene.orders(3);
@@ -232,7 +237,8 @@ fn what_an_earlier_run_cancelled_is_not_sent_again() {
 
 #[test]
 fn a_file_whose_run_ended_can_be_run_once_more_on_demand() {
-    let core_card = CoreCard::that(Settings { printed: Share::ALL, ..Settings::default() });
+    let core_card =
+        CoreCard::that(SimulatorSettings { printed: Share::ALL, ..SimulatorSettings::default() });
     let scene = Scene::new();
     scene.orders(3).cancel(&core_card.url(), &[]).exits(1);
     scene.cancel(&core_card.url(), &["--again", "-o", "again.csv"]).exits(1);
@@ -294,15 +300,16 @@ fn at_the_cut_off_a_run_stops_and_says_which_rows_were_not_sent() {
         results.iter().partition(|row| row.status() == "cancelled");
     assert!(rest.iter().all(|row| (row.status(), row.code()) == ("not_sent", "CUT_OFF")));
     assert!(!cancelled.is_empty() && !rest.is_empty());
-    let tally = core_card.stop();
-    assert_eq!(cancelled.len() as u64, tally.requests);
-    let last = i128::from(tally.last_arrival_ns.unwrap());
+    let stats = core_card.stop();
+    assert_eq!(cancelled.len() as u64, stats.requests);
+    let last = i128::from(stats.last_arrival_ns.unwrap());
     assert!(last < at.as_nanosecond(), "a call came after the cut-off");
 }
 
 #[test]
 fn a_run_with_too_many_failures_stops() {
-    let core_card = CoreCard::that(Settings { printed: Share::ALL, ..Settings::default() });
+    let core_card =
+        CoreCard::that(SimulatorSettings { printed: Share::ALL, ..SimulatorSettings::default() });
     let scene = Scene::new();
     scene.orders(30);
     let flags = ["--max-failures", "5", "--concurrency", "1"];

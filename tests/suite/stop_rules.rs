@@ -2,7 +2,7 @@
 use crate::common::{
     CoreCard, Does, Hostile, Outcome, Request, Scene, json, status, without_chance,
 };
-use cardcancel::simulator::{Settings, Share};
+use cardcancel::simulator::{Share, SimulatorSettings};
 use insta::assert_snapshot;
 
 const CANCELLED: &str = r#"{"Status":true,"ErrorCode":"ERR01160"}"#;
@@ -122,7 +122,8 @@ fn a_canary_of_more_rows_than_there_are_ends_with_them() {
 
 #[test]
 fn the_rows_of_a_canary_are_sent_one_at_a_time() {
-    let core_card = CoreCard::that(Settings { hang: Share::ALL, ..Settings::default() });
+    let core_card =
+        CoreCard::that(SimulatorSettings { hang: Share::ALL, ..SimulatorSettings::default() });
     let scene = Scene::new();
     let flags = ["--canary", "9", "--timeout", "300ms", "--attempts", "1"];
     scene.orders(20).cancel(&core_card.url(), &flags).exits(4);
@@ -158,7 +159,8 @@ fn while_rows_of_the_canary_wait_for_another_attempt_no_other_begins() {
 
 #[test]
 fn a_run_that_is_started_again_begins_with_its_canary_again() {
-    let printed = CoreCard::that(Settings { printed: Share::ALL, ..Settings::default() });
+    let printed =
+        CoreCard::that(SimulatorSettings { printed: Share::ALL, ..SimulatorSettings::default() });
     let scene = Scene::new();
     let flags = ["--canary", "1"];
     scene.orders(5);

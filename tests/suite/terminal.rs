@@ -3,7 +3,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::common::{CoreCard, Does, Hostile, Scene, Terminal, json, status, without_chance};
-use cardcancel::simulator::{Latency, Settings};
+use cardcancel::simulator::{Latency, SimulatorSettings};
 use insta::assert_snapshot;
 
 fn asking(scene: &Scene, url: &str, flags: &[&str]) -> Command {
@@ -64,7 +64,7 @@ fn any_answer_but_yes_sends_nothing() {
 #[test]
 fn the_live_line_shows_how_far_it_is() {
     let latency = Latency::fixed(Duration::from_millis(60));
-    let core_card = CoreCard::that(Settings { latency, ..Settings::default() });
+    let core_card = CoreCard::that(SimulatorSettings { latency, ..SimulatorSettings::default() });
     let scene = Scene::new();
     scene.orders(12);
     let flags = ["--yes", "--rate", "unlimited", "--concurrency", "1"];

@@ -8,25 +8,25 @@ use super::*;
 async fn an_order_is_cancelled_as_in_the_documents_sample() {
     let simulator = perfect().await;
     let seen = ask(&simulator, cancel(129_409)).await;
-    let Seen::Answer { status: 200, head, body } = seen else { panic!("{seen:?}") };
+    let ClientView::Answer { status: 200, head, body } = seen else { panic!("{seen:?}") };
     assert!(head.contains("Content-Type: application/json"), "{head}");
     let sample = r#"{"Message":"Order Canceled Successfully","Status":true,"ErrorCode":"ERR01160","ResponseData":null}"#;
     assert_eq!(body, sample);
     let state = simulator.orders()[&order(129_409)];
-    assert_eq!((state.asked, state.cancelled), (1, true));
+    assert_eq!((state.requests, state.cancelled), (1, true));
 }
 
 #[tokio::test]
 async fn an_order_is_cancelled_once_and_rejected_after() {
     let simulator = perfect().await;
-    let mut client = Client::of(&simulator).await;
+    let mut client = TestClient::new(&simulator).await;
     assert_eq!(client.ask(cancel(1)).await.json()["Status"], true);
     let again = client.ask(cancel(1)).await.json();
     assert_eq!(again["Status"], false);
     assert_eq!(again["ErrorCode"], "SIMULATOR_ALREADY_CANCELLED");
-    let tally = simulator.stop().await;
+    let stats = simulator.stop().await;
     assert_eq!(
-        (tally.orders_asked, tally.orders_cancelled, tally.orders_cancelled_again),
+        (stats.orders_asked, stats.orders_cancelled, stats.orders_cancelled_again),
         (1, 1, 0)
     );
 }
@@ -35,9 +35,12 @@ async fn an_order_is_cancelled_once_and_rejected_after() {
 async fn orders_that_cannot_be_cancelled_are_rejected_with_made_up_codes() {
     let all = Share::ALL;
     for (settings, code) in [
-        (Settings { printed: all, ..Settings::default() }, "SIMULATOR_PRINTED"),
-        (Settings { unknown: all, ..Settings::default() }, "SIMULATOR_UNKNOWN"),
-        (Settings { cancelled_before: all, ..Settings::default() }, "SIMULATOR_ALREADY_CANCELLED"),
+        (SimulatorSettings { printed: all, ..SimulatorSettings::default() }, "SIMULATOR_PRINTED"),
+        (SimulatorSettings { unknown: all, ..SimulatorSettings::default() }, "SIMULATOR_UNKNOWN"),
+        (
+            SimulatorSettings { cancelled_before: all, ..SimulatorSettings::default() },
+            "SIMULATOR_ALREADY_CANCELLED",
+        ),
     ] {
         let simulator = start(settings).await.unwrap();
         let seen = ask(&simulator, cancel(1)).await;
@@ -76,32 +79,35 @@ async fn what_the_api_does_not_take_is_refused_and_nothing_is_done() {
         assert_eq!(seen.head().contains("Allow: POST"), status == 405);
     }
     assert_eq!(ask(&simulator, cancel(2)).await.json()["Status"], true);
-    let tally = simulator.stop().await;
-    assert_eq!((tally.requests, tally.orders_asked), (12, 1));
-    assert_eq!(tally.answered[&Answer::BadRequest], 6);
+    let stats = simulator.stop().await;
+    assert_eq!((stats.requests, stats.orders_asked), (12, 1));
+    assert_eq!(stats.answered[&Answer::BadRequest], 6);
 }
 
 #[tokio::test]
 async fn a_request_over_capacity_is_told_to_come_back_and_nothing_is_done() {
-    let simulator = start(Settings { capacity: Some(1), ..Settings::default() }).await.unwrap();
-    let mut client = Client::of(&simulator).await;
+    let simulator = start(SimulatorSettings { capacity: Some(1), ..SimulatorSettings::default() })
+        .await
+        .unwrap();
+    let mut client = TestClient::new(&simulator).await;
     // One packet, so both arrive at the same time.
     client.send([cancel(1), cancel(2)].concat()).await;
-    assert_eq!(client.see().await.status(), 200);
-    let refused = client.see().await;
+    assert_eq!(client.read().await.status(), 200);
+    let refused = client.read().await;
     assert_eq!(refused.status(), 429);
     assert!(refused.head().contains("Retry-After: 1"));
     let state = simulator.orders()[&order(2)];
-    assert_eq!((state.asked, state.turned_away, state.cancelled), (1, 1, false));
-    let tally = simulator.stop().await;
-    assert_eq!(tally.answered[&Answer::OverCapacity], 1);
-    assert_eq!((tally.requests, tally.peak_any_second), (2, 2));
+    assert_eq!((state.requests, state.over_capacity, state.cancelled), (1, 1, false));
+    let stats = simulator.stop().await;
+    assert_eq!(stats.answered[&Answer::OverCapacity], 1);
+    assert_eq!((stats.requests, stats.peak_any_second), (2, 2));
 }
 
 #[tokio::test]
 async fn an_answer_takes_as_long_as_it_is_told_to() {
     let delay = Duration::from_millis(30);
-    let settings = Settings { latency: Latency::fixed(delay), ..Settings::default() };
+    let settings =
+        SimulatorSettings { latency: Latency::fixed(delay), ..SimulatorSettings::default() };
     let simulator = start(settings).await.unwrap();
     let asked = Instant::now();
     assert_eq!(ask(&simulator, cancel(1)).await.status(), 200);

@@ -17,74 +17,79 @@ use super::*;
 
 /// What a client gets to see of an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Seen {
+enum ClientView {
     Answer { status: u16, head: String, body: String },
     CutShort,
     Closed,
     Reset,
 }
 
-impl Seen {
+impl ClientView {
     fn status(&self) -> u16 {
         match self {
-            Seen::Answer { status, .. } => *status,
+            ClientView::Answer { status, .. } => *status,
             other => panic!("an answer was expected, not {other:?}"),
         }
     }
 
     fn head(&self) -> &str {
         match self {
-            Seen::Answer { head, .. } => head,
+            ClientView::Answer { head, .. } => head,
             other => panic!("an answer was expected, not {other:?}"),
         }
     }
 
     fn json(&self) -> serde_json::Value {
         match self {
-            Seen::Answer { body, .. } => serde_json::from_str(body).unwrap(),
+            ClientView::Answer { body, .. } => serde_json::from_str(body).unwrap(),
             other => panic!("an answer was expected, not {other:?}"),
         }
     }
 }
 
 /// A client as simple as can be.
-struct Client {
+struct TestClient {
     stream: TcpStream,
     unread: Vec<u8>,
 }
 
-impl Client {
-    async fn of(simulator: &Simulator) -> Client {
-        Client { stream: TcpStream::connect(simulator.address).await.unwrap(), unread: Vec::new() }
+impl TestClient {
+    async fn new(simulator: &Simulator) -> TestClient {
+        TestClient {
+            stream: TcpStream::connect(simulator.address).await.unwrap(),
+            unread: Vec::new(),
+        }
     }
 
     async fn send(&mut self, request: impl AsRef<[u8]>) {
         self.stream.write_all(request.as_ref()).await.unwrap();
     }
 
-    async fn ask(&mut self, request: impl AsRef<[u8]>) -> Seen {
+    async fn ask(&mut self, request: impl AsRef<[u8]>) -> ClientView {
         self.send(request).await;
-        self.see().await
+        self.read().await
     }
 
     /// Reads one answer, leaving any that follow.
-    async fn see(&mut self) -> Seen {
+    async fn read(&mut self) -> ClientView {
         loop {
             if let Some((answer, length)) = self.whole_answer() {
                 self.unread.drain(..length);
                 return answer;
             }
             match self.stream.read_buf(&mut self.unread).await {
-                Ok(0) if self.unread.is_empty() => return Seen::Closed,
-                Ok(0) => return Seen::CutShort,
+                Ok(0) if self.unread.is_empty() => return ClientView::Closed,
+                Ok(0) => return ClientView::CutShort,
                 Ok(_) => {}
-                Err(error) if error.kind() == ErrorKind::ConnectionReset => return Seen::Reset,
+                Err(error) if error.kind() == ErrorKind::ConnectionReset => {
+                    return ClientView::Reset;
+                }
                 Err(error) => panic!("{error}"),
             }
         }
     }
 
-    fn whole_answer(&self) -> Option<(Seen, usize)> {
+    fn whole_answer(&self) -> Option<(ClientView, usize)> {
         let text = String::from_utf8_lossy(&self.unread);
         let (head, rest) = text.split_once("\r\n\r\n")?;
         let status: u16 = head.split(' ').nth(1)?.parse().unwrap();
@@ -93,7 +98,7 @@ impl Client {
             None => 0,
         };
         let body = rest.get(..length)?.to_owned();
-        Some((Seen::Answer { status, head: head.to_owned(), body }, head.len() + 4 + length))
+        Some((ClientView::Answer { status, head: head.to_owned(), body }, head.len() + 4 + length))
     }
 }
 
@@ -118,10 +123,10 @@ fn cancel(admin_number: i64) -> String {
 }
 
 async fn perfect() -> Simulator {
-    start(Settings::default()).await.unwrap()
+    start(SimulatorSettings::default()).await.unwrap()
 }
 
 /// Asks once, on a connection of its own.
-async fn ask(simulator: &Simulator, request: impl AsRef<[u8]>) -> Seen {
-    Client::of(simulator).await.ask(request).await
+async fn ask(simulator: &Simulator, request: impl AsRef<[u8]>) -> ClientView {
+    TestClient::new(simulator).await.ask(request).await
 }

@@ -41,12 +41,13 @@ async fn the_record_tells_when_a_request_was_answered_or_its_client_had_gone() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("record.csv");
     let latency = Latency::fixed(LATENCY);
-    let settings = Settings { record: Some(path.clone()), latency, ..Settings::default() };
+    let settings =
+        SimulatorSettings { record: Some(path.clone()), latency, ..SimulatorSettings::default() };
     let simulator = start(settings).await.unwrap();
     ask(&simulator, cancel(1)).await;
-    let mut impatient = Client::of(&simulator).await;
+    let mut impatient = TestClient::new(&simulator).await;
     impatient.send(cancel(2)).await;
-    while simulator.tally().requests < 2 {
+    while simulator.stats().requests < 2 {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     drop(impatient);
@@ -59,11 +60,11 @@ async fn the_record_tells_when_a_request_was_answered_or_its_client_had_gone() {
 async fn a_request_that_is_never_answered_ends_when_its_client_goes() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("record.csv");
-    let settings = Settings { record: Some(path.clone()), ..only(Fault::Hang) };
+    let settings = SimulatorSettings { record: Some(path.clone()), ..only(Fault::Hang) };
     let simulator = start(settings).await.unwrap();
-    let mut client = Client::of(&simulator).await;
+    let mut client = TestClient::new(&simulator).await;
     client.send(cancel(1)).await;
-    while simulator.tally().requests < 1 {
+    while simulator.stats().requests < 1 {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     assert!(lengths(&path, 0).await.is_empty());
@@ -75,13 +76,13 @@ async fn a_request_that_is_never_answered_ends_when_its_client_goes() {
 async fn the_record_has_a_line_for_each_request() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("record.csv");
-    let settings = Settings { record: Some(path.clone()), ..only(Fault::DropAfter) };
+    let settings = SimulatorSettings { record: Some(path.clone()), ..only(Fault::DropAfter) };
     let simulator = start(settings).await.unwrap();
     ask(&simulator, cancel(5)).await;
     ask(&simulator, cancel(5)).await;
     ask(&simulator, "GET / HTTP/1.1\r\n\r\n").await;
-    let tally = simulator.stop().await;
-    assert_eq!(tally.record_error, None);
+    let stats = simulator.stop().await;
+    assert_eq!(stats.record_error, None);
     let text = std::fs::read_to_string(path).unwrap();
     let mut lines = text.lines();
     assert_eq!(lines.next(), Some(HEADER));
@@ -92,7 +93,7 @@ async fn the_record_has_a_line_for_each_request() {
     );
     assert_eq!(
         (times.first(), times.last()),
-        (tally.first_arrival_ns.as_ref(), tally.last_arrival_ns.as_ref())
+        (stats.first_arrival_ns.as_ref(), stats.last_arrival_ns.as_ref())
     );
 }
 
@@ -100,7 +101,7 @@ async fn the_record_has_a_line_for_each_request() {
 async fn the_record_is_written_while_the_simulator_runs() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("record.csv");
-    let settings = Settings { record: Some(path.clone()), ..Settings::default() };
+    let settings = SimulatorSettings { record: Some(path.clone()), ..SimulatorSettings::default() };
     let simulator = start(settings).await.unwrap();
     ask(&simulator, cancel(1)).await;
     let written = async {
@@ -116,13 +117,13 @@ async fn the_record_is_written_while_the_simulator_runs() {
 #[tokio::test]
 async fn stopping_frees_the_port_and_closes_connections() {
     let simulator = perfect().await;
-    let mut client = Client::of(&simulator).await;
+    let mut client = TestClient::new(&simulator).await;
     assert_eq!(client.ask(cancel(1)).await.status(), 200);
     let port = simulator.address.port();
     assert_eq!(simulator.url(), format!("http://127.0.0.1:{port}"));
     simulator.stop().await;
-    assert_eq!(client.see().await, Seen::Closed);
-    let again = start(Settings { port, ..Settings::default() }).await.unwrap();
+    assert_eq!(client.read().await, ClientView::Closed);
+    let again = start(SimulatorSettings { port, ..SimulatorSettings::default() }).await.unwrap();
     assert_eq!(ask(&again, cancel(1)).await.json()["Status"], true, "a new scenario");
 }
 
@@ -130,12 +131,16 @@ async fn stopping_frees_the_port_and_closes_connections() {
 async fn a_simulator_that_cannot_start_says_why() {
     let running = perfect().await;
     let port = running.address.port();
-    let taken = start(Settings { port, ..Settings::default() }).await.unwrap_err();
+    let taken =
+        start(SimulatorSettings { port, ..SimulatorSettings::default() }).await.unwrap_err();
     assert!(taken.to_string().contains(&port.to_string()), "{taken}");
     let nowhere = Some(PathBuf::from("/nowhere/record.csv"));
-    let lost = start(Settings { record: nowhere, ..Settings::default() }).await.unwrap_err();
+    let lost = start(SimulatorSettings { record: nowhere, ..SimulatorSettings::default() })
+        .await
+        .unwrap_err();
     assert!(lost.to_string().contains("/nowhere/record.csv"), "{lost}");
-    let greedy = Settings { hang: Share::ALL, html: Share::ALL, ..Settings::default() };
+    let greedy =
+        SimulatorSettings { hang: Share::ALL, html: Share::ALL, ..SimulatorSettings::default() };
     assert!(matches!(start(greedy).await, Err(StartError::Settings(_))));
 }
 
@@ -143,8 +148,8 @@ async fn a_simulator_that_cannot_start_says_why() {
 async fn a_tally_can_be_read_by_machines() {
     let simulator = perfect().await;
     ask(&simulator, cancel(1)).await;
-    let tally = serde_json::to_value(simulator.stop().await).unwrap();
-    assert_eq!(tally["requests"], 1);
-    assert_eq!(tally["answered"]["ok"], 1);
-    assert_eq!(tally["faults"]["drop_before"], 0);
+    let stats = serde_json::to_value(simulator.stop().await).unwrap();
+    assert_eq!(stats["requests"], 1);
+    assert_eq!(stats["answered"]["ok"], 1);
+    assert_eq!(stats["faults"]["drop_before"], 0);
 }

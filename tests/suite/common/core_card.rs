@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use cardcancel::simulator::{self, Order, OrderState, Settings, Simulator, Tally};
+use cardcancel::simulator::{self, Order, OrderState, Simulator, SimulatorSettings, Stats};
 use tokio::runtime::Runtime;
 
 /// The simulator of CoreCARD, running beside the test.
@@ -14,10 +14,10 @@ pub struct CoreCard {
 impl CoreCard {
     /// One that is perfect and instantaneous.
     pub fn perfect() -> CoreCard {
-        CoreCard::that(Settings::default())
+        CoreCard::that(SimulatorSettings::default())
     }
 
-    pub fn that(settings: Settings) -> CoreCard {
+    pub fn that(settings: SimulatorSettings) -> CoreCard {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
@@ -33,20 +33,23 @@ impl CoreCard {
 
     /// How many requests it has had.
     pub fn requests(&self) -> u64 {
-        self.simulator.tally().requests
+        self.simulator.stats().requests
     }
 
-    /// What became of the orders it was asked for.
+    /// The state of every order that a request named.
     pub fn orders(&self) -> BTreeMap<Order, OrderState> {
         self.simulator.orders()
     }
 
     /// How often it was asked for each order, by admin number.
     pub fn asked(&self) -> BTreeMap<i64, u32> {
-        self.orders().into_iter().map(|(order, state)| (order.admin_number, state.asked)).collect()
+        self.orders()
+            .into_iter()
+            .map(|(order, state)| (order.admin_number, state.requests))
+            .collect()
     }
 
-    pub fn stop(self) -> Tally {
+    pub fn stop(self) -> Stats {
         self.runtime.block_on(self.simulator.stop())
     }
 }

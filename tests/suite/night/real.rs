@@ -7,7 +7,7 @@ use std::process::Child;
 use std::time::SystemTime;
 
 use cardcancel::model::Order;
-use cardcancel::simulator::{Settings, Share};
+use cardcancel::simulator::{Share, SimulatorSettings};
 use jiff::Timestamp;
 
 use super::files::{File, some_orders};
@@ -38,7 +38,8 @@ pub fn live(mut chance: Chance, seed: u64) -> History {
     for (number, text) in CONFIGURATIONS.iter().enumerate() {
         scene.file(&format!("{number}.toml"), text);
     }
-    let settings = Settings { record: Some(scene.path("record.csv")), ..bad(&mut chance, seed) };
+    let settings =
+        SimulatorSettings { record: Some(scene.path("record.csv")), ..bad(&mut chance, seed) };
     let core_card = CoreCard::that(settings);
     let history = History::default();
     let mut night = Night { chance, scene, core_card, jobs: Vec::new(), names: 0, history };
@@ -46,15 +47,15 @@ pub fn live(mut chance: Chance, seed: u64) -> History {
         night.go_on();
     }
     let Night { scene, core_card, mut history, .. } = night;
-    let tally = core_card.stop();
-    assert_eq!((tally.record_error, tally.orders_cancelled_again), (None, 0));
+    let stats = core_card.stop();
+    assert_eq!((stats.record_error, stats.orders_cancelled_again), (None, 0));
     history.calls = calls(&scene.read("record.csv"), &history.starts);
     history
 }
 
-fn bad(chance: &mut Chance, seed: u64) -> Settings {
+fn bad(chance: &mut Chance, seed: u64) -> SimulatorSettings {
     let mut some = |most: u64| Share::per_mille(chance.below(most + 1) as u16);
-    Settings {
+    SimulatorSettings {
         seed,
         latency: "1ms..25ms".parse().unwrap(),
         printed: some(100),
@@ -71,7 +72,7 @@ fn bad(chance: &mut Chance, seed: u64) -> Settings {
         truncated: some(50),
         // Each makes the night wait for a second.
         unavailable: Share::per_mille(if seed.is_multiple_of(4) { 10 } else { 0 }),
-        ..Settings::default()
+        ..SimulatorSettings::default()
     }
 }
 
