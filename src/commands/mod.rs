@@ -11,7 +11,7 @@ mod job;
 mod known;
 mod ledger;
 mod logs;
-mod manual;
+mod man;
 mod only;
 mod own_files;
 mod rehearsal;
@@ -122,7 +122,7 @@ fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
             ConfigCommand::Show(show) => config::show(show.options, &env),
         },
         Command::Completions(wanted) => Ok(completions::completions(wanted.shell)),
-        Command::Man => manual::manual(),
+        Command::Man => man::man(),
         Command::Simulator(simulator) => simulator::serve(simulator.settings),
     }
 }

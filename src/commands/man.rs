@@ -75,7 +75,7 @@ const ENVIRONMENT: [(&str, &str); 10] = [
 ///
 /// # Errors
 /// None that is known: it is written to memory first.
-pub fn manual() -> anyhow::Result<ExitCode> {
+pub fn man() -> anyhow::Result<ExitCode> {
     say::print(page()?.trim_end());
     Ok(ExitCode::Done)
 }

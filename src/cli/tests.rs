@@ -1,0 +1,142 @@
+//! Help, and what is refused on the command line.
+
+use super::*;
+use insta::assert_snapshot;
+
+fn help(args: &[&str]) -> String {
+    parse(args).unwrap_err().to_string()
+}
+
+fn options(args: &[&str]) -> Options {
+    match parse(args).unwrap().command {
+        Command::Run(run) => run.options,
+        Command::Check(check) => check.options,
+        other => unreachable!("{other:?}"),
+    }
+}
+
+#[test]
+fn the_command_line_is_sound() {
+    command().debug_assert();
+}
+
+#[test]
+fn every_option_is_in_the_help_of_run_with_its_variable() {
+    let help = help(&["cardcancel", "run", "--help"]);
+    for flag in Options::flags() {
+        assert!(help.contains(&format!("--{flag}")), "{flag}");
+        assert!(help.contains(&format!("[env: {}]", SettingName(&flag).variable())), "{flag}");
+    }
+}
+
+#[test]
+fn a_switch_needs_no_value_and_can_be_given_one() {
+    let yes = |flag| options(&["cardcancel", "run", "orders.csv", flag]).yes;
+    assert_eq!(yes("--yes"), Some(true));
+    assert_eq!(yes("--yes=no"), Some(false));
+    assert_eq!(yes("--quiet"), None);
+}
+
+#[test]
+fn a_switch_before_the_file_does_not_swallow_it() {
+    let Command::Run(run) = parse(["cardcancel", "run", "--yes", "-"]).unwrap().command else {
+        unreachable!()
+    };
+    assert_eq!(run.orders.to_str(), Some("-"));
+}
+
+#[test]
+fn a_run_can_be_checked_with_its_own_flags() {
+    let flags = ["--url=https://a.example", "--rate=5/s", "--cut-off=03:30", "--attempts=2"];
+    let under = |command| options(&[&["cardcancel", command, "orders.csv"], &flags[..]].concat());
+    assert_eq!(under("check"), under("run"));
+}
+
+#[test]
+fn a_bad_value_is_refused_in_plain_words() {
+    let help = |flag| help(&["cardcancel", "run", "orders.csv", flag]);
+    assert_snapshot!(help("--rate=50"), @r#"
+    error: invalid value '50' for '--rate <RATE>': 50 calls in what time? Write 50/s, 50/m or 50/h
+
+    For more information, try '--help'.
+    "#);
+    assert_snapshot!(help("--concurrency=0"), @r#"
+    error: invalid value '0' for '--concurrency <CALLS>': "0" is not a whole number from 1 to 10000
+
+    For more information, try '--help'.
+    "#);
+    assert_snapshot!(help("--yes=maybe"), @r#"
+    error: invalid value 'maybe' for '--yes[=<yes|no>]': write yes or no (or true or false, or 1 or 0)
+
+    For more information, try '--help'.
+    "#);
+    assert_snapshot!(help("--cutoff=03:30"), @r#"
+    error: unexpected argument '--cutoff' found
+
+      tip: a similar argument exists: '--cut-off'
+
+    Usage: cardcancel run --cut-off <TIME> <ORDERS>
+
+    For more information, try '--help'.
+    "#);
+}
+
+#[test]
+fn a_rerun_can_be_of_some_statuses_and_codes_only() {
+    let args = ["cardcancel", "rerun", "results.csv", "--only", "failed,HTTP_503"];
+    let Command::Rerun(rerun) = parse(args).unwrap().command else { unreachable!() };
+    assert_eq!(rerun.only.unwrap(), ["failed", "HTTP_503"]);
+}
+
+#[test]
+fn who_works_on_a_run_cannot_change_it() {
+    for flag in NOT_WORKED {
+        let args = ["cardcancel".to_owned(), "worker".to_owned(), format!("--{flag}=1s")];
+        let told = parse(args).unwrap_err().to_string();
+        let refused = told.contains("it joins runs as they were opened");
+        assert!(refused || told.contains("invalid value"), "{told}");
+    }
+    assert_snapshot!(help(&["cardcancel", "worker", "--rate=5/s"]), @r"
+    error: `worker` takes no --rate: it joins runs as they were opened
+
+    Usage: cardcancel worker [OPTIONS]
+
+    For more information, try '--help'.
+    ");
+    let shown = help(&["cardcancel", "worker", "-h"]);
+    assert!(shown.contains("--concurrency") && !shown.contains("--cut-off"));
+}
+
+#[test]
+fn the_help_of_check_shows_what_matters_to_it() {
+    let help = help(&["cardcancel", "check", "-h"]);
+    assert!(help.contains("--rate <RATE>") && help.contains("--cut-off"));
+    assert!(help.contains("--ledger") && !help.contains("--external-ip"));
+    assert!(help.starts_with("Say what is wrong with a file of orders"));
+}
+
+#[test]
+fn the_help_says_in_short_what_each_command_is_for() {
+    assert_snapshot!(help(&["cardcancel", "-h"]), @r#"
+    Cancels physical card orders at CoreCARD in bulk
+
+    Usage: cardcancel <COMMAND>
+
+    Commands:
+      check        Say what is wrong with a file of orders; nothing is sent
+      run          Cancel every order of a file; started again, it goes on where it stopped
+      rerun        Try the rows of a results file once more that are still open
+      worker       Help with the runs of other machines, on a ledger that they share
+      runs         List what ran and what is running, or show how far one run is
+      ledger       Look after the ledger: what it is, whether it is whole, a copy of it
+      simulator    Serve a simulator of CoreCARD on this machine, to test against
+      config       Write a configuration file to start from, or show what is in force
+      completions  Print what a shell needs to complete this command line
+      man          Print the manual page, in the form that man reads
+      help         Print this message or the help of the given subcommand(s)
+
+    Options:
+      -h, --help     Print help (see more with '--help')
+      -V, --version  Print version
+    "#);
+}
