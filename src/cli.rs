@@ -17,7 +17,7 @@ use crate::simulator;
 
 /// The options that matter to `check`; it takes the others too, so that the
 /// command line of a `run` can be checked as it is.
-const CHECKED: [&str; 21] = [
+const CHECK_OPTIONS: [&str; 21] = [
     "url",
     "rate",
     "timeout",
@@ -41,10 +41,10 @@ const CHECKED: [&str; 21] = [
     "profile",
 ];
 /// The options that matter to `runs`.
-const LISTED: [&str; 5] = ["ledger", "rehearse", "json", "config", "profile"];
+const RUNS_OPTIONS: [&str; 5] = ["ledger", "rehearse", "json", "config", "profile"];
 /// The options that `worker` does not take: what is run, how fast, until when and where
 /// its results go was said where the run was opened.
-const NOT_WORKED: [&str; 20] = [
+const OPTIONS_NOT_FOR_WORKER: [&str; 20] = [
     "rate",
     "cut-off",
     "start-window",
@@ -88,37 +88,37 @@ pub enum Command {
     /// Say what is wrong with a file of orders; nothing is sent
     ///
     /// Takes every option of `run`, and uses those shown here.
-    Check(Check),
+    Check(CheckArgs),
     /// Cancel every order of a file; started again, it goes on where it stopped
     ///
     /// Every attempt is recorded in the ledger before it is made. After a crash, a cut-off or a
     /// signal, the same command on the same file goes on; a run that ended is only reported again.
-    Run(Run),
+    Run(RunArgs),
     /// Try the rows of a results file once more that are still open
-    Rerun(Rerun),
+    Rerun(RerunArgs),
     /// Help with the runs of other machines, on a ledger that they share
     ///
     /// Joins every run that is open in the ledger at this address of CoreCARD, the oldest first,
     /// until it is told to stop (SIGTERM). All who work on runs share their rate. The run's rate and
     /// cut-off are those it was opened with; all else, credentials above all, is this process's own.
-    Worker(Work),
+    Worker(WorkerArgs),
     /// List what ran and what is running, or show how far one run is
-    Runs(Runs),
+    Runs(RunsArgs),
     /// Look after the ledger: what it is, whether it is whole, a copy of it
-    Ledger(Ledger),
+    Ledger(LedgerArgs),
     /// Serve a simulator of CoreCARD on this machine, to test against
-    Simulator(Simulator),
+    Simulator(SimulatorArgs),
     /// Write a configuration file to start from, or show what is in force
-    Config(Config),
+    Config(ConfigArgs),
     /// Print what a shell needs to complete this command line
-    Completions(Completions),
+    Completions(CompletionsArgs),
     /// Print the manual page, in the form that man reads
     Man,
 }
 
 /// `cardcancel check`
 #[derive(Debug, Args)]
-pub struct Check {
+pub struct CheckArgs {
     /// The CSV file of orders; - for standard input
     pub orders: PathBuf,
     /// The settings that stand on the command line.
@@ -128,7 +128,7 @@ pub struct Check {
 
 /// `cardcancel run`
 #[derive(Debug, Args)]
-pub struct Run {
+pub struct RunArgs {
     /// The CSV file of orders, as it is or as .gz; - for standard input
     pub orders: PathBuf,
     /// The settings that stand on the command line.
@@ -138,7 +138,7 @@ pub struct Run {
 
 /// `cardcancel rerun`
 #[derive(Debug, Args)]
-pub struct Rerun {
+pub struct RerunArgs {
     /// The results file of an earlier run
     #[arg(value_name = "RESULTS")]
     pub results_file: PathBuf,
@@ -157,7 +157,7 @@ pub struct Rerun {
 
 /// `cardcancel worker`
 #[derive(Debug, Args)]
-pub struct Work {
+pub struct WorkerArgs {
     /// The settings that stand on the command line.
     #[command(flatten)]
     pub options: Options,
@@ -165,7 +165,7 @@ pub struct Work {
 
 /// `cardcancel runs`
 #[derive(Debug, Args)]
-pub struct Runs {
+pub struct RunsArgs {
     /// The run to show; all of them are listed if none is named
     pub run: Option<String>,
     /// The settings that stand on the command line.
@@ -176,7 +176,7 @@ pub struct Runs {
 /// `cardcancel ledger`
 #[derive(Debug, Args)]
 #[command(arg_required_else_help = true)]
-pub struct Ledger {
+pub struct LedgerArgs {
     /// What to do.
     #[command(subcommand)]
     pub command: LedgerCommand,
@@ -186,19 +186,19 @@ pub struct Ledger {
 #[derive(Debug, Subcommand)]
 pub enum LedgerCommand {
     /// Say what the ledger's file is, and how much is in it
-    Info(LedgerFile),
+    Info(LedgerFileArgs),
     /// Read the whole file, and say what is damaged; exit code 5 if anything is
-    Check(LedgerFile),
+    Check(LedgerFileArgs),
     /// Copy the ledger into a new file, as it is at one moment; runs go on meanwhile
     ///
     /// The copy needs no other file beside it. It is never written over a file that is there. A copy
     /// made with cp while a run goes on may lack what stands in the file -wal beside the ledger.
-    Backup(LedgerBackup),
+    Backup(LedgerBackupArgs),
 }
 
-/// What is asked about a ledger.
+/// What to do with the ledger, without the options.
 #[derive(Debug, Clone)]
-pub enum Care {
+pub enum LedgerAction {
     /// What it is.
     Info,
     /// Whether it is whole.
@@ -209,7 +209,7 @@ pub enum Care {
 
 /// `cardcancel ledger info`, `cardcancel ledger check`
 #[derive(Debug, Args)]
-pub struct LedgerFile {
+pub struct LedgerFileArgs {
     /// The ledger's file, such as a backup; without it, that of --ledger
     #[arg(value_name = "FILE")]
     pub file: Option<PathBuf>,
@@ -220,7 +220,7 @@ pub struct LedgerFile {
 
 /// `cardcancel ledger backup`
 #[derive(Debug, Args)]
-pub struct LedgerBackup {
+pub struct LedgerBackupArgs {
     /// Where to write the copy
     #[arg(value_name = "FILE")]
     pub to: PathBuf,
@@ -229,13 +229,15 @@ pub struct LedgerBackup {
     pub options: Options,
 }
 
-impl Ledger {
+impl LedgerArgs {
     /// What is asked, of which file if one is named, with which settings.
-    pub fn into_care(self) -> (Care, Option<PathBuf>, Options) {
+    pub fn into_action(self) -> (LedgerAction, Option<PathBuf>, Options) {
         match self.command {
-            LedgerCommand::Info(of) => (Care::Info, of.file, of.options),
-            LedgerCommand::Check(of) => (Care::Check, of.file, of.options),
-            LedgerCommand::Backup(backup) => (Care::BackUp(backup.to), None, backup.options),
+            LedgerCommand::Info(of) => (LedgerAction::Info, of.file, of.options),
+            LedgerCommand::Check(of) => (LedgerAction::Check, of.file, of.options),
+            LedgerCommand::Backup(backup) => {
+                (LedgerAction::BackUp(backup.to), None, backup.options)
+            }
         }
     }
 
@@ -250,7 +252,7 @@ impl Ledger {
 
 /// `cardcancel simulator`
 #[derive(Debug, Args)]
-pub struct Simulator {
+pub struct SimulatorArgs {
     /// How it is to behave.
     #[command(flatten)]
     pub settings: simulator::SimulatorSettings,
@@ -259,7 +261,7 @@ pub struct Simulator {
 /// `cardcancel config`
 #[derive(Debug, Args)]
 #[command(arg_required_else_help = true)]
-pub struct Config {
+pub struct ConfigArgs {
     /// What to do.
     #[command(subcommand)]
     pub command: ConfigCommand,
@@ -271,17 +273,17 @@ pub enum ConfigCommand {
     /// Write a configuration file with every setting, all commented out
     ///
     /// It is readable by its owner alone, and never written over a file that is there.
-    Init(ConfigInit),
+    Init(ConfigInitArgs),
     /// Show every setting in force, and where it was made; secrets are not shown
     ///
     /// Takes every option of `run`, and shows what it would be run with. Of secrets it says whether
     /// they are set, and where; none is read.
-    Show(Box<ConfigShow>),
+    Show(Box<ConfigShowArgs>),
 }
 
 /// `cardcancel config init`
 #[derive(Debug, Args)]
-pub struct ConfigInit {
+pub struct ConfigInitArgs {
     /// Where to write it
     #[arg(value_name = "FILE", default_value = "cardcancel.toml")]
     pub path: PathBuf,
@@ -289,7 +291,7 @@ pub struct ConfigInit {
 
 /// `cardcancel config show`
 #[derive(Debug, Args)]
-pub struct ConfigShow {
+pub struct ConfigShowArgs {
     /// The settings that stand on the command line.
     #[command(flatten)]
     pub options: CliOptions,
@@ -297,7 +299,7 @@ pub struct ConfigShow {
 
 /// `cardcancel completions`
 #[derive(Debug, Args)]
-pub struct Completions {
+pub struct CompletionsArgs {
     /// The shell
     pub shell: Shell,
 }
@@ -310,13 +312,13 @@ where
     T: Into<OsString> + Clone,
 {
     let mut command = command();
-    let matches = command.try_get_matches_from_mut(args).map_err(with_our_word_for_it)?;
-    refuse_not_worked(&command, &matches)?;
+    let matches = command.try_get_matches_from_mut(args).map_err(suggest_our_flag)?;
+    refuse_options_of_the_run(&command, &matches)?;
     Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
 }
 
 /// Flags that other programs have, and what does here what they do there.
-const ELSEWHERE: [(&[&str], &str); 2] = [
+const FLAGS_OF_OTHER_PROGRAMS: [(&[&str], &str); 2] = [
     (
         &["--dry-run", "--dryrun"],
         "`cardcancel check ORDERS.csv` says what would happen and sends nothing; `cardcancel run \
@@ -329,9 +331,9 @@ const ELSEWHERE: [(&[&str], &str); 2] = [
 ];
 
 /// Names what is meant by a flag that other programs have.
-fn with_our_word_for_it(mut error: clap::Error) -> clap::Error {
+fn suggest_our_flag(mut error: clap::Error) -> clap::Error {
     let Some(ContextValue::String(flag)) = error.get(ContextKind::InvalidArg) else { return error };
-    let word = ELSEWHERE.iter().find(|(flags, _)| flags.contains(&flag.as_str()));
+    let word = FLAGS_OF_OTHER_PROGRAMS.iter().find(|(flags, _)| flags.contains(&flag.as_str()));
     if let Some((_, tip)) = word {
         error.remove(ContextKind::SuggestedArg);
         error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![(*tip).into()]));
@@ -340,12 +342,15 @@ fn with_our_word_for_it(mut error: clap::Error) -> clap::Error {
 }
 
 /// Who works on a run cannot change it.
-fn refuse_not_worked(command: &clap::Command, matches: &ArgMatches) -> Result<(), clap::Error> {
+fn refuse_options_of_the_run(
+    command: &clap::Command,
+    matches: &ArgMatches,
+) -> Result<(), clap::Error> {
     let Some(("worker", given)) = matches.subcommand() else { return Ok(()) };
     let is_given = |flag: &&&str| {
         given.value_source(&SettingName(flag).key()) == Some(ValueSource::CommandLine)
     };
-    match NOT_WORKED.iter().find(is_given) {
+    match OPTIONS_NOT_FOR_WORKER.iter().find(is_given) {
         None => Ok(()),
         Some(flag) => {
             let why = format!("`worker` takes no --{flag}: it joins runs as they were opened");
@@ -365,19 +370,20 @@ pub fn command() -> clap::Command {
         named(arg).hide(!is_shown)
     };
     Cli::command()
-        .mut_subcommand("check", |check| check.mut_args(|arg| only(arg, &CHECKED)))
+        .mut_subcommand("check", |check| check.mut_args(|arg| only(arg, &CHECK_OPTIONS)))
         .mut_subcommand("run", |run| run.mut_args(named))
         .mut_subcommand("rerun", |rerun| rerun.mut_args(named))
         .mut_subcommand("worker", |work| {
             work.mut_args(|arg| {
-                let is_taken = arg.get_long().is_none_or(|flag| !NOT_WORKED.contains(&flag));
+                let is_taken =
+                    arg.get_long().is_none_or(|flag| !OPTIONS_NOT_FOR_WORKER.contains(&flag));
                 named(arg).hide(!is_taken)
             })
         })
-        .mut_subcommand("runs", |runs| runs.mut_args(|arg| only(arg, &LISTED)))
+        .mut_subcommand("runs", |runs| runs.mut_args(|arg| only(arg, &RUNS_OPTIONS)))
         .mut_subcommand("ledger", |ledger| {
             ["info", "check", "backup"].into_iter().fold(ledger, |ledger, name| {
-                ledger.mut_subcommand(name, |of| of.mut_args(|arg| only(arg, &LISTED)))
+                ledger.mut_subcommand(name, |of| of.mut_args(|arg| only(arg, &RUNS_OPTIONS)))
             })
         })
         .mut_subcommand("config", |config| {

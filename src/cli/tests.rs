@@ -90,11 +90,11 @@ fn a_rerun_can_be_of_some_statuses_and_codes_only() {
 
 #[test]
 fn who_works_on_a_run_cannot_change_it() {
-    for flag in NOT_WORKED {
+    for flag in OPTIONS_NOT_FOR_WORKER {
         let args = ["cardcancel".to_owned(), "worker".to_owned(), format!("--{flag}=1s")];
-        let told = parse(args).unwrap_err().to_string();
-        let refused = told.contains("it joins runs as they were opened");
-        assert!(refused || told.contains("invalid value"), "{told}");
+        let error = parse(args).unwrap_err().to_string();
+        let refused = error.contains("it joins runs as they were opened");
+        assert!(refused || error.contains("invalid value"), "{error}");
     }
     assert_snapshot!(help(&["cardcancel", "worker", "--rate=5/s"]), @r"
     error: `worker` takes no --rate: it joins runs as they were opened

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::bail;
 use serde_json::json;
 
-use crate::cli::Care;
+use crate::cli::LedgerAction;
 use crate::config::{Env, Options, RunsSettings};
 use crate::exit_code::ExitCode;
 use crate::ledger::{Info, Location, Sqlite};
@@ -14,7 +14,7 @@ use crate::output::{count, say};
 
 /// Says what the ledger is, whether it is whole, or copies it.
 pub fn care(
-    care: &Care,
+    care: &LedgerAction,
     named: Option<PathBuf>,
     options: Options,
     env: &Env,
@@ -31,9 +31,9 @@ pub fn care(
         bail!("there is no ledger at {location}: name another with --ledger");
     };
     match care {
-        Care::Info => info(path, &ledger.info()?, settings.json),
-        Care::Check => return check(path, &ledger.check()?, settings.json),
-        Care::BackUp(to) => {
+        LedgerAction::Info => info(path, &ledger.info()?, settings.json),
+        LedgerAction::Check => return check(path, &ledger.check()?, settings.json),
+        LedgerAction::BackUp(to) => {
             ledger.back_up(to)?;
             match settings.json {
                 true => say::print(json!({ "ledger": path, "backup": to })),

@@ -27,7 +27,7 @@ mod worker;
 use std::ffi::OsString;
 use std::io::IsTerminal;
 
-use crate::cli::{self, Cli, Command, Config, ConfigCommand};
+use crate::cli::{self, Cli, Command, ConfigArgs, ConfigCommand};
 use crate::config::{Env, ErrorFormat};
 use crate::exit_code::ExitCode;
 use crate::ledger::LedgerError;
@@ -92,7 +92,7 @@ fn error_format(command: &Command, env: &Env) -> ErrorFormat {
         Command::Worker(work) => &work.options,
         Command::Runs(runs) => &runs.options,
         Command::Ledger(ledger) => ledger.options(),
-        Command::Config(Config { command: ConfigCommand::Show(show) }) => &show.options.options,
+        Command::Config(ConfigArgs { command: ConfigCommand::Show(show) }) => &show.options.options,
         _ => return ErrorFormat::default(),
     };
     ErrorFormat::new(options, env)
@@ -114,7 +114,7 @@ fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Worker(work) => worker::work(work.options, &env),
         Command::Runs(runs) => runs::runs(runs.run.as_deref(), runs.options, &env),
         Command::Ledger(command) => {
-            let (care, named, options) = command.into_care();
+            let (care, named, options) = command.into_action();
             ledger::care(&care, named, options, &env)
         }
         Command::Config(config) => match config.command {
