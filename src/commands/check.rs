@@ -15,7 +15,7 @@ use crate::exit_code::ExitCode;
 use crate::input::rerun;
 use crate::input::{Input, InputSummary, InvalidRow, Priorities, scan_each_invalid};
 use crate::ledger::Run;
-use crate::output::{count, counted, lasting, rows, say};
+use crate::output::{console, count, counted, lasting, rows};
 use crate::policy::cut_off::{CutOff, Due};
 
 /// Reads a file of orders through and says what is wrong with it.
@@ -32,13 +32,13 @@ pub fn check(path: &Path, options: Options, env: &Env) -> anyhow::Result<ExitCod
     let survey = scan_each_invalid(&input, &layout, None, |bad| match settings.json {
         true => bad_rows.push(Bad::from(bad)),
         false if settings.quiet => {}
-        false => say::print(bad_row_text(&bad)),
+        false => console::print(bad_row_text(&bad)),
     })?;
     input.refuse_other_rows(survey.rows.into())?;
     if !settings.json && !settings.quiet {
         let same = survey.duplicates.iter();
         same.for_each(|(row, first)| {
-            say::print(format_args!("row {row}: DUPLICATE: the same order as row {first}"))
+            console::print(format_args!("row {row}: DUPLICATE: the same order as row {first}"))
         });
     }
     let record = known::look(&settings, &input, &layout, &survey)?;
@@ -46,8 +46,8 @@ pub fn check(path: &Path, options: Options, env: &Env) -> anyhow::Result<ExitCod
     let report = Report { input: &input, survey: &survey, settings, taken, record, now };
     let outlook = report.outlook();
     match settings.json {
-        true => say::print(report.json(bad_rows, &outlook)?),
-        false => say::print(report.text(&outlook).trim_end()),
+        true => console::print(report.json(bad_rows, &outlook)?),
+        false => console::print(report.text(&outlook).trim_end()),
     }
     Ok(match outlook {
         _ if report.too_many().is_some() => ExitCode::Refused,

@@ -4,12 +4,12 @@ use clap_complete::Shell;
 
 use crate::cli;
 use crate::exit_code::ExitCode;
-use crate::output::say;
+use crate::output::console;
 
 /// Prints the completions for a shell.
 pub fn completions(shell: Shell) -> ExitCode {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut cli::command(), "cardcancel", &mut script);
-    say::print(String::from_utf8_lossy(&script).trim_end());
+    console::print(String::from_utf8_lossy(&script).trim_end());
     ExitCode::Done
 }

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use crate::config::{CliOptions, DEFAULT_FILE, EffectiveConfig, Env, Secret, SourcedValue};
 use crate::exit_code::ExitCode;
-use crate::output::say;
+use crate::output::console;
 use crate::private_file;
 
 /// Writes the default configuration, readable by its owner alone and never over
@@ -31,7 +31,7 @@ pub fn init(path: &Path) -> anyhow::Result<ExitCode> {
     file.write_all(DEFAULT_FILE.as_bytes())
         .and_then(|()| file.sync_all())
         .with_context(unwritten)?;
-    say::print(format_args!(
+    console::print(format_args!(
         "Wrote {name}, with every setting commented out. A run needs two of them: url and external_ip"
     ));
     Ok(ExitCode::Done)
@@ -41,8 +41,8 @@ pub fn init(path: &Path) -> anyhow::Result<ExitCode> {
 pub fn show(options: CliOptions, env: &Env) -> anyhow::Result<ExitCode> {
     let config = EffectiveConfig::load(options, env)?;
     match config.json {
-        true => say::print(json(&config)?),
-        false => say::print(text(&config).trim_end()),
+        true => console::print(json(&config)?),
+        false => console::print(text(&config).trim_end()),
     }
     Ok(ExitCode::Done)
 }

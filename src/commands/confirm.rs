@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 
-use crate::output::say;
+use crate::output::console;
 
 /// Tells what is about to happen and asks whether it should. Off a terminal
 /// nobody can be asked: then only `--yes` goes on.
@@ -19,8 +19,8 @@ pub fn confirm(what: &str, input: &Path) -> anyhow::Result<()> {
             "not a terminal, so the run cannot be confirmed; pass --yes to send without asking\n{what}"
         );
     }
-    say::ask(what);
-    say::ask("This cannot be undone. Type yes to send:");
+    console::ask(what);
+    console::ask("This cannot be undone. Type yes to send:");
     let mut answer = String::new();
     std::io::stdin().lock().read_line(&mut answer).context("cannot read the answer")?;
     match answer.trim() {

@@ -10,7 +10,7 @@ use crate::cli::LedgerAction;
 use crate::config::{Env, Options, RunsSettings};
 use crate::exit_code::ExitCode;
 use crate::ledger::{Info, Location, Sqlite};
-use crate::output::{count, say};
+use crate::output::{console, count};
 
 /// Says what the ledger is, whether it is whole, or copies it.
 pub fn care(
@@ -36,8 +36,8 @@ pub fn care(
         LedgerAction::BackUp(to) => {
             ledger.back_up(to)?;
             match settings.json {
-                true => say::print(json!({ "ledger": path, "backup": to })),
-                false => say::print(format_args!("Copied {location} to {}", to.display())),
+                true => console::print(json!({ "ledger": path, "backup": to })),
+                false => console::print(format_args!("Copied {location} to {}", to.display())),
             }
         }
     }
@@ -47,7 +47,7 @@ pub fn care(
 fn info(path: &Path, info: &Info, as_json: bool) {
     let Info { version, bytes, log_bytes, runs, rows, attempts } = info;
     if as_json {
-        say::print(json!({
+        console::print(json!({
             "ledger": path, "version": version, "bytes": bytes, "log_bytes": log_bytes,
             "runs": runs, "rows": rows, "attempts": attempts,
         }));
@@ -63,19 +63,19 @@ fn info(path: &Path, info: &Info, as_json: bool) {
     line("runs", count(*runs));
     line("rows", count(*rows));
     line("attempts", count(*attempts));
-    say::print(text.trim_end());
+    console::print(text.trim_end());
 }
 
 fn check(path: &Path, wrong: &[String], as_json: bool) -> anyhow::Result<ExitCode> {
     let name = path.display();
     match (as_json, wrong) {
         (true, _) => {
-            say::print(json!({ "ledger": path, "whole": wrong.is_empty(), "wrong": wrong }));
+            console::print(json!({ "ledger": path, "whole": wrong.is_empty(), "wrong": wrong }));
         }
-        (false, []) => say::print(format_args!("{name} is whole")),
+        (false, []) => console::print(format_args!("{name} is whole")),
         (false, _) => {
-            say::print(format_args!("{name} IS DAMAGED: put back a copy, and keep this one"));
-            wrong.iter().for_each(say::print);
+            console::print(format_args!("{name} IS DAMAGED: put back a copy, and keep this one"));
+            wrong.iter().for_each(console::print);
         }
     }
     Ok(if wrong.is_empty() { ExitCode::Done } else { ExitCode::LedgerFailed })

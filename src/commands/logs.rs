@@ -20,7 +20,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::config::{LogFormat, LogSettings};
-use crate::output::say;
+use crate::output::console;
 
 /// Sets up logging for this process.
 ///
@@ -30,7 +30,7 @@ pub fn begin(logs: &LogSettings) -> anyhow::Result<()> {
     let on_terminal = logs.file.is_none() && std::io::stderr().is_terminal();
     let writer = match &logs.file {
         Some(path) => BoxMakeWriter::new(Arc::new(LogFile::open(path)?)),
-        None => BoxMakeWriter::new(|| say::StandardError),
+        None => BoxMakeWriter::new(|| console::StandardError),
     };
     let lines = fmt::layer().with_writer(writer).with_target(false).with_ansi(false);
     let lines = match logs.format {
@@ -123,11 +123,11 @@ impl io::Write for &LogFile {
             Err(cause) => {
                 if !self.failing.swap(true, Ordering::Relaxed) {
                     let path = self.path.display();
-                    say::tell(format_args!(
+                    console::tell(format_args!(
                         "the log cannot be written to {path} ({cause}): its lines go to standard error"
                     ));
                 }
-                say::StandardError.write_all(line)?;
+                console::StandardError.write_all(line)?;
             }
         }
         Ok(line.len())

@@ -8,7 +8,7 @@ use clap_mangen::roff::{Inline, Roff, bold, italic, roman};
 use crate::cli;
 use crate::config::Options;
 use crate::exit_code::ExitCode;
-use crate::output::say;
+use crate::output::console;
 
 /// The files that matter, and what is in them.
 const FILES: [(&str, &str); 6] = [
@@ -76,7 +76,7 @@ const ENVIRONMENT: [(&str, &str); 10] = [
 /// # Errors
 /// None that is known: it is written to memory first.
 pub fn man() -> anyhow::Result<ExitCode> {
-    say::print(page()?.trim_end());
+    console::print(page()?.trim_end());
     Ok(ExitCode::Done)
 }
 

@@ -31,7 +31,7 @@ use crate::cli::{self, Cli, Command, ConfigArgs, ConfigCommand};
 use crate::config::{Env, ErrorFormat};
 use crate::exit_code::ExitCode;
 use crate::ledger::LedgerError;
-use crate::output::say;
+use crate::output::console;
 
 /// Does what the command line asks for, and tells what went wrong in the form that was
 /// asked for.
@@ -40,7 +40,7 @@ pub fn main(words: Vec<OsString>) -> ExitCode {
     let exit = match cli::parse(words.iter().cloned()) {
         Ok(cli) => {
             let format = error_format(&cli.command, &env);
-            say::as_json_lines(format.json_lines);
+            console::as_json_lines(format.json_lines);
             execute(cli).unwrap_or_else(|error| {
                 let exit = exit_of(&error);
                 fail(&format!("{error:#}"), exit, format);
@@ -49,7 +49,7 @@ pub fn main(words: Vec<OsString>) -> ExitCode {
         }
         Err(usage) if usage.use_stderr() => {
             let format = ErrorFormat::from_raw_args(&words, &env);
-            say::as_json_lines(format.json_lines);
+            console::as_json_lines(format.json_lines);
             let text = usage.render().to_string();
             fail(text.trim_start_matches("error: ").trim_end(), ExitCode::Refused, format);
             ExitCode::Refused
@@ -57,27 +57,27 @@ pub fn main(words: Vec<OsString>) -> ExitCode {
         Err(help) => {
             let help = help.render();
             match std::io::stdout().is_terminal() {
-                true => say::print(help.ansi().to_string().trim_end()),
-                false => say::print(help.to_string().trim_end()),
+                true => console::print(help.ansi().to_string().trim_end()),
+                false => console::print(help.to_string().trim_end()),
             }
             ExitCode::Done
         }
     };
-    match say::lost() {
+    match console::lost() {
         None => exit,
         Some(cause) => {
-            say::fail(format_args!("standard output cannot be written: {cause}"));
+            console::fail(format_args!("standard output cannot be written: {cause}"));
             exit.max(ExitCode::LedgerFailed)
         }
     }
 }
 
 fn fail(error: &str, exit: ExitCode, format: ErrorFormat) {
-    say::fail(error);
+    console::fail(error);
     // A summary that was printed has it already.
-    if format.json && !say::has_printed() {
+    if format.json && !console::has_printed() {
         let state = if exit == ExitCode::Refused { "refused" } else { "failed" };
-        say::print(serde_json::json!({
+        console::print(serde_json::json!({
             "run": null, "state": state, "exit_code": exit as u8, "error": error,
         }));
     }

@@ -24,7 +24,7 @@ use crate::model::Counts;
 use crate::output::metrics::{Figures, Metrics};
 use crate::output::results::{Replace, ResultsFile, Source, Written};
 use crate::output::summary::{Summary, Work, in_words};
-use crate::output::{count, counted, lasting, rows, say};
+use crate::output::{console, count, counted, lasting, rows};
 use crate::policy::cut_off::Due;
 use crate::policy::stop_rules::StopReason;
 use crate::process;
@@ -478,11 +478,11 @@ async fn finish(
         let mut json = summary.json();
         json["error"] = wrong.as_ref().map(ToString::to_string).into();
         json["rehearsal"] = comparison.map_or(serde_json::Value::Null, |told| told.json());
-        say::print(json);
+        console::print(json);
     } else {
-        say::print(summary.text().trim_end());
+        console::print(summary.text().trim_end());
         if let Some(comparison) = comparison {
-            say::print(comparison.text());
+            console::print(comparison.text());
         }
     }
     match wrong {

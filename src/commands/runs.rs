@@ -14,7 +14,7 @@ use crate::input::shown;
 use crate::ledger::{Ledger, Location, Patience, Run};
 use crate::model::Status;
 use crate::output::summary::reason;
-use crate::output::{count, say};
+use crate::output::{console, count};
 
 /// Whoever looks holds no rows, and does not wait for long.
 pub const LOOKING: Patience =
@@ -59,11 +59,11 @@ fn list(ledger: &mut dyn Ledger, path: &Location, as_json: bool) -> anyhow::Resu
     }
     if let ([], Location::File(path)) = (&lines[..], path) {
         let path = path.display();
-        say::tell(format_args!(
+        console::tell(format_args!(
             "no run is recorded in the ledger {path}; if it is a copy, see whether {path}-wal stood beside the original, and copy that too"
         ));
     }
-    lines.iter().for_each(say::print);
+    lines.iter().for_each(console::print);
     Ok(())
 }
 
@@ -78,8 +78,8 @@ fn in_doubt(run: &Run) -> String {
 fn show(ledger: &mut dyn Ledger, run: &Run, as_json: bool) -> anyhow::Result<()> {
     let state = State::of(run, ledger)?;
     match as_json {
-        true => say::print(json(run, state)),
-        false => say::print(detail(run, state).trim_end()),
+        true => console::print(json(run, state)),
+        false => console::print(detail(run, state).trim_end()),
     }
     Ok(())
 }

@@ -7,7 +7,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::exit_code::ExitCode;
-use crate::output::say;
+use crate::output::console;
 
 /// Signals this close together are one wish: a closed terminal sends two, and so
 /// do supervisors that signal the process and its group.
@@ -42,14 +42,14 @@ pub fn listen() -> std::io::Result<watch::Receiver<bool>> {
             return tell.closed().await;
         }
         let first = Instant::now();
-        say::tell(
+        console::tell(
             "stopping: nothing more is sent; calls in flight are waited for (once more to stop at once)",
         );
         tell.send_replace(true);
         while first.elapsed() < ONE_WISH {
             signals.recv().await;
         }
-        say::tell("stopped at once: start the same command again, it goes on where it was");
+        console::tell("stopped at once: start the same command again, it goes on where it was");
         std::process::exit(ExitCode::Stopped as i32);
     });
     Ok(told)

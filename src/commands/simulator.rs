@@ -4,7 +4,7 @@ use anyhow::Context;
 
 use super::signals;
 use crate::exit_code::ExitCode;
-use crate::output::say;
+use crate::output::console;
 use crate::simulator::{self, SimulatorSettings};
 
 /// Serves until SIGINT or SIGTERM, then prints what it did as one JSON object.
@@ -14,10 +14,10 @@ pub fn serve(settings: SimulatorSettings) -> anyhow::Result<ExitCode> {
         let mut told = signals::listen().context("cannot listen for signals")?;
         let simulator = simulator::start(settings).await?;
         // On standard output, so that a script can wait for it and read the port.
-        say::print(simulator.url());
+        console::print(simulator.url());
         let _ = told.wait_for(|told| *told).await;
         let stats = simulator.stop().await;
-        say::print(serde_json::to_string(&stats)?);
+        console::print(serde_json::to_string(&stats)?);
         Ok(ExitCode::Done)
     })
 }

@@ -1,15 +1,15 @@
 //! Views of the ledger: the results file, progress, metrics, the summary.
 
-mod ahead;
-mod amounts;
-mod behind;
-mod hashed;
+mod background_writer;
+pub mod console;
+mod format;
+mod hashing_writer;
 pub mod metrics;
-mod moments;
 pub mod progress;
 pub mod results;
-pub mod say;
+mod row_prefetch;
 mod stats_line;
 pub mod summary;
+mod timestamps;
 
-pub use amounts::{count, counted, lasting, per_second, rows};
+pub use format::{count, counted, lasting, per_second, rows};

@@ -10,10 +10,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use csv::ByteRecord;
 
-use super::behind::{Behind, HANDED_OVER};
-use super::hashed::Hashed;
-use super::moments::Moments;
-use super::{ahead, behind, rows};
+use super::background_writer::{Behind, HANDED_OVER};
+use super::hashing_writer::Hashed;
+use super::timestamps::Moments;
+use super::{background_writer, row_prefetch, rows};
 use crate::input::source::BYTE_ORDER_MARK;
 use crate::input::{Input, Layout, RerunPlan, columns};
 use crate::ledger::{Ledger, RowRecord, Run, after_lost_answer};
@@ -161,7 +161,7 @@ impl ResultsFile {
         source: &Source<'_>,
         ledger: &mut dyn Ledger,
     ) -> anyhow::Result<(String, Tally)> {
-        let written = behind::write(&self.file, |file| lines(source, ledger, file))?;
+        let written = background_writer::write(&self.file, |file| lines(source, ledger, file))?;
         source.input.verify()?;
         self.file.sync_all()?;
         Ok(written)
@@ -314,7 +314,7 @@ fn lines(source: &Source<'_>, ledger: &mut dyn Ledger, mut file: Behind) -> anyh
     let mut rows = source.input.rows(source.layout)?;
     let mut tally = Tally::default();
     let unfinished = ReasonCode::UnfinishedLine.to_string();
-    ahead::rows(ledger, source.run, |record| {
+    row_prefetch::rows(ledger, source.run, |record| {
         tally.add(record);
         tally.may_be_cut_short |= record.error_code == unfinished;
         let line = rows.next()?.context("the input has fewer rows than the run")?;

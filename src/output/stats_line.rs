@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::amounts::rate;
+use super::format::rate;
 use super::{count, counted, lasting};
 use crate::engine::RunStats;
 

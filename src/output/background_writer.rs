@@ -7,7 +7,7 @@ use std::thread::scope;
 
 use anyhow::anyhow;
 
-use super::hashed::Hashed;
+use super::hashing_writer::Hashed;
 
 /// How many bytes had best go over at a time, few enough to stay in a processor's
 /// cache, and how many times the file may be behind.
