@@ -7,9 +7,9 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 
-use super::known::{self, Record, Told};
-use super::taken::Taken;
-use super::{estimate, job};
+use super::column_report::Taken;
+use super::known_orders::{self, Record, Told};
+use super::{estimate, run_input};
 use crate::config::{CheckSettings, Env, Options};
 use crate::exit_code::ExitCode;
 use crate::input::rerun;
@@ -23,7 +23,7 @@ pub fn check(path: &Path, options: Options, env: &Env) -> anyhow::Result<ExitCod
     let settings = CheckSettings::load(options, env)?;
     let mut input = Input::open(path, &std::env::temp_dir())?;
     input.expect(&settings.input.expected, path)?;
-    let layout = input.layout(&job::reading(&settings.input))?;
+    let layout = input.layout(&run_input::reading(&settings.input))?;
     if !settings.input.as_orders {
         rerun::refuse_results(&input, &layout)?;
     }
@@ -41,7 +41,7 @@ pub fn check(path: &Path, options: Options, env: &Env) -> anyhow::Result<ExitCod
             console::print(format_args!("row {row}: DUPLICATE: the same order as row {first}"))
         });
     }
-    let record = known::look(&settings, &input, &layout, &survey)?;
+    let record = known_orders::look(&settings, &input, &layout, &survey)?;
     let (now, settings) = (Timestamp::now(), &settings);
     let report = Report { input: &input, survey: &survey, settings, taken, record, now };
     let outlook = report.outlook();

@@ -1,27 +1,27 @@
 //! One file a command: each puts the rooms together.
 
-mod calls;
+mod caller;
 mod check;
+mod column_report;
 mod completions;
 mod config;
 mod confirm;
 mod estimate;
-mod foreign;
-mod job;
-mod known;
+mod known_orders;
 mod ledger;
-mod logs;
+mod logging;
 mod man;
-mod only;
+mod only_filter;
 mod own_files;
+mod provenance;
 mod rehearsal;
 mod run;
+mod run_input;
 mod runs;
-mod send;
-mod server;
-mod signals;
+mod session;
+mod shutdown;
 mod simulator;
-mod taken;
+mod target;
 mod worker;
 
 use std::ffi::OsString;

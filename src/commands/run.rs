@@ -7,13 +7,14 @@ use anyhow::{Context, anyhow, bail};
 use jiff::Timestamp;
 use tracing::Instrument;
 
-use super::calls::Calls;
-use super::job::Job;
-use super::send::Sending;
-use super::server::Server;
-use super::taken::Taken;
+use super::caller::Calls;
+use super::column_report::Taken;
+use super::run_input::Job;
+use super::session::Sending;
+use super::target::Server;
 use super::{
-    LedgerFailed, confirm, estimate, exit_of, foreign, known, logs, own_files, rehearsal, signals,
+    LedgerFailed, confirm, estimate, exit_of, known_orders, logging, own_files, provenance,
+    rehearsal, shutdown,
 };
 use crate::config::{Env, Options, Settings};
 use crate::engine::RunOutcome;
@@ -38,7 +39,7 @@ pub fn run(
 ) -> anyhow::Result<ExitCode> {
     let settings = Settings::load(options, env)?;
     own_files::refuse_clashes(&settings, path, settings.results.as_deref())?;
-    logs::begin(&settings.logs)?;
+    logging::begin(&settings.logs)?;
     process::raise_fd_limit(settings.concurrency)?;
     // One thread decides; the calls and the ledger have their own.
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -55,7 +56,7 @@ pub fn run(
         }
         exit
     };
-    runtime.block_on(work.instrument(logs::span()))
+    runtime.block_on(work.instrument(logging::span()))
 }
 
 async fn from_file_to_results(
@@ -82,10 +83,11 @@ async fn from_file_to_results(
         None => Opening::New(job.new_run(&server)?, job.survey()?),
     };
     job.input.refuse_other_rows(opening.rows())?;
-    logs::name(opening.id());
+    logging::name(opening.id());
     opening.warnings().iter().for_each(|warning| tracing::warn!("{warning}"));
     if let (Opening::New(..), Some(plan)) = (&opening, &job.plan) {
-        foreign::Results { job: &job, plan, server: &server, settings }.refuse(ledger.as_mut())?;
+        provenance::Results { job: &job, plan, server: &server, settings }
+            .refuse(ledger.as_mut())?;
     }
     let results =
         |ledger: &mut dyn Ledger| begin_results(&opening, &job, settings, &server, ledger);
@@ -118,7 +120,7 @@ async fn from_file_to_results(
         job.input.name(),
         cut_off_text(settings, cut_off, now)
     );
-    if let Some(known) = known::in_words(known, left) {
+    if let Some(known) = known_orders::in_words(known, left) {
         tracing::info!("{known}");
     }
     let results = results(ledger.as_mut())?;
@@ -135,7 +137,7 @@ async fn from_file_to_results(
             metrics.of(run.id());
         }
         let began = Instant::now();
-        let told = signals::listen().context("cannot listen for signals")?;
+        let told = shutdown::listen().context("cannot listen for signals")?;
         let (rates, figures) = (&settings.rates, Some(&mut metrics));
         let sending = Sending {
             settings,
@@ -381,7 +383,7 @@ impl Question<'_> {
         if let Some(replaced) = taken.replaced() {
             line("not carried over", &replaced);
         }
-        if let Some(known) = known::in_words(*known, *left) {
+        if let Some(known) = known_orders::in_words(*known, *left) {
             line("earlier runs", &known);
         }
         match settings.rates.is_unlimited() {

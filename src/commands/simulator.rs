@@ -2,7 +2,7 @@
 
 use anyhow::Context;
 
-use super::signals;
+use super::shutdown;
 use crate::exit_code::ExitCode;
 use crate::output::console;
 use crate::simulator::{self, SimulatorSettings};
@@ -11,7 +11,7 @@ use crate::simulator::{self, SimulatorSettings};
 pub fn serve(settings: SimulatorSettings) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Runtime::new().context("cannot start the runtime")?;
     runtime.block_on(async {
-        let mut told = signals::listen().context("cannot listen for signals")?;
+        let mut told = shutdown::listen().context("cannot listen for signals")?;
         let simulator = simulator::start(settings).await?;
         // On standard output, so that a script can wait for it and read the port.
         console::print(simulator.url());

@@ -7,10 +7,10 @@ use anyhow::{Context, bail};
 use tokio::sync::watch;
 use tracing::Instrument;
 
-use super::calls::Calls;
-use super::send::Sending;
-use super::server::Server;
-use super::{LedgerFailed, logs, signals};
+use super::caller::Calls;
+use super::session::Sending;
+use super::target::Server;
+use super::{LedgerFailed, logging, shutdown};
 use crate::config::{Env, Options, Settings, TargetSettings};
 use crate::engine::RunOutcome;
 use crate::exit_code::ExitCode;
@@ -30,7 +30,7 @@ const CREDENTIALS_AGAIN: Duration = Duration::from_secs(30);
 pub fn work(options: Options, env: &Env) -> anyhow::Result<ExitCode> {
     let settings = Settings::load(options, env)?;
     refuse_what_nobody_shares(&settings)?;
-    logs::begin(&settings.logs)?;
+    logging::begin(&settings.logs)?;
     process::raise_fd_limit(settings.concurrency)?;
     let ledger = settings.ledger.open(settings.patience())?;
     // One thread decides; the calls and the ledger have their own.
@@ -40,7 +40,7 @@ pub fn work(options: Options, env: &Env) -> anyhow::Result<ExitCode> {
         .context("cannot start the runtime")?;
     let exit = runtime.block_on(async {
         let server = Server::open(settings.target.clone()).await?;
-        let told = signals::listen().context("cannot listen for signals")?;
+        let told = shutdown::listen().context("cannot listen for signals")?;
         let passed_over = HashSet::new();
         Worker { settings: &settings, server, told, passed_over }.work(ledger).await
     });
@@ -96,12 +96,12 @@ impl Worker<'_> {
             };
             idle = false;
             let pause;
-            (ledger, pause) = match self.join(&run, &rates, ledger).instrument(logs::span()).await?
-            {
-                Left::ForOthers(ledger) => (ledger, ASKED_EVERY),
-                Left::WithoutCredentials(ledger) => (ledger, CREDENTIALS_AGAIN),
-                Left::CannotGoOn => return Ok(ExitCode::Stopped),
-            };
+            (ledger, pause) =
+                match self.join(&run, &rates, ledger).instrument(logging::span()).await? {
+                    Left::ForOthers(ledger) => (ledger, ASKED_EVERY),
+                    Left::WithoutCredentials(ledger) => (ledger, CREDENTIALS_AGAIN),
+                    Left::CannotGoOn => return Ok(ExitCode::Stopped),
+                };
             self.rest(pause).await;
         }
     }
@@ -151,7 +151,7 @@ impl Worker<'_> {
         rates: &Rates,
         ledger: Box<dyn Ledger>,
     ) -> anyhow::Result<Left> {
-        logs::name(run.id());
+        logging::name(run.id());
         let calls = match Calls::prepare(run.id(), self.settings, &self.server.url).await {
             Ok(calls) => calls,
             Err(why) => {

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
-use super::only;
-use super::server::Server;
+use super::only_filter;
+use super::target::Server;
 use crate::config::Settings;
 use crate::hash::Digest;
 use crate::input::rerun;
@@ -61,7 +61,7 @@ impl Job {
     /// The same for a new run: words of --only that select no row are refused.
     pub fn survey(&self) -> anyhow::Result<InputSummary> {
         if let Some(plan) = &self.plan {
-            only::refuse_unknown(&self.words, &self.input, &self.layout, plan)?;
+            only_filter::refuse_unknown(&self.words, &self.input, &self.layout, plan)?;
         }
         self.read()
     }
@@ -70,7 +70,7 @@ impl Job {
     pub fn selects_nothing(&self) -> anyhow::Result<bool> {
         Ok(match &self.plan {
             Some(plan) if !self.words.is_empty() => {
-                only::selects_nothing(&self.input, &self.layout, plan)?
+                only_filter::selects_nothing(&self.input, &self.layout, plan)?
             }
             _ => false,
         })

@@ -4,8 +4,8 @@
 
 use anyhow::bail;
 
-use super::job::Job;
-use super::server::Server;
+use super::run_input::Job;
+use super::target::Server;
 use crate::config::Settings;
 use crate::input::{PriorResult, RerunPlan};
 use crate::ledger::{Ledger, OnRecord, Sqlite};

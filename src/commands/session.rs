@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use tokio::sync::{mpsc, watch};
 use tracing::Instrument;
 
-use super::calls::Calls;
+use super::caller::Calls;
 use crate::config::Settings;
 use crate::engine::{self, RunOutcome, RunPolicy, Scheduler, Snapshot};
 use crate::ledger::{Ledger, LedgerError, Run, StartOptions, StartedRun};

@@ -3,9 +3,9 @@
 
 use serde::Serialize;
 
-use super::job;
+use super::run_input;
 use super::runs::LOOKING;
-use super::server;
+use super::target;
 use crate::config::CheckSettings;
 use crate::input::{Input, InputSummary, Layout};
 use crate::ledger::{KnownOrders, Ledger, LedgerError, Run};
@@ -82,8 +82,8 @@ pub fn look(
             "none is named, and there is no home to keep one in".to_owned(),
         ));
     };
-    let endpoint = server::name_of(url);
-    let key = job::key(input, layout, false, &[], &endpoint)?;
+    let endpoint = target::name_of(url);
+    let key = run_input::key(input, layout, false, &[], &endpoint)?;
     let asked = |ledger: &mut dyn Ledger| {
         let begun = ledger.find(&key)?.filter(|run| !(settings.again && run.has_ended()));
         let orders = match &begun {
