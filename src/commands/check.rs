@@ -15,7 +15,7 @@ use crate::exit_code::ExitCode;
 use crate::input::rerun;
 use crate::input::{Input, InputSummary, InvalidRow, Priorities, scan_each_invalid};
 use crate::ledger::Run;
-use crate::output::{console, count, counted, lasting, rows};
+use crate::output::{console, human_count, human_duration, plural, rows};
 use crate::policy::cut_off::{CutOff, Due};
 
 /// Reads a file of orders through and says what is wrong with it.
@@ -32,13 +32,13 @@ pub fn check(path: &Path, options: Options, env: &Env) -> anyhow::Result<ExitCod
     let survey = scan_each_invalid(&input, &layout, None, |bad| match settings.json {
         true => bad_rows.push(Bad::from(bad)),
         false if settings.quiet => {}
-        false => console::print(bad_row_text(&bad)),
+        false => console::print_line(bad_row_text(&bad)),
     })?;
     input.refuse_other_rows(survey.rows.into())?;
     if !settings.json && !settings.quiet {
         let same = survey.duplicates.iter();
         same.for_each(|(row, first)| {
-            console::print(format_args!("row {row}: DUPLICATE: the same order as row {first}"))
+            console::print_line(format_args!("row {row}: DUPLICATE: the same order as row {first}"))
         });
     }
     let record = known_orders::look(&settings, &input, &layout, &survey)?;
@@ -46,8 +46,8 @@ pub fn check(path: &Path, options: Options, env: &Env) -> anyhow::Result<ExitCod
     let report = Report { input: &input, survey: &survey, settings, taken, record, now };
     let outlook = report.outlook();
     match settings.json {
-        true => console::print(report.json(bad_rows, &outlook)?),
-        false => console::print(report.text(&outlook).trim_end()),
+        true => console::print_line(report.json(bad_rows, &outlook)?),
+        false => console::print_line(report.text(&outlook).trim_end()),
     }
     Ok(match outlook {
         _ if report.too_many().is_some() => ExitCode::Refused,
@@ -218,7 +218,7 @@ impl Report<'_> {
         }
         let _ = writeln!(text, "{}", self.record.text(survey));
         let mut line = |number: u64, what: &str| {
-            let _ = writeln!(text, "  {:>11} {what}", count(number));
+            let _ = writeln!(text, "  {:>11} {what}", human_count(number));
         };
         line(self.to_send(), "to send");
         let not_again = u64::from(survey.to_send).saturating_sub(self.to_send());
@@ -231,7 +231,7 @@ impl Report<'_> {
             line((*number).into(), &format!("  {code}"));
         }
         if survey.blank > 0 {
-            let blank = counted(survey.blank.into(), "line", "lines");
+            let blank = plural(survey.blank.into(), "line", "lines");
             let _ = writeln!(text, "Passed over: {blank} with nothing in any field");
         }
         survey.warnings.iter().for_each(|warning| {
@@ -240,7 +240,7 @@ impl Report<'_> {
         if let Some(Priorities { first, others, none }) = &survey.priorities {
             let _ = writeln!(text, "By priority, the smallest first:");
             let mut line = |rows: u32, what: &str| {
-                let _ = writeln!(text, "  {:>11} {what}", count(rows.into()));
+                let _ = writeln!(text, "  {:>11} {what}", human_count(rows.into()));
             };
             first.iter().for_each(|(priority, rows)| line(*rows, &format!("with {priority}")));
             if *others > 0 {
@@ -250,7 +250,7 @@ impl Report<'_> {
         }
         let rates = &self.settings.rates;
         if !rates.is_unlimited() {
-            let time = lasting(rates.time_for(self.to_send()));
+            let time = human_duration(rates.time_for(self.to_send()));
             let _ = writeln!(text, "At {rates} this takes {time}");
         }
         if let Some(window) = &self.settings.start_window

@@ -10,6 +10,6 @@ use crate::output::console;
 pub fn completions(shell: Shell) -> ExitCode {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut cli::command(), "cardcancel", &mut script);
-    console::print(String::from_utf8_lossy(&script).trim_end());
+    console::print_line(String::from_utf8_lossy(&script).trim_end());
     ExitCode::Done
 }

@@ -31,7 +31,7 @@ pub fn init(path: &Path) -> anyhow::Result<ExitCode> {
     file.write_all(DEFAULT_FILE.as_bytes())
         .and_then(|()| file.sync_all())
         .with_context(unwritten)?;
-    console::print(format_args!(
+    console::print_line(format_args!(
         "Wrote {name}, with every setting commented out. A run needs two of them: url and external_ip"
     ));
     Ok(ExitCode::Done)
@@ -41,8 +41,8 @@ pub fn init(path: &Path) -> anyhow::Result<ExitCode> {
 pub fn show(options: CliOptions, env: &Env) -> anyhow::Result<ExitCode> {
     let config = EffectiveConfig::load(options, env)?;
     match config.json {
-        true => console::print(json(&config)?),
-        false => console::print(text(&config).trim_end()),
+        true => console::print_line(json(&config)?),
+        false => console::print_line(text(&config).trim_end()),
     }
     Ok(ExitCode::Done)
 }

@@ -19,8 +19,8 @@ pub fn confirm(what: &str, input: &Path) -> anyhow::Result<()> {
             "not a terminal, so the run cannot be confirmed; pass --yes to send without asking\n{what}"
         );
     }
-    console::ask(what);
-    console::ask("This cannot be undone. Type yes to send:");
+    console::eprint_question(what);
+    console::eprint_question("This cannot be undone. Type yes to send:");
     let mut answer = String::new();
     std::io::stdin().lock().read_line(&mut answer).context("cannot read the answer")?;
     match answer.trim() {

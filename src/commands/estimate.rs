@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use crate::output::{count, lasting, rows};
+use crate::output::{human_count, human_duration, rows};
 use crate::policy::cut_off::{CutOff, Due};
 use crate::policy::rate::Rates;
 
@@ -75,8 +75,8 @@ pub fn clock(at: Timestamp, zone: TimeZone) -> String {
 pub fn on_the_clock(at: Timestamp, zone: TimeZone, now: Timestamp) -> String {
     let away = Duration::try_from(at.duration_since(now).abs()).unwrap_or_default();
     match at > now {
-        true => format!("{}, in {}", clock(at, zone), lasting(away)),
-        false => format!("{}, {} ago", clock(at, zone), lasting(away)),
+        true => format!("{}, in {}", clock(at, zone), human_duration(away)),
+        false => format!("{}, {} ago", clock(at, zone), human_duration(away)),
     }
 }
 
@@ -97,20 +97,20 @@ pub fn too_late(
         let late = Duration::try_from(now.duration_since(last_start)).unwrap_or_default();
         return Some(format!(
             "the last call that can be answered by then had to start {} ago",
-            lasting(late)
+            human_duration(late)
         ));
     };
     Some(format!(
         "the calls take {} at {rates}, and the last one that can be answered before the cut-off starts in {}: that needs {needed}",
-        lasting(takes),
-        lasting(left)
+        human_duration(takes),
+        human_duration(left)
     ))
 }
 
 /// If there are more rows to send than may be, the words that say so.
 pub fn too_many(to_send: u64, most: Option<u64>) -> Option<String> {
     let most = most.filter(|most| to_send > *most)?;
-    Some(format!("{} to send, and --max-rows allows {}", rows(to_send), count(most)))
+    Some(format!("{} to send, and --max-rows allows {}", rows(to_send), human_count(most)))
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use super::target;
 use crate::config::CheckSettings;
 use crate::input::{Input, InputSummary, Layout};
 use crate::ledger::{KnownOrders, Ledger, LedgerError, Run};
-use crate::output::{count, rows};
+use crate::output::{human_count, rows};
 
 /// What other runs know of the orders in words, and how many are then to be sent; nothing if
 /// they know nothing.
@@ -18,7 +18,7 @@ pub fn in_words(known: KnownOrders, to_send: u64) -> Option<String> {
     let part = |number: u64, one: &str, many: &str| match number {
         0 => None,
         1 => Some(format!("1 {one}")),
-        number => Some(format!("{} {many}", count(number))),
+        number => Some(format!("{} {many}", human_count(number))),
     };
     let parts = [
         part(cancelled, "was cancelled by an earlier run", "were cancelled by earlier runs"),
@@ -26,7 +26,7 @@ pub fn in_words(known: KnownOrders, to_send: u64) -> Option<String> {
         part(in_flight, "is in flight in another run", "are in flight in another run"),
     ];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
-    (!parts.is_empty()).then(|| format!("{}; {} to send", parts.join(", "), count(to_send)))
+    (!parts.is_empty()).then(|| format!("{}; {} to send", parts.join(", "), human_count(to_send)))
 }
 
 /// What `check` learnt from the ledger.

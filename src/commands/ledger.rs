@@ -10,7 +10,7 @@ use crate::cli::LedgerAction;
 use crate::config::{Env, Options, RunsSettings};
 use crate::exit_code::ExitCode;
 use crate::ledger::{Info, Location, Sqlite};
-use crate::output::{console, count};
+use crate::output::{console, human_count};
 
 /// Says what the ledger is, whether it is whole, or copies it.
 pub fn care(
@@ -36,8 +36,8 @@ pub fn care(
         LedgerAction::BackUp(to) => {
             ledger.back_up(to)?;
             match settings.json {
-                true => console::print(json!({ "ledger": path, "backup": to })),
-                false => console::print(format_args!("Copied {location} to {}", to.display())),
+                true => console::print_line(json!({ "ledger": path, "backup": to })),
+                false => console::print_line(format_args!("Copied {location} to {}", to.display())),
             }
         }
     }
@@ -47,7 +47,7 @@ pub fn care(
 fn info(path: &Path, info: &Info, as_json: bool) {
     let Info { version, bytes, log_bytes, runs, rows, attempts } = info;
     if as_json {
-        console::print(json!({
+        console::print_line(json!({
             "ledger": path, "version": version, "bytes": bytes, "log_bytes": log_bytes,
             "runs": runs, "rows": rows, "attempts": attempts,
         }));
@@ -58,24 +58,28 @@ fn info(path: &Path, info: &Info, as_json: bool) {
         let _ = writeln!(text, "  {name:<17} {value:>15}");
     };
     line("version", version.to_string());
-    line("bytes", count(*bytes));
-    line("bytes of the log", count(*log_bytes));
-    line("runs", count(*runs));
-    line("rows", count(*rows));
-    line("attempts", count(*attempts));
-    console::print(text.trim_end());
+    line("bytes", human_count(*bytes));
+    line("bytes of the log", human_count(*log_bytes));
+    line("runs", human_count(*runs));
+    line("rows", human_count(*rows));
+    line("attempts", human_count(*attempts));
+    console::print_line(text.trim_end());
 }
 
 fn check(path: &Path, wrong: &[String], as_json: bool) -> anyhow::Result<ExitCode> {
     let name = path.display();
     match (as_json, wrong) {
         (true, _) => {
-            console::print(json!({ "ledger": path, "whole": wrong.is_empty(), "wrong": wrong }));
+            console::print_line(
+                json!({ "ledger": path, "whole": wrong.is_empty(), "wrong": wrong }),
+            );
         }
-        (false, []) => console::print(format_args!("{name} is whole")),
+        (false, []) => console::print_line(format_args!("{name} is whole")),
         (false, _) => {
-            console::print(format_args!("{name} IS DAMAGED: put back a copy, and keep this one"));
-            wrong.iter().for_each(console::print);
+            console::print_line(format_args!(
+                "{name} IS DAMAGED: put back a copy, and keep this one"
+            ));
+            wrong.iter().for_each(console::print_line);
         }
     }
     Ok(if wrong.is_empty() { ExitCode::Done } else { ExitCode::LedgerFailed })

@@ -30,7 +30,7 @@ pub fn begin(logs: &LogSettings) -> anyhow::Result<()> {
     let on_terminal = logs.file.is_none() && std::io::stderr().is_terminal();
     let writer = match &logs.file {
         Some(path) => BoxMakeWriter::new(Arc::new(LogFile::open(path)?)),
-        None => BoxMakeWriter::new(|| console::StandardError),
+        None => BoxMakeWriter::new(|| console::StderrLines),
     };
     let lines = fmt::layer().with_writer(writer).with_target(false).with_ansi(false);
     let lines = match logs.format {
@@ -123,11 +123,11 @@ impl io::Write for &LogFile {
             Err(cause) => {
                 if !self.failing.swap(true, Ordering::Relaxed) {
                     let path = self.path.display();
-                    console::tell(format_args!(
+                    console::eprint_line(format_args!(
                         "the log cannot be written to {path} ({cause}): its lines go to standard error"
                     ));
                 }
-                console::StandardError.write_all(line)?;
+                console::StderrLines.write_all(line)?;
             }
         }
         Ok(line.len())

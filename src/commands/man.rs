@@ -76,7 +76,7 @@ const ENVIRONMENT: [(&str, &str); 10] = [
 /// # Errors
 /// None that is known: it is written to memory first.
 pub fn man() -> anyhow::Result<ExitCode> {
-    console::print(page()?.trim_end());
+    console::print_line(page()?.trim_end());
     Ok(ExitCode::Done)
 }
 

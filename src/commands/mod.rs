@@ -40,7 +40,7 @@ pub fn main(words: Vec<OsString>) -> ExitCode {
     let exit = match cli::parse(words.iter().cloned()) {
         Ok(cli) => {
             let format = error_format(&cli.command, &env);
-            console::as_json_lines(format.json_lines);
+            console::set_json_lines(format.json_lines);
             execute(cli).unwrap_or_else(|error| {
                 let exit = exit_of(&error);
                 fail(&format!("{error:#}"), exit, format);
@@ -49,7 +49,7 @@ pub fn main(words: Vec<OsString>) -> ExitCode {
         }
         Err(usage) if usage.use_stderr() => {
             let format = ErrorFormat::from_raw_args(&words, &env);
-            console::as_json_lines(format.json_lines);
+            console::set_json_lines(format.json_lines);
             let text = usage.render().to_string();
             fail(text.trim_start_matches("error: ").trim_end(), ExitCode::Refused, format);
             ExitCode::Refused
@@ -57,27 +57,27 @@ pub fn main(words: Vec<OsString>) -> ExitCode {
         Err(help) => {
             let help = help.render();
             match std::io::stdout().is_terminal() {
-                true => console::print(help.ansi().to_string().trim_end()),
-                false => console::print(help.to_string().trim_end()),
+                true => console::print_line(help.ansi().to_string().trim_end()),
+                false => console::print_line(help.to_string().trim_end()),
             }
             ExitCode::Done
         }
     };
-    match console::lost() {
+    match console::stdout_error() {
         None => exit,
         Some(cause) => {
-            console::fail(format_args!("standard output cannot be written: {cause}"));
+            console::eprint_error(format_args!("standard output cannot be written: {cause}"));
             exit.max(ExitCode::LedgerFailed)
         }
     }
 }
 
 fn fail(error: &str, exit: ExitCode, format: ErrorFormat) {
-    console::fail(error);
+    console::eprint_error(error);
     // A summary that was printed has it already.
     if format.json && !console::has_printed() {
         let state = if exit == ExitCode::Refused { "refused" } else { "failed" };
-        console::print(serde_json::json!({
+        console::print_line(serde_json::json!({
             "run": null, "state": state, "exit_code": exit as u8, "error": error,
         }));
     }

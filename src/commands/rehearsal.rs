@@ -7,7 +7,7 @@ use anyhow::Context;
 
 use crate::ledger::{Ledger, RowRecord, Run};
 use crate::model::{Order, Status};
-use crate::output::count;
+use crate::output::human_count;
 use crate::simulator::{InitialState, OrderState, Simulator, SimulatorSettings, Stats};
 
 /// The seed of a rehearsal when the configuration names none.
@@ -79,17 +79,17 @@ impl Comparison {
         let mut lines = vec![
             format!(
                 "Simulator: {} calls taken, {} orders cancelled; {} calls lost, failed or turned away on purpose",
-                count(stats.requests),
-                count(stats.orders_cancelled),
-                count(faulted)
+                human_count(stats.requests),
+                human_count(stats.orders_cancelled),
+                human_count(faulted)
             ),
-            format!("Results:  {} orders cancelled", count(self.cancelled)),
+            format!("Results:  {} orders cancelled", human_count(self.cancelled)),
         ];
         let more = stats.orders_cancelled.saturating_sub(self.cancelled);
         if more > 0 {
             lines.push(format!(
                 "          and {} by a call whose answer was lost: the results say doubt there",
-                count(more)
+                human_count(more)
             ));
         }
         match self.untrue.is_empty() {

@@ -22,10 +22,11 @@ use crate::exit_code::ExitCode;
 use crate::input::{InputSummary, Warning, planned_rows};
 use crate::ledger::{CreateRunError, KnownOrders, Ledger, Location, NewRun, Run};
 use crate::model::Counts;
-use crate::output::metrics::{Figures, Metrics};
-use crate::output::results::{Replace, ResultsFile, Source, Written};
-use crate::output::summary::{Summary, Work, in_words};
-use crate::output::{console, count, counted, lasting, rows};
+use crate::output::metrics::{MetricsFile, RunMetrics};
+use crate::output::results::{Replace, ResultsFile, WrittenResults};
+use crate::output::results_writer::ResultsInput;
+use crate::output::summary::{Summary, WorkSummary, counts_text};
+use crate::output::{console, human_count, human_duration, plural, rows};
 use crate::policy::cut_off::Due;
 use crate::policy::stop_rules::StopReason;
 use crate::process;
@@ -134,11 +135,11 @@ async fn from_file_to_results(
         if run.id() != id {
             tracing::info!("another machine has just opened run {} of this file", run.id());
             calls = Calls::prepare(run.id(), settings, &server.url).await?;
-            metrics.of(run.id());
+            metrics.set_run_id(run.id());
         }
         let began = Instant::now();
         let told = shutdown::listen().context("cannot listen for signals")?;
-        let (rates, figures) = (&settings.rates, Some(&mut metrics));
+        let (rates, metrics) = (&settings.rates, Some(&mut metrics));
         let sending = Sending {
             settings,
             rates,
@@ -147,13 +148,13 @@ async fn from_file_to_results(
             cancelled: known.cancelled,
             calls,
             told,
-            metrics: figures,
+            metrics: metrics,
         };
         let finished = sending.send(&run, ledger).await.context(LedgerFailed)?;
         let RunOutcome { ledger, run, stop_reason, stats, calls, .. } = finished;
         let margin =
             last_start.and_then(|last| last.duration_since(Timestamp::now()).try_into().ok());
-        let work = Work { took: began.elapsed(), calls, resumed, margin, stats };
+        let work = WorkSummary { took: began.elapsed(), calls, resumed, margin, stats };
         let rest = Rest { run, work: Some(work), stop_reason };
         finish(&job, settings, rest, results, server, ledger, &mut metrics).await
     };
@@ -251,7 +252,7 @@ fn begin_results(
     let replace = if server.is_rehearsal() { Replace::AnyResults } else { Replace::OwnResults };
     let path: PathBuf =
         settings.results.clone().unwrap_or_else(|| job.results(server.is_rehearsal()));
-    ResultsFile::begin(path, opening.id(), replace, ledger)
+    ResultsFile::create(path, opening.id(), replace, ledger)
 }
 
 /// Nothing is started outside of the hours that are set for that.
@@ -332,12 +333,12 @@ fn refuse_too_many(left: u64, job: &Job, settings: &Settings) -> anyhow::Result<
 
 /// Writes the metrics for the first time: what cannot be written is told before
 /// anything is sent.
-fn begin_metrics(opening: &Opening, settings: &Settings) -> anyhow::Result<Metrics> {
+fn begin_metrics(opening: &Opening, settings: &Settings) -> anyhow::Result<MetricsFile> {
     let (counts, attempts) = match opening {
         Opening::Begun(run) => (run.counts, run.attempts),
         Opening::New(..) => (Counts::default(), 0),
     };
-    let figures = Figures {
+    let metrics = RunMetrics {
         run: opening.id().to_owned(),
         profile: settings.profile.clone(),
         started_at: Timestamp::now(),
@@ -350,12 +351,12 @@ fn begin_metrics(opening: &Opening, settings: &Settings) -> anyhow::Result<Metri
         stop: None,
         ended: None,
     };
-    Metrics::begin(settings.metrics.clone(), figures)
+    MetricsFile::create(settings.metrics.clone(), metrics)
 }
 
-fn end_metrics(metrics: Metrics, exit: anyhow::Result<ExitCode>) -> anyhow::Result<ExitCode> {
+fn end_metrics(metrics: MetricsFile, exit: anyhow::Result<ExitCode>) -> anyhow::Result<ExitCode> {
     let code = exit.as_ref().map_or_else(exit_of, |exit| *exit);
-    metrics.end(Timestamp::now(), code);
+    metrics.finalize(Timestamp::now(), code);
     exit
 }
 
@@ -372,7 +373,7 @@ struct Question<'a> {
 impl Question<'_> {
     fn text(&self, taken: &Taken, cut_off: Option<Timestamp>, now: Timestamp) -> String {
         let Question { opening, left, known, job, settings, server } = self;
-        let orders = counted(*left, "order", "orders");
+        let orders = plural(*left, "order", "orders");
         let name = job.input.name();
         let mut lines = vec![format!("About to cancel {orders} of {name} at {}", server.url)];
         let mut line = |what: &str, value: &str| lines.push(format!("  {what}: {value}"));
@@ -389,13 +390,13 @@ impl Question<'_> {
         match settings.rates.is_unlimited() {
             true => line("pace", "unlimited"),
             false => {
-                let time = lasting(settings.rates.time_for(*left));
+                let time = human_duration(settings.rates.time_for(*left));
                 line("pace", &format!("{}, {time}", settings.rates));
             }
         }
         line("cut-off", &cut_off_text(settings, cut_off, now));
         if let Opening::Begun(run) = opening {
-            lines.push(format!("  going on with run {}, {} rows", run.id(), count(run.rows)));
+            lines.push(format!("  going on with run {}, {} rows", run.id(), human_count(run.rows)));
         }
         lines.extend(opening.warnings().iter().map(|warning| format!("WARNING: {warning}")));
         lines.join("\n")
@@ -427,7 +428,7 @@ fn create_run(opening: Opening, job: &Job, ledger: &mut dyn Ledger) -> anyhow::R
 /// A run that has come to rest, and what this process did for it.
 struct Rest {
     run: Run,
-    work: Option<Work>,
+    work: Option<WorkSummary>,
     stop_reason: Option<StopReason>,
 }
 
@@ -445,18 +446,19 @@ async fn finish(
     results: ResultsFile,
     server: Server,
     mut ledger: Box<dyn Ledger>,
-    metrics: &mut Metrics,
+    metrics: &mut MetricsFile,
 ) -> anyhow::Result<ExitCode> {
     let Rest { run, work, stop_reason } = rest;
     let run = &run;
-    let source = Source { run, input: &job.input, layout: &job.layout, plan: job.plan.as_ref() };
+    let source =
+        ResultsInput { run, input: &job.input, layout: &job.layout, plan: job.plan.as_ref() };
     if others_go_on(run, settings, ledger.as_mut())? {
         tracing::warn!(
             "others go on with this run: its results are written as they are now; start the same command again for all of them"
         );
     }
     let results = results.write(&source, ledger.as_mut()).context(LedgerFailed)?;
-    metrics.rest(run, &results);
+    metrics.finish(run, &results);
     let miscount = miscounted(run, &results, ledger.as_mut()).context(LedgerFailed)?;
     let wrong = miscount.or(results.misnamed.map(|misnamed| anyhow!("{misnamed}")));
     let is_rehearsal = server.is_rehearsal();
@@ -480,11 +482,11 @@ async fn finish(
         let mut json = summary.json();
         json["error"] = wrong.as_ref().map(ToString::to_string).into();
         json["rehearsal"] = comparison.map_or(serde_json::Value::Null, |told| told.json());
-        console::print(json);
+        console::print_line(json);
     } else {
-        console::print(summary.text().trim_end());
+        console::print_line(summary.text().trim_end());
         if let Some(comparison) = comparison {
-            console::print(comparison.text());
+            console::print_line(comparison.text());
         }
     }
     match wrong {
@@ -496,7 +498,7 @@ async fn finish(
 /// How what the results hold differs from what the ledger counted, if it does.
 fn miscounted(
     run: &Run,
-    results: &Written,
+    results: &WrittenResults,
     ledger: &mut dyn Ledger,
 ) -> anyhow::Result<Option<anyhow::Error>> {
     if results.ended == run.counts {
@@ -509,7 +511,11 @@ fn miscounted(
         return Ok(None);
     }
     let told = |counts: &Counts| {
-        format!("{} rows that ended ({})", count(counts.total()), in_words(counts).join(", "))
+        format!(
+            "{} rows that ended ({})",
+            human_count(counts.total()),
+            counts_text(counts).join(", ")
+        )
     };
     Ok(Some(anyhow!(
         "the results in {} hold {}, and the ledger counted {}: the results are made of what it recorded of each row, and are those to go by; see whether the ledger was altered or damaged, and keep both",

@@ -14,7 +14,7 @@ use crate::input::shown;
 use crate::ledger::{Ledger, Location, Patience, Run};
 use crate::model::Status;
 use crate::output::summary::reason;
-use crate::output::{console, count};
+use crate::output::{console, human_count};
 
 /// Whoever looks holds no rows, and does not wait for long.
 pub const LOOKING: Patience =
@@ -50,8 +50,8 @@ fn list(ledger: &mut dyn Ledger, path: &Location, as_json: bool) -> anyhow::Resu
                 "{:<21} {:<9} {:>11} of {:>11}  {}{}",
                 shown(run.id()),
                 state.word(),
-                count(run.counts.total()),
-                count(run.rows),
+                human_count(run.counts.total()),
+                human_count(run.rows),
                 shown(&run.opened.input_name),
                 in_doubt(&run)
             ),
@@ -59,11 +59,11 @@ fn list(ledger: &mut dyn Ledger, path: &Location, as_json: bool) -> anyhow::Resu
     }
     if let ([], Location::File(path)) = (&lines[..], path) {
         let path = path.display();
-        console::tell(format_args!(
+        console::eprint_line(format_args!(
             "no run is recorded in the ledger {path}; if it is a copy, see whether {path}-wal stood beside the original, and copy that too"
         ));
     }
-    lines.iter().for_each(console::print);
+    lines.iter().for_each(console::print_line);
     Ok(())
 }
 
@@ -71,15 +71,15 @@ fn list(ledger: &mut dyn Ledger, path: &Location, as_json: bool) -> anyhow::Resu
 fn in_doubt(run: &Run) -> String {
     match run.counts.in_doubt() {
         0 => String::new(),
-        rows => format!("  ({} in doubt)", count(rows)),
+        rows => format!("  ({} in doubt)", human_count(rows)),
     }
 }
 
 fn show(ledger: &mut dyn Ledger, run: &Run, as_json: bool) -> anyhow::Result<()> {
     let state = State::of(run, ledger)?;
     match as_json {
-        true => console::print(json(run, state)),
-        false => console::print(detail(run, state).trim_end()),
+        true => console::print_line(json(run, state)),
+        false => console::print_line(detail(run, state).trim_end()),
     }
     Ok(())
 }
@@ -135,19 +135,19 @@ fn detail(run: &Run, state: State) -> String {
     run.cut_off.iter().for_each(|at| line("last call before", time(*at).to_string()));
     run.finished_at.iter().for_each(|at| line("came to rest", time(*at).to_string()));
     run.stop.iter().for_each(|stop| line("stopped", reason(stop)));
-    line("rows", count(run.rows));
+    line("rows", human_count(run.rows));
     for (status, rows) in run.counts.iter() {
-        line(&format!("  {status}"), count(rows));
+        line(&format!("  {status}"), human_count(rows));
         let with_doubt = run.counts.rejected_with_doubt();
         if status == Status::Rejected && with_doubt > 0 {
-            line("    with doubt", count(with_doubt));
+            line("    with doubt", human_count(with_doubt));
         }
     }
     let left = run.rows.saturating_sub(run.counts.total());
     if left > 0 {
-        line("  not ended", count(left));
+        line("  not ended", human_count(left));
     }
-    line("calls", count(run.attempts));
+    line("calls", human_count(run.attempts));
     match state {
         State::Died | State::Stopped => {
             text.push_str("Start the same command again to go on\n");

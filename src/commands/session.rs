@@ -12,9 +12,9 @@ use crate::config::Settings;
 use crate::engine::{self, RunOutcome, RunPolicy, Scheduler, Snapshot};
 use crate::ledger::{Ledger, LedgerError, Run, StartOptions, StartedRun};
 use crate::model::ReasonCode;
-use crate::output::count;
-use crate::output::metrics::Metrics;
-use crate::output::progress::{self, Course};
+use crate::output::human_count;
+use crate::output::metrics::MetricsFile;
+use crate::output::progress::{self, ProgressContext};
 use crate::policy::pacer::Pacer;
 use crate::policy::rate::{Rate, Rates};
 
@@ -39,7 +39,7 @@ pub struct Sending<'a> {
     /// Turns true when this process is told to stop.
     pub told: watch::Receiver<bool>,
     /// The figures to keep, if any.
-    pub metrics: Option<&'a mut Metrics>,
+    pub metrics: Option<&'a mut MetricsFile>,
 }
 
 impl Sending<'_> {
@@ -62,8 +62,8 @@ impl Sending<'_> {
         let (ledger, begun) = started.await.context("the ledger's thread died")??;
         tracing::info!(
             "{} of {} rows to send to {}, {}",
-            count(run.left().saturating_sub(self.cancelled)),
-            count(run.rows),
+            human_count(run.left().saturating_sub(self.cancelled)),
+            human_count(run.rows),
             run.opened.endpoint,
             self.rates
         );
@@ -71,12 +71,12 @@ impl Sending<'_> {
         let connections = self.connections(run, plan.last_start);
         let (show, shown) = watch::channel(Snapshot { counts: run.counts, ..Snapshot::default() });
         let last_start = plan.last_start;
-        let course = Course { rows: run.rows, before: run.counts.total(), last_start };
-        let keep = |metrics: &mut Metrics| metrics.clone().keep(shown.clone());
+        let context = ProgressContext { rows: run.rows, before: run.counts.total(), last_start };
+        let keep = |metrics: &mut MetricsFile| metrics.clone().keep_up_to_date(shown.clone());
         let kept = self.metrics.as_deref_mut().map(keep);
         let kept = kept.map(|kept| tokio::spawn(kept.in_current_span()));
         let last = shown.clone();
-        let progress = progress::show(course, shown, self.settings.quiet);
+        let progress = progress::show(context, shown, self.settings.quiet);
         let progress = tokio::spawn(progress.in_current_span());
         let scheduler =
             Scheduler::new(plan, run.counts, begun).with_credential_refresh(self.calls.refresh());
@@ -95,7 +95,7 @@ impl Sending<'_> {
         let _ = progress.await;
         if let (Some(kept), Some(metrics)) = (kept, self.metrics) {
             let _ = kept.await;
-            metrics.see(&last.borrow());
+            metrics.update(&last.borrow());
         }
         finished
     }

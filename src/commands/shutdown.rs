@@ -42,14 +42,16 @@ pub fn listen() -> std::io::Result<watch::Receiver<bool>> {
             return tell.closed().await;
         }
         let first = Instant::now();
-        console::tell(
+        console::eprint_line(
             "stopping: nothing more is sent; calls in flight are waited for (once more to stop at once)",
         );
         tell.send_replace(true);
         while first.elapsed() < ONE_WISH {
             signals.recv().await;
         }
-        console::tell("stopped at once: start the same command again, it goes on where it was");
+        console::eprint_line(
+            "stopped at once: start the same command again, it goes on where it was",
+        );
         std::process::exit(ExitCode::Stopped as i32);
     });
     Ok(told)

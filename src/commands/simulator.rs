@@ -14,10 +14,10 @@ pub fn serve(settings: SimulatorSettings) -> anyhow::Result<ExitCode> {
         let mut told = shutdown::listen().context("cannot listen for signals")?;
         let simulator = simulator::start(settings).await?;
         // On standard output, so that a script can wait for it and read the port.
-        console::print(simulator.url());
+        console::print_line(simulator.url());
         let _ = told.wait_for(|told| *told).await;
         let stats = simulator.stop().await;
-        console::print(serde_json::to_string(&stats)?);
+        console::print_line(serde_json::to_string(&stats)?);
         Ok(ExitCode::Done)
     })
 }

@@ -16,7 +16,7 @@ use crate::engine::RunOutcome;
 use crate::exit_code::ExitCode;
 use crate::input::shown;
 use crate::ledger::{Ledger, Location, Run};
-use crate::output::count;
+use crate::output::human_count;
 use crate::output::summary::reason;
 use crate::policy::rate::Rates;
 use crate::process;
@@ -176,7 +176,7 @@ impl Worker<'_> {
 
     fn left(&self, finished: RunOutcome) -> Left {
         let RunOutcome { ledger, run, calls, stop, .. } = finished;
-        let calls = count(calls);
+        let calls = human_count(calls);
         match stop {
             _ if run.has_ended() => tracing::info!("the run has ended; {calls} calls made here"),
             Some(why) if !why.stops_all() && !*self.told.borrow() => {

@@ -1,6 +1,6 @@
-//! Words to the user. A closed pipe or a vanished terminal is no reason to stop
-//! a run, let alone to panic: what cannot be said is not said, and what was asked for
-//! and could not be printed is told at the end.
+//! Lines to standard output and standard error. A closed pipe or a vanished terminal neither
+//! stops a run nor panics: what cannot be written is dropped, and a failure of standard
+//! output is reported at the end.
 
 use std::fmt::Display;
 use std::io::{self, Write};
@@ -17,15 +17,15 @@ static JSON_LINES: AtomicBool = AtomicBool::new(false);
 /// Whether anything was printed.
 static PRINTED: AtomicBool = AtomicBool::new(false);
 /// Why something could not be printed.
-static LOST: OnceLock<io::Error> = OnceLock::new();
+static STDOUT_ERROR: OnceLock<io::Error> = OnceLock::new();
 
 /// From here on, lines on standard error are JSON, as log lines are.
-pub fn as_json_lines(wanted: bool) {
+pub fn set_json_lines(wanted: bool) {
     JSON_LINES.store(wanted, Ordering::Relaxed);
 }
 
 /// A line on standard error: for people.
-pub fn tell(line: impl Display) {
+pub fn eprint_line(line: impl Display) {
     match JSON_LINES.load(Ordering::Relaxed) {
         true => write_line(json_line("WARN", &line)),
         false => write_line(line),
@@ -33,15 +33,15 @@ pub fn tell(line: impl Display) {
 }
 
 /// An error on standard error.
-pub fn fail(error: impl Display) {
+pub fn eprint_error(error: impl Display) {
     match JSON_LINES.load(Ordering::Relaxed) {
         true => write_line(json_line("ERROR", &error)),
         false => write_line(format_args!("error: {error}")),
     }
 }
 
-/// A line of a question, which a person answers.
-pub fn ask(line: impl Display) {
+/// A line of a question on standard error, which a person answers.
+pub fn eprint_question(line: impl Display) {
     write_line(line);
 }
 
@@ -51,18 +51,18 @@ fn json_line(level: &str, line: &dyn Display) -> serde_json::Value {
 }
 
 fn write_line(line: impl Display) {
-    progress::beside(|| {
+    progress::suspend_progress(|| {
         let _ = writeln!(std::io::stderr().lock(), "{line}");
     });
 }
 
 /// A line on standard output: for programs, and what was asked for.
-pub fn print(line: impl Display) {
+pub fn print_line(line: impl Display) {
     let mut output = std::io::stdout().lock();
     match writeln!(output, "{line}").and_then(|()| output.flush()) {
         Ok(()) => PRINTED.store(true, Ordering::Relaxed),
         Err(cause) => {
-            let _ = LOST.set(cause);
+            let _ = STDOUT_ERROR.set(cause);
         }
     }
 }
@@ -73,17 +73,17 @@ pub fn has_printed() -> bool {
 }
 
 /// Why something could not be printed on standard output, if anything could not.
-pub fn lost() -> Option<&'static io::Error> {
-    LOST.get()
+pub fn stdout_error() -> Option<&'static io::Error> {
+    STDOUT_ERROR.get()
 }
 
 /// Standard error, for those who write whole lines.
 #[derive(Debug, Clone, Copy)]
-pub struct StandardError;
+pub struct StderrLines;
 
-impl Write for StandardError {
+impl Write for StderrLines {
     fn write(&mut self, lines: &[u8]) -> std::io::Result<usize> {
-        progress::beside(|| {
+        progress::suspend_progress(|| {
             let _ = std::io::stderr().lock().write_all(lines);
         });
         Ok(lines.len())

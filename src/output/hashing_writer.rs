@@ -1,18 +1,18 @@
-//! Bytes that pass through into a digest.
+//! A writer that hashes what it passes on.
 
 use std::io::{self, Write};
 
 use crate::hash::{Digest, Hasher};
 
-/// Counts what passes through into a digest.
-pub(super) struct Hashed<W> {
+/// Passes bytes on to `inner`, and hashes them.
+pub(super) struct HashingWriter<W> {
     inner: W,
     hasher: Hasher,
 }
 
-impl<W> Hashed<W> {
-    pub fn new(inner: W) -> Hashed<W> {
-        Hashed { inner, hasher: Hasher::default() }
+impl<W> HashingWriter<W> {
+    pub fn new(inner: W) -> HashingWriter<W> {
+        HashingWriter { inner, hasher: Hasher::default() }
     }
 
     /// The digest of all that passed through.
@@ -21,7 +21,7 @@ impl<W> Hashed<W> {
     }
 }
 
-impl<W: Write> Write for Hashed<W> {
+impl<W: Write> Write for HashingWriter<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let written = self.inner.write(bytes)?;
         self.hasher.update(&bytes[..written]);

@@ -1,4 +1,4 @@
-//! The run's figures in Prometheus' text format, in a file for the textfile
+//! The run's metrics in Prometheus' text format, in a file for the textfile
 //! collector: so that an alert can say that the nightly run did not finish.
 
 use std::fmt::Write as _;
@@ -12,7 +12,7 @@ use anyhow::{Context, bail};
 use jiff::Timestamp;
 use tokio::sync::watch;
 
-use super::results::{Written, names_folder};
+use super::results::{WrittenResults, names_folder};
 use crate::engine::Snapshot;
 use crate::exit_code::ExitCode;
 use crate::ledger::Run;
@@ -23,10 +23,10 @@ const REPLACED_EVERY: Duration = Duration::from_secs(15);
 
 /// What the file tells of one run.
 #[derive(Debug, Clone)]
-pub struct Figures {
+pub struct RunMetrics {
     /// The run.
     pub run: String,
-    /// The profile it uses: what keeps the figures of several jobs apart.
+    /// The profile it uses: what keeps the metrics of several jobs apart.
     pub profile: Option<String>,
     /// When this process started it.
     pub started_at: Timestamp,
@@ -48,26 +48,26 @@ pub struct Figures {
     pub ended: Option<(Timestamp, ExitCode)>,
 }
 
-/// The figures, and the file that is kept up to date with them, if one is wanted.
+/// The metrics, and the file that is kept up to date with them, if one is wanted.
 #[derive(Debug, Clone)]
-pub struct Metrics {
+pub struct MetricsFile {
     path: Option<PathBuf>,
     attempts_before: u64,
-    figures: Figures,
+    metrics: RunMetrics,
 }
 
-impl Metrics {
-    /// Writes the figures for the first time.
+impl MetricsFile {
+    /// Writes the metrics for the first time.
     ///
     /// # Errors
     /// When the file cannot be written.
-    pub fn begin(path: Option<PathBuf>, figures: Figures) -> anyhow::Result<Metrics> {
-        let metrics = Metrics { path, attempts_before: figures.attempts, figures };
+    pub fn create(path: Option<PathBuf>, metrics: RunMetrics) -> anyhow::Result<MetricsFile> {
+        let metrics = MetricsFile { path, attempts_before: metrics.attempts, metrics };
         metrics.write().map(|()| metrics)
     }
 
     /// Keeps the file up to date until the sender is gone.
-    pub async fn keep(self, shown: watch::Receiver<Snapshot>) {
+    pub async fn keep_up_to_date(self, shown: watch::Receiver<Snapshot>) {
         self.replace_every(REPLACED_EVERY, shown).await;
     }
 
@@ -83,7 +83,7 @@ impl Metrics {
                     Err(_gone) => break,
                 },
             }
-            self.see(&shown.borrow());
+            self.update(&shown.borrow());
             let now = self.clone();
             // A slow disk must not hold up the calls.
             let written = tokio::task::spawn_blocking(move || now.write()).await;
@@ -98,35 +98,35 @@ impl Metrics {
         }
     }
 
-    /// The run has another identifier than was thought.
-    pub fn of(&mut self, run: &str) {
-        run.clone_into(&mut self.figures.run);
+    /// Replaces the run's identifier: another process has created the run of this file.
+    pub fn set_run_id(&mut self, run: &str) {
+        run.clone_into(&mut self.metrics.run);
     }
 
-    /// Takes in how far the run is.
-    pub fn see(&mut self, snapshot: &Snapshot) {
-        let figures = &mut self.figures;
-        figures.counts = snapshot.counts;
-        figures.left = figures.rows.saturating_sub(snapshot.counts.total());
-        figures.attempts = self.attempts_before + snapshot.calls;
-        figures.in_flight = snapshot.in_flight;
-        figures.waiting = snapshot.waiting as u64;
+    /// Takes in a snapshot of the run.
+    pub fn update(&mut self, snapshot: &Snapshot) {
+        let metrics = &mut self.metrics;
+        metrics.counts = snapshot.counts;
+        metrics.left = metrics.rows.saturating_sub(snapshot.counts.total());
+        metrics.attempts = self.attempts_before + snapshot.calls;
+        metrics.in_flight = snapshot.in_flight;
+        metrics.waiting = snapshot.waiting as u64;
     }
 
-    /// Takes in how a run stands that has come to rest, and its rows in the results.
-    pub fn rest(&mut self, run: &Run, results: &Written) {
-        let figures = &mut self.figures;
-        figures.counts = results.counts;
-        figures.left = results.left();
-        figures.attempts = run.attempts;
-        figures.in_flight = 0;
-        figures.waiting = 0;
-        figures.stop.clone_from(&run.stop);
+    /// Takes in the final state of the run, and its rows in the results.
+    pub fn finish(&mut self, run: &Run, results: &WrittenResults) {
+        let metrics = &mut self.metrics;
+        metrics.counts = results.counts;
+        metrics.left = results.left();
+        metrics.attempts = run.attempts;
+        metrics.in_flight = 0;
+        metrics.waiting = 0;
+        metrics.stop.clone_from(&run.stop);
     }
 
-    /// Writes the figures for the last time.
-    pub fn end(mut self, at: Timestamp, exit: ExitCode) {
-        self.figures.ended = Some((at, exit));
+    /// Writes the metrics for the last time.
+    pub fn finalize(mut self, at: Timestamp, exit: ExitCode) {
+        self.metrics.ended = Some((at, exit));
         if let Err(error) = self.write() {
             tracing::warn!("{error:#}");
         }
@@ -135,7 +135,7 @@ impl Metrics {
     fn write(&self) -> anyhow::Result<()> {
         let Some(path) = &self.path else { return Ok(()) };
         may_replace(path)?;
-        replace(path, &self.figures.text()).with_context(|| {
+        replace(path, &self.metrics.text()).with_context(|| {
             format!(
                 "the metrics cannot be written to {}: name another --metrics-file",
                 path.display()
@@ -187,51 +187,51 @@ fn replace(path: &Path, text: &str) -> std::io::Result<()> {
     Ok(())
 }
 
-impl Figures {
-    /// The figures in the text format, version 0.0.4.
+impl RunMetrics {
+    /// The metrics in the text format, version 0.0.4.
     pub fn text(&self) -> String {
-        let mut page = Page { text: String::new(), profile: self.profile.as_deref() };
+        let mut text = PromText { text: String::new(), profile: self.profile.as_deref() };
         let version = env!("CARGO_PKG_VERSION");
         let info = [("run", self.run.as_str()), ("version", version)];
-        page.family("info", "gauge", "The run, and the program's version.");
-        page.sample("info", &info, 1);
-        page.one("input_rows", "gauge", "Rows of the input.", self.rows);
-        page.family("rows", "gauge", "Rows by how they ended, or stand in the results.");
+        text.family("info", "gauge", "The run, and the program's version.");
+        text.sample("info", &info, 1);
+        text.one("input_rows", "gauge", "Rows of the input.", self.rows);
+        text.family("rows", "gauge", "Rows by how they ended, or stand in the results.");
         for status in Status::ALL {
-            page.sample("rows", &[("status", status.as_str())], self.counts.get(status));
+            text.sample("rows", &[("status", status.as_str())], self.counts.get(status));
         }
         let in_doubt = "Rows that may or may not be cancelled: in_doubt, or rejected with doubt.";
-        page.one("rows_in_doubt", "gauge", in_doubt, self.counts.in_doubt());
-        page.one("rows_left", "gauge", "Rows that have not ended.", self.left);
+        text.one("rows_in_doubt", "gauge", in_doubt, self.counts.in_doubt());
+        text.one("rows_left", "gauge", "Rows that have not ended.", self.left);
         let attempts = "Attempts of the run whose end is known.";
-        page.one("attempts_total", "counter", attempts, self.attempts);
-        page.one("in_flight", "gauge", "Calls in flight.", self.in_flight.into());
-        page.one("rows_waiting", "gauge", "Rows that wait for another attempt.", self.waiting);
+        text.one("attempts_total", "counter", attempts, self.attempts);
+        text.one("in_flight", "gauge", "Calls in flight.", self.in_flight.into());
+        text.one("rows_waiting", "gauge", "Rows that wait for another attempt.", self.waiting);
         let started = "When the run was started, or started again.";
-        page.moment("started_timestamp_seconds", started, self.started_at);
+        text.timestamp("started_timestamp_seconds", started, self.started_at);
         let complete = "Whether the run has come to rest with every row ended.";
         let is_complete = self.ended.is_some() && self.left == 0;
-        page.one("complete", "gauge", complete, is_complete.into());
+        text.one("complete", "gauge", complete, is_complete.into());
         if let Some((at, exit)) = self.ended {
-            page.moment("ended_timestamp_seconds", "When the run came to rest.", at);
+            text.timestamp("ended_timestamp_seconds", "When the run came to rest.", at);
             let code = "The exit code; 0 is every row cancelled.";
-            page.one("exit_code", "gauge", code, exit as u64);
+            text.one("exit_code", "gauge", code, exit as u64);
         }
         if let Some(stop) = &self.stop {
-            page.family("stopped", "gauge", "Why the run stopped before its last row.");
-            page.sample("stopped", &[("reason", stop)], 1);
+            text.family("stopped", "gauge", "Why the run stopped before its last row.");
+            text.sample("stopped", &[("reason", stop)], 1);
         }
-        page.text
+        text.text
     }
 }
 
-/// A page of metrics, each with the same beginning and the same profile.
-struct Page<'a> {
+/// A text of metrics, each with the same beginning and the same profile.
+struct PromText<'a> {
     text: String,
     profile: Option<&'a str>,
 }
 
-impl Page<'_> {
+impl PromText<'_> {
     fn family(&mut self, name: &str, kind: &str, help: &str) {
         let _ = writeln!(self.text, "# HELP cardcancel_run_{name} {help}");
         let _ = writeln!(self.text, "# TYPE cardcancel_run_{name} {kind}");
@@ -256,7 +256,7 @@ impl Page<'_> {
         self.sample(name, &[], value);
     }
 
-    fn moment(&mut self, name: &str, help: &str, at: Timestamp) {
+    fn timestamp(&mut self, name: &str, help: &str, at: Timestamp) {
         self.family(name, "gauge", help);
         let milliseconds = at.as_millisecond().rem_euclid(1000);
         self.sample(name, &[], format_args!("{}.{milliseconds:03}", at.as_second()));
@@ -272,8 +272,8 @@ mod tests {
     use super::*;
     use insta::assert_snapshot;
 
-    fn figures() -> Figures {
-        Figures {
+    fn metrics() -> RunMetrics {
+        RunMetrics {
             run: "20261122-010000-875d".to_owned(),
             profile: Some("production".to_owned()),
             started_at: "2026-11-22T01:00:00.25Z".parse().unwrap(),
@@ -288,15 +288,15 @@ mod tests {
         }
     }
 
-    fn samples(figures: &Figures) -> String {
-        let text = figures.text();
+    fn samples(metrics: &RunMetrics) -> String {
+        let text = metrics.text();
         let lines = text.lines().filter(|line| !line.starts_with('#'));
         lines.collect::<Vec<_>>().join("\n").replace(env!("CARGO_PKG_VERSION"), "[version]")
     }
 
     #[test]
     fn a_run_under_way_has_no_end_yet() {
-        let mut metrics = Metrics::begin(None, figures()).unwrap();
+        let mut metrics = MetricsFile::create(None, metrics()).unwrap();
         let mut counts: Counts =
             [(Status::Cancelled, 27), (Status::Rejected, 2), (Status::InDoubt, 1)]
                 .into_iter()
@@ -304,8 +304,8 @@ mod tests {
         counts.add_rejected_with_doubt(1);
         let snapshot =
             Snapshot { counts, in_flight: 6, waiting: 3, calls: 35, ..Snapshot::default() };
-        metrics.see(&snapshot);
-        assert_snapshot!(samples(&metrics.figures), @r#"
+        metrics.update(&snapshot);
+        assert_snapshot!(samples(&metrics.metrics), @r#"
         cardcancel_run_info{profile="production",run="20261122-010000-875d",version="[version]"} 1
         cardcancel_run_input_rows{profile="production"} 100
         cardcancel_run_rows{profile="production",status="cancelled"} 27
@@ -330,7 +330,7 @@ mod tests {
     fn a_run_that_stopped_says_when_and_why_and_is_not_complete() {
         let ended = Some(("2026-11-22T03:29:30Z".parse().unwrap(), ExitCode::Stopped));
         let stop = Some("CUT_OFF".to_owned());
-        let stopped = Figures { profile: None, stop, ended, ..figures() };
+        let stopped = RunMetrics { profile: None, stop, ended, ..metrics() };
         let text = samples(&stopped);
         let (_, end) = text.split_once("seconds 1795309200.250\n").unwrap();
         assert_snapshot!(end, @r#"
@@ -349,7 +349,7 @@ mod tests {
     #[test]
     fn a_file_that_cannot_be_written_is_an_error_at_the_start() {
         let folder = tempfile::tempdir().unwrap();
-        let begin = |name: &str| Metrics::begin(Some(folder.path().join(name)), figures());
+        let begin = |name: &str| MetricsFile::create(Some(folder.path().join(name)), metrics());
         assert!(begin("missing/run.prom").is_err());
         assert!(begin("run.prom").is_ok());
         let left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().collect();
@@ -360,7 +360,7 @@ mod tests {
     async fn the_file_follows_the_run() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("run.prom");
-        let metrics = Metrics::begin(Some(path.clone()), figures()).unwrap();
+        let metrics = MetricsFile::create(Some(path.clone()), metrics()).unwrap();
         let (show, shown) = watch::channel(Snapshot::default());
         let often = Duration::from_millis(1);
         let keeping = tokio::spawn(metrics.clone().replace_every(often, shown));
@@ -371,7 +371,7 @@ mod tests {
         }
         drop(show);
         keeping.await.unwrap();
-        metrics.end(Timestamp::now(), ExitCode::InDoubt);
+        metrics.finalize(Timestamp::now(), ExitCode::InDoubt);
         assert!(told("exit_code{profile=\"production\"} 3\n"));
     }
 }

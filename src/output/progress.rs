@@ -8,8 +8,8 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use jiff::Timestamp;
 use tokio::sync::watch;
 
-use super::summary::in_words;
-use super::{count, lasting, per_second, rows};
+use super::summary::counts_text;
+use super::{human_count, human_duration, per_second, rows};
 use crate::engine::{RowsElsewhere, Snapshot};
 use crate::policy::retry_after::WaitRequest;
 
@@ -29,7 +29,7 @@ static LIVE: Mutex<Option<ProgressBar>> = Mutex::new(None);
 
 /// What does not change while a run goes on.
 #[derive(Debug, Clone, Copy)]
-pub struct Course {
+pub struct ProgressContext {
     /// How many rows the run has.
     pub rows: u64,
     /// How many had ended when this process began.
@@ -39,10 +39,10 @@ pub struct Course {
 }
 
 /// Shows how far the run is until its sender is gone.
-pub async fn show(course: Course, mut shown: watch::Receiver<Snapshot>, quiet: bool) {
+pub async fn show(context: ProgressContext, mut shown: watch::Receiver<Snapshot>, quiet: bool) {
     let live = std::io::stderr().is_terminal() && !quiet;
     let began = Instant::now();
-    let bar = ProgressBar::with_draw_target(Some(course.rows), target(live));
+    let bar = ProgressBar::with_draw_target(Some(context.rows), target(live));
     bar.set_style(style());
     set_live(live.then(|| bar.clone()));
     let mut notices = Notices::default();
@@ -53,7 +53,7 @@ pub async fn show(course: Course, mut shown: watch::Receiver<Snapshot>, quiet: b
             _ = ticks.tick() => {}
             changed = shown.changed() => match changed {
                 Ok(()) => {
-                    for told in notices.of(&shown.borrow_and_update()) {
+                    for told in notices.take(&shown.borrow_and_update()) {
                         tracing::warn!("{told}");
                     }
                     continue;
@@ -62,12 +62,12 @@ pub async fn show(course: Course, mut shown: watch::Receiver<Snapshot>, quiet: b
             },
         }
         let snapshot = shown.borrow().clone();
-        let line = line(&course, &snapshot, began.elapsed());
+        let line = line(&context, &snapshot, began.elapsed());
         if live {
             bar.set_position(snapshot.counts.total());
             bar.set_message(line);
         } else {
-            let (ended, rows) = (count(snapshot.counts.total()), count(course.rows));
+            let (ended, rows) = (human_count(snapshot.counts.total()), human_count(context.rows));
             tracing::info!("{ended} of {rows} rows: {line}");
         }
     }
@@ -76,7 +76,7 @@ pub async fn show(course: Course, mut shown: watch::Receiver<Snapshot>, quiet: b
 }
 
 /// Writes lines to standard error without tearing the live line.
-pub fn beside(write: impl FnOnce()) {
+pub fn suspend_progress(write: impl FnOnce()) {
     let live = LIVE.lock().unwrap_or_else(PoisonError::into_inner).clone();
     match live {
         Some(bar) => bar.suspend(write),
@@ -100,7 +100,7 @@ struct Notices {
 }
 
 impl Notices {
-    fn of(&mut self, snapshot: &Snapshot) -> impl Iterator<Item = String> + use<> {
+    fn take(&mut self, snapshot: &Snapshot) -> impl Iterator<Item = String> + use<> {
         let cause = snapshot.outage_cause.as_deref();
         let outage = self.outage(snapshot.outage, cause.unwrap_or("no call ended"));
         let silence = snapshot.wait_request.and_then(|asked| self.silence(asked));
@@ -115,7 +115,7 @@ impl Notices {
         Some(format!(
             "another run has had the orders of {} in flight for {}: they wait for it; `cardcancel runs` tells what is running, and a process that hangs is to be ended",
             rows(waits.rows as u64),
-            lasting(waits.longest)
+            human_duration(waits.longest)
         ))
     }
 
@@ -126,7 +126,7 @@ impl Notices {
             return None;
         }
         self.silent_since = Some(asked.since);
-        let (asks, lasts) = (lasting(asked.wait), lasting(asked.given));
+        let (asks, lasts) = (human_duration(asked.wait), human_duration(asked.given));
         let how = match asked.is_capped {
             true => "the longest that --max-outage allows",
             false => "as it wants",
@@ -143,7 +143,7 @@ impl Notices {
                 "CoreCARD does not answer ({cause}): nothing is sent but a probe now and then, until it is back"
             )),
             (Some(lasted), None) => {
-                Some(format!("CoreCARD is back after {}: the run goes on", lasting(lasted)))
+                Some(format!("CoreCARD is back after {}: the run goes on", human_duration(lasted)))
             }
             _ => None,
         }
@@ -160,29 +160,32 @@ fn style() -> ProgressStyle {
 }
 
 /// The rate, how rows ended, the time left and the margin to the cut-off.
-fn line(course: &Course, snapshot: &Snapshot, took: Duration) -> String {
+fn line(context: &ProgressContext, snapshot: &Snapshot, took: Duration) -> String {
     let ended = snapshot.counts.total();
-    let here = ended.saturating_sub(course.before);
+    let here = ended.saturating_sub(context.before);
     let mut parts = vec![format!("{}/s", per_second(here, took))];
     parts.extend(ends(snapshot));
     if snapshot.waiting > 0 {
-        parts.push(format!("{} to try again", count(snapshot.waiting as u64)));
+        parts.push(format!("{} to try again", human_count(snapshot.waiting as u64)));
     }
     if snapshot.stop.is_some() {
         parts.push(format!("stopping: {} calls in flight", snapshot.in_flight));
     } else if let Some(lasts) = snapshot.outage {
-        parts.push(format!("no answer from CoreCARD for {}", lasting(lasts)));
+        parts.push(format!("no answer from CoreCARD for {}", human_duration(lasts)));
     } else if !snapshot.retry_after.is_zero() {
-        parts.push(format!("waiting {}: the server asked for it", lasting(snapshot.retry_after)));
-    } else if let Some(left) = time_left(course.rows.saturating_sub(ended), here, took) {
-        parts.push(format!("{} left", lasting(left)));
-        parts.extend(margin(course, left));
+        parts.push(format!(
+            "waiting {}: the server asked for it",
+            human_duration(snapshot.retry_after)
+        ));
+    } else if let Some(left) = time_left(context.rows.saturating_sub(ended), here, took) {
+        parts.push(format!("{} left", human_duration(left)));
+        parts.extend(margin(context, left));
     }
     parts.join(" · ")
 }
 
 fn ends(snapshot: &Snapshot) -> impl Iterator<Item = String> {
-    in_words(&snapshot.counts).into_iter().map(|words| words.replace('_', " "))
+    counts_text(&snapshot.counts).into_iter().map(|words| words.replace('_', " "))
 }
 
 /// Nothing until enough rows have ended to tell.
@@ -191,10 +194,10 @@ fn time_left(rows: u64, ended: u64, took: Duration) -> Option<Duration> {
     enough.then(|| took.mul_f64(rows as f64 / ended as f64))
 }
 
-fn margin(course: &Course, left: Duration) -> Option<String> {
-    let until = Duration::try_from(course.last_start?.duration_since(Timestamp::now()));
+fn margin(context: &ProgressContext, left: Duration) -> Option<String> {
+    let until = Duration::try_from(context.last_start?.duration_since(Timestamp::now()));
     Some(match until.unwrap_or_default().checked_sub(left) {
-        Some(spare) => format!("{} to spare", lasting(spare)),
+        Some(spare) => format!("{} to spare", human_duration(spare)),
         None => "NOT DONE BY THE CUT-OFF at this rate".to_owned(),
     })
 }
@@ -204,8 +207,8 @@ mod tests {
     use super::*;
     use crate::model::{ReasonCode, Status};
 
-    fn course() -> Course {
-        Course { rows: 1000, before: 100, last_start: None }
+    fn context() -> ProgressContext {
+        ProgressContext { rows: 1000, before: 100, last_start: None }
     }
 
     fn snapshot() -> Snapshot {
@@ -214,7 +217,7 @@ mod tests {
     }
 
     fn shown(snapshot: Snapshot) -> String {
-        line(&course(), &snapshot, Duration::from_secs(20))
+        line(&context(), &snapshot, Duration::from_secs(20))
     }
 
     #[test]
@@ -248,7 +251,7 @@ mod tests {
             let asked =
                 WaitRequest { since: seconds(since), wait: seconds(wait), given, is_capped };
             let snapshot = Snapshot { wait_request: Some(asked), ..Snapshot::default() };
-            notices.of(&snapshot).collect::<Vec<_>>().join("\n")
+            notices.take(&snapshot).collect::<Vec<_>>().join("\n")
         };
         assert_eq!(told(1, 2, false), "");
         insta::assert_snapshot!(told(5, 86_400, true), @"CoreCARD asks everyone to wait for 1 d 0 h (Retry-After): nothing is sent for 15 min 0 s, the longest that --max-outage allows");
@@ -290,7 +293,7 @@ mod tests {
     fn the_margin_to_the_cut_off_is_told_and_so_is_its_lack() {
         let line = |seconds| {
             let last_start = Some(Timestamp::now() + Duration::from_secs(seconds));
-            line(&Course { last_start, ..course() }, &snapshot(), Duration::from_secs(20))
+            line(&ProgressContext { last_start, ..context() }, &snapshot(), Duration::from_secs(20))
         };
         assert!(line(3670).ends_with("1 min 10 s left · 1 h 0 min to spare"), "{}", line(3670));
         assert!(line(60).ends_with("NOT DONE BY THE CUT-OFF at this rate"));

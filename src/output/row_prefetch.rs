@@ -1,4 +1,4 @@
-//! The rows of a run, read on a thread of their own ahead of whoever writes them.
+//! Reads the rows of a run on its own thread, ahead of their use.
 
 use std::sync::mpsc::{channel, sync_channel};
 use std::thread::scope;
@@ -8,28 +8,28 @@ use anyhow::anyhow;
 use crate::ledger::{Ledger, RowRecord, Run};
 use crate::model::RowNumber;
 
-/// How many rows go over at a time, few enough to stay in a processor's cache, and
-/// how many times the reader may be ahead.
-const AT_ONCE: usize = 1000;
-const AHEAD: usize = 4;
+/// How many rows to hand over at a time, few enough to stay in a processor's cache, and
+/// how many such batches the reader may be ahead.
+const BATCH_ROWS: usize = 1000;
+const QUEUED_BATCHES: usize = 4;
 
-/// Hands over every row of a run, in order.
+/// Calls `each` for every row of a run, in order.
 ///
 /// # Errors
 /// Those of `each` and of the ledger.
-pub(super) fn rows(
+pub(super) fn for_each_row(
     ledger: &mut dyn Ledger,
     run: &Run,
     mut each: impl FnMut(&RowRecord) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     scope(|scope| {
-        let (full, filled) = sync_channel::<Batch>(AHEAD);
+        let (full, filled) = sync_channel::<RowBatch>(QUEUED_BATCHES);
         let (emptied, empty) = channel();
         let reading = scope.spawn(move || {
-            let gone = || anyhow!("nobody wants the rows any more");
-            let mut batch = Batch::default();
+            let gone = || anyhow!("the rows are no longer wanted");
+            let mut batch = RowBatch::default();
             ledger.rows(run, &mut |record| {
-                if batch.count == AT_ONCE {
+                if batch.count == BATCH_ROWS {
                     let next = empty.try_recv().unwrap_or_default();
                     let full = full.send(std::mem::replace(&mut batch, next));
                     full.map_err(|_| gone())?;
@@ -42,7 +42,7 @@ pub(super) fn rows(
         let handed = filled.iter().try_for_each(|mut batch| {
             batch.rows.iter().take(batch.count).try_for_each(&mut each)?;
             batch.count = 0;
-            // The reader may be at its end.
+            // The reader may have ended.
             let _ = emptied.send(batch);
             Ok(())
         });
@@ -53,14 +53,14 @@ pub(super) fn rows(
     })
 }
 
-/// Some rows, and room left over from others: a row's texts are allocated once.
+/// A batch of rows. Its buffers are reused, so that a row's texts are allocated once.
 #[derive(Default)]
-struct Batch {
+struct RowBatch {
     rows: Vec<RowRecord>,
     count: usize,
 }
 
-impl Batch {
+impl RowBatch {
     /// Takes the record in exchange for one that was handed over.
     fn take(&mut self, record: &mut RowRecord) {
         if self.count == self.rows.len() {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::format::rate;
-use super::{count, counted, lasting};
+use super::{human_count, human_duration, plural};
 use crate::engine::RunStats;
 
 /// A limit of the server that held the calls for less than this is not worth telling.
@@ -14,13 +14,14 @@ const LITTLE: Duration = Duration::from_secs(1);
 /// The line for people; none if nothing happened.
 pub fn line(stats: &RunStats) -> Option<String> {
     let away = (stats.outages > 0).then(|| {
-        let (times, lasted) = (times(stats.outages), lasting(stats.outage_time));
+        let (times, lasted) = (times(stats.outages), human_duration(stats.outage_time));
         format!("CoreCARD was away {times}, {lasted} in all")
     });
-    let waited = (!stats.retry_after_time.is_zero())
-        .then(|| format!("waited {} because it asked for that", lasting(stats.retry_after_time)));
+    let waited = (!stats.retry_after_time.is_zero()).then(|| {
+        format!("waited {} because it asked for that", human_duration(stats.retry_after_time))
+    });
     let throttled = stats.throttled_to.filter(|_| stats.throttled_time >= LITTLE).map(|least| {
-        let (lasted, least) = (lasting(stats.throttled_time), rate(least));
+        let (lasted, least) = (human_duration(stats.throttled_time), rate(least));
         format!("held to what it takes for {lasted}, {least} a second at the least")
     });
     let renewed = (stats.credential_refreshes > 0)
@@ -47,14 +48,14 @@ pub fn json(stats: &RunStats) -> Value {
 }
 
 fn some(number: u64, one: &str, many: &str) -> Option<String> {
-    (number > 0).then(|| counted(number, one, many))
+    (number > 0).then(|| plural(number, one, many))
 }
 
 fn times(number: u32) -> String {
     match number {
         1 => "once".to_owned(),
         2 => "twice".to_owned(),
-        _ => format!("{} times", count(number.into())),
+        _ => format!("{} times", human_count(number.into())),
     }
 }
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::results::Written;
-use super::{count, counted, lasting, per_second, rows, stats_line};
+use super::results::WrittenResults;
+use super::{human_count, human_duration, per_second, plural, rows, stats_line};
 use crate::engine::RunStats;
 use crate::exit_code::ExitCode;
 use crate::input::shown;
@@ -19,9 +19,9 @@ pub struct Summary<'a> {
     /// The run.
     pub run: &'a Run,
     /// Its results.
-    pub results: &'a Written,
+    pub results: &'a WrittenResults,
     /// What this process did; nothing if the run had ended before.
-    pub work: Option<Work>,
+    pub work: Option<WorkSummary>,
     /// Which stop rule ended it, if that stopped it.
     pub stop_reason: Option<StopReason>,
     /// Whether the calls went to a simulator, which makes the results nobody else's.
@@ -32,7 +32,7 @@ pub struct Summary<'a> {
 
 /// What this process did for the run.
 #[derive(Debug, Clone, Copy)]
-pub struct Work {
+pub struct WorkSummary {
     /// How long it took.
     pub took: Duration,
     /// How many calls were claimed.
@@ -50,10 +50,10 @@ impl Summary<'_> {
     pub fn text(&self) -> String {
         let mut text = format!("{}\n", self.headline());
         for (status, rows) in self.results.counts.iter() {
-            let _ = writeln!(text, "  {:<17} {:>11}", status.as_str(), count(rows));
+            let _ = writeln!(text, "  {:<17} {:>11}", status.as_str(), human_count(rows));
             let with_doubt = self.results.counts.rejected_with_doubt();
             if status == Status::Rejected && with_doubt > 0 {
-                let _ = writeln!(text, "    {:<15} {:>11}", "with doubt", count(with_doubt));
+                let _ = writeln!(text, "    {:<15} {:>11}", "with doubt", human_count(with_doubt));
             }
         }
         if let Some(work) = self.work.filter(|work| work.calls > 0) {
@@ -69,15 +69,15 @@ impl Summary<'_> {
         text
     }
 
-    fn calls(&self, work: &Work) -> String {
-        let calls = counted(work.calls, "call", "calls");
-        let (took, rate) = (lasting(work.took), per_second(work.calls, work.took));
+    fn calls(&self, work: &WorkSummary) -> String {
+        let calls = plural(work.calls, "call", "calls");
+        let (took, rate) = (human_duration(work.took), per_second(work.calls, work.took));
         let mut line = format!("{calls} in {took}, {rate} a second");
         if let Some(before) = work.resumed.filter(|before| *before > 0) {
             let _ = write!(line, "; {} had ended before", rows(before));
         }
         if let Some(margin) = self.margin() {
-            let _ = write!(line, "; {} to spare before the cut-off", lasting(margin));
+            let _ = write!(line, "; {} to spare before the cut-off", human_duration(margin));
         }
         line
     }
@@ -95,7 +95,7 @@ impl Summary<'_> {
             None => "not ended".to_owned(),
         };
         let exit = self.exit as u8;
-        format!("{end}; exit code {exit}: {}", in_words(&self.results.counts).join(", "))
+        format!("{end}; exit code {exit}: {}", counts_text(&self.results.counts).join(", "))
     }
 
     fn headline(&self) -> String {
@@ -178,7 +178,7 @@ impl Summary<'_> {
             (0, _) => format!("{WHY}: look in CoreCARD"),
             (_, some) => format!(
                 "may or may not be cancelled, {} of them {WHY}: look in CoreCARD, or rerun",
-                count(some)
+                human_count(some)
             ),
         }
     }
@@ -234,13 +234,13 @@ impl Summary<'_> {
 }
 
 /// How many rows stand how, each in words: "10 rejected (2 with doubt)".
-pub fn in_words(counts: &Counts) -> Vec<String> {
+pub fn counts_text(counts: &Counts) -> Vec<String> {
     let with_doubt = counts.rejected_with_doubt();
     let words = |(status, rows): (Status, u64)| match status {
         Status::Rejected if with_doubt > 0 => {
-            format!("{} {status} ({} with doubt)", count(rows), count(with_doubt))
+            format!("{} {status} ({} with doubt)", human_count(rows), human_count(with_doubt))
         }
-        _ => format!("{} {status}", count(rows)),
+        _ => format!("{} {status}", human_count(rows)),
     };
     counts.iter().map(words).collect()
 }

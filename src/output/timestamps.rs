@@ -1,10 +1,10 @@
-//! Moments as RFC 3339 UTC with milliseconds, many of them in the same second.
+//! Timestamps as RFC 3339 in UTC with milliseconds.
 
 use jiff::Timestamp;
 
-/// Writes moments; of those in one second, the first alone takes time.
+/// Formats timestamps. Of those within one second, only the first is formatted in full.
 #[derive(Debug, Default)]
-pub(super) struct Moments {
+pub(super) struct TimestampFormatter {
     second: Option<i64>,
     text: Vec<u8>,
 }
@@ -12,8 +12,8 @@ pub(super) struct Moments {
 /// Up to the point before the milliseconds.
 const WHOLE: usize = "2024-01-15T08:30:00.".len();
 
-impl Moments {
-    pub fn text(&mut self, time: Timestamp) -> &[u8] {
+impl TimestampFormatter {
+    pub fn format(&mut self, time: Timestamp) -> &[u8] {
         let milliseconds = u32::try_from(time.subsec_millisecond()).ok();
         match milliseconds.filter(|_| self.second == Some(time.as_second())) {
             Some(milliseconds) => {
@@ -41,18 +41,18 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_moment_is_written_as_if_it_were_the_only_one(
+        fn every_timestamp_is_formatted_as_if_it_were_the_only_one(
             seconds in prop::collection::vec(prop_oneof![-2i64..3, -62_135_596_801..-62_135_596_798i64], 1..4),
             nanoseconds in prop::collection::vec(0..1_000_000_000i64, 1..8),
         ) {
-            let mut moments = Moments::default();
+            let mut formatter = TimestampFormatter::default();
             for second in seconds {
                 for nanosecond in &nanoseconds {
                     let time = Timestamp::from_nanosecond(
                         i128::from(second) * 1_000_000_000 + i128::from(*nanosecond)
                     ).unwrap();
                     let alone = format!("{time:.3}");
-                    prop_assert_eq!(moments.text(time), alone.as_bytes());
+                    prop_assert_eq!(formatter.format(time), alone.as_bytes());
                 }
             }
         }

@@ -1,0 +1,283 @@
+//! Writes the lines of the results: the columns of the input, then those of the outcome.
+
+use std::fmt;
+use std::io::Write;
+
+use anyhow::{Context, bail};
+use csv::ByteRecord;
+
+use super::background_writer::{BackgroundWriter, CHUNK_BYTES};
+use super::row_prefetch::for_each_row;
+use super::rows;
+use super::spreadsheet::without_formula;
+use super::timestamps::TimestampFormatter;
+use crate::input::source::BYTE_ORDER_MARK;
+use crate::input::{Input, Layout, RerunPlan, columns};
+use crate::ledger::{Ledger, RowRecord, Run, after_lost_answer};
+use crate::model::{Counts, Order, ReasonCode, RowNumber, Status, card_numbers};
+
+/// What the results are made of, beside the ledger.
+pub struct ResultsInput<'a> {
+    /// The run.
+    pub run: &'a Run,
+    /// Its input.
+    pub input: &'a Input,
+    /// Where the input's columns are.
+    pub layout: &'a Layout,
+    /// How the results file that is run again was read, if it is one.
+    pub plan: Option<&'a RerunPlan>,
+}
+
+/// Rows for which the ledger has another order than their lines of the input. The results
+/// name what the ledger says, since that was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Misnamed {
+    /// How many there are.
+    pub rows: u64,
+    /// The first of them, and its order in the ledger.
+    pub first: (RowNumber, Order),
+}
+
+impl fmt::Display for Misnamed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (row, order) = self.first;
+        let rows = rows(self.rows);
+        write!(
+            f,
+            "the ledger and the input name different orders for {rows}, first for row {row}, where the ledger has {order}: one of them was changed. The results name what the ledger says, which is what was sent; see whether it is whole with `cardcancel ledger check`"
+        )
+    }
+}
+
+/// Counts of the rows that were written.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct RowTally {
+    pub(super) ended: Counts,
+    pub(super) open: Counts,
+    pub(super) may_be_cut_short: bool,
+    pub(super) misnamed: Option<Misnamed>,
+}
+
+impl RowTally {
+    fn add_misnamed(&mut self, row: RowNumber, order: Order) {
+        self.misnamed.get_or_insert(Misnamed { rows: 0, first: (row, order) }).rows += 1;
+    }
+
+    fn add(&mut self, record: &RowRecord) {
+        let counts = if record.has_ended { &mut self.ended } else { &mut self.open };
+        counts.add_row(record.status, record.doubt);
+    }
+}
+
+/// Writes every line, and counts the rows.
+pub(super) fn write_lines(
+    source: &ResultsInput<'_>,
+    ledger: &mut dyn Ledger,
+    mut file: BackgroundWriter,
+) -> anyhow::Result<RowTally> {
+    if source.input.has_byte_order_mark() {
+        file.write_all(BYTE_ORDER_MARK)?;
+    }
+    let mut writer = ResultsWriter::new(source, file);
+    writer.header()?;
+    let mut rows = source.input.rows(source.layout)?;
+    let mut tally = RowTally::default();
+    let unfinished = ReasonCode::UnfinishedLine.to_string();
+    for_each_row(ledger, source.run, |record| {
+        tally.add(record);
+        tally.may_be_cut_short |= record.error_code == unfinished;
+        let line = rows.next()?.context("the input has fewer rows than the run")?;
+        let other = record.order.filter(|order| !source.layout.holds(line.fields, *order));
+        other.iter().for_each(|order| tally.add_misnamed(record.row, *order));
+        Ok(writer.line(record, line.fields, other)?)
+    })?;
+    if rows.next()?.is_some() {
+        bail!("the input has more rows than the run");
+    }
+    writer.csv.flush()?;
+    Ok(tally)
+}
+
+/// Writes a row of the ledger and its line of the input as a line of results.
+struct ResultsWriter<'a> {
+    source: &'a ResultsInput<'a>,
+    csv: csv::Writer<BackgroundWriter>,
+    digits: itoa::Buffer,
+    /// Calls begin and end at about the same time, but often not in the same second.
+    first_sent_at: TimestampFormatter,
+    ended_at: TimestampFormatter,
+}
+
+impl<'a> ResultsWriter<'a> {
+    fn new(source: &'a ResultsInput<'a>, to: BackgroundWriter) -> Self {
+        ResultsWriter {
+            source,
+            csv: csv::WriterBuilder::new()
+                .delimiter(source.layout.delimiter())
+                .buffer_capacity(CHUNK_BYTES)
+                .from_writer(to),
+            digits: itoa::Buffer::new(),
+            first_sent_at: TimestampFormatter::default(),
+            ended_at: TimestampFormatter::default(),
+        }
+    }
+
+    fn header(&mut self) -> csv::Result<()> {
+        self.write_passthrough(self.source.layout.header(), true, KeyFields::FromInput)?;
+        self.csv.write_record(columns::RESULTS)
+    }
+
+    /// The line of a row, with another order than the input's if the ledger has one.
+    fn line(
+        &mut self,
+        record: &RowRecord,
+        fields: &ByteRecord,
+        other: Option<Order>,
+    ) -> csv::Result<()> {
+        // The guard looked at every field of a row that has an order already.
+        let guarded = record.status == Status::Invalid || record.kept;
+        let hidden = record.status == Status::Invalid
+            && !record.kept
+            && self.keys_may_mislead(record, fields);
+        let keys = match other {
+            Some(order) => KeyFields::FromLedger(order),
+            None if hidden => KeyFields::Hidden,
+            None => KeyFields::FromInput,
+        };
+        self.write_passthrough(fields, guarded, keys)?;
+        match record.kept {
+            true => self.write_carried_over(record, fields)?,
+            false => self.write_outcome(record, fields)?,
+        }
+        self.csv.write_record(END_OF_LINE)
+    }
+
+    /// Whether the key fields of an invalid row could be taken for an order: they are what
+    /// made it invalid, or they may be another's. The message holds the whole line.
+    fn keys_may_mislead(&self, record: &RowRecord, fields: &ByteRecord) -> bool {
+        let of_a_key = [ReasonCode::InvalidAdminNumber, ReasonCode::InvalidSequenceNumber];
+        !of_a_key.iter().any(|code| code.to_string() == record.error_code)
+            || self.source.layout.carries_order(fields)
+    }
+
+    /// The input's own columns, untouched but for card numbers and for key fields.
+    fn write_passthrough(
+        &mut self,
+        fields: &ByteRecord,
+        guarded: bool,
+        keys: KeyFields,
+    ) -> csv::Result<()> {
+        let layout = self.source.layout;
+        let parted = guarded && card_numbers::fields_hold_card_number(fields.iter());
+        for column in layout.carried() {
+            let is_admin = *column == layout.admin();
+            let field = match keys {
+                KeyFields::FromLedger(order) if is_admin => {
+                    self.csv.write_field(self.digits.format(order.admin_number))?;
+                    continue;
+                }
+                KeyFields::FromLedger(order) if *column == layout.sequence() => {
+                    self.csv.write_field(self.digits.format(order.sequence_number))?;
+                    continue;
+                }
+                KeyFields::Hidden if is_admin || *column == layout.sequence() => &[][..],
+                _ => fields.get(*column).unwrap_or_default(),
+            };
+            if parted && card_numbers::may_be_part(field) {
+                self.csv.write_field(card_numbers::REMOVED)?;
+                continue;
+            }
+            match guarded && card_numbers::looks_like_card_number(field) {
+                true => {
+                    let text = String::from_utf8_lossy(field);
+                    self.csv.write_field(card_numbers::redact(&text).as_bytes())?;
+                }
+                false => self.csv.write_field(field)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// The result columns as the results file had them, but for an answer for the order that
+    /// was lost since.
+    fn write_carried_over(&mut self, record: &RowRecord, fields: &ByteRecord) -> csv::Result<()> {
+        let prior = self.source.plan.filter(|_| record.doubt).map(|plan| plan.prior(fields));
+        let lost_since = prior.filter(|prior| prior.doubt == Some(false));
+        for name in columns::RESULTS {
+            let field = self.source.layout.result(name).and_then(|column| fields.get(column));
+            match (name, field, &lost_since) {
+                (columns::STATUS, ..) => self.csv.write_field(record.status.as_str())?,
+                (columns::ROW, None | Some([]), _) => self.number(record.row.0)?,
+                (columns::DOUBT, _, Some(_)) => self.csv.write_field("true")?,
+                (columns::MESSAGE, _, Some(prior)) if record.status == Status::InDoubt => {
+                    self.csv.write_field(after_lost_answer(&prior.message))?;
+                }
+                (_, field, _) => self.csv.write_field(field.unwrap_or_default())?,
+            }
+        }
+        Ok(())
+    }
+
+    /// The result columns as the ledger knows them; a row that was sent by an
+    /// earlier run keeps its number, its first time and its attempts.
+    fn write_outcome(&mut self, record: &RowRecord, fields: &ByteRecord) -> csv::Result<()> {
+        let prior = self.source.plan.map(|plan| plan.prior(fields));
+        let row = self.source.plan.and(self.source.layout.result(columns::ROW));
+        match row.and_then(|column| fields.get(column)).filter(|row| !row.is_empty()) {
+            Some(row) => self.csv.write_field(row)?,
+            None => self.number(record.row.0)?,
+        }
+        self.csv.write_field(record.status.as_str())?;
+        let (code, message) = code_and_message(record, self.source.run);
+        self.csv.write_field(without_formula(code).as_bytes())?;
+        self.csv.write_field(without_formula(message).as_bytes())?;
+        match record.http_status {
+            Some(status) => self.number(status.into())?,
+            None => self.csv.write_field("")?,
+        }
+        let before = prior.as_ref().map_or(0, |prior| prior.attempts);
+        self.number(record.attempts.saturating_add(before))?;
+        self.csv.write_field(if record.doubt { "true" } else { "false" })?;
+        match prior.map(|prior| prior.first_sent_at).filter(|first| !first.is_empty()) {
+            Some(first) => self.csv.write_field(first.as_bytes())?,
+            None => {
+                let first = record.first_sent_at.map(|time| self.first_sent_at.format(time));
+                self.csv.write_field(first.unwrap_or_default())?;
+            }
+        }
+        let ended = record.ended_at.filter(|_| record.status != Status::NotSent);
+        let ended = ended.map(|time| self.ended_at.format(time));
+        self.csv.write_field(ended.unwrap_or_default())
+    }
+
+    fn number(&mut self, number: u32) -> csv::Result<()> {
+        self.csv.write_field(self.digits.format(number))
+    }
+}
+
+/// What stands in the key fields of a line.
+#[derive(Clone, Copy)]
+enum KeyFields {
+    /// What the input has there.
+    FromInput,
+    /// Nothing: it could be taken for an order that was not given.
+    Hidden,
+    /// What the ledger says was sent.
+    FromLedger(Order),
+}
+
+/// No more fields.
+const END_OF_LINE: [&[u8]; 0] = [];
+
+/// The error code and message of a row: those of the stop if the row was never answered.
+fn code_and_message<'r>(record: &'r RowRecord, run: &'r Run) -> (&'r str, &'r str) {
+    match (&run.stop, record.status) {
+        (Some(stop), Status::NotSent) if record.error_code.is_empty() => (stop, stop_meaning(stop)),
+        _ => (&record.error_code, &record.message),
+    }
+}
+
+fn stop_meaning(stop: &str) -> &'static str {
+    let known = ReasonCode::ALL.iter().find(|(code, _)| code.to_string() == stop);
+    known.map_or("", |(_, meaning)| meaning)
+}
