@@ -1,4 +1,4 @@
-//! The calls of one run: the client, its credentials, and what its answers mean.
+//! Makes the calls of one run: the client, its credentials, and the classification of answers.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -16,7 +16,7 @@ use crate::model::{AnswerRules, Outcome, Verdict, classify};
 use crate::policy::credential_refresh::{RefreshOutcome, RefreshSchedule, wait_for_the_first};
 
 /// Makes the calls of one run.
-pub struct Calls {
+pub struct CoreCardCaller {
     client: Client,
     credentials: Arc<Credentials>,
     rules: AnswerRules,
@@ -25,12 +25,16 @@ pub struct Calls {
     lifetime: Option<Duration>,
 }
 
-impl Calls {
+impl CoreCardCaller {
     /// The calls of the run with this identifier, with credentials to begin with.
     ///
     /// # Errors
     /// When there are no credentials to be had, or the settings do not fit together.
-    pub async fn prepare(run: &str, settings: &Settings, server: &Url) -> anyhow::Result<Calls> {
+    pub async fn prepare(
+        run: &str,
+        settings: &Settings,
+        server: &Url,
+    ) -> anyhow::Result<CoreCardCaller> {
         let credentials = Arc::new(Credentials::new(&settings.auth, &settings.network)?);
         let reach = Reach {
             endpoint: server.clone(),
@@ -45,7 +49,7 @@ impl Calls {
             codes: settings.codes.clone(),
             not_processed: settings.not_processed.clone(),
         };
-        Ok(Calls { client, credentials, rules, fetched_at, lifetime })
+        Ok(CoreCardCaller { client, credentials, rules, fetched_at, lifetime })
     }
 
     /// How the credentials are renewed in a run that starts now.
@@ -78,9 +82,9 @@ async fn first(credentials: &Credentials) -> Result<(Instant, Option<Duration>),
     }
 }
 
-impl Caller for Calls {
-    fn clone_for_thread(&self) -> Calls {
-        Calls {
+impl Caller for CoreCardCaller {
+    fn clone_for_thread(&self) -> CoreCardCaller {
+        CoreCardCaller {
             client: self.client.another(),
             credentials: Arc::clone(&self.credentials),
             rules: self.rules.clone(),

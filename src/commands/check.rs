@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 
-use super::column_report::Taken;
-use super::known_orders::{self, Record, Told};
+use super::column_report::ColumnReport;
+use super::known_orders::{KnownSummary, LedgerCheck, check_ledger};
 use super::{estimate, run_input};
 use crate::config::{CheckSettings, Env, Options};
 use crate::exit_code::ExitCode;
@@ -23,14 +23,14 @@ pub fn check(path: &Path, options: Options, env: &Env) -> anyhow::Result<ExitCod
     let settings = CheckSettings::load(options, env)?;
     let mut input = Input::open(path, &std::env::temp_dir())?;
     input.expect(&settings.input.expected, path)?;
-    let layout = input.layout(&run_input::reading(&settings.input))?;
+    let layout = input.layout(&run_input::read_options(&settings.input))?;
     if !settings.input.as_orders {
         rerun::refuse_results(&input, &layout)?;
     }
-    let taken = Taken::of(&input, &layout, false)?;
+    let columns = ColumnReport::new(&input, &layout, false)?;
     let mut bad_rows = Vec::new();
     let survey = scan_each_invalid(&input, &layout, None, |bad| match settings.json {
-        true => bad_rows.push(Bad::from(bad)),
+        true => bad_rows.push(InvalidRowJson::from(bad)),
         false if settings.quiet => {}
         false => console::print_line(bad_row_text(&bad)),
     })?;
@@ -41,9 +41,9 @@ pub fn check(path: &Path, options: Options, env: &Env) -> anyhow::Result<ExitCod
             console::print_line(format_args!("row {row}: DUPLICATE: the same order as row {first}"))
         });
     }
-    let record = known_orders::look(&settings, &input, &layout, &survey)?;
+    let record = check_ledger(&settings, &input, &layout, &survey)?;
     let (now, settings) = (Timestamp::now(), &settings);
-    let report = Report { input: &input, survey: &survey, settings, taken, record, now };
+    let report = Report { input: &input, survey: &survey, settings, columns, record, now };
     let outlook = report.outlook();
     match settings.json {
         true => console::print_line(report.json(bad_rows, &outlook)?),
@@ -85,16 +85,16 @@ fn bad_row_text(bad: &InvalidRow) -> String {
 
 /// What was found, for programs.
 #[derive(Serialize)]
-struct Found<'a> {
+struct CheckReport<'a> {
     input: &'a str,
     input_sha256: String,
     rows: u32,
     to_send: u64,
-    known: Told,
-    columns: &'a Taken,
+    known: KnownSummary,
+    columns: &'a ColumnReport,
     duplicates: usize,
     invalid: u32,
-    priorities: Option<ByPriority>,
+    priorities: Option<PriorityTotals>,
     rate: String,
     seconds: Option<f64>,
     start_window: Option<String>,
@@ -105,53 +105,58 @@ struct Found<'a> {
     max_rows: Option<u64>,
     blank: u32,
     warnings: Vec<String>,
-    bad_rows: Vec<Bad>,
-    duplicate_rows: Vec<Same>,
+    bad_rows: Vec<InvalidRowJson>,
+    duplicate_rows: Vec<DuplicateRow>,
 }
 
 /// A row that is not sent for what stands in it.
 #[derive(Serialize)]
-struct Bad {
+struct InvalidRowJson {
     line: u64,
     row: u32,
     error_code: String,
     message: String,
 }
 
-impl From<InvalidRow> for Bad {
-    fn from(bad: InvalidRow) -> Bad {
+impl From<InvalidRow> for InvalidRowJson {
+    fn from(bad: InvalidRow) -> InvalidRowJson {
         let InvalidRow { line, row, error } = bad;
-        Bad { line, row: row.0, error_code: error.code.to_string(), message: error.message }
+        InvalidRowJson {
+            line,
+            row: row.0,
+            error_code: error.code.to_string(),
+            message: error.message,
+        }
     }
 }
 
 /// A row with the order of an earlier one.
 #[derive(Serialize)]
-struct Same {
+struct DuplicateRow {
     row: u32,
     first: u32,
 }
 
 /// How many rows there are of each priority.
 #[derive(Serialize)]
-struct ByPriority {
-    first: Vec<WithPriority>,
+struct PriorityTotals {
+    first: Vec<PriorityTotal>,
     others: u32,
     none: u32,
 }
 
 #[derive(Serialize)]
-struct WithPriority {
+struct PriorityTotal {
     priority: i32,
     rows: u32,
 }
 
-impl From<&Priorities> for ByPriority {
-    fn from(priorities: &Priorities) -> ByPriority {
+impl From<&Priorities> for PriorityTotals {
+    fn from(priorities: &Priorities) -> PriorityTotals {
         let Priorities { first, others, none } = priorities;
         let first =
-            first.iter().map(|(priority, rows)| WithPriority { priority: *priority, rows: *rows });
-        ByPriority { first: first.collect(), others: *others, none: *none }
+            first.iter().map(|(priority, rows)| PriorityTotal { priority: *priority, rows: *rows });
+        PriorityTotals { first: first.collect(), others: *others, none: *none }
     }
 }
 
@@ -159,8 +164,8 @@ struct Report<'a> {
     input: &'a Input,
     survey: &'a InputSummary,
     settings: &'a CheckSettings,
-    taken: Taken,
-    record: Record,
+    columns: ColumnReport,
+    record: LedgerCheck,
     now: Timestamp,
 }
 
@@ -209,11 +214,11 @@ impl Report<'_> {
     }
 
     fn text(&self, outlook: &Outlook) -> String {
-        let Report { survey, taken, .. } = self;
+        let Report { survey, columns, .. } = self;
         let mut text = format!("{}: {}\n", self.input.name(), rows(survey.rows.into()));
-        let _ = writeln!(text, "Columns: {}", taken.columns());
-        let _ = writeln!(text, "First order: {}", taken.first_order());
-        if let Some(replaced) = taken.replaced() {
+        let _ = writeln!(text, "Columns: {}", columns.columns());
+        let _ = writeln!(text, "First order: {}", columns.first_order());
+        if let Some(replaced) = columns.replaced() {
             let _ = writeln!(text, "Not carried over: {replaced}");
         }
         let _ = writeln!(text, "{}", self.record.text(survey));
@@ -283,20 +288,20 @@ impl Report<'_> {
         text
     }
 
-    fn json(&self, bad_rows: Vec<Bad>, outlook: &Outlook) -> anyhow::Result<String> {
-        let Report { input, survey, settings, taken, .. } = self;
+    fn json(&self, bad_rows: Vec<InvalidRowJson>, outlook: &Outlook) -> anyhow::Result<String> {
+        let Report { input, survey, settings, columns, .. } = self;
         let same = survey.duplicates.iter();
         let seconds = settings.rates.time_for(self.to_send()).as_secs_f64();
-        Ok(serde_json::to_string(&Found {
+        Ok(serde_json::to_string(&CheckReport {
             input: input.name(),
             input_sha256: input.digest()?.to_string(),
             rows: survey.rows,
             to_send: self.to_send(),
-            known: self.record.told(),
-            columns: taken,
+            known: self.record.summary(),
+            columns,
             duplicates: survey.duplicates.len(),
             invalid: survey.invalid,
-            priorities: survey.priorities.as_ref().map(ByPriority::from),
+            priorities: survey.priorities.as_ref().map(PriorityTotals::from),
             rate: settings.rates.to_string(),
             seconds: (!settings.rates.is_unlimited()).then_some(seconds),
             start_window: settings.start_window.as_ref().map(ToString::to_string),
@@ -312,7 +317,9 @@ impl Report<'_> {
             blank: survey.blank,
             warnings: survey.warnings.iter().map(ToString::to_string).collect(),
             bad_rows,
-            duplicate_rows: same.map(|(row, first)| Same { row: row.0, first: first.0 }).collect(),
+            duplicate_rows: same
+                .map(|(row, first)| DuplicateRow { row: row.0, first: first.0 })
+                .collect(),
         })?)
     }
 }

@@ -1,5 +1,5 @@
-//! How a file was read: which columns were taken for what, and the first order read from
-//! them. Whoever sees that the wrong column was taken can still stop.
+//! Reports how a file is read: which columns hold what, and the first order read from them,
+//! so that a wrong column is noticed before anything is sent.
 
 use std::fmt;
 
@@ -10,33 +10,36 @@ use crate::model::{Row, card_numbers};
 
 /// The columns that were taken, by their names, and what was read from them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Taken {
-    admin_number: Name,
-    sequence_number: Name,
-    priority: Option<Name>,
+pub struct ColumnReport {
+    admin_number: ColumnName,
+    sequence_number: ColumnName,
+    priority: Option<ColumnName>,
     first_order: Option<FirstOrder>,
     /// The file's own columns that the results replace.
-    replaced: Vec<Name>,
+    replaced: Vec<ColumnName>,
 }
 
 /// A column's name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
-struct Name {
+struct ColumnName {
     name: String,
     /// Fit to be shown to people.
     #[serde(skip)]
     shown: String,
 }
 
-impl Name {
-    fn of(layout: &Layout, column: usize) -> Name {
+impl ColumnName {
+    fn new(layout: &Layout, column: usize) -> ColumnName {
         let name = layout.header().get(column).unwrap_or_default();
-        Name { name: String::from_utf8_lossy(name).into_owned(), shown: layout.name_of(column) }
+        ColumnName {
+            name: String::from_utf8_lossy(name).into_owned(),
+            shown: layout.name_of(column),
+        }
     }
 }
 
-impl fmt::Display for Name {
+impl fmt::Display for ColumnName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.shown)
     }
@@ -49,13 +52,13 @@ struct FirstOrder {
     order: String,
 }
 
-impl Taken {
+impl ColumnReport {
     /// Looks into a file up to its first order. Results that are run again are meant to be
     /// replaced.
-    pub fn of(input: &Input, layout: &Layout, is_rerun: bool) -> Result<Taken, InputError> {
-        let name = |column: usize| Name::of(layout, column);
+    pub fn new(input: &Input, layout: &Layout, is_rerun: bool) -> Result<ColumnReport, InputError> {
+        let name = |column: usize| ColumnName::new(layout, column);
         let replaced = layout.results().iter().filter(|_| !is_rerun);
-        Ok(Taken {
+        Ok(ColumnReport {
             admin_number: name(layout.admin()),
             sequence_number: name(layout.sequence()),
             priority: layout.priority().map(name),
@@ -66,7 +69,7 @@ impl Taken {
 
     /// The columns in words.
     pub fn columns(&self) -> String {
-        let Taken { admin_number, sequence_number, priority, .. } = self;
+        let ColumnReport { admin_number, sequence_number, priority, .. } = self;
         let priority = priority.iter().map(|name| format!(", priority from {name}"));
         let priority: String = priority.collect();
         format!(
@@ -94,7 +97,7 @@ impl Taken {
     }
 }
 
-impl fmt::Display for Taken {
+impl fmt::Display for ColumnReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}; first order {}", self.columns(), self.first_order())
     }

@@ -4,7 +4,7 @@
 use serde::Serialize;
 
 use super::run_input;
-use super::runs::LOOKING;
+use super::runs::READ_ONLY_TIMEOUTS;
 use super::target;
 use crate::config::CheckSettings;
 use crate::input::{Input, InputSummary, Layout};
@@ -13,7 +13,7 @@ use crate::output::{human_count, rows};
 
 /// What other runs know of the orders in words, and how many are then to be sent; nothing if
 /// they know nothing.
-pub fn in_words(known: KnownOrders, to_send: u64) -> Option<String> {
+pub fn describe(known: KnownOrders, to_send: u64) -> Option<String> {
     let KnownOrders { cancelled, in_flight, in_doubt } = known;
     let part = |number: u64, one: &str, many: &str| match number {
         0 => None,
@@ -29,18 +29,18 @@ pub fn in_words(known: KnownOrders, to_send: u64) -> Option<String> {
     (!parts.is_empty()).then(|| format!("{}; {} to send", parts.join(", "), human_count(to_send)))
 }
 
-/// What `check` learnt from the ledger.
-pub enum Record {
-    /// It was not asked, for this reason.
-    NotAsked(String),
+/// What `check` found in the ledger.
+pub enum LedgerCheck {
+    /// It was not read, for this reason.
+    NotChecked(String),
     /// It could not be read.
     Unreadable(String),
-    /// It was asked.
-    Asked(Box<Asked>),
+    /// It was read.
+    Checked(Box<CheckedLedger>),
 }
 
-/// What the ledger knows.
-pub struct Asked {
+/// What the ledger holds of a file.
+pub struct CheckedLedger {
     /// Where it is.
     ledger: String,
     /// The run of this file, if the same command would go on with it or report it.
@@ -51,7 +51,7 @@ pub struct Asked {
 
 /// The same for programs.
 #[derive(Serialize)]
-pub struct Told {
+pub struct KnownSummary {
     ledger: Option<String>,
     not_asked: Option<String>,
     unreadable: Option<String>,
@@ -67,18 +67,18 @@ pub struct Told {
 ///
 /// # Errors
 /// When the input cannot be read any more.
-pub fn look(
+pub fn check_ledger(
     settings: &CheckSettings,
     input: &Input,
     layout: &Layout,
     survey: &InputSummary,
-) -> anyhow::Result<Record> {
+) -> anyhow::Result<LedgerCheck> {
     let Some(url) = &settings.url else {
         let why = "what was cancelled counts at its own address alone, and no --url is set";
-        return Ok(Record::NotAsked(why.to_owned()));
+        return Ok(LedgerCheck::NotChecked(why.to_owned()));
     };
     let Some(location) = &settings.ledger else {
-        return Ok(Record::NotAsked(
+        return Ok(LedgerCheck::NotChecked(
             "none is named, and there is no home to keep one in".to_owned(),
         ));
     };
@@ -92,28 +92,32 @@ pub fn look(
             run => ledger.known_orders(&endpoint, run.as_ref(), &survey.orders)?,
         };
         let ledger = location.to_string();
-        Ok::<_, LedgerError>(Record::Asked(Box::new(Asked { ledger, run: begun, orders })))
+        Ok::<_, LedgerError>(LedgerCheck::Checked(Box::new(CheckedLedger {
+            ledger,
+            run: begun,
+            orders,
+        })))
     };
-    let record = match location.open_existing(LOOKING) {
+    let record = match location.open_existing(READ_ONLY_TIMEOUTS) {
         Ok(Some(mut ledger)) => asked(ledger.as_mut()),
-        Ok(None) => Ok(Record::NotAsked(format!("there is none at {location} yet"))),
+        Ok(None) => Ok(LedgerCheck::NotChecked(format!("there is none at {location} yet"))),
         Err(why) => Err(why),
     };
-    Ok(record.unwrap_or_else(|why| Record::Unreadable(why.to_string())))
+    Ok(record.unwrap_or_else(|why| LedgerCheck::Unreadable(why.to_string())))
 }
 
-impl Record {
+impl LedgerCheck {
     /// The run of this file that the same command would go on with or report.
     pub fn run(&self) -> Option<&Run> {
         match self {
-            Record::Asked(asked) => asked.run.as_ref(),
-            Record::NotAsked(_) | Record::Unreadable(_) => None,
+            LedgerCheck::Checked(asked) => asked.run.as_ref(),
+            LedgerCheck::NotChecked(_) | LedgerCheck::Unreadable(_) => None,
         }
     }
 
     /// How many rows of the file would be sent.
     pub fn to_send(&self, survey: &InputSummary) -> u64 {
-        let Record::Asked(asked) = self else { return survey.to_send.into() };
+        let LedgerCheck::Checked(asked) = self else { return survey.to_send.into() };
         let left = match &asked.run {
             Some(run) => run.rows.saturating_sub(run.counts.total()),
             None => survey.to_send.into(),
@@ -123,14 +127,14 @@ impl Record {
 
     /// In words.
     pub fn text(&self, survey: &InputSummary) -> String {
-        let Asked { ledger, run, orders } = match self {
-            Record::NotAsked(why) => return format!("Not held against a ledger: {why}"),
-            Record::Unreadable(why) => {
+        let CheckedLedger { ledger, run, orders } = match self {
+            LedgerCheck::NotChecked(why) => return format!("Not held against a ledger: {why}"),
+            LedgerCheck::Unreadable(why) => {
                 return format!("WARNING: not held against the ledger: {why}");
             }
-            Record::Asked(asked) => &**asked,
+            LedgerCheck::Checked(asked) => &**asked,
         };
-        let known = in_words(*orders, self.to_send(survey));
+        let known = describe(*orders, self.to_send(survey));
         let known = known.unwrap_or_else(|| "no other run knows these orders".to_owned());
         match run {
             Some(run) if run.has_ended() => format!(
@@ -147,17 +151,17 @@ impl Record {
     }
 
     /// For programs.
-    pub fn told(&self) -> Told {
+    pub fn summary(&self) -> KnownSummary {
         let KnownOrders { cancelled, in_flight, in_doubt } = match self {
-            Record::Asked(asked) => asked.orders,
-            Record::NotAsked(_) | Record::Unreadable(_) => KnownOrders::default(),
+            LedgerCheck::Checked(asked) => asked.orders,
+            LedgerCheck::NotChecked(_) | LedgerCheck::Unreadable(_) => KnownOrders::default(),
         };
         let (ledger, not_asked, unreadable) = match self {
-            Record::Asked(asked) => (Some(asked.ledger.clone()), None, None),
-            Record::NotAsked(why) => (None, Some(why.clone()), None),
-            Record::Unreadable(why) => (None, None, Some(why.clone())),
+            LedgerCheck::Checked(asked) => (Some(asked.ledger.clone()), None, None),
+            LedgerCheck::NotChecked(why) => (None, Some(why.clone()), None),
+            LedgerCheck::Unreadable(why) => (None, None, Some(why.clone())),
         };
-        Told {
+        KnownSummary {
             ledger,
             not_asked,
             unreadable,
@@ -177,7 +181,7 @@ mod tests {
     #[test]
     fn what_earlier_runs_know_is_told_with_what_is_then_to_be_sent() {
         let told = |cancelled, in_doubt, in_flight, to_send| {
-            in_words(KnownOrders { cancelled, in_flight, in_doubt }, to_send)
+            describe(KnownOrders { cancelled, in_flight, in_doubt }, to_send)
         };
         insta::assert_snapshot!(told(31, 2, 0, 3).unwrap(), @"31 were cancelled by earlier runs, 2 are in doubt from earlier runs; 3 to send");
         insta::assert_snapshot!(told(1, 0, 1, 1200).unwrap(), @"1 was cancelled by an earlier run, 1 is in flight in another run; 1,200 to send");

@@ -26,7 +26,7 @@ use crate::output::console;
 ///
 /// # Errors
 /// When the log file cannot be written.
-pub fn begin(logs: &LogSettings) -> anyhow::Result<()> {
+pub fn init(logs: &LogSettings) -> anyhow::Result<()> {
     let on_terminal = logs.file.is_none() && std::io::stderr().is_terminal();
     let writer = match &logs.file {
         Some(path) => BoxMakeWriter::new(Arc::new(LogFile::open(path)?)),
@@ -44,13 +44,13 @@ pub fn begin(logs: &LogSettings) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What every line of a run stands under; its id is recorded once it is known.
+/// The span of a run; its id is recorded once it is known.
 pub fn span() -> Span {
     tracing::error_span!("run", id = Empty)
 }
 
 /// From here on, every line carries the run's id.
-pub fn name(run: &str) {
+pub fn set_run(run: &str) {
     Span::current().record("id", tracing::field::display(run));
 }
 

@@ -1,4 +1,4 @@
-//! One file a command: each puts the rooms together.
+//! One file for each command: they put the modules together.
 
 mod caller;
 mod check;
@@ -6,6 +6,7 @@ mod column_report;
 mod completions;
 mod config;
 mod confirm;
+mod error;
 mod estimate;
 mod known_orders;
 mod ledger;
@@ -30,25 +31,23 @@ use std::io::IsTerminal;
 use crate::cli::{self, Cli, Command, ConfigArgs, ConfigCommand};
 use crate::config::{Env, ErrorFormat};
 use crate::exit_code::ExitCode;
-use crate::ledger::LedgerError;
 use crate::output::console;
 
-/// Does what the command line asks for, and tells what went wrong in the form that was
-/// asked for.
-pub fn main(words: Vec<OsString>) -> ExitCode {
+/// Does what the command line asks for, and reports errors in the format that it asks for.
+pub fn main(args: Vec<OsString>) -> ExitCode {
     let env = Env::from_process();
-    let exit = match cli::parse(words.iter().cloned()) {
+    let exit = match cli::parse(args.iter().cloned()) {
         Ok(cli) => {
             let format = error_format(&cli.command, &env);
             console::set_json_lines(format.json_lines);
             execute(cli).unwrap_or_else(|error| {
-                let exit = exit_of(&error);
+                let exit = error::exit_code_of(&error);
                 fail(&format!("{error:#}"), exit, format);
                 exit
             })
         }
         Err(usage) if usage.use_stderr() => {
-            let format = ErrorFormat::from_raw_args(&words, &env);
+            let format = ErrorFormat::from_raw_args(&args, &env);
             console::set_json_lines(format.json_lines);
             let text = usage.render().to_string();
             fail(text.trim_start_matches("error: ").trim_end(), ExitCode::Refused, format);
@@ -101,7 +100,7 @@ fn error_format(command: &Command, env: &Env) -> ErrorFormat {
 /// Does what the command line asks for.
 ///
 /// # Errors
-/// What was refused before anything was sent, or a [`LedgerFailed`].
+/// What was refused before anything was sent, or a [`error::LedgerFailed`].
 fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
     let env = Env::from_process();
     match cli.command {
@@ -124,27 +123,5 @@ fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Completions(wanted) => Ok(completions::completions(wanted.shell)),
         Command::Man => man::man(),
         Command::Simulator(simulator) => simulator::serve(simulator.settings),
-    }
-}
-
-/// The ledger or the disk failed after the run was opened: what was done is
-/// recorded, and the same command goes on.
-#[derive(Debug, thiserror::Error)]
-#[error("the ledger or the disk failed")]
-pub struct LedgerFailed;
-
-/// The exit code that an error deserves.
-fn exit_of(error: &anyhow::Error) -> ExitCode {
-    let failed = error.downcast_ref::<LedgerFailed>().is_some();
-    match error.downcast_ref::<LedgerError>() {
-        Some(
-            LedgerError::DiskFull { .. }
-            | LedgerError::Database { .. }
-            | LedgerError::Unreachable { .. }
-            | LedgerError::Copy { .. }
-            | LedgerError::Gone { .. },
-        ) => ExitCode::LedgerFailed,
-        _ if failed => ExitCode::LedgerFailed,
-        _ => ExitCode::Refused,
     }
 }

@@ -1,11 +1,11 @@
-//! Results that are not those of this ledger and this address: what was cancelled at a
-//! simulator or a sandbox is not cancelled here, and must not be kept as if it were. Nor is an
-//! order sent that an edited file has, and no run.
+//! Refuses a rerun of results that are not of this ledger and this address: what was cancelled
+//! at a simulator or a sandbox is not cancelled here, and must not be kept as if it were. Nor
+//! may an order be sent that an edited file holds, and no run.
 
 use anyhow::bail;
 
-use super::run_input::Job;
-use super::target::Server;
+use super::run_input::RunInput;
+use super::target::Target;
 use crate::config::Settings;
 use crate::input::{PriorResult, RerunPlan};
 use crate::ledger::{Ledger, OnRecord, Sqlite};
@@ -13,28 +13,38 @@ use crate::model::{Order, Row, RowNumber, Status};
 use crate::output::rows;
 
 /// How many rows are looked up at a time.
-const AT_ONCE: usize = 1000;
+const BATCH_ROWS: usize = 1000;
 
-/// A results file that is about to be run again.
-pub struct Results<'a> {
-    /// The file.
-    pub job: &'a Job,
-    /// How it is read.
-    pub plan: &'a RerunPlan,
-    /// Where its open rows are to be sent.
-    pub server: &'a Server,
-    /// What the user said of it.
-    pub settings: &'a Settings,
+/// Refuses the results of a rehearsal, those of another address, and those that are not known
+/// to be of this ledger and this address. `--trust-results` allows the last two.
+///
+/// # Errors
+/// When the results are refused, or the ledger or the file cannot be read.
+pub fn refuse_foreign_results(
+    input: &RunInput,
+    target: &Target,
+    settings: &Settings,
+    ledger: &mut dyn Ledger,
+) -> anyhow::Result<()> {
+    match &input.plan {
+        Some(plan) if !target.is_rehearsal() => {
+            RerunResults { input, plan, target, settings }.refuse_foreign(ledger)
+        }
+        _ => Ok(()),
+    }
 }
 
-impl Results<'_> {
-    /// Refuses the results of a rehearsal, those of another address, and such as are not
-    /// known to be of this ledger and this address. The last two may be taken at their word.
-    pub fn refuse(&self, ledger: &mut dyn Ledger) -> anyhow::Result<()> {
-        if self.server.is_rehearsal() {
-            return Ok(());
-        }
-        let (name, digest) = (self.job.input.name(), self.job.input.digest()?.to_string());
+/// A results file that is about to be run again.
+struct RerunResults<'a> {
+    input: &'a RunInput,
+    plan: &'a RerunPlan,
+    target: &'a Target,
+    settings: &'a Settings,
+}
+
+impl RerunResults<'_> {
+    fn refuse_foreign(&self, ledger: &mut dyn Ledger) -> anyhow::Result<()> {
+        let (name, digest) = (self.input.input.name(), self.input.input.digest()?.to_string());
         if let Some(rehearsals) = self.settings.rehearsal_ledger.as_deref()
             && let Some(mut rehearsals) = Sqlite::open_existing(rehearsals)?
             && !rehearsals.results_of(&digest)?.is_empty()
@@ -44,7 +54,7 @@ impl Results<'_> {
             );
         }
         let endpoints = endpoints_of(&digest, ledger)?;
-        if endpoints.contains(&self.server.name) {
+        if endpoints.contains(&self.target.name) {
             return Ok(());
         }
         match endpoints.first() {
@@ -55,7 +65,7 @@ impl Results<'_> {
     }
 
     fn refuse_other_address(&self, other: &str) -> anyhow::Result<()> {
-        let (name, here) = (self.job.input.name(), &self.server.name);
+        let (name, here) = (self.input.input.name(), &self.target.name);
         if !self.settings.input.trust_results {
             bail!(
                 "{name} holds the results of a run at {other}: rows that are cancelled there would be kept as cancelled, and not sent to {here}; run the orders themselves, or add --trust-results if it is the same CoreCARD under another name"
@@ -70,15 +80,15 @@ impl Results<'_> {
     /// Refuses a file that nobody wrote so, where it says otherwise than the ledger.
     fn refuse_unknown(&self, ledger: &mut dyn Ledger) -> anyhow::Result<()> {
         let mut differences = Differences::default();
-        let mut rows_read = self.job.input.rows(&self.job.layout)?;
+        let mut rows_read = self.input.input.rows(&self.input.layout)?;
         let mut said = Vec::new();
         while let Some(record) = rows_read.next()? {
             if let Row::Order(order) = record.content() {
                 let prior = self.plan.prior(record.fields);
                 let is_kept = !self.plan.selects(record.fields);
-                said.push(Said::of(record.row, order, &prior, is_kept));
+                said.push(RowInFile::new(record.row, order, &prior, is_kept));
             }
-            if said.len() == AT_ONCE {
+            if said.len() == BATCH_ROWS {
                 self.compare(&mut said, ledger, &mut differences)?;
             }
         }
@@ -86,21 +96,21 @@ impl Results<'_> {
         let Some(first) = differences.first else { return Ok(()) };
         bail!(
             "{} is not as it was written, and in {} it does not hold what the ledger {} has on record for {}: {first}. Were these the results of a rehearsal, of another address or of another ledger, rows would be taken for done that are not: name the right --url and --ledger, or run the orders themselves; if every row is surely right, add --trust-results",
-            self.job.input.name(),
+            self.input.input.name(),
             rows(differences.rows),
             self.settings.ledger,
-            self.server.name
+            self.target.name
         )
     }
 
     fn compare(
         &self,
-        said: &mut Vec<Said>,
+        said: &mut Vec<RowInFile>,
         ledger: &mut dyn Ledger,
         differences: &mut Differences,
     ) -> anyhow::Result<()> {
         let orders: Vec<Order> = said.iter().map(|said| said.order).collect();
-        let on_record = ledger.on_record(&self.server.name, &orders)?;
+        let on_record = ledger.on_record(&self.target.name, &orders)?;
         for (said, on_record) in said.drain(..).zip(on_record) {
             if let Some(difference) = said.difference(&on_record) {
                 differences.rows += 1;
@@ -128,7 +138,7 @@ struct Differences {
 
 /// What a row of the file says.
 #[derive(Debug, Clone, Copy)]
-struct Said {
+struct RowInFile {
     /// Its place in the file.
     place: RowNumber,
     order: Order,
@@ -138,16 +148,16 @@ struct Said {
     is_kept: bool,
 }
 
-impl Said {
-    fn of(place: RowNumber, order: Order, prior: &PriorResult<'_>, is_kept: bool) -> Said {
+impl RowInFile {
+    fn new(place: RowNumber, order: Order, prior: &PriorResult<'_>, is_kept: bool) -> RowInFile {
         let (row, status) = (prior.row.map(RowNumber), prior.status);
-        Said { place, order, row, status, is_kept }
+        RowInFile { place, order, row, status, is_kept }
     }
 
     /// How it differs from what is on record, if it does: an order that is to be sent must
     /// stand in its row, and a status that is kept must be how it ended.
     fn difference(self, on_record: &[OnRecord]) -> Option<String> {
-        let Said { place, order, row, is_kept, .. } = self;
+        let RowInFile { place, order, row, is_kept, .. } = self;
         let status = self.status?;
         // A row that was never sent is on record in no run; it may have been corrected.
         if status == Status::Invalid {
@@ -193,9 +203,9 @@ mod tests {
 
     const ORDER: Order = Order { admin_number: 1, sequence_number: 1 };
 
-    fn said(status: Status, row: u32, is_kept: bool) -> Said {
+    fn said(status: Status, row: u32, is_kept: bool) -> RowInFile {
         let (place, row) = (RowNumber(7), Some(RowNumber(row)));
-        Said { place, order: ORDER, row, status: Some(status), is_kept }
+        RowInFile { place, order: ORDER, row, status: Some(status), is_kept }
     }
 
     fn on_record(row: u32, status: Option<Status>) -> [OnRecord; 1] {

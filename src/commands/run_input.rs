@@ -1,20 +1,20 @@
-//! What is run: a file, how it is read, and what makes it the same run when the
-//! same command is started again.
+//! The file that is run, how it is read, and the key by which the same command finds the
+//! same run again.
 
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
 use super::only_filter;
-use super::target::Server;
+use super::target::Target;
 use crate::config::Settings;
 use crate::hash::Digest;
 use crate::input::rerun;
 use crate::input::{self, Input, InputSummary, Layout, Reading, RerunPlan, Selection};
 use crate::ledger::{Location, NewRun};
 
-/// A file that is to be run, not yet read through.
-pub struct Job {
+/// A file that is to be run. It is opened, and not yet read through.
+pub struct RunInput {
     /// The file.
     pub input: Input,
     /// Where its columns are.
@@ -26,19 +26,19 @@ pub struct Job {
     words: Vec<String>,
 }
 
-impl Job {
+impl RunInput {
     /// Opens the file. `only` holds the words that select rows of a results file;
     /// none at all select those that are open.
     pub fn open(
         path: &Path,
         only: Option<&[String]>,
         settings: &Settings,
-        server: &Server,
-    ) -> anyhow::Result<Job> {
+        target: &Target,
+    ) -> anyhow::Result<RunInput> {
         let spool = spool(settings);
         let mut input = Input::open(path, &spool)?.keep(&spool)?;
         input.expect(&settings.input.expected, path)?;
-        let layout = input.layout(&reading(&settings.input))?;
+        let layout = input.layout(&read_options(&settings.input))?;
         if only.is_none() && !settings.input.as_orders {
             rerun::refuse_results(&input, &layout)?;
         }
@@ -49,21 +49,21 @@ impl Job {
         let plan = selection.map(|only| RerunPlan::new(&input, &layout, only)).transpose()?;
         let mut words = only.unwrap_or_default().to_vec();
         words.sort();
-        let key = key(&input, &layout, only.is_some(), &words, &server.name)?;
-        Ok(Job { input, layout, plan, key, words })
+        let key = key(&input, &layout, only.is_some(), &words, &target.name)?;
+        Ok(RunInput { input, layout, plan, key, words })
     }
 
     /// Reads the file through: how many rows, which are duplicates, what is invalid.
-    pub fn read(&self) -> anyhow::Result<InputSummary> {
+    pub fn scan(&self) -> anyhow::Result<InputSummary> {
         Ok(input::scan(&self.input, &self.layout, self.plan.as_ref(), 0)?)
     }
 
     /// The same for a new run: words of --only that select no row are refused.
-    pub fn survey(&self) -> anyhow::Result<InputSummary> {
+    pub fn scan_new(&self) -> anyhow::Result<InputSummary> {
         if let Some(plan) = &self.plan {
             only_filter::refuse_unknown(&self.words, &self.input, &self.layout, plan)?;
         }
-        self.read()
+        self.scan()
     }
 
     /// Whether --only was given and selects no row: then there is nothing to do.
@@ -77,7 +77,7 @@ impl Job {
     }
 
     /// A new run of the file, opened now.
-    pub fn new_run(&self, server: &Server) -> anyhow::Result<NewRun> {
+    pub fn new_run(&self, target: &Target) -> anyhow::Result<NewRun> {
         let now = Timestamp::now();
         // Runs of other files, or on other hosts, may be opened in the same second.
         let salt = format!("{}{now:.9}{}", self.key, std::process::id());
@@ -88,7 +88,7 @@ impl Job {
             command: self.command().to_owned(),
             input_name: self.input.name().to_owned(),
             input_digest: self.input.digest()?.to_string(),
-            endpoint: server.name.clone(),
+            endpoint: target.name.clone(),
             program: concat!("cardcancel ", env!("CARGO_PKG_VERSION")).to_owned(),
             opened_at: now,
         })
@@ -99,7 +99,7 @@ impl Job {
     }
 
     /// Where the results go if the user does not say.
-    pub fn results(&self, rehearsal: bool) -> PathBuf {
+    pub fn default_results(&self, rehearsal: bool) -> PathBuf {
         let middle = if rehearsal { ".rehearsal" } else { "" };
         format!("{}{middle}.results.csv", self.input.stem()).into()
     }
@@ -116,8 +116,8 @@ fn spool(settings: &Settings) -> PathBuf {
     .unwrap_or_else(std::env::temp_dir)
 }
 
-/// How the user wants the input read.
-pub fn reading(input: &crate::config::InputSettings) -> Reading {
+/// The options for reading the input.
+pub fn read_options(input: &crate::config::InputSettings) -> Reading {
     Reading {
         delimiter: input.delimiter.map(|delimiter| delimiter.byte()),
         admin_column: input.admin_column.clone(),

@@ -16,15 +16,15 @@ use crate::model::Status;
 use crate::output::summary::reason;
 use crate::output::{console, human_count};
 
-/// Whoever looks holds no rows, and does not wait for long.
-pub const LOOKING: Patience =
+/// For commands that only read: they hold no rows, and do not wait for long.
+pub const READ_ONLY_TIMEOUTS: Patience =
     Patience { lease: Duration::from_secs(30), max_outage: Duration::from_secs(10) };
 
 /// Lists the runs of the ledger, or shows one.
 pub fn runs(id: Option<&str>, options: Options, env: &Env) -> anyhow::Result<ExitCode> {
     let settings = RunsSettings::load(options, env)?;
     let path = &settings.ledger;
-    let Some(mut ledger) = path.open_existing(LOOKING)? else {
+    let Some(mut ledger) = path.open_existing(READ_ONLY_TIMEOUTS)? else {
         bail!("there is no ledger at {path}: name another with --ledger");
     };
     match id {

@@ -1,13 +1,14 @@
-//! The sending itself: the scheduler runs until the run is at rest.
+//! Sends the rows of a run: starts it in the ledger and runs the engine until it is finished.
 
 use std::time::Duration;
 
 use anyhow::Context;
 use jiff::Timestamp;
 use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
-use super::caller::Calls;
+use super::caller::CoreCardCaller;
 use crate::config::Settings;
 use crate::engine::{self, RunOutcome, RunPolicy, Scheduler, Snapshot};
 use crate::ledger::{Ledger, LedgerError, Run, StartOptions, StartedRun};
@@ -22,28 +23,28 @@ use crate::policy::rate::{Rate, Rates};
 /// have to open theirs first come late, and so nearer to the calls after them.
 const CONNECTED_FOR: Duration = Duration::from_millis(50);
 
-/// What a run is sent with.
-pub struct Sending<'a> {
-    /// All but what the run itself decides.
+/// What the rows of a run are sent with.
+pub struct Session<'a> {
+    /// The settings of this process.
     pub settings: &'a Settings,
     /// The pace.
     pub rates: &'a Rates,
     /// When the last call may start, by the ledger's clock.
     pub last_start: Option<Timestamp>,
-    /// Whether others have started the run.
+    /// Whether other processes have started the run.
     pub joins: bool,
     /// How many of its rows that have not ended other runs are known to have cancelled.
     pub cancelled: u64,
     /// Makes the calls.
-    pub calls: Calls,
-    /// Turns true when this process is told to stop.
-    pub told: watch::Receiver<bool>,
-    /// The figures to keep, if any.
+    pub caller: CoreCardCaller,
+    /// Cancelled when this process is to stop.
+    pub shutdown: CancellationToken,
+    /// The metrics to keep up to date, if any.
     pub metrics: Option<&'a mut MetricsFile>,
 }
 
-impl Sending<'_> {
-    /// Runs the scheduler until the run is at rest.
+impl Session<'_> {
+    /// Runs the engine until the run is finished.
     ///
     /// # Errors
     /// When the ledger fails; calls in flight have been waited for.
@@ -54,7 +55,7 @@ impl Sending<'_> {
     ) -> anyhow::Result<RunOutcome> {
         self.warn_if_stop_rule_is_tight();
         let (start, starting) = (self.start(), run.clone());
-        // A ledger that is away is waited for, and signals must be heard meanwhile.
+        // A ledger that is away is waited for, and signals must be handled meanwhile.
         let started = tokio::task::spawn_blocking(move || {
             let begun = ledger.start(&starting, start)?;
             Ok::<_, LedgerError>((ledger, begun))
@@ -79,13 +80,13 @@ impl Sending<'_> {
         let progress = progress::show(context, shown, self.settings.quiet);
         let progress = tokio::spawn(progress.in_current_span());
         let scheduler =
-            Scheduler::new(plan, run.counts, begun).with_credential_refresh(self.calls.refresh());
-        let stops = passed_on(self.told);
+            Scheduler::new(plan, run.counts, begun).with_credential_refresh(self.caller.refresh());
+        let stops = forward_shutdown(self.shutdown);
         let finished = engine::run(
             scheduler,
             ledger,
             Pacer::new(self.rates),
-            self.calls,
+            self.caller,
             connections,
             stops,
             show,
@@ -149,12 +150,12 @@ impl Sending<'_> {
     }
 }
 
-/// The wish to stop as a reason to.
-fn passed_on(mut told: watch::Receiver<bool>) -> mpsc::UnboundedReceiver<ReasonCode> {
+/// Turns a shutdown of the process into a reason to stop.
+fn forward_shutdown(shutdown: CancellationToken) -> mpsc::UnboundedReceiver<ReasonCode> {
     let (stop, stops) = mpsc::unbounded_channel();
     tokio::spawn(async move {
         tokio::select! {
-            Ok(_) = told.wait_for(|told| *told) => {
+            () = shutdown.cancelled() => {
                 let _ = stop.send(ReasonCode::Signal);
             }
             () = stop.closed() => {}

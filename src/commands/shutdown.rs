@@ -1,25 +1,25 @@
-//! Signals become a wish to stop. A second one ends the program at once: the
-//! ledger tells the next start what was in flight.
+//! Signals request a shutdown. A second one ends the program at once: the ledger shows the
+//! next start what was in flight.
 
 use std::time::{Duration, Instant};
 
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 use crate::exit_code::ExitCode;
 use crate::output::console;
 
-/// Signals this close together are one wish: a closed terminal sends two, and so
+/// Signals this close together are one request: a closed terminal sends two, and so
 /// do supervisors that signal the process and its group.
-const ONE_WISH: Duration = Duration::from_secs(1);
+const ONE_REQUEST: Duration = Duration::from_secs(1);
 
-/// Listens for SIGINT, SIGTERM and SIGHUP from now on; what it returns turns true
-/// with the first. One that was ignored when the program was started, as by nohup, stays
+/// Listens for SIGINT, SIGTERM and SIGHUP from now on. The first cancels the token. One that
+/// was ignored when the program was started, as by nohup, stays
 /// ignored.
 ///
 /// # Errors
 /// When the system does not let us listen.
-pub fn listen() -> std::io::Result<watch::Receiver<bool>> {
+pub fn listen() -> std::io::Result<CancellationToken> {
     let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
     let (seen, mut signals) = tokio::sync::mpsc::unbounded_channel();
     let ignored = ignored();
@@ -35,18 +35,19 @@ pub fn listen() -> std::io::Result<watch::Receiver<bool>> {
             }
         });
     }
-    let (tell, told) = watch::channel(false);
+    let shutdown = CancellationToken::new();
+    let token = shutdown.clone();
     tokio::spawn(async move {
         if signals.recv().await.is_none() {
             // All are ignored.
-            return tell.closed().await;
+            return;
         }
         let first = Instant::now();
         console::eprint_line(
             "stopping: nothing more is sent; calls in flight are waited for (once more to stop at once)",
         );
-        tell.send_replace(true);
-        while first.elapsed() < ONE_WISH {
+        token.cancel();
+        while first.elapsed() < ONE_REQUEST {
             signals.recv().await;
         }
         console::eprint_line(
@@ -54,7 +55,7 @@ pub fn listen() -> std::io::Result<watch::Receiver<bool>> {
         );
         std::process::exit(ExitCode::Stopped as i32);
     });
-    Ok(told)
+    Ok(shutdown)
 }
 
 /// The signals that are ignored, one bit each, from the lowest on; none where the system

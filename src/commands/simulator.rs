@@ -11,11 +11,11 @@ use crate::simulator::{self, SimulatorSettings};
 pub fn serve(settings: SimulatorSettings) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Runtime::new().context("cannot start the runtime")?;
     runtime.block_on(async {
-        let mut told = shutdown::listen().context("cannot listen for signals")?;
+        let shutdown = shutdown::listen().context("cannot listen for signals")?;
         let simulator = simulator::start(settings).await?;
         // On standard output, so that a script can wait for it and read the port.
         console::print_line(simulator.url());
-        let _ = told.wait_for(|told| *told).await;
+        shutdown.cancelled().await;
         let stats = simulator.stop().await;
         console::print_line(serde_json::to_string(&stats)?);
         Ok(ExitCode::Done)

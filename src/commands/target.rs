@@ -9,7 +9,7 @@ use crate::config::TargetSettings;
 use crate::simulator::{self, Simulator};
 
 /// Where the calls go.
-pub struct Server {
+pub struct Target {
     /// The base URL.
     pub url: Url,
     /// Its name in the ledger: what was cancelled counts only at the same one.
@@ -23,20 +23,20 @@ pub fn name_of(url: &Url) -> String {
     url.as_str().trim_end_matches('/').to_owned()
 }
 
-impl Server {
-    /// Finds the target; in a rehearsal, starts the simulator.
-    pub async fn open(target: TargetSettings) -> anyhow::Result<Server> {
+impl Target {
+    /// Determines the target; in a rehearsal, starts the simulator.
+    pub async fn open(target: TargetSettings) -> anyhow::Result<Target> {
         match target {
             TargetSettings::CoreCard(url) => {
                 let name = name_of(&url);
-                Ok(Server { url, name, simulator: None })
+                Ok(Target { url, name, simulator: None })
             }
             TargetSettings::Rehearsal(table) => {
                 let simulator = simulator::start(rehearsal::settings(table)?).await;
                 let simulator = simulator.context("the rehearsal cannot begin: see [rehearsal]")?;
                 // Each simulator is a new one, on whatever port it listens.
                 let name = format!("simulator of {}", Timestamp::now());
-                Ok(Server { url: simulator.url().parse()?, name, simulator: Some(simulator) })
+                Ok(Target { url: simulator.url().parse()?, name, simulator: Some(simulator) })
             }
         }
     }

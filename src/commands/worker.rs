@@ -1,16 +1,17 @@
-//! `worker`: helps with the runs of other machines, until it is told to stop.
+//! `worker`: joins the runs of other machines until it is shut down.
 
 use std::collections::HashSet;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
-use super::caller::Calls;
-use super::session::Sending;
-use super::target::Server;
-use super::{LedgerFailed, logging, shutdown};
+use super::caller::CoreCardCaller;
+use super::error::LedgerFailed;
+use super::session::Session;
+use super::target::Target;
+use super::{logging, shutdown};
 use crate::config::{Env, Options, Settings, TargetSettings};
 use crate::engine::RunOutcome;
 use crate::exit_code::ExitCode;
@@ -22,15 +23,15 @@ use crate::policy::rate::Rates;
 use crate::process;
 
 /// How often the ledger is asked for a run to join.
-const ASKED_EVERY: Duration = Duration::from_secs(1);
-/// How long a run waits for which there are no credentials.
-const CREDENTIALS_AGAIN: Duration = Duration::from_secs(30);
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
+/// How long to wait after credentials could not be had.
+const CREDENTIALS_RETRY: Duration = Duration::from_secs(30);
 
-/// Joins the runs that are open, the oldest first, until it is told to stop.
+/// Joins the runs that are open, the oldest first, until a shutdown is requested.
 pub fn work(options: Options, env: &Env) -> anyhow::Result<ExitCode> {
     let settings = Settings::load(options, env)?;
-    refuse_what_nobody_shares(&settings)?;
-    logging::begin(&settings.logs)?;
+    refuse_unshared(&settings)?;
+    logging::init(&settings.logs)?;
     process::raise_fd_limit(settings.concurrency)?;
     let ledger = settings.ledger.open(settings.patience())?;
     // One thread decides; the calls and the ledger have their own.
@@ -39,23 +40,23 @@ pub fn work(options: Options, env: &Env) -> anyhow::Result<ExitCode> {
         .build()
         .context("cannot start the runtime")?;
     let exit = runtime.block_on(async {
-        let server = Server::open(settings.target.clone()).await?;
-        let told = shutdown::listen().context("cannot listen for signals")?;
-        let passed_over = HashSet::new();
-        Worker { settings: &settings, server, told, passed_over }.work(ledger).await
+        let target = Target::open(settings.target.clone()).await?;
+        let shutdown = shutdown::listen().context("cannot listen for signals")?;
+        let unreadable = HashSet::new();
+        Worker { settings: &settings, target, shutdown, unreadable }.work(ledger).await
     });
     // A ledger that is still being asked is not waited for.
     runtime.shutdown_background();
     if let Err(error) = &exit
         && settings.logs.file.is_some()
     {
-        // On standard error it is told anyway.
+        // On standard error it is reported anyway.
         tracing::error!("{error:#}");
     }
     exit
 }
 
-fn refuse_what_nobody_shares(settings: &Settings) -> anyhow::Result<()> {
+fn refuse_unshared(settings: &Settings) -> anyhow::Result<()> {
     match (&settings.target, &settings.ledger) {
         (TargetSettings::Rehearsal(_), _) => {
             bail!("`worker` does not rehearse: a rehearsal has a ledger that it shares with nobody")
@@ -70,56 +71,56 @@ fn refuse_what_nobody_shares(settings: &Settings) -> anyhow::Result<()> {
 
 struct Worker<'a> {
     settings: &'a Settings,
-    server: Server,
-    /// Turns true when this process is told to stop.
-    told: watch::Receiver<bool>,
-    /// The runs whose rates this program does not know.
-    passed_over: HashSet<String>,
+    target: Target,
+    /// Cancelled when this process is to stop.
+    shutdown: CancellationToken,
+    /// The runs whose rates this program cannot read.
+    unreadable: HashSet<String>,
 }
 
 impl Worker<'_> {
     async fn work(mut self, mut ledger: Box<dyn Ledger>) -> anyhow::Result<ExitCode> {
-        // Credentials that cannot be had are told at once, not when a run is there.
-        Calls::prepare("none", self.settings, &self.server.url).await?;
+        // Credentials that cannot be had are reported at once, not when a run is there.
+        CoreCardCaller::prepare("none", self.settings, &self.target.url).await?;
         let mut idle = false;
         loop {
-            let Some((asked, found)) = self.ask(ledger).await.context(LedgerFailed)? else {
+            let Some((returned, found)) = self.find_run(ledger).await.context(LedgerFailed)? else {
                 return Ok(ExitCode::Done);
             };
-            ledger = asked;
+            ledger = returned;
             let Some((run, rates)) = self.first_known(found) else {
                 if !std::mem::replace(&mut idle, true) {
-                    tracing::info!("no run is open at {}: waiting for one", self.server.name);
+                    tracing::info!("no run is open at {}: waiting for one", self.target.name);
                 }
-                self.rest(ASKED_EVERY).await;
+                self.sleep(POLL_INTERVAL).await;
                 continue;
             };
             idle = false;
             let pause;
             (ledger, pause) =
                 match self.join(&run, &rates, ledger).instrument(logging::span()).await? {
-                    Left::ForOthers(ledger) => (ledger, ASKED_EVERY),
-                    Left::WithoutCredentials(ledger) => (ledger, CREDENTIALS_AGAIN),
-                    Left::CannotGoOn => return Ok(ExitCode::Stopped),
+                    JoinOutcome::ForOthers(ledger) => (ledger, POLL_INTERVAL),
+                    JoinOutcome::WithoutCredentials(ledger) => (ledger, CREDENTIALS_RETRY),
+                    JoinOutcome::CannotGoOn => return Ok(ExitCode::Stopped),
                 };
-            self.rest(pause).await;
+            self.sleep(pause).await;
         }
     }
 
-    /// Asks the ledger for runs to join, and gives it back; nothing once this process
-    /// is told to stop.
-    async fn ask(
+    /// Finds runs to join, and returns them with the ledger; `None` once a shutdown is
+    /// requested.
+    async fn find_run(
         &mut self,
         mut ledger: Box<dyn Ledger>,
     ) -> anyhow::Result<Option<(Box<dyn Ledger>, Vec<Run>)>> {
-        let endpoint = self.server.name.clone();
+        let endpoint = self.target.name.clone();
         let asked = tokio::task::spawn_blocking(move || {
             let found = ledger.joinable(&endpoint);
             found.map(|found| (ledger, found))
         });
         tokio::select! {
             biased;
-            _ = self.told.wait_for(|told| *told) => Ok(None),
+            () = self.shutdown.cancelled() => Ok(None),
             asked = asked => Ok(Some(asked.context("the ledger's thread died")??)),
         }
     }
@@ -130,7 +131,7 @@ impl Worker<'_> {
         for run in found {
             match rates_of(&run) {
                 Ok(rates) => return Some((run, rates)),
-                Err(why) if self.passed_over.insert(run.id().to_owned()) => {
+                Err(why) if self.unreadable.insert(run.id().to_owned()) => {
                     tracing::warn!("{why:#}: the run is passed over");
                 }
                 Err(_) => {}
@@ -139,52 +140,53 @@ impl Worker<'_> {
         None
     }
 
-    /// Waits, or less long if this process is told to stop.
-    async fn rest(&mut self, time: Duration) {
-        let _ = tokio::time::timeout(time, self.told.wait_for(|told| *told)).await;
+    /// Sleeps, until a shutdown is requested at the latest.
+    async fn sleep(&mut self, time: Duration) {
+        let _ = tokio::time::timeout(time, self.shutdown.cancelled()).await;
     }
 
-    /// Works on a run until it is over, or this process is told to stop.
+    /// Works on a run until it is finished, or a shutdown is requested.
     async fn join(
         &self,
         run: &Run,
         rates: &Rates,
         ledger: Box<dyn Ledger>,
-    ) -> anyhow::Result<Left> {
-        logging::name(run.id());
-        let calls = match Calls::prepare(run.id(), self.settings, &self.server.url).await {
-            Ok(calls) => calls,
+    ) -> anyhow::Result<JoinOutcome> {
+        logging::set_run(run.id());
+        let caller = match CoreCardCaller::prepare(run.id(), self.settings, &self.target.url).await
+        {
+            Ok(caller) => caller,
             Err(why) => {
                 tracing::warn!("{why:#}: the run is not joined");
-                return Ok(Left::WithoutCredentials(ledger));
+                return Ok(JoinOutcome::WithoutCredentials(ledger));
             }
         };
         tracing::info!("joining the run of {}", shown(&run.opened.input_name));
-        let sending = Sending {
+        let session = Session {
             settings: self.settings,
             rates,
             last_start: run.cut_off,
             joins: true,
             cancelled: 0,
-            calls,
-            told: self.told.clone(),
+            caller,
+            shutdown: self.shutdown.clone(),
             metrics: None,
         };
-        let finished = sending.send(run, ledger).await.context(LedgerFailed)?;
-        Ok(self.left(finished))
+        let finished = session.send(run, ledger).await.context(LedgerFailed)?;
+        Ok(self.outcome(finished))
     }
 
-    fn left(&self, finished: RunOutcome) -> Left {
+    fn outcome(&self, finished: RunOutcome) -> JoinOutcome {
         let RunOutcome { ledger, run, calls, stop, .. } = finished;
         let calls = human_count(calls);
         match stop {
             _ if run.has_ended() => tracing::info!("the run has ended; {calls} calls made here"),
-            Some(why) if !why.stops_all() && !*self.told.borrow() => {
+            Some(why) if !why.stops_all() && !self.shutdown.is_cancelled() => {
                 let why = reason(&why.to_string());
                 tracing::error!(
                     "{why}: {calls} calls made here; this worker ends, the run is left to others"
                 );
-                return Left::CannotGoOn;
+                return JoinOutcome::CannotGoOn;
             }
             Some(why) => {
                 let why = reason(&why.to_string());
@@ -192,12 +194,12 @@ impl Worker<'_> {
             }
             None => tracing::info!("left the run; {calls} calls made here"),
         }
-        Left::ForOthers(ledger)
+        JoinOutcome::ForOthers(ledger)
     }
 }
 
-/// How a run was left.
-enum Left {
+/// What joining a run came to.
+enum JoinOutcome {
     /// It is over here.
     ForOthers(Box<dyn Ledger>),
     /// It was not joined.

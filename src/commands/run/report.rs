@@ -1,0 +1,182 @@
+//! What is reported: the metrics while the run goes on, the results and the summary after it.
+
+use anyhow::{Context as _, anyhow};
+use jiff::Timestamp;
+
+use super::state::{Context, RunState};
+use crate::commands::error::{LedgerFailed, exit_code_of};
+use crate::commands::rehearsal;
+use crate::config::Settings;
+use crate::exit_code::ExitCode;
+use crate::ledger::{Ledger, Location, Run};
+use crate::model::Counts;
+use crate::output::metrics::{MetricsFile, RunMetrics};
+use crate::output::results::{Replace, ResultsFile, WrittenResults};
+use crate::output::results_writer::ResultsInput;
+use crate::output::summary::{Summary, WorkSummary, counts_text};
+use crate::output::{console, human_count};
+use crate::policy::stop_rules::StopReason;
+
+/// A run that this process has finished, and what it did for it.
+pub struct FinishedRun {
+    /// The run as it stands.
+    pub run: Run,
+    /// What this process did; `None` if the run had ended before.
+    pub work: Option<WorkSummary>,
+    /// Which stop rule stopped it, if one did.
+    pub stop_reason: Option<StopReason>,
+}
+
+/// Creates the results' temporary file, so that a path that cannot be written is reported before
+/// anything is sent.
+///
+/// # Errors
+/// When the results cannot be written.
+pub fn create_results(
+    context: &Context,
+    state: &RunState,
+    ledger: &mut dyn Ledger,
+) -> anyhow::Result<ResultsFile> {
+    let is_rehearsal = context.target.is_rehearsal();
+    let replace = if is_rehearsal { Replace::AnyResults } else { Replace::OwnResults };
+    let path = context.settings.results.clone();
+    let path = path.unwrap_or_else(|| context.input.default_results(is_rehearsal));
+    ResultsFile::create(path, state.id(), replace, ledger)
+}
+
+/// Writes the metrics for the first time, so that a path that cannot be written is reported
+/// before anything is sent.
+///
+/// # Errors
+/// When the metrics cannot be written.
+pub fn create_metrics(state: &RunState, settings: &Settings) -> anyhow::Result<MetricsFile> {
+    let (counts, attempts) = match state {
+        RunState::Existing(run) => (run.counts, run.attempts),
+        RunState::New(..) => (Counts::default(), 0),
+    };
+    let metrics = RunMetrics {
+        run: state.id().to_owned(),
+        profile: settings.profile.clone(),
+        started_at: Timestamp::now(),
+        rows: state.rows(),
+        counts,
+        left: state.rows().saturating_sub(counts.total()),
+        attempts,
+        in_flight: 0,
+        waiting: 0,
+        stop: None,
+        ended: None,
+    };
+    MetricsFile::create(settings.metrics.clone(), metrics)
+}
+
+/// Writes the metrics for the last time, with the exit code.
+///
+/// # Errors
+/// `exit` itself.
+pub fn finalize_metrics(
+    metrics: MetricsFile,
+    exit: anyhow::Result<ExitCode>,
+) -> anyhow::Result<ExitCode> {
+    let code = exit.as_ref().map_or_else(exit_code_of, |exit| *exit);
+    metrics.finalize(Timestamp::now(), code);
+    exit
+}
+
+/// Writes the results and prints the summary. Returns the exit code.
+///
+/// # Errors
+/// When the results cannot be written, or do not add up with the ledger's counts.
+pub async fn finish(
+    context: Context<'_>,
+    finished: FinishedRun,
+    results: ResultsFile,
+    mut ledger: Box<dyn Ledger>,
+    metrics: &mut MetricsFile,
+) -> anyhow::Result<ExitCode> {
+    let Context { settings, input, target } = context;
+    let FinishedRun { run, work, stop_reason } = finished;
+    let run = &run;
+    let source =
+        ResultsInput { run, input: &input.input, layout: &input.layout, plan: input.plan.as_ref() };
+    if is_worked_on_elsewhere(run, settings, ledger.as_mut())? {
+        tracing::warn!(
+            "others go on with this run: its results are written as they are now; start the same command again for all of them"
+        );
+    }
+    let results = results.write(&source, ledger.as_mut()).context(LedgerFailed)?;
+    metrics.finish(run, &results);
+    let miscount = miscount(run, &results, ledger.as_mut()).context(LedgerFailed)?;
+    let wrong = miscount.or(results.misnamed.map(|misnamed| anyhow!("{misnamed}")));
+    let is_rehearsal = target.is_rehearsal();
+    let comparison = match target.simulator {
+        Some(simulator) => Some(rehearsal::compare(simulator, run, ledger.as_mut()).await?),
+        None => None,
+    };
+    let exit = match (&wrong, ExitCode::for_run(&results.counts, results.have_ended())) {
+        (Some(_), _) => ExitCode::LedgerFailed,
+        // What came into the input since was not sent.
+        (None, exit) if results.input_changed => exit.max(ExitCode::Stopped),
+        (None, _) if run.attempts == 0 && input.selects_nothing()? => {
+            tracing::info!("no row has a status of --only: the results are those that there were");
+            ExitCode::Done
+        }
+        (None, exit) => exit,
+    };
+    let summary = Summary { run, results: &results, work, stop_reason, is_rehearsal, exit };
+    tracing::info!("{}", summary.line());
+    if settings.json {
+        let mut json = summary.json();
+        json["error"] = wrong.as_ref().map(ToString::to_string).into();
+        json["rehearsal"] = comparison.map_or(serde_json::Value::Null, |compared| compared.json());
+        console::print_line(json);
+    } else {
+        console::print_line(summary.text().trim_end());
+        if let Some(comparison) = comparison {
+            console::print_line(comparison.text());
+        }
+    }
+    match wrong {
+        Some(wrong) => Err(wrong).context(LedgerFailed),
+        None => Ok(exit),
+    }
+}
+
+/// Whether other processes still work on the run.
+fn is_worked_on_elsewhere(
+    run: &Run,
+    settings: &Settings,
+    ledger: &mut dyn Ledger,
+) -> anyhow::Result<bool> {
+    let is_shared = matches!(settings.ledger, Location::Database(_));
+    Ok(is_shared && !run.has_ended() && ledger.is_locked(&run.opened.key).context(LedgerFailed)?)
+}
+
+/// How the results differ from what the ledger counted, if they do.
+fn miscount(
+    run: &Run,
+    results: &WrittenResults,
+    ledger: &mut dyn Ledger,
+) -> anyhow::Result<Option<anyhow::Error>> {
+    if results.ended == run.counts {
+        return Ok(None);
+    }
+    // Other processes that work on the run may have ended rows since it was read.
+    let now = ledger.run(run.id())?;
+    if now.is_none_or(|now| now.counts != run.counts) {
+        return Ok(None);
+    }
+    let shown = |counts: &Counts| {
+        format!(
+            "{} rows that ended ({})",
+            human_count(counts.total()),
+            counts_text(counts).join(", ")
+        )
+    };
+    Ok(Some(anyhow!(
+        "the results in {} hold {}, and the ledger counted {}: the results are made of what it recorded of each row, and are those to go by; see whether the ledger was altered or damaged, and keep both",
+        results.path.display(),
+        shown(&results.ended),
+        shown(&run.counts)
+    )))
+}
