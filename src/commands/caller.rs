@@ -7,9 +7,9 @@ use anyhow::Context;
 use url::Url;
 
 use crate::config::Settings;
+use crate::corecard::auth::credentials::Credentials;
+use crate::corecard::auth::token::TokenError;
 use crate::corecard::client::{Client, Reach};
-use crate::corecard::credentials::Credentials;
-use crate::corecard::token::TokenError;
 use crate::engine::Caller;
 use crate::ledger::ClaimedRow;
 use crate::model::{AnswerRules, Outcome, Verdict, classify};

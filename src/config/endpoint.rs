@@ -2,7 +2,7 @@
 
 use url::Url;
 
-use crate::corecard::address::{holds_credentials, is_private};
+use crate::corecard::url_policy::{holds_credentials, is_private};
 
 /// Why an address cannot be called. No message repeats it: it may hold a password.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::Path;
 
-use crate::corecard::secret::Variable;
+use crate::corecard::auth::secret::Variable;
 
 /// The environment of the process: its variables and its current directory.
 #[derive(Clone, Copy)]

@@ -9,9 +9,9 @@ use serde::Serialize;
 
 use super::env::Env;
 use super::paths::LEDGER_PASSWORD;
+use crate::corecard::auth::secret::{CREDENTIALS_DIRECTORY, FILE};
 use crate::corecard::auth::{Auth, AuthError};
 use crate::corecard::proxy;
-use crate::corecard::secret::{CREDENTIALS_DIRECTORY, FILE};
 
 /// The variables of secrets, but for those of headers, which are named after them.
 pub const VARIABLES: [&str; 6] = [

@@ -18,12 +18,12 @@ use jiff::Timestamp;
 use tokio::time::timeout;
 use url::{Position, Url};
 
-use super::carried::Carried;
+use super::auth::auth_headers::Carried;
+use super::auth::credentials::Credentials;
+use super::body_template::Fields;
 use super::connection::{Connection, Connector, Sent, Unanswered};
-use super::credentials::Credentials;
-use super::network::{Network, USER_AGENT};
-use super::request::Fields;
-use super::{failure, reply};
+use super::connector::{Network, USER_AGENT};
+use super::{error, response};
 use crate::ledger::ClaimedRow;
 use crate::model::{CallResult, HttpResponse, ResponseBody};
 
@@ -147,7 +147,7 @@ impl Client {
         may_start: &dyn Fn() -> bool,
     ) -> Option<CallResult> {
         let call = self.call(claimed, may_start);
-        timeout(self.timeout, call).await.unwrap_or_else(|_| Some(failure::late()))
+        timeout(self.timeout, call).await.unwrap_or_else(|_| Some(error::late()))
     }
 
     fn request(&self, claimed: &ClaimedRow, carried: &Carried) -> Sent {
@@ -187,9 +187,9 @@ impl Client {
                     self.keep(connection);
                     return Some(CallResult::Response(reply));
                 }
-                Err(Unanswered::Lost(cause)) => return Some(failure::lost(&cause, is_new)),
+                Err(Unanswered::Lost(cause)) => return Some(error::lost(&cause, is_new)),
                 Err(Unanswered::Unsent(_, why)) if is_new => {
-                    return Some(failure::closed_at_once(why.as_ref()));
+                    return Some(error::closed_at_once(why.as_ref()));
                 }
                 Err(Unanswered::Unsent(request, _)) => unsent = Some(request),
             }
@@ -199,9 +199,10 @@ impl Client {
     async fn open(&self) -> Result<Connection, CallResult> {
         let opening = Connection::open(self.connector.clone(), self.server.clone());
         match timeout(self.connect_timeout, opening).await {
-            Ok(opened) => opened
-                .map_err(|cause| failure::no_connection(cause.as_ref(), self.proxy.as_deref())),
-            Err(_) => Err(failure::no_connection_in_time(self.proxy.as_deref())),
+            Ok(opened) => {
+                opened.map_err(|cause| error::no_connection(cause.as_ref(), self.proxy.as_deref()))
+            }
+            Err(_) => Err(error::no_connection_in_time(self.proxy.as_deref())),
         }
     }
 
@@ -237,7 +238,7 @@ async fn read(response: Response<Incoming>, carried: &Carried) -> HttpResponse {
         .headers()
         .get(header::RETRY_AFTER)
         .and_then(|value| value.to_str().ok())
-        .and_then(|value| reply::retry_after(value, Timestamp::now()));
+        .and_then(|value| response::retry_after(value, Timestamp::now()));
     let mut frames = response.into_body();
     let mut body = Vec::new();
     let body = loop {
@@ -247,9 +248,9 @@ async fn read(response: Response<Incoming>, carried: &Carried) -> HttpResponse {
             }
             Some(Ok(Ok(data))) => body.extend_from_slice(&data),
             Some(Ok(Err(_trailers))) => {}
-            None => break reply::read(&body, carried),
+            None => break response::read(&body, carried),
             Some(Err(failed)) => {
-                let why = failure::root(&failed);
+                let why = error::root(&failed);
                 break ResponseBody::Unreadable(format!("the answer broke off: {why}"));
             }
         }

@@ -8,9 +8,9 @@ use hyper_util::client::legacy::connect::proxy::Tunnel;
 use secrecy::ExposeSecret;
 use url::Url;
 
-use super::address::holds_credentials;
-use super::header;
-use super::secret::{SecretError, Variable, secret};
+use super::auth::header;
+use super::auth::secret::{SecretError, Variable, secret};
+use super::url_policy::holds_credentials;
 
 /// The variable of the user name at the proxy.
 pub const USERNAME: &str = "CARDCANCEL_PROXY_USERNAME";

@@ -4,25 +4,25 @@ use http::header::HeaderValue;
 use secrecy::{ExposeSecret, SecretString};
 
 /// A value that nothing prints; none if no header can carry the text.
-pub(super) fn sensitive(text: &str) -> Option<HeaderValue> {
+pub(in crate::corecard) fn sensitive(text: &str) -> Option<HeaderValue> {
     let mut value = HeaderValue::from_bytes(text.as_bytes()).ok()?;
     value.set_sensitive(true);
     Some(value)
 }
 
 /// `Basic` and the pair, as RFC 7617 has it. The user name holds no colon.
-pub(super) fn basic(username: &str, password: &SecretString) -> Option<HeaderValue> {
+pub(in crate::corecard) fn basic(username: &str, password: &SecretString) -> Option<HeaderValue> {
     let pair = format!("{username}:{}", password.expose_secret());
     sensitive(&format!("Basic {}", base64(pair.as_bytes())))
 }
 
 /// `Bearer` and the token, as RFC 6750 has it.
-pub(super) fn bearer(token: &SecretString) -> Option<HeaderValue> {
+pub(in crate::corecard) fn bearer(token: &SecretString) -> Option<HeaderValue> {
     sensitive(&format!("Bearer {}", token.expose_secret()))
 }
 
 /// RFC 4648, with padding.
-pub(super) fn base64(bytes: &[u8]) -> String {
+pub(in crate::corecard) fn base64(bytes: &[u8]) -> String {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for chunk in bytes.chunks(3) {

@@ -17,7 +17,7 @@ const REMOVED: &str = "[secret removed]";
 
 /// What a call carries. It is never shown.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Carried {
+pub(in crate::corecard) struct Carried {
     headers: HeaderMap,
     /// What stands encoded in a header.
     password: Option<SecretString>,

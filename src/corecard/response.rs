@@ -10,7 +10,7 @@ use jiff::tz::TimeZone;
 use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
 
-use super::carried::Carried;
+use super::auth::auth_headers::Carried;
 use crate::model::{ResponseBody, card_numbers};
 
 /// Longest `ErrorCode` that is kept, in characters.

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 use serde_json::Value;
 
-use super::reply;
+use crate::corecard::response;
 
 /// Where a token may stand in JSON: a token server's answer, a plain object, what
 /// a Kubernetes exec plugin prints (`status`), what gcloud prints (`credential`).
@@ -53,7 +53,7 @@ impl TokenError {
 impl Token {
     /// A bare token, or JSON that holds one; none if it is neither.
     pub(super) fn read(printed: &[u8], now: Timestamp) -> Option<Token> {
-        let text = std::str::from_utf8(reply::json(printed)).ok()?.trim();
+        let text = std::str::from_utf8(response::json(printed)).ok()?.trim();
         match serde_json::from_str::<Value>(text) {
             Ok(json @ Value::Object(_)) => Token::from_json(&json, now),
             _ => Token::new(text, None),

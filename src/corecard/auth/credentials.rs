@@ -4,14 +4,14 @@
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use super::auth::Auth;
-use super::carried::Carried;
-use super::client::ClientError;
+use super::Auth;
+use super::auth_headers::Carried;
 use super::command::TokenCommand;
 use super::header;
-use super::network::Network;
 use super::oauth2::OAuth2;
 use super::token::TokenError;
+use crate::corecard::client::ClientError;
+use crate::corecard::connector::Network;
 
 /// The credentials that calls carry now. They are never shown.
 #[derive(Debug)]
@@ -77,7 +77,7 @@ impl Credentials {
     }
 
     /// What a call carries now.
-    pub(super) fn carried(&self) -> Arc<Carried> {
+    pub(in crate::corecard) fn carried(&self) -> Arc<Carried> {
         Arc::clone(&self.carried.read().unwrap_or_else(PoisonError::into_inner))
     }
 }

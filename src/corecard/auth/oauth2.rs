@@ -10,13 +10,13 @@ use serde::Deserialize;
 use serde_json::Value;
 use url::{Url, form_urlencoded};
 
-use super::address::{holds_credentials, is_private};
-use super::auth::AuthError;
-use super::failure::root;
+use super::AuthError;
 use super::header;
-use super::reply;
 use super::secret::{Variable, secret};
 use super::token::{Token, TokenError};
+use crate::corecard::error::root;
+use crate::corecard::response;
+use crate::corecard::url_policy::{holds_credentials, is_private};
 
 /// The variable of the secret that goes with `client_id`.
 const CLIENT_SECRET: &str = "CARDCANCEL_OAUTH2_CLIENT_SECRET";
@@ -166,7 +166,7 @@ fn failed(cause: &reqwest::Error) -> TokenError {
 }
 
 fn token(answer: &[u8], now: Timestamp) -> Result<Token, TokenError> {
-    let json: Value = serde_json::from_slice(reply::json(answer))
+    let json: Value = serde_json::from_slice(response::json(answer))
         .map_err(|_| wrong("answered, but not with JSON: check token_url"))?;
     let kind = json.get("token_type").and_then(Value::as_str);
     if kind.is_some_and(|kind| !kind.eq_ignore_ascii_case("bearer")) {
@@ -179,7 +179,7 @@ fn token(answer: &[u8], now: Timestamp) -> Result<Token, TokenError> {
 }
 
 fn refused(http_status: u16, answer: &[u8]) -> TokenError {
-    let json: Option<Value> = serde_json::from_slice(reply::json(answer)).ok();
+    let json: Option<Value> = serde_json::from_slice(response::json(answer)).ok();
     let said = json.as_ref().and_then(|json| json.get("error")?.as_str());
     let why = match said.and_then(|said| ERRORS.into_iter().find(|(known, _)| *known == said)) {
         Some((error, check)) => format!("answered HTTP {http_status}, {error}: {check}"),

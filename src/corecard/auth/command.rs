@@ -10,10 +10,10 @@ use serde::Deserialize;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::{Child, Command};
 
-use super::auth::AuthError;
-use super::carried::Carried;
-use super::reply;
+use super::AuthError;
+use super::auth_headers::Carried;
 use super::token::{Token, TokenError};
+use crate::corecard::response;
 
 /// How long the command may take, unless the table says otherwise.
 const TIME_LIMIT: Duration = Duration::from_secs(30);
@@ -86,7 +86,7 @@ impl TokenCommand {
         // What it leaves running when it ends by itself, it means to.
         started.forget();
         if !status.success() {
-            let said = reply::one_line(&complaint, LONGEST_COMPLAINT, &Carried::default());
+            let said = response::one_line(&complaint, LONGEST_COMPLAINT, &Carried::default());
             let said = if said.is_empty() { said } else { format!("; it said: {said}") };
             let why = format!("failed ({status}): run it by hand to see why{said}");
             return Err(TokenError::for_now(self.told(&why)));

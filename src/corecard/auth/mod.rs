@@ -1,15 +1,23 @@
 //! How a call proves who is calling: the `[auth]` table, and the secrets that it
 //! calls for.
 
+pub(super) mod auth_headers;
+mod command;
+pub mod credentials;
+pub(super) mod header;
+mod oauth2;
+pub mod secret;
+pub mod token;
+
 use http::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::command::{CommandTable, TokenCommand};
-use super::header::{self, sensitive};
-use super::oauth2::{OAuth2, OAuth2Table};
-use super::secret::{SecretError, Variable, secret};
+use command::{CommandTable, TokenCommand};
+use header::sensitive;
+use oauth2::{OAuth2, OAuth2Table};
+use secret::{SecretError, Variable, secret};
 
 /// The variable of the bearer token.
 const BEARER_TOKEN: &str = "CARDCANCEL_BEARER_TOKEN";
