@@ -9,7 +9,7 @@ use url::Url;
 use crate::config::Settings;
 use crate::corecard::auth::credentials::Credentials;
 use crate::corecard::auth::token::TokenError;
-use crate::corecard::client::{Client, Reach};
+use crate::corecard::client::{Client, ClientConfig};
 use crate::engine::Caller;
 use crate::ledger::ClaimedRow;
 use crate::model::{AnswerRules, Outcome, Verdict, classify};
@@ -36,13 +36,13 @@ impl CoreCardCaller {
         server: &Url,
     ) -> anyhow::Result<CoreCardCaller> {
         let credentials = Arc::new(Credentials::new(&settings.auth, &settings.network)?);
-        let reach = Reach {
+        let config = ClientConfig {
             endpoint: server.clone(),
             timeout: settings.timeout,
             network: settings.network.clone(),
             credentials: Arc::clone(&credentials),
         };
-        let client = Client::new(reach, settings.fields.clone(), run.to_owned())?;
+        let client = Client::new(config, settings.body.clone(), run.to_owned())?;
         let (fetched_at, lifetime) =
             first(&credentials).await.context("cannot get the credentials that [auth] asks for")?;
         let rules = AnswerRules {
@@ -55,7 +55,7 @@ impl CoreCardCaller {
     /// How the credentials are renewed in a run that starts now.
     pub fn refresh(&self) -> RefreshSchedule {
         let left = |lasts: Duration| lasts.saturating_sub(self.fetched_at.elapsed());
-        match self.credentials.are_renewable() {
+        match self.credentials.can_refresh() {
             true => RefreshSchedule::new(self.lifetime.map(left)),
             false => RefreshSchedule::disabled(),
         }
@@ -85,7 +85,7 @@ async fn first(credentials: &Credentials) -> Result<(Instant, Option<Duration>),
 impl Caller for CoreCardCaller {
     fn clone_for_thread(&self) -> CoreCardCaller {
         CoreCardCaller {
-            client: self.client.another(),
+            client: self.client.clone_for_thread(),
             credentials: Arc::clone(&self.credentials),
             rules: self.rules.clone(),
             ..*self

@@ -2,7 +2,7 @@
 
 use url::Url;
 
-use crate::corecard::url_policy::{holds_credentials, is_private};
+use crate::corecard::url_policy::{has_userinfo, is_encrypted_or_loopback};
 
 /// Why an address cannot be called. No message repeats it: it may hold a password.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -35,12 +35,12 @@ const API_PATH: &str = "/api/CoreCredit";
 /// Reads a base address: https, or http to this machine; a path is fine.
 pub fn endpoint(text: &str) -> Result<Url, EndpointError> {
     let url = Url::parse(text).map_err(EndpointError::Malformed)?;
-    if holds_credentials(&url) {
+    if has_userinfo(&url) {
         return Err(EndpointError::Credentials);
     }
     let host = url.host().ok_or_else(|| EndpointError::Scheme(url.scheme().to_owned()))?;
     match url.scheme() {
-        _ if is_private(&url) => {}
+        _ if is_encrypted_or_loopback(&url) => {}
         "http" => return Err(EndpointError::Unencrypted(host.to_string())),
         other => return Err(EndpointError::Scheme(other.to_owned())),
     }

@@ -3,13 +3,13 @@
 use std::ffi::OsString;
 use std::path::Path;
 
-use crate::corecard::auth::secret::Variable;
+use crate::corecard::auth::secret::EnvLookup;
 
 /// The environment of the process: its variables and its current directory.
 #[derive(Clone, Copy)]
 pub struct Env<'a> {
     /// Reads an environment variable.
-    pub lookup: Variable<'a>,
+    pub lookup: EnvLookup<'a>,
     /// Lists the names of all environment variables.
     pub names: &'a dyn Fn() -> Vec<OsString>,
     /// Where `cardcancel.toml` is looked for; empty stands for the current directory.

@@ -22,10 +22,11 @@ use super::values::delimiter::Delimiter;
 use super::values::log_format::LogFormat;
 use super::values::or_off::OrOff;
 use crate::corecard::auth::Auth;
-use crate::corecard::auth::secret::{SecretError, Variable, secret};
-use crate::corecard::body_template::{Fields, Values};
-use crate::corecard::connector::Network;
+use crate::corecard::auth::secret::{EnvLookup, SecretError, secret};
+use crate::corecard::body_template::BodyTemplate;
+use crate::corecard::connector::NetworkConfig;
 use crate::corecard::proxy::Proxy;
+use crate::corecard::request_fields::RequestFields;
 use crate::corecard::tls::{Tls, TlsFiles};
 use crate::input::Expected;
 use crate::ledger::{Location, Patience};
@@ -87,9 +88,9 @@ pub struct Settings {
     /// How a call proves who is calling.
     pub auth: Auth,
     /// TLS and the proxy.
-    pub network: Network,
+    pub network: NetworkConfig,
     /// What every request holds beside its order.
-    pub fields: Fields,
+    pub body: BodyTemplate,
     /// What CoreCARD's codes mean.
     pub codes: CodeMap,
     /// Which HTTP statuses mean that nothing was done.
@@ -209,10 +210,10 @@ impl Settings {
                 None => Auth::None,
             },
             network: match rehearse {
-                true => Network::default(),
+                true => NetworkConfig::default(),
                 false => network(&mut options, env.lookup)?,
             },
-            fields: fields(&mut options)?,
+            body: body_template(&mut options)?,
             codes: codes.unwrap_or_default(),
             not_processed: NotProcessed::all(required(
                 "not-processed-statuses",
@@ -425,12 +426,12 @@ fn unlocked_ledger(options: &mut Options, env: &Env) -> anyhow::Result<Location>
     }
 }
 
-fn read_auth(auth: (toml::Table, String), variable: Variable) -> anyhow::Result<Auth> {
+fn read_auth(auth: (toml::Table, String), variable: EnvLookup) -> anyhow::Result<Auth> {
     let (table, place) = auth;
     Auth::new(table, variable).context(place)
 }
 
-fn network(options: &mut Options, variable: Variable) -> anyhow::Result<Network> {
+fn network(options: &mut Options, variable: EnvLookup) -> anyhow::Result<NetworkConfig> {
     let files = TlsFiles {
         ca: options.ca_file.take(),
         client_cert: options.client_cert_file.take(),
@@ -438,17 +439,17 @@ fn network(options: &mut Options, variable: Variable) -> anyhow::Result<Network>
     };
     let proxy = options.proxy.take().map(|address| Proxy::new(&address, variable));
     let proxy = proxy.transpose().with_context(|| place("proxy"))?;
-    Ok(Network { tls: Tls::new(&files)?, proxy })
+    Ok(NetworkConfig { tls: Tls::new(&files)?, proxy })
 }
 
-fn fields(options: &mut Options) -> anyhow::Result<Fields> {
+fn body_template(options: &mut Options) -> anyhow::Result<BodyTemplate> {
     let zone = |name: String| {
         TimeZone::get(&name).map_err(|_| {
             let place = place("request-time");
             anyhow!("{place}: \"{name}\" is not the name of a time zone: write it as America/New_York or UTC")
         })
     };
-    let values = Values {
+    let values = RequestFields {
         source: required("source", options.source.take())?,
         ip_address: options.ip_address.take(),
         date_format: options.date_format.take(),
@@ -462,7 +463,7 @@ fn fields(options: &mut Options) -> anyhow::Result<Fields> {
         called_id: options.called_id.take(),
         request_time: options.request_time.take().map(zone).transpose()?,
     };
-    Ok(Fields::new(&values)?)
+    Ok(BodyTemplate::new(&values)?)
 }
 
 /// Where the setting may stand, to begin an error with.

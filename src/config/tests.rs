@@ -78,7 +78,7 @@ impl Sources {
 fn body(settings: &Settings) -> String {
     let order = Order { admin_number: 129409, sequence_number: 1 };
     let now = "2026-07-04T05:06:07Z".parse().unwrap();
-    String::from_utf8(settings.fields.body(order, "night-1", RowNumber(7), 2, now)).unwrap()
+    String::from_utf8(settings.body.render(order, "night-1", RowNumber(7), 2, now)).unwrap()
 }
 
 #[test]

@@ -1,10 +1,11 @@
-//! The body of `CancelPhysicalCardOrder`.
+//! The body of `CancelPhysicalCardOrder`: a template, made once for each run.
 
 use std::io::Write;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use super::request_fields::{FieldError, RequestFields};
 use crate::model::{Order, RowNumber};
 
 /// The longest a run's name may be, in characters, where `{run}` stands for it.
@@ -16,80 +17,19 @@ const LONGEST_NUMBER: usize = u32::MAX.ilog10() as usize + 1;
 /// How `RequestTime` is written: `MM/dd/yyyy HH:mm:ss`.
 const REQUEST_TIME: &str = "%m/%d/%Y %H:%M:%S";
 
-/// What the operator sets of a request. A field that is not set is sent as `null`.
-#[derive(Debug, Clone, Default)]
-pub struct Values {
-    /// `Source`: which kind of consumer calls.
-    pub source: String,
-    /// `IPAddress`: the address of the client or the application's host.
-    pub ip_address: Option<String>,
-    /// `DateFormat`
-    pub date_format: Option<String>,
-    /// `CurrencyCode`
-    pub currency_code: Option<String>,
-    /// `CurrencySymbolType`
-    pub currency_symbol_type: Option<String>,
-    /// `Language`
-    pub language: Option<String>,
-    /// `ExternalIP`: the address of the end user.
-    pub external_ip: String,
-    /// `SessionID`; `{run}`, `{row}` and `{attempt}` in it stand for what they name.
-    pub session_id: Option<String>,
-    /// `APIVersion`
-    pub api_version: String,
-    /// `CallerID`
-    pub caller_id: Option<String>,
-    /// `CalledID`
-    pub called_id: Option<String>,
-    /// `RequestTime` is the time of the attempt in this zone.
-    pub request_time: Option<TimeZone>,
-}
-
-/// Why a value cannot be sent.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum FieldError {
-    /// Set to nothing.
-    #[error("{0} is empty: give it a value, or leave it out")]
-    Empty(&'static str),
-    /// Over the API document's longest length.
-    #[error("{field} is {length} characters long, and CoreCARD takes at most {limit}: shorten it")]
-    TooLong {
-        /// The API's name of the field.
-        field: &'static str,
-        /// Characters in the value.
-        length: usize,
-        /// Characters allowed.
-        limit: usize,
-    },
-    /// Over the longest length once its placeholders are filled.
-    #[error(
-        "SessionID can become {length} characters long with its placeholders filled, and CoreCARD \
-         takes at most {limit}: shorten it"
-    )]
-    SessionTooLong {
-        /// Characters at most.
-        length: usize,
-        /// Characters allowed.
-        limit: usize,
-    },
-    /// Braces around anything but the three words, or left open.
-    #[error("SessionID holds {0}, which stands for nothing: use {{run}}, {{row}} or {{attempt}}")]
-    UnknownPlaceholder(String),
-}
-
-/// The fields of every request: checked, and rendered as far as they are the
+/// The body of every request: its fields are checked, and rendered as far as they are the
 /// same for all.
 #[derive(Debug, Clone)]
-pub struct Fields {
-    pieces: Vec<Piece>,
+pub struct BodyTemplate {
+    segments: Vec<Segment>,
     request_time: TimeZone,
     /// Bytes of a body, so that it is allocated once.
     capacity: usize,
 }
 
-/// A piece of the body.
+/// A segment of the body.
 #[derive(Debug, Clone)]
-enum Piece {
+enum Segment {
     /// JSON that is the same in every request.
     Constant(String),
     /// The run's name, within a string.
@@ -102,10 +42,10 @@ enum Piece {
     SequenceNumber,
 }
 
-impl Fields {
+impl BodyTemplate {
     /// Checks the values against the API document's lengths.
-    pub fn new(values: &Values) -> Result<Fields, FieldError> {
-        let mut template = Template::default();
+    pub fn new(values: &RequestFields) -> Result<BodyTemplate, FieldError> {
+        let mut template = TemplateBuilder::default();
         template.text("Source", 50, Some(&values.source))?;
         template.text("IPAddress", 15, values.ip_address.as_deref())?;
         template.text("DateFormat", 25, values.date_format.as_deref())?;
@@ -118,19 +58,19 @@ impl Fields {
         template.text("CallerID", 20, values.caller_id.as_deref())?;
         template.text("CalledID", 20, values.called_id.as_deref())?;
         template.request_time(values.request_time.is_some());
-        template.number("AdminNumber", Piece::AdminNumber);
-        template.number("CardSequenceNumber", Piece::SequenceNumber);
+        template.number("AdminNumber", Segment::AdminNumber);
+        template.number("CardSequenceNumber", Segment::SequenceNumber);
         template.constant("}");
-        Ok(Fields {
-            capacity: template.pieces.iter().map(Piece::longest).sum(),
-            pieces: template.pieces,
+        Ok(BodyTemplate {
+            capacity: template.segments.iter().map(Segment::longest).sum(),
+            segments: template.segments,
             request_time: values.request_time.clone().unwrap_or(TimeZone::UTC),
         })
     }
 
     /// The body of one attempt: compact JSON, all 14 fields in the API
     /// document's order. `run` is at most [`LONGEST_RUN`] characters.
-    pub fn body(
+    pub fn render(
         &self,
         order: Order,
         run: &str,
@@ -139,19 +79,19 @@ impl Fields {
         now: Timestamp,
     ) -> Vec<u8> {
         let mut body = Vec::with_capacity(self.capacity);
-        for piece in &self.pieces {
-            match piece {
-                Piece::Constant(json) => body.extend_from_slice(json.as_bytes()),
-                Piece::Run => body.extend_from_slice(within_string(run).as_bytes()),
-                Piece::Row => push_number(&mut body, row.0),
-                Piece::Attempt => push_number(&mut body, attempt),
-                Piece::Time => {
+        for segment in &self.segments {
+            match segment {
+                Segment::Constant(json) => body.extend_from_slice(json.as_bytes()),
+                Segment::Run => body.extend_from_slice(within_string(run).as_bytes()),
+                Segment::Row => push_number(&mut body, row.0),
+                Segment::Attempt => push_number(&mut body, attempt),
+                Segment::Time => {
                     let time = self.request_time.to_datetime(now);
                     // A vector takes all that is written.
                     let _ = write!(body, "{}", time.strftime(REQUEST_TIME));
                 }
-                Piece::AdminNumber => push_number(&mut body, order.admin_number),
-                Piece::SequenceNumber => push_number(&mut body, order.sequence_number),
+                Segment::AdminNumber => push_number(&mut body, order.admin_number),
+                Segment::SequenceNumber => push_number(&mut body, order.sequence_number),
             }
         }
         body
@@ -172,26 +112,26 @@ fn within_string(text: &str) -> std::borrow::Cow<'_, str> {
     quoted[1..quoted.len() - 1].to_owned().into()
 }
 
-impl Piece {
+impl Segment {
     /// The most bytes that it takes.
     fn longest(&self) -> usize {
         match self {
-            Piece::Constant(json) => json.len(),
-            Piece::Run => LONGEST_RUN,
-            Piece::Row | Piece::Attempt | Piece::SequenceNumber => LONGEST_NUMBER,
-            Piece::Time => "01/15/2020 10:05:23".len(),
-            Piece::AdminNumber => i64::MAX.ilog10() as usize + 1,
+            Segment::Constant(json) => json.len(),
+            Segment::Run => LONGEST_RUN,
+            Segment::Row | Segment::Attempt | Segment::SequenceNumber => LONGEST_NUMBER,
+            Segment::Time => "01/15/2020 10:05:23".len(),
+            Segment::AdminNumber => i64::MAX.ilog10() as usize + 1,
         }
     }
 }
 
 /// A body in the making.
 #[derive(Default)]
-struct Template {
-    pieces: Vec<Piece>,
+struct TemplateBuilder {
+    segments: Vec<Segment>,
 }
 
-impl Template {
+impl TemplateBuilder {
     /// A text that is the same in every request.
     fn text(
         &mut self,
@@ -229,13 +169,13 @@ impl Template {
         let mut length = 0;
         for part in parts(value)? {
             match part {
-                Piece::Constant(text) => {
+                Segment::Constant(text) => {
                     length += text.chars().count();
                     self.constant(&within_string(&text));
                 }
                 placeholder => {
                     length += placeholder.longest();
-                    self.pieces.push(placeholder);
+                    self.segments.push(placeholder);
                 }
             }
         }
@@ -250,49 +190,49 @@ impl Template {
         self.name("RequestTime");
         if is_sent {
             self.constant("\"");
-            self.pieces.push(Piece::Time);
+            self.segments.push(Segment::Time);
             self.constant("\"");
         } else {
             self.constant("null");
         }
     }
 
-    fn number(&mut self, field: &'static str, piece: Piece) {
+    fn number(&mut self, field: &'static str, segment: Segment) {
         self.name(field);
-        self.pieces.push(piece);
+        self.segments.push(segment);
     }
 
     fn name(&mut self, field: &'static str) {
-        let before = if self.pieces.is_empty() { '{' } else { ',' };
+        let before = if self.segments.is_empty() { '{' } else { ',' };
         self.constant(&format!("{before}\"{field}\":"));
     }
 
     fn constant(&mut self, json: &str) {
-        match self.pieces.last_mut() {
-            Some(Piece::Constant(before)) => before.push_str(json),
-            _ => self.pieces.push(Piece::Constant(json.to_owned())),
+        match self.segments.last_mut() {
+            Some(Segment::Constant(before)) => before.push_str(json),
+            _ => self.segments.push(Segment::Constant(json.to_owned())),
         }
     }
 }
 
 /// Splits a session ID at its placeholders; its constants are not yet JSON.
-fn parts(text: &str) -> Result<Vec<Piece>, FieldError> {
+fn parts(text: &str) -> Result<Vec<Segment>, FieldError> {
     let mut parts = Vec::new();
     let mut rest = text;
     while let Some(brace) = rest.find(['{', '}']) {
         let (before, from_brace) = rest.split_at(brace);
-        parts.push(Piece::Constant(before.to_owned()));
+        parts.push(Segment::Constant(before.to_owned()));
         let end = from_brace.find('}').map_or(from_brace.len(), |end| end + 1);
         let (placeholder, after) = from_brace.split_at(end);
         parts.push(match placeholder {
-            "{run}" => Piece::Run,
-            "{row}" => Piece::Row,
-            "{attempt}" => Piece::Attempt,
+            "{run}" => Segment::Run,
+            "{row}" => Segment::Row,
+            "{attempt}" => Segment::Attempt,
             other => return Err(FieldError::UnknownPlaceholder(other.to_owned())),
         });
         rest = after;
     }
-    parts.push(Piece::Constant(rest.to_owned()));
+    parts.push(Segment::Constant(rest.to_owned()));
     Ok(parts)
 }
 
@@ -319,35 +259,35 @@ mod tests {
       "CardSequenceNumber": 1
     }"#;
 
-    fn sample() -> Values {
-        Values {
+    fn sample() -> RequestFields {
+        RequestFields {
             source: "Web".into(),
             ip_address: Some("10.120.0.1".into()),
             external_ip: "10.120.0.0".into(),
             api_version: "2.0".into(),
-            ..Values::default()
+            ..RequestFields::default()
         }
     }
 
-    fn with_session(session_id: &str) -> Values {
-        Values { session_id: Some(session_id.into()), ..sample() }
+    fn with_session(session_id: &str) -> RequestFields {
+        RequestFields { session_id: Some(session_id.into()), ..sample() }
     }
 
     /// The body of row 7's second attempt in `run`.
-    fn body_in(run: &str, values: &Values) -> String {
+    fn body_in(run: &str, values: &RequestFields) -> String {
         let order = Order { admin_number: 129409, sequence_number: 1 };
         let now = "2026-07-04T05:06:07Z".parse().unwrap();
-        let body = Fields::new(values).unwrap().body(order, run, RowNumber(7), 2, now);
+        let body = BodyTemplate::new(values).unwrap().render(order, run, RowNumber(7), 2, now);
         String::from_utf8(body).unwrap()
     }
 
-    fn field(values: &Values, name: &str) -> serde_json::Value {
+    fn field(values: &RequestFields, name: &str) -> serde_json::Value {
         serde_json::from_str::<serde_json::Value>(&body_in("night-1", values)).unwrap()[name]
             .clone()
     }
 
-    fn error(values: &Values) -> String {
-        Fields::new(values).unwrap_err().to_string()
+    fn error(values: &RequestFields) -> String {
+        BodyTemplate::new(values).unwrap_err().to_string()
     }
 
     #[test]
@@ -359,15 +299,15 @@ mod tests {
     #[test]
     fn the_largest_numbers_are_sent_as_they_are() {
         let order = Order { admin_number: i64::MAX, sequence_number: i32::MAX };
-        let fields = Fields::new(&sample()).unwrap();
-        let body = fields.body(order, "night-1", RowNumber(1), 1, Timestamp::UNIX_EPOCH);
+        let fields = BodyTemplate::new(&sample()).unwrap();
+        let body = fields.render(order, "night-1", RowNumber(1), 1, Timestamp::UNIX_EPOCH);
         let end = br#""AdminNumber":9223372036854775807,"CardSequenceNumber":2147483647}"#;
         assert!(body.ends_with(end));
     }
 
     #[test]
     fn every_field_can_be_set() {
-        let values = Values {
+        let values = RequestFields {
             source: "WEB".into(),
             ip_address: Some("10.0.0.1".into()),
             date_format: Some("1".into()),
@@ -415,23 +355,23 @@ mod tests {
     #[test]
     fn a_session_that_could_grow_too_long_is_refused_before_it_does() {
         let fitting = format!("{{run}}{{row}}{{attempt}}{}", "x".repeat(44));
-        assert!(Fields::new(&with_session(&fitting)).is_ok());
+        assert!(BodyTemplate::new(&with_session(&fitting)).is_ok());
         assert_snapshot!(error(&with_session(&format!("{fitting}x"))), @"SessionID can become 101 characters long with its placeholders filled, and CoreCARD takes at most 100: shorten it");
     }
 
     #[test]
     fn a_value_over_the_documents_length_is_refused_by_name() {
-        let long = Values { caller_id: Some("1".repeat(21)), ..sample() };
+        let long = RequestFields { caller_id: Some("1".repeat(21)), ..sample() };
         assert_snapshot!(error(&long), @"CallerID is 21 characters long, and CoreCARD takes at most 20: shorten it");
-        let fitting = Values { caller_id: Some("é".repeat(20)), ..sample() };
-        assert!(Fields::new(&fitting).is_ok());
+        let fitting = RequestFields { caller_id: Some("é".repeat(20)), ..sample() };
+        assert!(BodyTemplate::new(&fitting).is_ok());
     }
 
     #[test]
     fn an_empty_value_is_refused() {
-        let empty = Values { external_ip: String::new(), ..sample() };
+        let empty = RequestFields { external_ip: String::new(), ..sample() };
         assert_snapshot!(error(&empty), @"ExternalIP is empty: give it a value, or leave it out");
-        assert!(Fields::new(&with_session("")).is_err());
+        assert!(BodyTemplate::new(&with_session("")).is_err());
     }
 
     proptest! {
@@ -443,7 +383,7 @@ mod tests {
         ) {
             let session_id = Some("{run}".to_owned());
             let called_id = Some(called_id);
-            let values = Values { source, called_id, session_id, ..sample() };
+            let values = RequestFields { source, called_id, session_id, ..sample() };
             let body: serde_json::Value = serde_json::from_str(&body_in(&run, &values)).unwrap();
             prop_assert_eq!(body["Source"].as_str(), Some(&*values.source));
             prop_assert_eq!(body["CalledID"].as_str(), values.called_id.as_deref());

@@ -18,12 +18,13 @@ use jiff::Timestamp;
 use tokio::time::timeout;
 use url::{Position, Url};
 
-use super::auth::auth_headers::Carried;
+use super::auth::auth_headers::AuthHeaders;
 use super::auth::credentials::Credentials;
-use super::body_template::Fields;
-use super::connection::{Connection, Connector, Sent, Unanswered};
-use super::connector::{Network, USER_AGENT};
-use super::{error, response};
+use super::body_template::BodyTemplate;
+use super::connection::{BoxedRequest, CallError, Connection};
+use super::connector::{ApiConnector, NetworkConfig, USER_AGENT};
+use super::error::{self, ClientError};
+use super::response;
 use crate::ledger::ClaimedRow;
 use crate::model::{CallResult, HttpResponse, ResponseBody};
 
@@ -41,38 +42,22 @@ const IDLE: Duration = Duration::from_secs(15);
 /// Connections that are opened ahead do not come all at the same time.
 const OPENED_AT_ONCE: usize = 16;
 
-/// How the calls reach CoreCARD.
+/// How to reach CoreCARD.
 #[derive(Debug, Clone)]
-pub struct Reach {
+pub struct ClientConfig {
     /// The base URL: https, or http to loopback.
     pub endpoint: Url,
     /// The longest a call may take, connecting included.
     pub timeout: Duration,
     /// TLS and the proxy.
-    pub network: Network,
+    pub network: NetworkConfig,
     /// What each call carries to prove who is calling.
     pub credentials: Arc<Credentials>,
 }
 
-/// The client could not be set up.
-#[derive(Debug, thiserror::Error)]
-pub enum ClientError {
-    /// The client for other servers could not.
-    #[error("cannot set up the HTTP client: {0}")]
-    Http(#[from] reqwest::Error),
-    /// TLS could not.
-    #[error(
-        "cannot set up TLS: install the system's authorities (the package ca-certificates), or name yours with --ca-file"
-    )]
-    Tls(#[from] rustls::Error),
-    /// The address is not one.
-    #[error("the address {0} cannot be called: {1}")]
-    Address(String, http::Error),
-}
-
 /// CoreCARD, as one call.
 pub struct Client {
-    connector: Connector,
+    connector: ApiConnector,
     /// The proxy that connections go through.
     proxy: Option<String>,
     connect_timeout: Duration,
@@ -84,7 +69,7 @@ pub struct Client {
     /// What every request says beside its body.
     request: Request<()>,
     credentials: Arc<Credentials>,
-    fields: Fields,
+    body: BodyTemplate,
     run: String,
 }
 
@@ -93,29 +78,33 @@ impl Client {
     ///
     /// # Errors
     /// When TLS cannot be set up, for want of the system's root certificates.
-    pub fn new(reach: Reach, fields: Fields, run: String) -> Result<Client, ClientError> {
-        let mut url = reach.endpoint;
+    pub fn new(
+        config: ClientConfig,
+        body: BodyTemplate,
+        run: String,
+    ) -> Result<Client, ClientError> {
+        let mut url = config.endpoint;
         let path = format!("{}{PATH}", url.path().trim_end_matches('/'));
         url.set_path(&path);
         Ok(Client {
-            connector: reach.network.connector(&url)?,
-            proxy: reach.network.proxy_to(&url).map(ToString::to_string),
-            connect_timeout: reach.timeout.mul_f32(0.8).min(LONGEST_CONNECT),
-            timeout: reach.timeout,
+            connector: config.network.connector(&url)?,
+            proxy: config.network.proxy_to(&url).map(ToString::to_string),
+            connect_timeout: config.timeout.mul_f32(0.8).min(LONGEST_CONNECT),
+            timeout: config.timeout,
             idle: RefCell::default(),
             server: url
                 .as_str()
                 .parse()
                 .map_err(|cause: InvalidUri| ClientError::Address(url.to_string(), cause.into()))?,
             request: request(&url).map_err(|cause| ClientError::Address(url.to_string(), cause))?,
-            credentials: reach.credentials,
-            fields,
+            credentials: config.credentials,
+            body,
             run,
         })
     }
 
     /// A client for the same run, with connections of its own.
-    pub fn another(&self) -> Client {
+    pub fn clone_for_thread(&self) -> Client {
         Client {
             connector: self.connector.clone(),
             proxy: self.proxy.clone(),
@@ -123,7 +112,7 @@ impl Client {
             server: self.server.clone(),
             request: self.request.clone(),
             credentials: Arc::clone(&self.credentials),
-            fields: self.fields.clone(),
+            body: self.body.clone(),
             run: self.run.clone(),
             ..*self
         }
@@ -150,12 +139,12 @@ impl Client {
         timeout(self.timeout, call).await.unwrap_or_else(|_| Some(error::late()))
     }
 
-    fn request(&self, claimed: &ClaimedRow, carried: &Carried) -> Sent {
+    fn request(&self, claimed: &ClaimedRow, auth_headers: &AuthHeaders) -> BoxedRequest {
         let now = Timestamp::now();
         let body =
-            self.fields.body(claimed.order(), &self.run, claimed.row(), claimed.attempt(), now);
+            self.body.render(claimed.order(), &self.run, claimed.row(), claimed.attempt(), now);
         let mut request = Box::new(self.request.clone().map(|()| Full::new(Bytes::from(body))));
-        request.headers_mut().extend(carried.headers());
+        request.headers_mut().extend(auth_headers.headers());
         request
     }
 
@@ -177,21 +166,24 @@ impl Client {
                 self.keep(connection);
                 return None;
             }
-            let carried = self.credentials.carried();
+            let auth_headers = self.credentials.auth_headers();
             let request = match unsent.take() {
                 Some(request) => request,
-                None => self.request(claimed, &carried),
+                None => self.request(claimed, &auth_headers),
             };
-            match connection.call(request, async |response| read(response, &carried).await).await {
+            match connection
+                .call(request, async |response| read(response, &auth_headers).await)
+                .await
+            {
                 Ok(reply) => {
                     self.keep(connection);
                     return Some(CallResult::Response(reply));
                 }
-                Err(Unanswered::Lost(cause)) => return Some(error::lost(&cause, is_new)),
-                Err(Unanswered::Unsent(_, why)) if is_new => {
+                Err(CallError::Lost(cause)) => return Some(error::lost(&cause, is_new)),
+                Err(CallError::Unsent(_, why)) if is_new => {
                     return Some(error::closed_at_once(why.as_ref()));
                 }
-                Err(Unanswered::Unsent(request, _)) => unsent = Some(request),
+                Err(CallError::Unsent(request, _)) => unsent = Some(request),
             }
         }
     }
@@ -232,7 +224,7 @@ fn request(url: &Url) -> Result<Request<()>, http::Error> {
         .body(())
 }
 
-async fn read(response: Response<Incoming>, carried: &Carried) -> HttpResponse {
+async fn read(response: Response<Incoming>, auth_headers: &AuthHeaders) -> HttpResponse {
     let http_status = response.status().as_u16();
     let retry_after = response
         .headers()
@@ -248,7 +240,7 @@ async fn read(response: Response<Incoming>, carried: &Carried) -> HttpResponse {
             }
             Some(Ok(Ok(data))) => body.extend_from_slice(&data),
             Some(Ok(Err(_trailers))) => {}
-            None => break response::read(&body, carried),
+            None => break response::read(&body, auth_headers),
             Some(Err(failed)) => {
                 let why = error::root(&failed);
                 break ResponseBody::Unreadable(format!("the answer broke off: {why}"));

@@ -15,21 +15,18 @@ use http::{Request, Response, Uri};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::client::conn::{TrySendError, http1};
-use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
+use hyper_rustls::MaybeHttpsStream;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tower_service::Service;
 
-use super::route::Route;
+use super::connector::ApiConnector;
 
 type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
 
-/// Makes connections: TCP, and TLS where the address says so.
-pub(super) type Connector = HttpsConnector<Route>;
-
 /// A request as it is sent. Every step of a call holds it: boxed, they stay small.
-pub(super) type Sent = Box<Request<Full<Bytes>>>;
+pub(super) type BoxedRequest = Box<Request<Full<Bytes>>>;
 
 /// An open connection that serves one call at a time.
 pub(super) struct Connection {
@@ -39,10 +36,10 @@ pub(super) struct Connection {
     pub(super) used_at: Instant,
 }
 
-/// Why a request brought no answer.
-pub(super) enum Unanswered {
+/// Why a call has no response.
+pub(super) enum CallError {
     /// The connection had been closed: not one byte was sent. Why it was, if that is known.
-    Unsent(Sent, Option<hyper::Error>),
+    Unsent(BoxedRequest, Option<hyper::Error>),
     /// It was sent, as far as is known.
     Lost(hyper::Error),
 }
@@ -50,35 +47,35 @@ pub(super) enum Unanswered {
 impl Connection {
     /// Opens a connection to the host of this address.
     pub(super) async fn open(
-        mut connector: Connector,
+        mut connector: ApiConnector,
         to: Uri,
     ) -> Result<Connection, Box<dyn Error + Send + Sync>> {
         poll_fn(|context| connector.poll_ready(context)).await?;
         let stream = connector.call(to).await?;
         let (requests, driver) = http1::Builder::new().handshake(stream).await?;
-        let driver = Driver { machine: Some(Box::pin(driver)), failed: None };
+        let driver = Driver { connection: Some(Box::pin(driver)), failed: None };
         Ok(Connection { requests, driver, used_at: Instant::now() })
     }
 
     /// Sends the request, reads the head of its answer and hands that to `read`.
     pub(super) async fn call<T>(
         &mut self,
-        request: Sent,
+        request: BoxedRequest,
         read: impl AsyncFnOnce(Response<Incoming>) -> T,
-    ) -> Result<T, Unanswered> {
+    ) -> Result<T, CallError> {
         let Connection { requests, driver, used_at } = self;
         let exchange = pin!(async {
             if requests.ready().await.is_err() {
-                return Err(Unanswered::Unsent(request, None));
+                return Err(CallError::Unsent(request, None));
             }
-            let response = requests.try_send_request(*request).await.map_err(unanswered)?;
+            let response = requests.try_send_request(*request).await.map_err(call_error)?;
             Ok(read(response).await)
         });
         let answered = driver.drive(exchange).await;
         *used_at = Instant::now();
-        answered.map_err(|unanswered| match unanswered {
-            Unanswered::Unsent(request, None) => Unanswered::Unsent(request, driver.failed.take()),
-            told => told,
+        answered.map_err(|error| match error {
+            CallError::Unsent(request, None) => CallError::Unsent(request, driver.failed.take()),
+            error => error,
         })
     }
 
@@ -88,20 +85,20 @@ impl Connection {
     }
 }
 
-fn unanswered(mut failed: TrySendError<Request<Full<Bytes>>>) -> Unanswered {
+fn call_error(mut failed: TrySendError<Request<Full<Bytes>>>) -> CallError {
     match failed.take_message() {
-        Some(request) => Unanswered::Unsent(Box::new(request), Some(failed.into_error())),
-        None => Unanswered::Lost(failed.into_error()),
+        Some(request) => CallError::Unsent(Box::new(request), Some(failed.into_error())),
+        None => CallError::Lost(failed.into_error()),
     }
 }
 
-/// hyper's state machine.
-type Machine = http1::Connection<Stream, Full<Bytes>>;
+/// hyper's connection, a state machine.
+type Http1Connection = http1::Connection<Stream, Full<Bytes>>;
 
 /// Moves the bytes of the connection.
 struct Driver {
     /// None once the connection has ended.
-    machine: Option<Pin<Box<Machine>>>,
+    connection: Option<Pin<Box<Http1Connection>>>,
     /// Why that was, if no exchange was told.
     failed: Option<hyper::Error>,
 }
@@ -121,10 +118,10 @@ impl Driver {
     }
 
     fn poll(&mut self, context: &mut Context<'_>) {
-        if let Some(machine) = &mut self.machine
-            && let Poll::Ready(ended) = machine.as_mut().poll(context)
+        if let Some(connection) = &mut self.connection
+            && let Poll::Ready(ended) = connection.as_mut().poll(context)
         {
-            self.machine = None;
+            self.connection = None;
             self.failed = ended.err();
         }
     }

@@ -1,38 +1,46 @@
-//! How any server is reached: TLS and the proxy.
+//! Connects to servers: TCP, directly or through the proxy, and TLS.
 
-use hyper_rustls::HttpsConnectorBuilder;
+use std::error::Error;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use http::Uri;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::connect::proxy::Tunnel;
+use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
+use tokio::net::TcpStream;
+use tower_service::Service;
 use url::Url;
 
-use super::client::ClientError;
-use super::connection::Connector;
+use super::error::ClientError;
 use super::proxy::Proxy;
-use super::route::Route;
 use super::tls::Tls;
 
 /// How this program names itself.
 pub(super) const USER_AGENT: &str = concat!("cardcancel/", env!("CARGO_PKG_VERSION"));
 
-/// How any server is reached.
+/// TLS and the proxy, for connections to any server.
 #[derive(Debug, Clone, Default)]
-pub struct Network {
+pub struct NetworkConfig {
     /// TLS beside what the system has.
     pub tls: Tls,
     /// What https goes through.
     pub proxy: Option<Proxy>,
 }
 
-impl Network {
+impl NetworkConfig {
     /// Makes the connections to this address, and no unencrypted ones if it is https.
-    pub(super) fn connector(&self, url: &Url) -> Result<Connector, ClientError> {
+    pub(super) fn connector(&self, url: &Url) -> Result<ApiConnector, ClientError> {
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
         let is_https = url.scheme() == "https";
         let route = match self.proxy_to(url) {
-            Some(proxy) => Route::Proxied(proxy.tunnel(tcp)),
-            None => Route::Straight(tcp),
+            Some(proxy) => Route::Tunnel(proxy.tunnel(tcp)),
+            None => Route::Direct(tcp),
         };
         let connector = HttpsConnectorBuilder::new().with_tls_config(self.tls(is_https)?);
         let connector = if is_https { connector.https_only() } else { connector.https_or_http() };
@@ -56,8 +64,8 @@ impl Network {
         Ok(client.build()?)
     }
 
-    /// The proxy on the way to this address, if there is one: what does not leave this
-    /// machine does not go through it.
+    /// The proxy for connections to this address, if there is one. Connections within this
+    /// machine do not use it.
     pub(super) fn proxy_to(&self, url: &Url) -> Option<&Proxy> {
         self.proxy.as_ref().filter(|_| url.scheme() == "https")
     }
@@ -65,5 +73,45 @@ impl Network {
     /// Without https, nothing is asked of the system's authorities: there may be none.
     fn tls(&self, is_https: bool) -> Result<ClientConfig, rustls::Error> {
         if is_https { self.tls.config() } else { Tls::unused() }
+    }
+}
+
+/// Makes connections for calls: TCP, and TLS where the address says so.
+pub(super) type ApiConnector = HttpsConnector<Route>;
+
+type BoxError = Box<dyn Error + Send + Sync>;
+
+/// Makes TCP connections.
+#[derive(Clone)]
+pub(super) enum Route {
+    /// To the server itself.
+    Direct(HttpConnector),
+    /// Through a proxy that tunnels to the server.
+    Tunnel(Tunnel<HttpConnector>),
+}
+
+impl Service<Uri> for Route {
+    type Response = TokioIo<TcpStream>;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, BoxError>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        match self {
+            Route::Direct(tcp) => tcp.poll_ready(context).map_err(Into::into),
+            Route::Tunnel(tunnel) => tunnel.poll_ready(context).map_err(Into::into),
+        }
+    }
+
+    fn call(&mut self, to: Uri) -> Self::Future {
+        match self {
+            Route::Direct(tcp) => {
+                let connecting = tcp.call(to);
+                Box::pin(async move { Ok(connecting.await?) })
+            }
+            Route::Tunnel(tunnel) => {
+                let connecting = tunnel.call(to);
+                Box::pin(async move { Ok(connecting.await?) })
+            }
+        }
     }
 }

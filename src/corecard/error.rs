@@ -1,4 +1,4 @@
-//! What a call showed that brought no answer.
+//! The error of a client that cannot be set up, and the results of calls without a response.
 
 use std::error::Error;
 use std::io;
@@ -6,6 +6,22 @@ use std::io;
 use rustls::AlertDescription;
 
 use crate::model::{CallResult, ReasonCode};
+
+/// The client could not be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// The client for other servers could not.
+    #[error("cannot set up the HTTP client: {0}")]
+    Http(#[from] reqwest::Error),
+    /// TLS could not.
+    #[error(
+        "cannot set up TLS: install the system's authorities (the package ca-certificates), or name yours with --ca-file"
+    )]
+    Tls(#[from] rustls::Error),
+    /// The address is not one.
+    #[error("the address {0} cannot be called: {1}")]
+    Address(String, http::Error),
+}
 
 /// No connection was made, through this proxy if there is one.
 pub(super) fn no_connection(failed: &(dyn Error + 'static), proxy: Option<&str>) -> CallResult {

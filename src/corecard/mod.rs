@@ -8,7 +8,7 @@ mod connection;
 pub mod connector;
 mod error;
 pub mod proxy;
+pub mod request_fields;
 mod response;
-mod route;
 pub mod tls;
 pub mod url_policy;

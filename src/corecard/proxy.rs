@@ -9,8 +9,8 @@ use secrecy::ExposeSecret;
 use url::Url;
 
 use super::auth::header;
-use super::auth::secret::{SecretError, Variable, secret};
-use super::url_policy::holds_credentials;
+use super::auth::secret::{EnvLookup, SecretError, secret};
+use super::url_policy::has_userinfo;
 
 /// The variable of the user name at the proxy.
 pub const USERNAME: &str = "CARDCANCEL_PROXY_USERNAME";
@@ -50,9 +50,9 @@ impl Proxy {
     /// # Errors
     /// When the address is not one of a proxy, holds credentials, or a user name
     /// is set without its password.
-    pub fn new(address: &str, variable: Variable) -> Result<Proxy, ProxyError> {
+    pub fn new(address: &str, variable: EnvLookup) -> Result<Proxy, ProxyError> {
         let url = Url::parse(address).map_err(|_| ProxyError::Malformed)?;
-        if holds_credentials(&url) {
+        if has_userinfo(&url) {
             return Err(ProxyError::Credentials);
         }
         let is_bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
@@ -90,7 +90,7 @@ impl fmt::Display for Proxy {
 }
 
 /// What the proxy is told of us: nothing if neither variable is set.
-fn authorization(variable: Variable) -> Result<Option<HeaderValue>, ProxyError> {
+fn authorization(variable: EnvLookup) -> Result<Option<HeaderValue>, ProxyError> {
     let (username, password) = (secret(USERNAME, variable), secret(PASSWORD, variable));
     let (username, password) = match (username, password) {
         (Err(SecretError::Missing(_)), Err(SecretError::Missing(_))) => return Ok(None),

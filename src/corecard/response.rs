@@ -10,7 +10,7 @@ use jiff::tz::TimeZone;
 use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
 
-use super::auth::auth_headers::Carried;
+use super::auth::auth_headers::AuthHeaders;
 use crate::model::{ResponseBody, card_numbers};
 
 /// Longest `ErrorCode` that is kept, in characters.
@@ -23,7 +23,7 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// The fields of an answer that count.
 #[derive(Default)]
-struct Wire {
+struct RawResponse {
     status: Option<Value>,
     error_code: Option<Value>,
     message: Option<Value>,
@@ -32,7 +32,7 @@ struct Wire {
 }
 
 /// The name of a field, as far as it counts.
-enum Name {
+enum FieldName {
     Status,
     ErrorCode,
     Message,
@@ -41,24 +41,24 @@ enum Name {
     Other,
 }
 
-impl<'de> Deserialize<'de> for Name {
+impl<'de> Deserialize<'de> for FieldName {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct NameVisitor;
 
         impl Visitor<'_> for NameVisitor {
-            type Value = Name;
+            type Value = FieldName;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("the name of a field")
             }
 
-            fn visit_str<E: Error>(self, name: &str) -> Result<Name, E> {
+            fn visit_str<E: Error>(self, name: &str) -> Result<FieldName, E> {
                 Ok(match name {
-                    "Status" => Name::Status,
-                    "ErrorCode" => Name::ErrorCode,
-                    "Message" => Name::Message,
-                    _ if name.eq_ignore_ascii_case("Status") => Name::LikeStatus,
-                    _ => Name::Other,
+                    "Status" => FieldName::Status,
+                    "ErrorCode" => FieldName::ErrorCode,
+                    "Message" => FieldName::Message,
+                    _ if name.eq_ignore_ascii_case("Status") => FieldName::LikeStatus,
+                    _ => FieldName::Other,
                 })
             }
         }
@@ -67,32 +67,32 @@ impl<'de> Deserialize<'de> for Name {
     }
 }
 
-impl<'de> Deserialize<'de> for Wire {
+impl<'de> Deserialize<'de> for RawResponse {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct WireVisitor;
 
         impl<'de> Visitor<'de> for WireVisitor {
-            type Value = Wire;
+            type Value = RawResponse;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a JSON object")
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Wire, A::Error> {
-                let mut wire = Wire::default();
+            fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<RawResponse, A::Error> {
+                let mut raw = RawResponse::default();
                 let mut like_status = None;
                 while let Some(name) = fields.next_key()? {
                     let field = match name {
-                        Name::Status => &mut wire.status,
-                        Name::ErrorCode => &mut wire.error_code,
-                        Name::Message => &mut wire.message,
-                        Name::LikeStatus => {
+                        FieldName::Status => &mut raw.status,
+                        FieldName::ErrorCode => &mut raw.error_code,
+                        FieldName::Message => &mut raw.message,
+                        FieldName::LikeStatus => {
                             if let Some(said) = boolean(&fields.next_value()?) {
-                                wire.contradicts_itself |= like_status.replace(said) == Some(!said);
+                                raw.contradicts_itself |= like_status.replace(said) == Some(!said);
                             }
                             continue;
                         }
-                        Name::Other => {
+                        FieldName::Other => {
                             fields.next_value::<IgnoredAny>()?;
                             continue;
                         }
@@ -101,9 +101,9 @@ impl<'de> Deserialize<'de> for Wire {
                         return Err(A::Error::custom("a field that counts is there twice"));
                     }
                 }
-                let status = wire.status.as_ref().and_then(boolean);
-                wire.contradicts_itself |= status.zip(like_status).is_some_and(|(a, b)| a != b);
-                Ok(wire)
+                let status = raw.status.as_ref().and_then(boolean);
+                raw.contradicts_itself |= status.zip(like_status).is_some_and(|(a, b)| a != b);
+                Ok(raw)
             }
         }
 
@@ -117,22 +117,22 @@ pub(super) fn json(body: &[u8]) -> &[u8] {
 }
 
 /// What a complete body says, but for what the call carried.
-pub(super) fn read(body: &[u8], carried: &Carried) -> ResponseBody {
+pub(super) fn read(body: &[u8], auth_headers: &AuthHeaders) -> ResponseBody {
     let body = json(body);
-    match serde_json::from_slice::<Wire>(body) {
-        Ok(wire) if wire.contradicts_itself => ResponseBody::Unreadable(
+    match serde_json::from_slice::<RawResponse>(body) {
+        Ok(raw) if raw.contradicts_itself => ResponseBody::Unreadable(
             "the answer contradicts itself: it has Status twice, in other letters, with another value"
                 .to_owned(),
         ),
-        Ok(wire) => ResponseBody::Api {
-            status: wire.status.as_ref().and_then(boolean),
-            error_code: wire.error_code.and_then(|code| text(code, LONGEST_CODE, carried)),
-            message: wire.message.and_then(|message| text(message, LONGEST_MESSAGE, carried)),
+        Ok(raw) => ResponseBody::Api {
+            status: raw.status.as_ref().and_then(boolean),
+            error_code: raw.error_code.and_then(|code| text(code, LONGEST_CODE, auth_headers)),
+            message: raw.message.and_then(|message| text(message, LONGEST_MESSAGE, auth_headers)),
         },
         _ if body.is_empty() => ResponseBody::Unreadable("the answer was empty".to_owned()),
         _ => ResponseBody::Unreadable(format!(
             "the answer was not a JSON object but {}",
-            look(body, carried)
+            excerpt(body, auth_headers)
         )),
     }
 }
@@ -152,43 +152,43 @@ fn boolean(value: &Value) -> Option<bool> {
     }
 }
 
-fn text(value: Value, longest: usize, carried: &Carried) -> Option<String> {
+fn text(value: Value, longest: usize, auth_headers: &AuthHeaders) -> Option<String> {
     let text = match value {
         Value::String(text) => text,
         Value::Number(number) => number.to_string(),
         Value::Bool(value) => value.to_string(),
         Value::Null | Value::Array(_) | Value::Object(_) => return None,
     };
-    let text = clean(&text, longest, carried);
+    let text = clean(&text, longest, auth_headers);
     (!text.is_empty()).then_some(text)
 }
 
 /// Text from a server, made fit to be kept: one line, no control characters, no
 /// secrets, no card numbers, not too long.
-fn clean(text: &str, longest: usize, carried: &Carried) -> String {
-    let hidden = carried.hide(text);
+fn clean(text: &str, longest: usize, auth_headers: &AuthHeaders) -> String {
+    let hidden = auth_headers.redact(text);
     let guarded = card_numbers::redact(&hidden);
     let is_plain = |byte: &u8| byte.is_ascii_graphic() || *byte == b' ';
     if guarded.len() <= longest && guarded.as_bytes().iter().all(is_plain) {
         return guarded.trim().to_owned();
     }
-    let one_line: String =
+    let single_line: String =
         guarded.chars().map(|c| if c.is_control() { ' ' } else { c }).take(longest).collect();
-    one_line.trim().to_owned()
+    single_line.trim().to_owned()
 }
 
 /// The beginning of a body that could not be read, for the operator.
-fn look(body: &[u8], carried: &Carried) -> String {
-    format!("\"{}\"", one_line(body, 60, carried))
+fn excerpt(body: &[u8], auth_headers: &AuthHeaders) -> String {
+    format!("\"{}\"", single_line(body, 60, auth_headers))
 }
 
 /// The beginning of what another program said, made fit to be shown.
-pub(super) fn one_line(said: &[u8], longest: usize, carried: &Carried) -> String {
+pub(super) fn single_line(said: &[u8], longest: usize, auth_headers: &AuthHeaders) -> String {
     let beginning = String::from_utf8_lossy(&said[..said.len().min(4096)]);
     // Before blanks are taken together: a secret may hold some.
-    let hidden = carried.hide(&beginning);
+    let hidden = auth_headers.redact(&beginning);
     let words: Vec<&str> = hidden.split_whitespace().collect();
-    clean(&words.join(" "), longest, carried)
+    clean(&words.join(" "), longest, auth_headers)
 }
 
 /// How long a Retry-After header asks to wait: seconds, or until a date.
@@ -217,7 +217,7 @@ mod tests {
     use super::*;
 
     fn read(body: &[u8]) -> ResponseBody {
-        super::read(body, &Carried::default())
+        super::read(body, &AuthHeaders::default())
     }
 
     fn status(body: &str) -> Option<bool> {
@@ -275,8 +275,8 @@ mod tests {
     fn a_secret_with_blanks_is_not_shown_because_they_were_taken_together() {
         let name = http::HeaderName::from_static("x-api-key");
         let value = http::HeaderValue::from_static("s3cr3t  with  blanks");
-        let carried = Carried::new([(name, value)], None);
-        let shown = one_line(b"the key\n s3cr3t  with  blanks is bad", 100, &carried);
+        let auth_headers = AuthHeaders::new([(name, value)], None);
+        let shown = single_line(b"the key\n s3cr3t  with  blanks is bad", 100, &auth_headers);
         assert_eq!(shown, "the key [secret removed] is bad");
     }
 

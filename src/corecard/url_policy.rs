@@ -4,7 +4,7 @@ use url::{Host, Url};
 
 /// Whether what is sent there cannot be read on its way: https, or http that
 /// does not leave this machine.
-pub fn is_private(url: &Url) -> bool {
+pub fn is_encrypted_or_loopback(url: &Url) -> bool {
     match url.scheme() {
         "https" => true,
         "http" => url.host().is_some_and(|host| is_loopback(&host)),
@@ -13,7 +13,7 @@ pub fn is_private(url: &Url) -> bool {
 }
 
 /// Whether a user name or a password stands in it.
-pub fn holds_credentials(url: &Url) -> bool {
+pub fn has_userinfo(url: &Url) -> bool {
     !url.username().is_empty() || url.password().is_some()
 }
 

@@ -17,7 +17,7 @@ const REMOVED: &str = "[secret removed]";
 
 /// What a call carries. It is never shown.
 #[derive(Debug, Clone, Default)]
-pub(in crate::corecard) struct Carried {
+pub(in crate::corecard) struct AuthHeaders {
     headers: HeaderMap,
     /// What stands encoded in a header.
     password: Option<SecretString>,
@@ -25,23 +25,23 @@ pub(in crate::corecard) struct Carried {
     forms: Vec<SecretString>,
 }
 
-impl Carried {
+impl AuthHeaders {
     pub fn new(
         headers: impl IntoIterator<Item = (HeaderName, HeaderValue)>,
         password: Option<SecretString>,
-    ) -> Carried {
+    ) -> AuthHeaders {
         let headers: HeaderMap = headers.into_iter().collect();
         let values = headers.iter().flat_map(|(name, value)| secrets(name, value));
         let password_text = password.iter().map(ExposeSecret::expose_secret);
         let forms = all_forms(values.chain(password_text));
-        Carried { headers, password, forms }
+        AuthHeaders { headers, password, forms }
     }
 
     /// The same with another token.
-    pub fn with_token(&self, token: HeaderValue) -> Carried {
+    pub fn with_token(&self, token: HeaderValue) -> AuthHeaders {
         let mut headers = self.headers.clone();
         headers.insert(AUTHORIZATION, token);
-        Carried::new(
+        AuthHeaders::new(
             headers.iter().map(|(name, value)| (name.clone(), value.clone())),
             self.password.clone(),
         )
@@ -52,12 +52,12 @@ impl Carried {
         self.headers.clone()
     }
 
-    /// What a server said, without the secrets that it was sent: some repeat them, as they
+    /// The text of a server without the secrets that it was sent: some repeat them, as they
     /// are, encoded, or cut short.
-    pub fn hide<'t>(&self, said: &'t str) -> Cow<'t, str> {
+    pub fn redact<'t>(&self, text: &'t str) -> Cow<'t, str> {
         let forms = || self.forms.iter().map(ExposeSecret::expose_secret);
         let mut kept = String::new();
-        let mut rest = said;
+        let mut rest = text;
         while let Some(at) = forms().filter_map(|form| rest.find(beginning(form))).min() {
             let (before, from) = rest.split_at(at);
             let length = forms().map(|form| repeated(form, from)).max().unwrap_or_default();
@@ -65,8 +65,8 @@ impl Carried {
             kept.push_str(REMOVED);
             rest = &from[length..];
         }
-        if rest.len() == said.len() {
-            return Cow::Borrowed(said);
+        if rest.len() == text.len() {
+            return Cow::Borrowed(text);
         }
         kept.push_str(rest);
         Cow::Owned(kept)
@@ -150,38 +150,42 @@ fn forms_of(secret: &str) -> Vec<String> {
 mod tests {
     use super::*;
 
-    fn carried(name: &'static str, value: &'static str, password: Option<&str>) -> Carried {
+    fn auth_headers(
+        name: &'static str,
+        value: &'static str,
+        password: Option<&str>,
+    ) -> AuthHeaders {
         let header = (HeaderName::from_static(name), HeaderValue::from_static(value));
-        Carried::new([header], password.map(SecretString::from))
+        AuthHeaders::new([header], password.map(SecretString::from))
     }
 
     #[test]
     fn what_was_sent_is_not_repeated() {
-        let token = carried("authorization", "Bearer s3cr3t-t0ken", None);
-        assert_eq!(token.hide("no s3cr3t-t0ken here"), "no [secret removed] here");
-        assert_eq!(token.hide("Bearer of bad news"), "Bearer of bad news");
+        let token = auth_headers("authorization", "Bearer s3cr3t-t0ken", None);
+        assert_eq!(token.redact("no s3cr3t-t0ken here"), "no [secret removed] here");
+        assert_eq!(token.redact("Bearer of bad news"), "Bearer of bad news");
         let renewed = token.with_token(HeaderValue::from_static("Bearer an0ther-0ne"));
-        assert_eq!(renewed.hide("an0ther-0ne"), "[secret removed]");
-        let key = carried("x-api-key", "s3cr3t-key", None);
-        assert_eq!(key.hide("s3cr3t-key s3cr3t-key"), "[secret removed] [secret removed]");
-        let pair = carried("authorization", "Basic bWU6cGFzc3dvcmQ=", Some("password"));
-        assert_eq!(pair.hide("bWU6cGFzc3dvcmQ= password"), "[secret removed] [secret removed]");
+        assert_eq!(renewed.redact("an0ther-0ne"), "[secret removed]");
+        let key = auth_headers("x-api-key", "s3cr3t-key", None);
+        assert_eq!(key.redact("s3cr3t-key s3cr3t-key"), "[secret removed] [secret removed]");
+        let pair = auth_headers("authorization", "Basic bWU6cGFzc3dvcmQ=", Some("password"));
+        assert_eq!(pair.redact("bWU6cGFzc3dvcmQ= password"), "[secret removed] [secret removed]");
     }
 
     #[test]
     fn a_secret_without_a_scheme_is_a_secret_too() {
-        let bare = carried("authorization", "s3cr3t-t0ken", None);
-        assert_eq!(bare.hide("no s3cr3t-t0ken here"), "no [secret removed] here");
+        let bare = auth_headers("authorization", "s3cr3t-t0ken", None);
+        assert_eq!(bare.redact("no s3cr3t-t0ken here"), "no [secret removed] here");
     }
 
     #[test]
     fn short_words_stay() {
-        assert_eq!(carried("x-team", "cards", None).hide("no such cards"), "no such cards");
+        assert_eq!(auth_headers("x-team", "cards", None).redact("no such cards"), "no such cards");
     }
 
     #[test]
     fn a_secret_is_known_however_it_is_encoded() {
-        let key = carried("x-api-key", "s3cr3t/\"k3y\"+of us", None);
+        let key = auth_headers("x-api-key", "s3cr3t/\"k3y\"+of us", None);
         for repeated in [
             "s3cr3t%2F%22k3y%22%2Bof%20us",
             "s3cr3t%2f%22k3y%22%2bof%20us",
@@ -190,25 +194,25 @@ mod tests {
             r#"s3cr3t\/\"k3y\"+of us"#,
         ] {
             let said = format!("got {repeated}, sorry");
-            assert_eq!(key.hide(&said), "got [secret removed], sorry", "{repeated}");
+            assert_eq!(key.redact(&said), "got [secret removed], sorry", "{repeated}");
         }
     }
 
     #[test]
     fn a_secret_in_base64_is_known_wherever_it_begins() {
-        let key = carried("x-api-key", "s3cr3t-key-of-ours", None);
+        let key = auth_headers("x-api-key", "s3cr3t-key-of-ours", None);
         for before in ["", "a", "me", "me:", "user:"] {
             let text = base64(format!("{before}s3cr3t-key-of-ours").as_bytes());
-            let hidden = key.hide(&text).into_owned();
+            let hidden = key.redact(&text).into_owned();
             assert!(hidden.contains(REMOVED) && hidden.len() < REMOVED.len() + 12, "{hidden}");
         }
     }
 
     #[test]
     fn a_secret_that_was_cut_short_is_known_by_its_first_characters() {
-        let key = carried("x-api-key", "s3cr3t-key-0123456789", None);
-        assert_eq!(key.hide("key s3cr3t-key-0…"), "key [secret removed]…");
-        assert_eq!(key.hide("key s3cr3t-key-01234 is bad"), "key [secret removed] is bad");
-        assert_eq!(key.hide("key s3cr3t-key is bad"), "key s3cr3t-key is bad");
+        let key = auth_headers("x-api-key", "s3cr3t-key-0123456789", None);
+        assert_eq!(key.redact("key s3cr3t-key-0…"), "key [secret removed]…");
+        assert_eq!(key.redact("key s3cr3t-key-01234 is bad"), "key [secret removed] is bad");
+        assert_eq!(key.redact("key s3cr3t-key is bad"), "key s3cr3t-key is bad");
     }
 }

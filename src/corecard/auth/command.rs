@@ -10,8 +10,8 @@ use serde::Deserialize;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::{Child, Command};
 
-use super::AuthError;
-use super::auth_headers::Carried;
+use super::auth_headers::AuthHeaders;
+use super::error::AuthError;
 use super::token::{Token, TokenError};
 use crate::corecard::response;
 
@@ -72,7 +72,7 @@ impl TokenCommand {
         let child = command.spawn().map_err(|cause| {
             TokenError::for_good(self.told(&format!("cannot be started: correct command: {cause}")))
         })?;
-        let mut started = Started::by(&child);
+        let mut started = ProcessGroup::by(&child);
         let output = tokio::time::timeout(self.time_limit, output(child));
         let (status, printed, complaint) = output
             .await
@@ -86,7 +86,8 @@ impl TokenCommand {
         // What it leaves running when it ends by itself, it means to.
         started.forget();
         if !status.success() {
-            let said = response::one_line(&complaint, LONGEST_COMPLAINT, &Carried::default());
+            let said =
+                response::single_line(&complaint, LONGEST_COMPLAINT, &AuthHeaders::default());
             let said = if said.is_empty() { said } else { format!("; it said: {said}") };
             let why = format!("failed ({status}): run it by hand to see why{said}");
             return Err(TokenError::for_now(self.told(&why)));
@@ -109,11 +110,11 @@ fn own_variables() -> impl Iterator<Item = OsString> {
 }
 
 /// A command and all that it started: ended with it, unless that is forgotten.
-struct Started(Option<Pid>);
+struct ProcessGroup(Option<Pid>);
 
-impl Started {
-    fn by(child: &Child) -> Started {
-        Started(child.id().and_then(|id| Pid::from_raw(id.try_into().ok()?)))
+impl ProcessGroup {
+    fn by(child: &Child) -> ProcessGroup {
+        ProcessGroup(child.id().and_then(|id| Pid::from_raw(id.try_into().ok()?)))
     }
 
     fn forget(&mut self) {
@@ -121,7 +122,7 @@ impl Started {
     }
 }
 
-impl Drop for Started {
+impl Drop for ProcessGroup {
     fn drop(&mut self) {
         if let Some(group) = self.0 {
             // It may have ended already.

@@ -1,28 +1,28 @@
-//! The credentials that calls carry now. Those that come from a token server or a
-//! command can be renewed while calls are under way.
+//! The current credentials of calls. Those from a token server or a command can be refreshed
+//! while calls are in flight.
 
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use super::Auth;
-use super::auth_headers::Carried;
+use super::auth_headers::AuthHeaders;
 use super::command::TokenCommand;
 use super::header;
 use super::oauth2::OAuth2;
 use super::token::TokenError;
-use crate::corecard::client::ClientError;
-use crate::corecard::connector::Network;
+use crate::corecard::connector::NetworkConfig;
+use crate::corecard::error::ClientError;
 
-/// The credentials that calls carry now. They are never shown.
+/// The current credentials of calls. They are never shown.
 #[derive(Debug)]
 pub struct Credentials {
-    carried: RwLock<Arc<Carried>>,
-    source: Source,
+    headers: RwLock<Arc<AuthHeaders>>,
+    source: TokenSource,
 }
 
 /// Where new ones come from.
 #[derive(Debug)]
-enum Source {
+enum TokenSource {
     /// Nowhere: these are all there are.
     None,
     TokenServer(Box<OAuth2>, reqwest::Client),
@@ -35,26 +35,28 @@ impl Credentials {
     ///
     /// # Errors
     /// When the way to the token server cannot be set up.
-    pub fn new(auth: &Auth, network: &Network) -> Result<Credentials, ClientError> {
+    pub fn new(auth: &Auth, network: &NetworkConfig) -> Result<Credentials, ClientError> {
         let source = match auth {
             Auth::OAuth2(client) => {
                 let http = network.client(client.token_url())?;
-                Source::TokenServer(Box::new(client.clone()), http)
+                TokenSource::TokenServer(Box::new(client.clone()), http)
             }
-            Auth::Command(command) => Source::Command(command.clone()),
-            Auth::None | Auth::Headers(_) | Auth::Basic { .. } | Auth::Bearer(_) => Source::None,
+            Auth::Command(command) => TokenSource::Command(command.clone()),
+            Auth::None | Auth::Headers(_) | Auth::Basic { .. } | Auth::Bearer(_) => {
+                TokenSource::None
+            }
         };
         let password = match auth {
             Auth::Basic { password, .. } => Some(password.clone()),
             _ => None,
         };
-        let carried = RwLock::new(Arc::new(Carried::new(auth.headers(), password)));
-        Ok(Credentials { carried, source })
+        let headers = RwLock::new(Arc::new(AuthHeaders::new(auth.headers(), password)));
+        Ok(Credentials { headers, source })
     }
 
     /// Whether new ones can be fetched.
-    pub fn are_renewable(&self) -> bool {
-        !matches!(self.source, Source::None)
+    pub fn can_refresh(&self) -> bool {
+        !matches!(self.source, TokenSource::None)
     }
 
     /// Fetches new ones, which every call carries from then on, and says how long
@@ -64,20 +66,20 @@ impl Credentials {
     /// When none can be had; calls go on to carry those before.
     pub async fn fetch(&self) -> Result<Option<Duration>, TokenError> {
         let token = match &self.source {
-            Source::None => return Ok(None),
-            Source::TokenServer(client, http) => client.fetch(http).await?,
-            Source::Command(command) => command.fetch().await?,
+            TokenSource::None => return Ok(None),
+            TokenSource::TokenServer(client, http) => client.fetch(http).await?,
+            TokenSource::Command(command) => command.fetch().await?,
         };
         let value = header::bearer(&token.text);
         let value =
             value.ok_or_else(|| TokenError::for_good("the token fits in no header".to_owned()))?;
-        let renewed = Arc::new(self.carried().with_token(value));
-        *self.carried.write().unwrap_or_else(PoisonError::into_inner) = renewed;
+        let renewed = Arc::new(self.auth_headers().with_token(value));
+        *self.headers.write().unwrap_or_else(PoisonError::into_inner) = renewed;
         Ok(token.lifetime)
     }
 
     /// What a call carries now.
-    pub(in crate::corecard) fn carried(&self) -> Arc<Carried> {
-        Arc::clone(&self.carried.read().unwrap_or_else(PoisonError::into_inner))
+    pub(in crate::corecard) fn auth_headers(&self) -> Arc<AuthHeaders> {
+        Arc::clone(&self.headers.read().unwrap_or_else(PoisonError::into_inner))
     }
 }

@@ -4,6 +4,7 @@
 pub(super) mod auth_headers;
 mod command;
 pub mod credentials;
+mod error;
 pub(super) mod header;
 mod oauth2;
 pub mod secret;
@@ -15,9 +16,10 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use command::{CommandTable, TokenCommand};
+pub use error::AuthError;
 use header::sensitive;
 use oauth2::{OAuth2, OAuth2Table};
-use secret::{SecretError, Variable, secret};
+use secret::{EnvLookup, secret};
 
 /// The variable of the bearer token.
 const BEARER_TOKEN: &str = "CARDCANCEL_BEARER_TOKEN";
@@ -52,21 +54,10 @@ pub enum Auth {
     Command(TokenCommand),
 }
 
-/// Why the credentials cannot be had. No message holds a secret.
-#[derive(Debug, thiserror::Error)]
-pub enum AuthError {
-    /// The `[auth]` table is not as it should be.
-    #[error("{0}")]
-    Table(String),
-    /// A secret cannot be had.
-    #[error(transparent)]
-    Secret(#[from] SecretError),
-}
-
 /// The kinds of `[auth]`, by the word for each.
 #[derive(Clone, Copy, Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum Kind {
+enum AuthKind {
     None,
     Headers,
     Basic,
@@ -77,7 +68,7 @@ enum Kind {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct NothingElse {}
+struct EmptyTable {}
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -93,24 +84,24 @@ struct BasicTable {
 
 impl Auth {
     /// Reads the `[auth]` table, and the secrets that it calls for.
-    pub fn new(mut table: toml::Table, variable: Variable) -> Result<Auth, AuthError> {
+    pub fn new(mut table: toml::Table, variable: EnvLookup) -> Result<Auth, AuthError> {
         let Some(kind) = table.remove("kind") else {
             let words = r#""none", "headers", "basic", "bearer", "oauth2" or "command""#;
             return Err(AuthError::Table(format!("kind is missing: set it to {words}")));
         };
         match kind.try_into().map_err(table_error)? {
-            Kind::None => rest::<NothingElse>(table).map(|_| Auth::None),
-            Kind::Headers => rest(table).and_then(|table| headers(table, variable)),
-            Kind::Basic => rest(table).and_then(|table| basic(table, variable)),
-            Kind::Bearer => {
-                rest::<NothingElse>(table)?;
+            AuthKind::None => rest::<EmptyTable>(table).map(|_| Auth::None),
+            AuthKind::Headers => rest(table).and_then(|table| headers(table, variable)),
+            AuthKind::Basic => rest(table).and_then(|table| basic(table, variable)),
+            AuthKind::Bearer => {
+                rest::<EmptyTable>(table)?;
                 Ok(Auth::Bearer(secret(BEARER_TOKEN, variable)?))
             }
-            Kind::Oauth2 => {
+            AuthKind::Oauth2 => {
                 let table = rest::<OAuth2Table>(table)?;
                 Ok(Auth::OAuth2(OAuth2::new(table, variable)?))
             }
-            Kind::Command => {
+            AuthKind::Command => {
                 let table = rest::<CommandTable>(table)?;
                 Ok(Auth::Command(TokenCommand::new(table)?))
             }
@@ -150,7 +141,7 @@ fn table_error(error: toml::de::Error) -> AuthError {
     AuthError::Table(format!("{message}{hint}"))
 }
 
-fn headers(table: HeadersTable, variable: Variable) -> Result<Auth, AuthError> {
+fn headers(table: HeadersTable, variable: EnvLookup) -> Result<Auth, AuthError> {
     if table.names.is_empty() {
         return Err(AuthError::Table("names is empty: name at least one header".to_owned()));
     }
@@ -177,7 +168,7 @@ fn header_variable(name: &str) -> String {
     HEADER.chars().chain(name.chars().map(letter)).collect()
 }
 
-fn basic(table: BasicTable, variable: Variable) -> Result<Auth, AuthError> {
+fn basic(table: BasicTable, variable: EnvLookup) -> Result<Auth, AuthError> {
     let BasicTable { username } = table;
     if username.contains(':') || username.contains(char::is_control) {
         return Err(AuthError::Table("username cannot hold a colon or a control character".into()));

@@ -10,13 +10,13 @@ use serde::Deserialize;
 use serde_json::Value;
 use url::{Url, form_urlencoded};
 
-use super::AuthError;
+use super::error::AuthError;
 use super::header;
-use super::secret::{Variable, secret};
+use super::secret::{EnvLookup, secret};
 use super::token::{Token, TokenError};
 use crate::corecard::error::root;
 use crate::corecard::response;
-use crate::corecard::url_policy::{holds_credentials, is_private};
+use crate::corecard::url_policy::{has_userinfo, is_encrypted_or_loopback};
 
 /// The variable of the secret that goes with `client_id`.
 const CLIENT_SECRET: &str = "CARDCANCEL_OAUTH2_CLIENT_SECRET";
@@ -69,7 +69,7 @@ enum ClientAuth {
 }
 
 impl OAuth2 {
-    pub(super) fn new(table: OAuth2Table, variable: Variable) -> Result<OAuth2, AuthError> {
+    pub(super) fn new(table: OAuth2Table, variable: EnvLookup) -> Result<OAuth2, AuthError> {
         let OAuth2Table { token_url, client_id, client_auth, scope, audience } = table;
         Ok(OAuth2 {
             token_url: token_address(&token_url).map_err(|why| AuthError::Table(why.to_owned()))?,
@@ -129,10 +129,10 @@ impl OAuth2 {
 /// No message repeats the address: it may hold a password.
 fn token_address(text: &str) -> Result<Url, &'static str> {
     let url = Url::parse(text).map_err(|_| "token_url is not an address: write https://…")?;
-    if holds_credentials(&url) {
+    if has_userinfo(&url) {
         return Err("token_url holds a user name or password: take them out, and set client_id");
     }
-    match is_private(&url) {
+    match is_encrypted_or_loopback(&url) {
         true => Ok(url),
         false => Err(
             "token_url would send the secret unencrypted: use https (http only to this machine)",

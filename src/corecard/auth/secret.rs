@@ -13,7 +13,7 @@ use super::header::sensitive;
 use crate::private_file;
 
 /// Reads an environment variable.
-pub type Variable<'a> = &'a dyn Fn(&str) -> Option<OsString>;
+pub type EnvLookup<'a> = &'a dyn Fn(&str) -> Option<OsString>;
 
 /// Ends the variable that names a file in place of the secret itself.
 pub const FILE: &str = "_FILE";
@@ -63,7 +63,7 @@ pub enum SecretError {
 ///
 /// # Errors
 /// When there is none, or it cannot be read or stand in a header.
-pub fn secret(name: &str, variable: Variable) -> Result<SecretString, SecretError> {
+pub fn secret(name: &str, variable: EnvLookup) -> Result<SecretString, SecretError> {
     let set = |name: &str| variable(name).filter(|value| !value.is_empty());
     let in_file = format!("{name}{FILE}");
     match (set(name), set(&in_file)) {
