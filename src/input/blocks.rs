@@ -5,8 +5,8 @@ use std::io::{self, Read};
 
 use super::error::InputError;
 use super::quotes::{Tangle, Watch, ends_row};
+use super::reader::Stream;
 use super::source::Input;
-use super::stream::Stream;
 
 /// How much text a block holds, unless a row is longer.
 const BLOCK: usize = 256 * 1024;

@@ -4,8 +4,8 @@ use csv::ByteRecord;
 
 use crate::model::Order;
 
+use super::columns::Layout;
 use super::excerpt::excerpt;
-use super::layout::Layout;
 use super::quotes::ends_row;
 
 /// What is damaged in a row, in words; `raw` is what stands in the file for it.

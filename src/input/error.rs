@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::stream::MOST_TIMES;
+use super::reader::MOST_TIMES;
 use crate::hash::Digest;
 
 /// A file as a whole was refused.

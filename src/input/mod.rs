@@ -10,35 +10,35 @@
 //! A results file that is run again takes the same way; `rerun` decides which of its rows are
 //! retried and which keep their result.
 
+mod block_summary;
 mod blocks;
 pub mod columns;
 mod damage;
 pub mod duplicates;
 mod error;
 mod excerpt;
-pub mod layout;
 mod number;
 pub mod plan;
-mod portion;
-mod prior;
+mod prior_result;
 pub mod priority;
 mod proof;
-#[cfg(test)]
-mod properties;
 mod quotes;
+mod reader;
 mod records;
 pub mod rerun;
+pub mod result_columns;
+mod row_filter;
 pub mod rows;
 pub mod scan;
-mod selection;
 pub mod source;
-mod stream;
+#[cfg(test)]
+mod testing;
 mod warning;
 
+pub use columns::{Layout, Reading};
 pub use duplicates::{OrderKey, Part, rows_on_record, rows_to_send, to_send_of};
 pub use error::{Fault, InputError};
 pub use excerpt::shown;
-pub use layout::{Layout, Reading};
 pub use plan::{Disposition, PlannedRow, planned_rows};
 pub use priority::{Places, Priorities};
 pub use proof::{Expected, Proof};

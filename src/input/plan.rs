@@ -2,9 +2,9 @@
 
 use crate::model::{Order, Row, RowError, RowNumber, Status};
 
+use super::columns::Layout;
 use super::duplicates::{Cursor, Part};
 use super::error::InputError;
-use super::layout::Layout;
 use super::priority::Places;
 use super::rerun::{RerunAction, RerunPlan};
 use super::rows::{Record, Rows};
@@ -140,8 +140,8 @@ pub(super) fn part(action: RerunAction) -> Option<Part> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::properties::{created, created_again, refused_again};
     use super::super::rerun::Selection;
+    use super::super::testing::{created, created_again, refused_again};
 
     #[test]
     fn a_run_sends_each_order_once() {

@@ -4,16 +4,16 @@ use csv::ByteRecord;
 
 use crate::model::{ReasonCode, RowError, Status};
 
-use super::columns;
+use super::columns::Layout;
 use super::error::{Fault, InputError};
 use super::excerpt::excerpt;
-use super::layout::Layout;
-use super::prior::ResultColumns;
+use super::prior_result::ResultColumns;
+use super::result_columns;
 use super::source::Input;
 use crate::model::invisible::is_blank;
 
-pub use super::prior::PriorResult;
-pub use super::selection::Selection;
+pub use super::prior_result::PriorResult;
+pub use super::row_filter::Selection;
 
 /// How a results file is run again.
 #[derive(Debug, Clone)]
@@ -59,7 +59,7 @@ impl RerunPlan {
         layout.unambiguous().map_err(|fault| input.refuse(fault))?;
         let missing = layout.lacks_of_results();
         let cells = ResultColumns::of(layout).filter(|_| missing.is_none());
-        let missing = missing.unwrap_or(columns::STATUS);
+        let missing = missing.unwrap_or(result_columns::STATUS);
         let cells = cells.ok_or_else(|| input.refuse(Fault::NotResults { missing }))?;
         let keys = [layout.admin(), layout.sequence()];
         Ok(RerunPlan { cells, selection, keys })

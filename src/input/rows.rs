@@ -5,10 +5,10 @@ use csv::ByteRecord;
 use crate::model::{Order, ReasonCode, Row, RowError, RowNumber, card_numbers};
 
 use super::blocks::Block;
+use super::columns::Layout;
 use super::damage;
 use super::error::{Fault, InputError};
 use super::excerpt::{excerpt, whole};
-use super::layout::Layout;
 use super::priority::Rank;
 use super::records::Records;
 use super::source::Input;
@@ -214,8 +214,8 @@ impl Rows<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::layout::Reading;
-    use super::super::properties::{input, lines};
+    use super::super::columns::Reading;
+    use super::super::testing::{input, lines};
 
     /// The rows as text: row number, line, and order or error.
     fn read(text: &str) -> String {

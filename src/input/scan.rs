@@ -4,11 +4,11 @@ use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
 use crate::model::{ReasonCode, RowError, RowNumber};
 
+use super::block_summary::Portion;
 use super::blocks::{Block, Blocks};
+use super::columns::Layout;
 use super::duplicates::{self, Duplicates, OrderKey};
 use super::error::{Fault, InputError};
-use super::layout::Layout;
-use super::portion::Portion;
 use super::priority::{Places, Priorities, Ranks};
 use super::proof::Proof;
 use super::rerun::RerunPlan;
@@ -198,9 +198,9 @@ impl InputSummary {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::layout::Reading;
-    use super::super::properties::{input, lines};
+    use super::super::columns::Reading;
     use super::super::rerun::Selection;
+    use super::super::testing::{input, lines};
     use super::*;
 
     #[test]

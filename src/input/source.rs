@@ -12,7 +12,7 @@ use super::error::{Fault, InputError};
 use super::excerpt::shown;
 use super::proof::Proof;
 use super::quotes::{Tangle, ends_row};
-use super::stream::{FromStart, Stream};
+use super::reader::{FromStart, Stream};
 use crate::hash::{Digest, Hasher};
 use crate::private_file;
 
@@ -490,8 +490,8 @@ mod tests {
 
     use tempfile::TempDir;
 
-    use super::super::layout::Reading;
-    use super::super::properties::{gzipped, lines};
+    use super::super::columns::Reading;
+    use super::super::testing::{gzipped, lines};
     use super::*;
 
     const ORDERS: &[u8] = b"admin,seq\n129409,1\n129410,2\n";

@@ -2,10 +2,10 @@
 
 use std::fmt;
 
+use super::columns::Layout;
 use super::duplicates::OrderKey;
 use super::error::Fault;
 use super::excerpt::excerpt;
-use super::layout::Layout;
 use super::proof::Proof;
 
 /// What a person should see before anything is sent.
@@ -147,10 +147,10 @@ impl fmt::Display for Warning {
 
 #[cfg(test)]
 mod tests {
+    use super::super::columns::Reading;
     use super::super::duplicates::Part;
-    use super::super::layout::Reading;
-    use super::super::properties::input;
     use super::super::scan::scan;
+    use super::super::testing::input;
     use super::*;
     use crate::model::{Order, RowNumber};
 

@@ -12,7 +12,7 @@ use super::rows;
 use super::spreadsheet::without_formula;
 use super::timestamps::TimestampFormatter;
 use crate::input::source::BYTE_ORDER_MARK;
-use crate::input::{Input, Layout, RerunPlan, columns};
+use crate::input::{Input, Layout, RerunPlan, result_columns};
 use crate::ledger::{Ledger, RowRecord, Run, after_lost_answer};
 use crate::model::{Counts, Order, ReasonCode, RowNumber, Status, card_numbers};
 
@@ -124,7 +124,7 @@ impl<'a> ResultsWriter<'a> {
 
     fn header(&mut self) -> csv::Result<()> {
         self.write_passthrough(self.source.layout.header(), true, KeyFields::FromInput)?;
-        self.csv.write_record(columns::RESULTS)
+        self.csv.write_record(result_columns::RESULTS)
     }
 
     /// The line of a row, with another order than the input's if the ledger has one.
@@ -203,13 +203,13 @@ impl<'a> ResultsWriter<'a> {
     fn write_carried_over(&mut self, record: &RowRecord, fields: &ByteRecord) -> csv::Result<()> {
         let prior = self.source.plan.filter(|_| record.doubt).map(|plan| plan.prior(fields));
         let lost_since = prior.filter(|prior| prior.doubt == Some(false));
-        for name in columns::RESULTS {
+        for name in result_columns::RESULTS {
             let field = self.source.layout.result(name).and_then(|column| fields.get(column));
             match (name, field, &lost_since) {
-                (columns::STATUS, ..) => self.csv.write_field(record.status.as_str())?,
-                (columns::ROW, None | Some([]), _) => self.number(record.row.0)?,
-                (columns::DOUBT, _, Some(_)) => self.csv.write_field("true")?,
-                (columns::MESSAGE, _, Some(prior)) if record.status == Status::InDoubt => {
+                (result_columns::STATUS, ..) => self.csv.write_field(record.status.as_str())?,
+                (result_columns::ROW, None | Some([]), _) => self.number(record.row.0)?,
+                (result_columns::DOUBT, _, Some(_)) => self.csv.write_field("true")?,
+                (result_columns::MESSAGE, _, Some(prior)) if record.status == Status::InDoubt => {
                     self.csv.write_field(after_lost_answer(&prior.message))?;
                 }
                 (_, field, _) => self.csv.write_field(field.unwrap_or_default())?,
@@ -222,7 +222,7 @@ impl<'a> ResultsWriter<'a> {
     /// earlier run keeps its number, its first time and its attempts.
     fn write_outcome(&mut self, record: &RowRecord, fields: &ByteRecord) -> csv::Result<()> {
         let prior = self.source.plan.map(|plan| plan.prior(fields));
-        let row = self.source.plan.and(self.source.layout.result(columns::ROW));
+        let row = self.source.plan.and(self.source.layout.result(result_columns::ROW));
         match row.and_then(|column| fields.get(column)).filter(|row| !row.is_empty()) {
             Some(row) => self.csv.write_field(row)?,
             None => self.number(record.row.0)?,

@@ -2,7 +2,7 @@
 
 use crate::model::Status;
 
-use super::prior::PriorResult;
+use super::prior_result::PriorResult;
 
 /// Which rows of a results file are to be run again.
 #[derive(Debug, Clone, PartialEq, Eq)]

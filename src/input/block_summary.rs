@@ -3,9 +3,9 @@
 use crate::model::Row;
 
 use super::blocks::Block;
+use super::columns::Layout;
 use super::duplicates::OrderKey;
 use super::error::{Fault, InputError};
-use super::layout::Layout;
 use super::plan::{action, part};
 use super::priority::Rank;
 use super::rerun::{RerunAction, RerunPlan};

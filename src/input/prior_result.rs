@@ -6,8 +6,8 @@ use csv::ByteRecord;
 
 use crate::model::Status;
 
-use super::columns;
-use super::layout::Layout;
+use super::columns::Layout;
+use super::result_columns;
 
 /// What an earlier run wrote about a row. Spreadsheets change what they save, so
 /// case, blanks, a leading apostrophe and other ways to say true are tolerated.
@@ -51,15 +51,15 @@ impl ResultColumns {
     /// None if there is no status column.
     pub fn of(layout: &Layout) -> Option<ResultColumns> {
         Some(ResultColumns {
-            row: layout.result(columns::ROW),
-            status: layout.result(columns::STATUS)?,
-            error_code: layout.result(columns::ERROR_CODE),
-            message: layout.result(columns::MESSAGE),
-            http_status: layout.result(columns::HTTP_STATUS),
-            attempts: layout.result(columns::ATTEMPTS),
-            doubt: layout.result(columns::DOUBT),
-            first_sent_at: layout.result(columns::FIRST_SENT_AT),
-            ended_at: layout.result(columns::ENDED_AT),
+            row: layout.result(result_columns::ROW),
+            status: layout.result(result_columns::STATUS)?,
+            error_code: layout.result(result_columns::ERROR_CODE),
+            message: layout.result(result_columns::MESSAGE),
+            http_status: layout.result(result_columns::HTTP_STATUS),
+            attempts: layout.result(result_columns::ATTEMPTS),
+            doubt: layout.result(result_columns::DOUBT),
+            first_sent_at: layout.result(result_columns::FIRST_SENT_AT),
+            ended_at: layout.result(result_columns::ENDED_AT),
         })
     }
 
