@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use cardcancel::input::{Input, Reading, planned_rows, scan};
+use cardcancel::input::{Input, ReadOptions, planned_rows, scan};
 use cardcancel::ledger::{Ledger, NewRun, Sqlite};
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
@@ -55,8 +55,8 @@ fn check(orders: &Path, ledger: &Path) -> Result<Took, Failed> {
 /// Records a run of the file that ended well.
 fn record(orders: &Path, ledger: &Path, spool: &Path) -> Result<(), Failed> {
     let input = Input::open(orders, spool)?;
-    let layout = input.layout(&Reading::default())?;
-    let survey = scan(&input, &layout, None, 0)?;
+    let columns = input.columns(&ReadOptions::default())?;
+    let survey = scan(&input, &columns, None, 0)?;
     let new = NewRun {
         id: "before".to_owned(),
         key: "before".to_owned(),
@@ -67,7 +67,7 @@ fn record(orders: &Path, ledger: &Path, spool: &Path) -> Result<(), Failed> {
         program: "bench".to_owned(),
         opened_at: Timestamp::now(),
     };
-    let mut rows = planned_rows(&input, &layout, &survey, None)?;
+    let mut rows = planned_rows(&input, &columns, &survey, None)?;
     Sqlite::open(ledger)?.create_run(new, &mut rows, &survey.orders)?;
     // Every row was claimed, and none ended otherwise than well.
     Connection::open(ledger)?.execute(

@@ -13,7 +13,7 @@ use super::{estimate, run_input};
 use crate::config::{CheckSettings, Env, Options};
 use crate::exit_code::ExitCode;
 use crate::input::rerun;
-use crate::input::{Input, InputSummary, InvalidRow, Priorities, scan_each_invalid};
+use crate::input::{Input, InputSummary, InvalidRow, PriorityCounts, scan_each_invalid};
 use crate::ledger::Run;
 use crate::output::{console, human_count, human_duration, plural, rows};
 use crate::policy::cut_off::{CutOff, Due};
@@ -23,27 +23,27 @@ pub fn check(path: &Path, options: Options, env: &Env) -> anyhow::Result<ExitCod
     let settings = CheckSettings::load(options, env)?;
     let mut input = Input::open(path, &std::env::temp_dir())?;
     input.expect(&settings.input.expected, path)?;
-    let layout = input.layout(&run_input::read_options(&settings.input))?;
+    let columns = input.columns(&run_input::read_options(&settings.input))?;
     if !settings.input.as_orders {
-        rerun::refuse_results(&input, &layout)?;
+        rerun::refuse_results(&input, &columns)?;
     }
-    let columns = ColumnReport::new(&input, &layout, false)?;
+    let column_report = ColumnReport::new(&input, &columns, false)?;
     let mut bad_rows = Vec::new();
-    let survey = scan_each_invalid(&input, &layout, None, |bad| match settings.json {
+    let summary = scan_each_invalid(&input, &columns, None, |bad| match settings.json {
         true => bad_rows.push(InvalidRowJson::from(bad)),
         false if settings.quiet => {}
         false => console::print_line(bad_row_text(&bad)),
     })?;
-    input.refuse_other_rows(survey.rows.into())?;
+    input.refuse_other_rows(summary.rows.into())?;
     if !settings.json && !settings.quiet {
-        let same = survey.duplicates.iter();
+        let same = summary.duplicates.iter();
         same.for_each(|(row, first)| {
             console::print_line(format_args!("row {row}: DUPLICATE: the same order as row {first}"))
         });
     }
-    let record = check_ledger(&settings, &input, &layout, &survey)?;
+    let record = check_ledger(&settings, &input, &columns, &summary)?;
     let (now, settings) = (Timestamp::now(), &settings);
-    let report = Report { input: &input, survey: &survey, settings, columns, record, now };
+    let report = Report { input: &input, summary: &summary, settings, column_report, record, now };
     let outlook = report.outlook();
     match settings.json {
         true => console::print_line(report.json(bad_rows, &outlook)?),
@@ -53,7 +53,7 @@ pub fn check(path: &Path, options: Options, env: &Env) -> anyhow::Result<ExitCod
         _ if report.too_many().is_some() => ExitCode::Refused,
         Outlook::Passed(..) => ExitCode::Refused,
         Outlook::TooLate(..) if !settings.allow_partial => ExitCode::Refused,
-        _ if survey.invalid > 0 => ExitCode::Failures,
+        _ if summary.invalid > 0 => ExitCode::Failures,
         _ => ExitCode::Done,
     })
 }
@@ -151,9 +151,9 @@ struct PriorityTotal {
     rows: u32,
 }
 
-impl From<&Priorities> for PriorityTotals {
-    fn from(priorities: &Priorities) -> PriorityTotals {
-        let Priorities { first, others, none } = priorities;
+impl From<&PriorityCounts> for PriorityTotals {
+    fn from(priorities: &PriorityCounts) -> PriorityTotals {
+        let PriorityCounts { first, others, none } = priorities;
         let first =
             first.iter().map(|(priority, rows)| PriorityTotal { priority: *priority, rows: *rows });
         PriorityTotals { first: first.collect(), others: *others, none: *none }
@@ -162,16 +162,16 @@ impl From<&Priorities> for PriorityTotals {
 
 struct Report<'a> {
     input: &'a Input,
-    survey: &'a InputSummary,
+    summary: &'a InputSummary,
     settings: &'a CheckSettings,
-    columns: ColumnReport,
+    column_report: ColumnReport,
     record: LedgerCheck,
     now: Timestamp,
 }
 
 impl Report<'_> {
     fn to_send(&self) -> u64 {
-        self.record.to_send(self.survey)
+        self.record.to_send(self.summary)
     }
 
     /// When a run may start: now, or when the hours for that begin.
@@ -214,35 +214,35 @@ impl Report<'_> {
     }
 
     fn text(&self, outlook: &Outlook) -> String {
-        let Report { survey, columns, .. } = self;
-        let mut text = format!("{}: {}\n", self.input.name(), rows(survey.rows.into()));
-        let _ = writeln!(text, "Columns: {}", columns.columns());
-        let _ = writeln!(text, "First order: {}", columns.first_order());
-        if let Some(replaced) = columns.replaced() {
+        let Report { summary, column_report, .. } = self;
+        let mut text = format!("{}: {}\n", self.input.name(), rows(summary.rows.into()));
+        let _ = writeln!(text, "Columns: {}", column_report.columns());
+        let _ = writeln!(text, "First order: {}", column_report.first_order());
+        if let Some(replaced) = column_report.replaced() {
             let _ = writeln!(text, "Not carried over: {replaced}");
         }
-        let _ = writeln!(text, "{}", self.record.text(survey));
+        let _ = writeln!(text, "{}", self.record.text(summary));
         let mut line = |number: u64, what: &str| {
             let _ = writeln!(text, "  {:>11} {what}", human_count(number));
         };
         line(self.to_send(), "to send");
-        let not_again = u64::from(survey.to_send).saturating_sub(self.to_send());
+        let not_again = u64::from(summary.to_send).saturating_sub(self.to_send());
         if not_again > 0 {
             line(not_again, "sent or cancelled before, and not sent again");
         }
-        line(survey.duplicates.len() as u64, "with the same order as an earlier row");
-        line(survey.invalid.into(), "invalid");
-        for (code, number) in &survey.invalid_by_code {
+        line(summary.duplicates.len() as u64, "with the same order as an earlier row");
+        line(summary.invalid.into(), "invalid");
+        for (code, number) in &summary.invalid_by_code {
             line((*number).into(), &format!("  {code}"));
         }
-        if survey.blank > 0 {
-            let blank = plural(survey.blank.into(), "line", "lines");
+        if summary.blank > 0 {
+            let blank = plural(summary.blank.into(), "line", "lines");
             let _ = writeln!(text, "Passed over: {blank} with nothing in any field");
         }
-        survey.warnings.iter().for_each(|warning| {
+        summary.warnings.iter().for_each(|warning| {
             let _ = writeln!(text, "WARNING: {warning}");
         });
-        if let Some(Priorities { first, others, none }) = &survey.priorities {
+        if let Some(PriorityCounts { first, others, none }) = &summary.priorities {
             let _ = writeln!(text, "By priority, the smallest first:");
             let mut line = |rows: u32, what: &str| {
                 let _ = writeln!(text, "  {:>11} {what}", human_count(rows.into()));
@@ -289,19 +289,19 @@ impl Report<'_> {
     }
 
     fn json(&self, bad_rows: Vec<InvalidRowJson>, outlook: &Outlook) -> anyhow::Result<String> {
-        let Report { input, survey, settings, columns, .. } = self;
-        let same = survey.duplicates.iter();
+        let Report { input, summary, settings, column_report, .. } = self;
+        let same = summary.duplicates.iter();
         let seconds = settings.rates.time_for(self.to_send()).as_secs_f64();
         Ok(serde_json::to_string(&CheckReport {
             input: input.name(),
             input_sha256: input.digest()?.to_string(),
-            rows: survey.rows,
+            rows: summary.rows,
             to_send: self.to_send(),
             known: self.record.summary(),
-            columns,
-            duplicates: survey.duplicates.len(),
-            invalid: survey.invalid,
-            priorities: survey.priorities.as_ref().map(PriorityTotals::from),
+            columns: column_report,
+            duplicates: summary.duplicates.len(),
+            invalid: summary.invalid,
+            priorities: summary.priorities.as_ref().map(PriorityTotals::from),
             rate: settings.rates.to_string(),
             seconds: (!settings.rates.is_unlimited()).then_some(seconds),
             start_window: settings.start_window.as_ref().map(ToString::to_string),
@@ -314,8 +314,8 @@ impl Report<'_> {
                 Outlook::TooLate(..) | Outlook::Passed(..) => Some(false),
             },
             max_rows: settings.max_rows,
-            blank: survey.blank,
-            warnings: survey.warnings.iter().map(ToString::to_string).collect(),
+            blank: summary.blank,
+            warnings: summary.warnings.iter().map(ToString::to_string).collect(),
             bad_rows,
             duplicate_rows: same
                 .map(|(row, first)| DuplicateRow { row: row.0, first: first.0 })

@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::input::{Input, InputError, Layout};
+use crate::input::{ColumnMap, Input, InputError};
 use crate::model::{Row, card_numbers};
 
 /// The columns that were taken, by their names, and what was read from them.
@@ -30,11 +30,11 @@ struct ColumnName {
 }
 
 impl ColumnName {
-    fn new(layout: &Layout, column: usize) -> ColumnName {
-        let name = layout.header().get(column).unwrap_or_default();
+    fn new(columns: &ColumnMap, column: usize) -> ColumnName {
+        let name = columns.header().get(column).unwrap_or_default();
         ColumnName {
             name: String::from_utf8_lossy(name).into_owned(),
-            shown: layout.name_of(column),
+            shown: columns.name_of(column),
         }
     }
 }
@@ -55,14 +55,18 @@ struct FirstOrder {
 impl ColumnReport {
     /// Looks into a file up to its first order. Results that are run again are meant to be
     /// replaced.
-    pub fn new(input: &Input, layout: &Layout, is_rerun: bool) -> Result<ColumnReport, InputError> {
-        let name = |column: usize| ColumnName::new(layout, column);
-        let replaced = layout.results().iter().filter(|_| !is_rerun);
+    pub fn new(
+        input: &Input,
+        columns: &ColumnMap,
+        is_rerun: bool,
+    ) -> Result<ColumnReport, InputError> {
+        let name = |column: usize| ColumnName::new(columns, column);
+        let replaced = columns.results().iter().filter(|_| !is_rerun);
         Ok(ColumnReport {
-            admin_number: name(layout.admin()),
-            sequence_number: name(layout.sequence()),
-            priority: layout.priority().map(name),
-            first_order: first_order(input, layout)?,
+            admin_number: name(columns.admin()),
+            sequence_number: name(columns.sequence()),
+            priority: columns.priority().map(name),
+            first_order: first_order(input, columns)?,
             replaced: replaced.map(|column| name(*column)).collect(),
         })
     }
@@ -103,8 +107,8 @@ impl fmt::Display for ColumnReport {
     }
 }
 
-fn first_order(input: &Input, layout: &Layout) -> Result<Option<FirstOrder>, InputError> {
-    let mut rows = input.rows(layout)?;
+fn first_order(input: &Input, columns: &ColumnMap) -> Result<Option<FirstOrder>, InputError> {
+    let mut rows = input.rows(columns)?;
     while let Some(record) = rows.next()? {
         if let Row::Order(order) = record.content() {
             // A column that is exempt from the check may hold a card number all the same.

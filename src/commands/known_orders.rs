@@ -7,7 +7,7 @@ use super::run_input;
 use super::runs::READ_ONLY_TIMEOUTS;
 use super::target;
 use crate::config::CheckSettings;
-use crate::input::{Input, InputSummary, Layout};
+use crate::input::{ColumnMap, Input, InputSummary};
 use crate::ledger::{KnownOrders, Ledger, LedgerError, Run};
 use crate::output::{human_count, rows};
 
@@ -70,8 +70,8 @@ pub struct KnownSummary {
 pub fn check_ledger(
     settings: &CheckSettings,
     input: &Input,
-    layout: &Layout,
-    survey: &InputSummary,
+    columns: &ColumnMap,
+    summary: &InputSummary,
 ) -> anyhow::Result<LedgerCheck> {
     let Some(url) = &settings.url else {
         let why = "what was cancelled counts at its own address alone, and no --url is set";
@@ -83,13 +83,13 @@ pub fn check_ledger(
         ));
     };
     let endpoint = target::name_of(url);
-    let key = run_input::key(input, layout, false, &[], &endpoint)?;
+    let key = run_input::key(input, columns, false, &[], &endpoint)?;
     let asked = |ledger: &mut dyn Ledger| {
         let begun = ledger.find(&key)?.filter(|run| !(settings.again && run.has_ended()));
         let orders = match &begun {
             Some(run) if run.has_ended() => KnownOrders::default(),
             _ if settings.again => KnownOrders::default(),
-            run => ledger.known_orders(&endpoint, run.as_ref(), &survey.orders)?,
+            run => ledger.known_orders(&endpoint, run.as_ref(), &summary.orders)?,
         };
         let ledger = location.to_string();
         Ok::<_, LedgerError>(LedgerCheck::Checked(Box::new(CheckedLedger {
@@ -116,17 +116,17 @@ impl LedgerCheck {
     }
 
     /// How many rows of the file would be sent.
-    pub fn to_send(&self, survey: &InputSummary) -> u64 {
-        let LedgerCheck::Checked(asked) = self else { return survey.to_send.into() };
+    pub fn to_send(&self, summary: &InputSummary) -> u64 {
+        let LedgerCheck::Checked(asked) = self else { return summary.to_send.into() };
         let left = match &asked.run {
             Some(run) => run.rows.saturating_sub(run.counts.total()),
-            None => survey.to_send.into(),
+            None => summary.to_send.into(),
         };
         left.saturating_sub(asked.orders.cancelled)
     }
 
     /// In words.
-    pub fn text(&self, survey: &InputSummary) -> String {
+    pub fn text(&self, summary: &InputSummary) -> String {
         let CheckedLedger { ledger, run, orders } = match self {
             LedgerCheck::NotChecked(why) => return format!("Not held against a ledger: {why}"),
             LedgerCheck::Unreadable(why) => {
@@ -134,7 +134,7 @@ impl LedgerCheck {
             }
             LedgerCheck::Checked(asked) => &**asked,
         };
-        let known = describe(*orders, self.to_send(survey));
+        let known = describe(*orders, self.to_send(summary));
         let known = known.unwrap_or_else(|| "no other run knows these orders".to_owned());
         match run {
             Some(run) if run.has_ended() => format!(

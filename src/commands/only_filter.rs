@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use anyhow::bail;
 
 use crate::config::suggest;
-use crate::input::{Input, InputError, Layout, RerunPlan};
+use crate::input::{ColumnMap, Input, InputError, RerunPlan};
 use crate::model::{Status, card_numbers};
 
 /// How many error codes a message lists.
@@ -19,7 +19,7 @@ const CODES_SHOWN: usize = 20;
 pub fn refuse_unknown(
     words: &[String],
     input: &Input,
-    layout: &Layout,
+    columns: &ColumnMap,
     plan: &RerunPlan,
 ) -> anyhow::Result<()> {
     let words = words.iter().map(|word| word.trim());
@@ -29,7 +29,7 @@ pub fn refuse_unknown(
         return Ok(());
     }
     let mut codes = BTreeSet::new();
-    let mut rows = input.rows(layout)?;
+    let mut rows = input.rows(columns)?;
     while let Some(record) = rows.next()? {
         let prior = plan.prior(record.fields);
         unknown.retain(|word| *word != prior.error_code);
@@ -88,10 +88,10 @@ fn shown(word: &str) -> String {
 /// When the input cannot be read any more.
 pub fn selects_nothing(
     input: &Input,
-    layout: &Layout,
+    columns: &ColumnMap,
     plan: &RerunPlan,
 ) -> Result<bool, InputError> {
-    let mut rows = input.rows(layout)?;
+    let mut rows = input.rows(columns)?;
     while let Some(record) = rows.next()? {
         if plan.selects(record.fields) {
             return Ok(false);

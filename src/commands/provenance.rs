@@ -80,7 +80,7 @@ impl RerunResults<'_> {
     /// Refuses a file that nobody wrote so, where it says otherwise than the ledger.
     fn refuse_unknown(&self, ledger: &mut dyn Ledger) -> anyhow::Result<()> {
         let mut differences = Differences::default();
-        let mut rows_read = self.input.input.rows(&self.input.layout)?;
+        let mut rows_read = self.input.input.rows(&self.input.columns)?;
         let mut said = Vec::new();
         while let Some(record) = rows_read.next()? {
             if let Row::Order(order) = record.content() {

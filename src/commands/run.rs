@@ -83,12 +83,12 @@ async fn execute(
     }
     let preflight = Preflight::check(&context, &state, ledger.as_mut())?;
     let Context { input, target, .. } = &context;
-    let columns = ColumnReport::new(&input.input, &input.layout, only.is_some())?;
+    let column_report = ColumnReport::new(&input.input, &input.columns, only.is_some())?;
     if !settings.yes && !target.is_rehearsal() {
-        confirm::confirm(&preflight.question(&context, &state, &columns), path)?;
+        confirm::confirm(&preflight.question(&context, &state, &column_report), path)?;
     }
     tracing::info!(
-        "{}: {columns}; cut-off: {}",
+        "{}: {column_report}; cut-off: {}",
         input.input.name(),
         preflight.cut_off_text(settings)
     );

@@ -10,7 +10,7 @@ use super::target::Target;
 use crate::config::Settings;
 use crate::hash::Digest;
 use crate::input::rerun;
-use crate::input::{self, Input, InputSummary, Layout, Reading, RerunPlan, Selection};
+use crate::input::{self, ColumnMap, Input, InputSummary, ReadOptions, RerunPlan, RowFilter};
 use crate::ledger::{Location, NewRun};
 
 /// A file that is to be run. It is opened, and not yet read through.
@@ -18,7 +18,7 @@ pub struct RunInput {
     /// The file.
     pub input: Input,
     /// Where its columns are.
-    pub layout: Layout,
+    pub columns: ColumnMap,
     /// Which rows are run again, if it is a results file.
     pub plan: Option<RerunPlan>,
     /// The same for the same command, file and endpoint.
@@ -38,30 +38,30 @@ impl RunInput {
         let spool = spool(settings);
         let mut input = Input::open(path, &spool)?.keep(&spool)?;
         input.expect(&settings.input.expected, path)?;
-        let layout = input.layout(&read_options(&settings.input))?;
+        let columns = input.columns(&read_options(&settings.input))?;
         if only.is_none() && !settings.input.as_orders {
-            rerun::refuse_results(&input, &layout)?;
+            rerun::refuse_results(&input, &columns)?;
         }
-        let selection = only.map(|words| match words {
-            [] => Selection::default(),
-            words => Selection::only(words),
+        let filter = only.map(|words| match words {
+            [] => RowFilter::default(),
+            words => RowFilter::parse(words),
         });
-        let plan = selection.map(|only| RerunPlan::new(&input, &layout, only)).transpose()?;
+        let plan = filter.map(|only| RerunPlan::new(&input, &columns, only)).transpose()?;
         let mut words = only.unwrap_or_default().to_vec();
         words.sort();
-        let key = key(&input, &layout, only.is_some(), &words, &target.name)?;
-        Ok(RunInput { input, layout, plan, key, words })
+        let key = key(&input, &columns, only.is_some(), &words, &target.name)?;
+        Ok(RunInput { input, columns, plan, key, words })
     }
 
     /// Reads the file through: how many rows, which are duplicates, what is invalid.
     pub fn scan(&self) -> anyhow::Result<InputSummary> {
-        Ok(input::scan(&self.input, &self.layout, self.plan.as_ref(), 0)?)
+        Ok(input::scan(&self.input, &self.columns, self.plan.as_ref(), 0)?)
     }
 
     /// The same for a new run: words of --only that select no row are refused.
     pub fn scan_new(&self) -> anyhow::Result<InputSummary> {
         if let Some(plan) = &self.plan {
-            only_filter::refuse_unknown(&self.words, &self.input, &self.layout, plan)?;
+            only_filter::refuse_unknown(&self.words, &self.input, &self.columns, plan)?;
         }
         self.scan()
     }
@@ -70,7 +70,7 @@ impl RunInput {
     pub fn selects_nothing(&self) -> anyhow::Result<bool> {
         Ok(match &self.plan {
             Some(plan) if !self.words.is_empty() => {
-                only_filter::selects_nothing(&self.input, &self.layout, plan)?
+                only_filter::selects_nothing(&self.input, &self.columns, plan)?
             }
             _ => false,
         })
@@ -117,8 +117,8 @@ fn spool(settings: &Settings) -> PathBuf {
 }
 
 /// The options for reading the input.
-pub fn read_options(input: &crate::config::InputSettings) -> Reading {
-    Reading {
+pub fn read_options(input: &crate::config::InputSettings) -> ReadOptions {
+    ReadOptions {
         delimiter: input.delimiter.map(|delimiter| delimiter.byte()),
         admin_column: input.admin_column.clone(),
         sequence_column: input.sequence_column.clone(),
@@ -130,7 +130,7 @@ pub fn read_options(input: &crate::config::InputSettings) -> Reading {
 /// What makes the same command on the same file and endpoint the same run.
 pub fn key(
     input: &Input,
-    layout: &Layout,
+    columns: &ColumnMap,
     rerun: bool,
     words: &[String],
     endpoint: &str,
@@ -140,9 +140,9 @@ pub fn key(
         if rerun { "rerun" } else { "run" }.to_owned(),
         words.join(","),
         endpoint.to_owned(),
-        format!("{} {} {}", layout.delimiter(), layout.admin(), layout.sequence()),
-        layout.priority().map_or(String::new(), |column| column.to_string()),
-        layout.exempts_admin().to_string(),
+        format!("{} {} {}", columns.delimiter(), columns.admin(), columns.sequence()),
+        columns.priority().map_or(String::new(), |column| column.to_string()),
+        columns.is_admin_exempt().to_string(),
         // Then the last row is another.
         (input.proof().is_some() && input.is_unfinished()?).to_string(),
     ];

@@ -1,19 +1,18 @@
-//! What is in one block of an input; its rows are numbered from 1.
+//! Summarizes one block of an input, whose rows are numbered from 1.
 
 use crate::model::Row;
 
 use super::blocks::Block;
-use super::columns::Layout;
+use super::columns::ColumnMap;
 use super::duplicates::OrderKey;
-use super::error::{Fault, InputError};
-use super::plan::{action, part};
-use super::priority::Rank;
-use super::rerun::{RerunAction, RerunPlan};
-use super::scan::InvalidRow;
+use super::error::{InputError, InputErrorKind};
+use super::priority::PriorityKey;
+use super::rerun::{RerunAction, RerunPlan, action};
+use super::rows::InvalidRow;
 use super::source::Input;
 
 #[derive(Debug, Default)]
-pub(super) struct Portion {
+pub(super) struct BlockSummary {
     pub rows: u32,
     /// Rows that are to be sent unless another row decides.
     pub selected: u32,
@@ -21,7 +20,7 @@ pub(super) struct Portion {
     pub orders: Vec<OrderKey>,
     pub invalid: Vec<InvalidRow>,
     /// Where each row stands among all, if there is a column for that.
-    pub ranks: Vec<Rank>,
+    pub priority_keys: Vec<PriorityKey>,
     /// Rows that hold nothing.
     pub blank: u32,
     /// The last line, if it has no line end.
@@ -30,43 +29,45 @@ pub(super) struct Portion {
     pub refusal: Option<InputError>,
 }
 
-impl Portion {
-    pub fn of(
+impl BlockSummary {
+    pub fn from_block(
         input: &Input,
-        layout: &Layout,
+        columns: &ColumnMap,
         plan: Option<&RerunPlan>,
         block: Result<Block, InputError>,
-    ) -> Portion {
-        let mut portion = Portion::default();
-        let read = block.and_then(|block| portion.read(input, layout, plan, block));
-        Portion { refusal: read.err(), ..portion }
+    ) -> BlockSummary {
+        let mut summary = BlockSummary::default();
+        let read = block.and_then(|block| summary.read(input, columns, plan, block));
+        BlockSummary { refusal: read.err(), ..summary }
     }
 
     fn read(
         &mut self,
         input: &Input,
-        layout: &Layout,
+        columns: &ColumnMap,
         plan: Option<&RerunPlan>,
         block: Block,
     ) -> Result<(), InputError> {
         // Nearly every line is an order.
         self.orders.reserve(memchr::memchr_iter(b'\n', &block.text).count());
-        let mut rows = input.rows_of(layout, block)?;
+        let mut rows = input.rows_of(columns, block)?;
         while let Some(record) = rows.next()? {
             let action = action(input, plan, &record)?;
             self.rows += 1;
             self.kept += u32::from(matches!(action, RerunAction::Keep { .. }));
             let content = record.content();
             let is_sent = matches!((&content, action), (Row::Order(_), RerunAction::Retry { .. }));
-            let rank = record.rank().map(|rank| if is_sent { rank } else { Rank::NOT_SENT });
-            self.ranks.extend(rank);
-            match (content, part(action)) {
-                (Row::Order(order), Some(part)) => {
+            let priority_key = record
+                .priority_key()
+                .map(|priority_key| if is_sent { priority_key } else { PriorityKey::NOT_SENT });
+            self.priority_keys.extend(priority_key);
+            match (content, action.role()) {
+                (Row::Order(order), Some(role)) => {
                     self.selected += u32::from(matches!(action, RerunAction::Retry { .. }));
-                    self.orders.push(OrderKey::new(order, record.row, part));
+                    self.orders.push(OrderKey::new(order, record.row, role));
                 }
-                (Row::Invalid(_), _) if layout.is_header(record.fields) => {
-                    return Err(input.refuse(Fault::HeaderAgain { line: record.line() }));
+                (Row::Invalid(_), _) if columns.is_header(record.fields) => {
+                    return Err(input.refuse(InputErrorKind::HeaderAgain { line: record.line() }));
                 }
                 (Row::Invalid(error), _) if matches!(action, RerunAction::Retry { .. }) => {
                     let (row, line) = (record.row, record.line());

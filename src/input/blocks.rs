@@ -4,8 +4,9 @@
 use std::io::{self, Read};
 
 use super::error::InputError;
-use super::quotes::{Tangle, Watch, ends_row};
-use super::reader::Stream;
+use super::line_ends::line_ends;
+use super::quotes::{QuoteError, QuoteScanner, ends_row};
+use super::reader::DecodedReader;
 use super::source::Input;
 
 /// How much text a block holds, unless a row is longer.
@@ -25,15 +26,15 @@ pub(super) struct Block {
     pub first: bool,
     /// Whether the last row is the last of all and has no line end.
     pub unfinished: bool,
-    /// Whether a quoted field may be damaged: see [`Watch::is_suspicious`].
+    /// Whether a quoted field may be damaged: see [`QuoteScanner::is_suspicious`].
     pub suspicious: bool,
 }
 
 /// The blocks of an input from its start. Ends after an error.
 pub(super) struct Blocks<'i> {
     input: &'i Input,
-    stream: Stream<'i>,
-    watch: Watch,
+    stream: DecodedReader<'i>,
+    quotes: QuoteScanner,
     size: usize,
     /// What was read and is not yet in a block, after a line end.
     ahead: Vec<u8>,
@@ -42,18 +43,18 @@ pub(super) struct Blocks<'i> {
     /// The line of that byte.
     line: u64,
     after_cr: bool,
-    end: Option<End>,
+    end: Option<BlockEnd>,
 }
 
 /// How the text ends.
-enum End {
+enum BlockEnd {
     /// As it should.
     Proper,
     /// The rows before are whole.
-    Tangled(Tangle),
+    Unbalanced(QuoteError),
     Failed(io::Error),
-    /// And that was said.
-    Told,
+    /// The error was returned.
+    Reported,
 }
 
 impl Input {
@@ -67,7 +68,7 @@ impl Input {
         Ok(Blocks {
             input: self,
             stream: self.text()?,
-            watch: Watch::new(delimiter),
+            quotes: QuoteScanner::new(delimiter),
             size,
             ahead: vec![b'\n'],
             offset: 0,
@@ -83,9 +84,9 @@ impl Blocks<'_> {
     fn whole(&self) -> usize {
         match self.end {
             // The last row needs no line end.
-            Some(End::Proper) => self.ahead.len(),
-            Some(End::Told) => 1,
-            _ => 1 + usize::try_from(self.watch.row_start() - self.offset).unwrap_or_default(),
+            Some(BlockEnd::Proper) => self.ahead.len(),
+            Some(BlockEnd::Reported) => 1,
+            _ => 1 + usize::try_from(self.quotes.row_start() - self.offset).unwrap_or_default(),
         }
     }
 
@@ -95,16 +96,16 @@ impl Blocks<'_> {
         let read = self.stream.read(self.ahead.get_mut(filled..).unwrap_or_default());
         self.ahead.truncate(filled + read.as_ref().copied().unwrap_or_default());
         let passed = match read {
-            Ok(0) => self.watch.end().map(|()| self.end = Some(End::Proper)),
-            Ok(_) => self.watch.pass(self.ahead.get(filled..).unwrap_or_default()),
+            Ok(0) => self.quotes.end().map(|()| self.end = Some(BlockEnd::Proper)),
+            Ok(_) => self.quotes.pass(self.ahead.get(filled..).unwrap_or_default()),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),
             Err(error) => {
-                self.end = Some(End::Failed(error));
+                self.end = Some(BlockEnd::Failed(error));
                 Ok(())
             }
         };
-        if let Err(tangle) = passed {
-            self.end = Some(End::Tangled(tangle));
+        if let Err(error) = passed {
+            self.end = Some(BlockEnd::Unbalanced(error));
         }
     }
 
@@ -117,9 +118,9 @@ impl Blocks<'_> {
         self.offset += text.len() as u64 - 1;
         self.line += line_ends(text.get(1..).unwrap_or_default(), after_cr);
         self.after_cr = text.last() == Some(&b'\r');
-        let is_last = self.ahead.len() == 1 && matches!(self.end, Some(End::Proper));
+        let is_last = self.ahead.len() == 1 && matches!(self.end, Some(BlockEnd::Proper));
         let unfinished = is_last && !text.last().is_some_and(|byte| ends_row(*byte));
-        let suspicious = self.watch.is_suspicious();
+        let suspicious = self.quotes.is_suspicious();
         Block { text, line, after_cr, first, unfinished, suspicious }
     }
 }
@@ -135,34 +136,13 @@ impl Iterator for Blocks<'_> {
         if whole > 1 {
             return Some(Ok(self.cut(whole)));
         }
-        match self.end.replace(End::Told)? {
-            End::Proper => self.input.unchanged().err().map(Err),
-            End::Tangled(tangle) => Some(Err(self.input.tangled(tangle))),
-            End::Failed(error) => Some(Err(self.input.explain(error))),
-            End::Told => None,
+        match self.end.replace(BlockEnd::Reported)? {
+            BlockEnd::Proper => self.input.unchanged().err().map(Err),
+            BlockEnd::Unbalanced(error) => Some(Err(self.input.quote_error(error))),
+            BlockEnd::Failed(error) => Some(Err(self.input.explain(error))),
+            BlockEnd::Reported => None,
         }
     }
-}
-
-/// How many lines end in a text: LF, CRLF and CR alone each end one. An LF at its start
-/// ends none if a CR stands before the text.
-pub(super) fn line_ends(text: &[u8], after_cr: bool) -> u64 {
-    let ends = count(text, b'\n');
-    let split = u64::from(after_cr && text.first() == Some(&b'\n'));
-    if !text.contains(&b'\r') {
-        return ends - split;
-    }
-    let crs = count(text, b'\r');
-    let next = text.get(1..).unwrap_or_default();
-    let pairs = text.iter().zip(next).filter(|(a, b)| **a == b'\r' && **b == b'\n').count();
-    ends + crs - pairs as u64 - split
-}
-
-/// How often a byte stands in a text: as many at a time as a byte can count, which a
-/// processor does for many bytes at once.
-fn count(text: &[u8], wanted: u8) -> u64 {
-    let few = |part: &[u8]| part.iter().map(|byte| u8::from(*byte == wanted)).sum::<u8>();
-    text.chunks(u8::MAX.into()).map(|part| u64::from(few(part))).sum()
 }
 
 #[cfg(test)]

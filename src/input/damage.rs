@@ -4,45 +4,46 @@ use csv::ByteRecord;
 
 use crate::model::Order;
 
-use super::columns::Layout;
+use super::columns::ColumnMap;
 use super::excerpt::excerpt;
 use super::quotes::ends_row;
 
 /// What is damaged in a row, in words; `raw` is what stands in the file for it.
-pub(super) fn of(raw: &[u8], fields: &ByteRecord, layout: &Layout) -> Option<String> {
+pub(super) fn find(raw: &[u8], fields: &ByteRecord, columns: &ColumnMap) -> Option<String> {
     if raw.contains(&0) {
         return Some("the row holds a NUL byte".to_owned());
     }
-    let is_key = |column: &usize| [layout.admin(), layout.sequence()].contains(column);
-    if let Some(column) = glued(raw, layout.delimiter()).into_iter().find(is_key) {
-        let name = excerpt(layout.header().get(column).unwrap_or_default());
+    let is_key = |column: &usize| [columns.admin(), columns.sequence()].contains(column);
+    if let Some(column) = glued(raw, columns.delimiter()).into_iter().find(is_key) {
+        let name = excerpt(columns.header().get(column).unwrap_or_default());
         return Some(format!("field {name} goes on after its closing quote"));
     }
     let column = fields.iter().position(|field| field.iter().any(|byte| ends_row(*byte)))?;
-    if !holds_rows(raw, fields, layout) {
+    if !holds_rows(raw, fields, columns) {
         return None;
     }
-    let name = excerpt(layout.header().get(column).unwrap_or_default());
+    let name = excerpt(columns.header().get(column).unwrap_or_default());
     Some(format!("the quotes of field {name} hold what looks like another row"))
 }
 
 /// Whether a line of a row of several lines reads as a row: as a second one, or as one with
 /// another order than that of the row, whose numbers then come from different lines.
-fn holds_rows(raw: &[u8], fields: &ByteRecord, layout: &Layout) -> bool {
+fn holds_rows(raw: &[u8], fields: &ByteRecord, columns: &ColumnMap) -> bool {
     let lines = raw.split(|byte| ends_row(*byte));
-    let mut orders = lines.filter_map(|line| order_in(line, layout));
+    let mut orders = lines.filter_map(|line| order_in(line, columns));
     match (orders.next(), orders.next()) {
-        (Some(order), None) => !layout.holds(fields, order),
+        (Some(order), None) => !columns.holds(fields, order),
         (_, second) => second.is_some(),
     }
 }
 
 /// The order that a line carries if its quotes are taken for nothing.
-fn order_in(line: &[u8], layout: &Layout) -> Option<Order> {
+fn order_in(line: &[u8], columns: &ColumnMap) -> Option<Order> {
     let unquoted =
         |field: &'_ [u8]| field.iter().copied().filter(|byte| *byte != b'"').collect::<Vec<u8>>();
-    let fields: ByteRecord = line.split(|byte| *byte == layout.delimiter()).map(unquoted).collect();
-    layout.order(&fields).ok()
+    let fields: ByteRecord =
+        line.split(|byte| *byte == columns.delimiter()).map(unquoted).collect();
+    columns.order(&fields).ok()
 }
 
 /// The columns in which digits follow a closing quote.

@@ -4,9 +4,9 @@ use rayon::slice::ParallelSliceMut;
 
 use crate::model::{Order, RowNumber};
 
-/// How a row takes part.
+/// The role of a row among the rows with its order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Part {
+pub enum Role {
     /// To be sent, unless another row decides.
     Sent,
     /// To be sent, and an earlier run lost an answer for it.
@@ -17,20 +17,20 @@ pub enum Part {
     KeptInDoubt,
 }
 
-const PARTS: [Part; 4] = [Part::Sent, Part::SentInDoubt, Part::Cancelled, Part::KeptInDoubt];
+const ROLES: [Role; 4] = [Role::Sent, Role::SentInDoubt, Role::Cancelled, Role::KeptInDoubt];
 
-/// An order, its row and the row's part, in 16 bytes; ordered by order, then row.
-// From the top: 63 bits of admin number, 31 of sequence number, 32 of row, 2 of part.
+/// An order, its row and the row's role, in 16 bytes; ordered by order, then row.
+// From the top: 63 bits of admin number, 31 of sequence number, 32 of row, 2 of role.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct OrderKey(u128);
 
 impl OrderKey {
     /// A row that carries an order. Its numbers are never negative.
     #[inline]
-    pub fn new(order: Order, row: RowNumber, part: Part) -> OrderKey {
+    pub fn new(order: Order, row: RowNumber, role: Role) -> OrderKey {
         let admin = u128::from(order.admin_number.unsigned_abs());
         let sequence = u128::from(order.sequence_number.unsigned_abs());
-        OrderKey(admin << 65 | sequence << 34 | u128::from(row.0) << 2 | part as u128)
+        OrderKey(admin << 65 | sequence << 34 | u128::from(row.0) << 2 | role as u128)
     }
 
     /// The order.
@@ -46,14 +46,14 @@ impl OrderKey {
         RowNumber((self.0 >> 2) as u32)
     }
 
-    /// The row's part.
-    pub fn part(self) -> Part {
-        PARTS[(self.0 & 3) as usize]
+    /// The row's role.
+    pub fn role(self) -> Role {
+        ROLES[(self.0 & 3) as usize]
     }
 
     /// Whether it is to be sent, unless another row decides.
     pub fn is_sent(self) -> bool {
-        matches!(self.part(), Part::Sent | Part::SentInDoubt)
+        matches!(self.role(), Role::Sent | Role::SentInDoubt)
     }
 
     /// The same, with its row this many rows further on.
@@ -83,14 +83,14 @@ pub fn to_send_of(group: &[OrderKey]) -> Option<OrderKey> {
 pub fn rows_on_record(by_order: &[OrderKey]) -> impl Iterator<Item = OrderKey> + '_ {
     let tells = |group: &[OrderKey]| {
         let sent = group.iter().find(|keyed| keyed.is_sent());
-        sent.or_else(|| group.iter().find(|keyed| keyed.part() == Part::KeptInDoubt)).copied()
+        sent.or_else(|| group.iter().find(|keyed| keyed.role() == Role::KeptInDoubt)).copied()
     };
     by_order.chunk_by(OrderKey::same_order).filter_map(tells)
 }
 
 /// Of the rows with one order, the one that decides over those to be sent.
 fn decides(group: &[OrderKey]) -> Option<OrderKey> {
-    let cancelled = group.iter().find(|keyed| keyed.part() == Part::Cancelled);
+    let cancelled = group.iter().find(|keyed| keyed.role() == Role::Cancelled);
     cancelled.or_else(|| group.iter().find(|keyed| keyed.is_sent())).copied()
 }
 
@@ -121,8 +121,8 @@ pub fn find(rows: &mut [OrderKey]) -> Duplicates {
 pub(super) fn to_send(rows: &mut [OrderKey]) -> u64 {
     rows.par_sort_unstable();
     let is_sent = |group: &&[OrderKey]| {
-        group.iter().all(|keyed| keyed.part() != Part::Cancelled)
-            && group.iter().any(|keyed| matches!(keyed.part(), Part::Sent | Part::SentInDoubt))
+        group.iter().all(|keyed| keyed.role() != Role::Cancelled)
+            && group.iter().any(|keyed| matches!(keyed.role(), Role::Sent | Role::SentInDoubt))
     };
     rows.chunk_by(OrderKey::same_order).filter(is_sent).count() as u64
 }
@@ -157,8 +157,8 @@ impl Duplicates {
         let others = sent.filter(|keyed| **keyed != decides);
         self.pairs.extend(others.map(|keyed| (keyed.row(), decides.row())));
         let doubt =
-            |keyed: &OrderKey| matches!(keyed.part(), Part::SentInDoubt | Part::KeptInDoubt);
-        if decides.part() == Part::Sent && group.iter().any(doubt) {
+            |keyed: &OrderKey| matches!(keyed.role(), Role::SentInDoubt | Role::KeptInDoubt);
+        if decides.role() == Role::Sent && group.iter().any(doubt) {
             self.doubtful.push(decides.row());
         }
     }
@@ -206,8 +206,8 @@ mod tests {
 
     use super::*;
 
-    fn keyed(admin_number: i64, row: u32, part: Part) -> OrderKey {
-        OrderKey::new(Order { admin_number, sequence_number: 1 }, RowNumber(row), part)
+    fn keyed(admin_number: i64, row: u32, role: Role) -> OrderKey {
+        OrderKey::new(Order { admin_number, sequence_number: 1 }, RowNumber(row), role)
     }
 
     /// For rows 1, 2, …: which row decides, if another, and whether doubt is inherited.
@@ -228,7 +228,7 @@ mod tests {
 
     #[test]
     fn the_first_row_decides() {
-        let rows = [7, 8, 7, 7].iter().zip(1..).map(|(&admin, row)| keyed(admin, row, Part::Sent));
+        let rows = [7, 8, 7, 7].iter().zip(1..).map(|(&admin, row)| keyed(admin, row, Role::Sent));
         assert_eq!(
             verdicts(rows.collect()),
             [(None, false), (None, false), (Some(1), false), (Some(1), false)]
@@ -237,14 +237,14 @@ mod tests {
 
     #[test]
     fn a_cancelled_row_decides_even_if_it_comes_later() {
-        let rows = vec![keyed(7, 1, Part::Sent), keyed(7, 2, Part::Cancelled)];
+        let rows = vec![keyed(7, 1, Role::Sent), keyed(7, 2, Role::Cancelled)];
         assert_eq!(verdicts(rows), [(Some(2), false), (None, false)]);
     }
 
     #[test]
     fn the_row_that_decides_notes_the_doubt_of_the_others() {
-        for part in [Part::SentInDoubt, Part::KeptInDoubt] {
-            let rows = vec![keyed(7, 1, Part::Sent), keyed(7, 2, part), keyed(8, 3, part)];
+        for part in [Role::SentInDoubt, Role::KeptInDoubt] {
+            let rows = vec![keyed(7, 1, Role::Sent), keyed(7, 2, part), keyed(8, 3, part)];
             let verdicts = verdicts(rows);
             assert!(verdicts[0].1 && !verdicts[1].1 && !verdicts[2].1, "{verdicts:?}");
         }
@@ -252,7 +252,7 @@ mod tests {
 
     #[test]
     fn a_kept_row_in_doubt_neither_decides_nor_is_decided_for() {
-        let rows = vec![keyed(7, 1, Part::KeptInDoubt), keyed(7, 2, Part::Sent)];
+        let rows = vec![keyed(7, 1, Role::KeptInDoubt), keyed(7, 2, Role::Sent)];
         assert_eq!(verdicts(rows), [(None, false), (None, true)]);
     }
 
@@ -262,8 +262,8 @@ mod tests {
             admin_number in 0..=i64::MAX, sequence_number in 0..=i32::MAX, row: u32, part in 0..4usize
         ) {
             let order = Order { admin_number, sequence_number };
-            let keyed = OrderKey::new(order, RowNumber(row), PARTS[part]);
-            prop_assert_eq!((keyed.order(), keyed.row(), keyed.part()), (order, RowNumber(row), PARTS[part]));
+            let keyed = OrderKey::new(order, RowNumber(row), ROLES[part]);
+            prop_assert_eq!((keyed.order(), keyed.row(), keyed.role()), (order, RowNumber(row), ROLES[part]));
         }
 
         #[test]
@@ -272,13 +272,13 @@ mod tests {
                 Order { admin_number: (admin >> 1) as i64, sequence_number: (sequence >> 1) as i32 },
                 RowNumber(row),
             );
-            let key = |(order, row)| OrderKey::new(order, row, Part::Sent);
+            let key = |(order, row)| OrderKey::new(order, row, Role::Sent);
             prop_assert_eq!(key(parts(a)).cmp(&key(parts(b))), parts(a).cmp(&parts(b)));
         }
 
         #[test]
         fn duplicates_agree_with_a_map(admins in prop::collection::vec(0..20i64, 0..200)) {
-            let rows = admins.iter().zip(1..).map(|(&admin, row)| keyed(admin, row, Part::Sent));
+            let rows = admins.iter().zip(1..).map(|(&admin, row)| keyed(admin, row, Role::Sent));
             let mut first = HashMap::new();
             let expected: Vec<(Option<u32>, bool)> = admins
                 .iter()

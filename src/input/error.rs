@@ -7,17 +7,17 @@ use crate::hash::Digest;
 
 /// A file as a whole was refused.
 #[derive(Debug, thiserror::Error)]
-#[error("{input}: {fault}")]
+#[error("{input}: {kind}")]
 pub struct InputError {
     /// The input as the user named it.
     pub input: String,
     /// What is wrong with it.
-    pub fault: Fault,
+    pub kind: InputErrorKind,
 }
 
 /// What is wrong with a file as a whole.
 #[derive(Debug, thiserror::Error)]
-pub enum Fault {
+pub enum InputErrorKind {
     /// There is nothing at the path.
     #[error("no such file; check the path")]
     NotFound,

@@ -7,22 +7,25 @@ use crate::model::invisible::trimmed;
 
 /// Which number a field should hold.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Wanted {
+pub(super) struct NumberField {
     pub name: &'static str,
     pub max: u64,
     pub code: ReasonCode,
 }
 
-pub(super) const ADMIN_NUMBER: Wanted =
-    Wanted { name: "admin number", max: i64::MAX as u64, code: ReasonCode::InvalidAdminNumber };
+pub(super) const ADMIN_NUMBER: NumberField = NumberField {
+    name: "admin number",
+    max: i64::MAX as u64,
+    code: ReasonCode::InvalidAdminNumber,
+};
 
-pub(super) const SEQUENCE_NUMBER: Wanted = Wanted {
+pub(super) const SEQUENCE_NUMBER: NumberField = NumberField {
     name: "sequence number",
     max: i32::MAX as u64,
     code: ReasonCode::InvalidSequenceNumber,
 };
 
-impl Wanted {
+impl NumberField {
     /// Reads the field, or says what is wrong with it. Surrounding blanks and
     /// leading zeros are fine: the number is still the only one it can be.
     #[inline]
@@ -45,16 +48,16 @@ impl Wanted {
 
     #[cold]
     fn error(self, text: &[u8]) -> RowError {
-        let Wanted { name, max, code } = self;
+        let NumberField { name, max, code } = self;
         // So many digits may be those of a card, mistyped.
         let digits = String::from_utf8_lossy(text).chars().filter(|char| char.is_numeric()).count();
-        let message = match fault(text) {
+        let message = match problem(text) {
             None => format!("the {name} is missing"),
-            Some(fault) if digits >= card_numbers::SHORTEST => format!(
-                "the {name}, with {digits} digits, {fault}; it must be a whole number from 0 to {max}"
+            Some(problem) if digits >= card_numbers::SHORTEST => format!(
+                "the {name}, with {digits} digits, {problem}; it must be a whole number from 0 to {max}"
             ),
-            Some(fault) => format!(
-                "the {name} {} {fault}; it must be a whole number from 0 to {max}",
+            Some(problem) => format!(
+                "the {name} {} {problem}; it must be a whole number from 0 to {max}",
                 excerpt(text)
             ),
         };
@@ -85,7 +88,7 @@ fn digits(text: &[u8]) -> Option<u64> {
 }
 
 /// What is wrong with a text that is not the number wanted; nothing if it is empty.
-fn fault(text: &[u8]) -> Option<&'static str> {
+fn problem(text: &[u8]) -> Option<&'static str> {
     let text = String::from_utf8_lossy(text);
     let all_digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
     let unsigned = text.trim_start_matches(['+', '-', '−']);
@@ -141,9 +144,9 @@ mod tests {
 
     use super::*;
 
-    fn refusal(wanted: Wanted, text: &str) -> String {
-        let error = wanted.read(text.as_bytes()).unwrap_err();
-        assert_eq!(error.code, wanted.code);
+    fn refusal(field: NumberField, text: &str) -> String {
+        let error = field.read(text.as_bytes()).unwrap_err();
+        assert_eq!(error.code, field.code);
         error.message
     }
 

@@ -1,13 +1,13 @@
-//! The verdict on every row before a run: sent or not, and why not.
+//! Plans every row before a run: whether it is sent, and if not, why not.
 
 use crate::model::{Order, Row, RowError, RowNumber, Status};
 
-use super::columns::Layout;
-use super::duplicates::{Cursor, Part};
+use super::columns::ColumnMap;
+use super::duplicates::Cursor;
 use super::error::InputError;
-use super::priority::Places;
-use super::rerun::{RerunAction, RerunPlan};
-use super::rows::{Record, Rows};
+use super::priority::SendPositions;
+use super::rerun::{RerunAction, RerunPlan, action};
+use super::rows::Rows;
 use super::scan::InputSummary;
 use super::source::Input;
 
@@ -55,12 +55,12 @@ pub struct PlannedRow {
 /// and who goes first, and gives each its verdict. A rerun has a plan, a run has none.
 pub fn planned_rows<'i>(
     input: &'i Input,
-    layout: &'i Layout,
-    survey: &'i InputSummary,
+    columns: &'i ColumnMap,
+    summary: &'i InputSummary,
     plan: Option<&'i RerunPlan>,
 ) -> Result<PlannedRows<'i>, InputError> {
-    let rows = input.rows(layout)?;
-    let (cursor, places) = (survey.duplicates.cursor(), survey.places.as_ref());
+    let rows = input.rows(columns)?;
+    let (cursor, places) = (summary.duplicates.cursor(), summary.places.as_ref());
     Ok(PlannedRows { input, rows, plan, cursor, places, failed: false })
 }
 
@@ -70,12 +70,12 @@ pub struct PlannedRows<'i> {
     rows: Rows<'i>,
     plan: Option<&'i RerunPlan>,
     cursor: Cursor<'i>,
-    places: Option<&'i Places>,
+    places: Option<&'i SendPositions>,
     failed: bool,
 }
 
 impl PlannedRows<'_> {
-    fn create_run(&mut self) -> Result<Option<PlannedRow>, InputError> {
+    fn plan_row(&mut self) -> Result<Option<PlannedRow>, InputError> {
         let Some(record) = self.rows.next()? else { return Ok(None) };
         let action = action(self.input, self.plan, &record)?;
         let (row, line, content) = (record.row, record.line(), record.content());
@@ -94,7 +94,7 @@ impl PlannedRows<'_> {
                 None => Disposition::ToSend { doubt: doubt || self.cursor.inherits_doubt(row) },
             },
         };
-        let place = self.places.map_or(row.0, |places| places.of_row(row));
+        let place = self.places.map_or(row.0, |places| places.position_of(row));
         Ok(Some(PlannedRow { row, line, order, disposition, place }))
     }
 }
@@ -106,41 +106,15 @@ impl Iterator for PlannedRows<'_> {
         if self.failed {
             return None;
         }
-        let planned = self.create_run();
+        let planned = self.plan_row();
         self.failed = planned.is_err();
         planned.transpose()
     }
 }
 
-/// What is done with a row: in a run, all are sent that can be.
-#[inline]
-pub(super) fn action(
-    input: &Input,
-    plan: Option<&RerunPlan>,
-    record: &Record<'_>,
-) -> Result<RerunAction, InputError> {
-    match plan {
-        None => Ok(RerunAction::Retry { doubt: false }),
-        Some(plan) => {
-            plan.action(record.fields, || record.line()).map_err(|fault| input.refuse(fault))
-        }
-    }
-}
-
-/// The part that a row so claimed takes among the rows with its order, if any.
-pub(super) fn part(action: RerunAction) -> Option<Part> {
-    match action {
-        RerunAction::Retry { doubt: false } => Some(Part::Sent),
-        RerunAction::Retry { doubt: true } => Some(Part::SentInDoubt),
-        RerunAction::Keep { status, .. } if status.is_cancelled() => Some(Part::Cancelled),
-        RerunAction::Keep { doubt: true, .. } => Some(Part::KeptInDoubt),
-        RerunAction::Keep { .. } => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::rerun::Selection;
+    use super::super::rerun::RowFilter;
     use super::super::testing::{created, created_again, refused_again};
 
     #[test]
@@ -167,7 +141,7 @@ x,1,5,invalid,INVALID_ADMIN_NUMBER,0,false
 
     #[test]
     fn a_rerun_sends_the_rows_that_are_open_and_remembers_their_doubt() {
-        insta::assert_snapshot!(created_again(RESULTS, Selection::default()), @r"
+        insta::assert_snapshot!(created_again(RESULTS, RowFilter::default()), @r"
         1: 1/1 kept cancelled
         2: 2/1 to send
         3: 3/1 to send in doubt
@@ -180,7 +154,7 @@ x,1,5,invalid,INVALID_ADMIN_NUMBER,0,false
 
     #[test]
     fn a_rerun_can_be_of_certain_statuses_and_codes_only() {
-        insta::assert_snapshot!(created_again(RESULTS, Selection::only(["ERR7", "invalid", "cut_off"])), @r"
+        insta::assert_snapshot!(created_again(RESULTS, RowFilter::parse(["ERR7", "invalid", "cut_off"])), @r"
         1: 1/1 kept cancelled
         2: 2/1 kept failed
         3: 3/1 to send in doubt
@@ -203,7 +177,7 @@ Admin;Seq;STATUS;Doubt
 6;1;failed;WAHR
 7;1;Already_Cancelled;
 ";
-        insta::assert_snapshot!(created_again(text, Selection::default()), @r"
+        insta::assert_snapshot!(created_again(text, RowFilter::default()), @r"
         1: 1/1 to send
         2: 2/1 to send in doubt
         3: 3/1 to send in doubt
@@ -217,7 +191,7 @@ Admin;Seq;STATUS;Doubt
     #[test]
     fn an_order_cancelled_in_a_kept_row_is_not_sent_again() {
         let text = "admin,seq,status,doubt\n1,1,failed,\n1,1,cancelled,\n2,1,already_cancelled,\n2,1,failed,\n";
-        insta::assert_snapshot!(created_again(text, Selection::default()), @r"
+        insta::assert_snapshot!(created_again(text, RowFilter::default()), @r"
         1: 1/1 duplicate of 2
         2: 1/1 kept cancelled
         3: 2/1 kept already_cancelled
@@ -228,7 +202,7 @@ Admin;Seq;STATUS;Doubt
     #[test]
     fn of_the_rows_sent_again_the_first_decides_and_notes_every_doubt() {
         let text = "admin,seq,status,doubt\n1,1,duplicate,\n1,1,rejected,true\n1,1,failed,\n1,1,in_doubt,true\n";
-        insta::assert_snapshot!(created_again(text, Selection::only(["failed", "in_doubt"])), @r"
+        insta::assert_snapshot!(created_again(text, RowFilter::parse(["failed", "in_doubt"])), @r"
         1: 1/1 kept duplicate
         2: 1/1 kept rejected with doubt
         3: 1/1 to send in doubt

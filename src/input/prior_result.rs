@@ -6,7 +6,7 @@ use csv::ByteRecord;
 
 use crate::model::Status;
 
-use super::columns::Layout;
+use super::columns::ColumnMap;
 use super::result_columns;
 
 /// What an earlier run wrote about a row. Spreadsheets change what they save, so
@@ -49,17 +49,17 @@ pub(super) struct ResultColumns {
 
 impl ResultColumns {
     /// None if there is no status column.
-    pub fn of(layout: &Layout) -> Option<ResultColumns> {
+    pub fn of(columns: &ColumnMap) -> Option<ResultColumns> {
         Some(ResultColumns {
-            row: layout.result(result_columns::ROW),
-            status: layout.result(result_columns::STATUS)?,
-            error_code: layout.result(result_columns::ERROR_CODE),
-            message: layout.result(result_columns::MESSAGE),
-            http_status: layout.result(result_columns::HTTP_STATUS),
-            attempts: layout.result(result_columns::ATTEMPTS),
-            doubt: layout.result(result_columns::DOUBT),
-            first_sent_at: layout.result(result_columns::FIRST_SENT_AT),
-            ended_at: layout.result(result_columns::ENDED_AT),
+            row: columns.result(result_columns::ROW),
+            status: columns.result(result_columns::STATUS)?,
+            error_code: columns.result(result_columns::ERROR_CODE),
+            message: columns.result(result_columns::MESSAGE),
+            http_status: columns.result(result_columns::HTTP_STATUS),
+            attempts: columns.result(result_columns::ATTEMPTS),
+            doubt: columns.result(result_columns::DOUBT),
+            first_sent_at: columns.result(result_columns::FIRST_SENT_AT),
+            ended_at: columns.result(result_columns::ENDED_AT),
         })
     }
 

@@ -12,44 +12,44 @@ const TOLD: usize = 10;
 
 /// Where a row stands among all: the smallest goes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Rank(u32);
+pub(super) struct PriorityKey(u32);
 
-impl Rank {
+impl PriorityKey {
     /// After all that have a priority.
-    const NONE: Rank = Rank(u32::MAX - 1);
+    const NONE: PriorityKey = PriorityKey(u32::MAX - 1);
     /// Not sent, and so after all others.
-    pub const NOT_SENT: Rank = Rank(u32::MAX);
+    pub const NOT_SENT: PriorityKey = PriorityKey(u32::MAX);
 
     /// Of a row with this priority: a whole number, or none that can be read.
-    pub fn of(field: &[u8]) -> Rank {
+    pub fn of(field: &[u8]) -> PriorityKey {
         let number =
             std::str::from_utf8(field.trim_ascii()).ok().and_then(|text| text.parse().ok());
         match number {
             Some(number) if (-MOST..=MOST).contains(&number) => {
-                Rank(number.wrapping_sub(i32::MIN) as u32)
+                PriorityKey(number.wrapping_sub(i32::MIN) as u32)
             }
-            _ => Rank::NONE,
+            _ => PriorityKey::NONE,
         }
     }
 
     fn priority(self) -> Option<i32> {
-        (self < Rank::NONE).then(|| (self.0 as i32).wrapping_add(i32::MIN))
+        (self < PriorityKey::NONE).then(|| (self.0 as i32).wrapping_add(i32::MIN))
     }
 }
 
 /// The ranks of an input's rows, one after another. 8 bytes a row.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Ranks {
+pub(super) struct PriorityKeys {
     /// From the top: 32 bits of rank, 32 of row.
     keys: Vec<u64>,
 }
 
-impl Ranks {
+impl PriorityKeys {
     /// Takes in the ranks of the next rows.
-    pub fn extend(&mut self, ranks: impl IntoIterator<Item = Rank>) {
+    pub fn extend(&mut self, priority_keys: impl IntoIterator<Item = PriorityKey>) {
         let first = self.keys.len() as u64 + 1;
-        let keys = ranks.into_iter().zip(first..);
-        self.keys.extend(keys.map(|(rank, row)| u64::from(rank.0) << 32 | row));
+        let keys = priority_keys.into_iter().zip(first..);
+        self.keys.extend(keys.map(|(priority_key, row)| u64::from(priority_key.0) << 32 | row));
     }
 
     /// Whether there are any.
@@ -58,29 +58,29 @@ impl Ranks {
     }
 
     /// Puts the rows in their places; those that another row decides for are not sent.
-    pub fn sort(mut self, duplicates: &Duplicates) -> (Places, Priorities) {
+    pub fn sort(mut self, duplicates: &Duplicates) -> (SendPositions, PriorityCounts) {
         for (row, _) in duplicates.iter() {
             if let Some(key) = self.keys.get_mut(row.0 as usize - 1) {
-                *key |= u64::from(Rank::NOT_SENT.0) << 32;
+                *key |= u64::from(PriorityKey::NOT_SENT.0) << 32;
             }
         }
         self.keys.par_sort_unstable();
-        let priorities = Priorities::of(&self.keys);
-        (Places::of(self.keys), priorities)
+        let priorities = PriorityCounts::of(&self.keys);
+        (SendPositions::of(self.keys), priorities)
     }
 }
 
 /// The place of each row in the order in which they are sent. 8 bytes a row.
 #[derive(Debug, Clone)]
-pub struct Places {
+pub struct SendPositions {
     /// The upper halves are the places of rows 1, 2, …; the lower ones the rows in
     /// places 1, 2, ….
     halves: Vec<u64>,
 }
 
-impl Places {
+impl SendPositions {
     /// Takes the room of the sorted keys: their ranks are no longer needed.
-    fn of(mut halves: Vec<u64>) -> Places {
+    fn of(mut halves: Vec<u64>) -> SendPositions {
         const LOWER: u64 = u32::MAX as u64;
         for index in 0..halves.len() {
             let row = halves.get(index).map_or(0, |half| half & LOWER);
@@ -88,11 +88,11 @@ impl Places {
                 *half = (index as u64 + 1) << 32 | *half & LOWER;
             }
         }
-        Places { halves }
+        SendPositions { halves }
     }
 
     /// The place of a row, from 1.
-    pub fn of_row(&self, row: RowNumber) -> u32 {
+    pub fn position_of(&self, row: RowNumber) -> u32 {
         let index = (row.0 as usize).saturating_sub(1);
         self.halves.get(index).map_or(row.0, |half| (half >> 32) as u32)
     }
@@ -100,7 +100,7 @@ impl Places {
 
 /// How many rows to be sent have which priority.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Priorities {
+pub struct PriorityCounts {
     /// The most urgent priorities, with their rows.
     pub first: Vec<(i32, u32)>,
     /// Rows with any other priority.
@@ -109,16 +109,16 @@ pub struct Priorities {
     pub none: u32,
 }
 
-impl Priorities {
-    fn of(sorted: &[u64]) -> Priorities {
-        let mut all = Priorities::default();
-        let rank = |key: &u64| Rank((key >> 32) as u32);
-        for alike in sorted.chunk_by(|a, b| rank(a) == rank(b)) {
+impl PriorityCounts {
+    fn of(sorted: &[u64]) -> PriorityCounts {
+        let mut all = PriorityCounts::default();
+        let priority_key = |key: &u64| PriorityKey((key >> 32) as u32);
+        for alike in sorted.chunk_by(|a, b| priority_key(a) == priority_key(b)) {
             let rows = alike.len() as u32;
-            match alike.first().map_or(Rank::NOT_SENT, rank) {
-                Rank::NOT_SENT => {}
-                Rank::NONE => all.none = rows,
-                rank => match rank.priority().filter(|_| all.first.len() < TOLD) {
+            match alike.first().map_or(PriorityKey::NOT_SENT, priority_key) {
+                PriorityKey::NOT_SENT => {}
+                PriorityKey::NONE => all.none = rows,
+                priority_key => match priority_key.priority().filter(|_| all.first.len() < TOLD) {
                     Some(priority) => all.first.push((priority, rows)),
                     None => all.others += rows,
                 },
@@ -135,12 +135,12 @@ mod tests {
     use super::super::duplicates::find;
     use super::*;
 
-    fn sorted(fields: &[&str]) -> (Vec<u32>, Priorities) {
-        let mut ranks = Ranks::default();
-        ranks.extend(fields.iter().map(|field| Rank::of(field.as_bytes())));
-        let (places, priorities) = ranks.sort(&Duplicates::default());
+    fn sorted(fields: &[&str]) -> (Vec<u32>, PriorityCounts) {
+        let mut priority_keys = PriorityKeys::default();
+        priority_keys.extend(fields.iter().map(|field| PriorityKey::of(field.as_bytes())));
+        let (places, priorities) = priority_keys.sort(&Duplicates::default());
         let rows = (1..=fields.len() as u32).map(RowNumber);
-        (rows.map(|row| places.of_row(row)).collect(), priorities)
+        (rows.map(|row| places.position_of(row)).collect(), priorities)
     }
 
     #[test]
@@ -170,15 +170,20 @@ mod tests {
 
     #[test]
     fn rows_that_are_not_sent_go_after_all_others_and_are_not_counted() {
-        use super::super::duplicates::{OrderKey, Part};
+        use super::super::duplicates::{OrderKey, Role};
         use crate::model::Order;
         let order = Order { admin_number: 7, sequence_number: 1 };
-        let mut same = [2, 3].map(|row| OrderKey::new(order, RowNumber(row), Part::Sent));
-        let mut ranks = Ranks::default();
-        ranks.extend([Rank::NOT_SENT, Rank::of(b"5"), Rank::of(b"1"), Rank::of(b"")]);
-        let (places, priorities) = ranks.sort(&find(&mut same));
-        assert_eq!([1, 2, 3, 4].map(|row| places.of_row(RowNumber(row))), [3, 1, 4, 2]);
-        assert_eq!(priorities, Priorities { first: vec![(5, 1)], others: 0, none: 1 });
+        let mut same = [2, 3].map(|row| OrderKey::new(order, RowNumber(row), Role::Sent));
+        let mut priority_keys = PriorityKeys::default();
+        priority_keys.extend([
+            PriorityKey::NOT_SENT,
+            PriorityKey::of(b"5"),
+            PriorityKey::of(b"1"),
+            PriorityKey::of(b""),
+        ]);
+        let (places, priorities) = priority_keys.sort(&find(&mut same));
+        assert_eq!([1, 2, 3, 4].map(|row| places.position_of(RowNumber(row))), [3, 1, 4, 2]);
+        assert_eq!(priorities, PriorityCounts { first: vec![(5, 1)], others: 0, none: 1 });
     }
 
     proptest! {
@@ -186,17 +191,17 @@ mod tests {
         fn places_are_those_of_a_stable_sort(
             priorities in prop::collection::vec(prop::option::of(-3..4i32), 0..200)
         ) {
-            let mut ranks = Ranks::default();
+            let mut priority_keys = PriorityKeys::default();
             let field = |priority: &Option<i32>| priority.map_or(String::new(), |p| p.to_string());
-            ranks.extend(priorities.iter().map(|priority| Rank::of(field(priority).as_bytes())));
-            let (places, _) = ranks.sort(&Duplicates::default());
+            priority_keys.extend(priorities.iter().map(|priority| PriorityKey::of(field(priority).as_bytes())));
+            let (places, _) = priority_keys.sort(&Duplicates::default());
             let mut rows: Vec<u32> = (1..=priorities.len() as u32).collect();
             rows.sort_by_key(|row| {
                 let priority = priorities[*row as usize - 1];
                 (priority.is_none(), priority)
             });
             for (row, place) in rows.iter().zip(1..) {
-                prop_assert_eq!(places.of_row(RowNumber(*row)), place);
+                prop_assert_eq!(places.position_of(RowNumber(*row)), place);
             }
         }
     }

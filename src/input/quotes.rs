@@ -6,7 +6,7 @@ pub(super) const LONGEST_ROW: u64 = 1024 * 1024;
 
 /// Why the text cannot be taken apart into rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Tangle {
+pub(super) enum QuoteError {
     /// The quote at this offset is not closed, or not where a field ends.
     Unclosed(u64),
     /// The row at this offset has no end in sight.
@@ -14,7 +14,7 @@ pub(super) enum Tangle {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Location {
+enum QuoteState {
     /// Where a field begins: a quote here opens.
     FieldStart,
     /// In a plain field: a quote here is text.
@@ -27,17 +27,23 @@ enum Location {
 
 /// Knows where rows begin, piece of text after piece.
 #[derive(Debug)]
-pub(super) struct Watch {
+pub(super) struct QuoteScanner {
     delimiter: u8,
-    place: Location,
+    place: QuoteState,
     offset: u64,
     row_start: u64,
     suspicious: bool,
 }
 
-impl Watch {
+impl QuoteScanner {
     pub fn new(delimiter: u8) -> Self {
-        Watch { delimiter, place: Location::FieldStart, offset: 0, row_start: 0, suspicious: false }
+        QuoteScanner {
+            delimiter,
+            place: QuoteState::FieldStart,
+            offset: 0,
+            row_start: 0,
+            suspicious: false,
+        }
     }
 
     /// Whether a line end within a quoted field, a digit after a closing quote or a NUL byte was
@@ -53,11 +59,11 @@ impl Watch {
     }
 
     /// Follows the next piece of the text.
-    pub fn pass(&mut self, text: &[u8]) -> Result<(), Tangle> {
+    pub fn pass(&mut self, text: &[u8]) -> Result<(), QuoteError> {
         let is_plain = memchr::memchr2(b'"', 0, text).is_none();
         self.suspicious |= !is_plain && text.contains(&0);
         match self.place {
-            Location::FieldStart | Location::Field if is_plain => self.skip(text),
+            QuoteState::FieldStart | QuoteState::Field if is_plain => self.skip(text),
             _ => self.follow(text)?,
         }
         self.offset += text.len() as u64;
@@ -65,15 +71,15 @@ impl Watch {
             return Ok(());
         }
         match self.place {
-            Location::Quoted { from, .. } => Err(Tangle::Unclosed(from)),
-            _ => Err(Tangle::Long(self.row_start)),
+            QuoteState::Quoted { from, .. } => Err(QuoteError::Unclosed(from)),
+            _ => Err(QuoteError::Long(self.row_start)),
         }
     }
 
     /// The text ends here.
-    pub fn end(&self) -> Result<(), Tangle> {
+    pub fn end(&self) -> Result<(), QuoteError> {
         match self.place {
-            Location::Quoted { from, .. } => Err(Tangle::Unclosed(from)),
+            QuoteState::Quoted { from, .. } => Err(QuoteError::Unclosed(from)),
             _ => Ok(()),
         }
     }
@@ -84,35 +90,37 @@ impl Watch {
             self.row_start = self.offset + end as u64 + 1;
         }
         self.place = match text.last() {
-            Some(&byte) if byte == self.delimiter || ends_row(byte) => Location::FieldStart,
-            _ => Location::Field,
+            Some(&byte) if byte == self.delimiter || ends_row(byte) => QuoteState::FieldStart,
+            _ => QuoteState::Field,
         };
     }
 
-    fn follow(&mut self, text: &[u8]) -> Result<(), Tangle> {
+    fn follow(&mut self, text: &[u8]) -> Result<(), QuoteError> {
         for (at, &byte) in (self.offset..).zip(text) {
             self.place = match (self.place, byte) {
-                (Location::FieldStart, b'"') => Location::Quoted { from: at, lines: false },
-                (Location::Quoted { from, lines }, b'"') => Location::Quote { from, lines },
-                (Location::Quoted { from, lines }, _) => {
+                (QuoteState::FieldStart, b'"') => QuoteState::Quoted { from: at, lines: false },
+                (QuoteState::Quoted { from, lines }, b'"') => QuoteState::Quote { from, lines },
+                (QuoteState::Quoted { from, lines }, _) => {
                     let lines = lines || ends_row(byte);
                     self.suspicious |= lines;
-                    Location::Quoted { from, lines }
+                    QuoteState::Quoted { from, lines }
                 }
-                (Location::Quote { from, lines }, b'"') => Location::Quoted { from, lines },
+                (QuoteState::Quote { from, lines }, b'"') => QuoteState::Quoted { from, lines },
                 (_, _) if ends_row(byte) => {
                     self.row_start = at + 1;
-                    Location::FieldStart
+                    QuoteState::FieldStart
                 }
-                (_, _) if byte == self.delimiter => Location::FieldStart,
+                (_, _) if byte == self.delimiter => QuoteState::FieldStart,
                 // Text after a closing quote: harmless within a line, but over
                 // several lines this quote was meant to open another field.
-                (Location::Quote { from, lines: true }, _) => return Err(Tangle::Unclosed(from)),
-                (Location::Quote { .. }, b'0'..=b'9') => {
-                    self.suspicious = true;
-                    Location::Field
+                (QuoteState::Quote { from, lines: true }, _) => {
+                    return Err(QuoteError::Unclosed(from));
                 }
-                _ => Location::Field,
+                (QuoteState::Quote { .. }, b'0'..=b'9') => {
+                    self.suspicious = true;
+                    QuoteState::Field
+                }
+                _ => QuoteState::Field,
             };
         }
         Ok(())
@@ -129,14 +137,14 @@ mod tests {
 
     use super::*;
 
-    fn watched(text: &str) -> Option<Tangle> {
+    fn watched(text: &str) -> Option<QuoteError> {
         let whole = pass(text.as_bytes(), text.len() + 1);
         assert_eq!(pass(text.as_bytes(), 1), whole, "byte by byte");
         whole
     }
 
-    fn pass(text: &[u8], chunk: usize) -> Option<Tangle> {
-        let mut watch = Watch::new(b',');
+    fn pass(text: &[u8], chunk: usize) -> Option<QuoteError> {
+        let mut watch = QuoteScanner::new(b',');
         let passed = text.chunks(chunk).try_for_each(|piece| watch.pass(piece));
         passed.and_then(|()| watch.end()).err()
     }
@@ -162,21 +170,21 @@ mod tests {
 
     #[test]
     fn a_quote_open_at_the_end_is_found_where_it_opens() {
-        assert_eq!(watched("a,b\n1,\"x\n3,4\n"), Some(Tangle::Unclosed(6)));
+        assert_eq!(watched("a,b\n1,\"x\n3,4\n"), Some(QuoteError::Unclosed(6)));
     }
 
     #[test]
     fn a_quote_closed_by_another_rows_opening_quote_is_found() {
-        assert_eq!(watched("1,\"x\n3,4\n5,\"y\"\n"), Some(Tangle::Unclosed(2)));
+        assert_eq!(watched("1,\"x\n3,4\n5,\"y\"\n"), Some(QuoteError::Unclosed(2)));
     }
 
     #[test]
     fn neither_a_field_nor_a_row_may_fill_the_memory() {
         let long = "x".repeat(LONGEST_ROW as usize + 1);
-        assert_eq!(pass(format!("a\n\"{long}").as_bytes(), 4096), Some(Tangle::Unclosed(2)));
-        assert_eq!(pass(format!("a\n{long}").as_bytes(), 4096), Some(Tangle::Long(2)));
+        assert_eq!(pass(format!("a\n\"{long}").as_bytes(), 4096), Some(QuoteError::Unclosed(2)));
+        assert_eq!(pass(format!("a\n{long}").as_bytes(), 4096), Some(QuoteError::Long(2)));
         let lines = "\"\n\",".repeat(LONGEST_ROW as usize / 4 + 1);
-        assert_eq!(pass(format!("a\n{lines}").as_bytes(), 4096), Some(Tangle::Long(2)));
+        assert_eq!(pass(format!("a\n{lines}").as_bytes(), 4096), Some(QuoteError::Long(2)));
     }
 
     proptest! {

@@ -10,18 +10,18 @@ const COMPRESSED_BUFFER: usize = 64 * 1024;
 
 /// Reads a file from its start without moving its cursor, so that several can.
 #[derive(Debug)]
-pub(super) struct FromStart<'f> {
+pub(super) struct PositionedReader<'f> {
     file: &'f File,
     position: u64,
 }
 
-impl<'f> FromStart<'f> {
+impl<'f> PositionedReader<'f> {
     pub fn new(file: &'f File) -> Self {
-        FromStart { file, position: 0 }
+        PositionedReader { file, position: 0 }
     }
 }
 
-impl Read for FromStart<'_> {
+impl Read for PositionedReader<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
             match self.file.read_at(buffer, self.position) {
@@ -38,15 +38,15 @@ impl Read for FromStart<'_> {
 
 /// The text of a file, decompressed if need be.
 #[derive(Debug)]
-pub(super) enum Stream<'f> {
-    Plain(FromStart<'f>),
-    Gzip(Box<Unpacked<'f>>),
+pub(super) enum DecodedReader<'f> {
+    Plain(PositionedReader<'f>),
+    Gzip(Box<GzipReader<'f>>),
 }
 
 /// The text of a compressed file, as long as it is not out of all proportion to it.
 #[derive(Debug)]
-pub(super) struct Unpacked<'f> {
-    decoder: MultiGzDecoder<BufReader<FromStart<'f>>>,
+pub(super) struct GzipReader<'f> {
+    decoder: MultiGzDecoder<BufReader<PositionedReader<'f>>>,
     /// How many more bytes there may be.
     left: u64,
 }
@@ -57,7 +57,7 @@ pub(super) const MOST_TIMES: u64 = 250;
 /// So many bytes are no harm, however small the file is.
 const HARMLESS: u64 = 16 * 1024 * 1024;
 
-impl Read for Unpacked<'_> {
+impl Read for GzipReader<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.decoder.read(buffer)?;
         match self.left.checked_sub(count as u64) {
@@ -70,16 +70,16 @@ impl Read for Unpacked<'_> {
     }
 }
 
-impl<'f> Stream<'f> {
+impl<'f> DecodedReader<'f> {
     /// Of a file of so many bytes.
     pub fn new(file: &'f File, bytes: u64, gzip: bool) -> Self {
-        let plain = FromStart::new(file);
+        let plain = PositionedReader::new(file);
         if !gzip {
-            return Stream::Plain(plain);
+            return DecodedReader::Plain(plain);
         }
         let buffered = BufReader::with_capacity(COMPRESSED_BUFFER, plain);
         let left = bytes.saturating_mul(MOST_TIMES).saturating_add(HARMLESS);
-        Stream::Gzip(Box::new(Unpacked { decoder: MultiGzDecoder::new(buffered), left }))
+        DecodedReader::Gzip(Box::new(GzipReader { decoder: MultiGzDecoder::new(buffered), left }))
     }
 
     /// Reads until the buffer is full or the text ends.
@@ -95,11 +95,11 @@ impl<'f> Stream<'f> {
     }
 }
 
-impl Read for Stream<'_> {
+impl Read for DecodedReader<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
-            Stream::Plain(plain) => plain.read(buffer),
-            Stream::Gzip(gzip) => gzip.read(buffer),
+            DecodedReader::Plain(plain) => plain.read(buffer),
+            DecodedReader::Gzip(gzip) => gzip.read(buffer),
         }
     }
 }

@@ -5,8 +5,9 @@ use std::io::Cursor;
 
 use csv::ByteRecord;
 
-use super::blocks::{Block, Blocks, line_ends};
-use super::error::{Fault, InputError};
+use super::blocks::{Block, Blocks};
+use super::error::{InputError, InputErrorKind};
+use super::line_ends::line_ends;
 use super::quotes::ends_row;
 use super::source::Input;
 
@@ -28,12 +29,12 @@ impl<'i> Records<'i> {
     /// All records of an input.
     pub fn new(input: &'i Input, delimiter: u8) -> Result<Self, InputError> {
         let blocks = input.blocks(delimiter)?;
-        let records = Records::of(input, delimiter, Block::default());
+        let records = Records::from_block(input, delimiter, Block::default());
         Ok(Records { blocks: Some(blocks), ..records })
     }
 
     /// The records of one block.
-    pub fn of(input: &'i Input, delimiter: u8, block: Block) -> Self {
+    pub fn from_block(input: &'i Input, delimiter: u8, block: Block) -> Self {
         let mut block = block;
         let text = std::mem::take(&mut block.text);
         let reader = csv::ReaderBuilder::new()
@@ -55,12 +56,12 @@ impl<'i> Records<'i> {
                 Ok(true) => return Ok(true),
                 Ok(false) => {}
                 // Bytes in records of any length leave nothing to go wrong.
-                Err(error) => return Err(self.input.refuse(Fault::Read(error.into()))),
+                Err(error) => return Err(self.input.refuse(InputErrorKind::Read(error.into()))),
             }
             let Some(block) = self.blocks.as_mut().and_then(Iterator::next) else {
                 return Ok(false);
             };
-            let next = Records::of(self.input, self.delimiter, block?);
+            let next = Records::from_block(self.input, self.delimiter, block?);
             (self.reader, self.block, self.counted) = (next.reader, next.block, next.counted);
         }
     }

@@ -4,31 +4,33 @@ use csv::ByteRecord;
 
 use crate::model::{ReasonCode, RowError, Status};
 
-use super::columns::Layout;
-use super::error::{Fault, InputError};
+use super::columns::ColumnMap;
+use super::duplicates::Role;
+use super::error::{InputError, InputErrorKind};
 use super::excerpt::excerpt;
 use super::prior_result::ResultColumns;
 use super::result_columns;
+use super::rows::Record;
 use super::source::Input;
 use crate::model::invisible::is_blank;
 
 pub use super::prior_result::PriorResult;
-pub use super::row_filter::Selection;
+pub use super::row_filter::RowFilter;
 
 /// How a results file is run again.
 #[derive(Debug, Clone)]
 pub struct RerunPlan {
     cells: ResultColumns,
-    selection: Selection,
+    filter: RowFilter,
     keys: [usize; 2],
 }
 
 /// Refuses a results file where a file of orders is wanted: all of its orders would be sent
 /// again, and its doubts forgotten.
-pub fn refuse_results(input: &Input, layout: &Layout) -> Result<(), InputError> {
-    match layout.lacks_of_results() {
+pub fn refuse_results(input: &Input, columns: &ColumnMap) -> Result<(), InputError> {
+    match columns.lacks_of_results() {
         Some(_) => Ok(()),
-        None => Err(input.refuse(Fault::Results)),
+        None => Err(input.refuse(InputErrorKind::Results)),
     }
 }
 
@@ -49,20 +51,48 @@ pub enum RerunAction {
     },
 }
 
+impl RerunAction {
+    /// The role of such a row among the rows with its order, if it has one.
+    pub(super) fn role(self) -> Option<Role> {
+        match self {
+            RerunAction::Retry { doubt: false } => Some(Role::Sent),
+            RerunAction::Retry { doubt: true } => Some(Role::SentInDoubt),
+            RerunAction::Keep { status, .. } if status.is_cancelled() => Some(Role::Cancelled),
+            RerunAction::Keep { doubt: true, .. } => Some(Role::KeptInDoubt),
+            RerunAction::Keep { .. } => None,
+        }
+    }
+}
+
+/// What is done with a row. Without a plan, in a run, every row is sent that can be.
+#[inline]
+pub(super) fn action(
+    input: &Input,
+    plan: Option<&RerunPlan>,
+    record: &Record<'_>,
+) -> Result<RerunAction, InputError> {
+    match plan {
+        None => Ok(RerunAction::Retry { doubt: false }),
+        Some(plan) => {
+            plan.action(record.fields, || record.line()).map_err(|kind| input.refuse(kind))
+        }
+    }
+}
+
 impl RerunPlan {
     /// Refuses a file that is not a results file.
     pub fn new(
         input: &Input,
-        layout: &Layout,
-        selection: Selection,
+        columns: &ColumnMap,
+        filter: RowFilter,
     ) -> Result<RerunPlan, InputError> {
-        layout.unambiguous().map_err(|fault| input.refuse(fault))?;
-        let missing = layout.lacks_of_results();
-        let cells = ResultColumns::of(layout).filter(|_| missing.is_none());
+        columns.unambiguous().map_err(|kind| input.refuse(kind))?;
+        let missing = columns.lacks_of_results();
+        let cells = ResultColumns::of(columns).filter(|_| missing.is_none());
         let missing = missing.unwrap_or(result_columns::STATUS);
-        let cells = cells.ok_or_else(|| input.refuse(Fault::NotResults { missing }))?;
-        let keys = [layout.admin(), layout.sequence()];
-        Ok(RerunPlan { cells, selection, keys })
+        let cells = cells.ok_or_else(|| input.refuse(InputErrorKind::NotResults { missing }))?;
+        let keys = [columns.admin(), columns.sequence()];
+        Ok(RerunPlan { cells, filter, keys })
     }
 
     /// What the earlier run wrote about a row.
@@ -72,7 +102,7 @@ impl RerunPlan {
 
     /// Whether a row is run again.
     pub fn selects(&self, fields: &ByteRecord) -> bool {
-        self.selection.selects(&self.prior(fields))
+        self.filter.selects(&self.prior(fields))
     }
 
     /// What is done with a row; without a status it belongs to no results file.
@@ -80,16 +110,16 @@ impl RerunPlan {
         &self,
         fields: &ByteRecord,
         line: impl FnOnce() -> u64,
-    ) -> Result<RerunAction, Fault> {
+    ) -> Result<RerunAction, InputErrorKind> {
         let prior = self.prior(fields);
         let Some(doubt) = prior.doubt else {
             let found = self.cells.doubt.and_then(|column| fields.get(column));
             let found = excerpt(found.unwrap_or_default());
-            return Err(Fault::UnknownDoubt { line: line(), found });
+            return Err(InputErrorKind::UnknownDoubt { line: line(), found });
         };
         match prior.status {
             None => Err(self.no_status(line(), fields)),
-            Some(_) if self.selection.selects(&prior) => Ok(RerunAction::Retry { doubt }),
+            Some(_) if self.filter.selects(&prior) => Ok(RerunAction::Retry { doubt }),
             Some(status) => Ok(RerunAction::Keep { status, doubt }),
         }
     }
@@ -104,12 +134,12 @@ impl RerunPlan {
         Some(RowError { code, message: prior.message.into_owned() })
     }
 
-    fn no_status(&self, line: u64, fields: &ByteRecord) -> Fault {
+    fn no_status(&self, line: u64, fields: &ByteRecord) -> InputErrorKind {
         let found = fields.get(self.cells.status).unwrap_or_default().trim_ascii();
         if found.is_empty() {
-            return Fault::NoStatus { line };
+            return InputErrorKind::NoStatus { line };
         }
         let known = Status::ALL.map(Status::as_str).join(", ");
-        Fault::UnknownStatus { line, found: excerpt(found), known }
+        InputErrorKind::UnknownStatus { line, found: excerpt(found), known }
     }
 }

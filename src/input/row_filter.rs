@@ -6,16 +6,16 @@ use super::prior_result::PriorResult;
 
 /// Which rows of a results file are to be run again.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Selection {
+pub struct RowFilter {
     statuses: Vec<Status>,
     codes: Vec<String>,
     rejected_with_doubt: bool,
 }
 
-impl Default for Selection {
+impl Default for RowFilter {
     /// The rows that are open: `failed`, `in_doubt`, `not_sent`, or rejected with doubt.
     fn default() -> Self {
-        Selection {
+        RowFilter {
             statuses: vec![Status::Failed, Status::InDoubt, Status::NotSent],
             codes: Vec::new(),
             rejected_with_doubt: true,
@@ -23,21 +23,21 @@ impl Default for Selection {
     }
 }
 
-impl Selection {
+impl RowFilter {
     /// The rows with one of these statuses or error codes. A word that is a status
     /// means the status; any other is an error code, letter for letter.
-    pub fn only<W: AsRef<str>>(words: impl IntoIterator<Item = W>) -> Self {
-        let mut selection =
-            Selection { statuses: Vec::new(), codes: Vec::new(), rejected_with_doubt: false };
+    pub fn parse<W: AsRef<str>>(words: impl IntoIterator<Item = W>) -> Self {
+        let mut filter =
+            RowFilter { statuses: Vec::new(), codes: Vec::new(), rejected_with_doubt: false };
         for word in words {
             let word = word.as_ref().trim();
             match word.parse() {
-                Ok(status) => selection.statuses.push(status),
+                Ok(status) => filter.statuses.push(status),
                 Err(_) if word.is_empty() => {}
-                Err(_) => selection.codes.push(word.to_owned()),
+                Err(_) => filter.codes.push(word.to_owned()),
             }
         }
-        selection
+        filter
     }
 
     /// Whether a row that stood so is to be run again.

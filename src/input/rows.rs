@@ -5,11 +5,11 @@ use csv::ByteRecord;
 use crate::model::{Order, ReasonCode, Row, RowError, RowNumber, card_numbers};
 
 use super::blocks::Block;
-use super::columns::Layout;
+use super::columns::ColumnMap;
 use super::damage;
-use super::error::{Fault, InputError};
+use super::error::{InputError, InputErrorKind};
 use super::excerpt::{excerpt, whole};
-use super::priority::Rank;
+use super::priority::PriorityKey;
 use super::records::Records;
 use super::source::Input;
 use crate::model::invisible::is_blank;
@@ -20,13 +20,24 @@ pub(super) const MOST_ROWS: u32 = u32::MAX - 1;
 /// Reads an input's rows one after another.
 pub struct Rows<'i> {
     input: &'i Input,
-    layout: &'i Layout,
+    columns: &'i ColumnMap,
     records: Records<'i>,
     fields: ByteRecord,
     count: u32,
     most: u32,
     blank: u32,
     unfinished: Option<u64>,
+}
+
+/// A row that cannot be sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InvalidRow {
+    /// The row.
+    pub row: RowNumber,
+    /// The line of the file in which it starts.
+    pub line: u64,
+    /// What is wrong with it.
+    pub error: RowError,
 }
 
 /// One line of the input.
@@ -36,7 +47,7 @@ pub struct Record<'r> {
     /// Its fields, byte for byte.
     pub fields: &'r ByteRecord,
     input: &'r Input,
-    layout: &'r Layout,
+    columns: &'r ColumnMap,
     records: &'r Records<'r>,
 }
 
@@ -57,7 +68,7 @@ impl Record<'_> {
 
     #[inline]
     fn order(&self) -> Result<Order, RowError> {
-        let Record { fields, layout, .. } = self;
+        let Record { fields, columns, .. } = self;
         if card_numbers::may_hold_card(fields.as_slice()) {
             self.refuse_card_numbers()?;
         }
@@ -66,19 +77,19 @@ impl Record<'_> {
             return Err(self.error(ReasonCode::UnfinishedLine, what));
         }
         if self.records.are_suspicious()
-            && let Some(what) = damage::of(self.raw(), fields, layout)
+            && let Some(what) = damage::find(self.raw(), fields, columns)
         {
             return Err(self.error(ReasonCode::MalformedRow, &what));
         }
-        if fields.len() != layout.header().len() && !layout.may_end_after(fields.len()) {
+        if fields.len() != columns.header().len() && !columns.may_end_after(fields.len()) {
             return Err(self.wrong_count());
         }
-        layout.order(fields)
+        columns.order(fields)
     }
 
     fn refuse_card_numbers(&self) -> Result<(), RowError> {
-        let Record { fields, layout, .. } = self;
-        let exempt = layout.exempts_admin().then(|| layout.admin());
+        let Record { fields, columns, .. } = self;
+        let exempt = columns.is_admin_exempt().then(|| columns.admin());
         let is_card = |(column, field): &(usize, &[u8])| {
             Some(*column) != exempt && card_numbers::looks_like_card_number(field)
         };
@@ -91,7 +102,7 @@ impl Record<'_> {
                 false => Ok(()),
             };
         };
-        let what = match layout.header().get(column) {
+        let what = match columns.header().get(column) {
             Some(name) => format!("field {} looks like a card number", excerpt(name)),
             None => "a surplus field looks like a card number".to_owned(),
         };
@@ -100,7 +111,7 @@ impl Record<'_> {
 
     #[cold]
     fn wrong_count(&self) -> RowError {
-        let (is, wanted) = (self.fields.len(), self.layout.header().len());
+        let (is, wanted) = (self.fields.len(), self.columns.header().len());
         let plural = if is == 1 { "" } else { "s" };
         let what = format!("{is} field{plural} where the header has {wanted}");
         self.error(ReasonCode::WrongFieldCount, &what)
@@ -114,9 +125,9 @@ impl Record<'_> {
     }
 
     /// When its turn to be sent comes, where there is a column for that.
-    pub(super) fn rank(&self) -> Option<Rank> {
-        let column = self.layout.priority()?;
-        Some(Rank::of(self.fields.get(column).unwrap_or_default()))
+    pub(super) fn priority_key(&self) -> Option<PriorityKey> {
+        let column = self.columns.priority()?;
+        Some(PriorityKey::of(self.fields.get(column).unwrap_or_default()))
     }
 
     /// The line of the file in which it starts.
@@ -127,27 +138,27 @@ impl Record<'_> {
 
 impl Input {
     /// The rows, from the first.
-    pub fn rows<'i>(&'i self, layout: &'i Layout) -> Result<Rows<'i>, InputError> {
-        Rows::new(self, layout, Records::new(self, layout.delimiter())?).below_the_header()
+    pub fn rows<'i>(&'i self, columns: &'i ColumnMap) -> Result<Rows<'i>, InputError> {
+        Rows::new(self, columns, Records::new(self, columns.delimiter())?).below_the_header()
     }
 
     /// The rows of one block, numbered from 1.
     pub(super) fn rows_of<'i>(
         &'i self,
-        layout: &'i Layout,
+        columns: &'i ColumnMap,
         block: Block,
     ) -> Result<Rows<'i>, InputError> {
         let first = block.first;
-        let rows = Rows::new(self, layout, Records::of(self, layout.delimiter(), block));
+        let rows = Rows::new(self, columns, Records::from_block(self, columns.delimiter(), block));
         if first { rows.below_the_header() } else { Ok(rows) }
     }
 }
 
 impl<'i> Rows<'i> {
-    fn new(input: &'i Input, layout: &'i Layout, records: Records<'i>) -> Rows<'i> {
+    fn new(input: &'i Input, columns: &'i ColumnMap, records: Records<'i>) -> Rows<'i> {
         Rows {
             input,
-            layout,
+            columns,
             records,
             fields: ByteRecord::new(),
             count: 0,
@@ -159,9 +170,9 @@ impl<'i> Rows<'i> {
 
     fn below_the_header(mut self) -> Result<Rows<'i>, InputError> {
         self.records.read(&mut self.fields)?;
-        match self.fields == *self.layout.header() {
+        match self.fields == *self.columns.header() {
             true => Ok(self),
-            false => Err(self.input.refuse(Fault::Changed)),
+            false => Err(self.input.refuse(InputErrorKind::Changed)),
         }
     }
 }
@@ -199,14 +210,14 @@ impl Rows<'_> {
             self.blank += u32::from(is_row);
         }
         if self.count == self.most {
-            return Err(self.input.refuse(Fault::TooManyRows(self.most)));
+            return Err(self.input.refuse(InputErrorKind::TooManyRows(self.most)));
         }
         self.count += 1;
         Ok(Some(Record {
             row: RowNumber(self.count),
             fields: &self.fields,
             input: self.input,
-            layout: self.layout,
+            columns: self.columns,
             records: &self.records,
         }))
     }
@@ -214,20 +225,20 @@ impl Rows<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::columns::Reading;
+    use super::super::read_options::ReadOptions;
     use super::super::testing::{input, lines};
 
     /// The rows as text: row number, line, and order or error.
     fn read(text: &str) -> String {
-        read_with(text, &Reading::default())
+        read_with(text, &ReadOptions::default())
     }
 
-    fn read_with(text: &str, reading: &Reading) -> String {
-        lines(&input(text.as_bytes()), reading).unwrap().join("\n")
+    fn read_with(text: &str, options: &ReadOptions) -> String {
+        lines(&input(text.as_bytes()), options).unwrap().join("\n")
     }
 
     fn refusal(text: &str) -> String {
-        lines(&input(text.as_bytes()), &Reading::default()).unwrap_err().to_string()
+        lines(&input(text.as_bytes()), &ReadOptions::default()).unwrap_err().to_string()
     }
 
     #[test]
@@ -277,9 +288,9 @@ mod tests {
 
     #[test]
     fn the_admin_column_alone_can_be_exempted() {
-        let reading = Reading { exempt_admin_column: true, ..Reading::default() };
+        let options = ReadOptions { exempt_admin_column: true, ..ReadOptions::default() };
         let text = "admin,seq,note\n4111111111111111,1,\n1,1,4111111111111111\n";
-        insta::assert_snapshot!(read_with(text, &reading), @r#"
+        insta::assert_snapshot!(read_with(text, &options), @r#"
         1 (line 2): 4111111111111111/1
         2 (line 3): CARD_NUMBER field "note" looks like a card number; the line: "1,1,[card number removed]"
         "#);
@@ -339,18 +350,18 @@ mod tests {
     #[test]
     fn bytes_that_are_not_utf_8_are_carried_untouched() {
         let input = input(b"admin,seq,n\xe4me\n1,1,\xff\xfe\n");
-        let layout = input.layout(&Reading::default()).unwrap();
-        let mut rows = input.rows(&layout).unwrap();
+        let columns = input.columns(&ReadOptions::default()).unwrap();
+        let mut rows = input.rows(&columns).unwrap();
         let record = rows.next().unwrap().unwrap();
         assert_eq!(record.fields.get(2), Some(&b"\xff\xfe"[..]));
-        assert_eq!(layout.header().get(2), Some(&b"n\xe4me"[..]));
+        assert_eq!(columns.header().get(2), Some(&b"n\xe4me"[..]));
     }
 
     #[test]
     fn more_rows_than_can_be_numbered_are_refused() {
         let input = input(b"admin,seq\n1,1\n2,2\n");
-        let layout = input.layout(&Reading::default()).unwrap();
-        let mut rows = input.rows(&layout).unwrap();
+        let columns = input.columns(&ReadOptions::default()).unwrap();
+        let mut rows = input.rows(&columns).unwrap();
         rows.most = 1;
         assert!(rows.next().is_ok());
         insta::assert_snapshot!(rows.next().err().unwrap(), @"orders.csv: has more than 1 rows; split it");

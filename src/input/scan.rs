@@ -2,17 +2,17 @@
 
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
-use crate::model::{ReasonCode, RowError, RowNumber};
+use crate::model::{ReasonCode, RowNumber};
 
-use super::block_summary::Portion;
+use super::block_summary::BlockSummary;
 use super::blocks::{Block, Blocks};
-use super::columns::Layout;
+use super::columns::ColumnMap;
 use super::duplicates::{self, Duplicates, OrderKey};
-use super::error::{Fault, InputError};
-use super::priority::{Places, Priorities, Ranks};
+use super::error::{InputError, InputErrorKind};
+use super::priority::{PriorityCounts, PriorityKeys, SendPositions};
 use super::proof::Proof;
 use super::rerun::RerunPlan;
-use super::rows::MOST_ROWS;
+use super::rows::{InvalidRow, MOST_ROWS};
 use super::source::Input;
 use super::warning::Warning;
 
@@ -39,109 +39,98 @@ pub struct InputSummary {
     /// it away when it is no longer needed.
     pub orders: Vec<OrderKey>,
     /// In which places rows go, if the input says so. 8 bytes a row.
-    pub places: Option<Places>,
+    pub places: Option<SendPositions>,
     /// How many rows to be sent have which priority, if there is a column for that.
-    pub priorities: Option<Priorities>,
+    pub priorities: Option<PriorityCounts>,
     /// The first rows that cannot be sent.
     pub first_invalid: Vec<InvalidRow>,
-}
-
-/// A row that cannot be sent.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct InvalidRow {
-    /// The row.
-    pub row: RowNumber,
-    /// The line of the file in which it starts.
-    pub line: u64,
-    /// What is wrong with it.
-    pub error: RowError,
 }
 
 /// Goes through the rows, and remembers the first `keep` that cannot be sent. A rerun
 /// has a plan, a run has none.
 pub fn scan(
     input: &Input,
-    layout: &Layout,
+    columns: &ColumnMap,
     plan: Option<&RerunPlan>,
     keep: usize,
 ) -> Result<InputSummary, InputError> {
     let mut first = Vec::new();
-    let survey = scan_each_invalid(input, layout, plan, |bad| {
+    let summary = scan_each_invalid(input, columns, plan, |bad| {
         if first.len() < keep {
             first.push(bad);
         }
     })?;
-    Ok(InputSummary { first_invalid: first, ..survey })
+    Ok(InputSummary { first_invalid: first, ..summary })
 }
 
 /// Goes through the rows, and hands over each that cannot be sent, in order.
 pub fn scan_each_invalid(
     input: &Input,
-    layout: &Layout,
+    columns: &ColumnMap,
     plan: Option<&RerunPlan>,
     on_invalid: impl FnMut(InvalidRow),
 ) -> Result<InputSummary, InputError> {
-    let blocks = input.blocks(layout.delimiter())?;
-    let portion = |block| Portion::of(input, layout, plan, block);
-    let mut survey = survey_blocks(input, blocks, portion, on_invalid)?;
-    if !survey.warnings.is_empty() {
+    let blocks = input.blocks(columns.delimiter())?;
+    let summarize = |block| BlockSummary::from_block(input, columns, plan, block);
+    let mut summary = scan_blocks(input, blocks, summarize, on_invalid)?;
+    if !summary.warnings.is_empty() {
         input.completed()?;
     }
-    let more = Warning::of_orders(&survey.orders, layout, input.proof());
-    survey.warnings.extend(more.map_err(|fault| input.refuse(fault))?);
-    Ok(survey)
+    let more = Warning::of_orders(&summary.orders, columns, input.proof());
+    summary.warnings.extend(more.map_err(|kind| input.refuse(kind))?);
+    Ok(summary)
 }
 
 /// Takes blocks apart on all processors while the next ones are read.
-fn survey_blocks(
+fn scan_blocks(
     input: &Input,
     mut blocks: Blocks<'_>,
-    portion: impl Fn(Result<Block, InputError>) -> Portion + Sync,
+    summarize: impl Fn(Result<Block, InputError>) -> BlockSummary + Sync,
     mut on_invalid: impl FnMut(InvalidRow),
 ) -> Result<InputSummary, InputError> {
     let at_once = BLOCKS_A_THREAD * rayon::current_num_threads();
     let mut some = || blocks.by_ref().take(at_once).collect::<Vec<_>>();
-    let mut survey = InputSummary::empty();
-    let mut ranks = Ranks::default();
+    let mut summary = InputSummary::empty();
+    let mut priority_keys = PriorityKeys::default();
     let mut selected = 0;
-    let mut next_look = LOOKED_AT;
+    let mut next_check = FIRST_CHECK;
     let mut batch = some();
     while !batch.is_empty() {
-        let portions = || batch.into_par_iter().map(&portion).collect::<Vec<_>>();
-        let (next, portions) = rayon::join(&mut some, portions);
-        for mut portion in portions {
-            if portion.rows > MOST_ROWS - survey.rows {
-                return Err(input.refuse(Fault::TooManyRows(MOST_ROWS)));
+        let summaries = || batch.into_par_iter().map(&summarize).collect::<Vec<_>>();
+        let (next, summaries) = rayon::join(&mut some, summaries);
+        for mut block in summaries {
+            if block.rows > MOST_ROWS - summary.rows {
+                return Err(input.refuse(InputErrorKind::TooManyRows(MOST_ROWS)));
             }
-            selected += portion.selected;
-            ranks.extend(std::mem::take(&mut portion.ranks));
-            survey.add(portion, input.proof(), &mut on_invalid)?;
+            selected += block.selected;
+            priority_keys.extend(std::mem::take(&mut block.priority_keys));
+            summary.add(block, input.proof(), &mut on_invalid)?;
         }
-        if survey.orders.len() > next_look
+        if summary.orders.len() > next_check
             && let Some(enough) = input.enough
         {
-            if duplicates::to_send(&mut survey.orders) > enough {
-                return Err(input.refuse(Fault::Enough { rows: survey.rows }));
+            if duplicates::to_send(&mut summary.orders) > enough {
+                return Err(input.refuse(InputErrorKind::Enough { rows: summary.rows }));
             }
-            next_look = 2 * survey.orders.len();
+            next_check = 2 * summary.orders.len();
         }
         batch = next;
     }
-    if survey.rows == 0 {
-        return Err(input.refuse(Fault::NoRows));
+    if summary.rows == 0 {
+        return Err(input.refuse(InputErrorKind::NoRows));
     }
-    survey.orders.shrink_to_fit();
-    survey.duplicates = duplicates::find(&mut survey.orders);
-    if ranks.are_given() {
-        let (places, priorities) = ranks.sort(&survey.duplicates);
-        (survey.places, survey.priorities) = (Some(places), Some(priorities));
+    summary.orders.shrink_to_fit();
+    summary.duplicates = duplicates::find(&mut summary.orders);
+    if priority_keys.are_given() {
+        let (places, priorities) = priority_keys.sort(&summary.duplicates);
+        (summary.places, summary.priorities) = (Some(places), Some(priorities));
     }
-    survey.to_send = selected - survey.duplicates.len() as u32;
-    Ok(survey)
+    summary.to_send = selected - summary.duplicates.len() as u32;
+    Ok(summary)
 }
 
 /// How many orders are taken in before it is looked whether they are too many.
-const LOOKED_AT: usize = 1_000_000;
+const FIRST_CHECK: usize = 1_000_000;
 
 /// Enough for the threads to even out, and little beside the orders.
 const BLOCKS_A_THREAD: usize = 8;
@@ -167,22 +156,22 @@ impl InputSummary {
     /// Appends what is in the next block.
     fn add(
         &mut self,
-        portion: Portion,
+        block: BlockSummary,
         proof: Option<Proof>,
         on_invalid: &mut impl FnMut(InvalidRow),
     ) -> Result<(), InputError> {
         let before = self.rows;
-        self.rows += portion.rows;
-        self.kept += portion.kept;
-        self.blank += portion.blank;
-        let unfinished = portion.unfinished.and_then(|line| Warning::unfinished(line, proof));
+        self.rows += block.rows;
+        self.kept += block.kept;
+        self.blank += block.blank;
+        let unfinished = block.unfinished.and_then(|line| Warning::unfinished(line, proof));
         self.warnings.extend(unfinished);
-        self.orders.extend(portion.orders.iter().map(|keyed| keyed.after(before)));
-        for bad in portion.invalid {
+        self.orders.extend(block.orders.iter().map(|keyed| keyed.after(before)));
+        for bad in block.invalid {
             self.count(bad.error.code);
             on_invalid(InvalidRow { row: RowNumber(bad.row.0 + before), ..bad });
         }
-        portion.refusal.map_or(Ok(()), Err)
+        block.refusal.map_or(Ok(()), Err)
     }
 
     fn count(&mut self, code: ReasonCode) {
@@ -198,45 +187,45 @@ impl InputSummary {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::columns::Reading;
-    use super::super::rerun::Selection;
+    use super::super::read_options::ReadOptions;
+    use super::super::rerun::RowFilter;
     use super::super::testing::{input, lines};
     use super::*;
 
     #[test]
     fn every_row_is_counted_once() {
         let input = input(b"admin,seq\n5,1\nx,1\n1,1\n5,1\n1\n,1\n4111111111111111,1\n,\n");
-        let layout = input.layout(&Reading::default()).unwrap();
-        let survey = scan(&input, &layout, None, 2).unwrap();
-        assert_eq!((survey.rows, survey.to_send, survey.invalid, survey.kept), (7, 2, 4, 0));
-        assert_eq!((survey.duplicates.len(), survey.blank), (1, 1));
+        let columns = input.columns(&ReadOptions::default()).unwrap();
+        let summary = scan(&input, &columns, None, 2).unwrap();
+        assert_eq!((summary.rows, summary.to_send, summary.invalid, summary.kept), (7, 2, 4, 0));
+        assert_eq!((summary.duplicates.len(), summary.blank), (1, 1));
         assert_eq!(
-            survey.invalid_by_code,
+            summary.invalid_by_code,
             [
                 (ReasonCode::InvalidAdminNumber, 2),
                 (ReasonCode::WrongFieldCount, 1),
                 (ReasonCode::CardNumber, 1)
             ]
         );
-        let lines: Vec<u64> = survey.first_invalid.iter().map(|bad| bad.line).collect();
+        let lines: Vec<u64> = summary.first_invalid.iter().map(|bad| bad.line).collect();
         assert_eq!(lines, [3, 6]);
         let orders: Vec<String> =
-            survey.orders.iter().map(|key| format!("{}@{}", key.order(), key.row())).collect();
+            summary.orders.iter().map(|key| format!("{}@{}", key.order(), key.row())).collect();
         assert_eq!(orders, ["1/1@3", "5/1@1", "5/1@4"]);
     }
 
-    /// What a survey finds, one block of such a size after another, in words.
+    /// What a summary finds, one block of such a size after another, in words.
     fn told(text: &[u8], size: usize) -> String {
         let input = input(text);
-        let layout = match input.layout(&Reading::default()) {
-            Ok(layout) => layout,
+        let columns = match input.columns(&ReadOptions::default()) {
+            Ok(columns) => columns,
             Err(refusal) => return refusal.to_string(),
         };
         let mut bad_rows = Vec::new();
-        let blocks = input.blocks_of(layout.delimiter(), size).unwrap();
-        let portion = |block| Portion::of(&input, &layout, None, block);
-        let survey = survey_blocks(&input, blocks, portion, |bad| bad_rows.push(bad));
-        format!("{survey:?} {bad_rows:?}")
+        let blocks = input.blocks_of(columns.delimiter(), size).unwrap();
+        let summarize = |block| BlockSummary::from_block(&input, &columns, None, block);
+        let summary = scan_blocks(&input, blocks, summarize, |bad| bad_rows.push(bad));
+        format!("{summary:?} {bad_rows:?}")
     }
 
     proptest! {
@@ -259,19 +248,24 @@ mod tests {
             size in 1usize..80,
         ) {
             let input = input(format!("admin,seq,note\n{text}").as_bytes());
-            let Ok(layout) = input.layout(&Reading::default()) else { return Ok(()) };
+            let Ok(columns) = input.columns(&ReadOptions::default()) else { return Ok(()) };
             let mut found = Vec::new();
-            let blocks = input.blocks_of(layout.delimiter(), size).unwrap();
-            let portion = |block| Portion::of(&input, &layout, None, block);
-            let survey = survey_blocks(&input, blocks, portion, |InvalidRow { row, line, error }| {
+            let blocks = input.blocks_of(columns.delimiter(), size).unwrap();
+            let summarize = |block| BlockSummary::from_block(&input, &columns, None, block);
+            let summary = scan_blocks(&input, blocks, summarize, |InvalidRow { row, line, error }| {
                 found.push((row, format!("{row} (line {line}): {} {}", error.code, error.message)));
             });
-            for keyed in survey.unwrap().orders {
+            // A file of blank rows alone is refused.
+            let summary = match summary {
+                Err(InputError { kind: InputErrorKind::NoRows, .. }) => return Ok(()),
+                summary => summary.unwrap(),
+            };
+            for keyed in summary.orders {
                 found.push((keyed.row(), format!("{}: {}", keyed.row(), keyed.order())));
             }
             found.sort();
-            // The survey keeps no lines of rows that can be sent.
-            let read = lines(&input, &Reading::default()).unwrap();
+            // The summary keeps no lines of rows that can be sent.
+            let read = lines(&input, &ReadOptions::default()).unwrap();
             let read = read.into_iter().map(|line| match line.split_once(" (line ") {
                 Some((row, rest)) if !rest.contains("_") => {
                     format!("{row}: {}", rest.split_once(": ").unwrap().1)
@@ -288,10 +282,10 @@ mod tests {
         let input = input(
             b"admin,seq,status,doubt\n1,1,cancelled,\n2,1,failed,\n1,1,failed,\nx,1,invalid,\n",
         );
-        let layout = input.layout(&Reading::default()).unwrap();
-        let plan = RerunPlan::new(&input, &layout, Selection::default()).unwrap();
-        let survey = scan(&input, &layout, Some(&plan), 2).unwrap();
-        assert_eq!((survey.rows, survey.to_send, survey.invalid, survey.kept), (4, 1, 0, 2));
-        assert_eq!(survey.duplicates.len(), 1);
+        let columns = input.columns(&ReadOptions::default()).unwrap();
+        let plan = RerunPlan::new(&input, &columns, RowFilter::default()).unwrap();
+        let summary = scan(&input, &columns, Some(&plan), 2).unwrap();
+        assert_eq!((summary.rows, summary.to_send, summary.invalid, summary.kept), (4, 1, 0, 2));
+        assert_eq!(summary.duplicates.len(), 1);
     }
 }

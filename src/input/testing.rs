@@ -8,8 +8,10 @@ use proptest::prelude::*;
 
 use crate::model::{Order, Row, RowNumber};
 
-use super::blocks::line_ends;
-use super::{Disposition, Input, InputError, Reading, RerunPlan, Selection, planned_rows, scan};
+use super::line_ends::line_ends;
+use super::{
+    Disposition, Input, InputError, ReadOptions, RerunPlan, RowFilter, planned_rows, scan,
+};
 
 /// An input called `orders.csv` that holds these bytes.
 pub(super) fn open(bytes: &[u8]) -> Result<Input, InputError> {
@@ -20,9 +22,9 @@ pub(super) fn input(bytes: &[u8]) -> Input {
     open(bytes).unwrap()
 }
 
-pub(super) fn lines(input: &Input, reading: &Reading) -> Result<Vec<String>, InputError> {
-    let layout = input.layout(reading)?;
-    let mut rows = input.rows(&layout)?;
+pub(super) fn lines(input: &Input, options: &ReadOptions) -> Result<Vec<String>, InputError> {
+    let columns = input.columns(options)?;
+    let mut rows = input.rows(&columns)?;
     let mut lines = Vec::new();
     while let Some(record) = rows.next()? {
         let line = record.line();
@@ -39,22 +41,22 @@ pub(super) fn created(text: &str) -> String {
     all_planned(text, None).unwrap()
 }
 
-pub(super) fn created_again(text: &str, selection: Selection) -> String {
-    all_planned(text, Some(selection)).unwrap()
+pub(super) fn created_again(text: &str, filter: RowFilter) -> String {
+    all_planned(text, Some(filter)).unwrap()
 }
 
 pub(super) fn refused_again(text: &str) -> String {
-    all_planned(text, Some(Selection::default())).unwrap_err().to_string()
+    all_planned(text, Some(RowFilter::default())).unwrap_err().to_string()
 }
 
-fn all_planned(text: &str, selection: Option<Selection>) -> Result<String, InputError> {
+fn all_planned(text: &str, filter: Option<RowFilter>) -> Result<String, InputError> {
     let input = input(text.as_bytes());
-    let layout = input.layout(&Reading::default())?;
-    let plan = selection.map(|selection| RerunPlan::new(&input, &layout, selection)).transpose()?;
-    let survey = scan(&input, &layout, plan.as_ref(), 0)?;
+    let columns = input.columns(&ReadOptions::default())?;
+    let plan = filter.map(|filter| RerunPlan::new(&input, &columns, filter)).transpose()?;
+    let summary = scan(&input, &columns, plan.as_ref(), 0)?;
     let mut shown = String::new();
     let mut to_send = 0;
-    for planned in planned_rows(&input, &layout, &survey, plan.as_ref())? {
+    for planned in planned_rows(&input, &columns, &summary, plan.as_ref())? {
         let planned = planned?;
         let order = planned.order.map(|order| format!("{order} ")).unwrap_or_default();
         let disposition = match planned.disposition {
@@ -69,13 +71,13 @@ fn all_planned(text: &str, selection: Option<Selection>) -> Result<String, Input
         };
         writeln!(shown, "{}: {order}{disposition}", planned.row).unwrap();
     }
-    assert_eq!(to_send, survey.to_send, "the survey and the planned_rows disagree");
+    assert_eq!(to_send, summary.to_send, "the summary and the planned_rows disagree");
     Ok(shown)
 }
 
 /// How the same orders may be written.
 #[derive(Debug, Clone)]
-struct Dress {
+struct CsvStyle {
     delimiter: u8,
     quote_all: bool,
     crlf: bool,
@@ -86,17 +88,17 @@ struct Dress {
 }
 
 prop_compose! {
-    fn dress()(
+    fn style()(
         delimiter in prop::sample::select(b",;\t|".to_vec()),
         flags: (bool, bool, bool, bool, bool),
         extra in prop::collection::vec("[a-z ,;|\"\r\n\tä]{0,8}", 0..3),
-    ) -> Dress {
+    ) -> CsvStyle {
         let (quote_all, crlf, mark, gzip, swapped) = flags;
-        Dress { delimiter, quote_all, crlf, mark, gzip, swapped, extra }
+        CsvStyle { delimiter, quote_all, crlf, mark, gzip, swapped, extra }
     }
 }
 
-impl Dress {
+impl CsvStyle {
     fn record(&self, admin: &str, sequence: &str, extra: &[String]) -> Vec<String> {
         let mut keys = [admin.to_owned(), sequence.to_owned()];
         if self.swapped {
@@ -140,19 +142,19 @@ prop_compose! {
 
 proptest! {
     #[test]
-    fn any_orders_written_in_any_dress_read_back_the_same(
-        orders in prop::collection::vec(order(), 1..20), dress in dress()
+    fn any_orders_written_in_any_style_read_back_the_same(
+        orders in prop::collection::vec(order(), 1..20), style in style()
     ) {
-        let input = input(&dress.write(&orders));
-        let reading = Reading { exempt_admin_column: true, ..Reading::default() };
-        let layout = input.layout(&reading).unwrap();
-        prop_assert_eq!(layout.delimiter(), dress.delimiter);
-        let mut rows = input.rows(&layout).unwrap();
+        let input = input(&style.write(&orders));
+        let options = ReadOptions { exempt_admin_column: true, ..ReadOptions::default() };
+        let columns = input.columns(&options).unwrap();
+        prop_assert_eq!(columns.delimiter(), style.delimiter);
+        let mut rows = input.rows(&columns).unwrap();
         for (order, number) in orders.iter().zip(1..) {
             let record = rows.next().unwrap().unwrap();
             prop_assert_eq!(record.row, RowNumber(number));
             prop_assert_eq!(record.content(), Row::Order(*order));
-            for (extra, field) in dress.extra.iter().zip(record.fields) {
+            for (extra, field) in style.extra.iter().zip(record.fields) {
                 prop_assert_eq!(extra.as_bytes(), field);
             }
         }
@@ -161,20 +163,20 @@ proptest! {
 
     #[test]
     fn the_line_of_a_row_is_where_it_starts(
-        dress in dress(), blanks in prop::collection::vec(0..3usize, 1..8)
+        style in style(), blanks in prop::collection::vec(0..3usize, 1..8)
     ) {
-        let end = if dress.crlf { "\r\n" } else { "\n" };
+        let end = if style.crlf { "\r\n" } else { "\n" };
         let mut text = format!("admin,seq,note{end}");
         let mut expected = Vec::new();
         for (at, count) in blanks.iter().enumerate() {
             text.push_str(&end.repeat(*count));
             expected.push(1 + line_ends(text.as_bytes(), false));
-            let note = dress.extra.first().map(|note| note.replace('"', "\"\"")).unwrap_or_default();
+            let note = style.extra.first().map(|note| note.replace('"', "\"\"")).unwrap_or_default();
             write!(text, "{at},1,\"{note}\"{end}").unwrap();
         }
         let input = input(text.as_bytes());
-        let layout = input.layout(&Reading::default()).unwrap();
-        let mut rows = input.rows(&layout).unwrap();
+        let columns = input.columns(&ReadOptions::default()).unwrap();
+        let mut rows = input.rows(&columns).unwrap();
         for line in expected {
             prop_assert_eq!(rows.next().unwrap().unwrap().line(), line);
         }
@@ -187,13 +189,13 @@ proptest! {
         let mut file = if header { b"admin,seq,note\n".to_vec() } else { Vec::new() };
         file.extend_from_slice(&bytes);
         let file = if gzip { gzipped(&file) } else { file };
-        drop(open(&file).and_then(|input| lines(&input, &Reading::default())));
+        drop(open(&file).and_then(|input| lines(&input, &ReadOptions::default())));
     }
 
     #[test]
     fn any_text_of_a_csv_kind_is_read_or_refused_but_never_panics(
         text in "(admin[,;]seq(,note)?\n)?[0-9a,;\"\r\n .e+'-]{0,60}"
     ) {
-        drop(open(text.as_bytes()).and_then(|input| lines(&input, &Reading::default())));
+        drop(open(text.as_bytes()).and_then(|input| lines(&input, &ReadOptions::default())));
     }
 }

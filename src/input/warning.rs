@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use super::columns::Layout;
+use super::columns::ColumnMap;
 use super::duplicates::OrderKey;
-use super::error::Fault;
+use super::error::InputErrorKind;
 use super::excerpt::excerpt;
 use super::proof::Proof;
 
@@ -51,20 +51,20 @@ impl Warning {
     /// When it is so sure that they are not what was meant that none may be sent.
     pub(super) fn of_orders(
         orders: &[OrderKey],
-        layout: &Layout,
+        columns: &ColumnMap,
         proof: Option<Proof>,
-    ) -> Result<Vec<Warning>, Fault> {
+    ) -> Result<Vec<Warning>, InputErrorKind> {
         let mut warnings = Vec::new();
-        if layout.guesses_sequence() && counts_rows(orders) {
-            let column = excerpt(layout.header().get(layout.sequence()).unwrap_or_default());
+        if columns.guesses_sequence() && counts_rows(orders) {
+            let column = excerpt(columns.header().get(columns.sequence()).unwrap_or_default());
             if orders.len() >= SURELY_COUNTED {
-                return Err(Fault::Counter { column });
+                return Err(InputErrorKind::Counter { column });
             }
             warnings.push(Warning::Counter { column });
         }
         match rounded(orders) {
             Some((rows, zeros)) if zeros >= SURE_ZEROS && proof != Some(Proof::Digest) => {
-                return Err(Fault::Rounded { rows });
+                return Err(InputErrorKind::Rounded { rows });
             }
             Some((rows, zeros)) if zeros >= ZEROS => warnings.push(Warning::Rounded { rows }),
             _ => {}
@@ -147,18 +147,18 @@ impl fmt::Display for Warning {
 
 #[cfg(test)]
 mod tests {
-    use super::super::columns::Reading;
-    use super::super::duplicates::Part;
+    use super::super::duplicates::Role;
+    use super::super::read_options::ReadOptions;
     use super::super::scan::scan;
     use super::super::testing::input;
     use super::*;
     use crate::model::{Order, RowNumber};
 
-    fn warnings(text: &str, reading: &Reading) -> String {
+    fn warnings(text: &str, options: &ReadOptions) -> String {
         let input = input(text.as_bytes());
-        let survey = input.layout(reading).and_then(|layout| scan(&input, &layout, None, 0));
-        match survey {
-            Ok(survey) => survey.warnings.iter().map(ToString::to_string).collect(),
+        let summary = input.columns(options).and_then(|columns| scan(&input, &columns, None, 0));
+        match summary {
+            Ok(summary) => summary.warnings.iter().map(ToString::to_string).collect(),
             Err(refusal) => refusal.to_string(),
         }
     }
@@ -166,8 +166,8 @@ mod tests {
     fn counting(name: &str, rows: u32, named: bool) -> String {
         let rows: String = (1..=rows).map(|row| format!("{row},{}\n", 129_409 + row)).collect();
         let sequence_column = named.then(|| name.to_owned());
-        let reading = Reading { sequence_column, ..Reading::default() };
-        warnings(&format!("{name},admin\n{rows}"), &reading)
+        let options = ReadOptions { sequence_column, ..ReadOptions::default() };
+        warnings(&format!("{name},admin\n{rows}"), &options)
     }
 
     #[test]
@@ -178,8 +178,8 @@ mod tests {
             counting("Seq", 2, false),
             counting("Seq", 10, true),
             counting("CardSequenceNumber", 10, false),
-            warnings("seq,admin\n1,1\n2,1\n3,1\n", &Reading::default()),
-            warnings("seq,admin\n1,1\n2,2\n2,3\n", &Reading::default()),
+            warnings("seq,admin\n1,1\n2,1\n3,1\n", &ReadOptions::default()),
+            warnings("seq,admin\n1,1\n2,2\n2,3\n", &ReadOptions::default()),
         ] {
             assert_eq!(told, "");
         }
@@ -189,7 +189,7 @@ mod tests {
     fn numbers_that_a_spreadsheet_rounded_are_told_and_not_sent_if_that_is_sure() {
         let told = |numbers: &[&str]| {
             let rows: String = numbers.iter().map(|number| format!("{number},1\n")).collect();
-            warnings(&format!("admin,seq\n{rows}"), &Reading::default())
+            warnings(&format!("admin,seq\n{rows}"), &ReadOptions::default())
         };
         insta::assert_snapshot!(told(&["9912140633506420", "8812140633507130", "1"]), @"all admin numbers of more than 15 digits, in 2 rows, end in zeros: a spreadsheet may have rounded them, and other orders would be cancelled");
         insta::assert_snapshot!(told(&["991214063350642000", "881214063350713000"]), @"orders.csv: all admin numbers of more than 15 digits, in 2 rows, end in zeros: a spreadsheet has rounded them, and other orders would be cancelled; fetch the file again from where it came, or show with --expect-sha256 that it is the one that was meant");
@@ -206,7 +206,7 @@ mod tests {
     #[test]
     fn rounded_numbers_are_counted_once_an_account() {
         let keyed = |admin_number, row| {
-            OrderKey::new(Order { admin_number, sequence_number: 1 }, RowNumber(row), Part::Sent)
+            OrderKey::new(Order { admin_number, sequence_number: 1 }, RowNumber(row), Role::Sent)
         };
         let orders = [keyed(991_214_063_350_642_000, 1), keyed(991_214_063_350_642_000, 2)];
         assert_eq!(rounded(&orders), Some((2, 3)));

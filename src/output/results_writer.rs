@@ -11,8 +11,7 @@ use super::row_prefetch::for_each_row;
 use super::rows;
 use super::spreadsheet::without_formula;
 use super::timestamps::TimestampFormatter;
-use crate::input::source::BYTE_ORDER_MARK;
-use crate::input::{Input, Layout, RerunPlan, result_columns};
+use crate::input::{BYTE_ORDER_MARK, ColumnMap, Input, RerunPlan, result_columns};
 use crate::ledger::{Ledger, RowRecord, Run, after_lost_answer};
 use crate::model::{Counts, Order, ReasonCode, RowNumber, Status, card_numbers};
 
@@ -23,7 +22,7 @@ pub struct ResultsInput<'a> {
     /// Its input.
     pub input: &'a Input,
     /// Where the input's columns are.
-    pub layout: &'a Layout,
+    pub columns: &'a ColumnMap,
     /// How the results file that is run again was read, if it is one.
     pub plan: Option<&'a RerunPlan>,
 }
@@ -80,14 +79,14 @@ pub(super) fn write_lines(
     }
     let mut writer = ResultsWriter::new(source, file);
     writer.header()?;
-    let mut rows = source.input.rows(source.layout)?;
+    let mut rows = source.input.rows(source.columns)?;
     let mut tally = RowTally::default();
     let unfinished = ReasonCode::UnfinishedLine.to_string();
     for_each_row(ledger, source.run, |record| {
         tally.add(record);
         tally.may_be_cut_short |= record.error_code == unfinished;
         let line = rows.next()?.context("the input has fewer rows than the run")?;
-        let other = record.order.filter(|order| !source.layout.holds(line.fields, *order));
+        let other = record.order.filter(|order| !source.columns.holds(line.fields, *order));
         other.iter().for_each(|order| tally.add_misnamed(record.row, *order));
         Ok(writer.line(record, line.fields, other)?)
     })?;
@@ -113,7 +112,7 @@ impl<'a> ResultsWriter<'a> {
         ResultsWriter {
             source,
             csv: csv::WriterBuilder::new()
-                .delimiter(source.layout.delimiter())
+                .delimiter(source.columns.delimiter())
                 .buffer_capacity(CHUNK_BYTES)
                 .from_writer(to),
             digits: itoa::Buffer::new(),
@@ -123,7 +122,7 @@ impl<'a> ResultsWriter<'a> {
     }
 
     fn header(&mut self) -> csv::Result<()> {
-        self.write_passthrough(self.source.layout.header(), true, KeyFields::FromInput)?;
+        self.write_passthrough(self.source.columns.header(), true, KeyFields::FromInput)?;
         self.csv.write_record(result_columns::RESULTS)
     }
 
@@ -157,7 +156,7 @@ impl<'a> ResultsWriter<'a> {
     fn keys_may_mislead(&self, record: &RowRecord, fields: &ByteRecord) -> bool {
         let of_a_key = [ReasonCode::InvalidAdminNumber, ReasonCode::InvalidSequenceNumber];
         !of_a_key.iter().any(|code| code.to_string() == record.error_code)
-            || self.source.layout.carries_order(fields)
+            || self.source.columns.carries_order(fields)
     }
 
     /// The input's own columns, untouched but for card numbers and for key fields.
@@ -167,20 +166,20 @@ impl<'a> ResultsWriter<'a> {
         guarded: bool,
         keys: KeyFields,
     ) -> csv::Result<()> {
-        let layout = self.source.layout;
+        let columns = self.source.columns;
         let parted = guarded && card_numbers::fields_hold_card_number(fields.iter());
-        for column in layout.carried() {
-            let is_admin = *column == layout.admin();
+        for column in columns.passthrough() {
+            let is_admin = *column == columns.admin();
             let field = match keys {
                 KeyFields::FromLedger(order) if is_admin => {
                     self.csv.write_field(self.digits.format(order.admin_number))?;
                     continue;
                 }
-                KeyFields::FromLedger(order) if *column == layout.sequence() => {
+                KeyFields::FromLedger(order) if *column == columns.sequence() => {
                     self.csv.write_field(self.digits.format(order.sequence_number))?;
                     continue;
                 }
-                KeyFields::Hidden if is_admin || *column == layout.sequence() => &[][..],
+                KeyFields::Hidden if is_admin || *column == columns.sequence() => &[][..],
                 _ => fields.get(*column).unwrap_or_default(),
             };
             if parted && card_numbers::may_be_part(field) {
@@ -204,7 +203,7 @@ impl<'a> ResultsWriter<'a> {
         let prior = self.source.plan.filter(|_| record.doubt).map(|plan| plan.prior(fields));
         let lost_since = prior.filter(|prior| prior.doubt == Some(false));
         for name in result_columns::RESULTS {
-            let field = self.source.layout.result(name).and_then(|column| fields.get(column));
+            let field = self.source.columns.result(name).and_then(|column| fields.get(column));
             match (name, field, &lost_since) {
                 (result_columns::STATUS, ..) => self.csv.write_field(record.status.as_str())?,
                 (result_columns::ROW, None | Some([]), _) => self.number(record.row.0)?,
@@ -222,7 +221,7 @@ impl<'a> ResultsWriter<'a> {
     /// earlier run keeps its number, its first time and its attempts.
     fn write_outcome(&mut self, record: &RowRecord, fields: &ByteRecord) -> csv::Result<()> {
         let prior = self.source.plan.map(|plan| plan.prior(fields));
-        let row = self.source.plan.and(self.source.layout.result(result_columns::ROW));
+        let row = self.source.plan.and(self.source.columns.result(result_columns::ROW));
         match row.and_then(|column| fields.get(column)).filter(|row| !row.is_empty()) {
             Some(row) => self.csv.write_field(row)?,
             None => self.number(record.row.0)?,

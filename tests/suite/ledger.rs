@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::common::{CoreCard, Scene, kill, until};
-use cardcancel::input::{Disposition, Input, InputError, OrderKey, Part, PlannedRow};
+use cardcancel::input::{Disposition, Input, InputError, OrderKey, PlannedRow, Role};
 use cardcancel::ledger::{CreateRunError, Ledger, NewRun, Run, Sqlite};
 use cardcancel::model::{Order, RowNumber, Status};
 use jiff::Timestamp;
@@ -62,7 +62,7 @@ fn planned(row: u32) -> PlannedRow {
 
 fn by_order() -> Vec<OrderKey> {
     let mut keys: Vec<OrderKey> =
-        (1..=ROWS).map(|row| OrderKey::new(order(row), RowNumber(row), Part::Sent)).collect();
+        (1..=ROWS).map(|row| OrderKey::new(order(row), RowNumber(row), Role::Sent)).collect();
     keys.sort();
     keys
 }

@@ -97,8 +97,12 @@ pub async fn finish(
     let Context { settings, input, target } = context;
     let FinishedRun { run, work, stop_reason } = finished;
     let run = &run;
-    let source =
-        ResultsInput { run, input: &input.input, layout: &input.layout, plan: input.plan.as_ref() };
+    let source = ResultsInput {
+        run,
+        input: &input.input,
+        columns: &input.columns,
+        plan: input.plan.as_ref(),
+    };
     if is_worked_on_elsewhere(run, settings, ledger.as_mut())? {
         tracing::warn!(
             "others go on with this run: its results are written as they are now; start the same command again for all of them"

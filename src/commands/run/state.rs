@@ -98,7 +98,7 @@ impl RunState {
             RunState::New(new, summary) => (new, summary),
         };
         let plan = input.plan.as_ref();
-        let mut rows = planned_rows(&input.input, &input.layout, &summary, plan)?;
+        let mut rows = planned_rows(&input.input, &input.columns, &summary, plan)?;
         ledger.create_run(new, &mut rows, &summary.orders).map_err(|failed| match failed {
             CreateRunError::Input(cause) => cause.into(),
             CreateRunError::Ledger(cause) => cause.into(),

@@ -11,7 +11,7 @@ use super::connection::{Connection, Session};
 use super::error::DbError;
 use super::read;
 use super::storable;
-use crate::input::{InputError, OrderKey, Part, PlannedRow};
+use crate::input::{InputError, OrderKey, PlannedRow, Role};
 use crate::model::{Counts, Order, Status};
 
 /// How many rows one transaction records: some tenths of a second.
@@ -54,7 +54,7 @@ pub(super) fn create_run(
     }
     let by_place = !places.is_empty();
     let is_in_doubt =
-        |keyed: &&OrderKey| matches!(keyed.part(), Part::SentInDoubt | Part::KeptInDoubt);
+        |keyed: &&OrderKey| matches!(keyed.role(), Role::SentInDoubt | Role::KeptInDoubt);
     let doubts: Vec<Order> =
         by_order.iter().filter(is_in_doubt).map(|keyed| keyed.order()).collect();
     for orders in doubts.chunks(AT_ONCE) {

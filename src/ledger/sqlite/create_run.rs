@@ -14,7 +14,7 @@ use super::super::places::Places;
 use super::super::{NewRun, Run, codes};
 use super::many::Insert;
 use super::{other_runs, packed, read};
-use crate::input::{Disposition, InputError, OrderKey, Part, PlannedRow, rows_on_record};
+use crate::input::{Disposition, InputError, OrderKey, PlannedRow, Role, rows_on_record};
 use crate::model::{Counts, Status};
 
 /// How many rows one transaction records: some tens of milliseconds.
@@ -77,7 +77,7 @@ fn record(
         index_orders(transaction, number, &part)?;
         pack_orders(transaction, number, &part)
     })?;
-    let doubt = |keyed: &&OrderKey| matches!(keyed.part(), Part::SentInDoubt | Part::KeptInDoubt);
+    let doubt = |keyed: &&OrderKey| matches!(keyed.role(), Role::SentInDoubt | Role::KeptInDoubt);
     let doubts = by_order.iter().filter(doubt).map(Ok);
     in_parts(connection, doubts, |transaction, part| {
         part.iter().try_for_each(|keyed| other_runs::note_doubt(transaction, number, keyed.order()))

@@ -58,7 +58,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::input::Part;
+    use crate::input::Role;
     use crate::model::RowNumber;
 
     proptest! {
@@ -69,7 +69,7 @@ mod tests {
             orders.sort_unstable();
             let keyed = orders.iter().map(|(admin_number, sequence_number, row)| {
                 let order = Order { admin_number: *admin_number, sequence_number: *sequence_number };
-                OrderKey::new(order, RowNumber(*row), Part::Sent)
+                OrderKey::new(order, RowNumber(*row), Role::Sent)
             });
             let unpacked: Vec<_> = unpack(&pack(&keyed.collect::<Vec<_>>()))
                 .map(|(order, row)| (order.admin_number, order.sequence_number, row))

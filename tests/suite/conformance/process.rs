@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cardcancel::input::{Disposition, OrderKey, Part, PlannedRow};
+use cardcancel::input::{Disposition, OrderKey, PlannedRow, Role};
 use cardcancel::ledger::{
     AttemptEnd, ClaimedRow, CommitOutcome, CommitRequest, CompletedClaim, Ledger, LedgerError,
     NewRun, PendingRow, Postgres, PostgresOptions, RowRecord, Run, Sqlite, StartOptions,
@@ -131,7 +131,7 @@ pub fn create_run(ledger: &mut dyn Ledger, id: &str, key: &str, rows: u32) -> Ru
 }
 
 pub fn create_run_as(ledger: &mut dyn Ledger, new: NewRun, rows: u32) -> Run {
-    let by_order = |row| OrderKey::new(order(row), RowNumber(row), Part::Sent);
+    let by_order = |row| OrderKey::new(order(row), RowNumber(row), Role::Sent);
     let by_order: Vec<OrderKey> = (1..=rows).map(by_order).collect();
     ledger.create_run(new, &mut (1..=rows).map(|row| Ok(to_send(row))), &by_order).unwrap()
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cardcancel::input::{Disposition, Input, InputError, OrderKey, Part, PlannedRow};
+use cardcancel::input::{Disposition, Input, InputError, OrderKey, PlannedRow, Role};
 use cardcancel::ledger::{
     AttemptEnd, ClaimedRow, CommitRequest, CreateRunError, KnownOrders, NewRun, OnRecord,
     RowRecord, Run, StartOptions,
@@ -407,7 +407,7 @@ pub fn a_doubt_of_a_results_file_is_one_of_the_order(home: &Home) {
         .into_iter()
         .zip(1..)
         .map(|(disposition, row)| Ok(PlannedRow { disposition, ..to_send(row) }));
-    let parts = [(1, Part::SentInDoubt), (2, Part::KeptInDoubt)];
+    let parts = [(1, Role::SentInDoubt), (2, Role::KeptInDoubt)];
     let by_order = parts.map(|(row, part)| OrderKey::new(order(row), RowNumber(row), part));
     ledger.create_run(new_run("run-1", "key"), &mut lines, &by_order).unwrap();
     let doubts: Vec<bool> = home.another(3).claim(3).iter().map(ClaimedRow::doubt).collect();
@@ -598,7 +598,7 @@ pub fn slots_that_were_not_used_are_given_back(home: &Home) {
 }
 
 fn by_order(rows: impl IntoIterator<Item = u32>) -> Vec<OrderKey> {
-    rows.into_iter().map(|row| OrderKey::new(order(row), RowNumber(row), Part::Sent)).collect()
+    rows.into_iter().map(|row| OrderKey::new(order(row), RowNumber(row), Role::Sent)).collect()
 }
 
 /// Orders 1 to 3 cancelled, 4 and 5 lost, 6 refused, 7 tried in vain, 8 and 9 in flight.
@@ -671,7 +671,7 @@ pub fn of_a_file_of_more_orders_than_other_runs_have_each_known_one_is_counted_o
     let second = home.another(1000).finish();
     // Each order in two rows, and most of them in no run.
     let twice = (1..=20_000).flat_map(|row| {
-        let keyed = |at| OrderKey::new(order(row), RowNumber(at), Part::Sent);
+        let keyed = |at| OrderKey::new(order(row), RowNumber(at), Role::Sent);
         [keyed(row), keyed(row + 20_000)]
     });
     let file: Vec<_> = twice.collect();

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use cardcancel::engine::{CallTimings, Dispatch, Event, Now, RunPolicy, Scheduler};
-use cardcancel::input::{self, Expected, Input, InputError, Reading};
+use cardcancel::input::{self, Expected, Input, InputError, ReadOptions};
 use cardcancel::ledger::{
     AttemptEnd, ClaimedRow, CommitOutcome, Ledger, NewRun, RowRecord, Run, RunLock, Sqlite,
     StartOptions,
@@ -347,9 +347,9 @@ impl<'a> Night<'a> {
         let path = self.folder.join(&file.name);
         let mut input = Input::open(&path, self.folder)?;
         input.expect(&Expected::default(), &path)?;
-        let layout = input.layout(&Reading::default())?;
-        let survey = input::scan(&input, &layout, None, 0)?;
-        let mut rows = input::planned_rows(&input, &layout, &survey, None)?;
+        let columns = input.columns(&ReadOptions::default())?;
+        let survey = input::scan(&input, &columns, None, 0)?;
+        let mut rows = input::planned_rows(&input, &columns, &survey, None)?;
         let (id, key) = (format!("run-{}", self.runs), file.name.clone());
         let new = NewRun { id, key, ..common::new_run(self.wall()) };
         Ok(ledger.create_run(new, &mut rows, &survey.orders).unwrap())
