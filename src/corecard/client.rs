@@ -171,6 +171,7 @@ impl Client {
                 Some(request) => request,
                 None => self.request(claimed, &auth_headers),
             };
+            let is_unused = connection.is_unused;
             match connection
                 .call(request, async |response| read(response, &auth_headers).await)
                 .await
@@ -179,7 +180,7 @@ impl Client {
                     self.keep(connection);
                     return Some(CallResult::Response(reply));
                 }
-                Err(CallError::Lost(cause)) => return Some(error::lost(&cause, is_new)),
+                Err(CallError::Lost(cause)) => return Some(error::lost(&cause, is_unused)),
                 Err(CallError::Unsent(_, why)) if is_new => {
                     return Some(error::closed_at_once(why.as_ref()));
                 }

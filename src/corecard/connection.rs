@@ -34,6 +34,8 @@ pub(super) struct Connection {
     driver: Driver,
     /// When it was last of use.
     pub(super) used_at: Instant,
+    /// Whether it has carried no request yet: one that was opened ahead of the calls.
+    pub(super) is_unused: bool,
 }
 
 /// Why a call has no response.
@@ -54,7 +56,7 @@ impl Connection {
         let stream = connector.call(to).await?;
         let (requests, driver) = http1::Builder::new().handshake(stream).await?;
         let driver = Driver { connection: Some(Box::pin(driver)), failed: None };
-        Ok(Connection { requests, driver, used_at: Instant::now() })
+        Ok(Connection { requests, driver, used_at: Instant::now(), is_unused: true })
     }
 
     /// Sends the request, reads the head of its answer and hands that to `read`.
@@ -63,7 +65,8 @@ impl Connection {
         request: BoxedRequest,
         read: impl AsyncFnOnce(Response<Incoming>) -> T,
     ) -> Result<T, CallError> {
-        let Connection { requests, driver, used_at } = self;
+        let Connection { requests, driver, used_at, is_unused } = self;
+        *is_unused = false;
         let exchange = pin!(async {
             if requests.ready().await.is_err() {
                 return Err(CallError::Unsent(request, None));

@@ -78,8 +78,8 @@ pub(super) fn closed_at_once(failed: Option<&hyper::Error>) -> CallResult {
 
 /// The connection broke when the request may have been sent. Only on one that has carried
 /// nothing before is a refusal of our certificate surely one of the handshake.
-pub(super) fn lost(failed: &hyper::Error, is_new: bool) -> CallResult {
-    refusal_of_our_certificate(failed).filter(|_| is_new).unwrap_or_else(|| {
+pub(super) fn lost(failed: &hyper::Error, was_unused: bool) -> CallResult {
+    refusal_of_our_certificate(failed).filter(|_| was_unused).unwrap_or_else(|| {
         let detail = format!("the connection broke after sending: {}", root(failed));
         CallResult::Lost { code: ReasonCode::ConnectionLost, detail }
     })

@@ -374,6 +374,21 @@ fn an_alert_on_a_connection_that_has_answered_before_is_a_lost_answer() {
 }
 
 #[test]
+fn an_alert_on_a_connection_that_was_opened_ahead_of_its_first_call_is_no_lost_answer() {
+    let (authority, scene) = (Authority::new(), Scene::new());
+    scene.orders(1).file("ca.pem", authority.pem());
+    let server = Denies::at_once(&authority.papers().server(None));
+    // From this rate on, connections are opened ahead of the calls.
+    let url = server.url();
+    let paced = ["--url", &url, "--external-ip", "10.120.0.0", "--rate", "20/s"];
+    let flags = ["run", "orders.csv", "--yes", "--ca-file", "ca.pem"];
+    scene.run(&[&flags[..], &paced].concat()).exits(4);
+    assert_eq!(server.denied(), 1);
+    let told: Vec<_> = scene.results().iter().map(in_short).collect();
+    assert_eq!(told, ["not_sent CERTIFICATE "]);
+}
+
+#[test]
 fn many_refusals_in_a_row_stop_the_run() {
     let server = Hostile::always(Does::Say(status("404 Not Found")));
     let scene = Scene::new();

@@ -1,5 +1,5 @@
-//! A server that answers one call on each connection, and says no more than a TLS alert
-//! when it has taken another.
+//! A server that says no more than a TLS alert when it has read a call: the first one on a
+//! connection, or the second.
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -17,7 +17,7 @@ use super::hostile::read;
 /// The bytes of a fatal alert `access_denied` (RFC 8446, section 6).
 const ACCESS_DENIED: [u8; 2] = [2, 49];
 
-/// A server that denies access to the second call on a connection, having taken it.
+/// A server that denies access to a call that it has read.
 pub struct Denies {
     port: u16,
     denied: Arc<AtomicUsize>,
@@ -26,6 +26,15 @@ pub struct Denies {
 impl Denies {
     /// One that gives the first call on each connection this answer, whatever it is asked.
     pub fn after(answer: &'static str, tls: &ServerConfig) -> Denies {
+        Denies::start(Some(answer), tls)
+    }
+
+    /// One that denies the first call on each connection.
+    pub fn at_once(tls: &ServerConfig) -> Denies {
+        Denies::start(None, tls)
+    }
+
+    fn start(answer: Option<&'static str>, tls: &ServerConfig) -> Denies {
         let mut tls = tls.clone();
         tls.enable_secret_extraction = true;
         let tls = Arc::new(tls);
@@ -39,10 +48,12 @@ impl Denies {
                 let mut stream = StreamOwned::new(connection, stream.unwrap());
                 let counter = Arc::clone(&counter);
                 std::thread::spawn(move || {
-                    if read(&mut stream).is_none() {
-                        return;
+                    if let Some(answer) = answer {
+                        if read(&mut stream).is_none() {
+                            return;
+                        }
+                        let _ = stream.write_all(answer.as_bytes()).and_then(|()| stream.flush());
                     }
-                    let _ = stream.write_all(answer.as_bytes()).and_then(|()| stream.flush());
                     if read(&mut stream).is_some() {
                         counter.fetch_add(1, Ordering::Relaxed);
                         deny(stream.conn, &stream.sock);
