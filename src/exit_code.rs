@@ -1,8 +1,8 @@
-//! The exit codes: what cron, systemd and scripts learn from a run.
+//! The program's exit codes, for cron, systemd and scripts.
 
 use crate::model::{Counts, Status};
 
-/// How the program ends.
+/// The program's exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum ExitCode {
@@ -21,7 +21,7 @@ pub enum ExitCode {
 }
 
 impl ExitCode {
-    /// Every exit code and what it means, as the manual and docs/results.md have it.
+    /// Every exit code with its meaning, as in the manual and in docs/results.md.
     pub const LIST: [(ExitCode, &'static str); 6] = [
         (
             ExitCode::Done,
@@ -40,8 +40,8 @@ impl ExitCode {
         (ExitCode::LedgerFailed, "the ledger or the disk failed"),
     ];
 
-    /// How the program ends when the rows stand so in the results, and all of them have
-    /// ended or some have not.
+    /// The exit code of a run with these counts in its results. `have_ended` is whether all of
+    /// its rows have ended. If several codes apply, the most urgent wins: 4, 3, 1.
     pub fn for_run(counts: &Counts, have_ended: bool) -> ExitCode {
         let any = |status| counts.get(status) > 0;
         if !have_ended || any(Status::NotSent) {

@@ -1,22 +1,22 @@
-//! SHA-256, and digests as text.
+//! SHA-256 digests and their hexadecimal notation.
 
 use std::fmt;
 use std::str::FromStr;
 
 use sha2::{Digest as _, Sha256};
 
-/// A SHA-256 digest. Shown in 64 lower-case hexadecimal digits, as `sha256sum` shows it.
+/// A SHA-256 digest. Displayed as 64 lower-case hexadecimal digits, as `sha256sum` prints it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Digest([u8; 32]);
 
 impl Digest {
-    /// The digest of these bytes.
+    /// Computes the digest of these bytes.
     pub fn of(bytes: impl AsRef<[u8]>) -> Digest {
         Digest(Sha256::digest(bytes).into())
     }
 }
 
-/// Computes the digest of bytes that come in parts.
+/// Computes a digest incrementally.
 #[derive(Default)]
 pub struct Hasher(Sha256);
 
@@ -26,13 +26,13 @@ impl Hasher {
         self.0.update(bytes);
     }
 
-    /// The digest of all bytes so far.
+    /// The digest of all bytes added.
     pub fn finish(self) -> Digest {
         Digest(self.0.finalize().into())
     }
 }
 
-/// The text is no SHA-256 digest.
+/// The text is not a SHA-256 digest.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("\"{0}\" is not a SHA-256 digest of 64 hexadecimal digits, as sha256sum prints it")]
 pub struct ParseDigestError(String);

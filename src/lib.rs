@@ -1,7 +1,21 @@
-//! Cancels physical card orders at CoreCARD in bulk: rows in, paced calls out,
-//! one honest result a row. The modules are rooms; each uses only those above it.
+//! Cancels physical card orders at CoreCARD in bulk: reads a CSV file, sends one rate-limited
+//! call per row, and writes a results file with one line per row.
+//!
+//! # Architecture
+//!
+//! Each module uses only those declared above it.
+//!
+//! ```text
+//! CSV ─▶ input ─▶ ledger (create_run) ─▶ engine ─▶ corecard (one call per claimed row)
+//!                   ▲                      │ ▲           │
+//!                   └── commit ────────────┘ └─ outcome ─┘        policy decides when, model what
+//!                   └─▶ output (results, summary, metrics)
+//! ```
+//!
+//! [`engine`] holds the main loop, [`ledger`] the durable record, [`policy`] the rules that
+//! decide whether a call may start. [`model`] has the types that all of them share.
 
-// A sum of times that panics costs what is in flight: clippy.toml leaves numbers alone.
+// Overflow must not panic: a panic loses the answers in flight. clippy.toml exempts plain integers.
 #![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
 pub mod model;

@@ -1,5 +1,5 @@
-//! Files that are their owner's alone: made so, and refused where others may have written them.
-//! The rules are those of ssh for its own configuration.
+//! Files that only their owner may read or write: creates them so, and refuses files that other
+//! users could have written. The rules are those of ssh for its own configuration.
 
 use std::fs::{DirBuilder, Metadata, OpenOptions};
 use std::io;
@@ -8,71 +8,70 @@ use std::path::Path;
 
 use rustix::process::geteuid;
 
-/// Options to open a file with: one that is made is for its owner alone (mode 0600), and no
-/// symbolic link is followed, since the file it leads to would be emptied or written.
+/// Options to open a file: a new file is private to its owner (mode 0600), and symbolic links are
+/// not followed, since the target would be truncated or overwritten.
 pub fn open_options() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.mode(0o600).custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed());
     options
 }
 
-/// Makes a folder for its owner alone (mode 0700), with those above it, unless it is there.
+/// Creates a folder and its parents, private to the owner (mode 0700), unless it exists.
 ///
 /// # Errors
-/// When it cannot be made, or something else has its name.
+/// If it cannot be created, or another kind of file has its name.
 pub fn create_folder(folder: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(folder)
 }
 
-/// Where this machine lists its users and groups.
+/// The lists of users and groups on this machine.
 const USERS: &str = "/etc/passwd";
 const GROUPS: &str = "/etc/group";
 
-/// A file that others may have written.
+/// The file may have been written by another user.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PermissionError {
-    /// Its mode lets others write.
+    /// Its mode lets other users write.
     #[error(
         "others may write {path} (mode {mode:04o}), and so decide what is sent: run `chmod go-w {path}` once you are sure of what is in it"
     )]
     Writable {
-        /// Where it is.
+        /// Its path.
         path: String,
-        /// Its permissions.
+        /// Its mode: the permission bits.
         mode: u32,
     },
-    /// Another user has it.
+    /// It belongs to another user.
     #[error(
         "{path} belongs to another user (number {owner}), who may change it: use a copy of your own, or have it given to you with chown"
     )]
     Foreign {
-        /// Where it is.
+        /// Its path.
         path: String,
-        /// Its owner's number.
+        /// Its owner's user id.
         owner: u32,
     },
 }
 
-/// Refuses a file that others may have written.
+/// Refuses a file that other users could have written.
 ///
 /// # Errors
-/// When it belongs to neither this user nor root, or its mode lets others write
-/// it. A group that nobody but its owner is in, as Debian and others make one for each
-/// person, is the owner.
+/// If it belongs to neither this user nor root, or its mode lets other users write it. A group
+/// with no other member than the owner, as Debian creates one for each user, counts as the owner.
 pub fn check_not_writable_by_others(path: &Path, file: &Metadata) -> Result<(), PermissionError> {
-    // A device such as /dev/null holds what the system makes of it.
+    // The content of a device such as /dev/null is decided by the kernel.
     if file.file_type().is_char_device() {
         return Ok(());
     }
     let is_private = || {
-        // Groups that are kept elsewhere, as in LDAP, are not known to be private.
+        // A group that is defined elsewhere, as in LDAP, counts as shared.
         let list = |path| std::fs::read_to_string(path).unwrap_or_default();
         is_private(file.gid(), file.uid(), &list(USERS), &list(GROUPS))
     };
-    judge(path, geteuid().as_raw(), file.uid(), file.mode() & 0o7777, is_private)
+    check(path, geteuid().as_raw(), file.uid(), file.mode() & 0o7777, is_private)
 }
 
-fn judge(
+fn check(
     path: &Path,
     user: u32,
     owner: u32,
@@ -90,7 +89,7 @@ fn judge(
     }
 }
 
-/// Whether nobody but the owner is in the group, by the lists of this machine.
+/// Whether the group has no other member than the owner, by the lists of this machine.
 fn is_private(group: u32, owner: u32, users: &str, groups: &str) -> bool {
     let field = |line: &str, at: usize| line.split(':').nth(at).map(str::to_owned);
     let number = |line: &str, at| field(line, at).and_then(|text| text.parse::<u32>().ok());
@@ -110,11 +109,11 @@ fn is_private(group: u32, owner: u32, users: &str, groups: &str) -> bool {
     is_owners && others.next().is_none() && second.is_none() && first.is_some_and(has_no_members)
 }
 
-/// Whether others can read a file that holds a secret. One of root's may be shared with a
-/// group, as those are that a system hands to a service.
+/// Whether other users can read a file that contains a secret. A file of root may be readable by
+/// its group, because systems hand secrets to services that way.
 pub fn is_exposed(file: &Metadata) -> bool {
     let others = if file.uid() == 0 { 0o027 } else { 0o077 };
-    // What comes through a pipe or from a device is kept by whoever sends it.
+    // A pipe or a device has no content at rest that another user could read.
     file.is_file() && file.mode() & others != 0
 }
 
@@ -128,7 +127,7 @@ mod tests {
 
     fn is_trusted(user: u32, owner: u32, group: u32, mode: u32) -> bool {
         let is_private = || is_private(group, owner, USERS, GROUPS);
-        judge(Path::new("file"), user, owner, mode, is_private).is_ok()
+        check(Path::new("file"), user, owner, mode, is_private).is_ok()
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! This process: what it keeps to itself, how many files it may open, and what it is called.
+//! Process-wide settings: hardening, the limit on open files, and the names by which the ledger
+//! identifies this process.
 
 use std::io::Write;
 use std::panic::Location;
@@ -8,34 +9,34 @@ use rustix::process::{
     DumpableBehavior, Resource, Rlimit, getrlimit, set_dumpable_behavior, setrlimit, umask,
 };
 
-/// Whatever is made from here on is its owner's alone; no memory of this process,
-/// which will hold secrets, is written to a disk or shown to another; and a panic
-/// tells where it was, and nothing of what was at hand.
+/// Hardens the process: files that it creates are private to their owner (umask 077), its memory,
+/// which contains secrets, is neither dumped to disk nor readable by other processes, and a panic
+/// reports its source location but no data.
 pub fn harden() {
     umask(rustix::fs::Mode::from_raw_mode(0o077));
-    // Neither can fail where the system knows it, and no run depends on it.
+    // Neither can fail on a system that supports it, and no run depends on it.
     let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
     let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
     std::panic::set_hook(Box::new(|panic| {
-        let _ = writeln!(std::io::stderr(), "{}", of_panic(panic.location()));
+        let _ = writeln!(std::io::stderr(), "{}", panic_message(panic.location()));
     }));
 }
 
-fn of_panic(place: Option<&Location<'_>>) -> String {
+fn panic_message(place: Option<&Location<'_>>) -> String {
     let place = place.map_or_else(|| "an unknown place".to_owned(), Location::to_string);
     format!(
         "error: cardcancel failed at {place}, by a mistake of its own: report this line, and start the same command again, it goes on where it was"
     )
 }
 
-/// What the program holds open beside its calls: the ledger, the input, the results.
+/// Files that the program keeps open in addition to its calls: the ledger, the input, the results.
 const OWN_FILES: u64 = 64;
 
-/// Raises the system's limit on open files as far as it can be, and refuses more calls than it
-/// allows: each call in flight holds one.
+/// Raises the soft limit on open files to the hard limit if `concurrency` calls need it: each
+/// call in flight holds one.
 ///
 /// # Errors
-/// When `concurrency` calls cannot be in flight at once.
+/// If the hard limit does not allow `concurrency` calls in flight.
 pub fn raise_fd_limit(concurrency: u32) -> anyhow::Result<()> {
     let needed = u64::from(concurrency) + OWN_FILES;
     let limit = getrlimit(Resource::Nofile);
@@ -57,27 +58,28 @@ pub fn raise_fd_limit(concurrency: u32) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// How the names of this program's sessions of a database begin.
+/// The prefix of the application name in database sessions.
 const SESSION: &str = "cardcancel ";
 
-/// This process by user, host and number, as the ledger records who works on a run.
+/// This process as user, host and process id: the ledger's name for a worker.
 pub fn worker_name() -> String {
     let user = std::env::var("USER").or_else(|_| std::env::var("LOGNAME"));
     let user = user.unwrap_or_else(|_| format!("uid {}", rustix::process::getuid().as_raw()));
     format!("{user} on {}, process {}", host(), std::process::id())
 }
 
-/// The name of this process's sessions of a database, which cuts long ones short.
+/// The application name of this process's database sessions, which PostgreSQL truncates to 63
+/// bytes.
 pub fn session_name() -> String {
     format!("{SESSION}{} on {}", std::process::id(), host())
 }
 
-/// The process whose session has this name, and its host.
+/// The process id and host in the application name of a session; `None` if it is not one of ours.
 pub fn parse_session_name(name: &str) -> Option<(&str, &str)> {
     name.strip_prefix(SESSION)?.split_once(" on ")
 }
 
-/// What this machine calls itself.
+/// The host name of this machine.
 pub fn host() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }

@@ -1,32 +1,33 @@
-//! What the operator says of the server's answers: the meaning of CoreCARD's codes, and the
-//! HTTP statuses after which nothing was done.
+//! The operator's rules for reading answers: what CoreCARD's error codes mean, and which HTTP
+//! statuses prove that nothing was done.
 
 use std::str::FromStr;
 
-/// What the operator says a CoreCARD code on a rejection means.
+/// What the operator configured a CoreCARD error code on a rejection to mean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CodeMapping {
     /// The order was cancelled before.
     AlreadyCancelled,
-    /// The card is printed: rejected, like a code nobody listed.
+    /// The card is printed: the order is rejected, as with a code that is not listed.
     Printed,
-    /// CoreCARD does not know the order: rejected, like a code nobody listed.
+    /// CoreCARD does not know the order: it is rejected, as with a code that is not listed.
     NotFound,
-    /// Not done, worth another attempt.
+    /// The order was not cancelled; another attempt may succeed.
     Retry,
-    /// Not done, and the run must stop.
+    /// The order was not cancelled, and the run must stop.
     Stop,
 }
 
-/// The configured meanings of CoreCARD's codes. A code ending in `*` stands for
-/// every code that begins so; the longest match decides.
+/// The configured meanings of CoreCARD's error codes. A pattern that ends in `*` matches every
+/// code with that prefix; the longest matching pattern decides, and an exact match beats all of
+/// them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
 #[serde(transparent)]
 pub struct CodeMap(pub std::collections::BTreeMap<String, CodeMapping>);
 
 impl CodeMap {
-    /// The configured meaning of a code, if any.
+    /// The configured meaning of a code, or `None` if no pattern matches it.
     pub fn get(&self, code: &str) -> Option<CodeMapping> {
         let matches = |pattern: &str| match pattern.strip_suffix('*') {
             Some(prefix) => code.starts_with(prefix),
@@ -40,30 +41,30 @@ impl CodeMap {
     }
 }
 
-/// The HTTP statuses that say of a request that it was not carried out, however it
-/// looked on its way: those that a gateway gives before it passes anything on.
+/// The HTTP statuses (400 to 599) that prove that a request was not processed, whatever gateways
+/// it passed: a gateway gives them before it forwards anything.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NotProcessed(Vec<u16>);
 
-/// The text holds something that is not such a status.
+/// The text contains something other than an HTTP status from 400 to 599.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("\"{0}\" is not an HTTP status from 400 to 599, nor none")]
 pub struct ParseNotProcessedError(String);
 
 impl NotProcessed {
-    /// All the statuses of these lists.
+    /// Joins these lists into one.
     pub fn all(lists: Vec<NotProcessed>) -> NotProcessed {
         NotProcessed(lists.into_iter().flat_map(|list| list.0).collect())
     }
 
-    /// Whether it is one of them.
+    /// Whether the list contains this status.
     pub fn contains(&self, http_status: u16) -> bool {
         self.0.contains(&http_status)
     }
 }
 
 impl Default for NotProcessed {
-    /// What limits a rate does so before anything is done.
+    /// 429 only: a rate limiter refuses a request before anything is done.
     fn default() -> NotProcessed {
         NotProcessed(vec![429])
     }
@@ -72,6 +73,7 @@ impl Default for NotProcessed {
 impl FromStr for NotProcessed {
     type Err = ParseNotProcessedError;
 
+    /// Parses statuses separated by commas, or `none` for an empty list.
     fn from_str(text: &str) -> Result<Self, ParseNotProcessedError> {
         if text.trim() == "none" {
             return Ok(NotProcessed(Vec::new()));
@@ -84,12 +86,12 @@ impl FromStr for NotProcessed {
     }
 }
 
-/// What the operator says of the server's answers.
+/// The operator's rules for reading answers.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AnswerRules {
-    /// What CoreCARD's codes mean.
+    /// What CoreCARD's error codes mean.
     pub codes: CodeMap,
-    /// Which HTTP statuses mean that nothing was done.
+    /// Which HTTP statuses prove that nothing was done.
     pub not_processed: NotProcessed,
 }
 

@@ -1,9 +1,9 @@
-//! The rate budget: what the contract's rates still allow at one endpoint, and what a commit
-//! asks and gets of it. It is stored in the ledger, so that it outlives the process and every
-//! process on the ledger shares it.
+//! The rate budget of one endpoint: which slots the contract's rates have left, what a commit
+//! requests and what it is granted. The budget is stored in the ledger, so that it outlives the
+//! process and every process on the ledger shares it.
 //!
-//! `Retry-After` is kept beside it: it holds for every process that calls the same server, and
-//! for one that is started again.
+//! A pause requested with `Retry-After` is stored beside it, because it applies to every process
+//! that calls the same server, and to one that is restarted.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,33 +12,32 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::Uptime;
 
-/// Who passes on what it was told itself may be off by this much: that changes nothing.
+/// A pause that differs from the stored one by no more than this is the same pause, reported by a
+/// process that received it from the ledger: storing it again would change nothing.
 const THE_SAME: Duration = Duration::from_millis(100);
 
-/// A time that was asked for later than this from now was asked for before the clock was set
-/// back.
+/// A pause that was requested later than this from now was requested before the clock was set back.
 const AHEAD: Duration = Duration::from_secs(60);
 
-/// The rate budget of one endpoint: what of the contract is spent already.
-/// It outlives the process, and every process on the ledger shares it.
+/// The rate budget of one endpoint: how much of the contract's rates is used. It outlives the
+/// process, and every process on the ledger shares it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Budget {
     /// The time from which the next call may start, in nanoseconds since 1970 UTC.
     pub next: u64,
-    /// For each longer window of the contract, by its length in seconds, the calls
-    /// of its recent past: the start of a slice of time, in nanoseconds since 1970
-    /// UTC, and its calls.
+    /// For each longer window of the contract, keyed by its length in seconds, the recent calls:
+    /// the start of a time slice in nanoseconds since 1970 UTC, and the number of calls in it.
     pub recent: BTreeMap<u64, Vec<(u64, u32)>>,
-    /// By the start of a machine, the clocks when it was last used there, so that a clock that
-    /// is set is noticed.
+    /// For each boot of a machine, its clocks when the budget was last used there, so that a
+    /// clock that was set is noticed.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub clocks: BTreeMap<String, ClockReading>,
-    /// Until when nobody may call, if the server asked for that.
+    /// The pause that the server requested, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quiet: Option<Quiet>,
 }
 
-/// The clock by which the budget is kept beside a machine's uptime, both read at one moment.
+/// A simultaneous reading of the budget's clock and a machine's uptime.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct ClockReading {
     /// The uptime, in nanoseconds.
@@ -47,17 +46,18 @@ pub struct ClockReading {
     pub wall: u64,
 }
 
-/// A time in which nobody may call, because the server asked for that.
+/// A time in which no process may call, because the server requested a pause (`Retry-After`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Quiet {
-    /// When it was asked for, in nanoseconds since 1970 UTC.
+    /// When it was requested, in nanoseconds since 1970 UTC.
     pub from: u64,
-    /// When it is over.
+    /// When it ends, in nanoseconds since 1970 UTC.
     pub until: u64,
 }
 
 impl Budget {
-    /// The server asked that nobody calls until then.
+    /// Records that the server requested a pause until `until`. A pause that ends sooner than the
+    /// stored one is ignored.
     pub fn keep_quiet(&mut self, until: Timestamp, now: Timestamp) {
         let until = nanoseconds(until);
         let is_longer = self
@@ -68,7 +68,7 @@ impl Budget {
         }
     }
 
-    /// Until when nobody may call, if that is not over.
+    /// The end of the requested pause, or `None` if there is none or it has passed.
     pub fn quiet_until(&self, now: Timestamp) -> Option<Timestamp> {
         let until = self.quiet_at(now)?.until;
         Timestamp::from_nanosecond(until.into()).ok()
@@ -80,7 +80,8 @@ impl Budget {
         self.quiet.filter(|quiet| quiet.until > now && quiet.from < furthest)
     }
 
-    /// Takes calls out of it, none while nobody may call. What is not used is given back.
+    /// Allocates slots with `allocate`; grants none during a requested pause. Slots that were not
+    /// used are returned to the budget in either case.
     pub fn allocate(
         &mut self,
         request: SlotRequest,
@@ -96,47 +97,47 @@ fn nanoseconds(time: Timestamp) -> u64 {
     time.as_nanosecond().try_into().unwrap_or(0)
 }
 
-/// What a commit was granted of the budget.
+/// The slots that a commit was granted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SlotGrant {
-    /// The slots at which calls may start, in increasing order; none where
-    /// there is no pace to keep.
+    /// The slots at which calls may start, in increasing order; `None` for each where there is no
+    /// rate to keep.
     pub slots: Vec<Option<Timestamp>>,
-    /// When more can be had, if the budget and not the wish was the limit.
+    /// When the next slot is free, if the budget and not the request was the limit.
     pub next_slot_at: Option<Timestamp>,
-    /// Whether another process takes of the same budget, or may have of late.
+    /// Whether another process uses the same budget, or may have used it recently.
     pub shared: bool,
-    /// How far the clock was set since the budget was last used: back, if that is negative.
+    /// How far the clock was set since the budget was last used; negative if it was set back.
     pub clock_set: SignedDuration,
 }
 
-/// Takes up to `wanted` calls out of the budget, looking no further ahead than
-/// `horizon` from `now`. Called inside the commit's transaction.
+/// Allocates up to `wanted` slots from the budget, none later than `horizon` after the end of the
+/// commit. Called inside the commit's transaction.
 pub type AllocateSlots<'a> = dyn FnMut(&mut Budget, SlotRequest) -> SlotGrant + Send + 'a;
 
-/// What a commit asks of the budget.
+/// What a commit requests from the budget.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SlotRequest {
-    /// Slots granted before at which no call started.
+    /// Slots granted earlier at which no call started, to be returned.
     pub unused: Vec<Timestamp>,
     /// The ledger's time.
     pub now: Timestamp,
-    /// The uptime of this machine at that moment, if it is known.
+    /// The uptime of this machine at `now`, if it is known.
     pub uptime: Option<Uptime>,
-    /// How long the commit is likely to take: no slot lies before its end.
+    /// How long the commit is expected to take: no slot is granted before its end.
     pub lead: Duration,
-    /// How far ahead of the commit's end slots may lie.
+    /// How far ahead of the commit's end a slot may be.
     pub horizon: Duration,
-    /// How far apart the slots are at least, whatever the contract allows.
+    /// The least distance between two slots, whatever the contract allows.
     pub spacing: Duration,
-    /// Whether others are known to take of the same budget.
+    /// Whether other processes are known to use the same budget.
     pub others: bool,
-    /// The most calls wanted.
+    /// The most slots to grant.
     pub wanted: u32,
 }
 
 impl SlotRequest {
-    /// Asks for nothing, and gives back slots for which there was no row.
+    /// Requests no slot and returns those for which there was no row.
     pub(crate) fn returning(
         unused: Vec<Timestamp>,
         now: Timestamp,

@@ -1,30 +1,30 @@
-//! What one call showed, before anything is concluded from it.
+//! The raw result of one call, before it is classified.
 
 use std::time::Duration;
 
 use super::ReasonCode;
 
-/// What one call showed.
+/// The raw result of one call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CallResult {
-    /// A complete HTTP answer.
+    /// A complete HTTP response.
     Response(HttpResponse),
-    /// The request surely never left this machine.
+    /// The request surely did not leave this machine.
     NotSent {
-        /// Which of our own codes names the cause.
+        /// The reason code of the cause.
         code: ReasonCode,
         /// The cause in words.
         detail: String,
     },
-    /// The request may have left, and no complete answer came.
+    /// The request may have left this machine, and no complete response arrived.
     Lost {
-        /// Which of our own codes names the cause.
+        /// The reason code of the cause.
         code: ReasonCode,
         /// The cause in words.
         detail: String,
     },
-    /// The server's certificate is not to be trusted, or the server did not
-    /// accept ours: no request was taken.
+    /// The server's certificate is not trusted, or the server did not accept ours: the request
+    /// was not processed.
     Untrusted {
         /// What is wrong with the certificate.
         detail: String,
@@ -36,18 +36,18 @@ pub enum CallResult {
     },
 }
 
-/// A complete HTTP answer.
+/// A complete HTTP response.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HttpResponse {
     /// The HTTP status, 100 to 999.
     pub http_status: u16,
-    /// How long the server asked everyone to wait, from now.
+    /// The wait requested with `Retry-After`, counted from now.
     pub retry_after: Option<Duration>,
-    /// What the body said.
+    /// The parsed body.
     pub body: ResponseBody,
 }
 
-/// What an answer's body said.
+/// The body of a response.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ResponseBody {
     /// A JSON object; any of its fields may be missing.
@@ -59,6 +59,6 @@ pub enum ResponseBody {
         /// `Message`.
         message: Option<String>,
     },
-    /// Anything else, and what is wrong with it.
+    /// Anything else, with a description of what is wrong with it.
     Unreadable(String),
 }

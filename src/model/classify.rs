@@ -1,11 +1,11 @@
-//! The only place where the answer to a call, or the lack of one, is given its meaning.
+//! Classifies the result of a call. No other code decides what an answer, or a missing one, means.
 
 use super::{
     AnswerRules, CallResult, CodeMap, CodeMapping, FatalCause, HttpResponse, Outcome, ReasonCode,
     ResponseBody, Verdict,
 };
 
-/// What the result of a call means, by the operator's rules.
+/// Classifies the result of a call by the operator's rules.
 pub fn classify(result: CallResult, rules: &AnswerRules) -> Outcome {
     let plain = |verdict, sent, code: ReasonCode, message| Outcome {
         verdict,
@@ -32,7 +32,7 @@ fn classify_reply(reply: HttpResponse, rules: &AnswerRules) -> Outcome {
     let HttpResponse { http_status, retry_after, body } = reply;
     let is_success = (200..=299).contains(&http_status);
     let (verdict, error_code, message) = match is_success {
-        true => classify_answer(body, &rules.codes),
+        true => classify_success(body, &rules.codes),
         false => classify_refusal(http_status, body, rules),
     };
     let may_ask = verdict == Verdict::NotDone || (verdict == Verdict::Doubt && !is_success);
@@ -46,9 +46,9 @@ fn classify_reply(reply: HttpResponse, rules: &AnswerRules) -> Outcome {
     }
 }
 
-/// An answer of CoreCARD itself: only `Status` tells success from rejection, and
-/// an answer without it must not read as a success.
-fn classify_answer(body: ResponseBody, codes: &CodeMap) -> (Verdict, String, String) {
+/// Classifies a response with HTTP status 2xx. Only `Status` distinguishes success from
+/// rejection, and a response without it must not count as a success.
+fn classify_success(body: ResponseBody, codes: &CodeMap) -> (Verdict, String, String) {
     let bad = || ReasonCode::BadAnswer.to_string();
     match body {
         ResponseBody::Api { status: Some(done), error_code, message } => {
@@ -67,7 +67,7 @@ fn classify_answer(body: ResponseBody, codes: &CodeMap) -> (Verdict, String, Str
     }
 }
 
-/// An answer whose HTTP status is not one of success.
+/// Classifies a response with any other HTTP status.
 fn classify_refusal(
     http_status: u16,
     body: ResponseBody,
@@ -83,28 +83,29 @@ fn classify_refusal(
     (verdict, error_code, message)
 }
 
-/// What the table "What an answer means" in docs/failures.md says. A gateway may have passed the
-/// request on before it said no: only what is surely said before that is no doubt.
+/// The verdict for a response that is not 2xx, as in the table "What an answer means" in
+/// docs/failures.md. A gateway may have forwarded the request before it refused it, so anything
+/// that does not prove the opposite is a doubt.
 fn refusal(http_status: u16, body: &ResponseBody, rules: &AnswerRules) -> Verdict {
     let (done, code) = match body {
         ResponseBody::Api { status, error_code, .. } => (*status, error_code.as_deref()),
         ResponseBody::Unreadable(_) => (None, None),
     };
-    // CoreCARD's own word, whatever HTTP status it goes with.
+    // A rejection by CoreCARD itself counts, whatever the HTTP status.
     let is_no = done == Some(false) && (400..=499).contains(&http_status);
     if is_no && let Some(verdict) = rejection(code, &rules.codes) {
         return verdict;
     }
     match http_status {
-        // It contradicts itself: neither half can be believed.
+        // Body and HTTP status contradict each other, so neither is trusted.
         _ if done == Some(true) => Verdict::Doubt,
         _ if rules.not_processed.contains(http_status) => Verdict::NotDone,
-        // Both ask for the same request elsewhere; the others may point to what it came to.
+        // Both ask for the same request elsewhere; other redirects may point to its result.
         307 | 308 => Verdict::Stop(FatalCause::Redirected),
         300..=399 => Verdict::StopInDoubt(FatalCause::Redirected),
         401 => Verdict::Stop(FatalCause::Unauthorized),
         403 if is_no => Verdict::Stop(FatalCause::Credentials),
-        // A firewall that dislikes an answer puts this in its place.
+        // A firewall that blocks a response replaces it with a 403.
         403 => Verdict::StopInDoubt(FatalCause::Credentials),
         407 => Verdict::Stop(FatalCause::Credentials),
         408 => Verdict::Doubt,
@@ -114,7 +115,7 @@ fn refusal(http_status: u16, body: &ResponseBody, rules: &AnswerRules) -> Verdic
     }
 }
 
-/// What the operator says that a rejection with this code means, if anything.
+/// The verdict that the operator configured for a rejection with this code, if any.
 fn rejection(error_code: Option<&str>, codes: &CodeMap) -> Option<Verdict> {
     Some(match codes.get(error_code?)? {
         CodeMapping::AlreadyCancelled => Verdict::AlreadyCancelled,

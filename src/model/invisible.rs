@@ -1,11 +1,10 @@
-//! Blanks and characters that nobody sees, as spreadsheets and web pages leave them around
-//! what they hold.
+//! Blanks and invisible characters, as spreadsheets and web pages leave them around values.
 
-/// What DOS wrote at the end of a file.
+/// The end-of-file character of DOS.
 const SUBSTITUTE: u8 = 0x1a;
 
-/// Whether a character shows nothing: a blank, a mark of zero width, a byte order mark. Line
-/// ends are not among them.
+/// Whether a character is invisible: a blank, a zero-width character or a byte order mark. Line
+/// ends do not count.
 pub fn is_invisible(char: char) -> bool {
     match char {
         '\n' | '\r' => false,
@@ -19,14 +18,15 @@ pub fn is_invisible(char: char) -> bool {
     }
 }
 
-/// Marks that make a text look like another: digits behind one are shown in reverse.
+/// Direction overrides make a text look like another: the digits after one are displayed in
+/// reverse.
 const OVERRIDES: [char; 2] = ['\u{202d}', '\u{202e}'];
 
 fn is_harmless(char: char) -> bool {
     is_invisible(char) && !OVERRIDES.contains(&char)
 }
 
-/// The text without what nobody sees around it.
+/// The text without the invisible characters at both ends.
 pub fn trimmed(mut text: &[u8]) -> &[u8] {
     while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = text {
         text = rest;
@@ -40,7 +40,7 @@ pub fn trimmed(mut text: &[u8]) -> &[u8] {
     }
 }
 
-/// Whether there is nothing in a text that anybody sees.
+/// Whether a text consists of invisible characters only.
 #[inline]
 pub fn is_blank(text: &[u8]) -> bool {
     match text {

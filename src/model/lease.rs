@@ -1,13 +1,13 @@
-//! The lease under which a process holds rows of a run that several work on.
+//! The lease under which a process holds rows of a run that several processes work on.
 
 use std::time::Duration;
 
-/// How long this process may hold rows without another commit, where several
-/// work on a run. Rows that it holds longer go to the others.
+/// How long this process may hold rows without another commit, where several processes work on a
+/// run. When it expires, its rows go to the other processes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lease {
-    /// Another number than before says that the lease before ran out.
+    /// The fencing number. If it differs from the previous one, the previous lease has expired.
     pub fencing_number: i64,
-    /// How long it lasts from when the commit was asked for.
+    /// The lease's duration, counted from when the commit was requested.
     pub duration: Duration,
 }

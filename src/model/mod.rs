@@ -1,6 +1,7 @@
-//! The values that every other module speaks of, and the decisions that need nothing but them:
-//! orders and rows, what a call came to and what that makes of its row, the rate budget, and
-//! what looks like a card number. It imports nothing else of this crate and does no I/O.
+//! The types that every other module uses, and the decisions that need nothing else: orders and
+//! rows, the result of a call and what it means for its row, the rate budget, and the detection
+//! of card numbers. This module imports nothing else of this crate and does no I/O, except that
+//! [`Uptime`] reads the machine's clock.
 //!
 //! ```text
 //! CallResult ──classify──▶ Outcome { verdict } ──transition──▶ RowTransition ──▶ Status

@@ -1,18 +1,18 @@
-//! An order, the row that carries it, and why a row cannot be sent.
+//! An order, the row that carries it, and the reason why a row cannot be sent.
 
 use std::fmt;
 
 use super::ReasonCode;
 
-/// What CoreCARD cancels: one physical card order.
+/// One physical card order, which CoreCARD can cancel.
 ///
-/// The pair names exactly one order, so a repeated call cannot cancel another.
-/// Ordered by admin number, then sequence number.
+/// The pair of numbers identifies exactly one order, so a repeated call cannot cancel another.
+/// Orders sort by admin number, then by sequence number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Order {
-    /// `AdminNumber`, the embossing account: an int64 of digits, never negative.
+    /// `AdminNumber`, the embossing account: an int64, never negative.
     pub admin_number: i64,
-    /// `CardSequenceNumber`: an integer of digits, never negative.
+    /// `CardSequenceNumber`: an int32, never negative.
     pub sequence_number: i32,
 }
 
@@ -32,19 +32,19 @@ impl fmt::Display for RowNumber {
     }
 }
 
-/// What one line of the input carries.
+/// The content of one line of the input.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Row {
     /// An order that can be sent.
     Order(Order),
-    /// A line that cannot be sent, and why.
+    /// A line that cannot be sent, with the reason.
     Invalid(RowError),
 }
 
-/// Why a row cannot be sent, fit to be shown: it never holds a card number.
+/// Why a row cannot be sent. It is safe to display: it never contains a card number.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RowError {
-    /// Which rule the row breaks.
+    /// The rule that the row breaks.
     pub code: ReasonCode,
     /// What is wrong, as a sentence.
     pub message: String,

@@ -1,28 +1,28 @@
-//! What a call means: for its order, for the run, and as a signal of the server's state.
+//! The outcome of a call: what it means for its order, for the run, and for the server's state.
 
 use std::time::Duration;
 
 use super::ReasonCode;
 
-/// What an attempt came to.
+/// The classified result of an attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {
-    /// What it means.
+    /// What it means for the order.
     pub verdict: Verdict,
     /// Whether the request may have left this machine.
     pub sent: bool,
-    /// CoreCARD's own code whenever it gave one, else one of ours.
+    /// CoreCARD's `ErrorCode` if it gave one, otherwise one of our [`ReasonCode`]s.
     pub error_code: String,
-    /// CoreCARD's message, or what went wrong in words.
+    /// CoreCARD's message, or a description of what went wrong.
     pub message: String,
-    /// The HTTP status, if an answer came.
+    /// The HTTP status, if a response arrived.
     pub http_status: Option<u16>,
-    /// How long nobody may send, if the server said so.
+    /// The wait that the server requested, if it did.
     pub retry_after: Option<Duration>,
 }
 
 impl Outcome {
-    /// Its code, and its message if there is one.
+    /// The error code, followed by the message if there is one.
     pub fn describe(&self) -> String {
         match self.message.is_empty() {
             true => self.error_code.clone(),
@@ -30,7 +30,7 @@ impl Outcome {
         }
     }
 
-    /// What it tells of the server.
+    /// What it indicates about the server.
     pub fn server_signal(&self) -> ServerSignal {
         match (self.verdict, self.http_status) {
             (Verdict::Cancelled | Verdict::AlreadyCancelled | Verdict::Rejected, _) => {
@@ -50,25 +50,25 @@ impl Outcome {
     }
 }
 
-/// What an attempt tells of the server, whatever it means for its order.
+/// What an attempt indicates about the server, whatever it means for its order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ServerSignal {
-    /// CoreCARD itself answered, yes or no: it works.
+    /// CoreCARD itself answered, with success or rejection: the server works.
     Works,
-    /// HTTP 429: it was sent too many calls.
+    /// HTTP 429: the server received too many calls.
     Throttled,
-    /// No connection: it does not work, whatever the row.
+    /// No connection: the server is down, whatever the row.
     Unreachable,
-    /// HTTP 503: it does not work, or not for this row.
+    /// HTTP 503: the server is down, or fails for this row.
     Unavailable,
-    /// The answer was lost or cannot be trusted: it does not work, or not for this row.
+    /// The answer was lost or cannot be trusted: the server is down, or fails for this row.
     Broken,
-    /// Nothing can be told from it.
+    /// It indicates nothing.
     Unclear,
 }
 
 impl ServerSignal {
-    /// Whether a server that works would not have given it.
+    /// Whether a working server would not have produced it.
     pub fn is_failure(self) -> bool {
         !matches!(self, ServerSignal::Works | ServerSignal::Unclear)
     }
@@ -77,21 +77,21 @@ impl ServerSignal {
 /// What an attempt means for its order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// Done.
+    /// The order is cancelled.
     Cancelled,
-    /// It was done before.
+    /// The order was cancelled before.
     AlreadyCancelled,
-    /// CoreCARD said no: final.
+    /// CoreCARD rejected the request: final.
     Rejected,
-    /// Surely not done, and a repeat would go the same way.
+    /// Surely not cancelled, and a repeat would fail in the same way.
     Refused,
-    /// Surely not done; a repeat may succeed.
+    /// Surely not cancelled; a repeat may succeed.
     NotDone,
-    /// It may or may not be done.
+    /// The order may or may not be cancelled.
     Doubt,
-    /// Surely not done, and nothing else may be sent either.
+    /// Surely not cancelled, and nothing else may be sent.
     Stop(FatalCause),
-    /// It may or may not be done, and nothing else may be sent.
+    /// The order may or may not be cancelled, and nothing else may be sent.
     StopInDoubt(FatalCause),
 }
 
@@ -101,7 +101,7 @@ impl Verdict {
         matches!(self, Verdict::Doubt | Verdict::StopInDoubt(_))
     }
 
-    /// Why nothing else may be sent, if that is so.
+    /// Why nothing else may be sent; `None` if the run may go on.
     pub fn fatal_cause(self) -> Option<FatalCause> {
         match self {
             Verdict::Stop(cause) | Verdict::StopInDoubt(cause) => Some(cause),
@@ -110,23 +110,23 @@ impl Verdict {
     }
 }
 
-/// An answer after which the whole run must stop.
+/// Why the whole run must stop after an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FatalCause {
-    /// The credentials were refused, and new ones may not be.
+    /// The credentials were refused; refreshed ones may be accepted.
     Unauthorized,
-    /// The credentials were refused, and new ones would be too.
+    /// The credentials were refused; refreshed ones would be refused too.
     Credentials,
-    /// A redirect, which is never followed.
+    /// The server answered with a redirect, which is never followed.
     Redirected,
     /// The server's certificate is not valid.
     Certificate,
-    /// A code that the configuration says must stop the run.
+    /// The configuration says that this error code stops the run.
     Code,
 }
 
 impl FatalCause {
-    /// The code that stands in the results of the rows left unsent.
+    /// The reason code for the results of the rows left unsent.
     pub fn code(self) -> ReasonCode {
         match self {
             FatalCause::Unauthorized | FatalCause::Credentials => ReasonCode::Credentials,

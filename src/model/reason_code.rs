@@ -1,12 +1,12 @@
-//! The error codes of this program, beside those of CoreCARD.
+//! The program's own error codes, beside those of CoreCARD.
 
 use std::fmt;
 use std::str::FromStr;
 
 macro_rules! reason_codes {
     ($($variant:ident = $name:literal, $meaning:literal;)*) => {
-        /// This program's own error codes: what stands in `error_code` where CoreCARD gave
-        /// none. The list is closed; `HTTP_nnn` stands for any HTTP status.
+        /// The program's own error codes: the value of `error_code` where CoreCARD gave none. The
+        /// list is closed; `HTTP_nnn` stands for any HTTP status.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum ReasonCode {
             $(#[doc = $meaning] $variant,)*
@@ -15,7 +15,7 @@ macro_rules! reason_codes {
         }
 
         impl ReasonCode {
-            /// Every code but `HTTP_nnn`, with its meaning in one sentence.
+            /// Every code except `HTTP_nnn`, with its meaning in one sentence.
             pub const ALL: &[(ReasonCode, &str)] = &[$((ReasonCode::$variant, $meaning),)*];
         }
 
@@ -62,8 +62,8 @@ reason_codes! {
 }
 
 impl ReasonCode {
-    /// Whether a process that stops for this reason stops the run for all that work on
-    /// it. Else only that process stops: the others may well go on.
+    /// Whether a process that stops for this reason stops the run for every process that works on
+    /// it. If not, the other processes go on.
     pub fn stops_all(self) -> bool {
         match self {
             ReasonCode::MaxFailures
@@ -75,13 +75,13 @@ impl ReasonCode {
             | ReasonCode::Redirected
             | ReasonCode::StopCode
             | ReasonCode::CutOff => true,
-            // A signal, or what may be wrong here only: the network, the secrets.
+            // A signal, or a cause that may be local to this machine: its network, its secrets.
             _ => false,
         }
     }
 }
 
-/// The text is none of this program's own codes, or it is `HTTP_nnn`.
+/// The text is not one of the program's own codes, or it is `HTTP_nnn`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not a reason code")]
 pub struct ParseReasonCodeError;
@@ -89,7 +89,7 @@ pub struct ParseReasonCodeError;
 impl FromStr for ReasonCode {
     type Err = ParseReasonCodeError;
 
-    /// Reads every code but `HTTP_nnn`.
+    /// Parses every code except `HTTP_nnn`.
     fn from_str(text: &str) -> Result<Self, ParseReasonCodeError> {
         let mut codes = ReasonCode::ALL.iter().map(|(code, _)| *code);
         codes.find(|code| code.to_string() == text).ok_or(ParseReasonCodeError)

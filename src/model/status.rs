@@ -1,31 +1,31 @@
-//! The statuses that a row can have in the results.
+//! The status of a row in the results.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// How a row stands in the results.
+/// The status of a row in the results.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Status {
     /// CoreCARD answered `Status` true.
     Cancelled,
-    /// A code that the configuration says means that, or an earlier run did it.
+    /// A configured error code means this, or an earlier run on the ledger cancelled the order.
     AlreadyCancelled,
     /// CoreCARD answered `Status` false: final.
     Rejected,
-    /// Surely not done: refused, unreachable, throttled, attempts used up.
+    /// Surely not cancelled: refused, unreachable or throttled, and no attempt is left.
     Failed,
-    /// Sent, no trustworthy answer came, attempts used up.
+    /// A request was sent, no trustworthy answer came, and no attempt is left.
     InDoubt,
     /// The row cannot be sent.
     Invalid,
-    /// The same order stands in an earlier row, which decides.
+    /// An earlier row carries the same order, and decides.
     Duplicate,
-    /// The run stopped before the row was done.
+    /// The run stopped before the row ended.
     NotSent,
 }
 
 impl Status {
-    /// Every status, in the order summaries show them.
+    /// Every status, in the order of the summary.
     pub const ALL: [Status; 8] = [
         Status::Cancelled,
         Status::AlreadyCancelled,
@@ -37,7 +37,7 @@ impl Status {
         Status::NotSent,
     ];
 
-    /// The word in the results' `status` column.
+    /// The value in the results' `status` column.
     pub fn as_str(self) -> &'static str {
         match self {
             Status::Cancelled => "cancelled",
@@ -51,7 +51,7 @@ impl Status {
         }
     }
 
-    /// Whether the order is surely off the embosser's list.
+    /// Whether the order is surely removed from the embosser's list.
     pub fn is_cancelled(self) -> bool {
         matches!(self, Status::Cancelled | Status::AlreadyCancelled)
     }
@@ -63,7 +63,7 @@ impl fmt::Display for Status {
     }
 }
 
-/// The word is none of the eight statuses.
+/// The text is not one of the eight statuses.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not a status")]
 pub struct ParseStatusError;

@@ -1,31 +1,33 @@
-//! What a call makes of its row: the row ends, waits for another attempt, or goes back unsent.
+//! What an attempt does to its row: the row ends, waits for another attempt, or returns to the
+//! unsent rows.
 
 use super::{Status, Verdict};
 
-/// What is done about a lost answer.
+/// What to do after an answer was lost.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OnDoubt {
-    /// Ask again within the run: the pair names one order, so a repeat is safe.
+    /// Repeat the call within the run. This is safe because the pair of numbers identifies one
+    /// order.
     #[default]
     Retry,
-    /// Leave the row in doubt at once.
+    /// Leave the row in doubt without another attempt.
     Leave,
 }
 
-/// What an attempt makes of its row.
+/// What an attempt does to its row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RowTransition {
-    /// The row ends so.
+    /// The row ends with this status.
     End(Status),
     /// The row waits for another attempt.
     Retry,
-    /// The row goes back among those not sent; the run stops.
+    /// The row returns to the unsent rows, because the run stops.
     Unsent,
 }
 
-/// What an attempt makes of its row. `attempts_left` says whether another is
-/// allowed; `doubt` whether this or any earlier answer of the row was lost.
+/// What an attempt with this verdict does to its row. `attempts_left` is whether another attempt
+/// is allowed; `doubt` is whether the answer to this or an earlier attempt of the row was lost.
 pub fn transition(
     verdict: Verdict,
     attempts_left: bool,
@@ -42,7 +44,7 @@ pub fn transition(
             RowTransition::End(Status::InDoubt)
         }
         Verdict::Stop(_) | Verdict::StopInDoubt(_) => RowTransition::Unsent,
-        // Once an answer was lost, a later "not done" speaks of the later attempt only.
+        // After a lost answer, a later "not done" is true of the later attempt only.
         Verdict::Doubt | Verdict::NotDone | Verdict::Refused if doubt => {
             RowTransition::End(Status::InDoubt)
         }
@@ -51,8 +53,8 @@ pub fn transition(
     }
 }
 
-/// How a row stands in the results when its run stopped before it ended: a row
-/// with a lost answer behind it can no longer be called unsent.
+/// The status of a row that has not ended when its run stops. If one of its answers was lost, it
+/// cannot be reported as not sent.
 pub fn status_when_stopped(doubt: bool) -> Status {
     if doubt { Status::InDoubt } else { Status::NotSent }
 }

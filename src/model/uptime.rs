@@ -1,5 +1,5 @@
-//! How long the machine has been up: a clock that nobody sets, and that goes on while the
-//! machine sleeps.
+//! The machine's uptime: a clock that cannot be set, and that keeps running while the machine is
+//! suspended (`CLOCK_BOOTTIME`).
 
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -9,17 +9,17 @@ use rustix::time::{ClockId, clock_gettime};
 /// A reading of the machine's uptime.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Uptime {
-    /// Which start of which machine it counts from.
+    /// The boot that it counts from: the kernel's random boot id.
     pub boot: String,
-    /// Nanoseconds since then.
+    /// Nanoseconds since that boot.
     pub nanoseconds: u64,
 }
 
-/// Where Linux tells one start of a machine from every other.
+/// Linux generates a random id at each boot.
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 
 impl Uptime {
-    /// The uptime now; `None` where the system does not tell its starts apart.
+    /// The current uptime; `None` on systems without a boot id.
     pub fn now() -> Option<Uptime> {
         static BOOT: OnceLock<Option<String>> = OnceLock::new();
         let read = || std::fs::read_to_string(BOOT_ID).ok();
@@ -28,7 +28,7 @@ impl Uptime {
         Some(Uptime { boot, nanoseconds })
     }
 
-    /// The uptime alone.
+    /// The uptime without the boot id.
     pub fn since_boot() -> Duration {
         Duration::try_from(clock_gettime(ClockId::Boottime)).unwrap_or_default()
     }

@@ -1,5 +1,5 @@
-//! A card number that is parted over neighbouring columns of a row. Most rows are passed over
-//! after a look at a few of their bytes.
+//! Detects a card number that is split over neighbouring columns of a row. Most rows are ruled
+//! out after reading a few of their bytes.
 
 use std::borrow::Cow;
 
@@ -7,15 +7,16 @@ use super::network::may_hold_card;
 use super::plain::Plain;
 use super::search::{Groups, Match, card_from, group_starts, next_run};
 
-/// Whether neighbouring columns of a row hold a card number that is parted as cards are.
+/// Whether neighbouring columns of a row contain a card number, split where the groups on cards
+/// are.
 pub fn fields_hold_card_number<'f>(fields: impl Iterator<Item = &'f [u8]> + Clone) -> bool {
     may_be_parted(fields.clone())
         && may_be_grouped(fields.clone())
         && columns_hold_card_number(&fields.collect::<Vec<_>>().join(&b','))
 }
 
-/// Whether digits at the end of a field and those at the start of the next one that holds
-/// anything may be groups of one card: looks at little of most rows.
+/// Whether the digits at the end of one field and at the start of the next non-empty one may be
+/// groups of one card number. Reads few bytes of most rows.
 pub(super) fn may_be_parted<'f>(fields: impl Iterator<Item = &'f [u8]>) -> bool {
     let mut before = 0;
     for field in fields {
@@ -28,15 +29,15 @@ pub(super) fn may_be_parted<'f>(fields: impl Iterator<Item = &'f [u8]>) -> bool 
     false
 }
 
-/// Whether groups of digits follow each other without a letter that have the sizes of those
-/// of a card: of the last one, at least.
+/// Whether consecutive groups of digits, without a letter between them, have the sizes of a card
+/// number's groups. Checks the last group and the two or three before it.
 pub(super) fn may_be_grouped<'f>(fields: impl Iterator<Item = &'f [u8]>) -> bool {
     let mut sizes = Sizes::default();
     for field in fields {
         for byte in field {
             match byte {
                 b'0'..=b'9' => sizes.digits += 1,
-                // What stands for digits in other scripts, or nobody sees.
+                // A digit of another script, or an invisible character.
                 0x80.. => return true,
                 b'a'..=b'z' | b'A'..=b'Z' | b'?' => {
                     if sizes.end() {
@@ -55,7 +56,7 @@ pub(super) fn may_be_grouped<'f>(fields: impl Iterator<Item = &'f [u8]>) -> bool
     false
 }
 
-/// How many digits are in a group, and in the three before it.
+/// The number of digits in the current group, and in each of the three before it.
 #[derive(Default)]
 struct Sizes {
     before: [u32; 3],
@@ -63,7 +64,7 @@ struct Sizes {
 }
 
 impl Sizes {
-    /// Ends the group, if there is one; says whether it may be the last one of a card.
+    /// Ends the group, if there is one. Returns whether it may be the last one of a card number.
     #[inline]
     fn end(&mut self) -> bool {
         let digits = std::mem::take(&mut self.digits);
@@ -77,15 +78,15 @@ impl Sizes {
     }
 }
 
-/// How many digits stand in the first or last group of a field, 0 where a letter comes
-/// first; nothing where there is neither a digit nor a letter.
+/// The number of digits in the first or last group of a field; 0 if a letter comes first, `None`
+/// if the field has neither a digit nor a letter.
 #[inline]
 fn group(field: &[u8], last: bool) -> Option<usize> {
     let group = if last { group_in(field.iter().rev()) } else { group_in(field.iter()) };
     match group {
         Group::Digits(digits) => Some(digits),
         Group::Nothing => None,
-        // What stands for digits in other scripts, or nobody sees.
+        // A digit of another script, or an invisible character.
         Group::Other => match Plain::of(field).bytes {
             Cow::Borrowed(_) => None,
             Cow::Owned(plain) => self::group(&plain, last),
@@ -93,11 +94,11 @@ fn group(field: &[u8], last: bool) -> Option<usize> {
     }
 }
 
-/// The group of digits that a text begins with.
+/// The first group of digits in a text.
 enum Group {
     Digits(usize),
     Nothing,
-    /// A character that is not ASCII comes before it, or in it.
+    /// A character that is not ASCII comes before or within it.
     Other,
 }
 
@@ -108,7 +109,7 @@ fn group_in<'t>(text: impl Iterator<Item = &'t u8>) -> Group {
             b'0'..=b'9' => digits += 1,
             0x80.. => return Group::Other,
             _ if digits > 0 => break,
-            // A letter stands for those that are in `Plain`, too.
+            // `Plain` writes `?` for letters of other scripts.
             b'a'..=b'z' | b'A'..=b'Z' | b'?' => return Group::Digits(0),
             _ => {}
         }
@@ -116,7 +117,7 @@ fn group_in<'t>(text: impl Iterator<Item = &'t u8>) -> Group {
     if digits > 0 { Group::Digits(digits) } else { Group::Nothing }
 }
 
-/// Whether a row's columns, joined to one text, hold a card number that is parted as on cards.
+/// Whether a row's columns, joined to one text, contain a card number split as on cards.
 pub(super) fn columns_hold_card_number(raw: &[u8]) -> bool {
     if !may_hold_card(raw) {
         return false;
@@ -136,7 +137,7 @@ pub(super) fn columns_hold_card_number(raw: &[u8]) -> bool {
     false
 }
 
-/// Whether a field may be a part of a card number that stands in several.
+/// Whether a field may be a part of a card number that is split over several fields.
 pub fn may_be_part(field: &[u8]) -> bool {
     let plain = Plain::of(field);
     let digits = plain.bytes.iter().filter(|byte| byte.is_ascii_digit()).count();

@@ -1,4 +1,10 @@
-//! Finds what looks like a card number in any text. Nothing that does is stored, sent or shown.
+//! Detects what looks like a card number in any text. Such text is never stored, sent or displayed.
+//!
+//! A text is first normalized ([`plain`]): digits of all scripts become ASCII, invisible
+//! characters are removed. The search ([`search`]) then looks for groups of digits that together
+//! have a known issuer prefix and length and pass the Luhn check ([`network`]). A number may also
+//! be split over neighbouring columns of a row ([`columns`]). Checks that read few bytes come
+//! first, since they run on every row.
 
 mod columns;
 mod network;
@@ -15,18 +21,18 @@ pub use network::{SHORTEST, may_hold_card};
 use plain::Plain;
 use search::next_card;
 
-/// What stands for a card number.
+/// Replaces a card number in a redacted text.
 pub const REMOVED: &str = "[card number removed]";
 
-/// Whether the text holds what looks like a card number: 13 to 19 digits, whatever stands
-/// between them but letters, perhaps with leading zeros or an expiry date behind, of a known
-/// network, passing the Luhn check.
+/// Whether the text contains what looks like a card number: 13 to 19 digits of a known network
+/// that pass the Luhn check, with any separators other than letters between them, and optionally
+/// with leading zeros or an expiry date after them.
 #[inline]
 pub fn looks_like_card_number(text: &[u8]) -> bool {
     may_hold_card(text) && next_card(&Plain::of(text).bytes, 0).is_some()
 }
 
-/// The text with each card number replaced by a note that there was one.
+/// The text with each card number replaced by [`REMOVED`].
 pub fn redact(text: &str) -> Cow<'_, str> {
     if !may_hold_card(text.as_bytes()) {
         return Cow::Borrowed(text);
@@ -46,6 +52,6 @@ pub fn redact(text: &str) -> Cow<'_, str> {
         }
     }
     clean.push_str(text.get(copied..).unwrap_or_default());
-    // What stood beside a removed number may be one when it stands alone.
+    // The digits beside a removed number may form another one once it is gone.
     Cow::Owned(redact(&clean).into_owned())
 }

@@ -1,18 +1,21 @@
-//! Which digits are a card number: those of a known network that pass the Luhn check.
+//! Whether a sequence of digits is a card number: a known network's prefix and length, and the
+//! Luhn check.
 
-/// The fewest digits that a card number has.
+/// The fewest digits of a card number.
 pub const SHORTEST: usize = 13;
-/// The most.
+/// The most digits of a card number.
 pub(super) const LONGEST: usize = 19;
 
-/// Whether there is room for the digits of a card. Those of other scripts take two bytes or more.
+/// Whether the text has enough digits for a card number. Digits of other scripts take two bytes
+/// or more.
 #[inline]
 pub fn may_hold_card(text: &[u8]) -> bool {
     text.len() >= SHORTEST && digit_halves(text) >= 2 * SHORTEST
 }
 
-/// Two for each ASCII digit, one for each byte that may be half of another digit. Every row
-/// with more than its keys is looked at, so bytes are added up as bytes, many at a time.
+/// Counts two for each ASCII digit and one for each byte that may be half of another digit. It
+/// runs on every row with more columns than its keys, so it sums in bytes, which the compiler
+/// vectorizes.
 #[inline]
 fn digit_halves(text: &[u8]) -> usize {
     const FITS: usize = (u8::MAX / 2) as usize;
@@ -24,7 +27,7 @@ pub(super) fn is_card(digits: &[u8]) -> bool {
     digits.len() >= SHORTEST && known_network(digits) && passes_luhn(digits)
 }
 
-/// Whether a network issues cards that begin so and are as long.
+/// Whether a network issues card numbers with this prefix and length.
 fn known_network(digits: &[u8]) -> bool {
     let prefix = digits.iter().take(4).fold(0, |number, digit| number * 10 + u32::from(*digit));
     match prefix {
@@ -63,10 +66,10 @@ pub(super) fn passes_luhn(digits: &[u8]) -> bool {
     sum.is_multiple_of(10)
 }
 
-/// How many digits an expiry date has that is written right behind a card number.
+/// How many digits an expiry date has that directly follows a card number.
 pub(super) const EXPIRY_DIGITS: [usize; 2] = [4, 6];
 
-/// Whether digits are a month and a year in which cards expire, in either order.
+/// Whether the digits are a month and a year in which cards expire, in either order.
 pub(super) fn is_expiry(digits: &[u8]) -> bool {
     let number =
         |digits: &[u8]| digits.iter().fold(0, |number, digit| number * 10 + u32::from(*digit));

@@ -1,16 +1,16 @@
-//! A text as the search for card numbers reads it: digits of every script as ASCII, and without
-//! the characters that show nothing.
+//! Normalizes a text for the search: digits of every script become ASCII, and invisible
+//! characters are removed.
 
 use std::borrow::Cow;
 use std::ops::Range;
 
 use crate::model::invisible::is_invisible;
 
-/// A text in which digits of every script, and what parts them, are ASCII, and in which what
-/// nobody sees is left out.
+/// A normalized text: digits of every script and their separators are ASCII, and invisible
+/// characters are removed.
 pub(super) struct Plain<'t> {
     pub bytes: Cow<'t, [u8]>,
-    /// Where each byte comes from, unless the text is plain itself.
+    /// The source range of each byte; empty if the text is unchanged.
     places: Vec<Range<usize>>,
 }
 
@@ -31,7 +31,7 @@ impl Plain<'_> {
         };
         for chunk in text.utf8_chunks() {
             chunk.valid().chars().for_each(|char| add(plain(char), char.len_utf8()));
-            // As Windows writes a blank that does not break, and dashes.
+            // The no-break space, soft hyphen and dashes of Windows-1252.
             let byte =
                 |byte: u8| if matches!(byte, 0xa0 | 0xad | 0x96 | 0x97) { b'-' } else { b'?' };
             chunk.invalid().iter().for_each(|invalid| add(Some(byte(*invalid)), 1));
@@ -39,7 +39,7 @@ impl Plain<'_> {
         Plain { bytes: Cow::Owned(bytes), places }
     }
 
-    /// Where a range of the plain text stands in the one it comes from.
+    /// The range of the original text that a range of the normalized text comes from.
     pub fn place(&self, range: &Range<usize>) -> Range<usize> {
         let first = self.places.get(range.start);
         let last = range.end.checked_sub(1).and_then(|last| self.places.get(last));
@@ -50,7 +50,7 @@ impl Plain<'_> {
     }
 }
 
-/// What stands for a character; nothing for one that nobody sees.
+/// The ASCII byte that a character is normalized to; `None` if it is invisible.
 fn plain(char: char) -> Option<u8> {
     match char {
         '\0'..='\x7f' => Some(char as u8),
@@ -61,7 +61,7 @@ fn plain(char: char) -> Option<u8> {
     }
 }
 
-/// The zeros of the scripts that have digits; their other digits follow.
+/// The zeros of the scripts that have digits; their other digits follow in order.
 const ZEROS: [u32; 42] = [
     0x660, 0x6f0, 0x7c0, 0x966, 0x9e6, 0xa66, 0xae6, 0xb66, 0xbe6, 0xc66, 0xce6, 0xd66, 0xde6,
     0xe50, 0xed0, 0xf20, 0x1040, 0x1090, 0x17e0, 0x1810, 0x1946, 0x19d0, 0x1a80, 0x1a90, 0x1b50,

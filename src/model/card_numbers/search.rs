@@ -1,5 +1,5 @@
-//! The search for a card number in a plain text: runs of digits without a letter between them,
-//! and within a run groups of digits that may begin or end a card.
+//! Searches a normalized text for card numbers: first for runs of digits without a letter between
+//! them, then within each run for groups of digits at which a card number may begin or end.
 
 use std::ops::Range;
 
@@ -16,7 +16,7 @@ pub(super) fn next_card(text: &[u8], mut from: usize) -> Option<Range<usize>> {
     None
 }
 
-/// The next stretch of digits with nothing between them that is a letter.
+/// The next run: digits with no letter between them.
 pub(super) fn next_run(text: &[u8], from: usize) -> Option<Range<usize>> {
     let rest = text.get(from..)?;
     let start = rest.iter().position(u8::is_ascii_digit)?;
@@ -31,8 +31,8 @@ pub(super) fn next_run(text: &[u8], from: usize) -> Option<Range<usize>> {
     Some(from + start..from + end)
 }
 
-/// A run may hold more than a card ("4111 1111 1111 1111 12-27"), so each group
-/// of digits in it may be where a card begins.
+/// The card number in a run. A run may contain more than a card number ("4111 1111 1111 1111
+/// 12-27"), so each of its groups of digits is tried as the start.
 fn card_in(text: &[u8], run: &Range<usize>) -> Option<Range<usize>> {
     let whole = !touches_word(text, run);
     let mut first = true;
@@ -49,7 +49,7 @@ fn card_in(text: &[u8], run: &Range<usize>) -> Option<Range<usize>> {
     None
 }
 
-/// Where each group of digits of a run begins.
+/// The start of each group of digits in a run.
 pub(super) fn group_starts<'t>(
     text: &'t [u8],
     run: &Range<usize>,
@@ -60,7 +60,7 @@ pub(super) fn group_starts<'t>(
     })
 }
 
-/// Whether letters join the run, as in the groups of a UUID.
+/// Whether the run is joined to letters, as the groups of a UUID are.
 fn touches_word(text: &[u8], run: &Range<usize>) -> bool {
     let letter = |at: Option<usize>| {
         at.and_then(|at| text.get(at)).is_some_and(|byte| byte.is_ascii_alphabetic())
@@ -73,17 +73,18 @@ fn touches_word(text: &[u8], run: &Range<usize>) -> bool {
         || dash(after) && letter(Some(run.end + 1))
 }
 
-/// What was found at one place of a run.
+/// The result of a search at one position of a run.
 pub(super) enum Match {
-    /// A card ends here.
+    /// A card number ends here.
     Card(usize),
-    /// The first group is all zeros: padding, at most.
+    /// The first group consists of zeros: it can only be padding.
     Zeros,
     Nothing,
 }
 
-/// Looks for the longest card that begins at the start of the range and ends with one of its
-/// groups, if they are grouped as `fits` says, which is told whether it is the last group.
+/// Finds the longest card number that begins at the start of the range and ends with one of its
+/// groups. `fits` decides whether the groups are acceptable; its second argument is whether the
+/// last group of the range is among them.
 pub(super) fn card_from(
     text: &[u8],
     range: Range<usize>,
@@ -125,7 +126,7 @@ fn is_digit(text: &[u8], at: usize) -> bool {
     text.get(at).is_some_and(u8::is_ascii_digit)
 }
 
-/// Up to as many digits as a card and an expiry date have, without leading zeros.
+/// At most the digits of a card number and an expiry date, without leading zeros.
 #[derive(Default)]
 struct Digits {
     values: [u8; LONGEST + 6],
@@ -133,7 +134,7 @@ struct Digits {
 }
 
 impl Digits {
-    /// Takes an ASCII digit; false if there are too many.
+    /// Adds an ASCII digit; returns false if there is no room.
     fn push(&mut self, digit: u8) -> bool {
         if self.count == 0 && digit == b'0' {
             return true;
@@ -148,21 +149,21 @@ impl Digits {
         self.values.get(..self.count).unwrap_or_default()
     }
 
-    /// All but the last ones, and those.
+    /// Splits off the last `count` digits.
     fn split_last(&self, count: usize) -> (&[u8], &[u8]) {
         let digits = self.as_slice();
         digits.split_at(digits.len().saturating_sub(count))
     }
 }
 
-/// How digits are grouped: cards are written unbroken, or four digits first and
-/// then three to six at a time.
+/// How digits are grouped. Card numbers are written without a break, or as four digits followed
+/// by groups of three to six.
 #[derive(Debug, Default, Clone)]
 pub(super) struct Groups {
     ended: usize,
     digits: usize,
     odd: bool,
-    /// The sizes of the first groups.
+    /// The sizes of the first five groups.
     sizes: [usize; 5],
 }
 
@@ -181,7 +182,7 @@ impl Groups {
         self.digits = 0;
     }
 
-    /// The groups if the last one ended so many digits earlier.
+    /// The groups without the last `digits` digits; `None` if no digit of the last group is left.
     fn without(&self, digits: usize) -> Option<Groups> {
         let digits = self.digits.checked_sub(digits).filter(|digits| *digits > 0)?;
         let mut groups = Groups { digits, ..self.clone() };
@@ -193,7 +194,7 @@ impl Groups {
         self.ended == 1 || !self.odd
     }
 
-    /// Whether they are as on cards themselves.
+    /// Whether the groups have the sizes printed on cards.
     pub fn are_canonical(&self, _is_last: bool) -> bool {
         let sizes = self.sizes.get(..self.ended).unwrap_or_default();
         matches!(sizes, [4, 4, 4, 4] | [4, 4, 4, 4, 3] | [4, 6, 5] | [4, 6, 4])
