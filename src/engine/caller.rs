@@ -1,4 +1,4 @@
-//! What makes a call: the only thing the engine needs to know of CoreCARD.
+//! [`Caller`], the trait that makes one call: all that the engine knows about CoreCARD.
 
 use std::future::Future;
 
@@ -6,26 +6,28 @@ use crate::ledger::ClaimedRow;
 use crate::model::Outcome;
 use crate::policy::credential_refresh::RefreshOutcome;
 
-/// One call for one claimed row; it comes back with what it came to, if it was begun.
+/// Makes the call for one claimed row.
 pub trait Caller: Send + 'static {
-    /// The same for another thread: it makes the same calls over connections of its own.
+    /// A second caller for another thread. It makes the same calls over its own connections.
     fn clone_for_thread(&self) -> Self;
 
-    /// Opens so many connections for the calls to come, as far as that can be done.
+    /// Opens up to this many connections for the calls to come. A connection that cannot be
+    /// opened is opened by the call that needs it.
     fn connect(&self, connections: usize) -> impl Future<Output = ()> {
         let _ = connections;
         std::future::ready(())
     }
 
-    /// Sends the row and waits for its outcome. What takes time before the first byte leaves
-    /// is done first; then `may_start` is asked, and if it may not, nothing is sent.
+    /// Sends the row and returns its outcome. Prepares everything that takes time before the
+    /// first byte is written, then calls `may_start`; if that returns false, nothing is sent and
+    /// the result is `None`.
     fn call(
         &self,
         claimed: &ClaimedRow,
         may_start: &dyn Fn() -> bool,
     ) -> impl Future<Output = Option<Outcome>>;
 
-    /// Fetches new credentials, which every call made from then on carries.
+    /// Refreshes the credentials; every call made after that carries the new ones.
     fn refresh_credentials(&self) -> impl Future<Output = RefreshOutcome> {
         std::future::ready(RefreshOutcome::Failed)
     }

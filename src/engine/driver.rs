@@ -1,5 +1,6 @@
-//! Performs the scheduler's actions and reports events to it: submits commits to the ledger
-//! thread, dispatches calls to the executor, refreshes credentials, and sleeps in between.
+//! The driver performs the scheduler's actions and reports events to it: it submits commits to
+//! the ledger thread, dispatches calls to the executor, refreshes credentials, and sleeps in
+//! between.
 
 use std::pin::pin;
 use std::time::{Duration, Instant};
@@ -23,31 +24,31 @@ use crate::model::ReasonCode;
 use crate::policy::pacer::Pacer;
 use crate::policy::stop_rules::StopReason;
 
-/// How often watchers are told how far the run is.
+/// How often the snapshot is published.
 const SHOWN_EVERY: Duration = Duration::from_millis(50);
 
-/// A run that has come to rest.
+/// A finished run.
 pub struct RunOutcome {
-    /// The ledger, handed back.
+    /// The ledger.
     pub ledger: Box<dyn Ledger>,
-    /// The run as it now stands.
+    /// The run as it is recorded now.
     pub run: Run,
-    /// Which stop rule ended it, if that stopped it.
+    /// The stop rule that ended the run, if one did.
     pub stop_reason: Option<StopReason>,
-    /// What happened on the way.
+    /// Statistics of this start.
     pub stats: RunStats,
-    /// Calls that this process made for it.
+    /// The number of calls that this process made.
     pub calls: u64,
-    /// Why this process stopped, if it did.
+    /// Why this process stopped; `None` if every row ended.
     pub stop: Option<ReasonCode>,
 }
 
-/// Opens so many connections, then drives the scheduler until it finishes. Every reason that
-/// comes through `stops` makes it start nothing more.
+/// Opens up to `connections` connections, then drives the scheduler until it finishes. After a
+/// reason arrives through `stops`, no call starts.
 ///
 /// # Errors
-/// When the ledger fails. Nothing more is sent then, calls in flight are waited
-/// for, and what could not be completed is in doubt at the next start.
+/// If the ledger fails. Then no call starts, calls in flight are awaited, and those that could
+/// not be completed are in doubt at the next start.
 pub async fn run<C: Caller>(
     mut scheduler: Scheduler,
     ledger: Box<dyn Ledger>,
@@ -91,14 +92,14 @@ pub async fn run<C: Caller>(
         if finished {
             break;
         }
-        // What is too far away to be reckoned with never comes.
+        // A time that the clock cannot represent is never reached.
         let wake_at = wake_at.and_then(|wake_at| clock.at(wake_at));
         if let Some(wake_at) = wake_at.map(tokio::time::Instant::from)
             && alarm.deadline() != wake_at
         {
             alarm.as_mut().reset(wake_at);
         }
-        let heard = tokio::select! {
+        let received = tokio::select! {
             biased;
             () = alarm.as_mut(), if wake_at.is_some() => Ok(vec![]),
             outcome = ledger_thread.committed() => outcome.map(|outcome| vec![Event::Committed(outcome)]),
@@ -106,10 +107,10 @@ pub async fn run<C: Caller>(
             Some(why) = stops.recv() => Ok(vec![Event::Stop(why)]),
             ended = executor.next_events() => ended,
         };
-        events = match heard {
+        events = match received {
             Ok(events) => events,
             Err(failed) => {
-                // A call that is cut off may have been carried out: each is heard to its end.
+                // A call that is cut off may still be carried out, so each one is awaited.
                 executor.shutdown().await;
                 return Err(failed);
             }
@@ -119,11 +120,11 @@ pub async fn run<C: Caller>(
     let mut ledger = ledger_thread.join()?;
     let (stop_reason, stats) = (scheduler.stop_reason().cloned(), scheduler.stats());
     let (stop, calls) = (scheduler.stop_code(), scheduler.calls());
-    // A ledger that is away is waited for, and signals must be heard meanwhile.
-    let rested = tokio::task::spawn_blocking(move || {
+    // An unreachable ledger is retried for a while, and signals must be handled meanwhile.
+    let finished = tokio::task::spawn_blocking(move || {
         let run = ledger.finish(Timestamp::now(), stop)?;
         Ok::<_, LedgerError>((ledger, run))
     });
-    let (ledger, run) = rested.await.context("the ledger's thread died")??;
+    let (ledger, run) = finished.await.context("the ledger's thread died")??;
     Ok(RunOutcome { ledger, run, stop_reason, stats, calls, stop })
 }

@@ -1,4 +1,4 @@
-//! What the scheduler is told, and what it says to do.
+//! The scheduler's input, [`Event`], and its output, [`Actions`].
 
 use std::time::Duration;
 
@@ -8,80 +8,82 @@ use crate::ledger::{AttemptEnd, ClaimedRow, CommitOutcome, CommitRequest};
 use crate::model::ReasonCode;
 use crate::policy::credential_refresh::RefreshOutcome;
 
-/// One moment, on both clocks.
+/// The current time on both clocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Now {
-    /// Since the run was started; never goes back.
+    /// The time since the start of the run. It never goes back.
     pub since_start: Duration,
-    /// On the wall; may be set.
+    /// The wall clock. It may be set.
     pub wall: Timestamp,
 }
 
-/// What happened.
+/// Something that happened since the last call of [`Scheduler::handle`](super::Scheduler::handle).
 #[derive(Debug)]
 pub enum Event {
-    /// The ledger has outcome.
+    /// The commit in progress ended.
     Committed(CommitOutcome),
     /// A call ended.
     Ended {
-        /// What was sent.
+        /// The row that was sent.
         claimed: ClaimedRow,
-        /// How it ended.
+        /// How its attempt ended.
         ending: AttemptEnd,
-        /// When that was.
+        /// When it was dispatched, started and ended.
         times: CallTimings,
     },
-    /// A call did not start in time, and so did not start at all.
+    /// A call did not start in time and will not start.
     Expired {
-        /// What was to be sent.
+        /// The row that was not sent.
         claimed: ClaimedRow,
-        /// When the core gave it out.
+        /// When it was dispatched, since the start of the run.
         dispatched_at: Duration,
     },
-    /// The machine stood still: others may have taken up what this process had claimed.
+    /// The machine was suspended: another process may have taken over the claimed rows.
     Paused,
-    /// The run is to stop for this reason.
+    /// The run must stop for this reason.
     Stop(ReasonCode),
-    /// New credentials were asked for: what became of that.
+    /// A refresh of the credentials ended.
     CredentialsRefreshed(RefreshOutcome),
 }
 
-/// The moments of a call, after the start of the run.
+/// The times of a call, since the start of the run.
 #[derive(Debug, Clone, Copy)]
 pub struct CallTimings {
-    /// When the core gave it out to be sent.
+    /// When the scheduler dispatched it.
     pub dispatched_at: Duration,
-    /// When it really started.
+    /// When its request was started.
     pub started: Duration,
-    /// When its answer, or the lack of one, was known.
+    /// When its answer arrived or was given up.
     pub ended: Duration,
 }
 
-/// What to do now.
+/// The actions that the driver must perform.
 #[derive(Debug, Default)]
 pub struct Actions {
     /// Make these calls.
     pub dispatch: Vec<Dispatch>,
-    /// What was to be sent before and has not started is not to be sent.
+    /// Do not start calls that were dispatched earlier and have not started; report them as
+    /// [`Event::Expired`].
     pub cancel_unstarted: bool,
-    /// Commit to the ledger. Never while a commit is under way.
+    /// Make this commit. Always `None` while a commit is in progress.
     pub commit: Option<CommitRequest>,
-    /// Fetch new credentials. Never while a fetch is under way.
+    /// Refresh the credentials. Always false while a refresh is in progress.
     pub refresh_credentials: bool,
-    /// Come back at this time after the start, whatever else happens.
+    /// Call the scheduler again at this time since the start, even if nothing happens; `None` if
+    /// only an event can change anything.
     pub wake_at: Option<Duration>,
-    /// There is nothing left to do, ever.
+    /// The run is finished.
     pub finished: bool,
 }
 
 /// A call to be made.
 #[derive(Debug)]
 pub struct Dispatch {
-    /// What is sent.
+    /// The row to send.
     pub claimed: ClaimedRow,
-    /// It starts before this time after the start has come, or not at all.
+    /// The call must start before this time since the start of the run, or not at all.
     pub expires_at: Option<Duration>,
-    /// Whether it starts at once, or may wait while more calls would only wait at the
-    /// server's door.
+    /// Whether the call starts even if the executor holds others back because more calls in
+    /// flight would only queue at the server.
     pub bypass_queue: bool,
 }

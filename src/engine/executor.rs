@@ -1,5 +1,5 @@
-//! Worker threads that perform HTTP calls off the driver's thread, which therefore waits for
-//! none of them. On each thread, the calls in flight are futures of one task.
+//! Worker threads that perform HTTP calls off the driver's thread, so that no decision waits for
+//! a call. On each thread, the calls in flight are futures of one task.
 
 use std::cell::Cell;
 use std::collections::VecDeque;
@@ -28,51 +28,51 @@ use super::events::{CallTimings, Dispatch, Event};
 use crate::ledger::AttemptEnd;
 use crate::policy::adaptive::concurrency::ConcurrencyProbe;
 
-/// More threads than this are no faster: what they call is recorded by one.
+/// More threads than this are not faster, because one thread records what they call.
 const MOST_THREADS: usize = 4;
-/// How long a thread may take to open connections before its first call. What is not
-/// open by then is opened by the calls.
+/// How long a thread may take to open connections before its first call. Connections that are not
+/// open by then are opened by the calls.
 const CONNECT_WITHIN: Duration = Duration::from_secs(1);
-/// How many ended calls of a thread are heard of at once, and how often at most: to
-/// hear of each by itself would cost a wake for each.
-const HEARD_AT_ONCE: usize = 1024;
-const HEARD_EVERY: Duration = Duration::from_millis(1);
+/// The most events received from a thread at once, and the shortest time between two receptions:
+/// each reception costs a wake-up of the driver.
+const MOST_EVENTS: usize = 1024;
+const RECEIVED_EVERY: Duration = Duration::from_millis(1);
 
-/// A call to be made, as the core gave it out.
+/// A dispatched call.
 struct Dispatched {
     dispatch: Dispatch,
-    /// When that was, after the start of the run.
+    /// When it was dispatched, since the start of the run.
     dispatched_at: Duration,
-    /// Its place among all that were given out.
+    /// Its number among all dispatched calls, from 1.
     number: u64,
-    /// How often the machine had stood still by then.
+    /// How many pauses of the machine had been detected by then.
     pauses: u32,
 }
 
 const DIED: &str =
     "a thread that makes calls died: start the same command again; what it was calling is in doubt";
 
-/// All that make calls.
+/// The pool of worker threads.
 pub(super) struct Executor {
     callers: Vec<WorkerThread>,
-    heard_at: Instant,
-    /// How many calls were given out.
-    given: u64,
-    /// How many of them, from the first on, are not to start any more.
+    received_at: Instant,
+    /// The number of dispatched calls.
+    dispatched: u64,
+    /// The number of the last call that is cancelled: it and all earlier ones must not start.
     cancelled: Arc<AtomicU64>,
 }
 
-/// One of them.
+/// The driver's side of a worker thread.
 struct WorkerThread {
-    given: UnboundedSender<Vec<Dispatched>>,
-    ended: UnboundedReceiver<Event>,
-    /// Calls that it was given and that have not ended; some may wait to be started.
+    calls: UnboundedSender<Vec<Dispatched>>,
+    events: UnboundedReceiver<Event>,
+    /// Calls dispatched to it that have not ended or expired.
     outstanding: usize,
 }
 
 impl Executor {
-    /// Starts threads that make calls the way this one would, and waits while they open
-    /// so many connections.
+    /// Starts the threads, each with a clone of `caller`, and waits until they have opened
+    /// `connections` connections in all, or for at most 1 s.
     pub async fn spawn<C: Caller>(
         caller: &C,
         clock: &RunClock,
@@ -90,42 +90,43 @@ impl Executor {
         let callers = (0..threads).map(spawn).collect::<Result<_, _>>()?;
         drop(connecting);
         let _all_dropped = connected.recv().await;
-        Ok(Executor { callers, heard_at: Instant::now(), given: 0, cancelled })
+        Ok(Executor { callers, received_at: Instant::now(), dispatched: 0, cancelled })
     }
 
-    /// Has each call made by whoever has the fewest under way; the first of them, so that
-    /// few calls find few connections, and those open.
+    /// Assigns each call to the thread with the fewest outstanding calls, and among equals to the
+    /// first: few calls then use few connections, which stay open.
     pub fn dispatch(&mut self, dispatches: Vec<Dispatch>, dispatched_at: Duration, pauses: u32) {
         let mut shares = [const { Vec::new() }; MOST_THREADS];
         for dispatch in dispatches {
             let callers = self.callers.iter_mut().zip(&mut shares);
             if let Some((caller, share)) = callers.min_by_key(|(caller, _)| caller.outstanding) {
                 caller.outstanding += 1;
-                self.given += 1;
-                share.push(Dispatched { dispatch, dispatched_at, number: self.given, pauses });
+                self.dispatched += 1;
+                let number = self.dispatched;
+                share.push(Dispatched { dispatch, dispatched_at, number, pauses });
             }
         }
         for (caller, share) in self.callers.iter().zip(shares) {
             if !share.is_empty() {
-                // A thread that is gone is noticed where its answer is awaited.
-                let _ = caller.given.send(share);
+                // A thread that died is noticed in `next_events`.
+                let _ = caller.calls.send(share);
             }
         }
     }
 
-    /// What was given out and has not started comes back as missed.
+    /// Cancels dispatched calls that have not started. They are reported as expired.
     pub fn cancel_unstarted(&self) {
-        self.cancelled.store(self.given, Ordering::Relaxed);
+        self.cancelled.store(self.dispatched, Ordering::Relaxed);
     }
 
-    /// Waits until calls have ended, and tells what became of them.
+    /// Waits until calls have ended or expired, and returns these events. Fails if a thread died.
     pub async fn next_events(&mut self) -> anyhow::Result<Vec<Event>> {
-        let hear_at = self.heard_at.checked_add(HEARD_EVERY).unwrap_or(self.heard_at);
-        sleep_until(hear_at.into()).await;
+        let receive_at = self.received_at.checked_add(RECEIVED_EVERY).unwrap_or(self.received_at);
+        sleep_until(receive_at.into()).await;
         let mut events = Vec::new();
-        let heard = poll_fn(|context| {
+        let received = poll_fn(|context| {
             for caller in &mut self.callers {
-                match caller.ended.poll_recv_many(context, &mut events, HEARD_AT_ONCE) {
+                match caller.events.poll_recv_many(context, &mut events, MOST_EVENTS) {
                     Poll::Ready(0) => {
                         return Poll::Ready(Err(anyhow!(DIED)));
                     }
@@ -135,48 +136,48 @@ impl Executor {
             }
             if events.is_empty() { Poll::Pending } else { Poll::Ready(Ok(())) }
         });
-        unconstrained(heard).await?;
-        self.heard_at = Instant::now();
+        unconstrained(received).await?;
+        self.received_at = Instant::now();
         Ok(events)
     }
 
-    /// Starts nothing more, and waits until every call has ended.
+    /// Cancels calls that have not started, and waits until every other one has ended.
     pub async fn shutdown(self) {
         self.cancel_unstarted();
-        for WorkerThread { given, mut ended, .. } in self.callers {
-            drop(given);
-            while ended.recv().await.is_some() {}
+        for WorkerThread { calls, mut events, .. } in self.callers {
+            drop(calls);
+            while events.recv().await.is_some() {}
         }
     }
 }
 
-/// A thread that drops what it is connecting with when its connections are open.
+/// Starts a worker thread, which drops `connecting` when its connections are open.
 fn start<C: Caller>(
-    work: Worker<C>,
+    worker: Worker<C>,
     connections: usize,
     connecting: Sender<Infallible>,
 ) -> anyhow::Result<WorkerThread> {
     let cannot = "cannot start a thread for the calls";
     let runtime = runtime::Builder::new_current_thread().enable_all().build().context(cannot)?;
-    let (give, given) = unbounded_channel();
-    let (tell, ended) = unbounded_channel();
+    let (calls, received) = unbounded_channel();
+    let (report, events) = unbounded_channel();
     let span = Span::current();
-    // Tokio has a task rest after some reads; here all calls are one task's, and each
-    // would be asked in vain until it has rested.
+    // Tokio's cooperative budget makes a task yield after some reads. All calls are one task
+    // here, so each of them would be polled in vain until the task has yielded.
     let work = move || {
         span.in_scope(|| {
-            let connect = work.caller.connect(connections);
-            // Why one could not be opened, a call that needs one is told too.
+            let connect = worker.caller.connect(connections);
+            // A connection that fails is reported by the call that needs it.
             let _ = runtime.block_on(async { timeout(CONNECT_WITHIN, connect).await });
             drop(connecting);
-            runtime.block_on(unconstrained(work.all(given, tell)));
+            runtime.block_on(unconstrained(worker.run(received, report)));
         });
     };
     std::thread::Builder::new().name("calls".to_owned()).spawn(work).context(cannot)?;
-    Ok(WorkerThread { given: give, ended, outstanding: 0 })
+    Ok(WorkerThread { calls, events, outstanding: 0 })
 }
 
-/// What a thread makes calls with.
+/// The worker thread's side.
 struct Worker<C> {
     caller: C,
     clock: RunClock,
@@ -184,11 +185,11 @@ struct Worker<C> {
 }
 
 impl<C: Caller> Worker<C> {
-    /// Makes calls until no more are given and all have ended.
-    async fn all(
+    /// Makes calls until the channel is closed and all of them have ended.
+    async fn run(
         self,
-        mut given: UnboundedReceiver<Vec<Dispatched>>,
-        tell: UnboundedSender<Event>,
+        mut received: UnboundedReceiver<Vec<Dispatched>>,
+        report: UnboundedSender<Event>,
     ) {
         let mut waiting = VecDeque::new();
         let mut calls = FuturesUnordered::new();
@@ -203,47 +204,48 @@ impl<C: Caller> Worker<C> {
             }
             tokio::select! {
                 biased;
-                Some(given) = given.recv() => waiting.extend(given),
+                Some(dispatched) = received.recv() => waiting.extend(dispatched),
                 Some(ended) = calls.next() => {
                     if let Event::Ended { times, .. } = &ended {
                         in_flight.on_ended(times.ended);
                     }
-                    // Whoever does not listen any more has failed, and no call may be cut off for that.
-                    let _ = tell.send(ended);
+                    // If the receiver is gone, the driver has failed; calls go on nevertheless.
+                    let _ = report.send(ended);
                 }
                 else => break,
             }
         }
     }
 
-    async fn call(&self, given: Dispatched) -> Event {
-        let asked = (self.clock.elapsed(), Timestamp::now());
+    async fn call(&self, dispatched: Dispatched) -> Event {
+        let called_at = (self.clock.elapsed(), Timestamp::now());
         let started = Cell::new(None);
-        // Asked again when it has a connection, which may have taken long.
+        // Checked again once there is a connection, which may have taken long.
         let may_start = || {
-            let may_start = !self.is_expired(&given);
+            let may_start = !self.is_expired(&dispatched);
             if may_start {
                 started.set(Some((self.clock.elapsed(), Timestamp::now())));
             }
             may_start
         };
-        let called = match self.is_expired(&given) {
-            true => None,
-            false => self.caller.call(&given.dispatch.claimed, &may_start).await,
+        let called = if self.is_expired(&dispatched) {
+            None
+        } else {
+            self.caller.call(&dispatched.dispatch.claimed, &may_start).await
         };
-        let Dispatched { dispatch: Dispatch { claimed, .. }, dispatched_at, .. } = given;
+        let Dispatched { dispatch: Dispatch { claimed, .. }, dispatched_at, .. } = dispatched;
         let Some(outcome) = called else { return Event::Expired { claimed, dispatched_at } };
-        let (started, sent_at) = started.get().unwrap_or(asked);
+        let (started, sent_at) = started.get().unwrap_or(called_at);
         let ending = AttemptEnd { sent_at, ended_at: Timestamp::now(), outcome };
         let times = CallTimings { dispatched_at, started, ended: self.clock.elapsed() };
         Event::Ended { claimed, ending, times }
     }
 
-    /// Whether it may not start any more. Others may have come first: a call that would
-    /// start too late is not started, or it would crowd the calls after it.
-    fn is_expired(&self, given: &Dispatched) -> bool {
-        let is_late = given.dispatch.expires_at.is_some_and(|before| self.clock.elapsed() > before);
-        let is_cancelled = given.number <= self.cancelled.load(Ordering::Relaxed);
-        is_late || is_cancelled || given.pauses != self.clock.pauses()
+    /// Whether a call must not start: it is too late, which would crowd the calls after it in
+    /// the rate's window, or it was cancelled, or the machine was suspended since.
+    fn is_expired(&self, call: &Dispatched) -> bool {
+        let is_late = call.dispatch.expires_at.is_some_and(|before| self.clock.elapsed() > before);
+        let is_cancelled = call.number <= self.cancelled.load(Ordering::Relaxed);
+        is_late || is_cancelled || call.pauses != self.clock.pauses()
     }
 }

@@ -1,5 +1,5 @@
-//! The thread that makes the commits, one after another: a commit blocks on the disk or the
-//! database.
+//! The thread that commits to the ledger, one commit at a time: a commit blocks on the disk or
+//! the database.
 
 use std::thread::JoinHandle;
 
@@ -11,28 +11,29 @@ use crate::ledger::{CommitOutcome, CommitRequest, Ledger, LedgerError};
 use crate::model::Uptime;
 use crate::policy::pacer::Pacer;
 
-/// Commits to the ledger for the driver.
+/// The driver's side of the ledger thread.
 pub(super) struct LedgerThread {
     commits: std::sync::mpsc::Sender<CommitRequest>,
-    outcome: mpsc::UnboundedReceiver<Result<CommitOutcome, LedgerError>>,
+    outcomes: mpsc::UnboundedReceiver<Result<CommitOutcome, LedgerError>>,
     thread: JoinHandle<Box<dyn Ledger>>,
 }
 
 impl LedgerThread {
+    /// Starts the thread, which owns the ledger until [`LedgerThread::join`].
     pub fn spawn(mut ledger: Box<dyn Ledger>, mut pace: Pacer) -> anyhow::Result<LedgerThread> {
-        let (commits, asked) = std::sync::mpsc::channel::<CommitRequest>();
-        let (tell, outcome) = mpsc::unbounded_channel();
+        let (commits, requests) = std::sync::mpsc::channel::<CommitRequest>();
+        let (report, outcomes) = mpsc::unbounded_channel();
         let work = move || {
-            for commit in asked {
-                // Read as late as the wall clock is: the two must tell of one moment.
+            for commit in requests {
+                // Both clocks are read here, as late as possible and together.
                 let commit =
                     CommitRequest { uptime: Uptime::now(), at: Timestamp::now(), ..commit };
-                let done = ledger.commit(commit, &mut |budget, wish| {
-                    let grant = pace.allocate(budget, wish);
-                    tell_of_a_set_clock(grant.clock_set);
+                let outcome = ledger.commit(commit, &mut |budget, request| {
+                    let grant = pace.allocate(budget, request);
+                    warn_if_clock_was_set(grant.clock_set);
                     grant
                 });
-                if tell.send(done).is_err() {
+                if report.send(outcome).is_err() {
                     break;
                 }
             }
@@ -42,26 +43,28 @@ impl LedgerThread {
             .name("ledger".to_owned())
             .spawn(work)
             .context("cannot start the ledger's thread")?;
-        Ok(LedgerThread { commits, outcome, thread })
+        Ok(LedgerThread { commits, outcomes, thread })
     }
 
+    /// Submits a commit.
     pub fn submit(&self, commit: CommitRequest) {
-        // A thread that is gone is noticed where its answer is awaited.
+        // A thread that died is noticed in `committed`.
         let _ = self.commits.send(commit);
     }
 
+    /// Waits for the outcome of the next commit.
     pub async fn committed(&mut self) -> anyhow::Result<CommitOutcome> {
-        Ok(self.outcome.recv().await.context("the ledger's thread died")??)
+        Ok(self.outcomes.recv().await.context("the ledger's thread died")??)
     }
 
-    /// Gives the ledger back.
+    /// Waits for the thread to end and returns the ledger.
     pub fn join(self) -> anyhow::Result<Box<dyn Ledger>> {
         drop(self.commits);
         self.thread.join().map_err(|_| anyhow!("the ledger's thread died"))
     }
 }
 
-fn tell_of_a_set_clock(set: SignedDuration) {
+fn warn_if_clock_was_set(set: SignedDuration) {
     if set.is_zero() {
         return;
     }

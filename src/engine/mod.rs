@@ -1,13 +1,14 @@
-//! The loop of a run: completes what ended, claims what comes next and sends what is claimed,
-//! until every row has ended or the run must stop.
+//! The main loop of a run: completes calls that ended, claims the next rows and sends them, until
+//! every row has ended or the run must stop.
 //!
 //! # Architecture
 //!
 //! [`Scheduler`] is a state machine without I/O: it consumes [`Event`]s with the time at which
 //! they happened, and returns [`Actions`]. It is tested in virtual time, without a runtime.
-//! [`run`] is the driver around it: it performs the actions and reports what happened. Commits
-//! are made by a thread of the ledger, calls by the threads of the executor, so that no decision
-//! waits for a disk or a server.
+//! [`run`] is the driver around it: it performs the actions and reports events. The ledger thread
+//! makes the commits, and the executor's threads make the calls through a [`Caller`], so that no
+//! decision waits for a disk or a server. [`RunPolicy`] holds the settings, and a [`Snapshot`] of
+//! the state is published every 50 ms for the progress display and the metrics.
 //!
 //! ```text
 //!               Actions                        CommitRequest

@@ -1,4 +1,4 @@
-//! The settings by which a scheduler decides.
+//! The settings of a scheduler.
 
 use std::time::Duration;
 
@@ -7,21 +7,21 @@ use jiff::Timestamp;
 use crate::model::OnDoubt;
 use crate::policy::stop_rules::StopRuleSettings;
 
-/// How a run is to be driven.
+/// The settings of a scheduler.
 #[derive(Debug, Clone)]
 pub struct RunPolicy {
-    /// Calls in flight at most, claimed ones included; at least 1.
+    /// The most calls in flight, including rows that are claimed; at least 1.
     pub concurrency: u32,
-    /// Attempts a row may use, at least 1.
+    /// The most attempts per row, at least 1.
     pub attempts: u32,
-    /// What is done about a lost answer.
+    /// What to do after an answer was lost.
     pub on_doubt: OnDoubt,
-    /// From this time on no attempt may start.
+    /// No attempt may start at or after this time.
     pub last_start: Option<Timestamp>,
-    /// The rules that stop a run that is going wrong.
+    /// The stop rules.
     pub stop_rules: StopRuleSettings,
-    /// How long an outage of the server is waited for.
+    /// How long an outage of the server may last before the run stops.
     pub max_outage: Duration,
-    /// The most calls that may start in any one second, if that is limited.
+    /// The most calls that may start in any one second; `None` if unlimited.
     pub max_per_second: Option<u32>,
 }

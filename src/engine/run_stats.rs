@@ -1,51 +1,51 @@
-//! What happened on the way, in plain counts: what a summary tells beside the results.
+//! Statistics of a start, which the summary reports beside the results.
 
 use std::time::Duration;
 
 use crate::model::Verdict;
 
-/// What happened since the start; all zero if nothing did but calls and their answers.
+/// Statistics of a start. All are zero if every call was answered and nothing was slowed down.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct RunStats {
-    /// How often the server was away.
+    /// The number of outages of the server.
     pub outages: u32,
-    /// For how long it was away in all, from when that was noticed.
+    /// The total duration of the outages, each from its detection on.
     pub outage_time: Duration,
-    /// For how long in all nothing was sent because the server asked for that.
+    /// The total time in which nothing was sent because of `Retry-After`.
     pub retry_after_time: Duration,
-    /// How often the credentials were renewed.
+    /// The number of credential refreshes.
     pub credential_refreshes: u32,
-    /// Calls whose answer was lost.
+    /// The number of calls whose answer was lost.
     pub lost: u64,
-    /// Calls for rows that had been called before.
+    /// The number of calls for rows that had been called before.
     pub repeated: u64,
-    /// For how long in all the server's own limit held the calls below the rate.
+    /// The total time in which an adaptive limit kept the calls below the configured rate.
     pub throttled_time: Duration,
-    /// The fewest calls a second that they were held to.
+    /// The lowest such limit, in calls a second.
     pub throttled_to: Option<f64>,
 }
 
-/// What holds during an interval of time.
+/// What was true during an interval of time. Times are since the start of the run.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Interval {
     pub from: Duration,
     pub to: Duration,
-    /// Whether the server is away.
+    /// Whether the server was away.
     pub is_away: bool,
-    /// Until when the server wants nothing to be sent.
+    /// The end of the pause requested by the server.
     pub retry_after_until: Duration,
-    /// The calls a second that are held to, if that is below the rate.
+    /// The limit in calls a second, if it was below the configured rate.
     pub throttled_to: Option<f64>,
 }
 
 impl RunStats {
-    /// A call ended.
+    /// Counts a call that ended.
     pub(super) fn add_call(&mut self, attempt: u32, verdict: Verdict) {
         self.repeated += u64::from(attempt > 1);
         self.lost += u64::from(verdict.leaves_doubt());
     }
 
-    /// An interval of time went by.
+    /// Adds an interval of time.
     pub(super) fn add_interval(&mut self, interval: Interval) {
         let Interval { from, to, is_away, retry_after_until, throttled_to } = interval;
         let lasted = to.saturating_sub(from);
@@ -68,7 +68,7 @@ fn add(time: &mut Duration, more: Duration) {
 mod tests {
     use super::*;
 
-    /// From one second to another, in which nothing holds.
+    /// An interval from one second to another in which nothing was limited.
     fn interval(from: u64, to: u64) -> Interval {
         let (from, to) = (Duration::from_secs(from), Duration::from_secs(to));
         Interval { from, to, is_away: false, retry_after_until: Duration::ZERO, throttled_to: None }
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_wait_that_was_asked_for_only_what_was_waited_counts() {
+    fn only_the_waited_part_of_a_requested_wait_counts() {
         let mut stats = RunStats::default();
         let retry_after_until = Duration::from_secs(13);
         stats.add_interval(Interval { retry_after_until, ..interval(10, 12) });

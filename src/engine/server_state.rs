@@ -1,5 +1,5 @@
-//! What calls have shown of the server: whether it is away, how much it takes, and how long it
-//! wants nothing to be sent.
+//! The server's state as observed from the calls: whether it is away, how much it accepts, and
+//! until when it has requested a pause.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -12,32 +12,32 @@ use crate::policy::circuit_breaker::{CallObservation, CircuitBreaker, Transition
 use crate::policy::retry_after::RetryAfter;
 use crate::policy::stop_rules::StopReason;
 
-/// The rules that follow from the server's answers, which are given every call that ends.
-/// Times are since the start of the run.
+/// The rules that depend on the server's answers. Every call that ends is reported to them. Times
+/// are since the start of the run.
 #[derive(Debug)]
 pub struct ServerState {
     pub breaker: CircuitBreaker,
     pub limits: AdaptiveLimits,
     pub retry_after: RetryAfter,
     max_outage: Duration,
-    /// What the last call into the outage under way came to.
+    /// The outcome of the last call that failed in the current outage.
     last_failure: Option<String>,
 }
 
-/// What follows from a call for the rows.
+/// The consequences of a call for the rows and the run.
 #[derive(Debug, Default)]
 pub struct Observed {
-    /// Whether the call failed because of an outage, so that it does not count against its row.
+    /// Whether the call failed because of an outage, so that it does not count as an attempt.
     pub is_refunded: bool,
-    /// Whether the server is away from now on, and whose attempts do not count after all.
+    /// If an outage begins now: the rows whose last attempts are refunded.
     pub outage: Option<BTreeSet<RowNumber>>,
-    /// Why the run must stop, if the server asks for a longer wait than it is given.
+    /// Why the run must stop, if the server requests a longer wait than it is granted.
     pub stop: Option<StopReason>,
 }
 
 impl ServerState {
-    /// Nothing is known yet. At most `concurrency` calls are in flight, of which
-    /// `max_per_second` start in any second; an outage is waited for as long as `max_outage`.
+    /// The state before the first call. At most `concurrency` calls are in flight, of which at
+    /// most `max_per_second` start in any second; an outage may last `max_outage`.
     pub fn new(concurrency: u32, max_per_second: Option<u32>, max_outage: Duration) -> ServerState {
         ServerState {
             breaker: CircuitBreaker::new(max_outage),
@@ -48,17 +48,17 @@ impl ServerState {
         }
     }
 
-    /// Whether the server is away: only probes are sent.
+    /// Whether the server is away, so that only probes are sent.
     pub fn is_away(&self) -> bool {
         self.breaker.open_since().is_some()
     }
 
-    /// What the last call into the outage came to, if the server is away.
+    /// The outcome of the last call that failed in the outage; `None` if the server is not away.
     pub fn outage_cause(&self) -> Option<&str> {
         self.breaker.open_since().and(self.last_failure.as_deref())
     }
 
-    /// Why the run must stop, if the server has been away for too long.
+    /// Why the run must stop, if the outage has lasted longer than allowed.
     pub fn outage_too_long(&self, now: Duration) -> Option<StopReason> {
         let is_too_long = self.breaker.deadline().is_some_and(|at| now >= at);
         let last = self.last_failure.as_deref().unwrap_or("none ended");
@@ -66,7 +66,7 @@ impl ServerState {
     }
 
     /// Observes a call that ended now, when `in_flight` calls were in flight, this one included.
-    /// `was_last` says whether its row has no more attempts.
+    /// `was_last` is whether its row has no attempt left.
     pub fn observe(
         &mut self,
         claimed: &ClaimedRow,
@@ -85,7 +85,7 @@ impl ServerState {
             Some(Transition::Closed) => self.limits.restart(now),
             None => {}
         }
-        // A server that is away shows no limits.
+        // The answers of a server that is away are no evidence of its limits.
         if !self.is_away() {
             let retry_after = outcome.retry_after.map(|wait| wait.min(self.max_outage));
             let shown = Observation { signal, started, took, retry_after, in_flight };

@@ -1,4 +1,4 @@
-//! How far a run is, as the driver shows it to those who watch.
+//! A snapshot of a run's progress, for the display and the metrics.
 
 use std::time::Duration;
 
@@ -6,27 +6,27 @@ use super::elsewhere::RowsElsewhere;
 use crate::model::{Counts, ReasonCode};
 use crate::policy::retry_after::WaitRequest;
 
-/// How far a run is, for those who watch.
+/// A snapshot of a run's progress.
 #[derive(Debug, Clone, Default)]
 pub struct Snapshot {
-    /// How the rows stand.
+    /// The number of rows in each status.
     pub counts: Counts,
-    /// Calls in flight.
+    /// The number of calls in flight.
     pub in_flight: u32,
-    /// Rows that wait for another attempt.
+    /// The number of rows that wait for another attempt.
     pub waiting: usize,
-    /// What of them waits for calls that other runs have in flight.
+    /// Those of them that wait for calls of other runs.
     pub elsewhere: Option<RowsElsewhere>,
-    /// How long nobody may send, because the server said so.
+    /// How much longer nothing is sent because of `Retry-After`.
     pub retry_after: Duration,
-    /// For how long the server has been away, if it is.
+    /// How long the server has been away; `None` if it is not.
     pub outage: Option<Duration>,
-    /// What the last call into the outage came to.
+    /// The outcome of the last call that failed in the outage.
     pub outage_cause: Option<String>,
-    /// What the server asked everyone to wait for, unless it has worked since.
+    /// The pause that the server requested, unless it has worked since.
     pub wait_request: Option<WaitRequest>,
-    /// Why the run is stopping, if it is.
+    /// Why the run is stopping; `None` if it is not.
     pub stop: Option<ReasonCode>,
-    /// Calls that ended since the start.
+    /// The number of calls that ended since the start.
     pub calls: u64,
 }

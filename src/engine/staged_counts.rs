@@ -1,40 +1,41 @@
-//! How the rows that ended stand, on their way into the ledger.
+//! Counts of the rows that ended, by how far they are recorded in the ledger.
 
 use crate::model::{Counts, Status};
 
-/// Counts of rows by how far their end is recorded.
+/// Counts of rows, by how far their end is recorded.
 #[derive(Debug, Default)]
 pub struct StagedCounts {
-    /// As the ledger has it.
+    /// Recorded in the ledger.
     durable: Counts,
-    /// What the commit under way records.
+    /// Part of the commit in progress.
     committing: Counts,
-    /// What the next commit will record.
+    /// Part of the next commit.
     pending: Counts,
 }
 
 impl StagedCounts {
-    /// The counts of a run that stands so in the ledger.
+    /// The counts of a run with these counts in the ledger.
     pub fn new(durable: Counts) -> StagedCounts {
         StagedCounts { durable, ..StagedCounts::default() }
     }
 
-    /// All rows that ended.
+    /// The counts of all rows that ended.
     pub fn total(&self) -> Counts {
         self.durable.plus(self.committing).plus(self.pending)
     }
 
-    /// A row ended, and no commit has been asked to record it yet.
+    /// Counts a row that ended and is not part of a commit yet.
     pub fn add(&mut self, status: Status, doubt: bool) {
         self.pending.add_row(status, doubt);
     }
 
-    /// A commit begins, which records all that is pending.
+    /// Records that a commit begins, which records all pending rows.
     pub fn begin_commit(&mut self) {
         self.committing = std::mem::take(&mut self.pending);
     }
 
-    /// The commit ended; this is how the rows stand in the ledger, whoever ended them.
+    /// Records that the commit ended. `durable` are the counts in the ledger, including rows that
+    /// other processes ended.
     pub fn committed(&mut self, durable: Counts) {
         (self.durable, self.committing) = (durable, Counts::default());
     }

@@ -3,7 +3,7 @@
 use crate::model::ReasonCode;
 use crate::policy::stop_rules::StopReason;
 
-/// The first reason to stop decides: it is the one that is recorded and shown.
+/// The reason to stop. The first one wins: it is recorded and displayed.
 #[derive(Debug, Default)]
 pub struct StopState {
     code: Option<ReasonCode>,
@@ -16,23 +16,23 @@ impl StopState {
         self.code.get_or_insert(code);
     }
 
-    /// Stops the run for a reason that is more than its code.
+    /// Stops the run for a reason that has an explanation.
     pub fn stop_because(&mut self, reason: StopReason) {
         self.stop(reason.code);
         self.reason.get_or_insert(reason);
     }
 
-    /// Whether nothing more is begun.
+    /// Whether the run is stopping, so that nothing new starts.
     pub fn is_stopping(&self) -> bool {
         self.code.is_some()
     }
 
-    /// Why the run is stopping, if it is.
+    /// Why the run is stopping; `None` if it is not.
     pub fn code(&self) -> Option<ReasonCode> {
         self.code
     }
 
-    /// The stop rule, outage or answer that stops the run, if one of them does.
+    /// The stop rule, outage or answer that stops the run; `None` if none of them does.
     pub fn reason(&self) -> Option<&StopReason> {
         self.reason.as_ref().filter(|reason| Some(reason.code) == self.code)
     }

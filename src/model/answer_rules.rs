@@ -100,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_code_means_what_the_longest_pattern_that_fits_it_says() {
+    fn the_longest_matching_pattern_gives_a_code_its_meaning() {
         let codes = [
             ("ERR*", CodeMapping::Retry),
             ("ERR01*", CodeMapping::Stop),

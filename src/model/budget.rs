@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn who_passes_it_on_a_little_off_does_not_make_it_longer() {
+    fn a_pause_passed_on_with_a_small_error_does_not_become_longer() {
         let mut budget = Budget::default();
         budget.keep_quiet(second(5), second(0));
         let before = budget.clone();

@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn only_status_tells_success_from_rejection() {
+    fn only_status_distinguishes_success_from_rejection() {
         assert_eq!(verdict(200, Some(true)), Verdict::Cancelled);
         assert_eq!(verdict(200, Some(false)), Verdict::Rejected);
         assert_eq!(verdict(200, None), Verdict::Doubt);
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_gateway_may_say_after_it_passed_the_request_on_leaves_doubt() {
+    fn what_a_gateway_may_answer_after_it_forwarded_the_request_leaves_doubt() {
         for http_status in (300..=599).filter(|status| !matches!(status, 307 | 308 | 429)) {
             let is_before = matches!(http_status, 400 | 401 | 404 | 405 | 407 | 413 | 415 | 422);
             let leaves_doubt = without_answer(http_status).leaves_doubt();
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn corecards_own_no_is_a_no_with_any_http_status_of_a_refusal() {
+    fn corecards_own_rejection_counts_with_any_http_status_of_a_refusal() {
         for http_status in [200, 400, 402, 404, 409, 422, 499] {
             assert_eq!(verdict(http_status, Some(false)), Verdict::Rejected, "{http_status}");
         }
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn the_operator_says_which_statuses_come_before_anything_is_done() {
+    fn the_operator_configures_which_statuses_come_before_anything_is_done() {
         let rules = |text: &str| AnswerRules {
             not_processed: text.parse().unwrap(),
             ..AnswerRules::default()

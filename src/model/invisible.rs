@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_nobody_sees_is_taken_off_both_ends() {
+    fn invisible_characters_are_removed_from_both_ends() {
         for text in ["7", " 7\t", "\u{a0}7", "\u{feff}\u{200b} 7\u{202f} ", "7\u{3000}"] {
             assert_eq!(trimmed(text.as_bytes()), b"7", "{text:?}");
         }
@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_that_nobody_sees_is_blank() {
+    fn a_text_of_invisible_characters_is_blank() {
         for text in ["", " \t", "\u{a0}", "\u{feff}\u{200b}", "\n \r\n", "\u{1a}"] {
             assert!(is_blank(text.as_bytes()), "{text:?}");
         }

@@ -1,4 +1,4 @@
-//! What is claimed: when a commit is made, and which rows it asks for.
+//! Claiming: when to commit, and which rows the commit requests.
 
 use std::time::Duration;
 
@@ -8,12 +8,12 @@ use super::Scheduler;
 use crate::engine::events::Now;
 use crate::ledger::{CommitRequest, PendingRow};
 
-/// Rows that wait for another attempt are held in memory: when this many do,
-/// no fresh rows are begun.
+/// Rows that wait for another attempt are kept in memory. Once this many wait, no new rows are
+/// claimed.
 const MOST_WAITING: usize = 10_000;
 
 impl Scheduler {
-    /// The next commit, if there is something to complete or to claim.
+    /// The next commit; `None` if there is nothing to complete, claim or renew.
     pub(super) fn next_commit(&mut self, now: Now) -> Option<CommitRequest> {
         if self.commits.is_committing() {
             return None;
@@ -25,7 +25,7 @@ impl Scheduler {
             return None;
         }
         self.commits.begin(fresh > 0 || !again.is_empty(), now.since_start);
-        again.iter().for_each(|waiting| self.elsewhere.ask(waiting.row()));
+        again.iter().for_each(|waiting| self.elsewhere.on_requested(waiting.row()));
         let completed = std::mem::take(&mut self.completed);
         self.counts.begin_commit();
         let wait = self.server.retry_after.until().saturating_sub(now.since_start);
@@ -44,7 +44,7 @@ impl Scheduler {
         })
     }
 
-    /// Which rows, and how many fresh ones, the next commit is to claim.
+    /// The rows to claim again, and the number of new rows to claim.
     fn rows_to_claim(&mut self, now: Now) -> (Vec<PendingRow>, u32) {
         self.retries.advance(now.since_start);
         let is_paused =
@@ -77,12 +77,12 @@ impl Scheduler {
         (again, u32::try_from(fresh).unwrap_or(u32::MAX))
     }
 
-    /// Rows that are claimed and have not ended.
+    /// The number of rows that are claimed and have not ended.
     fn outstanding(&self) -> usize {
         self.in_flight as usize + self.claimed.len()
     }
 
-    /// Before this, no more rows are claimed.
+    /// No more rows are claimed before this time.
     pub(super) fn claims_paused_until(&self) -> Duration {
         let are_needed = self.outstanding() * 2 <= self.policy.concurrency as usize;
         let probe_at = self.server.breaker.next_probe_at().unwrap_or_default();
@@ -90,8 +90,8 @@ impl Scheduler {
         self.server.retry_after.until().max(commits).max(probe_at)
     }
 
-    /// When the lease must be renewed, if there is one. A process that has finished lets it
-    /// run out.
+    /// When the lease must be renewed; `None` if there is none. A process that has finished lets
+    /// it expire.
     pub(super) fn renew_lease_at(&self) -> Option<Duration> {
         self.lease.renew_at().filter(|_| !self.is_finished())
     }

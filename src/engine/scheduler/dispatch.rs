@@ -1,4 +1,5 @@
-//! What goes out: claimed rows whose slots have come. What may no longer be sent is released.
+//! Dispatching: sends claimed rows whose slots have come, and releases those that may no longer
+//! be sent.
 
 use std::time::Duration;
 
@@ -9,12 +10,12 @@ use crate::engine::events::{Dispatch, Now};
 use crate::ledger::ClaimedRow;
 use crate::policy::pacer::{SHARED_SLOT_GRACE, SLOT_GRACE};
 
-/// A call that expired may start so long after its slot at most: longer windows of the
-/// contract count it within a second.
+/// The latest start of a call that expired once, after its slot. It must be less than a second,
+/// because the longer windows of the contract count the call within a second.
 const LATEST_START: Duration = Duration::from_millis(900);
 
 impl Scheduler {
-    /// Dispatches what is claimed and due.
+    /// Dispatches the claimed rows that are due.
     pub(super) fn dispatch_due(&mut self, now: Now) -> Vec<Dispatch> {
         self.release_surplus(now);
         let mut dispatches = Vec::new();
@@ -43,14 +44,14 @@ impl Scheduler {
         dispatches
     }
 
-    /// Whether a row with this slot may start now, as far as the rates and limits allow.
+    /// Whether a row with this slot may start now by the rates and limits.
     fn may_start(&mut self, slot: Option<Duration>, now: Now) -> bool {
         slot.is_none_or(|at| now.since_start >= at)
             && self.rate_guard.blocked_until(now.since_start).is_none()
             && self.server.limits.can_dispatch(self.in_flight)
     }
 
-    /// While the server is away, only a probe goes out: all else is released.
+    /// Releases claimed rows beyond the probes that an outage permits.
     fn release_surplus(&mut self, now: Now) {
         if let Some(permits) = self.server.breaker.permits(now.since_start) {
             while self.claimed.len() > permits as usize
@@ -61,9 +62,9 @@ impl Scheduler {
         }
     }
 
-    /// A call was not begun, as a rule because its connection took too long. It is open now:
-    /// a little after its slot, and where nobody else takes of the budget, the call may
-    /// still start as soon as the second has room for it.
+    /// A call did not start in time, usually because its connection took too long to open. The
+    /// connection is open now, so the row is dispatched again if it is soon enough after its slot
+    /// and no other process uses the budget; otherwise it is released.
     pub(super) fn on_call_expired(
         &mut self,
         claimed: ClaimedRow,
@@ -85,13 +86,14 @@ impl Scheduler {
             || self.server.is_away()
             || self.commits.is_shared(now.since_start)
             || claimed.lease() != self.lease.fencing_number();
-        match is_late || is_unwanted {
-            true => self.release_claim(claimed, now),
-            false => self.claimed.push_first(claimed, now.since_start),
+        if is_late || is_unwanted {
+            self.release_claim(claimed, now);
+        } else {
+            self.claimed.push_first(claimed, now.since_start);
         }
     }
 
-    /// Nothing was sent: the row goes back among those to be claimed.
+    /// Releases a row that was not sent, and queues it to be claimed again.
     pub(super) fn release_claim(&mut self, claimed: ClaimedRow, now: Now) {
         let (completed, waiting) = claimed.release();
         self.completed.push(completed);

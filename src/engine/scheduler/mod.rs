@@ -1,5 +1,6 @@
-//! Decides what is claimed, dispatched, released and committed, and when: a state machine
-//! that consumes events and returns actions. It reads no clock, socket, file or random number.
+//! The scheduler decides what is claimed, dispatched, released and committed, and when. It is a
+//! state machine that consumes events and returns actions; it reads no clock, socket, file or
+//! random number.
 
 mod claims;
 mod dispatch;
@@ -29,11 +30,83 @@ use crate::policy::lease::LeaseTracker;
 use crate::policy::sliding_log::SlidingSecond;
 use crate::policy::stop_rules::{StopReason, StopRules};
 
-/// When a row is asked for again whose order another run has in flight: about as long as
+/// When to claim a row again whose order another run has in flight: after about the time that
 /// an answer takes.
-const ASK_AGAIN_AFTER: Duration = Duration::from_millis(200);
+const RETRY_ELSEWHERE_AFTER: Duration = Duration::from_millis(200);
 
-/// All state of a run under way.
+/// The state of a run in progress, without I/O.
+///
+/// [`Scheduler::handle`] consumes what happened and returns what to do. The caller supplies the
+/// time, so a test replays hours of a run in milliseconds. This loop sends three orders to a
+/// server that cancels each of them at once:
+///
+/// ```
+/// # use std::time::Duration;
+/// # use cardcancel::engine::{CallTimings, Dispatch, Event, Now, RunPolicy, Scheduler};
+/// # use cardcancel::input::{Disposition, PlannedRow};
+/// # use cardcancel::ledger::{AttemptEnd, Ledger, NewRun, Sqlite, StartOptions};
+/// # use cardcancel::model::{OnDoubt, Order, Outcome, RowNumber, Status, Verdict};
+/// # use cardcancel::policy::pacer::Pacer;
+/// # use cardcancel::policy::stop_rules::StopRuleSettings;
+/// # use jiff::Timestamp;
+/// # let start = Timestamp::from_second(1_800_000_000)?;
+/// # let folder = tempfile::tempdir()?;
+/// # let mut ledger = Sqlite::open(&folder.path().join("ledger.db"))?;
+/// # let text = |text: &str| text.to_owned();
+/// # let new = NewRun {
+/// #     id: text("run"), key: text("key"), command: text("run"), input_name: text("orders.csv"),
+/// #     input_digest: text("digest"), endpoint: text("https://example.com"),
+/// #     program: text("example"), opened_at: start,
+/// # };
+/// # let mut rows = (1..=3).map(|row| {
+/// #     let order = Some(Order { admin_number: 129_409, sequence_number: 1 + row as i32 });
+/// #     let disposition = Disposition::ToSend { doubt: false };
+/// #     Ok(PlannedRow { row: RowNumber(row), line: 1 + u64::from(row), order, disposition, place: row })
+/// # });
+/// # let run = ledger.create_run(new, &mut rows, &[])?;
+/// # let options = StartOptions {
+/// #     at: start, cut_off: None, rates: text("10/s"), joins: false, again: false,
+/// #     on_doubt: OnDoubt::Retry,
+/// # };
+/// # let started = ledger.start(&run, options)?;
+/// # let policy = RunPolicy {
+/// #     concurrency: 8, attempts: 3, on_doubt: OnDoubt::Retry, last_start: None,
+/// #     stop_rules: StopRuleSettings::default(), max_outage: Duration::from_secs(900),
+/// #     max_per_second: Some(10),
+/// # };
+/// # let cancelled = Outcome {
+/// #     verdict: Verdict::Cancelled, sent: true, error_code: text("ERR01160"),
+/// #     message: String::new(), http_status: Some(200), retry_after: None,
+/// # };
+/// let mut pacer = Pacer::new(&"10/s".parse()?);
+/// let mut scheduler = Scheduler::new(policy, run.counts, started);
+/// let mut events = Vec::new();
+/// let mut now = Now { since_start: Duration::ZERO, wall: start };
+/// loop {
+///     let actions = scheduler.handle(events.drain(..), now);
+///     for Dispatch { claimed, .. } in actions.dispatch {
+///         let at = now.since_start;
+///         let times = CallTimings { dispatched_at: at, started: at, ended: at };
+///         let ending =
+///             AttemptEnd { sent_at: now.wall, ended_at: now.wall, outcome: cancelled.clone() };
+///         events.push(Event::Ended { claimed, ending, times });
+///     }
+///     if let Some(request) = actions.commit {
+///         let outcome =
+///             ledger.commit(request, &mut |budget, slots| pacer.allocate(budget, slots))?;
+///         events.push(Event::Committed(outcome));
+///     }
+///     if actions.finished {
+///         break;
+///     }
+///     // Nothing happens until the scheduler wakes: move the clock there.
+///     if let (true, Some(wake_at)) = (events.is_empty(), actions.wake_at) {
+///         now = Now { since_start: wake_at, wall: start + wake_at };
+///     }
+/// }
+/// assert_eq!(scheduler.snapshot(now).counts.get(Status::Cancelled), 3);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Scheduler {
     policy: RunPolicy,
@@ -43,7 +116,7 @@ pub struct Scheduler {
     server: ServerState,
     lease: LeaseTracker,
     refresh: RefreshSchedule,
-    /// What is to be done, from the ledger and back to it.
+    /// The rows in the order of their way: waiting, claimed, in flight, completed.
     retries: RetryQueue,
     claimed: ClaimQueue,
     in_flight: u32,
@@ -51,24 +124,24 @@ pub struct Scheduler {
     commits: CommitTimer,
     counts: StagedCounts,
     elsewhere: ElsewhereTracker,
-    /// Whether no row is left that was never claimed.
+    /// Whether every row has been claimed at least once.
     exhausted: bool,
-    /// Whether calls that were dispatched and have not started are not to start any more.
+    /// Whether dispatched calls that have not started must be cancelled.
     cancel_unstarted: bool,
-    /// When that was so last.
+    /// When calls were last cancelled, since the start of the run.
     cancelled_at: Duration,
-    /// Whether the machine stood still since the commit under way began.
+    /// Whether the machine was suspended since the commit in progress began.
     paused_in_commit: bool,
     stop: StopState,
-    /// Calls that ended.
+    /// The number of calls that ended.
     calls: u64,
     stats: RunStats,
-    /// Until when after the start the statistics are complete.
+    /// The time since the start up to which the statistics are complete.
     accounted_until: Duration,
 }
 
 impl Scheduler {
-    /// A scheduler for a run whose rows stand like this, with this to do.
+    /// A scheduler for a run with these counts in the ledger and this work to do.
     pub fn new(policy: RunPolicy, counts: Counts, started: StartedRun) -> Scheduler {
         let RunPolicy { concurrency, max_per_second, max_outage, .. } = policy;
         Scheduler {
@@ -97,12 +170,12 @@ impl Scheduler {
         }
     }
 
-    /// The same scheduler, for credentials that are renewed so.
+    /// Adds a schedule by which the credentials are refreshed. Without one, they never are.
     pub fn with_credential_refresh(self, refresh: RefreshSchedule) -> Scheduler {
         Scheduler { refresh, ..self }
     }
 
-    /// How far the run is.
+    /// The current state for display.
     pub fn snapshot(&self, now: Now) -> Snapshot {
         let passed = |since: Duration| now.since_start.saturating_sub(since);
         Snapshot {
@@ -119,29 +192,29 @@ impl Scheduler {
         }
     }
 
-    /// Why the run is stopping, if it is.
+    /// Why the run is stopping; `None` if it is not.
     pub fn stop_code(&self) -> Option<ReasonCode> {
         self.stop.code()
     }
 
-    /// The stop rule, outage or answer that stops the run, if one of them does.
+    /// The stop rule, outage or answer that stops the run; `None` if none of them does.
     pub fn stop_reason(&self) -> Option<&StopReason> {
         self.stop.reason()
     }
 
-    /// Calls that ended since the start.
+    /// The number of calls that ended since the start.
     pub fn calls(&self) -> u64 {
         self.calls
     }
 
-    /// What happened since the start.
+    /// The statistics since the start.
     pub fn stats(&self) -> RunStats {
         self.stats
     }
 
-    /// Takes in what happened, if anything but the time that was asked for, and returns what
-    /// to do: accounts for the time passed, applies the rules, dispatches what is due, asks for
-    /// the next commit, and says when to wake.
+    /// Takes in what happened since the last call, which may be nothing but the passing of time,
+    /// and returns the actions to perform: accounts for the time passed, applies the rules,
+    /// dispatches what is due, requests the next commit, and sets when to wake.
     pub fn handle(&mut self, events: impl IntoIterator<Item = Event>, now: Now) -> Actions {
         self.account_until(now.since_start);
         events.into_iter().for_each(|event| self.on_event(event, now));
@@ -167,7 +240,7 @@ impl Scheduler {
         Actions { dispatch, cancel_unstarted, commit, refresh_credentials, wake_at, finished }
     }
 
-    /// All that held since the last events held until now.
+    /// Adds the time since the last call to the statistics: its conditions lasted until now.
     fn account_until(&mut self, now: Duration) {
         let rate = self.policy.max_per_second.map_or(f64::INFINITY, f64::from);
         self.stats.add_interval(Interval {
@@ -211,7 +284,7 @@ impl Scheduler {
         let at = |slot: Timestamp| {
             let ahead = Duration::try_from(slot.duration_since(now.wall)).unwrap_or_default();
             let behind = Duration::try_from(now.wall.duration_since(slot)).unwrap_or_default();
-            // A slot beyond the horizon means that the clock was set: it is not waited for.
+            // A slot beyond the horizon means that the clock was set back: it is not waited for.
             now.since_start.saturating_add(ahead.min(horizon * 2)).saturating_sub(behind)
         };
         self.exhausted = outcome.exhausted;
@@ -229,16 +302,17 @@ impl Scheduler {
         outcome.deferred.into_iter().for_each(|row| self.retries.push(row));
         let elsewhere = outcome.in_flight_elsewhere.iter().map(PendingRow::row);
         self.elsewhere.found(elsewhere, now.since_start);
-        let ask_at = now.since_start.saturating_add(ASK_AGAIN_AFTER);
+        let retry_at = now.since_start.saturating_add(RETRY_ELSEWHERE_AFTER);
         for row in outcome.in_flight_elsewhere {
-            self.retries.push_delayed(row, ask_at);
+            self.retries.push_delayed(row, retry_at);
         }
         let is_too_old = std::mem::take(&mut self.paused_in_commit);
         for claimed in outcome.claimed {
             self.stop_rules.canary().add(claimed.row());
-            match is_too_old {
-                true => self.release_claim(claimed, now),
-                false => self.claimed.push(claimed.slot().map(at), claimed),
+            if is_too_old {
+                self.release_claim(claimed, now);
+            } else {
+                self.claimed.push(claimed.slot().map(at), claimed);
             }
         }
         let ahead = outcome.next_slot_at.map(|at| at.duration_since(now.wall));
@@ -248,8 +322,8 @@ impl Scheduler {
         self.commits.plan(ahead, is_paced, now.since_start);
     }
 
-    /// The machine stood still, for nobody knows how long: what is claimed goes back to the
-    /// ledger, which knows whether it is still ours.
+    /// The machine was suspended for an unknown time: claimed rows are released to the ledger,
+    /// which knows whether this process still holds them.
     fn on_paused(&mut self, now: Now) {
         self.cancel_unstarted = true;
         self.paused_in_commit = self.commits.is_committing();
@@ -258,7 +332,7 @@ impl Scheduler {
         }
     }
 
-    /// The rows that were held are others' now.
+    /// Another process has taken over the rows: drops all of them.
     fn on_lease_lost(&mut self) {
         self.claimed.clear();
         self.retries.clear();
@@ -297,9 +371,10 @@ impl Scheduler {
             .fatal_cause()
             .filter(|_| !waits_for_refresh)
             .map(|cause| StopReason::from_answer(cause, claimed.row(), &ending.outcome));
-        let (completed, pending) = match is_refunded {
-            true => claimed.complete_refunded(ending, transition),
-            false => claimed.complete(ending, transition),
+        let (completed, pending) = if is_refunded {
+            claimed.complete_refunded(ending, transition)
+        } else {
+            claimed.complete(ending, transition)
         };
         self.completed.push(completed);
         self.commits.completed(now.since_start);
@@ -314,8 +389,8 @@ impl Scheduler {
         }
     }
 
-    /// What a call that ended shows of the server. Returns whether an outage was why it failed,
-    /// so that it does not count against its row.
+    /// Observes what a call that ended indicates about the server. Returns whether it failed
+    /// because of an outage, so that it does not count as an attempt of its row.
     fn observe_server(
         &mut self,
         claimed: &ClaimedRow,
@@ -337,7 +412,7 @@ impl Scheduler {
         observed.is_refunded
     }
 
-    /// Whether nothing may be sent at all, for now or for good.
+    /// Whether nothing may be sent, temporarily or for the rest of the run.
     fn is_paused_or_stopped(&self, now: Now) -> bool {
         self.stop.is_stopping()
             || self.refresh.blocks_sending()
@@ -346,11 +421,11 @@ impl Scheduler {
 
     fn wake_at(&mut self, now: Now) -> Option<Duration> {
         let blocked_until = self.rate_guard.blocked_until(now.since_start);
-        // Where there is no room, the end of a call wakes the scheduler.
+        // Without room, the end of a call wakes the scheduler.
         let has_room = self.server.limits.can_dispatch(self.in_flight);
         let first = self.claimed.first_slot().filter(|_| has_room);
         let next_dispatch = first.and_then(|slot| slot.max(blocked_until));
-        // The end of a commit under way wakes the scheduler by itself.
+        // The end of the commit in progress wakes the scheduler.
         let may_claim = !self.commits.is_committing() && !self.stop.is_stopping();
         let next_retry = self.retries.next_ready_at().filter(|_| may_claim);
         let claims_at = self.claims_paused_until();
@@ -374,7 +449,7 @@ impl Scheduler {
         ])
     }
 
-    /// Whether there is anything that a stop would leave undone.
+    /// Whether there is work that a stop would leave undone.
     fn has_work(&self) -> bool {
         !self.stop.is_stopping()
             && (!self.exhausted || !self.retries.is_empty() || !self.claimed.is_empty())
@@ -389,7 +464,7 @@ impl Scheduler {
     }
 }
 
-/// The earliest of the times that there are.
+/// The earliest of these times; `None` if all are `None`.
 fn earliest<const N: usize>(times: [Option<Duration>; N]) -> Option<Duration> {
     times.into_iter().flatten().min()
 }

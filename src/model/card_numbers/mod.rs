@@ -1,9 +1,9 @@
 //! Detects what looks like a card number in any text. Such text is never stored, sent or displayed.
 //!
-//! A text is first normalized ([`plain`]): digits of all scripts become ASCII, invisible
-//! characters are removed. The search ([`search`]) then looks for groups of digits that together
-//! have a known issuer prefix and length and pass the Luhn check ([`network`]). A number may also
-//! be split over neighbouring columns of a row ([`columns`]). Checks that read few bytes come
+//! A text is first normalized (`plain`): digits of all scripts become ASCII, invisible
+//! characters are removed. The search (`search`) then looks for groups of digits that together
+//! have a known issuer prefix and length and pass the Luhn check (`network`). A number may also
+//! be split over neighbouring columns of a row (`columns`). Checks that read few bytes come
 //! first, since they run on every row.
 
 mod columns;
