@@ -1,36 +1,36 @@
 //! What every test needs: a scene of its own to run the program in, and servers
 //! to run it against.
 
-mod alert;
 mod authority;
-mod chance;
-mod core_card;
+mod connect_proxy;
+mod denying_server;
 mod faketime;
-mod hostile;
+mod faulty_proxy;
 mod ledger;
-mod passing;
 mod pgbouncer;
 pub mod postgres;
 mod results;
+mod rng;
+mod scripted_server;
 mod terminal;
-mod way;
+mod test_simulator;
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-pub use alert::Denies;
 pub use authority::{Authority, Papers};
-pub use chance::Chance;
-pub use core_card::CoreCard;
+pub use connect_proxy::Passing;
+pub use denying_server::Denies;
 pub use faketime::{clocks_can_be_set, with_its_clock_set};
-pub use hostile::{Does, Hostile, Request, json, silent, status, with_headers};
+pub use faulty_proxy::{Cut, Way};
 pub use ledger::{create_run, new_run, records};
-pub use passing::Passing;
 pub use pgbouncer::PgBouncer;
 pub use results::{Row, rows};
+pub use rng::Chance;
+pub use scripted_server::{Does, Hostile, Request, json, silent, status, with_headers};
 pub use terminal::Terminal;
-pub use way::{Cut, Way};
+pub use test_simulator::CoreCard;
 
 /// How long anything is waited for that is sure to come.
 const PATIENCE: Duration = Duration::from_secs(60);

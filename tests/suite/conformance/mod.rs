@@ -1,6 +1,6 @@
 //! What every ledger does, whatever it is kept in: one suite, run against each. And what
 //! only one that many share can do.
-mod away;
+mod disconnects;
 mod process;
 mod server;
 mod suite;

@@ -12,7 +12,7 @@ use rustls::{
     StreamOwned, SupportedCipherSuite,
 };
 
-use super::hostile::read;
+use super::scripted_server::read;
 
 /// The bytes of a fatal alert `access_denied` (RFC 8446, section 6).
 const ACCESS_DENIED: [u8; 2] = [2, 49];
