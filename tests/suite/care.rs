@@ -4,68 +4,69 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 use std::time::Duration;
 
-use crate::common::{CoreCard, Outcome, Scene, ended, until};
+use crate::common::{ProgramOutput, TestEnv, TestSimulator, ended, until};
 use cardcancel::simulator::{Latency, SimulatorSettings};
 use serde_json::Value;
 
 #[test]
 fn a_backup_of_a_running_ledger_is_whole_and_goes_on_where_it_was() {
     let latency = Latency::fixed(Duration::from_millis(20));
-    let core_card = CoreCard::that(SimulatorSettings { latency, ..SimulatorSettings::default() });
-    let scene = Scene::new();
-    let begun = scene.orders(60).begin_to_cancel(&core_card.url(), &["--concurrency", "1"]);
+    let core_card =
+        TestSimulator::new(SimulatorSettings { latency, ..SimulatorSettings::default() });
+    let env = TestEnv::new();
+    let begun = env.orders(60).begin_to_cancel(&core_card.url(), &["--concurrency", "1"]);
     until("some were sent", || core_card.requests() > 5);
-    scene.run(&["ledger", "backup", "copy.db"]).exits(0);
+    env.run(&["ledger", "backup", "copy.db"]).exits(0);
     ended(begun).exits(0);
-    let mode = scene.path("copy.db").metadata().unwrap().permissions().mode();
+    let mode = env.path("copy.db").metadata().unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
-    let whole = scene.run(&["ledger", "check", "copy.db"]).exits(0);
+    let whole = env.run(&["ledger", "check", "copy.db"]).exits(0);
     assert_eq!(whole.stdout, "copy.db is whole\n");
-    let info = scene.run(&["ledger", "info", "copy.db", "--json"]).exits(0);
+    let info = env.run(&["ledger", "info", "copy.db", "--json"]).exits(0);
     let info: Value = serde_json::from_str(&info.stdout).unwrap();
     assert_eq!((&info["runs"], &info["rows"]), (&1.into(), &60.into()));
     assert!(info["attempts"].as_u64().unwrap() > 0, "{info}");
 
     let before = core_card.requests();
     let flags = ["--ledger", "copy.db", "-o", "again.csv"];
-    let again = scene.cancel(&core_card.url(), &flags);
-    assert!(again.stdout.contains("resumed and ended"), "{}", again.told());
+    let again = env.cancel(&core_card.url(), &flags);
+    assert!(again.stdout.contains("resumed and ended"), "{}", again.report());
     assert!(core_card.requests() < before + 60, "it was begun anew");
 }
 
 #[test]
 fn a_backup_is_never_written_over_what_is_there() {
-    let scene = Scene::new();
-    scene.orders(1).cancel(&CoreCard::perfect().url(), &[]).exits(0);
-    scene.file("precious.db", "precious");
-    let refused = scene.run(&["ledger", "backup", "precious.db"]).exits(5);
+    let env = TestEnv::new();
+    env.orders(1).cancel(&TestSimulator::perfect().url(), &[]).exits(0);
+    env.file("precious.db", "precious");
+    let refused = env.run(&["ledger", "backup", "precious.db"]).exits(5);
     assert!(refused.stderr.contains("the copy precious.db cannot be written"));
-    assert_eq!(scene.text("precious.db"), "precious");
-    let none = scene.run(&["ledger", "check", "--ledger", "none.db"]).exits(2);
+    assert_eq!(env.text("precious.db"), "precious");
+    let none = env.run(&["ledger", "check", "--ledger", "none.db"]).exits(2);
     assert_eq!(none.stderr, "error: there is no ledger at none.db: name another with --ledger\n");
 }
 
 #[test]
 fn a_damaged_ledger_is_found() {
-    let scene = Scene::new();
-    scene.orders(200).cancel(&CoreCard::perfect().url(), &[]).exits(0);
-    fs::copy(scene.ledger(), scene.path("hurt.db")).unwrap();
-    let hurt = rusqlite::Connection::open(scene.path("hurt.db")).unwrap();
+    let env = TestEnv::new();
+    env.orders(200).cancel(&TestSimulator::perfect().url(), &[]).exits(0);
+    fs::copy(env.ledger(), env.path("hurt.db")).unwrap();
+    let hurt = rusqlite::Connection::open(env.path("hurt.db")).unwrap();
     let index = "UPDATE sqlite_schema SET sql = replace(sql, 'doubt = 1', 'doubt = 0')
                  WHERE name = 'row_with_more'";
     hurt.pragma_update(None, "writable_schema", true).unwrap();
     assert_eq!(hurt.execute(index, []).unwrap(), 1);
     drop(hurt);
-    let told = scene.run(&["ledger", "check", "hurt.db"]).exits(5);
-    assert!(told.stdout.starts_with("hurt.db IS DAMAGED"), "{}", told.told());
-    assert!(told.stdout.contains("row_with_more"), "{}", told.told());
+    let told = env.run(&["ledger", "check", "hurt.db"]).exits(5);
+    assert!(told.stdout.starts_with("hurt.db IS DAMAGED"), "{}", told.report());
+    assert!(told.stdout.contains("row_with_more"), "{}", told.report());
 }
 
 #[test]
 fn the_views_need_no_new_version_of_sqlite_to_show_times() {
-    let scene = Scene::new();
-    scene.orders(1).cancel(&CoreCard::perfect().url(), &[]).exits(0);
-    let ledger = rusqlite::Connection::open(scene.ledger()).unwrap();
+    let env = TestEnv::new();
+    env.orders(1).cancel(&TestSimulator::perfect().url(), &[]).exits(0);
+    let ledger = rusqlite::Connection::open(env.ledger()).unwrap();
     let sql: String = ledger
         .query_row("SELECT group_concat(sql) FROM sqlite_schema WHERE type = 'view'", [], |row| {
             row.get(0)
@@ -80,18 +81,18 @@ fn the_views_need_no_new_version_of_sqlite_to_show_times() {
 }
 
 /// The program with its standard output where nothing can be written.
-fn without_output(scene: &Scene, args: &[&str]) -> Outcome {
-    let mut command: Command = scene.command(args);
+fn without_output(env: &TestEnv, args: &[&str]) -> ProgramOutput {
+    let mut command: Command = env.command(args);
     command.stdout(fs::File::options().write(true).open("/dev/full").unwrap());
     command.output().unwrap().into()
 }
 
 #[test]
 fn output_that_is_lost_is_an_error() {
-    let scene = Scene::new();
-    let url = CoreCard::perfect();
+    let env = TestEnv::new();
+    let url = TestSimulator::perfect();
     let url = url.url();
-    scene.orders(1).cancel(&url, &[]).exits(0);
+    env.orders(1).cancel(&url, &[]).exits(0);
     let run = ["run", "orders.csv", "--url", &url, "--external-ip", "10.0.0.1", "--yes", "--json"];
     let all: [&[&str]; 9] = [
         &["check", "orders.csv"],
@@ -105,7 +106,7 @@ fn output_that_is_lost_is_an_error() {
         &run,
     ];
     for args in all {
-        let lost = without_output(&scene, args).exits(5);
+        let lost = without_output(&env, args).exits(5);
         let told = "error: standard output cannot be written: No space left on device";
         assert!(lost.stderr.contains(told), "{args:?}: {}", lost.stderr);
     }
@@ -113,8 +114,8 @@ fn output_that_is_lost_is_an_error() {
 
 #[test]
 fn an_error_is_an_object_where_a_program_reads() {
-    let scene = Scene::new();
-    scene.orders(3);
+    let env = TestEnv::new();
+    env.orders(3);
     let url = ["--url", "http://127.0.0.1:9", "--external-ip", "10.0.0.1", "--yes"];
     let run = [&["run", "orders.csv"][..], &url].concat();
     let refusals: [(&[&str], &str); 5] = [
@@ -126,7 +127,7 @@ fn an_error_is_an_object_where_a_program_reads() {
     ];
     for (flags, why) in refusals {
         let asked = [&run[..], flags, &["--json", "--log-format", "json"]].concat();
-        let refused = scene.run(&asked).exits(2);
+        let refused = env.run(&asked).exits(2);
         let summary: Value = serde_json::from_str(&refused.stdout).unwrap();
         assert_eq!((&summary["exit_code"], &summary["state"]), (&2.into(), &"refused".into()));
         assert!(summary["error"].as_str().unwrap().contains(why), "{summary}");
@@ -137,8 +138,8 @@ fn an_error_is_an_object_where_a_program_reads() {
         assert!(last["message"].as_str().unwrap().contains(why), "{last}");
         assert!(last["timestamp"].as_str().unwrap().parse::<jiff::Timestamp>().is_ok());
     }
-    scene.file("cardcancel.toml", "json = true\nlog_format = 'json'\n");
-    let refused = scene.run(&["runs", "--ledger", "none.db"]).exits(2);
+    env.file("cardcancel.toml", "json = true\nlog_format = 'json'\n");
+    let refused = env.run(&["runs", "--ledger", "none.db"]).exits(2);
     let summary: Value = serde_json::from_str(&refused.stdout).unwrap();
     assert!(summary["error"].as_str().unwrap().starts_with("there is no ledger at"));
     assert!(refused.stderr.starts_with('{'), "{}", refused.stderr);
@@ -146,59 +147,59 @@ fn an_error_is_an_object_where_a_program_reads() {
 
 #[test]
 fn a_secret_that_others_can_read_is_refused() {
-    let core_card = CoreCard::perfect();
-    let scene = Scene::new();
-    scene.orders(1).file("token", "s3cret").file("cardcancel.toml", "[auth]\nkind = 'bearer'\n");
+    let core_card = TestSimulator::perfect();
+    let env = TestEnv::new();
+    env.orders(1).file("token", "s3cret").file("cardcancel.toml", "[auth]\nkind = 'bearer'\n");
     let may = |name: &str, mode| {
-        fs::set_permissions(scene.path(name), fs::Permissions::from_mode(mode)).unwrap();
+        fs::set_permissions(env.path(name), fs::Permissions::from_mode(mode)).unwrap();
     };
     let run =
-        || scene.cancel_with(&core_card.url(), &[], &[("CARDCANCEL_BEARER_TOKEN_FILE", "token")]);
+        || env.cancel_with(&core_card.url(), &[], &[("CARDCANCEL_BEARER_TOKEN_FILE", "token")]);
     may("token", 0o604);
     let refused = run().exits(2);
     assert!(refused.stderr.contains("others can read token, which CARDCANCEL_BEARER_TOKEN_FILE"));
     may("token", 0o600);
     run().exits(0);
 
-    scene.file("cardcancel.toml", "[profile.p]\nledger = 'postgres://me:s3cret@127.0.0.1:9/db'\n");
+    env.file("cardcancel.toml", "[profile.p]\nledger = 'postgres://me:s3cret@127.0.0.1:9/db'\n");
     may("cardcancel.toml", 0o644);
-    let refused = scene.run(&["check", "orders.csv"]).exits(2);
+    let refused = env.run(&["check", "orders.csv"]).exits(2);
     assert!(refused.stderr.contains("the ledger's password is in it"), "{}", refused.stderr);
     assert!(!refused.stderr.contains("s3cret"));
     may("cardcancel.toml", 0o600);
-    scene.run(&["check", "orders.csv"]).exits(0);
+    env.run(&["check", "orders.csv"]).exits(0);
 }
 
 #[test]
 fn a_file_name_cannot_act_on_a_terminal_or_make_two_lines_of_one() {
-    let core_card = CoreCard::perfect();
-    let scene = Scene::new();
+    let core_card = TestSimulator::perfect();
+    let env = TestEnv::new();
     let name = "a\u{1b}[31m\nb\u{202e}.csv";
-    scene.file(name, "admin,seq\n1,1\n");
+    env.file(name, "admin,seq\n1,1\n");
     let flags = ["--url", &core_card.url(), "--external-ip", "10.0.0.1", "--yes"];
-    let ran = scene.run(&[&["run", name][..], &flags].concat()).exits(0);
+    let ran = env.run(&[&["run", name][..], &flags].concat()).exits(0);
     let shown = "a\\u{1b}[31m\\nb\\u{202e}";
     assert!(ran.stdout.contains(&format!(" of {shown}.csv, 1 row: ended\n")), "{}", ran.stdout);
-    let runs = scene.run(&["runs"]).exits(0);
+    let runs = env.run(&["runs"]).exits(0);
     assert_eq!(runs.stdout.lines().count(), 1);
-    for said in [ran.said(), runs.said()] {
+    for said in [ran.all_output(), runs.all_output()] {
         assert!(said.contains(shown) && !said.contains(['\u{1b}', '\u{202e}']), "{said:?}");
     }
-    let missing = scene.run(&["check", "no\u{1b}[31m.csv"]).exits(2);
+    let missing = env.run(&["check", "no\u{1b}[31m.csv"]).exits(2);
     assert!(missing.stderr.contains("no\\u{1b}[31m.csv: no such file"), "{}", missing.stderr);
 }
 
 #[test]
 fn a_limit_too_low_for_any_call_is_not_answered_with_no_calls() {
-    let scene = Scene::new();
-    let whole = scene.orders(1).cancelling("http://127.0.0.1:9", &[]);
-    let limited = |files: u32| -> Outcome {
+    let env = TestEnv::new();
+    let whole = env.orders(1).cancelling("http://127.0.0.1:9", &[]);
+    let limited = |files: u32| -> ProgramOutput {
         let mut limited = Command::new("sh");
         limited
             .args(["-c", &format!("ulimit -n {files}; exec \"$0\" \"$@\"")])
             .arg(whole.get_program())
             .args(whole.get_args())
-            .current_dir(scene.folder())
+            .current_dir(env.folder())
             .env_clear()
             .envs(whole.get_envs().filter_map(|(name, value)| Some((name, value?))));
         limited.output().unwrap().into()

@@ -17,9 +17,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use crate::common::postgres::{Database, Server};
+use crate::common::postgres::{Database, PostgresServer};
 use crate::common::{
-    Chance, CoreCard, Cut, Row, Scene, Way, clocks_can_be_set, with_its_clock_set,
+    Cut, FaultyProxy, ResultRow, Rng, TestEnv, TestSimulator, clocks_can_be_set, with_its_clock_set,
 };
 use cardcancel::simulator::{Order, OrderState, Share, SimulatorSettings};
 use rustix::process::{Pid, Signal, kill_process};
@@ -101,8 +101,8 @@ enum Relief {
 
 /// A machine and its process.
 struct Machine {
-    scene: Scene,
-    way: Way,
+    env: TestEnv,
+    proxy: FaultyProxy,
     ledger: String,
     url: String,
     opens: bool,
@@ -113,11 +113,11 @@ struct Machine {
 
 impl Machine {
     fn new(database: &Database, url: String, opens: bool) -> Machine {
-        let scene = Scene::new();
-        scene.file("cardcancel.toml", "[codes]\nSIMULATOR_ALREADY_CANCELLED = 'already_cancelled'");
-        scene.file("clock", "+0s");
-        let (way, through) = Way::to(database, Cut::Before);
-        Machine { scene, way, ledger: through.url(), url, opens, process: None, logged: 0 }
+        let env = TestEnv::new();
+        env.file("cardcancel.toml", "[codes]\nSIMULATOR_ALREADY_CANCELLED = 'already_cancelled'");
+        env.file("clock", "+0s");
+        let (proxy, through) = FaultyProxy::new(database, Cut::Before);
+        Machine { env, proxy, ledger: through.url(), url, opens, process: None, logged: 0 }
     }
 
     fn command(&self) -> Command {
@@ -129,13 +129,13 @@ impl Machine {
         let rate = if self.opens { &["--rate", &*rate][..] } else { &[] };
         let flags = ["--url", &self.url, "--external-ip", "10.120.0.0", "--lease", "5s"];
         let patience = ["--concurrency", "24", "--timeout", "2s", "--attempts", "4"];
-        let mut command = self.scene.command(&[words, &flags, &patience, rate].concat());
-        let log = File::options().create(true).append(true).open(self.scene.path("log")).unwrap();
+        let mut command = self.env.command(&[words, &flags, &patience, rate].concat());
+        let log = File::options().create(true).append(true).open(self.env.path("log")).unwrap();
         command.env("CARDCANCEL_LEDGER", &self.ledger).stderr(log);
         if clocks_can_be_set() {
             with_its_clock_set(&mut command, "");
             command.env_remove("FAKETIME").env("FAKETIME_NO_CACHE", "1");
-            command.env("FAKETIME_TIMESTAMP_FILE", self.scene.path("clock"));
+            command.env("FAKETIME_TIMESTAMP_FILE", self.env.path("clock"));
         }
         command
     }
@@ -167,7 +167,7 @@ impl Machine {
     }
 
     fn log(&self) -> String {
-        std::fs::read_to_string(self.scene.path("log")).unwrap_or_default()
+        std::fs::read_to_string(self.env.path("log")).unwrap_or_default()
     }
 
     /// Whether its process found no database as it was started, and had not begun.
@@ -281,10 +281,10 @@ impl Lateness {
 }
 
 struct Storm {
-    chance: Chance,
-    server: Server,
+    rng: Rng,
+    server: PostgresServer,
     database: Database,
-    core_card: CoreCard,
+    core_card: TestSimulator,
     /// Its record.
     record: tempfile::NamedTempFile,
     gateway: Gateway,
@@ -300,13 +300,13 @@ struct Storm {
 
 impl Storm {
     fn of(seed: u64, lasts: Duration) -> Storm {
-        let mut chance = Chance::from(seed);
-        let server = Server::start(&[]);
+        let mut rng = Rng::from(seed);
+        let server = PostgresServer::start(&[]);
         let database = server.granted();
         let record = tempfile::NamedTempFile::new().unwrap();
-        let mut share = |most: u64| Share::per_mille(chance.below(most + 1) as u16);
+        let mut share = |most: u64| Share::per_mille(rng.below(most + 1) as u16);
         // What a gateway says for CoreCARD, some of it after it has passed the request on.
-        let core_card = CoreCard::that(SimulatorSettings {
+        let core_card = TestSimulator::new(SimulatorSettings {
             seed,
             latency: "5ms..60ms".parse().unwrap(),
             printed: share(30),
@@ -328,9 +328,9 @@ impl Storm {
         let machines =
             [true, false, false].map(|opens| Machine::new(&database, url.clone(), opens));
         let rows = RATE * lasts.as_secs() as u32;
-        machines[0].scene.orders(rows);
+        machines[0].env.orders(rows);
         Storm {
-            chance,
+            rng,
             server,
             database,
             core_card,
@@ -377,14 +377,14 @@ impl Storm {
 
     /// A time from so many to so many milliseconds.
     fn time(&mut self, from: u64, to: u64) -> Duration {
-        Duration::from_millis(from + self.chance.below(to - from))
+        Duration::from_millis(from + self.rng.below(to - from))
     }
 
     fn go_wrong(&mut self) {
-        let trouble = TROUBLES[self.chance.below(TROUBLES.len() as u64) as usize];
-        let at = self.chance.below(3) as usize;
-        let commits = self.chance.below(4) as u32;
-        let set = self.chance.below(120) as i64 - 60;
+        let trouble = TROUBLES[self.rng.below(TROUBLES.len() as u64) as usize];
+        let at = self.rng.below(3) as usize;
+        let commits = self.rng.below(4) as u32;
+        let set = self.rng.below(120) as i64 - 60;
         let freeze = self.time(LEASE + 1000, LEASE + 4000);
         let (moment, while_) = (self.time(50, 2000), self.time(1000, 5000));
         let is_whose = format!("{trouble:?} {at}");
@@ -403,16 +403,16 @@ impl Storm {
                 self.relief.push((now + lasts, Relief::Thaw(at)));
             }
             Trouble::CutConnections => self.database.cut_connections(),
-            Trouble::LoseCommit => machine.way.break_so(Cut::Before, commits),
+            Trouble::LoseCommit => machine.proxy.break_so(Cut::Before, commits),
             Trouble::LoseTwoAcknowledgements => {
-                machine.way.break_so(Cut::After, commits);
-                machine.way.break_so(Cut::After, 0);
+                machine.proxy.break_so(Cut::After, commits);
+                machine.proxy.break_so(Cut::After, 0);
             }
             Trouble::LoseAcknowledgementAndBegin => {
-                machine.way.break_so(Cut::After, commits);
-                machine.way.and_at_the_next_begin();
+                machine.proxy.break_so(Cut::After, commits);
+                machine.proxy.and_at_the_next_begin();
             }
-            Trouble::FreezeInTransaction => machine.way.break_so(Cut::Freeze, commits),
+            Trouble::FreezeInTransaction => machine.proxy.break_so(Cut::Freeze, commits),
             Trouble::StallStandby => {
                 self.wait_for_standby("'one_that_is_away'");
                 self.relief.push((now + while_, Relief::Standby));
@@ -426,7 +426,7 @@ impl Storm {
                 self.relief.push((now + while_, Relief::Connects));
             }
             Trouble::SetClock => {
-                machine.scene.file("clock", format!("{set:+}s"));
+                machine.env.file("clock", format!("{set:+}s"));
             }
         }
     }
@@ -489,13 +489,13 @@ impl Storm {
             });
             assert!(matches!(code, Some(0 | 4)), "exit {code:?}\n{}", worker.log());
         }
-        let results = self.machines[0].scene.results();
+        let results = self.machines[0].env.results();
         all_true(&results, &self.core_card.orders(), self.rows);
         // A run that ended is ended: it sends nothing, and says the same.
         let requests = self.core_card.requests();
         let again = self.machines[0].command().status().unwrap();
         assert_eq!(again.code(), Some(code), "{}", self.machines[0].log());
-        assert_eq!(self.machines[0].scene.results(), results);
+        assert_eq!(self.machines[0].env.results(), results);
         let open = "SELECT count(*) FROM cardcancel.open_row";
         assert_eq!(self.database.asked::<i64>(open), 0);
         let stats = self.core_card.stop();
@@ -521,7 +521,7 @@ impl Storm {
 
 /// The shortest time in which one call more was received than a second's.
 fn closest(record: &[u8]) -> Duration {
-    let received = |row: &Row| row.get("received_at_ns").parse().unwrap();
+    let received = |row: &ResultRow| row.get("received_at_ns").parse().unwrap();
     let mut received: Vec<u64> = crate::common::rows(record).iter().map(received).collect();
     received.sort_unstable();
     let times = received.windows(RATE as usize + 1);
@@ -530,7 +530,7 @@ fn closest(record: &[u8]) -> Duration {
 }
 
 /// Every result is there once, and true to the server's record.
-fn all_true(results: &[Row], orders: &BTreeMap<Order, OrderState>, rows: u32) {
+fn all_true(results: &[ResultRow], orders: &BTreeMap<Order, OrderState>, rows: u32) {
     assert_eq!(results.len(), rows as usize);
     for (row, number) in results.iter().zip(1..) {
         assert_eq!(row.get("row"), u32::to_string(&number));

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::common::Chance;
+use crate::common::Rng;
 use cardcancel::input::{Disposition, PlannedRow};
 use cardcancel::ledger::{
     AttemptEnd, ClaimedRow, CommitRequest, CompletedClaim, Ledger, PendingRow, Run, Sqlite,
@@ -34,7 +34,7 @@ struct Model {
 }
 
 struct Night {
-    chance: Chance,
+    rng: Rng,
     path: PathBuf,
     ledger: Sqlite,
     run: Run,
@@ -51,13 +51,11 @@ fn second(second: i64) -> Timestamp {
 }
 
 /// Rows in the places of their numbers, or in places by chance.
-fn places(chance: Option<&mut Chance>) -> BTreeMap<u32, u32> {
+fn places(rng: Option<&mut Rng>) -> BTreeMap<u32, u32> {
     let mut rows: Vec<u32> = (1..=ROWS).collect();
-    if let Some(chance) = chance {
+    if let Some(rng) = rng {
         // Rows that cannot be sent go last; many stay side by side.
-        rows.sort_by_cached_key(|row| {
-            (row.is_multiple_of(5), chance.below(1 + u64::from(row % 7)))
-        });
+        rows.sort_by_cached_key(|row| (row.is_multiple_of(5), rng.below(1 + u64::from(row % 7))));
     }
     rows.into_iter().zip(1..).collect()
 }
@@ -134,13 +132,13 @@ fn asked(path: &Path, sql: &str) -> u32 {
 impl Night {
     fn begin(seed: u64, path: &Path) -> Night {
         let mut ledger = Sqlite::open(path).unwrap();
-        let mut chance = Chance::from(seed);
-        let places = places(seed.is_multiple_of(2).then_some(&mut chance));
+        let mut rng = Rng::from(seed);
+        let places = places(seed.is_multiple_of(2).then_some(&mut rng));
         let run = created(&mut ledger, &places);
         let waiting = started(&mut ledger, &run, second(0), OnDoubt::Retry);
         assert!(waiting.is_empty());
         Night {
-            chance,
+            rng,
             path: path.to_owned(),
             ledger,
             run,
@@ -156,13 +154,13 @@ impl Night {
     fn complete(&mut self, claimed: ClaimedRow) -> CompletedClaim {
         let row = self.rows.get_mut(&claimed.row().0).unwrap();
         row.claimed_at = None;
-        if self.chance.per_cent(20) {
+        if self.rng.per_cent(20) {
             row.attempts -= 1;
             let (completed, waiting) = claimed.release();
             self.waiting.push(waiting);
             return completed;
         }
-        let (verdict, sent, code, next) = match self.chance.below(4) {
+        let (verdict, sent, code, next) = match self.rng.below(4) {
             0 => (Verdict::Doubt, true, "TIMEOUT", RowTransition::Retry),
             1 => (Verdict::NotDone, false, "CONNECT", RowTransition::Retry),
             2 => (Verdict::Rejected, true, "ERR1", RowTransition::End(Status::Rejected)),
@@ -186,19 +184,19 @@ impl Night {
         completed
     }
 
-    fn some<T>(chance: &mut Chance, from: &mut Vec<T>) -> Vec<T> {
-        let (taken, left) = from.drain(..).partition(|_| chance.per_cent(40));
+    fn some<T>(rng: &mut Rng, from: &mut Vec<T>) -> Vec<T> {
+        let (taken, left) = from.drain(..).partition(|_| rng.per_cent(40));
         *from = left;
         taken
     }
 
     fn commit(&mut self) {
         self.clock += Duration::from_secs(1);
-        let ending = Self::some(&mut self.chance, &mut self.claimed);
+        let ending = Self::some(&mut self.rng, &mut self.claimed);
         let completed = ending.into_iter().map(|claimed| self.complete(claimed)).collect();
-        let again = Self::some(&mut self.chance, &mut self.waiting);
-        let fresh = self.chance.below(8) as u32;
-        let budget = self.chance.below(12) as usize;
+        let again = Self::some(&mut self.rng, &mut self.waiting);
+        let fresh = self.rng.below(8) as u32;
+        let budget = self.rng.below(12) as usize;
         let grant = |wanted: u32| SlotGrant {
             slots: vec![None; budget.min(wanted as usize)],
             ..SlotGrant::default()
@@ -282,7 +280,7 @@ fn after_every_commit_and_every_death_the_ledger_knows_what_is_in_flight() {
         let path = folder.path().join("ledger.db");
         let mut night = Night::begin(seed, &path);
         while !night.ledger.find("key").unwrap().unwrap().has_ended() {
-            match night.chance.per_cent(10) {
+            match night.rng.per_cent(10) {
                 true => night.die(),
                 false => night.commit(),
             }

@@ -3,7 +3,8 @@ use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
 use crate::common::{
-    Authority, Denies, Does, Hostile, Papers, Row, Scene, json, silent, status, with_headers,
+    Authority, Behavior, CertKeyPair, DenyingServer, ResultRow, ScriptedServer, TestEnv, json,
+    silent, status, with_headers,
 };
 use jiff::Timestamp;
 
@@ -28,12 +29,12 @@ struct Meaning {
     exit: Option<i32>,
 }
 
-fn meaning(server: &Hostile, url: &str, flags: &[&str]) -> Meaning {
-    let scene = Scene::new();
-    scene.orders(1).file("cardcancel.toml", CODES);
+fn meaning(server: &ScriptedServer, url: &str, flags: &[&str]) -> Meaning {
+    let env = TestEnv::new();
+    env.orders(1).file("cardcancel.toml", CODES);
     let flags = [&["--attempts", "2"], flags].concat();
-    let outcome = scene.cancel(url, &flags);
-    let row = &scene.results()[0];
+    let outcome = env.cancel(url, &flags);
+    let row = &env.results()[0];
     Meaning {
         row: in_short(row),
         attempts: row.attempts(),
@@ -42,17 +43,17 @@ fn meaning(server: &Hostile, url: &str, flags: &[&str]) -> Meaning {
     }
 }
 
-fn in_short(row: &Row) -> String {
+fn in_short(row: &ResultRow) -> String {
     let doubt = if row.doubt() { " doubt" } else { "" };
     format!("{} {} {}{doubt}", row.status(), row.code(), row.get("http_status"))
 }
 
 /// Every case at the same time: most of each is waiting. The numbers are the
 /// requests that the server must have had and the exit code.
-fn each_means(cases: Vec<(&str, Vec<Does>, &str, usize, i32)>) {
+fn each_means(cases: Vec<(&str, Vec<Behavior>, &str, usize, i32)>) {
     std::thread::scope(|scope| {
-        let run = |(what, does, row, requests, exit): (&str, Vec<Does>, &str, usize, i32)| {
-            let server = Hostile::first(does);
+        let run = |(what, does, row, requests, exit): (&str, Vec<Behavior>, &str, usize, i32)| {
+            let server = ScriptedServer::sequence(does);
             let found = meaning(&server, &server.url(), &["--timeout", "1s"]);
             let attempts = requests as u32;
             let expected = Meaning { row: row.to_owned(), attempts, requests, exit: Some(exit) };
@@ -66,11 +67,11 @@ fn each_means(cases: Vec<(&str, Vec<Does>, &str, usize, i32)>) {
     });
 }
 
-fn say(bytes: Vec<u8>) -> Vec<Does> {
-    vec![Does::Say(bytes)]
+fn say(bytes: Vec<u8>) -> Vec<Behavior> {
+    vec![Behavior::Respond(bytes)]
 }
 
-fn rejection(code: &str) -> Vec<Does> {
+fn rejection(code: &str) -> Vec<Behavior> {
     say(json(&format!(r#"{{"Message":"No","Status":false,"ErrorCode":"{code}"}}"#)))
 }
 
@@ -144,7 +145,7 @@ fn what_was_surely_not_done_is_tried_again() {
         ("429", say(status("429 Too Many Requests")), "failed HTTP_429 429", 2, 1),
         (
             "429, then done",
-            vec![Does::Say(status("429 Too Many Requests")), Does::Say(json(YES))],
+            vec![Behavior::Respond(status("429 Too Many Requests")), Behavior::Respond(json(YES))],
             "cancelled ERR01160 200",
             2,
             0,
@@ -154,25 +155,31 @@ fn what_was_surely_not_done_is_tried_again() {
 
 #[test]
 fn what_a_gateway_says_that_may_have_passed_the_request_on_leaves_doubt() {
-    let busy = || Does::Say(status("503 Service Unavailable"));
+    let busy = || Behavior::Respond(status("503 Service Unavailable"));
     each_means(vec![
         ("408", say(status("408 Request Timeout")), "in_doubt HTTP_408 408 doubt", 2, 3),
         ("503", vec![busy()], "in_doubt HTTP_503 503 doubt", 2, 3),
         ("409", say(status("409 Conflict")), "in_doubt HTTP_409 409 doubt", 2, 3),
         (
             "503, then done",
-            vec![busy(), Does::Say(json(YES))],
+            vec![busy(), Behavior::Respond(json(YES))],
             "cancelled ERR01160 200 doubt",
             2,
             0,
         ),
-        ("503, then no", vec![busy(), Does::Say(json(NO))], "rejected ERR01161 200 doubt", 2, 3),
+        (
+            "503, then no",
+            vec![busy(), Behavior::Respond(json(NO))],
+            "rejected ERR01161 200 doubt",
+            2,
+            3,
+        ),
     ]);
 }
 
 #[test]
 fn who_knows_the_gateway_says_which_statuses_come_before_anything_is_done() {
-    let server = Hostile::always(Does::Say(status("503 Service Unavailable")));
+    let server = ScriptedServer::always(Behavior::Respond(status("503 Service Unavailable")));
     for (statuses, row, exit) in
         [("429,503", "failed HTTP_503 503", 1), ("none", "in_doubt HTTP_503 503 doubt", 3)]
     {
@@ -199,11 +206,11 @@ fn corecards_own_no_with_an_http_status_of_a_refusal_means_what_its_code_means()
 #[test]
 fn many_such_answers_in_a_row_do_not_stop_the_run() {
     let own = with_headers("404 Not Found", &[], r#"{"Status":false,"ErrorCode":"ERR9"}"#);
-    let server = Hostile::always(Does::Say(own));
-    let scene = Scene::new();
-    scene.orders(30);
-    scene.cancel(&server.url(), &[]).exits(1);
-    assert!(scene.results().iter().all(|row| in_short(row) == "rejected ERR9 404"));
+    let server = ScriptedServer::always(Behavior::Respond(own));
+    let env = TestEnv::new();
+    env.orders(30);
+    env.cancel(&server.url(), &[]).exits(1);
+    assert!(env.results().iter().all(|row| in_short(row) == "rejected ERR9 404"));
 }
 
 #[test]
@@ -221,15 +228,15 @@ fn a_server_error_or_a_lost_answer_leaves_doubt() {
         ("500", say(status("500 Internal Server Error")), "in_doubt HTTP_500 500 doubt", 2, 3),
         ("502", say(status("502 Bad Gateway")), "in_doubt HTTP_502 502 doubt", 2, 3),
         ("504", say(status("504 Gateway Timeout")), "in_doubt HTTP_504 504 doubt", 2, 3),
-        ("closed", vec![Does::Close], "in_doubt CONNECTION_LOST  doubt", 2, 3),
-        ("reset", vec![Does::Reset], "in_doubt CONNECTION_LOST  doubt", 2, 3),
-        ("hangs", vec![Does::Hang], "in_doubt TIMEOUT  doubt", 2, 3),
+        ("closed", vec![Behavior::Close], "in_doubt CONNECTION_LOST  doubt", 2, 3),
+        ("reset", vec![Behavior::Reset], "in_doubt CONNECTION_LOST  doubt", 2, 3),
+        ("hangs", vec![Behavior::Hang], "in_doubt TIMEOUT  doubt", 2, 3),
     ]);
 }
 
 #[test]
 fn doubt_stays_whatever_comes_later() {
-    let then = |later: Vec<u8>| vec![Does::Close, Does::Say(later)];
+    let then = |later: Vec<u8>| vec![Behavior::Close, Behavior::Respond(later)];
     let stop = json(r#"{"Status":false,"ErrorCode":"ERR_WRONG"}"#);
     each_means(vec![
         ("done", then(json(YES)), "cancelled ERR01160 200 doubt", 2, 0),
@@ -242,7 +249,7 @@ fn doubt_stays_whatever_comes_later() {
 
 #[test]
 fn redirects_and_refused_credentials_stop_the_run() {
-    let here = Hostile::always(Does::Say(json(YES)));
+    let here = ScriptedServer::always(Behavior::Respond(json(YES)));
     let location = format!("Location: {}/", here.url());
     let redirect = |line: &str| say(with_headers(line, &[&location], ""));
     each_means(vec![
@@ -260,11 +267,11 @@ fn redirects_and_refused_credentials_stop_the_run() {
 #[test]
 fn the_rows_behind_one_that_stops_the_run_say_why_they_were_not_sent() {
     for (line, code) in [("401 Unauthorized", "CREDENTIALS"), ("302 Found", "REDIRECTED")] {
-        let server = Hostile::always(Does::Say(status(line)));
-        let scene = Scene::new();
-        scene.orders(5);
-        scene.cancel(&server.url(), &["--concurrency", "1"]).exits(4);
-        let rest = &scene.results()[1..];
+        let server = ScriptedServer::always(Behavior::Respond(status(line)));
+        let env = TestEnv::new();
+        env.orders(5);
+        env.cancel(&server.url(), &["--concurrency", "1"]).exits(4);
+        let rest = &env.results()[1..];
         let told: Vec<_> = rest.iter().map(|row| (row.status(), row.code())).collect();
         assert_eq!(told, vec![("not_sent", code); 4]);
         assert_eq!(server.requests().len(), 1, "{line}");
@@ -273,7 +280,7 @@ fn the_rows_behind_one_that_stops_the_run_say_why_they_were_not_sent() {
 
 #[test]
 fn a_lost_answer_can_be_left_as_it_is() {
-    let server = Hostile::always(Does::Close);
+    let server = ScriptedServer::always(Behavior::Close);
     let found = meaning(&server, &server.url(), &["--on-doubt", "leave"]);
     let row = "in_doubt CONNECTION_LOST  doubt".to_owned();
     assert_eq!(found, Meaning { row, attempts: 1, requests: 1, exit: Some(3) });
@@ -286,7 +293,7 @@ fn what_never_left_the_machine_is_surely_not_done() {
         format!("http://{port}")
     };
     let nowhere = "https://nowhere.invalid".to_owned();
-    let plain = Hostile::always(Does::Hang);
+    let plain = ScriptedServer::always(Behavior::Hang);
     let failed = |code: &str| format!("failed {code} ");
     for (url, code) in
         [(nobody, "CONNECT"), (nowhere, "DNS"), (plain.https_url(), "TLS"), (silent(), "CONNECT")]
@@ -297,18 +304,19 @@ fn what_never_left_the_machine_is_surely_not_done() {
     }
 }
 
-/// What becomes of three rows at a server with these papers that says yes, and how
+/// What becomes of three rows at a server with this certificate that says yes, and how
 /// many requests it took: its authority is trusted if this file is named.
-fn with_papers(
-    papers: &Papers,
+fn with_certificate(
+    certificate: &CertKeyPair,
     clients: Option<&Authority>,
     flags: &[&str],
-    scene: &Scene,
+    env: &TestEnv,
 ) -> (Vec<String>, usize) {
-    let server = Hostile::over_tls(papers.server(clients), |_, _| Does::Say(json(YES)));
-    scene.orders(3);
-    scene.cancel(&server.https_url(), &[&["--concurrency", "1"], flags].concat());
-    (scene.results().iter().map(in_short).collect(), server.requests().len())
+    let server =
+        ScriptedServer::over_tls(certificate.server(clients), |_, _| Behavior::Respond(json(YES)));
+    env.orders(3);
+    env.cancel(&server.https_url(), &[&["--concurrency", "1"], flags].concat());
+    (env.results().iter().map(in_short).collect(), server.requests().len())
 }
 
 fn stopped_for_a_certificate() -> (Vec<String>, usize) {
@@ -317,9 +325,9 @@ fn stopped_for_a_certificate() -> (Vec<String>, usize) {
 
 #[test]
 fn a_server_with_a_good_certificate_is_called() {
-    let (authority, scene) = (Authority::new(), Scene::new());
-    scene.file("ca.pem", authority.pem());
-    let done = with_papers(&authority.papers(), None, &["--ca-file", "ca.pem"], &scene);
+    let (authority, env) = (Authority::new(), TestEnv::new());
+    env.file("ca.pem", authority.pem());
+    let done = with_certificate(&authority.issue(), None, &["--ca-file", "ca.pem"], &env);
     assert_eq!(done, (vec!["cancelled ERR01160 200".to_owned(); 3], 3));
 }
 
@@ -327,14 +335,14 @@ fn a_server_with_a_good_certificate_is_called() {
 fn a_certificate_that_is_not_valid_stops_the_run() {
     let authority = Authority::new();
     let trusting: &[&str] = &["--ca-file", "ca.pem"];
-    for (what, papers, flags) in [
-        ("nobody vouches for it", authority.papers(), &[][..]),
-        ("it has expired", authority.expired_papers(), trusting),
-        ("it is that of another", authority.papers_of_another(), trusting),
+    for (what, certificate, flags) in [
+        ("nobody vouches for it", authority.issue(), &[][..]),
+        ("it has expired", authority.issue_expired(), trusting),
+        ("it is that of another", authority.issue_for_another_host(), trusting),
     ] {
-        let scene = Scene::new();
-        scene.file("ca.pem", authority.pem());
-        let found = with_papers(&papers, None, flags, &scene);
+        let env = TestEnv::new();
+        env.file("ca.pem", authority.pem());
+        let found = with_certificate(&certificate, None, flags, &env);
         assert_eq!(found, stopped_for_a_certificate(), "{what}");
     }
 }
@@ -345,56 +353,56 @@ fn a_server_that_asks_for_our_certificate_takes_the_right_one_alone() {
     let ours = ["--client-cert-file", "me.pem", "--client-key-file", "me.key"];
     let flags = [&["--ca-file", "ca.pem"], &ours[..]].concat();
     let done = (vec!["cancelled ERR01160 200".to_owned(); 3], 3);
-    for (what, papers, flags, expected) in [
-        ("the right one", authority.papers(), &flags[..], done),
-        ("none", authority.papers(), &flags[..2], stopped_for_a_certificate()),
-        ("a wrong one", other.papers(), &flags[..], stopped_for_a_certificate()),
-        ("an expired one", authority.expired_papers(), &flags[..], stopped_for_a_certificate()),
+    for (what, certificate, flags, expected) in [
+        ("the right one", authority.issue(), &flags[..], done),
+        ("none", authority.issue(), &flags[..2], stopped_for_a_certificate()),
+        ("a wrong one", other.issue(), &flags[..], stopped_for_a_certificate()),
+        ("an expired one", authority.issue_expired(), &flags[..], stopped_for_a_certificate()),
     ] {
-        let scene = Scene::new();
-        scene.file("ca.pem", authority.pem());
-        papers.write(scene.folder(), "me");
-        let found = with_papers(&authority.papers(), Some(&authority), flags, &scene);
+        let env = TestEnv::new();
+        env.file("ca.pem", authority.pem());
+        certificate.write(env.folder(), "me");
+        let found = with_certificate(&authority.issue(), Some(&authority), flags, &env);
         assert_eq!(found, expected, "{what}");
     }
 }
 
 #[test]
 fn an_alert_on_a_connection_that_has_answered_before_is_a_lost_answer() {
-    let (authority, scene) = (Authority::new(), Scene::new());
-    scene.orders(2).file("ca.pem", authority.pem());
+    let (authority, env) = (Authority::new(), TestEnv::new());
+    env.orders(2).file("ca.pem", authority.pem());
     let answer: &str = r#"{"Status":true,"ErrorCode":"ERR01160"}"#;
     let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{answer}", answer.len());
-    let server = Denies::after(answer.leak(), &authority.papers().server(None));
+    let server = DenyingServer::after(answer.leak(), &authority.issue().server(None));
     let flags = ["--ca-file", "ca.pem", "--concurrency", "1", "--on-doubt", "leave"];
-    scene.cancel(&server.url(), &flags).exits(3);
+    env.cancel(&server.url(), &flags).exits(3);
     assert_eq!(server.denied(), 1, "the second call used the connection of the first");
-    let told: Vec<_> = scene.results().iter().map(in_short).collect();
+    let told: Vec<_> = env.results().iter().map(in_short).collect();
     assert_eq!(told, ["cancelled ERR01160 200", "in_doubt CONNECTION_LOST  doubt"]);
 }
 
 #[test]
 fn an_alert_on_a_connection_that_was_opened_ahead_of_its_first_call_is_no_lost_answer() {
-    let (authority, scene) = (Authority::new(), Scene::new());
-    scene.orders(1).file("ca.pem", authority.pem());
-    let server = Denies::at_once(&authority.papers().server(None));
+    let (authority, env) = (Authority::new(), TestEnv::new());
+    env.orders(1).file("ca.pem", authority.pem());
+    let server = DenyingServer::at_once(&authority.issue().server(None));
     // From this rate on, connections are opened ahead of the calls.
     let url = server.url();
     let paced = ["--url", &url, "--external-ip", "10.120.0.0", "--rate", "20/s"];
     let flags = ["run", "orders.csv", "--yes", "--ca-file", "ca.pem"];
-    scene.run(&[&flags[..], &paced].concat()).exits(4);
+    env.run(&[&flags[..], &paced].concat()).exits(4);
     assert_eq!(server.denied(), 1);
-    let told: Vec<_> = scene.results().iter().map(in_short).collect();
+    let told: Vec<_> = env.results().iter().map(in_short).collect();
     assert_eq!(told, ["not_sent CERTIFICATE "]);
 }
 
 #[test]
 fn many_refusals_in_a_row_stop_the_run() {
-    let server = Hostile::always(Does::Say(status("404 Not Found")));
-    let scene = Scene::new();
-    scene.orders(12);
-    scene.cancel(&server.url(), &["--concurrency", "1"]).exits(4);
-    let told: Vec<_> = scene.results().iter().map(in_short).collect();
+    let server = ScriptedServer::always(Behavior::Respond(status("404 Not Found")));
+    let env = TestEnv::new();
+    env.orders(12);
+    env.cancel(&server.url(), &["--concurrency", "1"]).exits(4);
+    let told: Vec<_> = env.results().iter().map(in_short).collect();
     assert_eq!(told[..10], vec!["failed HTTP_404 404"; 10]);
     assert_eq!(told[10..], vec!["not_sent REFUSALS "; 2]);
 }
@@ -404,13 +412,15 @@ fn told_to_wait(
     line: &'static str,
     retry_after: impl Fn() -> String + Send + Sync + 'static,
 ) -> Vec<Duration> {
-    let server = Hostile::that(move |nth, _| match nth {
-        0 => Does::Say(with_headers(line, &[&format!("Retry-After: {}", retry_after())], "")),
-        _ => Does::Say(json(YES)),
+    let server = ScriptedServer::new(move |nth, _| match nth {
+        0 => {
+            Behavior::Respond(with_headers(line, &[&format!("Retry-After: {}", retry_after())], ""))
+        }
+        _ => Behavior::Respond(json(YES)),
     });
-    let scene = Scene::new();
-    scene.orders(2);
-    scene.cancel(&server.url(), &["--concurrency", "1"]).exits(0);
+    let env = TestEnv::new();
+    env.orders(2);
+    env.cancel(&server.url(), &["--concurrency", "1"]).exits(0);
     let requests = server.requests();
     assert_eq!(requests.len(), 3);
     requests[1..].iter().map(|request| request.at - requests[0].at).collect()
@@ -465,14 +475,16 @@ fn stalling(port: u16, stall: Duration) -> String {
 
 #[test]
 fn calls_whose_connections_stall_do_not_leave_together_when_the_stall_is_over() {
-    let (authority, scene) = (Authority::new(), Scene::new());
-    scene.orders(60).file("ca.pem", authority.pem());
-    let server = Hostile::over_tls(authority.papers().server(None), |_, _| Does::Say(json(YES)));
+    let (authority, env) = (Authority::new(), TestEnv::new());
+    env.orders(60).file("ca.pem", authority.pem());
+    let server = ScriptedServer::over_tls(authority.issue().server(None), |_, _| {
+        Behavior::Respond(json(YES))
+    });
     let port = server.https_url().rsplit(':').next().unwrap().parse().unwrap();
     let stall = Duration::from_millis(2500);
     let (url, began) = (stalling(port, stall), Timestamp::now());
     let to = ["run", "orders.csv", "--yes", "--external-ip", "10.0.0.1", "--url", &url];
-    scene.run(&[&to[..], &["--rate", "20/s", "--ca-file", "ca.pem"]].concat()).exits(0);
+    env.run(&[&to[..], &["--rate", "20/s", "--ca-file", "ca.pem"]].concat()).exits(0);
     let mut calls: Vec<_> = server.requests().iter().map(|request| request.at).collect();
     calls.sort_unstable();
     assert_eq!(calls.len(), 60);
@@ -483,7 +495,7 @@ fn calls_whose_connections_stall_do_not_leave_together_when_the_stall_is_over() 
             second[20] - second[0]
         );
     }
-    for row in scene.results() {
+    for row in env.results() {
         let first: Timestamp = row.get("first_sent_at").parse().unwrap();
         assert!(first >= began + stall, "nothing had left by {first}");
     }

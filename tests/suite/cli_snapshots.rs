@@ -2,30 +2,30 @@
 use std::time::Duration;
 
 use crate::common::{
-    CoreCard, Does, Hostile, Request, Scene, ended, json, kill, status, terminate, until,
-    with_headers, without_chance,
+    Behavior, Request, ScriptedServer, TestEnv, TestSimulator, ended, json, kill, redact_varying,
+    status, terminate, until, with_headers,
 };
 use cardcancel::simulator::{Latency, Share, SimulatorSettings};
 use insta::assert_snapshot;
 
 /// Ends one order of each kind, by its admin number.
-fn mixed() -> Hostile {
-    Hostile::that(|_, request: &Request| match request.json()["AdminNumber"].as_i64() {
-        Some(1001) => Does::Say(json(r#"{"Status":true,"ErrorCode":"ERR01160"}"#)),
-        Some(1002) => Does::Say(json(r#"{"Status":false,"ErrorCode":"ERR01161"}"#)),
-        Some(1003) => Does::Say(status("429 Too Many Requests")),
-        _ => Does::Close,
+fn mixed() -> ScriptedServer {
+    ScriptedServer::new(|_, request: &Request| match request.json()["AdminNumber"].as_i64() {
+        Some(1001) => Behavior::Respond(json(r#"{"Status":true,"ErrorCode":"ERR01160"}"#)),
+        Some(1002) => Behavior::Respond(json(r#"{"Status":false,"ErrorCode":"ERR01161"}"#)),
+        Some(1003) => Behavior::Respond(status("429 Too Many Requests")),
+        _ => Behavior::Close,
     })
 }
 
-fn mixed_orders() -> Scene {
-    let scene = Scene::new();
-    scene.file("orders.csv", "admin,seq\n1001,1\n1002,1\n1003,1\n1004,1\nx,1\n1001,1\n");
-    scene
+fn mixed_orders() -> TestEnv {
+    let env = TestEnv::new();
+    env.file("orders.csv", "admin,seq\n1001,1\n1002,1\n1003,1\n1004,1\nx,1\n1001,1\n");
+    env
 }
 
-fn hanging() -> CoreCard {
-    CoreCard::that(SimulatorSettings { hang: Share::ALL, ..SimulatorSettings::default() })
+fn hanging() -> TestSimulator {
+    TestSimulator::new(SimulatorSettings { hang: Share::ALL, ..SimulatorSettings::default() })
 }
 
 fn pretty(json: &str) -> String {
@@ -35,9 +35,9 @@ fn pretty(json: &str) -> String {
 
 #[test]
 fn a_night_on_which_all_went_well() {
-    let _tidy = without_chance();
-    let scene = Scene::new();
-    let outcome = scene.orders(1200).cancel(&CoreCard::perfect().url(), &[]).exits(0);
+    let _tidy = redact_varying();
+    let env = TestEnv::new();
+    let outcome = env.orders(1200).cancel(&TestSimulator::perfect().url(), &[]).exits(0);
     assert_snapshot!(outcome.stdout, @r"
     Run [run] of orders.csv, 1,200 rows: ended
       cancelled               1,200
@@ -49,7 +49,7 @@ fn a_night_on_which_all_went_well() {
 
 #[test]
 fn a_night_on_which_every_kind_of_row_came_about() {
-    let _tidy = without_chance();
+    let _tidy = redact_varying();
     let outcome = mixed_orders().cancel(&mixed().url(), &["--attempts", "1"]).exits(3);
     assert_snapshot!(outcome.stdout, @r"
     Run [run] of orders.csv, 6 rows: ended
@@ -70,19 +70,21 @@ fn a_night_on_which_every_kind_of_row_came_about() {
 }
 
 /// 1001 is asked for twice, and the first answer is lost; 1002 is rejected, 1003 in doubt.
-fn doubtful() -> Hostile {
-    Hostile::that(|nth, request: &Request| match (nth, request.json()["AdminNumber"].as_i64()) {
-        (0, _) | (_, Some(1003)) => Does::Close,
-        _ => Does::Say(json(r#"{"Status":false,"ErrorCode":"ERR01161"}"#)),
+fn doubtful() -> ScriptedServer {
+    ScriptedServer::new(|nth, request: &Request| {
+        match (nth, request.json()["AdminNumber"].as_i64()) {
+            (0, _) | (_, Some(1003)) => Behavior::Close,
+            _ => Behavior::Respond(json(r#"{"Status":false,"ErrorCode":"ERR01161"}"#)),
+        }
     })
 }
 
 #[test]
 fn who_was_rejected_with_doubt_is_in_doubt_for_a_person_and_for_programs() {
-    let _tidy = without_chance();
+    let _tidy = redact_varying();
     let server = doubtful();
-    let scene = Scene::new();
-    scene.orders(3);
+    let env = TestEnv::new();
+    env.orders(3);
     let flags = [
         "--concurrency",
         "1",
@@ -93,7 +95,7 @@ fn who_was_rejected_with_doubt_is_in_doubt_for_a_person_and_for_programs() {
         "--log-file",
         "log",
     ];
-    let outcome = scene.cancel(&server.url(), &flags).exits(3);
+    let outcome = env.cancel(&server.url(), &flags).exits(3);
     assert_snapshot!(outcome.stdout, @r"
     Run [run] of orders.csv, 3 rows: ended
       rejected                    2
@@ -106,35 +108,35 @@ fn who_was_rejected_with_doubt_is_in_doubt_for_a_person_and_for_programs() {
     In doubt: 2 rows may or may not be cancelled, 1 of them rejected after an answer was lost; that call may have cancelled the order: look in CoreCARD, or rerun
     Rejected: 1 row (final; see error_code and message in the results)
     ");
-    let log = scene.text("log");
+    let log = env.text("log");
     assert!(log.contains("exit code 3: 2 rejected (1 with doubt), 1 in_doubt"), "{log}");
-    assert!(scene.text("run.prom").contains("\ncardcancel_run_rows_in_doubt 2\n"));
-    assert_snapshot!(scene.run(&["runs"]).exits(0).stdout, @"[run]  ended               3 of           3  orders.csv  (2 in doubt)");
-    let again = scene.cancel(&server.url(), &["--json"]).exits(3).stdout;
+    assert!(env.text("run.prom").contains("\ncardcancel_run_rows_in_doubt 2\n"));
+    assert_snapshot!(env.run(&["runs"]).exits(0).stdout, @"[run]  ended               3 of           3  orders.csv  (2 in doubt)");
+    let again = env.cancel(&server.url(), &["--json"]).exits(3).stdout;
     let summary: serde_json::Value = serde_json::from_str(&again).unwrap();
     assert_eq!(
         (&summary["rejected_with_doubt"], &summary["rows_in_doubt"]),
         (&1.into(), &2.into())
     );
     let run = summary["run"].as_str().unwrap();
-    let shown = scene.run(&["runs", run]).exits(0).stdout;
+    let shown = env.run(&["runs", run]).exits(0).stdout;
     assert!(shown.contains("    rejected        2\n      with doubt    1\n"), "{shown}");
-    let shown = scene.run(&["runs", run, "--json"]).exits(0).stdout;
+    let shown = env.run(&["runs", run, "--json"]).exits(0).stdout;
     let shown: serde_json::Value = serde_json::from_str(&shown).unwrap();
     assert_eq!((&shown["rejected_with_doubt"], &shown["rows_in_doubt"]), (&1.into(), &2.into()));
 }
 
 #[test]
 fn a_row_rejected_with_doubt_alone_is_reason_enough_for_exit_3() {
-    let scene = Scene::new();
-    let outcome = scene.orders(1).cancel(&doubtful().url(), &[]).exits(3);
+    let env = TestEnv::new();
+    let outcome = env.orders(1).cancel(&doubtful().url(), &[]).exits(3);
     let step = "In doubt: 1 row rejected after an answer was lost; that call may have cancelled the order: look in CoreCARD\n";
-    assert!(outcome.stdout.contains(step), "{}", outcome.told());
+    assert!(outcome.stdout.contains(step), "{}", outcome.report());
 }
 
 #[test]
 fn the_summary_for_programs() {
-    let _tidy = without_chance();
+    let _tidy = redact_varying();
     let flags = ["--attempts", "1", "--json"];
     let outcome = mixed_orders().cancel(&mixed().url(), &flags).exits(3);
     assert_eq!(outcome.stdout.lines().count(), 1, "one JSON object, and nothing else");
@@ -190,16 +192,16 @@ fn the_summary_for_programs() {
 
 #[test]
 fn a_run_that_stopped_early_that_was_resumed_and_that_had_ended_before() {
-    let _tidy = without_chance();
-    let server = Hostile::that(|nth, _| match nth {
-        0..=1 => Does::Say(json(r#"{"Status":true}"#)),
-        2 => Does::Say(status("401 Unauthorized")),
-        _ => Does::Say(json(r#"{"Status":true}"#)),
+    let _tidy = redact_varying();
+    let server = ScriptedServer::new(|nth, _| match nth {
+        0..=1 => Behavior::Respond(json(r#"{"Status":true}"#)),
+        2 => Behavior::Respond(status("401 Unauthorized")),
+        _ => Behavior::Respond(json(r#"{"Status":true}"#)),
     });
-    let scene = Scene::new();
-    scene.orders(5);
+    let env = TestEnv::new();
+    env.orders(5);
     let flags = ["--concurrency", "1"];
-    assert_snapshot!(scene.cancel(&server.url(), &flags).exits(4).stdout, @r"
+    assert_snapshot!(env.cancel(&server.url(), &flags).exits(4).stdout, @r"
     Run [run] of orders.csv, 5 rows: STOPPED EARLY: The credentials were refused: row 3: HTTP_401, the answer was empty (CREDENTIALS)
       cancelled                   2
       not_sent                    3
@@ -207,7 +209,7 @@ fn a_run_that_stopped_early_that_was_resumed_and_that_had_ended_before() {
     Results: orders.results.csv
     Next: 3 rows did not end: put the credentials right ([auth] and its secrets, or those of the proxy), and start the same command again to go on
     ");
-    assert_snapshot!(scene.cancel(&server.url(), &flags).exits(0).stdout, @r"
+    assert_snapshot!(env.cancel(&server.url(), &flags).exits(0).stdout, @r"
     Run [run] of orders.csv, 5 rows: resumed and ended
       cancelled                   5
     3 calls in [a while], [so many] a second; 2 rows had ended before
@@ -215,7 +217,7 @@ fn a_run_that_stopped_early_that_was_resumed_and_that_had_ended_before() {
     Results: orders.results.csv
     Every order is cancelled; there is nothing left to do
     ");
-    assert_snapshot!(scene.cancel(&server.url(), &flags).exits(0).stdout, @r"
+    assert_snapshot!(env.cancel(&server.url(), &flags).exits(0).stdout, @r"
     Run [run] of orders.csv, 5 rows: had ended before; nothing was sent
       cancelled                   5
     Results: orders.results.csv
@@ -225,16 +227,16 @@ fn a_run_that_stopped_early_that_was_resumed_and_that_had_ended_before() {
 
 #[test]
 fn what_happened_on_the_way_is_told_in_one_line() {
-    let _tidy = without_chance();
-    let server = Hostile::that(|nth, _| match nth {
-        0 => Does::Close,
-        1 => Does::Say(with_headers("429 Too Many Requests", &["Retry-After: 1"], "")),
-        _ => Does::Say(json(r#"{"Status":true}"#)),
+    let _tidy = redact_varying();
+    let server = ScriptedServer::new(|nth, _| match nth {
+        0 => Behavior::Close,
+        1 => Behavior::Respond(with_headers("429 Too Many Requests", &["Retry-After: 1"], "")),
+        _ => Behavior::Respond(json(r#"{"Status":true}"#)),
     });
-    let scene = Scene::new();
-    scene.orders(5);
+    let env = TestEnv::new();
+    env.orders(5);
     let flags = ["--concurrency", "1", "--cut-off", "2999-12-31T23:59[UTC]"];
-    assert_snapshot!(scene.cancel(&server.url(), &flags).exits(0).stdout, @r"
+    assert_snapshot!(env.cancel(&server.url(), &flags).exits(0).stdout, @r"
     Run [run] of orders.csv, 5 rows: ended
       cancelled                   5
     7 calls in [a while], [so many] a second; [some time] to spare before the cut-off
@@ -246,11 +248,11 @@ fn what_happened_on_the_way_is_told_in_one_line() {
 
 #[test]
 fn a_stopped_run_for_programs() {
-    let _tidy = without_chance();
-    let server = Hostile::always(Does::Say(status("401 Unauthorized")));
-    let scene = Scene::new();
-    scene.orders(5);
-    let outcome = scene.cancel(&server.url(), &["--concurrency", "1", "--json"]).exits(4);
+    let _tidy = redact_varying();
+    let server = ScriptedServer::always(Behavior::Respond(status("401 Unauthorized")));
+    let env = TestEnv::new();
+    env.orders(5);
+    let outcome = env.cancel(&server.url(), &["--concurrency", "1", "--json"]).exits(4);
     assert_snapshot!(pretty(&outcome.stdout), @r#"
     {
       "attempts": 1,
@@ -303,13 +305,13 @@ fn a_stopped_run_for_programs() {
 
 #[test]
 fn being_told_to_stop_is_acknowledged() {
-    let core_card = CoreCard::that(SimulatorSettings {
+    let core_card = TestSimulator::new(SimulatorSettings {
         latency: Latency::fixed(Duration::from_millis(100)),
         ..SimulatorSettings::default()
     });
-    let scene = Scene::new();
-    scene.orders(50);
-    let begun = scene.begin_to_cancel(&core_card.url(), &["--concurrency", "1", "--quiet"]);
+    let env = TestEnv::new();
+    env.orders(50);
+    let begun = env.begin_to_cancel(&core_card.url(), &["--concurrency", "1", "--quiet"]);
     until("it was sending", || core_card.requests() >= 1);
     terminate(&begun);
     let outcome = ended(begun).exits(4);
@@ -318,14 +320,14 @@ fn being_told_to_stop_is_acknowledged() {
 
 #[test]
 fn off_a_terminal_nothing_is_sent_without_yes() {
-    let _tidy = without_chance();
-    let core_card = CoreCard::perfect();
-    let scene = Scene::new();
-    scene.orders(1200);
+    let _tidy = redact_varying();
+    let core_card = TestSimulator::perfect();
+    let env = TestEnv::new();
+    env.orders(1200);
     let url = core_card.url();
     let args = ["run", "orders.csv", "--external-ip", "10.120.0.0", "--url", &url];
     let flags = ["--rate", "20/s", "--cut-off", "2999-12-31T23:59[UTC]"];
-    let outcome = scene.run(&[&args[..], &flags].concat()).exits(2);
+    let outcome = env.run(&[&args[..], &flags].concat()).exits(2);
     assert_eq!(outcome.stdout, "");
     let asked = outcome.stderr.lines().filter(|line| !line.contains(" WARN "));
     assert_snapshot!(asked.collect::<Vec<_>>().join("\n"), @r#"
@@ -339,14 +341,14 @@ fn off_a_terminal_nothing_is_sent_without_yes() {
       cut-off: [time], in [some time]
     "#);
     assert_eq!(core_card.requests(), 0);
-    let runs = scene.run(&["runs"]).exits(0);
+    let runs = env.run(&["runs"]).exits(0);
     assert_eq!(runs.stdout, "", "a run that was not begun is none");
 }
 
 #[test]
 fn what_is_missing_is_told_in_one_go() {
-    let scene = Scene::new();
-    assert_snapshot!(scene.orders(1).run(&["run", "orders.csv"]).exits(2).stderr, @r"
+    let env = TestEnv::new();
+    assert_snapshot!(env.orders(1).run(&["run", "orders.csv"]).exits(2).stderr, @r"
     error: these settings have no default and are missing:
       the base address of CoreCARD's API: set --url, CARDCANCEL_URL, or url in cardcancel.toml
       the address of the API's end user: set --external-ip, CARDCANCEL_EXTERNAL_IP, or external_ip in cardcancel.toml
@@ -355,22 +357,22 @@ fn what_is_missing_is_told_in_one_go() {
 
 #[test]
 fn runs_are_listed_newest_first_with_how_far_they_are() {
-    let _tidy = without_chance();
-    let scene = Scene::new();
-    scene.orders(1500).cancel(&CoreCard::perfect().url(), &[]).exits(0);
-    let refusing = Hostile::always(Does::Say(status("401 Unauthorized")));
-    scene.orders(20).cancel(&refusing.url(), &["-o", "refused.csv"]).exits(4);
+    let _tidy = redact_varying();
+    let env = TestEnv::new();
+    env.orders(1500).cancel(&TestSimulator::perfect().url(), &[]).exits(0);
+    let refusing = ScriptedServer::always(Behavior::Respond(status("401 Unauthorized")));
+    env.orders(20).cancel(&refusing.url(), &["-o", "refused.csv"]).exits(4);
     let hanging = hanging();
-    scene.orders(30);
-    let begun = scene.begin_to_cancel(&hanging.url(), &["-o", "hanging.csv"]);
+    env.orders(30);
+    let begun = env.begin_to_cancel(&hanging.url(), &["-o", "hanging.csv"]);
     until("it was sending", || hanging.requests() >= 1);
-    assert_snapshot!(scene.run(&["runs"]).exits(0).stdout, @r"
+    assert_snapshot!(env.run(&["runs"]).exits(0).stdout, @r"
     [run]  running             0 of          30  orders.csv
     [run]  stopped             0 of          20  orders.csv
     [run]  ended           1,500 of       1,500  orders.csv
     ");
     kill(begun);
-    assert_snapshot!(scene.run(&["runs"]).exits(0).stdout, @r"
+    assert_snapshot!(env.run(&["runs"]).exits(0).stdout, @r"
     [run]  died                0 of          30  orders.csv
     [run]  stopped             0 of          20  orders.csv
     [run]  ended           1,500 of       1,500  orders.csv
@@ -379,13 +381,13 @@ fn runs_are_listed_newest_first_with_how_far_they_are() {
 
 #[test]
 fn one_run_is_shown_in_full() {
-    let _tidy = without_chance();
-    let scene = mixed_orders();
+    let _tidy = redact_varying();
+    let env = mixed_orders();
     let flags = ["--attempts", "1", "--json"];
-    let summary = scene.cancel(&mixed().url(), &flags).exits(3).stdout;
+    let summary = env.cancel(&mixed().url(), &flags).exits(3).stdout;
     let summary: serde_json::Value = serde_json::from_str(&summary).unwrap();
     let run = summary["run"].as_str().unwrap();
-    assert_snapshot!(scene.run(&["runs", run]).exits(0).stdout, @r"
+    assert_snapshot!(env.run(&["runs", run]).exits(0).stdout, @r"
     Run [run]: ended
       command           run
       input             orders.csv
@@ -404,7 +406,7 @@ fn one_run_is_shown_in_full() {
         duplicate       1
       calls             4
     ");
-    let json = scene.run(&["runs", run, "--json"]).exits(0).stdout;
+    let json = env.run(&["runs", run, "--json"]).exits(0).stdout;
     assert_snapshot!(pretty(&json), @r#"
     {
       "attempts": 4,
@@ -435,20 +437,20 @@ fn one_run_is_shown_in_full() {
       "stop": null
     }
     "#);
-    let unknown = scene.run(&["runs", "last"]).exits(2).stderr;
+    let unknown = env.run(&["runs", "last"]).exits(2).stderr;
     assert_snapshot!(unknown, @"error: no run last in the ledger [here]/home/state/cardcancel/ledger.db: `cardcancel runs` lists them");
 }
 
 #[test]
 fn one_run_that_stopped_is_shown_in_full() {
-    let _tidy = without_chance();
-    let server = Hostile::always(Does::Say(status("401 Unauthorized")));
-    let scene = Scene::new();
-    scene.orders(5);
-    let summary = scene.cancel(&server.url(), &["--concurrency", "1", "--json"]).exits(4).stdout;
+    let _tidy = redact_varying();
+    let server = ScriptedServer::always(Behavior::Respond(status("401 Unauthorized")));
+    let env = TestEnv::new();
+    env.orders(5);
+    let summary = env.cancel(&server.url(), &["--concurrency", "1", "--json"]).exits(4).stdout;
     let summary: serde_json::Value = serde_json::from_str(&summary).unwrap();
     let run = summary["run"].as_str().unwrap();
-    assert_snapshot!(scene.run(&["runs", run]).exits(0).stdout, @r"
+    assert_snapshot!(env.run(&["runs", run]).exits(0).stdout, @r"
     Run [run]: stopped
       command           run
       input             orders.csv
@@ -468,9 +470,9 @@ fn one_run_that_stopped_is_shown_in_full() {
 
 #[test]
 fn a_check_says_what_is_wrong_and_how_long_it_takes() {
-    let _tidy = without_chance();
-    let scene = mixed_orders();
-    assert_snapshot!(scene.run(&["check", "orders.csv"]).exits(1).stdout, @r#"
+    let _tidy = redact_varying();
+    let env = mixed_orders();
+    assert_snapshot!(env.run(&["check", "orders.csv"]).exits(1).stdout, @r#"
     line 6, row 5: INVALID_ADMIN_NUMBER: the admin number "x" is not a number; it must be a whole number from 0 to 9223372036854775807
     row 6: DUPLICATE: the same order as row 1
     orders.csv: 6 rows
@@ -483,7 +485,7 @@ fn a_check_says_what_is_wrong_and_how_long_it_takes() {
                 1   INVALID_ADMIN_NUMBER
     At 10/s this takes under a second
     "#);
-    let json = scene.run(&["check", "orders.csv", "--json"]).exits(1).stdout;
+    let json = env.run(&["check", "orders.csv", "--json"]).exits(1).stdout;
     assert_snapshot!(pretty(&json), @r#"
     {
       "bad_rows": [
@@ -539,8 +541,8 @@ fn a_check_says_what_is_wrong_and_how_long_it_takes() {
       "warnings": []
     }
     "#);
-    scene.orders(20_000);
-    assert_snapshot!(scene.run(&["check", "orders.csv", "--rate", "50/s"]).exits(0).stdout, @r#"
+    env.orders(20_000);
+    assert_snapshot!(env.run(&["check", "orders.csv", "--rate", "50/s"]).exits(0).stdout, @r#"
     orders.csv: 20,000 rows
     Columns: admin number from "AdminNumber", sequence number from "CardSequenceNumber"
     First order: 1001/1, in line 2
@@ -554,13 +556,12 @@ fn a_check_says_what_is_wrong_and_how_long_it_takes() {
 
 #[test]
 fn a_rehearsal_needs_no_address_and_says_whether_the_results_are_true() {
-    let _tidy = without_chance();
-    let scene = Scene::new();
-    scene
-        .orders(60)
+    let _tidy = redact_varying();
+    let env = TestEnv::new();
+    env.orders(60)
         .file("cardcancel.toml", "[rehearsal]\nseed = 3\nprinted = '10%'\ndrop_after = '10%'\n");
     let args = ["run", "orders.csv", "--rehearse", "--rate", "unlimited"];
-    assert_snapshot!(scene.run(&args).exits(3).stdout, @r"
+    assert_snapshot!(env.run(&args).exits(3).stdout, @r"
     Run [run] of orders.csv, 60 rows: ended
       cancelled                  45
       rejected                   15
@@ -576,6 +577,6 @@ fn a_rehearsal_needs_no_address_and_says_whether_the_results_are_true() {
               and 8 by a call whose answer was lost: the results say doubt there
     Every result agrees with the simulator's own record
     ");
-    assert!(!scene.ledger().exists(), "a rehearsal touched the real ledger");
-    assert!(!scene.path("orders.results.csv").exists());
+    assert!(!env.ledger().exists(), "a rehearsal touched the real ledger");
+    assert!(!env.path("orders.results.csv").exists());
 }

@@ -1,31 +1,31 @@
 //! Wall clocks that are set while the contract is kept by them.
 use std::time::Duration;
 
-use crate::common::{CoreCard, Outcome, Scene, ended, until, with_its_clock_set};
+use crate::common::{ProgramOutput, TestEnv, TestSimulator, ended, until, with_its_clock_set};
 use cardcancel::simulator::{Latency, SimulatorSettings};
 use jiff::{SignedDuration, Timestamp};
 
 /// A minute's contract is used up. Then another file is run under a clock set by an hour,
 /// for the five seconds up to its cut-off.
 fn no_call_of_the_next_minute_is_made(hours: i64) {
-    let core_card = CoreCard::perfect();
-    let scene = Scene::new();
+    let core_card = TestSimulator::perfect();
+    let env = TestEnv::new();
     let run = |flags: &[&str]| {
         let url = core_card.url();
         let needed = ["run", "orders.csv", "--url", &url, "--external-ip", "10.120.0.0", "--yes"];
-        scene.command(&[&needed[..], &["--rate", "50/s,20/m"], flags].concat())
+        env.command(&[&needed[..], &["--rate", "50/s,20/m"], flags].concat())
     };
-    scene.orders(20);
+    env.orders(20);
     ended(run(&[]).spawn().unwrap()).exits(0);
-    scene.file("orders.csv", "admin,seq\n5000,1\n");
+    env.file("orders.csv", "admin,seq\n5000,1\n");
     let set = SignedDuration::from_hours(hours);
     let cut_off = Timestamp::now() + set + Duration::from_secs(5);
     let cut_off = format!("--cut-off={}", cut_off.strftime("%H:%M:%S[UTC]"));
     let mut next = run(&[&cut_off, "--timeout", "1s", "-o", "next.csv"]);
     with_its_clock_set(&mut next, &format!("{:+}s", set.as_secs()));
     let next = ended(next.spawn().unwrap()).exits(4);
-    assert_eq!(core_card.requests(), 20, "{}", next.told());
-    assert!(next.said().contains("the clock was set"), "{}", next.told());
+    assert_eq!(core_card.requests(), 20, "{}", next.report());
+    assert!(next.all_output().contains("the clock was set"), "{}", next.report());
 }
 
 #[test]
@@ -42,21 +42,21 @@ fn a_clock_set_back_between_two_runs_gives_no_minute_twice() {
 
 /// A run at this rate whose clock is set by so much once so many calls were made.
 fn set_in_the_run(
-    scene: &Scene,
-    core_card: &CoreCard,
+    env: &TestEnv,
+    core_card: &TestSimulator,
     flags: &[&str],
     calls: u64,
     by: &str,
-) -> Outcome {
-    scene.file("clock", "+0s");
+) -> ProgramOutput {
+    env.file("clock", "+0s");
     let url = core_card.url();
     let needed = ["run", "orders.csv", "--url", &url, "--external-ip", "10.120.0.0", "--yes"];
-    let mut run = scene.command(&[&needed[..], flags].concat());
+    let mut run = env.command(&[&needed[..], flags].concat());
     with_its_clock_set(&mut run, "");
-    run.env_remove("FAKETIME").env("FAKETIME_TIMESTAMP_FILE", scene.path("clock"));
+    run.env_remove("FAKETIME").env("FAKETIME_TIMESTAMP_FILE", env.path("clock"));
     let run = run.env("FAKETIME_NO_CACHE", "1").spawn().unwrap();
     until("so many calls were made", || core_card.requests() >= calls);
-    scene.file("clock", by);
+    env.file("clock", by);
     ended(run)
 }
 
@@ -64,25 +64,30 @@ fn set_in_the_run(
 #[ignore = "needs libfaketime: tests/run brings it"]
 fn a_run_whose_machine_stood_still_sends_each_order_once_and_says_so() {
     let latency = Latency::fixed(Duration::from_millis(20));
-    let core_card = CoreCard::that(SimulatorSettings { latency, ..SimulatorSettings::default() });
-    let scene = Scene::new();
-    scene.orders(60);
-    let run = set_in_the_run(&scene, &core_card, &["--rate", "30/s"], 20, "+60s").exits(0);
-    assert!(run.stderr.contains("the machine stood still"), "{}", run.told());
-    assert!(core_card.asked().values().all(|times| *times == 1), "{:?}", core_card.asked());
-    assert!(scene.results().iter().all(|row| !row.doubt()));
+    let core_card =
+        TestSimulator::new(SimulatorSettings { latency, ..SimulatorSettings::default() });
+    let env = TestEnv::new();
+    env.orders(60);
+    let run = set_in_the_run(&env, &core_card, &["--rate", "30/s"], 20, "+60s").exits(0);
+    assert!(run.stderr.contains("the machine stood still"), "{}", run.report());
+    assert!(
+        core_card.requests_by_order().values().all(|times| *times == 1),
+        "{:?}",
+        core_card.requests_by_order()
+    );
+    assert!(env.results().iter().all(|row| !row.doubt()));
 }
 
 #[test]
 #[ignore = "needs libfaketime: tests/run brings it"]
 fn a_clock_set_back_puts_no_cut_off_off() {
-    let core_card = CoreCard::perfect();
-    let scene = Scene::new();
-    scene.orders(150);
+    let core_card = TestSimulator::perfect();
+    let env = TestEnv::new();
+    env.orders(150);
     let cut_off = (Timestamp::now() + Duration::from_secs(6)).strftime("%H:%M:%S[UTC]");
     let cut_off = format!("--cut-off={cut_off}");
     let flags = [&cut_off, "--timeout", "1s", "--rate", "5/s", "--allow-partial"];
-    set_in_the_run(&scene, &core_card, &flags, 5, "-3600s").exits(4);
+    set_in_the_run(&env, &core_card, &flags, 5, "-3600s").exits(4);
     assert!(core_card.requests() <= 30, "{} calls", core_card.requests());
-    assert!(scene.results().iter().any(|row| row.get("error_code") == "CUT_OFF"));
+    assert!(env.results().iter().any(|row| row.get("error_code") == "CUT_OFF"));
 }

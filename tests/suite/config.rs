@@ -2,7 +2,7 @@
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
 
-use crate::common::{Outcome, Scene};
+use crate::common::{ProgramOutput, TestEnv};
 use insta::assert_snapshot;
 use serde_json::Value;
 
@@ -12,22 +12,22 @@ const NIGHT: &str = "external_ip = '192.0.2.10'\nrate = ['50/s', '100000/h']\nat
     [profile.production.codes]\nEXAMPLE01 = 'printed'\n";
 
 /// A directory with a configuration in it, and what `config show` says there.
-fn shown(flags: &[&str], variables: &[(&str, &str)]) -> Outcome {
-    let scene = Scene::new();
-    scene.file("cardcancel.toml", NIGHT);
-    let mut command = scene.command(&[&["config", "show"], flags].concat());
-    Outcome::from(command.envs(variables.iter().copied()).output().unwrap()).exits(0)
+fn shown(flags: &[&str], variables: &[(&str, &str)]) -> ProgramOutput {
+    let env = TestEnv::new();
+    env.file("cardcancel.toml", NIGHT);
+    let mut command = env.command(&[&["config", "show"], flags].concat());
+    ProgramOutput::from(command.envs(variables.iter().copied()).output().unwrap()).exits(0)
 }
 
 #[test]
 fn a_new_configuration_is_the_default_one_and_private() {
-    let scene = Scene::new();
-    let outcome = scene.run(&["config", "init"]).exits(0);
+    let env = TestEnv::new();
+    let outcome = env.run(&["config", "init"]).exits(0);
     assert_snapshot!(outcome.stdout, @"Wrote cardcancel.toml, with every setting commented out. A run needs two of them: url and external_ip");
-    assert_eq!(scene.text("cardcancel.toml"), cardcancel::config::DEFAULT_FILE);
-    let mode = std::fs::metadata(scene.path("cardcancel.toml")).unwrap().permissions().mode();
+    assert_eq!(env.text("cardcancel.toml"), cardcancel::config::DEFAULT_FILE);
+    let mode = std::fs::metadata(env.path("cardcancel.toml")).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
-    scene.orders(1).run(&["check", "orders.csv"]).exits(0);
+    env.orders(1).run(&["check", "orders.csv"]).exits(0);
 }
 
 #[test]
@@ -43,7 +43,7 @@ fn a_database_is_shown_without_its_password_wherever_that_was_set() {
             variables.iter().map(|(name, value)| (*name, value.as_str())).collect();
         for flags in [flags.clone(), [flags, vec!["--json"]].concat()] {
             let outcome = shown(&flags, &variables);
-            assert!(!outcome.said().contains("s3cret"), "{}", outcome.told());
+            assert!(!outcome.all_output().contains("s3cret"), "{}", outcome.report());
             assert!(outcome.stdout.contains(&address), "{}", outcome.stdout);
             let is_apart = variables[0].0 == variable;
             assert_eq!(outcome.stdout.contains(variable), is_apart, "{}", outcome.stdout);
@@ -53,21 +53,21 @@ fn a_database_is_shown_without_its_password_wherever_that_was_set() {
 
 #[test]
 fn a_new_configuration_can_be_put_where_it_is_found_from_everywhere() {
-    let scene = Scene::new();
-    scene.run(&["config", "init", "home/config/cardcancel/config.toml"]).exits(0);
-    let shown = scene.run(&["config", "show"]).exits(0);
+    let env = TestEnv::new();
+    env.run(&["config", "init", "home/config/cardcancel/config.toml"]).exits(0);
+    let shown = env.run(&["config", "show"]).exits(0);
     assert!(shown.stdout.contains("home/config/cardcancel/config.toml\n"), "{}", shown.stdout);
 }
 
 #[test]
 fn a_configuration_that_is_there_is_left_as_it_is() {
-    let scene = Scene::new();
-    scene.file("cardcancel.toml", "quiet = true\n");
-    scene.run(&["config", "init"]).exits(2);
-    std::os::unix::fs::symlink("elsewhere.toml", scene.path("link.toml")).unwrap();
-    scene.run(&["config", "init", "link.toml"]).exits(2);
-    assert_eq!(scene.text("cardcancel.toml"), "quiet = true\n");
-    assert!(!scene.path("elsewhere.toml").exists());
+    let env = TestEnv::new();
+    env.file("cardcancel.toml", "quiet = true\n");
+    env.run(&["config", "init"]).exits(2);
+    std::os::unix::fs::symlink("elsewhere.toml", env.path("link.toml")).unwrap();
+    env.run(&["config", "init", "link.toml"]).exits(2);
+    assert_eq!(env.text("cardcancel.toml"), "quiet = true\n");
+    assert!(!env.path("elsewhere.toml").exists());
 }
 
 #[test]
@@ -80,7 +80,7 @@ fn every_setting_in_force_is_shown_with_where_it_was_made() {
             ("CARDCANCEL_HEADER_X_API_KEY", "s3cr3t"),
         ],
     );
-    assert!(!outcome.said().contains("s3cr3t"));
+    assert!(!outcome.all_output().contains("s3cr3t"));
     let made = |line: &&str| !line.ends_with(" default") && !line.ends_with("  not set");
     let made: Vec<&str> = outcome.stdout.lines().filter(made).collect();
     assert_snapshot!(made.join("\n"), @r#"
@@ -126,21 +126,20 @@ fn the_order_of_the_sources_is_that_of_a_run() {
 
 #[test]
 fn the_file_is_the_named_one_else_the_one_here_else_the_users() {
-    let scene = Scene::new();
+    let env = TestEnv::new();
     let file = || {
         let shown: Value =
-            serde_json::from_str(&scene.run(&["config", "show", "--json"]).exits(0).stdout)
-                .unwrap();
+            serde_json::from_str(&env.run(&["config", "show", "--json"]).exits(0).stdout).unwrap();
         shown["file"].as_str().map(str::to_owned)
     };
     assert_eq!(file(), None);
-    std::fs::create_dir_all(scene.path("home/config/cardcancel")).unwrap();
-    scene.file("home/config/cardcancel/config.toml", "");
+    std::fs::create_dir_all(env.path("home/config/cardcancel")).unwrap();
+    env.file("home/config/cardcancel/config.toml", "");
     assert!(file().unwrap().ends_with("home/config/cardcancel/config.toml"));
-    scene.file("cardcancel.toml", "");
+    env.file("cardcancel.toml", "");
     assert_eq!(file().unwrap(), "cardcancel.toml");
-    scene.file("night.toml", "");
-    let named = scene.run(&["config", "show", "--config", "night.toml"]).exits(0);
+    env.file("night.toml", "");
+    let named = env.run(&["config", "show", "--config", "night.toml"]).exits(0);
     assert!(named.stdout.starts_with("Configuration file: night.toml\n"), "{}", named.stdout);
 }
 
@@ -162,12 +161,12 @@ fn programs_can_read_it_and_every_option_is_in_it() {
 #[test]
 fn a_password_in_an_address_is_not_shown() {
     let outcome = shown(&["--url", "https://me:s3cr3t@a.example"], &[]);
-    assert!(!outcome.said().contains("s3cr3t"), "{}", outcome.told());
+    assert!(!outcome.all_output().contains("s3cr3t"), "{}", outcome.report());
 }
 
 #[test]
 fn bash_takes_its_completions() {
-    let script = Scene::new().run(&["completions", "bash"]).exits(0).stdout;
+    let script = TestEnv::new().run(&["completions", "bash"]).exits(0).stdout;
     let asked = format!(
         "{script}\nCOMP_WORDS=(cardcancel run --cut); COMP_CWORD=2\n\
          _cardcancel cardcancel --cut run; echo \"${{COMPREPLY[@]}}\""
@@ -181,18 +180,18 @@ fn bash_takes_its_completions() {
 
 #[test]
 fn there_are_completions_for_each_shell_and_no_other() {
-    let scene = Scene::new();
+    let env = TestEnv::new();
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
-        let script = scene.run(&["completions", shell]).exits(0).stdout;
+        let script = env.run(&["completions", shell]).exits(0).stdout;
         assert!(script.contains("max-failures"), "{shell}");
     }
-    scene.run(&["completions", "sh"]).exits(2);
+    env.run(&["completions", "sh"]).exits(2);
 }
 
 #[test]
 fn man_shows_the_manual_without_complaint() {
     use std::io::Write;
-    let page = Scene::new().run(&["man"]).exits(0).stdout;
+    let page = TestEnv::new().run(&["man"]).exits(0).stdout;
     let man = Command::new("man")
         .args(["--warnings", "--local-file", "-"])
         .env("MANWIDTH", "100")
@@ -205,7 +204,7 @@ fn man_shows_the_manual_without_complaint() {
         return;
     };
     man.stdin.take().unwrap().write_all(page.as_bytes()).unwrap();
-    let outcome = Outcome::from(man.wait_with_output().unwrap()).exits(0);
+    let outcome = ProgramOutput::from(man.wait_with_output().unwrap()).exits(0);
     assert_eq!(outcome.stderr, "");
     for words in
         ["EXIT STATUS", "cardcancel config show", "--max-failures", "ENVIRONMENT", "ledger.db"]

@@ -4,8 +4,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 use crate::common::{
-    Authority, Does, Hostile, Outcome, Passing, Request, Scene, contains, json, status,
-    with_headers,
+    Authority, Behavior, ConnectProxy, ProgramOutput, Request, ScriptedServer, TestEnv, contains,
+    json, status, with_headers,
 };
 use insta::assert_snapshot;
 
@@ -13,30 +13,30 @@ const YES: &str = r#"{"Message":"Order Canceled Successfully","Status":true,"Err
 const SECRET: (&str, &str) = ("CARDCANCEL_OAUTH2_CLIENT_SECRET", "cl1ent-s3cret");
 
 /// A token server whose first token is `token-1`, the next `token-2` and so on.
-fn token_server(lifetime: Option<u32>) -> Hostile {
-    Hostile::that(move |nth, _| issue(nth, lifetime))
+fn token_server(lifetime: Option<u32>) -> ScriptedServer {
+    ScriptedServer::new(move |nth, _| issue(nth, lifetime))
 }
 
-fn issue(nth: usize, lifetime: Option<u32>) -> Does {
+fn issue(nth: usize, lifetime: Option<u32>) -> Behavior {
     let expires = lifetime.map(|seconds| format!(r#","expires_in":{seconds}"#)).unwrap_or_default();
-    Does::Say(json(&format!(
+    Behavior::Respond(json(&format!(
         r#"{{"access_token":"token-{}","token_type":"Bearer"{expires}}}"#,
         nth + 1
     )))
 }
 
-fn oauth2(token_server: &Hostile) -> String {
+fn oauth2(token_server: &ScriptedServer) -> String {
     format!("[auth]\nkind = 'oauth2'\ntoken_url = '{}/token'\nclient_id = 'me'", token_server.url())
 }
 
 /// A server of CoreCARD that takes as many calls with `token-1`, and any number
 /// with others; each takes a while, so that several are in flight.
-fn until_the_first_dies(after: usize) -> Hostile {
-    Hostile::that(move |nth, request| {
+fn until_the_first_dies(after: usize) -> ScriptedServer {
+    ScriptedServer::new(move |nth, request| {
         std::thread::sleep(Duration::from_millis(50));
         match carries(request, "token-1") && nth >= after {
-            true => Does::Say(status("401 Unauthorized")),
-            false => Does::Say(json(YES)),
+            true => Behavior::Respond(status("401 Unauthorized")),
+            false => Behavior::Respond(json(YES)),
         }
     })
 }
@@ -46,76 +46,75 @@ fn carries(request: &Request, token: &str) -> bool {
 }
 
 /// So many orders, with this configuration.
-fn scene(orders: u32, configuration: &str) -> Scene {
-    let scene = Scene::new();
-    scene.orders(orders).file("cardcancel.toml", configuration);
-    scene
+fn env(orders: u32, configuration: &str) -> TestEnv {
+    let env = TestEnv::new();
+    env.orders(orders).file("cardcancel.toml", configuration);
+    env
 }
 
-fn cancel(scene: &Scene, server: &Hostile, flags: &[&str]) -> Outcome {
-    scene.cancel_with(&server.url(), flags, &[SECRET])
+fn cancel(env: &TestEnv, server: &ScriptedServer, flags: &[&str]) -> ProgramOutput {
+    env.cancel_with(&server.url(), flags, &[SECRET])
 }
 
-fn codes(scene: &Scene) -> Vec<String> {
-    let code = |row: &crate::common::Row| format!("{} {}", row.status(), row.code());
-    scene.results().iter().map(code).collect()
+fn codes(env: &TestEnv) -> Vec<String> {
+    let code = |row: &crate::common::ResultRow| format!("{} {}", row.status(), row.code());
+    env.results().iter().map(code).collect()
 }
 
 #[test]
 fn a_token_that_dies_is_fetched_once_for_all_calls_in_flight() {
     let (tokens, server) = (token_server(None), until_the_first_dies(20));
-    let scene = scene(60, &oauth2(&tokens));
+    let env = env(60, &oauth2(&tokens));
     // Not one attempt more than those that count: a refused one does not.
     let flags = ["--concurrency", "16", "--attempts", "1"];
-    cancel(&scene, &server, &flags).exits(0);
-    assert!(scene.results().iter().all(|row| row.status() == "cancelled"));
+    cancel(&env, &server, &flags).exits(0);
+    assert!(env.results().iter().all(|row| row.status() == "cancelled"));
     assert_eq!(tokens.requests().len(), 2);
     let requests = server.requests();
     let late = requests[20..].iter().filter(|request| carries(request, "token-1")).count();
     assert!((2..=16).contains(&late), "{late} calls were refused");
     assert_eq!(requests.len(), 60 + late);
-    let again = scene.results().iter().filter(|row| row.attempts() == 2).count();
+    let again = env.results().iter().filter(|row| row.attempts() == 2).count();
     assert_eq!(again, late);
 }
 
 #[test]
 fn new_credentials_that_are_refused_stop_the_run_and_no_attempt_counts() {
     let tokens = token_server(None);
-    let server = Hostile::that(|nth, _| match nth {
-        0 | 1 => Does::Say(status("401 Unauthorized")),
-        2 => Does::Say(status("503 Busy")),
-        _ => Does::Say(json(YES)),
+    let server = ScriptedServer::new(|nth, _| match nth {
+        0 | 1 => Behavior::Respond(status("401 Unauthorized")),
+        2 => Behavior::Respond(status("503 Busy")),
+        _ => Behavior::Respond(json(YES)),
     });
-    let scene = scene(3, &oauth2(&tokens));
+    let env = env(3, &oauth2(&tokens));
     let flags = ["--concurrency", "1", "--attempts", "2"];
-    cancel(&scene, &server, &flags).exits(4);
+    cancel(&env, &server, &flags).exits(4);
     assert_eq!((tokens.requests().len(), server.requests().len()), (2, 2));
-    assert_eq!(
-        codes(&scene),
-        ["not_sent HTTP_401", "not_sent CREDENTIALS", "not_sent CREDENTIALS"]
-    );
+    assert_eq!(codes(&env), ["not_sent HTTP_401", "not_sent CREDENTIALS", "not_sent CREDENTIALS"]);
     // Started again, the row has its two attempts still.
-    cancel(&scene, &server, &flags).exits(0);
-    assert_eq!(scene.results()[0].attempts(), 4);
+    cancel(&env, &server, &flags).exits(0);
+    assert_eq!(env.results()[0].attempts(), 4);
 }
 
 #[test]
 fn a_403_stops_the_run_without_new_credentials() {
-    let (tokens, server) = (token_server(None), Hostile::always(Does::Say(status("403 No"))));
-    let scene = scene(2, &oauth2(&tokens));
-    cancel(&scene, &server, &["--concurrency", "1"]).exits(4);
+    let (tokens, server) =
+        (token_server(None), ScriptedServer::always(Behavior::Respond(status("403 No"))));
+    let env = env(2, &oauth2(&tokens));
+    cancel(&env, &server, &["--concurrency", "1"]).exits(4);
     assert_eq!((tokens.requests().len(), server.requests().len()), (1, 1));
 }
 
 #[test]
 fn a_token_that_ends_soon_is_renewed_while_calls_go_on() {
-    let (tokens, server) = (token_server(Some(2)), Hostile::always(Does::Say(json(YES))));
-    let scene = scene(60, &oauth2(&tokens));
+    let (tokens, server) =
+        (token_server(Some(2)), ScriptedServer::always(Behavior::Respond(json(YES))));
+    let env = env(60, &oauth2(&tokens));
     let url = server.url();
     let flags = ["--url", &url, "--external-ip", "10.120.0.0", "--rate", "20/s", "--yes"];
-    let mut command = scene.command(&[&["run", "orders.csv"], &flags[..]].concat());
-    Outcome::from(command.env(SECRET.0, SECRET.1).output().unwrap()).exits(0);
-    assert!(scene.results().iter().all(|row| row.attempts() == 1));
+    let mut command = env.command(&[&["run", "orders.csv"], &flags[..]].concat());
+    ProgramOutput::from(command.env(SECRET.0, SECRET.1).output().unwrap()).exits(0);
+    assert!(env.results().iter().all(|row| row.attempts() == 1));
     assert!((2..=4).contains(&tokens.requests().len()), "{}", tokens.requests().len());
     let requests = server.requests();
     assert!(carries(&requests[0], "token-1") && !carries(&requests[59], "token-1"));
@@ -125,24 +124,26 @@ fn a_token_that_ends_soon_is_renewed_while_calls_go_on() {
 fn without_a_first_token_nothing_is_sent() {
     let invalid = r#"{"error":"invalid_client","error_description":"cl1ent-s3cret is wrong"}"#;
     let refusal = with_headers("401 Unauthorized", &[], invalid);
-    let (tokens, server) =
-        (Hostile::always(Does::Say(refusal)), Hostile::always(Does::Say(json(YES))));
-    let scene = scene(1, &oauth2(&tokens));
-    let outcome = cancel(&scene, &server, &[]).exits(2);
+    let (tokens, server) = (
+        ScriptedServer::always(Behavior::Respond(refusal)),
+        ScriptedServer::always(Behavior::Respond(json(YES))),
+    );
+    let env = env(1, &oauth2(&tokens));
+    let outcome = cancel(&env, &server, &[]).exits(2);
     assert_snapshot!(outcome.stderr.lines().last().unwrap(), @"error: cannot get the credentials that [auth] asks for: the token server answered HTTP 401, invalid_client: check client_id, client_auth and CARDCANCEL_OAUTH2_CLIENT_SECRET");
     assert_eq!((tokens.requests().len(), server.requests().len()), (1, 0));
-    assert!(!scene.path("orders.results.csv").exists());
+    assert!(!env.path("orders.results.csv").exists());
 }
 
 #[test]
 fn a_token_server_that_is_away_for_a_moment_is_asked_again() {
-    let tokens = Hostile::that(|nth, _| match nth {
-        1 | 2 => Does::Say(status("503 Service Unavailable")),
+    let tokens = ScriptedServer::new(|nth, _| match nth {
+        1 | 2 => Behavior::Respond(status("503 Service Unavailable")),
         nth => issue(nth, None),
     });
     let server = until_the_first_dies(1);
-    let scene = scene(4, &oauth2(&tokens));
-    let outcome = cancel(&scene, &server, &["--concurrency", "2"]).exits(0);
+    let env = env(4, &oauth2(&tokens));
+    let outcome = cancel(&env, &server, &["--concurrency", "2"]).exits(0);
     assert_eq!(tokens.requests().len(), 4);
     let warning = "cannot renew the credentials: the token server answered HTTP 503";
     assert_eq!(outcome.stderr.matches(warning).count(), 2, "{}", outcome.stderr);
@@ -150,14 +151,14 @@ fn a_token_server_that_is_away_for_a_moment_is_asked_again() {
 
 #[test]
 fn a_token_server_that_is_away_at_the_start_is_asked_again() {
-    let tokens = Hostile::that(|nth, _| match nth {
-        0 => Does::Say(status("503 Service Unavailable")),
-        1 => Does::Close,
+    let tokens = ScriptedServer::new(|nth, _| match nth {
+        0 => Behavior::Respond(status("503 Service Unavailable")),
+        1 => Behavior::Close,
         nth => issue(nth, None),
     });
-    let server = Hostile::always(Does::Say(json(YES)));
-    let scene = scene(2, &oauth2(&tokens));
-    let outcome = cancel(&scene, &server, &["--quiet"]).exits(0);
+    let server = ScriptedServer::always(Behavior::Respond(json(YES)));
+    let env = env(2, &oauth2(&tokens));
+    let outcome = cancel(&env, &server, &["--quiet"]).exits(0);
     assert_eq!((tokens.requests().len(), server.requests().len()), (3, 2));
     let warning = "no credentials yet: the token server answered HTTP 503";
     assert!(outcome.stderr.contains(warning), "{}", outcome.stderr);
@@ -167,35 +168,35 @@ fn a_token_server_that_is_away_at_the_start_is_asked_again() {
 fn a_token_that_lasts_for_ever_is_used() {
     for lasts in ["9223372036854775807", "18446744073709551615", "\"9223372036854775807\""] {
         let answer = format!(r#"{{"access_token":"token-1","expires_in":{lasts}}}"#);
-        let tokens = Hostile::always(Does::Say(json(&answer)));
-        let server = Hostile::always(Does::Say(json(YES)));
-        let scene = scene(2, &oauth2(&tokens));
-        cancel(&scene, &server, &[]).exits(0);
+        let tokens = ScriptedServer::always(Behavior::Respond(json(&answer)));
+        let server = ScriptedServer::always(Behavior::Respond(json(YES)));
+        let env = env(2, &oauth2(&tokens));
+        cancel(&env, &server, &[]).exits(0);
         assert_eq!((tokens.requests().len(), server.requests().len()), (1, 2), "{lasts}");
     }
 }
 
 #[test]
 fn a_token_server_that_stays_away_stops_the_run() {
-    let tokens = Hostile::that(|nth, _| match nth {
+    let tokens = ScriptedServer::new(|nth, _| match nth {
         0 => issue(nth, None),
-        _ => Does::Close,
+        _ => Behavior::Close,
     });
     let server = until_the_first_dies(1);
-    let scene = scene(3, &oauth2(&tokens));
-    cancel(&scene, &server, &["--concurrency", "1"]).exits(4);
+    let env = env(3, &oauth2(&tokens));
+    cancel(&env, &server, &["--concurrency", "1"]).exits(4);
     assert_eq!(tokens.requests().len(), 1 + 5);
-    assert_eq!(codes(&scene), ["cancelled ERR01160", "not_sent HTTP_401", "not_sent CREDENTIALS"]);
+    assert_eq!(codes(&env), ["cancelled ERR01160", "not_sent HTTP_401", "not_sent CREDENTIALS"]);
 }
 
 #[test]
 fn the_token_server_is_asked_as_the_standard_has_it() {
     let tokens = token_server(None);
-    let server = Hostile::always(Does::Say(json(YES)));
+    let server = ScriptedServer::always(Behavior::Respond(json(YES)));
     let wishes = "scope = 'cards.cancel other'\naudience = 'https://a'";
-    let first = scene(1, &format!("{}\n{wishes}", oauth2(&tokens)));
+    let first = env(1, &format!("{}\n{wishes}", oauth2(&tokens)));
     cancel(&first, &server, &[]).exits(0);
-    let second = scene(1, &format!("{}\nclient_auth = 'body'", oauth2(&tokens)));
+    let second = env(1, &format!("{}\nclient_auth = 'body'", oauth2(&tokens)));
     cancel(&second, &server, &[]).exits(0);
     let requests = tokens.requests();
     assert!(requests[0].head.starts_with("POST /token HTTP/1.1\r\n"));
@@ -216,18 +217,18 @@ command = ["/bin/sh", "-c", "echo >> asked; echo \"{\\\"token\\\": \\\"token-$(/
 #[test]
 fn a_commands_token_that_dies_is_asked_for_once_more() {
     let server = until_the_first_dies(10);
-    let scene = scene(30, COUNTING);
-    cancel(&scene, &server, &["--concurrency", "8", "--attempts", "1"]).exits(0);
-    assert_eq!(scene.text("asked"), "\n\n");
-    assert!(scene.results().iter().all(|row| row.status() == "cancelled"));
+    let env = env(30, COUNTING);
+    cancel(&env, &server, &["--concurrency", "8", "--attempts", "1"]).exits(0);
+    assert_eq!(env.text("asked"), "\n\n");
+    assert!(env.results().iter().all(|row| row.status() == "cancelled"));
 }
 
 #[test]
 fn a_command_that_fails_says_why_and_nothing_is_sent() {
-    let server = Hostile::always(Does::Say(json(YES)));
+    let server = ScriptedServer::always(Behavior::Respond(json(YES)));
     let script = "command = ['/bin/sh', '-c', 'echo t0ken; echo log in first >&2; exit 1']";
-    let scene = scene(1, &format!("[auth]\nkind = 'command'\n{script}"));
-    let outcome = cancel(&scene, &server, &[]).exits(2);
+    let env = env(1, &format!("[auth]\nkind = 'command'\n{script}"));
+    let outcome = cancel(&env, &server, &[]).exits(2);
     let lines: Vec<&str> = outcome.stderr.lines().collect();
     assert_snapshot!(lines.last().unwrap(), @"error: cannot get the credentials that [auth] asks for: the command /bin/sh failed (exit status: 1): run it by hand to see why; it said: log in first");
     let asked = lines.iter().filter(|line| line.contains("log in first")).count();
@@ -237,25 +238,25 @@ fn a_command_that_fails_says_why_and_nothing_is_sent() {
 
 #[test]
 fn a_command_sees_no_variable_of_this_program() {
-    let server = Hostile::always(Does::Say(json(YES)));
+    let server = ScriptedServer::always(Behavior::Respond(json(YES)));
     let script = "command = ['/bin/sh', '-c', '/usr/bin/env > seen; echo token-1']";
-    let scene = scene(1, &format!("[auth]\nkind = 'command'\n{script}"));
-    cancel(&scene, &server, &[]).exits(0);
-    assert!(scene.text("seen").contains("HOME="));
-    assert!(!scene.text("seen").contains("CARDCANCEL_"), "{}", scene.text("seen"));
+    let env = env(1, &format!("[auth]\nkind = 'command'\n{script}"));
+    cancel(&env, &server, &[]).exits(0);
+    assert!(env.text("seen").contains("HOME="));
+    assert!(!env.text("seen").contains("CARDCANCEL_"), "{}", env.text("seen"));
 }
 
 #[test]
 fn a_secret_can_be_a_credential_of_systemd() {
-    let server = Hostile::always(Does::Say(json(YES)));
-    let scene = scene(1, "[auth]\nkind = 'bearer'");
-    std::fs::create_dir(scene.path("credentials")).unwrap();
-    scene.file("credentials/CARDCANCEL_BEARER_TOKEN", "token-1\n");
-    let credential = scene.path("credentials/CARDCANCEL_BEARER_TOKEN");
+    let server = ScriptedServer::always(Behavior::Respond(json(YES)));
+    let env = env(1, "[auth]\nkind = 'bearer'");
+    std::fs::create_dir(env.path("credentials")).unwrap();
+    env.file("credentials/CARDCANCEL_BEARER_TOKEN", "token-1\n");
+    let credential = env.path("credentials/CARDCANCEL_BEARER_TOKEN");
     std::fs::set_permissions(credential, std::fs::Permissions::from_mode(0o400)).unwrap();
-    let folder = scene.path("credentials").display().to_string();
+    let folder = env.path("credentials").display().to_string();
     let variables = [("CREDENTIALS_DIRECTORY", &*folder)];
-    scene.cancel_with(&server.url(), &[], &variables).exits(0);
+    env.cancel_with(&server.url(), &[], &variables).exits(0);
     assert!(carries(&server.requests()[0], "token-1"));
 }
 
@@ -266,29 +267,29 @@ const ALADDIN: &str = "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==";
 /// CoreCARD and a token server behind a proxy, all with certificates of our own
 /// authority, which also signed ours.
 struct Estate {
-    scene: Scene,
-    papers: tempfile::TempDir,
-    proxy: Passing,
-    tokens: Hostile,
-    server: Hostile,
+    env: TestEnv,
+    certificate: tempfile::TempDir,
+    proxy: ConnectProxy,
+    tokens: ScriptedServer,
+    server: ScriptedServer,
 }
 
 impl Estate {
     fn new(wanting: &'static str, says: Vec<u8>) -> Estate {
         let authority = Authority::new();
-        let tls = || authority.papers().server(Some(&authority));
-        let tokens = Hostile::over_tls(tls(), |nth, _| issue(nth, Some(3600)));
-        let server = Hostile::over_tls(tls(), move |_, _| Does::Say(says.clone()));
-        let papers = tempfile::tempdir().unwrap();
-        std::fs::write(papers.path().join("ca.pem"), authority.pem()).unwrap();
-        authority.papers().write(papers.path(), "me");
+        let tls = || authority.issue().server(Some(&authority));
+        let tokens = ScriptedServer::over_tls(tls(), |nth, _| issue(nth, Some(3600)));
+        let server = ScriptedServer::over_tls(tls(), move |_, _| Behavior::Respond(says.clone()));
+        let certificate = tempfile::tempdir().unwrap();
+        std::fs::write(certificate.path().join("ca.pem"), authority.pem()).unwrap();
+        authority.issue().write(certificate.path(), "me");
         let configuration = oauth2(&tokens).replace("http:", "https:");
-        let scene = scene(2, &configuration);
-        Estate { scene, papers, proxy: Passing::wanting(wanting), tokens, server }
+        let env = env(2, &configuration);
+        Estate { env, certificate, proxy: ConnectProxy::requiring(wanting), tokens, server }
     }
 
-    fn cancel(&self) -> Outcome {
-        let file = |name: &str| self.papers.path().join(name).display().to_string();
+    fn cancel(&self) -> ProgramOutput {
+        let file = |name: &str| self.certificate.path().join(name).display().to_string();
         let flags = [
             "--concurrency=1".to_owned(),
             format!("--proxy={}", self.proxy.url()),
@@ -299,7 +300,7 @@ impl Estate {
         let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
         let all = [SECRET, ("RUST_LOG", "trace"), ("CARDCANCEL_LOG_LEVEL", "debug")];
         let variables = [&PROXY[..], &all].concat();
-        self.scene.cancel_with(&self.server.https_url(), &flags, &variables)
+        self.env.cancel_with(&self.server.https_url(), &flags, &variables)
     }
 }
 
@@ -310,7 +311,7 @@ fn calls_and_the_token_server_go_through_the_proxy_with_its_password() {
     assert_eq!((estate.tokens.requests().len(), estate.server.requests().len()), (1, 2));
     assert!(carries(&estate.server.requests()[0], "token-1"));
     let heads = estate.proxy.heads();
-    let connects = |server: &Hostile| {
+    let connects = |server: &ScriptedServer| {
         let line = server.https_url().replace("https://", "CONNECT ");
         heads.iter().filter(|head| head.starts_with(&line)).count()
     };
@@ -321,44 +322,44 @@ fn calls_and_the_token_server_go_through_the_proxy_with_its_password() {
 #[test]
 fn a_proxy_that_refuses_us_stops_the_run() {
     let authority = Authority::new();
-    let server = Hostile::over_tls(authority.papers().server(None), |_, _| Does::Say(json(YES)));
-    let proxy = Passing::wanting("Basic another");
-    let scene = scene(3, "");
+    let server = ScriptedServer::over_tls(authority.issue().server(None), |_, _| {
+        Behavior::Respond(json(YES))
+    });
+    let proxy = ConnectProxy::requiring("Basic another");
+    let env = env(3, "");
     let flags = ["--concurrency", "1", "--proxy", &proxy.url()];
-    scene.cancel_with(&server.https_url(), &flags, &PROXY).exits(4);
-    assert_eq!(
-        codes(&scene),
-        ["not_sent HTTP_407", "not_sent CREDENTIALS", "not_sent CREDENTIALS"]
-    );
-    assert_eq!(scene.results()[0].get("first_sent_at"), "");
+    env.cancel_with(&server.https_url(), &flags, &PROXY).exits(4);
+    assert_eq!(codes(&env), ["not_sent HTTP_407", "not_sent CREDENTIALS", "not_sent CREDENTIALS"]);
+    assert_eq!(env.results()[0].get("first_sent_at"), "");
     assert_eq!((proxy.heads().len(), server.requests().len()), (1, 0));
 }
 
 #[test]
 fn a_proxy_that_is_not_there_is_no_connection() {
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let scene = scene(1, "");
+    let env = env(1, "");
     let flags = ["--attempts", "1", "--proxy", &format!("http://{port}")];
-    scene.cancel("https://127.0.0.1:9", &flags).exits(1);
-    assert_eq!(codes(&scene), ["failed CONNECT"]);
+    env.cancel("https://127.0.0.1:9", &flags).exits(1);
+    assert_eq!(codes(&env), ["failed CONNECT"]);
 }
 
 #[test]
 fn what_stays_on_this_machine_does_not_go_through_the_proxy() {
-    let (proxy, server) = (Passing::wanting(ALADDIN), Hostile::always(Does::Say(json(YES))));
-    scene(1, "").cancel(&server.url(), &["--proxy", &proxy.url()]).exits(0);
+    let (proxy, server) =
+        (ConnectProxy::requiring(ALADDIN), ScriptedServer::always(Behavior::Respond(json(YES))));
+    env(1, "").cancel(&server.url(), &["--proxy", &proxy.url()]).exits(0);
     assert_eq!((proxy.heads().len(), server.requests().len()), (0, 1));
 }
 
 #[test]
 fn only_what_is_encrypted_needs_the_systems_authorities() {
-    let server = Hostile::always(Does::Say(json(YES)));
-    let scene = scene(1, "");
+    let server = ScriptedServer::always(Behavior::Respond(json(YES)));
+    let env = env(1, "");
     let cancelled_at = |url: &str| {
         let flags = ["--url", url, "--external-ip", "10.120.0.0", "--yes", "--quiet"];
-        let mut command = scene.command(&[&["run", "orders.csv"], &flags[..]].concat());
+        let mut command = env.command(&[&["run", "orders.csv"], &flags[..]].concat());
         command.env("SSL_CERT_FILE", "absent").env("SSL_CERT_DIR", "absent");
-        Outcome::from(command.output().unwrap())
+        ProgramOutput::from(command.output().unwrap())
     };
     let encrypted = cancelled_at("https://corecard.example").exits(2);
     let help = "install the system's authorities (the package ca-certificates), or name yours with --ca-file";
@@ -373,8 +374,8 @@ fn no_secret_is_in_any_byte_of_what_is_said_or_kept() {
         let estate = Estate::new(ALADDIN, says);
         let outcome = estate.cancel();
         assert!(!estate.server.requests().is_empty());
-        let key = std::fs::read_to_string(estate.papers.path().join("me.key")).unwrap();
-        let everywhere = [outcome.told().into_bytes(), estate.scene.everything_written()].concat();
+        let key = std::fs::read_to_string(estate.certificate.path().join("me.key")).unwrap();
+        let everywhere = [outcome.report().into_bytes(), estate.env.everything_written()].concat();
         let encoded = ["bWU6Y2wxZW50LXMzY3JldA", "QWxhZGRpbjpvcGVuIHNlc2FtZQ"];
         let secrets = ["cl1ent-s3cret", "token-1", "token-2", "open sesame"];
         for secret in secrets.iter().chain(&encoded).copied().chain(key.lines().nth(1)) {
@@ -385,12 +386,12 @@ fn no_secret_is_in_any_byte_of_what_is_said_or_kept() {
 
 #[test]
 fn what_would_give_a_secret_away_is_refused_before_anything_is_sent() {
-    let server = Hostile::always(Does::Say(json(YES)));
+    let server = ScriptedServer::always(Behavior::Respond(json(YES)));
     let refused = |flags: &[&str], configuration: &str| {
-        let scene = scene(1, configuration);
-        Authority::new().papers().write(scene.folder(), "me");
-        std::fs::copy(scene.path("me.pem"), scene.path("open.key")).unwrap();
-        cancel(&scene, &server, flags).exits(2).stderr
+        let env = env(1, configuration);
+        Authority::new().issue().write(env.folder(), "me");
+        std::fs::copy(env.path("me.pem"), env.path("open.key")).unwrap();
+        cancel(&env, &server, flags).exits(2).stderr
     };
     assert_snapshot!(refused(&["--proxy", "http://me:pw@127.0.0.1:1"], ""), @"error: --proxy (CARDCANCEL_PROXY, proxy): it holds a user name or password: take them out, and set CARDCANCEL_PROXY_USERNAME and CARDCANCEL_PROXY_PASSWORD");
     assert_snapshot!(refused(&["--client-cert-file", "me.pem", "--client-key-file", "open.key"], ""), @"error: --client-key-file: open.key can be read by others (mode 0644): chmod 600 open.key, and replace the key if they may have");
@@ -402,10 +403,10 @@ fn what_would_give_a_secret_away_is_refused_before_anything_is_sent() {
 #[test]
 fn a_certificate_without_its_own_key_is_refused_before_anything_is_sent() {
     let authority = Authority::new();
-    let scene = scene(1, "");
-    authority.papers().write(scene.folder(), "me");
-    authority.papers().write(scene.folder(), "other");
+    let env = env(1, "");
+    authority.issue().write(env.folder(), "me");
+    authority.issue().write(env.folder(), "other");
     let flags = ["--client-cert-file", "me.pem", "--client-key-file", "other.key"];
-    let outcome = scene.cancel("https://127.0.0.1:9", &flags).exits(2);
+    let outcome = env.cancel("https://127.0.0.1:9", &flags).exits(2);
     assert_snapshot!(outcome.stderr, @"error: the certificate in --client-cert-file cannot be used with the key in --client-key-file (keys may not be consistent: KeyMismatch): name the key that belongs to it");
 }

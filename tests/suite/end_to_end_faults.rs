@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use crate::common::{
-    Does, Hostile, Outcome, Request, Row, Scene, contains, ended, json, status, terminate, until,
-    with_headers,
+    Behavior, ProgramOutput, Request, ResultRow, ScriptedServer, TestEnv, contains, ended, json,
+    status, terminate, until, with_headers,
 };
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 
@@ -45,12 +45,12 @@ enum Incident {
 }
 
 impl Record {
-    fn takes(&mut self, request: &Request) -> Does {
+    fn takes(&mut self, request: &Request) -> Behavior {
         if request.head.starts_with("POST /token ") {
             self.tokens += 1;
             self.is_dead = false;
             let token = format!("{TOKEN}-{}", self.tokens);
-            return Does::Say(json(&format!(
+            return Behavior::Respond(json(&format!(
                 r#"{{"access_token":"{token}","token_type":"bearer","expires_in":7200}}"#
             )));
         }
@@ -67,10 +67,14 @@ impl Record {
         }
         let token = format!("Bearer {TOKEN}-{}", self.tokens);
         if self.is_dead || request.header("authorization") != Some(&token) {
-            return Does::Say(status("401 Unauthorized"));
+            return Behavior::Respond(status("401 Unauthorized"));
         }
         if asks_to_wait {
-            return Does::Say(with_headers("429 Too Many Requests", &["Retry-After: 1"], ""));
+            return Behavior::Respond(with_headers(
+                "429 Too Many Requests",
+                &["Retry-After: 1"],
+                "",
+            ));
         }
         if self.away_until.is_some_and(|until| Instant::now() < until) {
             self.unanswered += 1;
@@ -78,26 +82,26 @@ impl Record {
             if self.unanswered.is_multiple_of(2) {
                 self.cancelled.insert(order);
             }
-            return Does::Close;
+            return Behavior::Close;
         }
         match self.cancelled.insert(order) {
-            true => Does::Say(json(r#"{"Status":true,"ErrorCode":"ERR01160"}"#)),
-            false => Does::Say(json(r#"{"Status":false,"ErrorCode":"ERR00033"}"#)),
+            true => Behavior::Respond(json(r#"{"Status":true,"ErrorCode":"ERR01160"}"#)),
+            false => Behavior::Respond(json(r#"{"Status":false,"ErrorCode":"ERR00033"}"#)),
         }
     }
 }
 
 /// A server to which this happens, and its record.
-fn server(to_come: Vec<(usize, Incident)>) -> (Hostile, Arc<Mutex<Record>>) {
+fn server(to_come: Vec<(usize, Incident)>) -> (ScriptedServer, Arc<Mutex<Record>>) {
     let record = Arc::new(Mutex::new(Record { to_come, ..Record::default() }));
     let its = Arc::clone(&record);
-    (Hostile::that(move |_, request| its.lock().unwrap().takes(request)), record)
+    (ScriptedServer::new(move |_, request| its.lock().unwrap().takes(request)), record)
 }
 
-fn scene(server: &Hostile) -> Scene {
-    let (scene, url) = (Scene::new(), server.url());
-    scene.orders(ROWS);
-    scene.file(
+fn env(server: &ScriptedServer) -> TestEnv {
+    let (env, url) = (TestEnv::new(), server.url());
+    env.orders(ROWS);
+    env.file(
         "cardcancel.toml",
         format!(
             "url = '{url}'\nexternal_ip = '192.0.2.10'\nconcurrency = 32\ntimeout = '1s'\n\
@@ -105,17 +109,17 @@ fn scene(server: &Hostile) -> Scene {
              [auth]\nkind = 'oauth2'\ntoken_url = '{url}/token'\nclient_id = 'me'\n"
         ),
     );
-    scene
+    env
 }
 
-fn begin(scene: &Scene, flags: &[&str]) -> Child {
-    let mut command = scene.command(&[&["run", "orders.csv", "--yes"], flags].concat());
+fn begin(env: &TestEnv, flags: &[&str]) -> Child {
+    let mut command = env.command(&[&["run", "orders.csv", "--yes"], flags].concat());
     command.env("CARDCANCEL_OAUTH2_CLIENT_SECRET", SECRET).spawn().unwrap()
 }
 
 /// Every row is what the server knows it to be.
 #[track_caller]
-fn agree(results: &[Row], record: &Record) {
+fn agree(results: &[ResultRow], record: &Record) {
     assert_eq!(results.len(), ROWS as usize);
     for row in results {
         let order: i64 = row.get("AdminNumber").parse().unwrap();
@@ -134,17 +138,17 @@ fn agree(results: &[Row], record: &Record) {
 
 /// The summary, in ten lines at most, with all of this in it.
 #[track_caller]
-fn tells(outcome: &Outcome, all: &[&str]) {
-    assert!(outcome.stdout.lines().count() <= 10, "{}", outcome.told());
+fn tells(outcome: &ProgramOutput, all: &[&str]) {
+    assert!(outcome.stdout.lines().count() <= 10, "{}", outcome.report());
     for text in all {
-        assert!(outcome.stdout.contains(text), "{text} in {}", outcome.told());
+        assert!(outcome.stdout.contains(text), "{text} in {}", outcome.report());
     }
 }
 
 #[track_caller]
-fn nothing_secret_is_in(scene: &Scene, outcomes: &[&Outcome]) {
-    let mut everywhere = scene.everything_written();
-    everywhere.extend(outcomes.iter().flat_map(|outcome| outcome.told().into_bytes()));
+fn nothing_secret_is_in(env: &TestEnv, outcomes: &[&ProgramOutput]) {
+    let mut everywhere = env.everything_written();
+    everywhere.extend(outcomes.iter().flat_map(|outcome| outcome.report().into_bytes()));
     for never in [SECRET, TOKEN] {
         assert!(!contains(&everywhere, never), "{never}");
     }
@@ -155,16 +159,16 @@ fn a_night_with_dying_tokens_an_outage_a_wait_and_a_restart_loses_no_row() {
     use Incident::{AsksToWait, GoesAway, TokenDies};
     let (server, record) =
         server(vec![(200, TokenDies), (400, GoesAway), (1100, TokenDies), (1300, AsksToWait)]);
-    let scene = scene(&server);
-    let first = begin(&scene, &["--rate", "500/s"]);
+    let env = env(&server);
+    let first = begin(&env, &["--rate", "500/s"]);
     until("half of it is done", || record.lock().unwrap().cancelled.len() >= 700);
     terminate(&first);
     let first = ended(first).exits(4);
     let lost = format!("{} answers lost", record.lock().unwrap().unanswered);
     tells(&first, &["CoreCARD was away once", "credentials renewed once", &lost]);
-    agree(&scene.results(), &record.lock().unwrap());
+    agree(&env.results(), &record.lock().unwrap());
 
-    let second = ended(begin(&scene, &["--rate", "500/s"])).exits(3);
+    let second = ended(begin(&env, &["--rate", "500/s"])).exits(3);
     let told = [
         "resumed and ended",
         "rows had ended before",
@@ -173,27 +177,27 @@ fn a_night_with_dying_tokens_an_outage_a_wait_and_a_restart_loses_no_row() {
     ];
     tells(&second, &told);
     let record = record.lock().unwrap();
-    agree(&scene.results(), &record);
+    agree(&env.results(), &record);
     assert_eq!(record.cancelled.len(), ROWS as usize);
     // One for each start, and one for each that died.
     assert_eq!(record.tokens, 4);
-    nothing_secret_is_in(&scene, &[&first, &second]);
+    nothing_secret_is_in(&env, &[&first, &second]);
 }
 
 #[test]
 fn a_night_that_the_cut_off_ends_leaves_the_rest_unsent() {
     let (server, record) = server(vec![(100, Incident::TokenDies)]);
-    let scene = scene(&server);
+    let env = env(&server);
     let cut_off = Timestamp::now() + SignedDuration::from_secs(8);
     let on_the_clock = cut_off.to_zoned(TimeZone::UTC).strftime("%H:%M:%S").to_string();
     let flags = ["--rate", "100/s", "--cut-off", &on_the_clock, "--allow-partial"];
-    let outcome = ended(begin(&scene, &flags)).exits(4);
+    let outcome = ended(begin(&env, &flags)).exits(4);
     tells(&outcome, &["(CUT_OFF)", "credentials renewed once", "before the cut-off: start"]);
     let record = record.lock().unwrap();
-    agree(&scene.results(), &record);
+    agree(&env.results(), &record);
     let unsent = ROWS as usize - record.cancelled.len();
     assert!(unsent > 0);
-    assert_eq!(scene.results().iter().filter(|row| row.status() == "not_sent").count(), unsent);
+    assert_eq!(env.results().iter().filter(|row| row.status() == "not_sent").count(), unsent);
     assert!(record.last_call.unwrap() < cut_off);
-    nothing_secret_is_in(&scene, &[&outcome]);
+    nothing_secret_is_in(&env, &[&outcome]);
 }

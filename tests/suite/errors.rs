@@ -11,19 +11,20 @@ use std::os::unix::fs::PermissionsExt;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::common::{
-    Authority, Does, Hostile, Papers, Passing, Scene, Terminal, json, status, with_headers,
+    Authority, Behavior, CertKeyPair, ConnectProxy, ScriptedServer, Terminal, TestEnv, json,
+    status, with_headers,
 };
 
 /// What leads to one error.
 struct Trial {
-    scene: Scene,
+    env: TestEnv,
     args: Vec<String>,
     variables: Vec<(String, String)>,
     exit: i32,
     /// What a person types at the question, if there is one.
     answer: Option<&'static str>,
     /// Whoever must be there while it runs.
-    _servers: Vec<Hostile>,
+    _servers: Vec<ScriptedServer>,
 }
 
 /// A run that nothing is wrong with, about to be spoilt.
@@ -32,16 +33,16 @@ fn run() -> Trial {
 }
 
 fn command(line: &str) -> Trial {
-    let scene = Scene::new();
-    scene.orders(1);
+    let env = TestEnv::new();
+    env.orders(1);
     let args = line.split(' ').map(str::to_owned).collect();
-    Trial { scene, args, variables: Vec::new(), exit: 2, answer: None, _servers: Vec::new() }
+    Trial { env, args, variables: Vec::new(), exit: 2, answer: None, _servers: Vec::new() }
 }
 
 /// A run of this file.
 fn orders(content: impl AsRef<[u8]>) -> Trial {
     let trial = run();
-    trial.scene.file("orders.csv", content);
+    trial.env.file("orders.csv", content);
     trial
 }
 
@@ -57,13 +58,13 @@ fn auth(table: &str, variable: &str, value: &str) -> Trial {
 
 impl Trial {
     fn file(self, name: &str, content: impl AsRef<[u8]>) -> Trial {
-        self.scene.file(name, content);
+        self.env.file(name, content);
         self
     }
 
     fn mode(self, name: &str, mode: u32) -> Trial {
         let mode = std::fs::Permissions::from_mode(mode);
-        std::fs::set_permissions(self.scene.path(name), mode).unwrap();
+        std::fs::set_permissions(self.env.path(name), mode).unwrap();
         self
     }
 
@@ -86,14 +87,14 @@ impl Trial {
     }
 
     /// The server is there for as long as the trial.
-    fn at(mut self, server: Hostile) -> Trial {
+    fn at(mut self, server: ScriptedServer) -> Trial {
         self._servers.push(server);
         self
     }
 
-    fn said(&self) -> String {
+    fn all_output(&self) -> String {
         let args: Vec<&str> = self.args.iter().map(String::as_str).collect();
-        let mut command = self.scene.command(&args);
+        let mut command = self.env.command(&args);
         command.envs(self.variables.iter().cloned());
         if let Some(answer) = self.answer {
             let mut terminal = Terminal::with(command);
@@ -102,9 +103,9 @@ impl Trial {
             assert_eq!(code, Some(self.exit), "{args:?}: {seen}");
             return seen;
         }
-        let outcome = crate::common::Outcome::from(command.output().unwrap());
-        assert_eq!(outcome.code, Some(self.exit), "{args:?}: {}", outcome.told());
-        outcome.said()
+        let outcome = crate::common::ProgramOutput::from(command.output().unwrap());
+        assert_eq!(outcome.code, Some(self.exit), "{args:?}: {}", outcome.report());
+        outcome.all_output()
     }
 }
 
@@ -116,7 +117,7 @@ impl Listing {
     fn chapter(&mut self, title: &str, trials: Vec<(&str, Trial)>) {
         let _ = writeln!(self.0, "# {title}\n");
         for (what, trial) in trials {
-            let _ = writeln!(self.0, "{what}\n{}", indented(&trial.said()));
+            let _ = writeln!(self.0, "{what}\n{}", indented(&trial.all_output()));
         }
     }
 }
@@ -152,7 +153,7 @@ fn every_error_says_what_is_wrong_and_where_and_what_to_do() {
     listing.chapter("Results that are run again", reruns());
     listing.chapter("Where things go", places());
     listing.chapter("A ledger that several machines share", databases());
-    let _guard = crate::common::without_chance();
+    let _guard = crate::common::redact_varying();
     insta::assert_snapshot!("all", listing.0);
 }
 
@@ -352,7 +353,7 @@ fn oauth2(token_url: &str) -> Trial {
 
 /// A run with a token from a server that answers so.
 fn token_server(answer: Vec<u8>) -> Trial {
-    let server = Hostile::always(Does::Say(answer));
+    let server = ScriptedServer::always(Behavior::Respond(answer));
     oauth2(&format!("{}/token", server.url())).at(server)
 }
 
@@ -392,8 +393,8 @@ fn tokens() -> Vec<(&'static str, Trial)> {
 fn certificates() -> Vec<(&'static str, Trial)> {
     let with_papers = || {
         let (trial, authority) = (run(), Authority::new());
-        authority.papers().write(trial.scene.folder(), "ours");
-        authority.papers().write(trial.scene.folder(), "other");
+        authority.issue().write(trial.env.folder(), "ours");
+        authority.issue().write(trial.env.folder(), "other");
         trial.file("text.pem", "no PEM at all").mode("text.pem", 0o600)
     };
     let ca = |file: &str| with_papers().with(&["--ca-file", file]);
@@ -418,9 +419,9 @@ fn proxies() -> Vec<(&'static str, Trial)> {
     let proxy = |address: &str| run().with(&["--proxy", address]);
     let named =
         |name: &str| proxy("http://127.0.0.1:9").variable("CARDCANCEL_PROXY_USERNAME", name);
-    let passing = Passing::wanting("Basic nobody");
+    let passing = ConnectProxy::requiring("Basic nobody");
     let absent = proxy("http://127.0.0.1:9").exits(4);
-    absent.scene.orders(10);
+    absent.env.orders(10);
     let soon = ["--quiet", "--concurrency=1", "--rate=unlimited", "--max-outage=10ms"];
     vec![
         ("no address", proxy("proxy:3128")),
@@ -438,16 +439,16 @@ fn proxies() -> Vec<(&'static str, Trial)> {
 
 /// A run of twenty orders at a server that answers so, one after another.
 fn answered(answer: Vec<u8>) -> Trial {
-    let server = Hostile::always(Does::Say(answer));
+    let server = ScriptedServer::always(Behavior::Respond(answer));
     let url = server.url();
     let trial = command(&format!("run orders.csv --yes --external-ip 10.120.0.0 --url {url}"));
-    trial.scene.orders(20);
+    trial.env.orders(20);
     trial.with(&["--quiet", "--concurrency=1", "--rate=unlimited"]).exits(4).at(server)
 }
 
 /// A run of an order at a server with these papers, which may want to see those of its client.
-fn over_tls(papers: &Papers, clients: Option<&Authority>) -> Trial {
-    let server = Hostile::over_tls(papers.server(clients), |_, _| Does::Close);
+fn over_tls(certificate: &CertKeyPair, clients: Option<&Authority>) -> Trial {
+    let server = ScriptedServer::over_tls(certificate.server(clients), |_, _| Behavior::Close);
     let url = server.https_url();
     let trial = command(&format!("run orders.csv --yes --external-ip 10.120.0.0 --url {url}"));
     trial.with(&["--quiet"]).exits(4).at(server)
@@ -457,8 +458,8 @@ fn first_calls() -> Vec<(&'static str, Trial)> {
     let code = r#"{"Status":false,"ErrorCode":"ERR9","Message":"the night's work is over"}"#;
     let authority = Authority::new();
     let trusting = |trial: Trial| trial.file("ca.pem", authority.pem()).with(&["--ca-file=ca.pem"]);
-    let expired = over_tls(&authority.papers(), Some(&authority));
-    authority.expired_papers().write(expired.scene.folder(), "ours");
+    let expired = over_tls(&authority.issue(), Some(&authority));
+    authority.issue_expired().write(expired.env.folder(), "ours");
     vec![
         ("credentials that are refused", answered(status("401 Unauthorized"))),
         ("an address that may not be called", answered(status("403 Forbidden"))),
@@ -468,10 +469,13 @@ fn first_calls() -> Vec<(&'static str, Trial)> {
             "a code that stops the run",
             answered(json(code)).file("cardcancel.toml", "[codes]\nERR9 = 'stop'"),
         ),
-        ("a certificate of nobody known", over_tls(&authority.papers(), None)),
-        ("a certificate for another", trusting(over_tls(&authority.papers_of_another(), None))),
-        ("a certificate of the past", trusting(over_tls(&authority.expired_papers(), None))),
-        ("no certificate of our own", trusting(over_tls(&authority.papers(), Some(&authority)))),
+        ("a certificate of nobody known", over_tls(&authority.issue(), None)),
+        (
+            "a certificate for another",
+            trusting(over_tls(&authority.issue_for_another_host(), None)),
+        ),
+        ("a certificate of the past", trusting(over_tls(&authority.issue_expired(), None))),
+        ("no certificate of our own", trusting(over_tls(&authority.issue(), Some(&authority)))),
         (
             "a certificate of our own of the past",
             trusting(expired).with(&["--client-cert-file=ours.pem", "--client-key-file=ours.key"]),
@@ -489,9 +493,9 @@ fn questions() -> Vec<(&'static str, Trial)> {
     let closed =
         format!("--start-window={}-{}[UTC]", closed.strftime("%T"), in_ten_hours.strftime("%T"));
     let many = run().with(&["--max-rows=2"]);
-    many.scene.orders(3);
+    many.env.orders(3);
     let too_many_for_the_night = late();
-    too_many_for_the_night.scene.orders(100);
+    too_many_for_the_night.env.orders(100);
     vec![
         ("more rows than expected", many),
         ("an answer that is not yes", asked().answers("y")),
@@ -658,7 +662,7 @@ fn databases() -> Vec<(&'static str, Trial)> {
 
 fn places() -> Vec<(&'static str, Trial)> {
     let linked = run();
-    std::os::unix::fs::symlink("elsewhere.csv", linked.scene.path("orders.results.csv")).unwrap();
+    std::os::unix::fs::symlink("elsewhere.csv", linked.env.path("orders.results.csv")).unwrap();
     let no_ledger = run().file("letter.txt", "Dear Sir or Madam, this is no database at all.\n");
     vec![
         ("results in a folder that is not there", run().with(&["-o", "nowhere/results.csv"])),

@@ -2,20 +2,25 @@
 use std::process::Command;
 use std::time::Duration;
 
-use crate::common::{CoreCard, Outcome, Scene};
+use crate::common::{ProgramOutput, TestEnv, TestSimulator};
 use cardcancel::simulator::{Latency, SimulatorSettings};
 
 /// Cancels where no file may grow beyond this: writes fail as on a full disk, but for what
 /// the system calls it.
-fn cancel_on_a_disk_with(kilobytes: u32, scene: &Scene, url: &str, flags: &[&str]) -> Outcome {
-    let whole = scene.cancelling(url, flags);
+fn cancel_on_a_disk_with(
+    kilobytes: u32,
+    env: &TestEnv,
+    url: &str,
+    flags: &[&str],
+) -> ProgramOutput {
+    let whole = env.cancelling(url, flags);
     let blocks = kilobytes * 2;
     let mut limited = Command::new("sh");
     limited
         .args(["-c", &format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"")])
         .arg(whole.get_program())
         .args(whole.get_args())
-        .current_dir(scene.folder())
+        .current_dir(env.folder())
         .env_clear()
         .envs(whole.get_envs().filter_map(|(name, value)| Some((name, value?))))
         .stdin(std::process::Stdio::null());
@@ -25,23 +30,23 @@ fn cancel_on_a_disk_with(kilobytes: u32, scene: &Scene, url: &str, flags: &[&str
 #[test]
 fn results_that_find_no_room_are_written_by_the_next_start_without_a_call() {
     const ROWS: u64 = 100;
-    let scene = Scene::new();
+    let env = TestEnv::new();
     // The input fits, and with what is added to each of its lines it does not.
     let note = "x".repeat(10_190);
     let lines: String = (0..ROWS).map(|row| format!("{note},{},1\n", 1000 + row)).collect();
-    scene.file("orders.csv", format!("Note,AdminNumber,CardSequenceNumber\n{lines}"));
-    let core_card = CoreCard::perfect();
+    env.file("orders.csv", format!("Note,AdminNumber,CardSequenceNumber\n{lines}"));
+    let core_card = TestSimulator::perfect();
 
-    let failed = cancel_on_a_disk_with(1000, &scene, &core_card.url(), &[]).exits(5);
-    assert!(failed.stderr.contains("the results could not be written to"), "{}", failed.told());
-    assert!(failed.stderr.contains("File too large"), "{}", failed.told());
+    let failed = cancel_on_a_disk_with(1000, &env, &core_card.url(), &[]).exits(5);
+    assert!(failed.stderr.contains("the results could not be written to"), "{}", failed.report());
+    assert!(failed.stderr.contains("File too large"), "{}", failed.report());
     assert_eq!(core_card.requests(), ROWS);
-    let left = std::fs::read_dir(scene.folder()).unwrap().map(|entry| entry.unwrap().file_name());
+    let left = std::fs::read_dir(env.folder()).unwrap().map(|entry| entry.unwrap().file_name());
     assert!(!left.into_iter().any(|name| name.to_string_lossy().contains("results")));
 
-    scene.cancel(&core_card.url(), &[]).exits(0);
+    env.cancel(&core_card.url(), &[]).exits(0);
     assert_eq!(core_card.requests(), ROWS);
-    let results = scene.results();
+    let results = env.results();
     assert_eq!(results.len() as u64, ROWS);
     assert!(results.iter().all(|row| row.status() == "cancelled" && row.get("Note") == note));
 }
@@ -49,22 +54,22 @@ fn results_that_find_no_room_are_written_by_the_next_start_without_a_call() {
 #[test]
 fn a_ledger_that_finds_no_room_stops_the_calls_until_the_next_start() {
     const ROWS: u32 = 2000;
-    let scene = Scene::new();
-    scene
-        .orders(ROWS)
+    let env = TestEnv::new();
+    env.orders(ROWS)
         .file("cardcancel.toml", "[codes]\nSIMULATOR_ALREADY_CANCELLED = 'already_cancelled'");
     let latency = Latency::fixed(Duration::from_millis(10));
-    let core_card = CoreCard::that(SimulatorSettings { latency, ..SimulatorSettings::default() });
+    let core_card =
+        TestSimulator::new(SimulatorSettings { latency, ..SimulatorSettings::default() });
     let flags = ["--concurrency", "8"];
 
-    let failed = cancel_on_a_disk_with(1000, &scene, &core_card.url(), &flags).exits(5);
-    assert!(failed.stderr.contains("ledger.db failed (disk I/O error)"), "{}", failed.told());
+    let failed = cancel_on_a_disk_with(1000, &env, &core_card.url(), &flags).exits(5);
+    assert!(failed.stderr.contains("ledger.db failed (disk I/O error)"), "{}", failed.report());
     let sent = core_card.requests();
     assert!(0 < sent && sent < u64::from(ROWS), "{sent} were sent");
 
-    scene.cancel(&core_card.url(), &flags).exits(0);
-    let asked = core_card.asked();
-    let results = scene.results();
+    env.cancel(&core_card.url(), &flags).exits(0);
+    let asked = core_card.requests_by_order();
+    let results = env.results();
     assert_eq!(results.len() as u32, ROWS);
     for row in results {
         let admin: i64 = row.get("AdminNumber").parse().unwrap();

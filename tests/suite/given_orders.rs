@@ -6,7 +6,7 @@ use std::io::Write;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::common::{CoreCard, Scene};
+use crate::common::{TestEnv, TestSimulator};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::Value;
@@ -523,15 +523,14 @@ struct Came {
 
 /// Checks and runs a file, against a server of its own.
 fn check_and_run(input: &Input) -> Came {
-    let scene = Scene::new();
-    scene.file("orders.csv", &input.bytes);
-    let core_card = CoreCard::perfect();
+    let env = TestEnv::new();
+    env.file("orders.csv", &input.bytes);
+    let core_card = TestSimulator::perfect();
     let url = core_card.url();
     let flags: Vec<&str> = input.flags.iter().map(String::as_str).collect();
-    let check =
-        scene.run(&[&["check", "orders.csv", "--json", "--url", &url], &flags[..]].concat());
-    let run = scene.cancel(&url, &flags);
-    let told = format!("{}\n{}", check.told(), run.told());
+    let check = env.run(&[&["check", "orders.csv", "--json", "--url", &url], &flags[..]].concat());
+    let run = env.cancel(&url, &flags);
+    let told = format!("{}\n{}", check.report(), run.report());
 
     let refused = run.code == Some(2);
     let asked = core_card.orders();
@@ -541,7 +540,7 @@ fn check_and_run(input: &Input) -> Came {
         .collect();
     let results = match refused {
         true => Vec::new(),
-        false => statuses(&scene.read("orders.results.csv")),
+        false => statuses(&env.read("orders.results.csv")),
     };
     let planned = match check.code {
         Some(2) => 0,

@@ -3,38 +3,38 @@
 use std::io::Write;
 use std::process::Stdio;
 
-use crate::common::{CoreCard, Outcome, Row, Scene, rows};
+use crate::common::{ProgramOutput, ResultRow, TestEnv, TestSimulator, rows};
 use insta::assert_snapshot;
 
 /// What the program says when it refuses to run this file; nothing is sent.
 fn refusal(content: impl AsRef<[u8]>) -> String {
-    let scene = Scene::new();
-    scene.file("orders.csv", content);
-    refusal_in(&scene, &[])
+    let env = TestEnv::new();
+    env.file("orders.csv", content);
+    refusal_in(&env, &[])
 }
 
-fn refusal_in(scene: &Scene, flags: &[&str]) -> String {
-    let core_card = CoreCard::perfect();
-    let outcome = scene.cancel(&core_card.url(), flags).exits(2);
+fn refusal_in(env: &TestEnv, flags: &[&str]) -> String {
+    let core_card = TestSimulator::perfect();
+    let outcome = env.cancel(&core_card.url(), flags).exits(2);
     assert_eq!(core_card.requests(), 0);
     assert_eq!(outcome.stdout, "");
-    assert!(!scene.path("orders.results.csv").exists());
+    assert!(!env.path("orders.results.csv").exists());
     outcome.stderr.lines().last().unwrap_or_default().to_owned()
 }
 
 /// Status, code and message of every row of this file.
 fn verdicts(content: &str, exit: i32) -> String {
-    let scene = Scene::new();
-    scene.file("orders.csv", content);
-    let core_card = CoreCard::perfect();
-    scene.cancel(&core_card.url(), &[]).exits(exit);
-    let results = scene.results();
+    let env = TestEnv::new();
+    env.file("orders.csv", content);
+    let core_card = TestSimulator::perfect();
+    env.cancel(&core_card.url(), &[]).exits(exit);
+    let results = env.results();
     let cancelled = results.iter().filter(|row| row.status() == "cancelled").count();
     assert_eq!(core_card.requests(), cancelled as u64, "a row that is not cancelled was sent");
     results.iter().map(verdict).collect()
 }
 
-fn verdict(row: &Row) -> String {
+fn verdict(row: &ResultRow) -> String {
     format!("{} {}: {}\n", row.status(), row.code(), row.get("message"))
 }
 
@@ -51,45 +51,45 @@ fn a_file_that_may_not_be_read_is_refused() {
         eprintln!("a_file_that_may_not_be_read_is_refused: not run, root may read every file");
         return;
     }
-    let scene = Scene::new();
-    scene.orders(1);
+    let env = TestEnv::new();
+    env.orders(1);
     let nobodys = std::fs::Permissions::from_mode(0o000);
-    std::fs::set_permissions(scene.path("orders.csv"), nobodys).unwrap();
-    assert_snapshot!(refusal_in(&scene, &[]), @"error: orders.csv: cannot be opened (Permission denied (os error 13)); check the path and its permissions");
+    std::fs::set_permissions(env.path("orders.csv"), nobodys).unwrap();
+    assert_snapshot!(refusal_in(&env, &[]), @"error: orders.csv: cannot be opened (Permission denied (os error 13)); check the path and its permissions");
 }
 
 #[test]
 fn a_gzip_file_is_read_and_a_damaged_one_refused() {
     let packed = gzipped(b"admin,seq\n1,1\n2,1\n");
-    let scene = Scene::new();
-    scene.file("orders.csv", &packed);
-    scene.cancel(&CoreCard::perfect().url(), &[]).exits(0);
-    assert_eq!(scene.results().len(), 2);
+    let env = TestEnv::new();
+    env.file("orders.csv", &packed);
+    env.cancel(&TestSimulator::perfect().url(), &[]).exits(0);
+    assert_eq!(env.results().len(), 2);
     assert_snapshot!(refusal(&packed[..packed.len() - 12]), @"error: orders.csv: is a damaged gzip file (incomplete deflate stream); fetch it again from where it came");
 
-    let scene = Scene::new();
-    scene.file("night.csv.gz", &packed);
-    let core_card = CoreCard::perfect();
+    let env = TestEnv::new();
+    env.file("night.csv.gz", &packed);
+    let core_card = TestSimulator::perfect();
     let url = core_card.url();
     let flags = ["--yes", "--external-ip", "10.120.0.0", "--url", &url];
-    scene.run(&[&["run", "night.csv.gz"], &flags[..]].concat()).exits(0);
-    assert_eq!(rows(&scene.read("night.results.csv")).len(), 2);
+    env.run(&[&["run", "night.csv.gz"], &flags[..]].concat()).exits(0);
+    assert_eq!(rows(&env.read("night.results.csv")).len(), 2);
 }
 
 #[test]
 fn standard_input_is_read_and_makes_the_same_run_again() {
-    let scene = Scene::new();
-    let core_card = CoreCard::perfect();
+    let env = TestEnv::new();
+    let core_card = TestSimulator::perfect();
     let url = core_card.url();
-    let run = || -> Outcome {
+    let run = || -> ProgramOutput {
         let mut command =
-            scene.command(&["run", "-", "--yes", "--external-ip", "10.120.0.0", "--url", &url]);
+            env.command(&["run", "-", "--yes", "--external-ip", "10.120.0.0", "--url", &url]);
         let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
         child.stdin.take().unwrap().write_all(b"admin,seq\n1,1\n2,1\n").unwrap();
         child.wait_with_output().unwrap().into()
     };
     run().exits(0);
-    assert_eq!(rows(&scene.read("stdin.results.csv")).len(), 2);
+    assert_eq!(rows(&env.read("stdin.results.csv")).len(), 2);
     let again = run().exits(0);
     assert!(again.stdout.contains("had ended before"), "{}", again.stdout);
     assert_eq!(core_card.requests(), 2);
@@ -144,25 +144,25 @@ fn a_row_with_too_few_or_too_many_fields_is_invalid_and_stops_no_other() {
 /// Runs the file, then once more all that is invalid in its results, and the results as if
 /// they were orders: neither sends anything that the first run did not.
 fn invalid_for_good(content: &str, sent: u64) -> String {
-    let scene = Scene::new();
-    scene.file("orders.csv", content);
-    let core_card = CoreCard::perfect();
+    let env = TestEnv::new();
+    env.file("orders.csv", content);
+    let core_card = TestSimulator::perfect();
     let url = core_card.url();
-    scene.cancel(&url, &[]).exits(1);
-    scene.rerun("orders.results.csv", &url, &["--only=invalid", "-o", "again.csv"]).exits(1);
-    let results = scene.read("orders.results.csv");
-    scene.file("orders.csv", results).cancel(&url, &["-o", "as-orders.csv", "--again"]);
+    env.cancel(&url, &[]).exits(1);
+    env.rerun("orders.results.csv", &url, &["--only=invalid", "-o", "again.csv"]).exits(1);
+    let results = env.read("orders.results.csv");
+    env.file("orders.csv", results).cancel(&url, &["-o", "as-orders.csv", "--again"]);
     assert_eq!(core_card.orders().len() as u64, sent, "{:?}", core_card.orders());
-    scene.text("again.csv")
+    env.text("again.csv")
 }
 
 #[test]
 fn a_row_that_lacks_only_empty_fields_at_its_end_is_sent() {
-    let scene = Scene::new();
-    scene.file("orders.csv", "AdminNumber,CardSequenceNumber,Note,Branch\n1,1,a,b\n2,1\n3,1,x\n");
-    let core_card = CoreCard::perfect();
-    scene.cancel(&core_card.url(), &[]).exits(0);
-    let row = &scene.results()[1];
+    let env = TestEnv::new();
+    env.file("orders.csv", "AdminNumber,CardSequenceNumber,Note,Branch\n1,1,a,b\n2,1\n3,1,x\n");
+    let core_card = TestSimulator::perfect();
+    env.cancel(&core_card.url(), &[]).exits(0);
+    let row = &env.results()[1];
     assert_eq!(
         ["AdminNumber", "Note", "Branch", "row"].map(|name| row.get(name)),
         ["2", "", "", "2"]
@@ -171,7 +171,7 @@ fn a_row_that_lacks_only_empty_fields_at_its_end_is_sent() {
 
 #[test]
 fn no_order_is_made_of_a_row_of_another_width() {
-    let _guard = crate::common::without_chance();
+    let _guard = crate::common::redact_varying();
     assert_snapshot!(
         invalid_for_good("amount,admin,seq,note\n12,34,129410,1,unquoted comma\n129412,2,3\n9,5,1,\n", 1),
         @r#"
@@ -188,7 +188,7 @@ fn no_order_is_made_of_a_row_of_another_width() {
 
 #[test]
 fn no_order_is_made_of_a_damaged_row() {
-    let _guard = crate::common::without_chance();
+    let _guard = crate::common::redact_varying();
     let text = "admin,seq,branch\n\"129409\"1,1,a\n129410,\"1\"2,b\n129409,1,Boise\n129410,1,\"\n\
                 129411,1,\"\n3,1,\"open\n4,1,closed\"\n5,1,b\0c\n";
     assert_snapshot!(invalid_for_good(text, 1).replace('\0', "[NUL]"), @r#"
@@ -211,16 +211,16 @@ fn a_row_with_a_card_number_is_not_sent_once_the_card_number_is_gone() {
 
 #[test]
 fn rows_that_hold_nothing_are_passed_over() {
-    let scene = Scene::new();
-    scene.file("orders.csv", "admin;seq;note\r\n129409;1;x\r\n;;\r\n;;\r\n\u{1a}");
-    let core_card = CoreCard::perfect();
-    let check = scene.run(&["check", "orders.csv"]).exits(0);
+    let env = TestEnv::new();
+    env.file("orders.csv", "admin;seq;note\r\n129409;1;x\r\n;;\r\n;;\r\n\u{1a}");
+    let core_card = TestSimulator::perfect();
+    let check = env.run(&["check", "orders.csv"]).exits(0);
     assert!(check.stdout.contains("Passed over: 2 lines with nothing in any field"));
-    scene.cancel(&core_card.url(), &[]).exits(0);
-    let cleared = scene.text("orders.results.csv") + ";;;;;;;;;;;\n";
-    scene.file("cleared.csv", cleared);
-    scene.rerun("cleared.csv", &core_card.url(), &["-o", "again.csv"]).exits(0);
-    assert_eq!(scene.text("again.csv").lines().count(), 2);
+    env.cancel(&core_card.url(), &[]).exits(0);
+    let cleared = env.text("orders.results.csv") + ";;;;;;;;;;;\n";
+    env.file("cleared.csv", cleared);
+    env.rerun("cleared.csv", &core_card.url(), &["-o", "again.csv"]).exits(0);
+    assert_eq!(env.text("again.csv").lines().count(), 2);
 }
 
 #[test]
@@ -235,69 +235,69 @@ fn the_same_order_written_otherwise_is_the_same_order() {
 
 #[test]
 fn a_ledger_of_a_newer_program_is_refused_and_left_alone() {
-    let scene = Scene::new();
-    scene.orders(1).cancel(&CoreCard::perfect().url(), &["-o", "first.csv"]).exits(0);
-    let ledger = rusqlite::Connection::open(scene.ledger()).unwrap();
+    let env = TestEnv::new();
+    env.orders(1).cancel(&TestSimulator::perfect().url(), &["-o", "first.csv"]).exits(0);
+    let ledger = rusqlite::Connection::open(env.ledger()).unwrap();
     ledger.pragma_update(None, "user_version", 99).unwrap();
     drop(ledger);
     let flags = ["--ledger", "home/state/cardcancel/ledger.db"];
-    assert_snapshot!(refusal_in(&scene, &flags), @"error: the ledger home/state/cardcancel/ledger.db has version 99, and this program knows versions up to 6: use the cardcancel that wrote it, or a newer one");
-    let outcome = scene.run(&["runs", "--ledger", "home/state/cardcancel/ledger.db"]);
+    assert_snapshot!(refusal_in(&env, &flags), @"error: the ledger home/state/cardcancel/ledger.db has version 99, and this program knows versions up to 6: use the cardcancel that wrote it, or a newer one");
+    let outcome = env.run(&["runs", "--ledger", "home/state/cardcancel/ledger.db"]);
     assert_eq!(outcome.code, Some(2));
 }
 
 #[test]
 fn a_ledger_of_an_older_program_is_refused_and_left_alone() {
-    let scene = Scene::new();
-    scene.orders(1).cancel(&CoreCard::perfect().url(), &["-o", "first.csv"]).exits(0);
-    let ledger = rusqlite::Connection::open(scene.ledger()).unwrap();
+    let env = TestEnv::new();
+    env.orders(1).cancel(&TestSimulator::perfect().url(), &["-o", "first.csv"]).exits(0);
+    let ledger = rusqlite::Connection::open(env.ledger()).unwrap();
     ledger.pragma_update(None, "user_version", 1).unwrap();
     drop(ledger);
     let flags = ["--ledger", "home/state/cardcancel/ledger.db"];
-    assert_snapshot!(refusal_in(&scene, &flags), @"error: the ledger home/state/cardcancel/ledger.db has version 1, and this program knows version 6 only: use the cardcancel that wrote it, or name another file with --ledger");
+    assert_snapshot!(refusal_in(&env, &flags), @"error: the ledger home/state/cardcancel/ledger.db has version 1, and this program knows version 6 only: use the cardcancel that wrote it, or name another file with --ledger");
 }
 
 #[test]
 fn a_ledger_that_is_none_is_refused_and_left_alone() {
-    let scene = Scene::new();
-    scene.orders(1).file("letter.txt", "Dear Sir or Madam, this is no database at all.\n");
-    assert_snapshot!(refusal_in(&scene, &["--ledger", "letter.txt"]), @"error: letter.txt is not a cardcancel ledger: name another file with --ledger");
-    let other = rusqlite::Connection::open(scene.path("other.db")).unwrap();
+    let env = TestEnv::new();
+    env.orders(1).file("letter.txt", "Dear Sir or Madam, this is no database at all.\n");
+    assert_snapshot!(refusal_in(&env, &["--ledger", "letter.txt"]), @"error: letter.txt is not a cardcancel ledger: name another file with --ledger");
+    let other = rusqlite::Connection::open(env.path("other.db")).unwrap();
     other.execute_batch("CREATE TABLE guest (name TEXT); PRAGMA user_version = 1;").unwrap();
     drop(other);
-    let before = scene.read("other.db");
-    assert_snapshot!(refusal_in(&scene, &["--ledger", "other.db"]), @"error: other.db is not a cardcancel ledger: name another file with --ledger");
-    assert_eq!(scene.read("other.db"), before);
-    assert!(scene.text("letter.txt").starts_with("Dear Sir"));
+    let before = env.read("other.db");
+    assert_snapshot!(refusal_in(&env, &["--ledger", "other.db"]), @"error: other.db is not a cardcancel ledger: name another file with --ledger");
+    assert_eq!(env.read("other.db"), before);
+    assert!(env.text("letter.txt").starts_with("Dear Sir"));
 }
 
 #[test]
 fn another_programs_database_without_a_version_is_refused_and_left_alone() {
-    let scene = Scene::new();
-    scene.orders(1);
-    let other = rusqlite::Connection::open(scene.path("other.db")).unwrap();
+    let env = TestEnv::new();
+    env.orders(1);
+    let other = rusqlite::Connection::open(env.path("other.db")).unwrap();
     other.execute_batch("CREATE TABLE guest (name TEXT);").unwrap();
     drop(other);
-    let before = scene.read("other.db");
-    assert_snapshot!(refusal_in(&scene, &["--ledger", "other.db"]), @"error: other.db is not a cardcancel ledger: name another file with --ledger");
-    assert_eq!(scene.read("other.db"), before);
+    let before = env.read("other.db");
+    assert_snapshot!(refusal_in(&env, &["--ledger", "other.db"]), @"error: other.db is not a cardcancel ledger: name another file with --ledger");
+    assert_eq!(env.read("other.db"), before);
 }
 
 #[test]
 fn a_results_path_that_cannot_be_written_is_refused() {
-    let scene = Scene::new();
-    scene.orders(1);
-    assert_snapshot!(refusal_in(&scene, &["--quiet", "-o", "nowhere/results.csv"]), @"error: the results cannot be written to nowhere/results.csv: choose another place with -o: No such file or directory (os error 2)");
-    assert!(!scene.path("nowhere").exists());
+    let env = TestEnv::new();
+    env.orders(1);
+    assert_snapshot!(refusal_in(&env, &["--quiet", "-o", "nowhere/results.csv"]), @"error: the results cannot be written to nowhere/results.csv: choose another place with -o: No such file or directory (os error 2)");
+    assert!(!env.path("nowhere").exists());
 }
 
 #[test]
 fn a_check_finds_what_a_run_would_refuse() {
     for content in ["", "admin,seq\n", "a,b\n1,2\n", "admin,seq\n1,\"\n"] {
-        let scene = Scene::new();
-        scene.file("orders.csv", content);
-        let check = scene.run(&["check", "orders.csv"]).exits(2);
-        assert_eq!(check.stderr.trim_end(), refusal_in(&scene, &[]), "{content:?}");
+        let env = TestEnv::new();
+        env.file("orders.csv", content);
+        let check = env.run(&["check", "orders.csv"]).exits(2);
+        assert_eq!(check.stderr.trim_end(), refusal_in(&env, &[]), "{content:?}");
     }
 }
 
@@ -310,16 +310,15 @@ fn a_file_that_may_not_hold_what_was_meant_is_warned_about_before_anything_is_se
             "end in zeros: a spreadsheet may have rounded them",
         ),
     ] {
-        let scene = Scene::new();
-        scene.file("orders.csv", text);
-        let check = scene.run(&["check", "orders.csv"]).exits(0);
-        let json = scene.run(&["check", "orders.csv", "--json"]).exits(0);
-        let run = scene.cancel(&CoreCard::perfect().url(), &[]).exits(0);
+        let env = TestEnv::new();
+        env.file("orders.csv", text);
+        let check = env.run(&["check", "orders.csv"]).exits(0);
+        let json = env.run(&["check", "orders.csv", "--json"]).exits(0);
+        let run = env.cancel(&TestSimulator::perfect().url(), &[]).exits(0);
         for said in [check.stdout, json.stdout, run.stderr] {
             assert!(said.contains(warning), "{said}");
         }
-        let asked =
-            scene.run(&["run", "orders.csv", "--url=https://a.example", "--external-ip=::1"]);
+        let asked = env.run(&["run", "orders.csv", "--url=https://a.example", "--external-ip=::1"]);
         assert!(asked.exits(2).stderr.contains(warning));
     }
 }
@@ -336,10 +335,10 @@ fn two_files_in_one_are_refused_with_the_line_of_the_second_header() {
 
 #[test]
 fn a_file_as_a_spreadsheet_writes_it_is_read() {
-    let scene = Scene::new();
-    scene.file("orders.csv", "sep=;\r\nAdminNumber;CardSequenceNumber\r\n\u{a0}1\u{200b};1\r\n");
-    scene.cancel(&CoreCard::perfect().url(), &[]).exits(0);
-    assert!(scene.text("orders.results.csv").starts_with("AdminNumber;CardSequenceNumber;row;"));
+    let env = TestEnv::new();
+    env.file("orders.csv", "sep=;\r\nAdminNumber;CardSequenceNumber\r\n\u{a0}1\u{200b};1\r\n");
+    env.cancel(&TestSimulator::perfect().url(), &[]).exits(0);
+    assert!(env.text("orders.results.csv").starts_with("AdminNumber;CardSequenceNumber;row;"));
 }
 
 #[test]
@@ -357,10 +356,10 @@ fn a_file_made_to_fill_the_memory_is_refused_while_it_is_read() {
 
 #[test]
 fn reading_stops_where_there_are_more_orders_than_may_be_sent() {
-    let scene = Scene::new();
+    let env = TestEnv::new();
     let rows: String = (0..3_000_000).map(|row| format!("{row},1\n")).collect();
-    scene.file("orders.csv", format!("admin,seq\n{rows}"));
-    let told = refusal_in(&scene, &["--max-rows=1000"]);
+    env.file("orders.csv", format!("admin,seq\n{rows}"));
+    let told = refusal_in(&env, &["--max-rows=1000"]);
     assert!(told.contains("has more rows to send than --max-rows allows: reading stopped after "));
     assert!(!told.contains("after 3000000 rows"), "{told}");
 }

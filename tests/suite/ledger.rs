@@ -3,7 +3,7 @@ use std::io::BufRead;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::common::{CoreCard, Scene, kill, until};
+use crate::common::{TestEnv, TestSimulator, kill, until};
 use cardcancel::input::{Disposition, Input, InputError, OrderKey, PlannedRow, Role};
 use cardcancel::ledger::{CreateRunError, Ledger, NewRun, Run, Sqlite};
 use cardcancel::model::{Order, RowNumber, Status};
@@ -179,37 +179,37 @@ fn a_run_that_is_enrolled_leaves_the_ledger_to_others_again_and_again() {
 #[test]
 fn a_process_killed_while_it_creates_the_run_has_sent_nothing_and_the_next_goes_on() {
     const DUPLICATES: usize = 100_000;
-    let core_card = CoreCard::perfect();
-    let scene = Scene::new();
+    let core_card = TestSimulator::perfect();
+    let env = TestEnv::new();
     let orders = "7,1\n".repeat(DUPLICATES) + "8,1\n";
-    scene.file("orders.csv", format!("AdminNumber,CardSequenceNumber\n{orders}"));
-    let begun = scene.begin_to_cancel(&core_card.url(), &[]);
+    env.file("orders.csv", format!("AdminNumber,CardSequenceNumber\n{orders}"));
+    let begun = env.begin_to_cancel(&core_card.url(), &[]);
     let recorded = || -> Option<u32> {
         let ledger =
-            Connection::open_with_flags(scene.ledger(), rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY);
+            Connection::open_with_flags(env.ledger(), rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY);
         ledger.ok()?.query_row("SELECT count(*) FROM row", [], |row| row.get(0)).ok()
     };
     until("rows are recorded", || recorded().is_some_and(|rows| rows > 0));
     kill(begun);
     assert!(recorded().unwrap() < DUPLICATES as u32, "it was killed too late");
     assert_eq!(core_card.requests(), 0);
-    assert_eq!(scene.run(&["runs"]).exits(0).stdout, "");
+    assert_eq!(env.run(&["runs"]).exits(0).stdout, "");
 
-    scene.cancel(&core_card.url(), &[]).exits(0);
-    let results = scene.results();
+    env.cancel(&core_card.url(), &[]).exits(0);
+    let results = env.results();
     assert_eq!(results.len(), DUPLICATES + 1);
     assert_eq!((results[0].status(), results[1].status()), ("cancelled", "duplicate"));
     assert_eq!(results[DUPLICATES].status(), "cancelled");
     assert_eq!(core_card.requests(), 2);
-    assert_eq!(scene.run(&["runs"]).exits(0).stdout.lines().count(), 1);
+    assert_eq!(env.run(&["runs"]).exits(0).stdout.lines().count(), 1);
 }
 
 #[test]
 fn the_ledger_can_be_read_in_words() {
-    let core_card = CoreCard::perfect();
-    let scene = Scene::new();
-    scene.file("orders.csv", "admin,seq\n1,1\n1,1\n").cancel(&core_card.url(), &[]).exits(0);
-    let ledger = Connection::open(scene.ledger()).unwrap();
+    let core_card = TestSimulator::perfect();
+    let env = TestEnv::new();
+    env.file("orders.csv", "admin,seq\n1,1\n1,1\n").cancel(&core_card.url(), &[]).exits(0);
+    let ledger = Connection::open(env.ledger()).unwrap();
     let told = |sql: &str| -> String { ledger.query_row(sql, [], |row| row.get(0)).unwrap() };
     let call =
         "SELECT concat_ws(' ', row, admin_number, attempt, verdict, status, error_code) FROM call";
@@ -219,17 +219,17 @@ fn the_ledger_can_be_read_in_words() {
         "2 duplicate DUPLICATE"
     );
     let sent_at = told("SELECT sent_at FROM call");
-    assert_eq!(sent_at, scene.results()[0].get("first_sent_at"));
+    assert_eq!(sent_at, env.results()[0].get("first_sent_at"));
 }
 
 #[test]
 fn a_ledger_that_another_program_has_locked_is_told_and_waited_for() {
-    let scene = Scene::new();
-    let core_card = CoreCard::perfect();
-    scene.orders(1).cancel(&core_card.url(), &[]).exits(0);
-    let mut other = Connection::open(scene.ledger()).unwrap();
+    let env = TestEnv::new();
+    let core_card = TestSimulator::perfect();
+    env.orders(1).cancel(&core_card.url(), &[]).exits(0);
+    let mut other = Connection::open(env.ledger()).unwrap();
     let locked = other.transaction_with_behavior(TransactionBehavior::Exclusive).unwrap();
-    let mut run = scene.orders(2).begin_to_cancel(&core_card.url(), &["--quiet", "-o", "b.csv"]);
+    let mut run = env.orders(2).begin_to_cancel(&core_card.url(), &["--quiet", "-o", "b.csv"]);
     let mut said = std::io::BufReader::new(run.stderr.take().unwrap()).lines();
     let told = said.find(|line| line.as_ref().unwrap().contains("the ledger is locked"));
     assert!(told.is_some());

@@ -6,13 +6,13 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
-use crate::common::{CoreCard, Outcome, Scene, ended, until};
+use crate::common::{ProgramOutput, TestEnv, TestSimulator, ended, until};
 use cardcancel::simulator::{Latency, SimulatorSettings};
 use rustix::process::{Pid, Signal, kill_process};
 
 /// The files whose names begin with the ledger's.
-fn beside(scene: &Scene) -> Vec<String> {
-    let names = fs::read_dir(scene.folder()).unwrap();
+fn beside(env: &TestEnv) -> Vec<String> {
+    let names = fs::read_dir(env.folder()).unwrap();
     let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
     let mut names: Vec<_> = names.filter(|name| name.starts_with("l.db")).collect();
     names.sort();
@@ -20,118 +20,118 @@ fn beside(scene: &Scene) -> Vec<String> {
 }
 
 /// Cancels three orders in the ledger `l.db`.
-fn cancelled(core_card: &CoreCard) -> Scene {
-    let scene = Scene::new();
-    scene.orders(3).cancel(&core_card.url(), &["--ledger", "l.db"]).exits(0);
-    scene
+fn cancelled(core_card: &TestSimulator) -> TestEnv {
+    let env = TestEnv::new();
+    env.orders(3).cancel(&core_card.url(), &["--ledger", "l.db"]).exits(0);
+    env
 }
 
-fn slow() -> CoreCard {
+fn slow() -> TestSimulator {
     let latency = Latency::fixed(Duration::from_millis(20));
-    CoreCard::that(SimulatorSettings { latency, ..SimulatorSettings::default() })
+    TestSimulator::new(SimulatorSettings { latency, ..SimulatorSettings::default() })
 }
 
 #[test]
 fn a_file_that_this_program_has_not_just_made_is_never_taken_for_a_new_ledger() {
-    let core_card = CoreCard::perfect();
-    let scene = cancelled(&core_card);
-    scene.file("empty.db", "").file("emptied.db", "");
-    rusqlite::Connection::open(scene.path("emptied.db")).unwrap().execute("VACUUM", []).unwrap();
+    let core_card = TestSimulator::perfect();
+    let env = cancelled(&core_card);
+    env.file("empty.db", "").file("emptied.db", "");
+    rusqlite::Connection::open(env.path("emptied.db")).unwrap().execute("VACUUM", []).unwrap();
     for ledger in ["empty.db", "emptied.db"] {
         let flags = ["--ledger", ledger, "-o", "again.csv"];
-        let refused = scene.cancel(&core_card.url(), &flags).exits(2);
+        let refused = env.cancel(&core_card.url(), &flags).exits(2);
         let told = format!("error: the ledger {ledger} is empty: ");
         assert!(refused.stderr.starts_with(&told), "{}", refused.stderr);
-        let refused = scene.run(&["runs", "--ledger", ledger]).exits(2);
+        let refused = env.run(&["runs", "--ledger", ledger]).exits(2);
         assert!(refused.stderr.starts_with(&told), "{}", refused.stderr);
     }
     assert_eq!(core_card.requests(), 3);
-    assert_eq!(scene.read("empty.db"), b"");
+    assert_eq!(env.read("empty.db"), b"");
 }
 
 #[test]
 fn a_ledger_that_was_copied_without_the_log_beside_it_still_has_its_runs() {
     let core_card = slow();
-    let scene = Scene::new();
+    let env = TestEnv::new();
     let flags = ["--ledger", "l.db", "--concurrency", "2"];
-    let begun = scene.orders(100).begin_to_cancel(&core_card.url(), &flags);
+    let begun = env.orders(100).begin_to_cancel(&core_card.url(), &flags);
     until("some were sent", || core_card.requests() > 4);
-    fs::copy(scene.path("l.db"), scene.path("copy.db")).unwrap();
+    fs::copy(env.path("l.db"), env.path("copy.db")).unwrap();
     ended(begun).exits(0);
-    assert_eq!(beside(&scene), ["l.db"], "the log went into the file");
-    fs::copy(scene.path("l.db"), scene.path("late.db")).unwrap();
+    assert_eq!(beside(&env), ["l.db"], "the log went into the file");
+    fs::copy(env.path("l.db"), env.path("late.db")).unwrap();
     for copy in ["copy.db", "late.db"] {
-        let runs = scene.run(&["runs", "--ledger", copy]).exits(0);
-        assert_eq!(runs.stdout.lines().count(), 1, "{copy}: {}", runs.told());
+        let runs = env.run(&["runs", "--ledger", copy]).exits(0);
+        assert_eq!(runs.stdout.lines().count(), 1, "{copy}: {}", runs.report());
     }
 }
 
 #[test]
 fn the_log_of_a_ledger_whose_file_is_gone_is_not_taken_into_a_new_one() {
-    let core_card = CoreCard::perfect();
-    let scene = cancelled(&core_card);
-    fs::rename(scene.path("l.db"), scene.path("l.db-wal")).unwrap();
+    let core_card = TestSimulator::perfect();
+    let env = cancelled(&core_card);
+    fs::rename(env.path("l.db"), env.path("l.db-wal")).unwrap();
     let flags = ["--ledger", "l.db", "-o", "again.csv"];
-    let refused = scene.cancel(&core_card.url(), &flags).exits(2);
+    let refused = env.cancel(&core_card.url(), &flags).exits(2);
     assert!(refused.stderr.contains("there is no ledger l.db, but l.db-wal is there"));
-    scene.run(&["runs", "--ledger", "l.db"]).exits(2);
-    assert_eq!((core_card.requests(), beside(&scene)), (3, vec!["l.db-wal".to_owned()]));
+    env.run(&["runs", "--ledger", "l.db"]).exits(2);
+    assert_eq!((core_card.requests(), beside(&env)), (3, vec!["l.db-wal".to_owned()]));
 }
 
 #[test]
 fn a_ledger_with_two_names_is_refused_under_both() {
-    let core_card = CoreCard::perfect();
-    let scene = cancelled(&core_card);
-    fs::hard_link(scene.path("l.db"), scene.path("other.db")).unwrap();
+    let core_card = TestSimulator::perfect();
+    let env = cancelled(&core_card);
+    fs::hard_link(env.path("l.db"), env.path("other.db")).unwrap();
     for ledger in ["l.db", "other.db"] {
         let flags = ["--ledger", ledger, "-o", "again.csv"];
-        let refused = scene.cancel(&core_card.url(), &flags).exits(2);
+        let refused = env.cancel(&core_card.url(), &flags).exits(2);
         assert!(refused.stderr.contains("has 2 names (hard links)"), "{}", refused.stderr);
     }
     assert_eq!(core_card.requests(), 3);
-    fs::remove_file(scene.path("other.db")).unwrap();
-    scene.cancel(&core_card.url(), &["--ledger", "l.db"]).exits(0);
+    fs::remove_file(env.path("other.db")).unwrap();
+    env.cancel(&core_card.url(), &["--ledger", "l.db"]).exits(0);
 }
 
 #[test]
 fn a_ledger_that_is_renamed_keeps_its_lock() {
     let core_card = slow();
-    let scene = Scene::new();
+    let env = TestEnv::new();
     let flags = ["--ledger", "l.db", "--concurrency", "1"];
-    let begun = scene.orders(200).begin_to_cancel(&core_card.url(), &flags);
+    let begun = env.orders(200).begin_to_cancel(&core_card.url(), &flags);
     until("some were sent", || core_card.requests() > 2);
-    symlink("l.db", scene.path("link.db")).unwrap();
+    symlink("l.db", env.path("link.db")).unwrap();
     for ledger in ["./l.db", "link.db"] {
-        let refused = scene.cancel(&core_card.url(), &["--ledger", ledger]).exits(2);
+        let refused = env.cancel(&core_card.url(), &["--ledger", ledger]).exits(2);
         assert!(refused.stderr.contains("this file is being worked on"), "{}", refused.stderr);
     }
     let first = Pid::from_child(&begun);
     kill_process(first, Signal::STOP).unwrap();
-    fs::rename(scene.path("l.db"), scene.path("moved.db")).unwrap();
-    let moved = scene.cancel(&core_card.url(), &["--ledger", "moved.db"]);
+    fs::rename(env.path("l.db"), env.path("moved.db")).unwrap();
+    let moved = env.cancel(&core_card.url(), &["--ledger", "moved.db"]);
     kill_process(first, Signal::CONT).unwrap();
-    assert!(moved.stderr.contains("this file is being worked on"), "{}", moved.told());
+    assert!(moved.stderr.contains("this file is being worked on"), "{}", moved.report());
     ended(begun).exits(5);
 }
 
 #[test]
 fn a_run_whose_ledger_is_removed_stops_and_saves_what_it_held() {
     let core_card = slow();
-    let scene = Scene::new();
+    let env = TestEnv::new();
     let flags = ["--ledger", "l.db", "--concurrency", "2"];
-    let begun = scene.orders(300).begin_to_cancel(&core_card.url(), &flags);
+    let begun = env.orders(300).begin_to_cancel(&core_card.url(), &flags);
     until("some were sent", || core_card.requests() > 10);
-    beside(&scene).iter().for_each(|name| fs::remove_file(scene.path(name)).unwrap());
+    beside(&env).iter().for_each(|name| fs::remove_file(env.path(name)).unwrap());
     let stopped = ended(begun).exits(5);
     assert!(stopped.stderr.contains("the ledger l.db was removed, moved or replaced"));
     let sent = core_card.requests();
     assert!(sent < 300, "{sent} were sent");
-    let saved = beside(&scene).into_iter().find(|name| name.contains(".saved-")).unwrap();
+    let saved = beside(&env).into_iter().find(|name| name.contains(".saved-")).unwrap();
     assert!(stopped.stderr.contains(&saved), "{}", stopped.stderr);
 
-    fs::rename(scene.path(&saved), scene.path("l.db")).unwrap();
-    scene.cancel(&core_card.url(), &["--ledger", "l.db"]);
-    let (asked, results) = (core_card.asked(), scene.results());
+    fs::rename(env.path(&saved), env.path("l.db")).unwrap();
+    env.cancel(&core_card.url(), &["--ledger", "l.db"]);
+    let (asked, results) = (core_card.requests_by_order(), env.results());
     assert_eq!(results.len(), 300);
     for row in results {
         let admin: i64 = row.get("AdminNumber").parse().unwrap();
@@ -141,27 +141,27 @@ fn a_run_whose_ledger_is_removed_stops_and_saves_what_it_held() {
 
 #[test]
 fn a_ledger_is_a_path_whatever_it_looks_like() {
-    let core_card = CoreCard::perfect();
-    let scene = Scene::new();
-    scene.orders(2);
+    let core_card = TestSimulator::perfect();
+    let env = TestEnv::new();
+    env.orders(2);
     for name in ["file:x.db?mode=memory", "file:x.db", ":memory:"] {
         let out = format!("{}.csv", name.len());
-        scene.cancel(&core_card.url(), &["--ledger", name, "-o", &out]);
-        assert!(scene.path(name).metadata().unwrap().len() > 0, "{name}");
-        let runs = scene.run(&["runs", "--ledger", name]).exits(0);
+        env.cancel(&core_card.url(), &["--ledger", name, "-o", &out]);
+        assert!(env.path(name).metadata().unwrap().len() > 0, "{name}");
+        let runs = env.run(&["runs", "--ledger", name]).exits(0);
         assert_eq!(runs.stdout.lines().count(), 1, "{name}");
         let before = core_card.requests();
-        scene.cancel(&core_card.url(), &["--ledger", name, "-o", &out]);
+        env.cancel(&core_card.url(), &["--ledger", name, "-o", &out]);
         assert_eq!(core_card.requests(), before, "{name} was forgotten");
     }
 }
 
 #[test]
 fn runs_says_whether_there_is_no_ledger_or_none_that_can_be_read() {
-    let scene = Scene::new();
-    scene.file("text.db", "not a database, and longer than a header of one would be".repeat(9));
-    fs::create_dir(scene.path("folder")).unwrap();
-    let told = |ledger: &str| scene.run(&["runs", "--ledger", ledger]).exits(2).stderr;
+    let env = TestEnv::new();
+    env.file("text.db", "not a database, and longer than a header of one would be".repeat(9));
+    fs::create_dir(env.path("folder")).unwrap();
+    let told = |ledger: &str| env.run(&["runs", "--ledger", ledger]).exits(2).stderr;
     insta::assert_snapshot!(told("no.db"), @"error: there is no ledger at no.db: name another with --ledger");
     insta::assert_snapshot!(told("text.db"), @"error: text.db is not a cardcancel ledger: name another file with --ledger");
     insta::assert_snapshot!(told("text.db/no.db"), @"error: cannot open the ledger text.db/no.db (Not a directory (os error 20)): put that right, or name another place with --ledger");
@@ -169,17 +169,17 @@ fn runs_says_whether_there_is_no_ledger_or_none_that_can_be_read() {
 }
 
 /// The program, about to be started as a user who may write nothing in the folder `shelf`.
-fn reader(scene: &Scene, args: &[&str]) -> Command {
-    let mut command = scene.command(args);
+fn reader(env: &TestEnv, args: &[&str]) -> Command {
+    let mut command = env.command(args);
     if rustix::process::geteuid().is_root() {
         // Root may write anywhere: nobody else can reach the program where it was built.
-        let program = scene.path("program");
+        let program = env.path("program");
         fs::copy(command.get_program(), &program).unwrap();
-        for path in [scene.folder().to_owned(), program.clone()] {
+        for path in [env.folder().to_owned(), program.clone()] {
             fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
         }
         let mut other = Command::new(program);
-        other.args(args).current_dir(scene.folder()).env_clear().env("HOME", "/");
+        other.args(args).current_dir(env.folder()).env_clear().env("HOME", "/");
         other.uid(65_534).gid(65_534);
         command = other;
     }
@@ -188,19 +188,19 @@ fn reader(scene: &Scene, args: &[&str]) -> Command {
 
 #[test]
 fn a_ledger_where_nothing_can_be_written_can_be_read() {
-    let scene = Scene::new();
-    scene.orders(3);
-    let shelf: PathBuf = scene.path("shelf");
+    let env = TestEnv::new();
+    env.orders(3);
+    let shelf: PathBuf = env.path("shelf");
     fs::create_dir(&shelf).unwrap();
-    let core_card = CoreCard::perfect();
-    scene.cancel(&core_card.url(), &["--ledger", "shelf/a l%.db"]).exits(0);
+    let core_card = TestSimulator::perfect();
+    env.cancel(&core_card.url(), &["--ledger", "shelf/a l%.db"]).exits(0);
     let may = |path: &PathBuf, mode| {
         fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
     };
     may(&shelf.join("a l%.db"), 0o444);
     may(&shelf, 0o555);
     let args = ["runs", "--ledger", "shelf/a l%.db"];
-    let read: Outcome = reader(&scene, &args).output().unwrap().into();
+    let read: ProgramOutput = reader(&env, &args).output().unwrap().into();
     may(&shelf, 0o755);
     assert!(read.exits(0).stdout.contains("3 of           3  orders.csv"));
     let names: Vec<_> = fs::read_dir(&shelf).unwrap().collect();
@@ -209,15 +209,15 @@ fn a_ledger_where_nothing_can_be_written_can_be_read() {
 
 #[test]
 fn what_another_machine_stored_cannot_act_on_the_terminal() {
-    let core_card = CoreCard::perfect();
-    let scene = cancelled(&core_card);
-    let ledger = rusqlite::Connection::open(scene.path("l.db")).unwrap();
-    let hostile = "a\u{1b}[2J\u{202e}b\u{9b}31m";
+    let core_card = TestSimulator::perfect();
+    let env = cancelled(&core_card);
+    let ledger = rusqlite::Connection::open(env.path("l.db")).unwrap();
+    let scripted = "a\u{1b}[2J\u{202e}b\u{9b}31m";
     let columns = ["id", "command", "input_name", "input_digest", "endpoint", "program"];
     let set = columns.map(|column| format!("{column} = ?1")).join(", ");
-    ledger.execute(&format!("UPDATE run SET {set}"), [hostile]).unwrap();
-    let listed = scene.run(&["runs", "--ledger", "l.db"]).exits(0).stdout;
-    let detail = scene.run(&["runs", hostile, "--ledger", "l.db"]).exits(0).stdout;
+    ledger.execute(&format!("UPDATE run SET {set}"), [scripted]).unwrap();
+    let listed = env.run(&["runs", "--ledger", "l.db"]).exits(0).stdout;
+    let detail = env.run(&["runs", scripted, "--ledger", "l.db"]).exits(0).stdout;
     for told in [&listed, &detail] {
         let acts = |char: char| char != '\n' && (char.is_control() || char == '\u{202e}');
         assert!(!told.contains(acts), "{told:?}");

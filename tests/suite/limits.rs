@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use crate::common::Chance;
+use crate::common::Rng;
 use cardcancel::engine::{CallTimings, Dispatch, Event, Now, RunPolicy, Scheduler};
 use cardcancel::ledger::{
     AttemptEnd, ClaimedRow, CommitOutcome, Ledger, RowRecord, Run, Sqlite, StartOptions,
@@ -36,11 +36,11 @@ enum Work {
 }
 
 impl Work {
-    fn draw(self, chance: &mut Chance) -> Duration {
+    fn draw(self, rng: &mut Rng) -> Duration {
         match self {
             Work::Constant(time) => ms(time),
-            Work::Uniform(from, to) => ms(from) + ms(to - from).mul_f64(chance.share()),
-            Work::Exponential(mean) => ms(mean).mul_f64(-(1.0 - chance.share()).ln()),
+            Work::Uniform(from, to) => ms(from) + ms(to - from).mul_f64(rng.share()),
+            Work::Exponential(mean) => ms(mean).mul_f64(-(1.0 - rng.share()).ln()),
         }
     }
 }
@@ -103,7 +103,7 @@ struct Server {
     away: Option<(Fault, Duration, Duration)>,
     /// A row that it never answers.
     broken: Option<u32>,
-    chance: Chance,
+    rng: Rng,
     /// Calls in each second of the night: those done, those throttled, all others.
     seconds: Vec<[u32; 3]>,
     calls: u32,
@@ -111,14 +111,14 @@ struct Server {
 
 impl Server {
     fn that(work: Work, limit: Limit) -> Server {
-        let chance = Chance::from(17);
+        let rng = Rng::from(17);
         Server {
             work,
             limit,
             retry_after: None,
             away: None,
             broken: None,
-            chance,
+            rng,
             seconds: Vec::new(),
             calls: 0,
         }
@@ -141,7 +141,7 @@ impl Server {
                 None if self.broken == Some(row.0) => (2, lost, TIMEOUT),
                 None => match self.limit.take(now) {
                     Some(wait) => {
-                        (0, answer(200, Some(true), None), wait + self.work.draw(&mut self.chance))
+                        (0, answer(200, Some(true), None), wait + self.work.draw(&mut self.rng))
                     }
                     None => (1, answer(429, None, self.retry_after), way),
                 },

@@ -2,7 +2,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::PermissionsExt;
 
-use crate::common::{CoreCard, Does, Hostile, Scene, ended, kill, status, until};
+use crate::common::{Behavior, ScriptedServer, TestEnv, TestSimulator, ended, kill, status, until};
 use cardcancel::simulator::{Share, SimulatorSettings};
 
 /// Each sample, by its name with its labels as they stand.
@@ -73,8 +73,8 @@ fn parse(text: &str) -> Samples {
     samples
 }
 
-fn metrics(scene: &Scene) -> Samples {
-    parse(&scene.text("run.prom"))
+fn metrics(env: &TestEnv) -> Samples {
+    parse(&env.text("run.prom"))
 }
 
 fn rows(samples: &Samples, status: &str) -> f64 {
@@ -85,12 +85,14 @@ const FLAGS: [&str; 2] = ["--metrics-file", "run.prom"];
 
 #[test]
 fn a_run_that_ended_is_complete_and_its_figures_are_those_of_the_results() {
-    let core_card =
-        CoreCard::that(SimulatorSettings { printed: Share::ALL, ..SimulatorSettings::default() });
-    let scene = Scene::new();
-    scene.file("orders.csv", "admin,seq\n1001,1\n1002,1\nx,1\n1001,1\n");
-    scene.cancel(&core_card.url(), &FLAGS).exits(1);
-    let samples = metrics(&scene);
+    let core_card = TestSimulator::new(SimulatorSettings {
+        printed: Share::ALL,
+        ..SimulatorSettings::default()
+    });
+    let env = TestEnv::new();
+    env.file("orders.csv", "admin,seq\n1001,1\n1002,1\nx,1\n1001,1\n");
+    env.cancel(&core_card.url(), &FLAGS).exits(1);
+    let samples = metrics(&env);
     let counts = ["rejected", "invalid", "duplicate", "not_sent"].map(|s| rows(&samples, s));
     assert_eq!(counts, [2.0, 1.0, 1.0, 0.0]);
     let of = |name: &str| samples[&format!("cardcancel_run_{name}")];
@@ -102,11 +104,11 @@ fn a_run_that_ended_is_complete_and_its_figures_are_those_of_the_results() {
 
 #[test]
 fn a_run_that_stopped_is_not_complete_and_says_why() {
-    let server = Hostile::always(Does::Say(status("401 Unauthorized")));
-    let scene = Scene::new();
+    let server = ScriptedServer::always(Behavior::Respond(status("401 Unauthorized")));
+    let env = TestEnv::new();
     let flags = [&FLAGS[..], &["--concurrency", "1"]].concat();
-    scene.orders(5).cancel(&server.url(), &flags).exits(4);
-    let samples = metrics(&scene);
+    env.orders(5).cancel(&server.url(), &flags).exits(4);
+    let samples = metrics(&env);
     assert_eq!(samples["cardcancel_run_stopped{reason=\"CREDENTIALS\"}"], 1.0);
     assert_eq!(samples["cardcancel_run_complete"], 0.0);
     assert_eq!(samples["cardcancel_run_exit_code"], 4.0);
@@ -116,10 +118,10 @@ fn a_run_that_stopped_is_not_complete_and_says_why() {
 
 #[test]
 fn the_pages_list_every_metric_and_no_other() {
-    let server = Hostile::always(Does::Say(status("401 Unauthorized")));
-    let scene = Scene::new();
-    scene.orders(1).cancel(&server.url(), &FLAGS).exits(4);
-    let samples = metrics(&scene);
+    let server = ScriptedServer::always(Behavior::Respond(status("401 Unauthorized")));
+    let env = TestEnv::new();
+    env.orders(1).cancel(&server.url(), &FLAGS).exits(4);
+    let samples = metrics(&env);
     let names: BTreeSet<&str> =
         samples.keys().map(|name| name.split('{').next().unwrap()).collect();
     let rows = include_str!("../../docs/night.md").lines();
@@ -131,14 +133,14 @@ fn the_pages_list_every_metric_and_no_other() {
 #[test]
 fn a_run_that_was_killed_has_begun_and_never_ended() {
     let core_card =
-        CoreCard::that(SimulatorSettings { hang: Share::ALL, ..SimulatorSettings::default() });
-    let scene = Scene::new();
-    scene.orders(5).file("cardcancel.toml", "[profile.'odd \"one\\']\n");
+        TestSimulator::new(SimulatorSettings { hang: Share::ALL, ..SimulatorSettings::default() });
+    let env = TestEnv::new();
+    env.orders(5).file("cardcancel.toml", "[profile.'odd \"one\\']\n");
     let flags = [&FLAGS[..], &["--profile", r#"odd "one\"#]].concat();
-    let begun = scene.begin_to_cancel(&core_card.url(), &flags);
+    let begun = env.begin_to_cancel(&core_card.url(), &flags);
     until("it was sending", || core_card.requests() >= 1);
     kill(begun);
-    let samples = metrics(&scene);
+    let samples = metrics(&env);
     let names: Vec<_> = samples.keys().map(|s| s.split('{').next().unwrap()).collect();
     assert!(!names.contains(&"cardcancel_run_exit_code"), "{samples:?}");
     assert_eq!(samples[r#"cardcancel_run_complete{profile="odd \"one\\"}"#], 0.0);
@@ -146,38 +148,39 @@ fn a_run_that_was_killed_has_begun_and_never_ended() {
 
 #[test]
 fn any_user_may_read_it_and_no_partial_file_is_left() {
-    let scene = Scene::new();
-    std::fs::create_dir(scene.path("textfile")).unwrap();
+    let env = TestEnv::new();
+    std::fs::create_dir(env.path("textfile")).unwrap();
     let flags = ["--metrics-file", "textfile/run.prom"];
-    scene.orders(2).cancel(&CoreCard::perfect().url(), &flags).exits(0);
-    let files: Vec<_> = std::fs::read_dir(scene.path("textfile")).unwrap().collect();
+    env.orders(2).cancel(&TestSimulator::perfect().url(), &flags).exits(0);
+    let files: Vec<_> = std::fs::read_dir(env.path("textfile")).unwrap().collect();
     assert_eq!(files.len(), 1);
-    let mode = std::fs::metadata(scene.path("textfile/run.prom")).unwrap().permissions().mode();
+    let mode = std::fs::metadata(env.path("textfile/run.prom")).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o644);
 }
 
 #[test]
 fn a_metrics_file_that_cannot_be_written_is_found_before_anything_is_sent() {
-    let core_card = CoreCard::perfect();
-    let scene = Scene::new();
+    let core_card = TestSimulator::perfect();
+    let env = TestEnv::new();
     let flags = ["--metrics-file", "no/run.prom"];
-    let refused = scene.orders(3).cancel(&core_card.url(), &flags).exits(2);
+    let refused = env.orders(3).cancel(&core_card.url(), &flags).exits(2);
     let said = "error: the metrics cannot be written to no/run.prom: name another --metrics-file: ";
     assert!(refused.stderr.contains(said), "{}", refused.stderr);
     assert_eq!(core_card.requests(), 0);
-    assert_eq!(scene.run(&["runs"]).stdout, "", "a run was opened");
+    assert_eq!(env.run(&["runs"]).stdout, "", "a run was opened");
 }
 
 #[test]
 fn a_metrics_file_that_cannot_be_written_any_more_does_not_stop_a_run() {
     let latency = cardcancel::simulator::Latency::fixed(std::time::Duration::from_millis(150));
-    let core_card = CoreCard::that(SimulatorSettings { latency, ..SimulatorSettings::default() });
-    let scene = Scene::new();
-    std::fs::create_dir(scene.path("textfile")).unwrap();
+    let core_card =
+        TestSimulator::new(SimulatorSettings { latency, ..SimulatorSettings::default() });
+    let env = TestEnv::new();
+    std::fs::create_dir(env.path("textfile")).unwrap();
     let flags = ["--metrics-file", "textfile/run.prom", "--concurrency", "1"];
-    let begun = scene.orders(4).begin_to_cancel(&core_card.url(), &flags);
+    let begun = env.orders(4).begin_to_cancel(&core_card.url(), &flags);
     until("it was sending", || core_card.requests() >= 1);
-    std::fs::remove_dir_all(scene.path("textfile")).unwrap();
+    std::fs::remove_dir_all(env.path("textfile")).unwrap();
     let outcome = ended(begun).exits(0);
     assert!(outcome.stderr.contains(" WARN "), "{}", outcome.stderr);
     assert!(outcome.stderr.contains("the metrics cannot be written to textfile/run.prom"));
@@ -185,19 +188,19 @@ fn a_metrics_file_that_cannot_be_written_any_more_does_not_stop_a_run() {
 
 #[test]
 fn a_run_that_had_ended_before_is_complete() {
-    let core_card = CoreCard::perfect();
-    let scene = Scene::new();
-    scene.orders(2).cancel(&core_card.url(), &[]).exits(0);
-    scene.cancel(&core_card.url(), &FLAGS).exits(0);
-    let samples = metrics(&scene);
+    let core_card = TestSimulator::perfect();
+    let env = TestEnv::new();
+    env.orders(2).cancel(&core_card.url(), &[]).exits(0);
+    env.cancel(&core_card.url(), &FLAGS).exits(0);
+    let samples = metrics(&env);
     assert_eq!(samples["cardcancel_run_complete"], 1.0);
     assert_eq!(rows(&samples, "cancelled"), 2.0);
 }
 
 #[test]
 fn a_rehearsal_writes_none() {
-    let scene = Scene::new();
+    let env = TestEnv::new();
     let args = ["run", "orders.csv", "--rehearse", "--rate", "unlimited"];
-    scene.orders(2).run(&[&args[..], &FLAGS].concat());
-    assert!(!scene.path("run.prom").exists());
+    env.orders(2).run(&[&args[..], &FLAGS].concat());
+    assert!(!env.path("run.prom").exists());
 }

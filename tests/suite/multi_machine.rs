@@ -6,10 +6,10 @@ use std::collections::BTreeMap;
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
-use crate::common::postgres::{Database, PASSWORD, Server, granted};
+use crate::common::postgres::{Database, PASSWORD, PostgresServer, granted};
 use crate::common::{
-    CoreCard, Cut, Does, Hostile, Outcome, PgBouncer, Row, Scene, Way, contains, ended, json, kill,
-    terminate, until, with_headers, with_its_clock_set,
+    Behavior, Cut, FaultyProxy, PgBouncer, ProgramOutput, ResultRow, ScriptedServer, TestEnv,
+    TestSimulator, contains, ended, json, kill, terminate, until, with_headers, with_its_clock_set,
 };
 use cardcancel::simulator::{Order, OrderState, Share, SimulatorSettings, Stats};
 use rustix::process::{Pid, Signal, kill_process};
@@ -20,32 +20,32 @@ const CODES: &str = "[codes]\nSIMULATOR_ALREADY_CANCELLED = 'already_cancelled'"
 
 /// A machine: a folder, and the database and CoreCARD that it knows.
 struct Machine {
-    scene: Scene,
+    env: TestEnv,
     ledger: String,
     url: String,
 }
 
 impl Machine {
-    fn new(database: &Database, core_card: &CoreCard) -> Machine {
+    fn new(database: &Database, core_card: &TestSimulator) -> Machine {
         Machine::at(database, core_card.url())
     }
 
     fn at(database: &Database, url: String) -> Machine {
-        let scene = Scene::new();
-        scene.file("cardcancel.toml", CODES);
-        Machine { scene, ledger: database.url(), url }
+        let env = TestEnv::new();
+        env.file("cardcancel.toml", CODES);
+        Machine { env, ledger: database.url(), url }
     }
 
     /// One with this many orders.
-    fn with_orders(database: &Database, core_card: &CoreCard, orders: u32) -> Machine {
+    fn with_orders(database: &Database, core_card: &TestSimulator, orders: u32) -> Machine {
         let machine = Machine::new(database, core_card);
-        machine.scene.orders(orders);
+        machine.env.orders(orders);
         machine
     }
 
     fn command(&self, words: &[&str], flags: &[&str]) -> Command {
         let needed = ["--url", &self.url, "--external-ip", "10.120.0.0", "--lease", "5s"];
-        let mut command = self.scene.command(&[words, &needed, flags].concat());
+        let mut command = self.env.command(&[words, &needed, flags].concat());
         command.env("CARDCANCEL_LEDGER", &self.ledger);
         command
     }
@@ -59,13 +59,13 @@ impl Machine {
     }
 
     /// The list of runs, by this machine's program.
-    fn runs(&self) -> Outcome {
-        let mut command = self.scene.command(&["runs"]);
+    fn runs(&self) -> ProgramOutput {
+        let mut command = self.env.command(&["runs"]);
         command.env("CARDCANCEL_LEDGER", &self.ledger).output().unwrap().into()
     }
 
-    fn results(&self) -> Vec<Row> {
-        self.scene.results()
+    fn results(&self) -> Vec<ResultRow> {
+        self.env.results()
     }
 }
 
@@ -97,7 +97,7 @@ fn kept_to(rate: u64, stats: &Stats) {
 }
 
 /// Tells a worker to stop; what it said, and how many calls it says it made.
-fn dismissed(worker: Child) -> (Outcome, u64) {
+fn dismissed(worker: Child) -> (ProgramOutput, u64) {
     terminate(&worker);
     let outcome = ended(worker).exits(0);
     let calls = calls_told(&outcome.stderr);
@@ -127,7 +127,7 @@ fn rough() -> SimulatorSettings {
 
 /// Every result is there once, and true to the server's record.
 #[track_caller]
-fn all_true(results: &[Row], orders: &BTreeMap<Order, OrderState>, rows: u32) {
+fn all_true(results: &[ResultRow], orders: &BTreeMap<Order, OrderState>, rows: u32) {
     assert_eq!(results.len(), rows as usize);
     for (row, number) in results.iter().zip(1..) {
         assert_eq!(row.get("row"), u32::to_string(&number));
@@ -145,7 +145,7 @@ fn all_true(results: &[Row], orders: &BTreeMap<Order, OrderState>, rows: u32) {
     }
 }
 
-fn doubts(results: &[Row]) -> usize {
+fn doubts(results: &[ResultRow]) -> usize {
     results.iter().filter(|row| row.doubt()).count()
 }
 
@@ -153,7 +153,7 @@ fn doubts(results: &[Row]) -> usize {
 #[ignore = "needs PostgreSQL: tests/run brings it"]
 fn the_same_command_twice_in_one_folder_leaves_whole_results() {
     let database = granted();
-    let core_card = CoreCard::that(steady());
+    let core_card = TestSimulator::new(steady());
     let machine = Machine::with_orders(&database, &core_card, 60);
     let flags = ["--rate", "50/s", "--quiet"];
     let first = machine.run(&flags);
@@ -163,7 +163,7 @@ fn the_same_command_twice_in_one_folder_leaves_whole_results() {
         ended(process).exits(0);
         all_true(&machine.results(), &core_card.orders(), 60);
     }
-    let names = std::fs::read_dir(machine.scene.folder()).unwrap();
+    let names = std::fs::read_dir(machine.env.folder()).unwrap();
     let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
     assert!(names.into_iter().all(|name| !name.ends_with(".partial")), "litter was left");
 }
@@ -173,7 +173,7 @@ fn the_same_command_twice_in_one_folder_leaves_whole_results() {
 fn a_run_and_two_workers_share_its_rows_and_its_rate() {
     const ROWS: u32 = 1500;
     const RATE: u64 = 300;
-    let (database, core_card) = (granted(), CoreCard::that(rough()));
+    let (database, core_card) = (granted(), TestSimulator::new(rough()));
     let machines = [0, 1].map(|_| Machine::new(&database, &core_card));
     let workers = machines.each_ref().map(|machine| machine.work(&[]));
     let opener = Machine::with_orders(&database, &core_card, ROWS);
@@ -188,7 +188,7 @@ fn a_run_and_two_workers_share_its_rows_and_its_rate() {
     let stats = core_card.stop();
     kept_to(RATE, &stats);
     let shares = [own, told[0].1, told[1].1];
-    assert_eq!(shares.iter().sum::<u64>(), stats.requests, "{shares:?}\n{}", told[0].0.told());
+    assert_eq!(shares.iter().sum::<u64>(), stats.requests, "{shares:?}\n{}", told[0].0.report());
     assert!(shares.iter().all(|calls| *calls > 0), "{shares:?}");
     assert_eq!(summary["attempts"], stats.requests);
 }
@@ -197,7 +197,7 @@ fn a_run_and_two_workers_share_its_rows_and_its_rate() {
 #[ignore = "needs PostgreSQL: tests/run brings it"]
 fn two_runs_of_the_same_file_are_one_and_each_writes_its_results() {
     const ROWS: u32 = 600;
-    let (database, core_card) = (granted(), CoreCard::that(steady()));
+    let (database, core_card) = (granted(), TestSimulator::new(steady()));
     let machines = [0, 1].map(|_| Machine::with_orders(&database, &core_card, ROWS));
     let runs = machines.each_ref().map(|machine| machine.run(&["--rate", "300/s"]));
     runs.into_iter().for_each(|run| drop(ended(run).exits(0)));
@@ -216,7 +216,7 @@ fn two_files_that_share_orders_send_each_once_from_two_machines() {
     const ROWS: u32 = 60;
     let slow =
         SimulatorSettings { latency: "300ms".parse().unwrap(), ..SimulatorSettings::default() };
-    let (database, core_card) = (granted(), CoreCard::that(slow));
+    let (database, core_card) = (granted(), TestSimulator::new(slow));
     let one = Machine::with_orders(&database, &core_card, ROWS);
     let other = Machine::with_orders(&database, &core_card, ROWS + 1);
     let runs = [&one, &other].map(|machine| machine.run(&["--rate", "unlimited"]));
@@ -236,7 +236,7 @@ fn two_files_that_share_orders_send_each_once_from_two_machines() {
 fn whoever_is_killed_no_row_is_lost_and_any_machine_can_write_the_results() {
     const ROWS: u32 = 1200;
     const CONCURRENCY: usize = 64;
-    let (database, core_card) = (granted(), CoreCard::that(steady()));
+    let (database, core_card) = (granted(), TestSimulator::new(steady()));
     let flags = ["--concurrency", &CONCURRENCY.to_string()];
     let paced = [&flags[..], &["--rate", "200/s"]].concat();
     let opener = Machine::with_orders(&database, &core_card, ROWS);
@@ -265,7 +265,7 @@ fn whoever_is_killed_no_row_is_lost_and_any_machine_can_write_the_results() {
 #[ignore = "needs PostgreSQL: tests/run brings it"]
 fn a_worker_that_was_frozen_sends_nothing_that_is_no_longer_its_own() {
     const ROWS: u32 = 1000;
-    let (database, core_card) = (granted(), CoreCard::that(steady()));
+    let (database, core_card) = (granted(), TestSimulator::new(steady()));
     let flags = ["--concurrency", "64"];
     let opener = Machine::with_orders(&database, &core_card, ROWS);
     let run = opener.run(&[&flags[..], &["--rate", "100/s"]].concat());
@@ -291,8 +291,8 @@ fn a_worker_that_was_frozen_sends_nothing_that_is_no_longer_its_own() {
 #[ignore = "needs PostgreSQL: tests/run brings it"]
 fn a_database_that_dies_and_comes_back_costs_no_row() {
     const ROWS: u32 = 900;
-    let server = Server::start(&[]);
-    let (database, core_card) = (server.granted(), CoreCard::that(steady()));
+    let server = PostgresServer::start(&[]);
+    let (database, core_card) = (server.granted(), TestSimulator::new(steady()));
     let opener = Machine::with_orders(&database, &core_card, ROWS);
     let machine = Machine::new(&database, &core_card);
     let worker = machine.work(&[]);
@@ -314,14 +314,14 @@ fn a_database_that_dies_and_comes_back_costs_no_row() {
 #[test]
 #[ignore = "needs PostgreSQL: tests/run brings it"]
 fn a_worker_waits_for_a_database_that_is_away_and_not_for_ever() {
-    let server = Server::start(&[]);
-    let (database, core_card) = (server.granted(), CoreCard::perfect());
+    let server = PostgresServer::start(&[]);
+    let (database, core_card) = (server.granted(), TestSimulator::perfect());
     let machine = Machine::with_orders(&database, &core_card, 5);
     let other = Machine::new(&database, &core_card);
     let patient = machine.work(&["--log-file", "log"]);
     let hasty = other.work(&["--log-file", "log", "--max-outage", "1s"]);
-    for scene in [&machine.scene, &other.scene] {
-        let log = scene.path("log");
+    for env in [&machine.env, &other.env] {
+        let log = env.path("log");
         let is_told = || std::fs::read_to_string(&log).is_ok_and(|log| log.contains("waiting for"));
         until("it waits for a run", is_told);
     }
@@ -338,7 +338,7 @@ fn a_worker_waits_for_a_database_that_is_away_and_not_for_ever() {
 #[ignore = "needs PostgreSQL: tests/run brings it"]
 fn a_run_that_is_told_to_stop_is_left_to_the_others() {
     const ROWS: u32 = 400;
-    let (database, core_card) = (granted(), CoreCard::that(steady()));
+    let (database, core_card) = (granted(), TestSimulator::new(steady()));
     let opener = Machine::with_orders(&database, &core_card, ROWS);
     let run = opener.run(&["--rate", "100/s"]);
     until("it was sending", || core_card.requests() >= 50);
@@ -347,11 +347,11 @@ fn a_run_that_is_told_to_stop_is_left_to_the_others() {
     until("both are at work", || at_work(&database) == 2);
     terminate(&run);
     let stopped = ended(run).exits(4);
-    assert!(stopped.stderr.contains("others go on with this run"), "{}", stopped.told());
+    assert!(stopped.stderr.contains("others go on with this run"), "{}", stopped.report());
     assert!(opener.results().iter().any(|row| row.status() == "not_sent"));
     until("nobody is at work", || at_work(&database) == 0);
     let (outcome, calls) = dismissed(worker);
-    assert!(calls > 0 && calls < u64::from(ROWS), "{}", outcome.told());
+    assert!(calls > 0 && calls < u64::from(ROWS), "{}", outcome.report());
     ended(opener.run(&["--rate", "100/s"])).exits(0);
     all_true(&opener.results(), &core_card.orders(), ROWS);
     assert_eq!(core_card.stop().requests, u64::from(ROWS));
@@ -362,7 +362,7 @@ fn a_run_that_is_told_to_stop_is_left_to_the_others() {
 fn a_run_that_a_brake_stopped_is_not_taken_up_until_it_is_started_again() {
     const ROWS: u32 = 300;
     let night = SimulatorSettings { printed: Share::per_mille(200), ..steady() };
-    let (database, core_card) = (granted(), CoreCard::that(night));
+    let (database, core_card) = (granted(), TestSimulator::new(night));
     let opener = Machine::with_orders(&database, &core_card, ROWS);
     let machine = Machine::new(&database, &core_card);
     let worker = machine.work(&[]);
@@ -374,7 +374,7 @@ fn a_run_that_a_brake_stopped_is_not_taken_up_until_it_is_started_again() {
         let before = last_asked(&database);
         until("it asks for a run once more", || last_asked(&database) != before);
     }
-    assert_eq!(core_card.requests(), sent, "{}", opener.runs().told());
+    assert_eq!(core_card.requests(), sent, "{}", opener.runs().report());
     ended(opener.run(&["--rate", "300/s"])).exits(1);
     dismissed(worker);
     all_true(&opener.results(), &core_card.orders(), ROWS);
@@ -383,12 +383,12 @@ fn a_run_that_a_brake_stopped_is_not_taken_up_until_it_is_started_again() {
 #[test]
 #[ignore = "needs PostgreSQL: tests/run brings it"]
 fn another_rate_than_the_one_that_is_kept_is_refused() {
-    let (database, core_card) = (granted(), CoreCard::that(steady()));
+    let (database, core_card) = (granted(), TestSimulator::new(steady()));
     let machines = [0, 1].map(|_| Machine::with_orders(&database, &core_card, 300));
     let run = machines[0].run(&["--rate", "50/s"]);
     until("it was sending", || core_card.requests() >= 5);
     let refused = ended(machines[1].run(&["--rate", "60/s"])).exits(2);
-    assert!(refused.stderr.contains("50/s"), "{}", refused.told());
+    assert!(refused.stderr.contains("50/s"), "{}", refused.report());
     ended(machines[1].run(&["--rate", "50/s"])).exits(0);
     ended(run).exits(0);
 }
@@ -397,21 +397,25 @@ fn another_rate_than_the_one_that_is_kept_is_refused() {
 #[ignore = "needs PostgreSQL: tests/run brings it"]
 fn workers_take_the_runs_of_their_own_endpoint_the_oldest_first() {
     let database = granted();
-    let (here, there) = (CoreCard::that(steady()), CoreCard::that(steady()));
+    let (here, there) = (TestSimulator::new(steady()), TestSimulator::new(steady()));
     let mut openers = Vec::new();
     for (core_card, admin) in [(&here, 1), (&there, 2), (&here, 3)] {
         let machine = Machine::new(&database, core_card);
         let lines: String = (1..=40).map(|row| format!("{admin}{row:03},1\n")).collect();
-        machine.scene.file("orders.csv", format!("admin,seq\n{lines}"));
+        machine.env.file("orders.csv", format!("admin,seq\n{lines}"));
         let run = machine.run(&["--rate", "10/s"]);
-        until("it was sending", || core_card.asked().keys().any(|asked| asked / 1000 == admin));
+        until("it was sending", || {
+            core_card.requests_by_order().keys().any(|asked| asked / 1000 == admin)
+        });
         terminate(&run);
         ended(run).exits(4);
         openers.push(machine);
     }
     let worker = Machine::new(&database, &here).work(&["--concurrency", "4"]);
-    until("the second has begun", || here.asked().keys().filter(|n| **n / 1000 == 3).count() > 1);
-    let first = here.asked().keys().filter(|admin| **admin / 1000 == 1).count();
+    until("the second has begun", || {
+        here.requests_by_order().keys().filter(|n| **n / 1000 == 3).count() > 1
+    });
+    let first = here.requests_by_order().keys().filter(|admin| **admin / 1000 == 1).count();
     assert_eq!(first, 40, "the younger run came before the older had ended");
     until("both are done", || here.requests() == 80);
     dismissed(worker);
@@ -421,14 +425,16 @@ fn workers_take_the_runs_of_their_own_endpoint_the_oldest_first() {
 #[test]
 #[ignore = "needs PostgreSQL: tests/run brings it"]
 fn a_run_whose_rate_a_worker_does_not_know_is_passed_over_with_a_warning() {
-    let (database, core_card) = (granted(), CoreCard::that(steady()));
+    let (database, core_card) = (granted(), TestSimulator::new(steady()));
     let mut openers = Vec::new();
     for admin in [1, 2] {
         let machine = Machine::new(&database, &core_card);
         let lines: String = (1..=20).map(|row| format!("{admin}{row:03},1\n")).collect();
-        machine.scene.file("orders.csv", format!("admin,seq\n{lines}"));
+        machine.env.file("orders.csv", format!("admin,seq\n{lines}"));
         let run = machine.run(&["--rate", "10/s"]);
-        until("it was sending", || core_card.asked().keys().any(|asked| asked / 1000 == admin));
+        until("it was sending", || {
+            core_card.requests_by_order().keys().any(|asked| asked / 1000 == admin)
+        });
         terminate(&run);
         ended(run).exits(4);
         openers.push(machine);
@@ -436,7 +442,9 @@ fn a_run_whose_rate_a_worker_does_not_know_is_passed_over_with_a_warning() {
     let newer = "UPDATE cardcancel.worker SET rates = '1/fortnight'
                  WHERE run = (SELECT min(number) FROM cardcancel.run)";
     database.client().batch_execute(newer).unwrap();
-    let sent = |admin| core_card.asked().keys().filter(|asked| **asked / 1000 == admin).count();
+    let sent = |admin| {
+        core_card.requests_by_order().keys().filter(|asked| **asked / 1000 == admin).count()
+    };
     let before = sent(1);
     let worker = Machine::new(&database, &core_card).work(&[]);
     until("the other run is done", || sent(2) == 20);
@@ -449,7 +457,7 @@ fn a_run_whose_rate_a_worker_does_not_know_is_passed_over_with_a_warning() {
 #[ignore = "needs PostgreSQL and libfaketime: tests/run brings them"]
 fn machines_whose_clocks_differ_by_a_minute_keep_to_the_rate_together() {
     const ROWS: u32 = 600;
-    let (database, core_card) = (granted(), CoreCard::that(steady()));
+    let (database, core_card) = (granted(), TestSimulator::new(steady()));
     let flags = ["--rate", "100/s"];
     let mut runs = Vec::new();
     let machines = ["+60s", "-60s"].map(|offset| {
@@ -471,8 +479,8 @@ fn machines_whose_clocks_differ_by_a_minute_keep_to_the_rate_together() {
 #[test]
 #[ignore = "needs PostgreSQL: tests/run brings it"]
 fn the_password_is_in_no_byte_of_what_is_said_or_kept() {
-    let server = Server::start(&[]);
-    let (database, core_card) = (server.granted(), CoreCard::that(steady()));
+    let server = PostgresServer::start(&[]);
+    let (database, core_card) = (server.granted(), TestSimulator::new(steady()));
     let machine = Machine::with_orders(&database, &core_card, 60);
     let address = format!("postgres://test@127.0.0.1:{}/{}", database.port, database.name);
     let secret = tempfile::NamedTempFile::new().unwrap();
@@ -490,18 +498,18 @@ fn the_password_is_in_no_byte_of_what_is_said_or_kept() {
     for child in [&run, &worker] {
         everywhere.extend(std::fs::read(format!("/proc/{}/cmdline", child.id())).unwrap());
     }
-    everywhere.extend(ended(begin(&["config", "show"])).exits(0).told().into_bytes());
+    everywhere.extend(ended(begin(&["config", "show"])).exits(0).report().into_bytes());
     terminate(&run);
-    everywhere.extend(ended(run).exits(4).told().into_bytes());
+    everywhere.extend(ended(run).exits(4).report().into_bytes());
     server.kill();
-    everywhere.extend(ended(worker).exits(5).told().into_bytes());
-    everywhere.extend(ended(begin(&["run", "orders.csv", "--yes"])).exits(5).told().into_bytes());
+    everywhere.extend(ended(worker).exits(5).report().into_bytes());
+    everywhere.extend(ended(begin(&["run", "orders.csv", "--yes"])).exits(5).report().into_bytes());
     server.begin();
     std::fs::write(secret.path(), "another").unwrap();
     let wrong = ended(begin(&["run", "orders.csv", "--yes"]));
-    assert_ne!(wrong.code, Some(0), "{}", wrong.told());
-    everywhere.extend(wrong.told().into_bytes());
-    everywhere.extend(machine.scene.everything_written());
+    assert_ne!(wrong.code, Some(0), "{}", wrong.report());
+    everywhere.extend(wrong.report().into_bytes());
+    everywhere.extend(machine.env.everything_written());
     assert!(contains(&everywhere, "CARDCANCEL_LEDGER_PASSWORD"));
     assert!(!contains(&everywhere, PASSWORD) && !contains(&everywhere, "another"));
 }
@@ -509,8 +517,8 @@ fn the_password_is_in_no_byte_of_what_is_said_or_kept() {
 #[test]
 #[ignore = "needs PostgreSQL: tests/run brings it"]
 fn each_role_of_the_samples_may_do_what_it_is_for_and_no_more() {
-    let server = Server::start(&[]);
-    let core_card = CoreCard::perfect();
+    let server = PostgresServer::start(&[]);
+    let core_card = TestSimulator::perfect();
     let ledger = Database { name: "cardcancel".to_owned(), ..server.of_all() };
     server.of_all().client().batch_execute("CREATE DATABASE cardcancel").unwrap();
     let sample = |name: &str| {
@@ -529,16 +537,16 @@ fn each_role_of_the_samples_may_do_what_it_is_for_and_no_more() {
     let (owner, worker, auditor) =
         (who("cardcancel_owner"), who("cardcancel"), who("cardcancel_auditor"));
     let early = ended(worker.run(&[])).exits(2);
-    assert!(early.stderr.contains("is not set up"), "{}", early.told());
+    assert!(early.stderr.contains("is not set up"), "{}", early.report());
     owner.runs().exits(0);
     sample("grants");
     ended(worker.run(&["--rate", "unlimited"])).exits(0);
-    worker.scene.file("urgent.csv", "admin,seq,prio\n5001,1,2\n5002,1,1\n");
+    worker.env.file("urgent.csv", "admin,seq,prio\n5001,1,2\n5002,1,1\n");
     let words = ["run", "urgent.csv", "--yes", "--priority-column", "prio"];
     ended(worker.command(&words, &[]).spawn().unwrap()).exits(0);
     assert!(auditor.runs().exits(0).stdout.contains("ended"));
     let denied = ended(auditor.run(&["--again", "-o", "again.csv"]));
-    assert!(denied.stderr.contains("permission denied"), "{}", denied.told());
+    assert!(denied.stderr.contains("permission denied"), "{}", denied.report());
     assert_eq!(core_card.requests(), 22);
     let as_worker = |sql: &str| {
         let url = ledger.url_of("cardcancel");
@@ -564,13 +572,13 @@ fn each_role_of_the_samples_may_do_what_it_is_for_and_no_more() {
 #[test]
 #[ignore = "needs PostgreSQL and PgBouncer: tests/run brings them"]
 fn through_a_pooler_that_keeps_sessions_all_goes_on_and_through_any_other_nothing_is_sent() {
-    let (database, core_card) = (granted(), CoreCard::perfect());
+    let (database, core_card) = (granted(), TestSimulator::perfect());
     for mode in ["transaction", "statement"] {
         let pooler = PgBouncer::before(&database, &[&format!("pool_mode={mode}")]);
         let machine = Machine::with_orders(&pooler.through(&database), &core_card, 20);
         for words in [&["run", "orders.csv", "--yes"][..], &["worker"]] {
             let refused = ended(machine.command(words, &[]).spawn().unwrap()).exits(2);
-            assert!(refused.stderr.contains("pool_mode = session"), "{}", refused.told());
+            assert!(refused.stderr.contains("pool_mode = session"), "{}", refused.report());
         }
         assert_eq!(core_card.requests(), 0);
     }
@@ -589,12 +597,14 @@ fn what_corecard_asked_one_process_to_wait_holds_for_all() {
     const BUSY_AFTER: usize = 150;
     const WAIT: Duration = Duration::from_secs(4);
     let database = granted();
-    let server = Hostile::that(|nth, _| match nth {
-        BUSY_AFTER => Does::Say(with_headers("429 Too Many Requests", &["Retry-After: 4"], "")),
-        _ => Does::Say(json(r#"{"Status":true,"ErrorCode":"ERR01160"}"#)),
+    let server = ScriptedServer::new(|nth, _| match nth {
+        BUSY_AFTER => {
+            Behavior::Respond(with_headers("429 Too Many Requests", &["Retry-After: 4"], ""))
+        }
+        _ => Behavior::Respond(json(r#"{"Status":true,"ErrorCode":"ERR01160"}"#)),
     });
     let opener = Machine::at(&database, server.url());
-    opener.scene.orders(600);
+    opener.env.orders(600);
     let run = opener.run(&["--rate", "100/s"]);
     let machines = [0, 1].map(|_| Machine::at(&database, server.url()));
     let workers = machines.each_ref().map(|machine| machine.work(&[]));
@@ -628,18 +638,18 @@ fn lock_budget(database: &Database, user: &str, program: &str) -> postgres::Clie
 }
 
 /// A run of some orders that is sending, and where its log is.
-fn sending(database: &Database, core_card: &CoreCard) -> (Machine, Child, std::path::PathBuf) {
+fn sending(database: &Database, core_card: &TestSimulator) -> (Machine, Child, std::path::PathBuf) {
     let machine = Machine::with_orders(database, core_card, 150);
     let run = machine.run(&["--rate", "50/s", "--log-file", "log"]);
     until("it is sending", || core_card.requests() > 10);
-    let log = machine.scene.path("log");
+    let log = machine.env.path("log");
     (machine, run, log)
 }
 
 #[test]
 #[ignore = "needs PostgreSQL: tests/run brings it"]
 fn who_waits_for_a_lock_says_who_has_it() {
-    let (database, core_card) = (granted(), CoreCard::that(steady()));
+    let (database, core_card) = (granted(), TestSimulator::new(steady()));
     let (machine, run, log) = sending(&database, &core_card);
     let mut other = lock_budget(&database, "cardcancel", "report-of-ada");
     let began = Instant::now();
@@ -660,10 +670,10 @@ fn who_waits_for_a_lock_says_who_has_it() {
 #[test]
 #[ignore = "needs PostgreSQL: tests/run brings it"]
 fn a_process_that_the_database_does_not_end_though_it_is_frozen_is_ended_by_those_who_wait() {
-    let (database, core_card) = (granted(), CoreCard::that(steady()));
+    let (database, core_card) = (granted(), TestSimulator::new(steady()));
     let (machine, run, log) = sending(&database, &core_card);
     let mut frozen = lock_budget(&database, "cardcancel", "cardcancel%201%20on%20elsewhere");
-    let told = ended(run).exits(0).told();
+    let told = ended(run).exits(0).report();
     assert!(frozen.batch_execute("COMMIT").is_err(), "it was not ended");
     let log = std::fs::read_to_string(log).unwrap();
     assert!(log.contains("is locked by cardcancel 1 on elsewhere (session "), "{log}{told}");
@@ -674,8 +684,8 @@ fn a_process_that_the_database_does_not_end_though_it_is_frozen_is_ended_by_thos
 #[test]
 #[ignore = "needs PostgreSQL: tests/run brings it"]
 fn who_waits_for_a_standby_says_so() {
-    let server = Server::start(&[]);
-    let (database, core_card) = (server.granted(), CoreCard::that(steady()));
+    let server = PostgresServer::start(&[]);
+    let (database, core_card) = (server.granted(), TestSimulator::new(steady()));
     let (machine, run, log) = sending(&database, &core_card);
     let wait_for = |name: &str| {
         let mut admin = database.client();
@@ -697,14 +707,14 @@ fn a_process_frozen_in_a_transaction_keeps_the_others_for_seconds_only() {
     const ROWS: u32 = 600;
     let record = tempfile::NamedTempFile::new().unwrap();
     let settings = SimulatorSettings { record: Some(record.path().to_owned()), ..steady() };
-    let (database, core_card) = (granted(), CoreCard::that(settings));
+    let (database, core_card) = (granted(), TestSimulator::new(settings));
     let opener = Machine::with_orders(&database, &core_card, ROWS);
     let run = opener.run(&["--rate", "50/s"]);
-    let (way, through) = Way::to(&database, Cut::Freeze);
+    let (proxy, through) = FaultyProxy::new(&database, Cut::Freeze);
     let worker = Machine::new(&through, &core_card).work(&[]);
     until("both are at work", || at_work(&database) == 2);
-    way.break_after(3);
-    until("it is in its transaction", || way.has_broken());
+    proxy.break_after(3);
+    until("it is in its transaction", || proxy.has_broken());
     signal(&worker, Signal::STOP);
     let gone = "SELECT count(*) FROM cardcancel.worker WHERE NOT at_work";
     until("its rows went to others", || database.asked::<i64>(gone) == 1);

@@ -5,52 +5,55 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::common::postgres::{Database, database};
-use crate::common::{CoreCard, Does, Hostile, Outcome, Row, Scene, ended, json, kill, rows, until};
+use crate::common::{
+    Behavior, ProgramOutput, ResultRow, ScriptedServer, TestEnv, TestSimulator, ended, json, kill,
+    rows, until,
+};
 use cardcancel::simulator::{Latency, SimulatorSettings};
 
 /// A place with a ledger, in a file or in a database.
 struct Place {
-    scene: Scene,
+    env: TestEnv,
     database: Option<Database>,
 }
 
 impl Place {
     fn with_a_file() -> Place {
-        Place { scene: Scene::new(), database: None }
+        Place { env: TestEnv::new(), database: None }
     }
 
     fn with_a_database() -> Place {
-        Place { scene: Scene::new(), database: Some(database()) }
+        Place { env: TestEnv::new(), database: Some(database()) }
     }
 
     /// Writes a file of these orders, 1001/1 and so on.
     fn orders(&self, name: &str, orders: impl IntoIterator<Item = u32>) {
         let lines = orders.into_iter().map(|order| format!("{},1\n", 1000 + order));
         let lines: String = lines.collect();
-        self.scene.file(name, format!("AdminNumber,CardSequenceNumber\n{lines}"));
+        self.env.file(name, format!("AdminNumber,CardSequenceNumber\n{lines}"));
     }
 
     fn command(&self, file: &str, url: &str, flags: &[&str]) -> Command {
         let needed = ["--url", url, "--external-ip", "10.120.0.0", "--yes"];
-        let mut command = self.scene.command(&[&["run", file], &needed[..], flags].concat());
+        let mut command = self.env.command(&[&["run", file], &needed[..], flags].concat());
         if let Some(database) = &self.database {
             command.env("CARDCANCEL_LEDGER", database.url()).env("CARDCANCEL_LEASE", "5s");
         }
         command
     }
 
-    fn run(&self, file: &str, url: &str, flags: &[&str]) -> Outcome {
+    fn run(&self, file: &str, url: &str, flags: &[&str]) -> ProgramOutput {
         let flags = [&["--rate", "unlimited"], flags].concat();
         self.command(file, url, &flags).output().unwrap().into()
     }
 
-    fn results(&self, name: &str) -> Vec<Row> {
-        rows(&self.scene.read(name))
+    fn results(&self, name: &str) -> Vec<ResultRow> {
+        rows(&self.env.read(name))
     }
 }
 
 /// Status, doubt and code of each row.
-fn told(results: &[Row]) -> Vec<String> {
+fn told(results: &[ResultRow]) -> Vec<String> {
     results.iter().map(|row| format!("{} {}", row.status(), row.doubt())).collect()
 }
 
@@ -81,16 +84,18 @@ on_both_ledgers! {
 }
 
 /// Cancels each order at the first call for it, whose answer is lost, and rejects the rest.
-fn loses_first_answers() -> Hostile {
+fn loses_first_answers() -> ScriptedServer {
     let asked = std::sync::Mutex::new(BTreeMap::<i64, u32>::new());
-    Hostile::that(move |_, request| {
+    ScriptedServer::new(move |_, request| {
         let admin = request.json()["AdminNumber"].as_i64().unwrap();
         let mut asked = asked.lock().unwrap();
         let times = asked.entry(admin).or_default();
         *times += 1;
         match times {
-            1 => Does::Close,
-            _ => Does::Say(json(r#"{"Status":false,"ErrorCode":"ERR01161","Message":"no"}"#)),
+            1 => Behavior::Close,
+            _ => {
+                Behavior::Respond(json(r#"{"Status":false,"ErrorCode":"ERR01161","Message":"no"}"#))
+            }
         }
     })
 }
@@ -109,12 +114,12 @@ fn a_rejection_after_an_answer_that_another_run_lost_is_told_with_doubt(place: &
     let again = ["--again", "-o", "again.csv"];
     let again = place.run("a.csv", &server.url(), &again);
     assert_eq!(told(&place.results("again.csv")), ["rejected true", "rejected true"]);
-    assert!(!again.said().contains("for good"), "{}", again.told());
+    assert!(!again.all_output().contains("for good"), "{}", again.report());
 }
 
-fn slow(milliseconds: u64) -> CoreCard {
+fn slow(milliseconds: u64) -> TestSimulator {
     let latency = Latency::fixed(Duration::from_millis(milliseconds));
-    CoreCard::that(SimulatorSettings { latency, ..SimulatorSettings::default() })
+    TestSimulator::new(SimulatorSettings { latency, ..SimulatorSettings::default() })
 }
 
 fn a_rejection_after_another_run_was_killed_is_told_with_doubt(place: &Place) {
@@ -125,14 +130,14 @@ fn a_rejection_after_another_run_was_killed_is_told_with_doubt(place: &Place) {
     until("half of it was sent", || core_card.requests() >= 30);
     kill(begun);
     place.run("b.csv", &core_card.url(), &[]);
-    let asked = core_card.asked();
+    let asked = core_card.requests_by_order();
     let results = place.results("b.results.csv");
     for row in &results {
         let twice = asked[&row.get("AdminNumber").parse().unwrap()] > 1;
         assert!(row.doubt() || !twice, "sent twice and no doubt: {row:?}");
         assert!(row.doubt() || row.status() != "rejected", "{row:?}");
     }
-    assert!(results.iter().any(Row::doubt), "no call was in flight at the kill");
+    assert!(results.iter().any(ResultRow::doubt), "no call was in flight at the kill");
 }
 
 fn files_that_share_orders_and_run_at_once_send_none_of_them_twice(place: &Place) {
@@ -144,7 +149,11 @@ fn files_that_share_orders_and_run_at_once_send_none_of_them_twice(place: &Place
     for process in both {
         ended(process).exits(0);
     }
-    assert!(core_card.asked().values().all(|times| *times == 1), "{:?}", core_card.asked());
+    assert!(
+        core_card.requests_by_order().values().all(|times| *times == 1),
+        "{:?}",
+        core_card.requests_by_order()
+    );
     let count = |file: &str, status: &str| {
         place.results(file).iter().filter(|row| row.status() == status).count()
     };
@@ -153,11 +162,11 @@ fn files_that_share_orders_and_run_at_once_send_none_of_them_twice(place: &Place
 
 fn a_code_that_was_configured_wrongly_is_forgotten_once_it_is_corrected(place: &Place) {
     let printed = r#"{"Status":false,"ErrorCode":"E62","Message":"Card already printed"}"#;
-    let server = Hostile::always(Does::Say(json(printed)));
+    let server = ScriptedServer::always(Behavior::Respond(json(printed)));
     place.orders("a.csv", [1]);
     place.orders("b.csv", 1..=2);
-    place.scene.file("wrong.toml", "[codes]\n'E6*' = 'already_cancelled'\n");
-    place.scene.file("right.toml", "[codes]\n'E62' = 'printed'\n");
+    place.env.file("wrong.toml", "[codes]\n'E6*' = 'already_cancelled'\n");
+    place.env.file("right.toml", "[codes]\n'E62' = 'printed'\n");
     place.run("a.csv", &server.url(), &["--config", "wrong.toml"]).exits(0);
     place.run("b.csv", &server.url(), &["--config", "right.toml"]).exits(1);
     assert_eq!(told(&place.results("b.results.csv")), ["rejected false", "rejected false"]);

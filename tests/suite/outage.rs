@@ -4,7 +4,9 @@ use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use crate::common::{Does, Hostile, Scene, ended, json, kill, status, until, with_headers};
+use crate::common::{
+    Behavior, ScriptedServer, TestEnv, ended, json, kill, status, until, with_headers,
+};
 
 /// A port at which nobody listens.
 fn free_port() -> u16 {
@@ -16,10 +18,10 @@ fn url(port: u16) -> String {
 }
 
 /// The simulator, listening at this port.
-fn simulator(scene: &Scene, port: u16, flags: &[&str]) -> Child {
+fn simulator(env: &TestEnv, port: u16, flags: &[&str]) -> Child {
     let port = port.to_string();
     let args = [&["simulator", "--port", &port], flags].concat();
-    let mut command: Command = scene.command(&args);
+    let mut command: Command = env.command(&args);
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
     let mut line = String::new();
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
@@ -27,8 +29,8 @@ fn simulator(scene: &Scene, port: u16, flags: &[&str]) -> Child {
     child
 }
 
-fn lines(scene: &Scene, name: &str) -> usize {
-    std::fs::read_to_string(scene.path(name)).unwrap_or_default().lines().count()
+fn lines(env: &TestEnv, name: &str) -> usize {
+    std::fs::read_to_string(env.path(name)).unwrap_or_default().lines().count()
 }
 
 /// The program's warnings, as it writes them while it runs.
@@ -55,38 +57,38 @@ impl Log {
 
 #[test]
 fn a_server_that_is_not_there_at_first_is_waited_for() {
-    let scene = Scene::new();
-    scene.orders(300);
+    let env = TestEnv::new();
+    env.orders(300);
     let port = free_port();
-    let mut run = scene.begin_to_cancel(&url(port), &["--attempts", "2"]);
+    let mut run = env.begin_to_cancel(&url(port), &["--attempts", "2"]);
     let log = Log::of(&mut run);
     log.waits_for("CoreCARD does not answer");
-    let server = simulator(&scene, port, &[]);
+    let server = simulator(&env, port, &[]);
     log.waits_for("CoreCARD is back after");
     ended(run).exits(0);
-    assert!(scene.results().iter().all(|row| row.status() == "cancelled" && !row.doubt()));
+    assert!(env.results().iter().all(|row| row.status() == "cancelled" && !row.doubt()));
     kill(server);
 }
 
 #[test]
 fn a_server_that_is_killed_and_comes_back_costs_no_row() {
-    let scene = Scene::new();
-    scene.orders(2000);
+    let env = TestEnv::new();
+    env.orders(2000);
     let port = free_port();
-    let server = simulator(&scene, port, &["--latency", "20ms", "--record", "first.csv"]);
-    let mut run = scene.begin_to_cancel(&url(port), &["--concurrency", "16", "--attempts", "2"]);
+    let server = simulator(&env, port, &["--latency", "20ms", "--record", "first.csv"]);
+    let mut run = env.begin_to_cancel(&url(port), &["--concurrency", "16", "--attempts", "2"]);
     let log = Log::of(&mut run);
-    until("some were sent", || lines(&scene, "first.csv") > 200);
+    until("some were sent", || lines(&env, "first.csv") > 200);
     kill(server);
     log.waits_for("CoreCARD does not answer");
     // It has lost what it knew, and cancels an order once more whose answer was lost.
-    let server = simulator(&scene, port, &["--latency", "20ms", "--record", "second.csv"]);
+    let server = simulator(&env, port, &["--latency", "20ms", "--record", "second.csv"]);
     log.waits_for("CoreCARD is back after");
     ended(run).exits(0);
     kill(server);
-    let results = scene.results();
+    let results = env.results();
     assert!(results.iter().all(|row| row.status() == "cancelled"));
-    let attempts: u32 = results.iter().map(crate::common::Row::attempts).sum();
+    let attempts: u32 = results.iter().map(crate::common::ResultRow::attempts).sum();
     assert!(attempts <= 2200, "{attempts} calls for 2000 rows");
     let doubts = results.iter().filter(|row| row.doubt()).count();
     assert!(doubts <= 16, "{doubts} in doubt, and 16 were in flight");
@@ -94,12 +96,12 @@ fn a_server_that_is_killed_and_comes_back_costs_no_row() {
 
 #[test]
 fn an_outage_that_lasts_too_long_stops_the_run_which_goes_on_later() {
-    let scene = Scene::new();
-    scene.orders(200);
+    let env = TestEnv::new();
+    env.orders(200);
     let port = free_port();
-    let stopped = scene.cancel(&url(port), &["--max-outage", "1s"]).exits(4);
-    assert!(stopped.stdout.contains("--max-outage"), "{}", stopped.told());
-    let results = scene.results();
+    let stopped = env.cancel(&url(port), &["--max-outage", "1s"]).exits(4);
+    assert!(stopped.stdout.contains("--max-outage"), "{}", stopped.report());
+    let results = env.results();
     assert!(results.iter().all(|row| row.status() == "not_sent" && !row.doubt()));
     for row in &results {
         let code = if row.attempts() == 0 { "OUTAGE" } else { "CONNECT" };
@@ -107,36 +109,36 @@ fn an_outage_that_lasts_too_long_stops_the_run_which_goes_on_later() {
     }
     assert!(results.iter().any(|row| row.attempts() == 0));
     // Once more, and still away: with two attempts a row, those made so far do not count.
-    scene.cancel(&url(port), &["--max-outage", "1s", "--attempts", "2"]).exits(4);
-    let server = simulator(&scene, port, &[]);
-    scene.cancel(&url(port), &["--attempts", "2"]).exits(0);
+    env.cancel(&url(port), &["--max-outage", "1s", "--attempts", "2"]).exits(4);
+    let server = simulator(&env, port, &[]);
+    env.cancel(&url(port), &["--attempts", "2"]).exits(0);
     kill(server);
 }
 
 #[test]
 fn lost_answers_leave_doubt_though_they_were_lost_in_an_outage() {
-    let scene = Scene::new();
-    scene.orders(30);
-    let server = Hostile::always(Does::Say(status("502 Bad Gateway")));
-    scene.cancel(&server.url(), &["--max-outage", "1s", "--attempts", "1"]).exits(4);
+    let env = TestEnv::new();
+    env.orders(30);
+    let server = ScriptedServer::always(Behavior::Respond(status("502 Bad Gateway")));
+    env.cancel(&server.url(), &["--max-outage", "1s", "--attempts", "1"]).exits(4);
     let asked = server.requests().len();
-    let doubts = scene.results().iter().filter(|row| row.doubt()).count();
+    let doubts = env.results().iter().filter(|row| row.doubt()).count();
     assert!((10..=30).contains(&doubts), "{doubts}");
     assert!(asked <= 40, "{asked}");
 }
 
 #[test]
 fn rows_in_a_row_that_the_server_breaks_on_do_not_keep_the_others() {
-    let scene = Scene::new();
-    scene.orders(60);
-    let server = Hostile::that(|_, request| match request.json()["AdminNumber"].as_i64() {
-        Some(1021..=1031) => Does::Say(status("500 Internal Server Error")),
-        _ => Does::Say(json(r#"{"Status":true}"#)),
+    let env = TestEnv::new();
+    env.orders(60);
+    let server = ScriptedServer::new(|_, request| match request.json()["AdminNumber"].as_i64() {
+        Some(1021..=1031) => Behavior::Respond(status("500 Internal Server Error")),
+        _ => Behavior::Respond(json(r#"{"Status":true}"#)),
     });
     let (url, flags) = (server.url(), ["--rate", "20/s", "--attempts", "2"]);
     let to = ["run", "orders.csv", "--yes", "--external-ip", "10.0.0.1", "--url", &url];
-    scene.run(&[&to[..], &flags].concat()).exits(3);
-    for (row, result) in (1..).zip(scene.results()) {
+    env.run(&[&to[..], &flags].concat()).exits(3);
+    for (row, result) in (1..).zip(env.results()) {
         let status = if (21..=31).contains(&row) { "in_doubt" } else { "cancelled" };
         assert_eq!(result.status(), status, "{result:?}");
     }
@@ -147,36 +149,36 @@ fn two_rows_that_alone_are_told_that_corecard_is_away_are_no_outage() {
     for (line, told, exit) in
         [("503 Service Unavailable", "in_doubt", 3), ("429 Too Many Requests", "failed", 1)]
     {
-        let scene = Scene::new();
-        scene.orders(30);
+        let env = TestEnv::new();
+        env.orders(30);
         let server =
-            Hostile::that(move |_, request| match request.json()["AdminNumber"].as_i64() {
-                Some(1029 | 1030) => Does::Say(status(line)),
-                _ => Does::Say(json(r#"{"Status":true}"#)),
+            ScriptedServer::new(move |_, request| match request.json()["AdminNumber"].as_i64() {
+                Some(1029 | 1030) => Behavior::Respond(status(line)),
+                _ => Behavior::Respond(json(r#"{"Status":true}"#)),
             });
-        scene.cancel(&server.url(), &["--max-outage", "1s"]).exits(exit);
-        for (row, result) in (1..).zip(scene.results()) {
+        env.cancel(&server.url(), &["--max-outage", "1s"]).exits(exit);
+        for (row, result) in (1..).zip(env.results()) {
             let status = if row >= 29 { told } else { "cancelled" };
             assert_eq!(result.status(), status, "{result:?}");
         }
         // So it is with a rerun of these two alone.
         let flags = ["--max-outage", "1s", "-o", "again.csv"];
-        scene.rerun("orders.results.csv", &server.url(), &flags).exits(exit);
+        env.rerun("orders.results.csv", &server.url(), &flags).exits(exit);
     }
 }
 
 #[test]
 fn rows_here_and_there_that_are_told_so_are_no_outage() {
-    let scene = Scene::new();
-    scene.orders(100);
-    let server = Hostile::that(|_, request| match request.json()["AdminNumber"].as_i64() {
-        Some(admin) if admin % 10 == 0 => Does::Say(status("503 Service Unavailable")),
-        _ => Does::Say(json(r#"{"Status":true}"#)),
+    let env = TestEnv::new();
+    env.orders(100);
+    let server = ScriptedServer::new(|_, request| match request.json()["AdminNumber"].as_i64() {
+        Some(admin) if admin % 10 == 0 => Behavior::Respond(status("503 Service Unavailable")),
+        _ => Behavior::Respond(json(r#"{"Status":true}"#)),
     });
     let (url, flags) = (server.url(), ["--rate", "50/s", "--max-outage", "1s"]);
     let to = ["run", "orders.csv", "--yes", "--external-ip", "10.0.0.1", "--url", &url];
-    scene.run(&[&to[..], &flags].concat()).exits(3);
-    let cancelled = scene.results().iter().filter(|row| row.status() == "cancelled").count();
+    env.run(&[&to[..], &flags].concat()).exits(3);
+    let cancelled = env.results().iter().filter(|row| row.status() == "cancelled").count();
     assert_eq!(cancelled, 90);
 }
 
@@ -185,21 +187,21 @@ fn a_server_that_wants_a_day_of_quiet_is_not_given_more_than_an_outage_and_that_
     let busy = with_headers("429 Too Many Requests", &["Retry-After: 86400"], "");
     for (answers, exit) in [(1, 0), (usize::MAX, 4)] {
         let busy = busy.clone();
-        let server = Hostile::that(move |nth, _| match nth < answers {
-            true => Does::Say(busy.clone()),
-            false => Does::Say(json(r#"{"Status":true}"#)),
+        let server = ScriptedServer::new(move |nth, _| match nth < answers {
+            true => Behavior::Respond(busy.clone()),
+            false => Behavior::Respond(json(r#"{"Status":true}"#)),
         });
-        let scene = Scene::new();
-        scene.orders(3);
+        let env = TestEnv::new();
+        env.orders(3);
         let flags = ["--quiet", "--max-outage", "1s", "--concurrency", "1"];
-        let outcome = scene.cancel(&server.url(), &flags).exits(exit);
+        let outcome = env.cancel(&server.url(), &flags).exits(exit);
         let warning =
             "CoreCARD asks everyone to wait for 1 d 0 h (Retry-After): nothing is sent for 1 s";
-        assert_eq!(outcome.stderr.matches(warning).count(), 1, "{}", outcome.told());
+        assert_eq!(outcome.stderr.matches(warning).count(), 1, "{}", outcome.report());
         let asked = server.requests();
         assert!(asked[1].at - asked[0].at >= Duration::from_millis(990), "{asked:?}");
         if exit == 4 {
-            assert!(outcome.stdout.contains("asked everyone to wait"), "{}", outcome.told());
+            assert!(outcome.stdout.contains("asked everyone to wait"), "{}", outcome.report());
             assert_eq!(asked.len(), 2);
         }
     }
@@ -212,13 +214,13 @@ fn an_outage_is_told_with_its_cause_and_the_proxy_if_there_is_one() {
         (&["--proxy", &proxy][..], format!("no connection through the proxy {proxy}: Connection")),
         (&[][..], "no connection: Connection refused".to_owned()),
     ] {
-        let scene = Scene::new();
-        scene.orders(2);
+        let env = TestEnv::new();
+        env.orders(2);
         let to = url(free_port()).replace("http:", "https:");
         let flags = [proxy, &["--quiet", "--max-outage", "500ms"][..]].concat();
-        let outcome = scene.cancel(&to, &flags).exits(4);
+        let outcome = env.cancel(&to, &flags).exits(4);
         let told = format!("CoreCARD does not answer (CONNECT, {cause}");
-        assert!(outcome.stderr.contains(&told), "{}", outcome.told());
-        assert!(outcome.stdout.contains(&cause), "{}", outcome.told());
+        assert!(outcome.stderr.contains(&told), "{}", outcome.report());
+        assert!(outcome.stdout.contains(&cause), "{}", outcome.report());
     }
 }

@@ -2,7 +2,7 @@
 use std::time::Duration;
 
 use crate::common::{
-    CoreCard, Outcome, Scene, ended, kill, rows, terminate, until, without_chance,
+    ProgramOutput, TestEnv, TestSimulator, ended, kill, redact_varying, rows, terminate, until,
 };
 use cardcancel::simulator::{Latency, Share, SimulatorSettings};
 use insta::assert_snapshot;
@@ -20,10 +20,10 @@ fn urgency(row: u32) -> String {
 }
 
 /// Writes `orders.csv` with so many orders: 1001/1, 1002/1 and so on.
-fn orders(scene: &Scene, count: u32) {
+fn orders(env: &TestEnv, count: u32) {
     let lines: String =
         (1..=count).map(|row| format!("{},{},1\n", urgency(row), 1000 + row)).collect();
-    scene.file("orders.csv", format!("Urgency,AdminNumber,CardSequenceNumber\n{lines}"));
+    env.file("orders.csv", format!("Urgency,AdminNumber,CardSequenceNumber\n{lines}"));
 }
 
 /// The admin numbers of so many rows, the most urgent first.
@@ -34,30 +34,30 @@ fn by_urgency(count: u32) -> Vec<i64> {
 }
 
 /// A simulator that answers after so many milliseconds and keeps a record.
-fn recording(scene: &Scene, milliseconds: u64) -> CoreCard {
-    CoreCard::that(SimulatorSettings {
+fn recording(env: &TestEnv, milliseconds: u64) -> TestSimulator {
+    TestSimulator::new(SimulatorSettings {
         latency: Latency::fixed(Duration::from_millis(milliseconds)),
-        record: Some(scene.path("record.csv")),
+        record: Some(env.path("record.csv")),
         ..SimulatorSettings::default()
     })
 }
 
 /// The admin numbers in the order in which they arrived, each once.
-fn arrived(scene: &Scene, core_card: CoreCard) -> Vec<i64> {
+fn arrived(env: &TestEnv, core_card: TestSimulator) -> Vec<i64> {
     core_card.stop();
-    let record = rows(&scene.read("record.csv"));
+    let record = rows(&env.read("record.csv"));
     let first = record.iter().filter(|line| line.get("nth") == "1");
     first.map(|line| line.get("admin_number").parse().unwrap()).collect()
 }
 
 #[test]
 fn the_most_urgent_go_first_and_results_stay_in_the_inputs_order() {
-    let scene = Scene::new();
-    orders(&scene, 200);
-    let core_card = recording(&scene, 0);
-    scene.cancel(&core_card.url(), &FLAGS).exits(0);
-    assert_eq!(arrived(&scene, core_card), by_urgency(200));
-    let results = scene.results();
+    let env = TestEnv::new();
+    orders(&env, 200);
+    let core_card = recording(&env, 0);
+    env.cancel(&core_card.url(), &FLAGS).exits(0);
+    assert_eq!(arrived(&env, core_card), by_urgency(200));
+    let results = env.results();
     assert_eq!(results.len(), 200);
     for (result, row) in results.iter().zip(1..) {
         assert_eq!(result.get("AdminNumber"), (1000 + row).to_string());
@@ -68,66 +68,66 @@ fn the_most_urgent_go_first_and_results_stay_in_the_inputs_order() {
 
 #[test]
 fn without_the_flag_rows_go_in_the_inputs_order() {
-    let scene = Scene::new();
-    orders(&scene, 50);
-    let core_card = recording(&scene, 0);
-    scene.cancel(&core_card.url(), &["--concurrency", "1"]).exits(0);
-    assert_eq!(arrived(&scene, core_card), (1001..=1050).collect::<Vec<_>>());
+    let env = TestEnv::new();
+    orders(&env, 50);
+    let core_card = recording(&env, 0);
+    env.cancel(&core_card.url(), &["--concurrency", "1"]).exits(0);
+    assert_eq!(arrived(&env, core_card), (1001..=1050).collect::<Vec<_>>());
 }
 
 #[test]
 fn a_run_that_was_killed_goes_on_in_the_same_order() {
-    let scene = Scene::new();
-    orders(&scene, 90);
-    scene.file("cardcancel.toml", "[codes]\nSIMULATOR_ALREADY_CANCELLED = 'already_cancelled'");
-    let core_card = recording(&scene, 10);
+    let env = TestEnv::new();
+    orders(&env, 90);
+    env.file("cardcancel.toml", "[codes]\nSIMULATOR_ALREADY_CANCELLED = 'already_cancelled'");
+    let core_card = recording(&env, 10);
     for requests in [30, 60] {
-        let begun = scene.begin_to_cancel(&core_card.url(), &FLAGS);
+        let begun = env.begin_to_cancel(&core_card.url(), &FLAGS);
         until("a third was sent", || core_card.requests() >= requests);
         kill(begun);
     }
-    scene.cancel(&core_card.url(), &FLAGS).exits(0);
-    assert_eq!(arrived(&scene, core_card), by_urgency(90));
-    let doubts = scene.results().iter().filter(|row| row.doubt()).count();
+    env.cancel(&core_card.url(), &FLAGS).exits(0);
+    assert_eq!(arrived(&env, core_card), by_urgency(90));
+    let doubts = env.results().iter().filter(|row| row.doubt()).count();
     assert!((1..=2).contains(&doubts), "{doubts} rows in doubt");
 }
 
 #[test]
 fn a_run_that_was_stopped_with_many_calls_in_flight_goes_on_with_the_most_urgent() {
-    let scene = Scene::new();
-    orders(&scene, 120);
-    let core_card = recording(&scene, 20);
+    let env = TestEnv::new();
+    orders(&env, 120);
+    let core_card = recording(&env, 20);
     let flags = ["--priority-column", "Urgency", "--concurrency", "8"];
-    let begun = scene.begin_to_cancel(&core_card.url(), &flags);
+    let begun = env.begin_to_cancel(&core_card.url(), &flags);
     until("some were sent", || core_card.requests() >= 40);
     terminate(&begun);
     ended(begun).exits(4);
-    let sent: Vec<String> = cancelled(&scene);
-    scene.cancel(&core_card.url(), &FLAGS).exits(0);
+    let sent: Vec<String> = cancelled(&env);
+    env.cancel(&core_card.url(), &FLAGS).exits(0);
     let rest: Vec<i64> =
         by_urgency(120).into_iter().filter(|admin| !sent.contains(&admin.to_string())).collect();
-    assert_eq!(arrived(&scene, core_card)[sent.len()..], rest);
+    assert_eq!(arrived(&env, core_card)[sent.len()..], rest);
 }
 
 /// The admin numbers of the rows that the results say are cancelled.
-fn cancelled(scene: &Scene) -> Vec<String> {
-    let results = scene.results();
+fn cancelled(env: &TestEnv) -> Vec<String> {
+    let results = env.results();
     let cancelled = results.iter().filter(|row| row.status() == "cancelled");
     cancelled.map(|row| row.get("AdminNumber").to_owned()).collect()
 }
 
 #[test]
 fn before_the_cut_off_the_most_urgent_are_sent() {
-    let scene = Scene::new();
-    orders(&scene, 400);
-    let core_card = recording(&scene, 0);
+    let env = TestEnv::new();
+    orders(&env, 400);
+    let core_card = recording(&env, 0);
     let at = Timestamp::from_second(Timestamp::now().as_second() + 4).unwrap();
     let cut_off = format!("--cut-off={}", at.strftime("%H:%M:%S[UTC]"));
     let flags = ["--rate", "20/s", "--allow-partial", "--timeout", "1s", &cut_off];
     let url = core_card.url();
     let args = ["run", "orders.csv", "--yes", "--external-ip", "10.120.0.0", "--url", &url];
-    scene.run(&[&args[..], &FLAGS[..], &flags].concat()).exits(4);
-    let sent = cancelled(&scene);
+    env.run(&[&args[..], &FLAGS[..], &flags].concat()).exits(4);
+    let sent = cancelled(&env);
     assert!(!sent.is_empty() && sent.len() < 400);
     let mut urgent = by_urgency(400);
     urgent.truncate(sent.len());
@@ -137,62 +137,64 @@ fn before_the_cut_off_the_most_urgent_are_sent() {
 
 #[test]
 fn the_canary_is_of_the_most_urgent_rows() {
-    let scene = Scene::new();
-    orders(&scene, 60);
-    let core_card =
-        CoreCard::that(SimulatorSettings { printed: Share::ALL, ..SimulatorSettings::default() });
+    let env = TestEnv::new();
+    orders(&env, 60);
+    let core_card = TestSimulator::new(SimulatorSettings {
+        printed: Share::ALL,
+        ..SimulatorSettings::default()
+    });
     let flags = ["--priority-column", "Urgency", "--canary", "1"];
-    scene.cancel(&core_card.url(), &flags).exits(4);
-    let asked: Vec<i64> = core_card.asked().into_keys().collect();
+    env.cancel(&core_card.url(), &flags).exits(4);
+    let asked: Vec<i64> = core_card.requests_by_order().into_keys().collect();
     assert_eq!(asked, by_urgency(60)[..1]);
 }
 
 #[test]
 fn a_rerun_sends_the_most_urgent_first_too() {
-    let scene = Scene::new();
-    orders(&scene, 60);
-    let refusing = CoreCard::that(SimulatorSettings {
+    let env = TestEnv::new();
+    orders(&env, 60);
+    let refusing = TestSimulator::new(SimulatorSettings {
         unavailable: Share::ALL,
         ..SimulatorSettings::default()
     });
-    scene.cancel(&refusing.url(), &["--attempts", "1", "--max-outage", "1s"]);
-    assert!(scene.results().iter().all(|row| ["in_doubt", "not_sent"].contains(&row.status())));
-    let core_card = recording(&scene, 0);
+    env.cancel(&refusing.url(), &["--attempts", "1", "--max-outage", "1s"]);
+    assert!(env.results().iter().all(|row| ["in_doubt", "not_sent"].contains(&row.status())));
+    let core_card = recording(&env, 0);
     let flags = [&FLAGS[..], &["--trust-results"]].concat();
-    scene.rerun("orders.results.csv", &core_card.url(), &flags).exits(0);
-    assert_eq!(arrived(&scene, core_card), by_urgency(60));
+    env.rerun("orders.results.csv", &core_card.url(), &flags).exits(0);
+    assert_eq!(arrived(&env, core_card), by_urgency(60));
 }
 
 #[test]
 fn the_same_file_in_another_order_is_another_run() {
-    let scene = Scene::new();
-    orders(&scene, 10);
-    let core_card = recording(&scene, 0);
-    scene.cancel(&core_card.url(), &[]).exits(0);
-    let again = scene.cancel(&core_card.url(), &[&FLAGS[..], &["-o", "b.csv"]].concat()).exits(0);
+    let env = TestEnv::new();
+    orders(&env, 10);
+    let core_card = recording(&env, 0);
+    env.cancel(&core_card.url(), &[]).exits(0);
+    let again = env.cancel(&core_card.url(), &[&FLAGS[..], &["-o", "b.csv"]].concat()).exits(0);
     assert!(!again.stdout.contains("nothing was sent"), "{}", again.stdout);
-    assert_eq!(scene.run(&["runs"]).exits(0).stdout.lines().count(), 2);
+    assert_eq!(env.run(&["runs"]).exits(0).stdout.lines().count(), 2);
 }
 
 #[test]
 fn a_duplicate_goes_when_the_row_that_decides_goes() {
-    let scene = Scene::new();
-    scene.file("orders.csv", "admin,seq,urgency\n1,1,5\n2,1,3\n1,1,1\n3,1,\nbad,1,0\n");
-    let core_card = recording(&scene, 0);
-    scene.cancel(&core_card.url(), &FLAGS).exits(1);
-    assert_eq!(arrived(&scene, core_card), [2, 1, 3]);
+    let env = TestEnv::new();
+    env.file("orders.csv", "admin,seq,urgency\n1,1,5\n2,1,3\n1,1,1\n3,1,\nbad,1,0\n");
+    let core_card = recording(&env, 0);
+    env.cancel(&core_card.url(), &FLAGS).exits(1);
+    assert_eq!(arrived(&env, core_card), [2, 1, 3]);
 }
 
-fn checked(scene: &Scene, flags: &[&str]) -> Outcome {
-    scene.run(&[&["check", "orders.csv", "--priority-column", "urgency"], flags].concat())
+fn checked(env: &TestEnv, flags: &[&str]) -> ProgramOutput {
+    env.run(&[&["check", "orders.csv", "--priority-column", "urgency"], flags].concat())
 }
 
 #[test]
 fn a_check_says_how_many_rows_have_which_priority() {
-    let _tidy = without_chance();
-    let scene = Scene::new();
-    orders(&scene, 100);
-    assert_snapshot!(checked(&scene, &[]).exits(0).stdout, @r#"
+    let _tidy = redact_varying();
+    let env = TestEnv::new();
+    orders(&env, 100);
+    assert_snapshot!(checked(&env, &[]).exits(0).stdout, @r#"
     orders.csv: 100 rows
     Columns: admin number from "AdminNumber", sequence number from "CardSequenceNumber", priority from "Urgency"
     First order: 1001/1, in line 2
@@ -209,7 +211,7 @@ fn a_check_says_how_many_rows_have_which_priority() {
                18 with none that can be read, after all others
     At 10/s this takes 10 s
     "#);
-    let json = checked(&scene, &["--json"]).exits(0).stdout;
+    let json = checked(&env, &["--json"]).exits(0).stdout;
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_snapshot!(json["priorities"], @r#"{"first":[{"priority":-1,"rows":16},{"priority":0,"rows":16},{"priority":1,"rows":17},{"priority":2,"rows":16},{"priority":3,"rows":17}],"none":18,"others":0}"#);
 }

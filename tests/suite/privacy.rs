@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::Child;
 
 use crate::common::{
-    CoreCard, Does, Hostile, Request, Scene, contains, ended, json, kill, terminate, until,
+    Behavior, Request, ScriptedServer, TestEnv, TestSimulator, contains, ended, json, kill,
+    terminate, until,
 };
 
 const CARD: &str = "4111111111111111";
@@ -36,27 +37,27 @@ fn told_by_the_system(child: &Child, file: &str) -> Vec<u8> {
 }
 
 /// The partial results of a run that was killed.
-fn partial(scene: &Scene) -> PathBuf {
-    let files = below(scene.folder());
+fn partial(env: &TestEnv) -> PathBuf {
+    let files = below(env.folder());
     files.into_iter().find(|path| path.extension().is_some_and(|end| end == "partial")).unwrap()
 }
 
 #[test]
 fn whatever_is_made_is_its_owners_alone() {
-    let server = Hostile::always(Does::Hang);
-    let scene = Scene::new();
-    scene.orders(1);
-    let (folder, program) = (scene.folder().display(), env!("CARGO_BIN_EXE_cardcancel"));
+    let server = ScriptedServer::always(Behavior::Hang);
+    let env = TestEnv::new();
+    env.orders(1);
+    let (folder, program) = (env.folder().display(), env!("CARGO_BIN_EXE_cardcancel"));
     let line = format!(
         "umask 000; cd {folder}; exec {program} run - --yes --url {} --external-ip 10.0.0.1 --timeout 1s --attempts 1 < orders.csv",
         server.url()
     );
-    let home = scene.path("home");
+    let home = env.path("home");
     let mut shell = std::process::Command::new("sh");
     let shell = shell.args(["-c", &line]).env_clear().env("HOME", &home);
     let child = shell.stdout(std::process::Stdio::piped()).spawn().unwrap();
     until("the call is in flight", || server.requests().len() == 1);
-    let made = |path: &PathBuf| *path != scene.path("orders.csv") && *path != scene.path("home");
+    let made = |path: &PathBuf| *path != env.path("orders.csv") && *path != env.path("home");
     let check = |folder: &Path| {
         let files: Vec<_> = below(folder).into_iter().skip(1).filter(made).collect();
         for path in &files {
@@ -65,10 +66,10 @@ fn whatever_is_made_is_its_owners_alone() {
         files.len()
     };
     // Ledger, -wal, -shm and lock with four folders, and the partial results.
-    assert!(check(scene.folder()) >= 8, "{:?}", below(scene.folder()));
+    assert!(check(env.folder()) >= 8, "{:?}", below(env.folder()));
     ended(child).exits(3);
-    assert_eq!(mode(&scene.path("stdin.results.csv")), 0o600);
-    check(scene.folder());
+    assert_eq!(mode(&env.path("stdin.results.csv")), 0o600);
+    check(env.folder());
 }
 
 /// An answer without a Status that repeats the credentials it was sent.
@@ -88,20 +89,20 @@ fn no_kind_of_secret_and_no_card_number_is_anywhere() {
     ] {
         for in_file in [false, true] {
             // The first answers repeat what was sent, as servers do in messages and error pages.
-            let server = Hostile::that(|nth, request| match nth {
-                0 => Does::Say(json(&said_of(request))),
-                1 => Does::Say(json(&request.head.replace(['\r', '\n'], " "))),
-                _ => Does::Hang,
+            let server = ScriptedServer::new(|nth, request| match nth {
+                0 => Behavior::Respond(json(&said_of(request))),
+                1 => Behavior::Respond(json(&request.head.replace(['\r', '\n'], " "))),
+                _ => Behavior::Hang,
             });
             let elsewhere = tempfile::NamedTempFile::new().unwrap();
             fs::write(elsewhere.path(), SECRET).unwrap();
-            let scene = Scene::new();
-            scene.file("orders.csv", &orders).file("cardcancel.toml", format!("[auth]\n{table}"));
+            let env = TestEnv::new();
+            env.file("orders.csv", &orders).file("cardcancel.toml", format!("[auth]\n{table}"));
             let url = server.url();
             let flags = ["--url", &url, "--external-ip", "10.0.0.1", "--yes", "--timeout", "500ms"];
             let files = ["--log-file=night.log", "--log-level=debug", "--metrics-file=night.prom"];
             let start = |words: &[&str]| {
-                let mut command = scene.command(&[words, &flags, &files].concat());
+                let mut command = env.command(&[words, &flags, &files].concat());
                 match in_file {
                     true => command.env(format!("{variable}_FILE"), elsewhere.path()),
                     false => command.env(variable, SECRET),
@@ -112,10 +113,10 @@ fn no_kind_of_secret_and_no_card_number_is_anywhere() {
             until("a call is in flight", || server.requests().len() == 3);
             let line = told_by_the_system(&child, "cmdline");
             let limits = told_by_the_system(&child, "limits");
-            let mut everywhere = scene.everything_written();
-            everywhere.extend(ended(child).exits(3).told().into_bytes());
-            everywhere.extend(ended(start(&["config", "show"])).exits(0).told().into_bytes());
-            everywhere.extend(scene.everything_written());
+            let mut everywhere = env.everything_written();
+            everywhere.extend(ended(child).exits(3).report().into_bytes());
+            everywhere.extend(ended(start(&["config", "show"])).exits(0).report().into_bytes());
+            everywhere.extend(env.everything_written());
             everywhere.extend(line);
             for never in [SECRET, SECRET_IN_BASE64, CARD] {
                 assert!(!contains(&everywhere, never), "{never} with {table}");
@@ -146,76 +147,75 @@ fn a_card_number_is_kept_nowhere_however_its_digits_are_parted() {
         "41111111111111111227",
         "4111,1111,1111,1111",
     ] {
-        let scene = Scene::new();
+        let env = TestEnv::new();
         let orders = format!("admin,seq,a,b,c,d\n1,1,{note},,,\n2,1,{note}\n3,1,,,,\n");
         let orders =
             if note == "4111,1111,1111,1111" { orders.replace(",,,\n", "\n") } else { orders };
-        scene.file("orders.csv", orders);
-        let core_card = CoreCard::perfect();
-        let told = scene.cancel(&core_card.url(), &["--log-level=debug"]).exits(1).told();
-        let check = scene.run(&["check", "orders.csv"]).exits(1).told();
+        env.file("orders.csv", orders);
+        let core_card = TestSimulator::perfect();
+        let told = env.cancel(&core_card.url(), &["--log-level=debug"]).exits(1).report();
+        let check = env.run(&["check", "orders.csv"]).exits(1).report();
         assert_eq!(core_card.requests(), 1, "{note}: {told}");
-        fs::remove_file(scene.path("orders.csv")).unwrap();
-        let everything =
-            [scene.everything_written(), told.into_bytes(), check.into_bytes()].concat();
+        fs::remove_file(env.path("orders.csv")).unwrap();
+        let everything = [env.everything_written(), told.into_bytes(), check.into_bytes()].concat();
         let parts = note.trim_matches('"');
         assert!(!contains(&everything, parts), "{parts:?}");
         assert!(contains(&everything, "[card number removed]"), "{parts:?}");
-        assert_eq!(scene.text("orders.results.csv").matches("CARD_NUMBER").count(), 2, "{parts:?}");
+        assert_eq!(env.text("orders.results.csv").matches("CARD_NUMBER").count(), 2, "{parts:?}");
     }
 }
 
 #[test]
 fn a_number_that_may_be_a_card_mistyped_is_not_quoted() {
-    let scene = Scene::new();
-    scene.file("orders.csv", "admin,seq\n-4111111111111112,1\n4111111111111112 x,1\n1,4111111111111112\n4111111111111112,1,x\n");
-    let check = scene.run(&["check", "orders.csv"]).exits(1).told();
+    let env = TestEnv::new();
+    env.file("orders.csv", "admin,seq\n-4111111111111112,1\n4111111111111112 x,1\n1,4111111111111112\n4111111111111112,1,x\n");
+    let check = env.run(&["check", "orders.csv"]).exits(1).report();
     assert!(!check.contains("1111111"), "{check}");
     assert!(check.contains("the admin number, with 16 digits, has a sign"), "{check}");
 }
 
 #[test]
 fn a_link_planted_where_the_results_are_prepared_leads_nowhere() {
-    let server = Hostile::first(vec![Does::Hang, Does::Say(json(YES))]);
-    let scene = Scene::new();
-    scene.orders(1);
-    let child = scene.begin_to_cancel(&server.url(), &[]);
+    let server = ScriptedServer::sequence(vec![Behavior::Hang, Behavior::Respond(json(YES))]);
+    let env = TestEnv::new();
+    env.orders(1);
+    let child = env.begin_to_cancel(&server.url(), &[]);
     until("the call is in flight", || server.requests().len() == 1);
     kill(child);
-    let partial = partial(&scene);
+    let partial = partial(&env);
     fs::remove_file(&partial).unwrap();
-    scene.file("precious.txt", "precious");
+    env.file("precious.txt", "precious");
     symlink("precious.txt", &partial).unwrap();
-    scene.cancel(&server.url(), &[]).exits(0);
-    assert_eq!(scene.text("precious.txt"), "precious");
-    assert!(fs::symlink_metadata(scene.path("orders.results.csv")).unwrap().is_file());
+    env.cancel(&server.url(), &[]).exits(0);
+    assert_eq!(env.text("precious.txt"), "precious");
+    assert!(fs::symlink_metadata(env.path("orders.results.csv")).unwrap().is_file());
 }
 
 #[test]
 fn a_link_planted_for_the_results_during_a_run_is_not_followed() {
-    let server = Hostile::always(Does::Hang);
-    let scene = Scene::new();
-    scene.orders(1).file("precious.txt", "precious");
-    let child = scene.begin_to_cancel(&server.url(), &["--timeout", "1s", "--attempts", "1"]);
+    let server = ScriptedServer::always(Behavior::Hang);
+    let env = TestEnv::new();
+    env.orders(1).file("precious.txt", "precious");
+    let child = env.begin_to_cancel(&server.url(), &["--timeout", "1s", "--attempts", "1"]);
     until("the call is in flight", || server.requests().len() == 1);
-    symlink("precious.txt", scene.path("orders.results.csv")).unwrap();
+    symlink("precious.txt", env.path("orders.results.csv")).unwrap();
     terminate(&child);
     let outcome = ended(child);
     assert!(
         outcome.stderr.contains("orders.results.csv is not a plain file"),
         "{}",
-        outcome.told()
+        outcome.report()
     );
-    assert_eq!(scene.text("precious.txt"), "precious");
+    assert_eq!(env.text("precious.txt"), "precious");
 }
 
 #[test]
 fn a_ledger_that_others_may_write_is_refused_for_looking_too() {
-    let scene = Scene::new();
-    scene.orders(1).cancel(&CoreCard::perfect().url(), &[]).exits(0);
-    fs::set_permissions(scene.ledger(), fs::Permissions::from_mode(0o666)).unwrap();
-    let outcome = scene.run(&["runs"]).exits(2);
+    let env = TestEnv::new();
+    env.orders(1).cancel(&TestSimulator::perfect().url(), &[]).exits(0);
+    fs::set_permissions(env.ledger(), fs::Permissions::from_mode(0o666)).unwrap();
+    let outcome = env.run(&["runs"]).exits(2);
     assert!(outcome.stderr.contains("others may write"), "{}", outcome.stderr);
-    fs::set_permissions(scene.ledger(), fs::Permissions::from_mode(0o600)).unwrap();
-    scene.run(&["runs"]).exits(0);
+    fs::set_permissions(env.ledger(), fs::Permissions::from_mode(0o600)).unwrap();
+    env.run(&["runs"]).exits(0);
 }

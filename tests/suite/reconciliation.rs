@@ -1,7 +1,7 @@
 //! A bad night at full speed: every result agrees with the simulator's own record.
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::common::{CoreCard, Row, Scene};
+use crate::common::{ResultRow, TestEnv, TestSimulator};
 use cardcancel::simulator::{InitialState, Order, Share, SimulatorSettings};
 
 const ROWS: u32 = 2000;
@@ -52,21 +52,21 @@ fn recorded(csv: &[u8]) -> BTreeMap<i64, Recorded> {
 
 #[test]
 fn every_result_of_a_bad_night_agrees_with_the_servers_record() {
-    let scene = Scene::new();
-    scene.orders(ROWS).file(
+    let env = TestEnv::new();
+    env.orders(ROWS).file(
         "cardcancel.toml",
         "[codes]\nSIMULATOR_UNKNOWN = 'not_found'\nSIMULATOR_PRINTED = 'printed'",
     );
-    let core_card = CoreCard::that(bad_night(scene.path("record.csv")));
+    let core_card = TestSimulator::new(bad_night(env.path("record.csv")));
     let flags = ["--concurrency", "32", "--timeout", "1s", "--attempts", "2", "--json"];
-    let outcome = scene.cancel(&core_card.url(), &flags);
+    let outcome = env.cancel(&core_card.url(), &flags);
     let initial_states: BTreeMap<Order, InitialState> =
         core_card.orders().into_iter().map(|(order, state)| (order, state.initial_state)).collect();
     let stats = core_card.stop();
     assert_eq!((stats.record_error, stats.orders_cancelled_again), (None, 0));
-    let record = recorded(&scene.read("record.csv"));
+    let record = recorded(&env.read("record.csv"));
 
-    let results = scene.results();
+    let results = env.results();
     assert_eq!(results.len(), ROWS as usize);
     for (row, number) in results.iter().zip(1..) {
         assert_eq!(row.get("row"), i32::to_string(&number));
@@ -78,7 +78,7 @@ fn every_result_of_a_bad_night_agrees_with_the_servers_record() {
     add_up(&results, &outcome, stats.requests);
 }
 
-fn agrees(row: &Row, there: &Recorded, before: InitialState) {
+fn agrees(row: &ResultRow, there: &Recorded, before: InitialState) {
     let told = format!("{row:?} but there {there:?}, {before}");
     match row.status() {
         "cancelled" => assert!(there.cancelled, "{told}"),
@@ -97,7 +97,7 @@ fn agrees(row: &Row, there: &Recorded, before: InitialState) {
 }
 
 /// The summary, the results and the exit code say the same.
-fn add_up(results: &[Row], outcome: &crate::common::Outcome, requests: u64) {
+fn add_up(results: &[ResultRow], outcome: &crate::common::ProgramOutput, requests: u64) {
     let summary: serde_json::Value = serde_json::from_str(&outcome.stdout).unwrap();
     let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
     for row in results {
@@ -113,7 +113,7 @@ fn add_up(results: &[Row], outcome: &crate::common::Outcome, requests: u64) {
     assert_eq!(summary["calls_this_start"], attempts);
     let found: BTreeSet<&str> = counts.keys().copied().collect();
     assert!(found.is_superset(&["cancelled", "rejected", "in_doubt"].into()), "{counts:?}");
-    assert_eq!(outcome.code, Some(3), "{}", outcome.told());
+    assert_eq!(outcome.code, Some(3), "{}", outcome.report());
     assert_eq!(summary["exit_code"], 3);
     let doubts = results.iter().filter(|row| row.doubt()).count();
     assert!(doubts > 100, "hardly a bad night: {doubts} rows with doubt");

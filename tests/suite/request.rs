@@ -1,25 +1,25 @@
 //! What goes over the wire: the request as CoreCARD gets it.
-use crate::common::{Does, Hostile, Request, Scene, json, with_headers};
+use crate::common::{Behavior, Request, ScriptedServer, TestEnv, json, with_headers};
 use insta::assert_snapshot;
 
 const YES: &str = r#"{"Status":true,"ErrorCode":"ERR01160"}"#;
 
-fn yes() -> Hostile {
-    Hostile::always(Does::Say(json(YES)))
+fn yes() -> ScriptedServer {
+    ScriptedServer::always(Behavior::Respond(json(YES)))
 }
 
 /// The requests for the API document's order, with these flags and this configuration.
 fn sent(flags: &[&str], configuration: &str, variables: &[(&str, &str)]) -> Vec<Request> {
     let server = yes();
-    let scene = Scene::new();
-    scene
-        .file("orders.csv", "AdminNumber,CardSequenceNumber\n129409,1\n")
+    let env = TestEnv::new();
+    env.file("orders.csv", "AdminNumber,CardSequenceNumber\n129409,1\n")
         .file("cardcancel.toml", configuration);
     let url = server.url();
     let needed = ["run", "orders.csv", "--yes", "--external-ip", "10.120.0.0", "--url", &url];
-    let mut command = scene.command(&[&needed, flags].concat());
-    let outcome =
-        crate::common::Outcome::from(command.envs(variables.iter().copied()).output().unwrap());
+    let mut command = env.command(&[&needed, flags].concat());
+    let outcome = crate::common::ProgramOutput::from(
+        command.envs(variables.iter().copied()).output().unwrap(),
+    );
     outcome.exits(0);
     server.requests()
 }
@@ -67,8 +67,8 @@ fn the_request_is_a_plain_post_of_json() {
 #[test]
 fn a_base_address_may_have_a_path() {
     let server = yes();
-    let scene = Scene::new();
-    scene.orders(1).cancel(&format!("{}/gateway/", server.url()), &[]).exits(0);
+    let env = TestEnv::new();
+    env.orders(1).cancel(&format!("{}/gateway/", server.url()), &[]).exits(0);
     let head = &server.requests()[0].head;
     let line = "POST /gateway/api/CoreCredit/CardManagement/CancelPhysicalCardOrder HTTP/1.1\r\n";
     assert!(head.starts_with(line), "{head}");
@@ -77,19 +77,19 @@ fn a_base_address_may_have_a_path() {
 #[test]
 fn what_would_go_over_a_connection_that_was_closed_goes_over_a_new_one() {
     let promised_to_stay = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{YES}", YES.len());
-    let server = Hostile::always(Does::SayAndCloseLater(promised_to_stay.into_bytes()));
-    let scene = Scene::new();
-    at_pace("4/s", scene.orders(4), &server);
+    let server = ScriptedServer::always(Behavior::RespondThenClose(promised_to_stay.into_bytes()));
+    let env = TestEnv::new();
+    at_pace("4/s", env.orders(4), &server);
     assert_eq!((server.requests().len(), server.connections()), (4, 4));
-    assert!(scene.results().iter().all(|row| row.attempts() == 1 && !row.doubt()));
+    assert!(env.results().iter().all(|row| row.attempts() == 1 && !row.doubt()));
 }
 
 #[test]
 fn connections_for_a_fast_pace_are_opened_before_there_are_calls_for_them() {
     for pace in ["100/s", "6000/m"] {
-        let server = Hostile::always(Does::SayWhenConnected(5, json(YES)));
+        let server = ScriptedServer::always(Behavior::RespondWhenConnected(5, json(YES)));
         // The first row goes alone.
-        at_pace(pace, Scene::new().orders(7).file("cardcancel.toml", "canary = 1"), &server);
+        at_pace(pace, TestEnv::new().orders(7).file("cardcancel.toml", "canary = 1"), &server);
         assert_eq!(server.requests().len(), 7);
     }
 }
@@ -97,27 +97,27 @@ fn connections_for_a_fast_pace_are_opened_before_there_are_calls_for_them() {
 #[test]
 fn no_more_connections_are_opened_than_rows_are_left() {
     let server = yes();
-    at_pace("100/s", Scene::new().orders(1), &server);
+    at_pace("100/s", TestEnv::new().orders(1), &server);
     assert_eq!((server.requests().len(), server.connections()), (1, 1));
 }
 
 /// Cancels the orders, so many calls a second.
-fn at_pace(rate: &str, scene: &Scene, server: &Hostile) {
+fn at_pace(rate: &str, env: &TestEnv, server: &ScriptedServer) {
     let url = server.url();
     let flags = ["--rate", rate, "--external-ip", "10.120.0.0", "--url", &url, "--yes"];
-    scene.run(&[&["run", "orders.csv"], &flags[..]].concat()).exits(0);
+    env.run(&[&["run", "orders.csv"], &flags[..]].concat()).exits(0);
 }
 
 #[test]
 fn the_session_names_run_row_and_attempt() {
-    let server = Hostile::first(vec![
-        Does::Say(with_headers("503 Service Unavailable", &[], "")),
-        Does::Say(json(YES)),
+    let server = ScriptedServer::sequence(vec![
+        Behavior::Respond(with_headers("503 Service Unavailable", &[], "")),
+        Behavior::Respond(json(YES)),
     ]);
-    let scene = Scene::new();
-    scene.orders(1);
+    let env = TestEnv::new();
+    env.orders(1);
     let flags = ["--session-id", "{run};{row};{attempt}", "--json"];
-    let summary = scene.cancel(&server.url(), &flags).exits(0).stdout;
+    let summary = env.cancel(&server.url(), &flags).exits(0).stdout;
     let summary: serde_json::Value = serde_json::from_str(&summary).unwrap();
     let run = summary["run"].as_str().unwrap();
     let sessions: Vec<_> =
@@ -159,36 +159,30 @@ fn credentials_simulator_the_headers_that_the_configuration_names() {
 #[test]
 fn a_missing_secret_is_found_before_anything_is_sent() {
     let server = yes();
-    let scene = Scene::new();
-    scene.orders(1).file("cardcancel.toml", "[auth]\nkind = 'bearer'");
-    let outcome = scene.cancel(&server.url(), &[]).exits(2);
+    let env = TestEnv::new();
+    env.orders(1).file("cardcancel.toml", "[auth]\nkind = 'bearer'");
+    let outcome = env.cancel(&server.url(), &[]).exits(2);
     assert_snapshot!(outcome.stderr, @"error: cardcancel.toml:1: [auth]: the secret is missing: set CARDCANCEL_BEARER_TOKEN, or CARDCANCEL_BEARER_TOKEN_FILE to the path of a file that holds it");
     assert_eq!(server.requests().len(), 0);
 }
 
 #[test]
 fn no_secret_is_in_what_is_said_or_kept() {
-    let server = Hostile::always(Does::Say(with_headers("401 Unauthorized", &[], "no")));
-    let scene = Scene::new();
-    scene.orders(1).file("cardcancel.toml", "[auth]\nkind = 'bearer'");
+    let server =
+        ScriptedServer::always(Behavior::Respond(with_headers("401 Unauthorized", &[], "no")));
+    let env = TestEnv::new();
+    env.orders(1).file("cardcancel.toml", "[auth]\nkind = 'bearer'");
     let url = server.url();
-    let mut command = scene.command(&[
-        "run",
-        "orders.csv",
-        "--yes",
-        "--external-ip",
-        "10.120.0.0",
-        "--url",
-        &url,
-    ]);
+    let mut command =
+        env.command(&["run", "orders.csv", "--yes", "--external-ip", "10.120.0.0", "--url", &url]);
     let output = command
         .env("CARDCANCEL_BEARER_TOKEN", "s3cr3t-t0ken")
         .env("RUST_LOG", "trace")
         .output()
         .unwrap();
-    let outcome = crate::common::Outcome::from(output).exits(4);
+    let outcome = crate::common::ProgramOutput::from(output).exits(4);
     assert_eq!(server.requests()[0].header("authorization"), Some("Bearer s3cr3t-t0ken"));
-    let everywhere = [outcome.told().into_bytes(), scene.everything_written()].concat();
+    let everywhere = [outcome.report().into_bytes(), env.everything_written()].concat();
     assert!(!crate::common::contains(&everywhere, "s3cr3t-t0ken"));
 }
 
@@ -197,8 +191,9 @@ fn a_redirect_is_not_followed() {
     let elsewhere = yes();
     let location = format!("Location: {}/", elsewhere.url());
     for line in ["301 Moved", "302 Found", "303 See Other", "307 Temporary", "308 Permanent"] {
-        let server = Hostile::always(Does::Say(with_headers(line, &[&location], "")));
-        Scene::new().orders(1).cancel(&server.url(), &[]).exits(4);
+        let server =
+            ScriptedServer::always(Behavior::Respond(with_headers(line, &[&location], "")));
+        TestEnv::new().orders(1).cancel(&server.url(), &[]).exits(4);
         assert_eq!(server.requests().len(), 1, "{line}");
     }
     assert_eq!(elsewhere.requests().len(), 0);

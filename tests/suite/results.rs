@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use crate::common::postgres::granted;
 use crate::common::{
-    CoreCard, Does, Hostile, Scene, contains, ended, json, kill, rows, terminate, until,
+    Behavior, ScriptedServer, TestEnv, TestSimulator, contains, ended, json, kill, rows, terminate,
+    until,
 };
 use cardcancel::simulator::{Latency, SimulatorSettings};
 use insta::assert_snapshot;
@@ -13,8 +14,8 @@ const COLUMNS: &str =
     "row,status,error_code,message,http_status,attempts,doubt,first_sent_at,ended_at";
 const CARD: &str = "4111111111111111";
 
-fn slow() -> CoreCard {
-    CoreCard::that(SimulatorSettings {
+fn slow() -> TestSimulator {
+    TestSimulator::new(SimulatorSettings {
         latency: Latency::fixed(Duration::from_millis(50)),
         ..SimulatorSettings::default()
     })
@@ -32,9 +33,9 @@ fn fields(file: &[u8], delimiter: u8) -> Vec<Vec<Vec<u8>>> {
 
 /// Runs these orders against a perfect server; the results' fields.
 fn results_of(orders: &[u8], delimiter: u8, exit: i32) -> Vec<Vec<Vec<u8>>> {
-    let scene = Scene::new();
-    scene.file("orders.csv", orders).cancel(&CoreCard::perfect().url(), &[]).exits(exit);
-    fields(&scene.read("orders.results.csv"), delimiter)
+    let env = TestEnv::new();
+    env.file("orders.csv", orders).cancel(&TestSimulator::perfect().url(), &[]).exits(exit);
+    fields(&env.read("orders.results.csv"), delimiter)
 }
 
 #[test]
@@ -60,11 +61,11 @@ fn the_inputs_columns_come_first_and_then_ours() {
 
 #[test]
 fn there_is_one_line_for_every_row_in_input_order() {
-    let scene = Scene::new();
-    scene.file("orders.csv", "admin,seq\n3,1\nx,1\n1,1\n3,1\n2,\n2,1\n");
+    let env = TestEnv::new();
+    env.file("orders.csv", "admin,seq\n3,1\nx,1\n1,1\n3,1\n2,\n2,1\n");
     let core_card = slow();
-    scene.cancel(&core_card.url(), &[]).exits(1);
-    let results = scene.results();
+    env.cancel(&core_card.url(), &[]).exits(1);
+    let results = env.results();
     let told: Vec<_> =
         results.iter().map(|row| [row.get("admin"), row.get("row"), row.status()]).collect();
     assert_eq!(
@@ -129,10 +130,10 @@ fn a_row_with_too_few_or_too_many_fields_still_has_a_whole_line() {
 fn text_from_a_server_is_no_formula() {
     for text in ["=1+1", "+1", "-1", "@SUM(A1)", "\\t=1+1", "\\r=1"] {
         let answer = format!(r#"{{"Status":false,"ErrorCode":"{text}","Message":"{text}"}}"#);
-        let server = Hostile::always(Does::Say(json(&answer)));
-        let scene = Scene::new();
-        scene.orders(1).cancel(&server.url(), &[]).exits(1);
-        let row = &scene.results()[0];
+        let server = ScriptedServer::always(Behavior::Respond(json(&answer)));
+        let env = TestEnv::new();
+        env.orders(1).cancel(&server.url(), &[]).exits(1);
+        let row = &env.results()[0];
         for cell in [row.code(), row.get("message")] {
             assert!(cell.starts_with('\''), "{text} became {cell}");
             assert!(cell.ends_with(text.trim_start_matches(['\\', 't', 'r'])), "{cell}");
@@ -142,20 +143,20 @@ fn text_from_a_server_is_no_formula() {
 
 #[test]
 fn a_card_number_in_the_input_is_nowhere_and_not_sent() {
-    let core_card = CoreCard::perfect();
-    let scene = Scene::new();
+    let core_card = TestSimulator::perfect();
+    let env = TestEnv::new();
     let grouped = "4111 1111 1111 1111";
-    scene.file(
+    env.file(
         "orders.csv",
         format!("admin,seq,note\n1,1,{CARD}\n{CARD},1,x\n2,1,\"card {grouped}, lost\"\n3,1,y\n"),
     );
-    let mut said = scene.run(&["check", "orders.csv"]).exits(1).said();
-    said.push_str(&scene.cancel(&core_card.url(), &[]).exits(1).said());
-    said.push_str(&scene.run(&["runs", "--json"]).said());
-    let told: Vec<_> = scene.results().iter().map(|row| row.code().to_owned()).collect();
+    let mut said = env.run(&["check", "orders.csv"]).exits(1).all_output();
+    said.push_str(&env.cancel(&core_card.url(), &[]).exits(1).all_output());
+    said.push_str(&env.run(&["runs", "--json"]).all_output());
+    let told: Vec<_> = env.results().iter().map(|row| row.code().to_owned()).collect();
     assert_eq!(told, ["CARD_NUMBER", "CARD_NUMBER", "CARD_NUMBER", "ERR01160"]);
     assert_eq!(core_card.requests(), 1);
-    let everywhere = [said.into_bytes(), scene.everything_written()].concat();
+    let everywhere = [said.into_bytes(), env.everything_written()].concat();
     assert!(contains(&everywhere, "[card number removed]"));
     assert!(!contains(&everywhere, CARD) && !contains(&everywhere, grouped));
 }
@@ -165,132 +166,129 @@ fn a_card_number_that_a_server_says_is_nowhere() {
     let answer = format!(r#"{{"Status":false,"ErrorCode":"{CARD}","Message":"card {CARD}"}}"#);
     let html = format!("<html>your card {CARD}</html>");
     for answer in [answer, html] {
-        let server = Hostile::always(Does::Say(json(&answer)));
-        let scene = Scene::new();
-        scene.orders(1);
-        let said = scene.cancel(&server.url(), &["--attempts", "1"]).said();
-        assert!(contains(&scene.read("orders.results.csv"), "[card number removed]"));
-        let everywhere = [said.into_bytes(), scene.everything_written()].concat();
+        let server = ScriptedServer::always(Behavior::Respond(json(&answer)));
+        let env = TestEnv::new();
+        env.orders(1);
+        let said = env.cancel(&server.url(), &["--attempts", "1"]).all_output();
+        assert!(contains(&env.read("orders.results.csv"), "[card number removed]"));
+        let everywhere = [said.into_bytes(), env.everything_written()].concat();
         assert!(!contains(&everywhere, CARD), "{answer}");
     }
 }
 
 #[test]
 fn a_file_that_this_run_did_not_write_is_never_replaced() {
-    let core_card = CoreCard::perfect();
-    let scene = Scene::new();
-    scene.orders(2).file("orders.results.csv", "precious");
-    let outcome = scene.cancel(&core_card.url(), &[]).exits(2);
+    let core_card = TestSimulator::perfect();
+    let env = TestEnv::new();
+    env.orders(2).file("orders.results.csv", "precious");
+    let outcome = env.cancel(&core_card.url(), &[]).exits(2);
     assert_snapshot!(outcome.stderr.lines().last().unwrap(), @"error: orders.results.csv is there already and is not what this run wrote: move it away, or name another file with -o");
-    assert_eq!(scene.text("orders.results.csv"), "precious");
+    assert_eq!(env.text("orders.results.csv"), "precious");
     assert_eq!(core_card.requests(), 0);
 }
 
 #[test]
 fn results_that_someone_edited_are_not_replaced() {
-    let core_card = CoreCard::perfect();
-    let scene = Scene::new();
-    scene.orders(2).cancel(&core_card.url(), &[]).exits(0);
-    let untouched = scene.text("orders.results.csv");
-    scene.cancel(&core_card.url(), &[]).exits(0);
-    assert_eq!(scene.text("orders.results.csv"), untouched);
+    let core_card = TestSimulator::perfect();
+    let env = TestEnv::new();
+    env.orders(2).cancel(&core_card.url(), &[]).exits(0);
+    let untouched = env.text("orders.results.csv");
+    env.cancel(&core_card.url(), &[]).exits(0);
+    assert_eq!(env.text("orders.results.csv"), untouched);
     let edited = untouched.replace("cancelled", "cancelled!");
-    scene.file("orders.results.csv", &edited);
-    scene.cancel(&core_card.url(), &[]).exits(2);
-    assert_eq!(scene.text("orders.results.csv"), edited);
+    env.file("orders.results.csv", &edited);
+    env.cancel(&core_card.url(), &[]).exits(2);
+    assert_eq!(env.text("orders.results.csv"), edited);
     assert_eq!(core_card.requests(), 2);
 }
 
 #[test]
 fn the_results_of_another_run_are_not_replaced() {
-    let core_card = CoreCard::perfect();
-    let scene = Scene::new();
-    scene.orders(2).cancel(&core_card.url(), &[]).exits(0);
-    let before = scene.text("orders.results.csv");
-    scene.orders(3).cancel(&core_card.url(), &[]).exits(2);
-    assert_eq!(scene.text("orders.results.csv"), before);
+    let core_card = TestSimulator::perfect();
+    let env = TestEnv::new();
+    env.orders(2).cancel(&core_card.url(), &[]).exits(0);
+    let before = env.text("orders.results.csv");
+    env.orders(3).cancel(&core_card.url(), &[]).exits(2);
+    assert_eq!(env.text("orders.results.csv"), before);
     assert_eq!(core_card.requests(), 2);
 }
 
 #[test]
 fn a_rehearsal_replaces_the_results_of_rehearsals_and_nothing_else() {
-    let scene = Scene::new();
-    scene.orders(3).file("cardcancel.toml", "[rehearsal]\nseed = 1\n");
+    let env = TestEnv::new();
+    env.orders(3).file("cardcancel.toml", "[rehearsal]\nseed = 1\n");
     let args = ["run", "orders.csv", "--rehearse", "--rate", "unlimited"];
-    scene.run(&args).exits(0);
-    scene.run(&args).exits(0);
-    scene.file("orders.rehearsal.results.csv", "precious");
-    scene.run(&args).exits(2);
-    assert_eq!(scene.text("orders.rehearsal.results.csv"), "precious");
+    env.run(&args).exits(0);
+    env.run(&args).exits(0);
+    env.file("orders.rehearsal.results.csv", "precious");
+    env.run(&args).exits(2);
+    assert_eq!(env.text("orders.rehearsal.results.csv"), "precious");
 }
 
 #[test]
 fn a_place_that_cannot_be_written_is_found_before_anything_is_sent() {
-    let core_card = CoreCard::perfect();
-    let scene = Scene::new();
-    scene.orders(2);
-    std::fs::create_dir(scene.path("folder")).unwrap();
-    std::os::unix::fs::symlink(scene.path("elsewhere"), scene.path("link")).unwrap();
+    let core_card = TestSimulator::perfect();
+    let env = TestEnv::new();
+    env.orders(2);
+    std::fs::create_dir(env.path("folder")).unwrap();
+    std::os::unix::fs::symlink(env.path("elsewhere"), env.path("link")).unwrap();
     for place in ["nowhere/results.csv", "folder", "link", "orders.csv"] {
-        let outcome = scene.cancel(&core_card.url(), &["-o", place]).exits(2);
+        let outcome = env.cancel(&core_card.url(), &["-o", place]).exits(2);
         assert!(outcome.stderr.contains(place), "{}", outcome.stderr);
     }
     assert_eq!(core_card.requests(), 0);
-    assert!(!scene.path("elsewhere").exists());
+    assert!(!env.path("elsewhere").exists());
 }
 
 /// Changes the ledger behind the program's back.
-fn alter_ledger(scene: &Scene, sql: &str) {
-    let ledger = rusqlite::Connection::open(scene.ledger()).unwrap();
+fn alter_ledger(env: &TestEnv, sql: &str) {
+    let ledger = rusqlite::Connection::open(env.ledger()).unwrap();
     assert!(ledger.execute(sql, []).unwrap() > 0, "{sql} changed nothing");
 }
 
 #[test]
 fn results_that_hold_less_than_the_ledger_counted_end_with_5_and_both_numbers() {
-    let scene = Scene::new();
-    let core_card = CoreCard::perfect();
-    scene.orders(3).cancel(&core_card.url(), &[]).exits(0);
-    alter_ledger(&scene, "DELETE FROM attempt WHERE row = 2");
+    let env = TestEnv::new();
+    let core_card = TestSimulator::perfect();
+    env.orders(3).cancel(&core_card.url(), &[]).exits(0);
+    alter_ledger(&env, "DELETE FROM attempt WHERE row = 2");
     let flags = ["--metrics-file", "run.prom", "--json"];
-    let outcome = scene.cancel(&core_card.url(), &flags).exits(5);
+    let outcome = env.cancel(&core_card.url(), &flags).exits(5);
     assert_eq!(
         outcome.stderr.lines().last().unwrap(),
         "error: the ledger or the disk failed: the results in orders.results.csv hold 2 rows that ended (2 cancelled), and the ledger counted 3 rows that ended (3 cancelled): the results are made of what it recorded of each row, and are those to go by; see whether the ledger was altered or damaged, and keep both"
     );
     let summary: serde_json::Value = serde_json::from_str(&outcome.stdout).unwrap();
     assert_eq!((&summary["exit_code"], &summary["state"]), (&5.into(), &"stopped".into()));
-    let statuses: Vec<String> = scene.results().iter().map(|row| row.status().to_owned()).collect();
+    let statuses: Vec<String> = env.results().iter().map(|row| row.status().to_owned()).collect();
     assert_eq!(statuses, ["cancelled", "not_sent", "cancelled"]);
-    let metrics = scene.text("run.prom");
+    let metrics = env.text("run.prom");
     assert!(metrics.contains("\ncardcancel_run_complete 0\n"), "{metrics}");
     assert!(metrics.contains("\ncardcancel_run_exit_code 5\n"), "{metrics}");
 }
 
 #[test]
 fn results_that_hold_more_than_the_ledger_counted_end_with_5_and_both_numbers() {
-    let scene = Scene::new();
-    let core_card = CoreCard::perfect();
-    scene.orders(3).cancel(&core_card.url(), &[]).exits(0);
-    alter_ledger(&scene, "UPDATE progress SET cancelled = 2");
-    let outcome = scene.cancel(&core_card.url(), &[]).exits(5);
+    let env = TestEnv::new();
+    let core_card = TestSimulator::perfect();
+    env.orders(3).cancel(&core_card.url(), &[]).exits(0);
+    alter_ledger(&env, "UPDATE progress SET cancelled = 2");
+    let outcome = env.cancel(&core_card.url(), &[]).exits(5);
     let both = "hold 3 rows that ended (3 cancelled), and the ledger counted 2 rows that ended (2 cancelled)";
-    assert!(outcome.stderr.contains(both), "{}", outcome.told());
-    assert!(outcome.stdout.contains("3 rows: resumed and ended\n"), "{}", outcome.told());
+    assert!(outcome.stderr.contains(both), "{}", outcome.report());
+    assert!(outcome.stdout.contains("3 rows: resumed and ended\n"), "{}", outcome.report());
     assert_eq!(core_card.requests(), 3);
 }
 
 #[test]
 fn results_that_say_otherwise_than_the_ledger_counted_end_with_5_and_both_numbers() {
-    let scene = Scene::new();
-    let core_card = CoreCard::perfect();
-    scene.orders(3).cancel(&core_card.url(), &[]).exits(0);
-    alter_ledger(
-        &scene,
-        "UPDATE progress SET cancelled = 1, rejected = 2, rejected_with_doubt = 1",
-    );
-    let outcome = scene.cancel(&core_card.url(), &[]).exits(5);
+    let env = TestEnv::new();
+    let core_card = TestSimulator::perfect();
+    env.orders(3).cancel(&core_card.url(), &[]).exits(0);
+    alter_ledger(&env, "UPDATE progress SET cancelled = 1, rejected = 2, rejected_with_doubt = 1");
+    let outcome = env.cancel(&core_card.url(), &[]).exits(5);
     let both = "(3 cancelled), and the ledger counted 3 rows that ended (1 cancelled, 2 rejected (1 with doubt))";
-    assert!(outcome.stderr.contains(both), "{}", outcome.told());
+    assert!(outcome.stderr.contains(both), "{}", outcome.report());
 }
 
 #[test]
@@ -310,12 +308,12 @@ fn results_are_held_against_what_a_database_counted_too() {
             "(3 cancelled), and the ledger counted 3 rows that ended (1 cancelled, 2 rejected (1 with doubt))",
         ),
     ] {
-        let (scene, database, core_card) = (Scene::new(), granted(), CoreCard::perfect());
+        let (env, database, core_card) = (TestEnv::new(), granted(), TestSimulator::perfect());
         let ledger = [("CARDCANCEL_LEDGER", &*database.url())];
-        scene.orders(3).cancel_with(&core_card.url(), &[], &ledger).exits(0);
+        env.orders(3).cancel_with(&core_card.url(), &[], &ledger).exits(0);
         assert!(database.client().execute(sql, &[]).unwrap() > 0, "{sql} changed nothing");
-        let outcome = scene.cancel_with(&core_card.url(), &["--json"], &ledger).exits(5);
-        assert!(outcome.stderr.contains(both), "{}", outcome.told());
+        let outcome = env.cancel_with(&core_card.url(), &["--json"], &ledger).exits(5);
+        assert!(outcome.stderr.contains(both), "{}", outcome.report());
         let summary: serde_json::Value = serde_json::from_str(&outcome.stdout).unwrap();
         assert_eq!(summary["exit_code"], 5);
         assert_eq!(core_card.requests(), 3);
@@ -325,30 +323,30 @@ fn results_are_held_against_what_a_database_counted_too() {
 #[test]
 fn results_are_written_whole_or_not_at_all() {
     let core_card = slow();
-    let scene = Scene::new();
-    scene.orders(40);
+    let env = TestEnv::new();
+    env.orders(40);
     let flags = ["--concurrency", "2"];
-    let begun = scene.begin_to_cancel(&core_card.url(), &flags);
+    let begun = env.begin_to_cancel(&core_card.url(), &flags);
     until("some were sent", || core_card.requests() >= 4);
     kill(begun);
-    assert!(!scene.path("orders.results.csv").exists());
+    assert!(!env.path("orders.results.csv").exists());
 
     // An early stop writes all rows too; they stay until there are better ones.
-    let begun = scene.begin_to_cancel(&core_card.url(), &flags);
+    let begun = env.begin_to_cancel(&core_card.url(), &flags);
     until("more were sent", || core_card.requests() >= 10);
     terminate(&begun);
     ended(begun).exits(4);
-    let early = scene.text("orders.results.csv");
+    let early = env.text("orders.results.csv");
     assert_eq!(rows(early.as_bytes()).len(), 40);
     let before = core_card.requests();
-    let begun = scene.begin_to_cancel(&core_card.url(), &flags);
+    let begun = env.begin_to_cancel(&core_card.url(), &flags);
     until("more were sent", || core_card.requests() >= before + 4);
     kill(begun);
-    assert_eq!(scene.text("orders.results.csv"), early);
+    assert_eq!(env.text("orders.results.csv"), early);
 
-    scene.cancel(&core_card.url(), &[]);
-    assert_eq!(scene.results().iter().filter(|row| row.status() == "not_sent").count(), 0);
-    let mut left: Vec<_> = std::fs::read_dir(scene.folder())
+    env.cancel(&core_card.url(), &[]);
+    assert_eq!(env.results().iter().filter(|row| row.status() == "not_sent").count(), 0);
+    let mut left: Vec<_> = std::fs::read_dir(env.folder())
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
@@ -358,11 +356,11 @@ fn results_are_written_whole_or_not_at_all() {
 
 #[test]
 fn what_is_written_is_its_owners_alone() {
-    let scene = Scene::new();
-    scene.orders(1).cancel(&CoreCard::perfect().url(), &[]).exits(0);
+    let env = TestEnv::new();
+    env.orders(1).cancel(&TestSimulator::perfect().url(), &[]).exits(0);
     let mode =
         |path: std::path::PathBuf| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
-    assert_eq!(mode(scene.path("orders.results.csv")), 0o600);
-    assert_eq!(mode(scene.ledger()), 0o600);
-    assert_eq!(mode(scene.ledger().parent().unwrap().to_owned()), 0o700);
+    assert_eq!(mode(env.path("orders.results.csv")), 0o600);
+    assert_eq!(mode(env.ledger()), 0o600);
+    assert_eq!(mode(env.ledger().parent().unwrap().to_owned()), 0o700);
 }

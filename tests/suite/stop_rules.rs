@@ -1,6 +1,7 @@
 //! Runs that are stopped because they go wrong, and files that are refused.
 use crate::common::{
-    CoreCard, Does, Hostile, Outcome, Request, Scene, json, status, without_chance,
+    Behavior, ProgramOutput, Request, ScriptedServer, TestEnv, TestSimulator, json, redact_varying,
+    status,
 };
 use cardcancel::simulator::{Share, SimulatorSettings};
 use insta::assert_snapshot;
@@ -10,63 +11,63 @@ const PRINTED: &str = r#"{"Status":false,"ErrorCode":"ERR01170"}"#;
 const UNKNOWN: &str = r#"{"Status":false,"ErrorCode":"ERR01180"}"#;
 
 /// Answers call after call as this says, counted from 0.
-fn answering(what: impl Fn(usize) -> &'static str + Send + Sync + 'static) -> Hostile {
-    Hostile::that(move |nth, _| Does::Say(json(what(nth))))
+fn answering(what: impl Fn(usize) -> &'static str + Send + Sync + 'static) -> ScriptedServer {
+    ScriptedServer::new(move |nth, _| Behavior::Respond(json(what(nth))))
 }
 
-fn one_at_a_time(scene: &Scene, server: &Hostile, flags: &[&str]) -> Outcome {
-    scene.cancel(&server.url(), &[&["--concurrency", "1"], flags].concat())
+fn one_at_a_time(env: &TestEnv, server: &ScriptedServer, flags: &[&str]) -> ProgramOutput {
+    env.cancel(&server.url(), &[&["--concurrency", "1"], flags].concat())
 }
 
-fn headline(outcome: &Outcome) -> &str {
+fn headline(outcome: &ProgramOutput) -> &str {
     outcome.stdout.lines().next().unwrap()
 }
 
 #[test]
 fn failures_in_a_row_stop_a_run() {
-    let _tidy = without_chance();
+    let _tidy = redact_varying();
     let server = answering(|nth| match nth {
         3 => CANCELLED,
         nth if nth % 2 == 0 => PRINTED,
         _ => UNKNOWN,
     });
-    let scene = Scene::new();
+    let env = TestEnv::new();
     let flags = ["--max-consecutive-failures", "3"];
-    let outcome = one_at_a_time(scene.orders(20), &server, &flags).exits(4);
+    let outcome = one_at_a_time(env.orders(20), &server, &flags).exits(4);
     assert_eq!(server.requests().len(), 8);
     assert_snapshot!(headline(&outcome), @"Run [run] of orders.csv, 20 rows: STOPPED EARLY: more than 3 rows in a row failed (--max-consecutive-failures 3), the last, row 8, with ERR01180 (CONSECUTIVE_FAILURES)");
-    let codes: Vec<_> = scene.results()[8..].iter().map(|row| row.code().to_owned()).collect();
+    let codes: Vec<_> = env.results()[8..].iter().map(|row| row.code().to_owned()).collect();
     assert_eq!(codes, ["CONSECUTIVE_FAILURES"; 12]);
 }
 
 #[test]
 fn one_error_code_that_repeats_stops_a_run() {
-    let _tidy = without_chance();
+    let _tidy = redact_varying();
     let server = answering(|nth| match nth {
         0 | 1 => PRINTED,
         2 => CANCELLED,
         3 | 4 => PRINTED,
         _ => UNKNOWN,
     });
-    let scene = Scene::new();
+    let env = TestEnv::new();
     let outcome =
-        one_at_a_time(scene.orders(20), &server, &["--max-consecutive-same-code", "2"]).exits(4);
+        one_at_a_time(env.orders(20), &server, &["--max-consecutive-same-code", "2"]).exits(4);
     assert_eq!(server.requests().len(), 8);
     assert_snapshot!(headline(&outcome), @"Run [run] of orders.csv, 20 rows: STOPPED EARLY: more than 2 rows in a row failed with ERR01180 (--max-consecutive-same-code 2), the last is row 8 (SAME_CODE)");
-    assert!(scene.results()[8..].iter().all(|row| row.code() == "SAME_CODE"));
+    assert!(env.results()[8..].iter().all(|row| row.code() == "SAME_CODE"));
 }
 
 #[test]
 fn lost_answers_in_a_row_stop_a_run_before_their_rows_have_ended() {
-    let _tidy = without_chance();
-    let server = Hostile::that(|nth, _| match nth {
-        0 => Does::Close,
-        1 => Does::Say(json(CANCELLED)),
-        _ => Does::Close,
+    let _tidy = redact_varying();
+    let server = ScriptedServer::new(|nth, _| match nth {
+        0 => Behavior::Close,
+        1 => Behavior::Respond(json(CANCELLED)),
+        _ => Behavior::Close,
     });
-    let scene = Scene::new();
+    let env = TestEnv::new();
     let flags = ["--max-consecutive-doubts", "4", "--json"];
-    let outcome = one_at_a_time(scene.orders(20), &server, &flags).exits(4);
+    let outcome = one_at_a_time(env.orders(20), &server, &flags).exits(4);
     assert_eq!(outcome.stderr.matches(" WARN ").count(), 0, "{}", outcome.stderr);
     assert_eq!(server.requests().len(), 7);
     let summary: serde_json::Value = serde_json::from_str(&outcome.stdout).unwrap();
@@ -77,10 +78,10 @@ fn lost_answers_in_a_row_stop_a_run_before_their_rows_have_ended() {
 
 #[test]
 fn lost_answers_in_a_row_are_an_outage_long_before_there_are_a_thousand() {
-    let server = Hostile::always(Does::Say(status("502 Bad Gateway")));
-    let scene = Scene::new();
+    let server = ScriptedServer::always(Behavior::Respond(status("502 Bad Gateway")));
+    let env = TestEnv::new();
     let flags = ["--on-doubt", "leave", "--concurrency", "8", "--max-outage", "1s", "--json"];
-    let outcome = scene.orders(1040).cancel(&server.url(), &flags).exits(4);
+    let outcome = env.orders(1040).cancel(&server.url(), &flags).exits(4);
     let summary: serde_json::Value = serde_json::from_str(&outcome.stdout).unwrap();
     assert_eq!(summary["stop"], "OUTAGE");
     let requests = server.requests().len();
@@ -89,68 +90,68 @@ fn lost_answers_in_a_row_are_an_outage_long_before_there_are_a_thousand() {
 
 #[test]
 fn lost_answers_that_one_stall_could_bring_about_are_warned_of() {
-    let scene = Scene::new();
+    let env = TestEnv::new();
     let flags = ["--max-consecutive-doubts", "63", "--concurrency", "64"];
-    let outcome = scene.orders(2).cancel(&CoreCard::perfect().url(), &flags).exits(0);
+    let outcome = env.orders(2).cancel(&TestSimulator::perfect().url(), &flags).exits(0);
     assert!(outcome.stderr.contains("one stall of the server can stop the run"));
 }
 
 #[test]
 fn what_the_summary_says_of_failures_in_all() {
-    let _tidy = without_chance();
-    let scene = Scene::new();
+    let _tidy = redact_varying();
+    let env = TestEnv::new();
     let server = answering(|_| PRINTED);
-    let outcome = one_at_a_time(scene.orders(20), &server, &["--max-failures", "5"]).exits(4);
+    let outcome = one_at_a_time(env.orders(20), &server, &["--max-failures", "5"]).exits(4);
     assert_snapshot!(headline(&outcome), @"Run [run] of orders.csv, 20 rows: STOPPED EARLY: 6 of 6 rows failed (--max-failures 5) (MAX_FAILURES)");
 }
 
 #[test]
 fn a_canary_that_does_well_lets_the_rest_start() {
-    let core_card = CoreCard::perfect();
-    let scene = Scene::new();
-    scene.orders(300).cancel(&core_card.url(), &["--canary", "20"]).exits(0);
+    let core_card = TestSimulator::perfect();
+    let env = TestEnv::new();
+    env.orders(300).cancel(&core_card.url(), &["--canary", "20"]).exits(0);
     assert_eq!(core_card.requests(), 300);
 }
 
 #[test]
 fn a_canary_of_more_rows_than_there_are_ends_with_them() {
-    let core_card = CoreCard::perfect();
-    let scene = Scene::new();
-    scene.orders(7).cancel(&core_card.url(), &["--canary", "20"]).exits(0);
+    let core_card = TestSimulator::perfect();
+    let env = TestEnv::new();
+    env.orders(7).cancel(&core_card.url(), &["--canary", "20"]).exits(0);
     assert_eq!(core_card.requests(), 7);
 }
 
 #[test]
 fn the_rows_of_a_canary_are_sent_one_at_a_time() {
     let core_card =
-        CoreCard::that(SimulatorSettings { hang: Share::ALL, ..SimulatorSettings::default() });
-    let scene = Scene::new();
+        TestSimulator::new(SimulatorSettings { hang: Share::ALL, ..SimulatorSettings::default() });
+    let env = TestEnv::new();
     let flags = ["--canary", "9", "--timeout", "300ms", "--attempts", "1"];
-    scene.orders(20).cancel(&core_card.url(), &flags).exits(4);
+    env.orders(20).cancel(&core_card.url(), &flags).exits(4);
     assert_eq!(core_card.requests(), 1, "the first had failed before the second was sent");
 }
 
 #[test]
 fn a_canary_that_fails_stops_the_run_and_no_other_row_was_sent() {
-    let _tidy = without_chance();
+    let _tidy = redact_varying();
     let server = answering(|nth| if nth < 4 { CANCELLED } else { PRINTED });
-    let scene = Scene::new();
-    let outcome = scene.orders(300).cancel(&server.url(), &["--canary", "10"]).exits(4);
+    let env = TestEnv::new();
+    let outcome = env.orders(300).cancel(&server.url(), &["--canary", "10"]).exits(4);
     assert_eq!(server.requests().len(), 6, "one row in ten may fail");
     assert_snapshot!(headline(&outcome), @"Run [run] of orders.csv, 300 rows: STOPPED EARLY: too many of the first rows failed (--canary 10), the last, row 6, with ERR01170 (CANARY)");
-    assert!(scene.results()[6..].iter().all(|row| row.code() == "CANARY"));
+    assert!(env.results()[6..].iter().all(|row| row.code() == "CANARY"));
 }
 
 #[test]
 fn while_rows_of_the_canary_wait_for_another_attempt_no_other_begins() {
     let server =
-        Hostile::that(|_, request: &Request| match request.json()["AdminNumber"].as_i64() {
-            Some(1001 | 1002) => Does::Say(status("503 Service Unavailable")),
-            _ => Does::Say(json(CANCELLED)),
+        ScriptedServer::new(|_, request: &Request| match request.json()["AdminNumber"].as_i64() {
+            Some(1001 | 1002) => Behavior::Respond(status("503 Service Unavailable")),
+            _ => Behavior::Respond(json(CANCELLED)),
         });
-    let scene = Scene::new();
+    let env = TestEnv::new();
     let flags = ["--canary", "3", "--attempts", "2"];
-    scene.orders(300).cancel(&server.url(), &flags).exits(4);
+    env.orders(300).cancel(&server.url(), &flags).exits(4);
     let sent: Vec<_> =
         server.requests().iter().map(|r| r.json()["AdminNumber"].as_i64().unwrap()).collect();
     assert_eq!(sent[..3], [1001, 1002, 1003]);
@@ -159,30 +160,32 @@ fn while_rows_of_the_canary_wait_for_another_attempt_no_other_begins() {
 
 #[test]
 fn a_run_that_is_started_again_begins_with_its_canary_again() {
-    let printed =
-        CoreCard::that(SimulatorSettings { printed: Share::ALL, ..SimulatorSettings::default() });
-    let scene = Scene::new();
+    let printed = TestSimulator::new(SimulatorSettings {
+        printed: Share::ALL,
+        ..SimulatorSettings::default()
+    });
+    let env = TestEnv::new();
     let flags = ["--canary", "1"];
-    scene.orders(5);
+    env.orders(5);
     for sent in 1..=4 {
-        scene.cancel(&printed.url(), &flags).exits(4);
+        env.cancel(&printed.url(), &flags).exits(4);
         assert_eq!(printed.requests(), sent);
     }
-    scene.cancel(&printed.url(), &flags).exits(1);
-    scene.cancel(&printed.url(), &flags).exits(1);
+    env.cancel(&printed.url(), &flags).exits(1);
+    env.cancel(&printed.url(), &flags).exits(1);
     assert_eq!(printed.requests(), 5, "the run had ended");
 }
 
 #[test]
 fn a_file_with_more_rows_than_may_be_sent_is_refused() {
-    let core_card = CoreCard::perfect();
-    let scene = Scene::new();
-    scene.orders(1200);
-    let outcome = scene.cancel(&core_card.url(), &["--max-rows", "1000"]).exits(2);
+    let core_card = TestSimulator::perfect();
+    let env = TestEnv::new();
+    env.orders(1200);
+    let outcome = env.cancel(&core_card.url(), &["--max-rows", "1000"]).exits(2);
     assert_snapshot!(outcome.stderr, @"error: orders.csv: 1,200 rows to send, and --max-rows allows 1,000: nothing was sent; see whether it is the file that was meant, or raise --max-rows");
     assert_eq!(core_card.requests(), 0);
-    assert_eq!(scene.run(&["runs"]).exits(0).stdout, "");
-    let check = scene.run(&["check", "orders.csv", "--max-rows", "1000"]).exits(2);
+    assert_eq!(env.run(&["runs"]).exits(0).stdout, "");
+    let check = env.run(&["check", "orders.csv", "--max-rows", "1000"]).exits(2);
     assert_snapshot!(check.stdout, @r#"
     orders.csv: 1,200 rows
     Columns: admin number from "AdminNumber", sequence number from "CardSequenceNumber"
@@ -194,12 +197,12 @@ fn a_file_with_more_rows_than_may_be_sent_is_refused() {
     At 10/s this takes 2 min 0 s
     IT WOULD BE REFUSED: 1,200 rows to send, and --max-rows allows 1,000
     "#);
-    scene.cancel(&core_card.url(), &["--max-rows", "1200"]).exits(0);
+    env.cancel(&core_card.url(), &["--max-rows", "1200"]).exits(0);
 }
 
 #[test]
 fn rows_that_are_not_sent_do_not_count_against_the_most_rows() {
-    let scene = Scene::new();
-    scene.file("orders.csv", "admin,seq\n1001,1\n1001,1\nx,1\n1002,1\n");
-    scene.cancel(&CoreCard::perfect().url(), &["--max-rows", "2"]).exits(1);
+    let env = TestEnv::new();
+    env.file("orders.csv", "admin,seq\n1001,1\n1001,1\nx,1\n1002,1\n");
+    env.cancel(&TestSimulator::perfect().url(), &["--max-rows", "2"]).exits(1);
 }

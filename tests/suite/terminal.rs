@@ -2,13 +2,15 @@
 use std::process::Command;
 use std::time::Duration;
 
-use crate::common::{CoreCard, Does, Hostile, Scene, Terminal, json, status, without_chance};
+use crate::common::{
+    Behavior, ScriptedServer, Terminal, TestEnv, TestSimulator, json, redact_varying, status,
+};
 use cardcancel::simulator::{Latency, SimulatorSettings};
 use insta::assert_snapshot;
 
-fn asking(scene: &Scene, url: &str, flags: &[&str]) -> Command {
+fn asking(env: &TestEnv, url: &str, flags: &[&str]) -> Command {
     let args = ["run", "orders.csv", "--external-ip", "10.120.0.0", "--url", url];
-    scene.command(&[&args[..], flags].concat())
+    env.command(&[&args[..], flags].concat())
 }
 
 fn asked(seen: &str) -> &str {
@@ -18,13 +20,13 @@ fn asked(seen: &str) -> &str {
 
 #[test]
 fn before_anything_is_sent_it_is_told_what_and_asked_whether() {
-    let _tidy = without_chance();
-    let core_card = CoreCard::perfect();
-    let scene = Scene::new();
-    scene.orders(40).file("cardcancel.toml", "[profile.production]\nrate = '20/s'\n");
+    let _tidy = redact_varying();
+    let core_card = TestSimulator::perfect();
+    let env = TestEnv::new();
+    env.orders(40).file("cardcancel.toml", "[profile.production]\nrate = '20/s'\n");
     let flags = ["--profile", "production", "--cut-off", "2999-12-31T23:59[UTC]"];
     let flags = [&flags[..], &["--allow-partial"]].concat();
-    let mut terminal = Terminal::with(asking(&scene, &core_card.url(), &flags));
+    let mut terminal = Terminal::with(asking(&env, &core_card.url(), &flags));
     terminal.sees("Type yes to send:");
     assert_eq!(core_card.requests(), 0);
     let (code, seen) = {
@@ -47,16 +49,16 @@ fn before_anything_is_sent_it_is_told_what_and_asked_whether() {
 
 #[test]
 fn any_answer_but_yes_sends_nothing() {
-    let core_card = CoreCard::perfect();
+    let core_card = TestSimulator::perfect();
     for answer in ["", "y", "no", "YES"] {
-        let scene = Scene::new();
-        scene.orders(3);
-        let mut terminal = Terminal::with(asking(&scene, &core_card.url(), &[]));
+        let env = TestEnv::new();
+        env.orders(3);
+        let mut terminal = Terminal::with(asking(&env, &core_card.url(), &[]));
         terminal.sees("Type yes to send:").types(answer);
         let (code, seen) = terminal.ends();
         assert_eq!(code, Some(2), "{seen}");
         assert!(seen.contains("nothing was sent: the answer was not yes"), "{seen}");
-        assert_eq!(scene.run(&["runs"]).stdout, "");
+        assert_eq!(env.run(&["runs"]).stdout, "");
     }
     assert_eq!(core_card.requests(), 0);
 }
@@ -64,11 +66,12 @@ fn any_answer_but_yes_sends_nothing() {
 #[test]
 fn the_live_line_shows_how_far_it_is() {
     let latency = Latency::fixed(Duration::from_millis(60));
-    let core_card = CoreCard::that(SimulatorSettings { latency, ..SimulatorSettings::default() });
-    let scene = Scene::new();
-    scene.orders(12);
+    let core_card =
+        TestSimulator::new(SimulatorSettings { latency, ..SimulatorSettings::default() });
+    let env = TestEnv::new();
+    env.orders(12);
     let flags = ["--yes", "--rate", "unlimited", "--concurrency", "1"];
-    let mut terminal = Terminal::with(asking(&scene, &core_card.url(), &flags));
+    let mut terminal = Terminal::with(asking(&env, &core_card.url(), &flags));
     terminal.sees("/12").sees("/s · ").sees(" cancelled  ");
     let (code, seen) = terminal.ends();
     assert_eq!(code, Some(0), "{seen}");
@@ -76,15 +79,15 @@ fn the_live_line_shows_how_far_it_is() {
 
 #[test]
 fn log_lines_do_not_tear_the_live_line() {
-    let server = Hostile::that(|nth, _| match nth % 2 {
-        0 => Does::Say(json(r#"{"Status":false,"ErrorCode":"ERR01161"}"#)),
-        _ => Does::Say(status("429 Too Many Requests")),
+    let server = ScriptedServer::new(|nth, _| match nth % 2 {
+        0 => Behavior::Respond(json(r#"{"Status":false,"ErrorCode":"ERR01161"}"#)),
+        _ => Behavior::Respond(status("429 Too Many Requests")),
     });
-    let scene = Scene::new();
-    scene.orders(60);
+    let env = TestEnv::new();
+    env.orders(60);
     let flags = ["--yes", "--rate", "50/s", "--concurrency", "1", "--log-level", "debug"];
     let flags = [&flags[..], &["--attempts", "1"]].concat();
-    let (code, seen) = Terminal::with(asking(&scene, &server.url(), &flags)).ends();
+    let (code, seen) = Terminal::with(asking(&env, &server.url(), &flags)).ends();
     assert_eq!(code, Some(1), "{seen}");
     assert!(seen.contains("/60"), "no live line was shown: {seen}");
     // Each begins where a line begins, or where the live line was cleared.

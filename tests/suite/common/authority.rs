@@ -1,4 +1,4 @@
-//! A certificate authority of the test's own, and the certificates it signs.
+//! A certificate authority for tests, and the certificates it signs.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use rustls::{RootCertStore, ServerConfig};
 pub struct Authority(CertifiedIssuer<'static, KeyPair>);
 
 /// A certificate and its key, both in PEM form.
-pub struct Papers {
+pub struct CertKeyPair {
     pub certificate: String,
     pub key: String,
 }
@@ -35,30 +35,30 @@ impl Authority {
     }
 
     /// For the server at 127.0.0.1, or a client of any name.
-    pub fn papers(&self) -> Papers {
-        self.papers_for("127.0.0.1", |_| {})
+    pub fn issue(&self) -> CertKeyPair {
+        self.issue_with("127.0.0.1", |_| {})
     }
 
     /// For a server at another address.
-    pub fn papers_of_another(&self) -> Papers {
-        self.papers_for("127.0.0.2", |_| {})
+    pub fn issue_for_another_host(&self) -> CertKeyPair {
+        self.issue_with("127.0.0.2", |_| {})
     }
 
-    /// As [`Authority::papers`], but no longer valid.
-    pub fn expired_papers(&self) -> Papers {
-        self.papers_for("127.0.0.1", |params| params.not_after = date_time_ymd(2020, 1, 1))
+    /// As [`Authority::issue`], but no longer valid.
+    pub fn issue_expired(&self) -> CertKeyPair {
+        self.issue_with("127.0.0.1", |params| params.not_after = date_time_ymd(2020, 1, 1))
     }
 
-    fn papers_for(&self, name: &str, change: impl FnOnce(&mut CertificateParams)) -> Papers {
+    fn issue_with(&self, name: &str, change: impl FnOnce(&mut CertificateParams)) -> CertKeyPair {
         let mut params = CertificateParams::new([name.to_owned()]).unwrap();
         change(&mut params);
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.0).unwrap().pem();
-        Papers { certificate, key: key.serialize_pem() }
+        CertKeyPair { certificate, key: key.serialize_pem() }
     }
 }
 
-impl Papers {
+impl CertKeyPair {
     /// Writes `NAME.pem` and `NAME.key`, the latter for its owner alone.
     pub fn write(&self, folder: &Path, name: &str) {
         use std::os::unix::fs::PermissionsExt;
@@ -68,8 +68,8 @@ impl Papers {
         std::fs::set_permissions(key, std::fs::Permissions::from_mode(0o600)).unwrap();
     }
 
-    /// TLS of a server with these papers, which asks its clients for papers that
-    /// this authority signed, if one is given.
+    /// TLS of a server with this certificate. If an authority is given, clients must present
+    /// a certificate that it signed.
     pub fn server(&self, clients: Option<&Authority>) -> Arc<ServerConfig> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))

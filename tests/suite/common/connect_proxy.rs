@@ -1,18 +1,18 @@
-//! A proxy that passes connections on to those who know its password.
+//! A CONNECT proxy that requires a password.
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
-/// A proxy for https.
-pub struct Passing {
+/// A proxy that tunnels https connections.
+pub struct ConnectProxy {
     port: u16,
     heads: Arc<Mutex<Vec<String>>>,
 }
 
-impl Passing {
-    /// One that wants to see this `Proxy-Authorization`, or else answers 407.
-    pub fn wanting(authorization: &'static str) -> Passing {
+impl ConnectProxy {
+    /// One that requires this `Proxy-Authorization`, or else answers 407.
+    pub fn requiring(authorization: &'static str) -> ConnectProxy {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
         let heads = Arc::new(Mutex::new(Vec::new()));
@@ -23,7 +23,7 @@ impl Passing {
                 std::thread::spawn(move || serve(stream.unwrap(), authorization, &seen));
             }
         });
-        Passing { port, heads }
+        ConnectProxy { port, heads }
     }
 
     pub fn url(&self) -> String {

@@ -18,23 +18,23 @@ use super::scripted_server::read;
 const ACCESS_DENIED: [u8; 2] = [2, 49];
 
 /// A server that denies access to a call that it has read.
-pub struct Denies {
+pub struct DenyingServer {
     port: u16,
     denied: Arc<AtomicUsize>,
 }
 
-impl Denies {
+impl DenyingServer {
     /// One that gives the first call on each connection this answer, whatever it is asked.
-    pub fn after(answer: &'static str, tls: &ServerConfig) -> Denies {
-        Denies::start(Some(answer), tls)
+    pub fn after(answer: &'static str, tls: &ServerConfig) -> DenyingServer {
+        DenyingServer::start(Some(answer), tls)
     }
 
     /// One that denies the first call on each connection.
-    pub fn at_once(tls: &ServerConfig) -> Denies {
-        Denies::start(None, tls)
+    pub fn at_once(tls: &ServerConfig) -> DenyingServer {
+        DenyingServer::start(None, tls)
     }
 
-    fn start(answer: Option<&'static str>, tls: &ServerConfig) -> Denies {
+    fn start(answer: Option<&'static str>, tls: &ServerConfig) -> DenyingServer {
         let mut tls = tls.clone();
         tls.enable_secret_extraction = true;
         let tls = Arc::new(tls);
@@ -61,7 +61,7 @@ impl Denies {
                 });
             }
         });
-        Denies { port, denied }
+        DenyingServer { port, denied }
     }
 
     /// Where it listens.

@@ -1,4 +1,4 @@
-//! The way to a database, which breaks where it is told to.
+//! A proxy before a database that breaks connections where the test decides.
 
 use std::collections::VecDeque;
 use std::io::{Read, Write};
@@ -18,7 +18,7 @@ pub enum Cut {
     Freeze,
 }
 
-/// When the way to a database breaks, and how.
+/// When a connection breaks, and how.
 struct Break {
     /// What is asked of the database as it breaks.
     at: &'static [u8],
@@ -27,23 +27,23 @@ struct Break {
     cut: Cut,
 }
 
-/// The way to a database.
-pub struct Way {
+/// A proxy before a database.
+pub struct FaultyProxy {
     cut: Cut,
     /// The breaks still to come, one after another.
     breaks: Arc<Mutex<VecDeque<Break>>>,
 }
 
-impl Way {
+impl FaultyProxy {
     /// One that breaks so, and the database as it is reached by it.
-    pub fn to(database: &Database, cut: Cut) -> (Way, Database) {
+    pub fn new(database: &Database, cut: Cut) -> (FaultyProxy, Database) {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
         let breaks = Arc::new(Mutex::new(VecDeque::new()));
         let (server, to_come) = (database.port, Arc::clone(&breaks));
         std::thread::spawn(move || {
             for client in listener.incoming() {
-                // A server that is down takes no connection, and so does the way to it.
+                // A server that is down takes no connection, and nor does its proxy.
                 let Ok(server) = TcpStream::connect((Ipv4Addr::LOCALHOST, server)) else {
                     continue;
                 };
@@ -51,7 +51,7 @@ impl Way {
                 std::thread::spawn(move || carry(client.unwrap(), server, &to_come));
             }
         });
-        (Way { cut, breaks }, Database { port, ..database.clone() })
+        (FaultyProxy { cut, breaks }, Database { port, ..database.clone() })
     }
 
     /// Breaks at the commit after the next so many.

@@ -1,5 +1,5 @@
-//! What every test needs: a scene of its own to run the program in, and servers
-//! to run it against.
+//! What every test needs: an environment to run the program in, and servers to run it
+//! against.
 
 mod authority;
 mod connect_proxy;
@@ -19,46 +19,46 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-pub use authority::{Authority, Papers};
-pub use connect_proxy::Passing;
-pub use denying_server::Denies;
+pub use authority::{Authority, CertKeyPair};
+pub use connect_proxy::ConnectProxy;
+pub use denying_server::DenyingServer;
 pub use faketime::{clocks_can_be_set, with_its_clock_set};
-pub use faulty_proxy::{Cut, Way};
+pub use faulty_proxy::{Cut, FaultyProxy};
 pub use ledger::{create_run, new_run, records};
 pub use pgbouncer::PgBouncer;
-pub use results::{Row, rows};
-pub use rng::Chance;
-pub use scripted_server::{Does, Hostile, Request, json, silent, status, with_headers};
+pub use results::{ResultRow, rows};
+pub use rng::Rng;
+pub use scripted_server::{Behavior, Request, ScriptedServer, json, silent, status, with_headers};
 pub use terminal::Terminal;
-pub use test_simulator::CoreCard;
+pub use test_simulator::TestSimulator;
 
-/// How long anything is waited for that is sure to come.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long to wait for something that is certain to happen.
+const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// A directory of its own, in which the program knows nothing of the machine.
-pub struct Scene {
+/// A temporary directory and environment in which the program sees nothing of the machine.
+pub struct TestEnv {
     folder: tempfile::TempDir,
 }
 
-/// What the program did, as its caller sees it.
+/// What the program printed, and its exit code.
 #[derive(Debug)]
-pub struct Outcome {
-    /// The exit code; none if a signal ended it.
+pub struct ProgramOutput {
+    /// The exit code; `None` if a signal ended it.
     pub code: Option<i32>,
     pub stdout: String,
     pub stderr: String,
 }
 
-impl Scene {
-    pub fn new() -> Scene {
-        Scene::within(tempfile::tempdir().unwrap())
+impl TestEnv {
+    pub fn new() -> TestEnv {
+        TestEnv::within(tempfile::tempdir().unwrap())
     }
 
     /// The same in this directory.
-    pub fn within(folder: tempfile::TempDir) -> Scene {
-        let scene = Scene { folder };
-        std::fs::create_dir(scene.path("home")).unwrap();
-        scene
+    pub fn within(folder: tempfile::TempDir) -> TestEnv {
+        let env = TestEnv { folder };
+        std::fs::create_dir(env.path("home")).unwrap();
+        env
     }
 
     pub fn folder(&self) -> &Path {
@@ -110,38 +110,43 @@ impl Scene {
     }
 
     /// Runs the program to its end.
-    pub fn run(&self, args: &[&str]) -> Outcome {
+    pub fn run(&self, args: &[&str]) -> ProgramOutput {
         self.command(args).output().unwrap().into()
     }
 
     /// `cardcancel run orders.csv` against this address, without asking and as
     /// fast as it goes, with these flags.
-    pub fn cancel(&self, url: &str, flags: &[&str]) -> Outcome {
+    pub fn cancel(&self, url: &str, flags: &[&str]) -> ProgramOutput {
         self.cancelling(url, flags).output().unwrap().into()
     }
 
-    /// The same as [`Scene::cancel`], about to be started.
+    /// The same as [`TestEnv::cancel`], about to be started.
     pub fn cancelling(&self, url: &str, flags: &[&str]) -> Command {
         self.command(&[&["run", "orders.csv"], &sending(url)[..], flags].concat())
     }
 
-    /// The same as [`Scene::cancel`], with these environment variables.
-    pub fn cancel_with(&self, url: &str, flags: &[&str], variables: &[(&str, &str)]) -> Outcome {
+    /// The same as [`TestEnv::cancel`], with these environment variables.
+    pub fn cancel_with(
+        &self,
+        url: &str,
+        flags: &[&str],
+        variables: &[(&str, &str)],
+    ) -> ProgramOutput {
         self.cancelling(url, flags).envs(variables.iter().copied()).output().unwrap().into()
     }
 
     /// `cardcancel rerun` of this results file, likewise.
-    pub fn rerun(&self, results: &str, url: &str, flags: &[&str]) -> Outcome {
+    pub fn rerun(&self, results: &str, url: &str, flags: &[&str]) -> ProgramOutput {
         self.run(&[&["rerun", results], &sending(url)[..], flags].concat())
     }
 
-    /// The same as [`Scene::cancel`], still running.
+    /// The same as [`TestEnv::cancel`], still running.
     pub fn begin_to_cancel(&self, url: &str, flags: &[&str]) -> Child {
         self.cancelling(url, flags).spawn().unwrap()
     }
 
     /// The rows of `orders.results.csv`.
-    pub fn results(&self) -> Vec<Row> {
+    pub fn results(&self) -> Vec<ResultRow> {
         rows(&self.read("orders.results.csv"))
     }
 
@@ -173,9 +178,9 @@ fn sending(url: &str) -> [&str; 7] {
     ["--url", url, "--external-ip", "10.120.0.0", "--yes", "--rate", "unlimited"]
 }
 
-impl From<Output> for Outcome {
-    fn from(output: Output) -> Outcome {
-        Outcome {
+impl From<Output> for ProgramOutput {
+    fn from(output: Output) -> ProgramOutput {
+        ProgramOutput {
             code: output.status.code(),
             stdout: String::from_utf8(output.stdout).unwrap(),
             stderr: String::from_utf8(output.stderr).unwrap(),
@@ -183,20 +188,20 @@ impl From<Output> for Outcome {
     }
 }
 
-impl Outcome {
-    /// The exit code and all that was said, to be shown.
-    pub fn told(&self) -> String {
+impl ProgramOutput {
+    /// The exit code and all output, for messages.
+    pub fn report(&self) -> String {
         format!("exit {:?}\n{}{}", self.code, self.stdout, self.stderr)
     }
 
-    /// All that was said, as one.
-    pub fn said(&self) -> String {
+    /// Standard output and standard error.
+    pub fn all_output(&self) -> String {
         format!("{}{}", self.stdout, self.stderr)
     }
 
     #[track_caller]
-    pub fn exits(self, code: i32) -> Outcome {
-        assert_eq!(self.code, Some(code), "{}", self.told());
+    pub fn exits(self, code: i32) -> ProgramOutput {
+        assert_eq!(self.code, Some(code), "{}", self.report());
         self
     }
 }
@@ -204,7 +209,7 @@ impl Outcome {
 /// Waits until this is so.
 #[track_caller]
 pub fn until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + TIMEOUT;
     while !is_so() {
         assert!(Instant::now() < deadline, "waited in vain until {what}");
         std::thread::sleep(Duration::from_millis(2));
@@ -226,7 +231,7 @@ pub fn terminate(child: &Child) {
 }
 
 /// Waits until a program ends.
-pub fn ended(child: Child) -> Outcome {
+pub fn ended(child: Child) -> ProgramOutput {
     child.wait_with_output().unwrap().into()
 }
 
@@ -235,10 +240,10 @@ pub fn contains(bytes: &[u8], text: &str) -> bool {
     bytes.windows(text.len()).any(|window| window == text.as_bytes())
 }
 
-/// From here on, snapshots do not show what differs from one test run to another.
-pub fn without_chance() -> insta::internals::SettingsBindDropGuard {
+/// From here on, snapshots do not show what differs between test runs.
+pub fn redact_varying() -> insta::internals::SettingsBindDropGuard {
     let mut settings = insta::Settings::clone_current();
-    for (chance, name) in [
+    for (varying, name) in [
         (r"/\S+/home/state", "[here]/home/state"),
         (r"\d{8}-\d{6}-[0-9a-f]{4}", "[run]"),
         (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "[time]"),
@@ -255,7 +260,7 @@ pub fn without_chance() -> insta::internals::SettingsBindDropGuard {
         (r"process \d+ on \S+", "process [id] on [host]"),
         (r"cardcancel \d+\.\d+\.\d+", "cardcancel [version]"),
     ] {
-        settings.add_filter(chance, name);
+        settings.add_filter(varying, name);
     }
     settings.bind_to_scope()
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 use cardcancel::ledger::{Postgres, PostgresOptions};
 use postgres::{Client, NoTls};
 
-use super::Papers;
+use super::CertKeyPair;
 
 /// What must never be seen but in the URL.
 pub const PASSWORD: &str = "kept-to-itself";
@@ -24,7 +24,7 @@ const GUARD: &str = r#"read -r _; exec 2>/dev/null; kill -QUIT "$(head -n 1 "$1/
 const USERS: [&str; 2] = ["postgres", "nobody"];
 
 /// A running server.
-pub struct Server {
+pub struct PostgresServer {
     programs: PathBuf,
     folder: PathBuf,
     port: u16,
@@ -53,9 +53,9 @@ pub fn granted() -> Database {
     shared_server().granted()
 }
 
-fn shared_server() -> &'static Server {
-    static SERVER: OnceLock<Server> = OnceLock::new();
-    SERVER.get_or_init(|| Server::start(&[]))
+fn shared_server() -> &'static PostgresServer {
+    static SERVER: OnceLock<PostgresServer> = OnceLock::new();
+    SERVER.get_or_init(|| PostgresServer::start(&[]))
 }
 
 /// What the samples say about roles.
@@ -64,17 +64,17 @@ fn sample(name: &str) -> String {
     std::fs::read_to_string(path).unwrap()
 }
 
-impl Server {
+impl PostgresServer {
     /// A server of a test's own, with these settings, each as `name=value`.
-    pub fn start(settings: &[&str]) -> Server {
-        let server = Server::folder();
+    pub fn start(settings: &[&str]) -> PostgresServer {
+        let server = PostgresServer::folder();
         server.make(settings);
         server.begin();
         server
     }
 
     /// Where a server is to be.
-    fn folder() -> Server {
+    fn folder() -> PostgresServer {
         let folder = tempfile::Builder::new().prefix("cardcancel-").tempdir().unwrap().keep();
         let mut guard = Command::new("sh");
         guard.args(["-c", GUARD, "guard"]).arg(&folder).stdin(Stdio::piped());
@@ -82,7 +82,7 @@ impl Server {
         let user = rustix::process::getuid().is_root().then(unprivileged);
         let (uid, gid) = user.unzip();
         std::os::unix::fs::chown(&folder, uid, gid).unwrap();
-        Server { programs: programs(), folder, port: free_port(), user, _guard: guard }
+        PostgresServer { programs: programs(), folder, port: free_port(), user, _guard: guard }
     }
 
     fn make(&self, settings: &[&str]) {
@@ -119,8 +119,8 @@ impl Server {
     }
 
     /// A server that follows this one and can take over from it.
-    pub fn standby(&self) -> Server {
-        let standby = Server::folder();
+    pub fn standby(&self) -> PostgresServer {
+        let standby = PostgresServer::folder();
         let source = format!("host=127.0.0.1 port={} user=test password={PASSWORD}", self.port);
         let mut copy = standby.program("pg_basebackup");
         copy.args(["--no-sync", "--checkpoint=fast", "-R", "-d", &source, "-D"]);
@@ -139,7 +139,7 @@ impl Server {
     }
 
     /// The URL of a database on either of two servers.
-    pub fn url_with(&self, other: &Server, database: &Database) -> String {
+    pub fn url_with(&self, other: &PostgresServer, database: &Database) -> String {
         let one = format!("127.0.0.1:{}", self.port);
         database.url().replace(&one, &format!("{one},127.0.0.1:{}", other.port))
     }
@@ -149,9 +149,9 @@ impl Server {
         Database { port: self.port, ..database.clone() }
     }
 
-    /// From now on it speaks TLS with these papers.
-    pub fn speak_tls(&self, papers: &Papers) {
-        papers.write(&self.folder, "server");
+    /// From now on it speaks TLS with this certificate.
+    pub fn speak_tls(&self, certificate: &CertKeyPair) {
+        certificate.write(&self.folder, "server");
         let (uid, gid) = self.user.unzip();
         let path = |ending: &str| self.folder.join(format!("server.{ending}"));
         std::os::unix::fs::chown(path("key"), uid, gid).unwrap();

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 /// A line of results, by column name.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Row(BTreeMap<String, String>);
+pub struct ResultRow(BTreeMap<String, String>);
 
-impl Row {
+impl ResultRow {
     #[track_caller]
     pub fn get(&self, column: &str) -> &str {
         self.0.get(column).unwrap_or_else(|| panic!("no column {column}"))
@@ -34,13 +34,13 @@ impl Row {
 }
 
 /// The lines of a file with commas, by the names in its header.
-pub fn rows(csv: &[u8]) -> Vec<Row> {
+pub fn rows(csv: &[u8]) -> Vec<ResultRow> {
     let mut reader = csv::Reader::from_reader(csv);
     let header = reader.byte_headers().unwrap().clone();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let row = |record: Result<csv::ByteRecord, csv::Error>| {
         let record = record.unwrap();
-        Row(header.iter().map(text).zip(record.iter().map(text)).collect())
+        ResultRow(header.iter().map(text).zip(record.iter().map(text)).collect())
     };
     reader.byte_records().map(row).collect()
 }

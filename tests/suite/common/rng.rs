@@ -1,15 +1,15 @@
-//! Chance, from a seed: the same seed, the same draws.
+//! Random numbers from a seed: the same seed, the same numbers.
 
-/// A source of draws (SplitMix64).
-pub struct Chance(u64);
+/// A random number generator (SplitMix64).
+pub struct Rng(u64);
 
-impl From<u64> for Chance {
-    fn from(seed: u64) -> Chance {
-        Chance(seed)
+impl From<u64> for Rng {
+    fn from(seed: u64) -> Rng {
+        Rng(seed)
     }
 }
 
-impl Chance {
+impl Rng {
     /// Any number.
     pub fn draw(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
@@ -24,7 +24,7 @@ impl Chance {
         self.draw() % end
     }
 
-    /// Yes, so many times in a hundred.
+    /// True with this probability, in per cent.
     pub fn per_cent(&mut self, share: u64) -> bool {
         self.below(100) < share
     }

@@ -1,5 +1,5 @@
-//! A server that does exactly what it is told, right or wrong, and remembers
-//! what it was sent.
+//! A server whose behavior the test decides for each request, and that records the
+//! requests.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
@@ -9,23 +9,23 @@ use std::time::{Duration, Instant};
 
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
-/// After so long an answer has been heard, and no call has come after it at four a second.
-const LONG_HEARD: Duration = Duration::from_millis(50);
+/// After this time the client has read the answer, and at four calls a second none has followed.
+const CLOSE_DELAY: Duration = Duration::from_millis(50);
 
-/// What it does with a request once it has read it.
+/// How it responds to a request.
 #[derive(Debug, Clone)]
-pub enum Does {
-    /// Says this, byte for byte, and closes the connection.
-    Say(Vec<u8>),
-    /// Says this, and closes the connection when it has long been heard.
-    SayAndCloseLater(Vec<u8>),
-    /// Says this once so many connections have been made.
-    SayWhenConnected(usize, Vec<u8>),
-    /// Closes the connection without a word.
+pub enum Behavior {
+    /// Sends this, byte for byte, and closes the connection.
+    Respond(Vec<u8>),
+    /// Sends this, and closes the connection when the client has long read it.
+    RespondThenClose(Vec<u8>),
+    /// Sends this once this many connections have been made.
+    RespondWhenConnected(usize, Vec<u8>),
+    /// Closes the connection without a response.
     Close,
-    /// Resets the connection without a word.
+    /// Resets the connection without a response.
     Reset,
-    /// Says nothing until the client has gone.
+    /// Sends nothing until the client has gone.
     Hang,
 }
 
@@ -53,59 +53,61 @@ impl Request {
     }
 }
 
-/// A server that does exactly what it is told.
-pub struct Hostile {
+/// A server whose behavior the test decides for each request.
+pub struct ScriptedServer {
     port: u16,
-    seen: Arc<Seen>,
+    received: Arc<Received>,
 }
 
-/// What it has seen so far.
+/// What it has received so far.
 #[derive(Default)]
-struct Seen {
+struct Received {
     connections: AtomicUsize,
     requests: Mutex<Vec<Request>>,
 }
 
-type Decide = dyn Fn(usize, &Request) -> Does + Send + Sync;
+type Decide = dyn Fn(usize, &Request) -> Behavior + Send + Sync;
 
-impl Hostile {
+impl ScriptedServer {
     /// One that does the same with every request.
-    pub fn always(does: Does) -> Hostile {
-        Hostile::that(move |_, _| does.clone())
+    pub fn always(does: Behavior) -> ScriptedServer {
+        ScriptedServer::new(move |_, _| does.clone())
     }
 
     /// One that does with the first request the first of these, and so on; with
     /// those that follow, the last.
-    pub fn first(each: Vec<Does>) -> Hostile {
-        Hostile::that(move |nth, _| each[nth.min(each.len() - 1)].clone())
+    pub fn sequence(each: Vec<Behavior>) -> ScriptedServer {
+        ScriptedServer::new(move |nth, _| each[nth.min(each.len() - 1)].clone())
     }
 
     /// One that decides by the number of the request, from 0, and what is in it.
-    pub fn that(decide: impl Fn(usize, &Request) -> Does + Send + Sync + 'static) -> Hostile {
-        Hostile::start(None, Arc::new(decide))
+    pub fn new(
+        decide: impl Fn(usize, &Request) -> Behavior + Send + Sync + 'static,
+    ) -> ScriptedServer {
+        ScriptedServer::start(None, Arc::new(decide))
     }
 
     /// One that does so over TLS.
     pub fn over_tls(
         tls: Arc<ServerConfig>,
-        decide: impl Fn(usize, &Request) -> Does + Send + Sync + 'static,
-    ) -> Hostile {
-        Hostile::start(Some(tls), Arc::new(decide))
+        decide: impl Fn(usize, &Request) -> Behavior + Send + Sync + 'static,
+    ) -> ScriptedServer {
+        ScriptedServer::start(Some(tls), Arc::new(decide))
     }
 
-    fn start(tls: Option<Arc<ServerConfig>>, decide: Arc<Decide>) -> Hostile {
+    fn start(tls: Option<Arc<ServerConfig>>, decide: Arc<Decide>) -> ScriptedServer {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
-        let seen = Arc::new(Seen::default());
-        let all = Arc::clone(&seen);
+        let received = Arc::new(Received::default());
+        let all = Arc::clone(&received);
         std::thread::spawn(move || {
             for stream in listener.incoming() {
                 all.connections.fetch_add(1, Ordering::Relaxed);
-                let (seen, decide, tls) = (Arc::clone(&all), Arc::clone(&decide), tls.clone());
-                std::thread::spawn(move || serve(stream.unwrap(), tls, &seen, &*decide));
+                let (received, decide, tls) = (Arc::clone(&all), Arc::clone(&decide), tls.clone());
+                std::thread::spawn(move || serve(stream.unwrap(), tls, &received, &*decide));
             }
         });
-        Hostile { port, seen }
+        ScriptedServer { port, received }
     }
 
     pub fn url(&self) -> String {
@@ -119,16 +121,16 @@ impl Hostile {
 
     /// How many connections were made so far.
     pub fn connections(&self) -> usize {
-        self.seen.connections.load(Ordering::Relaxed)
+        self.received.connections.load(Ordering::Relaxed)
     }
 
     /// Every request so far.
     pub fn requests(&self) -> Vec<Request> {
-        self.seen.requests.lock().unwrap().clone()
+        self.received.requests.lock().unwrap().clone()
     }
 }
 
-/// The address of a server that takes connections and never says a word.
+/// The address of a server that takes connections and never sends anything.
 pub fn silent() -> String {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -137,18 +139,18 @@ pub fn silent() -> String {
 }
 
 /// One request a connection, so that a client that comes again has to connect again.
-fn serve(stream: TcpStream, tls: Option<Arc<ServerConfig>>, seen: &Seen, decide: &Decide) {
+fn serve(stream: TcpStream, tls: Option<Arc<ServerConfig>>, received: &Received, decide: &Decide) {
     let raw = stream.try_clone().unwrap();
     match tls {
-        None => exchange(stream, &raw, seen, decide),
+        None => exchange(stream, &raw, received, decide),
         Some(config) => {
             let connection = ServerConnection::new(config).unwrap();
-            exchange(StreamOwned::new(connection, stream), &raw, seen, decide);
+            exchange(StreamOwned::new(connection, stream), &raw, received, decide);
         }
     }
 }
 
-fn exchange(mut stream: impl Read + Write, raw: &TcpStream, seen: &Seen, decide: &Decide) {
+fn exchange(mut stream: impl Read + Write, raw: &TcpStream, received: &Received, decide: &Decide) {
     let Some(request) = read(&mut stream) else {
         // No HTTP at all, as of a client that speaks TLS; or no TLS that is good enough.
         let _ = stream.write_all(&status("400 Bad Request"));
@@ -156,30 +158,30 @@ fn exchange(mut stream: impl Read + Write, raw: &TcpStream, seen: &Seen, decide:
         return wait_for_the_end(raw);
     };
     let nth = {
-        let mut requests = seen.requests.lock().unwrap();
+        let mut requests = received.requests.lock().unwrap();
         requests.push(request.clone());
         requests.len() - 1
     };
-    let mut say = |words: Vec<u8>, stays: Duration| {
-        // A client may have heard enough before the end.
-        let said = stream.write_all(&words).and_then(|()| stream.flush());
+    let mut respond = |bytes: Vec<u8>, stays: Duration| {
+        // A client may have read enough before the end.
+        let written = stream.write_all(&bytes).and_then(|()| stream.flush());
         std::thread::sleep(stays);
-        let _ = said.and_then(|()| raw.shutdown(Shutdown::Write));
+        let _ = written.and_then(|()| raw.shutdown(Shutdown::Write));
         wait_for_the_end(raw);
     };
     match decide(nth, &request) {
-        Does::Say(words) => say(words, Duration::ZERO),
-        Does::SayAndCloseLater(words) => say(words, LONG_HEARD),
-        Does::SayWhenConnected(connections, words) => {
-            let made = || seen.connections.load(Ordering::Relaxed) >= connections;
+        Behavior::Respond(bytes) => respond(bytes, Duration::ZERO),
+        Behavior::RespondThenClose(bytes) => respond(bytes, CLOSE_DELAY),
+        Behavior::RespondWhenConnected(connections, bytes) => {
+            let made = || received.connections.load(Ordering::Relaxed) >= connections;
             super::until("so many connections have been made", made);
-            say(words, Duration::ZERO);
+            respond(bytes, Duration::ZERO);
         }
-        Does::Close => {}
-        Does::Reset => {
+        Behavior::Close => {}
+        Behavior::Reset => {
             rustix::net::sockopt::set_socket_linger(raw, Some(Duration::ZERO)).unwrap();
         }
-        Does::Hang => wait_for_the_end(raw),
+        Behavior::Hang => wait_for_the_end(raw),
     }
 }
 

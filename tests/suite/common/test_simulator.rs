@@ -1,30 +1,30 @@
-//! The simulator of CoreCARD, running beside the test.
+//! The simulator of CoreCARD, running in the test.
 
 use std::collections::BTreeMap;
 
 use cardcancel::simulator::{self, Order, OrderState, Simulator, SimulatorSettings, Stats};
 use tokio::runtime::Runtime;
 
-/// The simulator of CoreCARD, running beside the test.
-pub struct CoreCard {
+/// The simulator of CoreCARD, running in the test.
+pub struct TestSimulator {
     runtime: Runtime,
     simulator: Simulator,
 }
 
-impl CoreCard {
+impl TestSimulator {
     /// One that is perfect and instantaneous.
-    pub fn perfect() -> CoreCard {
-        CoreCard::that(SimulatorSettings::default())
+    pub fn perfect() -> TestSimulator {
+        TestSimulator::new(SimulatorSettings::default())
     }
 
-    pub fn that(settings: SimulatorSettings) -> CoreCard {
+    pub fn new(settings: SimulatorSettings) -> TestSimulator {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
             .build()
             .unwrap();
         let simulator = runtime.block_on(simulator::start(settings)).unwrap();
-        CoreCard { runtime, simulator }
+        TestSimulator { runtime, simulator }
     }
 
     pub fn url(&self) -> String {
@@ -41,8 +41,8 @@ impl CoreCard {
         self.simulator.orders()
     }
 
-    /// How often it was asked for each order, by admin number.
-    pub fn asked(&self) -> BTreeMap<i64, u32> {
+    /// The number of requests for each order, by its admin number.
+    pub fn requests_by_order(&self) -> BTreeMap<i64, u32> {
         self.orders()
             .into_iter()
             .map(|(order, state)| (order.admin_number, state.requests))

@@ -7,25 +7,25 @@ use cardcancel::ledger::{
 };
 use cardcancel::model::{RowTransition, Status, Verdict};
 
-use crate::common::postgres::Server;
-use crate::common::{Cut, Way, records, until};
+use crate::common::postgres::PostgresServer;
+use crate::common::{Cut, FaultyProxy, records, until};
 use crate::conformance::process::{
     Home, Process, at, cancelled, create_run, ended, fresh_rows, rows,
 };
 
 /// A run of five rows on a way that breaks as the commit commits which completes the first two
 /// and claims the next.
-fn breaks_in_a_commit(cut: Cut, then: fn(&Way)) {
+fn breaks_in_a_commit(cut: Cut, then: fn(&FaultyProxy)) {
     let home = Home::server();
-    let (way, through) = Way::to(home.database(), cut);
+    let (proxy, through) = FaultyProxy::new(home.database(), cut);
     let mut ledger = Box::new(Postgres::open(at(&through)).unwrap());
     let run = create_run(ledger.as_mut(), "run-1", "key", 5);
     let mut process = Process::start(ledger, run);
     let claimed = process.claim(2);
-    way.break_after(0);
-    then(&way);
+    proxy.break_after(0);
+    then(&proxy);
     let outcome = process.commit(claimed.into_iter().map(cancelled).collect(), Vec::new(), 2);
-    assert!(way.has_broken());
+    assert!(proxy.has_broken());
     assert_eq!(rows(&outcome.claimed), [3, 4]);
     assert!(
         outcome.claimed.iter().all(|claimed| (claimed.attempt(), claimed.doubt()) == (1, false))
@@ -53,20 +53,20 @@ fn a_commit_whose_answer_was_lost_is_done_once() {
 #[test]
 #[ignore = "needs PostgreSQL: tests/run brings it"]
 fn a_commit_whose_answer_was_lost_is_done_once_though_the_next_tries_break_too() {
-    breaks_in_a_commit(Cut::After, |way| {
-        way.and_at_the_next_begin();
-        way.and_at_the_next_begin();
+    breaks_in_a_commit(Cut::After, |proxy| {
+        proxy.and_at_the_next_begin();
+        proxy.and_at_the_next_begin();
     });
     // What tells that it was done is lost in its commit.
-    breaks_in_a_commit(Cut::After, |way| way.break_after(0));
+    breaks_in_a_commit(Cut::After, |proxy| proxy.break_after(0));
 }
 
 #[test]
 #[ignore = "needs PostgreSQL: tests/run brings it"]
 fn a_commit_that_waits_for_a_standby_longer_than_its_connection_lasts_is_done_once() {
-    let server = Server::start(&[]);
+    let server = PostgresServer::start(&[]);
     let home = Home::Server(server.database());
-    let (way, through) = Way::to(home.database(), Cut::After);
+    let (proxy, through) = FaultyProxy::new(home.database(), Cut::After);
     let mut ledger = Box::new(Postgres::open(at(&through)).unwrap());
     let run = create_run(ledger.as_mut(), "run-1", "key", 4);
     let mut process = Process::start(ledger, run);
@@ -79,7 +79,7 @@ fn a_commit_that_waits_for_a_standby_longer_than_its_connection_lasts_is_done_on
     standby("one_that_is_away");
     let is_in_force = "SELECT current_setting('synchronous_standby_names') <> ''";
     until("commits wait", || home.database().asked(is_in_force));
-    way.break_after(0);
+    proxy.break_after(0);
     let claimed = std::thread::scope(|scope| {
         let claimed = scope.spawn(|| process.claim(2));
         let waits = "SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event_type = 'Lock'";
@@ -99,7 +99,7 @@ fn a_commit_that_waits_for_a_standby_longer_than_its_connection_lasts_is_done_on
 #[ignore = "needs PostgreSQL: tests/run brings it"]
 fn what_a_worker_claimed_as_it_came_back_is_its_own_though_the_answer_was_lost() {
     let home = Home::server();
-    let (way, through) = Way::to(home.database(), Cut::After);
+    let (proxy, through) = FaultyProxy::new(home.database(), Cut::After);
     let mut ledger = Box::new(Postgres::open(at(&through)).unwrap());
     let run = create_run(ledger.as_mut(), "run-1", "key", 4);
     let mut process = Process::start(ledger, run.clone());
@@ -110,9 +110,9 @@ fn what_a_worker_claimed_as_it_came_back_is_its_own_though_the_answer_was_lost()
         home.database().asked("SELECT NOT at_work FROM cardcancel.worker ORDER BY number LIMIT 1")
     });
     assert_eq!(rows(&other.claim(2)), [1, 2]);
-    way.break_after(0);
+    proxy.break_after(0);
     let outcome = process.commit(lost.into_iter().map(cancelled).collect(), Vec::new(), 2);
-    assert!(way.has_broken());
+    assert!(proxy.has_broken());
     assert_eq!((rows(&outcome.claimed), outcome.counts.total()), (vec![3, 4], 0));
     assert!(
         outcome.claimed.iter().all(|claimed| (claimed.attempt(), claimed.doubt()) == (1, false))
@@ -127,7 +127,7 @@ fn what_a_worker_claimed_as_it_came_back_is_its_own_though_the_answer_was_lost()
 #[ignore = "needs PostgreSQL: tests/run brings it"]
 fn what_a_dead_process_left_is_taken_up_though_the_answer_is_lost() {
     let home = Home::server();
-    let (way, through) = Way::to(home.database(), Cut::After);
+    let (proxy, through) = FaultyProxy::new(home.database(), Cut::After);
     let mut dead = home.process(2);
     let _in_flight = dead.claim(2);
     let mut process =
@@ -135,7 +135,7 @@ fn what_a_dead_process_left_is_taken_up_though_the_answer_is_lost() {
     drop(dead);
     let mut claimed = Vec::new();
     until("it takes them up", || {
-        way.break_after(0);
+        proxy.break_after(0);
         claimed = process.claim(2);
         !claimed.is_empty()
     });
@@ -149,7 +149,7 @@ fn what_a_dead_process_left_is_taken_up_though_the_answer_is_lost() {
 #[ignore = "needs PostgreSQL: tests/run brings it"]
 fn a_row_that_another_run_cancelled_ends_once_though_the_answer_is_lost() {
     let home = Home::server();
-    let (way, through) = Way::to(home.database(), Cut::After);
+    let (proxy, through) = FaultyProxy::new(home.database(), Cut::After);
     let mut ledger = Box::new(Postgres::open(at(&through)).unwrap());
     let run = create_run(ledger.as_mut(), "run-1", "key", 2);
     let mut process = Process::start(ledger, run);
@@ -159,9 +159,9 @@ fn a_row_that_another_run_cancelled_ends_once_though_the_answer_is_lost() {
     let mut ledger = home.open();
     let other = create_run(ledger.as_mut(), "run-2", "other", 1);
     Process::start(ledger, other).finish();
-    way.break_after(0);
+    proxy.break_after(0);
     let outcome = process.commit(Vec::new(), waiting.into_iter().collect(), 0);
-    assert!(way.has_broken());
+    assert!(proxy.has_broken());
     assert_eq!((outcome.claimed.len(), outcome.deferred.len()), (0, 0));
     assert_eq!(outcome.counts.get(Status::AlreadyCancelled), 1);
     // Whoever comes with it again decides nothing.
@@ -176,13 +176,13 @@ fn a_row_that_another_run_cancelled_ends_once_though_the_answer_is_lost() {
 #[ignore = "needs PostgreSQL: tests/run brings it"]
 fn the_slots_of_a_commit_whose_answer_was_lost_are_not_lost() {
     let home = Home::server();
-    let (way, through) = Way::to(home.database(), Cut::After);
+    let (proxy, through) = FaultyProxy::new(home.database(), Cut::After);
     let mut ledger = Box::new(Postgres::open(at(&through)).unwrap());
     let run = create_run(ledger.as_mut(), "run-1", "key", 5);
     let mut process = Process::start(ledger, run).at_pace("1/h");
-    way.break_after(0);
+    proxy.break_after(0);
     assert_eq!(process.claim(1).len(), 1);
-    assert!(way.has_broken());
+    assert!(proxy.has_broken());
 }
 
 #[test]
@@ -192,13 +192,13 @@ fn the_creation_of_a_run_and_a_start_survive_lost_answers() {
         for commits in 0..5 {
             let home = Home::server();
             home.open();
-            let (way, through) = Way::to(home.database(), cut);
+            let (proxy, through) = FaultyProxy::new(home.database(), cut);
             let mut ledger = Box::new(Postgres::open(at(&through)).unwrap());
-            way.break_after(commits);
+            proxy.break_after(commits);
             let run = create_run(ledger.as_mut(), "run-1", "key", 25_000);
             let mut process = Process::start(ledger, run);
             assert_eq!(rows(&process.claim(2)), [1, 2]);
-            assert!(way.has_broken(), "{cut:?} {commits}");
+            assert!(proxy.has_broken(), "{cut:?} {commits}");
             assert_eq!(process.records().len(), 25_000);
             assert_eq!(home.open().runs().unwrap().len(), 1);
         }
@@ -231,10 +231,10 @@ fn a_run_goes_on_though_its_connections_break_again_and_again() {
 #[test]
 #[ignore = "needs PostgreSQL: tests/run brings it"]
 fn what_was_in_flight_is_completed_once_the_database_is_back() {
-    let server = Server::start(&[]);
+    let server = PostgresServer::start(&[]);
     let home = Home::Server(server.database());
     let mut process = home.process(4);
-    for end in [Server::stop, Server::kill] {
+    for end in [PostgresServer::stop, PostgresServer::kill] {
         let claimed = process.claim(2);
         end(&server);
         let outcome = std::thread::scope(|scope| {
@@ -256,8 +256,8 @@ fn what_was_in_flight_is_completed_once_the_database_is_back() {
 fn fails_over(
     claims_before: u32,
     names: &str,
-) -> (Result<CommitOutcome, LedgerError>, Server, Vec<RowRecord>) {
-    let server = Server::start(&[]);
+) -> (Result<CommitOutcome, LedgerError>, PostgresServer, Vec<RowRecord>) {
+    let server = PostgresServer::start(&[]);
     let database = server.database();
     drop(Postgres::open(at(&database)).unwrap());
     let standby = server.standby();
@@ -335,7 +335,7 @@ fn the_end_of_a_call_that_the_ledger_does_not_know_of_is_an_error() {
 #[test]
 #[ignore = "needs PostgreSQL: tests/run brings it"]
 fn a_database_that_stays_away_is_given_up_in_the_end() {
-    let server = Server::start(&[]);
+    let server = PostgresServer::start(&[]);
     let home = Home::Server(server.database());
     let at = PostgresOptions { max_outage: Duration::from_millis(300), ..at(home.database()) };
     let mut ledger = Box::new(Postgres::open(at).unwrap());
@@ -350,15 +350,15 @@ fn a_database_that_stays_away_is_given_up_in_the_end() {
 #[ignore = "needs PostgreSQL: tests/run brings it"]
 fn a_worker_frozen_in_its_commit_does_not_keep_the_others_from_theirs() {
     let home = Home::server();
-    let (way, through) = Way::to(home.database(), Cut::Freeze);
+    let (proxy, through) = FaultyProxy::new(home.database(), Cut::Freeze);
     let mut ledger = Box::new(Postgres::open(at(&through)).unwrap());
     let run = create_run(ledger.as_mut(), "run-1", "key", 2);
     let mut frozen = Process::start(ledger, run.clone());
     let mut other = home.join(&run);
-    way.break_after(0);
+    proxy.break_after(0);
     std::thread::scope(|scope| {
         let claimed = scope.spawn(|| rows(&frozen.claim(1)));
-        until("it is frozen", || way.has_broken());
+        until("it is frozen", || proxy.has_broken());
         let first = rows(&other.claim(1));
         let mut both = [first, claimed.join().unwrap()].concat();
         both.sort();

@@ -2,7 +2,7 @@
 
 use cardcancel::ledger::{LedgerError, Postgres, PostgresOptions};
 
-use crate::common::postgres::{Database, PASSWORD, Server, database};
+use crate::common::postgres::{Database, PASSWORD, PostgresServer, database};
 use crate::common::until;
 use crate::common::{Authority, PgBouncer};
 use crate::conformance::process::{Home, Process, at, cancelled, create_run};
@@ -21,7 +21,7 @@ fn refused(at: PostgresOptions) -> String {
 #[ignore = "needs PostgreSQL: tests/run brings it"]
 fn a_server_that_forgets_what_it_confirmed_is_refused() {
     for setting in ["fsync", "full_page_writes"] {
-        let server = Server::start(&[&format!("{setting}=off")]);
+        let server = PostgresServer::start(&[&format!("{setting}=off")]);
         let told = refused(at(&server.database()));
         assert!(told.contains(&format!("{setting} = off")), "{told}");
     }
@@ -47,7 +47,7 @@ fn a_commit_that_does_not_wait_for_all_it_should_is_refused() {
 #[test]
 #[ignore = "needs PostgreSQL: tests/run brings it"]
 fn servers_that_could_take_over_and_lag_behind_are_refused_unless_that_is_allowed() {
-    let server = Server::start(&[]);
+    let server = PostgresServer::start(&[]);
     let database = server.database();
     let with = |url: String| PostgresOptions { url: url.into(), ..at(&database) };
     // One server by itself is taken at its word.
@@ -167,9 +167,9 @@ fn neither_errors_nor_the_names_of_things_show_the_password() {
 #[test]
 #[ignore = "needs PostgreSQL: tests/run brings it"]
 fn tls_is_spoken_with_a_server_whose_certificate_is_trusted_and_with_no_other() {
-    let server = Server::start(&[]);
+    let server = PostgresServer::start(&[]);
     let authority = Authority::new();
-    server.speak_tls(&authority.papers());
+    server.speak_tls(&authority.issue());
     let folder = tempfile::tempdir().unwrap();
     let trust = |authority: &Authority| {
         let path = folder.path().join("ca.pem");
@@ -189,7 +189,7 @@ fn tls_is_spoken_with_a_server_whose_certificate_is_trusted_and_with_no_other() 
 
     let told = refused(by(&trust(&Authority::new())));
     assert!(told.contains("certificate"), "{told}");
-    server.speak_tls(&authority.papers_of_another());
+    server.speak_tls(&authority.issue_for_another_host());
     let told = refused(by(&trust(&authority)));
     assert!(told.contains("certificate"), "{told}");
 }

@@ -9,7 +9,7 @@ use cardcancel::model::Order;
 use sha2::{Digest, Sha256};
 
 use super::given;
-use crate::common::Chance;
+use crate::common::Rng;
 
 /// A file as it arrives.
 pub struct File {
@@ -87,44 +87,44 @@ impl Damage {
 
 /// Some of the orders that there are, each once. Their numbers begin alike, so that one that is
 /// cut short is another.
-pub fn some_orders(chance: &mut Chance, most: u64) -> Vec<Order> {
-    let count = 1 + chance.below(most);
+pub fn some_orders(rng: &mut Rng, most: u64) -> Vec<Order> {
+    let count = 1 + rng.below(most);
     let order = |n: u64| {
         let short = 1000 + n as i64 / 3;
         let admin_number = [short, short * 100 + 7, short * 100_000 + 70_003][n as usize % 3];
         Order { admin_number, sequence_number: 1 + n as i32 % 2 }
     };
-    let mut orders: Vec<Order> = (0..count).map(|_| order(chance.below(most * 2))).collect();
+    let mut orders: Vec<Order> = (0..count).map(|_| order(rng.below(most * 2))).collect();
     orders.sort();
     orders.dedup();
-    shuffle(&mut orders, chance);
+    shuffle(&mut orders, rng);
     orders
 }
 
-fn shuffle<T>(items: &mut [T], chance: &mut Chance) {
+fn shuffle<T>(items: &mut [T], rng: &mut Rng) {
     for last in (1..items.len()).rev() {
-        items.swap(last, chance.below(last as u64 + 1) as usize);
+        items.swap(last, rng.below(last as u64 + 1) as usize);
     }
 }
 
 impl File {
     /// A file of these orders, damaged as often as not.
-    pub fn of(name: String, mut orders: Vec<Order>, chance: &mut Chance) -> File {
-        let damage = match chance.per_cent(50) {
+    pub fn of(name: String, mut orders: Vec<Order>, rng: &mut Rng) -> File {
+        let damage = match rng.per_cent(50) {
             true => Damage::None,
-            false => DAMAGES[chance.below(DAMAGES.len() as u64) as usize],
+            false => DAMAGES[rng.below(DAMAGES.len() as u64) as usize],
         };
         if damage == Damage::Rounded {
             // Fewer could all end in zeros by chance.
             let long = |n: i64| 98_765_432_100_000_000 + n * 1237;
             let order = |n| Order { admin_number: long(n), sequence_number: 1 };
             orders = (1..10).map(order).collect();
-        } else if chance.per_cent(30) {
+        } else if rng.per_cent(30) {
             orders.push(orders[0]);
         }
-        let mut table = Table::of(&orders, chance);
+        let mut table = Table::of(&orders, rng);
         let mut meant: BTreeSet<Order> = orders.iter().copied().collect();
-        table.damage(damage, chance);
+        table.damage(damage, rng);
         let whole = table.text();
         let mut text = whole.clone();
         let mut checksum = None;
@@ -132,7 +132,7 @@ impl File {
             Damage::CutShort | Damage::ChecksumOfMore | Damage::Joined => {
                 let header = text.iter().position(|byte| *byte == b'\n').unwrap() + 1;
                 let least = header + 1;
-                text.truncate(least + chance.below((text.len() - least) as u64) as usize);
+                text.truncate(least + rng.below((text.len() - least) as u64) as usize);
             }
             Damage::Unfinished | Damage::ProvenWhole => {
                 text.truncate(text.trim_ascii_end().len());
@@ -140,7 +140,7 @@ impl File {
             _ => {}
         }
         if damage == Damage::Joined {
-            let others = some_orders(chance, 20);
+            let others = some_orders(rng, 20);
             meant.extend(&others);
             text.extend(table.with(&others).text());
         }
@@ -188,8 +188,8 @@ struct Table {
 }
 
 impl Table {
-    fn of(orders: &[Order], chance: &mut Chance) -> Table {
-        let (header, admin, sequence) = match chance.below(4) {
+    fn of(orders: &[Order], rng: &mut Rng) -> Table {
+        let (header, admin, sequence) = match rng.below(4) {
             0 => (vec!["AdminNumber", "CardSequenceNumber"], 0, 1),
             1 => (vec!["card_sequence_number", "Admin"], 1, 0),
             2 => (vec!["admin number", "sequence-number", "Branch"], 0, 1),
@@ -200,9 +200,9 @@ impl Table {
             rows: Vec::new(),
             admin,
             sequence,
-            delimiter: [',', ';', '\t'][chance.below(3) as usize],
-            line_end: ["\n", "\r\n"][chance.below(2) as usize],
-            begins: ["", "", "\u{feff}"][chance.below(3) as usize],
+            delimiter: [',', ';', '\t'][rng.below(3) as usize],
+            line_end: ["\n", "\r\n"][rng.below(2) as usize],
+            begins: ["", "", "\u{feff}"][rng.below(3) as usize],
         };
         let mut table = table.with(orders);
         let dressed = |field: &mut String, how| match how {
@@ -213,7 +213,7 @@ impl Table {
         };
         for row in &mut table.rows {
             for key in [admin, sequence] {
-                dressed(&mut row[key], chance.below(12));
+                dressed(&mut row[key], rng.below(12));
             }
         }
         table
@@ -242,9 +242,9 @@ impl Table {
     }
 
     /// What is done before there is a text.
-    fn damage(&mut self, damage: Damage, chance: &mut Chance) {
+    fn damage(&mut self, damage: Damage, rng: &mut Rng) {
         let Table { admin, sequence, .. } = *self;
-        let any = chance.below(self.rows.len() as u64) as usize;
+        let any = rng.below(self.rows.len() as u64) as usize;
         match damage {
             Damage::HeaderAgain => {
                 let again = self.header.iter().map(|name| (*name).to_owned()).collect();
@@ -256,7 +256,7 @@ impl Table {
                 // missing, or its last, which was empty.
                 let may_lack_its_last = admin.max(sequence) == 1 && self.header.len() > 2;
                 for row in &mut self.rows[any..] {
-                    match chance.below(3) {
+                    match rng.below(3) {
                         0 => row.insert(0, "1".to_owned()),
                         1 if !may_lack_its_last => drop(row.remove(0)),
                         1 => drop(row.pop()),
@@ -272,7 +272,7 @@ impl Table {
             Damage::Swallowed => {
                 let last = self.header.len() - 1;
                 self.rows[any][last].insert(0, '"');
-                let further = any + chance.below(4) as usize;
+                let further = any + rng.below(4) as usize;
                 if further > any
                     && let Some(row) = self.rows.get_mut(further)
                 {
@@ -288,7 +288,7 @@ impl Table {
             Damage::Reformatted => {
                 for row in &mut self.rows[any..] {
                     let number = row[admin].trim_matches(['"', ' ']).to_owned();
-                    row[admin] = match chance.below(7) {
+                    row[admin] = match rng.below(7) {
                         0 => format!("{number}.0"),
                         1 => format!("{}E+03", &number[..3]),
                         2 => format!("\"{},{}\"", &number[..1], &number[1..]),
@@ -314,7 +314,7 @@ impl Table {
             }
             Damage::Titled => self.begins = "Cards to cancel\n\n",
             Damage::Nul => {
-                let column = chance.below(self.header.len() as u64) as usize;
+                let column = rng.below(self.header.len() as u64) as usize;
                 self.rows[any][column].push('\0');
             }
             _ => {}

@@ -13,17 +13,17 @@ mod real;
 mod rules;
 mod simulated;
 
-use crate::common::Chance;
+use crate::common::Rng;
 
 /// Lives through these nights, two at a time; what breaks a rule is told with its seed.
-fn live_through(what: &str, nights: u64, night: impl Fn(Chance, u64) -> history::History + Sync) {
+fn live_through(what: &str, nights: u64, night: impl Fn(Rng, u64) -> history::History + Sync) {
     let number = |name| std::env::var(name).ok().map(|text| text.parse::<u64>().unwrap());
     let seeds: Vec<u64> = match (number("NIGHT_SEED"), number("NIGHTS")) {
         (Some(seed), _) => vec![seed],
         (None, nights_wanted) => (1..=nights_wanted.unwrap_or(nights)).collect(),
     };
     let live = |seed: &u64| {
-        let lived = std::panic::AssertUnwindSafe(|| night(Chance::from(*seed), *seed));
+        let lived = std::panic::AssertUnwindSafe(|| night(Rng::from(*seed), *seed));
         match std::panic::catch_unwind(lived) {
             Ok(history) => rules::broken_in(&history),
             Err(_) => vec!["panicked, as is told above".to_owned()],

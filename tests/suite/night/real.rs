@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use super::files::{File, some_orders};
 use super::given;
 use super::history::{Call, Ended, Heard, History, StartOptions, Time, Told};
-use crate::common::{Chance, CoreCard, Outcome, Scene, ended, rows, terminate, until};
+use crate::common::{ProgramOutput, Rng, TestEnv, TestSimulator, ended, rows, terminate, until};
 
 /// By then the ledger knows what an answer came to, even on a busy machine.
 const COMMITTED_WITHIN: Time = 1_000_000_000;
@@ -32,29 +32,29 @@ const CONFIGURATIONS: [&str; 3] = [
 ];
 
 /// Lives through a night; says what happened in it.
-pub fn live(mut chance: Chance, seed: u64) -> History {
+pub fn live(mut rng: Rng, seed: u64) -> History {
     // In memory no commit waits for a disk.
-    let scene = Scene::within(super::folder());
+    let env = TestEnv::within(super::folder());
     for (number, text) in CONFIGURATIONS.iter().enumerate() {
-        scene.file(&format!("{number}.toml"), text);
+        env.file(&format!("{number}.toml"), text);
     }
     let settings =
-        SimulatorSettings { record: Some(scene.path("record.csv")), ..bad(&mut chance, seed) };
-    let core_card = CoreCard::that(settings);
+        SimulatorSettings { record: Some(env.path("record.csv")), ..bad(&mut rng, seed) };
+    let core_card = TestSimulator::new(settings);
     let history = History::default();
-    let mut night = Night { chance, scene, core_card, jobs: Vec::new(), names: 0, history };
-    for _ in 0..4 + night.chance.below(4) {
+    let mut night = Night { rng, env, core_card, jobs: Vec::new(), names: 0, history };
+    for _ in 0..4 + night.rng.below(4) {
         night.go_on();
     }
-    let Night { scene, core_card, mut history, .. } = night;
+    let Night { env, core_card, mut history, .. } = night;
     let stats = core_card.stop();
     assert_eq!((stats.record_error, stats.orders_cancelled_again), (None, 0));
-    history.calls = calls(&scene.read("record.csv"), &history.starts);
+    history.calls = calls(&env.read("record.csv"), &history.starts);
     history
 }
 
-fn bad(chance: &mut Chance, seed: u64) -> SimulatorSettings {
-    let mut some = |most: u64| Share::per_mille(chance.below(most + 1) as u16);
+fn bad(rng: &mut Rng, seed: u64) -> SimulatorSettings {
+    let mut some = |most: u64| Share::per_mille(rng.below(most + 1) as u16);
     SimulatorSettings {
         seed,
         latency: "1ms..25ms".parse().unwrap(),
@@ -91,7 +91,7 @@ struct Job {
 
 /// How a process ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum InitialState {
+enum Interruption {
     ByItself,
     /// Killed once so many more calls have come.
     Killed(u64),
@@ -100,9 +100,9 @@ enum InitialState {
 }
 
 struct Night {
-    chance: Chance,
-    scene: Scene,
-    core_card: CoreCard,
+    rng: Rng,
+    env: TestEnv,
+    core_card: TestSimulator,
     jobs: Vec<Job>,
     /// How many files were named, so that each has a name of its own.
     names: u32,
@@ -113,27 +113,27 @@ impl Night {
     /// One or two processes are started, and end.
     fn go_on(&mut self) {
         let first = self.some_job();
-        let mut now = vec![(first, self.some_fate())];
-        if self.chance.per_cent(40) {
+        let mut now = vec![(first, self.some_interruption())];
+        if self.rng.per_cent(40) {
             let second = self.some_job();
             if second.file != now[0].0.file && second.results != now[0].0.results {
-                now.push((second, self.some_fate()));
+                now.push((second, self.some_interruption()));
             }
         }
         let begun: Vec<(usize, Child)> = now.iter().map(|(job, _)| self.begin(job)).collect();
         let before = self.core_card.requests();
-        for ((job, fate), (by, child)) in now.iter().zip(begun) {
-            self.end(job, *fate, before, by, child);
+        for ((job, interruption), (by, child)) in now.iter().zip(begun) {
+            self.end(job, *interruption, before, by, child);
         }
     }
 
     fn some_job(&mut self) -> Job {
-        let chance = &mut self.chance;
-        let kind = if self.jobs.is_empty() { 0 } else { chance.below(10) };
+        let rng = &mut self.rng;
+        let kind = if self.jobs.is_empty() { 0 } else { rng.below(10) };
         if kind < 5 {
             return self.new_file();
         }
-        let earlier = self.jobs[chance.below(self.jobs.len() as u64) as usize].clone();
+        let earlier = self.jobs[rng.below(self.jobs.len() as u64) as usize].clone();
         match kind {
             5 | 6 => earlier,
             7 if earlier.flags[0] == "run" => {
@@ -151,9 +151,9 @@ impl Night {
 
     fn new_file(&mut self) -> Job {
         let (name, results) = (self.name("orders"), self.name("results"));
-        let orders = some_orders(&mut self.chance, 30);
-        let file = File::of(name, orders, &mut self.chance);
-        file.put(self.scene.folder());
+        let orders = some_orders(&mut self.rng, 30);
+        let file = File::of(name, orders, &mut self.rng);
+        file.put(self.env.folder());
         let job = Job {
             file: file.name.clone(),
             results,
@@ -170,13 +170,13 @@ impl Night {
 
     /// The results of a job are run again; now and then they were damaged first.
     fn rerun_of(&mut self, earlier: Job) -> Job {
-        let Ok(mut text) = std::fs::read_to_string(self.scene.path(&earlier.results)) else {
+        let Ok(mut text) = std::fs::read_to_string(self.env.path(&earlier.results)) else {
             return earlier;
         };
-        let damage = self.chance.below(6);
+        let damage = self.rng.below(6);
         match damage {
             0 => {
-                let end = self.chance.below(text.len() as u64) as usize;
+                let end = self.rng.below(text.len() as u64) as usize;
                 text.truncate(text.floor_char_boundary(end));
             }
             // The names of its columns, the other way round.
@@ -190,33 +190,33 @@ impl Night {
         }
         let is_whole = damage > 1;
         let (file, results) = (self.name("rerun"), self.name("results"));
-        self.scene.file(&file, &text);
+        self.env.file(&file, &text);
         let given = given::orders(text.as_bytes(), earlier.delimiter, false, &earlier.given);
         let job = Job { file, results, given, is_whole, flags: vec!["rerun"], ..earlier };
         self.jobs.push(job.clone());
         job
     }
 
-    fn some_fate(&mut self) -> InitialState {
-        let calls = self.chance.below(25);
-        match self.chance.below(10) {
-            0..=2 => InitialState::Killed(calls),
-            3 => InitialState::Stopped(calls),
-            _ => InitialState::ByItself,
+    fn some_interruption(&mut self) -> Interruption {
+        let calls = self.rng.below(25);
+        match self.rng.below(10) {
+            0..=2 => Interruption::Killed(calls),
+            3 => Interruption::Stopped(calls),
+            _ => Interruption::ByItself,
         }
     }
 
     fn begin(&mut self, job: &Job) -> (usize, Child) {
-        let chance = &mut self.chance;
+        let rng = &mut self.rng;
         let url = self.core_card.url();
-        let configuration = format!("{}.toml", chance.below(3));
-        let attempts = (1 + chance.below(3)).to_string();
+        let configuration = format!("{}.toml", rng.below(3));
+        let attempts = (1 + rng.below(3)).to_string();
         let mut args = vec![job.flags[0], job.file.as_str()];
         args.extend(&job.flags[1..]);
         args.extend(["--url", &url, "--external-ip", "10.120.0.0", "--yes", "-o", &job.results]);
         args.extend(["--concurrency", "6", "--attempts", &attempts, "--config", &configuration]);
-        args.extend(["--rate", if chance.per_cent(50) { "unlimited" } else { "100/s" }]);
-        args.extend(["--on-doubt", if chance.per_cent(30) { "leave" } else { "retry" }]);
+        args.extend(["--rate", if rng.per_cent(50) { "unlimited" } else { "100/s" }]);
+        args.extend(["--on-doubt", if rng.per_cent(30) { "leave" } else { "retry" }]);
         let from = now();
         self.history.starts.push(StartOptions {
             what: format!("{args:?}"),
@@ -227,24 +227,31 @@ impl Night {
             to: from,
             ended: Ended::Refused,
         });
-        (self.history.starts.len() - 1, self.scene.command(&args).spawn().unwrap())
+        (self.history.starts.len() - 1, self.env.command(&args).spawn().unwrap())
     }
 
-    fn end(&mut self, job: &Job, fate: InitialState, before: u64, by: usize, mut child: Child) {
+    fn end(
+        &mut self,
+        job: &Job,
+        interruption: Interruption,
+        before: u64,
+        by: usize,
+        mut child: Child,
+    ) {
         let mut has_come = |calls: u64| {
             until("it was time, or it had ended", || {
                 self.core_card.requests() >= before + calls || child.try_wait().unwrap().is_some()
             });
         };
         let mut killed_at = None;
-        match fate {
-            InitialState::ByItself => {}
-            InitialState::Killed(calls) => {
+        match interruption {
+            Interruption::ByItself => {}
+            Interruption::Killed(calls) => {
                 has_come(calls);
                 killed_at = Some(now());
                 child.kill().unwrap();
             }
-            InitialState::Stopped(calls) => {
+            Interruption::Stopped(calls) => {
                 has_come(calls);
                 if child.try_wait().unwrap().is_none() {
                     terminate(&child);
@@ -254,13 +261,13 @@ impl Night {
         let outcome = ended(child);
         let start = &mut self.history.starts[by];
         start.to = killed_at.filter(|_| outcome.code.is_none()).unwrap_or_else(now);
-        start.ended = match (outcome.code, fate) {
+        start.ended = match (outcome.code, interruption) {
             (Some(2), _) => Ended::Refused,
             // A stop may come before the program knows what to do with one.
             (None, _) => Ended::Died,
-            (Some(0..=4), InitialState::Stopped(_)) => Ended::Told(None),
+            (Some(0..=4), Interruption::Stopped(_)) => Ended::Told(None),
             (Some(0..=4), _) => Ended::Told(outcome.code),
-            _ => panic!("{}: {}", start.what, outcome.told()),
+            _ => panic!("{}: {}", start.what, outcome.report()),
         };
         start.is_whole &= !RIGHTLY_REFUSED.iter().any(|why| outcome.stderr.contains(why));
         start.what = format!("{} ({fate:?}): {}", start.what, said(&outcome));
@@ -272,7 +279,7 @@ impl Night {
 
     /// What the results tell.
     fn told(&self, job: &Job, by: usize) -> Vec<Told> {
-        let text = self.scene.text(&job.results);
+        let text = self.env.text(&job.results);
         let text = text.trim_start_matches('\u{feff}');
         let mut reader =
             csv::ReaderBuilder::new().delimiter(job.delimiter as u8).from_reader(text.as_bytes());
@@ -304,7 +311,7 @@ impl Night {
     }
 }
 
-fn said(outcome: &Outcome) -> String {
+fn said(outcome: &ProgramOutput) -> String {
     let error = outcome.stderr.lines().rev().find(|line| line.starts_with("error"));
     format!("{:?} {}", outcome.code, error.unwrap_or_default())
 }

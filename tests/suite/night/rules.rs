@@ -102,7 +102,7 @@ impl Row<'_> {
 }
 
 fn broken_by<'s>(seen: &'s Seen<'_>, breaks: impl Fn(&Row<'_>) -> bool + 's) -> Vec<String> {
-    seen.rows().filter(|row| breaks(row)).map(|row| row.told()).collect()
+    seen.rows().filter(|row| breaks(row)).map(|row| row.report()).collect()
 }
 
 fn not_given(seen: &Seen<'_>) -> Vec<String> {

@@ -23,7 +23,7 @@ use jiff::Timestamp;
 
 use super::files::{File, some_orders};
 use super::history::{self, Call, Ended, Heard, History, Told};
-use crate::common::{self, Chance};
+use crate::common::{self, Rng};
 
 const RATE: u32 = 40;
 const CONCURRENCY: u32 = 12;
@@ -32,9 +32,9 @@ const SECOND: Duration = Duration::from_secs(1);
 const MOST_STEPS: u64 = 200_000;
 
 /// Lives through a night; says what happened in it.
-pub fn live(chance: Chance, seed: u64) -> History {
+pub fn live(rng: Rng, seed: u64) -> History {
     let folder = super::folder();
-    Night::new(seed, chance, folder.path()).live()
+    Night::new(seed, rng, folder.path()).live()
 }
 
 /// The server: what it did is the truth that results are held against.
@@ -57,7 +57,7 @@ struct Taken {
 }
 
 impl Server {
-    fn take(&mut self, order: Order, token: Token, at: Duration, chance: &mut Chance) -> Taken {
+    fn take(&mut self, order: Order, token: Token, at: Duration, rng: &mut Rng) -> Taken {
         self.arrivals.push(at);
         if self.tokens.get(token).is_none_or(|dies_at| at >= *dies_at) {
             return Taken { seen: answer(401, None, "401"), heard: Heard::No, cancelled: false };
@@ -68,7 +68,7 @@ impl Server {
             5 => Some("LONG_CANCELLED"),
             _ => None,
         };
-        let fault = chance.below(20);
+        let fault = rng.below(20);
         let acts = refusal.is_none() && !matches!(fault, 0 | 2 | 3 | 6);
         let cancelled = acts && self.cancelled.insert(order);
         let lost = CallResult::Lost { code: ReasonCode::ConnectionLost, detail: "lost".to_owned() };
@@ -96,8 +96,8 @@ fn answer(http_status: u16, status: Option<bool>, code: &str) -> CallResult {
 }
 
 /// What a code is configured to mean, rightly or wrongly.
-fn rules(chance: &mut Chance) -> AnswerRules {
-    let codes = match chance.below(3) {
+fn rules(rng: &mut Rng) -> AnswerRules {
+    let codes = match rng.below(3) {
         0 => vec![],
         1 => vec![("LONG_*", CodeMapping::AlreadyCancelled)],
         _ => {
@@ -183,7 +183,7 @@ struct Process {
 
 struct Night<'a> {
     seed: u64,
-    chance: Chance,
+    rng: Rng,
     folder: &'a Path,
     server: Server,
     clock: Duration,
@@ -206,11 +206,11 @@ struct Night<'a> {
 }
 
 impl<'a> Night<'a> {
-    fn new(seed: u64, mut chance: Chance, folder: &'a Path) -> Night<'a> {
+    fn new(seed: u64, mut rng: Rng, folder: &'a Path) -> Night<'a> {
         Night {
             seed,
-            deaths: chance.below(7),
-            chance,
+            deaths: rng.below(7),
+            rng,
             folder,
             server: Server::default(),
             clock: SECOND,
@@ -252,21 +252,21 @@ impl<'a> Night<'a> {
 
     /// Some files, and when each is run: two at once, one after the other, or once more.
     fn plan(&mut self) {
-        let most = 12 + self.chance.below(40);
+        let most = 12 + self.rng.below(40);
         let mut at = self.clock;
-        for number in 0..2 + self.chance.below(4) as usize {
+        for number in 0..2 + self.rng.below(4) as usize {
             let name = format!("orders-{number}.csv");
-            let orders = some_orders(&mut self.chance, most);
-            let file = File::of(name, orders, &mut self.chance);
+            let orders = some_orders(&mut self.rng, most);
+            let file = File::of(name, orders, &mut self.rng);
             file.put(self.folder);
             self.files.push(file);
             self.plan_job(at, Job { file: number, again: false });
-            at += Duration::from_millis(self.chance.below(4000));
+            at += Duration::from_millis(self.rng.below(4000));
         }
-        for _ in 0..self.chance.below(3) {
-            at += Duration::from_millis(self.chance.below(9000));
-            let file = self.chance.below(self.files.len() as u64) as usize;
-            let again = self.chance.per_cent(50);
+        for _ in 0..self.rng.below(3) {
+            at += Duration::from_millis(self.rng.below(9000));
+            let file = self.rng.below(self.files.len() as u64) as usize;
+            let again = self.rng.per_cent(50);
             self.plan_job(at, Job { file, again });
         }
     }
@@ -296,7 +296,7 @@ impl<'a> Night<'a> {
             self.server.tokens.push(Duration::MAX);
             return (token, None);
         }
-        let life = Duration::from_millis(300 + self.chance.below(4000));
+        let life = Duration::from_millis(300 + self.rng.below(4000));
         self.server.tokens.push(self.clock + life);
         (token, (self.lives == Lives::Told).then_some(life))
     }
@@ -376,13 +376,13 @@ impl<'a> Night<'a> {
         };
         let (token, lifetime) = self.fetch();
         let rates = self.rate.map(|calls| Rates::from(Rate { calls, period: Period::Second }));
-        let dies_after = (self.deaths > 0).then(|| self.chance.below(300));
+        let dies_after = (self.deaths > 0).then(|| self.rng.below(300));
         self.deaths = self.deaths.saturating_sub(1);
         Process {
             scheduler: Scheduler::new(plan, run.counts, begun)
                 .with_credential_refresh(RefreshSchedule::new(lifetime)),
             pace: Pacer::new(&rates.unwrap_or_else(|| "unlimited".parse().unwrap())),
-            rules: rules(&mut self.chance),
+            rules: rules(&mut self.rng),
             job,
             run,
             ledger,
@@ -465,7 +465,7 @@ impl<'a> Night<'a> {
             process.recalled = step - 1;
         }
         for dispatch in actions.dispatch {
-            let waits = if dispatch.bypass_queue { 0 } else { self.chance.below(30_000) };
+            let waits = if dispatch.bypass_queue { 0 } else { self.rng.below(30_000) };
             let at = self.clock + Duration::from_micros(waits);
             self.put_due(at, Due::At(id, Happens::Starts(dispatch, step)));
         }
@@ -482,14 +482,14 @@ impl<'a> Night<'a> {
                 self.history.calls[call].known = self.now();
             }
             note_ended(process);
-            let took = Duration::from_micros(100 + self.chance.below(30_000));
+            let took = Duration::from_micros(100 + self.rng.below(30_000));
             self.put_due(self.clock + took, Due::At(id, Happens::Committed(Box::new(outcome))));
         }
         if actions.refresh_credentials {
-            let failed = self.chance.per_cent(20);
+            let failed = self.rng.per_cent(20);
             let fetched =
                 if failed { RefreshOutcome::Failed } else { RefreshOutcome::Refreshed(None) };
-            let took = Duration::from_millis(1 + self.chance.below(60));
+            let took = Duration::from_millis(1 + self.rng.below(60));
             self.put_due(self.clock + took, Due::At(id, Happens::CredentialsRefreshed(fetched)));
         }
         if actions.finished {
@@ -511,7 +511,7 @@ impl<'a> Night<'a> {
         assert!(!process.ended.contains_key(&row), "seed {seed}: row {row} was sent again");
         *process.sent.entry(row).or_default() += 1;
         let call = self.note_call(id, claimed.order());
-        let way = Duration::from_micros(self.chance.below(3_000));
+        let way = Duration::from_micros(self.rng.below(3_000));
         let sent = Sent { claimed, token: process.token, at: self.clock, call };
         self.put_due(self.clock + way, Due::At(id, Happens::Arrives(sent)));
     }
@@ -527,19 +527,18 @@ impl<'a> Night<'a> {
 
     fn arrive(&mut self, id: usize, process: &Process, sent: Sent) {
         let Sent { claimed, token, call, .. } = &sent;
-        let taken = self.server.take(claimed.order(), *token, self.clock, &mut self.chance);
+        let taken = self.server.take(claimed.order(), *token, self.clock, &mut self.rng);
         let call = &mut self.history.calls[*call];
         (call.cancelled, call.heard) = (taken.cancelled, taken.heard);
         let outcome = classify(taken.seen, &process.rules);
-        let took = Duration::from_micros(500 + self.chance.below(80_000));
+        let took = Duration::from_micros(500 + self.rng.below(80_000));
         let ending = AttemptEnd { sent_at: self.wall(), ended_at: self.wall() + took, outcome };
         let ends = Happens::Ends(sent, Box::new(ending));
         self.put_due(self.clock + took, Due::At(id, ends));
     }
 
     fn arrive_for_nobody(&mut self, sent: &Sent) {
-        let taken =
-            self.server.take(sent.claimed.order(), sent.token, self.clock, &mut self.chance);
+        let taken = self.server.take(sent.claimed.order(), sent.token, self.clock, &mut self.rng);
         self.history.calls[sent.call].cancelled = taken.cancelled;
     }
 
@@ -562,7 +561,7 @@ impl<'a> Night<'a> {
         self.history.claimed.extend(process.claimed.difference(&recorded));
         (self.history.starts[id].to, self.history.starts[id].ended) = (now, Ended::Died);
         self.at_work.remove(&process.job.file);
-        let waits = if self.chance.per_cent(50) { 5 } else { self.chance.below(3000) };
+        let waits = if self.rng.per_cent(50) { 5 } else { self.rng.below(3000) };
         self.plan_job(self.clock + Duration::from_millis(waits), process.job);
     }
 
@@ -580,7 +579,7 @@ impl<'a> Night<'a> {
             assert!(record.attempts >= sent, "seed {}: {record:?} of {sent}", self.seed);
         }
         if !run.has_ended() {
-            let waits = Duration::from_millis(self.chance.below(3000));
+            let waits = Duration::from_millis(self.rng.below(3000));
             self.plan_job(self.clock + waits, process.job);
         }
     }
