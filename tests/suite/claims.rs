@@ -17,7 +17,7 @@ use cardcancel::model::{
 use jiff::Timestamp;
 use rusqlite::Connection;
 
-const NIGHTS: u64 = 40;
+const SIMULATIONS: u64 = 40;
 const ROWS: u32 = 60;
 
 /// A row as it must stand.
@@ -33,7 +33,7 @@ struct Model {
     code: String,
 }
 
-struct Night {
+struct Simulation {
     rng: Rng,
     path: PathBuf,
     ledger: Sqlite,
@@ -129,15 +129,15 @@ fn asked(path: &Path, sql: &str) -> u32 {
     Connection::open(path).unwrap().query_row(sql, [], |row| row.get(0)).unwrap()
 }
 
-impl Night {
-    fn begin(seed: u64, path: &Path) -> Night {
+impl Simulation {
+    fn begin(seed: u64, path: &Path) -> Simulation {
         let mut ledger = Sqlite::open(path).unwrap();
         let mut rng = Rng::from(seed);
         let places = places(seed.is_multiple_of(2).then_some(&mut rng));
         let run = created(&mut ledger, &places);
         let waiting = started(&mut ledger, &run, second(0), OnDoubt::Retry);
         assert!(waiting.is_empty());
-        Night {
+        Simulation {
             rng,
             path: path.to_owned(),
             ledger,
@@ -275,16 +275,16 @@ impl Night {
 
 #[test]
 fn after_every_commit_and_every_death_the_ledger_knows_what_is_in_flight() {
-    for seed in 1..=NIGHTS {
+    for seed in 1..=SIMULATIONS {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("ledger.db");
-        let mut night = Night::begin(seed, &path);
-        while !night.ledger.find("key").unwrap().unwrap().has_ended() {
-            match night.rng.per_cent(10) {
-                true => night.die(),
-                false => night.commit(),
+        let mut simulation = Simulation::begin(seed, &path);
+        while !simulation.ledger.find("key").unwrap().unwrap().has_ended() {
+            match simulation.rng.per_cent(10) {
+                true => simulation.die(),
+                false => simulation.commit(),
             }
-            night.check(seed);
+            simulation.check(seed);
         }
         assert_eq!(asked(&path, "SELECT count(*) FROM claim"), 0, "seed {seed}");
     }
@@ -294,9 +294,9 @@ fn after_every_commit_and_every_death_the_ledger_knows_what_is_in_flight() {
 fn fresh_rows_are_claimed_as_one_range_whatever_was_decided_between_them() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ledger.db");
-    let mut night = Night::begin(1, &path);
+    let mut simulation = Simulation::begin(1, &path);
     let all = SlotGrant { slots: vec![None; 40], ..SlotGrant::default() };
-    let outcome = night
+    let outcome = simulation
         .ledger
         .commit(commit(second(1), vec![], vec![], 40), &mut |_, _| all.clone())
         .unwrap();

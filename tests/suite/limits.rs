@@ -173,7 +173,7 @@ enum Due {
 }
 
 /// A run as it ended.
-struct Night {
+struct Simulation {
     server: Server,
     run: Run,
     took: Duration,
@@ -181,7 +181,7 @@ struct Night {
     records: Vec<RowRecord>,
 }
 
-impl Night {
+impl Simulation {
     fn count(&self, status: Status) -> u64 {
         self.run.counts.get(status)
     }
@@ -214,11 +214,11 @@ fn plan() -> RunPolicy {
 }
 
 /// The night in which so many rows are sent to this server at 5,000 a second at most.
-fn live(rows: u32, server: Server) -> Night {
+fn live(rows: u32, server: Server) -> Simulation {
     live_by(plan(), rows, server)
 }
 
-fn live_by(plan: RunPolicy, rows: u32, mut server: Server) -> Night {
+fn live_by(plan: RunPolicy, rows: u32, mut server: Server) -> Simulation {
     let folder = tempfile::tempdir().unwrap();
     let mut ledger = Sqlite::open(&folder.path().join("ledger.db")).unwrap();
     let wall = |clock: Duration| Timestamp::from_second(1_800_000_000).unwrap() + clock;
@@ -268,7 +268,7 @@ fn live_by(plan: RunPolicy, rows: u32, mut server: Server) -> Night {
         if actions.finished {
             let run = ledger.finish(wall(clock), scheduler.stop_code()).unwrap();
             let records = crate::common::records(&mut ledger, &run);
-            return Night { server, run, took: clock, commits, records };
+            return Simulation { server, run, took: clock, commits, records };
         }
         due.retain(|_, what| !matches!(what, Due::Wakes));
         if let Some(wake_at) = actions.wake_at {
@@ -310,18 +310,18 @@ fn a_server_whose_calls_queue_is_used_to_the_full() {
 fn a_healthy_server_is_sent_all_that_the_contract_allows_however_its_answers_vary() {
     for work in [Work::Exponential(100), Work::Constant(20), Work::Uniform(20, 200)] {
         let plan = RunPolicy { max_per_second: Some(1000), ..plan() };
-        let night = live_by(plan, 20_000, Server::that(work, Limit::None));
-        assert!(night.took < Duration::from_millis(21_500), "{:?}", night.took);
+        let simulation = live_by(plan, 20_000, Server::that(work, Limit::None));
+        assert!(simulation.took < Duration::from_millis(21_500), "{:?}", simulation.took);
     }
 }
 
 #[test]
 fn without_a_pace_the_ledger_rests_half_of_its_time_and_calls_hardly_wait_for_it() {
     let plan = RunPolicy { max_per_second: None, ..plan() };
-    let night = live_by(plan, 20_000, Server::that(Work::Uniform(10, 30), Limit::None));
-    let busy = (COMMIT * night.commits).div_duration_f64(night.took);
+    let simulation = live_by(plan, 20_000, Server::that(Work::Uniform(10, 30), Limit::None));
+    let busy = (COMMIT * simulation.commits).div_duration_f64(simulation.took);
     assert!(busy < 0.55, "the ledger was busy for {busy:.2} of the time");
-    let calls_at_once = 20_000.0 * 0.020 / night.took.as_secs_f64();
+    let calls_at_once = 20_000.0 * 0.020 / simulation.took.as_secs_f64();
     assert!(calls_at_once > 180.0, "{calls_at_once:.0} of 256 rows were being called");
 }
 
@@ -333,10 +333,10 @@ fn after_an_outage_the_rate_is_soon_back() {
         let (from, to) = (Duration::from_secs(8), Duration::from_secs(100));
         let mut server = Server::that(Work::Constant(20), in_a_second());
         server.away = Some((fault, from, to));
-        let night = live(25_000, server);
-        let (done, _) = night.server.in_seconds(110, 112);
+        let simulation = live(25_000, server);
+        let (done, _) = simulation.server.in_seconds(110, 112);
         assert!(done >= 1800.0, "{done} in the two seconds after the ten that it may take");
-        assert_eq!(night.count(Status::Cancelled), 25_000);
+        assert_eq!(simulation.count(Status::Cancelled), 25_000);
     }
 }
 
@@ -347,11 +347,11 @@ fn after_a_time_of_nothing_but_429_the_rate_is_soon_back_whenever_it_ends() {
         let mut server = Server::that(Work::Constant(20), in_a_second());
         server.retry_after = retry_after.map(Duration::from_secs);
         server.away = Some((Fault::Says(429), ms(5300), ms(1000 * seconds - 130)));
-        let night = live(18_000, server);
+        let simulation = live(18_000, server);
         let ten_later = seconds as usize + 10;
-        let (done, _) = night.server.in_seconds(ten_later, ten_later + 1);
+        let (done, _) = simulation.server.in_seconds(ten_later, ten_later + 1);
         assert!(done >= 900.0, "{done} ten seconds after it was over, at {seconds} s");
-        assert_eq!(night.count(Status::Cancelled), 18_000);
+        assert_eq!(simulation.count(Status::Cancelled), 18_000);
     }
 }
 
@@ -365,9 +365,9 @@ fn an_outage_costs_few_calls_and_no_row() {
             Fault::Hangs => RunPolicy { attempts: 3, ..plan },
             _ => plan,
         };
-        let night = live_by(plan, 2_000, server);
-        assert!(night.server.calls <= 2_200, "{} calls", night.server.calls);
-        assert!(night.count(Status::Cancelled) > 1_990, "{:?}", night.run.counts);
+        let simulation = live_by(plan, 2_000, server);
+        assert!(simulation.server.calls <= 2_200, "{} calls", simulation.server.calls);
+        assert!(simulation.count(Status::Cancelled) > 1_990, "{:?}", simulation.run.counts);
     }
 }
 
@@ -376,11 +376,12 @@ fn an_outage_that_lasts_too_long_stops_the_run_and_nothing_is_lost() {
     let mut server = Server::that(Work::Constant(20), Limit::None);
     server.away = Some((Fault::Refuses, Duration::from_secs(1), Duration::MAX));
     let plan = RunPolicy { max_outage: Duration::from_secs(60), ..plan() };
-    let night = live_by(plan, 10_000, server);
-    assert_eq!(night.run.stop.as_deref(), Some("OUTAGE"));
-    assert!((60..64).contains(&night.took.as_secs()), "{:?}", night.took);
-    let not_sent = night.records.iter().filter(|record| record.status == Status::NotSent).count();
-    assert_eq!(not_sent as u64 + night.count(Status::Cancelled), 10_000);
+    let simulation = live_by(plan, 10_000, server);
+    assert_eq!(simulation.run.stop.as_deref(), Some("OUTAGE"));
+    assert!((60..64).contains(&simulation.took.as_secs()), "{:?}", simulation.took);
+    let not_sent =
+        simulation.records.iter().filter(|record| record.status == Status::NotSent).count();
+    assert_eq!(not_sent as u64 + simulation.count(Status::Cancelled), 10_000);
     assert!(not_sent > 0);
 }
 
@@ -388,9 +389,9 @@ fn an_outage_that_lasts_too_long_stops_the_run_and_nothing_is_lost() {
 fn one_broken_row_among_good_answers_holds_nobody_up() {
     let server = Server { broken: Some(10_000), ..Server::that(Work::Constant(20), Limit::None) };
     let plan = RunPolicy { max_per_second: Some(1000), ..plan() };
-    let night = live_by(plan, 10_000, server);
-    assert_eq!(night.count(Status::InDoubt), 1);
-    assert_eq!(night.run.stop, None);
-    let (done, _) = night.server.in_seconds(0, 10);
+    let simulation = live_by(plan, 10_000, server);
+    assert_eq!(simulation.count(Status::InDoubt), 1);
+    assert_eq!(simulation.run.stop, None);
+    let (done, _) = simulation.server.in_seconds(0, 10);
     assert!(done >= 9_800.0, "{done}");
 }

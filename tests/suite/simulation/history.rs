@@ -10,9 +10,9 @@ pub type Time = u64;
 
 #[derive(Debug, Default)]
 pub struct History {
-    pub starts: Vec<StartOptions>,
+    pub starts: Vec<ProcessStart>,
     pub calls: Vec<Call>,
-    pub told: Vec<Told>,
+    pub told: Vec<ReportedRow>,
     /// Orders that a process may have claimed and not sent when it died.
     pub claimed: BTreeSet<Order>,
     /// Whether no call and no death can be missing: then no doubt may be told without a cause.
@@ -21,7 +21,7 @@ pub struct History {
 
 /// One process, from its start to its end.
 #[derive(Debug)]
-pub struct StartOptions {
+pub struct ProcessStart {
     /// What it was started with, to be shown.
     pub what: String,
     /// The orders that its file gives.
@@ -37,8 +37,8 @@ pub struct StartOptions {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ended {
-    /// It told of every row of its file, and exited so, if it was a real process.
-    Told(Option<i32>),
+    /// It reported every row of its file, and exited so, if it was a real process.
+    Reported(Option<i32>),
     /// It would not have the file, or the run: nothing is sent.
     Refused,
     /// It was killed.
@@ -77,7 +77,7 @@ pub enum Heard {
 /// What was told of one row, once its run had come to rest.
 #[derive(Debug)]
 #[expect(dead_code, reason = "the row's number is there to be shown")]
-pub struct Told {
+pub struct ReportedRow {
     pub by: usize,
     pub row: u32,
     /// None if the row is invalid.

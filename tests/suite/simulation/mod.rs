@@ -1,10 +1,10 @@
-//! Whole nights from a seed, in which everything goes wrong: a ledger lives through runs of
-//! files that share orders, two at once, killed and started again, of files that were damaged on
-//! their way, against a server that loses answers. What happened is held against [`rules`].
+//! Simulations from a seed in which everything goes wrong: on one ledger, runs of files that
+//! share orders, two at once, killed and started again, with damaged files, against a server
+//! that loses answers. Their [`history`] is checked against [`rules`].
 //!
-//! [`simulated`] nights are in virtual time, with the real reader, scheduler, pace and ledger;
-//! [`real`] ones are the program itself against the simulator. `NIGHT_SEED=17` replays one night,
-//! `NIGHTS=500` lives through many.
+//! [`simulated`] ones are in virtual time, with the real reader, scheduler, pacer and ledger;
+//! [`real`] ones start the program itself against the simulator. `SIMULATION_SEED=17` replays
+//! one, `SIMULATIONS=500` runs many.
 
 mod files;
 mod given;
@@ -15,22 +15,22 @@ mod simulated;
 
 use crate::common::Rng;
 
-/// Lives through these nights, two at a time; what breaks a rule is told with its seed.
-fn live_through(what: &str, nights: u64, night: impl Fn(Rng, u64) -> history::History + Sync) {
+/// Runs these simulations, two at a time, and reports what breaks a rule with its seed.
+fn run_all(what: &str, simulations: u64, simulation: impl Fn(Rng, u64) -> history::History + Sync) {
     let number = |name| std::env::var(name).ok().map(|text| text.parse::<u64>().unwrap());
-    let seeds: Vec<u64> = match (number("NIGHT_SEED"), number("NIGHTS")) {
+    let seeds: Vec<u64> = match (number("SIMULATION_SEED"), number("SIMULATIONS")) {
         (Some(seed), _) => vec![seed],
-        (None, nights_wanted) => (1..=nights_wanted.unwrap_or(nights)).collect(),
+        (None, wanted) => (1..=wanted.unwrap_or(simulations)).collect(),
     };
     let live = |seed: &u64| {
-        let lived = std::panic::AssertUnwindSafe(|| night(Rng::from(*seed), *seed));
+        let lived = std::panic::AssertUnwindSafe(|| simulation(Rng::from(*seed), *seed));
         match std::panic::catch_unwind(lived) {
             Ok(history) => rules::broken_in(&history),
-            Err(_) => vec!["panicked, as is told above".to_owned()],
+            Err(_) => vec!["panicked, as reported above".to_owned()],
         }
         .into_iter()
-        .map(|broken| format!("{what} night, NIGHT_SEED={seed}: {broken}"))
-        // Of many nights the first fault is told before the last is over.
+        .map(|broken| format!("{what} simulation, SIMULATION_SEED={seed}: {broken}"))
+        // The first fault is reported before the last simulation ends.
         .inspect(|broken| eprintln!("{broken}"))
         .collect::<Vec<_>>()
     };
@@ -43,17 +43,17 @@ fn live_through(what: &str, nights: u64, night: impl Fn(Rng, u64) -> history::Hi
     assert!(broken.is_empty(), "{}", broken.join("\n"));
 }
 
-/// A folder for what a night writes: in memory, where that can be had.
+/// A folder for the files of a simulation: in memory, where that can be had.
 fn folder() -> tempfile::TempDir {
     tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
 }
 
 #[test]
-fn every_simulated_night_keeps_to_the_rules() {
-    live_through("simulated", 60, simulated::live);
+fn every_simulation_in_virtual_time_keeps_to_the_rules() {
+    run_all("simulated", 60, simulated::live);
 }
 
 #[test]
-fn every_night_of_the_program_itself_keeps_to_the_rules() {
-    live_through("real", 8, real::live);
+fn every_simulation_with_the_program_itself_keeps_to_the_rules() {
+    run_all("real", 8, real::live);
 }

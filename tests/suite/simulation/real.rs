@@ -12,7 +12,7 @@ use jiff::Timestamp;
 
 use super::files::{File, some_orders};
 use super::given;
-use super::history::{Call, Ended, Heard, History, StartOptions, Time, Told};
+use super::history::{Call, Ended, Heard, History, ProcessStart, ReportedRow, Time};
 use crate::common::{ProgramOutput, Rng, TestEnv, TestSimulator, ended, rows, terminate, until};
 
 /// By then the ledger knows what an answer came to, even on a busy machine.
@@ -42,11 +42,11 @@ pub fn live(mut rng: Rng, seed: u64) -> History {
         SimulatorSettings { record: Some(env.path("record.csv")), ..bad(&mut rng, seed) };
     let core_card = TestSimulator::new(settings);
     let history = History::default();
-    let mut night = Night { rng, env, core_card, jobs: Vec::new(), names: 0, history };
-    for _ in 0..4 + night.rng.below(4) {
-        night.go_on();
+    let mut simulation = Simulation { rng, env, core_card, jobs: Vec::new(), names: 0, history };
+    for _ in 0..4 + simulation.rng.below(4) {
+        simulation.go_on();
     }
-    let Night { env, core_card, mut history, .. } = night;
+    let Simulation { env, core_card, mut history, .. } = simulation;
     let stats = core_card.stop();
     assert_eq!((stats.record_error, stats.orders_cancelled_again), (None, 0));
     history.calls = calls(&env.read("record.csv"), &history.starts);
@@ -99,7 +99,7 @@ enum Interruption {
     Stopped(u64),
 }
 
-struct Night {
+struct Simulation {
     rng: Rng,
     env: TestEnv,
     core_card: TestSimulator,
@@ -109,7 +109,7 @@ struct Night {
     history: History,
 }
 
-impl Night {
+impl Simulation {
     /// One or two processes are started, and end.
     fn go_on(&mut self) {
         let first = self.some_job();
@@ -218,7 +218,7 @@ impl Night {
         args.extend(["--rate", if rng.per_cent(50) { "unlimited" } else { "100/s" }]);
         args.extend(["--on-doubt", if rng.per_cent(30) { "leave" } else { "retry" }]);
         let from = now();
-        self.history.starts.push(StartOptions {
+        self.history.starts.push(ProcessStart {
             what: format!("{args:?}"),
             given: job.given.clone(),
             is_whole: job.is_whole,
@@ -265,20 +265,20 @@ impl Night {
             (Some(2), _) => Ended::Refused,
             // A stop may come before the program knows what to do with one.
             (None, _) => Ended::Died,
-            (Some(0..=4), Interruption::Stopped(_)) => Ended::Told(None),
-            (Some(0..=4), _) => Ended::Told(outcome.code),
+            (Some(0..=4), Interruption::Stopped(_)) => Ended::Reported(None),
+            (Some(0..=4), _) => Ended::Reported(outcome.code),
             _ => panic!("{}: {}", start.what, outcome.report()),
         };
         start.is_whole &= !RIGHTLY_REFUSED.iter().any(|why| outcome.stderr.contains(why));
-        start.what = format!("{} ({fate:?}): {}", start.what, said(&outcome));
-        if matches!(start.ended, Ended::Told(_)) {
+        start.what = format!("{} ({interruption:?}): {}", start.what, said(&outcome));
+        if matches!(start.ended, Ended::Reported(_)) {
             let told = self.told(job, by);
             self.history.told.extend(told);
         }
     }
 
     /// What the results tell.
-    fn told(&self, job: &Job, by: usize) -> Vec<Told> {
+    fn told(&self, job: &Job, by: usize) -> Vec<ReportedRow> {
         let text = self.env.text(&job.results);
         let text = text.trim_start_matches('\u{feff}');
         let mut reader =
@@ -293,7 +293,7 @@ impl Night {
         let number = |text: &str| text.trim().parse::<i64>().ok();
         lines
             .iter()
-            .map(|line| Told {
+            .map(|line| ReportedRow {
                 by,
                 row: line["row"].parse().unwrap(),
                 order: number(&line[&job.admin]).zip(number(&line[&job.sequence])).map(
@@ -326,7 +326,7 @@ fn nanoseconds(at: Timestamp) -> Time {
 }
 
 /// The calls that the simulator recorded.
-fn calls(record: &[u8], starts: &[StartOptions]) -> Vec<Call> {
+fn calls(record: &[u8], starts: &[ProcessStart]) -> Vec<Call> {
     let mut calls: Vec<Call> = rows(record)
         .iter()
         .map(|line| {
@@ -358,8 +358,8 @@ fn calls(record: &[u8], starts: &[StartOptions]) -> Vec<Call> {
 }
 
 /// The starts that may have made a call at that time; if none gives the order, any of them.
-fn makers(starts: &[StartOptions], order: Order, came: Time) -> Vec<usize> {
-    let lived = |start: &StartOptions| {
+fn makers(starts: &[ProcessStart], order: Order, came: Time) -> Vec<usize> {
+    let lived = |start: &ProcessStart| {
         let late = if start.ended == Ended::Died { ARRIVES_WITHIN } else { 0 };
         (start.from..=start.to + late).contains(&came)
     };
@@ -372,7 +372,7 @@ fn makers(starts: &[StartOptions], order: Order, came: Time) -> Vec<usize> {
 }
 
 /// What the ledger knows of a call, and when: its process may have died meanwhile.
-fn heard_of(starts: &[StartOptions], call: Call) -> Call {
+fn heard_of(starts: &[ProcessStart], call: Call) -> Call {
     let makers = || call.by.iter().map(|by| &starts[*by]);
     let died = makers().filter(|start| start.ended == Ended::Died);
     let death = died.map(|start| start.to).filter(|to| call.over + COMMITTED_WITHIN > *to).max();

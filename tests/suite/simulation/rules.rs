@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use cardcancel::model::Order;
 
-use super::history::{Call, Ended, Heard, History, StartOptions, Time, Told};
+use super::history::{Call, Ended, Heard, History, ProcessStart, ReportedRow, Time};
 
 /// The rules, by name. Each gives what breaks it.
 const RULES: [(&str, Rule); 9] = [
@@ -64,8 +64,8 @@ impl<'h> Seen<'h> {
 
 /// A row that was told, and the calls for its order.
 struct Row<'h> {
-    told: &'h Told,
-    start: &'h StartOptions,
+    told: &'h ReportedRow,
+    start: &'h ProcessStart,
     as_of: Time,
     calls: &'h [&'h Call],
 }
@@ -96,7 +96,7 @@ impl Row<'_> {
         self.calls.iter().any(|call| call.heard == Heard::Lost && call.known <= self.as_of)
     }
 
-    fn told(&self) -> String {
+    fn report(&self) -> String {
         format!("{:?} of {}\n    calls: {:?}", self.told, self.start.what, self.calls)
     }
 }
@@ -184,7 +184,7 @@ fn left_out(seen: &Seen<'_>) -> Vec<String> {
 fn wrong_exit(seen: &Seen<'_>) -> Vec<String> {
     let mut wrong = Vec::new();
     for (by, start) in seen.history.starts.iter().enumerate() {
-        let Ended::Told(Some(exit)) = start.ended else { continue };
+        let Ended::Reported(Some(exit)) = start.ended else { continue };
         let rows = seen.history.told.iter().filter(|told| told.by == by);
         let worst = rows.map(exit_of).max().unwrap_or(0);
         if exit != worst {
@@ -195,7 +195,7 @@ fn wrong_exit(seen: &Seen<'_>) -> Vec<String> {
 }
 
 /// The exit code of a run all of whose rows are as this one.
-fn exit_of(told: &Told) -> i32 {
+fn exit_of(told: &ReportedRow) -> i32 {
     match (told.status.as_str(), told.doubt) {
         ("not_sent", _) => 4,
         ("in_doubt", _) | ("rejected", true) => 3,

@@ -22,7 +22,7 @@ use cardcancel::policy::stop_rules::StopRuleSettings;
 use jiff::Timestamp;
 
 use super::files::{File, some_orders};
-use super::history::{self, Call, Ended, Heard, History, Told};
+use super::history::{self, Call, Ended, Heard, History, ReportedRow};
 use crate::common::{self, Rng};
 
 const RATE: u32 = 40;
@@ -34,7 +34,7 @@ const MOST_STEPS: u64 = 200_000;
 /// Lives through a night; says what happened in it.
 pub fn live(rng: Rng, seed: u64) -> History {
     let folder = super::folder();
-    Night::new(seed, rng, folder.path()).live()
+    Simulation::new(seed, rng, folder.path()).live()
 }
 
 /// The server: what it did is the truth that results are held against.
@@ -115,7 +115,7 @@ enum Lives {
     /// They die, and nobody knows when.
     Untold,
     /// They die when they were said to.
-    Told,
+    Reported,
 }
 
 /// What somebody wants done: this file run, once more if its run has ended.
@@ -181,7 +181,7 @@ struct Process {
     sent: HashMap<RowNumber, u32>,
 }
 
-struct Night<'a> {
+struct Simulation<'a> {
     seed: u64,
     rng: Rng,
     folder: &'a Path,
@@ -205,9 +205,9 @@ struct Night<'a> {
     on_doubt: OnDoubt,
 }
 
-impl<'a> Night<'a> {
-    fn new(seed: u64, mut rng: Rng, folder: &'a Path) -> Night<'a> {
-        Night {
+impl<'a> Simulation<'a> {
+    fn new(seed: u64, mut rng: Rng, folder: &'a Path) -> Simulation<'a> {
+        Simulation {
             seed,
             deaths: rng.below(7),
             rng,
@@ -224,7 +224,7 @@ impl<'a> Night<'a> {
             canary: seed.is_multiple_of(3).then_some(5),
             lives: match seed % 4 {
                 1 => Lives::Untold,
-                2 => Lives::Told,
+                2 => Lives::Reported,
                 _ => Lives::ForEver,
             },
             rate: (!seed.is_multiple_of(5)).then_some(RATE),
@@ -298,7 +298,7 @@ impl<'a> Night<'a> {
         }
         let life = Duration::from_millis(300 + self.rng.below(4000));
         self.server.tokens.push(self.clock + life);
-        (token, (self.lives == Lives::Told).then_some(life))
+        (token, (self.lives == Lives::Reported).then_some(life))
     }
 
     /// A process starts to work on a file, if no other does.
@@ -308,7 +308,7 @@ impl<'a> Night<'a> {
         }
         let id = self.history.starts.len();
         let file = &self.files[job.file];
-        self.history.starts.push(history::StartOptions {
+        self.history.starts.push(history::ProcessStart {
             what: format!("{} ({:?}), {job:?}", file.name, file.damage),
             given: file.given.clone(),
             is_whole: file.damage.is_none(),
@@ -599,11 +599,11 @@ impl<'a> Night<'a> {
             let RowRecord { order, status, error_code, doubt, ended_at, has_ended, .. } = record;
             let ended = ended_at.filter(|_| has_ended).map(since);
             let status = status.to_string();
-            Told { by, row, order, status, code: error_code, doubt, ended }
+            ReportedRow { by, row, order, status, code: error_code, doubt, ended }
         });
         self.history.told.extend(told);
         self.history.starts[by].to = self.clock.as_nanos() as u64;
-        self.history.starts[by].ended = Ended::Told(None);
+        self.history.starts[by].ended = Ended::Reported(None);
     }
 
     fn check_the_rate(&mut self) {
