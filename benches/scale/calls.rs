@@ -3,8 +3,8 @@
 use std::process::Command;
 use std::time::Duration;
 
-use super::Failed;
-use super::child::{Served, Server, Took, cardcancel, is_installed, run};
+use super::BenchError;
+use super::child::{Served, ServedSimulator, Took, cardcancel, is_installed, run};
 use super::orders;
 
 /// Connections of the load generator.
@@ -21,7 +21,7 @@ const BODY: &str = r#"{"Source":"WEB","IPAddress":null,"DateFormat":null,"Curren
 /// So many calls of each program in turn, each time against a server that has just started.
 /// A shared machine is not as fast in one minute as in the next, so what the server took
 /// for the same calls is told too.
-pub fn measure(calls: u64) -> Result<(), Failed> {
+pub fn measure(calls: u64) -> Result<(), BenchError> {
     let has_peer = is_installed("oha");
     let (mut ours, mut peers) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
@@ -50,7 +50,7 @@ pub fn measure(calls: u64) -> Result<(), Failed> {
 
 /// Makes so many calls: what that took, and how long from the first call to the last; of
 /// oha from its start, which is short, to its end.
-type Program = fn(&Server, u64) -> Result<(Took, Duration), Failed>;
+type Program = fn(&ServedSimulator, u64) -> Result<(Took, Duration), BenchError>;
 
 /// What the calls of one program took.
 struct Round {
@@ -65,8 +65,8 @@ struct Round {
 }
 
 impl Round {
-    fn of(calls: u64, program: Program) -> Result<Round, Failed> {
-        let server = Server::start(&[])?;
+    fn of(calls: u64, program: Program) -> Result<Round, BenchError> {
+        let server = ServedSimulator::start(&[])?;
         let (took, calling) = program(&server, calls)?;
         let Served { stats, cpu } = server.stop()?;
         // The load generator asks for one order again and again.
@@ -103,7 +103,7 @@ fn median(values: impl Iterator<Item = f64>) -> f64 {
     values[values.len() / 2]
 }
 
-fn oha(server: &Server, calls: u64) -> Result<(Took, Duration), Failed> {
+fn oha(server: &ServedSimulator, calls: u64) -> Result<(Took, Duration), BenchError> {
     let mut command = Command::new("oha");
     command
         .args(["--no-tui", "-n", &calls.to_string(), "-c", &CONNECTIONS.to_string()])
@@ -114,7 +114,7 @@ fn oha(server: &Server, calls: u64) -> Result<(Took, Duration), Failed> {
     Ok((took, calling))
 }
 
-fn cancel(server: &Server, calls: u64) -> Result<(Took, Duration), Failed> {
+fn cancel(server: &ServedSimulator, calls: u64) -> Result<(Took, Duration), BenchError> {
     let directory = tempfile::tempdir()?;
     let orders = orders::write(directory.path(), calls, false)?;
     let command = &mut cardcancel(directory.path(), &orders, &server.url, "unlimited", IN_FLIGHT);

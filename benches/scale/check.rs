@@ -2,12 +2,12 @@
 
 use std::process::Command;
 
-use super::Failed;
+use super::BenchError;
 use super::child::{CARDCANCEL, is_installed, run};
 use super::orders;
 
 /// `check` of so many rows, 2 % of them duplicates.
-pub fn measure(rows: u64) -> Result<(), Failed> {
+pub fn measure(rows: u64) -> Result<(), BenchError> {
     let directory = tempfile::tempdir()?;
     let orders = orders::write(directory.path(), rows, true)?;
     let mut check = Command::new(CARDCANCEL);

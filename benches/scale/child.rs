@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::Failed;
+use super::BenchError;
 
 /// The program under test.
 pub const CARDCANCEL: &str = env!("CARGO_BIN_EXE_cardcancel");
@@ -42,7 +42,7 @@ impl Took {
 }
 
 /// Runs a program to its end. One that ends other than the program under test may is a failure.
-pub fn run(command: &mut Command) -> Result<Took, Failed> {
+pub fn run(command: &mut Command) -> Result<Took, BenchError> {
     let before = children_cpu()?;
     let began = Instant::now();
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
@@ -65,7 +65,7 @@ pub fn run(command: &mut Command) -> Result<Took, Failed> {
 }
 
 /// The CPU time of every child that has ended.
-fn children_cpu() -> Result<Duration, Failed> {
+fn children_cpu() -> Result<Duration, BenchError> {
     let stat = fs::read_to_string("/proc/self/stat")?;
     let after_name = stat.rsplit(") ").next().unwrap_or_default();
     let ticks: u64 =
@@ -112,15 +112,15 @@ pub struct Served {
 }
 
 /// A simulator of CoreCARD in a process of its own.
-pub struct Server {
+pub struct ServedSimulator {
     child: Child,
     /// Its base address.
     pub url: String,
 }
 
-impl Server {
+impl ServedSimulator {
     /// Starts one with these flags.
-    pub fn start(flags: &[&str]) -> Result<Server, Failed> {
+    pub fn start(flags: &[&str]) -> Result<ServedSimulator, BenchError> {
         let mut child = Command::new(CARDCANCEL)
             .arg("simulator")
             .args(flags)
@@ -130,11 +130,11 @@ impl Server {
         let mut url = String::new();
         let stdout = child.stdout.as_mut().ok_or("no output")?;
         BufReader::with_capacity(1, stdout).read_line(&mut url)?;
-        Ok(Server { child, url: url.trim().to_owned() })
+        Ok(ServedSimulator { child, url: url.trim().to_owned() })
     }
 
     /// Stops it.
-    pub fn stop(self) -> Result<Served, Failed> {
+    pub fn stop(self) -> Result<Served, BenchError> {
         let before = children_cpu()?;
         Command::new("kill").arg(self.child.id().to_string()).status()?;
         let output = self.child.wait_with_output()?;

@@ -1,8 +1,8 @@
 //! Whole runs of more and more rows: what each row costs must stay the same.
 
-use super::Failed;
+use super::BenchError;
 use super::calls::IN_FLIGHT;
-use super::child::{Server, cardcancel, run};
+use super::child::{ServedSimulator, cardcancel, run};
 use super::orders;
 
 /// Runs of few rows are repeated until there were so many.
@@ -11,7 +11,7 @@ const REPEATED_TO: u64 = 300_000;
 /// Whole runs of ten thousand rows and of ten times as many, up to so many. Short ones are
 /// repeated: what one of them takes is little beside what else the machine does. So that
 /// long ones can be compared, what the server took meanwhile is told too.
-pub fn measure(most: u64) -> Result<(), Failed> {
+pub fn measure(most: u64) -> Result<(), BenchError> {
     let mut rows = 10_000;
     while rows <= most {
         let runs = (REPEATED_TO / rows).max(1);
@@ -19,7 +19,7 @@ pub fn measure(most: u64) -> Result<(), Failed> {
         for _ in 0..runs {
             let directory = tempfile::tempdir()?;
             let orders = orders::write(directory.path(), rows, false)?;
-            let server = Server::start(&[])?;
+            let server = ServedSimulator::start(&[])?;
             let command =
                 &mut cardcancel(directory.path(), &orders, &server.url, "unlimited", IN_FLIGHT);
             let took = run(command)?;

@@ -8,7 +8,7 @@ use cardcancel::ledger::{Ledger, NewRun, Sqlite};
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
 
-use super::Failed;
+use super::BenchError;
 use super::child::{CARDCANCEL, Took, run};
 use super::orders;
 
@@ -18,7 +18,7 @@ const URL: &str = "http://127.0.0.1:9";
 const TIMES: usize = 5;
 
 /// `check` of so many rows, alone and against a run that cancelled them all.
-pub fn measure(rows: u64) -> Result<(), Failed> {
+pub fn measure(rows: u64) -> Result<(), BenchError> {
     let directory = tempfile::tempdir()?;
     let orders = orders::write(directory.path(), rows, false)?;
     let ledger = directory.path().join("ledger.db");
@@ -46,14 +46,14 @@ fn median(mut took: Vec<Took>) -> f64 {
     took[took.len() / 2].wall.as_secs_f64()
 }
 
-fn check(orders: &Path, ledger: &Path) -> Result<Took, Failed> {
+fn check(orders: &Path, ledger: &Path) -> Result<Took, BenchError> {
     let mut check = Command::new(CARDCANCEL);
     check.args(["check", "--url", URL, "--ledger"]).arg(ledger).arg(orders);
     run(&mut check)
 }
 
 /// Records a run of the file that ended well.
-fn record(orders: &Path, ledger: &Path, spool: &Path) -> Result<(), Failed> {
+fn record(orders: &Path, ledger: &Path, spool: &Path) -> Result<(), BenchError> {
     let input = Input::open(orders, spool)?;
     let columns = input.columns(&ReadOptions::default())?;
     let survey = scan(&input, &columns, None, 0)?;

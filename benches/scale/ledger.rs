@@ -6,24 +6,24 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
-use super::Failed;
-use super::child::{Server, cardcancel, run};
+use super::BenchError;
+use super::child::{ServedSimulator, cardcancel, run};
 use super::orders;
 
 const CONNECTIONS: u32 = 64;
 
 /// A run of so many rows: stopped half way, gone on with, and its results written again.
-pub fn measure(rows: u64) -> Result<(), Failed> {
+pub fn measure(rows: u64) -> Result<(), BenchError> {
     let directory = tempfile::tempdir()?;
     let orders = orders::write(directory.path(), rows, false)?;
     let record = directory.path().join("record.csv");
-    let command = |server: &Server| {
+    let command = |server: &ServedSimulator| {
         cardcancel(directory.path(), &orders, &server.url, "unlimited", CONNECTIONS)
     };
     let port = free_port()?;
     let flags = ["--port", &port, "--record", &record.display().to_string()];
 
-    let server = Server::start(&flags)?;
+    let server = ServedSimulator::start(&flags)?;
     let began = SystemTime::now();
     let mut first = command(&server).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
     let mut requests = File::open(&record)?;
@@ -42,7 +42,7 @@ pub fn measure(rows: u64) -> Result<(), Failed> {
     server.stop()?;
     println!("  start to first call               {:>7.2} s", until_first(&record, began)?);
 
-    let server = Server::start(&flags)?;
+    let server = ServedSimulator::start(&flags)?;
     let began = SystemTime::now();
     let rest = run(&mut command(&server))?;
     println!("  the same, started again half done {:>7.2} s", until_first(&record, began)?);
@@ -59,13 +59,13 @@ pub fn measure(rows: u64) -> Result<(), Failed> {
 }
 
 /// The same address for both servers makes it the same run.
-fn free_port() -> Result<String, Failed> {
+fn free_port() -> Result<String, BenchError> {
     let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
     Ok(listener.local_addr()?.port().to_string())
 }
 
 /// Seconds from then to the first request that the server received.
-fn until_first(record: &std::path::Path, began: SystemTime) -> Result<f64, Failed> {
+fn until_first(record: &std::path::Path, began: SystemTime) -> Result<f64, BenchError> {
     let mut lines = BufReader::new(File::open(record)?).lines();
     let line = lines.nth(1).ok_or("nothing was received")??;
     let at: u64 = line.split(',').next().unwrap_or_default().parse()?;

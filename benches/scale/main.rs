@@ -13,12 +13,12 @@ mod pace;
 use std::process::ExitCode;
 
 /// One piece of work: its name, what is measured, its usual size, how it is done.
-type Work = (&'static str, &'static str, u64, fn(u64) -> Result<(), Failed>);
+type Benchmark = (&'static str, &'static str, u64, fn(u64) -> Result<(), BenchError>);
 
 /// Why a measurement could not be taken.
-type Failed = Box<dyn std::error::Error>;
+type BenchError = Box<dyn std::error::Error>;
 
-const WORKS: [Work; 6] = [
+const WORKS: [Benchmark; 6] = [
     ("calls", "calls a second and CPU a call, unthrottled, beside oha", 400_000, calls::measure),
     ("check", "time and memory of check, beside qsv extdedup", 10_000_000, check::measure),
     ("known", "check against a ledger that knows every order", 10_000_000, known::measure),

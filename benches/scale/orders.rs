@@ -4,10 +4,10 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use super::Failed;
+use super::BenchError;
 
 /// Writes so many orders in random order, every fiftieth one twice if `duplicates`.
-pub fn write(directory: &Path, rows: u64, duplicates: bool) -> Result<PathBuf, Failed> {
+pub fn write(directory: &Path, rows: u64, duplicates: bool) -> Result<PathBuf, BenchError> {
     let path = directory.join(format!("orders-{rows}.csv"));
     let mut file = BufWriter::new(File::create(&path)?);
     writeln!(file, "AdminNumber,CardSequenceNumber")?;

@@ -1,18 +1,18 @@
 //! A rate, as the server sees it kept and used.
 
-use super::Failed;
-use super::child::{Server, cardcancel, run};
+use super::BenchError;
+use super::child::{ServedSimulator, cardcancel, run};
 use super::orders;
 
 const SECONDS: u64 = 10;
 
 /// Ten seconds at 10, 50, 500 and 2,000 calls a second, and at this rate.
-pub fn measure(fastest: u64) -> Result<(), Failed> {
+pub fn measure(fastest: u64) -> Result<(), BenchError> {
     for rate in [10, 50, 500, 2_000, fastest] {
         let directory = tempfile::tempdir()?;
         let calls = rate * SECONDS;
         let orders = orders::write(directory.path(), calls, false)?;
-        let server = Server::start(&["--latency", "20ms"])?;
+        let server = ServedSimulator::start(&["--latency", "20ms"])?;
         // Twice what an answer after 20 ms needs.
         let in_flight = u32::try_from(rate / 12 + 256)?;
         let paced = format!("{rate}/s");

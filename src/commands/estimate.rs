@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_started_again_the_same_night_keeps_to_that_nights_cut_off() {
+    fn a_run_started_again_before_its_cut_off_keeps_to_it() {
         assert!(!is_over_at("2026-11-22T03:29:00Z"));
         assert!(is_over_at("2026-11-22T03:29:30Z"));
         assert!(is_over_at("2026-11-22T03:31:00Z"));
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_started_again_the_next_night_goes_on_up_to_that_nights_cut_off() {
+    fn a_run_started_again_a_day_later_goes_on_up_to_the_next_cut_off() {
         assert!(!is_over_at("2026-11-23T01:00:00Z"));
     }
 
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn a_moment_is_told_with_its_date_its_zone_and_how_far_away_it_is() {
+    fn a_time_is_shown_with_its_date_its_zone_and_how_far_away_it_is() {
         let told = |at: &str, zone: &str, now: &str| {
             on_the_clock(time(at), TimeZone::get(zone).unwrap(), time(now))
         };

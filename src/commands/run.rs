@@ -16,7 +16,7 @@ use super::column_report::ColumnReport;
 use super::error::LedgerFailed;
 use super::provenance::refuse_foreign_results;
 use super::run_input::RunInput;
-use super::session::Session;
+use super::session::RunSession;
 use super::target::Target;
 use super::{confirm, logging, own_files, shutdown};
 use crate::config::{Env, Options, Settings};
@@ -158,7 +158,7 @@ async fn send_and_report(
         metrics.set_run_id(run.id());
     }
     let began = Instant::now();
-    let session = Session {
+    let session = RunSession {
         settings,
         rates: &settings.rates,
         last_start: preflight.last_start,

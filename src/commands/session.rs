@@ -24,7 +24,7 @@ use crate::policy::rate::{Rate, Rates};
 const CONNECTED_FOR: Duration = Duration::from_millis(50);
 
 /// What the rows of a run are sent with.
-pub struct Session<'a> {
+pub struct RunSession<'a> {
     /// The settings of this process.
     pub settings: &'a Settings,
     /// The pace.
@@ -43,7 +43,7 @@ pub struct Session<'a> {
     pub metrics: Option<&'a mut MetricsFile>,
 }
 
-impl Session<'_> {
+impl RunSession<'_> {
     /// Runs the engine until the run is finished.
     ///
     /// # Errors

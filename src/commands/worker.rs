@@ -9,7 +9,7 @@ use tracing::Instrument;
 
 use super::caller::CoreCardCaller;
 use super::error::LedgerFailed;
-use super::session::Session;
+use super::session::RunSession;
 use super::target::Target;
 use super::{logging, shutdown};
 use crate::config::{Env, Options, Settings, TargetSettings};
@@ -43,7 +43,7 @@ pub fn work(options: Options, env: &Env) -> anyhow::Result<ExitCode> {
         let target = Target::open(settings.target.clone()).await?;
         let shutdown = shutdown::listen().context("cannot listen for signals")?;
         let unreadable = HashSet::new();
-        Worker { settings: &settings, target, shutdown, unreadable }.work(ledger).await
+        WorkerLoop { settings: &settings, target, shutdown, unreadable }.work(ledger).await
     });
     // A ledger that is still being asked is not waited for.
     runtime.shutdown_background();
@@ -69,7 +69,7 @@ fn refuse_unshared(settings: &Settings) -> anyhow::Result<()> {
     }
 }
 
-struct Worker<'a> {
+struct WorkerLoop<'a> {
     settings: &'a Settings,
     target: Target,
     /// Cancelled when this process is to stop.
@@ -78,7 +78,7 @@ struct Worker<'a> {
     unreadable: HashSet<String>,
 }
 
-impl Worker<'_> {
+impl WorkerLoop<'_> {
     async fn work(mut self, mut ledger: Box<dyn Ledger>) -> anyhow::Result<ExitCode> {
         // Credentials that cannot be had are reported at once, not when a run is there.
         CoreCardCaller::prepare("none", self.settings, &self.target.url).await?;
@@ -162,7 +162,7 @@ impl Worker<'_> {
             }
         };
         tracing::info!("joining the run of {}", shown(&run.opened.input_name));
-        let session = Session {
+        let session = RunSession {
             settings: self.settings,
             rates,
             last_start: run.cut_off,

@@ -21,7 +21,7 @@ use url::{Position, Url};
 use super::auth::auth_headers::AuthHeaders;
 use super::auth::credentials::Credentials;
 use super::body_template::BodyTemplate;
-use super::connection::{BoxedRequest, CallError, Connection};
+use super::connection::{ApiConnection, BoxedRequest, CallError};
 use super::connector::{ApiConnector, NetworkConfig, USER_AGENT};
 use super::error::{self, ClientError};
 use super::response;
@@ -63,7 +63,7 @@ pub struct Client {
     connect_timeout: Duration,
     timeout: Duration,
     /// Connections that no call uses, the one used last at the end.
-    idle: RefCell<VecDeque<Connection>>,
+    idle: RefCell<VecDeque<ApiConnection>>,
     /// Where connections are made to.
     server: Uri,
     /// What every request says beside its body.
@@ -189,8 +189,8 @@ impl Client {
         }
     }
 
-    async fn open(&self) -> Result<Connection, CallResult> {
-        let opening = Connection::open(self.connector.clone(), self.server.clone());
+    async fn open(&self) -> Result<ApiConnection, CallResult> {
+        let opening = ApiConnection::open(self.connector.clone(), self.server.clone());
         match timeout(self.connect_timeout, opening).await {
             Ok(opened) => {
                 opened.map_err(|cause| error::no_connection(cause.as_ref(), self.proxy.as_deref()))
@@ -200,13 +200,13 @@ impl Client {
     }
 
     /// The connection that was of use last, if there is one that nobody uses.
-    fn idle(&self) -> Option<Connection> {
+    fn idle(&self) -> Option<ApiConnection> {
         let mut idle = self.idle.borrow_mut();
         while idle.pop_front_if(|connection| connection.used_at.elapsed() > IDLE).is_some() {}
         idle.pop_back()
     }
 
-    fn keep(&self, connection: Connection) {
+    fn keep(&self, connection: ApiConnection) {
         if connection.is_open() {
             self.idle.borrow_mut().push_back(connection);
         }

@@ -29,7 +29,7 @@ type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
 pub(super) type BoxedRequest = Box<Request<Full<Bytes>>>;
 
 /// An open connection that serves one call at a time.
-pub(super) struct Connection {
+pub(super) struct ApiConnection {
     requests: http1::SendRequest<Full<Bytes>>,
     driver: Driver,
     /// When it was last of use.
@@ -46,17 +46,17 @@ pub(super) enum CallError {
     Lost(hyper::Error),
 }
 
-impl Connection {
+impl ApiConnection {
     /// Opens a connection to the host of this address.
     pub(super) async fn open(
         mut connector: ApiConnector,
         to: Uri,
-    ) -> Result<Connection, Box<dyn Error + Send + Sync>> {
+    ) -> Result<ApiConnection, Box<dyn Error + Send + Sync>> {
         poll_fn(|context| connector.poll_ready(context)).await?;
         let stream = connector.call(to).await?;
         let (requests, driver) = http1::Builder::new().handshake(stream).await?;
         let driver = Driver { connection: Some(Box::pin(driver)), failed: None };
-        Ok(Connection { requests, driver, used_at: Instant::now(), is_unused: true })
+        Ok(ApiConnection { requests, driver, used_at: Instant::now(), is_unused: true })
     }
 
     /// Sends the request, reads the head of its answer and hands that to `read`.
@@ -65,7 +65,7 @@ impl Connection {
         request: BoxedRequest,
         read: impl AsyncFnOnce(Response<Incoming>) -> T,
     ) -> Result<T, CallError> {
-        let Connection { requests, driver, used_at, is_unused } = self;
+        let ApiConnection { requests, driver, used_at, is_unused } = self;
         *is_unused = false;
         let exchange = pin!(async {
             if requests.ready().await.is_err() {

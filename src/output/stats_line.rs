@@ -65,12 +65,12 @@ mod tests {
     use insta::assert_snapshot;
 
     #[test]
-    fn of_a_good_night_there_is_nothing_to_tell() {
+    fn a_run_without_incident_has_no_line() {
         assert_eq!(line(&RunStats::default()), None);
     }
 
     #[test]
-    fn of_a_bad_night_all_is_told_in_one_line() {
+    fn everything_that_happened_is_in_one_line() {
         let stats = RunStats {
             outages: 2,
             outage_time: Duration::from_secs(95),
@@ -85,14 +85,14 @@ mod tests {
     }
 
     #[test]
-    fn only_what_happened_is_told() {
+    fn only_what_happened_is_in_the_line() {
         let stats =
             RunStats { lost: 1, repeated: 1, credential_refreshes: 1, ..RunStats::default() };
         assert_snapshot!(line(&stats).unwrap(), @"On the way: credentials renewed once; 1 answer lost; 1 call repeated");
     }
 
     #[test]
-    fn a_limit_that_held_next_to_nothing_is_not_told() {
+    fn a_limit_that_held_the_calls_for_less_than_a_second_is_left_out() {
         let throttled_time = Duration::from_millis(900);
         assert_eq!(
             line(&RunStats { throttled_time, throttled_to: Some(9.7), ..RunStats::default() }),

@@ -33,7 +33,7 @@ struct Model {
     code: String,
 }
 
-struct Simulation {
+struct ClaimSimulation {
     rng: Rng,
     path: PathBuf,
     ledger: Sqlite,
@@ -129,15 +129,15 @@ fn asked(path: &Path, sql: &str) -> u32 {
     Connection::open(path).unwrap().query_row(sql, [], |row| row.get(0)).unwrap()
 }
 
-impl Simulation {
-    fn begin(seed: u64, path: &Path) -> Simulation {
+impl ClaimSimulation {
+    fn begin(seed: u64, path: &Path) -> ClaimSimulation {
         let mut ledger = Sqlite::open(path).unwrap();
         let mut rng = Rng::from(seed);
         let places = places(seed.is_multiple_of(2).then_some(&mut rng));
         let run = created(&mut ledger, &places);
         let waiting = started(&mut ledger, &run, second(0), OnDoubt::Retry);
         assert!(waiting.is_empty());
-        Simulation {
+        ClaimSimulation {
             rng,
             path: path.to_owned(),
             ledger,
@@ -278,7 +278,7 @@ fn after_every_commit_and_every_death_the_ledger_knows_what_is_in_flight() {
     for seed in 1..=SIMULATIONS {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("ledger.db");
-        let mut simulation = Simulation::begin(seed, &path);
+        let mut simulation = ClaimSimulation::begin(seed, &path);
         while !simulation.ledger.find("key").unwrap().unwrap().has_ended() {
             match simulation.rng.per_cent(10) {
                 true => simulation.die(),
@@ -294,7 +294,7 @@ fn after_every_commit_and_every_death_the_ledger_knows_what_is_in_flight() {
 fn fresh_rows_are_claimed_as_one_range_whatever_was_decided_between_them() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ledger.db");
-    let mut simulation = Simulation::begin(1, &path);
+    let mut simulation = ClaimSimulation::begin(1, &path);
     let all = SlotGrant { slots: vec![None; 40], ..SlotGrant::default() };
     let outcome = simulation
         .ledger

@@ -34,7 +34,7 @@ fn pretty(json: &str) -> String {
 }
 
 #[test]
-fn a_night_on_which_all_went_well() {
+fn a_run_in_which_every_row_is_cancelled() {
     let _tidy = redact_varying();
     let env = TestEnv::new();
     let outcome = env.orders(1200).cancel(&TestSimulator::perfect().url(), &[]).exits(0);
@@ -48,7 +48,7 @@ fn a_night_on_which_all_went_well() {
 }
 
 #[test]
-fn a_night_on_which_every_kind_of_row_came_about() {
+fn a_run_with_every_kind_of_row() {
     let _tidy = redact_varying();
     let outcome = mixed_orders().cancel(&mixed().url(), &["--attempts", "1"]).exits(3);
     assert_snapshot!(outcome.stdout, @r"

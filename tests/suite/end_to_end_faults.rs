@@ -19,7 +19,7 @@ const AWAY: Duration = Duration::from_secs(1);
 
 /// What the server did, which is the truth.
 #[derive(Default)]
-struct Record {
+struct ServerRecord {
     /// How often it was asked to cancel each order, by admin number.
     asked: BTreeMap<i64, u32>,
     cancelled: BTreeSet<i64>,
@@ -44,7 +44,7 @@ enum Incident {
     AsksToWait,
 }
 
-impl Record {
+impl ServerRecord {
     fn takes(&mut self, request: &Request) -> Behavior {
         if request.head.starts_with("POST /token ") {
             self.tokens += 1;
@@ -92,8 +92,8 @@ impl Record {
 }
 
 /// A server to which this happens, and its record.
-fn server(to_come: Vec<(usize, Incident)>) -> (ScriptedServer, Arc<Mutex<Record>>) {
-    let record = Arc::new(Mutex::new(Record { to_come, ..Record::default() }));
+fn server(to_come: Vec<(usize, Incident)>) -> (ScriptedServer, Arc<Mutex<ServerRecord>>) {
+    let record = Arc::new(Mutex::new(ServerRecord { to_come, ..ServerRecord::default() }));
     let its = Arc::clone(&record);
     (ScriptedServer::new(move |_, request| its.lock().unwrap().takes(request)), record)
 }
@@ -119,7 +119,7 @@ fn begin(env: &TestEnv, flags: &[&str]) -> Child {
 
 /// Every row is what the server knows it to be.
 #[track_caller]
-fn agree(results: &[ResultRow], record: &Record) {
+fn agree(results: &[ResultRow], record: &ServerRecord) {
     assert_eq!(results.len(), ROWS as usize);
     for row in results {
         let order: i64 = row.get("AdminNumber").parse().unwrap();
@@ -155,7 +155,7 @@ fn nothing_secret_is_in(env: &TestEnv, outcomes: &[&ProgramOutput]) {
 }
 
 #[test]
-fn a_night_with_dying_tokens_an_outage_a_wait_and_a_restart_loses_no_row() {
+fn a_run_with_expiring_tokens_an_outage_a_wait_and_a_restart_loses_no_row() {
     use Incident::{AsksToWait, GoesAway, TokenDies};
     let (server, record) =
         server(vec![(200, TokenDies), (400, GoesAway), (1100, TokenDies), (1300, AsksToWait)]);
@@ -185,7 +185,7 @@ fn a_night_with_dying_tokens_an_outage_a_wait_and_a_restart_loses_no_row() {
 }
 
 #[test]
-fn a_night_that_the_cut_off_ends_leaves_the_rest_unsent() {
+fn a_run_that_the_cut_off_ends_leaves_the_rest_unsent() {
     let (server, record) = server(vec![(100, Incident::TokenDies)]);
     let env = env(&server);
     let cut_off = Timestamp::now() + SignedDuration::from_secs(8);

@@ -21,20 +21,20 @@ const MOST_AT_ONCE: u32 = 4 * 32;
 /// Cancels whatever it is asked for, but for the row at which it breaks; answers as often
 /// as it may.
 #[derive(Clone)]
-struct Server {
+struct TestCaller {
     breaks_at: Option<u32>,
     may_answer: Arc<Semaphore>,
     called: Arc<Mutex<Vec<u32>>>,
 }
 
-impl Default for Server {
-    fn default() -> Server {
+impl Default for TestCaller {
+    fn default() -> TestCaller {
         let may_answer = Arc::new(Semaphore::new(Semaphore::MAX_PERMITS));
-        Server { breaks_at: None, may_answer, called: Arc::default() }
+        TestCaller { breaks_at: None, may_answer, called: Arc::default() }
     }
 }
 
-impl Server {
+impl TestCaller {
     fn called(&self) -> Vec<u32> {
         let mut called = self.called.lock().unwrap().clone();
         called.sort_unstable();
@@ -42,8 +42,8 @@ impl Server {
     }
 }
 
-impl Caller for Server {
-    fn clone_for_thread(&self) -> Server {
+impl Caller for TestCaller {
+    fn clone_for_thread(&self) -> TestCaller {
         self.clone()
     }
 
@@ -61,7 +61,7 @@ impl Caller for Server {
     }
 }
 
-fn run(ledger: Sqlite, server: Server) -> anyhow::Result<RunOutcome> {
+fn run(ledger: Sqlite, server: TestCaller) -> anyhow::Result<RunOutcome> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let (_stop, stops) = mpsc::unbounded_channel();
     let (show, _shown) = watch::channel(Snapshot::default());
@@ -70,7 +70,7 @@ fn run(ledger: Sqlite, server: Server) -> anyhow::Result<RunOutcome> {
 
 async fn work(
     mut ledger: Sqlite,
-    server: Server,
+    server: TestCaller,
     stops: mpsc::UnboundedReceiver<ReasonCode>,
     show: watch::Sender<Snapshot>,
 ) -> anyhow::Result<RunOutcome> {
@@ -101,7 +101,7 @@ async fn work(
 #[test]
 fn every_row_is_called_once_by_one_of_the_threads() {
     let folder = tempfile::tempdir().unwrap();
-    let server = Server::default();
+    let server = TestCaller::default();
     let ledger = Sqlite::open(&folder.path().join("ledger.db")).unwrap();
     let RunOutcome { mut ledger, run, .. } = run(ledger, server.clone()).unwrap();
     assert_eq!(server.called(), (1..=ROWS).collect::<Vec<_>>());
@@ -113,7 +113,7 @@ fn every_row_is_called_once_by_one_of_the_threads() {
 fn a_thread_that_dies_ends_the_run_and_leaves_what_it_called_in_doubt() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ledger.db");
-    let server = Server { breaks_at: Some(200), ..Server::default() };
+    let server = TestCaller { breaks_at: Some(200), ..TestCaller::default() };
     let Err(failed) = run(Sqlite::open(&path).unwrap(), server.clone()) else {
         panic!("the run went on to its end")
     };
@@ -136,7 +136,7 @@ fn a_thread_that_dies_ends_the_run_and_leaves_what_it_called_in_doubt() {
 fn a_call_that_waits_for_others_is_not_made_after_a_stop() {
     let folder = tempfile::tempdir().unwrap();
     let ledger = Sqlite::open(&folder.path().join("ledger.db")).unwrap();
-    let server = Server { may_answer: Arc::new(Semaphore::new(200)), ..Server::default() };
+    let server = TestCaller { may_answer: Arc::new(Semaphore::new(200)), ..TestCaller::default() };
     let (stop, stops) = mpsc::unbounded_channel();
     let (show, shown) = watch::channel(Snapshot::default());
     let stop_it = async {

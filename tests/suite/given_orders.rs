@@ -15,7 +15,7 @@ use serde_json::Value;
 const AT_ONCE: usize = 4;
 
 /// A file, and what may be sent of it.
-struct Input {
+struct GivenFile {
     name: String,
     bytes: Vec<u8>,
     flags: Vec<String>,
@@ -32,31 +32,31 @@ enum Reading {
 
 /// Every file, by what it is about.
 #[derive(Default)]
-struct Inputs(Vec<Input>);
+struct Inputs(Vec<GivenFile>);
 
 impl Inputs {
-    fn add(&mut self, name: &str, bytes: impl AsRef<[u8]>, reading: Reading) -> &mut Input {
+    fn add(&mut self, name: &str, bytes: impl AsRef<[u8]>, reading: Reading) -> &mut GivenFile {
         let (name, bytes) = (name.to_owned(), bytes.as_ref().to_vec());
-        self.0.push(Input { name, bytes, flags: Vec::new(), reading });
+        self.0.push(GivenFile { name, bytes, flags: Vec::new(), reading });
         self.0.last_mut().unwrap()
     }
 
-    fn reads(&mut self, name: &str, bytes: impl AsRef<[u8]>, rows: &str) -> &mut Input {
+    fn reads(&mut self, name: &str, bytes: impl AsRef<[u8]>, rows: &str) -> &mut GivenFile {
         self.add(name, bytes, Reading::Rows(rows.to_owned()))
     }
 
-    fn refuses(&mut self, name: &str, bytes: impl AsRef<[u8]>) -> &mut Input {
+    fn refuses(&mut self, name: &str, bytes: impl AsRef<[u8]>) -> &mut GivenFile {
         self.add(name, bytes, Reading::Refused)
     }
 }
 
-impl Input {
+impl GivenFile {
     fn with(&mut self, flags: &[&str]) {
         self.flags = flags.iter().map(|flag| (*flag).to_owned()).collect();
     }
 }
 
-fn inputs() -> Vec<Input> {
+fn inputs() -> Vec<GivenFile> {
     let mut inputs = Inputs::default();
     plain(&mut inputs);
     delimiters(&mut inputs);
@@ -522,7 +522,7 @@ struct Came {
 }
 
 /// Checks and runs a file, against a server of its own.
-fn check_and_run(input: &Input) -> Came {
+fn check_and_run(input: &GivenFile) -> Came {
     let env = TestEnv::new();
     env.file("orders.csv", &input.bytes);
     let core_card = TestSimulator::perfect();

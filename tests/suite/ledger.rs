@@ -14,16 +14,16 @@ use rusqlite::{Connection, TransactionBehavior};
 const ROWS: u32 = 70_000;
 const KEY: &str = "0123456789abcdef";
 
-struct File {
+struct LedgerReader {
     _folder: tempfile::TempDir,
     path: PathBuf,
 }
 
-impl File {
-    fn new() -> File {
+impl LedgerReader {
+    fn new() -> LedgerReader {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("ledger.db");
-        File { _folder: folder, path }
+        LedgerReader { _folder: folder, path }
     }
 
     fn ledger(&self) -> Sqlite {
@@ -103,7 +103,7 @@ fn assert_whole(ledger: &mut Sqlite, run: &Run) {
 
 #[test]
 fn a_run_is_nobodys_until_every_row_is_recorded() {
-    let file = File::new();
+    let file = LedgerReader::new();
     let mut ledger = file.ledger();
     cut_short(&mut ledger, "test 1");
     assert!(file.asked::<u32>("SELECT count(*) FROM row") > 0, "nothing was recorded");
@@ -114,7 +114,7 @@ fn a_run_is_nobodys_until_every_row_is_recorded() {
 
 #[test]
 fn the_creation_of_a_run_that_was_cut_short_goes_on() {
-    let file = File::new();
+    let file = LedgerReader::new();
     cut_short(&mut file.ledger(), "test 1");
     let mut ledger = file.ledger();
     let run = created(&mut ledger, "test 1");
@@ -126,7 +126,7 @@ fn the_creation_of_a_run_that_was_cut_short_goes_on() {
 
 #[test]
 fn the_creation_of_a_run_by_places_that_was_cut_short_goes_on() {
-    let file = File::new();
+    let file = LedgerReader::new();
     // The last goes first; the hundred before them are in their own places.
     let planned = |row: u32| {
         let place = if row <= 100 { row } else { ROWS + 101 - row };
@@ -146,7 +146,7 @@ fn the_creation_of_a_run_by_places_that_was_cut_short_goes_on() {
 
 #[test]
 fn the_creation_of_a_run_that_another_program_cut_short_begins_again() {
-    let file = File::new();
+    let file = LedgerReader::new();
     cut_short(&mut file.ledger(), "test 1");
     let mut ledger = file.ledger();
     let run = created(&mut ledger, "test 2");
@@ -156,7 +156,7 @@ fn the_creation_of_a_run_that_another_program_cut_short_begins_again() {
 
 #[test]
 fn a_run_that_is_enrolled_leaves_the_ledger_to_others_again_and_again() {
-    let file = File::new();
+    let file = LedgerReader::new();
     let mut ledger = file.ledger();
     let mut other = Connection::open(&file.path).unwrap();
     other.busy_timeout(Duration::ZERO).unwrap();

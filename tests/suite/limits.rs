@@ -29,18 +29,18 @@ fn ms(ms: u64) -> Duration {
 
 /// How long a call takes, the way there and back included.
 #[derive(Clone, Copy)]
-enum Work {
+enum Load {
     Constant(u64),
     Uniform(u64, u64),
     Exponential(u64),
 }
 
-impl Work {
+impl Load {
     fn draw(self, rng: &mut Rng) -> Duration {
         match self {
-            Work::Constant(time) => ms(time),
-            Work::Uniform(from, to) => ms(from) + ms(to - from).mul_f64(rng.share()),
-            Work::Exponential(mean) => ms(mean).mul_f64(-(1.0 - rng.share()).ln()),
+            Load::Constant(time) => ms(time),
+            Load::Uniform(from, to) => ms(from) + ms(to - from).mul_f64(rng.share()),
+            Load::Exponential(mean) => ms(mean).mul_f64(-(1.0 - rng.share()).ln()),
         }
     }
 }
@@ -89,18 +89,18 @@ impl Limit {
 
 /// How a server fails while it is away.
 #[derive(Clone, Copy, PartialEq)]
-enum Fault {
+enum ServerFault {
     Refuses,
     Hangs,
     Says(u16),
 }
 
-struct Server {
-    work: Work,
+struct LimitedServer {
+    work: Load,
     limit: Limit,
     retry_after: Option<Duration>,
     /// Away from here to there.
-    away: Option<(Fault, Duration, Duration)>,
+    away: Option<(ServerFault, Duration, Duration)>,
     /// A row that it never answers.
     broken: Option<u32>,
     rng: Rng,
@@ -109,10 +109,10 @@ struct Server {
     calls: u32,
 }
 
-impl Server {
-    fn that(work: Work, limit: Limit) -> Server {
+impl LimitedServer {
+    fn that(work: Load, limit: Limit) -> LimitedServer {
         let rng = Rng::from(17);
-        Server {
+        LimitedServer {
             work,
             limit,
             retry_after: None,
@@ -131,13 +131,15 @@ impl Server {
         let lost = CallResult::Lost { code: ReasonCode::Timeout, detail: "timed out".to_owned() };
         let (which, seen, took) =
             match self.away.filter(|(_, from, to)| (*from..*to).contains(&now)) {
-                Some((Fault::Refuses, ..)) => (
+                Some((ServerFault::Refuses, ..)) => (
                     2,
                     CallResult::NotSent { code: ReasonCode::Connect, detail: "refused".to_owned() },
                     way,
                 ),
-                Some((Fault::Hangs, ..)) => (2, lost, TIMEOUT),
-                Some((Fault::Says(status), ..)) => (2, answer(status, None, self.retry_after), way),
+                Some((ServerFault::Hangs, ..)) => (2, lost, TIMEOUT),
+                Some((ServerFault::Says(status), ..)) => {
+                    (2, answer(status, None, self.retry_after), way)
+                }
                 None if self.broken == Some(row.0) => (2, lost, TIMEOUT),
                 None => match self.limit.take(now) {
                     Some(wait) => {
@@ -166,22 +168,22 @@ fn answer(http_status: u16, status: Option<bool>, retry_after: Option<Duration>)
 }
 
 /// What is under way, by the time at which it comes about.
-enum Due {
+enum ServerDue {
     Ends(ClaimedRow, AttemptEnd, Duration),
     Committed(CommitOutcome),
     Wakes,
 }
 
 /// A run as it ended.
-struct Simulation {
-    server: Server,
+struct LimitSimulation {
+    server: LimitedServer,
     run: Run,
     took: Duration,
     commits: u32,
     records: Vec<RowRecord>,
 }
 
-impl Simulation {
+impl LimitSimulation {
     fn count(&self, status: Status) -> u64 {
         self.run.counts.get(status)
     }
@@ -214,11 +216,11 @@ fn plan() -> RunPolicy {
 }
 
 /// The night in which so many rows are sent to this server at 5,000 a second at most.
-fn live(rows: u32, server: Server) -> Simulation {
+fn live(rows: u32, server: LimitedServer) -> LimitSimulation {
     live_by(plan(), rows, server)
 }
 
-fn live_by(plan: RunPolicy, rows: u32, mut server: Server) -> Simulation {
+fn live_by(plan: RunPolicy, rows: u32, mut server: LimitedServer) -> LimitSimulation {
     let folder = tempfile::tempdir().unwrap();
     let mut ledger = Sqlite::open(&folder.path().join("ledger.db")).unwrap();
     let wall = |clock: Duration| Timestamp::from_second(1_800_000_000).unwrap() + clock;
@@ -237,20 +239,20 @@ fn live_by(plan: RunPolicy, rows: u32, mut server: Server) -> Simulation {
         plan.max_per_second.map_or("unlimited".to_owned(), |n| format!("{n}/s")).parse().unwrap();
     let mut pace = Pacer::new(&rates);
     let mut scheduler = Scheduler::new(plan, run.counts, begun);
-    let mut due: BTreeMap<(Duration, u64), Due> = BTreeMap::new();
-    due.insert((Duration::ZERO, 0), Due::Wakes);
+    let mut due: BTreeMap<(Duration, u64), ServerDue> = BTreeMap::new();
+    due.insert((Duration::ZERO, 0), ServerDue::Wakes);
     let mut clock = Duration::ZERO;
     let mut commits = 0;
     for step in 1u64.. {
         let Some(((at, _), what)) = due.pop_first() else { panic!("the scheduler stands still") };
         clock = clock.max(at);
         let events = match what {
-            Due::Ends(claimed, ending, started) => {
+            ServerDue::Ends(claimed, ending, started) => {
                 let times = CallTimings { dispatched_at: started, started, ended: clock };
                 Some(Event::Ended { claimed, ending, times })
             }
-            Due::Committed(outcome) => Some(Event::Committed(outcome)),
-            Due::Wakes => None,
+            ServerDue::Committed(outcome) => Some(Event::Committed(outcome)),
+            ServerDue::Wakes => None,
         };
         let actions = scheduler.handle(events, Now { since_start: clock, wall: wall(clock) });
         for Dispatch { claimed, .. } in actions.dispatch {
@@ -258,21 +260,21 @@ fn live_by(plan: RunPolicy, rows: u32, mut server: Server) -> Simulation {
             let outcome = classify(seen, &AnswerRules::default());
             let ending = AttemptEnd { sent_at: wall(clock), ended_at: wall(clock + took), outcome };
             let key = (clock + took, step << 20 | u64::from(claimed.row().0));
-            due.insert(key, Due::Ends(claimed, ending, clock));
+            due.insert(key, ServerDue::Ends(claimed, ending, clock));
         }
         if let Some(commit) = actions.commit {
             let outcome = ledger.commit(commit, &mut |b, wish| pace.allocate(b, wish)).unwrap();
-            due.insert((clock + COMMIT, step << 20), Due::Committed(outcome));
+            due.insert((clock + COMMIT, step << 20), ServerDue::Committed(outcome));
             commits += 1;
         }
         if actions.finished {
             let run = ledger.finish(wall(clock), scheduler.stop_code()).unwrap();
             let records = crate::common::records(&mut ledger, &run);
-            return Simulation { server, run, took: clock, commits, records };
+            return LimitSimulation { server, run, took: clock, commits, records };
         }
-        due.retain(|_, what| !matches!(what, Due::Wakes));
+        due.retain(|_, what| !matches!(what, ServerDue::Wakes));
         if let Some(wake_at) = actions.wake_at {
-            due.insert((wake_at, u64::MAX), Due::Wakes);
+            due.insert((wake_at, u64::MAX), ServerDue::Wakes);
         }
     }
     unreachable!()
@@ -284,33 +286,36 @@ fn in_a_second() -> Limit {
 
 #[test]
 fn a_server_that_counts_by_the_second_and_asks_for_a_pause_is_used_to_the_full() {
-    let server =
-        Server { retry_after: Some(SECOND), ..Server::that(Work::Constant(20), in_a_second()) };
+    let server = LimitedServer {
+        retry_after: Some(SECOND),
+        ..LimitedServer::that(Load::Constant(20), in_a_second())
+    };
     live(20_000, server).uses_a_thousand_a_second();
 }
 
 #[test]
 fn a_server_that_counts_by_the_second_and_asks_for_no_pause_is_used_to_the_full() {
-    live(20_000, Server::that(Work::Uniform(20, 200), in_a_second())).uses_a_thousand_a_second();
+    live(20_000, LimitedServer::that(Load::Uniform(20, 200), in_a_second()))
+        .uses_a_thousand_a_second();
 }
 
 #[test]
 fn a_server_that_fills_a_bucket_is_used_to_the_full() {
     let limit = Limit::Bucket { rate: 1000.0, most: 100.0, tokens: 100.0, at: Duration::ZERO };
-    live(20_000, Server::that(Work::Constant(20), limit)).uses_a_thousand_a_second();
+    live(20_000, LimitedServer::that(Load::Constant(20), limit)).uses_a_thousand_a_second();
 }
 
 #[test]
 fn a_server_whose_calls_queue_is_used_to_the_full() {
     let limit = Limit::Queue { each: ms(1), free_at: Duration::ZERO };
-    live(20_000, Server::that(Work::Constant(20), limit)).uses_a_thousand_a_second();
+    live(20_000, LimitedServer::that(Load::Constant(20), limit)).uses_a_thousand_a_second();
 }
 
 #[test]
 fn a_healthy_server_is_sent_all_that_the_contract_allows_however_its_answers_vary() {
-    for work in [Work::Exponential(100), Work::Constant(20), Work::Uniform(20, 200)] {
+    for work in [Load::Exponential(100), Load::Constant(20), Load::Uniform(20, 200)] {
         let plan = RunPolicy { max_per_second: Some(1000), ..plan() };
-        let simulation = live_by(plan, 20_000, Server::that(work, Limit::None));
+        let simulation = live_by(plan, 20_000, LimitedServer::that(work, Limit::None));
         assert!(simulation.took < Duration::from_millis(21_500), "{:?}", simulation.took);
     }
 }
@@ -318,7 +323,7 @@ fn a_healthy_server_is_sent_all_that_the_contract_allows_however_its_answers_var
 #[test]
 fn without_a_pace_the_ledger_rests_half_of_its_time_and_calls_hardly_wait_for_it() {
     let plan = RunPolicy { max_per_second: None, ..plan() };
-    let simulation = live_by(plan, 20_000, Server::that(Work::Uniform(10, 30), Limit::None));
+    let simulation = live_by(plan, 20_000, LimitedServer::that(Load::Uniform(10, 30), Limit::None));
     let busy = (COMMIT * simulation.commits).div_duration_f64(simulation.took);
     assert!(busy < 0.55, "the ledger was busy for {busy:.2} of the time");
     let calls_at_once = 20_000.0 * 0.020 / simulation.took.as_secs_f64();
@@ -327,11 +332,15 @@ fn without_a_pace_the_ledger_rests_half_of_its_time_and_calls_hardly_wait_for_it
 
 #[test]
 fn after_an_outage_the_rate_is_soon_back() {
-    for fault in
-        [Fault::Refuses, Fault::Hangs, Fault::Says(503), Fault::Says(500), Fault::Says(429)]
-    {
+    for fault in [
+        ServerFault::Refuses,
+        ServerFault::Hangs,
+        ServerFault::Says(503),
+        ServerFault::Says(500),
+        ServerFault::Says(429),
+    ] {
         let (from, to) = (Duration::from_secs(8), Duration::from_secs(100));
-        let mut server = Server::that(Work::Constant(20), in_a_second());
+        let mut server = LimitedServer::that(Load::Constant(20), in_a_second());
         server.away = Some((fault, from, to));
         let simulation = live(25_000, server);
         let (done, _) = simulation.server.in_seconds(110, 112);
@@ -344,9 +353,9 @@ fn after_an_outage_the_rate_is_soon_back() {
 fn after_a_time_of_nothing_but_429_the_rate_is_soon_back_whenever_it_ends() {
     for (seconds, retry_after) in [(12, None), (13, Some(1)), (17, None), (20, Some(2)), (31, None)]
     {
-        let mut server = Server::that(Work::Constant(20), in_a_second());
+        let mut server = LimitedServer::that(Load::Constant(20), in_a_second());
         server.retry_after = retry_after.map(Duration::from_secs);
-        server.away = Some((Fault::Says(429), ms(5300), ms(1000 * seconds - 130)));
+        server.away = Some((ServerFault::Says(429), ms(5300), ms(1000 * seconds - 130)));
         let simulation = live(18_000, server);
         let ten_later = seconds as usize + 10;
         let (done, _) = simulation.server.in_seconds(ten_later, ten_later + 1);
@@ -357,12 +366,14 @@ fn after_a_time_of_nothing_but_429_the_rate_is_soon_back_whenever_it_ends() {
 
 #[test]
 fn an_outage_costs_few_calls_and_no_row() {
-    for fault in [Fault::Refuses, Fault::Hangs, Fault::Says(503), Fault::Says(502)] {
-        let mut server = Server::that(Work::Constant(20), Limit::None);
+    for fault in
+        [ServerFault::Refuses, ServerFault::Hangs, ServerFault::Says(503), ServerFault::Says(502)]
+    {
+        let mut server = LimitedServer::that(Load::Constant(20), Limit::None);
         server.away = Some((fault, Duration::ZERO, Duration::from_secs(800)));
         let plan = RunPolicy { attempts: 1, max_per_second: None, ..plan() };
         let plan = match fault {
-            Fault::Hangs => RunPolicy { attempts: 3, ..plan },
+            ServerFault::Hangs => RunPolicy { attempts: 3, ..plan },
             _ => plan,
         };
         let simulation = live_by(plan, 2_000, server);
@@ -373,8 +384,8 @@ fn an_outage_costs_few_calls_and_no_row() {
 
 #[test]
 fn an_outage_that_lasts_too_long_stops_the_run_and_nothing_is_lost() {
-    let mut server = Server::that(Work::Constant(20), Limit::None);
-    server.away = Some((Fault::Refuses, Duration::from_secs(1), Duration::MAX));
+    let mut server = LimitedServer::that(Load::Constant(20), Limit::None);
+    server.away = Some((ServerFault::Refuses, Duration::from_secs(1), Duration::MAX));
     let plan = RunPolicy { max_outage: Duration::from_secs(60), ..plan() };
     let simulation = live_by(plan, 10_000, server);
     assert_eq!(simulation.run.stop.as_deref(), Some("OUTAGE"));
@@ -387,7 +398,10 @@ fn an_outage_that_lasts_too_long_stops_the_run_and_nothing_is_lost() {
 
 #[test]
 fn one_broken_row_among_good_answers_holds_nobody_up() {
-    let server = Server { broken: Some(10_000), ..Server::that(Work::Constant(20), Limit::None) };
+    let server = LimitedServer {
+        broken: Some(10_000),
+        ..LimitedServer::that(Load::Constant(20), Limit::None)
+    };
     let plan = RunPolicy { max_per_second: Some(1000), ..plan() };
     let simulation = live_by(plan, 10_000, server);
     assert_eq!(simulation.count(Status::InDoubt), 1);

@@ -19,26 +19,26 @@ const LEASE: Duration = Duration::from_secs(5);
 const CODES: &str = "[codes]\nSIMULATOR_ALREADY_CANCELLED = 'already_cancelled'";
 
 /// A machine: a folder, and the database and CoreCARD that it knows.
-struct Machine {
+struct SharedMachine {
     env: TestEnv,
     ledger: String,
     url: String,
 }
 
-impl Machine {
-    fn new(database: &Database, core_card: &TestSimulator) -> Machine {
-        Machine::at(database, core_card.url())
+impl SharedMachine {
+    fn new(database: &Database, core_card: &TestSimulator) -> SharedMachine {
+        SharedMachine::at(database, core_card.url())
     }
 
-    fn at(database: &Database, url: String) -> Machine {
+    fn at(database: &Database, url: String) -> SharedMachine {
         let env = TestEnv::new();
         env.file("cardcancel.toml", CODES);
-        Machine { env, ledger: database.url(), url }
+        SharedMachine { env, ledger: database.url(), url }
     }
 
     /// One with this many orders.
-    fn with_orders(database: &Database, core_card: &TestSimulator, orders: u32) -> Machine {
-        let machine = Machine::new(database, core_card);
+    fn with_orders(database: &Database, core_card: &TestSimulator, orders: u32) -> SharedMachine {
+        let machine = SharedMachine::new(database, core_card);
         machine.env.orders(orders);
         machine
     }
@@ -154,7 +154,7 @@ fn doubts(results: &[ResultRow]) -> usize {
 fn the_same_command_twice_in_one_folder_leaves_whole_results() {
     let database = granted();
     let core_card = TestSimulator::new(steady());
-    let machine = Machine::with_orders(&database, &core_card, 60);
+    let machine = SharedMachine::with_orders(&database, &core_card, 60);
     let flags = ["--rate", "50/s", "--quiet"];
     let first = machine.run(&flags);
     until("the first has begun", || core_card.requests() > 0);
@@ -174,9 +174,9 @@ fn a_run_and_two_workers_share_its_rows_and_its_rate() {
     const ROWS: u32 = 1500;
     const RATE: u64 = 300;
     let (database, core_card) = (granted(), TestSimulator::new(rough()));
-    let machines = [0, 1].map(|_| Machine::new(&database, &core_card));
+    let machines = [0, 1].map(|_| SharedMachine::new(&database, &core_card));
     let workers = machines.each_ref().map(|machine| machine.work(&[]));
-    let opener = Machine::with_orders(&database, &core_card, ROWS);
+    let opener = SharedMachine::with_orders(&database, &core_card, ROWS);
     let outcome = ended(opener.run(&["--rate", &format!("{RATE}/s"), "--json"])).exits(1);
     let summary: serde_json::Value = serde_json::from_str(&outcome.stdout).unwrap();
     let own = summary["calls_this_start"].as_u64().unwrap();
@@ -198,10 +198,10 @@ fn a_run_and_two_workers_share_its_rows_and_its_rate() {
 fn two_runs_of_the_same_file_are_one_and_each_writes_its_results() {
     const ROWS: u32 = 600;
     let (database, core_card) = (granted(), TestSimulator::new(steady()));
-    let machines = [0, 1].map(|_| Machine::with_orders(&database, &core_card, ROWS));
+    let machines = [0, 1].map(|_| SharedMachine::with_orders(&database, &core_card, ROWS));
     let runs = machines.each_ref().map(|machine| machine.run(&["--rate", "300/s"]));
     runs.into_iter().for_each(|run| drop(ended(run).exits(0)));
-    let results = machines.each_ref().map(Machine::results);
+    let results = machines.each_ref().map(SharedMachine::results);
     assert_eq!(results[0], results[1]);
     all_true(&results[0], &core_card.orders(), ROWS);
     let stats = core_card.stop();
@@ -217,8 +217,8 @@ fn two_files_that_share_orders_send_each_once_from_two_machines() {
     let slow =
         SimulatorSettings { latency: "300ms".parse().unwrap(), ..SimulatorSettings::default() };
     let (database, core_card) = (granted(), TestSimulator::new(slow));
-    let one = Machine::with_orders(&database, &core_card, ROWS);
-    let other = Machine::with_orders(&database, &core_card, ROWS + 1);
+    let one = SharedMachine::with_orders(&database, &core_card, ROWS);
+    let other = SharedMachine::with_orders(&database, &core_card, ROWS + 1);
     let runs = [&one, &other].map(|machine| machine.run(&["--rate", "unlimited"]));
     runs.into_iter().for_each(|run| drop(ended(run).exits(0)));
     let orders = core_card.orders();
@@ -239,16 +239,16 @@ fn whoever_is_killed_no_row_is_lost_and_any_machine_can_write_the_results() {
     let (database, core_card) = (granted(), TestSimulator::new(steady()));
     let flags = ["--concurrency", &CONCURRENCY.to_string()];
     let paced = [&flags[..], &["--rate", "200/s"]].concat();
-    let opener = Machine::with_orders(&database, &core_card, ROWS);
+    let opener = SharedMachine::with_orders(&database, &core_card, ROWS);
     let (first, second) =
-        (Machine::new(&database, &core_card), Machine::new(&database, &core_card));
+        (SharedMachine::new(&database, &core_card), SharedMachine::new(&database, &core_card));
     let run = opener.run(&paced);
     let [worker, other] = [&first, &second].map(|machine| machine.work(&flags));
     until("all are at work", || at_work(&database) == 3);
     until("a third was sent", || core_card.requests() >= u64::from(ROWS) / 3);
     kill(run);
     kill(worker);
-    let elsewhere = Machine::with_orders(&database, &core_card, ROWS);
+    let elsewhere = SharedMachine::with_orders(&database, &core_card, ROWS);
     ended(elsewhere.run(&paced)).exits(0);
     dismissed(other);
     let results = elsewhere.results();
@@ -267,9 +267,9 @@ fn a_worker_that_was_frozen_sends_nothing_that_is_no_longer_its_own() {
     const ROWS: u32 = 1000;
     let (database, core_card) = (granted(), TestSimulator::new(steady()));
     let flags = ["--concurrency", "64"];
-    let opener = Machine::with_orders(&database, &core_card, ROWS);
+    let opener = SharedMachine::with_orders(&database, &core_card, ROWS);
     let run = opener.run(&[&flags[..], &["--rate", "100/s"]].concat());
-    let machine = Machine::new(&database, &core_card);
+    let machine = SharedMachine::new(&database, &core_card);
     let worker = machine.work(&flags);
     until("both are at work", || at_work(&database) == 2);
     until("it was sending", || core_card.requests() >= 100);
@@ -293,8 +293,8 @@ fn a_database_that_dies_and_comes_back_costs_no_row() {
     const ROWS: u32 = 900;
     let server = PostgresServer::start(&[]);
     let (database, core_card) = (server.granted(), TestSimulator::new(steady()));
-    let opener = Machine::with_orders(&database, &core_card, ROWS);
-    let machine = Machine::new(&database, &core_card);
+    let opener = SharedMachine::with_orders(&database, &core_card, ROWS);
+    let machine = SharedMachine::new(&database, &core_card);
     let worker = machine.work(&[]);
     let run = opener.run(&["--rate", "150/s"]);
     for part in [1, 2] {
@@ -316,8 +316,8 @@ fn a_database_that_dies_and_comes_back_costs_no_row() {
 fn a_worker_waits_for_a_database_that_is_away_and_not_for_ever() {
     let server = PostgresServer::start(&[]);
     let (database, core_card) = (server.granted(), TestSimulator::perfect());
-    let machine = Machine::with_orders(&database, &core_card, 5);
-    let other = Machine::new(&database, &core_card);
+    let machine = SharedMachine::with_orders(&database, &core_card, 5);
+    let other = SharedMachine::new(&database, &core_card);
     let patient = machine.work(&["--log-file", "log"]);
     let hasty = other.work(&["--log-file", "log", "--max-outage", "1s"]);
     for env in [&machine.env, &other.env] {
@@ -339,10 +339,10 @@ fn a_worker_waits_for_a_database_that_is_away_and_not_for_ever() {
 fn a_run_that_is_told_to_stop_is_left_to_the_others() {
     const ROWS: u32 = 400;
     let (database, core_card) = (granted(), TestSimulator::new(steady()));
-    let opener = Machine::with_orders(&database, &core_card, ROWS);
+    let opener = SharedMachine::with_orders(&database, &core_card, ROWS);
     let run = opener.run(&["--rate", "100/s"]);
     until("it was sending", || core_card.requests() >= 50);
-    let machine = Machine::new(&database, &core_card);
+    let machine = SharedMachine::new(&database, &core_card);
     let worker = machine.work(&[]);
     until("both are at work", || at_work(&database) == 2);
     terminate(&run);
@@ -359,12 +359,12 @@ fn a_run_that_is_told_to_stop_is_left_to_the_others() {
 
 #[test]
 #[ignore = "needs PostgreSQL: tests/run brings it"]
-fn a_run_that_a_brake_stopped_is_not_taken_up_until_it_is_started_again() {
+fn a_run_that_a_stop_rule_stopped_is_not_joined_until_it_is_started_again() {
     const ROWS: u32 = 300;
     let night = SimulatorSettings { printed: Share::per_mille(200), ..steady() };
     let (database, core_card) = (granted(), TestSimulator::new(night));
-    let opener = Machine::with_orders(&database, &core_card, ROWS);
-    let machine = Machine::new(&database, &core_card);
+    let opener = SharedMachine::with_orders(&database, &core_card, ROWS);
+    let machine = SharedMachine::new(&database, &core_card);
     let worker = machine.work(&[]);
     ended(opener.run(&["--rate", "100/s", "--max-failures", "20"])).exits(4);
     until("nobody is at work", || at_work(&database) == 0);
@@ -384,7 +384,7 @@ fn a_run_that_a_brake_stopped_is_not_taken_up_until_it_is_started_again() {
 #[ignore = "needs PostgreSQL: tests/run brings it"]
 fn another_rate_than_the_one_that_is_kept_is_refused() {
     let (database, core_card) = (granted(), TestSimulator::new(steady()));
-    let machines = [0, 1].map(|_| Machine::with_orders(&database, &core_card, 300));
+    let machines = [0, 1].map(|_| SharedMachine::with_orders(&database, &core_card, 300));
     let run = machines[0].run(&["--rate", "50/s"]);
     until("it was sending", || core_card.requests() >= 5);
     let refused = ended(machines[1].run(&["--rate", "60/s"])).exits(2);
@@ -400,7 +400,7 @@ fn workers_take_the_runs_of_their_own_endpoint_the_oldest_first() {
     let (here, there) = (TestSimulator::new(steady()), TestSimulator::new(steady()));
     let mut openers = Vec::new();
     for (core_card, admin) in [(&here, 1), (&there, 2), (&here, 3)] {
-        let machine = Machine::new(&database, core_card);
+        let machine = SharedMachine::new(&database, core_card);
         let lines: String = (1..=40).map(|row| format!("{admin}{row:03},1\n")).collect();
         machine.env.file("orders.csv", format!("admin,seq\n{lines}"));
         let run = machine.run(&["--rate", "10/s"]);
@@ -411,7 +411,7 @@ fn workers_take_the_runs_of_their_own_endpoint_the_oldest_first() {
         ended(run).exits(4);
         openers.push(machine);
     }
-    let worker = Machine::new(&database, &here).work(&["--concurrency", "4"]);
+    let worker = SharedMachine::new(&database, &here).work(&["--concurrency", "4"]);
     until("the second has begun", || {
         here.requests_by_order().keys().filter(|n| **n / 1000 == 3).count() > 1
     });
@@ -428,7 +428,7 @@ fn a_run_whose_rate_a_worker_does_not_know_is_passed_over_with_a_warning() {
     let (database, core_card) = (granted(), TestSimulator::new(steady()));
     let mut openers = Vec::new();
     for admin in [1, 2] {
-        let machine = Machine::new(&database, &core_card);
+        let machine = SharedMachine::new(&database, &core_card);
         let lines: String = (1..=20).map(|row| format!("{admin}{row:03},1\n")).collect();
         machine.env.file("orders.csv", format!("admin,seq\n{lines}"));
         let run = machine.run(&["--rate", "10/s"]);
@@ -446,7 +446,7 @@ fn a_run_whose_rate_a_worker_does_not_know_is_passed_over_with_a_warning() {
         core_card.requests_by_order().keys().filter(|asked| **asked / 1000 == admin).count()
     };
     let before = sent(1);
-    let worker = Machine::new(&database, &core_card).work(&[]);
+    let worker = SharedMachine::new(&database, &core_card).work(&[]);
     until("the other run is done", || sent(2) == 20);
     let told = dismissed(worker).0.stderr;
     assert_eq!(told.matches("is passed over").count(), 1, "{told}");
@@ -461,7 +461,7 @@ fn machines_whose_clocks_differ_by_a_minute_keep_to_the_rate_together() {
     let flags = ["--rate", "100/s"];
     let mut runs = Vec::new();
     let machines = ["+60s", "-60s"].map(|offset| {
-        let machine = Machine::with_orders(&database, &core_card, ROWS);
+        let machine = SharedMachine::with_orders(&database, &core_card, ROWS);
         let mut command = machine.command(&["run", "orders.csv", "--yes"], &flags);
         with_its_clock_set(&mut command, offset);
         runs.push(command.spawn().unwrap());
@@ -481,7 +481,7 @@ fn machines_whose_clocks_differ_by_a_minute_keep_to_the_rate_together() {
 fn the_password_is_in_no_byte_of_what_is_said_or_kept() {
     let server = PostgresServer::start(&[]);
     let (database, core_card) = (server.granted(), TestSimulator::new(steady()));
-    let machine = Machine::with_orders(&database, &core_card, 60);
+    let machine = SharedMachine::with_orders(&database, &core_card, 60);
     let address = format!("postgres://test@127.0.0.1:{}/{}", database.port, database.name);
     let secret = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(secret.path(), PASSWORD).unwrap();
@@ -530,9 +530,9 @@ fn each_role_of_the_samples_may_do_what_it_is_for_and_no_more() {
         let set = format!("ALTER ROLE {role} PASSWORD '{PASSWORD}'");
         ledger.client().batch_execute(&set).unwrap();
     }
-    let who = |role: &str| Machine {
+    let who = |role: &str| SharedMachine {
         ledger: ledger.url_of(role),
-        ..Machine::with_orders(&ledger, &core_card, 20)
+        ..SharedMachine::with_orders(&ledger, &core_card, 20)
     };
     let (owner, worker, auditor) =
         (who("cardcancel_owner"), who("cardcancel"), who("cardcancel_auditor"));
@@ -575,7 +575,7 @@ fn through_a_pooler_that_keeps_sessions_all_goes_on_and_through_any_other_nothin
     let (database, core_card) = (granted(), TestSimulator::perfect());
     for mode in ["transaction", "statement"] {
         let pooler = PgBouncer::before(&database, &[&format!("pool_mode={mode}")]);
-        let machine = Machine::with_orders(&pooler.through(&database), &core_card, 20);
+        let machine = SharedMachine::with_orders(&pooler.through(&database), &core_card, 20);
         for words in [&["run", "orders.csv", "--yes"][..], &["worker"]] {
             let refused = ended(machine.command(words, &[]).spawn().unwrap()).exits(2);
             assert!(refused.stderr.contains("pool_mode = session"), "{}", refused.report());
@@ -584,8 +584,8 @@ fn through_a_pooler_that_keeps_sessions_all_goes_on_and_through_any_other_nothin
     }
     let pooler = PgBouncer::before(&database, &["pool_mode=session"]);
     let through = pooler.through(&database);
-    let worker = Machine::new(&through, &core_card).work(&[]);
-    let machine = Machine::with_orders(&through, &core_card, 200);
+    let worker = SharedMachine::new(&through, &core_card).work(&[]);
+    let machine = SharedMachine::with_orders(&through, &core_card, 200);
     ended(machine.run(&["--rate", "200/s"])).exits(0);
     dismissed(worker);
     all_true(&machine.results(), &core_card.orders(), 200);
@@ -603,15 +603,15 @@ fn what_corecard_asked_one_process_to_wait_holds_for_all() {
         }
         _ => Behavior::Respond(json(r#"{"Status":true,"ErrorCode":"ERR01160"}"#)),
     });
-    let opener = Machine::at(&database, server.url());
+    let opener = SharedMachine::at(&database, server.url());
     opener.env.orders(600);
     let run = opener.run(&["--rate", "100/s"]);
-    let machines = [0, 1].map(|_| Machine::at(&database, server.url()));
+    let machines = [0, 1].map(|_| SharedMachine::at(&database, server.url()));
     let workers = machines.each_ref().map(|machine| machine.work(&[]));
     until("it was told to wait", || server.requests().len() > BUSY_AFTER);
     assert_eq!(at_work(&database), 3, "they are not all at work");
     // One that is started meanwhile waits, too.
-    let late = Machine::at(&database, server.url());
+    let late = SharedMachine::at(&database, server.url());
     let late_worker = late.work(&[]);
     ended(run).exits(0);
     let calls: Vec<u64> =
@@ -638,8 +638,11 @@ fn lock_budget(database: &Database, user: &str, program: &str) -> postgres::Clie
 }
 
 /// A run of some orders that is sending, and where its log is.
-fn sending(database: &Database, core_card: &TestSimulator) -> (Machine, Child, std::path::PathBuf) {
-    let machine = Machine::with_orders(database, core_card, 150);
+fn sending(
+    database: &Database,
+    core_card: &TestSimulator,
+) -> (SharedMachine, Child, std::path::PathBuf) {
+    let machine = SharedMachine::with_orders(database, core_card, 150);
     let run = machine.run(&["--rate", "50/s", "--log-file", "log"]);
     until("it is sending", || core_card.requests() > 10);
     let log = machine.env.path("log");
@@ -708,10 +711,10 @@ fn a_process_frozen_in_a_transaction_keeps_the_others_for_seconds_only() {
     let record = tempfile::NamedTempFile::new().unwrap();
     let settings = SimulatorSettings { record: Some(record.path().to_owned()), ..steady() };
     let (database, core_card) = (granted(), TestSimulator::new(settings));
-    let opener = Machine::with_orders(&database, &core_card, ROWS);
+    let opener = SharedMachine::with_orders(&database, &core_card, ROWS);
     let run = opener.run(&["--rate", "50/s"]);
     let (proxy, through) = FaultyProxy::new(&database, Cut::Freeze);
-    let worker = Machine::new(&through, &core_card).work(&[]);
+    let worker = SharedMachine::new(&through, &core_card).work(&[]);
     until("both are at work", || at_work(&database) == 2);
     proxy.break_after(3);
     until("it is in its transaction", || proxy.has_broken());

@@ -66,7 +66,7 @@ fn a_rerun_and_a_check_just_after_the_cut_off_go_by_the_same_rule() {
 }
 
 #[test]
-fn in_the_morning_the_cut_off_is_tonights() {
+fn in_the_morning_the_cut_off_is_that_of_the_evening() {
     let core_card = TestSimulator::perfect();
     let env = TestEnv::new();
     env.orders(3).file("r.csv", "admin,seq,status,doubt\n1,1,cancelled,\n2,1,failed,\n");
@@ -193,7 +193,7 @@ fn variables_of_secrets_and_those_of_others_are_no_misspelt_ones() {
 }
 
 #[test]
-fn an_empty_rehearsal_table_is_a_calm_night() {
+fn an_empty_rehearsal_table_has_no_faults() {
     let env = TestEnv::new();
     env.orders(200).file("cardcancel.toml", "[rehearsal]\n");
     let args = ["run", "orders.csv", "--rehearse", "--rate", "unlimited"];

@@ -6,7 +6,7 @@ use cardcancel::simulator::{InitialState, Order, Share, SimulatorSettings};
 
 const ROWS: u32 = 2000;
 
-fn bad_night(record: std::path::PathBuf) -> SimulatorSettings {
+fn with_faults(record: std::path::PathBuf) -> SimulatorSettings {
     SimulatorSettings {
         seed: 11,
         capacity: Some(400),
@@ -51,13 +51,13 @@ fn recorded(csv: &[u8]) -> BTreeMap<i64, Recorded> {
 }
 
 #[test]
-fn every_result_of_a_bad_night_agrees_with_the_servers_record() {
+fn every_result_of_a_run_with_faults_agrees_with_the_servers_record() {
     let env = TestEnv::new();
     env.orders(ROWS).file(
         "cardcancel.toml",
         "[codes]\nSIMULATOR_UNKNOWN = 'not_found'\nSIMULATOR_PRINTED = 'printed'",
     );
-    let core_card = TestSimulator::new(bad_night(env.path("record.csv")));
+    let core_card = TestSimulator::new(with_faults(env.path("record.csv")));
     let flags = ["--concurrency", "32", "--timeout", "1s", "--attempts", "2", "--json"];
     let outcome = env.cancel(&core_card.url(), &flags);
     let initial_states: BTreeMap<Order, InitialState> =

@@ -15,7 +15,7 @@ const NO: &str = r#"{"Message":"Printed","Status":false,"ErrorCode":"ERR01161"}"
 
 /// Ends one order of each kind: 1001 cancelled, 1002 rejected, 1003 failed,
 /// 1004 in doubt, 1005 stopping the run, 1006 not sent.
-fn on_a_mixed_night(request: &Request) -> Behavior {
+fn with_mixed_answers(request: &Request) -> Behavior {
     match admin(request) {
         1001 => Behavior::Respond(json(YES)),
         1002 => Behavior::Respond(json(NO)),
@@ -54,7 +54,7 @@ impl Morning {
         let its = Arc::clone(&now);
         let server = ScriptedServer::new(move |_, request| match &*its.lock().unwrap() {
             Some(does) => Behavior::clone(does),
-            None => on_a_mixed_night(request),
+            None => with_mixed_answers(request),
         });
         let env = TestEnv::new();
         env.file(

@@ -150,7 +150,7 @@ fn the_columns_of_the_spreadsheet_come_back_untouched() {
 }
 
 #[test]
-fn last_nights_results_are_run_again_where_they_did_not_end() {
+fn the_results_of_the_run_before_are_run_again_where_they_did_not_end() {
     let home = TempDir::new().unwrap();
     let summary = rehearsed(&home, &["rerun", &sample("last-night.results.csv")]);
     assert_snapshot!(counts(&summary), @"cancelled 21, rejected 3");
@@ -166,7 +166,7 @@ fn last_nights_results_are_run_again_where_they_did_not_end() {
 }
 
 #[test]
-fn last_nights_results_can_be_run_again_in_part() {
+fn the_results_of_the_run_before_can_be_run_again_in_part() {
     let home = TempDir::new().unwrap();
     let again = ["rerun", &sample("last-night.results.csv"), "--only", "in_doubt,CUT_OFF"];
     let summary = rehearsed(&home, &again);

@@ -80,7 +80,7 @@ impl Token {
 fn lifetime(object: &Value, now: Timestamp) -> Option<Duration> {
     let lasts = object.get(LASTS).and_then(seconds).map(Duration::from_secs);
     let left = || {
-        let ends = ENDS.iter().find_map(|name| moment(object.get(name)?))?;
+        let ends = ENDS.iter().find_map(|name| timestamp(object.get(name)?))?;
         Duration::try_from(ends.duration_since(now)).ok()
     };
     let lifetime = lasts.or_else(left).filter(|lifetime| !lifetime.is_zero());
@@ -93,7 +93,7 @@ fn seconds(value: &Value) -> Option<u64> {
 }
 
 /// RFC 3339, or seconds since 1970.
-fn moment(value: &Value) -> Option<Timestamp> {
+fn timestamp(value: &Value) -> Option<Timestamp> {
     match value.as_i64() {
         Some(seconds) => Timestamp::from_second(seconds).ok(),
         None => value.as_str()?.parse().ok(),
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn its_lifetime_is_in_seconds_or_up_to_a_moment() {
+    fn its_lifetime_is_in_seconds_or_up_to_a_time() {
         is_read(r#"{"access_token":"t0ken","expires_in":3600}"#, Some(3600));
         is_read(r#"{"access_token":"t0ken","expires_in":"3600"}"#, Some(3600));
         is_read(r#"{"token":"t0ken","expires_at":"2026-11-22T01:10:00Z"}"#, Some(600));

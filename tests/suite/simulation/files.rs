@@ -12,7 +12,7 @@ use super::given;
 use crate::common::Rng;
 
 /// A file as it arrives.
-pub struct File {
+pub struct OrderFile {
     pub name: String,
     pub text: Vec<u8>,
     pub delimiter: char,
@@ -107,9 +107,9 @@ fn shuffle<T>(items: &mut [T], rng: &mut Rng) {
     }
 }
 
-impl File {
+impl OrderFile {
     /// A file of these orders, damaged as often as not.
-    pub fn of(name: String, mut orders: Vec<Order>, rng: &mut Rng) -> File {
+    pub fn of(name: String, mut orders: Vec<Order>, rng: &mut Rng) -> OrderFile {
         let damage = match rng.per_cent(50) {
             true => Damage::None,
             false => DAMAGES[rng.below(DAMAGES.len() as u64) as usize],
@@ -156,7 +156,16 @@ impl File {
             false => given::orders(&text, table.delimiter, is_proven, &meant),
         };
         let (admin, sequence) = (table.header[table.admin], table.header[table.sequence]);
-        File { name, text, delimiter: table.delimiter, admin, sequence, checksum, damage, given }
+        OrderFile {
+            name,
+            text,
+            delimiter: table.delimiter,
+            admin,
+            sequence,
+            checksum,
+            damage,
+            given,
+        }
     }
 
     /// Puts it, and its checksum beside it, into this folder.

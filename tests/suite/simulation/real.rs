@@ -10,7 +10,7 @@ use cardcancel::model::Order;
 use cardcancel::simulator::{Share, SimulatorSettings};
 use jiff::Timestamp;
 
-use super::files::{File, some_orders};
+use super::files::{OrderFile, some_orders};
 use super::given;
 use super::history::{Call, Ended, Heard, History, ProcessStart, ReportedRow, Time};
 use crate::common::{ProgramOutput, Rng, TestEnv, TestSimulator, ended, rows, terminate, until};
@@ -31,7 +31,7 @@ const CONFIGURATIONS: [&str; 3] = [
     "[codes]\n'SIMULATOR_P*' = 'already_cancelled'\n",
 ];
 
-/// Lives through a night; says what happened in it.
+/// Runs one simulation, and returns its history.
 pub fn live(mut rng: Rng, seed: u64) -> History {
     // In memory no commit waits for a disk.
     let env = TestEnv::within(super::folder());
@@ -42,11 +42,12 @@ pub fn live(mut rng: Rng, seed: u64) -> History {
         SimulatorSettings { record: Some(env.path("record.csv")), ..bad(&mut rng, seed) };
     let core_card = TestSimulator::new(settings);
     let history = History::default();
-    let mut simulation = Simulation { rng, env, core_card, jobs: Vec::new(), names: 0, history };
+    let mut simulation =
+        ProgramSimulation { rng, env, core_card, jobs: Vec::new(), names: 0, history };
     for _ in 0..4 + simulation.rng.below(4) {
         simulation.go_on();
     }
-    let Simulation { env, core_card, mut history, .. } = simulation;
+    let ProgramSimulation { env, core_card, mut history, .. } = simulation;
     let stats = core_card.stop();
     assert_eq!((stats.record_error, stats.orders_cancelled_again), (None, 0));
     history.calls = calls(&env.read("record.csv"), &history.starts);
@@ -78,7 +79,7 @@ fn bad(rng: &mut Rng, seed: u64) -> SimulatorSettings {
 
 /// A file and the results that are made of it.
 #[derive(Clone)]
-struct Job {
+struct FileRun {
     file: String,
     results: String,
     delimiter: char,
@@ -99,17 +100,17 @@ enum Interruption {
     Stopped(u64),
 }
 
-struct Simulation {
+struct ProgramSimulation {
     rng: Rng,
     env: TestEnv,
     core_card: TestSimulator,
-    jobs: Vec<Job>,
+    jobs: Vec<FileRun>,
     /// How many files were named, so that each has a name of its own.
     names: u32,
     history: History,
 }
 
-impl Simulation {
+impl ProgramSimulation {
     /// One or two processes are started, and end.
     fn go_on(&mut self) {
         let first = self.some_job();
@@ -127,7 +128,7 @@ impl Simulation {
         }
     }
 
-    fn some_job(&mut self) -> Job {
+    fn some_job(&mut self) -> FileRun {
         let rng = &mut self.rng;
         let kind = if self.jobs.is_empty() { 0 } else { rng.below(10) };
         if kind < 5 {
@@ -138,7 +139,7 @@ impl Simulation {
             5 | 6 => earlier,
             7 if earlier.flags[0] == "run" => {
                 let results = self.name("again");
-                Job { results, flags: vec!["run", "--again"], ..earlier }
+                FileRun { results, flags: vec!["run", "--again"], ..earlier }
             }
             _ => self.rerun_of(earlier),
         }
@@ -149,12 +150,12 @@ impl Simulation {
         format!("{what}-{}.csv", self.names)
     }
 
-    fn new_file(&mut self) -> Job {
+    fn new_file(&mut self) -> FileRun {
         let (name, results) = (self.name("orders"), self.name("results"));
         let orders = some_orders(&mut self.rng, 30);
-        let file = File::of(name, orders, &mut self.rng);
+        let file = OrderFile::of(name, orders, &mut self.rng);
         file.put(self.env.folder());
-        let job = Job {
+        let job = FileRun {
             file: file.name.clone(),
             results,
             delimiter: file.delimiter,
@@ -169,7 +170,7 @@ impl Simulation {
     }
 
     /// The results of a job are run again; now and then they were damaged first.
-    fn rerun_of(&mut self, earlier: Job) -> Job {
+    fn rerun_of(&mut self, earlier: FileRun) -> FileRun {
         let Ok(mut text) = std::fs::read_to_string(self.env.path(&earlier.results)) else {
             return earlier;
         };
@@ -192,7 +193,7 @@ impl Simulation {
         let (file, results) = (self.name("rerun"), self.name("results"));
         self.env.file(&file, &text);
         let given = given::orders(text.as_bytes(), earlier.delimiter, false, &earlier.given);
-        let job = Job { file, results, given, is_whole, flags: vec!["rerun"], ..earlier };
+        let job = FileRun { file, results, given, is_whole, flags: vec!["rerun"], ..earlier };
         self.jobs.push(job.clone());
         job
     }
@@ -206,7 +207,7 @@ impl Simulation {
         }
     }
 
-    fn begin(&mut self, job: &Job) -> (usize, Child) {
+    fn begin(&mut self, job: &FileRun) -> (usize, Child) {
         let rng = &mut self.rng;
         let url = self.core_card.url();
         let configuration = format!("{}.toml", rng.below(3));
@@ -232,7 +233,7 @@ impl Simulation {
 
     fn end(
         &mut self,
-        job: &Job,
+        job: &FileRun,
         interruption: Interruption,
         before: u64,
         by: usize,
@@ -278,7 +279,7 @@ impl Simulation {
     }
 
     /// What the results tell.
-    fn told(&self, job: &Job, by: usize) -> Vec<ReportedRow> {
+    fn told(&self, job: &FileRun, by: usize) -> Vec<ReportedRow> {
         let text = self.env.text(&job.results);
         let text = text.trim_start_matches('\u{feff}');
         let mut reader =
@@ -343,7 +344,7 @@ fn calls(record: &[u8], starts: &[ProcessStart]) -> Vec<Call> {
             let cancelled = line.get("did") == "cancelled";
             let (came, over) = (time("received_at_ns"), time("ended_at_ns"));
             let by = makers(starts, order, came);
-            heard_of(starts, Call { order, by, came, over, cancelled, heard, known: over })
+            received_of(starts, Call { order, by, came, over, cancelled, heard, known: over })
         })
         .collect();
     calls.sort_by_key(|call| (call.order, call.came));
@@ -372,7 +373,7 @@ fn makers(starts: &[ProcessStart], order: Order, came: Time) -> Vec<usize> {
 }
 
 /// What the ledger knows of a call, and when: its process may have died meanwhile.
-fn heard_of(starts: &[ProcessStart], call: Call) -> Call {
+fn received_of(starts: &[ProcessStart], call: Call) -> Call {
     let makers = || call.by.iter().map(|by| &starts[*by]);
     let died = makers().filter(|start| start.ended == Ended::Died);
     let death = died.map(|start| start.to).filter(|to| call.over + COMMITTED_WITHIN > *to).max();

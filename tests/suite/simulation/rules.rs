@@ -19,11 +19,11 @@ const RULES: [(&str, Rule); 9] = [
     ("the exit code says the worst of the results", wrong_exit),
 ];
 
-type Rule = fn(&Seen<'_>) -> Vec<String>;
+type Rule = fn(&CallView<'_>) -> Vec<String>;
 
 /// Everything that breaks a rule.
 pub fn broken_in(history: &History) -> Vec<String> {
-    let seen = Seen::of(history);
+    let seen = CallView::of(history);
     let named = |(name, rule): &(&str, Rule)| {
         rule(&seen).into_iter().map(|what| format!("{name}: {what}")).collect::<Vec<_>>()
     };
@@ -31,19 +31,19 @@ pub fn broken_in(history: &History) -> Vec<String> {
 }
 
 /// A history, with its calls by order, each order's in the order in which they came.
-struct Seen<'h> {
+struct CallView<'h> {
     history: &'h History,
     calls: BTreeMap<Order, Vec<&'h Call>>,
 }
 
-impl<'h> Seen<'h> {
-    fn of(history: &'h History) -> Seen<'h> {
+impl<'h> CallView<'h> {
+    fn of(history: &'h History) -> CallView<'h> {
         let mut calls: BTreeMap<Order, Vec<&Call>> = BTreeMap::new();
         for call in &history.calls {
             calls.entry(call.order).or_default().push(call);
         }
         calls.values_mut().for_each(|calls| calls.sort_by_key(|call| call.came));
-        Seen { history, calls }
+        CallView { history, calls }
     }
 
     fn calls_for(&self, order: Order) -> &[&'h Call] {
@@ -51,26 +51,26 @@ impl<'h> Seen<'h> {
     }
 
     /// Rows that carry an order, with what happened to it.
-    fn rows(&self) -> impl Iterator<Item = Row<'_>> {
+    fn rows(&self) -> impl Iterator<Item = RowView<'_>> {
         self.history.told.iter().filter_map(|told| {
             let calls = self.calls_for(told.order?);
             // What a row that did not end should know is what there was when its start began.
             let start = &self.history.starts[told.by];
             let as_of = told.ended.unwrap_or(start.from);
-            Some(Row { told, start, as_of, calls })
+            Some(RowView { told, start, as_of, calls })
         })
     }
 }
 
 /// A row that was told, and the calls for its order.
-struct Row<'h> {
+struct RowView<'h> {
     told: &'h ReportedRow,
     start: &'h ProcessStart,
     as_of: Time,
     calls: &'h [&'h Call],
 }
 
-impl Row<'_> {
+impl RowView<'_> {
     fn is(&self, statuses: &[&str]) -> bool {
         statuses.contains(&self.told.status.as_str())
     }
@@ -101,11 +101,14 @@ impl Row<'_> {
     }
 }
 
-fn broken_by<'s>(seen: &'s Seen<'_>, breaks: impl Fn(&Row<'_>) -> bool + 's) -> Vec<String> {
+fn broken_by<'s>(
+    seen: &'s CallView<'_>,
+    breaks: impl Fn(&RowView<'_>) -> bool + 's,
+) -> Vec<String> {
     seen.rows().filter(|row| breaks(row)).map(|row| row.report()).collect()
 }
 
-fn not_given(seen: &Seen<'_>) -> Vec<String> {
+fn not_given(seen: &CallView<'_>) -> Vec<String> {
     let is_given = |call: &&Call| {
         let by = call.by.iter().map(|by| &seen.history.starts[*by]);
         by.filter(|start| start.ended != Ended::Refused)
@@ -115,13 +118,13 @@ fn not_given(seen: &Seen<'_>) -> Vec<String> {
     not_given.map(|call| format!("{call:?}")).collect()
 }
 
-fn twice_in_flight(seen: &Seen<'_>) -> Vec<String> {
+fn twice_in_flight(seen: &CallView<'_>) -> Vec<String> {
     let pairs = seen.calls.values().flat_map(|calls| calls.windows(2));
     let at_once = pairs.filter(|pair| pair[1].came < pair[0].over);
     at_once.map(|pair| format!("{pair:?}")).collect()
 }
 
-fn repeated(seen: &Seen<'_>) -> Vec<String> {
+fn repeated(seen: &CallView<'_>) -> Vec<String> {
     let on_purpose = |call: &Call| call.by.iter().any(|by| seen.history.starts[*by].again);
     let mut repeated = Vec::new();
     for calls in seen.calls.values() {
@@ -132,7 +135,7 @@ fn repeated(seen: &Seen<'_>) -> Vec<String> {
     repeated
 }
 
-fn not_cancelled(seen: &Seen<'_>) -> Vec<String> {
+fn not_cancelled(seen: &CallView<'_>) -> Vec<String> {
     broken_by(seen, |row| {
         let says_so = row.is(&["cancelled"])
             // With a code of CoreCARD's, it is the configuration that says so.
@@ -141,14 +144,14 @@ fn not_cancelled(seen: &Seen<'_>) -> Vec<String> {
     })
 }
 
-fn cancelled_untold(seen: &Seen<'_>) -> Vec<String> {
+fn cancelled_untold(seen: &CallView<'_>) -> Vec<String> {
     broken_by(seen, |row| {
         let says_not = row.is(&["rejected", "failed", "not_sent"]) && !row.told.doubt;
         says_not && row.was_cancelled_unheard() && !row.was_known_cancelled()
     })
 }
 
-fn doubt_forgotten(seen: &Seen<'_>) -> Vec<String> {
+fn doubt_forgotten(seen: &CallView<'_>) -> Vec<String> {
     broken_by(seen, |row| {
         let is_in_doubt = row.was_known_lost() && !row.was_known_cancelled();
         let says_open = row.is(&["rejected", "failed", "not_sent"]);
@@ -156,8 +159,8 @@ fn doubt_forgotten(seen: &Seen<'_>) -> Vec<String> {
     })
 }
 
-fn doubt_invented(seen: &Seen<'_>) -> Vec<String> {
-    let had_cause = |row: &Row<'_>| {
+fn doubt_invented(seen: &CallView<'_>) -> Vec<String> {
+    let had_cause = |row: &RowView<'_>| {
         let lost = |call: &Call| matches!(call.heard, Heard::Lost | Heard::Perhaps);
         let claimed = row.told.order.is_some_and(|order| seen.history.claimed.contains(&order));
         claimed || row.calls.iter().any(|call| lost(call))
@@ -168,7 +171,7 @@ fn doubt_invented(seen: &Seen<'_>) -> Vec<String> {
     }
 }
 
-fn left_out(seen: &Seen<'_>) -> Vec<String> {
+fn left_out(seen: &CallView<'_>) -> Vec<String> {
     let starts = seen.history.starts.iter().enumerate().filter(|(_, start)| start.is_whole);
     starts
         .filter(|(_, start)| start.ended != Ended::Died)
@@ -181,7 +184,7 @@ fn left_out(seen: &Seen<'_>) -> Vec<String> {
         .collect()
 }
 
-fn wrong_exit(seen: &Seen<'_>) -> Vec<String> {
+fn wrong_exit(seen: &CallView<'_>) -> Vec<String> {
     let mut wrong = Vec::new();
     for (by, start) in seen.history.starts.iter().enumerate() {
         let Ended::Reported(Some(exit)) = start.ended else { continue };

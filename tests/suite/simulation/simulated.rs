@@ -21,25 +21,25 @@ use cardcancel::policy::rate::{Period, Rate, Rates};
 use cardcancel::policy::stop_rules::StopRuleSettings;
 use jiff::Timestamp;
 
-use super::files::{File, some_orders};
+use super::files::{OrderFile, some_orders};
 use super::history::{self, Call, Ended, Heard, History, ReportedRow};
 use crate::common::{self, Rng};
 
 const RATE: u32 = 40;
 const CONCURRENCY: u32 = 12;
 const SECOND: Duration = Duration::from_secs(1);
-/// A night that takes more steps than this has no end.
+/// A simulation that takes more steps than this does not end.
 const MOST_STEPS: u64 = 200_000;
 
-/// Lives through a night; says what happened in it.
+/// Runs one simulation, and returns its history.
 pub fn live(rng: Rng, seed: u64) -> History {
     let folder = super::folder();
-    Simulation::new(seed, rng, folder.path()).live()
+    VirtualSimulation::new(seed, rng, folder.path()).live()
 }
 
 /// The server: what it did is the truth that results are held against.
 #[derive(Default)]
-struct Server {
+struct VirtualServer {
     cancelled: BTreeSet<Order>,
     arrivals: Vec<Duration>,
     /// When each token that it issued dies.
@@ -47,7 +47,7 @@ struct Server {
 }
 
 /// A token, by its place among those that were issued.
-type Token = usize;
+type TokenIndex = usize;
 
 /// What the server made of a call.
 struct Taken {
@@ -56,8 +56,8 @@ struct Taken {
     cancelled: bool,
 }
 
-impl Server {
-    fn take(&mut self, order: Order, token: Token, at: Duration, rng: &mut Rng) -> Taken {
+impl VirtualServer {
+    fn take(&mut self, order: Order, token: TokenIndex, at: Duration, rng: &mut Rng) -> Taken {
         self.arrivals.push(at);
         if self.tokens.get(token).is_none_or(|dies_at| at >= *dies_at) {
             return Taken { seen: answer(401, None, "401"), heard: Heard::No, cancelled: false };
@@ -108,7 +108,7 @@ fn rules(rng: &mut Rng) -> AnswerRules {
     AnswerRules { codes: CodeMap(codes), ..AnswerRules::default() }
 }
 
-/// How long the tokens of a night live.
+/// How long the tokens of a simulation live.
 #[derive(Clone, Copy, PartialEq)]
 enum Lives {
     ForEver,
@@ -120,15 +120,15 @@ enum Lives {
 
 /// What somebody wants done: this file run, once more if its run has ended.
 #[derive(Debug, Clone, Copy)]
-struct Job {
+struct VirtualRun {
     file: usize,
     again: bool,
 }
 
 /// What is under way, by the time at which it comes about.
-enum Due {
+enum ScheduledEvent {
     /// Somebody starts a process.
-    Begins(Job),
+    Begins(VirtualRun),
     /// It happens to this process, by the number of its start.
     At(usize, Happens),
 }
@@ -146,15 +146,15 @@ enum Happens {
 /// A call on its way.
 struct Sent {
     claimed: ClaimedRow,
-    token: Token,
+    token: TokenIndex,
     at: Duration,
     /// Its place in the history.
     call: usize,
 }
 
 /// A process that works on a run.
-struct Process {
-    job: Job,
+struct VirtualProcess {
+    job: VirtualRun,
     run: Run,
     ledger: Sqlite,
     _lock: RunLock,
@@ -169,9 +169,9 @@ struct Process {
     /// The last time that it asked to be woken.
     wakes: u64,
     /// What its calls carry now.
-    token: Token,
+    token: TokenIndex,
     /// Tokens of which the scheduler knows that they were refused.
-    refused: BTreeSet<Token>,
+    refused: BTreeSet<TokenIndex>,
     /// Calls that it heard of, and that no commit has recorded.
     heard: Vec<usize>,
     /// Every order that it has claimed.
@@ -181,19 +181,19 @@ struct Process {
     sent: HashMap<RowNumber, u32>,
 }
 
-struct Simulation<'a> {
+struct VirtualSimulation<'a> {
     seed: u64,
     rng: Rng,
     folder: &'a Path,
-    server: Server,
+    server: VirtualServer,
     clock: Duration,
-    due: BTreeMap<(Duration, u64), Due>,
+    due: BTreeMap<(Duration, u64), ScheduledEvent>,
     /// How many things were ever due, so that no two share a place.
     count: u64,
-    files: Vec<File>,
+    files: Vec<OrderFile>,
     /// Which files are being worked on.
     at_work: BTreeSet<usize>,
-    processes: BTreeMap<usize, Process>,
+    processes: BTreeMap<usize, VirtualProcess>,
     deaths: u64,
     runs: u64,
     history: History,
@@ -205,14 +205,14 @@ struct Simulation<'a> {
     on_doubt: OnDoubt,
 }
 
-impl<'a> Simulation<'a> {
-    fn new(seed: u64, mut rng: Rng, folder: &'a Path) -> Simulation<'a> {
-        Simulation {
+impl<'a> VirtualSimulation<'a> {
+    fn new(seed: u64, mut rng: Rng, folder: &'a Path) -> VirtualSimulation<'a> {
+        VirtualSimulation {
             seed,
             deaths: rng.below(7),
             rng,
             folder,
-            server: Server::default(),
+            server: VirtualServer::default(),
             clock: SECOND,
             due: BTreeMap::new(),
             count: 0,
@@ -243,8 +243,8 @@ impl<'a> Simulation<'a> {
             };
             self.clock = self.clock.max(at);
             match what {
-                Due::Begins(job) => self.begin(job),
-                Due::At(id, what) => self.step(id, what),
+                ScheduledEvent::Begins(job) => self.begin(job),
+                ScheduledEvent::At(id, what) => self.step(id, what),
             }
         }
         panic!("seed {}: the night does not end", self.seed)
@@ -257,25 +257,25 @@ impl<'a> Simulation<'a> {
         for number in 0..2 + self.rng.below(4) as usize {
             let name = format!("orders-{number}.csv");
             let orders = some_orders(&mut self.rng, most);
-            let file = File::of(name, orders, &mut self.rng);
+            let file = OrderFile::of(name, orders, &mut self.rng);
             file.put(self.folder);
             self.files.push(file);
-            self.plan_job(at, Job { file: number, again: false });
+            self.plan_job(at, VirtualRun { file: number, again: false });
             at += Duration::from_millis(self.rng.below(4000));
         }
         for _ in 0..self.rng.below(3) {
             at += Duration::from_millis(self.rng.below(9000));
             let file = self.rng.below(self.files.len() as u64) as usize;
             let again = self.rng.per_cent(50);
-            self.plan_job(at, Job { file, again });
+            self.plan_job(at, VirtualRun { file, again });
         }
     }
 
-    fn plan_job(&mut self, at: Duration, job: Job) {
-        self.put_due(at, Due::Begins(job));
+    fn plan_job(&mut self, at: Duration, job: VirtualRun) {
+        self.put_due(at, ScheduledEvent::Begins(job));
     }
 
-    fn put_due(&mut self, at: Duration, what: Due) {
+    fn put_due(&mut self, at: Duration, what: ScheduledEvent) {
         self.count += 1;
         self.due.insert((at, self.count), what);
     }
@@ -290,7 +290,7 @@ impl<'a> Simulation<'a> {
     }
 
     /// A new token; says how long it is said to live.
-    fn fetch(&mut self) -> (Token, Option<Duration>) {
+    fn fetch(&mut self) -> (TokenIndex, Option<Duration>) {
         let token = self.server.tokens.len();
         if self.lives == Lives::ForEver {
             self.server.tokens.push(Duration::MAX);
@@ -302,7 +302,7 @@ impl<'a> Simulation<'a> {
     }
 
     /// A process starts to work on a file, if no other does.
-    fn begin(&mut self, job: Job) {
+    fn begin(&mut self, job: VirtualRun) {
         if self.at_work.contains(&job.file) {
             return self.plan_job(self.clock + SECOND, job);
         }
@@ -338,11 +338,11 @@ impl<'a> Simulation<'a> {
         note_ended(&mut process);
         self.at_work.insert(job.file);
         self.processes.insert(id, process);
-        self.put_due(self.clock, Due::At(id, Happens::Wakes(0)));
+        self.put_due(self.clock, ScheduledEvent::At(id, Happens::Wakes(0)));
     }
 
     /// Reads a file as the program does, and opens a run of it.
-    fn create_run(&self, ledger: &mut Sqlite, job: Job) -> Result<Run, InputError> {
+    fn create_run(&self, ledger: &mut Sqlite, job: VirtualRun) -> Result<Run, InputError> {
         let file = &self.files[job.file];
         let path = self.folder.join(&file.name);
         let mut input = Input::open(&path, self.folder)?;
@@ -355,7 +355,13 @@ impl<'a> Simulation<'a> {
         Ok(ledger.create_run(new, &mut rows, &survey.orders).unwrap())
     }
 
-    fn start(&mut self, job: Job, run: Run, mut ledger: Sqlite, lock: RunLock) -> Process {
+    fn start(
+        &mut self,
+        job: VirtualRun,
+        run: Run,
+        mut ledger: Sqlite,
+        lock: RunLock,
+    ) -> VirtualProcess {
         let start = StartOptions {
             at: self.wall(),
             cut_off: None,
@@ -378,7 +384,7 @@ impl<'a> Simulation<'a> {
         let rates = self.rate.map(|calls| Rates::from(Rate { calls, period: Period::Second }));
         let dies_after = (self.deaths > 0).then(|| self.rng.below(300));
         self.deaths = self.deaths.saturating_sub(1);
-        Process {
+        VirtualProcess {
             scheduler: Scheduler::new(plan, run.counts, begun)
                 .with_credential_refresh(RefreshSchedule::new(lifetime)),
             pace: Pacer::new(&rates.unwrap_or_else(|| "unlimited".parse().unwrap())),
@@ -456,7 +462,12 @@ impl<'a> Simulation<'a> {
     }
 
     /// Says whether the process lives on.
-    fn commit_the_wheel(&mut self, id: usize, process: &mut Process, event: Option<Event>) -> bool {
+    fn commit_the_wheel(
+        &mut self,
+        id: usize,
+        process: &mut VirtualProcess,
+        event: Option<Event>,
+    ) -> bool {
         let now = Now { since_start: self.clock - process.started, wall: self.wall() };
         let actions = process.scheduler.handle(event, now);
         assert!(process.scheduler.snapshot(now).in_flight <= CONCURRENCY);
@@ -467,7 +478,7 @@ impl<'a> Simulation<'a> {
         for dispatch in actions.dispatch {
             let waits = if dispatch.bypass_queue { 0 } else { self.rng.below(30_000) };
             let at = self.clock + Duration::from_micros(waits);
-            self.put_due(at, Due::At(id, Happens::Starts(dispatch, step)));
+            self.put_due(at, ScheduledEvent::At(id, Happens::Starts(dispatch, step)));
         }
         if process.dies_after.is_some_and(|dies_after| step >= dies_after) {
             self.die(id, process);
@@ -483,14 +494,20 @@ impl<'a> Simulation<'a> {
             }
             note_ended(process);
             let took = Duration::from_micros(100 + self.rng.below(30_000));
-            self.put_due(self.clock + took, Due::At(id, Happens::Committed(Box::new(outcome))));
+            self.put_due(
+                self.clock + took,
+                ScheduledEvent::At(id, Happens::Committed(Box::new(outcome))),
+            );
         }
         if actions.refresh_credentials {
             let failed = self.rng.per_cent(20);
             let fetched =
                 if failed { RefreshOutcome::Failed } else { RefreshOutcome::Refreshed(None) };
             let took = Duration::from_millis(1 + self.rng.below(60));
-            self.put_due(self.clock + took, Due::At(id, Happens::CredentialsRefreshed(fetched)));
+            self.put_due(
+                self.clock + took,
+                ScheduledEvent::At(id, Happens::CredentialsRefreshed(fetched)),
+            );
         }
         if actions.finished {
             self.rest(id, process);
@@ -499,12 +516,12 @@ impl<'a> Simulation<'a> {
         process.wakes += 1;
         if let Some(wake_at) = actions.wake_at {
             let wakes = Happens::Wakes(process.wakes);
-            self.put_due(process.started + wake_at, Due::At(id, wakes));
+            self.put_due(process.started + wake_at, ScheduledEvent::At(id, wakes));
         }
         true
     }
 
-    fn send(&mut self, id: usize, process: &mut Process, claimed: ClaimedRow) {
+    fn send(&mut self, id: usize, process: &mut VirtualProcess, claimed: ClaimedRow) {
         let row = claimed.row();
         let seed = self.seed;
         assert!(!process.refused.contains(&process.token), "seed {seed}: sent with a dead token");
@@ -513,7 +530,7 @@ impl<'a> Simulation<'a> {
         let call = self.note_call(id, claimed.order());
         let way = Duration::from_micros(self.rng.below(3_000));
         let sent = Sent { claimed, token: process.token, at: self.clock, call };
-        self.put_due(self.clock + way, Due::At(id, Happens::Arrives(sent)));
+        self.put_due(self.clock + way, ScheduledEvent::At(id, Happens::Arrives(sent)));
     }
 
     /// A call begins, of which nothing is known yet.
@@ -525,7 +542,7 @@ impl<'a> Simulation<'a> {
         self.history.calls.len() - 1
     }
 
-    fn arrive(&mut self, id: usize, process: &Process, sent: Sent) {
+    fn arrive(&mut self, id: usize, process: &VirtualProcess, sent: Sent) {
         let Sent { claimed, token, call, .. } = &sent;
         let taken = self.server.take(claimed.order(), *token, self.clock, &mut self.rng);
         let call = &mut self.history.calls[*call];
@@ -534,7 +551,7 @@ impl<'a> Simulation<'a> {
         let took = Duration::from_micros(500 + self.rng.below(80_000));
         let ending = AttemptEnd { sent_at: self.wall(), ended_at: self.wall() + took, outcome };
         let ends = Happens::Ends(sent, Box::new(ending));
-        self.put_due(self.clock + took, Due::At(id, ends));
+        self.put_due(self.clock + took, ScheduledEvent::At(id, ends));
     }
 
     fn arrive_for_nobody(&mut self, sent: &Sent) {
@@ -543,7 +560,7 @@ impl<'a> Simulation<'a> {
     }
 
     /// The process dies: what it had not recorded is lost. It is started again.
-    fn die(&mut self, id: usize, process: &Process) {
+    fn die(&mut self, id: usize, process: &VirtualProcess) {
         let now = self.now();
         let recorded: BTreeSet<Order> = process.ended.values().copied().flatten().collect();
         for call in self.history.calls.iter_mut().filter(|call| call.by == [id]) {
@@ -566,7 +583,7 @@ impl<'a> Simulation<'a> {
     }
 
     /// The run has come to rest; if that is not its end, somebody starts it again.
-    fn rest(&mut self, id: usize, process: &mut Process) {
+    fn rest(&mut self, id: usize, process: &mut VirtualProcess) {
         let stop = process.scheduler.stop_code();
         let is_refused = process.refused.contains(&process.token);
         let is_for_credentials = stop == Some(ReasonCode::Credentials);
@@ -617,7 +634,7 @@ impl<'a> Simulation<'a> {
     }
 }
 
-fn note_ended(process: &mut Process) {
+fn note_ended(process: &mut VirtualProcess) {
     for RowRecord { row, order, status, .. } in common::records(&mut process.ledger, &process.run) {
         if !matches!(status, Status::NotSent | Status::InDoubt) {
             // Of a duplicate another row decides.
