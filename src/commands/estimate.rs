@@ -166,15 +166,15 @@ mod tests {
 
     #[test]
     fn a_time_is_shown_with_its_date_its_zone_and_how_far_away_it_is() {
-        let told = |at: &str, zone: &str, now: &str| {
+        let shown = |at: &str, zone: &str, now: &str| {
             on_the_clock(time(at), TimeZone::get(zone).unwrap(), time(now))
         };
         let now = "2026-11-27T03:18:00Z";
         assert_eq!(
-            told("2026-11-27T08:30:00Z", "America/New_York", now),
+            shown("2026-11-27T08:30:00Z", "America/New_York", now),
             "2026-11-27 03:30 America/New_York, in 5 h 12 min"
         );
-        assert_eq!(told("2026-11-27T03:17:59Z", "UTC", now), "2026-11-27 03:17:59 UTC, 1 s ago");
+        assert_eq!(shown("2026-11-27T03:17:59Z", "UTC", now), "2026-11-27 03:17:59 UTC, 1 s ago");
         let unnamed = TimeZone::fixed(jiff::tz::offset(1));
         assert_eq!(
             on_the_clock(time("2026-11-27T08:30:00Z"), unnamed, time(now)),

@@ -180,11 +180,11 @@ mod tests {
 
     #[test]
     fn what_earlier_runs_know_is_told_with_what_is_then_to_be_sent() {
-        let told = |cancelled, in_doubt, in_flight, to_send| {
+        let described = |cancelled, in_doubt, in_flight, to_send| {
             describe(KnownOrders { cancelled, in_flight, in_doubt }, to_send)
         };
-        insta::assert_snapshot!(told(31, 2, 0, 3).unwrap(), @"31 were cancelled by earlier runs, 2 are in doubt from earlier runs; 3 to send");
-        insta::assert_snapshot!(told(1, 0, 1, 1200).unwrap(), @"1 was cancelled by an earlier run, 1 is in flight in another run; 1,200 to send");
-        assert_eq!(told(0, 0, 0, 5), None);
+        insta::assert_snapshot!(described(31, 2, 0, 3).unwrap(), @"31 were cancelled by earlier runs, 2 are in doubt from earlier runs; 3 to send");
+        insta::assert_snapshot!(described(1, 0, 1, 1200).unwrap(), @"1 was cancelled by an earlier run, 1 is in flight in another run; 1,200 to send");
+        assert_eq!(described(0, 0, 0, 5), None);
     }
 }

@@ -81,18 +81,18 @@ impl RerunResults<'_> {
     fn refuse_unknown(&self, ledger: &mut dyn Ledger) -> anyhow::Result<()> {
         let mut differences = Differences::default();
         let mut rows_read = self.input.input.rows(&self.input.columns)?;
-        let mut said = Vec::new();
+        let mut in_file = Vec::new();
         while let Some(record) = rows_read.next()? {
             if let Row::Order(order) = record.content() {
                 let prior = self.plan.prior(record.fields);
                 let is_kept = !self.plan.selects(record.fields);
-                said.push(RowInFile::new(record.row, order, &prior, is_kept));
+                in_file.push(RowInFile::new(record.row, order, &prior, is_kept));
             }
-            if said.len() == BATCH_ROWS {
-                self.compare(&mut said, ledger, &mut differences)?;
+            if in_file.len() == BATCH_ROWS {
+                self.compare(&mut in_file, ledger, &mut differences)?;
             }
         }
-        self.compare(&mut said, ledger, &mut differences)?;
+        self.compare(&mut in_file, ledger, &mut differences)?;
         let Some(first) = differences.first else { return Ok(()) };
         bail!(
             "{} is not as it was written, and in {} it does not hold what the ledger {} has on record for {}: {first}. Were these the results of a rehearsal, of another address or of another ledger, rows would be taken for done that are not: name the right --url and --ledger, or run the orders themselves; if every row is surely right, add --trust-results",
@@ -105,14 +105,14 @@ impl RerunResults<'_> {
 
     fn compare(
         &self,
-        said: &mut Vec<RowInFile>,
+        in_file: &mut Vec<RowInFile>,
         ledger: &mut dyn Ledger,
         differences: &mut Differences,
     ) -> anyhow::Result<()> {
-        let orders: Vec<Order> = said.iter().map(|said| said.order).collect();
+        let orders: Vec<Order> = in_file.iter().map(|in_file| in_file.order).collect();
         let on_record = ledger.on_record(&self.target.name, &orders)?;
-        for (said, on_record) in said.drain(..).zip(on_record) {
-            if let Some(difference) = said.difference(&on_record) {
+        for (in_file, on_record) in in_file.drain(..).zip(on_record) {
+            if let Some(difference) = in_file.difference(&on_record) {
                 differences.rows += 1;
                 differences.first.get_or_insert(difference);
             }
@@ -188,12 +188,13 @@ impl RowInFile {
 }
 
 /// Whether a row that is said to stand so ended so.
-fn agrees(said: Status, ended: Option<Status>) -> bool {
-    match said {
+fn agrees(in_file: Status, ended: Option<Status>) -> bool {
+    match in_file {
         Status::Duplicate => true,
         Status::NotSent | Status::InDoubt if ended.is_none() => true,
-        said => ended
-            .is_some_and(|ended| said == ended || (said.is_cancelled() && ended.is_cancelled())),
+        in_file => ended.is_some_and(|ended| {
+            in_file == ended || (in_file.is_cancelled() && ended.is_cancelled())
+        }),
     }
 }
 
@@ -203,7 +204,7 @@ mod tests {
 
     const ORDER: Order = Order { admin_number: 1, sequence_number: 1 };
 
-    fn said(status: Status, row: u32, is_kept: bool) -> RowInFile {
+    fn in_file(status: Status, row: u32, is_kept: bool) -> RowInFile {
         let (place, row) = (RowNumber(7), Some(RowNumber(row)));
         RowInFile { place, order: ORDER, row, status: Some(status), is_kept }
     }
@@ -214,28 +215,28 @@ mod tests {
 
     #[test]
     fn a_status_that_is_kept_is_the_one_on_record() {
-        let kept = |status, ended| said(status, 3, true).difference(&on_record(3, ended));
+        let kept = |status, ended| in_file(status, 3, true).difference(&on_record(3, ended));
         assert_eq!(kept(Status::Cancelled, Some(Status::Cancelled)), None);
         assert_eq!(kept(Status::AlreadyCancelled, Some(Status::Cancelled)), None);
         assert_eq!(kept(Status::NotSent, None), None);
         assert_eq!(kept(Status::Duplicate, Some(Status::Failed)), None);
-        let told = kept(Status::Cancelled, Some(Status::Failed)).unwrap();
-        assert_eq!(told, "row 7: order 1/1 is cancelled in the file, and failed on record");
-        let told = kept(Status::Rejected, None).unwrap();
-        assert_eq!(told, "row 7: order 1/1 is rejected in the file, and not ended on record");
+        let difference = kept(Status::Cancelled, Some(Status::Failed)).unwrap();
+        assert_eq!(difference, "row 7: order 1/1 is cancelled in the file, and failed on record");
+        let difference = kept(Status::Rejected, None).unwrap();
+        assert_eq!(difference, "row 7: order 1/1 is rejected in the file, and not ended on record");
     }
 
     #[test]
     fn an_order_that_is_sent_stands_in_its_row_on_record() {
-        let sent = |row| said(Status::Failed, 3, false).difference(&on_record(row, None));
+        let sent = |row| in_file(Status::Failed, 3, false).difference(&on_record(row, None));
         assert_eq!(sent(3), None);
         assert_eq!(sent(4).unwrap(), "row 7: order 1/1 is on record in row 4");
-        let unknown = said(Status::Failed, 3, false).difference(&[]);
+        let unknown = in_file(Status::Failed, 3, false).difference(&[]);
         assert_eq!(unknown.unwrap(), "row 7: order 1/1 is not on record");
     }
 
     #[test]
     fn a_row_that_was_invalid_is_on_record_nowhere() {
-        assert_eq!(said(Status::Invalid, 3, false).difference(&[]), None);
+        assert_eq!(in_file(Status::Invalid, 3, false).difference(&[]), None);
     }
 }

@@ -43,7 +43,7 @@ pub fn runs(id: Option<&str>, options: Options, env: &Env) -> anyhow::Result<Exi
 fn list(ledger: &mut dyn Ledger, path: &Location, as_json: bool) -> anyhow::Result<()> {
     let mut lines = Vec::new();
     for run in ledger.runs()? {
-        let state = State::of(&run, ledger)?;
+        let state = State::new(&run, ledger)?;
         lines.push(match as_json {
             true => json(&run, state).to_string(),
             false => format!(
@@ -76,7 +76,7 @@ fn in_doubt(run: &Run) -> String {
 }
 
 fn show(ledger: &mut dyn Ledger, run: &Run, as_json: bool) -> anyhow::Result<()> {
-    let state = State::of(run, ledger)?;
+    let state = State::new(run, ledger)?;
     match as_json {
         true => console::print_line(json(run, state)),
         false => console::print_line(detail(run, state).trim_end()),
@@ -98,7 +98,7 @@ enum State {
 }
 
 impl State {
-    fn of(run: &Run, ledger: &mut dyn Ledger) -> anyhow::Result<State> {
+    fn new(run: &Run, ledger: &mut dyn Ledger) -> anyhow::Result<State> {
         Ok(match run {
             _ if run.has_ended() => State::Ended,
             _ if ledger.is_locked(&run.opened.key)? => State::Running,

@@ -87,8 +87,9 @@ impl<'de> Deserialize<'de> for RawResponse {
                         FieldName::ErrorCode => &mut raw.error_code,
                         FieldName::Message => &mut raw.message,
                         FieldName::LikeStatus => {
-                            if let Some(said) = boolean(&fields.next_value()?) {
-                                raw.contradicts_itself |= like_status.replace(said) == Some(!said);
+                            if let Some(value) = boolean(&fields.next_value()?) {
+                                raw.contradicts_itself |=
+                                    like_status.replace(value) == Some(!value);
                             }
                             continue;
                         }
@@ -183,8 +184,8 @@ fn excerpt(body: &[u8], auth_headers: &AuthHeaders) -> String {
 }
 
 /// The beginning of what another program said, made fit to be shown.
-pub(super) fn single_line(said: &[u8], longest: usize, auth_headers: &AuthHeaders) -> String {
-    let beginning = String::from_utf8_lossy(&said[..said.len().min(4096)]);
+pub(super) fn single_line(text: &[u8], longest: usize, auth_headers: &AuthHeaders) -> String {
+    let beginning = String::from_utf8_lossy(&text[..text.len().min(4096)]);
     // Before blanks are taken together: a secret may hold some.
     let hidden = auth_headers.redact(&beginning);
     let words: Vec<&str> = hidden.split_whitespace().collect();

@@ -81,11 +81,11 @@ pub fn to_send_of(group: &[OrderKey]) -> Option<OrderKey> {
 /// Of rows sorted by order, the one that tells how the order stands, for each that is sent
 /// or in doubt: the first to be sent, else the first in doubt.
 pub fn rows_on_record(by_order: &[OrderKey]) -> impl Iterator<Item = OrderKey> + '_ {
-    let tells = |group: &[OrderKey]| {
+    let on_record = |group: &[OrderKey]| {
         let sent = group.iter().find(|keyed| keyed.is_sent());
         sent.or_else(|| group.iter().find(|keyed| keyed.role() == Role::KeptInDoubt)).copied()
     };
-    by_order.chunk_by(OrderKey::same_order).filter_map(tells)
+    by_order.chunk_by(OrderKey::same_order).filter_map(on_record)
 }
 
 /// Of the rows with one order, the one that decides over those to be sent.

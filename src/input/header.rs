@@ -230,8 +230,8 @@ mod tests {
     fn a_header_below_other_lines_is_pointed_to() {
         insta::assert_snapshot!(refusal("Cancellations;;\nof 2026-11-22;;\nadmin;seq;note\n129409;1;x\n"), @"orders.csv: the header seems to be line 3; remove what is above it");
         for above in ["Orders of 25 November,\n", "# export\n", "1,2\n", "sep,\n"] {
-            let told = refusal(&format!("{above}AdminNumber,CardSequenceNumber\n1,1\n"));
-            assert!(told.contains("the header seems to be line 2"), "{told}");
+            let error = refusal(&format!("{above}AdminNumber,CardSequenceNumber\n1,1\n"));
+            assert!(error.contains("the header seems to be line 2"), "{error}");
         }
     }
 
@@ -243,8 +243,8 @@ mod tests {
         );
         let options =
             ReadOptions { admin_column: Some("AdminNo".to_owned()), ..ReadOptions::default() };
-        let told = refusal_of("AdminNo,SeqNo,2024,2025\n1,1,3,4\n", &options);
-        assert!(told.contains("no column holds the sequence number"), "{told}");
+        let error = refusal_of("AdminNo,SeqNo,2024,2025\n1,1,3,4\n", &options);
+        assert!(error.contains("no column holds the sequence number"), "{error}");
     }
 
     #[test]

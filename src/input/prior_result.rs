@@ -49,7 +49,7 @@ pub(super) struct ResultColumns {
 
 impl ResultColumns {
     /// None if there is no status column.
-    pub fn of(columns: &ColumnMap) -> Option<ResultColumns> {
+    pub fn find(columns: &ColumnMap) -> Option<ResultColumns> {
         Some(ResultColumns {
             row: columns.result(result_columns::ROW),
             status: columns.result(result_columns::STATUS)?,

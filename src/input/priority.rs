@@ -21,7 +21,7 @@ impl PriorityKey {
     pub const NOT_SENT: PriorityKey = PriorityKey(u32::MAX);
 
     /// Of a row with this priority: a whole number, or none that can be read.
-    pub fn of(field: &[u8]) -> PriorityKey {
+    pub fn parse(field: &[u8]) -> PriorityKey {
         let number =
             std::str::from_utf8(field.trim_ascii()).ok().and_then(|text| text.parse().ok());
         match number {
@@ -65,8 +65,8 @@ impl PriorityKeys {
             }
         }
         self.keys.par_sort_unstable();
-        let priorities = PriorityCounts::of(&self.keys);
-        (SendPositions::of(self.keys), priorities)
+        let priorities = PriorityCounts::new(&self.keys);
+        (SendPositions::new(self.keys), priorities)
     }
 }
 
@@ -80,7 +80,7 @@ pub struct SendPositions {
 
 impl SendPositions {
     /// Takes the room of the sorted keys: their ranks are no longer needed.
-    fn of(mut halves: Vec<u64>) -> SendPositions {
+    fn new(mut halves: Vec<u64>) -> SendPositions {
         const LOWER: u64 = u32::MAX as u64;
         for index in 0..halves.len() {
             let row = halves.get(index).map_or(0, |half| half & LOWER);
@@ -110,7 +110,7 @@ pub struct PriorityCounts {
 }
 
 impl PriorityCounts {
-    fn of(sorted: &[u64]) -> PriorityCounts {
+    fn new(sorted: &[u64]) -> PriorityCounts {
         let mut all = PriorityCounts::default();
         let priority_key = |key: &u64| PriorityKey((key >> 32) as u32);
         for alike in sorted.chunk_by(|a, b| priority_key(a) == priority_key(b)) {
@@ -137,7 +137,7 @@ mod tests {
 
     fn sorted(fields: &[&str]) -> (Vec<u32>, PriorityCounts) {
         let mut priority_keys = PriorityKeys::default();
-        priority_keys.extend(fields.iter().map(|field| PriorityKey::of(field.as_bytes())));
+        priority_keys.extend(fields.iter().map(|field| PriorityKey::parse(field.as_bytes())));
         let (places, priorities) = priority_keys.sort(&Duplicates::default());
         let rows = (1..=fields.len() as u32).map(RowNumber);
         (rows.map(|row| places.position_of(row)).collect(), priorities)
@@ -177,9 +177,9 @@ mod tests {
         let mut priority_keys = PriorityKeys::default();
         priority_keys.extend([
             PriorityKey::NOT_SENT,
-            PriorityKey::of(b"5"),
-            PriorityKey::of(b"1"),
-            PriorityKey::of(b""),
+            PriorityKey::parse(b"5"),
+            PriorityKey::parse(b"1"),
+            PriorityKey::parse(b""),
         ]);
         let (places, priorities) = priority_keys.sort(&find(&mut same));
         assert_eq!([1, 2, 3, 4].map(|row| places.position_of(RowNumber(row))), [3, 1, 4, 2]);
@@ -193,7 +193,7 @@ mod tests {
         ) {
             let mut priority_keys = PriorityKeys::default();
             let field = |priority: &Option<i32>| priority.map_or(String::new(), |p| p.to_string());
-            priority_keys.extend(priorities.iter().map(|priority| PriorityKey::of(field(priority).as_bytes())));
+            priority_keys.extend(priorities.iter().map(|priority| PriorityKey::parse(field(priority).as_bytes())));
             let (places, _) = priority_keys.sort(&Duplicates::default());
             let mut rows: Vec<u32> = (1..=priorities.len() as u32).collect();
             rows.sort_by_key(|row| {

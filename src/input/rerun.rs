@@ -88,7 +88,7 @@ impl RerunPlan {
     ) -> Result<RerunPlan, InputError> {
         columns.unambiguous().map_err(|kind| input.refuse(kind))?;
         let missing = columns.lacks_of_results();
-        let cells = ResultColumns::of(columns).filter(|_| missing.is_none());
+        let cells = ResultColumns::find(columns).filter(|_| missing.is_none());
         let missing = missing.unwrap_or(result_columns::STATUS);
         let cells = cells.ok_or_else(|| input.refuse(InputErrorKind::NotResults { missing }))?;
         let keys = [columns.admin(), columns.sequence()];

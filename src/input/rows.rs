@@ -127,7 +127,7 @@ impl Record<'_> {
     /// When its turn to be sent comes, where there is a column for that.
     pub(super) fn priority_key(&self) -> Option<PriorityKey> {
         let column = self.columns.priority()?;
-        Some(PriorityKey::of(self.fields.get(column).unwrap_or_default()))
+        Some(PriorityKey::parse(self.fields.get(column).unwrap_or_default()))
     }
 
     /// The line of the file in which it starts.

@@ -215,7 +215,7 @@ mod tests {
     }
 
     /// What a summary finds, one block of such a size after another, in words.
-    fn told(text: &[u8], size: usize) -> String {
+    fn described(text: &[u8], size: usize) -> String {
         let input = input(text);
         let columns = match input.columns(&ReadOptions::default()) {
             Ok(columns) => columns,
@@ -238,7 +238,7 @@ mod tests {
         ) {
             for header in ["admin,seq\n", "\u{feff}admin,seq,note\r\n"] {
                 let text = format!("{header}{text}");
-                prop_assert_eq!(told(text.as_bytes(), size), told(text.as_bytes(), text.len()));
+                prop_assert_eq!(described(text.as_bytes(), size), described(text.as_bytes(), text.len()));
             }
         }
 
@@ -272,7 +272,7 @@ mod tests {
                 }
                 _ => line,
             });
-            let found: Vec<String> = found.into_iter().map(|(_, told)| told).collect();
+            let found: Vec<String> = found.into_iter().map(|(_, described)| described).collect();
             prop_assert_eq!(found, read.collect::<Vec<_>>());
         }
     }

@@ -174,32 +174,32 @@ mod tests {
     fn a_column_that_counts_rows_is_told_and_not_taken_for_many() {
         insta::assert_snapshot!(counting("Seq", 3, false), @r#"column "Seq", taken for the sequence number by its name, just counts the rows. If it is not what was meant, name the right one with --sequence-column"#);
         insta::assert_snapshot!(counting("Seq", 10, false), @r#"orders.csv: column "Seq", taken for the sequence number by its name, just counts the rows; name the right one with --sequence-column, or this one if it is right"#);
-        for told in [
+        for warned in [
             counting("Seq", 2, false),
             counting("Seq", 10, true),
             counting("CardSequenceNumber", 10, false),
             warnings("seq,admin\n1,1\n2,1\n3,1\n", &ReadOptions::default()),
             warnings("seq,admin\n1,1\n2,2\n2,3\n", &ReadOptions::default()),
         ] {
-            assert_eq!(told, "");
+            assert_eq!(warned, "");
         }
     }
 
     #[test]
     fn numbers_that_a_spreadsheet_rounded_are_told_and_not_sent_if_that_is_sure() {
-        let told = |numbers: &[&str]| {
+        let warned = |numbers: &[&str]| {
             let rows: String = numbers.iter().map(|number| format!("{number},1\n")).collect();
             warnings(&format!("admin,seq\n{rows}"), &ReadOptions::default())
         };
-        insta::assert_snapshot!(told(&["9912140633506420", "8812140633507130", "1"]), @"all admin numbers of more than 15 digits, in 2 rows, end in zeros: a spreadsheet may have rounded them, and other orders would be cancelled");
-        insta::assert_snapshot!(told(&["991214063350642000", "881214063350713000"]), @"orders.csv: all admin numbers of more than 15 digits, in 2 rows, end in zeros: a spreadsheet has rounded them, and other orders would be cancelled; fetch the file again from where it came, or show with --expect-sha256 that it is the one that was meant");
+        insta::assert_snapshot!(warned(&["9912140633506420", "8812140633507130", "1"]), @"all admin numbers of more than 15 digits, in 2 rows, end in zeros: a spreadsheet may have rounded them, and other orders would be cancelled");
+        insta::assert_snapshot!(warned(&["991214063350642000", "881214063350713000"]), @"orders.csv: all admin numbers of more than 15 digits, in 2 rows, end in zeros: a spreadsheet has rounded them, and other orders would be cancelled; fetch the file again from where it came, or show with --expect-sha256 that it is the one that was meant");
         for fine in [
             &["9912140633506420"][..],
             &["9912140633506420", "9912140633506420"],
             &["9912140633506420", "8812140633507131", "7712140633507000"],
             &["100", "991214063350640"],
         ] {
-            assert_eq!(told(fine), "", "{fine:?}");
+            assert_eq!(warned(fine), "", "{fine:?}");
         }
     }
 

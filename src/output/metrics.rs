@@ -365,13 +365,13 @@ mod tests {
         let often = Duration::from_millis(1);
         let keeping = tokio::spawn(metrics.clone().replace_every(often, shown));
         show.send_replace(Snapshot { in_flight: 5, ..Snapshot::default() });
-        let told = |text: &str| std::fs::read_to_string(&path).unwrap().contains(text);
-        while !told("in_flight{profile=\"production\"} 5\n") {
+        let holds = |text: &str| std::fs::read_to_string(&path).unwrap().contains(text);
+        while !holds("in_flight{profile=\"production\"} 5\n") {
             tokio::time::sleep(often).await;
         }
         drop(show);
         keeping.await.unwrap();
         metrics.finalize(Timestamp::now(), ExitCode::InDoubt);
-        assert!(told("exit_code{profile=\"production\"} 3\n"));
+        assert!(holds("exit_code{profile=\"production\"} 3\n"));
     }
 }

@@ -53,8 +53,8 @@ pub async fn show(context: ProgressContext, mut shown: watch::Receiver<Snapshot>
             _ = ticks.tick() => {}
             changed = shown.changed() => match changed {
                 Ok(()) => {
-                    for told in notices.take(&shown.borrow_and_update()) {
-                        tracing::warn!("{told}");
+                    for notices_of in notices.take(&shown.borrow_and_update()) {
+                        tracing::warn!("{notices_of}");
                     }
                     continue;
                 }
@@ -245,7 +245,7 @@ mod tests {
     #[test]
     fn a_long_wait_that_was_asked_for_is_told_once_and_a_short_one_is_not() {
         let mut notices = Notices::default();
-        let mut told = |since, wait: u64, is_capped| {
+        let mut notices_of = |since, wait: u64, is_capped| {
             let seconds = Duration::from_secs;
             let given = seconds(wait.min(900));
             let asked =
@@ -253,37 +253,37 @@ mod tests {
             let snapshot = Snapshot { wait_request: Some(asked), ..Snapshot::default() };
             notices.take(&snapshot).collect::<Vec<_>>().join("\n")
         };
-        assert_eq!(told(1, 2, false), "");
-        insta::assert_snapshot!(told(5, 86_400, true), @"CoreCARD asks everyone to wait for 1 d 0 h (Retry-After): nothing is sent for 15 min 0 s, the longest that --max-outage allows");
-        assert_eq!(told(5, 86_400, true), "");
-        insta::assert_snapshot!(told(2000, 120, false), @"CoreCARD asks everyone to wait for 2 min 0 s (Retry-After): nothing is sent for 2 min 0 s, as it wants");
+        assert_eq!(notices_of(1, 2, false), "");
+        insta::assert_snapshot!(notices_of(5, 86_400, true), @"CoreCARD asks everyone to wait for 1 d 0 h (Retry-After): nothing is sent for 15 min 0 s, the longest that --max-outage allows");
+        assert_eq!(notices_of(5, 86_400, true), "");
+        insta::assert_snapshot!(notices_of(2000, 120, false), @"CoreCARD asks everyone to wait for 2 min 0 s (Retry-After): nothing is sent for 2 min 0 s, as it wants");
     }
 
     #[test]
     fn a_long_wait_for_another_runs_calls_is_told_once() {
         let mut notices = Notices::default();
-        let mut told = |waits: Option<(usize, u64)>| {
+        let mut notices_of = |waits: Option<(usize, u64)>| {
             let waits = waits.map(|(rows, longest)| RowsElsewhere {
                 rows,
                 longest: Duration::from_secs(longest),
             });
             notices.elsewhere(waits).unwrap_or_default()
         };
-        assert_eq!(told(Some((2, 9))), "");
-        insta::assert_snapshot!(told(Some((2, 10))), @"another run has had the orders of 2 rows in flight for 10 s: they wait for it; `cardcancel runs` tells what is running, and a process that hangs is to be ended");
-        assert_eq!(told(Some((1, 11))), "");
-        assert_eq!(told(None), "");
-        assert_ne!(told(Some((1, 12))), "");
+        assert_eq!(notices_of(Some((2, 9))), "");
+        insta::assert_snapshot!(notices_of(Some((2, 10))), @"another run has had the orders of 2 rows in flight for 10 s: they wait for it; `cardcancel runs` tells what is running, and a process that hangs is to be ended");
+        assert_eq!(notices_of(Some((1, 11))), "");
+        assert_eq!(notices_of(None), "");
+        assert_ne!(notices_of(Some((1, 12))), "");
     }
 
     #[test]
     fn an_outage_is_told_once_when_it_begins_and_once_when_it_ends() {
         let mut notices = Notices::default();
         let seconds = [None, Some(0), Some(5), Some(70), None, None];
-        let told = seconds
+        let notices_of = seconds
             .map(|lasts| notices.outage(lasts.map(Duration::from_secs), "DNS, no such host"));
-        let told: Vec<String> = told.into_iter().flatten().collect();
-        insta::assert_snapshot!(told.join("\n"), @r"
+        let notices_of: Vec<String> = notices_of.into_iter().flatten().collect();
+        insta::assert_snapshot!(notices_of.join("\n"), @r"
         CoreCARD does not answer (DNS, no such host): nothing is sent but a probe now and then, until it is back
         CoreCARD is back after 1 min 10 s: the run goes on
         ");

@@ -28,9 +28,9 @@ pub fn line(stats: &RunStats) -> Option<String> {
         .then(|| format!("credentials renewed {}", times(stats.credential_refreshes)));
     let lost = some(stats.lost, "answer lost", "answers lost");
     let repeated = some(stats.repeated, "call repeated", "calls repeated");
-    let told: Vec<String> =
+    let parts: Vec<String> =
         [away, waited, throttled, renewed, lost, repeated].into_iter().flatten().collect();
-    (!told.is_empty()).then(|| format!("On the way: {}", told.join("; ")))
+    (!parts.is_empty()).then(|| format!("On the way: {}", parts.join("; ")))
 }
 
 /// The same for programs, always whole.

@@ -59,8 +59,8 @@ impl Summary<'_> {
         if let Some(work) = self.work.filter(|work| work.calls > 0) {
             let _ = writeln!(text, "{}", self.calls(&work));
         }
-        if let Some(told) = self.work.and_then(|work| stats_line::line(&work.stats)) {
-            let _ = writeln!(text, "{told}");
+        if let Some(stats_line) = self.work.and_then(|work| stats_line::line(&work.stats)) {
+            let _ = writeln!(text, "{stats_line}");
         }
         let _ = writeln!(text, "Results: {}", shown(&self.results.path.display().to_string()));
         self.next_steps().iter().for_each(|step| {

@@ -193,8 +193,8 @@ mod tests {
             r#"s3cr3t/\"k3y\"+of us"#,
             r#"s3cr3t\/\"k3y\"+of us"#,
         ] {
-            let said = format!("got {repeated}, sorry");
-            assert_eq!(key.redact(&said), "got [secret removed], sorry", "{repeated}");
+            let text = format!("got {repeated}, sorry");
+            assert_eq!(key.redact(&text), "got [secret removed], sorry", "{repeated}");
         }
     }
 

@@ -70,35 +70,43 @@ impl TokenCommand {
             command.env_remove(name);
         }
         let child = command.spawn().map_err(|cause| {
-            TokenError::for_good(self.told(&format!("cannot be started: correct command: {cause}")))
+            TokenError::for_good(
+                self.describe(&format!("cannot be started: correct command: {cause}")),
+            )
         })?;
         let mut started = ProcessGroup::by(&child);
         let output = tokio::time::timeout(self.time_limit, output(child));
         let (status, printed, complaint) = output
             .await
             .map_err(|_| {
-                TokenError::for_now(self.told(&format!(
+                TokenError::for_now(self.describe(&format!(
                     "took longer than {:?}: raise time_limit if it may",
                     self.time_limit
                 )))
             })?
-            .map_err(|cause| TokenError::for_now(self.told(&format!("cannot be run: {cause}"))))?;
+            .map_err(|cause| {
+                TokenError::for_now(self.describe(&format!("cannot be run: {cause}")))
+            })?;
         // What it leaves running when it ends by itself, it means to.
         started.forget();
         if !status.success() {
-            let said =
+            let complaint_text =
                 response::single_line(&complaint, LONGEST_COMPLAINT, &AuthHeaders::default());
-            let said = if said.is_empty() { said } else { format!("; it said: {said}") };
-            let why = format!("failed ({status}): run it by hand to see why{said}");
-            return Err(TokenError::for_now(self.told(&why)));
+            let complaint_text = if complaint_text.is_empty() {
+                complaint_text
+            } else {
+                format!("; it said: {complaint_text}")
+            };
+            let why = format!("failed ({status}): run it by hand to see why{complaint_text}");
+            return Err(TokenError::for_now(self.describe(&why)));
         }
         let token = Token::read(&printed, Timestamp::now()).ok_or_else(|| {
-            TokenError::for_good(self.told("printed neither a token alone nor JSON with access_token or token: have it print one of these"))
+            TokenError::for_good(self.describe("printed neither a token alone nor JSON with access_token or token: have it print one of these"))
         })?;
         Ok(Token { lifetime: token.lifetime.or(self.lifetime), ..token })
     }
 
-    fn told(&self, what: &str) -> String {
+    fn describe(&self, what: &str) -> String {
         format!("the command {} {what}", self.program)
     }
 }

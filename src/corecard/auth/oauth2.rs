@@ -158,7 +158,7 @@ async fn read(mut response: Response) -> Result<Vec<u8>, TokenError> {
 /// No message repeats the address.
 fn failed(cause: &reqwest::Error) -> TokenError {
     let why = root(cause);
-    TokenError::for_now(told(&match cause {
+    TokenError::for_now(describe(&match cause {
         _ if cause.is_timeout() => format!("did not answer within {TIME_LIMIT:?}: check token_url"),
         _ if cause.is_connect() => format!("cannot be reached: check token_url: {why}"),
         _ => format!("did not answer: check token_url: {why}"),
@@ -180,23 +180,25 @@ fn token(answer: &[u8], now: Timestamp) -> Result<Token, TokenError> {
 
 fn refused(http_status: u16, answer: &[u8]) -> TokenError {
     let json: Option<Value> = serde_json::from_slice(response::json(answer)).ok();
-    let said = json.as_ref().and_then(|json| json.get("error")?.as_str());
-    let why = match said.and_then(|said| ERRORS.into_iter().find(|(known, _)| *known == said)) {
+    let error_code = json.as_ref().and_then(|json| json.get("error")?.as_str());
+    let why = match error_code
+        .and_then(|error_code| ERRORS.into_iter().find(|(known, _)| *known == error_code))
+    {
         Some((error, check)) => format!("answered HTTP {http_status}, {error}: {check}"),
         None => format!("answered HTTP {http_status}: check token_url"),
     };
     match http_status {
-        408 | 429 | 500.. => TokenError::for_now(told(&why)),
+        408 | 429 | 500.. => TokenError::for_now(describe(&why)),
         _ => wrong(&why),
     }
 }
 
 /// What only people can put right.
 fn wrong(what: &str) -> TokenError {
-    TokenError::for_good(told(what))
+    TokenError::for_good(describe(what))
 }
 
-fn told(what: &str) -> String {
+fn describe(what: &str) -> String {
     format!("the token server {what}")
 }
 
@@ -240,9 +242,9 @@ mod tests {
 
     #[test]
     fn a_refusal_is_told_in_the_standards_words_alone() {
-        let told = |answer: &str| refused(401, answer.as_bytes());
-        assert_snapshot!(told(r#"{"error":"invalid_client"}"#), @"the token server answered HTTP 401, invalid_client: check client_id, client_auth and CARDCANCEL_OAUTH2_CLIENT_SECRET");
-        assert_snapshot!(told(r#"{"error":"invalid_scope"}"#), @"the token server answered HTTP 401, invalid_scope: check scope");
-        assert_snapshot!(told(r#"{"error":"your secret s&cret"}"#), @"the token server answered HTTP 401: check token_url");
+        let describe = |answer: &str| refused(401, answer.as_bytes());
+        assert_snapshot!(describe(r#"{"error":"invalid_client"}"#), @"the token server answered HTTP 401, invalid_client: check client_id, client_auth and CARDCANCEL_OAUTH2_CLIENT_SECRET");
+        assert_snapshot!(describe(r#"{"error":"invalid_scope"}"#), @"the token server answered HTTP 401, invalid_scope: check scope");
+        assert_snapshot!(describe(r#"{"error":"your secret s&cret"}"#), @"the token server answered HTTP 401: check token_url");
     }
 }
