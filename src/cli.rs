@@ -12,7 +12,7 @@ use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use clap_complete::Shell;
 
-use crate::config::{CliOptions, Options, SettingName, default_of};
+use crate::config::{Layer, Options, SettingName, default_of};
 use crate::simulator;
 
 /// The options that matter to `check`; it takes the others too, so that the
@@ -123,7 +123,7 @@ pub struct CheckArgs {
     pub orders: PathBuf,
     /// The settings that stand on the command line.
     #[command(flatten)]
-    pub options: Options,
+    pub options: Layer,
 }
 
 /// `cardcancel run`
@@ -133,7 +133,7 @@ pub struct RunArgs {
     pub orders: PathBuf,
     /// The settings that stand on the command line.
     #[command(flatten)]
-    pub options: Options,
+    pub options: Layer,
 }
 
 /// `cardcancel rerun`
@@ -152,7 +152,7 @@ pub struct RerunArgs {
     pub only: Option<Vec<String>>,
     /// The settings that stand on the command line.
     #[command(flatten)]
-    pub options: Options,
+    pub options: Layer,
 }
 
 /// `cardcancel worker`
@@ -160,7 +160,7 @@ pub struct RerunArgs {
 pub struct WorkerArgs {
     /// The settings that stand on the command line.
     #[command(flatten)]
-    pub options: Options,
+    pub options: Layer,
 }
 
 /// `cardcancel runs`
@@ -170,7 +170,7 @@ pub struct RunsArgs {
     pub run: Option<String>,
     /// The settings that stand on the command line.
     #[command(flatten)]
-    pub options: Options,
+    pub options: Layer,
 }
 
 /// `cardcancel ledger`
@@ -215,7 +215,7 @@ pub struct LedgerFileArgs {
     pub file: Option<PathBuf>,
     /// The settings that stand on the command line.
     #[command(flatten)]
-    pub options: Options,
+    pub options: Layer,
 }
 
 /// `cardcancel ledger backup`
@@ -226,12 +226,12 @@ pub struct LedgerBackupArgs {
     pub to: PathBuf,
     /// The settings that stand on the command line.
     #[command(flatten)]
-    pub options: Options,
+    pub options: Layer,
 }
 
 impl LedgerArgs {
     /// What is asked, of which file if one is named, with which settings.
-    pub fn into_action(self) -> (LedgerAction, Option<PathBuf>, Options) {
+    pub fn into_action(self) -> (LedgerAction, Option<PathBuf>, Layer) {
         match self.command {
             LedgerCommand::Info(of) => (LedgerAction::Info, of.file, of.options),
             LedgerCommand::Check(of) => (LedgerAction::Check, of.file, of.options),
@@ -242,7 +242,7 @@ impl LedgerArgs {
     }
 
     /// The settings that stand on the command line.
-    pub fn options(&self) -> &Options {
+    pub fn options(&self) -> &Layer {
         match &self.command {
             LedgerCommand::Info(of) | LedgerCommand::Check(of) => &of.options,
             LedgerCommand::Backup(backup) => &backup.options,
@@ -294,7 +294,7 @@ pub struct ConfigInitArgs {
 pub struct ConfigShowArgs {
     /// The settings that stand on the command line.
     #[command(flatten)]
-    pub options: CliOptions,
+    pub options: Layer,
 }
 
 /// `cardcancel completions`

@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::column_report::ColumnReport;
 use super::known_orders::{KnownSummary, LedgerCheck, check_ledger};
 use super::{estimate, run_input};
-use crate::config::{CheckSettings, Env, Options};
+use crate::config::{CheckSettings, Env, Layer};
 use crate::exit_code::ExitCode;
 use crate::input::rerun;
 use crate::input::{Input, InputSummary, InvalidRow, PriorityCounts, scan_each_invalid};
@@ -19,7 +19,7 @@ use crate::output::{console, human_count, human_duration, plural, rows};
 use crate::policy::cut_off::{CutOff, Due};
 
 /// Reads a file of orders through and says what is wrong with it.
-pub fn check(path: &Path, options: Options, env: &Env) -> anyhow::Result<ExitCode> {
+pub fn check(path: &Path, options: Layer, env: &Env) -> anyhow::Result<ExitCode> {
     let settings = CheckSettings::load(options, env)?;
     let mut input = Input::open(path, &std::env::temp_dir())?;
     input.expect(&settings.input.expected, path)?;

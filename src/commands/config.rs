@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::{Context, bail};
 use serde_json::{Map, Value, json};
 
-use crate::config::{CliOptions, DEFAULT_FILE, EffectiveConfig, Env, Secret, SourcedValue};
+use crate::config::{DEFAULT_FILE, EffectiveConfig, Env, Layer, Secret, SourcedValue};
 use crate::exit_code::ExitCode;
 use crate::output::console;
 use crate::private_file;
@@ -38,7 +38,7 @@ pub fn init(path: &Path) -> anyhow::Result<ExitCode> {
 }
 
 /// Prints every setting in force, and its source.
-pub fn show(options: CliOptions, env: &Env) -> anyhow::Result<ExitCode> {
+pub fn show(options: Layer, env: &Env) -> anyhow::Result<ExitCode> {
     let config = EffectiveConfig::load(options, env)?;
     match config.json {
         true => console::print_line(json(&config)?),

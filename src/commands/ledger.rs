@@ -7,7 +7,7 @@ use anyhow::bail;
 use serde_json::json;
 
 use crate::cli::LedgerAction;
-use crate::config::{Env, Options, RunsSettings};
+use crate::config::{Env, Layer, RunsSettings};
 use crate::exit_code::ExitCode;
 use crate::ledger::{Info, Location, Sqlite};
 use crate::output::{console, human_count};
@@ -16,7 +16,7 @@ use crate::output::{console, human_count};
 pub fn care(
     care: &LedgerAction,
     named: Option<PathBuf>,
-    options: Options,
+    options: Layer,
     env: &Env,
 ) -> anyhow::Result<ExitCode> {
     let settings = RunsSettings::load(options, env)?;

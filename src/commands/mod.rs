@@ -91,7 +91,7 @@ fn error_format(command: &Command, env: &Env) -> ErrorFormat {
         Command::Worker(work) => &work.options,
         Command::Runs(runs) => &runs.options,
         Command::Ledger(ledger) => ledger.options(),
-        Command::Config(ConfigArgs { command: ConfigCommand::Show(show) }) => &show.options.options,
+        Command::Config(ConfigArgs { command: ConfigCommand::Show(show) }) => &show.options,
         _ => return ErrorFormat::default(),
     };
     ErrorFormat::new(options, env)

@@ -19,7 +19,7 @@ use super::run_input::RunInput;
 use super::session::RunSession;
 use super::target::Target;
 use super::{confirm, logging, own_files, shutdown};
-use crate::config::{Env, Options, Settings};
+use crate::config::{Env, Layer, Settings};
 use crate::engine::RunOutcome;
 use crate::exit_code::ExitCode;
 use crate::ledger::{Ledger, Run};
@@ -35,7 +35,7 @@ use state::{Context, RunState};
 pub fn run(
     path: &Path,
     only: Option<&[String]>,
-    options: Options,
+    options: Layer,
     env: &Env,
 ) -> anyhow::Result<ExitCode> {
     let settings = Settings::load(options, env)?;

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
-use crate::config::{Env, Options, RunsSettings};
+use crate::config::{Env, Layer, RunsSettings};
 use crate::exit_code::ExitCode;
 use crate::input::shown;
 use crate::ledger::{Ledger, Location, Patience, Run};
@@ -21,7 +21,7 @@ pub const READ_ONLY_TIMEOUTS: Patience =
     Patience { lease: Duration::from_secs(30), max_outage: Duration::from_secs(10) };
 
 /// Lists the runs of the ledger, or shows one.
-pub fn runs(id: Option<&str>, options: Options, env: &Env) -> anyhow::Result<ExitCode> {
+pub fn runs(id: Option<&str>, options: Layer, env: &Env) -> anyhow::Result<ExitCode> {
     let settings = RunsSettings::load(options, env)?;
     let path = &settings.ledger;
     let Some(mut ledger) = path.open_existing(READ_ONLY_TIMEOUTS)? else {

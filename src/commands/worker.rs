@@ -12,7 +12,7 @@ use super::error::LedgerFailed;
 use super::session::RunSession;
 use super::target::Target;
 use super::{logging, shutdown};
-use crate::config::{Env, Options, Settings, TargetSettings};
+use crate::config::{Env, Layer, Settings, TargetSettings};
 use crate::engine::RunOutcome;
 use crate::exit_code::ExitCode;
 use crate::input::shown;
@@ -28,7 +28,7 @@ const POLL_INTERVAL: Duration = Duration::from_secs(1);
 const CREDENTIALS_RETRY: Duration = Duration::from_secs(30);
 
 /// Joins the runs that are open, the oldest first, until a shutdown is requested.
-pub fn work(options: Options, env: &Env) -> anyhow::Result<ExitCode> {
+pub fn work(options: Layer, env: &Env) -> anyhow::Result<ExitCode> {
     let settings = Settings::load(options, env)?;
     refuse_unshared(&settings)?;
     logging::init(&settings.logs)?;

@@ -7,8 +7,9 @@ pub const DEFAULT_FILE: &str = include_str!("default.toml");
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::defaults::defaults;
-    use crate::config::file::{ConfigFile, option_keys};
+    use crate::config::SettingName;
+    use crate::config::defaults::DEFAULTS;
+    use crate::config::file::{ConfigFile, key_flags};
 
     /// The file with every setting made, but for those of `[auth]` that go with
     /// another kind than its own.
@@ -37,16 +38,19 @@ mod tests {
     #[test]
     fn every_key_is_in_it() {
         let table: toml::Table = uncommented().parse().unwrap();
-        for key in option_keys().iter().map(String::as_str).chain(["auth", "codes", "rehearsal"]) {
-            assert!(table.contains_key(key), "{key}");
+        let keys = key_flags().into_iter().map(|flag| SettingName(&flag).key());
+        for key in keys.chain(["auth", "codes", "rehearsal"].map(str::to_owned)) {
+            assert!(table.contains_key(&key), "{key}");
         }
     }
 
     #[test]
     fn its_defaults_are_the_defaults() {
         let file = ConfigFile::parse("default.toml", &uncommented()).unwrap();
-        let stated = file.section(None).unwrap().options;
-        assert_eq!(defaults().unwrap().or(stated.clone()), stated);
+        let stated = file.section(None).unwrap().settings;
+        for (flag, text) in DEFAULTS {
+            assert_eq!(stated.sourced(flag).unwrap().value, *text, "{flag}");
+        }
     }
 
     #[test]

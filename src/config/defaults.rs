@@ -1,9 +1,5 @@
 //! The defaults, all of them and only here.
 
-use super::options::Options;
-use super::setting_name::SettingName;
-use super::sourced::{Source, SourcedValue, SourcedValues};
-
 /// Every setting that has a default, by its flag; written as a user would.
 pub const DEFAULTS: &[(&str, &str)] = &[
     // Slow on purpose, until the contract's figure is given.
@@ -47,20 +43,4 @@ pub const REHEARSAL_EXTERNAL_IP: &str = "127.0.0.1";
 /// The default of a setting as text, by its flag.
 pub fn default_of(flag: &str) -> Option<&'static str> {
     DEFAULTS.iter().find(|(name, _)| *name == flag).map(|(_, text)| *text)
-}
-
-/// The lowest layer.
-pub fn defaults() -> anyhow::Result<Options> {
-    DEFAULTS.iter().try_fold(Options::default(), |options, (flag, text)| {
-        let one = Options::one(flag, text.as_ref());
-        Ok(one.map_err(|why| anyhow::anyhow!("default of {flag}: {why}"))?.or(options))
-    })
-}
-
-/// The lowest layer, as text.
-pub fn sourced() -> SourcedValues {
-    let value = |(flag, text): &(&str, &str)| {
-        (SettingName(flag).key(), SourcedValue::new(text, Source::Default))
-    };
-    SourcedValues { settings: DEFAULTS.iter().map(value).collect(), ..SourcedValues::default() }
 }

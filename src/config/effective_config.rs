@@ -2,15 +2,15 @@
 
 use serde::Serialize;
 
-use super::cli_options::CliOptions;
 use super::env::Env;
-use super::file::{Section, option_keys};
+use super::file::{Section, key_flags};
+use super::layer::Layer;
 use super::layers::{candidates, layered};
 use super::paths::LEDGER_PASSWORD;
 use super::secrets::{self, Secret};
+use super::setting_name::SettingName;
 use super::settings::ledger;
-use super::sourced::{Source, SourcedValue, SourcedValues};
-use super::{defaults, env_layer};
+use super::sourced::{Source, SourcedValue};
 use crate::corecard::proxy;
 use crate::ledger::Location;
 
@@ -37,10 +37,9 @@ pub struct EffectiveConfig {
 impl EffectiveConfig {
     /// Reads every source of settings; an error says what to change, and where.
     /// What must be set for a run may be missing.
-    pub fn load(cli: CliOptions, env: &Env) -> anyhow::Result<EffectiveConfig> {
-        let above = cli.sourced.or(env_layer::sourced(env));
-        let Section { mut options, auth, sourced, file, .. } = layered(cli.options, env)?;
-        let mut sourced = above.or(sourced).or(defaults::sourced());
+    pub fn load(flags: Layer, env: &Env) -> anyhow::Result<EffectiveConfig> {
+        let (mut options, section) = layered(flags, env)?;
+        let Section { settings, auth, tables, file, .. } = section;
         let rehearse = options.rehearse == Some(true);
         let auth = auth.filter(|_| !rehearse).map(|(table, _)| table);
         let mut secret_variables =
@@ -51,43 +50,34 @@ impl EffectiveConfig {
         let looked_for = candidates(options.config.as_deref(), env);
         let (json, profile) = (options.json == Some(true), options.profile.take());
         let is_named = options.ledger.is_some();
-        match ledger(&mut options, env) {
+        let location = match ledger(&mut options, env) {
             Ok(location) => {
                 if matches!(&location, Location::Database(address) if !address.has_password()) {
                     secret_variables.push(LEDGER_PASSWORD.to_owned());
                 }
-                replace(&mut sourced, "ledger", location.to_string());
+                Some(location)
             }
             Err(error) if is_named => return Err(error),
             // No home, no ledger: a command that needs one reports it then.
-            Err(_) => {}
-        }
+            Err(_) => None,
+        };
+        let in_force = |flag: &String| match (flag.as_str(), &location) {
+            // What it resolves to, which holds no secret.
+            ("ledger", Some(location)) => {
+                let source = settings.sourced(flag).map_or(Source::Default, |set| set.source);
+                Some(SourcedValue { value: location.to_string(), source })
+            }
+            _ => settings.sourced(flag),
+        };
+        let setting = |flag: String| (SettingName(&flag).key(), in_force(&flag));
         Ok(EffectiveConfig {
             file,
             looked_for: looked_for.iter().map(|path| path.display().to_string()).collect(),
             profile,
-            settings: settings(&mut sourced),
-            tables: sourced
-                .tables
-                .into_iter()
-                .map(|(name, of)| (name, of.into_iter().collect()))
-                .collect(),
+            settings: key_flags().into_iter().map(setting).collect(),
+            tables: tables.into_iter().map(|(name, of)| (name, of.into_iter().collect())).collect(),
             secrets: secret_variables.into_iter().map(|name| secrets::locate(name, env)).collect(),
             json,
         })
     }
-}
-
-/// Replaces the text of a setting by what it resolves to. That holds no secret.
-fn replace(sourced: &mut SourcedValues, key: &str, value: String) {
-    let source = sourced.settings.remove(key).map_or(Source::Default, |old| old.source);
-    sourced.settings.insert(key.to_owned(), SourcedValue { value, source });
-}
-
-fn settings(sourced: &mut SourcedValues) -> Vec<(String, Option<SourcedValue>)> {
-    let with_value = |key: String| {
-        let value = sourced.settings.remove(&key);
-        (key, value)
-    };
-    option_keys().into_iter().map(with_value).collect()
 }

@@ -3,23 +3,25 @@
 use anyhow::{anyhow, bail};
 
 use super::env::Env;
+use super::layer::Layer;
 use super::options::Options;
 use super::secrets;
 use super::setting_name::{PREFIX, SettingName};
-use super::sourced::{Source, SourcedValue, SourcedValues};
+use super::sourced::Source;
 use super::suggest::suggest;
 
 /// The options that are set in the environment; an empty variable is not set.
-pub fn options(env: &Env) -> anyhow::Result<Options> {
+pub fn env_layer(env: &Env) -> anyhow::Result<Layer> {
     refuse_unknown(env)?;
-    Options::flags().iter().try_fold(Options::default(), |options, flag| {
-        let variable = SettingName(flag).variable();
-        let Some(value) = env.get(&variable) else {
-            return Ok(options);
-        };
-        let one = Options::one(flag, &value).map_err(|why| anyhow!("{variable}: {why}"))?;
-        Ok(one.or(options))
-    })
+    let mut layer = Layer::default();
+    for flag in Options::flags() {
+        let variable = SettingName(&flag).variable();
+        if let Some(value) = env.get(&variable) {
+            let source = Source::Env { variable: variable.clone() };
+            layer.set(&flag, vec![value], source).map_err(|why| anyhow!("{variable}: {why}"))?;
+        }
+    }
+    Ok(layer)
 }
 
 /// Refuses variables with our prefix that are no setting: a misspelt one would be ignored.
@@ -51,18 +53,4 @@ fn refuse_unknown(env: &Env) -> anyhow::Result<()> {
         }
     });
     bail!("there is no setting {}", explained.collect::<Vec<_>>().join("\nthere is no setting "))
-}
-
-/// What is set in the environment, as text.
-pub fn sourced(env: &Env) -> SourcedValues {
-    let mut sourced = SourcedValues::default();
-    for flag in Options::flags() {
-        let name = SettingName(&flag);
-        let variable = name.variable();
-        if let Some(value) = env.get(&variable) {
-            let text = Options::plain(&flag, &value.to_string_lossy());
-            sourced.settings.insert(name.key(), SourcedValue::new(&text, Source::Env { variable }));
-        }
-    }
-    sourced
 }

@@ -3,9 +3,10 @@
 use std::ffi::{OsStr, OsString};
 
 use super::env::Env;
+use super::layer::Layer;
 use super::layers::layered;
-use super::options::Options;
 use super::setting_name::SettingName;
+use super::sourced::Source;
 use super::values::log_format::LogFormat;
 
 /// Which of the outputs a program reads.
@@ -20,14 +21,20 @@ pub struct ErrorFormat {
 impl ErrorFormat {
     /// The format that is set. If the configuration cannot be read, the flags and the
     /// variables count alone.
-    pub fn new(flags: &Options, env: &Env) -> ErrorFormat {
+    pub fn new(flags: &Layer, env: &Env) -> ErrorFormat {
         let options = match layered(flags.clone(), env) {
-            Ok(section) => section.options,
-            Err(_) => ["json", "log-format"].iter().fold(flags.clone(), |options, flag| {
-                let value = env.get(&SettingName(flag).variable());
-                let one = value.and_then(|value| Options::one(flag, &value).ok());
-                options.or(one.unwrap_or_default())
-            }),
+            Ok((options, _)) => options,
+            Err(_) => {
+                let mut variables = Layer::default();
+                for flag in ["json", "log-format"] {
+                    let variable = SettingName(flag).variable();
+                    if let Some(value) = env.get(&variable) {
+                        // One that is invalid is the error, or one of several.
+                        let _ = variables.set(flag, vec![value], Source::Env { variable });
+                    }
+                }
+                flags.clone().or(variables).options().unwrap_or_default()
+            }
         };
         ErrorFormat {
             json: options.json == Some(true),
@@ -37,11 +44,11 @@ impl ErrorFormat {
 
     /// The format that an invalid command line asks for.
     pub fn from_raw_args(args: &[OsString], env: &Env) -> ErrorFormat {
-        let mut flags = Options::default();
+        let mut flags = Layer::default();
         let mut take = |flag: &str, value: &OsStr| {
-            if let Ok(one) = Options::one(flag, value) {
-                flags = one.or(std::mem::take(&mut flags));
-            }
+            // What is invalid asks for nothing.
+            let source = Source::Flag { flag: format!("--{flag}") };
+            let _ = flags.set(flag, vec![value.to_owned()], source);
         };
         for (at, arg) in args.iter().enumerate() {
             let text = arg.to_string_lossy();

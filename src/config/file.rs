@@ -1,18 +1,20 @@
 //! The configuration file: what it says, or where it is wrong.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::ops::Range;
 
 use anyhow::anyhow;
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Unexpected};
 use toml::Spanned;
-use toml::de::{DeTable, DeValue, Deserializer, ValueDeserializer};
+use toml::de::{DeInteger, DeTable, DeValue, ValueDeserializer};
 
-use super::ledger_arg::LedgerArg;
-use super::options::Options;
+use super::layer::Layer;
+use super::options::{Kind, Options};
 use super::secrets;
-use super::sourced::{Source, SourcedValues};
+use super::setting_name::SettingName;
+use super::sourced::{self, Source, SourcedTables};
 use super::suggest::suggest;
 use super::unknown_key::UnknownKey;
 use crate::model::CodeMap;
@@ -26,18 +28,18 @@ const PROFILE: &str = "profile";
 const NOT_KEYS: [&str; 2] = ["config", "profile"];
 
 /// What a file says, or one of its profiles.
-#[derive(Debug, Default, Clone, PartialEq)]
+#[derive(Debug, Default, Clone)]
 pub struct Section {
     /// The keys that are options too.
-    pub options: Options,
+    pub settings: Layer,
     /// `[auth]`, and where it stands.
     pub auth: Option<(toml::Table, String)>,
     /// `[codes]`
     pub codes: Option<CodeMap>,
     /// `[rehearsal]`
     pub rehearsal: Option<toml::Table>,
-    /// All of it as text, each value with its line.
-    pub sourced: SourcedValues,
+    /// The tables as text, each value with its line.
+    pub tables: SourcedTables,
     /// The file's name.
     pub file: Option<String>,
     /// The file's profiles that have an address.
@@ -47,13 +49,14 @@ pub struct Section {
 impl Section {
     /// This section, and where it says nothing, the lower one. Tables count as a
     /// whole: a profile's `[codes]` replaces the file's.
-    fn or(self, lower: Section) -> Section {
+    fn or(self, mut lower: Section) -> Section {
+        lower.tables.extend(self.tables);
         Section {
-            options: self.options.or(lower.options),
+            settings: self.settings.or(lower.settings),
             auth: self.auth.or(lower.auth),
             codes: self.codes.or(lower.codes),
             rehearsal: self.rehearsal.or(lower.rehearsal),
-            sourced: self.sourced.or(lower.sourced),
+            tables: lower.tables,
             file: self.file.or(lower.file),
             profiles: self.profiles,
         }
@@ -77,14 +80,13 @@ impl ConfigFile {
     /// Whether a password stands in it, in a profile that is not used too.
     pub fn holds_password(&self) -> bool {
         let mut sections = std::iter::once(&self.top).chain(self.profiles.values());
-        sections
-            .any(|section| section.options.ledger.as_ref().is_some_and(LedgerArg::holds_password))
+        sections.any(|section| section.settings.holds_password())
     }
 
     /// What it says under a profile, or under none.
     pub fn section(mut self, profile: Option<&str>) -> anyhow::Result<Section> {
         let with_address =
-            self.profiles.iter().filter(|(_, section)| section.options.url.is_some());
+            self.profiles.iter().filter(|(_, section)| section.settings.get("url").is_some());
         let profiles = with_address.map(|(name, _)| name.clone()).collect();
         let section = match profile {
             None => self.top,
@@ -107,11 +109,10 @@ impl ConfigFile {
     }
 }
 
-/// The file's keys that are options.
-pub fn option_keys() -> Vec<String> {
+/// The flags that are keys of the file too.
+pub fn key_flags() -> Vec<String> {
     let flags = Options::flags().into_iter();
-    let keys = flags.filter(|flag| !NOT_KEYS.contains(&flag.as_str()));
-    keys.map(|flag| super::SettingName(&flag).key()).collect()
+    flags.filter(|flag| !NOT_KEYS.contains(&flag.as_str())).collect()
 }
 
 struct Reader<'a> {
@@ -144,7 +145,7 @@ impl<'a> Reader<'a> {
         keys: impl IntoIterator<Item = (Spanned<K>, Spanned<DeValue<'a>>)>,
         profile: Option<&str>,
     ) -> anyhow::Result<Section> {
-        let known = option_keys();
+        let flags = key_flags();
         let mut section = Section { file: Some(self.name.to_owned()), ..Section::default() };
         let source = |span: &Range<usize>| self.source(profile, span);
         let mut seen: Vec<String> = Vec::new();
@@ -162,7 +163,9 @@ impl<'a> Reader<'a> {
                 let remedy = format!("{name} must be a table: write its settings under [{name}]");
                 return Err(self.error(value.span(), remedy));
             }
-            section.sourced.insert(&name, &value, &span, source);
+            if let DeValue::Table(table) = value.get_ref() {
+                section.tables.insert(name.clone(), sourced::table(table, source));
+            }
             match name.as_str() {
                 "auth" => {
                     let place = format!("{}:{}: [auth]", self.name, self.line(&span));
@@ -170,22 +173,18 @@ impl<'a> Reader<'a> {
                 }
                 "codes" => section.codes = Some(self.value(&name, value)?),
                 "rehearsal" => section.rehearsal = Some(self.rehearsal(value)?),
-                option if known.iter().any(|known| known == option) => {
-                    section.options = self.option(&name, value)?.or(section.options);
-                }
-                _ => return Err(self.unknown(span, written, &known)),
+                _ => match flags.iter().find(|flag| SettingName(flag).key() == name) {
+                    Some(flag) => {
+                        let set = values(Options::kind(flag), value.get_ref())
+                            .and_then(|values| section.settings.set(flag, values, source(&span)));
+                        set.map_err(|why| self.error(value.span(), format!("{name}: {why}")))?;
+                    }
+                    None => return Err(self.unknown(span, written, &flags)),
+                },
             }
             seen.push(name);
         }
         Ok(section)
-    }
-
-    fn option(&self, key: &str, value: Spanned<DeValue<'a>>) -> anyhow::Result<Options> {
-        let span = value.span();
-        let mut alone = DeTable::new();
-        alone.insert(Spanned::new(span.clone(), key.to_owned().into()), value);
-        let deserializer = Deserializer::from(Spanned::new(span.clone(), alone));
-        Options::deserialize(deserializer).map_err(|error| self.toml_error(key, span, &error))
     }
 
     /// The table `[auth]`, found to be in order but for the secrets.
@@ -258,7 +257,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn unknown(&self, span: Range<usize>, key: &str, known: &[String]) -> anyhow::Error {
+    fn unknown(&self, span: Range<usize>, key: &str, flags: &[String]) -> anyhow::Error {
+        let known: Vec<String> = flags.iter().map(|flag| SettingName(flag).key()).collect();
         let tables = TABLES.iter().copied().chain([PROFILE]);
         let meant = suggest(key, known.iter().map(String::as_str).chain(tables));
         let hint = match meant {
@@ -300,6 +300,52 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// The values of a key as its flag would have them; an error says what it should be.
+fn values(kind: Kind, value: &DeValue) -> Result<Vec<OsString>, String> {
+    match value {
+        DeValue::Array(list) if kind == Kind::List && list.is_empty() => {
+            Err("the list is empty; write a value, or leave the key out".to_owned())
+        }
+        DeValue::Array(list) if kind == Kind::List => {
+            list.iter().map(|value| scalar(Kind::Scalar, value.get_ref())).collect()
+        }
+        value => scalar(kind, value).map(|value| vec![value]),
+    }
+}
+
+fn decimal(number: &DeInteger) -> Option<i64> {
+    i64::from_str_radix(number.as_str(), number.radix()).ok()
+}
+
+fn scalar(kind: Kind, value: &DeValue) -> Result<OsString, String> {
+    let found = match value {
+        DeValue::Boolean(true) if kind == Kind::Switch => return Ok("yes".into()),
+        DeValue::Boolean(false) if kind == Kind::Switch => return Ok("no".into()),
+        DeValue::String(text) if kind != Kind::Switch => return Ok(text.as_ref().into()),
+        DeValue::Integer(number) if matches!(kind, Kind::Scalar | Kind::List) => {
+            return Ok(decimal(number).map_or(number.to_string(), |n| n.to_string()).into());
+        }
+        DeValue::String(text) => Unexpected::Str(text),
+        DeValue::Integer(number) => {
+            decimal(number).map_or(Unexpected::Other("integer"), Unexpected::Signed)
+        }
+        DeValue::Float(number) => {
+            number.as_str().parse().map_or(Unexpected::Other("float"), Unexpected::Float)
+        }
+        DeValue::Boolean(on) => Unexpected::Bool(*on),
+        DeValue::Array(_) => Unexpected::Seq,
+        DeValue::Table(_) => Unexpected::Map,
+        other => Unexpected::Other(other.type_str()),
+    };
+    let expected = match kind {
+        Kind::Switch => "a boolean",
+        Kind::Text => "a string",
+        Kind::Scalar => "a text in quotes",
+        Kind::List => "a text in quotes, or a list of them",
+    };
+    Err(format!("invalid type: {found}, expected {expected}"))
+}
+
 /// The keys of a table, if it is one, and where they stand.
 fn keys_of(value: &Spanned<DeValue>) -> Vec<(String, Range<usize>)> {
     let table = value.get_ref().as_table();
@@ -320,33 +366,36 @@ mod tests {
         ConfigFile::parse("night.toml", text).unwrap_err().to_string()
     }
 
+    fn options(text: &str, profile: Option<&str>) -> Options {
+        section(text, profile).settings.options().unwrap()
+    }
+
     #[test]
     fn keys_are_read_with_underscores_or_hyphens() {
-        let options = section("cut_off = '03:30'\nexternal-ip = '10.0.0.1'", None).options;
+        let options = options("cut_off = '03:30'\nexternal-ip = '10.0.0.1'", None);
         assert_eq!(options.cut_off, Some("03:30".parse().unwrap()));
         assert_eq!(options.external_ip.as_deref(), Some("10.0.0.1"));
     }
 
     #[test]
     fn values_read_as_flags_do_and_plain_numbers_need_no_quotes() {
-        let text = "rate = ['50/s', '1000/m']\nmax_failures = 25\ntimeout = '500ms'\nyes = true";
-        let options = section(text, None).options;
-        assert_eq!(options.rate.unwrap().len(), 2);
-        assert_eq!(options.max_failures, Some("25".parse().unwrap()));
-        assert_eq!(options.yes, Some(true));
-        assert_eq!(
-            section("rate = '50/s,1000/m'", None).options.rate.unwrap()[0].as_slice().len(),
-            2
-        );
+        let text = "rate = ['50/s', '1000/m']\nmax_failures = 25\ntimeout = '500ms'\nyes = true\n\
+            max_rows = 0x1_0";
+        let set = options(text, None);
+        assert_eq!(set.rate.unwrap().len(), 2);
+        assert_eq!(set.max_failures, Some("25".parse().unwrap()));
+        assert_eq!(set.yes, Some(true));
+        assert_eq!(set.max_rows, Some("16".parse().unwrap()));
+        assert_eq!(options("rate = '50/s,1000/m'", None).rate.unwrap()[0].as_slice().len(), 2);
     }
 
     #[test]
     fn a_profile_overrides_the_top_level_and_leaves_the_rest() {
         let text = "rate = '50/s'\nattempts = 5\n[profile.sandbox]\nrate = '1/s'\n[profile.b]";
-        let sandbox = section(text, Some("sandbox")).options;
+        let sandbox = options(text, Some("sandbox"));
         assert_eq!(sandbox.rate, Some(vec!["1/s".parse().unwrap()]));
         assert_eq!(sandbox.attempts, Some("5".parse().unwrap()));
-        assert_eq!(section(text, None).options.rate, Some(vec!["50/s".parse().unwrap()]));
+        assert_eq!(options(text, None).rate, Some(vec!["50/s".parse().unwrap()]));
     }
 
     #[test]
@@ -374,7 +423,12 @@ mod tests {
         assert_snapshot!(error("\nrate = 50"), @"night.toml:2: rate: 50 calls in what time? Write 50/s, 50/m or 50/h");
         assert_snapshot!(error("attempts = -1"), @r#"night.toml:1: attempts: "-1" is not a whole number from 1 to 100"#);
         assert_snapshot!(error("yes = 'on'"), @r#"night.toml:1: yes: invalid type: string "on", expected a boolean"#);
-        assert_snapshot!(error("on_doubt = 'ask'"), @"night.toml:1: on_doubt: unknown variant `ask`, expected `retry` or `leave`");
+        assert_snapshot!(error("on_doubt = 'ask'"), @"night.toml:1: on_doubt: write retry or leave");
+        assert_snapshot!(error("rate = []"), @"night.toml:1: rate: the list is empty; write a value, or leave the key out");
+        assert_snapshot!(error("rate = ['50/s', true]"), @"night.toml:1: rate: invalid type: boolean `true`, expected a text in quotes");
+        assert_snapshot!(error("concurrency = 1.5"), @"night.toml:1: concurrency: invalid type: floating point `1.5`, expected a text in quotes");
+        assert_snapshot!(error("caller_id = 7204454214"), @"night.toml:1: caller_id: invalid type: integer `7204454214`, expected a string");
+        assert_snapshot!(error("results = ''"), @"night.toml:1: results: the value is empty");
         assert_snapshot!(error("[codes]\nA = 'retry'\nB = 'maybe'"), @"night.toml:3: codes: unknown variant `maybe`, expected one of `already_cancelled`, `printed`, `not_found`, `retry`, `stop`");
         assert_snapshot!(error("profile = 'sandbox'"), @"night.toml:1: profile must be a table: write its settings under [profile.NAME]");
         assert_snapshot!(error("cut_off = '03:30'\ncut-off = '04:30'"), @"night.toml:2: cut_off is set twice; keep one of them");

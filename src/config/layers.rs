@@ -1,38 +1,44 @@
 //! The layers, one upon the other.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 
-use super::defaults::defaults;
 use super::env::Env;
-use super::env_layer;
+use super::env_layer::env_layer;
 use super::file::{ConfigFile, Section};
-use super::ledger_arg::LedgerArg;
+use super::layer::Layer;
 use super::options::Options;
 use super::paths::{self, LEDGER_PASSWORD as PASSWORD};
 use crate::private_file;
 
 /// All that is set: defaults < file < profile < environment < flags.
-pub fn layered(flags: Options, env: &Env) -> anyhow::Result<Section> {
-    if flags.ledger.as_ref().is_some_and(LedgerArg::holds_password) {
+///
+/// # Errors
+/// What is wrong with a value or with the file, and where.
+pub fn layered(flags: Layer, env: &Env) -> anyhow::Result<(Options, Section)> {
+    if flags.holds_password() {
         bail!(
             "everyone on this machine can see a password that is on the command line: take it out of --ledger, and set {PASSWORD}, or {PASSWORD}_FILE to the path of a file that holds it"
         );
     }
-    let above = flags.or(env_layer::options(env)?);
-    let below = match read(above.config.as_deref(), env)? {
-        Some(file) => file.section(above.profile.as_deref())?,
-        None if above.profile.is_some() => {
+    let above = flags.or(env_layer(env)?);
+    let profile = above.get("profile").map(OsStr::to_string_lossy);
+    let below = match read(above.get("config").map(Path::new), env)? {
+        Some(file) => file.section(profile.as_deref())?,
+        None if profile.is_some() => {
             bail!(
                 "--profile names a table of the configuration file, and there is no such file: `cardcancel config init` writes one, --config names one"
             )
         }
         None => Section::default(),
     };
-    Ok(Section { options: above.or(below.options).or(defaults()?), ..below })
+    let settings = above.or(below.settings);
+    let options = settings.options().map_err(anyhow::Error::msg)?;
+    Ok((options, Section { settings, ..below }))
 }
 
 /// Where the file may be: where it was named, else in these places in this order.

@@ -6,7 +6,6 @@ use std::path::PathBuf;
 
 use anyhow::bail;
 use clap::builder::{OsStringValueParser, TypedValueParser};
-use serde::{Deserialize, Deserializer};
 
 use crate::ledger::{DatabaseUrl, Location};
 
@@ -53,12 +52,6 @@ impl LedgerArg {
 impl fmt::Debug for LedgerArg {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("LedgerArg")
-    }
-}
-
-impl<'de> Deserialize<'de> for LedgerArg {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer).map(|text| LedgerArg(text.into()))
     }
 }
 

@@ -1,7 +1,5 @@
 //! Settings: defaults < file < profile < environment < flags.
 
-mod cli_options;
-mod de;
 mod default_file;
 mod defaults;
 mod effective_config;
@@ -10,6 +8,7 @@ mod env;
 mod env_layer;
 mod error_format;
 mod file;
+mod layer;
 mod layers;
 mod ledger_arg;
 mod options;
@@ -24,12 +23,12 @@ mod tests;
 mod unknown_key;
 mod values;
 
-pub use cli_options::CliOptions;
 pub use default_file::DEFAULT_FILE;
 pub use defaults::default_of;
 pub use effective_config::EffectiveConfig;
 pub use env::Env;
 pub use error_format::ErrorFormat;
+pub use layer::Layer;
 pub use ledger_arg::LedgerArg;
 pub use options::Options;
 pub use secrets::Secret;

@@ -1,13 +1,14 @@
 //! Every setting that is a flag, a variable and a key: each is written once, here.
 
+use std::any::TypeId;
 use std::error::Error as _;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Arg, Args, Command, FromArgMatches, ValueHint};
-use serde::Deserialize;
+use clap::error::ErrorKind;
+use clap::{Arg, ArgAction, Args, Command, FromArgMatches, ValueHint};
 
-use super::de;
+use super::defaults::default_of;
 use super::ledger_arg::LedgerArg;
 use super::values::bounded_duration::{BoundedDuration, HOUR};
 use super::values::bounded_u32::BoundedU32;
@@ -36,10 +37,9 @@ const CONFIGURATION: &str = "Configuration";
 /// `yes = true` of the configuration file.
 const YES_OR_NO: &str = "yes|no";
 
-/// What one source of settings says; `None` where it says nothing.
-#[derive(Debug, Clone, Default, PartialEq, Args, Deserialize)]
-#[command(mut_args = as_switch)]
-#[serde(default, deny_unknown_fields)]
+/// Every setting that has a flag; `None` if it is not set and has no default.
+#[derive(Debug, Clone, Default, PartialEq, Args)]
+#[command(mut_args = with_default)]
 pub struct Options {
     /// The base address of CoreCARD's API, as https://host or https://host/path
     ///
@@ -81,7 +81,6 @@ pub struct Options {
     /// between several, all of them hold at the same time: 50/s,100000/h. "unlimited" alone takes
     /// the limit away.
     #[arg(long, help_heading = PACE, value_name = "RATE")]
-    #[serde(deserialize_with = "de::parse_list")]
     pub rate: Option<Vec<Rates>>,
 
     /// At most this many calls at the same time, 1 to 10000
@@ -89,7 +88,6 @@ pub struct Options {
     /// To use a rate to the full, it must be at least the rate in calls a second times the seconds
     /// that an answer takes: 50/s with answers after half a second needs 25.
     #[arg(long, help_heading = PACE, value_name = "CALLS")]
-    #[serde(deserialize_with = "de::parse")]
     pub concurrency: Option<BoundedU32<10_000>>,
 
     /// How long one call may take, as 30s or 500ms; at most 1h
@@ -97,7 +95,6 @@ pub struct Options {
     /// Counted from connecting to the last byte of the answer. A call that takes longer is in
     /// doubt: CoreCARD may or may not have cancelled the order.
     #[arg(long, help_heading = PACE, value_name = "TIME")]
-    #[serde(deserialize_with = "de::parse")]
     pub timeout: Option<BoundedDuration<1, HOUR>>,
 
     /// At most this many attempts for a row, 1 to 100
@@ -105,7 +102,6 @@ pub struct Options {
     /// Another attempt is made when a call was surely not carried out and may succeed later, or
     /// when its answer was lost (see --on-doubt). Every attempt counts against the rate.
     #[arg(long, help_heading = RETRIES, value_name = "ATTEMPTS")]
-    #[serde(deserialize_with = "de::parse")]
     pub attempts: Option<BoundedU32<100>>,
 
     /// When an answer was lost: "retry" asks again, "leave" leaves the row in doubt
@@ -123,7 +119,6 @@ pub struct Options {
     /// CoreCARD has cancelled it. "none" is no status. 503 is to be added only by who knows that
     /// nothing on the way says it after a request was passed on.
     #[arg(long, help_heading = RETRIES, value_name = "STATUSES|none")]
-    #[serde(deserialize_with = "de::parse_list")]
     pub not_processed_statuses: Option<Vec<NotProcessed>>,
 
     /// Be done by this time of day, as 03:30 or 03:30[America/New_York]
@@ -136,7 +131,6 @@ pub struct Options {
     /// not sent by then have the status not_sent. A run started again within 12 hours after its
     /// cut-off sends nothing more.
     #[arg(long, help_heading = STOPPING, value_name = "TIME")]
-    #[serde(deserialize_with = "de::parse")]
     pub cut_off: Option<CutOff>,
 
     /// Start in these hours only, as 22:00-03:00 or 22:00-03:00[America/New_York]
@@ -145,7 +139,6 @@ pub struct Options {
     /// in the morning, sends nothing. The hours are those of the system's time zone unless one is
     /// named. A run that was started in them goes on after them. A rehearsal may start at any time.
     #[arg(long, help_heading = STOPPING, value_name = "TIME-TIME|off")]
-    #[serde(deserialize_with = "de::parse")]
     pub start_window: Option<OrOff<StartWindow>>,
 
     /// Start even if the rate does not allow all rows to be sent before the cut-off
@@ -159,7 +152,6 @@ pub struct Options {
     /// A share is of the rows that have ended, from 1% to 100%, and is counted once 100 rows have
     /// ended. "off", the default, lets any number fail.
     #[arg(long, help_heading = STOPPING, value_name = "ROWS|SHARE|off")]
-    #[serde(deserialize_with = "de::parse")]
     pub max_failures: Option<OrOff<MaxFailures>>,
 
     /// Stop when more rows than this failed one after another
@@ -167,7 +159,6 @@ pub struct Options {
     /// A row fails that ends as rejected, failed or in_doubt; a cancelled row between them begins
     /// the count anew. Rows count in the order in which they end.
     #[arg(long, help_heading = STOPPING, value_name = "ROWS|off")]
-    #[serde(deserialize_with = "de::parse")]
     pub max_consecutive_failures: Option<OrOff<BoundedU32<1_000_000>>>,
 
     /// Stop when more answers than this were lost one after another
@@ -176,14 +167,12 @@ pub struct Options {
     /// anew, whatever it says. One stall of the server can lose the answers of all calls in flight,
     /// so it should be above --concurrency.
     #[arg(long, help_heading = STOPPING, value_name = "ANSWERS|off")]
-    #[serde(deserialize_with = "de::parse")]
     pub max_consecutive_doubts: Option<OrOff<BoundedU32<1_000_000>>>,
 
     /// Stop when more rows than this failed one after another with the same error code
     ///
     /// As --max-consecutive-failures, but a failure with another code begins the count anew, too.
     #[arg(long, help_heading = STOPPING, value_name = "ROWS|off")]
-    #[serde(deserialize_with = "de::parse")]
     pub max_consecutive_same_code: Option<OrOff<BoundedU32<1_000_000>>>,
 
     /// Send this many rows first, one at a time, and stop if they do not do well
@@ -191,7 +180,6 @@ pub struct Options {
     /// The other rows start when all of these have ended and no more than one in ten of them
     /// failed; of fewer than ten, none may fail. So it is each time that the run is started.
     #[arg(long, help_heading = STOPPING, value_name = "ROWS|off")]
-    #[serde(deserialize_with = "de::parse")]
     pub canary: Option<OrOff<BoundedU32<10_000>>>,
 
     /// Refuse a file with more rows to send than this
@@ -199,7 +187,6 @@ pub struct Options {
     /// Nothing is sent then. It guards runs with --yes against a file that is not the one that was
     /// meant.
     #[arg(long, help_heading = STOPPING, value_name = "ROWS|off")]
-    #[serde(deserialize_with = "de::parse")]
     pub max_rows: Option<OrOff<BoundedU32<{ u32::MAX }>>>,
 
     /// Stop when CoreCARD has been away for longer than this, as 15m or 90s; at most 168h
@@ -208,7 +195,6 @@ pub struct Options {
     /// time, and the run goes on as soon as one is answered. Calls made into an outage do not count
     /// against --attempts. A database that holds the ledger is waited for as long.
     #[arg(long, help_heading = STOPPING, value_name = "TIME")]
-    #[serde(deserialize_with = "de::parse")]
     pub max_outage: Option<BoundedDuration<1, { 168 * HOUR }>>,
 
     /// Run a file once more whose run has ended
@@ -243,7 +229,6 @@ pub struct Options {
     ///
     /// Without it, the header shows which of the four it is.
     #[arg(long, help_heading = INPUT, value_name = "CHARACTER")]
-    #[serde(deserialize_with = "de::parse")]
     pub delimiter: Option<Delimiter>,
 
     /// The name of the column that holds the admin number
@@ -298,7 +283,6 @@ pub struct Options {
     /// since the file may be cut short. A line that was cut short is still a line:
     /// --expect-sha256 is the better proof.
     #[arg(long, help_heading = INPUT, value_name = "ROWS")]
-    #[serde(deserialize_with = "de::parse")]
     pub expect_rows: Option<BoundedU32<{ u32::MAX }>>,
 
     /// Refuse an input with another SHA-256 than this, as sha256sum prints it
@@ -306,7 +290,6 @@ pub struct Options {
     /// It is that of the file as it is given, compressed or not. A file of the same name with
     /// .sha256 at its end, where there is one beside the input, must hold it, too.
     #[arg(long, help_heading = INPUT, value_name = "HEX")]
-    #[serde(deserialize_with = "de::parse")]
     pub expect_sha256: Option<Digest>,
 
     /// The results file [default: ORDERS.results.csv in the current directory]
@@ -334,7 +317,6 @@ pub struct Options {
     /// Where several work on a run, the rows of one that died or was cut off go to the others
     /// after this time. All of them should have the same.
     #[arg(long, help_heading = PLACES, value_name = "TIME")]
-    #[serde(deserialize_with = "de::parse")]
     pub lease: Option<BoundedDuration<5_000, 600_000>>,
 
     /// Write log lines to this file instead of standard error
@@ -346,7 +328,6 @@ pub struct Options {
 
     /// How a log line looks: "text", or "json" for one JSON object a line
     #[arg(long, help_heading = LOGS, value_name = "text|json")]
-    #[serde(deserialize_with = "de::parse")]
     pub log_format: Option<LogFormat>,
 
     /// The least important log lines that are written: error, warn, info or debug
@@ -354,7 +335,6 @@ pub struct Options {
     /// "debug" has a line for every call that did not cancel its order. With --quiet there are
     /// none below warn on standard error.
     #[arg(long, help_heading = LOGS, value_name = "LEVEL")]
-    #[serde(deserialize_with = "de::parse")]
     pub log_level: Option<LogLevel>,
 
     /// Keep the run's figures in this file, for Prometheus' textfile collector
@@ -426,58 +406,39 @@ pub struct Options {
     /// $XDG_CONFIG_HOME, or in ~/.config if that is not set, else
     /// /etc/cardcancel/cardcancel.toml; or none.
     #[arg(long, help_heading = CONFIGURATION, value_name = "FILE")]
-    #[serde(skip)]
     pub config: Option<PathBuf>,
 
     /// Use the settings of the file's table [profile.NAME] before those above it
     #[arg(long, help_heading = CONFIGURATION, value_name = "NAME")]
-    #[serde(skip)]
     pub profile: Option<String>,
 }
 
 impl Options {
-    /// What this source says, and where it says nothing, what the lower one says.
-    pub(super) fn or(self, lower: Options) -> Options {
-        macro_rules! or {
-            ($($field:ident)*) => { Options { $($field: self.$field.or(lower.$field)),* } };
-        }
-        or! {
-            url proxy ca_file client_cert_file client_key_file rate concurrency timeout attempts
-            on_doubt not_processed_statuses cut_off start_window allow_partial max_failures
-            max_consecutive_failures max_consecutive_doubts max_consecutive_same_code canary max_rows max_outage
-            again
-            yes rehearse quiet json delimiter admin_column sequence_column priority_column
-            exempt_admin_column as_orders trust_results expect_rows expect_sha256 results ledger lease log_file log_format log_level metrics_file
-            external_ip source api_version session_id request_time ip_address
-            caller_id called_id date_format currency_code currency_symbol_type language config
-            profile
-        }
-    }
-
-    /// One option, by its flag without the dashes; an error says what is wrong
-    /// with its value.
-    pub(super) fn one(flag: &str, value: &OsStr) -> Result<Options, String> {
-        let mut arg = OsString::from(format!("--{flag}="));
-        arg.push(value);
-        let matches = Self::command().try_get_matches_from([arg]);
-        matches.and_then(|matches| Options::from_arg_matches(&matches)).map_err(|error| match error
-            .source()
-        {
+    /// Parses flags, and fills in the defaults; an error says what is wrong with a value.
+    pub(super) fn parse(flags: impl Iterator<Item = OsString>) -> Result<Options, String> {
+        let matches = Self::command().try_get_matches_from(flags);
+        let options = matches.and_then(|matches| Options::from_arg_matches(&matches));
+        options.map_err(|error| match error.source() {
             Some(reason) => reason.to_string(),
+            None if error.kind() == ErrorKind::InvalidValue => "the value is empty".to_owned(),
             None => error.kind().to_string(),
         })
     }
 
     /// A value in the plain word for it: a switch is yes or no, however it was said.
     pub(super) fn plain(flag: &str, text: &str) -> String {
-        let command = Self::command();
-        let mut args = command.get_arguments();
-        let switch = args.any(|arg| arg.get_long() == Some(flag) && is_switch(arg));
         match yes_or_no(text) {
-            Ok(true) if switch => "yes".to_owned(),
-            Ok(false) if switch => "no".to_owned(),
+            Ok(true) if Self::kind(flag) == Kind::Switch => "yes".to_owned(),
+            Ok(false) if Self::kind(flag) == Kind::Switch => "no".to_owned(),
             _ => text.to_owned(),
         }
+    }
+
+    /// How the configuration file writes the values of a flag.
+    pub(super) fn kind(flag: &str) -> Kind {
+        let command = Self::command();
+        let mut args = command.get_arguments();
+        args.find(|arg| arg.get_long() == Some(flag)).map_or(Kind::Text, Kind::from_arg)
     }
 
     /// Every flag, without its dashes.
@@ -493,11 +454,42 @@ impl Options {
     }
 }
 
-/// Lets a switch stand without its value.
-fn as_switch(arg: Arg) -> Arg {
-    match is_switch(&arg) {
+/// How the configuration file writes the values of a setting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// As true or false.
+    Switch,
+    /// As a text.
+    Text,
+    /// As a text or a whole number.
+    Scalar,
+    /// As a text or a whole number, or a list of them.
+    List,
+}
+
+impl Kind {
+    fn from_arg(arg: &Arg) -> Kind {
+        let texts = [TypeId::of::<String>(), TypeId::of::<PathBuf>(), TypeId::of::<LedgerArg>()];
+        let value = arg.get_value_parser().type_id();
+        match arg.get_action() {
+            ArgAction::Append => Kind::List,
+            _ if is_switch(arg) => Kind::Switch,
+            _ if texts.iter().any(|text| value == *text) => Kind::Text,
+            _ => Kind::Scalar,
+        }
+    }
+}
+
+/// Lets a switch stand without its value, and gives a flag its default.
+fn with_default(arg: Arg) -> Arg {
+    let arg = match is_switch(&arg) {
         true => arg.num_args(0..=1).require_equals(true).default_missing_value("yes"),
         false => arg,
+    };
+    match arg.get_long().and_then(default_of) {
+        // The help has it in its own words.
+        Some(text) => arg.default_value(text).hide_default_value(true),
+        None => arg,
     }
 }
 

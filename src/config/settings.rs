@@ -12,6 +12,7 @@ use super::defaults::REHEARSAL_EXTERNAL_IP;
 use super::endpoint::endpoint;
 use super::env::Env;
 use super::file::Section;
+use super::layer::Layer;
 use super::layers::layered;
 use super::ledger_arg::LedgerArg;
 use super::options::Options;
@@ -189,9 +190,9 @@ impl Settings {
     }
 
     /// Reads every source of settings; an error says what to change, and where.
-    pub fn load(flags: Options, env: &Env) -> anyhow::Result<Settings> {
-        let section = layered(flags, env)?;
-        let Section { mut options, auth, codes, rehearsal, profiles, .. } = section;
+    pub fn load(flags: Layer, env: &Env) -> anyhow::Result<Settings> {
+        let (mut options, section) = layered(flags, env)?;
+        let Section { auth, codes, rehearsal, profiles, .. } = section;
         let rehearse = options.rehearse == Some(true);
         if rehearse {
             options.external_ip.get_or_insert_with(|| REHEARSAL_EXTERNAL_IP.to_owned());
@@ -248,8 +249,8 @@ impl Settings {
 
 impl CheckSettings {
     /// Reads every source of settings; an error says what to change, and where.
-    pub fn load(flags: Options, env: &Env) -> anyhow::Result<CheckSettings> {
-        let mut options = layered(flags, env)?.options;
+    pub fn load(flags: Layer, env: &Env) -> anyhow::Result<CheckSettings> {
+        let (mut options, _) = layered(flags, env)?;
         let url = options.url.take().filter(|_| options.rehearse != Some(true));
         let is_named = options.ledger.is_some();
         Ok(CheckSettings {
@@ -276,8 +277,8 @@ impl CheckSettings {
 
 impl RunsSettings {
     /// Reads every source of settings; an error says what to change, and where.
-    pub fn load(flags: Options, env: &Env) -> anyhow::Result<RunsSettings> {
-        let mut options = layered(flags, env)?.options;
+    pub fn load(flags: Layer, env: &Env) -> anyhow::Result<RunsSettings> {
+        let (mut options, _) = layered(flags, env)?;
         let json = options.json == Some(true);
         Ok(RunsSettings { ledger: unlocked_ledger(&mut options, env)?, json })
     }

@@ -1,12 +1,13 @@
 //! Values of settings as text, each with the source that set it.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
 
 use serde::Serialize;
 use toml::Spanned;
-use toml::de::DeValue;
+use toml::de::{DeTable, DeValue};
 use url::Url;
 
 use crate::model::card_numbers;
@@ -81,49 +82,19 @@ impl SourcedValue {
     }
 }
 
-/// The settings of one source, or of several upon each other, by their keys.
-#[derive(Debug, Default, Clone, PartialEq)]
-pub struct SourcedValues {
-    /// The keys that are options too.
-    pub settings: BTreeMap<String, SourcedValue>,
-    /// The tables, with their keys.
-    pub tables: BTreeMap<String, BTreeMap<String, SourcedValue>>,
-}
+/// The tables of the file, each with its settings by their keys.
+pub type SourcedTables = BTreeMap<String, BTreeMap<String, SourcedValue>>;
 
-impl SourcedValues {
-    /// What this source says, and where it says nothing, what the lower one says.
-    /// A table counts as a whole.
-    pub fn or(self, mut lower: SourcedValues) -> SourcedValues {
-        lower.settings.extend(self.settings);
-        lower.tables.extend(self.tables);
-        lower
-    }
-
-    /// Adds what a file sets under a key.
-    pub(super) fn insert(
-        &mut self,
-        key: &str,
-        value: &Spanned<DeValue>,
-        at: &Range<usize>,
-        source_at: impl Fn(&Range<usize>) -> Source,
-    ) {
-        match value.get_ref() {
-            DeValue::Table(table) => {
-                let entry = |(key, value): (&Spanned<_>, &Spanned<DeValue>)| {
-                    let text = text(value.get_ref());
-                    (
-                        String::from(AsRef::<str>::as_ref(key.get_ref())),
-                        SourcedValue::new(&text, source_at(&key.span())),
-                    )
-                };
-                self.tables.insert(key.to_owned(), table.iter().map(entry).collect());
-            }
-            value => {
-                self.settings
-                    .insert(key.to_owned(), SourcedValue::new(&text(value), source_at(at)));
-            }
-        }
-    }
+/// The settings of a table of the file, in order.
+pub(super) fn table(
+    table: &DeTable,
+    source_at: impl Fn(&Range<usize>) -> Source,
+) -> BTreeMap<String, SourcedValue> {
+    let entry = |(key, value): (&Spanned<Cow<str>>, &Spanned<DeValue>)| {
+        let value = SourcedValue::new(&text(value.get_ref()), source_at(&key.span()));
+        (key.get_ref().to_string(), value)
+    };
+    table.iter().map(entry).collect()
 }
 
 /// A value of the file as a flag would have it.

@@ -55,7 +55,7 @@ impl Sources {
 
     fn load<T>(
         &self,
-        from_sources: impl Fn(Options, &Env) -> anyhow::Result<T>,
+        from_sources: impl Fn(Layer, &Env) -> anyhow::Result<T>,
     ) -> anyhow::Result<T> {
         let lookup = |name: &str| {
             let mut found = self.variables.iter().filter(|(known, _)| *known == name);
@@ -63,7 +63,7 @@ impl Sources {
         };
         let directory = self.directory.path().join("work");
         let matches = Options::command().try_get_matches_from(&self.flags).unwrap();
-        let flags = Options::from_arg_matches(&matches).unwrap();
+        let flags = Layer::from_arg_matches(&matches).unwrap();
         let names = || self.variables.iter().map(|(name, _)| name.into()).collect();
         let (lookup, names) = (&lookup, &names);
         let (directory, etc) = (&*directory, &*self.directory.path().join("etc"));
