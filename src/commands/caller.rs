@@ -13,7 +13,7 @@ use crate::corecard::client::{Client, ClientConfig};
 use crate::engine::Caller;
 use crate::ledger::ClaimedRow;
 use crate::model::{AnswerRules, Outcome, Verdict, classify};
-use crate::policy::credential_refresh::{RefreshOutcome, RefreshSchedule, wait_for_the_first};
+use crate::policy::credential_refresh::{RefreshOutcome, RefreshSchedule, first_retry_delay};
 
 /// Makes the calls of one run.
 pub struct CoreCardCaller {
@@ -71,7 +71,7 @@ async fn first(credentials: &Credentials) -> Result<(Instant, Option<Duration>),
             Ok(lifetime) => return Ok((asked_at, lifetime)),
             Err(why) => why,
         };
-        match wait_for_the_first(failures).filter(|_| why.may_pass) {
+        match first_retry_delay(failures).filter(|_| why.may_pass) {
             Some(wait) => {
                 tracing::warn!("no credentials yet: {why}; asking again in {wait:?}");
                 tokio::time::sleep(wait).await;

@@ -1,30 +1,29 @@
-//! By how much a call may have reached the server late, read off how long its
-//! answer took. Only what is out of the ordinary tells something: where answers
-//! take now this long and now that, it is the server's work that varies, and
-//! nothing is held against the way to it.
+//! Estimates how late a call may have reached the server, from the latency of its answer. Only an
+//! unusual latency is evidence: where latencies vary, the cause is the server's work, and no
+//! delay on the network is assumed.
 
 use std::time::Duration;
 
-/// Over about how many answers the ordinary is known.
+/// The number of answers over which latencies are averaged.
 const REMEMBERED: u32 = 1024;
 
-/// How many mean deviations above the mean are still ordinary, as in TCP's
-/// retransmission timer (RFC 6298).
+/// A latency is usual up to this many mean deviations above the mean, as in TCP's retransmission
+/// timer (RFC 6298).
 const ORDINARY: u32 = 4;
 
-/// A mean deviation up to which the server's work does not vary: all that an answer
-/// takes beyond the mean is then the way.
+/// A mean deviation up to which the server's work counts as constant: the part of a latency
+/// beyond the mean is then attributed to the network.
 const STEADY: Duration = Duration::from_millis(2);
 
-/// How late a call is held to be at most: no way takes longer to come alive again
-/// without the answers showing it.
+/// The longest delay that is assumed: a network does not take longer to recover without other
+/// answers showing it.
 const LATEST: Duration = Duration::from_millis(50);
 
-/// How long answers take: the fastest of late, and what is ordinary.
+/// Statistics of latencies: the fastest recent one, and what is usual.
 #[derive(Debug)]
 pub struct ArrivalDelay {
     answers: u32,
-    /// Among the latest up to [`REMEMBERED`] answers, and among as many before them.
+    /// The fastest of the latest up to [`REMEMBERED`] answers, and of as many before them.
     fastest: [Duration; 2],
     mean: Duration,
     deviation: Duration,
@@ -42,8 +41,8 @@ impl Default for ArrivalDelay {
 }
 
 impl ArrivalDelay {
-    /// Learns how long an answer took, and tells by how much its call may have
-    /// arrived later than one that is answered as fast as can be.
+    /// Takes in the latency of an answer. Returns how much later its call may have arrived than
+    /// one with the fastest latency.
     pub fn observe(&mut self, took: Duration) -> Duration {
         if self.answers.is_multiple_of(REMEMBERED) {
             self.fastest = [Duration::MAX, self.fastest[0]];
@@ -78,7 +77,7 @@ mod tests {
         Duration::from_millis(ms)
     }
 
-    /// The latest of so many answers that each took the next of these times.
+    /// The delay estimated for the last of this many answers, whose latencies cycle through these.
     fn latest(
         lateness: &mut ArrivalDelay,
         answers: usize,
@@ -88,14 +87,14 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_takes_longer_than_all_others_tells_of_a_late_call() {
+    fn an_answer_that_takes_longer_than_all_others_indicates_a_late_call() {
         let mut lateness = ArrivalDelay::default();
         assert!(latest(&mut lateness, 1000, iter::repeat(20)).is_zero());
         assert_eq!(lateness.observe(ms(31)), ms(11));
     }
 
     #[test]
-    fn answers_that_vary_tell_nothing() {
+    fn answers_that_vary_indicate_nothing() {
         let mut lateness = ArrivalDelay::default();
         let mut varying = (0..).map(|n| 20 + 70 * n % 180);
         latest(&mut lateness, 100, &mut varying);

@@ -1,9 +1,8 @@
-//! Waits that double with every failure, with jitter: who failed together must not come back
-//! together.
+//! Exponential backoff with jitter, so that those that failed together do not retry together.
 
 use std::time::Duration;
 
-/// How long to wait before another try. Pure: the jitter is computed from a seed.
+/// Computes the delay before another try. It is a pure function: the jitter is derived from a seed.
 #[derive(Debug, Clone, Copy)]
 pub struct Backoff {
     first: Duration,
@@ -12,21 +11,22 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// Waits that double from `first` up to `longest`. Each is cut by up to the share `jitter`
-    /// of it, from 0.0 (never) to 1.0.
+    /// Delays that double from `first` up to `longest`. Each is reduced by up to the fraction
+    /// `jitter` of itself, from 0.0 (never) to 1.0.
     pub const fn new(first: Duration, longest: Duration, jitter: f64) -> Backoff {
         Backoff { first, longest, jitter }
     }
 
-    /// The wait after this many failures before the last one. The same seed has the same wait.
+    /// The delay before the next try after `failures` failures in addition to the last one. The
+    /// same seed yields the same delay.
     pub fn delay(&self, failures: u32, seed: u64) -> Duration {
         let full = self.first.saturating_mul(1 << failures.min(16)).min(self.longest);
         full.mul_f64(1.0 - self.jitter * jitter(seed))
     }
 }
 
-/// A number from 0.0 to 1.0 that depends on the seed alone, and differs widely between
-/// neighbouring seeds (the finishing steps of SplitMix64).
+/// A number from 0.0 to 1.0 derived from the seed, with widely different values for neighbouring
+/// seeds (the finalizer of SplitMix64).
 fn jitter(seed: u64) -> f64 {
     let mut z = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -1,18 +1,18 @@
-//! The canary: the first rows of a start go one at a time, and must do well
-//! before the rest begin.
+//! The canary: the first rows of a start are sent one at a time, and must succeed before other
+//! rows are sent.
 
 use std::collections::BTreeSet;
 
 use crate::model::RowNumber;
 
-/// Of so many rows of the canary one may fail: a file with a printed card among
-/// its first rows is no reason to call the night off.
+/// One in this many rows of the canary may fail: a printed card among the first rows of a file is
+/// no reason to stop the run.
 const ONE_IN: u32 = 10;
 
 /// The first rows of a start.
 #[derive(Debug, Clone)]
 pub struct Canary {
-    /// How many rows it is.
+    /// The number of rows in the canary; 0 if there is none.
     rows: u32,
     begun: BTreeSet<RowNumber>,
     failed: u32,
@@ -20,7 +20,7 @@ pub struct Canary {
 }
 
 impl Canary {
-    /// A canary of this many rows, or none at all.
+    /// A canary of this many rows; `None` or 0 means none.
     pub fn new(rows: Option<u32>) -> Canary {
         Canary {
             rows: rows.unwrap_or(0),
@@ -30,17 +30,17 @@ impl Canary {
         }
     }
 
-    /// Whether it still goes on.
+    /// Whether the canary is in progress.
     pub fn is_active(&self) -> bool {
         self.is_active
     }
 
-    /// How many calls may be in flight, of this many that may be without it.
+    /// The most calls in flight: 1 during the canary, otherwise `without`.
     pub fn concurrency(&self, without: u32) -> u32 {
         if self.is_active { 1 } else { without }
     }
 
-    /// Whether a row that was never begun may begin.
+    /// Whether a row that has not begun may begin.
     pub fn has_room(&self) -> bool {
         !self.is_active || self.begun.len() < self.rows as usize
     }
@@ -55,21 +55,21 @@ impl Canary {
         self.begun.contains(&row)
     }
 
-    /// This row is about to be sent.
+    /// Records that this row is about to be sent.
     pub fn add(&mut self, row: RowNumber) {
         if self.is_active {
             self.begun.insert(row);
         }
     }
 
-    /// A row failed. Gives the number of the canary's rows if it fails by that.
+    /// Records that a row failed. Returns the size of the canary if it fails because of that.
     pub fn row_failed(&mut self) -> Option<u32> {
         self.failed = self.failed.saturating_add(1);
         (self.is_active && self.failed > self.rows / ONE_IN).then_some(self.rows)
     }
 
-    /// None of the rows that have begun is under way any more: it is over, if that
-    /// is all of them.
+    /// Records that every row that has begun has ended. The canary is over if those are all of
+    /// its rows.
     pub fn complete(&mut self) {
         self.is_active &= self.has_room();
     }

@@ -1,5 +1,35 @@
-//! Is the server away? When call after call gets no answer that a working server
-//! would give, nothing more is sent but one probe at a time, until one is answered.
+//! The circuit breaker detects outages of the server. After a series of calls without an answer
+//! that a working server would give, it opens: only one probe at a time is sent until one of them
+//! is answered.
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use cardcancel::model::{RowNumber, ServerSignal};
+//! use cardcancel::policy::circuit_breaker::{CallObservation, CircuitBreaker, Transition};
+//!
+//! let mut breaker = CircuitBreaker::new(Duration::from_secs(900));
+//! let call = |signal, row, started| CallObservation {
+//!     signal,
+//!     row: RowNumber(row),
+//!     started,
+//!     was_last: false,
+//!     again: false,
+//! };
+//! let failed_at = Duration::from_secs(1);
+//! for row in 1..=10 {
+//!     breaker.observe(call(ServerSignal::Unreachable, row, failed_at), failed_at);
+//! }
+//! assert_eq!(breaker.open_since(), Some(failed_at));
+//! assert_eq!(breaker.permits(failed_at), Some(0));
+//!
+//! let probe_at = Duration::from_secs(2);
+//! assert_eq!(breaker.permits(probe_at), Some(1));
+//! breaker.on_sent(probe_at);
+//! let answered = breaker.observe(call(ServerSignal::Works, 11, probe_at), probe_at);
+//! assert_eq!(answered, Some(Transition::Closed));
+//! assert_eq!(breaker.permits(probe_at), None);
+//! ```
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -7,85 +37,85 @@ use std::time::Duration;
 use super::backoff::Backoff;
 use crate::model::{RowNumber, ServerSignal};
 
-/// So many failures in a row are an outage, wherever they come from.
+/// This many consecutive failures are an outage, whatever their kind.
 const CONSECUTIVE_FAILURES: usize = 10;
 
-/// So many are, if a row is about to fail for good because of them and each of them
-/// says that it is not the row's own fault.
+/// This many are, if a row is on its last attempt and each of the failures shows that the row is
+/// not the cause.
 const CONSECUTIVE_FAILURES_ON_LAST_ATTEMPT: usize = 5;
 
-/// Throttled calls are signs of an outage only when for so long nothing else came;
-/// or for so long, if a row is about to fail for good because of them.
+/// Throttled calls are an outage only if nothing else was received for this long; the shorter
+/// time applies if a row is on its last attempt.
 const ONLY_THROTTLED: Duration = Duration::from_secs(2);
 const ONLY_THROTTLED_FOR_A_LAST_ATTEMPT: Duration = Duration::from_millis(500);
 
-/// The longest wait between two probes.
+/// The longest delay between two probes.
 const LONGEST_WAIT: Duration = Duration::from_secs(8);
-/// The waits before the first probe and between the next ones. They are cut by up to a quarter,
+/// The delays before the first probe and between later ones. Each is reduced by up to a quarter,
 /// so that processes that wait for the same server do not return together.
 const PROBES: Backoff = Backoff::new(Duration::from_millis(250), LONGEST_WAIT, 0.25);
 
-/// One call that ended.
+/// A call that ended.
 #[derive(Debug, Clone, Copy)]
 pub struct CallObservation {
-    /// What it tells of the server.
+    /// What it indicates about the server.
     pub signal: ServerSignal,
     /// Its row.
     pub row: RowNumber,
-    /// When it was started, after the start of the run.
+    /// When it started, since the start of the run.
     pub started: Duration,
-    /// Whether its row has no more attempts.
+    /// Whether its row has no attempt left.
     pub was_last: bool,
-    /// Whether its row has failed before: an earlier answer was lost, or an attempt that
-    /// counts against its limit was not carried out.
+    /// Whether its row has failed before: an earlier answer was lost, or a counted attempt was
+    /// not carried out.
     pub again: bool,
 }
 
-/// What has changed with a call.
+/// A change of the breaker's state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Transition {
-    /// The server is away: these rows failed because of it.
+    /// The breaker opened: these rows failed because of the outage.
     Opened(BTreeSet<RowNumber>),
-    /// The server is back.
+    /// The breaker closed: the server works again.
     Closed,
 }
 
-/// Whether the server is away, as far as calls have shown it.
+/// Whether the server is away, judged by the calls that ended.
 #[derive(Debug)]
 pub struct CircuitBreaker {
     longest: Duration,
     failed: RecentFailures,
     answered: Duration,
     open: Option<OpenState>,
-    /// When the last outage was over.
+    /// When the last outage ended.
     over: Option<Duration>,
 }
 
-/// Failures since the server last answered.
+/// The failures since the server last answered.
 #[derive(Debug, Default)]
 struct RecentFailures {
-    /// When the first of these calls was started.
+    /// When the first of these calls started.
     since: Duration,
     /// Their rows.
     rows: BTreeSet<RowNumber>,
-    /// How many of them cannot be the row's own fault.
+    /// Failures that cannot be caused by the row: no connection.
     surely: usize,
-    /// How many say that they are not, and are the first of their row.
+    /// Failures that report an overloaded or unavailable server, the first of their row only.
     busy: usize,
-    /// How many may be, and are the first of their row.
+    /// Failures that may be caused by the row, the first of their row only.
     perhaps: usize,
 }
 
 #[derive(Debug)]
 struct OpenState {
-    /// When it was noticed.
+    /// When the outage was detected.
     since: Duration,
     probes: u32,
     next_probe_at: Duration,
 }
 
 impl CircuitBreaker {
-    /// An outage that lasts longer than this is not waited for.
+    /// A closed breaker. An outage that lasts longer than `longest` stops the run.
     pub fn new(longest: Duration) -> CircuitBreaker {
         CircuitBreaker {
             longest,
@@ -96,39 +126,40 @@ impl CircuitBreaker {
         }
     }
 
-    /// Since when the server is away, if it is.
+    /// When the breaker opened; `None` if it is closed.
     pub fn open_since(&self) -> Option<Duration> {
         self.open.as_ref().map(|open| open.since)
     }
 
-    /// When it has lasted too long, if it lasts.
+    /// When the outage has lasted too long; `None` if the breaker is closed.
     pub fn deadline(&self) -> Option<Duration> {
         self.open_since().map(|since| since.saturating_add(self.longest))
     }
 
-    /// When the next probe may be sent, if only probes may.
+    /// When the next probe may be sent; `None` if the breaker is closed.
     pub fn next_probe_at(&self) -> Option<Duration> {
         self.open.as_ref().map(|open| open.next_probe_at)
     }
 
-    /// Whether the next probe is to be of a row that has not failed, if there is one:
-    /// such rows as failed may be broken themselves. Every other is, since each may leave
-    /// one more row in doubt.
+    /// Whether the next probe should be a row that has not failed, if there is one, because a row
+    /// that failed may be the cause of its failure. Only every other probe is, since each may
+    /// leave one more row in doubt.
     pub fn prefers_untried_row(&self) -> bool {
         self.open.as_ref().is_some_and(|open| open.probes.is_multiple_of(2))
     }
 
-    /// Whether a call of this row found no server that works since one last did.
+    /// Whether a call of this row failed since the server last answered.
     pub fn has_failed(&self, row: RowNumber) -> bool {
         self.failed.rows.contains(&row)
     }
 
-    /// How many more calls may be started now, if that is limited.
+    /// How many more calls may start now; `None` if the breaker is closed.
     pub fn permits(&self, now: Duration) -> Option<u32> {
         self.next_probe_at().map(|next_probe_at| u32::from(now >= next_probe_at))
     }
 
-    /// A call is started. One without an answer does not keep the next for ever.
+    /// Records that a call starts. If it gets no answer, the next probe is due after the longest
+    /// delay.
     pub fn on_sent(&mut self, now: Duration) {
         if let Some(open) = &mut self.open {
             open.probes += 1;
@@ -136,19 +167,20 @@ impl CircuitBreaker {
         }
     }
 
-    /// A probe did not start, since it found its connection too late: the next may start now.
-    pub fn on_expired(&mut self, given_out: Duration, now: Duration) {
-        if let Some(open) = self.open.as_mut().filter(|open| given_out > open.since) {
+    /// Records that a probe did not start, because its connection took too long to open: the
+    /// next one may start now.
+    pub fn on_expired(&mut self, dispatched_at: Duration, now: Duration) {
+        if let Some(open) = self.open.as_mut().filter(|open| dispatched_at > open.since) {
             open.next_probe_at = open.next_probe_at.min(now);
         }
     }
 
-    /// Whether a call that was started then, and failed, ran into an outage.
+    /// Whether a call with this signal that started at `started` failed because of an outage.
     pub fn is_implicated(&self, signal: ServerSignal, started: Duration) -> bool {
         signal.is_failure() && (self.open.is_some() || self.over.is_some_and(|over| started < over))
     }
 
-    /// Learns from a call that ended now.
+    /// Observes a call that ended now. Returns the change of state, if there is one.
     pub fn observe(&mut self, ended: CallObservation, now: Duration) -> Option<Transition> {
         match ended.signal {
             ServerSignal::Works => return self.on_success(ended.started, now),
@@ -172,8 +204,8 @@ impl CircuitBreaker {
         }
     }
 
-    /// An answer tells of the server as it was when its call was started: one from
-    /// before the first failure says nothing of what came after.
+    /// An answer shows the state of the server when its call started: if that was before the
+    /// first failure, it is no evidence about the time after.
     fn on_success(&mut self, started: Duration, now: Duration) -> Option<Transition> {
         self.answered = now;
         if !self.failed.rows.is_empty() && started < self.failed.since {
@@ -203,7 +235,7 @@ impl RecentFailures {
             self.since = ended.started;
         }
         self.since = self.since.min(ended.started);
-        // A row that fails again and again says little of the server, whatever it is told.
+        // A row that fails repeatedly is little evidence about the server, whatever the answer.
         let is_first = usize::from(self.rows.insert(ended.row) && !ended.again);
         match ended.signal {
             ServerSignal::Broken => self.perhaps += is_first,
@@ -212,19 +244,19 @@ impl RecentFailures {
         }
     }
 
-    /// Whether they are an outage with this one, when for so long there was no answer.
+    /// Whether these failures are an outage with this one, after `no_answer` without an answer.
     fn is_outage(&self, ended: CallObservation, no_answer: Duration) -> bool {
         let throttled = ended.signal == ServerSignal::Throttled;
-        let told = self.surely + self.busy;
-        let in_a_row = told + self.perhaps >= CONSECUTIVE_FAILURES;
+        let certain = self.surely + self.busy;
+        let in_a_row = certain + self.perhaps >= CONSECUTIVE_FAILURES;
         let lasting = !throttled || no_answer >= ONLY_THROTTLED;
-        let last = ended.was_last && told >= CONSECUTIVE_FAILURES_ON_LAST_ATTEMPT;
+        let last = ended.was_last && certain >= CONSECUTIVE_FAILURES_ON_LAST_ATTEMPT;
         let lasting_for_last = !throttled || no_answer >= ONLY_THROTTLED_FOR_A_LAST_ATTEMPT;
         (in_a_row && lasting) || (last && lasting_for_last)
     }
 }
 
-/// The wait after so many probes, the last of them with this row.
+/// The delay after this many probes, the last of them with this row.
 fn wait(row: RowNumber, probes: u32) -> Duration {
     PROBES.delay(probes, u64::from(row.0) << 32 | u64::from(probes))
 }
@@ -247,8 +279,8 @@ mod tests {
         }
     }
 
-    /// An outage that was noticed a second after the start.
-    fn noticed() -> CircuitBreaker {
+    /// A breaker that opened a second after the start.
+    fn opened() -> CircuitBreaker {
         let mut outage = CircuitBreaker::new(Duration::from_secs(900));
         for row in 1..=10 {
             outage.observe(ended(ServerSignal::Unreachable, row, 999), ms(1000));
@@ -258,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn ten_failures_in_a_row_are_an_outage_and_its_rows_are_told() {
+    fn ten_failures_in_a_row_are_an_outage_and_its_rows_are_reported() {
         let mut outage = CircuitBreaker::new(Duration::from_secs(900));
         let mut saw = |row| outage.observe(ended(ServerSignal::Broken, row, 1), ms(2));
         assert!((1..10).all(|row| saw(row).is_none()));
@@ -299,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn two_rows_that_alone_are_told_that_the_server_is_away_are_no_outage() {
+    fn two_rows_that_alone_get_unavailable_are_no_outage() {
         for signal in [ServerSignal::Unavailable, ServerSignal::Throttled] {
             let mut outage = CircuitBreaker::new(Duration::from_secs(900));
             outage.observe(ended(ServerSignal::Works, 1, 0), ms(20));
@@ -314,7 +346,7 @@ mod tests {
     }
 
     #[test]
-    fn five_rows_that_are_told_so_are_an_outage_before_one_of_them_fails_for_good() {
+    fn five_rows_that_get_unavailable_are_an_outage_before_one_of_them_fails_for_good() {
         let mut outage = CircuitBreaker::new(Duration::from_secs(900));
         assert!(
             (1..=5).all(|row| outage
@@ -331,7 +363,7 @@ mod tests {
 
     #[test]
     fn every_other_probe_is_of_a_row_that_has_not_failed() {
-        let mut outage = noticed();
+        let mut outage = opened();
         let mut of_another = Vec::new();
         for probe in 1..=6 {
             if outage.prefers_untried_row() {
@@ -347,7 +379,7 @@ mod tests {
     }
 
     #[test]
-    fn no_row_fails_for_good_because_nobody_can_be_reached() {
+    fn no_row_fails_for_good_because_the_server_is_unreachable() {
         let mut outage = CircuitBreaker::new(Duration::from_secs(900));
         let last = CallObservation { was_last: true, ..ended(ServerSignal::Unreachable, 1, 1) };
         assert!((0..4).all(|_| outage.observe(last, ms(2)).is_none()));
@@ -366,7 +398,7 @@ mod tests {
 
     #[test]
     fn probes_go_out_one_at_a_time_and_further_and_further_apart() {
-        let mut outage = noticed();
+        let mut outage = opened();
         let mut waits = Vec::new();
         let mut now = ms(1000);
         for row in 1..=10 {
@@ -389,7 +421,7 @@ mod tests {
 
     #[test]
     fn an_answer_to_a_call_from_before_the_outage_does_not_end_it() {
-        let mut outage = noticed();
+        let mut outage = opened();
         assert_eq!(outage.observe(ended(ServerSignal::Works, 50, 900), ms(1100)), None);
         assert_eq!(
             outage.observe(ended(ServerSignal::Works, 50, 1050), ms(1200)),
@@ -402,7 +434,7 @@ mod tests {
 
     #[test]
     fn a_probe_that_was_not_sent_does_not_keep_the_next() {
-        let mut outage = noticed();
+        let mut outage = opened();
         outage.on_sent(ms(1300));
         outage.on_expired(ms(999), ms(1350));
         assert_eq!(outage.permits(ms(1350)), Some(0), "it was none");
@@ -412,7 +444,7 @@ mod tests {
 
     #[test]
     fn a_probe_that_hangs_does_not_keep_the_next() {
-        let mut outage = noticed();
+        let mut outage = opened();
         outage.on_sent(ms(1300));
         assert_eq!(outage.permits(ms(9300)), Some(1));
     }

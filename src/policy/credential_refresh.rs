@@ -1,67 +1,69 @@
-//! When credentials are renewed: before they expire, without holding anything
-//! up; or because they were refused, while everything waits for one fetch.
+//! Decides when credentials are refreshed: before they expire, while calls go on; or because they
+//! were refused, while every call waits for one refresh.
 
 use std::time::Duration;
 
 use super::backoff::Backoff;
 
-/// New credentials that are refused within this time of their refresh are not
-/// worth another: the run stops.
+/// If refreshed credentials are refused within this time, another refresh would not help, and the
+/// run stops.
 const PROVEN_AFTER: Duration = Duration::from_secs(60);
-/// How often in a row a fetch may fail while everything waits for it.
+/// The most consecutive refreshes that may fail while every call waits for one.
 const MOST_FAILURES: u32 = 5;
-/// The waits after fetches that failed.
+/// The delays after refreshes that failed.
 const RETRIES: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(30), 0.0);
-/// How long before their end credentials are renewed at the earliest.
+/// The longest time before their expiry at which credentials are refreshed.
 const LONGEST_LEAD: Duration = Duration::from_secs(300);
-/// Credentials are not renewed more often than this by themselves.
+/// The shortest time between two refreshes that are made only because of expiry.
 const SHORTEST_USE: Duration = Duration::from_secs(1);
 
-/// What became of a fetch.
+/// The result of a refresh.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RefreshOutcome {
-    /// Calls carry new credentials, which last so long, if that is known.
+    /// Calls carry new credentials, which have this lifetime if it is known.
     Refreshed(Option<Duration>),
-    /// There are none.
+    /// There are no new credentials.
     Failed,
 }
 
-/// Decides when credentials are renewed. Times are since the start of the run.
+/// Decides when credentials are refreshed. Times are since the start of the run.
 #[derive(Debug, Clone, Default)]
 pub struct RefreshSchedule {
-    is_possible: bool,
-    /// When they were renewed last in this run.
-    renewed_at: Option<Duration>,
-    /// They were refused, and everything waits for new ones.
+    is_enabled: bool,
+    /// When they were last refreshed in this run.
+    refreshed_at: Option<Duration>,
+    /// Whether they were refused, so that every call waits for new ones.
     refused: bool,
     fetching: bool,
-    /// When to fetch next; never while a fetch is under way.
+    /// When to refresh next; `None` while a refresh is in progress.
     fetch_at: Option<Duration>,
-    /// Fetches that failed in a row.
+    /// The number of consecutive refreshes that failed.
     failures: u32,
 }
 
 impl RefreshSchedule {
-    /// For credentials that cannot be renewed.
+    /// A schedule for credentials that cannot be refreshed.
     pub fn disabled() -> RefreshSchedule {
         RefreshSchedule::default()
     }
 
-    /// For credentials that were fetched for the start of the run and last so
-    /// long, if that is known.
+    /// A schedule for credentials that were obtained for the start of the run and have this
+    /// lifetime, if it is known.
     pub fn new(lifetime: Option<Duration>) -> RefreshSchedule {
         let fetch_at = lifetime.map(use_of);
-        RefreshSchedule { is_possible: true, fetch_at, ..RefreshSchedule::default() }
+        RefreshSchedule { is_enabled: true, fetch_at, ..RefreshSchedule::default() }
     }
 
-    /// Takes in that a call which started then had its credentials refused. Says
-    /// whether it may be made again with others; if not, the run is to stop.
+    /// Takes in that the credentials of a call that started at `started` were refused. Returns
+    /// whether the call may be repeated with new ones; if not, the run must stop.
     pub fn on_unauthorized(&mut self, started: Duration, now: Duration) -> bool {
-        match self.renewed_at {
-            _ if !self.is_possible => return false,
-            // It carried those before.
-            Some(renewed_at) if started < renewed_at => return true,
-            Some(renewed_at) if started.saturating_sub(renewed_at) < PROVEN_AFTER => return false,
+        match self.refreshed_at {
+            _ if !self.is_enabled => return false,
+            // The call carried the credentials from before the refresh.
+            Some(refreshed_at) if started < refreshed_at => return true,
+            Some(refreshed_at) if started.saturating_sub(refreshed_at) < PROVEN_AFTER => {
+                return false;
+            }
             _ => {}
         }
         if !self.refused {
@@ -72,14 +74,14 @@ impl RefreshSchedule {
         true
     }
 
-    /// Takes in what became of a fetch. Says whether the run may go on.
-    pub fn on_refreshed(&mut self, fetched: RefreshOutcome, now: Duration) -> bool {
+    /// Takes in the result of a refresh. Returns whether the run may go on.
+    pub fn on_refreshed(&mut self, outcome: RefreshOutcome, now: Duration) -> bool {
         self.fetching = false;
-        match fetched {
+        match outcome {
             RefreshOutcome::Refreshed(lifetime) => {
                 self.refused = false;
                 self.failures = 0;
-                self.renewed_at = Some(now);
+                self.refreshed_at = Some(now);
                 self.fetch_at = lifetime.map(|lifetime| now.saturating_add(use_of(lifetime)));
                 true
             }
@@ -87,18 +89,18 @@ impl RefreshSchedule {
                 let wait = RETRIES.delay(self.failures, 0);
                 self.failures = self.failures.saturating_add(1);
                 self.fetch_at = Some(now.saturating_add(wait));
-                // Until those in use are refused, there is nothing to stop for.
+                // Those in use have not been refused, so there is no reason to stop.
                 !self.refused || self.failures < MOST_FAILURES
             }
         }
     }
 
-    /// Whether nothing may be sent until there are new ones.
+    /// Whether no call may start until there are new credentials.
     pub fn blocks_sending(&self) -> bool {
         self.refused
     }
 
-    /// Whether to fetch now; if so, a fetch is under way from now on.
+    /// Whether to refresh now. If so, a refresh counts as in progress from now on.
     pub fn take_due(&mut self, now: Duration) -> bool {
         let begins = self.fetch_at.is_some_and(|at| now >= at);
         if begins {
@@ -108,19 +110,19 @@ impl RefreshSchedule {
         begins
     }
 
-    /// When to ask again whether to fetch.
+    /// When to check [`RefreshSchedule::take_due`] again; `None` if only an event can change it.
     pub fn wake_at(&self) -> Option<Duration> {
         self.fetch_at
     }
 }
 
-/// How long to wait before credentials without which nothing can begin are asked for once
-/// more, after so many failures before this one; none if it was the last.
-pub fn wait_for_the_first(failures: u32) -> Option<Duration> {
+/// The delay before the first credentials of a run are requested again, after `failures`
+/// failures in addition to the last one; `None` if no try is left.
+pub fn first_retry_delay(failures: u32) -> Option<Duration> {
     (failures + 1 < MOST_FAILURES).then(|| RETRIES.delay(failures, 0))
 }
 
-/// How long credentials are used that last so long.
+/// How long credentials with this lifetime are used before they are refreshed.
 fn use_of(lifetime: Duration) -> Duration {
     lifetime.saturating_sub((lifetime / 5).min(LONGEST_LEAD)).max(SHORTEST_USE)
 }
@@ -133,8 +135,8 @@ mod tests {
         Duration::from_secs(seconds)
     }
 
-    /// Refreshed once, at this second, for no known time.
-    fn renewed_at(at: u64) -> RefreshSchedule {
+    /// A schedule with one refresh at this second, of unknown lifetime.
+    fn refreshed_at(at: u64) -> RefreshSchedule {
         let mut refresh = RefreshSchedule::new(None);
         assert!(refresh.on_unauthorized(seconds(0), seconds(at)) && refresh.take_due(seconds(at)));
         assert!(refresh.on_refreshed(RefreshOutcome::Refreshed(None), seconds(at)));
@@ -142,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_renewed_stops_the_run_when_refused() {
+    fn credentials_that_cannot_be_refreshed_stop_the_run_when_refused() {
         assert!(!RefreshSchedule::disabled().on_unauthorized(seconds(1), seconds(2)));
     }
 
@@ -160,16 +162,16 @@ mod tests {
 
     #[test]
     fn a_late_refusal_of_those_before_asks_for_nothing() {
-        let mut refresh = renewed_at(10);
+        let mut refresh = refreshed_at(10);
         assert!(refresh.on_unauthorized(seconds(9), seconds(11)));
         assert!(!refresh.blocks_sending() && !refresh.take_due(seconds(11)));
     }
 
     #[test]
     fn new_ones_that_are_refused_stop_the_run_unless_they_were_good_for_a_while() {
-        assert!(!renewed_at(10).on_unauthorized(seconds(10), seconds(11)));
-        assert!(!renewed_at(10).on_unauthorized(seconds(69), seconds(70)));
-        let mut expired = renewed_at(10);
+        assert!(!refreshed_at(10).on_unauthorized(seconds(10), seconds(11)));
+        assert!(!refreshed_at(10).on_unauthorized(seconds(69), seconds(70)));
+        let mut expired = refreshed_at(10);
         assert!(expired.on_unauthorized(seconds(70), seconds(71)) && expired.take_due(seconds(71)));
     }
 
@@ -200,7 +202,7 @@ mod tests {
 
     #[test]
     fn the_first_are_asked_for_as_often_as_later_ones() {
-        let waits = (0..).map_while(wait_for_the_first).map(|wait| wait.as_secs());
+        let waits = (0..).map_while(first_retry_delay).map(|wait| wait.as_secs());
         assert_eq!(waits.collect::<Vec<_>>(), [1, 2, 4, 8]);
     }
 

@@ -1,5 +1,16 @@
-//! The wall-clock time after which no new attempt starts: `03:30`, `03:30:00`,
-//! `03:30[America/New_York]`, `2026-11-27T03:30[America/New_York]`.
+//! The cut-off: the wall-clock time at and after which no attempt starts. Written as `03:30`,
+//! `03:30:00`, `03:30[America/New_York]` or `2026-11-27T03:30[America/New_York]`.
+//!
+//! ```
+//! use cardcancel::policy::cut_off::{CutOff, Due};
+//! use jiff::Timestamp;
+//!
+//! let cut_off: CutOff = "03:30[America/New_York]".parse()?;
+//! let evening: Timestamp = "2026-11-27T01:00:00Z".parse()?;
+//! assert_eq!(cut_off.due(evening), Due::Ahead("2026-11-27T08:30:00Z".parse()?));
+//! assert_eq!(cut_off.dated(evening).to_string(), "2026-11-27T03:30[America/New_York]");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,48 +19,48 @@ use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::{AmbiguousOffset, TimeZone};
 use jiff::{SignedDuration, Timestamp, ToSpan};
 
-/// A time of day that passed less than this ago has passed. Later than that, its next
+/// A time of day that was less than this ago has passed. If it was longer ago, its next
 /// occurrence is meant.
 pub const JUST_PASSED: SignedDuration = SignedDuration::from_hours(2);
 
-/// A time of day, every day or on one date, to the second, in a zone.
+/// A time of day with a precision of a second, on every day or on one date, in a time zone.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CutOff {
-    /// None: every day.
+    /// `None` means every day.
     date: Option<Date>,
     time: Time,
-    /// None: a zone must still be given with [`CutOff::in_zone`].
+    /// `None` until it is given with [`CutOff::in_zone`].
     zone: Option<TimeZone>,
 }
 
-/// Whether a cut-off is still to come.
+/// Whether a cut-off is in the future.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Due {
-    /// It comes at this time.
+    /// It will be at this time.
     Ahead(Timestamp),
-    /// It has passed, at this time.
+    /// It was at this time.
     Passed(Timestamp),
 }
 
 impl CutOff {
-    /// The same; if it names no zone, in this one.
+    /// Sets the time zone, unless the cut-off names one.
     #[must_use]
     pub fn in_zone(self, zone: TimeZone) -> CutOff {
         CutOff { zone: self.zone.or(Some(zone)), ..self }
     }
 
-    /// Whether it names its zone.
+    /// Whether the cut-off has a time zone.
     pub fn has_zone(&self) -> bool {
         self.zone.is_some()
     }
 
-    /// Its zone; UTC if none was given.
+    /// The cut-off's time zone; UTC if it has none.
     pub fn zone(&self) -> TimeZone {
         self.zone.clone().unwrap_or(TimeZone::UTC)
     }
 
-    /// Whether it is still to come. A date comes once. A time of day is its next occurrence,
-    /// unless it has only just passed: then somebody is late.
+    /// Whether the cut-off is in the future. With a date, it occurs once. A time of day stands
+    /// for its next occurrence, unless it has just passed: then the run is started too late.
     pub fn due(&self, now: Timestamp) -> Due {
         let last = self.last_occurrence(now).filter(|_| self.date.is_none());
         let just_passed = last.filter(|last| now.duration_since(*last) < JUST_PASSED);
@@ -57,9 +68,9 @@ impl CutOff {
         if at > now { Due::Ahead(at) } else { Due::Passed(at) }
     }
 
-    /// The next moment after `now` at which a clock on the wall shows this time; on a date,
-    /// the only one, which may have passed. Where the clocks skip it, the first moment after
-    /// the gap; where they show it twice, the first of the two.
+    /// The next instant after `now` at which the zone's clocks show this time; with a date, the
+    /// only such instant, which may have passed. If the clocks skip the time, it is the first
+    /// instant after the gap; if they show it twice, the first of the two.
     pub fn next_occurrence(&self, now: Timestamp) -> Timestamp {
         if let Some(date) = self.date {
             return instant_on(&self.zone(), date.to_datetime(self.time)).unwrap_or(Timestamp::MAX);
@@ -67,7 +78,7 @@ impl CutOff {
         next(&self.zone(), self.time, now)
     }
 
-    /// The last moment, up to `now`, at which a clock on the wall showed this time.
+    /// The last instant, not after `now`, at which the zone's clocks showed this time.
     fn last_occurrence(&self, now: Timestamp) -> Option<Timestamp> {
         let zone = self.zone();
         let today = zone.to_datetime(now).date();
@@ -75,7 +86,7 @@ impl CutOff {
         days.filter_map(|day| instant_on(&zone, day.to_datetime(self.time))).find(|at| *at <= now)
     }
 
-    /// The next occurrence after `now`, as one writes it to mean that and no other.
+    /// The next occurrence after `now`, written with its date so that it is unambiguous.
     #[must_use]
     pub fn dated(&self, now: Timestamp) -> CutOff {
         let at = self.zone().to_datetime(self.next_occurrence(now));
@@ -83,7 +94,7 @@ impl CutOff {
     }
 }
 
-/// The next moment after `now` at which the zone's clocks show this time.
+/// The next instant after `now` at which the zone's clocks show this time.
 pub(super) fn next(zone: &TimeZone, time: Time, now: Timestamp) -> Timestamp {
     let mut date = zone.to_datetime(now).date();
     loop {
@@ -100,13 +111,13 @@ pub(super) fn next(zone: &TimeZone, time: Time, now: Timestamp) -> Timestamp {
     }
 }
 
-/// When the zone's clocks show the time; `None` at the end of all time.
+/// The instant at which the zone's clocks show the time; `None` if it is out of range.
 fn instant_on(zone: &TimeZone, shown: DateTime) -> Option<Timestamp> {
     match zone.to_ambiguous_timestamp(shown).offset() {
         AmbiguousOffset::Unambiguous { offset } => offset.to_timestamp(shown).ok(),
         AmbiguousOffset::Fold { before, .. } => before.to_timestamp(shown).ok(),
         AmbiguousOffset::Gap { after, .. } => {
-            // By the clocks of after the gap, this lies before it.
+            // With the offset from after the gap, this time is before the gap.
             let before_the_gap = after.to_timestamp(shown).ok()?.checked_sub(1.second()).ok()?;
             zone.following(before_the_gap).next().map(|transition| transition.timestamp())
         }
@@ -122,7 +133,7 @@ impl fmt::Display for CutOff {
     }
 }
 
-/// A time of day as people write it: without seconds where there are none.
+/// Displays a time of day, without seconds if they are zero.
 pub(super) struct ShownTime(pub Time);
 
 impl fmt::Display for ShownTime {
@@ -135,7 +146,7 @@ impl fmt::Display for ShownTime {
     }
 }
 
-/// A zone behind a time, if it has a name.
+/// Displays a time zone as a suffix, if it has a name.
 pub(super) struct Named<'a>(pub Option<&'a TimeZone>);
 
 impl fmt::Display for Named<'_> {
@@ -147,21 +158,21 @@ impl fmt::Display for Named<'_> {
     }
 }
 
-/// Why a text is not a cut-off.
+/// The text is not a cut-off.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ParseCutOffError {
-    /// Not a time of day.
+    /// It is not a time of day.
     #[error(
         "\"{0}\" is not a time of day: write HH:MM or HH:MM:SS, and a zone if it is not the \
          system's, as 03:30[America/New_York]; with a date, 2026-11-27T03:30[America/New_York]"
     )]
     Malformed(String),
-    /// No such zone.
+    /// The time zone is not known.
     #[error(transparent)]
     Zone(#[from] UnknownZoneError),
 }
 
-/// There is no such zone.
+/// There is no time zone of this name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("\"{0}\" is not the name of a time zone: write it as America/New_York or UTC")]
 pub struct UnknownZoneError(pub String);
@@ -181,7 +192,8 @@ impl FromStr for CutOff {
     }
 }
 
-/// What stands before a zone in brackets, and its name if there is one.
+/// Splits a text into the part before a zone in brackets and the zone's name, if there is one.
+/// `None` if the bracket is not closed.
 pub(super) fn split_zone(text: &str) -> Option<(&str, Option<&str>)> {
     match text.split_once('[') {
         Some((clock, rest)) => Some((clock, Some(rest.strip_suffix(']')?))),
@@ -189,12 +201,12 @@ pub(super) fn split_zone(text: &str) -> Option<(&str, Option<&str>)> {
     }
 }
 
-/// The zone of this name.
+/// The time zone of this name.
 pub(super) fn named(name: &str) -> Result<TimeZone, UnknownZoneError> {
     TimeZone::get(name).map_err(|_| UnknownZoneError(name.to_owned()))
 }
 
-/// Reads `HH:MM` or `HH:MM:SS`.
+/// Parses `HH:MM` or `HH:MM:SS`.
 pub(super) fn time_of_day(text: &str) -> Option<Time> {
     let two_digits = |part: &str| match part.as_bytes() {
         [tens @ b'0'..=b'9', units @ b'0'..=b'9'] => {
@@ -222,7 +234,7 @@ mod tests {
         cut_off.next_occurrence(now.parse().unwrap()).to_string()
     }
 
-    /// Whether it is still to come or has passed, and when.
+    /// Whether it is in the future or has passed, and when.
     fn due(cut_off: &str, now: &str) -> String {
         let cut_off: CutOff = cut_off.parse().unwrap();
         match cut_off.due(now.parse().unwrap()) {
@@ -291,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_that_is_just_now_has_come_already() {
+    fn a_time_that_is_just_now_has_passed() {
         assert_eq!(next("03:30", "2026-07-04T03:30:00Z"), "2026-07-05T03:30:00Z");
     }
 
@@ -305,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn in_a_zone_of_its_own_the_day_is_that_zones() {
+    fn in_a_named_zone_the_day_is_that_zones() {
         // 23:00 on the 3rd in New York.
         let night = "2026-07-04T03:00:00Z";
         assert_eq!(next("23:30[America/New_York]", night), "2026-07-04T03:30:00Z");
@@ -323,14 +335,14 @@ mod tests {
     }
 
     #[test]
-    fn a_time_that_does_not_exist_that_night_is_the_first_moment_after_the_gap() {
+    fn a_time_that_does_not_exist_that_night_is_the_first_instant_after_the_gap() {
         let evening = "2026-03-08T04:00:00Z";
         for skipped in ["02:00", "02:30", "02:59:59"] {
             let cut_off = format!("{skipped}[America/New_York]");
             assert_eq!(next(&cut_off, evening), "2026-03-08T07:00:00Z", "{cut_off}");
         }
         assert_eq!(next("02:30[Europe/Berlin]", "2026-03-28T22:00:00Z"), "2026-03-29T01:00:00Z");
-        // At that moment it has come: the next is the day after.
+        // At that instant it has passed: the next one is the day after.
         assert_eq!(next("02:30[Europe/Berlin]", "2026-03-29T01:00:00Z"), "2026-03-30T00:30:00Z");
     }
 

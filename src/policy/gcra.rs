@@ -1,4 +1,4 @@
-//! governor, asked ahead of time: when may the next calls start?
+//! governor's rate limiter (GCRA), used to compute the slots of future calls.
 
 use std::cell::Cell;
 use std::num::NonZeroU32;
@@ -12,8 +12,8 @@ use governor::nanos::Nanos;
 use governor::state::{NotKeyed, StateStore};
 use governor::{Quota, RateLimiter};
 
-/// governor's limiter over a clock that is moved by hand and a state that
-/// comes from the ledger. Times are nanoseconds since 1970 UTC.
+/// governor's limiter with a clock that is set by hand and a state that comes from the ledger.
+/// Times are in nanoseconds since 1970 UTC.
 pub(super) struct Gcra {
     limiter: RateLimiter<NotKeyed, StoredState, ManualClock, NoOpMiddleware<Instant>>,
     next: StoredState,
@@ -21,29 +21,30 @@ pub(super) struct Gcra {
 }
 
 impl Gcra {
+    /// A limiter with one call per `interval`, whose next call conforms from `next` on.
     pub(super) fn new(interval: Duration, next: u64, now: u64) -> Gcra {
         let quota = Quota::with_period(interval)
             .unwrap_or(Quota::per_second(NonZeroU32::MAX))
             .allow_burst(NonZeroU32::MIN);
         let clock = ManualClock(Rc::new(Cell::new(0)));
         let stored = StoredState(Rc::new(Cell::new(next)));
-        // The limiter counts from its birth: it is born at zero.
+        // The limiter measures time from its creation, so it is created at zero.
         let limiter = RateLimiter::new(quota, stored.clone(), clock.clone());
         clock.0.set(now);
         Gcra { limiter, next: stored, clock }
     }
 
-    /// The time from which the next call after those taken conforms.
+    /// The time from which the next call conforms.
     pub(super) fn next(&self) -> u64 {
         self.next.0.get()
     }
 
-    /// The earliest slot the limiter will grant.
+    /// The earliest slot that can be granted.
     pub(super) fn earliest(&self) -> u64 {
         self.next().max(self.clock.0.get())
     }
 
-    /// Takes the first slot the limiter grants from `from` on.
+    /// Grants the first conforming slot that is not before `from`.
     pub(super) fn take(&self, from: u64) -> u64 {
         self.clock.0.set(from.max(self.clock.0.get()));
         while let Err(not_until) = self.limiter.check() {
@@ -53,7 +54,7 @@ impl Gcra {
     }
 }
 
-/// The limiter's one number: from when on the next call conforms.
+/// The limiter's state: the time from which the next call conforms.
 #[derive(Clone)]
 struct StoredState(Rc<Cell<u64>>);
 

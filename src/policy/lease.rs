@@ -1,40 +1,42 @@
-//! How long what this process claimed stays its own, where several work on a run.
-//! A process that was frozen or cut off must send nothing that others have taken up.
+//! Tracks the lease under which this process holds rows of a run that several processes work on.
+//! A process that was suspended or disconnected must not send rows that another one has taken
+//! over.
 
 use std::time::Duration;
 
 use crate::model::Lease;
 
-/// A lease is renewed when this part of it is over.
+/// A lease is renewed after this fraction of its duration: a third.
 const RENEWED_AFTER: u32 = 3;
 
-/// The lease under which this process holds rows, if there are leases at all.
+/// The lease under which this process holds rows, if the ledger uses leases.
 #[derive(Debug, Default)]
 pub struct LeaseTracker {
-    /// It, and when after the start of the run it was asked for.
+    /// The lease, and when the commit that granted it was requested, since the start of the run.
     granted: Option<(Lease, Duration)>,
 }
 
 impl LeaseTracker {
-    /// Takes in the lease of a commit that was asked for at this time after the start.
-    /// Returns whether the one before has run out: what was held is others' now.
+    /// Takes in the lease granted by a commit that was requested at `asked`, since the start of
+    /// the run. Returns whether the previous lease had expired, so that other processes hold its
+    /// rows.
     pub fn on_granted(&mut self, lease: Option<Lease>, asked: Duration) -> bool {
         let before = self.fencing_number();
         self.granted = lease.map(|lease| (lease, asked));
         before != 0 && before != self.fencing_number()
     }
 
-    /// The number of the lease; 0 where there is none.
+    /// The fencing number of the lease; 0 if there is none.
     pub fn fencing_number(&self) -> i64 {
         self.granted.map_or(0, |(lease, _)| lease.fencing_number)
     }
 
-    /// When after the start it ends: what was not sent by then is not sent.
+    /// When the lease expires, since the start of the run: no row may be sent after that.
     pub fn expires_at(&self) -> Option<Duration> {
         self.granted.map(|(lease, asked)| asked.saturating_add(lease.duration))
     }
 
-    /// When after the start a commit is due for its sake.
+    /// When a commit must be made to renew the lease, since the start of the run.
     pub fn renew_at(&self) -> Option<Duration> {
         self.granted.map(|(lease, asked)| asked.saturating_add(lease.duration / RENEWED_AFTER))
     }
@@ -61,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn only_another_number_says_that_the_lease_before_ran_out() {
+    fn only_another_number_means_that_the_lease_before_expired() {
         let mut tracker = LeaseTracker::default();
         assert!(!tracker.on_granted(lease(7), seconds(0)));
         assert!(!tracker.on_granted(lease(7), seconds(10)));

@@ -1,23 +1,22 @@
-//! How many rows may fail before the run stops: `25`, or `5%` of those that ended.
+//! The limit on failed rows: `25`, or `5%` of the rows that ended.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// A share says nothing about fewer rows than these.
+/// A percentage is not applied to fewer rows than this.
 const ENOUGH_FOR_A_SHARE: u64 = 100;
 
 /// The most rows that may fail before the run stops.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MaxFailures {
-    /// So many rows; 0 stops at the first.
+    /// A number of rows; 0 stops at the first failure.
     Count(u64),
-    /// So many in a hundred of the rows that ended, 1 to 100; counted once 100
-    /// rows have ended.
+    /// A percentage, 1 to 100, of the rows that ended. It applies once 100 rows have ended.
     Percent(u8),
 }
 
 impl MaxFailures {
-    /// Whether more rows failed, of those that ended, than may.
+    /// Whether this many failures among the rows that ended exceed the limit.
     pub fn exceeded(&self, failures: u64, ended: u64) -> bool {
         match *self {
             MaxFailures::Count(most) => failures > most,
@@ -38,7 +37,7 @@ impl fmt::Display for MaxFailures {
     }
 }
 
-/// The text is neither a number of rows nor a share of them.
+/// The text is neither a number of rows nor a percentage.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("\"{0}\" is neither a number of rows (25) nor a share of them from 1% to 100% (5%)")]
 pub struct ParseMaxFailuresError(String);
@@ -49,7 +48,7 @@ impl FromStr for MaxFailures {
     fn from_str(text: &str) -> Result<Self, ParseMaxFailuresError> {
         let bad = || ParseMaxFailuresError(text.to_owned());
         let digits = text.strip_suffix('%').unwrap_or(text);
-        // u64's own parser would let a plus sign through.
+        // The parser of u64 would accept a plus sign.
         if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
             return Err(bad());
         }

@@ -1,5 +1,22 @@
-//! The rules that decide whether another attempt may start now. They are plain synchronous
-//! decisions with the time passed in: no I/O, no clock, no runtime.
+//! The rules that decide whether another attempt may start, and when.
+//!
+//! # Architecture
+//!
+//! Every rule is a plain synchronous decision with the time passed in: no I/O, no clock, no
+//! runtime, no randomness. The engine's [`Scheduler`](crate::engine::Scheduler) owns the rules,
+//! reports every call that ends to them, and asks them before it claims or dispatches a row. The
+//! [`Pacer`](pacer::Pacer) alone works inside the ledger's commit, because its
+//! [`Budget`](crate::model::Budget) is shared by all processes.
+//!
+//! ```text
+//!            commit                                          dispatch
+//!  unsent ────────────▶ claimed, with a slot ───────────────────────────────▶ in flight
+//!    ▲     pacer (slots)                       sliding_log · adaptive · lease      │
+//!    │     circuit_breaker (probes)            retry_after · cut_off               │
+//!    │     canary (first rows)                 credential_refresh                  │
+//!    │                                                                             │
+//!    └──── backoff ◀──── stop_rules · circuit_breaker · adaptive observe ◀─────────┘
+//! ```
 //!
 //! | rule | question |
 //! |---|---|

@@ -1,12 +1,41 @@
-//! The pace: at which slots calls may start, so that no closed second holds
-//! more calls than the contract allows and hardly any of them go unused.
+//! The pacer grants the slots at which calls may start, so that no closed second contains more
+//! calls than the contract allows and at least 99 % of the rate can be used.
 //!
-//! governor keeps the smooth pace. A quota of `n` a second with any burst lets
-//! more than `n` through in some second, and one without a burst loses what
-//! every late timer costs. So governor is not asked "may I start now?" but, a
-//! little ahead, "when may the next ones start?": it walks a clock of our own
-//! and hands out evenly spaced slots. A call that starts late, but within the
-//! grace of its slot, costs the ones after it nothing.
+//! It computes evenly spaced slots with governor's GCRA (`gcra`). A quota of `n` a second with
+//! any burst lets more than `n` calls through in some second, and one without a burst loses the
+//! delay of every late timer. Therefore governor is not asked whether a call may start now, but a
+//! little ahead of time when the next ones may. A call that starts late, but within the grace of
+//! its slot, does not delay the ones after it.
+//!
+//! The state is the [`Budget`], which the ledger stores:
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use cardcancel::model::{Budget, SlotRequest};
+//! use cardcancel::policy::pacer::Pacer;
+//! use jiff::Timestamp;
+//!
+//! let mut pacer = Pacer::new(&"10/s".parse()?);
+//! let mut budget = Budget::default();
+//! let request = SlotRequest {
+//!     unused: Vec::new(),
+//!     now: Timestamp::from_second(1_800_000_000)?,
+//!     uptime: None,
+//!     lead: Duration::ZERO,
+//!     horizon: Duration::from_secs(1),
+//!     spacing: Duration::ZERO,
+//!     others: false,
+//!     wanted: 5,
+//! };
+//! let slots: Vec<Timestamp> =
+//!     pacer.allocate(&mut budget, request).slots.into_iter().flatten().collect();
+//! assert_eq!(slots.len(), 5);
+//! for pair in slots.windows(2) {
+//!     assert!(pair[1].duration_since(pair[0]).as_millis() >= 100);
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use std::time::Duration;
 
@@ -18,52 +47,53 @@ use super::set_clock;
 use super::sliding_window::SlidingWindowCounter;
 use crate::model::{Budget, SlotGrant, SlotRequest};
 
-/// How late a call may start after its slot, while no other process takes
-/// slots of the same budget: [`super::sliding_log::SlidingSecond`] sees to it that it crowds
-/// no one. A later one needs a new slot.
+/// How late after its slot a call may start, while no other process uses the same budget:
+/// [`SlidingSecond`](super::sliding_log::SlidingSecond) ensures that it does not crowd other
+/// calls. A later call needs a new slot.
 pub const SLOT_GRACE: Duration = Duration::from_millis(50);
 
-/// How late it may start where the budget is shared: nobody sees the other's late
-/// calls, so they must fit into the slack.
+/// The same where the budget is shared: no process sees the late calls of another, so the slack
+/// must cover them.
 pub const SHARED_SLOT_GRACE: Duration = Duration::from_millis(6);
 
-/// How much longer than its share each interval is, so that calls that start or
-/// arrive late do not delay those of every second after them.
+/// The fraction by which an interval is longer than `1 / rate`, so that calls that start or
+/// arrive late do not delay those in every second after them.
 const SLACK: f64 = 0.0065;
 
-/// The same where the budget is shared, and the slack all that late calls have.
+/// The same where the budget is shared: this slack is all that covers late calls.
 const SHARED_SLACK: f64 = 0.0095;
 
-/// How long ago the budget must last have been used for a process that has just
-/// started to have it for itself.
+/// A process that has just started has the budget to itself if it was last used longer ago than
+/// this.
 const RECENT: Duration = Duration::from_secs(2);
 
-/// How far ahead of the clock an honest budget can lie, beyond one interval.
-/// More means that the clock was set back.
+/// How far ahead of the clock a valid budget can be, beyond one interval. If it is further ahead,
+/// the clock was set back.
 const FURTHEST: Duration = Duration::from_secs(30);
 
-/// The pace of one endpoint.
+/// Grants the slots of one endpoint.
 #[derive(Debug)]
 pub struct Pacer {
-    /// The calls a second of the fastest rate. None: no pace.
+    /// The fastest rate in calls a second; `None` if unlimited.
     per_second: Option<f64>,
-    /// The slower rates of the contract: a window in seconds, and its most calls.
+    /// The slower rates of the contract: the window in seconds and the most calls in it.
     windows: Vec<(u64, u32)>,
-    /// What this process left of the budget.
-    left: Option<u64>,
+    /// The budget's `next` after this process last used it.
+    last_next: Option<u64>,
 }
 
 impl Pacer {
-    /// The pace that keeps all of these rates. The fastest sets the interval; the
-    /// others limit the calls in their minute or hour. None at all: no pace.
+    /// A pacer that keeps all of these rates. The fastest rate sets the interval; the others
+    /// limit the calls within their minute or hour. Without a rate, it grants any number of
+    /// slots.
     pub fn new(rates: &Rates) -> Pacer {
         let mut binding = rates.binding().into_iter();
         let per_second = binding.next().map(|fastest| fastest.per_second());
         let windows = binding.map(|rate| (rate.period.duration().as_secs(), rate.calls)).collect();
-        Pacer { per_second, windows, left: None }
+        Pacer { per_second, windows, last_next: None }
     }
 
-    /// Takes up to `wanted` slots out of the budget.
+    /// Grants up to `wanted` slots from the budget, and returns the unused ones to it.
     pub fn allocate(&mut self, budget: &mut Budget, request: SlotRequest) -> SlotGrant {
         let SlotRequest { mut unused, now, uptime, lead, horizon, spacing, others, wanted } =
             request;
@@ -74,15 +104,15 @@ impl Pacer {
         let now = nanoseconds(now);
         let set = set_clock::follow(budget, now, uptime.as_ref());
         if set != 0 {
-            self.left = self.left.map(|left| set_clock::moved(left, set));
-            // They were granted by the clock as it was before.
+            self.last_next = self.last_next.map(|next| set_clock::moved(next, set));
+            // The unused slots were granted by the clock as it was before.
             unused.clear();
         }
         let shared = others || self.is_shared(budget, now);
         let slack = if shared { SHARED_SLACK } else { SLACK };
         let share = self.per_second.map_or(0.0, |per_second| (1.0 + slack) / per_second);
         let interval = Duration::from_secs_f64(share).max(spacing);
-        if self.left.is_none() {
+        if self.last_next.is_none() {
             // The last calls of a process that died may have started late.
             budget.next = budget.next.saturating_add(nanos(SLOT_GRACE));
         }
@@ -100,26 +130,26 @@ impl Pacer {
                 break;
             }
             let slot = gcra.take(earliest);
-            // Whatever their limits: another process may have some that we do not.
+            // Every window is counted, even if it is not one of ours: another process may limit it.
             for (seconds, recent) in &mut budget.recent {
                 SlidingWindowCounter::new(*seconds).count(recent, slot);
             }
             grant.slots.push(Some(timestamp(slot)));
         }
         budget.next = gcra.next();
-        self.left = Some(budget.next);
+        self.last_next = Some(budget.next);
         grant
     }
 
-    /// Whether another process took of the budget since we did, or may have of late.
+    /// Whether another process used the budget since this one did, or may have recently.
     fn is_shared(&self, budget: &Budget, now: u64) -> bool {
-        match self.left {
-            Some(left) => budget.next != left,
+        match self.last_next {
+            Some(next) => budget.next != next,
             None => budget.next.saturating_add(nanos(RECENT)) > now,
         }
     }
 
-    /// Sees to it that each of our windows is counted, and none holds what is past.
+    /// Adds our windows to the budget if they are missing, and removes expired slices from all.
     fn roll_windows(&self, budget: &mut Budget, now: u64, furthest: u64) {
         for (seconds, _) in &self.windows {
             budget.recent.entry(*seconds).or_default();
@@ -129,7 +159,7 @@ impl Pacer {
         }
     }
 
-    /// The earliest time from `from` on that every window has room for.
+    /// The earliest time, not before `from`, at which every window has room.
     fn earliest_slot(&self, budget: &Budget, from: u64) -> u64 {
         let free_from = |(seconds, most): &(u64, u32)| {
             let recent = budget.recent.get(seconds).map(Vec::as_slice).unwrap_or_default();
@@ -139,8 +169,8 @@ impl Pacer {
     }
 }
 
-/// Slots that nobody used, as far as no later one was handed out since: a
-/// stall then costs the time it took, and not a whole interval.
+/// Returns unused slots to the budget as far as no later slot was granted since. A stall then
+/// costs the time it took, rather than a whole interval.
 fn release_slots(budget: &mut Budget, mut unused: Vec<Timestamp>, interval: Duration) {
     unused.sort();
     for slot in unused.into_iter().rev().map(nanoseconds) {
@@ -198,8 +228,8 @@ mod tests {
         grant.slots.into_iter().flatten().map(nanoseconds).collect()
     }
 
-    /// Every slot handed out from `from` on for this long to one who asks every
-    /// `step` for as much as there is.
+    /// Every slot granted from `from` on for this long to a caller that requests as many as
+    /// possible every `step`.
     fn hand_out(
         pace: &mut Pacer,
         budget: &mut Budget,
@@ -368,7 +398,7 @@ mod tests {
         assert_eq!(slots.len(), 1000);
     }
 
-    /// What is granted on a machine that has been up for so many seconds.
+    /// The slots granted on a machine with this uptime in seconds.
     fn allocate_after(budget: &mut Budget, now: u64, up: u64, boot: &str) -> Vec<u64> {
         let horizon = Duration::from_secs(60);
         let uptime = Some(Uptime { boot: boot.to_owned(), nanoseconds: up * SECOND });
@@ -389,7 +419,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_is_set_back_costs_no_time_where_uptime_tells_by_how_much() {
+    fn a_clock_that_is_set_back_costs_no_time_where_uptime_shows_by_how_much() {
         let mut budget = Budget::default();
         allocate_after(&mut budget, START, 1000, "boot");
         let now = START - 3600 * SECOND + 70 * SECOND;
@@ -412,7 +442,7 @@ mod tests {
     }
 
     #[test]
-    fn uptime_tells_nothing_of_a_clock_once_the_machine_was_started_anew() {
+    fn uptime_shows_nothing_of_a_clock_once_the_machine_was_rebooted() {
         let mut budget = Budget::default();
         allocate_after(&mut budget, START, 1000, "boot");
         assert_eq!(allocate_after(&mut budget, START + 3600 * SECOND, 20, "other").len(), 120);

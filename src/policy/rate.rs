@@ -1,13 +1,25 @@
-//! How many calls the contract allows in a stretch of time: `50/s`, `1000/m`, `20000/h`.
+//! The rates that the contract allows: `50/s`, `1000/m`, `20000/h`.
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use cardcancel::policy::rate::Rates;
+//!
+//! let rates: Rates = "50/s,20000/h".parse()?;
+//! assert_eq!(rates.max_per_second(), Some(50));
+//! assert_eq!(rates.time_for(20_000), Duration::from_secs(400));
+//! assert!("50".parse::<Rates>().is_err());
+//! # Ok::<(), cardcancel::policy::rate::ParseRateError>(())
+//! ```
 
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-/// The word for no pace at all.
+/// The notation for the absence of any rate.
 const UNLIMITED: &str = "unlimited";
 
-/// The stretch of time that a rate counts calls in.
+/// The window in which a rate counts calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Period {
     /// `/s`
@@ -19,7 +31,7 @@ pub enum Period {
 }
 
 impl Period {
-    /// How long the stretch is.
+    /// The length of the window.
     pub fn duration(self) -> Duration {
         Duration::from_secs(match self {
             Period::Second => 1,
@@ -37,12 +49,12 @@ impl Period {
     }
 }
 
-/// At most so many calls in any one stretch of time.
+/// A number of calls that no window of this length may exceed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Rate {
-    /// Calls, at least 1.
+    /// The most calls, at least 1.
     pub calls: u32,
-    /// The stretch they are counted in.
+    /// The window in which they are counted.
     pub period: Period,
 }
 
@@ -59,10 +71,10 @@ impl fmt::Display for Rate {
     }
 }
 
-/// Why a text is not a pace.
+/// The text is not a rate.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ParseRateError {
-    /// A bare number.
+    /// A number without a unit.
     #[error("{0} calls in what time? Write {0}/s, {0}/m or {0}/h")]
     NoUnit(u32),
     /// `0/s`.
@@ -85,7 +97,7 @@ impl FromStr for Rate {
             Some((calls, unit)) => (calls, Some(unit)),
             None => (text, None),
         };
-        // u32's own parser would let a plus sign through.
+        // The parser of u32 would accept a plus sign.
         if !calls.bytes().all(|byte| byte.is_ascii_digit()) {
             return Err(malformed());
         }
@@ -104,28 +116,28 @@ impl FromStr for Rate {
     }
 }
 
-/// Every rate that must hold at once; none means no pace at all.
+/// The rates that must all hold at once. An empty list means unlimited.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rates(Vec<Rate>);
 
 impl Rates {
-    /// No pace at all.
+    /// No rate: calls may start at any time.
     pub fn unlimited() -> Rates {
         Rates(Vec::new())
     }
 
-    /// Whether there is no pace at all.
+    /// Whether there is no rate.
     pub fn is_unlimited(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// The rates, all of which must hold; empty if unlimited.
+    /// The rates; empty if unlimited.
     pub fn as_slice(&self) -> &[Rate] {
         &self.0
     }
 
-    /// The rates that bind, the shortest window first and so the fastest: one that
-    /// another over a shorter window keeps in any case is left out.
+    /// The rates that bind, shortest window first and therefore fastest first. A rate is left out
+    /// if one over a shorter window implies it.
     pub fn binding(&self) -> Vec<Rate> {
         let mut rates = self.0.clone();
         rates.sort_by(|a, b| a.period.cmp(&b.period).then(a.calls.cmp(&b.calls)));
@@ -138,13 +150,13 @@ impl Rates {
         binding
     }
 
-    /// The most calls in any one second, where the fastest rate is one of seconds.
+    /// The most calls in any one second; `None` if no rate is given per second.
     pub fn max_per_second(&self) -> Option<u32> {
         self.0.iter().filter(|rate| rate.period == Period::Second).map(|rate| rate.calls).min()
     }
 
-    /// How long so many calls take: the fastest rate sets the pace, and of each
-    /// slower one every full window but the last is waited out. Nothing if unlimited.
+    /// The shortest time in which this many calls can start: the fastest rate spaces them, and
+    /// every full window of a slower rate except the last must pass. Zero if unlimited.
     pub fn time_for(&self, calls: u64) -> Duration {
         let binding = self.binding();
         let Some(fastest) = binding.first().map(Rate::per_second) else {
@@ -158,22 +170,25 @@ impl Rates {
         Duration::from_secs_f64(binding.iter().map(time_at).fold(0.0, f64::max))
     }
 
-    /// The slowest rate at which so many calls take no longer than this; none if no rate
-    /// does.
+    /// The slowest rate that allows this many calls within this time; `None` if the rate would
+    /// exceed `u32::MAX` calls a second.
     pub fn needed(calls: u64, time: Duration) -> Option<Rate> {
         let rate = |period: Period| {
             let calls = calls as f64 * period.duration().as_secs_f64() / time.as_secs_f64();
-            // No time at all makes this infinite.
+            // A time of zero makes this infinite.
             (calls <= f64::from(u32::MAX))
                 .then(|| Rate { calls: (calls.ceil() as u32).max(1), period })
         };
-        // A slow rate is counted in a longer stretch of time, which says it more exactly.
+        // A slow rate is rounded up less if it is counted over a longer window.
         let slow = [Period::Minute, Period::Hour].into_iter().filter_map(rate);
         let second = rate(Period::Second)?;
         Some(slow.fold(second, |rate, slower| if rate.calls > 1 { rate } else { slower }))
     }
 
-    /// What a setting given several times comes to: all of it must hold.
+    /// Joins the values of a setting that was given several times: all of them must hold.
+    ///
+    /// # Errors
+    /// If `unlimited` stands beside another value.
     pub fn parse_list(settings: Vec<Rates>) -> Result<Rates, ParseRateError> {
         if settings.len() > 1 && settings.iter().any(Rates::is_unlimited) {
             return Err(ParseRateError::NotAlone);
@@ -191,7 +206,7 @@ impl From<Rate> for Rates {
 impl FromStr for Rates {
     type Err = ParseRateError;
 
-    /// `unlimited`, or rates with commas between them.
+    /// Parses `unlimited`, or rates separated by commas.
     fn from_str(text: &str) -> Result<Self, ParseRateError> {
         let one = |text: &str| match text.trim() {
             UNLIMITED => Ok(Rates::unlimited()),

@@ -1,9 +1,9 @@
-//! How long nothing is sent because the server asked for that (Retry-After). One answer may
-//! ask for a day, by mistake or not: it is not given longer than an outage is.
+//! The pause that the server requests with `Retry-After` (RFC 9110, section 10.2.3). An answer
+//! may request a day, whether by mistake or not: a pause is never longer than an outage may be.
 
 use std::time::Duration;
 
-/// The time for which nobody may send. Times are since the start of the run.
+/// The current pause. Times are since the start of the run.
 #[derive(Debug)]
 pub struct RetryAfter {
     longest: Duration,
@@ -11,27 +11,28 @@ pub struct RetryAfter {
     asked: Option<WaitRequest>,
 }
 
-/// What the server asked for, and no answer has shown since that it works.
+/// The pauses that the server requested since an answer last showed that it works.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WaitRequest {
-    /// When it asked first.
+    /// When it requested the first of them.
     pub since: Duration,
-    /// The longest wait that it asked for.
+    /// The longest pause that it requested.
     pub wait: Duration,
-    /// How long it is given from then on.
+    /// How long it is granted, from `since` on.
     pub given: Duration,
-    /// Whether that is less than it asked for.
+    /// Whether it is granted less than it requested.
     pub is_capped: bool,
 }
 
 impl RetryAfter {
-    /// None yet; never longer than this.
+    /// No pause yet. None is ever longer than `longest`.
     pub fn new(longest: Duration) -> RetryAfter {
         RetryAfter { longest, until: Duration::ZERO, asked: None }
     }
 
-    /// The answer to a call that was started then asks now for this wait. Says whether it
-    /// can be given: not if the silence before that call was as long as it may be.
+    /// Takes in that the answer to a call that started at `started` requests a pause of `wait`.
+    /// Returns whether it can be granted: it cannot if the longest pause had passed before that
+    /// call started.
     pub fn on_requested(&mut self, wait: Duration, started: Duration, now: Duration) -> bool {
         let given = Duration::ZERO;
         let asked =
@@ -45,22 +46,22 @@ impl RetryAfter {
         started < ends
     }
 
-    /// Another process was asked for a wait of which this much is left now.
+    /// Takes in that another process received a request for a pause, of which `left` remains.
     pub fn on_reported(&mut self, left: Duration, now: Duration) {
         self.until = self.until.max(now.saturating_add(left.min(self.longest)));
     }
 
-    /// The answer to a call that was started then shows that the server works.
+    /// Takes in that the answer to a call that started at `started` shows that the server works.
     pub fn on_success(&mut self, started: Duration) {
         self.asked.take_if(|asked| started >= asked.since);
     }
 
-    /// Until when nobody may send.
+    /// When the pause ends.
     pub fn until(&self) -> Duration {
         self.until
     }
 
-    /// What was asked for, unless the server has worked since.
+    /// The pauses requested since the server last worked; `None` if there are none.
     pub fn asked(&self) -> Option<WaitRequest> {
         self.asked
     }
@@ -89,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn a_day_is_not_given_and_whoever_asks_for_it_again_is_away() {
+    fn a_wait_of_a_day_is_capped_and_a_server_that_repeats_it_is_away() {
         let mut retry_after = RetryAfter::new(s(900));
         assert!(retry_after.on_requested(s(86_400), s(9), s(10)));
         assert_eq!(retry_after.until(), s(910));
@@ -109,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn what_another_process_was_asked_for_is_waited_for_too_and_no_longer_than_an_outage() {
+    fn a_wait_requested_from_another_process_is_kept_too_and_no_longer_than_an_outage() {
         let mut retry_after = RetryAfter::new(s(10));
         retry_after.on_reported(s(5), s(1));
         assert_eq!((retry_after.until(), retry_after.asked()), (s(6), None));
@@ -126,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn no_wait_is_too_long_to_be_reckoned_with() {
+    fn the_longest_possible_wait_does_not_overflow() {
         let mut retry_after = RetryAfter::new(Duration::MAX);
         assert!(retry_after.on_requested(Duration::MAX, s(1), s(2)));
         assert_eq!(retry_after.until(), Duration::MAX);

@@ -1,52 +1,51 @@
-//! The contract's second, as the server counts it. The pace plans calls evenly; this
-//! lets one that starts late do so only where the calls around it leave room, and
-//! makes room after calls that may have arrived late.
+//! Enforces the contract's rate in any one second, as the server counts it. The pacer spaces
+//! calls evenly in advance; this sliding log lets a late call start only if the calls around it
+//! leave room, and keeps room after calls that may have arrived late.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::arrival_delay::ArrivalDelay;
 
-/// Calls that start within a second of each other may arrive closer together by
-/// the unevenness of the way: so much more than a second is kept clear. It is less
-/// than the pace leaves unused, or a late call would delay one in every second after
-/// it for good.
-const WAY: Duration = Duration::from_millis(2);
-const KEPT: Duration = Duration::from_millis(1000).saturating_add(WAY);
+/// Calls that start a second apart may arrive closer together by the jitter of the network, so
+/// this much more than a second is kept clear. It must be less than the slack of the pacer, or
+/// one late call would delay a call in every second after it.
+const NETWORK_JITTER: Duration = Duration::from_millis(2);
+const WINDOW: Duration = Duration::from_millis(1000).saturating_add(NETWORK_JITTER);
 
-/// The calls of the last second, by the time after the start of the run at which
-/// they started, or at the latest arrived.
+/// The calls of the last second. Each is recorded with the time since the start of the run at
+/// which it started or, if later, may have arrived.
 #[derive(Debug)]
 pub struct SlidingSecond {
     most: Option<usize>,
     started: VecDeque<Duration>,
-    lateness: ArrivalDelay,
+    arrival_delay: ArrivalDelay,
 }
 
 impl SlidingSecond {
-    /// At most so many calls in any closed second; None: any number.
+    /// A log that allows at most this many calls in any closed second; `None` allows any number.
     pub fn new(most: Option<u32>) -> SlidingSecond {
         let most = most.map(|most| most as usize);
-        SlidingSecond { most, started: VecDeque::new(), lateness: ArrivalDelay::default() }
+        SlidingSecond { most, started: VecDeque::new(), arrival_delay: ArrivalDelay::default() }
     }
 
-    /// When the next call may start, if that is not now.
+    /// When the next call may start; `None` if it may start now.
     pub fn blocked_until(&mut self, now: Duration) -> Option<Duration> {
         let most = self.most?;
-        while self.started.pop_front_if(|started| started.saturating_add(KEPT) < now).is_some() {}
+        while self.started.pop_front_if(|started| started.saturating_add(WINDOW) < now).is_some() {}
         let leaves = self.started.front().filter(|_| self.started.len() >= most)?;
-        Some(leaves.saturating_add(KEPT).saturating_add(Duration::from_nanos(1)))
+        Some(leaves.saturating_add(WINDOW).saturating_add(Duration::from_nanos(1)))
     }
 
-    /// Puts right when a call, dispatched at one time, counts: it has really started at
-    /// another, as the process may have been held up in between, and it may have
-    /// arrived later still by what its answer took beyond the fastest.
+    /// Corrects the time of a call that was dispatched at one time, started at another because
+    /// the process was delayed, and may have arrived later still, by as much as its answer took
+    /// longer than the fastest one.
     pub fn on_answered(&mut self, dispatched_at: Duration, started: Duration, answered: Duration) {
         if self.most.is_none() {
             return;
         }
-        let late = self.lateness.observe(answered.saturating_sub(started));
-        self.recount(dispatched_at, started.saturating_add(late.saturating_sub(WAY)));
+        let late = self.arrival_delay.observe(answered.saturating_sub(started));
+        self.recount(dispatched_at, started.saturating_add(late.saturating_sub(NETWORK_JITTER)));
     }
 
     fn recount(&mut self, dispatched_at: Duration, really: Duration) {
@@ -58,7 +57,7 @@ impl SlidingSecond {
         }
     }
 
-    /// A call that was dispatched at this time did not start.
+    /// Removes a call that was dispatched at this time and did not start.
     pub fn on_expired(&mut self, dispatched_at: Duration) {
         let place = self.started.partition_point(|started| *started < dispatched_at);
         if self.started.get(place) == Some(&dispatched_at) {
@@ -66,7 +65,7 @@ impl SlidingSecond {
         }
     }
 
-    /// Takes note of a call that starts now.
+    /// Records a call that starts now.
     pub fn on_started(&mut self, now: Duration) {
         if self.most.is_some() {
             self.started.push_back(now);
@@ -90,7 +89,7 @@ mod tests {
             second.on_started(ms(at));
         }
         let free = second.blocked_until(ms(900)).unwrap();
-        assert!(free > ms(1000) + WAY && free < ms(1010), "{free:?}");
+        assert!(free > ms(1000) + NETWORK_JITTER && free < ms(1010), "{free:?}");
         assert_eq!(second.blocked_until(free), None);
     }
 

@@ -1,26 +1,27 @@
-//! A rate over a long window, say 20,000 an hour beside 50 a second: the whole
-//! of it may be used at once, but never more of it in any one window.
+//! Counts calls over a long sliding window, for a rate such as 20,000 an hour beside 50 a second.
+//! The whole rate may be used at once, but no window ever contains more.
 
-/// Slices a window is counted in. A slice is forgotten when all of it has left
-/// the window, so at most one part in this many of the rate goes unused.
+/// The number of slices in which a window is counted. A slice expires when all of it has left the
+/// window, so at most 1/240 of the rate is not used.
 const SLICES: u64 = 240;
 
 /// How late a call may reach the server after its slot, in nanoseconds.
 const LATE: u64 = 1_000_000_000;
 
-/// The calls of the last window of this length, in slices.
+/// The algorithm for a window of one length; the slices are passed in. Each slice is its start in
+/// nanoseconds since 1970 UTC and its number of calls.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct SlidingWindowCounter {
     seconds: u64,
 }
 
 impl SlidingWindowCounter {
-    /// A window of this many seconds.
+    /// A counter for a window of this many seconds.
     pub(super) fn new(seconds: u64) -> SlidingWindowCounter {
         SlidingWindowCounter { seconds }
     }
 
-    /// The earliest time from `from` on at which one more call fits beside `most`.
+    /// The earliest time, not before `from`, at which one more call fits under a limit of `most`.
     pub(super) fn free_from(self, most: u32, recent: &[(u64, u32)], from: u64) -> u64 {
         let mut used: u64 = recent.iter().map(|(_, calls)| u64::from(*calls)).sum();
         let mut free_from = from;
@@ -34,8 +35,8 @@ impl SlidingWindowCounter {
         free_from
     }
 
-    /// Forgets what has left the window. What lies ahead, since the clock was set back,
-    /// counts as of now: when it was is not known.
+    /// Removes the slices that have left the window. A slice beyond `furthest` was counted before
+    /// the clock was set back; it is moved to `now`, because its real time is not known.
     pub(super) fn forget(self, recent: &mut Vec<(u64, u32)>, now: u64, furthest: u64) {
         recent.retain(|(start, calls)| *calls > 0 && self.forgotten_at(*start) > now);
         let latest = self.slice_of(now);
@@ -54,7 +55,7 @@ impl SlidingWindowCounter {
         }
     }
 
-    /// Takes back a call that was counted at this time and not made.
+    /// Removes a call that was counted at this time and not made.
     pub(super) fn uncount(self, recent: &mut [(u64, u32)], at: u64) {
         let start = self.slice_of(at);
         if let Some((_, calls)) = recent.iter_mut().find(|(slice, _)| *slice == start) {

@@ -1,4 +1,4 @@
-//! The hours in which a run may be started: `22:00-03:00[America/New_York]`.
+//! The hours within which a run may be started: `22:00-03:00[America/New_York]`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,42 +9,43 @@ use jiff::tz::TimeZone;
 
 use super::cut_off::{Named, ShownTime, UnknownZoneError, named, next, split_zone, time_of_day};
 
-/// From one time of day up to another, over midnight if the other is the smaller, in a zone.
+/// From one time of day up to another, in a time zone. It spans midnight if the second is earlier.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StartWindow {
     from: Time,
     to: Time,
-    /// None: a zone must still be given with [`StartWindow::in_zone`].
+    /// `None` until it is given with [`StartWindow::in_zone`].
     zone: Option<TimeZone>,
 }
 
 impl StartWindow {
-    /// The same; if it names no zone, in this one.
+    /// Sets the time zone, unless the window names one.
     #[must_use]
     pub fn in_zone(self, zone: TimeZone) -> StartWindow {
         StartWindow { zone: self.zone.or(Some(zone)), ..self }
     }
 
-    /// Whether it names its zone.
+    /// Whether the window has a time zone.
     pub fn has_zone(&self) -> bool {
         self.zone.is_some()
     }
 
-    /// Its zone; UTC if none was given.
+    /// The window's time zone; UTC if it has none.
     pub fn zone(&self) -> TimeZone {
         self.zone.clone().unwrap_or(TimeZone::UTC)
     }
 
-    /// Whether a run may be started at this time, by the clock on the wall.
+    /// Whether a run may be started at this time.
     pub fn contains(&self, now: Timestamp) -> bool {
         let shown = self.zone().to_datetime(now).time();
-        match self.from < self.to {
-            true => self.from <= shown && shown < self.to,
-            false => self.from <= shown || shown < self.to,
+        if self.from < self.to {
+            self.from <= shown && shown < self.to
+        } else {
+            self.from <= shown || shown < self.to
         }
     }
 
-    /// When it opens next, after this time.
+    /// When the window opens next, after this time.
     pub fn opens(&self, now: Timestamp) -> Timestamp {
         next(&self.zone(), self.from, now)
     }
@@ -56,19 +57,19 @@ impl fmt::Display for StartWindow {
     }
 }
 
-/// Why a text is not a window.
+/// The text is not a window.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ParseStartWindowError {
-    /// Not two times of day.
+    /// It does not consist of two times of day.
     #[error(
         "\"{0}\" is not two times of day: write HH:MM-HH:MM, and a zone if it is not the \
          system's, as 22:00-03:00[America/New_York]"
     )]
     Malformed(String),
-    /// Nothing lies between the two.
+    /// Both times are the same.
     #[error("\"{0}\" begins and ends at the same time: write two times, as 22:00-03:00")]
     Empty(String),
-    /// No such zone.
+    /// The time zone is not known.
     #[error(transparent)]
     Zone(#[from] UnknownZoneError),
 }
@@ -83,10 +84,10 @@ impl FromStr for StartWindow {
         let time = |text| time_of_day(text).ok_or_else(malformed);
         let window =
             StartWindow { from: time(from)?, to: time(to)?, zone: zone.map(named).transpose()? };
-        match window.from == window.to {
-            true => Err(ParseStartWindowError::Empty(text.to_owned())),
-            false => Ok(window),
+        if window.from == window.to {
+            return Err(ParseStartWindowError::Empty(text.to_owned()));
         }
+        Ok(window)
     }
 }
 
@@ -104,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn it_begins_with_its_first_moment_and_ends_before_its_last() {
+    fn it_includes_its_start_and_excludes_its_end() {
         for (now, is_open) in [
             ("2026-07-04T00:59:59Z", false),
             ("2026-07-04T01:00:00Z", true),

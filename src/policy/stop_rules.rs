@@ -1,5 +1,5 @@
-//! The rules that stop a run that is going wrong. They observe outcomes in the order in which
-//! they come.
+//! The stop rules: rules that stop a run that is going wrong. They observe outcomes in the order
+//! in which calls end.
 
 use std::time::Duration;
 
@@ -7,36 +7,37 @@ use super::canary::Canary;
 use super::max_failures::MaxFailures;
 use crate::model::{Counts, FatalCause, Outcome, ReasonCode, RowNumber, Status, Verdict};
 
-/// How many requests in a row may be refused as malformed or misdirected. A file
-/// of bad rows is not stopped by it soon; a wrong URL or a changed API is.
+/// The most requests in a row that may be refused as malformed or misdirected. It is high enough
+/// that a few bad rows do not stop the run, and low enough that a wrong URL or a changed API does
+/// so soon.
 const MOST_REFUSALS_IN_A_ROW: u32 = 9;
 
-/// The rules that a user sets; none is off.
+/// The configured limits; `None` turns a rule off.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct StopRuleSettings {
     /// The most rows that may fail.
     pub failures: Option<MaxFailures>,
-    /// The most rows that may fail one after another.
+    /// The most rows that may fail consecutively.
     pub consecutive_failures: Option<u32>,
-    /// The most answers that may be lost one after another.
+    /// The most answers that may be lost consecutively.
     pub consecutive_doubts: Option<u32>,
-    /// The most rows that may fail one after another with the same error code.
+    /// The most rows that may fail consecutively with the same error code.
     pub same_code: Option<u32>,
-    /// How many rows go first, one at a time.
+    /// The number of rows in the canary.
     pub canary: Option<u32>,
 }
 
-/// Why a stop rule, or an answer, stops a run.
+/// Why a stop rule, an answer or an outage stops a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StopReason {
-    /// Which rule it was.
+    /// The rule.
     pub code: ReasonCode,
-    /// What set it off, in words.
+    /// The cause, as a phrase for the user.
     pub why: String,
 }
 
 impl StopReason {
-    /// This row's answer stops the run.
+    /// The answer for this row stops the run.
     pub fn from_answer(cause: FatalCause, row: RowNumber, outcome: &Outcome) -> StopReason {
         let what = match cause {
             FatalCause::Unauthorized | FatalCause::Credentials => "The credentials were refused",
@@ -49,14 +50,13 @@ impl StopReason {
         StopReason { code: cause.code(), why: format!("{what}: row {row}: {}", outcome.describe()) }
     }
 
-    /// The server was away for too long; this is what the last call came to.
+    /// The server was away for too long; `last` describes the last call.
     pub fn from_outage(last: &str) -> StopReason {
         let why = format!("CoreCARD was away for longer than --max-outage; the last call: {last}");
         StopReason { code: ReasonCode::Outage, why }
     }
 
-    /// The server asks for a longer wait than it can be given, and has been given all; this
-    /// is what the call came to.
+    /// The server requests a longer pause than it can be granted; `last` describes the call.
     pub fn from_retry_after(wait: Duration, last: &str) -> StopReason {
         let seconds = wait.as_secs();
         let why = format!(
@@ -66,7 +66,7 @@ impl StopReason {
     }
 }
 
-/// Watches the outcomes of a run from the moment it is started.
+/// Observes the outcomes of a run from its start on.
 #[derive(Debug, Clone)]
 pub struct StopRules {
     max_failures: Option<MaxFailures>,
@@ -80,7 +80,7 @@ pub struct StopRules {
 }
 
 impl StopRules {
-    /// A set of stop rules with these rules, none of which looks at rows that ended before.
+    /// Stop rules with these limits. Rows that ended before do not count.
     pub fn new(limits: &StopRuleSettings, before: &Counts) -> StopRules {
         StopRules {
             max_failures: limits.failures,
@@ -94,14 +94,13 @@ impl StopRules {
         }
     }
 
-    /// The rows that go first, and say whether the others may.
+    /// The canary, which decides whether rows after the first ones may be sent.
     pub fn canary(&mut self) -> &mut Canary {
         &mut self.canary
     }
 
-    /// Takes in what the row's attempt came to, how the row ended by it, if it
-    /// did, and how the run's rows stand after it; says why the run must stop, if
-    /// it must.
+    /// Observes the outcome of a row's attempt. `ended` is the row's status if the attempt ended
+    /// it; `counts` are the run's counts after that. Returns why the run must stop, if it must.
     pub fn observe(
         &mut self,
         row: RowNumber,
@@ -110,9 +109,12 @@ impl StopRules {
         counts: &Counts,
     ) -> Option<StopReason> {
         let by_attempt = self.after_attempt(outcome);
-        let by_row = ended.and_then(|status| match status.is_cancelled() {
-            true => self.after_success(),
-            false => self.after_failure(row, &outcome.error_code, counts),
+        let by_row = ended.and_then(|status| {
+            if status.is_cancelled() {
+                self.after_success()
+            } else {
+                self.after_failure(row, &outcome.error_code, counts)
+            }
         });
         by_attempt.or(by_row)
     }
@@ -129,7 +131,7 @@ impl StopRules {
             return Some(StopReason { code: ReasonCode::Refusals, why });
         }
         if outcome.verdict != Verdict::Doubt {
-            // A call that was never sent shows nothing of the server's answers.
+            // A call that was never sent is no evidence about answers.
             if outcome.sent {
                 self.doubts.reset();
             }
@@ -150,22 +152,22 @@ impl StopRules {
     }
 
     fn after_failure(&mut self, row: RowNumber, code: &str, counts: &Counts) -> Option<StopReason> {
-        let code_told = named(code);
+        let code_name = named(code);
         let canary = self.canary.row_failed().map(|rows| {
             let why = format!(
-                "too many of the first rows failed (--canary {rows}), the last, row {row}, with {code_told}"
+                "too many of the first rows failed (--canary {rows}), the last, row {row}, with {code_name}"
             );
             StopReason { code: ReasonCode::Canary, why }
         });
         let same = self.same_code.record_key(code).map(|most| {
             let why = format!(
-                "more than {most} rows in a row failed with {code_told} (--max-consecutive-same-code {most}), the last is row {row}"
+                "more than {most} rows in a row failed with {code_name} (--max-consecutive-same-code {most}), the last is row {row}"
             );
             StopReason { code: ReasonCode::SameCode, why }
         });
         let in_a_row = self.failures.record().map(|most| {
             let why = format!(
-                "more than {most} rows in a row failed (--max-consecutive-failures {most}), the last, row {row}, with {code_told}"
+                "more than {most} rows in a row failed (--max-consecutive-failures {most}), the last, row {row}, with {code_name}"
             );
             StopReason { code: ReasonCode::ConsecutiveFailures, why }
         });
@@ -181,17 +183,17 @@ impl StopRules {
     }
 }
 
-/// Counts what happens one time after another without something else in between.
+/// Counts consecutive occurrences of something.
 #[derive(Debug, Clone)]
 struct ConsecutiveCounter {
     limit: Option<u32>,
     count: u32,
-    /// What was recorded last, where only the same thing counts on.
+    /// The key of the last occurrence, where only the same key counts as consecutive.
     key: String,
 }
 
 impl ConsecutiveCounter {
-    /// `None`: without a limit.
+    /// A counter with this limit; `None` means unlimited.
     fn with_limit(limit: Option<u32>) -> ConsecutiveCounter {
         ConsecutiveCounter { limit, count: 0, key: String::new() }
     }
@@ -202,8 +204,8 @@ impl ConsecutiveCounter {
         self.limit.filter(|limit| self.count > *limit)
     }
 
-    /// Records one more occurrence of `key`; another key than before counts from the start.
-    /// Returns the limit if it has now been exceeded.
+    /// Records one more occurrence of `key`; a different key restarts the count. Returns the
+    /// limit if it has now been exceeded.
     fn record_key(&mut self, key: &str) -> Option<u32> {
         if self.key != key {
             self.reset();
@@ -212,13 +214,13 @@ impl ConsecutiveCounter {
         self.record()
     }
 
-    /// Something else happened.
+    /// Records that the sequence of occurrences was broken.
     fn reset(&mut self) {
         self.count = 0;
     }
 }
 
-/// CoreCARD may reject a row without any code.
+/// The error code for display: CoreCARD may reject a row without one.
 fn named(code: &str) -> &str {
     if code.is_empty() { "no error code" } else { code }
 }
@@ -230,7 +232,7 @@ fn failures(counts: &Counts) -> u64 {
         .sum()
 }
 
-/// Rows that a call decided.
+/// The number of rows that ended by a call.
 fn called(counts: &Counts) -> u64 {
     failures(counts) + counts.get(Status::Cancelled) + counts.get(Status::AlreadyCancelled)
 }
@@ -240,7 +242,7 @@ mod tests {
     use super::*;
     use insta::assert_snapshot;
 
-    /// A set of stop rules and the rows it has seen.
+    /// Stop rules, with the rows that they have observed.
     struct Watched {
         stop_rules: StopRules,
         counts: Counts,
@@ -289,7 +291,7 @@ mod tests {
         }
     }
 
-    fn told(stop_reason: Option<StopReason>) -> String {
+    fn described(stop_reason: Option<StopReason>) -> String {
         let StopReason { code, why } = stop_reason.unwrap();
         format!("{code}: {why}")
     }
@@ -329,7 +331,7 @@ mod tests {
         let mut watched = Watched { stop_rules: StopRules::new(&limits, &counts), counts, row: 0 };
         assert!((0..95).all(|_| watched.cancelled().is_none()));
         assert!((0..5).all(|_| watched.rejected("ERR1").is_none()));
-        assert_snapshot!(told(watched.rejected("ERR1")), @"MAX_FAILURES: 6 of 101 rows failed (--max-failures 5%)");
+        assert_snapshot!(described(watched.rejected("ERR1")), @"MAX_FAILURES: 6 of 101 rows failed (--max-failures 5%)");
     }
 
     #[test]
@@ -338,7 +340,7 @@ mod tests {
         assert!((0..9).all(|_| watched.refused().is_none()));
         assert_eq!(watched.cancelled(), None);
         assert!((0..9).all(|_| watched.refused().is_none()));
-        assert_snapshot!(told(watched.refused()), @"REFUSALS: 10 requests in a row were refused, the last with HTTP_404");
+        assert_snapshot!(described(watched.refused()), @"REFUSALS: 10 requests in a row were refused, the last with HTTP_404");
     }
 
     #[test]
@@ -351,7 +353,7 @@ mod tests {
         assert_eq!(watched.cancelled(), None);
         assert!(watched.rejected("ERR1").is_none() && watched.rejected("ERR2").is_none());
         assert_eq!(watched.lost(), None, "the row has not ended");
-        assert_snapshot!(told(watched.rejected("")), @"CONSECUTIVE_FAILURES: more than 2 rows in a row failed (--max-consecutive-failures 2), the last, row 7, with no error code");
+        assert_snapshot!(described(watched.rejected("")), @"CONSECUTIVE_FAILURES: more than 2 rows in a row failed (--max-consecutive-failures 2), the last, row 7, with no error code");
     }
 
     #[test]
@@ -364,7 +366,7 @@ mod tests {
         assert_eq!(watched.rejected("ERR1"), None);
         assert!(watched.lost().is_none() && watched.lost().is_none());
         assert_eq!(watched.sees(Verdict::NotDone, "CONNECT", None), None);
-        assert_snapshot!(told(watched.lost()), @"CONSECUTIVE_DOUBTS: more than 2 answers in a row were lost (--max-consecutive-doubts 2), the last with TIMEOUT");
+        assert_snapshot!(described(watched.lost()), @"CONSECUTIVE_DOUBTS: more than 2 answers in a row were lost (--max-consecutive-doubts 2), the last with TIMEOUT");
     }
 
     #[test]
@@ -375,7 +377,7 @@ mod tests {
         assert!(watched.rejected("ERR2").is_none() && watched.rejected("ERR2").is_none());
         assert_eq!(watched.cancelled(), None);
         assert!(watched.rejected("ERR2").is_none() && watched.rejected("ERR2").is_none());
-        assert_snapshot!(told(watched.rejected("ERR2")), @"SAME_CODE: more than 2 rows in a row failed with ERR2 (--max-consecutive-same-code 2), the last is row 8");
+        assert_snapshot!(described(watched.rejected("ERR2")), @"SAME_CODE: more than 2 rows in a row failed with ERR2 (--max-consecutive-same-code 2), the last is row 8");
     }
 
     #[test]
@@ -383,6 +385,6 @@ mod tests {
         let mut watched =
             Watched::by(StopRuleSettings { canary: Some(10), ..StopRuleSettings::default() });
         assert!(watched.cancelled().is_none() && watched.rejected("ERR1").is_none());
-        assert_snapshot!(told(watched.rejected("ERR2")), @"CANARY: too many of the first rows failed (--canary 10), the last, row 3, with ERR2");
+        assert_snapshot!(described(watched.rejected("ERR2")), @"CANARY: too many of the first rows failed (--canary 10), the last, row 3, with ERR2");
     }
 }

@@ -1,45 +1,45 @@
-//! How many calls a thread has in flight, where no pace says when they start. A server
-//! works on so many at once: more only wait at its door, and each connection more costs
-//! both sides memory that has left the caches by the time it is of use. So it is tried
-//! out: twice as many are in flight from then on if they bring more answers.
+//! Finds how many calls a thread should have in flight where there is no rate to keep. A server
+//! works on a limited number at once: further calls only queue there, and each further connection
+//! costs both sides memory that has left the caches by the time it is used. So the number is
+//! found by hill climbing: it is doubled, and stays doubled if that yields more answers.
 
 use std::time::Duration;
 
-/// At least so many are.
+/// The number at first.
 const LEAST: usize = 32;
 
-/// Answers are counted over so long at least, and until there are as many of them as
-/// calls may be in flight.
+/// Answers are counted over at least this long, and until there are as many as calls may be in
+/// flight.
 const INTERVAL: Duration = Duration::from_millis(50);
 
-/// A number is judged by so many intervals. The first does not count: it still shows
-/// the number before.
+/// A number is evaluated over this many intervals. The first one is ignored, because it still
+/// reflects the number before.
 const INTERVALS: usize = 3;
 
-/// Twice as many must bring so many times the answers, at least.
+/// A doubling must yield at least this many times the answers.
 const WORTH: f64 = 1.25;
 
-/// Where they did not, they are tried again after this.
-const REST: Duration = Duration::from_secs(5);
+/// If it does not, the next one is tried after this.
+const PAUSE: Duration = Duration::from_secs(5);
 
-/// How many calls may be in flight. Times are since the start of the run.
+/// The limit on calls in flight. Times are since the start of the run.
 #[derive(Debug, Default)]
 pub struct ConcurrencyProbe {
     doublings: u32,
-    /// When the interval under way began, the answers in it, and whether a call had to wait.
+    /// When the current interval began, the answers in it, and whether a call had to wait.
     began: Duration,
     answers: usize,
     held: bool,
     /// Answers a second in each interval with this number.
     rates: Vec<f64>,
-    /// The most answers a second with half the number, while that is being tried.
+    /// The most answers a second with half the number, while the doubled one is evaluated.
     half: Option<f64>,
-    /// Before this nothing is tried.
-    rests_until: Duration,
+    /// No doubling is tried before this.
+    paused_until: Duration,
 }
 
 impl ConcurrencyProbe {
-    /// Whether one more call may be in flight beside so many.
+    /// Whether one more call may be in flight besides these.
     pub fn can_dispatch(&mut self, in_flight: usize) -> bool {
         let has_room = in_flight < self.limit();
         self.held |= !has_room;
@@ -50,7 +50,7 @@ impl ConcurrencyProbe {
         LEAST << self.doublings
     }
 
-    /// Learns that a call ended now.
+    /// Records that a call ended now.
     pub fn on_ended(&mut self, now: Duration) {
         self.answers += 1;
         let lasted = now.saturating_sub(self.began);
@@ -59,8 +59,8 @@ impl ConcurrencyProbe {
         }
         let rate = self.answers as f64 / lasted.as_secs_f64();
         (self.began, self.answers) = (now, 0);
-        // Where no call had to wait, more would not have brought more.
-        if !std::mem::take(&mut self.held) || now < self.rests_until {
+        // If no call had to wait, more in flight would not have yielded more answers.
+        if !std::mem::take(&mut self.held) || now < self.paused_until {
             self.rates.clear();
             return;
         }
@@ -76,7 +76,7 @@ impl ConcurrencyProbe {
         match self.half.take() {
             Some(half) if settled().any(|rate| rate < half * WORTH) => {
                 self.doublings -= 1;
-                self.rests_until = now.saturating_add(REST);
+                self.paused_until = now.saturating_add(PAUSE);
             }
             _ => {
                 self.half = settled().reduce(f64::max);
@@ -90,13 +90,13 @@ impl ConcurrencyProbe {
 mod tests {
     use super::*;
 
-    /// How many are in flight, of so many that are wanted.
+    /// How many are in flight, if this many are wanted.
     fn now(in_flight: &mut ConcurrencyProbe, wanted: usize) -> usize {
         (0..wanted).find(|so_many| !in_flight.can_dispatch(*so_many)).unwrap_or(wanted)
     }
 
-    /// How many of a thousand that are wanted are in flight after so many seconds, when
-    /// so many bring that many answers a second.
+    /// How many of a thousand wanted calls are in flight after this many seconds, if `rate` maps
+    /// calls in flight to answers a second.
     fn after(seconds: u64, in_flight: &mut ConcurrencyProbe, rate: impl Fn(usize) -> f64) -> usize {
         let mut clock = in_flight.began;
         let end = clock + Duration::from_secs(seconds);

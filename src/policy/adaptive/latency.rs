@@ -1,74 +1,74 @@
-//! Is the server slowing down because it is sent too much? Its calls then queue,
-//! and answers take longer and longer. Single answers tell nothing, as the work
-//! behind them varies: what is compared is the mean of many with what it usually
-//! is. A server may also be slower for a reason of its own: then sending
-//! less does not help, and the longer answers are its usual ones from then on.
+//! Limits the rate when latency shows that the server is overloaded: calls then queue, and
+//! answers take longer and longer. Single answers are no evidence, because the work behind them
+//! varies. Therefore the mean latency of many is compared with a baseline, an exponentially
+//! weighted moving average. A server may also become slower for another reason: then sending less
+//! does not help, and the longer latency becomes the baseline.
 
 use std::time::Duration;
 
 use super::ramp::RampUp;
 
-/// Answers whose mean is taken. Where answers vary as widely as they do by mere
-/// chance (exponentially), their mean then varies by an eighth of itself.
+/// The number of answers in a mean. If latencies vary exponentially, as they do by chance alone,
+/// the standard deviation of their mean is an eighth of it.
 const ANSWERS: u32 = 64;
 
-/// The usual falls by this part of what a mean is below it, and rises by this part of
-/// what one is above it: after a pause the short answers come first, and a queue must
-/// not become usual soon.
+/// The weights by which the baseline follows a mean below and above it. It falls faster than it
+/// rises: after a pause short answers come first, and the latency of a queue must not become the
+/// baseline soon.
 const FALLS: f64 = 0.1;
 const RISES: f64 = 0.002;
 
-/// A mean is slow above so many times the usual, and the margin more.
+/// A mean is slow above this multiple of the baseline plus the margin in seconds.
 const SLOW: f64 = 3.0;
 const SLOW_MARGIN: f64 = 0.050;
 
-/// Means must be slow for so long: this machine may have stalled, and not the server.
+/// Means must be slow for this long, because this machine may have stalled rather than the server.
 const SLOW_FOR: Duration = Duration::from_secs(1);
 
-/// It is usual again below so many times the usual, and the margin more.
+/// The latency is normal again below this multiple of the baseline plus the margin in seconds.
 const USUAL_AGAIN: f64 = 2.0;
 const USUAL_MARGIN: f64 = 0.025;
 
-/// One answer counts for no more than so many usual ones: it may be stuck.
+/// One answer counts for at most this multiple of the baseline, because it may be stuck.
 const STUCK: f64 = 8.0;
 
-/// If the mean has not fallen below this share of what it was, within the patience,
-/// sending less does not help.
+/// If the mean has not fallen below this fraction of what it was, after this time and this many
+/// means, sending less does not help.
 const HELPED: f64 = 0.8;
 const PATIENCE: Duration = Duration::from_secs(2);
 const PATIENT_MEANS: u32 = 6;
 
-/// A server that slows down is sent this part of what it answered, and so much less
-/// again with every mean that does not fall.
+/// A server that slows down is sent this fraction of the rate it answered. With every mean that
+/// does not fall, the limit is multiplied by it again.
 const DRAINING: f64 = 0.85;
 
-/// Once its queue is gone it is sent this part, and after a second more and more: so
-/// much more a second at first.
+/// Once the queue is gone, the server is sent this fraction of that rate. After the hold, the
+/// limit rises, at first by this fraction a second.
 const DRAINED: f64 = 0.97;
 const HOLD: Duration = Duration::from_secs(1);
 const CLIMB: f64 = 0.03;
 
-/// A limit of so many calls a second is none.
+/// A limit above this many calls a second is dropped.
 const NO_LIMIT: f64 = 1e6;
 
-/// What the server answers a second is averaged over about so many seconds, and the
-/// most of late fades by so much a second.
+/// The time in seconds over which the answers a second are averaged, and the fraction by which
+/// their recent maximum decays a second.
 const AVERAGED_OVER: f64 = 2.0;
 const FADES: f64 = 0.05;
 
-/// How long answers take, in seconds, and how many calls a second may be started for it.
+/// The limit derived from latencies. Latencies are in seconds, limits in calls a second.
 #[derive(Debug, Default)]
 pub struct LatencyLimit {
     baseline: Option<f64>,
     answers: u32,
     sum: f64,
     began: Duration,
-    /// For how many seconds answers have been watched.
+    /// For how many seconds answers have been observed.
     watched: f64,
-    /// Answers a second, averaged, and the most of them of late.
+    /// Answers a second: their average, and its recent maximum.
     average: f64,
     most: f64,
-    /// Since when means are slow, though nothing is done about it yet.
+    /// Since when means have been slow without any limit yet.
     suspected: Option<Duration>,
     slow: Option<Slowdown>,
     limit: Option<f64>,
@@ -83,19 +83,19 @@ struct Slowdown {
 }
 
 impl LatencyLimit {
-    /// How many calls a second may be started, if that is limited.
+    /// The most calls a second; `None` if unlimited.
     pub fn limit(&self) -> Option<f64> {
         self.limit
     }
 
-    /// It is now this late: the limit climbs if nothing is slow.
+    /// Advances to `now`: raises the limit if the latency is normal.
     pub fn tick(&mut self, now: Duration) {
         let Some(limit) = self.limit.filter(|_| self.slow.is_none()) else { return };
         let Some(factor) = self.ramp.factor_since_last(now) else { return };
         self.limit = Some(limit * factor).filter(|limit| *limit < NO_LIMIT);
     }
 
-    /// Learns how long an answer took that came now.
+    /// Takes in the latency of an answer received now.
     pub fn on_answered(&mut self, took: Duration, now: Duration) {
         if self.answers == 0 {
             self.began = now;
@@ -116,7 +116,7 @@ impl LatencyLimit {
         self.evaluate(mean, now);
     }
 
-    /// Whether an answer that took so long is not a slow one.
+    /// Whether this latency is not slow.
     pub fn is_baseline(&self, took: Duration) -> bool {
         self.baseline.is_none_or(|baseline| took.as_secs_f64() <= baseline * SLOW + SLOW_MARGIN)
     }
@@ -158,7 +158,7 @@ impl LatencyLimit {
 mod tests {
     use super::*;
 
-    /// The least limit while answers come every millisecond and take so long.
+    /// The lowest limit while answers come every millisecond with this latency.
     fn least_limit(
         slowness: &mut LatencyLimit,
         clock: &mut Duration,
@@ -174,7 +174,7 @@ mod tests {
         (0..answers).filter_map(answer).reduce(f64::min)
     }
 
-    /// A number from 0 to 1 that looks like chance.
+    /// A pseudorandom number from 0 to 1.
     fn chance(n: u32) -> f64 {
         f64::from(n.wrapping_mul(2_654_435_769) >> 8) / f64::from(1 << 24)
     }
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_is_slower_for_a_reason_of_its_own_is_believed() {
+    fn a_server_that_is_slower_for_another_reason_sets_a_new_baseline() {
         let (mut slowness, mut clock) = (LatencyLimit::default(), Duration::ZERO);
         least_limit(&mut slowness, &mut clock, 1000, |_| 0.02);
         assert!(least_limit(&mut slowness, &mut clock, 2000, |_| 0.2).is_some());

@@ -1,6 +1,13 @@
-//! The server's own limits, found while the run goes on where the contract is only
-//! half known. They only ever lower what the contract and `--concurrency` allow, and
-//! a server that shows no limit is not held back.
+//! Adaptive limits: the server's limits as observed during the run, because the contract is known
+//! only in part. They only lower what the contract and `--concurrency` allow, and a server that
+//! shows no limit is not slowed down.
+//!
+//! | limit | reacts to | model |
+//! |---|---|---|
+//! | `ThrottleLimit` | HTTP 429 | AIMD: down to what was accepted, slowly up again |
+//! | `LatencyLimit` | rising latency | latency gradient against a moving-average baseline |
+//! | `SlowStart` | missing answers | TCP slow start |
+//! | [`concurrency`] | no gain from more calls in flight | hill climbing |
 
 pub mod concurrency;
 mod latency;
@@ -15,25 +22,25 @@ use latency::LatencyLimit;
 use slow_start::SlowStart;
 use throttle::ThrottleLimit;
 
-/// However little the server seems to take, it is sent so many calls a second.
+/// The lowest limit, in calls a second, however little the server accepts.
 const SLOWEST: f64 = 0.2;
 
-/// What one answer, or the lack of one, shows of the server's limits.
+/// What the end of one call shows about the server's limits.
 #[derive(Debug, Clone, Copy)]
 pub struct Observation {
-    /// What it tells of the server.
+    /// What it indicates about the server.
     pub signal: ServerSignal,
-    /// When the call was started, after the start of the run.
+    /// When the call started, since the start of the run.
     pub started: Duration,
     /// How long it took.
     pub took: Duration,
-    /// How long the server asked everyone to wait.
+    /// The pause that the server requested.
     pub retry_after: Option<Duration>,
-    /// Calls in flight until then, this one included.
+    /// The calls in flight until it ended, itself included.
     pub in_flight: u32,
 }
 
-/// The limits of the server as they are known now.
+/// The limits observed so far.
 #[derive(Debug)]
 pub struct AdaptiveLimits {
     throttle: ThrottleLimit,
@@ -42,8 +49,8 @@ pub struct AdaptiveLimits {
 }
 
 impl AdaptiveLimits {
-    /// Nothing is known yet; never more than this many calls in flight, of which so many
-    /// start in any one second, if that is limited.
+    /// Limits before the first call. At most `concurrency` calls are in flight, of which at most
+    /// `max_per_second` start in any one second; `None` means unlimited.
     pub fn new(concurrency: u32, max_per_second: Option<u32>) -> AdaptiveLimits {
         AdaptiveLimits {
             throttle: ThrottleLimit::default(),
@@ -52,23 +59,23 @@ impl AdaptiveLimits {
         }
     }
 
-    /// Whether one more call may be in flight beside so many.
+    /// Whether one more call may be in flight besides these.
     pub fn can_dispatch(&self, in_flight: u32) -> bool {
         in_flight < self.slow_start.limit()
     }
 
-    /// How many calls a second may be started, if that is limited.
+    /// The most calls a second; `None` if unlimited.
     pub fn limit(&self) -> Option<f64> {
         let limits = [self.throttle.limit(), self.latency.limit()];
         limits.into_iter().flatten().reduce(f64::min).map(|limit| limit.max(SLOWEST))
     }
 
-    /// How far apart calls must start; nothing if that is not limited.
+    /// The shortest time between the starts of two calls; zero if unlimited.
     pub fn min_spacing(&self) -> Duration {
         self.limit().map_or(Duration::ZERO, |limit| Duration::from_secs_f64(1.0 / limit))
     }
 
-    /// Learns from a call that ended now.
+    /// Observes a call that ended now.
     pub fn observe(&mut self, shown: Observation, now: Duration) {
         let Observation { signal, started, took, retry_after, in_flight } = shown;
         match signal {
@@ -87,13 +94,13 @@ impl AdaptiveLimits {
         }
     }
 
-    /// It is now this late.
+    /// Advances to `now`.
     pub fn tick(&mut self, now: Duration) {
         self.throttle.tick(now);
         self.latency.tick(now);
     }
 
-    /// The server is back after it was away.
+    /// Records that the server works again after an outage.
     pub fn restart(&mut self, now: Duration) {
         self.throttle.restart(now);
         self.slow_start.restart();

@@ -1,33 +1,33 @@
-//! How a limit climbs again: slowly at first, since it may be passed at once, and
-//! then faster and faster, since the server may have become much stronger.
+//! How a limit rises again: slowly at first, because it may be exceeded at once, and then faster
+//! and faster, because the server's capacity may have grown much.
 
 use std::time::Duration;
 
-/// How fast the speed grows by itself a second, and how far.
+/// The speed's own growth a second, and the highest speed.
 const GROWS: f64 = 0.35;
 const STEEPEST: f64 = 0.5;
 
-/// The longest time that one step of it makes up for: where nothing was asked for so long,
-/// nothing was tried either.
+/// The longest time that one step makes up for. If no call was wanted for longer, the limit was
+/// not tested during it.
 const LONGEST_STEP: Duration = Duration::from_secs(1);
 
-/// A climb under way. Times are since the start of the run.
+/// A rise in progress. Times are since the start of the run.
 #[derive(Debug, Default)]
 pub(super) struct RampUp {
-    /// How far it came.
+    /// The time up to which it has been applied.
     at: Duration,
-    /// Part of the limit by which that climbs a second.
+    /// The fraction of the limit by which it rises a second.
     speed: f64,
 }
 
 impl RampUp {
-    /// A climb that begins then, at this speed.
+    /// A rise that begins at this time with this speed.
     pub fn starting_at(at: Duration, speed: f64) -> RampUp {
         RampUp { at, speed }
     }
 
-    /// By what the limit is multiplied for the time since it was last asked; none
-    /// before the climb begins.
+    /// The factor by which the limit rises for the time since the last call of this function;
+    /// `None` before the rise begins.
     pub fn factor_since_last(&mut self, now: Duration) -> Option<f64> {
         let passed = now.checked_sub(self.at)?.min(LONGEST_STEP).as_secs_f64();
         self.at = now;
@@ -45,7 +45,7 @@ mod tests {
     }
 
     #[test]
-    fn a_climb_begins_when_it_is_said_and_grows_steeper_up_to_a_bound() {
+    fn a_ramp_begins_when_it_is_set_and_grows_steeper_up_to_a_bound() {
         let mut climb = RampUp::starting_at(Duration::from_secs(10), 0.01);
         assert_eq!(after(&mut climb, 9), None);
         assert_eq!(after(&mut climb, 10), Some(1.0));

@@ -1,16 +1,17 @@
-//! How many calls may be in flight until answers come. A server that hangs or is away
-//! should not be sent many more before the first of them tells.
+//! Slow start: limits the calls in flight until answers come, as TCP does. A server that hangs or
+//! is away must not be sent many more calls before the first of them shows it.
 
 use std::time::Duration;
 
-/// Calls in flight until answers come.
+/// The limit on calls in flight until answers come.
 const AT_FIRST: u32 = 64;
 
-/// At the start those of so long may be, if they are more: their connections are open.
+/// At the start of a run, the calls of this time may be in flight if they are more, because their
+/// connections are open.
 const FIRST: Duration = Duration::from_millis(10);
 
-/// The most calls in flight: few at first, and one more for every answer while at
-/// least half of them are used, which doubles them with every round of answers.
+/// The limit on calls in flight. It grows by one with every answer while at least half of it is
+/// used, which doubles it with every round of answers.
 #[derive(Debug)]
 pub struct SlowStart {
     most: u32,
@@ -18,26 +19,26 @@ pub struct SlowStart {
 }
 
 impl SlowStart {
-    /// Never more than so many calls; and so many start in any one second, if that is
-    /// limited.
+    /// A limit that never exceeds `most`. `a_second` is the most calls that start in any one
+    /// second; `None` means unlimited.
     pub fn new(most: u32, a_second: Option<u32>) -> SlowStart {
         let started = (FIRST * a_second.unwrap_or_default()).as_secs() as u32;
         SlowStart { most, now: AT_FIRST.max(started).min(most) }
     }
 
-    /// How many calls may be in flight.
+    /// The most calls in flight.
     pub fn limit(&self) -> u32 {
         self.now
     }
 
-    /// Takes note of an answer while so many calls were in flight, itself included.
+    /// Records an answer. `in_flight` is the number of calls in flight until then, itself included.
     pub fn on_answered(&mut self, in_flight: u32) {
         if in_flight.saturating_mul(2) >= self.now {
             self.now = (self.now + 1).min(self.most);
         }
     }
 
-    /// Begins anew: the server has been away, and no connection is open.
+    /// Starts again: the server was away, and no connection is open.
     pub fn restart(&mut self) {
         self.now = AT_FIRST.min(self.most);
     }

@@ -1,130 +1,129 @@
-//! How many calls a second the server takes, learnt from those it throttled (HTTP
-//! 429). Nothing is held back before it says so.
+//! Limits the rate when the server throttles calls (HTTP 429). There is no limit before it does.
 //!
-//! A throttled call tells that the calls accepted in the second before it were all
-//! there was room for. The limit is then set a little below that, stays there for
-//! long, and only then climbs slowly, since every call too many may cost a pause.
+//! A throttled call shows that the calls accepted in the second before it were all that the
+//! server had room for. The limit is set a little below that number, held for a long time, and
+//! only then raised slowly, because every call too many may cost a pause.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::ramp::RampUp;
 
-/// How much of the capacity is used once it is known.
+/// The fraction of the observed capacity that is used.
 const USED: f64 = 0.97;
 
-/// The share of calls that may be throttled without anything being done about it,
-/// if the server asks for no pause.
+/// The fraction of calls that may be throttled without any consequence, if the server requests no
+/// pause.
 const TOLERATED: f64 = 0.01;
 
-/// Throttled calls at a rate that the server was found to take contradict that: once
-/// that may be a stall, after which calls arrive together. Then the limit is lowered by
-/// so much, or to what was accepted, but to no less than this part; and after so many of
-/// them in a row it is plain that they come by chance, and there is no limit for so long.
+/// Throttled calls below the observed capacity contradict it. One contradiction may be a stall,
+/// after which calls arrive together. After further ones the limit is multiplied by `LOWERED`, or
+/// set to what was accepted if that is less, but never to less than the fraction `LEAST`. After
+/// this many in a row they are evidently random, and no limit is applied for the time `CHANCE`.
 const LOWERED: f64 = 0.95;
 const LEAST: f64 = 0.5;
 const CONTRADICTIONS: u32 = 5;
 const CHANCE: Duration = Duration::from_secs(60);
 
-/// Throttled calls that come before a full second of sending has passed say little:
-/// only so many of them in a row do.
+/// Throttled calls before a full second of sending are weak evidence: only this many bursts of
+/// them in a row count.
 const EARLY: u32 = 3;
 
-/// Over about how many calls the share of those throttled is taken.
+/// The number of calls over which the fraction of throttled ones is averaged.
 const SHARE_OF: f64 = 200.0;
 
-/// Throttled calls that followed the first are evidence if they are at least so
-/// many, and half of all that followed it.
+/// The throttled calls after the first are evidence if they are at least this many, and at least
+/// half of all calls after it.
 const EVIDENCE: u32 = 5;
 
-/// Calls that start so close together may arrive in any order: one that was accepted
-/// then may have come before the one that was throttled.
+/// Calls that start this close together may arrive in any order: one that was accepted may have
+/// arrived before the one that was throttled.
 const UNORDERED: Duration = Duration::from_millis(5);
 
-/// What a server may count calls by.
+/// The window in which a server is assumed to count calls.
 const SECOND: Duration = Duration::from_secs(1);
 
-/// After the first throttled call, the answers to those sent with it are awaited.
+/// How long after the first throttled call the answers to those sent with it are awaited.
 const SETTLING: Duration = Duration::from_millis(150);
 
-/// Calls started within this time after the limit was lowered may have been planned
-/// before, or suffer from those that were: they tell nothing new.
-const DEAF: Duration = Duration::from_millis(1250);
+/// Calls started within this time after the limit was lowered may have been planned before, or
+/// suffer from those that were: they are no new evidence.
+const COOLDOWN: Duration = Duration::from_millis(1250);
 
-/// How long the limit stays before it climbs: a multiple of the pause that the last
-/// throttled call cost, and not less than the least. Twice as long whenever the
-/// climb led to the same limit again.
+/// How long the limit is held before it rises: a multiple of the last pause that the server
+/// requested, within these bounds. The time doubles whenever the rise led to the same limit
+/// again, within the fraction `SAME`.
 const HOLD_FOR_PAUSES: u32 = 30;
 const SHORTEST_HOLD: Duration = Duration::from_secs(4);
 const LONGEST_HOLD: Duration = Duration::from_secs(600);
 const SAME: f64 = 0.1;
 
-/// Where calls are let in again and again, a short burst does not tell how many: the
-/// limit stays for this long only, and then climbs this fast.
+/// If the server goes on accepting some calls, a short burst does not show how many: the limit is
+/// held only this long, and then rises this fast.
 const UNSURE_HOLD: Duration = Duration::from_secs(1);
 const UNSURE_CLIMB: f64 = 0.1;
 
-/// How fast the limit climbs at first, by itself a second.
+/// By which fraction the limit rises a second at first.
 const CLIMB: f64 = 0.01;
 
-/// It climbs only while at least this part of it is used.
+/// The limit rises only while at least this fraction of it is used.
 const NEEDED: f64 = 0.9;
 
-/// What the server takes, as far as it is known. Times are since the start of the run.
+/// The limit derived from throttled calls. Times are since the start of the run.
 #[derive(Debug, Default)]
 pub struct ThrottleLimit {
-    /// Calls a second that may be started; none: any number.
+    /// The most calls a second; `None` if unlimited.
     limit: Option<f64>,
-    /// Calls a second that the server was last found to take.
+    /// The last observed capacity, in calls a second.
     known: f64,
-    /// When accepted calls of the last second or so were started.
+    /// When the accepted calls of about the last second started.
     accepted: VecDeque<Duration>,
-    /// The share of calls that were throttled of late.
+    /// The recent fraction of throttled calls.
     share: f64,
-    /// Since when calls are started without a pause.
+    /// Since when calls have started without a pause.
     resumed: Duration,
-    /// The throttled calls whose company is awaited.
+    /// The burst of throttled calls that is being observed.
     burst: Option<ThrottleBurst>,
-    /// Calls started before this tell nothing new.
-    deaf_until: Duration,
-    /// Early bursts in a row, and the most calls that were accepted before one.
+    /// Calls that started before this are no new evidence.
+    cooldown_until: Duration,
+    /// Consecutive early bursts, and the most calls that were accepted before one.
     early: u32,
     most_before: u32,
-    /// Bursts in a row that contradict what is known.
+    /// Consecutive bursts that contradict the observed capacity.
     contradictions: u32,
     hold: Duration,
-    /// Until when the limit stays.
+    /// When the limit starts to rise.
     held_until: Duration,
     ramp: RampUp,
 }
 
-/// A first throttled call, and what became of the calls around it.
+/// A first throttled call, and the results of the calls around it.
 #[derive(Debug)]
 struct ThrottleBurst {
-    /// When the first throttled call was started.
+    /// When the first throttled call started.
     at: Duration,
-    /// When it is judged.
+    /// When the burst is evaluated.
     evaluated_at: Duration,
-    /// How long the server asked to wait.
+    /// The longest pause that the server requested.
     pause: Duration,
-    /// Calls accepted that were started in the second before it.
+    /// The accepted calls that started in the second before it.
     before: u32,
-    /// For how long calls had been started then.
+    /// How long calls had been sent by then.
     sending: Duration,
-    /// Calls throttled that were started after it, and the last of these.
+    /// The throttled calls that started after it, and the start of the last of them.
     throttled: u32,
     last: Duration,
-    /// Calls accepted that surely arrived after it.
+    /// The accepted calls that surely arrived after it.
     accepted: u32,
 }
 
 impl ThrottleLimit {
-    /// How many calls a second may be started, if that is limited.
+    /// The most calls a second; `None` if unlimited.
     pub fn limit(&self) -> Option<f64> {
         self.limit
     }
 
-    /// A call that was started then was accepted.
+    /// Records that a call that started at `started` was accepted.
     pub fn on_accepted(&mut self, started: Duration) {
         self.share -= self.share / SHARE_OF;
         let newest = self.accepted.back().copied().unwrap_or_default();
@@ -139,8 +138,8 @@ impl ThrottleLimit {
         }
     }
 
-    /// A call that was started then was throttled; the answer came now, and asked
-    /// for this pause.
+    /// Records that a call that started at `started` was throttled. Its answer came now and
+    /// requested this pause.
     pub fn on_throttled(&mut self, started: Duration, now: Duration, pause: Option<Duration>) {
         self.share += (1.0 - self.share) / SHARE_OF;
         let pause = pause.unwrap_or_default();
@@ -148,7 +147,7 @@ impl ThrottleLimit {
             burst.pause = burst.pause.max(pause);
             burst.throttled += u32::from(started > burst.at);
             burst.last = burst.last.max(started);
-        } else if started >= self.deaf_until {
+        } else if started >= self.cooldown_until {
             let in_second = |accepted: &&Duration| {
                 **accepted <= started && accepted.saturating_add(SECOND) > started
             };
@@ -169,13 +168,13 @@ impl ThrottleLimit {
         }
     }
 
-    /// Calls go out again after they were held.
+    /// Records that calls start again after an outage.
     pub fn restart(&mut self, now: Duration) {
         (self.resumed, self.burst) = (now, None);
         self.accepted.clear();
     }
 
-    /// It is now this late: judges what is due, and climbs.
+    /// Advances to `now`: evaluates a burst that is due, and raises the limit.
     pub fn tick(&mut self, now: Duration) {
         if let Some(burst) = self.burst.take_if(|burst| now >= burst.evaluated_at) {
             self.evaluate(&burst, now);
@@ -203,7 +202,7 @@ impl ThrottleLimit {
         }
     }
 
-    /// A call here and there was throttled: by chance, or just above the capacity.
+    /// Evaluates single throttled calls: they are random, or the rate is just above the capacity.
     fn evaluate_isolated(&mut self, burst: &ThrottleBurst, now: Duration) {
         self.most_before = self.most_before.max(burst.before);
         self.early = if burst.is_full() { 0 } else { self.early + 1 };
@@ -224,7 +223,7 @@ impl ThrottleLimit {
             }
             Some(_) if self.contradictions >= CONTRADICTIONS => {
                 (self.limit, self.contradictions) = (None, 0);
-                self.deaf_until = now.saturating_add(CHANCE);
+                self.cooldown_until = now.saturating_add(CHANCE);
             }
             Some(_) if self.contradictions == 0 => self.contradictions = 1,
             Some(limit) => {
@@ -235,13 +234,13 @@ impl ThrottleLimit {
         }
     }
 
-    /// The server takes so many calls a second, which was learnt at the cost of this pause.
+    /// Applies a capacity of `known` calls a second, which was observed at the cost of this pause.
     fn apply_limit(&mut self, known: f64, pause: Duration, now: Duration) {
         let same = (known - self.known).abs() <= SAME * self.known;
         let first = (pause * HOLD_FOR_PAUSES).max(SHORTEST_HOLD);
         self.hold = if same { self.hold.max(first / 2) * 2 } else { first }.min(LONGEST_HOLD);
         self.known = known;
-        self.deaf_until = now.saturating_add(if pause.is_zero() { DEAF } else { pause });
+        self.cooldown_until = now.saturating_add(if pause.is_zero() { COOLDOWN } else { pause });
         self.hold_for(pause.saturating_add(self.hold), CLIMB, now);
     }
 
@@ -256,20 +255,21 @@ impl ThrottleLimit {
 }
 
 impl ThrottleBurst {
-    /// Whether calls were started in all of the second before it.
+    /// Whether calls were sent during the whole second before it.
     fn is_full(&self) -> bool {
         self.sending >= SECOND
     }
 
-    /// What a server takes that throttles most calls after the first one too many:
-    /// what it accepted in the second before that, or goes on accepting. A server
-    /// that accepts nothing at all tells nothing.
+    /// The capacity in calls a second of a server that throttles most calls after the first one
+    /// too many: what it accepted in the second before that, or goes on accepting. `None` if it
+    /// accepted nothing.
     fn measured(&self) -> Option<f64> {
         let lasted = self.last.saturating_sub(self.at.saturating_add(UNORDERED)).as_secs_f64();
         let before = f64::from(self.before);
         let known = match self.accepted {
             EVIDENCE.. if lasted > 0.0 => before.max(f64::from(self.accepted) / lasted),
-            // More than before, less than what it took at first: in the middle.
+            // The capacity is more than `before` and less than the initial rate: take the
+            // geometric mean.
             1.. if !self.is_full() => before / self.sending.as_secs_f64().max(0.001).sqrt(),
             _ => before,
         };
@@ -309,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn calls_that_overtake_each_other_on_the_way_tell_nothing_else() {
+    fn calls_that_overtake_each_other_do_not_change_the_limit() {
         let mut throttle = ThrottleLimit::default();
         (0..1000).for_each(|call| throttle.on_accepted(ms(call / 5)));
         (0..100).for_each(|call| throttle.on_throttled(ms(201 + call / 5), ms(225), Some(SECOND)));
@@ -379,7 +379,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_takes_nothing_at_all_tells_nothing_of_what_it_can_take() {
+    fn a_server_that_accepts_nothing_does_not_change_the_limit() {
         let mut throttle = throttled_at_a_thousand(None);
         (0..1000).for_each(|call| throttle.on_throttled(ms(3000 + call), ms(3020 + call), None));
         throttle.tick(ms(5000));
