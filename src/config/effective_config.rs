@@ -3,13 +3,14 @@
 use serde::Serialize;
 
 use super::env::Env;
-use super::file::{Section, key_flags};
+use super::file::key_flags;
 use super::layer::Layer;
 use super::layers::{candidates, layered};
 use super::paths::LEDGER_PASSWORD;
+use super::resolve::ledger;
 use super::secrets::{self, Secret};
+use super::section::Section;
 use super::setting_name::SettingName;
-use super::settings::ledger;
 use super::sourced::{Source, SourcedValue};
 use crate::corecard::proxy;
 use crate::ledger::Location;

@@ -1,5 +1,8 @@
 //! The configuration file: what it says, or where it is wrong.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::ops::Range;
@@ -10,14 +13,13 @@ use serde::de::{DeserializeOwned, Unexpected};
 use toml::Spanned;
 use toml::de::{DeInteger, DeTable, DeValue, ValueDeserializer};
 
-use super::layer::Layer;
-use super::options::{Kind, Options};
+use super::options::{OptionKind, Options};
 use super::secrets;
+use super::section::Section;
 use super::setting_name::SettingName;
-use super::sourced::{self, Source, SourcedTables};
+use super::sourced::{self, Source};
 use super::suggest::suggest;
 use super::unknown_key::UnknownKey;
-use crate::model::CodeMap;
 use crate::simulator;
 
 /// The tables beside the options.
@@ -26,42 +28,6 @@ const TABLES: [&str; 3] = ["auth", "codes", "rehearsal"];
 const PROFILE: &str = "profile";
 /// Flags that are no keys: they say what to read in the first place.
 const NOT_KEYS: [&str; 2] = ["config", "profile"];
-
-/// What a file says, or one of its profiles.
-#[derive(Debug, Default, Clone)]
-pub struct Section {
-    /// The keys that are options too.
-    pub settings: Layer,
-    /// `[auth]`, and where it stands.
-    pub auth: Option<(toml::Table, String)>,
-    /// `[codes]`
-    pub codes: Option<CodeMap>,
-    /// `[rehearsal]`
-    pub rehearsal: Option<toml::Table>,
-    /// The tables as text, each value with its line.
-    pub tables: SourcedTables,
-    /// The file's name.
-    pub file: Option<String>,
-    /// The file's profiles that have an address.
-    pub profiles: Vec<String>,
-}
-
-impl Section {
-    /// This section, and where it says nothing, the lower one. Tables count as a
-    /// whole: a profile's `[codes]` replaces the file's.
-    fn or(self, mut lower: Section) -> Section {
-        lower.tables.extend(self.tables);
-        Section {
-            settings: self.settings.or(lower.settings),
-            auth: self.auth.or(lower.auth),
-            codes: self.codes.or(lower.codes),
-            rehearsal: self.rehearsal.or(lower.rehearsal),
-            tables: lower.tables,
-            file: self.file.or(lower.file),
-            profiles: self.profiles,
-        }
-    }
-}
 
 /// A configuration file, read and understood.
 #[derive(Debug)]
@@ -301,13 +267,13 @@ impl<'a> Reader<'a> {
 }
 
 /// The values of a key as its flag would have them; an error says what it should be.
-fn values(kind: Kind, value: &DeValue) -> Result<Vec<OsString>, String> {
+fn values(kind: OptionKind, value: &DeValue) -> Result<Vec<OsString>, String> {
     match value {
-        DeValue::Array(list) if kind == Kind::List && list.is_empty() => {
+        DeValue::Array(list) if kind == OptionKind::List && list.is_empty() => {
             Err("the list is empty; write a value, or leave the key out".to_owned())
         }
-        DeValue::Array(list) if kind == Kind::List => {
-            list.iter().map(|value| scalar(Kind::Scalar, value.get_ref())).collect()
+        DeValue::Array(list) if kind == OptionKind::List => {
+            list.iter().map(|value| scalar(OptionKind::Scalar, value.get_ref())).collect()
         }
         value => scalar(kind, value).map(|value| vec![value]),
     }
@@ -317,12 +283,12 @@ fn decimal(number: &DeInteger) -> Option<i64> {
     i64::from_str_radix(number.as_str(), number.radix()).ok()
 }
 
-fn scalar(kind: Kind, value: &DeValue) -> Result<OsString, String> {
+fn scalar(kind: OptionKind, value: &DeValue) -> Result<OsString, String> {
     let found = match value {
-        DeValue::Boolean(true) if kind == Kind::Switch => return Ok("yes".into()),
-        DeValue::Boolean(false) if kind == Kind::Switch => return Ok("no".into()),
-        DeValue::String(text) if kind != Kind::Switch => return Ok(text.as_ref().into()),
-        DeValue::Integer(number) if matches!(kind, Kind::Scalar | Kind::List) => {
+        DeValue::Boolean(true) if kind == OptionKind::Switch => return Ok("yes".into()),
+        DeValue::Boolean(false) if kind == OptionKind::Switch => return Ok("no".into()),
+        DeValue::String(text) if kind != OptionKind::Switch => return Ok(text.as_ref().into()),
+        DeValue::Integer(number) if matches!(kind, OptionKind::Scalar | OptionKind::List) => {
             return Ok(decimal(number).map_or(number.to_string(), |n| n.to_string()).into());
         }
         DeValue::String(text) => Unexpected::Str(text),
@@ -338,10 +304,10 @@ fn scalar(kind: Kind, value: &DeValue) -> Result<OsString, String> {
         other => Unexpected::Other(other.type_str()),
     };
     let expected = match kind {
-        Kind::Switch => "a boolean",
-        Kind::Text => "a string",
-        Kind::Scalar => "a text in quotes",
-        Kind::List => "a text in quotes, or a list of them",
+        OptionKind::Switch => "a boolean",
+        OptionKind::Text => "a string",
+        OptionKind::Scalar => "a text in quotes",
+        OptionKind::List => "a text in quotes, or a list of them",
     };
     Err(format!("invalid type: {found}, expected {expected}"))
 }
@@ -351,107 +317,4 @@ fn keys_of(value: &Spanned<DeValue>) -> Vec<(String, Range<usize>)> {
     let table = value.get_ref().as_table();
     let keys = table.into_iter().flat_map(|table| table.keys());
     keys.map(|key| (key.get_ref().to_string(), key.span())).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use insta::assert_snapshot;
-
-    fn section(text: &str, profile: Option<&str>) -> Section {
-        ConfigFile::parse("night.toml", text).unwrap().section(profile).unwrap()
-    }
-
-    fn error(text: &str) -> String {
-        ConfigFile::parse("night.toml", text).unwrap_err().to_string()
-    }
-
-    fn options(text: &str, profile: Option<&str>) -> Options {
-        section(text, profile).settings.options().unwrap()
-    }
-
-    #[test]
-    fn keys_are_read_with_underscores_or_hyphens() {
-        let options = options("cut_off = '03:30'\nexternal-ip = '10.0.0.1'", None);
-        assert_eq!(options.cut_off, Some("03:30".parse().unwrap()));
-        assert_eq!(options.external_ip.as_deref(), Some("10.0.0.1"));
-    }
-
-    #[test]
-    fn values_read_as_flags_do_and_plain_numbers_need_no_quotes() {
-        let text = "rate = ['50/s', '1000/m']\nmax_failures = 25\ntimeout = '500ms'\nyes = true\n\
-            max_rows = 0x1_0";
-        let set = options(text, None);
-        assert_eq!(set.rate.unwrap().len(), 2);
-        assert_eq!(set.max_failures, Some("25".parse().unwrap()));
-        assert_eq!(set.yes, Some(true));
-        assert_eq!(set.max_rows, Some("16".parse().unwrap()));
-        assert_eq!(options("rate = '50/s,1000/m'", None).rate.unwrap()[0].as_slice().len(), 2);
-    }
-
-    #[test]
-    fn a_profile_overrides_the_top_level_and_leaves_the_rest() {
-        let text = "rate = '50/s'\nattempts = 5\n[profile.sandbox]\nrate = '1/s'\n[profile.b]";
-        let sandbox = options(text, Some("sandbox"));
-        assert_eq!(sandbox.rate, Some(vec!["1/s".parse().unwrap()]));
-        assert_eq!(sandbox.attempts, Some("5".parse().unwrap()));
-        assert_eq!(options(text, None).rate, Some(vec!["50/s".parse().unwrap()]));
-    }
-
-    #[test]
-    fn a_profiles_table_replaces_the_top_levels_whole() {
-        let text = "[codes]\nA = 'retry'\n[auth]\nkind = 'basic'\nusername = 'me'\n\
-            [profile.p.codes]\nB = 'stop'\n[profile.p.auth]\nkind = 'none'";
-        let profile = section(text, Some("p"));
-        assert_eq!(profile.codes.unwrap().0.into_keys().collect::<Vec<_>>(), ["B"]);
-        let (auth, place) = profile.auth.unwrap();
-        assert_eq!(auth.len(), 1);
-        assert_eq!(place, "night.toml:8: [auth]");
-    }
-
-    #[test]
-    fn an_unknown_key_is_named_with_its_line_and_the_nearest_known_one() {
-        assert_snapshot!(error("yes = true\n\nratee = '50/s'"), @r#"night.toml:3: there is no setting "ratee"; did you mean "rate"?"#);
-        assert_snapshot!(error("[profile.p]\ncutoff = '03:30'"), @r#"night.toml:2: there is no setting "cutoff"; did you mean "cut_off"?"#);
-        assert_snapshot!(error("[code]"), @r#"night.toml:1: there is no setting "code"; did you mean "codes"?"#);
-        assert_snapshot!(error("zzz = 1"), @r#"night.toml:1: there is no setting "zzz"; `cardcancel config show` lists those that there are"#);
-        assert_snapshot!(error("config = 'a.toml'"), @r#"night.toml:1: there is no setting "config"; `cardcancel config show` lists those that there are"#);
-    }
-
-    #[test]
-    fn a_bad_value_is_named_with_its_line() {
-        assert_snapshot!(error("\nrate = 50"), @"night.toml:2: rate: 50 calls in what time? Write 50/s, 50/m or 50/h");
-        assert_snapshot!(error("attempts = -1"), @r#"night.toml:1: attempts: "-1" is not a whole number from 1 to 100"#);
-        assert_snapshot!(error("yes = 'on'"), @r#"night.toml:1: yes: invalid type: string "on", expected a boolean"#);
-        assert_snapshot!(error("on_doubt = 'ask'"), @"night.toml:1: on_doubt: write retry or leave");
-        assert_snapshot!(error("rate = []"), @"night.toml:1: rate: the list is empty; write a value, or leave the key out");
-        assert_snapshot!(error("rate = ['50/s', true]"), @"night.toml:1: rate: invalid type: boolean `true`, expected a text in quotes");
-        assert_snapshot!(error("concurrency = 1.5"), @"night.toml:1: concurrency: invalid type: floating point `1.5`, expected a text in quotes");
-        assert_snapshot!(error("caller_id = 7204454214"), @"night.toml:1: caller_id: invalid type: integer `7204454214`, expected a string");
-        assert_snapshot!(error("results = ''"), @"night.toml:1: results: the value is empty");
-        assert_snapshot!(error("[codes]\nA = 'retry'\nB = 'maybe'"), @"night.toml:3: codes: unknown variant `maybe`, expected one of `already_cancelled`, `printed`, `not_found`, `retry`, `stop`");
-        assert_snapshot!(error("profile = 'sandbox'"), @"night.toml:1: profile must be a table: write its settings under [profile.NAME]");
-        assert_snapshot!(error("cut_off = '03:30'\ncut-off = '04:30'"), @"night.toml:2: cut_off is set twice; keep one of them");
-    }
-
-    #[test]
-    fn what_is_not_toml_is_named_with_its_line() {
-        assert_snapshot!(error("yes = true\nurl = https://a"), @"night.toml:2: string values must be quoted, expected literal string");
-        assert_snapshot!(error("yes = true\nyes = true"), @"night.toml:2: the same key stands here a second time; keep one of them");
-    }
-
-    #[test]
-    fn an_unknown_profile_is_named_with_those_that_there_are() {
-        let error = |text: &str, profile: &str| {
-            ConfigFile::parse("night.toml", text)
-                .unwrap()
-                .section(Some(profile))
-                .unwrap_err()
-                .to_string()
-        };
-        let text = "[profile.sandbox]\n[profile.production]";
-        assert_snapshot!(error(text, "sandbx"), @r#"night.toml has no profile "sandbx": did you mean "sandbox"?"#);
-        assert_snapshot!(error(text, "x"), @r#"night.toml has no profile "x": it has production, sandbox"#);
-        assert_snapshot!(error("", "x"), @r#"night.toml has no profile "x": it has none; add a table [profile.x]"#);
-    }
 }

@@ -9,10 +9,11 @@ use anyhow::{Context, bail};
 
 use super::env::Env;
 use super::env_layer::env_layer;
-use super::file::{ConfigFile, Section};
+use super::file::ConfigFile;
 use super::layer::Layer;
 use super::options::Options;
 use super::paths::{self, LEDGER_PASSWORD as PASSWORD};
+use super::section::Section;
 use crate::private_file;
 
 /// All that is set: defaults < file < profile < environment < flags.

@@ -1,5 +1,6 @@
 //! Settings: defaults < file < profile < environment < flags.
 
+mod check_settings;
 mod default_file;
 mod defaults;
 mod effective_config;
@@ -13,7 +14,9 @@ mod layers;
 mod ledger_arg;
 mod options;
 mod paths;
+mod resolve;
 mod secrets;
+mod section;
 mod setting_name;
 mod settings;
 mod sourced;
@@ -23,6 +26,7 @@ mod tests;
 mod unknown_key;
 mod values;
 
+pub use check_settings::{CheckSettings, RunsSettings};
 pub use default_file::DEFAULT_FILE;
 pub use defaults::default_of;
 pub use effective_config::EffectiveConfig;
@@ -33,9 +37,7 @@ pub use ledger_arg::LedgerArg;
 pub use options::Options;
 pub use secrets::Secret;
 pub use setting_name::SettingName;
-pub use settings::{
-    CheckSettings, InputSettings, LogSettings, RunsSettings, Settings, TargetSettings,
-};
+pub use settings::{InputSettings, LogSettings, Settings, TargetSettings};
 pub use sourced::{Source, SourcedValue};
 pub use suggest::suggest;
 pub use values::bounded_duration::BoundedDuration;

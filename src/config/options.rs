@@ -428,17 +428,17 @@ impl Options {
     /// A value in the plain word for it: a switch is yes or no, however it was said.
     pub(super) fn plain(flag: &str, text: &str) -> String {
         match yes_or_no(text) {
-            Ok(true) if Self::kind(flag) == Kind::Switch => "yes".to_owned(),
-            Ok(false) if Self::kind(flag) == Kind::Switch => "no".to_owned(),
+            Ok(true) if Self::kind(flag) == OptionKind::Switch => "yes".to_owned(),
+            Ok(false) if Self::kind(flag) == OptionKind::Switch => "no".to_owned(),
             _ => text.to_owned(),
         }
     }
 
     /// How the configuration file writes the values of a flag.
-    pub(super) fn kind(flag: &str) -> Kind {
+    pub(super) fn kind(flag: &str) -> OptionKind {
         let command = Self::command();
         let mut args = command.get_arguments();
-        args.find(|arg| arg.get_long() == Some(flag)).map_or(Kind::Text, Kind::from_arg)
+        args.find(|arg| arg.get_long() == Some(flag)).map_or(OptionKind::Text, OptionKind::from_arg)
     }
 
     /// Every flag, without its dashes.
@@ -456,7 +456,7 @@ impl Options {
 
 /// How the configuration file writes the values of a setting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum OptionKind {
     /// As true or false.
     Switch,
     /// As a text.
@@ -467,15 +467,15 @@ pub enum Kind {
     List,
 }
 
-impl Kind {
-    fn from_arg(arg: &Arg) -> Kind {
+impl OptionKind {
+    fn from_arg(arg: &Arg) -> OptionKind {
         let texts = [TypeId::of::<String>(), TypeId::of::<PathBuf>(), TypeId::of::<LedgerArg>()];
         let value = arg.get_value_parser().type_id();
         match arg.get_action() {
-            ArgAction::Append => Kind::List,
-            _ if is_switch(arg) => Kind::Switch,
-            _ if texts.iter().any(|text| value == *text) => Kind::Text,
-            _ => Kind::Scalar,
+            ArgAction::Append => OptionKind::List,
+            _ if is_switch(arg) => OptionKind::Switch,
+            _ if texts.iter().any(|text| value == *text) => OptionKind::Text,
+            _ => OptionKind::Scalar,
         }
     }
 }

@@ -4,31 +4,28 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
-use jiff::tz::TimeZone;
 use tracing::level_filters::LevelFilter;
 use url::Url;
 
 use super::defaults::REHEARSAL_EXTERNAL_IP;
 use super::endpoint::endpoint;
 use super::env::Env;
-use super::file::Section;
 use super::layer::Layer;
 use super::layers::layered;
-use super::ledger_arg::LedgerArg;
 use super::options::Options;
-use super::paths::{self, LEDGER_PASSWORD};
+use super::paths;
+use super::resolve::{
+    body_template, cut_off, max_rows, network, place, rates, read_auth, required, start_window,
+    stop_rules, unlocked_ledger,
+};
+use super::section::Section;
 use super::setting_name::SettingName;
 use super::values::bounded_u32::BoundedU32;
 use super::values::delimiter::Delimiter;
 use super::values::log_format::LogFormat;
-use super::values::or_off::OrOff;
 use crate::corecard::auth::Auth;
-use crate::corecard::auth::secret::{EnvLookup, SecretError, secret};
 use crate::corecard::body_template::BodyTemplate;
 use crate::corecard::connector::NetworkConfig;
-use crate::corecard::proxy::Proxy;
-use crate::corecard::request_fields::RequestFields;
-use crate::corecard::tls::{Tls, TlsFiles};
 use crate::input::Expected;
 use crate::ledger::{Location, Patience};
 use crate::model::{CodeMap, NotProcessed, OnDoubt};
@@ -145,44 +142,6 @@ pub struct Settings {
     pub json: bool,
 }
 
-/// All that `check` needs.
-#[derive(Debug, Clone, PartialEq)]
-pub struct CheckSettings {
-    /// Where the calls would go, if that is said; nowhere in a rehearsal.
-    pub url: Option<Url>,
-    /// Where the ledger is; none where there is no home to keep one in.
-    pub ledger: Option<Location>,
-    /// Whether a file would be run once more whose run has ended.
-    pub again: bool,
-    /// How the input is read.
-    pub input: InputSettings,
-    /// The pace.
-    pub rates: Rates,
-    /// How long one call may take: 1 ms to 1 h.
-    pub timeout: Duration,
-    /// When no new attempt starts any more.
-    pub cut_off: Option<CutOff>,
-    /// In which hours a run may be started; none: in any.
-    pub start_window: Option<StartWindow>,
-    /// The most rows that `run` would send; none: any number.
-    pub max_rows: Option<u64>,
-    /// Whether `run` would start though not all rows can be sent before the cut-off.
-    pub allow_partial: bool,
-    /// Whether to show no progress.
-    pub quiet: bool,
-    /// Whether the summary is JSON on standard output.
-    pub json: bool,
-}
-
-/// All that `runs` needs.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RunsSettings {
-    /// Where the ledger is; in a rehearsal, the file of rehearsals.
-    pub ledger: Location,
-    /// Whether the answer is JSON.
-    pub json: bool,
-}
-
 impl Settings {
     /// How long things are waited for that only a shared ledger has.
     pub fn patience(&self) -> Patience {
@@ -247,43 +206,6 @@ impl Settings {
     }
 }
 
-impl CheckSettings {
-    /// Reads every source of settings; an error says what to change, and where.
-    pub fn load(flags: Layer, env: &Env) -> anyhow::Result<CheckSettings> {
-        let (mut options, _) = layered(flags, env)?;
-        let url = options.url.take().filter(|_| options.rehearse != Some(true));
-        let is_named = options.ledger.is_some();
-        Ok(CheckSettings {
-            url: url.map(|url| endpoint(&url)).transpose().with_context(|| place("url"))?,
-            ledger: match unlocked_ledger(&mut options, env) {
-                Ok(ledger) => Some(ledger),
-                Err(error) if is_named => return Err(error),
-                // No home, no ledger.
-                Err(_) => None,
-            },
-            again: options.again == Some(true),
-            rates: rates(options.rate.take())?,
-            timeout: required("timeout", options.timeout)?.get(),
-            cut_off: cut_off(&mut options, env)?,
-            start_window: start_window(&mut options, env)?,
-            max_rows: max_rows(&options),
-            allow_partial: options.allow_partial == Some(true),
-            quiet: options.quiet == Some(true),
-            json: options.json == Some(true),
-            input: InputSettings::from(options),
-        })
-    }
-}
-
-impl RunsSettings {
-    /// Reads every source of settings; an error says what to change, and where.
-    pub fn load(flags: Layer, env: &Env) -> anyhow::Result<RunsSettings> {
-        let (mut options, _) = layered(flags, env)?;
-        let json = options.json == Some(true);
-        Ok(RunsSettings { ledger: unlocked_ledger(&mut options, env)?, json })
-    }
-}
-
 impl From<Options> for InputSettings {
     fn from(options: Options) -> Self {
         InputSettings {
@@ -331,62 +253,6 @@ fn refuse_missing(options: &Options, rehearse: bool, profiles: &[String]) -> any
     }
 }
 
-/// A setting that has a default and so is always there.
-fn required<T>(flag: &str, value: Option<T>) -> anyhow::Result<T> {
-    value.with_context(|| format!("missing: set {}", SettingName(flag)))
-}
-
-/// The cut-off, with its zone.
-fn cut_off(options: &mut Options, env: &Env) -> anyhow::Result<Option<CutOff>> {
-    let Some(cut_off) = options.cut_off.take() else { return Ok(None) };
-    if cut_off.has_zone() {
-        return Ok(Some(cut_off));
-    }
-    let zone = system_zone("the cut-off", "03:30[America/New_York]", env)?;
-    Ok(Some(cut_off.in_zone(zone)))
-}
-
-/// The start window, with its zone.
-fn start_window(options: &mut Options, env: &Env) -> anyhow::Result<Option<StartWindow>> {
-    let Some(window) = options.start_window.take().and_then(OrOff::on) else { return Ok(None) };
-    if window.has_zone() {
-        return Ok(Some(window));
-    }
-    let example = "22:00-03:00[America/New_York]";
-    let zone = system_zone("the start window", example, env)?;
-    Ok(Some(window.in_zone(zone)))
-}
-
-/// The system's time zone, on which a setting depends.
-fn system_zone(what: &str, example: &str, env: &Env) -> anyhow::Result<TimeZone> {
-    match (TimeZone::try_system(), env.get("TZ")) {
-        (Ok(zone), _) => Ok(zone),
-        (Err(_), Some(name)) => Err(anyhow!(
-            "TZ is \"{}\", which is not the name of a time zone, and {what} depends on it: correct it, or name the zone with the time, as {example}",
-            name.to_string_lossy()
-        )),
-        // A machine that says nothing of its zone is on UTC.
-        (Err(_), None) => Ok(TimeZone::UTC),
-    }
-}
-
-fn stop_rules(options: &Options) -> StopRuleSettings {
-    fn number<const MAX: u32>(setting: Option<OrOff<BoundedU32<MAX>>>) -> Option<u32> {
-        setting?.on().map(BoundedU32::get)
-    }
-    StopRuleSettings {
-        failures: options.max_failures.and_then(OrOff::on),
-        consecutive_failures: number(options.max_consecutive_failures),
-        consecutive_doubts: number(options.max_consecutive_doubts),
-        same_code: number(options.max_consecutive_same_code),
-        canary: number(options.canary),
-    }
-}
-
-fn max_rows(options: &Options) -> Option<u64> {
-    options.max_rows?.on().map(|rows| rows.get().into())
-}
-
 fn logs(options: &mut Options) -> anyhow::Result<LogSettings> {
     Ok(LogSettings {
         format: required("log-format", options.log_format)?,
@@ -394,81 +260,4 @@ fn logs(options: &mut Options) -> anyhow::Result<LogSettings> {
         file: options.log_file.take(),
         quiet: options.quiet == Some(true),
     })
-}
-
-fn rates(settings: Option<Vec<Rates>>) -> anyhow::Result<Rates> {
-    Rates::parse_list(required("rate", settings)?).with_context(|| place("rate"))
-}
-
-/// Where the ledger is: in a rehearsal, the file of rehearsals. A database's password
-/// is not in it unless it was named with it.
-pub(super) fn ledger(options: &mut Options, env: &Env) -> anyhow::Result<Location> {
-    let named = options.ledger.take();
-    let is_address = named.as_ref().is_some_and(LedgerArg::is_address);
-    let ledger = match options.rehearse {
-        Some(true) => paths::rehearsal_ledger(named, env).map(Location::File),
-        _ => paths::ledger(named, env),
-    };
-    if is_address { ledger.with_context(|| place("ledger")) } else { ledger }
-}
-
-/// The same, and a database's password with it.
-fn unlocked_ledger(options: &mut Options, env: &Env) -> anyhow::Result<Location> {
-    let address = match ledger(options, env)? {
-        Location::Database(address) => address,
-        file => return Ok(file),
-    };
-    match secret(LEDGER_PASSWORD, env.lookup) {
-        Err(SecretError::Missing(_)) => Ok(Location::Database(address)),
-        password => {
-            let address = address.with_password(&password?).with_context(|| place("ledger"))?;
-            Ok(Location::Database(address))
-        }
-    }
-}
-
-fn read_auth(auth: (toml::Table, String), variable: EnvLookup) -> anyhow::Result<Auth> {
-    let (table, place) = auth;
-    Auth::new(table, variable).context(place)
-}
-
-fn network(options: &mut Options, variable: EnvLookup) -> anyhow::Result<NetworkConfig> {
-    let files = TlsFiles {
-        ca: options.ca_file.take(),
-        client_cert: options.client_cert_file.take(),
-        client_key: options.client_key_file.take(),
-    };
-    let proxy = options.proxy.take().map(|address| Proxy::new(&address, variable));
-    let proxy = proxy.transpose().with_context(|| place("proxy"))?;
-    Ok(NetworkConfig { tls: Tls::new(&files)?, proxy })
-}
-
-fn body_template(options: &mut Options) -> anyhow::Result<BodyTemplate> {
-    let zone = |name: String| {
-        TimeZone::get(&name).map_err(|_| {
-            let place = place("request-time");
-            anyhow!("{place}: \"{name}\" is not the name of a time zone: write it as America/New_York or UTC")
-        })
-    };
-    let values = RequestFields {
-        source: required("source", options.source.take())?,
-        ip_address: options.ip_address.take(),
-        date_format: options.date_format.take(),
-        currency_code: options.currency_code.take(),
-        currency_symbol_type: options.currency_symbol_type.take(),
-        language: options.language.take(),
-        external_ip: required("external-ip", options.external_ip.take())?,
-        session_id: options.session_id.take(),
-        api_version: required("api-version", options.api_version.take())?,
-        caller_id: options.caller_id.take(),
-        called_id: options.called_id.take(),
-        request_time: options.request_time.take().map(zone).transpose()?,
-    };
-    Ok(BodyTemplate::new(&values)?)
-}
-
-/// Where the setting may stand, to begin an error with.
-fn place(flag: &str) -> String {
-    let setting = SettingName(flag);
-    format!("--{flag} ({}, {})", setting.variable(), setting.key())
 }

@@ -1,0 +1,92 @@
+//! The settings of `check` and `runs`, which need fewer than a run.
+
+use std::time::Duration;
+
+use anyhow::Context;
+use url::Url;
+
+use super::endpoint::endpoint;
+use super::env::Env;
+use super::layer::Layer;
+use super::layers::layered;
+use super::resolve::{cut_off, max_rows, place, rates, required, start_window, unlocked_ledger};
+use super::settings::InputSettings;
+use crate::ledger::Location;
+use crate::policy::cut_off::CutOff;
+use crate::policy::rate::Rates;
+use crate::policy::start_window::StartWindow;
+
+/// All that `check` needs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CheckSettings {
+    /// Where the calls would go, if that is said; nowhere in a rehearsal.
+    pub url: Option<Url>,
+    /// Where the ledger is; none where there is no home to keep one in.
+    pub ledger: Option<Location>,
+    /// Whether a file would be run once more whose run has ended.
+    pub again: bool,
+    /// How the input is read.
+    pub input: InputSettings,
+    /// The pace.
+    pub rates: Rates,
+    /// How long one call may take: 1 ms to 1 h.
+    pub timeout: Duration,
+    /// When no new attempt starts any more.
+    pub cut_off: Option<CutOff>,
+    /// In which hours a run may be started; none: in any.
+    pub start_window: Option<StartWindow>,
+    /// The most rows that `run` would send; none: any number.
+    pub max_rows: Option<u64>,
+    /// Whether `run` would start though not all rows can be sent before the cut-off.
+    pub allow_partial: bool,
+    /// Whether to show no progress.
+    pub quiet: bool,
+    /// Whether the summary is JSON on standard output.
+    pub json: bool,
+}
+
+/// All that `runs` needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunsSettings {
+    /// Where the ledger is; in a rehearsal, the file of rehearsals.
+    pub ledger: Location,
+    /// Whether the answer is JSON.
+    pub json: bool,
+}
+
+impl CheckSettings {
+    /// Reads every source of settings; an error says what to change, and where.
+    pub fn load(flags: Layer, env: &Env) -> anyhow::Result<CheckSettings> {
+        let (mut options, _) = layered(flags, env)?;
+        let url = options.url.take().filter(|_| options.rehearse != Some(true));
+        let is_named = options.ledger.is_some();
+        Ok(CheckSettings {
+            url: url.map(|url| endpoint(&url)).transpose().with_context(|| place("url"))?,
+            ledger: match unlocked_ledger(&mut options, env) {
+                Ok(ledger) => Some(ledger),
+                Err(error) if is_named => return Err(error),
+                // No home, no ledger.
+                Err(_) => None,
+            },
+            again: options.again == Some(true),
+            rates: rates(options.rate.take())?,
+            timeout: required("timeout", options.timeout)?.get(),
+            cut_off: cut_off(&mut options, env)?,
+            start_window: start_window(&mut options, env)?,
+            max_rows: max_rows(&options),
+            allow_partial: options.allow_partial == Some(true),
+            quiet: options.quiet == Some(true),
+            json: options.json == Some(true),
+            input: InputSettings::from(options),
+        })
+    }
+}
+
+impl RunsSettings {
+    /// Reads every source of settings; an error says what to change, and where.
+    pub fn load(flags: Layer, env: &Env) -> anyhow::Result<RunsSettings> {
+        let (mut options, _) = layered(flags, env)?;
+        let json = options.json == Some(true);
+        Ok(RunsSettings { ledger: unlocked_ledger(&mut options, env)?, json })
+    }
+}
