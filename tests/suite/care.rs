@@ -1,4 +1,4 @@
-//! Looking after the ledger, and errors in the form that was asked for.
+//! Maintenance of the ledger, and the format of errors.
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
@@ -57,9 +57,9 @@ fn a_damaged_ledger_is_found() {
     hurt.pragma_update(None, "writable_schema", true).unwrap();
     assert_eq!(hurt.execute(index, []).unwrap(), 1);
     drop(hurt);
-    let told = env.run(&["ledger", "check", "hurt.db"]).exits(5);
-    assert!(told.stdout.starts_with("hurt.db IS DAMAGED"), "{}", told.report());
-    assert!(told.stdout.contains("row_with_more"), "{}", told.report());
+    let reported = env.run(&["ledger", "check", "hurt.db"]).exits(5);
+    assert!(reported.stdout.starts_with("hurt.db IS DAMAGED"), "{}", reported.report());
+    assert!(reported.stdout.contains("row_with_more"), "{}", reported.report());
 }
 
 #[test]
@@ -80,7 +80,7 @@ fn the_views_need_no_new_version_of_sqlite_to_show_times() {
     }
 }
 
-/// The program with its standard output where nothing can be written.
+/// The program with a standard output that cannot be written.
 fn without_output(env: &TestEnv, args: &[&str]) -> ProgramOutput {
     let mut command: Command = env.command(args);
     command.stdout(fs::File::options().write(true).open("/dev/full").unwrap());
@@ -107,8 +107,8 @@ fn output_that_is_lost_is_an_error() {
     ];
     for args in all {
         let lost = without_output(&env, args).exits(5);
-        let told = "error: standard output cannot be written: No space left on device";
-        assert!(lost.stderr.contains(told), "{args:?}: {}", lost.stderr);
+        let reported = "error: standard output cannot be written: No space left on device";
+        assert!(lost.stderr.contains(reported), "{args:?}: {}", lost.stderr);
     }
 }
 

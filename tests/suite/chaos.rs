@@ -1,9 +1,9 @@
-//! One run, three processes on a database, and whatever can go wrong with machines, networks,
-//! clocks, the database and the gateway before CoreCARD, drawn from a seed. However it goes, every
-//! result agrees with the server's own record, the rate is kept, and the run ends by itself.
+//! One run by three processes on a database, with faults of machines, networks, clocks, the
+//! database and the gateway in front of CoreCARD, drawn from a seed. In every case each result
+//! agrees with the server's own record, the rate is kept, and the run ends without help.
 //!
-//! Two short storms belong to the suite. `CARDCANCEL_CHAOS=1,2,3` names other seeds, and
-//! `CARDCANCEL_CHAOS_SECONDS=30` how long each storm lasts:
+//! Two short storms belong to the suite. `CARDCANCEL_CHAOS=1,2,3` sets other seeds, and
+//! `CARDCANCEL_CHAOS_SECONDS=30` the length of each storm:
 //!
 //! ```sh
 //! CARDCANCEL_CHAOS=7 CARDCANCEL_CHAOS_SECONDS=30 cargo test --test suite chaos:: -- --include-ignored --nocapture
@@ -24,13 +24,13 @@ use crate::common::{
 use cardcancel::simulator::{Order, OrderState, Share, SimulatorSettings};
 use rustix::process::{Pid, Signal, kill_process};
 
-/// Low enough for a machine that has other things to do.
+/// Low enough for a machine under load.
 const RATE: u32 = 40;
-/// The shortest that there is, in milliseconds.
+/// The shortest lease allowed, in milliseconds.
 const LEASE: u64 = 5000;
-/// How long a storm lasts that belongs to the suite.
+/// The length of a storm that belongs to the suite.
 const SHORT: Duration = Duration::from_secs(8);
-/// How long a run may go on once all is well again.
+/// The longest that a run may take after the last fault is repaired.
 const CALM: Duration = Duration::from_secs(150);
 
 #[test]
@@ -46,32 +46,32 @@ fn whatever_goes_wrong_no_row_is_lost_or_misreported_and_the_run_ends() {
     }
 }
 
-/// What can go wrong.
+/// A kind of fault.
 #[derive(Debug, Clone, Copy)]
 enum Trouble {
     /// A process is killed.
     Kill,
     /// A process is frozen for longer than its lease.
     LongFreeze,
-    /// A process is frozen for a moment.
+    /// A process is frozen briefly.
     ShortFreeze,
     /// Every connection to the database breaks.
     CutConnections,
-    /// A commit never gets to the database.
+    /// A commit never reaches the database.
     LoseCommit,
-    /// The acknowledgement of a commit is lost, and that of the next.
+    /// The acknowledgements of a commit and of the next one are lost.
     LoseTwoAcknowledgements,
-    /// The acknowledgement of a commit is lost, and the next try breaks off as it begins.
+    /// The acknowledgement of a commit is lost, and the next try fails at its beginning.
     LoseAcknowledgementAndBegin,
-    /// A process gets no further than before its commit, and its transaction stays open.
+    /// A process stops before its commit, so that its transaction stays open.
     FreezeInTransaction,
     /// Commits wait for a standby that is away.
     StallStandby,
-    /// The database loses its power.
+    /// The database loses power.
     KillDatabase,
-    /// No new connection to CoreCARD is made, and those that there are break.
+    /// New connections to CoreCARD fail, and existing ones break.
     StallConnects,
-    /// A wall clock is set, as after a pause of the machine.
+    /// A wall clock is set, as after a suspension of the machine.
     SetClock,
 }
 
@@ -90,7 +90,7 @@ const TROUBLES: [Trouble; 12] = [
     Trouble::SetClock,
 ];
 
-/// What is put right again.
+/// What is repaired.
 #[derive(Debug, Clone, Copy)]
 enum Relief {
     Start(usize),
@@ -107,7 +107,7 @@ struct Machine {
     url: String,
     opens: bool,
     process: Option<Child>,
-    /// How long its log was when the process was started.
+    /// The length of its log when the process was started.
     logged: usize,
 }
 
@@ -147,7 +147,7 @@ impl Machine {
 
     fn signal(&self, signal: Signal) {
         if let Some(process) = &self.process {
-            // It may have ended of itself.
+            // It may have ended without a signal.
             let _ = kill_process(Pid::from_child(process), signal);
         }
     }
@@ -159,7 +159,7 @@ impl Machine {
         }
     }
 
-    /// How its process ended, if it did.
+    /// The exit status of its process, if it has ended.
     fn ended(&mut self) -> Option<i32> {
         let status = self.process.as_mut()?.try_wait().unwrap()?;
         self.process = None;
@@ -170,12 +170,13 @@ impl Machine {
         std::fs::read_to_string(self.env.path("log")).unwrap_or_default()
     }
 
-    /// Whether its process found no database as it was started, and had not begun.
+    /// Whether its process found no database when it was started, and did not begin.
     fn found_no_database(&self) -> bool {
         let log = self.log();
-        let told = &log[self.logged..];
+        let reported = &log[self.logged..];
         let begun = ["rows to send to", "no run is open", "joining the run"];
-        told.contains("cannot be reached") && !begun.iter().any(|words| told.contains(words))
+        reported.contains("cannot be reached")
+            && !begun.iter().any(|words| reported.contains(words))
     }
 }
 
@@ -185,7 +186,7 @@ impl Drop for Machine {
     }
 }
 
-/// What stands before CoreCARD, and passes connections on.
+/// The gateway in front of CoreCARD, which forwards connections.
 struct Gateway {
     listener: Arc<TcpListener>,
     stalls: Arc<AtomicBool>,
@@ -222,7 +223,7 @@ impl Gateway {
         self.listener.local_addr().unwrap()
     }
 
-    /// From now on connections are not made: its queue is full.
+    /// From now on no connection is accepted: its queue is full.
     fn stall(&mut self) {
         self.stalls.store(true, Ordering::Relaxed);
         rustix::net::listen(&self.listener, 0).unwrap();
@@ -256,7 +257,7 @@ fn pass_on(client: TcpStream, port: u16, open: &Mutex<Vec<TcpStream>>) {
     }
 }
 
-/// How late the machine itself is at the worst, which has other things to do.
+/// How late this machine is at worst under its load.
 struct Lateness(Arc<AtomicU64>);
 
 impl Lateness {
@@ -293,7 +294,7 @@ struct Storm {
     rows: u32,
     lasts: Duration,
     began: Instant,
-    /// What is to be put right, and when.
+    /// The repairs that are due, with their times.
     relief: Vec<(Instant, Relief)>,
     stopped: u32,
 }
@@ -305,7 +306,7 @@ impl Storm {
         let database = server.granted();
         let record = tempfile::NamedTempFile::new().unwrap();
         let mut share = |most: u64| Share::per_mille(rng.below(most + 1) as u16);
-        // What a gateway says for CoreCARD, some of it after it has passed the request on.
+        // What a gateway answers on CoreCARD's behalf, in part after it has forwarded the request.
         let core_card = TestSimulator::new(SimulatorSettings {
             seed,
             latency: "5ms..60ms".parse().unwrap(),
@@ -346,7 +347,7 @@ impl Storm {
         }
     }
 
-    /// The whole of it.
+    /// Runs the whole storm.
     fn rage(mut self) {
         self.began = Instant::now();
         self.machines.iter_mut().for_each(Machine::start);
@@ -375,7 +376,7 @@ impl Storm {
         self.judge(code.unwrap());
     }
 
-    /// A time from so many to so many milliseconds.
+    /// A random time between these, in milliseconds.
     fn time(&mut self, from: u64, to: u64) -> Duration {
         Duration::from_millis(from + self.rng.below(to - from))
     }
@@ -438,7 +439,7 @@ impl Storm {
         admin.batch_execute("SELECT pg_reload_conf()").unwrap();
     }
 
-    /// Puts right what is due by then.
+    /// Makes the repairs that are due by then.
     fn relieve(&mut self, by: Instant) {
         let (due, later) =
             std::mem::take(&mut self.relief).into_iter().partition(|(at, _)| *at <= by);
@@ -455,8 +456,8 @@ impl Storm {
         }
     }
 
-    /// Takes note of those that ended, and starts them again if they say why. The exit code of
-    /// the run, once it has ended.
+    /// Collects processes that ended, and restarts those that report why. Returns the exit code
+    /// of the run once it has ended.
     fn look(&mut self) -> Option<i32> {
         std::thread::sleep(Duration::from_millis(10));
         for machine in &mut self.machines {
@@ -477,7 +478,7 @@ impl Storm {
         None
     }
 
-    /// Holds all that it came to against the server's record.
+    /// Compares every result with the server's record.
     fn judge(mut self, code: i32) {
         let took = self.began.elapsed();
         for worker in &mut self.machines[1..] {
@@ -491,7 +492,7 @@ impl Storm {
         }
         let results = self.machines[0].env.results();
         all_true(&results, &self.core_card.orders(), self.rows);
-        // A run that ended is ended: it sends nothing, and says the same.
+        // A run that has ended sends nothing and reports the same.
         let requests = self.core_card.requests();
         let again = self.machines[0].command().status().unwrap();
         assert_eq!(again.code(), Some(code), "{}", self.machines[0].log());
@@ -513,13 +514,13 @@ impl Storm {
             results.iter().filter(|row| row.doubt()).count(),
             self.stopped,
         );
-        // On its way a call passes four threads; none can be more exact than the machine is.
+        // A call passes through four threads, and none can be more exact than the machine is.
         let exact = Duration::from_millis(990).saturating_sub(late * 4);
         assert!(closest > exact.max(Duration::from_millis(700)), "{stats:?}");
     }
 }
 
-/// The shortest time in which one call more was received than a second's.
+/// The shortest time in which one call more than a second's was received.
 fn closest(record: &[u8]) -> Duration {
     let received = |row: &ResultRow| row.get("received_at_ns").parse().unwrap();
     let mut received: Vec<u64> = crate::common::rows(record).iter().map(received).collect();
@@ -529,7 +530,7 @@ fn closest(record: &[u8]) -> Duration {
     Duration::from_nanos(shortest)
 }
 
-/// Every result is there once, and true to the server's record.
+/// Every result occurs once, and agrees with the server's record.
 fn all_true(results: &[ResultRow], orders: &BTreeMap<Order, OrderState>, rows: u32) {
     assert_eq!(results.len(), rows as usize);
     for (row, number) in results.iter().zip(1..) {
@@ -539,16 +540,16 @@ fn all_true(results: &[ResultRow], orders: &BTreeMap<Order, OrderState>, rows: u
         let there = orders.get(&Order { admin_number, sequence_number: 1 });
         let (cancelled, asked) =
             there.map_or((false, 0), |there| (there.cancelled, there.requests));
-        let told = format!("{row:?}, but there {there:?}");
+        let reported = format!("{row:?}, but there {there:?}");
         match row.status() {
-            "cancelled" => assert!(cancelled, "{told}"),
-            "already_cancelled" => assert!(cancelled && row.doubt(), "{told}"),
-            "rejected" => assert!(!cancelled || row.doubt(), "{told}"),
-            "failed" => assert!(!cancelled && !row.doubt(), "{told}"),
-            "in_doubt" => assert!(row.doubt(), "{told}"),
-            _ => panic!("{told}"),
+            "cancelled" => assert!(cancelled, "{reported}"),
+            "already_cancelled" => assert!(cancelled && row.doubt(), "{reported}"),
+            "rejected" => assert!(!cancelled || row.doubt(), "{reported}"),
+            "failed" => assert!(!cancelled && !row.doubt(), "{reported}"),
+            "in_doubt" => assert!(row.doubt(), "{reported}"),
+            _ => panic!("{reported}"),
         }
-        assert!(row.attempts() >= asked, "{told}");
-        assert!(asked <= 1 || row.doubt(), "sent twice, and no doubt: {told}");
+        assert!(row.attempts() >= asked, "{reported}");
+        assert!(asked <= 1 || row.doubt(), "sent twice, and no doubt: {reported}");
     }
 }

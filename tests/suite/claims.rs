@@ -1,5 +1,5 @@
-//! What the ledger says of rows that are claimed, at any moment: after every commit,
-//! and after the death of the process that claimed them.
+//! What the ledger reports about claimed rows, after every commit and after the death of the
+//! process that claimed them.
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -20,7 +20,7 @@ use rusqlite::Connection;
 const SIMULATIONS: u64 = 40;
 const ROWS: u32 = 60;
 
-/// A row as it must stand.
+/// The expected state of a row.
 #[derive(Debug, Clone, Default, PartialEq)]
 struct Model {
     /// When the attempt in flight was claimed, if one is.
@@ -40,7 +40,7 @@ struct ClaimSimulation {
     run: Run,
     clock: Timestamp,
     rows: BTreeMap<u32, Model>,
-    /// The place of each row.
+    /// The position of each row.
     places: BTreeMap<u32, u32>,
     claimed: Vec<ClaimedRow>,
     waiting: Vec<PendingRow>,
@@ -50,11 +50,11 @@ fn second(second: i64) -> Timestamp {
     Timestamp::from_second(1_800_000_000 + second).unwrap()
 }
 
-/// Rows in the places of their numbers, or in places by chance.
+/// Positions equal to the row numbers, or random ones.
 fn places(rng: Option<&mut Rng>) -> BTreeMap<u32, u32> {
     let mut rows: Vec<u32> = (1..=ROWS).collect();
     if let Some(rng) = rng {
-        // Rows that cannot be sent go last; many stay side by side.
+        // Rows that cannot be sent go last; many neighbours stay neighbours.
         rows.sort_by_cached_key(|row| (row.is_multiple_of(5), rng.below(1 + u64::from(row % 7))));
     }
     rows.into_iter().zip(1..).collect()
@@ -150,7 +150,7 @@ impl ClaimSimulation {
         }
     }
 
-    /// Ends the attempt in one way or another.
+    /// Ends the attempt in one of several ways.
     fn complete(&mut self, claimed: ClaimedRow) -> CompletedClaim {
         let row = self.rows.get_mut(&claimed.row().0).unwrap();
         row.claimed_at = None;
@@ -166,7 +166,7 @@ impl ClaimSimulation {
             2 => (Verdict::Rejected, true, "ERR1", RowTransition::End(Status::Rejected)),
             _ => (Verdict::Cancelled, true, "ERR2", RowTransition::End(Status::Cancelled)),
         };
-        // A row in doubt is told by the attempt that left the doubt.
+        // A row in doubt is described by the attempt that left the doubt.
         if !(row.doubt && verdict == Verdict::NotDone) {
             row.code = code.to_owned();
         }
@@ -256,12 +256,12 @@ impl ClaimSimulation {
             let row = self.rows.get(&record.row.0).unwrap_or(&untouched);
             let doubt = row.doubt || row.claimed_at.is_some();
             let unended = if doubt { Status::InDoubt } else { Status::NotSent };
-            let told = format!("seed {seed}: {record:?}\nbut {row:?}");
-            assert_eq!(record.status, row.status.unwrap_or(unended), "{told}");
-            assert_eq!((record.attempts, record.doubt), (row.attempts, doubt), "{told}");
-            assert_eq!(record.first_sent_at, row.first_sent_at.or(row.claimed_at), "{told}");
+            let reported = format!("seed {seed}: {record:?}\nbut {row:?}");
+            assert_eq!(record.status, row.status.unwrap_or(unended), "{reported}");
+            assert_eq!((record.attempts, record.doubt), (row.attempts, doubt), "{reported}");
+            assert_eq!(record.first_sent_at, row.first_sent_at.or(row.claimed_at), "{reported}");
             let code = if row.claimed_at.is_some() { "" } else { &row.code };
-            assert_eq!(record.error_code, code, "{told}");
+            assert_eq!(record.error_code, code, "{reported}");
         }
         let run = self.ledger.find("key").unwrap().unwrap();
         let attempts: u32 = self.rows.values().map(|row| row.attempts).sum();
@@ -306,7 +306,7 @@ fn fresh_rows_are_claimed_as_one_range_whatever_was_decided_between_them() {
     assert_eq!(asked(&path, "SELECT count(*) FROM attempt"), 0);
 }
 
-/// A ledger in which the first row was claimed by a process that died, and that row's claim.
+/// A ledger in which the first row was claimed by a process that died, with that row's claim.
 fn died(path: &Path, on_doubt: OnDoubt) -> (Sqlite, Run, ClaimedRow) {
     let mut ledger = Sqlite::open(path).unwrap();
     let run = created(&mut ledger, &places(None));

@@ -1,4 +1,5 @@
-//! Which attempt means what: a server does exactly one thing, and the row says so.
+//! What each kind of attempt means: a server does exactly one thing, and the row's result is
+//! checked.
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
@@ -18,8 +19,8 @@ ERR_BUSY = "retry"
 ERR_WRONG = "stop"
 "#;
 
-/// One order, at most two attempts: what the row says, how many requests the
-/// server had, and how the program exits.
+/// One order with at most two attempts: the row's result, the number of requests at the server,
+/// and the program's exit code.
 #[derive(Debug, PartialEq, Eq)]
 struct Meaning {
     /// status, error_code, http_status and doubt
@@ -48,8 +49,8 @@ fn in_short(row: &ResultRow) -> String {
     format!("{} {} {}{doubt}", row.status(), row.code(), row.get("http_status"))
 }
 
-/// Every case at the same time: most of each is waiting. The numbers are the
-/// requests that the server must have had and the exit code.
+/// All cases run in parallel, because most of each is waiting. The numbers are the expected
+/// requests and the expected exit code.
 fn each_means(cases: Vec<(&str, Vec<Behavior>, &str, usize, i32)>) {
     std::thread::scope(|scope| {
         let run = |(what, does, row, requests, exit): (&str, Vec<Behavior>, &str, usize, i32)| {
@@ -76,7 +77,7 @@ fn rejection(code: &str) -> Vec<Behavior> {
 }
 
 #[test]
-fn only_status_tells_success_from_rejection() {
+fn only_status_distinguishes_success_from_rejection() {
     each_means(vec![
         ("true", say(json(YES)), "cancelled ERR01160 200", 1, 0),
         ("true, no code", say(json(r#"{"Status":true}"#)), "cancelled  200", 1, 0),
@@ -272,8 +273,8 @@ fn the_rows_behind_one_that_stops_the_run_say_why_they_were_not_sent() {
         env.orders(5);
         env.cancel(&server.url(), &["--concurrency", "1"]).exits(4);
         let rest = &env.results()[1..];
-        let told: Vec<_> = rest.iter().map(|row| (row.status(), row.code())).collect();
-        assert_eq!(told, vec![("not_sent", code); 4]);
+        let reported: Vec<_> = rest.iter().map(|row| (row.status(), row.code())).collect();
+        assert_eq!(reported, vec![("not_sent", code); 4]);
         assert_eq!(server.requests().len(), 1, "{line}");
     }
 }
@@ -304,8 +305,8 @@ fn what_never_left_the_machine_is_surely_not_done() {
     }
 }
 
-/// What becomes of three rows at a server with this certificate that says yes, and how
-/// many requests it took: its authority is trusted if this file is named.
+/// The results of three rows at a server with this certificate that answers with success, and the
+/// number of requests it received. Its authority is trusted if this file is given.
 fn with_certificate(
     certificate: &CertKeyPair,
     clients: Option<&Authority>,
@@ -377,8 +378,8 @@ fn an_alert_on_a_connection_that_has_answered_before_is_a_lost_answer() {
     let flags = ["--ca-file", "ca.pem", "--concurrency", "1", "--on-doubt", "leave"];
     env.cancel(&server.url(), &flags).exits(3);
     assert_eq!(server.denied(), 1, "the second call used the connection of the first");
-    let told: Vec<_> = env.results().iter().map(in_short).collect();
-    assert_eq!(told, ["cancelled ERR01160 200", "in_doubt CONNECTION_LOST  doubt"]);
+    let reported: Vec<_> = env.results().iter().map(in_short).collect();
+    assert_eq!(reported, ["cancelled ERR01160 200", "in_doubt CONNECTION_LOST  doubt"]);
 }
 
 #[test]
@@ -392,8 +393,8 @@ fn an_alert_on_a_connection_that_was_opened_ahead_of_its_first_call_is_no_lost_a
     let flags = ["run", "orders.csv", "--yes", "--ca-file", "ca.pem"];
     env.run(&[&flags[..], &paced].concat()).exits(4);
     assert_eq!(server.denied(), 1);
-    let told: Vec<_> = env.results().iter().map(in_short).collect();
-    assert_eq!(told, ["not_sent CERTIFICATE "]);
+    let reported: Vec<_> = env.results().iter().map(in_short).collect();
+    assert_eq!(reported, ["not_sent CERTIFICATE "]);
 }
 
 #[test]
@@ -402,13 +403,13 @@ fn many_refusals_in_a_row_stop_the_run() {
     let env = TestEnv::new();
     env.orders(12);
     env.cancel(&server.url(), &["--concurrency", "1"]).exits(4);
-    let told: Vec<_> = env.results().iter().map(in_short).collect();
-    assert_eq!(told[..10], vec!["failed HTTP_404 404"; 10]);
-    assert_eq!(told[10..], vec!["not_sent REFUSALS "; 2]);
+    let reported: Vec<_> = env.results().iter().map(in_short).collect();
+    assert_eq!(reported[..10], vec!["failed HTTP_404 404"; 10]);
+    assert_eq!(reported[10..], vec!["not_sent REFUSALS "; 2]);
 }
 
-/// Two rows, of which the first is told to wait.
-fn told_to_wait(
+/// Two rows; the answer to the first one carries a Retry-After.
+fn with_retry_after(
     line: &'static str,
     retry_after: impl Fn() -> String + Send + Sync + 'static,
 ) -> Vec<Duration> {
@@ -429,22 +430,22 @@ fn told_to_wait(
 #[test]
 fn everyone_waits_as_many_seconds_as_the_server_asks_for() {
     for line in ["429 Too Many Requests", "503 Service Unavailable", "408 Request Timeout"] {
-        let waits = told_to_wait(line, || "2".to_owned());
+        let waits = with_retry_after(line, || "2".to_owned());
         assert!(waits.iter().all(|wait| *wait >= Duration::from_millis(1990)), "{line}: {waits:?}");
     }
 }
 
 #[test]
 fn everyone_waits_until_the_date_that_the_server_names() {
-    let waits = told_to_wait("429 Too Many Requests", || {
+    let waits = with_retry_after("429 Too Many Requests", || {
         let later = Timestamp::now() + Duration::from_secs(3);
         later.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
     });
-    // The date is cut to its second.
+    // The date is truncated to a second.
     assert!(waits.iter().all(|wait| *wait >= Duration::from_millis(1990)), "{waits:?}");
 }
 
-/// An address at which connections are taken, and passed on to this port only so long after
+/// An address that accepts connections and forwards them to this port, starting this long after
 /// the first of them.
 fn stalling(port: u16, stall: Duration) -> String {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();

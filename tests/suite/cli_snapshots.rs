@@ -69,7 +69,7 @@ fn a_run_with_every_kind_of_row() {
     ");
 }
 
-/// 1001 is asked for twice, and the first answer is lost; 1002 is rejected, 1003 in doubt.
+/// 1001 is sent twice, because its first answer is lost; 1002 is rejected, 1003 in doubt.
 fn doubtful() -> ScriptedServer {
     ScriptedServer::new(|nth, request: &Request| {
         match (nth, request.json()["AdminNumber"].as_i64()) {
@@ -226,7 +226,7 @@ fn a_run_that_stopped_early_that_was_resumed_and_that_had_ended_before() {
 }
 
 #[test]
-fn what_happened_on_the_way_is_told_in_one_line() {
+fn the_statistics_of_a_run_are_reported_in_one_line() {
     let _tidy = redact_varying();
     let server = ScriptedServer::new(|nth, _| match nth {
         0 => Behavior::Close,
@@ -304,7 +304,7 @@ fn a_stopped_run_for_programs() {
 }
 
 #[test]
-fn being_told_to_stop_is_acknowledged() {
+fn a_signal_to_stop_is_acknowledged() {
     let core_card = TestSimulator::new(SimulatorSettings {
         latency: Latency::fixed(Duration::from_millis(100)),
         ..SimulatorSettings::default()
@@ -346,7 +346,7 @@ fn off_a_terminal_nothing_is_sent_without_yes() {
 }
 
 #[test]
-fn what_is_missing_is_told_in_one_go() {
+fn everything_that_is_missing_is_reported_at_once() {
     let env = TestEnv::new();
     assert_snapshot!(env.orders(1).run(&["run", "orders.csv"]).exits(2).stderr, @r"
     error: these settings have no default and are missing:

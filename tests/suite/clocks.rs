@@ -1,12 +1,12 @@
-//! Wall clocks that are set while the contract is kept by them.
+//! Wall clocks that are set while the contract's rate is measured by them.
 use std::time::Duration;
 
 use crate::common::{ProgramOutput, TestEnv, TestSimulator, ended, until, with_its_clock_set};
 use cardcancel::simulator::{Latency, SimulatorSettings};
 use jiff::{SignedDuration, Timestamp};
 
-/// A minute's contract is used up. Then another file is run under a clock set by an hour,
-/// for the five seconds up to its cut-off.
+/// Uses up the contract of a minute. Then another file is run under a clock that was set by an
+/// hour, for the five seconds up to its cut-off.
 fn no_call_of_the_next_minute_is_made(hours: i64) {
     let core_card = TestSimulator::perfect();
     let env = TestEnv::new();
@@ -40,7 +40,7 @@ fn a_clock_set_back_between_two_runs_gives_no_minute_twice() {
     no_call_of_the_next_minute_is_made(-1);
 }
 
-/// A run at this rate whose clock is set by so much once so many calls were made.
+/// A run at this rate whose clock is set by this much after this many calls.
 fn set_in_the_run(
     env: &TestEnv,
     core_card: &TestSimulator,

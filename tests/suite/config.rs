@@ -11,7 +11,7 @@ const NIGHT: &str = "external_ip = '192.0.2.10'\nrate = ['50/s', '100000/h']\nat
     [profile.production.auth]\nkind = 'headers'\nnames = ['X-Api-Key', 'X-Client']\n\n\
     [profile.production.codes]\nEXAMPLE01 = 'printed'\n";
 
-/// A directory with a configuration in it, and what `config show` says there.
+/// A directory with a configuration, and the output of `config show` there.
 fn shown(flags: &[&str], variables: &[(&str, &str)]) -> ProgramOutput {
     let env = TestEnv::new();
     env.file("cardcancel.toml", NIGHT);

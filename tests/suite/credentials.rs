@@ -1,5 +1,5 @@
-//! Credentials that are fetched, and renewed while calls are under way; the proxy;
-//! and that no secret is ever seen.
+//! Credentials that are fetched and refreshed during a run, the proxy, and that no secret is ever
+//! displayed.
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
@@ -29,8 +29,8 @@ fn oauth2(token_server: &ScriptedServer) -> String {
     format!("[auth]\nkind = 'oauth2'\ntoken_url = '{}/token'\nclient_id = 'me'", token_server.url())
 }
 
-/// A server of CoreCARD that takes as many calls with `token-1`, and any number
-/// with others; each takes a while, so that several are in flight.
+/// A server of CoreCARD that accepts this many calls with `token-1` and any number with other
+/// tokens. Each takes a while, so that several are in flight.
 fn until_the_first_dies(after: usize) -> ScriptedServer {
     ScriptedServer::new(move |nth, request| {
         std::thread::sleep(Duration::from_millis(50));
@@ -45,7 +45,7 @@ fn carries(request: &Request, token: &str) -> bool {
     request.header("authorization") == Some(&format!("Bearer {token}"))
 }
 
-/// So many orders, with this configuration.
+/// This many orders with this configuration.
 fn env(orders: u32, configuration: &str) -> TestEnv {
     let env = TestEnv::new();
     env.orders(orders).file("cardcancel.toml", configuration);
@@ -65,7 +65,7 @@ fn codes(env: &TestEnv) -> Vec<String> {
 fn a_token_that_dies_is_fetched_once_for_all_calls_in_flight() {
     let (tokens, server) = (token_server(None), until_the_first_dies(20));
     let env = env(60, &oauth2(&tokens));
-    // Not one attempt more than those that count: a refused one does not.
+    // No attempt more than the limit, not counting the refused one.
     let flags = ["--concurrency", "16", "--attempts", "1"];
     cancel(&env, &server, &flags).exits(0);
     assert!(env.results().iter().all(|row| row.status() == "cancelled"));
@@ -91,7 +91,7 @@ fn new_credentials_that_are_refused_stop_the_run_and_no_attempt_counts() {
     cancel(&env, &server, &flags).exits(4);
     assert_eq!((tokens.requests().len(), server.requests().len()), (2, 2));
     assert_eq!(codes(&env), ["not_sent HTTP_401", "not_sent CREDENTIALS", "not_sent CREDENTIALS"]);
-    // Started again, the row has its two attempts still.
+    // After a restart, the row still has its two attempts.
     cancel(&env, &server, &flags).exits(0);
     assert_eq!(env.results()[0].attempts(), 4);
 }
@@ -136,7 +136,7 @@ fn without_a_first_token_nothing_is_sent() {
 }
 
 #[test]
-fn a_token_server_that_is_away_for_a_moment_is_asked_again() {
+fn a_token_server_that_is_away_briefly_is_retried() {
     let tokens = ScriptedServer::new(|nth, _| match nth {
         1 | 2 => Behavior::Respond(status("503 Service Unavailable")),
         nth => issue(nth, None),

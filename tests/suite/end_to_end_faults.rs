@@ -1,6 +1,6 @@
-//! A night in a few seconds, with the real program against a real server: tokens
-//! die, CoreCARD goes away and comes back, asks to wait, the machine restarts, the
-//! cut-off comes. Every result is held against what the server did.
+//! A whole run in a few seconds, with the real program against a real server: tokens expire,
+//! CoreCARD goes away and comes back or requests a pause, the machine restarts, the cut-off
+//! comes. Every result is compared with what the server did.
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Child;
 use std::sync::{Arc, Mutex};
@@ -17,21 +17,21 @@ const TOKEN: &str = "t0ken-planted";
 const ROWS: u32 = 1600;
 const AWAY: Duration = Duration::from_secs(1);
 
-/// What the server did, which is the truth.
+/// What the server did: the truth.
 #[derive(Default)]
 struct ServerRecord {
-    /// How often it was asked to cancel each order, by admin number.
+    /// The number of requests for each order, by admin number.
     asked: BTreeMap<i64, u32>,
     cancelled: BTreeSet<i64>,
-    /// Orders of which an answer was kept back.
+    /// Orders for which an answer was withheld.
     lost: BTreeSet<i64>,
     tokens: u32,
-    /// Whether the last token is dead.
+    /// Whether the last token has expired.
     is_dead: bool,
-    /// What is still to happen, each once so many orders are cancelled; the first is next.
+    /// The events to come, each due after this many cancelled orders; the first is next.
     to_come: Vec<(usize, Incident)>,
     away_until: Option<Instant>,
-    /// Calls that found no answer.
+    /// Calls that got no answer.
     unanswered: u32,
     last_call: Option<Timestamp>,
 }
@@ -39,7 +39,7 @@ struct ServerRecord {
 #[derive(Debug, Clone, Copy)]
 enum Incident {
     TokenDies,
-    /// For a second no call finds an answer; every other is carried out all the same.
+    /// For a second no call gets an answer; every other one is carried out nevertheless.
     GoesAway,
     AsksToWait,
 }
@@ -91,7 +91,7 @@ impl ServerRecord {
     }
 }
 
-/// A server to which this happens, and its record.
+/// A server at which these events occur, and its record.
 fn server(to_come: Vec<(usize, Incident)>) -> (ScriptedServer, Arc<Mutex<ServerRecord>>) {
     let record = Arc::new(Mutex::new(ServerRecord { to_come, ..ServerRecord::default() }));
     let its = Arc::clone(&record);
@@ -117,7 +117,7 @@ fn begin(env: &TestEnv, flags: &[&str]) -> Child {
     command.env("CARDCANCEL_OAUTH2_CLIENT_SECRET", SECRET).spawn().unwrap()
 }
 
-/// Every row is what the server knows it to be.
+/// Every row has the result that the server knows.
 #[track_caller]
 fn agree(results: &[ResultRow], record: &ServerRecord) {
     assert_eq!(results.len(), ROWS as usize);
@@ -136,7 +136,7 @@ fn agree(results: &[ResultRow], record: &ServerRecord) {
     }
 }
 
-/// The summary, in ten lines at most, with all of this in it.
+/// The summary has at most ten lines, with all of these in it.
 #[track_caller]
 fn tells(outcome: &ProgramOutput, all: &[&str]) {
     assert!(outcome.stdout.lines().count() <= 10, "{}", outcome.report());
@@ -169,17 +169,17 @@ fn a_run_with_expiring_tokens_an_outage_a_wait_and_a_restart_loses_no_row() {
     agree(&env.results(), &record.lock().unwrap());
 
     let second = ended(begin(&env, &["--rate", "500/s"])).exits(3);
-    let told = [
+    let reported = [
         "resumed and ended",
         "rows had ended before",
         "waited 1 s because it asked for that",
         "credentials renewed once",
     ];
-    tells(&second, &told);
+    tells(&second, &reported);
     let record = record.lock().unwrap();
     agree(&env.results(), &record);
     assert_eq!(record.cancelled.len(), ROWS as usize);
-    // One for each start, and one for each that died.
+    // One for each start, and one for each process that died.
     assert_eq!(record.tokens, 4);
     nothing_secret_is_in(&env, &[&first, &second]);
 }

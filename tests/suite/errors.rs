@@ -1,9 +1,9 @@
-//! Every error that a user can meet in the configuration and the input, as the
-//! program says it. All of them stand in snapshots/errors__all.snap, so that they
-//! can be read as one: each is to say what is wrong, where, and what to do.
+//! Every error about the configuration and the input, as the program prints it. All of them are
+//! in snapshots/suite__errors__all.snap, so that they can be read together: each must say what is
+//! wrong, where, and what to do.
 //!
-//! Not here, since no test can bring them about: a file that changes while it is
-//! read, and one of more than four billion rows.
+//! Two cannot be caused by a test: a file that changes while it is read, and one of more than
+//! four billion rows.
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt;
@@ -15,7 +15,7 @@ use crate::common::{
     status, with_headers,
 };
 
-/// What leads to one error.
+/// The cause of one error.
 struct Trial {
     env: TestEnv,
     args: Vec<String>,
@@ -23,11 +23,11 @@ struct Trial {
     exit: i32,
     /// What a person types at the question, if there is one.
     answer: Option<&'static str>,
-    /// Whoever must be there while it runs.
+    /// What must be kept alive while the program runs.
     _servers: Vec<ScriptedServer>,
 }
 
-/// A run that nothing is wrong with, about to be spoilt.
+/// A valid run, to be made invalid.
 fn run() -> Trial {
     command("run orders.csv --yes --url https://127.0.0.1:9 --external-ip 10.120.0.0")
 }
@@ -86,7 +86,7 @@ impl Trial {
         Trial { answer: Some(answer), ..self }
     }
 
-    /// The server is there for as long as the trial.
+    /// The server lives as long as the trial.
     fn at(mut self, server: ScriptedServer) -> Trial {
         self._servers.push(server);
         self
@@ -109,7 +109,7 @@ impl Trial {
     }
 }
 
-/// A listing, each error below what leads to it.
+/// A listing with each error below its cause.
 #[derive(Default)]
 struct Listing(String);
 
@@ -351,7 +351,7 @@ fn oauth2(token_url: &str) -> Trial {
     )
 }
 
-/// A run with a token from a server that answers so.
+/// A run with a token from a server with this answer.
 fn token_server(answer: Vec<u8>) -> Trial {
     let server = ScriptedServer::always(Behavior::Respond(answer));
     oauth2(&format!("{}/token", server.url())).at(server)
@@ -437,7 +437,7 @@ fn proxies() -> Vec<(&'static str, Trial)> {
     ]
 }
 
-/// A run of twenty orders at a server that answers so, one after another.
+/// A run of twenty orders, one after another, at a server with this answer.
 fn answered(answer: Vec<u8>) -> Trial {
     let server = ScriptedServer::always(Behavior::Respond(answer));
     let url = server.url();
@@ -446,7 +446,7 @@ fn answered(answer: Vec<u8>) -> Trial {
     trial.with(&["--quiet", "--concurrency=1", "--rate=unlimited"]).exits(4).at(server)
 }
 
-/// A run of an order at a server with these papers, which may want to see those of its client.
+/// A run of one order at a server with this certificate, which may require one of its client.
 fn over_tls(certificate: &CertKeyPair, clients: Option<&Authority>) -> Trial {
     let server = ScriptedServer::over_tls(certificate.server(clients), |_, _| Behavior::Close);
     let url = server.https_url();

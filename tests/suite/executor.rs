@@ -1,4 +1,4 @@
-//! The threads that make the calls, with the real shell and ledger and a server in memory.
+//! The executor's threads, with the real driver and ledger and a server in memory.
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -15,11 +15,11 @@ use tokio::sync::{Semaphore, mpsc, watch};
 
 const ROWS: u32 = 500;
 const CONCURRENCY: u32 = 256;
-/// Threads have no more in flight at first, all together: the others wait.
+/// The threads together have no more in flight at first; further calls wait.
 const MOST_AT_ONCE: u32 = 4 * 32;
 
-/// Cancels whatever it is asked for, but for the row at which it breaks; answers as often
-/// as it may.
+/// Cancels every order it is sent, except for the row at which it panics, and answers up to its
+/// limit.
 #[derive(Clone)]
 struct TestCaller {
     breaks_at: Option<u32>,

@@ -1,12 +1,12 @@
-//! A disk that takes no more: nothing sent is lost, and the same command goes on.
+//! A full disk: nothing sent is lost, and the same command resumes.
 use std::process::Command;
 use std::time::Duration;
 
 use crate::common::{ProgramOutput, TestEnv, TestSimulator};
 use cardcancel::simulator::{Latency, SimulatorSettings};
 
-/// Cancels where no file may grow beyond this: writes fail as on a full disk, but for what
-/// the system calls it.
+/// Runs the program with a limit on the size of files: writes fail as on a full disk, with
+/// another error number.
 fn cancel_on_a_disk_with(
     kilobytes: u32,
     env: &TestEnv,
@@ -31,7 +31,7 @@ fn cancel_on_a_disk_with(
 fn results_that_find_no_room_are_written_by_the_next_start_without_a_call() {
     const ROWS: u64 = 100;
     let env = TestEnv::new();
-    // The input fits, and with what is added to each of its lines it does not.
+    // The input fits; with the columns added to each of its lines it does not.
     let note = "x".repeat(10_190);
     let lines: String = (0..ROWS).map(|row| format!("{note},{},1\n", 1000 + row)).collect();
     env.file("orders.csv", format!("Note,AdminNumber,CardSequenceNumber\n{lines}"));

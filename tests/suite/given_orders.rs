@@ -1,6 +1,6 @@
-//! No order is sent that the file does not give: files of every kind that spreadsheets,
-//! scripts, transfers and people make, each checked and run by the real program, and the
-//! server's own record of the orders it was asked for.
+//! No order is sent that the file does not give: files of all kinds that spreadsheets, scripts,
+//! transfers and people produce, each checked and run by the real program, and compared with the
+//! server's record of the orders it received.
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::sync::Mutex;
@@ -11,10 +11,10 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::Value;
 
-/// How many inputs are run at the same time: most of it is waiting for disks.
+/// The number of inputs run in parallel: most of the time is spent waiting for disks.
 const AT_ONCE: usize = 4;
 
-/// A file, and what may be sent of it.
+/// A file, and what may be sent from it.
 struct GivenFile {
     name: String,
     bytes: Vec<u8>,
@@ -22,7 +22,7 @@ struct GivenFile {
     reading: Reading,
 }
 
-/// How a file is to be read.
+/// The expected reading of a file.
 enum Reading {
     /// Row by row: its order, `-` for one that is invalid, `=` for one with an earlier order.
     Rows(String),
@@ -30,7 +30,7 @@ enum Reading {
     Refused,
 }
 
-/// Every file, by what it is about.
+/// Every file, by its topic.
 #[derive(Default)]
 struct Inputs(Vec<GivenFile>);
 
@@ -426,7 +426,7 @@ fn no_csv(on: &mut Inputs) {
     on.refuses("a NUL in the header", "admin,se\0q\n1,1\n");
 }
 
-/// What stands far from the start, where blocks of the file are read by themselves.
+/// Cases far from the start of a file, where its blocks are read separately.
 fn large(on: &mut Inputs) {
     let filler = "x".repeat(2000);
     let many: String = (101..=300).map(|row| format!("{row},1,{filler}\n")).collect();
@@ -448,7 +448,7 @@ fn large(on: &mut Inputs) {
     on.reads("many columns", format!("{columns}\n1,1\n2,1{}\n", ",".repeat(2000)), "1/1 2/1");
 }
 
-/// The same file, cut at every place of its last row.
+/// The same file, cut at every position of its last row.
 fn cut_short(on: &mut Inputs) {
     for (name, whole, first) in [
         ("a plain file", "admin,seq,note\n129409,1,x\n129410,23,yz\n", 26),
@@ -460,7 +460,7 @@ fn cut_short(on: &mut Inputs) {
         for end in first..=whole.len() {
             let cut = &whole[first..end];
             let name = format!("{name}, cut after {cut:?}");
-            // Inside of quotes it cannot be told where the row would end.
+            // Inside quotes it is unknown where the row would end.
             let open = cut.matches('"').count() % 2 == 1;
             match cut {
                 _ if open => on.refuses(&name, &whole[..end]),
@@ -511,17 +511,17 @@ fn gzipped(content: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-/// What came of a file.
+/// The result of a file.
 struct Came {
     rows: usize,
     sent: usize,
     invalid: usize,
     refused: bool,
-    /// What is wrong with that, if anything is.
+    /// What is wrong with it; `None` if nothing is.
     wrong: Option<String>,
 }
 
-/// Checks and runs a file, against a server of its own.
+/// Checks and runs a file against its own server.
 fn check_and_run(input: &GivenFile) -> Came {
     let env = TestEnv::new();
     env.file("orders.csv", &input.bytes);
@@ -530,7 +530,7 @@ fn check_and_run(input: &GivenFile) -> Came {
     let flags: Vec<&str> = input.flags.iter().map(String::as_str).collect();
     let check = env.run(&[&["check", "orders.csv", "--json", "--url", &url], &flags[..]].concat());
     let run = env.cancel(&url, &flags);
-    let told = format!("{}\n{}", check.report(), run.report());
+    let reported = format!("{}\n{}", check.report(), run.report());
 
     let refused = run.code == Some(2);
     let asked = core_card.orders();
@@ -572,7 +572,7 @@ fn check_and_run(input: &GivenFile) -> Came {
         sent: sent.len(),
         invalid: results.iter().filter(|status| *status == "invalid").count(),
         refused,
-        wrong: wrong.map(|wrong| format!("{}: {wrong}\n{told}", input.name)),
+        wrong: wrong.map(|wrong| format!("{}: {wrong}\n{reported}", input.name)),
     }
 }
 
@@ -581,7 +581,7 @@ fn orders_in(rows: &str) -> BTreeSet<String> {
     rows.split(' ').filter(|row| row.contains('/')).map(ToOwned::to_owned).collect()
 }
 
-/// How the rows stand in results, which are delimited as the file was.
+/// The statuses in results with the delimiter of the file.
 fn statuses(results: &[u8]) -> Vec<String> {
     let name = b"error_code";
     let at = results.windows(name.len()).position(|found| found == name).unwrap();

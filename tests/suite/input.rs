@@ -1,12 +1,11 @@
-//! Bad input: what is refused as a whole, what row by row. What is said of it
-//! stands in errors.rs.
+//! Bad input: what is refused as a whole, and what row by row. The messages are in errors.rs.
 use std::io::Write;
 use std::process::Stdio;
 
 use crate::common::{ProgramOutput, ResultRow, TestEnv, TestSimulator, rows};
 use insta::assert_snapshot;
 
-/// What the program says when it refuses to run this file; nothing is sent.
+/// The output of the program when it refuses this file; nothing is sent.
 fn refusal(content: impl AsRef<[u8]>) -> String {
     let env = TestEnv::new();
     env.file("orders.csv", content);
@@ -141,8 +140,8 @@ fn a_row_with_too_few_or_too_many_fields_is_invalid_and_stops_no_other() {
     );
 }
 
-/// Runs the file, then once more all that is invalid in its results, and the results as if
-/// they were orders: neither sends anything that the first run did not.
+/// Runs the file, then reruns the invalid rows of its results, and runs the results as if they
+/// were orders: neither sends anything that the first run did not.
 fn invalid_for_good(content: &str, sent: u64) -> String {
     let env = TestEnv::new();
     env.file("orders.csv", content);
@@ -359,7 +358,9 @@ fn reading_stops_where_there_are_more_orders_than_may_be_sent() {
     let env = TestEnv::new();
     let rows: String = (0..3_000_000).map(|row| format!("{row},1\n")).collect();
     env.file("orders.csv", format!("admin,seq\n{rows}"));
-    let told = refusal_in(&env, &["--max-rows=1000"]);
-    assert!(told.contains("has more rows to send than --max-rows allows: reading stopped after "));
-    assert!(!told.contains("after 3000000 rows"), "{told}");
+    let reported = refusal_in(&env, &["--max-rows=1000"]);
+    assert!(
+        reported.contains("has more rows to send than --max-rows allows: reading stopped after ")
+    );
+    assert!(!reported.contains("after 3000000 rows"), "{reported}");
 }

@@ -1,4 +1,4 @@
-//! The ledger's file: how runs come into it, and what it says to whoever reads it.
+//! The ledger's content: how runs are created, and what readers see.
 use std::io::BufRead;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -127,7 +127,7 @@ fn the_creation_of_a_run_that_was_cut_short_goes_on() {
 #[test]
 fn the_creation_of_a_run_by_places_that_was_cut_short_goes_on() {
     let file = LedgerReader::new();
-    // The last goes first; the hundred before them are in their own places.
+    // The last row is sent first; the hundred before it are at their own positions.
     let planned = |row: u32| {
         let place = if row <= 100 { row } else { ROWS + 101 - row };
         PlannedRow { place, ..planned(row) }
@@ -210,20 +210,20 @@ fn the_ledger_can_be_read_in_words() {
     let env = TestEnv::new();
     env.file("orders.csv", "admin,seq\n1,1\n1,1\n").cancel(&core_card.url(), &[]).exits(0);
     let ledger = Connection::open(env.ledger()).unwrap();
-    let told = |sql: &str| -> String { ledger.query_row(sql, [], |row| row.get(0)).unwrap() };
+    let reported = |sql: &str| -> String { ledger.query_row(sql, [], |row| row.get(0)).unwrap() };
     let call =
         "SELECT concat_ws(' ', row, admin_number, attempt, verdict, status, error_code) FROM call";
-    assert_eq!(told(call), "1 1 1 cancelled cancelled ERR01160");
+    assert_eq!(reported(call), "1 1 1 cancelled cancelled ERR01160");
     assert_eq!(
-        told("SELECT concat_ws(' ', row, status, error_code) FROM decided"),
+        reported("SELECT concat_ws(' ', row, status, error_code) FROM decided"),
         "2 duplicate DUPLICATE"
     );
-    let sent_at = told("SELECT sent_at FROM call");
+    let sent_at = reported("SELECT sent_at FROM call");
     assert_eq!(sent_at, env.results()[0].get("first_sent_at"));
 }
 
 #[test]
-fn a_ledger_that_another_program_has_locked_is_told_and_waited_for() {
+fn a_ledger_that_another_program_has_locked_is_reported_and_waited_for() {
     let env = TestEnv::new();
     let core_card = TestSimulator::perfect();
     env.orders(1).cancel(&core_card.url(), &[]).exits(0);
@@ -231,8 +231,8 @@ fn a_ledger_that_another_program_has_locked_is_told_and_waited_for() {
     let locked = other.transaction_with_behavior(TransactionBehavior::Exclusive).unwrap();
     let mut run = env.orders(2).begin_to_cancel(&core_card.url(), &["--quiet", "-o", "b.csv"]);
     let mut said = std::io::BufReader::new(run.stderr.take().unwrap()).lines();
-    let told = said.find(|line| line.as_ref().unwrap().contains("the ledger is locked"));
-    assert!(told.is_some());
+    let reported = said.find(|line| line.as_ref().unwrap().contains("the ledger is locked"));
+    assert!(reported.is_some());
     drop(locked);
     crate::common::ended(run).exits(0);
 }

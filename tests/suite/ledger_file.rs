@@ -1,4 +1,4 @@
-//! The ledger's file: which one it is, and what is refused in its place.
+//! The ledger's file: its identity, and which files are refused in its place.
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::process::CommandExt;
@@ -40,10 +40,10 @@ fn a_file_that_this_program_has_not_just_made_is_never_taken_for_a_new_ledger() 
     for ledger in ["empty.db", "emptied.db"] {
         let flags = ["--ledger", ledger, "-o", "again.csv"];
         let refused = env.cancel(&core_card.url(), &flags).exits(2);
-        let told = format!("error: the ledger {ledger} is empty: ");
-        assert!(refused.stderr.starts_with(&told), "{}", refused.stderr);
+        let reported = format!("error: the ledger {ledger} is empty: ");
+        assert!(refused.stderr.starts_with(&reported), "{}", refused.stderr);
         let refused = env.run(&["runs", "--ledger", ledger]).exits(2);
-        assert!(refused.stderr.starts_with(&told), "{}", refused.stderr);
+        assert!(refused.stderr.starts_with(&reported), "{}", refused.stderr);
     }
     assert_eq!(core_card.requests(), 3);
     assert_eq!(env.read("empty.db"), b"");
@@ -161,18 +161,18 @@ fn runs_says_whether_there_is_no_ledger_or_none_that_can_be_read() {
     let env = TestEnv::new();
     env.file("text.db", "not a database, and longer than a header of one would be".repeat(9));
     fs::create_dir(env.path("folder")).unwrap();
-    let told = |ledger: &str| env.run(&["runs", "--ledger", ledger]).exits(2).stderr;
-    insta::assert_snapshot!(told("no.db"), @"error: there is no ledger at no.db: name another with --ledger");
-    insta::assert_snapshot!(told("text.db"), @"error: text.db is not a cardcancel ledger: name another file with --ledger");
-    insta::assert_snapshot!(told("text.db/no.db"), @"error: cannot open the ledger text.db/no.db (Not a directory (os error 20)): put that right, or name another place with --ledger");
-    assert!(told("folder").starts_with("error: "));
+    let reported = |ledger: &str| env.run(&["runs", "--ledger", ledger]).exits(2).stderr;
+    insta::assert_snapshot!(reported("no.db"), @"error: there is no ledger at no.db: name another with --ledger");
+    insta::assert_snapshot!(reported("text.db"), @"error: text.db is not a cardcancel ledger: name another file with --ledger");
+    insta::assert_snapshot!(reported("text.db/no.db"), @"error: cannot open the ledger text.db/no.db (Not a directory (os error 20)): put that right, or name another place with --ledger");
+    assert!(reported("folder").starts_with("error: "));
 }
 
-/// The program, about to be started as a user who may write nothing in the folder `shelf`.
+/// The program as a user without write access to the folder `shelf`, not yet started.
 fn reader(env: &TestEnv, args: &[&str]) -> Command {
     let mut command = env.command(args);
     if rustix::process::geteuid().is_root() {
-        // Root may write anywhere: nobody else can reach the program where it was built.
+        // Root may write anywhere, and no other user can reach the program where it was built.
         let program = env.path("program");
         fs::copy(command.get_program(), &program).unwrap();
         for path in [env.folder().to_owned(), program.clone()] {
@@ -218,9 +218,9 @@ fn what_another_machine_stored_cannot_act_on_the_terminal() {
     ledger.execute(&format!("UPDATE run SET {set}"), [scripted]).unwrap();
     let listed = env.run(&["runs", "--ledger", "l.db"]).exits(0).stdout;
     let detail = env.run(&["runs", scripted, "--ledger", "l.db"]).exits(0).stdout;
-    for told in [&listed, &detail] {
+    for reported in [&listed, &detail] {
         let acts = |char: char| char != '\n' && (char.is_control() || char == '\u{202e}');
-        assert!(!told.contains(acts), "{told:?}");
+        assert!(!reported.contains(acts), "{reported:?}");
     }
     let escaped = r"a\u{1b}[2J\u{202e}b\u{9b}31m";
     assert_eq!(listed.matches(escaped).count(), 2, "{listed}");

@@ -27,7 +27,7 @@ fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
 }
 
-/// How long a call takes, the way there and back included.
+/// How long a call takes, including the network.
 #[derive(Clone, Copy)]
 enum Load {
     Constant(u64),
@@ -45,19 +45,19 @@ impl Load {
     }
 }
 
-/// What a server can take.
+/// The capacity of a server.
 enum Limit {
     None,
-    /// So many in any closed second.
+    /// This many calls in any closed second.
     InASecond(usize, VecDeque<Duration>),
-    /// So many a second, and so many at once.
+    /// A token bucket: calls a second, and the size of the bucket.
     Bucket {
         rate: f64,
         most: f64,
         tokens: f64,
         at: Duration,
     },
-    /// So many a second; others queue.
+    /// A server with a queue: calls a second.
     Queue {
         each: Duration,
         free_at: Duration,
@@ -65,7 +65,7 @@ enum Limit {
 }
 
 impl Limit {
-    /// How long a call that arrives now has to wait, or nothing if it is turned away.
+    /// How long a call that arrives now has to wait; `None` if it is throttled.
     fn take(&mut self, now: Duration) -> Option<Duration> {
         match self {
             Limit::None => Some(Duration::ZERO),
@@ -99,12 +99,12 @@ struct LimitedServer {
     work: Load,
     limit: Limit,
     retry_after: Option<Duration>,
-    /// Away from here to there.
+    /// The time in which the server is away.
     away: Option<(ServerFault, Duration, Duration)>,
     /// A row that it never answers.
     broken: Option<u32>,
     rng: Rng,
-    /// Calls in each second of the night: those done, those throttled, all others.
+    /// Calls in each second of the run: those done, those throttled, all others.
     seconds: Vec<[u32; 3]>,
     calls: u32,
 }
@@ -124,7 +124,7 @@ impl LimitedServer {
         }
     }
 
-    /// What the caller sees, and after how long.
+    /// The result that the caller gets, and after how long.
     fn take(&mut self, row: RowNumber, now: Duration) -> (CallResult, Duration) {
         self.calls += 1;
         let way = ms(1);
@@ -154,7 +154,7 @@ impl LimitedServer {
         (seen, took)
     }
 
-    /// Calls done and calls throttled, in these seconds, end excluded.
+    /// Calls done and calls throttled in these seconds, the end excluded.
     fn in_seconds(&self, from: usize, to: usize) -> (f64, f64) {
         let seconds = &self.seconds[from..to];
         let all = |which: usize| seconds.iter().map(|counts| f64::from(counts[which])).sum::<f64>();
@@ -167,14 +167,14 @@ fn answer(http_status: u16, status: Option<bool>, retry_after: Option<Duration>)
     CallResult::Response(HttpResponse { http_status, retry_after, body })
 }
 
-/// What is under way, by the time at which it comes about.
+/// Pending events, by the time at which they are due.
 enum ServerDue {
     Ends(ClaimedRow, AttemptEnd, Duration),
     Committed(CommitOutcome),
     Wakes,
 }
 
-/// A run as it ended.
+/// A run that has ended.
 struct LimitSimulation {
     server: LimitedServer,
     run: Run,
@@ -188,7 +188,7 @@ impl LimitSimulation {
         self.run.counts.get(status)
     }
 
-    /// What a test asks of a server that can take 1,000 a second.
+    /// What a test requires of a run at a server with a capacity of 1,000 a second.
     #[track_caller]
     fn uses_a_thousand_a_second(&self) {
         let end = self.took.as_secs() as usize;
@@ -215,7 +215,7 @@ fn plan() -> RunPolicy {
     }
 }
 
-/// The night in which so many rows are sent to this server at 5,000 a second at most.
+/// A run of this many rows at this server, with at most 5,000 calls a second.
 fn live(rows: u32, server: LimitedServer) -> LimitSimulation {
     live_by(plan(), rows, server)
 }

@@ -1,6 +1,7 @@
-//! Every test of the program from the outside and of the library's rooms together: one program,
-//! so that it links once and shares one database server. `cargo test --test suite rerun::` runs
-//! one module. Tests that need PostgreSQL are ignored unless `tests/run` brings it.
+//! All tests of the program from outside and of the library's modules together. They are one
+//! program, so that it links once and shares one database server. `cargo test --test suite
+//! rerun::` runs one module. Tests that need PostgreSQL are ignored unless `tests/run` provides
+//! it.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 

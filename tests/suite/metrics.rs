@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use crate::common::{Behavior, ScriptedServer, TestEnv, TestSimulator, ended, kill, status, until};
 use cardcancel::simulator::{Share, SimulatorSettings};
 
-/// Each sample, by its name with its labels as they stand.
+/// Each sample, keyed by its name and labels as written.
 type Samples = BTreeMap<String, f64>;
 
 fn is_name(name: &str, with_colon: bool) -> bool {

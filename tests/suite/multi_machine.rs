@@ -1,7 +1,7 @@
-//! Several processes on one ledger in PostgreSQL: they share runs and their rate, and
-//! whatever becomes of one of them, no row is lost or misreported.
+//! Several processes on one ledger in PostgreSQL: they share runs and their rate, and whatever
+//! happens to one of them, no row is lost or misreported.
 //!
-//! What two machines would do, two processes do here, each in a folder of its own.
+//! Two processes, each in its own folder, stand for two machines.
 use std::collections::BTreeMap;
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
@@ -14,11 +14,11 @@ use crate::common::{
 use cardcancel::simulator::{Order, OrderState, Share, SimulatorSettings, Stats};
 use rustix::process::{Pid, Signal, kill_process};
 
-/// The shortest that there is.
+/// The shortest lease allowed.
 const LEASE: Duration = Duration::from_secs(5);
 const CODES: &str = "[codes]\nSIMULATOR_ALREADY_CANCELLED = 'already_cancelled'";
 
-/// A machine: a folder, and the database and CoreCARD that it knows.
+/// A machine: a folder, and the database and the CoreCARD server that it uses.
 struct SharedMachine {
     env: TestEnv,
     ledger: String,
@@ -73,7 +73,7 @@ fn signal(child: &Child, signal: Signal) {
     kill_process(Pid::from_child(child), signal).unwrap();
 }
 
-/// How many work on runs; nobody before there is a ledger.
+/// The number of workers; zero before there is a ledger.
 fn at_work(database: &Database) -> i64 {
     match database.asked("SELECT to_regclass('cardcancel.worker') IS NOT NULL") {
         true => database.asked("SELECT count(*) FROM cardcancel.worker WHERE at_work"),
@@ -81,7 +81,7 @@ fn at_work(database: &Database) -> i64 {
     }
 }
 
-/// When the database was last asked something by the program.
+/// When the program last queried the database.
 fn last_asked(database: &Database) -> String {
     database.asked(
         "SELECT coalesce(max(query_start)::text, '') FROM pg_stat_activity
@@ -89,33 +89,33 @@ fn last_asked(database: &Database) -> String {
     )
 }
 
-/// The rate was kept to by all together. How exactly, a machine that has other things to
-/// do cannot tell; that each had the rate for itself, it can.
+/// The processes together kept the rate. A machine under load cannot check how exactly, but it
+/// can check that none had the rate to itself.
 #[track_caller]
 fn kept_to(rate: u64, stats: &Stats) {
     assert!(stats.peak_any_second <= rate + rate / 10, "{stats:?}");
 }
 
-/// Tells a worker to stop; what it said, and how many calls it says it made.
+/// Signals a worker to stop. Returns its output, and the number of calls that it reports.
 fn dismissed(worker: Child) -> (ProgramOutput, u64) {
     terminate(&worker);
     let outcome = ended(worker).exits(0);
-    let calls = calls_told(&outcome.stderr);
+    let calls = reported_calls(&outcome.stderr);
     (outcome, calls)
 }
 
-fn calls_told(log: &str) -> u64 {
-    let told = log.lines().filter_map(|line| line.split(" calls made here").next());
-    let told = told.filter_map(|line| line.rsplit(' ').next());
-    told.filter_map(|number| number.replace(',', "").parse::<u64>().ok()).sum()
+fn reported_calls(log: &str) -> u64 {
+    let reported = log.lines().filter_map(|line| line.split(" calls made here").next());
+    let reported = reported.filter_map(|line| line.rsplit(' ').next());
+    reported.filter_map(|number| number.replace(',', "").parse::<u64>().ok()).sum()
 }
 
-/// A server that takes a little time, and says that an order is cancelled if it is.
+/// A server that takes a little time, and answers truthfully whether an order is cancelled.
 fn steady() -> SimulatorSettings {
     SimulatorSettings { latency: "5ms..20ms".parse().unwrap(), ..SimulatorSettings::default() }
 }
 
-/// The same, on a night on which some answers are lost.
+/// The same, with some answers lost.
 fn rough() -> SimulatorSettings {
     SimulatorSettings {
         seed: 5,
@@ -125,7 +125,7 @@ fn rough() -> SimulatorSettings {
     }
 }
 
-/// Every result is there once, and true to the server's record.
+/// Every result occurs once, and agrees with the server's record.
 #[track_caller]
 fn all_true(results: &[ResultRow], orders: &BTreeMap<Order, OrderState>, rows: u32) {
     assert_eq!(results.len(), rows as usize);
@@ -133,15 +133,15 @@ fn all_true(results: &[ResultRow], orders: &BTreeMap<Order, OrderState>, rows: u
         assert_eq!(row.get("row"), u32::to_string(&number));
         let admin_number = row.get("AdminNumber").parse().unwrap();
         let there = &orders[&Order { admin_number, sequence_number: 1 }];
-        let told = format!("{row:?}, but there {there:?}");
+        let reported = format!("{row:?}, but there {there:?}");
         match row.status() {
-            "cancelled" => assert!(there.cancelled, "{told}"),
-            "already_cancelled" => assert!(there.cancelled && row.doubt(), "{told}"),
-            "rejected" => assert!(!there.cancelled || row.doubt(), "{told}"),
-            _ => panic!("{told}"),
+            "cancelled" => assert!(there.cancelled, "{reported}"),
+            "already_cancelled" => assert!(there.cancelled && row.doubt(), "{reported}"),
+            "rejected" => assert!(!there.cancelled || row.doubt(), "{reported}"),
+            _ => panic!("{reported}"),
         }
-        assert!(row.attempts() >= there.requests, "{told}");
-        assert!(there.requests <= 1 || row.doubt(), "sent twice, and no doubt: {told}");
+        assert!(row.attempts() >= there.requests, "{reported}");
+        assert!(there.requests <= 1 || row.doubt(), "sent twice, and no doubt: {reported}");
     }
 }
 
@@ -180,15 +180,20 @@ fn a_run_and_two_workers_share_its_rows_and_its_rate() {
     let outcome = ended(opener.run(&["--rate", &format!("{RATE}/s"), "--json"])).exits(1);
     let summary: serde_json::Value = serde_json::from_str(&outcome.stdout).unwrap();
     let own = summary["calls_this_start"].as_u64().unwrap();
-    // They leave a moment after the last row has ended.
+    // They finish shortly after the last row has ended.
     until("nobody is at work", || at_work(&database) == 0);
-    let told = workers.map(dismissed);
+    let reported = workers.map(dismissed);
     let results = opener.results();
     all_true(&results, &core_card.orders(), ROWS);
     let stats = core_card.stop();
     kept_to(RATE, &stats);
-    let shares = [own, told[0].1, told[1].1];
-    assert_eq!(shares.iter().sum::<u64>(), stats.requests, "{shares:?}\n{}", told[0].0.report());
+    let shares = [own, reported[0].1, reported[1].1];
+    assert_eq!(
+        shares.iter().sum::<u64>(),
+        stats.requests,
+        "{shares:?}\n{}",
+        reported[0].0.report()
+    );
     assert!(shares.iter().all(|calls| *calls > 0), "{shares:?}");
     assert_eq!(summary["attempts"], stats.requests);
 }
@@ -233,7 +238,7 @@ fn two_files_that_share_orders_send_each_once_from_two_machines() {
 
 #[test]
 #[ignore = "needs PostgreSQL: tests/run brings it"]
-fn whoever_is_killed_no_row_is_lost_and_any_machine_can_write_the_results() {
+fn whichever_worker_is_killed_no_row_is_lost_and_any_machine_can_write_the_results() {
     const ROWS: u32 = 1200;
     const CONCURRENCY: usize = 64;
     let (database, core_card) = (granted(), TestSimulator::new(steady()));
@@ -254,7 +259,7 @@ fn whoever_is_killed_no_row_is_lost_and_any_machine_can_write_the_results() {
     let results = elsewhere.results();
     all_true(&results, &core_card.orders(), ROWS);
     let doubts = doubts(&results);
-    // Claimed for the next moments, or in flight.
+    // Claimed for slots that are near, or in flight.
     assert!(doubts <= 2 * CONCURRENCY, "{doubts} rows in doubt");
     let again = core_card.orders().values().filter(|order| order.requests > 1).count();
     assert!(again <= doubts, "{again} were sent twice, {doubts} are in doubt");
@@ -322,12 +327,13 @@ fn a_worker_waits_for_a_database_that_is_away_and_not_for_ever() {
     let hasty = other.work(&["--log-file", "log", "--max-outage", "1s"]);
     for env in [&machine.env, &other.env] {
         let log = env.path("log");
-        let is_told = || std::fs::read_to_string(&log).is_ok_and(|log| log.contains("waiting for"));
-        until("it waits for a run", is_told);
+        let is_logged =
+            || std::fs::read_to_string(&log).is_ok_and(|log| log.contains("waiting for"));
+        until("it waits for a run", is_logged);
     }
     server.kill();
-    let told = ended(hasty).exits(5).stderr;
-    assert!(told.contains("cannot be reached") && !told.contains(PASSWORD), "{told}");
+    let reported = ended(hasty).exits(5).stderr;
+    assert!(reported.contains("cannot be reached") && !reported.contains(PASSWORD), "{reported}");
     server.begin();
     ended(machine.run(&[])).exits(0);
     terminate(&patient);
@@ -336,7 +342,7 @@ fn a_worker_waits_for_a_database_that_is_away_and_not_for_ever() {
 
 #[test]
 #[ignore = "needs PostgreSQL: tests/run brings it"]
-fn a_run_that_is_told_to_stop_is_left_to_the_others() {
+fn a_worker_that_is_signalled_to_stop_leaves_the_run_to_the_other_workers() {
     const ROWS: u32 = 400;
     let (database, core_card) = (granted(), TestSimulator::new(steady()));
     let opener = SharedMachine::with_orders(&database, &core_card, ROWS);
@@ -448,8 +454,8 @@ fn a_run_whose_rate_a_worker_does_not_know_is_passed_over_with_a_warning() {
     let before = sent(1);
     let worker = SharedMachine::new(&database, &core_card).work(&[]);
     until("the other run is done", || sent(2) == 20);
-    let told = dismissed(worker).0.stderr;
-    assert_eq!(told.matches("is passed over").count(), 1, "{told}");
+    let reported = dismissed(worker).0.stderr;
+    assert_eq!(reported.matches("is passed over").count(), 1, "{reported}");
     assert_eq!(sent(1), before);
 }
 
@@ -610,7 +616,7 @@ fn what_corecard_asked_one_process_to_wait_holds_for_all() {
     let workers = machines.each_ref().map(|machine| machine.work(&[]));
     until("it was told to wait", || server.requests().len() > BUSY_AFTER);
     assert_eq!(at_work(&database), 3, "they are not all at work");
-    // One that is started meanwhile waits, too.
+    // A process that is started meanwhile waits, too.
     let late = SharedMachine::at(&database, server.url());
     let late_worker = late.work(&[]);
     ended(run).exits(0);
@@ -619,17 +625,17 @@ fn what_corecard_asked_one_process_to_wait_holds_for_all() {
     assert!(calls.iter().all(|calls| *calls > 0), "{calls:?}");
     let sent: Vec<Instant> = server.requests().iter().map(|request| request.at).collect();
     let asked = sent[BUSY_AFTER];
-    // What was on its way is not called back: a commit has what was asked for, in a moment.
-    let (heard, over) =
+    // A call in flight is not cancelled: a commit soon completes what was claimed.
+    let (quiet_from, over) =
         (asked + Duration::from_millis(700), asked + WAIT - Duration::from_millis(100));
-    let within = sent.iter().filter(|at| (heard..over).contains(*at)).count();
+    let within = sent.iter().filter(|at| (quiet_from..over).contains(*at)).count();
     assert_eq!(within, 0, "calls were made while nobody was to");
-    let on_the_way = sent.iter().filter(|at| (asked..heard).contains(*at)).count();
+    let on_the_way = sent.iter().filter(|at| (asked..quiet_from).contains(*at)).count();
     assert!(on_the_way <= 40, "{on_the_way} calls were made after it was asked for");
     assert_eq!(sent.len(), 601);
 }
 
-/// A session of this user and program has the rate budget locked.
+/// A session of this user and program has locked the rate budget.
 fn lock_budget(database: &Database, user: &str, program: &str) -> postgres::Client {
     let url = format!("{}?application_name={program}", database.url_of(user));
     let mut client = postgres::Client::connect(&url, postgres::NoTls).unwrap();
@@ -637,7 +643,7 @@ fn lock_budget(database: &Database, user: &str, program: &str) -> postgres::Clie
     client
 }
 
-/// A run of some orders that is sending, and where its log is.
+/// A run of some orders that is in progress, and the path of its log.
 fn sending(
     database: &Database,
     core_card: &TestSimulator,
@@ -656,15 +662,15 @@ fn who_waits_for_a_lock_says_who_has_it() {
     let (machine, run, log) = sending(&database, &core_card);
     let mut other = lock_budget(&database, "cardcancel", "report-of-ada");
     let began = Instant::now();
-    let told = || std::fs::read_to_string(&log).unwrap();
-    until("it says so", || told().contains("is locked by report-of-ada (session "));
+    let reported = || std::fs::read_to_string(&log).unwrap();
+    until("it says so", || reported().contains("is locked by report-of-ada (session "));
     assert!(began.elapsed() < Duration::from_secs(20));
-    let told = told();
+    let reported = reported();
     for part in [" of user cardcancel at 127.0.0.1, idle in transaction)", "pg_terminate_backend("]
     {
-        assert!(told.contains(part), "{told}");
+        assert!(reported.contains(part), "{reported}");
     }
-    // What is not ours is left alone.
+    // A session of another program is not ended.
     other.batch_execute("COMMIT").unwrap();
     ended(run).exits(0);
     all_true(&machine.results(), &core_card.orders(), 150);
@@ -676,10 +682,10 @@ fn a_process_that_the_database_does_not_end_though_it_is_frozen_is_ended_by_thos
     let (database, core_card) = (granted(), TestSimulator::new(steady()));
     let (machine, run, log) = sending(&database, &core_card);
     let mut frozen = lock_budget(&database, "cardcancel", "cardcancel%201%20on%20elsewhere");
-    let told = ended(run).exits(0).report();
+    let reported = ended(run).exits(0).report();
     assert!(frozen.batch_execute("COMMIT").is_err(), "it was not ended");
     let log = std::fs::read_to_string(log).unwrap();
-    assert!(log.contains("is locked by cardcancel 1 on elsewhere (session "), "{log}{told}");
+    assert!(log.contains("is locked by cardcancel 1 on elsewhere (session "), "{log}{reported}");
     assert!(log.contains("it does nothing, and is ended now"), "{log}");
     all_true(&machine.results(), &core_card.orders(), 150);
 }
@@ -697,8 +703,8 @@ fn who_waits_for_a_standby_says_so() {
         admin.batch_execute("SELECT pg_reload_conf()").unwrap();
     };
     wait_for("one_that_is_away");
-    let told = || std::fs::read_to_string(&log).unwrap();
-    until("it says so", || told().contains("waits for a standby to have what is committed"));
+    let reported = || std::fs::read_to_string(&log).unwrap();
+    until("it says so", || reported().contains("waits for a standby to have what is committed"));
     wait_for("");
     ended(run).exits(0);
     all_true(&machine.results(), &core_card.orders(), 150);

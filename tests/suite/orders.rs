@@ -1,5 +1,4 @@
-//! What the ledger knows of an order holds for every run of it, whichever file, process
-//! or machine the run comes from.
+//! What the ledger knows of an order applies to every run of it, from any file, process or machine.
 use std::collections::BTreeMap;
 use std::process::Command;
 use std::time::Duration;
@@ -11,7 +10,7 @@ use crate::common::{
 };
 use cardcancel::simulator::{Latency, SimulatorSettings};
 
-/// A place with a ledger, in a file or in a database.
+/// A test environment with a ledger, in a file or in a database.
 struct Place {
     env: TestEnv,
     database: Option<Database>,
@@ -53,7 +52,7 @@ impl Place {
 }
 
 /// Status, doubt and code of each row.
-fn told(results: &[ResultRow]) -> Vec<String> {
+fn reported(results: &[ResultRow]) -> Vec<String> {
     results.iter().map(|row| format!("{} {}", row.status(), row.doubt())).collect()
 }
 
@@ -77,13 +76,13 @@ macro_rules! on_both_ledgers {
 }
 
 on_both_ledgers! {
-    a_rejection_after_an_answer_that_another_run_lost_is_told_with_doubt
-    a_rejection_after_another_run_was_killed_is_told_with_doubt
+    a_rejection_after_an_answer_that_another_run_lost_is_reported_with_doubt
+    a_rejection_after_another_run_was_killed_is_reported_with_doubt
     files_that_share_orders_and_run_at_once_send_none_of_them_twice
     a_code_that_was_configured_wrongly_is_forgotten_once_it_is_corrected
 }
 
-/// Cancels each order at the first call for it, whose answer is lost, and rejects the rest.
+/// Cancels each order at its first call, whose answer is lost, and rejects later calls.
 fn loses_first_answers() -> ScriptedServer {
     let asked = std::sync::Mutex::new(BTreeMap::<i64, u32>::new());
     ScriptedServer::new(move |_, request| {
@@ -100,20 +99,20 @@ fn loses_first_answers() -> ScriptedServer {
     })
 }
 
-fn a_rejection_after_an_answer_that_another_run_lost_is_told_with_doubt(place: &Place) {
+fn a_rejection_after_an_answer_that_another_run_lost_is_reported_with_doubt(place: &Place) {
     let server = loses_first_answers();
     place.orders("a.csv", 1..=2);
     place.orders("b.csv", 1..=3);
     place.run("a.csv", &server.url(), &["--on-doubt", "leave"]).exits(3);
     place.run("b.csv", &server.url(), &["--on-doubt", "leave"]).exits(3);
     assert_eq!(
-        told(&place.results("b.results.csv")),
+        reported(&place.results("b.results.csv")),
         ["rejected true", "rejected true", "in_doubt true"]
     );
-    // On purpose, and for a third time.
+    // Sent on purpose, and for a third time.
     let again = ["--again", "-o", "again.csv"];
     let again = place.run("a.csv", &server.url(), &again);
-    assert_eq!(told(&place.results("again.csv")), ["rejected true", "rejected true"]);
+    assert_eq!(reported(&place.results("again.csv")), ["rejected true", "rejected true"]);
     assert!(!again.all_output().contains("for good"), "{}", again.report());
 }
 
@@ -122,7 +121,7 @@ fn slow(milliseconds: u64) -> TestSimulator {
     TestSimulator::new(SimulatorSettings { latency, ..SimulatorSettings::default() })
 }
 
-fn a_rejection_after_another_run_was_killed_is_told_with_doubt(place: &Place) {
+fn a_rejection_after_another_run_was_killed_is_reported_with_doubt(place: &Place) {
     let core_card = slow(300);
     place.orders("a.csv", 1..=60);
     place.orders("b.csv", 1..=61);
@@ -169,5 +168,5 @@ fn a_code_that_was_configured_wrongly_is_forgotten_once_it_is_corrected(place: &
     place.env.file("right.toml", "[codes]\n'E62' = 'printed'\n");
     place.run("a.csv", &server.url(), &["--config", "wrong.toml"]).exits(0);
     place.run("b.csv", &server.url(), &["--config", "right.toml"]).exits(1);
-    assert_eq!(told(&place.results("b.results.csv")), ["rejected false", "rejected false"]);
+    assert_eq!(reported(&place.results("b.results.csv")), ["rejected false", "rejected false"]);
 }

@@ -1,4 +1,4 @@
-//! Outages, with the real program: nobody there at first, gone in the middle, gone for good.
+//! Outages, with the real program: a server that is away at first, in the middle, or for good.
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
@@ -8,7 +8,7 @@ use crate::common::{
     Behavior, ScriptedServer, TestEnv, ended, json, kill, status, until, with_headers,
 };
 
-/// A port at which nobody listens.
+/// A port without a listener.
 fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
@@ -33,20 +33,20 @@ fn lines(env: &TestEnv, name: &str) -> usize {
     std::fs::read_to_string(env.path(name)).unwrap_or_default().lines().count()
 }
 
-/// The program's warnings, as it writes them while it runs.
+/// The program's warnings, read while it runs.
 struct Log(std::sync::mpsc::Receiver<String>);
 
 impl Log {
     fn of(child: &mut Child) -> Log {
-        let (tell, told) = std::sync::mpsc::channel();
+        let (lines, log) = std::sync::mpsc::channel();
         let stderr = child.stderr.take().unwrap();
         std::thread::spawn(move || {
             BufReader::new(stderr)
                 .lines()
                 .map_while(Result::ok)
-                .try_for_each(|line| tell.send(line))
+                .try_for_each(|line| lines.send(line))
         });
-        Log(told)
+        Log(log)
     }
 
     #[track_caller]
@@ -81,7 +81,7 @@ fn a_server_that_is_killed_and_comes_back_costs_no_row() {
     until("some were sent", || lines(&env, "first.csv") > 200);
     kill(server);
     log.waits_for("CoreCARD does not answer");
-    // It has lost what it knew, and cancels an order once more whose answer was lost.
+    // The server lost its state, and cancels an order again whose answer was lost.
     let server = simulator(&env, port, &["--latency", "20ms", "--record", "second.csv"]);
     log.waits_for("CoreCARD is back after");
     ended(run).exits(0);
@@ -108,7 +108,7 @@ fn an_outage_that_lasts_too_long_stops_the_run_which_goes_on_later() {
         assert_eq!(row.code(), code, "{row:?}");
     }
     assert!(results.iter().any(|row| row.attempts() == 0));
-    // Once more, and still away: with two attempts a row, those made so far do not count.
+    // Run again during the outage: the attempts made so far do not count against the limit of two.
     env.cancel(&url(port), &["--max-outage", "1s", "--attempts", "2"]).exits(4);
     let server = simulator(&env, port, &[]);
     env.cancel(&url(port), &["--attempts", "2"]).exits(0);
@@ -145,8 +145,8 @@ fn rows_in_a_row_that_the_server_breaks_on_do_not_keep_the_others() {
 }
 
 #[test]
-fn two_rows_that_alone_are_told_that_corecard_is_away_are_no_outage() {
-    for (line, told, exit) in
+fn two_rows_that_alone_get_unavailable_are_no_outage() {
+    for (line, reported, exit) in
         [("503 Service Unavailable", "in_doubt", 3), ("429 Too Many Requests", "failed", 1)]
     {
         let env = TestEnv::new();
@@ -158,17 +158,17 @@ fn two_rows_that_alone_are_told_that_corecard_is_away_are_no_outage() {
             });
         env.cancel(&server.url(), &["--max-outage", "1s"]).exits(exit);
         for (row, result) in (1..).zip(env.results()) {
-            let status = if row >= 29 { told } else { "cancelled" };
+            let status = if row >= 29 { reported } else { "cancelled" };
             assert_eq!(result.status(), status, "{result:?}");
         }
-        // So it is with a rerun of these two alone.
+        // A rerun of only these two behaves the same.
         let flags = ["--max-outage", "1s", "-o", "again.csv"];
         env.rerun("orders.results.csv", &server.url(), &flags).exits(exit);
     }
 }
 
 #[test]
-fn rows_here_and_there_that_are_told_so_are_no_outage() {
+fn scattered_rows_that_get_unavailable_are_no_outage() {
     let env = TestEnv::new();
     env.orders(100);
     let server = ScriptedServer::new(|_, request| match request.json()["AdminNumber"].as_i64() {
@@ -183,7 +183,7 @@ fn rows_here_and_there_that_are_told_so_are_no_outage() {
 }
 
 #[test]
-fn a_server_that_wants_a_day_of_quiet_is_not_given_more_than_an_outage_and_that_is_told() {
+fn a_pause_of_a_day_is_capped_at_the_longest_outage_and_that_is_reported() {
     let busy = with_headers("429 Too Many Requests", &["Retry-After: 86400"], "");
     for (answers, exit) in [(1, 0), (usize::MAX, 4)] {
         let busy = busy.clone();
@@ -208,7 +208,7 @@ fn a_server_that_wants_a_day_of_quiet_is_not_given_more_than_an_outage_and_that_
 }
 
 #[test]
-fn an_outage_is_told_with_its_cause_and_the_proxy_if_there_is_one() {
+fn an_outage_is_reported_with_its_cause_and_the_proxy_if_there_is_one() {
     let proxy = url(free_port());
     for (proxy, cause) in [
         (&["--proxy", &proxy][..], format!("no connection through the proxy {proxy}: Connection")),
@@ -219,8 +219,8 @@ fn an_outage_is_told_with_its_cause_and_the_proxy_if_there_is_one() {
         let to = url(free_port()).replace("http:", "https:");
         let flags = [proxy, &["--quiet", "--max-outage", "500ms"][..]].concat();
         let outcome = env.cancel(&to, &flags).exits(4);
-        let told = format!("CoreCARD does not answer (CONNECT, {cause}");
-        assert!(outcome.stderr.contains(&told), "{}", outcome.report());
+        let reported = format!("CoreCARD does not answer (CONNECT, {cause}");
+        assert!(outcome.stderr.contains(&reported), "{}", outcome.report());
         assert!(outcome.stdout.contains(&cause), "{}", outcome.report());
     }
 }

@@ -1,5 +1,5 @@
-//! Every file that is written is ours to write, and what becomes of the input while a run
-//! goes on spoils nothing.
+//! Every file that is written belongs to the program, and no change of the input during a run
+//! does harm.
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::symlink;
@@ -22,7 +22,7 @@ fn meanwhile(env: &TestEnv, core_card: &TestSimulator, happens: impl FnOnce()) -
     ended(begun)
 }
 
-/// The admin numbers of the results, each of an order that is cancelled.
+/// The admin numbers in the results, each of an order that is cancelled.
 fn cancelled(env: &TestEnv) -> Vec<u32> {
     let results = env.results();
     assert!(results.iter().all(|row| row.status() == "cancelled"), "{results:?}");
@@ -30,7 +30,7 @@ fn cancelled(env: &TestEnv) -> Vec<u32> {
 }
 
 #[test]
-fn an_input_that_changes_under_a_run_spoils_nothing_and_is_told() {
+fn an_input_that_changes_during_a_run_spoils_nothing_and_is_reported() {
     let core_card = slow();
     let sent: Vec<u32> = (1001..=1040).collect();
     let changes: [&dyn Fn(&TestEnv); 3] = [
@@ -42,7 +42,7 @@ fn an_input_that_changes_under_a_run_spoils_nothing_and_is_told() {
         &|env| {
             env.file("orders.csv", "AdminNumber,CardSequenceNumber\n7,7\n");
         },
-        // As long as before, and by its time as old.
+        // Of the same size and modification time.
         &|env| {
             let path = env.path("orders.csv");
             let written = path.metadata().unwrap().modified().unwrap();
@@ -77,10 +77,10 @@ fn the_results_name_what_was_sent_whatever_the_input_says() {
     env.orders(3).cancel(&core_card.url(), &[]).exits(0);
     let ledger = rusqlite::Connection::open(env.ledger()).unwrap();
     ledger.execute("UPDATE row SET admin_number = 7002 WHERE row = 2", []).unwrap();
-    let told = env.cancel(&core_card.url(), &[]).exits(5);
+    let reported = env.cancel(&core_card.url(), &[]).exits(5);
     assert_eq!(cancelled(&env), [1001, 7002, 1003]);
     let wrong = "THE LEDGER OR THE INPUT IS WRONG: the ledger and the input name different orders for 1 row, first for row 2, where the ledger has 7002/1";
-    assert!(told.stdout.contains(wrong), "{}", told.report());
+    assert!(reported.stdout.contains(wrong), "{}", reported.report());
     ledger.execute("DELETE FROM row WHERE row = 2", []).unwrap();
     let lost = env.cancel(&core_card.url(), &[]).exits(5);
     assert!(lost.stderr.contains("the ledger has lost row 2"), "{}", lost.report());
@@ -157,8 +157,8 @@ fn metrics_and_logs_of_ours_are_written_on() {
         let flags = ["--log-file", "run.log", "--log-format", format, "--metrics-file", "run.prom"];
         env.orders(2).cancel(&core_card.url(), &flags).exits(0);
     }
-    let (log, told) = (env.text("run.log"), "exit code 0: 2 cancelled");
-    let ends: Vec<&str> = log.lines().filter(|line| line.contains(told)).collect();
+    let (log, reported) = (env.text("run.log"), "exit code 0: 2 cancelled");
+    let ends: Vec<&str> = log.lines().filter(|line| line.contains(reported)).collect();
     assert_eq!(ends.len(), 3, "{log}");
     assert!(ends[1].starts_with('{') && !ends[2].starts_with('{'), "{log}");
     assert!(env.text("run.prom").contains("cardcancel_run_complete 1"));
@@ -171,8 +171,8 @@ fn log_lines_that_find_no_room_go_to_standard_error() {
     let outcome = env.orders(2).cancel(&core_card.url(), &["--log-file", "/dev/full"]).exits(0);
     let lines: Vec<&str> = outcome.stderr.lines().collect();
     assert!(lines[0].contains("the log cannot be written to /dev/full (No space left on device"));
-    for told in ["cannot be written to", "2 of 2 rows to send", "exit code 0: 2 cancelled"] {
-        let times = lines.iter().filter(|line| line.contains(told)).count();
-        assert_eq!(times, 1, "{told}: {}", outcome.stderr);
+    for reported in ["cannot be written to", "2 of 2 rows to send", "exit code 0: 2 cancelled"] {
+        let times = lines.iter().filter(|line| line.contains(reported)).count();
+        assert_eq!(times, 1, "{reported}: {}", outcome.stderr);
     }
 }

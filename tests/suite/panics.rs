@@ -1,12 +1,12 @@
-//! A panic tells where it was and nothing of what was at hand.
+//! A panic reports its location and no data.
 use std::process::Command;
 
 const SECRET: &str = "s3cr3t-t0ken";
 const CARD: &str = "4111111111111111";
-/// Set in the process that is to panic.
+/// Set in the process that must panic.
 const PANICS: &str = "PANICS";
 
-/// Does nothing but in the process that the other test starts.
+/// Does nothing except in the process that the other test starts.
 #[test]
 fn the_panic() {
     if std::env::var_os(PANICS).is_some() {
@@ -16,12 +16,12 @@ fn the_panic() {
 }
 
 #[test]
-fn a_panic_tells_where_it_was_and_no_secret() {
+fn a_panic_reports_its_location_and_no_secret() {
     let mut process = Command::new(std::env::current_exe().unwrap());
     process.args(["--exact", "panics::the_panic", "--nocapture"]);
     let output = process.env(PANICS, "yes").env("RUST_BACKTRACE", "full").output().unwrap();
     assert!(!output.status.success());
-    let told = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
-    assert!(told.contains("error: cardcancel failed at tests/suite/panics.rs:"), "{told}");
-    assert!(!told.contains(SECRET) && !told.contains(CARD), "{told}");
+    let reported = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+    assert!(reported.contains("error: cardcancel failed at tests/suite/panics.rs:"), "{reported}");
+    assert!(!reported.contains(SECRET) && !reported.contains(CARD), "{reported}");
 }

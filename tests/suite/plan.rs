@@ -1,4 +1,4 @@
-//! What is decided and said before anything is sent: the plan, and whether it is for now.
+//! What is decided and shown before anything is sent: the plan, and whether it is time for it.
 use crate::common::postgres::database;
 use crate::common::{
     Behavior, ProgramOutput, ScriptedServer, Terminal, TestEnv, TestSimulator, json,
@@ -9,12 +9,12 @@ use jiff::{SignedDuration, Timestamp};
 
 const HOUR: i64 = 3600;
 
-/// So many seconds from now, as a clock in UTC shows it.
+/// The time this many seconds from now, in UTC.
 fn clock(seconds: i64) -> String {
     (Timestamp::now() + SignedDuration::from_secs(seconds)).strftime("%H:%M:%S").to_string()
 }
 
-/// The flag for a cut-off so many seconds from now.
+/// The flag for a cut-off this many seconds from now.
 fn cut_off(seconds: i64) -> String {
     format!("--cut-off={}[UTC]", clock(seconds))
 }
@@ -28,9 +28,9 @@ fn with_variables(env: &TestEnv, args: &[&str], variables: &[(&str, &str)]) -> P
     env.command(args).envs(variables.iter().copied()).output().unwrap().into()
 }
 
-/// The flags of the next cut-off, as the message says how it is meant.
-fn meant(told: &str) -> String {
-    let (_, rest) = told.split_once("give its date: --cut-off '").unwrap();
+/// The flags of the next cut-off, as the message suggests it.
+fn meant(reported: &str) -> String {
+    let (_, rest) = reported.split_once("give its date: --cut-off '").unwrap();
     format!("--cut-off={}", rest.split('\'').next().unwrap())
 }
 
@@ -66,7 +66,7 @@ fn a_rerun_and_a_check_just_after_the_cut_off_go_by_the_same_rule() {
 }
 
 #[test]
-fn in_the_morning_the_cut_off_is_that_of_the_evening() {
+fn a_time_of_day_that_passed_hours_ago_means_its_next_occurrence() {
     let core_card = TestSimulator::perfect();
     let env = TestEnv::new();
     env.orders(3).file("r.csv", "admin,seq,status,doubt\n1,1,cancelled,\n2,1,failed,\n");
@@ -117,7 +117,7 @@ fn the_start_window_is_undone_by_a_flag_and_does_not_hold_for_rehearsals_and_rep
     env.orders(3).file("cardcancel.toml", configuration);
     env.cancel(&core_card.url(), &[]).exits(2);
     env.cancel(&core_card.url(), &["--start-window", "off"]).exits(0);
-    // What ended is only reported once more.
+    // A run that has ended is only reported again.
     env.cancel(&core_card.url(), &[]).exits(0);
     assert_eq!(core_card.requests(), 3);
     let rehearsed = env.run(&["run", "orders.csv", "--rehearse", "--rate", "unlimited"]);
@@ -131,7 +131,8 @@ fn a_check_outside_of_the_start_window_counts_from_when_it_opens() {
     let (window, tonight) = (start_window(10 * HOUR, 13 * HOUR), cut_off(11 * HOUR));
     let checked = env.run(&["check", "orders.csv", &window, &tonight, "--rate", "9/s"]);
     assert_eq!(checked.exits(0).stdout.matches("and not now: next at ").count(), 1);
-    // There is time for more than 30,000 calls until then, but not from when it opens.
+    // There is time for more than 30,000 calls until the cut-off, but not from when the window
+    // opens.
     let late = env.run(&["check", "orders.csv", &window, &tonight, "--rate", "8/s"]).exits(2);
     assert!(late.stdout.contains("NOT ALL OF IT CAN BE DONE"), "{}", late.stdout);
 }
@@ -182,7 +183,7 @@ fn variables_of_secrets_and_those_of_others_are_no_misspelt_ones() {
         ("CARDCANCEL_HEADER_X_API_KEY", "k3y"),
         ("CARDCANCEL_LEDGER_PASSWORD", "s3cret"),
         ("CARDCANCELX", "1"),
-        // Empty counts as unset.
+        // An empty value counts as unset.
         ("CARDCANCEL_CUTOFF", ""),
     ];
     with_variables(&env, &["check", "orders.csv"], &variables).exits(0);
@@ -202,7 +203,7 @@ fn an_empty_rehearsal_table_has_no_faults() {
 }
 
 #[test]
-fn which_columns_were_taken_and_the_first_order_are_told_before_anything_is_sent() {
+fn the_columns_and_the_first_order_are_shown_before_anything_is_sent() {
     let _tidy = redact_varying();
     let core_card = TestSimulator::perfect();
     let env = TestEnv::new();
@@ -240,12 +241,12 @@ fn the_result_columns_of_a_rerun_are_not_called_the_files_own() {
     env.file("r.csv", "admin,seq,status,doubt\n1,1,cancelled,\n2,1,failed,\n");
     let args = ["rerun", "r.csv", "--url", &core_card.url(), "--external-ip", "10.120.0.0"];
     let args = [&args[..], &["--trust-results"]].concat();
-    let told = env.run(&args).exits(2).stderr;
-    assert!(told.contains("  first order: 1/1, in line 2\n"), "{told}");
-    assert!(!told.contains("not carried over"), "{told}");
+    let reported = env.run(&args).exits(2).stderr;
+    assert!(reported.contains("  first order: 1/1, in line 2\n"), "{reported}");
+    assert!(!reported.contains("not carried over"), "{reported}");
 }
 
-/// Loses the answer for order 1003/1, and cancels all others.
+/// Loses the answer for order 1003/1, and cancels all other orders.
 fn losing_one() -> ScriptedServer {
     ScriptedServer::new(|_, request| match request.json()["AdminNumber"].as_i64() {
         Some(1003) => Behavior::Close,
@@ -355,7 +356,7 @@ fn a_run_that_goes_on_counts_what_others_cancelled_since() {
     let env = TestEnv::new();
     let url = refusing.url();
     env.orders(6).cancel(&url, &["--concurrency", "1"]).exits(4);
-    // Another file with two of the four orders that are left.
+    // Another file with two of the four remaining orders.
     env.file("urgent.csv", "admin,seq\n1005,1\n1006,1\n");
     let args = ["run", "urgent.csv", "--yes", "--url", &url, "--external-ip", "10.120.0.0"];
     env.run(&args).exits(0);
@@ -383,12 +384,18 @@ fn a_run_that_goes_on_counts_what_others_cancelled_since() {
 fn a_check_works_without_a_ledger_and_makes_none() {
     let env = TestEnv::new();
     env.orders(2).file("letter.txt", "Dear Sir or Madam, this is no database at all.\n");
-    let told = check(&env, "http://127.0.0.1:9", &[]).exits(0).stdout;
-    assert!(told.contains("Not held against a ledger: there is none at "), "{told}");
+    let reported = check(&env, "http://127.0.0.1:9", &[]).exits(0).stdout;
+    assert!(reported.contains("Not held against a ledger: there is none at "), "{reported}");
     assert!(!env.ledger().exists());
-    let told = env.run(&["check", "orders.csv"]).exits(0).stdout;
-    assert!(told.contains("Not held against a ledger: what was cancelled counts"), "{told}");
-    let told = check(&env, "http://127.0.0.1:9", &["--ledger", "letter.txt"]).exits(0).stdout;
-    assert!(told.contains("WARNING: not held against the ledger: letter.txt is not a"), "{told}");
-    assert!(told.contains("            2 to send\n"), "{told}");
+    let reported = env.run(&["check", "orders.csv"]).exits(0).stdout;
+    assert!(
+        reported.contains("Not held against a ledger: what was cancelled counts"),
+        "{reported}"
+    );
+    let reported = check(&env, "http://127.0.0.1:9", &["--ledger", "letter.txt"]).exits(0).stdout;
+    assert!(
+        reported.contains("WARNING: not held against the ledger: letter.txt is not a"),
+        "{reported}"
+    );
+    assert!(reported.contains("            2 to send\n"), "{reported}");
 }

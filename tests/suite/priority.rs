@@ -1,4 +1,4 @@
-//! Who goes first: the order in which calls arrive, by a column of the input.
+//! The order in which calls arrive, set by a column of the input.
 use std::time::Duration;
 
 use crate::common::{
@@ -10,7 +10,7 @@ use jiff::Timestamp;
 
 const FLAGS: [&str; 4] = ["--priority-column", "Urgency", "--concurrency", "1"];
 
-/// What stands in the column: some rows have nothing there, some no number.
+/// The priority column: empty in some rows, not a number in others.
 fn urgency(row: u32) -> String {
     match row % 11 {
         3 => String::new(),
@@ -19,21 +19,21 @@ fn urgency(row: u32) -> String {
     }
 }
 
-/// Writes `orders.csv` with so many orders: 1001/1, 1002/1 and so on.
+/// Writes `orders.csv` with this many orders: 1001/1, 1002/1 and so on.
 fn orders(env: &TestEnv, count: u32) {
     let lines: String =
         (1..=count).map(|row| format!("{},{},1\n", urgency(row), 1000 + row)).collect();
     env.file("orders.csv", format!("Urgency,AdminNumber,CardSequenceNumber\n{lines}"));
 }
 
-/// The admin numbers of so many rows, the most urgent first.
+/// The admin numbers of this many rows, the most urgent first.
 fn by_urgency(count: u32) -> Vec<i64> {
     let mut sorted: Vec<u32> = (1..=count).collect();
     sorted.sort_by_key(|row| urgency(*row).parse::<i64>().unwrap_or(i64::MAX));
     sorted.into_iter().map(|row| 1000 + i64::from(row)).collect()
 }
 
-/// A simulator that answers after so many milliseconds and keeps a record.
+/// A simulator that answers after this many milliseconds and keeps a record.
 fn recording(env: &TestEnv, milliseconds: u64) -> TestSimulator {
     TestSimulator::new(SimulatorSettings {
         latency: Latency::fixed(Duration::from_millis(milliseconds)),

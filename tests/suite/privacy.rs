@@ -1,4 +1,4 @@
-//! What the program keeps to itself: secrets, card numbers, files and memory.
+//! What the program protects: secrets, card numbers, files and memory.
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use crate::common::{
 
 const CARD: &str = "4111111111111111";
 const SECRET: &str = "s3cr3t-t0ken";
-/// `me:s3cr3t-t0ken`, as a Basic header carries it.
+/// `me:s3cr3t-t0ken` in a Basic header.
 const SECRET_IN_BASE64: &str = "bWU6czNjcjN0LXQwa2Vu";
 const YES: &str = r#"{"Status":true,"ErrorCode":"ERR01160"}"#;
 
@@ -31,8 +31,8 @@ fn mode(path: &Path) -> u32 {
     fs::symlink_metadata(path).unwrap().permissions().mode() & 0o777
 }
 
-/// What the system tells everyone of a process.
-fn told_by_the_system(child: &Child, file: &str) -> Vec<u8> {
+/// What the system reports about a process to every user.
+fn reported_by_the_system(child: &Child, file: &str) -> Vec<u8> {
     fs::read(format!("/proc/{}/{file}", child.id())).unwrap()
 }
 
@@ -88,7 +88,7 @@ fn no_kind_of_secret_and_no_card_number_is_anywhere() {
         ("kind = 'headers'\nnames = ['X-Api-Key']", "CARDCANCEL_HEADER_X_API_KEY"),
     ] {
         for in_file in [false, true] {
-            // The first answers repeat what was sent, as servers do in messages and error pages.
+            // The first answers repeat the request, as servers do in messages and error pages.
             let server = ScriptedServer::new(|nth, request| match nth {
                 0 => Behavior::Respond(json(&said_of(request))),
                 1 => Behavior::Respond(json(&request.head.replace(['\r', '\n'], " "))),
@@ -111,8 +111,8 @@ fn no_kind_of_secret_and_no_card_number_is_anywhere() {
             };
             let child = start(&["run", "orders.csv"]);
             until("a call is in flight", || server.requests().len() == 3);
-            let line = told_by_the_system(&child, "cmdline");
-            let limits = told_by_the_system(&child, "limits");
+            let line = reported_by_the_system(&child, "cmdline");
+            let limits = reported_by_the_system(&child, "limits");
             let mut everywhere = env.everything_written();
             everywhere.extend(ended(child).exits(3).report().into_bytes());
             everywhere.extend(ended(start(&["config", "show"])).exits(0).report().into_bytes());
@@ -153,11 +153,12 @@ fn a_card_number_is_kept_nowhere_however_its_digits_are_parted() {
             if note == "4111,1111,1111,1111" { orders.replace(",,,\n", "\n") } else { orders };
         env.file("orders.csv", orders);
         let core_card = TestSimulator::perfect();
-        let told = env.cancel(&core_card.url(), &["--log-level=debug"]).exits(1).report();
+        let reported = env.cancel(&core_card.url(), &["--log-level=debug"]).exits(1).report();
         let check = env.run(&["check", "orders.csv"]).exits(1).report();
-        assert_eq!(core_card.requests(), 1, "{note}: {told}");
+        assert_eq!(core_card.requests(), 1, "{note}: {reported}");
         fs::remove_file(env.path("orders.csv")).unwrap();
-        let everything = [env.everything_written(), told.into_bytes(), check.into_bytes()].concat();
+        let everything =
+            [env.everything_written(), reported.into_bytes(), check.into_bytes()].concat();
         let parts = note.trim_matches('"');
         assert!(!contains(&everything, parts), "{parts:?}");
         assert!(contains(&everything, "[card number removed]"), "{parts:?}");

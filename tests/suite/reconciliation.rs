@@ -1,4 +1,4 @@
-//! A bad night at full speed: every result agrees with the simulator's own record.
+//! A run with many faults at full speed: every result agrees with the simulator's own record.
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::common::{ResultRow, TestEnv, TestSimulator};
@@ -29,8 +29,8 @@ fn with_faults(record: std::path::PathBuf) -> SimulatorSettings {
     }
 }
 
-/// What the simulator wrote down of each order: how often it was asked for it,
-/// whether it cancelled it, and whether one of its answers was spoilt.
+/// The simulator's record of each order: the number of requests for it, whether it was cancelled,
+/// and whether one of the answers was faulted.
 #[derive(Debug, Default)]
 struct Recorded {
     asked: u32,
@@ -79,33 +79,33 @@ fn every_result_of_a_run_with_faults_agrees_with_the_servers_record() {
 }
 
 fn agrees(row: &ResultRow, there: &Recorded, before: InitialState) {
-    let told = format!("{row:?} but there {there:?}, {before}");
+    let reported = format!("{row:?} but there {there:?}, {before}");
     match row.status() {
-        "cancelled" => assert!(there.cancelled, "{told}"),
+        "cancelled" => assert!(there.cancelled, "{reported}"),
         "rejected" if row.doubt() => {}
         "rejected" => {
-            assert!(!there.cancelled && before != InitialState::Cancellable, "{told}");
-            assert!(row.code().starts_with("SIMULATOR_"), "{told}");
+            assert!(!there.cancelled && before != InitialState::Cancellable, "{reported}");
+            assert!(row.code().starts_with("SIMULATOR_"), "{reported}");
         }
-        "failed" => assert!(!there.cancelled && !row.doubt(), "{told}"),
-        "in_doubt" => assert!(row.doubt(), "{told}"),
-        _ => panic!("{told}"),
+        "failed" => assert!(!there.cancelled && !row.doubt(), "{reported}"),
+        "in_doubt" => assert!(row.doubt(), "{reported}"),
+        _ => panic!("{reported}"),
     }
-    // On a machine that stands still for a second, a good answer may come too late.
-    assert!(row.doubt() || !there.spoilt, "{told}");
-    assert!(row.attempts() >= there.asked, "{told}");
+    // If the machine stalls for a second, a good answer may come too late.
+    assert!(row.doubt() || !there.spoilt, "{reported}");
+    assert!(row.attempts() >= there.asked, "{reported}");
 }
 
-/// The summary, the results and the exit code say the same.
+/// The summary, the results and the exit code agree.
 fn add_up(results: &[ResultRow], outcome: &crate::common::ProgramOutput, requests: u64) {
     let summary: serde_json::Value = serde_json::from_str(&outcome.stdout).unwrap();
     let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
     for row in results {
         *counts.entry(row.status()).or_default() += 1;
     }
-    for (status, told) in summary["counts"].as_object().unwrap() {
+    for (status, reported) in summary["counts"].as_object().unwrap() {
         let counted = counts.get(status.as_str()).copied().unwrap_or(0);
-        assert_eq!(told.as_u64(), Some(counted), "{status}");
+        assert_eq!(reported.as_u64(), Some(counted), "{status}");
     }
     let attempts: u64 = results.iter().map(|row| u64::from(row.attempts())).sum();
     assert!(attempts >= requests);

@@ -1,4 +1,4 @@
-//! What goes over the wire: the request as CoreCARD gets it.
+//! The request on the wire, as CoreCARD receives it.
 use crate::common::{Behavior, Request, ScriptedServer, TestEnv, json, with_headers};
 use insta::assert_snapshot;
 
@@ -101,7 +101,7 @@ fn no_more_connections_are_opened_than_rows_are_left() {
     assert_eq!((server.requests().len(), server.connections()), (1, 1));
 }
 
-/// Cancels the orders, so many calls a second.
+/// Cancels the orders at this many calls a second.
 fn at_pace(rate: &str, env: &TestEnv, server: &ScriptedServer) {
     let url = server.url();
     let flags = ["--rate", rate, "--external-ip", "10.120.0.0", "--url", &url, "--yes"];

@@ -1,4 +1,4 @@
-//! A results file run again: only what is open is sent.
+//! Reruns of a results file: only open rows are sent.
 use std::collections::BTreeSet;
 use std::ops::Deref;
 use std::sync::{Arc, Mutex};
@@ -29,12 +29,12 @@ fn admin(request: &Request) -> i64 {
     request.json()["AdminNumber"].as_i64().unwrap()
 }
 
-/// The morning after a night on which every kind of row came about: its results are in
-/// `orders.results.csv`, and the server is the same.
+/// The state after a run with every kind of row. Its results are in `orders.results.csv`, and the
+/// server is the same.
 struct Morning {
     env: TestEnv,
     server: ScriptedServer,
-    /// What the server does now; nothing while it is night.
+    /// What the server does now; `None` during the first run.
     now: Arc<Mutex<Option<Behavior>>>,
     calls_of_the_night: usize,
 }
@@ -48,7 +48,7 @@ impl Deref for Morning {
 }
 
 impl Morning {
-    /// Every order is cancelled that is asked for.
+    /// Every order that is requested is cancelled.
     fn come() -> Morning {
         let now = Arc::new(Mutex::new(None));
         let its = Arc::clone(&now);
@@ -90,7 +90,7 @@ impl Morning {
         self.env.rerun(results, &self.server.url(), flags)
     }
 
-    /// What was asked for since the night.
+    /// The orders requested since the first run.
     fn admins(&self) -> Vec<i64> {
         let requests = self.server.requests();
         let mut admins: Vec<i64> = requests[self.calls_of_the_night..].iter().map(admin).collect();
@@ -98,7 +98,7 @@ impl Morning {
         admins
     }
 
-    /// What of the results a spreadsheet changes when it saves them.
+    /// What a spreadsheet changes in the results when it saves them.
     fn saved(&self) -> String {
         self.text("orders.results.csv").replace('\n', "\r\n")
     }
@@ -319,7 +319,7 @@ fn the_results_of_a_rehearsal_that_a_spreadsheet_saved_are_never_taken_for_real_
         "{}",
         refused.report()
     );
-    // Nor where the orders are known, and failed.
+    // The same holds if the orders are known, and failed.
     env.cancel(&server.url(), &["--attempts", "1", "--max-outage", "1s"]);
     let calls = server.requests().len();
     let refused = env.rerun("saved.csv", &server.url(), &[]).exits(2);
@@ -358,8 +358,8 @@ fn rows_may_be_left_out_of_results_and_come_in_another_order() {
 fn a_row_that_is_kept_with_doubt_is_in_doubt_in_all_that_is_said_of_it() {
     let env = Morning::come();
     let only = ["--only", "failed", "-o", "again.csv", "--json"];
-    let told = env.rerun("orders.results.csv", &only).exits(4).stdout;
-    let summary: serde_json::Value = serde_json::from_str(&told).unwrap();
+    let reported = env.rerun("orders.results.csv", &only).exits(4).stdout;
+    let summary: serde_json::Value = serde_json::from_str(&reported).unwrap();
     assert_eq!((&summary["counts"]["in_doubt"], &summary["rows_in_doubt"]), (&1.into(), &1.into()));
     let text = env.text("orders.results.csv").replace(
         ",rejected,ERR01161,Printed,200,1,false,",
@@ -384,7 +384,7 @@ fn a_row_that_is_kept_with_doubt_is_in_doubt_in_all_that_is_said_of_it() {
 fn an_answer_lost_since_the_results_were_written_leaves_doubt_in_rows_that_are_carried_over() {
     let env = Morning::come();
     env.does_from_now_on(Behavior::Close);
-    // The same orders once more, in another file: it stands where the first one did.
+    // The same orders again in another file: their rows repeat what the first file's became.
     env.file("orders.csv", "AdminNumber,CardSequenceNumber\n1002,1\n1003,1\n");
     let flags = ["--attempts", "1", "-o", "later.csv"];
     env.cancel(&env.server.url(), &flags).exits(3);
@@ -416,7 +416,7 @@ fn a_results_file_is_not_run_unless_that_is_meant() {
         assert!(env.admins().is_empty());
         env.run(&[&args[..], &["--as-orders"]].concat()).exits(1);
     }
-    // What is cancelled already is known by the ledger, whatever the file is.
+    // The ledger knows what is cancelled already, whatever the file is.
     assert_eq!(env.admins(), [1002, 1003, 1004, 1005, 1006]);
 }
 

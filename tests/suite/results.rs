@@ -1,4 +1,4 @@
-//! The results file: what is in it, and when it is written.
+//! The results file: its content, and when it is written.
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
@@ -66,10 +66,10 @@ fn there_is_one_line_for_every_row_in_input_order() {
     let core_card = slow();
     env.cancel(&core_card.url(), &[]).exits(1);
     let results = env.results();
-    let told: Vec<_> =
+    let reported: Vec<_> =
         results.iter().map(|row| [row.get("admin"), row.get("row"), row.status()]).collect();
     assert_eq!(
-        told,
+        reported,
         [
             ["3", "1", "cancelled"],
             ["x", "2", "invalid"],
@@ -120,9 +120,9 @@ fn a_row_with_too_few_or_too_many_fields_still_has_a_whole_line() {
     let results = results_of(b"admin,seq,a,b\n1\n2,1,x,y,z\n3,1,x,y\n", b',', 1);
     let width = 4 + COLUMNS.split(',').count();
     assert!(results.iter().all(|line| line.len() == width), "{results:?}");
-    let told = |line: &[Vec<u8>]| String::from_utf8(line.join(&b'|')).unwrap();
-    assert_snapshot!(told(&results[1]), @r#"||||1|invalid|WRONG_FIELD_COUNT|1 field where the header has 4; the line: "1"||0|false||"#);
-    assert_snapshot!(told(&results[2]), @r#"||x|y|2|invalid|WRONG_FIELD_COUNT|5 fields where the header has 4; the line: "2,1,x,y,z"||0|false||"#);
+    let reported = |line: &[Vec<u8>]| String::from_utf8(line.join(&b'|')).unwrap();
+    assert_snapshot!(reported(&results[1]), @r#"||||1|invalid|WRONG_FIELD_COUNT|1 field where the header has 4; the line: "1"||0|false||"#);
+    assert_snapshot!(reported(&results[2]), @r#"||x|y|2|invalid|WRONG_FIELD_COUNT|5 fields where the header has 4; the line: "2,1,x,y,z"||0|false||"#);
     assert_eq!(results[3][5], b"cancelled");
 }
 
@@ -153,8 +153,8 @@ fn a_card_number_in_the_input_is_nowhere_and_not_sent() {
     let mut said = env.run(&["check", "orders.csv"]).exits(1).all_output();
     said.push_str(&env.cancel(&core_card.url(), &[]).exits(1).all_output());
     said.push_str(&env.run(&["runs", "--json"]).all_output());
-    let told: Vec<_> = env.results().iter().map(|row| row.code().to_owned()).collect();
-    assert_eq!(told, ["CARD_NUMBER", "CARD_NUMBER", "CARD_NUMBER", "ERR01160"]);
+    let reported: Vec<_> = env.results().iter().map(|row| row.code().to_owned()).collect();
+    assert_eq!(reported, ["CARD_NUMBER", "CARD_NUMBER", "CARD_NUMBER", "ERR01160"]);
     assert_eq!(core_card.requests(), 1);
     let everywhere = [said.into_bytes(), env.everything_written()].concat();
     assert!(contains(&everywhere, "[card number removed]"));
@@ -240,7 +240,7 @@ fn a_place_that_cannot_be_written_is_found_before_anything_is_sent() {
     assert!(!env.path("elsewhere").exists());
 }
 
-/// Changes the ledger behind the program's back.
+/// Changes the ledger without the program.
 fn alter_ledger(env: &TestEnv, sql: &str) {
     let ledger = rusqlite::Connection::open(env.ledger()).unwrap();
     assert!(ledger.execute(sql, []).unwrap() > 0, "{sql} changed nothing");
@@ -331,7 +331,7 @@ fn results_are_written_whole_or_not_at_all() {
     kill(begun);
     assert!(!env.path("orders.results.csv").exists());
 
-    // An early stop writes all rows too; they stay until there are better ones.
+    // A run that stops early writes all rows too; they stay until there are better ones.
     let begun = env.begin_to_cancel(&core_card.url(), &flags);
     until("more were sent", || core_card.requests() >= 10);
     terminate(&begun);

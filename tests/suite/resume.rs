@@ -1,4 +1,4 @@
-//! A run that is started again: after a crash, a stop, an end, or beside itself.
+//! Runs that are started again: after a crash, a stop or their end, or while they are in progress.
 use std::collections::BTreeMap;
 use std::process::Stdio;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use cardcancel::model::{Order, RowNumber, Status};
 use cardcancel::simulator::{Latency, Share, SimulatorSettings};
 use jiff::Timestamp;
 
-/// A code of the simulator, given its meaning.
+/// An error code of the simulator, with this configured meaning.
 const CODES: &str = "[codes]\nSIMULATOR_ALREADY_CANCELLED = 'already_cancelled'";
 
 fn slow(milliseconds: u64) -> TestSimulator {
@@ -26,7 +26,7 @@ fn recorded(env: &TestEnv) -> (Vec<RowRecord>, BTreeMap<RowNumber, Order>) {
     (crate::common::records(&mut ledger, &run), ledger.orders(&run).unwrap())
 }
 
-/// How often each order was asked for whose row the ledger says has ended.
+/// The number of requests for each order whose row has ended by the ledger.
 fn asked_of_the_ended(env: &TestEnv, core_card: &TestSimulator) -> BTreeMap<i64, u32> {
     let asked = core_card.requests_by_order();
     let (rows, orders) = recorded(env);
@@ -37,7 +37,7 @@ fn asked_of_the_ended(env: &TestEnv, core_card: &TestSimulator) -> BTreeMap<i64,
         .collect()
 }
 
-/// The flag for a cut-off so many seconds from now, and when that is.
+/// The flag for a cut-off this many seconds from now, with that time.
 fn cut_off_in(seconds: i64) -> (String, Timestamp) {
     let at = Timestamp::from_second(Timestamp::now().as_second() + seconds).unwrap();
     (format!("--cut-off={}", at.strftime("%H:%M:%S[UTC]")), at)
@@ -102,7 +102,7 @@ fn a_run_that_ended_is_only_reported_again() {
 }
 
 #[test]
-fn a_run_that_was_told_to_stop_stops_and_goes_on_later() {
+fn a_run_that_was_signalled_to_stop_stops_and_resumes_later() {
     let core_card = slow(30);
     let env = TestEnv::new();
     env.orders(60);
@@ -167,7 +167,7 @@ fn a_second_signal_stops_at_once_and_what_was_in_flight_is_in_doubt() {
     env.orders(5);
     let begun = env.begin_to_cancel(&hanging.url(), &["--concurrency", "2"]);
     until("two calls are in flight", || hanging.requests() == 2);
-    // Signals of one kind that come together are one: this goes on until it ends.
+    // Signals of one kind that arrive together are merged, so they are sent until the process ends.
     let mut begun = Some(begun);
     until("it has ended", || {
         let child = begun.as_mut().unwrap();
@@ -224,7 +224,7 @@ fn what_an_earlier_run_cancelled_is_not_sent_again() {
     assert_eq!((rows[1].attempts(), rows[1].get("first_sent_at")), (0, ""));
     assert_eq!(core_card.requests_by_order()[&1002], 1);
 
-    // A run of its own there, so that there is an earlier run to ask.
+    // A separate run there, so that there is an earlier run to look up.
     let elsewhere = TestSimulator::perfect();
     env.file("orders.csv", "admin,seq\n5,1\n");
     env.cancel(&elsewhere.url(), &["-o", "other.csv"]).exits(0);
@@ -335,9 +335,9 @@ fn ten_refusals_in_a_row_stop_the_run() {
     let env = TestEnv::new();
     env.orders(30).cancel(&server.url(), &["--concurrency", "1"]).exits(4);
     let results = env.results();
-    let told: Vec<_> = results.iter().map(|row| (row.status(), row.code())).collect();
-    assert_eq!(told[..10], [("failed", "HTTP_400"); 10]);
-    assert_eq!(told[10..], [("not_sent", "REFUSALS"); 20]);
+    let reported: Vec<_> = results.iter().map(|row| (row.status(), row.code())).collect();
+    assert_eq!(reported[..10], [("failed", "HTTP_400"); 10]);
+    assert_eq!(reported[10..], [("not_sent", "REFUSALS"); 20]);
     assert_eq!(server.requests().len(), 10);
 }
 
@@ -372,7 +372,7 @@ fn a_signal_that_was_ignored_at_the_start_stays_ignored() {
     env.orders(40);
     let core_card = slow(40);
     let plain = env.cancelling(&core_card.url(), &["--concurrency", "1"]);
-    // As nohup does.
+    // As nohup does it.
     let mut command = std::process::Command::new("/bin/sh");
     command.args(["-c", "trap '' HUP; exec \"$@\"", "sh"]).arg(plain.get_program());
     command.args(plain.get_args()).current_dir(env.folder()).env_clear();

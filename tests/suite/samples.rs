@@ -1,4 +1,4 @@
-//! The samples do what samples/README.md says of them.
+//! The samples do what samples/README.md states.
 
 use std::fs;
 use std::path::Path;
@@ -36,7 +36,7 @@ fn checked(name: &str) -> String {
     lines.join("\n")
 }
 
-/// The summary of a rehearsal against a simulator at which nothing goes wrong.
+/// The summary of a rehearsal against a simulator without faults.
 fn rehearsed(home: &TempDir, args: &[&str]) -> Value {
     let configuration = home.path().join("perfect.toml");
     fs::write(&configuration, "[rehearsal]\nlatency = '1ms'\n").unwrap();
@@ -134,7 +134,7 @@ fn the_columns_of_the_spreadsheet_come_back_untouched() {
     let results: Vec<&str> =
         results.iter().filter_map(|line| line.split(";cancelled;").next()).collect();
     let text = results.join("\n");
-    // The byte order mark by which the spreadsheet knows the text as UTF-8.
+    // The byte order mark makes spreadsheets read the text as UTF-8.
     let text = text.strip_prefix('\u{feff}').unwrap();
     assert_snapshot!(text, @r#"
     Branch;Admin Number;Seq;Reason;Requested by;row;status;error_code;message;http_status;attempts;doubt;first_sent_at;ended_at
@@ -176,7 +176,7 @@ fn the_results_of_the_run_before_can_be_run_again_in_part() {
 #[test]
 fn the_configuration_rehearses_the_orders() {
     let home = TempDir::new().unwrap();
-    // A copy: a checkout may be writable by others, and is then refused.
+    // A copy, because a checkout that other users may write is refused.
     let configuration = home.path().join("cardcancel.toml");
     fs::write(&configuration, fs::read(sample("cardcancel.toml")).unwrap()).unwrap();
     let output = cardcancel(&home)
@@ -202,7 +202,7 @@ fn later_today_or_tomorrow() -> String {
     format!("{}[UTC]", later.strftime("%H:%M"))
 }
 
-/// What another program says of the samples; none where it is not installed.
+/// What another program reports about the samples; `None` if it is not installed.
 fn judged(test: &str, program: &str, args: &[&str]) -> Option<std::process::Output> {
     let output = std::process::Command::new(program).args(args).output();
     if output.is_err() {
@@ -259,7 +259,7 @@ fn systemd_finds_the_services_locked_down() {
 
 #[test]
 fn logrotate_understands_its_file() {
-    // Users that this machine does not have cannot be understood.
+    // A unit with users that this machine does not have cannot be verified.
     let text = fs::read_to_string(sample("logrotate")).unwrap();
     let text = text.replace("su cardcancel cardcancel", "").replace(" cardcancel cardcancel", "");
     let copy = tempfile::NamedTempFile::new().unwrap();

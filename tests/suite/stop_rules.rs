@@ -10,7 +10,7 @@ const CANCELLED: &str = r#"{"Status":true,"ErrorCode":"ERR01160"}"#;
 const PRINTED: &str = r#"{"Status":false,"ErrorCode":"ERR01170"}"#;
 const UNKNOWN: &str = r#"{"Status":false,"ErrorCode":"ERR01180"}"#;
 
-/// Answers call after call as this says, counted from 0.
+/// Answers each call as this function returns; calls are counted from 0.
 fn answering(what: impl Fn(usize) -> &'static str + Send + Sync + 'static) -> ScriptedServer {
     ScriptedServer::new(move |nth, _| Behavior::Respond(json(what(nth))))
 }

@@ -14,12 +14,12 @@ fn asking(env: &TestEnv, url: &str, flags: &[&str]) -> Command {
 }
 
 fn asked(seen: &str) -> &str {
-    // What is typed shows up when it likes.
+    // The echo of the input may come at any time.
     &seen[..seen.find("yes to send:").unwrap()]
 }
 
 #[test]
-fn before_anything_is_sent_it_is_told_what_and_asked_whether() {
+fn before_anything_is_sent_the_plan_is_shown_and_confirmation_asked() {
     let _tidy = redact_varying();
     let core_card = TestSimulator::perfect();
     let env = TestEnv::new();
@@ -90,11 +90,11 @@ fn log_lines_do_not_tear_the_live_line() {
     let (code, seen) = Terminal::with(asking(&env, &server.url(), &flags)).ends();
     assert_eq!(code, Some(1), "{seen}");
     assert!(seen.contains("/60"), "no live line was shown: {seen}");
-    // Each begins where a line begins, or where the live line was cleared.
+    // Each begins at the start of a line, or where the live line was cleared.
     let lines = seen.lines().map(|line| line.rsplit("\u{1b}[2K").next().unwrap());
-    let told: Vec<_> = lines.filter(|line| line.contains("attempt=1")).collect();
-    assert_eq!(told.len(), 60, "{seen}");
-    for line in told {
+    let reported: Vec<_> = lines.filter(|line| line.contains("attempt=1")).collect();
+    assert_eq!(reported.len(), 60, "{seen}");
+    for line in reported {
         assert!(line.starts_with("run{id=") && line.ends_with("attempt=1"), "torn: {line}");
     }
 }

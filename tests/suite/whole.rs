@@ -1,5 +1,5 @@
-//! Whether a file is whole: a last line that may be cut short, and what is known of a file
-//! from elsewhere.
+//! Whether a file is complete: a last line that may be cut short, and what is known about a file
+//! from other sources.
 use crate::common::{ProgramOutput, ResultRow, Terminal, TestEnv, TestSimulator};
 use insta::assert_snapshot;
 
@@ -8,7 +8,7 @@ const CUT: &str = "seq,admin\n1,129409\n1,12940";
 /// What sha256sum prints for the file above.
 const DIGEST: &str = "74cbd2ba3d27c1b7a7ab2fa2b0f3a8a1f5b4c6a0f31b2c7b2b6d7f0a9d3e5c11";
 
-/// Runs the file, and says which orders were asked for.
+/// Runs the file. Returns the orders that were requested.
 fn run(env: &TestEnv, flags: &[&str]) -> (ProgramOutput, u64) {
     let core_card = TestSimulator::perfect();
     let outcome = env.cancel(&core_card.url(), flags);
@@ -22,9 +22,9 @@ fn cut() -> TestEnv {
 }
 
 fn digest_of(env: &TestEnv, name: &str) -> String {
-    let told = env.run(&["check", name, "--json"]).stdout;
-    let told: serde_json::Value = serde_json::from_str(&told).unwrap();
-    told["input_sha256"].as_str().unwrap().to_owned()
+    let reported = env.run(&["check", name, "--json"]).stdout;
+    let reported: serde_json::Value = serde_json::from_str(&reported).unwrap();
+    reported["input_sha256"].as_str().unwrap().to_owned()
 }
 
 fn verdict(row: &ResultRow) -> String {
@@ -51,7 +51,7 @@ fn an_order_that_may_be_cut_short_is_not_sent_and_the_others_are() {
     "#);
     assert!(outcome.stdout.contains("THE FILE MAY BE CUT SHORT"), "{}", outcome.report());
     assert!(outcome.stderr.contains("THE FILE MAY BE CUT SHORT"), "{}", outcome.report());
-    // Nothing that is made of the results can send it, either.
+    // Nothing made from the results can send it, either.
     let server = TestSimulator::perfect();
     env.rerun("orders.results.csv", &server.url(), &["--only=invalid", "-o", "again.csv"]);
     assert_eq!(server.requests(), 0);
@@ -102,7 +102,7 @@ fn a_last_line_is_sent_where_the_file_was_shown_to_be_whole() {
     let (outcome, requests) = run(&cut(), &["--expect-sha256", &digest]);
     assert!(!outcome.exits(0).all_output().contains("line end"));
     assert_eq!(requests, 2);
-    // A line that was cut short still counts as a row, so that this much is said.
+    // A line that was cut short still counts as a row, so that it is reported.
     let (outcome, requests) = run(&cut(), &["--expect-rows", "2"]);
     let said = outcome.exits(0).all_output();
     assert!(
@@ -132,7 +132,7 @@ fn a_file_that_is_not_the_one_that_was_meant_is_refused() {
     assert_snapshot!(refused(None, &["--expect-rows=4"]), @"error: orders.csv: is not the file that was meant: its rows are 3, and --expect-rows says 4; it may be cut short or changed: fetch it again from where it came");
     assert_snapshot!(refused(None, &["--expect-sha256", other]), @"error: orders.csv: is not the file that was meant: its SHA-256 is e171908e4358830df430969643c9a818e84ec4a20a07c10746dc0212a8c47b07, and --expect-sha256 says 74cbd2ba3d27c1b7a7ab2fa2b0f3a8a1f5b4c6a0f31b2c7b2b6d7f0a9d3e5c11; it may be cut short or changed: fetch it again from where it came");
     assert_snapshot!(refused(Some(other), &[]), @"error: orders.csv: is not the file that was meant: its SHA-256 is e171908e4358830df430969643c9a818e84ec4a20a07c10746dc0212a8c47b07, and orders.csv.sha256 says 74cbd2ba3d27c1b7a7ab2fa2b0f3a8a1f5b4c6a0f31b2c7b2b6d7f0a9d3e5c11; it may be cut short or changed: fetch it again from where it came");
-    // What was said on the command line does not undo what the file beside the input says.
+    // What the command line states does not override the file beside the input.
     let digest = {
         let env = TestEnv::new();
         digest_of(env.orders(3), "orders.csv")
@@ -188,7 +188,7 @@ fn a_file_that_is_still_being_written_is_refused() {
     let env = cut();
     let (path, done) = (env.path("orders.csv"), AtomicBool::new(false));
     let check = std::thread::scope(|scope| {
-        // Pieces of a line, as a program writes them whose buffer is full.
+        // Pieces of a line, as a program writes them when its buffer is full.
         scope.spawn(|| {
             let mut file = std::fs::OpenOptions::new().append(true).open(&path).unwrap();
             while !done.load(Ordering::Relaxed) {

@@ -1,4 +1,4 @@
-//! A database that goes away: nothing is lost, and nothing is done twice.
+//! A database that becomes unreachable: nothing is lost, and nothing is done twice.
 
 use std::time::Duration;
 
@@ -13,8 +13,8 @@ use crate::conformance::process::{
     Home, Process, at, cancelled, create_run, ended, fresh_rows, rows,
 };
 
-/// A run of five rows on a way that breaks as the commit commits which completes the first two
-/// and claims the next.
+/// A run of five rows over a connection that breaks during the commit that completes the first
+/// two and claims the next.
 fn breaks_in_a_commit(cut: Cut, then: fn(&FaultyProxy)) {
     let home = Home::server();
     let (proxy, through) = FaultyProxy::new(home.database(), cut);
@@ -57,7 +57,7 @@ fn a_commit_whose_answer_was_lost_is_done_once_though_the_next_tries_break_too()
         proxy.and_at_the_next_begin();
         proxy.and_at_the_next_begin();
     });
-    // What tells that it was done is lost in its commit.
+    // The acknowledgement of its commit is lost.
     breaks_in_a_commit(Cut::After, |proxy| proxy.break_after(0));
 }
 
@@ -164,7 +164,7 @@ fn a_row_that_another_run_cancelled_ends_once_though_the_answer_is_lost() {
     assert!(proxy.has_broken());
     assert_eq!((outcome.claimed.len(), outcome.deferred.len()), (0, 0));
     assert_eq!(outcome.counts.get(Status::AlreadyCancelled), 1);
-    // Whoever comes with it again decides nothing.
+    // Another process that creates the same run decides nothing.
     let again = home.join(&process.run).commit(Vec::new(), Vec::new(), 0);
     assert_eq!((again.counts.total(), again.exhausted), (1, false));
     let run = process.finish();
@@ -213,7 +213,7 @@ fn a_run_goes_on_though_its_connections_break_again_and_again() {
     let database = home.database().clone();
     let run = std::thread::scope(|scope| {
         let working = scope.spawn(|| process.finish());
-        // Now as it has hardly connected, now in the middle of its work.
+        // The connection breaks right after it was made, or in the middle of an operation.
         for pause in [5, 10, 20, 40, 80, 160, 320].into_iter().cycle() {
             if working.is_finished() {
                 break;
@@ -251,8 +251,8 @@ fn what_was_in_flight_is_completed_once_the_database_is_back() {
     assert!(process.rest(None).has_ended());
 }
 
-/// A run of five rows of which two ended and two were claimed, and a standby that knows the
-/// first part of that when it takes over.
+/// A run of five rows, of which two ended and two were claimed, and a standby that has the first
+/// part of that when it takes over.
 fn fails_over(
     claims_before: u32,
     names: &str,
@@ -300,10 +300,10 @@ fn who_finds_its_commits_forgotten_stops_and_puts_in_doubt_what_it_sent() {
     let (outcome, _standby, records) = fails_over(2, "");
     let failed = outcome.unwrap_err();
     assert!(matches!(failed, LedgerError::Rewound { .. }), "{failed}");
-    let told: Vec<_> = records.iter().map(|record| (record.status, record.doubt)).collect();
+    let reported: Vec<_> = records.iter().map(|record| (record.status, record.doubt)).collect();
     let (ended, sent, fresh) =
         ((Status::Cancelled, false), (Status::InDoubt, true), (Status::NotSent, false));
-    assert_eq!(told, [ended, ended, sent, sent, fresh]);
+    assert_eq!(reported, [ended, ended, sent, sent, fresh]);
 }
 
 #[test]
@@ -328,8 +328,8 @@ fn the_end_of_a_call_that_the_ledger_does_not_know_of_is_an_error() {
         CommitRequest { completed: claimed.into_iter().map(cancelled).collect(), ..fresh_rows(1) };
     let failed = process.try_commit(commit).unwrap_err();
     assert!(matches!(failed, LedgerError::Rewound { .. }), "{failed}");
-    let told: Vec<_> = process.records().iter().map(|record| record.status).collect();
-    assert_eq!(told, [Status::InDoubt, Status::InDoubt, Status::NotSent]);
+    let reported: Vec<_> = process.records().iter().map(|record| record.status).collect();
+    assert_eq!(reported, [Status::InDoubt, Status::InDoubt, Status::NotSent]);
 }
 
 #[test]

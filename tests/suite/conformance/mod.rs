@@ -1,5 +1,5 @@
-//! What every ledger does, whatever it is kept in: one suite, run against each. And what
-//! only one that many share can do.
+//! The conformance suite of the ledger adapters, run against each of them, with tests of what
+//! only a shared ledger can do.
 mod disconnects;
 mod process;
 mod server;
@@ -40,7 +40,7 @@ conformance! {
     what_a_dead_process_had_in_flight_is_sent_again_in_doubt
     what_a_dead_process_had_in_flight_ends_in_doubt_where_nothing_is_sent_twice
     what_a_dead_process_left_waiting_is_taken_up_with_its_attempts
-    a_row_in_doubt_is_told_by_the_attempt_that_left_the_doubt
+    a_row_in_doubt_is_described_by_the_attempt_that_left_the_doubt
     an_attempt_during_an_outage_that_stopped_the_run_does_not_count
     an_order_that_another_run_cancelled_is_not_sent
     an_order_that_another_run_cancelled_is_sent_if_that_is_asked_for
@@ -68,9 +68,9 @@ conformance! {
     what_the_server_asked_one_process_holds_for_all
     a_budget_that_cannot_be_read_is_not_taken_for_empty
     slots_for_which_there_is_no_row_are_given_back
-    a_run_that_was_stopped_tells_why_and_goes_on
+    a_run_that_was_stopped_records_why_and_resumes
     a_run_that_ended_was_not_stopped
     a_run_is_held_while_it_is_worked_on
     a_results_file_is_known_by_its_mark
-    what_is_on_record_of_orders_is_told_for_each_in_turn
+    the_recorded_rows_of_orders_are_returned_for_each_in_turn
 }

@@ -1,4 +1,4 @@
-//! A process that works on a run, as far as the ledger sees it.
+//! A process that works on a run, as the ledger sees it.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ use crate::common::until;
 /// Short, so that no test waits for long.
 pub const LEASE: Duration = Duration::from_millis(400);
 
-/// Where a ledger is kept.
+/// The location of a ledger.
 pub enum Home {
     File(tempfile::TempDir),
     Server(Database),
@@ -35,7 +35,7 @@ impl Home {
         Home::Server(granted())
     }
 
-    /// The database it is kept in.
+    /// The database of the ledger.
     pub fn database(&self) -> &Database {
         match self {
             Home::File(_) => panic!("it is kept in a file"),
@@ -43,7 +43,7 @@ impl Home {
         }
     }
 
-    /// The ledger, as another process opens it.
+    /// The ledger, opened by another process.
     pub fn open(&self) -> Box<dyn Ledger> {
         match self {
             Home::File(folder) => Box::new(Sqlite::open(&folder.path().join("ledger.db")).unwrap()),
@@ -51,7 +51,7 @@ impl Home {
         }
     }
 
-    /// Cuts the budgets in it short.
+    /// Truncates the stored budgets.
     pub fn damage_budget(&self) {
         let sql = "UPDATE budget SET state = substr(state, 1, 9)";
         match self {
@@ -66,14 +66,14 @@ impl Home {
         }
     }
 
-    /// A process that works on a run of so many orders, which it opens.
+    /// A process that works on a run of this many orders, which it creates.
     pub fn process(&self, rows: u32) -> Process {
         let mut ledger = self.open();
         let run = create_run(ledger.as_mut(), "run-1", "key", rows);
         Process::start(ledger, run)
     }
 
-    /// A process that works on another run, of so many orders, the same as any run's.
+    /// A process that works on another run with this many orders, the same as in any other run.
     pub fn another(&self, rows: u32) -> Process {
         let mut ledger = self.open();
         let run = create_run(ledger.as_mut(), "run-2", "other", rows);
@@ -85,7 +85,7 @@ impl Home {
         Process::start(self.open(), run.clone())
     }
 
-    /// The same, which a process does with this about lost answers.
+    /// Another process that works on the run, with this setting for lost answers.
     pub fn join_with(&self, run: &Run, on_doubt: OnDoubt) -> Process {
         Process::start_with(self.open(), run.clone(), StartOptions { on_doubt, ..start() })
     }
@@ -161,7 +161,7 @@ pub fn ended(
     claimed.complete(ending, next)
 }
 
-/// A commit that asks for this many rows that were never claimed.
+/// A commit that claims this many rows that were never claimed.
 pub fn fresh_rows(fresh: u32) -> CommitRequest {
     CommitRequest {
         at: Timestamp::now(),
@@ -181,12 +181,12 @@ pub fn rows(claimed: &[ClaimedRow]) -> Vec<u32> {
     claimed.iter().map(|claimed| claimed.row().0).collect()
 }
 
-/// A process that works on a run, at no pace unless one is set.
+/// A process that works on a run, without a rate unless one is set.
 pub struct Process {
     pub ledger: Box<dyn Ledger>,
     pub run: Run,
     pace: Pacer,
-    /// What was waiting when it started.
+    /// The rows that were waiting when it started.
     waiting: Vec<PendingRow>,
 }
 
@@ -256,7 +256,7 @@ impl Process {
         crate::common::records(self.ledger.as_mut(), &self.run)
     }
 
-    /// Does all that there is to do, and comes to rest.
+    /// Does all the work there is, and finishes.
     pub fn finish(mut self) -> Run {
         let mut completed = Vec::new();
         loop {

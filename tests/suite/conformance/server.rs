@@ -7,13 +7,13 @@ use crate::common::until;
 use crate::common::{Authority, PgBouncer};
 use crate::conformance::process::{Home, Process, at, cancelled, create_run};
 
-/// Why the ledger there is refused.
+/// The error with which this ledger is refused.
 fn refused(at: PostgresOptions) -> String {
     let shown = format!("{at:?}");
     assert!(!shown.contains(PASSWORD), "{shown}");
     let Err(failed) = Postgres::open(at) else { panic!("it was not refused") };
-    let told = format!("{failed} {failed:?}");
-    assert!(!told.contains(PASSWORD), "{told}");
+    let reported = format!("{failed} {failed:?}");
+    assert!(!reported.contains(PASSWORD), "{reported}");
     failed.to_string()
 }
 
@@ -22,14 +22,14 @@ fn refused(at: PostgresOptions) -> String {
 fn a_server_that_forgets_what_it_confirmed_is_refused() {
     for setting in ["fsync", "full_page_writes"] {
         let server = PostgresServer::start(&[&format!("{setting}=off")]);
-        let told = refused(at(&server.database()));
-        assert!(told.contains(&format!("{setting} = off")), "{told}");
+        let reported = refused(at(&server.database()));
+        assert!(reported.contains(&format!("{setting} = off")), "{reported}");
     }
     let database = database();
     let sql = format!("ALTER DATABASE {} SET synchronous_commit = off", database.name);
     database.client().batch_execute(&sql).unwrap();
-    let told = refused(at(&database));
-    assert!(told.contains("synchronous_commit = off"), "{told}");
+    let reported = refused(at(&database));
+    assert!(reported.contains("synchronous_commit = off"), "{reported}");
 }
 
 #[test]
@@ -39,8 +39,8 @@ fn a_commit_that_does_not_wait_for_all_it_should_is_refused() {
         let database = database();
         let sql = format!("ALTER DATABASE {} SET synchronous_commit = {value}", database.name);
         database.client().batch_execute(&sql).unwrap();
-        let told = refused(at(&database));
-        assert!(told.contains(&format!("synchronous_commit = {value}")), "{told}");
+        let reported = refused(at(&database));
+        assert!(reported.contains(&format!("synchronous_commit = {value}")), "{reported}");
     }
 }
 
@@ -50,22 +50,22 @@ fn servers_that_could_take_over_and_lag_behind_are_refused_unless_that_is_allowe
     let server = PostgresServer::start(&[]);
     let database = server.database();
     let with = |url: String| PostgresOptions { url: url.into(), ..at(&database) };
-    // One server by itself is taken at its word.
+    // The settings of a single server are trusted.
     Postgres::open(at(&database)).unwrap();
     let standby = server.standby();
     let follows = "SELECT count(*) > 0 FROM pg_stat_replication WHERE state = 'streaming'";
     until("it follows", || database.asked(follows));
-    let told = refused(at(&database));
-    assert!(told.contains("has standbys") && told.contains("allow_async=1"), "{told}");
-    // Who may not see what the standbys are sees that they are there.
+    let reported = refused(at(&database));
+    assert!(reported.contains("has standbys") && reported.contains("allow_async=1"), "{reported}");
+    // A user without the right to read the standbys' state still sees that they exist.
     let user = format!("worker_of_{}", database.name);
     let sql = format!(
         "CREATE USER {user} PASSWORD '{PASSWORD}'; GRANT USAGE ON SCHEMA cardcancel TO {user};
          GRANT SELECT ON ALL TABLES IN SCHEMA cardcancel TO {user}"
     );
     database.client().batch_execute(&sql).unwrap();
-    let told = refused(with(database.url_of(&user)));
-    assert!(told.contains("has standbys"), "{told}");
+    let reported = refused(with(database.url_of(&user)));
+    assert!(reported.contains("has standbys"), "{reported}");
     let both = server.url_with(&standby, &database);
     Postgres::open(with(format!("{both}?allow_async=1"))).unwrap();
     Postgres::open(with(format!("{}?allow_async=1", database.url()))).unwrap();
@@ -83,8 +83,8 @@ fn servers_that_could_take_over_and_lag_behind_are_refused_unless_that_is_allowe
     until("commits do not wait", || !database.asked::<bool>(is_in_force));
     until("nobody follows", || !database.asked::<bool>(follows));
     Postgres::open(at(&database)).unwrap();
-    let told = refused(with(both));
-    assert!(told.contains("names 2 hosts"), "{told}");
+    let reported = refused(with(both));
+    assert!(reported.contains("names 2 hosts"), "{reported}");
 }
 
 #[test]
@@ -94,8 +94,8 @@ fn a_database_that_cannot_hold_every_character_is_refused() {
     let name = format!("{}_latin", database.name);
     let sql = format!("CREATE DATABASE {name} ENCODING 'LATIN1' TEMPLATE template0");
     database.client().batch_execute(&sql).unwrap();
-    let told = refused(at(&Database { name, ..database }));
-    assert!(told.contains("the encoding LATIN1"), "{told}");
+    let reported = refused(at(&Database { name, ..database }));
+    assert!(reported.contains("the encoding LATIN1"), "{reported}");
 }
 
 #[test]
@@ -105,8 +105,11 @@ fn a_newer_schema_is_refused_whenever_it_comes() {
     let mut ledger = home.open();
     let sql = "INSERT INTO cardcancel.schema_version (version, program) VALUES (99, 'newer')";
     home.database().client().batch_execute(sql).unwrap();
-    let told = refused(at(home.database()));
-    assert!(told.contains("has version 99, and this program knows versions up to 3"), "{told}");
+    let reported = refused(at(home.database()));
+    assert!(
+        reported.contains("has version 99, and this program knows versions up to 3"),
+        "{reported}"
+    );
     home.database().cut_connections();
     let failed = ledger.runs().unwrap_err();
     assert!(matches!(failed, LedgerError::Newer { found: 99, .. }), "{failed}");
@@ -134,12 +137,12 @@ fn a_user_who_may_not_change_the_schema_needs_it_to_be_there() {
     let sql = format!("CREATE USER {user} PASSWORD '{PASSWORD}'");
     database.client().batch_execute(&sql).unwrap();
     let worker = || PostgresOptions { url: database.url_of(&user).into(), ..at(database) };
-    let told = refused(worker());
-    assert!(told.contains("is not set up, and this user may not do that"), "{told}");
+    let reported = refused(worker());
+    assert!(reported.contains("is not set up, and this user may not do that"), "{reported}");
 
     drop(home.open());
-    let told = refused(worker());
-    assert!(told.contains("permission denied for schema cardcancel"), "{told}");
+    let reported = refused(worker());
+    assert!(reported.contains("permission denied for schema cardcancel"), "{reported}");
     let grant = format!(
         "GRANT USAGE ON SCHEMA cardcancel TO {user};
          GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA cardcancel TO {user}"
@@ -155,8 +158,8 @@ fn neither_errors_nor_the_names_of_things_show_the_password() {
     let database = database();
     let with = |url: String| PostgresOptions { url: url.into(), ..at(&database) };
     let url = database.url();
-    let told = refused(with(url.replace(PASSWORD, "wrong")));
-    assert!(told.contains("password authentication failed"), "{told}");
+    let reported = refused(with(url.replace(PASSWORD, "wrong")));
+    assert!(reported.contains("password authentication failed"), "{reported}");
     refused(with(url.replace(&database.name, "nowhere")));
     refused(with(url.replace("127.0.0.1", "127.0.0.1:1,127.0.0.2")));
     refused(with(url.replace("postgres://", "")));
@@ -166,7 +169,7 @@ fn neither_errors_nor_the_names_of_things_show_the_password() {
 
 #[test]
 #[ignore = "needs PostgreSQL: tests/run brings it"]
-fn tls_is_spoken_with_a_server_whose_certificate_is_trusted_and_with_no_other() {
+fn tls_is_used_with_a_server_whose_certificate_is_trusted_and_with_no_other() {
     let server = PostgresServer::start(&[]);
     let authority = Authority::new();
     server.speak_tls(&authority.issue());
@@ -187,11 +190,11 @@ fn tls_is_spoken_with_a_server_whose_certificate_is_trusted_and_with_no_other() 
     assert_eq!(database.asked::<i64>(encrypted), 1);
     create_run(&mut ledger, "run-1", "key", 3);
 
-    let told = refused(by(&trust(&Authority::new())));
-    assert!(told.contains("certificate"), "{told}");
+    let reported = refused(by(&trust(&Authority::new())));
+    assert!(reported.contains("certificate"), "{reported}");
     server.speak_tls(&authority.issue_for_another_host());
-    let told = refused(by(&trust(&authority)));
-    assert!(told.contains("certificate"), "{told}");
+    let reported = refused(by(&trust(&authority)));
+    assert!(reported.contains("certificate"), "{reported}");
 }
 
 const MODES: [&str; 2] = ["transaction", "statement"];
@@ -200,16 +203,19 @@ const MODES: [&str; 2] = ["transaction", "statement"];
 #[ignore = "needs PostgreSQL and PgBouncer: tests/run brings them"]
 fn a_pooler_that_keeps_no_session_for_each_connection_is_refused() {
     let home = Home::server();
-    // Whether it hands out the session that was used last, or the one that was not for longest.
+    // Whether the pooler assigns the session that was used last, or the one that was idle longest.
     for (mode, round_robin) in MODES.iter().flat_map(|mode| [(mode, 0), (mode, 1)]) {
         let settings = [format!("pool_mode={mode}"), format!("server_round_robin={round_robin}")];
         let pooler = PgBouncer::before(home.database(), &settings.each_ref().map(String::as_str));
         let through = pooler.through(home.database());
         let other = || postgres::Client::connect(&through.url(), postgres::NoTls).unwrap();
         for idle in 0..4 {
-            let told = refused(at(&through));
-            assert!(told.contains("a pooler") && told.contains("pool_mode = session"), "{told}");
-            // From now on there is one session more in the pool.
+            let reported = refused(at(&through));
+            assert!(
+                reported.contains("a pooler") && reported.contains("pool_mode = session"),
+                "{reported}"
+            );
+            // From now on the pool has one more session.
             if mode == &"transaction" {
                 let mut held: Vec<_> = (0..=idle).map(|_| other()).collect();
                 held.iter_mut().for_each(|held| held.batch_execute("BEGIN").unwrap());
@@ -235,9 +241,9 @@ fn a_pooler_that_keeps_no_session_for_each_connection_is_refused_while_others_us
                 }
             });
         }
-        let told: Vec<String> = (0..20).map(|_| refused(at(&through))).collect();
+        let reported: Vec<String> = (0..20).map(|_| refused(at(&through))).collect();
         is_over.store(true, std::sync::atomic::Ordering::Relaxed);
-        assert!(told.iter().all(|told| told.contains("a pooler")), "{told:?}");
+        assert!(reported.iter().all(|reported| reported.contains("a pooler")), "{reported:?}");
     });
 }
 

@@ -1,4 +1,4 @@
-//! What every ledger does, whatever it is kept in.
+//! The tests that every ledger adapter must pass.
 
 use std::time::Duration;
 
@@ -46,13 +46,13 @@ pub fn a_run_is_enrolled_with_every_row_and_reads_back(home: &Home) {
     assert_eq!(ledger.run("run-1").unwrap().as_ref(), Some(&run));
 
     let records = records(ledger.as_mut(), &run);
-    let told = |record: &RowRecord| {
+    let reported = |record: &RowRecord| {
         let RowRecord { row, status, kept, doubt, error_code, .. } = record;
         format!("{row} {status} {kept} {doubt} {error_code}")
     };
-    let told: Vec<String> = records.iter().map(told).collect();
+    let reported: Vec<String> = records.iter().map(reported).collect();
     assert_eq!(
-        told,
+        reported,
         [
             "1 not_sent false false ",
             "2 in_doubt false true ",
@@ -144,7 +144,7 @@ pub fn rows_are_claimed_in_order_each_once_and_completed(home: &Home) {
 
 pub fn rows_go_in_the_order_of_their_places_if_they_have_one(home: &Home) {
     let mut ledger = home.open();
-    // The last goes first but for the first.
+    // The last row is sent first; the order of the others is unchanged.
     let mut lines = (1..=6).map(|row| {
         let place = if row == 1 { 1 } else { 8 - row };
         Ok(PlannedRow { place, ..to_send(row) })
@@ -249,7 +249,7 @@ pub fn what_a_dead_process_left_waiting_is_taken_up_with_its_attempts(home: &Hom
     assert_eq!((claimed.attempt(), claimed.counted_attempts(), claimed.doubt()), (2, 2, false));
 }
 
-pub fn a_row_in_doubt_is_told_by_the_attempt_that_left_the_doubt(home: &Home) {
+pub fn a_row_in_doubt_is_described_by_the_attempt_that_left_the_doubt(home: &Home) {
     let mut process = home.process(2);
     let mut claimed = process.claim(2);
     let (inherits, lost) = (claimed.pop().unwrap(), claimed.pop().unwrap());
@@ -266,10 +266,10 @@ pub fn a_row_in_doubt_is_told_by_the_attempt_that_left_the_doubt(home: &Home) {
     let (refused, _) =
         fails(claimed, Verdict::NotDone, "CONNECT", RowTransition::End(Status::InDoubt));
     process.complete(vec![refused]);
-    let told = |record: &RowRecord| format!("{}: {}", record.error_code, record.message);
-    let told: Vec<String> = process.records().iter().map(told).collect();
+    let reported = |record: &RowRecord| format!("{}: {}", record.error_code, record.message);
+    let reported: Vec<String> = process.records().iter().map(reported).collect();
     assert_eq!(
-        told,
+        reported,
         [
             "TIMEOUT: it said TIMEOUT; then: CONNECT, it said CONNECT",
             "BUSY: an earlier answer was lost; then: it said BUSY",
@@ -339,7 +339,7 @@ pub fn what_a_code_was_taken_to_mean_in_another_run_is_no_fact_about_the_order(h
     assert!(claimed.iter().all(|claimed| !claimed.doubt()));
 }
 
-/// A run of one order, of which the answer was lost, and which ended so.
+/// A run of one order, which ended with its answer lost.
 fn lose_an_answer(home: &Home) {
     let mut first = home.process(1);
     let claimed = first.claim(1).pop().unwrap();
@@ -358,7 +358,7 @@ pub fn an_order_in_doubt_from_another_run_is_sent_in_doubt(home: &Home) {
     let record = second.records().remove(0);
     assert_eq!((record.status, record.doubt), (Status::Rejected, true));
     second.rest(Some(ReasonCode::Signal));
-    // And so on, from run to run.
+    // It passes from run to run.
     let mut ledger = home.open();
     let run = create_run(ledger.as_mut(), "run-3", "third", 1);
     assert!(Process::start(ledger, run).claim(1)[0].doubt());
@@ -467,7 +467,7 @@ pub fn an_order_that_a_living_process_has_in_flight_for_another_run_is_left_for_
     let outcome = second.commit(Vec::new(), later, 0);
     assert_eq!((outcome.claimed.len(), outcome.in_flight_elsewhere.len()), (0, 2));
 
-    // One is cancelled; of the other the answer is lost.
+    // One is cancelled; the answer for the other one is lost.
     let mut in_flight = in_flight.into_iter();
     let one = cancelled(in_flight.next().unwrap());
     let (other, _) =
@@ -492,7 +492,7 @@ pub fn an_order_left_for_later_was_never_sent(home: &Home) {
         in_flight.into_iter().map(ClaimedRow::release).unzip();
     first.commit(completed, Vec::new(), 0);
     drop((second, lock));
-    // Rows 1 and 2 were passed over, and it died with 3 and 4 in flight.
+    // Rows 1 and 2 were skipped, and it died with 3 and 4 in flight.
     let mut again = home.join(&run);
     let mut claimed = Vec::new();
     until("all that is left is taken up", || {
@@ -533,7 +533,7 @@ pub fn a_process_has_nothing_in_flight_for_a_run_that_it_left(home: &Home) {
     let mut first = home.process(1);
     let _in_flight = first.claim(1);
     drop((first, lock));
-    // The same file once more, as another run with the same key.
+    // The same file again, as another run with the same key.
     let _lock = ledger.lock_run("key").unwrap();
     let run = create_run(ledger.as_mut(), "run-2", "key", 1);
     let mut process = Process::start_with(ledger, run, StartOptions { again: true, ..start() });
@@ -575,11 +575,11 @@ pub fn what_the_server_asked_one_process_holds_for_all(home: &Home) {
     one.try_commit(CommitRequest { quiet_until: Some(end), ..fresh_rows(0) }).unwrap();
     let outcome = other.commit(Vec::new(), Vec::new(), 9);
     assert!(outcome.claimed.is_empty());
-    for told in [outcome.next_slot_at, outcome.quiet_until] {
-        let off = told.unwrap().duration_since(end).abs();
+    for reported in [outcome.next_slot_at, outcome.quiet_until] {
+        let off = reported.unwrap().duration_since(end).abs();
         assert!(off < jiff::SignedDuration::from_millis(200), "off by {off:?}");
     }
-    // And for whoever is started meanwhile.
+    // The same holds for a process started meanwhile.
     let mut new = home.join(&other.run);
     assert!(new.claim(9).is_empty());
     until("they may call again", || !new.claim(9).is_empty());
@@ -694,7 +694,7 @@ pub fn of_a_run_that_goes_on_only_rows_that_have_not_ended_are_counted(home: &Ho
     let known = ledger.known_orders(endpoint, Some(&first.run), &by_order(1..=10)).unwrap();
     assert_eq!(known, KnownOrders::default(), "rows 4 and 5 have ended");
     let known = ledger.known_orders(endpoint, Some(&second.run), &by_order(1..=10)).unwrap();
-    // On a ledger that is held by nobody, what is in flight was left so.
+    // No process has locked the ledger, so what is in flight was abandoned.
     assert_eq!((known.cancelled, known.in_flight + known.in_doubt), (0, 2), "{known:?}");
 }
 
@@ -716,7 +716,7 @@ pub fn a_budget_that_cannot_be_read_is_not_taken_for_empty(home: &Home) {
     assert!(refused.contains("the rate budget of https://example.com"), "{refused}");
 }
 
-pub fn a_run_that_was_stopped_tells_why_and_goes_on(home: &Home) {
+pub fn a_run_that_was_stopped_records_why_and_resumes(home: &Home) {
     let process = home.process(2);
     let run = process.rest(Some(ReasonCode::MaxFailures));
     assert_eq!(run.stop.as_deref(), Some("MAX_FAILURES"));
@@ -782,7 +782,7 @@ pub fn a_row_that_was_rejected_after_a_lost_answer_is_counted_as_rejected_with_d
     assert_eq!((run.counts.get(Status::Rejected), run.counts.rejected_with_doubt()), (2, 1));
 }
 
-pub fn what_is_on_record_of_orders_is_told_for_each_in_turn(home: &Home) {
+pub fn the_recorded_rows_of_orders_are_returned_for_each_in_turn(home: &Home) {
     let mut first = home.process(3);
     let mut claimed = first.claim(2).into_iter();
     let no = RowTransition::End(Status::Rejected);

@@ -15,7 +15,7 @@ use crate::conformance::process::{
     Home, Process, cancelled, create_run, ended, new_run, rows, start, to_send,
 };
 
-/// Waits until the lease of a process that does not commit has surely run out.
+/// Waits until the lease of a process that does not commit has surely expired.
 fn outlast_the_lease(database: &Database) {
     until("the lease has run out", || {
         database.asked("SELECT bool_and(leased_until < clock_timestamp()) FROM cardcancel.worker")
@@ -26,7 +26,7 @@ fn lease(outcome: &CommitOutcome) -> i64 {
     outcome.lease.unwrap().fencing_number
 }
 
-/// A new home, and a process that works there on so many rows.
+/// A new ledger, and a process that works there on this many rows.
 fn first(rows: u32) -> (Home, Database, Process) {
     let home = Home::server();
     let database = home.database().clone();
@@ -229,7 +229,7 @@ fn who_comes_back_after_another_run_took_it_for_gone_has_lost_its_rows_and_its_r
     assert!(sent[0].doubt());
     let after = process.complete(Vec::new());
     assert_ne!(lease(&after), lease(&before), "what it held is not its own any more");
-    // Its run has the order in doubt, and waits while the other has it in flight.
+    // Its run has the order in doubt, and waits while the other run has it in flight.
     let mut waits = Vec::new();
     until("the row is taken up", || {
         let mut outcome = process.commit(Vec::new(), Vec::new(), 1);
@@ -353,7 +353,7 @@ fn a_run_opened_by_two_at_once_is_one_run() {
 
 #[test]
 #[ignore = "needs PostgreSQL: tests/run brings it"]
-fn whoever_comes_at_whatever_moment_while_a_run_is_opened_finds_that_run() {
+fn a_process_that_comes_at_any_time_while_a_run_is_created_finds_that_run() {
     const RUNS: u32 = 300;
     const STEP: Duration = Duration::from_micros(50);
     let home = Home::server();
@@ -410,7 +410,7 @@ fn a_stop_rule_stops_the_run_for_all_and_a_signal_for_one() {
 
 #[test]
 #[ignore = "needs PostgreSQL: tests/run brings it"]
-fn a_stop_that_is_only_told_as_a_worker_rests_holds_for_all_too() {
+fn a_stop_that_is_reported_only_when_a_worker_finishes_applies_to_all() {
     let (home, _, process) = first(9);
     let mut other = home.join(&process.run);
     process.rest(Some(ReasonCode::CutOff));
@@ -431,7 +431,7 @@ fn who_joins_a_stopped_run_stops_and_who_starts_it_again_goes_on() {
 
 #[test]
 #[ignore = "needs PostgreSQL: tests/run brings it"]
-fn a_run_tells_who_joins_it_all_that_is_needed() {
+fn a_run_carries_all_that_a_joining_worker_needs() {
     let home = Home::server();
     let mut ledger = home.open();
     let run = create_run(ledger.as_mut(), "run-1", "key", 1);
@@ -503,7 +503,7 @@ fn a_commit_costs_the_same_however_large_the_ledger_is() {
     let sql =
         "SELECT coalesce(sum(seq_tup_read + idx_tup_fetch)::bigint, 0) FROM pg_stat_user_tables
                WHERE schemaname = 'cardcancel'";
-    // Of 200 rows of a run, what others hold and left included, with another run beside it.
+    // Of 200 rows of a run, including rows that other workers hold or left, beside another run.
     let reads = |id: &str, rows: u32| -> i64 {
         let mut ledger = home.open();
         let run = create_run(ledger.as_mut(), id, id, rows);
@@ -545,7 +545,7 @@ fn the_ledger_can_be_asked_from_within_a_runtime_however_often() {
         let mut ledger = home.open();
         for _ in 0..3 {
             (0..200).for_each(|_| assert_eq!(ledger.find("key").unwrap(), None));
-            // The tests' own connection knows no way to be made here.
+            // The tests' own connection cannot create one here.
             std::thread::scope(|scope| {
                 scope.spawn(|| home.database().cut_connections());
             });

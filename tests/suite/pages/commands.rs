@@ -1,8 +1,8 @@
-//! The command lines that are shown.
+//! The command lines shown on the pages.
 
 use super::{Page, pages};
 
-/// The words of the program's command line in a line of shell, if it starts the program.
+/// The arguments of the program in a line of shell, if it starts the program.
 fn words(line: &str) -> Option<Vec<String>> {
     let line = line.split(" # ").next()?.split(" > ").next()?.split(" 2>").next()?.trim();
     let line = line.strip_prefix("$ ").unwrap_or(line).trim_end_matches(" &");

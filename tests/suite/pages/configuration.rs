@@ -1,4 +1,4 @@
-//! Settings and their defaults, and the configurations that are shown.
+//! Settings and their defaults, and the example configurations.
 
 use std::fs;
 use std::process::Output;
@@ -60,8 +60,8 @@ fn every_default_in_the_pages_is_the_default() {
     assert!(seen > 5, "only {seen} defaults were found");
 }
 
-/// Everything is read and checked as for a real run, up to the question whether
-/// to send; nobody can be asked, so nothing is sent.
+/// Everything is read and checked as for a real run, up to the confirmation. There is no terminal
+/// to confirm on, so nothing is sent.
 fn up_to_the_question(configuration: &str, profile: &str) -> Output {
     let home = TempDir::new().unwrap();
     fs::write(home.path().join("cardcancel.toml"), configuration).unwrap();

@@ -1,4 +1,4 @@
-//! What docs/design.md says of the source.
+//! What docs/design.md states about the source.
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -1,4 +1,4 @@
-//! What docs/install.md says of the Rust version and the Debian package.
+//! What docs/install.md states about the Rust version and the Debian package.
 
 use super::{Page, in_project};
 
@@ -15,7 +15,7 @@ fn the_debian_package_holds_files_that_exist_and_every_unit_that_is_listed() {
     let manifest: toml::Table = Page::at("Cargo.toml").text.parse().unwrap();
     let assets = manifest["package"]["metadata"]["deb"]["assets"].as_array().unwrap();
     let sources: Vec<&str> = assets.iter().map(|asset| asset[0].as_str().unwrap()).collect();
-    // Those in target are built by samples/debian/build.
+    // Files in target are built by samples/debian/build.
     for source in sources.iter().filter(|source| !source.starts_with("target/")) {
         let path = source.trim_end_matches("*.md");
         assert!(in_project(path).exists(), "{source}");

@@ -1,4 +1,4 @@
-//! What docs/json.md says each `--json` prints.
+//! What docs/json.md states about the output of each `--json`.
 
 use std::collections::BTreeSet;
 use std::fs;

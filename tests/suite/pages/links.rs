@@ -1,4 +1,4 @@
-//! Links, and how long the README is.
+//! Links, and the length of the README.
 
 use std::path::Path;
 

@@ -42,7 +42,7 @@ impl Page {
         code.filter_map(move |block| block.strip_prefix(language)?.strip_prefix('\n'))
     }
 
-    /// The targets of its links, but for those to other hosts.
+    /// The targets of its links, except for those to other hosts.
     fn links(&self) -> impl Iterator<Item = &str> {
         let links = self.text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
         links.filter(|link| !link.contains("://"))
@@ -83,7 +83,7 @@ fn all_text() -> String {
     pages().iter().map(|page| format!("{}\n", page.text)).collect()
 }
 
-/// The flags that a text speaks of; those of cargo are not ours.
+/// The flags that a text mentions, except for those of cargo.
 fn flags_in(text: &str) -> BTreeSet<String> {
     let lines = text.lines().filter(|line| !line.contains("cargo "));
     let words =

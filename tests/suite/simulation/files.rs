@@ -1,5 +1,5 @@
-//! Files of orders, written from a seed and damaged on their way in every manner that files
-//! have been.
+//! Files of orders, generated from a seed and damaged in transit in the ways that occur in
+//! practice.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -19,19 +19,19 @@ pub struct OrderFile {
     /// The names of the two columns of an order.
     pub admin: &'static str,
     pub sequence: &'static str,
-    /// What stands in the file with its checksum, if there is one.
+    /// The content of the checksum file, if there is one.
     checksum: Option<String>,
-    /// What was done to it, to be shown.
+    /// The damage, for display.
     pub damage: Damage,
     /// The orders that it gives.
     pub given: BTreeSet<Order>,
 }
 
-/// What happens to a file on its way.
+/// A kind of damage in transit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Damage {
     None,
-    /// It ends anywhere.
+    /// It is cut at any byte.
     CutShort,
     /// Its last line has no line end.
     Unfinished,
@@ -49,9 +49,9 @@ pub enum Damage {
     Glued,
     /// A quote is opened, and closed some rows further down, or never.
     Swallowed,
-    /// A spreadsheet kept fifteen digits of its numbers.
+    /// A spreadsheet kept only fifteen digits of its numbers.
     Rounded,
-    /// A spreadsheet made something else of a number.
+    /// A spreadsheet reformatted a number.
     Reformatted,
     /// The column named like the sequence number counts the rows.
     Counted,
@@ -79,14 +79,14 @@ const DAMAGES: [Damage; 14] = [
 ];
 
 impl Damage {
-    /// Whether the program may leave out what the file gives, or refuse it.
+    /// Whether the program may omit orders that the file gives, or refuse it.
     pub fn is_none(self) -> bool {
         matches!(self, Damage::None | Damage::ProvenWhole)
     }
 }
 
-/// Some of the orders that there are, each once. Their numbers begin alike, so that one that is
-/// cut short is another.
+/// Some of the existing orders, each once. Their numbers have a common prefix, so that one that
+/// is cut short is another order.
 pub fn some_orders(rng: &mut Rng, most: u64) -> Vec<Order> {
     let count = 1 + rng.below(most);
     let order = |n: u64| {
@@ -108,14 +108,14 @@ fn shuffle<T>(items: &mut [T], rng: &mut Rng) {
 }
 
 impl OrderFile {
-    /// A file of these orders, damaged as often as not.
+    /// A file of these orders, damaged in half of the cases.
     pub fn of(name: String, mut orders: Vec<Order>, rng: &mut Rng) -> OrderFile {
         let damage = match rng.per_cent(50) {
             true => Damage::None,
             false => DAMAGES[rng.below(DAMAGES.len() as u64) as usize],
         };
         if damage == Damage::Rounded {
-            // Fewer could all end in zeros by chance.
+            // Fewer numbers could all end in zeros by chance.
             let long = |n: i64| 98_765_432_100_000_000 + n * 1237;
             let order = |n| Order { admin_number: long(n), sequence_number: 1 };
             orders = (1..10).map(order).collect();
@@ -168,7 +168,7 @@ impl OrderFile {
         }
     }
 
-    /// Puts it, and its checksum beside it, into this folder.
+    /// Writes it and its checksum into this folder.
     pub fn put(&self, folder: &Path) {
         std::fs::write(folder.join(&self.name), &self.text).unwrap();
         if let Some(checksum) = &self.checksum {
@@ -184,7 +184,7 @@ fn digest(text: &[u8]) -> String {
     })
 }
 
-/// A file's content before it is text.
+/// The content of a file before it is encoded.
 #[derive(Clone)]
 struct Table {
     header: Vec<&'static str>,
@@ -231,7 +231,7 @@ impl Table {
     /// The same with rows of these orders.
     fn with(&self, orders: &[Order]) -> Table {
         let row = |order: &Order| {
-            // What stands beside the keys could be taken for them.
+            // The other columns could be mistaken for the keys.
             let mut row = vec!["1".to_owned(); self.header.len()];
             row[self.admin] = order.admin_number.to_string();
             row[self.sequence] = order.sequence_number.to_string();
@@ -250,7 +250,7 @@ impl Table {
         text.into_bytes()
     }
 
-    /// What is done before there is a text.
+    /// Damage that is applied before the text is written.
     fn damage(&mut self, damage: Damage, rng: &mut Rng) {
         let Table { admin, sequence, .. } = *self;
         let any = rng.below(self.rows.len() as u64) as usize;
@@ -261,8 +261,8 @@ impl Table {
                 self.rows[any..].iter_mut().for_each(|row| row.swap(admin, sequence));
             }
             Damage::WrongWidth => {
-                // Of a row that begins with the keys nobody can tell whether its first field is
-                // missing, or its last, which was empty.
+                // If a row begins with the keys, it is unknown whether its first field is missing
+                // or its last, which was empty.
                 let may_lack_its_last = admin.max(sequence) == 1 && self.header.len() > 2;
                 for row in &mut self.rows[any..] {
                     match rng.below(3) {

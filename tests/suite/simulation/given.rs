@@ -1,5 +1,5 @@
-//! Which orders a file gives: a reader of its own, as strict as can be, that shares nothing with
-//! the program's. What it does not take to be given may not be sent.
+//! Which orders a file gives, by an independent reader that is as strict as possible and shares
+//! no code with the program's. An order that it does not accept must not be sent.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ const ADMIN: [&str; 2] = ["adminnumber", "admin"];
 const SEQUENCE: [&str; 4] = ["cardsequencenumber", "sequencenumber", "sequence", "seq"];
 
 /// The orders that a text gives, line by line, of those that were `meant` when it was written. A
-/// last line without a line end gives none, unless the text is `proven` to be whole.
+/// last line without a line end gives none, unless the text is `proven` to be complete.
 pub fn orders(
     text: &[u8],
     delimiter: char,
@@ -34,7 +34,7 @@ pub fn orders(
     let gives = |line: &str| -> Option<Order> {
         let is_ended = line.ends_with(['\n', '\r']);
         let fields = fields(line.trim_end_matches(['\n', '\r']), delimiter)?;
-        // What a spreadsheet drops at the end is empty; both keys must stand before that.
+        // Empty fields at the end may be missing, as spreadsheets drop them, but not the keys.
         let is_short = fields.len() < header.len() && admin.max(sequence) == 1 && fields.len() >= 2;
         let is_row = fields.len() == header.len() || is_short;
         let order = Order {
@@ -43,7 +43,7 @@ pub fn orders(
         };
         (is_row && (is_ended || proven) && !line.contains('\0')).then_some(order)
     };
-    // Below another header the columns may be others.
+    // Below another header the columns may differ.
     let given: BTreeSet<Order> =
         lines.take_while(|line| !is_header(line)).filter_map(gives).collect();
     given.intersection(meant).copied().collect()
@@ -79,7 +79,7 @@ fn fields(line: &str, delimiter: char) -> Option<Vec<String>> {
     }
 }
 
-/// A quoted field without its quotes, and what stands after it.
+/// A quoted field without its quotes, and the text after it.
 fn unquoted(text: &str) -> Option<(String, &str)> {
     let mut field = String::new();
     let mut rest = text;
@@ -95,7 +95,7 @@ fn unquoted(text: &str) -> Option<(String, &str)> {
     }
 }
 
-/// Digits, and blanks around them.
+/// Digits with optional blanks around them.
 fn number(field: &str) -> Option<u64> {
     let digits = field.trim_matches([' ', '\t']);
     let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());

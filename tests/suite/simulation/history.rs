@@ -1,5 +1,5 @@
-//! What happened in the nights of one ledger, as whoever stands beside it sees it: the server's
-//! account of every call, and what the program told of every row.
+//! The history of one ledger, as an outside observer sees it: the server's record of every call,
+//! and what the program reported for every row.
 
 use std::collections::BTreeSet;
 
@@ -12,21 +12,22 @@ pub type Time = u64;
 pub struct History {
     pub starts: Vec<ProcessStart>,
     pub calls: Vec<Call>,
-    pub told: Vec<ReportedRow>,
+    pub reported: Vec<ReportedRow>,
     /// Orders that a process may have claimed and not sent when it died.
     pub claimed: BTreeSet<Order>,
-    /// Whether no call and no death can be missing: then no doubt may be told without a cause.
+    /// Whether the record of calls and deaths is complete, so that a reported doubt must have a
+    /// cause.
     pub is_exact: bool,
 }
 
 /// One process, from its start to its end.
 #[derive(Debug)]
 pub struct ProcessStart {
-    /// What it was started with, to be shown.
+    /// The command line, for display.
     pub what: String,
     /// The orders that its file gives.
     pub given: BTreeSet<Order>,
-    /// Whether nothing is wrong with the file, so that none of them may be missing.
+    /// Whether the file is intact, so that none of the orders may be missing.
     pub is_whole: bool,
     /// Whether it was asked to send again what is cancelled already.
     pub again: bool,
@@ -37,9 +38,9 @@ pub struct ProcessStart {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ended {
-    /// It reported every row of its file, and exited so, if it was a real process.
+    /// It reported every row of its file, and exited with this code if it was a real process.
     Reported(Option<i32>),
-    /// It would not have the file, or the run: nothing is sent.
+    /// It refused the file or the run: nothing was sent.
     Refused,
     /// It was killed.
     Died,
@@ -57,30 +58,30 @@ pub struct Call {
     /// Whether it cancelled the order.
     pub cancelled: bool,
     pub heard: Heard,
-    /// When the ledger surely knew what it came to, or that it was lost with its process.
+    /// When the ledger surely had its outcome, or that it was lost with its process.
     pub known: Time,
 }
 
-/// What the program heard of a call.
+/// The answer that the program received for a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Heard {
     /// `Status` true.
     Yes,
     /// `Status` false, or that it was not processed: surely nothing was done.
     No,
-    /// Nothing that can be trusted, or the process died with it.
+    /// Nothing that can be trusted, or the process died with the call in flight.
     Lost,
-    /// It died so soon after the answer that it may or may not have been recorded.
+    /// The process died soon after the answer, which may or may not have been recorded.
     Perhaps,
 }
 
-/// What was told of one row, once its run had come to rest.
+/// The report of one row, once its run had finished.
 #[derive(Debug)]
 #[expect(dead_code, reason = "the row's number is there to be shown")]
 pub struct ReportedRow {
     pub by: usize,
     pub row: u32,
-    /// None if the row is invalid.
+    /// `None` if the row is invalid.
     pub order: Option<Order>,
     pub status: String,
     pub code: String,

@@ -1,6 +1,6 @@
-//! Nights of the program itself against the simulator, whose record is the truth: one ledger, and
-//! files that share orders, run at once, again, once more, killed, told to stop; results are run
-//! again, and codes come to mean something else.
+//! Runs of the program itself against the simulator, whose record is the truth: one ledger, and
+//! files that share orders, run in parallel, again, after a kill or a signal; results are rerun,
+//! and the meaning of codes changes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Child;
@@ -15,16 +15,16 @@ use super::given;
 use super::history::{Call, Ended, Heard, History, ProcessStart, ReportedRow, Time};
 use crate::common::{ProgramOutput, Rng, TestEnv, TestSimulator, ended, rows, terminate, until};
 
-/// By then the ledger knows what an answer came to, even on a busy machine.
+/// After this time the ledger has the outcome of an answer, even on a machine under load.
 const COMMITTED_WITHIN: Time = 1_000_000_000;
 /// How long after its death calls of a process may still arrive.
 const ARRIVES_WITHIN: Time = 500_000_000;
 
-/// Why a file may be refused with which nothing is wrong: another process has the same one, or
-/// its latest run is not the one that its results are of.
+/// Why an intact file may be refused: another process works on the same one, or its latest run is
+/// not the one that its results belong to.
 const RIGHTLY_REFUSED: [&str; 2] = ["is being worked on by", "is not what this run wrote"];
 
-/// What codes mean, as one day's configuration has it, or another's.
+/// The configured meaning of codes, on one day or another.
 const CONFIGURATIONS: [&str; 3] = [
     "[codes]\nSIMULATOR_UNKNOWN = 'not_found'\n",
     "[codes]\nSIMULATOR_ALREADY_CANCELLED = 'already_cancelled'\n",
@@ -33,7 +33,7 @@ const CONFIGURATIONS: [&str; 3] = [
 
 /// Runs one simulation, and returns its history.
 pub fn live(mut rng: Rng, seed: u64) -> History {
-    // In memory no commit waits for a disk.
+    // In memory, so that no commit waits for a disk.
     let env = TestEnv::within(super::folder());
     for (number, text) in CONFIGURATIONS.iter().enumerate() {
         env.file(&format!("{number}.toml"), text);
@@ -71,7 +71,7 @@ fn bad(rng: &mut Rng, seed: u64) -> SimulatorSettings {
         html: some(30),
         no_status: some(50),
         truncated: some(50),
-        // Each makes the night wait for a second.
+        // Each makes the simulation wait for a second.
         unavailable: Share::per_mille(if seed.is_multiple_of(4) { 10 } else { 0 }),
         ..SimulatorSettings::default()
     }
@@ -94,9 +94,9 @@ struct FileRun {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Interruption {
     ByItself,
-    /// Killed once so many more calls have come.
+    /// Killed after this many more calls.
     Killed(u64),
-    /// Told to stop, likewise.
+    /// Signalled to stop after this many more calls.
     Stopped(u64),
 }
 
@@ -105,7 +105,7 @@ struct ProgramSimulation {
     env: TestEnv,
     core_card: TestSimulator,
     jobs: Vec<FileRun>,
-    /// How many files were named, so that each has a name of its own.
+    /// The number of files named so far, so that each name is unique.
     names: u32,
     history: History,
 }
@@ -169,7 +169,7 @@ impl ProgramSimulation {
         job
     }
 
-    /// The results of a job are run again; now and then they were damaged first.
+    /// Reruns the results of a job, which are sometimes damaged first.
     fn rerun_of(&mut self, earlier: FileRun) -> FileRun {
         let Ok(mut text) = std::fs::read_to_string(self.env.path(&earlier.results)) else {
             return earlier;
@@ -180,7 +180,7 @@ impl ProgramSimulation {
                 let end = self.rng.below(text.len() as u64) as usize;
                 text.truncate(text.floor_char_boundary(end));
             }
-            // The names of its columns, the other way round.
+            // The names of its columns in reverse.
             1 => {
                 let (header, rows) = text.split_once('\n').unwrap();
                 let header = header.replacen(&earlier.admin, "\0", 1);
@@ -264,7 +264,7 @@ impl ProgramSimulation {
         start.to = killed_at.filter(|_| outcome.code.is_none()).unwrap_or_else(now);
         start.ended = match (outcome.code, interruption) {
             (Some(2), _) => Ended::Refused,
-            // A stop may come before the program knows what to do with one.
+            // A signal may come before the program handles it.
             (None, _) => Ended::Died,
             (Some(0..=4), Interruption::Stopped(_)) => Ended::Reported(None),
             (Some(0..=4), _) => Ended::Reported(outcome.code),
@@ -273,13 +273,13 @@ impl ProgramSimulation {
         start.is_whole &= !RIGHTLY_REFUSED.iter().any(|why| outcome.stderr.contains(why));
         start.what = format!("{} ({interruption:?}): {}", start.what, said(&outcome));
         if matches!(start.ended, Ended::Reported(_)) {
-            let told = self.told(job, by);
-            self.history.told.extend(told);
+            let reported = self.reported(job, by);
+            self.history.reported.extend(reported);
         }
     }
 
-    /// What the results tell.
-    fn told(&self, job: &FileRun, by: usize) -> Vec<ReportedRow> {
+    /// The rows of the results.
+    fn reported(&self, job: &FileRun, by: usize) -> Vec<ReportedRow> {
         let text = self.env.text(&job.results);
         let text = text.trim_start_matches('\u{feff}');
         let mut reader =
@@ -348,7 +348,7 @@ fn calls(record: &[u8], starts: &[ProcessStart]) -> Vec<Call> {
         })
         .collect();
     calls.sort_by_key(|call| (call.order, call.came));
-    // Nobody sends an order before the ledger knows what came of the call before.
+    // No order is sent before the ledger has the outcome of the previous call.
     let next: Vec<(Order, Time)> = calls.iter().map(|call| (call.order, call.came)).collect();
     for (call, (order, came)) in calls.iter_mut().zip(next.into_iter().skip(1)) {
         if call.order == order && came > call.over {
@@ -358,7 +358,7 @@ fn calls(record: &[u8], starts: &[ProcessStart]) -> Vec<Call> {
     calls
 }
 
-/// The starts that may have made a call at that time; if none gives the order, any of them.
+/// The starts that may have made a call at that time; if none of them gives the order, any.
 fn makers(starts: &[ProcessStart], order: Order, came: Time) -> Vec<usize> {
     let lived = |start: &ProcessStart| {
         let late = if start.ended == Ended::Died { ARRIVES_WITHIN } else { 0 };
@@ -372,7 +372,7 @@ fn makers(starts: &[ProcessStart], order: Order, came: Time) -> Vec<usize> {
     }
 }
 
-/// What the ledger knows of a call, and when: its process may have died meanwhile.
+/// What the ledger knows of a call, and since when: its process may have died meanwhile.
 fn received_of(starts: &[ProcessStart], call: Call) -> Call {
     let makers = || call.by.iter().map(|by| &starts[*by]);
     let died = makers().filter(|start| start.ended == Ended::Died);

@@ -1,4 +1,4 @@
-//! The checker: what must hold of every history, whatever went wrong in it.
+//! The checker: the rules that every history must satisfy, whatever faults occurred.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,22 +6,25 @@ use cardcancel::model::Order;
 
 use super::history::{Call, Ended, Heard, History, ProcessStart, ReportedRow, Time};
 
-/// The rules, by name. Each gives what breaks it.
+/// The rules by name. Each returns its violations.
 const RULES: [(&str, Rule); 9] = [
     ("no order is sent that its file does not give", not_given),
     ("no order is in flight twice", twice_in_flight),
     ("no order is repeated that is known to be cancelled", repeated),
-    ("what is told as cancelled is cancelled", not_cancelled),
-    ("what was cancelled unheard is not told otherwise without doubt", cancelled_untold),
+    ("what is reported as cancelled is cancelled", not_cancelled),
+    (
+        "what was cancelled without an answer is not reported otherwise without doubt",
+        cancelled_without_report,
+    ),
     ("a doubt belongs to the order until it is cancelled", doubt_forgotten),
-    ("no doubt is told without a cause", doubt_invented),
-    ("every order that an undamaged file gives is told", left_out),
+    ("no doubt is reported without a cause", doubt_invented),
+    ("every order that an undamaged file gives is reported", left_out),
     ("the exit code says the worst of the results", wrong_exit),
 ];
 
 type Rule = fn(&CallView<'_>) -> Vec<String>;
 
-/// Everything that breaks a rule.
+/// All violations of the rules.
 pub fn broken_in(history: &History) -> Vec<String> {
     let seen = CallView::of(history);
     let named = |(name, rule): &(&str, Rule)| {
@@ -30,7 +33,7 @@ pub fn broken_in(history: &History) -> Vec<String> {
     RULES.iter().flat_map(named).collect()
 }
 
-/// A history, with its calls by order, each order's in the order in which they came.
+/// A history, with its calls grouped by order and sorted by arrival.
 struct CallView<'h> {
     history: &'h History,
     calls: BTreeMap<Order, Vec<&'h Call>>,
@@ -52,19 +55,19 @@ impl<'h> CallView<'h> {
 
     /// Rows that carry an order, with what happened to it.
     fn rows(&self) -> impl Iterator<Item = RowView<'_>> {
-        self.history.told.iter().filter_map(|told| {
-            let calls = self.calls_for(told.order?);
-            // What a row that did not end should know is what there was when its start began.
-            let start = &self.history.starts[told.by];
-            let as_of = told.ended.unwrap_or(start.from);
-            Some(RowView { told, start, as_of, calls })
+        self.history.reported.iter().filter_map(|reported| {
+            let calls = self.calls_for(reported.order?);
+            // A row that did not end should reflect what was known when its start began.
+            let start = &self.history.starts[reported.by];
+            let as_of = reported.ended.unwrap_or(start.from);
+            Some(RowView { reported, start, as_of, calls })
         })
     }
 }
 
-/// A row that was told, and the calls for its order.
+/// A reported row, and the calls for its order.
 struct RowView<'h> {
-    told: &'h ReportedRow,
+    reported: &'h ReportedRow,
     start: &'h ProcessStart,
     as_of: Time,
     calls: &'h [&'h Call],
@@ -72,13 +75,13 @@ struct RowView<'h> {
 
 impl RowView<'_> {
     fn is(&self, statuses: &[&str]) -> bool {
-        statuses.contains(&self.told.status.as_str())
+        statuses.contains(&self.reported.status.as_str())
     }
 
-    /// Whether by then a call had cancelled the order and nobody had heard of it.
-    fn was_cancelled_unheard(&self) -> bool {
+    /// Whether by then a call had cancelled the order and its answer had not been received.
+    fn was_cancelled_without_answer(&self) -> bool {
         let unheard = |call: &Call| match call.heard {
-            // Sent again on purpose, an order may well be on record as cancelled.
+            // An order that is sent again on purpose may well be recorded as cancelled.
             Heard::Perhaps => !self.start.again,
             heard => heard != Heard::Yes,
         };
@@ -86,18 +89,18 @@ impl RowView<'_> {
         cancelled.any(|call| unheard(call) && call.came <= self.as_of)
     }
 
-    /// Whether by then it was on record that the order is cancelled.
+    /// Whether by then it was recorded that the order is cancelled.
     fn was_known_cancelled(&self) -> bool {
         self.calls.iter().any(|call| call.heard == Heard::Yes && call.known <= self.as_of)
     }
 
-    /// Whether by then it was on record that an answer for the order had been lost.
+    /// Whether by then it was recorded that an answer for the order was lost.
     fn was_known_lost(&self) -> bool {
         self.calls.iter().any(|call| call.heard == Heard::Lost && call.known <= self.as_of)
     }
 
     fn report(&self) -> String {
-        format!("{:?} of {}\n    calls: {:?}", self.told, self.start.what, self.calls)
+        format!("{:?} of {}\n    calls: {:?}", self.reported, self.start.what, self.calls)
     }
 }
 
@@ -138,16 +141,16 @@ fn repeated(seen: &CallView<'_>) -> Vec<String> {
 fn not_cancelled(seen: &CallView<'_>) -> Vec<String> {
     broken_by(seen, |row| {
         let says_so = row.is(&["cancelled"])
-            // With a code of CoreCARD's, it is the configuration that says so.
-            || (row.is(&["already_cancelled"]) && row.told.code == "ALREADY_CANCELLED");
+            // With an error code of CoreCARD, the configuration decides its meaning.
+            || (row.is(&["already_cancelled"]) && row.reported.code == "ALREADY_CANCELLED");
         says_so && !row.calls.iter().any(|call| call.cancelled)
     })
 }
 
-fn cancelled_untold(seen: &CallView<'_>) -> Vec<String> {
+fn cancelled_without_report(seen: &CallView<'_>) -> Vec<String> {
     broken_by(seen, |row| {
-        let says_not = row.is(&["rejected", "failed", "not_sent"]) && !row.told.doubt;
-        says_not && row.was_cancelled_unheard() && !row.was_known_cancelled()
+        let says_not = row.is(&["rejected", "failed", "not_sent"]) && !row.reported.doubt;
+        says_not && row.was_cancelled_without_answer() && !row.was_known_cancelled()
     })
 }
 
@@ -155,18 +158,18 @@ fn doubt_forgotten(seen: &CallView<'_>) -> Vec<String> {
     broken_by(seen, |row| {
         let is_in_doubt = row.was_known_lost() && !row.was_known_cancelled();
         let says_open = row.is(&["rejected", "failed", "not_sent"]);
-        !row.told.doubt && (row.is(&["in_doubt"]) || says_open && is_in_doubt)
+        !row.reported.doubt && (row.is(&["in_doubt"]) || says_open && is_in_doubt)
     })
 }
 
 fn doubt_invented(seen: &CallView<'_>) -> Vec<String> {
     let had_cause = |row: &RowView<'_>| {
         let lost = |call: &Call| matches!(call.heard, Heard::Lost | Heard::Perhaps);
-        let claimed = row.told.order.is_some_and(|order| seen.history.claimed.contains(&order));
+        let claimed = row.reported.order.is_some_and(|order| seen.history.claimed.contains(&order));
         claimed || row.calls.iter().any(|call| lost(call))
     };
     match seen.history.is_exact {
-        true => broken_by(seen, |row| row.told.doubt && !had_cause(row)),
+        true => broken_by(seen, |row| row.reported.doubt && !had_cause(row)),
         false => Vec::new(),
     }
 }
@@ -176,9 +179,10 @@ fn left_out(seen: &CallView<'_>) -> Vec<String> {
     starts
         .filter(|(_, start)| start.ended != Ended::Died)
         .flat_map(|(by, start)| {
-            let told = seen.history.told.iter().filter(|told| told.by == by);
-            let told: BTreeSet<Order> = told.filter_map(|told| told.order).collect();
-            let left_out: Vec<_> = start.given.difference(&told).copied().collect();
+            let reported = seen.history.reported.iter().filter(|reported| reported.by == by);
+            let reported: BTreeSet<Order> =
+                reported.filter_map(|reported| reported.order).collect();
+            let left_out: Vec<_> = start.given.difference(&reported).copied().collect();
             left_out.into_iter().map(|order| format!("{order} by {}", start.what))
         })
         .collect()
@@ -188,7 +192,7 @@ fn wrong_exit(seen: &CallView<'_>) -> Vec<String> {
     let mut wrong = Vec::new();
     for (by, start) in seen.history.starts.iter().enumerate() {
         let Ended::Reported(Some(exit)) = start.ended else { continue };
-        let rows = seen.history.told.iter().filter(|told| told.by == by);
+        let rows = seen.history.reported.iter().filter(|reported| reported.by == by);
         let worst = rows.map(exit_of).max().unwrap_or(0);
         if exit != worst {
             wrong.push(format!("{exit} for {worst}, of {}", start.what));
@@ -197,9 +201,9 @@ fn wrong_exit(seen: &CallView<'_>) -> Vec<String> {
     wrong
 }
 
-/// The exit code of a run all of whose rows are as this one.
-fn exit_of(told: &ReportedRow) -> i32 {
-    match (told.status.as_str(), told.doubt) {
+/// The exit code of a run in which all rows are like this one.
+fn exit_of(reported: &ReportedRow) -> i32 {
+    match (reported.status.as_str(), reported.doubt) {
         ("not_sent", _) => 4,
         ("in_doubt", _) | ("rejected", true) => 3,
         ("rejected" | "failed" | "invalid", _) => 1,

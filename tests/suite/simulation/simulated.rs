@@ -1,5 +1,5 @@
-//! Nights in virtual time: the real reader, scheduler, pace and ledger, several processes at once on
-//! one ledger, each of which may die at any moment; the server is simulated.
+//! Runs in virtual time: the real reader, scheduler, pacer and ledger, several processes in
+//! parallel on one ledger, each of which may die at any time; the server is simulated.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
@@ -37,19 +37,19 @@ pub fn live(rng: Rng, seed: u64) -> History {
     VirtualSimulation::new(seed, rng, folder.path()).live()
 }
 
-/// The server: what it did is the truth that results are held against.
+/// The server. Results are compared with what it did.
 #[derive(Default)]
 struct VirtualServer {
     cancelled: BTreeSet<Order>,
     arrivals: Vec<Duration>,
-    /// When each token that it issued dies.
+    /// When each issued token expires.
     tokens: Vec<Duration>,
 }
 
-/// A token, by its place among those that were issued.
+/// A token, by its index among those issued.
 type TokenIndex = usize;
 
-/// What the server made of a call.
+/// The server's result for a call.
 struct Taken {
     seen: CallResult,
     heard: Heard,
@@ -62,7 +62,7 @@ impl VirtualServer {
         if self.tokens.get(token).is_none_or(|dies_at| at >= *dies_at) {
             return Taken { seen: answer(401, None, "401"), heard: Heard::No, cancelled: false };
         }
-        // Of ten orders one is printed and one was cancelled long before.
+        // Of ten orders, one is printed and one was cancelled long ago.
         let refusal = match order.admin_number % 10 {
             3 if order.sequence_number == 1 => Some("PRINTED"),
             5 => Some("LONG_CANCELLED"),
@@ -95,7 +95,7 @@ fn answer(http_status: u16, status: Option<bool>, code: &str) -> CallResult {
     CallResult::Response(HttpResponse { http_status, retry_after, body })
 }
 
-/// What a code is configured to mean, rightly or wrongly.
+/// The configured meaning of a code, whether right or wrong.
 fn rules(rng: &mut Rng) -> AnswerRules {
     let codes = match rng.below(3) {
         0 => vec![],
@@ -112,29 +112,29 @@ fn rules(rng: &mut Rng) -> AnswerRules {
 #[derive(Clone, Copy, PartialEq)]
 enum Lives {
     ForEver,
-    /// They die, and nobody knows when.
-    Untold,
-    /// They die when they were said to.
+    /// They expire at an unknown time.
+    Unannounced,
+    /// They expire at the announced time.
     Reported,
 }
 
-/// What somebody wants done: this file run, once more if its run has ended.
+/// A request to run this file, again if its run has ended.
 #[derive(Debug, Clone, Copy)]
 struct VirtualRun {
     file: usize,
     again: bool,
 }
 
-/// What is under way, by the time at which it comes about.
+/// Pending events, by the time at which they are due.
 enum ScheduledEvent {
-    /// Somebody starts a process.
+    /// A process is started.
     Begins(VirtualRun),
-    /// It happens to this process, by the number of its start.
+    /// An event of this process, by the number of its start.
     At(usize, Happens),
 }
 
 enum Happens {
-    /// A call that was given out may start, if it is not off by then.
+    /// A dispatched call may start, unless it is cancelled by then.
     Starts(Dispatch, u64),
     Arrives(Sent),
     Ends(Sent, Box<AttemptEnd>),
@@ -143,12 +143,12 @@ enum Happens {
     Wakes(u64),
 }
 
-/// A call on its way.
+/// A call in flight.
 struct Sent {
     claimed: ClaimedRow,
     token: TokenIndex,
     at: Duration,
-    /// Its place in the history.
+    /// Its index in the history.
     call: usize,
 }
 
@@ -164,19 +164,19 @@ struct VirtualProcess {
     started: Duration,
     steps: u64,
     dies_after: Option<u64>,
-    /// What was given out up to this step is not to be sent.
+    /// Dispatches up to this step are cancelled.
     recalled: u64,
-    /// The last time that it asked to be woken.
+    /// The last requested time to wake.
     wakes: u64,
-    /// What its calls carry now.
+    /// The token that its calls carry now.
     token: TokenIndex,
-    /// Tokens of which the scheduler knows that they were refused.
+    /// Tokens that the scheduler knows to be refused.
     refused: BTreeSet<TokenIndex>,
-    /// Calls that it heard of, and that no commit has recorded.
+    /// Calls that have ended for it and that no commit has recorded.
     heard: Vec<usize>,
     /// Every order that it has claimed.
     claimed: BTreeSet<Order>,
-    /// Rows that a commit has ended: none may be sent again.
+    /// Rows that a commit has ended: none of them may be sent again.
     ended: BTreeMap<RowNumber, Option<Order>>,
     sent: HashMap<RowNumber, u32>,
 }
@@ -188,19 +188,19 @@ struct VirtualSimulation<'a> {
     server: VirtualServer,
     clock: Duration,
     due: BTreeMap<(Duration, u64), ScheduledEvent>,
-    /// How many things were ever due, so that no two share a place.
+    /// The number of events so far, so that no two have the same key.
     count: u64,
     files: Vec<OrderFile>,
-    /// Which files are being worked on.
+    /// The files that are being processed.
     at_work: BTreeSet<usize>,
     processes: BTreeMap<usize, VirtualProcess>,
     deaths: u64,
     runs: u64,
     history: History,
-    /// On some nights the first rows go one at a time; if they fail, it is started again.
+    /// In some simulations there is a canary; if it fails, the run is started again.
     canary: Option<u32>,
     lives: Lives,
-    /// On some nights there is no rate, and calls wait for their commit.
+    /// In some simulations there is no rate, and calls wait for their commit.
     rate: Option<u32>,
     on_doubt: OnDoubt,
 }
@@ -223,7 +223,7 @@ impl<'a> VirtualSimulation<'a> {
             history: History { is_exact: true, ..History::default() },
             canary: seed.is_multiple_of(3).then_some(5),
             lives: match seed % 4 {
-                1 => Lives::Untold,
+                1 => Lives::Unannounced,
                 2 => Lives::Reported,
                 _ => Lives::ForEver,
             },
@@ -250,7 +250,7 @@ impl<'a> VirtualSimulation<'a> {
         panic!("seed {}: the night does not end", self.seed)
     }
 
-    /// Some files, and when each is run: two at once, one after the other, or once more.
+    /// Some files, and when each is run: two in parallel, one after the other, or again.
     fn plan(&mut self) {
         let most = 12 + self.rng.below(40);
         let mut at = self.clock;
@@ -289,7 +289,7 @@ impl<'a> VirtualSimulation<'a> {
         self.clock.as_nanos() as u64
     }
 
-    /// A new token; says how long it is said to live.
+    /// Issues a token. Returns its announced lifetime.
     fn fetch(&mut self) -> (TokenIndex, Option<Duration>) {
         let token = self.server.tokens.len();
         if self.lives == Lives::ForEver {
@@ -301,7 +301,7 @@ impl<'a> VirtualSimulation<'a> {
         (token, (self.lives == Lives::Reported).then_some(life))
     }
 
-    /// A process starts to work on a file, if no other does.
+    /// A process starts to work on a file, unless another one does.
     fn begin(&mut self, job: VirtualRun) {
         if self.at_work.contains(&job.file) {
             return self.plan_job(self.clock + SECOND, job);
@@ -341,7 +341,7 @@ impl<'a> VirtualSimulation<'a> {
         self.put_due(self.clock, ScheduledEvent::At(id, Happens::Wakes(0)));
     }
 
-    /// Reads a file as the program does, and opens a run of it.
+    /// Reads a file as the program does, and creates a run of it.
     fn create_run(&self, ledger: &mut Sqlite, job: VirtualRun) -> Result<Run, InputError> {
         let file = &self.files[job.file];
         let path = self.folder.join(&file.name);
@@ -407,9 +407,9 @@ impl<'a> VirtualSimulation<'a> {
         }
     }
 
-    /// Something happens to a process, and it does what its scheduler says.
+    /// Handles an event of a process, and performs the scheduler's actions.
     fn step(&mut self, id: usize, what: Happens) {
-        // Calls of the dead arrive all the same.
+        // Calls of a dead process arrive nevertheless.
         let Some(mut process) = self.processes.remove(&id) else {
             if let Happens::Arrives(sent) = what {
                 self.arrive_for_nobody(&sent);
@@ -449,20 +449,20 @@ impl<'a> VirtualSimulation<'a> {
             }
             Happens::CredentialsRefreshed(failed) => Some(Event::CredentialsRefreshed(failed)),
             Happens::Committed(outcome) => Some(Event::Committed(*outcome)),
-            // It asked for another time since.
+            // It requested another time since.
             Happens::Wakes(wakes) if wakes < process.wakes => {
                 self.processes.insert(id, process);
                 return;
             }
             Happens::Wakes(_) => None,
         };
-        if self.commit_the_wheel(id, &mut process, events) {
+        if self.step_scheduler(id, &mut process, events) {
             self.processes.insert(id, process);
         }
     }
 
-    /// Says whether the process lives on.
-    fn commit_the_wheel(
+    /// Performs one step of the scheduler. Returns whether the process is still alive.
+    fn step_scheduler(
         &mut self,
         id: usize,
         process: &mut VirtualProcess,
@@ -533,7 +533,7 @@ impl<'a> VirtualSimulation<'a> {
         self.put_due(self.clock + way, ScheduledEvent::At(id, Happens::Arrives(sent)));
     }
 
-    /// A call begins, of which nothing is known yet.
+    /// A call begins.
     fn note_call(&mut self, id: usize, order: Order) -> usize {
         let (came, over, known) = (self.now(), history::Time::MAX, history::Time::MAX);
         let (by, heard) = (vec![id], Heard::Lost);
@@ -559,7 +559,7 @@ impl<'a> VirtualSimulation<'a> {
         self.history.calls[sent.call].cancelled = taken.cancelled;
     }
 
-    /// The process dies: what it had not recorded is lost. It is started again.
+    /// The process dies, and what it had not recorded is lost. It is started again.
     fn die(&mut self, id: usize, process: &VirtualProcess) {
         let now = self.now();
         let recorded: BTreeSet<Order> = process.ended.values().copied().flatten().collect();
@@ -569,7 +569,7 @@ impl<'a> VirtualSimulation<'a> {
             }
             let was_heard = call.over != history::Time::MAX;
             call.heard = match call.heard {
-                // Whatever was heard, and not recorded, is as if it had not been.
+                // Answers that were received and not recorded are lost.
                 Heard::No if was_heard => Heard::Perhaps,
                 _ => Heard::Lost,
             };
@@ -582,7 +582,7 @@ impl<'a> VirtualSimulation<'a> {
         self.plan_job(self.clock + Duration::from_millis(waits), process.job);
     }
 
-    /// The run has come to rest; if that is not its end, somebody starts it again.
+    /// The run has finished; if it has not ended, it is started again.
     fn rest(&mut self, id: usize, process: &mut VirtualProcess) {
         let stop = process.scheduler.stop_code();
         let is_refused = process.refused.contains(&process.token);
@@ -601,7 +601,7 @@ impl<'a> VirtualSimulation<'a> {
         }
     }
 
-    /// Tells of every row, as the results would.
+    /// Reports every row, as the results would.
     fn tell(&mut self, by: usize, ledger: &mut Sqlite, run: &Run) {
         let records = common::records(ledger, run);
         assert_eq!(records.len() as u64, run.rows, "seed {}: one result a row", self.seed);
@@ -610,7 +610,7 @@ impl<'a> VirtualSimulation<'a> {
         }
         let began = Timestamp::from_second(1_800_000_000).unwrap();
         let since = |at: Timestamp| at.duration_since(began).as_nanos() as u64;
-        let told = records.into_iter().zip(1..).map(|(record, row)| {
+        let reported = records.into_iter().zip(1..).map(|(record, row)| {
             assert_eq!(record.row, RowNumber(row), "seed {}: in input order", self.seed);
             assert_ne!(record.error_code, "HTTP_401", "seed {}: {record:?}", self.seed);
             let RowRecord { order, status, error_code, doubt, ended_at, has_ended, .. } = record;
@@ -618,7 +618,7 @@ impl<'a> VirtualSimulation<'a> {
             let status = status.to_string();
             ReportedRow { by, row, order, status, code: error_code, doubt, ended }
         });
-        self.history.told.extend(told);
+        self.history.reported.extend(reported);
         self.history.starts[by].to = self.clock.as_nanos() as u64;
         self.history.starts[by].ended = Ended::Reported(None);
     }
