@@ -1,5 +1,6 @@
 //! The command line.
 
+pub mod help;
 #[cfg(test)]
 mod tests;
 
@@ -9,7 +10,7 @@ use std::path::PathBuf;
 use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
-use clap::{Arg, ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{Arg, ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
 
 use crate::config::{Layer, Options, SettingName, default_of};
@@ -72,7 +73,7 @@ const OPTIONS_NOT_FOR_WORKER: [&str; 20] = [
 /// Reads a CSV of physical card orders, asks CoreCARD to cancel each one, never faster than the
 /// contract allows, and writes a results CSV with a status and an error code for every row.
 ///
-/// Begin with `cardcancel check ORDERS.csv`, which sends nothing, and `cardcancel run ORDERS.csv
+/// Start with `cardcancel check ORDERS.csv`, which sends nothing, and `cardcancel run ORDERS.csv
 /// --rehearse`, which sends nothing to CoreCARD.
 #[derive(Debug, Parser)]
 #[command(name = "cardcancel", version, max_term_width = 100, arg_required_else_help = true)]
@@ -85,41 +86,53 @@ pub struct Cli {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Say what is wrong with a file of orders; nothing is sent
+    /// Report what is wrong with a file of orders; sends nothing
     ///
-    /// Takes every option of `run`, and uses those shown here.
+    /// Accepts every option of `run`, so that the command line of a run can be checked, and uses
+    /// those listed here. The file is compared with the ledger, which is not changed.
     Check(CheckArgs),
-    /// Cancel every order of a file; started again, it goes on where it stopped
+    /// Cancel every order of a file; started again, it resumes
     ///
     /// Every attempt is recorded in the ledger before it is made. After a crash, a cut-off or a
-    /// signal, the same command on the same file goes on; a run that ended is only reported again.
+    /// signal, the same command on the same file resumes. A run that ended sends nothing more: its
+    /// results are written again.
     Run(RunArgs),
-    /// Try the rows of a results file once more that are still open
+    /// Send the open rows of a results file again
+    ///
+    /// A row is open if it is failed, in_doubt, not_sent, or rejected with doubt. The new results
+    /// have every row again: those that were sent with their new result, the others unchanged.
     Rerun(RerunArgs),
-    /// Help with the runs of other machines, on a ledger that they share
+    /// Join the runs of other machines on a shared ledger
     ///
     /// Joins every run that is open in the ledger at this address of CoreCARD, the oldest first,
-    /// until it is told to stop (SIGTERM). All who work on runs share their rate. The run's rate and
-    /// cut-off are those it was opened with; all else, credentials above all, is this process's own.
+    /// until SIGTERM. All processes that work on runs share the rate. A run keeps the rate and the
+    /// cut-off that it was created with; everything else, credentials included, comes from the
+    /// configuration of this process.
     Worker(WorkerArgs),
-    /// List what ran and what is running, or show how far one run is
+    /// List the runs in the ledger, or show one of them
     Runs(RunsArgs),
-    /// Look after the ledger: what it is, whether it is whole, a copy of it
+    /// Show, check or back up the ledger
     Ledger(LedgerArgs),
-    /// Serve a simulator of CoreCARD on this machine, to test against
+    /// Serve a simulator of CoreCARD on this machine, for tests
+    ///
+    /// Prints its address on the first line, and what it did as one JSON object when it is stopped.
+    /// Without flags it is a perfect CoreCARD that answers at once.
     Simulator(SimulatorArgs),
-    /// Write a configuration file to start from, or show what is in force
+    /// Write a configuration file, or show the settings in force
     Config(ConfigArgs),
-    /// Print what a shell needs to complete this command line
+    /// Print the completions of this command line for a shell
+    ///
+    /// They complete commands, flags and files, profiles from the configuration and run ids from
+    /// the ledger. Print them anew after an upgrade: the shell asks the program what fits.
     Completions(CompletionsArgs),
-    /// Print the manual page, in the form that man reads
-    Man,
+    /// Print a manual page, or write all of them
+    Man(ManArgs),
 }
 
 /// `cardcancel check`
 #[derive(Debug, Args)]
 pub struct CheckArgs {
-    /// The CSV file of orders; - for standard input
+    /// CSV file of orders, plain or .gz; - for standard input
     pub orders: PathBuf,
     /// The settings that stand on the command line.
     #[command(flatten)]
@@ -129,7 +142,7 @@ pub struct CheckArgs {
 /// `cardcancel run`
 #[derive(Debug, Args)]
 pub struct RunArgs {
-    /// The CSV file of orders, as it is or as .gz; - for standard input
+    /// CSV file of orders, plain or .gz; - for standard input
     pub orders: PathBuf,
     /// The settings that stand on the command line.
     #[command(flatten)]
@@ -139,15 +152,13 @@ pub struct RunArgs {
 /// `cardcancel rerun`
 #[derive(Debug, Args)]
 pub struct RerunArgs {
-    /// The results file of an earlier run
+    /// Results file of an earlier run
     #[arg(value_name = "RESULTS")]
     pub results_file: PathBuf,
-    /// Only rows with these statuses or error codes, with commas between them
+    /// Send only rows with these statuses or error codes: failed,HTTP_429
     ///
-    /// Without it, the rows that are open: failed, in_doubt, not_sent, and rejected with doubt. A
-    /// word that is none of the statuses is taken as an error code, letter for letter: --only
-    /// HTTP_429,rejected. A code that no row has is an error; where no row has the status, there
-    /// is nothing to do.
+    /// Without it, all open rows are sent. A word that is not a status is an error code, letter for
+    /// letter. A code that no row has is an error; if no row has the status, nothing is sent.
     #[arg(long, value_name = "STATUS|CODE", value_delimiter = ',')]
     pub only: Option<Vec<String>>,
     /// The settings that stand on the command line.
@@ -166,7 +177,7 @@ pub struct WorkerArgs {
 /// `cardcancel runs`
 #[derive(Debug, Args)]
 pub struct RunsArgs {
-    /// The run to show; all of them are listed if none is named
+    /// The id of the run to show; without it, all runs are listed
     pub run: Option<String>,
     /// The settings that stand on the command line.
     #[command(flatten)]
@@ -185,14 +196,15 @@ pub struct LedgerArgs {
 /// What to do with the ledger.
 #[derive(Debug, Subcommand)]
 pub enum LedgerCommand {
-    /// Say what the ledger's file is, and how much is in it
+    /// Show the ledger's path, its size, and how much is in it
     Info(LedgerFileArgs),
-    /// Read the whole file, and say what is damaged; exit code 5 if anything is
+    /// Read the whole ledger and report what is damaged
     Check(LedgerFileArgs),
-    /// Copy the ledger into a new file, as it is at one moment; runs go on meanwhile
+    /// Copy the ledger into a new file while runs continue
     ///
-    /// The copy needs no other file beside it. It is never written over a file that is there. A copy
-    /// made with cp while a run goes on may lack what stands in the file -wal beside the ledger.
+    /// The copy is consistent and needs no other file beside it. An existing file is never
+    /// overwritten. A copy made with cp during a run can lack what is in the -wal file beside the
+    /// ledger.
     Backup(LedgerBackupArgs),
 }
 
@@ -210,7 +222,7 @@ pub enum LedgerAction {
 /// `cardcancel ledger info`, `cardcancel ledger check`
 #[derive(Debug, Args)]
 pub struct LedgerFileArgs {
-    /// The ledger's file, such as a backup; without it, that of --ledger
+    /// A ledger's file, such as a backup; without it, that of --ledger
     #[arg(value_name = "FILE")]
     pub file: Option<PathBuf>,
     /// The settings that stand on the command line.
@@ -272,12 +284,12 @@ pub struct ConfigArgs {
 pub enum ConfigCommand {
     /// Write a configuration file with every setting, all commented out
     ///
-    /// It is readable by its owner alone, and never written over a file that is there.
+    /// Only its owner can read it. An existing file is never overwritten.
     Init(ConfigInitArgs),
-    /// Show every setting in force, and where it was made; secrets are not shown
+    /// Show every setting in force and where it was made
     ///
-    /// Takes every option of `run`, and shows what it would be run with. Of secrets it says whether
-    /// they are set, and where; none is read.
+    /// Accepts every option of `run`, and shows what a run with these options would use. Secrets
+    /// are neither read nor shown: only whether they are set, and where.
     Show(Box<ConfigShowArgs>),
 }
 
@@ -304,6 +316,20 @@ pub struct CompletionsArgs {
     pub shell: Shell,
 }
 
+/// `cardcancel man`
+#[derive(Debug, Args)]
+pub struct ManArgs {
+    /// The command whose page to print, such as `config show`
+    #[arg(value_name = "COMMAND", conflicts_with = "out")]
+    pub words: Vec<String>,
+    /// Write the pages of all commands into this directory
+    ///
+    /// One file for each page, such as cardcancel-run.1. The directory is made if it does not
+    /// exist. Pages of this program are replaced, other files are not.
+    #[arg(long, value_name = "DIRECTORY", value_hint = ValueHint::DirPath)]
+    pub out: Option<PathBuf>,
+}
+
 /// Reads the command line, the program's name first. The error, which may be a
 /// request for help, knows how to print itself and which exit code it deserves.
 pub fn parse<I, T>(args: I) -> Result<Cli, clap::Error>
@@ -321,13 +347,10 @@ where
 const FLAGS_OF_OTHER_PROGRAMS: [(&[&str], &str); 2] = [
     (
         &["--dry-run", "--dryrun"],
-        "`cardcancel check ORDERS.csv` says what would happen and sends nothing; `cardcancel run \
-         ORDERS.csv --rehearse` does all of it against a built-in simulator of CoreCARD",
+        "`cardcancel check ORDERS.csv` reports what would happen and sends nothing; `cardcancel run \
+         ORDERS.csv --rehearse` is a whole run against a built-in simulator of CoreCARD",
     ),
-    (
-        &["--force"],
-        "--again sends a file once more whose run has ended; --yes sends without asking",
-    ),
+    (&["--force"], "--again runs a file again whose run has ended; --yes sends without asking"),
 ];
 
 /// Names what is meant by a flag that other programs have.
@@ -353,7 +376,8 @@ fn refuse_options_of_the_run(
     match OPTIONS_NOT_FOR_WORKER.iter().find(is_given) {
         None => Ok(()),
         Some(flag) => {
-            let why = format!("`worker` takes no --{flag}: it joins runs as they were opened");
+            let why =
+                format!("`worker` does not accept --{flag}: it joins runs as they were created");
             let mut work = command.find_subcommand("worker").cloned().unwrap_or_default();
             Err(work.error(ErrorKind::UnknownArgument, why))
         }
@@ -369,7 +393,7 @@ pub fn command() -> clap::Command {
         let is_shown = !is_option(&arg) || arg.get_long().is_some_and(|flag| shown.contains(&flag));
         named(arg).hide(!is_shown)
     };
-    Cli::command()
+    let command = Cli::command()
         .mut_subcommand("check", |check| check.mut_args(|arg| only(arg, &CHECK_OPTIONS)))
         .mut_subcommand("run", |run| run.mut_args(named))
         .mut_subcommand("rerun", |rerun| rerun.mut_args(named))
@@ -388,7 +412,8 @@ pub fn command() -> clap::Command {
         })
         .mut_subcommand("config", |config| {
             config.mut_subcommand("show", |show| show.mut_args(named))
-        })
+        });
+    help::add(command, "")
 }
 
 /// Adds an option's default and its variable to its help.

@@ -1,177 +1,343 @@
-//! `man`: the whole manual as one page, since most of its options are those of
-//! several commands.
+//! `man`: one manual page for each command, printed or written into a directory.
 
-use clap::{Arg, Command};
+use std::fs::{self, Permissions};
+use std::io::{ErrorKind, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use anyhow::{Context, bail};
+use clap::Command;
 use clap_mangen::Man;
 use clap_mangen::roff::{Inline, Roff, bold, italic, roman};
+use tempfile::NamedTempFile;
 
 use crate::cli;
-use crate::config::Options;
+use crate::cli::help::{CommandHelp, Example};
 use crate::exit_code::ExitCode;
 use crate::output::console;
 
+/// Which commands something of the manual is about.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum About {
+    /// Those that read the configuration.
+    Configuration,
+    /// Those that read secrets for CoreCARD, or show whether they are set.
+    Secrets,
+    /// Those that write results.
+    Results,
+}
+
 /// The files that matter, and what is in them.
-const FILES: [(&str, &str); 6] = [
+const FILES: [(About, &str, &str); 6] = [
     (
+        About::Results,
         "ORDERS.results.csv",
-        "The results, in the current directory unless --results names another file. \
-         ORDERS.rehearsal.results.csv after a rehearsal.",
+        "The results, in the current directory unless --results names another file. A rehearsal \
+         writes ORDERS.rehearsal.results.csv.",
     ),
     (
+        About::Configuration,
         "$XDG_STATE_HOME/cardcancel/ledger.db",
         "The ledger, which records every attempt before it is made; in ~/.local/state if \
-         XDG_STATE_HOME is not set. Keep it and back it up. It is refused if others may write it.",
+         XDG_STATE_HOME is not set. Keep it and back it up. It is refused if others can write it.",
     ),
-    ("$XDG_STATE_HOME/cardcancel/rehearsal.db", "The ledger of rehearsals."),
+    (About::Configuration, "$XDG_STATE_HOME/cardcancel/rehearsal.db", "The ledger of rehearsals."),
     (
+        About::Configuration,
         "cardcancel.toml",
         "The configuration, in the current directory. `cardcancel config init` writes one to start \
-         from. It is refused if others may write it.",
+         from. It is refused if others can write it.",
     ),
     (
+        About::Configuration,
         "$XDG_CONFIG_HOME/cardcancel/config.toml",
-        "The configuration where the current directory has none; in ~/.config if XDG_CONFIG_HOME is \
+        "The configuration if the current directory has none; in ~/.config if XDG_CONFIG_HOME is \
          not set.",
     ),
-    ("/etc/cardcancel/cardcancel.toml", "The configuration where the user has none."),
+    (
+        About::Configuration,
+        "/etc/cardcancel/cardcancel.toml",
+        "The configuration if the user has none.",
+    ),
 ];
 
 /// The variables that matter beside those of the options.
-const ENVIRONMENT: [(&str, &str); 10] = [
-    ("CARDCANCEL_*", "Every option of run has a variable, named where the option is described."),
-    ("CARDCANCEL_BEARER_TOKEN", "The token, where [auth] has kind = \"bearer\"."),
-    ("CARDCANCEL_BASIC_PASSWORD", "The password, where [auth] has kind = \"basic\"."),
+const ENVIRONMENT: [(About, &str, &str); 10] = [
     (
+        About::Configuration,
+        "CARDCANCEL_*",
+        "Every option of `cardcancel run` has a variable, which is named with the option.",
+    ),
+    (
+        About::Secrets,
+        "CARDCANCEL_BEARER_TOKEN",
+        "The token, if [auth] in the configuration has kind = \"bearer\".",
+    ),
+    (About::Secrets, "CARDCANCEL_BASIC_PASSWORD", "The password, if kind = \"basic\"."),
+    (
+        About::Secrets,
         "CARDCANCEL_HEADER_*",
-        "The values of the headers that [auth] names, where it has kind = \"headers\": that of \
-         X-Api-Key is in CARDCANCEL_HEADER_X_API_KEY.",
+        "The values of the headers that [auth] names, if kind = \"headers\": the value of X-Api-Key \
+         is in CARDCANCEL_HEADER_X_API_KEY.",
     ),
     (
+        About::Secrets,
         "CARDCANCEL_OAUTH2_CLIENT_SECRET",
-        "The secret that goes with client_id, where [auth] has kind = \"oauth2\".",
+        "The secret that belongs to client_id, if kind = \"oauth2\".",
     ),
     (
+        About::Secrets,
         "CARDCANCEL_PROXY_USERNAME, CARDCANCEL_PROXY_PASSWORD",
-        "Who asks the proxy, if it wants to know.",
+        "The credentials for the proxy, if it asks for any.",
     ),
-    ("CARDCANCEL_LEDGER_PASSWORD", "The password of a ledger that is a database."),
+    (About::Configuration, "CARDCANCEL_LEDGER_PASSWORD", "The password of a ledger in a database."),
     (
+        About::Configuration,
         "*_FILE",
-        "Each variable of a secret, with this at its end, names a file that holds the secret in its \
-         place.",
+        "The variable of a secret with _FILE appended names a file that holds the secret.",
     ),
     (
+        About::Configuration,
         "CREDENTIALS_DIRECTORY",
-        "Where systemd puts credentials: a file there that is named like the variable of a secret \
-         holds it, if neither the variable nor its twin is set.",
+        "Set by systemd. If neither of the two variables is set, a secret is read from the file in \
+         this directory that is named like its first variable.",
     ),
     (
+        About::Configuration,
         "TZ",
-        "The time zone of a cut-off or a start window that names none, and of the times that are shown.",
+        "The time zone of a cut-off or a start window that names none, and of displayed times.",
     ),
 ];
 
-/// Prints the manual page.
+/// Prints the page of one command, or writes the pages of all.
 ///
 /// # Errors
-/// None that is known: it is written to memory first.
-pub fn man() -> anyhow::Result<ExitCode> {
-    console::print_line(page()?.trim_end());
+/// If there is no such command, or the directory cannot be written.
+pub fn man(wanted: &cli::ManArgs) -> anyhow::Result<ExitCode> {
+    let pages = pages()?;
+    match &wanted.out {
+        Some(directory) => write_all(&pages, directory)?,
+        None => {
+            let name = file_name(&wanted.words.join(" "));
+            let page = pages.iter().find(|page| page.file_name == name);
+            let page = page.with_context(|| {
+                let words = wanted.words.join(" ");
+                format!("there is no command \"{words}\": `cardcancel --help` lists them")
+            })?;
+            console::print(page.text.trim_end());
+        }
+    }
     Ok(ExitCode::Done)
 }
 
-fn page() -> anyhow::Result<String> {
+/// Writes each page into its own file. A page of this program is replaced, nothing else is.
+fn write_all(pages: &[Page], directory: &Path) -> anyhow::Result<()> {
+    let unwritable = || {
+        format!("the manual cannot be written into {}: name another directory", directory.display())
+    };
+    fs::create_dir_all(directory).with_context(unwritable)?;
+    for page in pages {
+        let path = directory.join(&page.file_name);
+        match fs::read_to_string(&path) {
+            Err(absent) if absent.kind() == ErrorKind::NotFound => {}
+            Ok(text) if text.contains(&format!("{TITLE_LINE}cardcancel")) => {}
+            there => {
+                there.with_context(unwritable)?;
+                bail!("{} exists and is not a page of this program: move it away", path.display());
+            }
+        }
+        let mut file = NamedTempFile::new_in(directory).with_context(unwritable)?;
+        file.write_all(page.text.as_bytes()).with_context(unwritable)?;
+        // Every user reads manuals.
+        file.as_file().set_permissions(Permissions::from_mode(0o644)).with_context(unwritable)?;
+        file.persist(&path).with_context(unwritable)?;
+    }
+    console::print(format_args!("Wrote {} pages into {}", pages.len(), directory.display()));
+    Ok(())
+}
+
+/// A manual page.
+struct Page {
+    file_name: String,
+    text: String,
+}
+
+/// What the roff crate writes before anything else: how an apostrophe is shown.
+const APOSTROPHE: &str = ".ie \\n(.g .ds Aq \\(aq\n.el .ds Aq '\n";
+
+/// How the line with a page's title begins.
+const TITLE_LINE: &str = ".TH ";
+
+/// Every page: that of the program first.
+fn pages() -> anyhow::Result<Vec<Page>> {
     let mut command = cli::command().disable_help_subcommand(true);
     command.build();
-    let man = Man::new(command.clone()).manual("User Commands");
-    let mut page = Vec::new();
-    man.render_title(&mut page)?;
-    man.render_name_section(&mut page)?;
-    synopsis(&command).to_writer(&mut page)?;
-    man.render_description_section(&mut page)?;
-    heading("COMMANDS").to_writer(&mut page)?;
-    for leaf in leaves(&command) {
-        of_command(leaf, &mut page)?;
-    }
-    list("EXIT STATUS", ExitCode::LIST.map(|(exit, meaning)| ((exit as u8).to_string(), meaning)))
-        .to_writer(&mut page)?;
-    list("FILES", FILES).to_writer(&mut page)?;
-    list("ENVIRONMENT", ENVIRONMENT).to_writer(&mut page)?;
-    Ok(String::from_utf8(page)?)
+    let mut pages = Vec::new();
+    add_pages(&command, "", &mut pages)?;
+    Ok(pages)
 }
 
-/// The commands that do something, those of `config` included.
-fn leaves(command: &Command) -> Vec<&Command> {
-    let mut below: Vec<_> = command.get_subcommands().collect();
-    below.sort_by_key(|command| command.get_display_order());
-    below
-        .into_iter()
-        .flat_map(|command| match command.has_subcommands() {
-            true => leaves(command),
-            false => vec![command],
-        })
-        .collect()
-}
-
-fn synopsis(command: &Command) -> Roff {
-    let mut roff = heading("SYNOPSIS");
-    for leaf in leaves(command) {
-        let mut line = vec![bold(name(leaf)), roman(" ["), italic("OPTIONS"), roman("]")];
-        for argument in leaf.get_positionals() {
-            let (open, close) = if argument.is_required_set() { ("", "") } else { ("[", "]") };
-            let value = argument.get_value_names().map(|names| names.join(" "));
-            line.extend([
-                roman(format!(" {open}")),
-                italic(value.unwrap_or_default()),
-                roman(close),
-            ]);
-        }
-        roff.text(line);
-        roff.control("br", []);
-    }
-    roff
-}
-
-/// A command, what it does and its options; those of `run` stand with `run` alone.
-fn of_command(command: &Command, page: &mut Vec<u8>) -> anyhow::Result<()> {
-    let is_run = command.get_name() == "run";
-    let shared = Options::flags();
-    let is_shared = |arg: &Arg| arg.get_long().is_some_and(|flag| shared.iter().any(|f| f == flag));
-    let takes_shared = command.get_arguments().any(is_shared);
-    let own = command.clone().mut_args(|arg| {
-        let elsewhere = is_shared(&arg) && !is_run || arg.get_id() == "help";
-        arg.hide(elsewhere)
-    });
-    let man = Man::new(own);
-    let mut text = Vec::new();
-    man.render_description_section(&mut text)?;
-    man.render_options_section(&mut text)?;
-    let mut roff = Roff::default();
-    roff.control("SS", [name(command).as_str()]);
-    roff.to_writer(page)?;
-    page.extend(below_the_heading(&String::from_utf8(text)?).into_bytes());
-    if takes_shared && !is_run {
-        let mut roff = Roff::default();
-        roff.control("PP", []);
-        roff.text([roman("Takes the options of "), bold("cardcancel run"), roman(" too.")]);
-        roff.to_writer(page)?;
+fn add_pages(command: &Command, name: &str, pages: &mut Vec<Page>) -> anyhow::Result<()> {
+    pages.push(Page { file_name: file_name(name), text: text(command, name)? });
+    for below in command.get_subcommands() {
+        add_pages(below, format!("{name} {}", below.get_name()).trim_start(), pages)?;
     }
     Ok(())
 }
 
-/// Headings of sections as they are within one: the first two go without saying,
-/// the others become plain bold lines.
-fn below_the_heading(text: &str) -> String {
+/// The name of a command's page, such as `cardcancel-config-show`.
+fn page_name(name: &str) -> String {
+    let words = std::iter::once("cardcancel").chain(name.split_whitespace());
+    words.collect::<Vec<_>>().join("-")
+}
+
+fn file_name(name: &str) -> String {
+    format!("{}.1", page_name(name))
+}
+
+fn text(command: &Command, name: &str) -> anyhow::Result<String> {
+    let help = CommandHelp::of(name).with_context(|| format!("no help for {name}"))?;
+    // --help is complete too, and goes without saying.
+    let shown = command.clone().mut_args(|arg| match arg.get_id().as_str() {
+        "help" | "version" => arg.hide(true),
+        // The page has what -h leaves out.
+        _ => arg.hide_short_help(false),
+    });
+    let man = Man::new(shown.clone());
+    // The date is left out: the same version writes the same pages on any day.
+    let mut page = format!(
+        "{TITLE_LINE}{} 1 \"\" \"cardcancel {}\" \"User Commands\"\n",
+        page_name(name),
+        env!("CARGO_PKG_VERSION")
+    )
+    .into_bytes();
+    man.render_name_section(&mut page)?;
+    synopsis(command).to_writer(&mut page)?;
+    man.render_description_section(&mut page)?;
+    if command.has_subcommands() {
+        commands(command, name).to_writer(&mut page)?;
+    }
+    if shown.get_arguments().any(|arg| !arg.is_hide_set()) {
+        let mut options = Vec::new();
+        man.render_options_section(&mut options)?;
+        page.extend(as_one_section(&String::from_utf8(options)?).into_bytes());
+    }
+    let codes = help.exit_codes.iter().map(|(code, meaning)| ((*code as u8).to_string(), *meaning));
+    list("EXIT STATUS", codes).to_writer(&mut page)?;
+    let about = about(command);
+    for (heading, items) in [("FILES", &FILES[..]), ("ENVIRONMENT", &ENVIRONMENT)] {
+        let items = items.iter().filter(|(of, ..)| about.contains(of));
+        let mut items = items.map(|(_, term, meaning)| (*term, *meaning)).peekable();
+        if items.peek().is_some() {
+            list(heading, items).to_writer(&mut page)?;
+        }
+    }
+    examples(help.examples).to_writer(&mut page)?;
+    see_also(command, name, help).to_writer(&mut page)?;
+    // Each section begins with it; once is enough.
+    let sections = String::from_utf8(page)?.replace(APOSTROPHE, "");
+    Ok(format!("{APOSTROPHE}{sections}"))
+}
+
+/// What of the files and the variables a command has to do with.
+fn about(command: &Command) -> Vec<About> {
+    let takes = |flag| {
+        let mut arguments = command.get_arguments();
+        arguments.any(|arg| arg.get_long() == Some(flag) && !arg.is_hide_set())
+    };
+    let is_program = command.get_name() == "cardcancel";
+    let mut about = Vec::new();
+    if is_program || takes("config") {
+        about.push(About::Configuration);
+    }
+    if is_program || takes("client-key-file") {
+        about.push(About::Secrets);
+    }
+    if is_program || takes("results") {
+        about.push(About::Results);
+    }
+    about
+}
+
+fn synopsis(command: &Command) -> Roff {
+    let mut roff = heading("SYNOPSIS");
+    let name = command.get_bin_name().unwrap_or_else(|| command.get_name());
+    let mut line = vec![bold(name)];
+    if command.has_subcommands() {
+        line.extend([roman(" "), italic("COMMAND")]);
+    } else {
+        line.extend([roman(" ["), italic("OPTIONS"), roman("]")]);
+    }
+    for argument in command.get_positionals() {
+        let (open, close) = if argument.is_required_set() { ("", "") } else { ("[", "]") };
+        let value = argument.get_value_names().map(|names| names.join(" "));
+        line.extend([roman(format!(" {open}")), italic(value.unwrap_or_default()), roman(close)]);
+    }
+    roff.text(line);
+    roff
+}
+
+/// The commands below one, each with its page.
+fn commands(command: &Command, name: &str) -> Roff {
+    let mut roff = heading("COMMANDS");
+    for below in command.get_subcommands() {
+        roff.control("TP", []);
+        roff.text(page_link(format!("{name} {}", below.get_name()).trim_start()));
+        roff.text([roman(below.get_about().map(ToString::to_string).unwrap_or_default())]);
+    }
+    roff
+}
+
+/// The options under one heading, those with headings of their own as parts of it; an empty line
+/// between two paragraphs becomes what manuals have for it.
+fn as_one_section(text: &str) -> String {
     let line = |line: &str| match line.strip_prefix(".SH ") {
-        Some("DESCRIPTION" | "OPTIONS") => String::new(),
-        Some(heading) => format!(".PP\n\\fB{}\\fR\n", heading.trim_matches('"')),
-        None => format!("{line}\n"),
+        Some("OPTIONS") | None if !line.is_empty() => format!("{line}\n"),
+        Some(heading) => format!(".SS {heading}\n"),
+        None => ".IP\n".to_owned(),
     };
     text.lines().map(line).collect()
 }
 
-fn name(command: &Command) -> String {
-    command.get_bin_name().unwrap_or_else(|| command.get_name()).to_owned()
+fn examples(examples: &[Example]) -> Roff {
+    let mut roff = heading("EXAMPLES");
+    for (place, Example { purpose, line }) in examples.iter().enumerate() {
+        if place > 0 {
+            roff.control("PP", []);
+        }
+        roff.text([roman(format!("{purpose}:"))]);
+        roff.control("RS", ["4"]);
+        roff.control("nf", []);
+        roff.text([bold(*line)]);
+        roff.control("fi", []);
+        roff.control("RE", []);
+    }
+    roff
+}
+
+/// The pages that have more: of the commands below, beside or above this one.
+fn see_also(command: &Command, name: &str, help: &CommandHelp) -> Roff {
+    let below = command.get_subcommands();
+    let below = below.map(|of| format!("{name} {}", of.get_name()).trim_start().to_owned());
+    let above = (!name.is_empty()).then(String::new);
+    let mut names: Vec<String> = above.into_iter().chain(below).collect();
+    names.extend(help.see_also.iter().map(|name| (*name).to_owned()));
+    names.sort();
+    names.dedup();
+    let mut line = Vec::new();
+    for name in &names {
+        if !line.is_empty() {
+            line.push(roman(", "));
+        }
+        line.extend(page_link(name));
+    }
+    let mut roff = heading("SEE ALSO");
+    roff.text(line);
+    roff
+}
+
+fn page_link(name: &str) -> [Inline; 2] {
+    [bold(page_name(name)), roman("(1)")]
 }
 
 fn heading(text: &str) -> Roff {
@@ -184,7 +350,7 @@ fn list<T: AsRef<str>>(title: &str, items: impl IntoIterator<Item = (T, &'static
     let mut roff = heading(title);
     for (term, meaning) in items {
         roff.control("TP", []);
-        roff.text([bold(term.as_ref())] as [Inline; 1]);
+        roff.text([bold(term.as_ref())]);
         roff.text([roman(meaning)]);
     }
     roff
@@ -195,32 +361,38 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_command_and_option_is_in_the_manual() {
-        let page = page().unwrap().replace("\\-", "-");
-        let mut command = cli::command().disable_help_subcommand(true);
-        command.build();
-        for leaf in leaves(&command) {
-            assert!(page.contains(&format!(".SS \"{}\"", name(leaf))), "{}", name(leaf));
-            let flags = leaf.get_arguments().filter_map(Arg::get_long);
-            for flag in flags.filter(|flag| *flag != "help") {
-                assert!(page.contains(&format!("--{flag}")), "--{flag}");
+    fn every_command_has_a_page_with_its_options_and_examples() {
+        let pages = pages().unwrap();
+        assert_eq!(pages.len(), crate::cli::help::COMMANDS.len());
+        for help in crate::cli::help::COMMANDS {
+            let page = pages.iter().find(|page| page.file_name == file_name(help.name)).unwrap();
+            let text = page.text.replace("\\-", "-");
+            for section in
+                ["NAME", "SYNOPSIS", "DESCRIPTION", "EXIT STATUS", "EXAMPLES", "SEE ALSO"]
+            {
+                let quoted = format!(".SH \"{section}\"\n");
+                let is_there = text.contains(&format!(".SH {section}\n")) || text.contains(&quoted);
+                assert!(is_there, "{section} of {}", page.file_name);
+            }
+            let command = help
+                .name
+                .split_whitespace()
+                .fold(cli::command(), |of, name| of.find_subcommand(name).unwrap().clone());
+            let flags = command.get_arguments().filter(|arg| !arg.is_hide_set());
+            for flag in flags.filter_map(|arg| arg.get_long()) {
+                assert!(text.contains(&format!("--{flag}")), "--{flag} of {}", page.file_name);
             }
         }
     }
 
     #[test]
-    fn every_exit_code_file_and_variable_is_in_the_manual() {
-        let page = page().unwrap();
-        for section in ["EXIT STATUS", "FILES", "ENVIRONMENT"] {
-            assert!(
-                page.contains(&format!(".SH \"{section}\""))
-                    || page.contains(&format!(".SH {section}")),
-                "{section}"
-            );
-        }
-        for (_, meaning) in ExitCode::LIST {
-            let words: Vec<&str> = meaning.split(' ').take(3).collect();
-            assert!(page.contains(&words.join(" ")), "{meaning}");
-        }
+    fn only_commands_that_read_the_configuration_name_its_files_and_variables() {
+        let pages = pages().unwrap();
+        let page = |name: &str| &pages.iter().find(|page| page.file_name == name).unwrap().text;
+        assert!(page("cardcancel-run.1").contains("BEARER_TOKEN"));
+        assert!(page("cardcancel-run.1").contains("ORDERS.results.csv"));
+        assert!(page("cardcancel-runs.1").contains("ledger.db"));
+        assert!(!page("cardcancel-runs.1").contains("BEARER_TOKEN"));
+        assert!(!page("cardcancel-simulator.1").contains("ENVIRONMENT"));
     }
 }

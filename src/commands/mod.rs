@@ -121,7 +121,7 @@ fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
             ConfigCommand::Show(show) => config::show(show.options, &env),
         },
         Command::Completions(wanted) => Ok(completions::completions(wanted.shell)),
-        Command::Man => man::man(),
+        Command::Man(wanted) => man::man(&wanted),
         Command::Simulator(simulator) => simulator::serve(simulator.settings),
     }
 }

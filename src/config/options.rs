@@ -31,7 +31,6 @@ const INPUT: &str = "Input";
 const PLACES: &str = "Where things go";
 const LOGS: &str = "Logs";
 const FIELDS: &str = "Request fields";
-const CONFIGURATION: &str = "Configuration";
 
 /// The value name that makes a flag a switch: `--yes`, or `--yes=no` to undo a
 /// `yes = true` of the configuration file.
@@ -41,338 +40,340 @@ const YES_OR_NO: &str = "yes|no";
 #[derive(Debug, Clone, Default, PartialEq, Args)]
 #[command(mut_args = with_default)]
 pub struct Options {
-    /// The base address of CoreCARD's API, as https://host or https://host/path
+    /// Base address of CoreCARD's API: https://host[/path]
     ///
     /// The path /api/CoreCredit/CardManagement/CancelPhysicalCardOrder is appended to it. It must
-    /// be https; http is allowed to this machine only. Needed, unless the run is a rehearsal.
+    /// be https; plain http is allowed to this machine only. Required, except in a rehearsal.
     #[arg(long, help_heading = SERVER, value_name = "URL")]
     pub url: Option<String>,
 
-    /// Reach https through this proxy, as http://host:port
+    /// Proxy for https connections: http://host:port
     ///
-    /// Its user name and password are in CARDCANCEL_PROXY_USERNAME and CARDCANCEL_PROXY_PASSWORD,
-    /// or in files that the same variables with _FILE at their end name; never in the address. The
-    /// system's own proxy variables are not looked at.
+    /// Its user name and password are read from CARDCANCEL_PROXY_USERNAME and
+    /// CARDCANCEL_PROXY_PASSWORD, or from the files that the same variables with _FILE appended
+    /// name; never from the address. The system's proxy variables are ignored.
     #[arg(long, help_heading = SERVER, value_name = "URL")]
     pub proxy: Option<String>,
 
-    /// Trust the authorities in this file beside those that the system trusts
+    /// Trust the authorities in this file as well as the system's
     ///
-    /// Certificates in PEM form, for a server whose certificate an authority of your own signed.
+    /// Certificates in PEM form. Needed for a server whose certificate was signed by an authority
+    /// of your own.
     #[arg(long, help_heading = SERVER, value_name = "FILE")]
     pub ca_file: Option<PathBuf>,
 
-    /// The certificate that proves who we are, in PEM form
+    /// Client certificate for mutual TLS, in PEM form
     ///
-    /// For servers that ask for one (mutual TLS). Those that lead from it to its authority may
-    /// follow it. Needs --client-key-file.
+    /// Intermediate certificates can follow it in the file. Requires --client-key-file.
     #[arg(long, help_heading = SERVER, value_name = "FILE")]
     pub client_cert_file: Option<PathBuf>,
 
-    /// The private key of our certificate, in PEM form without a passphrase
+    /// Private key of the client certificate, without a passphrase
     ///
-    /// Nobody but its owner may be able to read the file.
+    /// In PEM form. The file must be readable by its owner only.
     #[arg(long, help_heading = SERVER, value_name = "FILE")]
     pub client_key_file: Option<PathBuf>,
 
-    /// Never call faster than this: calls a second, minute or hour, as 50/s, 1000/m, 20000/h
+    /// Maximum call rate: 50/s, 1000/m or 20000/h
     ///
-    /// Set it to what the contract with CoreCARD allows. Given more than once, or with commas
-    /// between several, all of them hold at the same time: 50/s,100000/h. "unlimited" alone takes
-    /// the limit away.
+    /// Set it to what the contract with CoreCARD allows. Several rates, separated by commas or
+    /// given by repeating the flag, all apply at the same time: 50/s,100000/h. "unlimited" alone
+    /// removes the limit.
     #[arg(long, help_heading = PACE, value_name = "RATE")]
     pub rate: Option<Vec<Rates>>,
 
-    /// At most this many calls at the same time, 1 to 10000
+    /// Maximum number of calls in flight, 1 to 10000
     ///
-    /// To use a rate to the full, it must be at least the rate in calls a second times the seconds
-    /// that an answer takes: 50/s with answers after half a second needs 25.
+    /// To use the whole rate, it must be at least the rate in calls a second times the seconds that
+    /// an answer takes: 50/s with answers after half a second needs 25.
     #[arg(long, help_heading = PACE, value_name = "CALLS")]
     pub concurrency: Option<BoundedU32<10_000>>,
 
-    /// How long one call may take, as 30s or 500ms; at most 1h
+    /// Time limit of one call, such as 30s or 500ms, at most 1h
     ///
-    /// Counted from connecting to the last byte of the answer. A call that takes longer is in
+    /// Measured from connecting to the last byte of the answer. A call that takes longer is in
     /// doubt: CoreCARD may or may not have cancelled the order.
     #[arg(long, help_heading = PACE, value_name = "TIME")]
     pub timeout: Option<BoundedDuration<1, HOUR>>,
 
-    /// At most this many attempts for a row, 1 to 100
+    /// Maximum number of attempts for a row, 1 to 100
     ///
-    /// Another attempt is made when a call was surely not carried out and may succeed later, or
-    /// when its answer was lost (see --on-doubt). Every attempt counts against the rate.
+    /// A call is repeated if it was surely not carried out and can succeed later, or if its answer
+    /// was lost (see --on-doubt). Every attempt counts against the rate.
     #[arg(long, help_heading = RETRIES, value_name = "ATTEMPTS")]
     pub attempts: Option<BoundedU32<100>>,
 
-    /// When an answer was lost: "retry" asks again, "leave" leaves the row in doubt
+    /// After a lost answer, "retry" the call or "leave" the row in doubt
     ///
-    /// Asking again is safe: admin number and sequence number name exactly one order, so a repeat
-    /// cannot cancel another. But CoreCARD may then reject the order because the lost call has
+    /// A retry is safe: admin number and sequence number identify exactly one order, so a repeated
+    /// call cannot cancel another. But CoreCARD may then reject the order because the lost call has
     /// already cancelled it; the results mark such a row with doubt.
     #[arg(long, help_heading = RETRIES, value_name = "retry|leave", value_parser = on_doubt)]
     pub on_doubt: Option<OnDoubt>,
 
-    /// HTTP statuses that your gateway gives before it passes a request on, as 429,503
+    /// HTTP statuses that your gateway sends instead of passing a request on
     ///
-    /// A call that is answered with one of these was surely not carried out, and is made again. With
-    /// any other status from 500 on, or 408, the order is in doubt: a gateway may say so after
-    /// CoreCARD has cancelled it. "none" is no status. 503 is to be added only by who knows that
-    /// nothing on the way says it after a request was passed on.
+    /// For example 429,503. A call answered with one of these was surely not carried out, and is
+    /// repeated. After 408, or any other status from 500 on, the order is in doubt: a gateway can
+    /// send those after CoreCARD has cancelled it. Add 503 only if you know that nothing between
+    /// here and CoreCARD sends it after passing a request on. "none" means no status.
     #[arg(long, help_heading = RETRIES, value_name = "STATUSES|none")]
     pub not_processed_statuses: Option<Vec<NotProcessed>>,
 
-    /// Be done by this time of day, as 03:30 or 03:30[America/New_York]
+    /// Finish before this time: 03:30 or 03:30[America/New_York]
     ///
-    /// Give the time at which the embosser starts to print: a printed card's order cannot be
-    /// cancelled. The last call starts one --timeout earlier, so that it is answered by then. It is
-    /// HH:MM or HH:MM:SS, in the system's time zone unless one is named, and means its next
-    /// occurrence; but one that passed less than two hours ago has passed, and nothing is sent.
-    /// With a date, as 2026-11-27T03:30[America/New_York], it means that one alone. Rows that were
-    /// not sent by then have the status not_sent. A run started again within 12 hours after its
-    /// cut-off sends nothing more.
+    /// Give the time at which the embosser starts to print: the order of a printed card cannot be
+    /// cancelled. The last call starts one --timeout earlier, so that it is answered in time.
+    ///
+    /// The format is HH:MM or HH:MM:SS, in the system's time zone unless a zone is named. It means
+    /// the next occurrence of that time; but if that time passed less than two hours ago, nothing
+    /// is sent. With a date, as in 2026-11-27T03:30[America/New_York], it means exactly that time.
+    ///
+    /// Rows not sent by then have the status not_sent. A run started again within 12 hours after
+    /// its cut-off sends nothing more.
     #[arg(long, help_heading = STOPPING, value_name = "TIME")]
     pub cut_off: Option<CutOff>,
 
-    /// Start in these hours only, as 22:00-03:00 or 22:00-03:00[America/New_York]
+    /// Only start within these hours: 22:00-03:00[America/New_York]
     ///
-    /// For schedulers: a start outside of them, by a job that is late or a machine that comes back
-    /// in the morning, sends nothing. The hours are those of the system's time zone unless one is
-    /// named. A run that was started in them goes on after them. A rehearsal may start at any time.
+    /// For schedulers: if a job is late, or a machine comes back in the morning, nothing is sent.
+    /// The hours are in the system's time zone unless a zone is named. A run that was started
+    /// within them continues after them. A rehearsal can start at any time.
     #[arg(long, help_heading = STOPPING, value_name = "TIME-TIME|off")]
     pub start_window: Option<OrOff<StartWindow>>,
 
-    /// Start even if the rate does not allow all rows to be sent before the cut-off
+    /// Start even if not all rows can be sent before the cut-off
     ///
     /// Without it, a file that cannot be finished in time is refused before anything is sent.
     #[arg(long, help_heading = STOPPING, value_name = YES_OR_NO, value_parser = yes_or_no)]
     pub allow_partial: Option<bool>,
 
-    /// Stop when more rows than this have failed: a number (25) or a share (5%)
+    /// Stop when more rows than this fail: 25, or 5%
     ///
-    /// A share is of the rows that have ended, from 1% to 100%, and is counted once 100 rows have
-    /// ended. "off", the default, lets any number fail.
+    /// A share is taken of the rows that have ended, from 1% to 100%, and applies once 100 rows
+    /// have ended. "off", the default, allows any number of failures.
     #[arg(long, help_heading = STOPPING, value_name = "ROWS|SHARE|off")]
     pub max_failures: Option<OrOff<MaxFailures>>,
 
-    /// Stop when more rows than this failed one after another
+    /// Stop after more consecutive failures than this
     ///
-    /// A row fails that ends as rejected, failed or in_doubt; a cancelled row between them begins
-    /// the count anew. Rows count in the order in which they end.
+    /// A row that ends as rejected, failed or in_doubt is a failure; a cancelled row resets the
+    /// count. Rows count in the order in which they end.
     #[arg(long, help_heading = STOPPING, value_name = "ROWS|off")]
     pub max_consecutive_failures: Option<OrOff<BoundedU32<1_000_000>>>,
 
-    /// Stop when more answers than this were lost one after another
+    /// Stop after more consecutive lost answers than this
     ///
-    /// Every attempt counts whose answer was lost; an answer that can be trusted begins the count
-    /// anew, whatever it says. One stall of the server can lose the answers of all calls in flight,
-    /// so it should be above --concurrency.
+    /// Every attempt whose answer was lost counts; any trustworthy answer resets the count. One
+    /// stall of the server can lose the answers of all calls in flight, so set this above
+    /// --concurrency.
     #[arg(long, help_heading = STOPPING, value_name = "ANSWERS|off")]
     pub max_consecutive_doubts: Option<OrOff<BoundedU32<1_000_000>>>,
 
-    /// Stop when more rows than this failed one after another with the same error code
+    /// Stop after more consecutive failures with the same error code
     ///
-    /// As --max-consecutive-failures, but a failure with another code begins the count anew, too.
+    /// Like --max-consecutive-failures, but a failure with another code resets the count as well.
     #[arg(long, help_heading = STOPPING, value_name = "ROWS|off")]
     pub max_consecutive_same_code: Option<OrOff<BoundedU32<1_000_000>>>,
 
-    /// Send this many rows first, one at a time, and stop if they do not do well
+    /// Send this many rows first, one at a time; stop if they fail
     ///
-    /// The other rows start when all of these have ended and no more than one in ten of them
-    /// failed; of fewer than ten, none may fail. So it is each time that the run is started.
+    /// The other rows start when all of these have ended and at most one in ten failed; of fewer
+    /// than ten, none may fail. This applies each time the run is started.
     #[arg(long, help_heading = STOPPING, value_name = "ROWS|off")]
     pub canary: Option<OrOff<BoundedU32<10_000>>>,
 
-    /// Refuse a file with more rows to send than this
+    /// Refuse a file with more rows to send
     ///
-    /// Nothing is sent then. It guards runs with --yes against a file that is not the one that was
-    /// meant.
+    /// Nothing is sent then. It protects runs with --yes from the wrong file.
     #[arg(long, help_heading = STOPPING, value_name = "ROWS|off")]
     pub max_rows: Option<OrOff<BoundedU32<{ u32::MAX }>>>,
 
-    /// Stop when CoreCARD has been away for longer than this, as 15m or 90s; at most 168h
+    /// Stop when CoreCARD is unavailable for longer than this
     ///
-    /// When call after call finds no server that works, nothing more is sent but one probe at a
-    /// time, and the run goes on as soon as one is answered. Calls made into an outage do not count
-    /// against --attempts. A database that holds the ledger is waited for as long.
+    /// At most 168h. While no call finds a working server, only one probe at a time is sent, and
+    /// the run continues as soon as one is answered. Calls made into an outage do not count against
+    /// --attempts. A database that holds the ledger is waited for as long.
     #[arg(long, help_heading = STOPPING, value_name = "TIME")]
     pub max_outage: Option<BoundedDuration<1, { 168 * HOUR }>>,
 
-    /// Run a file once more whose run has ended
+    /// Run a file again whose run has ended
     ///
-    /// Without it, the same command on the same file goes on with a run that stopped early, and
-    /// only writes the results again of one that ended.
+    /// Without it, the same command on the same file resumes a run that stopped early, and only
+    /// writes the results again of a run that ended.
     #[arg(long, help_heading = THIS_RUN, value_name = YES_OR_NO, value_parser = yes_or_no)]
     pub again: Option<bool>,
 
-    /// Do not ask before sending; needed where there is no terminal to ask on
+    /// Send without asking; needed off a terminal
     #[arg(long, help_heading = THIS_RUN, value_name = YES_OR_NO, value_parser = yes_or_no)]
     pub yes: Option<bool>,
 
-    /// Send everything to a built-in simulator of CoreCARD instead
+    /// Send to a built-in simulator instead of CoreCARD
     ///
-    /// A whole run with nothing real in it: no address or credentials are needed, nothing leaves
+    /// A whole run in which nothing is real: it needs no address and no credentials, nothing leaves
     /// this machine, and the real ledger is not touched.
     #[arg(long, help_heading = THIS_RUN, value_name = YES_OR_NO, value_parser = yes_or_no)]
     pub rehearse: Option<bool>,
 
     /// Show no progress
     ///
-    /// Errors and the summary at the end are still shown.
+    /// Errors and the summary are still shown.
     #[arg(long, help_heading = THIS_RUN, value_name = YES_OR_NO, value_parser = yes_or_no)]
     pub quiet: Option<bool>,
 
-    /// Write the summary to standard output as one JSON object
+    /// Print the summary as one JSON object
     #[arg(long, help_heading = THIS_RUN, value_name = YES_OR_NO, value_parser = yes_or_no)]
     pub json: Option<bool>,
 
-    /// What stands between the input's fields: , or ; or | or the word tab
+    /// Field separator of the input: , or ; or | or tab
     ///
     /// Without it, the header shows which of the four it is.
     #[arg(long, help_heading = INPUT, value_name = "CHARACTER")]
     pub delimiter: Option<Delimiter>,
 
-    /// The name of the column that holds the admin number
+    /// Name of the column with the admin number
     ///
-    /// Without it, it is the column named AdminNumber or admin; capitals, spaces, _ and - make no
+    /// Without it, the column named AdminNumber or admin is used; case, spaces, _ and - make no
     /// difference.
     #[arg(long, help_heading = INPUT, value_name = "NAME")]
     pub admin_column: Option<String>,
 
-    /// The name of the column that holds the card sequence number
+    /// Name of the column with the card sequence number
     ///
-    /// Without it, it is the column named CardSequenceNumber, SequenceNumber, sequence or seq;
-    /// capitals, spaces, _ and - make no difference.
+    /// Without it, the column named CardSequenceNumber, SequenceNumber, sequence or seq is used;
+    /// case, spaces, _ and - make no difference.
     #[arg(long, help_heading = INPUT, value_name = "NAME")]
     pub sequence_column: Option<String>,
 
-    /// The name of the column that says who goes first
+    /// Name of the column that decides which rows are sent first
     ///
-    /// It holds whole numbers from -2000000000 to 2000000000: the smallest goes first, and equal ones
-    /// in the input's order. Rows where it is empty or holds anything else go after all others.
-    /// Results stay in the input's order. Without it, rows are sent in the input's order.
+    /// It holds whole numbers from -2000000000 to 2000000000. The smallest is sent first, equal
+    /// ones in the order of the input, and rows without such a number last. The results keep the
+    /// order of the input. Without this flag, rows are sent in the order of the input.
     #[arg(long, help_heading = INPUT, value_name = "NAME")]
     pub priority_column: Option<String>,
 
-    /// Do not check the admin number's digits for card numbers
+    /// Do not check admin numbers for card numbers
     ///
-    /// A row with anything in it that looks like a card number is invalid and is not sent. Use
-    /// this only where admin numbers are so long that some of them look like card numbers by
-    /// chance; all other columns are still checked.
+    /// A row with anything in it that looks like a card number is invalid and is not sent. Use this
+    /// only if admin numbers are so long that some of them look like card numbers by chance; all
+    /// other columns are still checked.
     #[arg(long, help_heading = INPUT, value_name = YES_OR_NO, value_parser = yes_or_no)]
     pub exempt_admin_column: Option<bool>,
 
-    /// Let `run` take a results file for a file of orders
+    /// Let `run` read a results file as a file of orders
     ///
     /// All of its orders are sent then, cancelled or not, and the doubts that it records are
-    /// dropped. Without it, `run` refuses a results file: `rerun` is for those.
+    /// dropped. Without it, `run` refuses a results file: use `rerun` for those.
     #[arg(long, help_heading = INPUT, value_name = YES_OR_NO, value_parser = yes_or_no)]
     pub as_orders: Option<bool>,
 
-    /// Let `rerun` take at its word a results file that the ledger does not know
+    /// Let `rerun` trust a results file that the ledger does not know
     ///
-    /// Without it, a results file that is not as it was written is refused where its rows are not
-    /// what the ledger has on record for this address, and so is one of another address: what was
-    /// cancelled in a rehearsal or at a sandbox is not cancelled here.
+    /// Without it, `rerun` refuses a results file that was changed since it was written if its rows
+    /// differ from the ledger's record for this address, and a results file of another address:
+    /// what was cancelled in a rehearsal or in a sandbox is not cancelled here.
     #[arg(long, help_heading = INPUT, value_name = YES_OR_NO, value_parser = yes_or_no)]
     pub trust_results: Option<bool>,
 
-    /// Refuse an input with another number of rows than this
+    /// Refuse an input with any other number of rows than this
     ///
-    /// Rows below the header count, blank ones do not. A last line without a line end is sent
-    /// then: without this, --expect-sha256 or a file .sha256 beside the input it is invalid,
-    /// since the file may be cut short. A line that was cut short is still a line:
-    /// --expect-sha256 is the better proof.
+    /// Rows below the header count, blank lines do not. With this flag, a last line without a line
+    /// end is sent; without it, --expect-sha256 or a .sha256 file beside the input, that line is
+    /// invalid, since the file may be cut short. A last line that was cut short still counts as a
+    /// row: --expect-sha256 proves more.
     #[arg(long, help_heading = INPUT, value_name = "ROWS")]
     pub expect_rows: Option<BoundedU32<{ u32::MAX }>>,
 
-    /// Refuse an input with another SHA-256 than this, as sha256sum prints it
+    /// Refuse an input with any other SHA-256, as sha256sum prints it
     ///
-    /// It is that of the file as it is given, compressed or not. A file of the same name with
-    /// .sha256 at its end, where there is one beside the input, must hold it, too.
+    /// It is the digest of the file as it is given, compressed or not. If there is a file of the
+    /// same name with .sha256 appended beside the input, its digest must match as well.
     #[arg(long, help_heading = INPUT, value_name = "HEX")]
     pub expect_sha256: Option<Digest>,
 
-    /// The results file [default: ORDERS.results.csv in the current directory]
+    /// Results file [default: ORDERS.results.csv]
     ///
-    /// It is written whole or not at all, and never over a file that is not the results of the
-    /// same run.
+    /// The default is in the current directory. The file is written whole or not at all, and never
+    /// over a file that is not the results of the same run.
     #[arg(short = 'o', long, help_heading = PLACES, value_name = "FILE")]
     pub results: Option<PathBuf>,
 
-    /// The ledger, which records every attempt before it is made: a file, or a PostgreSQL database
+    /// The record of all attempts: a file, or a database
     ///
-    /// Without it, it is cardcancel/ledger.db in $XDG_STATE_HOME, or in ~/.local/state if that is
-    /// not set. Keep it: it is how a run goes on after a crash, and the proof of what was sent. A
-    /// rehearsal has a ledger of its own, which is always a file.
+    /// An attempt is recorded in the ledger before it is made. The default is cardcancel/ledger.db
+    /// in $XDG_STATE_HOME, or in ~/.local/state if that is not set. Keep it: it is what lets a run
+    /// resume after a crash, and the proof of what was sent. A rehearsal has a separate ledger,
+    /// which is always a file.
     ///
-    /// Several machines share a database, as postgres://USER@HOST/DATABASE: see `cardcancel worker`.
-    /// Its password is in CARDCANCEL_LEDGER_PASSWORD, or in the file that
-    /// CARDCANCEL_LEDGER_PASSWORD_FILE names; never on the command line.
+    /// Several machines can share a database, given as postgres://USER@HOST/DATABASE: see
+    /// `cardcancel worker`. Its password is read from CARDCANCEL_LEDGER_PASSWORD, or from the file
+    /// that CARDCANCEL_LEDGER_PASSWORD_FILE names; never from the command line.
     #[arg(long, help_heading = PLACES, value_name = "FILE|URL", value_hint = ValueHint::AnyPath)]
     #[arg(value_parser = LedgerArg::parser())]
     pub ledger: Option<LedgerArg>,
 
-    /// How long a process that is not heard of keeps its rows, 5s to 10m
+    /// How long a silent process keeps its rows, 5s to 10m
     ///
-    /// Where several work on a run, the rows of one that died or was cut off go to the others
-    /// after this time. All of them should have the same.
+    /// If several processes work on a run and one of them dies or is cut off, its rows go to the
+    /// others after this time. Give all of them the same value.
     #[arg(long, help_heading = PLACES, value_name = "TIME")]
     pub lease: Option<BoundedDuration<5_000, 600_000>>,
 
-    /// Write log lines to this file instead of standard error
+    /// Append log lines to this file instead of standard error
     ///
-    /// Lines are added at its end. A new file is readable by its owner alone. The question before
-    /// anything is sent, and the error that ended the program, still stand on standard error.
+    /// A new file can be read by its owner only. The question before sending, and the error that
+    /// ends the program, still go to standard error.
     #[arg(long, help_heading = LOGS, value_name = "FILE")]
     pub log_file: Option<PathBuf>,
 
-    /// How a log line looks: "text", or "json" for one JSON object a line
+    /// Format of a log line: "text", or "json" for one JSON object a line
     #[arg(long, help_heading = LOGS, value_name = "text|json")]
     pub log_format: Option<LogFormat>,
 
-    /// The least important log lines that are written: error, warn, info or debug
+    /// Lowest level that is logged
     ///
-    /// "debug" has a line for every call that did not cancel its order. With --quiet there are
-    /// none below warn on standard error.
-    #[arg(long, help_heading = LOGS, value_name = "LEVEL")]
+    /// "debug" adds a line for every call that did not cancel its order. With --quiet, standard
+    /// error gets only error and warn.
+    #[arg(long, help_heading = LOGS, value_name = "error|warn|info|debug")]
     pub log_level: Option<LogLevel>,
 
-    /// Keep the run's figures in this file, for Prometheus' textfile collector
+    /// Write Prometheus metrics to this file, for the textfile collector
     ///
-    /// Its name must end in .prom for the collector. It is replaced at the start, every 15 seconds
-    /// and at the end, and is readable by all: it holds counts and times, and no order. A rehearsal
-    /// writes none.
+    /// The collector reads files whose name ends in .prom. The file is replaced at the start, every
+    /// 15 seconds and at the end, and everybody can read it: it holds counts and times, and no
+    /// order. A rehearsal writes none.
     #[arg(long, help_heading = LOGS, value_name = "FILE")]
     pub metrics_file: Option<PathBuf>,
 
-    /// ExternalIP: the address of the API's end user, at most 50 characters
+    /// ExternalIP: address of the API's end user, at most 50 characters
     ///
-    /// CoreCARD requires it, so it must be set, unless the run is a rehearsal.
+    /// CoreCARD requires it, so it must be set, except in a rehearsal.
     #[arg(long, help_heading = FIELDS, value_name = "ADDRESS")]
     pub external_ip: Option<String>,
 
-    /// Source: the kind of system that calls, at most 50 characters
+    /// Source: kind of the calling system, at most 50 characters
     #[arg(long, help_heading = FIELDS, value_name = "TEXT")]
     pub source: Option<String>,
 
-    /// APIVersion: the version of the API to call, at most 10 characters
+    /// APIVersion: version of the API to call, at most 10 characters
     #[arg(long, help_heading = FIELDS, value_name = "VERSION")]
     pub api_version: Option<String>,
 
-    /// SessionID: at most 100 characters; {run}, {row} and {attempt} are filled in
+    /// SessionID: {run}, {row} and {attempt} are filled in
     ///
-    /// With "{run}-{row}-{attempt}", a call in CoreCARD's logs leads back to its line in the
-    /// results.
+    /// At most 100 characters. With "{run}-{row}-{attempt}", a call in CoreCARD's logs leads back
+    /// to its line in the results.
     #[arg(long, help_heading = FIELDS, value_name = "TEXT")]
     pub session_id: Option<String>,
 
-    /// RequestTime: send the time of the attempt, as it is in this time zone
+    /// RequestTime: send the time of the attempt in this time zone
     ///
-    /// Give the zone's name, as America/New_York or UTC. Without it, no time is sent.
+    /// Give the name of the zone, such as America/New_York or UTC. Without it, no time is sent.
     #[arg(long, help_heading = FIELDS, value_name = "ZONE")]
     pub request_time: Option<String>,
 
-    /// IPAddress: the address of this machine, at most 15 characters
+    /// IPAddress: address of this machine, at most 15 characters
     #[arg(long, help_heading = FIELDS, value_name = "ADDRESS")]
     pub ip_address: Option<String>,
 
@@ -384,32 +385,35 @@ pub struct Options {
     #[arg(long, help_heading = FIELDS, value_name = "NUMBER")]
     pub called_id: Option<String>,
 
-    /// DateFormat: at most 25 characters; CoreCARD keeps it for future use
+    /// DateFormat: at most 25 characters; reserved by CoreCARD
     #[arg(long, help_heading = FIELDS, value_name = "TEXT")]
     pub date_format: Option<String>,
 
-    /// CurrencyCode: at most 10 characters; CoreCARD keeps it for future use
+    /// CurrencyCode: at most 10 characters; reserved by CoreCARD
     #[arg(long, help_heading = FIELDS, value_name = "CODE")]
     pub currency_code: Option<String>,
 
-    /// CurrencySymbolType: at most 10 characters; CoreCARD keeps it for future use
+    /// CurrencySymbolType: at most 10 characters; reserved by CoreCARD
     #[arg(long, help_heading = FIELDS, value_name = "TEXT")]
     pub currency_symbol_type: Option<String>,
 
-    /// Language: at most 10 characters; CoreCARD keeps it for future use
+    /// Language: at most 10 characters; reserved by CoreCARD
     #[arg(long, help_heading = FIELDS, value_name = "TEXT")]
     pub language: Option<String>,
 
-    /// The configuration file
+    /// Configuration file
     ///
-    /// Without it, it is cardcancel.toml in the current directory, else cardcancel/config.toml in
-    /// $XDG_CONFIG_HOME, or in ~/.config if that is not set, else
-    /// /etc/cardcancel/cardcancel.toml; or none.
-    #[arg(long, help_heading = CONFIGURATION, value_name = "FILE")]
+    /// Only one file is read: the one given here; otherwise cardcancel.toml in the current
+    /// directory; otherwise cardcancel/config.toml in $XDG_CONFIG_HOME, or in ~/.config if that is
+    /// not set; otherwise /etc/cardcancel/cardcancel.toml.
+    #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
 
-    /// Use the settings of the file's table [profile.NAME] before those above it
-    #[arg(long, help_heading = CONFIGURATION, value_name = "NAME")]
+    /// Use [profile.NAME] of the configuration file
+    ///
+    /// Its settings override those above the profiles, one by one; its tables, such as
+    /// [profile.NAME.auth], replace those of the same name as a whole.
+    #[arg(long, value_name = "NAME")]
     pub profile: Option<String>,
 }
 

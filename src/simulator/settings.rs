@@ -10,8 +10,8 @@ use super::labels::Fault;
 use super::latency::Latency;
 use super::share::Share;
 
-const ORDERS: &str = "Shares of the orders, as 2%";
-const FAULTS: &str = "Shares of the calls, as 2%";
+const ORDERS: &str = "Shares of the orders, such as 2%";
+const FAULTS: &str = "Shares of the calls, such as 2%";
 
 /// How a simulator is to behave. The default is a perfect, instantaneous CoreCARD.
 ///
@@ -22,65 +22,66 @@ const FAULTS: &str = "Shares of the calls, as 2%";
 #[derive(Debug, Clone, PartialEq, Eq, Default, Args, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SimulatorSettings {
-    /// The loopback port to listen on; 0 takes any that is free.
+    /// Port on 127.0.0.1; 0 takes a free one.
     #[arg(long, default_value_t, value_name = "NUMBER")]
     pub port: u16,
-    /// What the whole scenario is drawn from: the same seed, the same scenario.
+    /// Seed of the faults: the same seed repeats the same faults.
     #[arg(long, default_value_t, value_name = "NUMBER")]
     pub seed: u64,
-    /// How long an answer takes.
+    /// Time until an answer: 20ms, or 20ms..60ms.
     #[arg(long, default_value_t, value_name = "TIME")]
     pub latency: Latency,
-    /// The most requests let in within any one second, both ends included; those
-    /// beyond are answered 429. No limit if absent; 0 lets nothing in.
+    /// Calls accepted within any one second; the others are answered 429
+    ///
+    /// Both ends of the second are included. Without it there is no limit; 0 accepts none.
     #[arg(long, value_name = "CALLS")]
     pub capacity: Option<u32>,
-    /// Orders that are printed already.
+    /// Orders that are already printed.
     #[arg(long, default_value_t, hide_default_value = true, value_name = "SHARE", help_heading = ORDERS)]
     pub printed: Share,
-    /// Orders that CoreCARD has never heard of.
+    /// Orders that CoreCARD does not know.
     #[arg(long, default_value_t, hide_default_value = true, value_name = "SHARE", help_heading = ORDERS)]
     pub unknown: Share,
-    /// Orders that were cancelled before the scenario.
+    /// Orders that were cancelled before the start.
     #[arg(long, default_value_t, hide_default_value = true, value_name = "SHARE", help_heading = ORDERS)]
     pub cancelled_before: Share,
-    /// Not done; the connection is closed without an answer.
+    /// Not cancelled; connection closed without an answer.
     #[arg(long, default_value_t, hide_default_value = true, value_name = "SHARE", help_heading = FAULTS)]
     pub drop_before: Share,
-    /// Done; the connection is closed without an answer.
+    /// Cancelled; connection closed without an answer.
     #[arg(long, default_value_t, hide_default_value = true, value_name = "SHARE", help_heading = FAULTS)]
     pub drop_after: Share,
-    /// Not done; the connection is reset without an answer.
+    /// Not cancelled; connection reset without an answer.
     #[arg(long, default_value_t, hide_default_value = true, value_name = "SHARE", help_heading = FAULTS)]
     pub reset_before: Share,
-    /// Done; the connection is reset without an answer.
+    /// Cancelled; connection reset without an answer.
     #[arg(long, default_value_t, hide_default_value = true, value_name = "SHARE", help_heading = FAULTS)]
     pub reset_after: Share,
-    /// Not done; 503 with `Retry-After: 1`.
+    /// Not cancelled; 503 with `Retry-After: 1`.
     #[arg(long, default_value_t, hide_default_value = true, value_name = "SHARE", help_heading = FAULTS)]
     pub unavailable: Share,
-    /// Not done; 500, 502 or 504.
+    /// Not cancelled; 500, 502 or 504.
     #[arg(long, default_value_t, hide_default_value = true, value_name = "SHARE", help_heading = FAULTS)]
     pub error_before: Share,
-    /// Done; 500, 502 or 504.
+    /// Cancelled; 500, 502 or 504.
     #[arg(long, default_value_t, hide_default_value = true, value_name = "SHARE", help_heading = FAULTS)]
     pub error_after: Share,
-    /// Not done; 429 with `Retry-After: 1`.
+    /// Not cancelled; 429 with `Retry-After: 1`.
     #[arg(long, default_value_t, hide_default_value = true, value_name = "SHARE", help_heading = FAULTS)]
     pub throttle: Share,
-    /// Not done; 200 with the HTML of a login page.
+    /// Not cancelled; 200 with the HTML of a login page.
     #[arg(long, default_value_t, hide_default_value = true, value_name = "SHARE", help_heading = FAULTS)]
     pub html: Share,
-    /// Done; 200 with JSON that has no `Status`.
+    /// Cancelled; 200 with JSON that has no `Status`.
     #[arg(long, default_value_t, hide_default_value = true, value_name = "SHARE", help_heading = FAULTS)]
     pub no_status: Share,
-    /// Done; 200 with less body than `Content-Length` says, then closed.
+    /// Cancelled; 200 with a body shorter than its `Content-Length`, then closed.
     #[arg(long, default_value_t, hide_default_value = true, value_name = "SHARE", help_heading = FAULTS)]
     pub truncated: Share,
-    /// Done; no answer until the client goes away or the server stops.
+    /// Cancelled; no answer until the client closes or the server stops.
     #[arg(long, default_value_t, hide_default_value = true, value_name = "SHARE", help_heading = FAULTS)]
     pub hang: Share,
-    /// Where to write one CSV line for each request; replaced if it exists.
+    /// CSV file with one line for each call; replaced if it exists.
     #[arg(long, value_name = "FILE")]
     pub record: Option<PathBuf>,
 }

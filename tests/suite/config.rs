@@ -1,6 +1,6 @@
-//! `config`, `completions` and `man`: what they write and show.
+//! `config` and `completions`: what they write and show.
 use std::os::unix::fs::PermissionsExt;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use crate::common::{ProgramOutput, TestEnv};
 use insta::assert_snapshot;
@@ -186,29 +186,4 @@ fn there_are_completions_for_each_shell_and_no_other() {
         assert!(script.contains("max-failures"), "{shell}");
     }
     env.run(&["completions", "sh"]).exits(2);
-}
-
-#[test]
-fn man_shows_the_manual_without_complaint() {
-    use std::io::Write;
-    let page = TestEnv::new().run(&["man"]).exits(0).stdout;
-    let man = Command::new("man")
-        .args(["--warnings", "--local-file", "-"])
-        .env("MANWIDTH", "100")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn();
-    let Ok(mut man) = man else {
-        eprintln!("man_shows_the_manual_without_complaint: not run, there is no man");
-        return;
-    };
-    man.stdin.take().unwrap().write_all(page.as_bytes()).unwrap();
-    let outcome = ProgramOutput::from(man.wait_with_output().unwrap()).exits(0);
-    assert_eq!(outcome.stderr, "");
-    for words in
-        ["EXIT STATUS", "cardcancel config show", "--max-failures", "ENVIRONMENT", "ledger.db"]
-    {
-        assert!(outcome.stdout.contains(words), "{words} is not in\n{}", outcome.stdout);
-    }
 }
