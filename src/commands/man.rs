@@ -124,7 +124,7 @@ pub fn man(wanted: &cli::ManArgs) -> anyhow::Result<ExitCode> {
                 let words = wanted.words.join(" ");
                 format!("there is no command \"{words}\": `cardcancel --help` lists them")
             })?;
-            console::print(page.text.trim_end());
+            console::print_line(page.text.trim_end());
         }
     }
     Ok(ExitCode::Done)
@@ -152,7 +152,7 @@ fn write_all(pages: &[Page], directory: &Path) -> anyhow::Result<()> {
         file.as_file().set_permissions(Permissions::from_mode(0o644)).with_context(unwritable)?;
         file.persist(&path).with_context(unwritable)?;
     }
-    console::print(format_args!("Wrote {} pages into {}", pages.len(), directory.display()));
+    console::print_line(format_args!("Wrote {} pages into {}", pages.len(), directory.display()));
     Ok(())
 }
 

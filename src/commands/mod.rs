@@ -35,6 +35,9 @@ use crate::output::console;
 
 /// Does what the command line asks for, and reports errors in the format that it asks for.
 pub fn main(args: Vec<OsString>) -> ExitCode {
+    if completions::answer(&args) {
+        return ExitCode::Done;
+    }
     let env = Env::from_process();
     let exit = match cli::parse(args.iter().cloned()) {
         Ok(cli) => {
@@ -120,7 +123,7 @@ fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
             ConfigCommand::Init(init) => config::init(&init.path),
             ConfigCommand::Show(show) => config::show(show.options, &env),
         },
-        Command::Completions(wanted) => Ok(completions::completions(wanted.shell)),
+        Command::Completions(wanted) => completions::completions(wanted.shell),
         Command::Man(wanted) => man::man(&wanted),
         Command::Simulator(simulator) => simulator::serve(simulator.settings),
     }

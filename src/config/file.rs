@@ -64,6 +64,11 @@ impl ConfigFile {
         Ok(Section { profiles, ..section })
     }
 
+    /// The names of its profiles, in order.
+    pub fn into_profile_names(self) -> Vec<String> {
+        self.profiles.into_keys().collect()
+    }
+
     fn unknown_profile(&self, profile: &str) -> anyhow::Error {
         let known: Vec<&str> = self.profiles.keys().map(String::as_str).collect();
         let hint = match (suggest(profile, known.iter().copied()), known.is_empty()) {

@@ -42,6 +42,16 @@ pub fn layered(flags: Layer, env: &Env) -> anyhow::Result<(Options, Section)> {
     Ok((options, Section { settings, ..below }))
 }
 
+/// The names of the profiles in the configuration file, in order.
+///
+/// # Errors
+/// If the file cannot be read or is not understood.
+pub fn profiles(flags: Layer, env: &Env) -> anyhow::Result<Vec<String>> {
+    let above = flags.or(env_layer(env)?);
+    let file = read(above.get("config").map(Path::new), env)?;
+    Ok(file.map(ConfigFile::into_profile_names).unwrap_or_default())
+}
+
 /// Where the file may be: where it was named, else in these places in this order.
 pub(super) fn candidates(named: Option<&Path>, env: &Env) -> Vec<PathBuf> {
     match named {

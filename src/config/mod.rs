@@ -33,6 +33,7 @@ pub use effective_config::EffectiveConfig;
 pub use env::Env;
 pub use error_format::ErrorFormat;
 pub use layer::Layer;
+pub use layers::profiles;
 pub use ledger_arg::LedgerArg;
 pub use options::Options;
 pub use secrets::Secret;

@@ -1,6 +1,5 @@
-//! `config` and `completions`: what they write and show.
+//! `config`: what it writes and shows.
 use std::os::unix::fs::PermissionsExt;
-use std::process::Command;
 
 use crate::common::{ProgramOutput, TestEnv};
 use insta::assert_snapshot;
@@ -162,28 +161,4 @@ fn programs_can_read_it_and_every_option_is_in_it() {
 fn a_password_in_an_address_is_not_shown() {
     let outcome = shown(&["--url", "https://me:s3cr3t@a.example"], &[]);
     assert!(!outcome.all_output().contains("s3cr3t"), "{}", outcome.report());
-}
-
-#[test]
-fn bash_takes_its_completions() {
-    let script = TestEnv::new().run(&["completions", "bash"]).exits(0).stdout;
-    let asked = format!(
-        "{script}\nCOMP_WORDS=(cardcancel run --cut); COMP_CWORD=2\n\
-         _cardcancel cardcancel --cut run; echo \"${{COMPREPLY[@]}}\""
-    );
-    let Ok(output) = Command::new("bash").args(["--norc", "-c", &asked]).output() else {
-        eprintln!("bash_takes_its_completions: not run, there is no bash");
-        return;
-    };
-    assert_eq!(String::from_utf8(output.stdout).unwrap().trim(), "--cut-off");
-}
-
-#[test]
-fn there_are_completions_for_each_shell_and_no_other() {
-    let env = TestEnv::new();
-    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
-        let script = env.run(&["completions", shell]).exits(0).stdout;
-        assert!(script.contains("max-failures"), "{shell}");
-    }
-    env.run(&["completions", "sh"]).exits(2);
 }

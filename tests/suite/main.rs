@@ -12,6 +12,7 @@ mod classification;
 mod cli_snapshots;
 mod clocks;
 mod common;
+mod completions;
 mod config;
 mod conformance;
 mod credentials;
