@@ -33,7 +33,7 @@ const GROUPS: &str = "/etc/group";
 pub enum PermissionError {
     /// Its mode lets other users write.
     #[error(
-        "others may write {path} (mode {mode:04o}), and so decide what is sent: run `chmod go-w {path}` once you are sure of what is in it"
+        "others can write {path} (mode {mode:04o}), and so decide what is sent: check its content, then run `chmod go-w {path}`"
     )]
     Writable {
         /// Its path.
@@ -43,7 +43,7 @@ pub enum PermissionError {
     },
     /// It belongs to another user.
     #[error(
-        "{path} belongs to another user (number {owner}), who may change it: use a copy of your own, or have it given to you with chown"
+        "{path} belongs to another user (uid {owner}), who can change it: use your own copy, or change its owner with chown"
     )]
     Foreign {
         /// Its path.

@@ -25,7 +25,7 @@ pub fn harden() {
 fn panic_message(place: Option<&Location<'_>>) -> String {
     let place = place.map_or_else(|| "an unknown place".to_owned(), Location::to_string);
     format!(
-        "error: cardcancel failed at {place}, by a mistake of its own: report this line, and start the same command again, it goes on where it was"
+        "internal error at {place} (a bug in cardcancel: please report this line). Run the same command again to resume."
     )
 }
 

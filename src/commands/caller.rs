@@ -73,7 +73,7 @@ async fn first(credentials: &Credentials) -> Result<(Instant, Option<Duration>),
         };
         match first_retry_delay(failures).filter(|_| why.may_pass) {
             Some(wait) => {
-                tracing::warn!("no credentials yet: {why}; asking again in {wait:?}");
+                tracing::warn!("no credentials yet: {why}; trying again in {wait:?}");
                 tokio::time::sleep(wait).await;
                 failures += 1;
             }

@@ -237,7 +237,7 @@ impl Report<'_> {
         }
         if summary.blank > 0 {
             let blank = plural(summary.blank.into(), "line", "lines");
-            let _ = writeln!(text, "Passed over: {blank} with nothing in any field");
+            let _ = writeln!(text, "Skipped: {blank} with nothing in any field");
         }
         summary.warnings.iter().for_each(|warning| {
             let _ = writeln!(text, "WARNING: {warning}");
@@ -249,9 +249,9 @@ impl Report<'_> {
             };
             first.iter().for_each(|(priority, rows)| line(*rows, &format!("with {priority}")));
             if *others > 0 {
-                line(*others, "with larger ones");
+                line(*others, "with larger numbers");
             }
-            line(*none, "with none that can be read, after all others");
+            line(*none, "without a valid priority, sent last");
         }
         let rates = &self.settings.rates;
         if !rates.is_unlimited() {
@@ -262,21 +262,17 @@ impl Report<'_> {
             && self.starts_at() != self.now
         {
             let opens = estimate::on_the_clock(self.starts_at(), window.zone(), self.now);
-            let _ = writeln!(
-                text,
-                "A run may be started from {window} only, and not now: next at {opens}"
-            );
+            let _ = writeln!(text, "A run can only be started within {window}, next at {opens}");
         }
         match outlook {
             Outlook::Open => {}
             Outlook::InTime(at) => {
                 let when = self.on_the_clock(*at);
-                let _ = writeln!(text, "It can be done before the cut-off {when}");
+                let _ = writeln!(text, "All rows can be sent before the cut-off {when}");
             }
             Outlook::TooLate(at, why) => {
                 let when = self.on_the_clock(*at);
-                let _ =
-                    writeln!(text, "NOT ALL OF IT CAN BE DONE before the cut-off {when}: {why}");
+                let _ = writeln!(text, "NOT ALL ROWS CAN BE SENT before the cut-off {when}: {why}");
             }
             Outlook::Passed(_, why) => {
                 let _ = writeln!(text, "IT WOULD BE REFUSED: {why}");

@@ -97,7 +97,7 @@ impl ColumnReport {
             (last, []) => ("column", (*last).to_owned()),
             (last, others) => ("columns", format!("{} and {last}", others.join(", "))),
         };
-        Some(format!("the file's own {columns} {names}: the results have their own in that place"))
+        Some(format!("the file's own {columns} {names}, which the results replace"))
     }
 }
 

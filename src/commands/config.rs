@@ -16,15 +16,13 @@ use crate::private_file;
 /// a file that is there.
 pub fn init(path: &Path) -> anyhow::Result<ExitCode> {
     let name = path.display();
-    let unwritten = || format!("{name} could not be written: name another place");
+    let unwritten = || format!("{name} cannot be written: choose another path");
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         private_file::create_folder(folder).with_context(unwritten)?;
     }
     let mut file = match private_file::open_options().write(true).create_new(true).open(path) {
         Err(there) if there.kind() == ErrorKind::AlreadyExists => {
-            bail!(
-                "{name} is there already and is left as it is: name another place, or move it away"
-            )
+            bail!("{name} already exists and was not changed: choose another path, or move it away")
         }
         file => file.with_context(unwritten)?,
     };

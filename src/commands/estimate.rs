@@ -56,7 +56,7 @@ pub fn has_passed(cut_off: &CutOff, at: Timestamp, now: Timestamp) -> String {
         // It has a date, which is over.
         true => format!("{passed}; give another --cut-off"),
         false => {
-            format!("{passed}; if the next one is meant, give its date: --cut-off '{next}'")
+            format!("{passed}; to mean the next one, give its date: --cut-off '{next}'")
         }
     }
 }
@@ -187,11 +187,11 @@ mod tests {
         let now = time("2026-11-22T03:31:00Z");
         let daily = "03:30[UTC]".parse().unwrap();
         let at = time("2026-11-22T03:30:00Z");
-        insta::assert_snapshot!(has_passed(&daily, at, now), @"the cut-off 03:30[UTC] has passed: it was 2026-11-22 03:30 UTC, 1 min 0 s ago; if the next one is meant, give its date: --cut-off '2026-11-23T03:30[UTC]'");
+        insta::assert_snapshot!(has_passed(&daily, at, now), @"the cut-off 03:30[UTC] has passed: it was 2026-11-22 03:30 UTC, 1 min 0 s ago; to mean the next one, give its date: --cut-off '2026-11-23T03:30[UTC]'");
         let dated = "2026-11-22T03:30[UTC]".parse().unwrap();
         insta::assert_snapshot!(has_passed(&dated, at, now), @"the cut-off 2026-11-22T03:30[UTC] has passed: it was 2026-11-22 03:30 UTC, 1 min 0 s ago; give another --cut-off");
         let shortly = time("2026-11-22T03:29:50Z");
-        insta::assert_snapshot!(has_passed(&daily, at, shortly), @"no call that starts now can be answered before the cut-off 2026-11-22 03:30 UTC, in 10 s; if the next one is meant, give its date: --cut-off '2026-11-23T03:30[UTC]'");
+        insta::assert_snapshot!(has_passed(&daily, at, shortly), @"no call that starts now can be answered before the cut-off 2026-11-22 03:30 UTC, in 10 s; to mean the next one, give its date: --cut-off '2026-11-23T03:30[UTC]'");
     }
 
     #[test]

@@ -74,12 +74,12 @@ pub fn check_ledger(
     summary: &InputSummary,
 ) -> anyhow::Result<LedgerCheck> {
     let Some(url) = &settings.url else {
-        let why = "what was cancelled counts at its own address alone, and no --url is set";
+        let why = "cancelled orders are recorded by address, and no --url is set";
         return Ok(LedgerCheck::NotChecked(why.to_owned()));
     };
     let Some(location) = &settings.ledger else {
         return Ok(LedgerCheck::NotChecked(
-            "none is named, and there is no home to keep one in".to_owned(),
+            "no --ledger is given, and there is no home directory for one".to_owned(),
         ));
     };
     let endpoint = target::name_of(url);
@@ -100,7 +100,7 @@ pub fn check_ledger(
     };
     let record = match location.open_existing(READ_ONLY_TIMEOUTS) {
         Ok(Some(mut ledger)) => asked(ledger.as_mut()),
-        Ok(None) => Ok(LedgerCheck::NotChecked(format!("there is none at {location} yet"))),
+        Ok(None) => Ok(LedgerCheck::NotChecked(format!("there is no ledger at {location} yet"))),
         Err(why) => Err(why),
     };
     Ok(record.unwrap_or_else(|why| LedgerCheck::Unreadable(why.to_string())))
@@ -128,9 +128,9 @@ impl LedgerCheck {
     /// In words.
     pub fn text(&self, summary: &InputSummary) -> String {
         let CheckedLedger { ledger, run, orders } = match self {
-            LedgerCheck::NotChecked(why) => return format!("Not held against a ledger: {why}"),
+            LedgerCheck::NotChecked(why) => return format!("Not compared with a ledger: {why}"),
             LedgerCheck::Unreadable(why) => {
-                return format!("WARNING: not held against the ledger: {why}");
+                return format!("WARNING: not compared with the ledger: {why}");
             }
             LedgerCheck::Checked(asked) => &**asked,
         };
@@ -142,7 +142,7 @@ impl LedgerCheck {
                 run.id()
             ),
             Some(run) => format!(
-                "Ledger {ledger}: the same command goes on with run {}, of which {} ended; {known}",
+                "Ledger {ledger}: the same command resumes run {}, in which {} ended; {known}",
                 run.id(),
                 rows(run.counts.total())
             ),

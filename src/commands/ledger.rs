@@ -24,7 +24,7 @@ pub fn care(
     let path = match &location {
         Location::File(path) => path,
         Location::Database(address) => bail!(
-            "{address} is a database: `ledger` looks after a ledger in a file; use what PostgreSQL has, such as pg_dump and pg_amcheck"
+            "{address} is a database: `ledger` is for a ledger in a file; use the tools of PostgreSQL, such as pg_dump and pg_amcheck"
         ),
     };
     let Some(ledger) = Sqlite::open_existing(path)? else {
@@ -77,7 +77,7 @@ fn check(path: &Path, wrong: &[String], as_json: bool) -> anyhow::Result<ExitCod
         (false, []) => console::print_line(format_args!("{name} is whole")),
         (false, _) => {
             console::print_line(format_args!(
-                "{name} IS DAMAGED: put back a copy, and keep this one"
+                "{name} IS DAMAGED: restore a backup, and keep this file"
             ));
             wrong.iter().for_each(console::print_line);
         }

@@ -99,7 +99,7 @@ fn refuse_another(path: &Path) -> anyhow::Result<()> {
     BufReader::new(File::open(path)?).take(FIRST_LINE).read_until(b'\n', &mut first)?;
     match first.is_empty() || is_ours(&String::from_utf8_lossy(&first)) {
         true => Ok(()),
-        false => bail!("it is there already, and is not a log of this program"),
+        false => bail!("it already exists, and is not a log of this program"),
     }
 }
 

@@ -36,7 +36,7 @@ pub fn refuse_clashes(
     for (what, path) in written {
         let Some(path) = path else { continue };
         if let Some((other, _)) = files.iter().find(|(_, other)| is_same(other, path)) {
-            bail!("{other} and {what} are both {}: give each a name of its own", path.display());
+            bail!("{other} and {what} are both {}: give each a different name", path.display());
         }
         files.push((what, path.to_owned()));
     }

@@ -50,7 +50,7 @@ impl RerunResults<'_> {
             && !rehearsals.results_of(&digest)?.is_empty()
         {
             bail!(
-                "{name} holds the results of a rehearsal: nothing of it was cancelled; run the orders themselves"
+                "{name} holds the results of a rehearsal: nothing in it was cancelled; run the orders themselves"
             );
         }
         let endpoints = endpoints_of(&digest, ledger)?;
@@ -95,7 +95,7 @@ impl RerunResults<'_> {
         self.compare(&mut in_file, ledger, &mut differences)?;
         let Some(first) = differences.first else { return Ok(()) };
         bail!(
-            "{} is not as it was written, and in {} it does not hold what the ledger {} has on record for {}: {first}. Were these the results of a rehearsal, of another address or of another ledger, rows would be taken for done that are not: name the right --url and --ledger, or run the orders themselves; if every row is surely right, add --trust-results",
+            "{} is not the file that a run wrote, and in {} it differs from what the ledger {} has on record for {}: {first}. If these are the results of a rehearsal, of another address or of another ledger, rows would be taken as done that are not: give the right --url and --ledger, or run the orders themselves; if every row is surely right, add --trust-results",
             self.input.input.name(),
             rows(differences.rows),
             self.settings.ledger,

@@ -78,7 +78,7 @@ impl Comparison {
         let faulted: u64 = stats.faults.values().sum();
         let mut lines = vec![
             format!(
-                "Simulator: {} calls taken, {} orders cancelled; {} calls lost, failed or turned away on purpose",
+                "Simulator: {} calls received, {} orders cancelled; {} calls lost, failed or refused on purpose",
                 human_count(stats.requests),
                 human_count(stats.orders_cancelled),
                 human_count(faulted)
@@ -88,7 +88,7 @@ impl Comparison {
         let more = stats.orders_cancelled.saturating_sub(self.cancelled);
         if more > 0 {
             lines.push(format!(
-                "          and {} by a call whose answer was lost: the results say doubt there",
+                "          and {} by a call whose answer was lost: the results have doubt there",
                 human_count(more)
             ));
         }

@@ -153,7 +153,7 @@ async fn send_and_report(
     let run = state.create(input, ledger.as_mut())?;
     input.input.begin();
     if run.id() != id {
-        tracing::info!("another machine has just opened run {} of this file", run.id());
+        tracing::info!("another machine has just created run {} of this file", run.id());
         caller = CoreCardCaller::prepare(run.id(), settings, &target.url).await?;
         metrics.set_run_id(run.id());
     }

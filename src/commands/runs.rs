@@ -60,7 +60,7 @@ fn list(ledger: &mut dyn Ledger, path: &Location, as_json: bool) -> anyhow::Resu
     if let ([], Location::File(path)) = (&lines[..], path) {
         let path = path.display();
         console::eprint_line(format_args!(
-            "no run is recorded in the ledger {path}; if it is a copy, see whether {path}-wal stood beside the original, and copy that too"
+            "no run is recorded in the ledger {path}; if it is a copy, check whether {path}-wal was beside the original, and copy it too"
         ));
     }
     lines.iter().for_each(console::print_line);
@@ -130,10 +130,10 @@ fn detail(run: &Run, state: State) -> String {
     line("input SHA-256", run.opened.input_digest.clone());
     line("endpoint", run.opened.endpoint.clone());
     line("program", run.opened.program.clone());
-    line("opened", time(run.opened.opened_at).to_string());
+    line("created", time(run.opened.opened_at).to_string());
     run.started_at.iter().for_each(|at| line("last started", time(*at).to_string()));
     run.cut_off.iter().for_each(|at| line("last call before", time(*at).to_string()));
-    run.finished_at.iter().for_each(|at| line("came to rest", time(*at).to_string()));
+    run.finished_at.iter().for_each(|at| line("finished", time(*at).to_string()));
     run.stop.iter().for_each(|stop| line("stopped", reason(stop)));
     line("rows", human_count(run.rows));
     for (status, rows) in run.counts.iter() {
@@ -150,7 +150,7 @@ fn detail(run: &Run, state: State) -> String {
     line("calls", human_count(run.attempts));
     match state {
         State::Died | State::Stopped => {
-            text.push_str("Start the same command again to go on\n");
+            text.push_str("Start the same command again to resume\n");
         }
         State::Ended | State::Running => {}
     }

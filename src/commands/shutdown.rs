@@ -44,15 +44,13 @@ pub fn listen() -> std::io::Result<CancellationToken> {
         }
         let first = Instant::now();
         console::eprint_line(
-            "stopping: nothing more is sent; calls in flight are waited for (once more to stop at once)",
+            "stopping: nothing more is sent; waiting for calls in flight (signal again to stop at once)",
         );
         token.cancel();
         while first.elapsed() < ONE_REQUEST {
             signals.recv().await;
         }
-        console::eprint_line(
-            "stopped at once: start the same command again, it goes on where it was",
-        );
+        console::eprint_line("stopped at once: start the same command again to resume");
         std::process::exit(ExitCode::Stopped as i32);
     });
     Ok(shutdown)

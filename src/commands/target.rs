@@ -33,7 +33,8 @@ impl Target {
             }
             TargetSettings::Rehearsal(table) => {
                 let simulator = simulator::start(rehearsal::settings(table)?).await;
-                let simulator = simulator.context("the rehearsal cannot begin: see [rehearsal]")?;
+                let simulator =
+                    simulator.context("the rehearsal cannot start: check [rehearsal]")?;
                 // Each simulator is a new one, on whatever port it listens.
                 let name = format!("simulator of {}", Timestamp::now());
                 Ok(Target { url: simulator.url().parse()?, name, simulator: Some(simulator) })

@@ -59,7 +59,7 @@ pub fn work(options: Layer, env: &Env) -> anyhow::Result<ExitCode> {
 fn refuse_unshared(settings: &Settings) -> anyhow::Result<()> {
     match (&settings.target, &settings.ledger) {
         (TargetSettings::Rehearsal(_), _) => {
-            bail!("`worker` does not rehearse: a rehearsal has a ledger that it shares with nobody")
+            bail!("`worker` cannot rehearse: the ledger of a rehearsal is not shared")
         }
         (TargetSettings::CoreCard(_), Location::File(path)) => bail!(
             "`worker` needs a ledger that several machines share, and {} is a file: give the address of a PostgreSQL database with --ledger",
@@ -132,7 +132,7 @@ impl WorkerLoop<'_> {
             match rates_of(&run) {
                 Ok(rates) => return Some((run, rates)),
                 Err(why) if self.unreadable.insert(run.id().to_owned()) => {
-                    tracing::warn!("{why:#}: the run is passed over");
+                    tracing::warn!("{why:#}: this run is skipped");
                 }
                 Err(_) => {}
             }
@@ -184,7 +184,7 @@ impl WorkerLoop<'_> {
             Some(why) if !why.stops_all() && !self.shutdown.is_cancelled() => {
                 let why = reason(&why.to_string());
                 tracing::error!(
-                    "{why}: {calls} calls made here; this worker ends, the run is left to others"
+                    "{why}: {calls} calls made here; this worker ends, other processes continue the run"
                 );
                 return JoinOutcome::CannotGoOn;
             }
@@ -213,6 +213,6 @@ fn rates_of(run: &Run) -> anyhow::Result<Rates> {
     let rates = run.rates.as_deref().and_then(|rates| rates.parse().ok());
     rates.with_context(|| {
         let program = &run.opened.program;
-        format!("the rates of run {} cannot be read: it was opened by {program}", run.id())
+        format!("the rates of run {} cannot be read: it was created by {program}", run.id())
     })
 }

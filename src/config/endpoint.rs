@@ -24,7 +24,7 @@ pub enum EndpointError {
     NotABase,
     /// The API's own path in it.
     #[error(
-        "it holds {0}, a part of the API's path, which is appended to it: leave out all from there on"
+        "it holds {0}, a part of the API's path, which is appended to it: leave it out, and everything after it"
     )]
     ApiPath(&'static str),
 }
@@ -94,7 +94,7 @@ mod tests {
         assert_snapshot!(error("localhost:8080"), @"an address begins with https://, not localhost://");
         assert_snapshot!(error("https://me:s3cret@a.example"), @"it holds a user name or password: take them out, and set [auth] in cardcancel.toml");
         assert_snapshot!(error("https://a.example/?key=s3cret"), @"it holds a ? or a #: the API's path is appended to it, so it must end before them");
-        assert_snapshot!(error("https://a.example/v1/Api/corecredit/CardManagement/"), @"it holds /api/CoreCredit, a part of the API's path, which is appended to it: leave out all from there on");
+        assert_snapshot!(error("https://a.example/v1/Api/corecredit/CardManagement/"), @"it holds /api/CoreCredit, a part of the API's path, which is appended to it: leave it out, and everything after it");
         assert!(endpoint("https://a.example/api/CoreCreditProxy").is_ok());
         assert_snapshot!(error("https://a.example/#top"), @"it holds a ? or a #: the API's path is appended to it, so it must end before them");
     }

@@ -47,9 +47,7 @@ fn refuse_unknown(env: &Env) -> anyhow::Result<()> {
             known.iter().map(|name| bare(name)).chain(secrets::VARIABLES.map(bare)).collect();
         match suggest(&bare(name), words.iter().map(String::as_str)) {
             Some(meant) => format!("{name}; did you mean {PREFIX}{}?", meant.to_ascii_uppercase()),
-            None => format!(
-                "{name}; unset it, or see `cardcancel config show` for those that there are"
-            ),
+            None => format!("{name}; unset it, or see `cardcancel config show` for all settings"),
         }
     });
     bail!("there is no setting {}", explained.collect::<Vec<_>>().join("\nthere is no setting "))

@@ -234,7 +234,7 @@ impl<'a> Reader<'a> {
         let meant = suggest(key, known.iter().map(String::as_str).chain(tables));
         let hint = match meant {
             Some(meant) => format!("; did you mean \"{meant}\"?"),
-            None => "; `cardcancel config show` lists those that there are".to_owned(),
+            None => "; `cardcancel config show` lists all settings".to_owned(),
         };
         self.error(span, format!("there is no setting \"{key}\"{hint}"))
     }
@@ -244,7 +244,7 @@ impl<'a> Reader<'a> {
     fn toml_error(&self, key: &str, span: Range<usize>, error: &toml::de::Error) -> anyhow::Error {
         let span = error.span().unwrap_or(span);
         let message = match error.message() {
-            "duplicate key" => "the same key stands here a second time; keep one of them",
+            "duplicate key" => "this key appears twice; keep one of them",
             message => message,
         };
         match key {

@@ -35,7 +35,7 @@ pub fn rehearsal_ledger(named: Option<LedgerArg>, env: &Env) -> anyhow::Result<P
         Some(Location::Database(_)) | None => return users(env, "rehearsal.db"),
     };
     let Some(name) = real.file_name() else {
-        bail!("the ledger {} is not a file's name", real.display());
+        bail!("the ledger {} is not the name of a file", real.display());
     };
     let mut name = match (real.extension(), real.file_stem()) {
         (Some(extension), Some(stem)) if extension == "db" => stem.to_owned(),

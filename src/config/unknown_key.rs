@@ -26,7 +26,7 @@ impl UnknownKey {
             Some(meant) => format!("did you mean \"{meant}\"?"),
             // Most likely a secret that someone wrote where it must not be.
             None if table == "auth" => {
-                "secrets stand in environment variables, never here".to_owned()
+                "secrets belong in environment variables, never here".to_owned()
             }
             None => format!("it has {}", known().collect::<Vec<_>>().join(", ")),
         };

@@ -347,9 +347,9 @@ mod tests {
 
     #[test]
     fn an_unknown_placeholder_is_refused() {
-        assert_snapshot!(error(&with_session("a{rwo}b")), @"SessionID holds {rwo}, which stands for nothing: use {run}, {row} or {attempt}");
-        assert_snapshot!(error(&with_session("a{run")), @"SessionID holds {run, which stands for nothing: use {run}, {row} or {attempt}");
-        assert_snapshot!(error(&with_session("a}b")), @"SessionID holds }, which stands for nothing: use {run}, {row} or {attempt}");
+        assert_snapshot!(error(&with_session("a{rwo}b")), @"SessionID holds {rwo}, which is not a placeholder: use {run}, {row} or {attempt}");
+        assert_snapshot!(error(&with_session("a{run")), @"SessionID holds {run, which is not a placeholder: use {run}, {row} or {attempt}");
+        assert_snapshot!(error(&with_session("a}b")), @"SessionID holds }, which is not a placeholder: use {run}, {row} or {attempt}");
     }
 
     #[test]

@@ -27,7 +27,7 @@ pub enum ClientError {
 pub(super) fn no_connection(failed: &(dyn Error + 'static), proxy: Option<&str>) -> CallResult {
     match find::<rustls::Error>(failed) {
         Some(cause @ rustls::Error::InvalidCertificate(_)) => CallResult::Untrusted {
-            detail: format!("the server's certificate is not to be trusted: {cause}"),
+            detail: format!("the server's certificate is not trusted: {cause}"),
         },
         Some(cause) if is_about_our_certificate(cause) => not_accepted(cause),
         Some(cause) => CallResult::NotSent {
@@ -103,8 +103,8 @@ fn not_accepted(cause: &rustls::Error) -> CallResult {
         )
     );
     let what = match wants_one {
-        true => "the server wants a certificate of ours",
-        false => "the server did not accept our certificate",
+        true => "the server requires a client certificate",
+        false => "the server did not accept the client certificate",
     };
     CallResult::Untrusted { detail: format!("{what}: {cause}") }
 }

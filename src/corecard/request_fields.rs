@@ -59,6 +59,6 @@ pub enum FieldError {
         limit: usize,
     },
     /// Braces around anything but the three words, or left open.
-    #[error("SessionID holds {0}, which stands for nothing: use {{run}}, {{row}} or {{attempt}}")]
+    #[error("SessionID holds {0}, which is not a placeholder: use {{run}}, {{row}} or {{attempt}}")]
     UnknownPlaceholder(String),
 }

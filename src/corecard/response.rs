@@ -122,7 +122,7 @@ pub(super) fn read(body: &[u8], auth_headers: &AuthHeaders) -> ResponseBody {
     let body = json(body);
     match serde_json::from_slice::<RawResponse>(body) {
         Ok(raw) if raw.contradicts_itself => ResponseBody::Unreadable(
-            "the answer contradicts itself: it has Status twice, in other letters, with another value"
+            "the answer contradicts itself: it has Status twice, in different case and with different values"
                 .to_owned(),
         ),
         Ok(raw) => ResponseBody::Api {

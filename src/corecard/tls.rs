@@ -64,7 +64,7 @@ pub enum TlsError {
     NoKey(String),
     /// Others can read the key.
     #[error(
-        "--client-key-file: {path} can be read by others (mode {mode:04o}): chmod 600 {path}, and replace the key if they may have"
+        "--client-key-file: {path} can be read by others (mode {mode:04o}): run `chmod 600 {path}`, and replace the key if they may have read it"
     )]
     Exposed {
         /// The file.
@@ -237,7 +237,7 @@ mod tests {
             fs::set_permissions(files.path("key.pem"), permissions).unwrap();
             assert!(files.ours("cert.pem", "key.pem").is_err(), "{mode:o}");
         }
-        assert_snapshot!(files.error(files.ours("cert.pem", "key.pem")), @"--client-key-file: ~/key.pem can be read by others (mode 0604): chmod 600 ~/key.pem, and replace the key if they may have");
+        assert_snapshot!(files.error(files.ours("cert.pem", "key.pem")), @"--client-key-file: ~/key.pem can be read by others (mode 0604): run `chmod 600 ~/key.pem`, and replace the key if they may have read it");
     }
 
     #[test]

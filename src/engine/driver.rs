@@ -70,7 +70,9 @@ pub async fn run<C: Caller>(
         let now = Now { since_start: clock.elapsed(), wall: Timestamp::now() };
         let pauses = clock.pauses();
         if std::mem::replace(&mut paused, pauses) != pauses {
-            tracing::warn!("the machine stood still, or its clock was set: rows go back first");
+            tracing::warn!(
+                "the machine was suspended, or its clock was set: claimed rows are released first"
+            );
             events.push(Event::Paused);
         }
         let Actions { dispatch, cancel_unstarted, commit, refresh_credentials, wake_at, finished } =

@@ -49,8 +49,7 @@ struct Dispatched {
     pauses: u32,
 }
 
-const DIED: &str =
-    "a thread that makes calls died: start the same command again; what it was calling is in doubt";
+const DIED: &str = "a thread that makes calls died: start the same command again; its calls in flight are in doubt";
 
 /// The pool of worker threads.
 pub(super) struct Executor {

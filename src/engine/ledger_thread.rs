@@ -71,7 +71,6 @@ fn warn_if_clock_was_set(set: SignedDuration) {
     let way = if set.is_negative() { "back" } else { "forward" };
     let by = SignedDuration::from_secs(set.abs().as_secs());
     tracing::warn!(
-        "the clock was set {way} by {by:#}: the rate is kept as if it had not been, and calls may \
-         wait for up to the length of its longest window"
+        "the clock was set {way} by {by:#}: the rate is kept all the same, and calls can wait for up to its longest window"
     );
 }

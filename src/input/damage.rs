@@ -16,14 +16,14 @@ pub(super) fn find(raw: &[u8], fields: &ByteRecord, columns: &ColumnMap) -> Opti
     let is_key = |column: &usize| [columns.admin(), columns.sequence()].contains(column);
     if let Some(column) = glued(raw, columns.delimiter()).into_iter().find(is_key) {
         let name = excerpt(columns.header().get(column).unwrap_or_default());
-        return Some(format!("field {name} goes on after its closing quote"));
+        return Some(format!("field {name} continues after its closing quote"));
     }
     let column = fields.iter().position(|field| field.iter().any(|byte| ends_row(*byte)))?;
     if !holds_rows(raw, fields, columns) {
         return None;
     }
     let name = excerpt(columns.header().get(column).unwrap_or_default());
-    Some(format!("the quotes of field {name} hold what looks like another row"))
+    Some(format!("the quoted field {name} contains what looks like another row"))
 }
 
 /// Whether a line of a row of several lines reads as a row: as a second one, or as one with

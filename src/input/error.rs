@@ -28,10 +28,10 @@ pub enum InputErrorKind {
     #[error("cannot be opened ({0}); check the path and its permissions")]
     Unreadable(io::Error),
     /// The file was opened, and then reading failed.
-    #[error("cannot be read ({0}); fetch it again from where it came")]
+    #[error("cannot be read ({0}); fetch it again from its source")]
     Read(io::Error),
     /// What can be read only once could not be put aside.
-    #[error("cannot be put aside in {directory}: {error}; make room there")]
+    #[error("cannot be copied to {directory}: {error}; make room there")]
     Spool {
         /// Where it was to be kept.
         directory: String,
@@ -54,13 +54,13 @@ pub enum InputErrorKind {
     #[error("is {0}, not a CSV file; fetch the orders as CSV in UTF-8")]
     NotCsv(&'static str),
     /// Not text at all.
-    #[error("is not text: there are NUL bytes near its start; a CSV file is wanted")]
+    #[error("is not text: it has NUL bytes near its start; give a CSV file")]
     Binary,
     /// The lines end as on a Macintosh of the last century.
     #[error("has lines that end in CR alone; save it with LF or CRLF line ends")]
     CarriageReturns,
     /// Decompression failed.
-    #[error("is a damaged gzip file ({0}); fetch it again from where it came")]
+    #[error("is a damaged gzip file ({0}); fetch it again from its source")]
     Gzip(io::Error),
     /// The file is no longer the one that was opened.
     #[error("changed while it was read; start again when it is complete")]
@@ -75,8 +75,8 @@ pub enum InputErrorKind {
     },
     /// The bytes are not those that were expected.
     #[error(
-        "is not the file that was meant: its SHA-256 is {digest}, and {place} says {expected}; it \
-         may be cut short or changed: fetch it again from where it came"
+        "is not the expected file: its SHA-256 is {digest}, and {place} requires {expected}; it \
+         may be cut short or changed: fetch it again from its source"
     )]
     OtherDigest {
         /// That of the file.
@@ -88,8 +88,8 @@ pub enum InputErrorKind {
     },
     /// The rows are not as many as expected.
     #[error(
-        "is not the file that was meant: its rows are {rows}, and --expect-rows says {expected}; \
-         it may be cut short or changed: fetch it again from where it came"
+        "is not the expected file: its number of rows is {rows}, and --expect-rows requires {expected}; \
+         it may be cut short or changed: fetch it again from its source"
     )]
     OtherRows {
         /// Those of the file.
@@ -99,14 +99,12 @@ pub enum InputErrorKind {
     },
     /// It was made to fill the memory, or is no file of orders.
     #[error(
-        "unpacks to more than {MOST_TIMES} times its size, as no file of orders does; unpack it, \
-         look at it, and run that"
+        "unpacks to more than {MOST_TIMES} times its size, which no file of orders does; unpack it, inspect it, and run the unpacked file"
     )]
     Bomb,
     /// There are more orders than --max-rows allows, whatever other runs cancelled.
     #[error(
-        "has more rows to send than --max-rows allows: reading stopped after {rows} rows; see \
-         whether it is the file that was meant, or raise --max-rows"
+        "has more rows to send than --max-rows allows: reading stopped after {rows} rows; check that it is the right file, or raise --max-rows"
     )]
     Enough {
         /// How many were read.
@@ -117,7 +115,7 @@ pub enum InputErrorKind {
     Growing,
     /// No column by a name we know.
     #[error(
-        "no column holds the {what} ({wanted}); the header has {header}; \
+        "there is no column for the {what} ({wanted}); the header has {header}; \
          name the column with {flag}{hint}"
     )]
     NoColumn {
@@ -158,8 +156,7 @@ pub enum InputErrorKind {
     },
     /// Another header stands among the rows.
     #[error(
-        "line {line} is a header again, so another file follows; its columns may have another \
-         order: run each of them by itself"
+        "line {line} is a header again, so another file follows; its columns may be in another order: run each file by itself"
     )]
     HeaderAgain {
         /// Where it stands.
@@ -167,8 +164,7 @@ pub enum InputErrorKind {
     },
     /// A column that was taken for its name counts the rows.
     #[error(
-        "column {column}, taken for the sequence number by its name, just counts the rows; name the \
-         right one with --sequence-column, or this one if it is right"
+        "column {column}, taken for the sequence number by its name, only counts the rows; name the right one with --sequence-column, or this one if it is right"
     )]
     Counter {
         /// Its name, in quotes.
@@ -177,15 +173,14 @@ pub enum InputErrorKind {
     /// The numbers are not those that were meant.
     #[error(
         "all admin numbers of more than 15 digits, in {rows} rows, end in zeros: a spreadsheet has \
-         rounded them, and other orders would be cancelled; fetch the file again from where it \
-         came, or show with --expect-sha256 that it is the one that was meant"
+         rounded them, and other orders would be cancelled; fetch the file again from its source, or prove with --expect-sha256 that it is the right one"
     )]
     Rounded {
         /// How many rows.
         rows: usize,
     },
     /// Two columns answer to the same name.
-    #[error("columns {first} and {second} may both hold the {what}; {remedy}")]
+    #[error("columns {first} and {second} could both be the {what}; {remedy}")]
     Ambiguous {
         /// What the column should hold.
         what: String,
@@ -210,8 +205,7 @@ pub enum InputErrorKind {
     NoRows,
     /// A quote swallows what follows it.
     #[error(
-        "a quote that opens in line {line} is not closed, so the rows after it cannot be told \
-         apart; close it, or double it if it is part of the text"
+        "a quote that opens in line {line} is not closed, so the rows after it cannot be separated; close it, or double it if it is part of the text"
     )]
     UnclosedQuote {
         /// Where it opens.
@@ -228,7 +222,7 @@ pub enum InputErrorKind {
     TooManyRows(u32),
     /// A results file was wanted.
     #[error(
-        "has no {missing} column, so it is no results file of ours; for a file of orders, use `cardcancel run`"
+        "has no {missing} column, so it is not a results file; for a file of orders, use `cardcancel run`"
     )]
     NotResults {
         /// The column that all results have.
@@ -236,8 +230,7 @@ pub enum InputErrorKind {
     },
     /// A file of orders was wanted.
     #[error(
-        "is a results file: `run` would send all of its orders again and forget its doubts; use \
-         `cardcancel rerun`, which sends the rows that are open, or --as-orders if all are meant"
+        "is a results file: `run` would send all of its orders again and drop its doubts; use `cardcancel rerun`, which sends the open rows, or --as-orders to send all"
     )]
     Results,
     /// A row of a results file without its status.
@@ -255,7 +248,7 @@ pub enum InputErrorKind {
         found: String,
     },
     /// A row of a results file with a status that we never wrote.
-    #[error("line {line} has the status {found}, which is none of {known}")]
+    #[error("line {line} has the status {found}, which is not one of {known}")]
     UnknownStatus {
         /// Where the row starts.
         line: u64,

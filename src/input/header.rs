@@ -189,8 +189,8 @@ mod tests {
 
     #[test]
     fn a_missing_column_is_explained_with_the_header() {
-        insta::assert_snapshot!(refusal("account;card\n1;2\n"), @r#"orders.csv: no column holds the admin number (AdminNumber or admin); the header has "account", "card"; name the column with --admin-column"#);
-        insta::assert_snapshot!(refusal("admin#seq\n1#2\n"), @r#"orders.csv: no column holds the admin number (AdminNumber or admin); the header has "admin#seq"; name the column with --admin-column; fields are separated by , or ; or | or a tab, and this line has none of them"#);
+        insta::assert_snapshot!(refusal("account;card\n1;2\n"), @r#"orders.csv: there is no column for the admin number (AdminNumber or admin); the header has "account", "card"; name the column with --admin-column"#);
+        insta::assert_snapshot!(refusal("admin#seq\n1#2\n"), @r#"orders.csv: there is no column for the admin number (AdminNumber or admin); the header has "admin#seq"; name the column with --admin-column; fields are separated by , or ; or | or a tab, and this line has none of them"#);
         let options =
             ReadOptions { sequence_column: Some("nr".to_owned()), ..ReadOptions::default() };
         insta::assert_snapshot!(refusal_of("admin,seq\n1,2\n", &options), @r#"orders.csv: no column is named "nr"; the header has "admin", "seq"; correct --sequence-column"#);
@@ -204,19 +204,19 @@ mod tests {
     #[test]
     fn a_card_number_in_the_header_is_refused_and_not_repeated() {
         insta::assert_snapshot!(refusal("admin,seq,PAN 4111111111111111\n1,2,3\n"), @"orders.csv: the name of column 3 looks like a card number; give the file a proper header");
-        insta::assert_snapshot!(refusal("PAN 4111111111111111,seq\n1,2\n"), @r#"orders.csv: no column holds the admin number (AdminNumber or admin); the header has "PAN [card number removed]", "seq"; name the column with --admin-column"#);
+        insta::assert_snapshot!(refusal("PAN 4111111111111111,seq\n1,2\n"), @r#"orders.csv: there is no column for the admin number (AdminNumber or admin); the header has "PAN [card number removed]", "seq"; name the column with --admin-column"#);
     }
 
     #[test]
     fn two_candidates_are_both_named() {
-        insta::assert_snapshot!(refusal("admin,AdminNumber,seq\n1,2,3\n"), @r#"orders.csv: columns "admin" and "AdminNumber" may both hold the admin number; name the right one with --admin-column"#);
-        insta::assert_snapshot!(refusal("admin,seq,seq\n1,2,3\n"), @r#"orders.csv: columns "seq" and "seq" may both hold the sequence number; rename one of them"#);
+        insta::assert_snapshot!(refusal("admin,AdminNumber,seq\n1,2,3\n"), @r#"orders.csv: columns "admin" and "AdminNumber" could both be the admin number; name the right one with --admin-column"#);
+        insta::assert_snapshot!(refusal("admin,seq,seq\n1,2,3\n"), @r#"orders.csv: columns "seq" and "seq" could both be the sequence number; rename one of them"#);
     }
 
     #[test]
     fn a_name_that_says_little_beside_one_that_says_more_is_not_taken() {
-        insta::assert_snapshot!(refusal("Sequence,Admin Number,Card Seq No,Branch\n1,129409,1,Boise\n"), @r#"orders.csv: columns "Sequence" and "Card Seq No" may both hold the sequence number; name the right one with --sequence-column"#);
-        insta::assert_snapshot!(refusal("admin,Admin-Nr.,seq\nx,1,1\n"), @r#"orders.csv: columns "admin" and "Admin-Nr." may both hold the admin number; name the right one with --admin-column"#);
+        insta::assert_snapshot!(refusal("Sequence,Admin Number,Card Seq No,Branch\n1,129409,1,Boise\n"), @r#"orders.csv: columns "Sequence" and "Card Seq No" could both be the sequence number; name the right one with --sequence-column"#);
+        insta::assert_snapshot!(refusal("admin,Admin-Nr.,seq\nx,1,1\n"), @r#"orders.csv: columns "admin" and "Admin-Nr." could both be the admin number; name the right one with --admin-column"#);
         assert_eq!(keys(&columns("AdminNumber,Admin Id,Seq,Admin Note\n1,2,3,4\n")), (0, 2));
         let options =
             ReadOptions { sequence_column: Some("seq".to_owned()), ..ReadOptions::default() };
@@ -239,17 +239,17 @@ mod tests {
     fn a_header_with_numbers_among_its_names_is_one() {
         assert!(
             refusal("AdminNo,SeqNo,2024,2025\n1,1,3,4\n")
-                .contains("no column holds the admin number")
+                .contains("there is no column for the admin number")
         );
         let options =
             ReadOptions { admin_column: Some("AdminNo".to_owned()), ..ReadOptions::default() };
         let error = refusal_of("AdminNo,SeqNo,2024,2025\n1,1,3,4\n", &options);
-        assert!(error.contains("no column holds the sequence number"), "{error}");
+        assert!(error.contains("there is no column for the sequence number"), "{error}");
     }
 
     #[test]
     fn a_quote_that_is_not_closed_in_the_header_is_told() {
-        insta::assert_snapshot!(refusal("AdminNumber,CardSequenceNumber,\"Note\n1,1,x\n"), @"orders.csv: a quote that opens in line 1 is not closed, so the rows after it cannot be told apart; close it, or double it if it is part of the text");
+        insta::assert_snapshot!(refusal("AdminNumber,CardSequenceNumber,\"Note\n1,1,x\n"), @"orders.csv: a quote that opens in line 1 is not closed, so the rows after it cannot be separated; close it, or double it if it is part of the text");
     }
 
     #[test]

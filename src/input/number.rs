@@ -99,7 +99,7 @@ fn problem(text: &[u8]) -> Option<&'static str> {
     } else if text.starts_with('=') {
         Some("is a formula")
     } else if text.strip_suffix(['-', '−', '+']).is_some_and(all_digits) {
-        Some("has a sign behind it")
+        Some("has a sign after it")
     } else if unsigned.len() < text.len() && unsigned.starts_with(|c: char| c.is_ascii_digit()) {
         Some("has a sign")
     } else if is_scientific(&text) {
@@ -197,7 +197,7 @@ mod tests {
 
     #[test]
     fn a_sign_behind_and_a_formula_are_called_so() {
-        assert!(admin("129409-").contains("has a sign behind it"));
+        assert!(admin("129409-").contains("has a sign after it"));
         assert!(admin("=\"129410\"").contains("is a formula"));
     }
 

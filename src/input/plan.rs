@@ -212,13 +212,13 @@ Admin;Seq;STATUS;Doubt
 
     #[test]
     fn a_file_that_is_no_results_file_is_refused() {
-        insta::assert_snapshot!(refused_again("admin,seq\n1,1\n"), @"orders.csv: has no status column, so it is no results file of ours; for a file of orders, use `cardcancel run`");
+        insta::assert_snapshot!(refused_again("admin,seq\n1,1\n"), @"orders.csv: has no status column, so it is not a results file; for a file of orders, use `cardcancel run`");
         insta::assert_snapshot!(refused_again("admin,seq,status,doubt\n1,1,failed,\n2,1, ,\n"), @"orders.csv: no status in line 3: is this a results file?");
-        insta::assert_snapshot!(refused_again("admin,seq,status,doubt\n1,1,shipped,\n"), @r#"orders.csv: line 2 has the status "shipped", which is none of cancelled, already_cancelled, rejected, failed, in_doubt, invalid, duplicate, not_sent"#);
+        insta::assert_snapshot!(refused_again("admin,seq,status,doubt\n1,1,shipped,\n"), @r#"orders.csv: line 2 has the status "shipped", which is not one of cancelled, already_cancelled, rejected, failed, in_doubt, invalid, duplicate, not_sent"#);
         assert!(
             refused_again("admin,seq,status,doubt,error_code\n1,1,,,failed\n")
                 .contains("no status in line 2")
         );
-        insta::assert_snapshot!(refused_again("admin,seq,status,Status\n1,1,failed,failed\n"), @r#"orders.csv: columns "status" and "Status" may both hold the status; remove one of them"#);
+        insta::assert_snapshot!(refused_again("admin,seq,status,Status\n1,1,failed,failed\n"), @r#"orders.csv: columns "status" and "Status" could both be the status; remove one of them"#);
     }
 }

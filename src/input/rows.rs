@@ -326,19 +326,19 @@ mod tests {
     #[test]
     fn a_damaged_row_is_invalid_and_told_whole() {
         insta::assert_snapshot!(read("admin,seq,note\n\"129409\"1,1,a\n129410,\"1\"2,b\n1,1,\"x\"y\n2,1,b\0c\n3,1,\"open\n4,1,closed\"\n5,1,\"two\nlines, 2\"\n"), @r#"
-        1 (line 2): MALFORMED_ROW field "admin" goes on after its closing quote; the line: ""129409"1,1,a"
-        2 (line 3): MALFORMED_ROW field "seq" goes on after its closing quote; the line: "129410,"1"2,b"
+        1 (line 2): MALFORMED_ROW field "admin" continues after its closing quote; the line: ""129409"1,1,a"
+        2 (line 3): MALFORMED_ROW field "seq" continues after its closing quote; the line: "129410,"1"2,b"
         3 (line 4): 1/1
         4 (line 5): MALFORMED_ROW the row holds a NUL byte; the line: "2,1,b\0c"
-        5 (line 6): MALFORMED_ROW the quotes of field "note" hold what looks like another row; the line: "3,1,"open\n4,1,closed""
+        5 (line 6): MALFORMED_ROW the quoted field "note" contains what looks like another row; the line: "3,1,"open\n4,1,closed""
         6 (line 8): 5/1
         "#);
     }
 
     #[test]
     fn a_quote_that_is_never_closed_refuses_the_file() {
-        insta::assert_snapshot!(refusal("admin,seq,note\n1,1,\n2,2,\"oops\n3,3,\n"), @"orders.csv: a quote that opens in line 3 is not closed, so the rows after it cannot be told apart; close it, or double it if it is part of the text");
-        insta::assert_snapshot!(refusal("admin,seq,note\n1,1,\n2,2,\"oops\n3,3,\"x\"\n"), @"orders.csv: a quote that opens in line 3 is not closed, so the rows after it cannot be told apart; close it, or double it if it is part of the text");
+        insta::assert_snapshot!(refusal("admin,seq,note\n1,1,\n2,2,\"oops\n3,3,\n"), @"orders.csv: a quote that opens in line 3 is not closed, so the rows after it cannot be separated; close it, or double it if it is part of the text");
+        insta::assert_snapshot!(refusal("admin,seq,note\n1,1,\n2,2,\"oops\n3,3,\"x\"\n"), @"orders.csv: a quote that opens in line 3 is not closed, so the rows after it cannot be separated; close it, or double it if it is part of the text");
     }
 
     #[test]

@@ -122,19 +122,15 @@ impl fmt::Display for Warning {
             Warning::Unfinished { line } => write!(
                 f,
                 "THE FILE MAY BE CUT SHORT: its last line, line {line}, has no line end. That row \
-                 is not sent, and rows after it may be missing. If the file is whole, end that \
-                 line, or show it with --expect-rows, --expect-sha256 or a file .sha256 beside it"
+                 is not sent, and rows after it may be missing. If the file is complete, end that line, or prove it with --expect-rows, --expect-sha256 or a .sha256 file beside it"
             ),
             Warning::Unproven { line } => write!(
                 f,
-                "the last line, line {line}, has no line end. It is sent because --expect-rows \
-                 says that the file is whole; only a SHA-256 (--expect-sha256) shows that the \
-                 line itself is"
+                "the last line, line {line}, has no line end. It is sent because the file has the rows that --expect-rows requires; only a SHA-256 (--expect-sha256) proves that the line itself is complete"
             ),
             Warning::Counter { column } => write!(
                 f,
-                "column {column}, taken for the sequence number by its name, just counts the rows. \
-                 If it is not what was meant, name the right one with --sequence-column"
+                "column {column}, taken for the sequence number by its name, only counts the rows. If it is the wrong column, name the right one with --sequence-column"
             ),
             Warning::Rounded { rows } => write!(
                 f,
@@ -172,8 +168,8 @@ mod tests {
 
     #[test]
     fn a_column_that_counts_rows_is_told_and_not_taken_for_many() {
-        insta::assert_snapshot!(counting("Seq", 3, false), @r#"column "Seq", taken for the sequence number by its name, just counts the rows. If it is not what was meant, name the right one with --sequence-column"#);
-        insta::assert_snapshot!(counting("Seq", 10, false), @r#"orders.csv: column "Seq", taken for the sequence number by its name, just counts the rows; name the right one with --sequence-column, or this one if it is right"#);
+        insta::assert_snapshot!(counting("Seq", 3, false), @r#"column "Seq", taken for the sequence number by its name, only counts the rows. If it is the wrong column, name the right one with --sequence-column"#);
+        insta::assert_snapshot!(counting("Seq", 10, false), @r#"orders.csv: column "Seq", taken for the sequence number by its name, only counts the rows; name the right one with --sequence-column, or this one if it is right"#);
         for warned in [
             counting("Seq", 2, false),
             counting("Seq", 10, true),
@@ -192,7 +188,7 @@ mod tests {
             warnings(&format!("admin,seq\n{rows}"), &ReadOptions::default())
         };
         insta::assert_snapshot!(warned(&["9912140633506420", "8812140633507130", "1"]), @"all admin numbers of more than 15 digits, in 2 rows, end in zeros: a spreadsheet may have rounded them, and other orders would be cancelled");
-        insta::assert_snapshot!(warned(&["991214063350642000", "881214063350713000"]), @"orders.csv: all admin numbers of more than 15 digits, in 2 rows, end in zeros: a spreadsheet has rounded them, and other orders would be cancelled; fetch the file again from where it came, or show with --expect-sha256 that it is the one that was meant");
+        insta::assert_snapshot!(warned(&["991214063350642000", "881214063350713000"]), @"orders.csv: all admin numbers of more than 15 digits, in 2 rows, end in zeros: a spreadsheet has rounded them, and other orders would be cancelled; fetch the file again from its source, or prove with --expect-sha256 that it is the right one");
         for fine in [
             &["9912140633506420"][..],
             &["9912140633506420", "9912140633506420"],

@@ -26,7 +26,7 @@ pub enum DatabaseUrlError {
     Malformed,
     /// It is not clear where the password ends.
     #[error(
-        "a character of the user name or password must be written otherwise: @ as %40, / as %2F, ? as %3F, # as %23, : as %3A, % as %25"
+        "characters of the user name or password must be percent-encoded: @ as %40, / as %2F, ? as %3F, # as %23, : as %3A, % as %25"
     )]
     Unclear,
     /// A password among the parameters.
@@ -36,7 +36,7 @@ pub enum DatabaseUrlError {
     Parameter,
     /// Two passwords.
     #[error(
-        "it holds a password, and another is set in CARDCANCEL_LEDGER_PASSWORD: take one of them away"
+        "it holds a password, and another is set in CARDCANCEL_LEDGER_PASSWORD: remove one of them"
     )]
     Both,
 }

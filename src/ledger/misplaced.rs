@@ -8,7 +8,7 @@ use std::fmt;
 pub enum Misplaced {
     /// A file without a schema: this program makes none.
     #[error(
-        "the ledger {path} is empty: it was emptied, or it is a copy made without the file {path}-wal that stood beside it. What ran is not in it, and everything would be sent again: put the whole ledger back (both files, or a copy made with `cardcancel ledger backup`), or name another file with --ledger to begin a new one"
+        "the ledger {path} is empty: it was emptied, or it is a copy made without the file {path}-wal beside it. It has no record of earlier runs, and everything would be sent again: restore the whole ledger (both files, or a copy made with `cardcancel ledger backup`), or name another file with --ledger to start a new one"
     )]
     Empty {
         /// Where it is.
@@ -16,7 +16,7 @@ pub enum Misplaced {
     },
     /// The log of a ledger whose file is gone.
     #[error(
-        "there is no ledger {path}, but {left} is there: the file was removed or moved while a run used it. Put it back; or move {left} away to begin a new ledger, in which nothing is known of what ran"
+        "there is no ledger {path}, but {left} exists: the file was removed or moved while a run used it. Put it back; or move {left} away to start a new ledger, which has no record of earlier runs"
     )]
     Orphaned {
         /// Where it should be.
@@ -36,7 +36,7 @@ pub enum Misplaced {
     },
     /// It is mounted alone.
     #[error(
-        "the ledger {path} is mounted as a single file: SQLite keeps files beside it, which others that use it would not see, and every order would be sent twice. Mount the folder that holds it"
+        "the ledger {path} is mounted as a single file: SQLite keeps files beside it, which other processes that use it would not see, and every order would be sent twice. Mount the folder that holds it"
     )]
     Mounted {
         /// Where it is mounted.
@@ -44,7 +44,7 @@ pub enum Misplaced {
     },
     /// On a file system that machines share.
     #[error(
-        "the ledger {path} is on a network file system ({kind}), where SQLite cannot keep two machines apart: name a file on a local disk with --ledger, or for several machines a PostgreSQL database"
+        "the ledger {path} is on a network file system ({kind}), where SQLite cannot exclude other machines: name a file on a local disk with --ledger, or for several machines a PostgreSQL database"
     )]
     Network {
         /// Where it is.
@@ -64,7 +64,7 @@ pub enum Misplaced {
     },
     /// Nothing can be written where it is, and its log is not empty.
     #[error(
-        "the ledger {path} cannot be read where nothing can be written, since a part of it is in {path}-wal: copy both files to a folder of your own, and name the copy with --ledger"
+        "the ledger {path} cannot be read in a read-only folder, since a part of it is in {path}-wal: copy both files to a writable folder, and name the copy with --ledger"
     )]
     Unreadable {
         /// Where it is.
@@ -88,11 +88,11 @@ impl fmt::Display for Saved {
             Some(copy) => {
                 write!(
                     f,
-                    "All that it held is in {copy}: put that in its place, and start the same command again."
+                    "Everything in it was saved to {copy}: put that in its place, and start the same command again."
                 )
             }
             None => f.write_str(
-                "What it held could not be saved: put it back, and start the same command again.",
+                "Its content could not be saved: put it back, and start the same command again.",
             ),
         }
     }

@@ -318,7 +318,7 @@ pub trait Ledger: Send {
 pub enum LedgerError {
     /// Another process works on the run.
     #[error(
-        "this file is being worked on by {by}: wait until it is done, or stop it first; `cardcancel runs` shows how far it is"
+        "this file is in use by {by}: wait until it has finished, or stop it first; `cardcancel runs` shows its progress"
     )]
     Locked {
         /// Process, host and since when.
@@ -362,7 +362,7 @@ pub enum LedgerError {
     },
     /// The disk is full.
     #[error(
-        "the disk that holds the ledger {path} is full: make room and start the same command again, it goes on where it was"
+        "the disk that holds the ledger {path} is full: make room and start the same command again to resume"
     )]
     DiskFull {
         /// Where it is.
@@ -370,7 +370,7 @@ pub enum LedgerError {
     },
     /// The file could not be opened or made.
     #[error(
-        "cannot open the ledger {path} ({cause}): put that right, or name another place with --ledger"
+        "cannot open the ledger {path} ({cause}): correct that, or name another file with --ledger"
     )]
     Open {
         /// Where it is.
@@ -380,7 +380,7 @@ pub enum LedgerError {
     },
     /// The file was removed, moved or replaced while it was used.
     #[error(
-        "the ledger {path} was removed, moved or replaced while this process used it: nothing more is sent. {saved} Until then a start knows nothing of what this one sent"
+        "the ledger {path} was removed, moved or replaced while this process used it: nothing more is sent. {saved} Until then, a new start does not know what this one sent"
     )]
     Gone {
         /// Where it was.
@@ -389,7 +389,7 @@ pub enum LedgerError {
         saved: Saved,
     },
     /// A copy of the ledger could not be made.
-    #[error("the copy {path} cannot be written ({cause}): name another place")]
+    #[error("the copy {path} cannot be written ({cause}): choose another path")]
     Copy {
         /// Where it was to be.
         path: String,
@@ -397,7 +397,7 @@ pub enum LedgerError {
         cause: std::io::Error,
     },
     /// Anything else that the database said.
-    #[error("the ledger {path} failed ({cause}): put that right, and start the same command again")]
+    #[error("the ledger {path} failed ({cause}): correct that, and start the same command again")]
     Database {
         /// Where it is.
         path: String,
@@ -406,7 +406,7 @@ pub enum LedgerError {
     },
     /// The database cannot be reached, or went away.
     #[error(
-        "the ledger {path} cannot be reached ({cause}): see whether the database is up, and start the same command again, it goes on where it was"
+        "the ledger {path} cannot be reached ({cause}): check that the database is running, and start the same command again to resume"
     )]
     Unreachable {
         /// Where it is.
@@ -416,7 +416,7 @@ pub enum LedgerError {
     },
     /// What the ledger had confirmed is not there any more.
     #[error(
-        "the ledger {path} no longer holds all that it had confirmed ({what}): it was put back to an earlier state, as by a failover to a standby that lagged behind, or from a backup. Rows that this process may have sent since are marked as in doubt there, as far as they are known. Ask CoreCARD what became of them before the same command is started again"
+        "the ledger {path} has lost what it had confirmed ({what}): it is back in an earlier state, after a failover to a standby that lagged behind, or from a backup. Rows that this process may have sent since are marked as in doubt there, as far as they are known. Look them up in CoreCARD before you start the same command again"
     )]
     Rewound {
         /// Where it is.
@@ -429,7 +429,7 @@ pub enum LedgerError {
     BadUrl(String),
     /// The database server would forget what it has confirmed.
     #[error(
-        "the ledger {path} is on a server with {setting} = {value}, which can forget what it has confirmed, and calls would be made twice: turn it on, or name another server with --ledger"
+        "the ledger {path} is on a server with {setting} = {value}, which can lose what it has confirmed, and calls would be made twice: turn it on, or name another server with --ledger"
     )]
     Forgetful {
         /// Where it is.
@@ -441,7 +441,7 @@ pub enum LedgerError {
     },
     /// A failover would forget what was confirmed.
     #[error(
-        "the ledger {path} {why}, and none of them has what is committed for sure: a failover would forget it, and calls would be made twice. Set synchronous_standby_names on the server, or say ?allow_async=1 in the URL if that may happen"
+        "the ledger {path} {why}, and commits wait for none of them: a failover would lose some, and calls would be made twice. Set synchronous_standby_names on the server, or add ?allow_async=1 to the URL to accept that"
     )]
     Asynchronous {
         /// Where it is.
@@ -479,7 +479,7 @@ pub enum LedgerError {
     },
     /// The schema is not there, and this user may not make it.
     #[error(
-        "the ledger {path} is not set up, and this user may not do that ({cause}): run `cardcancel runs` once as a user who may create a schema in the database"
+        "the ledger {path} is not set up, and this user is not allowed to do that ({cause}): run `cardcancel runs` once as a user who can create a schema in the database"
     )]
     NotSetUp {
         /// Where it is.

@@ -59,8 +59,9 @@ fn classify_success(body: ResponseBody, codes: &CodeMap) -> (Verdict, String, St
             (verdict, error_code.unwrap_or_default(), message.unwrap_or_default())
         }
         ResponseBody::Api { status: None, error_code, message } => {
-            let said = message.map(|message| format!("; it said: {message}")).unwrap_or_default();
-            let message = format!("the answer had no plain Status{said}");
+            let said =
+                message.map(|message| format!("; its message: {message}")).unwrap_or_default();
+            let message = format!("the answer had no clear Status{said}");
             (Verdict::Doubt, error_code.unwrap_or_else(bad), message)
         }
         ResponseBody::Unreadable(why) => (Verdict::Doubt, bad(), why),

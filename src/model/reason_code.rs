@@ -46,18 +46,18 @@ reason_codes! {
     ConnectionLost = "CONNECTION_LOST", "The connection broke after sending: the order may or may not be cancelled.";
     BadAnswer = "BAD_ANSWER", "The answer could not be understood: the order may or may not be cancelled.";
     Interrupted = "INTERRUPTED", "This program died with the call in flight: the order may or may not be cancelled.";
-    CutOff = "CUT_OFF", "The cut-off came first.";
-    Signal = "SIGNAL", "The run was told to stop.";
+    CutOff = "CUT_OFF", "The cut-off came before the row was sent.";
+    Signal = "SIGNAL", "The run was stopped by a signal.";
     MaxFailures = "MAX_FAILURES", "More rows failed than --max-failures allows, and the run stopped.";
-    ConsecutiveFailures = "CONSECUTIVE_FAILURES", "More rows in a row failed than --max-consecutive-failures allows, and the run stopped.";
-    ConsecutiveDoubts = "CONSECUTIVE_DOUBTS", "More answers in a row were lost than --max-consecutive-doubts allows, and the run stopped.";
-    SameCode = "SAME_CODE", "More rows in a row failed with the same error code than --max-consecutive-same-code allows, and the run stopped.";
+    ConsecutiveFailures = "CONSECUTIVE_FAILURES", "More consecutive rows failed than --max-consecutive-failures allows, and the run stopped.";
+    ConsecutiveDoubts = "CONSECUTIVE_DOUBTS", "More consecutive answers were lost than --max-consecutive-doubts allows, and the run stopped.";
+    SameCode = "SAME_CODE", "More consecutive rows failed with the same error code than --max-consecutive-same-code allows, and the run stopped.";
     Canary = "CANARY", "Too many of the first rows, those of --canary, failed, and the run stopped.";
-    Outage = "OUTAGE", "CoreCARD was away for longer than --max-outage, and the run stopped.";
-    Refusals = "REFUSALS", "Several requests in a row were refused as malformed or misdirected, and the run stopped.";
+    Outage = "OUTAGE", "CoreCARD was unavailable for longer than --max-outage, and the run stopped.";
+    Refusals = "REFUSALS", "Several consecutive requests were refused as malformed or misdirected, and the run stopped.";
     Credentials = "CREDENTIALS", "The credentials were refused, or could not be renewed, and the run stopped.";
     Redirected = "REDIRECTED", "The server answered with a redirect, which is never followed, and the run stopped.";
-    Certificate = "CERTIFICATE", "The server's certificate is not valid, or the server did not accept ours, and the run stopped.";
+    Certificate = "CERTIFICATE", "The server's certificate is not valid, or the server did not accept the client certificate, and the run stopped.";
     StopCode = "STOP_CODE", "CoreCARD answered with a code that the configuration says must stop the run.";
 }
 

@@ -89,7 +89,7 @@ impl MetricsFile {
             let written = tokio::task::spawn_blocking(move || now.write()).await;
             match written {
                 Ok(Err(error)) if !failed => {
-                    tracing::warn!("{error:#}; the run goes on");
+                    tracing::warn!("{error:#}; the run continues");
                     failed = true;
                 }
                 Ok(Ok(())) => failed = false,
@@ -153,7 +153,7 @@ fn may_replace(path: &Path) -> anyhow::Result<()> {
     if names_folder(path) {
         bail!("{name} names a folder: name a file in it with --metrics-file");
     }
-    let unreadable = || format!("cannot look at {name}: name another --metrics-file");
+    let unreadable = || format!("cannot read {name}: name another --metrics-file");
     let there = match std::fs::symlink_metadata(path) {
         Err(absent) if absent.kind() == ErrorKind::NotFound => return Ok(()),
         there => there.with_context(unreadable)?,
@@ -168,7 +168,7 @@ fn may_replace(path: &Path) -> anyhow::Result<()> {
     match beginning.is_empty() || beginning == BEGINNING {
         true => Ok(()),
         false => bail!(
-            "{name} is there already and holds no metrics of this program: move it away, or name another --metrics-file"
+            "{name} already exists and does not hold metrics of this program: move it away, or name another --metrics-file"
         ),
     }
 }
@@ -196,7 +196,7 @@ impl RunMetrics {
         text.family("info", "gauge", "The run, and the program's version.");
         text.sample("info", &info, 1);
         text.one("input_rows", "gauge", "Rows of the input.", self.rows);
-        text.family("rows", "gauge", "Rows by how they ended, or stand in the results.");
+        text.family("rows", "gauge", "Rows by status.");
         for status in Status::ALL {
             text.sample("rows", &[("status", status.as_str())], self.counts.get(status));
         }
@@ -209,11 +209,11 @@ impl RunMetrics {
         text.one("rows_waiting", "gauge", "Rows that wait for another attempt.", self.waiting);
         let started = "When the run was started, or started again.";
         text.timestamp("started_timestamp_seconds", started, self.started_at);
-        let complete = "Whether the run has come to rest with every row ended.";
+        let complete = "Whether the run has finished with every row ended.";
         let is_complete = self.ended.is_some() && self.left == 0;
         text.one("complete", "gauge", complete, is_complete.into());
         if let Some((at, exit)) = self.ended {
-            text.timestamp("ended_timestamp_seconds", "When the run came to rest.", at);
+            text.timestamp("ended_timestamp_seconds", "When the run finished.", at);
             let code = "The exit code; 0 is every row cancelled.";
             text.one("exit_code", "gauge", code, exit as u64);
         }

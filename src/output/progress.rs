@@ -113,7 +113,7 @@ impl Notices {
         let is_told = std::mem::replace(&mut self.waits_elsewhere, waits.is_some());
         let waits = waits.filter(|_| !is_told)?;
         Some(format!(
-            "another run has had the orders of {} in flight for {}: they wait for it; `cardcancel runs` tells what is running, and a process that hangs is to be ended",
+            "another run has had the orders of {} in flight for {}: these rows wait for it; `cardcancel runs` shows what is running; end a process that hangs",
             rows(waits.rows as u64),
             human_duration(waits.longest)
         ))
@@ -127,12 +127,9 @@ impl Notices {
         }
         self.silent_since = Some(asked.since);
         let (asks, lasts) = (human_duration(asked.wait), human_duration(asked.given));
-        let how = match asked.is_capped {
-            true => "the longest that --max-outage allows",
-            false => "as it wants",
-        };
+        let limit = if asked.is_capped { ", the limit of --max-outage" } else { "" };
         Some(format!(
-            "CoreCARD asks everyone to wait for {asks} (Retry-After): nothing is sent for {lasts}, {how}"
+            "CoreCARD asks for a pause of {asks} (Retry-After): nothing is sent for {lasts}{limit}"
         ))
     }
 
@@ -140,11 +137,12 @@ impl Notices {
     fn outage(&mut self, lasts: Option<Duration>, cause: &str) -> Option<String> {
         match (std::mem::replace(&mut self.lasted, lasts), lasts) {
             (None, Some(_)) => Some(format!(
-                "CoreCARD does not answer ({cause}): nothing is sent but a probe now and then, until it is back"
+                "CoreCARD is unavailable ({cause}): only probes are sent until it answers"
             )),
-            (Some(lasted), None) => {
-                Some(format!("CoreCARD is back after {}: the run goes on", human_duration(lasted)))
-            }
+            (Some(lasted), None) => Some(format!(
+                "CoreCARD is available again after {}: the run continues",
+                human_duration(lasted)
+            )),
             _ => None,
         }
     }
@@ -166,17 +164,14 @@ fn line(context: &ProgressContext, snapshot: &Snapshot, took: Duration) -> Strin
     let mut parts = vec![format!("{}/s", per_second(here, took))];
     parts.extend(ends(snapshot));
     if snapshot.waiting > 0 {
-        parts.push(format!("{} to try again", human_count(snapshot.waiting as u64)));
+        parts.push(format!("{} to retry", human_count(snapshot.waiting as u64)));
     }
     if snapshot.stop.is_some() {
         parts.push(format!("stopping: {} calls in flight", snapshot.in_flight));
     } else if let Some(lasts) = snapshot.outage {
         parts.push(format!("no answer from CoreCARD for {}", human_duration(lasts)));
     } else if !snapshot.retry_after.is_zero() {
-        parts.push(format!(
-            "waiting {}: the server asked for it",
-            human_duration(snapshot.retry_after)
-        ));
+        parts.push(format!("waiting {} (Retry-After)", human_duration(snapshot.retry_after)));
     } else if let Some(left) = time_left(context.rows.saturating_sub(ended), here, took) {
         parts.push(format!("{} left", human_duration(left)));
         parts.extend(margin(context, left));
@@ -235,7 +230,7 @@ mod tests {
     #[test]
     fn the_line_tells_what_the_run_is_waiting_for() {
         let quiet = Snapshot { waiting: 3, retry_after: Duration::from_secs(7), ..snapshot() };
-        insta::assert_snapshot!(shown(quiet), @"10.0/s · 290 cancelled · 10 rejected · 3 to try again · waiting 7 s: the server asked for it");
+        insta::assert_snapshot!(shown(quiet), @"10.0/s · 290 cancelled · 10 rejected · 3 to retry · waiting 7 s (Retry-After)");
         let away = Snapshot { outage: Some(Duration::from_secs(75)), ..snapshot() };
         insta::assert_snapshot!(shown(away), @"10.0/s · 290 cancelled · 10 rejected · no answer from CoreCARD for 1 min 15 s");
         let stopping = Snapshot { stop: Some(ReasonCode::Signal), in_flight: 4, ..snapshot() };
@@ -254,9 +249,9 @@ mod tests {
             notices.take(&snapshot).collect::<Vec<_>>().join("\n")
         };
         assert_eq!(notices_of(1, 2, false), "");
-        insta::assert_snapshot!(notices_of(5, 86_400, true), @"CoreCARD asks everyone to wait for 1 d 0 h (Retry-After): nothing is sent for 15 min 0 s, the longest that --max-outage allows");
+        insta::assert_snapshot!(notices_of(5, 86_400, true), @"CoreCARD asks for a pause of 1 d 0 h (Retry-After): nothing is sent for 15 min 0 s, the limit of --max-outage");
         assert_eq!(notices_of(5, 86_400, true), "");
-        insta::assert_snapshot!(notices_of(2000, 120, false), @"CoreCARD asks everyone to wait for 2 min 0 s (Retry-After): nothing is sent for 2 min 0 s, as it wants");
+        insta::assert_snapshot!(notices_of(2000, 120, false), @"CoreCARD asks for a pause of 2 min 0 s (Retry-After): nothing is sent for 2 min 0 s");
     }
 
     #[test]
@@ -270,7 +265,7 @@ mod tests {
             notices.elsewhere(waits).unwrap_or_default()
         };
         assert_eq!(notices_of(Some((2, 9))), "");
-        insta::assert_snapshot!(notices_of(Some((2, 10))), @"another run has had the orders of 2 rows in flight for 10 s: they wait for it; `cardcancel runs` tells what is running, and a process that hangs is to be ended");
+        insta::assert_snapshot!(notices_of(Some((2, 10))), @"another run has had the orders of 2 rows in flight for 10 s: these rows wait for it; `cardcancel runs` shows what is running; end a process that hangs");
         assert_eq!(notices_of(Some((1, 11))), "");
         assert_eq!(notices_of(None), "");
         assert_ne!(notices_of(Some((1, 12))), "");
@@ -284,8 +279,8 @@ mod tests {
             .map(|lasts| notices.outage(lasts.map(Duration::from_secs), "DNS, no such host"));
         let notices_of: Vec<String> = notices_of.into_iter().flatten().collect();
         insta::assert_snapshot!(notices_of.join("\n"), @r"
-        CoreCARD does not answer (DNS, no such host): nothing is sent but a probe now and then, until it is back
-        CoreCARD is back after 1 min 10 s: the run goes on
+        CoreCARD is unavailable (DNS, no such host): only probes are sent until it answers
+        CoreCARD is available again after 1 min 10 s: the run continues
         ");
     }
 

@@ -81,7 +81,7 @@ impl ResultsFile {
         may_replace(&path, run, replace, ledger)?;
         let (temp_path, file) = create_temp_file(&path, run).with_context(|| {
             let path = path.display();
-            format!("the results cannot be written to {path}: choose another place with -o")
+            format!("the results cannot be written to {path}: choose another file with -o")
         })?;
         Ok(ResultsFile { path, temp_path, file, replace })
     }
@@ -98,7 +98,7 @@ impl ResultsFile {
     ) -> anyhow::Result<WrittenResults> {
         let (digest, tally) = self.write_to_temp(source, ledger).with_context(|| {
             let path = self.path.display();
-            format!("the results could not be written to {path}; the ledger has them all: put right what is wrong and start the same command again")
+            format!("the results could not be written to {path}; the ledger has them all: correct the cause and start the same command again")
         })?;
         // Another may have been put there while the run went on.
         may_replace(&self.path, source.run.id(), self.replace, ledger)?;
@@ -148,7 +148,7 @@ fn may_replace(
     };
     let path = path.display();
     if !there.is_file() {
-        bail!("{path} is not a plain file: name another place for the results with -o");
+        bail!("{path} is not a plain file: name another file for the results with -o");
     }
     let ours = |runs: Vec<String>| match replace {
         Replace::OwnResults => runs.iter().any(|id| id == run),
@@ -161,7 +161,7 @@ fn may_replace(
         return Ok(());
     }
     bail!(
-        "{path} is there already and is not what this run wrote: move it away, or name another file with -o"
+        "{path} already exists and was not written by this run: move it away, or name another file with -o"
     );
 }
 

@@ -43,7 +43,7 @@ impl fmt::Display for Misnamed {
         let rows = rows(self.rows);
         write!(
             f,
-            "the ledger and the input name different orders for {rows}, first for row {row}, where the ledger has {order}: one of them was changed. The results name what the ledger says, which is what was sent; see whether it is whole with `cardcancel ledger check`"
+            "the ledger and the input have different orders in {rows}, first in row {row}, where the ledger has {order}: one of them was changed. The results have the orders of the ledger, which were sent; check it with `cardcancel ledger check`"
         )
     }
 }

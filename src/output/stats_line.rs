@@ -15,14 +15,14 @@ const LITTLE: Duration = Duration::from_secs(1);
 pub fn line(stats: &RunStats) -> Option<String> {
     let away = (stats.outages > 0).then(|| {
         let (times, lasted) = (times(stats.outages), human_duration(stats.outage_time));
-        format!("CoreCARD was away {times}, {lasted} in all")
+        format!("CoreCARD unavailable {times} ({lasted})")
     });
     let waited = (!stats.retry_after_time.is_zero()).then(|| {
-        format!("waited {} because it asked for that", human_duration(stats.retry_after_time))
+        format!("paused {} at its request (Retry-After)", human_duration(stats.retry_after_time))
     });
     let throttled = stats.throttled_to.filter(|_| stats.throttled_time >= LITTLE).map(|least| {
         let (lasted, least) = (human_duration(stats.throttled_time), rate(least));
-        format!("held to what it takes for {lasted}, {least} a second at the least")
+        format!("slowed below --rate for {lasted} (lowest {least}/s)")
     });
     let renewed = (stats.credential_refreshes > 0)
         .then(|| format!("credentials renewed {}", times(stats.credential_refreshes)));
@@ -30,7 +30,7 @@ pub fn line(stats: &RunStats) -> Option<String> {
     let repeated = some(stats.repeated, "call repeated", "calls repeated");
     let parts: Vec<String> =
         [away, waited, throttled, renewed, lost, repeated].into_iter().flatten().collect();
-    (!parts.is_empty()).then(|| format!("On the way: {}", parts.join("; ")))
+    (!parts.is_empty()).then(|| format!("During the run: {}", parts.join("; ")))
 }
 
 /// The same for programs, always whole.
@@ -81,14 +81,14 @@ mod tests {
             throttled_time: Duration::from_secs(400),
             throttled_to: Some(212.4),
         };
-        assert_snapshot!(line(&stats).unwrap(), @"On the way: CoreCARD was away twice, 1 min 35 s in all; waited 3 s because it asked for that; held to what it takes for 6 min 40 s, 212 a second at the least; credentials renewed 3 times; 31 answers lost; 1,214 calls repeated");
+        assert_snapshot!(line(&stats).unwrap(), @"During the run: CoreCARD unavailable twice (1 min 35 s); paused 3 s at its request (Retry-After); slowed below --rate for 6 min 40 s (lowest 212/s); credentials renewed 3 times; 31 answers lost; 1,214 calls repeated");
     }
 
     #[test]
     fn only_what_happened_is_in_the_line() {
         let stats =
             RunStats { lost: 1, repeated: 1, credential_refreshes: 1, ..RunStats::default() };
-        assert_snapshot!(line(&stats).unwrap(), @"On the way: credentials renewed once; 1 answer lost; 1 call repeated");
+        assert_snapshot!(line(&stats).unwrap(), @"During the run: credentials renewed once; 1 answer lost; 1 call repeated");
     }
 
     #[test]

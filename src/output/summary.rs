@@ -133,13 +133,13 @@ impl Summary<'_> {
         }
         if self.results.input_changed {
             steps.push(format!(
-                "THE INPUT CHANGED while the run went on: the results are of {} as it was when the run began. What came into it since was not sent: run it again for that, with another -o",
+                "THE INPUT CHANGED while the run went on: the results are of {} as it was when the run began. Rows added since were not sent: run the file again for them, with another -o",
                 shown(&self.run.opened.input_name)
             ));
         }
         if self.results.may_be_cut_short {
             steps.push(
-                "THE FILE MAY BE CUT SHORT: its last line has no line end. That row was not sent, and rows after it may be missing: fetch the file again from where it came, and run it".to_owned(),
+                "THE FILE MAY BE CUT SHORT: its last line has no line end. That row was not sent, and rows after it may be missing: fetch the file again from its source, and run it".to_owned(),
             );
         }
         if !self.results.have_ended() {
@@ -147,7 +147,7 @@ impl Summary<'_> {
         } else if of(Status::Failed) + of(Status::NotSent) + self.results.counts.in_doubt() > 0 {
             let rehearse = if self.is_rehearsal { " --rehearse" } else { "" };
             steps.push(format!(
-                "Next: try the rows that are still open once more with: cardcancel rerun {results}{rehearse}"
+                "Next: send the open rows again with: cardcancel rerun {results}{rehearse}"
             ));
         }
         let mut step = |status: &str, number: u64, what: &str| {
@@ -160,7 +160,7 @@ impl Summary<'_> {
         step(
             "Invalid",
             of(Status::Invalid),
-            "not sent: correct the orders in a file of their own, and run that",
+            "not sent: correct the orders in a new file, and run that",
         );
         if steps.is_empty() {
             steps.push("Every order is cancelled; there is nothing left to do".to_owned());
@@ -192,7 +192,7 @@ impl Summary<'_> {
             ),
             false => {
                 let first = self.run.stop.as_deref().and_then(remedy).unwrap_or_default();
-                format!("Next: {left} did not end: {first}start the same command again to go on")
+                format!("Next: {left} did not end: {first}start the same command again to resume")
             }
         }
     }
@@ -254,20 +254,20 @@ pub fn reason(stop: &str) -> String {
 fn remedy(stop: &str) -> Option<&'static str> {
     match ReasonCode::ALL.iter().find(|(code, _)| code.to_string() == stop)?.0 {
         ReasonCode::Credentials => {
-            Some("put the credentials right ([auth] and its secrets, or those of the proxy), and ")
+            Some("correct the credentials ([auth] and its secrets, or those of the proxy), and ")
         }
         ReasonCode::Redirected => Some("correct --url, and "),
         ReasonCode::Certificate => Some(
-            "have the certificate renewed, or set --ca-file (whom to trust) or --client-cert-file (our own), and ",
+            "renew the certificate, or set --ca-file (authorities to trust) or --client-cert-file (the client certificate), and ",
         ),
-        ReasonCode::Refusals => Some("see whether --url and the request fields are right, and "),
+        ReasonCode::Refusals => Some("check --url and the request fields, and "),
         _ => None,
     }
 }
 
 fn meaning(stop: &str) -> &str {
     let known = ReasonCode::ALL.iter().find(|(code, _)| code.to_string() == stop);
-    known.map_or("For a reason that this version does not know", |(_, meaning)| {
+    known.map_or("For a reason unknown to this version", |(_, meaning)| {
         meaning.trim_end_matches('.')
     })
 }

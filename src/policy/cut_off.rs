@@ -163,8 +163,7 @@ impl fmt::Display for Named<'_> {
 pub enum ParseCutOffError {
     /// It is not a time of day.
     #[error(
-        "\"{0}\" is not a time of day: write HH:MM or HH:MM:SS, and a zone if it is not the \
-         system's, as 03:30[America/New_York]; with a date, 2026-11-27T03:30[America/New_York]"
+        "\"{0}\" is not a time of day: write HH:MM or HH:MM:SS, and a zone if it is not the system's, such as 03:30[America/New_York]; with a date, 2026-11-27T03:30[America/New_York]"
     )]
     Malformed(String),
     /// The time zone is not known.
@@ -373,7 +372,7 @@ mod tests {
     #[test]
     fn anything_else_is_refused() {
         let error = |text: &str| text.parse::<CutOff>().unwrap_err().to_string();
-        assert_snapshot!(error("3:30"), @r#""3:30" is not a time of day: write HH:MM or HH:MM:SS, and a zone if it is not the system's, as 03:30[America/New_York]; with a date, 2026-11-27T03:30[America/New_York]"#);
+        assert_snapshot!(error("3:30"), @r#""3:30" is not a time of day: write HH:MM or HH:MM:SS, and a zone if it is not the system's, such as 03:30[America/New_York]; with a date, 2026-11-27T03:30[America/New_York]"#);
         assert_snapshot!(error("03:30[Newyork]"), @r#""Newyork" is not the name of a time zone: write it as America/New_York or UTC"#);
         for text in ["", "24:00", "03:60", "03:30:60", "03", "0330", "+3:30", "03:30:00:00"] {
             assert!(text.parse::<CutOff>().is_err(), "{text}");

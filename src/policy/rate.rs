@@ -78,13 +78,13 @@ pub enum ParseRateError {
     #[error("{0} calls in what time? Write {0}/s, {0}/m or {0}/h")]
     NoUnit(u32),
     /// `0/s`.
-    #[error("a rate is at least one call; {0} would never send anything")]
+    #[error("a rate must be at least one call; {0} would never send anything")]
     Zero(String),
     /// Anything else.
     #[error("\"{0}\" is not a rate: write calls and a unit, as 50/s, 1000/m or 20000/h")]
     Malformed(String),
     /// `unlimited` beside a rate.
-    #[error("\"unlimited\" stands alone: leave it out, or leave out the rates beside it")]
+    #[error("\"unlimited\" cannot be combined with other rates: leave out one or the other")]
     NotAlone,
 }
 
@@ -272,7 +272,7 @@ mod tests {
 
     #[test]
     fn a_rate_of_nothing_is_refused() {
-        assert_snapshot!(error("0/m"), @"a rate is at least one call; 0/m would never send anything");
+        assert_snapshot!(error("0/m"), @"a rate must be at least one call; 0/m would never send anything");
     }
 
     #[test]
@@ -304,7 +304,7 @@ mod tests {
     fn unlimited_is_no_pace_and_stands_alone() {
         let rates: Rates = "unlimited".parse().unwrap();
         assert!(rates.is_unlimited());
-        assert_snapshot!(error("unlimited,50/s"), @r#""unlimited" stands alone: leave it out, or leave out the rates beside it"#);
+        assert_snapshot!(error("unlimited,50/s"), @r#""unlimited" cannot be combined with other rates: leave out one or the other"#);
     }
 
     fn any_rate() -> impl Strategy<Value = Rate> {

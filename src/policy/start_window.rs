@@ -62,8 +62,7 @@ impl fmt::Display for StartWindow {
 pub enum ParseStartWindowError {
     /// It does not consist of two times of day.
     #[error(
-        "\"{0}\" is not two times of day: write HH:MM-HH:MM, and a zone if it is not the \
-         system's, as 22:00-03:00[America/New_York]"
+        "\"{0}\" is not two times of day: write HH:MM-HH:MM, and a zone if it is not the system's, such as 22:00-03:00[America/New_York]"
     )]
     Malformed(String),
     /// Both times are the same.
@@ -155,7 +154,7 @@ mod tests {
     #[test]
     fn anything_else_is_refused() {
         let error = |text: &str| text.parse::<StartWindow>().unwrap_err().to_string();
-        assert_snapshot!(error("22:00"), @r#""22:00" is not two times of day: write HH:MM-HH:MM, and a zone if it is not the system's, as 22:00-03:00[America/New_York]"#);
+        assert_snapshot!(error("22:00"), @r#""22:00" is not two times of day: write HH:MM-HH:MM, and a zone if it is not the system's, such as 22:00-03:00[America/New_York]"#);
         assert_snapshot!(error("22:00-22:00"), @r#""22:00-22:00" begins and ends at the same time: write two times, as 22:00-03:00"#);
         assert_snapshot!(error("22:00-03:00[Mars]"), @r#""Mars" is not the name of a time zone: write it as America/New_York or UTC"#);
         for text in ["", "-", "22-3", "22:00-", "22:00-24:00", "22:00 - 03:00", "22:00-03:00[UTC"] {

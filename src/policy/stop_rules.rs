@@ -52,7 +52,8 @@ impl StopReason {
 
     /// The server was away for too long; `last` describes the last call.
     pub fn from_outage(last: &str) -> StopReason {
-        let why = format!("CoreCARD was away for longer than --max-outage; the last call: {last}");
+        let why =
+            format!("CoreCARD was unavailable for longer than --max-outage; the last call: {last}");
         StopReason { code: ReasonCode::Outage, why }
     }
 
@@ -60,7 +61,7 @@ impl StopReason {
     pub fn from_retry_after(wait: Duration, last: &str) -> StopReason {
         let seconds = wait.as_secs();
         let why = format!(
-            "CoreCARD asked everyone to wait, for {seconds} s the last time (Retry-After), which was longer than --max-outage; the last call: {last}"
+            "CoreCARD asked for a longer pause than --max-outage again, the last time for {seconds} s (Retry-After); the last call: {last}"
         );
         StopReason { code: ReasonCode::Outage, why }
     }
@@ -124,7 +125,7 @@ impl StopRules {
             self.refusals.reset();
         } else if let Some(most) = self.refusals.record() {
             let why = format!(
-                "{} requests in a row were refused, the last with {}",
+                "{} consecutive requests were refused, the last with {}",
                 most + 1,
                 named(&outcome.error_code)
             );
@@ -139,7 +140,7 @@ impl StopRules {
         }
         let most = self.doubts.record()?;
         let why = format!(
-            "more than {most} answers in a row were lost (--max-consecutive-doubts {most}), the last with {}",
+            "more than {most} consecutive answers were lost (--max-consecutive-doubts {most}), the last with {}",
             named(&outcome.error_code)
         );
         Some(StopReason { code: ReasonCode::ConsecutiveDoubts, why })
@@ -161,13 +162,13 @@ impl StopRules {
         });
         let same = self.same_code.record_key(code).map(|most| {
             let why = format!(
-                "more than {most} rows in a row failed with {code_name} (--max-consecutive-same-code {most}), the last is row {row}"
+                "more than {most} consecutive rows failed with {code_name} (--max-consecutive-same-code {most}), the last is row {row}"
             );
             StopReason { code: ReasonCode::SameCode, why }
         });
         let in_a_row = self.failures.record().map(|most| {
             let why = format!(
-                "more than {most} rows in a row failed (--max-consecutive-failures {most}), the last, row {row}, with {code_name}"
+                "more than {most} consecutive rows failed (--max-consecutive-failures {most}), the last, row {row}, with {code_name}"
             );
             StopReason { code: ReasonCode::ConsecutiveFailures, why }
         });
@@ -340,7 +341,7 @@ mod tests {
         assert!((0..9).all(|_| watched.refused().is_none()));
         assert_eq!(watched.cancelled(), None);
         assert!((0..9).all(|_| watched.refused().is_none()));
-        assert_snapshot!(described(watched.refused()), @"REFUSALS: 10 requests in a row were refused, the last with HTTP_404");
+        assert_snapshot!(described(watched.refused()), @"REFUSALS: 10 consecutive requests were refused, the last with HTTP_404");
     }
 
     #[test]
@@ -353,7 +354,7 @@ mod tests {
         assert_eq!(watched.cancelled(), None);
         assert!(watched.rejected("ERR1").is_none() && watched.rejected("ERR2").is_none());
         assert_eq!(watched.lost(), None, "the row has not ended");
-        assert_snapshot!(described(watched.rejected("")), @"CONSECUTIVE_FAILURES: more than 2 rows in a row failed (--max-consecutive-failures 2), the last, row 7, with no error code");
+        assert_snapshot!(described(watched.rejected("")), @"CONSECUTIVE_FAILURES: more than 2 consecutive rows failed (--max-consecutive-failures 2), the last, row 7, with no error code");
     }
 
     #[test]
@@ -366,7 +367,7 @@ mod tests {
         assert_eq!(watched.rejected("ERR1"), None);
         assert!(watched.lost().is_none() && watched.lost().is_none());
         assert_eq!(watched.sees(Verdict::NotDone, "CONNECT", None), None);
-        assert_snapshot!(described(watched.lost()), @"CONSECUTIVE_DOUBTS: more than 2 answers in a row were lost (--max-consecutive-doubts 2), the last with TIMEOUT");
+        assert_snapshot!(described(watched.lost()), @"CONSECUTIVE_DOUBTS: more than 2 consecutive answers were lost (--max-consecutive-doubts 2), the last with TIMEOUT");
     }
 
     #[test]
@@ -377,7 +378,7 @@ mod tests {
         assert!(watched.rejected("ERR2").is_none() && watched.rejected("ERR2").is_none());
         assert_eq!(watched.cancelled(), None);
         assert!(watched.rejected("ERR2").is_none() && watched.rejected("ERR2").is_none());
-        assert_snapshot!(described(watched.rejected("ERR2")), @"SAME_CODE: more than 2 rows in a row failed with ERR2 (--max-consecutive-same-code 2), the last is row 8");
+        assert_snapshot!(described(watched.rejected("ERR2")), @"SAME_CODE: more than 2 consecutive rows failed with ERR2 (--max-consecutive-same-code 2), the last is row 8");
     }
 
     #[test]

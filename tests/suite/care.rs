@@ -121,7 +121,7 @@ fn an_error_is_an_object_where_a_program_reads() {
     let refusals: [(&[&str], &str); 5] = [
         (&["--max-rows", "2"], "3 rows to send"),
         (&["--ledger", "orders.csv"], "orders.csv"),
-        (&["--rate", "50"], "50 calls in what time?"),
+        (&["--rate", "50"], "the rate 50 has no unit"),
         (&["--no-such-flag"], "unexpected argument"),
         (&["--profile", "none"], "--profile names a table"),
     ];

@@ -60,12 +60,12 @@ fn a_run_with_every_kind_of_row() {
       invalid                     1
       duplicate                   1
     4 calls in [a while], [so many] a second
-    On the way: 1 answer lost
+    During the run: 1 answer lost
     Results: orders.results.csv
-    Next: try the rows that are still open once more with: cardcancel rerun orders.results.csv
+    Next: send the open rows again with: cardcancel rerun orders.results.csv
     In doubt: 1 row may or may not be cancelled: look in CoreCARD, or rerun
     Rejected: 1 row (final; see error_code and message in the results)
-    Invalid: 1 row not sent: correct the orders in a file of their own, and run that
+    Invalid: 1 row not sent: correct the orders in a new file, and run that
     ");
 }
 
@@ -102,9 +102,9 @@ fn who_was_rejected_with_doubt_is_in_doubt_for_a_person_and_for_programs() {
         with doubt                1
       in_doubt                    1
     5 calls in [a while], [so many] a second
-    On the way: 3 answers lost; 2 calls repeated
+    During the run: 3 answers lost; 2 calls repeated
     Results: orders.results.csv
-    Next: try the rows that are still open once more with: cardcancel rerun orders.results.csv
+    Next: send the open rows again with: cardcancel rerun orders.results.csv
     In doubt: 2 rows may or may not be cancelled, 1 of them rejected after an answer was lost; that call may have cancelled the order: look in CoreCARD, or rerun
     Rejected: 1 row (final; see error_code and message in the results)
     ");
@@ -207,13 +207,13 @@ fn a_run_that_stopped_early_that_was_resumed_and_that_had_ended_before() {
       not_sent                    3
     3 calls in [a while], [so many] a second
     Results: orders.results.csv
-    Next: 3 rows did not end: put the credentials right ([auth] and its secrets, or those of the proxy), and start the same command again to go on
+    Next: 3 rows did not end: correct the credentials ([auth] and its secrets, or those of the proxy), and start the same command again to resume
     ");
     assert_snapshot!(env.cancel(&server.url(), &flags).exits(0).stdout, @r"
     Run [run] of orders.csv, 5 rows: resumed and ended
       cancelled                   5
     3 calls in [a while], [so many] a second; 2 rows had ended before
-    On the way: 1 call repeated
+    During the run: 1 call repeated
     Results: orders.results.csv
     Every order is cancelled; there is nothing left to do
     ");
@@ -240,7 +240,7 @@ fn the_statistics_of_a_run_are_reported_in_one_line() {
     Run [run] of orders.csv, 5 rows: ended
       cancelled                   5
     7 calls in [a while], [so many] a second; [some time] to spare before the cut-off
-    On the way: waited 1 s because it asked for that; 1 answer lost; 2 calls repeated
+    During the run: paused 1 s at its request (Retry-After); 1 answer lost; 2 calls repeated
     Results: orders.results.csv
     Every order is cancelled; there is nothing left to do
     ");
@@ -315,7 +315,7 @@ fn a_signal_to_stop_is_acknowledged() {
     until("it was sending", || core_card.requests() >= 1);
     terminate(&begun);
     let outcome = ended(begun).exits(4);
-    assert_snapshot!(outcome.stderr, @"stopping: nothing more is sent; calls in flight are waited for (once more to stop at once)");
+    assert_snapshot!(outcome.stderr, @"stopping: nothing more is sent; waiting for calls in flight (signal again to stop at once)");
 }
 
 #[test]
@@ -394,9 +394,9 @@ fn one_run_is_shown_in_full() {
       input SHA-256     f1ea169949089307ab8aaf8e9861742a8f25224b609e897f3c0717efc68e6ec3
       endpoint          http://127.0.0.1:[port]
       program           cardcancel [version]
-      opened            [time]
+      created           [time]
       last started      [time]
-      came to rest      [time]
+      finished          [time]
       rows              6
         cancelled       1
         rejected        1
@@ -457,14 +457,14 @@ fn one_run_that_stopped_is_shown_in_full() {
       input SHA-256     03a4785a6208ff4ff57edac876750d4edc4d2879a9e3b8664574a176016a4fb9
       endpoint          http://127.0.0.1:[port]
       program           cardcancel [version]
-      opened            [time]
+      created           [time]
       last started      [time]
-      came to rest      [time]
+      finished          [time]
       stopped           The credentials were refused, or could not be renewed, and the run stopped (CREDENTIALS)
       rows              5
         not ended       5
       calls             1
-    Start the same command again to go on
+    Start the same command again to resume
     ");
 }
 
@@ -478,7 +478,7 @@ fn a_check_says_what_is_wrong_and_how_long_it_takes() {
     orders.csv: 6 rows
     Columns: admin number from "admin", sequence number from "seq"
     First order: 1001/1, in line 2
-    Not held against a ledger: what was cancelled counts at its own address alone, and no --url is set
+    Not compared with a ledger: cancelled orders are recorded by address, and no --url is set
                 4 to send
                 1 with the same order as an earlier row
                 1 invalid
@@ -524,7 +524,7 @@ fn a_check_says_what_is_wrong_and_how_long_it_takes() {
         "in_doubt": 0,
         "in_flight": 0,
         "ledger": null,
-        "not_asked": "what was cancelled counts at its own address alone, and no --url is set",
+        "not_asked": "cancelled orders are recorded by address, and no --url is set",
         "run": null,
         "run_has_ended": false,
         "unreadable": null
@@ -546,7 +546,7 @@ fn a_check_says_what_is_wrong_and_how_long_it_takes() {
     orders.csv: 20,000 rows
     Columns: admin number from "AdminNumber", sequence number from "CardSequenceNumber"
     First order: 1001/1, in line 2
-    Not held against a ledger: what was cancelled counts at its own address alone, and no --url is set
+    Not compared with a ledger: cancelled orders are recorded by address, and no --url is set
            20,000 to send
                 0 with the same order as an earlier row
                 0 invalid
@@ -567,14 +567,14 @@ fn a_rehearsal_needs_no_address_and_says_whether_the_results_are_true() {
       rejected                   15
         with doubt                9
     71 calls in [a while], [so many] a second
-    On the way: 11 answers lost; 11 calls repeated
+    During the run: 11 answers lost; 11 calls repeated
     Results: orders.rehearsal.results.csv
-    Next: try the rows that are still open once more with: cardcancel rerun orders.rehearsal.results.csv --rehearse
+    Next: send the open rows again with: cardcancel rerun orders.rehearsal.results.csv --rehearse
     In doubt: 9 rows rejected after an answer was lost; that call may have cancelled the order: look in CoreCARD
     Rejected: 6 rows (final; see error_code and message in the results)
-    Simulator: 71 calls taken, 53 orders cancelled; 11 calls lost, failed or turned away on purpose
+    Simulator: 71 calls received, 53 orders cancelled; 11 calls lost, failed or refused on purpose
     Results:  45 orders cancelled
-              and 8 by a call whose answer was lost: the results say doubt there
+              and 8 by a call whose answer was lost: the results have doubt there
     Every result agrees with the simulator's own record
     ");
     assert!(!env.ledger().exists(), "a rehearsal touched the real ledger");

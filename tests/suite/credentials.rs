@@ -230,7 +230,7 @@ fn a_command_that_fails_says_why_and_nothing_is_sent() {
     let env = env(1, &format!("[auth]\nkind = 'command'\n{script}"));
     let outcome = cancel(&env, &server, &[]).exits(2);
     let lines: Vec<&str> = outcome.stderr.lines().collect();
-    assert_snapshot!(lines.last().unwrap(), @"error: cannot get the credentials that [auth] asks for: the command /bin/sh failed (exit status: 1): run it by hand to see why; it said: log in first");
+    assert_snapshot!(lines.last().unwrap(), @"error: cannot get the credentials that [auth] asks for: the command /bin/sh failed (exit status: 1): run it by hand to see why; it wrote: log in first");
     let asked = lines.iter().filter(|line| line.contains("log in first")).count();
     assert_eq!(asked, 5, "it is asked five times: {}", outcome.stderr);
     assert_eq!(server.requests().len(), 0);
@@ -394,7 +394,7 @@ fn what_would_give_a_secret_away_is_refused_before_anything_is_sent() {
         cancel(&env, &server, flags).exits(2).stderr
     };
     assert_snapshot!(refused(&["--proxy", "http://me:pw@127.0.0.1:1"], ""), @"error: --proxy (CARDCANCEL_PROXY, proxy): it holds a user name or password: take them out, and set CARDCANCEL_PROXY_USERNAME and CARDCANCEL_PROXY_PASSWORD");
-    assert_snapshot!(refused(&["--client-cert-file", "me.pem", "--client-key-file", "open.key"], ""), @"error: --client-key-file: open.key can be read by others (mode 0644): chmod 600 open.key, and replace the key if they may have");
+    assert_snapshot!(refused(&["--client-cert-file", "me.pem", "--client-key-file", "open.key"], ""), @"error: --client-key-file: open.key can be read by others (mode 0644): run `chmod 600 open.key`, and replace the key if they may have read it");
     assert_snapshot!(refused(&[], "[auth]\nkind = 'oauth2'\ntoken_url = 'http://id.example.com'\nclient_id = 'me'"), @"error: cardcancel.toml:1: [auth]: token_url would send the secret unencrypted: use https (http only to this machine)");
     assert_snapshot!(refused(&[], "[auth]\nkind = 'oauth2'\ntoken_url = 'https://id.example.com'\nclient_id = 'me'\nclient_secret = 'cl1ent-s3cret'"), @r#"error: cardcancel.toml:5: there is no setting "client_secret" in [auth]; did you mean "client_auth"?"#);
     assert_eq!(server.requests().len(), 0);

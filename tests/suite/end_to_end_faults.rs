@@ -172,7 +172,7 @@ fn a_run_with_expiring_tokens_an_outage_a_wait_and_a_restart_loses_no_row() {
     let reported = [
         "resumed and ended",
         "rows had ended before",
-        "waited 1 s because it asked for that",
+        "paused 1 s at its request (Retry-After)",
         "credentials renewed once",
     ];
     tells(&second, &reported);

@@ -64,7 +64,7 @@ fn a_gzip_file_is_read_and_a_damaged_one_refused() {
     env.file("orders.csv", &packed);
     env.cancel(&TestSimulator::perfect().url(), &[]).exits(0);
     assert_eq!(env.results().len(), 2);
-    assert_snapshot!(refusal(&packed[..packed.len() - 12]), @"error: orders.csv: is a damaged gzip file (incomplete deflate stream); fetch it again from where it came");
+    assert_snapshot!(refusal(&packed[..packed.len() - 12]), @"error: orders.csv: is a damaged gzip file (incomplete deflate stream); fetch it again from its source");
 
     let env = TestEnv::new();
     env.file("night.csv.gz", &packed);
@@ -192,13 +192,13 @@ fn no_order_is_made_of_a_damaged_row() {
                 129411,1,\"\n3,1,\"open\n4,1,closed\"\n5,1,b\0c\n";
     assert_snapshot!(invalid_for_good(text, 1).replace('\0', "[NUL]"), @r#"
     admin,seq,branch,row,status,error_code,message,http_status,attempts,doubt,first_sent_at,ended_at
-    ,,a,1,invalid,MALFORMED_ROW,"field ""admin"" goes on after its closing quote; the line: """"129409""1,1,a""",,0,false,,
-    ,,b,2,invalid,MALFORMED_ROW,"field ""seq"" goes on after its closing quote; the line: ""129410,""1""2,b""",,0,false,,
+    ,,a,1,invalid,MALFORMED_ROW,"field ""admin"" continues after its closing quote; the line: """"129409""1,1,a""",,0,false,,
+    ,,b,2,invalid,MALFORMED_ROW,"field ""seq"" continues after its closing quote; the line: ""129410,""1""2,b""",,0,false,,
     129409,1,Boise,3,cancelled,ERR01160,Order Canceled Successfully,200,1,false,[time],[time]
     ,,"
-    129411,1,",4,invalid,MALFORMED_ROW,"the quotes of field ""branch"" hold what looks like another row; the line: ""129410,1,""\n129411,1,""""",,0,false,,
+    129411,1,",4,invalid,MALFORMED_ROW,"the quoted field ""branch"" contains what looks like another row; the line: ""129410,1,""\n129411,1,""""",,0,false,,
     ,,"open
-    4,1,closed",5,invalid,MALFORMED_ROW,"the quotes of field ""branch"" hold what looks like another row; the line: ""3,1,""open\n4,1,closed""""",,0,false,,
+    4,1,closed",5,invalid,MALFORMED_ROW,"the quoted field ""branch"" contains what looks like another row; the line: ""3,1,""open\n4,1,closed""""",,0,false,,
     ,,b[NUL]c,6,invalid,MALFORMED_ROW,"the row holds a NUL byte; the line: ""5,1,b\0c""",,0,false,,
     "#);
 }
@@ -214,7 +214,7 @@ fn rows_that_hold_nothing_are_passed_over() {
     env.file("orders.csv", "admin;seq;note\r\n129409;1;x\r\n;;\r\n;;\r\n\u{1a}");
     let core_card = TestSimulator::perfect();
     let check = env.run(&["check", "orders.csv"]).exits(0);
-    assert!(check.stdout.contains("Passed over: 2 lines with nothing in any field"));
+    assert!(check.stdout.contains("Skipped: 2 lines with nothing in any field"));
     env.cancel(&core_card.url(), &[]).exits(0);
     let cleared = env.text("orders.results.csv") + ";;;;;;;;;;;\n";
     env.file("cleared.csv", cleared);
@@ -286,7 +286,7 @@ fn another_programs_database_without_a_version_is_refused_and_left_alone() {
 fn a_results_path_that_cannot_be_written_is_refused() {
     let env = TestEnv::new();
     env.orders(1);
-    assert_snapshot!(refusal_in(&env, &["--quiet", "-o", "nowhere/results.csv"]), @"error: the results cannot be written to nowhere/results.csv: choose another place with -o: No such file or directory (os error 2)");
+    assert_snapshot!(refusal_in(&env, &["--quiet", "-o", "nowhere/results.csv"]), @"error: the results cannot be written to nowhere/results.csv: choose another file with -o: No such file or directory (os error 2)");
     assert!(!env.path("nowhere").exists());
 }
 
@@ -303,7 +303,7 @@ fn a_check_finds_what_a_run_would_refuse() {
 #[test]
 fn a_file_that_may_not_hold_what_was_meant_is_warned_about_before_anything_is_sent() {
     for (text, warning) in [
-        ("Seq,AdminNumber\n1,129409\n2,514002\n3,514003\n", "just counts the rows"),
+        ("Seq,AdminNumber\n1,129409\n2,514002\n3,514003\n", "only counts the rows"),
         (
             "admin,seq\n9912140633506420,1\n8812140633507130,1\n",
             "end in zeros: a spreadsheet may have rounded them",
@@ -325,7 +325,7 @@ fn a_file_that_may_not_hold_what_was_meant_is_warned_about_before_anything_is_se
 #[test]
 fn two_files_in_one_are_refused_with_the_line_of_the_second_header() {
     let text = "admin,seq,branch\n129409,1,Boise\nseq,admin,branch\n1,129411,X\n";
-    assert_snapshot!(refusal(text), @"error: orders.csv: line 3 is a header again, so another file follows; its columns may have another order: run each of them by itself");
+    assert_snapshot!(refusal(text), @"error: orders.csv: line 3 is a header again, so another file follows; its columns may be in another order: run each file by itself");
     assert!(
         refusal("admin,seq\n1,1\nAdmin Number,Note,Card Sequence Number\n2,x,1\n")
             .contains("line 3")
@@ -350,7 +350,7 @@ fn a_file_made_to_fill_the_memory_is_refused_while_it_is_read() {
     }
     let packed = packed.finish().unwrap();
     assert!(packed.len() < 100_000, "{}", packed.len());
-    assert_snapshot!(refusal(packed), @"error: orders.csv: unpacks to more than 250 times its size, as no file of orders does; unpack it, look at it, and run that");
+    assert_snapshot!(refusal(packed), @"error: orders.csv: unpacks to more than 250 times its size, which no file of orders does; unpack it, inspect it, and run the unpacked file");
 }
 
 #[test]

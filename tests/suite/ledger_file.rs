@@ -73,7 +73,7 @@ fn the_log_of_a_ledger_whose_file_is_gone_is_not_taken_into_a_new_one() {
     fs::rename(env.path("l.db"), env.path("l.db-wal")).unwrap();
     let flags = ["--ledger", "l.db", "-o", "again.csv"];
     let refused = env.cancel(&core_card.url(), &flags).exits(2);
-    assert!(refused.stderr.contains("there is no ledger l.db, but l.db-wal is there"));
+    assert!(refused.stderr.contains("there is no ledger l.db, but l.db-wal exists"));
     env.run(&["runs", "--ledger", "l.db"]).exits(2);
     assert_eq!((core_card.requests(), beside(&env)), (3, vec!["l.db-wal".to_owned()]));
 }
@@ -103,14 +103,14 @@ fn a_ledger_that_is_renamed_keeps_its_lock() {
     symlink("l.db", env.path("link.db")).unwrap();
     for ledger in ["./l.db", "link.db"] {
         let refused = env.cancel(&core_card.url(), &["--ledger", ledger]).exits(2);
-        assert!(refused.stderr.contains("this file is being worked on"), "{}", refused.stderr);
+        assert!(refused.stderr.contains("this file is in use"), "{}", refused.stderr);
     }
     let first = Pid::from_child(&begun);
     kill_process(first, Signal::STOP).unwrap();
     fs::rename(env.path("l.db"), env.path("moved.db")).unwrap();
     let moved = env.cancel(&core_card.url(), &["--ledger", "moved.db"]);
     kill_process(first, Signal::CONT).unwrap();
-    assert!(moved.stderr.contains("this file is being worked on"), "{}", moved.report());
+    assert!(moved.stderr.contains("this file is in use"), "{}", moved.report());
     ended(begun).exits(5);
 }
 
@@ -164,7 +164,7 @@ fn runs_says_whether_there_is_no_ledger_or_none_that_can_be_read() {
     let reported = |ledger: &str| env.run(&["runs", "--ledger", ledger]).exits(2).stderr;
     insta::assert_snapshot!(reported("no.db"), @"error: there is no ledger at no.db: name another with --ledger");
     insta::assert_snapshot!(reported("text.db"), @"error: text.db is not a cardcancel ledger: name another file with --ledger");
-    insta::assert_snapshot!(reported("text.db/no.db"), @"error: cannot open the ledger text.db/no.db (Not a directory (os error 20)): put that right, or name another place with --ledger");
+    insta::assert_snapshot!(reported("text.db/no.db"), @"error: cannot open the ledger text.db/no.db (Not a directory (os error 20)): correct that, or name another file with --ledger");
     assert!(reported("folder").starts_with("error: "));
 }
 

@@ -353,7 +353,7 @@ fn a_worker_that_is_signalled_to_stop_leaves_the_run_to_the_other_workers() {
     until("both are at work", || at_work(&database) == 2);
     terminate(&run);
     let stopped = ended(run).exits(4);
-    assert!(stopped.stderr.contains("others go on with this run"), "{}", stopped.report());
+    assert!(stopped.stderr.contains("other processes continue this run"), "{}", stopped.report());
     assert!(opener.results().iter().any(|row| row.status() == "not_sent"));
     until("nobody is at work", || at_work(&database) == 0);
     let (outcome, calls) = dismissed(worker);
@@ -686,7 +686,7 @@ fn a_process_that_the_database_does_not_end_though_it_is_frozen_is_ended_by_thos
     assert!(frozen.batch_execute("COMMIT").is_err(), "it was not ended");
     let log = std::fs::read_to_string(log).unwrap();
     assert!(log.contains("is locked by cardcancel 1 on elsewhere (session "), "{log}{reported}");
-    assert!(log.contains("it does nothing, and is ended now"), "{log}");
+    assert!(log.contains("it is idle, and is ended now"), "{log}");
     all_true(&machine.results(), &core_card.orders(), 150);
 }
 
@@ -704,7 +704,7 @@ fn who_waits_for_a_standby_says_so() {
     };
     wait_for("one_that_is_away");
     let reported = || std::fs::read_to_string(&log).unwrap();
-    until("it says so", || reported().contains("waits for a standby to have what is committed"));
+    until("it says so", || reported().contains("waits for a standby to confirm a commit"));
     wait_for("");
     ended(run).exits(0);
     all_true(&machine.results(), &core_card.orders(), 150);

@@ -62,9 +62,9 @@ fn a_server_that_is_not_there_at_first_is_waited_for() {
     let port = free_port();
     let mut run = env.begin_to_cancel(&url(port), &["--attempts", "2"]);
     let log = Log::of(&mut run);
-    log.waits_for("CoreCARD does not answer");
+    log.waits_for("CoreCARD is unavailable");
     let server = simulator(&env, port, &[]);
-    log.waits_for("CoreCARD is back after");
+    log.waits_for("CoreCARD is available again after");
     ended(run).exits(0);
     assert!(env.results().iter().all(|row| row.status() == "cancelled" && !row.doubt()));
     kill(server);
@@ -80,10 +80,10 @@ fn a_server_that_is_killed_and_comes_back_costs_no_row() {
     let log = Log::of(&mut run);
     until("some were sent", || lines(&env, "first.csv") > 200);
     kill(server);
-    log.waits_for("CoreCARD does not answer");
+    log.waits_for("CoreCARD is unavailable");
     // The server lost its state, and cancels an order again whose answer was lost.
     let server = simulator(&env, port, &["--latency", "20ms", "--record", "second.csv"]);
-    log.waits_for("CoreCARD is back after");
+    log.waits_for("CoreCARD is available again after");
     ended(run).exits(0);
     kill(server);
     let results = env.results();
@@ -195,13 +195,12 @@ fn a_pause_of_a_day_is_capped_at_the_longest_outage_and_that_is_reported() {
         env.orders(3);
         let flags = ["--quiet", "--max-outage", "1s", "--concurrency", "1"];
         let outcome = env.cancel(&server.url(), &flags).exits(exit);
-        let warning =
-            "CoreCARD asks everyone to wait for 1 d 0 h (Retry-After): nothing is sent for 1 s";
+        let warning = "CoreCARD asks for a pause of 1 d 0 h (Retry-After): nothing is sent for 1 s";
         assert_eq!(outcome.stderr.matches(warning).count(), 1, "{}", outcome.report());
         let asked = server.requests();
         assert!(asked[1].at - asked[0].at >= Duration::from_millis(990), "{asked:?}");
         if exit == 4 {
-            assert!(outcome.stdout.contains("asked everyone to wait"), "{}", outcome.report());
+            assert!(outcome.stdout.contains("asked for a longer pause"), "{}", outcome.report());
             assert_eq!(asked.len(), 2);
         }
     }
@@ -219,7 +218,7 @@ fn an_outage_is_reported_with_its_cause_and_the_proxy_if_there_is_one() {
         let to = url(free_port()).replace("http:", "https:");
         let flags = [proxy, &["--quiet", "--max-outage", "500ms"][..]].concat();
         let outcome = env.cancel(&to, &flags).exits(4);
-        let reported = format!("CoreCARD does not answer (CONNECT, {cause}");
+        let reported = format!("CoreCARD is unavailable (CONNECT, {cause}");
         assert!(outcome.stderr.contains(&reported), "{}", outcome.report());
         assert!(outcome.stdout.contains(&cause), "{}", outcome.report());
     }

@@ -79,7 +79,7 @@ fn the_results_name_what_was_sent_whatever_the_input_says() {
     ledger.execute("UPDATE row SET admin_number = 7002 WHERE row = 2", []).unwrap();
     let reported = env.cancel(&core_card.url(), &[]).exits(5);
     assert_eq!(cancelled(&env), [1001, 7002, 1003]);
-    let wrong = "THE LEDGER OR THE INPUT IS WRONG: the ledger and the input name different orders for 1 row, first for row 2, where the ledger has 7002/1";
+    let wrong = "THE LEDGER OR THE INPUT IS WRONG: the ledger and the input have different orders in 1 row, first in row 2, where the ledger has 7002/1";
     assert!(reported.stdout.contains(wrong), "{}", reported.report());
     ledger.execute("DELETE FROM row WHERE row = 2", []).unwrap();
     let lost = env.cancel(&core_card.url(), &[]).exits(5);
@@ -141,11 +141,11 @@ fn two_of_our_files_never_have_one_name() {
         ["--log-file", "orders.results.csv", "--ledger", "l.db"],
     ] {
         let refused = env.cancel(&core_card.url(), &flags).exits(2);
-        assert!(refused.stderr.contains("give each a name of its own"), "{}", refused.stderr);
+        assert!(refused.stderr.contains("give each a different name"), "{}", refused.stderr);
     }
     assert_eq!(core_card.requests(), 0);
     let refused = env.cancel(&core_card.url(), &["--log-file", "orders.csv"]).exits(2);
-    assert_snapshot!(refused.stderr, @"error: the input and --log-file are both orders.csv: give each a name of its own");
+    assert_snapshot!(refused.stderr, @"error: the input and --log-file are both orders.csv: give each a different name");
 }
 
 #[test]

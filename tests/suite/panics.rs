@@ -22,6 +22,6 @@ fn a_panic_reports_its_location_and_no_secret() {
     let output = process.env(PANICS, "yes").env("RUST_BACKTRACE", "full").output().unwrap();
     assert!(!output.status.success());
     let reported = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
-    assert!(reported.contains("error: cardcancel failed at tests/suite/panics.rs:"), "{reported}");
+    assert!(reported.contains("internal error at tests/suite/panics.rs:"), "{reported}");
     assert!(!reported.contains(SECRET) && !reported.contains(CARD), "{reported}");
 }

@@ -99,7 +99,7 @@ fn outside_of_the_start_window_nothing_is_sent() {
     env.orders(3).file("r.csv", "admin,seq,status,doubt\n1,1,cancelled,\n2,1,failed,\n");
     for closed in [start_window(-3 * HOUR, -60), start_window(HOUR, -HOUR)] {
         let refused = env.cancel(&core_card.url(), &[&closed]).exits(2);
-        assert!(refused.stderr.contains("a run may be started from "), "{}", refused.stderr);
+        assert!(refused.stderr.contains("a run can only be started within "), "{}", refused.stderr);
         env.rerun("r.csv", &core_card.url(), &[&closed, "--trust-results"]).exits(2);
     }
     assert_eq!(core_card.requests(), 0);
@@ -130,11 +130,11 @@ fn a_check_outside_of_the_start_window_counts_from_when_it_opens() {
     env.orders(30_000);
     let (window, tonight) = (start_window(10 * HOUR, 13 * HOUR), cut_off(11 * HOUR));
     let checked = env.run(&["check", "orders.csv", &window, &tonight, "--rate", "9/s"]);
-    assert_eq!(checked.exits(0).stdout.matches("and not now: next at ").count(), 1);
+    assert_eq!(checked.exits(0).stdout.matches(", next at ").count(), 1);
     // There is time for more than 30,000 calls until the cut-off, but not from when the window
     // opens.
     let late = env.run(&["check", "orders.csv", &window, &tonight, "--rate", "8/s"]).exits(2);
-    assert!(late.stdout.contains("NOT ALL OF IT CAN BE DONE"), "{}", late.stdout);
+    assert!(late.stdout.contains("NOT ALL ROWS CAN BE SENT"), "{}", late.stdout);
 }
 
 #[test]
@@ -217,7 +217,7 @@ fn the_columns_and_the_first_order_are_shown_before_anything_is_sent() {
     orders.csv: 2 rows
     Columns: admin number from "ADMIN_NUMBER", sequence number from "Card Sequence Number", priority from "Urgency"
     First order: 1001/2, in line 3
-    Not carried over: the file's own columns "Status", "Message" and "row": the results have their own in that place
+    Not carried over: the file's own columns "Status", "Message" and "row", which the results replace
     "#);
     let json = env.run(&[&["check", "orders.csv", "--json"], &flags[..]].concat()).stdout;
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
@@ -385,16 +385,16 @@ fn a_check_works_without_a_ledger_and_makes_none() {
     let env = TestEnv::new();
     env.orders(2).file("letter.txt", "Dear Sir or Madam, this is no database at all.\n");
     let reported = check(&env, "http://127.0.0.1:9", &[]).exits(0).stdout;
-    assert!(reported.contains("Not held against a ledger: there is none at "), "{reported}");
+    assert!(reported.contains("Not compared with a ledger: there is no ledger at "), "{reported}");
     assert!(!env.ledger().exists());
     let reported = env.run(&["check", "orders.csv"]).exits(0).stdout;
     assert!(
-        reported.contains("Not held against a ledger: what was cancelled counts"),
+        reported.contains("Not compared with a ledger: cancelled orders are recorded"),
         "{reported}"
     );
     let reported = check(&env, "http://127.0.0.1:9", &["--ledger", "letter.txt"]).exits(0).stdout;
     assert!(
-        reported.contains("WARNING: not held against the ledger: letter.txt is not a"),
+        reported.contains("WARNING: not compared with the ledger: letter.txt is not a"),
         "{reported}"
     );
     assert!(reported.contains("            2 to send\n"), "{reported}");

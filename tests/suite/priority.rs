@@ -198,7 +198,7 @@ fn a_check_says_how_many_rows_have_which_priority() {
     orders.csv: 100 rows
     Columns: admin number from "AdminNumber", sequence number from "CardSequenceNumber", priority from "Urgency"
     First order: 1001/1, in line 2
-    Not held against a ledger: what was cancelled counts at its own address alone, and no --url is set
+    Not compared with a ledger: cancelled orders are recorded by address, and no --url is set
               100 to send
                 0 with the same order as an earlier row
                 0 invalid
@@ -208,7 +208,7 @@ fn a_check_says_how_many_rows_have_which_priority() {
                17 with 1
                16 with 2
                17 with 3
-               18 with none that can be read, after all others
+               18 without a valid priority, sent last
     At 10/s this takes 10 s
     "#);
     let json = checked(&env, &["--json"]).exits(0).stdout;

@@ -216,7 +216,7 @@ fn a_ledger_that_others_may_write_is_refused_for_looking_too() {
     env.orders(1).cancel(&TestSimulator::perfect().url(), &[]).exits(0);
     fs::set_permissions(env.ledger(), fs::Permissions::from_mode(0o666)).unwrap();
     let outcome = env.run(&["runs"]).exits(2);
-    assert!(outcome.stderr.contains("others may write"), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("others can write"), "{}", outcome.stderr);
     fs::set_permissions(env.ledger(), fs::Permissions::from_mode(0o600)).unwrap();
     env.run(&["runs"]).exits(0);
 }

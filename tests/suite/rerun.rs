@@ -302,7 +302,7 @@ fn results_of_another_address_that_a_spreadsheet_saved_are_refused() {
     let other = ScriptedServer::always(Behavior::Respond(json(YES)));
     let refused = env.env.rerun("saved.csv", &other.url(), &[]).exits(2);
     let _tidy = redact_varying();
-    assert_snapshot!(refused.stderr, @"error: saved.csv is not as it was written, and in 7 rows it does not hold what the ledger [here]/home/state/cardcancel/ledger.db has on record for http://127.0.0.1:[port]: row 1: order 1001/1 is not on record. Were these the results of a rehearsal, of another address or of another ledger, rows would be taken for done that are not: name the right --url and --ledger, or run the orders themselves; if every row is surely right, add --trust-results");
+    assert_snapshot!(refused.stderr, @"error: saved.csv is not the file that a run wrote, and in 7 rows it differs from what the ledger [here]/home/state/cardcancel/ledger.db has on record for http://127.0.0.1:[port]: row 1: order 1001/1 is not on record. If these are the results of a rehearsal, of another address or of another ledger, rows would be taken as done that are not: give the right --url and --ledger, or run the orders themselves; if every row is surely right, add --trust-results");
     assert!(other.requests().is_empty() && !env.path("saved.results.csv").exists());
 }
 
@@ -411,7 +411,7 @@ fn a_results_file_is_not_run_unless_that_is_meant() {
         let flags = ["--url", &env.server.url(), "--external-ip", "10.120.0.0", "--yes"];
         let args = [&[command, "orders.results.csv"], &flags[..]].concat();
         let refused = env.run(&args).exits(2);
-        let why = "error: orders.results.csv: is a results file: `run` would send all of its orders again and forget its doubts; use `cardcancel rerun`, which sends the rows that are open, or --as-orders if all are meant\n";
+        let why = "error: orders.results.csv: is a results file: `run` would send all of its orders again and drop its doubts; use `cardcancel rerun`, which sends the open rows, or --as-orders to send all\n";
         assert_eq!(refused.stderr, why);
         assert!(env.admins().is_empty());
         env.run(&[&args[..], &["--as-orders"]].concat()).exits(1);
@@ -426,7 +426,7 @@ fn the_results_of_a_rehearsal_are_refused_where_something_real_would_be_sent() {
     env.orders(3).run(&["run", "orders.csv", "--rehearse", "--quiet", "--rate", "unlimited"]);
     let server = ScriptedServer::always(Behavior::Respond(json(YES)));
     let outcome = env.rerun("orders.rehearsal.results.csv", &server.url(), &[]).exits(2);
-    assert_snapshot!(outcome.stderr, @"error: orders.rehearsal.results.csv holds the results of a rehearsal: nothing of it was cancelled; run the orders themselves");
+    assert_snapshot!(outcome.stderr, @"error: orders.rehearsal.results.csv holds the results of a rehearsal: nothing in it was cancelled; run the orders themselves");
     assert!(server.requests().is_empty());
 }
 
@@ -446,15 +446,15 @@ fn a_file_that_is_no_results_file_is_refused() {
     let server = ScriptedServer::always(Behavior::Respond(json(YES)));
     env.orders(3);
     let outcome = env.rerun("orders.csv", &server.url(), &[]).exits(2);
-    assert_snapshot!(outcome.stderr, @"error: orders.csv: has no status column, so it is no results file of ours; for a file of orders, use `cardcancel run`");
+    assert_snapshot!(outcome.stderr, @"error: orders.csv: has no status column, so it is not a results file; for a file of orders, use `cardcancel run`");
     env.file("odd.csv", "admin,seq,Status\n1,1,Failed\n2,1,Cancelled\n");
     let outcome = env.rerun("odd.csv", &server.url(), &[]).exits(2);
-    assert_snapshot!(outcome.stderr, @"error: odd.csv: has no doubt column, so it is no results file of ours; for a file of orders, use `cardcancel run`");
+    assert_snapshot!(outcome.stderr, @"error: odd.csv: has no doubt column, so it is not a results file; for a file of orders, use `cardcancel run`");
     env.file("odd.csv", "admin,seq,status,doubt\n1,1,cancelled,\n2,1,,\n");
     let outcome = env.rerun("odd.csv", &server.url(), &[]).exits(2);
     assert_snapshot!(outcome.stderr, @"error: odd.csv: no status in line 3: is this a results file?");
     env.file("odd.csv", "admin,seq,status,doubt\n1,1,cancelled,\n2,1,Shipped,\n");
     let outcome = env.rerun("odd.csv", &server.url(), &[]).exits(2);
-    assert_snapshot!(outcome.stderr, @r#"error: odd.csv: line 3 has the status "Shipped", which is none of cancelled, already_cancelled, rejected, failed, in_doubt, invalid, duplicate, not_sent"#);
+    assert_snapshot!(outcome.stderr, @r#"error: odd.csv: line 3 has the status "Shipped", which is not one of cancelled, already_cancelled, rejected, failed, in_doubt, invalid, duplicate, not_sent"#);
     assert_eq!(server.requests().len(), 0);
 }

@@ -182,7 +182,7 @@ fn a_file_that_this_run_did_not_write_is_never_replaced() {
     let env = TestEnv::new();
     env.orders(2).file("orders.results.csv", "precious");
     let outcome = env.cancel(&core_card.url(), &[]).exits(2);
-    assert_snapshot!(outcome.stderr.lines().last().unwrap(), @"error: orders.results.csv is there already and is not what this run wrote: move it away, or name another file with -o");
+    assert_snapshot!(outcome.stderr.lines().last().unwrap(), @"error: orders.results.csv already exists and was not written by this run: move it away, or name another file with -o");
     assert_eq!(env.text("orders.results.csv"), "precious");
     assert_eq!(core_card.requests(), 0);
 }
@@ -256,7 +256,7 @@ fn results_that_hold_less_than_the_ledger_counted_end_with_5_and_both_numbers() 
     let outcome = env.cancel(&core_card.url(), &flags).exits(5);
     assert_eq!(
         outcome.stderr.lines().last().unwrap(),
-        "error: the ledger or the disk failed: the results in orders.results.csv hold 2 rows that ended (2 cancelled), and the ledger counted 3 rows that ended (3 cancelled): the results are made of what it recorded of each row, and are those to go by; see whether the ledger was altered or damaged, and keep both"
+        "error: the ledger or the disk failed: the results in orders.results.csv hold 2 rows that ended (2 cancelled), but the ledger counted 3 rows that ended (3 cancelled): rely on the results, which are made from the record of each row; check whether the ledger was altered or damaged, and keep both"
     );
     let summary: serde_json::Value = serde_json::from_str(&outcome.stdout).unwrap();
     assert_eq!((&summary["exit_code"], &summary["state"]), (&5.into(), &"stopped".into()));

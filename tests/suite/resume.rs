@@ -189,7 +189,7 @@ fn two_processes_never_work_on_the_same_file() {
     let first = env.begin_to_cancel(&core_card.url(), &["--concurrency", "1"]);
     until("the first has begun", || core_card.requests() == 1);
     let second = env.cancel(&core_card.url(), &[]).exits(2);
-    let holder = format!("this file is being worked on by process {} on ", first.id());
+    let holder = format!("this file is in use by process {} on ", first.id());
     assert!(second.stderr.contains(&holder), "{}", second.stderr);
     assert_eq!(core_card.requests(), 1);
     kill(first);

@@ -107,7 +107,7 @@ fn the_bad_rows_are_each_explained_and_no_card_number_is_repeated() {
     row 13: INVALID_SEQUENCE_NUMBER: the sequence number "one" is not a number; it must be a whole number from 0 to 2147483647
     row 15: CARD_NUMBER: field "Note" looks like a card number; the line: "129611,1,[card number removed]"
     row 16: CARD_NUMBER: field "AdminNumber" looks like a card number; the line: "[card number removed],1,the same test number in place of an admin number"
-    row 18: MALFORMED_ROW: field "AdminNumber" goes on after its closing quote; the line: ""12961"3,1,digits after a closing quote"
+    row 18: MALFORMED_ROW: field "AdminNumber" continues after its closing quote; the line: ""12961"3,1,digits after a closing quote"
     rows 18
     to_send 3
     duplicates 1

@@ -35,7 +35,7 @@ fn failures_in_a_row_stop_a_run() {
     let flags = ["--max-consecutive-failures", "3"];
     let outcome = one_at_a_time(env.orders(20), &server, &flags).exits(4);
     assert_eq!(server.requests().len(), 8);
-    assert_snapshot!(headline(&outcome), @"Run [run] of orders.csv, 20 rows: STOPPED EARLY: more than 3 rows in a row failed (--max-consecutive-failures 3), the last, row 8, with ERR01180 (CONSECUTIVE_FAILURES)");
+    assert_snapshot!(headline(&outcome), @"Run [run] of orders.csv, 20 rows: STOPPED EARLY: more than 3 consecutive rows failed (--max-consecutive-failures 3), the last, row 8, with ERR01180 (CONSECUTIVE_FAILURES)");
     let codes: Vec<_> = env.results()[8..].iter().map(|row| row.code().to_owned()).collect();
     assert_eq!(codes, ["CONSECUTIVE_FAILURES"; 12]);
 }
@@ -53,7 +53,7 @@ fn one_error_code_that_repeats_stops_a_run() {
     let outcome =
         one_at_a_time(env.orders(20), &server, &["--max-consecutive-same-code", "2"]).exits(4);
     assert_eq!(server.requests().len(), 8);
-    assert_snapshot!(headline(&outcome), @"Run [run] of orders.csv, 20 rows: STOPPED EARLY: more than 2 rows in a row failed with ERR01180 (--max-consecutive-same-code 2), the last is row 8 (SAME_CODE)");
+    assert_snapshot!(headline(&outcome), @"Run [run] of orders.csv, 20 rows: STOPPED EARLY: more than 2 consecutive rows failed with ERR01180 (--max-consecutive-same-code 2), the last is row 8 (SAME_CODE)");
     assert!(env.results()[8..].iter().all(|row| row.code() == "SAME_CODE"));
 }
 
@@ -72,7 +72,7 @@ fn lost_answers_in_a_row_stop_a_run_before_their_rows_have_ended() {
     assert_eq!(server.requests().len(), 7);
     let summary: serde_json::Value = serde_json::from_str(&outcome.stdout).unwrap();
     assert_eq!(summary["stop"], "CONSECUTIVE_DOUBTS");
-    assert_snapshot!(summary["stop_reason"].as_str().unwrap(), @"more than 4 answers in a row were lost (--max-consecutive-doubts 4), the last with CONNECTION_LOST");
+    assert_snapshot!(summary["stop_reason"].as_str().unwrap(), @"more than 4 consecutive answers were lost (--max-consecutive-doubts 4), the last with CONNECTION_LOST");
     assert_eq!(summary["counts"]["in_doubt"], 6);
 }
 
@@ -182,7 +182,7 @@ fn a_file_with_more_rows_than_may_be_sent_is_refused() {
     let env = TestEnv::new();
     env.orders(1200);
     let outcome = env.cancel(&core_card.url(), &["--max-rows", "1000"]).exits(2);
-    assert_snapshot!(outcome.stderr, @"error: orders.csv: 1,200 rows to send, and --max-rows allows 1,000: nothing was sent; see whether it is the file that was meant, or raise --max-rows");
+    assert_snapshot!(outcome.stderr, @"error: orders.csv: 1,200 rows to send, and --max-rows allows 1,000: nothing was sent; check that it is the right file, or raise --max-rows");
     assert_eq!(core_card.requests(), 0);
     assert_eq!(env.run(&["runs"]).exits(0).stdout, "");
     let check = env.run(&["check", "orders.csv", "--max-rows", "1000"]).exits(2);
@@ -190,7 +190,7 @@ fn a_file_with_more_rows_than_may_be_sent_is_refused() {
     orders.csv: 1,200 rows
     Columns: admin number from "AdminNumber", sequence number from "CardSequenceNumber"
     First order: 1001/1, in line 2
-    Not held against a ledger: what was cancelled counts at its own address alone, and no --url is set
+    Not compared with a ledger: cancelled orders are recorded by address, and no --url is set
             1,200 to send
                 0 with the same order as an earlier row
                 0 invalid

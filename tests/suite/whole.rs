@@ -106,7 +106,7 @@ fn a_last_line_is_sent_where_the_file_was_shown_to_be_whole() {
     let (outcome, requests) = run(&cut(), &["--expect-rows", "2"]);
     let said = outcome.exits(0).all_output();
     assert!(
-        said.contains("only a SHA-256 (--expect-sha256) shows that the line itself is"),
+        said.contains("only a SHA-256 (--expect-sha256) proves that the line itself is"),
         "{said}"
     );
     assert_eq!(requests, 2);
@@ -129,9 +129,9 @@ fn a_file_that_is_not_the_one_that_was_meant_is_refused() {
         outcome.stderr
     };
     let other = DIGEST;
-    assert_snapshot!(refused(None, &["--expect-rows=4"]), @"error: orders.csv: is not the file that was meant: its rows are 3, and --expect-rows says 4; it may be cut short or changed: fetch it again from where it came");
-    assert_snapshot!(refused(None, &["--expect-sha256", other]), @"error: orders.csv: is not the file that was meant: its SHA-256 is e171908e4358830df430969643c9a818e84ec4a20a07c10746dc0212a8c47b07, and --expect-sha256 says 74cbd2ba3d27c1b7a7ab2fa2b0f3a8a1f5b4c6a0f31b2c7b2b6d7f0a9d3e5c11; it may be cut short or changed: fetch it again from where it came");
-    assert_snapshot!(refused(Some(other), &[]), @"error: orders.csv: is not the file that was meant: its SHA-256 is e171908e4358830df430969643c9a818e84ec4a20a07c10746dc0212a8c47b07, and orders.csv.sha256 says 74cbd2ba3d27c1b7a7ab2fa2b0f3a8a1f5b4c6a0f31b2c7b2b6d7f0a9d3e5c11; it may be cut short or changed: fetch it again from where it came");
+    assert_snapshot!(refused(None, &["--expect-rows=4"]), @"error: orders.csv: is not the expected file: its number of rows is 3, and --expect-rows requires 4; it may be cut short or changed: fetch it again from its source");
+    assert_snapshot!(refused(None, &["--expect-sha256", other]), @"error: orders.csv: is not the expected file: its SHA-256 is e171908e4358830df430969643c9a818e84ec4a20a07c10746dc0212a8c47b07, and --expect-sha256 requires 74cbd2ba3d27c1b7a7ab2fa2b0f3a8a1f5b4c6a0f31b2c7b2b6d7f0a9d3e5c11; it may be cut short or changed: fetch it again from its source");
+    assert_snapshot!(refused(Some(other), &[]), @"error: orders.csv: is not the expected file: its SHA-256 is e171908e4358830df430969643c9a818e84ec4a20a07c10746dc0212a8c47b07, and orders.csv.sha256 requires 74cbd2ba3d27c1b7a7ab2fa2b0f3a8a1f5b4c6a0f31b2c7b2b6d7f0a9d3e5c11; it may be cut short or changed: fetch it again from its source");
     // What the command line states does not override the file beside the input.
     let digest = {
         let env = TestEnv::new();
@@ -148,7 +148,9 @@ fn a_run_that_goes_on_is_refused_a_file_with_another_number_of_rows_too() {
     env.orders(3);
     run(&env, &[]).0.exits(0);
     let (outcome, _) = run(&env, &["--expect-rows=2"]);
-    assert!(outcome.exits(2).stderr.contains("its rows are 3, and --expect-rows says 2"));
+    assert!(
+        outcome.exits(2).stderr.contains("its number of rows is 3, and --expect-rows requires 2")
+    );
 }
 
 #[test]

@@ -44,7 +44,7 @@ impl Preflight {
         let left = state.left().saturating_sub(known.cancelled);
         if let Some(why) = estimate::too_many(left, settings.max_rows) {
             bail!(
-                "{}: {why}: nothing was sent; see whether it is the file that was meant, or raise --max-rows",
+                "{}: {why}: nothing was sent; check that it is the right file, or raise --max-rows",
                 context.input.input.name()
             );
         }
@@ -92,7 +92,7 @@ impl Preflight {
         }
         line("cut-off", &self.cut_off_text(settings));
         if let RunState::Existing(run) = state {
-            lines.push(format!("  going on with run {}, {} rows", run.id(), human_count(run.rows)));
+            lines.push(format!("  resuming run {}, {} rows", run.id(), human_count(run.rows)));
         }
         lines.extend(state.warnings().iter().map(|warning| format!("WARNING: {warning}")));
         lines.join("\n")
@@ -133,7 +133,7 @@ fn refuse_conflicting_rate(
     let rates = context.settings.rates.to_string();
     match &run.rates {
         Some(theirs) if *theirs != rates && ledger.is_locked(&context.input.key)? => bail!(
-            "others work on run {} at {theirs}, and --rate says {rates}: give the same, or stop the others first",
+            "other processes work on run {} at {theirs}, and --rate is {rates}: give the same rate, or stop them first",
             run.id()
         ),
         _ => Ok(()),
@@ -144,7 +144,7 @@ fn refuse_conflicting_rate(
 fn refuse_outside_start_window(settings: &Settings, now: Timestamp) -> anyhow::Result<()> {
     match &settings.start_window {
         Some(window) if !window.contains(now) => bail!(
-            "nothing was sent: a run may be started from {window} only, and it is {}; the hours begin again at {}; --start-window off starts it now",
+            "nothing was sent: a run can only be started within {window}, and it is {}; the window opens again at {}; --start-window off starts it now",
             estimate::clock(now, window.zone()),
             estimate::on_the_clock(window.opens(now), window.zone(), now)
         ),

@@ -105,7 +105,7 @@ pub async fn finish(
     };
     if is_worked_on_elsewhere(run, settings, ledger.as_mut())? {
         tracing::warn!(
-            "others go on with this run: its results are written as they are now; start the same command again for all of them"
+            "other processes continue this run: its results are written as they are now; start the same command again for all of them"
         );
     }
     let results = results.write(&source, ledger.as_mut()).context(LedgerFailed)?;
@@ -122,7 +122,7 @@ pub async fn finish(
         // What came into the input since was not sent.
         (None, exit) if results.input_changed => exit.max(ExitCode::Stopped),
         (None, _) if run.attempts == 0 && input.selects_nothing()? => {
-            tracing::info!("no row has a status of --only: the results are those that there were");
+            tracing::info!("no row has a status of --only: the results are unchanged");
             ExitCode::Done
         }
         (None, exit) => exit,
@@ -178,7 +178,7 @@ fn miscount(
         )
     };
     Ok(Some(anyhow!(
-        "the results in {} hold {}, and the ledger counted {}: the results are made of what it recorded of each row, and are those to go by; see whether the ledger was altered or damaged, and keep both",
+        "the results in {} hold {}, but the ledger counted {}: rely on the results, which are made from the record of each row; check whether the ledger was altered or damaged, and keep both",
         results.path.display(),
         shown(&results.ended),
         shown(&run.counts)

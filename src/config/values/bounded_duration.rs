@@ -23,7 +23,7 @@ impl<const MIN: u64, const MAX: u64> BoundedDuration<MIN, MAX> {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ParseDurationError {
     /// No length of time at all.
-    #[error("\"{0}\" is not a length of time: write a number and its unit, as 500ms, 90s or 15m")]
+    #[error("\"{0}\" is not a duration: write a number and a unit, such as 500ms, 90s or 15m")]
     Malformed(String),
     /// Nothing, or less than it may be.
     #[error("\"{0}\" is too short: write {1:#} or more")]
@@ -72,7 +72,7 @@ mod tests {
     #[test]
     fn anything_else_is_refused() {
         let error = |text: &str| text.parse::<Length>().unwrap_err().to_string();
-        assert_snapshot!(error("30"), @r#""30" is not a length of time: write a number and its unit, as 500ms, 90s or 15m"#);
+        assert_snapshot!(error("30"), @r#""30" is not a duration: write a number and a unit, such as 500ms, 90s or 15m"#);
         assert_snapshot!(error("0s"), @r#""0s" is too short: write 1ms or more"#);
         assert_snapshot!(error("-5s"), @r#""-5s" is too short: write 1ms or more"#);
         assert_snapshot!(error("2h 1s"), @r#""2h 1s" is too long: write 2h or less"#);

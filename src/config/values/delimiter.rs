@@ -15,7 +15,7 @@ impl Delimiter {
 
 /// The text is none of the four.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("\"{0}\" cannot stand between fields: write , or ; or | or the word tab")]
+#[error("\"{0}\" is not a field separator: write , or ; or | or the word tab")]
 pub struct DelimiterError(String);
 
 impl FromStr for Delimiter {
@@ -42,6 +42,6 @@ mod tests {
         let byte = |text: &str| text.parse::<Delimiter>().unwrap().byte();
         assert_eq!([",", ";", "|", "tab"].map(byte), *b",;|\t");
         let error = ":".parse::<Delimiter>().unwrap_err();
-        assert_snapshot!(error, @r#"":" cannot stand between fields: write , or ; or | or the word tab"#);
+        assert_snapshot!(error, @r#"":" is not a field separator: write , or ; or | or the word tab"#);
     }
 }

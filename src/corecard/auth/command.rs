@@ -80,7 +80,7 @@ impl TokenCommand {
             .await
             .map_err(|_| {
                 TokenError::for_now(self.describe(&format!(
-                    "took longer than {:?}: raise time_limit if it may",
+                    "took longer than {:?}: raise time_limit if that is expected",
                     self.time_limit
                 )))
             })?
@@ -95,7 +95,7 @@ impl TokenCommand {
             let complaint_text = if complaint_text.is_empty() {
                 complaint_text
             } else {
-                format!("; it said: {complaint_text}")
+                format!("; it wrote: {complaint_text}")
             };
             let why = format!("failed ({status}): run it by hand to see why{complaint_text}");
             return Err(TokenError::for_now(self.describe(&why)));
@@ -160,7 +160,7 @@ fn length(name: &str, text: &str) -> Result<Duration, AuthError> {
     let length: Option<SignedDuration> = text.parse().ok();
     let length = length.and_then(|length| Duration::try_from(length).ok());
     length.filter(|length| !length.is_zero()).ok_or_else(|| {
-        AuthError::Table(format!("{name}: \"{text}\" is not a length of time: write 10m or 30s"))
+        AuthError::Table(format!("{name}: \"{text}\" is not a duration: write 10m or 30s"))
     })
 }
 
@@ -202,9 +202,9 @@ mod tests {
 
     #[test]
     fn a_failure_repeats_its_complaint_and_never_its_output() {
-        assert_snapshot!(error("echo s3cret; echo 'log in' first >&2; exit 3", ""), @"the command sh failed (exit status: 3): run it by hand to see why; it said: log in first");
+        assert_snapshot!(error("echo s3cret; echo 'log in' first >&2; exit 3", ""), @"the command sh failed (exit status: 3): run it by hand to see why; it wrote: log in first");
         assert_snapshot!(error("echo two words", ""), @"the command sh printed neither a token alone nor JSON with access_token or token: have it print one of these");
-        assert_snapshot!(error("sleep 60", "time_limit = '50ms'"), @"the command sh took longer than 50ms: raise time_limit if it may");
+        assert_snapshot!(error("sleep 60", "time_limit = '50ms'"), @"the command sh took longer than 50ms: raise time_limit if that is expected");
         let table = toml::from_str("command = ['/no/such/program']").unwrap();
         assert_snapshot!(fetch(&TokenCommand::new(table).unwrap()).unwrap_err(), @"the command /no/such/program cannot be started: correct command: No such file or directory (os error 2)");
     }
@@ -238,6 +238,6 @@ mod tests {
             TokenCommand::new(toml::from_str(table).unwrap()).unwrap_err().to_string()
         };
         assert_snapshot!(error("command = []"), @r#"command is empty: write it as ["program", "argument"]"#);
-        assert_snapshot!(error("command = ['a']\nlifetime = '10'"), @r#"lifetime: "10" is not a length of time: write 10m or 30s"#);
+        assert_snapshot!(error("command = ['a']\nlifetime = '10'"), @r#"lifetime: "10" is not a duration: write 10m or 30s"#);
     }
 }

@@ -71,8 +71,9 @@ impl Credentials {
             TokenSource::Command(command) => command.fetch().await?,
         };
         let value = header::bearer(&token.text);
-        let value =
-            value.ok_or_else(|| TokenError::for_good("the token fits in no header".to_owned()))?;
+        let value = value.ok_or_else(|| {
+            TokenError::for_good("the token cannot be sent in a header".to_owned())
+        })?;
         let renewed = Arc::new(self.auth_headers().with_token(value));
         *self.headers.write().unwrap_or_else(PoisonError::into_inner) = renewed;
         Ok(token.lifetime)

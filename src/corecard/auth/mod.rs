@@ -135,7 +135,7 @@ fn table_error(error: toml::de::Error) -> AuthError {
     let message = error.message();
     // Most likely a secret that someone wrote where it must not be.
     let hint = match message.starts_with("unknown field") {
-        true => "; secrets stand in environment variables, never here",
+        true => "; secrets belong in environment variables, never here",
         false => "",
     };
     AuthError::Table(format!("{message}{hint}"))
@@ -273,7 +273,7 @@ mod tests {
         assert_snapshot!(error("", &[]), @r#"kind is missing: set it to "none", "headers", "basic", "bearer", "oauth2" or "command""#);
         assert_snapshot!(error("kind = 'digest'", &[]), @"unknown variant `digest`, expected one of `none`, `headers`, `basic`, `bearer`, `oauth2`, `command`");
         assert_snapshot!(error("kind = 'basic'", &[]), @"missing field `username`");
-        assert_snapshot!(error("kind = 'bearer'\ntoken = 's3cret'", &[]), @"unknown field `token`, there are no fields; secrets stand in environment variables, never here");
+        assert_snapshot!(error("kind = 'bearer'\ntoken = 's3cret'", &[]), @"unknown field `token`, there are no fields; secrets belong in environment variables, never here");
         assert_snapshot!(error("kind = 'headers'\nnames = []", &[]), @"names is empty: name at least one header");
         assert_snapshot!(error("kind = 'headers'\nnames = ['a b']", &[]), @r#""a b" cannot be a header's name"#);
         assert_snapshot!(error("kind = 'headers'\nnames = ['Host']", &[]), @"Host is not a header for credentials");

@@ -33,7 +33,7 @@ const ERRORS: [(&str, &str); 6] = [
     ("unsupported_grant_type", NOT_ALLOWED),
     ("invalid_scope", "check scope"),
 ];
-const NOT_ALLOWED: &str = "have it allow the client credentials grant to this client_id";
+const NOT_ALLOWED: &str = "allow this client_id the client credentials grant there";
 
 /// A client of a token server. It never shows its secret.
 #[derive(Debug, Clone)]
@@ -171,7 +171,7 @@ fn token(answer: &[u8], now: Timestamp) -> Result<Token, TokenError> {
     let kind = json.get("token_type").and_then(Value::as_str);
     if kind.is_some_and(|kind| !kind.eq_ignore_ascii_case("bearer")) {
         return Err(wrong(
-            "answered with a token that is not a bearer token: have it issue those, for no other can be sent",
+            "answered with a token that is not a bearer token: configure it to issue bearer tokens, since no others can be sent",
         ));
     }
     Token::from_json(&json, now)
@@ -235,7 +235,7 @@ mod tests {
         let taken = |answer: &str| token(answer.as_bytes(), now);
         assert!(taken(r#"{"access_token":"t","token_type":"bearer","expires_in":60}"#).is_ok());
         let error = |answer: &str| taken(answer).unwrap_err();
-        assert_snapshot!(error(r#"{"access_token":"t","token_type":"mac"}"#), @"the token server answered with a token that is not a bearer token: have it issue those, for no other can be sent");
+        assert_snapshot!(error(r#"{"access_token":"t","token_type":"mac"}"#), @"the token server answered with a token that is not a bearer token: configure it to issue bearer tokens, since no others can be sent");
         assert_snapshot!(error("{}"), @"the token server answered without an access_token: check token_url");
         assert_snapshot!(error("<html>"), @"the token server answered, but not with JSON: check token_url");
     }

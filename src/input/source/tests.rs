@@ -111,7 +111,7 @@ fn a_pipe_is_read_like_a_file() {
 fn a_spool_that_cannot_be_made_is_named() {
     let (directory, path) = file("not-a-directory", b"");
     let error = Input::spool("stdin", ORDERS, &path).unwrap_err();
-    insta::assert_snapshot!(short(&error, &directory), @"stdin: cannot be put aside in not-a-directory: File exists (os error 17); make room there");
+    insta::assert_snapshot!(short(&error, &directory), @"stdin: cannot be copied to not-a-directory: File exists (os error 17); make room there");
 }
 
 #[test]
@@ -138,7 +138,7 @@ fn what_is_not_csv_is_called_what_it_is() {
     insta::assert_snapshot!(refusal(b"\xff\xfea\0d\0m\0"), @r#"orders.csv: is UTF-16 text; save it as UTF-8 (in a spreadsheet: "CSV UTF-8")"#);
     assert_eq!(refusal(b"a\0d\0m\0"), refusal(b"\xfe\xff\0a\0d\0m"));
     insta::assert_snapshot!(refusal(b"PK\x03\x04\0\0"), @r#"orders.csv: is a workbook or a ZIP archive; save the sheet as "CSV UTF-8""#);
-    insta::assert_snapshot!(refusal(b"\x7fELF\x02\0\0\0"), @"orders.csv: is not text: there are NUL bytes near its start; a CSV file is wanted");
+    insta::assert_snapshot!(refusal(b"\x7fELF\x02\0\0\0"), @"orders.csv: is not text: it has NUL bytes near its start; give a CSV file");
     for (bytes, what) in [
         (&b"<!DOCTYPE html>\n<html></html>\n"[..], "is a web page (HTML)"),
         (b"\xef\xbb\xbf <html>", "is a web page (HTML)"),
@@ -173,7 +173,7 @@ fn a_line_that_says_what_separates_the_fields_is_obeyed_and_no_row() {
         rows(&opened("orders.csv", b"sep=\nadmin|seq\n1|2\n")).unwrap(),
         ["1 (line 3): 1/2"]
     );
-    insta::assert_snapshot!(refusal(b"sep=;\nadmin;seq\n1;1\n2;\"x\n"), @"orders.csv: a quote that opens in line 4 is not closed, so the rows after it cannot be told apart; close it, or double it if it is part of the text");
+    insta::assert_snapshot!(refusal(b"sep=;\nadmin;seq\n1;1\n2;\"x\n"), @"orders.csv: a quote that opens in line 4 is not closed, so the rows after it cannot be separated; close it, or double it if it is part of the text");
 }
 
 #[test]
@@ -181,7 +181,7 @@ fn a_damaged_gzip_file_is_refused_wherever_the_damage_is() {
     let numbers: String = (0..100_000).map(|n| format!("{n},1\n")).collect();
     let whole = gzipped(format!("admin,seq\n{numbers}").as_bytes());
     let cut = &whole[..whole.len() - 9];
-    insta::assert_snapshot!(refusal(cut), @"orders.csv: is a damaged gzip file (incomplete deflate stream); fetch it again from where it came");
+    insta::assert_snapshot!(refusal(cut), @"orders.csv: is a damaged gzip file (incomplete deflate stream); fetch it again from its source");
     for damaged in [&whole[..5], &whole[..200], &[&whole[..], b"x"].concat()] {
         assert!(refusal(damaged).contains("is a damaged gzip file"), "{}", refusal(damaged));
     }

@@ -146,7 +146,7 @@ async fn attempt(
     let claimed = wish.completed.of_worker(worker_session.worker);
     if is_ours && usize::try_from(told.try_get::<_, i64>(5)?) != Ok(claimed) {
         session.client.batch_execute("ROLLBACK").await?;
-        let what = "it does not know that a row was to be sent which was";
+        let what = "it has no claim on a row that was sent";
         return Err(worker::rewound(session, worker_session, wish.completed.rows(), what).await);
     }
     let worker = match is_ours {

@@ -44,7 +44,7 @@ impl PostgresConfig {
         let allow_async = match take("allow_async") {
             None | Some("0") => false,
             Some("1") => true,
-            Some(_) => return Err(bad("allow_async is 1 or 0")),
+            Some(_) => return Err(bad("allow_async must be 1 or 0")),
         };
         let rest: Vec<String> =
             wishes.iter().map(|(name, value)| format!("{name}={value}")).collect();
@@ -63,7 +63,7 @@ impl PostgresConfig {
             None | Some("require" | "verify-ca" | "verify-full") => SslMode::Require,
             Some(_) => {
                 return Err(bad(
-                    "sslmode is verify-full or disable: others would send the password to whoever answers",
+                    "sslmode must be verify-full or disable: other modes would send the password to a server that is not verified",
                 ));
             }
         });
@@ -197,7 +197,7 @@ mod tests {
     #[test]
     fn what_is_wrong_with_a_url_is_said() {
         assert_snapshot!(refused("postgres://ada@db"), @"--ledger: the URL names no database: write postgres://USER@HOST/DATABASE");
-        assert_snapshot!(refused("postgres://ada@db/night?sslmode=prefer"), @"--ledger: sslmode is verify-full or disable: others would send the password to whoever answers");
+        assert_snapshot!(refused("postgres://ada@db/night?sslmode=prefer"), @"--ledger: sslmode must be verify-full or disable: other modes would send the password to a server that is not verified");
         assert_snapshot!(refused("postgres://ada@db/night?sslkey=x"), @"--ledger: unknown option `sslkey`");
         assert_snapshot!(refused("postgres://ada@db:x/night"), @"--ledger: invalid value for option `port`");
         assert_snapshot!(refused("postgres:///night"), @"--ledger: the URL names no host: write postgres://USER@HOST/DATABASE");

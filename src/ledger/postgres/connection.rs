@@ -139,7 +139,7 @@ impl Connection {
         loop {
             let failed = match self.once(&mut what) {
                 Ok(done) if told => {
-                    tracing::info!("the ledger {} is back", self.path());
+                    tracing::info!("the ledger {} can be reached again", self.path());
                     return Ok(done);
                 }
                 Ok(done) => return Ok(done),
@@ -156,7 +156,7 @@ impl Connection {
             // Of whom a lock is waited for is told while it is.
             if !told && !failed.is_lock() && tries >= REPORTED_AFTER {
                 tracing::warn!(
-                    "the ledger {} is away ({}): nothing more is sent until it is back",
+                    "the ledger {} cannot be reached ({}): nothing more is sent until it can",
                     self.path(),
                     failed.message()
                 );

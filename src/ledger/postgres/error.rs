@@ -13,7 +13,7 @@ pub(super) enum DbError {
     Database(tokio_postgres::Error),
     /// It did not answer in time.
     Silent,
-    /// It makes no sense to try again.
+    /// It makes no sense to retry.
     Ledger(LedgerError),
 }
 

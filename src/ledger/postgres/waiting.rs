@@ -66,7 +66,7 @@ async fn look(database: &PostgresConfig, session: i32) -> Result<Option<Waits>, 
     let standby = "SELECT FROM pg_stat_activity WHERE pid = $1 AND wait_event = 'SyncRep'";
     let waits = client.query_opt(standby, &[&session]).await?;
     Ok(waits.map(|_| Waits {
-        why: "waits for a standby to have what is committed (synchronous_standby_names): nothing more is sent until one has it".to_owned(),
+        why: "waits for a standby to confirm a commit (synchronous_standby_names): nothing more is sent until one does".to_owned(),
         frozen: None,
         client,
     }))
@@ -95,7 +95,7 @@ async fn locked_by(client: &Client, other: &Row) -> Result<String, DbError> {
         who.push_str(", waits for a standby");
     }
     let done = match other.try_get(6)? {
-        true => "it does nothing, and is ended now".to_owned(),
+        true => "it is idle, and is ended now".to_owned(),
         false => format!(
             "nothing more is sent until it is done. If it hangs, end it in the database: SELECT pg_terminate_backend({session})"
         ),

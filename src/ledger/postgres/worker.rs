@@ -144,7 +144,7 @@ pub(super) async fn know_again(
         }
         // Where commits wait for a standby, another line of history has them all.
         _ if session.timeline != worker_session.timeline && !worker_session.copies.are_awaited => {
-            "it goes on from an earlier point of its history: another server took over"
+            "it continues from an earlier point of its history: another server took over"
         }
         _ => "",
     };

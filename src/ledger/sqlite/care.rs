@@ -59,7 +59,7 @@ impl Sqlite {
         let mut find = self.connection.prepare("PRAGMA foreign_key_check").map_err(fail)?;
         let told = find.query_map([], |row| row.get::<_, String>(0)).map_err(fail)?;
         for table in told.collect::<rusqlite::Result<Vec<_>>>().map_err(fail)? {
-            wrong.push(format!("a row of the table {table} belongs to a run that is not there"));
+            wrong.push(format!("a row of the table {table} belongs to a run that does not exist"));
         }
         Ok(wrong)
     }

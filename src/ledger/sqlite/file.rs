@@ -112,7 +112,7 @@ pub(super) fn refuse_network(folder: &Path, name: &Path) -> Result<(), LedgerErr
         }
         Kind::Perhaps(kind) => {
             tracing::warn!(
-                "the ledger {} is on a file system of the kind {kind}: if other machines have it mounted too, no two of them may use this ledger at once",
+                "the ledger {} is on a file system of the kind {kind}: if other machines mount it too, only one of them may use this ledger at a time",
                 name.display()
             );
             Ok(())

@@ -219,7 +219,7 @@ fn identify(connection: &Connection, path: &str) -> Result<(), LedgerError> {
 pub(super) fn ask_again(asked: i32) -> bool {
     if asked == TOLD_AFTER {
         tracing::warn!(
-            "the ledger is locked by another program, such as a backup or a shell that is open on it: it is waited for, up to 15 minutes; end that program to go on"
+            "the ledger is locked by another program, such as a backup or a database shell: waiting for up to 15 minutes; end that program to continue"
         );
     }
     std::thread::sleep(ASK_EVERY);

@@ -138,7 +138,10 @@ fn a_user_who_may_not_change_the_schema_needs_it_to_be_there() {
     database.client().batch_execute(&sql).unwrap();
     let worker = || PostgresOptions { url: database.url_of(&user).into(), ..at(database) };
     let reported = refused(worker());
-    assert!(reported.contains("is not set up, and this user may not do that"), "{reported}");
+    assert!(
+        reported.contains("is not set up, and this user is not allowed to do that"),
+        "{reported}"
+    );
 
     drop(home.open());
     let reported = refused(worker());

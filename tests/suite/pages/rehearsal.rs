@@ -7,7 +7,7 @@ use super::{Page, in_project};
 
 /// Whether a line differs from one rehearsal to the next.
 fn varies(line: &str) -> bool {
-    line.starts_with("Run ") || line.contains(" calls in ") || line.starts_with("On the way: ")
+    line.starts_with("Run ") || line.contains(" calls in ") || line.starts_with("During the run: ")
 }
 
 #[test]

@@ -22,7 +22,7 @@ const ARRIVES_WITHIN: Time = 500_000_000;
 
 /// Why an intact file may be refused: another process works on the same one, or its latest run is
 /// not the one that its results belong to.
-const RIGHTLY_REFUSED: [&str; 2] = ["is being worked on by", "is not what this run wrote"];
+const RIGHTLY_REFUSED: [&str; 2] = ["is in use by", "was not written by this run"];
 
 /// The configured meaning of codes, on one day or another.
 const CONFIGURATIONS: [&str; 3] = [
