@@ -8,7 +8,7 @@ import pendulum
 from airflow.decorators import dag, task
 from airflow.exceptions import AirflowFailException
 
-# These exit codes are for a person to look at: the same command would end so again.
+# These exit codes are for a person to look at: the same command would end the same way again.
 FOR_A_PERSON = {
     1: "some rows were rejected, failed or are invalid",
     2: "the command line, the configuration or the file was refused",
@@ -24,7 +24,7 @@ FOR_A_PERSON = {
     max_active_runs=1,
 )
 def cancel_card_orders():
-    # A worker that dies, or a disk that fails, is tried again: it goes on where it was.
+    # A worker that dies, or a disk that fails, is retried, and resumes.
     @task(retries=3, retry_delay=pendulum.duration(seconds=30))
     def cancel(night: str) -> dict:
         done = subprocess.run(

@@ -69,7 +69,7 @@ fn a_run_whose_machine_stood_still_sends_each_order_once_and_says_so() {
     let env = TestEnv::new();
     env.orders(60);
     let run = set_in_the_run(&env, &core_card, &["--rate", "30/s"], 20, "+60s").exits(0);
-    assert!(run.stderr.contains("the machine stood still"), "{}", run.report());
+    assert!(run.stderr.contains("the machine was suspended"), "{}", run.report());
     assert!(
         core_card.requests_by_order().values().all(|times| *times == 1),
         "{:?}",
