@@ -31,9 +31,10 @@ pub fn classify(result: CallResult, rules: &AnswerRules) -> Outcome {
 fn classify_reply(reply: HttpResponse, rules: &AnswerRules) -> Outcome {
     let HttpResponse { http_status, retry_after, body } = reply;
     let is_success = (200..=299).contains(&http_status);
-    let (verdict, error_code, message) = match is_success {
-        true => classify_success(body, &rules.codes),
-        false => classify_refusal(http_status, body, rules),
+    let (verdict, error_code, message) = if is_success {
+        classify_success(body, &rules.codes)
+    } else {
+        classify_refusal(http_status, body, rules)
     };
     let may_ask = verdict == Verdict::NotDone || (verdict == Verdict::Doubt && !is_success);
     Outcome {
@@ -52,9 +53,10 @@ fn classify_success(body: ResponseBody, codes: &CodeMap) -> (Verdict, String, St
     let bad = || ReasonCode::BadAnswer.to_string();
     match body {
         ResponseBody::Api { status: Some(done), error_code, message } => {
-            let verdict = match done {
-                true => Verdict::Cancelled,
-                false => rejection(error_code.as_deref(), codes).unwrap_or(Verdict::Rejected),
+            let verdict = if done {
+                Verdict::Cancelled
+            } else {
+                rejection(error_code.as_deref(), codes).unwrap_or(Verdict::Rejected)
             };
             (verdict, error_code.unwrap_or_default(), message.unwrap_or_default())
         }

@@ -24,9 +24,10 @@ pub struct Outcome {
 impl Outcome {
     /// The error code, followed by the message if there is one.
     pub fn describe(&self) -> String {
-        match self.message.is_empty() {
-            true => self.error_code.clone(),
-            false => format!("{}, {}", self.error_code, self.message),
+        if self.message.is_empty() {
+            self.error_code.clone()
+        } else {
+            format!("{}, {}", self.error_code, self.message)
         }
     }
 
