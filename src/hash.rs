@@ -11,7 +11,7 @@ pub struct Digest([u8; 32]);
 
 impl Digest {
     /// Computes the digest of these bytes.
-    pub fn of(bytes: impl AsRef<[u8]>) -> Digest {
+    pub fn new(bytes: impl AsRef<[u8]>) -> Digest {
         Digest(Sha256::digest(bytes).into())
     }
 }

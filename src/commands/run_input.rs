@@ -81,7 +81,7 @@ impl RunInput {
         let now = Timestamp::now();
         // Runs of other files, or on other hosts, may be opened in the same second.
         let salt = format!("{}{now:.9}{}", self.key, std::process::id());
-        let salt = Digest::of(salt).to_string();
+        let salt = Digest::new(salt).to_string();
         Ok(NewRun {
             id: format!("{}-{}", now.strftime("%Y%m%d-%H%M%S"), &salt[..4]),
             key: self.key.clone(),
@@ -146,5 +146,5 @@ pub fn key(
         // Then the last row is another.
         (input.proof().is_some() && input.is_unfinished()?).to_string(),
     ];
-    Ok(Digest::of(parts.join("\n")).to_string())
+    Ok(Digest::new(parts.join("\n")).to_string())
 }

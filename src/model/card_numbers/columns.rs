@@ -87,7 +87,7 @@ fn group(field: &[u8], last: bool) -> Option<usize> {
         Group::Digits(digits) => Some(digits),
         Group::Nothing => None,
         // A digit of another script, or an invisible character.
-        Group::Other => match Plain::of(field).bytes {
+        Group::Other => match Plain::new(field).bytes {
             Cow::Borrowed(_) => None,
             Cow::Owned(plain) => self::group(&plain, last),
         },
@@ -122,7 +122,7 @@ pub(super) fn columns_hold_card_number(raw: &[u8]) -> bool {
     if !may_hold_card(raw) {
         return false;
     }
-    let plain = Plain::of(raw);
+    let plain = Plain::new(raw);
     let text = &plain.bytes;
     let mut from = 0;
     while let Some(run) = next_run(text, from) {
@@ -139,7 +139,7 @@ pub(super) fn columns_hold_card_number(raw: &[u8]) -> bool {
 
 /// Whether a field may be a part of a card number that is split over several fields.
 pub fn may_be_part(field: &[u8]) -> bool {
-    let plain = Plain::of(field);
+    let plain = Plain::new(field);
     let digits = plain.bytes.iter().filter(|byte| byte.is_ascii_digit()).count();
     digits >= 3 && !plain.bytes.iter().any(u8::is_ascii_alphabetic)
 }

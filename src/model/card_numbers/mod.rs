@@ -29,7 +29,7 @@ pub const REMOVED: &str = "[card number removed]";
 /// with leading zeros or an expiry date after them.
 #[inline]
 pub fn looks_like_card_number(text: &[u8]) -> bool {
-    may_hold_card(text) && next_card(&Plain::of(text).bytes, 0).is_some()
+    may_hold_card(text) && next_card(&Plain::new(text).bytes, 0).is_some()
 }
 
 /// The text with each card number replaced by [`REMOVED`].
@@ -37,7 +37,7 @@ pub fn redact(text: &str) -> Cow<'_, str> {
     if !may_hold_card(text.as_bytes()) {
         return Cow::Borrowed(text);
     }
-    let plain = Plain::of(text.as_bytes());
+    let plain = Plain::new(text.as_bytes());
     let Some(mut card) = next_card(&plain.bytes, 0) else { return Cow::Borrowed(text) };
     let mut clean = String::with_capacity(text.len());
     let mut copied = 0;

@@ -15,7 +15,7 @@ pub(super) struct Plain<'t> {
 }
 
 impl Plain<'_> {
-    pub fn of(text: &[u8]) -> Plain<'_> {
+    pub fn new(text: &[u8]) -> Plain<'_> {
         if text.is_ascii() {
             return Plain { bytes: Cow::Borrowed(text), places: Vec::new() };
         }
