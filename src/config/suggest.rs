@@ -1,21 +1,13 @@
 //! Suggests the known word that was meant by an unknown one.
 
-use clap::error::{ContextKind, ContextValue};
-use clap::{Arg, Command};
+/// From which likeness on, of 0 to 1, a word can be what was meant: clap's own, for flags.
+const LIKE: f64 = 0.7;
 
-/// The known word that is most like this one, if any is. clap judges it, as it
-/// does for flags.
+/// The known word that is most like this one, if any is.
 pub fn suggest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
-    let arg = |word: &str| Arg::new(word.to_owned()).long(word.to_owned());
-    let command = Command::new("words")
-        .no_binary_name(true)
-        .disable_help_flag(true)
-        .args(known.into_iter().map(arg));
-    let error = command.try_get_matches_from([format!("--{word}")]).err()?;
-    match error.get(ContextKind::SuggestedArg)? {
-        ContextValue::String(flag) => Some(flag.trim_start_matches('-').to_owned()),
-        _ => None,
-    }
+    let likeness = known.into_iter().map(|known| (strsim::jaro(word, known), known));
+    let nearest = likeness.filter(|(likeness, _)| *likeness > LIKE);
+    nearest.max_by(|(a, _), (b, _)| a.total_cmp(b)).map(|(_, known)| known.to_owned())
 }
 
 #[cfg(test)]
