@@ -26,6 +26,8 @@ pub mod private_file;
 
 pub mod process;
 
+pub mod tls;
+
 pub mod input;
 
 pub mod ledger;

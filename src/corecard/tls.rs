@@ -6,14 +6,12 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ClientConfig, RootCertStore};
-use rustls_platform_verifier::Verifier;
 
-use crate::private_file;
+use crate::{private_file, tls};
 
 /// The files that TLS is set up from; none: as the system has it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -111,9 +109,7 @@ impl Tls {
     /// # Errors
     /// None that is known.
     pub(super) fn unused() -> Result<ClientConfig, rustls::Error> {
-        let config = ClientConfig::builder_with_provider(provider())
-            .with_safe_default_protocol_versions()?;
-        Ok(config.with_root_certificates(RootCertStore::empty()).with_no_client_auth())
+        Ok(tls::trusting_only(RootCertStore::empty())?.with_no_client_auth())
     }
 
     /// TLS for a client, 1.2 or newer.
@@ -121,22 +117,12 @@ impl Tls {
     /// # Errors
     /// For want of root certificates, or when one to be trusted is broken.
     pub(super) fn config(&self) -> Result<ClientConfig, rustls::Error> {
-        let provider = provider();
-        let authorities = self.authorities.iter().cloned();
-        let verifier = Verifier::new_with_extra_roots(authorities, Arc::clone(&provider))?;
-        let config = ClientConfig::builder_with_provider(provider)
-            .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])?
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::new(verifier));
+        let config = tls::trusting_system_and(self.authorities.iter().cloned())?;
         match &self.identity {
             Some(identity) => Ok(config.with_client_cert_resolver(Arc::clone(identity) as _)),
             None => Ok(config.with_no_client_auth()),
         }
     }
-}
-
-fn provider() -> Arc<CryptoProvider> {
-    Arc::new(rustls::crypto::ring::default_provider())
 }
 
 fn certificates(flag: &'static str, path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
@@ -154,8 +140,8 @@ fn identity(certificate: &Path, key: &Path) -> Result<Identity, TlsError> {
     let pem = read(CLIENT_KEY, key)?;
     let no_key = |_| TlsError::NoKey(key.display().to_string());
     let key = PrivateKeyDer::from_pem_slice(&pem).map_err(no_key)?;
-    let provider = provider();
-    let pair = CertifiedKey::from_der(certificates, key, &provider).map_err(TlsError::NoPair)?;
+    let pair =
+        CertifiedKey::from_der(certificates, key, &tls::provider()).map_err(TlsError::NoPair)?;
     Ok(Arc::new(SingleCertAndKey::from(pair)))
 }
 

@@ -1,14 +1,13 @@
 //! TLS to the database: the server's certificate is always verified, with its name.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
-use rustls::ClientConfig;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::super::LedgerError;
+use crate::tls;
 
 /// Whose certificates are trusted.
 pub(super) enum Roots {
@@ -31,19 +30,9 @@ impl Connector {
     /// TLS that trusts whom these vouch for.
     pub fn verifying(roots: Roots) -> Result<Connector, LedgerError> {
         let bad = |what: String| LedgerError::BadUrl(what);
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let builder = ClientConfig::builder_with_provider(provider.clone())
-            .with_safe_default_protocol_versions()
-            .map_err(|cause| bad(format!("TLS cannot be set up ({cause})")))?;
+        let failed = |cause| bad(format!("TLS cannot be set up ({cause})"));
         let config = match roots {
-            Roots::System => {
-                let verifier = rustls_platform_verifier::Verifier::new(provider)
-                    .map_err(|cause| bad(format!("TLS cannot be set up ({cause})")))?;
-                builder
-                    .dangerous()
-                    .with_custom_certificate_verifier(Arc::new(verifier))
-                    .with_no_client_auth()
-            }
+            Roots::System => tls::trusting_system_and([]).map_err(failed)?,
             Roots::File(path) => {
                 let unusable = |cause: String| {
                     bad(format!("sslrootcert: cannot use {} ({cause})", path.display()))
@@ -56,10 +45,10 @@ impl Connector {
                 if added == 0 {
                     return Err(unusable("no certificate in PEM form".to_owned()));
                 }
-                builder.with_root_certificates(trusted).with_no_client_auth()
+                tls::trusting_only(trusted).map_err(failed)?
             }
         };
-        Ok(Connector(Some(MakeRustlsConnect::new(config))))
+        Ok(Connector(Some(MakeRustlsConnect::new(config.with_no_client_auth()))))
     }
 
     /// What TLS is made with, if it is.
