@@ -85,7 +85,7 @@ pub fn check_ledger(
     let endpoint = target::name_of(url);
     let key = run_input::key(input, columns, false, &[], &endpoint)?;
     let asked = |ledger: &mut dyn Ledger| {
-        let begun = ledger.find(&key)?.filter(|run| !(settings.again && run.has_ended()));
+        let begun = ledger.find_by_key(&key)?.filter(|run| !(settings.again && run.has_ended()));
         let orders = match &begun {
             Some(run) if run.has_ended() => KnownOrders::default(),
             _ if settings.again => KnownOrders::default(),

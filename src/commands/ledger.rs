@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::cli::LedgerAction;
 use crate::config::{Env, Layer, RunsSettings};
 use crate::exit_code::ExitCode;
-use crate::ledger::{Info, Location, Sqlite};
+use crate::ledger::{LedgerInfo, LedgerLocation, Sqlite};
 use crate::output::{console, human_count};
 
 /// Says what the ledger is, whether it is whole, or copies it.
@@ -20,10 +20,10 @@ pub fn care(
     env: &Env,
 ) -> anyhow::Result<ExitCode> {
     let settings = RunsSettings::load(options, env)?;
-    let location = named.map_or(settings.ledger, Location::File);
+    let location = named.map_or(settings.ledger, LedgerLocation::File);
     let path = match &location {
-        Location::File(path) => path,
-        Location::Database(address) => bail!(
+        LedgerLocation::File(path) => path,
+        LedgerLocation::Database(address) => bail!(
             "{address} is a database: `ledger` is for a ledger in a file; use the tools of PostgreSQL, such as pg_dump and pg_amcheck"
         ),
     };
@@ -44,8 +44,8 @@ pub fn care(
     Ok(ExitCode::Done)
 }
 
-fn info(path: &Path, info: &Info, as_json: bool) {
-    let Info { version, bytes, log_bytes, runs, rows, attempts } = info;
+fn info(path: &Path, info: &LedgerInfo, as_json: bool) {
+    let LedgerInfo { version, bytes, log_bytes, runs, rows, attempts } = info;
     if as_json {
         console::print_line(json!({
             "ledger": path, "version": version, "bytes": bytes, "log_bytes": log_bytes,

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::bail;
 
 use crate::config::Settings;
-use crate::ledger::Location;
+use crate::ledger::LedgerLocation;
 
 /// What SQLite keeps beside a ledger.
 const BESIDE_A_LEDGER: [&str; 4] = ["", "-wal", "-shm", "-journal"];
@@ -21,7 +21,7 @@ pub fn refuse_clashes(
     results: Option<&Path>,
 ) -> anyhow::Result<()> {
     let mut files = vec![("the input", input.to_owned())];
-    if let Location::File(ledger) = &settings.ledger {
+    if let LedgerLocation::File(ledger) = &settings.ledger {
         files.extend(BESIDE_A_LEDGER.iter().map(|ending| {
             let mut path = ledger.clone().into_os_string();
             path.push(ending);

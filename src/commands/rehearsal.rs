@@ -51,7 +51,7 @@ impl Comparison {
         order: Option<&Order>,
         orders: &BTreeMap<Order, OrderState>,
     ) {
-        if record.kept {
+        if record.carried_over {
             // It was sent to another server.
             return;
         }

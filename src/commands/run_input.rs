@@ -11,7 +11,7 @@ use crate::config::Settings;
 use crate::hash::Digest;
 use crate::input::rerun;
 use crate::input::{self, ColumnMap, Input, InputSummary, ReadOptions, RerunPlan, RowFilter};
-use crate::ledger::{Location, NewRun};
+use crate::ledger::{LedgerLocation, NewRun};
 
 /// A file that is to be run. It is opened, and not yet read through.
 pub struct RunInput {
@@ -110,8 +110,8 @@ impl RunInput {
 fn spool(settings: &Settings) -> PathBuf {
     let beside = |path: &Path| path.parent().map(Path::to_owned);
     match (&settings.ledger, &settings.rehearsal_ledger) {
-        (Location::File(path), _) | (Location::Database(_), Some(path)) => beside(path),
-        (Location::Database(_), None) => None,
+        (LedgerLocation::File(path), _) | (LedgerLocation::Database(_), Some(path)) => beside(path),
+        (LedgerLocation::Database(_), None) => None,
     }
     .unwrap_or_else(std::env::temp_dir)
 }

@@ -11,14 +11,14 @@ use serde_json::{Value, json};
 use crate::config::{Env, Layer, RunsSettings};
 use crate::exit_code::ExitCode;
 use crate::input::shown;
-use crate::ledger::{Ledger, Location, Patience, Run};
+use crate::ledger::{Ledger, LedgerLocation, Run, SharedLedgerTimeouts};
 use crate::model::Status;
 use crate::output::summary::reason;
 use crate::output::{console, human_count};
 
 /// For commands that only read: they hold no rows, and do not wait for long.
-pub const READ_ONLY_TIMEOUTS: Patience =
-    Patience { lease: Duration::from_secs(30), max_outage: Duration::from_secs(10) };
+pub const READ_ONLY_TIMEOUTS: SharedLedgerTimeouts =
+    SharedLedgerTimeouts { lease: Duration::from_secs(30), max_outage: Duration::from_secs(10) };
 
 /// Lists the runs of the ledger, or shows one.
 pub fn runs(id: Option<&str>, options: Layer, env: &Env) -> anyhow::Result<ExitCode> {
@@ -40,7 +40,7 @@ pub fn runs(id: Option<&str>, options: Layer, env: &Env) -> anyhow::Result<ExitC
     Ok(ExitCode::Done)
 }
 
-fn list(ledger: &mut dyn Ledger, path: &Location, as_json: bool) -> anyhow::Result<()> {
+fn list(ledger: &mut dyn Ledger, path: &LedgerLocation, as_json: bool) -> anyhow::Result<()> {
     let mut lines = Vec::new();
     for run in ledger.runs()? {
         let state = State::new(&run, ledger)?;
@@ -57,7 +57,7 @@ fn list(ledger: &mut dyn Ledger, path: &Location, as_json: bool) -> anyhow::Resu
             ),
         });
     }
-    if let ([], Location::File(path)) = (&lines[..], path) {
+    if let ([], LedgerLocation::File(path)) = (&lines[..], path) {
         let path = path.display();
         console::eprint_line(format_args!(
             "no run is recorded in the ledger {path}; if it is a copy, check whether {path}-wal was beside the original, and copy it too"

@@ -16,7 +16,7 @@ use crate::config::{Env, Layer, Settings, TargetSettings};
 use crate::engine::RunOutcome;
 use crate::exit_code::ExitCode;
 use crate::input::shown;
-use crate::ledger::{Ledger, Location, Run};
+use crate::ledger::{Ledger, LedgerLocation, Run};
 use crate::output::human_count;
 use crate::output::summary::reason;
 use crate::policy::rate::Rates;
@@ -61,11 +61,11 @@ fn refuse_unshared(settings: &Settings) -> anyhow::Result<()> {
         (TargetSettings::Rehearsal(_), _) => {
             bail!("`worker` cannot rehearse: the ledger of a rehearsal is not shared")
         }
-        (TargetSettings::CoreCard(_), Location::File(path)) => bail!(
+        (TargetSettings::CoreCard(_), LedgerLocation::File(path)) => bail!(
             "`worker` needs a ledger that several machines share, and {} is a file: give the address of a PostgreSQL database with --ledger",
             path.display()
         ),
-        (TargetSettings::CoreCard(_), Location::Database(_)) => Ok(()),
+        (TargetSettings::CoreCard(_), LedgerLocation::Database(_)) => Ok(()),
     }
 }
 

@@ -11,7 +11,7 @@ use super::layer::Layer;
 use super::layers::layered;
 use super::resolve::{cut_off, max_rows, place, rates, required, start_window, unlocked_ledger};
 use super::settings::InputSettings;
-use crate::ledger::Location;
+use crate::ledger::LedgerLocation;
 use crate::policy::cut_off::CutOff;
 use crate::policy::rate::Rates;
 use crate::policy::start_window::StartWindow;
@@ -22,7 +22,7 @@ pub struct CheckSettings {
     /// Where the calls would go, if that is said; nowhere in a rehearsal.
     pub url: Option<Url>,
     /// Where the ledger is; none where there is no home to keep one in.
-    pub ledger: Option<Location>,
+    pub ledger: Option<LedgerLocation>,
     /// Whether a file would be run once more whose run has ended.
     pub again: bool,
     /// How the input is read.
@@ -49,7 +49,7 @@ pub struct CheckSettings {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunsSettings {
     /// Where the ledger is; in a rehearsal, the file of rehearsals.
-    pub ledger: Location,
+    pub ledger: LedgerLocation,
     /// Whether the answer is JSON.
     pub json: bool,
 }

@@ -13,7 +13,7 @@ use super::section::Section;
 use super::setting_name::SettingName;
 use super::sourced::{Source, SourcedValue};
 use crate::corecard::proxy;
-use crate::ledger::Location;
+use crate::ledger::LedgerLocation;
 
 /// The settings in force, in the order of the flags, each with its source.
 #[derive(Debug, Clone, Serialize)]
@@ -53,7 +53,8 @@ impl EffectiveConfig {
         let is_named = options.ledger.is_some();
         let location = match ledger(&mut options, env) {
             Ok(location) => {
-                if matches!(&location, Location::Database(address) if !address.has_password()) {
+                if matches!(&location, LedgerLocation::Database(address) if !address.has_password())
+                {
                     secret_variables.push(LEDGER_PASSWORD.to_owned());
                 }
                 Some(location)

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use anyhow::bail;
 use clap::builder::{OsStringValueParser, TypedValueParser};
 
-use crate::ledger::{DatabaseUrl, Location};
+use crate::ledger::{DatabaseUrl, LedgerLocation};
 
 /// The value of `--ledger`. It may hold a password, and is never shown.
 #[derive(Clone, PartialEq, Eq)]
@@ -37,14 +37,14 @@ impl LedgerArg {
     ///
     /// # Errors
     /// When it is an address, and not one of a PostgreSQL database; it is not repeated.
-    pub fn location(self) -> anyhow::Result<Location> {
+    pub fn location(self) -> anyhow::Result<LedgerLocation> {
         let text = self.0.to_string_lossy();
         match (DatabaseUrl::read(&text), text.split_once("://")) {
-            (Some(address), _) => Ok(Location::Database(address?)),
+            (Some(address), _) => Ok(LedgerLocation::Database(address?)),
             (None, Some((scheme, _))) => bail!(
                 "the ledger is a file or a PostgreSQL database: give a path or postgres://USER@HOST/DATABASE, not {scheme}://"
             ),
-            (None, None) => Ok(Location::File(PathBuf::from(self.0))),
+            (None, None) => Ok(LedgerLocation::File(PathBuf::from(self.0))),
         }
     }
 }
@@ -66,13 +66,16 @@ mod tests {
     use super::*;
     use insta::assert_snapshot;
 
-    fn location(name: &str) -> anyhow::Result<Location> {
+    fn location(name: &str) -> anyhow::Result<LedgerLocation> {
         LedgerArg::from(name).location()
     }
 
     #[test]
     fn a_path_is_a_file_and_an_address_a_database() {
-        assert_eq!(location("/srv/night.db").unwrap(), Location::File("/srv/night.db".into()));
+        assert_eq!(
+            location("/srv/night.db").unwrap(),
+            LedgerLocation::File("/srv/night.db".into())
+        );
         assert_eq!(location("postgres://db/night").unwrap().to_string(), "postgres://db/night");
         assert_eq!(location("postgresql://db/night").unwrap().to_string(), "postgresql://db/night");
     }

@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 use super::env::Env;
 use super::ledger_arg::LedgerArg;
 use super::setting_name::SettingName;
-use crate::ledger::Location;
+use crate::ledger::LedgerLocation;
 
 /// The configuration file of the user, if there is a home to look in.
 pub fn user_config(env: &Env) -> Option<PathBuf> {
@@ -20,10 +20,10 @@ pub const LEDGER_PASSWORD: &str = "CARDCANCEL_LEDGER_PASSWORD";
 
 /// The ledger: the one that was named, or that of the user. A database's password
 /// is not in it unless it was named with it.
-pub fn ledger(named: Option<LedgerArg>, env: &Env) -> anyhow::Result<Location> {
+pub fn ledger(named: Option<LedgerArg>, env: &Env) -> anyhow::Result<LedgerLocation> {
     match named {
         Some(name) => name.location(),
-        None => users(env, "ledger.db").map(Location::File),
+        None => users(env, "ledger.db").map(LedgerLocation::File),
     }
 }
 
@@ -31,8 +31,8 @@ pub fn ledger(named: Option<LedgerArg>, env: &Env) -> anyhow::Result<Location> {
 /// that goes with a database is the user's own.
 pub fn rehearsal_ledger(named: Option<LedgerArg>, env: &Env) -> anyhow::Result<PathBuf> {
     let real = match named.map(LedgerArg::location).transpose()? {
-        Some(Location::File(path)) => path,
-        Some(Location::Database(_)) | None => return users(env, "rehearsal.db"),
+        Some(LedgerLocation::File(path)) => path,
+        Some(LedgerLocation::Database(_)) | None => return users(env, "rehearsal.db"),
     };
     let Some(name) = real.file_name() else {
         bail!("the ledger {} is not the name of a file", real.display());
@@ -79,8 +79,8 @@ mod tests {
         f(&Env { lookup: &lookup, names: &names, directory, etc: directory })
     }
 
-    fn file(path: &str) -> Location {
-        Location::File(path.into())
+    fn file(path: &str) -> LedgerLocation {
+        LedgerLocation::File(path.into())
     }
 
     fn rehearsal(named: &str) -> PathBuf {

@@ -17,7 +17,7 @@ use crate::corecard::connector::NetworkConfig;
 use crate::corecard::proxy::Proxy;
 use crate::corecard::request_fields::RequestFields;
 use crate::corecard::tls::{Tls, TlsFiles};
-use crate::ledger::Location;
+use crate::ledger::LedgerLocation;
 use crate::policy::cut_off::CutOff;
 use crate::policy::rate::Rates;
 use crate::policy::start_window::StartWindow;
@@ -88,27 +88,27 @@ pub(super) fn rates(settings: Option<Vec<Rates>>) -> anyhow::Result<Rates> {
 
 /// Where the ledger is: in a rehearsal, the file of rehearsals. A database's password
 /// is not in it unless it was named with it.
-pub(super) fn ledger(options: &mut Options, env: &Env) -> anyhow::Result<Location> {
+pub(super) fn ledger(options: &mut Options, env: &Env) -> anyhow::Result<LedgerLocation> {
     let named = options.ledger.take();
     let is_address = named.as_ref().is_some_and(LedgerArg::is_address);
     let ledger = match options.rehearse {
-        Some(true) => paths::rehearsal_ledger(named, env).map(Location::File),
+        Some(true) => paths::rehearsal_ledger(named, env).map(LedgerLocation::File),
         _ => paths::ledger(named, env),
     };
     if is_address { ledger.with_context(|| place("ledger")) } else { ledger }
 }
 
 /// The same, and a database's password with it.
-pub(super) fn unlocked_ledger(options: &mut Options, env: &Env) -> anyhow::Result<Location> {
+pub(super) fn unlocked_ledger(options: &mut Options, env: &Env) -> anyhow::Result<LedgerLocation> {
     let address = match ledger(options, env)? {
-        Location::Database(address) => address,
+        LedgerLocation::Database(address) => address,
         file => return Ok(file),
     };
     match secret(LEDGER_PASSWORD, env.lookup) {
-        Err(SecretError::Missing(_)) => Ok(Location::Database(address)),
+        Err(SecretError::Missing(_)) => Ok(LedgerLocation::Database(address)),
         password => {
             let address = address.with_password(&password?).with_context(|| place("ledger"))?;
-            Ok(Location::Database(address))
+            Ok(LedgerLocation::Database(address))
         }
     }
 }

@@ -27,7 +27,7 @@ use crate::corecard::auth::Auth;
 use crate::corecard::body_template::BodyTemplate;
 use crate::corecard::connector::NetworkConfig;
 use crate::input::Expected;
-use crate::ledger::{Location, Patience};
+use crate::ledger::{LedgerLocation, SharedLedgerTimeouts};
 use crate::model::{CodeMap, NotProcessed, OnDoubt};
 use crate::policy::cut_off::CutOff;
 use crate::policy::rate::Rates;
@@ -118,7 +118,7 @@ pub struct Settings {
     /// How the input is read.
     pub input: InputSettings,
     /// Where the ledger is; in a rehearsal, the file of rehearsals.
-    pub ledger: Location,
+    pub ledger: LedgerLocation,
     /// The ledger's file of the rehearsals that go with it; none where there is no
     /// home to keep it in.
     pub rehearsal_ledger: Option<PathBuf>,
@@ -144,8 +144,8 @@ pub struct Settings {
 
 impl Settings {
     /// How long things are waited for that only a shared ledger has.
-    pub fn patience(&self) -> Patience {
-        Patience { lease: self.lease, max_outage: self.max_outage }
+    pub fn patience(&self) -> SharedLedgerTimeouts {
+        SharedLedgerTimeouts { lease: self.lease, max_outage: self.max_outage }
     }
 
     /// Reads every source of settings; an error says what to change, and where.

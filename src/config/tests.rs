@@ -8,7 +8,7 @@ use insta::assert_snapshot;
 
 use super::*;
 use crate::corecard::auth::Auth;
-use crate::ledger::Location;
+use crate::ledger::LedgerLocation;
 use crate::model::{CodeMapping, OnDoubt, Order, RowNumber};
 use crate::policy::stop_rules::StopRuleSettings;
 
@@ -101,7 +101,10 @@ fn with_only_what_must_be_set_everything_else_has_its_default() {
     );
     assert!(matches!(settings.auth, Auth::None));
     let home = sources.directory.path();
-    assert_eq!(settings.ledger, Location::File(home.join(".local/state/cardcancel/ledger.db")));
+    assert_eq!(
+        settings.ledger,
+        LedgerLocation::File(home.join(".local/state/cardcancel/ledger.db"))
+    );
     assert_eq!(settings.results, None);
     let switches = [settings.again, settings.yes, settings.quiet, settings.json];
     assert_eq!(switches, [false; 4]);
@@ -176,7 +179,7 @@ fn a_rehearsal_needs_nothing_and_touches_nothing_real() {
     assert!(settings.ledger.to_string().ends_with("/rehearsal.db"));
     assert!(body(&settings).contains(r#""ExternalIP":"127.0.0.1""#));
     let named = sources.flags(&["--ledger=/srv/night.db"]).settings();
-    assert_eq!(named.ledger, Location::File("/srv/night.rehearsal.db".into()));
+    assert_eq!(named.ledger, LedgerLocation::File("/srv/night.rehearsal.db".into()));
 }
 
 #[test]
@@ -192,7 +195,7 @@ fn a_check_needs_nothing_to_be_set() {
 fn the_list_of_runs_needs_a_ledger_only() {
     let list = |sources: &Sources| sources.load(RunsSettings::load).unwrap();
     let sources = Sources::new().flags(&["--ledger=night.db"]);
-    assert_eq!(list(&sources).ledger, Location::File("night.db".into()));
+    assert_eq!(list(&sources).ledger, LedgerLocation::File("night.db".into()));
     let rehearsal = list(&sources.flags(&["--rehearse"]));
-    assert_eq!(rehearsal.ledger, Location::File("night.rehearsal.db".into()));
+    assert_eq!(rehearsal.ledger, LedgerLocation::File("night.rehearsal.db".into()));
 }

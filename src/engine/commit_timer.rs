@@ -59,7 +59,7 @@ impl CommitTimer {
     /// Records that the commit ended. Returns when it began; `None` if none was in progress.
     pub fn end(&mut self, now: Duration) -> Option<Duration> {
         let began = self.started_at.take()?;
-        self.latency.took(now.saturating_sub(began), now);
+        self.latency.record(now.saturating_sub(began), now);
         Some(began)
     }
 
@@ -115,13 +115,13 @@ impl CommitTimer {
 
     /// The expected duration of the next commit: the longest of recent ones.
     pub fn expected_latency(&self) -> Duration {
-        self.latency.longest()
+        self.latency.max()
     }
 
     /// How far ahead slots are requested: twice the expected latency, within 60 ms and 5 s. It
     /// must be long enough that a commit ends before its slots, and short enough that few rows
     /// are claimed that are not in flight.
     pub fn horizon(&self) -> Duration {
-        self.latency.longest().saturating_mul(2).clamp(SHORTEST_HORIZON, LONGEST_HORIZON)
+        self.latency.max().saturating_mul(2).clamp(SHORTEST_HORIZON, LONGEST_HORIZON)
     }
 }

@@ -84,7 +84,7 @@ impl Executor {
             let (caller, clock, cancelled) =
                 (caller.clone_for_thread(), clock.clone(), cancelled.clone());
             let share = connections / threads + usize::from(nth < connections % threads);
-            start(Worker { caller, clock, cancelled }, share, connecting.clone())
+            start(CallWorker { caller, clock, cancelled }, share, connecting.clone())
         };
         let callers = (0..threads).map(spawn).collect::<Result<_, _>>()?;
         drop(connecting);
@@ -152,7 +152,7 @@ impl Executor {
 
 /// Starts a worker thread, which drops `connecting` when its connections are open.
 fn start<C: Caller>(
-    worker: Worker<C>,
+    worker: CallWorker<C>,
     connections: usize,
     connecting: Sender<Infallible>,
 ) -> anyhow::Result<WorkerThread> {
@@ -177,13 +177,13 @@ fn start<C: Caller>(
 }
 
 /// The worker thread's side.
-struct Worker<C> {
+struct CallWorker<C> {
     caller: C,
     clock: RunClock,
     cancelled: Arc<AtomicU64>,
 }
 
-impl<C: Caller> Worker<C> {
+impl<C: Caller> CallWorker<C> {
     /// Makes calls until the channel is closed and all of them have ended.
     async fn run(
         self,

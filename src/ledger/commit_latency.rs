@@ -11,7 +11,7 @@ const REMEMBERED_FOR: Duration = Duration::from_secs(10);
 /// planned so far ahead would hold their slots for nothing.
 const MISHAP: Duration = Duration::from_millis(100);
 
-/// The longest that turns took of late.
+/// The longest that commits took of late.
 #[derive(Debug, Default)]
 pub struct CommitLatency {
     longest: Duration,
@@ -21,8 +21,8 @@ pub struct CommitLatency {
 }
 
 impl CommitLatency {
-    /// A turn took so long. `now` is since any moment that stays the same.
-    pub fn took(&mut self, took: Duration, now: Duration) {
+    /// Records how long a commit took that ended now. `now` counts from any fixed time.
+    pub fn record(&mut self, took: Duration, now: Duration) {
         let usual = took.min(self.last.max(MISHAP));
         let passed = now.saturating_sub(self.at).min(REMEMBERED_FOR);
         let share = passed.as_secs_f64() / REMEMBERED_FOR.as_secs_f64();
@@ -31,13 +31,13 @@ impl CommitLatency {
         (self.last, self.at) = (took, now);
     }
 
-    /// How long the last turn took.
+    /// How long the last commit took.
     pub fn last(&self) -> Duration {
         self.last
     }
 
-    /// The longest that turns took of late.
-    pub fn longest(&self) -> Duration {
+    /// The longest that commits took of late.
+    pub fn max(&self) -> Duration {
         self.longest
     }
 }
@@ -54,7 +54,7 @@ mod tests {
     fn commits(time: &mut CommitLatency, clock: &mut Duration, took: &[u64]) {
         for took in took.iter().copied().map(ms) {
             *clock += took.max(ms(50));
-            time.took(took, *clock);
+            time.record(took, *clock);
         }
     }
 
@@ -62,23 +62,23 @@ mod tests {
     fn the_slowest_of_late_counts_and_is_forgotten_in_time() {
         let (mut time, mut clock) = (CommitLatency::default(), ms(0));
         commits(&mut time, &mut clock, &[2, 40, 2]);
-        assert!(time.longest() > ms(35), "{time:?}");
+        assert!(time.max() > ms(35), "{time:?}");
         commits(&mut time, &mut clock, &[2; 1000]);
-        assert!(time.longest() < ms(5), "{time:?}");
+        assert!(time.max() < ms(5), "{time:?}");
     }
 
     #[test]
     fn one_commit_that_hangs_is_not_how_long_commits_take() {
         let (mut time, mut clock) = (CommitLatency::default(), ms(0));
         commits(&mut time, &mut clock, &[2, 7000, 2]);
-        assert!(time.longest() <= MISHAP, "{time:?}");
+        assert!(time.max() <= MISHAP, "{time:?}");
     }
 
     #[test]
     fn commits_that_are_slow_again_and_again_are() {
         let (mut time, mut clock) = (CommitLatency::default(), ms(0));
         commits(&mut time, &mut clock, &[2, 900, 800]);
-        assert!(time.longest() >= ms(800), "{time:?}");
+        assert!(time.max() >= ms(800), "{time:?}");
     }
 
     #[test]
@@ -87,8 +87,8 @@ mod tests {
         commits(&mut time, &mut clock, &[2000; 4]);
         for _ in 0..60 {
             clock += ms(1000);
-            time.took(ms(2), clock);
+            time.record(ms(2), clock);
         }
-        assert!(time.longest() < ms(10), "{time:?}");
+        assert!(time.max() < ms(10), "{time:?}");
     }
 }

@@ -109,7 +109,7 @@ impl DatabaseUrl {
     }
 
     /// All of it, with the password. It is for the database alone.
-    pub fn expose(&self) -> SecretString {
+    pub fn expose_secret(&self) -> SecretString {
         let password = self.password.as_ref().map(ExposeSecret::expose_secret);
         self.written(password).into()
     }
@@ -140,7 +140,7 @@ impl fmt::Debug for DatabaseUrl {
 
 impl PartialEq for DatabaseUrl {
     fn eq(&self, other: &DatabaseUrl) -> bool {
-        let secret = |address: &DatabaseUrl| address.expose().expose_secret().to_owned();
+        let secret = |address: &DatabaseUrl| address.expose_secret().expose_secret().to_owned();
         secret(self) == secret(other)
     }
 }
@@ -165,7 +165,7 @@ mod tests {
         let address = address(whole);
         let shown = "postgres://me@db.example:5432/night?sslmode=verify-full";
         assert_eq!((address.to_string(), format!("{address:?}")), (shown.into(), shown.into()));
-        assert_eq!(address.expose().expose_secret(), whole);
+        assert_eq!(address.expose_secret().expose_secret(), whole);
     }
 
     #[test]
@@ -185,7 +185,7 @@ mod tests {
         let with = |password: &str| {
             let whole = address("postgres://me@db/night").with_password(&password.into()).unwrap();
             assert_eq!(whole.to_string(), "postgres://me@db/night");
-            whole.expose().expose_secret().to_owned()
+            whole.expose_secret().expose_secret().to_owned()
         };
         assert_eq!(with("s3cret"), "postgres://me:s3cret@db/night");
         assert_eq!(with("a b@c/d+%:ä"), "postgres://me:a%20b%40c%2Fd%2B%25%3A%C3%A4@db/night");

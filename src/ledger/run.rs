@@ -1,8 +1,9 @@
-//! A run as the ledger knows it.
+//! A run as the ledger knows it, and how one is started.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
-use crate::model::Counts;
+use super::claim::PendingRow;
+use crate::model::{Counts, OnDoubt};
 
 /// What is known of a run when it is opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,4 +78,33 @@ impl Run {
     pub fn left(&self) -> u64 {
         self.rows.saturating_sub(self.counts.total())
     }
+}
+
+/// How a run is started, or started again.
+#[derive(Debug, Clone)]
+pub struct StartOptions {
+    /// Now.
+    pub at: Timestamp,
+    /// When the last attempt may start, if there is a cut-off.
+    pub cut_off: Option<Timestamp>,
+    /// The rates in force, as the user writes them.
+    pub rates: String,
+    /// Whether it joins those who work on the run already: a reason for which the run
+    /// was stopped stands. Else it is started anew.
+    pub joins: bool,
+    /// Send orders even if another run cancelled them.
+    pub again: bool,
+    /// What is done with rows that were in flight when the last process died.
+    pub on_doubt: OnDoubt,
+}
+
+/// A run that was started: what there is to do.
+#[derive(Debug, Default)]
+pub struct StartedRun {
+    /// Rows that were claimed before and have not ended.
+    pub waiting: Vec<PendingRow>,
+    /// Whether no other row is left to be sent.
+    pub exhausted: bool,
+    /// How far the ledger's clock is ahead of this machine's.
+    pub clock_ahead: SignedDuration,
 }

@@ -34,7 +34,7 @@ pub struct Budget {
     pub clocks: BTreeMap<String, ClockReading>,
     /// The pause that the server requested, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub quiet: Option<Quiet>,
+    pub retry_after: Option<RetryAfterHold>,
 }
 
 /// A simultaneous reading of the budget's clock and a machine's uptime.
@@ -48,7 +48,7 @@ pub struct ClockReading {
 
 /// A time in which no process may call, because the server requested a pause (`Retry-After`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Quiet {
+pub struct RetryAfterHold {
     /// When it was requested, in nanoseconds since 1970 UTC.
     pub from: u64,
     /// When it ends, in nanoseconds since 1970 UTC.
@@ -58,26 +58,26 @@ pub struct Quiet {
 impl Budget {
     /// Records that the server requested a pause until `until`. A pause that ends sooner than the
     /// stored one is ignored.
-    pub fn keep_quiet(&mut self, until: Timestamp, now: Timestamp) {
+    pub fn hold_until(&mut self, until: Timestamp, now: Timestamp) {
         let until = nanoseconds(until);
         let is_longer = self
-            .quiet_at(now)
-            .is_none_or(|quiet| quiet.until.saturating_add(THE_SAME.as_nanos() as u64) < until);
+            .hold_at(now)
+            .is_none_or(|hold| hold.until.saturating_add(THE_SAME.as_nanos() as u64) < until);
         if is_longer && until > nanoseconds(now) {
-            self.quiet = Some(Quiet { from: nanoseconds(now), until });
+            self.retry_after = Some(RetryAfterHold { from: nanoseconds(now), until });
         }
     }
 
     /// The end of the requested pause, or `None` if there is none or it has passed.
-    pub fn quiet_until(&self, now: Timestamp) -> Option<Timestamp> {
-        let until = self.quiet_at(now)?.until;
+    pub fn held_until(&self, now: Timestamp) -> Option<Timestamp> {
+        let until = self.hold_at(now)?.until;
         Timestamp::from_nanosecond(until.into()).ok()
     }
 
-    fn quiet_at(&self, now: Timestamp) -> Option<Quiet> {
+    fn hold_at(&self, now: Timestamp) -> Option<RetryAfterHold> {
         let now = nanoseconds(now);
         let furthest = now.saturating_add(AHEAD.as_nanos() as u64);
-        self.quiet.filter(|quiet| quiet.until > now && quiet.from < furthest)
+        self.retry_after.filter(|hold| hold.until > now && hold.from < furthest)
     }
 
     /// Allocates slots with `allocate`; grants none during a requested pause. Slots that were not
@@ -87,7 +87,7 @@ impl Budget {
         request: SlotRequest,
         allocate: &mut AllocateSlots<'_>,
     ) -> SlotGrant {
-        let Some(until) = self.quiet_until(request.now) else { return allocate(self, request) };
+        let Some(until) = self.held_until(request.now) else { return allocate(self, request) };
         let nothing = allocate(self, SlotRequest { wanted: 0, ..request });
         SlotGrant { slots: Vec::new(), next_slot_at: Some(until), ..nothing }
     }
@@ -125,13 +125,13 @@ pub struct SlotRequest {
     /// The uptime of this machine at `now`, if it is known.
     pub uptime: Option<Uptime>,
     /// How long the commit is expected to take: no slot is granted before its end.
-    pub lead: Duration,
+    pub expected_latency: Duration,
     /// How far ahead of the commit's end a slot may be.
     pub horizon: Duration,
     /// The least distance between two slots, whatever the contract allows.
-    pub spacing: Duration,
+    pub min_spacing: Duration,
     /// Whether other processes are known to use the same budget.
-    pub others: bool,
+    pub is_shared: bool,
     /// The most slots to grant.
     pub wanted: u32,
 }
@@ -141,11 +141,18 @@ impl SlotRequest {
     pub(crate) fn returning(
         unused: Vec<Timestamp>,
         now: Timestamp,
-        spacing: Duration,
+        min_spacing: Duration,
     ) -> SlotRequest {
-        let (lead, horizon) = (Duration::ZERO, Duration::ZERO);
-        let uptime = None;
-        SlotRequest { unused, now, uptime, lead, horizon, spacing, others: false, wanted: 0 }
+        SlotRequest {
+            unused,
+            now,
+            uptime: None,
+            expected_latency: Duration::ZERO,
+            horizon: Duration::ZERO,
+            min_spacing,
+            is_shared: false,
+            wanted: 0,
+        }
     }
 }
 
@@ -160,30 +167,30 @@ mod tests {
     #[test]
     fn nobody_calls_until_the_longest_time_that_was_asked_for_is_over() {
         let mut budget = Budget::default();
-        assert_eq!(budget.quiet_until(second(0)), None);
-        budget.keep_quiet(second(5), second(0));
-        budget.keep_quiet(second(3), second(1));
-        assert_eq!(budget.quiet_until(second(1)), Some(second(5)));
-        budget.keep_quiet(second(9), second(2));
-        assert_eq!(budget.quiet_until(second(8)), Some(second(9)));
-        assert_eq!(budget.quiet_until(second(9)), None);
+        assert_eq!(budget.held_until(second(0)), None);
+        budget.hold_until(second(5), second(0));
+        budget.hold_until(second(3), second(1));
+        assert_eq!(budget.held_until(second(1)), Some(second(5)));
+        budget.hold_until(second(9), second(2));
+        assert_eq!(budget.held_until(second(8)), Some(second(9)));
+        assert_eq!(budget.held_until(second(9)), None);
     }
 
     #[test]
     fn a_pause_passed_on_with_a_small_error_does_not_become_longer() {
         let mut budget = Budget::default();
-        budget.keep_quiet(second(5), second(0));
+        budget.hold_until(second(5), second(0));
         let before = budget.clone();
-        budget.keep_quiet(second(5) + Duration::from_millis(50), second(1));
+        budget.hold_until(second(5) + Duration::from_millis(50), second(1));
         assert_eq!(budget, before);
     }
 
     #[test]
     fn one_that_was_asked_for_before_the_clock_was_set_back_is_over() {
         let mut budget = Budget::default();
-        budget.keep_quiet(second(3605), second(3600));
-        assert_eq!(budget.quiet_until(second(0)), None);
-        budget.keep_quiet(second(2), second(0));
-        assert_eq!(budget.quiet_until(second(0)), Some(second(2)));
+        budget.hold_until(second(3605), second(3600));
+        assert_eq!(budget.held_until(second(0)), None);
+        budget.hold_until(second(2), second(0));
+        assert_eq!(budget.held_until(second(0)), Some(second(2)));
     }
 }

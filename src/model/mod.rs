@@ -23,7 +23,7 @@ mod transition;
 mod uptime;
 
 pub use answer_rules::{AnswerRules, CodeMap, CodeMapping, NotProcessed, ParseNotProcessedError};
-pub use budget::{AllocateSlots, Budget, ClockReading, Quiet, SlotGrant, SlotRequest};
+pub use budget::{AllocateSlots, Budget, ClockReading, RetryAfterHold, SlotGrant, SlotRequest};
 pub use call_result::{CallResult, HttpResponse, ResponseBody};
 pub use classify::classify;
 pub use counts::Counts;

@@ -134,9 +134,9 @@ impl<'a> ResultsWriter<'a> {
         other: Option<Order>,
     ) -> csv::Result<()> {
         // The guard looked at every field of a row that has an order already.
-        let guarded = record.status == Status::Invalid || record.kept;
+        let guarded = record.status == Status::Invalid || record.carried_over;
         let hidden = record.status == Status::Invalid
-            && !record.kept
+            && !record.carried_over
             && self.keys_may_mislead(record, fields);
         let keys = match other {
             Some(order) => KeyFields::FromLedger(order),
@@ -144,7 +144,7 @@ impl<'a> ResultsWriter<'a> {
             None => KeyFields::FromInput,
         };
         self.write_passthrough(fields, guarded, keys)?;
-        match record.kept {
+        match record.carried_over {
             true => self.write_carried_over(record, fields)?,
             false => self.write_outcome(record, fields)?,
         }

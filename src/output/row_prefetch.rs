@@ -64,7 +64,7 @@ impl RowBatch {
     /// Takes the record in exchange for one that was handed over.
     fn take(&mut self, record: &mut RowRecord) {
         if self.count == self.rows.len() {
-            self.rows.push(RowRecord::of(RowNumber(0)));
+            self.rows.push(RowRecord::unsent(RowNumber(0)));
         }
         if let Some(place) = self.rows.get_mut(self.count) {
             std::mem::swap(place, record);

@@ -95,11 +95,19 @@ impl Pacer {
 
     /// Grants up to `wanted` slots from the budget, and returns the unused ones to it.
     pub fn allocate(&mut self, budget: &mut Budget, request: SlotRequest) -> SlotGrant {
-        let SlotRequest { mut unused, now, uptime, lead, horizon, spacing, others, wanted } =
-            request;
-        if self.per_second.is_none() && spacing.is_zero() {
+        let SlotRequest {
+            mut unused,
+            now,
+            uptime,
+            expected_latency,
+            horizon,
+            min_spacing,
+            is_shared,
+            wanted,
+        } = request;
+        if self.per_second.is_none() && min_spacing.is_zero() {
             let slots = vec![None; wanted as usize];
-            return SlotGrant { slots, shared: others, ..SlotGrant::default() };
+            return SlotGrant { slots, shared: is_shared, ..SlotGrant::default() };
         }
         let now = nanoseconds(now);
         let set = set_clock::follow(budget, now, uptime.as_ref());
@@ -108,10 +116,10 @@ impl Pacer {
             // The unused slots were granted by the clock as it was before.
             unused.clear();
         }
-        let shared = others || self.is_shared(budget, now);
+        let shared = is_shared || self.is_shared(budget, now);
         let slack = if shared { SHARED_SLACK } else { SLACK };
         let share = self.per_second.map_or(0.0, |per_second| (1.0 + slack) / per_second);
-        let interval = Duration::from_secs_f64(share).max(spacing);
+        let interval = Duration::from_secs_f64(share).max(min_spacing);
         if self.last_next.is_none() {
             // The last calls of a process that died may have started late.
             budget.next = budget.next.saturating_add(nanos(SLOT_GRACE));
@@ -119,7 +127,7 @@ impl Pacer {
         release_slots(budget, unused, interval);
         let furthest = now.saturating_add(nanos(interval)).saturating_add(nanos(FURTHEST));
         self.roll_windows(budget, now, furthest);
-        let first = now.saturating_add(nanos(lead));
+        let first = now.saturating_add(nanos(expected_latency));
         let gcra = Gcra::new(interval, budget.next.min(furthest), first);
         let clock_set = SignedDuration::from_nanos_i128(set);
         let mut grant = SlotGrant { shared, clock_set, ..SlotGrant::default() };
@@ -216,10 +224,10 @@ mod tests {
             unused: Vec::new(),
             now: timestamp(now),
             uptime: None,
-            lead: Duration::ZERO,
+            expected_latency: Duration::ZERO,
             horizon,
-            spacing: Duration::ZERO,
-            others: false,
+            min_spacing: Duration::ZERO,
+            is_shared: false,
             wanted,
         }
     }
@@ -265,11 +273,11 @@ mod tests {
     fn calls_can_be_kept_further_apart_than_the_contract_asks_or_though_it_asks_nothing() {
         for rates in [rate(1000, Period::Second), Rates::unlimited()] {
             let mut pace = Pacer::new(&rates);
-            let spacing = Duration::from_millis(5);
-            let wish = SlotRequest { spacing, ..request(START, 4) };
+            let min_spacing = Duration::from_millis(5);
+            let wish = SlotRequest { min_spacing, ..request(START, 4) };
             let slots = times(pace.allocate(&mut Budget::default(), wish));
             assert_eq!(slots.len(), 4);
-            assert!(slots.windows(2).all(|pair| pair[1] - pair[0] == nanos(spacing)));
+            assert!(slots.windows(2).all(|pair| pair[1] - pair[0] == nanos(min_spacing)));
         }
     }
 
@@ -460,10 +468,10 @@ mod tests {
     #[test]
     fn no_slot_lies_before_the_end_of_the_commit_that_hands_it_out() {
         let mut pace = Pacer::new(&rate(1000, Period::Second));
-        let lead = Duration::from_millis(30);
-        let wish = SlotRequest { lead, ..request(START, 5) };
+        let expected_latency = Duration::from_millis(30);
+        let wish = SlotRequest { expected_latency, ..request(START, 5) };
         let slots = times(pace.allocate(&mut Budget::default(), wish));
-        assert!(slots.iter().all(|slot| *slot >= START + nanos(lead)));
+        assert!(slots.iter().all(|slot| *slot >= START + nanos(expected_latency)));
     }
 
     #[test]

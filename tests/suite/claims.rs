@@ -97,20 +97,20 @@ fn started(ledger: &mut Sqlite, run: &Run, at: Timestamp, on_doubt: OnDoubt) -> 
 fn commit(
     at: Timestamp,
     completed: Vec<CompletedClaim>,
-    again: Vec<PendingRow>,
-    fresh: u32,
+    retries: Vec<PendingRow>,
+    max_new: u32,
 ) -> CommitRequest {
     CommitRequest {
         at,
         uptime: None,
         completed,
-        again,
-        fresh,
-        lead: Duration::ZERO,
+        retries,
+        max_new,
+        expected_latency: Duration::ZERO,
         horizon: Duration::ZERO,
-        spacing: Duration::ZERO,
+        min_spacing: Duration::ZERO,
         stop: None,
-        quiet_until: None,
+        retry_after_until: None,
     }
 }
 
@@ -221,7 +221,7 @@ impl ClaimSimulation {
     fn die(&mut self) {
         self.clock += Duration::from_secs(1);
         self.ledger = Sqlite::open(&self.path).unwrap();
-        self.run = self.ledger.find("key").unwrap().unwrap();
+        self.run = self.ledger.find_by_key("key").unwrap().unwrap();
         for row in self.rows.values_mut() {
             if let Some(claimed_at) = row.claimed_at.take() {
                 row.doubt = true;
@@ -263,7 +263,7 @@ impl ClaimSimulation {
             let code = if row.claimed_at.is_some() { "" } else { &row.code };
             assert_eq!(record.error_code, code, "{reported}");
         }
-        let run = self.ledger.find("key").unwrap().unwrap();
+        let run = self.ledger.find_by_key("key").unwrap().unwrap();
         let attempts: u32 = self.rows.values().map(|row| row.attempts).sum();
         assert_eq!(run.attempts, u64::from(attempts), "seed {seed}");
         let ended = self.rows.values().filter(|row| row.status.is_some()).count();
@@ -279,7 +279,7 @@ fn after_every_commit_and_every_death_the_ledger_knows_what_is_in_flight() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("ledger.db");
         let mut simulation = ClaimSimulation::begin(seed, &path);
-        while !simulation.ledger.find("key").unwrap().unwrap().has_ended() {
+        while !simulation.ledger.find_by_key("key").unwrap().unwrap().has_ended() {
             match simulation.rng.per_cent(10) {
                 true => simulation.die(),
                 false => simulation.commit(),
@@ -345,7 +345,7 @@ fn where_doubt_is_left_alone_an_interrupted_row_has_ended() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ledger.db");
     let (mut ledger, ..) = died(&path, OnDoubt::Leave);
-    let run = ledger.find("key").unwrap().unwrap();
+    let run = ledger.find_by_key("key").unwrap().unwrap();
     assert_eq!(run.counts.get(Status::InDoubt), 1);
     assert_eq!(asked(&path, "SELECT count(*) FROM claim"), 0);
 }

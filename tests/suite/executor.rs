@@ -119,7 +119,7 @@ fn a_thread_that_dies_ends_the_run_and_leaves_what_it_called_in_doubt() {
     };
     assert!(failed.to_string().starts_with("a thread that makes calls died"), "{failed}");
     let mut ledger = Sqlite::open(&path).unwrap();
-    let run = ledger.find("key").unwrap().unwrap();
+    let run = ledger.find_by_key("key").unwrap().unwrap();
     let called = server.called();
     for record in crate::common::records(&mut ledger, &run) {
         let row = record.row.0;

@@ -107,7 +107,7 @@ fn a_run_is_nobodys_until_every_row_is_recorded() {
     let mut ledger = file.ledger();
     cut_short(&mut ledger, "test 1");
     assert!(file.asked::<u32>("SELECT count(*) FROM row") > 0, "nothing was recorded");
-    assert_eq!(ledger.find(KEY).unwrap(), None);
+    assert_eq!(ledger.find_by_key(KEY).unwrap(), None);
     assert_eq!(ledger.run("first").unwrap(), None);
     assert_eq!(ledger.runs().unwrap(), []);
 }

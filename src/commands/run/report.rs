@@ -8,7 +8,7 @@ use crate::commands::error::{LedgerFailed, exit_code_of};
 use crate::commands::rehearsal;
 use crate::config::Settings;
 use crate::exit_code::ExitCode;
-use crate::ledger::{Ledger, Location, Run};
+use crate::ledger::{Ledger, LedgerLocation, Run};
 use crate::model::Counts;
 use crate::output::metrics::{MetricsFile, RunMetrics};
 use crate::output::results::{Replace, ResultsFile, WrittenResults};
@@ -152,7 +152,7 @@ fn is_worked_on_elsewhere(
     settings: &Settings,
     ledger: &mut dyn Ledger,
 ) -> anyhow::Result<bool> {
-    let is_shared = matches!(settings.ledger, Location::Database(_));
+    let is_shared = matches!(settings.ledger, LedgerLocation::Database(_));
     Ok(is_shared && !run.has_ended() && ledger.is_locked(&run.opened.key).context(LedgerFailed)?)
 }
 

@@ -33,7 +33,8 @@ impl RunState {
     /// When the ledger or the input cannot be read, or `--only` selects nothing that exists.
     pub fn find(context: &Context, ledger: &mut dyn Ledger) -> anyhow::Result<RunState> {
         let Context { settings, input, target } = context;
-        let found = ledger.find(&input.key)?.filter(|run| !(settings.again && run.has_ended()));
+        let found =
+            ledger.find_by_key(&input.key)?.filter(|run| !(settings.again && run.has_ended()));
         Ok(match found {
             Some(run) => RunState::Existing(run),
             None => RunState::New(input.new_run(target)?, input.scan_new()?),

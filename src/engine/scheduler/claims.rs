@@ -18,14 +18,14 @@ impl Scheduler {
         if self.commits.is_committing() {
             return None;
         }
-        let (again, fresh) = self.rows_to_claim(now);
+        let (retries, max_new) = self.rows_to_claim(now);
         let must_renew = self.renew_lease_at().is_some_and(|at| now.since_start >= at);
         let must_commit = must_renew || self.commits.is_due(now.since_start);
-        if !must_commit && again.is_empty() && fresh == 0 {
+        if !must_commit && retries.is_empty() && max_new == 0 {
             return None;
         }
-        self.commits.begin(fresh > 0 || !again.is_empty(), now.since_start);
-        again.iter().for_each(|waiting| self.elsewhere.on_requested(waiting.row()));
+        self.commits.begin(max_new > 0 || !retries.is_empty(), now.since_start);
+        retries.iter().for_each(|waiting| self.elsewhere.on_requested(waiting.row()));
         let completed = std::mem::take(&mut self.completed);
         self.counts.begin_commit();
         let wait = self.server.retry_after.until().saturating_sub(now.since_start);
@@ -33,13 +33,13 @@ impl Scheduler {
             at: now.wall,
             uptime: None,
             completed,
-            again,
-            fresh,
-            lead: self.commits.expected_latency(),
+            retries,
+            max_new,
+            expected_latency: self.commits.expected_latency(),
             horizon: self.commits.horizon(),
-            spacing: self.server.limits.min_spacing(),
+            min_spacing: self.server.limits.min_spacing(),
             stop: self.stop.code(),
-            quiet_until: (!wait.is_zero())
+            retry_after_until: (!wait.is_zero())
                 .then(|| now.wall.saturating_add(wait).unwrap_or(Timestamp::MAX)),
         })
     }
@@ -70,11 +70,11 @@ impl Scheduler {
         let has_fresh = !self.exhausted && canary.has_room() && !has_many_waiting;
         let another = breaker.prefers_untried_row()
             && (has_fresh || self.retries.ready().iter().any(|row| !breaker.has_failed(row.row())));
-        let again = self.retries.take(room, |row| {
+        let retries = self.retries.take(room, |row| {
             canary.admits(row.row()) && !(another && breaker.has_failed(row.row()))
         });
-        let fresh = if has_fresh { room - again.len() } else { 0 };
-        (again, u32::try_from(fresh).unwrap_or(u32::MAX))
+        let max_new = if has_fresh { room - retries.len() } else { 0 };
+        (retries, u32::try_from(max_new).unwrap_or(u32::MAX))
     }
 
     /// The number of rows that are claimed and have not ended.

@@ -288,14 +288,14 @@ impl Scheduler {
             now.since_start.saturating_add(ahead.min(horizon * 2)).saturating_sub(behind)
         };
         self.exhausted = outcome.exhausted;
-        if outcome.shared {
+        if outcome.budget_shared {
             self.commits.shared(now.since_start);
         }
         self.counts.committed(outcome.counts);
         if let Some(code) = outcome.stop {
             self.stop.stop(code);
         }
-        if let Some(until) = outcome.quiet_until {
+        if let Some(until) = outcome.retry_after_until {
             let left = Duration::try_from(until.duration_since(now.wall)).unwrap_or_default();
             self.server.retry_after.on_reported(left, now.since_start);
         }

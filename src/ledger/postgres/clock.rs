@@ -14,20 +14,20 @@ const STEADY: SignedDuration = SignedDuration::from_micros(100);
 
 /// What is known of the database's clock.
 #[derive(Debug, Default)]
-pub(super) struct Clock {
-    seen: Option<Seen>,
+pub(super) struct DatabaseClock {
+    seen: Option<Sample>,
     ahead: SignedDuration,
 }
 
 /// What it showed at one moment, give or take an error.
 #[derive(Debug, Clone, Copy)]
-struct Seen {
+struct Sample {
     at: Instant,
     time: Timestamp,
     error: Duration,
 }
 
-impl Seen {
+impl Sample {
     /// What it shows at this moment, and how sure that is.
     fn at(&self, at: Instant) -> (Timestamp, Duration) {
         let later = at.saturating_duration_since(self.at);
@@ -38,11 +38,11 @@ impl Seen {
     }
 }
 
-impl Clock {
+impl DatabaseClock {
     /// Takes in that it showed this between two moments.
-    pub fn showed(&mut self, time: Timestamp, asked: Instant, answered: Instant) {
+    pub fn observe(&mut self, time: Timestamp, asked: Instant, answered: Instant) {
         let error = answered.saturating_duration_since(asked) / 2;
-        let seen = Seen { at: asked.checked_add(error).unwrap_or(asked), time, error };
+        let seen = Sample { at: asked.checked_add(error).unwrap_or(asked), time, error };
         let is_better = self.seen.is_none_or(|before| {
             let (expected, doubt) = before.at(seen.at);
             let off = expected.duration_since(time).unsigned_abs();
@@ -61,7 +61,7 @@ impl Clock {
     }
 
     /// How far it is ahead of a clock that shows this time at this moment.
-    pub fn ahead(&mut self, at: Instant, wall: Timestamp) -> SignedDuration {
+    pub fn offset(&mut self, at: Instant, wall: Timestamp) -> SignedDuration {
         if let Some(time) = self.at(at) {
             let ahead = time.duration_since(wall);
             if ahead.saturating_sub(self.ahead).abs() > STEADY {
@@ -88,38 +88,38 @@ mod tests {
 
     #[test]
     fn it_is_told_from_the_answer_that_came_soonest() {
-        let (mut clock, start) = (Clock::default(), Instant::now());
-        clock.showed(noon(), start, start + ms(2));
-        clock.showed(noon() + ms(100), start + ms(100), start + ms(190));
+        let (mut clock, start) = (DatabaseClock::default(), Instant::now());
+        clock.observe(noon(), start, start + ms(2));
+        clock.observe(noon() + ms(100), start + ms(100), start + ms(190));
         assert_eq!(clock.at(start + ms(1001)), Some(noon() + ms(1000)));
     }
 
     #[test]
     fn a_newer_answer_counts_once_the_old_one_has_aged() {
-        let (mut clock, start) = (Clock::default(), Instant::now());
-        clock.showed(noon(), start, start + ms(2));
-        clock.showed(noon() + HOUR + ms(3), start + HOUR, start + HOUR + ms(8));
+        let (mut clock, start) = (DatabaseClock::default(), Instant::now());
+        clock.observe(noon(), start, start + ms(2));
+        clock.observe(noon() + HOUR + ms(3), start + HOUR, start + HOUR + ms(8));
         assert_eq!(clock.at(start + HOUR + ms(4)), Some(noon() + HOUR + ms(3)));
     }
 
     #[test]
     fn a_clock_that_was_set_is_noticed_by_any_answer() {
-        let (mut clock, start) = (Clock::default(), Instant::now());
-        clock.showed(noon(), start, start + ms(2));
-        clock.showed(noon() + HOUR, start + ms(100), start + ms(200));
+        let (mut clock, start) = (DatabaseClock::default(), Instant::now());
+        clock.observe(noon(), start, start + ms(2));
+        clock.observe(noon() + HOUR, start + ms(100), start + ms(200));
         assert_eq!(clock.at(start + ms(150)), Some(noon() + HOUR));
     }
 
     #[test]
     fn how_far_it_is_ahead_stays_the_same_while_little_changes_and_follows_what_is_much() {
-        let (mut clock, start) = (Clock::default(), Instant::now());
-        clock.showed(noon(), start, start);
+        let (mut clock, start) = (DatabaseClock::default(), Instant::now());
+        clock.observe(noon(), start, start);
         let wall = noon() - ms(60_000);
         let ahead = SignedDuration::from_secs(60);
-        assert_eq!(clock.ahead(start, wall), ahead);
+        assert_eq!(clock.offset(start, wall), ahead);
         let jitter = Duration::from_micros(90);
-        assert_eq!(clock.ahead(start + jitter, wall), ahead);
+        assert_eq!(clock.offset(start + jitter, wall), ahead);
         // This host's clock is put right.
-        assert_eq!(clock.ahead(start + ms(10), noon() + ms(10)), SignedDuration::ZERO);
+        assert_eq!(clock.offset(start + ms(10), noon() + ms(10)), SignedDuration::ZERO);
     }
 }

@@ -3,11 +3,13 @@
 use std::path::Path;
 use std::time::Duration;
 
-use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
+use tokio_postgres::tls::MakeTlsConnect;
+use tokio_postgres::{Client, Config, NoTls, Socket};
 
 use super::super::LedgerError;
-use super::tls::{Connector, Roots};
+use super::error::DbError;
+use super::tls::{DatabaseTls, TrustedRoots};
 use crate::process;
 
 /// How long one try to connect may take, if the URL does not say.
@@ -21,7 +23,7 @@ const UNCONFIRMED: Duration = Duration::from_secs(20);
 /// A database, and how to reach it.
 pub(super) struct PostgresConfig {
     pub config: Config,
-    pub connector: Connector,
+    pub connector: DatabaseTls,
     /// The URL as it may be shown.
     pub shown: String,
     /// Whether a failover may forget what was confirmed.
@@ -68,12 +70,12 @@ impl PostgresConfig {
             }
         });
         let roots = match root {
-            None | Some("system") => Roots::System,
-            Some(path) => Roots::File(Path::new(&decoded(path)).to_owned()),
+            None | Some("system") => TrustedRoots::System,
+            Some(path) => TrustedRoots::File(Path::new(&decoded(path)).to_owned()),
         };
         let connector = match config.get_ssl_mode() {
-            SslMode::Disable => Connector::none(),
-            _ => Connector::verifying(roots)?,
+            SslMode::Disable => DatabaseTls::none(),
+            _ => DatabaseTls::verifying(roots)?,
         };
         if config.get_connect_timeout().is_none() {
             config.connect_timeout(CONNECT);
@@ -89,6 +91,27 @@ impl PostgresConfig {
             .keepalives_retries(KEEPALIVES)
             .tcp_user_timeout(UNCONFIRMED);
         Ok(PostgresConfig { config, connector, shown, allow_async })
+    }
+
+    /// Opens a connection.
+    pub async fn connect(&self) -> Result<Client, DbError> {
+        match self.connector.tls() {
+            Some(tls) => self.connect_by(tls).await,
+            None => self.connect_by(NoTls).await,
+        }
+    }
+
+    async fn connect_by<T>(&self, tls: T) -> Result<Client, DbError>
+    where
+        T: MakeTlsConnect<Socket>,
+        T::Stream: Send + 'static,
+    {
+        let (client, connection) = self.config.connect(tls).await?;
+        tokio::spawn(async move {
+            // How it ended is told to whoever waits for an answer.
+            let _ = connection.await;
+        });
+        Ok(client)
     }
 }
 

@@ -4,13 +4,14 @@
 
 use tokio_postgres::types::ToSql;
 
-use super::super::decided::{self, Decided, decide, status_of};
-use super::super::places::Places;
+use super::super::decision::{self, RowDecision};
+use super::super::send_order::SendOrder;
 use super::super::{CreateRunError, NewRun, Run, codes};
-use super::connection::{Connection, Session};
+use super::connection::DatabaseConnection;
 use super::error::DbError;
 use super::read;
-use super::storable;
+use super::session::Session;
+use super::text::storable;
 use crate::input::{InputError, OrderKey, PlannedRow, Role};
 use crate::model::{Counts, Order, Status};
 
@@ -19,38 +20,39 @@ const AT_ONCE: usize = 20_000;
 
 /// Opens the run, unless one with its key and a higher number than `seen` is open by now.
 pub(super) fn create_run(
-    link: &mut Connection,
+    connection: &mut DatabaseConnection,
     new: &NewRun,
     seen: i64,
     rows: &mut dyn Iterator<Item = Result<PlannedRow, InputError>>,
     by_order: &[OrderKey],
 ) -> Result<Run, CreateRunError> {
-    let number = match link.work(async |session| begin(session, new, seen).await)? {
-        Opened::Already(run) => return Ok(*run),
-        Opened::Half(number) => number,
+    let number = match connection.with_retry(async |session| begin(session, new, seen).await)? {
+        Created::Already(run) => return Ok(*run),
+        Created::Half(number) => number,
     };
     let (mut count, mut decided) = (0_i64, Counts::default());
-    let mut places = Places::default();
+    let mut send_order = SendOrder::default();
     loop {
         let part = rows.take(AT_ONCE).collect::<Result<Vec<_>, _>>();
         let part = part.map_err(CreateRunError::Input)?;
-        part.iter().for_each(|row| places.note(row.row, row.place, &row.disposition));
-        let part = Columns::of(part, &mut decided);
+        part.iter().for_each(|row| send_order.note(row.row, row.place, &row.disposition));
+        let part = RowColumns::new(part, &mut decided);
         if part.row.is_empty() {
             break;
         }
         count += part.row.len() as i64;
-        let is_done = link.work(async |session| record(session, number, &part).await)?;
+        let is_done =
+            connection.with_retry(async |session| record(session, number, &part).await)?;
         if is_done {
             // Another process was faster, and has them all.
-            places = Places::default();
+            send_order = SendOrder::default();
             break;
         }
     }
     let (places, rows): (Vec<i64>, Vec<i64>) =
-        places.iter().map(|(place, row)| (i64::from(place), i64::from(row))).unzip();
+        send_order.iter().map(|(place, row)| (i64::from(place), i64::from(row))).unzip();
     for (places, rows) in places.chunks(AT_ONCE).zip(rows.chunks(AT_ONCE)) {
-        link.work(async |session| place(session, number, places, rows).await)?;
+        connection.with_retry(async |session| place(session, number, places, rows).await)?;
     }
     let by_place = !places.is_empty();
     let is_in_doubt =
@@ -58,13 +60,14 @@ pub(super) fn create_run(
     let doubts: Vec<Order> =
         by_order.iter().filter(is_in_doubt).map(|keyed| keyed.order()).collect();
     for orders in doubts.chunks(AT_ONCE) {
-        link.work(async |session| doubt(session, number, orders).await)?;
+        connection.with_retry(async |session| doubt(session, number, orders).await)?;
     }
-    Ok(link.work(async |session| complete(session, number, count, by_place, &decided).await)?)
+    Ok(connection
+        .with_retry(async |session| complete(session, number, count, by_place, &decided).await)?)
 }
 
 /// A run as it is found or made.
-enum Opened {
+enum Created {
     /// With all its rows.
     Already(Box<Run>),
     /// With some of them, or none.
@@ -74,7 +77,7 @@ enum Opened {
 /// Finds the run, or the one that was cut short, or makes one. Another program may have
 /// judged the rows otherwise. Both are looked for at one moment: who records a run's last
 /// rows waits for no lock, and between two looks it would be neither.
-async fn begin(session: &mut Session, new: &NewRun, seen: i64) -> Result<Opened, DbError> {
+async fn begin(session: &mut Session, new: &NewRun, seen: i64) -> Result<Created, DbError> {
     session.client.batch_execute("BEGIN").await?;
     let lock = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))";
     session.client.execute(lock, &[&new.key]).await?;
@@ -82,12 +85,12 @@ async fn begin(session: &mut Session, new: &NewRun, seen: i64) -> Result<Opened,
                 WHERE key = $1 AND CASE WHEN rows IS NULL THEN program = $2 ELSE number > $3 END
                 ORDER BY rows IS NULL, number DESC LIMIT 1";
     let opened = match session.client.query_opt(find, &[&new.key, &new.program, &seen]).await? {
-        None => Opened::Half(insert(session, new).await?),
+        None => Created::Half(insert(session, new).await?),
         Some(found) if found.try_get(1)? => {
             let run = read::run_by_number(session, found.try_get(0)?).await?;
-            Opened::Already(Box::new(run.ok_or(DbError::Silent)?))
+            Created::Already(Box::new(run.ok_or(DbError::Silent)?))
         }
-        Some(half) => Opened::Half(half.try_get(0)?),
+        Some(half) => Created::Half(half.try_get(0)?),
     };
     session.client.batch_execute("COMMIT").await?;
     Ok(opened)
@@ -117,7 +120,7 @@ async fn insert(session: &mut Session, new: &NewRun) -> Result<i64, DbError> {
 }
 
 /// Records those of the rows that are not recorded yet. Returns whether the run is open.
-async fn record(session: &mut Session, run: i64, part: &Columns) -> Result<bool, DbError> {
+async fn record(session: &mut Session, run: i64, part: &RowColumns) -> Result<bool, DbError> {
     // What a power cut takes is recorded again; the last commit makes all durable.
     session.client.batch_execute("BEGIN; SET LOCAL synchronous_commit = off").await?;
     let locked = "SELECT rows IS NOT NULL FROM run WHERE number = $1 FOR UPDATE";
@@ -133,7 +136,7 @@ async fn record(session: &mut Session, run: i64, part: &Columns) -> Result<bool,
             &&part.admin_number[from..],
             &&part.sequence_number[from..],
             &&part.status[from..],
-            &&part.kept[from..],
+            &&part.carried_over[from..],
             &&part.doubt[from..],
             &&part.error_code[from..],
             &&part.message[from..],
@@ -189,30 +192,30 @@ async fn complete(
 
 /// Rows of the table `row`, column by column.
 #[derive(Default)]
-struct Columns {
+struct RowColumns {
     row: Vec<i64>,
     admin_number: Vec<Option<i64>>,
     sequence_number: Vec<Option<i32>>,
     status: Vec<Option<i16>>,
-    kept: Vec<bool>,
+    carried_over: Vec<bool>,
     doubt: Vec<bool>,
     error_code: Vec<Option<String>>,
     message: Vec<Option<String>>,
 }
 
-impl Columns {
+impl RowColumns {
     /// Counts those that are decided.
-    fn of(rows: Vec<PlannedRow>, counts: &mut Counts) -> Columns {
-        let mut columns = Columns::default();
+    fn new(rows: Vec<PlannedRow>, counts: &mut Counts) -> RowColumns {
+        let mut columns = RowColumns::default();
         for PlannedRow { row, order, disposition, .. } in rows {
-            let status = status_of(&disposition);
-            decided::count(&disposition, counts);
-            let Decided { kept, doubt, error_code, message } = decide(disposition);
+            decision::count(&disposition, counts);
+            let decision = RowDecision::from(disposition);
+            let RowDecision { status, carried_over, doubt, error_code, message } = decision;
             columns.row.push(row.0.into());
             columns.admin_number.push(order.map(|order| order.admin_number));
             columns.sequence_number.push(order.map(|order| order.sequence_number));
             columns.status.push(status.map(|status| codes::of_status(status) as i16));
-            columns.kept.push(kept);
+            columns.carried_over.push(carried_over);
             columns.doubt.push(doubt);
             columns.error_code.push(error_code);
             columns.message.push(message.as_deref().map(storable));

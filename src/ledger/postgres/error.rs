@@ -78,7 +78,7 @@ impl DbError {
     }
 
     /// As whoever asked is told.
-    pub fn told(self, path: &str) -> LedgerError {
+    pub fn into_ledger_error(self, path: &str) -> LedgerError {
         let path = path.to_owned();
         match self {
             DbError::Ledger(cause) => cause,

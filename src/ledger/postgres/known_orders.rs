@@ -4,9 +4,11 @@
 
 use tokio_postgres::{Row, Statement};
 
-use super::super::{KnownOrders, LedgerError};
-use super::connection::{Connection, Session};
+use super::super::LedgerError;
+use super::super::known_orders::{Known, KnownOrders, KnownOrdersQuery};
+use super::connection::DatabaseConnection;
 use super::error::DbError;
+use super::session::Session;
 use crate::input::{OrderKey, rows_to_send, to_send_of};
 use crate::model::Order;
 
@@ -22,26 +24,16 @@ const READ_AT_ONCE: i64 = 100_000;
 /// How many orders in doubt are read at a time.
 const DOUBTS_AT_ONCE: i64 = 20_000;
 
-/// What is asked about a file's orders.
-struct Question<'q> {
-    /// Where they would be sent.
-    endpoint: &'q str,
-    /// The run that goes on, if one does: only rows of it that have not ended count.
-    run: Option<i64>,
-    /// The file's rows by order.
-    by_order: &'q [OrderKey],
-}
-
 /// Counts what other runs at the endpoint know of the orders that would be sent; of those of
 /// a run that goes on, if they have not ended.
 pub(super) fn count(
-    link: &mut Connection,
+    connection: &mut DatabaseConnection,
     endpoint: &str,
     run: Option<i64>,
     by_order: &[OrderKey],
 ) -> Result<KnownOrders, LedgerError> {
-    let question = Question { endpoint, run, by_order };
-    let runs = link.work(async |session| runs(session, endpoint).await)?;
+    let query = KnownOrdersQuery { endpoint, run, by_order };
+    let runs = connection.with_retry(async |session| runs(session, endpoint).await)?;
     let (own, others): (Vec<_>, Vec<_>) =
         runs.into_iter().partition(|(number, _)| run == Some(*number));
     if others.is_empty() {
@@ -49,10 +41,10 @@ pub(super) fn count(
     }
     let rows = |runs: &[(i64, i64)]| runs.iter().map(|(_, rows)| rows.unsigned_abs()).sum::<u64>();
     if by_order.len() as u64 * LOOK_UP < rows(&own) + rows(&others) {
-        return look_up(link, &question);
+        return look_up(connection, &query);
     }
-    let known = read(link, &question, &others)?;
-    let ended = ended(link, &own)?;
+    let known = read(connection, &query, &others)?;
+    let ended = ended(connection, &own)?;
     Ok(counted(by_order, &known, &ended))
 }
 
@@ -64,31 +56,33 @@ async fn runs(session: &mut Session, endpoint: &str) -> Result<Vec<(i64, i64)>, 
 }
 
 /// Looks each order up.
-fn look_up(link: &mut Connection, question: &Question<'_>) -> Result<KnownOrders, LedgerError> {
+fn look_up(
+    connection: &mut DatabaseConnection,
+    query: &KnownOrdersQuery<'_>,
+) -> Result<KnownOrders, LedgerError> {
     let mut known = KnownOrders::default();
-    let mut wanted = rows_to_send(question.by_order);
+    let mut wanted = rows_to_send(query.by_order);
     loop {
         let orders: Vec<OrderKey> = wanted.by_ref().take(LOOKED_UP_AT_ONCE).collect();
         if orders.is_empty() {
             return Ok(known);
         }
-        let more = link.work(async |session| known_of(session, question, &orders).await)?;
-        known.cancelled += more.cancelled;
-        known.in_flight += more.in_flight;
-        known.in_doubt += more.in_doubt;
+        let more =
+            connection.with_retry(async |session| known_of(session, query, &orders).await)?;
+        known = known.plus(more);
     }
 }
 
 async fn known_of(
     session: &mut Session,
-    question: &Question<'_>,
+    query: &KnownOrdersQuery<'_>,
     orders: &[OrderKey],
 ) -> Result<KnownOrders, DbError> {
     let statement = session.statement(include_str!("sql/known_by_order.sql")).await?;
     let admins: Vec<i64> = orders.iter().map(|keyed| keyed.order().admin_number).collect();
     let sequences: Vec<i32> = orders.iter().map(|keyed| keyed.order().sequence_number).collect();
     let rows: Vec<i64> = orders.iter().map(|keyed| keyed.row().0.into()).collect();
-    let Question { endpoint, run, .. } = question;
+    let KnownOrdersQuery { endpoint, run, .. } = query;
     let found =
         session.client.query_one(&statement, &[endpoint, run, &admins, &sequences, &rows]).await?;
     Ok(KnownOrders {
@@ -102,29 +96,21 @@ fn number(row: &Row, column: usize) -> Result<u64, DbError> {
     Ok(u64::try_from(row.try_get::<_, i64>(column)?).unwrap_or_default())
 }
 
-/// What other runs know of an order; of several things the last one counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Known {
-    Nothing,
-    InDoubt,
-    InFlight,
-    Cancelled,
-}
-
 /// For the first row with each order what other runs know of it. What is in flight is asked
 /// first, so that what ends meanwhile is found either there or among what ended.
 fn read(
-    link: &mut Connection,
-    question: &Question<'_>,
+    connection: &mut DatabaseConnection,
+    query: &KnownOrdersQuery<'_>,
     others: &[(i64, i64)],
 ) -> Result<Vec<Known>, LedgerError> {
-    let by_order = question.by_order;
+    let by_order = query.by_order;
     let mut known = vec![Known::Nothing; by_order.len()];
-    let in_flight = link.work(async |session| in_flight(session, question).await)?;
+    let in_flight = connection.with_retry(async |session| in_flight(session, query).await)?;
     mark(by_order, &mut known, in_flight);
     let mut after = Order { admin_number: -1, sequence_number: 0 };
     loop {
-        let doubts = link.work(async |session| in_doubt(session, question, after).await)?;
+        let doubts =
+            connection.with_retry(async |session| in_doubt(session, query, after).await)?;
         let Some(last) = doubts.last() else { break };
         after = *last;
         mark(
@@ -134,7 +120,7 @@ fn read(
         );
     }
     for parts in parts(others) {
-        let cancelled = link.work(async |session| cancelled(session, &parts).await)?;
+        let cancelled = connection.with_retry(async |session| cancelled(session, &parts).await)?;
         mark(by_order, &mut known, cancelled);
     }
     Ok(known)
@@ -167,22 +153,17 @@ fn counted(by_order: &[OrderKey], known: &[Known], ended: &[bool]) -> KnownOrder
         if to_send_of(group).is_none_or(|keyed| has_ended(&keyed)) {
             continue;
         }
-        match known {
-            Some(Known::Cancelled) => counts.cancelled += 1,
-            Some(Known::InFlight) => counts.in_flight += 1,
-            Some(Known::InDoubt) => counts.in_doubt += 1,
-            Some(Known::Nothing) | None => {}
-        }
+        counts.add(known.unwrap_or(Known::Nothing));
     }
     counts
 }
 
 async fn in_flight(
     session: &mut Session,
-    question: &Question<'_>,
+    query: &KnownOrdersQuery<'_>,
 ) -> Result<Vec<(Order, Known)>, DbError> {
     let find = session.statement(include_str!("sql/in_flight_in_other_runs.sql")).await?;
-    let found = session.client.query(&find, &[&question.endpoint, &question.run]).await?;
+    let found = session.client.query(&find, &[&query.endpoint, &query.run]).await?;
     let known = |row: &Row| {
         let is_heard_of: bool = row.try_get(2)?;
         Ok((order(row)?, if is_heard_of { Known::InFlight } else { Known::InDoubt }))
@@ -193,12 +174,12 @@ async fn in_flight(
 /// Some of the orders after this one that are in doubt, in order.
 async fn in_doubt(
     session: &mut Session,
-    question: &Question<'_>,
+    query: &KnownOrdersQuery<'_>,
     after: Order,
 ) -> Result<Vec<Order>, DbError> {
     let find = session.statement(include_str!("sql/in_doubt_in_other_runs.sql")).await?;
     let Order { admin_number, sequence_number } = after;
-    let Question { endpoint, run, .. } = question;
+    let KnownOrdersQuery { endpoint, run, .. } = query;
     let found = session
         .client
         .query(&find, &[endpoint, run, &admin_number, &sequence_number, &DOUBTS_AT_ONCE])
@@ -228,10 +209,13 @@ async fn cancelled(session: &mut Session, parts: &Parts) -> Result<Vec<(Order, K
 }
 
 /// For each row of the run that goes on, if one does, whether it ended.
-fn ended(link: &mut Connection, own: &[(i64, i64)]) -> Result<Vec<bool>, LedgerError> {
+fn ended(
+    connection: &mut DatabaseConnection,
+    own: &[(i64, i64)],
+) -> Result<Vec<bool>, LedgerError> {
     let mut ended = Vec::new();
     for parts in parts(own) {
-        let rows = link.work(async |session| ended_rows(session, &parts).await)?;
+        let rows = connection.with_retry(async |session| ended_rows(session, &parts).await)?;
         for row in rows.into_iter().filter_map(|row| usize::try_from(row).ok()) {
             if row >= ended.len() {
                 ended.resize(row + 1, false);

@@ -12,6 +12,9 @@ mod known_orders;
 mod pooler;
 mod read;
 mod schema;
+mod session;
+mod start;
+mod text;
 mod tls;
 mod waiting;
 mod worker;
@@ -28,9 +31,9 @@ use super::{
 };
 use crate::input::{InputError, OrderKey, PlannedRow};
 use crate::model::{AllocateSlots, Order, ReasonCode, RowNumber};
-use clock::Clock;
+use clock::DatabaseClock;
 use config::PostgresConfig;
-use connection::Connection;
+use connection::DatabaseConnection;
 use worker::WorkerSession;
 
 /// Where the ledger is, and how long things are waited for.
@@ -46,9 +49,9 @@ pub struct PostgresOptions {
 
 /// The ledger that several machines share.
 pub struct Postgres {
-    link: Connection,
+    connection: DatabaseConnection,
     lease: Duration,
-    clock: Clock,
+    clock: DatabaseClock,
     /// The newest run with a key, when it was last looked for.
     seen: Option<(String, i64)>,
     worker_session: Option<WorkerSession>,
@@ -62,38 +65,46 @@ impl Postgres {
     /// has confirmed, or a ledger of a newer program.
     pub fn open(at: PostgresOptions) -> Result<Postgres, LedgerError> {
         let PostgresOptions { url, lease, max_outage } = at;
-        let link = Connection::open(PostgresConfig::of(url.expose_secret())?, max_outage)?;
-        Ok(Postgres { link, lease, clock: Clock::default(), seen: None, worker_session: None })
+        let connection =
+            DatabaseConnection::open(PostgresConfig::of(url.expose_secret())?, max_outage)?;
+        Ok(Postgres {
+            connection,
+            lease,
+            clock: DatabaseClock::default(),
+            seen: None,
+            worker_session: None,
+        })
     }
 
     /// Where it is, without user and password.
     pub fn path(&self) -> &str {
-        self.link.path()
+        self.connection.path()
     }
 
     /// How far the database's clock is ahead of this machine's.
     fn ahead(&mut self) -> jiff::SignedDuration {
-        self.clock.ahead(Instant::now(), Timestamp::now())
+        self.clock.offset(Instant::now(), Timestamp::now())
     }
 }
 
 impl Ledger for Postgres {
-    fn find(&mut self, key: &str) -> Result<Option<Run>, LedgerError> {
-        let found = self.link.work(async |session| read::run_by_key(session, key).await)?;
+    fn find_by_key(&mut self, key: &str) -> Result<Option<Run>, LedgerError> {
+        let found =
+            self.connection.with_retry(async |session| read::run_by_key(session, key).await)?;
         self.seen = Some((key.to_owned(), found.as_ref().map_or(0, |run| run.number)));
         Ok(found)
     }
 
     fn run(&mut self, id: &str) -> Result<Option<Run>, LedgerError> {
-        self.link.work(async |session| read::run_by_id(session, id).await)
+        self.connection.with_retry(async |session| read::run_by_id(session, id).await)
     }
 
     fn runs(&mut self) -> Result<Vec<Run>, LedgerError> {
-        self.link.work(async |session| read::runs(session).await)
+        self.connection.with_retry(async |session| read::runs(session).await)
     }
 
     fn joinable(&mut self, endpoint: &str) -> Result<Vec<Run>, LedgerError> {
-        self.link.work(async |session| read::joinable(session, endpoint).await)
+        self.connection.with_retry(async |session| read::joinable(session, endpoint).await)
     }
 
     fn known_orders(
@@ -102,7 +113,7 @@ impl Ledger for Postgres {
         run: Option<&Run>,
         by_order: &[OrderKey],
     ) -> Result<KnownOrders, LedgerError> {
-        known_orders::count(&mut self.link, endpoint, run.map(|run| run.number), by_order)
+        known_orders::count(&mut self.connection, endpoint, run.map(|run| run.number), by_order)
     }
 
     fn on_record(
@@ -110,7 +121,7 @@ impl Ledger for Postgres {
         endpoint: &str,
         orders: &[Order],
     ) -> Result<Vec<Vec<OnRecord>>, LedgerError> {
-        self.link.work(async |session| read::on_record(session, endpoint, orders).await)
+        self.connection.with_retry(async |session| read::on_record(session, endpoint, orders).await)
     }
 
     fn create_run(
@@ -121,9 +132,10 @@ impl Ledger for Postgres {
     ) -> Result<Run, CreateRunError> {
         let seen = self.seen.take().filter(|(key, _)| *key == new.key);
         let seen = seen.map_or(0, |(_, number)| number);
-        self.link.work(async |session| worker::read_clock(session, &mut self.clock).await)?;
+        self.connection
+            .with_retry(async |session| start::read_clock(session, &mut self.clock).await)?;
         new.opened_at = new.opened_at.saturating_add(self.ahead()).unwrap_or(new.opened_at);
-        create_run::create_run(&mut self.link, &new, seen, rows, by_order)
+        create_run::create_run(&mut self.connection, &new, seen, rows, by_order)
     }
 
     fn lock_run(&mut self, _key: &str) -> Result<RunLock, LedgerError> {
@@ -131,14 +143,16 @@ impl Ledger for Postgres {
     }
 
     fn is_locked(&mut self, key: &str) -> Result<bool, LedgerError> {
-        self.link.work(async |session| read::is_locked(session, key).await)
+        self.connection.with_retry(async |session| read::is_locked(session, key).await)
     }
 
     fn start(&mut self, run: &Run, start: StartOptions) -> Result<StartedRun, LedgerError> {
-        self.link.work(async |session| worker::read_clock(session, &mut self.clock).await)?;
+        self.connection
+            .with_retry(async |session| start::read_clock(session, &mut self.clock).await)?;
         let lease = self.lease;
-        let worker_session =
-            self.link.work(async |session| worker::begin(session, run, &start, lease).await)?;
+        let worker_session = self
+            .connection
+            .with_retry(async |session| start::start(session, run, &start, lease).await)?;
         self.worker_session = Some(worker_session);
         Ok(StartedRun { clock_ahead: self.ahead(), ..StartedRun::default() })
     }
@@ -149,16 +163,17 @@ impl Ledger for Postgres {
         allocate: &mut AllocateSlots<'_>,
     ) -> Result<CommitOutcome, LedgerError> {
         let Some(worker_session) = &mut self.worker_session else {
-            return Err(not_started(&self.link));
+            return Err(not_started(&self.connection));
         };
-        commit::commit(&mut self.link, worker_session, &mut self.clock, commit, allocate)
+        commit::commit(&mut self.connection, worker_session, &mut self.clock, commit, allocate)
     }
 
     fn finish(&mut self, _at: Timestamp, stop: Option<ReasonCode>) -> Result<Run, LedgerError> {
         let Some(worker_session) = self.worker_session.take() else {
-            return Err(not_started(&self.link));
+            return Err(not_started(&self.connection));
         };
-        self.link.work(async |session| worker::end(session, &worker_session, stop).await)
+        self.connection
+            .with_retry(async |session| worker::finish(session, &worker_session, stop).await)
     }
 
     fn rows(
@@ -166,33 +181,28 @@ impl Ledger for Postgres {
         run: &Run,
         each: &mut dyn FnMut(&mut RowRecord) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
-        read::rows(&mut self.link, run.number, each)
+        read::rows(&mut self.connection, run.number, each)
     }
 
     fn orders(&mut self, run: &Run) -> Result<BTreeMap<RowNumber, Order>, LedgerError> {
-        self.link.work(async |session| read::orders(session, run.number).await)
+        self.connection.with_retry(async |session| read::orders(session, run.number).await)
     }
 
     fn note_results(&mut self, run: &Run, mark: &str, path: &str) -> Result<(), LedgerError> {
         let sql =
             "INSERT INTO results (mark, run, path) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
-        self.link.work(async |session| {
+        self.connection.with_retry(async |session| {
             session.client.execute(sql, &[&mark, &run.number, &path]).await?;
             Ok(())
         })
     }
 
     fn results_of(&mut self, mark: &str) -> Result<Vec<String>, LedgerError> {
-        self.link.work(async |session| read::results_of(session, mark).await)
+        self.connection.with_retry(async |session| read::results_of(session, mark).await)
     }
 }
 
-fn not_started(link: &Connection) -> LedgerError {
-    let (path, cause) = (link.path().to_owned(), "no run was started".into());
+fn not_started(connection: &DatabaseConnection) -> LedgerError {
+    let (path, cause) = (connection.path().to_owned(), "no run was started".into());
     LedgerError::Database { path, cause }
-}
-
-/// PostgreSQL's text holds any character but one, which a server may well send.
-fn storable(text: &str) -> String {
-    text.replace('\0', "\u{fffd}")
 }

@@ -11,7 +11,6 @@ use tokio_postgres::{Client, SimpleQueryMessage};
 
 use super::super::LedgerError;
 use super::config::PostgresConfig;
-use super::connection;
 use super::error::DbError;
 
 /// How often the two connections are compared: others that use the pooler at the same moment
@@ -43,7 +42,7 @@ async fn shares_sessions(client: &Client, database: &PostgresConfig) -> Result<b
         return Ok(true);
     }
     // Whoever has no second connection to spare need not have one.
-    let Ok(Ok(second)) = timeout(SECOND, connection::dial(database)).await else {
+    let Ok(Ok(second)) = timeout(SECOND, database.connect()).await else {
         return Ok(false);
     };
     for _ in 0..LOOKS {

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
-use super::super::left_doubt::LeftDoubt;
+use super::super::row_record::{RecordBuilder, StoredAttempt};
 use super::super::{NewRun, OnRecord, RowRecord, Run, codes};
-use super::connection::{Connection, Session};
+use super::connection::DatabaseConnection;
 use super::error::DbError;
+use super::session::Session;
 use crate::model::{Counts, Order, RowNumber, Status};
 
 const RUN: &str = include_str!("sql/run.sql");
@@ -17,7 +17,7 @@ const RUN: &str = include_str!("sql/run.sql");
 /// How many rows are read at a time.
 const AT_ONCE: i64 = 10_000;
 
-type Value<'v> = &'v (dyn ToSql + Sync);
+type SqlValue<'v> = &'v (dyn ToSql + Sync);
 
 pub(super) async fn run_by_key(session: &mut Session, key: &str) -> Result<Option<Run>, DbError> {
     let rest = "WHERE key = $1 AND rows IS NOT NULL ORDER BY run.number DESC LIMIT 1";
@@ -61,7 +61,7 @@ pub(super) async fn run_by_worker(session: &mut Session, worker: i64) -> Result<
 async fn runs_where(
     session: &mut Session,
     rest: &str,
-    values: &[Value<'_>],
+    values: &[SqlValue<'_>],
 ) -> Result<Vec<Run>, DbError> {
     let found = session.client.query(&format!("{RUN}{rest}"), values).await?;
     found.iter().map(run_from).collect()
@@ -128,34 +128,27 @@ pub(super) fn row_number(row: &Row, column: usize) -> Result<RowNumber, DbError>
 /// Walks the rows and the attempts side by side, both in order, some at a time: a
 /// connection that breaks in between costs nothing.
 pub(super) fn rows(
-    link: &mut Connection,
+    connection: &mut DatabaseConnection,
     run: i64,
     each: &mut dyn FnMut(&mut RowRecord) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     let mut after = 0;
-    let mut record = RowRecord::of(RowNumber(0));
-    let mut left_doubt = LeftDoubt::default();
+    let mut builder = RecordBuilder::new();
     loop {
-        let (rows, attempts) = link.work(async |session| page(session, run, after).await)?;
-        let fail = |failed: DbError| failed.told(link.path());
+        let (rows, attempts) =
+            connection.with_retry(async |session| page(session, run, after).await)?;
+        let fail = |failed: DbError| failed.into_ledger_error(connection.path());
         let mut attempts = attempts.iter().peekable();
         let Some(last) = rows.last() else { return Ok(()) };
         after = row_number(last, 0).map_err(fail)?.0.into();
         for row in &rows {
-            begin(&mut record, row).map_err(fail)?;
-            let is_its = |attempt: &&Row| row_number(attempt, 0).is_ok_and(|of| of == record.row);
-            let mut its = Vec::new();
+            begin(&mut builder, row).map_err(fail)?;
+            let number = row_number(row, 0).map_err(fail)?;
+            let is_its = |attempt: &&Row| row_number(attempt, 0).is_ok_and(|of| of == number);
             while let Some(attempt) = attempts.next_if(is_its) {
-                its.push(attempt);
+                add_attempt(&mut builder, attempt).map_err(fail)?;
             }
-            left_doubt.begin();
-            for attempt in its {
-                let is_doubt = add_attempt(&mut record, attempt).map_err(fail)?;
-                left_doubt.after_attempt(&record, is_doubt);
-            }
-            record.complete();
-            left_doubt.tell(&mut record);
-            each(&mut record)?;
+            each(builder.finish())?;
         }
     }
 }
@@ -216,45 +209,35 @@ pub(super) async fn on_record(
     Ok(on_record)
 }
 
-fn begin(record: &mut RowRecord, row: &Row) -> Result<(), DbError> {
-    let status = status(row, 1)?;
-    *record = RowRecord::of(row_number(row, 0)?);
-    record.status = status.unwrap_or(Status::NotSent);
-    record.doubt = row.try_get(3)?;
-    if let (Some(admin_number), Some(sequence_number)) = (row.try_get(6)?, row.try_get(7)?) {
-        record.order = Some(Order { admin_number, sequence_number });
-    }
-    if status.is_some() {
-        record.kept = row.try_get(2)?;
-        record.error_code = text(row, 4)?;
-        record.message = text(row, 5)?;
+/// Begins with another row: its order, and what was decided without a call or before the run.
+fn begin(builder: &mut RecordBuilder, row: &Row) -> Result<(), DbError> {
+    let order = match (row.try_get(6)?, row.try_get(7)?) {
+        (Some(admin_number), Some(sequence_number)) => {
+            Some(Order { admin_number, sequence_number })
+        }
+        _ => None,
+    };
+    builder.begin(row_number(row, 0)?, order, row.try_get(3)?);
+    if let Some(status) = status(row, 1)? {
+        builder.decide(status, row.try_get(2)?, text(row, 4)?, text(row, 5)?);
     }
     Ok(())
 }
 
-/// Takes an attempt into the record; says whether it left doubt.
-fn add_attempt(record: &mut RowRecord, attempt: &Row) -> Result<bool, DbError> {
-    record.attempts += 1;
-    if let Some(sent_at) = attempt.try_get::<_, Option<Timestamp>>(2)? {
-        record.first_sent_at.get_or_insert(sent_at);
-    }
+fn add_attempt(builder: &mut RecordBuilder, attempt: &Row) -> Result<(), DbError> {
     // An attempt without an end may have been sent: its answer is not known.
     let verdict: Option<i16> = attempt.try_get(4)?;
-    let is_doubt = verdict.is_none_or(|verdict| i64::from(verdict) == codes::DOUBT);
-    record.doubt |= is_doubt;
-    let decided_without_call = record.status != Status::NotSent;
-    if decided_without_call {
-        return Ok(is_doubt);
-    }
-    record.ended_at = attempt.try_get(3)?;
     let http_status: Option<i16> = attempt.try_get(6)?;
-    record.http_status = http_status.and_then(|status| u16::try_from(status).ok());
-    record.error_code = text(attempt, 7)?;
-    record.message = text(attempt, 8)?;
-    if let Some(status) = status(attempt, 5)? {
-        record.status = status;
-    }
-    Ok(is_doubt)
+    builder.add_attempt(&StoredAttempt {
+        sent_at: attempt.try_get(2)?,
+        ended_at: attempt.try_get(3)?,
+        leaves_doubt: verdict.is_none_or(|verdict| i64::from(verdict) == codes::DOUBT),
+        status: status(attempt, 5)?,
+        http_status: http_status.and_then(|status| u16::try_from(status).ok()),
+        error_code: text(attempt, 7)?,
+        message: text(attempt, 8)?,
+    });
+    Ok(())
 }
 
 fn status(row: &Row, column: usize) -> Result<Option<Status>, DbError> {
@@ -262,6 +245,6 @@ fn status(row: &Row, column: usize) -> Result<Option<Status>, DbError> {
     Ok(code.and_then(|code| codes::status(code.into())))
 }
 
-fn text(row: &Row, column: usize) -> Result<String, DbError> {
-    Ok(row.try_get::<_, Option<String>>(column)?.unwrap_or_default())
+fn text(row: &Row, column: usize) -> Result<&str, DbError> {
+    Ok(row.try_get::<_, Option<&str>>(column)?.unwrap_or_default())
 }

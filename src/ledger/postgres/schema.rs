@@ -4,9 +4,9 @@
 use tokio_postgres::error::SqlState;
 
 use super::super::LedgerError;
-use super::connection::Session;
 use super::copies::Copies;
 use super::error::DbError;
+use super::session::Session;
 
 /// What brings the schema from each version to the next; the first begins with nothing.
 const VERSIONS: [&str; 1] = [include_str!("sql/version_3.sql")];

@@ -10,7 +10,7 @@ use super::super::LedgerError;
 use crate::tls;
 
 /// Whose certificates are trusted.
-pub(super) enum Roots {
+pub(super) enum TrustedRoots {
     /// As the system has it.
     System,
     /// The authorities of this file, and no others.
@@ -19,21 +19,21 @@ pub(super) enum Roots {
 
 /// How TLS is made, if it is.
 #[derive(Clone)]
-pub(super) struct Connector(Option<MakeRustlsConnect>);
+pub(super) struct DatabaseTls(Option<MakeRustlsConnect>);
 
-impl Connector {
+impl DatabaseTls {
     /// No TLS.
-    pub fn none() -> Connector {
-        Connector(None)
+    pub fn none() -> DatabaseTls {
+        DatabaseTls(None)
     }
 
     /// TLS that trusts whom these vouch for.
-    pub fn verifying(roots: Roots) -> Result<Connector, LedgerError> {
+    pub fn verifying(roots: TrustedRoots) -> Result<DatabaseTls, LedgerError> {
         let bad = |what: String| LedgerError::BadUrl(what);
         let failed = |cause| bad(format!("TLS cannot be set up ({cause})"));
         let config = match roots {
-            Roots::System => tls::trusting_system_and([]).map_err(failed)?,
-            Roots::File(path) => {
+            TrustedRoots::System => tls::trusting_system_and([]).map_err(failed)?,
+            TrustedRoots::File(path) => {
                 let unusable = |cause: String| {
                     bad(format!("sslrootcert: cannot use {} ({cause})", path.display()))
                 };
@@ -48,7 +48,7 @@ impl Connector {
                 tls::trusting_only(trusted).map_err(failed)?
             }
         };
-        Ok(Connector(Some(MakeRustlsConnect::new(config.with_no_client_auth()))))
+        Ok(DatabaseTls(Some(MakeRustlsConnect::new(config.with_no_client_auth()))))
     }
 
     /// What TLS is made with, if it is.

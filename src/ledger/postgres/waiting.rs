@@ -9,7 +9,6 @@ use tokio::time::{sleep, timeout};
 use tokio_postgres::{Client, Row};
 
 use super::config::PostgresConfig;
-use super::connection;
 use super::error::DbError;
 use crate::process;
 
@@ -56,7 +55,7 @@ struct Waits {
 
 /// For whom this session waits, if it waits for anyone.
 async fn look(database: &PostgresConfig, session: i32) -> Result<Option<Waits>, DbError> {
-    let client = connection::dial(database).await?;
+    let client = database.connect().await?;
     let in_the_way = include_str!("sql/in_the_way.sql");
     if let Some(other) = client.query_opt(in_the_way, &[&session]).await? {
         let why = locked_by(&client, &other).await?;

@@ -1,21 +1,17 @@
-//! The time that this process works on a run: how it begins, and how it ends.
+//! This process as a worker of a run: what it holds, whether the ledger still knows it, and how it
+//! ends.
 
 use std::time::{Duration, Instant};
 
-use super::super::codes;
-use super::super::{CommitLatency, LedgerError, Run, StartOptions};
-use super::clock::Clock;
-use super::connection::Session;
+use super::super::interrupted;
+use super::super::{CommitLatency, LedgerError, Run};
 use super::copies::Copies;
 use super::error::DbError;
-use super::{commit, read};
-use crate::model::{ReasonCode, RowTransition, Verdict, transition};
-use crate::process;
+use super::read;
+use super::session::Session;
+use crate::model::ReasonCode;
 
 pub(super) const LAST_COMMIT: &str = include_str!("sql/last_commit.sql");
-
-/// How often the clock is read for a first estimate; the soonest answer counts.
-const READINGS: u32 = 5;
 
 /// Work on a run that was begun.
 pub(super) struct WorkerSession {
@@ -40,75 +36,6 @@ pub(super) struct WorkerSession {
     pub finish: CommitLatency,
     /// When it began.
     pub began: Instant,
-}
-
-/// Looks at the database's clock.
-pub(super) async fn read_clock(session: &mut Session, clock: &mut Clock) -> Result<(), DbError> {
-    let statement = session.statement("SELECT clock_timestamp()").await?;
-    for _ in 0..READINGS {
-        let asked = Instant::now();
-        let told = session.client.query_one(&statement, &[]).await?;
-        clock.showed(told.try_get(0)?, asked, Instant::now());
-    }
-    Ok(())
-}
-
-/// Begins to work on the run.
-pub(super) async fn begin(
-    session: &mut Session,
-    run: &Run,
-    start: &StartOptions,
-    lease: Duration,
-) -> Result<WorkerSession, DbError> {
-    commit::prepare(session).await?;
-    let endpoint = run.opened.endpoint.clone();
-    let transaction = session.client.transaction().await?;
-    let worker = transaction
-        .query_one(
-            include_str!("sql/register.sql"),
-            &[
-                &run.number,
-                &lease.as_secs_f64(),
-                &process::worker_name(),
-                &concat!("cardcancel ", env!("CARGO_PKG_VERSION")),
-                &start.rates,
-                &start.cut_off,
-                &(!start.joins).then_some(start.again),
-            ],
-        )
-        .await?;
-    transaction
-        .execute(
-            "INSERT INTO budget VALUES ($1, $2) ON CONFLICT DO NOTHING",
-            &[&endpoint, &commit::NOTHING_SPENT],
-        )
-        .await?;
-    if !start.joins {
-        let go = "UPDATE run SET stop = NULL WHERE number = $1 AND stop IS NOT NULL";
-        transaction.execute(go, &[&run.number]).await?;
-    }
-    transaction.execute(include_str!("sql/inherit_all.sql"), &[&run.number, &endpoint]).await?;
-    transaction.commit().await?;
-    session.is_known = true;
-    let interrupted = match transition(Verdict::Doubt, true, true, start.on_doubt) {
-        RowTransition::End(status) => Some(codes::of_status(status) as i16),
-        RowTransition::Retry | RowTransition::Unsent => None,
-    };
-    Ok(WorkerSession {
-        run: run.number,
-        endpoint,
-        again: worker.try_get(1)?,
-        interrupted,
-        lease,
-        worker: worker.try_get(0)?,
-        commit: 0,
-        confirmed: 0,
-        first_fresh: 0,
-        copies: session.copies,
-        timeline: session.timeline.clone(),
-        finish: CommitLatency::default(),
-        began: Instant::now(),
-    })
 }
 
 /// What the ledger has of the last commit of a worker.
@@ -180,7 +107,7 @@ pub(super) async fn rewound(
 }
 
 /// Ends it: what this process still held is anybody's.
-pub(super) async fn end(
+pub(super) async fn finish(
     session: &mut Session,
     worker_session: &WorkerSession,
     stop: Option<ReasonCode>,
@@ -213,10 +140,9 @@ pub(super) async fn give_up(
     workers: &[i64],
 ) -> Result<(), DbError> {
     let statement = session.statement(include_str!("sql/release_workers.sql")).await?;
-    let code = ReasonCode::Interrupted.to_string();
-    let message = "the program died before the answer was recorded";
+    let code = interrupted::CODE.to_string();
     let values: [&(dyn tokio_postgres::types::ToSql + Sync); 5] =
-        [&worker_session.run, &workers, &worker_session.interrupted, &code, &message];
+        [&worker_session.run, &workers, &worker_session.interrupted, &code, &interrupted::MESSAGE];
     session.client.execute(&statement, &values).await?;
     Ok(())
 }

@@ -20,11 +20,11 @@ pub(super) struct ClaimRanges {
     has_places: bool,
     open: BTreeSet<u32>,
     /// The ranges of the first attempt, by their first rows. Each has an open row.
-    ranges: BTreeMap<u32, Range>,
+    ranges: BTreeMap<u32, ClaimRange>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Range {
+struct ClaimRange {
     /// One past its last row.
     end: u32,
     /// The place of its first row.
@@ -34,7 +34,7 @@ struct Range {
     claimed_at: Option<i64>,
 }
 
-impl Range {
+impl ClaimRange {
     /// The place of one of its rows.
     fn place_of(&self, first: u32, row: u32) -> u32 {
         self.place + (row - first)
@@ -44,7 +44,7 @@ impl Range {
 impl ClaimRanges {
     /// Those of a run that is started: these rows wait to be claimed again, each with its
     /// place, in the order of their places.
-    pub fn of(
+    pub fn load(
         ledger: &Connection,
         run: i64,
         has_places: bool,
@@ -89,7 +89,7 @@ impl ClaimRanges {
             if let [(first, place), ..] = *range
                 && let [.., (last, _)] = *range
             {
-                self.put(ledger, first, Range { end: last + 1, place, claimed_at })?;
+                self.put(ledger, first, ClaimRange { end: last + 1, place, claimed_at })?;
             }
         }
         Ok(())
@@ -121,7 +121,7 @@ impl ClaimRanges {
     pub fn release(&mut self, ledger: &Connection, row: u32, attempt: u32) -> rusqlite::Result<()> {
         match self.around(row) {
             _ if attempt > FIRST => self.remove(ledger, attempt, row),
-            Some((_, Range { claimed_at: Some(_), .. })) => self.set_apart(ledger, row, None),
+            Some((_, ClaimRange { claimed_at: Some(_), .. })) => self.set_apart(ledger, row, None),
             _ => Err(NOT_CLAIMED),
         }
     }
@@ -165,21 +165,21 @@ impl ClaimRanges {
             return Err(NOT_CLAIMED);
         };
         if self.has_open(first, row) {
-            self.put(ledger, first, Range { end: row, ..around })?;
+            self.put(ledger, first, ClaimRange { end: row, ..around })?;
         } else if first < row {
             self.ranges.remove(&first);
             self.remove(ledger, FIRST, first)?;
         }
         let place = around.place_of(first, row);
-        self.put(ledger, row, Range { end: row + 1, place, claimed_at })?;
+        self.put(ledger, row, ClaimRange { end: row + 1, place, claimed_at })?;
         match self.has_open(row + 1, around.end) {
-            true => self.put(ledger, row + 1, Range { place: place + 1, ..around }),
+            true => self.put(ledger, row + 1, ClaimRange { place: place + 1, ..around }),
             false => Ok(()),
         }
     }
 
     /// The range of the first attempt with this row.
-    fn around(&self, row: u32) -> Option<(u32, Range)> {
+    fn around(&self, row: u32) -> Option<(u32, ClaimRange)> {
         let (first, range) = self.ranges.range(..=row).next_back()?;
         (row < range.end).then_some((*first, *range))
     }
@@ -188,7 +188,7 @@ impl ClaimRanges {
         self.open.range(first..end).next().is_some()
     }
 
-    fn put(&mut self, ledger: &Connection, first: u32, range: Range) -> rusqlite::Result<()> {
+    fn put(&mut self, ledger: &Connection, first: u32, range: ClaimRange) -> rusqlite::Result<()> {
         self.ranges.insert(first, range);
         ledger
             .prepare_cached(
@@ -232,7 +232,7 @@ mod tests {
     #[test]
     fn rows_in_the_places_of_their_numbers_are_one_range() {
         let ledger = ledger();
-        let mut claims = ClaimRanges::of(&ledger, 1, false, Vec::new()).unwrap();
+        let mut claims = ClaimRanges::load(&ledger, 1, false, Vec::new()).unwrap();
         claims.begin(&ledger, &[(1, 1), (2, 2), (7, 7)], 0).unwrap();
         assert_eq!(ranges(&ledger), [(1, 8, 1)]);
     }
@@ -240,7 +240,7 @@ mod tests {
     #[test]
     fn by_places_only_rows_side_by_side_in_both_are_one_range() {
         let ledger = ledger();
-        let mut claims = ClaimRanges::of(&ledger, 1, true, Vec::new()).unwrap();
+        let mut claims = ClaimRanges::load(&ledger, 1, true, Vec::new()).unwrap();
         claims.begin(&ledger, &[(5, 1), (6, 2), (8, 4), (9, 6), (3, 7), (4, 8)], 0).unwrap();
         assert_eq!(ranges(&ledger), [(3, 5, 7), (5, 7, 1), (8, 9, 4), (9, 10, 6)]);
     }
@@ -248,7 +248,7 @@ mod tests {
     #[test]
     fn a_claim_that_is_taken_back_leaves_its_range_and_finds_its_place_again() {
         let ledger = ledger();
-        let mut claims = ClaimRanges::of(&ledger, 1, true, Vec::new()).unwrap();
+        let mut claims = ClaimRanges::load(&ledger, 1, true, Vec::new()).unwrap();
         claims.begin(&ledger, &[(5, 1), (6, 2), (7, 3)], 0).unwrap();
         claims.release(&ledger, 6, 1).unwrap();
         assert_eq!(ranges(&ledger), [(5, 6, 1), (6, 7, 2), (7, 8, 3)]);
@@ -265,7 +265,7 @@ mod tests {
     #[test]
     fn a_later_attempt_is_a_range_of_its_own_until_it_ends() {
         let ledger = ledger();
-        let mut claims = ClaimRanges::of(&ledger, 1, false, vec![(4, 4), (5, 5)]).unwrap();
+        let mut claims = ClaimRanges::load(&ledger, 1, false, vec![(4, 4), (5, 5)]).unwrap();
         claims.again(&ledger, 5, 2, 0).unwrap();
         assert_eq!(ranges(&ledger), [(4, 6, 4), (5, 6, 5)]);
         claims.complete(&ledger, 5, 2).unwrap();

@@ -6,9 +6,8 @@ use rusqlite::{CachedStatement, Transaction, params};
 
 use super::super::elsewhere::Elsewhere;
 use super::super::{ClaimedRow, CommitOutcome, PendingRow, codes};
-use super::commit::{Slots, read_ahead};
+use super::active_run::{ActiveRun, UnsentRow};
 use super::other_runs::{IsLocked, OtherRuns};
-use super::{Fresh, Started};
 use crate::model::{ReasonCode, Status};
 
 /// A run on this ledger is worked on by the one process that holds it.
@@ -16,6 +15,9 @@ const NO_LEASE: i64 = 0;
 
 /// How many rows one commit may end without a call, so that no commit is long.
 const MOST_DECIDED: u64 = 10_000;
+
+/// The slots at which calls may start, of which those that are used are taken.
+pub(super) type Slots = std::vec::IntoIter<Option<Timestamp>>;
 
 /// Claims row after row.
 pub(super) struct Claimer<'a> {
@@ -28,7 +30,7 @@ pub(super) struct Claimer<'a> {
 }
 
 /// What becomes of a row that was to be claimed.
-enum Choice {
+enum ClaimChoice {
     /// It can be.
     Claim(PendingRow),
     /// Not yet: another run has its order in flight.
@@ -40,13 +42,13 @@ enum Choice {
 impl<'a> Claimer<'a> {
     pub fn new(
         transaction: &'a Transaction<'a>,
-        started: &mut Started,
+        run: &mut ActiveRun,
         now: Timestamp,
         is_locked: IsLocked<'a>,
     ) -> rusqlite::Result<Self> {
         Ok(Claimer {
             transaction,
-            others: OtherRuns::new(transaction, started, is_locked)?,
+            others: OtherRuns::new(transaction, run, is_locked)?,
             decide: transaction.prepare_cached(
                 "UPDATE row SET status = ?3, error_code = ?4, message = ?5
                  WHERE run = ?1 AND row = ?2",
@@ -62,7 +64,7 @@ impl<'a> Claimer<'a> {
     /// were found to be cancelled by another run, and ended so.
     pub fn claim_all(
         mut self,
-        started: &mut Started,
+        run: &mut ActiveRun,
         mut again: Vec<PendingRow>,
         fresh: u32,
         slots: &mut Slots,
@@ -70,19 +72,19 @@ impl<'a> Claimer<'a> {
     ) -> rusqlite::Result<u64> {
         outcome.deferred = again.split_off(again.len().min(slots.len()));
         for waiting in again {
-            match self.choose(started, waiting)? {
-                Choice::Claim(waiting) => self.claim_again(started, waiting, slots, outcome)?,
-                Choice::Later(waiting) => outcome.in_flight_elsewhere.push(waiting),
-                Choice::AlreadyCancelled => {}
+            match self.choose(run, waiting)? {
+                ClaimChoice::Claim(waiting) => self.claim_again(run, waiting, slots, outcome)?,
+                ClaimChoice::Later(waiting) => outcome.in_flight_elsewhere.push(waiting),
+                ClaimChoice::AlreadyCancelled => {}
             }
         }
-        self.claim_fresh(started, fresh as usize, slots, outcome)?;
+        self.claim_fresh(run, fresh as usize, slots, outcome)?;
         Ok(self.already_cancelled)
     }
 
     fn claim_again(
         &self,
-        started: &mut Started,
+        run: &mut ActiveRun,
         waiting: PendingRow,
         slots: &mut Slots,
         outcome: &mut CommitOutcome,
@@ -93,14 +95,14 @@ impl<'a> Claimer<'a> {
         };
         let claimed = ClaimedRow::new(waiting, self.now, slot, NO_LEASE);
         let (row, attempt) = (claimed.row().0, claimed.attempt());
-        started.claims.again(self.transaction, row, attempt, self.now.as_microsecond())?;
+        run.claims.again(self.transaction, row, attempt, self.now.as_microsecond())?;
         outcome.claimed.push(claimed);
         Ok(())
     }
 
     fn claim_fresh(
         &mut self,
-        started: &mut Started,
+        run: &mut ActiveRun,
         fresh: usize,
         slots: &mut Slots,
         outcome: &mut CommitOutcome,
@@ -110,55 +112,55 @@ impl<'a> Claimer<'a> {
         let mut begun = Vec::new();
         let mut room = slots.len().min(fresh);
         while room > 0 && self.already_cancelled < MOST_DECIDED {
-            let Some(Fresh { place, row }) = started.ahead.pop_front() else { break };
-            match self.choose(started, row)? {
-                Choice::Claim(waiting) => {
+            let Some(UnsentRow { place, row }) = run.ahead.pop_front() else { break };
+            match self.choose(run, row)? {
+                ClaimChoice::Claim(waiting) => {
                     let Some(slot) = slots.next() else { break };
                     begun.push((waiting.row.0, place));
                     outcome.claimed.push(ClaimedRow::new(waiting, self.now, slot, NO_LEASE));
                     room -= 1;
                 }
-                Choice::Later(waiting) => {
-                    started.claims.begin(self.transaction, &std::mem::take(&mut begun), at)?;
-                    started.claims.pass_over(self.transaction, waiting.row.0, place)?;
+                ClaimChoice::Later(waiting) => {
+                    run.claims.begin(self.transaction, &std::mem::take(&mut begun), at)?;
+                    run.claims.pass_over(self.transaction, waiting.row.0, place)?;
                     outcome.in_flight_elsewhere.push(waiting);
                     // As if it were claimed, so that a commit passes over no more than it may claim.
                     room -= 1;
                 }
-                Choice::AlreadyCancelled => {}
+                ClaimChoice::AlreadyCancelled => {}
             }
-            read_ahead(self.transaction, started)?;
+            run.read_ahead(self.transaction)?;
         }
-        started.claims.begin(self.transaction, &begun, at)
+        run.claims.begin(self.transaction, &begun, at)
     }
 
     fn choose(
         &mut self,
-        started: &mut Started,
+        run: &mut ActiveRun,
         mut waiting: PendingRow,
-    ) -> rusqlite::Result<Choice> {
-        let Some(others) = &mut self.others else { return Ok(Choice::Claim(waiting)) };
-        match others.of_order(waiting.order, &started.endpoint, started.again)? {
+    ) -> rusqlite::Result<ClaimChoice> {
+        let Some(others) = &mut self.others else { return Ok(ClaimChoice::Claim(waiting)) };
+        match others.of_order(waiting.order, &run.endpoint, run.again)? {
             Elsewhere::Nothing => {}
             Elsewhere::InDoubt if waiting.doubt => {}
             Elsewhere::InDoubt => {
-                self.inherit.execute(params![started.run, waiting.row.0])?;
+                self.inherit.execute(params![run.number, waiting.row.0])?;
                 waiting.doubt = true;
             }
-            Elsewhere::InFlight => return Ok(Choice::Later(waiting)),
-            Elsewhere::Cancelled { run, row } => {
+            Elsewhere::InFlight => return Ok(ClaimChoice::Later(waiting)),
+            Elsewhere::Cancelled { run: other, row } => {
                 self.decide.execute(params![
-                    started.run,
+                    run.number,
                     waiting.row.0,
                     codes::of_status(Status::AlreadyCancelled),
                     ReasonCode::AlreadyCancelled.to_string(),
-                    Elsewhere::cancelled_by(&run, row),
+                    Elsewhere::cancelled_by(&other, row),
                 ])?;
-                started.claims.end(self.transaction, waiting.row.0)?;
+                run.claims.end(self.transaction, waiting.row.0)?;
                 self.already_cancelled += 1;
-                return Ok(Choice::AlreadyCancelled);
+                return Ok(ClaimChoice::AlreadyCancelled);
             }
         }
-        Ok(Choice::Claim(waiting))
+        Ok(ClaimChoice::Claim(waiting))
     }
 }

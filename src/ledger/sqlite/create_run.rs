@@ -9,10 +9,10 @@ use rusqlite::{
     Connection, OptionalExtension, Statement, Transaction, TransactionBehavior, params,
 };
 
-use super::super::decided::{self, Decided, decide, status_of};
-use super::super::places::Places;
+use super::super::decision::{self, RowDecision};
+use super::super::send_order::SendOrder;
 use super::super::{NewRun, Run, codes};
-use super::many::Insert;
+use super::bulk_insert::BulkInsert;
 use super::{other_runs, packed, read};
 use crate::input::{Disposition, InputError, OrderKey, PlannedRow, Role, rows_on_record};
 use crate::model::{Counts, Status};
@@ -23,14 +23,14 @@ const AT_ONCE: usize = 20_000;
 /// sleep while it is not theirs.
 const LEFT_TO_OTHERS: Duration = Duration::from_millis(2);
 
-pub(super) enum Failed {
+pub(super) enum InsertError {
     Input(InputError),
     Database(rusqlite::Error),
 }
 
-impl From<rusqlite::Error> for Failed {
+impl From<rusqlite::Error> for InsertError {
     fn from(cause: rusqlite::Error) -> Self {
-        Failed::Database(cause)
+        InsertError::Database(cause)
     }
 }
 
@@ -40,7 +40,7 @@ pub(super) fn create_run(
     new: &NewRun,
     rows: &mut dyn Iterator<Item = Result<PlannedRow, InputError>>,
     by_order: &[OrderKey],
-) -> Result<Run, Failed> {
+) -> Result<Run, InsertError> {
     let (number, recorded) = begin(connection, new)?;
     // What a power cut takes is recorded again; the last commit makes all durable.
     connection.pragma_update(None, "synchronous", "NORMAL")?;
@@ -58,19 +58,19 @@ fn record(
     recorded: u32,
     rows: &mut dyn Iterator<Item = Result<PlannedRow, InputError>>,
     by_order: &[OrderKey],
-) -> Result<(u64, Counts), Failed> {
+) -> Result<(u64, Counts), InsertError> {
     let mut decided = Counts::default();
-    let mut places = Places::default();
+    let mut send_order = SendOrder::default();
     let mut count = 0;
     let rows = rows.filter(|planned| {
         let Ok(PlannedRow { row, disposition, place, .. }) = planned else { return true };
         count += 1;
-        places.note(*row, *place, disposition);
-        decided::count(disposition, &mut decided);
+        send_order.note(*row, *place, disposition);
+        decision::count(disposition, &mut decided);
         row.0 > recorded
     });
     in_parts(connection, rows, |transaction, part| insert_rows(transaction, number, part))?;
-    let by_place = places.iter().map(Ok);
+    let by_place = send_order.iter().map(Ok);
     in_parts(connection, by_place, |transaction, part| insert_places(transaction, number, part))?;
     let orders = rows_on_record(by_order).map(Ok);
     in_parts(connection, orders, |transaction, part| {
@@ -150,11 +150,11 @@ fn in_parts<T>(
     connection: &mut Connection,
     mut items: impl Iterator<Item = Result<T, InputError>>,
     record: impl Fn(&Transaction<'_>, Vec<T>) -> rusqlite::Result<()>,
-) -> Result<(), Failed> {
+) -> Result<(), InsertError> {
     let mut free_since = Instant::now();
     loop {
         let part = items.by_ref().take(AT_ONCE).collect::<Result<Vec<T>, _>>();
-        let part = part.map_err(Failed::Input)?;
+        let part = part.map_err(InsertError::Input)?;
         if part.is_empty() {
             return Ok(());
         }
@@ -187,30 +187,30 @@ fn complete(
     Ok(run)
 }
 
-static PLACES: LazyLock<Insert<3>> =
-    LazyLock::new(|| Insert::of("INSERT OR IGNORE INTO place (run, place, row)"));
+static PLACES: LazyLock<BulkInsert<3>> =
+    LazyLock::new(|| BulkInsert::statement("INSERT OR IGNORE INTO place (run, place, row)"));
 
 fn insert_places(
     transaction: &Transaction<'_>,
     run: i64,
     places: Vec<(u32, u32)>,
 ) -> rusqlite::Result<()> {
-    let mut insert = PLACES.many(transaction);
+    let mut insert = PLACES.inserter(transaction);
     for (place, row) in places {
         insert.insert([run, place.into(), row.into()])?;
     }
     insert.finish()
 }
 
-static PLAIN_ROWS: LazyLock<Insert<4>> =
-    LazyLock::new(|| Insert::into("row (run, row, admin_number, sequence_number)"));
+static PLAIN_ROWS: LazyLock<BulkInsert<4>> =
+    LazyLock::new(|| BulkInsert::into("row (run, row, admin_number, sequence_number)"));
 
 fn insert_rows(
     transaction: &Transaction<'_>,
     run: i64,
     rows: Vec<PlannedRow>,
 ) -> rusqlite::Result<()> {
-    let mut plain = PLAIN_ROWS.many(transaction);
+    let mut plain = PLAIN_ROWS.inserter(transaction);
     let mut other = transaction.prepare_cached(
         "INSERT INTO row (run, row, admin_number, sequence_number, status, kept, doubt, error_code, message)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
@@ -235,15 +235,15 @@ fn insert_rows(
 /// A row that is not simply to be sent.
 fn insert_other(insert: &mut Statement<'_>, run: i64, planned: PlannedRow) -> rusqlite::Result<()> {
     let PlannedRow { row, order, disposition, .. } = planned;
-    let status = status_of(&disposition);
-    let Decided { kept, doubt, error_code, message } = decide(disposition);
+    let decision = RowDecision::from(disposition);
+    let RowDecision { status, carried_over, doubt, error_code, message } = decision;
     insert.execute(params![
         run,
         row.0,
         order.map(|order| order.admin_number),
         order.map(|order| order.sequence_number),
         status.map(codes::of_status),
-        kept,
+        carried_over,
         doubt,
         error_code,
         message,
@@ -251,8 +251,10 @@ fn insert_other(insert: &mut Statement<'_>, run: i64, planned: PlannedRow) -> ru
     Ok(())
 }
 
-static ORDERS: LazyLock<Insert<4>> = LazyLock::new(|| {
-    Insert::of("INSERT OR IGNORE INTO row_by_order (admin_number, sequence_number, run, row)")
+static ORDERS: LazyLock<BulkInsert<4>> = LazyLock::new(|| {
+    BulkInsert::statement(
+        "INSERT OR IGNORE INTO row_by_order (admin_number, sequence_number, run, row)",
+    )
 });
 
 /// Sorted inserts, so that the tree grows at few places however the file is ordered.
@@ -261,7 +263,7 @@ fn index_orders(
     run: i64,
     by_order: &[OrderKey],
 ) -> rusqlite::Result<()> {
-    let mut insert = ORDERS.many(transaction);
+    let mut insert = ORDERS.inserter(transaction);
     for keyed in by_order {
         let order = keyed.order();
         let (admin, sequence) = (order.admin_number, order.sequence_number.into());

@@ -9,25 +9,25 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use rustix::fs::{AtFlags, CWD, StatxAttributes, StatxFlags, statfs, statx};
 
+use super::super::LedgerError;
 use super::super::misplaced::Misplaced;
-use super::LedgerError;
 
 /// The ledger's file.
 #[derive(Debug)]
-pub(super) struct LedgerFile {
+pub(super) struct SqliteFile {
     /// Its only name.
     real: PathBuf,
     device: u64,
     inode: u64,
 }
 
-impl LedgerFile {
+impl SqliteFile {
     /// The file to which a path leads.
     ///
     /// # Errors
     /// When it has other names, or is mounted alone: SQLite's own files stand beside
     /// the name by which it was opened.
-    pub fn at(path: &Path) -> Result<LedgerFile, LedgerError> {
+    pub fn at(path: &Path) -> Result<SqliteFile, LedgerError> {
         let name = || path.display().to_string();
         let unopened = |cause| LedgerError::Open { path: name(), cause };
         let real = std::fs::canonicalize(path).map_err(unopened)?;
@@ -38,7 +38,7 @@ impl LedgerFile {
         if is_mounted(&real) {
             return Err(Misplaced::Mounted { path: name() }.into());
         }
-        Ok(LedgerFile { real, device: file.dev(), inode: file.ino() })
+        Ok(SqliteFile { real, device: file.dev(), inode: file.ino() })
     }
 
     /// An absolute path, which SQLite never takes for a URI.
@@ -106,11 +106,11 @@ fn is_mounted(path: &Path) -> bool {
 pub(super) fn refuse_network(folder: &Path, name: &Path) -> Result<(), LedgerError> {
     let Ok(found) = statfs(folder) else { return Ok(()) };
     match kind_of(found.f_type) {
-        Kind::Local => Ok(()),
-        Kind::Network(kind) => {
+        FileSystemKind::Local => Ok(()),
+        FileSystemKind::Network(kind) => {
             Err(Misplaced::Network { path: name.display().to_string(), kind }.into())
         }
-        Kind::Perhaps(kind) => {
+        FileSystemKind::Perhaps(kind) => {
             tracing::warn!(
                 "the ledger {} is on a file system of the kind {kind}: if other machines mount it too, only one of them may use this ledger at a time",
                 name.display()
@@ -122,7 +122,7 @@ pub(super) fn refuse_network(folder: &Path, name: &Path) -> Result<(), LedgerErr
 
 /// Who may have a file system mounted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum FileSystemKind {
     Local,
     Network(&'static str),
     /// It depends on what is behind it.
@@ -130,25 +130,25 @@ enum Kind {
 }
 
 /// The numbers are those of statfs(2) and of the Linux sources.
-fn kind_of(magic: i64) -> Kind {
+fn kind_of(magic: i64) -> FileSystemKind {
     match magic & 0xffff_ffff {
-        0x6969 => Kind::Network("NFS"),
-        0x517b => Kind::Network("SMB"),
-        0xff53_4d42 => Kind::Network("CIFS"),
-        0xfe53_4d42 => Kind::Network("SMB2"),
-        0x5346_414f | 0x6b41_4653 => Kind::Network("AFS"),
-        0x7375_7245 => Kind::Network("Coda"),
-        0x00c3_6400 => Kind::Network("Ceph"),
-        0x0bd0_0bd0 => Kind::Network("Lustre"),
-        0x4750_4653 => Kind::Network("GPFS"),
-        0x1983_0326 => Kind::Network("BeeGFS"),
-        0x0116_1970 => Kind::Network("GFS2"),
-        0x7461_636f => Kind::Network("OCFS2"),
-        0x6573_5546 => Kind::Perhaps("FUSE"),
-        0x0102_1997 => Kind::Perhaps("9p"),
-        0x786f_4256 => Kind::Perhaps("vboxsf"),
-        0xbacb_acbc => Kind::Perhaps("vmhgfs"),
-        _ => Kind::Local,
+        0x6969 => FileSystemKind::Network("NFS"),
+        0x517b => FileSystemKind::Network("SMB"),
+        0xff53_4d42 => FileSystemKind::Network("CIFS"),
+        0xfe53_4d42 => FileSystemKind::Network("SMB2"),
+        0x5346_414f | 0x6b41_4653 => FileSystemKind::Network("AFS"),
+        0x7375_7245 => FileSystemKind::Network("Coda"),
+        0x00c3_6400 => FileSystemKind::Network("Ceph"),
+        0x0bd0_0bd0 => FileSystemKind::Network("Lustre"),
+        0x4750_4653 => FileSystemKind::Network("GPFS"),
+        0x1983_0326 => FileSystemKind::Network("BeeGFS"),
+        0x0116_1970 => FileSystemKind::Network("GFS2"),
+        0x7461_636f => FileSystemKind::Network("OCFS2"),
+        0x6573_5546 => FileSystemKind::Perhaps("FUSE"),
+        0x0102_1997 => FileSystemKind::Perhaps("9p"),
+        0x786f_4256 => FileSystemKind::Perhaps("vboxsf"),
+        0xbacb_acbc => FileSystemKind::Perhaps("vmhgfs"),
+        _ => FileSystemKind::Local,
     }
 }
 
@@ -174,10 +174,10 @@ mod tests {
     #[test]
     fn network_file_systems_are_told_from_local_ones() {
         const EXT4: i64 = 0xef53;
-        assert_eq!(kind_of(EXT4), Kind::Local);
-        assert_eq!(kind_of(0x6969), Kind::Network("NFS"));
+        assert_eq!(kind_of(EXT4), FileSystemKind::Local);
+        assert_eq!(kind_of(0x6969), FileSystemKind::Network("NFS"));
         // Some systems give the number with a sign.
-        assert_eq!(kind_of(0xff53_4d42_u32.cast_signed().into()), Kind::Network("CIFS"));
-        assert_eq!(kind_of(0x6573_5546), Kind::Perhaps("FUSE"));
+        assert_eq!(kind_of(0xff53_4d42_u32.cast_signed().into()), FileSystemKind::Network("CIFS"));
+        assert_eq!(kind_of(0x6573_5546), FileSystemKind::Perhaps("FUSE"));
     }
 }

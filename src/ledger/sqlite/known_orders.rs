@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 use rusqlite::{Connection, ToSql, params};
 
-use super::super::KnownOrders;
+use super::super::known_orders::{Known, KnownOrders, KnownOrdersQuery};
 use super::other_runs::{self, IsLocked};
 use super::packed;
 use crate::input::{OrderKey, rows_to_send, to_send_of};
@@ -19,32 +19,22 @@ const LOOK_UP: u64 = 100;
 /// The fewest orders that are worth a thread.
 const FEWEST: usize = 20_000;
 
-/// What is asked about a file's orders.
-pub(super) struct Question<'q> {
-    /// Where they would be sent.
-    pub endpoint: &'q str,
-    /// The run that goes on, if one does: only rows of it that have not ended count.
-    pub run: Option<i64>,
-    /// The file's rows by order.
-    pub by_order: &'q [OrderKey],
-}
-
 /// Counts what other runs know of the orders that would be sent. Others may change the
 /// ledger meanwhile.
 pub(super) fn count(
     ledger: &Connection,
     open: &(dyn Fn() -> rusqlite::Result<Connection> + Sync),
-    question: &Question<'_>,
+    query: &KnownOrdersQuery<'_>,
     is_locked: IsLocked<'_>,
 ) -> rusqlite::Result<KnownOrders> {
-    let facts = Facts::load(ledger, question, is_locked)?;
+    let facts = RunFacts::load(ledger, query, is_locked)?;
     if facts.runs.is_empty() {
         return Ok(KnownOrders::default());
     }
     let rows: u64 =
         ledger.query_row("SELECT coalesce(sum(rows), 0) FROM run", [], |row| row.get(0))?;
-    let looks_up = question.by_order.len() as u64 * LOOK_UP < rows;
-    let counted = parts(question.by_order).into_par_iter().map(|part| {
+    let looks_up = query.by_order.len() as u64 * LOOK_UP < rows;
+    let counted = parts(query.by_order).into_par_iter().map(|part| {
         let ledger = open()?;
         match looks_up {
             true => look_up(&ledger, part, &facts),
@@ -72,7 +62,11 @@ fn parts(by_order: &[OrderKey]) -> Vec<&[OrderKey]> {
 }
 
 /// Looks each order up.
-fn look_up(ledger: &Connection, part: &[OrderKey], facts: &Facts) -> rusqlite::Result<KnownOrders> {
+fn look_up(
+    ledger: &Connection,
+    part: &[OrderKey],
+    facts: &RunFacts,
+) -> rusqlite::Result<KnownOrders> {
     let mut find = ledger.prepare(
         "SELECT run, row FROM row_by_order WHERE admin_number = ?1 AND sequence_number = ?2",
     )?;
@@ -91,7 +85,11 @@ fn look_up(ledger: &Connection, part: &[OrderKey], facts: &Facts) -> rusqlite::R
 }
 
 /// Goes through the orders of one run after another, and these beside them.
-fn merge(ledger: &Connection, part: &[OrderKey], facts: &Facts) -> rusqlite::Result<KnownOrders> {
+fn merge(
+    ledger: &Connection,
+    part: &[OrderKey],
+    facts: &RunFacts,
+) -> rusqlite::Result<KnownOrders> {
     // For the first row with each order.
     let mut is_cancelled = vec![false; part.len()];
     for (run, cancelled) in &facts.runs {
@@ -138,35 +136,8 @@ fn mark(
     Ok(())
 }
 
-/// What the rows of other runs with one order come to.
-enum Known {
-    Cancelled,
-    InFlight,
-    InDoubt,
-    Nothing,
-}
-
-impl KnownOrders {
-    fn add(&mut self, known: Known) {
-        match known {
-            Known::Cancelled => self.cancelled += 1,
-            Known::InFlight => self.in_flight += 1,
-            Known::InDoubt => self.in_doubt += 1,
-            Known::Nothing => {}
-        }
-    }
-
-    fn plus(self, other: KnownOrders) -> KnownOrders {
-        KnownOrders {
-            cancelled: self.cancelled + other.cancelled,
-            in_flight: self.in_flight + other.in_flight,
-            in_doubt: self.in_doubt + other.in_doubt,
-        }
-    }
-}
-
 /// What is known of the other runs, but for their many rows that are plainly cancelled.
-struct Facts {
+struct RunFacts {
     runs: HashMap<i64, AllBut>,
     /// Orders that a living process has in flight.
     in_flight: HashSet<Order>,
@@ -175,23 +146,23 @@ struct Facts {
     own: Option<AllBut>,
 }
 
-impl Facts {
+impl RunFacts {
     fn load(
         ledger: &Connection,
-        question: &Question<'_>,
+        query: &KnownOrdersQuery<'_>,
         is_locked: IsLocked<'_>,
-    ) -> rusqlite::Result<Facts> {
+    ) -> rusqlite::Result<RunFacts> {
         let mut find = ledger.prepare(
             "SELECT number FROM run WHERE endpoint = ?1 AND rows IS NOT NULL AND number IS NOT ?2",
         )?;
-        let runs = find.query_map(params![question.endpoint, question.run], |row| {
+        let runs = find.query_map(params![query.endpoint, query.run], |row| {
             let run: i64 = row.get(0)?;
             Ok((run, AllBut::cancelled(ledger, run)?))
         })?;
         let runs: HashMap<i64, AllBut> = runs.collect::<rusqlite::Result<_>>()?;
         let (mut in_flight, mut in_doubt) = (HashSet::new(), HashSet::new());
         for run in runs.keys() {
-            let sent = match other_runs::is_alive(ledger, *run, question.run, is_locked)? {
+            let sent = match other_runs::is_alive(ledger, *run, query.run, is_locked)? {
                 true => &mut in_flight,
                 false => &mut in_doubt,
             };
@@ -210,8 +181,8 @@ impl Facts {
                 &mut in_doubt,
             )?;
         }
-        let own = question.run.map(|run| AllBut::ended(ledger, run)).transpose()?;
-        Ok(Facts { runs, in_flight, in_doubt, own })
+        let own = query.run.map(|run| AllBut::ended(ledger, run)).transpose()?;
+        Ok(RunFacts { runs, in_flight, in_doubt, own })
     }
 
     /// Whether a row of the file is still to be sent.

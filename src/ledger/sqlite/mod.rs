@@ -1,40 +1,45 @@
 //! The embedded ledger: one SQLite file, private to its owner. WAL with
 //! `synchronous=FULL`: a commit outlives a power cut.
 
-mod care;
+mod active_run;
+mod bulk_insert;
 mod claim_ranges;
 mod claimer;
 mod commit;
+mod connection;
 mod create_run;
+mod failure;
 mod file;
 mod known_orders;
-mod many;
+mod maintenance;
 mod new_file;
 mod on_record;
-mod open;
 mod other_runs;
-mod outcomes;
+mod outcome_table;
 mod packed;
 mod read;
 mod start;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use rusqlite::{Connection, ErrorCode, params};
+use rusqlite::{Connection, params};
 
-pub use care::Info;
-use claim_ranges::ClaimRanges;
-use file::LedgerFile;
-use outcomes::Outcomes;
+use active_run::ActiveRun;
+use connection::Opened;
+use failure::failure;
+use file::SqliteFile;
+pub use maintenance::LedgerInfo;
 
+use super::known_orders::KnownOrdersQuery;
 use super::{
     CommitOutcome, CommitRequest, CreateRunError, KnownOrders, Ledger, LedgerError, NewRun,
-    OnRecord, PendingRow, RowRecord, Run, RunLock, StartOptions, StartedRun,
+    OnRecord, RowRecord, Run, RunLock, StartOptions, StartedRun,
 };
 use crate::input::{InputError, OrderKey, PlannedRow};
-use crate::model::{AllocateSlots, Counts, Order, ReasonCode, RowNumber};
+use crate::model::{AllocateSlots, Order, ReasonCode, RowNumber};
 
 /// The embedded ledger.
 pub struct Sqlite {
@@ -42,8 +47,9 @@ pub struct Sqlite {
     /// As the user named it, for messages.
     path: String,
     /// Which file it is.
-    file: LedgerFile,
-    started: Option<Started>,
+    file: SqliteFile,
+    /// The run that was started.
+    active: Option<ActiveRun>,
     /// When the log was last written into the file.
     written_back: Instant,
 }
@@ -52,52 +58,53 @@ pub struct Sqlite {
 /// file alone has most of it.
 const WRITTEN_BACK_EVERY: Duration = Duration::from_secs(30);
 
-/// The run whose commits are being taken.
-struct Started {
-    run: i64,
-    endpoint: String,
-    again: bool,
-    /// Whether there are other runs at the endpoint.
-    has_others: bool,
-    /// Whether rows have places that are not their numbers.
-    has_places: bool,
-    /// The next rows that were never claimed; none only if there are no more.
-    ahead: VecDeque<Fresh>,
-    /// The first place that was not read ahead.
-    read_to: u32,
-    /// One past the last row, and the last place.
-    end: u32,
-    /// Rows that were claimed and have not ended.
-    claims: ClaimRanges,
-    /// What attempts came to.
-    outcomes: Outcomes,
-    /// How many attempts were claimed.
-    attempts: u64,
-    /// How the rows that ended stand.
-    counts: Counts,
-}
-
-/// A row that was never claimed.
-struct Fresh {
-    place: u32,
-    row: PendingRow,
-}
-
-impl Started {
-    /// Whether every row was claimed once, or decided without a call.
-    fn is_exhausted(&self) -> bool {
-        self.ahead.is_empty()
-    }
-
-    /// The first place whose row was never claimed.
-    fn first_fresh(&self) -> u32 {
-        self.ahead.front().map_or(self.end, |next| next.place)
-    }
-}
-
 impl Sqlite {
-    fn new(connection: Connection, path: String, file: LedgerFile) -> Sqlite {
-        Sqlite { connection, path, file, started: None, written_back: Instant::now() }
+    /// Opens the ledger at `path`, made new if nothing is there.
+    ///
+    /// # Errors
+    /// A path that cannot be written, a file that is something else or has been
+    /// emptied, or a ledger of a newer program.
+    pub fn open(path: &Path) -> Result<Sqlite, LedgerError> {
+        connection::open(path).map(Sqlite::new)
+    }
+
+    /// Opens the ledger at `path` to look into it, if there is one. Nothing is written,
+    /// and it may be where nothing can be.
+    ///
+    /// # Errors
+    /// As for [`Sqlite::open`].
+    pub fn open_existing(path: &Path) -> Result<Option<Sqlite>, LedgerError> {
+        Ok(connection::open_existing(path)?.map(Sqlite::new))
+    }
+
+    fn new(opened: Opened) -> Sqlite {
+        let Opened { connection, path, file } = opened;
+        Sqlite { connection, path, file, active: None, written_back: Instant::now() }
+    }
+
+    /// What there is to know about the file.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn info(&self) -> Result<LedgerInfo, LedgerError> {
+        maintenance::info(&self.connection, &self.file).map_err(|cause| self.fail(cause))
+    }
+
+    /// Reads the whole file. Returns what is wrong with it; nothing if it is whole.
+    ///
+    /// # Errors
+    /// When it cannot be read at all.
+    pub fn check(&self) -> Result<Vec<String>, LedgerError> {
+        maintenance::check(&self.connection).map_err(|cause| self.fail(cause))
+    }
+
+    /// Copies the ledger, as it is at one moment, into a new file that needs none beside
+    /// it. Runs go on meanwhile.
+    ///
+    /// # Errors
+    /// When something is there already, or the copy cannot be written.
+    pub fn back_up(&self, to: &Path) -> Result<(), LedgerError> {
+        maintenance::copy(&self.connection, &self.path, to)
     }
 
     /// Writes the log into the file, as far as nobody reads it.
@@ -106,7 +113,7 @@ impl Sqlite {
         let _ = self.connection.busy_timeout(Duration::ZERO);
         let sql = format!("PRAGMA wal_checkpoint({mode})");
         let _ = self.connection.query_row(&sql, [], |_| Ok(()));
-        let _ = self.connection.busy_handler(Some(open::ask_again));
+        let _ = self.connection.busy_handler(Some(connection::ask_again));
         self.written_back = Instant::now();
     }
 
@@ -121,7 +128,7 @@ impl Sqlite {
     /// The file was taken away. What it holds can still be read, and is saved.
     fn gone(&self) -> LedgerError {
         let saved = self.file.rescue(Timestamp::now());
-        let is_saved = care::copy(&self.connection, &self.path, &saved).is_ok();
+        let is_saved = maintenance::copy(&self.connection, &self.path, &saved).is_ok();
         let saved = is_saved.then(|| saved.display().to_string());
         LedgerError::Gone { path: self.path.clone(), saved: saved.into() }
     }
@@ -133,29 +140,12 @@ impl Sqlite {
 
 /// Whether a living process works on the runs with this key. One of which that cannot
 /// be told may be alive.
-fn is_worked_on(file: &LedgerFile, key: &str) -> bool {
+fn is_worked_on(file: &SqliteFile, key: &str) -> bool {
     RunLock::is_locked(&file.lock(key)).unwrap_or(true)
 }
 
-fn failure(path: &str, cause: rusqlite::Error) -> LedgerError {
-    let path = path.to_owned();
-    match cause.sqlite_error_code() {
-        Some(ErrorCode::DiskFull) => LedgerError::DiskFull { path },
-        Some(ErrorCode::NotADatabase) => LedgerError::NotALedger { path },
-        _ => LedgerError::Database { path, cause: plain(cause) },
-    }
-}
-
-/// What the database said, or what we said of what it holds.
-fn plain(cause: rusqlite::Error) -> Box<dyn std::error::Error + Send + Sync> {
-    match cause {
-        rusqlite::Error::FromSqlConversionFailure(_, _, cause) => cause,
-        cause => cause.into(),
-    }
-}
-
 impl Ledger for Sqlite {
-    fn find(&mut self, key: &str) -> Result<Option<Run>, LedgerError> {
+    fn find_by_key(&mut self, key: &str) -> Result<Option<Run>, LedgerError> {
         read::run_by_key(&self.connection, key).map_err(|cause| self.fail(cause))
     }
 
@@ -173,11 +163,11 @@ impl Ledger for Sqlite {
         run: Option<&Run>,
         by_order: &[OrderKey],
     ) -> Result<KnownOrders, LedgerError> {
-        let question =
-            known_orders::Question { endpoint, run: run.map(|run| run.number), by_order };
+        let run = run.map(|run| run.number);
+        let query = KnownOrdersQuery { endpoint, run, by_order };
         let is_locked = |key: &str| is_worked_on(&self.file, key);
-        let open = || open::read_only(&self.file);
-        known_orders::count(&self.connection, &open, &question, &is_locked)
+        let open = || connection::read_only(&self.file);
+        known_orders::count(&self.connection, &open, &query, &is_locked)
             .map_err(|cause| self.fail(cause))
     }
 
@@ -197,8 +187,8 @@ impl Ledger for Sqlite {
     ) -> Result<Run, CreateRunError> {
         let created = create_run::create_run(&mut self.connection, &new, rows, by_order);
         let run = created.map_err(|failed| match failed {
-            create_run::Failed::Input(cause) => CreateRunError::Input(cause),
-            create_run::Failed::Database(cause) => CreateRunError::Ledger(self.fail(cause)),
+            create_run::InsertError::Input(cause) => CreateRunError::Input(cause),
+            create_run::InsertError::Database(cause) => CreateRunError::Ledger(self.fail(cause)),
         })?;
         self.write_back("PASSIVE");
         Ok(run)
@@ -207,7 +197,7 @@ impl Ledger for Sqlite {
     fn lock_run(&mut self, key: &str) -> Result<RunLock, LedgerError> {
         let path = self.file.lock(key);
         match RunLock::lock(&path) {
-            Ok(Ok(hold)) => Ok(hold),
+            Ok(Ok(lock)) => Ok(lock),
             Ok(Err(by)) => Err(LedgerError::Locked { by }),
             Err(cause) => Err(LedgerError::Open { path: path.display().to_string(), cause }),
         }
@@ -222,10 +212,10 @@ impl Ledger for Sqlite {
     fn start(&mut self, run: &Run, start: StartOptions) -> Result<StartedRun, LedgerError> {
         self.be_there()?;
         let is_locked = |key: &str| is_worked_on(&self.file, key);
-        let (started, begun) = start::start(&mut self.connection, run, start, &is_locked)
+        let (active, started) = start::start(&mut self.connection, run, start, &is_locked)
             .map_err(|cause| failure(&self.path, cause))?;
-        self.started = Some(started);
-        Ok(begun)
+        self.active = Some(active);
+        Ok(started)
     }
 
     fn commit(
@@ -236,12 +226,12 @@ impl Ledger for Sqlite {
         let is_there = self.file.is_there();
         if !is_there {
             // What ended is recorded, to be saved with the rest; nothing more is sent.
-            commit.again.clear();
-            commit.fresh = 0;
+            commit.retries.clear();
+            commit.max_new = 0;
         }
-        let started = self.started.as_mut().ok_or_else(|| not_started(&self.path))?;
+        let active = self.active.as_mut().ok_or_else(|| not_started(&self.path))?;
         let is_locked = |key: &str| is_worked_on(&self.file, key);
-        let outcome = commit::commit(&mut self.connection, started, commit, allocate, &is_locked)
+        let outcome = commit::commit(&mut self.connection, active, commit, allocate, &is_locked)
             .map_err(|cause| failure(&self.path, cause))?;
         if !is_there {
             return Err(self.gone());
@@ -253,9 +243,9 @@ impl Ledger for Sqlite {
     }
 
     fn finish(&mut self, at: Timestamp, stop: Option<ReasonCode>) -> Result<Run, LedgerError> {
-        let started = self.started.take().ok_or_else(|| not_started(&self.path))?;
+        let active = self.active.take().ok_or_else(|| not_started(&self.path))?;
         let is_locked = |key: &str| is_worked_on(&self.file, key);
-        let run = commit::rest(&mut self.connection, started.run, at, stop, &is_locked)
+        let run = commit::finish(&mut self.connection, active.number, at, stop, &is_locked)
             .map_err(|cause| failure(&self.path, cause))?;
         self.be_there()?;
         self.write_back("TRUNCATE");

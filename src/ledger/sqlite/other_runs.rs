@@ -6,7 +6,7 @@ use rusqlite::{CachedStatement, Connection, params};
 
 use super::super::codes;
 use super::super::elsewhere::Elsewhere;
-use super::Started;
+use super::active_run::ActiveRun;
 use crate::model::{Order, Status};
 
 /// Whether a living process holds the runs with this key.
@@ -23,7 +23,7 @@ pub(super) struct OtherRuns<'l> {
 }
 
 /// One row of another run with the order.
-struct Found {
+struct OtherRow {
     run: i64,
     id: String,
     row: u32,
@@ -37,17 +37,17 @@ impl<'l> OtherRuns<'l> {
     /// on, and stay.
     pub fn new(
         ledger: &'l Connection,
-        started: &mut Started,
+        run: &mut ActiveRun,
         is_locked: IsLocked<'l>,
     ) -> rusqlite::Result<Option<Self>> {
-        if !started.has_others {
-            started.has_others = ledger
+        if !run.has_others {
+            run.has_others = ledger
                 .prepare_cached(
                     "SELECT EXISTS (SELECT 1 FROM run WHERE endpoint = ?1 AND number <> ?2)",
                 )?
-                .query_row(params![started.endpoint, started.run], |row| row.get(0))?;
+                .query_row(params![run.endpoint, run.number], |row| row.get(0))?;
         }
-        if !started.has_others {
+        if !run.has_others {
             return Ok(None);
         }
         // What an attempt was taken to mean says nothing: codes mean what the configuration
@@ -75,7 +75,7 @@ impl<'l> OtherRuns<'l> {
              WHERE same.admin_number = ?1 AND same.sequence_number = ?2
                AND same.run <> ?3 AND run.endpoint = ?4",
         )?;
-        Ok(Some(OtherRuns { ledger, find, run: started.run, is_locked, alive: HashMap::new() }))
+        Ok(Some(OtherRuns { ledger, find, run: run.number, is_locked, alive: HashMap::new() }))
     }
 
     /// What they know of the order. Sent `again`, it does not matter that it is cancelled.
@@ -89,7 +89,7 @@ impl<'l> OtherRuns<'l> {
         let found = self.find.query_map(
             params![admin_number, sequence_number, self.run, endpoint],
             |row| {
-                Ok(Found {
+                Ok(OtherRow {
                     run: row.get(0)?,
                     id: row.get(1)?,
                     row: row.get(2)?,
@@ -99,12 +99,12 @@ impl<'l> OtherRuns<'l> {
                 })
             },
         )?;
-        let found = found.collect::<rusqlite::Result<Vec<Found>>>()?;
+        let found = found.collect::<rusqlite::Result<Vec<OtherRow>>>()?;
         let cancelled = found.iter().find(|found| found.is_cancelled);
-        if let Some(Found { id, row, .. }) = cancelled.filter(|_| !again) {
+        if let Some(OtherRow { id, row, .. }) = cancelled.filter(|_| !again) {
             return Ok(Elsewhere::Cancelled { run: id.clone(), row: *row });
         }
-        for Found { run, .. } in found.iter().filter(|found| found.is_in_flight) {
+        for OtherRow { run, .. } in found.iter().filter(|found| found.is_in_flight) {
             if self.is_alive(*run)? {
                 return Ok(Elsewhere::InFlight);
             }

@@ -6,9 +6,10 @@ use jiff::Timestamp;
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Row, Rows, Statement, params};
 
-use super::super::left_doubt::LeftDoubt;
+use super::super::interrupted;
+use super::super::row_record::{RecordBuilder, StoredAttempt};
 use super::super::{NewRun, RowRecord, Run, codes};
-use crate::model::{Counts, Order, ReasonCode, RowNumber, Status};
+use crate::model::{Counts, Order, RowNumber, Status};
 
 /// A run with its latest start.
 const RUN: &str = "SELECT number, id, key, command, input_name, input_digest, endpoint, program,
@@ -89,7 +90,7 @@ pub(super) fn rows(
     // All of it as it is at one moment.
     let ledger = connection.unchecked_transaction().map_err(fail)?;
     let mut in_flight = in_flight(&ledger, run.number).map_err(fail)?.into_iter().peekable();
-    let mut told = Tell::new(&ledger).map_err(fail)?;
+    let mut outcomes = OutcomeReader::new(&ledger).map_err(fail)?;
     let mut rows = ledger
         .prepare(
             "SELECT row, status, kept, doubt, error_code, message, admin_number, sequence_number
@@ -106,28 +107,22 @@ pub(super) fn rows(
     let mut attempts = attempts.query([run.number]).map_err(fail)?;
     let mut row = next(&mut rows).map_err(fail)?;
     let mut attempt = next(&mut attempts).map_err(fail)?;
-    let mut record = RowRecord::of(RowNumber(0));
-    let mut left_doubt = LeftDoubt::default();
+    let mut builder = RecordBuilder::new();
     for number in (1..=u32::try_from(run.rows).unwrap_or(u32::MAX)).map(RowNumber) {
-        begin(&mut record, number);
-        left_doubt.begin();
         let Some((_, at_hand)) = row.filter(|(of, _)| *of == number) else {
             anyhow::bail!("the ledger has lost row {number} of run {}", run.id());
         };
-        add_row(&mut record, at_hand).map_err(fail)?;
+        begin(&mut builder, number, at_hand).map_err(fail)?;
         row = next(&mut rows).map_err(fail)?;
         while let Some((_, at_hand)) = attempt.filter(|(of, _)| *of == number) {
-            let outcome = told.outcome(at_hand.get(1).map_err(fail)?).map_err(fail)?;
-            add_attempt(&mut record, at_hand, outcome).map_err(fail)?;
-            left_doubt.after_attempt(&record, outcome.is_doubt);
+            let outcome = outcomes.read(at_hand.get(1).map_err(fail)?).map_err(fail)?;
+            add_attempt(&mut builder, at_hand, outcome).map_err(fail)?;
             attempt = next(&mut attempts).map_err(fail)?;
         }
         if let Some((_, claimed_at)) = in_flight.next_if(|(row, _)| *row == number) {
-            add_call_in_flight(&mut record, claimed_at);
+            add_call_in_flight(&mut builder, claimed_at);
         }
-        record.complete();
-        left_doubt.tell(&mut record);
-        each(&mut record)?;
+        each(builder.finish())?;
     }
     Ok(())
 }
@@ -160,18 +155,18 @@ fn in_flight(ledger: &Connection, run: i64) -> rusqlite::Result<Vec<(RowNumber, 
     find.query_map([run], |row| Ok((RowNumber(row.get(0)?), time(row.get(1)?))))?.collect()
 }
 
-/// Tells what attempts came to.
-struct Tell<'l> {
+/// Reads what attempts came to.
+struct OutcomeReader<'l> {
     find: Statement<'l>,
-    /// What was told last: much is told again and again.
+    /// What was read last: many attempts came to the same.
     number: i64,
-    outcome: Outcome,
+    outcome: StoredOutcome,
 }
 
 /// What an attempt came to.
 #[derive(Default)]
-struct Outcome {
-    is_doubt: bool,
+struct StoredOutcome {
+    leaves_doubt: bool,
     was_interrupted: bool,
     status: Option<Status>,
     http_status: Option<u16>,
@@ -179,22 +174,22 @@ struct Outcome {
     message: String,
 }
 
-impl<'l> Tell<'l> {
-    fn new(ledger: &'l Connection) -> rusqlite::Result<Tell<'l>> {
+impl<'l> OutcomeReader<'l> {
+    fn new(ledger: &'l Connection) -> rusqlite::Result<OutcomeReader<'l>> {
         let find = ledger.prepare(
             "SELECT verdict, status, http_status, error_code, message, error_code = ?2
              FROM outcome WHERE number = ?1",
         )?;
         // SQLite numbers rows from 1.
-        Ok(Tell { find, number: 0, outcome: Outcome::default() })
+        Ok(OutcomeReader { find, number: 0, outcome: StoredOutcome::default() })
     }
 
-    fn outcome(&mut self, number: i64) -> rusqlite::Result<&Outcome> {
+    fn read(&mut self, number: i64) -> rusqlite::Result<&StoredOutcome> {
         if self.number != number {
-            let interrupted = ReasonCode::Interrupted.to_string();
+            let interrupted = interrupted::CODE.to_string();
             self.outcome = self.find.query_row(params![number, interrupted], |row| {
-                Ok(Outcome {
-                    is_doubt: row.get::<_, i64>(0)? == codes::DOUBT,
+                Ok(StoredOutcome {
+                    leaves_doubt: row.get::<_, i64>(0)? == codes::DOUBT,
                     status: status(row, 1)?,
                     http_status: row.get(2)?,
                     error_code: row.get(3)?,
@@ -208,70 +203,50 @@ impl<'l> Tell<'l> {
     }
 }
 
-/// The same record serves for row after row: nothing is allocated for each.
-fn begin(record: &mut RowRecord, row: RowNumber) {
-    record.row = row;
-    record.order = None;
-    record.status = Status::NotSent;
-    record.kept = false;
-    record.error_code.clear();
-    record.message.clear();
-    record.http_status = None;
-    record.attempts = 0;
-    record.doubt = false;
-    record.first_sent_at = None;
-    record.ended_at = None;
-}
-
-/// The order, and what was decided without a call or known before the run.
-fn add_row(record: &mut RowRecord, row: &Row<'_>) -> rusqlite::Result<()> {
-    if let (Some(admin_number), Some(sequence_number)) = (row.get(6)?, row.get(7)?) {
-        record.order = Some(Order { admin_number, sequence_number });
-    }
-    record.doubt = row.get(3)?;
+/// Begins with another row: its order, and what was decided without a call or before the run.
+fn begin(builder: &mut RecordBuilder, number: RowNumber, row: &Row<'_>) -> rusqlite::Result<()> {
+    let order = match (row.get(6)?, row.get(7)?) {
+        (Some(admin_number), Some(sequence_number)) => {
+            Some(Order { admin_number, sequence_number })
+        }
+        _ => None,
+    };
+    builder.begin(number, order, row.get(3)?);
     if let Some(status) = status(row, 1)? {
-        record.status = status;
-        record.kept = row.get(2)?;
-        text(&mut record.error_code, row, 4)?;
-        text(&mut record.message, row, 5)?;
+        builder.decide(status, row.get(2)?, text(row, 4)?, text(row, 5)?);
     }
     Ok(())
 }
 
 fn add_attempt(
-    record: &mut RowRecord,
+    builder: &mut RecordBuilder,
     attempt: &Row<'_>,
-    outcome: &Outcome,
+    outcome: &StoredOutcome,
 ) -> rusqlite::Result<()> {
-    record.attempts += 1;
     let sent_at: Option<i64> = attempt.get(if outcome.was_interrupted { 4 } else { 2 })?;
-    if let Some(sent_at) = sent_at {
-        record.first_sent_at.get_or_insert(time(sent_at));
-    }
-    record.doubt |= outcome.is_doubt;
-    let decided_without_call = record.status != Status::NotSent;
-    if decided_without_call {
-        return Ok(());
-    }
-    record.ended_at = Some(time(attempt.get(3)?));
-    record.http_status = outcome.http_status;
-    record.error_code.clone_from(&outcome.error_code);
-    record.message.clone_from(&outcome.message);
-    if let Some(status) = outcome.status {
-        record.status = status;
-    }
+    builder.add_attempt(&StoredAttempt {
+        sent_at: sent_at.map(time),
+        ended_at: Some(time(attempt.get(3)?)),
+        leaves_doubt: outcome.leaves_doubt,
+        status: outcome.status,
+        http_status: outcome.http_status,
+        error_code: &outcome.error_code,
+        message: &outcome.message,
+    });
     Ok(())
 }
 
-/// It may have been sent, and its answer is not known.
-fn add_call_in_flight(record: &mut RowRecord, claimed_at: Timestamp) {
-    record.attempts += 1;
-    record.first_sent_at.get_or_insert(claimed_at);
-    record.doubt = true;
-    record.ended_at = None;
-    record.http_status = None;
-    record.error_code.clear();
-    record.message.clear();
+/// A call in flight may have been sent, and its answer is not known.
+fn add_call_in_flight(builder: &mut RecordBuilder, claimed_at: Timestamp) {
+    builder.add_attempt(&StoredAttempt {
+        sent_at: Some(claimed_at),
+        ended_at: None,
+        leaves_doubt: true,
+        status: None,
+        http_status: None,
+        error_code: "",
+        message: "",
+    });
 }
 
 pub(super) fn status(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Status>> {
@@ -283,9 +258,7 @@ pub(super) fn status(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<St
     })
 }
 
-/// Puts a column's text, or nothing, in place of what is there.
-fn text(into: &mut String, row: &Row<'_>, column: usize) -> rusqlite::Result<()> {
-    into.clear();
-    into.push_str(row.get_ref(column)?.as_str_or_null()?.unwrap_or_default());
-    Ok(())
+/// A column's text; nothing where there is none.
+fn text<'r>(row: &'r Row<'_>, column: usize) -> rusqlite::Result<&'r str> {
+    Ok(row.get_ref(column)?.as_str_or_null()?.unwrap_or_default())
 }

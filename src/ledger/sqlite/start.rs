@@ -6,13 +6,13 @@ use std::collections::VecDeque;
 use jiff::Timestamp;
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
-use super::super::{PendingRow, Run, StartOptions, StartedRun, codes};
+use super::super::{PendingRow, Run, StartOptions, StartedRun, codes, interrupted};
+use super::active_run::ActiveRun;
 use super::claim_ranges::ClaimRanges;
-use super::commit::{note_progress, read_ahead};
 use super::other_runs::{self, IsLocked};
-use super::outcomes::{Outcomes, Told};
-use super::{Started, read};
-use crate::model::{Order, ReasonCode, RowNumber, RowTransition, Status, Verdict, transition};
+use super::outcome_table::{OutcomeRow, OutcomeTable};
+use super::read;
+use crate::model::{Order, ReasonCode, RowNumber, Status};
 use crate::process;
 
 /// Starts a held run, and completes as lost what a dead process left in flight.
@@ -21,7 +21,7 @@ pub(super) fn start(
     run: &Run,
     start: StartOptions,
     is_locked: IsLocked<'_>,
-) -> rusqlite::Result<(Started, StartedRun)> {
+) -> rusqlite::Result<(ActiveRun, StartedRun)> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     transaction.execute(
         "INSERT INTO start (run, started_at, started_by, cut_off) VALUES (?1, ?2, ?3, ?4)",
@@ -37,7 +37,7 @@ pub(super) fn start(
         [run.number],
         |row| row.get(0),
     )?;
-    let mut outcomes = Outcomes::load(&transaction)?;
+    let mut outcomes = OutcomeTable::load(&transaction)?;
     let interrupted = complete_interrupted(&transaction, run.number, &mut outcomes, &start)?;
     other_runs::inherit_doubts(&transaction, run.number, is_locked)?;
     let run = read::run_by_number(&transaction, run.number)?;
@@ -50,8 +50,8 @@ pub(super) fn start(
     )?;
     let waiting = unended(&transaction, run.number)?;
     let rows = waiting.iter().map(|(waiting, place)| (waiting.row.0, *place)).collect();
-    let mut started = Started {
-        run: run.number,
+    let mut active = ActiveRun {
+        number: run.number,
         endpoint: run.opened.endpoint,
         again: start.again,
         has_others: false,
@@ -59,32 +59,29 @@ pub(super) fn start(
         ahead: VecDeque::new(),
         read_to: first_fresh,
         end: u32::try_from(run.rows).unwrap_or(u32::MAX - 1) + 1,
-        claims: ClaimRanges::of(&transaction, run.number, has_places, rows)?,
+        claims: ClaimRanges::load(&transaction, run.number, has_places, rows)?,
         outcomes,
         attempts: run.attempts,
         counts,
     };
-    read_ahead(&transaction, &mut started)?;
-    note_progress(&transaction, &started)?;
+    active.read_ahead(&transaction)?;
+    active.note_progress(&transaction)?;
     transaction.commit()?;
-    let exhausted = started.is_exhausted();
+    let exhausted = active.is_exhausted();
     let waiting = waiting.into_iter().map(|(waiting, _)| waiting).collect();
-    Ok((started, StartedRun { waiting, exhausted, ..StartedRun::default() }))
+    Ok((active, StartedRun { waiting, exhausted, ..StartedRun::default() }))
 }
 
 /// Returns how many rows ended in doubt by it.
 fn complete_interrupted(
     transaction: &Transaction<'_>,
     run: i64,
-    outcomes: &mut Outcomes,
+    outcomes: &mut OutcomeTable,
     start: &StartOptions,
 ) -> rusqlite::Result<u64> {
-    let status = match transition(Verdict::Doubt, true, true, start.on_doubt) {
-        RowTransition::End(status) => Some(status),
-        RowTransition::Retry | RowTransition::Unsent => None,
-    };
+    let status = interrupted::status(start.on_doubt);
     other_runs::note_interrupted(transaction, run)?;
-    let outcome = outcomes.number(transaction, Told::interrupted(status))?;
+    let outcome = outcomes.number(transaction, OutcomeRow::interrupted(status))?;
     let completed = transaction.execute(
         "INSERT INTO attempt (run, row, attempt, claimed_at, ended_at, outcome)
          SELECT run, row, attempt, claimed_at, ?2, ?3 FROM in_flight WHERE run = ?1",
@@ -112,8 +109,7 @@ fn unended(transaction: &Transaction<'_>, run: i64) -> rusqlite::Result<Vec<(Pen
          WHERE claim.run = ?1 AND claim.attempt = 1 AND row.status IS NULL
          GROUP BY row.row HAVING count(outcome.status) = 0 ORDER BY place",
     )?;
-    let (interrupted, outage) =
-        (ReasonCode::Interrupted.to_string(), ReasonCode::Outage.to_string());
+    let (interrupted, outage) = (interrupted::CODE.to_string(), ReasonCode::Outage.to_string());
     let (doubt, stop) = (codes::DOUBT, codes::STOP);
     find.query_map(params![run, interrupted, doubt, stop, outage], |row| {
         let waiting = PendingRow {

@@ -126,7 +126,7 @@ pub fn to_send(row: u32) -> PlannedRow {
 }
 
 pub fn create_run(ledger: &mut dyn Ledger, id: &str, key: &str, rows: u32) -> Run {
-    ledger.find(key).unwrap();
+    ledger.find_by_key(key).unwrap();
     create_run_as(ledger, new_run(id, key), rows)
 }
 
@@ -162,18 +162,18 @@ pub fn ended(
 }
 
 /// A commit that claims this many rows that were never claimed.
-pub fn fresh_rows(fresh: u32) -> CommitRequest {
+pub fn fresh_rows(max_new: u32) -> CommitRequest {
     CommitRequest {
         at: Timestamp::now(),
         uptime: None,
         completed: Vec::new(),
-        again: Vec::new(),
-        fresh,
-        lead: Duration::ZERO,
+        retries: Vec::new(),
+        max_new,
+        expected_latency: Duration::ZERO,
         horizon: Duration::from_secs(2),
-        spacing: Duration::ZERO,
+        min_spacing: Duration::ZERO,
         stop: None,
-        quiet_until: None,
+        retry_after_until: None,
     }
 }
 
@@ -208,21 +208,21 @@ impl Process {
     pub fn commit(
         &mut self,
         completed: Vec<CompletedClaim>,
-        again: Vec<PendingRow>,
-        fresh: u32,
+        retries: Vec<PendingRow>,
+        max_new: u32,
     ) -> CommitOutcome {
-        self.turn_to(completed, again, fresh, None)
+        self.commit_with_stop(completed, retries, max_new, None)
     }
 
-    pub fn turn_to(
+    pub fn commit_with_stop(
         &mut self,
         completed: Vec<CompletedClaim>,
-        mut again: Vec<PendingRow>,
-        fresh: u32,
+        mut retries: Vec<PendingRow>,
+        max_new: u32,
         stop: Option<ReasonCode>,
     ) -> CommitOutcome {
-        again.append(&mut self.waiting);
-        self.try_commit(CommitRequest { completed, again, stop, ..fresh_rows(fresh) }).unwrap()
+        retries.append(&mut self.waiting);
+        self.try_commit(CommitRequest { completed, retries, stop, ..fresh_rows(max_new) }).unwrap()
     }
 
     pub fn try_commit(&mut self, commit: CommitRequest) -> Result<CommitOutcome, LedgerError> {

@@ -47,8 +47,8 @@ pub fn a_run_is_enrolled_with_every_row_and_reads_back(home: &Home) {
 
     let records = records(ledger.as_mut(), &run);
     let reported = |record: &RowRecord| {
-        let RowRecord { row, status, kept, doubt, error_code, .. } = record;
-        format!("{row} {status} {kept} {doubt} {error_code}")
+        let RowRecord { row, status, carried_over, doubt, error_code, .. } = record;
+        format!("{row} {status} {carried_over} {doubt} {error_code}")
     };
     let reported: Vec<String> = records.iter().map(reported).collect();
     assert_eq!(
@@ -80,7 +80,7 @@ pub fn a_creation_that_is_cut_short_is_nobodys_and_goes_on(home: &Home) {
     });
     let refused = ledger.create_run(new_run("first", "key"), &mut rows, &[]);
     assert!(matches!(refused, Err(CreateRunError::Input(_))));
-    assert_eq!((ledger.find("key").unwrap(), ledger.runs().unwrap()), (None, Vec::new()));
+    assert_eq!((ledger.find_by_key("key").unwrap(), ledger.runs().unwrap()), (None, Vec::new()));
 
     let mut ledger = home.open();
     let mut rows = (1..=ROWS).map(|row| Ok(to_send(row)));
@@ -102,9 +102,9 @@ pub fn the_newest_run_with_a_key_is_found(home: &Home) {
     }
     let ids = |runs: Vec<Run>| runs.iter().map(|run| run.id().to_owned()).collect::<Vec<_>>();
     assert_eq!(ids(ledger.runs().unwrap()), ["run-3", "run-2", "run-1"]);
-    assert_eq!(ledger.find("key").unwrap().unwrap().id(), "run-2");
+    assert_eq!(ledger.find_by_key("key").unwrap().unwrap().id(), "run-2");
     assert_eq!(ledger.run("run-1").unwrap().unwrap().id(), "run-1");
-    assert_eq!((ledger.find("none").unwrap(), ledger.run("none").unwrap()), (None, None));
+    assert_eq!((ledger.find_by_key("none").unwrap(), ledger.run("none").unwrap()), (None, None));
 }
 
 pub fn a_run_whose_identifier_another_has_gets_the_next(home: &Home) {
@@ -572,10 +572,10 @@ pub fn what_the_server_asked_one_process_holds_for_all(home: &Home) {
     let mut one = home.process(5);
     let mut other = home.another(9);
     let end = Timestamp::now() + Duration::from_secs(2);
-    one.try_commit(CommitRequest { quiet_until: Some(end), ..fresh_rows(0) }).unwrap();
+    one.try_commit(CommitRequest { retry_after_until: Some(end), ..fresh_rows(0) }).unwrap();
     let outcome = other.commit(Vec::new(), Vec::new(), 9);
     assert!(outcome.claimed.is_empty());
-    for reported in [outcome.next_slot_at, outcome.quiet_until] {
+    for reported in [outcome.next_slot_at, outcome.retry_after_until] {
         let off = reported.unwrap().duration_since(end).abs();
         assert!(off < jiff::SignedDuration::from_millis(200), "off by {off:?}");
     }
@@ -584,7 +584,7 @@ pub fn what_the_server_asked_one_process_holds_for_all(home: &Home) {
     assert!(new.claim(9).is_empty());
     until("they may call again", || !new.claim(9).is_empty());
     assert!(Timestamp::now() > end - Duration::from_millis(200));
-    assert_eq!(new.commit(Vec::new(), Vec::new(), 1).quiet_until, None);
+    assert_eq!(new.commit(Vec::new(), Vec::new(), 1).retry_after_until, None);
 }
 
 pub fn slots_that_were_not_used_are_given_back(home: &Home) {
@@ -721,10 +721,10 @@ pub fn a_run_that_was_stopped_records_why_and_resumes(home: &Home) {
     let run = process.rest(Some(ReasonCode::MaxFailures));
     assert_eq!(run.stop.as_deref(), Some("MAX_FAILURES"));
     let mut ledger = home.open();
-    let found = ledger.find("key").unwrap().unwrap();
+    let found = ledger.find_by_key("key").unwrap().unwrap();
     assert_eq!((found.stop.as_deref(), found.finished_at), (Some("MAX_FAILURES"), run.finished_at));
     let mut process = home.join(&found);
-    let running = ledger.find("key").unwrap().unwrap();
+    let running = ledger.find_by_key("key").unwrap().unwrap();
     assert_eq!((running.stop, running.finished_at), (None, None));
     let outcome = process.commit(Vec::new(), Vec::new(), 2);
     assert_eq!((outcome.claimed.len(), outcome.stop), (2, None));

@@ -320,11 +320,11 @@ fn a_worker_with_nothing_to_do_holds_none_of_the_rate() {
 fn workers_know_that_they_share_the_rate_and_when_they_do_not() {
     let (home, _, process) = first(9);
     let mut process = process.at_pace("100/s");
-    assert!(!process.commit(Vec::new(), Vec::new(), 1).shared);
+    assert!(!process.commit(Vec::new(), Vec::new(), 1).budget_shared);
     let other = home.join(&process.run);
-    assert!(process.commit(Vec::new(), Vec::new(), 1).shared);
+    assert!(process.commit(Vec::new(), Vec::new(), 1).budget_shared);
     other.rest(Some(ReasonCode::Signal));
-    assert!(!process.commit(Vec::new(), Vec::new(), 1).shared);
+    assert!(!process.commit(Vec::new(), Vec::new(), 1).budget_shared);
 }
 
 #[test]
@@ -336,7 +336,7 @@ fn a_run_opened_by_two_at_once_is_one_run() {
     let open = |id: &str| {
         let mut ledger = home.open();
         let mut rows = (1..=ROWS).map(|row| Ok(to_send(row)));
-        ledger.find("key").unwrap();
+        ledger.find_by_key("key").unwrap();
         ledger.create_run(new_run(id, "key"), &mut rows, &[]).unwrap()
     };
     let (one, other) = std::thread::scope(|scope| {
@@ -369,7 +369,9 @@ fn a_process_that_comes_at_any_time_while_a_run_is_created_finds_that_run() {
                 .id()
                 .to_owned()
         };
-        assert!(one.find(key).unwrap().is_none() && other.find(key).unwrap().is_none());
+        assert!(
+            one.find_by_key(key).unwrap().is_none() && other.find_by_key(key).unwrap().is_none()
+        );
         std::thread::scope(|scope| {
             let opened = scope.spawn(|| open(one.as_mut(), "one"));
             std::thread::sleep(STEP * (run % 100));
@@ -385,7 +387,7 @@ fn only_a_run_opened_since_they_looked_is_taken_for_that_of_two_who_go_again() {
     home.process(1).finish();
     let (mut one, mut other) = (home.open(), home.open());
     for ledger in [&mut one, &mut other] {
-        assert!(ledger.find("key").unwrap().unwrap().has_ended());
+        assert!(ledger.find_by_key("key").unwrap().unwrap().has_ended());
     }
     let create = |ledger: &mut dyn Ledger, id: &str| {
         ledger
@@ -402,9 +404,9 @@ fn only_a_run_opened_since_they_looked_is_taken_for_that_of_two_who_go_again() {
 fn a_stop_rule_stops_the_run_for_all_and_a_signal_for_one() {
     let (home, _, mut process) = first(9);
     let mut other = home.join(&process.run);
-    process.turn_to(Vec::new(), Vec::new(), 0, Some(ReasonCode::Signal));
+    process.commit_with_stop(Vec::new(), Vec::new(), 0, Some(ReasonCode::Signal));
     assert_eq!(other.complete(Vec::new()).stop, None);
-    process.turn_to(Vec::new(), Vec::new(), 0, Some(ReasonCode::MaxFailures));
+    process.commit_with_stop(Vec::new(), Vec::new(), 0, Some(ReasonCode::MaxFailures));
     assert_eq!(other.complete(Vec::new()).stop, Some(ReasonCode::MaxFailures));
 }
 
@@ -544,7 +546,7 @@ fn the_ledger_can_be_asked_from_within_a_runtime_however_often() {
     runtime.block_on(async {
         let mut ledger = home.open();
         for _ in 0..3 {
-            (0..200).for_each(|_| assert_eq!(ledger.find("key").unwrap(), None));
+            (0..200).for_each(|_| assert_eq!(ledger.find_by_key("key").unwrap(), None));
             // The tests' own connection cannot create one here.
             std::thread::scope(|scope| {
                 scope.spawn(|| home.database().cut_connections());

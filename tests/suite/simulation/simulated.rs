@@ -320,7 +320,7 @@ impl<'a> VirtualSimulation<'a> {
         let mut ledger = Sqlite::open(&self.folder.join("ledger.db")).unwrap();
         let key = file.name.clone();
         let lock = ledger.lock_run(&key).unwrap();
-        let begun = ledger.find(&key).unwrap().filter(|run| !(job.again && run.has_ended()));
+        let begun = ledger.find_by_key(&key).unwrap().filter(|run| !(job.again && run.has_ended()));
         let run = match begun {
             Some(run) => run,
             None => {

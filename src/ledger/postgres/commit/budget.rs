@@ -1,11 +1,10 @@
 //! What a commit gets of the rate, in the database's time.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::Wish;
-use crate::model::{AllocateSlots, Budget, SlotGrant, SlotRequest, Uptime};
+use crate::model::{AllocateSlots, Budget, SlotGrant, SlotRequest};
 
 /// How a budget is stored of which nothing was ever taken.
 pub(in super::super) const NOTHING_SPENT: &str = "";
@@ -19,37 +18,14 @@ pub(super) struct BudgetGrant {
     pub next_slot_at: Option<Timestamp>,
     pub shared: bool,
     /// Until when nobody may call.
-    pub quiet_until: Option<Timestamp>,
+    pub retry_after_until: Option<Timestamp>,
     spacing: Duration,
-}
-
-impl Wish<'_> {
-    /// What is asked of the budget now. The rest of the commit takes about as long as `finish`.
-    pub fn request(
-        &self,
-        now: Timestamp,
-        finish: Duration,
-        others: bool,
-        wanted: u32,
-    ) -> SlotRequest {
-        let gone_by = Instant::now().saturating_duration_since(self.asked);
-        SlotRequest {
-            unused: self.unused.clone(),
-            now,
-            uptime: Uptime::now(),
-            lead: self.commit.lead.saturating_sub(gone_by).max(finish),
-            horizon: self.commit.horizon,
-            spacing: self.commit.spacing,
-            others,
-            wanted,
-        }
-    }
 }
 
 impl BudgetGrant {
     /// Takes a share out of the budget as it is stored, where this process was told until
     /// when nobody may call.
-    pub fn of(
+    pub fn allocate(
         state: &str,
         request: SlotRequest,
         told: Option<Timestamp>,
@@ -60,17 +36,17 @@ impl BudgetGrant {
             state => serde_json::from_str(state)?,
         };
         let mut after = before.clone();
-        let (now, spacing) = (request.now, request.spacing);
+        let (now, spacing) = (request.now, request.min_spacing);
         if let Some(until) = told {
-            after.keep_quiet(until, now);
+            after.hold_until(until, now);
         }
-        let quiet_until = after.quiet_until(now);
+        let retry_after_until = after.held_until(now);
         let SlotGrant { slots, next_slot_at, shared, .. } =
             match request.wanted == 0 && request.unused.is_empty() {
-                true => SlotGrant { shared: request.others, ..SlotGrant::default() },
+                true => SlotGrant { shared: request.is_shared, ..SlotGrant::default() },
                 false => after.allocate(request, allocate),
             };
-        Ok(BudgetGrant { before, after, slots, next_slot_at, shared, quiet_until, spacing })
+        Ok(BudgetGrant { before, after, slots, next_slot_at, shared, retry_after_until, spacing })
     }
 
     /// Gives back all but the first so many slots: there are no rows for them.
@@ -79,7 +55,7 @@ impl BudgetGrant {
             self.slots.drain(used.min(self.slots.len())..).flatten().collect();
         if !surplus.is_empty() {
             let back = SlotRequest {
-                others: self.shared,
+                is_shared: self.shared,
                 ..SlotRequest::returning(surplus, now, self.spacing)
             };
             allocate(&mut self.after, back);

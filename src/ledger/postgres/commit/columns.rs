@@ -5,13 +5,13 @@ use tokio_postgres::types::ToSql;
 
 use super::super::super::claim::{AttemptRecord, Completion};
 use super::super::super::{CompletedClaim, codes};
-use super::super::storable;
+use super::super::text::storable;
 use crate::model::Verdict;
 
 /// Attempts and what they came to, in the database's time. No verdict: the claim was
 /// taken back.
 #[derive(Default)]
-pub(super) struct Columns {
+pub(super) struct ParamColumns {
     row: Vec<i64>,
     attempt: Vec<i32>,
     worker: Vec<i64>,
@@ -79,10 +79,10 @@ impl Certain {
     }
 }
 
-impl Columns {
+impl ParamColumns {
     /// The database's clock is so far ahead of the one they were timed by.
-    pub fn of(completed: &[CompletedClaim], ahead: SignedDuration) -> Columns {
-        let mut columns = Columns::default();
+    pub fn new(completed: &[CompletedClaim], ahead: SignedDuration) -> ParamColumns {
+        let mut columns = ParamColumns::default();
         for CompletedClaim { row, attempt, doubt, lease, completion, .. } in completed {
             columns.row.push(row.0.into());
             columns.attempt.push(*attempt as i32);

@@ -6,11 +6,11 @@ use std::collections::HashSet;
 
 use super::super::super::PendingRow;
 use super::super::super::elsewhere::Elsewhere;
-use super::super::connection::Session;
 use super::super::error::DbError;
 use super::super::read::row_number;
+use super::super::session::Session;
 use super::super::worker::WorkerSession;
-use super::other_runs::{self, OtherRuns};
+use super::other_runs::{self, KnownElsewhere};
 use crate::model::Order;
 
 const LEFT: &str = include_str!("../sql/orphaned_rows.sql");
@@ -25,7 +25,7 @@ const MOST_DECIDED: usize = 10_000;
 const LOOKED_AT: usize = 1_000;
 
 /// What there is to pick from.
-pub(super) struct Asked<'t> {
+pub(super) struct FetchRequest<'t> {
     /// Rows of this process that wait.
     pub again: &'t [PendingRow],
     /// The most rows beside them.
@@ -42,7 +42,7 @@ pub(super) struct Asked<'t> {
     pub elsewhere: bool,
 }
 
-impl Asked<'_> {
+impl FetchRequest<'_> {
     /// How many rows can be picked at most.
     pub fn most(&self) -> u32 {
         let there = match self.nobodys {
@@ -55,19 +55,19 @@ impl Asked<'_> {
 
 /// What was picked.
 #[derive(Default)]
-pub(super) struct Picked {
+pub(super) struct FetchedRows {
     /// Rows of this process that waited, each with its attempts.
     again: Vec<(i64, i32)>,
     /// Rows of this process that go on waiting.
     pub deferred: HashSet<i64>,
     /// Rows that others left.
-    pub left: Vec<PendingRow>,
+    pub orphaned: Vec<PendingRow>,
     /// Rows that were never claimed.
     pub fresh: Vec<PendingRow>,
     /// Their places.
     pub places: Vec<i64>,
     /// Rows that another run cancelled, each with what says so.
-    pub decided: Vec<(i64, String)>,
+    pub already_cancelled: Vec<(i64, String)>,
     /// Rows of this process whose orders another run has in flight.
     pub again_later: HashSet<i64>,
     /// Other rows of which this is so, with their places.
@@ -78,10 +78,10 @@ pub(super) struct Picked {
     pub first_fresh: i64,
 }
 
-impl Picked {
+impl FetchedRows {
     /// How many are to be claimed.
     pub fn len(&self) -> usize {
-        self.again.len() + self.left.len() + self.fresh.len()
+        self.again.len() + self.orphaned.len() + self.fresh.len()
     }
 
     /// How many are claimed or passed over: a commit passes over no more than it may claim.
@@ -91,31 +91,31 @@ impl Picked {
 
     /// Sorts out a row that was to be claimed by what other runs know of its order. Returns
     /// whether it can be.
-    fn can_be_claimed(&mut self, row: i64, elsewhere: Elsewhere) -> Choice {
+    fn can_be_claimed(&mut self, row: i64, elsewhere: Elsewhere) -> ClaimDecision {
         match elsewhere {
-            Elsewhere::Nothing => Choice::Claim,
-            Elsewhere::InFlight => Choice::Later,
+            Elsewhere::Nothing => ClaimDecision::Claim,
+            Elsewhere::InFlight => ClaimDecision::Later,
             Elsewhere::InDoubt => {
                 self.inherited.insert(row);
-                Choice::Claim
+                ClaimDecision::Claim
             }
             Elsewhere::Cancelled { run, row: its } => {
-                self.decided.push((row, Elsewhere::cancelled_by(&run, its)));
-                Choice::AlreadyCancelled
+                self.already_cancelled.push((row, Elsewhere::cancelled_by(&run, its)));
+                ClaimDecision::AlreadyCancelled
             }
         }
     }
 
     /// Those that were claimed before, each with its attempts.
     pub fn retried(&self) -> impl Iterator<Item = (i64, i32)> {
-        let left = self.left.iter().map(|left| (left.row.0.into(), left.attempts as i32));
+        let left = self.orphaned.iter().map(|left| (left.row.0.into(), left.attempts as i32));
         self.again.iter().copied().chain(left)
     }
 }
 
 /// What becomes of a row that was to be claimed.
 #[derive(PartialEq, Eq)]
-enum Choice {
+enum ClaimDecision {
     Claim,
     /// Another run has its order in flight.
     Later,
@@ -124,49 +124,49 @@ enum Choice {
 }
 
 /// Picks up to `room` rows.
-pub(super) async fn pick(
+pub(super) async fn fetch(
     session: &mut Session,
     worker_session: &WorkerSession,
-    asked: Asked<'_>,
+    asked: FetchRequest<'_>,
     room: usize,
-) -> Result<Picked, DbError> {
-    let mut picked = Picked { first_fresh: asked.first_fresh, ..Picked::default() };
+) -> Result<FetchedRows, DbError> {
+    let mut fetched = FetchedRows { first_fresh: asked.first_fresh, ..FetchedRows::default() };
     let again = asked.again.iter().map(|waiting| (waiting.row.0.into(), waiting.attempts as i32));
     let mut again: Vec<(i64, i32)> = again.collect();
     let mut others =
         known(session, worker_session, &asked, again.iter().map(|(row, _)| *row)).await?;
     again.retain(|(row, _)| {
-        let choice = picked.can_be_claimed(*row, others.of_row(*row, worker_session.again));
-        if choice == Choice::Later {
-            picked.again_later.insert(*row);
+        let choice = fetched.can_be_claimed(*row, others.of_row(*row, worker_session.again));
+        if choice == ClaimDecision::Later {
+            fetched.again_later.insert(*row);
         }
-        choice == Choice::Claim
+        choice == ClaimDecision::Claim
     });
-    picked.deferred =
+    fetched.deferred =
         again.split_off(again.len().min(room)).into_iter().map(|(row, _)| row).collect();
-    picked.again = again;
-    let most = room.min(picked.again.len() + asked.fresh as usize);
-    if asked.nobodys && picked.taken() < most {
-        pick_left(session, worker_session, &asked, most, &mut picked).await?;
+    fetched.again = again;
+    let most = room.min(fetched.again.len() + asked.fresh as usize);
+    if asked.nobodys && fetched.taken() < most {
+        fetch_orphaned(session, worker_session, &asked, most, &mut fetched).await?;
     }
-    while picked.taken() < most
-        && picked.first_fresh < asked.end
-        && picked.decided.len() < MOST_DECIDED
+    while fetched.taken() < most
+        && fetched.first_fresh < asked.end
+        && fetched.already_cancelled.len() < MOST_DECIDED
     {
-        pick_fresh(session, worker_session, &asked, most, &mut picked).await?;
+        fetch_unsent(session, worker_session, &asked, most, &mut fetched).await?;
     }
-    Ok(picked)
+    Ok(fetched)
 }
 
-async fn pick_left(
+async fn fetch_orphaned(
     session: &mut Session,
     worker_session: &WorkerSession,
-    asked: &Asked<'_>,
+    asked: &FetchRequest<'_>,
     most: usize,
-    picked: &mut Picked,
+    fetched: &mut FetchedRows,
 ) -> Result<(), DbError> {
     let statement = session.statement(LEFT).await?;
-    let room = (most - picked.taken()) as i64;
+    let room = (most - fetched.taken()) as i64;
     let found = session.client.query(&statement, &[&worker_session.run, &room]).await?;
     let mut left = Vec::new();
     for row in found {
@@ -187,31 +187,31 @@ async fn pick_left(
     let mut others = known(session, worker_session, asked, rows).await?;
     for (mut left, place) in left {
         let row = left.row.0.into();
-        match picked.can_be_claimed(row, others.of_row(row, worker_session.again)) {
-            Choice::Claim => {
-                left.doubt |= picked.inherited.contains(&row);
-                picked.left.push(left);
+        match fetched.can_be_claimed(row, others.of_row(row, worker_session.again)) {
+            ClaimDecision::Claim => {
+                left.doubt |= fetched.inherited.contains(&row);
+                fetched.orphaned.push(left);
             }
-            Choice::Later => picked.later.push((left, place)),
-            Choice::AlreadyCancelled => {}
+            ClaimDecision::Later => fetched.later.push((left, place)),
+            ClaimDecision::AlreadyCancelled => {}
         }
     }
     Ok(())
 }
 
-async fn pick_fresh(
+async fn fetch_unsent(
     session: &mut Session,
     worker_session: &WorkerSession,
-    asked: &Asked<'_>,
+    asked: &FetchRequest<'_>,
     most: usize,
-    picked: &mut Picked,
+    fetched: &mut FetchedRows,
 ) -> Result<(), DbError> {
     let statement = match asked.by_place {
         true => session.statement(FRESH_BY_PLACE).await?,
         false => session.statement(FRESH).await?,
     };
-    let mut look_at = most - picked.taken();
-    if !picked.decided.is_empty() {
+    let mut look_at = most - fetched.taken();
+    if !fetched.already_cancelled.is_empty() {
         look_at = look_at.max(LOOKED_AT);
     }
     // One more than wanted: where the next commit begins, so that a long stretch of
@@ -219,9 +219,9 @@ async fn pick_fresh(
     let limit = look_at as i64 + 1;
     let mut found = session
         .client
-        .query(&statement, &[&worker_session.run, &picked.first_fresh, &limit])
+        .query(&statement, &[&worker_session.run, &fetched.first_fresh, &limit])
         .await?;
-    picked.first_fresh = match found.len() > look_at {
+    fetched.first_fresh = match found.len() > look_at {
         true => found.pop().map_or(Ok(asked.end), |next| next.try_get(4))?,
         false => asked.end,
     };
@@ -229,8 +229,8 @@ async fn pick_fresh(
     let mut others = known(session, worker_session, asked, rows.into_iter()).await?;
     for row in found {
         let (number, place) = (row.try_get(0)?, row.try_get(4)?);
-        if picked.taken() >= most {
-            picked.first_fresh = place;
+        if fetched.taken() >= most {
+            fetched.first_fresh = place;
             break;
         }
         let mut waiting = PendingRow {
@@ -240,14 +240,14 @@ async fn pick_fresh(
             counted_attempts: 0,
             doubt: row.try_get(3)?,
         };
-        match picked.can_be_claimed(number, others.of_row(number, worker_session.again)) {
-            Choice::Claim => {
-                waiting.doubt |= picked.inherited.contains(&number);
-                picked.places.push(place);
-                picked.fresh.push(waiting);
+        match fetched.can_be_claimed(number, others.of_row(number, worker_session.again)) {
+            ClaimDecision::Claim => {
+                waiting.doubt |= fetched.inherited.contains(&number);
+                fetched.places.push(place);
+                fetched.fresh.push(waiting);
             }
-            Choice::Later => picked.later.push((waiting, place)),
-            Choice::AlreadyCancelled => {}
+            ClaimDecision::Later => fetched.later.push((waiting, place)),
+            ClaimDecision::AlreadyCancelled => {}
         }
     }
     Ok(())
@@ -257,11 +257,11 @@ async fn pick_fresh(
 async fn known(
     session: &mut Session,
     worker_session: &WorkerSession,
-    asked: &Asked<'_>,
+    asked: &FetchRequest<'_>,
     rows: impl Iterator<Item = i64>,
-) -> Result<OtherRuns, DbError> {
+) -> Result<KnownElsewhere, DbError> {
     match asked.elsewhere {
-        true => OtherRuns::ask(session, worker_session, rows).await,
-        false => Ok(OtherRuns::default()),
+        true => KnownElsewhere::ask(session, worker_session, rows).await,
+        false => Ok(KnownElsewhere::default()),
     }
 }

@@ -3,34 +3,34 @@
 use std::collections::HashMap;
 
 use super::super::super::elsewhere::Elsewhere;
-use super::super::connection::Session;
 use super::super::error::DbError;
+use super::super::session::Session;
 use super::super::worker::WorkerSession;
 
 pub(super) const ELSEWHERE: &str = include_str!("../sql/cancelled_in_other_runs.sql");
 
 /// What they know, by the rows of this run.
 #[derive(Default)]
-pub(super) struct OtherRuns(HashMap<i64, Facts>);
+pub(super) struct KnownElsewhere(HashMap<i64, OrderFacts>);
 
 /// What they know of one order.
 #[derive(Default)]
-struct Facts {
+struct OrderFacts {
     /// Which of them cancelled it: its identifier, and its row.
     cancelled: Option<(String, i64)>,
     in_flight: bool,
     in_doubt: bool,
 }
 
-impl OtherRuns {
+impl KnownElsewhere {
     /// Asks about the orders of these rows, with the budget locked.
     pub async fn ask(
         session: &mut Session,
         worker_session: &WorkerSession,
         rows: impl Iterator<Item = i64>,
-    ) -> Result<OtherRuns, DbError> {
+    ) -> Result<KnownElsewhere, DbError> {
         let rows: Vec<i64> = rows.collect();
-        let mut known = OtherRuns::default();
+        let mut known = KnownElsewhere::default();
         if rows.is_empty() {
             return Ok(known);
         }
@@ -54,12 +54,12 @@ impl OtherRuns {
     /// cancelled.
     pub fn of_row(&mut self, row: i64, again: bool) -> Elsewhere {
         match self.0.remove(&row) {
-            Some(Facts { cancelled: Some((run, row)), .. }) if !again => {
+            Some(OrderFacts { cancelled: Some((run, row)), .. }) if !again => {
                 let row = u32::try_from(row).unwrap_or_default();
                 Elsewhere::Cancelled { run, row }
             }
-            Some(Facts { in_flight: true, .. }) => Elsewhere::InFlight,
-            Some(Facts { in_doubt: true, cancelled: None, .. }) => Elsewhere::InDoubt,
+            Some(OrderFacts { in_flight: true, .. }) => Elsewhere::InFlight,
+            Some(OrderFacts { in_doubt: true, cancelled: None, .. }) => Elsewhere::InDoubt,
             _ => Elsewhere::Nothing,
         }
     }

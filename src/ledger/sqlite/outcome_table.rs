@@ -1,19 +1,19 @@
-//! What attempts came to. Most come to the same: the ledger tells it once.
+//! What attempts came to. Most come to the same, which is recorded once.
 
 use std::collections::HashMap;
 
 use rusqlite::{Connection, params};
 
 use super::super::claim::AttemptRecord;
-use super::super::codes;
-use crate::model::{ReasonCode, Status};
+use super::super::{codes, interrupted};
+use crate::model::Status;
 
 /// How many are remembered: servers that tell every call something else have more.
 const MOST_KNOWN: usize = 1024;
 
-/// Everything that is told of an attempt but for its times.
+/// All that is recorded of an attempt but its row and its times.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct Told {
+pub(super) struct OutcomeRow {
     verdict: i64,
     status: Option<i64>,
     http_status: Option<u16>,
@@ -21,11 +21,11 @@ pub(super) struct Told {
     message: String,
 }
 
-impl Told {
+impl OutcomeRow {
     /// An attempt whose end is known.
-    pub fn of(ended: AttemptRecord) -> Told {
+    pub fn from_attempt(ended: AttemptRecord) -> OutcomeRow {
         let AttemptRecord { outcome, status, .. } = ended;
-        Told {
+        OutcomeRow {
             verdict: codes::of_verdict(outcome.verdict),
             status: status.map(codes::of_status),
             http_status: outcome.http_status,
@@ -35,64 +35,64 @@ impl Told {
     }
 
     /// One that the process died of, or with.
-    pub fn interrupted(status: Option<Status>) -> Told {
-        Told {
+    pub fn interrupted(status: Option<Status>) -> OutcomeRow {
+        OutcomeRow {
             verdict: codes::DOUBT,
             status: status.map(codes::of_status),
             http_status: None,
-            error_code: ReasonCode::Interrupted.to_string(),
-            message: "the program died before the answer was recorded".to_owned(),
+            error_code: interrupted::CODE.to_string(),
+            message: interrupted::MESSAGE.to_owned(),
         }
     }
 }
 
-/// What the ledger has told already, each with its number.
+/// What the ledger has row already, each with its number.
 #[derive(Default)]
-pub(super) struct Outcomes {
-    known: HashMap<Told, i64>,
+pub(super) struct OutcomeTable {
+    known: HashMap<OutcomeRow, i64>,
     /// What was asked for last: it need not be looked up.
-    last: Option<(Told, i64)>,
+    last: Option<(OutcomeRow, i64)>,
 }
 
-impl Outcomes {
-    /// What was told last.
-    pub fn load(ledger: &Connection) -> rusqlite::Result<Outcomes> {
+impl OutcomeTable {
+    /// With the outcomes that were recorded last.
+    pub fn load(ledger: &Connection) -> rusqlite::Result<OutcomeTable> {
         let mut find = ledger.prepare(
             "SELECT number, verdict, status, http_status, error_code, message FROM outcome
              ORDER BY abs(number) DESC LIMIT ?1",
         )?;
         let known = find.query_map([MOST_KNOWN], |row| {
-            let told = Told {
+            let outcome = OutcomeRow {
                 verdict: row.get(1)?,
                 status: row.get(2)?,
                 http_status: row.get(3)?,
                 error_code: row.get(4)?,
                 message: row.get(5)?,
             };
-            Ok((told, row.get(0)?))
+            Ok((outcome, row.get(0)?))
         })?;
-        Ok(Outcomes { known: known.collect::<rusqlite::Result<_>>()?, last: None })
+        Ok(OutcomeTable { known: known.collect::<rusqlite::Result<_>>()?, last: None })
     }
 
-    /// The number under which the ledger tells it.
-    pub fn number(&mut self, ledger: &Connection, told: Told) -> rusqlite::Result<i64> {
+    /// The number of an outcome, which is recorded if it is new.
+    pub fn number(&mut self, ledger: &Connection, row: OutcomeRow) -> rusqlite::Result<i64> {
         if let Some((last, number)) = &self.last
-            && *last == told
+            && *last == row
         {
             return Ok(*number);
         }
-        let number = match self.known.get(&told) {
+        let number = match self.known.get(&row) {
             Some(number) => *number,
-            None => self.tell(ledger, &told)?,
+            None => self.insert(ledger, &row)?,
         };
-        self.last = Some((told, number));
+        self.last = Some((row, number));
         Ok(number)
     }
 
-    /// Has the ledger tell it for the first time.
-    fn tell(&mut self, ledger: &Connection, told: &Told) -> rusqlite::Result<i64> {
-        // What is cancelled is told by the number alone.
-        let number = match told.verdict == codes::CANCELLED {
+    /// Records an outcome that is new.
+    fn insert(&mut self, ledger: &Connection, row: &OutcomeRow) -> rusqlite::Result<i64> {
+        // Outcomes with `Status` true are known by their number alone: it is negative.
+        let number = match row.verdict == codes::CANCELLED {
             true => "(SELECT coalesce(min(number), 0) FROM outcome WHERE number < 0) - 1",
             false => "NULL",
         };
@@ -102,17 +102,17 @@ impl Outcomes {
                  VALUES ({number}, ?1, ?2, ?3, ?4, ?5)",
             ))?
             .execute(params![
-                told.verdict,
-                told.status,
-                told.http_status,
-                told.error_code,
-                told.message
+                row.verdict,
+                row.status,
+                row.http_status,
+                row.error_code,
+                row.message
             ])?;
         let number = ledger.last_insert_rowid();
         if self.known.len() >= MOST_KNOWN {
             self.known.clear();
         }
-        self.known.insert(told.clone(), number);
+        self.known.insert(row.clone(), number);
         Ok(number)
     }
 }
@@ -121,8 +121,8 @@ impl Outcomes {
 mod tests {
     use super::*;
 
-    fn told(message: &str) -> Told {
-        Told {
+    fn row(message: &str) -> OutcomeRow {
+        OutcomeRow {
             verdict: 0,
             status: Some(0),
             http_status: Some(200),
@@ -140,25 +140,26 @@ mod tests {
     #[test]
     fn what_is_the_same_has_the_same_number_in_this_process_and_the_next() {
         let ledger = ledger();
-        let mut outcomes = Outcomes::default();
-        let one = outcomes.number(&ledger, told("done")).unwrap();
-        assert_eq!(outcomes.number(&ledger, told("done")).unwrap(), one);
-        let other = outcomes.number(&ledger, Told { http_status: None, ..told("done") }).unwrap();
+        let mut outcomes = OutcomeTable::default();
+        let one = outcomes.number(&ledger, row("done")).unwrap();
+        assert_eq!(outcomes.number(&ledger, row("done")).unwrap(), one);
+        let other =
+            outcomes.number(&ledger, OutcomeRow { http_status: None, ..row("done") }).unwrap();
         assert_ne!(other, one);
-        let mut next = Outcomes::load(&ledger).unwrap();
-        assert_eq!(next.number(&ledger, told("done")).unwrap(), one);
+        let mut next = OutcomeTable::load(&ledger).unwrap();
+        assert_eq!(next.number(&ledger, row("done")).unwrap(), one);
     }
 
     #[test]
-    fn however_much_is_told_only_so_much_is_remembered() {
+    fn however_many_outcomes_there_are_only_so_many_are_remembered() {
         let ledger = ledger();
-        let mut outcomes = Outcomes::default();
+        let mut outcomes = OutcomeTable::default();
         for call in 0..3 * MOST_KNOWN {
-            outcomes.number(&ledger, told(&call.to_string())).unwrap();
+            outcomes.number(&ledger, row(&call.to_string())).unwrap();
             assert!(outcomes.known.len() <= MOST_KNOWN);
         }
-        let told: usize =
+        let rows: usize =
             ledger.query_row("SELECT count(*) FROM outcome", [], |row| row.get(0)).unwrap();
-        assert_eq!(told, 3 * MOST_KNOWN);
+        assert_eq!(rows, 3 * MOST_KNOWN);
     }
 }

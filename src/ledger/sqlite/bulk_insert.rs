@@ -6,42 +6,42 @@ use rusqlite::{CachedStatement, Connection, ToSql};
 const SIZES: [usize; 5] = [16, 8, 4, 2, 1];
 
 /// What inserts rows of `N` numbers each.
-pub(super) struct Insert<const N: usize> {
+pub(super) struct BulkInsert<const N: usize> {
     statements: [String; SIZES.len()],
 }
 
-impl<const N: usize> Insert<N> {
+impl<const N: usize> BulkInsert<N> {
     /// `into` is the table with its columns in parentheses.
     pub fn into(into: &str) -> Self {
         // A row that is refused ends the whole transaction: SQLite need not be able to undo
         // the statement alone.
-        Self::of(&format!("INSERT OR FAIL INTO {into}"))
+        Self::statement(&format!("INSERT OR FAIL INTO {into}"))
     }
 
     /// `insert` is the statement up to its values.
-    pub fn of(insert: &str) -> Self {
+    pub fn statement(insert: &str) -> Self {
         let row = format!("({})", ["?"; N].join(", "));
         let statement = |rows| format!("{insert} VALUES {}", vec![row.as_str(); rows].join(", "));
-        Insert { statements: SIZES.map(statement) }
+        BulkInsert { statements: SIZES.map(statement) }
     }
 
     /// Begins to insert.
-    pub fn many<'c, T>(&'c self, ledger: &'c Connection) -> Many<'c, T, N> {
+    pub fn inserter<'c, T>(&'c self, ledger: &'c Connection) -> BulkInserter<'c, T, N> {
         let statements = [const { None }; SIZES.len()];
-        Many { ledger, insert: self, statements, waiting: Vec::with_capacity(SIZES[0]) }
+        BulkInserter { ledger, insert: self, statements, waiting: Vec::with_capacity(SIZES[0]) }
     }
 }
 
 /// Inserts rows of `N` numbers each, some at a time.
-pub(super) struct Many<'c, T, const N: usize> {
+pub(super) struct BulkInserter<'c, T, const N: usize> {
     ledger: &'c Connection,
-    insert: &'c Insert<N>,
+    insert: &'c BulkInsert<N>,
     /// Those that were needed.
     statements: [Option<CachedStatement<'c>>; SIZES.len()],
     waiting: Vec<[T; N]>,
 }
 
-impl<T: ToSql, const N: usize> Many<'_, T, N> {
+impl<T: ToSql, const N: usize> BulkInserter<'_, T, N> {
     /// Inserts the row, or keeps it until there are several.
     pub fn insert(&mut self, row: [T; N]) -> rusqlite::Result<()> {
         self.waiting.push(row);
@@ -85,9 +85,9 @@ mod tests {
     fn however_many_rows_there_are_each_is_inserted_once_and_in_order() {
         let ledger = Connection::open_in_memory().unwrap();
         ledger.execute_batch("CREATE TABLE pair (a, b)").unwrap();
-        let insert = Insert::<2>::into("pair (a, b)");
+        let insert = BulkInsert::<2>::into("pair (a, b)");
         for rows in 0..70 {
-            let mut many = insert.many(&ledger);
+            let mut many = insert.inserter(&ledger);
             (1..=rows).for_each(|row| many.insert([row, -row]).unwrap());
             many.finish().unwrap();
             let found: Vec<(i64, i64)> = ledger

@@ -8,9 +8,11 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
+use super::super::LedgerError;
 use super::super::misplaced::Misplaced;
-use super::file::{LedgerFile, is_absent, left_of, refuse_network};
-use super::{LedgerError, Sqlite, failure, new_file};
+use super::failure::failure;
+use super::file::{SqliteFile, is_absent, left_of, refuse_network};
+use super::new_file;
 use crate::private_file;
 
 /// Marks the file as ours: "cANC".
@@ -25,60 +27,59 @@ const ASK_TIMES: i32 = 15 * 60 * 1000;
 /// After how many times that is told: no process of ours has it for so long.
 const TOLD_AFTER: i32 = 5000;
 
-impl Sqlite {
-    /// Opens the ledger at `path`, made new if nothing is there.
-    ///
-    /// # Errors
-    /// A path that cannot be written, a file that is something else or has been
-    /// emptied, or a ledger of a newer program.
-    pub fn open(path: &Path) -> Result<Sqlite, LedgerError> {
-        if is_absent(path)? {
-            make(path)?;
-        }
-        check_not_writable_by_others(path)?;
-        let file = LedgerFile::at(path)?;
-        // A link may lead to another folder, with other files beside it.
-        check_not_writable_by_others(file.path())?;
-        refuse_network(file.folder(), path)?;
-        let name = path.display().to_string();
-        let mut connection = connect(&file, &name)?;
-        identify(&connection, &name)?;
-        keep_a_log(&connection, &name)?;
-        set_up(&mut connection).map_err(|cause| failure(&name, cause))?;
-        Ok(Sqlite::new(connection, name, file))
-    }
+/// A ledger that is open.
+pub(super) struct Opened {
+    pub connection: Connection,
+    /// As the user named it, for messages.
+    pub path: String,
+    pub file: SqliteFile,
+}
 
-    /// Opens the ledger at `path` to look into it, if there is one. Nothing is written,
-    /// and it may be where nothing can be.
-    ///
-    /// # Errors
-    /// As for [`Sqlite::open`].
-    pub fn open_existing(path: &Path) -> Result<Option<Sqlite>, LedgerError> {
-        if is_absent(path)? {
-            return match left_of(path) {
-                Some(left) => Err(orphaned(path, &left)),
-                None => Ok(None),
-            };
-        }
-        check_not_writable_by_others(path)?;
-        let file = LedgerFile::at(path)?;
-        // A link may lead to another folder, with other files beside it.
-        check_not_writable_by_others(file.path())?;
-        let name = path.display().to_string();
-        let fail = |cause| failure(&name, cause);
-        let mut connection = connect(&file, &name)?;
-        if identity(&connection).is_err_and(|cause| needs_to_write(&cause)) {
-            connection = connect_unwritable(&file, &name)?;
-        }
-        identify(&connection, &name)?;
-        set_up(&mut connection).map_err(fail)?;
-        connection.pragma_update(None, "query_only", true).map_err(fail)?;
-        Ok(Some(Sqlite::new(connection, name, file)))
+/// Opens the ledger at `path`, made new if nothing is there.
+pub(super) fn open(path: &Path) -> Result<Opened, LedgerError> {
+    if is_absent(path)? {
+        make(path)?;
     }
+    check_not_writable_by_others(path)?;
+    let file = SqliteFile::at(path)?;
+    // A link may lead to another folder, with other files beside it.
+    check_not_writable_by_others(file.path())?;
+    refuse_network(file.folder(), path)?;
+    let path = path.display().to_string();
+    let mut connection = connect(&file, &path)?;
+    identify(&connection, &path)?;
+    keep_a_log(&connection, &path)?;
+    set_up(&mut connection).map_err(|cause| failure(&path, cause))?;
+    Ok(Opened { connection, path, file })
+}
+
+/// Opens the ledger at `path` for reading alone, if there is one. Nothing is written, and it may
+/// be where nothing can be.
+pub(super) fn open_existing(path: &Path) -> Result<Option<Opened>, LedgerError> {
+    if is_absent(path)? {
+        return match left_of(path) {
+            Some(left) => Err(orphaned(path, &left)),
+            None => Ok(None),
+        };
+    }
+    check_not_writable_by_others(path)?;
+    let file = SqliteFile::at(path)?;
+    // A link may lead to another folder, with other files beside it.
+    check_not_writable_by_others(file.path())?;
+    let path = path.display().to_string();
+    let fail = |cause| failure(&path, cause);
+    let mut connection = connect(&file, &path)?;
+    if identity(&connection).is_err_and(|cause| needs_to_write(&cause)) {
+        connection = connect_unwritable(&file, &path)?;
+    }
+    identify(&connection, &path)?;
+    set_up(&mut connection).map_err(fail)?;
+    connection.pragma_update(None, "query_only", true).map_err(fail)?;
+    Ok(Some(Opened { connection, path, file }))
 }
 
 /// Another connection to a ledger that is open, for reading alone.
-pub(super) fn read_only(file: &LedgerFile) -> rusqlite::Result<Connection> {
+pub(super) fn read_only(file: &SqliteFile) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(file.path(), flags)?;
     connection.busy_handler(Some(ask_again))?;
@@ -144,7 +145,7 @@ fn check_not_writable_by_others(path: &Path) -> Result<(), LedgerError> {
     Ok(())
 }
 
-fn connect(file: &LedgerFile, name: &str) -> Result<Connection, LedgerError> {
+fn connect(file: &SqliteFile, name: &str) -> Result<Connection, LedgerError> {
     // A connection has one owner: it needs no locks of its own.
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let fail = |cause| failure(name, cause);
@@ -155,7 +156,7 @@ fn connect(file: &LedgerFile, name: &str) -> Result<Connection, LedgerError> {
 
 /// A connection to a file beside which SQLite can make none of its own. Nobody else
 /// writes it there: a process that did would have a log beside it.
-fn connect_unwritable(file: &LedgerFile, name: &str) -> Result<Connection, LedgerError> {
+fn connect_unwritable(file: &SqliteFile, name: &str) -> Result<Connection, LedgerError> {
     if left_of(file.path()).is_some() {
         return Err(Misplaced::Unreadable { path: name.to_owned() }.into());
     }
@@ -163,7 +164,7 @@ fn connect_unwritable(file: &LedgerFile, name: &str) -> Result<Connection, Ledge
 }
 
 /// A connection to a file that nobody writes.
-fn immutable(file: &LedgerFile) -> rusqlite::Result<Connection> {
+fn immutable(file: &SqliteFile) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
         | OpenFlags::SQLITE_OPEN_NO_MUTEX
         | OpenFlags::SQLITE_OPEN_URI;
@@ -192,7 +193,7 @@ fn set_up(connection: &mut Connection) -> rusqlite::Result<()> {
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map(drop)
 }
 
-/// a commit outlives a power cut only with a write-ahead log, and SQLite answers
+/// A commit outlives a power cut only with a write-ahead log, and SQLite answers
 /// which journal it really keeps.
 fn keep_a_log(connection: &Connection, path: &str) -> Result<(), LedgerError> {
     let asked = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0));

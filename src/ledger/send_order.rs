@@ -5,12 +5,12 @@ use crate::model::RowNumber;
 
 /// Which row to be sent goes in which place, once one is not in the place of its number.
 #[derive(Default)]
-pub(super) struct Places {
+pub(super) struct SendOrder {
     /// The rows in places 1, 2, …; 0 where that is not sent.
     rows: Vec<u32>,
 }
 
-impl Places {
+impl SendOrder {
     /// Takes note of a row and its place.
     pub fn note(&mut self, row: RowNumber, place: u32, disposition: &Disposition) {
         if !matches!(disposition, Disposition::ToSend { .. })

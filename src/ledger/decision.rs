@@ -1,0 +1,54 @@
+//! How a row stands before anything is sent, as the ledger records it when a run is created.
+
+use crate::input::Disposition;
+use crate::model::{Counts, ReasonCode, Status};
+
+/// What is recorded of a row's disposition.
+#[derive(Default)]
+pub(super) struct RowDecision {
+    /// The status that the row has without a call; `None` if it is to be sent.
+    pub status: Option<Status>,
+    pub carried_over: bool,
+    pub doubt: bool,
+    pub error_code: Option<String>,
+    pub message: Option<String>,
+}
+
+impl From<Disposition> for RowDecision {
+    fn from(disposition: Disposition) -> RowDecision {
+        let status = status_of(&disposition);
+        let decision = RowDecision { status, ..RowDecision::default() };
+        match disposition {
+            Disposition::ToSend { doubt } => RowDecision { doubt, ..decision },
+            Disposition::Kept { doubt, .. } => {
+                RowDecision { carried_over: true, doubt, ..decision }
+            }
+            Disposition::Invalid(error) => RowDecision {
+                error_code: Some(error.code.to_string()),
+                message: Some(error.message),
+                ..decision
+            },
+            Disposition::Duplicate { first } => RowDecision {
+                error_code: Some(ReasonCode::Duplicate.to_string()),
+                message: Some(format!("the same order as row {first}, which decides")),
+                ..decision
+            },
+        }
+    }
+}
+
+/// Counts a row if it is decided.
+pub(super) fn count(disposition: &Disposition, counts: &mut Counts) {
+    if let Some(status) = status_of(disposition) {
+        counts.add_row(status, matches!(disposition, Disposition::Kept { doubt: true, .. }));
+    }
+}
+
+fn status_of(disposition: &Disposition) -> Option<Status> {
+    match disposition {
+        Disposition::ToSend { .. } => None,
+        Disposition::Kept { status, .. } => Some(*status),
+        Disposition::Invalid(_) => Some(Status::Invalid),
+        Disposition::Duplicate { .. } => Some(Status::Duplicate),
+    }
+}

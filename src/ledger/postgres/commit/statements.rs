@@ -1,0 +1,212 @@
+//! The statements of a commit, which go to the database in three parts.
+
+use std::time::Instant;
+
+use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
+
+use super::super::clock::DatabaseClock;
+use super::super::error::DbError;
+use super::super::session::Session;
+use super::super::worker::{self, WorkerSession};
+use super::attempt::{CommitAttempt, CommitTry};
+use super::fetch;
+
+const BEGIN: &str = "BEGIN";
+pub(super) const COMMIT: &str = "COMMIT";
+const RENEW: &str = include_str!("../sql/renew_lease.sql");
+const REGISTER_AGAIN: &str = include_str!("../sql/register_again.sql");
+const COMPLETE: &str = include_str!("../sql/complete.sql");
+const BUDGET: &str = include_str!("../sql/budget.sql");
+const OTHERS: &str = include_str!("../sql/others.sql");
+const NOTE_DOUBT: &str = include_str!("../sql/note_doubt.sql");
+const END_DOUBT: &str = include_str!("../sql/end_doubt.sql");
+const GONE: &str = include_str!("../sql/expired_workers.sql");
+pub(super) const GONE_ELSEWHERE: &str = include_str!("../sql/gone_elsewhere.sql");
+const PASS_OVER: &str = include_str!("../sql/pass_over.sql");
+const INHERIT: &str = include_str!("../sql/inherit.sql");
+const CLAIM: &str = include_str!("../sql/claim.sql");
+const SPEND: &str = include_str!("../sql/save_budget.sql");
+pub(super) const KEEP: &str = include_str!("../sql/keep.sql");
+pub(super) const COMMITTED: &str = include_str!("../sql/committed.sql");
+
+/// Prepares what every commit asks, so that none has to wait for it.
+pub(in super::super) async fn prepare_statements(session: &mut Session) -> Result<(), DbError> {
+    let of_commits = [RENEW, COMPLETE, BUDGET, OTHERS, CLAIM, SPEND, worker::LAST_COMMIT];
+    session.prepare_all(of_commits.into_iter().chain(fetch::STATEMENTS)).await
+}
+
+/// What is read first.
+pub(super) struct Prepared {
+    pub renewed: Renewed,
+    /// The run.
+    pub run_row: Row,
+    /// The budget.
+    pub state: String,
+    /// Whether there are other runs at the endpoint.
+    pub elsewhere: bool,
+}
+
+/// How this worker and the others stand.
+pub(super) struct Renewed {
+    /// Whether what it had is still its own.
+    pub is_ours: bool,
+    /// Whether others on the run are gone.
+    pub others_are_gone: bool,
+    /// Whether some on other runs at the endpoint are.
+    pub gone_elsewhere: bool,
+    /// Whether others share its budget.
+    pub others: bool,
+}
+
+/// Renews the lease, completes, and reads the budget.
+pub(super) async fn prepare(
+    session: &mut Session,
+    worker_session: &WorkerSession,
+    clock: &mut DatabaseClock,
+    attempt: &CommitAttempt<'_>,
+) -> Result<Prepared, DbError> {
+    let renew = session.statement(RENEW).await?;
+    let complete = session.statement(COMPLETE).await?;
+    let budget = session.statement(BUDGET).await?;
+    let others = session.statement(OTHERS).await?;
+    let note_doubt = session.statement_if(attempt.lost.is_some(), NOTE_DOUBT).await?;
+    let end_doubt = session.statement_if(attempt.certain.is_some(), END_DOUBT).await?;
+    let client = &session.client;
+    let lease = worker_session.lease.as_secs_f64();
+    let completed =
+        attempt.completed.values(&worker_session.run, &attempt.stop, &worker_session.worker);
+    let renewed = async {
+        let asked = Instant::now();
+        let row = client
+            .query_one(&renew, &[&worker_session.worker, &lease, &worker_session.commit])
+            .await?;
+        clock.observe(row.try_get(1)?, asked, Instant::now());
+        let is_ours: bool = row.try_get(0)?;
+        let others = !is_ours || row.try_get(4)?;
+        let (others_are_gone, gone_elsewhere) = (row.try_get(2)?, row.try_get(3)?);
+        Ok(Renewed { is_ours, others_are_gone, gone_elsewhere, others })
+    };
+    let endpoint: [&(dyn ToSql + Sync); 1] = [&worker_session.endpoint];
+    let doubt_noted = async {
+        match (&note_doubt, &attempt.lost) {
+            (Some(note), Some(lost)) => {
+                client.execute(note, &lost.values(&worker_session.run)).await
+            }
+            _ => Ok(0),
+        }
+    };
+    let doubt_ended = async {
+        match (&end_doubt, &attempt.certain) {
+            (Some(end), Some(certain)) => {
+                client
+                    .execute(end, &certain.values(&worker_session.run, &worker_session.worker))
+                    .await
+            }
+            _ => Ok(0),
+        }
+    };
+    let at_the_endpoint: [&(dyn ToSql + Sync); 2] = [&worker_session.run, &worker_session.endpoint];
+    let ((), renewed, run_row, _, _, state, elsewhere) = tokio::try_join!(
+        biased;
+        client.batch_execute(BEGIN),
+        renewed,
+        client.query_one(&complete, &completed),
+        doubt_noted,
+        doubt_ended,
+        client.query_one(&budget, &endpoint),
+        client.query_one(&others, &at_the_endpoint),
+    )?;
+    let (state, elsewhere) = (state.try_get(0)?, elsewhere.try_get(0)?);
+    Ok(Prepared { renewed, run_row, state, elsewhere })
+}
+
+/// Others took up what we had: we go on under another number.
+pub(super) async fn register_again(
+    session: &mut Session,
+    worker_session: &WorkerSession,
+) -> Result<i64, DbError> {
+    let lease = worker_session.lease.as_secs_f64();
+    let row = session
+        .client
+        .query_one(REGISTER_AGAIN, &[&worker_session.worker, &lease, &worker_session.commit])
+        .await?;
+    Ok(row.try_get(0)?)
+}
+
+/// Takes from others on the run whose lease ran out what they had. Returns whether any did.
+pub(super) async fn take_up(
+    session: &mut Session,
+    worker_session: &WorkerSession,
+) -> Result<bool, DbError> {
+    let gone = session.client.query(GONE, &[&worker_session.run, &worker_session.worker]).await?;
+    let gone: Vec<i64> = gone.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
+    if !gone.is_empty() {
+        worker::give_up(session, worker_session, &gone).await?;
+    }
+    Ok(!gone.is_empty())
+}
+
+/// Claims what was picked, and makes the commit durable.
+pub(super) async fn claim_and_commit(
+    session: &mut Session,
+    worker_session: &WorkerSession,
+    tried: &CommitTry,
+) -> Result<Row, DbError> {
+    let CommitTry { worker, claimed_at, fetched, share, .. } = tried;
+    let claim = session.statement(CLAIM).await?;
+    let spend = session.statement(SPEND).await?;
+    let pass_over = session.statement_if(!fetched.later.is_empty(), PASS_OVER).await?;
+    let inherit = session.statement_if(!fetched.inherited.is_empty(), INHERIT).await?;
+    let state = share.changed();
+    let client = &session.client;
+    let (retried, attempts): (Vec<i64>, Vec<i32>) = fetched.retried().unzip();
+    let fresh: Vec<i64> = fetched.fresh.iter().map(|waiting| waiting.row.0.into()).collect();
+    let (decided, messages): (Vec<i64>, Vec<&str>) =
+        fetched.already_cancelled.iter().map(|(row, message)| (row, message.as_str())).unzip();
+    let counted_attempts = async {
+        match &state {
+            Some(state) => client.execute(&spend, &[&worker_session.endpoint, state]).await,
+            None => Ok(0),
+        }
+    };
+    let claimed: [&(dyn ToSql + Sync); 11] = [
+        &worker_session.run,
+        worker,
+        &worker_session.commit,
+        claimed_at,
+        &retried,
+        &attempts,
+        &fresh,
+        &decided,
+        &messages,
+        &fetched.first_fresh,
+        &fetched.places,
+    ];
+    let (passed, places): (Vec<i64>, Vec<i64>) =
+        fetched.later.iter().map(|(waiting, place)| (i64::from(waiting.row.0), *place)).unzip();
+    let passed_over = async {
+        match &pass_over {
+            Some(pass) => {
+                client.execute(pass, &[&worker_session.run, worker, &passed, &places]).await
+            }
+            None => Ok(0),
+        }
+    };
+    let heirs: Vec<i64> = fetched.inherited.iter().copied().collect();
+    let inherited = async {
+        match &inherit {
+            Some(inherit) => client.execute(inherit, &[&worker_session.run, &heirs]).await,
+            None => Ok(0),
+        }
+    };
+    let (_, _, row, _, ()) = tokio::try_join!(
+        biased;
+        passed_over,
+        inherited,
+        client.query_one(&claim, &claimed),
+        counted_attempts,
+        client.batch_execute(COMMIT),
+    )?;
+    Ok(row)
+}

@@ -1,0 +1,75 @@
+//! A session of the database: a connection, and the statements that were prepared on it.
+
+use std::collections::HashMap;
+
+use futures_util::future::try_join_all;
+use tokio_postgres::{Client, Statement};
+
+use super::copies::Copies;
+use super::error::DbError;
+
+/// A connection, and the statements that were prepared on it.
+pub(super) struct Session {
+    pub client: Client,
+    /// Where it leads, as it may be shown.
+    pub path: String,
+    /// The number under which the database knows it.
+    pub number: i32,
+    /// What would be left of what is committed after a failover.
+    pub copies: Copies,
+    /// The line of history that the server is on, if it tells.
+    pub timeline: Option<String>,
+    /// Whether whoever works on a run saw that what was confirmed to it is still there.
+    pub is_known: bool,
+    statements: HashMap<&'static str, Statement>,
+}
+
+impl Session {
+    /// A session of which nothing else is known.
+    pub fn new(client: Client, path: &str) -> Session {
+        Session {
+            client,
+            path: path.to_owned(),
+            number: 0,
+            copies: Copies::default(),
+            timeline: None,
+            is_known: false,
+            statements: HashMap::new(),
+        }
+    }
+
+    /// The statement, prepared once a session.
+    pub async fn statement(&mut self, sql: &'static str) -> Result<Statement, DbError> {
+        if let Some(prepared) = self.statements.get(sql) {
+            return Ok(prepared.clone());
+        }
+        let prepared = self.client.prepare(sql).await?;
+        self.statements.insert(sql, prepared.clone());
+        Ok(prepared)
+    }
+
+    /// Prepares all of these, as fast as if they were one.
+    pub async fn prepare_all(
+        &mut self,
+        statements: impl IntoIterator<Item = &'static str>,
+    ) -> Result<(), DbError> {
+        let missing = statements.into_iter().filter(|sql| !self.statements.contains_key(sql));
+        let client = &self.client;
+        let prepare = async |sql| Ok::<_, DbError>((sql, client.prepare(sql).await?));
+        let prepared = try_join_all(missing.map(prepare)).await?;
+        self.statements.extend(prepared);
+        Ok(())
+    }
+
+    /// The statement, if it is needed.
+    pub async fn statement_if(
+        &mut self,
+        is_needed: bool,
+        sql: &'static str,
+    ) -> Result<Option<Statement>, DbError> {
+        match is_needed {
+            true => self.statement(sql).await.map(Some),
+            false => Ok(None),
+        }
+    }
+}

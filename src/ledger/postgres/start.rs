@@ -1,0 +1,83 @@
+//! Starting to work on a run.
+
+use std::time::{Duration, Instant};
+
+use super::super::{CommitLatency, Run, StartOptions, codes, interrupted};
+use super::clock::DatabaseClock;
+use super::commit;
+use super::error::DbError;
+use super::session::Session;
+use super::worker::WorkerSession;
+use crate::process;
+
+/// How often the clock is read for a first estimate; the soonest answer counts.
+const READINGS: u32 = 5;
+
+/// Looks at the database's clock.
+pub(super) async fn read_clock(
+    session: &mut Session,
+    clock: &mut DatabaseClock,
+) -> Result<(), DbError> {
+    let statement = session.statement("SELECT clock_timestamp()").await?;
+    for _ in 0..READINGS {
+        let asked = Instant::now();
+        let told = session.client.query_one(&statement, &[]).await?;
+        clock.observe(told.try_get(0)?, asked, Instant::now());
+    }
+    Ok(())
+}
+
+/// Registers this process as a worker of the run.
+pub(super) async fn start(
+    session: &mut Session,
+    run: &Run,
+    start: &StartOptions,
+    lease: Duration,
+) -> Result<WorkerSession, DbError> {
+    commit::prepare_statements(session).await?;
+    let endpoint = run.opened.endpoint.clone();
+    let transaction = session.client.transaction().await?;
+    let worker = transaction
+        .query_one(
+            include_str!("sql/register.sql"),
+            &[
+                &run.number,
+                &lease.as_secs_f64(),
+                &process::worker_name(),
+                &concat!("cardcancel ", env!("CARGO_PKG_VERSION")),
+                &start.rates,
+                &start.cut_off,
+                &(!start.joins).then_some(start.again),
+            ],
+        )
+        .await?;
+    transaction
+        .execute(
+            "INSERT INTO budget VALUES ($1, $2) ON CONFLICT DO NOTHING",
+            &[&endpoint, &commit::NOTHING_SPENT],
+        )
+        .await?;
+    if !start.joins {
+        let go = "UPDATE run SET stop = NULL WHERE number = $1 AND stop IS NOT NULL";
+        transaction.execute(go, &[&run.number]).await?;
+    }
+    transaction.execute(include_str!("sql/inherit_all.sql"), &[&run.number, &endpoint]).await?;
+    transaction.commit().await?;
+    session.is_known = true;
+    let interrupted = interrupted::status(start.on_doubt);
+    Ok(WorkerSession {
+        run: run.number,
+        endpoint,
+        again: worker.try_get(1)?,
+        interrupted: interrupted.map(|status| codes::of_status(status) as i16),
+        lease,
+        worker: worker.try_get(0)?,
+        commit: 0,
+        confirmed: 0,
+        first_fresh: 0,
+        copies: session.copies,
+        timeline: session.timeline.clone(),
+        finish: CommitLatency::default(),
+        began: Instant::now(),
+    })
+}
