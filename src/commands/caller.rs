@@ -12,7 +12,7 @@ use crate::corecard::auth::token::TokenError;
 use crate::corecard::client::{Client, ClientConfig};
 use crate::engine::Caller;
 use crate::ledger::ClaimedRow;
-use crate::model::{AnswerRules, Outcome, Verdict, classify};
+use crate::model::{AnswerRules, Attempt, Outcome, Verdict, classify};
 use crate::policy::credential_refresh::{RefreshOutcome, RefreshSchedule, first_retry_delay};
 
 /// Makes the calls of one run.
@@ -97,9 +97,11 @@ impl Caller for CoreCardCaller {
     }
 
     async fn call(&self, claimed: &ClaimedRow, may_start: &dyn Fn() -> bool) -> Option<Outcome> {
-        let outcome = classify(self.client.cancel(claimed, may_start).await?, &self.rules);
+        let (order, row, number) = (claimed.order(), claimed.row(), claimed.attempt());
+        let attempt = Attempt { order, row, number };
+        let outcome = classify(self.client.cancel(attempt, may_start).await?, &self.rules);
         if outcome.verdict != Verdict::Cancelled {
-            let (row, attempt) = (claimed.row().0, claimed.attempt());
+            let (row, attempt) = (row.0, number);
             tracing::debug!(
                 row,
                 attempt,

@@ -25,8 +25,7 @@ use super::connection::{ApiConnection, BoxedRequest, CallError};
 use super::connector::{ApiConnector, NetworkConfig, USER_AGENT};
 use super::error::{self, ClientError};
 use super::response;
-use crate::ledger::ClaimedRow;
-use crate::model::{CallResult, HttpResponse, ResponseBody};
+use crate::model::{Attempt, CallResult, HttpResponse, ResponseBody};
 
 /// The call's path under the base URL.
 const PATH: &str = "/api/CoreCredit/CardManagement/CancelPhysicalCardOrder";
@@ -132,24 +131,24 @@ impl Client {
     /// it may not start any more.
     pub async fn cancel(
         &self,
-        claimed: &ClaimedRow,
+        attempt: Attempt,
         may_start: &dyn Fn() -> bool,
     ) -> Option<CallResult> {
-        let call = self.call(claimed, may_start);
+        let call = self.call(attempt, may_start);
         timeout(self.timeout, call).await.unwrap_or_else(|_| Some(error::late()))
     }
 
-    fn request(&self, claimed: &ClaimedRow, auth_headers: &AuthHeaders) -> BoxedRequest {
+    fn request(&self, attempt: Attempt, auth_headers: &AuthHeaders) -> BoxedRequest {
         let now = Timestamp::now();
-        let body =
-            self.body.render(claimed.order(), &self.run, claimed.row(), claimed.attempt(), now);
+        let Attempt { order, row, number } = attempt;
+        let body = self.body.render(order, &self.run, row, number, now);
         let mut request = Box::new(self.request.clone().map(|()| Full::new(Bytes::from(body))));
         request.headers_mut().extend(auth_headers.headers());
         request
     }
 
     /// Sends the request over an idle connection, or a new one.
-    async fn call(&self, claimed: &ClaimedRow, may_start: &dyn Fn() -> bool) -> Option<CallResult> {
+    async fn call(&self, attempt: Attempt, may_start: &dyn Fn() -> bool) -> Option<CallResult> {
         let mut unsent = None;
         loop {
             let idle = self.idle();
@@ -169,7 +168,7 @@ impl Client {
             let auth_headers = self.credentials.auth_headers();
             let request = match unsent.take() {
                 Some(request) => request,
-                None => self.request(claimed, &auth_headers),
+                None => self.request(attempt, &auth_headers),
             };
             let is_unused = connection.is_unused;
             match connection

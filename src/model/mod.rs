@@ -28,7 +28,7 @@ pub use call_result::{CallResult, HttpResponse, ResponseBody};
 pub use classify::classify;
 pub use counts::Counts;
 pub use lease::Lease;
-pub use order::{Order, Row, RowError, RowNumber};
+pub use order::{Attempt, Order, Row, RowError, RowNumber};
 pub use outcome::{FatalCause, Outcome, ServerSignal, Verdict};
 pub use reason_code::{ParseReasonCodeError, ReasonCode};
 pub use status::{ParseStatusError, Status};

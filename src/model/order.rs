@@ -49,3 +49,14 @@ pub struct RowError {
     /// What is wrong, as a sentence.
     pub message: String,
 }
+
+/// One attempt to cancel the order of a row: one request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Attempt {
+    /// The order to cancel.
+    pub order: Order,
+    /// The row that carries it.
+    pub row: RowNumber,
+    /// Which attempt of the row this is, from 1.
+    pub number: u32,
+}
