@@ -26,7 +26,7 @@ use crate::cli;
 use crate::cli::help::COMMANDS;
 use crate::config::{self, Env, Layer, RunsSettings};
 use crate::exit_code::ExitCode;
-use crate::ledger::{Location, Run};
+use crate::ledger::{LedgerLocation, Run};
 use crate::model::{ReasonCode, Status};
 use crate::output::console;
 
@@ -162,7 +162,7 @@ fn profiles(options: Layer) -> Option<Candidates> {
 /// password, for every key that is pressed.
 fn runs(options: Layer) -> Option<Candidates> {
     let settings = RunsSettings::load(options, &Env::from_process()).ok()?;
-    let location @ Location::File(_) = settings.ledger else { return None };
+    let location @ LedgerLocation::File(_) = settings.ledger else { return None };
     let runs = location.open_existing(READ_ONLY_TIMEOUTS).ok()??.runs().ok()?;
     let candidate = |(place, run): (usize, &Run)| {
         let input = run.opened.input_name.clone();

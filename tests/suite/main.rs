@@ -22,6 +22,7 @@ mod executor;
 mod full_disk;
 mod given_orders;
 mod help;
+mod house;
 mod input;
 mod ledger;
 mod ledger_file;
