@@ -18,7 +18,7 @@ use crate::ledger::Run;
 use crate::output::{console, human_count, human_duration, plural, rows};
 use crate::policy::cut_off::{CutOff, Due};
 
-/// Reads a file of orders through and says what is wrong with it.
+/// Reads a whole file of orders and reports what is wrong with it.
 pub fn check(path: &Path, options: Layer, env: &Env) -> anyhow::Result<ExitCode> {
     let settings = CheckSettings::load(options, env)?;
     let mut input = Input::open(path, &std::env::temp_dir())?;
@@ -66,7 +66,7 @@ enum Outlook {
     InTime(Timestamp),
     /// It is not, before this time, and why.
     TooLate(Timestamp, String),
-    /// The cut-off has passed, as the words say.
+    /// The cut-off has passed, with the message about it.
     Passed(Timestamp, String),
 }
 

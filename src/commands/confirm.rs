@@ -7,8 +7,8 @@ use anyhow::{Context, bail};
 
 use crate::output::console;
 
-/// Tells what is about to happen and asks whether it should. Off a terminal
-/// nobody can be asked: then only `--yes` goes on.
+/// Shows what is about to happen and asks for confirmation. Without a terminal nobody can
+/// be asked: then `--yes` is required.
 ///
 /// # Errors
 /// When there is nobody to ask, or the answer is not yes.

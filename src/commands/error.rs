@@ -4,7 +4,7 @@ use crate::exit_code::ExitCode;
 use crate::ledger::LedgerError;
 
 /// The ledger or the disk failed after the run was opened: what was done is
-/// recorded, and the same command goes on.
+/// recorded, and the same command resumes it.
 #[derive(Debug, thiserror::Error)]
 #[error("the ledger or the disk failed")]
 pub struct LedgerFailed;

@@ -61,7 +61,7 @@ pub fn has_passed(cut_off: &CutOff, at: Timestamp, now: Timestamp) -> String {
     }
 }
 
-/// A moment as a person reads it: date, time and zone.
+/// A time for people: date, time and zone.
 pub fn clock(at: Timestamp, zone: TimeZone) -> String {
     let at = at.to_zoned(zone);
     let clock = if at.second() == 0 { "%F %R" } else { "%F %T" };
@@ -80,7 +80,7 @@ pub fn on_the_clock(at: Timestamp, zone: TimeZone, now: Timestamp) -> String {
     }
 }
 
-/// If the calls do not fit before the last start, the sentence that says so, and which
+/// The sentence that the calls do not fit before the last start, if they do not, and which
 /// rate they need.
 pub fn too_late(
     calls: u64,
@@ -107,7 +107,7 @@ pub fn too_late(
     ))
 }
 
-/// If there are more rows to send than may be, the words that say so.
+/// The sentence that there are more rows to send than allowed, if there are.
 pub fn too_many(to_send: u64, most: Option<u64>) -> Option<String> {
     let most = most.filter(|most| to_send > *most)?;
     Some(format!("{} to send, and --max-rows allows {}", rows(to_send), human_count(most)))

@@ -11,8 +11,8 @@ use crate::model::{Status, card_numbers};
 /// How many error codes a message lists.
 const CODES_SHOWN: usize = 20;
 
-/// Refuses words that are neither a status nor the error code of a row: whoever misspells
-/// one would leave the rows out that were meant. A status that no row has is no mistake.
+/// Refuses words that are neither a status nor the error code of a row: a
+/// misspelt one would leave out the rows that were meant. A status that no row has is no mistake.
 ///
 /// # Errors
 /// With the nearest word and the codes that the file has.

@@ -77,7 +77,7 @@ impl RerunResults<'_> {
         Ok(())
     }
 
-    /// Refuses a file that nobody wrote so, where it says otherwise than the ledger.
+    /// Refuses a file that this program did not write as it is, if it contradicts the ledger.
     fn refuse_unknown(&self, ledger: &mut dyn Ledger) -> anyhow::Result<()> {
         let mut differences = Differences::default();
         let mut rows_read = self.input.input.rows(&self.input.columns)?;
@@ -136,13 +136,13 @@ struct Differences {
     first: Option<String>,
 }
 
-/// What a row of the file says.
+/// A row of the file.
 #[derive(Debug, Clone, Copy)]
 struct RowInFile {
     /// Its place in the file.
     place: RowNumber,
     order: Order,
-    /// The row's number in the input of its run, if it says so.
+    /// The row's number in the input of its run, if the file has it.
     row: Option<RowNumber>,
     status: Option<Status>,
     is_kept: bool,
@@ -187,7 +187,7 @@ impl RowInFile {
     }
 }
 
-/// Whether a row that is said to stand so ended so.
+/// Whether the status in the file agrees with how the row ended.
 fn agrees(in_file: Status, ended: Option<Status>) -> bool {
     match in_file {
         Status::Duplicate => true,

@@ -13,14 +13,14 @@ use crate::simulator::{InitialState, OrderState, Simulator, SimulatorSettings, S
 /// The seed of a rehearsal when the configuration names none.
 const SEED: u64 = 1;
 
-/// How the simulator is to behave: as the `[rehearsal]` table says, which makes nothing go
-/// wrong that it does not name; without one, with some faults of most kinds.
+/// The settings of the simulator: those of the `[rehearsal]` table, without any fault that it
+/// does not name; without a table, some faults of most kinds.
 pub fn settings(table: Option<toml::Table>) -> anyhow::Result<SimulatorSettings> {
     let Some(table) = table else { return Ok(SimulatorSettings::default_faults(SEED)) };
     table.try_into().context("the [rehearsal] table of the configuration")
 }
 
-/// What the simulator says it did, beside what the results say.
+/// The simulator's record beside the results.
 pub struct Comparison {
     stats: Stats,
     cancelled: u64,

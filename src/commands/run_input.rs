@@ -98,7 +98,7 @@ impl RunInput {
         if self.plan.is_some() { "rerun" } else { "run" }
     }
 
-    /// Where the results go if the user does not say.
+    /// The path of the results if the user names none.
     pub fn default_results(&self, rehearsal: bool) -> PathBuf {
         let middle = if rehearsal { ".rehearsal" } else { "" };
         format!("{}{middle}.results.csv", self.input.stem()).into()

@@ -67,7 +67,7 @@ fn list(ledger: &mut dyn Ledger, path: &LedgerLocation, as_json: bool) -> anyhow
     Ok(())
 }
 
-/// What a list says beside a run in which rows may or may not be cancelled.
+/// The note in the list for a run in which rows may or may not be cancelled.
 fn in_doubt(run: &Run) -> String {
     match run.counts.in_doubt() {
         0 => String::new(),
@@ -91,7 +91,7 @@ enum State {
     Ended,
     /// A process is working on it.
     Running,
-    /// It stopped before its last row, and said why.
+    /// It stopped before its last row, and recorded why.
     Stopped,
     /// Its process died.
     Died,

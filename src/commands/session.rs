@@ -19,8 +19,8 @@ use crate::output::progress::{self, ProgressContext};
 use crate::policy::pacer::Pacer;
 use crate::policy::rate::{Rate, Rates};
 
-/// Connections are opened before the first call for the calls of so long: those that
-/// have to open theirs first come late, and so nearer to the calls after them.
+/// Before the first call, connections are opened for the calls of this time. A call that must
+/// open its connection first arrives late, and so nearer to the calls after it.
 const CONNECTED_FOR: Duration = Duration::from_millis(50);
 
 /// What the rows of a run are sent with.

@@ -56,8 +56,8 @@ pub fn listen() -> std::io::Result<CancellationToken> {
     Ok(shutdown)
 }
 
-/// The signals that are ignored, one bit each, from the lowest on; none where the system
-/// does not say.
+/// The signals that are ignored, one bit each, from the lowest on; 0 if the system does not
+/// report them.
 fn ignored() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));

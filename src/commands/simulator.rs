@@ -1,4 +1,4 @@
-//! `simulator`: the simulator of CoreCARD as a server of its own.
+//! `simulator`: serves the simulator of CoreCARD to other programs.
 
 use anyhow::Context;
 

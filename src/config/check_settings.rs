@@ -33,9 +33,9 @@ pub struct CheckSettings {
     pub timeout: Duration,
     /// When no new attempt starts any more.
     pub cut_off: Option<CutOff>,
-    /// In which hours a run may be started; none: in any.
+    /// In which hours a run may be started; `None` means at any time.
     pub start_window: Option<StartWindow>,
-    /// The most rows that `run` would send; none: any number.
+    /// The most rows that `run` would send; `None` means any number.
     pub max_rows: Option<u64>,
     /// Whether `run` would start though not all rows can be sent before the cut-off.
     pub allow_partial: bool,

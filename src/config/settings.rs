@@ -47,13 +47,13 @@ pub enum TargetSettings {
 /// How the input is read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InputSettings {
-    /// What stands between fields; none: the header shows it.
+    /// What separates fields; `None` means that the header shows it.
     pub delimiter: Option<Delimiter>,
-    /// The admin number's column; none: one of its usual names.
+    /// The admin number's column; `None` means one of its usual names.
     pub admin_column: Option<String>,
-    /// The sequence number's column; none: one of its usual names.
+    /// The sequence number's column; `None` means one of its usual names.
     pub sequence_column: Option<String>,
-    /// The priority's column; none: rows go in the input's order.
+    /// The priority's column; `None` means the input's order.
     pub priority_column: Option<String>,
     /// Whether the admin number is not checked for card numbers.
     pub exempt_admin_column: bool,
@@ -72,7 +72,7 @@ pub struct LogSettings {
     pub format: LogFormat,
     /// The least important ones.
     pub level: LevelFilter,
-    /// Where they go; none: standard error.
+    /// Where they go; `None` means standard error.
     pub file: Option<PathBuf>,
     /// Whether standard error has none below a warning.
     pub quiet: bool,
@@ -105,13 +105,13 @@ pub struct Settings {
     pub on_doubt: OnDoubt,
     /// When no new attempt starts any more.
     pub cut_off: Option<CutOff>,
-    /// In which hours a run may be started; none: in any, as in a rehearsal.
+    /// In which hours a run may be started; `None` means at any time, as in a rehearsal.
     pub start_window: Option<StartWindow>,
     /// Whether to start though not all rows can be sent before the cut-off.
     pub allow_partial: bool,
     /// The rules that stop a run that is going wrong.
     pub stop_rules: StopRuleSettings,
-    /// The most rows that may be sent; none: any number.
+    /// The most rows that may be sent; `None` means any number.
     pub max_rows: Option<u64>,
     /// How long an outage of the server is waited for: 1 ms to a week.
     pub max_outage: Duration,
@@ -124,11 +124,11 @@ pub struct Settings {
     pub rehearsal_ledger: Option<PathBuf>,
     /// How long a process that is not heard of keeps its rows, 5 seconds to 10 minutes.
     pub lease: Duration,
-    /// The results file; none: named after the input.
+    /// The results file; `None` means a name after the input.
     pub results: Option<PathBuf>,
     /// What log lines there are.
     pub logs: LogSettings,
-    /// Where the run's figures are kept for Prometheus; none in a rehearsal.
+    /// The file of the run's metrics for Prometheus; always `None` in a rehearsal.
     pub metrics: Option<PathBuf>,
     /// The name of the profile that was used.
     pub profile: Option<String>,

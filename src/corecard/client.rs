@@ -65,7 +65,7 @@ pub struct Client {
     idle: RefCell<VecDeque<ApiConnection>>,
     /// Where connections are made to.
     server: Uri,
-    /// What every request says beside its body.
+    /// The head of every request.
     request: Request<()>,
     credentials: Arc<Credentials>,
     body: BodyTemplate,
@@ -117,7 +117,7 @@ impl Client {
         }
     }
 
-    /// Opens so many connections ahead of the calls, and gives up at the first that
+    /// Opens this many connections ahead of the calls, and gives up at the first that
     /// cannot be opened.
     pub async fn connect(&self, connections: usize) {
         let opening = stream::iter(0..connections).map(|_| self.open());
@@ -127,8 +127,8 @@ impl Client {
         }
     }
 
-    /// Asks CoreCARD to cancel the row's order, once; none if, with a connection to do so,
-    /// it may not start any more.
+    /// Asks CoreCARD to cancel the row's order, once. `None` if, once there is a connection,
+    /// the call may not start any more.
     pub async fn cancel(
         &self,
         attempt: Attempt,

@@ -102,7 +102,7 @@ type Http1Connection = http1::Connection<Stream, Full<Bytes>>;
 struct Driver {
     /// None once the connection has ended.
     connection: Option<Pin<Box<Http1Connection>>>,
-    /// Why that was, if no exchange was told.
+    /// Why, if no exchange has reported it.
     failed: Option<hyper::Error>,
 }
 

@@ -76,7 +76,7 @@ impl NetworkConfig {
     }
 }
 
-/// Makes connections for calls: TCP, and TLS where the address says so.
+/// Makes connections for calls: TCP, and TLS for https.
 pub(super) type ApiConnector = HttpsConnector<Route>;
 
 type BoxError = Box<dyn Error + Send + Sync>;

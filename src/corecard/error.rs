@@ -85,7 +85,7 @@ pub(super) fn lost(failed: &hyper::Error, was_unused: bool) -> CallResult {
     })
 }
 
-/// It is said in the handshake, and heard of before or after the request has left.
+/// The server sends it in the handshake; it may arrive before or after the request has left.
 fn refusal_of_our_certificate(failed: &hyper::Error) -> Option<CallResult> {
     find(failed).filter(|cause| is_about_our_certificate(cause)).map(not_accepted)
 }
@@ -137,7 +137,7 @@ fn is_dns(failed: &(dyn Error + 'static)) -> bool {
     chain(failed).any(|cause| cause.to_string().starts_with("dns error"))
 }
 
-/// The innermost cause, which is the one that tells something.
+/// The innermost cause, which is the informative one.
 pub(super) fn root(failed: &(dyn Error + 'static)) -> String {
     chain(failed).last().unwrap_or(failed).to_string()
 }

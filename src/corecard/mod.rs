@@ -1,5 +1,5 @@
-//! CoreCARD's API: what a call says, how it proves who is calling, and what
-//! comes back. One call; no retries here.
+//! The client of CoreCARD's API: requests, credentials, connections and responses. It makes
+//! one call at a time and never retries.
 
 pub mod auth;
 pub mod body_template;

@@ -89,7 +89,7 @@ impl fmt::Display for Proxy {
     }
 }
 
-/// What the proxy is told of us: nothing if neither variable is set.
+/// The credentials for the proxy; `None` if neither variable is set.
 fn authorization(variable: EnvLookup) -> Result<Option<HeaderValue>, ProxyError> {
     let (username, password) = (secret(USERNAME, variable), secret(PASSWORD, variable));
     let (username, password) = match (username, password) {

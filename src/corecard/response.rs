@@ -27,7 +27,7 @@ struct RawResponse {
     status: Option<Value>,
     error_code: Option<Value>,
     message: Option<Value>,
-    /// Whether a field of nearly the same name says the opposite of `Status`.
+    /// Whether a field of nearly the same name has the opposite value of `Status`.
     contradicts_itself: bool,
 }
 
@@ -117,7 +117,7 @@ pub(super) fn json(body: &[u8]) -> &[u8] {
     body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body)
 }
 
-/// What a complete body says, but for what the call carried.
+/// Reads a complete body, and removes the credentials of the call from it.
 pub(super) fn read(body: &[u8], auth_headers: &AuthHeaders) -> ResponseBody {
     let body = json(body);
     match serde_json::from_slice::<RawResponse>(body) {
@@ -183,7 +183,7 @@ fn excerpt(body: &[u8], auth_headers: &AuthHeaders) -> String {
     format!("\"{}\"", single_line(body, 60, auth_headers))
 }
 
-/// The beginning of what another program said, made fit to be shown.
+/// The beginning of another program's output, made fit to be shown.
 pub(super) fn single_line(text: &[u8], longest: usize, auth_headers: &AuthHeaders) -> String {
     let beginning = String::from_utf8_lossy(&text[..text.len().min(4096)]);
     // Before blanks are taken together: a secret may hold some.

@@ -1,4 +1,4 @@
-//! Whom we trust beside those the system trusts, and who we say we are.
+//! TLS: which authorities are trusted beside the system's, and the client certificate.
 
 use std::fs;
 use std::io;
@@ -13,7 +13,7 @@ use rustls::{ClientConfig, RootCertStore};
 
 use crate::{private_file, tls};
 
-/// The files that TLS is set up from; none: as the system has it.
+/// The files that TLS is set up from; each is optional.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TlsFiles {
     /// Certificates of authorities to trust beside the system's.

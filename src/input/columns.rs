@@ -88,7 +88,7 @@ impl ColumnMap {
         self.sequence
     }
 
-    /// Which column says who goes first, if one does.
+    /// Which column holds the priority, if one does.
     pub fn priority(&self) -> Option<usize> {
         self.priority
     }
@@ -132,8 +132,8 @@ impl ColumnMap {
         admins.iter().any(|admin| sequences.iter().any(|sequence| sequence != admin))
     }
 
-    /// Whether the sequence number's column has a name that others may have too, and nobody
-    /// said that it is the right one.
+    /// Whether the sequence number's column has a name that other columns may have too, and
+    /// was not named by the user.
     pub(super) fn guesses_sequence(&self) -> bool {
         self.guesses_sequence
     }

@@ -78,7 +78,7 @@ pub fn to_send_of(group: &[OrderKey]) -> Option<OrderKey> {
     decides(group).filter(|keyed| keyed.is_sent())
 }
 
-/// Of rows sorted by order, the one that tells how the order stands, for each that is sent
+/// Of rows sorted by order, the row that stands for the order, for each order that is sent
 /// or in doubt: the first to be sent, else the first in doubt.
 pub fn rows_on_record(by_order: &[OrderKey]) -> impl Iterator<Item = OrderKey> + '_ {
     let on_record = |group: &[OrderKey]| {

@@ -81,9 +81,9 @@ pub enum InputErrorKind {
     OtherDigest {
         /// That of the file.
         digest: Digest,
-        /// Who says otherwise.
+        /// Where the other digest comes from.
         place: String,
-        /// What was said.
+        /// The digest that was expected.
         expected: String,
     },
     /// The rows are not as many as expected.
@@ -94,7 +94,7 @@ pub enum InputErrorKind {
     OtherRows {
         /// Those of the file.
         rows: u64,
-        /// What was said.
+        /// The number that was expected.
         expected: u32,
     },
     /// It was made to fill the memory, or is no file of orders.
@@ -191,7 +191,7 @@ pub enum InputErrorKind {
         /// What to do about it.
         remedy: String,
     },
-    /// Both keys were said to be in one column.
+    /// Both keys were assigned to one column.
     #[error(
         "column {0} cannot hold both the admin number and the sequence number; \
          correct --admin-column or --sequence-column"
@@ -239,7 +239,7 @@ pub enum InputErrorKind {
         /// Where the row starts.
         line: u64,
     },
-    /// A row of a results file that says neither yes nor no.
+    /// A row of a results file whose doubt is neither true nor false.
     #[error("line {line} has the doubt {found}, which is neither true nor false")]
     UnknownDoubt {
         /// Where the row starts.

@@ -46,7 +46,7 @@ pub(super) fn whole(text: &[u8]) -> String {
     shown
 }
 
-/// The text without numbers of so many digits that they may be those of a card, mistyped.
+/// The text without numbers that are long enough to be a mistyped card number.
 fn without_long_numbers(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for run in text.as_bytes().chunk_by(|a, b| a.is_ascii_digit() == b.is_ascii_digit()) {

@@ -26,7 +26,7 @@ pub(super) const SEQUENCE_NUMBER: NumberField = NumberField {
 };
 
 impl NumberField {
-    /// Reads the field, or says what is wrong with it. Surrounding blanks and
+    /// Reads the field, or returns what is wrong with it. Surrounding blanks and
     /// leading zeros are fine: the number is still the only one it can be.
     #[inline]
     pub fn read(self, field: &[u8]) -> Result<u64, RowError> {

@@ -47,7 +47,7 @@ pub struct PlannedRow {
     /// How it stands.
     pub disposition: Disposition,
     /// Its place in the order in which rows are sent, from 1: its number, unless the
-    /// input says who goes first. No two rows have the same.
+    /// input has a priority column. No two rows have the same.
     pub place: u32,
 }
 

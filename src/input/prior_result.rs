@@ -19,13 +19,13 @@ pub struct PriorResult<'r> {
     pub status: Option<Status>,
     /// CoreCARD's code, else one of ours.
     pub error_code: Cow<'r, str>,
-    /// What was said, or went wrong, in words.
+    /// CoreCARD's message, or what went wrong in words.
     pub message: Cow<'r, str>,
     /// The HTTP status of the last answer.
     pub http_status: Option<u16>,
-    /// How many requests were sent; 0 if it does not say.
+    /// How many requests were sent; 0 if the field is empty or unreadable.
     pub attempts: u32,
-    /// Whether an answer was lost; `None` if the field says neither yes nor no.
+    /// Whether an answer was lost; `None` if the field is neither true nor false.
     pub doubt: Option<bool>,
     /// When the first request left.
     pub first_sent_at: Cow<'r, str>,
@@ -33,7 +33,7 @@ pub struct PriorResult<'r> {
     pub ended_at: Cow<'r, str>,
 }
 
-/// Where a results file keeps what it says.
+/// The columns of a results file that hold results.
 #[derive(Debug, Clone)]
 pub(super) struct ResultColumns {
     row: Option<usize>,

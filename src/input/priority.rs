@@ -7,7 +7,7 @@ use crate::model::RowNumber;
 
 /// The largest number that is read as a priority, and without its sign the smallest.
 const MOST: i32 = 2_000_000_000;
-/// How many priorities are told of one by one.
+/// How many priorities are counted one by one.
 const TOLD: usize = 10;
 
 /// Where a row stands among all: the smallest goes first.
@@ -20,7 +20,7 @@ impl PriorityKey {
     /// Not sent, and so after all others.
     pub const NOT_SENT: PriorityKey = PriorityKey(u32::MAX);
 
-    /// Of a row with this priority: a whole number, or none that can be read.
+    /// Parses the priority of a row; anything but a whole number is [`PriorityKey::NONE`].
     pub fn parse(field: &[u8]) -> PriorityKey {
         let number =
             std::str::from_utf8(field.trim_ascii()).ok().and_then(|text| text.parse().ok());

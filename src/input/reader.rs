@@ -71,7 +71,7 @@ impl Read for GzipReader<'_> {
 }
 
 impl<'f> DecodedReader<'f> {
-    /// Of a file of so many bytes.
+    /// Reads a file of this many bytes.
     pub fn new(file: &'f File, bytes: u64, gzip: bool) -> Self {
         let plain = PositionedReader::new(file);
         if !gzip {

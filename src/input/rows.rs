@@ -188,7 +188,7 @@ impl Rows<'_> {
         self.unfinished
     }
 
-    /// The next row; none at the end of the file. Rows that hold nothing, as spreadsheets
+    /// The next row; `None` at the end of the file. Rows that hold nothing, as spreadsheets
     /// write them for cleared ones, are passed over as blank lines are. Not an iterator: the
     /// fields are lent, so that reading a row takes no memory.
     // A call that is not inlined copies every record twice.

@@ -38,7 +38,7 @@ pub struct InputSummary {
     /// Every order that takes part, sorted by order, then row. 16 bytes a row: take
     /// it away when it is no longer needed.
     pub orders: Vec<OrderKey>,
-    /// In which places rows go, if the input says so. 8 bytes a row.
+    /// The positions in which rows are sent, if there is a priority column. 8 bytes a row.
     pub places: Option<SendPositions>,
     /// How many rows to be sent have which priority, if there is a column for that.
     pub priorities: Option<PriorityCounts>,

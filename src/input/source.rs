@@ -180,7 +180,7 @@ impl Input {
     }
 
     /// Reads from here on a copy of the file, in an anonymous file in `directory`: what
-    /// becomes of the file while the run goes on does not matter to its results.
+    /// becomes of the file during the run does not matter to its results.
     ///
     /// # Errors
     /// When there is no room for the copy, or the file changes while it is made.
@@ -247,7 +247,7 @@ impl Input {
         1 + self.preamble.lines
     }
 
-    /// What separates the fields, if a line above the header says it.
+    /// What separates the fields, if a line above the header declares it.
     pub(super) fn declared_delimiter(&self) -> Option<u8> {
         self.preamble.delimiter
     }

@@ -18,10 +18,10 @@ use crate::exit_code::ExitCode;
 use crate::ledger::Run;
 use crate::model::{Counts, Status};
 
-/// How often the file is replaced while a run goes on.
+/// How often the file is replaced during a run.
 const REPLACED_EVERY: Duration = Duration::from_secs(15);
 
-/// What the file tells of one run.
+/// The metrics of one run.
 #[derive(Debug, Clone)]
 pub struct RunMetrics {
     /// The run.
@@ -177,7 +177,7 @@ fn may_replace(path: &Path) -> anyhow::Result<()> {
 fn replace(path: &Path, text: &str) -> std::io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let folder = folder.unwrap_or(Path::new("."));
-    // What is wrong with the folder is told without the temporary file's name.
+    // An error about the folder should not name the temporary file.
     std::fs::metadata(folder)?;
     let mut file = tempfile::NamedTempFile::new_in(folder)?;
     file.write_all(text.as_bytes())?;

@@ -18,16 +18,17 @@ const REDRAWN_EVERY: Duration = Duration::from_millis(100);
 /// How often a line is written where there is no terminal.
 const TOLD_EVERY: Duration = Duration::from_secs(30);
 
-/// A wait of so long that the server asks for is told.
+/// A wait that the server asks for is reported from this length on.
 const LONG_WAIT: Duration = Duration::from_secs(60);
 
-/// A wait of so long for another run's call is told: it is longer than a call takes.
+/// A wait for another run's call is reported from this length on: it is longer than a call
+/// takes.
 const LONG_CALL: Duration = Duration::from_secs(10);
 
 /// The live line that is on the terminal.
 static LIVE: Mutex<Option<ProgressBar>> = Mutex::new(None);
 
-/// What does not change while a run goes on.
+/// What does not change during a run.
 #[derive(Debug, Clone, Copy)]
 pub struct ProgressContext {
     /// How many rows the run has.
@@ -88,14 +89,14 @@ fn set_live(bar: Option<ProgressBar>) {
     *LIVE.lock().unwrap_or_else(PoisonError::into_inner) = bar;
 }
 
-/// What is told however quiet it is to be: each once.
+/// Notices that are shown even with `--quiet`, each once.
 #[derive(Default)]
 struct Notices {
     /// How long the last outage has lasted.
     lasted: Option<Duration>,
-    /// Since when there has been the silence that was told.
+    /// The start of the wait that was reported.
     silent_since: Option<Duration>,
-    /// Whether it was told that rows wait for another run's calls.
+    /// Whether it was reported that rows wait for another run's calls.
     waits_elsewhere: bool,
 }
 
@@ -107,7 +108,7 @@ impl Notices {
         outage.into_iter().chain(silence).chain(self.elsewhere(snapshot.elsewhere))
     }
 
-    /// What there is to say now that rows wait so long for another run's calls.
+    /// The notice that rows wait for another run's calls, if it is due.
     fn elsewhere(&mut self, waits: Option<RowsElsewhere>) -> Option<String> {
         let waits = waits.filter(|waits| waits.longest >= LONG_CALL);
         let is_told = std::mem::replace(&mut self.waits_elsewhere, waits.is_some());
@@ -119,7 +120,7 @@ impl Notices {
         ))
     }
 
-    /// What there is to say now that the server asks for this.
+    /// The notice that the server asks for a wait, if it is due.
     fn silence(&mut self, asked: WaitRequest) -> Option<String> {
         let is_told = self.silent_since == Some(asked.since);
         if is_told || !(asked.is_capped || asked.wait >= LONG_WAIT) {
@@ -133,7 +134,7 @@ impl Notices {
         ))
     }
 
-    /// What there is to say now that the server has been away for so long, or is not.
+    /// The notice that an outage has begun or ended, if it has.
     fn outage(&mut self, lasts: Option<Duration>, cause: &str) -> Option<String> {
         match (std::mem::replace(&mut self.lasted, lasts), lasts) {
             (None, Some(_)) => Some(format!(
@@ -183,7 +184,7 @@ fn ends(snapshot: &Snapshot) -> impl Iterator<Item = String> {
     counts_text(&snapshot.counts).into_iter().map(|words| words.replace('_', " "))
 }
 
-/// Nothing until enough rows have ended to tell.
+/// `None` until enough rows have ended for an estimate.
 fn time_left(rows: u64, ended: u64, took: Duration) -> Option<Duration> {
     let enough = ended > 0 && took > Duration::from_secs(1);
     enough.then(|| took.mul_f64(rows as f64 / ended as f64))

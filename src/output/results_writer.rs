@@ -28,7 +28,7 @@ pub struct ResultsInput<'a> {
 }
 
 /// Rows for which the ledger has another order than their lines of the input. The results
-/// name what the ledger says, since that was sent.
+/// name the ledger's order, since that was sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Misnamed {
     /// How many there are.
@@ -261,7 +261,7 @@ enum KeyFields {
     FromInput,
     /// Nothing: it could be taken for an order that was not given.
     Hidden,
-    /// What the ledger says was sent.
+    /// The order that was sent, by the ledger.
     FromLedger(Order),
 }
 

@@ -11,7 +11,7 @@ use crate::engine::RunStats;
 /// A limit of the server that held the calls for less than this is not worth telling.
 const LITTLE: Duration = Duration::from_secs(1);
 
-/// The line for people; none if nothing happened.
+/// The line for people; `None` if nothing happened.
 pub fn line(stats: &RunStats) -> Option<String> {
     let away = (stats.outages > 0).then(|| {
         let (times, lasted) = (times(stats.outages), human_duration(stats.outage_time));

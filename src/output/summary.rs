@@ -14,7 +14,7 @@ use crate::ledger::Run;
 use crate::model::{Counts, ReasonCode, Status};
 use crate::policy::stop_rules::StopReason;
 
-/// What there is to say about a run that has come to rest.
+/// The summary of a run that this process has finished or found ended.
 pub struct Summary<'a> {
     /// The run.
     pub run: &'a Run,
@@ -82,7 +82,7 @@ impl Summary<'_> {
         line
     }
 
-    /// There is none if the run stopped.
+    /// `None` if the run stopped.
     fn margin(&self) -> Option<Duration> {
         self.work.and_then(|work| work.margin).filter(|_| self.results.have_ended())
     }
@@ -168,7 +168,7 @@ impl Summary<'_> {
         steps
     }
 
-    /// What is said of the rows that may or may not be cancelled.
+    /// The step for the rows that may or may not be cancelled.
     fn what_doubt(&self) -> String {
         const WHY: &str =
             "rejected after an answer was lost; that call may have cancelled the order";
@@ -250,7 +250,7 @@ pub fn reason(stop: &str) -> String {
     format!("{} ({stop})", meaning(stop))
 }
 
-/// What is to be done before a run that stopped for this goes on.
+/// What must be done before a run that stopped for this reason is started again.
 fn remedy(stop: &str) -> Option<&'static str> {
     match ReasonCode::ALL.iter().find(|(code, _)| code.to_string() == stop)?.0 {
         ReasonCode::Credentials => {

@@ -2,7 +2,7 @@
 
 use super::window::{SECOND, Window};
 
-/// Lets in at most so many requests within any one second, both ends included.
+/// Admits at most `limit` requests within any one second, both ends included.
 #[derive(Debug)]
 pub(super) struct Capacity {
     limit: usize,

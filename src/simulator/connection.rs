@@ -15,7 +15,7 @@ use crate::model::Order;
 
 /// Serves one connection until it ends.
 pub(super) async fn serve(stream: TcpStream, handler: Arc<Handler>) {
-    // A client that breaks off is a client's business: there is no one to tell.
+    // If the client breaks off, there is nobody to report an error to.
     let _ = converse(stream, &handler).await;
 }
 

@@ -21,7 +21,7 @@ pub(super) struct RequestHead {
     pub(super) target: RequestTarget,
     /// Whether the connection ends with the answer.
     pub(super) close: bool,
-    /// Whether the client waits to be told before it sends the body.
+    /// Whether the client waits for `100 Continue` before it sends the body.
     pub(super) expects_continue: bool,
 }
 

@@ -67,7 +67,7 @@ labeled_enum! {
 }
 
 labeled_enum! {
-    /// What can go wrong with a request, each with a share of its own in the settings.
+    /// What can go wrong with a request. Each fault has a share in the settings.
     Fault {
         DropBefore = "drop_before", "Not done; the connection is closed without an answer.";
         DropAfter = "drop_after", "Done; the connection is closed without an answer.";

@@ -1,5 +1,5 @@
 //! A simulator of CoreCARD: a real HTTP/1.1 server on loopback that cancels physical
-//! card orders which exist only in its memory, and that can be told to be slow, full,
+//! card orders which exist only in its memory, and that can be configured to be slow, full,
 //! and unreliable in every way a real one has been.
 //!
 //! Everything that happens to an order is drawn from a seed, so a scenario can be
@@ -78,7 +78,7 @@ pub enum StartError {
     Listen {
         /// The port that was asked for.
         port: u16,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
     /// The record file could not be begun.
@@ -86,7 +86,7 @@ pub enum StartError {
     Record {
         /// The file that was asked for.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
 }
@@ -159,7 +159,7 @@ fn bind(port: u16) -> io::Result<TcpListener> {
     socket.listen(MOST_UNACCEPTED)
 }
 
-/// Takes connections until told to stop or left alone, then closes them all.
+/// Accepts connections until it is stopped or dropped, then closes them all.
 async fn listen(listener: TcpListener, handler: Arc<Handler>, mut stopped: oneshot::Receiver<()>) {
     let mut connections = JoinSet::new();
     loop {

@@ -24,7 +24,8 @@ const HEADER: [&str; 7] =
 pub(super) struct RecordLine {
     pub(super) received_at_ns: u64,
     pub(super) ended_at_ns: u64,
-    /// The order, and which of the requests for it this was; none if it named none.
+    /// The order, and the number of this request among those for it; `None` if the request
+    /// named no order.
     pub(super) order: Option<(Order, u32)>,
     pub(super) did: Option<ProcessResult>,
     pub(super) answer: &'static str,
@@ -87,7 +88,7 @@ impl Recorder {
         Ok((lines, Recorder { stop, thread }))
     }
 
-    /// Writes what waits, and says what went wrong, if anything did.
+    /// Writes the lines that wait, and ends the thread. Returns what went wrong, if anything did.
     pub(super) async fn close(self) -> Result<(), String> {
         drop(self.stop);
         match tokio::task::spawn_blocking(|| self.thread.join()).await {

@@ -1,4 +1,4 @@
-//! The responses, byte for byte, and how the connection goes on after each.
+//! The responses, byte for byte, and what happens to the connection after each.
 
 use std::io::Write;
 
@@ -35,7 +35,7 @@ pub(super) enum Response {
 /// The status that an answer has if it is to be a server error.
 pub(super) type ErrorStatus = u16;
 
-/// How the connection goes on.
+/// What happens to the connection after a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ConnectionAction {
     /// The next request is waited for.
@@ -50,7 +50,7 @@ pub(super) enum ConnectionAction {
     Hang,
 }
 
-/// Appends the response, if there is one, and returns how the connection goes on.
+/// Appends the response, if there is one, and returns what happens to the connection.
 pub(super) fn write_response(
     out: &mut Vec<u8>,
     response: &Response,

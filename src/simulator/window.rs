@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 pub(super) const SECOND: u64 = 1_000_000_000;
 
 /// How long arrivals are kept: twice as long as is asked about, because threads
-/// can report an arrival a moment after a later one.
+/// can report an arrival shortly after a later one.
 const KEPT: u64 = 2 * SECOND;
 
 /// The arrivals of the last two seconds, whatever order they are reported in.
@@ -17,7 +17,7 @@ pub(super) struct Window {
 }
 
 impl Window {
-    /// Puts an arrival, in nanoseconds, in its place, and says which place that is.
+    /// Inserts an arrival, in nanoseconds, and returns its position.
     pub(super) fn insert(&mut self, at: u64) -> usize {
         let newest = self.times.back().map_or(at, |newest| at.max(*newest));
         while self.times.front().is_some_and(|oldest| *oldest + KEPT < newest) {

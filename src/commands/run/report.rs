@@ -1,4 +1,4 @@
-//! What is reported: the metrics while the run goes on, the results and the summary after it.
+//! What is reported: the metrics during the run, the results and the summary after it.
 
 use anyhow::{Context as _, anyhow};
 use jiff::Timestamp;

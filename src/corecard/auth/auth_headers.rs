@@ -10,7 +10,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 /// A value of fewer bytes is a word rather than a secret, and stays.
 const SHORTEST: usize = 6;
-/// So many characters of a longer secret give it away, however it goes on.
+/// This many characters of a longer secret give it away, whatever follows.
 const GIVES_AWAY: usize = 12;
 const REMOVED: &str = "[secret removed]";
 
@@ -72,12 +72,12 @@ impl AuthHeaders {
     }
 }
 
-/// What gives a secret away, however it goes on.
+/// The beginning that gives a secret away, whatever follows.
 fn beginning(secret: &str) -> &str {
     secret.char_indices().nth(GIVES_AWAY).map_or(secret, |(end, _)| &secret[..end])
 }
 
-/// How many bytes of the secret the text begins with; none if they do not give it away.
+/// How many bytes of the secret the text begins with; 0 if they do not give it away.
 fn repeated(secret: &str, text: &str) -> usize {
     if !text.starts_with(beginning(secret)) {
         return 0;

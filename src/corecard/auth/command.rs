@@ -15,7 +15,7 @@ use super::error::AuthError;
 use super::token::{Token, TokenError};
 use crate::corecard::response;
 
-/// How long the command may take, unless the table says otherwise.
+/// How long the command may take, unless the table sets another limit.
 const TIME_LIMIT: Duration = Duration::from_secs(30);
 /// How the names of this program's variables begin.
 const OWN_VARIABLES: &[u8] = b"CARDCANCEL_";
@@ -29,7 +29,7 @@ const LONGEST_COMPLAINT: usize = 300;
 pub struct TokenCommand {
     program: String,
     arguments: Vec<String>,
-    /// How long a token lasts if the command does not say.
+    /// How long a token lasts if the command does not print it.
     lifetime: Option<Duration>,
     time_limit: Duration,
 }

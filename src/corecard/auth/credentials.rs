@@ -59,8 +59,8 @@ impl Credentials {
         !matches!(self.source, TokenSource::None)
     }
 
-    /// Fetches new ones, which every call carries from then on, and says how long
-    /// they last, where that is known. Without a source, it does nothing.
+    /// Fetches new ones, which every call carries from then on, and returns how long
+    /// they last, if that is known. Without a source, it does nothing.
     ///
     /// # Errors
     /// When none can be had; calls go on to carry those before.

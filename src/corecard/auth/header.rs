@@ -4,7 +4,7 @@ use base64::prelude::{BASE64_STANDARD, Engine as _};
 use http::header::HeaderValue;
 use secrecy::{ExposeSecret, SecretString};
 
-/// A value that nothing prints; none if no header can carry the text.
+/// A value that nothing prints; `None` if no header can carry the text.
 pub(in crate::corecard) fn sensitive(text: &str) -> Option<HeaderValue> {
     let mut value = HeaderValue::from_bytes(text.as_bytes()).ok()?;
     value.set_sensitive(true);

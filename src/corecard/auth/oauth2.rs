@@ -24,7 +24,7 @@ const CLIENT_SECRET: &str = "CARDCANCEL_OAUTH2_CLIENT_SECRET";
 const TIME_LIMIT: Duration = Duration::from_secs(30);
 /// The longest answer that is read, in bytes.
 const LONGEST_ANSWER: usize = 64 * 1024;
-/// What RFC 6749 has a token server say, and what to do about it; other words are not repeated.
+/// The error codes of RFC 6749, and what to do about each; other codes are not repeated.
 const ERRORS: [(&str, &str); 6] = [
     ("invalid_request", "check scope and audience"),
     ("invalid_client", "check client_id, client_auth and CARDCANCEL_OAUTH2_CLIENT_SECRET"),

@@ -108,7 +108,7 @@ fn without_newline(mut bytes: Vec<u8>) -> Vec<u8> {
     bytes
 }
 
-/// A secret that a header can carry, or an error that says where it stands.
+/// A secret that a header can carry, or an error that names its source.
 fn usable(place: &str, bytes: Vec<u8>) -> Result<SecretString, SecretError> {
     let unusable = |why| SecretError::Unusable(place.to_owned(), why);
     let text = String::from_utf8(bytes).map_err(|_| unusable("is not UTF-8 text"))?;

@@ -51,7 +51,7 @@ impl TokenError {
 }
 
 impl Token {
-    /// A bare token, or JSON that holds one; none if it is neither.
+    /// A bare token, or JSON that holds one; `None` if it is neither.
     pub(super) fn read(printed: &[u8], now: Timestamp) -> Option<Token> {
         let text = std::str::from_utf8(response::json(printed)).ok()?.trim();
         match serde_json::from_str::<Value>(text) {

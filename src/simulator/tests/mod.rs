@@ -126,7 +126,7 @@ async fn perfect() -> Simulator {
     start(SimulatorSettings::default()).await.unwrap()
 }
 
-/// Asks once, on a connection of its own.
+/// Sends one request on a new connection.
 async fn ask(simulator: &Simulator, request: impl AsRef<[u8]>) -> ClientView {
     TestClient::new(simulator).await.ask(request).await
 }

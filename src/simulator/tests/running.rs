@@ -7,7 +7,7 @@ use super::*;
 
 const HEADER: &str = "received_at_ns,ended_at_ns,admin_number,sequence_number,nth,did,answer";
 
-/// When a request came, and what else a line of the record tells of it, but for its end.
+/// When a request arrived, and the other fields of its line, except when it ended.
 fn received_and_rest(line: &str) -> (u64, &str) {
     let (received, rest) = line.split_once(',').unwrap();
     let (ended, rest) = rest.split_once(',').unwrap();
@@ -16,7 +16,7 @@ fn received_and_rest(line: &str) -> (u64, &str) {
     (received, rest)
 }
 
-/// How long each request was under way, once the record has so many.
+/// How long each request took, once the record has this many.
 async fn lengths(record: &std::path::Path, requests: usize) -> Vec<Duration> {
     let written = async {
         loop {
