@@ -1,6 +1,8 @@
 //! Help, and what is refused on the command line.
 
+use super::parser::OPTIONS_NOT_FOR_WORKER;
 use super::*;
+use crate::config::{Options, SettingName};
 use insta::assert_snapshot;
 
 fn help(args: &[&str]) -> String {

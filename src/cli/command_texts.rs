@@ -1,0 +1,360 @@
+//! The flags at a glance, examples and exit codes of every command.
+
+use super::command_help::{CommandHelp, example};
+use crate::exit_code::ExitCode;
+
+/// The exit codes of commands that send nothing.
+const PLAIN: &[(ExitCode, &str)] = &[
+    (ExitCode::Done, "done"),
+    (ExitCode::Refused, "the command line or the configuration was refused"),
+    (ExitCode::LedgerFailed, "the ledger or the disk failed"),
+];
+
+/// What is shown of every command.
+pub const COMMANDS: &[CommandHelp] = &[
+    CommandHelp {
+        name: "",
+        at_a_glance: &[],
+        meanings: &[],
+        examples: &[
+            example(
+                "Rehearse: a whole run against a built-in simulator of CoreCARD",
+                "cardcancel run orders.csv --rehearse",
+            ),
+            example("Write a configuration file to start from", "cardcancel config init"),
+            example(
+                "Report what is wrong with a file; nothing is sent",
+                "cardcancel check orders.csv --profile production",
+            ),
+            example("Cancel its orders", "cardcancel run orders.csv --profile production"),
+            example(
+                "Send the rows again that are still open",
+                "cardcancel rerun orders.results.csv --profile production",
+            ),
+            example("List what ran", "cardcancel runs"),
+        ],
+        exit_codes: &ExitCode::LIST,
+        see_also: &[],
+    },
+    CommandHelp {
+        name: "check",
+        at_a_glance: &[
+            "profile", "config", "url", "rate", "cut-off", "max-rows", "ledger", "json", "quiet",
+        ],
+        meanings: &[
+            ("json", "Print the report as one JSON object"),
+            ("quiet", "Do not list invalid rows and duplicates"),
+        ],
+        examples: &[
+            example(
+                "Report what is wrong with a file, and how long a run of it takes",
+                "cardcancel check orders.csv --profile production",
+            ),
+            example(
+                "See whether it can be sent before the embosser starts",
+                "cardcancel check orders.csv --rate 50/s --cut-off '03:30[America/New_York]'",
+            ),
+            example(
+                "Report it to a script",
+                "cardcancel check orders.csv --profile production --json",
+            ),
+        ],
+        exit_codes: &[
+            (ExitCode::Done, "every row can be sent, or is a duplicate of one"),
+            (ExitCode::Failures, "some rows are invalid; the others can be sent"),
+            (
+                ExitCode::Refused,
+                "`run` would refuse the file, also because of --max-rows or the cut-off",
+            ),
+        ],
+        see_also: &["run", "config show"],
+    },
+    CommandHelp {
+        name: "run",
+        at_a_glance: &[
+            "profile",
+            "config",
+            "url",
+            "rate",
+            "cut-off",
+            "max-failures",
+            "yes",
+            "rehearse",
+            "results",
+            "ledger",
+        ],
+        meanings: &[],
+        examples: &[
+            example(
+                "Cancel the orders of a file; asks before it sends",
+                "cardcancel run orders.csv --profile production",
+            ),
+            example(
+                "Rehearse: a whole run against a built-in simulator of CoreCARD",
+                "cardcancel run orders.csv --rehearse",
+            ),
+            example(
+                "From a scheduler, without a question, until the embosser starts",
+                "cardcancel run orders.csv --cut-off '03:30[America/New_York]' --yes",
+            ),
+            example(
+                "A first night: 20 rows first, and stop if more than 5% fail",
+                "cardcancel run orders.csv --canary 20 --max-failures 5%",
+            ),
+            example(
+                "After a crash, a cut-off or a stop rule, resume: the same command again",
+                "cardcancel run orders.csv --profile production",
+            ),
+        ],
+        exit_codes: &ExitCode::LIST,
+        see_also: &["check", "rerun", "runs", "config show"],
+    },
+    CommandHelp {
+        name: "rerun",
+        at_a_glance: &[
+            "only",
+            "profile",
+            "config",
+            "url",
+            "rate",
+            "cut-off",
+            "max-failures",
+            "yes",
+            "rehearse",
+            "results",
+            "ledger",
+        ],
+        meanings: &[],
+        examples: &[
+            example(
+                "Send the open rows of a results file again",
+                "cardcancel rerun orders.results.csv --profile production",
+            ),
+            example(
+                "Send only the rows in doubt, and those that were throttled",
+                "cardcancel rerun orders.results.csv --only in_doubt,HTTP_429",
+            ),
+            example(
+                "Name the new results file",
+                "cardcancel rerun orders.results.csv -o orders.rerun.csv",
+            ),
+        ],
+        exit_codes: &ExitCode::LIST,
+        see_also: &["run", "runs"],
+    },
+    CommandHelp {
+        name: "worker",
+        at_a_glance: &[
+            "profile",
+            "config",
+            "url",
+            "concurrency",
+            "attempts",
+            "max-outage",
+            "ledger",
+            "lease",
+            "log-file",
+            "quiet",
+        ],
+        meanings: &[],
+        examples: &[
+            example(
+                "Join every run that is open, until SIGTERM",
+                "cardcancel worker --profile production",
+            ),
+            example(
+                "Name the shared ledger; its password is in CARDCANCEL_LEDGER_PASSWORD",
+                "cardcancel worker --ledger postgres://cardcancel@db.example.com/cardcancel",
+            ),
+        ],
+        exit_codes: &[
+            (ExitCode::Done, "stopped by a signal"),
+            (ExitCode::Refused, "the command line or the configuration was refused"),
+            (
+                ExitCode::Stopped,
+                "this process cannot continue; the runs are left to other processes",
+            ),
+            (ExitCode::LedgerFailed, "the ledger or the disk failed"),
+        ],
+        see_also: &["run", "runs"],
+    },
+    CommandHelp {
+        name: "runs",
+        at_a_glance: &["ledger", "rehearse", "json", "config", "profile"],
+        meanings: &[
+            ("rehearse", "Use the ledger of rehearsals"),
+            ("json", "Print JSON: one object a line"),
+        ],
+        examples: &[
+            example("List all runs, the newest first", "cardcancel runs"),
+            example("Show one of them", "cardcancel runs 20261122-091020-6f4f"),
+            example("List them for a script, one JSON object a line", "cardcancel runs --json"),
+            example("List the rehearsals", "cardcancel runs --rehearse"),
+        ],
+        exit_codes: PLAIN,
+        see_also: &["run", "ledger info"],
+    },
+    CommandHelp {
+        name: "ledger",
+        at_a_glance: &[],
+        meanings: &[],
+        examples: &[
+            example("Show how large the ledger is", "cardcancel ledger info"),
+            example("Check that nothing in it is damaged", "cardcancel ledger check"),
+            example(
+                "Copy it while runs continue",
+                "cardcancel ledger backup /backup/ledger-2026-11-26.db",
+            ),
+        ],
+        exit_codes: PLAIN,
+        see_also: &["ledger info", "ledger check", "ledger backup"],
+    },
+    CommandHelp {
+        name: "ledger info",
+        at_a_glance: &["ledger", "rehearse", "json", "config", "profile"],
+        meanings: &[
+            ("rehearse", "Use the ledger of rehearsals"),
+            ("json", "Print one JSON object"),
+        ],
+        examples: &[
+            example("Show the size of the ledger", "cardcancel ledger info"),
+            example("Show that of a backup", "cardcancel ledger info /backup/ledger-2026-11-26.db"),
+        ],
+        exit_codes: PLAIN,
+        see_also: &["ledger check", "runs"],
+    },
+    CommandHelp {
+        name: "ledger check",
+        at_a_glance: &["ledger", "rehearse", "json", "config", "profile"],
+        meanings: &[
+            ("rehearse", "Use the ledger of rehearsals"),
+            ("json", "Print one JSON object"),
+        ],
+        examples: &[
+            example("Check the ledger", "cardcancel ledger check"),
+            example("Check a backup", "cardcancel ledger check /backup/ledger-2026-11-26.db"),
+        ],
+        exit_codes: &[
+            (ExitCode::Done, "nothing is damaged"),
+            (ExitCode::Refused, "there is no such ledger, or it cannot be opened"),
+            (ExitCode::LedgerFailed, "the ledger is damaged, or the disk failed"),
+        ],
+        see_also: &["ledger backup"],
+    },
+    CommandHelp {
+        name: "ledger backup",
+        at_a_glance: &["ledger", "rehearse", "json", "config", "profile"],
+        meanings: &[
+            ("rehearse", "Use the ledger of rehearsals"),
+            ("json", "Print one JSON object"),
+        ],
+        examples: &[example(
+            "Copy the ledger into a new file while runs continue",
+            "cardcancel ledger backup /backup/ledger-2026-11-26.db",
+        )],
+        exit_codes: PLAIN,
+        see_also: &["ledger check"],
+    },
+    CommandHelp {
+        name: "simulator",
+        at_a_glance: &[
+            "port",
+            "seed",
+            "latency",
+            "capacity",
+            "printed",
+            "drop-before",
+            "drop-after",
+            "throttle",
+            "record",
+        ],
+        meanings: &[],
+        examples: &[
+            example(
+                "Serve a CoreCARD without faults on a port of your choice",
+                "cardcancel simulator --port 8080",
+            ),
+            example(
+                "Lose one answer in a hundred; two orders in a hundred are printed",
+                "cardcancel simulator --port 8080 --drop-after 1% --printed 2%",
+            ),
+            example(
+                "Send to it, from another terminal; external_ip is set in the configuration",
+                "cardcancel run orders.csv --url http://127.0.0.1:8080 --ledger test.db",
+            ),
+        ],
+        exit_codes: PLAIN,
+        see_also: &["run"],
+    },
+    CommandHelp {
+        name: "config",
+        at_a_glance: &[],
+        meanings: &[],
+        examples: &[
+            example("Write a configuration file to start from", "cardcancel config init"),
+            example(
+                "Show the settings in force under a profile",
+                "cardcancel config show --profile production",
+            ),
+        ],
+        exit_codes: PLAIN,
+        see_also: &["config init", "config show"],
+    },
+    CommandHelp {
+        name: "config init",
+        at_a_glance: &[],
+        meanings: &[],
+        examples: &[
+            example("Write ./cardcancel.toml", "cardcancel config init"),
+            example(
+                "Write that of the user",
+                "cardcancel config init ~/.config/cardcancel/config.toml",
+            ),
+        ],
+        exit_codes: PLAIN,
+        see_also: &["config show"],
+    },
+    CommandHelp {
+        name: "config show",
+        at_a_glance: &["profile", "config", "json"],
+        meanings: &[("json", "Print the settings as one JSON object")],
+        examples: &[
+            example("Show the settings in force", "cardcancel config show"),
+            example(
+                "Show what a run with these flags would use",
+                "cardcancel config show --profile production --rate 20/s",
+            ),
+        ],
+        exit_codes: PLAIN,
+        see_also: &["config init", "run"],
+    },
+    CommandHelp {
+        name: "completions",
+        at_a_glance: &[],
+        meanings: &[],
+        examples: &[
+            example("For bash, in ~/.bashrc", "source <(cardcancel completions bash)"),
+            example("For zsh, in ~/.zshrc", "source <(cardcancel completions zsh)"),
+            example(
+                "For fish, in ~/.config/fish/config.fish",
+                "cardcancel completions fish | source",
+            ),
+        ],
+        exit_codes: PLAIN,
+        see_also: &[],
+    },
+    CommandHelp {
+        name: "man",
+        at_a_glance: &["out"],
+        meanings: &[],
+        examples: &[
+            example("Read the page of a command", "cardcancel man run | man -l -"),
+            example(
+                "Write all pages into a directory",
+                "cardcancel man --out ~/.local/share/man/man1",
+            ),
+        ],
+        exit_codes: PLAIN,
+        see_also: &[],
+    },
+];

@@ -1,0 +1,169 @@
+//! Parses the command line: which commands take which options, and what is refused.
+
+use std::ffi::OsString;
+
+use clap::builder::StyledStr;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::parser::ValueSource;
+use clap::{Arg, ArgMatches, CommandFactory, FromArgMatches};
+
+use super::{Cli, help};
+use crate::config::{Options, SettingName, default_of};
+
+/// The options that matter to `check`; it takes the others too, so that the
+/// command line of a `run` can be checked as it is.
+const CHECK_OPTIONS: [&str; 21] = [
+    "url",
+    "rate",
+    "timeout",
+    "cut-off",
+    "start-window",
+    "allow-partial",
+    "max-rows",
+    "again",
+    "ledger",
+    "delimiter",
+    "admin-column",
+    "sequence-column",
+    "priority-column",
+    "exempt-admin-column",
+    "as-orders",
+    "expect-rows",
+    "expect-sha256",
+    "quiet",
+    "json",
+    "config",
+    "profile",
+];
+/// The options that matter to `runs`.
+const RUNS_OPTIONS: [&str; 5] = ["ledger", "rehearse", "json", "config", "profile"];
+/// The options that `worker` does not take: what is run, how fast, until when and where
+/// its results go was said where the run was opened.
+pub(super) const OPTIONS_NOT_FOR_WORKER: [&str; 20] = [
+    "rate",
+    "cut-off",
+    "start-window",
+    "allow-partial",
+    "max-rows",
+    "again",
+    "yes",
+    "rehearse",
+    "json",
+    "delimiter",
+    "admin-column",
+    "sequence-column",
+    "priority-column",
+    "exempt-admin-column",
+    "as-orders",
+    "trust-results",
+    "expect-rows",
+    "expect-sha256",
+    "results",
+    "metrics-file",
+];
+
+/// Reads the command line, the program's name first. The error, which may be a
+/// request for help, knows how to print itself and which exit code it deserves.
+pub fn parse<I, T>(args: I) -> Result<Cli, clap::Error>
+where
+    I: IntoIterator<Item = T>,
+    T: Into<OsString> + Clone,
+{
+    let mut command = command();
+    let matches = command.try_get_matches_from_mut(args).map_err(suggest_our_flag)?;
+    refuse_options_of_the_run(&command, &matches)?;
+    Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+}
+
+/// Flags that other programs have, and what does here what they do there.
+const FLAGS_OF_OTHER_PROGRAMS: [(&[&str], &str); 2] = [
+    (
+        &["--dry-run", "--dryrun"],
+        "`cardcancel check ORDERS.csv` reports what would happen and sends nothing; `cardcancel run \
+         ORDERS.csv --rehearse` is a whole run against a built-in simulator of CoreCARD",
+    ),
+    (&["--force"], "--again runs a file again whose run has ended; --yes sends without asking"),
+];
+
+/// Names what is meant by a flag that other programs have.
+fn suggest_our_flag(mut error: clap::Error) -> clap::Error {
+    let Some(ContextValue::String(flag)) = error.get(ContextKind::InvalidArg) else { return error };
+    let word = FLAGS_OF_OTHER_PROGRAMS.iter().find(|(flags, _)| flags.contains(&flag.as_str()));
+    if let Some((_, tip)) = word {
+        error.remove(ContextKind::SuggestedArg);
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![(*tip).into()]));
+    }
+    error
+}
+
+/// Who works on a run cannot change it.
+fn refuse_options_of_the_run(
+    command: &clap::Command,
+    matches: &ArgMatches,
+) -> Result<(), clap::Error> {
+    let Some(("worker", given)) = matches.subcommand() else { return Ok(()) };
+    let is_given = |flag: &&&str| {
+        given.value_source(&SettingName(flag).key()) == Some(ValueSource::CommandLine)
+    };
+    match OPTIONS_NOT_FOR_WORKER.iter().find(is_given) {
+        None => Ok(()),
+        Some(flag) => {
+            let why =
+                format!("`worker` does not accept --{flag}: it joins runs as they were created");
+            let mut work = command.find_subcommand("worker").cloned().unwrap_or_default();
+            Err(work.error(ErrorKind::UnknownArgument, why))
+        }
+    }
+}
+
+/// The whole command line, with its help.
+pub fn command() -> clap::Command {
+    let options = Options::flags();
+    let is_option = |arg: &Arg| options.iter().any(|flag| arg.get_long() == Some(flag));
+    let named = |arg: Arg| if is_option(&arg) { with_names(arg) } else { arg };
+    let only = |arg: Arg, shown: &[&str]| {
+        let is_shown = !is_option(&arg) || arg.get_long().is_some_and(|flag| shown.contains(&flag));
+        named(arg).hide(!is_shown)
+    };
+    let command = Cli::command()
+        .mut_subcommand("check", |check| check.mut_args(|arg| only(arg, &CHECK_OPTIONS)))
+        .mut_subcommand("run", |run| run.mut_args(named))
+        .mut_subcommand("rerun", |rerun| rerun.mut_args(named))
+        .mut_subcommand("worker", |work| {
+            work.mut_args(|arg| {
+                let is_taken =
+                    arg.get_long().is_none_or(|flag| !OPTIONS_NOT_FOR_WORKER.contains(&flag));
+                named(arg).hide(!is_taken)
+            })
+        })
+        .mut_subcommand("runs", |runs| runs.mut_args(|arg| only(arg, &RUNS_OPTIONS)))
+        .mut_subcommand("ledger", |ledger| {
+            ["info", "check", "backup"].into_iter().fold(ledger, |ledger, name| {
+                ledger.mut_subcommand(name, |of| of.mut_args(|arg| only(arg, &RUNS_OPTIONS)))
+            })
+        })
+        .mut_subcommand("config", |config| {
+            config.mut_subcommand("show", |show| show.mut_args(named))
+        });
+    help::add(command, "")
+}
+
+/// Adds an option's default and its variable to its help.
+fn with_names(arg: Arg) -> Arg {
+    let Some(flag) = arg.get_long().map(str::to_owned) else {
+        return arg;
+    };
+    let text = |help: Option<&StyledStr>| help.map(ToString::to_string);
+    let short = text(arg.get_help()).unwrap_or_default();
+    let long = text(arg.get_long_help()).unwrap_or_else(|| short.clone());
+    let variable = format!("[env: {}]", SettingName(&flag).variable());
+    match default_of(&flag) {
+        // Of a switch it goes without saying.
+        Some("no") | None => arg.long_help(format!("{long}\n\n{variable}")),
+        Some(default) => {
+            let default = format!("[default: {default}]");
+            arg.help(format!("{short} {default}"))
+                .long_help(format!("{long}\n\n{default} {variable}"))
+        }
+    }
+}
