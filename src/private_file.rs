@@ -153,6 +153,6 @@ mod tests {
         assert!(!is_trusted(1001, 1001, 1001, 0o664), "ops is in eve's group");
         assert!(!is_trusted(100, 100, 100, 0o664), "tom's group is bob's");
         assert!(!is_trusted(1000, 1000, 1001, 0o664), "it is another's");
-        assert!(!is_trusted(2000, 2000, 2000, 0o664), "nobody says who is in it");
+        assert!(!is_trusted(2000, 2000, 2000, 0o664), "its members are not known");
     }
 }

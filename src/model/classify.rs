@@ -61,9 +61,9 @@ fn classify_success(body: ResponseBody, codes: &CodeMap) -> (Verdict, String, St
             (verdict, error_code.unwrap_or_default(), message.unwrap_or_default())
         }
         ResponseBody::Api { status: None, error_code, message } => {
-            let said =
+            let quoted =
                 message.map(|message| format!("; its message: {message}")).unwrap_or_default();
-            let message = format!("the answer had no clear Status{said}");
+            let message = format!("the answer had no clear Status{quoted}");
             (Verdict::Doubt, error_code.unwrap_or_else(bad), message)
         }
         ResponseBody::Unreadable(why) => (Verdict::Doubt, bad(), why),

@@ -244,14 +244,14 @@ mod tests {
 
     #[test]
     fn a_time_of_day_that_has_just_passed_is_not_tomorrows() {
-        for (now, told) in [
+        for (now, expected) in [
             ("2026-07-04T03:29:59Z", "ahead 2026-07-04T03:30:00Z"),
             ("2026-07-04T03:30:00Z", "passed 2026-07-04T03:30:00Z"),
             ("2026-07-04T05:29:59Z", "passed 2026-07-04T03:30:00Z"),
             ("2026-07-04T05:30:00Z", "ahead 2026-07-05T03:30:00Z"),
             ("2026-07-04T09:00:00Z", "ahead 2026-07-05T03:30:00Z"),
         ] {
-            assert_eq!(due("03:30[UTC]", now), told, "{now}");
+            assert_eq!(due("03:30[UTC]", now), expected, "{now}");
         }
         let after_midnight = "2026-07-04T00:30:00Z";
         assert_eq!(due("23:30[UTC]", after_midnight), "passed 2026-07-03T23:30:00Z");
