@@ -1,11 +1,11 @@
-//! The life of a row between commits. The types make it impossible to send a row
-//! that was not claimed, to complete an attempt twice, or to claim a row in flight.
+//! The states of a row between commits. The types ensure that only a claimed row is sent, that an
+//! attempt is completed once, and that a row in flight is not claimed again.
 
 use jiff::Timestamp;
 
 use crate::model::{Order, Outcome, RowNumber, RowTransition, Status, Verdict};
 
-/// A row that is durably recorded as about to be sent. Only a ledger makes one.
+/// A row that is durably recorded as about to be sent. Only a ledger creates it.
 #[derive(Debug, PartialEq, Eq)]
 pub struct ClaimedRow {
     row: RowNumber,
@@ -25,13 +25,13 @@ pub struct PendingRow {
     pub(super) order: Order,
     /// Attempts recorded so far.
     pub(super) attempts: u32,
-    /// Of these, the ones that count: neither those that were interrupted nor
-    /// those after which nothing else could be sent either.
+    /// The attempts among them that count against the limit. Those that were interrupted do not,
+    /// nor do those whose answer stopped the run.
     pub(super) counted_attempts: u32,
     pub(super) doubt: bool,
 }
 
-/// What an attempt came to, ready to be made durable by a commit.
+/// A completed or released claim, to be recorded by a commit.
 #[derive(Debug, PartialEq, Eq)]
 pub struct CompletedClaim {
     pub(super) row: RowNumber,
@@ -41,7 +41,7 @@ pub struct CompletedClaim {
     pub(super) doubt: bool,
     /// When it was claimed.
     pub(super) claimed_at: Timestamp,
-    /// Under which lease it was claimed.
+    /// The lease under which it was claimed.
     pub(super) lease: i64,
     pub(super) completion: Completion,
 }
@@ -49,13 +49,13 @@ pub struct CompletedClaim {
 /// How a claim ended.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Completion {
-    /// Nothing was sent: the slot it was to be sent at, if any, is given back.
+    /// Nothing was sent: the row's slot, if it has one, returns to the budget.
     Released(Option<Timestamp>),
-    /// It was sent, or tried to be.
+    /// The request was sent, or sending it was attempted.
     Attempted(AttemptRecord),
 }
 
-/// The durable part of an attempt's end.
+/// The recorded part of an attempt's end.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct AttemptRecord {
     pub sent_at: Timestamp,
@@ -69,14 +69,14 @@ pub(super) struct AttemptRecord {
 pub struct AttemptEnd {
     /// When the request was handed to the network.
     pub sent_at: Timestamp,
-    /// When its answer, or the lack of one, was known.
+    /// When its answer arrived or was given up.
     pub ended_at: Timestamp,
-    /// What it came to.
+    /// Its outcome.
     pub outcome: Outcome,
 }
 
 impl ClaimedRow {
-    /// `lease` is 0 where there are none.
+    /// `lease` is 0 where there are no leases.
     pub(super) fn new(
         waiting: PendingRow,
         claimed_at: Timestamp,
@@ -106,12 +106,12 @@ impl ClaimedRow {
         self.order
     }
 
-    /// Which attempt of the row this is, from 1.
+    /// The number of this attempt of the row, from 1.
     pub fn attempt(&self) -> u32 {
         self.attempt
     }
 
-    /// How many attempts count against the limit once this one has.
+    /// The number of counted attempts, this one included.
     pub fn counted_attempts(&self) -> u32 {
         self.counted_attempts + 1
     }
@@ -121,18 +121,18 @@ impl ClaimedRow {
         self.doubt
     }
 
-    /// The slot at which the call may start, by the ledger's time; none if
-    /// there is no pace to keep.
+    /// The slot at which the call may start, by the ledger's clock; `None` if there is no rate to
+    /// keep.
     pub fn slot(&self) -> Option<Timestamp> {
         self.slot
     }
 
-    /// The number of the lease under which it is held; 0 where there are none.
+    /// The fencing number of the lease under which it is held; 0 where there are no leases.
     pub fn lease(&self) -> i64 {
         self.lease
     }
 
-    /// Ends the attempt. The row comes back as waiting unless it ended.
+    /// Completes the attempt. Returns the row as pending unless it ended.
     pub fn complete(
         self,
         ending: AttemptEnd,
@@ -156,7 +156,7 @@ impl ClaimedRow {
         (self.completed(completion), waiting)
     }
 
-    /// Ends an attempt that ran into an outage of the server: it does not count
+    /// Completes an attempt that failed because of an outage of the server: it does not count
     /// against the limit.
     pub fn complete_refunded(
         self,
@@ -168,7 +168,7 @@ impl ClaimedRow {
         (completed, waiting)
     }
 
-    /// Takes the claim back: nothing was sent.
+    /// Releases the claim: nothing was sent.
     pub fn release(self) -> (CompletedClaim, PendingRow) {
         let completion = Completion::Released(self.slot);
         let completed = self.completed(completion);
@@ -189,7 +189,7 @@ impl ClaimedRow {
 }
 
 impl CompletedClaim {
-    /// Whether the attempt was made, and came to this.
+    /// Whether an attempt was made and has this verdict.
     pub(super) fn means(&self, verdict: Verdict) -> bool {
         matches!(&self.completion, Completion::Attempted(ended) if ended.outcome.verdict == verdict)
     }
@@ -201,12 +201,12 @@ impl PendingRow {
         self.row
     }
 
-    /// How many attempts count against the limit so far.
+    /// The number of attempts that count against the limit.
     pub fn counted_attempts(&self) -> u32 {
         self.counted_attempts
     }
 
-    /// Its last attempt ran into an outage of the server: it does not count after all.
+    /// Refunds the last attempt, because it failed in an outage of the server.
     pub fn refund_attempt(&mut self) {
         self.counted_attempts = self.counted_attempts.saturating_sub(1);
     }

@@ -1,14 +1,14 @@
-//! Statuses and verdicts as the small numbers that stand for them in the ledger,
-//! where the tables `status` and `verdict` spell them out.
+//! The numbers that encode statuses and verdicts in the ledger. The tables `status` and `verdict`
+//! spell them out.
 
 use crate::model::{Status, Verdict};
 
-/// The number of a status: its place among all.
+/// The number of a status: its index in [`Status::ALL`].
 pub(super) fn of_status(status: Status) -> i64 {
     status as i64
 }
 
-/// The status of a number, if it is one's.
+/// The status with this number; `None` if there is none.
 pub(super) fn status(code: i64) -> Option<Status> {
     usize::try_from(code).ok().and_then(|code| Status::ALL.get(code)).copied()
 }
@@ -19,7 +19,7 @@ pub(super) const CANCELLED: i64 = 0;
 /// The number of [`Verdict::Doubt`].
 pub(super) const DOUBT: i64 = 5;
 
-/// The number of [`Verdict::Stop`], whatever it was that stopped the run.
+/// The number of [`Verdict::Stop`], whatever its cause.
 pub(super) const STOP: i64 = 6;
 
 /// The number of a verdict.

@@ -1,5 +1,4 @@
-//! What a commit is asked for, and what it brings: one transaction completes what ended and claims
-//! what comes next.
+//! The request and the outcome of a commit.
 
 use std::time::Duration;
 
@@ -8,64 +7,64 @@ use jiff::Timestamp;
 use super::claim::{ClaimedRow, CompletedClaim, PendingRow};
 use crate::model::{Counts, Lease, ReasonCode, Uptime};
 
-/// One commit of the ledger: completes what ended, claims what comes next.
+/// One commit of the ledger: completes the calls that ended, and claims the next rows.
 #[derive(Debug)]
 pub struct CommitRequest {
-    /// Now, by the clock of whoever asks.
+    /// The current time by the clock of the caller.
     pub at: Timestamp,
-    /// The uptime of the machine at that moment, if it is known.
+    /// The uptime of the machine at that time, if it is known.
     pub uptime: Option<Uptime>,
-    /// What attempts came to.
+    /// The completed and released claims.
     pub completed: Vec<CompletedClaim>,
-    /// Rows to claim once more; they go before fresh ones.
+    /// Rows to claim again; they are claimed before new ones.
     pub retries: Vec<PendingRow>,
     /// The most rows to claim that were never claimed before.
     pub max_new: u32,
-    /// How long this commit is likely to take.
+    /// How long this commit is expected to take.
     pub expected_latency: Duration,
-    /// How far ahead of its end calls may be planned.
+    /// How far ahead of its end slots may be.
     pub horizon: Duration,
-    /// How far apart calls are planned at least, whatever the contract allows.
+    /// The least distance between two slots, whatever the contract allows.
     pub min_spacing: Duration,
-    /// Why this process stops, once it does: others that work on the run may have to know.
+    /// Why this process stops, once it does. Some reasons stop the run for every process.
     pub stop: Option<ReasonCode>,
-    /// Until when nobody may call, as the server told this process.
+    /// The end of the pause that the server requested from this process.
     pub retry_after_until: Option<Timestamp>,
 }
 
-/// What a commit brought.
+/// The outcome of a commit.
 #[derive(Debug, Default)]
 pub struct CommitOutcome {
     /// Rows that may now be sent, each at its slot.
     pub claimed: Vec<ClaimedRow>,
-    /// Rows of `retries` for which there was no budget; nothing was claimed.
+    /// Rows of `retries` that were not claimed because the budget had no slot.
     pub deferred: Vec<PendingRow>,
-    /// Rows whose orders another run has in flight; nothing was claimed. They can be claimed
-    /// once that run knows what became of its call.
+    /// Rows that were not claimed because another run has their orders in flight. They can be
+    /// claimed once that run has completed its call.
     pub in_flight_elsewhere: Vec<PendingRow>,
-    /// How the run's rows that ended stand, whoever ended them.
+    /// The counts of the run's rows that ended, by whichever process.
     pub counts: Counts,
-    /// Whether there will be no more fresh rows: each was claimed once, and none of them
-    /// is held by a process that may have to give it up.
+    /// Whether there will be no new rows: each was claimed once, and none of them is held by a
+    /// process that may have to release it.
     pub exhausted: bool,
-    /// When more can be claimed, if not now.
+    /// When more rows can be claimed, if not now.
     pub next_slot_at: Option<Timestamp>,
-    /// Until when nobody may call, as the server told any process.
+    /// The end of the pause that the server requested from any process.
     pub retry_after_until: Option<Timestamp>,
-    /// Whether another process takes of the same budget, or may have of late.
+    /// Whether another process uses the same budget, or may have used it recently.
     pub budget_shared: bool,
-    /// How long what is claimed may be held; none where one process has the whole run.
+    /// The lease of the claimed rows; `None` where one process owns the whole run.
     pub lease: Option<Lease>,
     /// Why another process that works on the run has stopped it.
     pub stop: Option<ReasonCode>,
 }
 
-/// The rate budget of an endpoint is damaged. To take it for empty would pass the rate.
+/// The stored rate budget is damaged. Treating it as empty would exceed the rate.
 #[derive(Debug, thiserror::Error)]
 #[error("the rate budget of {endpoint} in it cannot be read: {cause}")]
 pub(crate) struct UnreadableBudget {
-    /// Whose budget it is.
+    /// The endpoint of the budget.
     pub endpoint: String,
-    /// What is wrong with it.
+    /// The parse error.
     pub cause: serde_json::Error,
 }

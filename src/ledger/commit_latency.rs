@@ -1,17 +1,17 @@
-//! How long commits take: calls are planned for when the commit that claims them is over.
+//! Tracks how long commits take, because slots are requested for when the commit ends.
 
 use std::time::Duration;
 
-/// Over about how many commits, and for how long, a slow one is remembered: disks stall in
-/// bouts.
+/// The number of commits and the time over which a slow commit loses its influence: disks stall
+/// in bouts.
 const COMMITS_REMEMBERED: u32 = 256;
 const REMEMBERED_FOR: Duration = Duration::from_secs(10);
 
-/// A commit that took longer than this, and than the one before, may be a mishap: calls
-/// planned so far ahead would hold their slots for nothing.
+/// A single commit that took longer than this, and than the one before, does not count in full:
+/// slots that far ahead would be reserved in vain.
 const MISHAP: Duration = Duration::from_millis(100);
 
-/// The longest that commits took of late.
+/// The longest duration of recent commits.
 #[derive(Debug, Default)]
 pub struct CommitLatency {
     longest: Duration,
@@ -21,7 +21,7 @@ pub struct CommitLatency {
 }
 
 impl CommitLatency {
-    /// Records how long a commit took that ended now. `now` counts from any fixed time.
+    /// Records the duration of a commit that ended now. `now` is measured from any fixed time.
     pub fn record(&mut self, took: Duration, now: Duration) {
         let usual = took.min(self.last.max(MISHAP));
         let passed = now.saturating_sub(self.at).min(REMEMBERED_FOR);
@@ -31,12 +31,12 @@ impl CommitLatency {
         (self.last, self.at) = (took, now);
     }
 
-    /// How long the last commit took.
+    /// The duration of the last commit.
     pub fn last(&self) -> Duration {
         self.last
     }
 
-    /// The longest that commits took of late.
+    /// The longest duration of recent commits.
     pub fn max(&self) -> Duration {
         self.longest
     }
@@ -50,7 +50,7 @@ mod tests {
         Duration::from_millis(milliseconds)
     }
 
-    /// Turns that take so long, one every 50 ms or as fast as they can.
+    /// Commits with these durations in ms, one every 50 ms or as fast as possible.
     fn commits(time: &mut CommitLatency, clock: &mut Duration, took: &[u64]) {
         for took in took.iter().copied().map(ms) {
             *clock += took.max(ms(50));

@@ -1,14 +1,13 @@
-//! The address of a database. It never shows its password.
+//! The URL of a database, which never displays its password.
 
 use std::fmt;
 
 use secrecy::{ExposeSecret, SecretString};
 
-/// How the address of a PostgreSQL database begins.
+/// The schemes of PostgreSQL URLs.
 pub const SCHEMES: [&str; 2] = ["postgres://", "postgresql://"];
 
-/// The address of a PostgreSQL database, as libpq has it. Shown, it is without its
-/// password.
+/// The URL of a PostgreSQL database, as libpq defines it. It is displayed without its password.
 #[derive(Clone)]
 pub struct DatabaseUrl {
     scheme: &'static str,
@@ -18,23 +17,23 @@ pub struct DatabaseUrl {
     rest: String,
 }
 
-/// Why a text is no address of a database. No message repeats it: it may hold a password.
+/// The text is not a URL of a database. No message repeats it, because it may contain a password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum DatabaseUrlError {
-    /// Nothing is left of it, or it is in the wrong place.
+    /// A part is missing or in the wrong place.
     #[error("it is not an address: write it as postgres://USER@HOST/DATABASE")]
     Malformed,
-    /// It is not clear where the password ends.
+    /// It is ambiguous where the password ends.
     #[error(
         "characters of the user name or password must be percent-encoded: @ as %40, / as %2F, ? as %3F, # as %23, : as %3A, % as %25"
     )]
     Unclear,
-    /// A password among the parameters.
+    /// There is a password among the parameters.
     #[error(
         "its password is among its parameters: take it out, and set CARDCANCEL_LEDGER_PASSWORD"
     )]
     Parameter,
-    /// Two passwords.
+    /// There are two passwords.
     #[error(
         "it holds a password, and another is set in CARDCANCEL_LEDGER_PASSWORD: remove one of them"
     )]
@@ -42,10 +41,10 @@ pub enum DatabaseUrlError {
 }
 
 impl DatabaseUrl {
-    /// Reads an address; none if the text does not begin as one.
+    /// Parses a URL. Returns `None` if the text does not begin with one of [`SCHEMES`].
     ///
     /// # Errors
-    /// When it begins as one, and cannot be taken apart for sure.
+    /// If it does, and is malformed or ambiguous.
     pub fn read(text: &str) -> Option<Result<DatabaseUrl, DatabaseUrlError>> {
         let scheme = SCHEMES.into_iter().find(|scheme| text.starts_with(scheme))?;
         Some(DatabaseUrl::of(scheme, &text[scheme.len()..]))
@@ -85,15 +84,15 @@ impl DatabaseUrl {
         })
     }
 
-    /// Whether it has its password.
+    /// Whether it contains a password.
     pub fn has_password(&self) -> bool {
         self.password.is_some()
     }
 
-    /// The same with this password, which needs no escapes.
+    /// The URL with this password, which must not be escaped.
     ///
     /// # Errors
-    /// When it has another.
+    /// If the URL contains a password already.
     pub fn with_password(
         mut self,
         password: &SecretString,
@@ -102,13 +101,13 @@ impl DatabaseUrl {
             return Err(DatabaseUrlError::Both);
         }
         let escaped = url::form_urlencoded::byte_serialize(password.expose_secret().as_bytes());
-        // A form's blank is a plus, which an address takes for itself.
+        // A form encodes a blank as a plus, which is literal in a URL.
         let escaped = escaped.collect::<String>().replace('+', "%20");
         self.password = Some(escaped.into());
         Ok(self)
     }
 
-    /// All of it, with the password. It is for the database alone.
+    /// The whole URL with the password, for the database client only.
     pub fn expose_secret(&self) -> SecretString {
         let password = self.password.as_ref().map(ExposeSecret::expose_secret);
         self.written(password).into()

@@ -1,4 +1,4 @@
-//! How a row stands before anything is sent, as the ledger records it when a run is created.
+//! What the ledger records of a row's disposition when a run is created.
 
 use crate::input::Disposition;
 use crate::model::{Counts, ReasonCode, Status};
@@ -6,7 +6,7 @@ use crate::model::{Counts, ReasonCode, Status};
 /// What is recorded of a row's disposition.
 #[derive(Default)]
 pub(super) struct RowDecision {
-    /// The status that the row has without a call; `None` if it is to be sent.
+    /// The row's status if it is decided without a call; `None` if it will be sent.
     pub status: Option<Status>,
     pub carried_over: bool,
     pub doubt: bool,
@@ -37,7 +37,7 @@ impl From<Disposition> for RowDecision {
     }
 }
 
-/// Counts a row if it is decided.
+/// Counts a row that is decided without a call.
 pub(super) fn count(disposition: &Disposition, counts: &mut Counts) {
     if let Some(status) = status_of(disposition) {
         counts.add_row(status, matches!(disposition, Disposition::Kept { doubt: true, .. }));

@@ -1,26 +1,26 @@
-//! What other runs at the same endpoint have on record for an order. The order decides
-//! whether a row may be sent, whichever file, run or process it comes from.
+//! What other runs at the same endpoint have recorded for an order. Whether a row may be sent
+//! depends on its order, whichever file, run or process it belongs to.
 
-/// What other runs know of an order, the strongest fact first.
+/// What other runs have recorded for an order. If several apply, the first one counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Elsewhere {
     /// CoreCARD answered one of them with `Status` true.
     Cancelled {
-        /// That run's identifier.
+        /// The identifier of that run.
         run: String,
-        /// Its row.
+        /// The number of the row in it.
         row: u32,
     },
-    /// One of them that is being worked on has sent it, or is about to.
+    /// A run in progress has sent it or is about to.
     InFlight,
-    /// One of them lost an answer for it, and nothing has shown since that it is cancelled.
+    /// An answer for it was lost in one of them, and the order has not been found cancelled since.
     InDoubt,
     /// Nothing that matters.
     Nothing,
 }
 
 impl Elsewhere {
-    /// What is told of a row that is not sent because another run cancelled its order.
+    /// The message of a row that is not sent because another run cancelled its order.
     pub fn cancelled_by(run: &str, row: impl std::fmt::Display) -> String {
         format!("cancelled by run {run}, row {row}")
     }

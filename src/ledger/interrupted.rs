@@ -1,14 +1,15 @@
-//! A call in flight whose process died: it may have been sent, and no answer will come.
+//! How a call is recorded that was in flight when its process died: it may have been sent, and
+//! its answer is lost.
 
 use crate::model::{OnDoubt, ReasonCode, RowTransition, Status, Verdict, transition};
 
-/// The code of such an attempt.
+/// The error code of such an attempt.
 pub(super) const CODE: ReasonCode = ReasonCode::Interrupted;
 
-/// Its message.
+/// The message of such an attempt.
 pub(super) const MESSAGE: &str = "the program died before the answer was recorded";
 
-/// How its row ends; `None` if it is sent again.
+/// The status with which its row ends; `None` if the row is sent again.
 pub(super) fn status(on_doubt: OnDoubt) -> Option<Status> {
     match transition(Verdict::Doubt, true, true, on_doubt) {
         RowTransition::End(status) => Some(status),

@@ -1,16 +1,16 @@
-//! What the ledger knows of orders, whichever run they belong to.
+//! What the ledger has recorded for orders in any run.
 
 use crate::input::OrderKey;
 use crate::model::{RowNumber, Status};
 
-/// What the ledger knows of a file's orders before they are sent.
+/// How many of a file's orders other runs know, before any is sent.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct KnownOrders {
     /// CoreCARD answered another run with `Status` true.
     pub cancelled: u64,
-    /// Another run that is being worked on has them in flight.
+    /// Another run in progress has them in flight.
     pub in_flight: u64,
-    /// Another run lost an answer for them.
+    /// An answer for them was lost in another run.
     pub in_doubt: u64,
 }
 
@@ -25,7 +25,7 @@ impl KnownOrders {
         }
     }
 
-    /// Both together.
+    /// The sum of both.
     pub(super) fn plus(self, other: KnownOrders) -> KnownOrders {
         KnownOrders {
             cancelled: self.cancelled + other.cancelled,
@@ -35,7 +35,7 @@ impl KnownOrders {
     }
 }
 
-/// What other runs know of one order; of several things the last one counts.
+/// What other runs know of one order. If several apply, the greatest counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Known {
     Nothing,
@@ -44,21 +44,21 @@ pub(super) enum Known {
     Cancelled,
 }
 
-/// What is asked about a file's orders.
+/// A query for what other runs know of a file's orders.
 pub(super) struct KnownOrdersQuery<'q> {
-    /// Where they would be sent.
+    /// The endpoint to which they would be sent.
     pub endpoint: &'q str,
-    /// The run that goes on, if one does: only rows of it that have not ended count.
+    /// The run of the file if there is one: of its rows, only those that have not ended count.
     pub run: Option<i64>,
-    /// The file's rows by order.
+    /// The file's rows, sorted by order.
     pub by_order: &'q [OrderKey],
 }
 
-/// A row of a run that carries an order, as the ledger has it on record.
+/// A recorded row of a run that carries an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OnRecord {
     /// The row.
     pub row: RowNumber,
-    /// How it ended, if it did.
+    /// Its status if it has ended.
     pub status: Option<Status>,
 }

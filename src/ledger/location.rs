@@ -1,4 +1,4 @@
-//! Where a ledger is: a file for one machine, or a database for several.
+//! The location of a ledger: a file for one machine, or a database for several.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -6,29 +6,29 @@ use std::time::Duration;
 
 use super::{DatabaseUrl, Ledger, LedgerError, Postgres, PostgresOptions, Sqlite};
 
-/// Where a ledger is.
+/// The location of a ledger.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LedgerLocation {
     /// An SQLite file on a local disk.
     File(PathBuf),
-    /// A PostgreSQL database, which several machines share.
+    /// A PostgreSQL database that several machines share.
     Database(DatabaseUrl),
 }
 
-/// How long things are waited for that only a shared ledger has.
+/// The time-outs of a shared ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SharedLedgerTimeouts {
-    /// How long a process that is not heard of keeps its rows.
+    /// How long a process keeps its rows without a commit.
     pub lease: Duration,
-    /// How long a database that is away is waited for.
+    /// How long an unreachable database is retried.
     pub max_outage: Duration,
 }
 
 impl LedgerLocation {
-    /// Opens the ledger, made new if nothing is there.
+    /// Opens the ledger, and creates it if it does not exist.
     ///
     /// # Errors
-    /// Whatever keeps the ledger from being used.
+    /// If the ledger cannot be used, for whatever reason.
     pub fn open(&self, timeouts: SharedLedgerTimeouts) -> Result<Box<dyn Ledger>, LedgerError> {
         match self {
             LedgerLocation::File(path) => Ok(Box::new(Sqlite::open(path)?)),
@@ -36,7 +36,7 @@ impl LedgerLocation {
         }
     }
 
-    /// Opens the ledger to look into it; a file only if it is there.
+    /// Opens the ledger for reading. A file is not created; the result is then `None`.
     ///
     /// # Errors
     /// As for [`LedgerLocation::open`].

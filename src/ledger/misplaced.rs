@@ -1,78 +1,78 @@
-//! Why a file cannot be the ledger, or not where it is: each is found before anything
-//! is sent.
+//! Why a file cannot be the ledger, or not at its location. Each reason is detected before
+//! anything is sent.
 
 use std::fmt;
 
-/// A file that is no whole ledger, or one that SQLite cannot keep whole where it is.
+/// A file that is not a whole ledger, or that SQLite cannot keep consistent at its location.
 #[derive(Debug, thiserror::Error)]
 pub enum Misplaced {
-    /// A file without a schema: this program makes none.
+    /// The file has no schema: this program never creates such a file.
     #[error(
         "the ledger {path} is empty: it was emptied, or it is a copy made without the file {path}-wal beside it. It has no record of earlier runs, and everything would be sent again: restore the whole ledger (both files, or a copy made with `cardcancel ledger backup`), or name another file with --ledger to start a new one"
     )]
     Empty {
-        /// Where it is.
+        /// The ledger.
         path: String,
     },
-    /// The log of a ledger whose file is gone.
+    /// There is a log, but the ledger's file is missing.
     #[error(
         "there is no ledger {path}, but {left} exists: the file was removed or moved while a run used it. Put it back; or move {left} away to start a new ledger, which has no record of earlier runs"
     )]
     Orphaned {
-        /// Where it should be.
+        /// Where the ledger should be.
         path: String,
-        /// What is left of it.
+        /// The log that is left.
         left: String,
     },
-    /// A hard link leads to it.
+    /// The file has several hard links.
     #[error(
         "the ledger {path} has {links} names (hard links): two processes that use different ones would send every order twice. Remove all names but one"
     )]
     Linked {
         /// One of its names.
         path: String,
-        /// How many it has.
+        /// The number of its names.
         links: u64,
     },
-    /// It is mounted alone.
+    /// The file itself is a mount point.
     #[error(
         "the ledger {path} is mounted as a single file: SQLite keeps files beside it, which other processes that use it would not see, and every order would be sent twice. Mount the folder that holds it"
     )]
     Mounted {
-        /// Where it is mounted.
+        /// The ledger.
         path: String,
     },
-    /// On a file system that machines share.
+    /// The file is on a network file system.
     #[error(
         "the ledger {path} is on a network file system ({kind}), where SQLite cannot exclude other machines: name a file on a local disk with --ledger, or for several machines a PostgreSQL database"
     )]
     Network {
-        /// Where it is.
+        /// The ledger.
         path: String,
-        /// Which file system.
+        /// The kind of the file system.
         kind: &'static str,
     },
-    /// The file system cannot do what a write-ahead log needs.
+    /// The file system does not support a write-ahead log.
     #[error(
         "the ledger {path} cannot have a write-ahead log where it is (journal_mode stays {mode}): name a file on a local disk with --ledger"
     )]
     NoLog {
-        /// Where it is.
+        /// The ledger.
         path: String,
-        /// What SQLite uses in its place.
+        /// The journal mode that SQLite uses instead.
         mode: String,
     },
-    /// Nothing can be written where it is, and its log is not empty.
+    /// The location is read-only, and the log is not empty.
     #[error(
         "the ledger {path} cannot be read in a read-only folder, since a part of it is in {path}-wal: copy both files to a writable folder, and name the copy with --ledger"
     )]
     Unreadable {
-        /// Where it is.
+        /// The ledger.
         path: String,
     },
 }
 
-/// What became of what a ledger held whose file was taken away.
+/// Whether the content of a removed ledger was saved, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Saved(Option<String>);
 

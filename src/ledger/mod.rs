@@ -1,18 +1,30 @@
-//! The durable record of runs, rows and attempts: the only truth. Every file this program
-//! writes is a view of it.
+//! The durable record of runs, rows and attempts. It is the only source of truth: every file that
+//! this program writes is a view of it.
+//!
+//! # Architecture
 //!
 //! [`Ledger`] is the trait, [`Sqlite`] and [`Postgres`] are its adapters, and the conformance
 //! suite in the tests holds both to the same behaviour. The heart is [`Ledger::commit`]: one
-//! transaction completes what ended and claims what comes next, together with the rate budget
-//! that it uses. A crash falls before or after a commit, never inside.
+//! transaction completes the calls that ended and claims the next rows, together with the rate
+//! budget that they use ([`CommitRequest`], [`CommitOutcome`]). A crash falls before or after a
+//! commit, never inside.
 //!
 //! ```text
-//! planned row ──claim──▶ ClaimedRow ──complete──▶ CompletedClaim ──commit──▶ ended, or PendingRow
-//!                            └───────release─────▶ PendingRow (nothing was sent)
+//!                 ┌──────────── commit: one transaction ────────────┐
+//! CompletedClaim ─┤ complete · release · budget · claim (with slot) ├─▶ ClaimedRow
+//! PendingRow ─────┘                                                 └─▶ deferred, counts, lease
+//!
+//! ClaimedRow ──complete──▶ CompletedClaim, and PendingRow unless the row ended
+//!            ──release───▶ CompletedClaim and PendingRow: nothing was sent
 //! ```
 //!
-//! A row that is claimed and not completed when a process dies may have been sent: it is sent
-//! again with doubt. A row that was not claimed was surely never sent.
+//! If a process dies with a row claimed and not completed, its call may have been sent: the next
+//! start sends the row again, with doubt recorded. A row that was not claimed was surely never
+//! sent.
+//!
+//! Where several processes work on a run, each holds its rows under a
+//! [`Lease`](crate::model::Lease) with a fencing number, which every commit renews and checks.
+//! With SQLite, one process holds the whole run by a [`RunLock`].
 
 mod claim;
 mod codes;
@@ -55,26 +67,26 @@ pub use run::{NewRun, Run, StartOptions, StartedRun};
 pub use run_lock::RunLock;
 pub use sqlite::{LedgerInfo, Sqlite};
 
-/// The ledger. Methods block; the engine gives it a thread of its own.
+/// The ledger. Its methods block; the engine calls it from a thread of its own.
 pub trait Ledger: Send {
-    /// The newest run with this key, if there is one.
+    /// The newest run with this key.
     fn find_by_key(&mut self, key: &str) -> Result<Option<Run>, LedgerError>;
 
-    /// The run with this identifier, if there is one.
+    /// The run with this identifier.
     fn run(&mut self, id: &str) -> Result<Option<Run>, LedgerError>;
 
     /// Every run, newest first.
     fn runs(&mut self) -> Result<Vec<Run>, LedgerError>;
 
-    /// The runs at this endpoint that others may join, the oldest first: those that were
-    /// started, have rows left, and were not stopped for all. None where nobody else can.
+    /// The runs at this endpoint that another process may join, oldest first: they were started,
+    /// have rows left, and were not stopped for every process. Empty if the ledger is not shared.
     fn joinable(&mut self, _endpoint: &str) -> Result<Vec<Run>, LedgerError> {
         Ok(Vec::new())
     }
 
-    /// Counts what other runs at the endpoint know of the orders that would be sent for the
-    /// rows of a file, which are sorted by order. Where a run of the file goes on, only
-    /// those of its rows count that have not ended.
+    /// Counts what other runs at the endpoint know of a file's orders that would be sent.
+    /// `by_order` are the file's rows, sorted by order. If there is a run of the file, only those
+    /// of its rows count that have not ended.
     fn known_orders(
         &mut self,
         endpoint: &str,
@@ -82,18 +94,18 @@ pub trait Ledger: Send {
         by_order: &[OrderKey],
     ) -> Result<KnownOrders, LedgerError>;
 
-    /// For each of these orders, in turn, the rows that were to be sent for it by the runs at
-    /// the endpoint.
+    /// For each of these orders, in the same sequence, the rows of runs at the endpoint that
+    /// carry it and were not decided by another row.
     fn on_record(
         &mut self,
         endpoint: &str,
         orders: &[Order],
     ) -> Result<Vec<Vec<OnRecord>>, LedgerError>;
 
-    /// Opens a run with all its rows, or nothing at all. Other runs go on meanwhile;
-    /// cut short, it goes on where it was when it is asked for again with the same key.
-    /// Where others may open the same run, the one that another opened since this process
-    /// looked for it is the run: it may have another identifier.
+    /// Creates a run with all of its rows, or nothing. Other runs continue meanwhile. If it is
+    /// interrupted, a repetition with the same key resumes it. If another process created a run
+    /// with the key since this one called `find_by_key`, that run is returned, which may have
+    /// another identifier.
     fn create_run(
         &mut self,
         new: NewRun,
@@ -101,46 +113,45 @@ pub trait Ledger: Send {
         by_order: &[OrderKey],
     ) -> Result<Run, CreateRunError>;
 
-    /// Locks the runs with this key for this process, until the lock is dropped
-    /// or the process dies. Locked before the run is looked for, so that two
-    /// processes cannot both open it. Where many may work on a run, nothing is locked.
+    /// Locks the runs with this key for this process, until the lock is dropped or the process
+    /// dies. It must be taken before the run is looked up, so that two processes cannot both
+    /// create it. A shared ledger locks nothing.
     ///
     /// # Errors
-    /// [`LedgerError::Locked`] if another process has it.
+    /// [`LedgerError::Locked`] if another process holds the lock.
     fn lock_run(&mut self, key: &str) -> Result<RunLock, LedgerError>;
 
-    /// Whether a process has locked the runs with this key.
+    /// Whether a process holds the lock of the runs with this key.
     fn is_locked(&mut self, key: &str) -> Result<bool, LedgerError>;
 
-    /// Starts a run that this process holds: from here on, commits are for it.
-    /// Attempts that a dead process left not completed are completed as lost; where others may
-    /// be alive, by a later commit, once it is sure that it is dead.
+    /// Starts a run that this process has locked; later commits belong to it. Attempts left
+    /// incomplete by a dead process are completed as lost. On a shared ledger a later commit does
+    /// that, once the lease of that process has expired.
     fn start(&mut self, run: &Run, start: StartOptions) -> Result<StartedRun, LedgerError>;
 
-    /// Completes and claims in one commit: after it both are durable, before it neither.
+    /// Completes and claims in one transaction: both become durable, or neither.
     fn commit(
         &mut self,
         commit: CommitRequest,
         allocate: &mut AllocateSlots<'_>,
     ) -> Result<CommitOutcome, LedgerError>;
 
-    /// Records that the started run has come to rest: ended if every row ended,
-    /// whatever the reason to stop, else stopped for this reason.
+    /// Records that this start is finished. The run has ended if every row has, whatever `stop`
+    /// is; otherwise it is recorded as stopped for this reason.
     fn finish(&mut self, at: Timestamp, stop: Option<ReasonCode>) -> Result<Run, LedgerError>;
 
-    /// Every row of a run, in order. What is left in the record does not matter: it
-    /// serves for the next row.
+    /// Calls `each` with every row of a run, in order. The record is reused for the next row, so
+    /// `each` may take its content.
     fn rows(
         &mut self,
         run: &Run,
         each: &mut dyn FnMut(&mut RowRecord) -> anyhow::Result<()>,
     ) -> anyhow::Result<()>;
 
-    /// The orders of a run by their rows, all at once. Rows that are invalid have none.
+    /// The orders of a run by row. Invalid rows have none.
     fn orders(&mut self, run: &Run) -> Result<BTreeMap<RowNumber, Order>, LedgerError>;
 
-    /// Remembers that a file is about to be put in place for the run, by a mark that
-    /// no other file has.
+    /// Records that a results file with this unique mark is about to be written for the run.
     fn note_results(&mut self, run: &Run, mark: &str, path: &str) -> Result<(), LedgerError>;
 
     /// The runs for which a file with this mark was written.

@@ -1,41 +1,41 @@
-//! One row with all that the ledger knows of it, and how that is put together from the row and
-//! its attempts. Both adapters tell the same of the same attempts.
+//! The record of one row, and how it is assembled from the stored row and its attempts. Both
+//! adapters use it, so that the same attempts yield the same record.
 
 use jiff::Timestamp;
 
 use crate::model::{Order, RowNumber, Status, status_when_stopped};
 
-/// One row as the ledger knows it.
+/// A row as recorded in the ledger.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RowRecord {
     /// Its number in the input.
     pub row: RowNumber,
-    /// What was or would be sent for it, if it can be.
+    /// The order that was or would be sent; `None` if the row is invalid.
     pub order: Option<Order>,
-    /// How it stands; a row that has not ended is `not_sent` or `in_doubt`.
+    /// Its status; `not_sent` or `in_doubt` if it has not ended.
     pub status: Status,
     /// Whether it has ended.
     pub has_ended: bool,
-    /// Whether its status was carried over from the results file it came from.
+    /// Whether its status was carried over from the results file that it came from.
     pub carried_over: bool,
-    /// CoreCARD's code, or one of ours.
+    /// CoreCARD's error code, or one of ours.
     pub error_code: String,
     /// CoreCARD's message, or ours.
     pub message: String,
     /// The HTTP status of the last attempt, if it was answered.
     pub http_status: Option<u16>,
-    /// Attempts in this run.
+    /// The number of attempts in this run.
     pub attempts: u32,
-    /// Whether any attempt's answer was lost.
+    /// Whether the answer of any attempt was lost.
     pub doubt: bool,
-    /// When the first attempt left; for one that was cut short, when it was claimed.
+    /// When the first attempt was sent; for an interrupted attempt, when it was claimed.
     pub first_sent_at: Option<Timestamp>,
-    /// When the row came to stand so.
+    /// When the row got its status.
     pub ended_at: Option<Timestamp>,
 }
 
 impl RowRecord {
-    /// A row of which nothing else is known.
+    /// A row about which nothing else is known.
     pub(crate) fn unsent(row: RowNumber) -> RowRecord {
         RowRecord {
             row,
@@ -60,26 +60,26 @@ pub(super) struct StoredAttempt<'a> {
     pub sent_at: Option<Timestamp>,
     pub ended_at: Option<Timestamp>,
     pub leaves_doubt: bool,
-    /// The status of the row, if it ended by this attempt.
+    /// The status of the row, if this attempt ended it.
     pub status: Option<Status>,
     pub http_status: Option<u16>,
     pub error_code: &'a str,
     pub message: &'a str,
 }
 
-/// Puts one record after another together. Its buffers serve for all of them.
+/// Assembles one record after another; its buffers are reused.
 pub(super) struct RecordBuilder {
     record: RowRecord,
-    /// What the last attempt that left doubt came to. A row that ends in doubt is described by
-    /// it, and not by a later attempt that surely did nothing.
+    /// The last attempt that left doubt. A row that ends in doubt is described by it, and not by
+    /// a later attempt that surely did nothing.
     doubt: LastDoubt,
 }
 
 #[derive(Default)]
 struct LastDoubt {
-    /// Whether there is one. Else another run left the doubt, if there is any.
+    /// Whether there is such an attempt. If not, a doubt comes from another run.
     is_known: bool,
-    /// Whether a later attempt left none.
+    /// Whether a later attempt left no doubt.
     is_behind: bool,
     error_code: String,
     message: String,
@@ -91,7 +91,7 @@ impl RecordBuilder {
         RecordBuilder { record: RowRecord::unsent(RowNumber(0)), doubt: LastDoubt::default() }
     }
 
-    /// Begins with another row. `doubt` says whether an answer for its order was lost before.
+    /// Begins the next row. `doubt` is whether an answer for its order was lost before.
     pub fn begin(&mut self, row: RowNumber, order: Option<Order>, doubt: bool) {
         let record = &mut self.record;
         (record.row, record.order, record.doubt) = (row, order, doubt);
@@ -103,14 +103,15 @@ impl RecordBuilder {
         (self.doubt.is_known, self.doubt.is_behind) = (false, false);
     }
 
-    /// The row was decided without a call, or carried over from an earlier run.
+    /// Sets the status of a row that was decided without a call or carried over from an earlier
+    /// run.
     pub fn decide(&mut self, status: Status, carried_over: bool, error_code: &str, message: &str) {
         (self.record.status, self.record.carried_over) = (status, carried_over);
         error_code.clone_into(&mut self.record.error_code);
         message.clone_into(&mut self.record.message);
     }
 
-    /// Takes in the row's next attempt.
+    /// Adds the row's next attempt.
     pub fn add_attempt(&mut self, attempt: &StoredAttempt<'_>) {
         let record = &mut self.record;
         record.attempts += 1;
@@ -135,8 +136,8 @@ impl RecordBuilder {
         }
     }
 
-    /// The record, once all attempts are taken in. A row that was not decided has not ended, and
-    /// stands as it would if nothing more came.
+    /// Completes the record after all attempts were added. A row without a status has not ended,
+    /// and gets the status that it would have if the run stopped now.
     pub fn finish(&mut self) -> &mut RowRecord {
         let record = &mut self.record;
         record.has_ended = record.carried_over || record.status != Status::NotSent;
@@ -152,16 +153,17 @@ impl RecordBuilder {
 }
 
 impl LastDoubt {
-    /// Describes the row by the attempt that left doubt, and the later one behind it.
+    /// Describes the row by the attempt that left doubt, followed by the later one.
     fn describe(&self, record: &mut RowRecord) {
         if !self.is_known {
             record.message = after_lost_answer(&record.message);
             return;
         }
         let later = std::mem::replace(&mut record.error_code, self.error_code.clone());
-        record.message = match record.message.is_empty() {
-            true => format!("{}; then: {later}", self.message),
-            false => format!("{}; then: {later}, {}", self.message, record.message),
+        record.message = if record.message.is_empty() {
+            format!("{}; then: {later}", self.message)
+        } else {
+            format!("{}; then: {later}, {}", self.message, record.message)
         };
         record.http_status = self.http_status;
     }

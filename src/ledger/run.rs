@@ -1,34 +1,34 @@
-//! A run as the ledger knows it, and how one is started.
+//! A recorded run, and how one is started.
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::claim::PendingRow;
 use crate::model::{Counts, OnDoubt};
 
-/// What is known of a run when it is opened.
+/// The properties of a run that are known when it is created.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewRun {
-    /// Its identifier, unique in the ledger, as the user sees and types it.
+    /// Its identifier, unique in the ledger, which is displayed and typed.
     pub id: String,
-    /// What makes the same command on the same file the same run.
+    /// The key by which the same command on the same file finds the same run.
     pub key: String,
     /// `run` or `rerun`.
     pub command: String,
-    /// The input's name, for people.
+    /// The input's name, for display.
     pub input_name: String,
     /// SHA-256 of the input's bytes, in hexadecimal.
     pub input_digest: String,
-    /// Where the calls go.
+    /// The URL of the calls.
     pub endpoint: String,
     /// The program and its version.
     pub program: String,
-    /// When it was opened.
+    /// When it was created.
     pub opened_at: Timestamp,
 }
 
 impl NewRun {
-    /// Its identifier, and those to take if another run has it: runs that are opened in one
-    /// second differ in four digits only.
+    /// The identifier, followed by alternatives for the case that another run has it. Runs
+    /// created in the same second differ in four hexadecimal digits only.
     pub(super) fn ids(&self) -> impl Iterator<Item = String> + '_ {
         let (second, digits) = self.id.rsplit_once('-').unwrap_or((&self.id, ""));
         let digits = u16::from_str_radix(digits, 16).unwrap_or_default();
@@ -38,28 +38,28 @@ impl NewRun {
     }
 }
 
-/// A run and how far it is.
+/// A run and its progress.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Run {
     /// Its number in the ledger.
     pub(super) number: i64,
-    /// What was known when it was opened.
+    /// Its properties.
     pub opened: NewRun,
     /// When it was last started.
     pub started_at: Option<Timestamp>,
     /// The cut-off of that start.
     pub cut_off: Option<Timestamp>,
-    /// The rates in force at that start, as the user writes them, if they are recorded.
+    /// The rates of that start as text, if they are recorded.
     pub rates: Option<String>,
-    /// When its last row ended, or it stopped. Nothing while it runs, or if it died.
+    /// When its last row ended, or it stopped; `None` while it is in progress, or if it died.
     pub finished_at: Option<Timestamp>,
-    /// Why it stopped before its last row, if it did.
+    /// Why it stopped before its last row; `None` if it did not.
     pub stop: Option<String>,
-    /// How many rows it has.
+    /// The number of its rows.
     pub rows: u64,
-    /// How many attempts were claimed.
+    /// The number of attempts that were claimed.
     pub attempts: u64,
-    /// How the rows that ended stand; `not_sent` are those a rerun left so.
+    /// The counts of the rows that ended; `not_sent` are those that a rerun carried over.
     pub counts: Counts,
 }
 
@@ -74,36 +74,36 @@ impl Run {
         self.counts.total() == self.rows
     }
 
-    /// How many rows have not ended.
+    /// The number of rows that have not ended.
     pub fn left(&self) -> u64 {
         self.rows.saturating_sub(self.counts.total())
     }
 }
 
-/// How a run is started, or started again.
+/// How to start a run, or to start it again.
 #[derive(Debug, Clone)]
 pub struct StartOptions {
-    /// Now.
+    /// The current time.
     pub at: Timestamp,
-    /// When the last attempt may start, if there is a cut-off.
+    /// The time at and after which no attempt may start.
     pub cut_off: Option<Timestamp>,
-    /// The rates in force, as the user writes them.
+    /// The rates as text.
     pub rates: String,
-    /// Whether it joins those who work on the run already: a reason for which the run
-    /// was stopped stands. Else it is started anew.
+    /// Whether this process joins others that work on the run, so that a recorded reason to stop
+    /// still applies. Otherwise the run is started anew.
     pub joins: bool,
-    /// Send orders even if another run cancelled them.
+    /// Whether to send orders even if another run cancelled them.
     pub again: bool,
-    /// What is done with rows that were in flight when the last process died.
+    /// What to do with rows that were in flight when the last process died.
     pub on_doubt: OnDoubt,
 }
 
-/// A run that was started: what there is to do.
+/// The work to do in a started run.
 #[derive(Debug, Default)]
 pub struct StartedRun {
     /// Rows that were claimed before and have not ended.
     pub waiting: Vec<PendingRow>,
-    /// Whether no other row is left to be sent.
+    /// Whether every other row has been claimed or decided.
     pub exhausted: bool,
     /// How far the ledger's clock is ahead of this machine's.
     pub clock_ahead: SignedDuration,

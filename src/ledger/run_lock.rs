@@ -1,4 +1,4 @@
-//! Who works on a run: a lock that the system lets go when the process dies.
+//! The lock on a run, which the system releases when the process dies.
 
 use std::fs::{File, TryLockError};
 use std::io::{self, Read, Seek, Write};
@@ -10,30 +10,30 @@ use jiff::Timestamp;
 
 use crate::{private_file, process};
 
-/// This process's lock on a run; dropped, the run is free again.
+/// This process's lock on a run. Dropping it releases the lock.
 #[derive(Debug)]
 pub struct RunLock {
     _file: Option<LockFile>,
 }
 
-/// A lock file that is ours.
+/// A lock file that this process has locked.
 #[derive(Debug)]
 struct LockFile {
     path: PathBuf,
     _lock: File,
 }
 
-/// Someone who only looks whether the lock is free has it for a moment.
+/// How long a process that only checks the lock may hold it, and how often that is waited for.
 const LOOKED_AT: Duration = Duration::from_millis(20);
 const TRIES: u32 = 5;
 
 impl RunLock {
-    /// Where many may work on a run, nobody has it for himself.
+    /// For a shared ledger, where no process locks a run.
     pub(super) fn shared() -> RunLock {
         RunLock { _file: None }
     }
 
-    /// Locks the file at `path`, or says who has it.
+    /// Locks the file at `path`. The inner error describes the process that holds it.
     pub(super) fn lock(path: &Path) -> io::Result<Result<RunLock, String>> {
         let mut tries = 0;
         loop {
@@ -48,8 +48,8 @@ impl RunLock {
                 Err(TryLockError::WouldBlock) => return Ok(Err(holder(&mut lock))),
                 Err(TryLockError::Error(cause)) => return Err(cause),
             }
-            // The holder before us removes the file as it leaves: a lock on a
-            // removed file keeps nobody out.
+            // The previous holder removes the file when it ends, and a lock on a removed file
+            // excludes nobody.
             if is_still_at(&lock, path) {
                 lock.set_len(0)?;
                 lock.write_all(introduction().as_bytes())?;
@@ -59,7 +59,7 @@ impl RunLock {
         }
     }
 
-    /// Whether a living process has the lock file at `path`.
+    /// Whether a living process has locked the file at `path`.
     pub(super) fn is_locked(path: &Path) -> io::Result<bool> {
         match open(path, false).map(|lock| lock.try_lock_shared()) {
             Ok(Ok(())) => Ok(false),
@@ -76,7 +76,7 @@ fn open(path: &Path, create: bool) -> io::Result<File> {
 
 impl Drop for LockFile {
     fn drop(&mut self) {
-        // While the lock is still ours, so nobody else's file is removed.
+        // The lock is still held, so this cannot be another process's file.
         let _ = std::fs::remove_file(&self.path);
     }
 }

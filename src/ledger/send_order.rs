@@ -1,17 +1,18 @@
-//! The order in which a run's rows are sent, where it is not that of their numbers.
+//! The order in which a run's rows are sent, where it differs from their numbers.
 
 use crate::input::Disposition;
 use crate::model::RowNumber;
 
-/// Which row to be sent goes in which place, once one is not in the place of its number.
+/// The row at each position of the send order. Empty until a row's position differs from its
+/// number.
 #[derive(Default)]
 pub(super) struct SendOrder {
-    /// The rows in places 1, 2, …; 0 where that is not sent.
+    /// The rows at positions 1, 2, …; 0 if the row is not sent.
     rows: Vec<u32>,
 }
 
 impl SendOrder {
-    /// Takes note of a row and its place.
+    /// Adds a row and its position.
     pub fn note(&mut self, row: RowNumber, place: u32, disposition: &Disposition) {
         if !matches!(disposition, Disposition::ToSend { .. })
             || (self.rows.is_empty() && place == row.0)
@@ -26,7 +27,7 @@ impl SendOrder {
         self.rows.iter_mut().skip(index).take(1).for_each(|at| *at = row.0);
     }
 
-    /// Each row with its place, by the places.
+    /// The positions with their rows, ordered by position.
     pub fn iter(&self) -> impl Iterator<Item = (u32, u32)> {
         (1..).zip(self.rows.iter().copied()).filter(|(_, row)| *row > 0)
     }

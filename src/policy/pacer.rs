@@ -22,10 +22,10 @@
 //!     unused: Vec::new(),
 //!     now: Timestamp::from_second(1_800_000_000)?,
 //!     uptime: None,
-//!     lead: Duration::ZERO,
+//!     expected_latency: Duration::ZERO,
 //!     horizon: Duration::from_secs(1),
-//!     spacing: Duration::ZERO,
-//!     others: false,
+//!     min_spacing: Duration::ZERO,
+//!     is_shared: false,
 //!     wanted: 5,
 //! };
 //! let slots: Vec<Timestamp> =

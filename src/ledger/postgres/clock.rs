@@ -1,25 +1,25 @@
-//! The database's clock, as far as it can be told from here. It is the only clock that
-//! all who work on a run share: their own may be set wrong, or be set while they work.
+//! Estimates the database's clock. It is the only clock that all workers of a run share: the
+//! clocks of their machines may be wrong, or be set during a run.
 
 use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 
-/// So much an estimate loses of its worth every second: clocks do not run alike.
+/// The error by which an estimate ages, in seconds a second, because clocks drift.
 const DRIFT: f64 = 50e-6;
 
-/// How far the figure in force may be off: below this it stays, so that a moment that
-/// was told is the same when it is given back.
+/// A change of the offset smaller than this is ignored, so that a time that is converted to the
+/// local clock and back is the same.
 const STEADY: SignedDuration = SignedDuration::from_micros(100);
 
-/// What is known of the database's clock.
+/// The estimate of the database's clock.
 #[derive(Debug, Default)]
 pub(super) struct DatabaseClock {
     seen: Option<Sample>,
     ahead: SignedDuration,
 }
 
-/// What it showed at one moment, give or take an error.
+/// One reading of the clock, with its maximal error.
 #[derive(Debug, Clone, Copy)]
 struct Sample {
     at: Instant,
@@ -28,7 +28,7 @@ struct Sample {
 }
 
 impl Sample {
-    /// What it shows at this moment, and how sure that is.
+    /// The clock's time at `at`, with the maximal error.
     fn at(&self, at: Instant) -> (Timestamp, Duration) {
         let later = at.saturating_duration_since(self.at);
         let time = self.time.saturating_add(later).unwrap_or(self.time);
@@ -39,15 +39,14 @@ impl Sample {
 }
 
 impl DatabaseClock {
-    /// Takes in that it showed this between two moments.
+    /// Takes in a reading that was requested at one instant and received at another.
     pub fn observe(&mut self, time: Timestamp, asked: Instant, answered: Instant) {
         let error = answered.saturating_duration_since(asked) / 2;
         let seen = Sample { at: asked.checked_add(error).unwrap_or(asked), time, error };
         let is_better = self.seen.is_none_or(|before| {
             let (expected, doubt) = before.at(seen.at);
             let off = expected.duration_since(time).unsigned_abs();
-            // Further off than both allow: one of the clocks was set, or the database
-            // is another.
+            // The readings contradict each other: a clock was set, or this is another database.
             error < doubt || off > error.saturating_add(doubt)
         });
         if is_better {
@@ -55,12 +54,12 @@ impl DatabaseClock {
         }
     }
 
-    /// What it shows at this moment; nothing if it was never seen.
+    /// The clock's time at `at`; `None` if it was never read.
     pub fn at(&self, at: Instant) -> Option<Timestamp> {
         self.seen.map(|seen| seen.at(at).0)
     }
 
-    /// How far it is ahead of a clock that shows this time at this moment.
+    /// How far the clock is ahead of one that shows `wall` at `at`.
     pub fn offset(&mut self, at: Instant, wall: Timestamp) -> SignedDuration {
         if let Some(time) = self.at(at) {
             let ahead = time.duration_since(wall);

@@ -1,4 +1,5 @@
-//! Where the ledger is: its URL, read with care, for it may hold a password.
+//! The connection settings, parsed from the ledger's URL. It may contain a password, so it is
+//! never repeated in a message.
 
 use std::path::Path;
 use std::time::Duration;
@@ -12,26 +13,26 @@ use super::error::DbError;
 use super::tls::{DatabaseTls, TrustedRoots};
 use crate::process;
 
-/// How long one try to connect may take, if the URL does not say.
+/// The time-out of an attempt to connect, unless the URL sets one.
 const CONNECT: Duration = Duration::from_secs(10);
-/// After how long a connection that is silent is asked for, and how often.
+/// After how long an idle connection is probed, and how often.
 const KEEPALIVE: Duration = Duration::from_secs(5);
 const KEEPALIVES: u32 = 3;
-/// How long the network may leave what was sent unconfirmed.
+/// How long sent data may remain unacknowledged (`TCP_USER_TIMEOUT`).
 const UNCONFIRMED: Duration = Duration::from_secs(20);
 
-/// A database, and how to reach it.
+/// The settings of the connection to a database.
 pub(super) struct PostgresConfig {
     pub config: Config,
     pub connector: DatabaseTls,
-    /// The URL as it may be shown.
+    /// The URL in the form that may be displayed.
     pub shown: String,
-    /// Whether a failover may forget what was confirmed.
+    /// Whether a failover may lose what was confirmed.
     pub allow_async: bool,
 }
 
 impl PostgresConfig {
-    /// Reads the URL.
+    /// Parses the URL.
     pub fn of(url: &str) -> Result<PostgresConfig, LedgerError> {
         let bad = |what: &str| LedgerError::BadUrl(what.to_owned());
         let shown = shown(url)?;
@@ -56,7 +57,7 @@ impl PostgresConfig {
         if config.get_hosts().is_empty() {
             return Err(bad("the URL names no host: write postgres://USER@HOST/DATABASE"));
         }
-        // What is connected to is the address, where one is given beside the host's name.
+        // If an address is given besides the host's name, the connection goes to the address.
         let is_near = config.get_hosts().iter().all(is_near)
             && config.get_hostaddrs().iter().all(std::net::IpAddr::is_loopback);
         config.ssl_mode(match mode {
@@ -81,7 +82,8 @@ impl PostgresConfig {
             config.connect_timeout(CONNECT);
         }
         if config.get_target_session_attrs() == TargetSessionAttrs::Any {
-            // Of several hosts the one that can be written to: after a failover, the other.
+            // Of several hosts, use the one that accepts writes: after a failover it is another
+            // one.
             config.target_session_attrs(TargetSessionAttrs::ReadWrite);
         }
         config
@@ -108,15 +110,15 @@ impl PostgresConfig {
     {
         let (client, connection) = self.config.connect(tls).await?;
         tokio::spawn(async move {
-            // How it ended is told to whoever waits for an answer.
+            // How it ended is reported by the query that waits for an answer.
             let _ = connection.await;
         });
         Ok(client)
     }
 }
 
-/// The URL without user, password and wishes. A password that is not written as URLs want
-/// it could pass for a host: such a URL is refused.
+/// The URL without user, password and parameters. A password that is not percent-encoded could be
+/// mistaken for a host, so such a URL is refused.
 fn shown(url: &str) -> Result<String, LedgerError> {
     let bad = |what: &str| LedgerError::BadUrl(what.to_owned());
     let Some((_, rest)) = url.split_once("://") else {
@@ -140,7 +142,7 @@ fn shown(url: &str) -> Result<String, LedgerError> {
     Ok(format!("postgres://{hosts}/{database}"))
 }
 
-/// Whether what is sent there stays on this machine.
+/// Whether data sent to this host stays on this machine.
 fn is_near(host: &Host) -> bool {
     match host {
         Host::Unix(_) => true,

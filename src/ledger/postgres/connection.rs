@@ -1,4 +1,4 @@
-//! The way to the database: made when it is needed, made again when it breaks.
+//! The connection to the database, which is opened on demand and reopened when it breaks.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::{Duration, Instant};
@@ -12,29 +12,30 @@ use super::session::Session;
 use super::{pooler, schema, waiting};
 use crate::policy::backoff::Backoff;
 
-/// How long one piece of work may take; more than the server gives it.
+/// The time-out of one operation; longer than the server's own.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(90);
-/// The pauses between tries: processes that were cut off together do not come back together.
+/// The delays between tries. They are random, so that processes that lost their connections
+/// together do not return together.
 const RETRIES: Backoff = Backoff::new(Duration::from_millis(30), Duration::from_secs(3), 2.0 / 3.0);
-/// After how many more tries it is reported that the database is away.
+/// The number of failed tries after which the outage is logged.
 const REPORTED_AFTER: u32 = 3;
 
-/// The way to one database.
+/// The connection to one database.
 pub(super) struct DatabaseConnection {
     database: PostgresConfig,
     max_outage: Duration,
-    /// Its thread carries what is sent and received. Its owner may be on a thread that
-    /// has a runtime of its own: there this one can be neither waited for nor dropped.
+    /// The runtime whose thread performs the I/O. The owner may be on a thread of another
+    /// runtime, where this one can be neither blocked on nor dropped.
     runtime: Option<Runtime>,
     session: Option<Session>,
-    /// Whether it was seen that each connection has a session of the database to itself.
+    /// Whether it was verified that each connection has a database session of its own.
     has_own_sessions: bool,
-    /// When it was told last for whom this process waits.
+    /// When a wait for another session was last logged.
     waiting_told: Option<Instant>,
 }
 
 impl DatabaseConnection {
-    /// Connects for the first time, and sees to it that the ledger is there.
+    /// Connects for the first time, and creates the schema if it is missing.
     pub fn open(
         database: PostgresConfig,
         max_outage: Duration,
@@ -70,13 +71,13 @@ impl DatabaseConnection {
         }
     }
 
-    /// Where the ledger is, as it may be shown.
+    /// The database in the form that may be displayed.
     pub fn path(&self) -> &str {
         &self.database.shown
     }
 
-    /// Does this, once more each time the database is away or busy. It must leave nothing
-    /// behind if it fails, or know it again.
+    /// Runs `what`, and retries on transient errors until the outage has lasted `max_outage`.
+    /// `what` must be idempotent: atomic, or able to detect that an earlier try was committed.
     pub fn with_retry<T>(
         &mut self,
         mut what: impl AsyncFnMut(&mut Session) -> Result<T, DbError>,
@@ -93,7 +94,7 @@ impl DatabaseConnection {
                 Ok(done) => return Ok(done),
                 Err(failed) => failed,
             };
-            // It may be of no more use, or in the middle of a transaction.
+            // The session may be unusable, or in the middle of a transaction.
             self.session = None;
             if !failed.is_transient() {
                 return Err(failed.into_ledger_error(self.path()));
@@ -101,7 +102,7 @@ impl DatabaseConnection {
             if began.elapsed() >= self.max_outage {
                 return Err(self.away(&failed));
             }
-            // Of whom a lock is waited for is told while it is.
+            // A wait for a lock is logged while it lasts.
             if !told && !failed.is_lock() && tries >= REPORTED_AFTER {
                 tracing::warn!(
                     "the ledger {} cannot be reached ({}): nothing more is sent until it can",
@@ -150,7 +151,7 @@ impl DatabaseConnection {
             tokio::time::timeout(ANSWERED_WITHIN, work).await.unwrap_or(Err(DbError::Silent))
         };
         let _in_its_runtime = runtime.enter();
-        // Where a task of another runtime waits here, its commit must not be up.
+        // Tokio's cooperative budget of a surrounding task must not interrupt this.
         futures_executor::block_on(tokio::task::unconstrained(work))
     }
 }
@@ -164,7 +165,7 @@ impl Drop for DatabaseConnection {
     }
 }
 
-/// Another number each time.
+/// A different number at each call.
 fn random() -> u64 {
     RandomState::new().build_hasher().finish()
 }

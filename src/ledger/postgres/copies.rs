@@ -1,18 +1,18 @@
-//! Other servers that may take over from this one, and whether they have what is committed.
+//! Servers that may take over from this one, and whether they have what is committed.
 
 use super::super::LedgerError;
 
-/// What would be left of what is committed if another server took over.
+/// What would be left of what is committed after a failover.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Copies {
-    /// Whether servers follow this one.
+    /// Whether the server has standbys.
     pub are_there: bool,
     /// Whether a commit waits until one of them has it.
     pub are_awaited: bool,
 }
 
 impl Copies {
-    /// Refuses a server that another could take over from which lags behind.
+    /// Refuses a server if a standby that lags behind could take over from it.
     pub fn refuse_lagging(self, hosts: usize, path: &str) -> Result<(), LedgerError> {
         let why = match self {
             Copies { are_awaited: true, .. } => return Ok(()),

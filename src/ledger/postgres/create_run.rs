@@ -1,6 +1,6 @@
-//! Opening a run: all its rows, or none. They are recorded in many short transactions;
-//! until the last of them the run has no number of rows, and nobody is shown it. Who comes
-//! with the same file meanwhile, or after one that died, records the rows that are missing.
+//! Creates a run with all of its rows, or none. The rows are recorded in many short transactions.
+//! Until the last one sets its number of rows, the run is not visible. A process that starts with
+//! the same file meanwhile, or after another one died, records the missing rows.
 
 use tokio_postgres::types::ToSql;
 
@@ -15,10 +15,10 @@ use super::text::storable;
 use crate::input::{InputError, OrderKey, PlannedRow, Role};
 use crate::model::{Counts, Order, Status};
 
-/// How many rows one transaction records: some tenths of a second.
+/// The number of rows recorded by one transaction, which takes some tenths of a second.
 const AT_ONCE: usize = 20_000;
 
-/// Opens the run, unless one with its key and a higher number than `seen` is open by now.
+/// Creates the run, unless one with its key and a higher number than `seen` exists by now.
 pub(super) fn create_run(
     connection: &mut DatabaseConnection,
     new: &NewRun,
@@ -44,7 +44,7 @@ pub(super) fn create_run(
         let is_done =
             connection.with_retry(async |session| record(session, number, &part).await)?;
         if is_done {
-            // Another process was faster, and has them all.
+            // Another process was faster, and has recorded all of them.
             send_order = SendOrder::default();
             break;
         }
@@ -66,17 +66,18 @@ pub(super) fn create_run(
         .with_retry(async |session| complete(session, number, count, by_place, &decided).await)?)
 }
 
-/// A run as it is found or made.
+/// A run that was found or inserted.
 enum Created {
-    /// With all its rows.
+    /// It has all of its rows.
     Already(Box<Run>),
-    /// With some of them, or none.
+    /// Its creation is not complete.
     Half(i64),
 }
 
-/// Finds the run, or the one that was cut short, or makes one. Another program may have
-/// judged the rows otherwise. Both are looked for at one moment: who records a run's last
-/// rows waits for no lock, and between two looks it would be neither.
+/// Finds the run or one whose creation was interrupted, or inserts one. A run of another version
+/// of the program is not resumed, because it may have decided rows differently. One query looks
+/// for both: the process that records a run's last rows waits for no lock, so between two queries
+/// the run would be found by neither.
 async fn begin(session: &mut Session, new: &NewRun, seen: i64) -> Result<Created, DbError> {
     session.client.batch_execute("BEGIN").await?;
     let lock = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))";
@@ -119,9 +120,9 @@ async fn insert(session: &mut Session, new: &NewRun) -> Result<i64, DbError> {
     Err(DbError::Silent)
 }
 
-/// Records those of the rows that are not recorded yet. Returns whether the run is open.
+/// Records the rows that are not recorded yet. Returns whether the run is complete.
 async fn record(session: &mut Session, run: i64, part: &RowColumns) -> Result<bool, DbError> {
-    // What a power cut takes is recorded again; the last commit makes all durable.
+    // Rows lost in a power failure are recorded again, since the last commit makes all durable.
     session.client.batch_execute("BEGIN; SET LOCAL synchronous_commit = off").await?;
     let locked = "SELECT rows IS NOT NULL FROM run WHERE number = $1 FOR UPDATE";
     let is_open: bool = session.client.query_one(locked, &[&run]).await?.try_get(0)?;
@@ -147,7 +148,7 @@ async fn record(session: &mut Session, run: i64, part: &RowColumns) -> Result<bo
     Ok(is_open)
 }
 
-/// Records of which orders an answer was lost before this run.
+/// Records the orders for which an answer was lost before this run.
 async fn doubt(session: &mut Session, run: i64, orders: &[Order]) -> Result<(), DbError> {
     let note = session.statement(include_str!("sql/note_doubt.sql")).await?;
     let (admin_number, sequence_number): (Vec<i64>, Vec<i32>) =
@@ -156,7 +157,7 @@ async fn doubt(session: &mut Session, run: i64, orders: &[Order]) -> Result<(), 
     Ok(())
 }
 
-/// Records in which places rows go.
+/// Records the positions of rows in the send order.
 async fn place(
     session: &mut Session,
     run: i64,
@@ -168,7 +169,7 @@ async fn place(
     Ok(())
 }
 
-/// Opens the run, if nobody did yet.
+/// Completes the creation, unless another process did.
 async fn complete(
     session: &mut Session,
     run: i64,
@@ -190,7 +191,7 @@ async fn complete(
     run.ok_or(DbError::Silent)
 }
 
-/// Rows of the table `row`, column by column.
+/// Rows for the table `row`, column by column.
 #[derive(Default)]
 struct RowColumns {
     row: Vec<i64>,
@@ -204,7 +205,7 @@ struct RowColumns {
 }
 
 impl RowColumns {
-    /// Counts those that are decided.
+    /// Also counts the rows that are decided.
     fn new(rows: Vec<PlannedRow>, counts: &mut Counts) -> RowColumns {
         let mut columns = RowColumns::default();
         for PlannedRow { row, order, disposition, .. } in rows {

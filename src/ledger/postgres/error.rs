@@ -1,4 +1,4 @@
-//! How the database fails: what passes by itself, and what does not.
+//! Errors of the database: which are transient, and how they are reported.
 
 use std::error::Error;
 
@@ -6,14 +6,14 @@ use tokio_postgres::error::SqlState;
 
 use super::super::LedgerError;
 
-/// Why something could not be done.
+/// Why an operation failed.
 #[derive(Debug)]
 pub(super) enum DbError {
-    /// The database said so, or the way to it broke.
+    /// An error of the database or of the connection.
     Database(tokio_postgres::Error),
-    /// It did not answer in time.
+    /// The database did not answer in time.
     Silent,
-    /// It makes no sense to retry.
+    /// An error that a retry does not help.
     Ledger(LedgerError),
 }
 
@@ -29,7 +29,7 @@ impl From<LedgerError> for DbError {
     }
 }
 
-/// What the database says of itself when it is only busy, or going away, or coming back.
+/// The errors of a database that is busy, shutting down or starting.
 const PASSING: [SqlState; 12] = [
     SqlState::T_R_SERIALIZATION_FAILURE,
     SqlState::T_R_DEADLOCK_DETECTED,
@@ -40,15 +40,15 @@ const PASSING: [SqlState; 12] = [
     SqlState::CANNOT_CONNECT_NOW,
     SqlState::TOO_MANY_CONNECTIONS,
     SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT,
-    // It has become a standby: the other host is asked next.
+    // The server has become a standby: the next try uses the other host.
     SqlState::READ_ONLY_SQL_TRANSACTION,
-    // A failed transaction that went on: what failed it is told elsewhere.
+    // A statement in a failed transaction; the cause was reported by an earlier one.
     SqlState::IN_FAILED_SQL_TRANSACTION,
     SqlState::OUT_OF_MEMORY,
 ];
 
 impl DbError {
-    /// Whether it may go well if it is tried again.
+    /// Whether a retry may succeed.
     pub fn is_transient(&self) -> bool {
         match self {
             DbError::Silent => true,
@@ -60,12 +60,12 @@ impl DbError {
         }
     }
 
-    /// Whether another session had locked what was needed.
+    /// Whether another session held a lock that was needed.
     pub fn is_lock(&self) -> bool {
         matches!(self, DbError::Database(cause) if cause.code() == Some(&SqlState::LOCK_NOT_AVAILABLE))
     }
 
-    /// In words, without secrets.
+    /// The error in words, without secrets.
     pub fn message(&self) -> String {
         match self {
             DbError::Database(_) if self.is_lock() => {
@@ -77,7 +77,7 @@ impl DbError {
         }
     }
 
-    /// As whoever asked is told.
+    /// Converts it to an error of the ledger.
     pub fn into_ledger_error(self, path: &str) -> LedgerError {
         let path = path.to_owned();
         match self {
@@ -96,15 +96,14 @@ impl DbError {
     }
 }
 
-/// Whether the connection is served by another session of the database than the one in which
-/// it prepared its statements.
+/// Whether the statement ran in another database session than the one that prepared it.
 fn is_of_another_session(cause: &tokio_postgres::Error) -> bool {
     cause.code().is_some_and(|code| {
         [SqlState::INVALID_SQL_STATEMENT_NAME, SqlState::DUPLICATE_PSTATEMENT].contains(code)
     })
 }
 
-/// Whether it was the connection that failed.
+/// Whether the connection failed.
 fn is_connection_error(cause: &tokio_postgres::Error) -> bool {
     causes(cause).any(|cause| cause.is::<std::io::Error>())
         || matches!(
@@ -117,7 +116,7 @@ fn causes(error: &tokio_postgres::Error) -> impl Iterator<Item = &(dyn Error + '
     std::iter::successors(error.source(), |&cause| cause.source())
 }
 
-/// What it says, down to the last cause.
+/// The message including all causes.
 pub(super) fn message(cause: &tokio_postgres::Error) -> String {
     if let Some(told) = cause.as_db_error() {
         return format!("{}, SQLSTATE {}", told.message(), told.code().code());

@@ -1,6 +1,6 @@
-//! What other runs know of all orders of a file, counted before the run begins. For a large
-//! file the other runs are read whole, in parts, and looked for in the file; a small one
-//! looks its orders up.
+//! Counts what other runs know of all orders of a file, before the run begins. For a large file,
+//! the other runs are read completely, in parts, and looked up in the file; the orders of a small
+//! one are looked up in the database.
 
 use tokio_postgres::{Row, Statement};
 
@@ -12,20 +12,20 @@ use super::session::Session;
 use crate::input::{OrderKey, rows_to_send, to_send_of};
 use crate::model::Order;
 
-/// How many orders are looked up at a time.
+/// The number of orders per look-up.
 const LOOKED_UP_AT_ONCE: usize = 10_000;
 
-/// A look-up takes about as long as it takes to read this many rows.
+/// A look-up takes about as long as reading this many rows.
 const LOOK_UP: u64 = 12;
 
-/// How many rows of runs are read at a time: some tenths of a second.
+/// The number of rows of runs read at a time, which takes some tenths of a second.
 const READ_AT_ONCE: i64 = 100_000;
 
-/// How many orders in doubt are read at a time.
+/// The number of orders in doubt read at a time.
 const DOUBTS_AT_ONCE: i64 = 20_000;
 
-/// Counts what other runs at the endpoint know of the orders that would be sent; of those of
-/// a run that goes on, if they have not ended.
+/// Counts what other runs at the endpoint know of the orders that would be sent. Of the file's
+/// own run, only rows that have not ended count.
 pub(super) fn count(
     connection: &mut DatabaseConnection,
     endpoint: &str,
@@ -48,14 +48,14 @@ pub(super) fn count(
     Ok(counted(by_order, &known, &ended))
 }
 
-/// The runs at the endpoint, and how many rows each has.
+/// The runs at the endpoint with their numbers of rows.
 async fn runs(session: &mut Session, endpoint: &str) -> Result<Vec<(i64, i64)>, DbError> {
     let sql = "SELECT number, rows FROM run WHERE endpoint = $1 AND rows IS NOT NULL";
     let found = session.client.query(sql, &[&endpoint]).await?;
     found.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
 }
 
-/// Looks each order up.
+/// Looks up each order.
 fn look_up(
     connection: &mut DatabaseConnection,
     query: &KnownOrdersQuery<'_>,
@@ -96,8 +96,8 @@ fn number(row: &Row, column: usize) -> Result<u64, DbError> {
     Ok(u64::try_from(row.try_get::<_, i64>(column)?).unwrap_or_default())
 }
 
-/// For the first row with each order what other runs know of it. What is in flight is asked
-/// first, so that what ends meanwhile is found either there or among what ended.
+/// What other runs know of each order, at the first row with it. What is in flight is read first,
+/// so that a call that ends meanwhile is found either there or among those that ended.
 fn read(
     connection: &mut DatabaseConnection,
     query: &KnownOrdersQuery<'_>,
@@ -171,7 +171,7 @@ async fn in_flight(
     found.iter().map(known).collect()
 }
 
-/// Some of the orders after this one that are in doubt, in order.
+/// The next orders in doubt after this one, sorted.
 async fn in_doubt(
     session: &mut Session,
     query: &KnownOrdersQuery<'_>,
@@ -208,7 +208,7 @@ async fn cancelled(session: &mut Session, parts: &Parts) -> Result<Vec<(Order, K
     Ok(orders)
 }
 
-/// For each row of the run that goes on, if one does, whether it ended.
+/// For each row of the file's own run, if there is one, whether it has ended.
 fn ended(
     connection: &mut DatabaseConnection,
     own: &[(i64, i64)],
@@ -237,7 +237,7 @@ async fn ended_rows(session: &mut Session, parts: &Parts) -> Result<Vec<i64>, Db
     Ok(rows)
 }
 
-/// Ranges of rows of runs that are read at a time.
+/// Ranges of rows of runs that are read together.
 #[derive(Debug, Default)]
 struct Parts {
     run: Vec<i64>,
@@ -251,7 +251,7 @@ impl Parts {
     }
 }
 
-/// All rows of these runs, each with how many it has.
+/// Splits all rows of these runs into parts. Each run is given with its number of rows.
 fn parts(runs: &[(i64, i64)]) -> Vec<Parts> {
     let mut all = Vec::new();
     let mut parts = Parts::default();

@@ -1,5 +1,5 @@
-//! The ledger that several machines share: a PostgreSQL database. What is asked of it
-//! stands in `sql/`, a file a statement. Its clock is the only one that counts.
+//! The shared ledger: a PostgreSQL database for several machines. Each statement is a file in
+//! `sql/`. Times are by the database's clock, the only one that all workers share.
 
 mod clock;
 mod commit;
@@ -36,33 +36,33 @@ use config::PostgresConfig;
 use connection::DatabaseConnection;
 use worker::WorkerSession;
 
-/// Where the ledger is, and how long things are waited for.
+/// The location of the ledger, and its time-outs.
 #[derive(Debug, Clone)]
 pub struct PostgresOptions {
-    /// `postgres://USER:PASSWORD@HOST/DATABASE`; never shown.
+    /// `postgres://USER:PASSWORD@HOST/DATABASE`. It is never displayed.
     pub url: SecretString,
-    /// How long a worker may hold rows without taking a commit.
+    /// How long a worker may hold rows without a commit.
     pub lease: Duration,
-    /// How long a database that is away is waited for.
+    /// How long an unreachable database is retried.
     pub max_outage: Duration,
 }
 
-/// The ledger that several machines share.
+/// The shared ledger.
 pub struct Postgres {
     connection: DatabaseConnection,
     lease: Duration,
     clock: DatabaseClock,
-    /// The newest run with a key, when it was last looked for.
+    /// The key of the last look-up by key, with the number of the run that it found.
     seen: Option<(String, i64)>,
     worker_session: Option<WorkerSession>,
 }
 
 impl Postgres {
-    /// Opens the ledger, and sets it up if nobody did yet.
+    /// Opens the ledger, and creates its schema if it is missing.
     ///
     /// # Errors
-    /// A URL that is wrong, a database that cannot be reached or would forget what it
-    /// has confirmed, or a ledger of a newer program.
+    /// If the URL is wrong, the database cannot be reached or may lose what it has confirmed, or
+    /// the ledger has another version.
     pub fn open(at: PostgresOptions) -> Result<Postgres, LedgerError> {
         let PostgresOptions { url, lease, max_outage } = at;
         let connection =
@@ -76,7 +76,7 @@ impl Postgres {
         })
     }
 
-    /// Where it is, without user and password.
+    /// The database without user and password.
     pub fn path(&self) -> &str {
         self.connection.path()
     }

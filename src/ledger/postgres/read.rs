@@ -1,4 +1,4 @@
-//! Reading the ledger back: runs, and the rows of one in order.
+//! Reads the ledger: runs, and the rows of a run in order.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use crate::model::{Counts, Order, RowNumber, Status};
 
 const RUN: &str = include_str!("sql/run.sql");
 
-/// How many rows are read at a time.
+/// The number of rows read at a time.
 const AT_ONCE: i64 = 10_000;
 
 type SqlValue<'v> = &'v (dyn ToSql + Sync);
@@ -36,8 +36,8 @@ pub(super) async fn run_by_number(
     Ok(runs_where(session, rest, &[&number]).await?.pop())
 }
 
-/// The runs at an endpoint that go on, the oldest first. One that was left by all for half
-/// a day was perhaps given up: whoever wants it starts it again.
+/// The runs at an endpoint that are in progress, oldest first. A run that all workers left more
+/// than half a day ago may have been abandoned: it has to be started again by its command.
 pub(super) async fn joinable(session: &mut Session, endpoint: &str) -> Result<Vec<Run>, DbError> {
     let rest = "WHERE endpoint = $1 AND run.stop IS NULL
                   AND worker.leased_until > clock_timestamp() - interval '12 hours'
@@ -51,7 +51,7 @@ pub(super) async fn runs(session: &mut Session) -> Result<Vec<Run>, DbError> {
     runs_where(session, "WHERE rows IS NOT NULL ORDER BY run.number DESC", &[]).await
 }
 
-/// The run of a worker, with how this worker came to rest and not another.
+/// The run of a worker, with how this worker finished rather than another.
 pub(super) async fn run_by_worker(session: &mut Session, worker: i64) -> Result<Run, DbError> {
     let own = RUN.replace("WHERE worker.run = run.number ORDER", "WHERE number = $1 ORDER");
     let own = format!("{own} WHERE run.number = worker.run");
@@ -104,7 +104,7 @@ fn run_from(row: &Row) -> Result<Run, DbError> {
     })
 }
 
-/// The counts of each status, in eight columns from this one on, then those rejected with
+/// The counts of each status, in eight columns from `first` on, followed by those rejected with
 /// doubt.
 pub(super) fn counts_from(row: &Row, first: usize) -> Result<Counts, DbError> {
     let mut counts = Counts::default();
@@ -125,8 +125,8 @@ pub(super) fn row_number(row: &Row, column: usize) -> Result<RowNumber, DbError>
     Ok(RowNumber(u32::try_from(number).unwrap_or(u32::MAX)))
 }
 
-/// Walks the rows and the attempts side by side, both in order, some at a time: a
-/// connection that breaks in between costs nothing.
+/// Reads rows and attempts in parallel, both in order, a page at a time, so that a broken
+/// connection costs one page at most.
 pub(super) fn rows(
     connection: &mut DatabaseConnection,
     run: i64,
@@ -153,7 +153,7 @@ pub(super) fn rows(
     }
 }
 
-/// Some rows after this one, and their attempts, as both are at one moment.
+/// The rows after this one and their attempts, from one snapshot.
 async fn page(
     session: &mut Session,
     run: i64,
@@ -161,18 +161,18 @@ async fn page(
 ) -> Result<(Vec<Row>, Vec<Row>), DbError> {
     let rows_statement = session.statement(include_str!("sql/rows.sql")).await?;
     let attempts_statement = session.statement(include_str!("sql/attempts.sql")).await?;
-    let moment = session.client.build_transaction().read_only(true);
-    let moment = moment.isolation_level(tokio_postgres::IsolationLevel::RepeatableRead);
-    let moment = moment.start().await?;
-    let rows = moment.query(&rows_statement, &[&run, &after, &AT_ONCE]).await?;
+    let snapshot = session.client.build_transaction().read_only(true);
+    let snapshot = snapshot.isolation_level(tokio_postgres::IsolationLevel::RepeatableRead);
+    let snapshot = snapshot.start().await?;
+    let rows = snapshot.query(&rows_statement, &[&run, &after, &AT_ONCE]).await?;
     let attempts = match (rows.first(), rows.last()) {
         (Some(first), Some(last)) => {
             let (first, last): (i64, i64) = (first.try_get(0)?, last.try_get(0)?);
-            moment.query(&attempts_statement, &[&run, &first, &last]).await?
+            snapshot.query(&attempts_statement, &[&run, &first, &last]).await?
         }
         _ => Vec::new(),
     };
-    moment.commit().await?;
+    snapshot.commit().await?;
     Ok((rows, attempts))
 }
 
@@ -190,7 +190,7 @@ pub(super) async fn orders(
     found.iter().map(order).collect()
 }
 
-/// For each of these orders, in turn, the rows that were to be sent for it at the endpoint.
+/// For each of these orders, in the same sequence, the rows at the endpoint that carry it.
 pub(super) async fn on_record(
     session: &mut Session,
     endpoint: &str,
@@ -204,12 +204,15 @@ pub(super) async fn on_record(
         let number: i64 = found.try_get(0)?;
         let of_order = usize::try_from(number - 1).ok().and_then(|at| on_record.get_mut(at));
         let its = OnRecord { row: row_number(&found, 1)?, status: status(&found, 2)? };
-        of_order.into_iter().for_each(|of_order| of_order.push(its));
+        if let Some(of_order) = of_order {
+            of_order.push(its);
+        }
     }
     Ok(on_record)
 }
 
-/// Begins with another row: its order, and what was decided without a call or before the run.
+/// Begins the next row: its order, and its status if it was decided without a call or before the
+/// run.
 fn begin(builder: &mut RecordBuilder, row: &Row) -> Result<(), DbError> {
     let order = match (row.try_get(6)?, row.try_get(7)?) {
         (Some(admin_number), Some(sequence_number)) => {
@@ -225,7 +228,7 @@ fn begin(builder: &mut RecordBuilder, row: &Row) -> Result<(), DbError> {
 }
 
 fn add_attempt(builder: &mut RecordBuilder, attempt: &Row) -> Result<(), DbError> {
-    // An attempt without an end may have been sent: its answer is not known.
+    // An attempt without an end may have been sent, and its answer is not known.
     let verdict: Option<i16> = attempt.try_get(4)?;
     let http_status: Option<i16> = attempt.try_get(6)?;
     builder.add_attempt(&StoredAttempt {

@@ -1,5 +1,5 @@
-//! The schema: laid down once, brought to this program's version, and refused if it is
-//! a newer one's. And the server, refused if it would forget what it has confirmed.
+//! Creates and upgrades the schema, and refuses one of another version. Also refuses a server
+//! that may lose what it has confirmed.
 
 use tokio_postgres::error::SqlState;
 
@@ -8,39 +8,42 @@ use super::copies::Copies;
 use super::error::DbError;
 use super::session::Session;
 
-/// What brings the schema from each version to the next; the first begins with nothing.
+/// The statements that upgrade the schema from each version to the next; the first one creates it.
 const VERSIONS: [&str; 1] = [include_str!("sql/version_3.sql")];
 
-/// The versions before those, which no release had: they are refused.
+/// The number of versions before those, which were never released and are refused.
 const BEFORE: usize = 2;
 const NEWEST: usize = BEFORE + VERSIONS.len();
 
-/// Before this, the server cannot do what is asked of it.
+/// The oldest supported major version of PostgreSQL.
 const OLDEST: i64 = 14;
 
-/// Held while the schema is changed; any number that no other program takes.
+/// The key of the advisory lock held while the schema is changed: any number that no other
+/// program uses.
 const LOCK: i64 = 0x6341_4e43;
 
-/// Makes a new session ours.
+/// Sets up a new session.
 pub(super) async fn begin(session: &mut Session) -> Result<(), DbError> {
     let its = &*session;
-    // Asked all at once: who comes back after an outage does not wait for long.
+    // In one round trip, so that a process that reconnects after an outage does not wait for long.
     let asked = async { tokio::try_join!(refuse_unfit(its), timeline(its), version(its)) };
     let ((copies, number), timeline, version) = asked.await?;
-    // It may have been brought to another version since the last session.
+    // The schema may have been upgraded since the last session.
     refuse_other(version, &session.path)?;
     (session.number, session.copies, session.timeline) = (number, copies, timeline);
     session.client.batch_execute(include_str!("sql/session.sql")).await?;
     Ok(())
 }
 
-/// The encodings that hold any character.
+/// The encodings that can represent every character.
 const ENCODINGS: [&str; 2] = ["UTF8", "SQL_ASCII"];
 
-/// What a commit must wait for, at least: the disk, and a standby's if there is one to wait for.
+/// The settings with which a commit waits at least for the disk, and for a standby if there is
+/// one to wait for.
 const COMMITS: [&str; 2] = ["on", "remote_apply"];
 
-/// What would be left after a failover, and the session's number, of a server that will do.
+/// Refuses an unsuitable server. Returns what would be left after a failover, and the session's
+/// process id.
 async fn refuse_unfit(session: &Session) -> Result<(Copies, i32), DbError> {
     let path = session.path.clone();
     let told = session.client.query_one(include_str!("sql/check_server.sql"), &[]).await?;
@@ -69,7 +72,7 @@ async fn refuse_unfit(session: &Session) -> Result<(Copies, i32), DbError> {
     Ok((copies, told.try_get(8)?))
 }
 
-/// The line of history that the server is on. Some services do not tell.
+/// The timeline of the server's history. Some services do not permit the query.
 async fn timeline(session: &Session) -> Result<Option<String>, DbError> {
     let timeline = "SELECT left(pg_walfile_name(pg_current_wal_lsn()), 8)";
     match session.client.query_one(timeline, &[]).await {
@@ -79,7 +82,7 @@ async fn timeline(session: &Session) -> Result<Option<String>, DbError> {
     }
 }
 
-/// Sees to it that the schema is there, and is ours.
+/// Creates or upgrades the schema if necessary, and refuses one of another version.
 pub(super) async fn set_up(session: &mut Session) -> Result<(), DbError> {
     if version(session).await? < NEWEST {
         migrate(session).await?;
@@ -88,7 +91,7 @@ pub(super) async fn set_up(session: &mut Session) -> Result<(), DbError> {
     Ok(())
 }
 
-/// Refuses what a newer program laid down, or one before the first release.
+/// Refuses a schema of a newer version of the program, or from before the first release.
 fn refuse_other(version: usize, path: &str) -> Result<(), LedgerError> {
     let (path, found, known) = (path.to_owned(), version as i64, NEWEST as i64);
     match version {
@@ -98,7 +101,7 @@ fn refuse_other(version: usize, path: &str) -> Result<(), LedgerError> {
     }
 }
 
-/// For a user who lacks the right to read the schema, or to lay it down.
+/// Explains an error of a user who may not read or create the schema.
 pub(super) fn explain(failed: DbError, path: &str) -> DbError {
     match failed {
         DbError::Database(cause) if is_denied(&cause) => not_set_up(path, &cause),
@@ -115,7 +118,7 @@ fn not_set_up(path: &str, cause: &tokio_postgres::Error) -> DbError {
     LedgerError::NotSetUp { path: path.to_owned(), cause }.into()
 }
 
-/// The version of the schema; 0 where there is none.
+/// The version of the schema; 0 if there is none.
 async fn version(session: &Session) -> Result<usize, DbError> {
     let there = "SELECT EXISTS (SELECT FROM pg_tables
                  WHERE schemaname = 'cardcancel' AND tablename = 'schema_version')";
@@ -127,7 +130,7 @@ async fn version(session: &Session) -> Result<usize, DbError> {
     Ok(usize::try_from(version).unwrap_or_default())
 }
 
-/// All that is missing, in one transaction, which no two processes are in at once.
+/// Applies all missing versions in one transaction, under an advisory lock.
 async fn migrate(session: &mut Session) -> Result<(), DbError> {
     session
         .client
@@ -165,7 +168,7 @@ async fn migrate(session: &mut Session) -> Result<(), DbError> {
     match done.await {
         Ok(()) => Ok(session.client.batch_execute("COMMIT").await?),
         Err(failed) => {
-            // The first failure is the one that is told.
+            // The first failure is the one to report.
             let _ = session.client.batch_execute("ROLLBACK").await;
             Err(failed)
         }

@@ -1,4 +1,4 @@
-//! A session of the database: a connection, and the statements that were prepared on it.
+//! A database session: a connection with its prepared statements.
 
 use std::collections::HashMap;
 
@@ -8,24 +8,25 @@ use tokio_postgres::{Client, Statement};
 use super::copies::Copies;
 use super::error::DbError;
 
-/// A connection, and the statements that were prepared on it.
+/// A session with its prepared statements.
 pub(super) struct Session {
     pub client: Client,
-    /// Where it leads, as it may be shown.
+    /// The database in the form that may be displayed.
     pub path: String,
-    /// The number under which the database knows it.
+    /// The server's process id of the session.
     pub number: i32,
     /// What would be left of what is committed after a failover.
     pub copies: Copies,
-    /// The line of history that the server is on, if it tells.
+    /// The timeline of the server's history, if it is known.
     pub timeline: Option<String>,
-    /// Whether whoever works on a run saw that what was confirmed to it is still there.
+    /// Whether the worker has verified in this session that what was confirmed to it is still
+    /// there.
     pub is_known: bool,
     statements: HashMap<&'static str, Statement>,
 }
 
 impl Session {
-    /// A session of which nothing else is known.
+    /// A session on a new connection, before it is set up.
     pub fn new(client: Client, path: &str) -> Session {
         Session {
             client,
@@ -38,7 +39,7 @@ impl Session {
         }
     }
 
-    /// The statement, prepared once a session.
+    /// The statement, which is prepared once per session.
     pub async fn statement(&mut self, sql: &'static str) -> Result<Statement, DbError> {
         if let Some(prepared) = self.statements.get(sql) {
             return Ok(prepared.clone());
@@ -48,7 +49,7 @@ impl Session {
         Ok(prepared)
     }
 
-    /// Prepares all of these, as fast as if they were one.
+    /// Prepares all of these statements in one round trip.
     pub async fn prepare_all(
         &mut self,
         statements: impl IntoIterator<Item = &'static str>,
@@ -61,7 +62,7 @@ impl Session {
         Ok(())
     }
 
-    /// The statement, if it is needed.
+    /// The statement, if `is_needed`.
     pub async fn statement_if(
         &mut self,
         is_needed: bool,

@@ -1,4 +1,4 @@
-//! Starting to work on a run.
+//! Starts this process's work on a run.
 
 use std::time::{Duration, Instant};
 
@@ -10,10 +10,10 @@ use super::session::Session;
 use super::worker::WorkerSession;
 use crate::process;
 
-/// How often the clock is read for a first estimate; the soonest answer counts.
+/// How often the clock is read for a first estimate; the fastest answer counts.
 const READINGS: u32 = 5;
 
-/// Looks at the database's clock.
+/// Reads the database's clock.
 pub(super) async fn read_clock(
     session: &mut Session,
     clock: &mut DatabaseClock,

@@ -1,6 +1,7 @@
-//! Text as PostgreSQL can store it.
+//! Text in the form that PostgreSQL can store.
 
-/// PostgreSQL's text holds any character but one, which a server may well send.
+/// The text without NUL, the only character that PostgreSQL cannot store; a server may well send
+/// it.
 pub(super) fn storable(text: &str) -> String {
     text.replace('\0', "\u{fffd}")
 }

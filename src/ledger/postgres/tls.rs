@@ -1,4 +1,4 @@
-//! TLS to the database: the server's certificate is always verified, with its name.
+//! TLS to the database. The server's certificate and name are always verified.
 
 use std::path::PathBuf;
 
@@ -9,25 +9,25 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use super::super::LedgerError;
 use crate::tls;
 
-/// Whose certificates are trusted.
+/// The certificate authorities to trust.
 pub(super) enum TrustedRoots {
-    /// As the system has it.
+    /// Those of the system.
     System,
-    /// The authorities of this file, and no others.
+    /// Only those in this file.
     File(PathBuf),
 }
 
-/// How TLS is made, if it is.
+/// The TLS configuration of the connection, if it uses TLS.
 #[derive(Clone)]
 pub(super) struct DatabaseTls(Option<MakeRustlsConnect>);
 
 impl DatabaseTls {
-    /// No TLS.
+    /// A connection without TLS.
     pub fn none() -> DatabaseTls {
         DatabaseTls(None)
     }
 
-    /// TLS that trusts whom these vouch for.
+    /// TLS that trusts certificates signed by these authorities.
     pub fn verifying(roots: TrustedRoots) -> Result<DatabaseTls, LedgerError> {
         let bad = |what: String| LedgerError::BadUrl(what);
         let failed = |cause| bad(format!("TLS cannot be set up ({cause})"));
@@ -51,7 +51,7 @@ impl DatabaseTls {
         Ok(DatabaseTls(Some(MakeRustlsConnect::new(config.with_no_client_auth()))))
     }
 
-    /// What TLS is made with, if it is.
+    /// The TLS connector; `None` without TLS.
     pub fn tls(&self) -> Option<MakeRustlsConnect> {
         self.0.clone()
     }

@@ -1,5 +1,5 @@
-//! Whom this process waits for: another session of the database, which has locked what it
-//! needs, or a standby. That is told, and a session of ours that is frozen is ended.
+//! Detects what this process's session waits for: another session that holds a lock, or a
+//! standby. It logs that, and ends a frozen session of this program.
 
 use std::convert::Infallible;
 use std::fmt::Write;
@@ -12,14 +12,14 @@ use super::config::PostgresConfig;
 use super::error::DbError;
 use crate::process;
 
-/// After how long it is looked for: before the database gives up a lock (`lock_timeout`).
+/// After how long a wait is investigated; shorter than the database's `lock_timeout`.
 const PATIENCE: Duration = Duration::from_secs(8);
-/// How often it is told at most.
+/// The shortest time between two log entries.
 const TOLD_EVERY: Duration = Duration::from_secs(60);
-/// How long the look may take.
+/// The time-out of an investigation.
 const LOOK: Duration = Duration::from_secs(5);
 
-/// Tells every now and then, as long as it is asked, for whom this session of the database waits.
+/// Investigates and logs again and again, until it is dropped, what this session waits for.
 pub(super) async fn watch(
     database: &PostgresConfig,
     session: i32,
@@ -27,14 +27,15 @@ pub(super) async fn watch(
 ) -> Infallible {
     loop {
         sleep(PATIENCE).await;
-        // What cannot be found out now is found out the next time, or told as it fails.
+        // What cannot be determined now is found the next time, or reported when the wait fails.
         let looked = timeout(LOOK, look(database, session)).await;
         let Ok(Ok(Some(Waits { why, frozen, client }))) = looked else { continue };
         if frozen.is_some() || told.is_none_or(|at| at.elapsed() >= TOLD_EVERY) {
             tracing::warn!("the ledger {} {why}", database.shown);
             *told = Some(Instant::now());
         }
-        // Said before: once it is ended, what waited for it goes on, and this look is over.
+        // Logged first: once the other session is ended, the wait is over, and this future is
+        // dropped.
         if let Some(other) = frozen {
             let _ = timeout(LOOK, async {
                 client.execute(include_str!("sql/end_frozen.sql"), &[&other]).await
@@ -44,16 +45,16 @@ pub(super) async fn watch(
     }
 }
 
-/// For whom a session waits.
+/// What a session waits for.
 struct Waits {
     why: String,
-    /// The session in the way, if it is one of our own that is frozen.
+    /// The blocking session, if it is a frozen one of this program.
     frozen: Option<i32>,
-    /// What it was found out with.
+    /// The connection used for the investigation.
     client: Client,
 }
 
-/// For whom this session waits, if it waits for anyone.
+/// What this session waits for; `None` if it does not wait.
 async fn look(database: &PostgresConfig, session: i32) -> Result<Option<Waits>, DbError> {
     let client = database.connect().await?;
     let in_the_way = include_str!("sql/in_the_way.sql");
@@ -71,14 +72,14 @@ async fn look(database: &PostgresConfig, session: i32) -> Result<Option<Waits>, 
     }))
 }
 
-/// What is known of a session that is in the way, and what is to be done about it.
+/// Describes the blocking session, and what to do about it.
 async fn locked_by(client: &Client, other: &Row) -> Result<String, DbError> {
     let session: i32 = other.try_get(0)?;
     let text = |column| other.try_get::<_, Option<String>>(column);
     let program = text(1)?.filter(|name| !name.is_empty());
     let mut who = program.clone().unwrap_or_else(|| "another program".to_owned());
     if let Some((process, host)) = program.as_deref().and_then(process::parse_session_name) {
-        // Whoever may not read that, or finds no ledger yet, tells no run.
+        // Without the right to read it, or without a ledger yet, no run is named.
         let run = client.query_opt(include_str!("sql/works_on.sql"), &[&process, &host]).await;
         if let Ok(Some(run)) = run {
             let _ = write!(who, ", which works on run {}", run.try_get::<_, &str>(0)?);

@@ -13,41 +13,41 @@ use crate::model::ReasonCode;
 
 pub(super) const LAST_COMMIT: &str = include_str!("sql/last_commit.sql");
 
-/// Work on a run that was begun.
+/// The work on a run in progress.
 pub(super) struct WorkerSession {
     pub run: i64,
     pub endpoint: String,
-    /// Send orders even if another run cancelled them.
+    /// Whether to send orders even if another run cancelled them.
     pub again: bool,
-    /// How a row ends whose call was cut short; none if it is sent again.
+    /// The status with which a row ends whose call was interrupted; `None` if it is sent again.
     pub interrupted: Option<i16>,
     pub lease: Duration,
-    /// The number under which this process works, and holds rows.
+    /// The number under which this process is registered and holds rows: the fencing number.
     pub worker: i64,
-    /// The number of its last commit, and of the last one that was confirmed.
+    /// The numbers of its last commit and of the last confirmed one.
     pub commit: i64,
     pub confirmed: i64,
-    /// The place in which fresh rows began after that.
+    /// The position of the first new row after that.
     pub first_fresh: i64,
-    /// What was told of the server, and the line of history that it was on.
+    /// The server's copies and timeline when the work began.
     pub copies: Copies,
     pub timeline: Option<String>,
-    /// How long commits take from their budget to their end.
+    /// How long commits take from reading the budget to their end.
     pub finish: CommitLatency,
-    /// When it began.
+    /// When the work began.
     pub began: Instant,
 }
 
-/// What the ledger has of the last commit of a worker.
+/// The last commit of a worker, as recorded.
 pub(super) struct Last {
     pub commit: i64,
-    /// The number under which the worker goes on.
+    /// The number under which the worker continues.
     pub worker: i64,
 }
 
-/// Begins a transaction, and sees that the ledger still has what it confirmed to this process,
-/// which now has its worker locked: no try of a commit of its own is under way any more.
-/// Rows `told` are what this process was about to record.
+/// Begins a transaction, and verifies that the ledger still has what it confirmed to this
+/// process. It locks the worker, so no attempt of a commit of its own is in progress any more.
+/// `told` are the rows that this process was about to record.
 pub(super) async fn know_again(
     session: &mut Session,
     worker_session: &WorkerSession,
@@ -69,7 +69,7 @@ pub(super) async fn know_again(
         Some(last) if last.commit < worker_session.confirmed => {
             "the last commit of this process is missing"
         }
-        // Where commits wait for a standby, another line of history has them all.
+        // Where commits wait for a standby, another timeline has all of them.
         _ if session.timeline != worker_session.timeline && !worker_session.copies.are_awaited => {
             "it continues from an earlier point of its history: another server took over"
         }
@@ -89,8 +89,8 @@ pub(super) async fn know_again(
     Err(rewound(session, worker_session, told, what).await)
 }
 
-/// Puts in doubt what may have been sent since the state to which the ledger was put back,
-/// as far as this process knows it; that, as the failure that it is.
+/// Marks the rows that may have been sent since the state to which the ledger was reset as in
+/// doubt, as far as this process knows them. Returns the error to report.
 pub(super) async fn rewound(
     session: &mut Session,
     worker_session: &WorkerSession,
@@ -106,7 +106,7 @@ pub(super) async fn rewound(
     }
 }
 
-/// Ends it: what this process still held is anybody's.
+/// Ends the work: releases the rows that this process still holds.
 pub(super) async fn finish(
     session: &mut Session,
     worker_session: &WorkerSession,
@@ -133,7 +133,7 @@ pub(super) async fn finish(
     Ok(run)
 }
 
-/// What these workers held of the run is anybody's.
+/// Releases the rows that these workers hold, so that any worker can claim them.
 pub(super) async fn give_up(
     session: &mut Session,
     worker_session: &WorkerSession,

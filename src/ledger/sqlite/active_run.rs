@@ -1,4 +1,4 @@
-//! The run that this process has started: what its commits need, held in memory between them.
+//! The started run: what its commits need, kept in memory between them.
 
 use std::collections::VecDeque;
 
@@ -9,10 +9,10 @@ use super::claim_ranges::ClaimRanges;
 use super::outcome_table::OutcomeTable;
 use crate::model::{Counts, Order, RowNumber, Status};
 
-/// How many fresh rows are read at once: enough for many commits.
+/// How many new rows are read at once: enough for many commits.
 const READ_AHEAD: u32 = 512;
 
-/// The run whose commits are being taken.
+/// The run to which commits belong.
 pub(super) struct ActiveRun {
     /// Its number in the ledger.
     pub number: i64,
@@ -20,21 +20,21 @@ pub(super) struct ActiveRun {
     pub again: bool,
     /// Whether there are other runs at the endpoint.
     pub has_others: bool,
-    /// Whether rows have places that are not their numbers.
+    /// Whether rows are sent in another order than that of their numbers.
     pub has_places: bool,
-    /// The next rows that were never claimed; none only if there are no more.
+    /// The next rows that were never claimed; empty only if there are no more.
     pub ahead: VecDeque<UnsentRow>,
-    /// The first place that was not read ahead.
+    /// The first position that was not read ahead.
     pub read_to: u32,
-    /// One past the last row, and the last place.
+    /// One past the last row, and the last position.
     pub end: u32,
     /// Rows that were claimed and have not ended.
     pub claims: ClaimRanges,
-    /// What attempts came to.
+    /// The outcomes of attempts.
     pub outcomes: OutcomeTable,
-    /// How many attempts were claimed.
+    /// The number of attempts that were claimed.
     pub attempts: u64,
-    /// How the rows that ended stand.
+    /// The counts of the rows that ended.
     pub counts: Counts,
 }
 
@@ -45,17 +45,17 @@ pub(super) struct UnsentRow {
 }
 
 impl ActiveRun {
-    /// Whether every row was claimed once, or decided without a call.
+    /// Whether every row was claimed at least once, or decided without a call.
     pub fn is_exhausted(&self) -> bool {
         self.ahead.is_empty()
     }
 
-    /// The first place whose row was never claimed.
+    /// The first position whose row was never claimed.
     pub fn first_fresh(&self) -> u32 {
         self.ahead.front().map_or(self.end, |next| next.place)
     }
 
-    /// Sees to it that the next row that was never claimed is at hand, if there is one.
+    /// Reads the next rows that were never claimed, unless there are some in memory.
     pub fn read_ahead(&mut self, ledger: &Connection) -> rusqlite::Result<()> {
         if !self.ahead.is_empty() || self.read_to >= self.end {
             return Ok(());
@@ -88,7 +88,7 @@ impl ActiveRun {
         Ok(())
     }
 
-    /// Records how far the run is.
+    /// Records the run's progress.
     pub fn note_progress(&self, ledger: &Connection) -> rusqlite::Result<()> {
         let mut note = ledger.prepare_cached(
             "UPDATE progress SET first_fresh = ?2, attempts = ?3, cancelled = ?4,

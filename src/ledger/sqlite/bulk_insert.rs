@@ -1,11 +1,11 @@
-//! Many rows of numbers with few statements.
+//! Inserts many rows of numbers with few statements.
 
 use rusqlite::{CachedStatement, Connection, ToSql};
 
-/// How many rows a statement inserts, the most first: more gain little.
+/// The numbers of rows that a statement inserts, largest first; larger ones gain little.
 const SIZES: [usize; 5] = [16, 8, 4, 2, 1];
 
-/// What inserts rows of `N` numbers each.
+/// Statements that insert rows of `N` numbers each.
 pub(super) struct BulkInsert<const N: usize> {
     statements: [String; SIZES.len()],
 }
@@ -13,7 +13,7 @@ pub(super) struct BulkInsert<const N: usize> {
 impl<const N: usize> BulkInsert<N> {
     /// `into` is the table with its columns in parentheses.
     pub fn into(into: &str) -> Self {
-        // A row that is refused ends the whole transaction: SQLite need not be able to undo
+        // A rejected row aborts the whole transaction, so SQLite need not be able to roll back
         // the statement alone.
         Self::statement(&format!("INSERT OR FAIL INTO {into}"))
     }
@@ -25,24 +25,24 @@ impl<const N: usize> BulkInsert<N> {
         BulkInsert { statements: SIZES.map(statement) }
     }
 
-    /// Begins to insert.
+    /// Starts a series of inserts.
     pub fn inserter<'c, T>(&'c self, ledger: &'c Connection) -> BulkInserter<'c, T, N> {
         let statements = [const { None }; SIZES.len()];
         BulkInserter { ledger, insert: self, statements, waiting: Vec::with_capacity(SIZES[0]) }
     }
 }
 
-/// Inserts rows of `N` numbers each, some at a time.
+/// Inserts rows of `N` numbers each, several per statement.
 pub(super) struct BulkInserter<'c, T, const N: usize> {
     ledger: &'c Connection,
     insert: &'c BulkInsert<N>,
-    /// Those that were needed.
+    /// The statements used so far.
     statements: [Option<CachedStatement<'c>>; SIZES.len()],
     waiting: Vec<[T; N]>,
 }
 
 impl<T: ToSql, const N: usize> BulkInserter<'_, T, N> {
-    /// Inserts the row, or keeps it until there are several.
+    /// Inserts the row, or buffers it until there are 16.
     pub fn insert(&mut self, row: [T; N]) -> rusqlite::Result<()> {
         self.waiting.push(row);
         if self.waiting.len() < SIZES[0] {
@@ -51,7 +51,7 @@ impl<T: ToSql, const N: usize> BulkInserter<'_, T, N> {
         self.insert_waiting()
     }
 
-    /// Inserts what was kept.
+    /// Inserts the buffered rows.
     pub fn finish(mut self) -> rusqlite::Result<()> {
         self.insert_waiting()
     }

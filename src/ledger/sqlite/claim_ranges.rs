@@ -1,25 +1,26 @@
-//! Which rows are claimed, in ranges: a commit claims fresh rows one after another, so
-//! that one range tells of all of them. What was claimed, and has no attempt that
-//! ended, was in flight when the process died.
+//! Stores claimed rows as ranges: a commit claims new rows consecutively, so one range represents
+//! all of them. A row that is claimed and has no completed attempt was in flight when the process
+//! died.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::{Connection, params};
 
-/// What is not claimed can neither end nor be taken back: that would be a second truth.
+/// A row that is not claimed can be neither completed nor released: the ledger would contradict
+/// itself.
 const NOT_CLAIMED: rusqlite::Error = rusqlite::Error::StatementChangedRows(0);
 
-/// The attempt whose ranges stand until their rows have ended.
+/// The attempt whose ranges are kept until their rows have ended.
 const FIRST: u32 = 1;
 
-/// The rows of a run that were claimed and have not ended, as the ledger has them.
+/// The rows of a run that were claimed and have not ended, mirroring the table `claim`.
 #[derive(Debug)]
 pub(super) struct ClaimRanges {
     run: i64,
-    /// Whether rows have places that are not their numbers.
+    /// Whether rows are sent in another order than that of their numbers.
     has_places: bool,
     open: BTreeSet<u32>,
-    /// The ranges of the first attempt, by their first rows. Each has an open row.
+    /// The ranges of the first attempt, keyed by their first rows. Each contains an open row.
     ranges: BTreeMap<u32, ClaimRange>,
 }
 
@@ -27,23 +28,23 @@ pub(super) struct ClaimRanges {
 struct ClaimRange {
     /// One past its last row.
     end: u32,
-    /// The place of its first row.
+    /// The position of its first row.
     place: u32,
-    /// When its rows were claimed, in microseconds since 1970 UTC; none once that has
-    /// ended or was taken back.
+    /// When its rows were claimed, in microseconds since 1970 UTC; `None` once the claim was
+    /// completed or released.
     claimed_at: Option<i64>,
 }
 
 impl ClaimRange {
-    /// The place of one of its rows.
+    /// The position of one of its rows.
     fn place_of(&self, first: u32, row: u32) -> u32 {
         self.place + (row - first)
     }
 }
 
 impl ClaimRanges {
-    /// Those of a run that is started: these rows wait to be claimed again, each with its
-    /// place, in the order of their places.
+    /// The ranges of a run that is started. `waiting` are the rows to be claimed again with their
+    /// positions, ordered by position.
     pub fn load(
         ledger: &Connection,
         run: i64,
@@ -57,8 +58,8 @@ impl ClaimRanges {
         Ok(claims)
     }
 
-    /// Fresh rows are claimed, each with its place, one after another in the order in
-    /// which rows are sent. Those between them were decided without a call.
+    /// Claims new rows, each with its position, consecutively in the send order. The rows between
+    /// them were decided without a call.
     pub fn begin(
         &mut self,
         ledger: &Connection,
@@ -68,7 +69,7 @@ impl ClaimRanges {
         self.open_all(ledger, rows, Some(claimed_at))
     }
 
-    /// A fresh row is passed over for now: it waits, and nothing is sent for it.
+    /// Skips a new row for now: it waits, and nothing is sent for it.
     pub fn pass_over(&mut self, ledger: &Connection, row: u32, place: u32) -> rusqlite::Result<()> {
         self.open_all(ledger, &[(row, place)], None)
     }
@@ -80,7 +81,7 @@ impl ClaimRanges {
         claimed_at: Option<i64>,
     ) -> rusqlite::Result<()> {
         self.open.extend(rows.iter().map(|(row, _)| row));
-        // By places, the rows between two are any rows.
+        // By position, the rows between two may be any rows.
         let has_places = self.has_places;
         let follow = |(row, place): &(u32, u32), (next, next_place): &(u32, u32)| {
             row < next && (!has_places || (row + 1, place + 1) == (*next, *next_place))
@@ -95,7 +96,7 @@ impl ClaimRanges {
         Ok(())
     }
 
-    /// A row that waited is claimed again.
+    /// Claims a row again.
     pub fn again(
         &mut self,
         ledger: &Connection,
@@ -117,7 +118,7 @@ impl ClaimRanges {
             .map(drop)
     }
 
-    /// A row's claim is released: nothing was sent.
+    /// Releases a row's claim: nothing was sent.
     pub fn release(&mut self, ledger: &Connection, row: u32, attempt: u32) -> rusqlite::Result<()> {
         match self.around(row) {
             _ if attempt > FIRST => self.remove(ledger, attempt, row),
@@ -126,7 +127,7 @@ impl ClaimRanges {
         }
     }
 
-    /// A row's attempt has ended.
+    /// Records that a row's attempt has ended.
     pub fn complete(
         &mut self,
         ledger: &Connection,
@@ -140,7 +141,7 @@ impl ClaimRanges {
         }
     }
 
-    /// A row has ended. One that was never claimed may, too.
+    /// Records that a row has ended. It may be one that was never claimed.
     pub fn end(&mut self, ledger: &Connection, row: u32) -> rusqlite::Result<()> {
         if !self.open.remove(&row) {
             return Ok(());
@@ -154,7 +155,7 @@ impl ClaimRanges {
         }
     }
 
-    /// Gives a row a range of its own.
+    /// Splits a row off into its own range.
     fn set_apart(
         &mut self,
         ledger: &Connection,
@@ -178,7 +179,7 @@ impl ClaimRanges {
         }
     }
 
-    /// The range of the first attempt with this row.
+    /// The range of the first attempt that contains this row.
     fn around(&self, row: u32) -> Option<(u32, ClaimRange)> {
         let (first, range) = self.ranges.range(..=row).next_back()?;
         (row < range.end).then_some((*first, *range))
@@ -218,7 +219,7 @@ mod tests {
         ledger
     }
 
-    /// The ranges in the ledger: first row, end and first place.
+    /// The ranges in the ledger: first row, end and first position.
     fn ranges(ledger: &Connection) -> Vec<(u32, u32, u32)> {
         let mut find = ledger
             .prepare(

@@ -1,5 +1,5 @@
-//! Which rows a commit claims: those that wait first, then fresh ones. Each is looked up in
-//! the other runs at the endpoint, which may have decided over its order.
+//! Decides which rows a commit claims: rows that wait come first, then new ones. Each order is
+//! looked up in the other runs at the endpoint, which may have decided it.
 
 use jiff::Timestamp;
 use rusqlite::{CachedStatement, Transaction, params};
@@ -10,13 +10,13 @@ use super::active_run::{ActiveRun, UnsentRow};
 use super::other_runs::{IsLocked, OtherRuns};
 use crate::model::{ReasonCode, Status};
 
-/// A run on this ledger is worked on by the one process that holds it.
+/// A run in this ledger belongs to the one process that holds its lock, so there are no leases.
 const NO_LEASE: i64 = 0;
 
-/// How many rows one commit may end without a call, so that no commit is long.
+/// The most rows that one commit may decide without a call, so that no commit takes long.
 const MOST_DECIDED: u64 = 10_000;
 
-/// The slots at which calls may start, of which those that are used are taken.
+/// The granted slots, from which those that are used are taken.
 pub(super) type Slots = std::vec::IntoIter<Option<Timestamp>>;
 
 /// Claims row after row.
@@ -29,13 +29,13 @@ pub(super) struct Claimer<'a> {
     already_cancelled: u64,
 }
 
-/// What becomes of a row that was to be claimed.
+/// The result of the check of a row.
 enum ClaimChoice {
-    /// It can be.
+    /// The row can be claimed.
     Claim(PendingRow),
-    /// Not yet: another run has its order in flight.
+    /// Not now: another run has the order in flight.
     Later(PendingRow),
-    /// It has ended: another run cancelled its order.
+    /// The row has ended: another run cancelled the order.
     AlreadyCancelled,
 }
 
@@ -60,8 +60,8 @@ impl<'a> Claimer<'a> {
         })
     }
 
-    /// Claims rows for these slots, and takes those that it uses. Returns how many rows
-    /// were found to be cancelled by another run, and ended so.
+    /// Claims rows for these slots, and removes the slots that it uses. Returns the number of
+    /// rows that ended because another run had cancelled their orders.
     pub fn claim_all(
         mut self,
         run: &mut ActiveRun,
@@ -108,7 +108,7 @@ impl<'a> Claimer<'a> {
         outcome: &mut CommitOutcome,
     ) -> rusqlite::Result<()> {
         let at = self.now.as_microsecond();
-        // Rows one after another, for one range.
+        // Consecutive rows, which form one range.
         let mut begun = Vec::new();
         let mut room = slots.len().min(fresh);
         while room > 0 && self.already_cancelled < MOST_DECIDED {
@@ -124,7 +124,8 @@ impl<'a> Claimer<'a> {
                     run.claims.begin(self.transaction, &std::mem::take(&mut begun), at)?;
                     run.claims.pass_over(self.transaction, waiting.row.0, place)?;
                     outcome.in_flight_elsewhere.push(waiting);
-                    // As if it were claimed, so that a commit passes over no more than it may claim.
+                    // It counts like a claim, so that a commit skips no more rows than it may
+                    // claim.
                     room -= 1;
                 }
                 ClaimChoice::AlreadyCancelled => {}

@@ -1,4 +1,4 @@
-//! The commits of a run: one transaction each.
+//! The commits of a run, one transaction each.
 
 use std::sync::LazyLock;
 
@@ -19,7 +19,7 @@ use crate::model::{
     AllocateSlots, Budget, Counts, ReasonCode, SlotGrant, SlotRequest, Status, Verdict,
 };
 
-/// Completes and claims in one commit.
+/// Completes and claims in one transaction.
 pub(super) fn commit(
     connection: &mut Connection,
     run: &mut ActiveRun,
@@ -64,12 +64,12 @@ pub(super) fn commit(
     Ok(outcome)
 }
 
-/// What the completed attempts come to together.
+/// The totals of the completed claims.
 #[derive(Default)]
 struct CompletedTotals {
-    /// How many rows ended how.
+    /// The counts of the rows that ended.
     counts: Counts,
-    /// How many claims were taken back.
+    /// The number of released claims.
     released: u64,
     /// The slots at which nothing was sent.
     unused: Vec<Timestamp>,
@@ -79,7 +79,7 @@ static ATTEMPTS: LazyLock<BulkInsert<7>> = LazyLock::new(|| {
     BulkInsert::into("attempt (run, row, attempt, claimed_at, sent_at, ended_at, outcome)")
 });
 
-/// Makes the ends of attempts durable. An attempt ends once: another end is refused.
+/// Records the ends of attempts. An attempt ends once; a second end is an error.
 fn complete(
     transaction: &Transaction<'_>,
     run: &mut ActiveRun,
@@ -87,7 +87,7 @@ fn complete(
 ) -> rusqlite::Result<CompletedTotals> {
     let mut completions = CompletedTotals::default();
     let mut attempts = ATTEMPTS.inserter(transaction);
-    // Rows that lie together are recorded together.
+    // Sorted, so that neighbouring rows are written together.
     completed.sort_unstable_by_key(|completed| completed.row);
     for CompletedClaim { row, order, attempt, doubt, claimed_at, completion, .. } in completed {
         let ended = match completion {
@@ -130,8 +130,8 @@ fn complete(
     Ok(completions)
 }
 
-/// Takes calls out of the endpoint's budget, has rows claimed for them, and gives back
-/// those for which there was no row.
+/// Allocates slots from the endpoint's budget, claims rows for them, and returns the slots
+/// without a row to the budget.
 fn allocate_slots(
     transaction: &Transaction<'_>,
     (request, retry_after_until): (SlotRequest, Option<Timestamp>),
@@ -161,13 +161,13 @@ fn allocate_slots(
     Ok(())
 }
 
-/// The endpoint's budget as it is stored.
+/// The stored budget of the endpoint.
 fn budget(transaction: &Transaction<'_>, endpoint: &str) -> rusqlite::Result<Budget> {
     let stored: Option<String> = transaction
         .prepare_cached("SELECT state FROM budget WHERE endpoint = ?1")?
         .query_row([endpoint], |row| row.get(0))
         .optional()?;
-    // One that cannot be read is not taken for empty: the rate would be passed.
+    // A budget that cannot be read does not count as empty, because that would exceed the rate.
     stored.map_or(Ok(Budget::default()), |state| {
         serde_json::from_str(&state).map_err(|cause| {
             let cause = UnreadableBudget { endpoint: endpoint.to_owned(), cause };
@@ -189,7 +189,7 @@ fn put_budget(
         .map(drop)
 }
 
-/// Records that the run has finished.
+/// Records that this start of the run is finished.
 pub(super) fn finish(
     connection: &mut Connection,
     run: i64,

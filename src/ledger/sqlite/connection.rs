@@ -1,5 +1,5 @@
-//! Opening the file: made private and whole, brought to this program's version, and
-//! refused if it is something else.
+//! Opens the ledger's file: creates it private and complete, and refuses files of another version
+//! or program.
 
 use std::io::{self, ErrorKind};
 use std::path::Path;
@@ -15,34 +15,34 @@ use super::file::{SqliteFile, is_absent, left_of, refuse_network};
 use super::new_file;
 use crate::private_file;
 
-/// Marks the file as ours: "cANC".
+/// The application id in the file's header: "cANC".
 const APPLICATION: i64 = 0x6341_4e43;
-/// Version of the schema.
+/// The version of the schema.
 pub(super) const VERSION: i64 = 6;
-/// How often the ledger is asked for while another process has it: shorter than
-/// the others leave it free between two commits.
+/// How often a locked ledger is retried. It must be shorter than the time for which another
+/// process leaves it unlocked between two commits.
 const ASK_EVERY: Duration = Duration::from_millis(1);
-/// How often it is asked for in vain: a quarter of an hour.
+/// The most retries: a quarter of an hour.
 const ASK_TIMES: i32 = 15 * 60 * 1000;
-/// After how many times that is told: no process of ours has it for so long.
+/// The number of retries after which a warning is logged: no process of ours locks it this long.
 const TOLD_AFTER: i32 = 5000;
 
-/// A ledger that is open.
+/// An open ledger.
 pub(super) struct Opened {
     pub connection: Connection,
-    /// As the user named it, for messages.
+    /// The path as the user wrote it, for messages.
     pub path: String,
     pub file: SqliteFile,
 }
 
-/// Opens the ledger at `path`, made new if nothing is there.
+/// Opens the ledger at `path`, and creates it if it does not exist.
 pub(super) fn open(path: &Path) -> Result<Opened, LedgerError> {
     if is_absent(path)? {
         make(path)?;
     }
     check_not_writable_by_others(path)?;
     let file = SqliteFile::at(path)?;
-    // A link may lead to another folder, with other files beside it.
+    // The path may be a symbolic link into another folder, where SQLite's other files are.
     check_not_writable_by_others(file.path())?;
     refuse_network(file.folder(), path)?;
     let path = path.display().to_string();
@@ -53,8 +53,8 @@ pub(super) fn open(path: &Path) -> Result<Opened, LedgerError> {
     Ok(Opened { connection, path, file })
 }
 
-/// Opens the ledger at `path` for reading alone, if there is one. Nothing is written, and it may
-/// be where nothing can be.
+/// Opens the ledger at `path` for reading; `None` if it does not exist. Nothing is written, so
+/// the location may be read-only.
 pub(super) fn open_existing(path: &Path) -> Result<Option<Opened>, LedgerError> {
     if is_absent(path)? {
         return match left_of(path) {
@@ -64,7 +64,7 @@ pub(super) fn open_existing(path: &Path) -> Result<Option<Opened>, LedgerError> 
     }
     check_not_writable_by_others(path)?;
     let file = SqliteFile::at(path)?;
-    // A link may lead to another folder, with other files beside it.
+    // The path may be a symbolic link into another folder, where SQLite's other files are.
     check_not_writable_by_others(file.path())?;
     let path = path.display().to_string();
     let fail = |cause| failure(&path, cause);
@@ -78,7 +78,7 @@ pub(super) fn open_existing(path: &Path) -> Result<Option<Opened>, LedgerError> 
     Ok(Some(Opened { connection, path, file }))
 }
 
-/// Another connection to a ledger that is open, for reading alone.
+/// A second, read-only connection to an open ledger.
 pub(super) fn read_only(file: &SqliteFile) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(file.path(), flags)?;
@@ -89,8 +89,8 @@ pub(super) fn read_only(file: &SqliteFile) -> rusqlite::Result<Connection> {
     }
 }
 
-/// Makes a ledger, whole before it has its name: one that is there is never empty
-/// because its maker died.
+/// Creates a ledger, which gets its name only once it is complete. So a file at that path is
+/// never empty because its creator died.
 fn make(path: &Path) -> Result<(), LedgerError> {
     if let Some(left) = left_of(path) {
         return Err(orphaned(path, &left));
@@ -106,7 +106,7 @@ fn make(path: &Path) -> Result<(), LedgerError> {
     refuse_network(&new_file::folder_of(path).map_err(unmade)?, path)?;
     let new = new_file::begin(path).map_err(unmade)?;
     lay_down_schema(new.path(), &name)?;
-    // Where another process was first, its ledger is the ledger.
+    // If another process was faster, its ledger is used.
     new_file::put_in_place(new, path).map(drop).map_err(unmade)
 }
 
@@ -119,7 +119,7 @@ fn lay_down_schema(path: &Path, name: &str) -> Result<(), LedgerError> {
     transaction.pragma_update(None, "application_id", APPLICATION).map_err(fail)?;
     transaction.pragma_update(None, "user_version", VERSION).map_err(fail)?;
     transaction.commit().map_err(fail)?;
-    // The log goes into the file.
+    // Closing moves the log into the file.
     new.close().map_err(|(_, cause)| fail(cause))
 }
 
@@ -128,7 +128,7 @@ fn orphaned(path: &Path, left: &Path) -> LedgerError {
     Misplaced::Orphaned { path, left }.into()
 }
 
-/// SQLite believes what stands beside the file as it does the file.
+/// Checks the files beside the ledger too, because SQLite trusts them as it does the ledger.
 fn check_not_writable_by_others(path: &Path) -> Result<(), LedgerError> {
     for ending in ["", "-wal", "-shm", "-journal"] {
         let mut beside = path.as_os_str().to_owned();
@@ -146,7 +146,7 @@ fn check_not_writable_by_others(path: &Path) -> Result<(), LedgerError> {
 }
 
 fn connect(file: &SqliteFile, name: &str) -> Result<Connection, LedgerError> {
-    // A connection has one owner: it needs no locks of its own.
+    // Each connection is used by one thread at a time, so it needs no mutex.
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let fail = |cause| failure(name, cause);
     let mut connection = Connection::open_with_flags(file.path(), flags).map_err(fail)?;
@@ -154,8 +154,8 @@ fn connect(file: &SqliteFile, name: &str) -> Result<Connection, LedgerError> {
     Ok(connection)
 }
 
-/// A connection to a file beside which SQLite can make none of its own. Nobody else
-/// writes it there: a process that did would have a log beside it.
+/// A connection to a file in a location where SQLite cannot create files. No process writes to
+/// it, since its log would be beside it.
 fn connect_unwritable(file: &SqliteFile, name: &str) -> Result<Connection, LedgerError> {
     if left_of(file.path()).is_some() {
         return Err(Misplaced::Unreadable { path: name.to_owned() }.into());
@@ -163,19 +163,19 @@ fn connect_unwritable(file: &SqliteFile, name: &str) -> Result<Connection, Ledge
     immutable(file).map_err(|cause| failure(name, cause))
 }
 
-/// A connection to a file that nobody writes.
+/// A connection to a file that no process writes to.
 fn immutable(file: &SqliteFile) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
         | OpenFlags::SQLITE_OPEN_NO_MUTEX
         | OpenFlags::SQLITE_OPEN_URI;
     let bytes = file.path().as_os_str().as_encoded_bytes();
     let path: String = url::form_urlencoded::byte_serialize(bytes).collect();
-    // A form's blank is a plus, which a URI takes for itself.
+    // A form encodes a blank as a plus, which is literal in a URI.
     let path = path.replace("%2F", "/").replace('+', "%20");
     Connection::open_with_flags(format!("file:{path}?immutable=1"), flags)
 }
 
-/// Whether SQLite could not make what it needs beside the file.
+/// Whether SQLite failed to create the files it needs beside the ledger.
 fn needs_to_write(cause: &rusqlite::Error) -> bool {
     matches!(
         cause.sqlite_error_code(),
@@ -189,12 +189,12 @@ fn set_up(connection: &mut Connection) -> rusqlite::Result<()> {
          PRAGMA temp_store = MEMORY;",
     )?;
     connection.set_prepared_statement_cache_capacity(64);
-    // A statement is planned once, not anew for every value it is given.
+    // Plans do not depend on bound values, so that each statement is planned once.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map(drop)
 }
 
-/// A commit outlives a power cut only with a write-ahead log, and SQLite answers
-/// which journal it really keeps.
+/// Switches to a write-ahead log, without which a commit might not survive a power failure.
+/// SQLite returns the journal mode that is really in use.
 fn keep_a_log(connection: &Connection, path: &str) -> Result<(), LedgerError> {
     let asked = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0));
     let mode: String = asked.map_err(|cause| failure(path, cause))?;
@@ -204,7 +204,7 @@ fn keep_a_log(connection: &Connection, path: &str) -> Result<(), LedgerError> {
     }
 }
 
-/// Refuses what is no ledger of this program's version.
+/// Refuses a file that is not a ledger of this version.
 fn identify(connection: &Connection, path: &str) -> Result<(), LedgerError> {
     let fail = |cause| failure(path, cause);
     let (path, known) = (path.to_owned(), VERSION);
@@ -227,7 +227,7 @@ pub(super) fn ask_again(asked: i32) -> bool {
     asked < ASK_TIMES
 }
 
-/// Which program's file it is, and the version of its schema; 0 where nobody said.
+/// The application id and the schema version in the file's header; 0 if they are not set.
 fn identity(connection: &Connection) -> rusqlite::Result<(i64, i64)> {
     connection.query_row(
         "SELECT application_id, user_version FROM pragma_application_id, pragma_user_version",

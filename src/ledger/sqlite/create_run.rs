@@ -1,6 +1,6 @@
-//! Opening a run: all its rows, or none. They are recorded in many short
-//! transactions, so that other runs on the ledger go on meanwhile; until the last
-//! of them the run has no number of rows, and nobody is shown it.
+//! Creates a run with all of its rows, or none. The rows are recorded in many short transactions,
+//! so that other runs on the ledger can proceed. Until the last transaction sets its number of
+//! rows, the run is not visible.
 
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
@@ -17,10 +17,10 @@ use super::{other_runs, packed, read};
 use crate::input::{Disposition, InputError, OrderKey, PlannedRow, Role, rows_on_record};
 use crate::model::{Counts, Status};
 
-/// How many rows one transaction records: some tens of milliseconds.
+/// The number of rows recorded by one transaction, which takes some tens of milliseconds.
 const AT_ONCE: usize = 20_000;
-/// How long the ledger is left to others between two of them; longer than they
-/// sleep while it is not theirs.
+/// How long the ledger is left unlocked between two transactions. It must be longer than the
+/// interval at which another process retries.
 const LEFT_TO_OTHERS: Duration = Duration::from_millis(2);
 
 pub(super) enum InsertError {
@@ -34,7 +34,7 @@ impl From<rusqlite::Error> for InsertError {
     }
 }
 
-/// Goes on where the creation of a run under the same key was cut short.
+/// Resumes the creation of a run with the same key if it was interrupted.
 pub(super) fn create_run(
     connection: &mut Connection,
     new: &NewRun,
@@ -42,7 +42,7 @@ pub(super) fn create_run(
     by_order: &[OrderKey],
 ) -> Result<Run, InsertError> {
     let (number, recorded) = begin(connection, new)?;
-    // What a power cut takes is recorded again; the last commit makes all durable.
+    // Rows lost in a power failure are recorded again, since the last commit makes all durable.
     connection.pragma_update(None, "synchronous", "NORMAL")?;
     let counted = record(connection, number, recorded, rows, by_order);
     connection.pragma_update(None, "synchronous", "FULL")?;
@@ -50,8 +50,8 @@ pub(super) fn create_run(
     Ok(complete(connection, number, count, &decided)?)
 }
 
-/// Records the rows after the last that is recorded already. Returns how many rows
-/// there are, and how those stand that are decided.
+/// Records the rows after the last recorded one. Returns the number of rows, and the counts of
+/// those that are decided.
 fn record(
     connection: &mut Connection,
     number: i64,
@@ -85,8 +85,9 @@ fn record(
     Ok((count, decided))
 }
 
-/// Opens the run, or opens anew the one that was cut short: its number, and the
-/// last row that is recorded already. Another program may have judged otherwise.
+/// Inserts the run, or reuses one whose creation was interrupted. Returns its number and the last
+/// recorded row. A run of another version of the program is not reused, because it may have
+/// decided rows differently.
 fn begin(connection: &mut Connection, new: &NewRun) -> rusqlite::Result<(i64, u32)> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let cut_short: Option<(i64, u32)> = transaction
@@ -112,7 +113,7 @@ fn begin(connection: &mut Connection, new: &NewRun) -> rusqlite::Result<(i64, u3
     Ok((number, recorded))
 }
 
-/// The run's identifier, or the next that no other run has.
+/// The run's identifier, or the first alternative that is not in use.
 fn free_id(transaction: &Transaction<'_>, new: &NewRun) -> rusqlite::Result<String> {
     let mut find = transaction.prepare("SELECT EXISTS (SELECT 1 FROM run WHERE id = ?1)")?;
     for id in new.ids() {
@@ -144,8 +145,8 @@ fn insert_run(transaction: &Transaction<'_>, new: &NewRun) -> rusqlite::Result<i
     Ok(number)
 }
 
-/// Records items in one short transaction after another. They are read, which may
-/// take a while, between the transactions.
+/// Records items in a series of short transactions. They are read, which may take long, between
+/// the transactions.
 fn in_parts<T>(
     connection: &mut Connection,
     mut items: impl Iterator<Item = Result<T, InputError>>,
@@ -232,7 +233,7 @@ fn insert_rows(
     plain.finish()
 }
 
-/// A row that is not simply to be sent.
+/// Inserts a row that is not simply to be sent.
 fn insert_other(insert: &mut Statement<'_>, run: i64, planned: PlannedRow) -> rusqlite::Result<()> {
     let PlannedRow { row, order, disposition, .. } = planned;
     let decision = RowDecision::from(disposition);
@@ -257,7 +258,7 @@ static ORDERS: LazyLock<BulkInsert<4>> = LazyLock::new(|| {
     )
 });
 
-/// Sorted inserts, so that the tree grows at few places however the file is ordered.
+/// Inserts in sorted order, so that the B-tree grows in few places whatever the order of the file.
 fn index_orders(
     transaction: &Transaction<'_>,
     run: i64,
@@ -272,7 +273,7 @@ fn index_orders(
     insert.finish()
 }
 
-/// Packs the same. The parts of the creation of a run that was cut short are the same ones again.
+/// Packs the same orders. When an interrupted creation resumes, the parts have the same limits.
 fn pack_orders(
     transaction: &Transaction<'_>,
     run: i64,

@@ -1,10 +1,10 @@
-//! What SQLite reports, as an error of the ledger.
+//! Converts errors of SQLite to errors of the ledger.
 
 use rusqlite::ErrorCode;
 
 use super::super::LedgerError;
 
-/// The error of the ledger at `path` that SQLite reports as this.
+/// Converts an error of SQLite to an error of the ledger at `path`.
 pub(super) fn failure(path: &str, cause: rusqlite::Error) -> LedgerError {
     let path = path.to_owned();
     match cause.sqlite_error_code() {
@@ -14,7 +14,7 @@ pub(super) fn failure(path: &str, cause: rusqlite::Error) -> LedgerError {
     }
 }
 
-/// What the database said, or what we said of what it holds.
+/// The database's error, or ours about its content.
 fn plain(cause: rusqlite::Error) -> Box<dyn std::error::Error + Send + Sync> {
     match cause {
         rusqlite::Error::FromSqlConversionFailure(_, _, cause) => cause,

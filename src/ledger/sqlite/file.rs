@@ -1,5 +1,5 @@
-//! Which file the ledger is, whatever it is called: two names of it must lead to one
-//! lock and one write-ahead log, and it must be there as long as it is used.
+//! The identity of the ledger's file. Two names of it must lead to one lock and one write-ahead
+//! log, and it must not be removed or replaced while it is used.
 
 use std::ffi::OsString;
 use std::io::ErrorKind;
@@ -15,7 +15,7 @@ use super::super::misplaced::Misplaced;
 /// The ledger's file.
 #[derive(Debug)]
 pub(super) struct SqliteFile {
-    /// Its only name.
+    /// Its canonical path.
     real: PathBuf,
     device: u64,
     inode: u64,
@@ -25,7 +25,7 @@ impl SqliteFile {
     /// The file to which a path leads.
     ///
     /// # Errors
-    /// When it has other names, or is mounted alone: SQLite's own files stand beside
+    /// If it has several hard links, or is itself a mount point: SQLite's other files are beside
     /// the name by which it was opened.
     pub fn at(path: &Path) -> Result<SqliteFile, LedgerError> {
         let name = || path.display().to_string();
@@ -41,12 +41,12 @@ impl SqliteFile {
         Ok(SqliteFile { real, device: file.dev(), inode: file.ino() })
     }
 
-    /// An absolute path, which SQLite never takes for a URI.
+    /// The canonical path, which is absolute and therefore never interpreted as a URI by SQLite.
     pub fn path(&self) -> &Path {
         &self.real
     }
 
-    /// The folder it is in.
+    /// The folder that contains it.
     pub fn folder(&self) -> &Path {
         self.real.parent().unwrap_or(Path::new("/"))
     }
@@ -56,34 +56,34 @@ impl SqliteFile {
         beside(&self.real, "-wal")
     }
 
-    /// Where what it held is saved if it is removed while it is used.
+    /// Where its content is saved if it is removed while it is used.
     pub fn rescue(&self, at: Timestamp) -> PathBuf {
         beside(&self.real, &at.strftime(".saved-%Y%m%dT%H%M%SZ").to_string())
     }
 
-    /// Whether it still has its name, and no other file has it.
+    /// Whether its path still leads to it.
     pub fn is_there(&self) -> bool {
         std::fs::metadata(&self.real).is_ok_and(|there| {
             (there.dev(), there.ino()) == (self.device, self.inode) && there.nlink() == 1
         })
     }
 
-    /// The file whose lock says that a process works on the runs with this key. It is
-    /// called by the ledger's number in its folder, which another name does not change.
+    /// The lock file of the runs with this key. Its name contains the ledger's inode number,
+    /// which is the same whatever the ledger is called.
     pub fn lock(&self, key: &str) -> PathBuf {
         let key = &key[..key.len().min(16)];
         self.real.with_file_name(format!(".cardcancel-{:x}-{key}.lock", self.inode))
     }
 }
 
-/// The file of this ending beside a ledger.
+/// The file with this suffix beside a ledger.
 pub(super) fn beside(path: &Path, ending: &str) -> PathBuf {
     let mut name = OsString::from(path);
     name.push(ending);
     name.into()
 }
 
-/// What is left of a ledger that has no file any more.
+/// A log without its ledger, if there is one.
 pub(super) fn left_of(path: &Path) -> Option<PathBuf> {
     let left = ["-wal", "-journal"].map(|ending| beside(path, ending));
     // An empty log holds nothing.
@@ -91,18 +91,17 @@ pub(super) fn left_of(path: &Path) -> Option<PathBuf> {
     left.into_iter().find(holds)
 }
 
-/// Whether a file system is mounted right here. Systems too old to say so have it
-/// taken for granted that none is.
+/// Whether a file system is mounted at this path. Returns false on kernels that do not report it.
 fn is_mounted(path: &Path) -> bool {
     let found = statx(CWD, path, AtFlags::SYMLINK_NOFOLLOW, StatxFlags::empty());
     found.is_ok_and(|found| found.stx_attributes.contains(StatxAttributes::MOUNT_ROOT))
 }
 
-/// Refuses a folder that other machines may have mounted too, and tells of one of which
-/// that is not known.
+/// Refuses a folder that other machines may have mounted, and warns about one for which that is
+/// not known.
 ///
 /// # Errors
-/// On a network file system.
+/// If the folder is on a network file system.
 pub(super) fn refuse_network(folder: &Path, name: &Path) -> Result<(), LedgerError> {
     let Ok(found) = statfs(folder) else { return Ok(()) };
     match kind_of(found.f_type) {
@@ -120,12 +119,12 @@ pub(super) fn refuse_network(folder: &Path, name: &Path) -> Result<(), LedgerErr
     }
 }
 
-/// Who may have a file system mounted.
+/// Whether several machines can mount a file system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum FileSystemKind {
     Local,
     Network(&'static str),
-    /// It depends on what is behind it.
+    /// It depends on the file system behind it.
     Perhaps(&'static str),
 }
 
@@ -152,7 +151,7 @@ fn kind_of(magic: i64) -> FileSystemKind {
     }
 }
 
-/// Whether nothing can be read in the folder because nothing is there.
+/// Whether there is no file at this path.
 pub(super) fn is_absent(path: &Path) -> Result<bool, LedgerError> {
     match std::fs::metadata(path) {
         Ok(_) => Ok(false),

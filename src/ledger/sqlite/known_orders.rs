@@ -1,6 +1,6 @@
-//! What other runs know of all orders of a file, counted before the run begins. A large
-//! file is held against the packed orders of each run side by side, both in order, on all
-//! processors; a small one looks its orders up.
+//! Counts what other runs know of all orders of a file, before the run begins. A large file is
+//! merged with the packed orders of each run, both sorted, on all processors; the orders of a
+//! small one are looked up.
 
 use std::collections::{HashMap, HashSet};
 
@@ -13,14 +13,13 @@ use super::packed;
 use crate::input::{OrderKey, rows_to_send, to_send_of};
 use crate::model::Order;
 
-/// A look-up takes about as long as it takes to read this many packed orders.
+/// A look-up takes about as long as reading this many packed orders.
 const LOOK_UP: u64 = 100;
 
-/// The fewest orders that are worth a thread.
+/// The fewest orders for which a thread is worthwhile.
 const FEWEST: usize = 20_000;
 
-/// Counts what other runs know of the orders that would be sent. Others may change the
-/// ledger meanwhile.
+/// Counts what other runs know of the orders that would be sent. The ledger may change meanwhile.
 pub(super) fn count(
     ledger: &Connection,
     open: &(dyn Fn() -> rusqlite::Result<Connection> + Sync),
@@ -44,7 +43,7 @@ pub(super) fn count(
     counted.try_reduce(KnownOrders::default, |one, other| Ok(one.plus(other)))
 }
 
-/// The rows in parts for several threads, none of which cuts the rows with one order apart.
+/// Splits the rows into parts for several threads. The rows with one order stay in one part.
 fn parts(by_order: &[OrderKey]) -> Vec<&[OrderKey]> {
     let size = by_order.len().div_ceil(rayon::current_num_threads()).max(FEWEST);
     let mut parts = Vec::new();
@@ -61,7 +60,7 @@ fn parts(by_order: &[OrderKey]) -> Vec<&[OrderKey]> {
     parts
 }
 
-/// Looks each order up.
+/// Looks up each order.
 fn look_up(
     ledger: &Connection,
     part: &[OrderKey],
@@ -84,7 +83,7 @@ fn look_up(
     Ok(counts)
 }
 
-/// Goes through the orders of one run after another, and these beside them.
+/// Merges these rows with the packed orders of one run after another.
 fn merge(
     ledger: &Connection,
     part: &[OrderKey],
@@ -136,13 +135,13 @@ fn mark(
     Ok(())
 }
 
-/// What is known of the other runs, but for their many rows that are plainly cancelled.
+/// What is known of the other runs, apart from the many rows that are plainly cancelled.
 struct RunFacts {
     runs: HashMap<i64, AllBut>,
     /// Orders that a living process has in flight.
     in_flight: HashSet<Order>,
     in_doubt: HashSet<Order>,
-    /// The rows of the run that goes on.
+    /// The rows of the file's own run that have ended, if there is such a run.
     own: Option<AllBut>,
 }
 
@@ -214,16 +213,16 @@ fn add_orders(
     Ok(())
 }
 
-/// The rows of a run that were claimed, all but some.
+/// The claimed rows of a run, with exceptions.
 struct AllBut {
-    /// One past the last row that may be among them.
+    /// One past the last row that may be included.
     end: u32,
-    /// A bit for each row, up to the last that is not: whether it is not.
+    /// A bit for each row up to the last exception: whether it is excluded.
     but: Vec<u64>,
 }
 
-/// Rows that wait, or are in flight: they lie in a range of the first attempt, and none of
-/// their attempts was the last.
+/// Rows that wait or are in flight: they lie in a range of the first attempt, and none of their
+/// attempts ended them.
 const OPEN: &str = "SELECT row.row
      FROM claim CROSS JOIN row ON row.run = claim.run AND row.row >= first_row AND row.row < end_row
      WHERE claim.run = ?1 AND claim.attempt = 1 AND row.status IS NULL AND NOT EXISTS (
@@ -234,14 +233,14 @@ const OPEN: &str = "SELECT row.row
 const DECIDED: &str = "SELECT row FROM row INDEXED BY row_with_more
      WHERE run = ?1 AND (status IS NOT NULL OR doubt = 1) AND status IS NOT NULL";
 
-/// Rows with an attempt that did not succeed, and none that did.
+/// Rows with an attempt that failed and none that succeeded.
 const WITHOUT_SUCCESS: &str = "SELECT DISTINCT row FROM attempt INDEXED BY attempt_without_success
      WHERE run = ?1 AND outcome > 0 AND NOT EXISTS (
          SELECT 1 FROM attempt AS success
          WHERE success.run = attempt.run AND success.row = attempt.row AND success.outcome < 0)";
 
 impl AllBut {
-    /// The rows of which CoreCARD said that they are cancelled.
+    /// The rows for which CoreCARD answered `Status` true.
     fn cancelled(ledger: &Connection, run: i64) -> rusqlite::Result<AllBut> {
         Self::but(ledger, run, &[OPEN, DECIDED, WITHOUT_SUCCESS])
     }
@@ -296,7 +295,7 @@ fn add_rows(
     Ok(())
 }
 
-/// The word of a row's bit, and the bit.
+/// The index of the word that contains a row's bit, and the bit.
 fn place_of(row: u32) -> (usize, u64) {
     ((row / u64::BITS) as usize, 1 << (row % u64::BITS))
 }

@@ -1,4 +1,4 @@
-//! Looking after the file: what it is, whether it is whole, and copies of it.
+//! Maintenance of the ledger's file: its properties, integrity check and copies.
 
 use std::io::{self, ErrorKind};
 use std::path::Path;
@@ -11,24 +11,24 @@ use super::failure::failure;
 use super::file::SqliteFile;
 use super::{connection, new_file};
 
-/// What there is to know about a ledger's file.
+/// The properties of a ledger's file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LedgerInfo {
     /// The version of its schema.
     pub version: i64,
-    /// How large the file is, in bytes.
+    /// The size of the file in bytes.
     pub bytes: u64,
-    /// How large the write-ahead log beside it is, in bytes.
+    /// The size of the write-ahead log beside it in bytes.
     pub log_bytes: u64,
-    /// How many runs it has, those included that are being opened.
+    /// The number of runs, including those whose creation is not complete.
     pub runs: u64,
-    /// How many rows of runs it has.
+    /// The number of rows of all runs.
     pub rows: u64,
-    /// How many attempts that ended.
+    /// The number of completed attempts.
     pub attempts: u64,
 }
 
-/// What there is to know about a ledger's file.
+/// Reads the properties of a ledger's file.
 pub(super) fn info(ledger: &Connection, file: &SqliteFile) -> rusqlite::Result<LedgerInfo> {
     let count = |table: &str| {
         let sql = format!("SELECT count(*) FROM {table}");
@@ -45,7 +45,7 @@ pub(super) fn info(ledger: &Connection, file: &SqliteFile) -> rusqlite::Result<L
     })
 }
 
-/// Reads a whole ledger, and returns what is wrong with it.
+/// Checks the whole ledger, and returns the problems found.
 pub(super) fn check(ledger: &Connection) -> rusqlite::Result<Vec<String>> {
     let mut find = ledger.prepare("PRAGMA integrity_check")?;
     let found = find.query_map([], |row| row.get::<_, String>(0))?;
@@ -71,14 +71,14 @@ pub(super) fn copy(from: &Connection, name: &str, to: &Path) -> Result<(), Ledge
         other => other,
     };
     let mut into = Connection::open(new.path()).map_err(fail)?;
-    // All at once: a copy in parts begins again whenever the ledger changes.
+    // In one step: a copy in several steps restarts whenever the ledger changes.
     let copied = Backup::new(from, &mut into).and_then(|copying| copying.step(-1)).map_err(fail)?;
     if copied != StepResult::Done {
         return Err(unwritten(io::Error::other("the ledger is busy: try again")));
     }
     into.close().map_err(|(_, cause)| fail(cause))?;
-    match new_file::put_in_place(new, to).map_err(unwritten)? {
-        true => Ok(()),
-        false => Err(unwritten(ErrorKind::AlreadyExists.into())),
+    if !new_file::put_in_place(new, to).map_err(unwritten)? {
+        return Err(unwritten(ErrorKind::AlreadyExists.into()));
     }
+    Ok(())
 }

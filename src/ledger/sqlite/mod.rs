@@ -1,5 +1,5 @@
-//! The embedded ledger: one SQLite file, private to its owner. WAL with
-//! `synchronous=FULL`: a commit outlives a power cut.
+//! The embedded ledger: one SQLite file, private to its owner. It uses a write-ahead log with
+//! `synchronous=FULL`, so that a commit survives a power failure.
 
 mod active_run;
 mod bulk_insert;
@@ -44,32 +44,32 @@ use crate::model::{AllocateSlots, Order, ReasonCode, RowNumber};
 /// The embedded ledger.
 pub struct Sqlite {
     connection: Connection,
-    /// As the user named it, for messages.
+    /// The path as the user wrote it, for messages.
     path: String,
-    /// Which file it is.
+    /// The identity of the file.
     file: SqliteFile,
     /// The run that was started.
     active: Option<ActiveRun>,
-    /// When the log was last written into the file.
+    /// When the log was last moved into the file.
     written_back: Instant,
 }
 
-/// How often the log is written into the file while a run goes on: whoever copies the
-/// file alone has most of it.
+/// How often the log is moved into the file during a run, so that a copy of the file alone has
+/// most of the content.
 const WRITTEN_BACK_EVERY: Duration = Duration::from_secs(30);
 
 impl Sqlite {
-    /// Opens the ledger at `path`, made new if nothing is there.
+    /// Opens the ledger at `path`, and creates it if it does not exist.
     ///
     /// # Errors
-    /// A path that cannot be written, a file that is something else or has been
-    /// emptied, or a ledger of a newer program.
+    /// If the path cannot be written, or the file is something else, has been emptied, or has
+    /// another version.
     pub fn open(path: &Path) -> Result<Sqlite, LedgerError> {
         connection::open(path).map(Sqlite::new)
     }
 
-    /// Opens the ledger at `path` to look into it, if there is one. Nothing is written,
-    /// and it may be where nothing can be.
+    /// Opens the ledger at `path` for reading; `None` if it does not exist. Nothing is written,
+    /// so the location may be read-only.
     ///
     /// # Errors
     /// As for [`Sqlite::open`].
@@ -82,34 +82,34 @@ impl Sqlite {
         Sqlite { connection, path, file, active: None, written_back: Instant::now() }
     }
 
-    /// What there is to know about the file.
+    /// Reads the properties of the file.
     ///
     /// # Errors
-    /// When it cannot be read.
+    /// If it cannot be read.
     pub fn info(&self) -> Result<LedgerInfo, LedgerError> {
         maintenance::info(&self.connection, &self.file).map_err(|cause| self.fail(cause))
     }
 
-    /// Reads the whole file. Returns what is wrong with it; nothing if it is whole.
+    /// Checks the whole file, and returns the problems found; empty if it is intact.
     ///
     /// # Errors
-    /// When it cannot be read at all.
+    /// If it cannot be read at all.
     pub fn check(&self) -> Result<Vec<String>, LedgerError> {
         maintenance::check(&self.connection).map_err(|cause| self.fail(cause))
     }
 
-    /// Copies the ledger, as it is at one moment, into a new file that needs none beside
-    /// it. Runs go on meanwhile.
+    /// Copies a consistent snapshot of the ledger into a new file that needs no log beside it.
+    /// Runs may go on meanwhile.
     ///
     /// # Errors
-    /// When something is there already, or the copy cannot be written.
+    /// If a file exists there already, or the copy cannot be written.
     pub fn back_up(&self, to: &Path) -> Result<(), LedgerError> {
         maintenance::copy(&self.connection, &self.path, to)
     }
 
-    /// Writes the log into the file, as far as nobody reads it.
+    /// Moves the log into the file, up to the oldest snapshot that is being read.
     fn write_back(&mut self, mode: &str) {
-        // Nobody is waited for, and what cannot be done now is done later.
+        // Do not wait for other processes; what cannot be moved now is moved later.
         let _ = self.connection.busy_timeout(Duration::ZERO);
         let sql = format!("PRAGMA wal_checkpoint({mode})");
         let _ = self.connection.query_row(&sql, [], |_| Ok(()));
@@ -117,7 +117,7 @@ impl Sqlite {
         self.written_back = Instant::now();
     }
 
-    /// Refuses to go on in a file that the next start would not find.
+    /// Refuses to continue in a file that the next start would not find.
     fn be_there(&self) -> Result<(), LedgerError> {
         match self.file.is_there() {
             true => Ok(()),
@@ -125,7 +125,7 @@ impl Sqlite {
         }
     }
 
-    /// The file was taken away. What it holds can still be read, and is saved.
+    /// The file was removed. Its content can still be read through the open file, and is saved.
     fn gone(&self) -> LedgerError {
         let saved = self.file.rescue(Timestamp::now());
         let is_saved = maintenance::copy(&self.connection, &self.path, &saved).is_ok();
@@ -138,8 +138,8 @@ impl Sqlite {
     }
 }
 
-/// Whether a living process works on the runs with this key. One of which that cannot
-/// be told may be alive.
+/// Whether a living process works on the runs with this key. If that cannot be determined, it is
+/// assumed.
 fn is_worked_on(file: &SqliteFile, key: &str) -> bool {
     RunLock::is_locked(&file.lock(key)).unwrap_or(true)
 }
@@ -225,7 +225,7 @@ impl Ledger for Sqlite {
     ) -> Result<CommitOutcome, LedgerError> {
         let is_there = self.file.is_there();
         if !is_there {
-            // What ended is recorded, to be saved with the rest; nothing more is sent.
+            // Completed calls are recorded, to be saved with the rest; nothing more is claimed.
             commit.retries.clear();
             commit.max_new = 0;
         }
@@ -286,7 +286,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_disk_without_room_is_told_from_one_that_fails() {
+    fn a_disk_without_room_is_distinguished_from_one_that_fails() {
         let folder = tempfile::tempdir().unwrap();
         let ledger = Sqlite::open(&folder.path().join("ledger.db")).unwrap();
         // No page more than there are.

@@ -1,4 +1,4 @@
-//! A file that is whole before it has its name, and takes that of no other.
+//! Creates a file that gets its name once it is complete, and replaces no other file.
 
 use std::fs::File;
 use std::io::{self, ErrorKind};
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
-/// A private file beside where it is to be.
+/// A private temporary file in the folder of `path`.
 pub(super) fn begin(path: &Path) -> io::Result<NamedTempFile> {
     if path.file_name().is_none() || path.as_os_str().as_encoded_bytes().ends_with(b"/") {
         return Err(ErrorKind::IsADirectory.into());
@@ -14,12 +14,12 @@ pub(super) fn begin(path: &Path) -> io::Result<NamedTempFile> {
     tempfile::Builder::new().prefix(".cardcancel-new-").tempfile_in(folder_of(path)?)
 }
 
-/// Gives it its name once it is on the disk. Whether the name was free.
+/// Syncs the file and gives it its name. Returns false if the name is in use.
 pub(super) fn put_in_place(new: NamedTempFile, path: &Path) -> io::Result<bool> {
     new.as_file().sync_all()?;
     match new.persist_noclobber(path) {
         Ok(_) => {
-            // A name outlives a power cut only once its folder is on the disk.
+            // A new name survives a power failure only once its folder is synced.
             File::open(folder_of(path)?)?.sync_all()?;
             Ok(true)
         }
@@ -28,7 +28,7 @@ pub(super) fn put_in_place(new: NamedTempFile, path: &Path) -> io::Result<bool> 
     }
 }
 
-/// The folder that it is in, as an absolute path: SQLite takes some others for URIs.
+/// The canonical folder of `path`: SQLite interprets some relative paths as URIs.
 pub(super) fn folder_of(path: &Path) -> io::Result<PathBuf> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     std::fs::canonicalize(folder.unwrap_or(Path::new(".")))

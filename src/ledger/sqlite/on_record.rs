@@ -1,4 +1,4 @@
-//! What the ledger has on record of orders, whichever run sent them.
+//! Looks up the recorded rows of orders in all runs.
 
 use rusqlite::{Connection, params};
 
@@ -6,7 +6,7 @@ use super::super::OnRecord;
 use super::read;
 use crate::model::{Order, RowNumber};
 
-/// For each of these orders, in turn, the rows that were to be sent for it at the endpoint.
+/// For each of these orders, in the same sequence, the rows at the endpoint that carry it.
 pub(super) fn find(
     ledger: &Connection,
     endpoint: &str,

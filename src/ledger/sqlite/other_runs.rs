@@ -9,7 +9,7 @@ use super::super::elsewhere::Elsewhere;
 use super::active_run::ActiveRun;
 use crate::model::{Order, Status};
 
-/// Whether a living process holds the runs with this key.
+/// Whether a living process has locked the runs with this key.
 pub(super) type IsLocked<'a> = &'a dyn Fn(&str) -> bool;
 
 /// Looks up what other runs know of one order after another.
@@ -18,11 +18,11 @@ pub(super) struct OtherRuns<'l> {
     find: CachedStatement<'l>,
     run: i64,
     is_locked: IsLocked<'l>,
-    /// Whether each of the runs that were asked about is being worked on.
+    /// Whether each run looked up so far is in progress.
     alive: HashMap<i64, bool>,
 }
 
-/// One row of another run with the order.
+/// A row of another run with the order.
 struct OtherRow {
     run: i64,
     id: String,
@@ -33,8 +33,7 @@ struct OtherRow {
 }
 
 impl<'l> OtherRuns<'l> {
-    /// `None` where there is no other run at the endpoint. Others come while the run goes
-    /// on, and stay.
+    /// `None` if there is no other run at the endpoint. Once there is one, there always will be.
     pub fn new(
         ledger: &'l Connection,
         run: &mut ActiveRun,
@@ -50,9 +49,9 @@ impl<'l> OtherRuns<'l> {
         if !run.has_others {
             return Ok(None);
         }
-        // What an attempt was taken to mean says nothing: codes mean what the configuration
-        // of the day says. Below 0 are the outcomes with `Status` true. The attempt in flight,
-        // if there is one, is the one after those that ended.
+        // The recorded verdict does not matter, because what a code means depends on the
+        // configuration of that run. Outcomes with `Status` true have numbers below 0. The
+        // attempt in flight, if there is one, follows those that ended.
         let find = ledger.prepare_cached(
             "SELECT run.number, run.id, same.row,
                  EXISTS (
@@ -78,7 +77,7 @@ impl<'l> OtherRuns<'l> {
         Ok(Some(OtherRuns { ledger, find, run: run.number, is_locked, alive: HashMap::new() }))
     }
 
-    /// What they know of the order. Sent `again`, it does not matter that it is cancelled.
+    /// What other runs know of the order. With `again`, a cancelled order is ignored.
     pub fn of_order(
         &mut self,
         order: Order,
@@ -109,7 +108,7 @@ impl<'l> OtherRuns<'l> {
                 return Ok(Elsewhere::InFlight);
             }
         }
-        // What a dead process had in flight may have been carried out.
+        // A call that a dead process had in flight may have been carried out.
         let lost = found.iter().any(|found| found.is_in_doubt || found.is_in_flight);
         Ok(if lost && cancelled.is_none() { Elsewhere::InDoubt } else { Elsewhere::Nothing })
     }
@@ -125,8 +124,8 @@ impl<'l> OtherRuns<'l> {
     }
 }
 
-/// Whether a process works on another run. Whoever holds a key works on the newest run
-/// with it; the older ones were left.
+/// Whether a process works on another run. The holder of a key's lock works on the newest run
+/// with that key; older ones are abandoned.
 pub(super) fn is_alive(
     ledger: &Connection,
     run: i64,
@@ -146,7 +145,7 @@ pub(super) fn is_alive(
     Ok(newest.is_some_and(|key| is_locked(&key)))
 }
 
-/// An answer for the order was lost in this run.
+/// Records that an answer for the order was lost in this run.
 pub(super) fn note_doubt(ledger: &Connection, run: i64, order: Order) -> rusqlite::Result<()> {
     ledger
         .prepare_cached(
@@ -156,7 +155,7 @@ pub(super) fn note_doubt(ledger: &Connection, run: i64, order: Order) -> rusqlit
         .map(drop)
 }
 
-/// The order is cancelled: whatever became of earlier calls, none leaves a doubt.
+/// Records that the order is cancelled: earlier calls leave no doubt, whatever their result.
 pub(super) fn end_doubt(ledger: &Connection, endpoint: &str, order: Order) -> rusqlite::Result<()> {
     ledger
         .prepare_cached(
@@ -167,7 +166,7 @@ pub(super) fn end_doubt(ledger: &Connection, endpoint: &str, order: Order) -> ru
         .map(drop)
 }
 
-/// Records as lost what this run had in flight when its process died.
+/// Records the calls that this run had in flight when its process died as lost.
 pub(super) fn note_interrupted(ledger: &Connection, run: i64) -> rusqlite::Result<()> {
     ledger
         .execute(
@@ -180,8 +179,8 @@ pub(super) fn note_interrupted(ledger: &Connection, run: i64) -> rusqlite::Resul
         .map(drop)
 }
 
-/// Passes the doubts of other runs on to the rows of this one that were never sent (those
-/// that were inherit them when they are claimed), and to rows carried over from a results file.
+/// Copies the doubts of other runs to the rows of this run that were never sent, and to rows that
+/// were carried over. Rows that were sent inherit them when they are claimed.
 pub(super) fn inherit_doubts(
     ledger: &Connection,
     run: i64,

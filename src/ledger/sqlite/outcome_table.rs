@@ -1,4 +1,4 @@
-//! What attempts came to. Most come to the same, which is recorded once.
+//! The table of outcomes. Most attempts have the same outcome, which is stored once (interning).
 
 use std::collections::HashMap;
 
@@ -8,10 +8,10 @@ use super::super::claim::AttemptRecord;
 use super::super::{codes, interrupted};
 use crate::model::Status;
 
-/// How many are remembered: servers that tell every call something else have more.
+/// The most outcomes cached in memory. A server may send a different message with each answer.
 const MOST_KNOWN: usize = 1024;
 
-/// All that is recorded of an attempt but its row and its times.
+/// An attempt's outcome without its row and times.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct OutcomeRow {
     verdict: i64,
@@ -22,7 +22,7 @@ pub(super) struct OutcomeRow {
 }
 
 impl OutcomeRow {
-    /// An attempt whose end is known.
+    /// The outcome of a completed attempt.
     pub fn from_attempt(ended: AttemptRecord) -> OutcomeRow {
         let AttemptRecord { outcome, status, .. } = ended;
         OutcomeRow {
@@ -34,7 +34,7 @@ impl OutcomeRow {
         }
     }
 
-    /// One that the process died of, or with.
+    /// The outcome of an attempt that was in flight when the process died.
     pub fn interrupted(status: Option<Status>) -> OutcomeRow {
         OutcomeRow {
             verdict: codes::DOUBT,
@@ -46,16 +46,16 @@ impl OutcomeRow {
     }
 }
 
-/// What the ledger has row already, each with its number.
+/// The stored outcomes with their numbers, as far as they are cached.
 #[derive(Default)]
 pub(super) struct OutcomeTable {
     known: HashMap<OutcomeRow, i64>,
-    /// What was asked for last: it need not be looked up.
+    /// The outcome used last, which needs no look-up.
     last: Option<(OutcomeRow, i64)>,
 }
 
 impl OutcomeTable {
-    /// With the outcomes that were recorded last.
+    /// A cache of the outcomes that were stored last.
     pub fn load(ledger: &Connection) -> rusqlite::Result<OutcomeTable> {
         let mut find = ledger.prepare(
             "SELECT number, verdict, status, http_status, error_code, message FROM outcome
@@ -74,7 +74,7 @@ impl OutcomeTable {
         Ok(OutcomeTable { known: known.collect::<rusqlite::Result<_>>()?, last: None })
     }
 
-    /// The number of an outcome, which is recorded if it is new.
+    /// The number of an outcome, which is stored if it is new.
     pub fn number(&mut self, ledger: &Connection, row: OutcomeRow) -> rusqlite::Result<i64> {
         if let Some((last, number)) = &self.last
             && *last == row
@@ -89,12 +89,14 @@ impl OutcomeTable {
         Ok(number)
     }
 
-    /// Records an outcome that is new.
+    /// Stores a new outcome.
     fn insert(&mut self, ledger: &Connection, row: &OutcomeRow) -> rusqlite::Result<i64> {
-        // Outcomes with `Status` true are known by their number alone: it is negative.
-        let number = match row.verdict == codes::CANCELLED {
-            true => "(SELECT coalesce(min(number), 0) FROM outcome WHERE number < 0) - 1",
-            false => "NULL",
+        // Outcomes with `Status` true have negative numbers, so that they are recognized without
+        // a join.
+        let number = if row.verdict == codes::CANCELLED {
+            "(SELECT coalesce(min(number), 0) FROM outcome WHERE number < 0) - 1"
+        } else {
+            "NULL"
         };
         ledger
             .prepare_cached(&format!(

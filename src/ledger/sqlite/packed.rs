@@ -1,11 +1,11 @@
-//! The orders of a run, packed: a few bytes each, which are read many times faster than the
-//! rows of a table.
+//! The orders of a run in packed form: a few bytes each, which are read many times faster than
+//! table rows.
 
 use crate::input::OrderKey;
 use crate::model::Order;
 
-/// Orders in order, each with its row: the admin number as what it adds to the one before,
-/// the sequence number and the row, seven bits a byte.
+/// Packs sorted orders with their rows: the difference to the previous admin number, the sequence
+/// number and the row, each as a variable-length integer of seven bits a byte.
 pub(super) fn pack(by_order: &[OrderKey]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(8 * by_order.len());
     let mut before = 0;
@@ -21,7 +21,7 @@ pub(super) fn pack(by_order: &[OrderKey]) -> Vec<u8> {
     bytes
 }
 
-/// What was packed, with the rows.
+/// The packed orders with their rows.
 pub(super) fn unpack(bytes: &[u8]) -> impl Iterator<Item = (Order, u32)> + '_ {
     let (mut bytes, mut admin) = (bytes, 0_u64);
     std::iter::from_fn(move || {

@@ -1,4 +1,4 @@
-//! Reading the ledger back: runs, and the rows of one in order.
+//! Reads the ledger: runs, and the rows of a run in order.
 
 use std::collections::BTreeMap;
 
@@ -79,15 +79,15 @@ fn time(microseconds: i64) -> Timestamp {
     Timestamp::from_microsecond(microseconds).unwrap_or(Timestamp::MIN)
 }
 
-/// Walks the rows and the attempts side by side, both in order, so that nothing is held but the row at hand, what attempts come
-/// to, and what is in flight.
+/// Reads rows and attempts in parallel, both in order, so that memory holds only the current row,
+/// the last outcome, and the rows in flight.
 pub(super) fn rows(
     connection: &Connection,
     run: &Run,
     each: &mut dyn FnMut(&mut RowRecord) -> anyhow::Result<()>,
     fail: &dyn Fn(rusqlite::Error) -> anyhow::Error,
 ) -> anyhow::Result<()> {
-    // All of it as it is at one moment.
+    // One transaction, so that all of it is from one snapshot.
     let ledger = connection.unchecked_transaction().map_err(fail)?;
     let mut in_flight = in_flight(&ledger, run.number).map_err(fail)?.into_iter().peekable();
     let mut outcomes = OutcomeReader::new(&ledger).map_err(fail)?;
@@ -127,7 +127,7 @@ pub(super) fn rows(
     Ok(())
 }
 
-/// The next row of what was asked for, and the number of the run's row that it is about.
+/// The next result row, and the number of the run's row that it belongs to.
 fn next<'r>(rows: &'r mut Rows<'_>) -> rusqlite::Result<Option<(RowNumber, &'r Row<'r>)>> {
     let Some(row) = rows.next()? else { return Ok(None) };
     Ok(Some((RowNumber(row.get(0)?), row)))
@@ -155,15 +155,15 @@ fn in_flight(ledger: &Connection, run: i64) -> rusqlite::Result<Vec<(RowNumber, 
     find.query_map([run], |row| Ok((RowNumber(row.get(0)?), time(row.get(1)?))))?.collect()
 }
 
-/// Reads what attempts came to.
+/// Reads the outcomes of attempts.
 struct OutcomeReader<'l> {
     find: Statement<'l>,
-    /// What was read last: many attempts came to the same.
+    /// The outcome read last: consecutive attempts often have the same.
     number: i64,
     outcome: StoredOutcome,
 }
 
-/// What an attempt came to.
+/// The stored outcome of an attempt.
 #[derive(Default)]
 struct StoredOutcome {
     leaves_doubt: bool,
@@ -203,7 +203,8 @@ impl<'l> OutcomeReader<'l> {
     }
 }
 
-/// Begins with another row: its order, and what was decided without a call or before the run.
+/// Begins the next row: its order, and its status if it was decided without a call or before the
+/// run.
 fn begin(builder: &mut RecordBuilder, number: RowNumber, row: &Row<'_>) -> rusqlite::Result<()> {
     let order = match (row.get(6)?, row.get(7)?) {
         (Some(admin_number), Some(sequence_number)) => {
@@ -236,7 +237,7 @@ fn add_attempt(
     Ok(())
 }
 
-/// A call in flight may have been sent, and its answer is not known.
+/// Adds a call in flight: it may have been sent, and its answer is not known.
 fn add_call_in_flight(builder: &mut RecordBuilder, claimed_at: Timestamp) {
     builder.add_attempt(&StoredAttempt {
         sent_at: Some(claimed_at),
@@ -258,7 +259,7 @@ pub(super) fn status(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<St
     })
 }
 
-/// A column's text; nothing where there is none.
+/// The text in a column; empty if it is NULL.
 fn text<'r>(row: &'r Row<'_>, column: usize) -> rusqlite::Result<&'r str> {
     Ok(row.get_ref(column)?.as_str_or_null()?.unwrap_or_default())
 }

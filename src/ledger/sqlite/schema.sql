@@ -1,5 +1,5 @@
--- The embedded ledger. Times are microseconds since 1970 UTC. How rows stand and what
--- answers mean is written as small numbers; the views at the end spell them out.
+-- The embedded ledger. Times are microseconds since 1970 UTC. Statuses and verdicts are small
+-- numbers; the views at the end spell them out.
 
 CREATE TABLE status (code INTEGER PRIMARY KEY, word TEXT NOT NULL) STRICT;
 INSERT INTO status VALUES
@@ -22,18 +22,18 @@ CREATE TABLE run (
     endpoint      TEXT    NOT NULL,
     program       TEXT    NOT NULL,
     opened_at     INTEGER NOT NULL,
-    -- NULL until every row is recorded: nothing is sent before, and if that was cut
-    -- short, the next start of the same command goes on with it.
+    -- NULL until every row is recorded. Nothing is sent before that, and if it was interrupted,
+    -- the next start of the same command resumes it.
     rows          INTEGER
 ) STRICT;
 CREATE INDEX run_by_key ON run (key, number);
 
--- How far each run is, kept in step by every commit.
+-- The progress of each run, updated by every commit.
 CREATE TABLE progress (
     run         INTEGER PRIMARY KEY REFERENCES run,
-    first_fresh INTEGER NOT NULL DEFAULT 1,   -- rows from this place on were never claimed
+    first_fresh INTEGER NOT NULL DEFAULT 1,   -- the first position that was never claimed
     attempts    INTEGER NOT NULL DEFAULT 0,
-    -- How the rows stand.
+    -- The numbers of rows by status.
     cancelled         INTEGER NOT NULL DEFAULT 0,
     already_cancelled INTEGER NOT NULL DEFAULT 0,
     rejected          INTEGER NOT NULL DEFAULT 0,
@@ -41,12 +41,12 @@ CREATE TABLE progress (
     in_doubt          INTEGER NOT NULL DEFAULT 0,
     invalid           INTEGER NOT NULL DEFAULT 0,
     duplicate         INTEGER NOT NULL DEFAULT 0,
-    not_sent          INTEGER NOT NULL DEFAULT 0, -- those a rerun left so
-    -- Those of the rejected for whose order an answer was lost.
+    not_sent          INTEGER NOT NULL DEFAULT 0, -- carried over by a rerun
+    -- Those of the rejected rows for whose orders an answer was lost.
     rejected_with_doubt INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
--- Each time a process began to work on a run. One without finished_at is working, or died.
+-- Each start of a process on a run. One without finished_at is in progress, or died.
 CREATE TABLE start (
     run        INTEGER NOT NULL REFERENCES run,
     started_at INTEGER NOT NULL,
@@ -57,13 +57,13 @@ CREATE TABLE start (
 ) STRICT;
 CREATE INDEX start_by_run ON start (run);
 
--- A line of the input. Written once, when the run is opened.
+-- A line of the input. Written once, when the run is created.
 CREATE TABLE row (
     run             INTEGER NOT NULL,
     row             INTEGER NOT NULL,
     admin_number    INTEGER,
     sequence_number INTEGER,
-    -- How the row stands if that was decided without a call, else NULL.
+    -- The row's status if it was decided without a call, otherwise NULL.
     status          INTEGER,
     kept            INTEGER NOT NULL DEFAULT 0,  -- 1: carried over from the results file
     doubt           INTEGER NOT NULL DEFAULT 0,  -- 1: another run lost an answer for the order
@@ -71,11 +71,11 @@ CREATE TABLE row (
     message         TEXT,
     PRIMARY KEY (run, row)
 ) STRICT, WITHOUT ROWID;
--- Most rows have nothing to tell but their order.
+-- Most rows have no other information than their order.
 CREATE INDEX row_with_more ON row (run, row) WHERE status IS NOT NULL OR doubt = 1;
 
--- The orders of which an answer was lost, and the runs in which it was, until the order is
--- known to be cancelled. Doubt belongs to the order: later runs of it inherit this.
+-- The orders for which an answer was lost, and the runs in which it was, until the order is known
+-- to be cancelled. Doubt belongs to the order: later runs that contain it inherit this.
 CREATE TABLE doubt (
     admin_number    INTEGER NOT NULL,
     sequence_number INTEGER NOT NULL,
@@ -83,7 +83,7 @@ CREATE TABLE doubt (
     PRIMARY KEY (admin_number, sequence_number, run)
 ) STRICT, WITHOUT ROWID;
 
--- Where an order stands in which runs.
+-- The rows that carry an order, in all runs.
 CREATE TABLE row_by_order (
     admin_number    INTEGER NOT NULL,
     sequence_number INTEGER NOT NULL,
@@ -92,7 +92,7 @@ CREATE TABLE row_by_order (
     PRIMARY KEY (admin_number, sequence_number, run)
 ) STRICT, WITHOUT ROWID;
 
--- The same once more, packed (see packed.rs) and in order: a whole file is held against these.
+-- The same in packed form (see packed.rs), sorted: a whole file is merged with these.
 CREATE TABLE packed_orders (
     number         INTEGER PRIMARY KEY,
     run            INTEGER NOT NULL,
@@ -103,8 +103,8 @@ CREATE TABLE packed_orders (
 ) STRICT;
 CREATE UNIQUE INDEX packed_orders_by_run ON packed_orders (run, first_admin, first_sequence);
 
--- The order in which rows are sent, for runs that have one of their own; other runs go by
--- the row. Rows that are not sent may be missing.
+-- The positions of rows in the send order, for runs in which it differs from the row numbers.
+-- Rows that are not sent may be missing.
 CREATE TABLE place (
     run   INTEGER NOT NULL,
     place INTEGER NOT NULL,
@@ -112,24 +112,24 @@ CREATE TABLE place (
     PRIMARY KEY (run, place)
 ) STRICT, WITHOUT ROWID;
 
--- Rows that were claimed and have not all ended, in ranges. A range of the first attempt
--- stands until its last row has ended; one of a later attempt is one row, and stands until
--- the attempt has ended. Rows within a range that were decided without a call do not count.
+-- Claimed rows that have not all ended, as ranges. A range of the first attempt is kept until its
+-- last row has ended; one of a later attempt is a single row, and is kept until the attempt has
+-- ended. Rows within a range that were decided without a call do not count.
 CREATE TABLE claim (
     run         INTEGER NOT NULL,
     attempt     INTEGER NOT NULL,
     first_row   INTEGER NOT NULL,
-    end_row     INTEGER NOT NULL,             -- one past the last
-    first_place INTEGER NOT NULL,             -- the place of the first row; the others follow
-    claimed_at   INTEGER,                      -- NULL: what was claimed has ended or was taken back
+    end_row     INTEGER NOT NULL,             -- one past the last row
+    first_place INTEGER NOT NULL,             -- the position of the first row; the others follow
+    claimed_at   INTEGER,                      -- NULL: completed or released
     PRIMARY KEY (run, attempt, first_row)
 ) STRICT, WITHOUT ROWID;
 
--- What attempts came to, each told once: most end alike.
+-- The outcomes of attempts, each stored once: most attempts have the same.
 CREATE TABLE outcome (
     number      INTEGER PRIMARY KEY,          -- below 0: CoreCARD answered Status true
     verdict     INTEGER NOT NULL,
-    status      INTEGER,                      -- what the row ended as, if it did
+    status      INTEGER,                      -- the row's status, if the attempt ended it
     http_status INTEGER,
     error_code  TEXT NOT NULL,
     message     TEXT NOT NULL
@@ -147,11 +147,11 @@ CREATE TABLE attempt (
     PRIMARY KEY (run, row, attempt)
 ) STRICT, WITHOUT ROWID;
 
--- Most attempts succeed: the rows of a run that are not cancelled are found by the others.
+-- Most attempts succeed, so the rows of a run that are not cancelled are found by the others.
 CREATE INDEX attempt_without_success ON attempt (run, row) WHERE outcome > 0;
 
--- The requests that are under way, or were when the process died. Claims are few and rows
--- are many: the join goes from those to these.
+-- The requests in flight, now or when the process died. There are few claims and many rows, so the
+-- join goes from the claims to the rows.
 CREATE VIEW in_flight AS
 SELECT claim.run, row.row, claim.attempt, claimed_at
 FROM claim CROSS JOIN row ON row.run = claim.run AND row.row >= first_row AND row.row < end_row
@@ -159,13 +159,13 @@ WHERE claimed_at IS NOT NULL AND row.status IS NULL AND NOT EXISTS (
     SELECT 1 FROM attempt
     WHERE attempt.run = claim.run AND attempt.row = row.row AND attempt.attempt = claim.attempt);
 
--- What is spent of each endpoint's rate, as JSON.
+-- The used part of each endpoint's rate, as JSON.
 CREATE TABLE budget (
     endpoint TEXT PRIMARY KEY,
     state    TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- The results files that were written, so that only such a file is ever replaced.
+-- The results files that were written, so that only these are ever replaced.
 CREATE TABLE results (
     mark       TEXT    NOT NULL,              -- SHA-256 of the file's bytes; or which file it
                                               -- is, its size and when it was last written
@@ -174,8 +174,8 @@ CREATE TABLE results (
     PRIMARY KEY (mark, run)
 ) STRICT, WITHOUT ROWID;
 
--- For people, with times to the millisecond: the rows that were decided without a call, and
--- every call, those in flight with no end.
+-- For people, with times to the millisecond: the rows decided without a call, and every call.
+-- Calls in flight have no end.
 CREATE VIEW decided AS
 SELECT run.id AS run, row, admin_number, sequence_number, status.word AS status, kept,
        error_code, message

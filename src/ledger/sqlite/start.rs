@@ -1,5 +1,5 @@
-//! Starting a run: what a dead process left in flight is completed, and what there is
-//! to do is found.
+//! Starts a run: completes the calls that a dead process left in flight, and determines the work
+//! to do.
 
 use std::collections::VecDeque;
 
@@ -15,7 +15,7 @@ use super::read;
 use crate::model::{Order, ReasonCode, RowNumber, Status};
 use crate::process;
 
-/// Starts a held run, and completes as lost what a dead process left in flight.
+/// Starts a locked run, and completes the calls that a dead process left in flight as lost.
 pub(super) fn start(
     connection: &mut Connection,
     run: &Run,
@@ -72,7 +72,8 @@ pub(super) fn start(
     Ok((active, StartedRun { waiting, exhausted, ..StartedRun::default() }))
 }
 
-/// Returns how many rows ended in doubt by it.
+/// Completes the calls that a dead process left in flight. Returns the number of rows that ended
+/// in doubt by that.
 fn complete_interrupted(
     transaction: &Transaction<'_>,
     run: i64,
@@ -90,8 +91,8 @@ fn complete_interrupted(
     Ok(if status.is_some() { completed as u64 } else { 0 })
 }
 
-/// The rows claimed before that have not ended, each with its place, by their places. What was tried in a start that an
-/// outage ended counts no more than what was interrupted.
+/// The claimed rows that have not ended, each with its position, ordered by position. Attempts of
+/// a start that an outage stopped do not count, nor do interrupted ones.
 fn unended(transaction: &Transaction<'_>, run: i64) -> rusqlite::Result<Vec<(PendingRow, u32)>> {
     let mut find = transaction.prepare(
         "SELECT row.row, admin_number, sequence_number, count(attempt.attempt),

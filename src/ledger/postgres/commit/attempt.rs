@@ -1,5 +1,5 @@
-//! What a commit wants, and what became of the tries so far: a commit is tried again after a broken
-//! connection, and may turn out to have been made.
+//! The request of a commit, and the state of its attempts: a commit is attempted again after the
+//! connection broke, and an earlier attempt may turn out to have been committed.
 
 use std::time::{Duration, Instant};
 
@@ -11,39 +11,39 @@ use super::columns::{self, Certain, Lost, ParamColumns};
 use super::fetch::FetchedRows;
 use crate::model::{SlotRequest, Uptime};
 
-/// What a commit wants, in the database's time, and what became of the tries so far.
+/// The request of a commit in the database's time, and the state of its attempts.
 pub(super) struct CommitAttempt<'t> {
     pub commit: &'t CommitRequest,
     pub completed: ParamColumns,
-    /// Orders of which answers were lost, and those that no longer are in doubt.
+    /// Orders for which answers were lost, and those that are no longer in doubt.
     pub lost: Option<Lost>,
     pub certain: Option<Certain>,
     /// Slots at which nothing was sent.
     pub unused: Vec<Timestamp>,
-    /// Why the run stops for all, if it does.
+    /// Why the run stops for every process; `None` if it does not.
     pub stop: Option<String>,
-    /// Until when nobody may call, as this process was told.
+    /// The end of the pause that the server requested from this process.
     pub retry_after_until: Option<Timestamp>,
     pub asked: Instant,
-    /// The try whose commit was asked for, and not confirmed: there is never more than one
-    /// of which it is not known whether it was done.
+    /// The attempt whose commit was requested and not confirmed. There is never more than one of
+    /// which it is unknown whether it was committed.
     pub unacknowledged: Option<CommitTry>,
 }
 
-/// What one try of a commit asked to be committed.
+/// What one attempt requested to commit.
 pub(super) struct CommitTry {
     pub worker: i64,
-    /// When it claims what it does, in the database's time.
+    /// The time of its claims, by the database's clock.
     pub claimed_at: Timestamp,
     pub fetched: FetchedRows,
     pub share: BudgetGrant,
     pub stop: Option<String>,
-    /// When it knew the budget.
+    /// When it had read the budget.
     pub budgeted: Instant,
 }
 
 impl<'t> CommitAttempt<'t> {
-    /// A commit that was asked for at this time, where the database's clock is so far ahead.
+    /// A commit requested at `asked`; the database's clock is `ahead` of this machine's.
     pub fn new(
         commit: &'t CommitRequest,
         asked: Instant,
@@ -64,7 +64,7 @@ impl<'t> CommitAttempt<'t> {
         }
     }
 
-    /// What is asked of the budget now. The rest of the commit takes about as long as `finish`.
+    /// The request to the budget. The rest of the commit is expected to take `finish`.
     pub fn request(
         &self,
         now: Timestamp,

@@ -1,4 +1,4 @@
-//! What a commit gets of the rate, in the database's time.
+//! The slots granted to a commit, in the database's time.
 
 use std::time::Duration;
 
@@ -6,25 +6,25 @@ use jiff::Timestamp;
 
 use crate::model::{AllocateSlots, Budget, SlotGrant, SlotRequest};
 
-/// How a budget is stored of which nothing was ever taken.
+/// The stored form of a budget that was never used.
 pub(in super::super) const NOTHING_SPENT: &str = "";
 
-/// A share of the budget, and what is left of it.
+/// The slots granted to a commit, and the budget before and after.
 pub(super) struct BudgetGrant {
     before: Budget,
     after: Budget,
-    /// When calls may start; none where there is no pace to keep.
+    /// The slots; `None` for each if there is no rate to keep.
     pub slots: Vec<Option<Timestamp>>,
     pub next_slot_at: Option<Timestamp>,
     pub shared: bool,
-    /// Until when nobody may call.
+    /// The end of the pause that the server requested.
     pub retry_after_until: Option<Timestamp>,
     spacing: Duration,
 }
 
 impl BudgetGrant {
-    /// Takes a share out of the budget as it is stored, where this process was told until
-    /// when nobody may call.
+    /// Allocates slots from the stored budget. `told` is the end of the pause that the server
+    /// requested from this process.
     pub fn allocate(
         state: &str,
         request: SlotRequest,
@@ -49,7 +49,7 @@ impl BudgetGrant {
         Ok(BudgetGrant { before, after, slots, next_slot_at, shared, retry_after_until, spacing })
     }
 
-    /// Gives back all but the first so many slots: there are no rows for them.
+    /// Returns all slots but the first `used` to the budget, because there are no rows for them.
     pub fn give_back(&mut self, used: usize, now: Timestamp, allocate: &mut AllocateSlots<'_>) {
         let surplus: Vec<Timestamp> =
             self.slots.drain(used.min(self.slots.len())..).flatten().collect();
@@ -62,7 +62,7 @@ impl BudgetGrant {
         }
     }
 
-    /// What the budget is now, if that is something else.
+    /// The new state of the budget; `None` if it is unchanged.
     pub fn changed(&self) -> Option<String> {
         let is_changed = self.after != self.before;
         is_changed.then(|| serde_json::to_string(&self.after).ok()).flatten()

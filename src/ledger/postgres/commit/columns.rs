@@ -1,4 +1,4 @@
-//! What is completed, column by column.
+//! The parameters of a commit's statements, column by column.
 
 use jiff::{SignedDuration, Timestamp};
 use tokio_postgres::types::ToSql;
@@ -8,8 +8,7 @@ use super::super::super::{CompletedClaim, codes};
 use super::super::text::storable;
 use crate::model::Verdict;
 
-/// Attempts and what they came to, in the database's time. No verdict: the claim was
-/// taken back.
+/// Completed claims in the database's time. A verdict of `None` means that the claim was released.
 #[derive(Default)]
 pub(super) struct ParamColumns {
     row: Vec<i64>,
@@ -25,7 +24,7 @@ pub(super) struct ParamColumns {
     doubt: Vec<bool>,
 }
 
-/// Orders of which an answer was lost.
+/// Orders for which an answer was lost.
 #[derive(Default)]
 pub(super) struct Lost {
     admin_number: Vec<i64>,
@@ -33,7 +32,7 @@ pub(super) struct Lost {
 }
 
 impl Lost {
-    /// Those of these attempts.
+    /// The lost orders among these claims; `None` if there are none.
     pub fn of(completed: &[CompletedClaim]) -> Option<Lost> {
         let mut lost = Lost::default();
         for CompletedClaim { order, .. } in completed.iter().filter(|its| its.means(Verdict::Doubt))
@@ -44,13 +43,13 @@ impl Lost {
         (!lost.admin_number.is_empty()).then_some(lost)
     }
 
-    /// The values of `note_doubt.sql`.
+    /// The parameters of `note_doubt.sql`.
     pub fn values<'v>(&'v self, run: &'v i64) -> [&'v (dyn ToSql + Sync); 3] {
         [run, &self.admin_number, &self.sequence_number]
     }
 }
 
-/// Orders that were in doubt and were answered with `Status` true.
+/// Orders that were in doubt and are cancelled now.
 #[derive(Default)]
 pub(super) struct Certain {
     orders: Lost,
@@ -59,7 +58,7 @@ pub(super) struct Certain {
 }
 
 impl Certain {
-    /// Those of these attempts.
+    /// The certain orders among these claims; `None` if there are none.
     pub fn of(completed: &[CompletedClaim]) -> Option<Certain> {
         let mut certain = Certain::default();
         let is_one = |its: &&CompletedClaim| its.doubt && its.means(Verdict::Cancelled);
@@ -72,7 +71,7 @@ impl Certain {
         (!certain.row.is_empty()).then_some(certain)
     }
 
-    /// The values of `end_doubt.sql`.
+    /// The parameters of `end_doubt.sql`.
     pub fn values<'v>(&'v self, run: &'v i64, worker: &'v i64) -> [&'v (dyn ToSql + Sync); 6] {
         let Lost { admin_number, sequence_number } = &self.orders;
         [run, admin_number, sequence_number, &self.row, &self.attempt, worker]
@@ -80,7 +79,7 @@ impl Certain {
 }
 
 impl ParamColumns {
-    /// The database's clock is so far ahead of the one they were timed by.
+    /// `ahead` is how far the database's clock is ahead of the one used for the claims.
     pub fn new(completed: &[CompletedClaim], ahead: SignedDuration) -> ParamColumns {
         let mut columns = ParamColumns::default();
         for CompletedClaim { row, attempt, doubt, lease, completion, .. } in completed {
@@ -113,7 +112,7 @@ impl ParamColumns {
         self.message.push(outcome.map(|outcome| storable(&outcome.message)));
     }
 
-    /// The values of `complete.sql`.
+    /// The parameters of `complete.sql`.
     pub fn values<'v>(
         &'v self,
         run: &'v i64,
@@ -138,12 +137,12 @@ impl ParamColumns {
         ]
     }
 
-    /// How many of them were claimed by this worker.
+    /// The number of claims held by this worker.
     pub fn of_worker(&self, worker: i64) -> usize {
         self.worker.iter().filter(|claimed_by| **claimed_by == worker).count()
     }
 
-    /// Their rows.
+    /// The rows of all claims.
     pub fn rows(&self) -> &[i64] {
         &self.row
     }

@@ -1,6 +1,6 @@
-//! Which rows a commit claims: those that wait first, then those that others left, then
-//! fresh ones. What another run cancelled at the endpoint is decided without a call, and what
-//! one has in flight is passed over.
+//! Decides which rows a commit claims: rows of this process that wait come first, then orphaned
+//! ones, then new ones. A row whose order another run at the endpoint cancelled is decided
+//! without a call; one whose order is in flight there is skipped.
 
 use std::collections::HashSet;
 
@@ -19,31 +19,31 @@ const FRESH_BY_PLACE: &str = include_str!("../sql/fresh_by_place.sql");
 
 pub(super) const STATEMENTS: [&str; 3] = [LEFT, FRESH, other_runs::ELSEWHERE];
 
-/// How many rows one commit may end without a call, so that no commit is long.
+/// The most rows that one commit may decide without a call, so that no commit takes long.
 const MOST_DECIDED: usize = 10_000;
-/// How many fresh rows are looked at together where others cancelled some.
+/// The number of new rows checked together once other runs have cancelled some of them.
 const LOOKED_AT: usize = 1_000;
 
-/// What there is to pick from.
+/// The rows to choose from.
 pub(super) struct FetchRequest<'t> {
     /// Rows of this process that wait.
     pub again: &'t [PendingRow],
-    /// The most rows beside them.
+    /// The most rows to claim besides them.
     pub fresh: u32,
-    /// The place in which fresh rows begin.
+    /// The position of the first new row.
     pub first_fresh: i64,
-    /// One past the last place.
+    /// One past the last position.
     pub end: i64,
-    /// Whether the places are not those of the rows' numbers.
+    /// Whether positions differ from row numbers.
     pub by_place: bool,
-    /// Whether some are nobody's.
+    /// Whether there may be orphaned rows, which no worker holds.
     pub nobodys: bool,
-    /// Whether another run may know something of their orders.
+    /// Whether other runs may know some of the orders.
     pub elsewhere: bool,
 }
 
 impl FetchRequest<'_> {
-    /// How many rows can be picked at most.
+    /// The most rows that can be fetched.
     pub fn most(&self) -> u32 {
         let there = match self.nobodys {
             true => self.fresh,
@@ -53,44 +53,43 @@ impl FetchRequest<'_> {
     }
 }
 
-/// What was picked.
+/// The rows that were chosen.
 #[derive(Default)]
 pub(super) struct FetchedRows {
-    /// Rows of this process that waited, each with its attempts.
+    /// Rows of this process that waited, with their attempts.
     again: Vec<(i64, i32)>,
-    /// Rows of this process that go on waiting.
+    /// Rows of this process that continue to wait.
     pub deferred: HashSet<i64>,
-    /// Rows that others left.
+    /// Orphaned rows.
     pub orphaned: Vec<PendingRow>,
     /// Rows that were never claimed.
     pub fresh: Vec<PendingRow>,
-    /// Their places.
+    /// The positions of the new rows.
     pub places: Vec<i64>,
-    /// Rows that another run cancelled, each with what says so.
+    /// Rows whose orders another run cancelled, with the message.
     pub already_cancelled: Vec<(i64, String)>,
     /// Rows of this process whose orders another run has in flight.
     pub again_later: HashSet<i64>,
-    /// Other rows of which this is so, with their places.
+    /// Other rows whose orders another run has in flight, with their positions.
     pub later: Vec<(PendingRow, i64)>,
-    /// Rows whose orders are in doubt from other runs, and were not so far.
+    /// Rows that inherit a doubt from other runs.
     pub inherited: HashSet<i64>,
-    /// The place in which fresh rows begin now.
+    /// The position of the first new row after this commit.
     pub first_fresh: i64,
 }
 
 impl FetchedRows {
-    /// How many are to be claimed.
+    /// The number of rows to claim.
     pub fn len(&self) -> usize {
         self.again.len() + self.orphaned.len() + self.fresh.len()
     }
 
-    /// How many are claimed or passed over: a commit passes over no more than it may claim.
+    /// The number of rows to claim or to skip. A commit skips no more than it may claim.
     fn taken(&self) -> usize {
         self.len() + self.later.len()
     }
 
-    /// Sorts out a row that was to be claimed by what other runs know of its order. Returns
-    /// whether it can be.
+    /// Decides about a row by what other runs know of its order.
     fn can_be_claimed(&mut self, row: i64, elsewhere: Elsewhere) -> ClaimDecision {
         match elsewhere {
             Elsewhere::Nothing => ClaimDecision::Claim,
@@ -106,14 +105,14 @@ impl FetchedRows {
         }
     }
 
-    /// Those that were claimed before, each with its attempts.
+    /// The rows claimed before, with their attempts.
     pub fn retried(&self) -> impl Iterator<Item = (i64, i32)> {
         let left = self.orphaned.iter().map(|left| (left.row.0.into(), left.attempts as i32));
         self.again.iter().copied().chain(left)
     }
 }
 
-/// What becomes of a row that was to be claimed.
+/// The decision about a row.
 #[derive(PartialEq, Eq)]
 enum ClaimDecision {
     Claim,
@@ -123,7 +122,7 @@ enum ClaimDecision {
     AlreadyCancelled,
 }
 
-/// Picks up to `room` rows.
+/// Chooses up to `room` rows.
 pub(super) async fn fetch(
     session: &mut Session,
     worker_session: &WorkerSession,
@@ -214,16 +213,17 @@ async fn fetch_unsent(
     if !fetched.already_cancelled.is_empty() {
         look_at = look_at.max(LOOKED_AT);
     }
-    // One more than wanted: where the next commit begins, so that a long stretch of
-    // decided rows is walked once.
+    // One more than wanted: it is where the next commit begins, so that a long series of decided
+    // rows is read only once.
     let limit = look_at as i64 + 1;
     let mut found = session
         .client
         .query(&statement, &[&worker_session.run, &fetched.first_fresh, &limit])
         .await?;
-    fetched.first_fresh = match found.len() > look_at {
-        true => found.pop().map_or(Ok(asked.end), |next| next.try_get(4))?,
-        false => asked.end,
+    fetched.first_fresh = if found.len() > look_at {
+        found.pop().map_or(Ok(asked.end), |next| next.try_get(4))?
+    } else {
+        asked.end
     };
     let rows: Vec<i64> = found.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
     let mut others = known(session, worker_session, asked, rows.into_iter()).await?;

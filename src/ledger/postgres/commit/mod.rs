@@ -1,6 +1,6 @@
-//! The commits of a run: one transaction each, in three questions to the database. What is
-//! locked, in this order: our worker, rows that are ours, the run, the budget; workers that
-//! are gone only if nobody has them locked.
+//! The commits of a run: one transaction each, in three round trips to the database. Locks are
+//! taken in this order: our worker, rows that are ours, the run, the budget. Expired workers are
+//! locked only if no other session has them locked.
 
 mod attempt;
 mod budget;
@@ -31,20 +31,20 @@ use fetch::FetchRequest;
 pub(super) use statements::prepare_statements;
 use statements::{COMMIT, COMMITTED, GONE_ELSEWHERE, KEEP, Prepared, Renewed};
 
-/// When a process with nothing to do looks again whether another left it something.
+/// When a process with nothing to do checks again whether another one released rows to it.
 const LOOK_AGAIN: SignedDuration = SignedDuration::from_millis(500);
 
-/// What a commit came to.
+/// The result of a commit.
 struct Committed {
     tried: CommitTry,
-    /// Those of the picked rows claimed before that really were ours, or nobody's.
+    /// The fetched rows claimed before that really were ours or orphaned.
     retried: HashSet<i64>,
     counts: Counts,
     exhausted: bool,
     finish: Duration,
 }
 
-/// Completes and claims in one commit, however often that has to be tried.
+/// Completes and claims in one commit, with as many attempts as it takes.
 pub(super) fn commit(
     connection: &mut DatabaseConnection,
     worker_session: &mut WorkerSession,
@@ -68,7 +68,7 @@ pub(super) fn commit(
     Ok(outcome(worker_session, done, again, ahead))
 }
 
-/// The whole commit, once.
+/// One attempt at the whole commit.
 async fn try_commit(
     session: &mut Session,
     worker_session: &WorkerSession,
@@ -127,7 +127,7 @@ async fn try_commit(
     done(attempt.unacknowledged.take(), &row)
 }
 
-/// What a try came to, as the database tells it.
+/// The result of an attempt as the database returned it.
 fn done(tried: Option<CommitTry>, row: &Row) -> Result<Committed, DbError> {
     let tried = tried.ok_or(DbError::Silent)?;
     let retried: Option<Vec<i64>> = row.try_get(0)?;
@@ -140,9 +140,9 @@ fn done(tried: Option<CommitTry>, row: &Row) -> Result<Committed, DbError> {
     })
 }
 
-/// Makes sure on a new connection that what was confirmed is still there, and after a try
-/// that was not confirmed, whether it was committed after all: what it came to then.
-/// Whatever it had locked is free by then, so it cannot be committed later.
+/// On a new connection, verifies that what was confirmed is still there. After an unconfirmed
+/// attempt, it also finds out whether that was committed, and returns its result then. All of its
+/// locks are free by then, so it cannot be committed later.
 async fn committed(
     session: &mut Session,
     worker_session: &WorkerSession,
@@ -167,7 +167,7 @@ async fn committed(
         .client
         .query_one(COMMITTED, &[&worker_session.run, &tried.worker, &worker_session.commit])
         .await?;
-    // Who waits for a standby that has what this writes waits for the try too.
+    // This transaction writes, so waiting for a standby to have it also waits for the attempt.
     session.client.batch_execute(COMMIT).await?;
     let mut done = done(attempt.unacknowledged.take(), &row)?;
     let retried = &done.retried;
@@ -175,7 +175,7 @@ async fn committed(
     Ok(Some(done))
 }
 
-/// What the engine is told, in this host's time.
+/// Converts the result to the local clock for the engine.
 fn outcome(
     worker_session: &WorkerSession,
     done: Committed,

@@ -9,21 +9,21 @@ use super::super::worker::WorkerSession;
 
 pub(super) const ELSEWHERE: &str = include_str!("../sql/cancelled_in_other_runs.sql");
 
-/// What they know, by the rows of this run.
+/// What they know, keyed by the rows of this run.
 #[derive(Default)]
 pub(super) struct KnownElsewhere(HashMap<i64, OrderFacts>);
 
 /// What they know of one order.
 #[derive(Default)]
 struct OrderFacts {
-    /// Which of them cancelled it: its identifier, and its row.
+    /// The run that cancelled it and the row in that run.
     cancelled: Option<(String, i64)>,
     in_flight: bool,
     in_doubt: bool,
 }
 
 impl KnownElsewhere {
-    /// Asks about the orders of these rows, with the budget locked.
+    /// Looks up the orders of these rows. The budget must be locked.
     pub async fn ask(
         session: &mut Session,
         worker_session: &WorkerSession,
@@ -50,8 +50,7 @@ impl KnownElsewhere {
         Ok(known)
     }
 
-    /// What they know of the order of a row. Sent `again`, it does not matter that it is
-    /// cancelled.
+    /// What other runs know of the order of a row. With `again`, a cancelled order is ignored.
     pub fn of_row(&mut self, row: i64, again: bool) -> Elsewhere {
         match self.0.remove(&row) {
             Some(OrderFacts { cancelled: Some((run, row)), .. }) if !again => {

@@ -1,4 +1,4 @@
-//! The statements of a commit, which go to the database in three parts.
+//! The statements of a commit, which are sent in three round trips.
 
 use std::time::Instant;
 
@@ -30,32 +30,32 @@ const SPEND: &str = include_str!("../sql/save_budget.sql");
 pub(super) const KEEP: &str = include_str!("../sql/keep.sql");
 pub(super) const COMMITTED: &str = include_str!("../sql/committed.sql");
 
-/// Prepares what every commit asks, so that none has to wait for it.
+/// Prepares the statements of every commit, so that none of them has to wait for it.
 pub(in super::super) async fn prepare_statements(session: &mut Session) -> Result<(), DbError> {
     let of_commits = [RENEW, COMPLETE, BUDGET, OTHERS, CLAIM, SPEND, worker::LAST_COMMIT];
     session.prepare_all(of_commits.into_iter().chain(fetch::STATEMENTS)).await
 }
 
-/// What is read first.
+/// The results of the first round trip.
 pub(super) struct Prepared {
     pub renewed: Renewed,
-    /// The run.
+    /// The columns of the run.
     pub run_row: Row,
-    /// The budget.
+    /// The stored budget.
     pub state: String,
     /// Whether there are other runs at the endpoint.
     pub elsewhere: bool,
 }
 
-/// How this worker and the others stand.
+/// The state of this worker and of others.
 pub(super) struct Renewed {
-    /// Whether what it had is still its own.
+    /// Whether this worker still holds its rows.
     pub is_ours: bool,
-    /// Whether others on the run are gone.
+    /// Whether workers of the run have expired.
     pub others_are_gone: bool,
-    /// Whether some on other runs at the endpoint are.
+    /// Whether workers of other runs at the endpoint have expired.
     pub gone_elsewhere: bool,
-    /// Whether others share its budget.
+    /// Whether other workers share the budget.
     pub others: bool,
 }
 
@@ -121,7 +121,7 @@ pub(super) async fn prepare(
     Ok(Prepared { renewed, run_row, state, elsewhere })
 }
 
-/// Others took up what we had: we go on under another number.
+/// Registers this process as a new worker, because others took over its rows.
 pub(super) async fn register_again(
     session: &mut Session,
     worker_session: &WorkerSession,
@@ -134,7 +134,7 @@ pub(super) async fn register_again(
     Ok(row.try_get(0)?)
 }
 
-/// Takes from others on the run whose lease ran out what they had. Returns whether any did.
+/// Releases the rows of expired workers of the run. Returns whether there were any.
 pub(super) async fn take_up(
     session: &mut Session,
     worker_session: &WorkerSession,
@@ -147,7 +147,7 @@ pub(super) async fn take_up(
     Ok(!gone.is_empty())
 }
 
-/// Claims what was picked, and makes the commit durable.
+/// Claims the fetched rows, and commits.
 pub(super) async fn claim_and_commit(
     session: &mut Session,
     worker_session: &WorkerSession,

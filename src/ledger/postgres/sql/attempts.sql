@@ -1,4 +1,4 @@
--- The attempts for rows $2 to $3 of run $1, those in flight included.
+-- The attempts for rows $2 to $3 of run $1, including those in flight.
 SELECT row, attempt,
        coalesce(sent_at, CASE WHEN error_code = 'INTERRUPTED' THEN claimed_at END) AS sent_at,
        ended_at, verdict, status, http_status, error_code, message

@@ -1,5 +1,5 @@
--- Of each of these ranges of rows $2 to $3 of runs $1: the rows that were to be sent with
--- their orders, and those that were answered with Status true (verdict 0).
+-- For each of these ranges of rows $2 to $3 of runs $1: the rows that were to be sent with their
+-- orders, and those that were answered with Status true (verdict 0).
 SELECT sent.row, sent.admin_number, sent.sequence_number,
        ARRAY(SELECT attempt.row FROM attempt
              WHERE attempt.run = part.run AND attempt.row BETWEEN part.first AND part.last

@@ -1,6 +1,6 @@
--- Which session this is, what the server is, what it says it does with what is committed, and whether others
--- follow it. Who may not see what they are cannot tell a standby from what else reads the
--- log: backups, and what goes by logical decoding, are known by other signs.
+-- The session, the server's version, how safely it commits, and whether it has standbys. A user
+-- without the right to see the standbys' state cannot distinguish a standby from other readers of
+-- the log: backups and logical decoding are recognized by other signs.
 SELECT current_setting('server_version_num')::bigint, current_setting('server_version'),
        current_setting('fsync'), current_setting('full_page_writes'),
        current_setting('synchronous_commit'), current_setting('server_encoding'),

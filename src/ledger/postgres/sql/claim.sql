@@ -1,7 +1,7 @@
 -- Claims rows of run $1 for worker $2 in its commit $3, at $4: rows $5 that were claimed before,
--- each after so many attempts $6, and rows $7 in places $11 that were not. Rows $8 another run
--- cancelled, as messages $9 tell. Fresh rows begin at place $10 now. Rows are looked up one by
--- one, however many there are: OFFSET 0 sees to it.
+-- with $6 earlier attempts each, and new rows $7 at positions $11. Rows $8 were cancelled by
+-- another run, with messages $9. New rows begin at position $10 now. OFFSET 0 makes the planner
+-- look the rows up one by one, however many there are.
 WITH retried AS (
     UPDATE open_row SET worker = $2, attempt = attempt + 1, in_flight = true,
                         claimed_at = $4, commit = $3
@@ -21,7 +21,7 @@ WITH retried AS (
     SELECT $1::bigint, fresh.row, fresh.place, $2::bigint, 1, true, $4::timestamptz, $3::bigint
     FROM unnest($7::bigint[], $11::bigint[]) AS fresh (row, place)
 ), decided AS (
-    -- A row is decided once, whoever comes with it again.
+    -- A row is decided once, even if the statement is repeated.
     UPDATE row SET status = 1, error_code = 'ALREADY_CANCELLED', message = its.message
     FROM (SELECT found.place, elsewhere.message
           FROM unnest($8::bigint[], $9::text[]) AS elsewhere (row, message)
@@ -51,7 +51,7 @@ UPDATE run SET
 WHERE number = $1
 RETURNING
     (SELECT array_agg(retried.row) FROM retried),
-    -- Whether there will be more rows to take up: fresh ones, or what another may give up.
+    -- Whether there will be more rows to claim: new ones, or those that another worker may release.
     $10 <= rows OR EXISTS (SELECT FROM open_row
                            WHERE open_row.run = $1 AND worker IS DISTINCT FROM $2),
     cancelled, already_cancelled, rejected, failed, in_doubt, invalid, duplicate, not_sent,

@@ -1,4 +1,4 @@
--- What worker $2 claimed of run $1 in its commit $3 and still has, and how the run stands.
+-- What worker $2 claimed of run $1 in its commit $3 and still holds, and the counts of the run.
 SELECT
     (SELECT array_agg(row) FROM open_row
      WHERE open_row.run = $1 AND worker = $2 AND commit = $3 AND in_flight),

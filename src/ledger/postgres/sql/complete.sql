@@ -1,7 +1,7 @@
--- Records what attempts of run $1 came to: those that were claimed under the lease they
--- are told for, and are not completed yet. No verdict: nothing was sent, the claim is taken
--- back. $12: whether an earlier answer for the order was lost. $13: why the run stops for all,
--- if it does. $14: who tells it. From here on the run is locked.
+-- Records the outcomes of attempts of run $1: of those that were claimed under the given lease and
+-- are not completed yet. Without a verdict, nothing was sent, and the claim is released. $12:
+-- whether an earlier answer for the order was lost. $13: why the run stops for every worker, if it
+-- does. $14: the worker that reports it. It locks the run.
 WITH found AS MATERIALIZED (
     SELECT told.*, its.place, its.claimed_at
     FROM unnest($2::bigint[], $3::integer[], $4::bigint[], $5::timestamptz[],
@@ -9,15 +9,15 @@ WITH found AS MATERIALIZED (
                 $10::text[], $11::text[], $12::boolean[])
         AS told (row, attempt, worker, sent_at, ended_at, verdict, status, http_status,
                  error_code, message, doubt)
-    -- Looked up one by one, however many rows are open: OFFSET 0 sees to it.
+    -- OFFSET 0 makes the planner look them up one by one, however many rows are open.
     CROSS JOIN LATERAL (
         SELECT open_row.ctid AS place, open_row.claimed_at FROM open_row
         WHERE open_row.run = $1 AND open_row.row = told.row AND open_row.worker = told.worker
           AND open_row.attempt = told.attempt AND open_row.in_flight
         OFFSET 0
     ) AS its
-    -- Since a worker was taken for gone, another run may have sent the same order: of an
-    -- answer from before that, only that the order is cancelled, or was never sent, is sure.
+    -- Since a worker counts as expired, another run may have sent the same order. Of an answer
+    -- from before that, only that the order is cancelled, or was never sent, is certain.
     WHERE told.verdict IS NULL OR told.verdict = 0
        OR told.worker <> ALL (ARRAY(SELECT number FROM worker
                                     WHERE worker.run = $1 AND left_behind))
@@ -59,8 +59,8 @@ UPDATE run SET
 FROM tally
 WHERE number = $1
 RETURNING first_fresh, rows, stop,
-    -- Whether rows are nobody's.
+    -- Whether there are orphaned rows.
     EXISTS (SELECT FROM open_row WHERE open_row.run = $1 AND open_row.worker IS NULL),
     by_place,
-    -- How many of these were claimed by who tells it.
+    -- How many of these were claimed by the reporting worker.
     tally.ours;

@@ -1,6 +1,6 @@
--- The ledger was put back: of run $1, what worker $2 holds, what it was told to record of
--- rows $4, and the rows that it knows to have been claimed, those in places before $3, may
--- have been sent since.
+-- The ledger was reset to an earlier state. Rows of run $1 that may have been sent since: those
+-- that worker $2 holds, those among rows $4 that it was about to record, and those that it knows
+-- to have been claimed, at positions before $3.
 WITH ours AS (
     SELECT first_fresh, by_place FROM run WHERE number = $1 FOR UPDATE
 ), perhaps AS (
@@ -20,7 +20,7 @@ WITH ours AS (
     SELECT $1, admin_number, sequence_number FROM doubtful
     ON CONFLICT DO NOTHING
 )
--- Some may have been sent again since, and rejected for what we did.
+-- Some may have been sent again since, and rejected because of our call.
 UPDATE run SET rejected_with_doubt = rejected_with_doubt + (
     SELECT count(*) FROM doubtful JOIN attempt ON attempt.run = $1 AND attempt.row = doubtful.row
     WHERE attempt.status = 2)

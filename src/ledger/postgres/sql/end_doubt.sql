@@ -1,6 +1,6 @@
--- Attempts $5 of rows $4 of run $1, as worker $6 made them, were answered with Status true,
--- and that is recorded by now: whatever became of earlier calls for their orders ($2, $3) at
--- the endpoint, none leaves a doubt.
+-- Attempts $5 of rows $4 of run $1, made by worker $6, were answered with Status true, and that
+-- is recorded: earlier calls for their orders ($2, $3) at the endpoint leave no doubt, whatever
+-- their result.
 DELETE FROM doubt
 USING unnest($2::bigint[], $3::integer[], $4::bigint[], $5::integer[])
     AS done (admin_number, sequence_number, row, attempt)

@@ -1,4 +1,4 @@
--- Of each of these ranges of rows $2 to $3 of runs $1, those that ended.
+-- For each of these ranges of rows $2 to $3 of runs $1, those that ended.
 SELECT ARRAY(SELECT row.row FROM row
              WHERE row.run = part.run AND row.row BETWEEN part.first AND part.last
                AND row.status IS NOT NULL

@@ -1,5 +1,5 @@
--- The workers on run $1 but $2 whose lease ran out, or that were found to be gone before.
--- One that renews it just now is not gone.
+-- The workers on run $1 except $2 whose lease has expired, or that were found to be expired
+-- before. One that is renewing it now has not expired.
 UPDATE worker SET at_work = false, left_behind = false
 WHERE number IN (SELECT number FROM worker
                  WHERE run = $1 AND number <> $2

@@ -1,4 +1,4 @@
--- Up to $3 rows of run $1 from place $2 on that can be sent and were never claimed.
+-- Up to $3 rows of run $1 from position $2 on that can be sent and were never claimed.
 SELECT placed.row, its.admin_number, its.sequence_number, its.doubt, placed.place
 FROM (SELECT place, row FROM place WHERE run = $1 AND place >= $2 ORDER BY place) AS placed
 CROSS JOIN LATERAL (

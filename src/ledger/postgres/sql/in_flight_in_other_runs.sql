@@ -1,5 +1,5 @@
--- The orders that other runs at endpoint $1 than $2 have in flight, each with whether the
--- worker is heard of.
+-- The orders that other runs than $2 at endpoint $1 have in flight, each with whether the lease of
+-- its worker is valid.
 SELECT row.admin_number, row.sequence_number,
        coalesce(worker.at_work AND worker.leased_until > clock_timestamp(), false)
 FROM run

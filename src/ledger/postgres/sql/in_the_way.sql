@@ -1,6 +1,6 @@
--- Who keeps session $1 waiting and waits for no other itself. Of other users little is told.
--- One of our own that has done nothing in its transaction for longer than a session of ours
--- is given, or has not taken what it was told, is frozen.
+-- The session that blocks session $1 and is not blocked itself. Little is visible of other users.
+-- A session of this program is frozen if it has been idle in its transaction for longer than one
+-- is allowed to be, or has not read what was sent to it.
 WITH RECURSIVE ahead(pid) AS (
     SELECT unnest(pg_blocking_pids($1))
     UNION

@@ -1,7 +1,7 @@
--- Passes the doubts of other runs at endpoint $2 on to the rows of run $1 that have not ended,
--- and to those that were carried over from a results file, which may be older than the lost
--- answer: an order that was surely not cancelled is in doubt then. What a worker had in flight
--- whose lease ran out may have been carried out.
+-- Copies the doubts of other runs at endpoint $2 to the rows of run $1 that have not ended, and to
+-- those that were carried over from a results file, which may be older than the lost answer: an
+-- order that surely was not cancelled is in doubt then. Calls that a worker with an expired lease
+-- had in flight may have been carried out.
 WITH lost AS MATERIALIZED (
     SELECT admin_number, sequence_number
     FROM doubt JOIN run ON run.number = doubt.run

@@ -1,7 +1,6 @@
--- Of the orders with the numbers $3 and $4, which stand in rows $5 of a file, how many other
--- runs at endpoint $1 than $2 know: as answered with Status true (verdict 0), as in flight at
--- a worker that is heard of, or as in doubt. Where run $2 goes on, only those of its rows
--- count that have not ended.
+-- Of the orders with the numbers $3 and $4, from rows $5 of a file, how many other runs than $2 at
+-- endpoint $1 know: as answered with Status true (verdict 0), as in flight at a worker with a valid
+-- lease, or as in doubt. If run $2 is in progress, only those of its rows count that have not ended.
 SELECT count(*) FILTER (WHERE is_cancelled),
        count(*) FILTER (WHERE in_flight AND NOT is_cancelled),
        count(*) FILTER (WHERE (was_in_flight OR in_doubt) AND NOT in_flight AND NOT is_cancelled)

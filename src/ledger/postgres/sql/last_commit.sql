@@ -1,3 +1,3 @@
--- The last commit of worker $1 that was committed, and the number under which it goes on. Who
--- has this lock knows that no earlier try of a commit of its own is still under way.
+-- The last commit of worker $1, and the number under which it continues. With this lock held, no
+-- earlier attempt of a commit of the worker is still in progress.
 SELECT commit, coalesce(followed_by, number) FROM worker WHERE number = $1 FOR UPDATE;

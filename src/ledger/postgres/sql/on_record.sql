@@ -1,6 +1,6 @@
--- For each of the orders $2, $3, by its place among them, the rows that were to be sent for it by
--- the runs at endpoint $1, and how each ended, if it did. Orders are looked up one by one, however
--- many rows there are: OFFSET 0 sees to it.
+-- For each of the orders $2, $3, by its index among them, the rows that were to be sent for it by
+-- the runs at endpoint $1, each with its status if it has ended. OFFSET 0 makes the planner look
+-- the orders up one by one, however many rows there are.
 SELECT wanted.number, its.row, its.status
 FROM unnest($2::bigint[], $3::integer[])
     WITH ORDINALITY AS wanted (admin_number, sequence_number, number)

@@ -1,6 +1,6 @@
--- The first $2 rows of run $1 that are nobody's, with their order, their attempts, those of
--- them that count, and whether an answer was lost. What was interrupted does not count, nor
--- does what stopped the run, nor what a worker tried that stopped because the server was away.
+-- The first $2 orphaned rows of run $1, with their orders, their attempts, the attempts that count,
+-- and whether an answer was lost. Interrupted attempts do not count, nor do those that stopped the
+-- run, nor those of a worker that stopped because of an outage of the server.
 SELECT nobodys.row, admin_number, sequence_number, nobodys.attempt, tried.counted_attempts,
        theirs.doubt OR coalesce(tried.doubt, false), nobodys.place
 FROM (SELECT row, place, attempt FROM open_row

@@ -1,5 +1,5 @@
--- Rows $3 of run $1, in places $4, wait with worker $2 for what becomes of calls that other
--- runs have in flight: fresh ones, and ones that were nobody's.
+-- Rows $3 of run $1, at positions $4, wait with worker $2 for calls that other runs have in flight:
+-- new rows, and orphaned ones.
 INSERT INTO open_row (run, row, place, worker, attempt, in_flight, claimed_at, commit)
 SELECT $1::bigint, passed.row, passed.place, $2::bigint, 0, false, clock_timestamp(), 0
 FROM unnest($3::bigint[], $4::bigint[]) AS passed (row, place)

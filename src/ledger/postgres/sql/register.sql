@@ -1,6 +1,6 @@
--- A worker that begins to work on run $1, with a lease of $2 seconds. Others have as long to
--- come back before it takes up what they had: the clock may have been set. Without a wish $7 of
--- its own it sends again what other runs cancelled if those do whom it joins.
+-- Registers a worker on run $1, with a lease of $2 seconds. Other workers have the same time to
+-- renew theirs before it takes over their rows, because the clock may have been set. If $7 is NULL,
+-- it sends orders again that other runs cancelled if the workers that it joins do.
 INSERT INTO worker (run, started_at, started_by, program, rates, cut_off, leased_until, lapsed_at,
                     again)
 VALUES ($1, clock_timestamp(), $3, $4, $5, $6,

@@ -1,5 +1,5 @@
--- Another number, and a lease of $2 seconds, for worker $1, whose rows were taken up by
--- others. Its commit is $3. The worker that it was is locked, and knows which it is now.
+-- A new number, and a lease of $2 seconds, for worker $1, whose rows were taken over by others. Its
+-- commit is $3. The old worker is locked, and refers to the new one.
 WITH next AS (
     INSERT INTO worker (run, started_at, started_by, program, rates, cut_off, leased_until,
                         lapsed_at, again, commit)

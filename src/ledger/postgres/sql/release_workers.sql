@@ -1,5 +1,5 @@
--- What workers $2 held of run $1 is nobody's. What they had in flight was perhaps sent:
--- it is in doubt, and has ended so if $3 is a status; with code $4 and message $5.
+-- Releases what workers $2 held of run $1. What they had in flight may have been sent: it is in
+-- doubt, and ends so if $3 is a status; with code $4 and message $5.
 WITH lost AS (
     SELECT row, attempt, worker, claimed_at FROM open_row
     WHERE run = $1 AND worker = ANY ($2::bigint[]) AND in_flight

@@ -1,6 +1,6 @@
--- Renews the lease of worker $1 by $2 seconds, for its commit $3, and locks the worker. Where
--- others took up what it had, it is no longer at work, and stays so. A lease that ran out
--- and that nobody took up is still its own.
+-- Renews the lease of worker $1 by $2 seconds, for its commit $3, and locks the worker. If other
+-- workers took over its rows, it is no longer at work, and stays so. An expired lease under which
+-- nothing was taken over is still valid.
 UPDATE worker SET
     lapsed_at = CASE WHEN at_work AND leased_until < clock_timestamp() THEN clock_timestamp()
                      ELSE lapsed_at END,
@@ -12,20 +12,20 @@ WHERE number = $1
 RETURNING
     at_work,
     clock_timestamp(),
-    -- Whether the lease of another on the run ran out. One that has just begun, or was away
-    -- itself, as when the database was, gives the others as long as a lease to come back too.
+    -- Whether the lease of another worker of the run has expired. A worker that has just begun, or
+    -- had lost the database itself, gives the others a lease's time to renew theirs.
     EXISTS (SELECT FROM worker AS other WHERE other.run = worker.run AND other.left_behind)
         OR lapsed_at + make_interval(secs => $2) < clock_timestamp() AND EXISTS (SELECT FROM worker AS other
                     WHERE other.run = worker.run AND other.at_work AND other.number <> $1
                       AND other.leased_until < clock_timestamp()),
-    -- Whether that of another on another run at the endpoint did.
+    -- Whether that of a worker on another run at the endpoint has.
     lapsed_at + make_interval(secs => $2) < clock_timestamp() AND EXISTS (SELECT FROM worker AS other
                     JOIN run AS theirs ON theirs.number = other.run
                     JOIN run AS ours ON ours.number = worker.run
                     WHERE other.at_work AND other.run <> worker.run
                       AND other.leased_until < clock_timestamp()
                       AND theirs.endpoint = ours.endpoint),
-    -- Whether another takes of the same budget.
+    -- Whether another worker uses the same budget.
     EXISTS (SELECT FROM worker AS other
             JOIN run AS theirs ON theirs.number = other.run
             JOIN run AS ours ON ours.number = worker.run

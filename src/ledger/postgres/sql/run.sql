@@ -1,4 +1,4 @@
--- Runs, each with the worker that speaks for it: one at work rather than one at rest.
+-- Runs, each with the worker that represents it: one at work rather than one that has finished.
 SELECT run.number, id, key, command, input_name, input_digest, endpoint, run.program,
        opened_at, rows, attempts, started_at, cut_off, rates, finished_at, worker.stop,
        cancelled, already_cancelled, rejected, failed, in_doubt, invalid, duplicate, not_sent,

@@ -1,6 +1,5 @@
--- What every session of ours is set to. A worker that is frozen in a commit must not keep
--- the others from theirs. Plans are made once, and are those for large tables, however
--- large the tables are when they are made.
+-- The settings of every session. A worker that is frozen in a commit must not block the others.
+-- Statements are planned once, for large tables, however large the tables are at that time.
 SET search_path = cardcancel, pg_catalog;
 SET TimeZone = 'UTC';
 SET default_transaction_isolation = 'read committed';

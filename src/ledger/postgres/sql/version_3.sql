@@ -1,5 +1,5 @@
--- The ledger that several machines share. How rows stand and what answers mean is
--- written as small numbers; the views at the end spell them out.
+-- The ledger that several machines share. Statuses and verdicts are small numbers; the views at
+-- the end spell them out.
 
 CREATE TABLE status (code smallint PRIMARY KEY, word text NOT NULL);
 INSERT INTO status VALUES
@@ -11,8 +11,8 @@ INSERT INTO verdict VALUES
     (0, 'cancelled'), (1, 'already_cancelled'), (2, 'rejected'), (3, 'refused'),
     (4, 'not_done'), (5, 'doubt'), (6, 'stop');
 
--- The work on one file, from its first row to its results. Turns change it often:
--- room is left in its pages, so that its indexes need not change with it.
+-- The work on one file, from its first row to its results. Every commit updates it, so there is
+-- room in its pages, and its indexes need not be updated with it.
 CREATE TABLE run (
     number        bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     id            text        NOT NULL UNIQUE,
@@ -23,15 +23,15 @@ CREATE TABLE run (
     endpoint      text        NOT NULL,
     program       text        NOT NULL,
     opened_at     timestamptz NOT NULL,
-    -- NULL until every row is recorded: nothing is sent before.
+    -- NULL until every row is recorded: nothing is sent before that.
     rows          bigint,
-    -- Why it was stopped for all that work on it.
+    -- Why it was stopped for every worker.
     stop          text,
-    -- Whether its rows are sent in an order of their own, that of the table place.
+    -- Whether its send order differs from the row numbers: it is in the table place.
     by_place      boolean     NOT NULL DEFAULT false,
-    -- Rows from this place on were never claimed.
+    -- The first position that was never claimed.
     first_fresh   bigint      NOT NULL DEFAULT 1,
-    -- How the rows stand, kept in step by every commit.
+    -- The numbers of rows by status, updated by every commit.
     attempts          bigint NOT NULL DEFAULT 0,
     cancelled         bigint NOT NULL DEFAULT 0,
     already_cancelled bigint NOT NULL DEFAULT 0,
@@ -42,14 +42,14 @@ CREATE TABLE run (
     duplicate         bigint NOT NULL DEFAULT 0,
     -- Rows whose status a rerun carried over as not_sent.
     not_sent          bigint NOT NULL DEFAULT 0,
-    -- Those of the rejected for whose order an answer was lost.
+    -- Those of the rejected rows for whose orders an answer was lost.
     rejected_with_doubt bigint NOT NULL DEFAULT 0
 ) WITH (fillfactor = 20);
 CREATE INDEX run_by_key ON run (key, number);
 CREATE INDEX run_by_endpoint ON run (endpoint);
 
--- A process that works on a run. Its number is that of its lease: one that was too long
--- away, so that others took up its rows, goes on under another number.
+-- A process that works on a run. Its number is its fencing number: a process whose lease expired,
+-- so that others took over its rows, continues under another number.
 CREATE TABLE worker (
     number       bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     run          bigint      NOT NULL REFERENCES run,
@@ -59,16 +59,16 @@ CREATE TABLE worker (
     rates        text        NOT NULL,
     cut_off      timestamptz,
     again        boolean     NOT NULL,        -- sends orders even if another run cancelled them
-    -- False once it came to rest, or its rows were taken up by others.
+    -- False once it has finished, or its rows were taken over by others.
     at_work      boolean     NOT NULL DEFAULT true,
-    -- Whether it was found to be gone by a worker on another run: what it held still stands
-    -- as it left it, and whoever works on its own run is to take that up.
+    -- Whether a worker on another run found it to be expired. What it held is unchanged, and has
+    -- to be taken over by a worker on its own run.
     left_behind  boolean     NOT NULL DEFAULT false,
-    -- The number under which it went on after that.
+    -- The number under which it continued after that.
     followed_by  bigint,
     leased_until timestamptz NOT NULL,
-    -- When it began, or last came back after its lease had run out: others may have been away
-    -- for as long, or the clock was set, and they are given as long as a lease from then on.
+    -- When it began, or last renewed an expired lease. Other workers may have lost the database as
+    -- long, or the clock was set, so they have a lease's time from then on.
     lapsed_at    timestamptz NOT NULL,
     -- Its last commit.
     commit       bigint      NOT NULL DEFAULT 0,
@@ -79,13 +79,13 @@ CREATE INDEX worker_by_run ON worker (run, at_work, number);
 CREATE INDEX worker_at_work ON worker (run) WHERE at_work;
 CREATE INDEX worker_left_behind ON worker (run) WHERE left_behind;
 
--- A line of the input. Written once, when the run is opened.
+-- A line of the input. Written once, when the run is created.
 CREATE TABLE row (
     run             bigint   NOT NULL,
     row             bigint   NOT NULL,
     admin_number    bigint,
     sequence_number integer,
-    -- How the row stands if that was decided without a call, else NULL.
+    -- The row's status if it was decided without a call, otherwise NULL.
     status          smallint,
     kept            boolean  NOT NULL,        -- carried over from the results file
     doubt           boolean  NOT NULL,        -- an answer was lost before this run
@@ -93,11 +93,11 @@ CREATE TABLE row (
     message         text,
     PRIMARY KEY (run, row)
 );
--- Where an order stands in which runs.
+-- The rows that carry an order, in all runs.
 CREATE INDEX row_by_order ON row (admin_number, sequence_number) WHERE status IS NULL;
 
--- Orders of which an answer was lost, until one of them is answered with Status true: with
--- the run that lost it, or that was told of it by the results file it came from.
+-- Orders for which an answer was lost, until one of them is answered with Status true: with the run
+-- that lost it, or that inherited it from the results file of its input.
 CREATE TABLE doubt (
     admin_number    bigint  NOT NULL,
     sequence_number integer NOT NULL,
@@ -105,8 +105,8 @@ CREATE TABLE doubt (
     PRIMARY KEY (admin_number, sequence_number, run)
 );
 
--- The order in which rows are sent, for runs that have one of their own; other runs go by
--- the row. Rows that are not sent may be missing.
+-- The positions of rows in the send order, for runs in which it differs from the row numbers.
+-- Rows that are not sent may be missing.
 CREATE TABLE place (
     run   bigint NOT NULL,
     place bigint NOT NULL,
@@ -114,15 +114,15 @@ CREATE TABLE place (
     PRIMARY KEY (run, place)
 );
 
--- A row that was claimed, or passed over, and has not ended. There are never many of them, and each is
--- soon gone again: dead ones are cleared away often.
+-- A row that was claimed or skipped, and has not ended. There are few of them at a time, and each
+-- is soon deleted, so dead rows are vacuumed often.
 CREATE TABLE open_row (
     run       bigint      NOT NULL,
     row       bigint      NOT NULL,
     place     bigint      NOT NULL,
-    worker    bigint,                         -- who has it; NULL: nobody, it is to be taken up
-    -- How many there were, that in flight included; none where another run has the order in
-    -- flight, and the row waits for what becomes of that.
+    worker    bigint,                         -- the worker that holds it; NULL: orphaned
+    -- The number of attempts, including that in flight; 0 if another run has the order in
+    -- flight, and the row waits for the result.
     attempt   integer     NOT NULL,
     in_flight boolean     NOT NULL,           -- claimed, and not completed
     claimed_at timestamptz NOT NULL,
@@ -132,7 +132,7 @@ CREATE TABLE open_row (
         autovacuum_vacuum_cost_delay = 0);
 CREATE INDEX open_row_of_nobody ON open_row (run, place) WHERE worker IS NULL;
 
--- A request that was made for a row, or perhaps made. Written once, when its end is known.
+-- A request that was or may have been made for a row. Written once, when its end is known.
 CREATE TABLE attempt (
     run         bigint      NOT NULL,
     row         bigint      NOT NULL,
@@ -142,20 +142,20 @@ CREATE TABLE attempt (
     sent_at     timestamptz,                  -- NULL: surely not sent, or not known
     ended_at    timestamptz NOT NULL,
     verdict     smallint    NOT NULL,
-    status      smallint,                     -- what the row ended as, if it did
+    status      smallint,                     -- the row's status, if the attempt ended it
     http_status smallint,
     error_code  text        NOT NULL,
     message     text        NOT NULL,
     PRIMARY KEY (run, row, attempt)
 );
 
--- What is spent of each endpoint's rate, as JSON.
+-- The used part of each endpoint's rate, as JSON.
 CREATE TABLE budget (
     endpoint text PRIMARY KEY,
     state    text NOT NULL
 ) WITH (fillfactor = 20);
 
--- The results files that were written, so that only such a file is ever replaced.
+-- The results files that were written, so that only these are ever replaced.
 CREATE TABLE results (
     mark text   NOT NULL,                     -- SHA-256 of the file's bytes; or which file it
                                               -- is, its size and when it was last written
@@ -164,7 +164,7 @@ CREATE TABLE results (
     PRIMARY KEY (mark, run)
 );
 
--- For people: the rows that were decided without a call, and every call.
+-- For people: the rows decided without a call, and every call.
 CREATE VIEW decided AS
 SELECT run.id AS run, row.row, admin_number, sequence_number, status.word AS status, kept,
        error_code, message
