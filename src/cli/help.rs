@@ -1,6 +1,6 @@
 //! Adds to the help of each command which flags matter at a glance, examples, and exit codes.
 //!
-//! `-h` fits a screen: the flags of [`CommandHelp::at_a_glance`] and one example. `--help` and
+//! `-h` fits a screen: the flags of `CommandHelp::at_a_glance` and one example. `--help` and
 //! the manual page of the command are complete.
 
 use std::fmt::Write;

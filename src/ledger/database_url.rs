@@ -41,7 +41,7 @@ pub enum DatabaseUrlError {
 }
 
 impl DatabaseUrl {
-    /// Parses a URL. Returns `None` if the text does not begin with one of [`SCHEMES`].
+    /// Parses a URL. Returns `None` if the text does not begin with `postgres://` or `postgresql://`.
     ///
     /// # Errors
     /// If it does, and is malformed or ambiguous.
