@@ -75,7 +75,7 @@ impl fmt::Display for Rate {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ParseRateError {
     /// A number without a unit.
-    #[error("{0} calls in what time? Write {0}/s, {0}/m or {0}/h")]
+    #[error("the rate {0} has no unit: write {0}/s, {0}/m or {0}/h")]
     NoUnit(u32),
     /// `0/s`.
     #[error("a rate must be at least one call; {0} would never send anything")]
@@ -267,7 +267,7 @@ mod tests {
 
     #[test]
     fn a_bare_number_is_refused_with_the_units_to_choose_from() {
-        assert_snapshot!(error("50"), @"50 calls in what time? Write 50/s, 50/m or 50/h");
+        assert_snapshot!(error("50"), @"the rate 50 has no unit: write 50/s, 50/m or 50/h");
     }
 
     #[test]

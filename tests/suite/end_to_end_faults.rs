@@ -165,7 +165,7 @@ fn a_run_with_expiring_tokens_an_outage_a_wait_and_a_restart_loses_no_row() {
     terminate(&first);
     let first = ended(first).exits(4);
     let lost = format!("{} answers lost", record.lock().unwrap().unanswered);
-    tells(&first, &["CoreCARD was away once", "credentials renewed once", &lost]);
+    tells(&first, &["CoreCARD unavailable once", "credentials renewed once", &lost]);
     agree(&env.results(), &record.lock().unwrap());
 
     let second = ended(begin(&env, &["--rate", "500/s"])).exits(3);

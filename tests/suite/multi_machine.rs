@@ -455,7 +455,7 @@ fn a_run_whose_rate_a_worker_does_not_know_is_passed_over_with_a_warning() {
     let worker = SharedMachine::new(&database, &core_card).work(&[]);
     until("the other run is done", || sent(2) == 20);
     let reported = dismissed(worker).0.stderr;
-    assert_eq!(reported.matches("is passed over").count(), 1, "{reported}");
+    assert_eq!(reported.matches("this run is skipped").count(), 1, "{reported}");
     assert_eq!(sent(1), before);
 }
 

@@ -362,7 +362,7 @@ fn a_run_that_goes_on_counts_what_others_cancelled_since() {
     env.run(&args).exits(0);
     let checked = check(&env, &url, &[]).exits(0).stdout;
     assert!(
-        checked.contains(", of which 2 rows ended; 2 were cancelled by earlier runs; 2 to send\n"),
+        checked.contains(", in which 2 rows ended; 2 were cancelled by earlier runs; 2 to send\n"),
         "{checked}"
     );
     let outcome = env.cancel(&url, &["--max-rows", "2"]).exits(0);

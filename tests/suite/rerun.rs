@@ -336,7 +336,7 @@ fn an_order_that_an_edited_file_has_and_its_row_has_not_is_not_sent() {
         assert_ne!(edited, env.saved());
         env.file("edited.csv", edited);
         let refused = env.rerun("edited.csv", &[]).exits(2);
-        let row_3 = "and in 1 row it does not hold what the ledger ";
+        let row_3 = "and in 1 row it differs from what the ledger ";
         assert!(refused.stderr.contains(row_3), "{}", refused.report());
         assert!(refused.stderr.contains(": row 3: order 10"), "{}", refused.report());
     }

@@ -274,7 +274,7 @@ fn results_that_hold_more_than_the_ledger_counted_end_with_5_and_both_numbers() 
     env.orders(3).cancel(&core_card.url(), &[]).exits(0);
     alter_ledger(&env, "UPDATE progress SET cancelled = 2");
     let outcome = env.cancel(&core_card.url(), &[]).exits(5);
-    let both = "hold 3 rows that ended (3 cancelled), and the ledger counted 2 rows that ended (2 cancelled)";
+    let both = "hold 3 rows that ended (3 cancelled), but the ledger counted 2 rows that ended (2 cancelled)";
     assert!(outcome.stderr.contains(both), "{}", outcome.report());
     assert!(outcome.stdout.contains("3 rows: resumed and ended\n"), "{}", outcome.report());
     assert_eq!(core_card.requests(), 3);
@@ -287,7 +287,7 @@ fn results_that_say_otherwise_than_the_ledger_counted_end_with_5_and_both_number
     env.orders(3).cancel(&core_card.url(), &[]).exits(0);
     alter_ledger(&env, "UPDATE progress SET cancelled = 1, rejected = 2, rejected_with_doubt = 1");
     let outcome = env.cancel(&core_card.url(), &[]).exits(5);
-    let both = "(3 cancelled), and the ledger counted 3 rows that ended (1 cancelled, 2 rejected (1 with doubt))";
+    let both = "(3 cancelled), but the ledger counted 3 rows that ended (1 cancelled, 2 rejected (1 with doubt))";
     assert!(outcome.stderr.contains(both), "{}", outcome.report());
 }
 
@@ -297,15 +297,15 @@ fn results_are_held_against_what_a_database_counted_too() {
     for (sql, both) in [
         (
             "DELETE FROM cardcancel.attempt WHERE row = 2",
-            "hold 2 rows that ended (2 cancelled), and the ledger counted 3 rows that ended (3 cancelled)",
+            "hold 2 rows that ended (2 cancelled), but the ledger counted 3 rows that ended (3 cancelled)",
         ),
         (
             "UPDATE cardcancel.run SET cancelled = 2",
-            "hold 3 rows that ended (3 cancelled), and the ledger counted 2 rows that ended (2 cancelled)",
+            "hold 3 rows that ended (3 cancelled), but the ledger counted 2 rows that ended (2 cancelled)",
         ),
         (
             "UPDATE cardcancel.run SET cancelled = 1, rejected = 2, rejected_with_doubt = 1",
-            "(3 cancelled), and the ledger counted 3 rows that ended (1 cancelled, 2 rejected (1 with doubt))",
+            "(3 cancelled), but the ledger counted 3 rows that ended (1 cancelled, 2 rejected (1 with doubt))",
         ),
     ] {
         let (env, database, core_card) = (TestEnv::new(), granted(), TestSimulator::perfect());

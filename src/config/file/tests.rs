@@ -65,7 +65,7 @@ fn an_unknown_key_is_named_with_its_line_and_the_nearest_known_one() {
 
 #[test]
 fn a_bad_value_is_named_with_its_line() {
-    assert_snapshot!(error("\nrate = 50"), @"night.toml:2: rate: 50 calls in what time? Write 50/s, 50/m or 50/h");
+    assert_snapshot!(error("\nrate = 50"), @"night.toml:2: rate: the rate 50 has no unit: write 50/s, 50/m or 50/h");
     assert_snapshot!(error("attempts = -1"), @r#"night.toml:1: attempts: "-1" is not a whole number from 1 to 100"#);
     assert_snapshot!(error("yes = 'on'"), @r#"night.toml:1: yes: invalid type: string "on", expected a boolean"#);
     assert_snapshot!(error("on_doubt = 'ask'"), @"night.toml:1: on_doubt: write retry or leave");
