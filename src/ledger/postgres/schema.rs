@@ -9,10 +9,10 @@ use super::error::DbError;
 use super::session::Session;
 
 /// The statements that upgrade the schema from each version to the next; the first one creates it.
-const VERSIONS: [&str; 1] = [include_str!("sql/version_3.sql")];
+const VERSIONS: [&str; 1] = [include_str!("sql/version_4.sql")];
 
 /// The number of versions before those, which were never released and are refused.
-const BEFORE: usize = 2;
+const BEFORE: usize = 3;
 const NEWEST: usize = BEFORE + VERSIONS.len();
 
 /// The oldest supported major version of PostgreSQL.

@@ -18,7 +18,7 @@ use crate::private_file;
 /// The application id in the file's header: "cANC".
 const APPLICATION: i64 = 0x6341_4e43;
 /// The version of the schema.
-pub(super) const VERSION: i64 = 6;
+pub(super) const VERSION: i64 = 7;
 /// How often a locked ledger is retried. It must be shorter than the time for which another
 /// process leaves it unlocked between two commits.
 const ASK_EVERY: Duration = Duration::from_millis(1);

@@ -107,7 +107,7 @@ fn a_newer_schema_is_refused_whenever_it_comes() {
     home.database().client().batch_execute(sql).unwrap();
     let reported = refused(at(home.database()));
     assert!(
-        reported.contains("has version 99, and this program knows versions up to 3"),
+        reported.contains("has version 99, and this program knows versions up to 4"),
         "{reported}"
     );
     home.database().cut_connections();
