@@ -1,4 +1,4 @@
-//! Claiming: when to commit, and which rows the commit requests.
+//! Claiming: when to commit, which rows the commit requests, and what it brings.
 
 use std::time::Duration;
 
@@ -6,11 +6,15 @@ use jiff::Timestamp;
 
 use super::Scheduler;
 use crate::engine::events::Now;
-use crate::ledger::{CommitRequest, PendingRow};
+use crate::ledger::{CommitOutcome, CommitRequest, PendingRow};
 
 /// Rows that wait for another attempt are kept in memory. Once this many wait, no new rows are
 /// claimed.
 const MOST_WAITING: usize = 10_000;
+
+/// When to claim a row again whose order another run has in flight: after about the time that
+/// an answer takes.
+const RETRY_ELSEWHERE_AFTER: Duration = Duration::from_millis(200);
 
 impl Scheduler {
     /// The next commit; `None` if there is nothing to complete, claim or renew.
@@ -94,5 +98,60 @@ impl Scheduler {
     /// it expire.
     pub(super) fn renew_lease_at(&self) -> Option<Duration> {
         self.lease.renew_at().filter(|_| !self.is_finished())
+    }
+
+    pub(super) fn on_committed(&mut self, outcome: CommitOutcome, now: Now) {
+        if let Some(began) = self.commits.end(now.since_start)
+            && self.lease.on_granted(outcome.lease, began)
+        {
+            self.on_lease_lost();
+        }
+        let horizon = self.commits.horizon();
+        let at = |slot: Timestamp| {
+            let ahead = Duration::try_from(slot.duration_since(now.wall)).unwrap_or_default();
+            let behind = Duration::try_from(now.wall.duration_since(slot)).unwrap_or_default();
+            // A slot beyond the horizon means that the clock was set back: it is not waited for.
+            now.since_start.saturating_add(ahead.min(horizon * 2)).saturating_sub(behind)
+        };
+        self.exhausted = outcome.exhausted;
+        if outcome.budget_shared {
+            self.commits.shared(now.since_start);
+        }
+        self.counts.committed(outcome.counts);
+        if let Some(code) = outcome.stop {
+            self.stop.stop(code);
+        }
+        if let Some(until) = outcome.retry_after_until {
+            let left = Duration::try_from(until.duration_since(now.wall)).unwrap_or_default();
+            self.server.retry_after.on_reported(left, now.since_start);
+        }
+        outcome.deferred.into_iter().for_each(|row| self.retries.push(row));
+        let elsewhere = outcome.in_flight_elsewhere.iter().map(PendingRow::row);
+        self.elsewhere.found(elsewhere, now.since_start);
+        let retry_at = now.since_start.saturating_add(RETRY_ELSEWHERE_AFTER);
+        for row in outcome.in_flight_elsewhere {
+            self.retries.push_delayed(row, retry_at);
+        }
+        let is_too_old = std::mem::take(&mut self.paused_in_commit);
+        for claimed in outcome.claimed {
+            self.stop_rules.canary().add(claimed.row());
+            if is_too_old {
+                self.release_claim(claimed, now);
+            } else {
+                self.claimed.push(claimed.slot().map(at), claimed);
+            }
+        }
+        let ahead = outcome.next_slot_at.map(|at| at.duration_since(now.wall));
+        let ahead = ahead.map(|ahead| Duration::try_from(ahead).unwrap_or_default());
+        let min_spacing = self.server.limits.min_spacing();
+        let is_paced = self.policy.max_per_second.is_some() || !min_spacing.is_zero();
+        self.commits.plan(ahead, is_paced, now.since_start);
+    }
+
+    /// Another process has taken over the rows: drops all of them.
+    fn on_lease_lost(&mut self) {
+        self.claimed.clear();
+        self.retries.clear();
+        self.elsewhere.on_lease_lost();
     }
 }

@@ -4,10 +4,9 @@
 
 mod claims;
 mod dispatch;
+mod wake;
 
 use std::time::Duration;
-
-use jiff::Timestamp;
 
 use super::claim_queue::ClaimQueue;
 use super::commit_timer::CommitTimer;
@@ -21,18 +20,12 @@ use super::server_state::ServerState;
 use super::snapshot::Snapshot;
 use super::staged_counts::StagedCounts;
 use super::stop_state::StopState;
-use crate::ledger::{
-    AttemptEnd, ClaimedRow, CommitOutcome, CompletedClaim, PendingRow, StartedRun,
-};
+use crate::ledger::{AttemptEnd, ClaimedRow, CompletedClaim, StartedRun};
 use crate::model::{Counts, FatalCause, ReasonCode, RowTransition, Verdict, transition};
 use crate::policy::credential_refresh::{RefreshOutcome, RefreshSchedule};
 use crate::policy::lease::LeaseTracker;
 use crate::policy::sliding_log::SlidingSecond;
 use crate::policy::stop_rules::{StopReason, StopRules};
-
-/// When to claim a row again whose order another run has in flight: after about the time that
-/// an answer takes.
-const RETRY_ELSEWHERE_AFTER: Duration = Duration::from_millis(200);
 
 /// The state of a run in progress, without I/O.
 ///
@@ -274,54 +267,6 @@ impl Scheduler {
         }
     }
 
-    fn on_committed(&mut self, outcome: CommitOutcome, now: Now) {
-        if let Some(began) = self.commits.end(now.since_start)
-            && self.lease.on_granted(outcome.lease, began)
-        {
-            self.on_lease_lost();
-        }
-        let horizon = self.commits.horizon();
-        let at = |slot: Timestamp| {
-            let ahead = Duration::try_from(slot.duration_since(now.wall)).unwrap_or_default();
-            let behind = Duration::try_from(now.wall.duration_since(slot)).unwrap_or_default();
-            // A slot beyond the horizon means that the clock was set back: it is not waited for.
-            now.since_start.saturating_add(ahead.min(horizon * 2)).saturating_sub(behind)
-        };
-        self.exhausted = outcome.exhausted;
-        if outcome.budget_shared {
-            self.commits.shared(now.since_start);
-        }
-        self.counts.committed(outcome.counts);
-        if let Some(code) = outcome.stop {
-            self.stop.stop(code);
-        }
-        if let Some(until) = outcome.retry_after_until {
-            let left = Duration::try_from(until.duration_since(now.wall)).unwrap_or_default();
-            self.server.retry_after.on_reported(left, now.since_start);
-        }
-        outcome.deferred.into_iter().for_each(|row| self.retries.push(row));
-        let elsewhere = outcome.in_flight_elsewhere.iter().map(PendingRow::row);
-        self.elsewhere.found(elsewhere, now.since_start);
-        let retry_at = now.since_start.saturating_add(RETRY_ELSEWHERE_AFTER);
-        for row in outcome.in_flight_elsewhere {
-            self.retries.push_delayed(row, retry_at);
-        }
-        let is_too_old = std::mem::take(&mut self.paused_in_commit);
-        for claimed in outcome.claimed {
-            self.stop_rules.canary().add(claimed.row());
-            if is_too_old {
-                self.release_claim(claimed, now);
-            } else {
-                self.claimed.push(claimed.slot().map(at), claimed);
-            }
-        }
-        let ahead = outcome.next_slot_at.map(|at| at.duration_since(now.wall));
-        let ahead = ahead.map(|ahead| Duration::try_from(ahead).unwrap_or_default());
-        let min_spacing = self.server.limits.min_spacing();
-        let is_paced = self.policy.max_per_second.is_some() || !min_spacing.is_zero();
-        self.commits.plan(ahead, is_paced, now.since_start);
-    }
-
     /// The machine was suspended for an unknown time: claimed rows are released to the ledger,
     /// which knows whether this process still holds them.
     fn on_paused(&mut self, now: Now) {
@@ -330,13 +275,6 @@ impl Scheduler {
         while let Some((_, claimed)) = self.claimed.pop() {
             self.release_claim(claimed, now);
         }
-    }
-
-    /// Another process has taken over the rows: drops all of them.
-    fn on_lease_lost(&mut self) {
-        self.claimed.clear();
-        self.retries.clear();
-        self.elsewhere.on_lease_lost();
     }
 
     fn on_call_ended(
@@ -410,57 +348,6 @@ impl Scheduler {
             self.stop.stop_because(reason);
         }
         observed.is_refunded
-    }
-
-    /// Whether nothing may be sent, temporarily or for the rest of the run.
-    fn is_paused_or_stopped(&self, now: Now) -> bool {
-        self.stop.is_stopping()
-            || self.refresh.blocks_sending()
-            || now.since_start < self.server.retry_after.until()
-    }
-
-    fn wake_at(&mut self, now: Now) -> Option<Duration> {
-        let blocked_until = self.rate_guard.blocked_until(now.since_start);
-        // Without room, the end of a call wakes the scheduler.
-        let has_room = self.server.limits.can_dispatch(self.in_flight);
-        let first = self.claimed.first_slot().filter(|_| has_room);
-        let next_dispatch = first.and_then(|slot| slot.max(blocked_until));
-        // The end of the commit in progress wakes the scheduler.
-        let may_claim = !self.commits.is_committing() && !self.stop.is_stopping();
-        let next_retry = self.retries.next_ready_at().filter(|_| may_claim);
-        let claims_at = self.claims_paused_until();
-        let has_rows = !self.exhausted || !self.retries.ready().is_empty();
-        let wants_claim = may_claim && has_rows && claims_at > now.since_start;
-        let next_claim = wants_claim.then_some(claims_at);
-        let commit_by = earliest([self.commits.deadline(), self.renew_lease_at()]);
-        let next_commit = commit_by.filter(|_| !self.commits.is_committing());
-        let next_refresh = self.refresh.wake_at().filter(|_| !self.stop.is_stopping());
-        let has_work = self.has_work();
-        let cut_off = self.cut_off.wake_at(now).filter(|_| has_work);
-        let outage_ends = self.server.breaker.deadline().filter(|_| has_work);
-        earliest([
-            next_dispatch,
-            next_retry,
-            next_claim,
-            next_commit,
-            next_refresh,
-            cut_off,
-            outage_ends,
-        ])
-    }
-
-    /// Whether there is work that a stop would leave undone.
-    fn has_work(&self) -> bool {
-        !self.stop.is_stopping()
-            && (!self.exhausted || !self.retries.is_empty() || !self.claimed.is_empty())
-    }
-
-    fn is_finished(&self) -> bool {
-        let is_idle = !self.commits.is_committing()
-            && self.in_flight == 0
-            && self.claimed.is_empty()
-            && self.completed.is_empty();
-        is_idle && (self.stop.is_stopping() || (self.exhausted && self.retries.is_empty()))
     }
 }
 
