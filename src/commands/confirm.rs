@@ -1,4 +1,4 @@
-//! The question before anything is sent: these calls cannot be undone.
+//! Asks for a yes before anything is sent; `run/preflight.rs` composes the question.
 
 use std::io::{BufRead, IsTerminal};
 use std::path::Path;

@@ -24,7 +24,7 @@ use super::body_template::BodyTemplate;
 use super::connection::{ApiConnection, BoxedRequest, CallError};
 use super::connector::{ApiConnector, NetworkConfig, USER_AGENT};
 use super::error::{self, ClientError};
-use super::response;
+use super::{response, retry_after};
 use crate::model::{Attempt, CallResult, HttpResponse, ResponseBody};
 
 /// The call's path under the base URL.
@@ -230,7 +230,7 @@ async fn read(response: Response<Incoming>, auth_headers: &AuthHeaders) -> HttpR
         .headers()
         .get(header::RETRY_AFTER)
         .and_then(|value| value.to_str().ok())
-        .and_then(|value| response::retry_after(value, Timestamp::now()));
+        .and_then(|value| retry_after::from_header(value, Timestamp::now()));
     let mut frames = response.into_body();
     let mut body = Vec::new();
     let body = loop {

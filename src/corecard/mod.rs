@@ -10,5 +10,6 @@ mod error;
 pub mod proxy;
 pub mod request_fields;
 mod response;
+mod retry_after;
 pub mod tls;
 pub mod url_policy;

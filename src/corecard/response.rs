@@ -1,12 +1,7 @@
 //! Reading an answer of CoreCARD: its body and its Retry-After.
 
 use std::fmt;
-use std::time::Duration;
 
-use jiff::Timestamp;
-use jiff::civil::DateTime;
-use jiff::fmt::rfc2822;
-use jiff::tz::TimeZone;
 use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
 
@@ -17,8 +12,6 @@ use crate::model::{ResponseBody, card_numbers};
 const LONGEST_CODE: usize = 64;
 /// Longest message that is kept, in characters.
 const LONGEST_MESSAGE: usize = 300;
-/// A wait of more than a year is a mistake, and no other than one of a year.
-const LONGEST_WAIT: Duration = Duration::from_secs(366 * 24 * 3600);
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// The fields of an answer that count.
@@ -192,27 +185,6 @@ pub(super) fn single_line(text: &[u8], longest: usize, auth_headers: &AuthHeader
     clean(&words.join(" "), longest, auth_headers)
 }
 
-/// How long a Retry-After header asks to wait: seconds, or until a date.
-pub(super) fn retry_after(header: &str, now: Timestamp) -> Option<Duration> {
-    let header = header.trim();
-    let is_number = !header.is_empty() && header.bytes().all(|byte| byte.is_ascii_digit());
-    let wait = match is_number {
-        true => header.parse().map_or(LONGEST_WAIT, Duration::from_secs),
-        false => Duration::try_from(date(header)?.duration_since(now)).unwrap_or_default(),
-    };
-    Some(wait.min(LONGEST_WAIT))
-}
-
-/// A date in any of the three forms that RFC 9110 has a client read, all in UTC.
-fn date(text: &str) -> Option<Timestamp> {
-    let utc = |time: DateTime| Some(time.to_zoned(TimeZone::UTC).ok()?.timestamp());
-    if let Ok(date) = rfc2822::parse(text) {
-        return Some(date.timestamp());
-    }
-    let older = ["%A, %d-%b-%y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y"];
-    older.into_iter().find_map(|form| utc(DateTime::strptime(form, text).ok()?))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -303,38 +275,5 @@ mod tests {
             panic!("it was read")
         };
         assert_eq!(why, "the answer was not a JSON object but \"<html> <title>Log in</title>\"");
-    }
-
-    #[test]
-    fn retry_after_is_understood_as_seconds_and_as_a_date() {
-        let now: Timestamp = "2026-11-22T01:00:00Z".parse().unwrap();
-        assert_eq!(retry_after(" 7 ", now), Some(Duration::from_secs(7)));
-        let date = "Sun, 22 Nov 2026 01:02:00 GMT";
-        assert_eq!(retry_after(date, now), Some(Duration::from_secs(120)));
-        assert_eq!(retry_after("Sat, 21 Nov 2026 01:02:00 GMT", now), Some(Duration::ZERO));
-        assert_eq!(retry_after("soon", now), None);
-        let day = Duration::from_secs(86_400);
-        assert_eq!(retry_after("86400", now), Some(day));
-        assert_eq!(retry_after("99999999999999999999999", now), Some(LONGEST_WAIT));
-    }
-
-    #[test]
-    fn a_date_is_read_in_each_of_its_three_forms() {
-        let now: Timestamp = "2026-11-22T01:00:00Z".parse().unwrap();
-        for date in [
-            "Sun, 22 Nov 2026 01:02:00 GMT",
-            "Sunday, 22-Nov-26 01:02:00 GMT",
-            "Sun Nov 22 01:02:00 2026",
-        ] {
-            assert_eq!(retry_after(date, now), Some(Duration::from_secs(120)), "{date}");
-        }
-        let week = Duration::from_secs(8 * 86_400 + 120);
-        assert_eq!(retry_after("Mon Nov 30 01:02:00 2026", now), Some(week));
-        assert_eq!(
-            retry_after("Tue Dec  1 01:00:00 2026", now),
-            Some(Duration::from_secs(9 * 86_400))
-        );
-        let past = "Sunday, 06-Nov-94 08:49:37 GMT";
-        assert_eq!(retry_after(past, now), Some(Duration::ZERO));
     }
 }

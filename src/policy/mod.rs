@@ -11,7 +11,7 @@
 //! ```text
 //!            commit                                          dispatch
 //!  unsent ────────────▶ claimed, with a slot ───────────────────────────────▶ in flight
-//!    ▲     pacer (slots)                       sliding_log · adaptive · lease      │
+//!    ▲     pacer (slots)                       sliding_second · adaptive · lease   │
 //!    │     circuit_breaker (probes)            retry_after · cut_off               │
 //!    │     canary (first rows)                 credential_refresh                  │
 //!    │                                                                             │
@@ -21,7 +21,8 @@
 //! | rule | question |
 //! |---|---|
 //! | [`pacer`] | which slots does the contract's rate leave? |
-//! | [`sliding_log`] | does the last closed second, as it was really sent, have room? |
+//! | `gcra`, `sliding_window` | the pacer's two algorithms: rates of a second, and of a minute, hour or day |
+//! | [`sliding_second`] | does the last closed second, as it was really sent, have room? |
 //! | [`adaptive`] | how much does the server take of late (throttling, latency, slow start)? |
 //! | [`circuit_breaker`] | is the server away, so that only probes are sent? |
 //! | [`retry_after`] | has the server asked everyone to wait? |
@@ -45,7 +46,7 @@ pub mod pacer;
 pub mod rate;
 pub mod retry_after;
 mod set_clock;
-pub mod sliding_log;
+pub mod sliding_second;
 mod sliding_window;
 pub mod start_window;
 pub mod stop_rules;

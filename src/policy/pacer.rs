@@ -48,7 +48,7 @@ use super::sliding_window::SlidingWindowCounter;
 use crate::model::{Budget, SlotGrant, SlotRequest};
 
 /// How late after its slot a call may start, while no other process uses the same budget:
-/// [`SlidingSecond`](super::sliding_log::SlidingSecond) ensures that it does not crowd other
+/// [`SlidingSecond`](super::sliding_second::SlidingSecond) ensures that it does not crowd other
 /// calls. A later call needs a new slot.
 pub const SLOT_GRACE: Duration = Duration::from_millis(50);
 

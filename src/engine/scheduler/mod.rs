@@ -24,7 +24,7 @@ use crate::ledger::{AttemptEnd, ClaimedRow, CompletedClaim, StartedRun};
 use crate::model::{Counts, FatalCause, ReasonCode, RowTransition, Verdict, transition};
 use crate::policy::credential_refresh::{RefreshOutcome, RefreshSchedule};
 use crate::policy::lease::LeaseTracker;
-use crate::policy::sliding_log::SlidingSecond;
+use crate::policy::sliding_second::SlidingSecond;
 use crate::policy::stop_rules::{StopReason, StopRules};
 
 /// The state of a run in progress, without I/O.

@@ -61,7 +61,9 @@ pub(super) async fn start(
         let go = "UPDATE run SET stop = NULL WHERE number = $1 AND stop IS NOT NULL";
         transaction.execute(go, &[&run.number]).await?;
     }
-    transaction.execute(include_str!("sql/inherit_all.sql"), &[&run.number, &endpoint]).await?;
+    transaction
+        .execute(include_str!("sql/inherit_all_doubts.sql"), &[&run.number, &endpoint])
+        .await?;
     transaction.commit().await?;
     session.is_known = true;
     let interrupted = interrupted::status(start.on_doubt);

@@ -139,7 +139,7 @@ pub(super) async fn give_up(
     worker_session: &WorkerSession,
     workers: &[i64],
 ) -> Result<(), DbError> {
-    let statement = session.statement(include_str!("sql/release_workers.sql")).await?;
+    let statement = session.statement(include_str!("sql/release_rows.sql")).await?;
     let code = interrupted::CODE.to_string();
     let values: [&(dyn tokio_postgres::types::ToSql + Sync); 5] =
         [&worker_session.run, &workers, &worker_session.interrupted, &code, &interrupted::MESSAGE];

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use super::network::may_hold_card;
+use super::card_network::may_hold_card;
 use super::plain::Plain;
 use super::search::{Groups, Match, card_from, group_starts, next_run};
 

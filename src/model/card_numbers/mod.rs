@@ -6,8 +6,8 @@
 //! be split over neighbouring columns of a row (`columns`). Checks that read few bytes come
 //! first, since they run on every row.
 
+mod card_network;
 mod columns;
-mod network;
 mod plain;
 mod search;
 #[cfg(test)]
@@ -16,8 +16,8 @@ mod tests;
 use std::borrow::Cow;
 use std::ops::Range;
 
+pub use card_network::{SHORTEST, may_hold_card};
 pub use columns::{fields_hold_card_number, may_be_part};
-pub use network::{SHORTEST, may_hold_card};
 use plain::Plain;
 use search::next_card;
 

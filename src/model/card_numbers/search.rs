@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use super::network::{EXPIRY_DIGITS, LONGEST, is_card, is_expiry};
+use super::card_network::{EXPIRY_DIGITS, LONGEST, is_card, is_expiry};
 
 /// The first card number at or after `from`.
 pub(super) fn next_card(text: &[u8], mut from: usize) -> Option<Range<usize>> {

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
+use super::card_network::passes_luhn;
 use super::columns::{columns_hold_card_number, may_be_grouped, may_be_parted};
-use super::network::passes_luhn;
 use super::*;
 
 /// Numbers that the networks publish for tests.

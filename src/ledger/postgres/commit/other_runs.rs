@@ -7,7 +7,7 @@ use super::super::error::DbError;
 use super::super::session::Session;
 use super::super::worker::WorkerSession;
 
-pub(super) const ELSEWHERE: &str = include_str!("../sql/cancelled_in_other_runs.sql");
+pub(super) const ELSEWHERE: &str = include_str!("../sql/known_in_other_runs.sql");
 
 /// What they know, keyed by the rows of this run.
 #[derive(Default)]
