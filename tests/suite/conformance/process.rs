@@ -19,6 +19,8 @@ use crate::common::until;
 
 /// Short, so that no test waits for long.
 pub const LEASE: Duration = Duration::from_millis(400);
+/// Longer than what a test does beside a living process takes on a busy machine.
+const LONG_LEASE: Duration = Duration::from_secs(3);
 
 /// The location of a ledger.
 pub enum Home {
@@ -45,9 +47,15 @@ impl Home {
 
     /// The ledger, opened by another process.
     pub fn open(&self) -> Box<dyn Ledger> {
+        self.open_with(LEASE)
+    }
+
+    fn open_with(&self, lease: Duration) -> Box<dyn Ledger> {
         match self {
             Home::File(folder) => Box::new(Sqlite::open(&folder.path().join("ledger.db")).unwrap()),
-            Home::Server(database) => Box::new(Postgres::open(at(database)).unwrap()),
+            Home::Server(database) => {
+                Box::new(Postgres::open(PostgresOptions { lease, ..at(database) }).unwrap())
+            }
         }
     }
 
@@ -69,6 +77,13 @@ impl Home {
     /// A process that works on a run of this many orders, which it creates.
     pub fn process(&self, rows: u32) -> Process {
         let mut ledger = self.open();
+        let run = create_run(ledger.as_mut(), "run-1", "key", rows);
+        Process::start(ledger, run)
+    }
+
+    /// The same, of a process that the test takes for alive.
+    pub fn living_process(&self, rows: u32) -> Process {
+        let mut ledger = self.open_with(LONG_LEASE);
         let run = create_run(ledger.as_mut(), "run-1", "key", rows);
         Process::start(ledger, run)
     }

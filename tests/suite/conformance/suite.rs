@@ -457,7 +457,7 @@ pub fn an_order_in_doubt_at_another_endpoint_is_not_in_doubt(home: &Home) {
 pub fn an_order_that_a_living_process_has_in_flight_for_another_run_is_left_for_later(home: &Home) {
     let mut ledger = home.open();
     let _lock = ledger.lock_run("key").unwrap();
-    let mut first = home.process(2);
+    let mut first = home.living_process(2);
     let in_flight = first.claim(2);
     let mut second = home.another(3);
     let mut outcome = second.commit(Vec::new(), Vec::new(), 3);
@@ -481,7 +481,7 @@ pub fn an_order_that_a_living_process_has_in_flight_for_another_run_is_left_for_
 pub fn an_order_left_for_later_was_never_sent(home: &Home) {
     let mut ledger = home.open();
     let _lock = ledger.lock_run("key").unwrap();
-    let mut first = home.process(3);
+    let mut first = home.living_process(3);
     let in_flight = first.claim(2);
     let mut ledger = home.open();
     let lock = ledger.lock_run("other").unwrap();
@@ -603,7 +603,7 @@ fn by_order(rows: impl IntoIterator<Item = u32>) -> Vec<OrderKey> {
 
 /// Orders 1 to 3 cancelled, 4 and 5 lost, 6 refused, 7 tried in vain, 8 and 9 in flight.
 fn all_kinds(home: &Home) -> Process {
-    let mut process = home.process(10);
+    let mut process = home.living_process(10);
     let mut claimed = process.claim(9);
     let in_flight = claimed.split_off(7);
     let seven = claimed.pop().unwrap();
