@@ -483,13 +483,20 @@ fn first_calls() -> Vec<(&'static str, Trial)> {
     ]
 }
 
+/// This time, or a second later: a full minute is shown without its seconds.
+fn between_minutes(time: Timestamp) -> Timestamp {
+    let is_full_minute = time.as_second() % 60 == 0;
+    time + SignedDuration::from_secs(is_full_minute.into())
+}
+
 fn questions() -> Vec<(&'static str, Trial)> {
     let asked = || command("run orders.csv --url https://127.0.0.1:9 --external-ip 10.0.0.1");
-    let in_ten_hours = Timestamp::now() + SignedDuration::from_hours(10);
+    let in_ten_hours = between_minutes(Timestamp::now() + SignedDuration::from_hours(10));
     let cut_off = format!("--cut-off={}[UTC]", in_ten_hours.strftime("%FT%T"));
     let late = || run().with(&["--rate=1/h", &cut_off]);
-    let over = run().with(&[&Timestamp::now().strftime("--cut-off=%T[UTC]").to_string()]);
-    let closed = Timestamp::now() + SignedDuration::from_hours(3);
+    let just_passed = between_minutes(Timestamp::now() - SignedDuration::from_secs(2));
+    let over = run().with(&[&just_passed.strftime("--cut-off=%T[UTC]").to_string()]);
+    let closed = between_minutes(Timestamp::now() + SignedDuration::from_hours(3));
     let closed =
         format!("--start-window={}-{}[UTC]", closed.strftime("%T"), in_ten_hours.strftime("%T"));
     let many = run().with(&["--max-rows=2"]);
