@@ -65,7 +65,8 @@ impl RerunAction {
 }
 
 /// What is done with a row. Without a plan, in a run, every row is sent that can be.
-#[inline]
+// It is called for every row, and without a plan there is nothing to it.
+#[inline(always)]
 pub(super) fn action(
     input: &Input,
     plan: Option<&RerunPlan>,
