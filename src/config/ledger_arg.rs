@@ -26,11 +26,10 @@ impl LedgerArg {
 
     /// Whether a password stands in it.
     pub fn holds_password(&self) -> bool {
-        match DatabaseUrl::read(&self.0.to_string_lossy()) {
-            Some(Ok(address)) => address.has_password(),
-            Some(Err(_)) => true,
-            None => false,
-        }
+        let text = self.0.to_string_lossy();
+        // What is not clear may hold one.
+        DatabaseUrl::has_scheme(&text)
+            && text.parse().map_or(true, |url: DatabaseUrl| url.has_password())
     }
 
     /// The location that it names.
@@ -39,13 +38,15 @@ impl LedgerArg {
     /// When it is an address, and not one of a PostgreSQL database; it is not repeated.
     pub fn location(self) -> anyhow::Result<LedgerLocation> {
         let text = self.0.to_string_lossy();
-        match (DatabaseUrl::read(&text), text.split_once("://")) {
-            (Some(address), _) => Ok(LedgerLocation::Database(address?)),
-            (None, Some((scheme, _))) => bail!(
-                "the ledger is a file or a PostgreSQL database: give a path or postgres://USER@HOST/DATABASE, not {scheme}://"
-            ),
-            (None, None) => Ok(LedgerLocation::File(PathBuf::from(self.0))),
+        if DatabaseUrl::has_scheme(&text) {
+            return Ok(LedgerLocation::Database(text.parse()?));
         }
+        if let Some((scheme, _)) = text.split_once("://") {
+            bail!(
+                "the ledger is a file or a PostgreSQL database: give a path or postgres://USER@HOST/DATABASE, not {scheme}://"
+            );
+        }
+        Ok(LedgerLocation::File(PathBuf::from(self.0)))
     }
 }
 

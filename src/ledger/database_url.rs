@@ -1,11 +1,12 @@
 //! The URL of a database, which never displays its password.
 
 use std::fmt;
+use std::str::FromStr;
 
 use secrecy::{ExposeSecret, SecretString};
 
 /// The schemes of PostgreSQL URLs.
-pub const SCHEMES: [&str; 2] = ["postgres://", "postgresql://"];
+const SCHEMES: [&str; 2] = ["postgres://", "postgresql://"];
 
 /// The URL of a PostgreSQL database, as libpq defines it. It is displayed without its password.
 #[derive(Clone)]
@@ -13,8 +14,10 @@ pub struct DatabaseUrl {
     scheme: &'static str,
     user: Option<String>,
     password: Option<SecretString>,
-    /// Hosts, database and parameters.
-    rest: String,
+    hosts: String,
+    database: String,
+    /// Each as `name=value`, percent-encoded.
+    parameters: Vec<String>,
 }
 
 /// The text is not a URL of a database. No message repeats it, because it may contain a password.
@@ -23,6 +26,9 @@ pub enum DatabaseUrlError {
     /// A part is missing or in the wrong place.
     #[error("it is not an address: write it as postgres://USER@HOST/DATABASE")]
     Malformed,
+    /// There is no database in it.
+    #[error("it names no database: write it as postgres://USER@HOST/DATABASE")]
+    NoDatabase,
     /// It is ambiguous where the password ends.
     #[error(
         "characters of the user name or password must be percent-encoded: @ as %40, / as %2F, ? as %3F, # as %23, : as %3A, % as %25"
@@ -41,47 +47,29 @@ pub enum DatabaseUrlError {
 }
 
 impl DatabaseUrl {
-    /// Parses a URL. Returns `None` if the text does not begin with `postgres://` or `postgresql://`.
-    ///
-    /// # Errors
-    /// If it does, and is malformed or ambiguous.
-    pub fn read(text: &str) -> Option<Result<DatabaseUrl, DatabaseUrlError>> {
-        let scheme = SCHEMES.into_iter().find(|scheme| text.starts_with(scheme))?;
-        Some(DatabaseUrl::of(scheme, &text[scheme.len()..]))
+    /// Whether the text begins as a URL of PostgreSQL does.
+    pub fn has_scheme(text: &str) -> bool {
+        SCHEMES.iter().any(|scheme| text.starts_with(scheme))
     }
 
-    fn of(scheme: &'static str, text: &str) -> Result<DatabaseUrl, DatabaseUrlError> {
-        let (credentials, rest) = match text.split_once('@') {
-            Some((credentials, rest)) => (Some(credentials), rest),
-            None => (None, text),
+    /// Hosts and database, without user, password and parameters: what messages call the ledger.
+    pub(super) fn without_user(&self) -> String {
+        format!("postgres://{}/{}", self.hosts, self.database)
+    }
+
+    /// Removes a parameter and returns its value, percent-encoded.
+    pub(super) fn take_parameter(&mut self, name: &str) -> Option<String> {
+        let value = |parameter: &String| {
+            let (found, value) = parameter.split_once('=')?;
+            (found == name).then(|| value.to_owned())
         };
-        let unclear = |text: &str| text.contains(['@', '/', '?', '#', ' ']);
-        if credentials.is_some_and(unclear) || rest.contains(['@', '#']) {
-            return Err(DatabaseUrlError::Unclear);
-        }
-        if rest.contains(char::is_whitespace) || rest.contains(char::is_control) {
-            return Err(DatabaseUrlError::Malformed);
-        }
-        let parameters = rest.split_once('?').map_or("", |(_, parameters)| parameters);
-        let mut names = parameters.split('&').filter_map(|parameter| parameter.split('=').next());
-        if names.any(|name| name.to_ascii_lowercase().contains("pass") || name.contains('%')) {
-            return Err(DatabaseUrlError::Parameter);
-        }
-        let (user, password) = match credentials.map(|both| both.split_once(':')) {
-            Some(Some((_, password))) if password.contains(':') => {
-                return Err(DatabaseUrlError::Unclear);
-            }
-            Some(Some((user, password))) => (Some(user), Some(password)),
-            Some(None) => (credentials, None),
-            None => (None, None),
-        };
-        let set = |text: &&str| !text.is_empty();
-        Ok(DatabaseUrl {
-            scheme,
-            user: user.filter(set).map(str::to_owned),
-            password: password.filter(set).map(SecretString::from),
-            rest: rest.to_owned(),
-        })
+        let (index, value) = self
+            .parameters
+            .iter()
+            .enumerate()
+            .find_map(|(index, parameter)| Some((index, value(parameter)?)))?;
+        self.parameters.remove(index);
+        Some(value)
     }
 
     /// Whether it contains a password.
@@ -114,14 +102,62 @@ impl DatabaseUrl {
     }
 
     fn written(&self, password: Option<&str>) -> String {
-        let (scheme, rest) = (self.scheme, &self.rest);
-        match (self.user.as_deref(), password) {
-            (None, None) => format!("{scheme}{rest}"),
-            (Some(user), None) => format!("{scheme}{user}@{rest}"),
-            (user, Some(password)) => {
-                format!("{scheme}{}:{password}@{rest}", user.unwrap_or_default())
-            }
+        let credentials = match (self.user.as_deref(), password) {
+            (None, None) => String::new(),
+            (Some(user), None) => format!("{user}@"),
+            (user, Some(password)) => format!("{}:{password}@", user.unwrap_or_default()),
+        };
+        let DatabaseUrl { scheme, hosts, database, parameters, .. } = self;
+        let mark = if parameters.is_empty() { "" } else { "?" };
+        format!("{scheme}{credentials}{hosts}/{database}{mark}{}", parameters.join("&"))
+    }
+}
+
+impl FromStr for DatabaseUrl {
+    type Err = DatabaseUrlError;
+
+    fn from_str(text: &str) -> Result<DatabaseUrl, DatabaseUrlError> {
+        let begins = |scheme: &&str| text.starts_with(scheme);
+        let scheme = SCHEMES.into_iter().find(begins).ok_or(DatabaseUrlError::Malformed)?;
+        let text = &text[scheme.len()..];
+        let (credentials, rest) = match text.split_once('@') {
+            Some((credentials, rest)) => (Some(credentials), rest),
+            None => (None, text),
+        };
+        // A password that is not percent-encoded could be mistaken for a host, and be displayed.
+        let unclear = |text: &str| text.contains(['@', '/', '?', '#', ' ']);
+        if credentials.is_some_and(unclear) || rest.contains(['@', '#']) {
+            return Err(DatabaseUrlError::Unclear);
         }
+        if rest.contains(char::is_whitespace) || rest.contains(char::is_control) {
+            return Err(DatabaseUrlError::Malformed);
+        }
+        let (user, password) = match credentials.map(|both| both.split_once(':')) {
+            Some(Some((_, password))) if password.contains(':') => {
+                return Err(DatabaseUrlError::Unclear);
+            }
+            Some(Some((user, password))) => (Some(user), Some(password)),
+            Some(None) => (credentials, None),
+            None => (None, None),
+        };
+        let (place, parameters) = rest.split_once('?').unwrap_or((rest, ""));
+        let mut names = parameters.split('&').filter_map(|parameter| parameter.split('=').next());
+        if names.any(|name| name.to_ascii_lowercase().contains("pass") || name.contains('%')) {
+            return Err(DatabaseUrlError::Parameter);
+        }
+        let (hosts, database) = place.split_once('/').unwrap_or((place, ""));
+        if database.is_empty() {
+            return Err(DatabaseUrlError::NoDatabase);
+        }
+        let set = |text: &&str| !text.is_empty();
+        Ok(DatabaseUrl {
+            scheme,
+            user: user.filter(set).map(str::to_owned),
+            password: password.filter(set).map(SecretString::from),
+            hosts: hosts.to_owned(),
+            database: database.to_owned(),
+            parameters: parameters.split('&').filter(set).map(str::to_owned).collect(),
+        })
     }
 }
 
@@ -139,7 +175,7 @@ impl fmt::Debug for DatabaseUrl {
 
 impl PartialEq for DatabaseUrl {
     fn eq(&self, other: &DatabaseUrl) -> bool {
-        let secret = |address: &DatabaseUrl| address.expose_secret().expose_secret().to_owned();
+        let secret = |url: &DatabaseUrl| url.expose_secret().expose_secret().to_owned();
         secret(self) == secret(other)
     }
 }
@@ -151,11 +187,11 @@ mod tests {
     use super::*;
 
     fn address(text: &str) -> DatabaseUrl {
-        DatabaseUrl::read(text).unwrap().unwrap()
+        text.parse().unwrap()
     }
 
     fn error(text: &str) -> DatabaseUrlError {
-        DatabaseUrl::read(text).unwrap().unwrap_err()
+        text.parse::<DatabaseUrl>().unwrap_err()
     }
 
     #[test]
@@ -173,7 +209,6 @@ mod tests {
             "postgresql://a:5432,b:5433/night?target_session_attrs=read-write",
             "postgres:///night?host=/run/postgresql",
             "postgres://me@%2Frun%2Fpostgresql/night",
-            "postgres://",
         ] {
             assert_eq!(address(text).to_string(), text);
         }
@@ -201,12 +236,31 @@ mod tests {
         assert_eq!(error("postgres://db/night?password=s3cret"), DatabaseUrlError::Parameter);
         assert_eq!(error("postgres://db/night?p%61ssword=s3cret"), DatabaseUrlError::Parameter);
         assert_eq!(error("postgres://db/the night"), DatabaseUrlError::Malformed);
+        assert_eq!(error("postgres://me@db"), DatabaseUrlError::NoDatabase);
     }
 
     #[test]
     fn anything_else_is_no_address() {
         for text in ["night.db", "/srv/postgres", "postgres:", "redis://me:s3cret@host/db"] {
-            assert!(DatabaseUrl::read(text).is_none(), "{text}");
+            assert!(!DatabaseUrl::has_scheme(text), "{text}");
+            assert_eq!(error(text), DatabaseUrlError::Malformed, "{text}");
         }
+    }
+
+    #[test]
+    fn what_messages_call_it_has_neither_user_nor_password_nor_parameters() {
+        let url = address("postgresql://ada:secret@db1:5432,db2/night?sslmode=disable");
+        assert_eq!(url.without_user(), "postgres://db1:5432,db2/night");
+    }
+
+    #[test]
+    fn a_parameter_is_taken_out_and_the_others_stay() {
+        let mut url = address("postgres://db/night?a=1&sslmode=disable&b=2%2F");
+        assert_eq!(url.take_parameter("sslmode").as_deref(), Some("disable"));
+        assert_eq!(url.take_parameter("sslmode"), None);
+        assert_eq!(url.to_string(), "postgres://db/night?a=1&b=2%2F");
+        assert_eq!(url.take_parameter("b").as_deref(), Some("2%2F"));
+        assert_eq!(url.take_parameter("a").as_deref(), Some("1"));
+        assert_eq!(url.to_string(), "postgres://db/night");
     }
 }

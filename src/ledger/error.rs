@@ -117,7 +117,7 @@ pub enum LedgerError {
     },
     /// The URL of the ledger is wrong. It is not repeated, because it may contain a password.
     #[error("--ledger: {0}")]
-    BadUrl(String),
+    InvalidUrl(String),
     /// The database server may lose what it has confirmed.
     #[error(
         "the ledger {path} is on a server with {setting} = {value}, which can lose what it has confirmed, and calls would be made twice: turn it on, or name another server with --ledger"

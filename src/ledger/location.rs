@@ -32,7 +32,7 @@ impl LedgerLocation {
     pub fn open(&self, timeouts: SharedLedgerTimeouts) -> Result<Box<dyn Ledger>, LedgerError> {
         match self {
             LedgerLocation::File(path) => Ok(Box::new(Sqlite::open(path)?)),
-            LedgerLocation::Database(address) => database(address, timeouts),
+            LedgerLocation::Database(url) => database(url, timeouts),
         }
     }
 
@@ -49,28 +49,24 @@ impl LedgerLocation {
                 Some(ledger) => Some(Box::new(ledger)),
                 None => None,
             }),
-            LedgerLocation::Database(address) => database(address, timeouts).map(Some),
+            LedgerLocation::Database(url) => database(url, timeouts).map(Some),
         }
     }
 }
 
 fn database(
-    address: &DatabaseUrl,
+    url: &DatabaseUrl,
     timeouts: SharedLedgerTimeouts,
 ) -> Result<Box<dyn Ledger>, LedgerError> {
-    let SharedLedgerTimeouts { lease, max_outage } = timeouts;
-    Ok(Box::new(Postgres::open(PostgresOptions {
-        url: address.expose_secret(),
-        lease,
-        max_outage,
-    })?))
+    let (url, SharedLedgerTimeouts { lease, max_outage }) = (url.clone(), timeouts);
+    Ok(Box::new(Postgres::open(PostgresOptions { url, lease, max_outage })?))
 }
 
 impl fmt::Display for LedgerLocation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             LedgerLocation::File(path) => path.display().fmt(f),
-            LedgerLocation::Database(address) => address.fmt(f),
+            LedgerLocation::Database(url) => url.fmt(f),
         }
     }
 }

@@ -23,11 +23,10 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use secrecy::{ExposeSecret, SecretString};
 
 use super::{
-    CommitOutcome, CommitRequest, CreateRunError, KnownOrders, Ledger, LedgerError, NewRun,
-    OnRecord, RowRecord, Run, RunLock, StartOptions, StartedRun,
+    CommitOutcome, CommitRequest, CreateRunError, DatabaseUrl, KnownOrders, Ledger, LedgerError,
+    NewRun, OnRecord, RowRecord, Run, RunLock, StartOptions, StartedRun,
 };
 use crate::input::{InputError, OrderKey, PlannedRow};
 use crate::model::{AllocateSlots, Order, ReasonCode, RowNumber};
@@ -39,8 +38,8 @@ use worker::WorkerSession;
 /// The location of the ledger, and its time-outs.
 #[derive(Debug, Clone)]
 pub struct PostgresOptions {
-    /// `postgres://USER:PASSWORD@HOST/DATABASE`. It is never displayed.
-    pub url: SecretString,
+    /// The database, and how to connect to it.
+    pub url: DatabaseUrl,
     /// How long a worker may hold rows without a commit.
     pub lease: Duration,
     /// How long an unreachable database is retried.
@@ -65,8 +64,7 @@ impl Postgres {
     /// the ledger has another version.
     pub fn open(at: PostgresOptions) -> Result<Postgres, LedgerError> {
         let PostgresOptions { url, lease, max_outage } = at;
-        let connection =
-            DatabaseConnection::open(PostgresConfig::of(url.expose_secret())?, max_outage)?;
+        let connection = DatabaseConnection::open(PostgresConfig::from_url(url)?, max_outage)?;
         Ok(Postgres {
             connection,
             lease,

@@ -29,7 +29,7 @@ impl DatabaseTls {
 
     /// TLS that trusts certificates signed by these authorities.
     pub fn verifying(roots: TrustedRoots) -> Result<DatabaseTls, LedgerError> {
-        let bad = |what: String| LedgerError::BadUrl(what);
+        let bad = |what: String| LedgerError::InvalidUrl(what);
         let failed = |cause| bad(format!("TLS cannot be set up ({cause})"));
         let config = match roots {
             TrustedRoots::System => tls::trusting_system_and([]).map_err(failed)?,

@@ -199,7 +199,7 @@ impl PostgresServer {
         drop(first);
         admin.batch_execute(&of_each.join("\n")).unwrap();
         let (lease, max_outage) = (Duration::from_secs(5), Duration::from_secs(60));
-        let url = database.url_of("cardcancel_owner").into();
+        let url = database.url_of("cardcancel_owner").parse().unwrap();
         Postgres::open(PostgresOptions { url, lease, max_outage }).unwrap();
         admin.batch_execute(&sample("grants")).unwrap();
         Database { user: "cardcancel", ..database }

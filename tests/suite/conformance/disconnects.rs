@@ -267,8 +267,9 @@ fn fails_over(
         .unwrap();
     admin.batch_execute("SELECT pg_reload_conf()").unwrap();
     let url = format!("{}?allow_async=1", server.url_with(&standby, &database));
-    let mut ledger =
-        Box::new(Postgres::open(PostgresOptions { url: url.into(), ..at(&database) }).unwrap());
+    let mut ledger = Box::new(
+        Postgres::open(PostgresOptions { url: url.parse().unwrap(), ..at(&database) }).unwrap(),
+    );
     let run = create_run(ledger.as_mut(), "run-1", "key", 5);
     let mut process = Process::start(ledger, run.clone());
     let claimed = process.claim(claims_before);

@@ -12,7 +12,6 @@ use cardcancel::model::{
 };
 use cardcancel::policy::pacer::Pacer;
 use jiff::Timestamp;
-use secrecy::SecretString;
 
 use crate::common::postgres::{Database, granted};
 use crate::common::until;
@@ -107,11 +106,11 @@ impl Home {
 }
 
 pub fn at(database: &Database) -> PostgresOptions {
-    PostgresOptions { url: url(database), lease: LEASE, max_outage: Duration::from_secs(60) }
-}
-
-pub fn url(database: &Database) -> SecretString {
-    database.url().into()
+    PostgresOptions {
+        url: database.url().parse().unwrap(),
+        lease: LEASE,
+        max_outage: Duration::from_secs(60),
+    }
 }
 
 pub fn start() -> StartOptions {
