@@ -55,9 +55,10 @@ impl CoreCardCaller {
     /// How the credentials are renewed in a run that starts now.
     pub fn refresh(&self) -> RefreshSchedule {
         let left = |lasts: Duration| lasts.saturating_sub(self.fetched_at.elapsed());
-        match self.credentials.can_refresh() {
-            true => RefreshSchedule::new(self.lifetime.map(left)),
-            false => RefreshSchedule::disabled(),
+        if self.credentials.can_refresh() {
+            RefreshSchedule::new(self.lifetime.map(left))
+        } else {
+            RefreshSchedule::disabled()
         }
     }
 }

@@ -29,25 +29,30 @@ pub fn check(path: &Path, options: Layer, env: &Env) -> anyhow::Result<ExitCode>
     }
     let column_report = ColumnReport::new(&input, &columns, false)?;
     let mut bad_rows = Vec::new();
-    let summary = scan_each_invalid(&input, &columns, None, |bad| match settings.json {
-        true => bad_rows.push(InvalidRowJson::from(bad)),
-        false if settings.quiet => {}
-        false => console::print_line(bad_row_text(&bad)),
+    let summary = scan_each_invalid(&input, &columns, None, |bad| {
+        if settings.json {
+            bad_rows.push(InvalidRowJson::from(bad));
+        } else if !settings.quiet {
+            console::print_line(bad_row_text(&bad));
+        }
     })?;
     input.refuse_other_rows(summary.rows.into())?;
     if !settings.json && !settings.quiet {
         let same = summary.duplicates.iter();
         same.for_each(|(row, first)| {
-            console::print_line(format_args!("row {row}: DUPLICATE: the same order as row {first}"))
+            console::print_line(format_args!(
+                "row {row}: DUPLICATE: the same order as row {first}"
+            ));
         });
     }
     let record = check_ledger(&settings, &input, &columns, &summary)?;
     let (now, settings) = (Timestamp::now(), &settings);
     let report = Report { input: &input, summary: &summary, settings, column_report, record, now };
     let outlook = report.outlook();
-    match settings.json {
-        true => console::print_line(report.json(bad_rows, &outlook)?),
-        false => console::print_line(report.text(&outlook).trim_end()),
+    if settings.json {
+        console::print_line(report.json(bad_rows, &outlook)?);
+    } else {
+        console::print_line(report.text(&outlook).trim_end());
     }
     Ok(match outlook {
         _ if report.too_many().is_some() => ExitCode::Refused,

@@ -38,9 +38,10 @@ pub fn init(path: &Path) -> anyhow::Result<ExitCode> {
 /// Prints every setting in force, and its source.
 pub fn show(options: Layer, env: &Env) -> anyhow::Result<ExitCode> {
     let config = EffectiveConfig::load(options, env)?;
-    match config.json {
-        true => console::print_line(json(&config)?),
-        false => console::print_line(text(&config).trim_end()),
+    if config.json {
+        console::print_line(json(&config)?);
+    } else {
+        console::print_line(text(&config).trim_end());
     }
     Ok(ExitCode::Done)
 }

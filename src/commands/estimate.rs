@@ -47,17 +47,17 @@ fn passed(
 /// Says that a cut-off has passed, when, and how the next one is meant.
 pub fn has_passed(cut_off: &CutOff, at: Timestamp, now: Timestamp) -> String {
     let when = on_the_clock(at, cut_off.zone(), now);
-    let passed = match at > now {
-        true => format!("no call that starts now can be answered before the cut-off {when}"),
-        false => format!("the cut-off {cut_off} has passed: it was {when}"),
+    let passed = if at > now {
+        format!("no call that starts now can be answered before the cut-off {when}")
+    } else {
+        format!("the cut-off {cut_off} has passed: it was {when}")
     };
     let next = cut_off.dated(at.max(now));
-    match next == *cut_off {
+    if next == *cut_off {
         // It has a date, which is over.
-        true => format!("{passed}; give another --cut-off"),
-        false => {
-            format!("{passed}; to mean the next one, give its date: --cut-off '{next}'")
-        }
+        format!("{passed}; give another --cut-off")
+    } else {
+        format!("{passed}; to mean the next one, give its date: --cut-off '{next}'")
     }
 }
 
@@ -74,9 +74,10 @@ pub fn clock(at: Timestamp, zone: TimeZone) -> String {
 /// The same, and how far away it is.
 pub fn on_the_clock(at: Timestamp, zone: TimeZone, now: Timestamp) -> String {
     let away = Duration::try_from(at.duration_since(now).abs()).unwrap_or_default();
-    match at > now {
-        true => format!("{}, in {}", clock(at, zone), human_duration(away)),
-        false => format!("{}, {} ago", clock(at, zone), human_duration(away)),
+    if at > now {
+        format!("{}, in {}", clock(at, zone), human_duration(away))
+    } else {
+        format!("{}, {} ago", clock(at, zone), human_duration(away))
     }
 }
 

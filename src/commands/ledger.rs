@@ -35,9 +35,10 @@ pub fn care(
         LedgerAction::Check => return check(path, &ledger.check()?, settings.json),
         LedgerAction::BackUp(to) => {
             ledger.back_up(to)?;
-            match settings.json {
-                true => console::print_line(json!({ "ledger": path, "backup": to })),
-                false => console::print_line(format_args!("Copied {location} to {}", to.display())),
+            if settings.json {
+                console::print_line(json!({ "ledger": path, "backup": to }));
+            } else {
+                console::print_line(format_args!("Copied {location} to {}", to.display()));
             }
         }
     }

@@ -55,10 +55,7 @@ pub fn set_run(run: &str) {
 }
 
 fn level(logs: &LogSettings) -> LevelFilter {
-    match logs.quiet && logs.file.is_none() {
-        true => logs.level.min(LevelFilter::WARN),
-        false => logs.level,
-    }
+    if logs.quiet && logs.file.is_none() { logs.level.min(LevelFilter::WARN) } else { logs.level }
 }
 
 /// A log file, to which lines are added.
@@ -97,9 +94,10 @@ impl LogFile {
 fn refuse_another(path: &Path) -> anyhow::Result<()> {
     let mut first = Vec::new();
     BufReader::new(File::open(path)?).take(FIRST_LINE).read_until(b'\n', &mut first)?;
-    match first.is_empty() || is_ours(&String::from_utf8_lossy(&first)) {
-        true => Ok(()),
-        false => bail!("it already exists, and is not a log of this program"),
+    if first.is_empty() || is_ours(&String::from_utf8_lossy(&first)) {
+        Ok(())
+    } else {
+        bail!("it already exists, and is not a log of this program")
     }
 }
 

@@ -58,9 +58,10 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
         }
         Err(help) => {
             let help = help.render();
-            match std::io::stdout().is_terminal() {
-                true => console::print_line(help.ansi().to_string().trim_end()),
-                false => console::print_line(help.to_string().trim_end()),
+            if std::io::stdout().is_terminal() {
+                console::print_line(help.ansi().to_string().trim_end());
+            } else {
+                console::print_line(help.to_string().trim_end());
             }
             ExitCode::Done
         }

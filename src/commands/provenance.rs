@@ -169,20 +169,20 @@ impl RowInFile {
         if matches!(status, Status::Duplicate | Status::AlreadyCancelled) && !is_kept {
             return None;
         }
-        let is_so = |its: &OnRecord| match is_kept {
-            true => agrees(status, its.status),
-            false => row.is_none_or(|row| row == its.row),
+        let is_so = |its: &OnRecord| {
+            if is_kept { agrees(status, its.status) } else { row.is_none_or(|row| row == its.row) }
         };
         if on_record.iter().any(is_so) {
             return None;
         }
         let its = on_record.first()?;
-        Some(match is_kept {
-            true => format!(
+        Some(if is_kept {
+            format!(
                 "row {place}: order {order} is {status} in the file, and {} on record",
                 its.status.map_or("not ended", Status::as_str)
-            ),
-            false => format!("row {place}: order {order} is on record in row {}", its.row),
+            )
+        } else {
+            format!("row {place}: order {order} is on record in row {}", its.row)
         })
     }
 }

@@ -92,12 +92,11 @@ impl Comparison {
                 human_count(more)
             ));
         }
-        match self.untrue.is_empty() {
-            true => lines.push("Every result agrees with the simulator's own record".to_owned()),
-            false => {
-                lines.push("RESULTS THAT DISAGREE WITH THE SIMULATOR'S RECORD:".to_owned());
-                lines.extend(self.untrue.iter().map(|row| format!("  {row}")));
-            }
+        if self.untrue.is_empty() {
+            lines.push("Every result agrees with the simulator's own record".to_owned());
+        } else {
+            lines.push("RESULTS THAT DISAGREE WITH THE SIMULATOR'S RECORD:".to_owned());
+            lines.extend(self.untrue.iter().map(|row| format!("  {row}")));
         }
         lines.join("\n")
     }

@@ -44,9 +44,10 @@ fn list(ledger: &mut dyn Ledger, path: &LedgerLocation, as_json: bool) -> anyhow
     let mut lines = Vec::new();
     for run in ledger.runs()? {
         let state = State::new(&run, ledger)?;
-        lines.push(match as_json {
-            true => json(&run, state).to_string(),
-            false => format!(
+        lines.push(if as_json {
+            json(&run, state).to_string()
+        } else {
+            format!(
                 "{:<21} {:<9} {:>11} of {:>11}  {}{}",
                 shown(run.id()),
                 state.word(),
@@ -54,7 +55,7 @@ fn list(ledger: &mut dyn Ledger, path: &LedgerLocation, as_json: bool) -> anyhow
                 human_count(run.rows),
                 shown(&run.opened.input_name),
                 in_doubt(&run)
-            ),
+            )
         });
     }
     if let ([], LedgerLocation::File(path)) = (&lines[..], path) {
@@ -77,9 +78,10 @@ fn in_doubt(run: &Run) -> String {
 
 fn show(ledger: &mut dyn Ledger, run: &Run, as_json: bool) -> anyhow::Result<()> {
     let state = State::new(run, ledger)?;
-    match as_json {
-        true => console::print_line(json(run, state)),
-        false => console::print_line(detail(run, state).trim_end()),
+    if as_json {
+        console::print_line(json(run, state));
+    } else {
+        console::print_line(detail(run, state).trim_end());
     }
     Ok(())
 }

@@ -486,9 +486,10 @@ impl OptionKind {
 
 /// Lets a switch stand without its value, and gives a flag its default.
 fn with_default(arg: Arg) -> Arg {
-    let arg = match is_switch(&arg) {
-        true => arg.num_args(0..=1).require_equals(true).default_missing_value("yes"),
-        false => arg,
+    let arg = if is_switch(&arg) {
+        arg.num_args(0..=1).require_equals(true).default_missing_value("yes")
+    } else {
+        arg
     };
     match arg.get_long().and_then(default_of) {
         // The help has it in its own words.

@@ -169,9 +169,10 @@ impl Settings {
                 Some(table) => read_auth(table, env.lookup)?,
                 None => Auth::None,
             },
-            network: match rehearse {
-                true => NetworkConfig::default(),
-                false => network(&mut options, env.lookup)?,
+            network: if rehearse {
+                NetworkConfig::default()
+            } else {
+                network(&mut options, env.lookup)?
             },
             body: body_template(&mut options)?,
             codes: codes.unwrap_or_default(),
@@ -245,11 +246,10 @@ fn refuse_missing(options: &Options, rehearse: bool, profiles: &[String]) -> any
         .filter(|(.., is_set)| !is_set)
         .map(|(flag, what, or, _)| format!("\n  {what}: set {}{or}", SettingName(flag)))
         .collect();
-    match missing.is_empty() {
-        true => Ok(()),
-        false => {
-            Err(anyhow!("these settings have no default and are missing:{}", missing.concat()))
-        }
+    if missing.is_empty() {
+        Ok(())
+    } else {
+        Err(anyhow!("these settings have no default and are missing:{}", missing.concat()))
     }
 }
 

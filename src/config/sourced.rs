@@ -74,9 +74,10 @@ pub struct SourcedValue {
 impl SourcedValue {
     /// The value as written, with passwords in addresses and card numbers hidden.
     pub fn new(text: &str, source: Source) -> SourcedValue {
-        let value = match holds_secret(text) {
-            true => "[hidden: an address with more in it than host and path]".to_owned(),
-            false => card_numbers::redact(text).into_owned(),
+        let value = if holds_secret(text) {
+            "[hidden: an address with more in it than host and path]".to_owned()
+        } else {
+            card_numbers::redact(text).into_owned()
         };
         SourcedValue { value, source }
     }

@@ -102,9 +102,10 @@ fn not_accepted(cause: &rustls::Error) -> CallResult {
             AlertDescription::CertificateRequired | AlertDescription::NoCertificate
         )
     );
-    let what = match wants_one {
-        true => "the server requires a client certificate",
-        false => "the server did not accept the client certificate",
+    let what = if wants_one {
+        "the server requires a client certificate"
+    } else {
+        "the server did not accept the client certificate"
     };
     CallResult::Untrusted { detail: format!("{what}: {cause}") }
 }

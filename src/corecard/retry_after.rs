@@ -14,9 +14,10 @@ const LONGEST_WAIT: Duration = Duration::from_secs(366 * 24 * 3600);
 pub(super) fn from_header(header: &str, now: Timestamp) -> Option<Duration> {
     let header = header.trim();
     let is_number = !header.is_empty() && header.bytes().all(|byte| byte.is_ascii_digit());
-    let wait = match is_number {
-        true => header.parse().map_or(LONGEST_WAIT, Duration::from_secs),
-        false => Duration::try_from(date(header)?.duration_since(now)).unwrap_or_default(),
+    let wait = if is_number {
+        header.parse().map_or(LONGEST_WAIT, Duration::from_secs)
+    } else {
+        Duration::try_from(date(header)?.duration_since(now)).unwrap_or_default()
     };
     Some(wait.min(LONGEST_WAIT))
 }

@@ -148,12 +148,11 @@ fn identity(certificate: &Path, key: &Path) -> Result<Identity, TlsError> {
 /// Whoever reads the key can be us.
 fn refuse_exposed(key: &Path) -> Result<(), TlsError> {
     let file = fs::metadata(key).map_err(unreadable(CLIENT_KEY, key))?;
-    match private_file::is_exposed(&file) {
-        false => Ok(()),
-        true => {
-            let mode = file.mode() & 0o7777;
-            Err(TlsError::Exposed { path: key.display().to_string(), mode })
-        }
+    if private_file::is_exposed(&file) {
+        let mode = file.mode() & 0o7777;
+        Err(TlsError::Exposed { path: key.display().to_string(), mode })
+    } else {
+        Ok(())
     }
 }
 

@@ -51,9 +51,10 @@ fn without_long_numbers(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for run in text.as_bytes().chunk_by(|a, b| a.is_ascii_digit() == b.is_ascii_digit()) {
         let is_number = run.first().is_some_and(u8::is_ascii_digit);
-        match is_number && run.len() >= card_numbers::SHORTEST {
-            true => shown.push_str(&format!("[{} digits]", run.len())),
-            false => shown.push_str(&String::from_utf8_lossy(run)),
+        if is_number && run.len() >= card_numbers::SHORTEST {
+            shown.push_str(&format!("[{} digits]", run.len()));
+        } else {
+            shown.push_str(&String::from_utf8_lossy(run));
         }
     }
     shown

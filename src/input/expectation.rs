@@ -91,10 +91,7 @@ fn read(path: &Path) -> io::Result<Option<Vec<Digest>>> {
     file.take(LONGEST).read_to_string(&mut text)?;
     let lines = text.trim_start_matches('\u{feff}').lines().filter(|line| !line.trim().is_empty());
     let digests: Vec<Digest> = lines.map(digest_in).collect::<Result<_, _>>()?;
-    match digests.is_empty() {
-        true => Err(io::Error::other("it is empty")),
-        false => Ok(Some(digests)),
-    }
+    if digests.is_empty() { Err(io::Error::other("it is empty")) } else { Ok(Some(digests)) }
 }
 
 fn is_absent(error: &io::Error) -> bool {

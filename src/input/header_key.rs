@@ -146,9 +146,10 @@ impl HeaderKey {
     }
 
     fn ambiguous(&self, header: &ByteRecord, first: usize, second: usize) -> InputErrorKind {
-        let remedy = match header.get(first) == header.get(second) {
-            true => "rename one of them".to_owned(),
-            false => format!("name the right one with {}", self.flag),
+        let remedy = if header.get(first) == header.get(second) {
+            "rename one of them".to_owned()
+        } else {
+            format!("name the right one with {}", self.flag)
         };
         let (first, second) = (name(header, first), name(header, second));
         InputErrorKind::Ambiguous { what: self.what.to_owned(), first, second, remedy }

@@ -94,12 +94,11 @@ impl Record<'_> {
             Some(*column) != exempt && card_numbers::looks_like_card_number(field)
         };
         let Some((column, _)) = fields.iter().enumerate().find(is_card) else {
-            return match card_numbers::fields_hold_card_number(fields.iter()) {
-                true => {
-                    let what = "neighbouring fields look like a card number";
-                    Err(self.error(ReasonCode::CardNumber, what))
-                }
-                false => Ok(()),
+            return if card_numbers::fields_hold_card_number(fields.iter()) {
+                let what = "neighbouring fields look like a card number";
+                Err(self.error(ReasonCode::CardNumber, what))
+            } else {
+                Ok(())
             };
         };
         let what = match columns.header().get(column) {
@@ -170,9 +169,10 @@ impl<'i> Rows<'i> {
 
     fn below_the_header(mut self) -> Result<Rows<'i>, InputError> {
         self.records.read(&mut self.fields)?;
-        match self.fields == *self.columns.header() {
-            true => Ok(self),
-            false => Err(self.input.refuse(InputErrorKind::Changed)),
+        if self.fields == *self.columns.header() {
+            Ok(self)
+        } else {
+            Err(self.input.refuse(InputErrorKind::Changed))
         }
     }
 }

@@ -223,9 +223,10 @@ impl Input {
     /// When the disk gives other bytes than before.
     pub fn verify(&self) -> Result<(), InputError> {
         let again = digest_of(&self.file, &mut io::sink());
-        match again.map_err(|error| self.refuse(InputErrorKind::Read(error)))? == self.digest()? {
-            true => Ok(()),
-            false => Err(self.refuse(InputErrorKind::Changed)),
+        if again.map_err(|error| self.refuse(InputErrorKind::Read(error)))? == self.digest()? {
+            Ok(())
+        } else {
+            Err(self.refuse(InputErrorKind::Changed))
         }
     }
 
@@ -264,9 +265,10 @@ impl Input {
         if metadata.len() == self.bytes && metadata.modified().ok() == self.modified {
             return Ok(());
         }
-        Err(self.refuse(match metadata.len() > self.bytes {
-            true => InputErrorKind::Growing,
-            false => InputErrorKind::Changed,
+        Err(self.refuse(if metadata.len() > self.bytes {
+            InputErrorKind::Growing
+        } else {
+            InputErrorKind::Changed
         }))
     }
 

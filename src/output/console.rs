@@ -26,17 +26,19 @@ pub fn set_json_lines(wanted: bool) {
 
 /// A line on standard error: for people.
 pub fn eprint_line(line: impl Display) {
-    match JSON_LINES.load(Ordering::Relaxed) {
-        true => write_line(json_line("WARN", &line)),
-        false => write_line(line),
+    if JSON_LINES.load(Ordering::Relaxed) {
+        write_line(json_line("WARN", &line));
+    } else {
+        write_line(line);
     }
 }
 
 /// An error on standard error.
 pub fn eprint_error(error: impl Display) {
-    match JSON_LINES.load(Ordering::Relaxed) {
-        true => write_line(json_line("ERROR", &error)),
-        false => write_line(format_args!("error: {error}")),
+    if JSON_LINES.load(Ordering::Relaxed) {
+        write_line(json_line("ERROR", &error));
+    } else {
+        write_line(format_args!("error: {error}"));
     }
 }
 

@@ -165,11 +165,12 @@ fn may_replace(path: &Path) -> anyhow::Result<()> {
     File::open(path)
         .and_then(|file| file.take(BEGINNING.len() as u64).read_to_end(&mut beginning))
         .with_context(unreadable)?;
-    match beginning.is_empty() || beginning == BEGINNING {
-        true => Ok(()),
-        false => bail!(
+    if beginning.is_empty() || beginning == BEGINNING {
+        Ok(())
+    } else {
+        bail!(
             "{name} already exists and does not hold metrics of this program: move it away, or name another --metrics-file"
-        ),
+        )
     }
 }
 
@@ -244,10 +245,8 @@ impl PromText<'_> {
             .chain(labels)
             .map(|(label, value)| format!("{label}=\"{}\"", escaped(value)))
             .collect();
-        let labels = match labels.is_empty() {
-            true => String::new(),
-            false => format!("{{{}}}", labels.join(",")),
-        };
+        let labels =
+            if labels.is_empty() { String::new() } else { format!("{{{}}}", labels.join(",")) };
         let _ = writeln!(self.text, "cardcancel_run_{name}{labels} {value}");
     }
 

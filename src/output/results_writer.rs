@@ -144,9 +144,10 @@ impl<'a> ResultsWriter<'a> {
             None => KeyFields::FromInput,
         };
         self.write_passthrough(fields, guarded, keys)?;
-        match record.carried_over {
-            true => self.write_carried_over(record, fields)?,
-            false => self.write_outcome(record, fields)?,
+        if record.carried_over {
+            self.write_carried_over(record, fields)?;
+        } else {
+            self.write_outcome(record, fields)?;
         }
         self.csv.write_record(END_OF_LINE)
     }
@@ -186,12 +187,11 @@ impl<'a> ResultsWriter<'a> {
                 self.csv.write_field(card_numbers::REMOVED)?;
                 continue;
             }
-            match guarded && card_numbers::looks_like_card_number(field) {
-                true => {
-                    let text = String::from_utf8_lossy(field);
-                    self.csv.write_field(card_numbers::redact(&text).as_bytes())?;
-                }
-                false => self.csv.write_field(field)?,
+            if guarded && card_numbers::looks_like_card_number(field) {
+                let text = String::from_utf8_lossy(field);
+                self.csv.write_field(card_numbers::redact(&text).as_bytes())?;
+            } else {
+                self.csv.write_field(field)?;
             }
         }
         Ok(())

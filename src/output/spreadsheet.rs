@@ -5,10 +5,7 @@ use std::borrow::Cow;
 /// The text so that it cannot act as a formula in a spreadsheet. One apostrophe is put before what
 /// might, and before what begins with one: taken off again, the text is what it was.
 pub(super) fn without_formula(text: &str) -> Cow<'_, str> {
-    match may_be_formula(text) {
-        true => format!("'{text}").into(),
-        false => text.into(),
-    }
+    if may_be_formula(text) { format!("'{text}").into() } else { text.into() }
 }
 
 /// Whether a spreadsheet may take it for a formula, which some do behind what nobody sees

@@ -186,14 +186,13 @@ impl Summary<'_> {
     fn how_to_go_on(&self) -> String {
         let left = rows(self.results.left());
         let at_cut_off = self.run.stop == Some(ReasonCode::CutOff.to_string());
-        match at_cut_off {
-            true => format!(
+        if at_cut_off {
+            format!(
                 "Next: {left} did not end before the cut-off: start the same command again the next night, or sooner with another --cut-off"
-            ),
-            false => {
-                let first = self.run.stop.as_deref().and_then(remedy).unwrap_or_default();
-                format!("Next: {left} did not end: {first}start the same command again to resume")
-            }
+            )
+        } else {
+            let first = self.run.stop.as_deref().and_then(remedy).unwrap_or_default();
+            format!("Next: {left} did not end: {first}start the same command again to resume")
         }
     }
 

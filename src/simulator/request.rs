@@ -42,9 +42,10 @@ pub(super) fn read(body: &[u8]) -> Result<Order, String> {
     }
     let body: CancelRequest = serde_json::from_slice(body).map_err(|error| {
         let (line, column) = (error.line(), error.column());
-        match error.is_data() {
-            true => format!("a field has a value of the wrong type: line {line}, column {column}"),
-            false => format!("the body is not JSON: line {line}, column {column}"),
+        if error.is_data() {
+            format!("a field has a value of the wrong type: line {line}, column {column}")
+        } else {
+            format!("the body is not JSON: line {line}, column {column}")
         }
     })?;
     body.check_texts()?;

@@ -121,10 +121,7 @@ impl Machine {
     }
 
     fn command(&self) -> Command {
-        let words = match self.opens {
-            true => &["run", "orders.csv", "--yes"][..],
-            false => &["worker"],
-        };
+        let words = if self.opens { &["run", "orders.csv", "--yes"][..] } else { &["worker"] };
         let rate = format!("{RATE}/s");
         let rate = if self.opens { &["--rate", &*rate][..] } else { &[] };
         let flags = ["--url", &self.url, "--external-ip", "10.120.0.0", "--lease", "5s"];

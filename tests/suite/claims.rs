@@ -280,9 +280,10 @@ fn after_every_commit_and_every_death_the_ledger_knows_what_is_in_flight() {
         let path = folder.path().join("ledger.db");
         let mut simulation = ClaimSimulation::begin(seed, &path);
         while !simulation.ledger.find_by_key("key").unwrap().unwrap().has_ended() {
-            match simulation.rng.per_cent(10) {
-                true => simulation.die(),
-                false => simulation.commit(),
+            if simulation.rng.per_cent(10) {
+                simulation.die();
+            } else {
+                simulation.commit();
             }
             simulation.check(seed);
         }
@@ -327,9 +328,10 @@ fn an_attempt_that_was_completed_as_interrupted_cannot_be_completed_once_more() 
         let (mut ledger, run, claimed) = died(&folder.path().join("ledger.db"), OnDoubt::Retry);
         let outcome = outcome(Verdict::Cancelled, true, "ERR2");
         let ending = AttemptEnd { sent_at: second(1), ended_at: second(3), outcome };
-        let completed = match released {
-            true => claimed.release().0,
-            false => claimed.complete(ending, RowTransition::End(Status::Cancelled)).0,
+        let completed = if released {
+            claimed.release().0
+        } else {
+            claimed.complete(ending, RowTransition::End(Status::Cancelled)).0
         };
         let nothing = &mut |_: &mut _, _| SlotGrant::default();
         let refused = ledger.commit(commit(second(3), vec![completed], vec![], 0), nothing);

@@ -34,9 +34,10 @@ fn oauth2(token_server: &ScriptedServer) -> String {
 fn until_the_first_dies(after: usize) -> ScriptedServer {
     ScriptedServer::new(move |nth, request| {
         std::thread::sleep(Duration::from_millis(50));
-        match carries(request, "token-1") && nth >= after {
-            true => Behavior::Respond(status("401 Unauthorized")),
-            false => Behavior::Respond(json(YES)),
+        if carries(request, "token-1") && nth >= after {
+            Behavior::Respond(status("401 Unauthorized"))
+        } else {
+            Behavior::Respond(json(YES))
         }
     })
 }

@@ -84,9 +84,10 @@ impl ServerRecord {
             }
             return Behavior::Close;
         }
-        match self.cancelled.insert(order) {
-            true => Behavior::Respond(json(r#"{"Status":true,"ErrorCode":"ERR01160"}"#)),
-            false => Behavior::Respond(json(r#"{"Status":false,"ErrorCode":"ERR00033"}"#)),
+        if self.cancelled.insert(order) {
+            Behavior::Respond(json(r#"{"Status":true,"ErrorCode":"ERR01160"}"#))
+        } else {
+            Behavior::Respond(json(r#"{"Status":false,"ErrorCode":"ERR00033"}"#))
         }
     }
 }

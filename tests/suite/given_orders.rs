@@ -538,10 +538,7 @@ fn check_and_run(input: &GivenFile) -> Came {
         .keys()
         .map(|order| format!("{}/{}", order.admin_number, order.sequence_number))
         .collect();
-    let results = match refused {
-        true => Vec::new(),
-        false => statuses(&env.read("orders.results.csv")),
-    };
+    let results = if refused { Vec::new() } else { statuses(&env.read("orders.results.csv")) };
     let planned = match check.code {
         Some(2) => 0,
         _ => serde_json::from_str::<Value>(&check.stdout).unwrap()["to_send"].as_u64().unwrap(),

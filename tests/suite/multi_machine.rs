@@ -75,9 +75,10 @@ fn signal(child: &Child, signal: Signal) {
 
 /// The number of workers; zero before there is a ledger.
 fn at_work(database: &Database) -> i64 {
-    match database.asked("SELECT to_regclass('cardcancel.worker') IS NOT NULL") {
-        true => database.asked("SELECT count(*) FROM cardcancel.worker WHERE at_work"),
-        false => 0,
+    if database.asked("SELECT to_regclass('cardcancel.worker') IS NOT NULL") {
+        database.asked("SELECT count(*) FROM cardcancel.worker WHERE at_work")
+    } else {
+        0
     }
 }
 

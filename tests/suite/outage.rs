@@ -187,9 +187,12 @@ fn a_pause_of_a_day_is_capped_at_the_longest_outage_and_that_is_reported() {
     let busy = with_headers("429 Too Many Requests", &["Retry-After: 86400"], "");
     for (answers, exit) in [(1, 0), (usize::MAX, 4)] {
         let busy = busy.clone();
-        let server = ScriptedServer::new(move |nth, _| match nth < answers {
-            true => Behavior::Respond(busy.clone()),
-            false => Behavior::Respond(json(r#"{"Status":true}"#)),
+        let server = ScriptedServer::new(move |nth, _| {
+            if nth < answers {
+                Behavior::Respond(busy.clone())
+            } else {
+                Behavior::Respond(json(r#"{"Status":true}"#))
+            }
         });
         let env = TestEnv::new();
         env.orders(3);

@@ -19,10 +19,7 @@ const YES: &str = r#"{"Status":true,"ErrorCode":"ERR01160"}"#;
 fn below(folder: &Path) -> Vec<PathBuf> {
     let mut found = vec![folder.to_owned()];
     for entry in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
-        match entry.is_dir() {
-            true => found.extend(below(&entry)),
-            false => found.push(entry),
-        }
+        if entry.is_dir() { found.extend(below(&entry)) } else { found.push(entry) }
     }
     found
 }
@@ -103,9 +100,10 @@ fn no_kind_of_secret_and_no_card_number_is_anywhere() {
             let files = ["--log-file=night.log", "--log-level=debug", "--metrics-file=night.prom"];
             let start = |words: &[&str]| {
                 let mut command = env.command(&[words, &flags, &files].concat());
-                match in_file {
-                    true => command.env(format!("{variable}_FILE"), elsewhere.path()),
-                    false => command.env(variable, SECRET),
+                if in_file {
+                    command.env(format!("{variable}_FILE"), elsewhere.path())
+                } else {
+                    command.env(variable, SECRET)
                 };
                 command.env("RUST_LOG", "trace").spawn().unwrap()
             };

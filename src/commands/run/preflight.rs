@@ -83,12 +83,11 @@ impl Preflight {
         if let Some(known) = self.known_text() {
             line("earlier runs", &known);
         }
-        match settings.rates.is_unlimited() {
-            true => line("pace", "unlimited"),
-            false => {
-                let time = human_duration(settings.rates.time_for(self.left));
-                line("pace", &format!("{}, {time}", settings.rates));
-            }
+        if settings.rates.is_unlimited() {
+            line("pace", "unlimited");
+        } else {
+            let time = human_duration(settings.rates.time_for(self.left));
+            line("pace", &format!("{}, {time}", settings.rates));
         }
         line("cut-off", &self.cut_off_text(settings));
         if let RunState::Existing(run) = state {
@@ -114,10 +113,11 @@ fn known_orders(
         RunState::Existing(run) => {
             let is_another =
                 |other: &Run| other.id() != run.id() && other.opened.endpoint == target.name;
-            match ledger.runs()?.iter().any(is_another) {
+            if ledger.runs()?.iter().any(is_another) {
                 // The file is read through for this alone.
-                true => ledger.known_orders(&target.name, Some(run), &input.scan()?.orders)?,
-                false => KnownOrders::default(),
+                ledger.known_orders(&target.name, Some(run), &input.scan()?.orders)?
+            } else {
+                KnownOrders::default()
             }
         }
     })

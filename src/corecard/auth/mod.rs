@@ -134,9 +134,10 @@ fn rest<T: DeserializeOwned>(table: toml::Table) -> Result<T, AuthError> {
 fn table_error(error: toml::de::Error) -> AuthError {
     let message = error.message();
     // Most likely a secret that someone wrote where it must not be.
-    let hint = match message.starts_with("unknown field") {
-        true => "; secrets belong in environment variables, never here",
-        false => "",
+    let hint = if message.starts_with("unknown field") {
+        "; secrets belong in environment variables, never here"
+    } else {
+        ""
     };
     AuthError::Table(format!("{message}{hint}"))
 }

@@ -103,9 +103,10 @@ impl OAuth2 {
         let response = request.body(self.form()).send().await.map_err(|cause| failed(&cause))?;
         let status = response.status();
         let answer = read(response).await?;
-        match status.is_success() {
-            true => token(&answer, Timestamp::now()),
-            false => Err(refused(status.as_u16(), &answer)),
+        if status.is_success() {
+            token(&answer, Timestamp::now())
+        } else {
+            Err(refused(status.as_u16(), &answer))
         }
     }
 
@@ -132,11 +133,10 @@ fn token_address(text: &str) -> Result<Url, &'static str> {
     if has_userinfo(&url) {
         return Err("token_url holds a user name or password: take them out, and set client_id");
     }
-    match is_encrypted_or_loopback(&url) {
-        true => Ok(url),
-        false => Err(
-            "token_url would send the secret unencrypted: use https (http only to this machine)",
-        ),
+    if is_encrypted_or_loopback(&url) {
+        Ok(url)
+    } else {
+        Err("token_url would send the secret unencrypted: use https (http only to this machine)")
     }
 }
 

@@ -122,8 +122,5 @@ pub(super) fn message(cause: &tokio_postgres::Error) -> String {
         return format!("{}, SQLSTATE {}", told.message(), told.code().code());
     }
     let causes: Vec<String> = causes(cause).map(|cause| cause.to_string()).collect();
-    match causes.is_empty() {
-        true => cause.to_string(),
-        false => causes.join(": "),
-    }
+    if causes.is_empty() { cause.to_string() } else { causes.join(": ") }
 }

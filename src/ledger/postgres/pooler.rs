@@ -29,9 +29,10 @@ const BEGIN_SESSION: &str = "BEGIN; SELECT pg_backend_pid()";
 /// to the second connection, or the one that was idle longest, so that the first connection has a
 /// different one each time. If all are in use, connections queue.
 pub(super) async fn refuse(client: &Client, database: &PostgresConfig) -> Result<(), DbError> {
-    match shares_sessions(client, database).await? {
-        true => Err(LedgerError::Pooled { path: database.shown.clone() }.into()),
-        false => Ok(()),
+    if shares_sessions(client, database).await? {
+        Err(LedgerError::Pooled { path: database.shown.clone() }.into())
+    } else {
+        Ok(())
     }
 }
 

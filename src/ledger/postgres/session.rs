@@ -68,9 +68,6 @@ impl Session {
         is_needed: bool,
         sql: &'static str,
     ) -> Result<Option<Statement>, DbError> {
-        match is_needed {
-            true => self.statement(sql).await.map(Some),
-            false => Ok(None),
-        }
+        if is_needed { self.statement(sql).await.map(Some) } else { Ok(None) }
     }
 }

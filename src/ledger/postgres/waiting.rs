@@ -94,11 +94,12 @@ async fn locked_by(client: &Client, other: &Row) -> Result<String, DbError> {
     if other.try_get(5)? {
         who.push_str(", waits for a standby");
     }
-    let done = match other.try_get(6)? {
-        true => "it is idle, and is ended now".to_owned(),
-        false => format!(
+    let done = if other.try_get(6)? {
+        "it is idle, and is ended now".to_owned()
+    } else {
+        format!(
             "nothing more is sent until it is done. If it hangs, end it in the database: SELECT pg_terminate_backend({session})"
-        ),
+        )
     };
     Ok(format!("is locked by {who}): {done}"))
 }

@@ -60,16 +60,13 @@ impl ActiveRun {
         if !self.ahead.is_empty() || self.read_to >= self.end {
             return Ok(());
         }
-        let mut find = ledger.prepare_cached(match self.has_places {
-            false => {
-                "SELECT row, admin_number, sequence_number, doubt FROM row
-                 WHERE run = ?1 AND row >= ?2 AND status IS NULL ORDER BY row LIMIT ?3"
-            }
-            true => {
-                "SELECT row.row, admin_number, sequence_number, doubt, place
-                 FROM place CROSS JOIN row ON row.run = place.run AND row.row = place.row
-                 WHERE place.run = ?1 AND place >= ?2 AND status IS NULL ORDER BY place LIMIT ?3"
-            }
+        let mut find = ledger.prepare_cached(if self.has_places {
+            "SELECT row.row, admin_number, sequence_number, doubt, place
+             FROM place CROSS JOIN row ON row.run = place.run AND row.row = place.row
+             WHERE place.run = ?1 AND place >= ?2 AND status IS NULL ORDER BY place LIMIT ?3"
+        } else {
+            "SELECT row, admin_number, sequence_number, doubt FROM row
+             WHERE run = ?1 AND row >= ?2 AND status IS NULL ORDER BY row LIMIT ?3"
         })?;
         let rows = find.query_map(params![self.number, self.read_to, READ_AHEAD], |row| {
             let number = row.get(0)?;

@@ -173,9 +173,10 @@ impl ClaimRanges {
         }
         let place = around.place_of(first, row);
         self.put(ledger, row, ClaimRange { end: row + 1, place, claimed_at })?;
-        match self.has_open(row + 1, around.end) {
-            true => self.put(ledger, row + 1, ClaimRange { place: place + 1, ..around }),
-            false => Ok(()),
+        if self.has_open(row + 1, around.end) {
+            self.put(ledger, row + 1, ClaimRange { place: place + 1, ..around })
+        } else {
+            Ok(())
         }
     }
 

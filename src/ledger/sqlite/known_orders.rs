@@ -35,10 +35,7 @@ pub(super) fn count(
     let looks_up = query.by_order.len() as u64 * LOOK_UP < rows;
     let counted = parts(query.by_order).into_par_iter().map(|part| {
         let ledger = open()?;
-        match looks_up {
-            true => look_up(&ledger, part, &facts),
-            false => merge(&ledger, part, &facts),
-        }
+        if looks_up { look_up(&ledger, part, &facts) } else { merge(&ledger, part, &facts) }
     });
     counted.try_reduce(KnownOrders::default, |one, other| Ok(one.plus(other)))
 }
@@ -161,9 +158,10 @@ impl RunFacts {
         let runs: HashMap<i64, AllBut> = runs.collect::<rusqlite::Result<_>>()?;
         let (mut in_flight, mut in_doubt) = (HashSet::new(), HashSet::new());
         for run in runs.keys() {
-            let sent = match other_runs::is_alive(ledger, *run, query.run, is_locked)? {
-                true => &mut in_flight,
-                false => &mut in_doubt,
+            let sent = if other_runs::is_alive(ledger, *run, query.run, is_locked)? {
+                &mut in_flight
+            } else {
+                &mut in_doubt
             };
             add_orders(
                 ledger,

@@ -119,10 +119,7 @@ impl Sqlite {
 
     /// Refuses to continue in a file that the next start would not find.
     fn be_there(&self) -> Result<(), LedgerError> {
-        match self.file.is_there() {
-            true => Ok(()),
-            false => Err(self.gone()),
-        }
+        if self.file.is_there() { Ok(()) } else { Err(self.gone()) }
     }
 
     /// The file was removed. Its content can still be read through the open file, and is saved.

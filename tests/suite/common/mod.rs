@@ -162,10 +162,10 @@ impl TestEnv {
         while let Some(folder) = folders.pop() {
             for entry in std::fs::read_dir(folder).unwrap() {
                 let path = entry.unwrap().path();
-                match path.is_dir() {
-                    true => folders.push(path),
-                    false if path.ends_with("orders.csv") => {}
-                    false => bytes.extend(std::fs::read(path).unwrap()),
+                if path.is_dir() {
+                    folders.push(path);
+                } else if !path.ends_with("orders.csv") {
+                    bytes.extend(std::fs::read(path).unwrap());
                 }
             }
         }

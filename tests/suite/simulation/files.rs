@@ -110,9 +110,10 @@ fn shuffle<T>(items: &mut [T], rng: &mut Rng) {
 impl OrderFile {
     /// A file of these orders, damaged in half of the cases.
     pub fn of(name: String, mut orders: Vec<Order>, rng: &mut Rng) -> OrderFile {
-        let damage = match rng.per_cent(50) {
-            true => Damage::None,
-            false => DAMAGES[rng.below(DAMAGES.len() as u64) as usize],
+        let damage = if rng.per_cent(50) {
+            Damage::None
+        } else {
+            DAMAGES[rng.below(DAMAGES.len() as u64) as usize]
         };
         if damage == Damage::Rounded {
             // Fewer numbers could all end in zeros by chance.
@@ -151,9 +152,10 @@ impl OrderFile {
         }
         let is_proven = damage == Damage::ProvenWhole;
         let is_refused = damage == Damage::ChecksumOfMore && text != whole;
-        let given = match is_refused {
-            true => BTreeSet::new(),
-            false => given::orders(&text, table.delimiter, is_proven, &meant),
+        let given = if is_refused {
+            BTreeSet::new()
+        } else {
+            given::orders(&text, table.delimiter, is_proven, &meant)
         };
         let (admin, sequence) = (table.header[table.admin], table.header[table.sequence]);
         OrderFile {

@@ -366,9 +366,10 @@ fn makers(starts: &[ProcessStart], order: Order, came: Time) -> Vec<usize> {
     };
     let makers = || (0..starts.len()).filter(|by| lived(&starts[*by]));
     let gives = |by: &usize| starts[*by].given.contains(&order);
-    match makers().any(|by| gives(&by)) {
-        true => makers().filter(gives).collect(),
-        false => makers().collect(),
+    if makers().any(|by| gives(&by)) {
+        makers().filter(gives).collect()
+    } else {
+        makers().collect()
     }
 }
 

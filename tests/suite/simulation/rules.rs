@@ -168,9 +168,10 @@ fn doubt_invented(seen: &CallView<'_>) -> Vec<String> {
         let claimed = row.reported.order.is_some_and(|order| seen.history.claimed.contains(&order));
         claimed || row.calls.iter().any(|call| lost(call))
     };
-    match seen.history.is_exact {
-        true => broken_by(seen, |row| row.reported.doubt && !had_cause(row)),
-        false => Vec::new(),
+    if seen.history.is_exact {
+        broken_by(seen, |row| row.reported.doubt && !had_cause(row))
+    } else {
+        Vec::new()
     }
 }
 

@@ -42,9 +42,10 @@ impl BudgetGrant {
         }
         let retry_after_until = after.held_until(now);
         let SlotGrant { slots, next_slot_at, shared, .. } =
-            match request.wanted == 0 && request.unused.is_empty() {
-                true => SlotGrant { shared: request.is_shared, ..SlotGrant::default() },
-                false => after.allocate(request, allocate),
+            if request.wanted == 0 && request.unused.is_empty() {
+                SlotGrant { shared: request.is_shared, ..SlotGrant::default() }
+            } else {
+                after.allocate(request, allocate)
             };
         Ok(BudgetGrant { before, after, slots, next_slot_at, shared, retry_after_until, spacing })
     }

@@ -45,9 +45,10 @@ pub(super) struct FetchRequest<'t> {
 impl FetchRequest<'_> {
     /// The most rows that can be fetched.
     pub fn most(&self) -> u32 {
-        let there = match self.nobodys {
-            true => self.fresh,
-            false => self.fresh.min(u32::try_from(self.end - self.first_fresh).unwrap_or(u32::MAX)),
+        let there = if self.nobodys {
+            self.fresh
+        } else {
+            self.fresh.min(u32::try_from(self.end - self.first_fresh).unwrap_or(u32::MAX))
         };
         there.saturating_add(u32::try_from(self.again.len()).unwrap_or(u32::MAX))
     }
@@ -205,9 +206,10 @@ async fn fetch_unsent(
     most: usize,
     fetched: &mut FetchedRows,
 ) -> Result<(), DbError> {
-    let statement = match asked.by_place {
-        true => session.statement(FRESH_BY_PLACE).await?,
-        false => session.statement(FRESH).await?,
+    let statement = if asked.by_place {
+        session.statement(FRESH_BY_PLACE).await?
+    } else {
+        session.statement(FRESH).await?
     };
     let mut look_at = most - fetched.taken();
     if !fetched.already_cancelled.is_empty() {
@@ -260,8 +262,9 @@ async fn known(
     asked: &FetchRequest<'_>,
     rows: impl Iterator<Item = i64>,
 ) -> Result<KnownElsewhere, DbError> {
-    match asked.elsewhere {
-        true => KnownElsewhere::ask(session, worker_session, rows).await,
-        false => Ok(KnownElsewhere::default()),
+    if asked.elsewhere {
+        KnownElsewhere::ask(session, worker_session, rows).await
+    } else {
+        Ok(KnownElsewhere::default())
     }
 }

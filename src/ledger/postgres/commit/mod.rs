@@ -88,9 +88,10 @@ async fn try_commit(
         let what = "it has no claim on a row that was sent";
         return Err(worker::rewound(session, worker_session, attempt.completed.rows(), what).await);
     }
-    let worker = match is_ours {
-        true => worker_session.worker,
-        false => statements::register_again(session, worker_session).await?,
+    let worker = if is_ours {
+        worker_session.worker
+    } else {
+        statements::register_again(session, worker_session).await?
     };
     let taken_up =
         is_ours && others_are_gone && statements::take_up(session, worker_session).await?;
