@@ -101,7 +101,7 @@ mod tests {
     #[test]
     fn every_command_has_help_and_no_other() {
         let mut known: Vec<&str> = COMMANDS.iter().map(|command| command.name).collect();
-        let mut there = names(&super::super::command(), "");
+        let mut there = names(&crate::cli::command(), "");
         known.sort_unstable();
         there.sort_unstable();
         assert_eq!(known, there);
@@ -110,9 +110,10 @@ mod tests {
     #[test]
     fn what_is_shown_at_a_glance_and_beside_a_command_exists() {
         for help in COMMANDS {
-            let command = help.name.split_whitespace().fold(super::super::command(), |of, name| {
-                of.find_subcommand(name).unwrap().clone()
-            });
+            let command = help
+                .name
+                .split_whitespace()
+                .fold(crate::cli::command(), |of, name| of.find_subcommand(name).unwrap().clone());
             for flag in help.at_a_glance {
                 let arg = command.get_arguments().find(|arg| arg.get_long() == Some(flag));
                 assert!(arg.is_some_and(|arg| !arg.is_hide_set()), "--{flag} of {}", help.name);
@@ -130,7 +131,7 @@ mod tests {
             let line = example.line.split(" | ").next().unwrap_or_default();
             let line = line.trim_start_matches("source <(").trim_end_matches(')');
             let words = line.split_whitespace().map(|word| word.trim_matches('\''));
-            if let Err(error) = super::super::parse(words) {
+            if let Err(error) = crate::cli::parse(words) {
                 panic!("{line}: {error}");
             }
         }

@@ -100,9 +100,9 @@ const TITLE_LINES: usize = 50;
 
 #[cfg(test)]
 mod tests {
-    use super::super::result_columns;
-    use super::super::testing::input;
     use super::*;
+    use crate::input::result_columns;
+    use crate::input::testing::input;
 
     fn columns(text: &str) -> ColumnMap {
         input(text.as_bytes()).columns(&ReadOptions::default()).unwrap()

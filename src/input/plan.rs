@@ -114,8 +114,8 @@ impl Iterator for PlannedRows<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::rerun::RowFilter;
-    use super::super::testing::{created, created_again, refused_again};
+    use crate::input::rerun::RowFilter;
+    use crate::input::testing::{created, created_again, refused_again};
 
     #[test]
     fn a_run_sends_each_order_once() {

@@ -132,8 +132,8 @@ impl PriorityCounts {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::duplicates::find;
     use super::*;
+    use crate::input::duplicates::find;
 
     fn sorted(fields: &[&str]) -> (Vec<u32>, PriorityCounts) {
         let mut priority_keys = PriorityKeys::default();
@@ -170,7 +170,7 @@ mod tests {
 
     #[test]
     fn rows_that_are_not_sent_go_after_all_others_and_are_not_counted() {
-        use super::super::duplicates::{OrderKey, Role};
+        use crate::input::duplicates::{OrderKey, Role};
         use crate::model::Order;
         let order = Order { admin_number: 7, sequence_number: 1 };
         let mut same = [2, 3].map(|row| OrderKey::new(order, RowNumber(row), Role::Sent));

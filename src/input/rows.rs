@@ -225,8 +225,8 @@ impl Rows<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::read_options::ReadOptions;
-    use super::super::testing::{input, lines};
+    use crate::input::read_options::ReadOptions;
+    use crate::input::testing::{input, lines};
 
     /// The rows as text: row number, line, and order or error.
     fn read(text: &str) -> String {

@@ -187,10 +187,10 @@ impl InputSummary {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::read_options::ReadOptions;
-    use super::super::rerun::RowFilter;
-    use super::super::testing::{input, lines};
     use super::*;
+    use crate::input::read_options::ReadOptions;
+    use crate::input::rerun::RowFilter;
+    use crate::input::testing::{input, lines};
 
     #[test]
     fn every_row_is_counted_once() {

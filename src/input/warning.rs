@@ -143,11 +143,11 @@ impl fmt::Display for Warning {
 
 #[cfg(test)]
 mod tests {
-    use super::super::duplicates::Role;
-    use super::super::read_options::ReadOptions;
-    use super::super::scan::scan;
-    use super::super::testing::input;
     use super::*;
+    use crate::input::duplicates::Role;
+    use crate::input::read_options::ReadOptions;
+    use crate::input::scan::scan;
+    use crate::input::testing::input;
     use crate::model::{Order, RowNumber};
 
     fn warnings(text: &str, options: &ReadOptions) -> String {

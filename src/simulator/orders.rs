@@ -165,9 +165,9 @@ fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::settings::SimulatorSettings;
-    use super::super::share::Share;
     use super::*;
+    use crate::simulator::settings::SimulatorSettings;
+    use crate::simulator::share::Share;
 
     const ORDER: Order = Order { admin_number: 129_409, sequence_number: 1 };
 

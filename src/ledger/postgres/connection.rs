@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 
 use tokio::runtime::Runtime;
 
-use super::super::LedgerError;
 use super::config::PostgresConfig;
 use super::error::DbError;
 use super::session::Session;
 use super::{pooler, schema, waiting};
+use crate::ledger::LedgerError;
 use crate::policy::backoff::Backoff;
 
 /// The time-out of one operation; longer than the server's own.

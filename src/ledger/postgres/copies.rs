@@ -1,6 +1,6 @@
 //! Servers that may take over from this one, and whether they have what is committed.
 
-use super::super::LedgerError;
+use crate::ledger::LedgerError;
 
 /// What would be left of what is committed after a failover.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -4,15 +4,15 @@
 
 use tokio_postgres::types::ToSql;
 
-use super::super::decision::{self, RowDecision};
-use super::super::send_order::SendOrder;
-use super::super::{CreateRunError, NewRun, Run, codes};
 use super::connection::DatabaseConnection;
 use super::error::DbError;
 use super::read;
 use super::session::Session;
 use super::text::storable;
 use crate::input::{InputError, OrderKey, PlannedRow, Role};
+use crate::ledger::decision::{self, RowDecision};
+use crate::ledger::send_order::SendOrder;
+use crate::ledger::{CreateRunError, NewRun, Run, codes};
 use crate::model::{Counts, Order, Status};
 
 /// The number of rows recorded by one transaction, which takes some tenths of a second.

@@ -4,7 +4,7 @@ use std::error::Error;
 
 use tokio_postgres::error::SqlState;
 
-use super::super::LedgerError;
+use crate::ledger::LedgerError;
 
 /// Why an operation failed.
 #[derive(Debug)]

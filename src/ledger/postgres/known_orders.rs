@@ -4,12 +4,12 @@
 
 use tokio_postgres::{Row, Statement};
 
-use super::super::LedgerError;
-use super::super::known_orders::{Known, KnownOrders, KnownOrdersQuery};
 use super::connection::DatabaseConnection;
 use super::error::DbError;
 use super::session::Session;
 use crate::input::{OrderKey, rows_to_send, to_send_of};
+use crate::ledger::LedgerError;
+use crate::ledger::known_orders::{Known, KnownOrders, KnownOrdersQuery};
 use crate::model::Order;
 
 /// The number of orders per look-up.

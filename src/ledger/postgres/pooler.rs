@@ -8,9 +8,9 @@ use tokio::time::timeout;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, SimpleQueryMessage};
 
-use super::super::LedgerError;
 use super::config::PostgresConfig;
 use super::error::DbError;
+use crate::ledger::LedgerError;
 
 /// How often the two connections are compared, because other clients of the pooler can hide it
 /// once.

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
-use super::super::row_record::{RecordBuilder, StoredAttempt};
-use super::super::{NewRun, OnRecord, RowRecord, Run, codes};
 use super::connection::DatabaseConnection;
 use super::error::DbError;
 use super::session::Session;
+use crate::ledger::row_record::{RecordBuilder, StoredAttempt};
+use crate::ledger::{NewRun, OnRecord, RowRecord, Run, codes};
 use crate::model::{Counts, Order, RowNumber, Status};
 
 const RUN: &str = include_str!("sql/run.sql");

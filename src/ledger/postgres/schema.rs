@@ -3,10 +3,10 @@
 
 use tokio_postgres::error::SqlState;
 
-use super::super::LedgerError;
 use super::copies::Copies;
 use super::error::DbError;
 use super::session::Session;
+use crate::ledger::LedgerError;
 
 /// The statements that upgrade the schema from each version to the next; the first one creates it.
 const VERSIONS: [&str; 1] = [include_str!("sql/version_4.sql")];

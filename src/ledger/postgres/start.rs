@@ -2,12 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use super::super::{CommitLatency, Run, StartOptions, codes, interrupted};
 use super::clock::DatabaseClock;
 use super::commit;
 use super::error::DbError;
 use super::session::Session;
 use super::worker::WorkerSession;
+use crate::ledger::{CommitLatency, Run, StartOptions, codes, interrupted};
 use crate::process;
 
 /// How often the clock is read for a first estimate; the fastest answer counts.

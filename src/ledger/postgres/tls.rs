@@ -6,7 +6,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::super::LedgerError;
+use crate::ledger::LedgerError;
 use crate::tls;
 
 /// The certificate authorities to trust.

@@ -3,12 +3,12 @@
 
 use std::time::{Duration, Instant};
 
-use super::super::interrupted;
-use super::super::{CommitLatency, LedgerError, Run};
 use super::copies::Copies;
 use super::error::DbError;
 use super::read;
 use super::session::Session;
+use crate::ledger::interrupted;
+use crate::ledger::{CommitLatency, LedgerError, Run};
 use crate::model::ReasonCode;
 
 pub(super) const LAST_COMMIT: &str = include_str!("sql/last_commit.sql");

@@ -4,9 +4,9 @@ use std::collections::VecDeque;
 
 use rusqlite::{Connection, params};
 
-use super::super::PendingRow;
 use super::claim_ranges::ClaimRanges;
 use super::outcome_table::OutcomeTable;
+use crate::ledger::PendingRow;
 use crate::model::{Counts, Order, RowNumber, Status};
 
 /// How many new rows are read at once: enough for many commits.

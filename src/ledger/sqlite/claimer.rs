@@ -4,10 +4,10 @@
 use jiff::Timestamp;
 use rusqlite::{CachedStatement, Transaction, params};
 
-use super::super::elsewhere::Elsewhere;
-use super::super::{ClaimedRow, CommitOutcome, PendingRow, codes};
 use super::active_run::{ActiveRun, UnsentRow};
 use super::other_runs::{IsLocked, OtherRuns};
+use crate::ledger::elsewhere::Elsewhere;
+use crate::ledger::{ClaimedRow, CommitOutcome, PendingRow, codes};
 use crate::model::{ReasonCode, Status};
 
 /// A run in this ledger belongs to the one process that holds its lock, so there are no leases.

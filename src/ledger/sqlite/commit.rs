@@ -6,15 +6,15 @@ use jiff::Timestamp;
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
-use super::super::claim::Completion;
-use super::super::commit::UnreadableBudget;
-use super::super::{CommitOutcome, CommitRequest, CompletedClaim, Run};
 use super::active_run::ActiveRun;
 use super::bulk_insert::BulkInsert;
 use super::claimer::{Claimer, Slots};
 use super::other_runs::{self, IsLocked};
 use super::outcome_table::OutcomeRow;
 use super::read;
+use crate::ledger::claim::Completion;
+use crate::ledger::commit::UnreadableBudget;
+use crate::ledger::{CommitOutcome, CommitRequest, CompletedClaim, Run};
 use crate::model::{
     AllocateSlots, Budget, Counts, ReasonCode, SlotGrant, SlotRequest, Status, Verdict,
 };

@@ -8,11 +8,11 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use super::super::LedgerError;
-use super::super::misplaced::Misplaced;
 use super::failure::failure;
 use super::file::{SqliteFile, is_absent, left_of, refuse_network};
 use super::new_file;
+use crate::ledger::LedgerError;
+use crate::ledger::misplaced::Misplaced;
 use crate::private_file;
 
 /// The application id in the file's header: "cANC".

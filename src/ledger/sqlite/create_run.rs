@@ -9,12 +9,12 @@ use rusqlite::{
     Connection, OptionalExtension, Statement, Transaction, TransactionBehavior, params,
 };
 
-use super::super::decision::{self, RowDecision};
-use super::super::send_order::SendOrder;
-use super::super::{NewRun, Run, codes};
 use super::bulk_insert::BulkInsert;
 use super::{other_runs, packed, read};
 use crate::input::{Disposition, InputError, OrderKey, PlannedRow, Role, rows_on_record};
+use crate::ledger::decision::{self, RowDecision};
+use crate::ledger::send_order::SendOrder;
+use crate::ledger::{NewRun, Run, codes};
 use crate::model::{Counts, Status};
 
 /// The number of rows recorded by one transaction, which takes some tens of milliseconds.

@@ -2,7 +2,7 @@
 
 use rusqlite::ErrorCode;
 
-use super::super::LedgerError;
+use crate::ledger::LedgerError;
 
 /// Converts an error of SQLite to an error of the ledger at `path`.
 pub(super) fn failure(path: &str, cause: rusqlite::Error) -> LedgerError {

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use rustix::fs::{AtFlags, CWD, StatxAttributes, StatxFlags, statfs, statx};
 
-use super::super::LedgerError;
-use super::super::misplaced::Misplaced;
+use crate::ledger::LedgerError;
+use crate::ledger::misplaced::Misplaced;
 
 /// The ledger's file.
 #[derive(Debug)]

@@ -7,10 +7,10 @@ use std::collections::{HashMap, HashSet};
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 use rusqlite::{Connection, ToSql, params};
 
-use super::super::known_orders::{Known, KnownOrders, KnownOrdersQuery};
 use super::other_runs::{self, IsLocked};
 use super::packed;
 use crate::input::{OrderKey, rows_to_send, to_send_of};
+use crate::ledger::known_orders::{Known, KnownOrders, KnownOrdersQuery};
 use crate::model::Order;
 
 /// A look-up takes about as long as reading this many packed orders.

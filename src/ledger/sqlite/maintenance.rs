@@ -6,10 +6,10 @@ use std::path::Path;
 use rusqlite::Connection;
 use rusqlite::backup::{Backup, StepResult};
 
-use super::super::LedgerError;
 use super::failure::failure;
 use super::file::SqliteFile;
 use super::{connection, new_file};
+use crate::ledger::LedgerError;
 
 /// The properties of a ledger's file.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,8 +2,8 @@
 
 use rusqlite::{Connection, params};
 
-use super::super::OnRecord;
 use super::read;
+use crate::ledger::OnRecord;
 use crate::model::{Order, RowNumber};
 
 /// For each of these orders, in the same sequence, the rows at the endpoint that carry it.

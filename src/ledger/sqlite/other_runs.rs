@@ -4,9 +4,9 @@ use std::collections::HashMap;
 
 use rusqlite::{CachedStatement, Connection, params};
 
-use super::super::codes;
-use super::super::elsewhere::Elsewhere;
 use super::active_run::ActiveRun;
+use crate::ledger::codes;
+use crate::ledger::elsewhere::Elsewhere;
 use crate::model::{Order, Status};
 
 /// Whether a living process has locked the runs with this key.

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use rusqlite::{Connection, params};
 
-use super::super::claim::AttemptRecord;
-use super::super::{codes, interrupted};
+use crate::ledger::claim::AttemptRecord;
+use crate::ledger::{codes, interrupted};
 use crate::model::Status;
 
 /// The most outcomes cached in memory. A server may send a different message with each answer.

@@ -6,9 +6,9 @@ use jiff::Timestamp;
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Row, Rows, Statement, params};
 
-use super::super::interrupted;
-use super::super::row_record::{RecordBuilder, StoredAttempt};
-use super::super::{NewRun, RowRecord, Run, codes};
+use crate::ledger::interrupted;
+use crate::ledger::row_record::{RecordBuilder, StoredAttempt};
+use crate::ledger::{NewRun, RowRecord, Run, codes};
 use crate::model::{Counts, Order, RowNumber, Status};
 
 /// A run with its latest start.

@@ -6,12 +6,12 @@ use std::collections::VecDeque;
 use jiff::Timestamp;
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
-use super::super::{PendingRow, Run, StartOptions, StartedRun, codes, interrupted};
 use super::active_run::ActiveRun;
 use super::claim_ranges::ClaimRanges;
 use super::other_runs::{self, IsLocked};
 use super::outcome_table::{OutcomeRow, OutcomeTable};
 use super::read;
+use crate::ledger::{PendingRow, Run, StartOptions, StartedRun, codes, interrupted};
 use crate::model::{Order, ReasonCode, RowNumber, Status};
 use crate::process;
 

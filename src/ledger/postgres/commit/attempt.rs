@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::super::super::CommitRequest;
 use super::budget::BudgetGrant;
 use super::columns::{self, Certain, Lost, ParamColumns};
 use super::fetch::FetchedRows;
+use crate::ledger::CommitRequest;
 use crate::model::{SlotRequest, Uptime};
 
 /// The request of a commit in the database's time, and the state of its attempts.

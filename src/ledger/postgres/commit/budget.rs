@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use crate::model::{AllocateSlots, Budget, SlotGrant, SlotRequest};
 
 /// The stored form of a budget that was never used.
-pub(in super::super) const NOTHING_SPENT: &str = "";
+pub(in crate::ledger::postgres) const NOTHING_SPENT: &str = "";
 
 /// The slots granted to a commit, and the budget before and after.
 pub(super) struct BudgetGrant {

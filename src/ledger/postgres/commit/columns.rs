@@ -3,9 +3,9 @@
 use jiff::{SignedDuration, Timestamp};
 use tokio_postgres::types::ToSql;
 
-use super::super::super::claim::{AttemptRecord, Completion};
-use super::super::super::{CompletedClaim, codes};
-use super::super::text::storable;
+use crate::ledger::claim::{AttemptRecord, Completion};
+use crate::ledger::postgres::text::storable;
+use crate::ledger::{CompletedClaim, codes};
 use crate::model::Verdict;
 
 /// Completed claims in the database's time. A verdict of `None` means that the claim was released.

@@ -4,13 +4,13 @@
 
 use std::collections::HashSet;
 
-use super::super::super::PendingRow;
-use super::super::super::elsewhere::Elsewhere;
-use super::super::error::DbError;
-use super::super::read::row_number;
-use super::super::session::Session;
-use super::super::worker::WorkerSession;
 use super::other_runs::{self, KnownElsewhere};
+use crate::ledger::PendingRow;
+use crate::ledger::elsewhere::Elsewhere;
+use crate::ledger::postgres::error::DbError;
+use crate::ledger::postgres::read::row_number;
+use crate::ledger::postgres::session::Session;
+use crate::ledger::postgres::worker::WorkerSession;
 use crate::model::Order;
 
 const LEFT: &str = include_str!("../sql/orphaned_rows.sql");

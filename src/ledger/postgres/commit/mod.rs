@@ -15,14 +15,14 @@ use std::time::{Duration, Instant};
 use jiff::{SignedDuration, Timestamp};
 use tokio_postgres::Row;
 
-use super::super::commit::UnreadableBudget;
-use super::super::{ClaimedRow, CommitOutcome, CommitRequest, LedgerError, PendingRow};
 use super::clock::DatabaseClock;
 use super::connection::DatabaseConnection;
 use super::error::DbError;
 use super::read;
 use super::session::Session;
 use super::worker::{self, WorkerSession};
+use crate::ledger::commit::UnreadableBudget;
+use crate::ledger::{ClaimedRow, CommitOutcome, CommitRequest, LedgerError, PendingRow};
 use crate::model::{AllocateSlots, Counts, Lease};
 use attempt::{CommitAttempt, CommitTry};
 use budget::BudgetGrant;

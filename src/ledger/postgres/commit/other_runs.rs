@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 
-use super::super::super::elsewhere::Elsewhere;
-use super::super::error::DbError;
-use super::super::session::Session;
-use super::super::worker::WorkerSession;
+use crate::ledger::elsewhere::Elsewhere;
+use crate::ledger::postgres::error::DbError;
+use crate::ledger::postgres::session::Session;
+use crate::ledger::postgres::worker::WorkerSession;
 
 pub(super) const ELSEWHERE: &str = include_str!("../sql/known_in_other_runs.sql");
 

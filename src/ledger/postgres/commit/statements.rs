@@ -5,12 +5,12 @@ use std::time::Instant;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
-use super::super::clock::DatabaseClock;
-use super::super::error::DbError;
-use super::super::session::Session;
-use super::super::worker::{self, WorkerSession};
 use super::attempt::{CommitAttempt, CommitTry};
 use super::fetch;
+use crate::ledger::postgres::clock::DatabaseClock;
+use crate::ledger::postgres::error::DbError;
+use crate::ledger::postgres::session::Session;
+use crate::ledger::postgres::worker::{self, WorkerSession};
 
 const BEGIN: &str = "BEGIN";
 pub(super) const COMMIT: &str = "COMMIT";
@@ -31,7 +31,9 @@ pub(super) const KEEP: &str = include_str!("../sql/keep.sql");
 pub(super) const COMMITTED: &str = include_str!("../sql/committed.sql");
 
 /// Prepares the statements of every commit, so that none of them has to wait for it.
-pub(in super::super) async fn prepare_statements(session: &mut Session) -> Result<(), DbError> {
+pub(in crate::ledger::postgres) async fn prepare_statements(
+    session: &mut Session,
+) -> Result<(), DbError> {
     let of_commits = [RENEW, COMPLETE, BUDGET, OTHERS, CLAIM, SPEND, worker::LAST_COMMIT];
     session.prepare_all(of_commits.into_iter().chain(fetch::STATEMENTS)).await
 }
