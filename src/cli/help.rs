@@ -13,7 +13,7 @@ use crate::config::SettingName;
 
 impl CommandHelp {
     /// What is shown of the command with this name below `cardcancel`.
-    pub fn of(name: &str) -> Option<&'static CommandHelp> {
+    pub fn find(name: &str) -> Option<&'static CommandHelp> {
         COMMANDS.iter().find(|command| command.name == name)
     }
 
@@ -70,7 +70,7 @@ pub(super) fn add(command: Command, name: &str) -> Command {
         let name = format!("{name} {child}");
         command.mut_subcommand(child, |command| add(command, name.trim_start()))
     });
-    let Some(help) = CommandHelp::of(name) else { return command };
+    let Some(help) = CommandHelp::find(name) else { return command };
     let style = *command.get_styles().get_header();
     let heading = |text: &str| format!("{style}{text}{style:#}");
     let (short, long) = (help.short(&heading), help.long(&heading));
@@ -119,7 +119,7 @@ mod tests {
                 assert!(arg.is_some_and(|arg| !arg.is_hide_set()), "--{flag} of {}", help.name);
             }
             for other in help.see_also {
-                assert!(CommandHelp::of(other).is_some(), "{other} of {}", help.name);
+                assert!(CommandHelp::find(other).is_some(), "{other} of {}", help.name);
             }
             assert!(!help.examples.is_empty() && !help.exit_codes.is_empty(), "{}", help.name);
         }

@@ -196,7 +196,7 @@ fn file_name(name: &str) -> String {
 }
 
 fn text(command: &Command, name: &str) -> anyhow::Result<String> {
-    let help = CommandHelp::of(name).with_context(|| format!("no help for {name}"))?;
+    let help = CommandHelp::find(name).with_context(|| format!("no help for {name}"))?;
     // --help is complete too, and goes without saying.
     let shown = command.clone().mut_args(|arg| match arg.get_id().as_str() {
         "help" | "version" => arg.hide(true),

@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_told_from_the_answer_that_came_soonest() {
+    fn the_answer_that_came_soonest_counts() {
         let (mut clock, start) = (DatabaseClock::default(), Instant::now());
         clock.observe(noon(), start, start + ms(2));
         clock.observe(noon() + ms(100), start + ms(100), start + ms(190));

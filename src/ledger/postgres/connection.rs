@@ -31,7 +31,7 @@ pub(super) struct DatabaseConnection {
     /// Whether it was verified that each connection has a database session of its own.
     has_own_sessions: bool,
     /// When a wait for another session was last logged.
-    waiting_told: Option<Instant>,
+    wait_logged_at: Option<Instant>,
 }
 
 impl DatabaseConnection {
@@ -52,7 +52,7 @@ impl DatabaseConnection {
             runtime: Some(runtime),
             session: None,
             has_own_sessions: false,
-            waiting_told: None,
+            wait_logged_at: None,
         };
         let hosts = connection.database.config.get_hosts().len();
         let allow_async = connection.database.allow_async;
@@ -84,10 +84,10 @@ impl DatabaseConnection {
     ) -> Result<T, LedgerError> {
         let began = Instant::now();
         let mut tries = 0;
-        let mut told = false;
+        let mut is_reported = false;
         loop {
             let failed = match self.once(&mut what) {
-                Ok(done) if told => {
+                Ok(done) if is_reported => {
                     tracing::info!("the ledger {} can be reached again", self.path());
                     return Ok(done);
                 }
@@ -103,13 +103,13 @@ impl DatabaseConnection {
                 return Err(self.away(&failed));
             }
             // A wait for a lock is logged while it lasts.
-            if !told && !failed.is_lock() && tries >= REPORTED_AFTER {
+            if !is_reported && !failed.is_lock() && tries >= REPORTED_AFTER {
                 tracing::warn!(
                     "the ledger {} cannot be reached ({}): nothing more is sent until it can",
                     self.path(),
                     failed.message()
                 );
-                told = true;
+                is_reported = true;
             }
             std::thread::sleep(RETRIES.delay(tries, random()));
             tries = tries.saturating_add(1);
@@ -124,7 +124,7 @@ impl DatabaseConnection {
         &mut self,
         what: &mut impl AsyncFnMut(&mut Session) -> Result<T, DbError>,
     ) -> Result<T, DbError> {
-        let DatabaseConnection { database, session, has_own_sessions, waiting_told, .. } = self;
+        let DatabaseConnection { database, session, has_own_sessions, wait_logged_at, .. } = self;
         let Some(runtime) = &self.runtime else { return Err(DbError::Silent) };
         let work = async {
             let session = match session {
@@ -144,7 +144,7 @@ impl DatabaseConnection {
             tokio::select! {
                 biased;
                 done = what(session) => done,
-                never = waiting::watch(database, number, waiting_told) => match never {},
+                never = waiting::watch(database, number, wait_logged_at) => match never {},
             }
         };
         let work = async {

@@ -118,8 +118,8 @@ fn causes(error: &tokio_postgres::Error) -> impl Iterator<Item = &(dyn Error + '
 
 /// The message including all causes.
 pub(super) fn message(cause: &tokio_postgres::Error) -> String {
-    if let Some(told) = cause.as_db_error() {
-        return format!("{}, SQLSTATE {}", told.message(), told.code().code());
+    if let Some(reported) = cause.as_db_error() {
+        return format!("{}, SQLSTATE {}", reported.message(), reported.code().code());
     }
     let causes: Vec<String> = causes(cause).map(|cause| cause.to_string()).collect();
     if causes.is_empty() { cause.to_string() } else { causes.join(": ") }

@@ -68,8 +68,8 @@ async fn shares_sessions(client: &Client, database: &PostgresConfig) -> Result<b
 /// The process id of the session that answered. The query is not prepared, because prepared
 /// statements belong to a session too.
 async fn session(client: &Client, sql: &str) -> Result<Option<String>, tokio_postgres::Error> {
-    let told = client.simple_query(sql).await?;
-    let number = told.iter().find_map(|message| match message {
+    let answer = client.simple_query(sql).await?;
+    let number = answer.iter().find_map(|message| match message {
         SimpleQueryMessage::Row(row) => row.get(0),
         _ => None,
     });

@@ -46,10 +46,10 @@ const COMMITS: [&str; 2] = ["on", "remote_apply"];
 /// process id.
 async fn refuse_unfit(session: &Session) -> Result<(Copies, i32), DbError> {
     let path = session.path.clone();
-    let told = session.client.query_one(include_str!("sql/check_server.sql"), &[]).await?;
-    let number: i64 = told.try_get(0)?;
+    let server = session.client.query_one(include_str!("sql/check_server.sql"), &[]).await?;
+    let number: i64 = server.try_get(0)?;
     if number / 10_000 < OLDEST {
-        let found = told.try_get(1)?;
+        let found = server.try_get(1)?;
         return Err(LedgerError::OldServer { path, found, needed: OLDEST as u32 }.into());
     }
     let settings: [(_, _, &[&str]); 3] = [
@@ -58,25 +58,25 @@ async fn refuse_unfit(session: &Session) -> Result<(Copies, i32), DbError> {
         (4, "synchronous_commit", &COMMITS),
     ];
     for (column, setting, will_do) in settings {
-        let value: String = told.try_get(column)?;
+        let value: String = server.try_get(column)?;
         if !will_do.contains(&value.as_str()) {
             let setting = setting.to_owned();
             return Err(LedgerError::Forgetful { path, setting, value }.into());
         }
     }
-    let encoding: &str = told.try_get(5)?;
+    let encoding: &str = server.try_get(5)?;
     if !ENCODINGS.contains(&encoding) {
         return Err(LedgerError::Encoding { path, encoding: encoding.to_owned() }.into());
     }
-    let copies = Copies { are_awaited: told.try_get(6)?, are_there: told.try_get(7)? };
-    Ok((copies, told.try_get(8)?))
+    let copies = Copies { are_awaited: server.try_get(6)?, are_there: server.try_get(7)? };
+    Ok((copies, server.try_get(8)?))
 }
 
 /// The timeline of the server's history. Some services do not permit the query.
 async fn timeline(session: &Session) -> Result<Option<String>, DbError> {
     let timeline = "SELECT left(pg_walfile_name(pg_current_wal_lsn()), 8)";
     match session.client.query_one(timeline, &[]).await {
-        Ok(told) => Ok(told.try_get(0)?),
+        Ok(row) => Ok(row.try_get(0)?),
         Err(cause) if cause.as_db_error().is_some() && !cause.is_closed() => Ok(None),
         Err(cause) => Err(cause.into()),
     }

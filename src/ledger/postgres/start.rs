@@ -21,8 +21,8 @@ pub(super) async fn read_clock(
     let statement = session.statement("SELECT clock_timestamp()").await?;
     for _ in 0..READINGS {
         let asked = Instant::now();
-        let told = session.client.query_one(&statement, &[]).await?;
-        clock.observe(told.try_get(0)?, asked, Instant::now());
+        let clock_row = session.client.query_one(&statement, &[]).await?;
+        clock.observe(clock_row.try_get(0)?, asked, Instant::now());
     }
     Ok(())
 }

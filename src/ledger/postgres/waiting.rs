@@ -15,7 +15,7 @@ use crate::process;
 /// After how long a wait is investigated; shorter than the database's `lock_timeout`.
 const PATIENCE: Duration = Duration::from_secs(8);
 /// The shortest time between two log entries.
-const TOLD_EVERY: Duration = Duration::from_secs(60);
+const LOGGED_EVERY: Duration = Duration::from_secs(60);
 /// The time-out of an investigation.
 const LOOK: Duration = Duration::from_secs(5);
 
@@ -23,16 +23,16 @@ const LOOK: Duration = Duration::from_secs(5);
 pub(super) async fn watch(
     database: &PostgresConfig,
     session: i32,
-    told: &mut Option<Instant>,
+    logged_at: &mut Option<Instant>,
 ) -> Infallible {
     loop {
         sleep(PATIENCE).await;
         // What cannot be determined now is found the next time, or reported when the wait fails.
         let looked = timeout(LOOK, look(database, session)).await;
         let Ok(Ok(Some(Waits { why, frozen, client }))) = looked else { continue };
-        if frozen.is_some() || told.is_none_or(|at| at.elapsed() >= TOLD_EVERY) {
+        if frozen.is_some() || logged_at.is_none_or(|at| at.elapsed() >= LOGGED_EVERY) {
             tracing::warn!("the ledger {} {why}", database.shown);
-            *told = Some(Instant::now());
+            *logged_at = Some(Instant::now());
         }
         // Logged first: once the other session is ended, the wait is over, and this future is
         // dropped.

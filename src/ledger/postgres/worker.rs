@@ -47,11 +47,11 @@ pub(super) struct Last {
 
 /// Begins a transaction, and verifies that the ledger still has what it confirmed to this
 /// process. It locks the worker, so no attempt of a commit of its own is in progress any more.
-/// `told` are the rows that this process was about to record.
+/// `completed_rows` are the rows that this process was about to record.
 pub(super) async fn know_again(
     session: &mut Session,
     worker_session: &WorkerSession,
-    told: &[i64],
+    completed_rows: &[i64],
 ) -> Result<Last, DbError> {
     let statement = session.statement(LAST_COMMIT).await?;
     let worker: [&(dyn tokio_postgres::types::ToSql + Sync); 1] = [&worker_session.worker];
@@ -86,7 +86,7 @@ pub(super) async fn know_again(
         return Ok(last);
     }
     session.client.batch_execute("ROLLBACK").await?;
-    Err(rewound(session, worker_session, told, what).await)
+    Err(rewound(session, worker_session, completed_rows, what).await)
 }
 
 /// Marks the rows that may have been sent since the state to which the ledger was reset as in
@@ -94,12 +94,12 @@ pub(super) async fn know_again(
 pub(super) async fn rewound(
     session: &mut Session,
     worker_session: &WorkerSession,
-    told: &[i64],
+    completed_rows: &[i64],
     what: &str,
 ) -> DbError {
     let doubt = include_str!("sql/doubt.sql");
     let values: [&(dyn tokio_postgres::types::ToSql + Sync); 4] =
-        [&worker_session.run, &worker_session.worker, &worker_session.first_fresh, &told];
+        [&worker_session.run, &worker_session.worker, &worker_session.first_fresh, &completed_rows];
     match session.client.execute(doubt, &values).await {
         Ok(_) => LedgerError::Rewound { path: session.path.clone(), what: what.to_owned() }.into(),
         Err(cause) => cause.into(),
@@ -121,8 +121,8 @@ pub(super) async fn finish(
     }
     give_up(session, worker_session, &[worker_session.worker]).await?;
     if for_all.is_some() {
-        let tell = "UPDATE run SET stop = coalesce(stop, $2) WHERE number = $1";
-        session.client.execute(tell, &[&worker_session.run, &for_all]).await?;
+        let note_stop = "UPDATE run SET stop = coalesce(stop, $2) WHERE number = $1";
+        session.client.execute(note_stop, &[&worker_session.run, &for_all]).await?;
     }
     session
         .client

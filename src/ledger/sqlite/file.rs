@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn network_file_systems_are_told_from_local_ones() {
+    fn network_file_systems_are_distinguished_from_local_ones() {
         const EXT4: i64 = 0xef53;
         assert_eq!(kind_of(EXT4), FileSystemKind::Local);
         assert_eq!(kind_of(0x6969), FileSystemKind::Network("NFS"));

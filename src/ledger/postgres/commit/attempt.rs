@@ -51,8 +51,8 @@ impl<'t> CommitAttempt<'t> {
     ) -> CommitAttempt<'t> {
         CommitAttempt {
             completed: ParamColumns::new(&commit.completed, ahead),
-            lost: Lost::of(&commit.completed),
-            certain: Certain::of(&commit.completed),
+            lost: Lost::from_completed(&commit.completed),
+            certain: Certain::from_completed(&commit.completed),
             unused: columns::unused(&commit.completed, ahead),
             stop: commit.stop.filter(|stop| stop.stops_all()).map(|stop| stop.to_string()),
             retry_after_until: commit

@@ -23,12 +23,12 @@ pub(super) struct BudgetGrant {
 }
 
 impl BudgetGrant {
-    /// Allocates slots from the stored budget. `told` is the end of the pause that the server
+    /// Allocates slots from the stored budget. `pause_until` is the end of the pause that the server
     /// requested from this process.
     pub fn allocate(
         state: &str,
         request: SlotRequest,
-        told: Option<Timestamp>,
+        pause_until: Option<Timestamp>,
         allocate: &mut AllocateSlots<'_>,
     ) -> serde_json::Result<BudgetGrant> {
         let before: Budget = match state {
@@ -37,7 +37,7 @@ impl BudgetGrant {
         };
         let mut after = before.clone();
         let (now, spacing) = (request.now, request.min_spacing);
-        if let Some(until) = told {
+        if let Some(until) = pause_until {
             after.hold_until(until, now);
         }
         let retry_after_until = after.held_until(now);

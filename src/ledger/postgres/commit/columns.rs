@@ -33,7 +33,7 @@ pub(super) struct Lost {
 
 impl Lost {
     /// The lost orders among these claims; `None` if there are none.
-    pub fn of(completed: &[CompletedClaim]) -> Option<Lost> {
+    pub fn from_completed(completed: &[CompletedClaim]) -> Option<Lost> {
         let mut lost = Lost::default();
         for CompletedClaim { order, .. } in completed.iter().filter(|its| its.means(Verdict::Doubt))
         {
@@ -59,7 +59,7 @@ pub(super) struct Certain {
 
 impl Certain {
     /// The certain orders among these claims; `None` if there are none.
-    pub fn of(completed: &[CompletedClaim]) -> Option<Certain> {
+    pub fn from_completed(completed: &[CompletedClaim]) -> Option<Certain> {
         let mut certain = Certain::default();
         let is_one = |its: &&CompletedClaim| its.doubt && its.means(Verdict::Cancelled);
         for CompletedClaim { row, order, attempt, .. } in completed.iter().filter(is_one) {

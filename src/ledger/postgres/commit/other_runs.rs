@@ -39,13 +39,13 @@ impl KnownElsewhere {
             .client
             .query(&statement, &[&worker_session.run, &worker_session.endpoint, &rows])
             .await?;
-        for told in found {
-            let facts = known.0.entry(told.try_get(0)?).or_default();
-            if told.try_get(3)? {
-                facts.cancelled = Some((told.try_get(1)?, told.try_get(2)?));
+        for row in found {
+            let facts = known.0.entry(row.try_get(0)?).or_default();
+            if row.try_get(3)? {
+                facts.cancelled = Some((row.try_get(1)?, row.try_get(2)?));
             }
-            facts.in_flight |= told.try_get::<_, bool>(4)?;
-            facts.in_doubt |= told.try_get::<_, bool>(5)?;
+            facts.in_flight |= row.try_get::<_, bool>(4)?;
+            facts.in_doubt |= row.try_get::<_, bool>(5)?;
         }
         Ok(known)
     }

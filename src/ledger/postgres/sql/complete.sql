@@ -3,24 +3,25 @@
 -- whether an earlier answer for the order was lost. $13: why the run stops for every worker, if it
 -- does. $14: the worker that reports it. It locks the run.
 WITH found AS MATERIALIZED (
-    SELECT told.*, its.place, its.claimed_at
+    SELECT completed.*, its.place, its.claimed_at
     FROM unnest($2::bigint[], $3::integer[], $4::bigint[], $5::timestamptz[],
                 $6::timestamptz[], $7::smallint[], $8::smallint[], $9::smallint[],
                 $10::text[], $11::text[], $12::boolean[])
-        AS told (row, attempt, worker, sent_at, ended_at, verdict, status, http_status,
-                 error_code, message, doubt)
+        AS completed (row, attempt, worker, sent_at, ended_at, verdict, status, http_status,
+                      error_code, message, doubt)
     -- OFFSET 0 makes the planner look them up one by one, however many rows are open.
     CROSS JOIN LATERAL (
         SELECT open_row.ctid AS place, open_row.claimed_at FROM open_row
-        WHERE open_row.run = $1 AND open_row.row = told.row AND open_row.worker = told.worker
-          AND open_row.attempt = told.attempt AND open_row.in_flight
+        WHERE open_row.run = $1 AND open_row.row = completed.row
+          AND open_row.worker = completed.worker AND open_row.attempt = completed.attempt
+          AND open_row.in_flight
         OFFSET 0
     ) AS its
     -- Since a worker counts as expired, another run may have sent the same order. Of an answer
     -- from before that, only that the order is cancelled, or was never sent, is certain.
-    WHERE told.verdict IS NULL OR told.verdict = 0
-       OR told.worker <> ALL (ARRAY(SELECT number FROM worker
-                                    WHERE worker.run = $1 AND left_behind))
+    WHERE completed.verdict IS NULL OR completed.verdict = 0
+       OR completed.worker <> ALL (ARRAY(SELECT number FROM worker
+                                         WHERE worker.run = $1 AND left_behind))
 ), over AS (
     DELETE FROM open_row
     WHERE ctid = ANY (ARRAY(SELECT place FROM found WHERE status IS NOT NULL))
