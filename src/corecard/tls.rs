@@ -28,11 +28,11 @@ pub struct TlsFiles {
 #[derive(Debug, Clone, Default)]
 pub struct Tls {
     authorities: Vec<CertificateDer<'static>>,
-    identity: Option<Identity>,
+    identity: Option<ClientIdentity>,
 }
 
 /// Our own certificate, with those that lead to its authority, and its key.
-type Identity = Arc<SingleCertAndKey>;
+type ClientIdentity = Arc<SingleCertAndKey>;
 
 /// Why TLS cannot be set up. Each names the setting to change.
 #[derive(Debug, thiserror::Error)]
@@ -134,7 +134,7 @@ fn certificates(flag: &'static str, path: &Path) -> Result<Vec<CertificateDer<'s
         .ok_or_else(|| TlsError::NoCertificate { flag, path: path.display().to_string() })
 }
 
-fn identity(certificate: &Path, key: &Path) -> Result<Identity, TlsError> {
+fn identity(certificate: &Path, key: &Path) -> Result<ClientIdentity, TlsError> {
     let certificates = certificates(CLIENT_CERT, certificate)?;
     refuse_exposed(key)?;
     let pem = read(CLIENT_KEY, key)?;
