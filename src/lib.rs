@@ -26,6 +26,8 @@ pub mod private_file;
 
 pub mod process;
 
+pub mod identity;
+
 pub mod tls;
 
 pub mod input;

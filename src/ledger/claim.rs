@@ -52,12 +52,12 @@ pub(super) enum Completion {
     /// Nothing was sent: the row's slot, if it has one, returns to the budget.
     Released(Option<Timestamp>),
     /// The request was sent, or sending it was attempted.
-    Attempted(AttemptRecord),
+    Attempted(EndedAttempt),
 }
 
 /// The recorded part of an attempt's end.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct AttemptRecord {
+pub(super) struct EndedAttempt {
     pub sent_at: Timestamp,
     pub ended_at: Timestamp,
     pub outcome: Outcome,
@@ -151,8 +151,7 @@ impl ClaimedRow {
                 + u32::from(!matches!(outcome.verdict, Verdict::Stop(_))),
             doubt: self.doubt || outcome.verdict.leaves_doubt(),
         });
-        let completion =
-            Completion::Attempted(AttemptRecord { sent_at, ended_at, outcome, status });
+        let completion = Completion::Attempted(EndedAttempt { sent_at, ended_at, outcome, status });
         (self.completed(completion), waiting)
     }
 

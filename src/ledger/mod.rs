@@ -26,6 +26,7 @@
 //! [`Lease`](crate::model::Lease) with a fencing number, which every commit renews and checks.
 //! With SQLite, one process holds the whole run by a [`RunLock`].
 
+mod attempt_record;
 mod claim;
 mod codes;
 mod commit;
@@ -34,6 +35,7 @@ mod database_url;
 mod decision;
 mod elsewhere;
 mod error;
+mod event;
 mod interrupted;
 mod known_orders;
 mod location;
@@ -44,6 +46,7 @@ mod run;
 mod run_lock;
 mod send_order;
 mod sqlite;
+mod start_record;
 
 use std::collections::BTreeMap;
 
@@ -52,11 +55,13 @@ use jiff::Timestamp;
 use crate::input::{InputError, OrderKey, PlannedRow};
 use crate::model::{AllocateSlots, Order, ReasonCode, RowNumber};
 
+pub use attempt_record::AttemptRecord;
 pub use claim::{AttemptEnd, ClaimedRow, CompletedClaim, PendingRow};
 pub use commit::{CommitOutcome, CommitRequest};
 pub use commit_latency::CommitLatency;
 pub use database_url::{DatabaseUrl, DatabaseUrlError};
 pub use error::{CreateRunError, LedgerError};
+pub use event::{EventKind, EventRecord, NewEvent};
 pub use known_orders::{KnownOrders, OnRecord};
 pub use location::{LedgerLocation, SharedLedgerTimeouts};
 pub use misplaced::{Misplaced, Saved};
@@ -66,6 +71,7 @@ pub(crate) use row_record::after_lost_answer;
 pub use run::{NewRun, Run, StartOptions, StartedRun};
 pub use run_lock::RunLock;
 pub use sqlite::{LedgerInfo, Sqlite};
+pub use start_record::{Purpose, StartRecord};
 
 /// The ledger. Its methods block; the engine calls it from a thread of its own.
 pub trait Ledger: Send {

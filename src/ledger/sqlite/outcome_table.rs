@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use rusqlite::{Connection, params};
 
-use crate::ledger::claim::AttemptRecord;
+use crate::ledger::claim::EndedAttempt;
 use crate::ledger::{codes, interrupted};
 use crate::model::Status;
 
@@ -23,8 +23,8 @@ pub(super) struct OutcomeRow {
 
 impl OutcomeRow {
     /// The outcome of a completed attempt.
-    pub fn from_attempt(ended: AttemptRecord) -> OutcomeRow {
-        let AttemptRecord { outcome, status, .. } = ended;
+    pub fn from_attempt(ended: EndedAttempt) -> OutcomeRow {
+        let EndedAttempt { outcome, status, .. } = ended;
         OutcomeRow {
             verdict: codes::of_verdict(outcome.verdict),
             status: status.map(codes::of_status),

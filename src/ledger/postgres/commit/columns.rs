@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use tokio_postgres::types::ToSql;
 
-use crate::ledger::claim::{AttemptRecord, Completion};
+use crate::ledger::claim::{Completion, EndedAttempt};
 use crate::ledger::postgres::text::storable;
 use crate::ledger::{CompletedClaim, codes};
 use crate::model::Verdict;
@@ -97,7 +97,7 @@ impl ParamColumns {
             Completion::Released(_) => None,
             Completion::Attempted(ended) => Some(ended),
         };
-        let of = |ended: Option<&AttemptRecord>, time: fn(&AttemptRecord) -> Option<Timestamp>| {
+        let of = |ended: Option<&EndedAttempt>, time: fn(&EndedAttempt) -> Option<Timestamp>| {
             ended.and_then(time).map(|time| time.saturating_add(ahead).unwrap_or(time))
         };
         self.sent_at.push(of(ended, |ended| ended.outcome.sent.then_some(ended.sent_at)));
