@@ -98,7 +98,7 @@ pub const COMMANDS: &[CommandHelp] = &[
                 "cardcancel run orders.csv --cut-off '03:30[America/New_York]' --yes",
             ),
             example(
-                "A first night: 20 rows first, and stop if more than 5% fail",
+                "A first real run: 20 rows first, and stop if more than 5% fail",
                 "cardcancel run orders.csv --canary 20 --max-failures 5%",
             ),
             example(

@@ -16,11 +16,11 @@ pub fn last_start(cut_off: Timestamp, timeout: Duration) -> Timestamp {
 
 /// How long a cut-off that has passed holds for the runs opened before it. A
 /// service that is restarted after a reboot, or because the run stopped, must not
-/// take the next night's cut-off for this one's.
-const SAME_NIGHT: Duration = Duration::from_secs(12 * 3600);
+/// take the next day's cut-off for the one that passed.
+const SAME_CUT_OFF: Duration = Duration::from_secs(12 * 3600);
 
 /// Whether the cut-off is still to come for a start now; of a run that was opened before,
-/// that of the night in which it was opened.
+/// the one that follows its opening.
 pub fn due(
     cut_off: &CutOff,
     timeout: Duration,
@@ -31,17 +31,17 @@ pub fn due(
     passed.map_or_else(|| cut_off.due(now), Due::Passed)
 }
 
-/// Tonight's cut-off, if a run opened at `opened_at` may not send because of it any more.
+/// The cut-off that has passed, if a run opened at `opened_at` may not send because of it any more.
 fn passed(
     cut_off: &CutOff,
     timeout: Duration,
     opened_at: Timestamp,
     now: Timestamp,
 ) -> Option<Timestamp> {
-    let evening = now.checked_sub(SAME_NIGHT).unwrap_or(Timestamp::MIN);
-    let tonight = cut_off.next_occurrence(evening);
-    let last_start = last_start(tonight, timeout);
-    (opened_at < last_start && last_start <= now).then_some(tonight)
+    let earlier = now.checked_sub(SAME_CUT_OFF).unwrap_or(Timestamp::MIN);
+    let occurrence = cut_off.next_occurrence(earlier);
+    let last_start = last_start(occurrence, timeout);
+    (opened_at < last_start && last_start <= now).then_some(occurrence)
 }
 
 /// Says that a cut-off has passed, when, and how the next one is meant.
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn calls_that_do_not_fit_before_the_last_start_are_told() {
+    fn calls_that_do_not_fit_before_the_last_start_are_reported() {
         let rates: Rates = "10/s".parse().unwrap();
         let (now, last) = (time("2026-11-22T03:00:00Z"), time("2026-11-22T03:29:30Z"));
         assert_eq!(too_late(17_000, &rates, last, now), None);

@@ -179,7 +179,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_earlier_runs_know_is_told_with_what_is_then_to_be_sent() {
+    fn what_earlier_runs_know_is_reported_with_what_is_then_to_be_sent() {
         let described = |cancelled, in_doubt, in_flight, to_send| {
             describe(KnownOrders { cancelled, in_flight, in_doubt }, to_send)
         };

@@ -19,9 +19,9 @@ use crate::policy::start_window::StartWindow;
 /// All that `check` needs.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CheckSettings {
-    /// Where the calls would go, if that is said; nowhere in a rehearsal.
+    /// Where the calls would go, if it is set; `None` in a rehearsal.
     pub url: Option<Url>,
-    /// Where the ledger is; none where there is no home to keep one in.
+    /// Where the ledger is; `None` if there is no home folder to keep one in.
     pub ledger: Option<LedgerLocation>,
     /// Whether a file would be run once more whose run has ended.
     pub again: bool,

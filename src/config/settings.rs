@@ -119,10 +119,10 @@ pub struct Settings {
     pub input: InputSettings,
     /// Where the ledger is; in a rehearsal, the file of rehearsals.
     pub ledger: LedgerLocation,
-    /// The ledger's file of the rehearsals that go with it; none where there is no
-    /// home to keep it in.
+    /// The ledger's file of the rehearsals that go with it; `None` if there is no
+    /// home folder to keep it in.
     pub rehearsal_ledger: Option<PathBuf>,
-    /// How long a process that is not heard of keeps its rows, 5 seconds to 10 minutes.
+    /// How long a process that does not commit keeps its rows, 5 seconds to 10 minutes.
     pub lease: Duration,
     /// The results file; `None` means a name after the input.
     pub results: Option<PathBuf>,

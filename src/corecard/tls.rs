@@ -107,7 +107,7 @@ impl Tls {
     /// What stands in for TLS where nothing is encrypted: it trusts nobody.
     ///
     /// # Errors
-    /// None that is known.
+    /// If the provider of the cryptography has no protocol version in common with it.
     pub(super) fn unused() -> Result<ClientConfig, rustls::Error> {
         Ok(tls::trusting_only(RootCertStore::empty())?.with_no_client_auth())
     }
@@ -145,7 +145,7 @@ fn identity(certificate: &Path, key: &Path) -> Result<ClientIdentity, TlsError> 
     Ok(Arc::new(SingleCertAndKey::from(pair)))
 }
 
-/// Whoever reads the key can be us.
+/// Refuses a key that others can read: with it they could act as this client.
 fn refuse_exposed(key: &Path) -> Result<(), TlsError> {
     let file = fs::metadata(key).map_err(unreadable(CLIENT_KEY, key))?;
     if private_file::is_exposed(&file) {

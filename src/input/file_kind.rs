@@ -3,7 +3,7 @@
 use super::error::InputErrorKind;
 use super::preamble::BYTE_ORDER_MARK;
 
-/// How much of the start is looked at to tell what kind of file it is.
+/// How many bytes of the start are examined to detect the kind of file.
 pub(super) const SNIFFED: usize = 64 * 1024;
 
 /// How files begin that are compressed otherwise than with gzip.

@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn a_quote_that_is_not_closed_in_the_header_is_told() {
+    fn a_quote_that_is_not_closed_in_the_header_is_reported() {
         insta::assert_snapshot!(refusal("AdminNumber,CardSequenceNumber,\"Note\n1,1,x\n"), @"orders.csv: a quote that opens in line 1 is not closed, so the rows after it cannot be separated; close it, or double it if it is part of the text");
     }
 
@@ -258,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_differ_in_case_alone_can_be_told_apart() {
+    fn names_that_differ_in_case_alone_can_be_distinguished() {
         let options =
             ReadOptions { admin_column: Some("ADMIN".to_owned()), ..ReadOptions::default() };
         let columns = input(b"admin,ADMIN,seq\n1,2,3\n").columns(&options).unwrap();

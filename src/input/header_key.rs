@@ -86,7 +86,7 @@ impl HeaderKey {
                 None => Ok(*column),
             },
             [first, second, ..] => {
-                // Names that differ only in case or spaces can still be told apart exactly.
+                // Names that differ only in case or spaces can still be distinguished exactly.
                 let named = (self.named)(options).map(str::as_bytes);
                 let mut exact =
                     meant.iter().filter(|column| named.is_some() && header.get(**column) == named);

@@ -49,7 +49,7 @@ impl NumberField {
     #[cold]
     fn error(self, text: &[u8]) -> RowError {
         let NumberField { name, max, code } = self;
-        // So many digits may be those of a card, mistyped.
+        // This many digits may be a mistyped card number.
         let digits = String::from_utf8_lossy(text).chars().filter(|char| char.is_numeric()).count();
         let message = match problem(text) {
             None => format!("the {name} is missing"),
@@ -65,7 +65,7 @@ impl NumberField {
     }
 }
 
-/// So many digits fit whatever they are.
+/// How many digits fit into 64 bits whatever they are.
 const NEVER_TOO_LARGE: usize = 19;
 
 /// The number, if there is nothing but digits and it fits.

@@ -48,7 +48,7 @@ pub(super) struct ResultColumns {
 }
 
 impl ResultColumns {
-    /// None if there is no status column.
+    /// Finds them; `None` if there is no status column.
     pub fn find(columns: &ColumnMap) -> Option<ResultColumns> {
         Some(ResultColumns {
             row: columns.result(result_columns::ROW),

@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn of_many_priorities_only_the_most_urgent_are_told_one_by_one() {
+    fn of_many_priorities_only_the_most_urgent_are_reported_one_by_one() {
         let fields: Vec<String> = (0..25).map(|priority: u32| priority.to_string()).collect();
         let fields: Vec<&str> = fields.iter().map(String::as_str).collect();
         let (_, priorities) = sorted(&fields);

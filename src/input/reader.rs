@@ -54,7 +54,7 @@ pub(super) struct GzipReader<'f> {
 /// How many times its size a compressed file of orders may be; what is made to fill a memory
 /// has a thousand.
 pub(super) const MOST_TIMES: u64 = 250;
-/// So many bytes are no harm, however small the file is.
+/// How many bytes do no harm, however small the file is.
 const HARMLESS: u64 = 16 * 1024 * 1024;
 
 impl Read for GzipReader<'_> {

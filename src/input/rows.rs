@@ -324,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_row_is_invalid_and_told_whole() {
+    fn a_damaged_row_is_invalid_and_reported_whole() {
         insta::assert_snapshot!(read("admin,seq,note\n\"129409\"1,1,a\n129410,\"1\"2,b\n1,1,\"x\"y\n2,1,b\0c\n3,1,\"open\n4,1,closed\"\n5,1,\"two\nlines, 2\"\n"), @r#"
         1 (line 2): MALFORMED_ROW field "admin" continues after its closing quote; the line: ""129409"1,1,a"
         2 (line 3): MALFORMED_ROW field "seq" continues after its closing quote; the line: "129410,"1"2,b"

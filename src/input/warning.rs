@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn a_column_that_counts_rows_is_told_and_not_taken_for_many() {
+    fn a_column_that_counts_rows_is_reported_and_not_taken_for_many() {
         insta::assert_snapshot!(counting("Seq", 3, false), @r#"column "Seq", taken for the sequence number by its name, only counts the rows. If it is the wrong column, name the right one with --sequence-column"#);
         insta::assert_snapshot!(counting("Seq", 10, false), @r#"orders.csv: column "Seq", taken for the sequence number by its name, only counts the rows; name the right one with --sequence-column, or this one if it is right"#);
         for warned in [
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_that_a_spreadsheet_rounded_are_told_and_not_sent_if_that_is_sure() {
+    fn numbers_that_a_spreadsheet_rounded_are_reported_and_not_sent_if_that_is_sure() {
         let warned = |numbers: &[&str]| {
             let rows: String = numbers.iter().map(|number| format!("{number},1\n")).collect();
             warnings(&format!("admin,seq\n{rows}"), &ReadOptions::default())

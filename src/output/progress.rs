@@ -111,8 +111,8 @@ impl Notices {
     /// The notice that rows wait for another run's calls, if it is due.
     fn elsewhere(&mut self, waits: Option<RowsElsewhere>) -> Option<String> {
         let waits = waits.filter(|waits| waits.longest >= LONG_CALL);
-        let is_told = std::mem::replace(&mut self.waits_elsewhere, waits.is_some());
-        let waits = waits.filter(|_| !is_told)?;
+        let is_reported = std::mem::replace(&mut self.waits_elsewhere, waits.is_some());
+        let waits = waits.filter(|_| !is_reported)?;
         Some(format!(
             "another run has had the orders of {} in flight for {}: these rows wait for it; `cardcancel runs` shows what is running; end a process that hangs",
             rows(waits.rows as u64),
@@ -122,8 +122,8 @@ impl Notices {
 
     /// The notice that the server asks for a wait, if it is due.
     fn silence(&mut self, asked: WaitRequest) -> Option<String> {
-        let is_told = self.silent_since == Some(asked.since);
-        if is_told || !(asked.is_capped || asked.wait >= LONG_WAIT) {
+        let is_reported = self.silent_since == Some(asked.since);
+        if is_reported || !(asked.is_capped || asked.wait >= LONG_WAIT) {
             return None;
         }
         self.silent_since = Some(asked.since);
@@ -217,19 +217,19 @@ mod tests {
     }
 
     #[test]
-    fn the_line_tells_the_rate_how_rows_ended_and_the_time_left() {
+    fn the_line_shows_the_rate_how_rows_ended_and_the_time_left() {
         insta::assert_snapshot!(shown(snapshot()), @"10.0/s · 290 cancelled · 10 rejected · 1 min 10 s left");
     }
 
     #[test]
-    fn the_line_tells_how_many_were_rejected_with_doubt() {
+    fn the_line_shows_how_many_were_rejected_with_doubt() {
         let mut doubtful = snapshot();
         doubtful.counts.add_rejected_with_doubt(2);
         assert!(shown(doubtful).contains(" · 10 rejected (2 with doubt) · "));
     }
 
     #[test]
-    fn the_line_tells_what_the_run_is_waiting_for() {
+    fn the_line_shows_what_the_run_is_waiting_for() {
         let quiet = Snapshot { waiting: 3, retry_after: Duration::from_secs(7), ..snapshot() };
         insta::assert_snapshot!(shown(quiet), @"10.0/s · 290 cancelled · 10 rejected · 3 to retry · waiting 7 s (Retry-After)");
         let away = Snapshot { outage: Some(Duration::from_secs(75)), ..snapshot() };
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_wait_that_was_asked_for_is_told_once_and_a_short_one_is_not() {
+    fn a_long_wait_that_was_asked_for_is_reported_once_and_a_short_one_is_not() {
         let mut notices = Notices::default();
         let mut notices_of = |since, wait: u64, is_capped| {
             let seconds = Duration::from_secs;
@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_wait_for_another_runs_calls_is_told_once() {
+    fn a_long_wait_for_another_runs_calls_is_reported_once() {
         let mut notices = Notices::default();
         let mut notices_of = |waits: Option<(usize, u64)>| {
             let waits = waits.map(|(rows, longest)| RowsElsewhere {
@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn an_outage_is_told_once_when_it_begins_and_once_when_it_ends() {
+    fn an_outage_is_reported_once_when_it_begins_and_once_when_it_ends() {
         let mut notices = Notices::default();
         let seconds = [None, Some(0), Some(5), Some(70), None, None];
         let notices_of = seconds
@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn the_margin_to_the_cut_off_is_told_and_so_is_its_lack() {
+    fn the_margin_to_the_cut_off_is_reported_and_so_is_its_lack() {
         let line = |seconds| {
             let last_start = Some(Timestamp::now() + Duration::from_secs(seconds));
             line(&ProgressContext { last_start, ..context() }, &snapshot(), Duration::from_secs(20))

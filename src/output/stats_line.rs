@@ -8,7 +8,7 @@ use super::format::rate;
 use super::{human_count, human_duration, plural};
 use crate::engine::RunStats;
 
-/// A limit of the server that held the calls for less than this is not worth telling.
+/// A limit of the server that held the calls for less than this is not reported.
 const LITTLE: Duration = Duration::from_secs(1);
 
 /// The line for people; `None` if nothing happened.

@@ -33,7 +33,7 @@ async fn converse(stream: TcpStream, handler: &Handler) -> io::Result<()> {
                 Some(_) => http.hold(delay, &mut pending).await,
             }
         }
-        // After a fault there is no telling where the next request begins.
+        // After a malformed request, the start of the next one is unknown.
         let close = head.map_or(true, |head| head.close);
         let action = write_response(http.output(), &response, close);
         if action != ConnectionAction::Hang {

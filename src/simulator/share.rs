@@ -27,7 +27,7 @@ impl Share {
     /// How many parts make a whole.
     pub(super) const WHOLE: u32 = 1_000_000_000;
 
-    /// So many in a thousand; anything over 1,000 is all of them.
+    /// `n` in a thousand; more than 1,000 means all of them.
     pub const fn per_mille(n: u16) -> Share {
         if n > 1_000 { Share::ALL } else { Share(n as u32 * (Share::WHOLE / 1_000)) }
     }

@@ -1,4 +1,4 @@
-//! The arrivals of the last moments, kept in order of time.
+//! The most recent arrivals, in order of time.
 
 use std::collections::VecDeque;
 

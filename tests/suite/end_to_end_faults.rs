@@ -139,7 +139,7 @@ fn agree(results: &[ResultRow], record: &ServerRecord) {
 
 /// The summary has at most ten lines, with all of these in it.
 #[track_caller]
-fn tells(outcome: &ProgramOutput, all: &[&str]) {
+fn must_report(outcome: &ProgramOutput, all: &[&str]) {
     assert!(outcome.stdout.lines().count() <= 10, "{}", outcome.report());
     for text in all {
         assert!(outcome.stdout.contains(text), "{text} in {}", outcome.report());
@@ -166,7 +166,7 @@ fn a_run_with_expiring_tokens_an_outage_a_wait_and_a_restart_loses_no_row() {
     terminate(&first);
     let first = ended(first).exits(4);
     let lost = format!("{} answers lost", record.lock().unwrap().unanswered);
-    tells(&first, &["CoreCARD unavailable once", "credentials renewed once", &lost]);
+    must_report(&first, &["CoreCARD unavailable once", "credentials renewed once", &lost]);
     agree(&env.results(), &record.lock().unwrap());
 
     let second = ended(begin(&env, &["--rate", "500/s"])).exits(3);
@@ -176,7 +176,7 @@ fn a_run_with_expiring_tokens_an_outage_a_wait_and_a_restart_loses_no_row() {
         "paused 1 s at its request (Retry-After)",
         "credentials renewed once",
     ];
-    tells(&second, &reported);
+    must_report(&second, &reported);
     let record = record.lock().unwrap();
     agree(&env.results(), &record);
     assert_eq!(record.cancelled.len(), ROWS as usize);
@@ -193,7 +193,7 @@ fn a_run_that_the_cut_off_ends_leaves_the_rest_unsent() {
     let on_the_clock = cut_off.to_zoned(TimeZone::UTC).strftime("%H:%M:%S").to_string();
     let flags = ["--rate", "100/s", "--cut-off", &on_the_clock, "--allow-partial"];
     let outcome = ended(begin(&env, &flags)).exits(4);
-    tells(&outcome, &["(CUT_OFF)", "credentials renewed once", "before the cut-off: start"]);
+    must_report(&outcome, &["(CUT_OFF)", "credentials renewed once", "before the cut-off: start"]);
     let record = record.lock().unwrap();
     agree(&env.results(), &record);
     let unsent = ROWS as usize - record.cancelled.len();

@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_is_told_in_the_standards_words_alone() {
+    fn a_refusal_is_reported_in_the_standards_words_alone() {
         let describe = |answer: &str| refused(401, answer.as_bytes());
         assert_snapshot!(describe(r#"{"error":"invalid_client"}"#), @"the token server answered HTTP 401, invalid_client: check client_id, client_auth and CARDCANCEL_OAUTH2_CLIENT_SECRET");
         assert_snapshot!(describe(r#"{"error":"invalid_scope"}"#), @"the token server answered HTTP 401, invalid_scope: check scope");

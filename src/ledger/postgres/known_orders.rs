@@ -165,8 +165,8 @@ async fn in_flight(
     let find = session.statement(include_str!("sql/in_flight_in_other_runs.sql")).await?;
     let found = session.client.query(&find, &[&query.endpoint, &query.run]).await?;
     let known = |row: &Row| {
-        let is_heard_of: bool = row.try_get(2)?;
-        Ok((order(row)?, if is_heard_of { Known::InFlight } else { Known::InDoubt }))
+        let is_alive: bool = row.try_get(2)?;
+        Ok((order(row)?, if is_alive { Known::InFlight } else { Known::InDoubt }))
     };
     found.iter().map(known).collect()
 }

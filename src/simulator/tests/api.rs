@@ -85,7 +85,7 @@ async fn what_the_api_does_not_take_is_refused_and_nothing_is_done() {
 }
 
 #[tokio::test]
-async fn a_request_over_capacity_is_told_to_come_back_and_nothing_is_done() {
+async fn a_request_over_capacity_is_answered_with_retry_after_and_nothing_is_done() {
     let simulator = start(SimulatorSettings { capacity: Some(1), ..SimulatorSettings::default() })
         .await
         .unwrap();
@@ -104,7 +104,7 @@ async fn a_request_over_capacity_is_told_to_come_back_and_nothing_is_done() {
 }
 
 #[tokio::test]
-async fn an_answer_takes_as_long_as_it_is_told_to() {
+async fn an_answer_takes_as_long_as_is_configured() {
     let delay = Duration::from_millis(30);
     let settings =
         SimulatorSettings { latency: Latency::fixed(delay), ..SimulatorSettings::default() };

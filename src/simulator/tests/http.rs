@@ -3,7 +3,7 @@
 use super::*;
 
 #[tokio::test]
-async fn a_connection_serves_request_after_request_until_told_to_close() {
+async fn a_connection_serves_request_after_request_until_it_must_close() {
     let simulator = perfect().await;
     let mut client = TestClient::new(&simulator).await;
     for admin in 0..100 {
@@ -48,7 +48,7 @@ async fn a_request_that_arrives_byte_by_byte_is_one_request() {
 }
 
 #[tokio::test]
-async fn a_client_that_waits_to_be_told_to_go_on_is_told() {
+async fn a_client_that_waits_for_100_continue_gets_it() {
     let simulator = perfect().await;
     let mut client = TestClient::new(&simulator).await;
     let request = post("Expect: 100-continue\r\n", &body(order(1)));

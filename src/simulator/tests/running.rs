@@ -36,7 +36,7 @@ async fn lengths(record: &std::path::Path, requests: usize) -> Vec<Duration> {
 }
 
 #[tokio::test]
-async fn the_record_tells_when_a_request_was_answered_or_its_client_had_gone() {
+async fn the_record_shows_when_a_request_was_answered_or_its_client_had_gone() {
     const LATENCY: Duration = Duration::from_millis(600);
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("record.csv");

@@ -57,14 +57,14 @@ pub struct Call {
     pub over: Time,
     /// Whether it cancelled the order.
     pub cancelled: bool,
-    pub heard: Heard,
+    pub received: Received,
     /// When the ledger surely had its outcome, or that it was lost with its process.
     pub known: Time,
 }
 
 /// The answer that the program received for a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Heard {
+pub enum Received {
     /// `Status` true.
     Yes,
     /// `Status` false, or that it was not processed: surely nothing was done.

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 
 use super::files::{OrderFile, some_orders};
 use super::given;
-use super::history::{Call, Ended, Heard, History, ProcessStart, ReportedRow, Time};
+use super::history::{Call, Ended, History, ProcessStart, Received, ReportedRow, Time};
 use crate::common::{ProgramOutput, Rng, TestEnv, TestSimulator, ended, rows, terminate, until};
 
 /// After this time the ledger has the outcome of an answer, even on a machine under load.
@@ -336,15 +336,15 @@ fn calls(record: &[u8], starts: &[ProcessStart]) -> Vec<Call> {
                 admin_number: line.get("admin_number").parse().unwrap(),
                 sequence_number: line.get("sequence_number").parse().unwrap(),
             };
-            let heard = match line.get("answer") {
-                "ok" => Heard::Yes,
-                "printed" | "unknown" | "already_cancelled" | "throttle" | "429" => Heard::No,
-                _ => Heard::Lost,
+            let received = match line.get("answer") {
+                "ok" => Received::Yes,
+                "printed" | "unknown" | "already_cancelled" | "throttle" | "429" => Received::No,
+                _ => Received::Lost,
             };
             let cancelled = line.get("did") == "cancelled";
             let (came, over) = (time("received_at_ns"), time("ended_at_ns"));
             let by = makers(starts, order, came);
-            received_of(starts, Call { order, by, came, over, cancelled, heard, known: over })
+            received_of(starts, Call { order, by, came, over, cancelled, received, known: over })
         })
         .collect();
     calls.sort_by_key(|call| (call.order, call.came));
@@ -379,11 +379,11 @@ fn received_of(starts: &[ProcessStart], call: Call) -> Call {
     let died = makers().filter(|start| start.ended == Ended::Died);
     let death = died.map(|start| start.to).filter(|to| call.over + COMMITTED_WITHIN > *to).max();
     let surely_lost = |to| call.over >= to && call.by.len() == 1;
-    match (call.heard, death) {
-        (Heard::Lost, None) => Call { known: call.over + COMMITTED_WITHIN, ..call },
+    match (call.received, death) {
+        (Received::Lost, None) => Call { known: call.over + COMMITTED_WITHIN, ..call },
         (_, None) => call,
-        (Heard::Lost, Some(to)) => Call { known: to.max(call.over + COMMITTED_WITHIN), ..call },
-        (_, Some(to)) if surely_lost(to) => Call { heard: Heard::Lost, known: to, ..call },
-        (_, Some(to)) => Call { heard: Heard::Perhaps, known: to, ..call },
+        (Received::Lost, Some(to)) => Call { known: to.max(call.over + COMMITTED_WITHIN), ..call },
+        (_, Some(to)) if surely_lost(to) => Call { received: Received::Lost, known: to, ..call },
+        (_, Some(to)) => Call { received: Received::Perhaps, known: to, ..call },
     }
 }

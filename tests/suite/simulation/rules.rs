@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use cardcancel::model::Order;
 
-use super::history::{Call, Ended, Heard, History, ProcessStart, ReportedRow, Time};
+use super::history::{Call, Ended, History, ProcessStart, Received, ReportedRow, Time};
 
 /// The rules by name. Each returns its violations.
 const RULES: [(&str, Rule); 9] = [
@@ -80,23 +80,23 @@ impl RowView<'_> {
 
     /// Whether by then a call had cancelled the order and its answer had not been received.
     fn was_cancelled_without_answer(&self) -> bool {
-        let unheard = |call: &Call| match call.heard {
+        let not_received = |call: &Call| match call.received {
             // An order that is sent again on purpose may well be recorded as cancelled.
-            Heard::Perhaps => !self.start.again,
-            heard => heard != Heard::Yes,
+            Received::Perhaps => !self.start.again,
+            received => received != Received::Yes,
         };
         let mut cancelled = self.calls.iter().filter(|call| call.cancelled);
-        cancelled.any(|call| unheard(call) && call.came <= self.as_of)
+        cancelled.any(|call| not_received(call) && call.came <= self.as_of)
     }
 
     /// Whether by then it was recorded that the order is cancelled.
     fn was_known_cancelled(&self) -> bool {
-        self.calls.iter().any(|call| call.heard == Heard::Yes && call.known <= self.as_of)
+        self.calls.iter().any(|call| call.received == Received::Yes && call.known <= self.as_of)
     }
 
     /// Whether by then it was recorded that an answer for the order was lost.
     fn was_known_lost(&self) -> bool {
-        self.calls.iter().any(|call| call.heard == Heard::Lost && call.known <= self.as_of)
+        self.calls.iter().any(|call| call.received == Received::Lost && call.known <= self.as_of)
     }
 
     fn report(&self) -> String {
@@ -131,7 +131,7 @@ fn repeated(seen: &CallView<'_>) -> Vec<String> {
     let on_purpose = |call: &Call| call.by.iter().any(|by| seen.history.starts[*by].again);
     let mut repeated = Vec::new();
     for calls in seen.calls.values() {
-        let Some(done) = calls.iter().find(|call| call.heard == Heard::Yes) else { continue };
+        let Some(done) = calls.iter().find(|call| call.received == Received::Yes) else { continue };
         let after = calls.iter().filter(|call| call.came > done.known && !on_purpose(call));
         repeated.extend(after.map(|call| format!("{call:?} after {done:?}")));
     }
@@ -164,7 +164,7 @@ fn doubt_forgotten(seen: &CallView<'_>) -> Vec<String> {
 
 fn doubt_invented(seen: &CallView<'_>) -> Vec<String> {
     let had_cause = |row: &RowView<'_>| {
-        let lost = |call: &Call| matches!(call.heard, Heard::Lost | Heard::Perhaps);
+        let lost = |call: &Call| matches!(call.received, Received::Lost | Received::Perhaps);
         let claimed = row.reported.order.is_some_and(|order| seen.history.claimed.contains(&order));
         claimed || row.calls.iter().any(|call| lost(call))
     };

@@ -22,7 +22,7 @@ use cardcancel::policy::stop_rules::StopRuleSettings;
 use jiff::Timestamp;
 
 use super::files::{OrderFile, some_orders};
-use super::history::{self, Call, Ended, Heard, History, ReportedRow};
+use super::history::{self, Call, Ended, History, Received, ReportedRow};
 use crate::common::{self, Rng};
 
 const RATE: u32 = 40;
@@ -52,7 +52,7 @@ type TokenIndex = usize;
 /// The server's result for a call.
 struct Taken {
     seen: CallResult,
-    heard: Heard,
+    received: Received,
     cancelled: bool,
 }
 
@@ -60,7 +60,11 @@ impl VirtualServer {
     fn take(&mut self, order: Order, token: TokenIndex, at: Duration, rng: &mut Rng) -> Taken {
         self.arrivals.push(at);
         if self.tokens.get(token).is_none_or(|dies_at| at >= *dies_at) {
-            return Taken { seen: answer(401, None, "401"), heard: Heard::No, cancelled: false };
+            return Taken {
+                seen: answer(401, None, "401"),
+                received: Received::No,
+                cancelled: false,
+            };
         }
         // Of ten orders, one is printed and one was cancelled long ago.
         let refusal = match order.admin_number % 10 {
@@ -74,17 +78,17 @@ impl VirtualServer {
         let lost = CallResult::Lost { code: ReasonCode::ConnectionLost, detail: "lost".to_owned() };
         let refused =
             CallResult::NotSent { code: ReasonCode::Connect, detail: "refused".to_owned() };
-        let (seen, heard) = match fault {
-            0 | 1 => (lost, Heard::Lost),
-            2 | 7 => (answer(503, None, "BUSY"), Heard::Lost),
-            3 => (refused, Heard::No),
-            4 => (answer(500, None, "ERR"), Heard::Lost),
-            5 => (answer(200, None, "ERR"), Heard::Lost),
-            6 => (answer(429, None, "SLOWER"), Heard::No),
-            _ if cancelled => (answer(200, Some(true), "ERR01160"), Heard::Yes),
-            _ => (answer(200, Some(false), refusal.unwrap_or("CANCELLED_BEFORE")), Heard::No),
+        let (seen, received) = match fault {
+            0 | 1 => (lost, Received::Lost),
+            2 | 7 => (answer(503, None, "BUSY"), Received::Lost),
+            3 => (refused, Received::No),
+            4 => (answer(500, None, "ERR"), Received::Lost),
+            5 => (answer(200, None, "ERR"), Received::Lost),
+            6 => (answer(429, None, "SLOWER"), Received::No),
+            _ if cancelled => (answer(200, Some(true), "ERR01160"), Received::Yes),
+            _ => (answer(200, Some(false), refusal.unwrap_or("CANCELLED_BEFORE")), Received::No),
         };
-        Taken { seen, heard, cancelled }
+        Taken { seen, received, cancelled }
     }
 }
 
@@ -173,7 +177,7 @@ struct VirtualProcess {
     /// Tokens that the scheduler knows to be refused.
     refused: BTreeSet<TokenIndex>,
     /// Calls that have ended for it and that no commit has recorded.
-    heard: Vec<usize>,
+    received: Vec<usize>,
     /// Every order that it has claimed.
     claimed: BTreeSet<Order>,
     /// Rows that a commit has ended: none of them may be sent again.
@@ -332,7 +336,7 @@ impl<'a> VirtualSimulation<'a> {
             }
         };
         if run.has_ended() {
-            return self.tell(id, &mut ledger, &run);
+            return self.report_rows(id, &mut ledger, &run);
         }
         let mut process = self.start(job, run, ledger, lock);
         note_ended(&mut process);
@@ -400,7 +404,7 @@ impl<'a> VirtualSimulation<'a> {
             wakes: 0,
             token,
             refused: BTreeSet::new(),
-            heard: Vec::new(),
+            received: Vec::new(),
             claimed: BTreeSet::new(),
             ended: BTreeMap::new(),
             sent: HashMap::new(),
@@ -437,7 +441,7 @@ impl<'a> VirtualSimulation<'a> {
                     process.refused.insert(token);
                 }
                 self.history.calls[call].over = self.now();
-                process.heard.push(call);
+                process.received.push(call);
                 let (dispatched_at, ended) = (at - process.started, self.clock - process.started);
                 let times = CallTimings { dispatched_at, started: dispatched_at, ended };
                 Some(Event::Ended { claimed, ending: *ending, times })
@@ -489,7 +493,7 @@ impl<'a> VirtualSimulation<'a> {
             let outcome =
                 process.ledger.commit(commit, &mut |b, wish| pace.allocate(b, wish)).unwrap();
             process.claimed.extend(outcome.claimed.iter().map(ClaimedRow::order));
-            for call in std::mem::take(&mut process.heard) {
+            for call in std::mem::take(&mut process.received) {
                 self.history.calls[call].known = self.now();
             }
             note_ended(process);
@@ -536,8 +540,8 @@ impl<'a> VirtualSimulation<'a> {
     /// A call begins.
     fn note_call(&mut self, id: usize, order: Order) -> usize {
         let (came, over, known) = (self.now(), history::Time::MAX, history::Time::MAX);
-        let (by, heard) = (vec![id], Heard::Lost);
-        let call = Call { order, by, came, over, cancelled: false, heard, known };
+        let (by, received) = (vec![id], Received::Lost);
+        let call = Call { order, by, came, over, cancelled: false, received, known };
         self.history.calls.push(call);
         self.history.calls.len() - 1
     }
@@ -546,7 +550,7 @@ impl<'a> VirtualSimulation<'a> {
         let Sent { claimed, token, call, .. } = &sent;
         let taken = self.server.take(claimed.order(), *token, self.clock, &mut self.rng);
         let call = &mut self.history.calls[*call];
-        (call.cancelled, call.heard) = (taken.cancelled, taken.heard);
+        (call.cancelled, call.received) = (taken.cancelled, taken.received);
         let outcome = classify(taken.seen, &process.rules);
         let took = Duration::from_micros(500 + self.rng.below(80_000));
         let ending = AttemptEnd { sent_at: self.wall(), ended_at: self.wall() + took, outcome };
@@ -567,11 +571,11 @@ impl<'a> VirtualSimulation<'a> {
             if call.known != history::Time::MAX {
                 continue;
             }
-            let was_heard = call.over != history::Time::MAX;
-            call.heard = match call.heard {
+            let was_received = call.over != history::Time::MAX;
+            call.received = match call.received {
                 // Answers that were received and not recorded are lost.
-                Heard::No if was_heard => Heard::Perhaps,
-                _ => Heard::Lost,
+                Received::No if was_received => Received::Perhaps,
+                _ => Received::Lost,
             };
             (call.over, call.known) = (call.over.min(now), now);
         }
@@ -590,7 +594,7 @@ impl<'a> VirtualSimulation<'a> {
         assert!(!is_for_credentials || is_refused, "seed {}: stopped too soon", self.seed);
         let run = process.ledger.finish(self.wall(), stop).unwrap();
         self.at_work.remove(&process.job.file);
-        self.tell(id, &mut process.ledger, &run);
+        self.report_rows(id, &mut process.ledger, &run);
         for record in common::records(&mut process.ledger, &run) {
             let sent = process.sent.get(&record.row).copied().unwrap_or(0);
             assert!(record.attempts >= sent, "seed {}: {record:?} of {sent}", self.seed);
@@ -602,7 +606,7 @@ impl<'a> VirtualSimulation<'a> {
     }
 
     /// Reports every row, as the results would.
-    fn tell(&mut self, by: usize, ledger: &mut Sqlite, run: &Run) {
+    fn report_rows(&mut self, by: usize, ledger: &mut Sqlite, run: &Run) {
         let records = common::records(ledger, run);
         assert_eq!(records.len() as u64, run.rows, "seed {}: one result a row", self.seed);
         if run.has_ended() {

@@ -11,8 +11,8 @@ CROSS JOIN LATERAL (
                SELECT FROM attempt
                WHERE attempt.run = same.run AND attempt.row = same.row AND verdict = 0)), false)
                AS is_cancelled,
-           coalesce(bool_or(held.is_heard_of), false) AS in_flight,
-           coalesce(bool_or(NOT held.is_heard_of), false) AS was_in_flight
+           coalesce(bool_or(held.is_alive), false) AS in_flight,
+           coalesce(bool_or(NOT held.is_alive), false) AS was_in_flight
     FROM (
         SELECT row.run, row.row FROM row
         WHERE row.admin_number = wanted.admin_number
@@ -22,7 +22,7 @@ CROSS JOIN LATERAL (
     JOIN run ON run.number = same.run AND run.endpoint = $1 AND run.number IS DISTINCT FROM $2
     LEFT JOIN LATERAL (
         SELECT coalesce(worker.at_work AND worker.leased_until > clock_timestamp(), false)
-                   AS is_heard_of
+                   AS is_alive
         FROM open_row LEFT JOIN worker ON worker.number = open_row.worker
         WHERE open_row.run = same.run AND open_row.row = same.row AND open_row.in_flight
         OFFSET 0
