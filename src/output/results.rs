@@ -7,6 +7,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
+use tempfile::NamedTempFile;
 
 use super::background_writer::write_in_background;
 use super::hashing_writer::HashingWriter;
@@ -20,8 +21,7 @@ use crate::private_file;
 #[derive(Debug)]
 pub struct ResultsFile {
     path: PathBuf,
-    temp_path: PathBuf,
-    file: File,
+    temp_file: NamedTempFile,
     replace: Replace,
 }
 
@@ -79,11 +79,11 @@ impl ResultsFile {
             bail!("{path} names a folder: name a file in it for the results with -o");
         }
         may_replace(&path, run, replace, ledger)?;
-        let (temp_path, file) = create_temp_file(&path, run).with_context(|| {
+        let temp_file = create_temp_file(&path, run).with_context(|| {
             let path = path.display();
             format!("the results cannot be written to {path}: choose another file with -o")
         })?;
-        Ok(ResultsFile { path, temp_path, file, replace })
+        Ok(ResultsFile { path, temp_file, replace })
     }
 
     /// Writes every row of the run, and puts the file in its place.
@@ -102,14 +102,17 @@ impl ResultsFile {
         })?;
         // Another may have been put there while the run went on.
         may_replace(&self.path, source.run.id(), self.replace, ledger)?;
-        let path = self.path.display().to_string();
-        ledger.note_results(source.run, &digest, &path)?;
-        ledger.note_results(source.run, &fingerprint(&self.file.metadata()?), &path)?;
-        fs::rename(&self.temp_path, &self.path)
-            .and_then(|()| sync_folder(&self.path))
-            .with_context(|| format!("the results could not be put at {}", self.path.display()))?;
+        let ResultsFile { path, temp_file, .. } = self;
+        let shown = path.display().to_string();
+        ledger.note_results(source.run, &digest, &shown)?;
+        ledger.note_results(source.run, &fingerprint(&temp_file.as_file().metadata()?), &shown)?;
+        temp_file
+            .persist(&path)
+            .map_err(io::Error::from)
+            .and_then(|_| sync_folder(&path))
+            .with_context(|| format!("the results could not be put at {shown}"))?;
         let RowTally { ended, open, may_be_cut_short, misnamed } = tally;
-        let (path, counts) = (self.path.clone(), ended.plus(open));
+        let counts = ended.plus(open);
         let input_changed = source.input.has_changed();
         Ok(WrittenResults { path, counts, ended, may_be_cut_short, misnamed, input_changed })
     }
@@ -119,17 +122,11 @@ impl ResultsFile {
         source: &ResultsInput<'_>,
         ledger: &mut dyn Ledger,
     ) -> anyhow::Result<(String, RowTally)> {
-        let written = write_in_background(&self.file, |file| write_lines(source, ledger, file))?;
+        let file = self.temp_file.as_file();
+        let written = write_in_background(file, |file| write_lines(source, ledger, file))?;
         source.input.verify()?;
-        self.file.sync_all()?;
+        file.sync_all()?;
         Ok(written)
-    }
-}
-
-impl Drop for ResultsFile {
-    fn drop(&mut self) {
-        // Gone already if the file was put in its place.
-        let _ = fs::remove_file(&self.temp_path);
     }
 }
 
@@ -194,11 +191,10 @@ pub(super) fn names_folder(path: &Path) -> bool {
 
 /// Creates a temporary file beside the results, one for each process that works on the run.
 /// Removes those of killed processes, which are not locked.
-fn create_temp_file(path: &Path, run: &str) -> io::Result<(PathBuf, File)> {
+fn create_temp_file(path: &Path, run: &str) -> io::Result<NamedTempFile> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let beginning = format!(".{name}.{run}.");
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let folder = folder.unwrap_or(Path::new("."));
+    let folder = folder_of(path);
     // Where the folder cannot be listed, litter stays.
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let other = entry.file_name().to_string_lossy().into_owned();
@@ -206,20 +202,18 @@ fn create_temp_file(path: &Path, run: &str) -> io::Result<(PathBuf, File)> {
             remove_unless_locked(&folder.join(other))?;
         }
     }
-    for number in 0..u32::MAX {
-        let partial = folder.join(format!("{beginning}{}-{number}{PARTIAL}", std::process::id()));
-        let opened = private_file::open_options().write(true).create_new(true).open(&partial);
-        match opened {
-            Err(there) if there.kind() == io::ErrorKind::AlreadyExists => {}
-            // Another process may take it for what a killed one left before it is locked.
-            Ok(file) if file.try_lock().is_ok() && is_at(&file, &partial) => {
-                return Ok((partial, file));
-            }
-            Ok(_) => {}
-            Err(cause) => return Err(cause),
+    let mut options = private_file::open_options();
+    options.write(true).create_new(true);
+    loop {
+        let file = tempfile::Builder::new()
+            .prefix(&beginning)
+            .suffix(PARTIAL)
+            .make_in(folder, |path| options.open(path))?;
+        // Another process may take it for what a killed one left before it is locked.
+        if file.as_file().try_lock().is_ok() && is_at(file.as_file(), file.path()) {
+            return Ok(file);
         }
     }
-    Err(io::ErrorKind::AlreadyExists.into())
 }
 
 /// How the name of a temporary file ends.
@@ -246,6 +240,10 @@ fn is_at(file: &File, path: &Path) -> bool {
 
 /// A rename outlives a power cut only once its folder is on the disk.
 fn sync_folder(path: &Path) -> io::Result<()> {
+    File::open(folder_of(path))?.sync_all()
+}
+
+fn folder_of(path: &Path) -> &Path {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+    folder.unwrap_or(Path::new("."))
 }
