@@ -18,7 +18,9 @@ mod lease;
 mod order;
 mod outcome;
 mod reason_code;
+mod spreadsheet;
 mod status;
+mod timestamps;
 mod transition;
 mod uptime;
 
@@ -31,6 +33,8 @@ pub use lease::Lease;
 pub use order::{Attempt, Order, Row, RowError, RowNumber};
 pub use outcome::{FatalCause, Outcome, ServerSignal, Verdict};
 pub use reason_code::{ParseReasonCodeError, ReasonCode};
+pub use spreadsheet::without_formula;
 pub use status::{ParseStatusError, Status};
+pub use timestamps::TimestampFormatter;
 pub use transition::{OnDoubt, RowTransition, status_when_stopped, transition};
 pub use uptime::Uptime;

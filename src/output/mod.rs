@@ -9,9 +9,7 @@ pub mod progress;
 pub mod results;
 pub mod results_writer;
 mod row_prefetch;
-mod spreadsheet;
 mod stats_line;
 pub mod summary;
-mod timestamps;
 
 pub use format::{human_count, human_duration, per_second, plural, rows};

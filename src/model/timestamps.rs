@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 /// Formats timestamps. Of those within one second, only the first is formatted in full.
 #[derive(Debug, Default)]
-pub(super) struct TimestampFormatter {
+pub struct TimestampFormatter {
     second: Option<i64>,
     text: Vec<u8>,
 }
@@ -13,6 +13,7 @@ pub(super) struct TimestampFormatter {
 const WHOLE: usize = "2024-01-15T08:30:00.".len();
 
 impl TimestampFormatter {
+    /// The text of this time.
     pub fn format(&mut self, time: Timestamp) -> &[u8] {
         let milliseconds = u32::try_from(time.subsec_millisecond()).ok();
         match milliseconds.filter(|_| self.second == Some(time.as_second())) {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 /// The text so that it cannot act as a formula in a spreadsheet. One apostrophe is put before what
 /// might, and before what begins with one: taken off again, the text is what it was.
-pub(super) fn without_formula(text: &str) -> Cow<'_, str> {
+pub fn without_formula(text: &str) -> Cow<'_, str> {
     if may_be_formula(text) { format!("'{text}").into() } else { text.into() }
 }
 
