@@ -1,32 +1,47 @@
-//! Timestamps as RFC 3339 in UTC with milliseconds.
+//! Timestamps as RFC 3339 in UTC with milliseconds or microseconds.
 
 use jiff::Timestamp;
 
 /// Formats timestamps. Of those within one second, only the first is formatted in full.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct TimestampFormatter {
+    /// The number of digits after the point.
+    digits: usize,
     second: Option<i64>,
     text: Vec<u8>,
 }
 
-/// Up to the point before the milliseconds.
+/// Up to the point before the fraction.
 const WHOLE: usize = "2024-01-15T08:30:00.".len();
 
 impl TimestampFormatter {
+    /// Formats with three digits after the point; what is smaller is cut off.
+    pub fn milliseconds() -> TimestampFormatter {
+        TimestampFormatter { digits: 3, second: None, text: Vec::new() }
+    }
+
+    /// Formats with six digits after the point; what is smaller is cut off.
+    pub fn microseconds() -> TimestampFormatter {
+        TimestampFormatter { digits: 6, second: None, text: Vec::new() }
+    }
+
     /// The text of this time.
     pub fn format(&mut self, time: Timestamp) -> &[u8] {
-        let milliseconds = u32::try_from(time.subsec_millisecond()).ok();
-        match milliseconds.filter(|_| self.second == Some(time.as_second())) {
-            Some(milliseconds) => {
-                let digits = [100, 10, 1].map(|unit| b'0' + (milliseconds / unit % 10) as u8);
-                let place = self.text.iter_mut().skip(WHOLE);
-                place.zip(digits).for_each(|(place, digit)| *place = digit);
+        let nanoseconds = u32::try_from(time.subsec_nanosecond()).ok();
+        match nanoseconds.filter(|_| self.second == Some(time.as_second())) {
+            Some(nanoseconds) => {
+                let mut unit = 100_000_000;
+                for place in self.text.iter_mut().skip(WHOLE).take(self.digits) {
+                    *place = b'0' + (nanoseconds / unit % 10) as u8;
+                    unit /= 10;
+                }
             }
             None => {
-                self.text = format!("{time:.3}").into();
+                let digits = self.digits;
+                self.text = format!("{time:.digits$}").into();
                 // Years of other lengths, and seconds counted backwards, are rare.
                 let usual =
-                    self.text.len() == WHOLE + "000Z".len() && time >= Timestamp::UNIX_EPOCH;
+                    self.text.len() == WHOLE + digits + "Z".len() && time >= Timestamp::UNIX_EPOCH;
                 self.second = Some(time.as_second()).filter(|_| usual);
             }
         }
@@ -46,14 +61,15 @@ mod tests {
             seconds in prop::collection::vec(prop_oneof![-2i64..3, -62_135_596_801..-62_135_596_798i64], 1..4),
             nanoseconds in prop::collection::vec(0..1_000_000_000i64, 1..8),
         ) {
-            let mut formatter = TimestampFormatter::default();
+            let mut milliseconds = TimestampFormatter::milliseconds();
+            let mut microseconds = TimestampFormatter::microseconds();
             for second in seconds {
                 for nanosecond in &nanoseconds {
                     let time = Timestamp::from_nanosecond(
                         i128::from(second) * 1_000_000_000 + i128::from(*nanosecond)
                     ).unwrap();
-                    let alone = format!("{time:.3}");
-                    prop_assert_eq!(formatter.format(time), alone.as_bytes());
+                    prop_assert_eq!(milliseconds.format(time), format!("{time:.3}").as_bytes());
+                    prop_assert_eq!(microseconds.format(time), format!("{time:.6}").as_bytes());
                 }
             }
         }

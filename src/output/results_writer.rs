@@ -116,8 +116,8 @@ impl<'a> ResultsWriter<'a> {
                 .buffer_capacity(CHUNK_BYTES)
                 .from_writer(to),
             digits: itoa::Buffer::new(),
-            first_sent_at: TimestampFormatter::default(),
-            ended_at: TimestampFormatter::default(),
+            first_sent_at: TimestampFormatter::milliseconds(),
+            ended_at: TimestampFormatter::milliseconds(),
         }
     }
 
