@@ -37,11 +37,18 @@ impl Hasher {
 #[error("\"{0}\" is not a SHA-256 digest of 64 hexadecimal digits, as sha256sum prints it")]
 pub struct ParseDigestError(String);
 
+impl ParseDigestError {
+    /// The error for this text, of which it keeps the beginning.
+    pub(crate) fn new(text: &str) -> ParseDigestError {
+        ParseDigestError(text.chars().take(80).collect())
+    }
+}
+
 impl FromStr for Digest {
     type Err = ParseDigestError;
 
     fn from_str(text: &str) -> Result<Self, ParseDigestError> {
-        let refused = || ParseDigestError(text.chars().take(80).collect());
+        let refused = || ParseDigestError::new(text);
         if text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return Err(refused());
         }

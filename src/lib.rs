@@ -40,6 +40,8 @@ pub mod policy;
 
 pub mod engine;
 
+pub mod audit;
+
 pub mod exit_code;
 
 pub mod output;

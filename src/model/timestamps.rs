@@ -68,8 +68,9 @@ mod tests {
                     let time = Timestamp::from_nanosecond(
                         i128::from(second) * 1_000_000_000 + i128::from(*nanosecond)
                     ).unwrap();
-                    prop_assert_eq!(milliseconds.format(time), format!("{time:.3}").as_bytes());
-                    prop_assert_eq!(microseconds.format(time), format!("{time:.6}").as_bytes());
+                    let alone = (format!("{time:.3}"), format!("{time:.6}"));
+                    prop_assert_eq!(milliseconds.format(time), alone.0.as_bytes());
+                    prop_assert_eq!(microseconds.format(time), alone.1.as_bytes());
                 }
             }
         }

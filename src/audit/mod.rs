@@ -1,0 +1,24 @@
+//! The record as auditors get it: lines of CSV, digests over them, seals, exports, and their
+//! verification. Everything here is a function of the ledger's records; nothing here reads a
+//! ledger.
+//!
+//! # Architecture
+//!
+//! A run is four tables ([`AuditTable`]), and [`RunLines`] formats one line of them at a time.
+//! The bytes that are sealed are the bytes that are exported, so an exported file alone is enough
+//! to compute a seal's digests again.
+//!
+//! ```text
+//! RowRecord, AttemptRecord, EventRecord ──RunLines──▶ lines ──BlockDigest──▶ digests
+//! ```
+
+mod block_digest;
+mod csv_line;
+mod record_lines;
+mod tables;
+#[cfg(test)]
+mod testing;
+
+pub use block_digest::{BlockDigest, BlockList, LINES_PER_BLOCK};
+pub use record_lines::{OPERATION, RunLines};
+pub use tables::{AuditColumn, AuditTable, ColumnType};
