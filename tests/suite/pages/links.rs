@@ -1,8 +1,11 @@
-//! Links, and the length of the README.
+//! Links, the length of the README, and the width of code.
 
 use std::path::Path;
 
 use super::{Page, in_project, pages};
+
+/// How many characters of code fit where the pages are read.
+const WIDEST: usize = 108;
 
 #[test]
 fn the_readme_has_at_most_200_lines_and_links_every_page() {
@@ -11,6 +14,16 @@ fn the_readme_has_at_most_200_lines_and_links_every_page() {
     assert!(lines <= 200, "{lines} lines");
     for page in pages().iter().skip(1) {
         assert!(readme.links().any(|link| link == page.path), "{} is not linked", page.path);
+    }
+}
+
+#[test]
+fn no_line_of_code_is_wider_than_a_page() {
+    for page in pages().into_iter().chain(["samples/README.md", "benches/README.md"].map(Page::at))
+    {
+        for line in page.text.split("```").skip(1).step_by(2).flat_map(str::lines) {
+            assert!(line.chars().count() <= WIDEST, "{}: {line}", page.path);
+        }
     }
 }
 
