@@ -277,10 +277,12 @@ fn synopsis(command: &Command) -> Roff {
     roff
 }
 
-/// The commands below one, each with its page.
+/// The commands below one, each with its page, in the order of --help.
 fn commands(command: &Command, name: &str) -> Roff {
     let mut roff = heading("COMMANDS");
-    for below in command.get_subcommands() {
+    let mut all: Vec<&Command> = command.get_subcommands().collect();
+    all.sort_by_key(|below| below.get_display_order());
+    for below in all {
         roff.control("TP", []);
         roff.text(page_link(format!("{name} {}", below.get_name()).trim_start()));
         roff.text([roman(below.get_about().map(ToString::to_string).unwrap_or_default())]);

@@ -74,6 +74,25 @@ fn there_is_a_page_for_each_command_and_one_can_be_printed() {
 }
 
 #[test]
+fn the_commands_are_listed_in_the_order_of_help() {
+    let env = TestEnv::new();
+    let page = env.run(&["man"]).exits(0).stdout;
+    let help = env.run(&["-h"]).exits(0).stdout;
+    let (_, listed) = help.split_once("Commands:\n").unwrap();
+    let listed = listed.lines().take_while(|line| !line.is_empty());
+    let listed: Vec<&str> = listed.filter_map(|line| line.split_whitespace().next()).collect();
+    let (_, commands) = page.split_once(".SH COMMANDS\n").unwrap();
+    let commands = commands.split(".SH ").next().unwrap();
+    let commands: Vec<&str> = commands
+        .split("cardcancel\\-")
+        .skip(1)
+        .filter_map(|rest| rest.split('\\').next())
+        .collect();
+    let listed: Vec<&str> = listed.into_iter().filter(|name| *name != "help").collect();
+    assert_eq!(commands, listed);
+}
+
+#[test]
 fn pages_can_be_read_by_all_and_replace_nothing_but_pages() {
     let env = TestEnv::new();
     for page in pages(&env) {
