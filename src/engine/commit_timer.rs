@@ -12,6 +12,10 @@ const LONGEST_HORIZON: Duration = Duration::from_secs(5);
 /// How long a completed call may wait for other completions to share its commit.
 const COMMITTED_WITHIN: Duration = Duration::from_millis(10);
 
+/// How much further ahead than requested a slot may seem to be, since clocks are read one after
+/// the other.
+const CLOCK_ERROR: Duration = Duration::from_millis(50);
+
 /// How long after another process used the budget it counts as still using it.
 const SHARED_FOR: Duration = Duration::from_secs(2);
 
@@ -22,6 +26,8 @@ pub struct CommitTimer {
     started_at: Option<Duration>,
     /// Whether that commit claims rows.
     claims: bool,
+    /// How far ahead of its end that commit, or the last one, may have been granted slots.
+    reach: Duration,
     latency: CommitLatency,
     /// When what was completed must be committed.
     deadline: Option<Duration>,
@@ -54,6 +60,7 @@ impl CommitTimer {
     /// Records that a commit begins. `claims` is whether it claims rows.
     pub fn begin(&mut self, claims: bool, now: Duration) {
         (self.started_at, self.claims, self.deadline) = (Some(now), claims, None);
+        self.reach = self.expected_latency().saturating_add(self.horizon());
     }
 
     /// Records that the commit ended. Returns when it began; `None` if none was in progress.
@@ -116,6 +123,11 @@ impl CommitTimer {
     /// The expected duration of the next commit: the longest of recent ones.
     pub fn expected_latency(&self) -> Duration {
         self.latency.max()
+    }
+
+    /// How far ahead of the end of the last commit a slot that it was granted can be.
+    pub fn reach(&self) -> Duration {
+        self.reach.saturating_add(CLOCK_ERROR)
     }
 
     /// How far ahead slots are requested: twice the expected latency, within 60 ms and 5 s. It

@@ -2,6 +2,11 @@
 use std::time::Duration;
 
 use crate::common::{ProgramOutput, TestEnv, TestSimulator, ended, until, with_its_clock_set};
+use cardcancel::engine::{Event, Now, RunPolicy, Scheduler};
+use cardcancel::ledger::{Ledger, Sqlite, StartOptions};
+use cardcancel::model::OnDoubt;
+use cardcancel::policy::pacer::Pacer;
+use cardcancel::policy::stop_rules::StopRuleSettings;
 use cardcancel::simulator::{Latency, SimulatorSettings};
 use jiff::{SignedDuration, Timestamp};
 
@@ -90,4 +95,45 @@ fn a_clock_set_back_puts_no_cut_off_off() {
     set_in_the_run(&env, &core_card, &flags, 5, "-3600s").exits(4);
     assert!(core_card.requests() <= 30, "{} calls", core_card.requests());
     assert!(env.results().iter().any(|row| row.get("error_code") == "CUT_OFF"));
+}
+
+#[test]
+fn rows_claimed_as_the_clock_is_set_back_get_new_slots_and_are_not_sent_at_once() {
+    const HOUR: SignedDuration = SignedDuration::from_hours(1);
+    let folder = tempfile::tempdir().unwrap();
+    let mut ledger = Sqlite::open(&folder.path().join("ledger.db")).unwrap();
+    let noon: Timestamp = "2026-01-01T12:00:00Z".parse().unwrap();
+    let run = crate::common::create_run(&mut ledger, 20, noon);
+    let options = StartOptions {
+        at: noon,
+        cut_off: None,
+        rates: String::new(),
+        joins: false,
+        again: false,
+        on_doubt: OnDoubt::Retry,
+    };
+    let started = ledger.start(&run, options).unwrap();
+    let policy = RunPolicy {
+        concurrency: 20,
+        attempts: 3,
+        on_doubt: OnDoubt::Retry,
+        last_start: None,
+        stop_rules: StopRuleSettings::default(),
+        max_outage: Duration::from_secs(900),
+        max_per_second: Some(100),
+    };
+    let mut pacer = Pacer::new(&"100/s".parse().unwrap());
+    let mut scheduler = Scheduler::new(policy, run.counts, started);
+    let now = Now { since_start: Duration::ZERO, wall: noon };
+    let commit = scheduler.handle([], now).commit.unwrap();
+    let outcome = ledger.commit(commit, &mut |b, request| pacer.allocate(b, request)).unwrap();
+    let claimed = outcome.claimed.len();
+    assert!(claimed > 3, "{claimed} rows");
+    let now = Now { since_start: Duration::from_millis(3), wall: noon - HOUR };
+    let actions = scheduler.handle([Event::Committed(outcome)], now);
+    assert_eq!(actions.commit.unwrap().completed.len(), claimed, "not all are released");
+    for since_start in (0..1000).map(|tens| Duration::from_millis(10 * tens)) {
+        let now = Now { since_start, wall: noon - HOUR + since_start };
+        assert!(scheduler.handle([], now).dispatch.is_empty(), "sent after {since_start:?}");
+    }
 }

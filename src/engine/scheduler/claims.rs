@@ -106,12 +106,12 @@ impl Scheduler {
         {
             self.on_lease_lost();
         }
-        let horizon = self.commits.horizon();
+        let reach = self.commits.reach();
         let at = |slot: Timestamp| {
             let ahead = Duration::try_from(slot.duration_since(now.wall)).unwrap_or_default();
             let behind = Duration::try_from(now.wall.duration_since(slot)).unwrap_or_default();
-            // A slot beyond the horizon means that the clock was set back: it is not waited for.
-            now.since_start.saturating_add(ahead.min(horizon * 2)).saturating_sub(behind)
+            let at = now.since_start.saturating_add(ahead).saturating_sub(behind);
+            (ahead <= reach).then_some(at)
         };
         self.exhausted = outcome.exhausted;
         if outcome.budget_shared {
@@ -135,10 +135,13 @@ impl Scheduler {
         let is_too_old = std::mem::take(&mut self.paused_in_commit);
         for claimed in outcome.claimed {
             self.stop_rules.canary().add(claimed.row());
-            if is_too_old {
+            let slot = claimed.slot().map(at);
+            // A slot further ahead than any that was requested means that the clock was set back.
+            // When it is by the clock as it is now is not known, so another one is requested.
+            if is_too_old || slot == Some(None) {
                 self.release_claim(claimed, now);
             } else {
-                self.claimed.push(claimed.slot().map(at), claimed);
+                self.claimed.push(slot.flatten(), claimed);
             }
         }
         let ahead = outcome.next_slot_at.map(|at| at.duration_since(now.wall));

@@ -499,6 +499,35 @@ fn a_clock_that_is_set_by_an_hour_gives_no_minute_twice() {
 
 #[test]
 #[ignore = "needs PostgreSQL: tests/run brings it"]
+fn slots_are_given_by_this_machines_clock_though_the_databases_was_set_or_this_one_stood_still() {
+    for set in ["1 hour", "9 seconds", "-1 hour"] {
+        let home = Home::server();
+        home.open();
+        let mut admin = home.database().client();
+        admin
+            .batch_execute(
+                "CREATE TABLE cardcancel.clock AS SELECT interval '0' AS ahead;
+                 GRANT SELECT ON cardcancel.clock TO PUBLIC;
+                 CREATE FUNCTION cardcancel.clock_timestamp() RETURNS timestamptz LANGUAGE sql
+                 AS $$SELECT pg_catalog.clock_timestamp() + ahead FROM cardcancel.clock$$",
+            )
+            .unwrap();
+        let mut process = home.process(60).at_pace("1000/s");
+        assert_eq!(process.commit(Vec::new(), Vec::new(), 1).claimed.len(), 1);
+        // While a machine is suspended, the database's clock goes on, too.
+        let sql = format!("UPDATE cardcancel.clock SET ahead = '{set}'");
+        admin.batch_execute(&sql).unwrap();
+        let claimed = process.commit(Vec::new(), Vec::new(), 5).claimed;
+        assert!(!claimed.is_empty(), "set by {set}");
+        for slot in claimed.iter().filter_map(|claimed| claimed.slot()) {
+            let ahead = slot.duration_since(Timestamp::now());
+            assert!(ahead.abs() < SignedDuration::from_secs(2), "{ahead:?} ahead, set by {set}");
+        }
+    }
+}
+
+#[test]
+#[ignore = "needs PostgreSQL: tests/run brings it"]
 fn a_commit_costs_the_same_however_large_the_ledger_is() {
     let home = Home::server();
     let database = home.database();

@@ -65,6 +65,9 @@ pub(super) fn commit(
     worker_session.worker = worker;
     worker_session.confirmed = worker_session.commit;
     worker_session.first_fresh = done.tried.fetched.first_fresh;
+    // If a clock was set, or this machine was suspended, only this commit has shown how far apart
+    // the clocks are now.
+    let ahead = clock.offset(Instant::now(), Timestamp::now());
     Ok(outcome(worker_session, done, again, ahead))
 }
 
