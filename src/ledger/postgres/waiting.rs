@@ -57,7 +57,7 @@ struct Waits {
 /// What this session waits for; `None` if it does not wait.
 async fn look(database: &PostgresConfig, session: i32) -> Result<Option<Waits>, DbError> {
     let client = database.connect().await?;
-    let in_the_way = include_str!("sql/in_the_way.sql");
+    let in_the_way = include_str!("sql/blocking_session.sql");
     if let Some(other) = client.query_opt(in_the_way, &[&session]).await? {
         let why = locked_by(&client, &other).await?;
         let frozen = other.try_get::<_, bool>(6)?.then(|| other.try_get(0)).transpose()?;

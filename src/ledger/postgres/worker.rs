@@ -97,7 +97,7 @@ pub(super) async fn rewound(
     completed_rows: &[i64],
     what: &str,
 ) -> DbError {
-    let doubt = include_str!("sql/doubt.sql");
+    let doubt = include_str!("sql/doubt_after_rewind.sql");
     let values: [&(dyn tokio_postgres::types::ToSql + Sync); 4] =
         [&worker_session.run, &worker_session.worker, &worker_session.first_fresh, &completed_rows];
     match session.client.execute(doubt, &values).await {

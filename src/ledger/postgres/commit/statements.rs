@@ -21,13 +21,13 @@ const BUDGET: &str = include_str!("../sql/budget.sql");
 const OTHERS: &str = include_str!("../sql/others.sql");
 const NOTE_DOUBT: &str = include_str!("../sql/note_doubt.sql");
 const END_DOUBT: &str = include_str!("../sql/end_doubt.sql");
-const GONE: &str = include_str!("../sql/expired_workers.sql");
-pub(super) const GONE_ELSEWHERE: &str = include_str!("../sql/gone_elsewhere.sql");
+const GONE: &str = include_str!("../sql/expire_workers.sql");
+pub(super) const GONE_ELSEWHERE: &str = include_str!("../sql/expire_workers_in_other_runs.sql");
 const PASS_OVER: &str = include_str!("../sql/pass_over.sql");
 const INHERIT: &str = include_str!("../sql/inherit_doubt.sql");
 const CLAIM: &str = include_str!("../sql/claim.sql");
 const SPEND: &str = include_str!("../sql/save_budget.sql");
-pub(super) const KEEP: &str = include_str!("../sql/keep.sql");
+pub(super) const KEEP: &str = include_str!("../sql/extend_lease.sql");
 pub(super) const COMMITTED: &str = include_str!("../sql/committed.sql");
 
 /// Prepares the statements of every commit, so that none of them has to wait for it.
