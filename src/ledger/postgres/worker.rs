@@ -119,7 +119,7 @@ pub(super) async fn finish(
     } else {
         know_again(session, worker_session, &[]).await?;
     }
-    give_up(session, worker_session, &[worker_session.worker]).await?;
+    release_rows(session, worker_session, &[worker_session.worker]).await?;
     if for_all.is_some() {
         let note_stop = "UPDATE run SET stop = coalesce(stop, $2) WHERE number = $1";
         session.client.execute(note_stop, &[&worker_session.run, &for_all]).await?;
@@ -134,7 +134,7 @@ pub(super) async fn finish(
 }
 
 /// Releases the rows that these workers hold, so that any worker can claim them.
-pub(super) async fn give_up(
+pub(super) async fn release_rows(
     session: &mut Session,
     worker_session: &WorkerSession,
     workers: &[i64],

@@ -58,7 +58,7 @@ pub(super) fn open(path: &Path) -> Result<Opened, LedgerError> {
 pub(super) fn open_existing(path: &Path) -> Result<Option<Opened>, LedgerError> {
     if is_absent(path)? {
         return match left_of(path) {
-            Some(left) => Err(orphaned(path, &left)),
+            Some(left) => Err(log_without_ledger(path, &left)),
             None => Ok(None),
         };
     }
@@ -93,7 +93,7 @@ pub(super) fn read_only(file: &SqliteFile) -> rusqlite::Result<Connection> {
 /// never empty because its creator died.
 fn make(path: &Path) -> Result<(), LedgerError> {
     if let Some(left) = left_of(path) {
-        return Err(orphaned(path, &left));
+        return Err(log_without_ledger(path, &left));
     }
     let name = path.display().to_string();
     let unmade = |cause: io::Error| match cause.kind() {
@@ -123,7 +123,7 @@ fn lay_down_schema(path: &Path, name: &str) -> Result<(), LedgerError> {
     new.close().map_err(|(_, cause)| fail(cause))
 }
 
-fn orphaned(path: &Path, left: &Path) -> LedgerError {
+fn log_without_ledger(path: &Path, left: &Path) -> LedgerError {
     let [path, left] = [path, left].map(|path| path.display().to_string());
     Misplaced::Orphaned { path, left }.into()
 }

@@ -13,11 +13,11 @@ use crate::ledger::postgres::session::Session;
 use crate::ledger::postgres::worker::WorkerSession;
 use crate::model::Order;
 
-const LEFT: &str = include_str!("../sql/orphaned_rows.sql");
+const ORPHANED_ROWS: &str = include_str!("../sql/orphaned_rows.sql");
 const FRESH: &str = include_str!("../sql/unsent.sql");
 const FRESH_BY_PLACE: &str = include_str!("../sql/fresh_by_place.sql");
 
-pub(super) const STATEMENTS: [&str; 3] = [LEFT, FRESH, other_runs::ELSEWHERE];
+pub(super) const STATEMENTS: [&str; 3] = [ORPHANED_ROWS, FRESH, other_runs::ELSEWHERE];
 
 /// The most rows that one commit may decide without a call, so that no commit takes long.
 const MOST_DECIDED: usize = 10_000;
@@ -37,7 +37,7 @@ pub(super) struct FetchRequest<'t> {
     /// Whether positions differ from row numbers.
     pub by_place: bool,
     /// Whether there may be orphaned rows, which no worker holds.
-    pub nobodys: bool,
+    pub has_orphaned: bool,
     /// Whether other runs may know some of the orders.
     pub elsewhere: bool,
 }
@@ -45,7 +45,7 @@ pub(super) struct FetchRequest<'t> {
 impl FetchRequest<'_> {
     /// The most rows that can be fetched.
     pub fn most(&self) -> u32 {
-        let there = if self.nobodys {
+        let there = if self.has_orphaned {
             self.fresh
         } else {
             self.fresh.min(u32::try_from(self.end - self.first_fresh).unwrap_or(u32::MAX))
@@ -108,8 +108,8 @@ impl FetchedRows {
 
     /// The rows claimed before, with their attempts.
     pub fn retried(&self) -> impl Iterator<Item = (i64, i32)> {
-        let left = self.orphaned.iter().map(|left| (left.row.0.into(), left.attempts as i32));
-        self.again.iter().copied().chain(left)
+        let orphaned = self.orphaned.iter().map(|row| (row.row.0.into(), row.attempts as i32));
+        self.again.iter().copied().chain(orphaned)
     }
 }
 
@@ -146,7 +146,7 @@ pub(super) async fn fetch(
         again.split_off(again.len().min(room)).into_iter().map(|(row, _)| row).collect();
     fetched.again = again;
     let most = room.min(fetched.again.len() + asked.fresh as usize);
-    if asked.nobodys && fetched.taken() < most {
+    if asked.has_orphaned && fetched.taken() < most {
         fetch_orphaned(session, worker_session, &asked, most, &mut fetched).await?;
     }
     while fetched.taken() < most
@@ -165,10 +165,10 @@ async fn fetch_orphaned(
     most: usize,
     fetched: &mut FetchedRows,
 ) -> Result<(), DbError> {
-    let statement = session.statement(LEFT).await?;
+    let statement = session.statement(ORPHANED_ROWS).await?;
     let room = (most - fetched.taken()) as i64;
     let found = session.client.query(&statement, &[&worker_session.run, &room]).await?;
-    let mut left = Vec::new();
+    let mut orphaned = Vec::new();
     for row in found {
         let counted = |count: i64| u32::try_from(count).unwrap_or_default();
         let place: i64 = row.try_get(6)?;
@@ -179,20 +179,20 @@ async fn fetch_orphaned(
             counted_attempts: counted(row.try_get(4)?),
             doubt: row.try_get(5)?,
         };
-        left.push((waiting, place));
+        orphaned.push((waiting, place));
     }
     let waits: HashSet<i64> = asked.again.iter().map(|waiting| waiting.row.0.into()).collect();
-    left.retain(|(left, _)| !waits.contains(&left.row.0.into()));
-    let rows = left.iter().map(|(left, _)| left.row.0.into());
+    orphaned.retain(|(waiting, _)| !waits.contains(&waiting.row.0.into()));
+    let rows = orphaned.iter().map(|(waiting, _)| waiting.row.0.into());
     let mut others = known(session, worker_session, asked, rows).await?;
-    for (mut left, place) in left {
-        let row = left.row.0.into();
+    for (mut waiting, place) in orphaned {
+        let row = waiting.row.0.into();
         match fetched.can_be_claimed(row, others.of_row(row, worker_session.again)) {
             ClaimDecision::Claim => {
-                left.doubt |= fetched.inherited.contains(&row);
-                fetched.orphaned.push(left);
+                waiting.doubt |= fetched.inherited.contains(&row);
+                fetched.orphaned.push(waiting);
             }
-            ClaimDecision::Later => fetched.later.push((left, place)),
+            ClaimDecision::Later => fetched.later.push((waiting, place)),
             ClaimDecision::AlreadyCancelled => {}
         }
     }

@@ -29,7 +29,9 @@ use budget::BudgetGrant;
 pub(super) use budget::NOTHING_SPENT;
 use fetch::FetchRequest;
 pub(super) use statements::prepare_statements;
-use statements::{COMMIT, COMMITTED, GONE_ELSEWHERE, KEEP, Prepared, Renewed};
+use statements::{
+    COMMIT, COMMITTED, EXPIRE_WORKERS_IN_OTHER_RUNS, EXTEND_LEASE, Prepared, Renewed,
+};
 
 /// When a process with nothing to do checks again whether another one released rows to it.
 const LOOK_AGAIN: SignedDuration = SignedDuration::from_millis(500);
@@ -84,7 +86,7 @@ async fn try_commit(
     }
     let Prepared { renewed, run_row, state, elsewhere } =
         statements::prepare(session, worker_session, clock, attempt).await?;
-    let Renewed { is_ours, others_are_gone, gone_elsewhere, others } = renewed;
+    let Renewed { is_ours, has_expired, has_expired_in_other_runs, others } = renewed;
     let claimed = attempt.completed.of_worker(worker_session.worker);
     if is_ours && usize::try_from(run_row.try_get::<_, i64>(5)?) != Ok(claimed) {
         session.client.batch_execute("ROLLBACK").await?;
@@ -96,12 +98,12 @@ async fn try_commit(
     } else {
         statements::register_again(session, worker_session).await?
     };
-    let taken_up =
-        is_ours && others_are_gone && statements::take_up(session, worker_session).await?;
-    if is_ours && gone_elsewhere {
+    let has_released =
+        is_ours && has_expired && statements::release_expired(session, worker_session).await?;
+    if is_ours && has_expired_in_other_runs {
         session
             .client
-            .execute(GONE_ELSEWHERE, &[&worker_session.run, &worker_session.endpoint])
+            .execute(EXPIRE_WORKERS_IN_OTHER_RUNS, &[&worker_session.run, &worker_session.endpoint])
             .await?;
     }
     let asked = FetchRequest {
@@ -110,7 +112,7 @@ async fn try_commit(
         first_fresh: run_row.try_get(0)?,
         end: run_row.try_get::<_, i64>(1)? + 1,
         by_place: run_row.try_get(4)?,
-        nobodys: taken_up || run_row.try_get(3)?,
+        has_orphaned: has_released || run_row.try_get(3)?,
         elsewhere,
     };
     let now = clock.at(Instant::now()).unwrap_or(attempt.commit.at);
@@ -166,7 +168,7 @@ async fn committed(
     };
     tried.worker = last.worker;
     let lease = worker_session.lease.as_secs_f64();
-    session.client.execute(KEEP, &[&tried.worker, &lease]).await?;
+    session.client.execute(EXTEND_LEASE, &[&tried.worker, &lease]).await?;
     let row = session
         .client
         .query_one(COMMITTED, &[&worker_session.run, &tried.worker, &worker_session.commit])
@@ -215,7 +217,7 @@ fn outcome(
             outcome.deferred.push(waiting);
         }
     }
-    claiming.extend(fetched.orphaned.drain(..).filter(|left| retried.contains(&left.row.0.into())));
+    claiming.extend(fetched.orphaned.drain(..).filter(|row| retried.contains(&row.row.0.into())));
     claiming.append(&mut fetched.fresh);
     outcome.in_flight_elsewhere.extend(fetched.later.into_iter().map(|(waiting, _)| waiting));
     let slots = share.slots.into_iter().map(|slot| slot.map(here));

@@ -14,27 +14,29 @@ use crate::ledger::postgres::worker::{self, WorkerSession};
 
 const BEGIN: &str = "BEGIN";
 pub(super) const COMMIT: &str = "COMMIT";
-const RENEW: &str = include_str!("../sql/renew_lease.sql");
+const RENEW_LEASE: &str = include_str!("../sql/renew_lease.sql");
 const REGISTER_AGAIN: &str = include_str!("../sql/register_again.sql");
 const COMPLETE: &str = include_str!("../sql/complete.sql");
 const BUDGET: &str = include_str!("../sql/budget.sql");
 const OTHERS: &str = include_str!("../sql/others.sql");
 const NOTE_DOUBT: &str = include_str!("../sql/note_doubt.sql");
 const END_DOUBT: &str = include_str!("../sql/end_doubt.sql");
-const GONE: &str = include_str!("../sql/expire_workers.sql");
-pub(super) const GONE_ELSEWHERE: &str = include_str!("../sql/expire_workers_in_other_runs.sql");
+const EXPIRE_WORKERS: &str = include_str!("../sql/expire_workers.sql");
+pub(super) const EXPIRE_WORKERS_IN_OTHER_RUNS: &str =
+    include_str!("../sql/expire_workers_in_other_runs.sql");
 const PASS_OVER: &str = include_str!("../sql/pass_over.sql");
 const INHERIT: &str = include_str!("../sql/inherit_doubt.sql");
 const CLAIM: &str = include_str!("../sql/claim.sql");
-const SPEND: &str = include_str!("../sql/save_budget.sql");
-pub(super) const KEEP: &str = include_str!("../sql/extend_lease.sql");
+const SAVE_BUDGET: &str = include_str!("../sql/save_budget.sql");
+pub(super) const EXTEND_LEASE: &str = include_str!("../sql/extend_lease.sql");
 pub(super) const COMMITTED: &str = include_str!("../sql/committed.sql");
 
 /// Prepares the statements of every commit, so that none of them has to wait for it.
 pub(in crate::ledger::postgres) async fn prepare_statements(
     session: &mut Session,
 ) -> Result<(), DbError> {
-    let of_commits = [RENEW, COMPLETE, BUDGET, OTHERS, CLAIM, SPEND, worker::LAST_COMMIT];
+    let of_commits =
+        [RENEW_LEASE, COMPLETE, BUDGET, OTHERS, CLAIM, SAVE_BUDGET, worker::LAST_COMMIT];
     session.prepare_all(of_commits.into_iter().chain(fetch::STATEMENTS)).await
 }
 
@@ -54,9 +56,9 @@ pub(super) struct Renewed {
     /// Whether this worker still holds its rows.
     pub is_ours: bool,
     /// Whether workers of the run have expired.
-    pub others_are_gone: bool,
+    pub has_expired: bool,
     /// Whether workers of other runs at the endpoint have expired.
-    pub gone_elsewhere: bool,
+    pub has_expired_in_other_runs: bool,
     /// Whether other workers share the budget.
     pub others: bool,
 }
@@ -68,7 +70,7 @@ pub(super) async fn prepare(
     clock: &mut DatabaseClock,
     attempt: &CommitAttempt<'_>,
 ) -> Result<Prepared, DbError> {
-    let renew = session.statement(RENEW).await?;
+    let renew = session.statement(RENEW_LEASE).await?;
     let complete = session.statement(COMPLETE).await?;
     let budget = session.statement(BUDGET).await?;
     let others = session.statement(OTHERS).await?;
@@ -86,8 +88,8 @@ pub(super) async fn prepare(
         clock.observe(row.try_get(1)?, asked, Instant::now());
         let is_ours: bool = row.try_get(0)?;
         let others = !is_ours || row.try_get(4)?;
-        let (others_are_gone, gone_elsewhere) = (row.try_get(2)?, row.try_get(3)?);
-        Ok(Renewed { is_ours, others_are_gone, gone_elsewhere, others })
+        let (has_expired, has_expired_in_other_runs) = (row.try_get(2)?, row.try_get(3)?);
+        Ok(Renewed { is_ours, has_expired, has_expired_in_other_runs, others })
     };
     let endpoint: [&(dyn ToSql + Sync); 1] = [&worker_session.endpoint];
     let doubt_noted = async {
@@ -137,16 +139,19 @@ pub(super) async fn register_again(
 }
 
 /// Releases the rows of expired workers of the run. Returns whether there were any.
-pub(super) async fn take_up(
+pub(super) async fn release_expired(
     session: &mut Session,
     worker_session: &WorkerSession,
 ) -> Result<bool, DbError> {
-    let gone = session.client.query(GONE, &[&worker_session.run, &worker_session.worker]).await?;
-    let gone: Vec<i64> = gone.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
-    if !gone.is_empty() {
-        worker::give_up(session, worker_session, &gone).await?;
+    let expired = session
+        .client
+        .query(EXPIRE_WORKERS, &[&worker_session.run, &worker_session.worker])
+        .await?;
+    let expired: Vec<i64> = expired.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
+    if !expired.is_empty() {
+        worker::release_rows(session, worker_session, &expired).await?;
     }
-    Ok(!gone.is_empty())
+    Ok(!expired.is_empty())
 }
 
 /// Claims the fetched rows, and commits.
@@ -157,7 +162,7 @@ pub(super) async fn claim_and_commit(
 ) -> Result<Row, DbError> {
     let CommitTry { worker, claimed_at, fetched, share, .. } = tried;
     let claim = session.statement(CLAIM).await?;
-    let spend = session.statement(SPEND).await?;
+    let spend = session.statement(SAVE_BUDGET).await?;
     let pass_over = session.statement_if(!fetched.later.is_empty(), PASS_OVER).await?;
     let inherit = session.statement_if(!fetched.inherited.is_empty(), INHERIT).await?;
     let state = share.changed();
