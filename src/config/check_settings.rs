@@ -8,7 +8,7 @@ use url::Url;
 use super::endpoint::endpoint;
 use super::env::Env;
 use super::layer::Layer;
-use super::layers::layered;
+use super::merge::merged;
 use super::resolve::{cut_off, max_rows, place, rates, required, start_window, unlocked_ledger};
 use super::settings::InputSettings;
 use crate::ledger::LedgerLocation;
@@ -57,7 +57,7 @@ pub struct RunsSettings {
 impl CheckSettings {
     /// Reads every source of settings; an error says what to change, and where.
     pub fn load(flags: Layer, env: &Env) -> anyhow::Result<CheckSettings> {
-        let (mut options, _) = layered(flags, env)?;
+        let (mut options, _) = merged(flags, env)?;
         let url = options.url.take().filter(|_| options.rehearse != Some(true));
         let is_named = options.ledger.is_some();
         Ok(CheckSettings {
@@ -85,7 +85,7 @@ impl CheckSettings {
 impl RunsSettings {
     /// Reads every source of settings; an error says what to change, and where.
     pub fn load(flags: Layer, env: &Env) -> anyhow::Result<RunsSettings> {
-        let (mut options, _) = layered(flags, env)?;
+        let (mut options, _) = merged(flags, env)?;
         let json = options.json == Some(true);
         Ok(RunsSettings { ledger: unlocked_ledger(&mut options, env)?, json })
     }

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::env::Env;
 use super::file::key_flags;
 use super::layer::Layer;
-use super::layers::{candidates, layered};
+use super::merge::{candidates, merged};
 use super::paths::LEDGER_PASSWORD;
 use super::resolve::ledger;
 use super::secrets::{self, Secret};
@@ -39,7 +39,7 @@ impl EffectiveConfig {
     /// Reads every source of settings; an error says what to change, and where.
     /// What must be set for a run may be missing.
     pub fn load(flags: Layer, env: &Env) -> anyhow::Result<EffectiveConfig> {
-        let (mut options, section) = layered(flags, env)?;
+        let (mut options, section) = merged(flags, env)?;
         let Section { settings, auth, tables, file, .. } = section;
         let rehearse = options.rehearse == Some(true);
         let auth = auth.filter(|_| !rehearse).map(|(table, _)| table);

@@ -4,7 +4,7 @@ use std::ffi::{OsStr, OsString};
 
 use super::env::Env;
 use super::layer::Layer;
-use super::layers::layered;
+use super::merge::merged;
 use super::setting_name::SettingName;
 use super::sourced::Source;
 use super::values::log_format::LogFormat;
@@ -22,7 +22,7 @@ impl ErrorFormat {
     /// The format that is set. If the configuration cannot be read, the flags and the
     /// variables count alone.
     pub fn new(flags: &Layer, env: &Env) -> ErrorFormat {
-        let options = match layered(flags.clone(), env) {
+        let options = match merged(flags.clone(), env) {
             Ok((options, _)) => options,
             Err(_) => {
                 let mut variables = Layer::default();

@@ -11,7 +11,7 @@ use super::defaults::REHEARSAL_EXTERNAL_IP;
 use super::endpoint::endpoint;
 use super::env::Env;
 use super::layer::Layer;
-use super::layers::layered;
+use super::merge::merged;
 use super::options::Options;
 use super::paths;
 use super::resolve::{
@@ -150,7 +150,7 @@ impl Settings {
 
     /// Reads every source of settings; an error says what to change, and where.
     pub fn load(flags: Layer, env: &Env) -> anyhow::Result<Settings> {
-        let (mut options, section) = layered(flags, env)?;
+        let (mut options, section) = merged(flags, env)?;
         let Section { auth, codes, rehearsal, profiles, .. } = section;
         let rehearse = options.rehearse == Some(true);
         if rehearse {

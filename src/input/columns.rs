@@ -7,7 +7,7 @@ use super::excerpt::excerpt;
 use super::header_key::{HeaderKey, folded, name};
 use super::number::{ADMIN_NUMBER, SEQUENCE_NUMBER};
 use super::read_options::ReadOptions;
-use super::result_columns;
+use crate::model::result_columns;
 use crate::model::{Order, RowError, card_numbers};
 
 /// A file's columns.

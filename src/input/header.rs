@@ -101,8 +101,8 @@ const TITLE_LINES: usize = 50;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::input::result_columns;
     use crate::input::testing::input;
+    use crate::model::result_columns;
 
     fn columns(text: &str) -> ColumnMap {
         input(text.as_bytes()).columns(&ReadOptions::default()).unwrap()

@@ -33,7 +33,6 @@ mod read_options;
 mod reader;
 mod records;
 pub mod rerun;
-pub mod result_columns;
 mod row_filter;
 pub mod rows;
 pub mod scan;

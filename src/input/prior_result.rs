@@ -7,7 +7,7 @@ use csv::ByteRecord;
 use crate::model::Status;
 
 use super::columns::ColumnMap;
-use super::result_columns;
+use crate::model::result_columns;
 
 /// What an earlier run wrote about a row. Spreadsheets change what they save, so
 /// case, blanks, a leading apostrophe and other ways to say true are tolerated.

@@ -9,10 +9,10 @@ use super::duplicates::Role;
 use super::error::{InputError, InputErrorKind};
 use super::excerpt::excerpt;
 use super::prior_result::ResultColumns;
-use super::result_columns;
 use super::rows::Record;
 use super::source::Input;
 use crate::model::invisible::is_blank;
+use crate::model::result_columns;
 
 pub use super::prior_result::PriorResult;
 pub use super::row_filter::RowFilter;

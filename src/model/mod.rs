@@ -18,6 +18,7 @@ mod lease;
 mod order;
 mod outcome;
 mod reason_code;
+pub mod result_columns;
 mod spreadsheet;
 mod status;
 mod timestamps;

@@ -9,10 +9,11 @@ use csv::ByteRecord;
 use super::background_writer::{BackgroundWriter, CHUNK_BYTES};
 use super::row_prefetch::for_each_row;
 use super::rows;
-use crate::input::{BYTE_ORDER_MARK, ColumnMap, Input, RerunPlan, result_columns};
+use crate::input::{BYTE_ORDER_MARK, ColumnMap, Input, RerunPlan};
 use crate::ledger::{Ledger, RowRecord, Run, after_lost_answer};
 use crate::model::{
-    Counts, Order, ReasonCode, RowNumber, Status, TimestampFormatter, card_numbers, without_formula,
+    Counts, Order, ReasonCode, RowNumber, Status, TimestampFormatter, card_numbers, result_columns,
+    without_formula,
 };
 
 /// What the results are made of, beside the ledger.

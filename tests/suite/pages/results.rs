@@ -50,7 +50,7 @@ fn every_exit_code_is_listed_and_no_other() {
 fn every_result_column_is_listed_in_order() {
     let page = Page::at("docs/results.md");
     let mut rest = page.section("## Columns");
-    for name in cardcancel::input::result_columns::RESULTS {
+    for name in cardcancel::model::result_columns::RESULTS {
         let (_, after) = rest.split_once(&format!("\n| `{name}` |")).expect(name);
         rest = after;
     }

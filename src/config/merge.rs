@@ -1,4 +1,4 @@
-//! The layers, one upon the other.
+//! Merges the layers: what flags, environment, profile and file set, the stronger over the weaker.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -20,7 +20,7 @@ use crate::private_file;
 ///
 /// # Errors
 /// What is wrong with a value or with the file, and where.
-pub fn layered(flags: Layer, env: &Env) -> anyhow::Result<(Options, Section)> {
+pub fn merged(flags: Layer, env: &Env) -> anyhow::Result<(Options, Section)> {
     if flags.holds_password() {
         bail!(
             "everyone on this machine can see a password that is on the command line: take it out of --ledger, and set {PASSWORD}, or {PASSWORD}_FILE to the path of a file that holds it"

@@ -2,7 +2,7 @@
 
 /// The row's number in the input.
 pub const ROW: &str = "row";
-/// How the row stands: a [`crate::model::Status`].
+/// How the row stands: a [`Status`](crate::model::Status).
 pub const STATUS: &str = "status";
 /// CoreCARD's code, else one of ours.
 pub const ERROR_CODE: &str = "error_code";
