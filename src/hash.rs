@@ -10,6 +10,9 @@ use sha2::{Digest as _, Sha256};
 pub struct Digest([u8; 32]);
 
 impl Digest {
+    /// A value that stands for no digest.
+    pub const ZERO: Digest = Digest([0; 32]);
+
     /// Computes the digest of these bytes.
     pub fn new(bytes: impl AsRef<[u8]>) -> Digest {
         Digest(Sha256::digest(bytes).into())

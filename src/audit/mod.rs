@@ -15,10 +15,13 @@
 mod block_digest;
 mod csv_line;
 mod record_lines;
+mod run_digest;
+pub mod seal;
 mod tables;
 #[cfg(test)]
 mod testing;
 
 pub use block_digest::{BlockDigest, BlockList, LINES_PER_BLOCK};
 pub use record_lines::{OPERATION, RunLines};
+pub use run_digest::{BlockedLines, RunDigest, RunDigests};
 pub use tables::{AuditColumn, AuditTable, ColumnType};

@@ -23,7 +23,8 @@ pub struct RunLines {
     /// The start of the line before, and its fields.
     last_start: (Option<i64>, Vec<u8>),
     /// Calls begin and end at about the same time, but often not in the same second.
-    times: [TimestampFormatter; 3],
+    row_times: [TimestampFormatter; 2],
+    attempt_times: [TimestampFormatter; 3],
 }
 
 /// The fields `by` and `host` where no start is known.
@@ -42,14 +43,15 @@ impl RunLines {
             call,
             starts: starts.iter().map(|start| (start.number, start_fields(start))).collect(),
             last_start: (None, NOBODY.to_owned()),
-            times: [(); 3].map(|()| TimestampFormatter::microseconds()),
+            row_times: [(); 2].map(|()| TimestampFormatter::microseconds()),
+            attempt_times: [(); 3].map(|()| TimestampFormatter::microseconds()),
         }
     }
 
     /// The line of `rows.csv`, with its LF.
     pub fn row(&mut self, record: &RowRecord) -> &[u8] {
         let line = &mut self.line;
-        let [first_sent_at, ended_at, _] = &mut self.times;
+        let [first_sent_at, ended_at] = &mut self.row_times;
         line.begin(&self.run);
         line.number(Some(record.row.0));
         line.number(record.order.map(|order| order.admin_number));
@@ -70,7 +72,7 @@ impl RunLines {
     pub fn attempt(&mut self, record: &AttemptRecord) -> &[u8] {
         self.look_up(record.start);
         let line = &mut self.line;
-        let [claimed_at, sent_at, ended_at] = &mut self.times;
+        let [claimed_at, sent_at, ended_at] = &mut self.attempt_times;
         line.begin(&self.run);
         line.number(Some(record.row.0));
         line.number(Some(record.attempt));
@@ -94,7 +96,7 @@ impl RunLines {
         self.look_up(record.start);
         let line = &mut self.line;
         line.begin(&self.run);
-        line.time(Some(record.at), &mut self.times[0]);
+        line.time(Some(record.at), &mut self.attempt_times[0]);
         line.text(&record.kind);
         line.formatted(&self.last_start.1);
         line.text(&record.detail);

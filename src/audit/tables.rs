@@ -173,7 +173,7 @@ const RUNS: &[AuditColumn] = {
             Integer,
             "The number of rejected rows for whose order an earlier answer was lost.",
         ),
-        required(
+        optional(
             "by",
             Text,
             "Who started it, as in attempts.csv; the last start if there were several.",

@@ -1,0 +1,196 @@
+//! A seal: the text that closes a run and names the seal before it.
+//!
+//! The text is the record: its bytes are stored, exported and hashed. Each text has the same
+//! lines in the same order. Free text stands in JSON quotes, so no value can add a line.
+
+mod parse;
+mod word;
+mod write;
+
+use jiff::Timestamp;
+
+use crate::hash::Digest;
+use crate::identity::Identity;
+use crate::ledger::{Purpose, StartRecord};
+use crate::model::Counts;
+
+pub use parse::ParseSealError;
+pub use word::{ParseSealWordError, SealWord};
+
+/// What a seal states about a run when it came to rest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seal {
+    /// The ledger's own identifier, which it keeps for ever.
+    pub ledger: SealWord,
+    /// The seal's number in the ledger, from 1 without a gap.
+    pub number: u64,
+    /// The digest of the seal before; [`Digest::ZERO`] for the first.
+    pub previous: Digest,
+    /// The run's identifier.
+    pub run: SealWord,
+    /// How the run came to rest.
+    pub state: SealedState,
+    /// The seal of the same run that this one continues, after an early stop.
+    pub continues: Option<Continued>,
+    /// The input file.
+    pub input: SealedInput,
+    /// The lines in `rows.csv`.
+    pub rows: SealedLines,
+    /// The lines in `attempts.csv`.
+    pub attempts: SealedLines,
+    /// The lines in `events.csv`.
+    pub events: SealedLines,
+    /// The digest of the configuration in force; `None` if it was not recorded.
+    pub configuration: Option<Digest>,
+    /// The results file; `None` if none was written before the seal.
+    pub results: Option<SealedFile>,
+    /// The rows by status, of those in `rows.csv`.
+    pub counts: Counts,
+    /// When the run was created, in microseconds.
+    pub opened: Timestamp,
+    /// When it came to rest, in microseconds; `None` if its process died.
+    pub finished: Option<Timestamp>,
+    /// Who started it.
+    pub by: SealedBy,
+    /// Why it was started.
+    pub purpose: Purpose,
+    /// The state of the clock.
+    pub clock: SealedClock,
+    /// The program that sealed.
+    pub program: SealedProgram,
+}
+
+/// How a run came to rest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SealedState {
+    /// Every row had ended.
+    Ended,
+    /// A process stopped before the last row, for this reason code.
+    Stopped(String),
+    /// Its process died before the last row.
+    Interrupted,
+}
+
+impl SealedState {
+    /// The word in the seal and in `runs.csv`.
+    pub fn word(&self) -> &'static str {
+        match self {
+            SealedState::Ended => "ended",
+            SealedState::Stopped(_) => "stopped",
+            SealedState::Interrupted => "interrupted",
+        }
+    }
+
+    /// The reason code for which it stopped.
+    pub fn stop(&self) -> Option<&str> {
+        match self {
+            SealedState::Stopped(code) => Some(code),
+            _ => None,
+        }
+    }
+}
+
+/// The seal that was made when the run stopped before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Continued {
+    /// Its number.
+    pub number: u64,
+    /// Whether the attempts that it covers still have the digest that it states.
+    pub as_it_was: bool,
+}
+
+/// The input file of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SealedInput {
+    /// The digest of its bytes.
+    pub digest: Digest,
+    /// The number of its rows.
+    pub rows: u64,
+    /// Its name.
+    pub name: String,
+}
+
+/// A run's lines in one table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SealedLines {
+    /// How many there are.
+    pub lines: u64,
+    /// Their digest: that of the list of their blocks.
+    pub digest: Digest,
+}
+
+/// A file that was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SealedFile {
+    /// The digest of its bytes.
+    pub digest: Digest,
+    /// Its name.
+    pub name: String,
+}
+
+/// Who started the run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SealedBy {
+    /// As the kernel and the user database knew it.
+    Process {
+        /// The user.
+        user: SealedUser,
+        /// The user of the login behind the process.
+        login: Option<SealedUser>,
+        /// The host name.
+        host: String,
+        /// The systemd unit; empty outside of one.
+        unit: String,
+    },
+    /// A text, where the identity was not recorded.
+    Worker(String),
+}
+
+/// A user by number, with the name of that time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SealedUser {
+    /// The user id.
+    pub uid: u32,
+    /// The name; empty if the user database had none.
+    pub name: String,
+}
+
+impl From<&Identity> for SealedBy {
+    fn from(identity: &Identity) -> SealedBy {
+        let user = SealedUser { uid: identity.uid, name: identity.user.clone() };
+        let login = identity.login_uid.map(|uid| SealedUser { uid, name: identity.login.clone() });
+        let (host, unit) = (identity.host.clone(), identity.unit.clone());
+        SealedBy::Process { user, login, host, unit }
+    }
+}
+
+impl From<&StartRecord> for SealedBy {
+    fn from(start: &StartRecord) -> SealedBy {
+        match &start.by {
+            Some(identity) => identity.into(),
+            None => SealedBy::Worker(start.worker.clone()),
+        }
+    }
+}
+
+/// The program that sealed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SealedProgram {
+    /// Its version.
+    pub version: SealWord,
+    /// The digest of its executable file; `None` if that could not be read.
+    pub executable: Option<Digest>,
+}
+
+/// What is known of the clock by which the run's times were taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SealedClock {
+    /// Whether the kernel says that the clock is synchronized; `None` if it does not say.
+    pub is_synchronized: Option<bool>,
+    /// How far it was ahead of the `Date` of CoreCARD's answers, in tenths of a second; `None`
+    /// without such an answer.
+    pub ahead_tenths: Option<i64>,
+}
+
+#[cfg(test)]
+mod tests;
