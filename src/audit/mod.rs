@@ -12,6 +12,7 @@
 //! RowRecord, AttemptRecord, EventRecord ──RunLines──▶ lines ──BlockDigest──▶ digests
 //! ```
 
+pub mod bag;
 mod block_digest;
 mod csv_line;
 mod record_lines;
