@@ -21,6 +21,7 @@ pub mod seal;
 mod tables;
 #[cfg(test)]
 mod testing;
+pub mod verify_bag;
 
 pub use block_digest::{BlockDigest, BlockList, LINES_PER_BLOCK};
 pub use record_lines::{OPERATION, RunLines};
