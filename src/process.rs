@@ -58,15 +58,11 @@ pub fn raise_fd_limit(concurrency: u32) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// The program and its version.
+pub const PROGRAM: &str = concat!("cardcancel ", env!("CARGO_PKG_VERSION"));
+
 /// The prefix of the application name in database sessions.
 const SESSION: &str = "cardcancel ";
-
-/// This process as user, host and process id: the ledger's name for a worker.
-pub fn worker_name() -> String {
-    let user = std::env::var("USER").or_else(|_| std::env::var("LOGNAME"));
-    let user = user.unwrap_or_else(|_| format!("uid {}", rustix::process::getuid().as_raw()));
-    format!("{user} on {}, process {}", host(), std::process::id())
-}
 
 /// The application name of this process's database sessions, which PostgreSQL truncates to 63
 /// bytes.

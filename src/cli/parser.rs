@@ -39,7 +39,11 @@ const CHECK_OPTIONS: [&str; 21] = [
 const RUNS_OPTIONS: [&str; 5] = ["ledger", "rehearse", "json", "config", "profile"];
 /// The options that `worker` does not take: what is run, how fast, until when and where
 /// its results go was said where the run was opened.
-pub(super) const OPTIONS_NOT_FOR_WORKER: [&str; 20] = [
+pub(super) const OPTIONS_NOT_FOR_WORKER: [&str; 24] = [
+    "reason",
+    "requested-by",
+    "ticket",
+    "require",
     "rate",
     "cut-off",
     "start-window",

@@ -12,6 +12,7 @@ use crate::hash::Digest;
 use crate::input::rerun;
 use crate::input::{self, ColumnMap, Input, InputSummary, ReadOptions, RerunPlan, RowFilter};
 use crate::ledger::{LedgerLocation, NewRun};
+use crate::process;
 
 /// A file that is to be run. It is opened, and not yet read through.
 pub struct RunInput {
@@ -89,7 +90,7 @@ impl RunInput {
             input_name: self.input.name().to_owned(),
             input_digest: self.input.digest()?.to_string(),
             endpoint: target.name.clone(),
-            program: concat!("cardcancel ", env!("CARGO_PKG_VERSION")).to_owned(),
+            program: process::PROGRAM.to_owned(),
             opened_at: now,
         })
     }

@@ -11,6 +11,7 @@ use tracing::Instrument;
 use super::caller::CoreCardCaller;
 use crate::config::Settings;
 use crate::engine::{self, RunOutcome, RunPolicy, Scheduler, Snapshot};
+use crate::identity::Identity;
 use crate::ledger::{Ledger, LedgerError, Run, StartOptions, StartedRun};
 use crate::model::ReasonCode;
 use crate::output::human_count;
@@ -109,6 +110,9 @@ impl RunSession<'_> {
             joins: self.joins,
             again: self.settings.again,
             on_doubt: self.settings.on_doubt,
+            by: Identity::of_this_process(),
+            purpose: self.settings.purpose.clone(),
+            configuration: self.settings.configuration.clone(),
         }
     }
 

@@ -14,6 +14,7 @@ mod ledger_arg;
 mod merge;
 mod options;
 mod paths;
+mod recorded;
 mod resolve;
 mod secrets;
 mod section;

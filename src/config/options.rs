@@ -15,6 +15,7 @@ use super::values::bounded_u32::BoundedU32;
 use super::values::delimiter::Delimiter;
 use super::values::log_format::{LogFormat, LogLevel};
 use super::values::or_off::OrOff;
+use super::values::purpose::{RecordedText, RequiredPurpose};
 use crate::hash::Digest;
 use crate::model::{NotProcessed, OnDoubt};
 use crate::policy::cut_off::CutOff;
@@ -196,6 +197,27 @@ pub struct Options {
     /// --attempts. A database that holds the ledger is waited for as long.
     #[arg(long, help_heading = STOPPING, value_name = "TIME")]
     pub max_outage: Option<BoundedDuration<1, { 168 * HOUR }>>,
+
+    /// Why the orders are cancelled, for the record
+    ///
+    /// One line of at most 200 characters. It is shown by `runs` and `history`, and is part of the
+    /// seal and of every export.
+    #[arg(long, help_heading = THIS_RUN, value_name = "TEXT")]
+    pub reason: Option<RecordedText>,
+
+    /// Who asked for the cancellation, for the record
+    #[arg(long, help_heading = THIS_RUN, value_name = "TEXT")]
+    pub requested_by: Option<RecordedText>,
+
+    /// The ticket of the cancellation, for the record
+    #[arg(long, help_heading = THIS_RUN, value_name = "TEXT")]
+    pub ticket: Option<RecordedText>,
+
+    /// Refuse to start without these: reason, requested-by, ticket
+    ///
+    /// Separated by commas; "none" requires nothing. Meant for a profile: require = ["ticket"].
+    #[arg(long, help_heading = THIS_RUN, value_name = "FLAGS|none")]
+    pub require: Option<Vec<RequiredPurpose>>,
 
     /// Run a file again whose run has ended
     ///

@@ -1,6 +1,6 @@
 //! Resolves options into checked values: zones, files, secrets and what has a default.
 
-use anyhow::{Context, anyhow};
+use anyhow::{Context, anyhow, bail};
 use jiff::tz::TimeZone;
 
 use super::env::Env;
@@ -10,6 +10,7 @@ use super::paths::{self, LEDGER_PASSWORD};
 use super::setting_name::SettingName;
 use super::values::bounded_u32::BoundedU32;
 use super::values::or_off::OrOff;
+use super::values::purpose::{PurposeFlag, RequiredPurpose};
 use crate::corecard::auth::Auth;
 use crate::corecard::auth::secret::{EnvLookup, SecretError, secret};
 use crate::corecard::body_template::BodyTemplate;
@@ -17,7 +18,7 @@ use crate::corecard::connector::NetworkConfig;
 use crate::corecard::proxy::Proxy;
 use crate::corecard::request_fields::RequestFields;
 use crate::corecard::tls::{Tls, TlsFiles};
-use crate::ledger::LedgerLocation;
+use crate::ledger::{LedgerLocation, Purpose};
 use crate::policy::cut_off::CutOff;
 use crate::policy::rate::Rates;
 use crate::policy::start_window::StartWindow;
@@ -76,6 +77,33 @@ pub(super) fn stop_rules(options: &Options) -> StopRuleSettings {
         same_code: number(options.max_consecutive_same_code),
         canary: number(options.canary),
     }
+}
+
+/// Why the run is started. In a rehearsal nothing is required.
+pub(super) fn purpose(options: &mut Options) -> anyhow::Result<Purpose> {
+    let required = RequiredPurpose::all(options.require.take().unwrap_or_default());
+    let mut text = |flag: PurposeFlag| {
+        let text = match flag {
+            PurposeFlag::Reason => options.reason.take(),
+            PurposeFlag::RequestedBy => options.requested_by.take(),
+            PurposeFlag::Ticket => options.ticket.take(),
+        };
+        if text.is_none() && options.rehearse != Some(true) && required.contains(&flag) {
+            let name = SettingName(flag.name());
+            bail!("the configuration requires --{} for every run: set {name}", flag.name());
+        }
+        let Some(text) = text else { return Ok(None) };
+        let text = text.into_string().with_context(|| {
+            let place = place(flag.name());
+            format!("{place}: it holds what looks like a card number, which is never stored: leave it out")
+        })?;
+        Ok(Some(text))
+    };
+    Ok(Purpose {
+        reason: text(PurposeFlag::Reason)?,
+        requested_by: text(PurposeFlag::RequestedBy)?,
+        ticket: text(PurposeFlag::Ticket)?,
+    })
 }
 
 pub(super) fn max_rows(options: &Options) -> Option<u64> {

@@ -14,9 +14,10 @@ use super::layer::Layer;
 use super::merge::merged;
 use super::options::Options;
 use super::paths;
+use super::recorded::recorded;
 use super::resolve::{
-    body_template, cut_off, max_rows, network, place, rates, read_auth, required, start_window,
-    stop_rules, unlocked_ledger,
+    body_template, cut_off, max_rows, network, place, purpose, rates, read_auth, required,
+    start_window, stop_rules, unlocked_ledger,
 };
 use super::section::Section;
 use super::setting_name::SettingName;
@@ -27,7 +28,7 @@ use crate::corecard::auth::Auth;
 use crate::corecard::body_template::BodyTemplate;
 use crate::corecard::connector::NetworkConfig;
 use crate::input::Expected;
-use crate::ledger::{LedgerLocation, SharedLedgerTimeouts};
+use crate::ledger::{LedgerLocation, Purpose, SharedLedgerTimeouts};
 use crate::model::{CodeMap, NotProcessed, OnDoubt};
 use crate::policy::cut_off::CutOff;
 use crate::policy::rate::Rates;
@@ -132,6 +133,10 @@ pub struct Settings {
     pub metrics: Option<PathBuf>,
     /// The name of the profile that was used.
     pub profile: Option<String>,
+    /// Why the run is started.
+    pub purpose: Purpose,
+    /// The settings in force, without secrets, as TOML.
+    pub configuration: String,
     /// Whether to run a file once more whose run has ended.
     pub again: bool,
     /// Whether to send without asking.
@@ -151,8 +156,11 @@ impl Settings {
     /// Reads every source of settings; an error says what to change, and where.
     pub fn load(flags: Layer, env: &Env) -> anyhow::Result<Settings> {
         let (mut options, section) = merged(flags, env)?;
-        let Section { auth, codes, rehearsal, profiles, .. } = section;
         let rehearse = options.rehearse == Some(true);
+        let rehearsal_ledger = paths::rehearsal_ledger(options.ledger.clone(), env).ok();
+        let ledger = unlocked_ledger(&mut options, env)?;
+        let configuration = recorded(&section, options.profile.as_deref(), &ledger);
+        let Section { auth, codes, rehearsal, profiles, .. } = section;
         if rehearse {
             options.external_ip.get_or_insert_with(|| REHEARSAL_EXTERNAL_IP.to_owned());
         }
@@ -191,13 +199,15 @@ impl Settings {
             stop_rules: stop_rules(&options),
             max_rows: max_rows(&options),
             max_outage: required("max-outage", options.max_outage)?.get(),
-            rehearsal_ledger: paths::rehearsal_ledger(options.ledger.clone(), env).ok(),
-            ledger: unlocked_ledger(&mut options, env)?,
+            rehearsal_ledger,
+            ledger,
             lease: required("lease", options.lease)?.get(),
             results: options.results.take(),
             logs: logs(&mut options)?,
             metrics: options.metrics_file.take().filter(|_| !rehearse),
             profile: options.profile.take(),
+            purpose: purpose(&mut options)?,
+            configuration,
             again: options.again == Some(true),
             yes: options.yes == Some(true),
             quiet: options.quiet == Some(true),

@@ -19,7 +19,7 @@ use super::ledger_thread::LedgerThread;
 use super::run_stats::RunStats;
 use super::scheduler::Scheduler;
 use super::snapshot::Snapshot;
-use crate::ledger::{Ledger, LedgerError, Run};
+use crate::ledger::{FinishOptions, Ledger, LedgerError, Run};
 use crate::model::ReasonCode;
 use crate::policy::pacer::Pacer;
 use crate::policy::stop_rules::StopReason;
@@ -122,9 +122,10 @@ pub async fn run<C: Caller>(
     let mut ledger = ledger_thread.join()?;
     let (stop_reason, stats) = (scheduler.stop_reason().cloned(), scheduler.stats());
     let (stop, calls) = (scheduler.stop_code(), scheduler.calls());
+    let events = scheduler.take_events();
     // An unreachable ledger is retried for a while, and signals must be handled meanwhile.
     let finished = tokio::task::spawn_blocking(move || {
-        let run = ledger.finish(Timestamp::now(), stop)?;
+        let run = ledger.finish(FinishOptions { at: Timestamp::now(), stop, events })?;
         Ok::<_, LedgerError>((ledger, run))
     });
     let (ledger, run) = finished.await.context("the ledger's thread died")??;

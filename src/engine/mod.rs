@@ -26,6 +26,7 @@ mod commit_timer;
 mod cut_off_timer;
 mod driver;
 mod elsewhere;
+mod event_log;
 mod events;
 mod executor;
 mod ledger_thread;

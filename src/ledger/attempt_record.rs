@@ -33,3 +33,23 @@ pub struct AttemptRecord {
     /// CoreCARD's message, or ours.
     pub message: String,
 }
+
+impl AttemptRecord {
+    /// An attempt about which nothing else is known.
+    pub(super) fn unsent(row: RowNumber, order: Order) -> AttemptRecord {
+        AttemptRecord {
+            row,
+            attempt: 1,
+            start: None,
+            order,
+            claimed_at: Timestamp::UNIX_EPOCH,
+            sent_at: None,
+            ended_at: None,
+            verdict: "",
+            status: None,
+            http_status: None,
+            error_code: String::new(),
+            message: String::new(),
+        }
+    }
+}

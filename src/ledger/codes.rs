@@ -35,16 +35,23 @@ pub(super) fn of_verdict(verdict: Verdict) -> i64 {
     }
 }
 
+/// The word of the verdict with this number; `None` if there is none.
+pub(super) fn verdict_word(code: i64) -> Option<&'static str> {
+    usize::try_from(code).ok().and_then(|code| VERDICTS.get(code)).copied()
+}
+
+/// The words of the verdicts, by their numbers.
+const VERDICTS: [&str; 7] =
+    ["cancelled", "already_cancelled", "rejected", "refused", "not_done", "doubt", "stop"];
+
 #[cfg(test)]
 mod tests {
-    use rusqlite::Connection;
-
     use super::*;
+    use crate::ledger::sqlite;
     use crate::model::FatalCause;
 
     fn word(table: &str, code: i64) -> String {
-        let ledger = Connection::open_in_memory().unwrap();
-        ledger.execute_batch(include_str!("sqlite/schema.sql")).unwrap();
+        let ledger = sqlite::in_memory();
         let sql = format!("SELECT word FROM {table} WHERE code = ?1");
         ledger.query_row(&sql, [code], |row| row.get(0)).unwrap()
     }
@@ -71,6 +78,7 @@ mod tests {
             (Verdict::Stop(FatalCause::Code), "stop"),
         ] {
             assert_eq!(word("verdict", of_verdict(verdict)), spelt);
+            assert_eq!(verdict_word(of_verdict(verdict)), Some(spelt));
         }
     }
 }

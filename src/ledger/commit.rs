@@ -5,6 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::claim::{ClaimedRow, CompletedClaim, PendingRow};
+use super::event::NewEvent;
 use crate::model::{Counts, Lease, ReasonCode, Uptime};
 
 /// One commit of the ledger: completes the calls that ended, and claims the next rows.
@@ -30,6 +31,20 @@ pub struct CommitRequest {
     pub stop: Option<ReasonCode>,
     /// The end of the pause that the server requested from this process.
     pub retry_after_until: Option<Timestamp>,
+    /// What happened to the run since the last commit.
+    pub events: Vec<NewEvent>,
+}
+
+/// The end of a start.
+#[derive(Debug)]
+pub struct FinishOptions {
+    /// The current time.
+    pub at: Timestamp,
+    /// Why this process stops; `None` if nothing stopped it. The run has ended if every row has,
+    /// whatever this is.
+    pub stop: Option<ReasonCode>,
+    /// What happened to the run since the last commit.
+    pub events: Vec<NewEvent>,
 }
 
 /// The outcome of a commit.

@@ -35,15 +35,33 @@ pub enum LedgerError {
     Misplaced(#[from] Misplaced),
     /// The ledger was written by an older version of the program.
     #[error(
-        "the ledger {path} has version {found}, and this program knows version {known} only: use the cardcancel that wrote it, or name another file with --ledger"
+        "the ledger {path} has version {found}, which was never released, and this program knows version {known}: use the cardcancel that wrote it, or name another file with --ledger"
     )]
     Older {
         /// The ledger.
         path: String,
         /// Its version.
         found: i64,
-        /// The only supported version.
+        /// The newest supported version.
         known: i64,
+    },
+    /// The ledger was written by an older version of the program, and was opened for reading.
+    #[error(
+        "the ledger {path} has the older version {found}: the next `cardcancel run` that uses it upgrades it, and leaves a copy of it as it was; to look into an old copy, use the cardcancel that wrote it"
+    )]
+    NotUpgraded {
+        /// The ledger.
+        path: String,
+        /// Its version.
+        found: i64,
+    },
+    /// The ledger cannot be upgraded while a process works on one of its runs.
+    #[error(
+        "the ledger {path} is of an older version, and another process works on one of its runs: wait until it has finished, then start the same command again to upgrade the ledger"
+    )]
+    UpgradeInUse {
+        /// The ledger.
+        path: String,
     },
     /// The file is not a ledger.
     #[error("{path} is not a cardcancel ledger: name another file with --ledger")]

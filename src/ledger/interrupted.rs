@@ -6,6 +6,9 @@ use crate::model::{OnDoubt, ReasonCode, RowTransition, Status, Verdict, transiti
 /// The error code of such an attempt.
 pub(super) const CODE: ReasonCode = ReasonCode::Interrupted;
 
+/// The same as text.
+pub(super) const CODE_TEXT: &str = "INTERRUPTED";
+
 /// The message of such an attempt.
 pub(super) const MESSAGE: &str = "the program died before the answer was recorded";
 
@@ -14,5 +17,15 @@ pub(super) fn status(on_doubt: OnDoubt) -> Option<Status> {
     match transition(Verdict::Doubt, true, true, on_doubt) {
         RowTransition::End(status) => Some(status),
         RowTransition::Retry | RowTransition::Unsent => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_code_and_its_text_are_the_same() {
+        assert_eq!(CODE.to_string(), CODE_TEXT);
     }
 }

@@ -40,24 +40,25 @@ mod interrupted;
 mod known_orders;
 mod location;
 mod misplaced;
+mod order_history;
 mod postgres;
 mod row_record;
 mod run;
 mod run_lock;
+mod seal_record;
 mod send_order;
 mod sqlite;
 mod start_record;
+mod timeline;
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
-
 use crate::input::{InputError, OrderKey, PlannedRow};
-use crate::model::{AllocateSlots, Order, ReasonCode, RowNumber};
+use crate::model::{AllocateSlots, Order, RowNumber};
 
 pub use attempt_record::AttemptRecord;
 pub use claim::{AttemptEnd, ClaimedRow, CompletedClaim, PendingRow};
-pub use commit::{CommitOutcome, CommitRequest};
+pub use commit::{CommitOutcome, CommitRequest, FinishOptions};
 pub use commit_latency::CommitLatency;
 pub use database_url::{DatabaseUrl, DatabaseUrlError};
 pub use error::{CreateRunError, LedgerError};
@@ -65,11 +66,13 @@ pub use event::{EventKind, EventRecord, NewEvent};
 pub use known_orders::{KnownOrders, OnRecord};
 pub use location::{LedgerLocation, SharedLedgerTimeouts};
 pub use misplaced::{Misplaced, Saved};
+pub use order_history::OrderHistory;
 pub use postgres::{Postgres, PostgresOptions};
 pub use row_record::RowRecord;
 pub(crate) use row_record::after_lost_answer;
 pub use run::{NewRun, Run, StartOptions, StartedRun};
 pub use run_lock::RunLock;
+pub use seal_record::{NewSeal, SealRecord};
 pub use sqlite::{LedgerInfo, Sqlite};
 pub use start_record::{Purpose, StartRecord};
 
@@ -142,9 +145,9 @@ pub trait Ledger: Send {
         allocate: &mut AllocateSlots<'_>,
     ) -> Result<CommitOutcome, LedgerError>;
 
-    /// Records that this start is finished. The run has ended if every row has, whatever `stop`
-    /// is; otherwise it is recorded as stopped for this reason.
-    fn finish(&mut self, at: Timestamp, stop: Option<ReasonCode>) -> Result<Run, LedgerError>;
+    /// Records that this start is finished. The run has ended if every row has; otherwise it is
+    /// recorded as stopped.
+    fn finish(&mut self, finish: FinishOptions) -> Result<Run, LedgerError>;
 
     /// Calls `each` with every row of a run, in order. The record is reused for the next row, so
     /// `each` may take its content.
@@ -159,6 +162,48 @@ pub trait Ledger: Send {
 
     /// Records that a results file with this unique mark is about to be written for the run.
     fn note_results(&mut self, run: &Run, mark: &str, path: &str) -> Result<(), LedgerError>;
+
+    /// The results files that were written for a run, as mark and path.
+    fn results_files(&mut self, run: &Run) -> Result<Vec<(String, String)>, LedgerError>;
+
+    /// The identity of the ledger, which its copies share.
+    fn ledger_id(&mut self) -> Result<String, LedgerError>;
+
+    /// The starts of a run, in the order of their numbers.
+    fn starts(&mut self, run: &Run) -> Result<Vec<StartRecord>, LedgerError>;
+
+    /// The text of the configuration with this digest.
+    fn configuration(&mut self, digest: &str) -> Result<Option<String>, LedgerError>;
+
+    /// Calls `each` with every row of a run, in order, and its attempts, including one in flight.
+    fn rows_with_attempts(
+        &mut self,
+        run: &Run,
+        each: &mut dyn FnMut(&RowRecord, &[AttemptRecord]) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()>;
+
+    /// What happened to a run as a whole, in the order of time.
+    fn events(&mut self, run: &Run) -> Result<Vec<EventRecord>, LedgerError>;
+
+    /// All that is recorded of an order: each row of each run that carries it, oldest run first.
+    fn history(&mut self, order: Order) -> anyhow::Result<Vec<OrderHistory>>;
+
+    /// Records an event of a run that is at rest.
+    fn add_event(&mut self, run: &Run, event: &NewEvent) -> Result<(), LedgerError>;
+
+    /// All seals, in the order of their numbers.
+    fn seals(&mut self) -> Result<Vec<SealRecord>, LedgerError>;
+
+    /// The last seal of a run.
+    fn last_seal(&mut self, run: &Run) -> Result<Option<SealRecord>, LedgerError>;
+
+    /// The runs that were started since they were last sealed, oldest first. Some may be in
+    /// progress.
+    fn unsealed(&mut self) -> Result<Vec<Run>, LedgerError>;
+
+    /// Appends a seal of a run to the chain. If another process has sealed the same starts
+    /// meanwhile, returns that seal.
+    fn append_seal(&mut self, run: &Run, new: &NewSeal<'_>) -> Result<SealRecord, LedgerError>;
 
     /// The runs for which a file with this mark was written.
     fn results_of(&mut self, mark: &str) -> Result<Vec<String>, LedgerError>;

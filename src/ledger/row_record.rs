@@ -3,6 +3,9 @@
 
 use jiff::Timestamp;
 
+use super::attempt_record::AttemptRecord;
+use super::codes;
+use super::interrupted::CODE_TEXT as INTERRUPTED;
 use crate::model::{Order, RowNumber, Status, status_when_stopped};
 
 /// A row as recorded in the ledger.
@@ -57,9 +60,14 @@ impl RowRecord {
 /// An attempt as it is stored. One in flight has neither an end nor a code: its answer is not
 /// known, and it may have been sent.
 pub(super) struct StoredAttempt<'a> {
+    pub attempt: u32,
+    /// The number of the start that made it, if that is recorded.
+    pub start: Option<i64>,
+    pub claimed_at: Timestamp,
     pub sent_at: Option<Timestamp>,
     pub ended_at: Option<Timestamp>,
-    pub leaves_doubt: bool,
+    /// What the answer meant; `None` while it is in flight.
+    pub verdict: Option<i64>,
     /// The status of the row, if this attempt ended it.
     pub status: Option<Status>,
     pub http_status: Option<u16>,
@@ -67,9 +75,27 @@ pub(super) struct StoredAttempt<'a> {
     pub message: &'a str,
 }
 
+impl StoredAttempt<'_> {
+    /// Whether the answer was lost, or is still to come.
+    fn leaves_doubt(&self) -> bool {
+        self.verdict.is_none_or(|verdict| verdict == codes::DOUBT)
+    }
+
+    /// When it was sent. An interrupted attempt may have been sent from when it was claimed.
+    fn probably_sent_at(&self) -> Option<Timestamp> {
+        let is_interrupted = self.verdict.is_none() || self.error_code == INTERRUPTED;
+        self.sent_at.or(is_interrupted.then_some(self.claimed_at))
+    }
+}
+
 /// Assembles one record after another; its buffers are reused.
 pub(super) struct RecordBuilder {
     record: RowRecord,
+    /// The row's attempts, if they are collected. Those beyond `collected` are left from earlier
+    /// rows, and are overwritten.
+    attempts: Vec<AttemptRecord>,
+    collected: usize,
+    collects: bool,
     /// The last attempt that left doubt. A row that ends in doubt is described by it, and not by
     /// a later attempt that surely did nothing.
     doubt: LastDoubt,
@@ -88,7 +114,18 @@ struct LastDoubt {
 
 impl RecordBuilder {
     pub fn new() -> RecordBuilder {
-        RecordBuilder { record: RowRecord::unsent(RowNumber(0)), doubt: LastDoubt::default() }
+        RecordBuilder {
+            record: RowRecord::unsent(RowNumber(0)),
+            attempts: Vec::new(),
+            collected: 0,
+            collects: false,
+            doubt: LastDoubt::default(),
+        }
+    }
+
+    /// A builder that also collects the attempts of each row.
+    pub fn collecting_attempts() -> RecordBuilder {
+        RecordBuilder { collects: true, ..RecordBuilder::new() }
     }
 
     /// Begins the next row. `doubt` is whether an answer for its order was lost before.
@@ -101,6 +138,7 @@ impl RecordBuilder {
         (record.http_status, record.attempts) = (None, 0);
         (record.first_sent_at, record.ended_at) = (None, None);
         (self.doubt.is_known, self.doubt.is_behind) = (false, false);
+        self.collected = 0;
     }
 
     /// Sets the status of a row that was decided without a call or carried over from an earlier
@@ -113,12 +151,16 @@ impl RecordBuilder {
 
     /// Adds the row's next attempt.
     pub fn add_attempt(&mut self, attempt: &StoredAttempt<'_>) {
+        if self.collects {
+            self.collect(attempt);
+        }
         let record = &mut self.record;
         record.attempts += 1;
-        if let Some(sent_at) = attempt.sent_at {
+        if let Some(sent_at) = attempt.probably_sent_at() {
             record.first_sent_at.get_or_insert(sent_at);
         }
-        record.doubt |= attempt.leaves_doubt;
+        let leaves_doubt = attempt.leaves_doubt();
+        record.doubt |= leaves_doubt;
         let was_decided = record.status != Status::NotSent;
         if !was_decided {
             record.ended_at = attempt.ended_at;
@@ -127,13 +169,36 @@ impl RecordBuilder {
             attempt.message.clone_into(&mut record.message);
             record.status = attempt.status.unwrap_or(record.status);
         }
-        self.doubt.is_behind = !attempt.leaves_doubt;
-        if attempt.leaves_doubt {
+        self.doubt.is_behind = !leaves_doubt;
+        if leaves_doubt {
             self.doubt.is_known = true;
             self.doubt.error_code.clone_from(&record.error_code);
             self.doubt.message.clone_from(&record.message);
             self.doubt.http_status = record.http_status;
         }
+    }
+
+    fn collect(&mut self, attempt: &StoredAttempt<'_>) {
+        let Some(order) = self.record.order else { return };
+        if self.collected == self.attempts.len() {
+            self.attempts.push(AttemptRecord::unsent(self.record.row, order));
+        }
+        let Some(collected) = self.attempts.get_mut(self.collected) else { return };
+        self.collected += 1;
+        (collected.row, collected.order) = (self.record.row, order);
+        (collected.attempt, collected.start) = (attempt.attempt, attempt.start);
+        (collected.claimed_at, collected.sent_at) = (attempt.claimed_at, attempt.sent_at);
+        collected.ended_at = attempt.ended_at;
+        collected.verdict = attempt.verdict.and_then(codes::verdict_word).unwrap_or_default();
+        (collected.status, collected.http_status) = (attempt.status, attempt.http_status);
+        attempt.error_code.clone_into(&mut collected.error_code);
+        attempt.message.clone_into(&mut collected.message);
+    }
+
+    /// The record and the collected attempts, after all attempts were added.
+    pub fn finish_with_attempts(&mut self) -> (&RowRecord, &[AttemptRecord]) {
+        self.finish();
+        (&self.record, self.attempts.get(..self.collected).unwrap_or_default())
     }
 
     /// Completes the record after all attempts were added. A row without a status has not ended,

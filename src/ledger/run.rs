@@ -3,6 +3,8 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::claim::PendingRow;
+use super::start_record::Purpose;
+use crate::identity::Identity;
 use crate::model::{Counts, OnDoubt};
 
 /// The properties of a run that are known when it is created.
@@ -96,6 +98,12 @@ pub struct StartOptions {
     pub again: bool,
     /// What to do with rows that were in flight when the last process died.
     pub on_doubt: OnDoubt,
+    /// Who starts it.
+    pub by: Identity,
+    /// Why it is started.
+    pub purpose: Purpose,
+    /// The settings in force, without secrets.
+    pub configuration: String,
 }
 
 /// The work to do in a started run.

@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::common::Rng;
+use cardcancel::identity::Identity;
 use cardcancel::input::{Disposition, PlannedRow};
 use cardcancel::ledger::{
-    AttemptEnd, ClaimedRow, CommitRequest, CompletedClaim, Ledger, PendingRow, Run, Sqlite,
-    StartOptions,
+    AttemptEnd, ClaimedRow, CommitRequest, CompletedClaim, Ledger, PendingRow, Purpose, Run,
+    Sqlite, StartOptions,
 };
 use cardcancel::model::{
     OnDoubt, Order, Outcome, ReasonCode, RowError, RowNumber, RowTransition, SlotGrant, Status,
@@ -90,6 +91,9 @@ fn started(ledger: &mut Sqlite, run: &Run, at: Timestamp, on_doubt: OnDoubt) -> 
         joins: false,
         again: false,
         on_doubt,
+        by: Identity::of_this_process(),
+        purpose: Purpose::default(),
+        configuration: String::new(),
     };
     ledger.start(run, start).unwrap().waiting
 }
@@ -111,6 +115,7 @@ fn commit(
         min_spacing: Duration::ZERO,
         stop: None,
         retry_after_until: None,
+        events: Vec::new(),
     }
 }
 

@@ -3,7 +3,8 @@ use std::time::Duration;
 
 use crate::common::{ProgramOutput, TestEnv, TestSimulator, ended, until, with_its_clock_set};
 use cardcancel::engine::{Event, Now, RunPolicy, Scheduler};
-use cardcancel::ledger::{Ledger, Sqlite, StartOptions};
+use cardcancel::identity::Identity;
+use cardcancel::ledger::{Ledger, Purpose, Sqlite, StartOptions};
 use cardcancel::model::OnDoubt;
 use cardcancel::policy::pacer::Pacer;
 use cardcancel::policy::stop_rules::StopRuleSettings;
@@ -111,6 +112,9 @@ fn rows_claimed_as_the_clock_is_set_back_get_new_slots_and_are_not_sent_at_once(
         joins: false,
         again: false,
         on_doubt: OnDoubt::Retry,
+        by: Identity::of_this_process(),
+        purpose: Purpose::default(),
+        configuration: String::new(),
     };
     let started = ledger.start(&run, options).unwrap();
     let policy = RunPolicy {

@@ -3,7 +3,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use cardcancel::engine::{Caller, RunOutcome, RunPolicy, Scheduler, Snapshot};
-use cardcancel::ledger::{ClaimedRow, Ledger, Sqlite, StartOptions};
+use cardcancel::identity::Identity;
+use cardcancel::ledger::{ClaimedRow, Ledger, Purpose, Sqlite, StartOptions};
 use cardcancel::model::{
     AnswerRules, CallResult, HttpResponse, OnDoubt, Outcome, ReasonCode, ResponseBody, Status,
     classify,
@@ -82,6 +83,9 @@ async fn work(
         joins: false,
         again: false,
         on_doubt: OnDoubt::Retry,
+        by: Identity::of_this_process(),
+        purpose: Purpose::default(),
+        configuration: String::new(),
     };
     let begun = ledger.start(&run, start).unwrap();
     let plan = RunPolicy {

@@ -240,7 +240,7 @@ fn a_ledger_of_a_newer_program_is_refused_and_left_alone() {
     ledger.pragma_update(None, "user_version", 99).unwrap();
     drop(ledger);
     let flags = ["--ledger", "home/state/cardcancel/ledger.db"];
-    assert_snapshot!(refusal_in(&env, &flags), @"error: the ledger home/state/cardcancel/ledger.db has version 99, and this program knows versions up to 7: use the cardcancel that wrote it, or a newer one");
+    assert_snapshot!(refusal_in(&env, &flags), @"error: the ledger home/state/cardcancel/ledger.db has version 99, and this program knows versions up to 8: use the cardcancel that wrote it, or a newer one");
     let outcome = env.run(&["runs", "--ledger", "home/state/cardcancel/ledger.db"]);
     assert_eq!(outcome.code, Some(2));
 }
@@ -253,7 +253,7 @@ fn a_ledger_of_an_older_program_is_refused_and_left_alone() {
     ledger.pragma_update(None, "user_version", 1).unwrap();
     drop(ledger);
     let flags = ["--ledger", "home/state/cardcancel/ledger.db"];
-    assert_snapshot!(refusal_in(&env, &flags), @"error: the ledger home/state/cardcancel/ledger.db has version 1, and this program knows version 7 only: use the cardcancel that wrote it, or name another file with --ledger");
+    assert_snapshot!(refusal_in(&env, &flags), @"error: the ledger home/state/cardcancel/ledger.db has version 1, which was never released, and this program knows version 8: use the cardcancel that wrote it, or name another file with --ledger");
 }
 
 #[test]

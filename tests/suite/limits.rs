@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use crate::common::Rng;
 use cardcancel::engine::{CallTimings, Dispatch, Event, Now, RunPolicy, Scheduler};
+use cardcancel::identity::Identity;
 use cardcancel::ledger::{
-    AttemptEnd, ClaimedRow, CommitOutcome, Ledger, RowRecord, Run, Sqlite, StartOptions,
+    AttemptEnd, ClaimedRow, CommitOutcome, FinishOptions, Ledger, Purpose, RowRecord, Run, Sqlite,
+    StartOptions,
 };
 use cardcancel::model::{
     AnswerRules, CallResult, HttpResponse, OnDoubt, ReasonCode, ResponseBody, RowNumber, Status,
@@ -233,6 +235,9 @@ fn live_by(plan: RunPolicy, rows: u32, mut server: LimitedServer) -> LimitSimula
         joins: false,
         again: false,
         on_doubt,
+        by: Identity::of_this_process(),
+        purpose: Purpose::default(),
+        configuration: String::new(),
     };
     let begun = ledger.start(&run, start).unwrap();
     let rates: Rates =
@@ -268,7 +273,13 @@ fn live_by(plan: RunPolicy, rows: u32, mut server: LimitedServer) -> LimitSimula
             commits += 1;
         }
         if actions.finished {
-            let run = ledger.finish(wall(clock), scheduler.stop_code()).unwrap();
+            let run = ledger
+                .finish(FinishOptions {
+                    at: wall(clock),
+                    stop: scheduler.stop_code(),
+                    events: Vec::new(),
+                })
+                .unwrap();
             let records = crate::common::records(&mut ledger, &run);
             return LimitSimulation { server, run, took: clock, commits, records };
         }

@@ -7,7 +7,7 @@ use super::state::{Context, RunState};
 use crate::commands::column_report::ColumnReport;
 use crate::commands::{estimate, known_orders};
 use crate::config::Settings;
-use crate::ledger::{KnownOrders, Ledger, Run};
+use crate::ledger::{KnownOrders, Ledger, LedgerLocation, Run};
 use crate::output::{human_count, human_duration, plural, rows};
 use crate::policy::cut_off::Due;
 
@@ -131,11 +131,16 @@ fn refuse_conflicting_rate(
 ) -> anyhow::Result<()> {
     let RunState::Existing(run) = state else { return Ok(()) };
     let rates = context.settings.rates.to_string();
+    let is_shared = matches!(context.settings.ledger, LedgerLocation::Database(_));
     match &run.rates {
-        Some(theirs) if *theirs != rates && ledger.is_locked(&context.input.key)? => bail!(
-            "other processes work on run {} at {theirs}, and --rate is {rates}: give the same rate, or stop them first",
-            run.id()
-        ),
+        Some(theirs)
+            if is_shared && *theirs != rates && ledger.is_locked(&context.input.key)? =>
+        {
+            bail!(
+                "other processes work on run {} at {theirs}, and --rate is {rates}: give the same rate, or stop them first",
+                run.id()
+            )
+        }
         _ => Ok(()),
     }
 }

@@ -45,6 +45,7 @@ impl Scheduler {
             stop: self.stop.code(),
             retry_after_until: (!wait.is_zero())
                 .then(|| now.wall.saturating_add(wait).unwrap_or(Timestamp::MAX)),
+            events: self.event_log.take(),
         })
     }
 

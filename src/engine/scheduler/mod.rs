@@ -12,6 +12,7 @@ use super::claim_queue::ClaimQueue;
 use super::commit_timer::CommitTimer;
 use super::cut_off_timer::CutOffTimer;
 use super::elsewhere::ElsewhereTracker;
+use super::event_log::{Conditions, EventLog};
 use super::events::{Actions, CallTimings, Event, Now};
 use super::retry_queue::RetryQueue;
 use super::run_policy::RunPolicy;
@@ -20,7 +21,7 @@ use super::server_state::ServerState;
 use super::snapshot::Snapshot;
 use super::staged_counts::StagedCounts;
 use super::stop_state::StopState;
-use crate::ledger::{AttemptEnd, ClaimedRow, CompletedClaim, StartedRun};
+use crate::ledger::{AttemptEnd, ClaimedRow, CompletedClaim, EventKind, NewEvent, StartedRun};
 use crate::model::{Counts, FatalCause, ReasonCode, RowTransition, Verdict, transition};
 use crate::policy::credential_refresh::{RefreshOutcome, RefreshSchedule};
 use crate::policy::lease::LeaseTracker;
@@ -37,7 +38,8 @@ use crate::policy::stop_rules::{StopReason, StopRules};
 /// # use std::time::Duration;
 /// # use cardcancel::engine::{CallTimings, Dispatch, Event, Now, RunPolicy, Scheduler};
 /// # use cardcancel::input::{Disposition, PlannedRow};
-/// # use cardcancel::ledger::{AttemptEnd, Ledger, NewRun, Sqlite, StartOptions};
+/// # use cardcancel::identity::Identity;
+/// # use cardcancel::ledger::{AttemptEnd, Ledger, NewRun, Purpose, Sqlite, StartOptions};
 /// # use cardcancel::model::{OnDoubt, Order, Outcome, RowNumber, Status, Verdict};
 /// # use cardcancel::policy::pacer::Pacer;
 /// # use cardcancel::policy::stop_rules::StopRuleSettings;
@@ -59,7 +61,8 @@ use crate::policy::stop_rules::{StopReason, StopRules};
 /// # let run = ledger.create_run(new, &mut rows, &[])?;
 /// # let options = StartOptions {
 /// #     at: start, cut_off: None, rates: text("10/s"), joins: false, again: false,
-/// #     on_doubt: OnDoubt::Retry,
+/// #     on_doubt: OnDoubt::Retry, by: Identity::of_this_process(), purpose: Purpose::default(),
+/// #     configuration: text(""),
 /// # };
 /// # let started = ledger.start(&run, options)?;
 /// # let policy = RunPolicy {
@@ -129,6 +132,7 @@ pub struct Scheduler {
     /// The number of calls that ended.
     calls: u64,
     stats: RunStats,
+    event_log: EventLog,
     /// The time since the start up to which the statistics are complete.
     accounted_until: Duration,
 }
@@ -159,6 +163,7 @@ impl Scheduler {
             stop: StopState::default(),
             calls: 0,
             stats: RunStats::default(),
+            event_log: EventLog::default(),
             accounted_until: Duration::ZERO,
         }
     }
@@ -226,6 +231,7 @@ impl Scheduler {
         if cancel_unstarted {
             self.cancelled_at = now.since_start;
         }
+        self.observe_conditions(now);
         let commit = self.next_commit(now);
         let refresh_credentials =
             !self.stop.is_stopping() && self.refresh.take_due(now.since_start);
@@ -233,15 +239,37 @@ impl Scheduler {
         Actions { dispatch, cancel_unstarted, commit, refresh_credentials, wake_at, finished }
     }
 
+    /// Keeps what began or ended for the record.
+    fn observe_conditions(&mut self, now: Now) {
+        let conditions = Conditions {
+            outage: self.server.is_away().then(|| self.server.outage_cause().unwrap_or_default()),
+            retry_after_until: self.server.retry_after.until(),
+            throttled_to: self.throttled_to(),
+            stop: self.stop.code().map(|code| (code, self.stop.reason())),
+        };
+        self.event_log.observe(conditions, now);
+    }
+
+    /// The limit in calls a second, if it is below the configured rate.
+    fn throttled_to(&self) -> Option<f64> {
+        let rate = self.policy.max_per_second.map_or(f64::INFINITY, f64::from);
+        self.server.limits.limit().filter(|limit| *limit < rate)
+    }
+
+    /// Takes the events that no commit has taken.
+    pub fn take_events(&mut self) -> Vec<NewEvent> {
+        self.event_log.take()
+    }
+
     /// Adds the time since the last call to the statistics: its conditions lasted until now.
     fn account_until(&mut self, now: Duration) {
-        let rate = self.policy.max_per_second.map_or(f64::INFINITY, f64::from);
+        let throttled_to = self.throttled_to();
         self.stats.add_interval(Interval {
             from: self.accounted_until,
             to: now,
             is_away: self.server.is_away(),
             retry_after_until: self.server.retry_after.until(),
-            throttled_to: self.server.limits.limit().filter(|limit| *limit < rate),
+            throttled_to,
         });
         self.accounted_until = now;
     }
@@ -260,6 +288,9 @@ impl Scheduler {
             Event::CredentialsRefreshed(outcome) => {
                 let is_refreshed = matches!(outcome, RefreshOutcome::Refreshed(_));
                 self.stats.credential_refreshes += u32::from(is_refreshed);
+                if is_refreshed {
+                    self.event_log.add(EventKind::CredentialsRefreshed, String::new(), now);
+                }
                 if !self.refresh.on_refreshed(outcome, now.since_start) {
                     self.stop.stop(ReasonCode::Credentials);
                 }

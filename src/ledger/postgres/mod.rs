@@ -1,6 +1,7 @@
 //! The shared ledger: a PostgreSQL database for several machines. Each statement is a file in
 //! `sql/`. Times are by the database's clock, the only one that all workers share.
 
+mod audit;
 mod clock;
 mod commit;
 mod config;
@@ -12,6 +13,7 @@ mod known_orders;
 mod pooler;
 mod read;
 mod schema;
+mod seals;
 mod session;
 mod start;
 mod text;
@@ -24,12 +26,14 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
+use super::row_record::RecordBuilder;
 use super::{
-    CommitOutcome, CommitRequest, CreateRunError, DatabaseUrl, KnownOrders, Ledger, LedgerError,
-    NewRun, OnRecord, RowRecord, Run, RunLock, StartOptions, StartedRun,
+    AttemptRecord, CommitOutcome, CommitRequest, CreateRunError, DatabaseUrl, EventRecord,
+    FinishOptions, KnownOrders, Ledger, LedgerError, NewEvent, NewRun, NewSeal, OnRecord,
+    OrderHistory, RowRecord, Run, RunLock, SealRecord, StartOptions, StartRecord, StartedRun,
 };
 use crate::input::{InputError, OrderKey, PlannedRow};
-use crate::model::{AllocateSlots, Order, ReasonCode, RowNumber};
+use crate::model::{AllocateSlots, Order, RowNumber};
 use clock::DatabaseClock;
 use config::PostgresConfig;
 use connection::DatabaseConnection;
@@ -166,12 +170,14 @@ impl Ledger for Postgres {
         commit::commit(&mut self.connection, worker_session, &mut self.clock, commit, allocate)
     }
 
-    fn finish(&mut self, _at: Timestamp, stop: Option<ReasonCode>) -> Result<Run, LedgerError> {
+    fn finish(&mut self, finish: FinishOptions) -> Result<Run, LedgerError> {
         let Some(worker_session) = self.worker_session.take() else {
             return Err(not_started(&self.connection));
         };
-        self.connection
-            .with_retry(async |session| worker::finish(session, &worker_session, stop).await)
+        let ahead = self.ahead();
+        self.connection.with_retry(async |session| {
+            worker::finish(session, &worker_session, &finish, ahead).await
+        })
     }
 
     fn rows(
@@ -179,7 +185,67 @@ impl Ledger for Postgres {
         run: &Run,
         each: &mut dyn FnMut(&mut RowRecord) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
-        read::rows(&mut self.connection, run.number, each)
+        let mut each = |builder: &mut RecordBuilder| each(builder.finish());
+        read::rows(&mut self.connection, run.number, RecordBuilder::new(), &mut each)
+    }
+
+    fn rows_with_attempts(
+        &mut self,
+        run: &Run,
+        each: &mut dyn FnMut(&RowRecord, &[AttemptRecord]) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        let mut each = |builder: &mut RecordBuilder| {
+            let (row, attempts) = builder.finish_with_attempts();
+            each(row, attempts)
+        };
+        let builder = RecordBuilder::collecting_attempts();
+        read::rows(&mut self.connection, run.number, builder, &mut each)
+    }
+
+    fn ledger_id(&mut self) -> Result<String, LedgerError> {
+        self.connection.with_retry(async |session| audit::ledger_id(session).await)
+    }
+
+    fn starts(&mut self, run: &Run) -> Result<Vec<StartRecord>, LedgerError> {
+        self.connection.with_retry(async |session| audit::starts(session, run.number).await)
+    }
+
+    fn configuration(&mut self, digest: &str) -> Result<Option<String>, LedgerError> {
+        self.connection.with_retry(async |session| audit::configuration(session, digest).await)
+    }
+
+    fn events(&mut self, run: &Run) -> Result<Vec<EventRecord>, LedgerError> {
+        self.connection.with_retry(async |session| audit::events(session, run).await)
+    }
+
+    fn history(&mut self, order: Order) -> anyhow::Result<Vec<OrderHistory>> {
+        audit::history(&mut self.connection, order)
+    }
+
+    fn add_event(&mut self, run: &Run, event: &NewEvent) -> Result<(), LedgerError> {
+        let ahead = self.ahead();
+        self.connection
+            .with_retry(async |session| audit::add_event(session, run.number, event, ahead).await)
+    }
+
+    fn seals(&mut self) -> Result<Vec<SealRecord>, LedgerError> {
+        self.connection.with_retry(async |session| seals::all(session).await)
+    }
+
+    fn last_seal(&mut self, run: &Run) -> Result<Option<SealRecord>, LedgerError> {
+        self.connection.with_retry(async |session| seals::last_of_run(session, run.number).await)
+    }
+
+    fn unsealed(&mut self) -> Result<Vec<Run>, LedgerError> {
+        self.connection.with_retry(async |session| seals::unsealed(session).await)
+    }
+
+    fn append_seal(&mut self, run: &Run, new: &NewSeal<'_>) -> Result<SealRecord, LedgerError> {
+        self.connection.with_retry(async |session| seals::append(session, run, new).await)
+    }
+
+    fn results_files(&mut self, run: &Run) -> Result<Vec<(String, String)>, LedgerError> {
+        self.connection.with_retry(async |session| audit::results_files(session, run.number).await)
     }
 
     fn orders(&mut self, run: &Run) -> Result<BTreeMap<RowNumber, Order>, LedgerError> {

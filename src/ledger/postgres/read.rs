@@ -9,7 +9,7 @@ use super::connection::DatabaseConnection;
 use super::error::DbError;
 use super::session::Session;
 use crate::ledger::row_record::{RecordBuilder, StoredAttempt};
-use crate::ledger::{NewRun, OnRecord, RowRecord, Run, codes};
+use crate::ledger::{LedgerError, NewRun, OnRecord, Run, codes};
 use crate::model::{Counts, Order, RowNumber, Status};
 
 const RUN: &str = include_str!("sql/run.sql");
@@ -126,45 +126,67 @@ pub(super) fn row_number(row: &Row, column: usize) -> Result<RowNumber, DbError>
 }
 
 /// Reads rows and attempts in parallel, both in order, a page at a time, so that a broken
-/// connection costs one page at most.
+/// connection costs one page at most. Calls `each` once all of a row was added.
 pub(super) fn rows(
     connection: &mut DatabaseConnection,
     run: i64,
-    each: &mut dyn FnMut(&mut RowRecord) -> anyhow::Result<()>,
+    mut builder: RecordBuilder,
+    each: &mut dyn FnMut(&mut RecordBuilder) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     let mut after = 0;
-    let mut builder = RecordBuilder::new();
     loop {
-        let (rows, attempts) =
-            connection.with_retry(async |session| page(session, run, after).await)?;
+        let page =
+            connection.with_retry(async |session| page(session, run, after, AT_ONCE).await)?;
         let fail = |failed: DbError| failed.into_ledger_error(connection.path());
-        let mut attempts = attempts.iter().peekable();
-        let Some(last) = rows.last() else { return Ok(()) };
+        let Some(last) = page.0.last() else { return Ok(()) };
         after = row_number(last, 0).map_err(fail)?.0.into();
-        for row in &rows {
-            begin(&mut builder, row).map_err(fail)?;
-            let number = row_number(row, 0).map_err(fail)?;
-            let is_its = |attempt: &&Row| row_number(attempt, 0).is_ok_and(|of| of == number);
-            while let Some(attempt) = attempts.next_if(is_its) {
-                add_attempt(&mut builder, attempt).map_err(fail)?;
-            }
-            each(builder.finish())?;
-        }
+        build(&page, &mut builder, each, &fail)?;
     }
 }
 
-/// The rows after this one and their attempts, from one snapshot.
-async fn page(
-    session: &mut Session,
+/// Reads one row and its attempts.
+pub(super) fn row(
+    connection: &mut DatabaseConnection,
     run: i64,
-    after: i64,
-) -> Result<(Vec<Row>, Vec<Row>), DbError> {
+    row: i64,
+    each: &mut dyn FnMut(&mut RecordBuilder) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let page = connection.with_retry(async |session| page(session, run, row - 1, 1).await)?;
+    let fail = |failed: DbError| failed.into_ledger_error(connection.path());
+    build(&page, &mut RecordBuilder::collecting_attempts(), each, &fail)
+}
+
+/// Assembles the records of a page.
+fn build(
+    (rows, attempts): &RowsPage,
+    builder: &mut RecordBuilder,
+    each: &mut dyn FnMut(&mut RecordBuilder) -> anyhow::Result<()>,
+    fail: &dyn Fn(DbError) -> LedgerError,
+) -> anyhow::Result<()> {
+    let mut attempts = attempts.iter().peekable();
+    for row in rows {
+        begin(builder, row).map_err(fail)?;
+        let number = row_number(row, 0).map_err(fail)?;
+        let is_its = |attempt: &&Row| row_number(attempt, 0).is_ok_and(|of| of == number);
+        while let Some(attempt) = attempts.next_if(is_its) {
+            add_attempt(builder, attempt).map_err(fail)?;
+        }
+        each(builder)?;
+    }
+    Ok(())
+}
+
+/// Rows and their attempts.
+type RowsPage = (Vec<Row>, Vec<Row>);
+
+/// The rows after this one and their attempts, from one snapshot.
+async fn page(session: &mut Session, run: i64, after: i64, most: i64) -> Result<RowsPage, DbError> {
     let rows_statement = session.statement(include_str!("sql/rows.sql")).await?;
     let attempts_statement = session.statement(include_str!("sql/attempts.sql")).await?;
     let snapshot = session.client.build_transaction().read_only(true);
     let snapshot = snapshot.isolation_level(tokio_postgres::IsolationLevel::RepeatableRead);
     let snapshot = snapshot.start().await?;
-    let rows = snapshot.query(&rows_statement, &[&run, &after, &AT_ONCE]).await?;
+    let rows = snapshot.query(&rows_statement, &[&run, &after, &most]).await?;
     let attempts = match (rows.first(), rows.last()) {
         (Some(first), Some(last)) => {
             let (first, last): (i64, i64) = (first.try_get(0)?, last.try_get(0)?);
@@ -231,10 +253,14 @@ fn add_attempt(builder: &mut RecordBuilder, attempt: &Row) -> Result<(), DbError
     // An attempt without an end may have been sent, and its answer is not known.
     let verdict: Option<i16> = attempt.try_get(4)?;
     let http_status: Option<i16> = attempt.try_get(6)?;
+    let number: i32 = attempt.try_get(1)?;
     builder.add_attempt(&StoredAttempt {
+        attempt: u32::try_from(number).unwrap_or_default(),
+        start: attempt.try_get(10)?,
+        claimed_at: attempt.try_get(9)?,
         sent_at: attempt.try_get(2)?,
         ended_at: attempt.try_get(3)?,
-        leaves_doubt: verdict.is_none_or(|verdict| i64::from(verdict) == codes::DOUBT),
+        verdict: verdict.map(i64::from),
         status: status(attempt, 5)?,
         http_status: http_status.and_then(|status| u16::try_from(status).ok()),
         error_code: text(attempt, 7)?,

@@ -7,9 +7,10 @@ use super::copies::Copies;
 use super::error::DbError;
 use super::session::Session;
 use crate::ledger::LedgerError;
+use crate::process;
 
 /// The statements that upgrade the schema from each version to the next; the first one creates it.
-const VERSIONS: [&str; 1] = [include_str!("sql/version_4.sql")];
+const VERSIONS: [&str; 2] = [include_str!("sql/version_4.sql"), include_str!("sql/version_5.sql")];
 
 /// The number of versions before those, which were never released and are refused.
 const BEFORE: usize = 3;
@@ -160,8 +161,7 @@ async fn migrate(session: &mut Session) -> Result<(), DbError> {
             session.client.batch_execute(statements).await?;
             let version = i32::try_from(version).unwrap_or(i32::MAX);
             let note = "INSERT INTO cardcancel.schema_version (version, program) VALUES ($1, $2)";
-            let program = concat!("cardcancel ", env!("CARGO_PKG_VERSION"));
-            session.client.execute(note, &[&version, &program]).await?;
+            session.client.execute(note, &[&version, &process::PROGRAM]).await?;
         }
         Ok(())
     };

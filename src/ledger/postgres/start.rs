@@ -6,7 +6,9 @@ use super::clock::DatabaseClock;
 use super::commit;
 use super::error::DbError;
 use super::session::Session;
+use super::text::storable;
 use super::worker::WorkerSession;
+use crate::hash::Digest;
 use crate::ledger::{CommitLatency, Run, StartOptions, codes, interrupted};
 use crate::process;
 
@@ -36,18 +38,40 @@ pub(super) async fn start(
 ) -> Result<WorkerSession, DbError> {
     commit::prepare_statements(session).await?;
     let endpoint = run.opened.endpoint.clone();
+    let digest = Digest::new(&start.configuration).to_string();
+    let StartOptions { by, purpose, .. } = start;
+    let [uid, process_id] = [by.uid, by.process].map(i64::from);
+    let login_uid = by.login_uid.map(i64::from);
     let transaction = session.client.transaction().await?;
+    transaction
+        .execute(
+            "INSERT INTO configuration VALUES ($1, $2) ON CONFLICT DO NOTHING",
+            &[&digest, &storable(&start.configuration)],
+        )
+        .await?;
     let worker = transaction
         .query_one(
             include_str!("sql/register.sql"),
             &[
                 &run.number,
                 &lease.as_secs_f64(),
-                &process::worker_name(),
-                &concat!("cardcancel ", env!("CARGO_PKG_VERSION")),
+                &by.to_string(),
+                &process::PROGRAM,
                 &start.rates,
                 &start.cut_off,
                 &(!start.joins).then_some(start.again),
+                &uid,
+                &by.user,
+                &login_uid,
+                &by.login,
+                &by.host,
+                &process_id,
+                &by.unit,
+                &by.ssh_connection,
+                &purpose.reason,
+                &purpose.requested_by,
+                &purpose.ticket,
+                &digest,
             ],
         )
         .await?;

@@ -3,13 +3,15 @@
 
 use std::time::{Duration, Instant};
 
+use jiff::{SignedDuration, Timestamp};
+
 use super::copies::Copies;
 use super::error::DbError;
 use super::read;
 use super::session::Session;
+use super::text::storable;
 use crate::ledger::interrupted;
-use crate::ledger::{CommitLatency, LedgerError, Run};
-use crate::model::ReasonCode;
+use crate::ledger::{CommitLatency, FinishOptions, LedgerError, NewEvent, Run};
 
 pub(super) const LAST_COMMIT: &str = include_str!("sql/last_commit.sql");
 
@@ -110,8 +112,10 @@ pub(super) async fn rewound(
 pub(super) async fn finish(
     session: &mut Session,
     worker_session: &WorkerSession,
-    stop: Option<ReasonCode>,
+    finish: &FinishOptions,
+    ahead: SignedDuration,
 ) -> Result<Run, DbError> {
+    let stop = finish.stop;
     let for_all = stop.filter(|stop| stop.stops_all()).map(|stop| stop.to_string());
     let stop = stop.map(|stop| stop.to_string());
     if session.is_known {
@@ -120,6 +124,11 @@ pub(super) async fn finish(
         know_again(session, worker_session, &[]).await?;
     }
     release_rows(session, worker_session, &[worker_session.worker]).await?;
+    // If an earlier try was committed, and its acknowledgement was lost, they are recorded.
+    let is_first = "SELECT finished_at IS NULL FROM worker WHERE number = $1";
+    if session.client.query_one(is_first, &[&worker_session.worker]).await?.try_get(0)? {
+        insert_events(session, worker_session, &finish.events, ahead).await?;
+    }
     if for_all.is_some() {
         let note_stop = "UPDATE run SET stop = coalesce(stop, $2) WHERE number = $1";
         session.client.execute(note_stop, &[&worker_session.run, &for_all]).await?;
@@ -131,6 +140,26 @@ pub(super) async fn finish(
     let run = read::run_by_worker(session, worker_session.worker).await?;
     session.client.batch_execute("COMMIT").await?;
     Ok(run)
+}
+
+/// Records events by the database's clock, which is `ahead` of the one used for them.
+pub(super) async fn insert_events(
+    session: &mut Session,
+    worker_session: &WorkerSession,
+    events: &[NewEvent],
+    ahead: SignedDuration,
+) -> Result<(), DbError> {
+    if events.is_empty() {
+        return Ok(());
+    }
+    let at = |event: &NewEvent| event.at.saturating_add(ahead).unwrap_or(event.at);
+    let at: Vec<Timestamp> = events.iter().map(at).collect();
+    let kind: Vec<&str> = events.iter().map(|event| event.kind.as_str()).collect();
+    let detail: Vec<String> = events.iter().map(|event| storable(&event.detail)).collect();
+    let values: [&(dyn tokio_postgres::types::ToSql + Sync); 5] =
+        [&worker_session.run, &worker_session.worker, &at, &kind, &detail];
+    session.client.execute(include_str!("sql/insert_events.sql"), &values).await?;
+    Ok(())
 }
 
 /// Releases the rows that these workers hold, so that any worker can claim them.

@@ -16,6 +16,8 @@ const READ_AHEAD: u32 = 512;
 pub(super) struct ActiveRun {
     /// Its number in the ledger.
     pub number: i64,
+    /// The number of this start.
+    pub start: i64,
     pub endpoint: String,
     pub again: bool,
     /// Whether there are other runs at the endpoint.

@@ -213,11 +213,10 @@ impl ClaimRanges {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ledger::sqlite::schema;
 
     fn ledger() -> Connection {
-        let ledger = Connection::open_in_memory().unwrap();
-        ledger.execute_batch(include_str!("schema.sql")).unwrap();
-        ledger
+        schema::in_memory()
     }
 
     /// The ranges in the ledger: first row, end and first position.

@@ -14,10 +14,8 @@ use super::outcome_table::OutcomeRow;
 use super::read;
 use crate::ledger::claim::Completion;
 use crate::ledger::commit::UnreadableBudget;
-use crate::ledger::{CommitOutcome, CommitRequest, CompletedClaim, Run};
-use crate::model::{
-    AllocateSlots, Budget, Counts, ReasonCode, SlotGrant, SlotRequest, Status, Verdict,
-};
+use crate::ledger::{CommitOutcome, CommitRequest, CompletedClaim, FinishOptions, NewEvent, Run};
+use crate::model::{AllocateSlots, Budget, Counts, SlotGrant, SlotRequest, Status, Verdict};
 
 /// Completes and claims in one transaction.
 pub(super) fn commit(
@@ -31,6 +29,7 @@ pub(super) fn commit(
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let CompletedTotals { mut counts, released, unused } =
         complete(&transaction, run, commit.completed)?;
+    insert_events(&transaction, run.number, run.start, &commit.events)?;
     let mut outcome = CommitOutcome::default();
     let wanted = commit.max_new.saturating_add(commit.retries.len().try_into().unwrap_or(u32::MAX));
     let request = SlotRequest {
@@ -75,8 +74,8 @@ struct CompletedTotals {
     unused: Vec<Timestamp>,
 }
 
-static ATTEMPTS: LazyLock<BulkInsert<7>> = LazyLock::new(|| {
-    BulkInsert::into("attempt (run, row, attempt, claimed_at, sent_at, ended_at, outcome)")
+static ATTEMPTS: LazyLock<BulkInsert<8>> = LazyLock::new(|| {
+    BulkInsert::into("attempt (run, row, attempt, claimed_at, sent_at, ended_at, outcome, start)")
 });
 
 /// Records the ends of attempts. An attempt ends once; a second end is an error.
@@ -124,6 +123,7 @@ fn complete(
             sent_at,
             Some(ended_at),
             Some(outcome),
+            Some(run.start),
         ])?;
     }
     attempts.finish()?;
@@ -189,21 +189,37 @@ fn put_budget(
         .map(drop)
 }
 
+/// Records events of a run.
+fn insert_events(
+    transaction: &Transaction<'_>,
+    run: i64,
+    start: i64,
+    events: &[NewEvent],
+) -> rusqlite::Result<()> {
+    let mut insert = transaction.prepare_cached(
+        "INSERT INTO event (run, start, at, kind, detail) VALUES (?1, ?2, ?3, ?4, ?5)",
+    )?;
+    for NewEvent { at, kind, detail } in events {
+        insert.execute(params![run, start, at.as_microsecond(), kind.as_str(), detail])?;
+    }
+    Ok(())
+}
+
 /// Records that this start of the run is finished.
 pub(super) fn finish(
     connection: &mut Connection,
-    run: i64,
-    at: Timestamp,
-    stop: Option<ReasonCode>,
+    (run, start): (i64, i64),
+    finish: &FinishOptions,
     is_locked: IsLocked<'_>,
 ) -> rusqlite::Result<Run> {
+    let FinishOptions { at, stop, events } = finish;
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let ended = read::run_by_number(&transaction, run)?.has_ended();
     let stop = stop.filter(|_| !ended);
+    insert_events(&transaction, run, start, events)?;
     transaction.execute(
-        "UPDATE start SET finished_at = ?2, stop = ?3
-         WHERE rowid = (SELECT max(rowid) FROM start WHERE run = ?1)",
-        params![run, at.as_microsecond(), stop.map(|stop| stop.to_string())],
+        "UPDATE start SET finished_at = ?2, stop = ?3 WHERE number = ?1",
+        params![start, at.as_microsecond(), stop.map(|stop| stop.to_string())],
     )?;
     if !ended {
         other_runs::inherit_doubts(&transaction, run, is_locked)?;

@@ -10,15 +10,12 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::failure::failure;
 use super::file::{SqliteFile, is_absent, left_of, refuse_network};
-use super::new_file;
+use super::schema::{self, Identified};
+use super::{new_file, upgrade};
 use crate::ledger::LedgerError;
 use crate::ledger::misplaced::Misplaced;
 use crate::private_file;
 
-/// The application id in the file's header: "cANC".
-const APPLICATION: i64 = 0x6341_4e43;
-/// The version of the schema.
-pub(super) const VERSION: i64 = 7;
 /// How often a locked ledger is retried. It must be shorter than the time for which another
 /// process leaves it unlocked between two commits.
 const ASK_EVERY: Duration = Duration::from_millis(1);
@@ -47,8 +44,11 @@ pub(super) fn open(path: &Path) -> Result<Opened, LedgerError> {
     refuse_network(file.folder(), path)?;
     let path = path.display().to_string();
     let mut connection = connect(&file, &path)?;
-    identify(&connection, &path)?;
+    let identified = schema::identify(&connection, &path)?;
     keep_a_log(&connection, &path)?;
+    if let Identified::Older(found) = identified {
+        upgrade::upgrade(&mut connection, &file, &path, found)?;
+    }
     set_up(&mut connection).map_err(|cause| failure(&path, cause))?;
     Ok(Opened { connection, path, file })
 }
@@ -69,10 +69,12 @@ pub(super) fn open_existing(path: &Path) -> Result<Option<Opened>, LedgerError> 
     let path = path.display().to_string();
     let fail = |cause| failure(&path, cause);
     let mut connection = connect(&file, &path)?;
-    if identity(&connection).is_err_and(|cause| needs_to_write(&cause)) {
+    if schema::identity(&connection).is_err_and(|cause| needs_to_write(&cause)) {
         connection = connect_unwritable(&file, &path)?;
     }
-    identify(&connection, &path)?;
+    if let Identified::Older(found) = schema::identify(&connection, &path)? {
+        return Err(LedgerError::NotUpgraded { path, found });
+    }
     set_up(&mut connection).map_err(fail)?;
     connection.pragma_update(None, "query_only", true).map_err(fail)?;
     Ok(Some(Opened { connection, path, file }))
@@ -83,7 +85,7 @@ pub(super) fn read_only(file: &SqliteFile) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(file.path(), flags)?;
     connection.busy_handler(Some(ask_again))?;
-    match identity(&connection) {
+    match schema::identity(&connection) {
         Err(cause) if needs_to_write(&cause) => immutable(file),
         _ => Ok(connection),
     }
@@ -115,9 +117,7 @@ fn lay_down_schema(path: &Path, name: &str) -> Result<(), LedgerError> {
     let mut new = Connection::open(path).map_err(fail)?;
     keep_a_log(&new, name)?;
     let transaction = new.transaction().map_err(fail)?;
-    transaction.execute_batch(include_str!("schema.sql")).map_err(fail)?;
-    transaction.pragma_update(None, "application_id", APPLICATION).map_err(fail)?;
-    transaction.pragma_update(None, "user_version", VERSION).map_err(fail)?;
+    schema::lay_down(&transaction).map_err(fail)?;
     transaction.commit().map_err(fail)?;
     // Closing moves the log into the file.
     new.close().map_err(|(_, cause)| fail(cause))
@@ -204,19 +204,6 @@ fn keep_a_log(connection: &Connection, path: &str) -> Result<(), LedgerError> {
     }
 }
 
-/// Refuses a file that is not a ledger of this version.
-fn identify(connection: &Connection, path: &str) -> Result<(), LedgerError> {
-    let fail = |cause| failure(path, cause);
-    let (path, known) = (path.to_owned(), VERSION);
-    match identity(connection).map_err(fail)? {
-        (APPLICATION, VERSION) => Ok(()),
-        (APPLICATION, found) if found < VERSION => Err(LedgerError::Older { path, found, known }),
-        (APPLICATION, found) => Err(LedgerError::Newer { path, found, known }),
-        (0, 0) if is_empty(connection).map_err(fail)? => Err(Misplaced::Empty { path }.into()),
-        _ => Err(LedgerError::NotALedger { path }),
-    }
-}
-
 pub(super) fn ask_again(asked: i32) -> bool {
     if asked == TOLD_AFTER {
         tracing::warn!(
@@ -225,17 +212,4 @@ pub(super) fn ask_again(asked: i32) -> bool {
     }
     std::thread::sleep(ASK_EVERY);
     asked < ASK_TIMES
-}
-
-/// The application id and the schema version in the file's header; 0 if they are not set.
-fn identity(connection: &Connection) -> rusqlite::Result<(i64, i64)> {
-    connection.query_row(
-        "SELECT application_id, user_version FROM pragma_application_id, pragma_user_version",
-        [],
-        |row| Ok((row.get(0)?, row.get(1)?)),
-    )
-}
-
-fn is_empty(connection: &Connection) -> rusqlite::Result<bool> {
-    connection.query_row("SELECT count(*) = 0 FROM sqlite_schema", [], |row| row.get(0))
 }

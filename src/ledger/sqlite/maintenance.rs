@@ -8,7 +8,7 @@ use rusqlite::backup::{Backup, StepResult};
 
 use super::failure::failure;
 use super::file::SqliteFile;
-use super::{connection, new_file};
+use super::{new_file, schema};
 use crate::ledger::LedgerError;
 
 /// The properties of a ledger's file.
@@ -36,7 +36,7 @@ pub(super) fn info(ledger: &Connection, file: &SqliteFile) -> rusqlite::Result<L
     };
     let size = |path: &Path| std::fs::metadata(path).map_or(0, |file| file.len());
     Ok(LedgerInfo {
-        version: connection::VERSION,
+        version: schema::VERSION,
         bytes: size(file.path()),
         log_bytes: size(&file.log()),
         runs: count("run")?,

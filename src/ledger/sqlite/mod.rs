@@ -2,6 +2,7 @@
 //! `synchronous=FULL`, so that a commit survives a power failure.
 
 mod active_run;
+mod audit;
 mod bulk_insert;
 mod claim_ranges;
 mod claimer;
@@ -18,7 +19,10 @@ mod other_runs;
 mod outcome_table;
 mod packed;
 mod read;
+mod schema;
+mod seals;
 mod start;
+mod upgrade;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -32,14 +36,19 @@ use connection::Opened;
 use failure::failure;
 use file::SqliteFile;
 pub use maintenance::LedgerInfo;
+use read::RowsQuery;
+#[cfg(test)]
+pub(super) use schema::in_memory;
 
 use super::known_orders::KnownOrdersQuery;
+use super::row_record::RecordBuilder;
 use super::{
-    CommitOutcome, CommitRequest, CreateRunError, KnownOrders, Ledger, LedgerError, NewRun,
-    OnRecord, RowRecord, Run, RunLock, StartOptions, StartedRun,
+    AttemptRecord, CommitOutcome, CommitRequest, CreateRunError, EventRecord, FinishOptions,
+    KnownOrders, Ledger, LedgerError, NewEvent, NewRun, NewSeal, OnRecord, OrderHistory, RowRecord,
+    Run, RunLock, SealRecord, StartOptions, StartRecord, StartedRun,
 };
 use crate::input::{InputError, OrderKey, PlannedRow};
-use crate::model::{AllocateSlots, Order, ReasonCode, RowNumber};
+use crate::model::{AllocateSlots, Order, RowNumber};
 
 /// The embedded ledger.
 pub struct Sqlite {
@@ -239,10 +248,11 @@ impl Ledger for Sqlite {
         Ok(outcome)
     }
 
-    fn finish(&mut self, at: Timestamp, stop: Option<ReasonCode>) -> Result<Run, LedgerError> {
+    fn finish(&mut self, finish: FinishOptions) -> Result<Run, LedgerError> {
         let active = self.active.take().ok_or_else(|| not_started(&self.path))?;
         let is_locked = |key: &str| is_worked_on(&self.file, key);
-        let run = commit::finish(&mut self.connection, active.number, at, stop, &is_locked)
+        let start = (active.number, active.start);
+        let run = commit::finish(&mut self.connection, start, &finish, &is_locked)
             .map_err(|cause| failure(&self.path, cause))?;
         self.be_there()?;
         self.write_back("TRUNCATE");
@@ -254,7 +264,67 @@ impl Ledger for Sqlite {
         run: &Run,
         each: &mut dyn FnMut(&mut RowRecord) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
-        read::rows(&self.connection, run, each, &|cause| self.fail(cause).into())
+        let query = RowsQuery::all(run, false);
+        let mut each = |builder: &mut RecordBuilder| each(builder.finish());
+        read::rows(&self.connection, run, &query, &mut each, &|cause| self.fail(cause).into())
+    }
+
+    fn rows_with_attempts(
+        &mut self,
+        run: &Run,
+        each: &mut dyn FnMut(&RowRecord, &[AttemptRecord]) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        let query = RowsQuery::all(run, true);
+        let mut each = |builder: &mut RecordBuilder| {
+            let (row, attempts) = builder.finish_with_attempts();
+            each(row, attempts)
+        };
+        read::rows(&self.connection, run, &query, &mut each, &|cause| self.fail(cause).into())
+    }
+
+    fn ledger_id(&mut self) -> Result<String, LedgerError> {
+        audit::ledger_id(&self.connection).map_err(|cause| self.fail(cause))
+    }
+
+    fn starts(&mut self, run: &Run) -> Result<Vec<StartRecord>, LedgerError> {
+        audit::starts(&self.connection, run.number).map_err(|cause| self.fail(cause))
+    }
+
+    fn configuration(&mut self, digest: &str) -> Result<Option<String>, LedgerError> {
+        audit::configuration(&self.connection, digest).map_err(|cause| self.fail(cause))
+    }
+
+    fn events(&mut self, run: &Run) -> Result<Vec<EventRecord>, LedgerError> {
+        audit::events(&self.connection, run).map_err(|cause| self.fail(cause))
+    }
+
+    fn history(&mut self, order: Order) -> anyhow::Result<Vec<OrderHistory>> {
+        audit::history(&self.connection, order, &|cause| self.fail(cause).into())
+    }
+
+    fn add_event(&mut self, run: &Run, event: &NewEvent) -> Result<(), LedgerError> {
+        audit::add_event(&self.connection, run.number, event).map_err(|cause| self.fail(cause))
+    }
+
+    fn seals(&mut self) -> Result<Vec<SealRecord>, LedgerError> {
+        seals::all(&self.connection).map_err(|cause| self.fail(cause))
+    }
+
+    fn last_seal(&mut self, run: &Run) -> Result<Option<SealRecord>, LedgerError> {
+        seals::last_of_run(&self.connection, run.number).map_err(|cause| self.fail(cause))
+    }
+
+    fn unsealed(&mut self) -> Result<Vec<Run>, LedgerError> {
+        seals::unsealed(&self.connection).map_err(|cause| self.fail(cause))
+    }
+
+    fn append_seal(&mut self, run: &Run, new: &NewSeal<'_>) -> Result<SealRecord, LedgerError> {
+        let appended = seals::append(&mut self.connection, run, new);
+        appended.map_err(|cause| failure(&self.path, cause))
+    }
+
+    fn results_files(&mut self, run: &Run) -> Result<Vec<(String, String)>, LedgerError> {
+        audit::results_files(&self.connection, run.number).map_err(|cause| self.fail(cause))
     }
 
     fn orders(&mut self, run: &Run) -> Result<BTreeMap<RowNumber, Order>, LedgerError> {

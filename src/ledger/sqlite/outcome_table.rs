@@ -122,6 +122,7 @@ impl OutcomeTable {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ledger::sqlite::schema;
 
     fn row(message: &str) -> OutcomeRow {
         OutcomeRow {
@@ -134,9 +135,7 @@ mod tests {
     }
 
     fn ledger() -> Connection {
-        let ledger = Connection::open_in_memory().unwrap();
-        ledger.execute_batch(include_str!("schema.sql")).unwrap();
-        ledger
+        schema::in_memory()
     }
 
     #[test]

@@ -6,21 +6,20 @@ use jiff::Timestamp;
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Row, Rows, Statement, params};
 
-use crate::ledger::interrupted;
 use crate::ledger::row_record::{RecordBuilder, StoredAttempt};
-use crate::ledger::{NewRun, RowRecord, Run, codes};
+use crate::ledger::{NewRun, Run, codes};
 use crate::model::{Counts, Order, RowNumber, Status};
 
 /// A run with its latest start.
-const RUN: &str = "SELECT number, id, key, command, input_name, input_digest, endpoint, program,
-        opened_at, rows, attempts, started_at, cut_off, finished_at, stop,
+const RUN: &str = "SELECT run.number, id, key, command, input_name, input_digest, endpoint,
+        run.program, opened_at, rows, attempts, started_at, cut_off, finished_at, start.stop,
         cancelled, already_cancelled, rejected, failed, in_doubt, invalid, duplicate, not_sent,
-        rejected_with_doubt
+        rejected_with_doubt, rates
     FROM run JOIN progress ON progress.run = run.number LEFT JOIN start
-        ON start.rowid = (SELECT max(latest.rowid) FROM start AS latest WHERE latest.run = run.number)";
+        ON start.number = (SELECT max(latest.number) FROM start AS latest WHERE latest.run = run.number)";
 
 pub(super) fn run_by_key(connection: &Connection, key: &str) -> rusqlite::Result<Option<Run>> {
-    let sql = format!("{RUN} WHERE key = ?1 AND rows IS NOT NULL ORDER BY number DESC LIMIT 1");
+    let sql = format!("{RUN} WHERE key = ?1 AND rows IS NOT NULL ORDER BY run.number DESC LIMIT 1");
     connection.query_row(&sql, [key], run_from).optional()
 }
 
@@ -31,12 +30,12 @@ pub(super) fn run_by_id(connection: &Connection, id: &str) -> rusqlite::Result<O
 }
 
 pub(super) fn run_by_number(connection: &Connection, number: i64) -> rusqlite::Result<Run> {
-    connection.query_row(&format!("{RUN} WHERE number = ?1"), [number], run_from)
+    connection.query_row(&format!("{RUN} WHERE run.number = ?1"), [number], run_from)
 }
 
 pub(super) fn runs(connection: &Connection) -> rusqlite::Result<Vec<Run>> {
     let mut find =
-        connection.prepare(&format!("{RUN} WHERE rows IS NOT NULL ORDER BY number DESC"))?;
+        connection.prepare(&format!("{RUN} WHERE rows IS NOT NULL ORDER BY run.number DESC"))?;
     find.query_map([], run_from)?.collect()
 }
 
@@ -68,47 +67,67 @@ fn run_from(row: &Row<'_>) -> rusqlite::Result<Run> {
         attempts: row.get(10)?,
         started_at: row.get::<_, Option<i64>>(11)?.map(time),
         cut_off: row.get::<_, Option<i64>>(12)?.map(time),
-        rates: None,
+        rates: row.get(16 + Status::ALL.len())?,
         finished_at: row.get::<_, Option<i64>>(13)?.map(time),
         stop: row.get(14)?,
         counts,
     })
 }
 
-fn time(microseconds: i64) -> Timestamp {
+pub(super) fn time(microseconds: i64) -> Timestamp {
     Timestamp::from_microsecond(microseconds).unwrap_or(Timestamp::MIN)
 }
 
+/// The range of rows to read, and whether their attempts are collected.
+pub(super) struct RowsQuery {
+    pub first: u32,
+    pub last: u32,
+    pub with_attempts: bool,
+}
+
+impl RowsQuery {
+    /// All rows of the run.
+    pub fn all(run: &Run, with_attempts: bool) -> RowsQuery {
+        let last = u32::try_from(run.rows).unwrap_or(u32::MAX);
+        RowsQuery { first: 1, last, with_attempts }
+    }
+}
+
 /// Reads rows and attempts in parallel, both in order, so that memory holds only the current row,
-/// the last outcome, and the rows in flight.
+/// the last outcome, and the rows in flight. Calls `each` once all of a row was added.
 pub(super) fn rows(
     connection: &Connection,
     run: &Run,
-    each: &mut dyn FnMut(&mut RowRecord) -> anyhow::Result<()>,
+    query: &RowsQuery,
+    each: &mut dyn FnMut(&mut RecordBuilder) -> anyhow::Result<()>,
     fail: &dyn Fn(rusqlite::Error) -> anyhow::Error,
 ) -> anyhow::Result<()> {
+    let RowsQuery { first, last, with_attempts } = *query;
+    let range = params![run.number, first, last];
     // One transaction, so that all of it is from one snapshot.
     let ledger = connection.unchecked_transaction().map_err(fail)?;
-    let mut in_flight = in_flight(&ledger, run.number).map_err(fail)?.into_iter().peekable();
+    let in_flight = in_flight(&ledger, run.number).map_err(fail)?;
+    let mut in_flight = in_flight.into_iter().filter(|call| call.row.0 >= first).peekable();
     let mut outcomes = OutcomeReader::new(&ledger).map_err(fail)?;
     let mut rows = ledger
         .prepare(
             "SELECT row, status, kept, doubt, error_code, message, admin_number, sequence_number
-             FROM row WHERE run = ?1 ORDER BY row",
+             FROM row WHERE run = ?1 AND row BETWEEN ?2 AND ?3 ORDER BY row",
         )
         .map_err(fail)?;
     let mut attempts = ledger
         .prepare(
-            "SELECT row, outcome, sent_at, ended_at, claimed_at
-             FROM attempt WHERE run = ?1 ORDER BY row, attempt",
+            "SELECT row, outcome, sent_at, ended_at, claimed_at, attempt, start
+             FROM attempt WHERE run = ?1 AND row BETWEEN ?2 AND ?3 ORDER BY row, attempt",
         )
         .map_err(fail)?;
-    let mut rows = rows.query([run.number]).map_err(fail)?;
-    let mut attempts = attempts.query([run.number]).map_err(fail)?;
+    let mut rows = rows.query(range).map_err(fail)?;
+    let mut attempts = attempts.query(range).map_err(fail)?;
     let mut row = next(&mut rows).map_err(fail)?;
     let mut attempt = next(&mut attempts).map_err(fail)?;
-    let mut builder = RecordBuilder::new();
-    for number in (1..=u32::try_from(run.rows).unwrap_or(u32::MAX)).map(RowNumber) {
+    let mut builder =
+        if with_attempts { RecordBuilder::collecting_attempts() } else { RecordBuilder::new() };
+    for number in (first..=last).map(RowNumber) {
         let Some((_, at_hand)) = row.filter(|(of, _)| *of == number) else {
             anyhow::bail!("the ledger has lost row {number} of run {}", run.id());
         };
@@ -119,10 +138,10 @@ pub(super) fn rows(
             add_attempt(&mut builder, at_hand, outcome).map_err(fail)?;
             attempt = next(&mut attempts).map_err(fail)?;
         }
-        if let Some((_, claimed_at)) = in_flight.next_if(|(row, _)| *row == number) {
-            add_call_in_flight(&mut builder, claimed_at);
+        if let Some(call) = in_flight.next_if(|call| call.row == number) {
+            call.add_to(&mut builder);
         }
-        each(builder.finish())?;
+        each(&mut builder)?;
     }
     Ok(())
 }
@@ -148,11 +167,46 @@ pub(super) fn orders(
     .collect()
 }
 
-/// The rows in flight, in order, with the times at which they were claimed.
-fn in_flight(ledger: &Connection, run: i64) -> rusqlite::Result<Vec<(RowNumber, Timestamp)>> {
-    let mut find =
-        ledger.prepare("SELECT row, claimed_at FROM in_flight WHERE run = ?1 ORDER BY row")?;
-    find.query_map([run], |row| Ok((RowNumber(row.get(0)?), time(row.get(1)?))))?.collect()
+/// A call in flight: it may have been sent, and its answer is not known.
+struct CallInFlight {
+    row: RowNumber,
+    attempt: u32,
+    claimed_at: Timestamp,
+    start: Option<i64>,
+}
+
+impl CallInFlight {
+    fn add_to(&self, builder: &mut RecordBuilder) {
+        builder.add_attempt(&StoredAttempt {
+            attempt: self.attempt,
+            start: self.start,
+            claimed_at: self.claimed_at,
+            sent_at: None,
+            ended_at: None,
+            verdict: None,
+            status: None,
+            http_status: None,
+            error_code: "",
+            message: "",
+        });
+    }
+}
+
+/// The calls in flight, in the order of their rows. The last start of the run made them.
+fn in_flight(ledger: &Connection, run: i64) -> rusqlite::Result<Vec<CallInFlight>> {
+    let mut find = ledger.prepare(
+        "SELECT row, attempt, claimed_at, (SELECT max(number) FROM start WHERE start.run = ?1)
+         FROM in_flight WHERE run = ?1 ORDER BY row",
+    )?;
+    find.query_map([run], |row| {
+        Ok(CallInFlight {
+            row: RowNumber(row.get(0)?),
+            attempt: row.get(1)?,
+            claimed_at: time(row.get(2)?),
+            start: row.get(3)?,
+        })
+    })?
+    .collect()
 }
 
 /// Reads the outcomes of attempts.
@@ -166,8 +220,7 @@ struct OutcomeReader<'l> {
 /// The stored outcome of an attempt.
 #[derive(Default)]
 struct StoredOutcome {
-    leaves_doubt: bool,
-    was_interrupted: bool,
+    verdict: i64,
     status: Option<Status>,
     http_status: Option<u16>,
     error_code: String,
@@ -177,7 +230,7 @@ struct StoredOutcome {
 impl<'l> OutcomeReader<'l> {
     fn new(ledger: &'l Connection) -> rusqlite::Result<OutcomeReader<'l>> {
         let find = ledger.prepare(
-            "SELECT verdict, status, http_status, error_code, message, error_code = ?2
+            "SELECT verdict, status, http_status, error_code, message
              FROM outcome WHERE number = ?1",
         )?;
         // SQLite numbers rows from 1.
@@ -186,15 +239,13 @@ impl<'l> OutcomeReader<'l> {
 
     fn read(&mut self, number: i64) -> rusqlite::Result<&StoredOutcome> {
         if self.number != number {
-            let interrupted = interrupted::CODE.to_string();
-            self.outcome = self.find.query_row(params![number, interrupted], |row| {
+            self.outcome = self.find.query_row([number], |row| {
                 Ok(StoredOutcome {
-                    leaves_doubt: row.get::<_, i64>(0)? == codes::DOUBT,
+                    verdict: row.get(0)?,
                     status: status(row, 1)?,
                     http_status: row.get(2)?,
                     error_code: row.get(3)?,
                     message: row.get(4)?,
-                    was_interrupted: row.get(5)?,
                 })
             })?;
             self.number = number;
@@ -224,30 +275,20 @@ fn add_attempt(
     attempt: &Row<'_>,
     outcome: &StoredOutcome,
 ) -> rusqlite::Result<()> {
-    let sent_at: Option<i64> = attempt.get(if outcome.was_interrupted { 4 } else { 2 })?;
+    let sent_at: Option<i64> = attempt.get(2)?;
     builder.add_attempt(&StoredAttempt {
+        attempt: attempt.get(5)?,
+        start: attempt.get(6)?,
+        claimed_at: time(attempt.get(4)?),
         sent_at: sent_at.map(time),
         ended_at: Some(time(attempt.get(3)?)),
-        leaves_doubt: outcome.leaves_doubt,
+        verdict: Some(outcome.verdict),
         status: outcome.status,
         http_status: outcome.http_status,
         error_code: &outcome.error_code,
         message: &outcome.message,
     });
     Ok(())
-}
-
-/// Adds a call in flight: it may have been sent, and its answer is not known.
-fn add_call_in_flight(builder: &mut RecordBuilder, claimed_at: Timestamp) {
-    builder.add_attempt(&StoredAttempt {
-        sent_at: Some(claimed_at),
-        ended_at: None,
-        leaves_doubt: true,
-        status: None,
-        http_status: None,
-        error_code: "",
-        message: "",
-    });
 }
 
 pub(super) fn status(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Status>> {

@@ -11,6 +11,7 @@ use super::claim_ranges::ClaimRanges;
 use super::other_runs::{self, IsLocked};
 use super::outcome_table::{OutcomeRow, OutcomeTable};
 use super::read;
+use crate::hash::Digest;
 use crate::ledger::{PendingRow, Run, StartOptions, StartedRun, codes, interrupted};
 use crate::model::{Order, ReasonCode, RowNumber, Status};
 use crate::process;
@@ -23,22 +24,16 @@ pub(super) fn start(
     is_locked: IsLocked<'_>,
 ) -> rusqlite::Result<(ActiveRun, StartedRun)> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    transaction.execute(
-        "INSERT INTO start (run, started_at, started_by, cut_off) VALUES (?1, ?2, ?3, ?4)",
-        params![
-            run.number,
-            start.at.as_microsecond(),
-            process::worker_name(),
-            start.cut_off.map(Timestamp::as_microsecond),
-        ],
-    )?;
+    let before = last_start(&transaction, run.number)?;
+    let number = insert_start(&transaction, run.number, &start)?;
     let first_fresh = transaction.query_row(
         "SELECT first_fresh FROM progress WHERE run = ?1",
         [run.number],
         |row| row.get(0),
     )?;
     let mut outcomes = OutcomeTable::load(&transaction)?;
-    let interrupted = complete_interrupted(&transaction, run.number, &mut outcomes, &start)?;
+    let interrupted =
+        complete_interrupted(&transaction, run.number, before, &mut outcomes, &start)?;
     other_runs::inherit_doubts(&transaction, run.number, is_locked)?;
     let run = read::run_by_number(&transaction, run.number)?;
     let mut counts = run.counts;
@@ -52,6 +47,7 @@ pub(super) fn start(
     let rows = waiting.iter().map(|(waiting, place)| (waiting.row.0, *place)).collect();
     let mut active = ActiveRun {
         number: run.number,
+        start: number,
         endpoint: run.opened.endpoint,
         again: start.again,
         has_others: false,
@@ -72,11 +68,58 @@ pub(super) fn start(
     Ok((active, StartedRun { waiting, exhausted, ..StartedRun::default() }))
 }
 
-/// Completes the calls that a dead process left in flight. Returns the number of rows that ended
+/// The number of the run's last start; `None` if it was never started.
+fn last_start(transaction: &Transaction<'_>, run: i64) -> rusqlite::Result<Option<i64>> {
+    transaction.query_row("SELECT max(number) FROM start WHERE run = ?1", [run], |row| row.get(0))
+}
+
+/// Records who starts the run, why, and with which settings. Returns the number of the start.
+fn insert_start(
+    transaction: &Transaction<'_>,
+    run: i64,
+    start: &StartOptions,
+) -> rusqlite::Result<i64> {
+    let StartOptions { by, purpose, configuration, .. } = start;
+    let digest = Digest::new(configuration).to_string();
+    transaction.execute(
+        "INSERT OR IGNORE INTO configuration (digest, text) VALUES (?1, ?2)",
+        [&digest, configuration],
+    )?;
+    transaction.execute(
+        "INSERT INTO start (run, started_at, started_by, program, rates, configuration, uid,
+             user_name, login_uid, login_name, host, process, unit, ssh_connection, reason,
+             requested_by, ticket, cut_off)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)",
+        params![
+            run,
+            start.at.as_microsecond(),
+            by.to_string(),
+            process::PROGRAM,
+            start.rates,
+            digest,
+            by.uid,
+            by.user,
+            by.login_uid,
+            by.login,
+            by.host,
+            by.process,
+            by.unit,
+            by.ssh_connection,
+            purpose.reason,
+            purpose.requested_by,
+            purpose.ticket,
+            start.cut_off.map(Timestamp::as_microsecond),
+        ],
+    )?;
+    Ok(transaction.last_insert_rowid())
+}
+
+/// Completes the calls that the start `before` left in flight when its process died. Returns the number of rows that ended
 /// in doubt by that.
 fn complete_interrupted(
     transaction: &Transaction<'_>,
     run: i64,
+    before: Option<i64>,
     outcomes: &mut OutcomeTable,
     start: &StartOptions,
 ) -> rusqlite::Result<u64> {
@@ -84,9 +127,9 @@ fn complete_interrupted(
     other_runs::note_interrupted(transaction, run)?;
     let outcome = outcomes.number(transaction, OutcomeRow::interrupted(status))?;
     let completed = transaction.execute(
-        "INSERT INTO attempt (run, row, attempt, claimed_at, ended_at, outcome)
-         SELECT run, row, attempt, claimed_at, ?2, ?3 FROM in_flight WHERE run = ?1",
-        params![run, start.at.as_microsecond(), outcome],
+        "INSERT INTO attempt (run, row, attempt, claimed_at, ended_at, outcome, start)
+         SELECT run, row, attempt, claimed_at, ?2, ?3, ?4 FROM in_flight WHERE run = ?1",
+        params![run, start.at.as_microsecond(), outcome, before],
     )?;
     Ok(if status.is_some() { completed as u64 } else { 0 })
 }

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use cardcancel::identity::Identity;
 use cardcancel::input::{Disposition, OrderKey, PlannedRow, Role};
 use cardcancel::ledger::{
-    AttemptEnd, ClaimedRow, CommitOutcome, CommitRequest, CompletedClaim, Ledger, LedgerError,
-    NewRun, PendingRow, Postgres, PostgresOptions, RowRecord, Run, Sqlite, StartOptions,
+    AttemptEnd, ClaimedRow, CommitOutcome, CommitRequest, CompletedClaim, FinishOptions, Ledger,
+    LedgerError, NewRun, PendingRow, Postgres, PostgresOptions, Purpose, RowRecord, Run, Sqlite,
+    StartOptions,
 };
 use cardcancel::model::{
     OnDoubt, Order, Outcome, ReasonCode, RowNumber, RowTransition, Status, Verdict,
@@ -121,6 +123,9 @@ pub fn start() -> StartOptions {
         joins: false,
         again: false,
         on_doubt: OnDoubt::Retry,
+        by: Identity::of_this_process(),
+        purpose: Purpose::default(),
+        configuration: String::new(),
     }
 }
 
@@ -188,6 +193,7 @@ pub fn fresh_rows(max_new: u32) -> CommitRequest {
         min_spacing: Duration::ZERO,
         stop: None,
         retry_after_until: None,
+        events: Vec::new(),
     }
 }
 
@@ -263,7 +269,9 @@ impl Process {
     }
 
     pub fn rest(mut self, stop: Option<ReasonCode>) -> Run {
-        self.ledger.finish(Timestamp::now(), stop).unwrap()
+        self.ledger
+            .finish(FinishOptions { at: Timestamp::now(), stop, events: Vec::new() })
+            .unwrap()
     }
 
     pub fn records(&mut self) -> Vec<RowRecord> {

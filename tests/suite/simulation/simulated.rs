@@ -6,10 +6,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use cardcancel::engine::{CallTimings, Dispatch, Event, Now, RunPolicy, Scheduler};
+use cardcancel::identity::Identity;
 use cardcancel::input::{self, Expected, Input, InputError, ReadOptions};
 use cardcancel::ledger::{
-    AttemptEnd, ClaimedRow, CommitOutcome, Ledger, NewRun, RowRecord, Run, RunLock, Sqlite,
-    StartOptions,
+    AttemptEnd, ClaimedRow, CommitOutcome, FinishOptions, Ledger, NewRun, Purpose, RowRecord, Run,
+    RunLock, Sqlite, StartOptions,
 };
 use cardcancel::model::{
     AnswerRules, CallResult, CodeMap, CodeMapping, HttpResponse, OnDoubt, Order, ReasonCode,
@@ -373,6 +374,9 @@ impl<'a> VirtualSimulation<'a> {
             joins: false,
             again: job.again,
             on_doubt: self.on_doubt,
+            by: Identity::of_this_process(),
+            purpose: Purpose::default(),
+            configuration: String::new(),
         };
         let begun = ledger.start(&run, start).unwrap();
         let plan = RunPolicy {
@@ -592,7 +596,10 @@ impl<'a> VirtualSimulation<'a> {
         let is_refused = process.refused.contains(&process.token);
         let is_for_credentials = stop == Some(ReasonCode::Credentials);
         assert!(!is_for_credentials || is_refused, "seed {}: stopped too soon", self.seed);
-        let run = process.ledger.finish(self.wall(), stop).unwrap();
+        let run = process
+            .ledger
+            .finish(FinishOptions { at: self.wall(), stop, events: Vec::new() })
+            .unwrap();
         self.at_work.remove(&process.job.file);
         self.report_rows(id, &mut process.ledger, &run);
         for record in common::records(&mut process.ledger, &run) {

@@ -25,6 +25,8 @@ pub(super) struct CommitAttempt<'t> {
     /// The end of the pause that the server requested from this process.
     pub retry_after_until: Option<Timestamp>,
     pub asked: Instant,
+    /// How far the database's clock is ahead of the one used for the request.
+    pub ahead: SignedDuration,
     /// The attempt whose commit was requested and not confirmed. There is never more than one of
     /// which it is unknown whether it was committed.
     pub unacknowledged: Option<CommitTry>,
@@ -60,6 +62,7 @@ impl<'t> CommitAttempt<'t> {
                 .map(|until| until.saturating_add(ahead).unwrap_or(until)),
             commit,
             asked,
+            ahead,
             unacknowledged: None,
         }
     }

@@ -100,6 +100,7 @@ async fn try_commit(
     };
     let has_released =
         is_ours && has_expired && statements::release_expired(session, worker_session).await?;
+    worker::insert_events(session, worker_session, &attempt.commit.events, attempt.ahead).await?;
     if is_ours && has_expired_in_other_runs {
         session
             .client

@@ -2,10 +2,12 @@
 -- renew theirs before it takes over their rows, because the clock may have been set. If $7 is NULL,
 -- it sends orders again that other runs cancelled if the workers that it joins do.
 INSERT INTO worker (run, started_at, started_by, program, rates, cut_off, leased_until, lapsed_at,
-                    again)
+                    again, uid, user_name, login_uid, login_name, host, process, unit,
+                    ssh_connection, reason, requested_by, ticket, configuration)
 VALUES ($1, clock_timestamp(), $3, $4, $5, $6,
         clock_timestamp() + make_interval(secs => $2::double precision), clock_timestamp(),
         coalesce($7::boolean,
                  (SELECT again FROM worker WHERE run = $1 ORDER BY number DESC LIMIT 1),
-                 false))
+                 false),
+        $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
 RETURNING number, again;

@@ -1,0 +1,81 @@
+//! The chain of seals.
+
+use tokio_postgres::Row;
+
+use super::error::DbError;
+use super::read;
+use super::session::Session;
+use crate::hash::Digest;
+use crate::ledger::{NewSeal, Run, SealRecord};
+
+/// The key of the advisory lock held while a seal is appended, so that there is one chain: any
+/// number that no other program uses.
+const LOCK: i64 = 0x6341_5345;
+
+const SEAL: &str = "SELECT seal.number, run.id, seal.start, digest, text
+    FROM seal JOIN run ON run.number = seal.run";
+
+pub(super) async fn all(session: &mut Session) -> Result<Vec<SealRecord>, DbError> {
+    let found = session.client.query(&format!("{SEAL} ORDER BY seal.number"), &[]).await?;
+    found.iter().map(seal_from).collect()
+}
+
+pub(super) async fn last_of_run(
+    session: &mut Session,
+    run: i64,
+) -> Result<Option<SealRecord>, DbError> {
+    let sql = format!("{SEAL} WHERE seal.run = $1 ORDER BY seal.number DESC LIMIT 1");
+    session.client.query_opt(&sql, &[&run]).await?.as_ref().map(seal_from).transpose()
+}
+
+/// The runs that were started since they were last sealed, oldest first.
+pub(super) async fn unsealed(session: &mut Session) -> Result<Vec<Run>, DbError> {
+    let mut runs = Vec::new();
+    for row in session.client.query(include_str!("sql/unsealed.sql"), &[]).await? {
+        runs.extend(read::run_by_number(session, row.try_get(0)?).await?);
+    }
+    Ok(runs)
+}
+
+/// Appends a seal, unless another one covers the same starts.
+pub(super) async fn append(
+    session: &mut Session,
+    run: &Run,
+    new: &NewSeal<'_>,
+) -> Result<SealRecord, DbError> {
+    session.client.batch_execute(&format!("BEGIN; SELECT pg_advisory_xact_lock({LOCK})")).await?;
+    if let Some(sealed) = last_of_run(session, run.number).await?
+        && sealed.start >= new.start
+    {
+        session.client.batch_execute("ROLLBACK").await?;
+        return Ok(sealed);
+    }
+    let tail = "SELECT number, digest FROM seal ORDER BY number DESC LIMIT 1";
+    let (number, previous) = match session.client.query_opt(tail, &[]).await? {
+        Some(row) => (row.try_get::<_, i64>(0)?, row.try_get(1)?),
+        None => (0, Digest::ZERO.to_string()),
+    };
+    let number = number.saturating_add(1);
+    let shown = u64::try_from(number).unwrap_or_default();
+    let text = (new.text)(shown, previous.parse().unwrap_or(Digest::ZERO));
+    let digest = Digest::new(&text).to_string();
+    let insert = "INSERT INTO seal (number, run, start, previous, digest, text)
+                  VALUES ($1, $2, $3, $4, $5, $6)";
+    session
+        .client
+        .execute(insert, &[&number, &run.number, &new.start, &previous, &digest, &text])
+        .await?;
+    session.client.batch_execute("COMMIT").await?;
+    Ok(SealRecord { number: shown, run: run.id().to_owned(), start: new.start, digest, text })
+}
+
+fn seal_from(row: &Row) -> Result<SealRecord, DbError> {
+    let number: i64 = row.try_get(0)?;
+    Ok(SealRecord {
+        number: u64::try_from(number).unwrap_or_default(),
+        run: row.try_get(1)?,
+        start: row.try_get(2)?,
+        digest: row.try_get(3)?,
+        text: row.try_get(4)?,
+    })
+}

@@ -1,0 +1,62 @@
+-- From version 4 to 5: who started a run and why, the configuration in force, events, and seals.
+
+-- The identity of this ledger, which stays the same in all of its copies.
+CREATE TABLE ledger (id text NOT NULL);
+INSERT INTO ledger VALUES (gen_random_uuid()::text);
+
+-- The settings in force, without secrets, by the SHA-256 of the text.
+CREATE TABLE configuration (
+    digest text PRIMARY KEY,
+    text   text NOT NULL
+);
+
+-- By the kernel and the user database of the worker's machine; NULL where an older version did not
+-- record it.
+ALTER TABLE worker
+    ADD COLUMN uid            bigint,
+    ADD COLUMN user_name      text,
+    ADD COLUMN login_uid      bigint,         -- of the login that began the session
+    ADD COLUMN login_name     text,
+    ADD COLUMN host           text,
+    ADD COLUMN process        bigint,
+    ADD COLUMN unit           text,
+    ADD COLUMN ssh_connection text,
+    -- By the person who started it.
+    ADD COLUMN reason         text,
+    ADD COLUMN requested_by   text,
+    ADD COLUMN ticket         text,
+    ADD COLUMN configuration  text;           -- the digest of the settings in force
+
+-- What happened to a run as a whole beside its starts and ends, which the tables run and worker
+-- have.
+CREATE TABLE event (
+    number bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    run    bigint,                            -- NULL: it concerns the ledger
+    worker bigint,
+    at     timestamptz NOT NULL,
+    kind   text        NOT NULL,
+    detail text        NOT NULL
+);
+CREATE INDEX event_by_run ON event (run, number);
+
+-- The rows that were decided without a call and carry an order, in all runs.
+CREATE INDEX decided_by_order ON row (admin_number, sequence_number)
+    WHERE status IS NOT NULL AND admin_number IS NOT NULL;
+
+-- The seals, each tied to the one before by its digest, so that there is one chain.
+CREATE TABLE seal (
+    number   bigint PRIMARY KEY,
+    run      bigint NOT NULL REFERENCES run,
+    start    bigint NOT NULL,                 -- the last start of the run that it covers
+    previous text   NOT NULL UNIQUE,          -- the digest of the seal before
+    digest   text   NOT NULL UNIQUE,          -- SHA-256 of the text
+    text     text   NOT NULL
+);
+CREATE INDEX seal_by_run ON seal (run, number);
+
+-- What the seal command answered.
+CREATE TABLE receipt (
+    seal   bigint      PRIMARY KEY REFERENCES seal,
+    at     timestamptz NOT NULL,
+    answer bytea       NOT NULL
+);

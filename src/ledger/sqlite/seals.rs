@@ -1,0 +1,71 @@
+//! The chain of seals.
+
+use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
+
+use super::read;
+use crate::hash::Digest;
+use crate::ledger::{NewSeal, Run, SealRecord};
+
+const SEAL: &str = "SELECT seal.number, run.id, seal.start, digest, text
+    FROM seal JOIN run ON run.number = seal.run";
+
+pub(super) fn all(ledger: &Connection) -> rusqlite::Result<Vec<SealRecord>> {
+    let mut find = ledger.prepare(&format!("{SEAL} ORDER BY seal.number"))?;
+    find.query_map([], seal_from)?.collect()
+}
+
+pub(super) fn last_of_run(ledger: &Connection, run: i64) -> rusqlite::Result<Option<SealRecord>> {
+    let sql = format!("{SEAL} WHERE seal.run = ?1 ORDER BY seal.number DESC LIMIT 1");
+    ledger.query_row(&sql, [run], seal_from).optional()
+}
+
+/// The runs that were started since they were last sealed, oldest first.
+pub(super) fn unsealed(ledger: &Connection) -> rusqlite::Result<Vec<Run>> {
+    let mut find = ledger.prepare(
+        "SELECT run, max(number) AS last FROM start GROUP BY run
+         HAVING last > coalesce((SELECT max(seal.start) FROM seal WHERE seal.run = start.run), 0)
+         ORDER BY run",
+    )?;
+    let runs = find.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<Vec<i64>>>()?;
+    runs.into_iter().map(|run| read::run_by_number(ledger, run)).collect()
+}
+
+/// Appends a seal, unless another one covers the same starts.
+pub(super) fn append(
+    ledger: &mut Connection,
+    run: &Run,
+    new: &NewSeal<'_>,
+) -> rusqlite::Result<SealRecord> {
+    let transaction = ledger.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    if let Some(sealed) = last_of_run(&transaction, run.number)?
+        && sealed.start >= new.start
+    {
+        return Ok(sealed);
+    }
+    let tail: Option<(u64, String)> = transaction
+        .query_row("SELECT number, digest FROM seal ORDER BY number DESC LIMIT 1", [], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })
+        .optional()?;
+    let (number, previous) = tail.unwrap_or((0, Digest::ZERO.to_string()));
+    let number = number.saturating_add(1);
+    let text = (new.text)(number, previous.parse().unwrap_or(Digest::ZERO));
+    let digest = Digest::new(&text).to_string();
+    transaction.execute(
+        "INSERT INTO seal (number, run, start, previous, digest, text)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        params![number, run.number, new.start, previous, digest, text],
+    )?;
+    transaction.commit()?;
+    Ok(SealRecord { number, run: run.id().to_owned(), start: new.start, digest, text })
+}
+
+fn seal_from(row: &Row<'_>) -> rusqlite::Result<SealRecord> {
+    Ok(SealRecord {
+        number: row.get(0)?,
+        run: row.get(1)?,
+        start: row.get(2)?,
+        digest: row.get(3)?,
+        text: row.get(4)?,
+    })
+}
