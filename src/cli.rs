@@ -60,6 +60,11 @@ pub enum Command {
     Worker(WorkerArgs),
     /// List the runs in the ledger, or show one of them
     Runs(RunsArgs),
+    /// Show all that ever happened to one order
+    ///
+    /// Every run that contained it, every attempt with CoreCARD's answer, who started the run and
+    /// why, and whether an answer was lost. Times are UTC.
+    History(HistoryArgs),
     /// Show, check or back up the ledger
     Ledger(LedgerArgs),
     /// Serve a simulator of CoreCARD on this machine, for tests
@@ -128,6 +133,20 @@ pub struct WorkerArgs {
 pub struct RunsArgs {
     /// The id of the run to show; without it, all runs are listed
     pub run: Option<String>,
+    /// The settings that stand on the command line.
+    #[command(flatten)]
+    pub options: Layer,
+}
+
+/// `cardcancel history`
+#[derive(Debug, Args)]
+pub struct HistoryArgs {
+    /// The admin number of the order
+    #[arg(value_name = "ADMIN", value_parser = clap::value_parser!(i64).range(0..))]
+    pub admin_number: i64,
+    /// The card sequence number of the order
+    #[arg(value_name = "SEQUENCE", value_parser = clap::value_parser!(i32).range(0..))]
+    pub card_sequence_number: i32,
     /// The settings that stand on the command line.
     #[command(flatten)]
     pub options: Layer,

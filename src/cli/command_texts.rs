@@ -195,6 +195,20 @@ pub const COMMANDS: &[CommandHelp] = &[
         see_also: &["run", "ledger info"],
     },
     CommandHelp {
+        name: "history",
+        at_a_glance: &["ledger", "rehearse", "json", "config", "profile"],
+        meanings: &[
+            ("rehearse", "Show the order in the ledger of rehearsals"),
+            ("json", "Print one JSON object"),
+        ],
+        examples: &[
+            example("Show all that happened to order 129409/1", "cardcancel history 129409 1"),
+            example("The same for a script", "cardcancel history 129409 1 --json"),
+        ],
+        exit_codes: PLAIN,
+        see_also: &["runs"],
+    },
+    CommandHelp {
         name: "ledger",
         at_a_glance: &[],
         meanings: &[],

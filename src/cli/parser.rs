@@ -141,6 +141,7 @@ pub fn command() -> clap::Command {
             })
         })
         .mut_subcommand("runs", |runs| runs.mut_args(|arg| only(arg, &RUNS_OPTIONS)))
+        .mut_subcommand("history", |history| history.mut_args(|arg| only(arg, &RUNS_OPTIONS)))
         .mut_subcommand("ledger", |ledger| {
             ["info", "check", "backup"].into_iter().fold(ledger, |ledger, name| {
                 ledger.mut_subcommand(name, |of| of.mut_args(|arg| only(arg, &RUNS_OPTIONS)))

@@ -21,7 +21,7 @@ use clap_complete::{
     ArgValueCandidates, ArgValueCompleter, CompleteEnv, CompletionCandidate, PathCompleter, Shell,
 };
 
-use super::runs::READ_ONLY_TIMEOUTS;
+use super::read_only::READ_ONLY_TIMEOUTS;
 use crate::cli;
 use crate::cli::help::COMMANDS;
 use crate::config::{self, Env, Layer, RunsSettings};

@@ -3,8 +3,8 @@
 
 use serde::Serialize;
 
+use super::read_only::READ_ONLY_TIMEOUTS;
 use super::run_input;
-use super::runs::READ_ONLY_TIMEOUTS;
 use super::target;
 use crate::config::CheckSettings;
 use crate::input::{ColumnMap, Input, InputSummary};

@@ -8,6 +8,7 @@ mod config;
 mod confirm;
 mod error;
 mod estimate;
+mod history;
 mod known_orders;
 mod ledger;
 mod logging;
@@ -15,13 +16,16 @@ mod man;
 mod only_filter;
 mod own_files;
 mod provenance;
+mod read_only;
 mod rehearsal;
 mod run;
 mod run_input;
+mod run_record;
 mod runs;
 mod session;
 mod shutdown;
 mod simulator;
+mod start_report;
 mod target;
 mod worker;
 
@@ -94,6 +98,7 @@ fn error_format(command: &Command, env: &Env) -> ErrorFormat {
         Command::Rerun(rerun) => &rerun.options,
         Command::Worker(work) => &work.options,
         Command::Runs(runs) => &runs.options,
+        Command::History(history) => &history.options,
         Command::Ledger(ledger) => ledger.options(),
         Command::Config(ConfigArgs { command: ConfigCommand::Show(show) }) => &show.options,
         _ => return ErrorFormat::default(),
@@ -116,6 +121,7 @@ fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
         }
         Command::Worker(work) => worker::work(work.options, &env),
         Command::Runs(runs) => runs::runs(runs.run.as_deref(), runs.options, &env),
+        Command::History(args) => history::history(args, &env),
         Command::Ledger(command) => {
             let (care, named, options) = command.into_action();
             ledger::care(&care, named, options, &env)

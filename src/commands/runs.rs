@@ -1,32 +1,27 @@
 //! `runs`: what ran, what is running, how far it is.
 
 use std::fmt::Write;
-use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
+use super::read_only::open_ledger;
+use super::run_record::RunRecord;
 use crate::config::{Env, Layer, RunsSettings};
 use crate::exit_code::ExitCode;
 use crate::input::shown;
-use crate::ledger::{Ledger, LedgerLocation, Run, SharedLedgerTimeouts};
+use crate::ledger::{Ledger, LedgerLocation, Run};
 use crate::model::Status;
 use crate::output::summary::reason;
 use crate::output::{console, human_count};
-
-/// For commands that only read: they hold no rows, and do not wait for long.
-pub const READ_ONLY_TIMEOUTS: SharedLedgerTimeouts =
-    SharedLedgerTimeouts { lease: Duration::from_secs(30), max_outage: Duration::from_secs(10) };
 
 /// Lists the runs of the ledger, or shows one.
 pub fn runs(id: Option<&str>, options: Layer, env: &Env) -> anyhow::Result<ExitCode> {
     let settings = RunsSettings::load(options, env)?;
     let path = &settings.ledger;
-    let Some(mut ledger) = path.open_existing(READ_ONLY_TIMEOUTS)? else {
-        bail!("there is no ledger at {path}: name another with --ledger");
-    };
+    let mut ledger = open_ledger(path)?;
     match id {
         None => list(ledger.as_mut(), path, settings.json)?,
         Some(id) => {
@@ -78,10 +73,14 @@ fn in_doubt(run: &Run) -> String {
 
 fn show(ledger: &mut dyn Ledger, run: &Run, as_json: bool) -> anyhow::Result<()> {
     let state = State::new(run, ledger)?;
+    let record = RunRecord::read(ledger, run)?;
     if as_json {
-        console::print_line(json(run, state));
+        let mut json = json(run, state);
+        record.add_to_json(&mut json);
+        console::print_line(json);
     } else {
-        console::print_line(detail(run, state).trim_end());
+        let text = format!("{}{}{}", detail(run, state), record.text(), state.next_step());
+        console::print_line(text.trim_end());
     }
     Ok(())
 }
@@ -107,6 +106,13 @@ impl State {
             _ if run.finished_at.is_some() => State::Stopped,
             _ => State::Died,
         })
+    }
+
+    fn next_step(self) -> &'static str {
+        match self {
+            State::Died | State::Stopped => "Start the same command again to resume",
+            State::Ended | State::Running => "",
+        }
     }
 
     fn word(self) -> &'static str {
@@ -150,12 +156,6 @@ fn detail(run: &Run, state: State) -> String {
         line("  not ended", human_count(left));
     }
     line("calls", human_count(run.attempts));
-    match state {
-        State::Died | State::Stopped => {
-            text.push_str("Start the same command again to resume\n");
-        }
-        State::Ended | State::Running => {}
-    }
     text
 }
 

@@ -405,8 +405,20 @@ fn one_run_is_shown_in_full() {
         invalid         1
         duplicate       1
       calls             4
+    Start 1, [time]: by [user] on [host]
+      rate              unlimited
+      configuration     [digest]
+      [time] finished
+    Results orders.results.csv
+      SHA-256           [digest]
+    Settings of configuration [digest]
+      attempts                    1
+      external_ip                 10.120.0.0
+      ledger                      [here]/home/state/cardcancel/ledger.db
+      rate                        unlimited
+      url                         http://127.0.0.1:[port]
     ");
-    let json = env.run(&["runs", run, "--json"]).exits(0).stdout;
+    let json = env.run(&["runs", "--json"]).exits(0).stdout;
     assert_snapshot!(pretty(&json), @r#"
     {
       "attempts": 4,
@@ -464,6 +476,20 @@ fn one_run_that_stopped_is_shown_in_full() {
       rows              5
         not ended       5
       calls             1
+    Start 1, [time]: by [user] on [host]
+      rate              unlimited
+      configuration     [digest]
+      [time] The credentials were refused, or could not be renewed, and the run stopped (CREDENTIALS)
+    Results orders.results.csv
+      SHA-256           [digest]
+    Events
+      [time]  stop_rule CREDENTIALS: The credentials were refused: row 1: HTTP_401, the answer was empty
+    Settings of configuration [digest]
+      concurrency                 1
+      external_ip                 10.120.0.0
+      ledger                      [here]/home/state/cardcancel/ledger.db
+      rate                        unlimited
+      url                         http://127.0.0.1:[port]
     Start the same command again to resume
     ");
 }

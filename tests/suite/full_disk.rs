@@ -7,7 +7,7 @@ use cardcancel::simulator::{Latency, SimulatorSettings};
 
 /// Runs the program with a limit on the size of files: writes fail as on a full disk, with
 /// another error number.
-fn cancel_on_a_disk_with(
+pub fn cancel_on_a_disk_with(
     kilobytes: u32,
     env: &TestEnv,
     url: &str,

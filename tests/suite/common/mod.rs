@@ -258,6 +258,10 @@ pub fn redact_varying() -> insta::internals::SettingsBindDropGuard {
         (r"(\d{4}-\d\d-\d\dT)?\d\d:\d\d:\d\d(-\d\d:\d\d:\d\d)?\[UTC\]", "[clock]"),
         (r"verification time \d+ (.*) \(\d+ seconds ago\)", "verification time [now] $1"),
         (r"process \d+ on \S+", "process [id] on [host]"),
+        (r"by (uid \d+|[\w.-]+ \(uid \d+\))(, login [^,]+)? on [\w.-]+", "by [user] on [host]"),
+        (r", unit \S+\.(service|scope)", ""),
+        (r", ssh [0-9a-f.: ]+", ""),
+        (r"(onfiguration +|  SHA-256 +)[0-9a-f]{64}", "$1[digest]"),
         (r"cardcancel \d+\.\d+\.\d+", "cardcancel [version]"),
     ] {
         settings.add_filter(varying, name);

@@ -51,8 +51,17 @@ fn every_key_that_json_has_is_listed_and_no_other() {
     let run = printed(&home, "run orders.csv --rate 1000/s");
     assert_eq!(keys([&run, &run["stats"]]), listed(&page, "## run and rerun"));
     assert_eq!(keys([&run["rehearsal"]["simulator"]]), listed(&page, "## simulator"));
+    let runs = printed(&home, "runs");
+    let shown = printed(&home, &format!("runs {}", run["run"].as_str().unwrap()));
+    let shown_keys = keys([&shown]);
+    let more = listed(&page, "## runs RUN");
+    assert_eq!(shown_keys, keys([&runs]).union(&more).copied().collect());
+    assert_eq!(keys([&shown["starts"][0]]), listed(&page, "## starts"));
+    let history = printed(&home, "history 129409 1");
+    assert_eq!(keys([&history["rows"][0]]), listed(&page, "## rows of a history"));
     for (command, heading) in [
         ("runs", "## runs"),
+        ("history 129409 1", "## history"),
         ("ledger info", "## ledger info"),
         ("ledger check", "## ledger check"),
         ("ledger backup copy.db", "## ledger backup"),

@@ -1,0 +1,185 @@
+//! `history`: all that is recorded of one order, over all runs.
+
+use std::fmt::Write as _;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::read_only::open_ledger;
+use super::start_report::{start_json, started_by};
+use crate::cli::HistoryArgs;
+use crate::config::{Env, RunsSettings};
+use crate::exit_code::ExitCode;
+use crate::input::shown;
+use crate::ledger::{AttemptRecord, Ledger, OrderHistory, RowRecord, StartRecord};
+use crate::model::Order;
+use crate::output::console;
+
+/// One row of a run that carries the order, with the starts of the run.
+struct Chapter {
+    history: OrderHistory,
+    starts: Vec<StartRecord>,
+}
+
+/// Shows what is recorded of an order.
+///
+/// # Errors
+/// If there is no ledger, or it cannot be read.
+pub fn history(args: HistoryArgs, env: &Env) -> anyhow::Result<ExitCode> {
+    let HistoryArgs { admin_number, card_sequence_number, options } = args;
+    let order = Order { admin_number, sequence_number: card_sequence_number };
+    let settings = RunsSettings::load(options, env)?;
+    let path = &settings.ledger;
+    let mut ledger = open_ledger(path)?;
+    let chapters = chapters(ledger.as_mut(), order)?;
+    if settings.json {
+        console::print_line(json(order, &chapters));
+    } else if chapters.is_empty() {
+        console::print_line(format_args!(
+            "order {order} is in no run of the ledger {path}; check both numbers, and name another ledger with --ledger"
+        ));
+    } else {
+        console::print_line(text(order, &chapters).trim_end());
+    }
+    Ok(ExitCode::Done)
+}
+
+fn chapters(ledger: &mut dyn Ledger, order: Order) -> anyhow::Result<Vec<Chapter>> {
+    let histories = ledger.history(order)?;
+    let chapter = |history: OrderHistory| {
+        let starts = ledger.starts(&history.run)?;
+        Ok(Chapter { history, starts })
+    };
+    histories.into_iter().map(chapter).collect()
+}
+
+fn text(order: Order, chapters: &[Chapter]) -> String {
+    let mut text = String::new();
+    if let Some(last) = chapters.last() {
+        let _ = writeln!(text, "Order {order}: {}", status_text(&last.history.row));
+    }
+    for Chapter { history: OrderHistory { run, row, attempts }, starts } in chapters {
+        let opened = &run.opened;
+        let _ = write!(
+            text,
+            "\nRun {}, {} of {}, row {}: {}\n  {}\n",
+            shown(run.id()),
+            shown(&opened.command),
+            shown(&opened.input_name),
+            row.row,
+            status_text(row),
+            shown(&opened.endpoint)
+        );
+        for start in starts_of(starts, attempts) {
+            let _ = writeln!(text, "  {}", shown(&started_by(start)));
+        }
+        if attempts.is_empty() {
+            let how =
+                if row.carried_over { "carried over from the results file" } else { "no call" };
+            let _ = writeln!(text, "  {how}{}", code_text(&row.error_code, &row.message));
+        }
+        for attempt in attempts {
+            let _ = writeln!(text, "  {}", attempt_text(attempt));
+        }
+    }
+    text
+}
+
+/// The starts that made these attempts; all of them if that is not recorded.
+fn starts_of<'s>(
+    starts: &'s [StartRecord],
+    attempts: &'s [AttemptRecord],
+) -> impl Iterator<Item = &'s StartRecord> {
+    let is_known = attempts.iter().all(|attempt| attempt.start.is_some());
+    starts.iter().filter(move |start| {
+        !is_known
+            || attempts.is_empty()
+            || attempts.iter().any(|attempt| attempt.start == Some(start.number))
+    })
+}
+
+fn attempt_text(attempt: &AttemptRecord) -> String {
+    let AttemptRecord { attempt: number, claimed_at, sent_at, ended_at, .. } = attempt;
+    let mut text = format!("attempt {number}: claimed {}", time(*claimed_at));
+    match (sent_at, ended_at) {
+        (_, None) => text.push_str(", in flight: it may have been sent"),
+        (Some(sent_at), Some(ended_at)) => {
+            let _ = write!(text, ", sent {}, ended {}", time(*sent_at), time(*ended_at));
+        }
+        (None, Some(ended_at)) => {
+            let _ = write!(text, ", ended {}", time(*ended_at));
+        }
+    }
+    if !attempt.verdict.is_empty() {
+        let _ = write!(text, "\n    {}", attempt.verdict);
+    }
+    if let Some(http_status) = attempt.http_status {
+        let _ = write!(text, ", HTTP {http_status}");
+    }
+    text.push_str(&code_text(&attempt.error_code, &attempt.message));
+    text
+}
+
+fn code_text(code: &str, message: &str) -> String {
+    match (code, message) {
+        ("", "") => String::new(),
+        (code, "") => format!(", {}", shown(code)),
+        ("", message) => format!(": {}", shown(message)),
+        (code, message) => format!(", {}: {}", shown(code), shown(message)),
+    }
+}
+
+fn status_text(row: &RowRecord) -> String {
+    let doubt = if row.doubt { ", an answer was lost" } else { "" };
+    let open = if row.has_ended { "" } else { ", not ended" };
+    format!("{}{doubt}{open}", row.status)
+}
+
+/// UTC, so that it agrees with the exports and the database.
+fn time(at: Timestamp) -> impl std::fmt::Display {
+    at.strftime("%Y-%m-%d %H:%M:%S.%6fZ")
+}
+
+fn json(order: Order, chapters: &[Chapter]) -> Value {
+    json!({
+        "version": 1,
+        "admin_number": order.admin_number.to_string(),
+        "card_sequence_number": order.sequence_number,
+        "rows": chapters.iter().map(chapter_json).collect::<Vec<_>>(),
+    })
+}
+
+fn chapter_json(chapter: &Chapter) -> Value {
+    let Chapter { history: OrderHistory { run, row, attempts }, starts } = chapter;
+    json!({
+        "run": run.id(),
+        "command": run.opened.command,
+        "input": run.opened.input_name,
+        "endpoint": run.opened.endpoint,
+        "row": row.row.0,
+        "status": row.status.as_str(),
+        "has_ended": row.has_ended,
+        "carried_over": row.carried_over,
+        "doubt": row.doubt,
+        "error_code": row.error_code,
+        "message": row.message,
+        "http_status": row.http_status,
+        "starts": starts_of(starts, attempts).map(start_json).collect::<Vec<_>>(),
+        "attempts": attempts.iter().map(attempt_json).collect::<Vec<_>>(),
+    })
+}
+
+fn attempt_json(attempt: &AttemptRecord) -> Value {
+    json!({
+        "attempt": attempt.attempt,
+        "start": attempt.start,
+        "claimed_at": attempt.claimed_at.to_string(),
+        "sent_at": attempt.sent_at.map(|at| at.to_string()),
+        "ended_at": attempt.ended_at.map(|at| at.to_string()),
+        "verdict": attempt.verdict,
+        "status": attempt.status.map(|status| status.as_str()),
+        "http_status": attempt.http_status,
+        "error_code": attempt.error_code,
+        "message": attempt.message,
+    })
+}

@@ -1,0 +1,109 @@
+//! `history`: all that happened to one order, over all runs.
+use crate::common::{
+    Behavior, Request, ScriptedServer, TestEnv, TestSimulator, json, redact_varying,
+};
+use insta::assert_snapshot;
+use serde_json::Value;
+
+/// Loses the first answer for each order, and rejects every later call.
+fn forgetful() -> ScriptedServer {
+    ScriptedServer::new(|count, _: &Request| match count {
+        0 => Behavior::Close,
+        _ => Behavior::Respond(json(r#"{"Status":false,"ErrorCode":"0012"}"#)),
+    })
+}
+
+fn history(env: &TestEnv, order: [&str; 2], flags: &[&str]) -> String {
+    env.run(&[&["history"], &order[..], flags].concat()).exits(0).stdout
+}
+
+#[test]
+fn every_attempt_of_every_run_is_shown_with_its_answer_and_who_started_it() {
+    let _tidy = redact_varying();
+    let env = TestEnv::new();
+    let server = forgetful();
+    env.orders(1);
+    env.cancel(&server.url(), &["--reason", "duplicate batch", "--ticket", "CHG-4711"]).exits(3);
+    env.rerun("orders.results.csv", &server.url(), &[]).exits(3);
+    let order = first_order(&env);
+    let shown = history(&env, [&order[0], &order[1]], &[]);
+    let shown = shown.replace(&order.join("/"), "[order]");
+    let shown = without_times(&shown);
+    assert_snapshot!(shown, @r#"
+    Order [order]: rejected, an answer was lost
+
+    Run [run], run of orders.csv, row 1: rejected, an answer was lost
+      http://127.0.0.1:[port]
+      by [user] on [host], for "duplicate batch", ticket CHG-4711
+      attempt 1: claimed [time], sent [time], ended [time]
+        doubt, CONNECTION_LOST: the connection broke after sending: connection closed before message completed
+      attempt 2: claimed [time], sent [time], ended [time]
+        rejected, HTTP 200, 0012
+
+    Run [run], rerun of orders.results.csv, row 1: rejected, an answer was lost
+      http://127.0.0.1:[port]
+      by [user] on [host]
+      attempt 1: claimed [time], sent [time], ended [time]
+        rejected, HTTP 200, 0012
+    "#);
+}
+
+#[test]
+fn programs_get_the_same_as_one_object_with_the_admin_number_as_text() {
+    let env = TestEnv::new();
+    env.file("orders.csv", "admin,seq\n9223372036854775807,1\n");
+    env.cancel(&TestSimulator::perfect().url(), &["--requested-by", "J. Doe"]).exits(0);
+    let shown = history(&env, ["9223372036854775807", "1"], &["--json"]);
+    let shown: Value = serde_json::from_str(&shown).unwrap();
+    assert_eq!(shown["admin_number"], "9223372036854775807");
+    let row = &shown["rows"][0];
+    assert_eq!(row["status"], "cancelled");
+    assert_eq!(row["starts"][0]["requested_by"], "J. Doe");
+    assert_eq!(row["attempts"][0]["verdict"], "cancelled");
+    assert_eq!(row["attempts"][0]["start"], row["starts"][0]["start"]);
+}
+
+#[test]
+fn an_order_that_is_in_no_run_is_not_an_error() {
+    let env = TestEnv::new();
+    env.orders(1).cancel(&TestSimulator::perfect().url(), &[]).exits(0);
+    let shown = history(&env, ["1", "999"], &[]);
+    assert!(shown.starts_with("order 1/999 is in no run of the ledger "), "{shown}");
+    let shown: Value = serde_json::from_str(&history(&env, ["1", "999"], &["--json"])).unwrap();
+    assert_eq!(shown["rows"], Value::Array(vec![]));
+}
+
+#[test]
+fn a_duplicate_is_part_of_the_history_of_its_order() {
+    let env = TestEnv::new();
+    env.file("orders.csv", "admin,seq\n1001,1\n1001,1\n");
+    env.cancel(&TestSimulator::perfect().url(), &[]).exits(0);
+    let shown = history(&env, ["1001", "1"], &[]);
+    assert!(shown.contains("row 1: cancelled"), "{shown}");
+    assert!(shown.contains("row 2: duplicate\n"), "{shown}");
+    assert!(shown.contains("no call, DUPLICATE: the same order as row 1"), "{shown}");
+}
+
+fn first_order(env: &TestEnv) -> [String; 2] {
+    let text = env.text("orders.csv");
+    let mut fields = text.lines().nth(1).unwrap().split(',').map(str::to_owned);
+    [fields.next().unwrap(), fields.next().unwrap()]
+}
+
+/// Times to the microsecond, as `history` shows them.
+fn without_times(text: &str) -> String {
+    let mut rest = text;
+    let mut clean = String::new();
+    while let Some(end) = rest.find("Z") {
+        let (before, after) = rest.split_at(end + 1);
+        let is_time = before.len() >= 27 && before.as_bytes()[before.len() - 8] == b'.';
+        if is_time {
+            clean.push_str(&before[..before.len() - 27]);
+            clean.push_str("[time]");
+        } else {
+            clean.push_str(before);
+        }
+        rest = after;
+    }
+    clean + rest
+}
