@@ -1,33 +1,6 @@
-//! The labels in the statistics and the record file.
+//! The labels in the statistics and the record file, but for those of faults.
 
-/// Declares an enum whose variants are labels: the same in code, CSV and JSON.
-macro_rules! labeled_enum {
-    ($(#[doc = $about:literal])+ $name:ident { $($variant:ident = $label:literal, $meaning:literal;)+ }) => {
-        $(#[doc = $about])+
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
-        pub enum $name {
-            $(#[doc = $meaning] #[serde(rename = $label)] $variant,)+
-        }
-
-        impl $name {
-            /// Every variant, in order of declaration.
-            pub const ALL: &[$name] = &[$($name::$variant,)+];
-
-            /// The label, as the record file and JSON have it.
-            pub fn as_str(self) -> &'static str {
-                match self {
-                    $($name::$variant => $label,)+
-                }
-            }
-        }
-
-        impl std::fmt::Display for $name {
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str(self.as_str())
-            }
-        }
-    };
-}
+use super::labeled_enum::labeled_enum;
 
 labeled_enum! {
     /// How an order stands at the start, decided by the seed alone.
@@ -66,24 +39,6 @@ labeled_enum! {
     }
 }
 
-labeled_enum! {
-    /// What can go wrong with a request. Each fault has a share in the settings.
-    Fault {
-        DropBefore = "drop_before", "Not done; the connection is closed without an answer.";
-        DropAfter = "drop_after", "Done; the connection is closed without an answer.";
-        ResetBefore = "reset_before", "Not done; the connection is reset without an answer.";
-        ResetAfter = "reset_after", "Done; the connection is reset without an answer.";
-        Unavailable = "unavailable", "Not done; 503 with `Retry-After: 1`.";
-        ErrorBefore = "error_before", "Not done; 500, 502 or 504.";
-        ErrorAfter = "error_after", "Done; 500, 502 or 504.";
-        Throttle = "throttle", "Not done; 429 with `Retry-After: 1`.";
-        Html = "html", "Not done; 200 with the HTML of a login page.";
-        NoStatus = "no_status", "Done; 200 with JSON that has no `Status`.";
-        Truncated = "truncated", "Done; 200 with less body than `Content-Length` says, then closed.";
-        Hang = "hang", "Done; no answer until the client goes away or the server stops.";
-    }
-}
-
 impl From<ProcessResult> for Answer {
     fn from(result: ProcessResult) -> Answer {
         match result {
@@ -91,26 +46,6 @@ impl From<ProcessResult> for Answer {
             ProcessResult::Printed => Answer::Printed,
             ProcessResult::Unknown => Answer::Unknown,
             ProcessResult::AlreadyCancelled => Answer::AlreadyCancelled,
-        }
-    }
-}
-
-impl Fault {
-    /// Whether the order is processed all the same.
-    pub fn processes_order(self) -> bool {
-        match self {
-            Fault::DropAfter
-            | Fault::ResetAfter
-            | Fault::ErrorAfter
-            | Fault::NoStatus
-            | Fault::Truncated
-            | Fault::Hang => true,
-            Fault::DropBefore
-            | Fault::ResetBefore
-            | Fault::Unavailable
-            | Fault::ErrorBefore
-            | Fault::Throttle
-            | Fault::Html => false,
         }
     }
 }

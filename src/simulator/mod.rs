@@ -20,9 +20,11 @@
 mod capacity;
 mod clock;
 mod connection;
+mod fault;
 mod handler;
 mod head;
 mod http;
+mod labeled_enum;
 mod labels;
 mod latency;
 mod orders;
@@ -54,7 +56,8 @@ use handler::Handler;
 use recorder::Recorder;
 
 pub use crate::model::Order;
-pub use labels::{Answer, Fault, InitialState, ProcessResult};
+pub use fault::Fault;
+pub use labels::{Answer, InitialState, ProcessResult};
 pub use latency::{Latency, LatencyError};
 pub use orders::OrderState;
 pub use settings::{SimulatorSettings, SimulatorSettingsError};

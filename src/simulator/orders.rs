@@ -6,7 +6,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
 
-use super::labels::{Fault, InitialState, ProcessResult};
+use super::fault::Fault;
+use super::labels::{InitialState, ProcessResult};
 use super::scenario::Scenario;
 use crate::model::Order;
 

@@ -2,7 +2,8 @@
 
 use std::io::Write;
 
-use super::labels::{Answer, Fault, ProcessResult};
+use super::fault::Fault;
+use super::labels::{Answer, ProcessResult};
 use super::orders::SimOutcome;
 use super::refusal::Refusal;
 

@@ -4,7 +4,8 @@
 
 use std::time::Duration;
 
-use super::labels::{Fault, InitialState};
+use super::fault::Fault;
+use super::labels::InitialState;
 use super::latency::Latency;
 use super::settings::SimulatorSettings;
 use super::share::Share;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::Args;
 use serde::Deserialize;
 
-use super::labels::Fault;
+use super::fault::Fault;
 use super::latency::Latency;
 use super::share::Share;
 

@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::Serialize;
 
-use super::labels::{Answer, Fault};
+use super::fault::Fault;
+use super::labels::Answer;
 use super::orders::{OrderCounts, SimOutcome};
 use super::peak::Peak;
 use super::response::Response;
