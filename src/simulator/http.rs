@@ -1,4 +1,8 @@
 //! HTTP/1.1 on one socket: reads whole requests, writes bytes.
+//!
+//! hyper's server is not used: it closes connections with a malformed or oversized head itself, so
+//! that such requests have neither an answer with a code nor a line in the record, and what it has
+//! not yet sent is lost when a response is cut short.
 
 use std::io;
 use std::pin::pin;
