@@ -58,12 +58,12 @@ impl QuoteScanner {
         self.row_start
     }
 
-    /// Follows the next piece of the text.
+    /// Follows the next piece of the text, which is no longer than the longest row.
     pub fn pass(&mut self, text: &[u8]) -> Result<(), QuoteError> {
         let is_plain = memchr::memchr2(b'"', 0, text).is_none();
         self.suspicious |= !is_plain && text.contains(&0);
         match self.place {
-            QuoteState::FieldStart | QuoteState::Field if is_plain => self.skip(text),
+            QuoteState::FieldStart | QuoteState::Field if is_plain => self.skip(text)?,
             _ => self.follow(text)?,
         }
         self.offset += text.len() as u64;
@@ -84,15 +84,30 @@ impl QuoteScanner {
         }
     }
 
-    /// Without quotes, only where the last row began and a field begins matters.
-    fn skip(&mut self, text: &[u8]) {
+    /// Without quotes, only where the last row began and a field begins matters, and how long the
+    /// row is that ends here first.
+    fn skip(&mut self, text: &[u8]) -> Result<(), QuoteError> {
+        if let Some(end) = text.iter().position(|byte| ends_row(*byte)) {
+            self.end_row(self.offset + end as u64)?;
+        }
         if let Some(end) = text.iter().rposition(|byte| ends_row(*byte)) {
+            // The rows between are shorter than this piece, which is shorter than the longest row.
             self.row_start = self.offset + end as u64 + 1;
         }
         self.place = match text.last() {
             Some(&byte) if byte == self.delimiter || ends_row(byte) => QuoteState::FieldStart,
             _ => QuoteState::Field,
         };
+        Ok(())
+    }
+
+    /// A row ends at this offset.
+    fn end_row(&mut self, end: u64) -> Result<(), QuoteError> {
+        if end - self.row_start > LONGEST_ROW {
+            return Err(QuoteError::Long(self.row_start));
+        }
+        self.row_start = end + 1;
+        Ok(())
     }
 
     fn follow(&mut self, text: &[u8]) -> Result<(), QuoteError> {
@@ -107,7 +122,7 @@ impl QuoteScanner {
                 }
                 (QuoteState::Quote { from, lines }, b'"') => QuoteState::Quoted { from, lines },
                 (_, _) if ends_row(byte) => {
-                    self.row_start = at + 1;
+                    self.end_row(at)?;
                     QuoteState::FieldStart
                 }
                 (_, _) if byte == self.delimiter => QuoteState::FieldStart,
@@ -185,6 +200,19 @@ mod tests {
         assert_eq!(pass(format!("a\n{long}").as_bytes(), 4096), Some(QuoteError::Long(2)));
         let lines = "\"\n\",".repeat(LONGEST_ROW as usize / 4 + 1);
         assert_eq!(pass(format!("a\n{lines}").as_bytes(), 4096), Some(QuoteError::Long(2)));
+    }
+
+    #[test]
+    fn a_row_is_as_long_as_it_is_wherever_the_text_is_cut() {
+        let row = |length: u64| format!("a\n{}\n1,2\n", "x".repeat(length as usize));
+        for quote in ["", "\"y\"\n"] {
+            for chunk in [4096, 300_000, LONGEST_ROW as usize] {
+                let passes = |length| pass((row(length) + quote).as_bytes(), chunk);
+                assert_eq!(passes(LONGEST_ROW), None, "{chunk}");
+                assert_eq!(passes(LONGEST_ROW + 1), Some(QuoteError::Long(2)), "{chunk}");
+                assert_eq!(passes(LONGEST_ROW + 250_000), Some(QuoteError::Long(2)), "{chunk}");
+            }
+        }
     }
 
     proptest! {
