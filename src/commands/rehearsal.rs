@@ -2,10 +2,14 @@
 //! the two records afterwards.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use jiff::Timestamp;
 
-use crate::ledger::{Ledger, RowRecord, Run};
+use crate::ledger::{Ledger, LedgerError, LedgerLocation, RowRecord, Run, SharedLedgerTimeouts};
 use crate::model::{Order, Status};
 use crate::output::human_count;
 use crate::simulator::{InitialState, OrderState, Simulator, SimulatorSettings, Stats};
@@ -18,6 +22,48 @@ const SEED: u64 = 1;
 pub fn settings(table: Option<toml::Table>) -> anyhow::Result<SimulatorSettings> {
     let Some(table) = table else { return Ok(SimulatorSettings::default_faults(SEED)) };
     table.try_into().context("the [rehearsal] table of the configuration")
+}
+
+/// Opens the ledger of the rehearsals. One that an older version of the program wrote is set aside,
+/// and a new one begun: nothing in it is worth keeping, and nobody named it.
+///
+/// # Errors
+/// If the ledger cannot be used for another reason, or cannot be set aside.
+pub fn open_ledger(
+    location: &LedgerLocation,
+    timeouts: SharedLedgerTimeouts,
+) -> Result<Box<dyn Ledger>, LedgerError> {
+    match (location, location.open(timeouts)) {
+        (LedgerLocation::File(path), Err(LedgerError::Older { .. })) => {
+            let aside = set_aside(path, Timestamp::now())
+                .map_err(|cause| LedgerError::Open { path: path.display().to_string(), cause })?;
+            tracing::warn!(
+                "the ledger of rehearsals {} is of an older version: it is now {}, and a new one is begun",
+                path.display(),
+                aside.display()
+            );
+            location.open(timeouts)
+        }
+        (_, opened) => opened,
+    }
+}
+
+/// Renames a ledger and the files beside it. Returns its new path.
+fn set_aside(path: &Path, at: Timestamp) -> io::Result<PathBuf> {
+    let named = |ending: &str| {
+        let mut name = OsString::from(path);
+        name.push(ending);
+        PathBuf::from(name)
+    };
+    let aside = at.strftime(".older-%Y%m%dT%H%M%SZ").to_string();
+    // The ledger itself comes last: without it, the files beside it would be refused.
+    for beside in ["-wal", "-shm", ""] {
+        match std::fs::rename(named(beside), named(&format!("{aside}{beside}"))) {
+            Err(absent) if absent.kind() == ErrorKind::NotFound && !beside.is_empty() => {}
+            renamed => renamed?,
+        }
+    }
+    Ok(named(&aside))
 }
 
 /// The simulator's record beside the results.

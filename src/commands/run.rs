@@ -18,11 +18,11 @@ use super::provenance::refuse_foreign_results;
 use super::run_input::RunInput;
 use super::session::RunSession;
 use super::target::Target;
-use super::{confirm, logging, own_files, shutdown};
-use crate::config::{Env, Layer, Settings};
+use super::{confirm, logging, own_files, rehearsal, shutdown};
+use crate::config::{Env, Layer, Settings, TargetSettings};
 use crate::engine::RunOutcome;
 use crate::exit_code::ExitCode;
-use crate::ledger::{Ledger, Run};
+use crate::ledger::{Ledger, LedgerLocation, Run};
 use crate::output::metrics::MetricsFile;
 use crate::output::results::ResultsFile;
 use crate::output::summary::WorkSummary;
@@ -66,7 +66,11 @@ async fn execute(
     only: Option<&[String]>,
     settings: &Settings,
 ) -> anyhow::Result<ExitCode> {
-    let mut ledger = settings.ledger.open(settings.patience())?;
+    let open_ledger = match settings.target {
+        TargetSettings::Rehearsal(_) => rehearsal::open_ledger,
+        TargetSettings::CoreCard(_) => LedgerLocation::open,
+    };
+    let mut ledger = open_ledger(&settings.ledger, settings.patience())?;
     let context = open(path, only, settings, ledger.as_mut()).await?;
     let _lock = ledger.lock_run(&context.input.key)?;
     let state = RunState::find(&context, ledger.as_mut())?;

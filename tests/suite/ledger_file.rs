@@ -50,6 +50,38 @@ fn a_file_that_this_program_has_not_just_made_is_never_taken_for_a_new_ledger() 
 }
 
 #[test]
+fn a_rehearsals_own_ledger_of_an_older_version_is_set_aside_and_begun_anew() {
+    let env = TestEnv::new();
+    let rehearse = |results: &str, ledger: &str| {
+        let flags = ["--rehearse", "--rate", "unlimited", "--ledger", ledger, "-o", results];
+        env.run(&[&["run", "orders.csv"], &flags[..]].concat())
+    };
+    env.orders(3);
+    rehearse("first.csv", "l.db");
+    let rehearsals = env.path("l.rehearsal.db");
+    let older = |path: PathBuf| {
+        let ledger = rusqlite::Connection::open(path).unwrap();
+        ledger.pragma_update(None, "user_version", 1).unwrap();
+    };
+    older(rehearsals.clone());
+    let before = fs::read(&rehearsals).unwrap();
+    let begun = rehearse("next.csv", "l.db");
+    assert!(matches!(begun.code, Some(0 | 1 | 3)), "{}", begun.report());
+    assert!(begun.stderr.contains("is of an older version: it is now"), "{}", begun.report());
+    assert_ne!(fs::read(&rehearsals).unwrap(), before);
+    let mut aside = fs::read_dir(env.folder()).unwrap().map(|entry| entry.unwrap().path());
+    let aside = aside.find(|path| path.to_str().unwrap().contains("l.rehearsal.db.older-"));
+    assert_eq!(fs::read(aside.unwrap()).unwrap(), before);
+
+    // One that holds real runs is never begun anew.
+    let core_card = TestSimulator::perfect();
+    env.cancel(&core_card.url(), &["--ledger", "l.db"]).exits(0);
+    older(env.path("l.db"));
+    let refused = env.cancel(&core_card.url(), &["--ledger", "l.db"]).exits(2);
+    assert!(refused.stderr.contains("has version 1"), "{}", refused.report());
+}
+
+#[test]
 fn a_ledger_that_was_copied_without_the_log_beside_it_still_has_its_runs() {
     let core_card = slow();
     let env = TestEnv::new();
