@@ -105,6 +105,16 @@ pub enum LedgerError {
         /// The system's error.
         cause: std::io::Error,
     },
+    /// The file's content is damaged.
+    #[error(
+        "the ledger {path} is damaged ({cause}): keep the file, and restore a backup, which does not know what ran after it; `cardcancel ledger check` lists what is wrong"
+    )]
+    Damaged {
+        /// The ledger.
+        path: String,
+        /// The database's error.
+        cause: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// Any other error of the database.
     #[error("the ledger {path} failed ({cause}): correct that, and start the same command again")]
     Database {

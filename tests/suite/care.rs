@@ -63,6 +63,26 @@ fn a_damaged_ledger_is_found() {
 }
 
 #[test]
+fn a_ledger_with_a_page_that_cannot_be_read_is_damaged() {
+    const PAGE: usize = 4096;
+    let env = TestEnv::new();
+    env.orders(20).cancel(&TestSimulator::perfect().url(), &[]).exits(0);
+    let ledger = rusqlite::Connection::open(env.ledger()).unwrap();
+    let root = "SELECT rootpage FROM sqlite_schema WHERE name = 'attempt'";
+    let root: usize = ledger.query_row(root, [], |row| row.get(0)).unwrap();
+    drop(ledger);
+    let mut bytes = fs::read(env.ledger()).unwrap();
+    assert_eq!(bytes[16..18], [(PAGE >> 8) as u8, 0], "the size of a page");
+    bytes[(root - 1) * PAGE..][8..40].fill(0xff);
+    fs::write(env.ledger(), bytes).unwrap();
+    let reported = env.run(&["ledger", "check"]).exits(5);
+    assert!(reported.stdout.contains(" IS DAMAGED: restore a backup"), "{}", reported.report());
+    assert!(reported.stdout.contains("malformed"), "{}", reported.report());
+    let failed = env.cancel(&TestSimulator::perfect().url(), &["--again", "-o", "a.csv"]).exits(5);
+    assert!(failed.stderr.contains("is damaged (database disk image is malformed)"));
+}
+
+#[test]
 fn the_views_need_no_new_version_of_sqlite_to_show_times() {
     let env = TestEnv::new();
     env.orders(1).cancel(&TestSimulator::perfect().url(), &[]).exits(0);

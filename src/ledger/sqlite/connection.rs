@@ -213,3 +213,17 @@ pub(super) fn ask_again(asked: i32) -> bool {
     std::thread::sleep(ASK_EVERY);
     asked < ASK_TIMES
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_sqlite_answers_when_asked_for_a_write_ahead_log_is_believed() {
+        // A database in memory has none, wherever it is.
+        let none = keep_a_log(&Connection::open_in_memory().unwrap(), "l.db").unwrap_err();
+        assert!(none.to_string().contains("(journal_mode stays memory)"), "{none}");
+        let folder = tempfile::tempdir().unwrap();
+        keep_a_log(&Connection::open(folder.path().join("l.db")).unwrap(), "l.db").unwrap();
+    }
+}

@@ -10,6 +10,7 @@ pub(super) fn failure(path: &str, cause: rusqlite::Error) -> LedgerError {
     match cause.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => LedgerError::DiskFull { path },
         Some(ErrorCode::NotADatabase) => LedgerError::NotALedger { path },
+        Some(ErrorCode::DatabaseCorrupt) => LedgerError::Damaged { path, cause: plain(cause) },
         _ => LedgerError::Database { path, cause: plain(cause) },
     }
 }

@@ -3,8 +3,8 @@
 use std::io::{self, ErrorKind};
 use std::path::Path;
 
-use rusqlite::Connection;
 use rusqlite::backup::{Backup, StepResult};
+use rusqlite::{Connection, ErrorCode};
 
 use super::failure::failure;
 use super::file::SqliteFile;
@@ -47,16 +47,41 @@ pub(super) fn info(ledger: &Connection, file: &SqliteFile) -> rusqlite::Result<L
 
 /// Checks the whole ledger, and returns the problems found.
 pub(super) fn check(ledger: &Connection) -> rusqlite::Result<Vec<String>> {
-    let mut find = ledger.prepare("PRAGMA integrity_check")?;
-    let found = find.query_map([], |row| row.get::<_, String>(0))?;
-    let mut wrong = found.collect::<rusqlite::Result<Vec<_>>>()?;
+    let mut wrong = Vec::new();
+    let broken = find(ledger, "PRAGMA integrity_check", &mut wrong)?;
     wrong.retain(|line| line != "ok");
-    let mut find = ledger.prepare("PRAGMA foreign_key_check")?;
-    let found = find.query_map([], |row| row.get::<_, String>(0))?;
-    for table in found.collect::<rusqlite::Result<Vec<_>>>()? {
-        wrong.push(format!("a row of the table {table} belongs to a run that does not exist"));
-    }
+    let mut tables = Vec::new();
+    let unreadable = find(ledger, "PRAGMA foreign_key_check", &mut tables)?;
+    wrong.extend(
+        tables.into_iter().map(|table| {
+            format!("a row of the table {table} belongs to a run that does not exist")
+        }),
+    );
+    wrong.extend(broken.or(unreadable));
     Ok(wrong)
+}
+
+/// Collects what a check finds. Returns why it could not be completed, if the damage is so great.
+fn find(
+    ledger: &Connection,
+    check: &str,
+    found: &mut Vec<String>,
+) -> rusqlite::Result<Option<String>> {
+    let mut collect = || -> rusqlite::Result<()> {
+        let mut check = ledger.prepare(check)?;
+        let mut lines = check.query([])?;
+        while let Some(line) = lines.next()? {
+            found.push(line.get(0)?);
+        }
+        Ok(())
+    };
+    match collect() {
+        Ok(()) => Ok(None),
+        Err(cause) if cause.sqlite_error_code() == Some(ErrorCode::DatabaseCorrupt) => {
+            Ok(Some(cause.to_string()))
+        }
+        Err(cause) => Err(cause),
+    }
 }
 
 /// Copies a ledger page by page.
