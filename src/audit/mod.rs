@@ -9,7 +9,8 @@
 //! to compute a seal's digests again.
 //!
 //! ```text
-//! RowRecord, AttemptRecord, EventRecord ──RunLines──▶ lines ──BlockDigest──▶ digests
+//! RowRecord, AttemptRecord, EventRecord ──RunLines──▶ lines ──BlockDigest──▶ digests ──▶ Seal
+//!                                                       └────────write_bag────▶ bag ◀── verify_bag
 //! ```
 
 pub mod bag;
@@ -18,10 +19,12 @@ mod csv_line;
 mod record_lines;
 mod run_digest;
 pub mod seal;
+pub mod signature;
 mod tables;
 #[cfg(test)]
 mod testing;
 pub mod verify_bag;
+pub mod witness;
 
 pub use block_digest::{BlockDigest, BlockList, LINES_PER_BLOCK};
 pub use record_lines::{OPERATION, RunLines};

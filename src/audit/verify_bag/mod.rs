@@ -52,7 +52,10 @@ pub struct BagVerdict {
     pub seals: Vec<Digest>,
     /// The runs that have no seal: nothing shows whether their lines have changed.
     pub unsealed: Vec<String>,
-    /// Whether there is a signature, which this does not verify.
+    /// The bytes that a signature is over, as they were read.
+    pub tag_manifest: Vec<u8>,
+    /// Whether there is a signature, which
+    /// [`verify_signature`](crate::audit::signature::verify_signature) verifies.
     pub has_signature: bool,
 }
 
@@ -69,8 +72,10 @@ const LONGEST_TAG_FILE: u64 = 1 << 20;
 pub fn verify_bag(folder: &Path, progress: ReadProgress<'_>) -> anyhow::Result<BagVerdict> {
     let mut findings = Findings::default();
     let mut files = BagFiles::list(folder, &mut findings, progress)?;
-    let tags = read_listed(&mut files, TAG_MANIFEST, false, &mut findings)?;
-    let payload = read_listed(&mut files, MANIFEST, true, &mut findings)?;
+    let tag_manifest = files.read(TAG_MANIFEST, LONGEST_MANIFEST)?.unwrap_or_default();
+    let tags = read_manifest(TAG_MANIFEST, &tag_manifest, false, &mut findings);
+    let manifest = files.read(MANIFEST, LONGEST_MANIFEST)?.unwrap_or_default();
+    let payload = read_manifest(MANIFEST, &manifest, true, &mut findings);
     check_files(&files, &tags, &payload, &mut findings);
 
     let runs = read_runs(&mut files, &mut findings)?;
@@ -96,24 +101,20 @@ pub fn verify_bag(folder: &Path, progress: ReadProgress<'_>) -> anyhow::Result<B
     check_receipts(&files, &chain, &mut findings);
     check_info(&mut files, &chain, &mut totals, &mut findings)?;
     check_digests(&mut files, &tags, &payload, &mut findings)?;
-    let has_signature = files.sizes.contains_key(SIGNATURE);
     let Findings { kept, more } = findings;
-    let seals = chain.digests;
-    Ok(BagVerdict { findings: kept, more_findings: more, totals, seals, unsealed, has_signature })
+    Ok(BagVerdict {
+        findings: kept,
+        more_findings: more,
+        totals,
+        seals: chain.digests,
+        unsealed,
+        tag_manifest,
+        has_signature: files.sizes.contains_key(SIGNATURE),
+    })
 }
 
 /// The tables that a seal covers, in its order.
 const SEALED_TABLES: [AuditTable; 3] = [AuditTable::Rows, AuditTable::Attempts, AuditTable::Events];
-
-fn read_listed(
-    files: &mut BagFiles<'_>,
-    path: &str,
-    is_payload: bool,
-    findings: &mut Findings,
-) -> anyhow::Result<Listed> {
-    let text = files.read(path, LONGEST_MANIFEST)?.unwrap_or_default();
-    Ok(read_manifest(path, &text, is_payload, findings))
-}
 
 /// Holds the list of files against the manifests, both ways.
 fn check_files(files: &BagFiles<'_>, tags: &Listed, payload: &Listed, findings: &mut Findings) {
