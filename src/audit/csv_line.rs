@@ -73,12 +73,14 @@ pub(super) fn push_text(line: &mut Vec<u8>, text: &str) {
         return;
     }
     line.push(b'"');
-    for byte in text.bytes() {
-        if byte == b'"' {
-            line.push(b'"');
-        }
-        line.push(byte);
+    let mut rest = text.as_bytes();
+    while let Some(quote) = memchr::memchr(b'"', rest) {
+        let (before, after) = rest.split_at(quote + 1);
+        line.extend_from_slice(before);
+        line.push(b'"');
+        rest = after;
     }
+    line.extend_from_slice(rest);
     line.push(b'"');
 }
 

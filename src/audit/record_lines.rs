@@ -22,6 +22,9 @@ pub struct RunLines {
     starts: HashMap<i64, Vec<u8>>,
     /// The start of the line before, and its fields.
     last_start: (Option<i64>, Vec<u8>),
+    /// The error code and message of the line before, and their fields with a comma before each.
+    /// Most calls end alike.
+    last_answer: (String, String, Vec<u8>),
     /// Calls begin and end at about the same time, but often not in the same second.
     row_times: [TimestampFormatter; 2],
     attempt_times: [TimestampFormatter; 3],
@@ -29,6 +32,9 @@ pub struct RunLines {
 
 /// The fields `by` and `host` where no start is known.
 const NOBODY: &[u8] = b",,";
+
+/// The fields `error_code` and `message` where both are empty.
+const NO_ANSWER: &[u8] = b",,";
 
 impl RunLines {
     /// The lines of the run with this identifier, which called this URL and was started so.
@@ -43,6 +49,7 @@ impl RunLines {
             call,
             starts: starts.iter().map(|start| (start.number, start_fields(start))).collect(),
             last_start: (None, NOBODY.to_owned()),
+            last_answer: (String::new(), String::new(), NO_ANSWER.to_owned()),
             row_times: [(); 2].map(|()| TimestampFormatter::microseconds()),
             attempt_times: [(); 3].map(|()| TimestampFormatter::microseconds()),
         }
@@ -50,6 +57,7 @@ impl RunLines {
 
     /// The line of `rows.csv`, with its LF.
     pub fn row(&mut self, record: &RowRecord) -> &[u8] {
+        self.answer(&record.error_code, &record.message);
         let line = &mut self.line;
         let [first_sent_at, ended_at] = &mut self.row_times;
         line.begin(&self.run);
@@ -57,8 +65,7 @@ impl RunLines {
         line.number(record.order.map(|order| order.admin_number));
         line.number(record.order.map(|order| order.sequence_number));
         line.word(record.status.as_str());
-        line.text(&record.error_code);
-        line.text(&record.message);
+        line.formatted(&self.last_answer.2);
         line.number(record.http_status);
         line.number(Some(record.attempts));
         line.word(if record.doubt { "true" } else { "false" });
@@ -71,6 +78,7 @@ impl RunLines {
     /// The line of `attempts.csv`, with its LF.
     pub fn attempt(&mut self, record: &AttemptRecord) -> &[u8] {
         self.look_up(record.start);
+        self.answer(&record.error_code, &record.message);
         let line = &mut self.line;
         let [claimed_at, sent_at, ended_at] = &mut self.attempt_times;
         line.begin(&self.run);
@@ -86,8 +94,7 @@ impl RunLines {
         line.word(record.verdict);
         line.word(record.status.map_or("", Status::as_str));
         line.number(record.http_status);
-        line.text(&record.error_code);
-        line.text(&record.message);
+        line.formatted(&self.last_answer.2);
         line.end()
     }
 
@@ -101,6 +108,19 @@ impl RunLines {
         line.formatted(&self.last_start.1);
         line.text(&record.detail);
         line.end()
+    }
+
+    fn answer(&mut self, error_code: &str, message: &str) {
+        let (last_code, last_message, fields) = &mut self.last_answer;
+        if last_code != error_code || last_message != message {
+            error_code.clone_into(last_code);
+            message.clone_into(last_message);
+            fields.clear();
+            for text in [error_code, message] {
+                fields.push(b',');
+                push_text(fields, text);
+            }
+        }
     }
 
     fn look_up(&mut self, start: Option<i64>) {

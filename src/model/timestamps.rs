@@ -30,10 +30,12 @@ impl TimestampFormatter {
         let nanoseconds = u32::try_from(time.subsec_nanosecond()).ok();
         match nanoseconds.filter(|_| self.second == Some(time.as_second())) {
             Some(nanoseconds) => {
-                let mut unit = 100_000_000;
-                for place in self.text.iter_mut().skip(WHOLE).take(self.digits) {
-                    *place = b'0' + (nanoseconds / unit % 10) as u8;
-                    unit /= 10;
+                // Divisors that are constants: divisions are most of the work here.
+                let mut fraction =
+                    if self.digits == 3 { nanoseconds / 1_000_000 } else { nanoseconds / 1000 };
+                for place in self.text.iter_mut().skip(WHOLE).take(self.digits).rev() {
+                    *place = b'0' + (fraction % 10) as u8;
+                    fraction /= 10;
                 }
             }
             None => {
