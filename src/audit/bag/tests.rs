@@ -252,7 +252,7 @@ fn stock_path(bag: &Path, tools: &Path) -> Result<String, String> {
     let (mut printed, mut has_failed) = (String::new(), false);
     for command in commands(bag) {
         let mut shell = Command::new("/bin/sh");
-        shell.args(["-c", &command]).current_dir(bag).env_clear().env("PATH", tools);
+        shell.args(["-ec", &command]).current_dir(bag).env_clear().env("PATH", tools);
         let output = shell.output().unwrap();
         has_failed |= !output.status.success();
         printed += &String::from_utf8(output.stdout).unwrap();
