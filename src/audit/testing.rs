@@ -169,6 +169,7 @@ impl FakeLedger {
             bagged: BaggedRun {
                 opened,
                 has_ended: true,
+                seal: None,
                 stop: None,
                 finished_at,
                 starts: vec![start],
@@ -234,6 +235,7 @@ impl FakeLedger {
             clock: SealedClock { is_synchronized: Some(true), ahead_tenths: Some(4) },
             program: SealedProgram { version: "0.2.0".parse().unwrap(), executable: None },
         };
+        self.runs[run].bagged.seal = Some(seal.number);
         self.seals.push(BaggedSeal {
             number: seal.number,
             text: seal.to_text(),

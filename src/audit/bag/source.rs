@@ -62,6 +62,9 @@ pub struct BaggedRun {
     pub stop: Option<String>,
     /// When its last row ended, or it stopped.
     pub finished_at: Option<Timestamp>,
+    /// The number of the seal that covers it as it is; `None` if it is in progress, has gone on
+    /// since its last seal, or was never sealed.
+    pub seal: Option<u64>,
     /// Its starts, by number.
     pub starts: Vec<StartRecord>,
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 
 use super::data_package::data_package;
 use super::folder::{BagFile, BagFolder};
@@ -85,6 +85,10 @@ fn write(
     options: &BagOptions,
 ) -> anyhow::Result<UnpublishedBag> {
     let runs = source.runs()?;
+    let mut seen = BTreeSet::new();
+    if let Some(twice) = runs.iter().find(|run| !seen.insert(&run.opened.id)) {
+        bail!("run {} is named twice: name each run once", twice.opened.id);
+    }
     let mut differences = Vec::new();
     let mut totals = BagTotals { ledger: source.ledger()?, ..BagTotals::default() };
     let seals = write_seals(source, &runs, &mut folder, &mut totals, &mut differences)?;
@@ -93,7 +97,8 @@ fn write(
     let mut unsealed = Vec::new();
     for run in &runs {
         let digests = tables.write_run(source, run, &mut totals)?;
-        match seals.get(&run.opened.id) {
+        let sealed = run.seal.and_then(|number| seals.get(&number));
+        match sealed {
             Some(sealed) => {
                 let before = differences.len();
                 sealed.compare(&digests, &mut differences);
@@ -102,7 +107,7 @@ fn write(
             }
             None => unsealed.push(run.opened.id.clone()),
         }
-        tables.write_run_line(run, seals.get(&run.opened.id), &digests)?;
+        tables.write_run_line(run, sealed, &digests)?;
         totals.add_line(AuditTable::Runs);
     }
     write_configurations(source, &runs, &seals, &mut folder)?;
@@ -143,22 +148,23 @@ fn write_tags(
     Ok(Digest::new(manifest))
 }
 
-/// The newest seal of an exported run.
-struct NewestSeal {
+/// The seal that covers an exported run.
+struct CoveringSeal {
     seal: Seal,
     blocks: Option<SealedBlocks>,
 }
 
-/// Writes every seal with its receipt. Returns the newest seal of each exported run.
+/// Writes every seal with its receipt. Returns the seals that cover the exported runs, by number.
 fn write_seals(
     source: &mut dyn BagSource,
     runs: &[BaggedRun],
     folder: &mut BagFolder,
     totals: &mut BagTotals,
     differences: &mut Vec<String>,
-) -> anyhow::Result<BTreeMap<String, NewestSeal>> {
-    let exported: BTreeSet<&str> = runs.iter().map(|run| run.opened.id.as_str()).collect();
-    let mut newest = BTreeMap::new();
+) -> anyhow::Result<BTreeMap<u64, CoveringSeal>> {
+    let covering: BTreeSet<(u64, &str)> =
+        runs.iter().filter_map(|run| Some((run.seal?, run.opened.id.as_str()))).collect();
+    let mut kept = BTreeMap::new();
     let mut previous = Digest::ZERO;
     source.seals(&mut |stored: BaggedSeal| {
         let number = stored.number;
@@ -171,9 +177,8 @@ fn write_seals(
                 if seal.number != number || seal.previous != previous {
                     differences.push(format!("the chain of seals breaks at seal {number}"));
                 }
-                if exported.contains(seal.run.as_str()) {
-                    let run = seal.run.to_string();
-                    newest.insert(run, NewestSeal { seal, blocks: stored.blocks });
+                if covering.contains(&(number, seal.run.as_str())) {
+                    kept.insert(number, CoveringSeal { seal, blocks: stored.blocks });
                 }
             }
             Err(cause) => differences.push(format!("seal {number} was changed: {cause}")),
@@ -182,17 +187,17 @@ fn write_seals(
         totals.head = Some((number, previous));
         Ok(())
     })?;
-    for NewestSeal { seal, blocks } in newest.values() {
+    for (number, CoveringSeal { blocks, .. }) in &kept {
         let Some(SealedBlocks { rows, attempts, events }) = blocks else { continue };
         for (table, list) in [("rows", rows), ("attempts", attempts), ("events", events)] {
-            let path = format!("data/blocks/{:06}-{table}.txt", seal.number);
+            let path = format!("data/blocks/{number:06}-{table}.txt");
             folder.add(&path, list.to_text().as_bytes())?;
         }
     }
-    Ok(newest)
+    Ok(kept)
 }
 
-impl NewestSeal {
+impl CoveringSeal {
     /// Adds a sentence for each table that is not as it was sealed.
     fn compare(&self, digests: &RunDigests, differences: &mut Vec<String>) {
         let Self { seal, blocks } = self;
@@ -231,7 +236,7 @@ impl NewestSeal {
 fn write_configurations(
     source: &mut dyn BagSource,
     runs: &[BaggedRun],
-    seals: &BTreeMap<String, NewestSeal>,
+    seals: &BTreeMap<u64, CoveringSeal>,
     folder: &mut BagFolder,
 ) -> anyhow::Result<()> {
     let starts = runs.iter().flat_map(|run| &run.starts);
@@ -323,12 +328,12 @@ impl TableFiles {
     fn write_run_line(
         &mut self,
         run: &BaggedRun,
-        sealed: Option<&NewestSeal>,
+        sealed: Option<&CoveringSeal>,
         digests: &RunDigests,
     ) -> anyhow::Result<()> {
         let opened = &run.opened;
         let line = match sealed {
-            Some(NewestSeal { seal, .. }) => {
+            Some(CoveringSeal { seal, .. }) => {
                 RunLine::sealed(seal, &opened.command, &opened.endpoint, &opened.program)
             }
             None => RunLine::unsealed(run),

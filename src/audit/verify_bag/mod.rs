@@ -23,7 +23,7 @@ use std::path::Path;
 
 use super::bag::{BAGIT, BagTotals, RunLine, RunTotals};
 use super::block_digest::{BlockList, LINES_PER_BLOCK};
-use super::seal::{Seal, SealedLines};
+use super::seal::{Seal, SealedLines, SealedState};
 use super::tables::AuditTable;
 use crate::hash::Digest;
 use bag_path::{
@@ -50,7 +50,8 @@ pub struct BagVerdict {
     pub totals: BagTotals,
     /// The digest of each seal, from number 1, to be compared with a witness.
     pub seals: Vec<Digest>,
-    /// The runs that have no seal: nothing shows whether their lines have changed.
+    /// The runs that have no seal, or went on since: nothing shows whether their lines have
+    /// changed.
     pub unsealed: Vec<String>,
     /// The bytes that a signature is over, as they were read.
     pub tag_manifest: Vec<u8>,
@@ -93,7 +94,7 @@ pub fn verify_bag(folder: &Path, progress: ReadProgress<'_>) -> anyhow::Result<B
         let seal = chain.newest.get(&run.id);
         check_run(run, seal, &lines, &mut files, &mut findings)?;
         totals.counts = lines.iter().fold(totals.counts, |sum, lines| sum.plus(lines.counts));
-        if seal.is_none() {
+        if seal.is_none_or(|seal| has_gone_on(run, seal)) {
             unsealed.push(run.id.clone());
         }
     }
@@ -166,6 +167,11 @@ fn check_digests(
     Ok(())
 }
 
+/// Whether a run has gone on since its newest seal. One that ended never does.
+fn has_gone_on(run: &ListedRun, seal: &Seal) -> bool {
+    run.seal.is_none() && seal.state != SealedState::Ended
+}
+
 /// Holds a run against its seal, and its line in `runs.csv` against both.
 fn check_run(
     run: &ListedRun,
@@ -186,7 +192,7 @@ fn check_run(
         let what = format!("run {}: its numbers are not those of its lines", run.id);
         findings.line(&runs, run.number, what);
     }
-    let Some(seal) = seal else {
+    let Some(seal) = seal.filter(|seal| !has_gone_on(run, seal)) else {
         if let Some(number) = run.seal {
             let what = format!("run {}: {} is not a seal of it", run.id, seal_path(number));
             findings.line(&runs, run.number, what);

@@ -320,6 +320,16 @@ fn a_run_whose_seal_is_hidden_is_found_by_the_chain() {
 }
 
 #[test]
+fn a_run_that_went_on_since_its_seal_is_unsealed_and_no_alarm() {
+    let mut ledger = FakeLedger::sample();
+    ledger.seals.pop();
+    (ledger.runs[1].bagged.seal, ledger.runs[1].bagged.has_ended) = (None, false);
+    let verdict = Bag::new(&mut ledger).verdict();
+    assert_eq!(verdict.findings, []);
+    assert_eq!(verdict.unsealed, ["20261123-010000-a001", "20261124-010000-b002"]);
+}
+
+#[test]
 fn what_a_seal_says_of_attempts_that_differ_is_passed_on() {
     let mut ledger = FakeLedger::sample();
     let last = ledger.seals.last_mut().unwrap();
