@@ -134,8 +134,7 @@ fn output_that_is_lost_is_an_error() {
 
 #[test]
 fn an_error_is_an_object_where_a_program_reads() {
-    let env = TestEnv::new();
-    env.orders(3);
+    let env = TestEnv::with_orders(3);
     let url = ["--url", "http://127.0.0.1:9", "--external-ip", "10.0.0.1", "--yes"];
     let run = [&["run", "orders.csv"][..], &url].concat();
     let refusals: [(&[&str], &str); 5] = [

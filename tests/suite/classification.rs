@@ -4,8 +4,8 @@ use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
 use crate::common::{
-    Authority, Behavior, CertKeyPair, DenyingServer, ResultRow, ScriptedServer, TestEnv, json,
-    silent, status, with_headers,
+    Authority, Behavior, CANCELLED, CertKeyPair, DenyingServer, ResultRow, ScriptedServer, TestEnv,
+    json, silent, status, with_headers,
 };
 use jiff::Timestamp;
 
@@ -208,8 +208,7 @@ fn corecards_own_no_with_an_http_status_of_a_refusal_means_what_its_code_means()
 fn many_such_answers_in_a_row_do_not_stop_the_run() {
     let own = with_headers("404 Not Found", &[], r#"{"Status":false,"ErrorCode":"ERR9"}"#);
     let server = ScriptedServer::always(Behavior::Respond(own));
-    let env = TestEnv::new();
-    env.orders(30);
+    let env = TestEnv::with_orders(30);
     env.cancel(&server.url(), &[]).exits(1);
     assert!(env.results().iter().all(|row| in_short(row) == "rejected ERR9 404"));
 }
@@ -269,8 +268,7 @@ fn redirects_and_refused_credentials_stop_the_run() {
 fn the_rows_behind_one_that_stops_the_run_say_why_they_were_not_sent() {
     for (line, code) in [("401 Unauthorized", "CREDENTIALS"), ("302 Found", "REDIRECTED")] {
         let server = ScriptedServer::always(Behavior::Respond(status(line)));
-        let env = TestEnv::new();
-        env.orders(5);
+        let env = TestEnv::with_orders(5);
         env.cancel(&server.url(), &["--concurrency", "1"]).exits(4);
         let rest = &env.results()[1..];
         let reported: Vec<_> = rest.iter().map(|row| (row.status(), row.code())).collect();
@@ -372,7 +370,7 @@ fn a_server_that_asks_for_our_certificate_takes_the_right_one_alone() {
 fn an_alert_on_a_connection_that_has_answered_before_is_a_lost_answer() {
     let (authority, env) = (Authority::new(), TestEnv::new());
     env.orders(2).file("ca.pem", authority.pem());
-    let answer: &str = r#"{"Status":true,"ErrorCode":"ERR01160"}"#;
+    let answer: &str = CANCELLED;
     let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{answer}", answer.len());
     let server = DenyingServer::after(answer.leak(), &authority.issue().server(None));
     let flags = ["--ca-file", "ca.pem", "--concurrency", "1", "--on-doubt", "leave"];
@@ -400,8 +398,7 @@ fn an_alert_on_a_connection_that_was_opened_ahead_of_its_first_call_is_no_lost_a
 #[test]
 fn many_refusals_in_a_row_stop_the_run() {
     let server = ScriptedServer::always(Behavior::Respond(status("404 Not Found")));
-    let env = TestEnv::new();
-    env.orders(12);
+    let env = TestEnv::with_orders(12);
     env.cancel(&server.url(), &["--concurrency", "1"]).exits(4);
     let reported: Vec<_> = env.results().iter().map(in_short).collect();
     assert_eq!(reported[..10], vec!["failed HTTP_404 404"; 10]);
@@ -419,8 +416,7 @@ fn with_retry_after(
         }
         _ => Behavior::Respond(json(YES)),
     });
-    let env = TestEnv::new();
-    env.orders(2);
+    let env = TestEnv::with_orders(2);
     env.cancel(&server.url(), &["--concurrency", "1"]).exits(0);
     let requests = server.requests();
     assert_eq!(requests.len(), 3);

@@ -2,8 +2,8 @@
 use std::time::Duration;
 
 use crate::common::{
-    Behavior, Request, ScriptedServer, TestEnv, TestSimulator, ended, json, kill, redact_varying,
-    status, terminate, until, with_headers,
+    Behavior, CANCELLED, Request, ScriptedServer, TestEnv, TestSimulator, ended, json, kill,
+    redact_varying, status, terminate, until, with_headers,
 };
 use cardcancel::simulator::{Latency, Share, SimulatorSettings};
 use insta::assert_snapshot;
@@ -11,7 +11,7 @@ use insta::assert_snapshot;
 /// Ends one order of each kind, by its admin number.
 fn mixed() -> ScriptedServer {
     ScriptedServer::new(|_, request: &Request| match request.json()["AdminNumber"].as_i64() {
-        Some(1001) => Behavior::Respond(json(r#"{"Status":true,"ErrorCode":"ERR01160"}"#)),
+        Some(1001) => Behavior::Respond(json(CANCELLED)),
         Some(1002) => Behavior::Respond(json(r#"{"Status":false,"ErrorCode":"ERR01161"}"#)),
         Some(1003) => Behavior::Respond(status("429 Too Many Requests")),
         _ => Behavior::Close,
@@ -83,8 +83,7 @@ fn doubtful() -> ScriptedServer {
 fn who_was_rejected_with_doubt_is_in_doubt_for_a_person_and_for_programs() {
     let _tidy = redact_varying();
     let server = doubtful();
-    let env = TestEnv::new();
-    env.orders(3);
+    let env = TestEnv::with_orders(3);
     let flags = [
         "--concurrency",
         "1",
@@ -198,8 +197,7 @@ fn a_run_that_stopped_early_that_was_resumed_and_that_had_ended_before() {
         2 => Behavior::Respond(status("401 Unauthorized")),
         _ => Behavior::Respond(json(r#"{"Status":true}"#)),
     });
-    let env = TestEnv::new();
-    env.orders(5);
+    let env = TestEnv::with_orders(5);
     let flags = ["--concurrency", "1"];
     assert_snapshot!(env.cancel(&server.url(), &flags).exits(4).stdout, @r"
     Run [run] of orders.csv, 5 rows: STOPPED EARLY: The credentials were refused: row 3: HTTP_401, the answer was empty (CREDENTIALS)
@@ -233,8 +231,7 @@ fn the_statistics_of_a_run_are_reported_in_one_line() {
         1 => Behavior::Respond(with_headers("429 Too Many Requests", &["Retry-After: 1"], "")),
         _ => Behavior::Respond(json(r#"{"Status":true}"#)),
     });
-    let env = TestEnv::new();
-    env.orders(5);
+    let env = TestEnv::with_orders(5);
     let flags = ["--concurrency", "1", "--cut-off", "2999-12-31T23:59[UTC]"];
     assert_snapshot!(env.cancel(&server.url(), &flags).exits(0).stdout, @r"
     Run [run] of orders.csv, 5 rows: ended
@@ -250,8 +247,7 @@ fn the_statistics_of_a_run_are_reported_in_one_line() {
 fn a_stopped_run_for_programs() {
     let _tidy = redact_varying();
     let server = ScriptedServer::always(Behavior::Respond(status("401 Unauthorized")));
-    let env = TestEnv::new();
-    env.orders(5);
+    let env = TestEnv::with_orders(5);
     let outcome = env.cancel(&server.url(), &["--concurrency", "1", "--json"]).exits(4);
     assert_snapshot!(pretty(&outcome.stdout), @r#"
     {
@@ -309,8 +305,7 @@ fn a_signal_to_stop_is_acknowledged() {
         latency: Latency::fixed(Duration::from_millis(100)),
         ..SimulatorSettings::default()
     });
-    let env = TestEnv::new();
-    env.orders(50);
+    let env = TestEnv::with_orders(50);
     let begun = env.begin_to_cancel(&core_card.url(), &["--concurrency", "1", "--quiet"]);
     until("it was sending", || core_card.requests() >= 1);
     terminate(&begun);
@@ -322,8 +317,7 @@ fn a_signal_to_stop_is_acknowledged() {
 fn off_a_terminal_nothing_is_sent_without_yes() {
     let _tidy = redact_varying();
     let core_card = TestSimulator::perfect();
-    let env = TestEnv::new();
-    env.orders(1200);
+    let env = TestEnv::with_orders(1200);
     let url = core_card.url();
     let args = ["run", "orders.csv", "--external-ip", "10.120.0.0", "--url", &url];
     let flags = ["--rate", "20/s", "--cut-off", "2999-12-31T23:59[UTC]"];
@@ -457,8 +451,7 @@ fn one_run_is_shown_in_full() {
 fn one_run_that_stopped_is_shown_in_full() {
     let _tidy = redact_varying();
     let server = ScriptedServer::always(Behavior::Respond(status("401 Unauthorized")));
-    let env = TestEnv::new();
-    env.orders(5);
+    let env = TestEnv::with_orders(5);
     let summary = env.cancel(&server.url(), &["--concurrency", "1", "--json"]).exits(4).stdout;
     let summary: serde_json::Value = serde_json::from_str(&summary).unwrap();
     let run = summary["run"].as_str().unwrap();

@@ -72,8 +72,7 @@ fn a_run_whose_machine_stood_still_sends_each_order_once_and_says_so() {
     let latency = Latency::fixed(Duration::from_millis(20));
     let core_card =
         TestSimulator::new(SimulatorSettings { latency, ..SimulatorSettings::default() });
-    let env = TestEnv::new();
-    env.orders(60);
+    let env = TestEnv::with_orders(60);
     let run = set_in_the_run(&env, &core_card, &["--rate", "30/s"], 20, "+60s").exits(0);
     assert!(run.stderr.contains("the machine was suspended"), "{}", run.report());
     assert!(
@@ -88,8 +87,7 @@ fn a_run_whose_machine_stood_still_sends_each_order_once_and_says_so() {
 #[ignore = "needs libfaketime: tests/run brings it"]
 fn a_clock_set_back_puts_no_cut_off_off() {
     let core_card = TestSimulator::perfect();
-    let env = TestEnv::new();
-    env.orders(150);
+    let env = TestEnv::with_orders(150);
     let cut_off = (Timestamp::now() + Duration::from_secs(6)).strftime("%H:%M:%S[UTC]");
     let cut_off = format!("--cut-off={cut_off}");
     let flags = [&cut_off, "--timeout", "1s", "--rate", "5/s", "--allow-partial"];

@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use crate::common::{
-    Behavior, ProgramOutput, Request, ResultRow, ScriptedServer, TestEnv, contains, ended, json,
-    status, terminate, until, with_headers,
+    Behavior, CANCELLED, ProgramOutput, Request, ResultRow, ScriptedServer, TestEnv, contains,
+    ended, json, status, terminate, until, with_headers,
 };
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 
@@ -85,7 +85,7 @@ impl ServerRecord {
             return Behavior::Close;
         }
         if self.cancelled.insert(order) {
-            Behavior::Respond(json(r#"{"Status":true,"ErrorCode":"ERR01160"}"#))
+            Behavior::Respond(json(CANCELLED))
         } else {
             Behavior::Respond(json(r#"{"Status":false,"ErrorCode":"ERR00033"}"#))
         }

@@ -33,8 +33,7 @@ fn run() -> Trial {
 }
 
 fn command(line: &str) -> Trial {
-    let env = TestEnv::new();
-    env.orders(1);
+    let env = TestEnv::with_orders(1);
     let args = line.split(' ').map(str::to_owned).collect();
     Trial { env, args, variables: Vec::new(), exit: 2, answer: None, _servers: Vec::new() }
 }

@@ -50,8 +50,7 @@ fn a_file_that_may_not_be_read_is_refused() {
         eprintln!("a_file_that_may_not_be_read_is_refused: not run, root may read every file");
         return;
     }
-    let env = TestEnv::new();
-    env.orders(1);
+    let env = TestEnv::with_orders(1);
     let nobodys = std::fs::Permissions::from_mode(0o000);
     std::fs::set_permissions(env.path("orders.csv"), nobodys).unwrap();
     assert_snapshot!(refusal_in(&env, &[]), @"error: orders.csv: cannot be opened (Permission denied (os error 13)); check the path and its permissions");
@@ -272,8 +271,7 @@ fn a_ledger_that_is_none_is_refused_and_left_alone() {
 
 #[test]
 fn another_programs_database_without_a_version_is_refused_and_left_alone() {
-    let env = TestEnv::new();
-    env.orders(1);
+    let env = TestEnv::with_orders(1);
     let other = rusqlite::Connection::open(env.path("other.db")).unwrap();
     other.execute_batch("CREATE TABLE guest (name TEXT);").unwrap();
     drop(other);
@@ -284,8 +282,7 @@ fn another_programs_database_without_a_version_is_refused_and_left_alone() {
 
 #[test]
 fn a_results_path_that_cannot_be_written_is_refused() {
-    let env = TestEnv::new();
-    env.orders(1);
+    let env = TestEnv::with_orders(1);
     assert_snapshot!(refusal_in(&env, &["--quiet", "-o", "nowhere/results.csv"]), @"error: the results cannot be written to nowhere/results.csv: choose another file with -o: No such file or directory (os error 2)");
     assert!(!env.path("nowhere").exists());
 }

@@ -174,8 +174,7 @@ fn a_run_whose_ledger_is_removed_stops_and_saves_what_it_held() {
 #[test]
 fn a_ledger_is_a_path_whatever_it_looks_like() {
     let core_card = TestSimulator::perfect();
-    let env = TestEnv::new();
-    env.orders(2);
+    let env = TestEnv::with_orders(2);
     for name in ["file:x.db?mode=memory", "file:x.db", ":memory:"] {
         let out = format!("{}.csv", name.len());
         env.cancel(&core_card.url(), &["--ledger", name, "-o", &out]);
@@ -220,8 +219,7 @@ fn reader(env: &TestEnv, args: &[&str]) -> Command {
 
 #[test]
 fn a_ledger_where_nothing_can_be_written_can_be_read() {
-    let env = TestEnv::new();
-    env.orders(3);
+    let env = TestEnv::with_orders(3);
     let shelf: PathBuf = env.path("shelf");
     fs::create_dir(&shelf).unwrap();
     let core_card = TestSimulator::perfect();

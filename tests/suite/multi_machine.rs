@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 
 use crate::common::postgres::{Database, PASSWORD, PostgresServer, granted};
 use crate::common::{
-    Behavior, Cut, FaultyProxy, PgBouncer, ProgramOutput, ResultRow, ScriptedServer, TestEnv,
-    TestSimulator, contains, ended, json, kill, terminate, until, with_headers, with_its_clock_set,
+    Behavior, CANCELLED, Cut, FaultyProxy, PgBouncer, ProgramOutput, ResultRow, ScriptedServer,
+    TestEnv, TestSimulator, contains, ended, json, kill, terminate, until, with_headers,
+    with_its_clock_set,
 };
 use cardcancel::simulator::{Order, OrderState, Share, SimulatorSettings, Stats};
 use rustix::process::{Pid, Signal, kill_process};
@@ -608,7 +609,7 @@ fn what_corecard_asked_one_process_to_wait_holds_for_all() {
         BUSY_AFTER => {
             Behavior::Respond(with_headers("429 Too Many Requests", &["Retry-After: 4"], ""))
         }
-        _ => Behavior::Respond(json(r#"{"Status":true,"ErrorCode":"ERR01160"}"#)),
+        _ => Behavior::Respond(json(CANCELLED)),
     });
     let opener = SharedMachine::at(&database, server.url());
     opener.env.orders(600);

@@ -57,8 +57,7 @@ impl Log {
 
 #[test]
 fn a_server_that_is_not_there_at_first_is_waited_for() {
-    let env = TestEnv::new();
-    env.orders(300);
+    let env = TestEnv::with_orders(300);
     let port = free_port();
     let mut run = env.begin_to_cancel(&url(port), &["--attempts", "2"]);
     let log = Log::of(&mut run);
@@ -72,8 +71,7 @@ fn a_server_that_is_not_there_at_first_is_waited_for() {
 
 #[test]
 fn a_server_that_is_killed_and_comes_back_costs_no_row() {
-    let env = TestEnv::new();
-    env.orders(2000);
+    let env = TestEnv::with_orders(2000);
     let port = free_port();
     let server = simulator(&env, port, &["--latency", "20ms", "--record", "first.csv"]);
     let mut run = env.begin_to_cancel(&url(port), &["--concurrency", "16", "--attempts", "2"]);
@@ -96,8 +94,7 @@ fn a_server_that_is_killed_and_comes_back_costs_no_row() {
 
 #[test]
 fn an_outage_that_lasts_too_long_stops_the_run_which_goes_on_later() {
-    let env = TestEnv::new();
-    env.orders(200);
+    let env = TestEnv::with_orders(200);
     let port = free_port();
     let stopped = env.cancel(&url(port), &["--max-outage", "1s"]).exits(4);
     assert!(stopped.stdout.contains("--max-outage"), "{}", stopped.report());
@@ -117,8 +114,7 @@ fn an_outage_that_lasts_too_long_stops_the_run_which_goes_on_later() {
 
 #[test]
 fn lost_answers_leave_doubt_though_they_were_lost_in_an_outage() {
-    let env = TestEnv::new();
-    env.orders(30);
+    let env = TestEnv::with_orders(30);
     let server = ScriptedServer::always(Behavior::Respond(status("502 Bad Gateway")));
     env.cancel(&server.url(), &["--max-outage", "1s", "--attempts", "1"]).exits(4);
     let asked = server.requests().len();
@@ -129,8 +125,7 @@ fn lost_answers_leave_doubt_though_they_were_lost_in_an_outage() {
 
 #[test]
 fn rows_in_a_row_that_the_server_breaks_on_do_not_keep_the_others() {
-    let env = TestEnv::new();
-    env.orders(60);
+    let env = TestEnv::with_orders(60);
     let server = ScriptedServer::new(|_, request| match request.json()["AdminNumber"].as_i64() {
         Some(1021..=1031) => Behavior::Respond(status("500 Internal Server Error")),
         _ => Behavior::Respond(json(r#"{"Status":true}"#)),
@@ -149,8 +144,7 @@ fn two_rows_that_alone_get_unavailable_are_no_outage() {
     for (line, reported, exit) in
         [("503 Service Unavailable", "in_doubt", 3), ("429 Too Many Requests", "failed", 1)]
     {
-        let env = TestEnv::new();
-        env.orders(30);
+        let env = TestEnv::with_orders(30);
         let server =
             ScriptedServer::new(move |_, request| match request.json()["AdminNumber"].as_i64() {
                 Some(1029 | 1030) => Behavior::Respond(status(line)),
@@ -169,8 +163,7 @@ fn two_rows_that_alone_get_unavailable_are_no_outage() {
 
 #[test]
 fn scattered_rows_that_get_unavailable_are_no_outage() {
-    let env = TestEnv::new();
-    env.orders(100);
+    let env = TestEnv::with_orders(100);
     let server = ScriptedServer::new(|_, request| match request.json()["AdminNumber"].as_i64() {
         Some(admin) if admin % 10 == 0 => Behavior::Respond(status("503 Service Unavailable")),
         _ => Behavior::Respond(json(r#"{"Status":true}"#)),
@@ -194,8 +187,7 @@ fn a_pause_of_a_day_is_capped_at_the_longest_outage_and_that_is_reported() {
                 Behavior::Respond(json(r#"{"Status":true}"#))
             }
         });
-        let env = TestEnv::new();
-        env.orders(3);
+        let env = TestEnv::with_orders(3);
         let flags = ["--quiet", "--max-outage", "1s", "--concurrency", "1"];
         let outcome = env.cancel(&server.url(), &flags).exits(exit);
         let warning = "CoreCARD asks for a pause of 1 d 0 h (Retry-After): nothing is sent for 1 s";
@@ -216,8 +208,7 @@ fn an_outage_is_reported_with_its_cause_and_the_proxy_if_there_is_one() {
         (&["--proxy", &proxy][..], format!("no connection through the proxy {proxy}: Connection")),
         (&[][..], "no connection: Connection refused".to_owned()),
     ] {
-        let env = TestEnv::new();
-        env.orders(2);
+        let env = TestEnv::with_orders(2);
         let to = url(free_port()).replace("http:", "https:");
         let flags = [proxy, &["--quiet", "--max-outage", "500ms"][..]].concat();
         let outcome = env.cancel(&to, &flags).exits(4);

@@ -89,8 +89,7 @@ fn the_results_name_what_was_sent_whatever_the_input_says() {
 #[test]
 fn a_place_that_names_a_folder_is_refused_before_anything_is_sent() {
     let core_card = TestSimulator::perfect();
-    let env = TestEnv::new();
-    env.orders(2);
+    let env = TestEnv::with_orders(2);
     for place in ["out/", "out/.", "..", "/"] {
         let refused = env.cancel(&core_card.url(), &["-o", place]).exits(2);
         assert!(refused.stderr.contains("names a folder"), "{place}: {}", refused.stderr);

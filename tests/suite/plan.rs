@@ -1,7 +1,7 @@
 //! What is decided and shown before anything is sent: the plan, and whether it is time for it.
 use crate::common::postgres::database;
 use crate::common::{
-    Behavior, ProgramOutput, ScriptedServer, Terminal, TestEnv, TestSimulator, json,
+    Behavior, CANCELLED, ProgramOutput, ScriptedServer, Terminal, TestEnv, TestSimulator, json,
     redact_varying, status,
 };
 use insta::assert_snapshot;
@@ -37,8 +37,7 @@ fn meant(reported: &str) -> String {
 #[test]
 fn a_start_just_after_the_cut_off_sends_nothing_and_says_how_the_next_one_is_meant() {
     let core_card = TestSimulator::perfect();
-    let env = TestEnv::new();
-    env.orders(3);
+    let env = TestEnv::with_orders(3);
     let refused = env.cancel(&core_card.url(), &[&cut_off(-1)]).exits(2);
     assert_eq!(core_card.requests(), 0);
     assert!(!env.path("orders.results.csv").exists());
@@ -80,8 +79,7 @@ fn a_time_of_day_that_passed_hours_ago_means_its_next_occurrence() {
 
 #[test]
 fn a_file_that_does_not_fit_before_the_cut_off_names_the_rate_that_it_needs() {
-    let env = TestEnv::new();
-    env.orders(100_000);
+    let env = TestEnv::with_orders(100_000);
     let tonight = cut_off(9000);
     let checked = env.run(&["check", "orders.csv", &tonight]).exits(2).stdout;
     assert!(checked.contains("the calls take 2 h 46 min at 10/s, and"), "{checked}");
@@ -127,8 +125,7 @@ fn the_start_window_is_undone_by_a_flag_and_does_not_hold_for_rehearsals_and_rep
 
 #[test]
 fn a_check_outside_of_the_start_window_counts_from_when_it_opens() {
-    let env = TestEnv::new();
-    env.orders(30_000);
+    let env = TestEnv::with_orders(30_000);
     let (window, tonight) = (start_window(10 * HOUR, 13 * HOUR), cut_off(11 * HOUR));
     let checked = env.run(&["check", "orders.csv", &window, &tonight, "--rate", "9/s"]);
     assert_eq!(checked.exits(0).stdout.matches(", next at ").count(), 1);
@@ -140,8 +137,7 @@ fn a_check_outside_of_the_start_window_counts_from_when_it_opens() {
 
 #[test]
 fn a_tz_that_names_no_zone_is_an_error_where_something_depends_on_it() {
-    let env = TestEnv::new();
-    env.orders(1);
+    let env = TestEnv::with_orders(1);
     for name in ["America/New_Yrok", "America/New_York ", "'America/New_York'"] {
         let with = |args: &[&str]| with_variables(&env, args, &[("TZ", name)]);
         for flag in ["--cut-off=03:30", "--start-window=22:00-03:00"] {
@@ -155,8 +151,7 @@ fn a_tz_that_names_no_zone_is_an_error_where_something_depends_on_it() {
 
 #[test]
 fn a_misspelt_variable_is_an_error_with_the_nearest_name() {
-    let env = TestEnv::new();
-    env.orders(2);
+    let env = TestEnv::with_orders(2);
     let misspelt = [("CARDCANCEL_CUTOFF", "03:30"), ("CARDCANCEL_MAXROWS", "1")];
     for args in [
         &["check", "orders.csv"][..],
@@ -177,8 +172,7 @@ fn a_misspelt_variable_is_an_error_with_the_nearest_name() {
 
 #[test]
 fn variables_of_secrets_and_those_of_others_are_no_misspelt_ones() {
-    let env = TestEnv::new();
-    env.orders(1);
+    let env = TestEnv::with_orders(1);
     let variables = [
         ("CARDCANCEL_BEARER_TOKEN_FILE", "/etc/cardcancel/token"),
         ("CARDCANCEL_HEADER_X_API_KEY", "k3y"),
@@ -251,7 +245,7 @@ fn the_result_columns_of_a_rerun_are_not_called_the_files_own() {
 fn losing_one() -> ScriptedServer {
     ScriptedServer::new(|_, request| match request.json()["AdminNumber"].as_i64() {
         Some(1003) => Behavior::Close,
-        _ => Behavior::Respond(json(r#"{"Status":true,"ErrorCode":"ERR01160"}"#)),
+        _ => Behavior::Respond(json(CANCELLED)),
     })
 }
 
@@ -350,9 +344,9 @@ fn on_a_database_too_the_plan_leaves_out_what_earlier_runs_cancelled() {
 #[test]
 fn a_run_that_goes_on_counts_what_others_cancelled_since() {
     let refusing = ScriptedServer::new(|nth, _| match nth {
-        0..=1 => Behavior::Respond(json(r#"{"Status":true,"ErrorCode":"ERR01160"}"#)),
+        0..=1 => Behavior::Respond(json(CANCELLED)),
         2 => Behavior::Respond(status("401 Unauthorized")),
-        _ => Behavior::Respond(json(r#"{"Status":true,"ErrorCode":"ERR01160"}"#)),
+        _ => Behavior::Respond(json(CANCELLED)),
     });
     let env = TestEnv::new();
     let url = refusing.url();

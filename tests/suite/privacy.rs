@@ -5,15 +5,14 @@ use std::path::{Path, PathBuf};
 use std::process::Child;
 
 use crate::common::{
-    Behavior, Request, ScriptedServer, TestEnv, TestSimulator, contains, ended, json, kill,
-    terminate, until,
+    Behavior, CANCELLED, Request, ScriptedServer, TestEnv, TestSimulator, contains, ended, json,
+    kill, terminate, until,
 };
 
 const CARD: &str = "4111111111111111";
 const SECRET: &str = "s3cr3t-t0ken";
 /// `me:s3cr3t-t0ken` in a Basic header.
 const SECRET_IN_BASE64: &str = "bWU6czNjcjN0LXQwa2Vu";
-const YES: &str = r#"{"Status":true,"ErrorCode":"ERR01160"}"#;
 
 /// Every file and folder below one, itself included.
 fn below(folder: &Path) -> Vec<PathBuf> {
@@ -42,8 +41,7 @@ fn partial(env: &TestEnv) -> PathBuf {
 #[test]
 fn whatever_is_made_is_its_owners_alone() {
     let server = ScriptedServer::always(Behavior::Hang);
-    let env = TestEnv::new();
-    env.orders(1);
+    let env = TestEnv::with_orders(1);
     let (folder, program) = (env.folder().display(), env!("CARGO_BIN_EXE_cardcancel"));
     let line = format!(
         "umask 000; cd {folder}; exec {program} run - --yes --url {} --external-ip 10.0.0.1 --timeout 1s --attempts 1 < orders.csv",
@@ -175,9 +173,8 @@ fn a_number_that_may_be_a_card_mistyped_is_not_quoted() {
 
 #[test]
 fn a_link_planted_where_the_results_are_prepared_leads_nowhere() {
-    let server = ScriptedServer::sequence(vec![Behavior::Hang, Behavior::Respond(json(YES))]);
-    let env = TestEnv::new();
-    env.orders(1);
+    let server = ScriptedServer::sequence(vec![Behavior::Hang, Behavior::Respond(json(CANCELLED))]);
+    let env = TestEnv::with_orders(1);
     let child = env.begin_to_cancel(&server.url(), &[]);
     until("the call is in flight", || server.requests().len() == 1);
     kill(child);

@@ -21,8 +21,7 @@ fn kinds(record: &Value) -> Vec<String> {
 
 #[test]
 fn a_user_is_who_the_kernel_says_and_not_who_the_environment_says() {
-    let env = TestEnv::new();
-    env.orders(1);
+    let env = TestEnv::with_orders(1);
     let core_card = TestSimulator::perfect();
     let mut command: Command = env.cancelling(&core_card.url(), &[]);
     command.env("USER", "alice").env("LOGNAME", "alice").env("SUDO_USER", "bob");
@@ -41,8 +40,7 @@ fn another_user_is_recorded_as_that_user() {
         println!("NOT RUN: another_user_is_recorded_as_that_user, since it needs root");
         return;
     }
-    let env = TestEnv::new();
-    env.orders(1);
+    let env = TestEnv::with_orders(1);
     Command::new("chown").args(["-R", "65534", "."]).current_dir(env.folder()).status().unwrap();
     let core_card = TestSimulator::perfect();
     let mut command: Command = env.cancelling(&core_card.url(), &[]);
@@ -60,8 +58,7 @@ fn another_user_is_recorded_as_that_user() {
 
 #[test]
 fn every_start_is_recorded_with_its_reason_and_its_settings() {
-    let env = TestEnv::new();
-    env.orders(3);
+    let env = TestEnv::with_orders(3);
     let away = ScriptedServer::always(Behavior::Respond(status("401 Unauthorized")));
     let url = away.url();
     let flags = ["--attempts", "2", "--reason", "batch sent twice", "--ticket", "CHG-1"];
@@ -88,8 +85,7 @@ fn every_start_is_recorded_with_its_reason_and_its_settings() {
 
 #[test]
 fn a_purpose_that_the_profile_requires_must_be_given_before_anything_is_sent() {
-    let env = TestEnv::new();
-    env.orders(1);
+    let env = TestEnv::with_orders(1);
     let core_card = TestSimulator::perfect();
     let refused = env.cancel(&core_card.url(), &["--require", "reason,ticket", "--reason", "x"]);
     let refused = refused.exits(2).stderr;
@@ -104,8 +100,7 @@ fn a_purpose_that_the_profile_requires_must_be_given_before_anything_is_sent() {
 
 #[test]
 fn a_purpose_with_a_card_number_or_a_line_break_is_refused() {
-    let env = TestEnv::new();
-    env.orders(1);
+    let env = TestEnv::with_orders(1);
     for wrong in ["card 4111 1111 1111 1111", "two\nlines", ""] {
         let refused = env.cancel("http://127.0.0.1:9", &["--reason", wrong]).exits(2).stderr;
         assert!(!refused.contains("4111"), "{refused}");
@@ -115,8 +110,7 @@ fn a_purpose_with_a_card_number_or_a_line_break_is_refused() {
 
 #[test]
 fn a_wait_that_the_server_asked_for_and_the_end_are_events() {
-    let env = TestEnv::new();
-    env.orders(2);
+    let env = TestEnv::with_orders(2);
     let server = ScriptedServer::new(|count, _| match count {
         0 => Behavior::Respond(with_headers("429 Too Many Requests", &["Retry-After: 1"], "")),
         _ => Behavior::Respond(json(r#"{"Status":true}"#)),
@@ -128,8 +122,7 @@ fn a_wait_that_the_server_asked_for_and_the_end_are_events() {
 
 #[test]
 fn a_stop_rule_is_an_event_with_what_set_it_off() {
-    let env = TestEnv::new();
-    env.orders(9);
+    let env = TestEnv::with_orders(9);
     let server =
         ScriptedServer::always(Behavior::Respond(json(r#"{"Status":false,"ErrorCode":"X1"}"#)));
     let flags = ["--concurrency", "1", "--max-consecutive-same-code", "3"];
@@ -142,8 +135,7 @@ fn a_stop_rule_is_an_event_with_what_set_it_off() {
 
 #[test]
 fn the_run_that_a_rerun_continues_and_the_results_with_their_digests_are_shown() {
-    let env = TestEnv::new();
-    env.orders(2);
+    let env = TestEnv::with_orders(2);
     let away =
         ScriptedServer::always(Behavior::Respond(json(r#"{"Status":false,"ErrorCode":"X1"}"#)));
     env.cancel(&away.url(), &[]).exits(1);

@@ -1,11 +1,9 @@
 //! The request on the wire, as CoreCARD receives it.
-use crate::common::{Behavior, Request, ScriptedServer, TestEnv, json, with_headers};
+use crate::common::{Behavior, CANCELLED, Request, ScriptedServer, TestEnv, json, with_headers};
 use insta::assert_snapshot;
 
-const YES: &str = r#"{"Status":true,"ErrorCode":"ERR01160"}"#;
-
 fn yes() -> ScriptedServer {
-    ScriptedServer::always(Behavior::Respond(json(YES)))
+    ScriptedServer::always(Behavior::Respond(json(CANCELLED)))
 }
 
 /// The requests for the API document's order, with these flags and this configuration.
@@ -14,13 +12,7 @@ fn sent(flags: &[&str], configuration: &str, variables: &[(&str, &str)]) -> Vec<
     let env = TestEnv::new();
     env.file("orders.csv", "AdminNumber,CardSequenceNumber\n129409,1\n")
         .file("cardcancel.toml", configuration);
-    let url = server.url();
-    let needed = ["run", "orders.csv", "--yes", "--external-ip", "10.120.0.0", "--url", &url];
-    let mut command = env.command(&[&needed, flags].concat());
-    let outcome = crate::common::ProgramOutput::from(
-        command.envs(variables.iter().copied()).output().unwrap(),
-    );
-    outcome.exits(0);
+    env.cancel_with(&server.url(), flags, variables).exits(0);
     server.requests()
 }
 
@@ -76,7 +68,8 @@ fn a_base_address_may_have_a_path() {
 
 #[test]
 fn what_would_go_over_a_connection_that_was_closed_goes_over_a_new_one() {
-    let promised_to_stay = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{YES}", YES.len());
+    let promised_to_stay =
+        format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{CANCELLED}", CANCELLED.len());
     let server = ScriptedServer::always(Behavior::RespondThenClose(promised_to_stay.into_bytes()));
     let env = TestEnv::new();
     at_pace("4/s", env.orders(4), &server);
@@ -87,7 +80,7 @@ fn what_would_go_over_a_connection_that_was_closed_goes_over_a_new_one() {
 #[test]
 fn connections_for_a_fast_pace_are_opened_before_there_are_calls_for_them() {
     for pace in ["100/s", "6000/m"] {
-        let server = ScriptedServer::always(Behavior::RespondWhenConnected(5, json(YES)));
+        let server = ScriptedServer::always(Behavior::RespondWhenConnected(5, json(CANCELLED)));
         // The first row goes alone.
         at_pace(pace, TestEnv::new().orders(7).file("cardcancel.toml", "canary = 1"), &server);
         assert_eq!(server.requests().len(), 7);
@@ -112,10 +105,9 @@ fn at_pace(rate: &str, env: &TestEnv, server: &ScriptedServer) {
 fn the_session_names_run_row_and_attempt() {
     let server = ScriptedServer::sequence(vec![
         Behavior::Respond(with_headers("503 Service Unavailable", &[], "")),
-        Behavior::Respond(json(YES)),
+        Behavior::Respond(json(CANCELLED)),
     ]);
-    let env = TestEnv::new();
-    env.orders(1);
+    let env = TestEnv::with_orders(1);
     let flags = ["--session-id", "{run};{row};{attempt}", "--json"];
     let summary = env.cancel(&server.url(), &flags).exits(0).stdout;
     let summary: serde_json::Value = serde_json::from_str(&summary).unwrap();

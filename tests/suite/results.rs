@@ -167,8 +167,7 @@ fn a_card_number_that_a_server_says_is_nowhere() {
     let html = format!("<html>your card {CARD}</html>");
     for answer in [answer, html] {
         let server = ScriptedServer::always(Behavior::Respond(json(&answer)));
-        let env = TestEnv::new();
-        env.orders(1);
+        let env = TestEnv::with_orders(1);
         let said = env.cancel(&server.url(), &["--attempts", "1"]).all_output();
         assert!(contains(&env.read("orders.results.csv"), "[card number removed]"));
         let everywhere = [said.into_bytes(), env.everything_written()].concat();
@@ -228,8 +227,7 @@ fn a_rehearsal_replaces_the_results_of_rehearsals_and_nothing_else() {
 #[test]
 fn a_place_that_cannot_be_written_is_found_before_anything_is_sent() {
     let core_card = TestSimulator::perfect();
-    let env = TestEnv::new();
-    env.orders(2);
+    let env = TestEnv::with_orders(2);
     std::fs::create_dir(env.path("folder")).unwrap();
     std::os::unix::fs::symlink(env.path("elsewhere"), env.path("link")).unwrap();
     for place in ["nowhere/results.csv", "folder", "link", "orders.csv"] {
@@ -323,8 +321,7 @@ fn results_are_held_against_what_a_database_counted_too() {
 #[test]
 fn results_are_written_whole_or_not_at_all() {
     let core_card = slow();
-    let env = TestEnv::new();
-    env.orders(40);
+    let env = TestEnv::with_orders(40);
     let flags = ["--concurrency", "2"];
     let begun = env.begin_to_cancel(&core_card.url(), &flags);
     until("some were sent", || core_card.requests() >= 4);

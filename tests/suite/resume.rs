@@ -104,8 +104,7 @@ fn a_run_that_ended_is_only_reported_again() {
 #[test]
 fn a_run_that_was_signalled_to_stop_stops_and_resumes_later() {
     let core_card = slow(30);
-    let env = TestEnv::new();
-    env.orders(60);
+    let env = TestEnv::with_orders(60);
     let flags = ["--concurrency", "4"];
     let begun = env.begin_to_cancel(&core_card.url(), &flags);
     until("some were sent", || core_card.requests() >= 10);
@@ -136,8 +135,7 @@ fn a_run_that_was_signalled_to_stop_stops_and_resumes_later() {
 fn a_stop_does_not_wait_for_what_the_server_asked_to_wait_for() {
     let busy = crate::common::with_headers("429 Too Many Requests", &["Retry-After: 3600"], "");
     let server = ScriptedServer::always(Behavior::Respond(busy));
-    let env = TestEnv::new();
-    env.orders(3);
+    let env = TestEnv::with_orders(3);
     let begun = env.begin_to_cancel(&server.url(), &["--concurrency", "1"]);
     until("the server has asked to wait", || server.requests().len() == 1);
     terminate(&begun);
@@ -163,8 +161,7 @@ fn the_cut_off_comes_though_the_server_asked_to_wait_for_longer() {
 fn a_second_signal_stops_at_once_and_what_was_in_flight_is_in_doubt() {
     let hanging =
         TestSimulator::new(SimulatorSettings { hang: Share::ALL, ..SimulatorSettings::default() });
-    let env = TestEnv::new();
-    env.orders(5);
+    let env = TestEnv::with_orders(5);
     let begun = env.begin_to_cancel(&hanging.url(), &["--concurrency", "2"]);
     until("two calls are in flight", || hanging.requests() == 2);
     // Signals of one kind that arrive together are merged, so they are sent until the process ends.
@@ -184,8 +181,7 @@ fn a_second_signal_stops_at_once_and_what_was_in_flight_is_in_doubt() {
 fn two_processes_never_work_on_the_same_file() {
     let core_card =
         TestSimulator::new(SimulatorSettings { hang: Share::ALL, ..SimulatorSettings::default() });
-    let env = TestEnv::new();
-    env.orders(3);
+    let env = TestEnv::with_orders(3);
     let first = env.begin_to_cancel(&core_card.url(), &["--concurrency", "1"]);
     until("the first has begun", || core_card.requests() == 1);
     let second = env.cancel(&core_card.url(), &[]).exits(2);
@@ -200,8 +196,7 @@ fn the_same_file_can_be_run_at_two_endpoints_at_once() {
     let hanging =
         TestSimulator::new(SimulatorSettings { hang: Share::ALL, ..SimulatorSettings::default() });
     let core_card = TestSimulator::perfect();
-    let env = TestEnv::new();
-    env.orders(3);
+    let env = TestEnv::with_orders(3);
     let first = env.begin_to_cancel(&hanging.url(), &["-o", "first.csv"]);
     until("the first has begun", || hanging.requests() >= 1);
     env.cancel(&core_card.url(), &[]).exits(0);
@@ -252,8 +247,7 @@ fn a_file_whose_run_ended_can_be_run_once_more_on_demand() {
 #[test]
 fn a_run_started_again_after_its_cut_off_sends_nothing() {
     let core_card = slow(50);
-    let env = TestEnv::new();
-    env.orders(2000);
+    let env = TestEnv::with_orders(2000);
     let (cut_off, at) = cut_off_in(6);
     let flags = ["--concurrency", "1", "--timeout", "1s", "--allow-partial", &cut_off];
     let begun = env.begin_to_cancel(&core_card.url(), &flags);
@@ -277,8 +271,7 @@ fn a_run_started_again_after_its_cut_off_sends_nothing() {
 #[test]
 fn a_cut_off_that_cannot_be_met_is_refused_before_anything_is_sent() {
     let core_card = TestSimulator::perfect();
-    let env = TestEnv::new();
-    env.orders(5000);
+    let env = TestEnv::with_orders(5000);
     let (cut_off, _) = cut_off_in(300);
     let url = core_card.url();
     let args = ["run", "orders.csv", "--yes", "--external-ip", "10.120.0.0", "--url", &url];
@@ -292,8 +285,7 @@ fn a_cut_off_that_cannot_be_met_is_refused_before_anything_is_sent() {
 #[test]
 fn at_the_cut_off_a_run_stops_and_says_which_rows_were_not_sent() {
     let core_card = TestSimulator::perfect();
-    let env = TestEnv::new();
-    env.orders(500);
+    let env = TestEnv::with_orders(500);
     let (cut_off, at) = cut_off_in(5);
     let url = core_card.url();
     let args = ["run", "orders.csv", "--yes", "--external-ip", "10.120.0.0", "--url", &url];
@@ -316,8 +308,7 @@ fn a_run_with_too_many_failures_stops() {
         printed: Share::ALL,
         ..SimulatorSettings::default()
     });
-    let env = TestEnv::new();
-    env.orders(30);
+    let env = TestEnv::with_orders(30);
     let flags = ["--max-failures", "5", "--concurrency", "1"];
     env.cancel(&core_card.url(), &flags).exits(4);
     let results = env.results();
@@ -368,8 +359,7 @@ fn signals_that_come_together_are_one_wish_to_stop() {
 
 #[test]
 fn a_signal_that_was_ignored_at_the_start_stays_ignored() {
-    let env = TestEnv::new();
-    env.orders(40);
+    let env = TestEnv::with_orders(40);
     let core_card = slow(40);
     let plain = env.cancelling(&core_card.url(), &["--concurrency", "1"]);
     // As nohup does it.

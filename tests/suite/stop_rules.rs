@@ -1,12 +1,11 @@
 //! Runs that are stopped because they go wrong, and files that are refused.
 use crate::common::{
-    Behavior, ProgramOutput, Request, ScriptedServer, TestEnv, TestSimulator, json, redact_varying,
-    status,
+    Behavior, CANCELLED, ProgramOutput, Request, ScriptedServer, TestEnv, TestSimulator, json,
+    redact_varying, status,
 };
 use cardcancel::simulator::{Share, SimulatorSettings};
 use insta::assert_snapshot;
 
-const CANCELLED: &str = r#"{"Status":true,"ErrorCode":"ERR01160"}"#;
 const PRINTED: &str = r#"{"Status":false,"ErrorCode":"ERR01170"}"#;
 const UNKNOWN: &str = r#"{"Status":false,"ErrorCode":"ERR01180"}"#;
 
@@ -179,8 +178,7 @@ fn a_run_that_is_started_again_begins_with_its_canary_again() {
 #[test]
 fn a_file_with_more_rows_than_may_be_sent_is_refused() {
     let core_card = TestSimulator::perfect();
-    let env = TestEnv::new();
-    env.orders(1200);
+    let env = TestEnv::with_orders(1200);
     let outcome = env.cancel(&core_card.url(), &["--max-rows", "1000"]).exits(2);
     assert_snapshot!(outcome.stderr, @"error: orders.csv: 1,200 rows to send, and --max-rows allows 1,000: nothing was sent; check that it is the right file, or raise --max-rows");
     assert_eq!(core_card.requests(), 0);

@@ -51,8 +51,7 @@ fn before_anything_is_sent_the_plan_is_shown_and_confirmation_asked() {
 fn any_answer_but_yes_sends_nothing() {
     let core_card = TestSimulator::perfect();
     for answer in ["", "y", "no", "YES"] {
-        let env = TestEnv::new();
-        env.orders(3);
+        let env = TestEnv::with_orders(3);
         let mut terminal = Terminal::with(asking(&env, &core_card.url(), &[]));
         terminal.sees("Type yes to send:").types(answer);
         let (code, seen) = terminal.ends();
@@ -68,8 +67,7 @@ fn the_live_line_shows_how_far_it_is() {
     let latency = Latency::fixed(Duration::from_millis(60));
     let core_card =
         TestSimulator::new(SimulatorSettings { latency, ..SimulatorSettings::default() });
-    let env = TestEnv::new();
-    env.orders(12);
+    let env = TestEnv::with_orders(12);
     let flags = ["--yes", "--rate", "unlimited", "--concurrency", "1"];
     let mut terminal = Terminal::with(asking(&env, &core_card.url(), &flags));
     terminal.sees("/12").sees("/s · ").sees(" cancelled  ");
@@ -83,8 +81,7 @@ fn log_lines_do_not_tear_the_live_line() {
         0 => Behavior::Respond(json(r#"{"Status":false,"ErrorCode":"ERR01161"}"#)),
         _ => Behavior::Respond(status("429 Too Many Requests")),
     });
-    let env = TestEnv::new();
-    env.orders(60);
+    let env = TestEnv::with_orders(60);
     let flags = ["--yes", "--rate", "50/s", "--concurrency", "1", "--log-level", "debug"];
     let flags = [&flags[..], &["--attempts", "1"]].concat();
     let (code, seen) = Terminal::with(asking(&env, &server.url(), &flags)).ends();

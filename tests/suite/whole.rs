@@ -115,8 +115,7 @@ fn a_last_line_is_sent_where_the_file_was_shown_to_be_whole() {
 #[test]
 fn a_file_that_is_not_the_one_that_was_meant_is_refused() {
     let refused = |sidecar: Option<&str>, flags: &[&str]| {
-        let env = TestEnv::new();
-        env.orders(3);
+        let env = TestEnv::with_orders(3);
         sidecar.iter().for_each(|text| {
             env.file("orders.csv.sha256", text);
         });
@@ -144,8 +143,7 @@ fn a_file_that_is_not_the_one_that_was_meant_is_refused() {
 
 #[test]
 fn a_run_that_goes_on_is_refused_a_file_with_another_number_of_rows_too() {
-    let env = TestEnv::new();
-    env.orders(3);
+    let env = TestEnv::with_orders(3);
     run(&env, &[]).0.exits(0);
     let (outcome, _) = run(&env, &["--expect-rows=2"]);
     assert!(

@@ -28,7 +28,9 @@ pub use ledger::{create_run, new_run, records};
 pub use pgbouncer::PgBouncer;
 pub use results::{ResultRow, rows};
 pub use rng::Rng;
-pub use scripted_server::{Behavior, Request, ScriptedServer, json, silent, status, with_headers};
+pub use scripted_server::{
+    Behavior, CANCELLED, Request, ScriptedServer, json, silent, status, with_headers,
+};
 pub use terminal::Terminal;
 pub use test_simulator::TestSimulator;
 
@@ -52,6 +54,13 @@ pub struct ProgramOutput {
 impl TestEnv {
     pub fn new() -> TestEnv {
         TestEnv::within(tempfile::tempdir().unwrap())
+    }
+
+    /// One with a file of this many orders.
+    pub fn with_orders(count: u32) -> TestEnv {
+        let env = TestEnv::new();
+        env.orders(count);
+        env
     }
 
     /// The same in this directory.

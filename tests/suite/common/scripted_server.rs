@@ -214,6 +214,9 @@ pub fn read(stream: &mut impl Read) -> Option<Request> {
     }
 }
 
+/// CoreCARD's answer to an order that it cancelled.
+pub const CANCELLED: &str = r#"{"Status":true,"ErrorCode":"ERR01160"}"#;
+
 /// 200 with this JSON.
 pub fn json(body: &str) -> Vec<u8> {
     with_headers("200 OK", &["Content-Type: application/json"], body)
