@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod audit_exports;
 mod care;
 mod chaos;
 mod claims;

@@ -11,6 +11,7 @@
 mod data_package;
 mod folder;
 mod info;
+mod ledger_source;
 mod load_sql;
 mod run_line;
 mod source;
@@ -18,6 +19,7 @@ mod totals;
 mod write;
 
 pub(super) use info::BAGIT;
+pub use ledger_source::LedgerSource;
 pub(super) use run_line::{RunLine, RunTotals};
 pub use source::{BagOptions, BagSource, BaggedRun, BaggedSeal, SealedBlocks};
 pub use totals::BagTotals;

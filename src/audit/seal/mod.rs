@@ -44,7 +44,7 @@ pub struct Seal {
     pub configuration: Option<Digest>,
     /// The results file; `None` if none was written before the seal.
     pub results: Option<SealedFile>,
-    /// The rows by status, of those in `rows.csv`.
+    /// The rows by status, of those in `rows.csv`. Compare with [`Seal::has_counts`].
     pub counts: Counts,
     /// When the run was created, in microseconds.
     pub opened: Timestamp,
@@ -58,6 +58,14 @@ pub struct Seal {
     pub clock: SealedClock,
     /// The program that sealed.
     pub program: SealedProgram,
+}
+
+impl Seal {
+    /// Whether these are the rows by status that it states. How many of the rejected rows are in
+    /// doubt is not among them.
+    pub fn has_counts(&self, counts: &Counts) -> bool {
+        self.counts.iter().eq(counts.iter())
+    }
 }
 
 /// How a run came to rest.

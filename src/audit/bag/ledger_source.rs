@@ -1,0 +1,94 @@
+//! Reads what is exported from a ledger.
+
+use anyhow::Context;
+
+use super::source::{BagSource, BaggedRun, BaggedSeal};
+use crate::ledger::{AttemptRecord, EventRecord, Ledger, RowRecord, Run, SealRecord};
+
+/// How often the progress is reported, in rows.
+const REPORTED_ROWS: u64 = 10_000;
+
+/// Whole runs of a ledger.
+pub struct LedgerSource<'l> {
+    ledger: &'l mut dyn Ledger,
+    runs: Vec<Run>,
+    rows: u64,
+    progress: &'l mut dyn FnMut(u64),
+}
+
+impl<'l> LedgerSource<'l> {
+    /// These runs, oldest first. `progress` is called with the number of rows read so far.
+    pub fn new(
+        ledger: &'l mut dyn Ledger,
+        runs: Vec<Run>,
+        progress: &'l mut dyn FnMut(u64),
+    ) -> LedgerSource<'l> {
+        LedgerSource { ledger, runs, rows: 0, progress }
+    }
+
+    fn find(&self, id: &str) -> anyhow::Result<&Run> {
+        let run = self.runs.iter().find(|run| run.id() == id);
+        run.with_context(|| format!("run {id} is not exported"))
+    }
+}
+
+impl BagSource for LedgerSource<'_> {
+    fn ledger(&mut self) -> anyhow::Result<String> {
+        Ok(self.ledger.ledger_id()?)
+    }
+
+    fn runs(&mut self) -> anyhow::Result<Vec<BaggedRun>> {
+        let mut runs = Vec::new();
+        for run in &self.runs {
+            let starts = self.ledger.starts(run)?;
+            let last = starts.last().map(|start| start.number);
+            // A seal that covers fewer starts says nothing of what the later ones did.
+            let covers = |seal: &SealRecord| last.is_some_and(|last| seal.start >= last);
+            runs.push(BaggedRun {
+                opened: run.opened.clone(),
+                has_ended: run.has_ended(),
+                stop: run.stop.clone(),
+                finished_at: run.finished_at,
+                seal: self.ledger.last_seal(run)?.filter(covers).map(|seal| seal.number),
+                starts,
+            });
+        }
+        Ok(runs)
+    }
+
+    fn rows_with_attempts(
+        &mut self,
+        run: &str,
+        each: &mut dyn FnMut(&RowRecord, &[AttemptRecord]) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        let run = self.find(run)?.clone();
+        let LedgerSource { ledger, rows, progress, .. } = self;
+        ledger.rows_with_attempts(&run, &mut |row, attempts| {
+            each(row, attempts)?;
+            *rows += 1;
+            if rows.is_multiple_of(REPORTED_ROWS) {
+                progress(*rows);
+            }
+            Ok(())
+        })
+    }
+
+    fn events(&mut self, run: &str) -> anyhow::Result<Vec<EventRecord>> {
+        let run = self.find(run)?.clone();
+        Ok(self.ledger.events(&run)?)
+    }
+
+    fn configuration(&mut self, digest: &str) -> anyhow::Result<Option<String>> {
+        Ok(self.ledger.configuration(digest)?)
+    }
+
+    fn seals(
+        &mut self,
+        each: &mut dyn FnMut(BaggedSeal) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        self.ledger.seals()?.into_iter().try_for_each(|seal| {
+            let SealRecord { number, text, .. } = seal;
+            each(BaggedSeal { number, text, receipt: None, blocks: None })
+        })
+    }
+}
