@@ -1,6 +1,5 @@
 //! The record as auditors get it: lines of CSV, digests over them, seals, exports, and their
-//! verification. Everything here is a function of the ledger's records; nothing here reads a
-//! ledger.
+//! verification. The formats are functions of the ledger's records alone.
 //!
 //! # Architecture
 //!
