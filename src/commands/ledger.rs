@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::cli::LedgerAction;
 use crate::config::{Env, Layer, RunsSettings};
 use crate::exit_code::ExitCode;
-use crate::ledger::{LedgerInfo, LedgerLocation, Sqlite};
+use crate::ledger::{LedgerError, LedgerInfo, LedgerLocation, Sqlite};
 use crate::output::{console, human_count};
 
 /// Says what the ledger is, whether it is whole, or copies it.
@@ -27,7 +27,13 @@ pub fn care(
             "{address} is a database: `ledger` is for a ledger in a file; use the tools of PostgreSQL, such as pg_dump and pg_amcheck"
         ),
     };
-    let Some(ledger) = Sqlite::open_existing(path)? else {
+    let opened = match (care, Sqlite::open_existing(path)) {
+        (LedgerAction::Check, Err(LedgerError::Damaged { cause, .. })) => {
+            return check(path, &[cause.to_string()], settings.json);
+        }
+        (_, opened) => opened?,
+    };
+    let Some(ledger) = opened else {
         bail!("there is no ledger at {location}: name another with --ledger");
     };
     match care {

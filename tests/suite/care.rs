@@ -74,12 +74,17 @@ fn a_ledger_with_a_page_that_cannot_be_read_is_damaged() {
     let mut bytes = fs::read(env.ledger()).unwrap();
     assert_eq!(bytes[16..18], [(PAGE >> 8) as u8, 0], "the size of a page");
     bytes[(root - 1) * PAGE..][8..40].fill(0xff);
-    fs::write(env.ledger(), bytes).unwrap();
+    fs::write(env.ledger(), &bytes).unwrap();
     let reported = env.run(&["ledger", "check"]).exits(5);
     assert!(reported.stdout.contains(" IS DAMAGED: restore a backup"), "{}", reported.report());
     assert!(reported.stdout.contains("malformed"), "{}", reported.report());
     let failed = env.cancel(&TestSimulator::perfect().url(), &["--again", "-o", "a.csv"]).exits(5);
     assert!(failed.stderr.contains("is damaged (database disk image is malformed)"));
+    // What is gone from the middle moves all pages after it.
+    bytes.drain(PAGE + 100..PAGE + 200);
+    fs::write(env.ledger(), &bytes).unwrap();
+    let reported = env.run(&["ledger", "check", "--json"]).exits(5);
+    assert!(reported.stdout.contains("\"whole\":false"), "{}", reported.report());
 }
 
 #[test]
