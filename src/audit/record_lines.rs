@@ -150,9 +150,9 @@ fn start_fields(start: &StartRecord) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tables::AuditTable;
-    use super::super::testing::{attempt, row, start};
     use super::*;
+    use crate::audit::tables::AuditTable;
+    use crate::audit::testing::{attempt, row, start};
     use crate::ledger::EventRecord;
     use crate::model::Order;
 

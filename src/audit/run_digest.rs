@@ -110,8 +110,8 @@ impl RunDigest {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{attempt, row, start};
     use super::*;
+    use crate::audit::testing::{attempt, row, start};
 
     #[test]
     fn the_attempts_of_a_run_that_goes_on_have_the_digest_of_the_seal_before() {

@@ -117,7 +117,7 @@ impl RunRecord {
     }
 }
 
-/// Whether the mark of a results file is its digest. The other marks tell a file by its place on
+/// Whether the mark of a results file is its digest. The other marks identify a file by its place on
 /// the disk.
 fn is_digest(mark: &str) -> bool {
     mark.parse::<Digest>().is_ok()

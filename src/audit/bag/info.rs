@@ -7,7 +7,7 @@ use crate::audit::tables::AuditTable;
 /// The declaration that each bag has.
 pub(in crate::audit) const BAGIT: &str = "BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n";
 
-/// The text of `bag-info.txt`, for a payload of so many bytes in so many files.
+/// The text of `bag-info.txt`, for a payload of `bytes` in `files` files.
 pub(super) fn bag_info(options: &BagOptions, totals: &BagTotals, bytes: u64, files: u64) -> String {
     let BagOptions { scope, at, by, host, version, .. } = options;
     let date = at.strftime("%Y-%m-%d");
