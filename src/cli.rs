@@ -65,6 +65,17 @@ pub enum Command {
     /// Every run that contained it, every attempt with CoreCARD's answer, who started the run and
     /// why, and whether an answer was lost. Times are UTC.
     History(HistoryArgs),
+    /// Export the record of runs for an audit
+    ///
+    /// Writes a new folder: a BagIt bag with runs, rows, attempts and events as CSV, the settings in
+    /// force, every seal, and VERIFY.md, which verifies all of it with stock tools. Whole runs only.
+    Export(ExportArgs),
+    /// Verify that nobody has changed the ledger, or an export
+    ///
+    /// Recomputes from the rows what every seal states, and reads the chain of seals. It ends with
+    /// what held and what nobody checked: whoever can write the ledger can also seal anew, which only
+    /// a witness shows. For cron: exit 0 only if all that was asked held.
+    Verify(VerifyArgs),
     /// Show, check or back up the ledger
     Ledger(LedgerArgs),
     /// Serve a simulator of CoreCARD on this machine, for tests
@@ -147,6 +158,66 @@ pub struct HistoryArgs {
     /// The card sequence number of the order
     #[arg(value_name = "SEQUENCE", value_parser = clap::value_parser!(i32).range(0..))]
     pub card_sequence_number: i32,
+    /// The settings that stand on the command line.
+    #[command(flatten)]
+    pub options: Layer,
+}
+
+/// What `verify --require` can ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum VerifyRequirement {
+    /// Every run has a seal.
+    Sealed,
+    /// A signature of the named signer was verified.
+    Signed,
+    /// The newest seal was compared with a witness.
+    Witnessed,
+}
+
+/// `cardcancel export`
+#[derive(Debug, Args)]
+pub struct ExportArgs {
+    /// The ids of the runs
+    #[arg(value_name = "RUN", required_unless_present = "since")]
+    pub runs: Vec<String>,
+    /// Export the runs created on or after this day, in UTC: 2026-11-01
+    #[arg(long, value_name = "DATE", conflicts_with = "runs")]
+    pub since: Option<jiff::civil::Date>,
+    /// Export the runs created before this day, in UTC
+    #[arg(long, value_name = "DATE", requires = "since")]
+    pub until: Option<jiff::civil::Date>,
+    /// Sign the export with this key, through ssh-keygen
+    ///
+    /// A private key, or a public key whose private key an agent or a token holds.
+    #[arg(long, value_name = "KEY", value_hint = ValueHint::FilePath)]
+    pub sign: Option<PathBuf>,
+    /// The settings that stand on the command line.
+    #[command(flatten)]
+    pub options: Layer,
+}
+
+/// `cardcancel verify`
+#[derive(Debug, Args)]
+pub struct VerifyArgs {
+    /// The folder of an export; without it, the ledger is verified
+    #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub export: Option<PathBuf>,
+    /// Verify the export's signature: the signers you trust, in ssh-keygen's format
+    ///
+    /// The list must not come from the export.
+    #[arg(long, value_name = "FILE", requires_all = ["signer", "export"], value_hint = ValueHint::FilePath)]
+    pub signers: Option<PathBuf>,
+    /// Who must have signed the export, as the list of signers names them
+    #[arg(long, value_name = "WHO", requires = "signers")]
+    pub signer: Option<String>,
+    /// Fail unless all of these hold: sealed, signed, witnessed
+    #[arg(long, value_name = "WHAT", value_delimiter = ',')]
+    pub require: Vec<VerifyRequirement>,
+    /// Compare the seals with the lines cardcancel-seal in this file
+    ///
+    /// A witness file, or a log of the runs, kept where whoever can write the ledger cannot.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub witness: Option<PathBuf>,
     /// The settings that stand on the command line.
     #[command(flatten)]
     pub options: Layer,

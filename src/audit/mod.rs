@@ -18,14 +18,18 @@ mod csv_line;
 mod record_lines;
 mod run_digest;
 pub mod seal;
+mod sealing;
 pub mod signature;
 mod tables;
 #[cfg(test)]
 mod testing;
 pub mod verify_bag;
+mod verify_ledger;
 pub mod witness;
 
 pub use block_digest::{BlockDigest, BlockList, LINES_PER_BLOCK};
 pub use record_lines::{OPERATION, RunLines};
 pub use run_digest::{BlockedLines, RunDigest, RunDigests};
+pub use sealing::{SealingContext, seal_late, seal_run};
 pub use tables::{AuditColumn, AuditTable, ColumnType};
+pub use verify_ledger::{LedgerVerdict, verify_ledger};

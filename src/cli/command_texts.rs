@@ -209,6 +209,58 @@ pub const COMMANDS: &[CommandHelp] = &[
         see_also: &["runs"],
     },
     CommandHelp {
+        name: "export",
+        at_a_glance: &[
+            "since", "until", "sign", "results", "ledger", "rehearse", "json", "config", "profile",
+        ],
+        meanings: &[
+            ("results", "The new folder to write; required"),
+            ("rehearse", "Export from the ledger of rehearsals"),
+            ("json", "Print one JSON object"),
+        ],
+        examples: &[
+            example(
+                "Export one run, and sign the export",
+                "cardcancel export 20261122-091020-6f4f -o audit-1122 --sign key.pub",
+            ),
+            example(
+                "Export the runs of a month",
+                "cardcancel export --since 2026-11-01 --until 2026-12-01 -o audit-2026-11",
+            ),
+        ],
+        exit_codes: PLAIN,
+        see_also: &["verify", "history"],
+    },
+    CommandHelp {
+        name: "verify",
+        at_a_glance: &[
+            "signers", "signer", "require", "witness", "ledger", "rehearse", "json", "config",
+            "profile",
+        ],
+        meanings: &[
+            ("rehearse", "Verify the ledger of rehearsals"),
+            ("json", "Print one JSON object"),
+        ],
+        examples: &[
+            example("Verify the ledger", "cardcancel verify"),
+            example(
+                "Verify an export that audit@example.com signed",
+                "cardcancel verify audit-1122 --signers signers --signer audit@example.com",
+            ),
+            example(
+                "Compare its seals with a copy kept elsewhere, too",
+                "cardcancel verify --witness /mnt/witness/cardcancel-seals",
+            ),
+        ],
+        exit_codes: &[
+            (ExitCode::Done, "nothing was altered, as far as it was checked"),
+            (ExitCode::Failures, "something was altered"),
+            (ExitCode::Refused, "it cannot be checked: there is no such ledger or witness"),
+            (ExitCode::LedgerFailed, "the ledger or the disk failed"),
+        ],
+        see_also: &["export", "history", "ledger check"],
+    },
+    CommandHelp {
         name: "ledger",
         at_a_glance: &[],
         meanings: &[],

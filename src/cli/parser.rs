@@ -37,13 +37,15 @@ const CHECK_OPTIONS: [&str; 21] = [
 ];
 /// The options that matter to `runs`.
 const RUNS_OPTIONS: [&str; 5] = ["ledger", "rehearse", "json", "config", "profile"];
+/// The options that matter to `export`: `-o` names the new folder.
+const EXPORT_OPTIONS: [&str; 6] = ["results", "ledger", "rehearse", "json", "config", "profile"];
 /// The options that `worker` does not take: what is run, how fast, until when and where
 /// its results go was said where the run was opened.
 pub(super) const OPTIONS_NOT_FOR_WORKER: [&str; 24] = [
     "reason",
     "requested-by",
     "ticket",
-    "require",
+    "require-purpose",
     "rate",
     "cut-off",
     "start-window",
@@ -142,6 +144,8 @@ pub fn command() -> clap::Command {
         })
         .mut_subcommand("runs", |runs| runs.mut_args(|arg| only(arg, &RUNS_OPTIONS)))
         .mut_subcommand("history", |history| history.mut_args(|arg| only(arg, &RUNS_OPTIONS)))
+        .mut_subcommand("export", |export| export.mut_args(|arg| only(arg, &EXPORT_OPTIONS)))
+        .mut_subcommand("verify", |verify| verify.mut_args(|arg| only(arg, &RUNS_OPTIONS)))
         .mut_subcommand("ledger", |ledger| {
             ["info", "check", "backup"].into_iter().fold(ledger, |ledger, name| {
                 ledger.mut_subcommand(name, |of| of.mut_args(|arg| only(arg, &RUNS_OPTIONS)))

@@ -8,6 +8,7 @@ mod config;
 mod confirm;
 mod error;
 mod estimate;
+mod export;
 mod history;
 mod known_orders;
 mod ledger;
@@ -22,11 +23,13 @@ mod run;
 mod run_input;
 mod run_record;
 mod runs;
+mod sealing;
 mod session;
 mod shutdown;
 mod simulator;
 mod start_report;
 mod target;
+mod verify;
 mod worker;
 
 use std::ffi::OsString;
@@ -99,6 +102,8 @@ fn error_format(command: &Command, env: &Env) -> ErrorFormat {
         Command::Worker(work) => &work.options,
         Command::Runs(runs) => &runs.options,
         Command::History(history) => &history.options,
+        Command::Export(export) => &export.options,
+        Command::Verify(verify) => &verify.options,
         Command::Ledger(ledger) => ledger.options(),
         Command::Config(ConfigArgs { command: ConfigCommand::Show(show) }) => &show.options,
         _ => return ErrorFormat::default(),
@@ -122,6 +127,8 @@ fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Worker(work) => worker::work(work.options, &env),
         Command::Runs(runs) => runs::runs(runs.run.as_deref(), runs.options, &env),
         Command::History(args) => history::history(args, &env),
+        Command::Export(args) => export::export(args, &env),
+        Command::Verify(args) => verify::verify(args, &env),
         Command::Ledger(command) => {
             let (care, named, options) = command.into_action();
             ledger::care(&care, named, options, &env)

@@ -11,7 +11,7 @@ use super::caller::CoreCardCaller;
 use super::error::LedgerFailed;
 use super::session::RunSession;
 use super::target::Target;
-use super::{logging, shutdown};
+use super::{logging, sealing, shutdown};
 use crate::config::{Env, Layer, Settings, TargetSettings};
 use crate::engine::RunOutcome;
 use crate::exit_code::ExitCode;
@@ -172,8 +172,18 @@ impl WorkerLoop<'_> {
             shutdown: self.shutdown.clone(),
             metrics: None,
         };
-        let finished = session.send(run, ledger).await.context(LedgerFailed)?;
+        let mut finished = session.send(run, ledger).await.context(LedgerFailed)?;
+        self.seal(&mut finished)?;
         Ok(self.outcome(finished))
+    }
+
+    /// Seals the run if this process is the last that worked on it.
+    fn seal(&self, finished: &mut RunOutcome) -> anyhow::Result<()> {
+        let RunOutcome { ledger, run, .. } = finished;
+        if !ledger.is_locked(&run.opened.key).context(LedgerFailed)? {
+            sealing::seal(ledger.as_mut(), run, None);
+        }
+        Ok(())
     }
 
     fn outcome(&self, finished: RunOutcome) -> JoinOutcome {

@@ -215,9 +215,9 @@ pub struct Options {
 
     /// Refuse to start without these: reason, requested-by, ticket
     ///
-    /// Separated by commas; "none" requires nothing. Meant for a profile: require = ["ticket"].
+    /// Separated by commas; "none" requires nothing. Meant for a profile: require_purpose = ["ticket"].
     #[arg(long, help_heading = THIS_RUN, value_name = "FLAGS|none")]
-    pub require: Option<Vec<RequiredPurpose>>,
+    pub require_purpose: Option<Vec<RequiredPurpose>>,
 
     /// Run a file again whose run has ended
     ///

@@ -81,7 +81,7 @@ pub(super) fn stop_rules(options: &Options) -> StopRuleSettings {
 
 /// Why the run is started. In a rehearsal nothing is required.
 pub(super) fn purpose(options: &mut Options) -> anyhow::Result<Purpose> {
-    let required = RequiredPurpose::all(options.require.take().unwrap_or_default());
+    let required = RequiredPurpose::all(options.require_purpose.take().unwrap_or_default());
     let mut text = |flag: PurposeFlag| {
         let text = match flag {
             PurposeFlag::Reason => options.reason.take(),

@@ -72,7 +72,7 @@ pub use row_record::RowRecord;
 pub(crate) use row_record::after_lost_answer;
 pub use run::{NewRun, Run, StartOptions, StartedRun};
 pub use run_lock::RunLock;
-pub use seal_record::{NewSeal, SealRecord};
+pub use seal_record::{BlockTexts, NewSeal, SealRecord};
 pub use sqlite::{LedgerInfo, Sqlite};
 pub use start_record::{Purpose, StartRecord};
 
@@ -187,9 +187,6 @@ pub trait Ledger: Send {
 
     /// All that is recorded of an order: each row of each run that carries it, oldest run first.
     fn history(&mut self, order: Order) -> anyhow::Result<Vec<OrderHistory>>;
-
-    /// Records an event of a run that is at rest.
-    fn add_event(&mut self, run: &Run, event: &NewEvent) -> Result<(), LedgerError>;
 
     /// All seals, in the order of their numbers.
     fn seals(&mut self) -> Result<Vec<SealRecord>, LedgerError>;

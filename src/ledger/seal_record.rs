@@ -1,6 +1,7 @@
 //! A recorded seal. The ledger stores the text and chains it; what the text states is the
 //! business of `audit`.
 
+use super::event::NewEvent;
 use crate::hash::Digest;
 
 /// A seal as recorded in the ledger.
@@ -16,12 +17,29 @@ pub struct SealRecord {
     pub digest: String,
     /// The text.
     pub text: String,
+    /// The digests of the blocks that it covers.
+    pub blocks: BlockTexts,
+}
+
+/// The SHA-256 of each block of a run's lines, one a line, by table.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BlockTexts {
+    /// Those of `rows.csv`.
+    pub rows: String,
+    /// Those of `attempts.csv`.
+    pub attempts: String,
+    /// Those of `events.csv`.
+    pub events: String,
 }
 
 /// A seal that is about to be appended to the chain.
 pub struct NewSeal<'s> {
     /// The number of the run's last start that it covers.
     pub start: i64,
+    /// The digests of the blocks that it covers.
+    pub blocks: BlockTexts,
+    /// An event of the run that is recorded with it. The seal covers it.
+    pub event: Option<NewEvent>,
     /// Makes the text from its number and the digest of the seal before.
     pub text: &'s dyn Fn(u64, Digest) -> String,
 }

@@ -30,6 +30,8 @@ pub struct ResultsFile {
 pub struct WrittenResults {
     /// Where it is.
     pub path: PathBuf,
+    /// The SHA-256 of its bytes, in hexadecimal.
+    pub digest: String,
     /// The rows by status.
     pub counts: Counts,
     /// Of these, the rows that have ended.
@@ -114,7 +116,15 @@ impl ResultsFile {
         let RowTally { ended, open, may_be_cut_short, misnamed } = tally;
         let counts = ended.plus(open);
         let input_changed = source.input.has_changed();
-        Ok(WrittenResults { path, counts, ended, may_be_cut_short, misnamed, input_changed })
+        Ok(WrittenResults {
+            path,
+            digest,
+            counts,
+            ended,
+            may_be_cut_short,
+            misnamed,
+            input_changed,
+        })
     }
 
     fn write_to_temp(

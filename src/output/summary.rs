@@ -28,6 +28,34 @@ pub struct Summary<'a> {
     pub is_rehearsal: bool,
     /// How the program ends.
     pub exit: ExitCode,
+    /// The seal of the run; `None` while other processes work on it.
+    pub seal: Option<SealLine>,
+}
+
+/// The seal of a run, by which a copy of the record can be held against the ledger.
+#[derive(Debug, Clone)]
+pub struct SealLine {
+    /// Its number.
+    pub number: u64,
+    /// Its SHA-256, in hexadecimal.
+    pub digest: String,
+}
+
+impl SealLine {
+    /// The digest in groups of four, on two lines, so that a person can read it out.
+    fn text(&self) -> String {
+        let name = format!("Seal {}:", self.number);
+        let groups: Vec<_> =
+            self.digest.as_bytes().chunks(4).map(String::from_utf8_lossy).collect();
+        let (first, second) = groups.split_at(groups.len() / 2);
+        format!(
+            "{name} {}\n{:width$} {}",
+            first.join(" "),
+            "",
+            second.join(" "),
+            width = name.len()
+        )
+    }
 }
 
 /// What this process did for the run.
@@ -63,6 +91,10 @@ impl Summary<'_> {
             let _ = writeln!(text, "{stats_line}");
         }
         let _ = writeln!(text, "Results: {}", shown(&self.results.path.display().to_string()));
+        // A rehearsal is no record that anyone holds against its seal.
+        if let Some(seal) = self.seal.as_ref().filter(|_| !self.is_rehearsal) {
+            let _ = writeln!(text, "{}", seal.text());
+        }
         self.next_steps().iter().for_each(|step| {
             let _ = writeln!(text, "{step}");
         });
@@ -228,6 +260,8 @@ impl Summary<'_> {
             "opened_at": run.opened.opened_at.to_string(),
             "finished_at": run.finished_at.map(|at| at.to_string()),
             "results": self.results.path.display().to_string(),
+            "seal": self.seal.as_ref().map(|seal| seal.number),
+            "seal_sha256": self.seal.as_ref().map(|seal| &seal.digest),
         })
     }
 }

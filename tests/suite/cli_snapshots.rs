@@ -43,6 +43,7 @@ fn a_run_in_which_every_row_is_cancelled() {
       cancelled               1,200
     1,200 calls in [a while], [so many] a second
     Results: orders.results.csv
+    Seal [number]: [digest]
     Every order is cancelled; there is nothing left to do
     ");
 }
@@ -62,6 +63,7 @@ fn a_run_with_every_kind_of_row() {
     4 calls in [a while], [so many] a second
     During the run: 1 answer lost
     Results: orders.results.csv
+    Seal [number]: [digest]
     Next: send the open rows again with: cardcancel rerun orders.results.csv
     In doubt: 1 row may or may not be cancelled: look in CoreCARD, or rerun
     Rejected: 1 row (final; see error_code and message in the results)
@@ -103,6 +105,7 @@ fn who_was_rejected_with_doubt_is_in_doubt_for_a_person_and_for_programs() {
     5 calls in [a while], [so many] a second
     During the run: 3 answers lost; 2 calls repeated
     Results: orders.results.csv
+    Seal [number]: [digest]
     Next: send the open rows again with: cardcancel rerun orders.results.csv
     In doubt: 2 rows may or may not be cancelled, 1 of them rejected after an answer was lost; that call may have cancelled the order: look in CoreCARD, or rerun
     Rejected: 1 row (final; see error_code and message in the results)
@@ -171,6 +174,8 @@ fn the_summary_for_programs() {
       "rows_before": 0,
       "rows_in_doubt": 1,
       "run": "[run]",
+      "seal": 1,
+      "seal_sha256": "[digest]",
       "seconds_now": [seconds],
       "state": "ended",
       "stats": {
@@ -205,6 +210,7 @@ fn a_run_that_stopped_early_that_was_resumed_and_that_had_ended_before() {
       not_sent                    3
     3 calls in [a while], [so many] a second
     Results: orders.results.csv
+    Seal [number]: [digest]
     Next: 3 rows did not end: correct the credentials ([auth] and its secrets, or those of the proxy), and start the same command again to resume
     ");
     assert_snapshot!(env.cancel(&server.url(), &flags).exits(0).stdout, @r"
@@ -213,12 +219,14 @@ fn a_run_that_stopped_early_that_was_resumed_and_that_had_ended_before() {
     3 calls in [a while], [so many] a second; 2 rows had ended before
     During the run: 1 call repeated
     Results: orders.results.csv
+    Seal [number]: [digest]
     Every order is cancelled; there is nothing left to do
     ");
     assert_snapshot!(env.cancel(&server.url(), &flags).exits(0).stdout, @r"
     Run [run] of orders.csv, 5 rows: had ended before; nothing was sent
       cancelled                   5
     Results: orders.results.csv
+    Seal [number]: [digest]
     Every order is cancelled; there is nothing left to do
     ");
 }
@@ -239,6 +247,7 @@ fn the_statistics_of_a_run_are_reported_in_one_line() {
     7 calls in [a while], [so many] a second; [some time] to spare before the cut-off
     During the run: paused 1 s at its request (Retry-After); 1 answer lost; 2 calls repeated
     Results: orders.results.csv
+    Seal [number]: [digest]
     Every order is cancelled; there is nothing left to do
     ");
 }
@@ -281,6 +290,8 @@ fn a_stopped_run_for_programs() {
       "rows_before": 0,
       "rows_in_doubt": 0,
       "run": "[run]",
+      "seal": 1,
+      "seal_sha256": "[digest]",
       "seconds_now": [seconds],
       "state": "stopped",
       "stats": {

@@ -48,6 +48,7 @@ mod rerun;
 mod results;
 mod resume;
 mod samples;
+mod seals;
 mod simulation;
 mod stop_rules;
 mod terminal;

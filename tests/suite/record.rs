@@ -87,14 +87,15 @@ fn every_start_is_recorded_with_its_reason_and_its_settings() {
 fn a_purpose_that_the_profile_requires_must_be_given_before_anything_is_sent() {
     let env = TestEnv::with_orders(1);
     let core_card = TestSimulator::perfect();
-    let refused = env.cancel(&core_card.url(), &["--require", "reason,ticket", "--reason", "x"]);
+    let refused =
+        env.cancel(&core_card.url(), &["--require-purpose", "reason,ticket", "--reason", "x"]);
     let refused = refused.exits(2).stderr;
     assert!(
         refused.starts_with("error: the configuration requires --ticket for every run: set "),
         "{refused}"
     );
     assert_eq!(core_card.requests(), 0);
-    let flags = ["--require", "reason,ticket", "--reason", "x", "--ticket", "CHG-1"];
+    let flags = ["--require-purpose", "reason,ticket", "--reason", "x", "--ticket", "CHG-1"];
     env.cancel(&core_card.url(), &flags).exits(0);
 }
 

@@ -2,8 +2,9 @@
 
 use anyhow::Context;
 
-use super::source::{BagSource, BaggedRun, BaggedSeal};
-use crate::ledger::{AttemptRecord, EventRecord, Ledger, RowRecord, Run, SealRecord};
+use super::source::{BagSource, BaggedRun, BaggedSeal, SealedBlocks};
+use crate::hash::ParseDigestError;
+use crate::ledger::{AttemptRecord, BlockTexts, EventRecord, Ledger, RowRecord, Run, SealRecord};
 
 /// How often the progress is reported, in rows.
 const REPORTED_ROWS: u64 = 10_000;
@@ -87,8 +88,18 @@ impl BagSource for LedgerSource<'_> {
         each: &mut dyn FnMut(BaggedSeal) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
         self.ledger.seals()?.into_iter().try_for_each(|seal| {
-            let SealRecord { number, text, .. } = seal;
-            each(BaggedSeal { number, text, receipt: None, blocks: None })
+            let SealRecord { number, text, blocks, .. } = seal;
+            let blocks = sealed_blocks(&blocks).ok();
+            each(BaggedSeal { number, text, receipt: None, blocks })
         })
     }
+}
+
+/// The digests of the blocks; an error if they have been altered.
+fn sealed_blocks(texts: &BlockTexts) -> Result<SealedBlocks, ParseDigestError> {
+    Ok(SealedBlocks {
+        rows: texts.rows.parse()?,
+        attempts: texts.attempts.parse()?,
+        events: texts.events.parse()?,
+    })
 }

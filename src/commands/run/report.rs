@@ -4,8 +4,9 @@ use anyhow::{Context as _, anyhow};
 use jiff::Timestamp;
 
 use super::state::{Context, RunState};
+use crate::audit::seal::SealedFile;
 use crate::commands::error::{LedgerFailed, exit_code_of};
-use crate::commands::rehearsal;
+use crate::commands::{rehearsal, sealing};
 use crate::config::Settings;
 use crate::exit_code::ExitCode;
 use crate::ledger::{Ledger, LedgerLocation, Run};
@@ -13,7 +14,7 @@ use crate::model::Counts;
 use crate::output::metrics::{MetricsFile, RunMetrics};
 use crate::output::results::{Replace, ResultsFile, WrittenResults};
 use crate::output::results_writer::ResultsInput;
-use crate::output::summary::{Summary, WorkSummary, counts_text};
+use crate::output::summary::{SealLine, Summary, WorkSummary, counts_text};
 use crate::output::{console, human_count};
 use crate::policy::stop_rules::StopReason;
 
@@ -103,7 +104,8 @@ pub async fn finish(
         columns: &input.columns,
         plan: input.plan.as_ref(),
     };
-    if is_worked_on_elsewhere(run, settings, ledger.as_mut())? {
+    let is_worked_on_elsewhere = is_worked_on_elsewhere(run, settings, ledger.as_mut())?;
+    if is_worked_on_elsewhere {
         tracing::warn!(
             "other processes continue this run: its results are written as they are now; start the same command again for all of them"
         );
@@ -112,6 +114,11 @@ pub async fn finish(
     metrics.finish(run, &results);
     let miscount = miscount(run, &results, ledger.as_mut()).context(LedgerFailed)?;
     let wrong = miscount.or(results.misnamed.map(|misnamed| anyhow!("{misnamed}")));
+    let seal = if is_worked_on_elsewhere {
+        None
+    } else {
+        sealing::seal(ledger.as_mut(), run, sealed_file(&results))
+    };
     let is_rehearsal = target.is_rehearsal();
     let comparison = match target.simulator {
         Some(simulator) => Some(rehearsal::compare(simulator, run, ledger.as_mut()).await?),
@@ -127,7 +134,8 @@ pub async fn finish(
         }
         (None, exit) => exit,
     };
-    let summary = Summary { run, results: &results, work, stop_reason, is_rehearsal, exit };
+    let seal = seal.map(|seal| SealLine { number: seal.number, digest: seal.digest });
+    let summary = Summary { run, results: &results, work, stop_reason, is_rehearsal, exit, seal };
     tracing::info!("{}", summary.line());
     if settings.json {
         let mut json = summary.json();
@@ -144,6 +152,12 @@ pub async fn finish(
         Some(wrong) => Err(wrong).context(LedgerFailed),
         None => Ok(exit),
     }
+}
+
+/// The results file for the seal.
+fn sealed_file(results: &WrittenResults) -> Option<SealedFile> {
+    let name = results.path.file_name()?.to_string_lossy().into_owned();
+    Some(SealedFile { digest: results.digest.parse().ok()?, name })
 }
 
 /// Whether other processes still work on the run.

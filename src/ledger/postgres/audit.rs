@@ -1,18 +1,16 @@
 //! Reads what audits need beside the rows of a run: starts, events, settings, and the history of
 //! an order.
 
-use jiff::SignedDuration;
 use tokio_postgres::Row;
 
 use super::connection::DatabaseConnection;
 use super::error::DbError;
 use super::read;
 use super::session::Session;
-use super::text::storable;
 use crate::identity::Identity;
 use crate::ledger::row_record::RecordBuilder;
 use crate::ledger::timeline::timeline;
-use crate::ledger::{EventRecord, NewEvent, OrderHistory, Purpose, Run, StartRecord};
+use crate::ledger::{EventRecord, OrderHistory, Purpose, Run, StartRecord};
 use crate::model::Order;
 
 pub(super) async fn ledger_id(session: &mut Session) -> Result<String, DbError> {
@@ -97,24 +95,6 @@ pub(super) async fn events(session: &mut Session, run: &Run) -> Result<Vec<Event
     };
     let recorded = found.iter().map(event).collect::<Result<Vec<_>, _>>()?;
     Ok(timeline(run, &starts(session, run.number).await?, recorded))
-}
-
-/// Records an event by the database's clock, which is `ahead` of the one used for it. A repetition
-/// after a lost acknowledgement records nothing more.
-pub(super) async fn add_event(
-    session: &mut Session,
-    run: i64,
-    event: &NewEvent,
-    ahead: SignedDuration,
-) -> Result<(), DbError> {
-    let at = event.at.saturating_add(ahead).unwrap_or(event.at);
-    let add = "INSERT INTO event (run, at, kind, detail)
-               SELECT $1, $2, $3, $4
-               WHERE NOT EXISTS (SELECT FROM event
-                                 WHERE run = $1 AND at = $2 AND kind = $3 AND detail = $4)";
-    let (kind, detail) = (event.kind.as_str(), storable(&event.detail));
-    session.client.execute(add, &[&run, &at, &kind, &detail]).await?;
-    Ok(())
 }
 
 /// The rows of all runs that carry the order.

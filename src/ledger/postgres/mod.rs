@@ -29,8 +29,8 @@ use jiff::Timestamp;
 use super::row_record::RecordBuilder;
 use super::{
     AttemptRecord, CommitOutcome, CommitRequest, CreateRunError, DatabaseUrl, EventRecord,
-    FinishOptions, KnownOrders, Ledger, LedgerError, NewEvent, NewRun, NewSeal, OnRecord,
-    OrderHistory, RowRecord, Run, RunLock, SealRecord, StartOptions, StartRecord, StartedRun,
+    FinishOptions, KnownOrders, Ledger, LedgerError, NewRun, NewSeal, OnRecord, OrderHistory,
+    RowRecord, Run, RunLock, SealRecord, StartOptions, StartRecord, StartedRun,
 };
 use crate::input::{InputError, OrderKey, PlannedRow};
 use crate::model::{AllocateSlots, Order, RowNumber};
@@ -220,12 +220,6 @@ impl Ledger for Postgres {
 
     fn history(&mut self, order: Order) -> anyhow::Result<Vec<OrderHistory>> {
         audit::history(&mut self.connection, order)
-    }
-
-    fn add_event(&mut self, run: &Run, event: &NewEvent) -> Result<(), LedgerError> {
-        let ahead = self.ahead();
-        self.connection
-            .with_retry(async |session| audit::add_event(session, run.number, event, ahead).await)
     }
 
     fn seals(&mut self) -> Result<Vec<SealRecord>, LedgerError> {

@@ -6,13 +6,14 @@ use super::error::DbError;
 use super::read;
 use super::session::Session;
 use crate::hash::Digest;
-use crate::ledger::{NewSeal, Run, SealRecord};
+use crate::ledger::{BlockTexts, NewEvent, NewSeal, Run, SealRecord};
 
 /// The key of the advisory lock held while a seal is appended, so that there is one chain: any
 /// number that no other program uses.
 const LOCK: i64 = 0x6341_5345;
 
-const SEAL: &str = "SELECT seal.number, run.id, seal.start, digest, text
+const SEAL: &str = "SELECT seal.number, run.id, seal.start, digest, text,
+        seal.rows, seal.attempts, seal.events
     FROM seal JOIN run ON run.number = seal.run";
 
 pub(super) async fn all(session: &mut Session) -> Result<Vec<SealRecord>, DbError> {
@@ -50,6 +51,10 @@ pub(super) async fn append(
         session.client.batch_execute("ROLLBACK").await?;
         return Ok(sealed);
     }
+    if let Some(NewEvent { at, kind, detail }) = &new.event {
+        let insert = "INSERT INTO event (run, at, kind, detail) VALUES ($1, $2, $3, $4)";
+        session.client.execute(insert, &[&run.number, at, &kind.as_str(), detail]).await?;
+    }
     let tail = "SELECT number, digest FROM seal ORDER BY number DESC LIMIT 1";
     let (number, previous) = match session.client.query_opt(tail, &[]).await? {
         Some(row) => (row.try_get::<_, i64>(0)?, row.try_get(1)?),
@@ -59,14 +64,26 @@ pub(super) async fn append(
     let shown = u64::try_from(number).unwrap_or_default();
     let text = (new.text)(shown, previous.parse().unwrap_or(Digest::ZERO));
     let digest = Digest::new(&text).to_string();
-    let insert = "INSERT INTO seal (number, run, start, previous, digest, text)
-                  VALUES ($1, $2, $3, $4, $5, $6)";
+    let BlockTexts { rows, attempts, events } = &new.blocks;
+    let insert = "INSERT INTO seal (number, run, start, previous, digest, text, rows, attempts,
+                                    events)
+                  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
     session
         .client
-        .execute(insert, &[&number, &run.number, &new.start, &previous, &digest, &text])
+        .execute(
+            insert,
+            &[&number, &run.number, &new.start, &previous, &digest, &text, rows, attempts, events],
+        )
         .await?;
     session.client.batch_execute("COMMIT").await?;
-    Ok(SealRecord { number: shown, run: run.id().to_owned(), start: new.start, digest, text })
+    Ok(SealRecord {
+        number: shown,
+        run: run.id().to_owned(),
+        start: new.start,
+        digest,
+        text,
+        blocks: new.blocks.clone(),
+    })
 }
 
 fn seal_from(row: &Row) -> Result<SealRecord, DbError> {
@@ -77,5 +94,10 @@ fn seal_from(row: &Row) -> Result<SealRecord, DbError> {
         start: row.try_get(2)?,
         digest: row.try_get(3)?,
         text: row.try_get(4)?,
+        blocks: BlockTexts {
+            rows: row.try_get(5)?,
+            attempts: row.try_get(6)?,
+            events: row.try_get(7)?,
+        },
     })
 }

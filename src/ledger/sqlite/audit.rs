@@ -7,7 +7,7 @@ use super::read::{self, RowsQuery, time};
 use crate::identity::Identity;
 use crate::ledger::row_record::RecordBuilder;
 use crate::ledger::timeline::timeline;
-use crate::ledger::{EventRecord, NewEvent, OrderHistory, Purpose, Run, StartRecord};
+use crate::ledger::{EventRecord, OrderHistory, Purpose, Run, StartRecord};
 use crate::model::Order;
 
 pub(super) fn ledger_id(ledger: &Connection) -> rusqlite::Result<String> {
@@ -82,16 +82,6 @@ pub(super) fn events(ledger: &Connection, run: &Run) -> rusqlite::Result<Vec<Eve
     })?;
     let recorded = recorded.collect::<rusqlite::Result<Vec<_>>>()?;
     Ok(timeline(run, &starts(ledger, run.number)?, recorded))
-}
-
-pub(super) fn add_event(ledger: &Connection, run: i64, event: &NewEvent) -> rusqlite::Result<()> {
-    let NewEvent { at, kind, detail } = event;
-    ledger
-        .execute(
-            "INSERT INTO event (run, at, kind, detail) VALUES (?1, ?2, ?3, ?4)",
-            params![run, at.as_microsecond(), kind.as_str(), detail],
-        )
-        .map(drop)
 }
 
 /// The rows of all runs that carry the order.

@@ -44,8 +44,8 @@ use super::known_orders::KnownOrdersQuery;
 use super::row_record::RecordBuilder;
 use super::{
     AttemptRecord, CommitOutcome, CommitRequest, CreateRunError, EventRecord, FinishOptions,
-    KnownOrders, Ledger, LedgerError, NewEvent, NewRun, NewSeal, OnRecord, OrderHistory, RowRecord,
-    Run, RunLock, SealRecord, StartOptions, StartRecord, StartedRun,
+    KnownOrders, Ledger, LedgerError, NewRun, NewSeal, OnRecord, OrderHistory, RowRecord, Run,
+    RunLock, SealRecord, StartOptions, StartRecord, StartedRun,
 };
 use crate::input::{InputError, OrderKey, PlannedRow};
 use crate::model::{AllocateSlots, Order, RowNumber};
@@ -300,10 +300,6 @@ impl Ledger for Sqlite {
 
     fn history(&mut self, order: Order) -> anyhow::Result<Vec<OrderHistory>> {
         audit::history(&self.connection, order, &|cause| self.fail(cause).into())
-    }
-
-    fn add_event(&mut self, run: &Run, event: &NewEvent) -> Result<(), LedgerError> {
-        audit::add_event(&self.connection, run.number, event).map_err(|cause| self.fail(cause))
     }
 
     fn seals(&mut self) -> Result<Vec<SealRecord>, LedgerError> {

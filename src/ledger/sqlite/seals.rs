@@ -4,9 +4,10 @@ use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
 
 use super::read;
 use crate::hash::Digest;
-use crate::ledger::{NewSeal, Run, SealRecord};
+use crate::ledger::{BlockTexts, NewEvent, NewSeal, Run, SealRecord};
 
-const SEAL: &str = "SELECT seal.number, run.id, seal.start, digest, text
+const SEAL: &str = "SELECT seal.number, run.id, seal.start, digest, text,
+        seal.rows, seal.attempts, seal.events
     FROM seal JOIN run ON run.number = seal.run";
 
 pub(super) fn all(ledger: &Connection) -> rusqlite::Result<Vec<SealRecord>> {
@@ -42,6 +43,12 @@ pub(super) fn append(
     {
         return Ok(sealed);
     }
+    if let Some(NewEvent { at, kind, detail }) = &new.event {
+        transaction.execute(
+            "INSERT INTO event (run, at, kind, detail) VALUES (?1, ?2, ?3, ?4)",
+            params![run.number, at.as_microsecond(), kind.as_str(), detail],
+        )?;
+    }
     let tail: Option<(u64, String)> = transaction
         .query_row("SELECT number, digest FROM seal ORDER BY number DESC LIMIT 1", [], |row| {
             Ok((row.get(0)?, row.get(1)?))
@@ -51,13 +58,21 @@ pub(super) fn append(
     let number = number.saturating_add(1);
     let text = (new.text)(number, previous.parse().unwrap_or(Digest::ZERO));
     let digest = Digest::new(&text).to_string();
+    let BlockTexts { rows, attempts, events } = &new.blocks;
     transaction.execute(
-        "INSERT INTO seal (number, run, start, previous, digest, text)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-        params![number, run.number, new.start, previous, digest, text],
+        "INSERT INTO seal (number, run, start, previous, digest, text, rows, attempts, events)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        params![number, run.number, new.start, previous, digest, text, rows, attempts, events],
     )?;
     transaction.commit()?;
-    Ok(SealRecord { number, run: run.id().to_owned(), start: new.start, digest, text })
+    Ok(SealRecord {
+        number,
+        run: run.id().to_owned(),
+        start: new.start,
+        digest,
+        text,
+        blocks: new.blocks.clone(),
+    })
 }
 
 fn seal_from(row: &Row<'_>) -> rusqlite::Result<SealRecord> {
@@ -67,5 +82,6 @@ fn seal_from(row: &Row<'_>) -> rusqlite::Result<SealRecord> {
         start: row.get(2)?,
         digest: row.get(3)?,
         text: row.get(4)?,
+        blocks: BlockTexts { rows: row.get(5)?, attempts: row.get(6)?, events: row.get(7)? },
     })
 }

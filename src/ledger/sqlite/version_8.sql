@@ -71,7 +71,12 @@ CREATE TABLE seal (
     start    INTEGER NOT NULL,                -- the last start of the run that it covers
     previous TEXT    NOT NULL UNIQUE,         -- the digest of the seal before
     digest   TEXT    NOT NULL UNIQUE,         -- SHA-256 of the text
-    text     TEXT    NOT NULL
+    text     TEXT    NOT NULL,
+    -- The SHA-256 of each block of lines that it covers, one a line, so that a change is found
+    -- by its block.
+    rows     TEXT    NOT NULL,
+    attempts TEXT    NOT NULL,
+    events   TEXT    NOT NULL
 ) STRICT;
 CREATE INDEX seal_by_run ON seal (run, number);
 

@@ -57,11 +57,15 @@ fn every_key_that_json_has_is_listed_and_no_other() {
     let more = listed(&page, "## runs RUN");
     assert_eq!(shown_keys, keys([&runs]).union(&more).copied().collect());
     assert_eq!(keys([&shown["starts"][0]]), listed(&page, "## starts"));
+    let id = run["run"].as_str().unwrap();
+    let export = printed(&home, &format!("export {id} -o audit"));
+    assert_eq!(keys([&export]), listed(&page, "## export"));
     let history = printed(&home, "history 129409 1");
     assert_eq!(keys([&history["rows"][0]]), listed(&page, "## rows of a history"));
     for (command, heading) in [
         ("runs", "## runs"),
         ("history 129409 1", "## history"),
+        ("verify", "## verify"),
         ("ledger info", "## ledger info"),
         ("ledger check", "## ledger check"),
         ("ledger backup copy.db", "## ledger backup"),

@@ -50,7 +50,12 @@ CREATE TABLE seal (
     start    bigint NOT NULL,                 -- the last start of the run that it covers
     previous text   NOT NULL UNIQUE,          -- the digest of the seal before
     digest   text   NOT NULL UNIQUE,          -- SHA-256 of the text
-    text     text   NOT NULL
+    text     text   NOT NULL,
+    -- The SHA-256 of each block of lines that it covers, one a line, so that a change is found
+    -- by its block.
+    rows     text   NOT NULL,
+    attempts text   NOT NULL,
+    events   text   NOT NULL
 );
 CREATE INDEX seal_by_run ON seal (run, number);
 

@@ -1,0 +1,180 @@
+//! Seals a run that came to rest, from its records as they are read back.
+
+use anyhow::Context as _;
+use jiff::Timestamp;
+
+use super::block_digest::BlockList;
+use super::run_digest::{RunDigest, RunDigests};
+use super::seal::{
+    Continued, Seal, SealWord, SealedBy, SealedClock, SealedFile, SealedInput, SealedProgram,
+    SealedState,
+};
+use crate::hash::Digest;
+use crate::ledger::{
+    BlockTexts, EventKind, EventRecord, Ledger, NewEvent, NewSeal, Purpose, Run, SealRecord,
+    StartRecord,
+};
+
+/// What is known when a run is sealed beside its records.
+#[derive(Debug, Clone)]
+pub struct SealingContext {
+    /// The results file that was written last.
+    pub results: Option<SealedFile>,
+    /// The state of the clock.
+    pub clock: SealedClock,
+    /// This program.
+    pub program: SealedProgram,
+}
+
+/// Seals a run at rest. Returns the seal that covers its last start, which may be an earlier one;
+/// `None` if the run was never started, or its process died with calls in flight: only the next
+/// start of the run records what these came to.
+///
+/// # Errors
+/// If the ledger cannot be read or written.
+pub fn seal_run(
+    ledger: &mut dyn Ledger,
+    run: &Run,
+    context: &SealingContext,
+) -> anyhow::Result<Option<SealRecord>> {
+    seal_with_event(ledger, run, context, None)
+}
+
+fn seal_with_event(
+    ledger: &mut dyn Ledger,
+    run: &Run,
+    context: &SealingContext,
+    event: Option<NewEvent>,
+) -> anyhow::Result<Option<SealRecord>> {
+    let starts = ledger.starts(run)?;
+    let Some(last) = starts.last() else { return Ok(None) };
+    let before = ledger.last_seal(run)?;
+    if let Some(before) = &before
+        && before.start >= last.number
+    {
+        return Ok(Some(before.clone()));
+    }
+    let covered = before.as_ref().map(|before| before.start);
+    let mut events = ledger.events(run)?;
+    if let Some(NewEvent { at, kind, detail }) = &event {
+        let (kind, detail) = (kind.to_string(), detail.clone());
+        events.push(EventRecord { at: *at, kind, start: None, detail });
+        events.sort_by_key(|event| event.at);
+    }
+    let Some(digests) = digests(ledger, run, &starts, &events, covered)? else { return Ok(None) };
+    let seal = Seal {
+        ledger: word(&ledger.ledger_id()?)?,
+        number: 0,
+        previous: Digest::ZERO,
+        run: word(run.id())?,
+        state: state(run, last),
+        continues: before.as_ref().map(|before| continued(before, &digests)),
+        input: SealedInput {
+            digest: run.opened.input_digest.parse().unwrap_or(Digest::ZERO),
+            rows: run.rows,
+            name: run.opened.input_name.clone(),
+        },
+        rows: digests.rows.sealed(),
+        attempts: digests.attempts.sealed(),
+        events: digests.events.sealed(),
+        configuration: last.configuration.as_deref().and_then(|digest| digest.parse().ok()),
+        results: context.results.clone(),
+        counts: digests.counts,
+        opened: run.opened.opened_at,
+        finished: run.finished_at,
+        by: SealedBy::from(last),
+        purpose: purpose(&starts),
+        clock: context.clock,
+        program: context.program.clone(),
+    };
+    let blocks = BlockTexts {
+        rows: digests.rows.blocks.to_text(),
+        attempts: digests.attempts.blocks.to_text(),
+        events: digests.events.blocks.to_text(),
+    };
+    let text = |number, previous| Seal { number, previous, ..seal.clone() }.to_text();
+    let new = NewSeal { start: last.number, blocks, event, text: &text };
+    Ok(Some(ledger.append_seal(run, &new)?))
+}
+
+/// Seals the runs that are at rest and whose processes died before they sealed them, but not the
+/// run with the identifier `except`. Runs that a process works on are left to it.
+///
+/// # Errors
+/// If the ledger cannot be read or written.
+pub fn seal_late(
+    ledger: &mut dyn Ledger,
+    except: &str,
+    context: &SealingContext,
+) -> anyhow::Result<Vec<SealRecord>> {
+    let mut sealed = Vec::new();
+    for run in ledger.unsealed()? {
+        let key = run.opened.key.clone();
+        if run.id() == except || ledger.is_locked(&key)? {
+            continue;
+        }
+        // The lock keeps another process from starting the run meanwhile.
+        let Ok(_lock) = ledger.lock_run(&key) else { continue };
+        let event = NewEvent {
+            at: now_in_microseconds(),
+            kind: EventKind::SealedLate,
+            detail: String::new(),
+        };
+        sealed.extend(seal_with_event(ledger, &run, context, Some(event))?);
+    }
+    Ok(sealed)
+}
+
+/// Reads the records of a run once, and computes what a seal states of them; `None` if a call is
+/// in flight. `before` is the last start that the seal before covers.
+///
+/// # Errors
+/// If the ledger cannot be read.
+fn digests(
+    ledger: &mut dyn Ledger,
+    run: &Run,
+    starts: &[StartRecord],
+    events: &[EventRecord],
+    before: Option<i64>,
+) -> anyhow::Result<Option<RunDigests>> {
+    let mut digest = RunDigest::new(run.id(), &run.opened.endpoint, starts, before);
+    let mut is_in_flight = false;
+    ledger.rows_with_attempts(run, &mut |row, attempts| {
+        is_in_flight |= attempts.last().is_some_and(|last| last.ended_at.is_none());
+        digest.add_row(row, attempts);
+        Ok(())
+    })?;
+    events.iter().for_each(|event| digest.add_event(event));
+    Ok((!is_in_flight).then(|| digest.finish()))
+}
+
+/// Whether the attempts that the seal before covers are as they were.
+fn continued(before: &SealRecord, digests: &RunDigests) -> Continued {
+    let sealed = before.blocks.attempts.parse::<BlockList>().map(|blocks| blocks.digest());
+    let as_it_was = sealed.is_ok_and(|sealed| digests.attempts_before == Some(sealed));
+    Continued { number: before.number, as_it_was }
+}
+
+fn state(run: &Run, last: &StartRecord) -> SealedState {
+    match &last.stop {
+        _ if run.has_ended() => SealedState::Ended,
+        Some(code) => SealedState::Stopped(code.clone()),
+        None => SealedState::Interrupted,
+    }
+}
+
+/// The purpose of the newest start that has one.
+pub(super) fn purpose(starts: &[StartRecord]) -> Purpose {
+    let has_one = |start: &&StartRecord| start.purpose != Purpose::default();
+    starts.iter().rev().find(has_one).map(|start| start.purpose.clone()).unwrap_or_default()
+}
+
+/// The time in the resolution of both ledgers, so that it is read back as it was sealed.
+fn now_in_microseconds() -> Timestamp {
+    let now = Timestamp::now();
+    Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now)
+}
+
+fn word(text: &str) -> anyhow::Result<SealWord> {
+    text.parse().with_context(|| format!("\"{text}\" cannot stand in a seal"))
+}

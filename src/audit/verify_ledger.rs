@@ -1,0 +1,269 @@
+//! Verifies a ledger: recomputes from its rows what every seal states, and reads the chain of
+//! seals from number 1.
+//!
+//! Whoever can write the ledger can make seals anew, cut off the newest runs or put an older copy
+//! back: only a head that was kept elsewhere shows it. [`LedgerVerdict::seals`] is what to compare
+//! with one.
+
+use std::collections::BTreeMap;
+
+use super::block_digest::{BlockList, LINES_PER_BLOCK};
+use super::run_digest::{BlockedLines, RunDigest, RunDigests};
+use super::seal::{Seal, SealedBy, SealedLines, SealedState};
+use super::tables::AuditTable;
+use crate::hash::Digest;
+use crate::ledger::{Ledger, Run, SealRecord, StartRecord};
+use crate::model::Counts;
+
+/// The most findings that are kept.
+const MOST: usize = 1000;
+
+/// What was found of a ledger.
+#[derive(Debug, Clone, Default)]
+pub struct LedgerVerdict {
+    /// What is wrong, each as a sentence without a point. If it is empty, the sealed runs are as
+    /// they were sealed.
+    pub findings: Vec<String>,
+    /// The number of sealed runs.
+    pub sealed_runs: u64,
+    /// The number of their rows.
+    pub rows: u64,
+    /// The number of their attempts.
+    pub attempts: u64,
+    /// The digest of each seal, from number 1.
+    pub seals: Vec<Digest>,
+    /// The runs at rest that have no seal for their last start: nothing shows whether they have
+    /// changed since.
+    pub unsealed: Vec<String>,
+    /// The runs in progress, which are not verified beyond what is sealed of them.
+    pub in_progress: Vec<String>,
+}
+
+/// Verifies the whole ledger. `progress` is called with the number of rows read so far.
+///
+/// # Errors
+/// If the ledger cannot be read.
+pub fn verify_ledger(
+    ledger: &mut dyn Ledger,
+    progress: &mut dyn FnMut(u64),
+) -> anyhow::Result<LedgerVerdict> {
+    let mut check = LedgerVerifier { verdict: LedgerVerdict::default(), progress };
+    let seals = ledger.seals()?;
+    let parsed = check.chain(&ledger.ledger_id()?, &seals);
+    let mut newest = BTreeMap::new();
+    for (record, seal) in seals.iter().zip(parsed) {
+        newest.insert(record.run.clone(), (record, seal));
+    }
+    for (id, (record, seal)) in newest {
+        let Some(run) = ledger.run(&id)? else {
+            check.add(format!("run {id}: it is missing, and seal {} covers it", record.number));
+            continue;
+        };
+        check.verdict.sealed_runs += 1;
+        if let Some(seal) = seal {
+            check.run(ledger, &run, record, &seal)?;
+        }
+    }
+    check.configurations(ledger)?;
+    for run in ledger.unsealed()? {
+        let is_in_progress = ledger.is_locked(&run.opened.key)?;
+        let list = if is_in_progress {
+            &mut check.verdict.in_progress
+        } else {
+            &mut check.verdict.unsealed
+        };
+        list.push(run.id().to_owned());
+    }
+    Ok(check.verdict)
+}
+
+struct LedgerVerifier<'p> {
+    verdict: LedgerVerdict,
+    progress: &'p mut dyn FnMut(u64),
+}
+
+impl LedgerVerifier<'_> {
+    fn add(&mut self, finding: String) {
+        if self.verdict.findings.len() < MOST {
+            self.verdict.findings.push(finding);
+        }
+    }
+
+    /// Reads the chain of seals. Returns each seal that can be read.
+    fn chain(&mut self, ledger: &str, seals: &[SealRecord]) -> Vec<Option<Seal>> {
+        let mut previous = Digest::ZERO;
+        let mut parsed = Vec::new();
+        for (expected, record) in (1..).zip(seals) {
+            let number = record.number;
+            let digest = Digest::new(&record.text);
+            if number != expected {
+                self.add(format!("seal {expected}: it is missing; the next one is {number}"));
+            }
+            if record.digest != digest.to_string() {
+                self.add(format!(
+                    "seal {number}: its text does not have the digest {}",
+                    record.digest
+                ));
+            }
+            let seal: Option<Seal> = match record.text.parse() {
+                Ok(seal) => Some(seal),
+                Err(cause) => {
+                    self.add(format!("seal {number}: it cannot be read: {cause}"));
+                    None
+                }
+            };
+            if let Some(seal) = &seal {
+                if seal.number != number || seal.run.as_str() != record.run {
+                    self.add(format!("seal {number}: its text is that of another seal"));
+                }
+                if seal.previous != previous {
+                    self.add(format!("seal {number}: it does not follow the seal before it"));
+                }
+                if seal.ledger.as_str() != ledger {
+                    self.add(format!("seal {number}: it is of another ledger, {}", seal.ledger));
+                }
+            }
+            previous = digest;
+            self.verdict.seals.push(digest);
+            parsed.push(seal);
+        }
+        parsed
+    }
+
+    /// Holds a run against its newest seal.
+    fn run(
+        &mut self,
+        ledger: &mut dyn Ledger,
+        run: &Run,
+        record: &SealRecord,
+        seal: &Seal,
+    ) -> anyhow::Result<()> {
+        let starts = ledger.starts(run)?;
+        let goes_on = starts.last().is_some_and(|last| last.number > record.start);
+        let (digests, ended) = self.read(ledger, run, &starts, record.start)?;
+        let id = run.id();
+        if goes_on {
+            // It was started again: what it did before is as it was sealed, or not.
+            if digests.attempts_before != Some(seal.attempts.digest) {
+                self.add(format!("run {id}: its attempts are not those of seal {}", record.number));
+            }
+            return Ok(());
+        }
+        for (table, lines, sealed, blocks) in [
+            (AuditTable::Rows, &digests.rows, seal.rows, &record.blocks.rows),
+            (AuditTable::Attempts, &digests.attempts, seal.attempts, &record.blocks.attempts),
+            (AuditTable::Events, &digests.events, seal.events, &record.blocks.events),
+        ] {
+            self.table(id, table, lines, sealed, blocks);
+        }
+        if !seal.has_counts(&digests.counts) {
+            self.add(format!("run {id}: its counts are not those of seal {}", record.number));
+        }
+        if ended != run.counts {
+            self.add(format!("run {id}: the recorded counts are not those of its rows"));
+        }
+        for what in differences(run, &starts, seal) {
+            self.add(format!("run {id}: {what} is not that of seal {}", record.number));
+        }
+        Ok(())
+    }
+
+    /// Reads a run, and counts the rows that have ended.
+    fn read(
+        &mut self,
+        ledger: &mut dyn Ledger,
+        run: &Run,
+        starts: &[StartRecord],
+        before: i64,
+    ) -> anyhow::Result<(RunDigests, Counts)> {
+        let mut digest = RunDigest::new(run.id(), &run.opened.endpoint, starts, Some(before));
+        let mut ended = Counts::default();
+        let LedgerVerdict { rows, attempts: calls, .. } = &mut self.verdict;
+        let progress = &mut self.progress;
+        ledger.rows_with_attempts(run, &mut |row, attempts| {
+            digest.add_row(row, attempts);
+            if row.has_ended {
+                ended.add_row(row.status, row.doubt);
+            }
+            *rows += 1;
+            *calls += attempts.len() as u64;
+            if rows.is_multiple_of(LINES_PER_BLOCK) {
+                progress(*rows);
+            }
+            Ok(())
+        })?;
+        ledger.events(run)?.iter().for_each(|event| digest.add_event(event));
+        Ok((digest.finish(), ended))
+    }
+
+    /// Holds the lines of a run in one table against its seal, and names what differs.
+    fn table(
+        &mut self,
+        id: &str,
+        table: AuditTable,
+        lines: &BlockedLines,
+        sealed: SealedLines,
+        blocks: &str,
+    ) {
+        if lines.sealed() == sealed {
+            return;
+        }
+        let name = format!("{}.csv", table.name());
+        let Some(known) =
+            blocks.parse::<BlockList>().ok().filter(|known| known.digest() == sealed.digest)
+        else {
+            self.add(format!("run {id}: its lines in {name} have changed; the list of blocks that would tell where has too"));
+            return;
+        };
+        for block in lines.blocks.differing(&known) {
+            let first = (block as u64).saturating_mul(LINES_PER_BLOCK).saturating_add(1);
+            let last = first.saturating_add(LINES_PER_BLOCK - 1).min(sealed.lines.max(lines.lines));
+            let block = block + 1;
+            self.add(format!(
+                "run {id}: block {block} of its lines in {name} has changed (lines {first} to {last})"
+            ));
+        }
+    }
+
+    /// Holds each configuration against its digest.
+    fn configurations(&mut self, ledger: &mut dyn Ledger) -> anyhow::Result<()> {
+        let mut digests = BTreeMap::new();
+        for run in ledger.runs()? {
+            for start in ledger.starts(&run)? {
+                if let Some(digest) = start.configuration {
+                    digests.entry(digest).or_insert_with(|| run.id().to_owned());
+                }
+            }
+        }
+        for (digest, run) in digests {
+            match ledger.configuration(&digest)? {
+                Some(text) if Digest::new(&text).to_string() == digest => {}
+                Some(_) => self.add(format!("run {run}: its configuration {digest} has changed")),
+                None => self.add(format!("run {run}: its configuration {digest} is missing")),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What a run and its starts have that differs from the seal.
+fn differences(run: &Run, starts: &[StartRecord], seal: &Seal) -> Vec<&'static str> {
+    let last = starts.last();
+    let input = (seal.input.digest.to_string(), seal.input.rows, seal.input.name.as_str());
+    let state = match last.and_then(|last| last.stop.clone()) {
+        _ if run.has_ended() => SealedState::Ended,
+        Some(code) => SealedState::Stopped(code),
+        None => SealedState::Interrupted,
+    };
+    let configuration = last.and_then(|last| last.configuration.as_deref()?.parse().ok());
+    let checks = [
+        ("its input", input == (run.opened.input_digest.clone(), run.rows, &run.opened.input_name)),
+        ("its state", state == seal.state),
+        ("the time at which it was opened", run.opened.opened_at == seal.opened),
+        ("the time at which it finished", run.finished_at == seal.finished),
+        ("its configuration", configuration == seal.configuration),
+        ("who started it", last.map(SealedBy::from).as_ref() == Some(&seal.by)),
+        ("its purpose", super::sealing::purpose(starts) == seal.purpose),
+    ];
+    checks.into_iter().filter(|(_, agrees)| !agrees).map(|(what, _)| what).collect()
+}

@@ -1,0 +1,78 @@
+//! Seals runs when they come to rest, and reports their seals.
+
+use std::fs::File;
+use std::io::Read as _;
+use std::path::Path;
+
+use jiff::Timestamp;
+
+use crate::audit::seal::{SealWord, SealedClock, SealedFile, SealedProgram};
+use crate::audit::witness::WitnessedHead;
+use crate::audit::{self, SealingContext};
+use crate::hash::{Digest, Hasher};
+use crate::ledger::{Ledger, Run, SealRecord};
+
+/// Present where systemd synchronizes the clock, once it has done so.
+const SYNCHRONIZED: &str = "/run/systemd/timesync/synchronized";
+
+/// Seals a run that this process brought to rest, after those that others left unsealed. Returns
+/// its seal, and writes each new seal to the log. A failure is a warning: the next run seals it.
+pub fn seal(ledger: &mut dyn Ledger, run: &Run, results: Option<SealedFile>) -> Option<SealRecord> {
+    let sealed = try_to_seal(ledger, run, results);
+    sealed.unwrap_or_else(|cause| {
+        tracing::warn!("run {} is not sealed ({cause:#}): the next run seals it", run.id());
+        None
+    })
+}
+
+fn try_to_seal(
+    ledger: &mut dyn Ledger,
+    run: &Run,
+    results: Option<SealedFile>,
+) -> anyhow::Result<Option<SealRecord>> {
+    let unsealed = ledger.unsealed()?;
+    if unsealed.is_empty() {
+        return Ok(ledger.last_seal(run)?);
+    }
+    let id = ledger.ledger_id()?.parse()?;
+    let context = SealingContext { results: None, clock: clock(), program: program()? };
+    for sealed in audit::seal_late(ledger, run.id(), &context)? {
+        log(&id, &sealed);
+    }
+    let is_new = unsealed.iter().any(|unsealed| unsealed.id() == run.id());
+    let sealed = audit::seal_run(ledger, run, &SealingContext { results, ..context })?;
+    if let Some(sealed) = sealed.as_ref().filter(|_| is_new) {
+        log(&id, sealed);
+    }
+    Ok(sealed)
+}
+
+/// Writes the line that a witness keeps: the log is outside of the ledger.
+fn log(ledger: &SealWord, sealed: &SealRecord) {
+    let number = sealed.number;
+    if let Ok(digest) = sealed.digest.parse() {
+        let head = WitnessedHead { ledger: ledger.clone(), number, digest, at: Timestamp::now() };
+        tracing::info!("{head}");
+    }
+}
+
+fn clock() -> SealedClock {
+    let is_synchronized = Path::new(SYNCHRONIZED).exists().then_some(true);
+    SealedClock { is_synchronized, ahead_tenths: None }
+}
+
+fn program() -> anyhow::Result<SealedProgram> {
+    Ok(SealedProgram { version: env!("CARGO_PKG_VERSION").parse()?, executable: executable() })
+}
+
+/// The digest of this program's file; `None` if it cannot be read.
+fn executable() -> Option<Digest> {
+    let mut file = File::open("/proc/self/exe").ok()?;
+    let (mut hasher, mut buffer) = (Hasher::default(), vec![0; 1 << 18]);
+    loop {
+        match file.read(&mut buffer).ok()? {
+            0 => return Some(hasher.finish()),
+            read => hasher.update(buffer.get(..read)?),
+        }
+    }
+}
