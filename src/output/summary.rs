@@ -42,19 +42,11 @@ pub struct SealLine {
 }
 
 impl SealLine {
-    /// The digest in groups of four, on two lines, so that a person can read it out.
+    /// The digest in groups of four, so that a person can read it out.
     fn text(&self) -> String {
-        let name = format!("Seal {}:", self.number);
         let groups: Vec<_> =
             self.digest.as_bytes().chunks(4).map(String::from_utf8_lossy).collect();
-        let (first, second) = groups.split_at(groups.len() / 2);
-        format!(
-            "{name} {}\n{:width$} {}",
-            first.join(" "),
-            "",
-            second.join(" "),
-            width = name.len()
-        )
+        format!("Seal {}: {}", self.number, groups.join(" "))
     }
 }
 

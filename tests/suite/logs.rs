@@ -14,7 +14,7 @@ fn off_a_terminal_every_line_has_its_time_and_the_runs_id() {
     let env = TestEnv::new();
     let outcome = env.orders(3).cancel(&TestSimulator::perfect().url(), &[]).exits(0);
     let run = format!(" INFO run{{id={}}}: ", run_of(&outcome.stdout));
-    assert_eq!(outcome.stderr.lines().count(), 3, "{}", outcome.stderr);
+    assert_eq!(outcome.stderr.lines().count(), 4, "{}", outcome.stderr);
     for line in outcome.stderr.lines() {
         let (time, said) = line.split_once(' ').unwrap();
         assert!(time.parse::<jiff::Timestamp>().is_ok(), "{line}");
@@ -31,7 +31,7 @@ fn a_line_for_programs_is_one_json_object() {
     let run = run_of(&outcome.stdout);
     let lines: Vec<Value> =
         outcome.stderr.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert_eq!(lines.len(), 6, "{}", outcome.stderr);
+    assert_eq!(lines.len(), 7, "{}", outcome.stderr);
     for line in &lines {
         assert_eq!(line["span"]["id"], run, "{line}");
         assert!(line["timestamp"].as_str().unwrap().parse::<jiff::Timestamp>().is_ok());
@@ -83,7 +83,7 @@ fn how_many_lines_there_are_can_be_said() {
     let levels = |flags: &[&str], rows| {
         env.orders(rows).cancel(&core_card.url(), flags).exits(0).stderr.lines().count()
     };
-    assert_eq!(levels(&["-o", "a.csv"], 3), 3);
+    assert_eq!(levels(&["-o", "a.csv"], 3), 4);
     assert_eq!(levels(&["-o", "b.csv", "--log-level", "warn"], 4), 0);
     assert_eq!(levels(&["-o", "c.csv", "--quiet"], 5), 0);
 }

@@ -270,7 +270,7 @@ pub fn redact_varying() -> insta::internals::SettingsBindDropGuard {
         (r"by (uid \d+|[\w.-]+ \(uid \d+\))(, login [^,]+)? on [\w.-]+", "by [user] on [host]"),
         (r", unit \S+\.(service|scope)", ""),
         (r", ssh [0-9a-f.: ]+", ""),
-        (r"Seal \d+: ([0-9a-f]{4} ?){8}\n +([0-9a-f]{4} ?){8}", "Seal [number]: [digest]"),
+        (r"Seal \d+:( [0-9a-f]{4}){16}", "Seal [number]: [digest]"),
         (r#""seal_sha256": "[0-9a-f]{64}""#, r#""seal_sha256": "[digest]""#),
         (r"(onfiguration +|  SHA-256 +)[0-9a-f]{64}", "$1[digest]"),
         (r"cardcancel \d+\.\d+\.\d+", "cardcancel [version]"),
