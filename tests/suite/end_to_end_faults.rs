@@ -137,10 +137,10 @@ fn agree(results: &[ResultRow], record: &ServerRecord) {
     }
 }
 
-/// The summary has at most ten lines, with all of these in it.
+/// The summary has at most eleven lines, with all of these in it.
 #[track_caller]
 fn must_report(outcome: &ProgramOutput, all: &[&str]) {
-    assert!(outcome.stdout.lines().count() <= 10, "{}", outcome.report());
+    assert!(outcome.stdout.lines().count() <= 11, "{}", outcome.report());
     for text in all {
         assert!(outcome.stdout.contains(text), "{text} in {}", outcome.report());
     }
