@@ -15,6 +15,19 @@ use crate::ledger::{Ledger, Run, SealRecord};
 /// Present where systemd synchronizes the clock, once it has done so.
 const SYNCHRONIZED: &str = "/run/systemd/timesync/synchronized";
 
+/// Seals a run of a shared ledger, unless other processes still work on it: each records its end,
+/// which the seal covers, and the last one seals.
+pub fn seal_shared(
+    ledger: &mut dyn Ledger,
+    run: &Run,
+    results: Option<SealedFile>,
+) -> Option<SealRecord> {
+    match ledger.is_locked(&run.opened.key) {
+        Ok(false) => seal(ledger, run, results),
+        Ok(true) | Err(_) => None,
+    }
+}
+
 /// Seals a run that this process brought to rest, after those that others left unsealed. Returns
 /// its seal, and writes each new seal to the log. A failure is a warning: the next run seals it.
 pub fn seal(ledger: &mut dyn Ledger, run: &Run, results: Option<SealedFile>) -> Option<SealRecord> {

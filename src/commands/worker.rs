@@ -173,17 +173,8 @@ impl WorkerLoop<'_> {
             metrics: None,
         };
         let mut finished = session.send(run, ledger).await.context(LedgerFailed)?;
-        self.seal(&mut finished)?;
+        sealing::seal_shared(finished.ledger.as_mut(), &finished.run, None);
         Ok(self.outcome(finished))
-    }
-
-    /// Seals the run if this process is the last that worked on it.
-    fn seal(&self, finished: &mut RunOutcome) -> anyhow::Result<()> {
-        let RunOutcome { ledger, run, .. } = finished;
-        if !ledger.is_locked(&run.opened.key).context(LedgerFailed)? {
-            sealing::seal(ledger.as_mut(), run, None);
-        }
-        Ok(())
     }
 
     fn outcome(&self, finished: RunOutcome) -> JoinOutcome {

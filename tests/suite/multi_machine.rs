@@ -65,6 +65,12 @@ impl SharedMachine {
         command.env("CARDCANCEL_LEDGER", &self.ledger).output().unwrap().into()
     }
 
+    /// Whether the record is as it was sealed, by this machine's program.
+    fn verify(&self) -> ProgramOutput {
+        let mut command = self.env.command(&["verify"]);
+        command.env("CARDCANCEL_LEDGER", &self.ledger).output().unwrap().into()
+    }
+
     fn results(&self) -> Vec<ResultRow> {
         self.env.results()
     }
@@ -198,6 +204,12 @@ fn a_run_and_two_workers_share_its_rows_and_its_rate() {
     );
     assert!(shares.iter().all(|calls| *calls > 0), "{shares:?}");
     assert_eq!(summary["attempts"], stats.requests);
+    // Whoever finished last has sealed the run, with the ends of all of them.
+    until("the run is sealed", || {
+        database.asked::<i64>("SELECT count(*) FROM cardcancel.seal") > 0
+    });
+    let verified = opener.verify().exits(0).stdout;
+    assert!(verified.starts_with("Unchanged since seal 1, "), "{verified}");
 }
 
 #[test]

@@ -104,8 +104,7 @@ pub async fn finish(
         columns: &input.columns,
         plan: input.plan.as_ref(),
     };
-    let is_worked_on_elsewhere = is_worked_on_elsewhere(run, settings, ledger.as_mut())?;
-    if is_worked_on_elsewhere {
+    if is_worked_on_elsewhere(run, settings, ledger.as_mut())? {
         tracing::warn!(
             "other processes continue this run: its results are written as they are now; start the same command again for all of them"
         );
@@ -114,10 +113,11 @@ pub async fn finish(
     metrics.finish(run, &results);
     let miscount = miscount(run, &results, ledger.as_mut()).context(LedgerFailed)?;
     let wrong = miscount.or(results.misnamed.map(|misnamed| anyhow!("{misnamed}")));
-    let seal = if is_worked_on_elsewhere {
-        None
-    } else {
-        sealing::seal(ledger.as_mut(), run, sealed_file(&results))
+    let seal = match settings.ledger {
+        LedgerLocation::Database(_) => {
+            sealing::seal_shared(ledger.as_mut(), run, sealed_file(&results))
+        }
+        LedgerLocation::File(_) => sealing::seal(ledger.as_mut(), run, sealed_file(&results)),
     };
     let is_rehearsal = target.is_rehearsal();
     let comparison = match target.simulator {
