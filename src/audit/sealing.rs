@@ -46,6 +46,8 @@ fn seal_with_event(
     context: &SealingContext,
     event: Option<NewEvent>,
 ) -> anyhow::Result<Option<SealRecord>> {
+    // A process that worked on it with others knows the run by its own end, not by the last one.
+    let run = &ledger.run(run.id())?.with_context(|| format!("run {} is gone", run.id()))?;
     let starts = ledger.starts(run)?;
     let Some(last) = starts.last() else { return Ok(None) };
     let before = ledger.last_seal(run)?;
