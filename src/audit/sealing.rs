@@ -3,7 +3,6 @@
 use anyhow::Context as _;
 use jiff::Timestamp;
 
-use super::block_digest::BlockList;
 use super::run_digest::{RunDigest, RunDigests};
 use super::seal::{
     Continued, Seal, SealWord, SealedBy, SealedClock, SealedFile, SealedInput, SealedProgram,
@@ -152,12 +151,15 @@ fn digests(
 
 /// Whether the attempts that the seal before covers are as they were.
 fn continued(before: &SealRecord, digests: &RunDigests) -> Continued {
-    let sealed = before.blocks.attempts.parse::<BlockList>().map(|blocks| blocks.digest());
-    let as_it_was = sealed.is_ok_and(|sealed| digests.attempts_before == Some(sealed));
+    // The text is what is sealed; the lists of blocks beside it are not.
+    let sealed = before.text.parse::<Seal>();
+    let as_it_was =
+        sealed.is_ok_and(|sealed| digests.attempts_before == Some(sealed.attempts.digest));
     Continued { number: before.number, as_it_was }
 }
 
-fn state(run: &Run, last: &StartRecord) -> SealedState {
+/// How the run came to rest.
+pub(super) fn state(run: &Run, last: &StartRecord) -> SealedState {
     match &last.stop {
         _ if run.has_ended() => SealedState::Ended,
         Some(code) => SealedState::Stopped(code.clone()),

@@ -9,7 +9,8 @@ use std::collections::BTreeMap;
 
 use super::block_digest::{BlockList, LINES_PER_BLOCK};
 use super::run_digest::{BlockedLines, RunDigest, RunDigests};
-use super::seal::{Seal, SealedBy, SealedLines, SealedState};
+use super::seal::{Seal, SealedBy, SealedLines};
+use super::sealing;
 use super::tables::AuditTable;
 use crate::hash::Digest;
 use crate::ledger::{Ledger, Run, SealRecord, StartRecord};
@@ -250,20 +251,16 @@ impl LedgerVerifier<'_> {
 fn differences(run: &Run, starts: &[StartRecord], seal: &Seal) -> Vec<&'static str> {
     let last = starts.last();
     let input = (seal.input.digest.to_string(), seal.input.rows, seal.input.name.as_str());
-    let state = match last.and_then(|last| last.stop.clone()) {
-        _ if run.has_ended() => SealedState::Ended,
-        Some(code) => SealedState::Stopped(code),
-        None => SealedState::Interrupted,
-    };
+    let state = last.map(|last| sealing::state(run, last));
     let configuration = last.and_then(|last| last.configuration.as_deref()?.parse().ok());
     let checks = [
         ("its input", input == (run.opened.input_digest.clone(), run.rows, &run.opened.input_name)),
-        ("its state", state == seal.state),
+        ("its state", state.as_ref() == Some(&seal.state)),
         ("the time at which it was opened", run.opened.opened_at == seal.opened),
         ("the time at which it finished", run.finished_at == seal.finished),
         ("its configuration", configuration == seal.configuration),
         ("who started it", last.map(SealedBy::from).as_ref() == Some(&seal.by)),
-        ("its purpose", super::sealing::purpose(starts) == seal.purpose),
+        ("its purpose", sealing::purpose(starts) == seal.purpose),
     ];
     checks.into_iter().filter(|(_, agrees)| !agrees).map(|(what, _)| what).collect()
 }
