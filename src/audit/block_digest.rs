@@ -9,7 +9,8 @@
 
 use std::str::FromStr;
 
-use crate::hash::{Digest, Hasher, ParseDigestError};
+use super::block_hasher::BlockHasher;
+use crate::hash::{Digest, ParseDigestError};
 
 /// The number of lines in a block; the last block of a run may have fewer.
 pub const LINES_PER_BLOCK: u64 = 10_000;
@@ -21,24 +22,24 @@ const BATCH_BYTES: usize = 1 << 15;
 #[derive(Default)]
 pub struct BlockDigest {
     lines: u64,
-    block: Hasher,
     /// Lines of the block that are not hashed yet.
     batch: Vec<u8>,
-    blocks: BlockList,
+    blocks: BlockHasher,
 }
 
 impl BlockDigest {
+    /// A digest whose lines are hashed on a thread of its own, while more are added.
+    pub fn in_background() -> BlockDigest {
+        BlockDigest { blocks: BlockHasher::in_background(), ..BlockDigest::default() }
+    }
+
     /// Adds a line with its LF.
     pub fn add_line(&mut self, line: &[u8]) {
         self.batch.extend_from_slice(line);
         self.lines += 1;
         let ends_block = self.lines.is_multiple_of(LINES_PER_BLOCK);
         if ends_block || self.batch.len() >= BATCH_BYTES {
-            self.block.update(&self.batch);
-            self.batch.clear();
-        }
-        if ends_block {
-            self.blocks.digests.push(std::mem::take(&mut self.block).finish());
+            self.blocks.add(&mut self.batch, ends_block);
         }
     }
 
@@ -50,10 +51,9 @@ impl BlockDigest {
     /// The digests of the blocks.
     pub fn finish(mut self) -> BlockList {
         if !self.lines.is_multiple_of(LINES_PER_BLOCK) {
-            self.block.update(&self.batch);
-            self.blocks.digests.push(self.block.finish());
+            self.blocks.add(&mut self.batch, true);
         }
-        self.blocks
+        BlockList { digests: self.blocks.finish() }
     }
 }
 
@@ -138,6 +138,9 @@ mod tests {
             let list = digest(lines(count));
             assert_eq!(list.digest().to_string(), by_coreutils(lines(count)), "{count} lines");
             assert_eq!(list.len() as u64, count.div_ceil(LINES_PER_BLOCK));
+            let mut in_background = BlockDigest::in_background();
+            lines(count).for_each(|line| in_background.add_line(line.as_bytes()));
+            assert_eq!(in_background.finish(), list, "{count} lines");
         }
     }
 

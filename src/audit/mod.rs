@@ -14,6 +14,7 @@
 
 pub mod bag;
 mod block_digest;
+mod block_hasher;
 mod csv_line;
 mod record_lines;
 mod run_digest;
@@ -30,6 +31,6 @@ pub mod witness;
 pub use block_digest::{BlockDigest, BlockList, LINES_PER_BLOCK};
 pub use record_lines::{OPERATION, RunLines};
 pub use run_digest::{BlockedLines, RunDigest, RunDigests};
-pub use sealing::{SealingContext, seal_late, seal_run};
+pub use sealing::{SealedRecords, SealingContext, seal_late, seal_run};
 pub use tables::{AuditColumn, AuditTable, ColumnType};
 pub use verify_ledger::{LedgerVerdict, verify_ledger};

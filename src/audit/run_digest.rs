@@ -67,10 +67,10 @@ impl RunDigest {
     ) -> RunDigest {
         RunDigest {
             lines: RunLines::new(run, endpoint, starts),
-            rows: BlockDigest::default(),
-            attempts: BlockDigest::default(),
+            rows: BlockDigest::in_background(),
+            attempts: BlockDigest::in_background(),
             events: BlockDigest::default(),
-            before: last_start_before.map(|start| (start, BlockDigest::default())),
+            before: last_start_before.map(|start| (start, BlockDigest::in_background())),
             counts: Counts::default(),
         }
     }

@@ -10,8 +10,8 @@ use super::seal::{
 };
 use crate::hash::Digest;
 use crate::ledger::{
-    BlockTexts, EventKind, EventRecord, Ledger, NewEvent, NewSeal, Purpose, Run, SealRecord,
-    StartRecord,
+    AttemptRecord, BlockTexts, EventKind, EventRecord, Ledger, NewEvent, NewSeal, Purpose,
+    RowRecord, Run, SealRecord, StartRecord,
 };
 
 /// What is known when a run is sealed beside its records.
@@ -25,9 +25,52 @@ pub struct SealingContext {
     pub program: SealedProgram,
 }
 
+/// A run's rows and attempts for its next seal. Whoever reads all of them anyway, as the results
+/// are written, adds them here, so that sealing need not read them again.
+pub struct SealedRecords {
+    digest: RunDigest,
+    /// The run's last start.
+    last_start: i64,
+    /// The last start that the seal before covers.
+    covered: Option<i64>,
+    is_in_flight: bool,
+}
+
+impl SealedRecords {
+    /// Begins the next seal of the run; `None` if the run was never started, or is sealed as it
+    /// is.
+    ///
+    /// # Errors
+    /// If the ledger cannot be read.
+    pub fn begin(ledger: &mut dyn Ledger, run: &Run) -> anyhow::Result<Option<SealedRecords>> {
+        let covered = ledger.last_seal(run)?.map(|before| before.start);
+        let begun = SealedRecords::new(run, &ledger.starts(run)?, covered);
+        Ok(begun.filter(|begun| covered.is_none_or(|covered| covered < begun.last_start)))
+    }
+
+    fn new(run: &Run, starts: &[StartRecord], covered: Option<i64>) -> Option<SealedRecords> {
+        let last_start = starts.last()?.number;
+        let digest = RunDigest::new(run.id(), &run.opened.endpoint, starts, covered);
+        Some(SealedRecords { digest, last_start, covered, is_in_flight: false })
+    }
+
+    /// Adds the next row of the run, by number, with its attempts.
+    pub fn add_row(&mut self, row: &RowRecord, attempts: &[AttemptRecord]) {
+        self.is_in_flight |= attempts.last().is_some_and(|last| last.ended_at.is_none());
+        self.digest.add_row(row, attempts);
+    }
+
+    /// The digests with those of the events; `None` if a call is in flight.
+    fn finish(mut self, events: &[EventRecord]) -> Option<RunDigests> {
+        events.iter().for_each(|event| self.digest.add_event(event));
+        (!self.is_in_flight).then(|| self.digest.finish())
+    }
+}
+
 /// Seals a run at rest. Returns the seal that covers its last start, which may be an earlier one;
 /// `None` if the run was never started, or its process died with calls in flight: only the next
-/// start of the run records what these came to.
+/// start of the run records what these came to. `records` are all rows of the run, if they were
+/// read since it came to rest.
 ///
 /// # Errors
 /// If the ledger cannot be read or written.
@@ -35,8 +78,9 @@ pub fn seal_run(
     ledger: &mut dyn Ledger,
     run: &Run,
     context: &SealingContext,
+    records: Option<SealedRecords>,
 ) -> anyhow::Result<Option<SealRecord>> {
-    seal_with_event(ledger, run, context, None)
+    seal_with_event(ledger, run, context, None, records)
 }
 
 fn seal_with_event(
@@ -44,6 +88,7 @@ fn seal_with_event(
     run: &Run,
     context: &SealingContext,
     event: Option<NewEvent>,
+    records: Option<SealedRecords>,
 ) -> anyhow::Result<Option<SealRecord>> {
     // A process that worked on it with others knows the run by its own end, not by the last one.
     let run = &ledger.run(run.id())?.with_context(|| format!("run {} is gone", run.id()))?;
@@ -62,7 +107,15 @@ fn seal_with_event(
         events.push(EventRecord { at: *at, kind, start: None, detail });
         events.sort_by_key(|event| event.at);
     }
-    let Some(digests) = digests(ledger, run, &starts, &events, covered)? else { return Ok(None) };
+    let of_this_seal =
+        |read: &SealedRecords| (read.last_start, read.covered) == (last.number, covered);
+    let records = match records.filter(of_this_seal) {
+        Some(records) => Some(records),
+        None => read(ledger, run, &starts, covered)?,
+    };
+    let Some(digests) = records.and_then(|records| records.finish(&events)) else {
+        return Ok(None);
+    };
     let seal = Seal {
         ledger: word(&ledger.ledger_id()?)?,
         number: 0,
@@ -121,32 +174,29 @@ pub fn seal_late(
             kind: EventKind::SealedLate,
             detail: String::new(),
         };
-        sealed.extend(seal_with_event(ledger, &run, context, Some(event))?);
+        sealed.extend(seal_with_event(ledger, &run, context, Some(event), None)?);
     }
     Ok(sealed)
 }
 
-/// Reads the records of a run once, and computes what a seal states of them; `None` if a call is
-/// in flight. `before` is the last start that the seal before covers.
+/// Reads the rows and attempts of a run for its next seal.
 ///
 /// # Errors
 /// If the ledger cannot be read.
-fn digests(
+fn read(
     ledger: &mut dyn Ledger,
     run: &Run,
     starts: &[StartRecord],
-    events: &[EventRecord],
-    before: Option<i64>,
-) -> anyhow::Result<Option<RunDigests>> {
-    let mut digest = RunDigest::new(run.id(), &run.opened.endpoint, starts, before);
-    let mut is_in_flight = false;
-    ledger.rows_with_attempts(run, &mut |row, attempts| {
-        is_in_flight |= attempts.last().is_some_and(|last| last.ended_at.is_none());
-        digest.add_row(row, attempts);
-        Ok(())
-    })?;
-    events.iter().for_each(|event| digest.add_event(event));
-    Ok((!is_in_flight).then(|| digest.finish()))
+    covered: Option<i64>,
+) -> anyhow::Result<Option<SealedRecords>> {
+    let mut records = SealedRecords::new(run, starts, covered);
+    if let Some(records) = &mut records {
+        ledger.rows_with_attempts(run, &mut |row, attempts| {
+            records.add_row(row, attempts);
+            Ok(())
+        })?;
+    }
+    Ok(records)
 }
 
 /// Whether the attempts that the seal before covers are as they were.

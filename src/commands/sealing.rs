@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use crate::audit::seal::{SealWord, SealedClock, SealedFile, SealedProgram};
 use crate::audit::witness::WitnessedHead;
-use crate::audit::{self, SealingContext};
+use crate::audit::{self, SealedRecords, SealingContext};
 use crate::hash::{Digest, Hasher};
 use crate::ledger::{Ledger, Run, SealRecord};
 
@@ -23,15 +23,22 @@ pub fn seal_shared(
     results: Option<SealedFile>,
 ) -> Option<SealRecord> {
     match ledger.is_locked(&run.opened.key) {
-        Ok(false) => seal(ledger, run, results),
+        // Others may have worked on it since this process read it.
+        Ok(false) => seal(ledger, run, results, None),
         Ok(true) | Err(_) => None,
     }
 }
 
 /// Seals a run that this process brought to rest, after those that others left unsealed. Returns
 /// its seal, and writes each new seal to the log. A failure is a warning: the next run seals it.
-pub fn seal(ledger: &mut dyn Ledger, run: &Run, results: Option<SealedFile>) -> Option<SealRecord> {
-    let sealed = try_to_seal(ledger, run, results);
+/// `records` are the run's rows, if all of them were read since it came to rest.
+pub fn seal(
+    ledger: &mut dyn Ledger,
+    run: &Run,
+    results: Option<SealedFile>,
+    records: Option<SealedRecords>,
+) -> Option<SealRecord> {
+    let sealed = try_to_seal(ledger, run, results, records);
     sealed.unwrap_or_else(|cause| {
         tracing::warn!("run {} is not sealed ({cause:#}): the next run seals it", run.id());
         None
@@ -42,6 +49,7 @@ fn try_to_seal(
     ledger: &mut dyn Ledger,
     run: &Run,
     results: Option<SealedFile>,
+    records: Option<SealedRecords>,
 ) -> anyhow::Result<Option<SealRecord>> {
     let unsealed = ledger.unsealed()?;
     if unsealed.is_empty() {
@@ -53,7 +61,8 @@ fn try_to_seal(
         log(&id, &sealed);
     }
     let is_new = unsealed.iter().any(|unsealed| unsealed.id() == run.id());
-    let sealed = audit::seal_run(ledger, run, &SealingContext { results, ..context })?;
+    let context = SealingContext { results, ..context };
+    let sealed = audit::seal_run(ledger, run, &context, records)?;
     if let Some(sealed) = sealed.as_ref().filter(|_| is_new) {
         log(&id, sealed);
     }

@@ -196,9 +196,9 @@ impl RecordBuilder {
     }
 
     /// The record and the collected attempts, after all attempts were added.
-    pub fn finish_with_attempts(&mut self) -> (&RowRecord, &[AttemptRecord]) {
+    pub fn finish_with_attempts(&mut self) -> (&mut RowRecord, &[AttemptRecord]) {
         self.finish();
-        (&self.record, self.attempts.get(..self.collected).unwrap_or_default())
+        (&mut self.record, self.attempts.get(..self.collected).unwrap_or_default())
     }
 
     /// Completes the record after all attempts were added. A row without a status has not ended,

@@ -8,7 +8,7 @@ pub mod metrics;
 pub mod progress;
 pub mod results;
 pub mod results_writer;
-mod row_prefetch;
+pub mod row_prefetch;
 mod stats_line;
 pub mod summary;
 

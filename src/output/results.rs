@@ -12,6 +12,7 @@ use tempfile::NamedTempFile;
 use super::background_writer::write_in_background;
 use super::hashing_writer::HashingWriter;
 use super::results_writer::{Misnamed, ResultsInput, RowTally, write_lines};
+use super::row_prefetch::RowObserver;
 use crate::ledger::Ledger;
 use crate::model::Counts;
 use crate::private_file;
@@ -88,7 +89,7 @@ impl ResultsFile {
         Ok(ResultsFile { path, temp_file, replace })
     }
 
-    /// Writes every row of the run, and puts the file in its place.
+    /// Writes every row of the run, shows each to `observer`, and puts the file in its place.
     ///
     /// # Errors
     /// When the disk fails, or the input is no longer what the run was opened with.
@@ -97,8 +98,9 @@ impl ResultsFile {
         self,
         source: &ResultsInput<'_>,
         ledger: &mut dyn Ledger,
+        observer: RowObserver<'_>,
     ) -> anyhow::Result<WrittenResults> {
-        let (digest, tally) = self.write_to_temp(source, ledger).with_context(|| {
+        let (digest, tally) = self.write_to_temp(source, ledger, observer).with_context(|| {
             let path = self.path.display();
             format!("the results could not be written to {path}; the ledger has them all: correct the cause and start the same command again")
         })?;
@@ -131,9 +133,11 @@ impl ResultsFile {
         &self,
         source: &ResultsInput<'_>,
         ledger: &mut dyn Ledger,
+        observer: RowObserver<'_>,
     ) -> anyhow::Result<(String, RowTally)> {
         let file = self.temp_file.as_file();
-        let written = write_in_background(file, |file| write_lines(source, ledger, file))?;
+        let written =
+            write_in_background(file, |file| write_lines(source, ledger, observer, file))?;
         source.input.verify()?;
         file.sync_all()?;
         Ok(written)

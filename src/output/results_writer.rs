@@ -7,7 +7,7 @@ use anyhow::{Context, bail};
 use csv::ByteRecord;
 
 use super::background_writer::{BackgroundWriter, CHUNK_BYTES};
-use super::row_prefetch::for_each_row;
+use super::row_prefetch::{RowObserver, for_each_row};
 use super::rows;
 use crate::input::{BYTE_ORDER_MARK, ColumnMap, Input, RerunPlan};
 use crate::ledger::{Ledger, RowRecord, Run, after_lost_answer};
@@ -73,6 +73,7 @@ impl RowTally {
 pub(super) fn write_lines(
     source: &ResultsInput<'_>,
     ledger: &mut dyn Ledger,
+    observer: RowObserver<'_>,
     mut file: BackgroundWriter,
 ) -> anyhow::Result<RowTally> {
     if source.input.has_byte_order_mark() {
@@ -83,7 +84,7 @@ pub(super) fn write_lines(
     let mut rows = source.input.rows(source.columns)?;
     let mut tally = RowTally::default();
     let unfinished = ReasonCode::UnfinishedLine.to_string();
-    for_each_row(ledger, source.run, |record| {
+    for_each_row(ledger, source.run, observer, |record| {
         tally.add(record);
         tally.may_be_cut_short |= record.error_code == unfinished;
         let line = rows.next()?.context("the input has fewer rows than the run")?;

@@ -5,7 +5,7 @@ use std::thread::scope;
 
 use anyhow::anyhow;
 
-use crate::ledger::{Ledger, RowRecord, Run};
+use crate::ledger::{AttemptRecord, Ledger, RowRecord, Run};
 use crate::model::RowNumber;
 
 /// How many rows to hand over at a time, few enough to stay in a processor's cache, and
@@ -13,13 +13,17 @@ use crate::model::RowNumber;
 const BATCH_ROWS: usize = 1000;
 const QUEUED_BATCHES: usize = 4;
 
-/// Calls `each` for every row of a run, in order.
+/// What else every row of a run is shown to as it is read, with its attempts.
+pub type RowObserver<'o> = Option<&'o mut (dyn FnMut(&RowRecord, &[AttemptRecord]) + Send)>;
+
+/// Calls `each` for every row of a run, in order; on the thread that reads, `observer` before.
 ///
 /// # Errors
 /// Those of `each` and of the ledger.
 pub(super) fn for_each_row(
     ledger: &mut dyn Ledger,
     run: &Run,
+    observer: RowObserver<'_>,
     mut each: impl FnMut(&RowRecord) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     scope(|scope| {
@@ -28,7 +32,7 @@ pub(super) fn for_each_row(
         let reading = scope.spawn(move || {
             let gone = || anyhow!("the rows are no longer wanted");
             let mut batch = RowBatch::default();
-            ledger.rows(run, &mut |record| {
+            let mut take = |record: &mut RowRecord| {
                 if batch.count == BATCH_ROWS {
                     let next = empty.try_recv().unwrap_or_default();
                     let full = full.send(std::mem::replace(&mut batch, next));
@@ -36,7 +40,14 @@ pub(super) fn for_each_row(
                 }
                 batch.take(record);
                 Ok(())
-            })?;
+            };
+            match observer {
+                None => ledger.rows(run, &mut take)?,
+                Some(observe) => ledger.rows_with_attempts(run, &mut |record, attempts| {
+                    observe(record, attempts);
+                    take(record)
+                })?,
+            }
             full.send(batch).map_err(|_| gone())
         });
         let handed = filled.iter().try_for_each(|mut batch| {

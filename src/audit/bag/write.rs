@@ -293,7 +293,8 @@ impl TableFiles {
     ) -> anyhow::Result<RunDigests> {
         let id = &run.opened.id;
         let mut lines = RunLines::new(id, &run.opened.endpoint, &run.starts);
-        let [mut rows, mut attempts, mut events] = [(); 3].map(|()| BlockDigest::default());
+        let [mut rows, mut attempts] = [(); 2].map(|()| BlockDigest::in_background());
+        let mut events = BlockDigest::default();
         let mut counts = Counts::default();
         source.rows_with_attempts(id, &mut |row, made| {
             let line = lines.row(row);

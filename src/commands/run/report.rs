@@ -4,16 +4,18 @@ use anyhow::{Context as _, anyhow};
 use jiff::Timestamp;
 
 use super::state::{Context, RunState};
+use crate::audit::SealedRecords;
 use crate::audit::seal::SealedFile;
 use crate::commands::error::{LedgerFailed, exit_code_of};
 use crate::commands::{rehearsal, sealing};
 use crate::config::Settings;
 use crate::exit_code::ExitCode;
-use crate::ledger::{Ledger, LedgerLocation, Run};
+use crate::ledger::{AttemptRecord, Ledger, LedgerLocation, RowRecord, Run};
 use crate::model::Counts;
 use crate::output::metrics::{MetricsFile, RunMetrics};
 use crate::output::results::{Replace, ResultsFile, WrittenResults};
 use crate::output::results_writer::ResultsInput;
+use crate::output::row_prefetch::RowObserver;
 use crate::output::summary::{SealLine, Summary, WorkSummary, counts_text};
 use crate::output::{console, human_count};
 use crate::policy::stop_rules::StopReason;
@@ -109,7 +111,8 @@ pub async fn finish(
             "other processes continue this run: its results are written as they are now; start the same command again for all of them"
         );
     }
-    let results = results.write(&source, ledger.as_mut()).context(LedgerFailed)?;
+    let (results, records) =
+        write_results(results, &source, settings, ledger.as_mut()).context(LedgerFailed)?;
     metrics.finish(run, &results);
     let miscount = miscount(run, &results, ledger.as_mut()).context(LedgerFailed)?;
     let wrong = miscount.or(results.misnamed.map(|misnamed| anyhow!("{misnamed}")));
@@ -117,7 +120,9 @@ pub async fn finish(
         LedgerLocation::Database(_) => {
             sealing::seal_shared(ledger.as_mut(), run, sealed_file(&results))
         }
-        LedgerLocation::File(_) => sealing::seal(ledger.as_mut(), run, sealed_file(&results)),
+        LedgerLocation::File(_) => {
+            sealing::seal(ledger.as_mut(), run, sealed_file(&results), records)
+        }
     };
     let is_rehearsal = target.is_rehearsal();
     let comparison = match target.simulator {
@@ -152,6 +157,27 @@ pub async fn finish(
         Some(wrong) => Err(wrong).context(LedgerFailed),
         None => Ok(exit),
     }
+}
+
+/// Writes the results. Returns them, and the rows for the seal if no other process can change
+/// them meanwhile.
+fn write_results(
+    results: ResultsFile,
+    source: &ResultsInput<'_>,
+    settings: &Settings,
+    ledger: &mut dyn Ledger,
+) -> anyhow::Result<(WrittenResults, Option<SealedRecords>)> {
+    let mut records = match settings.ledger {
+        LedgerLocation::Database(_) => None,
+        // What cannot be read here is reported by the sealing.
+        LedgerLocation::File(_) => SealedRecords::begin(ledger, source.run).unwrap_or_default(),
+    };
+    let mut add = records.as_mut().map(|records| {
+        |row: &RowRecord, attempts: &[AttemptRecord]| records.add_row(row, attempts)
+    });
+    let observer: RowObserver<'_> = add.as_mut().map(|add| add as _);
+    let written = results.write(source, ledger, observer)?;
+    Ok((written, records))
 }
 
 /// The results file for the seal.
