@@ -34,6 +34,7 @@ mod man;
 mod metrics;
 mod multi_machine;
 mod orders;
+mod other_tools;
 mod outage;
 mod own_files;
 mod pages;
