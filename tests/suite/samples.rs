@@ -1,6 +1,7 @@
 //! The samples do what samples/README.md states.
 
 use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
 
 use assert_cmd::Command;
@@ -234,13 +235,18 @@ fn the_command_lines_that_are_shown_are_understood() {
     let (_, line) = text.split_once("exec cardcancel worker ").unwrap();
     let (flags, _) = line.split_once('\'').unwrap();
     cardcancel::cli::parse(["cardcancel", "worker"].into_iter().chain(flags.split(' '))).unwrap();
+    let text = fs::read_to_string(sample("cardcancel-verify.service")).unwrap();
+    let (_, line) = text.split_once("exec cardcancel verify ").unwrap();
+    let (flags, _) = line.split_once('\'').unwrap();
+    cardcancel::cli::parse(["cardcancel", "verify"].into_iter().chain(flags.split(' '))).unwrap();
 }
 
 #[test]
 fn systemd_accepts_the_units() {
     let (service, timer) = (sample("cardcancel.service"), sample("cardcancel.timer"));
     let work = sample("cardcancel-worker.service");
-    let args = ["verify", &service, &timer, &work];
+    let [verify, daily] = ["cardcancel-verify.service", "cardcancel-verify.timer"].map(sample);
+    let args = ["verify", &service, &timer, &work, &verify, &daily];
     let Some(output) = judged("systemd_accepts_the_units", "systemd-analyze", &args) else {
         return;
     };
@@ -249,7 +255,7 @@ fn systemd_accepts_the_units() {
 
 #[test]
 fn systemd_finds_the_services_locked_down() {
-    for name in ["cardcancel.service", "cardcancel-worker.service"] {
+    for name in ["cardcancel.service", "cardcancel-worker.service", "cardcancel-verify.service"] {
         // In tenths: 1.5 of 10, where 10 is a service without any protection.
         let args = ["security", "--offline=yes", "--threshold=15", &sample(name)];
         let test = "systemd_finds_the_services_locked_down";
@@ -304,6 +310,101 @@ fn python_understands_the_airflow_task() {
     let read = "import sys; compile(open(sys.argv[1]).read(), sys.argv[1], 'exec')";
     let args = ["-c", read, &sample("airflow_dag.py")];
     judged("python_understands_the_airflow_task", "python3", &args).map(content);
+}
+
+/// A seal of a rehearsal, as the ledger has it, and the rehearsal's folder.
+fn sealed() -> (TempDir, Vec<u8>) {
+    let home = TempDir::new().unwrap();
+    rehearsed(&home, &["run", &sample("orders.csv"), "-o", "out.csv"]);
+    let args = ["export", "--since", "2020-01-01", "--rehearse", "-o", "audit"];
+    cardcancel(&home).args(args).assert().success();
+    let seal = fs::read(home.path().join("audit/data/seals/000001.seal")).unwrap();
+    (home, seal)
+}
+
+#[test]
+fn a_witness_on_another_machine_keeps_lines_that_verify_reads() {
+    let (home, seal) = sealed();
+    let witness = |seal: &[u8]| {
+        let mut witness = Command::new("sh");
+        witness.arg(sample("audit/witness-on-another-machine")).env("CARDCANCEL_SEALS", "seals");
+        witness.current_dir(&home).write_stdin(seal).output().unwrap()
+    };
+    let answer = content(witness(&seal));
+    assert_eq!(fs::read_to_string(home.path().join("seals")).unwrap(), answer);
+    let args = ["verify", "audit", "--witness", "seals", "--require", "witnessed"];
+    cardcancel(&home).args(args).assert().success();
+    let other = String::from_utf8(seal).unwrap().replace("number 1\n", "number 1\n\n");
+    assert!(content(witness(other.as_bytes())) != answer);
+    cardcancel(&home).args(args).assert().code(1);
+    assert!(!witness(b"not a seal\n").status.success());
+}
+
+#[test]
+fn a_time_stamp_of_a_seal_can_be_verified() {
+    let test = "a_time_stamp_of_a_seal_can_be_verified";
+    let (home, seal) = sealed();
+    for program in ["curl", "openssl"] {
+        if judged(test, program, &["--version"]).is_none() {
+            return;
+        }
+    }
+    let openssl = |args: &str| {
+        let mut openssl = std::process::Command::new("openssl");
+        content(openssl.args(args.split(' ')).current_dir(&home).output().unwrap())
+    };
+    let settings = "[tsa]\nserial = serial\nsigner_cert = tsa.pem\nsigner_key = key.pem\n\
+                    signer_digest = sha256\ndefault_policy = 1.2.3.4\ndigests = sha256\n";
+    fs::write(home.path().join("tsa.cnf"), settings).unwrap();
+    openssl(
+        "req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out tsa.pem -days 2 -subj /CN=tsa \
+         -addext extendedKeyUsage=critical,timeStamping",
+    );
+    let authority = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/tsr", authority.local_addr().unwrap());
+    let stamped = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let (mut stream, _) = authority.accept().unwrap();
+            fs::write(home.path().join("query"), posted(&mut stream)).unwrap();
+            openssl("ts -reply -config tsa.cnf -section tsa -queryfile query -out reply");
+            let reply = fs::read(home.path().join("reply")).unwrap();
+            let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", reply.len());
+            stream.write_all(&[head.as_bytes(), &reply].concat()).unwrap();
+        });
+        let mut stamp = Command::new("sh");
+        stamp.args([&sample("audit/timestamp-rfc3161"), &url]);
+        stamp.write_stdin(seal).output().unwrap()
+    });
+    assert!(stamped.status.success(), "{stamped:?}");
+    fs::write(home.path().join("receipt"), stamped.stdout).unwrap();
+    let verify = "ts -verify -data audit/data/seals/000001.seal -in receipt -CAfile tsa.pem";
+    openssl(verify);
+    // An authority that is away, or answers something else, gives no receipt.
+    drop(authority);
+    let mut stamp = Command::new("sh");
+    stamp.args([&sample("audit/timestamp-rfc3161"), &url]).write_stdin("seal");
+    let refused = stamp.output().unwrap();
+    assert!(!refused.status.success() && refused.stdout.is_empty(), "{refused:?}");
+}
+
+/// The body of a request.
+fn posted(stream: &mut std::net::TcpStream) -> Vec<u8> {
+    let mut stream = BufReader::new(stream);
+    let mut length = 0;
+    loop {
+        let mut line = String::new();
+        stream.read_line(&mut line).unwrap();
+        let line = line.trim_end().to_lowercase();
+        if line.is_empty() {
+            break;
+        }
+        if let Some(value) = line.strip_prefix("content-length: ") {
+            length = value.parse().unwrap();
+        }
+    }
+    let mut body = vec![0; length];
+    stream.read_exact(&mut body).unwrap();
+    body
 }
 
 #[test]
