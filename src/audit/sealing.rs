@@ -11,7 +11,7 @@ use super::seal::{
 use crate::hash::Digest;
 use crate::ledger::{
     AttemptRecord, BlockTexts, EventKind, EventRecord, Ledger, NewEvent, NewSeal, Purpose,
-    RowRecord, Run, SealRecord, StartRecord,
+    RowRecord, Run, SealRecord, StartRecord, timeline,
 };
 
 /// What is known when a run is sealed beside its records.
@@ -33,7 +33,6 @@ pub struct SealedRecords {
     last_start: i64,
     /// The last start that the seal before covers.
     covered: Option<i64>,
-    is_in_flight: bool,
 }
 
 impl SealedRecords {
@@ -51,25 +50,24 @@ impl SealedRecords {
     fn new(run: &Run, starts: &[StartRecord], covered: Option<i64>) -> Option<SealedRecords> {
         let last_start = starts.last()?.number;
         let digest = RunDigest::new(run.id(), &run.opened.endpoint, starts, covered);
-        Some(SealedRecords { digest, last_start, covered, is_in_flight: false })
+        Some(SealedRecords { digest, last_start, covered })
     }
 
     /// Adds the next row of the run, by number, with its attempts.
     pub fn add_row(&mut self, row: &RowRecord, attempts: &[AttemptRecord]) {
-        self.is_in_flight |= attempts.last().is_some_and(|last| last.ended_at.is_none());
         self.digest.add_row(row, attempts);
     }
 
-    /// The digests with those of the events; `None` if a call is in flight.
-    fn finish(mut self, events: &[EventRecord]) -> Option<RunDigests> {
+    /// The digests with those of the events.
+    fn finish(mut self, events: &[EventRecord]) -> RunDigests {
         events.iter().for_each(|event| self.digest.add_event(event));
-        (!self.is_in_flight).then(|| self.digest.finish())
+        self.digest.finish()
     }
 }
 
 /// Seals a run at rest. Returns the seal that covers its last start, which may be an earlier one;
-/// `None` if the run was never started, or its process died with calls in flight: only the next
-/// start of the run records what these came to. `records` are all rows of the run, if they were
+/// `None` if the run was never started, other processes work on it, or its process died with calls
+/// in flight: only the next start of the run records what these came to. `records` are all rows of the run, if they were
 /// read since it came to rest.
 ///
 /// # Errors
@@ -90,6 +88,9 @@ fn seal_with_event(
     event: Option<NewEvent>,
     records: Option<SealedRecords>,
 ) -> anyhow::Result<Option<SealRecord>> {
+    if !ledger.bring_to_rest(run)? {
+        return Ok(None);
+    }
     // A process that worked on it with others knows the run by its own end, not by the last one.
     let run = &ledger.run(run.id())?.with_context(|| format!("run {} is gone", run.id()))?;
     let starts = ledger.starts(run)?;
@@ -105,7 +106,7 @@ fn seal_with_event(
     if let Some(NewEvent { at, kind, detail }) = &event {
         let (kind, detail) = (kind.to_string(), detail.clone());
         events.push(EventRecord { at: *at, kind, start: None, detail });
-        events.sort_by_key(|event| event.at);
+        timeline::sort(&mut events);
     }
     let of_this_seal =
         |read: &SealedRecords| (read.last_start, read.covered) == (last.number, covered);
@@ -113,9 +114,7 @@ fn seal_with_event(
         Some(records) => Some(records),
         None => read(ledger, run, &starts, covered)?,
     };
-    let Some(digests) = records.and_then(|records| records.finish(&events)) else {
-        return Ok(None);
-    };
+    let Some(digests) = records.map(|records| records.finish(&events)) else { return Ok(None) };
     let seal = Seal {
         ledger: word(&ledger.ledger_id()?)?,
         number: 0,
@@ -148,7 +147,7 @@ fn seal_with_event(
     };
     let text = |number, previous| Seal { number, previous, ..seal.clone() }.to_text();
     let new = NewSeal { start: last.number, blocks, event, text: &text };
-    Ok(Some(ledger.append_seal(run, &new)?))
+    Ok(ledger.append_seal(run, &new)?)
 }
 
 /// Seals the runs that are at rest and whose processes died before they sealed them, but not the

@@ -140,8 +140,10 @@ impl LedgerVerifier<'_> {
         seal: &Seal,
     ) -> anyhow::Result<()> {
         let starts = ledger.starts(run)?;
-        let goes_on = starts.last().is_some_and(|last| last.number > record.start);
         let (digests, ended) = self.read(ledger, run, &starts, record.start)?;
+        // Looked up afterwards: it may have been started again while it was read.
+        let last = ledger.starts(run)?.last().map(|last| last.number);
+        let goes_on = last.is_some_and(|last| last > record.start);
         let id = run.id();
         if goes_on {
             // It was started again: what it did before is as it was sealed, or not.

@@ -15,21 +15,8 @@ use crate::ledger::{Ledger, Run, SealRecord};
 /// Present where systemd synchronizes the clock, once it has done so.
 const SYNCHRONIZED: &str = "/run/systemd/timesync/synchronized";
 
-/// Seals a run of a shared ledger, unless other processes still work on it: each records its end,
-/// which the seal covers, and the last one seals.
-pub fn seal_shared(
-    ledger: &mut dyn Ledger,
-    run: &Run,
-    results: Option<SealedFile>,
-) -> Option<SealRecord> {
-    match ledger.is_locked(&run.opened.key) {
-        // Others may have worked on it since this process read it.
-        Ok(false) => seal(ledger, run, results, None),
-        Ok(true) | Err(_) => None,
-    }
-}
-
-/// Seals a run that this process brought to rest, after those that others left unsealed. Returns
+/// Seals a run on which this process has ended its work, after those that others left unsealed.
+/// The last of several processes seals it: each records its end, which the seal covers. Returns
 /// its seal, and writes each new seal to the log. A failure is a warning: the next run seals it.
 /// `records` are the run's rows, if all of them were read since it came to rest.
 pub fn seal(

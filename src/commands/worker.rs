@@ -173,7 +173,7 @@ impl WorkerLoop<'_> {
             metrics: None,
         };
         let mut finished = session.send(run, ledger).await.context(LedgerFailed)?;
-        sealing::seal_shared(finished.ledger.as_mut(), &finished.run, None);
+        sealing::seal(finished.ledger.as_mut(), &finished.run, None, None);
         Ok(self.outcome(finished))
     }
 

@@ -49,7 +49,7 @@ mod seal_record;
 mod send_order;
 mod sqlite;
 mod start_record;
-mod timeline;
+pub(crate) mod timeline;
 
 use std::collections::BTreeMap;
 
@@ -199,9 +199,19 @@ pub trait Ledger: Send {
     /// progress.
     fn unsealed(&mut self) -> Result<Vec<Run>, LedgerError>;
 
+    /// Whether a run is at rest, so that it can be sealed: it has no call in flight, and no process
+    /// works on it. On a ledger that is not shared, the caller holds the run's lock. On a shared
+    /// one, a process whose lease has expired works on it no longer: if it goes on, what it records
+    /// belongs to a later start, which the seal does not cover.
+    fn bring_to_rest(&mut self, run: &Run) -> Result<bool, LedgerError>;
+
     /// Appends a seal of a run to the chain. If another process has sealed the same starts
-    /// meanwhile, returns that seal.
-    fn append_seal(&mut self, run: &Run, new: &NewSeal<'_>) -> Result<SealRecord, LedgerError>;
+    /// meanwhile, returns that seal; `None` if the run was started again meanwhile.
+    fn append_seal(
+        &mut self,
+        run: &Run,
+        new: &NewSeal<'_>,
+    ) -> Result<Option<SealRecord>, LedgerError>;
 
     /// The runs for which a file with this mark was written.
     fn results_of(&mut self, mark: &str) -> Result<Vec<String>, LedgerError>;

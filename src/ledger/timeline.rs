@@ -28,9 +28,15 @@ pub(super) fn timeline(
     }));
     events.extend(recorded);
     events.extend(starts.iter().filter_map(end));
-    // The sort is stable: events of the same time keep their order.
-    events.sort_by_key(|event| event.at);
+    sort(&mut events);
     events
+}
+
+/// Sorts events by time. Those of the same time keep their order, but the ends of starts are last,
+/// wherever they are among them.
+pub fn sort(events: &mut [EventRecord]) {
+    let ends = [EventKind::Stopped, EventKind::Finished].map(EventKind::as_str);
+    events.sort_by_key(|event| (event.at, ends.contains(&event.kind.as_str())));
 }
 
 /// The end of a start; `None` if it is in progress, or its process died.

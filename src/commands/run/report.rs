@@ -116,14 +116,7 @@ pub async fn finish(
     metrics.finish(run, &results);
     let miscount = miscount(run, &results, ledger.as_mut()).context(LedgerFailed)?;
     let wrong = miscount.or(results.misnamed.map(|misnamed| anyhow!("{misnamed}")));
-    let seal = match settings.ledger {
-        LedgerLocation::Database(_) => {
-            sealing::seal_shared(ledger.as_mut(), run, sealed_file(&results))
-        }
-        LedgerLocation::File(_) => {
-            sealing::seal(ledger.as_mut(), run, sealed_file(&results), records)
-        }
-    };
+    let seal = sealing::seal(ledger.as_mut(), run, sealed_file(&results), records);
     let is_rehearsal = target.is_rehearsal();
     let comparison = match target.simulator {
         Some(simulator) => Some(rehearsal::compare(simulator, run, ledger.as_mut()).await?),

@@ -12,6 +12,7 @@ mod error;
 mod known_orders;
 mod pooler;
 mod read;
+mod register;
 mod schema;
 mod seals;
 mod session;
@@ -234,7 +235,15 @@ impl Ledger for Postgres {
         self.connection.with_retry(async |session| seals::unsealed(session).await)
     }
 
-    fn append_seal(&mut self, run: &Run, new: &NewSeal<'_>) -> Result<SealRecord, LedgerError> {
+    fn bring_to_rest(&mut self, run: &Run) -> Result<bool, LedgerError> {
+        self.connection.with_retry(async |session| seals::bring_to_rest(session, run.number).await)
+    }
+
+    fn append_seal(
+        &mut self,
+        run: &Run,
+        new: &NewSeal<'_>,
+    ) -> Result<Option<SealRecord>, LedgerError> {
         self.connection.with_retry(async |session| seals::append(session, run, new).await)
     }
 

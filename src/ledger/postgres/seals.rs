@@ -38,18 +38,33 @@ pub(super) async fn unsealed(session: &mut Session) -> Result<Vec<Run>, DbError>
     Ok(runs)
 }
 
-/// Appends a seal, unless another one covers the same starts.
+/// Whether no call of the run is in flight, and no worker is at work on it. Workers whose leases
+/// have expired are not from then on.
+pub(super) async fn bring_to_rest(session: &mut Session, run: i64) -> Result<bool, DbError> {
+    session.client.execute(include_str!("sql/expire_before_seal.sql"), &[&run]).await?;
+    let is_at_rest = "SELECT NOT EXISTS (SELECT FROM worker WHERE run = $1 AND at_work)
+                         AND NOT EXISTS (SELECT FROM open_row WHERE run = $1 AND in_flight)";
+    Ok(session.client.query_one(is_at_rest, &[&run]).await?.try_get(0)?)
+}
+
+/// Appends a seal, unless another one covers the same starts, or it does not cover the last one.
 pub(super) async fn append(
     session: &mut Session,
     run: &Run,
     new: &NewSeal<'_>,
-) -> Result<SealRecord, DbError> {
+) -> Result<Option<SealRecord>, DbError> {
     session.client.batch_execute(&format!("BEGIN; SELECT pg_advisory_xact_lock({LOCK})")).await?;
     if let Some(sealed) = last_of_run(session, run.number).await?
         && sealed.start >= new.start
     {
         session.client.batch_execute("ROLLBACK").await?;
-        return Ok(sealed);
+        return Ok(Some(sealed));
+    }
+    let last = "SELECT max(number) FROM worker WHERE run = $1";
+    let last: Option<i64> = session.client.query_one(last, &[&run.number]).await?.try_get(0)?;
+    if last != Some(new.start) {
+        session.client.batch_execute("ROLLBACK").await?;
+        return Ok(None);
     }
     if let Some(NewEvent { at, kind, detail }) = &new.event {
         let insert = "INSERT INTO event (run, at, kind, detail) VALUES ($1, $2, $3, $4)";
@@ -76,14 +91,14 @@ pub(super) async fn append(
         )
         .await?;
     session.client.batch_execute("COMMIT").await?;
-    Ok(SealRecord {
+    Ok(Some(SealRecord {
         number: shown,
         run: run.id().to_owned(),
         start: new.start,
         digest,
         text,
         blocks: new.blocks.clone(),
-    })
+    }))
 }
 
 fn seal_from(row: &Row) -> Result<SealRecord, DbError> {

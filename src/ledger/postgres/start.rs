@@ -5,12 +5,10 @@ use std::time::{Duration, Instant};
 use super::clock::DatabaseClock;
 use super::commit;
 use super::error::DbError;
+use super::register;
 use super::session::Session;
-use super::text::storable;
 use super::worker::WorkerSession;
-use crate::hash::Digest;
 use crate::ledger::{CommitLatency, Run, StartOptions, codes, interrupted};
-use crate::process;
 
 /// How often the clock is read for a first estimate; the fastest answer counts.
 const READINGS: u32 = 5;
@@ -38,43 +36,9 @@ pub(super) async fn start(
 ) -> Result<WorkerSession, DbError> {
     commit::prepare_statements(session).await?;
     let endpoint = run.opened.endpoint.clone();
-    let digest = Digest::new(&start.configuration).to_string();
-    let StartOptions { by, purpose, .. } = start;
-    let [uid, process_id] = [by.uid, by.process].map(i64::from);
-    let login_uid = by.login_uid.map(i64::from);
     let transaction = session.client.transaction().await?;
-    transaction
-        .execute(
-            "INSERT INTO configuration VALUES ($1, $2) ON CONFLICT DO NOTHING",
-            &[&digest, &storable(&start.configuration)],
-        )
-        .await?;
-    let worker = transaction
-        .query_one(
-            include_str!("sql/register.sql"),
-            &[
-                &run.number,
-                &lease.as_secs_f64(),
-                &by.to_string(),
-                &process::PROGRAM,
-                &start.rates,
-                &start.cut_off,
-                &(!start.joins).then_some(start.again),
-                &uid,
-                &by.user,
-                &login_uid,
-                &by.login,
-                &by.host,
-                &process_id,
-                &by.unit,
-                &by.ssh_connection,
-                &purpose.reason,
-                &purpose.requested_by,
-                &purpose.ticket,
-                &digest,
-            ],
-        )
-        .await?;
+    register::lock_run(&transaction, run.number).await?;
+    let (worker, again) = register::register(&transaction, run.number, start, lease).await?;
     transaction
         .execute(
             "INSERT INTO budget VALUES ($1, $2) ON CONFLICT DO NOTHING",
@@ -94,10 +58,11 @@ pub(super) async fn start(
     Ok(WorkerSession {
         run: run.number,
         endpoint,
-        again: worker.try_get(1)?,
+        start: start.clone(),
+        again,
         interrupted: interrupted.map(|status| codes::of_status(status) as i16),
         lease,
-        worker: worker.try_get(0)?,
+        worker,
         commit: 0,
         confirmed: 0,
         first_fresh: 0,

@@ -8,10 +8,11 @@ use jiff::{SignedDuration, Timestamp};
 use super::copies::Copies;
 use super::error::DbError;
 use super::read;
+use super::register;
 use super::session::Session;
 use super::text::storable;
 use crate::ledger::interrupted;
-use crate::ledger::{CommitLatency, FinishOptions, LedgerError, NewEvent, Run};
+use crate::ledger::{CommitLatency, FinishOptions, LedgerError, NewEvent, Run, StartOptions};
 
 pub(super) const LAST_COMMIT: &str = include_str!("sql/last_commit.sql");
 
@@ -19,6 +20,8 @@ pub(super) const LAST_COMMIT: &str = include_str!("sql/last_commit.sql");
 pub(super) struct WorkerSession {
     pub run: i64,
     pub endpoint: String,
+    /// How the work was started.
+    pub start: StartOptions,
     /// Whether to send orders even if another run cancelled them.
     pub again: bool,
     /// The status with which a row ends whose call was interrupted; `None` if it is sent again.
@@ -99,13 +102,32 @@ pub(super) async fn rewound(
     completed_rows: &[i64],
     what: &str,
 ) -> DbError {
+    match doubt_after_rewind(session, worker_session, completed_rows).await {
+        Ok(()) => LedgerError::Rewound { path: session.path.clone(), what: what.to_owned() }.into(),
+        Err(cause) => cause,
+    }
+}
+
+/// Records the doubts as a new start of this process, which has ended: in its earlier state, the
+/// run may have been sealed.
+async fn doubt_after_rewind(
+    session: &mut Session,
+    worker_session: &WorkerSession,
+    completed_rows: &[i64],
+) -> Result<(), DbError> {
+    let WorkerSession { run, worker, first_fresh, start, .. } = worker_session;
+    let transaction = session.client.transaction().await?;
+    if !register::lock_run(&transaction, *run).await? {
+        return Ok(());
+    }
+    let (last, _) = register::register(&transaction, *run, start, Duration::ZERO).await?;
+    let end = "UPDATE worker SET at_work = false WHERE number = $1";
+    transaction.execute(end, &[&last]).await?;
     let doubt = include_str!("sql/doubt_after_rewind.sql");
     let values: [&(dyn tokio_postgres::types::ToSql + Sync); 4] =
-        [&worker_session.run, &worker_session.worker, &worker_session.first_fresh, &completed_rows];
-    match session.client.execute(doubt, &values).await {
-        Ok(_) => LedgerError::Rewound { path: session.path.clone(), what: what.to_owned() }.into(),
-        Err(cause) => cause.into(),
-    }
+        [run, worker, first_fresh, &completed_rows];
+    transaction.execute(doubt, &values).await?;
+    Ok(transaction.commit().await?)
 }
 
 /// Ends the work: releases the rows that this process still holds.
@@ -118,34 +140,36 @@ pub(super) async fn finish(
     let stop = finish.stop;
     let for_all = stop.filter(|stop| stop.stops_all()).map(|stop| stop.to_string());
     let stop = stop.map(|stop| stop.to_string());
-    if session.is_known {
-        session.client.batch_execute("BEGIN").await?;
-    } else {
-        know_again(session, worker_session, &[]).await?;
+    let Last { mut worker, .. } = know_again(session, worker_session, &[]).await?;
+    let find = "SELECT at_work, finished_at IS NOT NULL FROM worker WHERE number = $1 FOR UPDATE";
+    let found = session.client.query_one(find, &[&worker]).await?;
+    let (is_at_work, has_finished): (bool, bool) = (found.try_get(0)?, found.try_get(1)?);
+    // If it has, an earlier try was committed, and its acknowledgement was lost.
+    if !has_finished {
+        release_rows(session, worker_session, &[worker_session.worker, worker]).await?;
+        // A seal may cover what was recorded under the old number.
+        if !is_at_work {
+            let WorkerSession { lease, commit, .. } = worker_session;
+            worker = register::register_again(&session.client, worker, *lease, *commit).await?;
+        }
+        insert_events(session, (worker_session.run, worker), &finish.events, ahead).await?;
+        if for_all.is_some() {
+            let note_stop = "UPDATE run SET stop = coalesce(stop, $2) WHERE number = $1";
+            session.client.execute(note_stop, &[&worker_session.run, &for_all]).await?;
+        }
+        let finish = include_str!("sql/finish_worker.sql");
+        session.client.execute(finish, &[&worker, &stop]).await?;
     }
-    release_rows(session, worker_session, &[worker_session.worker]).await?;
-    // If an earlier try was committed, and its acknowledgement was lost, they are recorded.
-    let is_first = "SELECT finished_at IS NULL FROM worker WHERE number = $1";
-    if session.client.query_one(is_first, &[&worker_session.worker]).await?.try_get(0)? {
-        insert_events(session, worker_session, &finish.events, ahead).await?;
-    }
-    if for_all.is_some() {
-        let note_stop = "UPDATE run SET stop = coalesce(stop, $2) WHERE number = $1";
-        session.client.execute(note_stop, &[&worker_session.run, &for_all]).await?;
-    }
-    session
-        .client
-        .execute(include_str!("sql/finish_worker.sql"), &[&worker_session.worker, &stop])
-        .await?;
-    let run = read::run_by_worker(session, worker_session.worker).await?;
+    let run = read::run_by_worker(session, worker).await?;
     session.client.batch_execute("COMMIT").await?;
     Ok(run)
 }
 
-/// Records events by the database's clock, which is `ahead` of the one used for them.
+/// Records events of a run that this worker observed, by the database's clock, which is `ahead`
+/// of the one used for them.
 pub(super) async fn insert_events(
     session: &mut Session,
-    worker_session: &WorkerSession,
+    (run, worker): (i64, i64),
     events: &[NewEvent],
     ahead: SignedDuration,
 ) -> Result<(), DbError> {
@@ -157,7 +181,7 @@ pub(super) async fn insert_events(
     let kind: Vec<&str> = events.iter().map(|event| event.kind.as_str()).collect();
     let detail: Vec<String> = events.iter().map(|event| storable(&event.detail)).collect();
     let values: [&(dyn tokio_postgres::types::ToSql + Sync); 5] =
-        [&worker_session.run, &worker_session.worker, &at, &kind, &detail];
+        [&run, &worker, &at, &kind, &detail];
     session.client.execute(include_str!("sql/insert_events.sql"), &values).await?;
     Ok(())
 }

@@ -314,7 +314,15 @@ impl Ledger for Sqlite {
         seals::unsealed(&self.connection).map_err(|cause| self.fail(cause))
     }
 
-    fn append_seal(&mut self, run: &Run, new: &NewSeal<'_>) -> Result<SealRecord, LedgerError> {
+    fn bring_to_rest(&mut self, run: &Run) -> Result<bool, LedgerError> {
+        seals::is_at_rest(&self.connection, run.number).map_err(|cause| self.fail(cause))
+    }
+
+    fn append_seal(
+        &mut self,
+        run: &Run,
+        new: &NewSeal<'_>,
+    ) -> Result<Option<SealRecord>, LedgerError> {
         let appended = seals::append(&mut self.connection, run, new);
         appended.map_err(|cause| failure(&self.path, cause))
     }

@@ -31,17 +31,28 @@ pub(super) fn unsealed(ledger: &Connection) -> rusqlite::Result<Vec<Run>> {
     runs.into_iter().map(|run| read::run_by_number(ledger, run)).collect()
 }
 
-/// Appends a seal, unless another one covers the same starts.
+/// Whether no call of the run is in flight.
+pub(super) fn is_at_rest(ledger: &Connection, run: i64) -> rusqlite::Result<bool> {
+    let find = "SELECT NOT EXISTS (SELECT 1 FROM in_flight WHERE run = ?1)";
+    ledger.query_row(find, [run], |row| row.get(0))
+}
+
+/// Appends a seal, unless another one covers the same starts, or it does not cover the last one.
 pub(super) fn append(
     ledger: &mut Connection,
     run: &Run,
     new: &NewSeal<'_>,
-) -> rusqlite::Result<SealRecord> {
+) -> rusqlite::Result<Option<SealRecord>> {
     let transaction = ledger.transaction_with_behavior(TransactionBehavior::Immediate)?;
     if let Some(sealed) = last_of_run(&transaction, run.number)?
         && sealed.start >= new.start
     {
-        return Ok(sealed);
+        return Ok(Some(sealed));
+    }
+    let last = "SELECT max(number) FROM start WHERE run = ?1";
+    let last: Option<i64> = transaction.query_row(last, [run.number], |row| row.get(0))?;
+    if last != Some(new.start) {
+        return Ok(None);
     }
     if let Some(NewEvent { at, kind, detail }) = &new.event {
         transaction.execute(
@@ -65,14 +76,14 @@ pub(super) fn append(
         params![number, run.number, new.start, previous, digest, text, rows, attempts, events],
     )?;
     transaction.commit()?;
-    Ok(SealRecord {
+    Ok(Some(SealRecord {
         number,
         run: run.id().to_owned(),
         start: new.start,
         digest,
         text,
         blocks: new.blocks.clone(),
-    })
+    }))
 }
 
 fn seal_from(row: &Row<'_>) -> rusqlite::Result<SealRecord> {

@@ -19,6 +19,7 @@ use super::clock::DatabaseClock;
 use super::connection::DatabaseConnection;
 use super::error::DbError;
 use super::read;
+use super::register;
 use super::session::Session;
 use super::worker::{self, WorkerSession};
 use crate::ledger::commit::UnreadableBudget;
@@ -96,11 +97,13 @@ async fn try_commit(
     let worker = if is_ours {
         worker_session.worker
     } else {
-        statements::register_again(session, worker_session).await?
+        let WorkerSession { worker, lease, commit, .. } = worker_session;
+        register::register_again(&session.client, *worker, *lease, *commit).await?
     };
     let has_released =
         is_ours && has_expired && statements::release_expired(session, worker_session).await?;
-    worker::insert_events(session, worker_session, &attempt.commit.events, attempt.ahead).await?;
+    let events = &attempt.commit.events;
+    worker::insert_events(session, (worker_session.run, worker), events, attempt.ahead).await?;
     if is_ours && has_expired_in_other_runs {
         session
             .client

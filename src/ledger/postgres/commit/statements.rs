@@ -15,7 +15,6 @@ use crate::ledger::postgres::worker::{self, WorkerSession};
 const BEGIN: &str = "BEGIN";
 pub(super) const COMMIT: &str = "COMMIT";
 const RENEW_LEASE: &str = include_str!("../sql/renew_lease.sql");
-const REGISTER_AGAIN: &str = include_str!("../sql/register_again.sql");
 const COMPLETE: &str = include_str!("../sql/complete.sql");
 const BUDGET: &str = include_str!("../sql/budget.sql");
 const OTHERS: &str = include_str!("../sql/others.sql");
@@ -123,19 +122,6 @@ pub(super) async fn prepare(
     )?;
     let (state, elsewhere) = (state.try_get(0)?, elsewhere.try_get(0)?);
     Ok(Prepared { renewed, run_row, state, elsewhere })
-}
-
-/// Registers this process as a new worker, because others took over its rows.
-pub(super) async fn register_again(
-    session: &mut Session,
-    worker_session: &WorkerSession,
-) -> Result<i64, DbError> {
-    let lease = worker_session.lease.as_secs_f64();
-    let row = session
-        .client
-        .query_one(REGISTER_AGAIN, &[&worker_session.worker, &lease, &worker_session.commit])
-        .await?;
-    Ok(row.try_get(0)?)
 }
 
 /// Releases the rows of expired workers of the run. Returns whether there were any.
