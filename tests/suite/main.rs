@@ -33,6 +33,7 @@ mod logs;
 mod man;
 mod metrics;
 mod multi_machine;
+mod nights;
 mod orders;
 mod other_tools;
 mod outage;
