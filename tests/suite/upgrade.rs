@@ -108,3 +108,18 @@ fn an_upgrade_whose_copy_cannot_be_written_changes_nothing() {
     cancel_on_a_disk_with(16, &env, "http://127.0.0.1:9", &["--ledger", "l.db"]).exits(5);
     assert_eq!((version(&env, "l.db"), copies(&env).len()), (7, 0));
 }
+
+#[test]
+fn runs_that_an_older_version_left_are_sealed_after_the_upgrade_and_verify() {
+    let env = with_ledger(VERSION_7);
+    env.orders(2).cancel(&TestSimulator::perfect().url(), &["--ledger", "l.db"]).exits(0);
+    let verified = env.run(&["verify", "--ledger", "l.db"]).exits(0).stdout;
+    assert!(verified.starts_with("Unchanged since seal "), "{verified}");
+    let ledger = Connection::open(env.path("l.db")).unwrap();
+    let count = |sql: &str| ledger.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap();
+    let started = count("SELECT count(DISTINCT run) FROM start");
+    let in_flight = count("SELECT count(DISTINCT run) FROM in_flight");
+    assert_eq!(count("SELECT count(*) FROM seal"), started - in_flight);
+    assert_eq!(count("SELECT max(number) FROM seal"), started - in_flight);
+    assert!(started > 1);
+}

@@ -12,7 +12,7 @@ pub fn new_run(opened_at: Timestamp) -> NewRun {
         key: "key".to_owned(),
         command: "run".to_owned(),
         input_name: "orders.csv".to_owned(),
-        input_digest: "digest".to_owned(),
+        input_digest: "0123456789abcdef".repeat(4),
         endpoint: "https://example.com".to_owned(),
         program: "test".to_owned(),
         opened_at,

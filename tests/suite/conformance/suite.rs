@@ -14,6 +14,11 @@ use jiff::Timestamp;
 
 use crate::common::records;
 use crate::common::until;
+pub use crate::conformance::seals::{
+    a_call_that_a_dead_process_left_in_flight_belongs_to_no_seal,
+    a_seal_that_does_not_cover_the_last_start_is_not_appended,
+};
+
 use crate::conformance::process::{
     Home, Process, cancelled, create_run, create_run_as, ended, fresh_rows, new_run, order,
     outcome, rows, start, to_send,
@@ -42,7 +47,7 @@ pub fn a_run_is_enrolled_with_every_row_and_reads_back(home: &Home) {
     let mut counts: Counts = counts.map(|status| (status, 1)).into_iter().collect();
     counts.add_row(Status::Rejected, true);
     assert_eq!((run.counts, run.counts.rejected_with_doubt()), (counts, 1));
-    assert_eq!(run.opened.input_digest, "digest");
+    assert_eq!(run.opened.input_digest, "0123456789abcdef".repeat(4));
     assert_eq!(ledger.run("run-1").unwrap().as_ref(), Some(&run));
 
     let records = records(ledger.as_mut(), &run);
