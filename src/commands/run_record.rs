@@ -12,7 +12,7 @@ use super::start_report::{start_json, started_by};
 use crate::config::default_of;
 use crate::hash::Digest;
 use crate::input::shown;
-use crate::ledger::{EventRecord, Ledger, Run, StartRecord};
+use crate::ledger::{EventRecord, Ledger, Run, SealHead, StartRecord};
 use crate::output::summary::reason;
 
 /// The record of a run beside its rows.
@@ -25,6 +25,7 @@ pub struct RunRecord {
     results: Vec<(String, String)>,
     /// The runs that wrote the input.
     continues: Vec<String>,
+    seals: Vec<SealHead>,
 }
 
 impl RunRecord {
@@ -42,12 +43,15 @@ impl RunRecord {
         }
         let mut continues = ledger.results_of(&run.opened.input_digest)?;
         continues.retain(|id| id != run.id());
+        let mut seals = ledger.seal_heads()?;
+        seals.retain(|seal| seal.run == run.id());
         Ok(RunRecord {
             starts,
             events: ledger.events(run)?,
             configurations,
             results: ledger.results_files(run)?,
             continues,
+            seals,
         })
     }
 
@@ -80,6 +84,12 @@ impl RunRecord {
         }
         for (mark, path) in self.results.iter().filter(|(mark, _)| is_digest(mark)) {
             let _ = writeln!(text, "Results {}\n  SHA-256           {}", shown(path), shown(mark));
+        }
+        for SealHead { number, digest, receipt_at, .. } in &self.seals {
+            let _ = writeln!(text, "Seal {number}\n  SHA-256           {}", shown(digest));
+            if let Some(at) = receipt_at {
+                let _ = writeln!(text, "  receipt           {}", time(*at));
+            }
         }
         let mut events = self.events.iter().filter(|event| !is_implied(event)).peekable();
         if events.peek().is_some() {
@@ -114,6 +124,14 @@ impl RunRecord {
         run["results"] =
             self.results.iter().filter(|(mark, _)| is_digest(mark)).map(results).collect();
         run["continues"] = json!(self.continues);
+        let seal = |seal: &SealHead| {
+            json!({
+                "seal": seal.number,
+                "sha256": seal.digest,
+                "receipt_at": seal.receipt_at.map(|at| at.to_string()),
+            })
+        };
+        run["seals"] = self.seals.iter().map(seal).collect();
     }
 }
 

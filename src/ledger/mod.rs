@@ -53,6 +53,8 @@ pub(crate) mod timeline;
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
+
 use crate::input::{InputError, OrderKey, PlannedRow};
 use crate::model::{AllocateSlots, Order, RowNumber};
 
@@ -72,7 +74,7 @@ pub use row_record::RowRecord;
 pub(crate) use row_record::after_lost_answer;
 pub use run::{NewRun, Run, StartOptions, StartedRun};
 pub use run_lock::RunLock;
-pub use seal_record::{BlockTexts, NewSeal, SealRecord};
+pub use seal_record::{BlockTexts, NewSeal, SealHead, SealRecord};
 pub use sqlite::{LedgerInfo, Sqlite};
 pub use start_record::{Purpose, StartRecord};
 
@@ -212,6 +214,19 @@ pub trait Ledger: Send {
         run: &Run,
         new: &NewSeal<'_>,
     ) -> Result<Option<SealRecord>, LedgerError>;
+
+    /// Every seal without its text, from number 1.
+    fn seal_heads(&mut self) -> Result<Vec<SealHead>, LedgerError>;
+
+    /// The text of the seal with this number.
+    fn seal_text(&mut self, number: u64) -> Result<Option<String>, LedgerError>;
+
+    /// Records what the command of `[seal]` answered when it was given this seal. The first answer
+    /// stays.
+    fn add_receipt(&mut self, seal: u64, at: Timestamp, answer: &[u8]) -> Result<(), LedgerError>;
+
+    /// The recorded answer for this seal.
+    fn receipt(&mut self, seal: u64) -> Result<Option<Vec<u8>>, LedgerError>;
 
     /// The runs for which a file with this mark was written.
     fn results_of(&mut self, mark: &str) -> Result<Vec<String>, LedgerError>;

@@ -1,6 +1,8 @@
 //! A recorded seal. The ledger stores the text and chains it; what the text states is the
 //! business of `audit`.
 
+use jiff::Timestamp;
+
 use super::event::NewEvent;
 use crate::hash::Digest;
 
@@ -19,6 +21,19 @@ pub struct SealRecord {
     pub text: String,
     /// The digests of the blocks that it covers.
     pub blocks: BlockTexts,
+}
+
+/// A recorded seal without its text, and whether a receipt for it is recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SealHead {
+    /// Its number.
+    pub number: u64,
+    /// The identifier of its run.
+    pub run: String,
+    /// The SHA-256 of its text, as recorded.
+    pub digest: String,
+    /// When the command of `[seal]` answered with a receipt for it; `None` if it did not.
+    pub receipt_at: Option<Timestamp>,
 }
 
 /// The SHA-256 of each block of a run's lines, one a line, by table.

@@ -1,5 +1,7 @@
 //! Reads what is exported from a ledger.
 
+use std::collections::BTreeSet;
+
 use anyhow::Context;
 
 use super::source::{BagSource, BaggedRun, BaggedSeal, SealedBlocks};
@@ -87,11 +89,15 @@ impl BagSource for LedgerSource<'_> {
         &mut self,
         each: &mut dyn FnMut(BaggedSeal) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
-        self.ledger.seals()?.into_iter().try_for_each(|seal| {
-            let SealRecord { number, text, blocks, .. } = seal;
-            let blocks = sealed_blocks(&blocks).ok();
-            each(BaggedSeal { number, text, receipt: None, blocks })
-        })
+        let heads = self.ledger.seal_heads()?.into_iter();
+        let with_receipt: BTreeSet<u64> =
+            heads.filter(|head| head.receipt_at.is_some()).map(|head| head.number).collect();
+        for SealRecord { number, text, blocks, .. } in self.ledger.seals()? {
+            let receipt =
+                if with_receipt.contains(&number) { self.ledger.receipt(number)? } else { None };
+            each(BaggedSeal { number, text, receipt, blocks: sealed_blocks(&blocks).ok() })?;
+        }
+        Ok(())
     }
 }
 

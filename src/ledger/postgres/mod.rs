@@ -31,7 +31,7 @@ use super::row_record::RecordBuilder;
 use super::{
     AttemptRecord, CommitOutcome, CommitRequest, CreateRunError, DatabaseUrl, EventRecord,
     FinishOptions, KnownOrders, Ledger, LedgerError, NewRun, NewSeal, OnRecord, OrderHistory,
-    RowRecord, Run, RunLock, SealRecord, StartOptions, StartRecord, StartedRun,
+    RowRecord, Run, RunLock, SealHead, SealRecord, StartOptions, StartRecord, StartedRun,
 };
 use crate::input::{InputError, OrderKey, PlannedRow};
 use crate::model::{AllocateSlots, Order, RowNumber};
@@ -245,6 +245,23 @@ impl Ledger for Postgres {
         new: &NewSeal<'_>,
     ) -> Result<Option<SealRecord>, LedgerError> {
         self.connection.with_retry(async |session| seals::append(session, run, new).await)
+    }
+
+    fn seal_heads(&mut self) -> Result<Vec<SealHead>, LedgerError> {
+        self.connection.with_retry(async |session| seals::heads(session).await)
+    }
+
+    fn seal_text(&mut self, number: u64) -> Result<Option<String>, LedgerError> {
+        self.connection.with_retry(async |session| seals::text(session, number).await)
+    }
+
+    fn add_receipt(&mut self, seal: u64, at: Timestamp, answer: &[u8]) -> Result<(), LedgerError> {
+        self.connection
+            .with_retry(async |session| seals::add_receipt(session, seal, at, answer).await)
+    }
+
+    fn receipt(&mut self, seal: u64) -> Result<Option<Vec<u8>>, LedgerError> {
+        self.connection.with_retry(async |session| seals::receipt(session, seal).await)
     }
 
     fn results_files(&mut self, run: &Run) -> Result<Vec<(String, String)>, LedgerError> {

@@ -1,12 +1,13 @@
 //! The chain of seals.
 
+use jiff::Timestamp;
 use tokio_postgres::Row;
 
 use super::error::DbError;
 use super::read;
 use super::session::Session;
 use crate::hash::Digest;
-use crate::ledger::{BlockTexts, NewEvent, NewSeal, Run, SealRecord};
+use crate::ledger::{BlockTexts, NewEvent, NewSeal, Run, SealHead, SealRecord};
 
 /// The key of the advisory lock held while a seal is appended, so that there is one chain: any
 /// number that no other program uses.
@@ -99,6 +100,50 @@ pub(super) async fn append(
         text,
         blocks: new.blocks.clone(),
     }))
+}
+
+pub(super) async fn heads(session: &mut Session) -> Result<Vec<SealHead>, DbError> {
+    let find = "SELECT seal.number, run.id, digest, receipt.at
+                FROM seal JOIN run ON run.number = seal.run
+                LEFT JOIN receipt ON receipt.seal = seal.number
+                ORDER BY seal.number";
+    let head = |row: &Row| {
+        Ok(SealHead {
+            number: u64::try_from(row.try_get::<_, i64>(0)?).unwrap_or_default(),
+            run: row.try_get(1)?,
+            digest: row.try_get(2)?,
+            receipt_at: row.try_get(3)?,
+        })
+    };
+    session.client.query(find, &[]).await?.iter().map(head).collect()
+}
+
+pub(super) async fn text(session: &mut Session, number: u64) -> Result<Option<String>, DbError> {
+    let find = "SELECT text FROM seal WHERE number = $1";
+    let found = session.client.query_opt(find, &[&stored(number)]).await?;
+    found.map(|row| Ok(row.try_get(0)?)).transpose()
+}
+
+pub(super) async fn add_receipt(
+    session: &mut Session,
+    seal: u64,
+    at: Timestamp,
+    answer: &[u8],
+) -> Result<(), DbError> {
+    let add = "INSERT INTO receipt (seal, at, answer) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
+    session.client.execute(add, &[&stored(seal), &at, &answer]).await?;
+    Ok(())
+}
+
+pub(super) async fn receipt(session: &mut Session, seal: u64) -> Result<Option<Vec<u8>>, DbError> {
+    let find = "SELECT answer FROM receipt WHERE seal = $1";
+    let found = session.client.query_opt(find, &[&stored(seal)]).await?;
+    found.map(|row| Ok(row.try_get(0)?)).transpose()
+}
+
+/// The number of a seal as it is stored. One beyond the type's range is never found.
+fn stored(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(-1)
 }
 
 fn seal_from(row: &Row) -> Result<SealRecord, DbError> {

@@ -45,7 +45,7 @@ use super::row_record::RecordBuilder;
 use super::{
     AttemptRecord, CommitOutcome, CommitRequest, CreateRunError, EventRecord, FinishOptions,
     KnownOrders, Ledger, LedgerError, NewRun, NewSeal, OnRecord, OrderHistory, RowRecord, Run,
-    RunLock, SealRecord, StartOptions, StartRecord, StartedRun,
+    RunLock, SealHead, SealRecord, StartOptions, StartRecord, StartedRun,
 };
 use crate::input::{InputError, OrderKey, PlannedRow};
 use crate::model::{AllocateSlots, Order, RowNumber};
@@ -325,6 +325,23 @@ impl Ledger for Sqlite {
     ) -> Result<Option<SealRecord>, LedgerError> {
         let appended = seals::append(&mut self.connection, run, new);
         appended.map_err(|cause| failure(&self.path, cause))
+    }
+
+    fn seal_heads(&mut self) -> Result<Vec<SealHead>, LedgerError> {
+        seals::heads(&self.connection).map_err(|cause| self.fail(cause))
+    }
+
+    fn seal_text(&mut self, number: u64) -> Result<Option<String>, LedgerError> {
+        seals::text(&self.connection, number).map_err(|cause| self.fail(cause))
+    }
+
+    fn add_receipt(&mut self, seal: u64, at: Timestamp, answer: &[u8]) -> Result<(), LedgerError> {
+        let added = seals::add_receipt(&self.connection, seal, at, answer);
+        added.map_err(|cause| self.fail(cause))
+    }
+
+    fn receipt(&mut self, seal: u64) -> Result<Option<Vec<u8>>, LedgerError> {
+        seals::receipt(&self.connection, seal).map_err(|cause| self.fail(cause))
     }
 
     fn results_files(&mut self, run: &Run) -> Result<Vec<(String, String)>, LedgerError> {

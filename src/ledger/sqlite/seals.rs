@@ -1,10 +1,11 @@
 //! The chain of seals.
 
+use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
 
-use super::read;
+use super::read::{self, time};
 use crate::hash::Digest;
-use crate::ledger::{BlockTexts, NewEvent, NewSeal, Run, SealRecord};
+use crate::ledger::{BlockTexts, NewEvent, NewSeal, Run, SealHead, SealRecord};
 
 const SEAL: &str = "SELECT seal.number, run.id, seal.start, digest, text,
         seal.rows, seal.attempts, seal.events
@@ -84,6 +85,43 @@ pub(super) fn append(
         text,
         blocks: new.blocks.clone(),
     }))
+}
+
+pub(super) fn heads(ledger: &Connection) -> rusqlite::Result<Vec<SealHead>> {
+    let mut find = ledger.prepare(
+        "SELECT seal.number, run.id, digest, receipt.at
+         FROM seal JOIN run ON run.number = seal.run LEFT JOIN receipt ON receipt.seal = seal.number
+         ORDER BY seal.number",
+    )?;
+    let head = |row: &Row<'_>| {
+        Ok(SealHead {
+            number: row.get(0)?,
+            run: row.get(1)?,
+            digest: row.get(2)?,
+            receipt_at: row.get::<_, Option<i64>>(3)?.map(time),
+        })
+    };
+    find.query_map([], head)?.collect()
+}
+
+pub(super) fn text(ledger: &Connection, number: u64) -> rusqlite::Result<Option<String>> {
+    let find = "SELECT text FROM seal WHERE number = ?1";
+    ledger.query_row(find, [number], |row| row.get(0)).optional()
+}
+
+pub(super) fn add_receipt(
+    ledger: &Connection,
+    seal: u64,
+    at: Timestamp,
+    answer: &[u8],
+) -> rusqlite::Result<()> {
+    let add = "INSERT INTO receipt (seal, at, answer) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
+    ledger.execute(add, params![seal, at.as_microsecond(), answer]).map(|_| ())
+}
+
+pub(super) fn receipt(ledger: &Connection, seal: u64) -> rusqlite::Result<Option<Vec<u8>>> {
+    let find = "SELECT answer FROM receipt WHERE seal = ?1";
+    ledger.query_row(find, [seal], |row| row.get(0)).optional()
 }
 
 fn seal_from(row: &Row<'_>) -> rusqlite::Result<SealRecord> {

@@ -76,4 +76,5 @@ conformance! {
     the_recorded_rows_of_orders_are_returned_for_each_in_turn
     a_seal_that_does_not_cover_the_last_start_is_not_appended
     a_call_that_a_dead_process_left_in_flight_belongs_to_no_seal
+    the_first_receipt_of_a_seal_stays
 }

@@ -4,7 +4,7 @@ use cardcancel::audit::seal::{SealedClock, SealedProgram};
 use cardcancel::audit::{SealingContext, seal_run, verify_ledger};
 use cardcancel::ledger::{
     BlockTexts, CommitRequest, EventKind, FinishOptions, Ledger, LedgerError, NewEvent, NewSeal,
-    Run, SealRecord,
+    Run, SealHead, SealRecord,
 };
 use cardcancel::model::ReasonCode;
 use jiff::Timestamp;
@@ -174,5 +174,30 @@ pub fn a_call_that_a_dead_process_left_in_flight_belongs_to_no_seal(home: &Home)
     second.complete(claimed.into_iter().map(cancelled).collect());
     second.finish();
     assert!(seal(ledger.as_mut(), &run).is_some());
+    assert_eq!(verified(ledger.as_mut()), (Vec::new(), 1));
+}
+
+pub fn the_first_receipt_of_a_seal_stays(home: &Home) {
+    let process = home.process(1);
+    let run = process.run.clone();
+    process.rest(Some(ReasonCode::Signal));
+    let mut ledger = home.open();
+    assert!(ledger.seal_heads().unwrap().is_empty());
+    let sealed = seal(ledger.as_mut(), &run).unwrap();
+    let head = |receipt_at| SealHead {
+        number: 1,
+        run: run.id().to_owned(),
+        digest: sealed.digest.clone(),
+        receipt_at,
+    };
+    assert_eq!(ledger.seal_heads().unwrap(), [head(None)]);
+    assert_eq!(ledger.seal_text(1).unwrap().as_ref(), Some(&sealed.text));
+    assert_eq!((ledger.seal_text(2).unwrap(), ledger.receipt(1).unwrap()), (None, None));
+    let at: Timestamp = "2026-11-22T09:10:26.118204Z".parse().unwrap();
+    // Not text: what a time stamp authority signs is binary.
+    ledger.add_receipt(1, at, b"\x30\x82\0").unwrap();
+    ledger.add_receipt(1, Timestamp::UNIX_EPOCH, b"another").unwrap();
+    assert_eq!(ledger.receipt(1).unwrap().as_deref(), Some(&b"\x30\x82\0"[..]));
+    assert_eq!(ledger.seal_heads().unwrap(), [head(Some(at))]);
     assert_eq!(verified(ledger.as_mut()), (Vec::new(), 1));
 }

@@ -16,7 +16,7 @@ use crate::common::records;
 use crate::common::until;
 pub use crate::conformance::seals::{
     a_call_that_a_dead_process_left_in_flight_belongs_to_no_seal,
-    a_seal_that_does_not_cover_the_last_start_is_not_appended,
+    a_seal_that_does_not_cover_the_last_start_is_not_appended, the_first_receipt_of_a_seal_stays,
 };
 
 use crate::conformance::process::{
