@@ -26,6 +26,8 @@ pub mod private_file;
 
 pub mod process;
 
+pub mod child_command;
+
 pub mod identity;
 
 pub mod tls;

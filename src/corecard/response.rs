@@ -177,7 +177,7 @@ fn excerpt(body: &[u8], auth_headers: &AuthHeaders) -> String {
 }
 
 /// The beginning of another program's output, made fit to be shown.
-pub(super) fn single_line(text: &[u8], longest: usize, auth_headers: &AuthHeaders) -> String {
+fn single_line(text: &[u8], longest: usize, auth_headers: &AuthHeaders) -> String {
     let beginning = String::from_utf8_lossy(&text[..text.len().min(4096)]);
     // Before blanks are taken together: a secret may hold some.
     let hidden = auth_headers.redact(&beginning);

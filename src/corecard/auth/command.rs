@@ -1,37 +1,25 @@
 //! A token from a command, as Kubernetes' exec plugins and gcloud print it.
 
-use std::ffi::OsString;
-use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use rustix::process::{Pid, Signal, kill_process_group};
 use serde::Deserialize;
-use tokio::io::{AsyncRead, AsyncReadExt};
-use tokio::process::{Child, Command};
 
-use super::auth_headers::AuthHeaders;
 use super::error::AuthError;
 use super::token::{Token, TokenError};
-use crate::corecard::response;
+use crate::child_command::{ChildCommand, ChildError};
 
 /// How long the command may take, unless the table sets another limit.
 const TIME_LIMIT: Duration = Duration::from_secs(30);
-/// How the names of this program's variables begin.
-const OWN_VARIABLES: &[u8] = b"CARDCANCEL_";
 /// The most that is read of what it prints, in bytes.
 const LONGEST_OUTPUT: u64 = 64 * 1024;
-/// The most that is repeated of its complaints, in characters.
-const LONGEST_COMPLAINT: usize = 300;
 
 /// A command that prints a token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TokenCommand {
-    program: String,
-    arguments: Vec<String>,
+    command: ChildCommand,
     /// How long a token lasts if the command does not print it.
     lifetime: Option<Duration>,
-    time_limit: Duration,
 }
 
 #[derive(Deserialize)]
@@ -45,115 +33,37 @@ pub(super) struct CommandTable {
 impl TokenCommand {
     pub(super) fn new(table: CommandTable) -> Result<TokenCommand, AuthError> {
         let CommandTable { command, lifetime, time_limit } = table;
-        let mut words = command.into_iter();
-        let program = words.next().filter(|program| !program.is_empty()).ok_or_else(|| {
-            AuthError::Table("command is empty: write it as [\"program\", \"argument\"]".to_owned())
-        })?;
         let lifetime = lifetime.map(|text| length("lifetime", &text)).transpose()?;
         let time_limit = time_limit.map(|text| length("time_limit", &text)).transpose()?;
-        let time_limit = time_limit.unwrap_or(TIME_LIMIT);
-        Ok(TokenCommand { program, arguments: words.collect(), lifetime, time_limit })
+        let command = ChildCommand::new(command, time_limit.unwrap_or(TIME_LIMIT));
+        let command = command.ok_or_else(|| {
+            AuthError::Table("command is empty: write it as [\"program\", \"argument\"]".to_owned())
+        })?;
+        Ok(TokenCommand { command, lifetime })
     }
 
     /// Runs the command, without a shell, and reads what it prints. What it
     /// prints is never repeated; what it complains about is, if it fails.
     pub(super) async fn fetch(&self) -> Result<Token, TokenError> {
-        let mut command = Command::new(&self.program);
-        command
-            .args(&self.arguments)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .process_group(0)
-            .kill_on_drop(true);
-        for name in own_variables() {
-            command.env_remove(name);
-        }
-        let child = command.spawn().map_err(|cause| {
-            TokenError::for_good(
-                self.describe(&format!("cannot be started: correct command: {cause}")),
-            )
+        let output = self.command.run(&[], LONGEST_OUTPUT).await.map_err(|cause| {
+            let what = self.describe(&cause.to_string());
+            match cause {
+                ChildError::Start(_) => TokenError::for_good(what),
+                ChildError::TooLong(_) | ChildError::Run(_) => TokenError::for_now(what),
+            }
         })?;
-        let mut started = ProcessGroup::by(&child);
-        let output = tokio::time::timeout(self.time_limit, output(child));
-        let (status, printed, complaint) = output
-            .await
-            .map_err(|_| {
-                TokenError::for_now(self.describe(&format!(
-                    "took longer than {:?}: raise time_limit if that is expected",
-                    self.time_limit
-                )))
-            })?
-            .map_err(|cause| {
-                TokenError::for_now(self.describe(&format!("cannot be run: {cause}")))
-            })?;
-        // What it leaves running when it ends by itself, it means to.
-        started.forget();
-        if !status.success() {
-            let complaint_text =
-                response::single_line(&complaint, LONGEST_COMPLAINT, &AuthHeaders::default());
-            let complaint_text = if complaint_text.is_empty() {
-                complaint_text
-            } else {
-                format!("; it wrote: {complaint_text}")
-            };
-            let why = format!("failed ({status}): run it by hand to see why{complaint_text}");
+        if let Some(why) = output.failure() {
             return Err(TokenError::for_now(self.describe(&why)));
         }
-        let token = Token::read(&printed, Timestamp::now()).ok_or_else(|| {
+        let token = Token::read(&output.printed, Timestamp::now()).ok_or_else(|| {
             TokenError::for_good(self.describe("printed neither a token alone nor JSON with access_token or token: have it print one of these"))
         })?;
         Ok(Token { lifetime: token.lifetime.or(self.lifetime), ..token })
     }
 
     fn describe(&self, what: &str) -> String {
-        format!("the command {} {what}", self.program)
+        format!("the command {} {what}", self.command.program())
     }
-}
-
-/// Variables of this program: secrets of others are among them.
-fn own_variables() -> impl Iterator<Item = OsString> {
-    let names = std::env::vars_os().map(|(name, _)| name);
-    names.filter(|name| name.as_encoded_bytes().starts_with(OWN_VARIABLES))
-}
-
-/// A command and all that it started: ended with it, unless that is forgotten.
-struct ProcessGroup(Option<Pid>);
-
-impl ProcessGroup {
-    fn by(child: &Child) -> ProcessGroup {
-        ProcessGroup(child.id().and_then(|id| Pid::from_raw(id.try_into().ok()?)))
-    }
-
-    fn forget(&mut self) {
-        self.0 = None;
-    }
-}
-
-impl Drop for ProcessGroup {
-    fn drop(&mut self) {
-        if let Some(group) = self.0 {
-            // It may have ended already.
-            let _ = kill_process_group(group, Signal::KILL);
-        }
-    }
-}
-
-/// How it ended, what it printed and what it complained about.
-async fn output(mut child: Child) -> std::io::Result<(ExitStatus, Vec<u8>, Vec<u8>)> {
-    let (printed, complaint) = (child.stdout.take(), child.stderr.take());
-    let (printed, complaint, status) =
-        tokio::join!(beginning(printed), beginning(complaint), child.wait());
-    Ok((status?, printed?, complaint?))
-}
-
-/// Closed after its beginning, so that no command prints without end.
-async fn beginning(pipe: Option<impl AsyncRead + Unpin>) -> std::io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    if let Some(pipe) = pipe {
-        pipe.take(LONGEST_OUTPUT).read_to_end(&mut bytes).await?;
-    }
-    Ok(bytes)
 }
 
 fn length(name: &str, text: &str) -> Result<Duration, AuthError> {
