@@ -11,7 +11,7 @@ use super::seal::SealWord;
 use crate::hash::Digest;
 
 /// The word with which a head begins.
-const KEY: &str = "cardcancel-seal ";
+pub(super) const KEY: &str = "cardcancel-seal ";
 
 /// A seal as a witness has it: one line of a log or of a witness file.
 #[derive(Debug, Clone, PartialEq, Eq)]

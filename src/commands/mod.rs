@@ -30,6 +30,7 @@ mod simulator;
 mod start_report;
 mod target;
 mod verify;
+mod witnesses;
 mod worker;
 
 use std::ffi::OsString;

@@ -32,6 +32,7 @@ pub fn refuse_clashes(
         ("--results", results),
         ("--log-file", settings.logs.file.as_deref()),
         ("--metrics-file", settings.metrics.as_deref()),
+        ("witness in [seal]", settings.seal.witness.as_deref()),
     ];
     for (what, path) in written {
         let Some(path) = path else { continue };

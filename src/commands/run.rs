@@ -18,7 +18,7 @@ use super::provenance::refuse_foreign_results;
 use super::run_input::RunInput;
 use super::session::RunSession;
 use super::target::Target;
-use super::{confirm, logging, own_files, rehearsal, shutdown};
+use super::{confirm, logging, own_files, rehearsal, shutdown, witnesses};
 use crate::config::{Env, Layer, Settings, TargetSettings};
 use crate::engine::RunOutcome;
 use crate::exit_code::ExitCode;
@@ -86,6 +86,7 @@ async fn execute(
         return report_again(run.clone(), context, &state, ledger).await;
     }
     let preflight = Preflight::check(&context, &state, ledger.as_mut())?;
+    witnesses::prepare(&settings.seal, ledger.as_mut()).await?;
     let Context { input, target, .. } = &context;
     let column_report = ColumnReport::new(&input.input, &input.columns, only.is_some())?;
     if !settings.yes && !target.is_rehearsal() {

@@ -11,7 +11,7 @@ use super::caller::CoreCardCaller;
 use super::error::LedgerFailed;
 use super::session::RunSession;
 use super::target::Target;
-use super::{logging, sealing, shutdown};
+use super::{logging, sealing, shutdown, witnesses};
 use crate::config::{Env, Layer, Settings, TargetSettings};
 use crate::engine::RunOutcome;
 use crate::exit_code::ExitCode;
@@ -24,8 +24,8 @@ use crate::process;
 
 /// How often the ledger is asked for a run to join.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
-/// How long to wait after credentials could not be had.
-const CREDENTIALS_RETRY: Duration = Duration::from_secs(30);
+/// How long to wait after a run could not be joined.
+const JOIN_RETRY: Duration = Duration::from_secs(30);
 
 /// Joins the runs that are open, the oldest first, until a shutdown is requested.
 pub fn work(options: Layer, env: &Env) -> anyhow::Result<ExitCode> {
@@ -33,7 +33,7 @@ pub fn work(options: Layer, env: &Env) -> anyhow::Result<ExitCode> {
     refuse_unshared(&settings)?;
     logging::init(&settings.logs)?;
     process::raise_fd_limit(settings.concurrency)?;
-    let ledger = settings.ledger.open(settings.patience())?;
+    let mut ledger = settings.ledger.open(settings.patience())?;
     // One thread decides; the calls and the ledger have their own.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -41,6 +41,7 @@ pub fn work(options: Layer, env: &Env) -> anyhow::Result<ExitCode> {
         .context("cannot start the runtime")?;
     let exit = runtime.block_on(async {
         let target = Target::open(settings.target.clone()).await?;
+        witnesses::prepare(&settings.seal, ledger.as_mut()).await?;
         let shutdown = shutdown::listen().context("cannot listen for signals")?;
         let unreadable = HashSet::new();
         WorkerLoop { settings: &settings, target, shutdown, unreadable }.work(ledger).await
@@ -100,7 +101,7 @@ impl WorkerLoop<'_> {
             (ledger, pause) =
                 match self.join(&run, &rates, ledger).instrument(logging::span()).await? {
                     JoinOutcome::ForOthers(ledger) => (ledger, POLL_INTERVAL),
-                    JoinOutcome::WithoutCredentials(ledger) => (ledger, CREDENTIALS_RETRY),
+                    JoinOutcome::NotJoined(ledger) => (ledger, JOIN_RETRY),
                     JoinOutcome::CannotGoOn => return Ok(ExitCode::Stopped),
                 };
             self.sleep(pause).await;
@@ -150,15 +151,19 @@ impl WorkerLoop<'_> {
         &self,
         run: &Run,
         rates: &Rates,
-        ledger: Box<dyn Ledger>,
+        mut ledger: Box<dyn Ledger>,
     ) -> anyhow::Result<JoinOutcome> {
         logging::set_run(run.id());
+        if let Err(why) = witnesses::prepare(&self.settings.seal, ledger.as_mut()).await {
+            tracing::warn!("{why:#}: the run is not joined");
+            return Ok(JoinOutcome::NotJoined(ledger));
+        }
         let caller = match CoreCardCaller::prepare(run.id(), self.settings, &self.target.url).await
         {
             Ok(caller) => caller,
             Err(why) => {
                 tracing::warn!("{why:#}: the run is not joined");
-                return Ok(JoinOutcome::WithoutCredentials(ledger));
+                return Ok(JoinOutcome::NotJoined(ledger));
             }
         };
         tracing::info!("joining the run of {}", shown(&run.opened.input_name));
@@ -174,6 +179,7 @@ impl WorkerLoop<'_> {
         };
         let mut finished = session.send(run, ledger).await.context(LedgerFailed)?;
         sealing::seal(finished.ledger.as_mut(), &finished.run, None, None);
+        witnesses::hand_on(&self.settings.seal, finished.ledger.as_mut()).await;
         Ok(self.outcome(finished))
     }
 
@@ -203,8 +209,8 @@ impl WorkerLoop<'_> {
 enum JoinOutcome {
     /// It is over here.
     ForOthers(Box<dyn Ledger>),
-    /// It was not joined.
-    WithoutCredentials(Box<dyn Ledger>),
+    /// There are no credentials, or a seal could not be handed on.
+    NotJoined(Box<dyn Ledger>),
     /// This process cannot work on it, and would not be able to the next time.
     CannotGoOn,
 }

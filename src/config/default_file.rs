@@ -39,7 +39,7 @@ mod tests {
     fn every_key_is_in_it() {
         let table: toml::Table = uncommented().parse().unwrap();
         let keys = key_flags().into_iter().map(|flag| SettingName(&flag).key());
-        for key in keys.chain(["auth", "codes", "rehearsal"].map(str::to_owned)) {
+        for key in keys.chain(["auth", "codes", "rehearsal", "seal"].map(str::to_owned)) {
             assert!(table.contains_key(&key), "{key}");
         }
     }

@@ -14,6 +14,7 @@ use toml::Spanned;
 use toml::de::{DeInteger, DeTable, DeValue, ValueDeserializer};
 
 use super::options::{OptionKind, Options};
+use super::seal_settings::SealSettings;
 use super::secrets;
 use super::section::Section;
 use super::setting_name::SettingName;
@@ -23,7 +24,7 @@ use super::unknown_key::UnknownKey;
 use crate::simulator;
 
 /// The tables beside the options.
-const TABLES: [&str; 3] = ["auth", "codes", "rehearsal"];
+const TABLES: [&str; 4] = ["auth", "codes", "rehearsal", "seal"];
 /// The table of the profiles; no profile holds others.
 const PROFILE: &str = "profile";
 /// Flags that are no keys: they say what to read in the first place.
@@ -144,6 +145,7 @@ impl<'a> Reader<'a> {
                 }
                 "codes" => section.codes = Some(self.value(&name, value)?),
                 "rehearsal" => section.rehearsal = Some(self.rehearsal(value)?),
+                "seal" => section.seal = Some(self.seal(value, &span)?),
                 _ => match flags.iter().find(|flag| SettingName(flag).key() == name) {
                     Some(flag) => {
                         let set = values(Options::kind(flag), value.get_ref())
@@ -166,6 +168,13 @@ impl<'a> Reader<'a> {
             Ok(_) => Ok(table),
             Err(wrong) => Err(self.table_error("auth", &keys, at, &wrong.to_string())),
         }
+    }
+
+    /// The table `[seal]`.
+    fn seal(&self, value: Spanned<DeValue<'a>>, at: &Range<usize>) -> anyhow::Result<SealSettings> {
+        let keys = keys_of(&value);
+        SealSettings::new(self.value("seal", value)?)
+            .map_err(|wrong| self.table_error("seal", &keys, at, &wrong))
     }
 
     /// The table `[rehearsal]`, found to be in order.

@@ -1,6 +1,7 @@
 //! What a configuration file sets, or one of its profiles.
 
 use super::layer::Layer;
+use super::seal_settings::SealSettings;
 use super::sourced::SourcedTables;
 use crate::model::CodeMap;
 
@@ -15,6 +16,8 @@ pub struct Section {
     pub codes: Option<CodeMap>,
     /// `[rehearsal]`
     pub rehearsal: Option<toml::Table>,
+    /// `[seal]`
+    pub seal: Option<SealSettings>,
     /// The tables as text, each value with its line.
     pub tables: SourcedTables,
     /// The file's name.
@@ -33,6 +36,7 @@ impl Section {
             auth: self.auth.or(lower.auth),
             codes: self.codes.or(lower.codes),
             rehearsal: self.rehearsal.or(lower.rehearsal),
+            seal: self.seal.or(lower.seal),
             tables: lower.tables,
             file: self.file.or(lower.file),
             profiles: self.profiles,

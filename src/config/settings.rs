@@ -19,6 +19,7 @@ use super::resolve::{
     body_template, cut_off, max_rows, network, place, purpose, rates, read_auth, required,
     start_window, stop_rules, unlocked_ledger,
 };
+use super::seal_settings::SealSettings;
 use super::section::Section;
 use super::setting_name::SettingName;
 use super::values::bounded_u32::BoundedU32;
@@ -135,6 +136,8 @@ pub struct Settings {
     pub profile: Option<String>,
     /// Why the run is started.
     pub purpose: Purpose,
+    /// Where seals are kept outside of the ledger; nowhere in a rehearsal.
+    pub seal: SealSettings,
     /// The settings in force, without secrets, as TOML.
     pub configuration: String,
     /// Whether to run a file once more whose run has ended.
@@ -160,7 +163,7 @@ impl Settings {
         let rehearsal_ledger = paths::rehearsal_ledger(options.ledger.clone(), env).ok();
         let ledger = unlocked_ledger(&mut options, env)?;
         let configuration = recorded(&section, options.profile.as_deref(), &ledger);
-        let Section { auth, codes, rehearsal, profiles, .. } = section;
+        let Section { auth, codes, rehearsal, seal, profiles, .. } = section;
         if rehearse {
             options.external_ip.get_or_insert_with(|| REHEARSAL_EXTERNAL_IP.to_owned());
         }
@@ -207,6 +210,7 @@ impl Settings {
             metrics: options.metrics_file.take().filter(|_| !rehearse),
             profile: options.profile.take(),
             purpose: purpose(&mut options)?,
+            seal: seal.filter(|_| !rehearse).unwrap_or_default(),
             configuration,
             again: options.again == Some(true),
             yes: options.yes == Some(true),

@@ -30,6 +30,8 @@ pub struct Summary<'a> {
     pub exit: ExitCode,
     /// The seal of the run; `None` while other processes work on it.
     pub seal: Option<SealLine>,
+    /// Why seals could not be handed on to what keeps them outside of the ledger.
+    pub witness_error: Option<String>,
 }
 
 /// The seal of a run, by which a copy of the record can be held against the ledger.
@@ -86,6 +88,13 @@ impl Summary<'_> {
         // A rehearsal is no record that anyone holds against its seal.
         if let Some(seal) = self.seal.as_ref().filter(|_| !self.is_rehearsal) {
             let _ = writeln!(text, "{}", seal.text());
+        }
+        if let Some(cause) = &self.witness_error {
+            let _ = writeln!(
+                text,
+                "NOT WITNESSED: {}: the next start hands on the seals",
+                shown(cause)
+            );
         }
         self.next_steps().iter().for_each(|step| {
             let _ = writeln!(text, "{step}");
@@ -254,6 +263,7 @@ impl Summary<'_> {
             "results": self.results.path.display().to_string(),
             "seal": self.seal.as_ref().map(|seal| seal.number),
             "seal_sha256": self.seal.as_ref().map(|seal| &seal.digest),
+            "witness_error": self.witness_error,
         })
     }
 }

@@ -189,7 +189,8 @@ fn the_summary_for_programs() {
         "outages": 0
       },
       "stop": null,
-      "stop_reason": null
+      "stop_reason": null,
+      "witness_error": null
     }
     "#);
 }
@@ -305,7 +306,8 @@ fn a_stopped_run_for_programs() {
         "outages": 0
       },
       "stop": "CREDENTIALS",
-      "stop_reason": "The credentials were refused: row 1: HTTP_401, the answer was empty"
+      "stop_reason": "The credentials were refused: row 1: HTTP_401, the answer was empty",
+      "witness_error": null
     }
     "#);
 }
@@ -416,6 +418,8 @@ fn one_run_is_shown_in_full() {
       [time] finished
     Results orders.results.csv
       SHA-256           [digest]
+    Seal 1
+      SHA-256           [digest]
     Settings of configuration [digest]
       attempts                    1
       external_ip                 10.120.0.0
@@ -485,6 +489,8 @@ fn one_run_that_stopped_is_shown_in_full() {
       configuration     [digest]
       [time] The credentials were refused, or could not be renewed, and the run stopped (CREDENTIALS)
     Results orders.results.csv
+      SHA-256           [digest]
+    Seal 1
       SHA-256           [digest]
     Events
       [time]  stop_rule CREDENTIALS: The credentials were refused: row 1: HTTP_401, the answer was empty

@@ -56,3 +56,4 @@ mod stop_rules;
 mod terminal;
 mod upgrade;
 mod whole;
+mod witnesses;

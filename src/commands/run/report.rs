@@ -7,7 +7,7 @@ use super::state::{Context, RunState};
 use crate::audit::SealedRecords;
 use crate::audit::seal::SealedFile;
 use crate::commands::error::{LedgerFailed, exit_code_of};
-use crate::commands::{rehearsal, sealing};
+use crate::commands::{rehearsal, sealing, witnesses};
 use crate::config::Settings;
 use crate::exit_code::ExitCode;
 use crate::ledger::{AttemptRecord, Ledger, LedgerLocation, RowRecord, Run};
@@ -117,6 +117,7 @@ pub async fn finish(
     let miscount = miscount(run, &results, ledger.as_mut()).context(LedgerFailed)?;
     let wrong = miscount.or(results.misnamed.map(|misnamed| anyhow!("{misnamed}")));
     let seal = sealing::seal(ledger.as_mut(), run, sealed_file(&results), records);
+    let witness_error = witnesses::hand_on(&settings.seal, ledger.as_mut()).await;
     let is_rehearsal = target.is_rehearsal();
     let comparison = match target.simulator {
         Some(simulator) => Some(rehearsal::compare(simulator, run, ledger.as_mut()).await?),
@@ -133,7 +134,16 @@ pub async fn finish(
         (None, exit) => exit,
     };
     let seal = seal.map(|seal| SealLine { number: seal.number, digest: seal.digest });
-    let summary = Summary { run, results: &results, work, stop_reason, is_rehearsal, exit, seal };
+    let summary = Summary {
+        run,
+        results: &results,
+        work,
+        stop_reason,
+        is_rehearsal,
+        exit,
+        seal,
+        witness_error,
+    };
     tracing::info!("{}", summary.line());
     if settings.json {
         let mut json = summary.json();

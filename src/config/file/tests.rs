@@ -99,3 +99,20 @@ fn an_unknown_profile_is_named_with_those_that_there_are() {
     assert_snapshot!(error(text, "x"), @r#"night.toml has no profile "x": it has production, sandbox"#);
     assert_snapshot!(error("", "x"), @r#"night.toml has no profile "x": it has none; add a table [profile.x]"#);
 }
+
+#[test]
+fn the_table_of_seals_names_a_file_and_a_command() {
+    let section =
+        section("[seal]\nwitness = 'seals'\ncommand = ['stamp', '-q']\n[profile.p.seal]", None);
+    let seal = section.seal.unwrap();
+    assert_eq!(seal.witness.as_deref(), Some(std::path::Path::new("seals")));
+    assert!(seal.command.is_some());
+    let profile = self::section("[seal]\nwitness = 'seals'\n[profile.p.seal]", Some("p"));
+    assert_eq!(profile.seal, Some(SealSettings::default()));
+    assert_snapshot!(error("[seal]\nwitnes = 'seals'"), @r#"night.toml:2: there is no setting "witnes" in [seal]; did you mean "witness"?"#);
+    assert_snapshot!(error("[seal]\nwitness = ''"), @"night.toml:1: [seal]: witness is empty: name a file, or leave it out");
+    assert_snapshot!(error("[seal]\ncommand = []"), @r#"night.toml:1: [seal]: command is empty: write it as ["program", "argument"]"#);
+    assert_snapshot!(error("[seal]\ncommand = 'stamp'"), @r#"night.toml:1: [seal]: invalid type: string "stamp", expected a sequence"#);
+    assert_snapshot!(error("[seal]\ncommand = ['stamp']\ntime_limit = '2h'"), @r#"night.toml:1: [seal]: time_limit: "2h" is too long: write 1h or less"#);
+    assert_snapshot!(error("seal = 'seals'"), @"night.toml:1: seal must be a table: write its settings under [seal]");
+}
