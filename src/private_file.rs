@@ -59,6 +59,18 @@ pub enum PermissionError {
 /// If it belongs to neither this user nor root, or its mode lets other users write it. A group
 /// with no other member than the owner, as Debian creates one for each user, counts as the owner.
 pub fn check_not_writable_by_others(path: &Path, file: &Metadata) -> Result<(), PermissionError> {
+    check_file(path, file, geteuid().as_raw())
+}
+
+/// Refuses a file that users other than its owner could have written, whoever the owner is.
+///
+/// # Errors
+/// If its mode lets other users write it.
+pub fn check_only_owner_writes(path: &Path, file: &Metadata) -> Result<(), PermissionError> {
+    check_file(path, file, file.uid())
+}
+
+fn check_file(path: &Path, file: &Metadata, user: u32) -> Result<(), PermissionError> {
     // The content of a device such as /dev/null is decided by the kernel.
     if file.file_type().is_char_device() {
         return Ok(());
@@ -68,7 +80,7 @@ pub fn check_not_writable_by_others(path: &Path, file: &Metadata) -> Result<(), 
         let list = |path| std::fs::read_to_string(path).unwrap_or_default();
         is_private(file.gid(), file.uid(), &list(USERS), &list(GROUPS))
     };
-    check(path, geteuid().as_raw(), file.uid(), file.mode() & 0o7777, is_private)
+    check(path, user, file.uid(), file.mode() & 0o7777, is_private)
 }
 
 fn check(

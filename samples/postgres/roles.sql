@@ -12,7 +12,7 @@
 CREATE ROLE cardcancel_owner LOGIN;
 -- Runs and works: whoever starts `cardcancel run` and `cardcancel worker`.
 CREATE ROLE cardcancel LOGIN;
--- Reads all of it and changes nothing: `cardcancel runs`, and queries.
+-- Reads all of it and changes nothing: `cardcancel runs`, `history`, `verify`, `export`, and queries.
 CREATE ROLE cardcancel_auditor LOGIN;
 
 REVOKE ALL ON DATABASE cardcancel FROM PUBLIC;

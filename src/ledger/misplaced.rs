@@ -62,11 +62,19 @@ pub enum Misplaced {
         /// The journal mode that SQLite uses instead.
         mode: String,
     },
-    /// The location is read-only, and the log is not empty.
+    /// Nothing can be written beside the ledger, and the log is not empty.
     #[error(
-        "the ledger {path} cannot be read in a read-only folder, since a part of it is in {path}-wal: copy both files to a writable folder, and name the copy with --ledger"
+        "the ledger {path} cannot be read by a user who cannot write beside it, since a part of it is in {path}-wal: read it as its owner, or copy both files to a writable folder, and name the copy with --ledger"
     )]
     Unreadable {
+        /// The ledger.
+        path: String,
+    },
+    /// A process began to work on the ledger while it was read without locks.
+    #[error(
+        "a process began to write to the ledger {path} while it was read: start the same command again"
+    )]
+    Changed {
         /// The ledger.
         path: String,
     },

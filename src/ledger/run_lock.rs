@@ -37,7 +37,7 @@ impl RunLock {
     pub(super) fn lock(path: &Path) -> io::Result<Result<RunLock, String>> {
         let mut tries = 0;
         loop {
-            let mut lock = open(path, true)?;
+            let mut lock = open(path)?;
             match lock.try_lock() {
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) if tries < TRIES => {
@@ -61,17 +61,35 @@ impl RunLock {
 
     /// Whether a living process has locked the file at `path`.
     pub(super) fn is_locked(path: &Path) -> io::Result<bool> {
-        match open(path, false).map(|lock| lock.try_lock_shared()) {
+        let lock = private_file::open_options().read(true).open(path);
+        match lock.map(|lock| lock.try_lock_shared()) {
             Ok(Ok(())) => Ok(false),
             Ok(Err(TryLockError::WouldBlock)) => Ok(true),
             Err(absent) if absent.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(denied) if denied.kind() == io::ErrorKind::PermissionDenied => is_listed(path),
             Ok(Err(TryLockError::Error(cause))) | Err(cause) => Err(cause),
         }
     }
 }
 
-fn open(path: &Path, create: bool) -> io::Result<File> {
-    private_file::open_options().read(true).write(true).create(create).truncate(false).open(path)
+fn open(path: &Path) -> io::Result<File> {
+    private_file::open_options().read(true).write(true).create(true).truncate(false).open(path)
+}
+
+/// Whether the kernel lists a lock on a file that this user may not open.
+fn is_listed(path: &Path) -> io::Result<bool> {
+    let inode = std::fs::metadata(path)?.ino();
+    Ok(has_lock_on(&std::fs::read_to_string("/proc/locks")?, inode))
+}
+
+/// Whether a list of locks as in `/proc/locks` has one of ours on this inode. The device is not
+/// compared: for some file systems, it is not that of the file's metadata.
+fn has_lock_on(locks: &str, inode: u64) -> bool {
+    locks.lines().any(|line| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let [_, "FLOCK", _, _, _, file, ..] = fields[..] else { return false };
+        file.rsplit(':').next() == Some(&inode.to_string())
+    })
 }
 
 impl Drop for LockFile {
@@ -99,5 +117,25 @@ fn holder(lock: &mut File) -> String {
     match lock.rewind().and_then(|()| lock.read_to_string(&mut text)) {
         Ok(_) if !text.is_empty() => text,
         _ => "another process".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_is_found_in_the_kernels_list() {
+        let locks = "1: POSIX  ADVISORY  READ 812 08:01:131 128 128\n\
+            2: FLOCK  ADVISORY  WRITE 708 00:17:1043 0 EOF\n2: -> FLOCK  ADVISORY  WRITE 9 00:17:77 0 EOF\n";
+        assert!(has_lock_on(locks, 1043));
+        assert!(!has_lock_on(locks, 131) && !has_lock_on(locks, 77) && !has_lock_on(locks, 43));
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lock");
+        let lock = RunLock::lock(&path).unwrap().unwrap();
+        assert!(is_listed(&path).unwrap() && RunLock::is_locked(&path).unwrap());
+        drop(lock);
+        std::fs::write(&path, "").unwrap();
+        assert!(!is_listed(&path).unwrap() && !RunLock::is_locked(&path).unwrap());
     }
 }

@@ -43,6 +43,7 @@ mod panics;
 mod plan;
 mod priority;
 mod privacy;
+mod readers;
 mod reconciliation;
 mod record;
 mod request;

@@ -1,6 +1,7 @@
 //! Opens the ledger's file: creates it private and complete, and refuses files of another version
 //! or program.
 
+use std::fs::Metadata;
 use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::time::Duration;
@@ -9,12 +10,12 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::failure::failure;
-use super::file::{SqliteFile, is_absent, left_of, refuse_network};
+use super::file::{FileState, SqliteFile, is_absent, left_of, refuse_network};
 use super::schema::{self, Identified};
 use super::{new_file, upgrade};
 use crate::ledger::LedgerError;
 use crate::ledger::misplaced::Misplaced;
-use crate::private_file;
+use crate::private_file::{self, PermissionError};
 
 /// How often a locked ledger is retried. It must be shorter than the time for which another
 /// process leaves it unlocked between two commits.
@@ -30,6 +31,8 @@ pub(super) struct Opened {
     /// The path as the user wrote it, for messages.
     pub path: String,
     pub file: SqliteFile,
+    /// How the file was as it was opened; `None` if SQLite locks it while it is read.
+    pub unlocked: Option<FileState>,
 }
 
 /// Opens the ledger at `path`, and creates it if it does not exist.
@@ -37,10 +40,10 @@ pub(super) fn open(path: &Path) -> Result<Opened, LedgerError> {
     if is_absent(path)? {
         make(path)?;
     }
-    check_not_writable_by_others(path)?;
+    check_each(path, private_file::check_not_writable_by_others)?;
     let file = SqliteFile::at(path)?;
     // The path may be a symbolic link into another folder, where SQLite's other files are.
-    check_not_writable_by_others(file.path())?;
+    check_each(file.path(), private_file::check_not_writable_by_others)?;
     refuse_network(file.folder(), path)?;
     let path = path.display().to_string();
     let mut connection = connect(&file, &path)?;
@@ -50,11 +53,11 @@ pub(super) fn open(path: &Path) -> Result<Opened, LedgerError> {
         upgrade::upgrade(&mut connection, &file, &path, found)?;
     }
     set_up(&mut connection).map_err(|cause| failure(&path, cause))?;
-    Ok(Opened { connection, path, file })
+    Ok(Opened { connection, path, file, unlocked: None })
 }
 
 /// Opens the ledger at `path` for reading; `None` if it does not exist. Nothing is written, so
-/// the location may be read-only.
+/// the location may be read-only, and the ledger may belong to another user.
 pub(super) fn open_existing(path: &Path) -> Result<Option<Opened>, LedgerError> {
     if is_absent(path)? {
         return match left_of(path) {
@@ -62,29 +65,24 @@ pub(super) fn open_existing(path: &Path) -> Result<Option<Opened>, LedgerError> 
             None => Ok(None),
         };
     }
-    check_not_writable_by_others(path)?;
+    check_each(path, private_file::check_only_owner_writes)?;
     let file = SqliteFile::at(path)?;
     // The path may be a symbolic link into another folder, where SQLite's other files are.
-    check_not_writable_by_others(file.path())?;
+    check_each(file.path(), private_file::check_only_owner_writes)?;
     let path = path.display().to_string();
     let fail = |cause| failure(&path, cause);
-    let mut connection = connect(&file, &path)?;
-    if schema::identity(&connection).is_err_and(|cause| needs_to_write(&cause)) {
-        connection = connect_unwritable(&file, &path)?;
-    }
+    let (mut connection, unlocked) = connect_reader(&file, &path)?;
     if let Identified::Older(found) = schema::identify(&connection, &path)? {
         return Err(LedgerError::NotUpgraded { path, found });
     }
     set_up(&mut connection).map_err(fail)?;
     connection.pragma_update(None, "query_only", true).map_err(fail)?;
-    Ok(Some(Opened { connection, path, file }))
+    Ok(Some(Opened { connection, path, file, unlocked }))
 }
 
 /// A second, read-only connection to an open ledger.
 pub(super) fn read_only(file: &SqliteFile) -> rusqlite::Result<Connection> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let mut connection = Connection::open_with_flags(file.path(), flags)?;
-    connection.busy_handler(Some(ask_again))?;
+    let connection = connect_read_only(file)?;
     match schema::identity(&connection) {
         Err(cause) if needs_to_write(&cause) => immutable(file),
         _ => Ok(connection),
@@ -129,13 +127,16 @@ fn log_without_ledger(path: &Path, left: &Path) -> LedgerError {
 }
 
 /// Checks the files beside the ledger too, because SQLite trusts them as it does the ledger.
-fn check_not_writable_by_others(path: &Path) -> Result<(), LedgerError> {
+fn check_each(
+    path: &Path,
+    check: fn(&Path, &Metadata) -> Result<(), PermissionError>,
+) -> Result<(), LedgerError> {
     for ending in ["", "-wal", "-shm", "-journal"] {
         let mut beside = path.as_os_str().to_owned();
         beside.push(ending);
         let beside = Path::new(&beside);
         match std::fs::metadata(beside) {
-            Ok(file) => private_file::check_not_writable_by_others(beside, &file)?,
+            Ok(file) => check(beside, &file)?,
             Err(absent) if absent.kind() == ErrorKind::NotFound => {}
             Err(cause) => {
                 return Err(LedgerError::Open { path: beside.display().to_string(), cause });
@@ -154,13 +155,40 @@ fn connect(file: &SqliteFile, name: &str) -> Result<Connection, LedgerError> {
     Ok(connection)
 }
 
-/// A connection to a file in a location where SQLite cannot create files. No process writes to
-/// it, since its log would be beside it.
-fn connect_unwritable(file: &SqliteFile, name: &str) -> Result<Connection, LedgerError> {
+/// A connection for reading, with the state of the file if SQLite cannot lock it.
+fn connect_reader(
+    file: &SqliteFile,
+    name: &str,
+) -> Result<(Connection, Option<FileState>), LedgerError> {
+    let fail = |cause| failure(name, cause);
+    let connection = if file.is_own() {
+        Some(connect(file, name)?)
+    } else if file.has_index() {
+        // Not even root creates or removes files beside the ledger of another user.
+        Some(connect_read_only(file).map_err(fail)?)
+    } else {
+        None
+    };
+    if let Some(connection) = connection {
+        match schema::identity(&connection) {
+            Err(cause) if needs_to_write(&cause) => {}
+            _ => return Ok((connection, None)),
+        }
+    }
+    let state = file.state();
+    // What is in the log would be missing. Without one, no process writes to the ledger now; one
+    // that begins to changes its state.
     if left_of(file.path()).is_some() {
         return Err(Misplaced::Unreadable { path: name.to_owned() }.into());
     }
-    immutable(file).map_err(|cause| failure(name, cause))
+    Ok((immutable(file).map_err(fail)?, Some(state)))
+}
+
+fn connect_read_only(file: &SqliteFile) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut connection = Connection::open_with_flags(file.path(), flags)?;
+    connection.busy_handler(Some(ask_again))?;
+    Ok(connection)
 }
 
 /// A connection to a file that no process writes to.

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use rustix::fs::{AtFlags, CWD, StatxAttributes, StatxFlags, statfs, statx};
+use rustix::process::geteuid;
 
 use crate::ledger::LedgerError;
 use crate::ledger::misplaced::Misplaced;
@@ -19,6 +20,16 @@ pub(super) struct SqliteFile {
     real: PathBuf,
     device: u64,
     inode: u64,
+    owner: u32,
+}
+
+/// What changes of a file once a process writes to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct FileState {
+    /// Its size, and when it was last written; `None` if it is not there.
+    written: Option<(u64, i64, i64)>,
+    /// Whether there is a log beside it that is not empty.
+    has_log: bool,
 }
 
 impl SqliteFile {
@@ -38,7 +49,7 @@ impl SqliteFile {
         if is_mounted(&real) {
             return Err(Misplaced::Mounted { path: name() }.into());
         }
-        Ok(SqliteFile { real, device: file.dev(), inode: file.ino() })
+        Ok(SqliteFile { real, device: file.dev(), inode: file.ino(), owner: file.uid() })
     }
 
     /// The canonical path, which is absolute and therefore never interpreted as a URI by SQLite.
@@ -49,6 +60,23 @@ impl SqliteFile {
     /// The folder that contains it.
     pub fn folder(&self) -> &Path {
         self.real.parent().unwrap_or(Path::new("/"))
+    }
+
+    /// Whether it belongs to this user.
+    pub fn is_own(&self) -> bool {
+        geteuid().as_raw() == self.owner
+    }
+
+    /// Whether it is in use, or its last process died: then the index of its log is beside it.
+    pub fn has_index(&self) -> bool {
+        beside(&self.real, "-shm").exists()
+    }
+
+    /// Its state now.
+    pub fn state(&self) -> FileState {
+        let written = std::fs::metadata(&self.real).ok();
+        let written = written.map(|file| (file.len(), file.mtime(), file.mtime_nsec()));
+        FileState { written, has_log: left_of(&self.real).is_some() }
     }
 
     /// The write-ahead log beside it.

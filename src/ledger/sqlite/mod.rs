@@ -34,13 +34,14 @@ use rusqlite::{Connection, params};
 use active_run::ActiveRun;
 use connection::Opened;
 use failure::failure;
-use file::SqliteFile;
+use file::{FileState, SqliteFile};
 pub use maintenance::LedgerInfo;
 use read::RowsQuery;
 #[cfg(test)]
 pub(super) use schema::in_memory;
 
 use super::known_orders::KnownOrdersQuery;
+use super::misplaced::Misplaced;
 use super::row_record::RecordBuilder;
 use super::{
     AttemptRecord, CommitOutcome, CommitRequest, CreateRunError, EventRecord, FinishOptions,
@@ -57,6 +58,9 @@ pub struct Sqlite {
     path: String,
     /// The identity of the file.
     file: SqliteFile,
+    /// How the file was as it was opened, if SQLite does not lock it: once it has changed, what
+    /// was read of it may be wrong.
+    unlocked: Option<FileState>,
     /// The run that was started.
     active: Option<ActiveRun>,
     /// When the log was last moved into the file.
@@ -87,8 +91,9 @@ impl Sqlite {
     }
 
     fn new(opened: Opened) -> Sqlite {
-        let Opened { connection, path, file } = opened;
-        Sqlite { connection, path, file, active: None, written_back: Instant::now() }
+        let Opened { connection, path, file, unlocked } = opened;
+        let written_back = Instant::now();
+        Sqlite { connection, path, file, unlocked, active: None, written_back }
     }
 
     /// Reads the properties of the file.
@@ -140,7 +145,17 @@ impl Sqlite {
     }
 
     fn fail(&self, cause: rusqlite::Error) -> LedgerError {
-        failure(&self.path, cause)
+        self.be_unchanged().err().unwrap_or_else(|| failure(&self.path, cause))
+    }
+
+    /// Refuses what was read while another process may have written to the file.
+    fn be_unchanged(&self) -> Result<(), LedgerError> {
+        match self.unlocked {
+            Some(state) if self.file.state() != state => {
+                Err(Misplaced::Changed { path: self.path.clone() }.into())
+            }
+            _ => Ok(()),
+        }
     }
 }
 
@@ -160,7 +175,9 @@ impl Ledger for Sqlite {
     }
 
     fn runs(&mut self) -> Result<Vec<Run>, LedgerError> {
-        read::runs(&self.connection).map_err(|cause| self.fail(cause))
+        let runs = read::runs(&self.connection).map_err(|cause| self.fail(cause))?;
+        self.be_unchanged()?;
+        Ok(runs)
     }
 
     fn known_orders(
@@ -266,7 +283,8 @@ impl Ledger for Sqlite {
     ) -> anyhow::Result<()> {
         let query = RowsQuery::all(run, false);
         let mut each = |builder: &mut RecordBuilder| each(builder.finish());
-        read::rows(&self.connection, run, &query, &mut each, &|cause| self.fail(cause).into())
+        read::rows(&self.connection, run, &query, &mut each, &|cause| self.fail(cause).into())?;
+        Ok(self.be_unchanged()?)
     }
 
     fn rows_with_attempts(
@@ -279,7 +297,8 @@ impl Ledger for Sqlite {
             let (row, attempts) = builder.finish_with_attempts();
             each(row, attempts)
         };
-        read::rows(&self.connection, run, &query, &mut each, &|cause| self.fail(cause).into())
+        read::rows(&self.connection, run, &query, &mut each, &|cause| self.fail(cause).into())?;
+        Ok(self.be_unchanged()?)
     }
 
     fn ledger_id(&mut self) -> Result<String, LedgerError> {
@@ -299,7 +318,9 @@ impl Ledger for Sqlite {
     }
 
     fn history(&mut self, order: Order) -> anyhow::Result<Vec<OrderHistory>> {
-        audit::history(&self.connection, order, &|cause| self.fail(cause).into())
+        let history = audit::history(&self.connection, order, &|cause| self.fail(cause).into())?;
+        self.be_unchanged()?;
+        Ok(history)
     }
 
     fn seals(&mut self) -> Result<Vec<SealRecord>, LedgerError> {
@@ -311,7 +332,9 @@ impl Ledger for Sqlite {
     }
 
     fn unsealed(&mut self) -> Result<Vec<Run>, LedgerError> {
-        seals::unsealed(&self.connection).map_err(|cause| self.fail(cause))
+        let unsealed = seals::unsealed(&self.connection).map_err(|cause| self.fail(cause))?;
+        self.be_unchanged()?;
+        Ok(unsealed)
     }
 
     fn bring_to_rest(&mut self, run: &Run) -> Result<bool, LedgerError> {
