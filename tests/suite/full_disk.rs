@@ -13,7 +13,11 @@ pub fn cancel_on_a_disk_with(
     url: &str,
     flags: &[&str],
 ) -> ProgramOutput {
-    let whole = env.cancelling(url, flags);
+    on_a_disk_with(kilobytes, env, &env.cancelling(url, flags))
+}
+
+/// Runs this command likewise.
+fn on_a_disk_with(kilobytes: u32, env: &TestEnv, whole: &Command) -> ProgramOutput {
     let blocks = kilobytes * 2;
     let mut limited = Command::new("sh");
     limited
@@ -75,4 +79,33 @@ fn a_ledger_that_finds_no_room_stops_the_calls_until_the_next_start() {
         let admin: i64 = row.get("AdminNumber").parse().unwrap();
         assert!(asked[&admin] == 1 || row.doubt(), "{admin} was asked for {} times", asked[&admin]);
     }
+}
+
+#[test]
+fn an_export_and_a_backup_that_find_no_room_leave_nothing_and_exit_as_a_failing_disk() {
+    let env = TestEnv::new();
+    env.orders(2000).cancel(&TestSimulator::perfect().url(), &[]).exits(0);
+    let names = |env: &TestEnv| {
+        let names = std::fs::read_dir(env.folder()).unwrap();
+        let mut names: Vec<_> = names.map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        names
+    };
+    let before = names(&env);
+    let today = ["export", "--since", "2000-01-01", "-o", "audit"];
+    for (args, remedy) in [
+        (&today[..], "the export to audit failed; nothing of it is left"),
+        (&["ledger", "backup", "copy.db"], ""),
+    ] {
+        let failed = on_a_disk_with(100, &env, &env.command(args)).exits(5);
+        assert!(failed.stderr.contains(remedy), "{}", failed.report());
+        assert_eq!(names(&env), before, "{args:?}");
+    }
+    // Where another name would help, nothing has failed.
+    env.file("audit", "").file("copy.db", "");
+    env.run(&today).exits(2);
+    env.run(&["ledger", "backup", "copy.db"]).exits(2);
+    env.run(&["ledger", "backup", "missing/copy.db"]).exits(2);
+    // To verify needs no room.
+    on_a_disk_with(0, &env, &env.command(&["verify"])).exits(0);
 }

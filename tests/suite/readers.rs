@@ -26,7 +26,11 @@ fn can_be_another(test: &str) -> bool {
 /// which anybody may write.
 fn shared_env() -> TestEnv {
     let env = TestEnv::with_orders(3);
-    fs::copy(env!("CARGO_BIN_EXE_cardcancel"), env.path("program")).unwrap();
+    // Copied by another process: one that another test starts meanwhile would keep it open for
+    // writing, and it could not be started.
+    let mut copy = Command::new("cp");
+    copy.arg(env!("CARGO_BIN_EXE_cardcancel")).arg(env.path("program"));
+    assert!(copy.status().unwrap().success());
     for (name, owner, mode) in [("shelf", OWNER, 0o755), ("out", OWNER, 0o777)] {
         fs::create_dir(env.path(name)).unwrap();
         std::os::unix::fs::chown(env.path(name), Some(owner), Some(owner)).unwrap();

@@ -172,6 +172,8 @@ fn connect_reader(
     if let Some(connection) = connection {
         match schema::identity(&connection) {
             Err(cause) if needs_to_write(&cause) => {}
+            // There may be no room for what SQLite creates beside the ledger.
+            Err(cause) if is_failing(&cause) && left_of(file.path()).is_none() => {}
             _ => return Ok((connection, None)),
         }
     }
@@ -209,6 +211,10 @@ fn needs_to_write(cause: &rusqlite::Error) -> bool {
         cause.sqlite_error_code(),
         Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly | ErrorCode::PermissionDenied)
     )
+}
+
+fn is_failing(cause: &rusqlite::Error) -> bool {
+    matches!(cause.sqlite_error_code(), Some(ErrorCode::SystemIoFailure | ErrorCode::DiskFull))
 }
 
 fn set_up(connection: &mut Connection) -> rusqlite::Result<()> {

@@ -52,3 +52,27 @@ fn the_views_have_the_columns_that_are_listed() {
         assert_eq!(listed, columns.join(", "), "{view}");
     }
 }
+
+/// What `strftime` knows in every version that can open the ledger: other letters give NULL.
+const FORMATS: &str = "YmdHMSfjJsWw%";
+
+#[test]
+fn the_times_of_the_views_are_written_by_every_shell_that_opens_the_ledger() {
+    let home = TempDir::new().unwrap();
+    let ledger = ledger(&home);
+    let mut views = ledger.prepare("SELECT sql FROM sqlite_schema WHERE type = 'view'").unwrap();
+    let views = views.query_map([], |row| row.get::<_, String>(0)).unwrap();
+    let views: String = views.map(Result::unwrap).collect();
+    let formats: Vec<char> = views.split('%').skip(1).filter_map(|at| at.chars().next()).collect();
+    assert!(
+        formats.len() > 10 && formats.iter().all(|format| FORMATS.contains(*format)),
+        "{views}"
+    );
+    let times = "SELECT count(*), count(claimed_at), count(sent_at), count(ended_at) FROM call";
+    let path = home.path().join("night.rehearsal.db");
+    let mut shell = std::process::Command::new("sqlite3");
+    match shell.arg("-readonly").arg(path).arg(times).output() {
+        Ok(output) => assert_eq!(String::from_utf8_lossy(&output.stdout), "1|1|1|1\n"),
+        Err(absent) => println!("NOT RUN: the SQLite shell ({absent})"),
+    }
+}
