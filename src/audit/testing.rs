@@ -7,7 +7,9 @@ use super::bag::{
     BagOptions, BagSource, BaggedRun, BaggedSeal, SealedBlocks, WrittenBag, write_bag,
 };
 use super::run_digest::RunDigest;
-use super::seal::{Continued, Seal, SealedClock, SealedInput, SealedProgram, SealedState};
+use super::seal::{
+    Continued, Seal, SealedClock, SealedInput, SealedOffset, SealedProgram, SealedState,
+};
 use crate::hash::Digest;
 use crate::identity::Identity;
 use crate::ledger::{AttemptRecord, EventRecord, NewRun, Purpose, RowRecord, StartRecord};
@@ -232,7 +234,10 @@ impl FakeLedger {
             finished: bagged.finished_at,
             by: start.into(),
             purpose: start.purpose.clone(),
-            clock: SealedClock { is_synchronized: Some(true), ahead_tenths: Some(4) },
+            clock: SealedClock {
+                is_synchronized: Some(true),
+                offset: Some(SealedOffset { ahead_tenths: 4, within_tenths: Some(6) }),
+            },
             program: SealedProgram { version: "0.2.0".parse().unwrap(), executable: None },
         };
         self.runs[run].bagged.seal = Some(seal.number);

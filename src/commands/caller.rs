@@ -10,6 +10,7 @@ use crate::config::Settings;
 use crate::corecard::auth::credentials::Credentials;
 use crate::corecard::auth::token::TokenError;
 use crate::corecard::client::{Client, ClientConfig};
+use crate::corecard::server_date::ServerDate;
 use crate::engine::Caller;
 use crate::ledger::ClaimedRow;
 use crate::model::{AnswerRules, Attempt, Outcome, Verdict, classify};
@@ -50,6 +51,11 @@ impl CoreCardCaller {
             not_processed: settings.not_processed.clone(),
         };
         Ok(CoreCardCaller { client, credentials, rules, fetched_at, lifetime })
+    }
+
+    /// This machine's clock, compared with the dates of the answers.
+    pub fn server_date(&self) -> Arc<ServerDate> {
+        self.client.server_date()
     }
 
     /// How the credentials are renewed in a run that starts now.

@@ -19,6 +19,7 @@ use super::run_input::RunInput;
 use super::session::RunSession;
 use super::target::Target;
 use super::{confirm, logging, own_files, rehearsal, shutdown, witnesses};
+use crate::audit::seal::SealedClock;
 use crate::config::{Env, Layer, Settings, TargetSettings};
 use crate::engine::RunOutcome;
 use crate::exit_code::ExitCode;
@@ -137,7 +138,8 @@ async fn report_again(
     context.input.input.begin();
     let results = create_results(&context, state, ledger.as_mut())?;
     let mut metrics = create_metrics(state, context.settings)?;
-    let finished = FinishedRun { run, work: None, stop_reason: None };
+    let finished =
+        FinishedRun { run, work: None, stop_reason: None, clock: SealedClock::default() };
     let exit = finish(context, finished, results, ledger, &mut metrics).await;
     finalize_metrics(metrics, exit)
 }
@@ -173,11 +175,11 @@ async fn send_and_report(
         shutdown: shutdown::listen().context("cannot listen for signals")?,
         metrics: Some(metrics),
     };
-    let outcome = session.send(&run, ledger).await.context(LedgerFailed)?;
+    let (outcome, clock) = session.send(&run, ledger).await.context(LedgerFailed)?;
     let RunOutcome { ledger, run, stop_reason, stats, calls, .. } = outcome;
     let until_last_start = |last: Timestamp| last.duration_since(Timestamp::now()).try_into().ok();
     let margin = preflight.last_start.and_then(until_last_start);
     let work = WorkSummary { took: began.elapsed(), calls, resumed, margin, stats };
-    let finished = FinishedRun { run, work: Some(work), stop_reason };
+    let finished = FinishedRun { run, work: Some(work), stop_reason, clock };
     finish(context, finished, results, ledger, metrics).await
 }

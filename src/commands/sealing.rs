@@ -4,13 +4,14 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
-use crate::audit::seal::{SealWord, SealedClock, SealedFile, SealedProgram};
+use crate::audit::seal::{SealWord, SealedClock, SealedFile, SealedOffset, SealedProgram};
 use crate::audit::witness::WitnessedHead;
 use crate::audit::{self, SealedRecords, SealingContext};
+use crate::corecard::server_date::ServerDate;
 use crate::hash::{Digest, Hasher};
-use crate::ledger::{Ledger, Run, SealRecord};
+use crate::ledger::{Ledger, LedgerLocation, Run, SealRecord};
 
 /// Present where systemd synchronizes the clock, once it has done so.
 const SYNCHRONIZED: &str = "/run/systemd/timesync/synchronized";
@@ -23,9 +24,10 @@ pub fn seal(
     ledger: &mut dyn Ledger,
     run: &Run,
     results: Option<SealedFile>,
+    clock: SealedClock,
     records: Option<SealedRecords>,
 ) -> Option<SealRecord> {
-    let sealed = try_to_seal(ledger, run, results, records);
+    let sealed = try_to_seal(ledger, run, results, clock, records);
     sealed.unwrap_or_else(|cause| {
         tracing::warn!("run {} is not sealed ({cause:#}): the next run seals it", run.id());
         None
@@ -36,6 +38,7 @@ fn try_to_seal(
     ledger: &mut dyn Ledger,
     run: &Run,
     results: Option<SealedFile>,
+    clock: SealedClock,
     records: Option<SealedRecords>,
 ) -> anyhow::Result<Option<SealRecord>> {
     let unsealed = ledger.unsealed()?;
@@ -43,12 +46,14 @@ fn try_to_seal(
         return Ok(ledger.last_seal(run)?);
     }
     let id = ledger.ledger_id()?.parse()?;
-    let context = SealingContext { results: None, clock: clock(), program: program()? };
+    // What the clock was like during runs of other processes is not known.
+    let unknown = SealedClock::default();
+    let context = SealingContext { results: None, clock: unknown, program: program()? };
     for sealed in audit::seal_late(ledger, run.id(), &context)? {
         log(&id, &sealed);
     }
     let is_new = unsealed.iter().any(|unsealed| unsealed.id() == run.id());
-    let context = SealingContext { results, ..context };
+    let context = SealingContext { results, clock, ..context };
     let sealed = audit::seal_run(ledger, run, &context, records)?;
     if let Some(sealed) = sealed.as_ref().filter(|_| is_new) {
         log(&id, sealed);
@@ -65,9 +70,23 @@ fn log(ledger: &SealWord, sealed: &SealRecord) {
     }
 }
 
-fn clock() -> SealedClock {
-    let is_synchronized = Path::new(SYNCHRONIZED).exists().then_some(true);
-    SealedClock { is_synchronized, ahead_tenths: None }
+/// The state of the clock by which a run's times were taken in `ledger`, which is `ledger_ahead` of
+/// this machine's.
+pub fn clock(
+    ledger: &LedgerLocation,
+    ledger_ahead: SignedDuration,
+    date: &ServerDate,
+) -> SealedClock {
+    let is_synchronized = match ledger {
+        LedgerLocation::File(_) => Path::new(SYNCHRONIZED).exists().then_some(true),
+        // Its times are by the clock of the database's machine.
+        LedgerLocation::Database(_) => None,
+    };
+    let offset = date.ahead().map(|(at_least, at_most)| {
+        let ahead = |ours: SignedDuration| ours.saturating_add(ledger_ahead);
+        SealedOffset::between(ahead(at_least), ahead(at_most))
+    });
+    SealedClock { is_synchronized, offset }
 }
 
 fn program() -> anyhow::Result<SealedProgram> {

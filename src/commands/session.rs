@@ -9,6 +9,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use super::caller::CoreCardCaller;
+use super::sealing;
+use crate::audit::seal::SealedClock;
 use crate::config::Settings;
 use crate::engine::{self, RunOutcome, RunPolicy, Scheduler, Snapshot};
 use crate::identity::Identity;
@@ -45,7 +47,8 @@ pub struct RunSession<'a> {
 }
 
 impl RunSession<'_> {
-    /// Runs the engine until the run is finished.
+    /// Runs the engine until the run is finished. Returns what is known of the clock by which its
+    /// times were taken, too.
     ///
     /// # Errors
     /// When the ledger fails; calls in flight have been waited for.
@@ -53,7 +56,7 @@ impl RunSession<'_> {
         mut self,
         run: &Run,
         mut ledger: Box<dyn Ledger>,
-    ) -> anyhow::Result<RunOutcome> {
+    ) -> anyhow::Result<(RunOutcome, SealedClock)> {
         self.warn_if_stop_rule_is_tight();
         let (start, starting) = (self.start(), run.clone());
         // A ledger that is away is waited for, and signals must be handled meanwhile.
@@ -69,6 +72,7 @@ impl RunSession<'_> {
             run.opened.endpoint,
             self.rates
         );
+        let (ledger_ahead, date) = (begun.clock_ahead, self.caller.server_date());
         let plan = self.plan(&begun);
         let connections = self.connections(run, plan.last_start);
         let (show, shown) = watch::channel(Snapshot { counts: run.counts, ..Snapshot::default() });
@@ -99,7 +103,7 @@ impl RunSession<'_> {
             let _ = kept.await;
             metrics.update(&last.borrow());
         }
-        finished
+        Ok((finished?, sealing::clock(&self.settings.ledger, ledger_ahead, &date)))
     }
 
     fn start(&self) -> StartOptions {

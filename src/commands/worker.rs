@@ -177,8 +177,8 @@ impl WorkerLoop<'_> {
             shutdown: self.shutdown.clone(),
             metrics: None,
         };
-        let mut finished = session.send(run, ledger).await.context(LedgerFailed)?;
-        sealing::seal(finished.ledger.as_mut(), &finished.run, None, None);
+        let (mut finished, clock) = session.send(run, ledger).await.context(LedgerFailed)?;
+        sealing::seal(finished.ledger.as_mut(), &finished.run, None, clock, None);
         witnesses::hand_on(&self.settings.seal, finished.ledger.as_mut()).await;
         Ok(self.outcome(finished))
     }

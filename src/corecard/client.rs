@@ -24,6 +24,8 @@ use super::body_template::BodyTemplate;
 use super::connection::{ApiConnection, BoxedRequest, CallError};
 use super::connector::{ApiConnector, NetworkConfig, USER_AGENT};
 use super::error::{self, ClientError};
+use super::http_date::http_date;
+use super::server_date::ServerDate;
 use super::{response, retry_after};
 use crate::model::{Attempt, CallResult, HttpResponse, ResponseBody};
 
@@ -68,6 +70,7 @@ pub struct Client {
     /// The head of every request.
     request: Request<()>,
     credentials: Arc<Credentials>,
+    date: Arc<ServerDate>,
     body: BodyTemplate,
     run: String,
 }
@@ -97,6 +100,7 @@ impl Client {
                 .map_err(|cause: InvalidUri| ClientError::Address(url.to_string(), cause.into()))?,
             request: request(&url).map_err(|cause| ClientError::Address(url.to_string(), cause))?,
             credentials: config.credentials,
+            date: Arc::default(),
             body,
             run,
         })
@@ -111,10 +115,16 @@ impl Client {
             server: self.server.clone(),
             request: self.request.clone(),
             credentials: Arc::clone(&self.credentials),
+            date: Arc::clone(&self.date),
             body: self.body.clone(),
             run: self.run.clone(),
             ..*self
         }
+    }
+
+    /// This machine's clock, compared with the dates of the answers to this client and its clones.
+    pub fn server_date(&self) -> Arc<ServerDate> {
+        Arc::clone(&self.date)
     }
 
     /// Opens this many connections ahead of the calls, and gives up at the first that
@@ -171,8 +181,12 @@ impl Client {
                 None => self.request(attempt, &auth_headers),
             };
             let is_unused = connection.is_unused;
+            let sent = Timestamp::now();
             match connection
-                .call(request, async |response| read(response, &auth_headers).await)
+                .call(request, async |response| {
+                    self.observe_date(&response, sent);
+                    read(response, &auth_headers).await
+                })
                 .await
             {
                 Ok(reply) => {
@@ -185,6 +199,13 @@ impl Client {
                 }
                 Err(CallError::Unsent(request, _)) => unsent = Some(request),
             }
+        }
+    }
+
+    fn observe_date(&self, response: &Response<Incoming>, sent: Timestamp) {
+        let date = response.headers().get(header::DATE);
+        if let Some(date) = date.and_then(|date| http_date(date.to_str().ok()?)) {
+            self.date.observe(date, sent, Timestamp::now());
         }
     }
 

@@ -3,9 +3,8 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use jiff::civil::DateTime;
-use jiff::fmt::rfc2822;
-use jiff::tz::TimeZone;
+
+use super::http_date::http_date;
 
 /// A wait of more than a year is a mistake, and no other than one of a year.
 const LONGEST_WAIT: Duration = Duration::from_secs(366 * 24 * 3600);
@@ -17,19 +16,9 @@ pub(super) fn from_header(header: &str, now: Timestamp) -> Option<Duration> {
     let wait = if is_number {
         header.parse().map_or(LONGEST_WAIT, Duration::from_secs)
     } else {
-        Duration::try_from(date(header)?.duration_since(now)).unwrap_or_default()
+        Duration::try_from(http_date(header)?.duration_since(now)).unwrap_or_default()
     };
     Some(wait.min(LONGEST_WAIT))
-}
-
-/// A date in any of the three forms that RFC 9110 has a client read, all in UTC.
-fn date(text: &str) -> Option<Timestamp> {
-    let utc = |time: DateTime| Some(time.to_zoned(TimeZone::UTC).ok()?.timestamp());
-    if let Ok(date) = rfc2822::parse(text) {
-        return Some(date.timestamp());
-    }
-    let older = ["%A, %d-%b-%y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y"];
-    older.into_iter().find_map(|form| utc(DateTime::strptime(form, text).ok()?))
 }
 
 #[cfg(test)]

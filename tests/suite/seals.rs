@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::common::{
     Behavior, ProgramOutput, ScriptedServer, TestEnv, TestSimulator, ended, json, kill, status,
-    terminate, until,
+    terminate, until, with_headers,
 };
 use cardcancel::simulator::{Latency, SimulatorSettings};
 use rusqlite::Connection;
@@ -226,5 +226,25 @@ fn a_run_that_stopped_before_its_first_call_is_sealed_too() {
     let server = ScriptedServer::always(Behavior::Respond(status("401 Unauthorized")));
     env.orders(3).cancel(&server.url(), &["--concurrency", "1"]).exits(4);
     assert_eq!(line(&seals(&env)[0], "state"), "state stopped \"CREDENTIALS\"");
+    verify(&env, &[]).exits(0);
+}
+
+#[test]
+fn the_clock_is_compared_with_the_dates_of_the_answers_and_says_how_closely() {
+    let env = TestEnv::new();
+    let server = ScriptedServer::new(|_, _| {
+        let behind = jiff::Timestamp::now() - jiff::SignedDuration::from_secs(5);
+        let date = behind.strftime("Date: %a, %d %b %Y %H:%M:%S GMT").to_string();
+        let answer = with_headers("200 OK", &[&date], r#"{"Status":true}"#);
+        std::thread::sleep(Duration::from_millis(70));
+        Behavior::Respond(answer)
+    });
+    env.orders(30).cancel(&server.url(), &["--concurrency", "1"]).exits(0);
+    let sealed = seals(&env);
+    let clock = line(&sealed[0], "clock").split_once(", ").unwrap().1;
+    let (ahead, rest) = clock.split_once(" s ahead of the server's Date, give or take ").unwrap();
+    let (ahead, within): (f64, f64) =
+        (ahead.parse().unwrap(), rest.strip_suffix(" s").unwrap().parse().unwrap());
+    assert!((ahead - 5.0).abs() <= within && within < 0.5, "{clock}");
     verify(&env, &[]).exits(0);
 }

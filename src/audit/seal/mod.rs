@@ -7,7 +7,7 @@ mod parse;
 mod word;
 mod write;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::hash::Digest;
 use crate::identity::Identity;
@@ -16,6 +16,9 @@ use crate::model::Counts;
 
 pub use parse::ParseSealError;
 pub use word::{ParseSealWordError, SealWord};
+
+/// A tenth of a second, in microseconds.
+const TENTH: i64 = 100_000;
 
 /// What a seal states about a run when it came to rest.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -191,13 +194,37 @@ pub struct SealedProgram {
 }
 
 /// What is known of the clock by which the run's times were taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct SealedClock {
     /// Whether the kernel says that the clock is synchronized; `None` if it does not say.
     pub is_synchronized: Option<bool>,
-    /// How far it was ahead of the `Date` of CoreCARD's answers, in tenths of a second; `None`
-    /// without such an answer.
-    pub ahead_tenths: Option<i64>,
+    /// How it compares with the `Date` of CoreCARD's answers; `None` without such an answer.
+    pub offset: Option<SealedOffset>,
+}
+
+/// How far the clock was ahead of the `Date` of CoreCARD's answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SealedOffset {
+    /// In tenths of a second.
+    pub ahead_tenths: i64,
+    /// How far that may be off to both sides, in tenths of a second, since a `Date` has whole
+    /// seconds; `None` if it is not stated.
+    pub within_tenths: Option<u64>,
+}
+
+impl SealedOffset {
+    /// The offset that is at least and at most this. What it states includes both.
+    pub fn between(at_least: SignedDuration, at_most: SignedDuration) -> SealedOffset {
+        let micros = |duration: SignedDuration| i64::try_from(duration.as_micros()).unwrap_or(0);
+        let (low, high) = (micros(at_least), micros(at_most));
+        let ahead_tenths = low.midpoint(high).saturating_add(TENTH / 2).div_euclid(TENTH);
+        let ahead = ahead_tenths.saturating_mul(TENTH);
+        let off = high.saturating_sub(ahead).max(ahead.saturating_sub(low)).max(0);
+        SealedOffset {
+            ahead_tenths,
+            within_tenths: Some(off.unsigned_abs().div_ceil(TENTH as u64)),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -5,8 +5,8 @@ use std::str::FromStr;
 
 use super::write::{FIRST_LINE, NONE};
 use super::{
-    Continued, Seal, SealedBy, SealedClock, SealedFile, SealedInput, SealedLines, SealedProgram,
-    SealedState, SealedUser,
+    Continued, Seal, SealedBy, SealedClock, SealedFile, SealedInput, SealedLines, SealedOffset,
+    SealedProgram, SealedState, SealedUser,
 };
 use crate::ledger::Purpose;
 use crate::model::{Counts, Status};
@@ -212,14 +212,30 @@ fn clock(text: &str) -> Option<SealedClock> {
         _ => return None,
     };
     if offset == "not compared with the server's Date" {
-        return Some(SealedClock { is_synchronized, ahead_tenths: None });
+        return Some(SealedClock { is_synchronized, offset: None });
     }
-    let (seconds, side) = offset.strip_suffix(" the server's Date")?.split_once(" s ")?;
-    let (whole, tenths) = seconds.split_once('.')?;
-    let (whole, tenths): (i64, i64) = (whole.parse().ok()?, tenths.parse().ok()?);
-    let ahead = whole.checked_mul(10)?.checked_add(tenths)?;
+    let (offset, within) = match offset.split_once(", give or take ") {
+        Some((offset, within)) => (offset, Some(within)),
+        None => (offset, None),
+    };
+    let (ahead, side) = offset.strip_suffix(" the server's Date")?.split_once(" s ")?;
+    let ahead = i64::try_from(tenths(ahead)?).ok()?;
     let ahead_tenths = if side == "behind" { ahead.checked_neg()? } else { ahead };
-    Some(SealedClock { is_synchronized, ahead_tenths: Some(ahead_tenths) })
+    let within_tenths = match within {
+        Some(within) => Some(tenths(within.strip_suffix(" s")?)?),
+        None => None,
+    };
+    Some(SealedClock {
+        is_synchronized,
+        offset: Some(SealedOffset { ahead_tenths, within_tenths }),
+    })
+}
+
+/// Reads seconds with one decimal place.
+fn tenths(text: &str) -> Option<u64> {
+    let (whole, tenths) = text.split_once('.')?;
+    let (whole, tenths): (u64, u64) = (whole.parse().ok()?, tenths.parse().ok()?);
+    whole.checked_mul(10)?.checked_add(tenths)
 }
 
 fn program(text: &str) -> Option<SealedProgram> {

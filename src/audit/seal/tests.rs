@@ -11,6 +11,10 @@ fn digest(of: &str) -> Digest {
     Digest::new(of)
 }
 
+fn offset(ahead_tenths: i64, within_tenths: Option<u64>) -> Option<SealedOffset> {
+    Some(SealedOffset { ahead_tenths, within_tenths })
+}
+
 fn sealed() -> Seal {
     Seal {
         ledger: "6f1c0c9e-0b7f-4c58-8a39-8a3c2f1f7d11".parse().unwrap(),
@@ -38,7 +42,7 @@ fn sealed() -> Seal {
         finished: "2026-11-22T09:10:26.118204Z".parse().ok(),
         by: (&start(7)).into(),
         purpose: start(7).purpose,
-        clock: SealedClock { is_synchronized: Some(true), ahead_tenths: Some(4) },
+        clock: SealedClock { is_synchronized: Some(true), offset: offset(4, None) },
         program: SealedProgram {
             version: "0.2.0".parse().unwrap(),
             executable: Some(digest("program")),
@@ -56,14 +60,21 @@ fn the_text_of_version_1_is_frozen() {
     plain.counts = Counts::default();
     plain.by = SealedBy::Worker("alice@batch1, process 3".to_owned());
     plain.purpose = Purpose::default();
-    plain.clock = SealedClock { is_synchronized: None, ahead_tenths: None };
+    plain.clock = SealedClock::default();
     plain.program.executable = None;
     assert_eq!(plain.to_text(), include_str!("golden/plain.seal"));
+    let mut bounded = sealed();
+    bounded.clock = SealedClock { is_synchronized: None, offset: offset(-13, Some(6)) };
+    assert_eq!(bounded.to_text(), include_str!("golden/bounded_clock.seal"));
 }
 
 #[test]
 fn every_seal_that_was_ever_written_reads_back() {
-    for text in [include_str!("golden/full.seal"), include_str!("golden/plain.seal")] {
+    for text in [
+        include_str!("golden/full.seal"),
+        include_str!("golden/plain.seal"),
+        include_str!("golden/bounded_clock.seal"),
+    ] {
         let seal: Seal = text.parse().unwrap();
         assert_eq!(seal.to_text(), text);
         assert_eq!(seal.digest(), digest(text));
@@ -117,6 +128,28 @@ fn a_value_that_is_written_in_another_way_is_refused() {
     let upper = sealed().previous.to_string().to_uppercase();
     assert!(text.replace(&sealed().previous.to_string(), &upper).parse::<Seal>().is_err());
     assert!(text.trim_end().parse::<Seal>().is_err(), "its last LF is missing");
+}
+
+#[test]
+fn what_the_clock_line_states_includes_both_bounds() {
+    let between = |least: i64, most: i64| {
+        let duration = SignedDuration::from_millis;
+        let SealedOffset { ahead_tenths, within_tenths } =
+            SealedOffset::between(duration(least), duration(most));
+        (ahead_tenths, within_tenths.unwrap())
+    };
+    assert_eq!(between(390, 410), (4, 1));
+    assert_eq!(between(400, 400), (4, 0));
+    assert_eq!(between(-600, 450), (-1, 6));
+    assert_eq!(between(10, 3_599_000), (17_995, 17_995));
+    for least in (-2000..2000).step_by(37) {
+        for most in (least..2000).step_by(41) {
+            let (ahead, within) = between(least, most);
+            let (ahead, within) = (ahead * 100, within as i64 * 100);
+            assert!(ahead - within <= least && most <= ahead + within, "{least} to {most}");
+            assert!(2 * within <= most - least + 300, "{least} to {most}: {within}");
+        }
+    }
 }
 
 #[test]
@@ -210,7 +243,7 @@ prop_compose! {
         times in (any_time(), option::of(any_time())),
         by in any_by(),
         purpose in any_purpose(),
-        clock in (any::<Option<bool>>(), option::of(i64::MIN + 1..i64::MAX)),
+        clock in (any::<Option<bool>>(), option::of((i64::MIN + 1..i64::MAX, any::<Option<u64>>()))),
         version in any_word(),
     ) -> Seal {
         Seal {
@@ -224,7 +257,10 @@ prop_compose! {
             finished: times.1,
             by,
             purpose,
-            clock: SealedClock { is_synchronized: clock.0, ahead_tenths: clock.1 },
+            clock: SealedClock {
+                is_synchronized: clock.0,
+                offset: clock.1.and_then(|(ahead, within)| offset(ahead, within)),
+            },
             program: SealedProgram { version, executable: digests.1 },
             ..head
         }

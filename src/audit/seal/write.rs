@@ -3,7 +3,8 @@
 use std::fmt::{self, Display};
 
 use super::{
-    Seal, SealedBy, SealedClock, SealedFile, SealedLines, SealedProgram, SealedState, SealedUser,
+    Seal, SealedBy, SealedClock, SealedFile, SealedLines, SealedOffset, SealedProgram, SealedState,
+    SealedUser,
 };
 use crate::hash::Digest;
 use crate::ledger::Purpose;
@@ -100,14 +101,19 @@ fn write_clock(clock: SealedClock, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         None => "not known to be synchronized",
     };
     write!(f, "clock {state}, ")?;
-    match clock.ahead_tenths {
-        Some(tenths) => {
-            let side = if tenths < 0 { "behind" } else { "ahead of" };
-            let tenths = tenths.unsigned_abs();
-            writeln!(f, "{}.{} s {side} the server's Date", tenths / 10, tenths % 10)
-        }
-        None => writeln!(f, "not compared with the server's Date"),
+    let Some(SealedOffset { ahead_tenths, within_tenths }) = clock.offset else {
+        return writeln!(f, "not compared with the server's Date");
+    };
+    let side = if ahead_tenths < 0 { "behind" } else { "ahead of" };
+    write!(f, "{} {side} the server's Date", seconds(ahead_tenths.unsigned_abs()))?;
+    match within_tenths {
+        Some(within) => writeln!(f, ", give or take {}", seconds(within)),
+        None => writeln!(f),
     }
+}
+
+fn seconds(tenths: u64) -> String {
+    format!("{}.{} s", tenths / 10, tenths % 10)
 }
 
 /// The text as a JSON string: one line, whatever it holds.

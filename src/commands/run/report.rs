@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use super::state::{Context, RunState};
 use crate::audit::SealedRecords;
-use crate::audit::seal::SealedFile;
+use crate::audit::seal::{SealedClock, SealedFile};
 use crate::commands::error::{LedgerFailed, exit_code_of};
 use crate::commands::{rehearsal, sealing, witnesses};
 use crate::config::Settings;
@@ -28,6 +28,8 @@ pub struct FinishedRun {
     pub work: Option<WorkSummary>,
     /// Which stop rule stopped it, if one did.
     pub stop_reason: Option<StopReason>,
+    /// What is known of the clock; nothing if the run had ended before.
+    pub clock: SealedClock,
 }
 
 /// Creates the results' temporary file, so that a path that cannot be written is reported before
@@ -98,7 +100,7 @@ pub async fn finish(
     metrics: &mut MetricsFile,
 ) -> anyhow::Result<ExitCode> {
     let Context { settings, input, target } = context;
-    let FinishedRun { run, work, stop_reason } = finished;
+    let FinishedRun { run, work, stop_reason, clock } = finished;
     let run = &run;
     let source = ResultsInput {
         run,
@@ -116,7 +118,7 @@ pub async fn finish(
     metrics.finish(run, &results);
     let miscount = miscount(run, &results, ledger.as_mut()).context(LedgerFailed)?;
     let wrong = miscount.or(results.misnamed.map(|misnamed| anyhow!("{misnamed}")));
-    let seal = sealing::seal(ledger.as_mut(), run, sealed_file(&results), records);
+    let seal = sealing::seal(ledger.as_mut(), run, sealed_file(&results), clock, records);
     let witness_error = witnesses::hand_on(&settings.seal, ledger.as_mut()).await;
     let is_rehearsal = target.is_rehearsal();
     let comparison = match target.simulator {
