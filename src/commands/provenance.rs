@@ -210,7 +210,7 @@ mod tests {
     }
 
     fn on_record(row: u32, status: Option<Status>) -> [OnRecord; 1] {
-        [OnRecord { row: RowNumber(row), status }]
+        [OnRecord { run: 1, row: RowNumber(row), carried_over: false, status }]
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What the ledger has recorded for orders in any run.
 
+use super::run::Run;
 use crate::input::OrderKey;
 use crate::model::{RowNumber, Status};
 
@@ -57,8 +58,19 @@ pub(super) struct KnownOrdersQuery<'q> {
 /// A recorded row of a run that carries an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OnRecord {
+    /// The number of the run: later runs have greater ones.
+    pub run: i64,
     /// The row.
     pub row: RowNumber,
+    /// Whether a rerun carried the row over from its results file.
+    pub carried_over: bool,
     /// Its status if it has ended.
     pub status: Option<Status>,
+}
+
+impl OnRecord {
+    /// Whether it is a row of a later run.
+    pub fn is_after(&self, run: &Run) -> bool {
+        self.run > run.number
+    }
 }

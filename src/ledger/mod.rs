@@ -159,6 +159,14 @@ pub trait Ledger: Send {
         each: &mut dyn FnMut(&mut RowRecord) -> anyhow::Result<()>,
     ) -> anyhow::Result<()>;
 
+    /// Calls `each` with every row of a run that [is open](RowRecord::is_open), in order, without
+    /// reading the others one by one.
+    fn open_rows(
+        &mut self,
+        run: &Run,
+        each: &mut dyn FnMut(&mut RowRecord) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()>;
+
     /// The orders of a run by row. Invalid rows have none.
     fn orders(&mut self, run: &Run) -> Result<BTreeMap<RowNumber, Order>, LedgerError>;
 

@@ -38,6 +38,18 @@ pub struct RowRecord {
 }
 
 impl RowRecord {
+    /// Whether it still needs work: it is `failed`, `in_doubt` or `not_sent`, or rejected with
+    /// doubt.
+    pub fn is_open(&self) -> bool {
+        match self.status {
+            Status::Failed | Status::InDoubt | Status::NotSent => true,
+            Status::Rejected => self.doubt,
+            Status::Cancelled | Status::AlreadyCancelled | Status::Invalid | Status::Duplicate => {
+                false
+            }
+        }
+    }
+
     /// A row about which nothing else is known.
     pub(crate) fn unsent(row: RowNumber) -> RowRecord {
         RowRecord {

@@ -190,6 +190,18 @@ impl Ledger for Postgres {
         read::rows(&mut self.connection, run.number, RecordBuilder::new(), &mut each)
     }
 
+    fn open_rows(
+        &mut self,
+        run: &Run,
+        each: &mut dyn FnMut(&mut RowRecord) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        let mut each = |builder: &mut RecordBuilder| match builder.finish() {
+            row if row.is_open() => each(row),
+            _ => Ok(()),
+        };
+        read::rows_that_may_be_open(&mut self.connection, run, &mut each)
+    }
+
     fn rows_with_attempts(
         &mut self,
         run: &Run,

@@ -17,6 +17,9 @@ const RUN: &str = include_str!("sql/run.sql");
 /// The number of rows read at a time.
 const AT_ONCE: i64 = 10_000;
 
+/// The number of rows in a page that lists them.
+const LISTED_AT_ONCE: usize = 1000;
+
 type SqlValue<'v> = &'v (dyn ToSql + Sync);
 
 pub(super) async fn run_by_key(session: &mut Session, key: &str) -> Result<Option<Run>, DbError> {
@@ -156,6 +159,37 @@ pub(super) fn row(
     build(&page, &mut RecordBuilder::collecting_attempts(), each, &fail)
 }
 
+/// Reads the rows of a run that may be open, in order.
+pub(super) fn rows_that_may_be_open(
+    connection: &mut DatabaseConnection,
+    run: &Run,
+    each: &mut dyn FnMut(&mut RecordBuilder) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    if !run.has_ended() {
+        // No index has the rows that were never claimed.
+        return rows(connection, run.number, RecordBuilder::new(), each);
+    }
+    let run = run.number;
+    let numbers: Vec<i64> = connection.with_retry(async |session| {
+        let find = session.statement(include_str!("sql/rows_that_may_be_open.sql")).await?;
+        let found = session.client.query(&find, &[&run]).await?;
+        found.iter().map(|row| Ok(row.try_get(0)?)).collect::<Result<_, DbError>>()
+    })?;
+    let mut builder = RecordBuilder::new();
+    for numbers in numbers.chunks(LISTED_AT_ONCE) {
+        let page = connection.with_retry(async |session| {
+            let rows = session.statement(include_str!("sql/listed_rows.sql")).await?;
+            let attempts = session.statement(include_str!("sql/listed_attempts.sql")).await?;
+            let rows = session.client.query(&rows, &[&run, &numbers]).await?;
+            let attempts = session.client.query(&attempts, &[&run, &numbers]).await?;
+            Ok::<RowsPage, DbError>((rows, attempts))
+        })?;
+        let fail = |failed: DbError| failed.into_ledger_error(connection.path());
+        build(&page, &mut builder, each, &fail)?;
+    }
+    Ok(())
+}
+
 /// Assembles the records of a page.
 fn build(
     (rows, attempts): &RowsPage,
@@ -225,7 +259,13 @@ pub(super) async fn on_record(
     for found in session.client.query(&find, &[&endpoint, &admin, &sequence]).await? {
         let number: i64 = found.try_get(0)?;
         let of_order = usize::try_from(number - 1).ok().and_then(|at| on_record.get_mut(at));
-        let its = OnRecord { row: row_number(&found, 1)?, status: status(&found, 2)? };
+        // Rows that were decided without a call do not count here.
+        let its = OnRecord {
+            run: found.try_get(3)?,
+            row: row_number(&found, 1)?,
+            carried_over: false,
+            status: status(&found, 2)?,
+        };
         if let Some(of_order) = of_order {
             of_order.push(its);
         }

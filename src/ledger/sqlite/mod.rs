@@ -15,6 +15,7 @@ mod known_orders;
 mod maintenance;
 mod new_file;
 mod on_record;
+mod open_rows;
 mod other_runs;
 mod outcome_table;
 mod packed;
@@ -285,6 +286,18 @@ impl Ledger for Sqlite {
         let mut each = |builder: &mut RecordBuilder| each(builder.finish());
         read::rows(&self.connection, run, &query, &mut each, &|cause| self.fail(cause).into())?;
         Ok(self.be_unchanged()?)
+    }
+
+    fn open_rows(
+        &mut self,
+        run: &Run,
+        each: &mut dyn FnMut(&mut RowRecord) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        let mut each = |builder: &mut RecordBuilder| match builder.finish() {
+            row if row.is_open() => each(row),
+            _ => Ok(()),
+        };
+        open_rows::candidates(&self.connection, run, &mut each, &|cause| self.fail(cause).into())
     }
 
     fn rows_with_attempts(

@@ -16,7 +16,8 @@ pub(super) fn find(
         "SELECT same.row, coalesce(row.status, (
              SELECT outcome.status FROM attempt JOIN outcome ON outcome.number = attempt.outcome
              WHERE attempt.run = same.run AND attempt.row = same.row
-               AND outcome.status IS NOT NULL))
+               AND outcome.status IS NOT NULL)),
+             same.run, row.kept
          FROM row_by_order AS same
          CROSS JOIN run ON run.number = same.run
          CROSS JOIN row ON row.run = same.run AND row.row = same.row
@@ -25,7 +26,12 @@ pub(super) fn find(
     )?;
     let mut of_order = |order: &Order| {
         find.query_map(params![order.admin_number, order.sequence_number, endpoint], |row| {
-            Ok(OnRecord { row: RowNumber(row.get(0)?), status: read::status(row, 1)? })
+            Ok(OnRecord {
+                run: row.get(2)?,
+                row: RowNumber(row.get(0)?),
+                carried_over: row.get(3)?,
+                status: read::status(row, 1)?,
+            })
         })?
         .collect()
     };

@@ -93,8 +93,7 @@ impl RowsQuery {
     }
 }
 
-/// Reads rows and attempts in parallel, both in order, so that memory holds only the current row,
-/// the last outcome, and the rows in flight. Calls `each` once all of a row was added.
+/// Reads a range of a run's rows. Calls `each` once all of a row was added.
 pub(super) fn rows(
     connection: &Connection,
     run: &Run,
@@ -102,48 +101,77 @@ pub(super) fn rows(
     each: &mut dyn FnMut(&mut RecordBuilder) -> anyhow::Result<()>,
     fail: &dyn Fn(rusqlite::Error) -> anyhow::Error,
 ) -> anyhow::Result<()> {
-    let RowsQuery { first, last, with_attempts } = *query;
-    let range = params![run.number, first, last];
     // One transaction, so that all of it is from one snapshot.
     let ledger = connection.unchecked_transaction().map_err(fail)?;
-    let in_flight = in_flight(&ledger, run.number).map_err(fail)?;
-    let mut in_flight = in_flight.into_iter().filter(|call| call.row.0 >= first).peekable();
-    let mut outcomes = OutcomeReader::new(&ledger).map_err(fail)?;
-    let mut rows = ledger
-        .prepare(
-            "SELECT row, status, kept, doubt, error_code, message, admin_number, sequence_number
-             FROM row WHERE run = ?1 AND row BETWEEN ?2 AND ?3 ORDER BY row",
-        )
-        .map_err(fail)?;
-    let mut attempts = ledger
-        .prepare(
-            "SELECT row, outcome, sent_at, ended_at, claimed_at, attempt, start
-             FROM attempt WHERE run = ?1 AND row BETWEEN ?2 AND ?3 ORDER BY row, attempt",
-        )
-        .map_err(fail)?;
-    let mut rows = rows.query(range).map_err(fail)?;
-    let mut attempts = attempts.query(range).map_err(fail)?;
-    let mut row = next(&mut rows).map_err(fail)?;
-    let mut attempt = next(&mut attempts).map_err(fail)?;
-    let mut builder =
-        if with_attempts { RecordBuilder::collecting_attempts() } else { RecordBuilder::new() };
-    for number in (first..=last).map(RowNumber) {
-        let Some((_, at_hand)) = row.filter(|(of, _)| *of == number) else {
-            anyhow::bail!("the ledger has lost row {number} of run {}", run.id());
-        };
-        begin(&mut builder, number, at_hand).map_err(fail)?;
-        row = next(&mut rows).map_err(fail)?;
-        while let Some((_, at_hand)) = attempt.filter(|(of, _)| *of == number) {
-            let outcome = outcomes.read(at_hand.get(1).map_err(fail)?).map_err(fail)?;
-            add_attempt(&mut builder, at_hand, outcome).map_err(fail)?;
-            attempt = next(&mut attempts).map_err(fail)?;
-        }
-        if let Some(call) = in_flight.next_if(|call| call.row == number) {
-            call.add_to(&mut builder);
-        }
-        each(&mut builder)?;
+    let mut reader = RowReader::new(&ledger, run.number).map_err(fail)?;
+    let mut builder = if query.with_attempts {
+        RecordBuilder::collecting_attempts()
+    } else {
+        RecordBuilder::new()
+    };
+    reader.read(run, query.first, query.last, &mut builder, each, fail)
+}
+
+/// Reads rows of a run within one transaction, one range after another.
+pub(super) struct RowReader<'l> {
+    rows: Statement<'l>,
+    attempts: Statement<'l>,
+    outcomes: OutcomeReader<'l>,
+    in_flight: Vec<CallInFlight>,
+}
+
+impl<'l> RowReader<'l> {
+    pub fn new(ledger: &'l Connection, run: i64) -> rusqlite::Result<RowReader<'l>> {
+        Ok(RowReader {
+            rows: ledger.prepare(
+                "SELECT row, status, kept, doubt, error_code, message, admin_number, sequence_number
+                 FROM row WHERE run = ?1 AND row BETWEEN ?2 AND ?3 ORDER BY row",
+            )?,
+            attempts: ledger.prepare(
+                "SELECT row, outcome, sent_at, ended_at, claimed_at, attempt, start
+                 FROM attempt WHERE run = ?1 AND row BETWEEN ?2 AND ?3 ORDER BY row, attempt",
+            )?,
+            outcomes: OutcomeReader::new(ledger)?,
+            in_flight: in_flight(ledger, run)?,
+        })
     }
-    Ok(())
+
+    /// Reads rows and attempts in parallel, both in order, so that memory holds only the current
+    /// row, the last outcome, and the rows in flight.
+    pub fn read(
+        &mut self,
+        run: &Run,
+        first: u32,
+        last: u32,
+        builder: &mut RecordBuilder,
+        each: &mut dyn FnMut(&mut RecordBuilder) -> anyhow::Result<()>,
+        fail: &dyn Fn(rusqlite::Error) -> anyhow::Error,
+    ) -> anyhow::Result<()> {
+        let range = params![run.number, first, last];
+        let mut in_flight = self.in_flight.iter().filter(|call| call.row.0 >= first).peekable();
+        let mut rows = self.rows.query(range).map_err(fail)?;
+        let mut attempts = self.attempts.query(range).map_err(fail)?;
+        let mut row = next(&mut rows).map_err(fail)?;
+        let mut attempt = next(&mut attempts).map_err(fail)?;
+        for number in (first..=last).map(RowNumber) {
+            let Some((_, at_hand)) = row.filter(|(of, _)| *of == number) else {
+                anyhow::bail!("the ledger has lost row {number} of run {}", run.id());
+            };
+            begin(builder, number, at_hand).map_err(fail)?;
+            row = next(&mut rows).map_err(fail)?;
+            while let Some((_, at_hand)) = attempt.filter(|(of, _)| *of == number) {
+                let outcome = at_hand.get(1).map_err(fail)?;
+                let outcome = self.outcomes.read(outcome).map_err(fail)?;
+                add_attempt(builder, at_hand, outcome).map_err(fail)?;
+                attempt = next(&mut attempts).map_err(fail)?;
+            }
+            if let Some(call) = in_flight.next_if(|call| call.row == number) {
+                call.add_to(builder);
+            }
+            each(builder)?;
+        }
+        Ok(())
+    }
 }
 
 /// The next result row, and the number of the run's row that it belongs to.

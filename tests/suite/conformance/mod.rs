@@ -73,6 +73,7 @@ conformance! {
     a_run_that_ended_was_not_stopped
     a_run_is_held_while_it_is_worked_on
     a_results_file_is_known_by_its_mark
+    the_open_rows_of_a_run_are_read_without_the_others
     the_recorded_rows_of_orders_are_returned_for_each_in_turn
     a_seal_that_does_not_cover_the_last_start_is_not_appended
     a_call_that_a_dead_process_left_in_flight_belongs_to_no_seal

@@ -798,10 +798,63 @@ pub fn the_recorded_rows_of_orders_are_returned_for_each_in_turn(home: &Home) {
     let other = NewRun { endpoint: elsewhere.clone(), ..new_run("run-2", "other") };
     create_run_as(ledger.as_mut(), other, 1);
     let orders = [order(4), order(3), order(1)];
-    let mut on_record = |endpoint: &str| ledger.on_record(endpoint, &orders).unwrap();
-    let of = |row, status| OnRecord { row: RowNumber(row), status };
+    let mut on_record = |endpoint: &str| -> Vec<Vec<_>> {
+        let found = ledger.on_record(endpoint, &orders).unwrap();
+        let of = |its: OnRecord| (its.row, its.status, its.is_after(&first.run));
+        found.into_iter().map(|found| found.into_iter().map(of).collect()).collect()
+    };
+    let of = |row, status, is_after| (RowNumber(row), status, is_after);
     let here = &first.run.opened.endpoint;
-    let expected = [vec![], vec![of(3, None)], vec![of(1, Some(Status::Rejected))]];
-    assert_eq!(on_record(here), expected);
-    assert_eq!(on_record(&elsewhere), [vec![], vec![], vec![of(1, None)]]);
+    let rejected = of(1, Some(Status::Rejected), false);
+    assert_eq!(on_record(here), [vec![], vec![of(3, None, false)], vec![rejected]]);
+    assert_eq!(on_record(&elsewhere), [vec![], vec![], vec![of(1, None, true)]]);
+}
+
+pub fn the_open_rows_of_a_run_are_read_without_the_others(home: &Home) {
+    let mut process = home.process(7);
+    let mut claimed = process.claim(6).into_iter();
+    let mut next = || claimed.next().unwrap();
+    let end = RowTransition::End;
+    let (lost, retry) = ended(next(), Verdict::Doubt, RowTransition::Retry);
+    let completed = vec![
+        lost,
+        cancelled(next()),
+        ended(next(), Verdict::Rejected, end(Status::Rejected)).0,
+        ended(next(), Verdict::Refused, end(Status::Failed)).0,
+        ended(next(), Verdict::Doubt, end(Status::InDoubt)).0,
+        cancelled(next()),
+    ];
+    let outcome = process.commit(completed, retry.into_iter().collect(), 0);
+    let again = outcome.claimed.into_iter().next().unwrap();
+    process.complete(vec![ended(again, Verdict::Rejected, end(Status::Rejected)).0]);
+    let stopped = process.rest(Some(ReasonCode::Signal));
+    let mut ledger = home.open();
+    let mut open = |run: &Run| {
+        let mut found = Vec::new();
+        let mut each = |row: &mut RowRecord| {
+            found.push((row.row.0, row.status));
+            Ok(())
+        };
+        ledger.open_rows(run, &mut each).unwrap();
+        found
+    };
+    let ended_open = [(1, Status::Rejected), (4, Status::Failed), (5, Status::InDoubt)];
+    assert_eq!(open(&stopped), [&ended_open[..], &[(7, Status::NotSent)]].concat());
+    let mut process = home.join(&stopped);
+    let last = process.claim(1).pop().unwrap();
+    process.complete(vec![cancelled(last)]);
+    let run = process.rest(None);
+    assert!(run.has_ended());
+    assert_eq!(open(&run), ended_open);
+
+    // A rerun carries rows over, and they are open as before.
+    let mut rows = [Status::Failed, Status::Rejected, Status::Cancelled].into_iter().zip(1..).map(
+        |(status, row)| {
+            let disposition = Disposition::Kept { status, doubt: status == Status::Rejected };
+            Ok(PlannedRow { disposition, ..to_send(row) })
+        },
+    );
+    let new = NewRun { command: "rerun".to_owned(), ..new_run("run-2", "other") };
+    let rerun = home.open().create_run(new, &mut rows, &[]).unwrap();
+    assert_eq!(open(&rerun), [(1, Status::Failed), (2, Status::Rejected)]);
 }

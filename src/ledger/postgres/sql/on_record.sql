@@ -1,11 +1,11 @@
 -- For each of the orders $2, $3, by its index among them, the rows that were to be sent for it by
 -- the runs at endpoint $1, each with its status if it has ended. OFFSET 0 makes the planner look
 -- the orders up one by one, however many rows there are.
-SELECT wanted.number, its.row, its.status
+SELECT wanted.number, its.row, its.status, its.run
 FROM unnest($2::bigint[], $3::integer[])
     WITH ORDINALITY AS wanted (admin_number, sequence_number, number)
 CROSS JOIN LATERAL (
-    SELECT row.row, (
+    SELECT row.run, row.row, (
         SELECT attempt.status FROM attempt
         WHERE attempt.run = row.run AND attempt.row = row.row AND attempt.status IS NOT NULL
         LIMIT 1) AS status

@@ -43,6 +43,10 @@ CREATE INDEX event_by_run ON event (run, number);
 CREATE INDEX decided_by_order ON row (admin_number, sequence_number)
     WHERE status IS NOT NULL AND admin_number IS NOT NULL;
 
+-- Most attempts succeed and most rows are sent, so those that may be open are found by the others.
+CREATE INDEX attempt_without_success ON attempt (run, row) WHERE status IS NULL OR status > 1;
+CREATE INDEX row_with_more ON row (run, row) WHERE doubt OR status IS NOT NULL;
+
 -- The seals, each tied to the one before by its digest, so that there is one chain.
 CREATE TABLE seal (
     number   bigint PRIMARY KEY,
