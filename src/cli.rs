@@ -60,6 +60,13 @@ pub enum Command {
     Worker(WorkerArgs),
     /// List the runs in the ledger, or show one of them
     Runs(RunsArgs),
+    /// Write the results of a run again, or all open rows, from the ledger alone
+    ///
+    /// Needs neither the input nor the results file. The lines have the order and the result
+    /// columns, but none of the other columns of the input. With --open they are the orders of all
+    /// runs at this address of CoreCARD that still need work, the newest run first: those whose last
+    /// row is failed, in_doubt, not_sent, or rejected with doubt.
+    Results(ResultsArgs),
     /// Show all that ever happened to one order
     ///
     /// Every run that contained it, every attempt with CoreCARD's answer, who started the run and
@@ -144,6 +151,26 @@ pub struct WorkerArgs {
 pub struct RunsArgs {
     /// The id of the run to show; without it, all runs are listed
     pub run: Option<String>,
+    /// The settings that stand on the command line.
+    #[command(flatten)]
+    pub options: Layer,
+}
+
+/// `cardcancel results`
+#[derive(Debug, Args)]
+pub struct ResultsArgs {
+    /// The id of the run
+    #[arg(required_unless_present = "open")]
+    pub run: Option<String>,
+    /// Write the open rows of all runs at this address
+    #[arg(long, conflicts_with = "run")]
+    pub open: bool,
+    /// Write only rows with these statuses or error codes: failed,HTTP_429
+    ///
+    /// A word that is not a status is an error code, letter for letter. A code that no row has is
+    /// an error.
+    #[arg(long, value_name = "STATUS|CODE", value_delimiter = ',')]
+    pub only: Option<Vec<String>>,
     /// The settings that stand on the command line.
     #[command(flatten)]
     pub options: Layer,

@@ -195,6 +195,34 @@ pub const COMMANDS: &[CommandHelp] = &[
         see_also: &["run", "ledger info"],
     },
     CommandHelp {
+        name: "results",
+        at_a_glance: &[
+            "open", "only", "results", "url", "ledger", "rehearse", "json", "config", "profile",
+        ],
+        meanings: &[
+            ("results", "The new file to write; without it, the lines are printed"),
+            ("url", "With --open: the address of CoreCARD, if the ledger has runs of several"),
+            ("rehearse", "Use the ledger of rehearsals"),
+            ("json", "With -o, print one JSON object"),
+        ],
+        examples: &[
+            example(
+                "Write all orders that are still open, and send them once more",
+                "cardcancel results --open -o open.csv && cardcancel rerun open.csv",
+            ),
+            example(
+                "Write the results of a run again",
+                "cardcancel results 20261122-091020-6f4f -o results.csv",
+            ),
+            example(
+                "Print the rows of a run that failed",
+                "cardcancel results 20261122-091020-6f4f --only failed",
+            ),
+        ],
+        exit_codes: PLAIN,
+        see_also: &["runs", "rerun", "history"],
+    },
+    CommandHelp {
         name: "history",
         at_a_glance: &["ledger", "rehearse", "json", "config", "profile"],
         meanings: &[

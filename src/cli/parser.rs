@@ -39,6 +39,9 @@ const CHECK_OPTIONS: [&str; 21] = [
 const RUNS_OPTIONS: [&str; 5] = ["ledger", "rehearse", "json", "config", "profile"];
 /// The options that matter to `export`: `-o` names the new folder.
 const EXPORT_OPTIONS: [&str; 6] = ["results", "ledger", "rehearse", "json", "config", "profile"];
+/// The options that matter to `results`: `-o` names the new file.
+const RESULTS_OPTIONS: [&str; 7] =
+    ["results", "url", "ledger", "rehearse", "json", "config", "profile"];
 /// The options that `worker` does not take: what is run, how fast, until when and where
 /// its results go was said where the run was opened.
 pub(super) const OPTIONS_NOT_FOR_WORKER: [&str; 24] = [
@@ -143,6 +146,7 @@ pub fn command() -> clap::Command {
             })
         })
         .mut_subcommand("runs", |runs| runs.mut_args(|arg| only(arg, &RUNS_OPTIONS)))
+        .mut_subcommand("results", |results| results.mut_args(|arg| only(arg, &RESULTS_OPTIONS)))
         .mut_subcommand("history", |history| history.mut_args(|arg| only(arg, &RUNS_OPTIONS)))
         .mut_subcommand("export", |export| export.mut_args(|arg| only(arg, &EXPORT_OPTIONS)))
         .mut_subcommand("verify", |verify| verify.mut_args(|arg| only(arg, &RUNS_OPTIONS)))

@@ -15,10 +15,12 @@ mod ledger;
 mod logging;
 mod man;
 mod only_filter;
+mod open_rows;
 mod own_files;
 mod provenance;
 mod read_only;
 mod rehearsal;
+mod results;
 mod run;
 mod run_input;
 mod run_record;
@@ -102,6 +104,7 @@ fn error_format(command: &Command, env: &Env) -> ErrorFormat {
         Command::Rerun(rerun) => &rerun.options,
         Command::Worker(work) => &work.options,
         Command::Runs(runs) => &runs.options,
+        Command::Results(results) => &results.options,
         Command::History(history) => &history.options,
         Command::Export(export) => &export.options,
         Command::Verify(verify) => &verify.options,
@@ -127,6 +130,7 @@ fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
         }
         Command::Worker(work) => worker::work(work.options, &env),
         Command::Runs(runs) => runs::runs(runs.run.as_deref(), runs.options, &env),
+        Command::Results(args) => results::results(args, &env),
         Command::History(args) => history::history(args, &env),
         Command::Export(args) => export::export(args, &env),
         Command::Verify(args) => verify::verify(args, &env),

@@ -52,6 +52,8 @@ pub struct RunsSettings {
     pub ledger: LedgerLocation,
     /// Whether the answer is JSON.
     pub json: bool,
+    /// CoreCARD's base address; `None` if it is not set, or this is a rehearsal.
+    pub url: Option<Url>,
 }
 
 impl CheckSettings {
@@ -87,6 +89,9 @@ impl RunsSettings {
     pub fn load(flags: Layer, env: &Env) -> anyhow::Result<RunsSettings> {
         let (mut options, _) = merged(flags, env)?;
         let json = options.json == Some(true);
-        Ok(RunsSettings { ledger: unlocked_ledger(&mut options, env)?, json })
+        let url = options.url.take().filter(|_| options.rehearse != Some(true));
+        // Most of these commands have no use for it, and none sends anything there.
+        let url = url.and_then(|url| endpoint(&url).ok());
+        Ok(RunsSettings { ledger: unlocked_ledger(&mut options, env)?, json, url })
     }
 }

@@ -42,10 +42,18 @@ impl RowFilter {
 
     /// Whether a row that stood so is to be run again.
     pub fn selects(&self, prior: &PriorResult<'_>) -> bool {
-        prior.status.is_some_and(|status| self.statuses.contains(&status))
-            || self.codes.iter().any(|code| *code == prior.error_code)
-            || (self.rejected_with_doubt
-                && prior.doubt == Some(true)
-                && prior.status == Some(Status::Rejected))
+        self.matches(prior.status, prior.doubt == Some(true), &prior.error_code)
+    }
+
+    /// Whether it has rows with this status, doubt and error code.
+    pub fn matches(&self, status: Option<Status>, doubt: bool, error_code: &str) -> bool {
+        status.is_some_and(|status| self.statuses.contains(&status))
+            || self.codes.iter().any(|code| code == error_code)
+            || (self.rejected_with_doubt && doubt && status == Some(Status::Rejected))
+    }
+
+    /// The error codes that it was given.
+    pub fn codes(&self) -> &[String] {
+        &self.codes
     }
 }

@@ -7,14 +7,12 @@ use anyhow::{Context, bail};
 use csv::ByteRecord;
 
 use super::background_writer::{BackgroundWriter, CHUNK_BYTES};
+use super::outcome_fields::{EarlierFields, OutcomeFields};
 use super::row_prefetch::{RowObserver, for_each_row};
 use super::rows;
 use crate::input::{BYTE_ORDER_MARK, ColumnMap, Input, RerunPlan};
 use crate::ledger::{Ledger, RowRecord, Run, after_lost_answer};
-use crate::model::{
-    Counts, Order, ReasonCode, RowNumber, Status, TimestampFormatter, card_numbers, result_columns,
-    without_formula,
-};
+use crate::model::{Counts, Order, ReasonCode, RowNumber, Status, card_numbers, result_columns};
 
 /// What the results are made of, beside the ledger.
 pub struct ResultsInput<'a> {
@@ -103,10 +101,7 @@ pub(super) fn write_lines(
 struct ResultsWriter<'a> {
     source: &'a ResultsInput<'a>,
     csv: csv::Writer<BackgroundWriter>,
-    digits: itoa::Buffer,
-    /// Calls begin and end at about the same time, but often not in the same second.
-    first_sent_at: TimestampFormatter,
-    ended_at: TimestampFormatter,
+    outcome: OutcomeFields,
 }
 
 impl<'a> ResultsWriter<'a> {
@@ -117,9 +112,7 @@ impl<'a> ResultsWriter<'a> {
                 .delimiter(source.columns.delimiter())
                 .buffer_capacity(CHUNK_BYTES)
                 .from_writer(to),
-            digits: itoa::Buffer::new(),
-            first_sent_at: TimestampFormatter::milliseconds(),
-            ended_at: TimestampFormatter::milliseconds(),
+            outcome: OutcomeFields::new(),
         }
     }
 
@@ -175,11 +168,11 @@ impl<'a> ResultsWriter<'a> {
             let is_admin = *column == columns.admin();
             let field = match keys {
                 KeyFields::FromLedger(order) if is_admin => {
-                    self.csv.write_field(self.digits.format(order.admin_number))?;
+                    self.number(order.admin_number)?;
                     continue;
                 }
                 KeyFields::FromLedger(order) if *column == columns.sequence() => {
-                    self.csv.write_field(self.digits.format(order.sequence_number))?;
+                    self.number(order.sequence_number)?;
                     continue;
                 }
                 KeyFields::Hidden if is_admin || *column == columns.sequence() => &[][..],
@@ -224,35 +217,19 @@ impl<'a> ResultsWriter<'a> {
     fn write_outcome(&mut self, record: &RowRecord, fields: &ByteRecord) -> csv::Result<()> {
         let prior = self.source.plan.map(|plan| plan.prior(fields));
         let row = self.source.plan.and(self.source.columns.result(result_columns::ROW));
-        match row.and_then(|column| fields.get(column)).filter(|row| !row.is_empty()) {
-            Some(row) => self.csv.write_field(row)?,
-            None => self.number(record.row.0)?,
-        }
-        self.csv.write_field(record.status.as_str())?;
-        let (code, message) = code_and_message(record, self.source.run);
-        self.csv.write_field(without_formula(code).as_bytes())?;
-        self.csv.write_field(without_formula(message).as_bytes())?;
-        match record.http_status {
-            Some(status) => self.number(status.into())?,
-            None => self.csv.write_field("")?,
-        }
-        let before = prior.as_ref().map_or(0, |prior| prior.attempts);
-        self.number(record.attempts.saturating_add(before))?;
-        self.csv.write_field(if record.doubt { "true" } else { "false" })?;
-        match prior.map(|prior| prior.first_sent_at).filter(|first| !first.is_empty()) {
-            Some(first) => self.csv.write_field(first.as_bytes())?,
-            None => {
-                let first = record.first_sent_at.map(|time| self.first_sent_at.format(time));
-                self.csv.write_field(first.unwrap_or_default())?;
-            }
-        }
-        let ended = record.ended_at.filter(|_| record.status != Status::NotSent);
-        let ended = ended.map(|time| self.ended_at.format(time));
-        self.csv.write_field(ended.unwrap_or_default())
+        let earlier = EarlierFields {
+            row: row.and_then(|column| fields.get(column)).filter(|row| !row.is_empty()),
+            attempts: prior.as_ref().map_or(0, |prior| prior.attempts),
+            first_sent_at: prior
+                .as_ref()
+                .map(|prior| &*prior.first_sent_at)
+                .filter(|first| !first.is_empty()),
+        };
+        self.outcome.write(&mut self.csv, record, self.source.run, earlier)
     }
 
-    fn number(&mut self, number: u32) -> csv::Result<()> {
-        self.csv.write_field(self.digits.format(number))
+    fn number(&mut self, number: impl itoa::Integer) -> csv::Result<()> {
+        self.outcome.number(&mut self.csv, number)
     }
 }
 
@@ -269,16 +246,3 @@ enum KeyFields {
 
 /// No more fields.
 const END_OF_LINE: [&[u8]; 0] = [];
-
-/// The error code and message of a row: those of the stop if the row was never answered.
-fn code_and_message<'r>(record: &'r RowRecord, run: &'r Run) -> (&'r str, &'r str) {
-    match (&run.stop, record.status) {
-        (Some(stop), Status::NotSent) if record.error_code.is_empty() => (stop, stop_meaning(stop)),
-        _ => (&record.error_code, &record.message),
-    }
-}
-
-fn stop_meaning(stop: &str) -> &'static str {
-    let known = ReasonCode::ALL.iter().find(|(code, _)| code.to_string() == stop);
-    known.map_or("", |(_, meaning)| meaning)
-}

@@ -34,6 +34,7 @@ mod man;
 mod metrics;
 mod multi_machine;
 mod nights;
+mod open_results;
 mod orders;
 mod other_tools;
 mod outage;

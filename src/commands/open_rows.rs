@@ -1,0 +1,125 @@
+//! The rows that still need work, over all runs at one address.
+
+use std::collections::HashSet;
+
+use anyhow::bail;
+use url::Url;
+
+use super::target::name_of;
+use crate::input::shown;
+use crate::ledger::{Ledger, OnRecord, RowRecord, Run};
+use crate::model::Order;
+use crate::output::rows;
+
+/// How many orders are looked up at a time.
+const BATCH_ROWS: usize = 1000;
+
+/// The open rows of all runs at one address.
+pub struct OpenRows {
+    endpoint: String,
+}
+
+impl OpenRows {
+    /// Those at this address; without one, at the only address that the ledger has runs of.
+    ///
+    /// # Errors
+    /// If the ledger cannot be read, or has runs of several addresses and none is given.
+    pub fn at(ledger: &mut dyn Ledger, url: Option<&Url>) -> anyhow::Result<OpenRows> {
+        if let Some(url) = url {
+            return Ok(OpenRows { endpoint: name_of(url) });
+        }
+        let mut endpoints: Vec<String> =
+            ledger.runs()?.into_iter().map(|run| run.opened.endpoint).collect();
+        endpoints.sort();
+        endpoints.dedup();
+        match &mut endpoints[..] {
+            [] => Ok(OpenRows { endpoint: String::new() }),
+            [only] => Ok(OpenRows { endpoint: std::mem::take(only) }),
+            several => {
+                let several: Vec<String> = several.iter().map(|name| shown(name)).collect();
+                bail!(
+                    "the ledger has runs at several addresses, {}: name one with --url or --profile",
+                    several.join(", ")
+                )
+            }
+        }
+    }
+
+    /// Calls `each` with every open row and its run, the newest run first. Returns what was left
+    /// out, as sentences without a point. `lookups` is the same ledger, opened once more.
+    ///
+    /// # Errors
+    /// Those of the ledger and of `each`.
+    pub fn read(
+        &self,
+        ledger: &mut dyn Ledger,
+        lookups: &mut dyn Ledger,
+        each: &mut dyn FnMut(&RowRecord, &Run) -> anyhow::Result<()>,
+    ) -> anyhow::Result<Vec<String>> {
+        let mut remarks = Vec::new();
+        let mut runs = ledger.runs()?;
+        runs.retain(|run| run.opened.endpoint == self.endpoint);
+        let mut last = LastWords { endpoint: &self.endpoint, carried_over: HashSet::new() };
+        for run in &runs {
+            let left = run.rows.saturating_sub(run.counts.total());
+            let is_in_progress = left > 0 && ledger.is_locked(&run.opened.key)?;
+            if is_in_progress {
+                let (id, left) = (run.id(), rows(left));
+                remarks.push(format!(
+                    "run {id} is in progress: the {left} that have not ended are not listed"
+                ));
+            }
+            let mut batch = Vec::new();
+            ledger.open_rows(run, &mut |row| {
+                if row.has_ended || !is_in_progress {
+                    batch.push(row.clone());
+                }
+                if batch.len() == BATCH_ROWS {
+                    last.of(run, &mut batch, lookups, each)?;
+                }
+                Ok(())
+            })?;
+            last.of(run, &mut batch, lookups, each)?;
+        }
+        Ok(remarks)
+    }
+}
+
+/// Finds the rows after which nothing else is on record of their order.
+struct LastWords<'e> {
+    endpoint: &'e str,
+    /// The orders of rows that a rerun carried over, in the runs so far.
+    carried_over: HashSet<Order>,
+}
+
+impl LastWords<'_> {
+    /// Calls `each` with those of the batch, and empties it.
+    fn of(
+        &mut self,
+        run: &Run,
+        batch: &mut Vec<RowRecord>,
+        lookups: &mut dyn Ledger,
+        each: &mut dyn FnMut(&RowRecord, &Run) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        // A row without an order is invalid, and not open.
+        batch.retain(|row| row.order.is_some());
+        let orders: Vec<Order> = batch.iter().filter_map(|row| row.order).collect();
+        let on_record = lookups.on_record(self.endpoint, &orders)?;
+        for ((row, order), on_record) in batch.drain(..).zip(orders).zip(on_record) {
+            let is_copy = row.carried_over && !self.carried_over.insert(order);
+            if !is_copy && is_last_word(run, &row, &on_record) {
+                each(&row, run)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether nothing on record of the order of a run's open row came after it, or shows that it is
+/// cancelled. A row that was carried over is a copy of another one, unless that one is on record
+/// nowhere.
+fn is_last_word(run: &Run, row: &RowRecord, on_record: &[OnRecord]) -> bool {
+    let is_cancelled = |its: &OnRecord| its.status.is_some_and(|status| status.is_cancelled());
+    let mut sent = on_record.iter().filter(|its| !its.carried_over);
+    sent.all(|its| !row.carried_over && !its.is_after(run) && !is_cancelled(its))
+}

@@ -1,0 +1,159 @@
+//! `results`: from the ledger alone, of one run or of all that is open.
+
+use crate::common::{Behavior, ScriptedServer, TestEnv, json, rows};
+
+const REJECTED: &str = r#"{"Status": false, "ErrorCode": "0042", "ErrorMessage": "=printed"}"#;
+const CANCELLED: &str = r#"{"Status": true, "ErrorCode": "ERR01160", "ErrorMessage": "done"}"#;
+
+/// A server that answers each order so: by the last digit of its admin number.
+fn server(answer: impl Fn(i64) -> Behavior + Send + Sync + 'static) -> ScriptedServer {
+    ScriptedServer::new(move |_, request| {
+        let number = &request.json()["AdminNumber"];
+        let number = number.as_i64().or_else(|| number.as_str()?.parse().ok()).unwrap();
+        answer(number)
+    })
+}
+
+/// 1001 is cancelled, 1002 rejected, the answer for 1003 is lost, the others are refused.
+fn mixed() -> ScriptedServer {
+    server(|number| match number {
+        1001 => Behavior::Respond(json(CANCELLED)),
+        1002 => Behavior::Respond(json(REJECTED)),
+        1003 => Behavior::Close,
+        _ => Behavior::Respond(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n".to_vec()),
+    })
+}
+
+fn newest_run(env: &TestEnv) -> String {
+    let runs = env.run(&["runs", "--json"]).exits(0).stdout;
+    let run: serde_json::Value = serde_json::from_str(runs.lines().next().unwrap()).unwrap();
+    run["run"].as_str().unwrap().to_owned()
+}
+
+/// The keys, run, status and code of each line.
+fn open(env: &TestEnv, file: &str) -> Vec<String> {
+    let of = |row: &crate::common::ResultRow| {
+        format!("{} {} {} {}", row.get("admin_number"), row.get("input"), row.status(), row.code())
+    };
+    rows(&env.read(file)).iter().map(of).collect()
+}
+
+#[test]
+fn the_results_of_a_run_are_written_again_though_its_input_is_gone() {
+    let env = TestEnv::with_orders(4);
+    env.cancel(&mixed().url(), &["--attempts", "1"]).exits(3);
+    let before = env.results();
+    std::fs::remove_file(env.path("orders.csv")).unwrap();
+    std::fs::remove_file(env.path("orders.results.csv")).unwrap();
+    let run = newest_run(&env);
+    env.run(&["results", &run, "-o", "again.csv"]).exits(0);
+    let again = rows(&env.read("again.csv"));
+    let columns = [
+        "row",
+        "status",
+        "error_code",
+        "message",
+        "http_status",
+        "attempts",
+        "doubt",
+        "first_sent_at",
+        "ended_at",
+    ];
+    for (before, again) in before.iter().zip(&again) {
+        assert_eq!(columns.map(|name| again.get(name)), columns.map(|name| before.get(name)));
+        assert_eq!(again.get("admin_number"), before.get("AdminNumber"));
+    }
+    assert_eq!(again.len(), 4);
+    let printed = env.run(&["results", &run, "--only", "failed,0042"]).exits(0).stdout;
+    assert_eq!(printed.lines().count(), 3, "{printed}");
+    // What is there is never replaced.
+    let refused = env.run(&["results", &run, "-o", "again.csv"]).exits(2).stderr;
+    assert!(refused.contains("again.csv already exists"), "{refused}");
+    let refused = env.run(&["results", &run, "--only", "0043"]).exits(2).stderr;
+    assert!(refused.contains("no row has the status or error code \"0043\""), "{refused}");
+    assert_eq!(env.run(&["results", &run, "--only", "TIMEOUT"]).exits(0).stdout.lines().count(), 1);
+}
+
+#[test]
+fn every_order_that_is_open_over_all_runs_is_listed_once_and_can_be_run_again() {
+    let env = TestEnv::with_orders(4);
+    let first = mixed();
+    let url = first.url();
+    let flags = ["--attempts", "1"];
+    env.cancel(&url, &flags).exits(3);
+    // A later file has 1003, which is rejected, and 1005, which is refused.
+    env.file("second.csv", "AdminNumber,CardSequenceNumber\n1003,1\n1005,1\n");
+    let address = ["--url", &url];
+    let wanted = ["results", "--open", "-o"];
+    env.run(&[&wanted[..], &["first.csv"], &address].concat()).exits(0);
+    assert_eq!(
+        open(&env, "first.csv"),
+        ["1003 orders.csv in_doubt CONNECTION_LOST", "1004 orders.csv failed HTTP_404"]
+    );
+    let run = |file: &str, command: &str, results: &str| {
+        let sending =
+            ["--url", &url, "--yes", "--rate", "unlimited", "--external-ip", "192.0.2.10"];
+        let args = [&[command, file, "-o", results][..], &sending, &flags].concat();
+        env.run(&args)
+    };
+    run("second.csv", "run", "second.results.csv").exits(3);
+    let told = env.run(&[&wanted[..], &["both.csv"]].concat()).exits(0).stdout;
+    // The newest run comes first: what it left may not be printed yet.
+    assert_eq!(
+        open(&env, "both.csv"),
+        [
+            "1003 second.csv in_doubt CONNECTION_LOST",
+            "1005 second.csv failed HTTP_404",
+            "1004 orders.csv failed HTTP_404",
+        ]
+    );
+    assert!(told.contains("Next: cardcancel rerun both.csv"), "{told}");
+    let rerun = run("both.csv", "rerun", "both.results.csv").exits(3);
+    assert_eq!(open(&env, "both.results.csv").len(), 3, "{}", rerun.all_output());
+    // The rerun is the last word of all three, and nothing is listed twice.
+    env.run(&[&wanted[..], &["after.csv"]].concat()).exits(0);
+    let after = rows(&env.read("after.csv"));
+    let from = after.iter().map(|row| row.get("input")).collect::<Vec<_>>();
+    assert_eq!(from, ["both.csv"; 3]);
+}
+
+#[test]
+fn where_nothing_is_open_nothing_is_written() {
+    let env = TestEnv::with_orders(2);
+    let server = server(|_| Behavior::Respond(json(CANCELLED)));
+    env.cancel(&server.url(), &[]).exits(0);
+    let told = env.run(&["results", "--open", "-o", "open.csv"]).exits(0).stdout;
+    assert_eq!(told, "No row is open: nothing was written\n");
+    assert!(!env.path("open.csv").exists());
+    let printed = env.run(&["results", "--open"]).exits(0).stdout;
+    assert_eq!(printed.lines().count(), 1, "{printed}");
+}
+
+#[test]
+fn rows_that_the_cut_off_left_are_told_apart() {
+    let env = TestEnv::with_orders(3);
+    let server = server(|_| Behavior::Respond(json(CANCELLED)));
+    // The second call would come after it.
+    let cut_off = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(30);
+    let cut_off = cut_off.strftime("%Y-%m-%dT%H:%M:%S[UTC]").to_string();
+    let url = server.url();
+    let address = ["run", "orders.csv", "--url", &url, "--external-ip", "192.0.2.10", "--yes"];
+    let flags = ["--cut-off", &cut_off, "--rate", "1/m", "--allow-partial"];
+    env.run(&[&address[..], &flags].concat()).exits(4);
+    let told = env.run(&["results", "--open", "-o", "open.csv"]).exits(0).stdout;
+    assert!(told.contains("not sent before the cut-off"), "{told}");
+    assert!(open(&env, "open.csv").iter().all(|row| row.ends_with("not_sent CUT_OFF")));
+}
+
+#[test]
+fn the_address_must_be_named_if_the_ledger_has_several() {
+    let env = TestEnv::with_orders(2);
+    let servers = [mixed(), mixed()];
+    for (server, results) in servers.iter().zip(["a.csv", "b.csv"]) {
+        let _ = env.cancel(&server.url(), &["--attempts", "1", "-o", results]);
+    }
+    let refused = env.run(&["results", "--open"]).exits(2).stderr;
+    assert!(refused.contains("runs at several addresses"), "{refused}");
+    let printed = env.run(&["results", "--open", "--url", &servers[0].url()]).exits(0).stdout;
+    assert_eq!(printed.lines().count(), 1, "{printed}");
+}
