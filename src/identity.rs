@@ -30,7 +30,8 @@ pub struct Identity {
     pub host: String,
     /// The process id.
     pub process: u32,
-    /// The systemd unit, by the control group; empty outside of a unit.
+    /// The systemd unit, by the control group; empty outside of a unit. A unit of a user's own
+    /// systemd stands behind the name of that, as in `user@1004.service/nightly.service`.
     pub unit: String,
     /// Client and server of the ssh session, as `SSH_CONNECTION` has it; empty outside of one.
     /// It comes from the environment, so it is a hint and no proof.
@@ -51,7 +52,7 @@ impl Identity {
             login: login_uid.map(user_name).unwrap_or_default(),
             host: process::host(),
             process: std::process::id(),
-            unit: one_line(unit(&groups).unwrap_or_default()),
+            unit: one_line(&unit(&groups).unwrap_or_default()),
             ssh_connection: one_line(&std::env::var("SSH_CONNECTION").unwrap_or_default()),
         }
     }
@@ -95,14 +96,23 @@ fn parse_login_uid(text: &str) -> Option<u32> {
     text.trim().parse().ok().filter(|uid| *uid != NO_LOGIN)
 }
 
-/// The innermost systemd unit of a process with these control groups.
-fn unit(groups: &str) -> Option<&str> {
+/// The systemd unit of a process with these control groups. It is the outermost one: a service may
+/// have control groups of its own below its unit, and name them as it likes.
+fn unit(groups: &str) -> Option<String> {
     let path = groups.lines().find_map(|line| {
-        line.strip_prefix("0::").or_else(|| line.split_once(":name=systemd:").map(|(_, path)| path))
+        let mut fields = line.splitn(3, ':');
+        match (fields.next()?, fields.next()?, fields.next()?) {
+            (_, "name=systemd", path) | ("0", "", path) => Some(path),
+            _ => None,
+        }
     })?;
-    path.rsplit('/').find(|part| {
+    let mut units = path.split('/').filter(|part| {
         part.rsplit_once('.').is_some_and(|(_, kind)| matches!(kind, "service" | "scope"))
-    })
+    });
+    let unit = units.next()?;
+    // Below it are the units of a user, who names them.
+    let of_user = units.next().filter(|_| unit.starts_with("user@"));
+    Some(of_user.map_or(unit.to_owned(), |of_user| format!("{unit}/{of_user}")))
 }
 
 /// The text as one line of at most [`LONGEST`] characters.
@@ -115,21 +125,72 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_unit_is_the_innermost_service_or_scope_of_the_control_group() {
-        let unit = |path: &str| unit(&format!("0::{path}\n")).map(str::to_owned);
-        assert_eq!(unit("/system.slice/cardcancel.service").as_deref(), Some("cardcancel.service"));
-        assert_eq!(
-            unit("/user.slice/user-1004.slice/session-3.scope").as_deref(),
-            Some("session-3.scope")
-        );
-        assert_eq!(unit("/system.slice/cron.service/payload").as_deref(), Some("cron.service"));
-        assert_eq!(unit("/"), None);
+    fn a_service_a_template_instance_and_a_login_are_told_apart() {
+        for (path, expected) in [
+            ("/system.slice/cardcancel.service", "cardcancel.service"),
+            (
+                "/system.slice/system-cardcancel.slice/cardcancel@nightly.service",
+                "cardcancel@nightly.service",
+            ),
+            ("/system.slice/cron.service", "cron.service"),
+            ("/system.slice/run-u42.service", "run-u42.service"),
+            ("/system.slice/run-rc1b2.scope", "run-rc1b2.scope"),
+            ("/user.slice/user-1004.slice/session-3.scope", "session-3.scope"),
+        ] {
+            assert_eq!(unit(&format!("0::{path}\n")).as_deref(), Some(expected), "{path}");
+        }
     }
 
     #[test]
-    fn the_unit_is_found_in_a_hierarchy_of_version_1_too() {
-        let groups = "12:cpu:/\n1:name=systemd:/system.slice/cron.service\n";
-        assert_eq!(unit(groups), Some("cron.service"));
+    fn a_unit_that_a_user_named_is_not_taken_for_one_of_the_system() {
+        let of_user = "0::/user.slice/user-1004.slice/user@1004.service/app.slice";
+        assert_eq!(
+            unit(&format!("{of_user}/cardcancel.service\n")).as_deref(),
+            Some("user@1004.service/cardcancel.service")
+        );
+        assert_eq!(
+            unit(&format!("{of_user}/run-u7.scope\n")).as_deref(),
+            Some("user@1004.service/run-u7.scope")
+        );
+        assert_eq!(
+            unit("0::/user.slice/user-1004.slice/user@1004.service/init.scope/x.service\n"),
+            Some("user@1004.service/init.scope".to_owned())
+        );
+        assert_eq!(
+            unit("0::/system.slice/delegated.service/cardcancel.service\n").as_deref(),
+            Some("delegated.service")
+        );
+    }
+
+    #[test]
+    fn the_unit_is_found_in_hierarchies_of_version_1_and_of_both_versions() {
+        let version_1 = "12:cpu,cpuacct:/system.slice/cron.service\n\
+            4:memory:/system.slice/cron.service\n1:name=systemd:/system.slice/cron.service\n";
+        assert_eq!(unit(version_1).as_deref(), Some("cron.service"));
+        let hybrid = format!("{version_1}0::/system.slice/cron.service\n");
+        assert_eq!(unit(&hybrid).as_deref(), Some("cron.service"));
+        assert_eq!(unit("4:memory:/other.service\n"), None);
+    }
+
+    #[test]
+    fn a_container_has_the_unit_that_its_host_shows_it_or_none() {
+        let id = "4f5b2f6f0b8e4e1c8f4f5b2f6f0b8e4e1c8f4f5b2f6f0b8e4e1c8f4f5b2f6f0b";
+        for (groups, expected) in [
+            // With a namespace of control groups of its own.
+            ("9:name=systemd:/\n0::/\n".to_owned(), None),
+            (format!("0::/system.slice/docker-{id}.scope\n"), Some(format!("docker-{id}.scope"))),
+            (format!("1:name=systemd:/docker/{id}\n"), None),
+            (
+                format!(
+                    "0::/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod6f1c_7d11.slice/cri-containerd-{id}.scope\n"
+                ),
+                Some(format!("cri-containerd-{id}.scope")),
+            ),
+            (format!("0::/kubepods/burstable/pod6f1c-7d11/{id}\n"), None),
+            (String::new(), None),
+        ] {
+            assert_eq!(unit(&groups), expected, "{groups}");
+        }
     }
 
     #[test]

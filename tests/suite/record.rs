@@ -56,6 +56,68 @@ fn another_user_is_recorded_as_that_user() {
     assert_eq!(record["starts"][0]["by"]["user"], "nobody");
 }
 
+/// Who started the only run of an environment that belongs to this user, where a shell of root's
+/// starts the program as `"$@"` by these commands.
+fn started_by(user: &str, commands: &str) -> Value {
+    let env = TestEnv::with_orders(1);
+    let mut copy = Command::new("cp");
+    let program = env.path("program");
+    copy.arg(env!("CARGO_BIN_EXE_cardcancel")).arg(&program);
+    assert!(copy.status().unwrap().success());
+    let mut own = Command::new("chown");
+    own.args(["-R", user, "."]).current_dir(env.folder()).status().unwrap();
+    let core_card = TestSimulator::perfect();
+    let whole = env.cancelling(&core_card.url(), &["--ledger", "l.db"]);
+    let mut shell = Command::new("sh");
+    shell.args(["-c", commands, "sh"]).arg(&program).args(whole.get_args());
+    shell.current_dir(env.folder()).env("HOME", env.folder());
+    let output = shell.env("USER", "alice").env("SUDO_USER", "bob").output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let runs = env.run(&["runs", "--json", "--ledger", "l.db"]).exits(0).stdout;
+    let run: Value = serde_json::from_str(runs.lines().next().unwrap()).unwrap();
+    let run = run["run"].as_str().unwrap();
+    let record = env.run(&["runs", run, "--json", "--ledger", "l.db"]).exits(0).stdout;
+    let record: Value = serde_json::from_str(&record).unwrap();
+    record["starts"][0]["by"].clone()
+}
+
+/// Whether root can do this on this machine. If not, the test is reported as not run.
+fn can(test: &str, commands: &str) -> bool {
+    let is_root = rustix::process::getuid().is_root();
+    let can = is_root && Command::new("sh").args(["-c", commands]).status().unwrap().success();
+    if !can {
+        println!("NOT RUN: {test}, since this does not work: {commands}");
+    }
+    can
+}
+
+#[test]
+fn a_user_who_came_by_sudo_is_that_user_with_the_login_behind_it() {
+    let test = "a_user_who_came_by_sudo_is_that_user_with_the_login_behind_it";
+    let login = "echo 65533 > /proc/self/loginuid";
+    if !can(test, &format!("{login} && sudo -n -u nobody true")) {
+        return;
+    }
+    let by = started_by("nobody", &format!("{login} && exec sudo -n -u nobody \"$@\""));
+    assert_eq!((by["uid"].clone(), by["user"].clone()), (65_534.into(), "nobody".into()), "{by}");
+    assert_eq!(by["login_uid"], 65_533, "{by}");
+    let alone = started_by("nobody", "exec sudo -n -u nobody \"$@\"");
+    assert_eq!(alone["uid"], 65_534, "{alone}");
+    assert_ne!(alone["login_uid"], 65_533, "{alone}");
+}
+
+#[test]
+fn a_user_who_logged_in_is_that_login() {
+    let login = "echo 65534 > /proc/self/loginuid";
+    if !can("a_user_who_logged_in_is_that_login", login) {
+        return;
+    }
+    let become_nobody = "exec setpriv --reuid 65534 --regid 65534 --clear-groups";
+    let by = started_by("nobody", &format!("{login} && {become_nobody} \"$@\""));
+    assert_eq!((by["uid"].clone(), by["login_uid"].clone()), (65_534.into(), 65_534.into()));
+    assert_eq!(by["user"], by["login"], "{by}");
+}
+
 #[test]
 fn every_start_is_recorded_with_its_reason_and_its_settings() {
     let env = TestEnv::with_orders(3);
