@@ -2,13 +2,12 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use jiff::Timestamp;
-use jiff::civil::Date;
-use jiff::tz::TimeZone;
 use serde_json::json;
 
 use super::read_only::open_ledger;
+use super::run_selection::{created, named, refuse_in_progress, until_text};
 use crate::audit::bag::{BagOptions, LedgerSource, WrittenBag, write_bag};
 use crate::audit::{AuditTable, signature};
 use crate::cli::ExportArgs;
@@ -16,7 +15,6 @@ use crate::config::{Env, Layer, RunsSettings};
 use crate::exit_code::ExitCode;
 use crate::identity::Identity;
 use crate::input::shown;
-use crate::ledger::{Ledger, Run};
 use crate::output::{console, plural, rows};
 
 /// Exports runs into a new folder.
@@ -30,10 +28,16 @@ pub fn export(args: ExportArgs, env: &Env) -> anyhow::Result<ExitCode> {
     let settings = RunsSettings::load(options, env)?;
     let mut ledger = open_ledger(&settings.ledger)?;
     let (runs, scope) = match since {
-        Some(since) => created(ledger.as_mut(), since, until)?,
+        Some(since) => {
+            let until_text = until_text(until);
+            (
+                created(ledger.as_mut(), since, until, "exported")?,
+                format!("runs created from {since} until before {until_text}, UTC"),
+            )
+        }
         None => (named(ledger.as_mut(), &runs)?, format!("runs {}", runs.join(", "))),
     };
-    refuse_in_progress(ledger.as_mut(), &runs)?;
+    refuse_in_progress(ledger.as_mut(), &runs, "export")?;
     let by = Identity::of_this_process();
     let options = BagOptions {
         scope,
@@ -63,50 +67,6 @@ pub fn export(args: ExportArgs, env: &Env) -> anyhow::Result<ExitCode> {
 fn folder(options: &Layer) -> anyhow::Result<PathBuf> {
     let folder = options.get("results").context("name the new folder with -o DIR")?;
     Ok(PathBuf::from(folder))
-}
-
-/// The runs with these identifiers, oldest first.
-fn named(ledger: &mut dyn Ledger, ids: &[String]) -> anyhow::Result<Vec<Run>> {
-    let mut runs = Vec::new();
-    for id in ids {
-        let run = ledger.run(id)?;
-        runs.push(run.with_context(|| {
-            format!("no run {} in the ledger: `cardcancel runs` lists them", shown(id))
-        })?);
-    }
-    runs.sort_by(|a, b| (a.opened.opened_at, a.id()).cmp(&(b.opened.opened_at, b.id())));
-    Ok(runs)
-}
-
-/// The runs that were created in this half-open range of days in UTC, oldest first.
-fn created(
-    ledger: &mut dyn Ledger,
-    since: Date,
-    until: Option<Date>,
-) -> anyhow::Result<(Vec<Run>, String)> {
-    let midnight = |day: Date| Ok::<_, jiff::Error>(day.to_zoned(TimeZone::UTC)?.timestamp());
-    let (from, to) = (midnight(since)?, until.map(midnight).transpose()?);
-    let mut runs = ledger.runs()?;
-    runs.retain(|run| {
-        let at = run.opened.opened_at;
-        at >= from && to.is_none_or(|to| at < to)
-    });
-    runs.reverse();
-    let until = until.map_or("now".to_owned(), |day| day.to_string());
-    if runs.is_empty() {
-        bail!("no run was created from {since} to {until} (UTC): nothing was exported");
-    }
-    Ok((runs, format!("runs created from {since} until before {until}, UTC")))
-}
-
-/// What a run in progress has is not whole.
-fn refuse_in_progress(ledger: &mut dyn Ledger, runs: &[Run]) -> anyhow::Result<()> {
-    for run in runs {
-        if ledger.is_locked(&run.opened.key)? {
-            bail!("run {} is in progress: export it once it has finished", run.id());
-        }
-    }
-    Ok(())
 }
 
 fn text(folder: &str, written: &WrittenBag, is_signed: bool) -> Vec<String> {

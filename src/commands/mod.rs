@@ -24,6 +24,7 @@ mod results;
 mod run;
 mod run_input;
 mod run_record;
+mod run_selection;
 mod runs;
 mod sealing;
 mod session;

@@ -9,7 +9,7 @@ use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use super::start_report::{start_json, started_by};
-use crate::config::default_of;
+use crate::config::changed_settings;
 use crate::hash::Digest;
 use crate::input::shown;
 use crate::ledger::{EventRecord, Ledger, Run, SealHead, StartRecord};
@@ -100,7 +100,7 @@ impl RunRecord {
         }
         for (digest, settings) in &self.configurations {
             let _ = writeln!(text, "Settings of configuration {}", shown(digest));
-            for (name, value) in changed(settings) {
+            for (name, value) in changed_settings(settings) {
                 let _ = writeln!(text, "  {:<27} {}", shown(&name), shown(&value));
             }
         }
@@ -139,30 +139,6 @@ impl RunRecord {
 /// the disk.
 fn is_digest(mark: &str) -> bool {
     mark.parse::<Digest>().is_ok()
-}
-
-/// The settings that are not the defaults, tables included.
-fn changed(settings: &str) -> Vec<(String, String)> {
-    let Ok(table) = settings.parse::<toml::Table>() else { return Vec::new() };
-    let mut changed = Vec::new();
-    for (key, value) in table {
-        match value {
-            toml::Value::Table(table) => changed
-                .extend(table.iter().map(|(name, value)| (format!("{key}.{name}"), plain(value)))),
-            value => {
-                let value = plain(&value);
-                if default_of(&key.replace('_', "-")) != Some(&value) {
-                    changed.push((key, value));
-                }
-            }
-        }
-    }
-    changed
-}
-
-/// A value without the quotes of a text.
-fn plain(value: &toml::Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 /// Whether the starts, which are shown too, imply the event.

@@ -50,6 +50,8 @@ pub struct CheckSettings {
 pub struct RunsSettings {
     /// Where the ledger is; in a rehearsal, the file of rehearsals.
     pub ledger: LedgerLocation,
+    /// Whether it is the ledger of rehearsals.
+    pub is_rehearsal: bool,
     /// Whether the answer is JSON.
     pub json: bool,
     /// CoreCARD's base address; `None` if it is not set, or this is a rehearsal.
@@ -89,9 +91,10 @@ impl RunsSettings {
     pub fn load(flags: Layer, env: &Env) -> anyhow::Result<RunsSettings> {
         let (mut options, _) = merged(flags, env)?;
         let json = options.json == Some(true);
-        let url = options.url.take().filter(|_| options.rehearse != Some(true));
+        let is_rehearsal = options.rehearse == Some(true);
+        let url = options.url.take().filter(|_| !is_rehearsal);
         // Most of these commands have no use for it, and none sends anything there.
         let url = url.and_then(|url| endpoint(&url).ok());
-        Ok(RunsSettings { ledger: unlocked_ledger(&mut options, env)?, json, url })
+        Ok(RunsSettings { ledger: unlocked_ledger(&mut options, env)?, is_rehearsal, json, url })
     }
 }

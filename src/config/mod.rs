@@ -38,6 +38,7 @@ pub use layer::Layer;
 pub use ledger_arg::LedgerArg;
 pub use merge::profiles;
 pub use options::Options;
+pub use recorded::changed_settings;
 pub use seal_settings::SealSettings;
 pub use secrets::Secret;
 pub use setting_name::SettingName;

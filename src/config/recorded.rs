@@ -3,6 +3,7 @@
 
 use toml::{Table, Value};
 
+use super::defaults::default_of;
 use super::file::key_flags;
 use super::section::Section;
 use super::setting_name::SettingName;
@@ -50,4 +51,28 @@ pub(super) fn recorded(
         text.insert(name.clone(), Value::Table(settings.collect()));
     }
     text.to_string()
+}
+
+/// The settings of a recorded text that are not the defaults, tables included, as names and values.
+pub fn changed_settings(settings: &str) -> Vec<(String, String)> {
+    let Ok(table) = settings.parse::<Table>() else { return Vec::new() };
+    let mut changed = Vec::new();
+    for (key, value) in table {
+        match value {
+            Value::Table(table) => changed
+                .extend(table.iter().map(|(name, value)| (format!("{key}.{name}"), plain(value)))),
+            value => {
+                let value = plain(&value);
+                if default_of(&key.replace('_', "-")) != Some(&value) {
+                    changed.push((key, value));
+                }
+            }
+        }
+    }
+    changed
+}
+
+/// A value without the quotes of a text.
+fn plain(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }

@@ -44,6 +44,12 @@ pub fn rate(a_second: f64) -> String {
     }
 }
 
+/// A digest in hexadecimal, in groups of four, so that a person can read it out.
+pub fn grouped(digest: &str) -> String {
+    let groups: Vec<_> = digest.as_bytes().chunks(4).map(String::from_utf8_lossy).collect();
+    groups.join(" ")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

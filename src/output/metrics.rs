@@ -12,7 +12,8 @@ use anyhow::{Context, bail};
 use jiff::Timestamp;
 use tokio::sync::watch;
 
-use super::results::{WrittenResults, names_folder};
+use super::results::WrittenResults;
+use super::temp_file::names_folder;
 use crate::engine::Snapshot;
 use crate::exit_code::ExitCode;
 use crate::ledger::Run;

@@ -14,5 +14,6 @@ pub mod results_writer;
 pub mod row_prefetch;
 mod stats_line;
 pub mod summary;
+pub mod temp_file;
 
-pub use format::{human_count, human_duration, per_second, plural, rows};
+pub use format::{grouped, human_count, human_duration, per_second, plural, rows};

@@ -1,7 +1,7 @@
 //! The results file: the input's columns, in their order, then ours. One line
 //! for every row, in input order, written whole or not at all.
 
-use std::fs::{self, File, Metadata, TryLockError};
+use std::fs::{self, File, Metadata};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -13,9 +13,9 @@ use super::background_writer::write_in_background;
 use super::hashing_writer::HashingWriter;
 use super::results_writer::{Misnamed, ResultsInput, RowTally, write_lines};
 use super::row_prefetch::RowObserver;
+use super::temp_file::{create_temp_file, names_folder, sync_folder};
 use crate::ledger::Ledger;
 use crate::model::Counts;
-use crate::private_file;
 
 /// A results file that is about to be written. Its temporary file is created beside its
 /// final path before anything is sent, so that a run cannot end in "permission denied".
@@ -195,69 +195,4 @@ fn digest_of(path: &Path) -> anyhow::Result<String> {
         .and_then(|mut file| io::copy(&mut file, &mut hash))
         .with_context(|| format!("cannot read {}", path.display()))?;
     Ok(hash.digest().to_string())
-}
-
-/// Whether a path can lead to nothing but a folder, whether it is there or not.
-pub(super) fn names_folder(path: &Path) -> bool {
-    let bytes = path.as_os_str().as_encoded_bytes();
-    path.file_name().is_none() || bytes.ends_with(b"/") || bytes.ends_with(b"/.")
-}
-
-/// Creates a temporary file beside the results, one for each process that works on the run.
-/// Removes those of killed processes, which are not locked.
-fn create_temp_file(path: &Path, run: &str) -> io::Result<NamedTempFile> {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let beginning = format!(".{name}.{run}.");
-    let folder = folder_of(path);
-    // Where the folder cannot be listed, litter stays.
-    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-        let other = entry.file_name().to_string_lossy().into_owned();
-        if other.starts_with(&beginning) && other.ends_with(PARTIAL) {
-            remove_unless_locked(&folder.join(other))?;
-        }
-    }
-    let mut options = private_file::open_options();
-    options.write(true).create_new(true);
-    loop {
-        let file = tempfile::Builder::new()
-            .prefix(&beginning)
-            .suffix(PARTIAL)
-            .make_in(folder, |path| options.open(path))?;
-        // Another process may take it for what a killed one left before it is locked.
-        if file.as_file().try_lock().is_ok() && is_at(file.as_file(), file.path()) {
-            return Ok(file);
-        }
-    }
-}
-
-/// How the name of a temporary file ends.
-const PARTIAL: &str = ".partial";
-
-/// Removes what a killed process left, or a trap: a link is removed itself.
-fn remove_unless_locked(partial: &Path) -> io::Result<()> {
-    let lock = private_file::open_options().write(true).open(partial);
-    match lock.map(|file| (file.try_lock(), file)) {
-        Ok((Err(TryLockError::WouldBlock), _)) => Ok(()),
-        _ => match fs::remove_file(partial) {
-            Err(absent) if absent.kind() == io::ErrorKind::NotFound => Ok(()),
-            removed => removed,
-        },
-    }
-}
-
-fn is_at(file: &File, path: &Path) -> bool {
-    match (file.metadata(), fs::symlink_metadata(path)) {
-        (Ok(ours), Ok(there)) => (ours.dev(), ours.ino()) == (there.dev(), there.ino()),
-        _ => false,
-    }
-}
-
-/// A rename outlives a power cut only once its folder is on the disk.
-fn sync_folder(path: &Path) -> io::Result<()> {
-    File::open(folder_of(path))?.sync_all()
-}
-
-fn folder_of(path: &Path) -> &Path {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    folder.unwrap_or(Path::new("."))
 }

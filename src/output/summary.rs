@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::results::WrittenResults;
-use super::{human_count, human_duration, per_second, plural, rows, stats_line};
+use super::{grouped, human_count, human_duration, per_second, plural, rows, stats_line};
 use crate::engine::RunStats;
 use crate::exit_code::ExitCode;
 use crate::input::shown;
@@ -46,9 +46,7 @@ pub struct SealLine {
 impl SealLine {
     /// The digest in groups of four, so that a person can read it out.
     fn text(&self) -> String {
-        let groups: Vec<_> =
-            self.digest.as_bytes().chunks(4).map(String::from_utf8_lossy).collect();
-        format!("Seal {}: {}", self.number, groups.join(" "))
+        format!("Seal {}: {}", self.number, grouped(&self.digest))
     }
 }
 
