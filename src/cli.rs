@@ -83,6 +83,12 @@ pub enum Command {
     /// what held and what nobody checked: whoever can write the ledger can also seal anew, which only
     /// a witness shows. For cron: exit 0 only if all that was asked held.
     Verify(VerifyArgs),
+    /// Write one page about a run, or about the runs of some days, for people
+    ///
+    /// A self-contained HTML file: whether it went well, what is left to do, calls and latency over
+    /// time, error codes, the rows to look at, who started it and why, and the seal. It has no
+    /// script and asks for nothing else, so that it can be sent and opened anywhere.
+    Report(ReportArgs),
     /// Show, check or back up the ledger
     Ledger(LedgerArgs),
     /// Serve a simulator of CoreCARD on this machine, for tests
@@ -218,6 +224,9 @@ pub struct ExportArgs {
     /// A private key, or a public key whose private key an agent or a token holds.
     #[arg(long, value_name = "KEY", value_hint = ValueHint::FilePath)]
     pub sign: Option<PathBuf>,
+    /// Put a page for people about each run into the export, as `report` writes it
+    #[arg(long)]
+    pub report: bool,
     /// The settings that stand on the command line.
     #[command(flatten)]
     pub options: Layer,
@@ -245,6 +254,23 @@ pub struct VerifyArgs {
     /// A witness file, or a log of the runs, kept where whoever can write the ledger cannot.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub witness: Option<PathBuf>,
+    /// The settings that stand on the command line.
+    #[command(flatten)]
+    pub options: Layer,
+}
+
+/// `cardcancel report`
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    /// The id of the run
+    #[arg(value_name = "RUN", required_unless_present = "since")]
+    pub run: Option<String>,
+    /// Report on the runs created on or after this day, in UTC: 2026-11-01
+    #[arg(long, value_name = "DATE", conflicts_with = "run")]
+    pub since: Option<jiff::civil::Date>,
+    /// Report on the runs created before this day, in UTC
+    #[arg(long, value_name = "DATE", requires = "since")]
+    pub until: Option<jiff::civil::Date>,
     /// The settings that stand on the command line.
     #[command(flatten)]
     pub options: Layer,

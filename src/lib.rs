@@ -52,6 +52,8 @@ pub mod simulator;
 
 pub mod config;
 
+pub mod report;
+
 pub mod cli;
 
 pub mod commands;

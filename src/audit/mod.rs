@@ -30,6 +30,8 @@ mod verify_ledger;
 pub mod witness;
 mod witness_file;
 
+#[cfg(test)]
+pub(crate) use bag::is_exception;
 pub use block_digest::{BlockDigest, BlockList, LINES_PER_BLOCK};
 pub use record_lines::{OPERATION, RunLines};
 pub use run_digest::{BlockedLines, RunDigest, RunDigests};

@@ -239,7 +239,8 @@ pub const COMMANDS: &[CommandHelp] = &[
     CommandHelp {
         name: "export",
         at_a_glance: &[
-            "since", "until", "sign", "results", "ledger", "rehearse", "json", "config", "profile",
+            "since", "until", "sign", "report", "results", "ledger", "rehearse", "json", "config",
+            "profile",
         ],
         meanings: &[
             ("results", "The new folder to write; required"),
@@ -287,6 +288,26 @@ pub const COMMANDS: &[CommandHelp] = &[
             (ExitCode::LedgerFailed, "the ledger or the disk failed"),
         ],
         see_also: &["export", "history", "ledger check"],
+    },
+    CommandHelp {
+        name: "report",
+        at_a_glance: &["since", "until", "results", "ledger", "rehearse", "config", "profile"],
+        meanings: &[
+            ("results", "The new file to write; required"),
+            ("rehearse", "Report from the ledger of rehearsals"),
+        ],
+        examples: &[
+            example(
+                "Write a page about one run",
+                "cardcancel report 20261122-091020-6f4f -o run-1122.html",
+            ),
+            example(
+                "Write a page about the runs of a month",
+                "cardcancel report --since 2026-11-01 --until 2026-12-01 -o 2026-11.html",
+            ),
+        ],
+        exit_codes: PLAIN,
+        see_also: &["runs", "export", "verify"],
     },
     CommandHelp {
         name: "ledger",

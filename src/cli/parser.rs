@@ -42,6 +42,8 @@ const EXPORT_OPTIONS: [&str; 6] = ["results", "ledger", "rehearse", "json", "con
 /// The options that matter to `results`: `-o` names the new file.
 const RESULTS_OPTIONS: [&str; 7] =
     ["results", "url", "ledger", "rehearse", "json", "config", "profile"];
+/// The options that matter to `report`: `-o` names the new file.
+const REPORT_OPTIONS: [&str; 5] = ["results", "ledger", "rehearse", "config", "profile"];
 /// The options that `worker` does not take: what is run, how fast, until when and where
 /// its results go was said where the run was opened.
 pub(super) const OPTIONS_NOT_FOR_WORKER: [&str; 24] = [
@@ -150,6 +152,7 @@ pub fn command() -> clap::Command {
         .mut_subcommand("history", |history| history.mut_args(|arg| only(arg, &RUNS_OPTIONS)))
         .mut_subcommand("export", |export| export.mut_args(|arg| only(arg, &EXPORT_OPTIONS)))
         .mut_subcommand("verify", |verify| verify.mut_args(|arg| only(arg, &RUNS_OPTIONS)))
+        .mut_subcommand("report", |report| report.mut_args(|arg| only(arg, &REPORT_OPTIONS)))
         .mut_subcommand("ledger", |ledger| {
             ["info", "check", "backup"].into_iter().fold(ledger, |ledger, name| {
                 ledger.mut_subcommand(name, |of| of.mut_args(|arg| only(arg, &RUNS_OPTIONS)))

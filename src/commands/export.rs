@@ -15,7 +15,9 @@ use crate::config::{Env, Layer, RunsSettings};
 use crate::exit_code::ExitCode;
 use crate::identity::Identity;
 use crate::input::shown;
+use crate::ledger::{Ledger, Run};
 use crate::output::{console, plural, rows};
+use crate::report::report_run;
 
 /// Exports runs into a new folder.
 ///
@@ -23,7 +25,7 @@ use crate::output::{console, plural, rows};
 /// If a run does not exist or is in progress, or the folder cannot be written. Nothing is left
 /// under its name then.
 pub fn export(args: ExportArgs, env: &Env) -> anyhow::Result<ExitCode> {
-    let ExportArgs { runs, since, until, sign, options } = args;
+    let ExportArgs { runs, since, until, sign, report, options } = args;
     let folder = folder(&options)?;
     let settings = RunsSettings::load(options, env)?;
     let mut ledger = open_ledger(&settings.ledger)?;
@@ -45,10 +47,14 @@ pub fn export(args: ExportArgs, env: &Env) -> anyhow::Result<ExitCode> {
         by: by.user_text(),
         host: by.host,
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        reports: Vec::new(),
     };
     let mut progress = |_| ();
+    let mut page =
+        |ledger: &mut dyn Ledger, run: &Run| report_run(ledger, run, settings.is_rehearsal);
     let mut source = LedgerSource::new(ledger.as_mut(), runs, &mut progress);
+    if report {
+        source = source.with_reports(&mut page);
+    }
     let bag = write_bag(&mut source, &folder, &options)?;
     if let Some(key) = &sign {
         signature::sign(&bag.tag_manifest(), key)?;

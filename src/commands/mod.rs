@@ -20,6 +20,7 @@ mod own_files;
 mod provenance;
 mod read_only;
 mod rehearsal;
+mod report;
 mod results;
 mod run;
 mod run_input;
@@ -109,6 +110,7 @@ fn error_format(command: &Command, env: &Env) -> ErrorFormat {
         Command::History(history) => &history.options,
         Command::Export(export) => &export.options,
         Command::Verify(verify) => &verify.options,
+        Command::Report(report) => &report.options,
         Command::Ledger(ledger) => ledger.options(),
         Command::Config(ConfigArgs { command: ConfigCommand::Show(show) }) => &show.options,
         _ => return ErrorFormat::default(),
@@ -135,6 +137,7 @@ fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::History(args) => history::history(args, &env),
         Command::Export(args) => export::export(args, &env),
         Command::Verify(args) => verify::verify(args, &env),
+        Command::Report(args) => report::report(args, &env),
         Command::Ledger(command) => {
             let (care, named, options) = command.into_action();
             ledger::care(&care, named, options, &env)

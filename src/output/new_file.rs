@@ -7,7 +7,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use tempfile::NamedTempFile;
 
-use crate::private_file;
+use super::temp_file::{create_temp_file, names_folder, sync_folder};
+
+/// What the hidden name has in place of a run.
+const NEW: &str = "new";
 
 /// A file that is being written under a hidden name.
 pub struct NewFile {
@@ -22,18 +25,13 @@ impl NewFile {
     /// If something has the name, or nothing can be written beside it.
     pub fn create(path: &Path) -> anyhow::Result<NewFile> {
         let shown = path.display();
-        let Some(name) = path.file_name() else {
+        if names_folder(path) {
             bail!("{shown} names a folder: name a file in it with -o");
-        };
+        }
         if fs::symlink_metadata(path).is_ok() {
             bail!("{shown} already exists: name another file with -o");
         }
-        let mut options = private_file::open_options();
-        options.write(true).create_new(true);
-        let file = tempfile::Builder::new()
-            .prefix(&format!(".{}.", name.to_string_lossy()))
-            .suffix(".partial")
-            .make_in(folder_of(path), |path| options.open(path))
+        let file = create_temp_file(path, NEW)
             .with_context(|| format!("{shown} cannot be written: name another file with -o"))?;
         Ok(NewFile { path: path.to_owned(), file })
     }
@@ -51,13 +49,7 @@ impl NewFile {
         let NewFile { path, file } = self;
         file.as_file().sync_all()?;
         file.persist_noclobber(&path)?;
-        // A rename outlives a power cut only once its folder is on the disk.
-        File::open(folder_of(&path))?.sync_all()?;
+        sync_folder(&path)?;
         Ok(path)
     }
-}
-
-fn folder_of(path: &Path) -> &Path {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    folder.unwrap_or(Path::new("."))
 }

@@ -21,7 +21,6 @@ fn what_the_program_recorded_is_exported_and_verified() {
         by: "auditor (uid 1200)".to_owned(),
         host: "batch1".to_owned(),
         version: "0.2.0".to_owned(),
-        reports: Vec::new(),
     };
     let mut progress = |_| ();
     let mut source = LedgerSource::new(&mut ledger, runs, &mut progress);

@@ -47,6 +47,7 @@ mod privacy;
 mod readers;
 mod reconciliation;
 mod record;
+mod report;
 mod request;
 mod rerun;
 mod results;

@@ -11,12 +11,16 @@ use crate::ledger::{AttemptRecord, BlockTexts, EventRecord, Ledger, RowRecord, R
 /// How often the progress is reported, in rows.
 const REPORTED_ROWS: u64 = 10_000;
 
+/// Makes the page about a run.
+type PageMaker<'l> = &'l mut dyn FnMut(&mut dyn Ledger, &Run) -> anyhow::Result<String>;
+
 /// Whole runs of a ledger.
 pub struct LedgerSource<'l> {
     ledger: &'l mut dyn Ledger,
     runs: Vec<Run>,
     rows: u64,
     progress: &'l mut dyn FnMut(u64),
+    report: Option<PageMaker<'l>>,
 }
 
 impl<'l> LedgerSource<'l> {
@@ -26,7 +30,12 @@ impl<'l> LedgerSource<'l> {
         runs: Vec<Run>,
         progress: &'l mut dyn FnMut(u64),
     ) -> LedgerSource<'l> {
-        LedgerSource { ledger, runs, rows: 0, progress }
+        LedgerSource { ledger, runs, rows: 0, progress, report: None }
+    }
+
+    /// The same with a page about each run.
+    pub fn with_reports(self, report: PageMaker<'l>) -> LedgerSource<'l> {
+        LedgerSource { report: Some(report), ..self }
     }
 
     fn find(&self, id: &str) -> anyhow::Result<&Run> {
@@ -83,6 +92,12 @@ impl BagSource for LedgerSource<'_> {
 
     fn configuration(&mut self, digest: &str) -> anyhow::Result<Option<String>> {
         Ok(self.ledger.configuration(digest)?)
+    }
+
+    fn report(&mut self, run: &str) -> anyhow::Result<Option<String>> {
+        let run = self.find(run)?.clone();
+        let LedgerSource { ledger, report, .. } = self;
+        report.as_mut().map(|report| report(*ledger, &run)).transpose()
     }
 
     fn seals(

@@ -23,7 +23,7 @@ pub use ledger_source::LedgerSource;
 pub(super) use run_line::{RunLine, RunTotals};
 pub use source::{BagOptions, BagSource, BaggedRun, BaggedSeal, SealedBlocks};
 pub use totals::BagTotals;
-pub(super) use totals::is_exception;
+pub(crate) use totals::is_exception;
 pub use write::{UnpublishedBag, WrittenBag, write_bag};
 
 #[cfg(test)]

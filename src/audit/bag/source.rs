@@ -41,6 +41,14 @@ pub trait BagSource {
     /// Those of the ledger.
     fn configuration(&mut self, digest: &str) -> anyhow::Result<Option<String>>;
 
+    /// The page about a run that is put beside the data; `None` if none was asked for.
+    ///
+    /// # Errors
+    /// Those of the ledger.
+    fn report(&mut self, _run: &str) -> anyhow::Result<Option<String>> {
+        Ok(None)
+    }
+
     /// Calls `each` with every seal of the ledger, from number 1.
     ///
     /// # Errors
@@ -107,6 +115,4 @@ pub struct BagOptions {
     pub host: String,
     /// The version of this program.
     pub version: String,
-    /// Pages to put beside the data: the run's identifier and the page.
-    pub reports: Vec<(String, Vec<u8>)>,
 }

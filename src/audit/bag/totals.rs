@@ -38,6 +38,6 @@ impl BagTotals {
 }
 
 /// Whether a person must look at a row: it is a line of `exceptions.csv` too.
-pub(in crate::audit) fn is_exception(status: Status) -> bool {
+pub(crate) fn is_exception(status: Status) -> bool {
     !matches!(status, Status::Cancelled | Status::AlreadyCancelled | Status::Duplicate)
 }

@@ -112,8 +112,11 @@ fn write(
     }
     write_configurations(source, &runs, &seals, &mut folder)?;
     tables.close(&mut folder)?;
-    for (run, page) in &options.reports {
-        folder.add(&format!("data/report-{run}.html"), page)?;
+    for run in &runs {
+        let id = &run.opened.id;
+        if let Some(page) = source.report(id)? {
+            folder.add(&format!("data/report-{id}.html"), page.as_bytes())?;
+        }
     }
     folder.add("data/load.sql", load_sql().as_bytes())?;
     let described = AuditTable::ALL.map(|table| (table, path(table)));
