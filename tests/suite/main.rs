@@ -48,6 +48,7 @@ mod readers;
 mod reconciliation;
 mod record;
 mod report;
+mod report_browser;
 mod request;
 mod rerun;
 mod results;

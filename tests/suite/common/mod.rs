@@ -2,6 +2,7 @@
 //! against.
 
 mod authority;
+mod browser;
 mod connect_proxy;
 mod denying_server;
 mod faketime;
@@ -20,6 +21,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 pub use authority::{Authority, CertKeyPair};
+pub use browser::{Browser, Look};
 pub use connect_proxy::ConnectProxy;
 pub use denying_server::DenyingServer;
 pub use faketime::{clocks_can_be_set, with_its_clock_set};
