@@ -8,7 +8,6 @@ use super::error::DbError;
 use super::read;
 use super::session::Session;
 use crate::identity::Identity;
-use crate::ledger::row_record::RecordBuilder;
 use crate::ledger::timeline::timeline;
 use crate::ledger::{EventRecord, OrderHistory, Purpose, Run, StartRecord};
 use crate::model::Order;
@@ -36,7 +35,8 @@ pub(super) async fn results_files(
 }
 
 pub(super) async fn starts(session: &mut Session, run: i64) -> Result<Vec<StartRecord>, DbError> {
-    let found = session.client.query(include_str!("sql/starts.sql"), &[&run]).await?;
+    let find = session.statement(include_str!("sql/starts.sql")).await?;
+    let found = session.client.query(&find, &[&run]).await?;
     found.iter().map(start_from).collect()
 }
 
@@ -102,20 +102,14 @@ pub(super) fn history(
     connection: &mut DatabaseConnection,
     order: Order,
 ) -> anyhow::Result<Vec<OrderHistory>> {
-    let mut history = Vec::new();
     let rows = connection.with_retry(async |session| rows_of(session, order).await)?;
-    for (number, row) in rows {
-        let run =
-            connection.with_retry(async |session| read::run_by_number(session, number).await)?;
-        let Some(run) = run else { continue };
-        let mut each = |builder: &mut RecordBuilder| {
-            let (row, attempts) = builder.finish_with_attempts();
-            let (row, attempts) = (row.clone(), attempts.to_vec());
-            history.push(OrderHistory { run: run.clone(), row, attempts });
-            Ok(())
-        };
-        read::row(connection, number, row, &mut each)?;
-    }
+    let mut history = Vec::new();
+    read::row_of_each(connection, &rows, &mut |run, builder| {
+        let (row, attempts) = builder.finish_with_attempts();
+        let (row, attempts) = (row.clone(), attempts.to_vec());
+        history.push(OrderHistory { run: run.clone(), row, attempts });
+        Ok(())
+    })?;
     Ok(history)
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use futures_util::future::try_join_all;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
@@ -13,6 +14,8 @@ use crate::ledger::{LedgerError, NewRun, OnRecord, Run, codes};
 use crate::model::{Counts, Order, RowNumber, Status};
 
 const RUN: &str = include_str!("sql/run.sql");
+const RUN_BY_NUMBER: &str =
+    concat!(include_str!("sql/run.sql"), "WHERE run.number = $1 AND rows IS NOT NULL");
 
 /// The number of rows read at a time.
 const AT_ONCE: i64 = 10_000;
@@ -147,16 +150,42 @@ pub(super) fn rows(
     }
 }
 
-/// Reads one row and its attempts.
-pub(super) fn row(
+/// Reads one row of each of these runs, by number, with its attempts. They are asked for at once.
+pub(super) fn row_of_each(
     connection: &mut DatabaseConnection,
-    run: i64,
-    row: i64,
-    each: &mut dyn FnMut(&mut RecordBuilder) -> anyhow::Result<()>,
+    rows: &[(i64, i64)],
+    each: &mut dyn FnMut(&Run, &mut RecordBuilder) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
-    let page = connection.with_retry(async |session| page(session, run, row - 1, 1).await)?;
+    let found = connection.with_retry(async |session| {
+        let run_statement = session.statement(RUN_BY_NUMBER).await?;
+        let rows_statement = session.statement(include_str!("sql/rows.sql")).await?;
+        let attempts_statement = session.statement(include_str!("sql/attempts.sql")).await?;
+        let snapshot = session.client.build_transaction().read_only(true);
+        let snapshot = snapshot.isolation_level(tokio_postgres::IsolationLevel::RepeatableRead);
+        let snapshot = snapshot.start().await?;
+        let ask = async |(run, row): &(i64, i64)| {
+            let (after, one) = (row - 1, 1_i64);
+            let rows: [SqlValue<'_>; 3] = [run, &after, &one];
+            let attempts: [SqlValue<'_>; 3] = [run, row, row];
+            let run: [SqlValue<'_>; 1] = [run];
+            tokio::try_join!(
+                snapshot.query(&run_statement, &run),
+                snapshot.query(&rows_statement, &rows),
+                snapshot.query(&attempts_statement, &attempts),
+            )
+        };
+        let found = try_join_all(rows.iter().map(ask)).await?;
+        snapshot.commit().await?;
+        Ok(found)
+    })?;
     let fail = |failed: DbError| failed.into_ledger_error(connection.path());
-    build(&page, &mut RecordBuilder::collecting_attempts(), each, &fail)
+    let mut builder = RecordBuilder::collecting_attempts();
+    for (run, rows, attempts) in found {
+        let Some(run) = run.first() else { continue };
+        let run = run_from(run).map_err(fail)?;
+        build(&(rows, attempts), &mut builder, &mut |builder| each(&run, builder), &fail)?;
+    }
+    Ok(())
 }
 
 /// Reads the rows of a run that may be open, in order.
