@@ -858,3 +858,42 @@ pub fn the_open_rows_of_a_run_are_read_without_the_others(home: &Home) {
     let rerun = home.open().create_run(new, &mut rows, &[]).unwrap();
     assert_eq!(open(&rerun), [(1, Status::Failed), (2, Status::Rejected)]);
 }
+
+pub fn the_history_of_an_order_has_each_of_its_rows_in_every_run_with_their_attempts(home: &Home) {
+    let mut first = home.process(2);
+    let retried = first.claim(1).pop().unwrap();
+    let (completed, waiting) = ended(retried, Verdict::NotDone, RowTransition::Retry);
+    first.complete(vec![completed]);
+    let again = first.commit(Vec::new(), waiting.into_iter().collect(), 0).claimed;
+    let rejected = again
+        .into_iter()
+        .map(|claimed| ended(claimed, Verdict::Rejected, RowTransition::End(Status::Rejected)).0);
+    let rejected = rejected.collect();
+    first.complete(rejected);
+    first.rest(Some(ReasonCode::Signal));
+    home.another(2).finish();
+    let mut ledger = home.open();
+    // A duplicate was decided without a call.
+    let duplicate = PlannedRow { order: Some(order(1)), ..to_send(2) };
+    let duplicate =
+        PlannedRow { disposition: Disposition::Duplicate { first: RowNumber(1) }, ..duplicate };
+    let by_order = [OrderKey::new(order(1), RowNumber(1), Role::Sent)];
+    ledger.find_by_key("third").unwrap();
+    let rows = [Ok(to_send(1)), Ok(duplicate)];
+    ledger.create_run(new_run("run-3", "third"), &mut rows.into_iter(), &by_order).unwrap();
+    let history = ledger.history(order(1)).unwrap();
+    let found: Vec<_> = history
+        .iter()
+        .map(|its| (its.run.id(), its.row.row.0, its.row.status, its.attempts.len()))
+        .collect();
+    assert_eq!(
+        found,
+        [
+            ("run-1", 1, Status::Rejected, 2),
+            ("run-2", 1, Status::Cancelled, 1),
+            ("run-3", 1, Status::NotSent, 0),
+            ("run-3", 2, Status::Duplicate, 0),
+        ]
+    );
+    assert!(ledger.history(order(9)).unwrap().is_empty());
+}
