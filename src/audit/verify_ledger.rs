@@ -13,7 +13,7 @@ use super::seal::{Seal, SealedBy, SealedLines};
 use super::sealing;
 use super::tables::AuditTable;
 use crate::hash::Digest;
-use crate::ledger::{Ledger, Run, SealRecord, StartRecord};
+use crate::ledger::{Ledger, LostRow, Run, SealRecord, StartRecord};
 use crate::model::Counts;
 
 /// The most findings that are kept.
@@ -113,6 +113,11 @@ impl LedgerVerifier<'_> {
                     None
                 }
             };
+            if record.previous != previous.to_string() {
+                self.add(format!(
+                    "seal {number}: the seal before it is not the one recorded with it"
+                ));
+            }
             if let Some(seal) = &seal {
                 if seal.number != number || seal.run.as_str() != record.run {
                     self.add(format!("seal {number}: its text is that of another seal"));
@@ -140,7 +145,30 @@ impl LedgerVerifier<'_> {
         seal: &Seal,
     ) -> anyhow::Result<()> {
         let starts = ledger.starts(run)?;
-        let (digests, ended) = self.read(ledger, run, &starts, record.start)?;
+        if !starts.iter().any(|start| start.number == record.start) {
+            self.add(format!(
+                "seal {}: it covers a start that the run does not have",
+                record.number
+            ));
+        }
+        if let Some(results) = &seal.results {
+            let digest = results.digest.to_string();
+            if !ledger.results_files(run)?.iter().any(|(mark, _)| *mark == digest) {
+                let number = record.number;
+                self.add(format!(
+                    "run {}: its results file is not that of seal {number}",
+                    run.id()
+                ));
+            }
+        }
+        let (digests, ended) = match self.read(ledger, run, &starts, record.start) {
+            Ok(read) => read,
+            Err(cause) if cause.is::<LostRow>() => {
+                self.add(cause.to_string());
+                return Ok(());
+            }
+            Err(cause) => return Err(cause),
+        };
         // Looked up afterwards: it may have been started again while it was read.
         let last = ledger.starts(run)?.last().map(|last| last.number);
         let goes_on = last.is_some_and(|last| last > record.start);
@@ -164,6 +192,9 @@ impl LedgerVerifier<'_> {
         }
         if ended != run.counts {
             self.add(format!("run {id}: the recorded counts are not those of its rows"));
+        }
+        if digests.attempts.lines != run.attempts {
+            self.add(format!("run {id}: the recorded number of attempts is not that of its rows"));
         }
         for what in differences(run, &starts, seal) {
             self.add(format!("run {id}: {what} is not that of seal {}", record.number));
@@ -255,13 +286,17 @@ fn differences(run: &Run, starts: &[StartRecord], seal: &Seal) -> Vec<&'static s
     let input = (seal.input.digest.to_string(), seal.input.rows, seal.input.name.as_str());
     let state = last.map(|last| sealing::state(run, last));
     let configuration = last.and_then(|last| last.configuration.as_deref()?.parse().ok());
+    // The text has the process too, which is no part of the seal.
+    let is_named =
+        |start: &StartRecord| start.by.as_ref().is_none_or(|by| by.to_string() == start.worker);
+    let are_named = starts.iter().all(is_named);
     let checks = [
         ("its input", input == (run.opened.input_digest.clone(), run.rows, &run.opened.input_name)),
         ("its state", state.as_ref() == Some(&seal.state)),
         ("the time at which it was opened", run.opened.opened_at == seal.opened),
         ("the time at which it finished", run.finished_at == seal.finished),
         ("its configuration", configuration == seal.configuration),
-        ("who started it", last.map(SealedBy::from).as_ref() == Some(&seal.by)),
+        ("who started it", last.map(SealedBy::from).as_ref() == Some(&seal.by) && are_named),
         ("its purpose", sealing::purpose(starts) == seal.purpose),
     ];
     checks.into_iter().filter(|(_, agrees)| !agrees).map(|(what, _)| what).collect()

@@ -2,6 +2,7 @@
 
 use super::misplaced::{Misplaced, Saved};
 use crate::input::InputError;
+use crate::model::RowNumber;
 use crate::private_file::PermissionError;
 
 /// An error of the ledger.
@@ -206,6 +207,16 @@ pub enum LedgerError {
         /// The database's error.
         cause: String,
     },
+}
+
+/// A row of a run is not recorded any more.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the ledger has lost row {row} of run {run}")]
+pub struct LostRow {
+    /// The number of the row.
+    pub row: RowNumber,
+    /// The identifier of the run.
+    pub run: String,
 }
 
 /// A run could not be created.

@@ -63,7 +63,7 @@ pub use claim::{AttemptEnd, ClaimedRow, CompletedClaim, PendingRow};
 pub use commit::{CommitOutcome, CommitRequest, FinishOptions};
 pub use commit_latency::CommitLatency;
 pub use database_url::{DatabaseUrl, DatabaseUrlError};
-pub use error::{CreateRunError, LedgerError};
+pub use error::{CreateRunError, LedgerError, LostRow};
 pub use event::{EventKind, EventRecord, NewEvent};
 pub use known_orders::{KnownOrders, OnRecord};
 pub use location::{LedgerLocation, SharedLedgerTimeouts};

@@ -15,6 +15,8 @@ pub struct SealRecord {
     pub run: String,
     /// The number of the run's last start that it covers.
     pub start: i64,
+    /// The SHA-256 of the text before, as recorded.
+    pub previous: String,
     /// The SHA-256 of the text, as recorded.
     pub digest: String,
     /// The text.

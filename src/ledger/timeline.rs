@@ -18,7 +18,10 @@ pub(super) fn timeline(
         at: run.opened.opened_at,
         kind: EventKind::Opened.to_string(),
         start: None,
-        detail: format!("{} rows", run.rows),
+        detail: format!(
+            "{} rows; {}; program {}",
+            run.rows, run.opened.command, run.opened.program
+        ),
     }];
     events.extend(starts.iter().map(|start| EventRecord {
         at: start.started_at,

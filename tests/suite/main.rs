@@ -57,6 +57,7 @@ mod samples;
 mod seals;
 mod simulation;
 mod stop_rules;
+mod tampering;
 mod terminal;
 mod upgrade;
 mod whole;

@@ -13,7 +13,7 @@ use crate::ledger::{BlockTexts, NewEvent, NewSeal, Run, SealHead, SealRecord};
 /// number that no other program uses.
 const LOCK: i64 = 0x6341_5345;
 
-const SEAL: &str = "SELECT seal.number, run.id, seal.start, digest, text,
+const SEAL: &str = "SELECT seal.number, run.id, seal.start, previous, digest, text,
         seal.rows, seal.attempts, seal.events
     FROM seal JOIN run ON run.number = seal.run";
 
@@ -96,6 +96,7 @@ pub(super) async fn append(
         number: shown,
         run: run.id().to_owned(),
         start: new.start,
+        previous,
         digest,
         text,
         blocks: new.blocks.clone(),
@@ -152,12 +153,13 @@ fn seal_from(row: &Row) -> Result<SealRecord, DbError> {
         number: u64::try_from(number).unwrap_or_default(),
         run: row.try_get(1)?,
         start: row.try_get(2)?,
-        digest: row.try_get(3)?,
-        text: row.try_get(4)?,
+        previous: row.try_get(3)?,
+        digest: row.try_get(4)?,
+        text: row.try_get(5)?,
         blocks: BlockTexts {
-            rows: row.try_get(5)?,
-            attempts: row.try_get(6)?,
-            events: row.try_get(7)?,
+            rows: row.try_get(6)?,
+            attempts: row.try_get(7)?,
+            events: row.try_get(8)?,
         },
     })
 }

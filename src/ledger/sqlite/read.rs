@@ -7,7 +7,7 @@ use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Row, Rows, Statement, params};
 
 use crate::ledger::row_record::{RecordBuilder, StoredAttempt};
-use crate::ledger::{NewRun, Run, codes};
+use crate::ledger::{LostRow, NewRun, Run, codes};
 use crate::model::{Counts, Order, RowNumber, Status};
 
 /// A run with its latest start.
@@ -155,7 +155,8 @@ impl<'l> RowReader<'l> {
         let mut attempt = next(&mut attempts).map_err(fail)?;
         for number in (first..=last).map(RowNumber) {
             let Some((_, at_hand)) = row.filter(|(of, _)| *of == number) else {
-                anyhow::bail!("the ledger has lost row {number} of run {}", run.id());
+                let run = run.id().to_owned();
+                anyhow::bail!(LostRow { row: number, run });
             };
             begin(builder, number, at_hand).map_err(fail)?;
             row = next(&mut rows).map_err(fail)?;

@@ -7,7 +7,7 @@ use super::read::{self, time};
 use crate::hash::Digest;
 use crate::ledger::{BlockTexts, NewEvent, NewSeal, Run, SealHead, SealRecord};
 
-const SEAL: &str = "SELECT seal.number, run.id, seal.start, digest, text,
+const SEAL: &str = "SELECT seal.number, run.id, seal.start, previous, digest, text,
         seal.rows, seal.attempts, seal.events
     FROM seal JOIN run ON run.number = seal.run";
 
@@ -81,6 +81,7 @@ pub(super) fn append(
         number,
         run: run.id().to_owned(),
         start: new.start,
+        previous,
         digest,
         text,
         blocks: new.blocks.clone(),
@@ -129,8 +130,9 @@ fn seal_from(row: &Row<'_>) -> rusqlite::Result<SealRecord> {
         number: row.get(0)?,
         run: row.get(1)?,
         start: row.get(2)?,
-        digest: row.get(3)?,
-        text: row.get(4)?,
-        blocks: BlockTexts { rows: row.get(5)?, attempts: row.get(6)?, events: row.get(7)? },
+        previous: row.get(3)?,
+        digest: row.get(4)?,
+        text: row.get(5)?,
+        blocks: BlockTexts { rows: row.get(6)?, attempts: row.get(7)?, events: row.get(8)? },
     })
 }
