@@ -2,6 +2,7 @@
 use std::fs;
 use std::time::Duration;
 
+use crate::common::postgres::{database, free_port};
 use crate::common::{
     Behavior, ProgramOutput, ScriptedServer, TestEnv, TestSimulator, ended, json, kill, status,
     terminate, until, with_headers,
@@ -247,4 +248,33 @@ fn the_clock_is_compared_with_the_dates_of_the_answers_and_says_how_closely() {
         (ahead.parse().unwrap(), rest.strip_suffix(" s").unwrap().parse().unwrap());
     assert!((ahead - 5.0).abs() <= within && within < 0.5, "{clock}");
     verify(&env, &[]).exits(0);
+}
+
+/// Runs into an outage that stops the run, and goes on into another.
+fn stopped_by_outages_and_verified(ledger: Option<&str>) {
+    let env = TestEnv::with_orders(6);
+    let run = |args: &[&str]| {
+        let mut command = env.command(args);
+        command.envs(ledger.map(|ledger| ("CARDCANCEL_LEDGER", ledger)));
+        ProgramOutput::from(command.output().unwrap())
+    };
+    let nobody = format!("http://127.0.0.1:{}", free_port());
+    let args = ["run", "orders.csv", "--url", &nobody, "--external-ip", "10.0.0.1", "--yes"];
+    let more = ["--max-outage", "1s", "--attempts", "2", "--concurrency", "3"];
+    for seal in 1..=2 {
+        run(&[&args[..], &more].concat()).exits(4);
+        let verified = run(&["verify"]).exits(0).stdout;
+        assert!(verified.starts_with(&format!("Unchanged since seal {seal}, ")), "{verified}");
+    }
+}
+
+#[test]
+fn a_run_that_outages_stopped_has_the_attempts_that_it_counted() {
+    stopped_by_outages_and_verified(None);
+}
+
+#[test]
+#[ignore = "needs PostgreSQL: tests/run brings it"]
+fn a_run_in_a_database_that_outages_stopped_has_the_attempts_that_it_counted() {
+    stopped_by_outages_and_verified(Some(&database().url()));
 }
