@@ -84,6 +84,11 @@ fn all_read(env: &TestEnv, user: u32, has_sealed_run: bool) -> String {
     if has_sealed_run {
         let folder = format!("audit-{user}");
         read(&["export", id, "-o", &folder]).exits(0);
+        let page = format!("report-{user}.html");
+        read(&["report", id, "-o", &page]).exits(0);
+        read(&["report", "--since", "2000-01-01", "-o", &format!("all-{page}")]).exits(0);
+        assert!(read(&["results", id]).exits(0).stdout.contains("cancelled"));
+        read(&["results", "--open", "-o", &format!("open-{user}.csv")]).exits(0);
         let mut verify = Command::new(env.path("program"));
         verify.args(["verify", &folder]).current_dir(env.path("out")).env_clear().env("HOME", "/");
         ProgramOutput::from(verify.output().unwrap()).exits(0);
@@ -183,6 +188,39 @@ fn a_ledger_that_others_may_write_is_refused_whoever_reads_it() {
 }
 
 #[test]
+fn a_ledger_on_a_read_only_file_system_is_read() {
+    let test = "a_ledger_on_a_read_only_file_system_is_read";
+    if !can_be_another(test) {
+        return;
+    }
+    let env = shared_env();
+    let core_card = TestSimulator::perfect();
+    ProgramOutput::from(run(&env, &core_card.url()).output().unwrap()).exits(0);
+    // In a namespace of its own, so that nobody else sees the mount.
+    let read_only = "mount --bind ../shelf ../shelf && mount -o remount,bind,ro ../shelf";
+    let on_read_only = |args: &[&str], commands: &str| -> ProgramOutput {
+        let mut shell = Command::new("unshare");
+        let commands = format!("{read_only} && {commands}");
+        shell.args(["--mount", "sh", "-c", &commands, "sh"]).args(args);
+        shell.args(["--ledger", "../shelf/l.db"]).current_dir(env.path("out"));
+        shell.env("HOME", "/nonexistent").output().unwrap().into()
+    };
+    if on_read_only(&[], "! touch ../shelf/new").code != Some(0) {
+        println!("NOT RUN: {test}, since nothing can be mounted here");
+        return;
+    }
+    let as_owner = "exec setpriv --reuid 65533 --regid 65533 --clear-groups ../program \"$@\"";
+    for commands in ["exec ../program \"$@\"", as_owner] {
+        let verified = on_read_only(&["verify"], commands).exits(0).stdout;
+        assert!(verified.starts_with("Unchanged since seal 1"), "{verified}");
+        on_read_only(&["runs"], commands).exits(0);
+        on_read_only(&["history", "1001", "1"], commands).exits(0);
+    }
+    on_read_only(&["export", "--since", "2000-01-01", "-o", "audit"], as_owner).exits(0);
+    assert_eq!(beside(&env), ["l.db"]);
+}
+
+#[test]
 #[ignore = "needs PostgreSQL: tests/run brings it"]
 fn the_role_for_auditors_is_enough_for_every_command_that_reads() {
     let (database, core_card) = (granted(), TestSimulator::perfect());
@@ -203,6 +241,10 @@ fn the_role_for_auditors_is_enough_for_every_command_that_reads() {
     assert!(verified.starts_with("Unchanged since seal 1"), "{verified}");
     read(&["export", run, "-o", "audit"]).exits(0);
     env.run(&["verify", "audit"]).exits(0);
+    read(&["report", run, "-o", "report.html"]).exits(0);
+    read(&["report", "--since", "2000-01-01", "-o", "all.html"]).exits(0);
+    assert!(read(&["results", run]).exits(0).stdout.contains("cancelled"));
+    read(&["results", "--open", "-o", "open.csv"]).exits(0);
     let auditor = postgres::Client::connect(&ledger, postgres::NoTls);
     let changed = auditor.unwrap().execute("DELETE FROM cardcancel.seal", &[]).unwrap_err();
     let denied = postgres::error::SqlState::INSUFFICIENT_PRIVILEGE;
