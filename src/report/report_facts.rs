@@ -33,6 +33,8 @@ pub(super) struct ReportFacts {
     pub attempts: u64,
     /// Those that were sent.
     pub sent: u64,
+    /// Those of which surely nothing was sent.
+    pub unsent: u64,
     /// Those whose answer was lost.
     pub lost: u64,
     /// Those that are recorded without an end.
@@ -82,7 +84,8 @@ impl ReportFacts {
         let mut digest = RunDigest::new(&opened.id, &opened.endpoint, &starts, None);
         let mut latencies = Latencies::new();
         let (mut codes, mut exceptions) = (ErrorCodes::default(), Exceptions::default());
-        let (mut attempts, mut sent, mut lost, mut in_flight) = (0, 0, 0, 0);
+        let (mut attempts, mut sent, mut unsent) = (0, 0, 0);
+        let (mut lost, mut in_flight) = (0, 0);
         let mut doubts = BTreeMap::new();
         let mut attempts_by_start = BTreeMap::new();
         ledger.rows_with_attempts(run, &mut |row, made| {
@@ -95,7 +98,10 @@ impl ReportFacts {
             for attempt in made {
                 attempts += 1;
                 sent += u64::from(attempt.sent_at.is_some());
-                lost += u64::from(attempt.verdict == DOUBT);
+                let is_lost = attempt.verdict == DOUBT;
+                let is_unsent = attempt.sent_at.is_none() && attempt.ended_at.is_some() && !is_lost;
+                unsent += u64::from(is_unsent);
+                lost += u64::from(is_lost);
                 in_flight += u64::from(attempt.ended_at.is_none());
                 if let Some(start) = attempt.start {
                     *attempts_by_start.entry(start).or_default() += 1;
@@ -112,7 +118,13 @@ impl ReportFacts {
         let resumed: Vec<Timestamp> = starts.iter().skip(1).map(|start| start.started_at).collect();
         let series = line.finish(&resumed);
         let contract = rates.iter().rev().find(|rate| seconds(rate) <= series.width).copied();
-        let seal = ledger.last_seal(run)?.map(|seal| SealCheck::new(seal, &starts, &digests));
+        let seal = match ledger.last_seal(run)? {
+            Some(seal) => {
+                let receipt = ledger.receipt(seal.number)?;
+                Some(SealCheck::new(seal, receipt.as_deref(), &starts, &digests))
+            }
+            None => None,
+        };
         Ok(ReportFacts {
             run: run.clone(),
             starts,
@@ -124,6 +136,7 @@ impl ReportFacts {
             counts: digests.counts,
             attempts,
             sent,
+            unsent,
             lost,
             in_flight,
             doubts,

@@ -120,6 +120,7 @@ struct SettingsBlock {
 /// The seal.
 struct SealView {
     number: u64,
+    receipt: String,
     groups: String,
     text: String,
     class: &'static str,
@@ -194,10 +195,10 @@ impl RunPage {
         let shown = exceptions.len() as u64;
         self.exceptions_said = if shown < in_all {
             format!(
-                "The first {} of {}, the most urgent first. The rest is in the results file, and in data/exceptions.csv of `cardcancel export {} -o DIR`.",
+                "The first {} of {}, the most urgent first. All are in the results file, which `cardcancel results {run}` writes again, and in data/exceptions.csv of `cardcancel export {run} -o DIR`.",
                 human_count(shown),
                 rows(in_all),
-                self.run
+                run = self.run
             )
         } else {
             format!("{}, the most urgent first.", rows(in_all))
@@ -239,6 +240,11 @@ fn facts_of(facts: &ReportFacts) -> Vec<Fact> {
     let mut list = Vec::new();
     let mut add = |name, value: String| list.push(Fact { name, value, is_text: false });
     add("Created", time(opened.opened_at));
+    match (&facts.run.stop, facts.run.has_ended()) {
+        (_, true) => add("Came to rest", "ended: every row has its status".to_owned()),
+        (Some(stop), _) => add("Came to rest", format!("stopped: {}", safe(stop, 60))),
+        (None, _) => add("Came to rest", "interrupted: its process died".to_owned()),
+    }
     let first = facts.starts.first().map(|start| start.started_at);
     if let (Some(first), Some(last)) = (first, facts.finished_at()) {
         add("Finished", time(last));
@@ -290,9 +296,8 @@ fn facts_of(facts: &ReportFacts) -> Vec<Fact> {
 
 fn calls_text(facts: &ReportFacts) -> String {
     let mut text = human_count(facts.attempts);
-    let unsent = facts.attempts - facts.sent;
-    if unsent > 0 {
-        text.push_str(&format!(", of which {} sent nothing", human_count(unsent)));
+    if facts.unsent > 0 {
+        text.push_str(&format!(", of which {} sent nothing", human_count(facts.unsent)));
     }
     if facts.in_flight > 0 {
         text.push_str(&format!(", {} without an end", human_count(facts.in_flight)));
@@ -470,6 +475,13 @@ fn seal_view(seal: &super::seal_check::SealCheck) -> SealView {
     };
     SealView {
         number: seal.number,
+        receipt: match seal.receipt_bytes {
+            None => String::new(),
+            Some(bytes) => format!(
+                "A receipt for it of {} is recorded, and in the export.",
+                plural(bytes, "byte", "bytes")
+            ),
+        },
         groups: grouped(&seal.digest.to_string()),
         text: seal.text.clone(),
         class,

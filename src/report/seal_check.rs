@@ -17,6 +17,8 @@ pub(super) struct SealCheck {
     /// Its text.
     pub text: String,
     pub verdict: SealVerdict,
+    /// The length of the receipt of the command of `[seal]`, if one is recorded.
+    pub receipt_bytes: Option<u64>,
 }
 
 /// Whether a run's record is as its seal states.
@@ -32,7 +34,12 @@ pub(super) enum SealVerdict {
 
 impl SealCheck {
     /// Compares the seal with what was read.
-    pub fn new(record: SealRecord, starts: &[StartRecord], digests: &RunDigests) -> SealCheck {
+    pub fn new(
+        record: SealRecord,
+        receipt: Option<&[u8]>,
+        starts: &[StartRecord],
+        digests: &RunDigests,
+    ) -> SealCheck {
         let digest = Digest::new(&record.text);
         // Letter for letter, so that its digest can be computed from the page.
         let lines: Vec<String> =
@@ -42,7 +49,8 @@ impl SealCheck {
             text = visible(&record.text, TEXT_BYTES);
         }
         let verdict = verdict(&record, digest, starts, digests);
-        SealCheck { number: record.number, digest, text, verdict }
+        let receipt_bytes = receipt.map(|receipt| receipt.len() as u64);
+        SealCheck { number: record.number, digest, text, verdict, receipt_bytes }
     }
 }
 

@@ -76,13 +76,14 @@ impl ReportVerdict {
         if !run.has_ended() {
             let left = rows(run.left());
             let (end, why) = match &run.stop {
+                Some(stop) if *stop == ReasonCode::CutOff.to_string() => {
+                    ("cut off", "The cut-off came first".to_owned())
+                }
                 Some(stop) => {
                     let known = ReasonCode::ALL.iter().find(|(code, _)| code.to_string() == *stop);
-                    let meaning =
-                        known.map_or("for a reason unknown to this version", |(_, why)| why);
-                    let end =
-                        if *stop == ReasonCode::CutOff.to_string() { "cut off" } else { "stopped" };
-                    (end, meaning.trim_end_matches('.').to_owned())
+                    let why = known
+                        .map_or("It stopped for a reason unknown to this version", |(_, why)| why);
+                    ("stopped", why.trim_end_matches('.').to_owned())
                 }
                 None => ("interrupted", "Its process ended without recording why".to_owned()),
             };

@@ -293,7 +293,7 @@ fn a_run_full_of_hostile_texts_and_codes_takes_a_bounded_page_in_which_nothing_a
     }
     let rows = section(&page, "Rows to look at");
     assert!(rows.starts_with("Rows to look at The first "), "{rows:.200}");
-    assert!(rows.contains(" of 4,000 rows, the most urgent first. The rest is in"), "{rows:.200}");
+    assert!(rows.contains(" of 4,000 rows, the most urgent first. All are in"), "{rows:.200}");
     assert!(section(&page, "Error codes").contains("more other codes are not shown"));
     assert!(section(&page, "Events").contains("events between these are not shown"));
     assert!(section(&page, "Who, and why").contains("starts between these are not shown"));
