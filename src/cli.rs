@@ -155,8 +155,17 @@ pub struct WorkerArgs {
 /// `cardcancel runs`
 #[derive(Debug, Args)]
 pub struct RunsArgs {
-    /// The id of the run to show; without it, all runs are listed
+    /// The id of the run to show; without it, runs are listed, the newest first
     pub run: Option<String>,
+    /// List the runs created on or after this day, in UTC: 2026-11-01
+    #[arg(long, value_name = "DATE", conflicts_with = "run")]
+    pub since: Option<jiff::civil::Date>,
+    /// List at most so many runs
+    #[arg(long, value_name = "NUMBER", conflicts_with = "run")]
+    pub limit: Option<usize>,
+    /// List only runs with open rows whose orders no later run has
+    #[arg(long, conflicts_with = "run")]
+    pub open: bool,
     /// The settings that stand on the command line.
     #[command(flatten)]
     pub options: Layer,

@@ -180,13 +180,14 @@ pub const COMMANDS: &[CommandHelp] = &[
     },
     CommandHelp {
         name: "runs",
-        at_a_glance: &["ledger", "rehearse", "json", "config", "profile"],
+        at_a_glance: &["since", "limit", "open", "ledger", "rehearse", "json", "config", "profile"],
         meanings: &[
             ("rehearse", "Use the ledger of rehearsals"),
             ("json", "Print JSON: one object a line"),
         ],
         examples: &[
             example("List all runs, the newest first", "cardcancel runs"),
+            example("List those that left something to do", "cardcancel runs --open"),
             example("Show one of them", "cardcancel runs 20261122-091020-6f4f"),
             example("List them for a script, one JSON object a line", "cardcancel runs --json"),
             example("List the rehearsals", "cardcancel runs --rehearse"),

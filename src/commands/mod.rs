@@ -24,8 +24,10 @@ mod report;
 mod results;
 mod run;
 mod run_input;
+mod run_list;
 mod run_record;
 mod run_selection;
+mod run_state;
 mod runs;
 mod sealing;
 mod session;
@@ -132,7 +134,7 @@ fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
             run::run(&rerun.results_file, Some(&only), rerun.options, &env)
         }
         Command::Worker(work) => worker::work(work.options, &env),
-        Command::Runs(runs) => runs::runs(runs.run.as_deref(), runs.options, &env),
+        Command::Runs(runs) => runs::runs(runs, &env),
         Command::Results(args) => results::results(args, &env),
         Command::History(args) => history::history(args, &env),
         Command::Export(args) => export::export(args, &env),

@@ -59,40 +59,56 @@ impl OpenRows {
         let mut remarks = Vec::new();
         let mut runs = ledger.runs()?;
         runs.retain(|run| run.opened.endpoint == self.endpoint);
-        let mut last = LastWords { endpoint: &self.endpoint, carried_over: HashSet::new() };
+        let mut last = LastWords::default();
         for run in &runs {
             let left = run.rows.saturating_sub(run.counts.total());
-            let is_in_progress = left > 0 && ledger.is_locked(&run.opened.key)?;
-            if is_in_progress {
+            if left > 0 && ledger.is_locked(&run.opened.key)? {
                 let (id, left) = (run.id(), rows(left));
                 remarks.push(format!(
                     "run {id} is in progress: the {left} that have not ended are not listed"
                 ));
             }
-            let mut batch = Vec::new();
-            ledger.open_rows(run, &mut |row| {
-                if row.has_ended || !is_in_progress {
-                    batch.push(row.clone());
-                }
-                if batch.len() == BATCH_ROWS {
-                    last.of(run, &mut batch, lookups, each)?;
-                }
-                Ok(())
-            })?;
-            last.of(run, &mut batch, lookups, each)?;
+            last.of_run(run, ledger, lookups, each)?;
         }
         Ok(remarks)
     }
 }
 
-/// Finds the rows after which nothing else is on record of their order.
-struct LastWords<'e> {
-    endpoint: &'e str,
-    /// The orders of rows that a rerun carried over, in the runs so far.
-    carried_over: HashSet<Order>,
+/// Finds the open rows after which nothing else is on record of their order. The runs are given to
+/// it from the newest to the oldest.
+#[derive(Default)]
+pub struct LastWords {
+    /// The orders of rows that a rerun carried over, with their endpoints, in the runs so far.
+    carried_over: HashSet<(String, Order)>,
 }
 
-impl LastWords<'_> {
+impl LastWords {
+    /// Calls `each` with those of a run. While a process works on it, rows that have not ended are
+    /// left out. `lookups` is the same ledger, opened once more.
+    ///
+    /// # Errors
+    /// Those of the ledger and of `each`.
+    pub fn of_run(
+        &mut self,
+        run: &Run,
+        ledger: &mut dyn Ledger,
+        lookups: &mut dyn Ledger,
+        each: &mut dyn FnMut(&RowRecord, &Run) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        let is_in_progress = !run.has_ended() && ledger.is_locked(&run.opened.key)?;
+        let mut batch = Vec::new();
+        ledger.open_rows(run, &mut |row| {
+            if row.has_ended || !is_in_progress {
+                batch.push(row.clone());
+            }
+            if batch.len() == BATCH_ROWS {
+                self.of(run, &mut batch, lookups, each)?;
+            }
+            Ok(())
+        })?;
+        self.of(run, &mut batch, lookups, each)
+    }
+
     /// Calls `each` with those of the batch, and empties it.
     fn of(
         &mut self,
@@ -101,12 +117,13 @@ impl LastWords<'_> {
         lookups: &mut dyn Ledger,
         each: &mut dyn FnMut(&RowRecord, &Run) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
+        let endpoint = &run.opened.endpoint;
         // A row without an order is invalid, and not open.
         batch.retain(|row| row.order.is_some());
         let orders: Vec<Order> = batch.iter().filter_map(|row| row.order).collect();
-        let on_record = lookups.on_record(self.endpoint, &orders)?;
+        let on_record = lookups.on_record(endpoint, &orders)?;
         for ((row, order), on_record) in batch.drain(..).zip(orders).zip(on_record) {
-            let is_copy = row.carried_over && !self.carried_over.insert(order);
+            let is_copy = row.carried_over && !self.carried_over.insert((endpoint.clone(), order));
             if !is_copy && is_last_word(run, &row, &on_record) {
                 each(&row, run)?;
             }

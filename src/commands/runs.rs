@@ -8,124 +8,82 @@ use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use super::read_only::open_ledger;
+use super::run_list::{self, RunList, RunListEntry, WantedRuns};
 use super::run_record::RunRecord;
-use crate::config::{Env, Layer, RunsSettings};
+use super::run_state::RunProgress;
+use crate::cli::RunsArgs;
+use crate::config::{Env, RunsSettings};
 use crate::exit_code::ExitCode;
 use crate::input::shown;
-use crate::ledger::{Ledger, LedgerLocation, Run};
+use crate::ledger::{LedgerLocation, Run};
 use crate::model::Status;
 use crate::output::summary::reason;
 use crate::output::{console, human_count};
 
 /// Lists the runs of the ledger, or shows one.
-pub fn runs(id: Option<&str>, options: Layer, env: &Env) -> anyhow::Result<ExitCode> {
+///
+/// # Errors
+/// If there is no ledger, it cannot be read, or it does not have the run.
+pub fn runs(args: RunsArgs, env: &Env) -> anyhow::Result<ExitCode> {
+    let RunsArgs { run, since, limit, open, options } = args;
     let settings = RunsSettings::load(options, env)?;
     let path = &settings.ledger;
-    let mut ledger = open_ledger(path)?;
-    match id {
-        None => list(ledger.as_mut(), path, settings.json)?,
+    let [mut ledger, mut lookups] = [open_ledger(path)?, open_ledger(path)?];
+    match run.as_deref() {
+        None => {
+            let wanted = WantedRuns { since, limit, open };
+            let listed = run_list::read(ledger.as_mut(), lookups.as_mut(), &wanted)?;
+            print_list(&listed, path, settings.json);
+        }
         Some(id) => {
             let run = ledger.run(id)?;
             let run = run.with_context(|| {
                 format!("no run {id} in the ledger {path}: `cardcancel runs` lists them")
             })?;
-            show(ledger.as_mut(), &run, settings.json)?;
+            let record = RunRecord::read(ledger.as_mut(), &run)?;
+            let entry = run_list::entry(run, ledger.as_mut(), lookups.as_mut())?;
+            show(&entry, &record, settings.json);
         }
     }
     Ok(ExitCode::Done)
 }
 
-fn list(ledger: &mut dyn Ledger, path: &LedgerLocation, as_json: bool) -> anyhow::Result<()> {
-    let mut lines = Vec::new();
-    for run in ledger.runs()? {
-        let state = State::new(&run, ledger)?;
-        lines.push(if as_json {
-            json(&run, state).to_string()
-        } else {
-            format!(
-                "{:<21} {:<9} {:>11} of {:>11}  {}{}",
-                shown(run.id()),
-                state.word(),
-                human_count(run.counts.total()),
-                human_count(run.rows),
-                shown(&run.opened.input_name),
-                in_doubt(&run)
-            )
-        });
+fn print_list(listed: &RunList, path: &LedgerLocation, as_json: bool) {
+    if as_json {
+        listed.runs.iter().map(entry_json).for_each(console::print_line);
+        return;
     }
-    if let ([], LedgerLocation::File(path)) = (&lines[..], path) {
+    if let (0, LedgerLocation::File(path)) = (listed.recorded, path) {
         let path = path.display();
         console::eprint_line(format_args!(
             "no run is recorded in the ledger {path}; if it is a copy, check whether {path}-wal was beside the original, and copy it too"
         ));
-    }
-    lines.iter().for_each(console::print_line);
-    Ok(())
-}
-
-/// The note in the list for a run in which rows may or may not be cancelled.
-fn in_doubt(run: &Run) -> String {
-    match run.counts.in_doubt() {
-        0 => String::new(),
-        rows => format!("  ({} in doubt)", human_count(rows)),
+    } else if listed.runs.is_empty() {
+        console::eprint_line("no run is listed: leave out --since, --limit or --open for others");
+    } else {
+        console::print_line(listed.table().trim_end());
     }
 }
 
-fn show(ledger: &mut dyn Ledger, run: &Run, as_json: bool) -> anyhow::Result<()> {
-    let state = State::new(run, ledger)?;
-    let record = RunRecord::read(ledger, run)?;
+fn show(entry: &RunListEntry, record: &RunRecord, as_json: bool) {
+    let RunListEntry { run, state, .. } = entry;
     if as_json {
-        let mut json = json(run, state);
+        let mut json = entry_json(entry);
         record.add_to_json(&mut json);
         console::print_line(json);
     } else {
-        let text = format!("{}{}{}", detail(run, state), record.text(), state.next_step());
+        let text = format!("{}{}{}", detail(run, *state), record.text(), state.next_step());
         console::print_line(text.trim_end());
     }
-    Ok(())
 }
 
-/// Where a run is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
-    /// Every row has ended.
-    Ended,
-    /// A process is working on it.
-    Running,
-    /// It stopped before its last row, and recorded why.
-    Stopped,
-    /// Its process died.
-    Died,
+fn entry_json(entry: &RunListEntry) -> Value {
+    let mut json = json(&entry.run, entry.state);
+    entry.add_to_json(&mut json);
+    json
 }
 
-impl State {
-    fn new(run: &Run, ledger: &mut dyn Ledger) -> anyhow::Result<State> {
-        Ok(match run {
-            _ if run.has_ended() => State::Ended,
-            _ if ledger.is_locked(&run.opened.key)? => State::Running,
-            _ if run.finished_at.is_some() => State::Stopped,
-            _ => State::Died,
-        })
-    }
-
-    fn next_step(self) -> &'static str {
-        match self {
-            State::Died | State::Stopped => "Start the same command again to resume",
-            State::Ended | State::Running => "",
-        }
-    }
-
-    fn word(self) -> &'static str {
-        match self {
-            State::Ended => "ended",
-            State::Running => "running",
-            State::Stopped => "stopped",
-            State::Died => "died",
-        }
-    }
-}
-
-fn detail(run: &Run, state: State) -> String {
+fn detail(run: &Run, state: RunProgress) -> String {
     let zone = TimeZone::system();
     let time = |at: Timestamp| at.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S %Z");
     let mut text = format!("Run {}: {}\n", shown(run.id()), state.word());
@@ -159,13 +117,14 @@ fn detail(run: &Run, state: State) -> String {
     text
 }
 
-fn json(run: &Run, state: State) -> Value {
+fn json(run: &Run, state: RunProgress) -> Value {
     let counts: serde_json::Map<String, Value> = Status::ALL
         .into_iter()
         .map(|status| (status.as_str().to_owned(), run.counts.get(status).into()))
         .collect();
     let time = |at: Option<Timestamp>| at.map(|at| at.to_string());
     json!({
+        "version": 1,
         "run": run.id(),
         "state": state.word(),
         "command": run.opened.command,

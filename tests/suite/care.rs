@@ -205,7 +205,7 @@ fn a_file_name_cannot_act_on_a_terminal_or_make_two_lines_of_one() {
     let shown = "a\\u{1b}[31m\\nb\\u{202e}";
     assert!(ran.stdout.contains(&format!(" of {shown}.csv, 1 row: ended\n")), "{}", ran.stdout);
     let runs = env.run(&["runs"]).exits(0);
-    assert_eq!(runs.stdout.lines().count(), 1);
+    assert_eq!(runs.stdout.lines().count(), 2, "headings and a run");
     for said in [ran.all_output(), runs.all_output()] {
         assert!(said.contains(shown) && !said.contains(['\u{1b}', '\u{202e}']), "{said:?}");
     }

@@ -113,7 +113,10 @@ fn who_was_rejected_with_doubt_is_in_doubt_for_a_person_and_for_programs() {
     let log = env.text("log");
     assert!(log.contains("exit code 3: 2 rejected (1 with doubt), 1 in_doubt"), "{log}");
     assert!(env.text("run.prom").contains("\ncardcancel_run_rows_in_doubt 2\n"));
-    assert_snapshot!(env.run(&["runs"]).exits(0).stdout, @"[run]  ended               3 of           3  orders.csv  (2 in doubt)");
+    assert_snapshot!(env.run(&["runs"]).exits(0).stdout, @r"
+    RUN                   STARTED  BY  PROFILE  STATE  ROWS  OPEN  EXIT  FILE
+    [run]  [time]  [user]  ended     3     2  3     orders.csv
+    ");
     let again = env.cancel(&server.url(), &["--json"]).exits(3).stdout;
     let summary: serde_json::Value = serde_json::from_str(&again).unwrap();
     assert_eq!(
@@ -374,15 +377,17 @@ fn runs_are_listed_newest_first_with_how_far_they_are() {
     let begun = env.begin_to_cancel(&hanging.url(), &["-o", "hanging.csv"]);
     until("it was sending", || hanging.requests() >= 1);
     assert_snapshot!(env.run(&["runs"]).exits(0).stdout, @r"
-    [run]  running             0 of          30  orders.csv
-    [run]  stopped             0 of          20  orders.csv
-    [run]  ended           1,500 of       1,500  orders.csv
+    RUN                   STARTED  BY  PROFILE  STATE       ROWS  OPEN  EXIT  FILE
+    [run]  [time]  [user]  running  0 of 30     0        orders.csv
+    [run]  [time]  [user]  stopped  0 of 20    20  4     orders.csv
+    [run]  [time]  [user]  ended      1,500     0  0     orders.csv
     ");
     kill(begun);
     assert_snapshot!(env.run(&["runs"]).exits(0).stdout, @r"
-    [run]  died                0 of          30  orders.csv
-    [run]  stopped             0 of          20  orders.csv
-    [run]  ended           1,500 of       1,500  orders.csv
+    RUN                   STARTED  BY  PROFILE  STATE       ROWS  OPEN  EXIT  FILE
+    [run]  [time]  [user]  died     0 of 30    30        orders.csv
+    [run]  [time]  [user]  stopped  0 of 20    20  4     orders.csv
+    [run]  [time]  [user]  ended      1,500     0  0     orders.csv
     ");
 }
 
@@ -443,11 +448,14 @@ fn one_run_is_shown_in_full() {
         "rejected": 1
       },
       "endpoint": "http://127.0.0.1:[port]",
+      "exit_code": 3,
       "finished_at": "[time]",
       "input": "orders.csv",
       "input_sha256": "f1ea169949089307ab8aaf8e9861742a8f25224b609e897f3c0717efc68e6ec3",
       "last_call_before": null,
+      "open_rows": 2,
       "opened_at": "[time]",
+      "profile": null,
       "program": "cardcancel [version]",
       "rejected_with_doubt": 0,
       "rows": 6,
@@ -455,7 +463,9 @@ fn one_run_is_shown_in_full() {
       "run": "[run]",
       "started_at": "[time]",
       "state": "ended",
-      "stop": null
+      "stop": null,
+      "user": "[user]",
+      "version": 1
     }
     "#);
     let unknown = env.run(&["runs", "last"]).exits(2).stderr;

@@ -117,7 +117,8 @@ fn runs_are_those_of_the_ledger_the_newest_first() {
     env.orders(2).cancel(&server.url(), &[]).exits(0);
     env.orders(3).cancel(&server.url(), &["-o", "second.csv"]).exits(0);
     let listed = env.run(&["runs"]).exits(0).stdout;
-    let listed: Vec<&str> = listed.lines().map(|line| line.split(' ').next().unwrap()).collect();
+    let listed: Vec<&str> =
+        listed.lines().skip(1).map(|line| line.split(' ').next().unwrap()).collect();
     assert_eq!(listed.len(), 2);
     assert_eq!(offered(&env, "cardcancel runs "), listed);
     assert_eq!(offered(&env, &format!("cardcancel runs {}", listed[0])), listed[..1]);

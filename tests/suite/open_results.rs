@@ -157,3 +157,43 @@ fn the_address_must_be_named_if_the_ledger_has_several() {
     let printed = env.run(&["results", "--open", "--url", &servers[0].url()]).exits(0).stdout;
     assert_eq!(printed.lines().count(), 1, "{printed}");
 }
+
+#[test]
+fn a_list_of_runs_shows_where_something_is_left_and_what_later_runs_have() {
+    let env = TestEnv::with_orders(4);
+    let server = mixed();
+    let url = server.url();
+    env.cancel(&url, &["--attempts", "1"]).exits(3);
+    env.file("second.csv", "AdminNumber,CardSequenceNumber\n1001,1\n");
+    let sending = ["--url", &url, "--yes", "--rate", "unlimited", "--external-ip", "192.0.2.10"];
+    env.run(&[&["run", "second.csv"][..], &sending].concat()).exits(0);
+    let cells = |args: &[&str]| -> Vec<String> {
+        let listed = env.run(args).exits(0).stdout;
+        let cells = |line: &str| {
+            let from =
+                ["ended", "settled", "STATE"].iter().find_map(|state| line.find(state)).unwrap();
+            line[from..].split_whitespace().collect::<Vec<_>>().join(" ")
+        };
+        listed.lines().map(cells).collect()
+    };
+    let headings = "STATE ROWS OPEN EXIT FILE";
+    let (first, second) = ("ended 4 2 3 orders.csv", "ended 1 0 0 second.csv");
+    assert_eq!(cells(&["runs"]), [headings, second, first]);
+    assert_eq!(cells(&["runs", "--limit", "1"]), [headings, second]);
+    assert_eq!(cells(&["runs", "--open"]), [headings, first]);
+    assert_eq!(cells(&["runs", "--since", "2020-01-01"]).len(), 3);
+    let none = env.run(&["runs", "--since", "2990-01-01"]).exits(0);
+    assert!(none.stdout.is_empty() && none.stderr.contains("no run is listed"), "{none:?}");
+
+    env.run(&[&["rerun", "orders.results.csv", "--attempts", "1"][..], &sending].concat()).exits(3);
+    let settled = "settled 4 0 3 orders.csv";
+    let rerun = "ended 4 2 3 orders.results.csv";
+    assert_eq!(cells(&["runs"]), [headings, rerun, second, settled]);
+    let json = env.run(&["runs", "--json"]).exits(0).stdout;
+    let open: Vec<serde_json::Value> =
+        json.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let open = open.iter().map(|run| (&run["open_rows"], &run["exit_code"], &run["version"]));
+    let expected = [(2, 3), (0, 0), (0, 3)].map(|(rows, code)| [rows, code, 1].map(Into::into));
+    let expected = expected.each_ref().map(|[rows, code, version]| (rows, code, version));
+    assert_eq!(open.collect::<Vec<_>>(), expected);
+}

@@ -257,6 +257,8 @@ pub fn redact_varying() -> insta::internals::SettingsBindDropGuard {
     for (varying, name) in [
         (r"/\S+/home/state", "[here]/home/state"),
         (r"\d{8}-\d{6}-[0-9a-f]{4}", "[run]"),
+        (r"STARTED +BY +PROFILE +", "STARTED  BY  PROFILE  "),
+        (r"\[run\]  \d{4}-\d\d-\d\d \d\d:\d\d  \S+ +", "[run]  [time]  [user]  "),
         (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "[time]"),
         (r"\d{4}-\d\d-\d\d \d\d:\d\d(:\d\d)? UTC", "[time]"),
         (r"127\.0\.0\.1:\d+", "127.0.0.1:[port]"),
@@ -270,6 +272,7 @@ pub fn redact_varying() -> insta::internals::SettingsBindDropGuard {
         (r"verification time \d+ (.*) \(\d+ seconds ago\)", "verification time [now] $1"),
         (r"process \d+ on \S+", "process [id] on [host]"),
         (r"by (uid \d+|[\w.-]+ \(uid \d+\))(, login [^,]+)? on [\w.-]+", "by [user] on [host]"),
+        (r#""user": "[\w.-]+""#, r#""user": "[user]""#),
         (r", unit \S+\.(service|scope)", ""),
         (r", ssh [0-9a-f.: ]+", ""),
         (r"Seal \d+:( [0-9a-f]{4}){16}", "Seal [number]: [digest]"),

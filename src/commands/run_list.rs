@@ -1,0 +1,237 @@
+//! The list of runs: one line for each, newest first.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use serde_json::Value;
+
+use super::open_rows::LastWords;
+use super::run_state::RunProgress;
+use crate::exit_code::ExitCode;
+use crate::input::shown;
+use crate::ledger::{Ledger, Run, StartRecord};
+use crate::model::Status;
+use crate::output::human_count;
+
+/// Which runs are listed.
+pub struct WantedRuns {
+    /// Those created on or after this day, in UTC.
+    pub since: Option<Date>,
+    /// At most so many.
+    pub limit: Option<usize>,
+    /// Only those with open rows.
+    pub open: bool,
+}
+
+/// The runs that are listed.
+pub struct RunList {
+    /// Newest first.
+    pub runs: Vec<RunListEntry>,
+    /// How many runs the ledger has.
+    pub recorded: usize,
+}
+
+/// A run with what the list shows of it.
+pub struct RunListEntry {
+    /// The run.
+    pub run: Run,
+    /// Whether it is worked on.
+    pub state: RunProgress,
+    /// Its last start.
+    start: Option<StartRecord>,
+    /// The profile of its last start.
+    profile: String,
+    /// The open rows whose orders no later run has.
+    open: u64,
+}
+
+/// Reads the list. `lookups` is the same ledger, opened once more.
+///
+/// # Errors
+/// If the ledger cannot be read.
+pub fn read(
+    ledger: &mut dyn Ledger,
+    lookups: &mut dyn Ledger,
+    wanted: &WantedRuns,
+) -> anyhow::Result<RunList> {
+    let from = wanted.since.map(|day| day.to_zoned(TimeZone::UTC)).transpose()?;
+    let from = from.map(|midnight| midnight.timestamp());
+    let recorded = ledger.runs()?;
+    let mut list = RunList { runs: Vec::new(), recorded: recorded.len() };
+    let mut reader = EntryReader::default();
+    for run in recorded {
+        let is_full = wanted.limit.is_some_and(|limit| list.runs.len() >= limit);
+        // The ledger has the newest first.
+        if is_full || from.is_some_and(|from| run.opened.opened_at < from) {
+            break;
+        }
+        let entry = reader.entry(run, ledger, lookups)?;
+        if !wanted.open || entry.open > 0 {
+            list.runs.push(entry);
+        }
+    }
+    Ok(list)
+}
+
+/// What the list shows of one run. `lookups` is the same ledger, opened once more.
+///
+/// # Errors
+/// If the ledger cannot be read.
+pub fn entry(
+    run: Run,
+    ledger: &mut dyn Ledger,
+    lookups: &mut dyn Ledger,
+) -> anyhow::Result<RunListEntry> {
+    EntryReader::default().entry(run, ledger, lookups)
+}
+
+/// Reads what is shown of runs, from the newest to the oldest.
+#[derive(Default)]
+struct EntryReader {
+    last: LastWords,
+    profiles: Profiles,
+}
+
+impl EntryReader {
+    fn entry(
+        &mut self,
+        run: Run,
+        ledger: &mut dyn Ledger,
+        lookups: &mut dyn Ledger,
+    ) -> anyhow::Result<RunListEntry> {
+        let mut open = 0;
+        if may_have_open_rows(&run) {
+            self.last.of_run(&run, ledger, lookups, &mut |_, _| {
+                open += 1;
+                Ok(())
+            })?;
+        }
+        let state = RunProgress::of(&run, ledger)?;
+        let start = ledger.starts(&run)?.pop();
+        let profile = self.profiles.of(ledger, start.as_ref())?;
+        Ok(RunListEntry { run, state, start, profile, open })
+    }
+}
+
+fn may_have_open_rows(run: &Run) -> bool {
+    let open = [Status::Failed, Status::InDoubt, Status::NotSent];
+    let has_open = open.into_iter().any(|status| run.counts.get(status) > 0);
+    has_open || run.counts.rejected_with_doubt() > 0 || !run.has_ended()
+}
+
+/// The profiles of configurations, by digest: many runs have the same one.
+#[derive(Default)]
+struct Profiles(HashMap<String, String>);
+
+impl Profiles {
+    fn of(
+        &mut self,
+        ledger: &mut dyn Ledger,
+        start: Option<&StartRecord>,
+    ) -> anyhow::Result<String> {
+        let Some(digest) = start.and_then(|start| start.configuration.as_ref()) else {
+            return Ok(String::new());
+        };
+        if let Some(known) = self.0.get(digest) {
+            return Ok(known.clone());
+        }
+        let text = ledger.configuration(digest)?.unwrap_or_default();
+        let table: toml::Table = toml::from_str(&text).unwrap_or_default();
+        let profile = table.get("profile").and_then(|profile| profile.as_str());
+        let profile = profile.unwrap_or_default().to_owned();
+        self.0.insert(digest.clone(), profile.clone());
+        Ok(profile)
+    }
+}
+
+impl RunListEntry {
+    /// The user who started it last.
+    fn user(&self) -> &str {
+        let by = self.start.as_ref().and_then(|start| start.by.as_ref());
+        by.map(|by| by.user.as_str()).unwrap_or_default()
+    }
+
+    /// The exit code that its results have; `None` while it is worked on, and if its process died.
+    fn exit_code(&self) -> Option<u8> {
+        let is_over = matches!(self.state, RunProgress::Ended | RunProgress::Stopped);
+        is_over.then(|| ExitCode::for_run(&self.run.counts, self.run.has_ended()) as u8)
+    }
+
+    /// Whether rows of it were open, and later runs have ended all of them.
+    fn is_settled(&self) -> bool {
+        self.open == 0 && self.run.has_ended() && may_have_open_rows(&self.run)
+    }
+
+    /// Adds what the list shows to the JSON of the run.
+    pub fn add_to_json(&self, json: &mut Value) {
+        json["user"] = self.user().into();
+        json["profile"] =
+            if self.profile.is_empty() { Value::Null } else { self.profile.as_str().into() };
+        json["open_rows"] = self.open.into();
+        json["exit_code"] = self.exit_code().into();
+    }
+
+    fn cells(&self) -> [String; 8] {
+        let run = &self.run;
+        let started = run.started_at.unwrap_or(run.opened.opened_at);
+        let started = started.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M");
+        let rows = if run.has_ended() {
+            human_count(run.rows)
+        } else {
+            format!("{} of {}", human_count(run.counts.total()), human_count(run.rows))
+        };
+        [
+            shown(run.id()),
+            started.to_string(),
+            shown(self.user()),
+            shown(&self.profile),
+            if self.is_settled() { "settled" } else { self.state.word() }.to_owned(),
+            rows,
+            human_count(self.open),
+            format!(
+                "{:<4}  {}",
+                self.exit_code().map_or(String::new(), |code| code.to_string()),
+                shown(&run.opened.input_name)
+            ),
+        ]
+    }
+}
+
+/// The headings, and whether the column's cells are numbers.
+const HEADINGS: [(&str, bool); 8] = [
+    ("RUN", false),
+    ("STARTED", false),
+    ("BY", false),
+    ("PROFILE", false),
+    ("STATE", false),
+    ("ROWS", true),
+    ("OPEN", true),
+    ("EXIT  FILE", false),
+];
+
+impl RunList {
+    /// The list as a table with headings.
+    pub fn table(&self) -> String {
+        let mut lines = vec![HEADINGS.map(|(heading, _)| heading.to_owned())];
+        lines.extend(self.runs.iter().map(RunListEntry::cells));
+        let widths: [usize; 8] = std::array::from_fn(|column| {
+            lines.iter().map(|cells| cells[column].chars().count()).max().unwrap_or_default()
+        });
+        let mut text = String::new();
+        for cells in &lines {
+            let mut line = String::new();
+            for ((cell, width), (_, is_number)) in cells.iter().zip(widths).zip(HEADINGS) {
+                let _ = if is_number {
+                    write!(line, "{cell:>width$}  ")
+                } else {
+                    write!(line, "{cell:<width$}  ")
+                };
+            }
+            text += line.trim_end();
+            text.push('\n');
+        }
+        text
+    }
+}
