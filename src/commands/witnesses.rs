@@ -2,10 +2,10 @@
 //! `[seal]`.
 //!
 //! What they lack is found out anew each time, so that whatever was missed is handed on by the next
-//! start: the file lacks the seals after the newest one that it has; without a receipt are the seals
-//! after the newest one that has one.
+//! start: the file lacks the seals after the newest one that it has; a receipt is owed for each seal
+//! since the first that has one.
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
 use jiff::Timestamp;
 
 use crate::audit::{SealCommand, WitnessFile};
@@ -64,7 +64,9 @@ fn write_witness(
         Ok::<_, anyhow::Error>(handed_on)
     };
     let path = path.display();
-    let handed_on = written().with_context(|| format!("the witness {path} cannot be written"))?;
+    // In words alone: where nothing was sent, a full disk gives no other exit code.
+    let handed_on =
+        written().map_err(|cause| anyhow!("the witness {path} cannot be written: {cause:#}"))?;
     if handed_on.differs {
         tracing::warn!(
             "the witness {path} has seals that this ledger does not have: `cardcancel verify --witness {path}` says which"
@@ -94,12 +96,12 @@ async fn obtain_receipt(
     Ok(ledger.add_receipt(number, Timestamp::now(), &receipt)?)
 }
 
-/// The seals for which a receipt is owed: those after the newest one that has a receipt. Without any
+/// The seals for which a receipt is owed: those without one since the first that has one. Without any
 /// receipt, the command is new: the newest seal names all before it.
 fn owed(seals: &[SealHead]) -> Vec<u64> {
-    let answered = seals.iter().rposition(|seal| seal.receipt_at.is_some());
-    let first = answered.map_or(seals.len().saturating_sub(1), |newest| newest.saturating_add(1));
-    seals.iter().skip(first).map(|seal| seal.number).collect()
+    let first = seals.iter().position(|seal| seal.receipt_at.is_some());
+    let since = seals.iter().skip(first.unwrap_or(seals.len().saturating_sub(1)));
+    since.filter(|seal| seal.receipt_at.is_none()).map(|seal| seal.number).collect()
 }
 
 #[cfg(test)]
@@ -107,7 +109,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn receipts_are_owed_from_the_newest_one_on() {
+    fn receipts_are_owed_since_the_first_one() {
         let owed = |receipts: &[bool]| {
             let head = |(number, has_receipt): (u64, &bool)| SealHead {
                 number,
@@ -119,7 +121,7 @@ mod tests {
         };
         assert!(owed(&[]).is_empty());
         assert_eq!(owed(&[false, false, false]), [3]);
-        assert_eq!(owed(&[false, true, false, false]), [3, 4]);
+        assert_eq!(owed(&[false, true, false, true, false]), [3, 5]);
         assert!(owed(&[true, true]).is_empty());
     }
 }

@@ -5,9 +5,10 @@ use std::os::unix::fs::symlink;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use crate::common::postgres::{Database, granted};
 use crate::common::{
     Behavior, ProgramOutput, ScriptedServer, TestEnv, TestSimulator, contains, ended, json, kill,
-    until,
+    terminate, until,
 };
 use cardcancel::hash::Digest;
 use cardcancel::simulator::{Latency, SimulatorSettings};
@@ -312,4 +313,82 @@ fn no_secret_and_no_card_number_is_in_a_seal_its_line_its_receipt_or_an_export()
         assert!(!contains(&everything, never), "{never}");
     }
     assert!(contains(&everything, "[card number removed]"));
+}
+
+/// A machine whose user may do no more with the database than the samples grant.
+fn on(database: &Database, env: &TestEnv, args: &[&str]) -> Command {
+    let mut command = env.command(args);
+    command.env("CARDCANCEL_LEDGER", database.url());
+    command
+}
+
+#[test]
+#[ignore = "needs PostgreSQL: tests/run brings it"]
+fn runs_that_come_to_rest_together_are_all_in_one_file_and_have_their_receipts() {
+    const RUNS: u32 = 4;
+    let (database, core_card) = (granted(), TestSimulator::perfect());
+    let url = core_card.url();
+    let env = with_seal("witness = 'kept/seals'\ncommand = ['sh', '-c', 'head -n 3; sleep 0.2']");
+    let run = |name: &str, orders: std::ops::Range<u32>| {
+        let lines: String = orders.map(|order| format!("{order},1\n")).collect();
+        env.file(name, format!("admin,seq\n{lines}"));
+        let args = ["run", name, "--url", &url, "--external-ip", "10.0.0.1", "--yes"];
+        on(&database, &env, &[&args[..], &["--rate", "unlimited"]].concat()).spawn().unwrap()
+    };
+    ended(run("first.csv", 1..2)).exits(0);
+    let begun: Vec<_> =
+        (1..=RUNS).map(|file| run(&format!("{file}.csv"), file * 100..file * 100 + 20)).collect();
+    begun.into_iter().for_each(|run| drop(ended(run).exits(0)));
+    ended(run("last.csv", 9..10)).exits(0);
+
+    let mut numbers = witnessed(&env);
+    numbers.sort_unstable();
+    numbers.dedup();
+    assert_eq!(numbers, (1..=u64::from(RUNS) + 2).collect::<Vec<_>>());
+    let verify = ["verify", "--witness", "kept/seals", "--require", "sealed,witnessed"];
+    ended(on(&database, &env, &verify).spawn().unwrap()).exits(0);
+    let lines = env.text("kept/seals");
+    env.file("kept/seals", lines.lines().rev().map(|line| format!("{line}\n")).collect::<String>());
+    ended(on(&database, &env, &verify).spawn().unwrap()).exits(0);
+    // On another machine, which runs nothing, a file is whole after its first run.
+    fs::remove_file(env.path("kept/seals")).unwrap();
+    ended(run("more.csv", 50..51)).exits(0);
+    assert_eq!(witnessed(&env), (1..=u64::from(RUNS) + 3).collect::<Vec<_>>());
+
+    let export = ["export", "--since", "2020-01-01", "-o", "audit"];
+    ended(on(&database, &env, &export).spawn().unwrap()).exits(0);
+    for number in 1..=RUNS + 3 {
+        let seal = env.text(&format!("audit/data/seals/{number:06}.seal"));
+        let receipt = env.text(&format!("audit/data/receipts/{number:06}"));
+        assert!(seal.starts_with(&receipt) && receipt.lines().count() == 3, "{receipt}");
+    }
+    env.run(&["verify", "audit"]).exits(0);
+}
+
+#[test]
+#[ignore = "needs PostgreSQL: tests/run brings it"]
+fn a_worker_hands_on_too_and_does_not_begin_without_its_witness() {
+    let (database, core_card) = (granted(), TestSimulator::perfect());
+    let url = core_card.url();
+    let env = with_seal("witness = 'kept/seals'");
+    let needed = ["--url", &url, "--external-ip", "10.0.0.1"];
+    let run = ["run", "orders.csv", "--yes"];
+    ended(on(&database, &env, &[&run[..], &needed].concat()).spawn().unwrap()).exits(0);
+    assert_eq!(witnessed(&env), [1]);
+    fs::remove_file(env.path("kept/seals")).unwrap();
+    let worker = || on(&database, &env, &[&["worker"], &needed[..]].concat()).spawn().unwrap();
+    let working = worker();
+    until("the seal is handed on", || {
+        fs::read_to_string(env.path("kept/seals")).is_ok_and(|text| text.ends_with('\n'))
+    });
+    assert_eq!(witnessed(&env), [1]);
+    terminate(&working);
+    ended(working);
+    fs::rename(env.path("kept"), env.path("away")).unwrap();
+    let refused = ended(worker()).exits(2);
+    assert!(
+        refused.stderr.contains("the witness kept/seals cannot be written"),
+        "{}",
+        refused.stderr
+    );
 }
