@@ -59,6 +59,8 @@ impl ReportFacts {
     /// # Errors
     /// If the ledger cannot be read.
     pub fn read(ledger: &mut dyn Ledger, run: &Run) -> anyhow::Result<ReportFacts> {
+        // Read first: one that is made meanwhile may cover more than is read here.
+        let seal = ledger.last_seal(run)?;
         let starts = ledger.starts(run)?;
         let events = ledger.events(run)?;
         let mut configurations = BTreeMap::new();
@@ -118,10 +120,11 @@ impl ReportFacts {
         let resumed: Vec<Timestamp> = starts.iter().skip(1).map(|start| start.started_at).collect();
         let series = line.finish(&resumed);
         let contract = rates.iter().rev().find(|rate| seconds(rate) <= series.width).copied();
-        let seal = match ledger.last_seal(run)? {
+        let last_starts = ledger.starts(run)?;
+        let seal = match seal {
             Some(seal) => {
                 let receipt = ledger.receipt(seal.number)?;
-                Some(SealCheck::new(seal, receipt.as_deref(), &starts, &digests))
+                Some(SealCheck::new(seal, receipt.as_deref(), &last_starts, &digests))
             }
             None => None,
         };

@@ -1,12 +1,14 @@
 //! Reads what is exported from a ledger.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 
 use super::source::{BagSource, BaggedRun, BaggedSeal, SealedBlocks};
 use crate::hash::ParseDigestError;
-use crate::ledger::{AttemptRecord, BlockTexts, EventRecord, Ledger, RowRecord, Run, SealRecord};
+use crate::ledger::{
+    AttemptRecord, BlockTexts, EventRecord, Ledger, RowRecord, Run, SealRecord, StartRecord,
+};
 
 /// How often the progress is reported, in rows.
 const REPORTED_ROWS: u64 = 10_000;
@@ -18,6 +20,8 @@ type PageMaker<'l> = &'l mut dyn FnMut(&mut dyn Ledger, &Run) -> anyhow::Result<
 pub struct LedgerSource<'l> {
     ledger: &'l mut dyn Ledger,
     runs: Vec<Run>,
+    /// The last start of each run as the export began.
+    last_starts: BTreeMap<String, Option<i64>>,
     rows: u64,
     progress: &'l mut dyn FnMut(u64),
     report: Option<PageMaker<'l>>,
@@ -30,7 +34,8 @@ impl<'l> LedgerSource<'l> {
         runs: Vec<Run>,
         progress: &'l mut dyn FnMut(u64),
     ) -> LedgerSource<'l> {
-        LedgerSource { ledger, runs, rows: 0, progress, report: None }
+        let last_starts = BTreeMap::new();
+        LedgerSource { ledger, runs, last_starts, rows: 0, progress, report: None }
     }
 
     /// The same with a page about each run.
@@ -53,7 +58,8 @@ impl BagSource for LedgerSource<'_> {
         let mut runs = Vec::new();
         for run in &self.runs {
             let starts = self.ledger.starts(run)?;
-            let last = starts.last().map(|start| start.number);
+            let last = last_number(&starts);
+            self.last_starts.insert(run.id().to_owned(), last);
             // A seal that covers fewer starts says nothing of what the later ones did.
             let covers = |seal: &SealRecord| last.is_some_and(|last| seal.start >= last);
             runs.push(BaggedRun {
@@ -87,7 +93,16 @@ impl BagSource for LedgerSource<'_> {
 
     fn events(&mut self, run: &str) -> anyhow::Result<Vec<EventRecord>> {
         let run = self.find(run)?.clone();
-        Ok(self.ledger.events(&run)?)
+        let events = self.ledger.events(&run)?;
+        // If it was started again meanwhile, its rows, which were read before, may be of both starts.
+        let last = last_number(&self.ledger.starts(&run)?);
+        if self.last_starts.get(run.id()).is_some_and(|began| *began != last) {
+            bail!(
+                "run {} was started again while it was read: export it once it has finished",
+                run.id()
+            );
+        }
+        Ok(events)
     }
 
     fn configuration(&mut self, digest: &str) -> anyhow::Result<Option<String>> {
@@ -114,6 +129,10 @@ impl BagSource for LedgerSource<'_> {
         }
         Ok(())
     }
+}
+
+fn last_number(starts: &[StartRecord]) -> Option<i64> {
+    starts.last().map(|start| start.number)
 }
 
 /// The digests of the blocks; an error if they have been altered.

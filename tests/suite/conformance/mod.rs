@@ -77,6 +77,7 @@ conformance! {
     the_recorded_rows_of_orders_are_returned_for_each_in_turn
     a_seal_that_does_not_cover_the_last_start_is_not_appended
     a_call_that_a_dead_process_left_in_flight_belongs_to_no_seal
+    a_run_that_is_started_again_while_it_is_exported_is_refused
     the_history_of_an_order_has_each_of_its_rows_in_every_run_with_their_attempts
     the_first_receipt_of_a_seal_stays
 }

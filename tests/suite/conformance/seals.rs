@@ -1,5 +1,6 @@
 //! What may still be recorded of a run after it was sealed.
 
+use cardcancel::audit::bag::{BagSource, LedgerSource};
 use cardcancel::audit::seal::{SealedClock, SealedProgram};
 use cardcancel::audit::{SealingContext, seal_run, verify_ledger};
 use cardcancel::ledger::{
@@ -200,4 +201,22 @@ pub fn the_first_receipt_of_a_seal_stays(home: &Home) {
     assert_eq!(ledger.receipt(1).unwrap().as_deref(), Some(&b"\x30\x82\0"[..]));
     assert_eq!(ledger.seal_heads().unwrap(), [head(Some(at))]);
     assert_eq!(verified(ledger.as_mut()), (Vec::new(), 1));
+}
+
+pub fn a_run_that_is_started_again_while_it_is_exported_is_refused(home: &Home) {
+    let first = home.process(1);
+    let run = first.run.clone();
+    let stopped = first.rest(Some(ReasonCode::Signal));
+    let mut ledger = home.open();
+    assert!(seal(ledger.as_mut(), &run).is_some());
+    let mut progress = |_| ();
+    let mut export = LedgerSource::new(ledger.as_mut(), vec![stopped], &mut progress);
+    assert_eq!(export.runs().unwrap()[0].seal, Some(1));
+    export.events(run.id()).unwrap();
+    home.join(&run).finish();
+    let refused = export.events(run.id()).unwrap_err().to_string();
+    assert_eq!(
+        refused,
+        "run run-1 was started again while it was read: export it once it has finished"
+    );
 }

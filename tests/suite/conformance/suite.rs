@@ -16,6 +16,7 @@ use crate::common::records;
 use crate::common::until;
 pub use crate::conformance::seals::{
     a_call_that_a_dead_process_left_in_flight_belongs_to_no_seal,
+    a_run_that_is_started_again_while_it_is_exported_is_refused,
     a_seal_that_does_not_cover_the_last_start_is_not_appended, the_first_receipt_of_a_seal_stays,
 };
 
