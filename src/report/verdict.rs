@@ -92,7 +92,12 @@ impl ReportVerdict {
             return ReportVerdict { grade: ReportGrade::Act, sentence, end: end.to_owned() };
         }
         let (grade, sentence) = if in_doubt > 0 || of(Status::NotSent) > 0 {
-            (ReportGrade::Act, format!("It ended, and needs a person: {done}{doubt}."))
+            let left = match orders - cancelled - in_doubt {
+                0 => String::new(),
+                1 => ", 1 is not".to_owned(),
+                many => format!(", {} are not", human_count(many)),
+            };
+            (ReportGrade::Act, format!("It ended, and needs a person: {done}{left}{doubt}."))
         } else if cancelled == orders {
             let all = match orders {
                 0 => "there was nothing to cancel".to_owned(),

@@ -101,7 +101,7 @@ fn the_page_of_a_run_says_what_the_ledger_has() {
     let verdict = plain(page.split("<h2").next().unwrap());
     assert!(
         verdict.ends_with(
-            "To act on It ended, and needs a person: 20 of 31 orders are cancelled; 1 order may or may not be cancelled."
+            "To act on It ended, and needs a person: 20 of 31 orders are cancelled, 10 are not; 1 order may or may not be cancelled."
         ),
         "{verdict}"
     );
