@@ -19,6 +19,7 @@ use crate::model::{Counts, ReasonCode};
 use crate::output::new_file::NewFile;
 use crate::output::outcome_fields::code_and_message;
 use crate::output::recorded_results::RecordedResults;
+use crate::output::row_prefetch::for_each_row;
 use crate::output::summary::counts_text;
 use crate::output::{console, rows};
 
@@ -136,7 +137,7 @@ impl<'f, W: Write> ResultLines<'f, W> {
     ) -> anyhow::Result<Written> {
         let (ledger, lookups) = (ledger.as_mut(), lookups.as_mut());
         match source {
-            RowSource::Run(run) => ledger.rows(run, &mut |row| self.line(row, run))?,
+            RowSource::Run(run) => for_each_row(ledger, run, None, |row| self.line(row, run))?,
             RowSource::Open(open) => {
                 let remarks = open.read(ledger, lookups, &mut |row, run| self.line(row, run))?;
                 self.written.remarks = remarks;

@@ -20,7 +20,7 @@ pub type RowObserver<'o> = Option<&'o mut (dyn FnMut(&RowRecord, &[AttemptRecord
 ///
 /// # Errors
 /// Those of `each` and of the ledger.
-pub(super) fn for_each_row(
+pub fn for_each_row(
     ledger: &mut dyn Ledger,
     run: &Run,
     observer: RowObserver<'_>,
