@@ -7,7 +7,7 @@ use crate::ledger::RowRecord;
 use crate::model::{ReasonCode, Status};
 use crate::output::human_count;
 
-/// The most codes that are told apart.
+/// The most codes that are told apart at a time. If there are more, the rarest half is forgotten.
 const MAX_CODES: usize = 1_000;
 
 /// The most codes that are shown.
@@ -26,6 +26,8 @@ const MESSAGE_BYTES: usize = 300;
 pub(super) struct CodeSamples {
     /// How many there are.
     pub rows: u64,
+    /// Whether there may be more, which were forgotten.
+    pub may_be_more: bool,
     /// The first of them: row and order.
     pub samples: Vec<String>,
     /// The message of the first.
@@ -36,8 +38,8 @@ pub(super) struct CodeSamples {
 #[derive(Default)]
 pub(super) struct ErrorCodes {
     codes: BTreeMap<(String, Status), CodeSamples>,
-    /// The rows whose code came when `MAX_CODES` were known.
-    rows_of_other_codes: u64,
+    /// The rows of the codes that were forgotten.
+    forgotten_rows: u64,
 }
 
 /// A line of the table of codes.
@@ -47,6 +49,7 @@ pub(super) struct CodeLine {
     /// What a code of this program means; empty for CoreCARD's.
     pub meaning: &'static str,
     pub rows: u64,
+    pub may_be_more: bool,
     pub samples: String,
     pub message: String,
 }
@@ -54,7 +57,8 @@ pub(super) struct CodeLine {
 impl CodeLine {
     /// The number of rows, for people.
     pub fn rows_text(&self) -> String {
-        human_count(self.rows)
+        let least = if self.may_be_more { "at least " } else { "" };
+        format!("{least}{}", human_count(self.rows))
     }
 }
 
@@ -66,11 +70,12 @@ impl ErrorCodes {
         }
         let key = (safe(&row.error_code, CODE_BYTES), row.status);
         if !self.codes.contains_key(&key) && self.codes.len() >= MAX_CODES {
-            self.rows_of_other_codes += 1;
-            return;
+            self.forget_rarest();
         }
+        let may_be_more = self.forgotten_rows > 0;
         let code = self.codes.entry(key).or_insert_with(|| CodeSamples {
             rows: 0,
+            may_be_more,
             samples: Vec::new(),
             message: safe(&row.message, MESSAGE_BYTES),
         });
@@ -81,8 +86,17 @@ impl ErrorCodes {
         }
     }
 
+    /// Makes room for new codes. A code that is frequent is known again, if it comes again.
+    fn forget_rarest(&mut self) {
+        let mut codes: Vec<_> = std::mem::take(&mut self.codes).into_iter().collect();
+        codes.sort_by_key(|(_, code)| std::cmp::Reverse(code.rows));
+        let forgotten = codes.split_off(MAX_CODES / 2);
+        self.forgotten_rows += forgotten.iter().map(|(_, code)| code.rows).sum::<u64>();
+        self.codes = codes.into_iter().collect();
+    }
+
     /// The most frequent codes, and the numbers of those left out: of codes, and of their rows.
-    /// Codes that were not told apart are not counted as codes.
+    /// Codes that were forgotten are not counted as codes.
     pub fn finish(self) -> (Vec<CodeLine>, usize, u64) {
         let mut codes: Vec<_> = self.codes.into_iter().collect();
         // The sort is stable: codes with the same number of rows stay in the order of their names.
@@ -94,11 +108,12 @@ impl ErrorCodes {
             code,
             status,
             rows: of.rows,
+            may_be_more: of.may_be_more,
             samples: of.samples.join(", "),
             message: of.message,
         };
         let lines = codes.into_iter().map(line).collect();
-        (lines, left_out.len(), rows_left_out + self.rows_of_other_codes)
+        (lines, left_out.len(), rows_left_out + self.forgotten_rows)
     }
 }
 
@@ -114,17 +129,28 @@ mod tests {
     use crate::model::RowNumber;
 
     #[test]
-    fn a_run_of_a_million_codes_is_counted_in_little_memory() {
+    fn of_ever_more_codes_the_frequent_ones_are_counted_in_little_memory() {
         let mut codes = ErrorCodes::default();
-        for number in 0..5_000 {
+        for number in 0..20_000 {
             let mut row = RowRecord::unsent(RowNumber(number + 1));
-            (row.status, row.error_code) = (Status::Rejected, format!("E{}", number.max(100)));
+            let code = match number {
+                0..100 => "FIRST".to_owned(),
+                10_000.. if number % 2 == 0 => "LATE".to_owned(),
+                _ => format!("E{number}"),
+            };
+            (row.status, row.error_code) = (Status::Rejected, code);
             codes.add(&row);
         }
+        assert!(codes.codes.len() <= MAX_CODES);
         let (lines, left_out, rows) = codes.finish();
-        assert_eq!((lines[0].code.as_str(), lines[0].rows), ("E100", 101));
-        assert_eq!(lines[0].samples, "1, 2, 3");
-        assert_eq!((lines.len(), left_out), (SHOWN_CODES, MAX_CODES - SHOWN_CODES));
-        assert_eq!(rows + lines.iter().map(|line| line.rows).sum::<u64>(), 5_000);
+        assert_eq!(
+            (lines[0].code.as_str(), lines[0].rows_text()),
+            ("LATE", "at least 5,000".into())
+        );
+        assert_eq!((lines[1].code.as_str(), lines[1].rows_text()), ("FIRST", "100".into()));
+        assert_eq!(lines[1].samples, "1, 2, 3");
+        assert_eq!(lines.len(), SHOWN_CODES);
+        assert!(left_out > 0);
+        assert_eq!(rows + lines.iter().map(|line| line.rows).sum::<u64>(), 20_000);
     }
 }
