@@ -16,7 +16,7 @@ use crate::hash::{Digest, ParseDigestError};
 pub const LINES_PER_BLOCK: u64 = 10_000;
 
 /// How many bytes to hash at a time. SHA-256 is slow on a few bytes.
-const BATCH_BYTES: usize = 1 << 15;
+const BATCH_BYTES: usize = 1 << 17;
 
 /// Computes the digests of a run's lines in one table, one line after another.
 #[derive(Default)]

@@ -67,12 +67,19 @@ impl RunDigest {
     ) -> RunDigest {
         RunDigest {
             lines: RunLines::new(run, endpoint, starts),
-            rows: BlockDigest::in_background(),
-            attempts: BlockDigest::in_background(),
+            rows: BlockDigest::default(),
+            attempts: BlockDigest::default(),
             events: BlockDigest::default(),
-            before: last_start_before.map(|start| (start, BlockDigest::in_background())),
+            before: last_start_before.map(|start| (start, BlockDigest::default())),
             counts: Counts::default(),
         }
+    }
+
+    /// The same, with the lines hashed on threads of their own: for who also reads the records.
+    pub fn in_background(self) -> RunDigest {
+        let [rows, attempts] = [(); 2].map(|()| BlockDigest::in_background());
+        let before = self.before.map(|(start, _)| (start, BlockDigest::in_background()));
+        RunDigest { rows, attempts, before, ..self }
     }
 
     /// Adds the next row of the run, by number, with its attempts.

@@ -67,8 +67,8 @@ impl SealedRecords {
 
 /// Seals a run at rest. Returns the seal that covers its last start, which may be an earlier one;
 /// `None` if the run was never started, other processes work on it, or its process died with calls
-/// in flight: only the next start of the run records what these came to. `records` are all rows of the run, if they were
-/// read since it came to rest.
+/// in flight: only the next start of the run records what these came to. `records` are all rows of
+/// the run, if they were read since it came to rest.
 ///
 /// # Errors
 /// If the ledger cannot be read or written.
@@ -188,7 +188,12 @@ fn read(
     starts: &[StartRecord],
     covered: Option<i64>,
 ) -> anyhow::Result<Option<SealedRecords>> {
-    let mut records = SealedRecords::new(run, starts, covered);
+    let records = SealedRecords::new(run, starts, covered);
+    let in_background = |records: SealedRecords| SealedRecords {
+        digest: records.digest.in_background(),
+        ..records
+    };
+    let mut records = records.map(in_background);
     if let Some(records) = &mut records {
         ledger.rows_with_attempts(run, &mut |row, attempts| {
             records.add_row(row, attempts);

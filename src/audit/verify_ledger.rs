@@ -210,7 +210,8 @@ impl LedgerVerifier<'_> {
         starts: &[StartRecord],
         before: i64,
     ) -> anyhow::Result<(RunDigests, Counts)> {
-        let mut digest = RunDigest::new(run.id(), &run.opened.endpoint, starts, Some(before));
+        let digest = RunDigest::new(run.id(), &run.opened.endpoint, starts, Some(before));
+        let mut digest = digest.in_background();
         let mut ended = Counts::default();
         let LedgerVerdict { rows, attempts: calls, .. } = &mut self.verdict;
         let progress = &mut self.progress;

@@ -36,7 +36,7 @@ pub struct AttemptRecord {
 
 impl AttemptRecord {
     /// An attempt about which nothing else is known.
-    pub(super) fn unsent(row: RowNumber, order: Order) -> AttemptRecord {
+    pub(crate) fn unsent(row: RowNumber, order: Order) -> AttemptRecord {
         AttemptRecord {
             row,
             attempt: 1,

@@ -186,11 +186,11 @@ pub trait Ledger: Send {
     fn configuration(&mut self, digest: &str) -> Result<Option<String>, LedgerError>;
 
     /// Calls `each` with every row of a run, in order, and its attempts, including one in flight.
-    /// The record is reused for the next row, so `each` may take its content.
+    /// The records are reused for the next row, so `each` may take their content.
     fn rows_with_attempts(
         &mut self,
         run: &Run,
-        each: &mut dyn FnMut(&mut RowRecord, &[AttemptRecord]) -> anyhow::Result<()>,
+        each: &mut dyn FnMut(&mut RowRecord, &mut [AttemptRecord]) -> anyhow::Result<()>,
     ) -> anyhow::Result<()>;
 
     /// What happened to a run as a whole, in the order of time.

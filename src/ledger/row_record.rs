@@ -208,9 +208,9 @@ impl RecordBuilder {
     }
 
     /// The record and the collected attempts, after all attempts were added.
-    pub fn finish_with_attempts(&mut self) -> (&mut RowRecord, &[AttemptRecord]) {
+    pub fn finish_with_attempts(&mut self) -> (&mut RowRecord, &mut [AttemptRecord]) {
         self.finish();
-        (&mut self.record, self.attempts.get(..self.collected).unwrap_or_default())
+        (&mut self.record, self.attempts.get_mut(..self.collected).unwrap_or_default())
     }
 
     /// Completes the record after all attempts were added. A row without a status has not ended,

@@ -205,7 +205,7 @@ impl Ledger for Postgres {
     fn rows_with_attempts(
         &mut self,
         run: &Run,
-        each: &mut dyn FnMut(&mut RowRecord, &[AttemptRecord]) -> anyhow::Result<()>,
+        each: &mut dyn FnMut(&mut RowRecord, &mut [AttemptRecord]) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
         let mut each = |builder: &mut RecordBuilder| {
             let (row, attempts) = builder.finish_with_attempts();

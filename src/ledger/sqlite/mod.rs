@@ -303,7 +303,7 @@ impl Ledger for Sqlite {
     fn rows_with_attempts(
         &mut self,
         run: &Run,
-        each: &mut dyn FnMut(&mut RowRecord, &[AttemptRecord]) -> anyhow::Result<()>,
+        each: &mut dyn FnMut(&mut RowRecord, &mut [AttemptRecord]) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
         let query = RowsQuery::all(run, true);
         let mut each = |builder: &mut RecordBuilder| {
