@@ -208,8 +208,8 @@ pub const COMMANDS: &[CommandHelp] = &[
         ],
         examples: &[
             example(
-                "Write all orders that are still open, and send them once more",
-                "cardcancel results --open -o open.csv && cardcancel rerun open.csv",
+                "Write all orders that are still open, for rerun",
+                "cardcancel results --open -o open.csv",
             ),
             example(
                 "Write the results of a run again",
