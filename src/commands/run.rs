@@ -122,8 +122,8 @@ async fn open<'s>(
         input.input.stop_after(most.saturating_add(earlier));
     }
     if settings.results.is_none() {
-        let results = input.default_results(target.is_rehearsal());
-        own_files::refuse_clashes(settings, path, Some(&results))?;
+        let results = input.default_results(target.is_rehearsal()).next();
+        own_files::refuse_clashes(settings, path, results.as_deref())?;
     }
     Ok(Context { settings, input, target })
 }

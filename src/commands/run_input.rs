@@ -99,11 +99,28 @@ impl RunInput {
         if self.plan.is_some() { "rerun" } else { "run" }
     }
 
-    /// The path of the results if the user names none.
-    pub fn default_results(&self, rehearsal: bool) -> PathBuf {
+    /// The paths for the results if the user names none, the best first. Those of a run have one;
+    /// reruns are numbered, so that names do not grow, and several of one file do not collide.
+    pub fn default_results(&self, rehearsal: bool) -> Box<dyn Iterator<Item = PathBuf> + '_> {
         let middle = if rehearsal { ".rehearsal" } else { "" };
-        format!("{}{middle}.results.csv", self.input.stem()).into()
+        if self.plan.is_none() {
+            let only = format!("{}{middle}.results.csv", self.input.stem());
+            return Box::new(std::iter::once(only.into()));
+        }
+        let (file, reruns) = before_reruns(self.input.stem());
+        let middle = if file.ends_with(middle) { "" } else { middle };
+        let name = move |number: u64| format!("{file}{middle}.rerun-{number}.results.csv").into();
+        Box::new((reruns.saturating_add(1)..).map(name))
     }
+}
+
+/// The name of the file that was run first, and how many reruns the name of results counts:
+/// `orders.rerun-2.results` is that of the second rerun of `orders`.
+fn before_reruns(stem: &str) -> (&str, u64) {
+    let stem = stem.strip_suffix(".results").unwrap_or(stem);
+    let numbered = stem.rsplit_once(".rerun-");
+    let numbered = numbered.and_then(|(file, number)| Some((file, number.parse().ok()?)));
+    numbered.unwrap_or((stem, 0))
 }
 
 /// Where an input is put aside that can be read only once: beside the ledger, or
@@ -148,4 +165,18 @@ pub fn key(
         (input.proof().is_some() && input.is_unfinished()?).to_string(),
     ];
     Ok(Digest::new(parts.join("\n")).to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_of_results_counts_reruns() {
+        assert_eq!(before_reruns("orders.results"), ("orders", 0));
+        assert_eq!(before_reruns("orders.rerun-2.results"), ("orders", 2));
+        assert_eq!(before_reruns("orders.rehearsal.results"), ("orders.rehearsal", 0));
+        assert_eq!(before_reruns("open"), ("open", 0));
+        assert_eq!(before_reruns("a.rerun-x.results"), ("a.rerun-x", 0));
+    }
 }

@@ -150,30 +150,45 @@ fn may_replace(
     replace: Replace,
     ledger: &mut dyn Ledger,
 ) -> anyhow::Result<()> {
-    let there = match fs::symlink_metadata(path) {
-        Ok(there) => there,
+    match fs::symlink_metadata(path) {
         Err(absent) if absent.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(cause) => {
             return Err(cause).with_context(|| format!("cannot look at {}", path.display()));
         }
-    };
-    let path = path.display();
-    if !there.is_file() {
-        bail!("{path} is not a plain file: name another file for the results with -o");
+        Ok(there) if !there.is_file() => bail!(
+            "{} is not a plain file: name another file for the results with -o",
+            path.display()
+        ),
+        Ok(_) => {}
     }
+    if is_replaceable(path, run, replace, ledger)? {
+        return Ok(());
+    }
+    bail!(
+        "{} already exists and was not written by this run: move it away, or name another file with -o",
+        path.display()
+    );
+}
+
+/// Whether a plain file is at a path that the run may replace.
+///
+/// # Errors
+/// If the file or the ledger cannot be read.
+pub fn is_replaceable(
+    path: &Path,
+    run: &str,
+    replace: Replace,
+    ledger: &mut dyn Ledger,
+) -> anyhow::Result<bool> {
+    let Ok(there) = fs::symlink_metadata(path) else { return Ok(false) };
     let ours = |runs: Vec<String>| match replace {
         Replace::OwnResults => runs.iter().any(|id| id == run),
         Replace::AnyResults => !runs.is_empty(),
     };
     // A file that nobody touched since need not be read.
-    if ours(ledger.results_of(&fingerprint(&there))?)
-        || ours(ledger.results_of(&digest_of(path.to_string().as_ref())?)?)
-    {
-        return Ok(());
-    }
-    bail!(
-        "{path} already exists and was not written by this run: move it away, or name another file with -o"
-    );
+    Ok(there.is_file()
+        && (ours(ledger.results_of(&fingerprint(&there))?)
+            || ours(ledger.results_of(&digest_of(path)?)?)))
 }
 
 /// Identifies a file that nobody has touched since: device, inode, size and time of the

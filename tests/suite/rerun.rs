@@ -375,7 +375,7 @@ fn a_row_that_is_kept_with_doubt_is_in_doubt_in_all_that_is_said_of_it() {
         "{}",
         outcome.report()
     );
-    let file = rows(&env.read("doubtful.results.csv"));
+    let file = rows(&env.read("doubtful.rerun-1.results.csv"));
     let doubts = file.iter().filter(|row| row.status() == "rejected" && row.doubt()).count();
     assert_eq!(doubts, 2);
 }
@@ -457,4 +457,21 @@ fn a_file_that_is_no_results_file_is_refused() {
     let outcome = env.rerun("odd.csv", &server.url(), &[]).exits(2);
     assert_snapshot!(outcome.stderr, @r#"error: odd.csv: line 3 has the status "Shipped", which is not one of cancelled, already_cancelled, rejected, failed, in_doubt, invalid, duplicate, not_sent"#);
     assert_eq!(server.requests().len(), 0);
+}
+
+#[test]
+fn results_of_reruns_are_numbered_and_two_of_one_file_do_not_collide() {
+    let refusing = ScriptedServer::always(Behavior::Respond(status("404 Not Found")));
+    let env = TestEnv::with_orders(2);
+    env.cancel(&refusing.url(), &[]).exits(1);
+    let rerun = |results: &str, flags: &[&str]| {
+        let reported = env.rerun(results, &refusing.url(), flags).exits(1).stdout;
+        let line = reported.lines().find_map(|line| line.strip_prefix("Results: "));
+        line.unwrap().to_owned()
+    };
+    let first = "orders.rerun-1.results.csv";
+    assert_eq!(rerun("orders.results.csv", &[]), first);
+    assert_eq!(rerun("orders.results.csv", &[]), first, "the run has ended");
+    assert_eq!(rerun(first, &[]), "orders.rerun-2.results.csv");
+    assert_eq!(rerun("orders.results.csv", &["--again"]), "orders.rerun-3.results.csv");
 }

@@ -157,7 +157,7 @@ fn the_results_of_the_run_before_are_run_again_where_they_did_not_end() {
     assert_snapshot!(counts(&summary), @"cancelled 21, rejected 3");
     assert_eq!(summary["exit_code"], 1);
     let before = lines(sample("last-night.results.csv"));
-    let after = lines(home.path().join("last-night.results.rehearsal.results.csv"));
+    let after = lines(home.path().join("last-night.rehearsal.rerun-1.results.csv"));
     assert_eq!(before.len(), after.len());
     for (before, after) in before.iter().zip(&after) {
         let ended =

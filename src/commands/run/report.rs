@@ -1,5 +1,7 @@
 //! What is reported: the metrics during the run, the results and the summary after it.
 
+use std::fs;
+
 use anyhow::{Context as _, anyhow};
 use jiff::Timestamp;
 
@@ -13,12 +15,15 @@ use crate::exit_code::ExitCode;
 use crate::ledger::{AttemptRecord, Ledger, LedgerLocation, RowRecord, Run};
 use crate::model::Counts;
 use crate::output::metrics::{MetricsFile, RunMetrics};
-use crate::output::results::{Replace, ResultsFile, WrittenResults};
+use crate::output::results::{Replace, ResultsFile, WrittenResults, is_replaceable};
 use crate::output::results_writer::ResultsInput;
 use crate::output::row_prefetch::RowObserver;
 use crate::output::summary::{SealLine, Summary, WorkSummary, counts_text};
 use crate::output::{console, human_count};
 use crate::policy::stop_rules::StopReason;
+
+/// How many names for the results of a rerun are tried.
+const MOST_NAMES: usize = 1000;
 
 /// A run that this process has finished, and what it did for it.
 pub struct FinishedRun {
@@ -44,9 +49,21 @@ pub fn create_results(
 ) -> anyhow::Result<ResultsFile> {
     let is_rehearsal = context.target.is_rehearsal();
     let replace = if is_rehearsal { Replace::AnyResults } else { Replace::OwnResults };
-    let path = context.settings.results.clone();
-    let path = path.unwrap_or_else(|| context.input.default_results(is_rehearsal));
-    ResultsFile::create(path, state.id(), replace, ledger)
+    let run = state.id();
+    if let Some(path) = &context.settings.results {
+        return ResultsFile::create(path.clone(), run, replace, ledger);
+    }
+    let mut paths = context.input.default_results(is_rehearsal).take(MOST_NAMES);
+    let mut path = paths.next().unwrap_or_default();
+    for next in paths {
+        // What is there may be the results of another rerun of the same file.
+        let is_free = fs::symlink_metadata(&path).is_err();
+        if is_free || is_replaceable(&path, run, replace, ledger)? {
+            break;
+        }
+        path = next;
+    }
+    ResultsFile::create(path, run, replace, ledger)
 }
 
 /// Writes the metrics for the first time, so that a path that cannot be written is reported
