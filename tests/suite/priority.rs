@@ -173,7 +173,7 @@ fn the_same_file_in_another_order_is_another_run() {
     env.cancel(&core_card.url(), &[]).exits(0);
     let again = env.cancel(&core_card.url(), &[&FLAGS[..], &["-o", "b.csv"]].concat()).exits(0);
     assert!(!again.stdout.contains("nothing was sent"), "{}", again.stdout);
-    assert_eq!(env.run(&["runs"]).exits(0).stdout.lines().count(), 2);
+    assert_eq!(env.run(&["runs"]).exits(0).stdout.lines().count(), 3, "headings and two runs");
 }
 
 #[test]
