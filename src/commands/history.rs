@@ -12,7 +12,7 @@ use crate::config::{Env, RunsSettings};
 use crate::exit_code::ExitCode;
 use crate::input::shown;
 use crate::ledger::{AttemptRecord, Ledger, OrderHistory, RowRecord, StartRecord};
-use crate::model::Order;
+use crate::model::{Order, Status};
 use crate::output::console;
 
 /// One row of a run that carries the order, with the starts of the run.
@@ -55,7 +55,9 @@ fn chapters(ledger: &mut dyn Ledger, order: Order) -> anyhow::Result<Vec<Chapter
 
 fn text(order: Order, chapters: &[Chapter]) -> String {
     let mut text = String::new();
-    if let Some(last) = chapters.last() {
+    // A duplicate says nothing of the order: an earlier row of the same run decides.
+    let decides = |chapter: &&Chapter| chapter.history.row.status != Status::Duplicate;
+    if let Some(last) = chapters.iter().rev().find(decides).or(chapters.last()) {
         let _ = writeln!(text, "Order {order}: {}", status_text(&last.history.row));
     }
     for Chapter { history: OrderHistory { run, row, attempts }, starts } in chapters {

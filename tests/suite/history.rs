@@ -81,6 +81,7 @@ fn a_duplicate_is_part_of_the_history_of_its_order() {
     let shown = history(&env, ["1001", "1"], &[]);
     assert!(shown.contains("row 1: cancelled"), "{shown}");
     assert!(shown.contains("row 2: duplicate\n"), "{shown}");
+    assert!(shown.lines().next().unwrap().ends_with(": cancelled"), "{shown}");
     assert!(shown.contains("no call, DUPLICATE: the same order as row 1"), "{shown}");
 }
 
