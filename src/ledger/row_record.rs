@@ -100,6 +100,16 @@ impl StoredAttempt<'_> {
     }
 }
 
+/// Calls `each` with the rows that are open, of those that are assembled.
+pub(super) fn open_ones<'e>(
+    each: &'e mut dyn FnMut(&mut RowRecord) -> anyhow::Result<()>,
+) -> impl FnMut(&mut RecordBuilder) -> anyhow::Result<()> + 'e {
+    move |builder| match builder.finish() {
+        row if row.is_open() => each(row),
+        _ => Ok(()),
+    }
+}
+
 /// Assembles one record after another; its buffers are reused.
 pub(super) struct RecordBuilder {
     record: RowRecord,

@@ -27,7 +27,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
-use super::row_record::RecordBuilder;
+use super::row_record::{RecordBuilder, open_ones};
 use super::{
     AttemptRecord, CommitOutcome, CommitRequest, CreateRunError, DatabaseUrl, EventRecord,
     FinishOptions, KnownOrders, Ledger, LedgerError, NewRun, NewSeal, OnRecord, OrderHistory,
@@ -195,11 +195,7 @@ impl Ledger for Postgres {
         run: &Run,
         each: &mut dyn FnMut(&mut RowRecord) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
-        let mut each = |builder: &mut RecordBuilder| match builder.finish() {
-            row if row.is_open() => each(row),
-            _ => Ok(()),
-        };
-        read::rows_that_may_be_open(&mut self.connection, run, &mut each)
+        read::rows_that_may_be_open(&mut self.connection, run, &mut open_ones(each))
     }
 
     fn rows_with_attempts(

@@ -43,7 +43,7 @@ pub(super) use schema::in_memory;
 
 use super::known_orders::KnownOrdersQuery;
 use super::misplaced::Misplaced;
-use super::row_record::RecordBuilder;
+use super::row_record::{RecordBuilder, open_ones};
 use super::{
     AttemptRecord, CommitOutcome, CommitRequest, CreateRunError, EventRecord, FinishOptions,
     KnownOrders, Ledger, LedgerError, NewRun, NewSeal, OnRecord, OrderHistory, RowRecord, Run,
@@ -293,11 +293,9 @@ impl Ledger for Sqlite {
         run: &Run,
         each: &mut dyn FnMut(&mut RowRecord) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
-        let mut each = |builder: &mut RecordBuilder| match builder.finish() {
-            row if row.is_open() => each(row),
-            _ => Ok(()),
-        };
-        open_rows::candidates(&self.connection, run, &mut each, &|cause| self.fail(cause).into())
+        let fail = |cause| self.fail(cause).into();
+        open_rows::candidates(&self.connection, run, &mut open_ones(each), &fail)?;
+        Ok(self.be_unchanged()?)
     }
 
     fn rows_with_attempts(
