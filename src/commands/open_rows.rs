@@ -59,16 +59,14 @@ impl OpenRows {
         let mut remarks = Vec::new();
         let mut runs = ledger.runs()?;
         runs.retain(|run| run.opened.endpoint == self.endpoint);
-        let mut last = LastWords::default();
+        let mut latest = LatestRows::default();
         for run in &runs {
-            let left = run.rows.saturating_sub(run.counts.total());
-            if left > 0 && ledger.is_locked(&run.opened.key)? {
-                let (id, left) = (run.id(), rows(left));
+            if latest.of_run(run, ledger, lookups, each)? {
+                let (id, left) = (run.id(), rows(run.rows.saturating_sub(run.counts.total())));
                 remarks.push(format!(
                     "run {id} is in progress: the {left} that have not ended are not listed"
                 ));
             }
-            last.of_run(run, ledger, lookups, each)?;
         }
         Ok(remarks)
     }
@@ -77,14 +75,14 @@ impl OpenRows {
 /// Finds the open rows after which nothing else is on record of their order. The runs are given to
 /// it from the newest to the oldest.
 #[derive(Default)]
-pub struct LastWords {
+pub struct LatestRows {
     /// The orders of rows that a rerun carried over, with their endpoints, in the runs so far.
     carried_over: HashSet<(String, Order)>,
 }
 
-impl LastWords {
-    /// Calls `each` with those of a run. While a process works on it, rows that have not ended are
-    /// left out. `lookups` is the same ledger, opened once more.
+impl LatestRows {
+    /// Calls `each` with those of a run. Returns whether a process works on it: then rows that have
+    /// not ended are left out. `lookups` is the same ledger, opened once more.
     ///
     /// # Errors
     /// Those of the ledger and of `each`.
@@ -94,7 +92,7 @@ impl LastWords {
         ledger: &mut dyn Ledger,
         lookups: &mut dyn Ledger,
         each: &mut dyn FnMut(&RowRecord, &Run) -> anyhow::Result<()>,
-    ) -> anyhow::Result<()> {
+    ) -> anyhow::Result<bool> {
         let is_in_progress = !run.has_ended() && ledger.is_locked(&run.opened.key)?;
         let mut batch = Vec::new();
         ledger.open_rows(run, &mut |row| {
@@ -106,7 +104,8 @@ impl LastWords {
             }
             Ok(())
         })?;
-        self.of(run, &mut batch, lookups, each)
+        self.of(run, &mut batch, lookups, each)?;
+        Ok(is_in_progress)
     }
 
     /// Calls `each` with those of the batch, and empties it.
@@ -124,7 +123,7 @@ impl LastWords {
         let on_record = lookups.on_record(endpoint, &orders)?;
         for ((row, order), on_record) in batch.drain(..).zip(orders).zip(on_record) {
             let is_copy = row.carried_over && !self.carried_over.insert((endpoint.clone(), order));
-            if !is_copy && is_last_word(run, &row, &on_record) {
+            if !is_copy && is_latest(run, &row, &on_record) {
                 each(&row, run)?;
             }
         }
@@ -135,7 +134,7 @@ impl LastWords {
 /// Whether nothing on record of the order of a run's open row came after it, or shows that it is
 /// cancelled. A row that was carried over is a copy of another one, unless that one is on record
 /// nowhere.
-fn is_last_word(run: &Run, row: &RowRecord, on_record: &[OnRecord]) -> bool {
+fn is_latest(run: &Run, row: &RowRecord, on_record: &[OnRecord]) -> bool {
     let is_cancelled = |its: &OnRecord| its.status.is_some_and(|status| status.is_cancelled());
     let mut sent = on_record.iter().filter(|its| !its.carried_over);
     sent.all(|its| !row.carried_over && !its.is_after(run) && !is_cancelled(its))

@@ -7,7 +7,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde_json::Value;
 
-use super::open_rows::LastWords;
+use super::open_rows::LatestRows;
 use super::run_state::RunProgress;
 use crate::exit_code::ExitCode;
 use crate::input::shown;
@@ -90,7 +90,7 @@ pub fn entry(
 /// Reads what is shown of runs, from the newest to the oldest.
 #[derive(Default)]
 struct EntryReader {
-    last: LastWords,
+    latest: LatestRows,
     profiles: Profiles,
 }
 
@@ -103,7 +103,7 @@ impl EntryReader {
     ) -> anyhow::Result<RunListEntry> {
         let mut open = 0;
         if may_have_open_rows(&run) {
-            self.last.of_run(&run, ledger, lookups, &mut |_, _| {
+            self.latest.of_run(&run, ledger, lookups, &mut |_, _| {
                 open += 1;
                 Ok(())
             })?;
@@ -173,7 +173,7 @@ impl RunListEntry {
         json["exit_code"] = self.exit_code().into();
     }
 
-    fn cells(&self) -> [String; 8] {
+    fn cells(&self) -> [String; 9] {
         let run = &self.run;
         let started = run.started_at.unwrap_or(run.opened.opened_at);
         let started = started.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M");
@@ -190,17 +190,14 @@ impl RunListEntry {
             if self.is_settled() { "settled" } else { self.state.word() }.to_owned(),
             rows,
             human_count(self.open),
-            format!(
-                "{:<4}  {}",
-                self.exit_code().map_or(String::new(), |code| code.to_string()),
-                shown(&run.opened.input_name)
-            ),
+            self.exit_code().map(|code| code.to_string()).unwrap_or_default(),
+            shown(&run.opened.input_name),
         ]
     }
 }
 
 /// The headings, and whether the column's cells are numbers.
-const HEADINGS: [(&str, bool); 8] = [
+const HEADINGS: [(&str, bool); 9] = [
     ("RUN", false),
     ("STARTED", false),
     ("BY", false),
@@ -208,7 +205,8 @@ const HEADINGS: [(&str, bool); 8] = [
     ("STATE", false),
     ("ROWS", true),
     ("OPEN", true),
-    ("EXIT  FILE", false),
+    ("EXIT", true),
+    ("FILE", false),
 ];
 
 impl RunList {
@@ -216,7 +214,7 @@ impl RunList {
     pub fn table(&self) -> String {
         let mut lines = vec![HEADINGS.map(|(heading, _)| heading.to_owned())];
         lines.extend(self.runs.iter().map(RunListEntry::cells));
-        let widths: [usize; 8] = std::array::from_fn(|column| {
+        let widths: [usize; 9] = std::array::from_fn(|column| {
             lines.iter().map(|cells| cells[column].chars().count()).max().unwrap_or_default()
         });
         let mut text = String::new();

@@ -115,7 +115,7 @@ fn who_was_rejected_with_doubt_is_in_doubt_for_a_person_and_for_programs() {
     assert!(env.text("run.prom").contains("\ncardcancel_run_rows_in_doubt 2\n"));
     assert_snapshot!(env.run(&["runs"]).exits(0).stdout, @r"
     RUN                   STARTED  BY  PROFILE  STATE  ROWS  OPEN  EXIT  FILE
-    [run]  [time]  [user]  ended     3     2  3     orders.csv
+    [run]  [time]  [user]  ended     3     2     3  orders.csv
     ");
     let again = env.cancel(&server.url(), &["--json"]).exits(3).stdout;
     let summary: serde_json::Value = serde_json::from_str(&again).unwrap();
@@ -379,15 +379,15 @@ fn runs_are_listed_newest_first_with_how_far_they_are() {
     assert_snapshot!(env.run(&["runs"]).exits(0).stdout, @r"
     RUN                   STARTED  BY  PROFILE  STATE       ROWS  OPEN  EXIT  FILE
     [run]  [time]  [user]  running  0 of 30     0        orders.csv
-    [run]  [time]  [user]  stopped  0 of 20    20  4     orders.csv
-    [run]  [time]  [user]  ended      1,500     0  0     orders.csv
+    [run]  [time]  [user]  stopped  0 of 20    20     4  orders.csv
+    [run]  [time]  [user]  ended      1,500     0     0  orders.csv
     ");
     kill(begun);
     assert_snapshot!(env.run(&["runs"]).exits(0).stdout, @r"
     RUN                   STARTED  BY  PROFILE  STATE       ROWS  OPEN  EXIT  FILE
     [run]  [time]  [user]  died     0 of 30    30        orders.csv
-    [run]  [time]  [user]  stopped  0 of 20    20  4     orders.csv
-    [run]  [time]  [user]  ended      1,500     0  0     orders.csv
+    [run]  [time]  [user]  stopped  0 of 20    20     4  orders.csv
+    [run]  [time]  [user]  ended      1,500     0     0  orders.csv
     ");
 }
 
