@@ -84,7 +84,11 @@ fn report(settings: &RunsSettings, path: Option<&Path>, written: &Written, sourc
         }
         None => {
             remarks.iter().for_each(console::print_line);
-            console::print_line("No row is open: nothing was written");
+            let none = match source {
+                RowSource::Run(_) => "The run has no such row",
+                RowSource::Open(_) => "No row is open",
+            };
+            console::print_line(format_args!("{none}: nothing was written"));
         }
     }
 }

@@ -237,6 +237,7 @@ fn the_clock_is_compared_with_the_dates_of_the_answers_and_says_how_closely() {
         let behind = jiff::Timestamp::now() - jiff::SignedDuration::from_secs(5);
         let date = behind.strftime("Date: %a, %d %b %Y %H:%M:%S GMT").to_string();
         let answer = with_headers("200 OK", &[&date], r#"{"Status":true}"#);
+        // Calls at different parts of a second bound the offset from both sides.
         std::thread::sleep(Duration::from_millis(70));
         Behavior::Respond(answer)
     });

@@ -1,6 +1,7 @@
 //! What is reported: the metrics during the run, the results and the summary after it.
 
 use std::fs;
+use std::path::PathBuf;
 
 use anyhow::{Context as _, anyhow};
 use jiff::Timestamp;
@@ -50,20 +51,30 @@ pub fn create_results(
     let is_rehearsal = context.target.is_rehearsal();
     let replace = if is_rehearsal { Replace::AnyResults } else { Replace::OwnResults };
     let run = state.id();
-    if let Some(path) = &context.settings.results {
-        return ResultsFile::create(path.clone(), run, replace, ledger);
-    }
-    let mut paths = context.input.default_results(is_rehearsal).take(MOST_NAMES);
-    let mut path = paths.next().unwrap_or_default();
-    for next in paths {
-        // What is there may be the results of another rerun of the same file.
+    let path = match &context.settings.results {
+        Some(path) => path.clone(),
+        None => free_path(context, run, replace, ledger)?,
+    };
+    ResultsFile::create(path, run, replace, ledger)
+}
+
+/// The first of the paths for results that no other run has taken: several reruns may be of one
+/// file.
+fn free_path(
+    context: &Context,
+    run: &str,
+    replace: Replace,
+    ledger: &mut dyn Ledger,
+) -> anyhow::Result<PathBuf> {
+    let mut last = PathBuf::new();
+    for path in context.input.default_results(context.target.is_rehearsal()).take(MOST_NAMES) {
         let is_free = fs::symlink_metadata(&path).is_err();
-        if is_free || is_replaceable(&path, run, replace, ledger)? {
+        last = path;
+        if is_free || is_replaceable(&last, run, replace, ledger)? {
             break;
         }
-        path = next;
     }
-    ResultsFile::create(path, run, replace, ledger)
+    Ok(last)
 }
 
 /// Writes the metrics for the first time, so that a path that cannot be written is reported
