@@ -25,7 +25,7 @@ use crate::simulator;
 /// Start with `cardcancel check ORDERS.csv`, which sends nothing, and `cardcancel run ORDERS.csv
 /// --rehearse`, which sends nothing to CoreCARD.
 #[derive(Debug, Parser)]
-#[command(name = "cardcancel", version, max_term_width = 100, arg_required_else_help = true)]
+#[command(name = "cardcancel", version = crate::process::VERSION, max_term_width = 100, arg_required_else_help = true)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]

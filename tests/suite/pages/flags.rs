@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 
 use super::{Page, all_text, flags_in, pages};
 
-/// Every flag of every command, with its dashes.
+/// Every flag of every command and of the program itself, with its dashes.
 fn flags() -> BTreeSet<String> {
     let mut command = cardcancel::cli::command();
     command.build();
-    let arguments = command.get_subcommands().flat_map(clap::Command::get_arguments);
+    let of_commands = command.get_subcommands().flat_map(clap::Command::get_arguments);
+    let arguments = command.get_arguments().chain(of_commands);
     let flags = arguments.filter_map(|argument| argument.get_long());
     flags.map(|flag| format!("--{flag}")).collect()
 }
