@@ -1,12 +1,16 @@
-"""Cancels the night's card orders from Airflow, on a worker with the program installed."""
+"""Cancels the night's card orders from Airflow 3, on a worker with the program installed."""
 
 import json
+import logging
 import os
 import subprocess
+import tempfile
 
 import pendulum
-from airflow.decorators import dag, task
-from airflow.exceptions import AirflowFailException
+from airflow.sdk import dag, task
+from airflow.sdk.exceptions import AirflowFailException
+
+log = logging.getLogger(__name__)
 
 # These exit codes are for a person to look at: the same command would end the same way again.
 FOR_A_PERSON = {
@@ -15,6 +19,38 @@ FOR_A_PERSON = {
     3: "some rows are in doubt",
     4: "stopped early: some rows were not sent",
 }
+
+
+def cardcancel(*arguments: str) -> dict:
+    """Runs the program, shows what it logs in the task's log, and returns its summary."""
+    with tempfile.TemporaryFile("w+") as summary:
+        running = subprocess.Popen(
+            ["cardcancel", *arguments, "--config", "/etc/cardcancel/cardcancel.toml", "--json"],
+            cwd="/var/lib/cardcancel",
+            env={
+                "PATH": os.environ["PATH"],
+                "TZ": "America/New_York",
+                "CARDCANCEL_BEARER_TOKEN_FILE": "/etc/cardcancel/token",
+            },
+            stdout=summary,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            for line in running.stderr:
+                log.info(line.rstrip())
+            code = running.wait()
+        finally:
+            # A task that is cleared or times out stops the run; calls in flight are waited for.
+            running.terminate()
+            running.wait()
+        summary.seek(0)
+        text = summary.read()
+    if code in FOR_A_PERSON:
+        raise AirflowFailException(f"{FOR_A_PERSON[code]}: {text}")
+    if code != 0:
+        raise RuntimeError(f"cardcancel ended with {code}: {text}")
+    return json.loads(text)
 
 
 @dag(
@@ -27,27 +63,11 @@ def cancel_card_orders():
     # A worker that dies, or a disk that fails, is retried, and resumes.
     @task(retries=3, retry_delay=pendulum.duration(seconds=30))
     def cancel(night: str) -> dict:
-        done = subprocess.run(
-            ["cardcancel", "run", f"orders-{night}.csv", "--profile", "production",
-             "--config", "/etc/cardcancel/cardcancel.toml", "--yes", "--json",
-             # A task that waits, or is cleared in the morning, sends nothing.
-             "--start-window", "00:55-03:30[America/New_York]"],
-            cwd="/var/lib/cardcancel",
-            env={
-                "PATH": os.environ["PATH"],
-                "TZ": "America/New_York",
-                "CARDCANCEL_LEDGER": "/var/lib/cardcancel/ledger.db",
-                "CARDCANCEL_BEARER_TOKEN_FILE": "/etc/cardcancel/token",
-            },
-            stdout=subprocess.PIPE,
-            text=True,
-            check=False,
+        return cardcancel(
+            "run", f"orders-{night}.csv", "--profile", "production", "--yes",
+            # A task that waits, or is cleared in the morning, sends nothing.
+            "--start-window", "00:55-03:30[America/New_York]",
         )
-        if done.returncode in FOR_A_PERSON:
-            raise AirflowFailException(f"{FOR_A_PERSON[done.returncode]}: {done.stdout}")
-        if done.returncode != 0:
-            raise RuntimeError(f"cardcancel ended with {done.returncode}")
-        return json.loads(done.stdout)
 
     cancel("{{ data_interval_end.in_timezone('America/New_York').to_date_string() }}")
 

@@ -246,7 +246,8 @@ fn systemd_accepts_the_units() {
     let (service, timer) = (sample("cardcancel.service"), sample("cardcancel.timer"));
     let work = sample("cardcancel-worker.service");
     let [verify, daily] = ["cardcancel-verify.service", "cardcancel-verify.timer"].map(sample);
-    let args = ["verify", &service, &timer, &work, &verify, &daily];
+    let alert = sample("cardcancel-alert@.service");
+    let args = ["verify", &service, &timer, &work, &verify, &daily, &alert];
     let Some(output) = judged("systemd_accepts_the_units", "systemd-analyze", &args) else {
         return;
     };
@@ -274,31 +275,124 @@ fn logrotate_understands_its_file() {
     judged("logrotate_understands_its_file", "logrotate", &args).map(content);
 }
 
+/// What a file in YAML holds; `None` if that cannot be found out here.
+fn yaml(test: &str, name: &str) -> Option<Value> {
+    let read = "import json, sys, yaml; print(json.dumps(yaml.safe_load(open(sys.argv[1]))))";
+    let output = judged(test, "python3", &["-c", read, &sample(name)])?;
+    if contains(&output.stderr, "No module named 'yaml'") {
+        eprintln!("{test}: not run, python3 has no yaml");
+        return None;
+    }
+    Some(serde_json::from_str(&content(output)).unwrap())
+}
+
 #[test]
 fn the_cron_job_never_runs_twice_and_keeps_its_ledger() {
     let test = "the_cron_job_never_runs_twice_and_keeps_its_ledger";
-    let read = "import json, sys, yaml; print(json.dumps(yaml.safe_load(open(sys.argv[1]))))";
-    let Some(output) = judged(test, "python3", &["-c", read, &sample("cronjob.yaml")]) else {
-        return;
-    };
-    if contains(&output.stderr, "No module named 'yaml'") {
-        eprintln!("{test}: not run, python3 has no yaml");
-        return;
-    }
-    let job: Value = serde_json::from_str(&content(output)).unwrap();
+    let Some(job) = yaml(test, "cronjob.yaml") else { return };
     assert_eq!(job["spec"]["concurrencyPolicy"], "Forbid");
     let pod = &job["spec"]["jobTemplate"]["spec"]["template"]["spec"];
     assert_eq!(pod["restartPolicy"], "Never");
-    let container = &pod["containers"][0];
-    let ledger = container["env"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .find(|variable| variable["name"] == "CARDCANCEL_LEDGER");
-    let kept = &container["volumeMounts"][0];
+    let kept = &pod["containers"][0]["volumeMounts"][0];
     assert_eq!((&kept["name"], &pod["volumes"][0]["name"]), (&"state".into(), &"state".into()));
-    let ledger = ledger.unwrap()["value"].as_str().unwrap();
+    let ledger = package_configuration()["ledger"].as_str().unwrap().to_owned();
     assert!(ledger.starts_with(kept["mountPath"].as_str().unwrap()));
+}
+
+#[test]
+fn a_drained_node_fails_no_job_and_a_rerun_is_the_same_pod_as_the_night() {
+    let test = "a_drained_node_fails_no_job_and_a_rerun_is_the_same_pod_as_the_night";
+    let Some(mut night) = yaml(test, "cronjob.yaml") else { return };
+    let Some(mut rerun) = yaml(test, "rerun-job.yaml") else { return };
+    let (night, rerun) = (&mut night["spec"]["jobTemplate"]["spec"], &mut rerun["spec"]);
+    assert_eq!(night["podFailurePolicy"], rerun["podFailurePolicy"]);
+    let first = &night["podFailurePolicy"]["rules"][0];
+    assert_eq!(first["action"], "Ignore");
+    assert_eq!(first["onPodConditions"][0]["type"], "DisruptionTarget");
+    let [night, rerun] = [night, rerun].map(|job| &mut job["template"]["spec"]);
+    let commands = [&mut *night, &mut *rerun].map(|pod| pod["containers"][0]["command"].take());
+    assert!(commands[1][2].as_str().unwrap().contains("cardcancel results --open"));
+    // The name of the job, for the list of what is open.
+    rerun["containers"][0]["env"].as_array_mut().unwrap().remove(0);
+    assert_eq!(night, rerun);
+}
+
+/// The configuration that the Debian package installs.
+fn package_configuration() -> toml::Table {
+    fs::read_to_string(sample("debian/cardcancel.toml")).unwrap().parse().unwrap()
+}
+
+#[test]
+fn the_package_configures_what_its_units_need_and_no_address() {
+    let home = TempDir::new().unwrap();
+    let configuration = home.path().join("cardcancel.toml");
+    fs::write(&configuration, fs::read(sample("debian/cardcancel.toml")).unwrap()).unwrap();
+    let refused = |flags: &[&str]| {
+        let output = cardcancel(&home)
+            .args(["run", &sample("orders.csv"), "--profile", "production", "--yes", "--config"])
+            .arg(&configuration)
+            .args(flags)
+            .env("CARDCANCEL_BEARER_TOKEN", "token")
+            .assert()
+            .code(2);
+        String::from_utf8(output.get_output().stderr.clone()).unwrap()
+    };
+    let missing = refused(&[]);
+    assert!(missing.contains("set --url") && missing.contains("set --external-ip"), "{missing}");
+    let units = ["cardcancel", "cardcancel-worker", "cardcancel-verify"];
+    for unit in units.map(|unit| format!("{unit}.service")) {
+        let text = fs::read_to_string(sample(&unit)).unwrap();
+        assert!(!text.contains("CARDCANCEL_LEDGER="), "{unit}: it is in the configuration");
+        assert!(text.contains("--config /etc/cardcancel/cardcancel.toml"), "{unit}");
+    }
+}
+
+#[test]
+fn the_orders_of_the_night_are_fetched_whole_or_not_at_all() {
+    let home = TempDir::new().unwrap();
+    let (there, here) = (home.path().join("there"), home.path().join("here"));
+    fs::create_dir(&there).unwrap();
+    fs::create_dir(&here).unwrap();
+    // Takes the place of sftp: copies, and completes the file after it was asked for once.
+    let sftp = home.path().join("sftp");
+    let script = "#!/bin/sh\nset -e\nshift 2\nfile=${1#host:}\ncp \"$file\" .\n\
+                  [ \"$(wc -l <\"$file\")\" -ne 2 ] || echo 3,1 >>\"$file\"\n";
+    fs::write(&sftp, script).unwrap();
+    fs::set_permissions(&sftp, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let today = jiff::Zoned::now().with_time_zone(jiff::tz::TimeZone::UTC).date();
+    let orders = format!("orders-{today}.csv");
+    let digest = cardcancel::hash::Digest::new("admin,seq\n1,1\n3,1\n");
+    fs::write(there.join(&orders), "admin,seq\n1,1\n").unwrap();
+    fs::write(there.join(format!("{orders}.sha256")), format!("{digest}  {orders}\n")).unwrap();
+    let path = format!("{}:{}", home.path().display(), std::env::var("PATH").unwrap());
+    let fetch = || {
+        Command::new(sample("fetch-orders"))
+            .current_dir(&here)
+            .env("PATH", &path)
+            .env("TZ", "UTC")
+            .env("ORDERS_WAIT", "0")
+            .env("ORDERS_FROM", format!("host:{}", there.display()))
+            .assert()
+            .success()
+    };
+    let waited = String::from_utf8(fetch().get_output().stderr.clone()).unwrap();
+    assert!(waited.contains("is not complete"), "{waited}");
+    let mut names: Vec<String> = fs::read_dir(&here)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    assert_eq!(names, [orders.clone(), format!("{orders}.sha256")]);
+    assert_eq!(fs::read_to_string(here.join(&orders)).unwrap(), "admin,seq\n1,1\n3,1\n");
+    // Started again, it leaves what is there.
+    fs::remove_dir_all(&there).unwrap();
+    fetch();
+}
+
+#[test]
+fn sudo_understands_who_may_work_as_the_service() {
+    let test = "sudo_understands_who_may_work_as_the_service";
+    judged(test, "visudo", &["-c", "-f", &sample("debian/sudoers")]).map(content);
 }
 
 fn contains(bytes: &[u8], text: &str) -> bool {
@@ -409,8 +503,14 @@ fn posted(stream: &mut std::net::TcpStream) -> Vec<u8> {
 
 #[test]
 fn shells_understand_the_scripts_of_the_debian_package() {
-    for (shell, script) in [("sh", "postinst"), ("sh", "postrm"), ("bash", "build")] {
-        let args = ["-n", &sample(&format!("debian/{script}"))];
+    let scripts = [
+        ("sh", "debian/postinst"),
+        ("sh", "debian/postrm"),
+        ("bash", "debian/build"),
+        ("sh", "cardcancel-as-service"),
+    ];
+    for (shell, script) in scripts {
+        let args = ["-n", &sample(script)];
         let test = "shells_understand_the_scripts_of_the_debian_package";
         judged(test, shell, &args).map(content);
     }
