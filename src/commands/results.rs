@@ -21,7 +21,7 @@ use crate::output::outcome_fields::code_and_message;
 use crate::output::recorded_results::RecordedResults;
 use crate::output::row_prefetch::for_each_row;
 use crate::output::summary::counts_text;
-use crate::output::{console, rows};
+use crate::output::{console, rerun_command, rows};
 
 /// Writes rows of the ledger as results.
 ///
@@ -74,12 +74,17 @@ fn report(settings: &RunsSettings, path: Option<&Path>, written: &Written, sourc
     }
     match path {
         Some(path) => {
-            let path = shown(&path);
             let counts_text = counts_text(counts).join(", ");
-            console::print_line(format_args!("{path}: {} ({counts_text})", rows(counts.total())));
+            console::print_line(format_args!(
+                "{}: {} ({counts_text})",
+                shown(&path),
+                rows(counts.total())
+            ));
             remarks.iter().for_each(console::print_line);
             if let RowSource::Open(_) = source {
-                console::print_line(format_args!("Next: cardcancel rerun {path}"));
+                let profile = settings.profile.as_deref();
+                let command = rerun_command(Path::new(&path), profile, settings.is_rehearsal);
+                console::print_line(format_args!("Next: {command}"));
             }
         }
         None => {

@@ -56,6 +56,8 @@ pub struct RunsSettings {
     pub json: bool,
     /// CoreCARD's base address; `None` if it is not set, or this is a rehearsal.
     pub url: Option<Url>,
+    /// The profile, if one is used.
+    pub profile: Option<String>,
 }
 
 impl CheckSettings {
@@ -95,6 +97,7 @@ impl RunsSettings {
         let url = options.url.take().filter(|_| !is_rehearsal);
         // Most of these commands have no use for it, and none sends anything there.
         let url = url.and_then(|url| endpoint(&url).ok());
-        Ok(RunsSettings { ledger: unlocked_ledger(&mut options, env)?, is_rehearsal, json, url })
+        let ledger = unlocked_ledger(&mut options, env)?;
+        Ok(RunsSettings { ledger, is_rehearsal, json, url, profile: options.profile })
     }
 }

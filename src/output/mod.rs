@@ -9,6 +9,7 @@ pub mod new_file;
 pub mod outcome_fields;
 pub mod progress;
 pub mod recorded_results;
+mod rerun_command;
 pub mod results;
 pub mod results_writer;
 pub mod row_prefetch;
@@ -17,3 +18,4 @@ pub mod summary;
 pub mod temp_file;
 
 pub use format::{grouped, human_count, human_duration, per_second, plural, rows};
+pub use rerun_command::rerun_command;

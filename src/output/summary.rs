@@ -6,7 +6,9 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::results::WrittenResults;
-use super::{grouped, human_count, human_duration, per_second, plural, rows, stats_line};
+use super::{
+    grouped, human_count, human_duration, per_second, plural, rerun_command, rows, stats_line,
+};
 use crate::engine::RunStats;
 use crate::exit_code::ExitCode;
 use crate::input::shown;
@@ -24,6 +26,8 @@ pub struct Summary<'a> {
     pub work: Option<WorkSummary>,
     /// Which stop rule ended it, if that stopped it.
     pub stop_reason: Option<StopReason>,
+    /// The profile, if one was used.
+    pub profile: Option<&'a str>,
     /// Whether the calls went to a simulator, which makes the results nobody else's.
     pub is_rehearsal: bool,
     /// How the program ends.
@@ -157,7 +161,6 @@ impl Summary<'_> {
         let of = |status| self.results.counts.get(status);
         let with_doubt = self.results.counts.rejected_with_doubt();
         let clear = of(Status::Rejected).saturating_sub(with_doubt);
-        let results = shown(&self.results.path.display().to_string());
         let mut steps = Vec::new();
         if let Some(misnamed) = &self.results.misnamed {
             steps.push(format!("THE LEDGER OR THE INPUT IS WRONG: {misnamed}"));
@@ -176,10 +179,8 @@ impl Summary<'_> {
         if !self.results.have_ended() {
             steps.push(self.how_to_go_on());
         } else if of(Status::Failed) + of(Status::NotSent) + self.results.counts.in_doubt() > 0 {
-            let rehearse = if self.is_rehearsal { " --rehearse" } else { "" };
-            steps.push(format!(
-                "Next: send the open rows again with: cardcancel rerun {results}{rehearse}"
-            ));
+            let command = rerun_command(&self.results.path, self.profile, self.is_rehearsal);
+            steps.push(format!("Next: send the open rows again with: {command}"));
         }
         let mut step = |status: &str, number: u64, what: &str| {
             if number > 0 {

@@ -197,3 +197,16 @@ fn a_list_of_runs_shows_where_something_is_left_and_what_later_runs_have() {
     let expected = expected.each_ref().map(|[rows, code, version]| (rows, code, version));
     assert_eq!(open.collect::<Vec<_>>(), expected);
 }
+
+#[test]
+fn the_next_step_names_the_profile_that_the_results_were_made_with() {
+    let env = TestEnv::with_orders(4);
+    env.file("cardcancel.toml", "[profile.night]\nattempts = 1\n");
+    let (server, profile) = (mixed(), ["--profile", "night"]);
+    let summary = env.cancel(&server.url(), &profile).exits(3).stdout;
+    let next = "cardcancel rerun orders.results.csv --profile night\n";
+    assert!(summary.contains(next), "{summary}");
+    let listed = env.run(&["results", "--open", "-o", "open.csv", "--profile", "night"]);
+    let listed = listed.exits(0).stdout;
+    assert!(listed.contains("Next: cardcancel rerun open.csv --profile night\n"), "{listed}");
+}

@@ -169,6 +169,7 @@ pub async fn finish(
         results: &results,
         work,
         stop_reason,
+        profile: settings.profile.as_deref(),
         is_rehearsal,
         exit,
         seal,
