@@ -15,6 +15,7 @@ use clap_complete::Shell;
 pub use parser::{command, parse};
 
 use crate::config::Layer;
+use crate::policy::pace::Pace;
 use crate::simulator;
 
 /// Cancels physical card orders at CoreCARD in bulk
@@ -60,6 +61,19 @@ pub enum Command {
     Worker(WorkerArgs),
     /// List the runs in the ledger, or show one of them
     Runs(RunsArgs),
+    /// Stop a run in progress, on whatever machine it is
+    ///
+    /// The processes that work on it start no new call, wait for those in flight, and write the
+    /// results, as after SIGTERM. Rows that were not sent are not_sent with the code STOP_REQUESTED,
+    /// and the same `run` command resumes. The request goes through the ledger, and who made it is
+    /// recorded. It is waited for up to 2 minutes; ending this command does not take it back.
+    Stop(StopArgs),
+    /// Lower the rate of a run in progress, or restore it
+    ///
+    /// Holds for all machines that work on the run, within two seconds, and until it is changed: for
+    /// a process that joins, and for a run that is started again. All rates that the run was started
+    /// with still hold. Who changed it is recorded.
+    Pace(PaceArgs),
     /// Write the results of a run again, or all open rows, from the ledger alone
     ///
     /// Needs neither the input nor the results file. The lines have the order and the result
@@ -166,6 +180,32 @@ pub struct RunsArgs {
     /// List only runs with open rows whose orders no later run has
     #[arg(long, conflicts_with = "run")]
     pub open: bool,
+    /// The settings that stand on the command line.
+    #[command(flatten)]
+    pub options: Layer,
+}
+
+/// `cardcancel stop`
+#[derive(Debug, Args)]
+pub struct StopArgs {
+    /// The id of the run
+    pub run: String,
+    /// Do not wait until the run has stopped
+    #[arg(long)]
+    pub no_wait: bool,
+    /// The settings that stand on the command line.
+    #[command(flatten)]
+    pub options: Layer,
+}
+
+/// `cardcancel pace`
+#[derive(Debug, Args)]
+pub struct PaceArgs {
+    /// The id of the run
+    pub run: String,
+    /// The rate: 20/s, 600/m or 900/h; restore for the one that the run was started with
+    #[arg(value_name = "RATE")]
+    pub pace: Pace,
     /// The settings that stand on the command line.
     #[command(flatten)]
     pub options: Layer,

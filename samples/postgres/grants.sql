@@ -8,7 +8,7 @@ GRANT SELECT ON ALL TABLES IN SCHEMA cardcancel TO cardcancel, cardcancel_audito
 GRANT INSERT ON cardcancel.run, cardcancel.row, cardcancel.place, cardcancel.worker,
     cardcancel.open_row, cardcancel.attempt, cardcancel.doubt, cardcancel.budget,
     cardcancel.results, cardcancel.configuration, cardcancel.event, cardcancel.seal,
-    cardcancel.receipt TO cardcancel;
+    cardcancel.receipt, cardcancel.request TO cardcancel;
 GRANT UPDATE (status, error_code, message, doubt) ON cardcancel.row TO cardcancel;
 GRANT UPDATE (rows, stop, by_place, first_fresh, attempts, cancelled, already_cancelled,
     rejected, rejected_with_doubt, failed, in_doubt, invalid, duplicate, not_sent)

@@ -196,6 +196,64 @@ pub const COMMANDS: &[CommandHelp] = &[
         see_also: &["run", "ledger info"],
     },
     CommandHelp {
+        name: "stop",
+        at_a_glance: &["no-wait", "reason", "ledger", "rehearse", "json", "config", "profile"],
+        meanings: &[
+            ("reason", "Why, for the record"),
+            ("rehearse", "Stop a rehearsal"),
+            ("json", "Print one JSON object"),
+        ],
+        examples: &[
+            example(
+                "Stop a run, and wait until its calls in flight have ended",
+                "cardcancel stop 20261122-091020-6f4f --reason 'wrong file'",
+            ),
+            example(
+                "Ask it to stop, and do not wait",
+                "cardcancel stop 20261122-091020-6f4f --no-wait",
+            ),
+        ],
+        exit_codes: &[
+            (ExitCode::Done, "the run is at rest; with --no-wait, it is asked to stop"),
+            (ExitCode::Failures, "it has not come to rest within 2 minutes; it will"),
+            (ExitCode::Refused, "there is no such run, or it is not in progress"),
+            (ExitCode::LedgerFailed, "the ledger or the disk failed"),
+        ],
+        see_also: &["runs", "pace", "run"],
+    },
+    CommandHelp {
+        name: "pace",
+        at_a_glance: &["reason", "ledger", "rehearse", "json", "config", "profile"],
+        meanings: &[
+            ("reason", "Why, for the record"),
+            ("rehearse", "Slow a rehearsal down"),
+            ("json", "Print one JSON object"),
+        ],
+        examples: &[
+            example(
+                "Slow a run down to 20 calls a second",
+                "cardcancel pace 20261122-091020-6f4f 20/s",
+            ),
+            example(
+                "Let it have the rate again that it was started with",
+                "cardcancel pace 20261122-091020-6f4f restore",
+            ),
+        ],
+        exit_codes: &[
+            (ExitCode::Done, "the run keeps the rate"),
+            (
+                ExitCode::Failures,
+                "no process has recorded within 10 seconds that it does, or the run came to rest",
+            ),
+            (
+                ExitCode::Refused,
+                "there is no such run, it is not in progress, or the rate is above its own",
+            ),
+            (ExitCode::LedgerFailed, "the ledger or the disk failed"),
+        ],
+        see_also: &["runs", "stop", "run"],
+    },
+    CommandHelp {
         name: "results",
         at_a_glance: &[
             "open", "only", "results", "url", "ledger", "rehearse", "json", "config", "profile",

@@ -37,6 +37,8 @@ const CHECK_OPTIONS: [&str; 21] = [
 ];
 /// The options that matter to `runs`.
 const RUNS_OPTIONS: [&str; 5] = ["ledger", "rehearse", "json", "config", "profile"];
+/// The options that matter to `stop` and `pace`.
+const REQUEST_OPTIONS: [&str; 6] = ["reason", "ledger", "rehearse", "json", "config", "profile"];
 /// The options that matter to `export`: `-o` names the new folder.
 const EXPORT_OPTIONS: [&str; 6] = ["results", "ledger", "rehearse", "json", "config", "profile"];
 /// The options that matter to `results`: `-o` names the new file.
@@ -148,6 +150,8 @@ pub fn command() -> clap::Command {
             })
         })
         .mut_subcommand("runs", |runs| runs.mut_args(|arg| only(arg, &RUNS_OPTIONS)))
+        .mut_subcommand("stop", |stop| stop.mut_args(|arg| only(arg, &REQUEST_OPTIONS)))
+        .mut_subcommand("pace", |pace| pace.mut_args(|arg| only(arg, &REQUEST_OPTIONS)))
         .mut_subcommand("results", |results| results.mut_args(|arg| only(arg, &RESULTS_OPTIONS)))
         .mut_subcommand("history", |history| history.mut_args(|arg| only(arg, &RUNS_OPTIONS)))
         .mut_subcommand("export", |export| export.mut_args(|arg| only(arg, &EXPORT_OPTIONS)))

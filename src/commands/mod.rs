@@ -17,15 +17,18 @@ mod man;
 mod only_filter;
 mod open_rows;
 mod own_files;
+mod pace;
 mod provenance;
 mod read_only;
 mod rehearsal;
 mod report;
+mod requests;
 mod results;
 mod run;
 mod run_input;
 mod run_list;
 mod run_record;
+mod run_requests;
 mod run_selection;
 mod run_state;
 mod runs;
@@ -34,6 +37,7 @@ mod session;
 mod shutdown;
 mod simulator;
 mod start_report;
+mod stop;
 mod target;
 mod verify;
 mod witnesses;
@@ -95,7 +99,7 @@ fn fail(error: &str, exit: ExitCode, format: ErrorFormat) {
     if format.json && !console::has_printed() {
         let state = if exit == ExitCode::Refused { "refused" } else { "failed" };
         console::print_line(serde_json::json!({
-            "run": null, "state": state, "exit_code": exit as u8, "error": error,
+            "version": 1, "run": null, "state": state, "exit_code": exit as u8, "error": error,
         }));
     }
 }
@@ -108,6 +112,8 @@ fn error_format(command: &Command, env: &Env) -> ErrorFormat {
         Command::Rerun(rerun) => &rerun.options,
         Command::Worker(work) => &work.options,
         Command::Runs(runs) => &runs.options,
+        Command::Stop(stop) => &stop.options,
+        Command::Pace(pace) => &pace.options,
         Command::Results(results) => &results.options,
         Command::History(history) => &history.options,
         Command::Export(export) => &export.options,
@@ -135,6 +141,8 @@ fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
         }
         Command::Worker(work) => worker::work(work.options, &env),
         Command::Runs(runs) => runs::runs(runs, &env),
+        Command::Stop(args) => stop::stop(args, &env),
+        Command::Pace(args) => pace::pace(args, &env),
         Command::Results(args) => results::results(args, &env),
         Command::History(args) => history::history(args, &env),
         Command::Export(args) => export::export(args, &env),

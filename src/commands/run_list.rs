@@ -164,6 +164,15 @@ impl RunListEntry {
         self.open == 0 && self.run.has_ended() && may_have_open_rows(&self.run)
     }
 
+    /// The state, and the pace to which a run in progress is held.
+    fn state_text(&self) -> String {
+        let word = if self.is_settled() { "settled" } else { self.state.word() };
+        match &self.run.pace {
+            Some(pace) if self.state == RunProgress::Running => format!("{word}, {}", shown(pace)),
+            _ => word.to_owned(),
+        }
+    }
+
     /// Adds what the list shows to the JSON of the run.
     pub fn add_to_json(&self, json: &mut Value) {
         json["user"] = self.user().into();
@@ -187,7 +196,7 @@ impl RunListEntry {
             started.to_string(),
             shown(self.user()),
             shown(&self.profile),
-            if self.is_settled() { "settled" } else { self.state.word() }.to_owned(),
+            self.state_text(),
             rows,
             human_count(self.open),
             self.exit_code().map(|code| code.to_string()).unwrap_or_default(),

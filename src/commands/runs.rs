@@ -101,6 +101,10 @@ fn detail(run: &Run, state: RunProgress) -> String {
     run.cut_off.iter().for_each(|at| line("last call before", time(*at).to_string()));
     run.finished_at.iter().for_each(|at| line("finished", time(*at).to_string()));
     run.stop.iter().for_each(|stop| line("stopped", reason(stop)));
+    if let Some(pace) = &run.pace {
+        let own = run.rates.as_deref().unwrap_or("unknown");
+        line("held to", format!("{pace} by `cardcancel pace`; its own rate is {own}"));
+    }
     line("rows", human_count(run.rows));
     for (status, rows) in run.counts.iter() {
         line(&format!("  {status}"), human_count(rows));
@@ -137,6 +141,8 @@ fn json(run: &Run, state: RunProgress) -> Value {
         "last_call_before": time(run.cut_off),
         "finished_at": time(run.finished_at),
         "stop": run.stop,
+        "rates": run.rates,
+        "pace": run.pace,
         "rows": run.rows,
         "counts": counts,
         "rejected_with_doubt": run.counts.rejected_with_doubt(),

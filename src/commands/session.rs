@@ -9,10 +9,11 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use super::caller::CoreCardCaller;
+use super::run_requests::RequestWatcher;
 use super::sealing;
 use crate::audit::seal::SealedClock;
 use crate::config::Settings;
-use crate::engine::{self, RunOutcome, RunPolicy, Scheduler, Snapshot};
+use crate::engine::{self, Event, RunOutcome, RunPolicy, Scheduler, Snapshot};
 use crate::identity::Identity;
 use crate::ledger::{Ledger, LedgerError, Run, StartOptions, StartedRun};
 use crate::model::ReasonCode;
@@ -72,6 +73,7 @@ impl RunSession<'_> {
             run.opened.endpoint,
             self.rates
         );
+        let pace = self.pace(&begun);
         let (ledger_ahead, date) = (begun.clock_ahead, self.caller.server_date());
         let plan = self.plan(&begun);
         let connections = self.connections(run, plan.last_start);
@@ -84,19 +86,24 @@ impl RunSession<'_> {
         let last = shown.clone();
         let progress = progress::show(context, shown, self.settings.quiet);
         let progress = tokio::spawn(progress.in_current_span());
-        let scheduler =
-            Scheduler::new(plan, run.counts, begun).with_credential_refresh(self.caller.refresh());
-        let stops = forward_shutdown(self.shutdown);
+        let (ask, requests) = mpsc::unbounded_channel();
+        let own_rates = (self.rates.to_string(), &begun);
+        let watcher = RequestWatcher::spawn(&self.settings.ledger, run, own_rates, ask.clone())?;
+        let scheduler = Scheduler::new(plan, run.counts, begun)
+            .with_credential_refresh(self.caller.refresh())
+            .with_pace(pace);
+        forward_shutdown(self.shutdown, ask);
         let finished = engine::run(
             scheduler,
             ledger,
-            Pacer::new(self.rates),
+            Pacer::new(self.rates).for_run(run.id()),
             self.caller,
             connections,
-            stops,
+            requests,
             show,
         )
         .await;
+        drop(watcher);
         // It ends with its sender, and a picture that failed is no reason to fail.
         let _ = progress.await;
         if let (Some(kept), Some(metrics)) = (kept, self.metrics) {
@@ -118,6 +125,21 @@ impl RunSession<'_> {
             purpose: self.settings.purpose.clone(),
             configuration: self.settings.configuration.clone(),
         }
+    }
+
+    /// The pace to which the run was held before.
+    fn pace(&self, begun: &StartedRun) -> Option<Rate> {
+        let pace = begun.pace.as_deref()?;
+        let Ok(rate) = pace.parse() else {
+            tracing::warn!(
+                "the run was held to a pace that this version cannot read: it is ignored"
+            );
+            return None;
+        };
+        tracing::warn!(
+            "this run is held to {rate}, by `cardcancel pace`; `cardcancel pace RUN restore` restores its own rate"
+        );
+        Some(rate)
     }
 
     fn plan(&self, begun: &StartedRun) -> RunPolicy {
@@ -159,15 +181,13 @@ impl RunSession<'_> {
 }
 
 /// Turns a shutdown of the process into a reason to stop.
-fn forward_shutdown(shutdown: CancellationToken) -> mpsc::UnboundedReceiver<ReasonCode> {
-    let (stop, stops) = mpsc::unbounded_channel();
+fn forward_shutdown(shutdown: CancellationToken, ask: mpsc::UnboundedSender<Event>) {
     tokio::spawn(async move {
         tokio::select! {
             () = shutdown.cancelled() => {
-                let _ = stop.send(ReasonCode::Signal);
+                let _ = ask.send(Event::Stop(ReasonCode::Signal));
             }
-            () = stop.closed() => {}
+            () = ask.closed() => {}
         }
     });
-    stops
 }

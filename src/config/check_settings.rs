@@ -9,7 +9,9 @@ use super::endpoint::endpoint;
 use super::env::Env;
 use super::layer::Layer;
 use super::merge::merged;
-use super::resolve::{cut_off, max_rows, place, rates, required, start_window, unlocked_ledger};
+use super::resolve::{
+    cut_off, max_rows, place, rates, reason, required, start_window, unlocked_ledger,
+};
 use super::settings::InputSettings;
 use crate::ledger::LedgerLocation;
 use crate::policy::cut_off::CutOff;
@@ -58,6 +60,8 @@ pub struct RunsSettings {
     pub url: Option<Url>,
     /// The profile, if one is used.
     pub profile: Option<String>,
+    /// Why what the command does is done, in the words of the person (`--reason`).
+    pub reason: Option<String>,
 }
 
 impl CheckSettings {
@@ -97,7 +101,8 @@ impl RunsSettings {
         let url = options.url.take().filter(|_| !is_rehearsal);
         // Most of these commands have no use for it, and none sends anything there.
         let url = url.and_then(|url| endpoint(&url).ok());
+        let reason = reason(&mut options)?;
         let ledger = unlocked_ledger(&mut options, env)?;
-        Ok(RunsSettings { ledger, is_rehearsal, json, url, profile: options.profile })
+        Ok(RunsSettings { ledger, is_rehearsal, json, url, profile: options.profile, reason })
     }
 }

@@ -10,7 +10,7 @@ use super::paths::{self, LEDGER_PASSWORD};
 use super::setting_name::SettingName;
 use super::values::bounded_u32::BoundedU32;
 use super::values::or_off::OrOff;
-use super::values::purpose::{PurposeFlag, RequiredPurpose};
+use super::values::purpose::{PurposeFlag, RecordedText, RequiredPurpose};
 use crate::corecard::auth::Auth;
 use crate::corecard::auth::secret::{EnvLookup, SecretError, secret};
 use crate::corecard::body_template::BodyTemplate;
@@ -92,18 +92,29 @@ pub(super) fn purpose(options: &mut Options) -> anyhow::Result<Purpose> {
             let name = SettingName(flag.name());
             bail!("the configuration requires --{} for every run: set {name}", flag.name());
         }
-        let Some(text) = text else { return Ok(None) };
-        let text = text.into_string().with_context(|| {
-            let place = place(flag.name());
-            format!("{place}: it holds what looks like a card number, which is never stored: leave it out")
-        })?;
-        Ok(Some(text))
+        recorded(flag, text)
     };
     Ok(Purpose {
         reason: text(PurposeFlag::Reason)?,
         requested_by: text(PurposeFlag::RequestedBy)?,
         ticket: text(PurposeFlag::Ticket)?,
     })
+}
+
+/// Why a request is made; never required.
+pub(super) fn reason(options: &mut Options) -> anyhow::Result<Option<String>> {
+    recorded(PurposeFlag::Reason, options.reason.take())
+}
+
+fn recorded(flag: PurposeFlag, text: Option<RecordedText>) -> anyhow::Result<Option<String>> {
+    let Some(text) = text else { return Ok(None) };
+    let text = text.into_string().with_context(|| {
+        let place = place(flag.name());
+        format!(
+            "{place}: it holds what looks like a card number, which is never stored: leave it out"
+        )
+    })?;
+    Ok(Some(text))
 }
 
 pub(super) fn max_rows(options: &Options) -> Option<u64> {

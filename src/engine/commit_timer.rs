@@ -114,6 +114,11 @@ impl CommitTimer {
         }
     }
 
+    /// Forgets when the next slot is free: the budget has to be asked again.
+    pub fn forget_plan(&mut self) {
+        self.next_slot_at = Duration::ZERO;
+    }
+
     /// No more rows are claimed before this time. Rows that are needed wait for slots only.
     pub fn claims_paused_until(&self, are_needed: bool) -> Duration {
         let paused_until = if are_needed { Duration::ZERO } else { self.paused_until };

@@ -43,8 +43,8 @@ pub struct RunOutcome {
     pub stop: Option<ReasonCode>,
 }
 
-/// Opens up to `connections` connections, then drives the scheduler until it finishes. After a
-/// reason arrives through `stops`, no call starts.
+/// Opens up to `connections` connections, then drives the scheduler until it finishes. What people
+/// and the system ask of it arrives through `requests`: after a reason to stop, no call starts.
 ///
 /// # Errors
 /// If the ledger fails. Then no call starts, calls in flight are awaited, and those that could
@@ -55,7 +55,7 @@ pub async fn run<C: Caller>(
     pace: Pacer,
     caller: C,
     connections: usize,
-    mut stops: mpsc::UnboundedReceiver<ReasonCode>,
+    mut requests: mpsc::UnboundedReceiver<Event>,
     shown: watch::Sender<Snapshot>,
 ) -> anyhow::Result<RunOutcome> {
     let mut ledger_thread = LedgerThread::spawn(ledger, pace)?;
@@ -82,7 +82,7 @@ pub async fn run<C: Caller>(
         }
         executor.dispatch(dispatch, now.since_start, pauses);
         if let Some(commit) = commit {
-            ledger_thread.submit(commit);
+            ledger_thread.submit(commit, scheduler.pace());
         }
         if refresh_credentials {
             refreshes.push(caller.refresh_credentials());
@@ -106,7 +106,7 @@ pub async fn run<C: Caller>(
             () = alarm.as_mut(), if wake_at.is_some() => Ok(vec![]),
             outcome = ledger_thread.committed() => outcome.map(|outcome| vec![Event::Committed(outcome)]),
             Some(fetched) = refreshes.next() => Ok(vec![Event::CredentialsRefreshed(fetched)]),
-            Some(why) = stops.recv() => Ok(vec![Event::Stop(why)]),
+            Some(request) = requests.recv() => Ok(vec![request]),
             ended = executor.next_events() => ended,
         };
         events = match received {

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use crate::ledger::{AttemptEnd, ClaimedRow, CommitOutcome, CommitRequest};
 use crate::model::ReasonCode;
 use crate::policy::credential_refresh::RefreshOutcome;
+use crate::policy::rate::Rate;
 
 /// The current time on both clocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +43,18 @@ pub enum Event {
     Paused,
     /// The run must stop for this reason.
     Stop(ReasonCode),
+    /// Somebody asked for the run to stop.
+    StopRequested {
+        /// Who and why, for the record.
+        detail: String,
+    },
+    /// Somebody lowered the run's rate, or restored it.
+    Paced {
+        /// The pace; `None` is the run's own rate.
+        pace: Option<Rate>,
+        /// The old and the new rate, who and why, for the record.
+        detail: String,
+    },
     /// A refresh of the credentials ended.
     CredentialsRefreshed(RefreshOutcome),
 }

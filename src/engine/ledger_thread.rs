@@ -10,26 +10,28 @@ use tokio::sync::mpsc;
 use crate::ledger::{CommitOutcome, CommitRequest, Ledger, LedgerError};
 use crate::model::Uptime;
 use crate::policy::pacer::Pacer;
+use crate::policy::rate::Rate;
 
 /// The driver's side of the ledger thread.
 pub(super) struct LedgerThread {
-    commits: std::sync::mpsc::Sender<CommitRequest>,
+    commits: std::sync::mpsc::Sender<(CommitRequest, Option<Rate>)>,
     outcomes: mpsc::UnboundedReceiver<Result<CommitOutcome, LedgerError>>,
     thread: JoinHandle<Box<dyn Ledger>>,
 }
 
 impl LedgerThread {
     /// Starts the thread, which owns the ledger until [`LedgerThread::join`].
-    pub fn spawn(mut ledger: Box<dyn Ledger>, mut pace: Pacer) -> anyhow::Result<LedgerThread> {
-        let (commits, requests) = std::sync::mpsc::channel::<CommitRequest>();
+    pub fn spawn(mut ledger: Box<dyn Ledger>, mut pacer: Pacer) -> anyhow::Result<LedgerThread> {
+        let (commits, requests) = std::sync::mpsc::channel::<(CommitRequest, Option<Rate>)>();
         let (report, outcomes) = mpsc::unbounded_channel();
         let work = move || {
-            for commit in requests {
+            for (commit, pace) in requests {
+                pacer.set_pace(pace);
                 // Both clocks are read here, as late as possible and together.
                 let commit =
                     CommitRequest { uptime: Uptime::now(), at: Timestamp::now(), ..commit };
                 let outcome = ledger.commit(commit, &mut |budget, request| {
-                    let grant = pace.allocate(budget, request);
+                    let grant = pacer.allocate(budget, request);
                     warn_if_clock_was_set(grant.clock_set);
                     grant
                 });
@@ -46,10 +48,10 @@ impl LedgerThread {
         Ok(LedgerThread { commits, outcomes, thread })
     }
 
-    /// Submits a commit.
-    pub fn submit(&self, commit: CommitRequest) {
+    /// Submits a commit whose slots are granted at this pace.
+    pub fn submit(&self, commit: CommitRequest, pace: Option<Rate>) {
         // A thread that died is noticed in `committed`.
-        let _ = self.commits.send(commit);
+        let _ = self.commits.send((commit, pace));
     }
 
     /// Waits for the outcome of the next commit.

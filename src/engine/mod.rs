@@ -30,6 +30,7 @@ mod event_log;
 mod events;
 mod executor;
 mod ledger_thread;
+mod rate_guard;
 mod retry_queue;
 mod run_policy;
 mod run_stats;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::elsewhere::RowsElsewhere;
 use crate::model::{Counts, ReasonCode};
+use crate::policy::rate::Rate;
 use crate::policy::retry_after::WaitRequest;
 
 /// A snapshot of a run's progress.
@@ -27,6 +28,8 @@ pub struct Snapshot {
     pub wait_request: Option<WaitRequest>,
     /// Why the run is stopping; `None` if it is not.
     pub stop: Option<ReasonCode>,
+    /// The rate to which the run is held by request; `None` if it has its own.
+    pub pace: Option<Rate>,
     /// The number of calls that ended since the start.
     pub calls: u64,
 }

@@ -33,6 +33,8 @@ event_kinds! {
     Throttled = "throttled", "Calls were slowed below the rate, because CoreCARD answered slowly or refused calls.";
     StopRule = "stop_rule", "A stop rule stopped the run.";
     Signal = "signal", "A signal asked the process to stop.";
+    StopRequested = "stop_requested", "Somebody asked for the run to stop, with `cardcancel stop`.";
+    Paced = "paced", "Somebody lowered or restored the rate of the run, with `cardcancel pace`.";
     CredentialsRefreshed = "credentials_refreshed", "New credentials were obtained.";
     Stopped = "stopped", "A process ended its work on the run before the last row.";
     Finished = "finished", "A process ended its work on the run, and every row had ended.";

@@ -42,6 +42,7 @@ mod location;
 mod misplaced;
 mod order_history;
 mod postgres;
+mod request;
 mod row_record;
 mod run;
 mod run_lock;
@@ -70,6 +71,7 @@ pub use location::{LedgerLocation, SharedLedgerTimeouts};
 pub use misplaced::{Misplaced, Saved};
 pub use order_history::OrderHistory;
 pub use postgres::{Postgres, PostgresOptions};
+pub use request::{NewRequest, RequestKind, RequestRecord};
 pub use row_record::RowRecord;
 pub(crate) use row_record::after_lost_answer;
 pub use run::{NewRun, Run, StartOptions, StartedRun};
@@ -150,6 +152,14 @@ pub trait Ledger: Send {
     /// Records that this start is finished. The run has ended if every row has; otherwise it is
     /// recorded as stopped.
     fn finish(&mut self, finish: FinishOptions) -> Result<Run, LedgerError>;
+
+    /// Records a request to the processes that work on a run. Returns its number: later requests,
+    /// and starts of the run that know of it, have seen it.
+    fn add_request(&mut self, run: &Run, new: &NewRequest) -> Result<i64, LedgerError>;
+
+    /// The requests about a run with numbers above `after`, in their order. Those of a kind that
+    /// this version does not know are left out.
+    fn requests(&mut self, run: &Run, after: i64) -> Result<Vec<RequestRecord>, LedgerError>;
 
     /// Calls `each` with every row of a run, in order. The record is reused for the next row, so
     /// `each` may take its content.

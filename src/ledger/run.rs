@@ -63,6 +63,8 @@ pub struct Run {
     pub attempts: u64,
     /// The counts of the rows that ended; `not_sent` are those that a rerun carried over.
     pub counts: Counts,
+    /// The rate to which the run is held by request, as text; `None` if it has its own.
+    pub pace: Option<String>,
 }
 
 impl Run {
@@ -115,4 +117,8 @@ pub struct StartedRun {
     pub exhausted: bool,
     /// How far the ledger's clock is ahead of this machine's.
     pub clock_ahead: SignedDuration,
+    /// Requests to stop count if their numbers are above this one.
+    pub last_request: i64,
+    /// The rate to which the run is held by request, as text; `None` if it has its own.
+    pub pace: Option<String>,
 }

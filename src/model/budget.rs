@@ -32,6 +32,10 @@ pub struct Budget {
     /// clock that was set is noticed.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub clocks: BTreeMap<String, ClockReading>,
+    /// For each run that was held to a pace of its own, its last slot under it, in nanoseconds
+    /// since 1970 UTC.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub paced: BTreeMap<String, u64>,
     /// The pause that the server requested, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after: Option<RetryAfterHold>,

@@ -48,6 +48,7 @@ reason_codes! {
     Interrupted = "INTERRUPTED", "This program died with the call in flight: the order may or may not be cancelled.";
     CutOff = "CUT_OFF", "The cut-off came before the row was sent.";
     Signal = "SIGNAL", "The run was stopped by a signal.";
+    StopRequested = "STOP_REQUESTED", "Somebody stopped the run with `cardcancel stop RUN`.";
     MaxFailures = "MAX_FAILURES", "More rows failed than --max-failures allows, and the run stopped.";
     ConsecutiveFailures = "CONSECUTIVE_FAILURES", "More consecutive rows failed than --max-consecutive-failures allows, and the run stopped.";
     ConsecutiveDoubts = "CONSECUTIVE_DOUBTS", "More consecutive answers were lost than --max-consecutive-doubts allows, and the run stopped.";
@@ -74,6 +75,7 @@ impl ReasonCode {
             | ReasonCode::Refusals
             | ReasonCode::Redirected
             | ReasonCode::StopCode
+            | ReasonCode::StopRequested
             | ReasonCode::CutOff => true,
             // A signal, or a cause that may be local to this machine: its network, its secrets.
             _ => false,

@@ -43,6 +43,8 @@ pub struct RunMetrics {
     pub in_flight: u32,
     /// Rows that wait for another attempt.
     pub waiting: u64,
+    /// The rate to which the run is held by request, in calls a second.
+    pub pace: Option<f64>,
     /// Why the run stopped, if it did before its last row.
     pub stop: Option<String>,
     /// When and how this process ended, once it has.
@@ -112,6 +114,7 @@ impl MetricsFile {
         metrics.attempts = self.attempts_before + snapshot.calls;
         metrics.in_flight = snapshot.in_flight;
         metrics.waiting = snapshot.waiting as u64;
+        metrics.pace = snapshot.pace.map(|pace| pace.per_second());
     }
 
     /// Takes in the final state of the run, and its rows in the results.
@@ -209,6 +212,11 @@ impl RunMetrics {
         text.one("attempts_total", "counter", attempts, self.attempts);
         text.one("in_flight", "gauge", "Calls in flight.", self.in_flight.into());
         text.one("rows_waiting", "gauge", "Rows that wait for another attempt.", self.waiting);
+        if let Some(pace) = self.pace {
+            let help = "The calls a second to which `cardcancel pace` holds the run.";
+            text.family("pace", "gauge", help);
+            text.sample("pace", &[], pace);
+        }
         let started = "When the run was started, or started again.";
         text.timestamp("started_timestamp_seconds", started, self.started_at);
         let complete = "Whether the run has finished with every row ended.";
@@ -283,6 +291,7 @@ mod tests {
             attempts: 40,
             in_flight: 0,
             waiting: 0,
+            pace: None,
             stop: None,
             ended: None,
         }

@@ -86,6 +86,9 @@ impl Summary<'_> {
         if let Some(stats_line) = self.work.and_then(|work| stats_line::line(&work.stats)) {
             let _ = writeln!(text, "{stats_line}");
         }
+        if let Some(pace) = &self.run.pace {
+            let _ = writeln!(text, "{}", self.paced(pace));
+        }
         let _ = writeln!(text, "Results: {}", shown(&self.results.path.display().to_string()));
         // A rehearsal is no record that anyone holds against its seal.
         if let Some(seal) = self.seal.as_ref().filter(|_| !self.is_rehearsal) {
@@ -115,6 +118,16 @@ impl Summary<'_> {
             let _ = write!(line, "; {} to spare before the cut-off", human_duration(margin));
         }
         line
+    }
+
+    fn paced(&self, pace: &str) -> String {
+        let (run, pace) = (shown(self.run.id()), shown(pace));
+        if self.results.have_ended() {
+            return format!("Held to {pace} at the end, by `cardcancel pace`");
+        }
+        format!(
+            "Held to {pace}, by `cardcancel pace`, also when it resumes; then `cardcancel pace {run} restore` lifts that"
+        )
     }
 
     /// `None` if the run stopped.
@@ -235,6 +248,7 @@ impl Summary<'_> {
         let counts: serde_json::Map<String, Value> =
             Status::ALL.into_iter().map(|s| (s.as_str().to_owned(), of(s).into())).collect();
         json!({
+            "version": 1,
             "run": run.id(),
             "input": run.opened.input_name,
             "input_sha256": run.opened.input_digest,
@@ -251,6 +265,7 @@ impl Summary<'_> {
             "rejected_with_doubt": self.results.counts.rejected_with_doubt(),
             "rows_in_doubt": self.results.counts.in_doubt(),
             "attempts": run.attempts,
+            "pace": run.pace,
             "calls_this_start": self.work.map_or(0, |work| work.calls),
             "seconds_now": self.work.map_or(0.0, |work| work.took.as_secs_f64()),
             "resumed": self.work.is_some_and(|work| work.resumed.is_some()),

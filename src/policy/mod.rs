@@ -22,6 +22,7 @@
 //! |---|---|
 //! | [`pacer`] | which slots does the contract's rate leave? |
 //! | `gcra`, `sliding_window` | the pacer's two algorithms: rates of a second, and of a minute, hour or day |
+//! | [`pace`] | to which lower rate is a run held on request? |
 //! | [`sliding_second`] | does the last closed second, as it was really sent, have room? |
 //! | [`adaptive`] | how much does the server take of late (throttling, latency, slow start)? |
 //! | [`circuit_breaker`] | is the server away, so that only probes are sent? |
@@ -42,6 +43,7 @@ pub mod cut_off;
 mod gcra;
 pub mod lease;
 pub mod max_failures;
+pub mod pace;
 pub mod pacer;
 pub mod rate;
 pub mod retry_after;

@@ -42,7 +42,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use super::gcra::Gcra;
-use super::rate::Rates;
+use super::rate::{Period, Rate, Rates};
 use super::set_clock;
 use super::sliding_window::SlidingWindowCounter;
 use crate::model::{Budget, SlotGrant, SlotRequest};
@@ -71,6 +71,10 @@ const RECENT: Duration = Duration::from_secs(2);
 /// the clock was set back.
 const FURTHEST: Duration = Duration::from_secs(30);
 
+/// A run that was held to a pace longer ago than this is removed from the budget. It is longer than
+/// the distance of two calls at the slowest pace.
+const PACE_REMEMBERED: Duration = Duration::from_secs(2 * 3600);
+
 /// Grants the slots of one endpoint.
 #[derive(Debug)]
 pub struct Pacer {
@@ -80,6 +84,10 @@ pub struct Pacer {
     windows: Vec<(u64, u32)>,
     /// The budget's `next` after this process last used it.
     last_next: Option<u64>,
+    /// The run whose slots are granted.
+    run: String,
+    /// The pace to which that run is held, beside the contract.
+    pace: Option<Rate>,
 }
 
 impl Pacer {
@@ -90,7 +98,19 @@ impl Pacer {
         let mut binding = rates.binding().into_iter();
         let per_second = binding.next().map(|fastest| fastest.per_second());
         let windows = binding.map(|rate| (rate.period.duration().as_secs(), rate.calls)).collect();
-        Pacer { per_second, windows, last_next: None }
+        Pacer { per_second, windows, last_next: None, run: String::new(), pace: None }
+    }
+
+    /// Grants slots to this run, which can be held to a pace of its own.
+    #[must_use]
+    pub fn for_run(self, id: &str) -> Pacer {
+        Pacer { run: id.to_owned(), ..self }
+    }
+
+    /// Holds the run to this pace from now on; `None` leaves it the rates of the contract. Other
+    /// runs that use the same budget keep theirs.
+    pub fn set_pace(&mut self, pace: Option<Rate>) {
+        self.pace = pace;
     }
 
     /// Grants up to `wanted` slots from the budget, and returns the unused ones to it.
@@ -105,7 +125,7 @@ impl Pacer {
             is_shared,
             wanted,
         } = request;
-        if self.per_second.is_none() && min_spacing.is_zero() {
+        if self.per_second.is_none() && min_spacing.is_zero() && self.pace.is_none() {
             let slots = vec![None; wanted as usize];
             return SlotGrant { slots, shared: is_shared, ..SlotGrant::default() };
         }
@@ -124,6 +144,8 @@ impl Pacer {
             // The last calls of a process that died may have started late.
             budget.next = budget.next.saturating_add(nanos(SLOT_GRACE));
         }
+        let pace = self.pace.map(|pace| nanos(spacing(pace, slack)));
+        self.release_paced(budget, &unused, pace);
         release_slots(budget, unused, interval);
         let furthest = now.saturating_add(nanos(interval)).saturating_add(nanos(FURTHEST));
         self.roll_windows(budget, now, furthest);
@@ -131,13 +153,15 @@ impl Pacer {
         let gcra = Gcra::new(interval, budget.next.min(furthest), first);
         let clock_set = SignedDuration::from_nanos_i128(set);
         let mut grant = SlotGrant { shared, clock_set, ..SlotGrant::default() };
+        let mut paced = PacedSlots::new(budget.paced.get(&self.run).copied(), pace, furthest);
         while grant.slots.len() < wanted as usize {
-            let earliest = self.earliest_slot(budget, gcra.earliest());
+            let earliest = self.earliest_slot(budget, gcra.earliest().max(paced.earliest()));
             if earliest > first.saturating_add(nanos(horizon)) {
                 grant.next_slot_at = Some(timestamp(earliest));
                 break;
             }
             let slot = gcra.take(earliest);
+            paced.last = Some(slot);
             // Every window is counted, even if it is not one of ours: another process may limit it.
             for (seconds, recent) in &mut budget.recent {
                 SlidingWindowCounter::new(*seconds).count(recent, slot);
@@ -146,7 +170,23 @@ impl Pacer {
         }
         budget.next = gcra.next();
         self.last_next = Some(budget.next);
+        budget.paced.retain(|_, last| last.saturating_add(nanos(PACE_REMEMBERED)) > now);
+        if let (Some(_), Some(last)) = (pace, paced.last) {
+            budget.paced.insert(self.run.clone(), last);
+        }
         grant
+    }
+
+    /// Lets the run have the earliest of its unused slots again, as far as it had no later one.
+    fn release_paced(&self, budget: &mut Budget, unused: &[Timestamp], pace: Option<u64>) {
+        let (Some(spacing), Some(last)) = (pace, budget.paced.get_mut(&self.run)) else { return };
+        let mut unused: Vec<u64> = unused.iter().copied().map(nanoseconds).collect();
+        unused.sort_unstable();
+        for slot in unused.into_iter().rev() {
+            if *last == slot {
+                *last = slot.saturating_sub(spacing);
+            }
+        }
     }
 
     /// Whether another process used the budget since this one did, or may have recently.
@@ -174,6 +214,38 @@ impl Pacer {
             SlidingWindowCounter::new(*seconds).free_from(*most, recent, from)
         };
         self.windows.iter().map(free_from).max().unwrap_or(from).max(from)
+    }
+}
+
+/// The distance of two calls at a pace. In a minute or an hour, a call may be a second late.
+fn spacing(pace: Rate, slack: f64) -> Duration {
+    let window = pace.period.duration();
+    let kept_clear = match pace.period {
+        Period::Second => window.mul_f64(slack),
+        Period::Minute | Period::Hour => Duration::from_secs(1),
+    };
+    window.saturating_add(kept_clear) / pace.calls.max(1)
+}
+
+/// The slots of a run that may be held to a pace.
+struct PacedSlots {
+    /// The last one, in nanoseconds since 1970 UTC; `None` if the run had none yet.
+    last: Option<u64>,
+    /// The distance of two, in nanoseconds; `None` if it is held to no pace.
+    spacing: Option<u64>,
+}
+
+impl PacedSlots {
+    fn new(last: Option<u64>, spacing: Option<u64>, furthest: u64) -> PacedSlots {
+        PacedSlots { last: last.map(|last| last.min(furthest)), spacing }
+    }
+
+    /// The earliest time at which the run may have its next slot by its pace.
+    fn earliest(&self) -> u64 {
+        match (self.last, self.spacing) {
+            (Some(last), Some(spacing)) => last.saturating_add(spacing),
+            _ => 0,
+        }
     }
 }
 

@@ -22,6 +22,7 @@ pub(super) fn follow(budget: &mut Budget, now: u64, uptime: Option<&Uptime>) -> 
     let set = if set.abs() < TOLERANCE { 0 } else { set };
     if set != 0 {
         budget.next = moved(budget.next, set);
+        budget.paced.values_mut().for_each(|last| *last = moved(*last, set));
         let slices = budget.recent.values_mut().flatten();
         slices.for_each(|(start, _)| *start = moved(*start, set));
         // The first machine that notices moves the readings of all machines that share the clock.

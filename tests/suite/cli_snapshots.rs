@@ -169,6 +169,7 @@ fn the_summary_for_programs() {
       "input_sha256": "f1ea169949089307ab8aaf8e9861742a8f25224b609e897f3c0717efc68e6ec3",
       "may_be_cut_short": false,
       "opened_at": "[time]",
+      "pace": null,
       "rehearsal": null,
       "rejected_with_doubt": 0,
       "results": "orders.results.csv",
@@ -193,6 +194,7 @@ fn the_summary_for_programs() {
       },
       "stop": null,
       "stop_reason": null,
+      "version": 1,
       "witness_error": null
     }
     "#);
@@ -286,6 +288,7 @@ fn a_stopped_run_for_programs() {
       "input_sha256": "03a4785a6208ff4ff57edac876750d4edc4d2879a9e3b8664574a176016a4fb9",
       "may_be_cut_short": false,
       "opened_at": "[time]",
+      "pace": null,
       "rehearsal": null,
       "rejected_with_doubt": 0,
       "results": "orders.results.csv",
@@ -310,6 +313,7 @@ fn a_stopped_run_for_programs() {
       },
       "stop": "CREDENTIALS",
       "stop_reason": "The credentials were refused: row 1: HTTP_401, the answer was empty",
+      "version": 1,
       "witness_error": null
     }
     "#);
@@ -455,8 +459,10 @@ fn one_run_is_shown_in_full() {
       "last_call_before": null,
       "open_rows": 2,
       "opened_at": "[time]",
+      "pace": null,
       "profile": null,
       "program": "cardcancel [version]",
+      "rates": "unlimited",
       "rejected_with_doubt": 0,
       "rows": 6,
       "rows_in_doubt": 1,

@@ -2,7 +2,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use cardcancel::engine::{Caller, RunOutcome, RunPolicy, Scheduler, Snapshot};
+use cardcancel::engine::{Caller, Event, RunOutcome, RunPolicy, Scheduler, Snapshot};
 use cardcancel::identity::Identity;
 use cardcancel::ledger::{ClaimedRow, Ledger, Purpose, Sqlite, StartOptions};
 use cardcancel::model::{
@@ -72,7 +72,7 @@ fn run(ledger: Sqlite, server: TestCaller) -> anyhow::Result<RunOutcome> {
 async fn work(
     mut ledger: Sqlite,
     server: TestCaller,
-    stops: mpsc::UnboundedReceiver<ReasonCode>,
+    requests: mpsc::UnboundedReceiver<Event>,
     show: watch::Sender<Snapshot>,
 ) -> anyhow::Result<RunOutcome> {
     let run = crate::common::create_run(&mut ledger, ROWS, Timestamp::now());
@@ -99,7 +99,7 @@ async fn work(
     };
     let scheduler = Scheduler::new(plan, run.counts, begun);
     let pace = Pacer::new(&"unlimited".parse().unwrap());
-    cardcancel::engine::run(scheduler, Box::new(ledger), pace, server, 0, stops, show).await
+    cardcancel::engine::run(scheduler, Box::new(ledger), pace, server, 0, requests, show).await
 }
 
 #[test]
@@ -149,7 +149,7 @@ fn a_call_that_waits_for_others_is_not_made_after_a_stop() {
             tokio::time::sleep(Duration::from_millis(60)).await;
         }
         while shown.borrow().stop.is_none() {
-            stop.send(ReasonCode::Signal).unwrap();
+            stop.send(Event::Stop(ReasonCode::Signal)).unwrap();
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         let called = server.called();

@@ -50,6 +50,8 @@ mod record;
 mod report;
 mod report_browser;
 mod request;
+mod requested;
+mod requested_engine;
 mod rerun;
 mod results;
 mod resume;

@@ -97,6 +97,7 @@ pub fn create_metrics(state: &RunState, settings: &Settings) -> anyhow::Result<M
         attempts,
         in_flight: 0,
         waiting: 0,
+        pace: None,
         stop: None,
         ended: None,
     };

@@ -133,22 +133,25 @@ impl Scheduler {
         for row in outcome.in_flight_elsewhere {
             self.retries.push_delayed(row, retry_at);
         }
-        let is_too_old = std::mem::take(&mut self.paused_in_commit);
+        let is_outdated = std::mem::take(&mut self.commit_is_outdated);
         for claimed in outcome.claimed {
             self.stop_rules.canary().add(claimed.row());
             let slot = claimed.slot().map(at);
             // A slot further ahead than any that was requested means that the clock was set back.
             // When it is by the clock as it is now is not known, so another one is requested.
-            if is_too_old || slot == Some(None) {
+            if is_outdated || slot == Some(None) {
                 self.release_claim(claimed, now);
             } else {
                 self.claimed.push(slot.flatten(), claimed);
             }
         }
-        let ahead = outcome.next_slot_at.map(|at| at.duration_since(now.wall));
+        // The next slot may be another one at the pace as it is now.
+        let next_slot_at = outcome.next_slot_at.filter(|_| !is_outdated);
+        let ahead = next_slot_at.map(|at| at.duration_since(now.wall));
         let ahead = ahead.map(|ahead| Duration::try_from(ahead).unwrap_or_default());
         let min_spacing = self.server.limits.min_spacing();
-        let is_paced = self.policy.max_per_second.is_some() || !min_spacing.is_zero();
+        let has_rate = self.policy.max_per_second.is_some() || self.pace.is_some();
+        let is_paced = has_rate || !min_spacing.is_zero();
         self.commits.plan(ahead, is_paced, now.since_start);
     }
 

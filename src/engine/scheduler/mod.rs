@@ -14,6 +14,7 @@ use super::cut_off_timer::CutOffTimer;
 use super::elsewhere::ElsewhereTracker;
 use super::event_log::{Conditions, EventLog};
 use super::events::{Actions, CallTimings, Event, Now};
+use super::rate_guard::RateGuard;
 use super::retry_queue::RetryQueue;
 use super::run_policy::RunPolicy;
 use super::run_stats::{Interval, RunStats};
@@ -25,7 +26,7 @@ use crate::ledger::{AttemptEnd, ClaimedRow, CompletedClaim, EventKind, NewEvent,
 use crate::model::{Counts, FatalCause, ReasonCode, RowTransition, Verdict, transition};
 use crate::policy::credential_refresh::{RefreshOutcome, RefreshSchedule};
 use crate::policy::lease::LeaseTracker;
-use crate::policy::sliding_second::SlidingSecond;
+use crate::policy::rate::Rate;
 use crate::policy::stop_rules::{StopReason, StopRules};
 
 /// The state of a run in progress, without I/O.
@@ -108,7 +109,7 @@ pub struct Scheduler {
     policy: RunPolicy,
     cut_off: CutOffTimer,
     stop_rules: StopRules,
-    rate_guard: SlidingSecond,
+    rate_guard: RateGuard,
     server: ServerState,
     lease: LeaseTracker,
     refresh: RefreshSchedule,
@@ -126,8 +127,11 @@ pub struct Scheduler {
     cancel_unstarted: bool,
     /// When calls were last cancelled, since the start of the run.
     cancelled_at: Duration,
-    /// Whether the machine was suspended since the commit in progress began.
-    paused_in_commit: bool,
+    /// Whether what the commit in progress claims must be released: the machine was suspended, or
+    /// the pace was changed, since it began.
+    commit_is_outdated: bool,
+    /// The rate to which the run is held by request; `None` if it has its own.
+    pace: Option<Rate>,
     stop: StopState,
     /// The number of calls that ended.
     calls: u64,
@@ -144,7 +148,7 @@ impl Scheduler {
         Scheduler {
             cut_off: CutOffTimer::new(policy.last_start),
             stop_rules: StopRules::new(&policy.stop_rules, &counts),
-            rate_guard: SlidingSecond::new(max_per_second),
+            rate_guard: RateGuard::new(max_per_second),
             server: ServerState::new(concurrency, max_per_second, max_outage),
             lease: LeaseTracker::default(),
             refresh: RefreshSchedule::disabled(),
@@ -159,7 +163,8 @@ impl Scheduler {
             exhausted: started.exhausted,
             cancel_unstarted: false,
             cancelled_at: Duration::ZERO,
-            paused_in_commit: false,
+            commit_is_outdated: false,
+            pace: None,
             stop: StopState::default(),
             calls: 0,
             stats: RunStats::default(),
@@ -171,6 +176,17 @@ impl Scheduler {
     /// Adds a schedule by which the credentials are refreshed. Without one, they never are.
     pub fn with_credential_refresh(self, refresh: RefreshSchedule) -> Scheduler {
         Scheduler { refresh, ..self }
+    }
+
+    /// Begins with a pace that was asked for before. Without one, the run has its own rate.
+    pub fn with_pace(mut self, pace: Option<Rate>) -> Scheduler {
+        self.hold_to(pace);
+        self
+    }
+
+    /// The pace to which slots must be granted; `None` if the run has its own rate.
+    pub fn pace(&self) -> Option<Rate> {
+        self.pace
     }
 
     /// The current state for display.
@@ -186,6 +202,7 @@ impl Scheduler {
             outage_cause: self.server.outage_cause().map(str::to_owned),
             wait_request: self.server.retry_after.asked(),
             stop: self.stop.code(),
+            pace: self.pace,
             calls: self.calls,
         }
     }
@@ -285,6 +302,8 @@ impl Scheduler {
             }
             Event::Paused => self.on_paused(now),
             Event::Stop(code) => self.stop.stop(code),
+            Event::StopRequested { detail } => self.on_stop_requested(detail, now),
+            Event::Paced { pace, detail } => self.on_paced(pace, detail, now),
             Event::CredentialsRefreshed(outcome) => {
                 let is_refreshed = matches!(outcome, RefreshOutcome::Refreshed(_));
                 self.stats.credential_refreshes += u32::from(is_refreshed);
@@ -302,10 +321,33 @@ impl Scheduler {
     /// which knows whether this process still holds them.
     fn on_paused(&mut self, now: Now) {
         self.cancel_unstarted = true;
-        self.paused_in_commit = self.commits.is_committing();
+        self.commit_is_outdated = self.commits.is_committing();
         while let Some((_, claimed)) = self.claimed.pop() {
             self.release_claim(claimed, now);
         }
+    }
+
+    fn on_stop_requested(&mut self, detail: String, now: Now) {
+        // The request stopped nothing if the run was stopping for another reason.
+        if self.stop.code().is_none_or(|code| code == ReasonCode::StopRequested) {
+            self.event_log.add(EventKind::StopRequested, detail, now);
+            self.stop.stop(ReasonCode::StopRequested);
+        }
+    }
+
+    /// Slots were reserved at the old rate, so the rows that wait for theirs get others.
+    fn on_paced(&mut self, pace: Option<Rate>, detail: String, now: Now) {
+        self.hold_to(pace);
+        self.event_log.add(EventKind::Paced, detail, now);
+        self.on_paused(now);
+        self.commits.forget_plan();
+        // Whoever asked waits for the record of it.
+        self.commits.released(now.since_start);
+    }
+
+    fn hold_to(&mut self, pace: Option<Rate>) {
+        self.pace = pace;
+        self.rate_guard.hold_to(pace);
     }
 
     fn on_call_ended(

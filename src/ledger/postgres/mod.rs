@@ -13,6 +13,7 @@ mod known_orders;
 mod pooler;
 mod read;
 mod register;
+mod requests;
 mod schema;
 mod seals;
 mod session;
@@ -30,8 +31,9 @@ use jiff::Timestamp;
 use super::row_record::{RecordBuilder, open_ones};
 use super::{
     AttemptRecord, CommitOutcome, CommitRequest, CreateRunError, DatabaseUrl, EventRecord,
-    FinishOptions, KnownOrders, Ledger, LedgerError, NewRun, NewSeal, OnRecord, OrderHistory,
-    RowRecord, Run, RunLock, SealHead, SealRecord, StartOptions, StartRecord, StartedRun,
+    FinishOptions, KnownOrders, Ledger, LedgerError, NewRequest, NewRun, NewSeal, OnRecord,
+    OrderHistory, RequestRecord, RowRecord, Run, RunLock, SealHead, SealRecord, StartOptions,
+    StartRecord, StartedRun,
 };
 use crate::input::{InputError, OrderKey, PlannedRow};
 use crate::model::{AllocateSlots, Order, RowNumber};
@@ -153,11 +155,12 @@ impl Ledger for Postgres {
         self.connection
             .with_retry(async |session| start::read_clock(session, &mut self.clock).await)?;
         let lease = self.lease;
-        let worker_session = self
+        let (worker_session, last_request, pace) = self
             .connection
             .with_retry(async |session| start::start(session, run, &start, lease).await)?;
         self.worker_session = Some(worker_session);
-        Ok(StartedRun { clock_ahead: self.ahead(), ..StartedRun::default() })
+        let clock_ahead = self.ahead();
+        Ok(StartedRun { clock_ahead, last_request, pace, ..StartedRun::default() })
     }
 
     fn commit(
@@ -179,6 +182,15 @@ impl Ledger for Postgres {
         self.connection.with_retry(async |session| {
             worker::finish(session, &worker_session, &finish, ahead).await
         })
+    }
+
+    fn add_request(&mut self, run: &Run, new: &NewRequest) -> Result<i64, LedgerError> {
+        self.connection.with_retry(async |session| requests::add(session, run.number, new).await)
+    }
+
+    fn requests(&mut self, run: &Run, after: i64) -> Result<Vec<RequestRecord>, LedgerError> {
+        self.connection
+            .with_retry(async |session| requests::after(session, run.number, after).await)
     }
 
     fn rows(

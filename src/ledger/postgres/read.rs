@@ -107,6 +107,7 @@ fn run_from(row: &Row) -> Result<Run, DbError> {
         finished_at: row.try_get(14)?,
         stop: row.try_get(15)?,
         counts: counts_from(row, 16)?,
+        pace: row.try_get(17 + Status::ALL.len())?,
     })
 }
 

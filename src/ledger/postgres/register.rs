@@ -17,14 +17,14 @@ pub(super) async fn lock_run(client: &impl GenericClient, run: i64) -> Result<bo
     Ok(client.query_opt(lock, &[&run]).await?.is_some())
 }
 
-/// Registers a worker of the run. Returns its number, and whether it sends orders again that other
-/// runs cancelled.
+/// Registers a worker of the run. Returns its number, whether it sends orders again that other
+/// runs cancelled, and the number above which requests to stop count.
 pub(super) async fn register(
     client: &impl GenericClient,
     run: i64,
     start: &StartOptions,
     lease: Duration,
-) -> Result<(i64, bool), DbError> {
+) -> Result<(i64, bool, i64), DbError> {
     let digest = Digest::new(&start.configuration).to_string();
     let StartOptions { by, purpose, .. } = start;
     let [uid, process_id] = [by.uid, by.process].map(i64::from);
@@ -61,7 +61,7 @@ pub(super) async fn register(
             ],
         )
         .await?;
-    Ok((worker.try_get(0)?, worker.try_get(1)?))
+    Ok((worker.try_get(0)?, worker.try_get(1)?, worker.try_get(2)?))
 }
 
 /// Registers a worker again that is no longer at work, with a lease. `commit` is its last commit,

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 use super::clock::DatabaseClock;
 use super::commit;
 use super::error::DbError;
-use super::register;
 use super::session::Session;
 use super::worker::WorkerSession;
+use super::{register, requests};
 use crate::ledger::{CommitLatency, Run, StartOptions, codes, interrupted};
 
 /// How often the clock is read for a first estimate; the fastest answer counts.
@@ -27,18 +27,20 @@ pub(super) async fn read_clock(
     Ok(())
 }
 
-/// Registers this process as a worker of the run.
+/// Registers this process as a worker of the run. Returns also the number above which requests to
+/// stop count, and the pace that was asked for.
 pub(super) async fn start(
     session: &mut Session,
     run: &Run,
     start: &StartOptions,
     lease: Duration,
-) -> Result<WorkerSession, DbError> {
+) -> Result<(WorkerSession, i64, Option<String>), DbError> {
     commit::prepare_statements(session).await?;
     let endpoint = run.opened.endpoint.clone();
     let transaction = session.client.transaction().await?;
     register::lock_run(&transaction, run.number).await?;
-    let (worker, again) = register::register(&transaction, run.number, start, lease).await?;
+    let (worker, again, last_request) =
+        register::register(&transaction, run.number, start, lease).await?;
     transaction
         .execute(
             "INSERT INTO budget VALUES ($1, $2) ON CONFLICT DO NOTHING",
@@ -52,10 +54,11 @@ pub(super) async fn start(
     transaction
         .execute(include_str!("sql/inherit_all_doubts.sql"), &[&run.number, &endpoint])
         .await?;
+    let pace = requests::pace(&transaction, run.number).await?;
     transaction.commit().await?;
     session.is_known = true;
     let interrupted = interrupted::status(start.on_doubt);
-    Ok(WorkerSession {
+    let worker_session = WorkerSession {
         run: run.number,
         endpoint,
         start: start.clone(),
@@ -70,5 +73,6 @@ pub(super) async fn start(
         timeline: session.timeline.clone(),
         finish: CommitLatency::default(),
         began: Instant::now(),
-    })
+    };
+    Ok((worker_session, last_request, pace))
 }

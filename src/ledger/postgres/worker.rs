@@ -120,7 +120,7 @@ async fn doubt_after_rewind(
     if !register::lock_run(&transaction, *run).await? {
         return Ok(());
     }
-    let (last, _) = register::register(&transaction, *run, start, Duration::ZERO).await?;
+    let (last, ..) = register::register(&transaction, *run, start, Duration::ZERO).await?;
     let end = "UPDATE worker SET at_work = false WHERE number = $1";
     transaction.execute(end, &[&last]).await?;
     let doubt = include_str!("sql/doubt_after_rewind.sql");

@@ -20,6 +20,7 @@ mod other_runs;
 mod outcome_table;
 mod packed;
 mod read;
+mod requests;
 mod schema;
 mod seals;
 mod start;
@@ -46,8 +47,9 @@ use super::misplaced::Misplaced;
 use super::row_record::{RecordBuilder, open_ones};
 use super::{
     AttemptRecord, CommitOutcome, CommitRequest, CreateRunError, EventRecord, FinishOptions,
-    KnownOrders, Ledger, LedgerError, NewRun, NewSeal, OnRecord, OrderHistory, RowRecord, Run,
-    RunLock, SealHead, SealRecord, StartOptions, StartRecord, StartedRun,
+    KnownOrders, Ledger, LedgerError, NewRequest, NewRun, NewSeal, OnRecord, OrderHistory,
+    RequestRecord, RowRecord, Run, RunLock, SealHead, SealRecord, StartOptions, StartRecord,
+    StartedRun,
 };
 use crate::input::{InputError, OrderKey, PlannedRow};
 use crate::model::{AllocateSlots, Order, RowNumber};
@@ -275,6 +277,14 @@ impl Ledger for Sqlite {
         self.be_there()?;
         self.write_back("TRUNCATE");
         Ok(run)
+    }
+
+    fn add_request(&mut self, run: &Run, new: &NewRequest) -> Result<i64, LedgerError> {
+        requests::add(&self.connection, run.number, new).map_err(|cause| self.fail(cause))
+    }
+
+    fn requests(&mut self, run: &Run, after: i64) -> Result<Vec<RequestRecord>, LedgerError> {
+        requests::after(&self.connection, run.number, after).map_err(|cause| self.fail(cause))
     }
 
     fn rows(

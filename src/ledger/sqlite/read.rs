@@ -14,7 +14,9 @@ use crate::model::{Counts, Order, RowNumber, Status};
 const RUN: &str = "SELECT run.number, id, key, command, input_name, input_digest, endpoint,
         run.program, opened_at, rows, attempts, started_at, cut_off, finished_at, start.stop,
         cancelled, already_cancelled, rejected, failed, in_doubt, invalid, duplicate, not_sent,
-        rejected_with_doubt, rates
+        rejected_with_doubt, start.rates,
+        (SELECT request.rates FROM request WHERE request.run = run.number AND kind = 'pace'
+         ORDER BY request.number DESC LIMIT 1)
     FROM run JOIN progress ON progress.run = run.number LEFT JOIN start
         ON start.number = (SELECT max(latest.number) FROM start AS latest WHERE latest.run = run.number)";
 
@@ -71,6 +73,7 @@ fn run_from(row: &Row<'_>) -> rusqlite::Result<Run> {
         finished_at: row.get::<_, Option<i64>>(13)?.map(time),
         stop: row.get(14)?,
         counts,
+        pace: row.get(17 + Status::ALL.len())?,
     })
 }
 

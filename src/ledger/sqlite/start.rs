@@ -10,7 +10,7 @@ use super::active_run::ActiveRun;
 use super::claim_ranges::ClaimRanges;
 use super::other_runs::{self, IsLocked};
 use super::outcome_table::{OutcomeRow, OutcomeTable};
-use super::read;
+use super::{read, requests};
 use crate::hash::Digest;
 use crate::ledger::{PendingRow, Run, StartOptions, StartedRun, codes, interrupted};
 use crate::model::{Order, ReasonCode, RowNumber, Status};
@@ -62,10 +62,12 @@ pub(super) fn start(
     };
     active.read_ahead(&transaction)?;
     active.note_progress(&transaction)?;
+    let last_request = requests::newest(&transaction)?;
     transaction.commit()?;
     let exhausted = active.is_exhausted();
     let waiting = waiting.into_iter().map(|(waiting, _)| waiting).collect();
-    Ok((active, StartedRun { waiting, exhausted, ..StartedRun::default() }))
+    let pace = run.pace;
+    Ok((active, StartedRun { waiting, exhausted, last_request, pace, ..StartedRun::default() }))
 }
 
 /// The number of the run's last start; `None` if it was never started.

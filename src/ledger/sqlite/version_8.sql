@@ -61,6 +61,19 @@ CREATE TABLE event (
 ) STRICT;
 CREATE INDEX event_by_run ON event (run, number);
 
+-- What people asked of the processes that work on a run. It is not part of the sealed record: a
+-- process that acts on a request records an event.
+CREATE TABLE request (
+    number  INTEGER PRIMARY KEY AUTOINCREMENT,
+    run     INTEGER NOT NULL REFERENCES run,
+    at      INTEGER NOT NULL,
+    made_by TEXT    NOT NULL,                 -- user, host and process
+    kind    TEXT    NOT NULL,                 -- stop, pace
+    rates   TEXT,                             -- the pace; NULL: that of the run again
+    reason  TEXT
+) STRICT;
+CREATE INDEX request_by_run ON request (run, number);
+
 -- The rows that were decided by an earlier row with the same order: row_by_order has that one.
 CREATE INDEX duplicate_by_order ON row (admin_number, sequence_number) WHERE status = 6;
 

@@ -2,6 +2,7 @@
 //! only a shared ledger can do.
 mod disconnects;
 mod process;
+mod requests;
 mod seals;
 mod server;
 mod suite;
@@ -80,4 +81,6 @@ conformance! {
     a_run_that_is_started_again_while_it_is_exported_is_refused
     the_history_of_an_order_has_each_of_its_rows_in_every_run_with_their_attempts
     the_first_receipt_of_a_seal_stays
+    a_request_is_for_the_processes_that_started_before_it
+    the_last_pace_of_a_run_holds_for_every_later_start
 }

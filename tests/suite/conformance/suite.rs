@@ -14,6 +14,10 @@ use jiff::Timestamp;
 
 use crate::common::records;
 use crate::common::until;
+pub use crate::conformance::requests::{
+    a_request_is_for_the_processes_that_started_before_it,
+    the_last_pace_of_a_run_holds_for_every_later_start,
+};
 pub use crate::conformance::seals::{
     a_call_that_a_dead_process_left_in_flight_belongs_to_no_seal,
     a_run_that_is_started_again_while_it_is_exported_is_refused,

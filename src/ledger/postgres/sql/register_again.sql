@@ -3,11 +3,13 @@
 WITH next AS (
     INSERT INTO worker (run, started_at, started_by, program, rates, cut_off, leased_until,
                         lapsed_at, again, commit, uid, user_name, login_uid, login_name, host,
-                        process, unit, ssh_connection, reason, requested_by, ticket, configuration)
+                        process, unit, ssh_connection, reason, requested_by, ticket, configuration,
+                        last_request)
     SELECT run, started_at, started_by, program, rates, cut_off,
            clock_timestamp() + make_interval(secs => $2::double precision), clock_timestamp(),
            again, $3::bigint, uid, user_name, login_uid, login_name, host,
-           process, unit, ssh_connection, reason, requested_by, ticket, configuration
+           process, unit, ssh_connection, reason, requested_by, ticket, configuration,
+           last_request
     FROM worker WHERE number = $1
     RETURNING number
 )

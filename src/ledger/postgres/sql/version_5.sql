@@ -25,7 +25,9 @@ ALTER TABLE worker
     ADD COLUMN reason         text,
     ADD COLUMN requested_by   text,
     ADD COLUMN ticket         text,
-    ADD COLUMN configuration  text;           -- the digest of the settings in force
+    ADD COLUMN configuration  text,           -- the digest of the settings in force
+    -- Requests to stop count from this number on. A worker that joins others has theirs.
+    ADD COLUMN last_request   bigint NOT NULL DEFAULT 0;
 
 -- What happened to a run as a whole beside its starts and ends, which the tables run and worker
 -- have.
@@ -38,6 +40,19 @@ CREATE TABLE event (
     detail text        NOT NULL
 );
 CREATE INDEX event_by_run ON event (run, number);
+
+-- What people asked of the processes that work on a run. It is not part of the sealed record: a
+-- process that acts on a request records an event.
+CREATE TABLE request (
+    number  bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    run     bigint      NOT NULL REFERENCES run,
+    at      timestamptz NOT NULL,
+    made_by text        NOT NULL,             -- user, host and process
+    kind    text        NOT NULL,             -- stop, pace
+    rates   text,                             -- the pace; NULL: that of the run again
+    reason  text
+);
+CREATE INDEX request_by_run ON request (run, number);
 
 -- The rows that were decided without a call and carry an order, in all runs.
 CREATE INDEX decided_by_order ON row (admin_number, sequence_number)
