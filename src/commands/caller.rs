@@ -36,14 +36,15 @@ impl CoreCardCaller {
         settings: &Settings,
         server: &Url,
     ) -> anyhow::Result<CoreCardCaller> {
-        let credentials = Arc::new(Credentials::new(&settings.auth, &settings.network)?);
+        let Settings { auth, network, body, .. } = settings;
+        let credentials = Arc::new(Credentials::new(auth, network, server, body, run)?);
         let config = ClientConfig {
             endpoint: server.clone(),
             timeout: settings.timeout,
-            network: settings.network.clone(),
+            network: network.clone(),
             credentials: Arc::clone(&credentials),
         };
-        let client = Client::new(config, settings.body.clone(), run.to_owned())?;
+        let client = Client::new(config, body.clone(), run.to_owned())?;
         let (fetched_at, lifetime) =
             first(&credentials).await.context("cannot get the credentials that [auth] asks for")?;
         let rules = AnswerRules {

@@ -14,10 +14,11 @@ use crate::corecard::auth::{Auth, AuthError};
 use crate::corecard::proxy;
 
 /// The variables of secrets, but for those of headers, which are named after them.
-pub const VARIABLES: [&str; 6] = [
+pub const VARIABLES: [&str; 7] = [
     "CARDCANCEL_BEARER_TOKEN",
     "CARDCANCEL_BASIC_PASSWORD",
     "CARDCANCEL_OAUTH2_CLIENT_SECRET",
+    "CARDCANCEL_CORECARD_PASSWORD",
     proxy::USERNAME,
     proxy::PASSWORD,
     LEDGER_PASSWORD,
@@ -107,6 +108,10 @@ mod tests {
         assert_eq!(
             variables("kind = 'oauth2'\ntoken_url = 'https://a'\nclient_id = 'me'"),
             ["CARDCANCEL_OAUTH2_CLIENT_SECRET"]
+        );
+        assert_eq!(
+            variables("kind = 'corecard'\nuser_id = 'me'"),
+            ["CARDCANCEL_CORECARD_PASSWORD"]
         );
         assert!(variables("kind = 'command'\ncommand = ['token']").is_empty());
     }

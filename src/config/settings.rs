@@ -176,7 +176,8 @@ impl Settings {
                 }
                 None => TargetSettings::Rehearsal(rehearsal),
             },
-            auth: match auth.filter(|_| !rehearse) {
+            auth: match auth {
+                Some((table, _)) if rehearse => Auth::in_rehearsal(table),
                 Some(table) => read_auth(table, env.lookup)?,
                 None => Auth::None,
             },

@@ -22,6 +22,8 @@ const REQUEST_TIME: &str = "%m/%d/%Y %H:%M:%S";
 #[derive(Debug, Clone)]
 pub struct BodyTemplate {
     segments: Vec<Segment>,
+    /// The fields before the order, which every request to CoreCARD has; without a closing brace.
+    envelope: Vec<Segment>,
     request_time: TimeZone,
     /// Bytes of a body, so that it is allocated once.
     capacity: usize,
@@ -58,12 +60,14 @@ impl BodyTemplate {
         template.text("CallerID", 20, values.caller_id.as_deref())?;
         template.text("CalledID", 20, values.called_id.as_deref())?;
         template.request_time(values.request_time.is_some());
+        let envelope = template.segments.clone();
         template.number("AdminNumber", Segment::AdminNumber);
         template.number("CardSequenceNumber", Segment::SequenceNumber);
         template.constant("}");
         Ok(BodyTemplate {
             capacity: template.segments.iter().map(Segment::longest).sum(),
             segments: template.segments,
+            envelope,
             request_time: values.request_time.clone().unwrap_or(TimeZone::UTC),
         })
     }
@@ -78,8 +82,27 @@ impl BodyTemplate {
         attempt: u32,
         now: Timestamp,
     ) -> Vec<u8> {
+        self.render_segments(&self.segments, order, run, row, attempt, now)
+    }
+
+    /// The fields of a request that is about no order, as the beginning of an object: further
+    /// fields and the closing brace are to be appended. `{row}` and `{attempt}` are 0.
+    pub fn render_envelope(&self, run: &str, now: Timestamp) -> Vec<u8> {
+        let no_order = Order { admin_number: 0, sequence_number: 0 };
+        self.render_segments(&self.envelope, no_order, run, RowNumber(0), 0, now)
+    }
+
+    fn render_segments(
+        &self,
+        segments: &[Segment],
+        order: Order,
+        run: &str,
+        row: RowNumber,
+        attempt: u32,
+        now: Timestamp,
+    ) -> Vec<u8> {
         let mut body = Vec::with_capacity(self.capacity);
-        for segment in &self.segments {
+        for segment in segments {
             match segment {
                 Segment::Constant(json) => body.extend_from_slice(json.as_bytes()),
                 Segment::Run => body.extend_from_slice(within_string(run).as_bytes()),
@@ -294,6 +317,13 @@ mod tests {
     fn the_documents_sample_comes_out_field_for_field_and_in_order() {
         let compact: String = SAMPLE.split_whitespace().collect();
         assert_eq!(body_in("night-1", &sample()), compact);
+    }
+
+    #[test]
+    fn the_envelope_has_the_fields_of_every_request_but_no_order() {
+        let fields = BodyTemplate::new(&with_session("{run}/{row}-{attempt}")).unwrap();
+        let envelope = fields.render_envelope("night-1", Timestamp::UNIX_EPOCH);
+        assert_snapshot!(String::from_utf8(envelope).unwrap(), @r#"{"Source":"Web","IPAddress":"10.120.0.1","DateFormat":null,"CurrencyCode":null,"CurrencySymbolType":null,"Language":null,"ExternalIP":"10.120.0.0","SessionID":"night-1/0-0","APIVersion":"2.0","CallerID":null,"CalledID":null,"RequestTime":null"#);
     }
 
     #[test]

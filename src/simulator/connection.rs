@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::net::TcpStream;
 
 use super::handler::{Handler, TimedResponse};
-use super::head::{ParseError, RequestHead};
+use super::head::{ParseError, RequestHead, RequestTarget};
 use super::http::HttpConnection;
 use super::refusal::Refusal;
 use super::request;
@@ -24,8 +24,12 @@ async fn converse(stream: TcpStream, handler: &Handler) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let mut http = HttpConnection::new(stream, handler.clock);
     while let Some(head) = http.next_request().await? {
-        let TimedResponse { delay, response, mut pending } =
-            handler.handle(http.read_at(), order(&http, head));
+        let TimedResponse { delay, response, mut pending } = match head {
+            Ok(head) if head.target == RequestTarget::LogIn => {
+                handler.log_in(http.read_at(), http.body(&head))
+            }
+            _ => handler.handle(http.read_at(), order(&http, head, handler)),
+        };
         if !delay.is_zero() {
             http.flush().await?;
             match pending {
@@ -55,10 +59,15 @@ async fn converse(stream: TcpStream, handler: &Handler) -> io::Result<()> {
 }
 
 /// Which order a request asks to cancel, or why it may not.
-fn order(http: &HttpConnection, head: Result<RequestHead, ParseError>) -> Result<Order, Refusal> {
+fn order(
+    http: &HttpConnection,
+    head: Result<RequestHead, ParseError>,
+    handler: &Handler,
+) -> Result<Order, Refusal> {
     let head = head?;
     match Refusal::target(head.target) {
         Some(refusal) => Err(refusal),
+        None if !handler.accepts_token(head.token, http.read_at()) => Err(Refusal::token()),
         None => request::read(http.body(&head)).map_err(Refusal::body),
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::capacity::Capacity;
 use super::clock::SimClock;
+use super::login::Logins;
 use super::orders::{Decision, OrderState, Orders, SimOutcome};
 use super::peak::Peak;
 use super::recorder::{PendingRecord, RecordBuffer, RecordLine};
@@ -22,6 +23,7 @@ pub(super) struct Handler {
     pub(super) clock: SimClock,
     scenario: Scenario,
     orders: Orders,
+    logins: Logins,
     admission: Mutex<AdmissionControl>,
     stats: AtomicStats,
     record: Option<RecordBuffer>,
@@ -49,6 +51,7 @@ impl Handler {
             clock: SimClock::start(),
             scenario: Scenario::new(settings),
             orders: Orders::new(),
+            logins: Logins::new(settings),
             admission: Mutex::new(AdmissionControl { peak: Peak::default(), capacity }),
             stats: AtomicStats::new(),
             record,
@@ -91,6 +94,19 @@ impl Handler {
         let pending =
             self.record.as_ref().map(|lines| PendingRecord::new(lines.clone(), self.clock, line));
         TimedResponse { delay, response, pending }
+    }
+
+    /// Answers a login that arrived at this time. It is no call: it takes none of the capacity,
+    /// and is not in the record.
+    pub(super) fn log_in(&self, at: u64, body: &[u8]) -> TimedResponse {
+        self.stats.count_login();
+        let response = self.logins.log_in(at, body);
+        TimedResponse { delay: Duration::ZERO, response, pending: None }
+    }
+
+    /// Whether a call with this token, or with none, is accepted at this time.
+    pub(super) fn accepts_token(&self, token: Option<u32>, at: u64) -> bool {
+        self.logins.accepts(token, at)
     }
 
     pub(super) fn stats(&self) -> Stats {

@@ -2,8 +2,12 @@
 
 use std::mem::MaybeUninit;
 
-/// The one path that is served.
+/// The path of the call.
 pub(super) const PATH: &str = "/api/CoreCredit/CardManagement/CancelPhysicalCardOrder";
+/// The path of the login.
+pub(super) const LOGIN_PATH: &str = "/api/CoreCredit/Token/Token";
+/// How the text of a token begins that the login issued; its number follows.
+pub(super) const TOKEN: &str = "simulator-token-";
 /// The largest head, in bytes.
 pub(super) const MAX_HEAD: usize = 16 * 1024;
 /// The largest body, in bytes.
@@ -19,6 +23,8 @@ pub(super) struct RequestHead {
     /// How many bytes of body follow.
     pub(super) body: usize,
     pub(super) target: RequestTarget,
+    /// The number of the token that it carries; `None` if it carries none of the login's.
+    pub(super) token: Option<u32>,
     /// Whether the connection ends with the answer.
     pub(super) close: bool,
     /// Whether the client waits for `100 Continue` before it sends the body.
@@ -29,6 +35,7 @@ pub(super) struct RequestHead {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum RequestTarget {
     Cancel,
+    LogIn,
     WrongMethod,
     NotFound,
 }
@@ -56,6 +63,7 @@ pub(super) fn parse(input: &[u8]) -> Result<Option<RequestHead>, ParseError> {
         length,
         body: 0,
         target: target(request.method, request.path),
+        token: None,
         // HTTP/1.0 keeps nothing alive; a HEAD answer's body would read as the next answer.
         close: request.version == Some(0) || request.method == Some("HEAD"),
         expects_continue: false,
@@ -75,6 +83,8 @@ pub(super) fn parse(input: &[u8]) -> Result<Option<RequestHead>, ParseError> {
             head.close |= names(header.value, "close");
         } else if is("expect") {
             head.expects_continue = names(header.value, "100-continue");
+        } else if is("authorization") {
+            head.token = number_of_token(header.value);
         }
     }
     Ok(Some(head))
@@ -84,9 +94,16 @@ fn target(method: Option<&str>, path: Option<&str>) -> RequestTarget {
     let path = path.unwrap_or_default().split('?').next();
     match (path, method) {
         (Some(PATH), Some("POST")) => RequestTarget::Cancel,
-        (Some(PATH), _) => RequestTarget::WrongMethod,
+        (Some(LOGIN_PATH), Some("POST")) => RequestTarget::LogIn,
+        (Some(PATH | LOGIN_PATH), _) => RequestTarget::WrongMethod,
         _ => RequestTarget::NotFound,
     }
+}
+
+/// The number in the header of a call; `None` if it carries no token of the login's.
+fn number_of_token(header: &[u8]) -> Option<u32> {
+    let text = std::str::from_utf8(header).ok()?;
+    text.split_whitespace().last()?.strip_prefix(TOKEN)?.parse().ok()
 }
 
 fn body_length(value: &[u8]) -> Result<usize, ParseError> {
@@ -127,6 +144,7 @@ mod tests {
             length: input.len(),
             body: 12,
             target: RequestTarget::Cancel,
+            token: None,
             close: false,
             expects_continue: true,
         };
@@ -142,13 +160,15 @@ mod tests {
     }
 
     #[test]
-    fn only_post_to_the_one_path_cancels() {
+    fn only_post_to_a_path_that_is_served_does_something() {
         let target = |line: &str| {
             parse(format!("{line} HTTP/1.1\r\n\r\n").as_bytes())
                 .map(|head| head.map(|head| head.target))
         };
         assert_eq!(target(&format!("POST {PATH}")), Ok(Some(RequestTarget::Cancel)));
         assert_eq!(target(&format!("GET {PATH}")), Ok(Some(RequestTarget::WrongMethod)));
+        assert_eq!(target(&format!("POST {LOGIN_PATH}")), Ok(Some(RequestTarget::LogIn)));
+        assert_eq!(target(&format!("GET {LOGIN_PATH}")), Ok(Some(RequestTarget::WrongMethod)));
         assert_eq!(target(&format!("POST {PATH}/")), Ok(Some(RequestTarget::NotFound)));
         assert_eq!(target("GET /"), Ok(Some(RequestTarget::NotFound)));
     }

@@ -31,8 +31,9 @@ labeled_enum! {
         AlreadyCancelled = "already_cancelled", "200, `Status` false, `SIMULATOR_ALREADY_CANCELLED`.";
         OverCapacity = "429", "429 with `Retry-After: 1`: more requests in a second than the capacity. Nothing done.";
         BadRequest = "400", "400: the request or its body is not what the API takes. Nothing done.";
-        NotFound = "404", "404: any path but the one. Nothing done.";
-        WrongMethod = "405", "405: the right path, and not POST. Nothing done.";
+        Unauthorized = "401", "401: a token that has expired, or none where there must be one. Nothing done.";
+        NotFound = "404", "404: a path that is not served. Nothing done.";
+        WrongMethod = "405", "405: a path that is served, and not POST. Nothing done.";
         LengthRequired = "411", "411: a chunked body. Nothing done.";
         BodyTooLarge = "413", "413: a body over 64 KiB. Nothing done.";
         HeadTooLarge = "431", "431: a request head over 16 KiB. Nothing done.";

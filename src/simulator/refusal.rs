@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::head::{MAX_BODY, MAX_HEAD, PATH, ParseError, RequestTarget};
+use super::head::{LOGIN_PATH, MAX_BODY, MAX_HEAD, PATH, ParseError, RequestTarget};
 use super::labels::Answer;
 
 /// Why a request is refused: its answer and message.
@@ -22,15 +22,21 @@ impl Refusal {
         Refusal::new(Answer::BadRequest, message)
     }
 
-    /// For a target other than the one that is served.
+    /// For a token that does not hold, or none where there must be one.
+    pub(super) fn token() -> Refusal {
+        Refusal::new(Answer::Unauthorized, "log in first, or again")
+    }
+
+    /// For a target other than those that are served.
     pub(super) fn target(target: RequestTarget) -> Option<Refusal> {
         match target {
-            RequestTarget::Cancel => None,
+            RequestTarget::Cancel | RequestTarget::LogIn => None,
             RequestTarget::WrongMethod => {
                 Some(Refusal::new(Answer::WrongMethod, "only POST is served here"))
             }
             RequestTarget::NotFound => {
-                Some(Refusal::new(Answer::NotFound, format!("only POST {PATH} is served")))
+                let served = format!("only POST {PATH} and {LOGIN_PATH} are served");
+                Some(Refusal::new(Answer::NotFound, served))
             }
         }
     }

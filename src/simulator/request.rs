@@ -57,6 +57,41 @@ pub(super) fn read(body: &[u8]) -> Result<Order, String> {
     })
 }
 
+/// What a login asks for a token with.
+#[derive(Debug)]
+pub(super) enum LoginRequest {
+    Password,
+    Refresh(String),
+}
+
+/// The fields of a login beside those of every request.
+#[derive(Debug, serde::Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct LoginFields {
+    #[serde(rename = "UserID")]
+    user_id: String,
+    password: Option<String>,
+    grant_type: String,
+    refresh_token: Option<String>,
+}
+
+/// Parses a login, or returns what is wrong with it. The message never repeats a value.
+pub(super) fn read_login(body: &[u8]) -> Result<LoginRequest, String> {
+    let malformed = |_| "the body is not that of a login".to_owned();
+    serde_json::from_slice::<CancelRequest>(body).map_err(malformed)?.check_texts()?;
+    let login: LoginFields = serde_json::from_slice(body).map_err(malformed)?;
+    let fits = |text: &str, limit| (1..=limit).contains(&text.chars().count());
+    let password = login.password.is_some_and(|password| fits(&password, 32));
+    match (login.grant_type.as_str(), login.refresh_token) {
+        _ if !fits(&login.user_id, 40) => Err("UserID is missing or too long".to_owned()),
+        ("AccessToken", _) if password => Ok(LoginRequest::Password),
+        ("AccessToken", _) => Err("Password is missing or too long".to_owned()),
+        ("RefreshToken", Some(token)) => Ok(LoginRequest::Refresh(token)),
+        ("RefreshToken", None) => Err("RefreshToken is missing".to_owned()),
+        _ => Err("GrantType is neither AccessToken nor RefreshToken".to_owned()),
+    }
+}
+
 impl CancelRequest {
     /// Checks the texts against the API's allowable lengths.
     fn check_texts(&self) -> Result<(), String> {

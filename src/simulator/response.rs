@@ -31,6 +31,8 @@ pub(super) enum Response {
     Refused(Refusal),
     /// There was no room for it.
     OverCapacity,
+    /// It was a login, answered with this status and body.
+    Login(&'static str, String),
 }
 
 /// The status that an answer has if it is to be a server error.
@@ -64,6 +66,7 @@ pub(super) fn write_response(
             return writer.faulted(*fault, *result, *status);
         }
         Response::Refused(refusal) => writer.refusal(refusal),
+        Response::Login(status, body) => writer.write(status, JSON, body),
         Response::OverCapacity => writer.write("429 Too Many Requests", JSON_RETRY, OVER_CAPACITY),
     }
     writer.action()
@@ -123,6 +126,7 @@ impl ResponseWriter<'_> {
 
     fn refusal(&mut self, refusal: &Refusal) {
         let (status, headers, code) = match refusal.answer {
+            Answer::Unauthorized => ("401 Unauthorized", JSON, "SIMULATOR_UNAUTHORIZED"),
             Answer::NotFound => ("404 Not Found", JSON, "SIMULATOR_NOT_FOUND"),
             Answer::WrongMethod => ("405 Method Not Allowed", JSON_ALLOW, "SIMULATOR_WRONG_METHOD"),
             Answer::LengthRequired => ("411 Length Required", JSON, "SIMULATOR_LENGTH_REQUIRED"),

@@ -8,9 +8,11 @@ use serde::Deserialize;
 
 use super::fault::Fault;
 use super::latency::Latency;
+use super::login_behavior::LoginBehavior;
 use super::share::Share;
 
 const ORDERS: &str = "Shares of the orders, such as 2%";
+const LOGIN: &str = "The login";
 const FAULTS: &str = "Shares of the calls, such as 2%";
 
 /// How a simulator is to behave. The default is a perfect, instantaneous CoreCARD.
@@ -81,6 +83,15 @@ pub struct SimulatorSettings {
     /// Cancelled; no answer until the client closes or the server stops.
     #[arg(long, default_value_t, hide_default_value = true, value_name = "SHARE", help_heading = FAULTS)]
     pub hang: Share,
+    /// What CoreCARD's login does.
+    #[arg(long, value_enum, default_value_t, value_name = "WHAT", help_heading = LOGIN)]
+    pub login: LoginBehavior,
+    /// Seconds until a token of the login expires; by default 1800
+    #[arg(long, value_name = "SECONDS", help_heading = LOGIN)]
+    pub token_lifetime: Option<u32>,
+    /// Answer 401 to calls without a token.
+    #[arg(long, help_heading = LOGIN)]
+    pub require_login: bool,
     /// CSV file with one line for each call; replaced if it exists.
     #[arg(long, value_name = "FILE")]
     pub record: Option<PathBuf>,

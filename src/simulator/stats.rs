@@ -15,8 +15,11 @@ use super::response::Response;
 /// `answered` or in `faults`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Stats {
-    /// Requests that arrived whole, or that were refused before they had.
+    /// Requests that arrived whole, or that were refused before they had; logins are not among
+    /// them.
     pub requests: u64,
+    /// Logins, refused ones and refreshes among them.
+    pub logins: u64,
     /// Requests that met no fault, by their answer. Every answer has an entry.
     pub answered: BTreeMap<Answer, u64>,
     /// Requests that met faults, by its kind. Every fault has an entry.
@@ -42,6 +45,7 @@ pub struct Stats {
 /// Counts while requests are served, without a lock.
 #[derive(Debug)]
 pub(super) struct AtomicStats {
+    logins: AtomicU64,
     answered: Vec<AtomicU64>,
     faults: Vec<AtomicU64>,
 }
@@ -49,12 +53,18 @@ pub(super) struct AtomicStats {
 impl AtomicStats {
     pub(super) fn new() -> AtomicStats {
         AtomicStats {
+            logins: AtomicU64::new(0),
             answered: Answer::ALL.iter().map(|_| AtomicU64::new(0)).collect(),
             faults: Fault::ALL.iter().map(|_| AtomicU64::new(0)).collect(),
         }
     }
 
-    /// Counts a response, and returns its label.
+    /// Counts a login.
+    pub(super) fn count_login(&self) {
+        self.logins.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts the response to a call, and returns its label.
     pub(super) fn count(&self, response: &Response) -> &'static str {
         let answer = match response {
             Response::Decided(SimOutcome::Faulted(fault, _), _) => {
@@ -63,7 +73,8 @@ impl AtomicStats {
             }
             Response::Decided(SimOutcome::Answered(result), _) => Answer::from(*result),
             Response::Refused(refusal) => refusal.answer,
-            Response::OverCapacity => Answer::OverCapacity,
+            // Logins are counted by themselves.
+            Response::OverCapacity | Response::Login(..) => Answer::OverCapacity,
         };
         self.answered[answer as usize].fetch_add(1, Ordering::Relaxed);
         answer.as_str()
@@ -73,6 +84,7 @@ impl AtomicStats {
         let load = |count: &AtomicU64| count.load(Ordering::Relaxed);
         Stats {
             requests: peak.total,
+            logins: load(&self.logins),
             answered: Answer::ALL.iter().copied().zip(self.answered.iter().map(load)).collect(),
             faults: Fault::ALL.iter().copied().zip(self.faults.iter().map(load)).collect(),
             orders_asked: orders.asked,

@@ -1,6 +1,7 @@
 //! Credentials that are fetched and refreshed during a run, the proxy, and that no secret is ever
 //! displayed.
 use std::os::unix::fs::PermissionsExt;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use crate::common::{
@@ -259,6 +260,214 @@ fn a_secret_can_be_a_credential_of_systemd() {
     let variables = [("CREDENTIALS_DIRECTORY", &*folder)];
     env.cancel_with(&server.url(), &[], &variables).exits(0);
     assert!(carries(&server.requests()[0], "token-1"));
+}
+
+const PASSWORD: (&str, &str) = ("CARDCANCEL_CORECARD_PASSWORD", "pass-w0rd");
+const LOGIN: &str = "[auth]\nkind = 'corecard'\nuser_id = 'night'\n";
+const LOGIN_PATH: &str = "/api/CoreCredit/Token/Token";
+
+/// A server of CoreCARD: `logs_in` answers a login by its number from 0 on, `calls` a call by its
+/// number.
+fn core_card(
+    logs_in: impl Fn(usize, &Request) -> Behavior + Send + Sync + 'static,
+    calls: impl Fn(usize, &Request) -> Behavior + Send + Sync + 'static,
+) -> ScriptedServer {
+    let (logins, called) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    ScriptedServer::new(move |_, request| {
+        if is_login(request) {
+            logs_in(logins.fetch_add(1, Ordering::Relaxed), request)
+        } else {
+            calls(called.fetch_add(1, Ordering::Relaxed), request)
+        }
+    })
+}
+
+fn is_login(request: &Request) -> bool {
+    request.head.lines().next().is_some_and(|line| line.contains("/Token/Token"))
+}
+
+fn logins(server: &ScriptedServer) -> Vec<Request> {
+    server.requests().into_iter().filter(is_login).collect()
+}
+
+/// CoreCARD's answer to the nth login.
+fn log_in(nth: usize, lifetime: Option<u32>) -> Behavior {
+    let n = nth + 1;
+    Behavior::Respond(json(
+        &serde_json::json!({ "Message": "", "Status": true, "ErrorCode": null, "ResponseData": {
+            "AccessToken": format!("token-{n}"), "RefreshToken": format!("again-{n}"), "ExpiresIn": lifetime
+        } })
+        .to_string(),
+    ))
+}
+
+fn refuse(http_status: &str, message: &str) -> Behavior {
+    let body = serde_json::json!({ "Message": message, "Status": false, "ErrorCode": "ERR00042" });
+    Behavior::Respond(with_headers(http_status, &[], &body.to_string()))
+}
+
+fn yes(_: usize, _: &Request) -> Behavior {
+    Behavior::Respond(json(YES))
+}
+
+/// Accepts this many calls with `token-1`.
+fn until_token_1_dies(after: usize) -> impl Fn(usize, &Request) -> Behavior {
+    move |nth, request| match carries(request, "token-1") && nth >= after {
+        true => Behavior::Respond(status("401 Unauthorized")),
+        false => Behavior::Respond(json(YES)),
+    }
+}
+
+fn cancel_as_user(env: &TestEnv, server: &ScriptedServer, flags: &[&str]) -> ProgramOutput {
+    env.cancel_with(&server.url(), flags, &[PASSWORD])
+}
+
+#[test]
+fn corecards_login_is_asked_with_the_fields_of_a_call_and_its_token_is_sent() {
+    let server = core_card(|nth, _| log_in(nth, Some(600)), yes);
+    let env = env(2, &format!("session_id = '{{row}}'\n{LOGIN}"));
+    let url = format!("{}/base/", server.url());
+    env.cancel_with(&url, &[], &[PASSWORD]).exits(0);
+    let requests = server.requests();
+    assert_eq!((logins(&server).len(), requests.len()), (1, 3));
+    let line = requests[0].head.lines().next().unwrap();
+    assert_eq!(line, format!("POST /base{LOGIN_PATH} HTTP/1.1"));
+    assert_eq!(requests[0].header("authorization"), None);
+    assert_snapshot!(requests[0].body, @r#"{"Source":"WEB","IPAddress":null,"DateFormat":null,"CurrencyCode":null,"CurrencySymbolType":null,"Language":null,"ExternalIP":"10.120.0.0","SessionID":"0","APIVersion":"2.0","CallerID":null,"CalledID":null,"RequestTime":null,"UserID":"night","Password":"pass-w0rd","GrantType":"AccessToken","RefreshToken":null}"#);
+    assert!(requests[1..].iter().all(|request| carries(request, "token-1")));
+}
+
+#[test]
+fn a_token_of_the_login_is_refreshed_before_it_ends_without_the_password() {
+    let server = core_card(|nth, _| log_in(nth, Some(2)), yes);
+    let env = env(60, LOGIN);
+    let url = server.url();
+    let flags = ["--url", &url, "--external-ip", "10.120.0.0", "--rate", "20/s", "--yes"];
+    let mut command = env.command(&[&["run", "orders.csv"], &flags[..]].concat());
+    ProgramOutput::from(command.env(PASSWORD.0, PASSWORD.1).output().unwrap()).exits(0);
+    assert!(env.results().iter().all(|row| row.attempts() == 1));
+    let logins = logins(&server);
+    assert!((2..=4).contains(&logins.len()), "{}", logins.len());
+    let refresh = logins[1].json();
+    assert_eq!(refresh["GrantType"], "RefreshToken");
+    assert_eq!(refresh["RefreshToken"], "again-1");
+    assert!(refresh["Password"].is_null());
+}
+
+#[test]
+fn where_the_refresh_is_refused_the_login_is_made_anew() {
+    let logs_in = |nth, request: &Request| match request.json()["GrantType"].as_str() {
+        Some("RefreshToken") => refuse("200 OK", "session over"),
+        _ => log_in(nth, None),
+    };
+    let server = core_card(logs_in, until_token_1_dies(2));
+    let env = env(4, LOGIN);
+    let outcome = cancel_as_user(&env, &server, &["--concurrency", "1"]).exits(0);
+    let kinds: Vec<_> =
+        logins(&server).iter().map(|login| login.json()["GrantType"].clone()).collect();
+    assert_eq!(kinds, ["AccessToken", "RefreshToken", "AccessToken"]);
+    assert!(server.requests().iter().any(|request| carries(request, "token-3")));
+    assert!(!contains(outcome.report().as_bytes(), "again-1"));
+}
+
+#[test]
+fn a_status_of_false_refuses_the_login_at_http_200_too() {
+    for http_status in ["200 OK", "401 Unauthorized"] {
+        let server = core_card(move |_, _| refuse(http_status, "not pass-w0rd"), yes);
+        let env = env(1, LOGIN);
+        let outcome = cancel_as_user(&env, &server, &[]).exits(2);
+        let line = outcome.stderr.lines().last().unwrap();
+        let refused = "with Status false (ERR00042, not [secret removed]): check user_id and CARDCANCEL_CORECARD_PASSWORD";
+        assert!(line.ends_with(refused) && line.contains(&http_status[..3]), "{line}");
+        assert_eq!(server.requests().len(), 1, "a wrong password is not tried again");
+        let everything = [outcome.report().into_bytes(), env.everything_written()].concat();
+        assert!(!contains(&everything, "pass-w0rd"));
+    }
+}
+
+#[test]
+fn a_login_that_is_refused_during_a_run_is_not_repeated() {
+    let logs_in = |nth, _: &Request| match nth {
+        0 => log_in(nth, None),
+        _ => refuse("200 OK", "locked"),
+    };
+    let server = core_card(logs_in, until_token_1_dies(1));
+    let env = env(3, LOGIN);
+    cancel_as_user(&env, &server, &["--concurrency", "1"]).exits(4);
+    assert_eq!(logins(&server).len(), 3, "a login, a refresh and a login");
+    assert_eq!(codes(&env), ["cancelled ERR01160", "not_sent HTTP_401", "not_sent CREDENTIALS"]);
+}
+
+#[test]
+fn a_login_that_is_away_is_asked_again() {
+    let logs_in = |nth, _: &Request| match nth {
+        0 => Behavior::Respond(status("503 Service Unavailable")),
+        1 => Behavior::Close,
+        nth => log_in(nth, None),
+    };
+    let server = core_card(logs_in, yes);
+    cancel_as_user(&env(1, LOGIN), &server, &["--quiet"]).exits(0);
+    assert_eq!(server.requests().len(), 4);
+}
+
+#[test]
+fn path_places_and_header_of_the_login_can_be_set() {
+    let answer = r#"{"data":{"jwt":"token-1","minutes":"10"}}"#;
+    let server = core_card(move |_, _| Behavior::Respond(json(answer)), yes);
+    let more = "path = '/sign/Token/Token'\ntoken_at = '/data/jwt'\nlifetime_at = '/data/minutes'\nlifetime_unit = 'minutes'\nheader = 'X-Token'\nprefix = ''";
+    cancel_as_user(&env(1, &format!("{LOGIN}{more}")), &server, &[]).exits(0);
+    let requests = server.requests();
+    assert!(requests[0].head.starts_with("POST /sign/Token/Token "));
+    assert_eq!(requests[1].header("x-token"), Some("token-1"));
+    assert_eq!(requests[1].header("authorization"), None);
+}
+
+#[test]
+fn a_token_of_the_login_is_shown_nowhere_though_an_answer_repeats_it() {
+    let repeats = |_: usize, request: &Request| {
+        let token = request.header("x-token").unwrap();
+        refuse("200 OK", &format!("the token {} {token} may not cancel", &token[7..]))
+    };
+    let server = core_card(
+        |_, _| Behavior::Respond(json(r#"{"ResponseData":{"AccessToken":"s3cret-t0ken"}}"#)),
+        repeats,
+    );
+    let env = env(1, &format!("{LOGIN}header = 'X-Token'\nprefix = 'Token: '"));
+    let outcome = cancel_as_user(&env, &server, &["--log-level=debug"]).exits(1);
+    let everything = [outcome.report().into_bytes(), env.everything_written()].concat();
+    assert!(!contains(&everything, "s3cret-t0ken") && !contains(&everything, "pass-w0rd"));
+    assert!(contains(&everything, "[secret removed]"));
+    let shown = env.run(&["config", "show"]).exits(0).stdout;
+    let line = |name: &str| shown.lines().find(|line| line.contains(name)).unwrap().to_owned();
+    assert!(line("  kind ").contains("corecard"), "{shown}");
+    assert!(line("CARDCANCEL_CORECARD_PASSWORD").contains("not set"), "{shown}");
+}
+
+#[test]
+fn a_rehearsal_logs_in_to_the_simulator_without_a_secret() {
+    let rehearse = |scenario: &str| {
+        let env = env(
+            80,
+            &format!(
+                "{LOGIN}token_at = '/elsewhere'\n[rehearsal]\nrequire_login = true\n{scenario}"
+            ),
+        );
+        let flags = ["run", "orders.csv", "--rehearse", "--yes", "--json", "--rate", "20/s"];
+        let outcome = ProgramOutput::from(env.command(&flags).output().unwrap());
+        (outcome.code, outcome.stdout, outcome.stderr)
+    };
+    let (exit, json, _) = rehearse("token_lifetime = 3");
+    assert_eq!(exit, Some(0), "{json}");
+    let summary: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let simulator = &summary["rehearsal"]["simulator"];
+    assert!(simulator["logins"].as_u64().unwrap() >= 2, "{simulator}");
+    assert_eq!(simulator["answered"]["ok"], 80);
+    let (exit, _, stderr) = rehearse("login = 'wrong-password'");
+    assert_eq!(exit, Some(2));
+    assert_snapshot!(stderr.lines().last().unwrap(), @"error: cannot get the credentials that [auth] asks for: CoreCARD's login answered HTTP 401 with Status false (SIMULATOR_WRONG_PASSWORD, Wrong User or Password): check user_id and CARDCANCEL_CORECARD_PASSWORD");
+    assert_eq!(rehearse("login = 'status-false'").0, Some(2));
+    assert_eq!(rehearse("login = 'expired-token'").0, Some(4));
+    assert_eq!(rehearse("login = 'refuse-refresh'\ntoken_lifetime = 3").0, Some(0));
 }
 
 const PROXY: [(&str, &str); 2] =

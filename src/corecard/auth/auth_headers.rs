@@ -18,32 +18,22 @@ const REMOVED: &str = "[secret removed]";
 #[derive(Debug, Clone, Default)]
 pub(in crate::corecard) struct AuthHeaders {
     headers: HeaderMap,
-    /// What stands encoded in a header.
-    password: Option<SecretString>,
     /// Every form in which a server may repeat a secret.
     forms: Vec<SecretString>,
 }
 
 impl AuthHeaders {
+    /// These headers, and the secret that stands in one of them encoded or after a prefix, or in
+    /// the body.
     pub fn new(
         headers: impl IntoIterator<Item = (HeaderName, HeaderValue)>,
-        password: Option<SecretString>,
+        secret: Option<SecretString>,
     ) -> AuthHeaders {
         let headers: HeaderMap = headers.into_iter().collect();
         let values = headers.iter().flat_map(|(name, value)| secrets(name, value));
-        let password_text = password.iter().map(ExposeSecret::expose_secret);
-        let forms = all_forms(values.chain(password_text));
-        AuthHeaders { headers, password, forms }
-    }
-
-    /// The same with another token.
-    pub fn with_token(&self, token: HeaderValue) -> AuthHeaders {
-        let mut headers = self.headers.clone();
-        headers.insert(AUTHORIZATION, token);
-        AuthHeaders::new(
-            headers.iter().map(|(name, value)| (name.clone(), value.clone())),
-            self.password.clone(),
-        )
+        let secret_text = secret.iter().map(ExposeSecret::expose_secret);
+        let forms = all_forms(values.chain(secret_text));
+        AuthHeaders { headers, forms }
     }
 
     /// The headers of the call.
@@ -163,8 +153,6 @@ mod tests {
         let token = auth_headers("authorization", "Bearer s3cr3t-t0ken", None);
         assert_eq!(token.redact("no s3cr3t-t0ken here"), "no [secret removed] here");
         assert_eq!(token.redact("Bearer of bad news"), "Bearer of bad news");
-        let renewed = token.with_token(HeaderValue::from_static("Bearer an0ther-0ne"));
-        assert_eq!(renewed.redact("an0ther-0ne"), "[secret removed]");
         let key = auth_headers("x-api-key", "s3cr3t-key", None);
         assert_eq!(key.redact("s3cr3t-key s3cr3t-key"), "[secret removed] [secret removed]");
         let pair = auth_headers("authorization", "Basic bWU6cGFzc3dvcmQ=", Some("password"));

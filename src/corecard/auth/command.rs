@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::error::AuthError;
 use super::token::{Token, TokenError};
+use super::values::duration;
 use crate::child_command::{ChildCommand, ChildError};
 
 /// How long the command may take, unless the table sets another limit.
@@ -33,8 +34,8 @@ pub(super) struct CommandTable {
 impl TokenCommand {
     pub(super) fn new(table: CommandTable) -> Result<TokenCommand, AuthError> {
         let CommandTable { command, lifetime, time_limit } = table;
-        let lifetime = lifetime.map(|text| length("lifetime", &text)).transpose()?;
-        let time_limit = time_limit.map(|text| length("time_limit", &text)).transpose()?;
+        let lifetime = lifetime.map(|text| duration("lifetime", &text)).transpose()?;
+        let time_limit = time_limit.map(|text| duration("time_limit", &text)).transpose()?;
         let command = ChildCommand::new(command, time_limit.unwrap_or(TIME_LIMIT));
         let command = command.ok_or_else(|| {
             AuthError::Table("command is empty: write it as [\"program\", \"argument\"]".to_owned())
@@ -64,14 +65,6 @@ impl TokenCommand {
     fn describe(&self, what: &str) -> String {
         format!("the command {} {what}", self.command.program())
     }
-}
-
-fn length(name: &str, text: &str) -> Result<Duration, AuthError> {
-    let length: Option<SignedDuration> = text.parse().ok();
-    let length = length.and_then(|length| Duration::try_from(length).ok());
-    length.filter(|length| !length.is_zero()).ok_or_else(|| {
-        AuthError::Table(format!("{name}: \"{text}\" is not a duration: write 10m or 30s"))
-    })
 }
 
 #[cfg(test)]

@@ -4,12 +4,17 @@
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use http::header::AUTHORIZATION;
+use url::Url;
+
 use super::Auth;
 use super::auth_headers::AuthHeaders;
 use super::command::TokenCommand;
+use super::corecard::LoginClient;
 use super::header;
 use super::oauth2::OAuth2;
 use super::token::TokenError;
+use crate::corecard::body_template::BodyTemplate;
 use crate::corecard::connector::NetworkConfig;
 use crate::corecard::error::ClientError;
 
@@ -26,20 +31,31 @@ enum TokenSource {
     /// Nowhere: these are all there are.
     None,
     TokenServer(Box<OAuth2>, reqwest::Client),
+    Login(Box<LoginClient>),
     Command(TokenCommand),
 }
 
 impl Credentials {
-    /// Credentials of this kind. Those that are fetched are not there before
-    /// they are.
+    /// Credentials of this kind, for the calls of a run to CoreCARD at this base address. Those
+    /// that are fetched are not there before they are.
     ///
     /// # Errors
     /// When the way to the token server cannot be set up.
-    pub fn new(auth: &Auth, network: &NetworkConfig) -> Result<Credentials, ClientError> {
+    pub fn new(
+        auth: &Auth,
+        network: &NetworkConfig,
+        base: &Url,
+        body: &BodyTemplate,
+        run: &str,
+    ) -> Result<Credentials, ClientError> {
         let source = match auth {
             Auth::OAuth2(client) => {
                 let http = network.client(client.token_url())?;
                 TokenSource::TokenServer(Box::new(client.clone()), http)
+            }
+            Auth::CoreCard(login) => {
+                let client = LoginClient::new(login.clone(), network, base, body, run)?;
+                TokenSource::Login(Box::new(client))
             }
             Auth::Command(command) => TokenSource::Command(command.clone()),
             Auth::None | Auth::Headers(_) | Auth::Basic { .. } | Auth::Bearer(_) => {
@@ -68,13 +84,17 @@ impl Credentials {
         let token = match &self.source {
             TokenSource::None => return Ok(None),
             TokenSource::TokenServer(client, http) => client.fetch(http).await?,
+            TokenSource::Login(client) => client.fetch().await?,
             TokenSource::Command(command) => command.fetch().await?,
         };
-        let value = header::bearer(&token.text);
-        let value = value.ok_or_else(|| {
+        let header = match &self.source {
+            TokenSource::Login(client) => client.header(&token),
+            _ => header::bearer(&token.text).map(|value| (AUTHORIZATION, value)),
+        };
+        let header = header.ok_or_else(|| {
             TokenError::for_good("the token cannot be sent in a header".to_owned())
         })?;
-        let renewed = Arc::new(self.auth_headers().with_token(value));
+        let renewed = Arc::new(AuthHeaders::new([header], Some(token.text)));
         *self.headers.write().unwrap_or_else(PoisonError::into_inner) = renewed;
         Ok(token.lifetime)
     }

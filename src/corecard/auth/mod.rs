@@ -3,12 +3,15 @@
 
 pub(super) mod auth_headers;
 mod command;
+mod corecard;
 pub mod credentials;
 mod error;
 pub(super) mod header;
 mod oauth2;
 pub mod secret;
 pub mod token;
+mod token_answer;
+mod values;
 
 use http::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
@@ -16,10 +19,12 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use command::{CommandTable, TokenCommand};
+use corecard::{CoreCardLogin, CoreCardTable};
 pub use error::AuthError;
 use header::sensitive;
 use oauth2::{OAuth2, OAuth2Table};
 use secret::{EnvLookup, secret};
+use values::header_name;
 
 /// The variable of the bearer token.
 const BEARER_TOKEN: &str = "CARDCANCEL_BEARER_TOKEN";
@@ -27,10 +32,6 @@ const BEARER_TOKEN: &str = "CARDCANCEL_BEARER_TOKEN";
 const BASIC_PASSWORD: &str = "CARDCANCEL_BASIC_PASSWORD";
 /// Begins the variable of a header's value; the header's name follows.
 const HEADER: &str = "CARDCANCEL_HEADER_";
-
-/// Headers that are the client's own to write.
-const RESERVED: [&str; 6] =
-    ["connection", "content-length", "content-type", "host", "te", "transfer-encoding"];
 
 /// How a call proves who is calling. It never shows its secrets.
 #[derive(Debug, Clone)]
@@ -50,6 +51,8 @@ pub enum Auth {
     Bearer(SecretString),
     /// A token that a token server gives.
     OAuth2(OAuth2),
+    /// A token that CoreCARD's own login gives.
+    CoreCard(CoreCardLogin),
     /// A token that a command prints.
     Command(TokenCommand),
 }
@@ -63,6 +66,7 @@ enum AuthKind {
     Basic,
     Bearer,
     Oauth2,
+    Corecard,
     Command,
 }
 
@@ -86,7 +90,8 @@ impl Auth {
     /// Reads the `[auth]` table, and the secrets that it calls for.
     pub fn new(mut table: toml::Table, variable: EnvLookup) -> Result<Auth, AuthError> {
         let Some(kind) = table.remove("kind") else {
-            let words = r#""none", "headers", "basic", "bearer", "oauth2" or "command""#;
+            let words =
+                r#""none", "headers", "basic", "bearer", "oauth2", "corecard" or "command""#;
             return Err(AuthError::Table(format!("kind is missing: set it to {words}")));
         };
         match kind.try_into().map_err(table_error)? {
@@ -101,11 +106,27 @@ impl Auth {
                 let table = rest::<OAuth2Table>(table)?;
                 Ok(Auth::OAuth2(OAuth2::new(table, variable)?))
             }
+            AuthKind::Corecard => {
+                let table = rest::<CoreCardTable>(table)?;
+                Ok(Auth::CoreCard(CoreCardLogin::new(table, variable)?))
+            }
             AuthKind::Command => {
                 let table = rest::<CommandTable>(table)?;
                 Ok(Auth::Command(TokenCommand::new(table)?))
             }
         }
+    }
+
+    /// What a rehearsal uses of the `[auth]` table: CoreCARD's login, which the simulator serves,
+    /// with a stand-in for the password. No secret is read, and nothing else can be rehearsed.
+    pub fn in_rehearsal(mut table: toml::Table) -> Auth {
+        let Some(Ok(AuthKind::Corecard)) = table.remove("kind").map(toml::Value::try_into) else {
+            return Auth::None;
+        };
+        let stand_in = |name: &str| (name == corecard::PASSWORD).then(|| "rehearsal".into());
+        rest::<CoreCardTable>(table)
+            .and_then(|table| CoreCardLogin::new(table.in_rehearsal(), &stand_in))
+            .map_or(Auth::None, Auth::CoreCard)
     }
 
     /// The headers that every call carries, marked so that nothing prints them;
@@ -115,7 +136,7 @@ impl Auth {
             value.map(|value| (AUTHORIZATION, value)).into_iter().collect()
         };
         match self {
-            Auth::None | Auth::OAuth2(_) | Auth::Command(_) => Vec::new(),
+            Auth::None | Auth::OAuth2(_) | Auth::CoreCard(_) | Auth::Command(_) => Vec::new(),
             Auth::Headers(headers) => headers
                 .iter()
                 .filter_map(|(name, text)| Some((name.clone(), sensitive(text.expose_secret())?)))
@@ -148,12 +169,7 @@ fn headers(table: HeadersTable, variable: EnvLookup) -> Result<Auth, AuthError> 
     }
     let mut headers: Vec<(HeaderName, SecretString)> = Vec::new();
     for text in &table.names {
-        let Ok(name) = text.parse::<HeaderName>() else {
-            return Err(AuthError::Table(format!("\"{text}\" cannot be a header's name")));
-        };
-        if RESERVED.contains(&name.as_str()) {
-            return Err(AuthError::Table(format!("{text} is not a header for credentials")));
-        }
+        let name = header_name(text)?;
         if headers.iter().any(|(before, _)| *before == name) {
             return Err(AuthError::Table(format!("names holds {text} twice")));
         }
@@ -271,8 +287,8 @@ mod tests {
 
     #[test]
     fn what_the_table_lacks_or_has_too_much_of_is_named() {
-        assert_snapshot!(error("", &[]), @r#"kind is missing: set it to "none", "headers", "basic", "bearer", "oauth2" or "command""#);
-        assert_snapshot!(error("kind = 'digest'", &[]), @"unknown variant `digest`, expected one of `none`, `headers`, `basic`, `bearer`, `oauth2`, `command`");
+        assert_snapshot!(error("", &[]), @r#"kind is missing: set it to "none", "headers", "basic", "bearer", "oauth2", "corecard" or "command""#);
+        assert_snapshot!(error("kind = 'digest'", &[]), @"unknown variant `digest`, expected one of `none`, `headers`, `basic`, `bearer`, `oauth2`, `corecard`, `command`");
         assert_snapshot!(error("kind = 'basic'", &[]), @"missing field `username`");
         assert_snapshot!(error("kind = 'bearer'\ntoken = 's3cret'", &[]), @"unknown field `token`, there are no fields; secrets belong in environment variables, never here");
         assert_snapshot!(error("kind = 'headers'\nnames = []", &[]), @"names is empty: name at least one header");
@@ -288,12 +304,14 @@ mod tests {
             ("CARDCANCEL_BASIC_PASSWORD", "s3cret"),
             ("CARDCANCEL_HEADER_KEY", "s3cret"),
             ("CARDCANCEL_OAUTH2_CLIENT_SECRET", "s3cret"),
+            ("CARDCANCEL_CORECARD_PASSWORD", "s3cret"),
         ];
         let tables = [
             "kind='bearer'",
             "kind='basic'\nusername='me'",
             "kind='headers'\nnames=['Key']",
             "kind='oauth2'\ntoken_url='https://a'\nclient_id='me'",
+            "kind='corecard'\nuser_id='me'",
         ];
         for table in tables {
             let auth = auth(table, &secrets).unwrap();

@@ -1,10 +1,7 @@
 //! A token from a token server: the client credentials grant of RFC 6749.
 
-use std::time::Duration;
-
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use jiff::Timestamp;
-use reqwest::Response;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::Value;
@@ -14,16 +11,13 @@ use super::error::AuthError;
 use super::header;
 use super::secret::{EnvLookup, secret};
 use super::token::{Token, TokenError};
-use crate::corecard::error::root;
+use super::token_answer::{TokenServer, may_pass};
 use crate::corecard::response;
 use crate::corecard::url_policy::{has_userinfo, is_encrypted_or_loopback};
 
 /// The variable of the secret that goes with `client_id`.
 const CLIENT_SECRET: &str = "CARDCANCEL_OAUTH2_CLIENT_SECRET";
-/// How long the token server may take.
-const TIME_LIMIT: Duration = Duration::from_secs(30);
-/// The longest answer that is read, in bytes.
-const LONGEST_ANSWER: usize = 64 * 1024;
+const SERVER: TokenServer = TokenServer { name: "the token server", check: "token_url" };
 /// The error codes of RFC 6749, and what to do about each; other codes are not repeated.
 const ERRORS: [(&str, &str); 6] = [
     ("invalid_request", "check scope and audience"),
@@ -91,8 +85,7 @@ impl OAuth2 {
         let mut request = http
             .post(self.token_url.clone())
             .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
-            .header(ACCEPT, "application/json")
-            .timeout(TIME_LIMIT);
+            .header(ACCEPT, "application/json");
         if self.client_auth == ClientAuth::Basic {
             // RFC 6749 has both encoded, so that neither can hold a colon.
             let secret = SecretString::from(encoded(self.client_secret.expose_secret()));
@@ -100,13 +93,10 @@ impl OAuth2 {
                 request = request.header(AUTHORIZATION, pair);
             }
         }
-        let response = request.body(self.form()).send().await.map_err(|cause| failed(&cause))?;
-        let status = response.status();
-        let answer = read(response).await?;
-        if status.is_success() {
-            token(&answer, Timestamp::now())
-        } else {
-            Err(refused(status.as_u16(), &answer))
+        let (http_status, answer) = SERVER.answer(request.body(self.form())).await?;
+        match http_status {
+            200..300 => token(&answer, Timestamp::now()),
+            _ => Err(refused(http_status, &answer)),
         }
     }
 
@@ -144,38 +134,17 @@ fn encoded(text: &str) -> String {
     form_urlencoded::byte_serialize(text.as_bytes()).collect()
 }
 
-async fn read(mut response: Response) -> Result<Vec<u8>, TokenError> {
-    let mut answer = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(|cause| failed(&cause))? {
-        if answer.len() + chunk.len() > LONGEST_ANSWER {
-            return Err(wrong("answered with more than 64 KiB: check token_url"));
-        }
-        answer.extend_from_slice(&chunk);
-    }
-    Ok(answer)
-}
-
-/// No message repeats the address.
-fn failed(cause: &reqwest::Error) -> TokenError {
-    let why = root(cause);
-    TokenError::for_now(describe(&match cause {
-        _ if cause.is_timeout() => format!("did not answer within {TIME_LIMIT:?}: check token_url"),
-        _ if cause.is_connect() => format!("cannot be reached: check token_url: {why}"),
-        _ => format!("did not answer: check token_url: {why}"),
-    }))
-}
-
 fn token(answer: &[u8], now: Timestamp) -> Result<Token, TokenError> {
     let json: Value = serde_json::from_slice(response::json(answer))
-        .map_err(|_| wrong("answered, but not with JSON: check token_url"))?;
+        .map_err(|_| SERVER.for_good("answered, but not with JSON: check token_url"))?;
     let kind = json.get("token_type").and_then(Value::as_str);
     if kind.is_some_and(|kind| !kind.eq_ignore_ascii_case("bearer")) {
-        return Err(wrong(
+        return Err(SERVER.for_good(
             "answered with a token that is not a bearer token: configure it to issue bearer tokens, since no others can be sent",
         ));
     }
     Token::from_json(&json, now)
-        .ok_or_else(|| wrong("answered without an access_token: check token_url"))
+        .ok_or_else(|| SERVER.for_good("answered without an access_token: check token_url"))
 }
 
 fn refused(http_status: u16, answer: &[u8]) -> TokenError {
@@ -187,19 +156,7 @@ fn refused(http_status: u16, answer: &[u8]) -> TokenError {
         Some((error, check)) => format!("answered HTTP {http_status}, {error}: {check}"),
         None => format!("answered HTTP {http_status}: check token_url"),
     };
-    match http_status {
-        408 | 429 | 500.. => TokenError::for_now(describe(&why)),
-        _ => wrong(&why),
-    }
-}
-
-/// What only people can put right.
-fn wrong(what: &str) -> TokenError {
-    TokenError::for_good(describe(what))
-}
-
-fn describe(what: &str) -> String {
-    format!("the token server {what}")
+    if may_pass(http_status) { SERVER.for_now(&why) } else { SERVER.for_good(&why) }
 }
 
 #[cfg(test)]

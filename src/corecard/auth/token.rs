@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use secrecy::SecretString;
+use serde::Deserialize;
 use serde_json::Value;
 
 use crate::corecard::response;
@@ -69,7 +70,8 @@ impl Token {
         })
     }
 
-    fn new(text: &str, lifetime: Option<Duration>) -> Option<Token> {
+    /// A token of one word; `None` if the text is not.
+    pub(super) fn new(text: &str, lifetime: Option<Duration>) -> Option<Token> {
         let is_one_word = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
         // JSON that is no object is not meant as a token.
         let is_token = is_one_word && !text.starts_with(['{', '[', '"']);
@@ -77,18 +79,41 @@ impl Token {
     }
 }
 
+/// How a lifetime is counted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum LifetimeUnit {
+    #[default]
+    Seconds,
+    Minutes,
+    Milliseconds,
+    /// Up to a time.
+    Time,
+}
+
+impl LifetimeUnit {
+    /// A lifetime from now on; `None` if it is over, or none can be read.
+    pub(super) fn read(self, value: &Value, now: Timestamp) -> Option<Duration> {
+        let lifetime = match self {
+            LifetimeUnit::Seconds => Duration::from_secs(number(value)?),
+            LifetimeUnit::Minutes => Duration::from_secs(number(value)?.saturating_mul(60)),
+            LifetimeUnit::Milliseconds => Duration::from_millis(number(value)?),
+            LifetimeUnit::Time => Duration::try_from(timestamp(value)?.duration_since(now)).ok()?,
+        };
+        (!lifetime.is_zero()).then(|| lifetime.min(LONGEST_LIFETIME))
+    }
+}
+
 fn lifetime(object: &Value, now: Timestamp) -> Option<Duration> {
-    let lasts = object.get(LASTS).and_then(seconds).map(Duration::from_secs);
-    let left = || {
-        let ends = ENDS.iter().find_map(|name| timestamp(object.get(name)?))?;
-        Duration::try_from(ends.duration_since(now)).ok()
-    };
-    let lifetime = lasts.or_else(left).filter(|lifetime| !lifetime.is_zero());
-    lifetime.map(|lifetime| lifetime.min(LONGEST_LIFETIME))
+    let lasts = object.get(LASTS).filter(|value| number(value).is_some());
+    match lasts {
+        Some(lasts) => LifetimeUnit::Seconds.read(lasts, now),
+        None => ENDS.iter().find_map(|name| LifetimeUnit::Time.read(object.get(name)?, now)),
+    }
 }
 
 /// A whole number; some servers write it as text.
-fn seconds(value: &Value) -> Option<u64> {
+fn number(value: &Value) -> Option<u64> {
     value.as_u64().or_else(|| value.as_str()?.parse().ok())
 }
 

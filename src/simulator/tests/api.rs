@@ -113,3 +113,74 @@ async fn an_answer_takes_as_long_as_is_configured() {
     assert_eq!(ask(&simulator, cancel(1)).await.status(), 200);
     assert!(asked.elapsed() >= delay);
 }
+
+/// A login with the password, or with this refresh token.
+fn log_in(refresh_token: Option<&str>) -> String {
+    let (kind, password) = match refresh_token {
+        Some(_) => ("RefreshToken", None),
+        None => ("AccessToken", Some("s3cret")),
+    };
+    let body = serde_json::json!({
+        "Source": "WEB", "ExternalIP": "10.0.0.1", "APIVersion": "2.0", "UserID": "me",
+        "Password": password, "GrantType": kind, "RefreshToken": refresh_token
+    })
+    .to_string();
+    let length = body.len();
+    format!("POST {LOGIN_PATH} HTTP/1.1\r\nContent-Length: {length}\r\n\r\n{body}")
+}
+
+/// The status of a call that carries the token of this number.
+async fn status_with_token(simulator: &Simulator, number: &str) -> u16 {
+    let header = format!("Authorization: Bearer simulator-token-{number}\r\n");
+    ask(simulator, post(&header, &body(order(1)))).await.status()
+}
+
+#[tokio::test]
+async fn a_login_gives_a_token_that_holds_until_it_expires() {
+    let settings = SimulatorSettings {
+        require_login: true,
+        token_lifetime: Some(1),
+        ..SimulatorSettings::default()
+    };
+    let simulator = start(settings).await.unwrap();
+    assert_eq!(ask(&simulator, cancel(1)).await.status(), 401);
+    assert_eq!(status_with_token(&simulator, "0").await, 401);
+    let answer = ask(&simulator, log_in(None)).await.json();
+    assert_eq!(answer["ResponseData"]["AccessToken"], "simulator-token-0");
+    assert_eq!(answer["ResponseData"]["ExpiresIn"], 1);
+    assert_eq!(status_with_token(&simulator, "0").await, 200);
+    tokio::time::sleep(Duration::from_millis(1100)).await;
+    assert_eq!(status_with_token(&simulator, "0").await, 401);
+    let again = ask(&simulator, log_in(Some("simulator-refresh-0"))).await.json();
+    assert_eq!(again["ResponseData"]["AccessToken"], "simulator-token-1");
+    assert_eq!(status_with_token(&simulator, "1").await, 200);
+    assert_eq!(ask(&simulator, log_in(Some("another"))).await.json()["Status"], false);
+    let stats = simulator.stop().await;
+    assert_eq!((stats.logins, stats.requests, stats.orders_cancelled), (3, 5, 1));
+}
+
+#[tokio::test]
+async fn a_login_can_be_refused_in_every_way() {
+    for (login, status, accepted) in [
+        (LoginBehavior::WrongPassword, 401, false),
+        (LoginBehavior::StatusFalse, 200, false),
+        (LoginBehavior::ExpiredToken, 200, true),
+        (LoginBehavior::RefuseRefresh, 200, true),
+    ] {
+        let simulator =
+            start(SimulatorSettings { login, ..SimulatorSettings::default() }).await.unwrap();
+        let seen = ask(&simulator, log_in(None)).await;
+        assert_eq!((seen.status(), &seen.json()["Status"]), (status, &accepted.into()));
+        if accepted {
+            let holds = login == LoginBehavior::RefuseRefresh;
+            assert_eq!(status_with_token(&simulator, "0").await == 200, holds);
+            let refresh = ask(&simulator, log_in(Some("simulator-refresh-0"))).await.json();
+            assert_eq!(refresh["Status"], !holds);
+        }
+    }
+    let simulator = perfect().await;
+    for wrong in ["UserID", "Password", "GrantType", "ExternalIP"] {
+        let request = log_in(None).replace(wrong, &"X".repeat(wrong.len()));
+        assert_eq!(ask(&simulator, request).await.status(), 400, "{wrong}");
+    }
+}

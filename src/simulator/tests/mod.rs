@@ -12,7 +12,7 @@ use std::io::ErrorKind;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::head::PATH;
+use super::head::{LOGIN_PATH, PATH};
 use super::*;
 
 /// What a client gets to see of an answer.
