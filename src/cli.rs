@@ -39,7 +39,8 @@ pub enum Command {
     /// Report what is wrong with a file of orders; sends nothing
     ///
     /// Accepts every option of `run`, so that the command line of a run can be checked, and uses
-    /// those listed here. The file is compared with the ledger, which is not changed.
+    /// those listed here. The file is compared with the ledger, which is not changed. With --connect,
+    /// the connection to CoreCARD is tried too, or alone if no file is named.
     Check(CheckArgs),
     /// Cancel every order of a file; started again, it resumes
     ///
@@ -125,7 +126,14 @@ pub enum Command {
 #[derive(Debug, Args)]
 pub struct CheckArgs {
     /// CSV file of orders, plain or .gz; - for standard input
-    pub orders: PathBuf,
+    #[arg(required_unless_present = "connect")]
+    pub orders: Option<PathBuf>,
+    /// Also try the connection to CoreCARD, and fetch a token; no order is sent
+    ///
+    /// Reads the secrets, resolves the name, connects, through the proxy if one is set, completes the
+    /// TLS handshake, and fetches a token if [auth] asks for one. Stops at the first step that fails.
+    #[arg(long)]
+    pub connect: bool,
     /// The settings that stand on the command line.
     #[command(flatten)]
     pub options: Layer,

@@ -39,7 +39,8 @@ pub const COMMANDS: &[CommandHelp] = &[
     CommandHelp {
         name: "check",
         at_a_glance: &[
-            "profile", "config", "url", "rate", "cut-off", "max-rows", "ledger", "json", "quiet",
+            "connect", "profile", "config", "url", "rate", "cut-off", "max-rows", "ledger", "json",
+            "quiet",
         ],
         meanings: &[
             ("json", "Print the report as one JSON object"),
@@ -58,13 +59,18 @@ pub const COMMANDS: &[CommandHelp] = &[
                 "Report it to a script",
                 "cardcancel check orders.csv --profile production --json",
             ),
+            example(
+                "Try the connection to CoreCARD, and fetch a token",
+                "cardcancel check --connect --profile production",
+            ),
         ],
         exit_codes: &[
             (ExitCode::Done, "every row can be sent, or is a duplicate of one"),
             (ExitCode::Failures, "some rows are invalid; the others can be sent"),
             (
                 ExitCode::Refused,
-                "`run` would refuse the file, also because of --max-rows or the cut-off",
+                "`run` would refuse the file, also because of --max-rows or the cut-off, or the connection \
+                 failed",
             ),
         ],
         see_also: &["run", "config show"],

@@ -12,7 +12,12 @@ use crate::config::{Options, SettingName, default_of};
 
 /// The options that matter to `check`; it takes the others too, so that the
 /// command line of a `run` can be checked as it is.
-const CHECK_OPTIONS: [&str; 21] = [
+const CHECK_OPTIONS: [&str; 26] = [
+    "proxy",
+    "ca-file",
+    "client-cert-file",
+    "client-key-file",
+    "external-ip",
     "url",
     "rate",
     "timeout",

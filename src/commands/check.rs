@@ -8,9 +8,11 @@ use jiff::tz::TimeZone;
 use serde::Serialize;
 
 use super::column_report::ColumnReport;
+use super::connection_check::ConnectionCheck;
 use super::known_orders::{KnownSummary, LedgerCheck, check_ledger};
 use super::{estimate, run_input};
-use crate::config::{CheckSettings, Env, Layer};
+use crate::cli::CheckArgs;
+use crate::config::{CheckSettings, Env, Layer, RunsSettings};
 use crate::exit_code::ExitCode;
 use crate::input::rerun;
 use crate::input::{Input, InputSummary, InvalidRow, PriorityCounts, scan_each_invalid};
@@ -18,8 +20,36 @@ use crate::ledger::Run;
 use crate::output::{console, human_count, human_duration, plural, rows};
 use crate::policy::cut_off::{CutOff, Due};
 
+/// Reports what is wrong with a file of orders, with the connection to CoreCARD, or with both.
+///
+/// # Errors
+/// When the settings or the file are refused, or cannot be read.
+pub fn check(args: CheckArgs, env: &Env) -> anyhow::Result<ExitCode> {
+    let CheckArgs { orders, connect, options } = args;
+    let connection = connect.then(|| ConnectionCheck::run(options.clone(), env)).transpose()?;
+    let exit = match (&orders, &connection) {
+        (Some(path), connection) => check_file(path, options, env, connection.as_ref())?,
+        (None, Some(connection)) if RunsSettings::load(options, env)?.json => {
+            console::print_line(connection.json());
+            ExitCode::Done
+        }
+        (None, Some(connection)) => {
+            console::print_line(connection.text());
+            ExitCode::Done
+        }
+        (None, None) => ExitCode::Refused,
+    };
+    let holds = connection.as_ref().is_none_or(ConnectionCheck::holds);
+    Ok(if holds { exit } else { ExitCode::Refused })
+}
+
 /// Reads a whole file of orders and reports what is wrong with it.
-pub fn check(path: &Path, options: Layer, env: &Env) -> anyhow::Result<ExitCode> {
+fn check_file(
+    path: &Path,
+    options: Layer,
+    env: &Env,
+    connection: Option<&ConnectionCheck>,
+) -> anyhow::Result<ExitCode> {
     let settings = CheckSettings::load(options, env)?;
     let mut input = Input::open(path, &std::env::temp_dir())?;
     input.expect(&settings.input.expected, path)?;
@@ -47,12 +77,17 @@ pub fn check(path: &Path, options: Layer, env: &Env) -> anyhow::Result<ExitCode>
     }
     let record = check_ledger(&settings, &input, &columns, &summary)?;
     let (now, settings) = (Timestamp::now(), &settings);
-    let report = Report { input: &input, summary: &summary, settings, column_report, record, now };
+    let input = &input;
+    let summary = &summary;
+    let report = Report { input, summary, settings, column_report, record, connection, now };
     let outlook = report.outlook();
     if settings.json {
         console::print_line(report.json(bad_rows, &outlook)?);
     } else {
         console::print_line(report.text(&outlook).trim_end());
+        if let Some(connection) = connection {
+            console::print_line(connection.text());
+        }
     }
     Ok(match outlook {
         _ if report.too_many().is_some() => ExitCode::Refused,
@@ -112,6 +147,7 @@ struct CheckReport<'a> {
     warnings: Vec<String>,
     bad_rows: Vec<InvalidRowJson>,
     duplicate_rows: Vec<DuplicateRow>,
+    connection: Option<serde_json::Value>,
 }
 
 /// A row that is not sent for what stands in it.
@@ -171,6 +207,7 @@ struct Report<'a> {
     settings: &'a CheckSettings,
     column_report: ColumnReport,
     record: LedgerCheck,
+    connection: Option<&'a ConnectionCheck>,
     now: Timestamp,
 }
 
@@ -321,6 +358,7 @@ impl Report<'_> {
             duplicate_rows: same
                 .map(|(row, first)| DuplicateRow { row: row.0, first: first.0 })
                 .collect(),
+            connection: self.connection.map(ConnectionCheck::json),
         })?)
     }
 }

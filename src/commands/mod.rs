@@ -6,6 +6,7 @@ mod column_report;
 mod completions;
 mod config;
 mod confirm;
+mod connection_check;
 mod error;
 mod estimate;
 mod export;
@@ -133,7 +134,7 @@ fn error_format(command: &Command, env: &Env) -> ErrorFormat {
 fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
     let env = Env::from_process();
     match cli.command {
-        Command::Check(check) => check::check(&check.orders, check.options, &env),
+        Command::Check(args) => check::check(args, &env),
         Command::Run(run) => run::run(&run.orders, None, run.options, &env),
         Command::Rerun(rerun) => {
             let only = rerun.only.unwrap_or_default();

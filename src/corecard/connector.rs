@@ -34,17 +34,21 @@ pub struct NetworkConfig {
 impl NetworkConfig {
     /// Makes the connections to this address, and no unencrypted ones if it is https.
     pub(super) fn connector(&self, url: &Url) -> Result<ApiConnector, ClientError> {
+        let is_https = url.scheme() == "https";
+        let connector = HttpsConnectorBuilder::new().with_tls_config(self.tls(is_https)?);
+        let connector = if is_https { connector.https_only() } else { connector.https_or_http() };
+        Ok(connector.enable_http1().wrap_connector(self.route(url)))
+    }
+
+    /// Makes the TCP connections to this address.
+    pub(super) fn route(&self, url: &Url) -> Route {
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
-        let is_https = url.scheme() == "https";
-        let route = match self.proxy_to(url) {
+        match self.proxy_to(url) {
             Some(proxy) => Route::Tunnel(proxy.tunnel(tcp)),
             None => Route::Direct(tcp),
-        };
-        let connector = HttpsConnectorBuilder::new().with_tls_config(self.tls(is_https)?);
-        let connector = if is_https { connector.https_only() } else { connector.https_or_http() };
-        Ok(connector.enable_http1().wrap_connector(route))
+        }
     }
 
     /// A client for the few requests to other servers, such as one that gives tokens.

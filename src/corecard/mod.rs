@@ -8,6 +8,7 @@ mod connection;
 pub mod connector;
 mod error;
 mod http_date;
+pub mod probe;
 pub mod proxy;
 pub mod request_fields;
 mod response;

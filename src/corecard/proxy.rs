@@ -72,6 +72,11 @@ impl Proxy {
         })
     }
 
+    /// Where it is.
+    pub(super) fn host_and_port(&self) -> (&str, u16) {
+        (self.address.host().unwrap_or_default(), self.address.port_u16().unwrap_or(80))
+    }
+
     /// Connections that the proxy passes on.
     pub(super) fn tunnel(&self, tcp: HttpConnector) -> Tunnel<HttpConnector> {
         let tunnel = Tunnel::new(self.address.clone(), tcp);

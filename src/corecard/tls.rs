@@ -104,6 +104,11 @@ impl Tls {
         Ok(Tls { authorities, identity })
     }
 
+    /// Whether there is a client certificate.
+    pub(super) fn has_identity(&self) -> bool {
+        self.identity.is_some()
+    }
+
     /// What stands in for TLS where nothing is encrypted: it trusts nobody.
     ///
     /// # Errors

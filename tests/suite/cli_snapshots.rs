@@ -559,6 +559,7 @@ fn a_check_says_what_is_wrong_and_how_long_it_takes() {
         "replaced": [],
         "sequence_number": "seq"
       },
+      "connection": null,
       "cut_off": null,
       "cut_off_at": null,
       "duplicate_rows": [

@@ -16,6 +16,7 @@ mod common;
 mod completions;
 mod config;
 mod conformance;
+mod connection;
 mod credentials;
 mod end_to_end_faults;
 mod errors;

@@ -63,6 +63,7 @@ fn every_key_that_json_has_is_listed_and_no_other() {
     let history = printed(&home, "history 129409 1");
     assert_eq!(keys([&history["rows"][0]]), listed(&page, "## rows of a history"));
     for (command, heading) in [
+        ("check --connect", "## check --connect"),
         ("runs", "## runs"),
         ("history 129409 1", "## history"),
         ("verify", "## verify"),
