@@ -53,6 +53,16 @@ pub enum Command {
     /// A row is open if it is failed, in_doubt, not_sent, or rejected with doubt. The new results
     /// have every row again: those that were sent with their new result, the others unchanged.
     Rerun(RerunArgs),
+    /// End doubt by evidence; sends nothing
+    ///
+    /// The evidence is any CSV with the two key columns, such as an embosser's list: every order in
+    /// the list of --cancelled is cancelled, every order in that of --standing surely is not. Rows
+    /// whose orders are in doubt and stand in a list are decided, and it is recorded by which list
+    /// and by whom; all other rows stay as they are.
+    ///
+    /// The evidence must be newer than the last attempt for its orders. An order that --cancelled
+    /// names wrongly is never sent again: its card is printed.
+    Resolve(ResolveArgs),
     /// Join the runs of other machines on a shared ledger
     ///
     /// Joins every run that is open in the ledger at this address of CoreCARD, the oldest first,
@@ -161,6 +171,29 @@ pub struct RerunArgs {
     /// letter. A code that no row has is an error; if no row has the status, nothing is sent.
     #[arg(long, value_name = "STATUS|CODE", value_delimiter = ',')]
     pub only: Option<Vec<String>>,
+    /// The settings that stand on the command line.
+    #[command(flatten)]
+    pub options: Layer,
+}
+
+/// `cardcancel resolve`
+#[derive(Debug, Args)]
+pub struct ResolveArgs {
+    /// Results file with orders in doubt
+    #[arg(value_name = "RESULTS", required_unless_present = "open")]
+    pub results_file: Option<PathBuf>,
+    /// Take the open rows of all runs at this address instead of a file
+    #[arg(long, conflicts_with = "results_file")]
+    pub open: bool,
+    /// List of orders that are cancelled: their rows become already_cancelled
+    ///
+    /// Be sure of all of it: none of its orders in doubt is sent again, and a card that was not
+    /// cancelled is printed.
+    #[arg(long, value_name = "FILE", required_unless_present = "standing", value_hint = ValueHint::FilePath)]
+    pub cancelled: Option<PathBuf>,
+    /// List of orders that still stand: their rows become failed, without doubt
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub standing: Option<PathBuf>,
     /// The settings that stand on the command line.
     #[command(flatten)]
     pub options: Layer,

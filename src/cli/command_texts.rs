@@ -149,6 +149,54 @@ pub const COMMANDS: &[CommandHelp] = &[
         see_also: &["run", "runs"],
     },
     CommandHelp {
+        name: "resolve",
+        at_a_glance: &[
+            "open",
+            "cancelled",
+            "standing",
+            "reason",
+            "requested-by",
+            "ticket",
+            "yes",
+            "results",
+            "profile",
+            "config",
+            "url",
+            "ledger",
+            "json",
+        ],
+        meanings: &[
+            ("yes", "Record it without asking; required where there is no terminal"),
+            ("json", "Print the summary as one JSON object"),
+        ],
+        examples: &[
+            example(
+                "End doubt with the embosser's list of what it is about to print",
+                "cardcancel resolve orders.results.csv --standing to-print.csv",
+            ),
+            example(
+                "End doubt over all runs with a report of what is cancelled",
+                "cardcancel resolve --open --cancelled cancelled.csv",
+            ),
+            example(
+                "Then send again what is still open",
+                "cardcancel rerun orders.resolved-1.results.csv --profile production",
+            ),
+        ],
+        exit_codes: &[
+            (ExitCode::Done, "every row is cancelled, or was already"),
+            (ExitCode::Failures, "some rows are rejected, failed or invalid"),
+            (
+                ExitCode::Refused,
+                "nothing was recorded: the command line, the configuration or a file was refused",
+            ),
+            (ExitCode::InDoubt, "some rows are still in doubt"),
+            (ExitCode::Stopped, "some rows were not sent"),
+            (ExitCode::LedgerFailed, "the ledger or the disk failed"),
+        ],
+        see_also: &["results", "rerun", "history"],
+    },
+    CommandHelp {
         name: "worker",
         at_a_glance: &[
             "profile",

@@ -40,6 +40,31 @@ const CHECK_OPTIONS: [&str; 26] = [
     "config",
     "profile",
 ];
+/// The options that matter to `resolve`.
+const RESOLVE_OPTIONS: [&str; 22] = [
+    "results",
+    "reason",
+    "requested-by",
+    "ticket",
+    "yes",
+    "url",
+    "ledger",
+    "lease",
+    "max-outage",
+    "trust-results",
+    "delimiter",
+    "admin-column",
+    "sequence-column",
+    "exempt-admin-column",
+    "expect-rows",
+    "expect-sha256",
+    "log-file",
+    "log-format",
+    "log-level",
+    "json",
+    "config",
+    "profile",
+];
 /// The options that matter to `runs`.
 const RUNS_OPTIONS: [&str; 5] = ["ledger", "rehearse", "json", "config", "profile"];
 /// The options that matter to `stop` and `pace`.
@@ -147,6 +172,7 @@ pub fn command() -> clap::Command {
         .mut_subcommand("check", |check| check.mut_args(|arg| only(arg, &CHECK_OPTIONS)))
         .mut_subcommand("run", |run| run.mut_args(named))
         .mut_subcommand("rerun", |rerun| rerun.mut_args(named))
+        .mut_subcommand("resolve", |resolve| resolve.mut_args(|arg| only(arg, &RESOLVE_OPTIONS)))
         .mut_subcommand("worker", |work| {
             work.mut_args(|arg| {
                 let is_taken =

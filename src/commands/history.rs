@@ -11,14 +11,18 @@ use crate::cli::HistoryArgs;
 use crate::config::{Env, RunsSettings};
 use crate::exit_code::ExitCode;
 use crate::input::shown;
-use crate::ledger::{AttemptRecord, Ledger, OrderHistory, RowRecord, StartRecord};
-use crate::model::{Order, Status};
+use crate::ledger::{
+    AttemptRecord, EventKind, EventRecord, Ledger, OrderHistory, RowRecord, StartRecord,
+};
+use crate::model::{Order, ReasonCode, Status};
 use crate::output::console;
 
 /// One row of a run that carries the order, with the starts of the run.
 struct Chapter {
     history: OrderHistory,
     starts: Vec<StartRecord>,
+    /// What the evidence was that decided the row, if evidence did.
+    evidence: Vec<String>,
 }
 
 /// Shows what is recorded of an order.
@@ -48,9 +52,24 @@ fn chapters(ledger: &mut dyn Ledger, order: Order) -> anyhow::Result<Vec<Chapter
     let histories = ledger.history(order)?;
     let chapter = |history: OrderHistory| {
         let starts = ledger.starts(&history.run)?;
-        Ok(Chapter { history, starts })
+        let evidence = evidence(ledger, &history)?;
+        Ok(Chapter { history, starts, evidence })
     };
     histories.into_iter().map(chapter).collect()
+}
+
+/// The lists of the run that have the row's status, as its events describe them.
+fn evidence(ledger: &mut dyn Ledger, history: &OrderHistory) -> anyhow::Result<Vec<String>> {
+    let OrderHistory { run, row, .. } = history;
+    if row.error_code != ReasonCode::Resolved.to_string() {
+        return Ok(Vec::new());
+    }
+    let is_evidence = |event: &EventRecord| {
+        event.kind == EventKind::Resolved.as_str()
+            && event.detail.split(' ').any(|word| word == row.status.as_str())
+    };
+    let events = ledger.events(run)?.into_iter().filter(is_evidence);
+    Ok(events.map(|event| event.detail).collect())
 }
 
 fn text(order: Order, chapters: &[Chapter]) -> String {
@@ -60,7 +79,7 @@ fn text(order: Order, chapters: &[Chapter]) -> String {
     if let Some(last) = chapters.iter().rev().find(decides).or(chapters.last()) {
         let _ = writeln!(text, "Order {order}: {}", status_text(&last.history.row));
     }
-    for Chapter { history: OrderHistory { run, row, attempts }, starts } in chapters {
+    for Chapter { history: OrderHistory { run, row, attempts }, starts, evidence } in chapters {
         let opened = &run.opened;
         let _ = write!(
             text,
@@ -79,6 +98,9 @@ fn text(order: Order, chapters: &[Chapter]) -> String {
             let how =
                 if row.carried_over { "carried over from the results file" } else { "no call" };
             let _ = writeln!(text, "  {how}{}", code_text(&row.error_code, &row.message));
+        }
+        for evidence in evidence {
+            let _ = writeln!(text, "  evidence: {}", shown(evidence));
         }
         for attempt in attempts {
             let _ = writeln!(text, "  {}", attempt_text(attempt));
@@ -152,7 +174,7 @@ fn json(order: Order, chapters: &[Chapter]) -> Value {
 }
 
 fn chapter_json(chapter: &Chapter) -> Value {
-    let Chapter { history: OrderHistory { run, row, attempts }, starts } = chapter;
+    let Chapter { history: OrderHistory { run, row, attempts }, starts, evidence } = chapter;
     json!({
         "run": run.id(),
         "command": run.opened.command,
@@ -166,6 +188,7 @@ fn chapter_json(chapter: &Chapter) -> Value {
         "error_code": row.error_code,
         "message": row.message,
         "http_status": row.http_status,
+        "evidence": evidence,
         "starts": starts_of(starts, attempts).map(start_json).collect::<Vec<_>>(),
         "attempts": attempts.iter().map(attempt_json).collect::<Vec<_>>(),
     })

@@ -24,6 +24,7 @@ mod read_only;
 mod rehearsal;
 mod report;
 mod requests;
+mod resolve;
 mod results;
 mod run;
 mod run_input;
@@ -111,6 +112,7 @@ fn error_format(command: &Command, env: &Env) -> ErrorFormat {
         Command::Check(check) => &check.options,
         Command::Run(run) => &run.options,
         Command::Rerun(rerun) => &rerun.options,
+        Command::Resolve(resolve) => &resolve.options,
         Command::Worker(work) => &work.options,
         Command::Runs(runs) => &runs.options,
         Command::Stop(stop) => &stop.options,
@@ -140,6 +142,7 @@ fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
             let only = rerun.only.unwrap_or_default();
             run::run(&rerun.results_file, Some(&only), rerun.options, &env)
         }
+        Command::Resolve(args) => resolve::resolve(args, &env),
         Command::Worker(work) => worker::work(work.options, &env),
         Command::Runs(runs) => runs::runs(runs, &env),
         Command::Stop(args) => stop::stop(args, &env),

@@ -17,24 +17,36 @@ const BATCH_ROWS: usize = 1000;
 /// The open rows of all runs at one address.
 pub struct OpenRows {
     endpoint: String,
+    /// If it is set, this run and later ones do not count.
+    before: Option<Box<Run>>,
 }
 
 impl OpenRows {
+    /// Those at the address with this name.
+    pub fn of(endpoint: String) -> OpenRows {
+        OpenRows { endpoint, before: None }
+    }
+
+    /// Those that were open before this run was created, as far as the runs before it are unchanged.
+    pub fn before(self, run: Run) -> OpenRows {
+        OpenRows { before: Some(Box::new(run)), ..self }
+    }
+
     /// Those at this address; without one, at the only address that the ledger has runs of.
     ///
     /// # Errors
     /// If the ledger cannot be read, or has runs of several addresses and none is given.
     pub fn at(ledger: &mut dyn Ledger, url: Option<&Url>) -> anyhow::Result<OpenRows> {
         if let Some(url) = url {
-            return Ok(OpenRows { endpoint: name_of(url) });
+            return Ok(OpenRows::of(name_of(url)));
         }
         let mut endpoints: Vec<String> =
             ledger.runs()?.into_iter().map(|run| run.opened.endpoint).collect();
         endpoints.sort();
         endpoints.dedup();
         match &mut endpoints[..] {
-            [] => Ok(OpenRows { endpoint: String::new() }),
-            [only] => Ok(OpenRows { endpoint: std::mem::take(only) }),
+            [] => Ok(OpenRows::of(String::new())),
+            [only] => Ok(OpenRows::of(std::mem::take(only))),
             several => {
                 let several: Vec<String> = several.iter().map(|name| shown(name)).collect();
                 bail!(
@@ -58,8 +70,9 @@ impl OpenRows {
     ) -> anyhow::Result<Vec<String>> {
         let mut remarks = Vec::new();
         let mut runs = ledger.runs()?;
-        runs.retain(|run| run.opened.endpoint == self.endpoint);
-        let mut latest = LatestRows::default();
+        let counts = |run: &Run| self.before.as_ref().is_none_or(|before| run.is_before(before));
+        runs.retain(|run| run.opened.endpoint == self.endpoint && counts(run));
+        let mut latest = LatestRows { before: self.before.clone(), ..LatestRows::default() };
         for run in &runs {
             if latest.of_run(run, ledger, lookups, each)? {
                 let (id, left) = (run.id(), rows(run.rows.saturating_sub(run.counts.total())));
@@ -78,6 +91,8 @@ impl OpenRows {
 pub struct LatestRows {
     /// The orders of rows that a rerun carried over, with their endpoints, in the runs so far.
     carried_over: HashSet<(String, Order)>,
+    /// If it is set, what this run and later ones have on record does not count.
+    before: Option<Box<Run>>,
 }
 
 impl LatestRows {
@@ -121,7 +136,10 @@ impl LatestRows {
         batch.retain(|row| row.order.is_some());
         let orders: Vec<Order> = batch.iter().filter_map(|row| row.order).collect();
         let on_record = lookups.on_record(endpoint, &orders)?;
-        for ((row, order), on_record) in batch.drain(..).zip(orders).zip(on_record) {
+        for ((row, order), mut on_record) in batch.drain(..).zip(orders).zip(on_record) {
+            if let Some(before) = &self.before {
+                on_record.retain(|its| its.is_before(before));
+            }
             let is_copy = row.carried_over && !self.carried_over.insert((endpoint.clone(), order));
             if !is_copy && is_latest(run, &row, &on_record) {
                 each(&row, run)?;

@@ -1,8 +1,8 @@
 //! `run` and `rerun`: from a file to its results.
 
 mod preflight;
-mod report;
-mod state;
+pub(super) mod report;
+pub(super) mod state;
 
 use std::path::Path;
 use std::time::Instant;
@@ -13,12 +13,13 @@ use tracing::Instrument;
 
 use super::caller::CoreCardCaller;
 use super::column_report::ColumnReport;
+use super::confirm::{self, Question};
 use super::error::LedgerFailed;
 use super::provenance::refuse_foreign_results;
 use super::run_input::RunInput;
 use super::session::RunSession;
 use super::target::Target;
-use super::{confirm, logging, own_files, rehearsal, shutdown, witnesses};
+use super::{logging, own_files, rehearsal, shutdown, witnesses};
 use crate::audit::seal::SealedClock;
 use crate::config::{Env, Layer, Settings, TargetSettings};
 use crate::engine::RunOutcome;
@@ -91,7 +92,8 @@ async fn execute(
     let Context { input, target, .. } = &context;
     let column_report = ColumnReport::new(&input.input, &input.columns, only.is_some())?;
     if !settings.yes && !target.is_rehearsal() {
-        confirm::confirm(&preflight.question(&context, &state, &column_report), path)?;
+        let question = preflight.question(&context, &state, &column_report);
+        confirm::confirm(Question::Send, &question, path == Path::new("-"))?;
     }
     tracing::info!(
         "{}: {column_report}; cut-off: {}",
@@ -138,8 +140,13 @@ async fn report_again(
     context.input.input.begin();
     let results = create_results(&context, state, ledger.as_mut())?;
     let mut metrics = create_metrics(state, context.settings)?;
-    let finished =
-        FinishedRun { run, work: None, stop_reason: None, clock: SealedClock::default() };
+    let finished = FinishedRun {
+        run,
+        work: None,
+        stop_reason: None,
+        clock: SealedClock::default(),
+        resolution: None,
+    };
     let exit = finish(context, finished, results, ledger, &mut metrics).await;
     finalize_metrics(metrics, exit)
 }
@@ -180,6 +187,6 @@ async fn send_and_report(
     let until_last_start = |last: Timestamp| last.duration_since(Timestamp::now()).try_into().ok();
     let margin = preflight.last_start.and_then(until_last_start);
     let work = WorkSummary { took: began.elapsed(), calls, resumed, margin, stats };
-    let finished = FinishedRun { run, work: Some(work), stop_reason, clock };
+    let finished = FinishedRun { run, work: Some(work), stop_reason, clock, resolution: None };
     finish(context, finished, results, ledger, metrics).await
 }

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::only_filter;
 use super::target::Target;
-use crate::config::Settings;
+use crate::config::{InputSettings, Settings};
 use crate::hash::Digest;
 use crate::input::rerun;
 use crate::input::{self, ColumnMap, Input, InputSummary, ReadOptions, RerunPlan, RowFilter};
@@ -24,6 +24,8 @@ pub struct RunInput {
     pub plan: Option<RerunPlan>,
     /// The same for the same command, file and endpoint.
     pub key: String,
+    /// The command: `run`, `rerun` or `resolve`.
+    command: &'static str,
     words: Vec<String>,
 }
 
@@ -51,7 +53,39 @@ impl RunInput {
         let mut words = only.unwrap_or_default().to_vec();
         words.sort();
         let key = key(&input, &columns, only.is_some(), &words, &target.name)?;
-        Ok(RunInput { input, columns, plan, key, words })
+        let command = if plan.is_some() { "rerun" } else { "run" };
+        Ok(RunInput { input, columns, plan, key, command, words })
+    }
+
+    /// A results file in which evidence ends doubts. `key_parts` identify the evidence, and the file
+    /// unless it is made anew each time.
+    ///
+    /// # Errors
+    /// If it is no results file.
+    pub fn of_resolution(
+        input: Input,
+        key_parts: &[String],
+        settings: &Settings,
+        target: &Target,
+    ) -> anyhow::Result<RunInput> {
+        let options = ReadOptions { priority_column: None, ..read_options(&settings.input) };
+        let columns = input.columns(&options)?;
+        let plan = RerunPlan::new(&input, &columns, RowFilter::parse(CAN_BE_RESOLVED))?;
+        let key = RunInput::resolution_key(key_parts, settings, target);
+        let plan = Some(plan);
+        Ok(RunInput { input, columns, plan, key, command: "resolve", words: Vec::new() })
+    }
+
+    /// The key of the run in which this evidence ends doubts.
+    pub fn resolution_key(key_parts: &[String], settings: &Settings, target: &Target) -> String {
+        let InputSettings { delimiter, admin_column, sequence_column, .. } = &settings.input;
+        let columns = [admin_column, sequence_column].map(|name| name.clone().unwrap_or_default());
+        let delimiter = delimiter.map(|delimiter| delimiter.byte().to_string());
+        let mut parts = vec!["resolve".to_owned(), target.name.clone()];
+        parts.extend(columns);
+        parts.push(delimiter.unwrap_or_default());
+        parts.extend_from_slice(key_parts);
+        Digest::new(parts.join("\n")).to_string()
     }
 
     /// Reads the file through: how many rows, which are duplicates, what is invalid.
@@ -86,7 +120,7 @@ impl RunInput {
         Ok(NewRun {
             id: format!("{}-{}", now.strftime("%Y%m%d-%H%M%S"), &salt[..4]),
             key: self.key.clone(),
-            command: self.command().to_owned(),
+            command: self.command.to_owned(),
             input_name: self.input.name().to_owned(),
             input_digest: self.input.digest()?.to_string(),
             endpoint: target.name.clone(),
@@ -95,37 +129,47 @@ impl RunInput {
         })
     }
 
-    fn command(&self) -> &'static str {
-        if self.plan.is_some() { "rerun" } else { "run" }
-    }
-
     /// The paths for the results if the user names none, the best first. Those of a run have one;
-    /// reruns are numbered, so that names do not grow, and several of one file do not collide.
+    /// reruns and resolutions are numbered, so that names do not grow, and several of one file do not
+    /// collide.
     pub fn default_results(&self, rehearsal: bool) -> Box<dyn Iterator<Item = PathBuf> + '_> {
         let middle = if rehearsal { ".rehearsal" } else { "" };
         if self.plan.is_none() {
             let only = format!("{}{middle}.results.csv", self.input.stem());
             return Box::new(std::iter::once(only.into()));
         }
-        let (file, reruns) = before_reruns(self.input.stem());
+        let step = if self.command == "resolve" { "resolved" } else { "rerun" };
+        let (file, before) = before_steps(self.input.stem(), step);
         let middle = if file.ends_with(middle) { "" } else { middle };
-        let name = move |number: u64| format!("{file}{middle}.rerun-{number}.results.csv").into();
-        Box::new((reruns.saturating_add(1)..).map(name))
+        let name = move |number: u64| format!("{file}{middle}.{step}-{number}.results.csv").into();
+        Box::new((before.saturating_add(1)..).map(name))
     }
 }
 
-/// The name of the file that was run first, and how many reruns the name of results counts:
-/// `orders.rerun-2.results` is that of the second rerun of `orders`.
-fn before_reruns(stem: &str) -> (&str, u64) {
-    let stem = stem.strip_suffix(".results").unwrap_or(stem);
-    let numbered = stem.rsplit_once(".rerun-");
-    let numbered = numbered.and_then(|(file, number)| Some((file, number.parse().ok()?)));
-    numbered.unwrap_or((stem, 0))
+/// The statuses of rows whose orders may be in doubt.
+const CAN_BE_RESOLVED: [&str; 4] = ["rejected", "failed", "in_doubt", "not_sent"];
+
+/// The name of the file that was run first, and how many such steps the name of results counts:
+/// `orders.rerun-2.results` is that of the second rerun of `orders`, and so is
+/// `orders.rerun-2.resolved-1.results`.
+fn before_steps<'s>(stem: &'s str, step: &str) -> (&'s str, u64) {
+    let (mut file, mut steps) = (stem.strip_suffix(".results").unwrap_or(stem), 0);
+    while let Some((before, last)) = file.rsplit_once('.')
+        && let Some((word, number)) = last.split_once('-')
+        && ["rerun", "resolved"].contains(&word)
+        && let Ok(number) = number.parse::<u64>()
+    {
+        if word == step {
+            steps = steps.max(number);
+        }
+        file = before;
+    }
+    (file, steps)
 }
 
 /// Where an input is put aside that can be read only once: beside the ledger, or
 /// where it would be if it were a file.
-fn spool(settings: &Settings) -> PathBuf {
+pub fn spool(settings: &Settings) -> PathBuf {
     let beside = |path: &Path| path.parent().map(Path::to_owned);
     match (&settings.ledger, &settings.rehearsal_ledger) {
         (LedgerLocation::File(path), _) | (LedgerLocation::Database(_), Some(path)) => beside(path),
@@ -135,7 +179,7 @@ fn spool(settings: &Settings) -> PathBuf {
 }
 
 /// The options for reading the input.
-pub fn read_options(input: &crate::config::InputSettings) -> ReadOptions {
+pub fn read_options(input: &InputSettings) -> ReadOptions {
     ReadOptions {
         delimiter: input.delimiter.map(|delimiter| delimiter.byte()),
         admin_column: input.admin_column.clone(),
@@ -172,11 +216,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_name_of_results_counts_reruns() {
-        assert_eq!(before_reruns("orders.results"), ("orders", 0));
-        assert_eq!(before_reruns("orders.rerun-2.results"), ("orders", 2));
-        assert_eq!(before_reruns("orders.rehearsal.results"), ("orders.rehearsal", 0));
-        assert_eq!(before_reruns("open"), ("open", 0));
-        assert_eq!(before_reruns("a.rerun-x.results"), ("a.rerun-x", 0));
+    fn the_name_of_results_counts_reruns_and_resolutions() {
+        let reruns = |stem: &'static str| before_steps(stem, "rerun");
+        assert_eq!(reruns("orders.results"), ("orders", 0));
+        assert_eq!(reruns("orders.rerun-2.results"), ("orders", 2));
+        assert_eq!(reruns("orders.rehearsal.results"), ("orders.rehearsal", 0));
+        assert_eq!(reruns("open"), ("open", 0));
+        assert_eq!(reruns("a.rerun-x.results"), ("a.rerun-x", 0));
+        assert_eq!(reruns("orders.rerun-2.resolved-1.results"), ("orders", 2));
+        assert_eq!(before_steps("orders.rerun-2.results", "resolved"), ("orders", 0));
     }
 }

@@ -26,6 +26,8 @@ pub struct RunRecord {
     /// The runs that wrote the input.
     continues: Vec<String>,
     seals: Vec<SealHead>,
+    /// Whether evidence ended doubts in it, and nothing was sent.
+    is_resolution: bool,
 }
 
 impl RunRecord {
@@ -52,6 +54,7 @@ impl RunRecord {
             results: ledger.results_files(run)?,
             continues,
             seals,
+            is_resolution: run.opened.command == "resolve",
         })
     }
 
@@ -61,7 +64,11 @@ impl RunRecord {
         let time = |at: Timestamp| at.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S %Z");
         let mut text = String::new();
         for id in &self.continues {
-            let _ = writeln!(text, "Sends the results of run {} again", shown(id));
+            let _ = if self.is_resolution {
+                writeln!(text, "Ends doubts in the results of run {}", shown(id))
+            } else {
+                writeln!(text, "Sends the results of run {} again", shown(id))
+            };
         }
         for start in &self.starts {
             let _ = writeln!(
@@ -71,7 +78,7 @@ impl RunRecord {
                 time(start.started_at),
                 shown(&started_by(start))
             );
-            if let Some(rates) = &start.rates {
+            if let Some(rates) = start.rates.as_ref().filter(|rates| !rates.is_empty()) {
                 let _ = writeln!(text, "  rate              {}", shown(rates));
             }
             if let Some(digest) = &start.configuration {

@@ -158,13 +158,31 @@ impl Settings {
 
     /// Reads every source of settings; an error says what to change, and where.
     pub fn load(flags: Layer, env: &Env) -> anyhow::Result<Settings> {
+        Settings::read(flags, env, true)
+    }
+
+    /// The same for a command that makes no calls: no secret is read, and what only a request needs
+    /// may be missing.
+    ///
+    /// # Errors
+    /// As for [`Settings::load`], and in a rehearsal, which leaves no such work.
+    pub fn load_without_calls(flags: Layer, env: &Env) -> anyhow::Result<Settings> {
+        Settings::read(flags, env, false)
+    }
+
+    fn read(flags: Layer, env: &Env, makes_calls: bool) -> anyhow::Result<Settings> {
         let (mut options, section) = merged(flags, env)?;
         let rehearse = options.rehearse == Some(true);
         let rehearsal_ledger = paths::rehearsal_ledger(options.ledger.clone(), env).ok();
         let ledger = unlocked_ledger(&mut options, env)?;
         let configuration = recorded(&section, options.profile.as_deref(), &ledger);
         let Section { auth, codes, rehearsal, seal, profiles, .. } = section;
-        if rehearse {
+        if rehearse && !makes_calls {
+            return Err(anyhow!(
+                "a rehearsal leaves no doubt that evidence could end: every rehearsal has a simulator of its own; leave out --rehearse"
+            ));
+        }
+        if rehearse || !makes_calls {
             options.external_ip.get_or_insert_with(|| REHEARSAL_EXTERNAL_IP.to_owned());
         }
         refuse_missing(&options, rehearse, &profiles)?;
@@ -176,12 +194,12 @@ impl Settings {
                 }
                 None => TargetSettings::Rehearsal(rehearsal),
             },
-            auth: match auth {
+            auth: match auth.filter(|_| makes_calls) {
                 Some((table, _)) if rehearse => Auth::in_rehearsal(table),
                 Some(table) => read_auth(table, env.lookup)?,
                 None => Auth::None,
             },
-            network: if rehearse {
+            network: if rehearse || !makes_calls {
                 NetworkConfig::default()
             } else {
                 network(&mut options, env.lookup)?
@@ -208,7 +226,7 @@ impl Settings {
             lease: required("lease", options.lease)?.get(),
             results: options.results.take(),
             logs: logs(&mut options)?,
-            metrics: options.metrics_file.take().filter(|_| !rehearse),
+            metrics: options.metrics_file.take().filter(|_| !rehearse && makes_calls),
             profile: options.profile.take(),
             purpose: purpose(&mut options)?,
             seal: seal.filter(|_| !rehearse).unwrap_or_default(),

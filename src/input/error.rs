@@ -220,6 +220,21 @@ pub enum InputErrorKind {
     /// More rows than can be numbered.
     #[error("has more than {0} rows; split it")]
     TooManyRows(u32),
+    /// A row of a list that is evidence carries no order.
+    #[error(
+        "line {line} holds no order ({problem}), and evidence counts only as a whole: correct the line or remove it, then start again"
+    )]
+    NotEvidence {
+        /// Where the row starts.
+        line: u64,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A results file was given as evidence.
+    #[error(
+        "is a results file, which says of each order something else: give a list of orders of which all are cancelled with --cancelled, and one of which all still stand with --standing"
+    )]
+    ResultsAsEvidence,
     /// A results file was wanted.
     #[error(
         "has no {missing} column, so it is not a results file; for a file of orders, use `cardcancel run`"

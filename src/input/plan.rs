@@ -26,6 +26,13 @@ pub enum Disposition {
         /// That row: the first, or one that an earlier run cancelled.
         first: RowNumber,
     },
+    /// Evidence ended the doubt of its order, which is decided without a call.
+    Resolved {
+        /// What the evidence shows: `already_cancelled` or `failed`.
+        status: Status,
+        /// The evidence, in words.
+        message: String,
+    },
     /// A rerun leaves it as it stood.
     Kept {
         /// How it stood.

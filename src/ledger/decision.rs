@@ -23,6 +23,11 @@ impl From<Disposition> for RowDecision {
             Disposition::Kept { doubt, .. } => {
                 RowDecision { carried_over: true, doubt, ..decision }
             }
+            Disposition::Resolved { message, .. } => RowDecision {
+                error_code: Some(ReasonCode::Resolved.to_string()),
+                message: Some(message),
+                ..decision
+            },
             Disposition::Invalid(error) => RowDecision {
                 error_code: Some(error.code.to_string()),
                 message: Some(error.message),
@@ -47,7 +52,7 @@ pub(super) fn count(disposition: &Disposition, counts: &mut Counts) {
 fn status_of(disposition: &Disposition) -> Option<Status> {
     match disposition {
         Disposition::ToSend { .. } => None,
-        Disposition::Kept { status, .. } => Some(*status),
+        Disposition::Kept { status, .. } | Disposition::Resolved { status, .. } => Some(*status),
         Disposition::Invalid(_) => Some(Status::Invalid),
         Disposition::Duplicate { .. } => Some(Status::Duplicate),
     }

@@ -38,7 +38,7 @@ event_kinds! {
     CredentialsRefreshed = "credentials_refreshed", "New credentials were obtained.";
     Stopped = "stopped", "A process ended its work on the run before the last row.";
     Finished = "finished", "A process ended its work on the run, and every row had ended.";
-    Resolved = "resolved", "A doubt was ended by evidence.";
+    Resolved = "resolved", "Evidence ended doubts: the file, its SHA-256, and how many orders it decided.";
     SealedLate = "sealed_late", "The process that brought the run to rest died before it sealed it.";
 }
 

@@ -69,6 +69,11 @@ pub struct OnRecord {
 }
 
 impl OnRecord {
+    /// Whether it is a row of an earlier run.
+    pub fn is_before(&self, run: &Run) -> bool {
+        self.run < run.number
+    }
+
     /// Whether it is a row of a later run.
     pub fn is_after(&self, run: &Run) -> bool {
         self.run > run.number

@@ -41,8 +41,10 @@ mod known_orders;
 mod location;
 mod misplaced;
 mod order_history;
+mod order_standing;
 mod postgres;
 mod request;
+mod resolution;
 mod row_record;
 mod run;
 mod run_lock;
@@ -70,8 +72,10 @@ pub use known_orders::{KnownOrders, OnRecord};
 pub use location::{LedgerLocation, SharedLedgerTimeouts};
 pub use misplaced::{Misplaced, Saved};
 pub use order_history::OrderHistory;
+pub use order_standing::{InFlight, OrderStanding};
 pub use postgres::{Postgres, PostgresOptions};
 pub use request::{NewRequest, RequestKind, RequestRecord};
+pub use resolution::{Resolution, ResolutionError};
 pub use row_record::RowRecord;
 pub(crate) use row_record::after_lost_answer;
 pub use run::{NewRun, Run, StartOptions, StartedRun};
@@ -114,6 +118,21 @@ pub trait Ledger: Send {
         endpoint: &str,
         orders: &[Order],
     ) -> Result<Vec<Vec<OnRecord>>, LedgerError>;
+
+    /// For each of these orders, in the same sequence, how it stands at the endpoint.
+    fn standings(
+        &mut self,
+        endpoint: &str,
+        orders: &[Order],
+    ) -> Result<Vec<OrderStanding>, LedgerError>;
+
+    /// Creates a run in which evidence decides rows, with its one start, which has finished, and
+    /// ends the doubts of their orders at the endpoint: all of it, or nothing. If another process
+    /// created a run with the key since this one called `find_by_key`, that run is returned.
+    ///
+    /// # Errors
+    /// [`ResolutionError::Changed`] if one of the orders no longer stands as it did.
+    fn create_resolution(&mut self, new: Resolution<'_>) -> Result<Run, ResolutionError>;
 
     /// Creates a run with all of its rows, or nothing. Other runs continue meanwhile. If it is
     /// interrupted, a repetition with the same key resumes it. If another process created a run

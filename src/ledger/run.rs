@@ -14,7 +14,7 @@ pub struct NewRun {
     pub id: String,
     /// The key by which the same command on the same file finds the same run.
     pub key: String,
-    /// `run` or `rerun`.
+    /// `run`, `rerun` or `resolve`.
     pub command: String,
     /// The input's name, for display.
     pub input_name: String,
@@ -71,6 +71,11 @@ impl Run {
     /// The identifier.
     pub fn id(&self) -> &str {
         &self.opened.id
+    }
+
+    /// Whether it was created before another one.
+    pub fn is_before(&self, other: &Run) -> bool {
+        self.number < other.number
     }
 
     /// Whether every row has ended: such a run never sends anything again.

@@ -39,6 +39,7 @@ reason_codes! {
     CardNumber = "CARD_NUMBER", "A field of the row looks like a card number, which is never stored, sent or repeated.";
     Duplicate = "DUPLICATE", "An earlier row of the file carries the same order, and decides.";
     AlreadyCancelled = "ALREADY_CANCELLED", "Another run in this ledger cancelled the order at the same endpoint.";
+    Resolved = "RESOLVED", "Evidence given to `resolve` ended the doubt of the order: it is cancelled, or surely not; the message names the evidence.";
     Dns = "DNS", "The host's name could not be resolved: nothing was sent.";
     Connect = "CONNECT", "No connection could be made: nothing was sent.";
     Tls = "TLS", "The TLS handshake failed: nothing was sent.";

@@ -36,6 +36,19 @@ pub struct Summary<'a> {
     pub seal: Option<SealLine>,
     /// Why seals could not be handed on to what keeps them outside of the ledger.
     pub witness_error: Option<String>,
+    /// What evidence decided in it, if it is the run of a `resolve`.
+    pub resolution: Option<ResolutionSummary>,
+}
+
+/// What evidence decided in a run.
+#[derive(Debug, Clone)]
+pub struct ResolutionSummary {
+    /// Each list, and what it decided, in words.
+    pub evidence: Vec<String>,
+    /// What was left as it is, and what to do about it, as sentences without a point.
+    pub remarks: Vec<String>,
+    /// Whether it had been recorded before.
+    pub was_recorded: bool,
 }
 
 /// The seal of a run, by which a copy of the record can be held against the ledger.
@@ -79,6 +92,11 @@ impl Summary<'_> {
             if status == Status::Rejected && with_doubt > 0 {
                 let _ = writeln!(text, "    {:<15} {:>11}", "with doubt", human_count(with_doubt));
             }
+        }
+        if let Some(resolution) = &self.resolution {
+            resolution.evidence.iter().chain(&resolution.remarks).for_each(|line| {
+                let _ = writeln!(text, "{line}");
+            });
         }
         if let Some(work) = self.work.filter(|work| work.calls > 0) {
             let _ = writeln!(text, "{}", self.calls(&work));
@@ -151,6 +169,10 @@ impl Summary<'_> {
         let what =
             format!("Run {} of {}, {}", run.id(), shown(&run.opened.input_name), rows(run.rows));
         match (&run.stop, &self.work) {
+            _ if self.resolution.as_ref().is_some_and(|resolution| resolution.was_recorded) => {
+                format!("{what}: had been recorded before; its results are written again")
+            }
+            _ if self.resolution.is_some() => format!("{what}: recorded; nothing was sent"),
             (None, _) if !self.results.have_ended() => {
                 format!("{what}: not ended; {} left", rows(self.results.left()))
             }
@@ -247,7 +269,7 @@ impl Summary<'_> {
         let of = |status| self.results.counts.get(status);
         let counts: serde_json::Map<String, Value> =
             Status::ALL.into_iter().map(|s| (s.as_str().to_owned(), of(s).into())).collect();
-        json!({
+        let mut json = json!({
             "version": 1,
             "run": run.id(),
             "input": run.opened.input_name,
@@ -278,7 +300,12 @@ impl Summary<'_> {
             "seal": self.seal.as_ref().map(|seal| seal.number),
             "seal_sha256": self.seal.as_ref().map(|seal| &seal.digest),
             "witness_error": self.witness_error,
-        })
+        });
+        if let Some(resolution) = &self.resolution {
+            json["evidence"] = resolution.evidence.as_slice().into();
+            json["remarks"] = resolution.remarks.as_slice().into();
+        }
+        json
     }
 }
 

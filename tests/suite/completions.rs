@@ -74,7 +74,7 @@ const CONFIGURATION: &str =
 #[test]
 fn commands_and_flags_are_offered() {
     let env = TestEnv::new();
-    assert_eq!(offered(&env, "cardcancel re"), ["rerun", "results", "report"]);
+    assert_eq!(offered(&env, "cardcancel re"), ["rerun", "resolve", "results", "report"]);
     assert_eq!(offered(&env, "cardcancel ledger b"), ["backup"]);
     assert_eq!(offered(&env, "cardcancel run --cut"), ["--cut-off"]);
     let flags = offered(&env, "cardcancel runs --");

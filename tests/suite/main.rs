@@ -54,6 +54,7 @@ mod request;
 mod requested;
 mod requested_engine;
 mod rerun;
+mod resolve;
 mod results;
 mod resume;
 mod samples;

@@ -19,7 +19,7 @@ use crate::output::metrics::{MetricsFile, RunMetrics};
 use crate::output::results::{Replace, ResultsFile, WrittenResults, is_replaceable};
 use crate::output::results_writer::ResultsInput;
 use crate::output::row_prefetch::RowObserver;
-use crate::output::summary::{SealLine, Summary, WorkSummary, counts_text};
+use crate::output::summary::{ResolutionSummary, SealLine, Summary, WorkSummary, counts_text};
 use crate::output::{console, human_count};
 use crate::policy::stop_rules::StopReason;
 
@@ -36,6 +36,8 @@ pub struct FinishedRun {
     pub stop_reason: Option<StopReason>,
     /// What is known of the clock; nothing if the run had ended before.
     pub clock: SealedClock,
+    /// What evidence decided in it, if it is the run of a `resolve`.
+    pub resolution: Option<ResolutionSummary>,
 }
 
 /// Creates the results' temporary file, so that a path that cannot be written is reported before
@@ -129,7 +131,7 @@ pub async fn finish(
     metrics: &mut MetricsFile,
 ) -> anyhow::Result<ExitCode> {
     let Context { settings, input, target } = context;
-    let FinishedRun { run, work, stop_reason, clock } = finished;
+    let FinishedRun { run, work, stop_reason, clock, resolution } = finished;
     let run = &run;
     let source = ResultsInput {
         run,
@@ -175,6 +177,7 @@ pub async fn finish(
         exit,
         seal,
         witness_error,
+        resolution,
     };
     tracing::info!("{}", summary.line());
     if settings.json {

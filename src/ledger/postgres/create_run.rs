@@ -16,7 +16,7 @@ use crate::ledger::{CreateRunError, NewRun, Run, codes};
 use crate::model::{Counts, Order, Status};
 
 /// The number of rows recorded by one transaction, which takes some tenths of a second.
-const AT_ONCE: usize = 20_000;
+pub(super) const AT_ONCE: usize = 20_000;
 
 /// Creates the run, unless one with its key and a higher number than `seen` exists by now.
 pub(super) fn create_run(
@@ -97,7 +97,8 @@ async fn begin(session: &mut Session, new: &NewRun, seen: i64) -> Result<Created
     Ok(opened)
 }
 
-async fn insert(session: &mut Session, new: &NewRun) -> Result<i64, DbError> {
+/// Inserts a run without rows. Returns its number.
+pub(super) async fn insert(session: &mut Session, new: &NewRun) -> Result<i64, DbError> {
     let insert = "INSERT INTO run (id, key, command, input_name, input_digest, endpoint, program,
                                    opened_at)
                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
@@ -121,7 +122,11 @@ async fn insert(session: &mut Session, new: &NewRun) -> Result<i64, DbError> {
 }
 
 /// Records the rows that are not recorded yet. Returns whether the run is complete.
-async fn record(session: &mut Session, run: i64, part: &RowColumns) -> Result<bool, DbError> {
+pub(super) async fn record(
+    session: &mut Session,
+    run: i64,
+    part: &RowColumns,
+) -> Result<bool, DbError> {
     // Rows lost in a power failure are recorded again, since the last commit makes all durable.
     session.client.batch_execute("BEGIN; SET LOCAL synchronous_commit = off").await?;
     let locked = "SELECT rows IS NOT NULL FROM run WHERE number = $1 FOR UPDATE";
@@ -149,7 +154,11 @@ async fn record(session: &mut Session, run: i64, part: &RowColumns) -> Result<bo
 }
 
 /// Records the orders for which an answer was lost before this run.
-async fn doubt(session: &mut Session, run: i64, orders: &[Order]) -> Result<(), DbError> {
+pub(super) async fn doubt(
+    session: &mut Session,
+    run: i64,
+    orders: &[Order],
+) -> Result<(), DbError> {
     let note = session.statement(include_str!("sql/note_doubt.sql")).await?;
     let (admin_number, sequence_number): (Vec<i64>, Vec<i32>) =
         orders.iter().map(|order| (order.admin_number, order.sequence_number)).unzip();
@@ -177,6 +186,20 @@ async fn complete(
     by_place: bool,
     decided: &Counts,
 ) -> Result<Run, DbError> {
+    set_counts(session, run, rows, by_place, decided).await?;
+    let run = read::run_by_number(session, run).await?;
+    run.ok_or(DbError::Silent)
+}
+
+/// Sets the number of rows, with which the run is complete, and the counts of those that are decided,
+/// unless another process did.
+pub(super) async fn set_counts(
+    session: &mut Session,
+    run: i64,
+    rows: i64,
+    by_place: bool,
+    decided: &Counts,
+) -> Result<(), DbError> {
     let sql = "UPDATE run SET rows = $2, cancelled = $3, already_cancelled = $4, rejected = $5,
                    failed = $6, in_doubt = $7, invalid = $8, duplicate = $9, not_sent = $10,
                    by_place = $11, rejected_with_doubt = $12
@@ -187,13 +210,12 @@ async fn complete(
     let with_doubt = decided.rejected_with_doubt() as i64;
     values.extend([&by_place as &(dyn ToSql + Sync), &with_doubt]);
     session.client.execute(sql, &values).await?;
-    let run = read::run_by_number(session, run).await?;
-    run.ok_or(DbError::Silent)
+    Ok(())
 }
 
 /// Rows for the table `row`, column by column.
 #[derive(Default)]
-struct RowColumns {
+pub(super) struct RowColumns {
     row: Vec<i64>,
     admin_number: Vec<Option<i64>>,
     sequence_number: Vec<Option<i32>>,
@@ -206,7 +228,7 @@ struct RowColumns {
 
 impl RowColumns {
     /// Also counts the rows that are decided.
-    fn new(rows: Vec<PlannedRow>, counts: &mut Counts) -> RowColumns {
+    pub fn new(rows: Vec<PlannedRow>, counts: &mut Counts) -> RowColumns {
         let mut columns = RowColumns::default();
         for PlannedRow { row, order, disposition, .. } in rows {
             decision::count(&disposition, counts);
@@ -222,5 +244,15 @@ impl RowColumns {
             columns.message.push(message.as_deref().map(storable));
         }
         columns
+    }
+
+    /// The number of rows.
+    pub fn len(&self) -> usize {
+        self.row.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.row.is_empty()
     }
 }

@@ -7,6 +7,7 @@ mod commit;
 mod config;
 mod connection;
 mod copies;
+mod create_resolution;
 mod create_run;
 mod error;
 mod known_orders;
@@ -17,6 +18,7 @@ mod requests;
 mod schema;
 mod seals;
 mod session;
+mod standings;
 mod start;
 mod text;
 mod tls;
@@ -32,8 +34,8 @@ use super::row_record::{RecordBuilder, open_ones};
 use super::{
     AttemptRecord, CommitOutcome, CommitRequest, CreateRunError, DatabaseUrl, EventRecord,
     FinishOptions, KnownOrders, Ledger, LedgerError, NewRequest, NewRun, NewSeal, OnRecord,
-    OrderHistory, RequestRecord, RowRecord, Run, RunLock, SealHead, SealRecord, StartOptions,
-    StartRecord, StartedRun,
+    OrderHistory, OrderStanding, RequestRecord, Resolution, ResolutionError, RowRecord, Run,
+    RunLock, SealHead, SealRecord, StartOptions, StartRecord, StartedRun,
 };
 use crate::input::{InputError, OrderKey, PlannedRow};
 use crate::model::{AllocateSlots, Order, RowNumber};
@@ -86,6 +88,12 @@ impl Postgres {
         self.connection.path()
     }
 
+    /// The number of the run that the last look-up of this key found; 0 if it found none.
+    fn seen_of(&mut self, key: &str) -> i64 {
+        let seen = self.seen.take().filter(|(its, _)| its == key);
+        seen.map_or(0, |(_, number)| number)
+    }
+
     /// How far the database's clock is ahead of this machine's.
     fn ahead(&mut self) -> jiff::SignedDuration {
         self.clock.offset(Instant::now(), Timestamp::now())
@@ -129,14 +137,32 @@ impl Ledger for Postgres {
         self.connection.with_retry(async |session| read::on_record(session, endpoint, orders).await)
     }
 
+    fn standings(
+        &mut self,
+        endpoint: &str,
+        orders: &[Order],
+    ) -> Result<Vec<OrderStanding>, LedgerError> {
+        self.connection
+            .with_retry(async |session| standings::of_orders(session, endpoint, orders).await)
+    }
+
+    fn create_resolution(&mut self, mut new: Resolution<'_>) -> Result<Run, ResolutionError> {
+        let seen = self.seen_of(&new.new.key);
+        self.connection
+            .with_retry(async |session| start::read_clock(session, &mut self.clock).await)?;
+        let ahead = self.ahead();
+        let opened_at = &mut new.new.opened_at;
+        *opened_at = opened_at.saturating_add(ahead).unwrap_or(*opened_at);
+        create_resolution::create(&mut self.connection, new, seen, ahead)
+    }
+
     fn create_run(
         &mut self,
         mut new: NewRun,
         rows: &mut dyn Iterator<Item = Result<PlannedRow, InputError>>,
         by_order: &[OrderKey],
     ) -> Result<Run, CreateRunError> {
-        let seen = self.seen.take().filter(|(key, _)| *key == new.key);
-        let seen = seen.map_or(0, |(_, number)| number);
+        let seen = self.seen_of(&new.key);
         self.connection
             .with_retry(async |session| start::read_clock(session, &mut self.clock).await)?;
         new.opened_at = new.opened_at.saturating_add(self.ahead()).unwrap_or(new.opened_at);

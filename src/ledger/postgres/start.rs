@@ -52,6 +52,9 @@ pub(super) async fn start(
         transaction.execute(go, &[&run.number]).await?;
     }
     transaction
+        .execute(include_str!("sql/drop_ended_doubts.sql"), &[&run.number, &endpoint])
+        .await?;
+    transaction
         .execute(include_str!("sql/inherit_all_doubts.sql"), &[&run.number, &endpoint])
         .await?;
     let pace = requests::pace(&transaction, run.number).await?;

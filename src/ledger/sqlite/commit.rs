@@ -190,7 +190,7 @@ fn put_budget(
 }
 
 /// Records events of a run.
-fn insert_events(
+pub(super) fn insert_events(
     transaction: &Transaction<'_>,
     run: i64,
     start: i64,

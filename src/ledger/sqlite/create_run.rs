@@ -18,7 +18,7 @@ use crate::ledger::{NewRun, Run, codes};
 use crate::model::{Counts, Status};
 
 /// The number of rows recorded by one transaction, which takes some tens of milliseconds.
-const AT_ONCE: usize = 20_000;
+pub(super) const AT_ONCE: usize = 20_000;
 /// How long the ledger is left unlocked between two transactions. It must be longer than the
 /// interval at which another process retries.
 const LEFT_TO_OTHERS: Duration = Duration::from_millis(2);
@@ -124,7 +124,8 @@ fn free_id(transaction: &Transaction<'_>, new: &NewRun) -> rusqlite::Result<Stri
     Ok(new.id.clone())
 }
 
-fn insert_run(transaction: &Transaction<'_>, new: &NewRun) -> rusqlite::Result<i64> {
+/// Inserts a run without rows. Returns its number.
+pub(super) fn insert_run(transaction: &Transaction<'_>, new: &NewRun) -> rusqlite::Result<i64> {
     let id = free_id(transaction, new)?;
     transaction.execute(
         "INSERT INTO run (id, key, command, input_name, input_digest, endpoint, program, opened_at)
@@ -174,6 +175,19 @@ fn complete(
     decided: &Counts,
 ) -> rusqlite::Result<Run> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    set_counts(&transaction, number, rows, decided)?;
+    let run = read::run_by_number(&transaction, number)?;
+    transaction.commit()?;
+    Ok(run)
+}
+
+/// Sets the number of rows, with which the run is complete, and the counts of those that are decided.
+pub(super) fn set_counts(
+    transaction: &Transaction<'_>,
+    number: i64,
+    rows: u64,
+    decided: &Counts,
+) -> rusqlite::Result<()> {
     transaction.execute("UPDATE run SET rows = ?2 WHERE number = ?1", params![number, rows])?;
     let [a, b, c, d, e, f, g, h] = Status::ALL.map(|status| decided.get(status));
     transaction.execute(
@@ -183,9 +197,7 @@ fn complete(
          WHERE run = ?1",
         params![number, a, b, c, d, e, f, g, h, decided.rejected_with_doubt()],
     )?;
-    let run = read::run_by_number(&transaction, number)?;
-    transaction.commit()?;
-    Ok(run)
+    Ok(())
 }
 
 static PLACES: LazyLock<BulkInsert<3>> =
@@ -206,7 +218,8 @@ fn insert_places(
 static PLAIN_ROWS: LazyLock<BulkInsert<4>> =
     LazyLock::new(|| BulkInsert::into("row (run, row, admin_number, sequence_number)"));
 
-fn insert_rows(
+/// Records rows.
+pub(super) fn insert_rows(
     transaction: &Transaction<'_>,
     run: i64,
     rows: Vec<PlannedRow>,
@@ -259,7 +272,7 @@ static ORDERS: LazyLock<BulkInsert<4>> = LazyLock::new(|| {
 });
 
 /// Inserts in sorted order, so that the B-tree grows in few places whatever the order of the file.
-fn index_orders(
+pub(super) fn index_orders(
     transaction: &Transaction<'_>,
     run: i64,
     by_order: &[OrderKey],
@@ -274,7 +287,7 @@ fn index_orders(
 }
 
 /// Packs the same orders. When an interrupted creation resumes, the parts have the same limits.
-fn pack_orders(
+pub(super) fn pack_orders(
     transaction: &Transaction<'_>,
     run: i64,
     by_order: &[OrderKey],

@@ -227,9 +227,10 @@ const OPEN: &str = "SELECT row.row
          SELECT 1 FROM attempt JOIN outcome ON outcome.number = attempt.outcome
          WHERE attempt.run = row.run AND attempt.row = row.row AND outcome.status IS NOT NULL)";
 
-/// Rows that were decided without a call.
+/// Rows that were decided without a call, unless evidence shows that they are cancelled.
 const DECIDED: &str = "SELECT row FROM row INDEXED BY row_with_more
-     WHERE run = ?1 AND (status IS NOT NULL OR doubt = 1) AND status IS NOT NULL";
+     WHERE run = ?1 AND (status IS NOT NULL OR doubt = 1) AND status IS NOT NULL
+       AND NOT (status = 1 AND coalesce(error_code = 'RESOLVED', 0))";
 
 /// Rows with an attempt that failed and none that succeeded.
 const WITHOUT_SUCCESS: &str = "SELECT DISTINCT row FROM attempt INDEXED BY attempt_without_success
@@ -238,7 +239,7 @@ const WITHOUT_SUCCESS: &str = "SELECT DISTINCT row FROM attempt INDEXED BY attem
          WHERE success.run = attempt.run AND success.row = attempt.row AND success.outcome < 0)";
 
 impl AllBut {
-    /// The rows for which CoreCARD answered `Status` true.
+    /// The rows for which CoreCARD answered `Status` true, or evidence shows that they are cancelled.
     fn cancelled(ledger: &Connection, run: i64) -> rusqlite::Result<AllBut> {
         Self::but(ledger, run, &[OPEN, DECIDED, WITHOUT_SUCCESS])
     }

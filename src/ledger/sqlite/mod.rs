@@ -8,6 +8,7 @@ mod claim_ranges;
 mod claimer;
 mod commit;
 mod connection;
+mod create_resolution;
 mod create_run;
 mod failure;
 mod file;
@@ -23,6 +24,7 @@ mod read;
 mod requests;
 mod schema;
 mod seals;
+mod standings;
 mod start;
 mod upgrade;
 
@@ -35,6 +37,7 @@ use rusqlite::{Connection, params};
 
 use active_run::ActiveRun;
 use connection::Opened;
+use create_resolution::CreateError;
 use failure::failure;
 use file::{FileState, SqliteFile};
 pub use maintenance::LedgerInfo;
@@ -48,8 +51,8 @@ use super::row_record::{RecordBuilder, open_ones};
 use super::{
     AttemptRecord, CommitOutcome, CommitRequest, CreateRunError, EventRecord, FinishOptions,
     KnownOrders, Ledger, LedgerError, NewRequest, NewRun, NewSeal, OnRecord, OrderHistory,
-    RequestRecord, RowRecord, Run, RunLock, SealHead, SealRecord, StartOptions, StartRecord,
-    StartedRun,
+    OrderStanding, RequestRecord, Resolution, ResolutionError, RowRecord, Run, RunLock, SealHead,
+    SealRecord, StartOptions, StartRecord, StartedRun,
 };
 use crate::input::{InputError, OrderKey, PlannedRow};
 use crate::model::{AllocateSlots, Order, RowNumber};
@@ -203,6 +206,30 @@ impl Ledger for Sqlite {
         orders: &[Order],
     ) -> Result<Vec<Vec<OnRecord>>, LedgerError> {
         on_record::find(&self.connection, endpoint, orders).map_err(|cause| self.fail(cause))
+    }
+
+    fn standings(
+        &mut self,
+        endpoint: &str,
+        orders: &[Order],
+    ) -> Result<Vec<OrderStanding>, LedgerError> {
+        let is_locked = |key: &str| is_worked_on(&self.file, key);
+        standings::of_orders(&self.connection, endpoint, orders, &is_locked)
+            .map_err(|cause| self.fail(cause))
+    }
+
+    fn create_resolution(&mut self, new: Resolution<'_>) -> Result<Run, ResolutionError> {
+        self.be_there()?;
+        let is_locked = |key: &str| is_worked_on(&self.file, key);
+        let created = create_resolution::create(&mut self.connection, new, &is_locked);
+        let run = created.map_err(|failed| match failed {
+            CreateError::Input(cause) => ResolutionError::Input(cause),
+            CreateError::Database(cause) => ResolutionError::Ledger(self.fail(cause)),
+            CreateError::Changed(order) => ResolutionError::Changed(order),
+        })?;
+        self.be_there()?;
+        self.write_back("PASSIVE");
+        Ok(run)
     }
 
     fn create_run(

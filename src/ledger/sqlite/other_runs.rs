@@ -50,13 +50,16 @@ impl<'l> OtherRuns<'l> {
             return Ok(None);
         }
         // The recorded verdict does not matter, because what a code means depends on the
-        // configuration of that run. Outcomes with `Status` true have numbers below 0. The
-        // attempt in flight, if there is one, follows those that ended.
+        // configuration of that run. Outcomes with `Status` true have numbers below 0. Evidence
+        // counts as such an answer. The attempt in flight, if there is one, follows those that
+        // ended.
         let find = ledger.prepare_cached(
             "SELECT run.number, run.id, same.row,
                  EXISTS (
                      SELECT 1 FROM attempt
-                     WHERE attempt.run = same.run AND attempt.row = same.row AND outcome < 0),
+                     WHERE attempt.run = same.run AND attempt.row = same.row AND outcome < 0)
+                     OR coalesce(row.status = 1 AND row.error_code = 'RESOLVED'
+                                 AND run.rows IS NOT NULL, 0),
                  EXISTS (
                      SELECT 1 FROM doubt
                      WHERE doubt.admin_number = ?1 AND doubt.sequence_number = ?2
@@ -174,6 +177,33 @@ pub(super) fn note_interrupted(ledger: &Connection, run: i64) -> rusqlite::Resul
              SELECT admin_number, sequence_number, row.run
              FROM in_flight JOIN row ON row.run = in_flight.run AND row.row = in_flight.row
              WHERE in_flight.run = ?1",
+            [run],
+        )
+        .map(drop)
+}
+
+/// Takes doubts of other runs from the rows of this run that were never sent, if evidence has ended
+/// them since.
+pub(super) fn drop_ended_doubts(ledger: &Connection, run: i64) -> rusqlite::Result<()> {
+    ledger
+        .execute(
+            "UPDATE row SET doubt = 0
+             WHERE run = ?1 AND doubt = 1 AND status IS NULL
+               AND NOT EXISTS (
+                 SELECT 1 FROM attempt WHERE attempt.run = row.run AND attempt.row = row.row)
+               AND EXISTS (
+                 SELECT 1 FROM row_by_order AS same
+                 CROSS JOIN row AS decided ON decided.run = same.run AND decided.row = same.row
+                 CROSS JOIN run ON run.number = same.run
+                 WHERE same.admin_number = row.admin_number
+                   AND same.sequence_number = row.sequence_number AND same.run > ?1
+                   AND decided.error_code = 'RESOLVED' AND run.rows IS NOT NULL
+                   AND run.endpoint = (SELECT endpoint FROM run WHERE number = ?1))
+               AND NOT EXISTS (
+                 SELECT 1 FROM doubt CROSS JOIN run ON run.number = doubt.run
+                 WHERE doubt.admin_number = row.admin_number
+                   AND doubt.sequence_number = row.sequence_number
+                   AND run.endpoint = (SELECT endpoint FROM run WHERE number = ?1))",
             [run],
         )
         .map(drop)

@@ -34,6 +34,7 @@ pub(super) fn start(
     let mut outcomes = OutcomeTable::load(&transaction)?;
     let interrupted =
         complete_interrupted(&transaction, run.number, before, &mut outcomes, &start)?;
+    other_runs::drop_ended_doubts(&transaction, run.number)?;
     other_runs::inherit_doubts(&transaction, run.number, is_locked)?;
     let run = read::run_by_number(&transaction, run.number)?;
     let mut counts = run.counts;
@@ -76,7 +77,7 @@ fn last_start(transaction: &Transaction<'_>, run: i64) -> rusqlite::Result<Optio
 }
 
 /// Records who starts the run, why, and with which settings. Returns the number of the start.
-fn insert_start(
+pub(super) fn insert_start(
     transaction: &Transaction<'_>,
     run: i64,
     start: &StartOptions,

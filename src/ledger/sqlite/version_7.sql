@@ -16,7 +16,7 @@ CREATE TABLE run (
     number        INTEGER PRIMARY KEY,
     id            TEXT    NOT NULL UNIQUE,
     key           TEXT    NOT NULL,           -- the same command on the same file and endpoint
-    command       TEXT    NOT NULL,           -- run, rerun
+    command       TEXT    NOT NULL,           -- run, rerun, resolve
     input_name    TEXT    NOT NULL,
     input_digest  TEXT    NOT NULL,           -- SHA-256 of the file's bytes
     endpoint      TEXT    NOT NULL,

@@ -1,5 +1,5 @@
 -- Of the orders with the numbers $3 and $4, from rows $5 of a file, how many other runs than $2 at
--- endpoint $1 know: as answered with Status true (verdict 0), as in flight at a worker with a valid
+-- endpoint $1 know: as answered with Status true (verdict 0) or cancelled by evidence, as in flight at a worker with a valid
 -- lease, or as in doubt. If run $2 is in progress, only those of its rows count that have not ended.
 SELECT count(*) FILTER (WHERE is_cancelled),
        count(*) FILTER (WHERE in_flight AND NOT is_cancelled),
@@ -10,6 +10,13 @@ CROSS JOIN LATERAL (
     SELECT coalesce(bool_or(EXISTS (
                SELECT FROM attempt
                WHERE attempt.run = same.run AND attempt.row = same.row AND verdict = 0)), false)
+           OR EXISTS (
+               SELECT FROM row AS decided
+               JOIN run ON run.number = decided.run AND run.endpoint = $1
+                   AND run.number IS DISTINCT FROM $2 AND run.rows IS NOT NULL
+               WHERE decided.admin_number = wanted.admin_number
+                 AND decided.sequence_number = wanted.sequence_number
+                 AND decided.error_code = 'RESOLVED' AND decided.status = 1)
                AS is_cancelled,
            coalesce(bool_or(held.is_alive), false) AS in_flight,
            coalesce(bool_or(NOT held.is_alive), false) AS was_in_flight

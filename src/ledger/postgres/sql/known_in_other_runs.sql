@@ -1,7 +1,7 @@
 -- What other runs at endpoint $2 know of the orders of those rows $3 of run $1 that are not
 -- decided: the runs with the order, each with whether it was answered with Status true (verdict
 -- 0), whether a worker has it in flight, and whether an answer was lost, including that of an
--- expired worker. The configured meaning of a code is no fact about an order. While the budget
+-- expired worker. Evidence that the order is cancelled counts as such an answer. The configured meaning of a code is no fact about an order. While the budget
 -- is locked, no other commit at the endpoint can be committed.
 SELECT wanted.row, other.id, other.row, other.is_cancelled, other.in_flight, other.in_doubt
 FROM unnest($3::bigint[]) AS wanted (row)
@@ -30,6 +30,16 @@ CROSS JOIN LATERAL (
         WHERE open_row.run = same.run AND open_row.row = same.row AND open_row.in_flight
         OFFSET 0
     ) AS held ON true
+    UNION ALL
+    SELECT run.id, decided.row, true, false, false
+    FROM (
+        SELECT row.run, row.row FROM row
+        WHERE row.admin_number = ours.admin_number
+          AND row.sequence_number = ours.sequence_number
+          AND row.error_code = 'RESOLVED' AND row.status = 1 AND row.run <> $1
+        OFFSET 0
+    ) AS decided
+    JOIN run ON run.number = decided.run AND run.endpoint = $2 AND run.rows IS NOT NULL
     UNION ALL
     SELECT run.id, NULL, false, false, true
     FROM doubt JOIN run ON run.number = doubt.run AND run.endpoint = $2

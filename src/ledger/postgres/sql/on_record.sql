@@ -1,6 +1,6 @@
 -- For each of the orders $2, $3, by its index among them, the rows that were to be sent for it by
--- the runs at endpoint $1, each with its status if it has ended. OFFSET 0 makes the planner look
--- the orders up one by one, however many rows there are.
+-- the runs at endpoint $1, each with its status if it has ended, and those that evidence decided.
+-- OFFSET 0 makes the planner look the orders up one by one, however many rows there are.
 SELECT wanted.number, its.row, its.status, its.run
 FROM unnest($2::bigint[], $3::integer[])
     WITH ORDINALITY AS wanted (admin_number, sequence_number, number)
@@ -13,5 +13,11 @@ CROSS JOIN LATERAL (
     WHERE row.admin_number = wanted.admin_number
       AND row.sequence_number = wanted.sequence_number
       AND row.status IS NULL AND run.endpoint = $1 AND run.rows IS NOT NULL
+    UNION ALL
+    SELECT row.run, row.row, row.status
+    FROM row JOIN run ON run.number = row.run
+    WHERE row.admin_number = wanted.admin_number
+      AND row.sequence_number = wanted.sequence_number
+      AND row.error_code = 'RESOLVED' AND run.endpoint = $1 AND run.rows IS NOT NULL
     OFFSET 0
 ) AS its;

@@ -17,7 +17,7 @@ CREATE TABLE run (
     number        bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     id            text        NOT NULL UNIQUE,
     key           text        NOT NULL,       -- the same command on the same file and endpoint
-    command       text        NOT NULL,       -- run, rerun
+    command       text        NOT NULL,       -- run, rerun, resolve
     input_name    text        NOT NULL,
     input_digest  text        NOT NULL,       -- SHA-256 of the file's bytes
     endpoint      text        NOT NULL,

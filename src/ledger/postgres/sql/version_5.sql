@@ -58,6 +58,10 @@ CREATE INDEX request_by_run ON request (run, number);
 CREATE INDEX decided_by_order ON row (admin_number, sequence_number)
     WHERE status IS NOT NULL AND admin_number IS NOT NULL;
 
+-- The rows that evidence decided, in all runs.
+CREATE INDEX resolved_by_order ON row (admin_number, sequence_number)
+    WHERE error_code = 'RESOLVED';
+
 -- Most attempts succeed and most rows are sent, so those that may be open are found by the others.
 CREATE INDEX attempt_without_success ON attempt (run, row) WHERE status IS NULL OR status > 1;
 CREATE INDEX row_with_more ON row (run, row) WHERE doubt OR status IS NOT NULL;

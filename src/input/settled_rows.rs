@@ -1,0 +1,113 @@
+//! Plans every row of a results file in which evidence ends doubts: those rows are decided, and all
+//! others are carried over as they stood.
+
+use crate::model::{Row, RowNumber};
+
+use super::columns::ColumnMap;
+use super::duplicates::Cursor;
+use super::error::InputError;
+use super::evidence::EvidenceKind;
+use super::plan::{Disposition, PlannedRow};
+use super::rerun::{RerunAction, RerunPlan};
+use super::rows::{Record, Rows};
+use super::scan::InputSummary;
+use super::source::Input;
+
+/// A row of a results file whose order stands in evidence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settlement {
+    /// The row.
+    pub row: RowNumber,
+    /// What the evidence says.
+    pub kind: EvidenceKind,
+    /// The row of the evidence.
+    pub evidence_row: RowNumber,
+}
+
+/// Goes through the rows of a results file once more, after it was scanned with this plan, which
+/// selects the rows that evidence can settle. `settlements` are sorted by row; `describe` returns
+/// the message of such a row.
+///
+/// # Errors
+/// When the input cannot be read any more.
+pub fn settled_rows<'i>(
+    input: &'i Input,
+    columns: &'i ColumnMap,
+    summary: &'i InputSummary,
+    plan: &'i RerunPlan,
+    settlements: &'i [Settlement],
+    describe: &'i dyn Fn(&Settlement) -> String,
+) -> Result<SettledRows<'i>, InputError> {
+    let rows = input.rows(columns)?;
+    let cursor = summary.duplicates.cursor();
+    Ok(SettledRows { input, rows, plan, cursor, settlements, describe, failed: false })
+}
+
+/// Every row's [`PlannedRow`], in order.
+pub struct SettledRows<'i> {
+    input: &'i Input,
+    rows: Rows<'i>,
+    plan: &'i RerunPlan,
+    cursor: Cursor<'i>,
+    settlements: &'i [Settlement],
+    describe: &'i dyn Fn(&Settlement) -> String,
+    failed: bool,
+}
+
+impl SettledRows<'_> {
+    fn plan_row(&mut self) -> Result<Option<PlannedRow>, InputError> {
+        let Some(record) = self.rows.next()? else { return Ok(None) };
+        let line = record.line();
+        let action = self.plan.action(record.fields, || line);
+        let action = action.map_err(|kind| self.input.refuse(kind))?;
+        let row = record.row;
+        let order = match record.content() {
+            Row::Order(order) => Some(order),
+            Row::Invalid(_) => None,
+        };
+        let stood = stood(self.plan, &record, action);
+        let is_selected = matches!(action, RerunAction::Retry { .. }) && order.is_some();
+        let first = self.cursor.first_of(row).filter(|_| is_selected);
+        let disposition = match (self.settlement(row), first) {
+            (Some(settlement), _) if is_selected => Disposition::Resolved {
+                status: settlement.kind.status(),
+                message: (self.describe)(&settlement),
+            },
+            (None, Some(first)) if self.settlement(first).is_some() => {
+                Disposition::Duplicate { first }
+            }
+            _ => stood,
+        };
+        Ok(Some(PlannedRow { row, line, order, disposition, place: row.0 }))
+    }
+
+    fn settlement(&self, row: RowNumber) -> Option<Settlement> {
+        let found = self.settlements.binary_search_by_key(&row, |settlement| settlement.row);
+        found.ok().and_then(|index| self.settlements.get(index)).copied()
+    }
+}
+
+/// How the row stood in the file.
+fn stood(plan: &RerunPlan, record: &Record<'_>, action: RerunAction) -> Disposition {
+    match action {
+        RerunAction::Keep { status, doubt } => Disposition::Kept { status, doubt },
+        RerunAction::Retry { doubt } => {
+            // A row is selected by its status.
+            let status = plan.prior(record.fields).status;
+            Disposition::Kept { status: status.unwrap_or(crate::model::Status::NotSent), doubt }
+        }
+    }
+}
+
+impl Iterator for SettledRows<'_> {
+    type Item = Result<PlannedRow, InputError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.failed {
+            return None;
+        }
+        let planned = self.plan_row();
+        self.failed = planned.is_err();
+        planned.transpose()
+    }
+}
