@@ -167,6 +167,10 @@ pub const COMMANDS: &[CommandHelp] = &[
         ],
         meanings: &[
             ("yes", "Record it without asking; required where there is no terminal"),
+            ("results", "Results file, by default numbered: RESULTS.resolved-1.results.csv"),
+            ("reason", "What the evidence is, for the record"),
+            ("requested-by", "Who asked for it, for the record"),
+            ("ticket", "The ticket, for the record"),
             ("json", "Print the summary as one JSON object"),
         ],
         examples: &[

@@ -241,10 +241,12 @@ impl Summary<'_> {
             "rejected after an answer was lost; that call may have cancelled the order";
         let counts = &self.results.counts;
         match (counts.get(Status::InDoubt), counts.rejected_with_doubt()) {
-            (_, 0) => "may or may not be cancelled: look in CoreCARD, or rerun".to_owned(),
+            (_, 0) => {
+                "may or may not be cancelled: look in CoreCARD, then resolve; or rerun".to_owned()
+            }
             (0, _) => format!("{WHY}: look in CoreCARD"),
             (_, some) => format!(
-                "may or may not be cancelled, {} of them {WHY}: look in CoreCARD, or rerun",
+                "may or may not be cancelled, {} of them {WHY}: look in CoreCARD, then resolve; or rerun",
                 human_count(some)
             ),
         }

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use super::connection::DatabaseConnection;
 use super::create_run::{self, AT_ONCE, RowColumns};
@@ -17,13 +17,11 @@ use crate::ledger::{
 };
 use crate::model::{Counts, Order};
 
-/// Creates the run, unless one with its key and a higher number than `seen` exists by now. The
-/// database's clock is `ahead` of the one of the events.
+/// Creates the run, unless one with its key and a higher number than `seen` exists by now.
 pub(super) fn create(
     connection: &mut DatabaseConnection,
     resolution: Resolution<'_>,
     seen: i64,
-    ahead: SignedDuration,
 ) -> Result<Run, ResolutionError> {
     let Resolution { new, rows, decided, can_be_decided, doubts, start, events, on_record: _ } =
         resolution;
@@ -51,7 +49,6 @@ pub(super) fn create(
         doubts,
         start: &start,
         events: &events,
-        ahead,
     };
     match connection.with_retry(async |session| last.commit(session).await)? {
         ResolutionOutcome::Created(run) => Ok(*run),
@@ -79,7 +76,6 @@ struct ResolutionCommit<'c> {
     doubts: &'c [Order],
     start: &'c StartOptions,
     events: &'c [NewEvent],
-    ahead: SignedDuration,
 }
 
 impl ResolutionCommit<'_> {
@@ -134,7 +130,13 @@ impl ResolutionCommit<'_> {
         session.client.execute(decided, &[&self.number]).await?;
         let (start, ..) =
             register::register(&session.client, self.number, self.start, Duration::ZERO).await?;
-        worker::insert_events(session, (self.number, start), self.events, self.ahead).await?;
+        // After the start, by the same clock.
+        let clock = session.client.query_one("SELECT clock_timestamp()", &[]).await?;
+        let at: Timestamp = clock.try_get(0)?;
+        let now = |event: &NewEvent| NewEvent { at, ..event.clone() };
+        let events: Vec<NewEvent> = self.events.iter().map(now).collect();
+        let run = (self.number, start);
+        worker::insert_events(session, run, &events, SignedDuration::ZERO).await?;
         let finish = include_str!("sql/finish_worker.sql");
         session.client.execute(finish, &[&start, &None::<String>]).await?;
         Ok(())

@@ -153,7 +153,7 @@ impl Ledger for Postgres {
         let ahead = self.ahead();
         let opened_at = &mut new.new.opened_at;
         *opened_at = opened_at.saturating_add(ahead).unwrap_or(*opened_at);
-        create_resolution::create(&mut self.connection, new, seen, ahead)
+        create_resolution::create(&mut self.connection, new, seen)
     }
 
     fn create_run(

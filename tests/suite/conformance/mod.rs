@@ -3,6 +3,7 @@
 mod disconnects;
 mod process;
 mod requests;
+mod resolution;
 mod seals;
 mod server;
 mod suite;
@@ -76,6 +77,15 @@ conformance! {
     a_results_file_is_known_by_its_mark
     the_open_rows_of_a_run_are_read_without_the_others
     the_recorded_rows_of_orders_are_returned_for_each_in_turn
+    evidence_is_recorded_as_a_run_that_has_finished
+    an_order_that_evidence_shows_to_be_cancelled_is_not_sent
+    an_order_that_evidence_shows_to_be_cancelled_is_sent_if_that_is_asked_for
+    evidence_at_another_endpoint_says_nothing_here
+    if_an_order_was_sent_meanwhile_no_evidence_is_recorded
+    how_orders_stand_is_known_over_all_runs
+    a_call_in_flight_keeps_its_order_until_it_is_known_what_it_came_to
+    a_second_record_of_the_same_evidence_is_the_first_one
+    many_orders_that_evidence_shows_to_be_cancelled_are_known
     a_seal_that_does_not_cover_the_last_start_is_not_appended
     a_call_that_a_dead_process_left_in_flight_belongs_to_no_seal
     a_run_that_is_started_again_while_it_is_exported_is_refused

@@ -18,6 +18,16 @@ pub use crate::conformance::requests::{
     a_request_is_for_the_processes_that_started_before_it,
     the_last_pace_of_a_run_holds_for_every_later_start,
 };
+pub use crate::conformance::resolution::{
+    a_call_in_flight_keeps_its_order_until_it_is_known_what_it_came_to,
+    a_second_record_of_the_same_evidence_is_the_first_one,
+    an_order_that_evidence_shows_to_be_cancelled_is_not_sent,
+    an_order_that_evidence_shows_to_be_cancelled_is_sent_if_that_is_asked_for,
+    evidence_at_another_endpoint_says_nothing_here,
+    evidence_is_recorded_as_a_run_that_has_finished, how_orders_stand_is_known_over_all_runs,
+    if_an_order_was_sent_meanwhile_no_evidence_is_recorded,
+    many_orders_that_evidence_shows_to_be_cancelled_are_known,
+};
 pub use crate::conformance::seals::{
     a_call_that_a_dead_process_left_in_flight_belongs_to_no_seal,
     a_run_that_is_started_again_while_it_is_exported_is_refused,
