@@ -18,6 +18,7 @@ mod config;
 mod conformance;
 mod connection;
 mod credentials;
+mod day;
 mod end_to_end_faults;
 mod errors;
 mod executor;
