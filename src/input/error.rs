@@ -220,6 +220,11 @@ pub enum InputErrorKind {
     /// More rows than can be numbered.
     #[error("has more than {0} rows; split it")]
     TooManyRows(u32),
+    /// A list that is evidence has nothing below its header.
+    #[error(
+        "has a header but no rows, and shows nothing: if it is right that no order is in this list, leave it out"
+    )]
+    NoEvidence,
     /// A row of a list that is evidence carries no order.
     #[error(
         "line {line} holds no order ({problem}), and evidence counts only as a whole: correct the line or remove it, then start again"

@@ -65,7 +65,7 @@ impl Evidence {
         options: &ReadOptions,
     ) -> Result<Evidence, InputError> {
         let input = Input::open(path, spool)?;
-        let columns = columns(&input, options)?;
+        let columns = columns(&input, options).map_err(without_rows)?;
         if columns.lacks_of_results().is_none() {
             return Err(input.refuse(InputErrorKind::ResultsAsEvidence));
         }
@@ -104,6 +104,14 @@ impl Evidence {
             let theirs = other.row_of(keyed.order())?;
             Some((keyed.order(), keyed.row(), theirs))
         })
+    }
+}
+
+/// The error of a list that has no rows: there is nothing that it was to cancel.
+fn without_rows(error: InputError) -> InputError {
+    match error.kind {
+        InputErrorKind::NoRows => InputError { kind: InputErrorKind::NoEvidence, ..error },
+        _ => error,
     }
 }
 
