@@ -9,18 +9,24 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, bail};
-use tracing::Span;
 use tracing::field::Empty;
 use tracing::level_filters::LevelFilter;
+use tracing::{Event, Level, Span, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt;
+use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::writer::BoxMakeWriter;
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::config::{LogFormat, LogSettings};
 use crate::output::console;
+
+/// The target of lines that tell a person at a terminal nothing beside the summary.
+pub const LOG_ONLY: &str = "cardcancel::log_only";
 
 /// Sets up logging for this process.
 ///
@@ -35,13 +41,40 @@ pub fn init(logs: &LogSettings) -> anyhow::Result<()> {
     let lines = fmt::layer().with_writer(writer).with_target(false).with_ansi(false);
     let lines = match logs.format {
         LogFormat::Json => lines.json().flatten_event(true).with_span_list(false).boxed(),
-        LogFormat::Text if on_terminal => lines.without_time().with_level(false).boxed(),
+        LogFormat::Text if on_terminal => lines.event_format(PlainMessages).boxed(),
         LogFormat::Text => lines.boxed(),
     };
-    let ours = Targets::new().with_target(env!("CARGO_PKG_NAME"), level(logs));
+    let mut ours = Targets::new().with_target(env!("CARGO_PKG_NAME"), level(logs));
+    if on_terminal && logs.format == LogFormat::Text {
+        ours = ours.with_target(LOG_ONLY, LevelFilter::OFF);
+    }
     // Set up once a process; a second time changes nothing.
     let _ = tracing_subscriber::registry().with(lines.with_filter(ours)).try_init();
     Ok(())
+}
+
+/// Log lines for a person at a terminal: the message, and whether it is a warning or an error.
+struct PlainMessages;
+
+impl<S, N> FormatEvent<S, N> for PlainMessages
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(
+        &self,
+        context: &FmtContext<'_, S, N>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> std::fmt::Result {
+        match *event.metadata().level() {
+            Level::ERROR => writer.write_str("error: ")?,
+            Level::WARN => writer.write_str("warning: ")?,
+            _ => {}
+        }
+        context.format_fields(writer.by_ref(), event)?;
+        writeln!(writer)
+    }
 }
 
 /// The span of a run; its id is recorded once it is known.

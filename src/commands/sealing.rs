@@ -6,6 +6,7 @@ use std::path::Path;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::logging;
 use crate::audit::seal::{SealWord, SealedClock, SealedFile, SealedOffset, SealedProgram};
 use crate::audit::witness::WitnessedHead;
 use crate::audit::{self, SealedRecords, SealingContext};
@@ -66,7 +67,7 @@ fn log(ledger: &SealWord, sealed: &SealRecord) {
     let number = sealed.number;
     if let Ok(digest) = sealed.digest.parse() {
         let head = WitnessedHead { ledger: ledger.clone(), number, digest, at: Timestamp::now() };
-        tracing::info!("{head}");
+        tracing::info!(target: logging::LOG_ONLY, "{head}");
     }
 }
 

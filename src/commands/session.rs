@@ -18,8 +18,9 @@ use crate::identity::Identity;
 use crate::ledger::{Ledger, LedgerError, Run, StartOptions, StartedRun};
 use crate::model::ReasonCode;
 use crate::output::human_count;
+use crate::output::live_line::ProgressContext;
 use crate::output::metrics::MetricsFile;
-use crate::output::progress::{self, ProgressContext};
+use crate::output::progress;
 use crate::policy::pacer::Pacer;
 use crate::policy::rate::{Rate, Rates};
 

@@ -4,6 +4,7 @@ mod background_writer;
 pub mod console;
 mod format;
 mod hashing_writer;
+pub mod live_line;
 pub mod metrics;
 pub mod new_file;
 pub mod outcome_fields;
@@ -16,6 +17,7 @@ pub mod row_prefetch;
 mod stats_line;
 pub mod summary;
 pub mod temp_file;
+pub mod wrap;
 
 pub use format::{grouped, human_count, human_duration, per_second, plural, rows};
 pub use rerun_command::rerun_command;

@@ -4,12 +4,12 @@ use std::io::IsTerminal;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use ::console::{Term, colors_enabled_stderr};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use jiff::Timestamp;
 use tokio::sync::watch;
 
-use super::summary::counts_text;
-use super::{human_count, human_duration, per_second, rows};
+use super::live_line::{LineSpace, LiveLine, ProgressContext};
+use super::{human_duration, rows};
 use crate::engine::{RowsElsewhere, Snapshot};
 use crate::policy::retry_after::WaitRequest;
 
@@ -17,6 +17,10 @@ use crate::policy::retry_after::WaitRequest;
 const REDRAWN_EVERY: Duration = Duration::from_millis(100);
 /// How often a line is written where there is no terminal.
 const TOLD_EVERY: Duration = Duration::from_secs(30);
+
+/// From this width on there is room for a bar beside the line, which takes so many columns.
+const COLUMNS_FOR_A_BAR: usize = 120;
+const BAR_COLUMNS: usize = 25;
 
 /// A wait that the server asks for is reported from this length on.
 const LONG_WAIT: Duration = Duration::from_secs(60);
@@ -28,33 +32,23 @@ const LONG_CALL: Duration = Duration::from_secs(10);
 /// The live line that is on the terminal.
 static LIVE: Mutex<Option<ProgressBar>> = Mutex::new(None);
 
-/// What does not change during a run.
-#[derive(Debug, Clone, Copy)]
-pub struct ProgressContext {
-    /// How many rows the run has.
-    pub rows: u64,
-    /// How many had ended when this process began.
-    pub before: u64,
-    /// When no call may start any more.
-    pub last_start: Option<Timestamp>,
-}
-
 /// Shows how far the run is until its sender is gone.
 pub async fn show(context: ProgressContext, mut shown: watch::Receiver<Snapshot>, quiet: bool) {
-    let live = std::io::stderr().is_terminal() && !quiet;
+    let screen = Screen::on_stderr(context.rows, !quiet);
     let began = Instant::now();
-    let bar = ProgressBar::with_draw_target(Some(context.rows), target(live));
-    bar.set_style(style());
-    set_live(live.then(|| bar.clone()));
+    let mut line = LiveLine::new(context);
     let mut notices = Notices::default();
-    let mut ticks = tokio::time::interval(if live { REDRAWN_EVERY } else { TOLD_EVERY });
+    let mut ticks =
+        tokio::time::interval(if screen.is_live() { REDRAWN_EVERY } else { TOLD_EVERY });
     ticks.tick().await;
     loop {
         tokio::select! {
             _ = ticks.tick() => {}
             changed = shown.changed() => match changed {
                 Ok(()) => {
-                    for notices_of in notices.take(&shown.borrow_and_update()) {
+                    let snapshot = shown.borrow_and_update().clone();
+                    line.observe(&snapshot, began.elapsed());
+                    for notices_of in notices.take(&snapshot) {
                         tracing::warn!("{notices_of}");
                     }
                     continue;
@@ -63,17 +57,67 @@ pub async fn show(context: ProgressContext, mut shown: watch::Receiver<Snapshot>
             },
         }
         let snapshot = shown.borrow().clone();
-        let line = line(&context, &snapshot, began.elapsed());
-        if live {
-            bar.set_position(snapshot.counts.total());
-            bar.set_message(line);
+        let took = began.elapsed();
+        if screen.is_live() {
+            screen.draw(snapshot.counts.total(), |space| line.text(&snapshot, took, space));
         } else {
-            let (ended, rows) = (human_count(snapshot.counts.total()), human_count(context.rows));
-            tracing::info!("{ended} of {rows} rows: {line}");
+            tracing::info!("{}", line.text(&snapshot, took, LineSpace::LOG));
         }
     }
-    set_live(None);
-    bar.finish_and_clear();
+}
+
+/// The place on the terminal where the live line is drawn.
+pub struct Screen {
+    /// `None` off a terminal, and on one on which nothing can be drawn over.
+    bar: Option<ProgressBar>,
+}
+
+impl Screen {
+    /// Takes the last line of the terminal at standard error, if there is one and it is `wanted`.
+    pub fn on_stderr(rows: u64, wanted: bool) -> Screen {
+        let is_live = wanted && std::io::stderr().is_terminal() && !is_dumb();
+        let bar = is_live.then(|| {
+            let target = ProgressDrawTarget::stderr_with_hz(10);
+            ProgressBar::with_draw_target(Some(rows), target)
+        });
+        set_live(bar.clone());
+        Screen { bar }
+    }
+
+    /// Whether there is a line that is drawn.
+    pub fn is_live(&self) -> bool {
+        self.bar.is_some()
+    }
+
+    /// Draws the line that `text` makes for the space that there is.
+    pub fn draw(&self, ended: u64, text: impl FnOnce(LineSpace) -> String) {
+        let Some(bar) = &self.bar else { return };
+        let columns = usize::from(Term::stderr().size().1);
+        let has_bar = columns >= COLUMNS_FOR_A_BAR;
+        let room = if has_bar { columns.saturating_sub(BAR_COLUMNS) } else { columns };
+        let template = if has_bar { "{bar:24} {msg}" } else { "{msg}" };
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style);
+        }
+        bar.set_position(ended);
+        // The last column stays free: some terminals begin a new line after it.
+        let width = Some(room.saturating_sub(1));
+        bar.set_message(text(LineSpace { width, has_colors: colors_enabled_stderr() }));
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.bar {
+            set_live(None);
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// Whether the terminal can only add lines.
+fn is_dumb() -> bool {
+    std::env::var_os("TERM").is_none_or(|term| term == "dumb" || term.is_empty())
 }
 
 /// Writes lines to standard error without tearing the live line.
@@ -149,94 +193,9 @@ impl Notices {
     }
 }
 
-fn target(live: bool) -> ProgressDrawTarget {
-    if live { ProgressDrawTarget::stderr_with_hz(10) } else { ProgressDrawTarget::hidden() }
-}
-
-fn style() -> ProgressStyle {
-    ProgressStyle::with_template("{bar:24} {human_pos}/{human_len}  {wide_msg}")
-        .unwrap_or_else(|_| ProgressStyle::default_bar())
-}
-
-/// The rate, how rows ended, the time left and the margin to the cut-off.
-fn line(context: &ProgressContext, snapshot: &Snapshot, took: Duration) -> String {
-    let ended = snapshot.counts.total();
-    let here = ended.saturating_sub(context.before);
-    let mut parts = vec![format!("{}/s", per_second(here, took))];
-    parts.extend(ends(snapshot));
-    if snapshot.waiting > 0 {
-        parts.push(format!("{} to retry", human_count(snapshot.waiting as u64)));
-    }
-    if snapshot.stop.is_some() {
-        parts.push(format!("stopping: {} calls in flight", snapshot.in_flight));
-    } else if let Some(lasts) = snapshot.outage {
-        parts.push(format!("no answer from CoreCARD for {}", human_duration(lasts)));
-    } else if !snapshot.retry_after.is_zero() {
-        parts.push(format!("waiting {} (Retry-After)", human_duration(snapshot.retry_after)));
-    } else if let Some(left) = time_left(context.rows.saturating_sub(ended), here, took) {
-        parts.push(format!("{} left", human_duration(left)));
-        parts.extend(margin(context, left));
-    }
-    parts.join(" · ")
-}
-
-fn ends(snapshot: &Snapshot) -> impl Iterator<Item = String> {
-    counts_text(&snapshot.counts).into_iter().map(|words| words.replace('_', " "))
-}
-
-/// `None` until enough rows have ended for an estimate.
-fn time_left(rows: u64, ended: u64, took: Duration) -> Option<Duration> {
-    let enough = ended > 0 && took > Duration::from_secs(1);
-    enough.then(|| took.mul_f64(rows as f64 / ended as f64))
-}
-
-fn margin(context: &ProgressContext, left: Duration) -> Option<String> {
-    let until = Duration::try_from(context.last_start?.duration_since(Timestamp::now()));
-    Some(match until.unwrap_or_default().checked_sub(left) {
-        Some(spare) => format!("{} to spare", human_duration(spare)),
-        None => "NOT DONE BY THE CUT-OFF at this rate".to_owned(),
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{ReasonCode, Status};
-
-    fn context() -> ProgressContext {
-        ProgressContext { rows: 1000, before: 100, last_start: None }
-    }
-
-    fn snapshot() -> Snapshot {
-        let counts = [(Status::Cancelled, 290), (Status::Rejected, 10)].into_iter().collect();
-        Snapshot { counts, ..Snapshot::default() }
-    }
-
-    fn shown(snapshot: Snapshot) -> String {
-        line(&context(), &snapshot, Duration::from_secs(20))
-    }
-
-    #[test]
-    fn the_line_shows_the_rate_how_rows_ended_and_the_time_left() {
-        insta::assert_snapshot!(shown(snapshot()), @"10.0/s · 290 cancelled · 10 rejected · 1 min 10 s left");
-    }
-
-    #[test]
-    fn the_line_shows_how_many_were_rejected_with_doubt() {
-        let mut doubtful = snapshot();
-        doubtful.counts.add_rejected_with_doubt(2);
-        assert!(shown(doubtful).contains(" · 10 rejected (2 with doubt) · "));
-    }
-
-    #[test]
-    fn the_line_shows_what_the_run_is_waiting_for() {
-        let quiet = Snapshot { waiting: 3, retry_after: Duration::from_secs(7), ..snapshot() };
-        insta::assert_snapshot!(shown(quiet), @"10.0/s · 290 cancelled · 10 rejected · 3 to retry · waiting 7 s (Retry-After)");
-        let away = Snapshot { outage: Some(Duration::from_secs(75)), ..snapshot() };
-        insta::assert_snapshot!(shown(away), @"10.0/s · 290 cancelled · 10 rejected · no answer from CoreCARD for 1 min 15 s");
-        let stopping = Snapshot { stop: Some(ReasonCode::Signal), in_flight: 4, ..snapshot() };
-        insta::assert_snapshot!(shown(stopping), @"10.0/s · 290 cancelled · 10 rejected · stopping: 4 calls in flight");
-    }
 
     #[test]
     fn a_long_wait_that_was_asked_for_is_reported_once_and_a_short_one_is_not() {
@@ -283,15 +242,5 @@ mod tests {
         CoreCARD is unavailable (DNS, no such host): only probes are sent until it answers
         CoreCARD is available again after 1 min 10 s: the run continues
         ");
-    }
-
-    #[test]
-    fn the_margin_to_the_cut_off_is_reported_and_so_is_its_lack() {
-        let line = |seconds| {
-            let last_start = Some(Timestamp::now() + Duration::from_secs(seconds));
-            line(&ProgressContext { last_start, ..context() }, &snapshot(), Duration::from_secs(20))
-        };
-        assert!(line(3670).ends_with("1 min 10 s left · 1 h 0 min to spare"), "{}", line(3670));
-        assert!(line(60).ends_with("NOT DONE BY THE CUT-OFF at this rate"));
     }
 }

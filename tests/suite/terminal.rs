@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::common::{
     Behavior, ScriptedServer, Terminal, TestEnv, TestSimulator, json, redact_varying, status,
 };
-use cardcancel::simulator::{Latency, SimulatorSettings};
+use cardcancel::simulator::{Latency, Share, SimulatorSettings};
 use insta::assert_snapshot;
 
 fn asking(env: &TestEnv, url: &str, flags: &[&str]) -> Command {
@@ -70,9 +70,43 @@ fn the_live_line_shows_how_far_it_is() {
     let env = TestEnv::with_orders(12);
     let flags = ["--yes", "--rate", "unlimited", "--concurrency", "1"];
     let mut terminal = Terminal::with(asking(&env, &core_card.url(), &flags));
-    terminal.sees("/12").sees("/s · ").sees(" cancelled  ");
+    terminal.sees("/12").sees(" cancelled");
     let (code, seen) = terminal.ends();
     assert_eq!(code, Some(0), "{seen}");
+}
+
+#[test]
+fn a_terminal_without_colours_or_a_cursor_gets_none_of_either() {
+    let latency = Latency::fixed(Duration::from_millis(60));
+    let settings = SimulatorSettings { latency, printed: Share::ALL, ..Default::default() };
+    let core_card = TestSimulator::new(settings);
+    let flags = ["--yes", "--rate", "unlimited", "--concurrency", "1"];
+    for (variable, value, is_live, has_colors) in
+        [("TERM", "dumb", false, false), ("NO_COLOR", "1", true, false), ("LANG", "C", true, true)]
+    {
+        let env = TestEnv::with_orders(12);
+        let mut command = asking(&env, &core_card.url(), &flags);
+        command.env("TERM", "xterm").env(variable, value);
+        let (code, seen) = Terminal::with(command).ends();
+        assert_eq!(code, Some(1), "{seen}");
+        assert_eq!(seen.contains("\u{1b}[33m"), has_colors, "{variable}: {seen}");
+        assert_eq!(seen.contains('\u{1b}'), is_live, "{variable}: {seen}");
+        assert_eq!(seen.contains("/12 · "), is_live, "{variable}: {seen}");
+    }
+}
+
+#[test]
+fn log_lines_on_a_terminal_are_their_messages() {
+    let core_card = TestSimulator::perfect();
+    let env = TestEnv::with_orders(3);
+    let flags = ["--yes", "--rate", "unlimited", "--max-consecutive-doubts", "1"];
+    let (code, seen) = Terminal::with(asking(&env, &core_card.url(), &flags)).ends();
+    assert_eq!(code, Some(0), "{seen}");
+    assert!(seen.contains("warning: --max-consecutive-doubts 1 is below"), "{seen}");
+    assert!(seen.contains("3 of 3 rows to send to "), "{seen}");
+    for for_logs in ["run{id=", "cardcancel-seal", "exit code"] {
+        assert!(!seen.contains(for_logs), "{seen}");
+    }
 }
 
 #[test]
@@ -92,6 +126,7 @@ fn log_lines_do_not_tear_the_live_line() {
     let reported: Vec<_> = lines.filter(|line| line.contains("attempt=1")).collect();
     assert_eq!(reported.len(), 60, "{seen}");
     for line in reported {
-        assert!(line.starts_with("run{id=") && line.ends_with("attempt=1"), "torn: {line}");
+        let is_whole = line.starts_with("Rejected: ") || line.starts_with("NotDone: ");
+        assert!(is_whole && line.ends_with("attempt=1"), "torn: {line}");
     }
 }

@@ -10,6 +10,7 @@ use super::state::{Context, RunState};
 use crate::audit::SealedRecords;
 use crate::audit::seal::{SealedClock, SealedFile};
 use crate::commands::error::{LedgerFailed, exit_code_of};
+use crate::commands::logging::LOG_ONLY;
 use crate::commands::{rehearsal, sealing, witnesses};
 use crate::config::Settings;
 use crate::exit_code::ExitCode;
@@ -20,7 +21,7 @@ use crate::output::results::{Replace, ResultsFile, WrittenResults, is_replaceabl
 use crate::output::results_writer::ResultsInput;
 use crate::output::row_prefetch::RowObserver;
 use crate::output::summary::{ResolutionSummary, SealLine, Summary, WorkSummary, counts_text};
-use crate::output::{console, human_count};
+use crate::output::{console, human_count, wrap};
 use crate::policy::stop_rules::StopReason;
 
 /// How many names for the results of a rerun are tried.
@@ -179,16 +180,16 @@ pub async fn finish(
         witness_error,
         resolution,
     };
-    tracing::info!("{}", summary.line());
+    tracing::info!(target: LOG_ONLY, "{}", summary.line());
     if settings.json {
         let mut json = summary.json();
         json["error"] = wrong.as_ref().map(ToString::to_string).into();
         json["rehearsal"] = comparison.map_or(serde_json::Value::Null, |compared| compared.json());
         console::print_line(json);
     } else {
-        console::print_line(summary.text().trim_end());
+        console::print_line(wrap::for_stdout(summary.text().trim_end()));
         if let Some(comparison) = comparison {
-            console::print_line(comparison.text());
+            console::print_line(wrap::for_stdout(&comparison.text()));
         }
     }
     match wrong {

@@ -14,7 +14,7 @@ pub struct Terminal {
 }
 
 impl Terminal {
-    /// Starts a program with all three streams on a terminal.
+    /// Starts a program with all three streams on a terminal, which is an xterm unless `TERM` is set.
     pub fn with(mut command: Command) -> Terminal {
         let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
         let hands = openpt(flags).unwrap();
@@ -22,7 +22,9 @@ impl Terminal {
         unlockpt(&hands).unwrap();
         let name = ptsname(&hands, Vec::new()).unwrap().into_string().unwrap();
         let stream = || File::options().read(true).write(true).open(&name).unwrap();
-        let command = command.env("TERM", "xterm");
+        if command.get_envs().all(|(name, _)| name != "TERM") {
+            command.env("TERM", "xterm");
+        }
         let child = command.stdin(stream()).stdout(stream()).stderr(stream()).spawn().unwrap();
         Terminal { hands: hands.into(), child, seen: String::new() }
     }
