@@ -221,6 +221,11 @@ pub struct RunsArgs {
     /// List only runs with open rows whose orders no later run has
     #[arg(long, conflicts_with = "run")]
     pub open: bool,
+    /// Show how far the run is, as its own live line does, until it is at rest
+    ///
+    /// Once a second, and off a terminal a line every five seconds. A run at rest is shown at once.
+    #[arg(long, requires = "run")]
+    pub watch: bool,
     /// The settings that stand on the command line.
     #[command(flatten)]
     pub options: Layer,

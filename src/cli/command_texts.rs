@@ -238,7 +238,9 @@ pub const COMMANDS: &[CommandHelp] = &[
     },
     CommandHelp {
         name: "runs",
-        at_a_glance: &["since", "limit", "open", "ledger", "rehearse", "json", "config", "profile"],
+        at_a_glance: &[
+            "since", "limit", "open", "watch", "ledger", "rehearse", "json", "config", "profile",
+        ],
         meanings: &[
             ("rehearse", "Use the ledger of rehearsals"),
             ("json", "Print JSON: one object a line"),
@@ -247,6 +249,10 @@ pub const COMMANDS: &[CommandHelp] = &[
             example("List all runs, the newest first", "cardcancel runs"),
             example("List those that left something to do", "cardcancel runs --open"),
             example("Show one of them", "cardcancel runs 20261122-091020-6f4f"),
+            example(
+                "Watch a run that is in progress, on this machine or another",
+                "cardcancel runs 20261122-091020-6f4f --watch",
+            ),
             example("List them for a script, one JSON object a line", "cardcancel runs --json"),
             example("List the rehearsals", "cardcancel runs --rehearse"),
         ],

@@ -11,6 +11,7 @@ use super::read_only::open_ledger;
 use super::run_list::{self, RunList, RunListEntry, WantedRuns};
 use super::run_record::RunRecord;
 use super::run_state::RunProgress;
+use super::run_watch::{self, PrintRun};
 use crate::cli::RunsArgs;
 use crate::config::{Env, RunsSettings};
 use crate::exit_code::ExitCode;
@@ -25,7 +26,7 @@ use crate::output::{console, human_count};
 /// # Errors
 /// If there is no ledger, it cannot be read, or it does not have the run.
 pub fn runs(args: RunsArgs, env: &Env) -> anyhow::Result<ExitCode> {
-    let RunsArgs { run, since, limit, open, options } = args;
+    let RunsArgs { run, since, limit, open, watch, options } = args;
     let settings = RunsSettings::load(options, env)?;
     let path = &settings.ledger;
     let [mut ledger, mut lookups] = [open_ledger(path)?, open_ledger(path)?];
@@ -40,6 +41,9 @@ pub fn runs(args: RunsArgs, env: &Env) -> anyhow::Result<ExitCode> {
             let run = run.with_context(|| {
                 format!("no run {id} in the ledger {path}: `cardcancel runs` lists them")
             })?;
+            let print = |run: &Run, state| console::print_line(json(run, state));
+            let print = settings.json.then_some(&print as PrintRun<'_>);
+            let run = if watch { run_watch::watch(run, ledger.as_mut(), print)? } else { run };
             let record = RunRecord::read(ledger.as_mut(), &run)?;
             let entry = run_list::entry(run, ledger.as_mut(), lookups.as_mut())?;
             show(&entry, &record, settings.json);

@@ -7,7 +7,8 @@ use cardcancel::simulator::SimulatorSettings;
 
 use crate::common::postgres::{Database, granted};
 use crate::common::{
-    Behavior, ProgramOutput, ScriptedServer, TestEnv, TestSimulator, ended, terminate, until,
+    Behavior, ProgramOutput, ScriptedServer, Terminal, TestEnv, TestSimulator, ended, terminate,
+    until,
 };
 
 /// Where the ledger of a run is, and the folder from which it is started.
@@ -183,6 +184,53 @@ fn a_run_is_stopped_during_an_outage_and_while_it_waits_for_its_next_slot() {
         assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
         ended(run).exits(4);
     }
+}
+
+fn watch_it(site: &Site) {
+    let core_card = TestSimulator::perfect();
+    let run = site.start(&core_card.url(), "100/s", &["--cut-off", "2999-12-31T23:59[UTC]"]);
+    let id = site.id();
+    until("some are sent", || core_card.requests() >= 20);
+    let watched = site.command(&["runs", &id, "--watch"]).spawn().unwrap();
+    let mut terminal = Terminal::with(site.command(&["runs", &id, "--watch"]));
+    terminal.sees("/400 · ").sees(" left · ").sees(" to spare");
+    site.asks(&["pace", &id, "50/s"]).exits(0);
+    terminal.sees("held to 50/s");
+    site.asks(&["stop", &id]).exits(0);
+    ended(run).exits(4);
+    let (code, seen) = terminal.ends();
+    assert_eq!(code, Some(0), "{seen}");
+    assert!(seen.contains(&format!("Run {id}: stopped")), "{seen}");
+    let seen = ended(watched).exits(0).stdout;
+    assert!(seen.lines().next().unwrap().contains(" of 400 rows"), "{seen}");
+    assert!(seen.contains(&format!("\nRun {id}: stopped\n")), "{seen}");
+    // At rest, it is shown at once.
+    let at_rest = site.asks(&["runs", &id, "--watch"]).exits(0).stdout;
+    assert_eq!(at_rest, site.asks(&["runs", &id]).exits(0).stdout);
+}
+
+#[test]
+fn a_run_is_watched_from_another_terminal_until_it_is_at_rest() {
+    watch_it(&Site::file(400));
+}
+
+#[test]
+#[ignore = "needs PostgreSQL: tests/run brings it"]
+fn a_run_on_a_shared_ledger_is_watched_from_another_machine() {
+    watch_it(&Site::server(&granted(), 400));
+}
+
+#[test]
+fn an_outage_is_seen_by_who_watches_the_run() {
+    let away = ScriptedServer::new(|_, _| Behavior::Close);
+    let site = Site::file(50);
+    let run = site.start(&away.url(), "100/s", &[]);
+    let id = site.id();
+    let mut terminal = Terminal::with(site.command(&["runs", &id, "--watch"]));
+    terminal.sees("0/50 · ").sees("OUTAGE ");
+    site.asks(&["stop", &id]).exits(0);
+    ended(run).exits(4);
+    terminal.ends();
 }
 
 #[test]
