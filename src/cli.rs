@@ -114,7 +114,7 @@ pub enum Command {
     /// time, error codes, the rows to look at, who started it and why, and the seal. It has no
     /// script and asks for nothing else, so that it can be sent and opened anywhere.
     Report(ReportArgs),
-    /// Show, check or back up the ledger
+    /// Show, check or back up the ledger, or forget old runs
     Ledger(LedgerArgs),
     /// Serve a simulator of CoreCARD on this machine, for tests
     ///
@@ -383,9 +383,11 @@ pub struct LedgerArgs {
 /// What to do with the ledger.
 #[derive(Debug, Subcommand)]
 pub enum LedgerCommand {
-    /// Show the ledger's path, its size, and how much is in it
+    /// Show where the ledger is, how large it is, and what is in it
     Info(LedgerFileArgs),
     /// Read the whole ledger and report what is damaged
+    ///
+    /// The file is checked for damage, and the record for what does not agree: counts, results, seals.
     Check(LedgerFileArgs),
     /// Copy the ledger into a new file while runs continue
     ///
@@ -393,6 +395,13 @@ pub enum LedgerCommand {
     /// overwritten. A copy made with cp during a run can lack what is in the -wal file beside the
     /// ledger.
     Backup(LedgerBackupArgs),
+    /// Remove the rows of old runs that are in an export
+    ///
+    /// Removes rows, attempts, events and results files of whole runs that are sealed, and that one
+    /// of the exports has as they were sealed. It keeps which orders they cancelled, so that no file
+    /// sends them again, doubts, the runs themselves, and all seals. A run with open rows whose orders
+    /// no later run has is kept. A new seal records who forgot each run, when, and in which export it is.
+    Forget(LedgerForgetArgs),
 }
 
 /// What to do with the ledger, without the options.
@@ -404,6 +413,13 @@ pub enum LedgerAction {
     Check,
     /// A copy of it, here.
     BackUp(PathBuf),
+    /// To remove the rows of runs.
+    Forget {
+        /// Those created before this day, in UTC.
+        before: jiff::civil::Date,
+        /// Those that one of these folders has.
+        exports: Vec<PathBuf>,
+    },
 }
 
 /// `cardcancel ledger info`, `cardcancel ledger check`
@@ -428,6 +444,22 @@ pub struct LedgerBackupArgs {
     pub options: Layer,
 }
 
+/// `cardcancel ledger forget`
+#[derive(Debug, Args)]
+pub struct LedgerForgetArgs {
+    /// Forget runs created before this day, in UTC: 2026-01-01
+    #[arg(long, value_name = "DATE")]
+    pub before: jiff::civil::Date,
+    /// The folders of exports that have the runs
+    ///
+    /// Each is verified as `verify DIR` does. A run that none of them has is kept.
+    #[arg(long, value_name = "DIR", num_args = 1.., required = true, value_hint = ValueHint::DirPath)]
+    pub export: Vec<PathBuf>,
+    /// The settings that stand on the command line.
+    #[command(flatten)]
+    pub options: Layer,
+}
+
 impl LedgerArgs {
     /// What is asked, of which file if one is named, with which settings.
     pub fn into_action(self) -> (LedgerAction, Option<PathBuf>, Layer) {
@@ -437,6 +469,10 @@ impl LedgerArgs {
             LedgerCommand::Backup(backup) => {
                 (LedgerAction::BackUp(backup.to), None, backup.options)
             }
+            LedgerCommand::Forget(forget) => {
+                let LedgerForgetArgs { before, export: exports, options } = forget;
+                (LedgerAction::Forget { before, exports }, None, options)
+            }
         }
     }
 
@@ -445,6 +481,7 @@ impl LedgerArgs {
         match &self.command {
             LedgerCommand::Info(of) | LedgerCommand::Check(of) => &of.options,
             LedgerCommand::Backup(backup) => &backup.options,
+            LedgerCommand::Forget(forget) => &forget.options,
         }
     }
 }

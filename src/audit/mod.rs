@@ -16,6 +16,7 @@ pub mod bag;
 mod block_digest;
 mod block_hasher;
 mod csv_line;
+mod forgetting;
 mod record_lines;
 mod run_digest;
 pub mod seal;
@@ -33,6 +34,7 @@ mod witness_file;
 #[cfg(test)]
 pub(crate) use bag::is_exception;
 pub use block_digest::{BlockDigest, BlockList, LINES_PER_BLOCK};
+pub use forgetting::{ForgottenRun, forget_run};
 pub use record_lines::{OPERATION, RunLines};
 pub use run_digest::{BlockedLines, RunDigest, RunDigests};
 pub use seal_command::SealCommand;

@@ -228,7 +228,7 @@ pub(super) fn purpose(starts: &[StartRecord]) -> Purpose {
 }
 
 /// The time in the resolution of both ledgers, so that it is read back as it was sealed.
-fn now_in_microseconds() -> Timestamp {
+pub(super) fn now_in_microseconds() -> Timestamp {
     let now = Timestamp::now();
     Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now)
 }

@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 
 use super::block_digest::{BlockList, LINES_PER_BLOCK};
+use super::forgetting::ForgottenRun;
 use super::run_digest::{BlockedLines, RunDigest, RunDigests};
 use super::seal::{Seal, SealedBy, SealedLines};
 use super::sealing;
@@ -38,6 +39,8 @@ pub struct LedgerVerdict {
     pub unsealed: Vec<String>,
     /// The runs in progress, which are not verified beyond what is sealed of them.
     pub in_progress: Vec<String>,
+    /// The runs whose rows are not in the ledger any more.
+    pub forgotten: Vec<ForgottenRun>,
 }
 
 /// Verifies the whole ledger. `progress` is called with the number of rows read so far.
@@ -52,7 +55,7 @@ pub fn verify_ledger(
     let seals = ledger.seals()?;
     let parsed = check.chain(&ledger.ledger_id()?, &seals);
     let mut newest = BTreeMap::new();
-    for (record, seal) in seals.iter().zip(parsed) {
+    for (record, seal) in seals.iter().zip(&parsed) {
         newest.insert(record.run.clone(), (record, seal));
     }
     for (id, (record, seal)) in newest {
@@ -60,20 +63,26 @@ pub fn verify_ledger(
             check.add(format!("run {id}: it is missing, and seal {} covers it", record.number));
             continue;
         };
+        if let Some(forgotten) = seal.as_ref().and_then(ForgottenRun::from_seal) {
+            check.forgotten(ledger, &run, forgotten, &parsed)?;
+            continue;
+        }
         check.verdict.sealed_runs += 1;
-        if let Some(seal) = seal {
-            check.run(ledger, &run, record, &seal)?;
+        if run.forgotten_at.is_some() {
+            check.add(format!("run {id}: its rows are marked as removed, and no seal says so"));
+        } else if let Some(seal) = seal {
+            check.run(ledger, &run, record, seal)?;
         }
     }
     check.configurations(ledger)?;
     for run in ledger.unsealed()? {
         let is_in_progress = ledger.is_locked(&run.opened.key)?;
-        let list = if is_in_progress {
-            &mut check.verdict.in_progress
+        if is_in_progress {
+            check.verdict.in_progress.push(run.id().to_owned());
         } else {
-            &mut check.verdict.unsealed
-        };
-        list.push(run.id().to_owned());
+            check.unsealed(ledger, &run)?;
+            check.verdict.unsealed.push(run.id().to_owned());
+        }
     }
     Ok(check.verdict)
 }
@@ -134,6 +143,66 @@ impl LedgerVerifier<'_> {
             parsed.push(seal);
         }
         parsed
+    }
+
+    /// Holds what stays of a forgotten run against the seal that says so, and that seal against the one
+    /// before it of the run.
+    fn forgotten(
+        &mut self,
+        ledger: &mut dyn Ledger,
+        run: &Run,
+        forgotten: ForgottenRun,
+        seals: &[Option<Seal>],
+    ) -> anyhow::Result<()> {
+        let (id, number) = (run.id(), forgotten.seal);
+        if run.forgotten_at != Some(forgotten.forgetting.at) {
+            self.add(format!(
+                "run {id}: seal {number} says that its rows are removed, and its record does not"
+            ));
+        }
+        let kept = ledger.kept_orders(run)?;
+        let kept = SealedLines { lines: kept.orders, digest: kept.digest };
+        if kept != forgotten.forgetting.kept {
+            self.add(format!(
+                "run {id}: the orders that it is known to have cancelled are not those of seal {number}"
+            ));
+        }
+        let of = |number: u64| {
+            seals.iter().flatten().find(|seal| seal.number == number && seal.run.as_str() == id)
+        };
+        let seal = of(number);
+        let before = seal.and_then(|seal| of(seal.continues?.number));
+        let same = |seal: &Seal, before: &Seal| {
+            let lines = |seal: &Seal| (seal.rows, seal.attempts, seal.events, seal.input.clone());
+            lines(seal) == lines(before) && seal.has_counts(&before.counts)
+        };
+        if !seal.zip(before).is_some_and(|(seal, before)| same(seal, before)) {
+            self.add(format!(
+                "run {id}: seal {number} does not state what the seal before it does"
+            ));
+        }
+        self.verdict.forgotten.push(forgotten);
+        Ok(())
+    }
+
+    /// Holds the recorded counts of a run at rest that has no seal yet against its rows.
+    fn unsealed(&mut self, ledger: &mut dyn Ledger, run: &Run) -> anyhow::Result<()> {
+        let starts = ledger.starts(run)?;
+        let (_, ended) = match self.read(ledger, run, &starts, 0) {
+            Ok(read) => read,
+            Err(cause) if cause.is::<LostRow>() => {
+                self.add(cause.to_string());
+                return Ok(());
+            }
+            Err(cause) => return Err(cause),
+        };
+        let now = ledger.run(run.id())?;
+        let goes_on = ledger.starts(run)?.len() > starts.len();
+        if !goes_on && now.is_some_and(|now| ended != now.counts) {
+            let id = run.id();
+            self.add(format!("run {id}: the recorded counts are not those of its rows"));
+        }
+        Ok(())
     }
 
     /// Holds a run against its newest seal.
@@ -213,10 +282,15 @@ impl LedgerVerifier<'_> {
         let digest = RunDigest::new(run.id(), &run.opened.endpoint, starts, Some(before));
         let mut digest = digest.in_background();
         let mut ended = Counts::default();
+        let mut twice = Vec::new();
         let LedgerVerdict { rows, attempts: calls, .. } = &mut self.verdict;
         let progress = &mut self.progress;
         ledger.rows_with_attempts(run, &mut |row, attempts| {
             digest.add_row(row, attempts);
+            // An attempt with a status ended the row, and is the last one then.
+            if attempts.iter().filter(|attempt| attempt.status.is_some()).count() > 1 {
+                twice.push(format!("run {}: row {} has two results", run.id(), row.row));
+            }
             if row.has_ended {
                 ended.add_row(row.status, row.doubt);
             }
@@ -227,6 +301,7 @@ impl LedgerVerifier<'_> {
             }
             Ok(())
         })?;
+        twice.into_iter().take(MOST).for_each(|finding| self.add(finding));
         ledger.events(run)?.iter().for_each(|event| digest.add_event(event));
         Ok((digest.finish(), ended))
     }

@@ -443,9 +443,13 @@ pub const COMMANDS: &[CommandHelp] = &[
                 "Copy it while runs continue",
                 "cardcancel ledger backup /backup/ledger-2026-11-26.db",
             ),
+            example(
+                "Remove the rows of old runs that an export has",
+                "cardcancel ledger forget --before 2026-01-01 --export audit-2025-*",
+            ),
         ],
         exit_codes: PLAIN,
-        see_also: &["ledger info", "ledger check", "ledger backup"],
+        see_also: &["ledger info", "ledger check", "ledger backup", "ledger forget"],
     },
     CommandHelp {
         name: "ledger info",
@@ -492,6 +496,37 @@ pub const COMMANDS: &[CommandHelp] = &[
         )],
         exit_codes: PLAIN,
         see_also: &["ledger check"],
+    },
+    CommandHelp {
+        name: "ledger forget",
+        at_a_glance: &[
+            "before", "export", "yes", "ledger", "rehearse", "json", "config", "profile",
+        ],
+        meanings: &[
+            ("yes", "Forget without asking; needed off a terminal"),
+            ("rehearse", "Use the ledger of rehearsals"),
+            ("json", "Print one JSON object"),
+        ],
+        examples: &[
+            example(
+                "Export the runs of a month first, and verify the export",
+                "cardcancel export --since 2025-11-01 --until 2025-12-01 -o audit-2025-11",
+            ),
+            example(
+                "Remove the rows of those runs from the ledger",
+                "cardcancel ledger forget --before 2025-12-01 --export audit-2025-11",
+            ),
+        ],
+        exit_codes: &[
+            (ExitCode::Done, "done; runs that were kept are named"),
+            (
+                ExitCode::Refused,
+                "the command line was refused, an export is altered or of another ledger, or nobody \
+                 confirmed it",
+            ),
+            (ExitCode::LedgerFailed, "the ledger or the disk failed; run it again to go on"),
+        ],
+        see_also: &["export", "verify", "history"],
     },
     CommandHelp {
         name: "simulator",

@@ -69,6 +69,8 @@ const RESOLVE_OPTIONS: [&str; 22] = [
 const RUNS_OPTIONS: [&str; 5] = ["ledger", "rehearse", "json", "config", "profile"];
 /// The options that matter to `stop` and `pace`.
 const REQUEST_OPTIONS: [&str; 6] = ["reason", "ledger", "rehearse", "json", "config", "profile"];
+/// The options that matter to `ledger forget`.
+const FORGET_OPTIONS: [&str; 6] = ["yes", "ledger", "rehearse", "json", "config", "profile"];
 /// The options that matter to `export`: `-o` names the new folder.
 const EXPORT_OPTIONS: [&str; 6] = ["results", "ledger", "rehearse", "json", "config", "profile"];
 /// The options that matter to `results`: `-o` names the new file.
@@ -189,9 +191,10 @@ pub fn command() -> clap::Command {
         .mut_subcommand("verify", |verify| verify.mut_args(|arg| only(arg, &RUNS_OPTIONS)))
         .mut_subcommand("report", |report| report.mut_args(|arg| only(arg, &REPORT_OPTIONS)))
         .mut_subcommand("ledger", |ledger| {
-            ["info", "check", "backup"].into_iter().fold(ledger, |ledger, name| {
+            let ledger = ["info", "check", "backup"].into_iter().fold(ledger, |ledger, name| {
                 ledger.mut_subcommand(name, |of| of.mut_args(|arg| only(arg, &RUNS_OPTIONS)))
-            })
+            });
+            ledger.mut_subcommand("forget", |of| of.mut_args(|arg| only(arg, &FORGET_OPTIONS)))
         })
         .mut_subcommand("config", |config| {
             config.mut_subcommand("show", |show| show.mut_args(named))

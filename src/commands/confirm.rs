@@ -14,6 +14,8 @@ pub enum Question {
     Send,
     /// Whether to record what evidence shows.
     Record,
+    /// Whether to remove rows from the ledger.
+    Forget,
 }
 
 impl Question {
@@ -25,6 +27,9 @@ impl Question {
             Question::Record => {
                 "not a terminal, so this cannot be confirmed; pass --yes to record it without asking"
             }
+            Question::Forget => {
+                "not a terminal, so this cannot be confirmed; pass --yes to forget without asking"
+            }
         }
     }
 
@@ -32,6 +37,7 @@ impl Question {
         match self {
             Question::Send => "This cannot be undone. Type yes to send:",
             Question::Record => "This cannot be undone. Type yes to record it:",
+            Question::Forget => "This cannot be undone. Type yes to forget:",
         }
     }
 
@@ -39,6 +45,7 @@ impl Question {
         match self {
             Question::Send => "sent",
             Question::Record => "recorded",
+            Question::Forget => "forgotten",
         }
     }
 }

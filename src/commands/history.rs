@@ -7,6 +7,8 @@ use serde_json::{Value, json};
 
 use super::read_only::open_ledger;
 use super::start_report::{start_json, started_by};
+use super::verify::forgotten_json;
+use crate::audit::ForgottenRun;
 use crate::cli::HistoryArgs;
 use crate::config::{Env, RunsSettings};
 use crate::exit_code::ExitCode;
@@ -14,7 +16,7 @@ use crate::input::shown;
 use crate::ledger::{
     AttemptRecord, EventKind, EventRecord, Ledger, OrderHistory, RowRecord, StartRecord,
 };
-use crate::model::{Order, ReasonCode, Status};
+use crate::model::{Order, ReasonCode, RowNumber, Status};
 use crate::output::console;
 
 /// One row of a run that carries the order, with the starts of the run.
@@ -36,16 +38,29 @@ pub fn history(args: HistoryArgs, env: &Env) -> anyhow::Result<ExitCode> {
     let path = &settings.ledger;
     let mut ledger = open_ledger(path)?;
     let chapters = chapters(ledger.as_mut(), order)?;
+    let forgotten = forgotten(ledger.as_mut(), order)?;
     if settings.json {
-        console::print_line(json(order, &chapters));
-    } else if chapters.is_empty() {
+        console::print_line(json(order, &chapters, &forgotten));
+    } else if chapters.is_empty() && forgotten.is_empty() {
         console::print_line(format_args!(
             "order {order} is in no run of the ledger {path}; check both numbers, and name another ledger with --ledger"
         ));
     } else {
-        console::print_line(text(order, &chapters).trim_end());
+        console::print_line(text(order, &chapters, &forgotten).trim_end());
     }
     Ok(ExitCode::Done)
+}
+
+/// Runs that cancelled the order and whose rows are not in the ledger any more, with its row.
+fn forgotten(
+    ledger: &mut dyn Ledger,
+    order: Order,
+) -> anyhow::Result<Vec<(ForgottenRun, RowNumber)>> {
+    let mut forgotten = Vec::new();
+    for (run, row) in ledger.forgotten_with(order)? {
+        forgotten.extend(ForgottenRun::read(ledger, &run)?.map(|run| (run, row)));
+    }
+    Ok(forgotten)
 }
 
 fn chapters(ledger: &mut dyn Ledger, order: Order) -> anyhow::Result<Vec<Chapter>> {
@@ -72,8 +87,16 @@ fn evidence(ledger: &mut dyn Ledger, history: &OrderHistory) -> anyhow::Result<V
     Ok(events.map(|event| event.detail).collect())
 }
 
-fn text(order: Order, chapters: &[Chapter]) -> String {
+fn text(order: Order, chapters: &[Chapter], forgotten: &[(ForgottenRun, RowNumber)]) -> String {
     let mut text = String::new();
+    for (run, row) in forgotten {
+        let _ = writeln!(
+            text,
+            "Order {order}: cancelled in run {}, row {row}; {}\n",
+            shown(&run.run),
+            shown(&run.to_string())
+        );
+    }
     // A duplicate says nothing of the order: an earlier row of the same run decides.
     let decides = |chapter: &&Chapter| chapter.history.row.status != Status::Duplicate;
     if let Some(last) = chapters.iter().rev().find(decides).or(chapters.last()) {
@@ -164,12 +187,18 @@ fn time(at: Timestamp) -> impl std::fmt::Display {
     at.strftime("%Y-%m-%d %H:%M:%S.%6fZ")
 }
 
-fn json(order: Order, chapters: &[Chapter]) -> Value {
+fn json(order: Order, chapters: &[Chapter], forgotten: &[(ForgottenRun, RowNumber)]) -> Value {
+    let forgotten = forgotten.iter().map(|(run, row)| {
+        let mut json = forgotten_json(run);
+        json["row"] = row.0.into();
+        json
+    });
     json!({
         "version": 1,
         "admin_number": order.admin_number.to_string(),
         "card_sequence_number": order.sequence_number,
         "rows": chapters.iter().map(chapter_json).collect::<Vec<_>>(),
+        "forgotten": forgotten.collect::<Vec<_>>(),
     })
 }
 

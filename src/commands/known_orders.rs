@@ -137,6 +137,10 @@ impl LedgerCheck {
         let known = describe(*orders, self.to_send(summary));
         let known = known.unwrap_or_else(|| "no other run knows these orders".to_owned());
         match run {
+            Some(run) if run.forgotten_at.is_some() => format!(
+                "Ledger {ledger}: run {} of this file was forgotten: the same command is refused without --again",
+                run.id()
+            ),
             Some(run) if run.has_ended() => format!(
                 "Ledger {ledger}: run {} of this file has ended: the same command sends nothing",
                 run.id()

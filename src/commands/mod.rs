@@ -10,6 +10,7 @@ mod connection_check;
 mod error;
 mod estimate;
 mod export;
+mod forget;
 mod history;
 mod known_orders;
 mod ledger;

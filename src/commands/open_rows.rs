@@ -108,6 +108,9 @@ impl LatestRows {
         lookups: &mut dyn Ledger,
         each: &mut dyn FnMut(&RowRecord, &Run) -> anyhow::Result<()>,
     ) -> anyhow::Result<bool> {
+        if run.forgotten_at.is_some() {
+            return Ok(false);
+        }
         let is_in_progress = !run.has_ended() && ledger.is_locked(&run.opened.key)?;
         let mut batch = Vec::new();
         ledger.open_rows(run, &mut |row| {

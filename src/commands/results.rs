@@ -10,6 +10,7 @@ use serde_json::json;
 use super::error::LedgerFailed;
 use super::open_rows::OpenRows;
 use super::read_only::open_ledger;
+use super::run_selection::refuse_forgotten;
 use crate::cli::ResultsArgs;
 use crate::config::{Env, RunsSettings};
 use crate::exit_code::ExitCode;
@@ -35,9 +36,13 @@ pub fn results(args: ResultsArgs, env: &Env) -> anyhow::Result<ExitCode> {
     let mut ledgers = [open_ledger(&settings.ledger)?, open_ledger(&settings.ledger)?];
     let [ledger, _] = &mut ledgers;
     let source = match run {
-        Some(id) => RowSource::Run(Box::new(ledger.run(&id)?.with_context(|| {
-            format!("no run {} in the ledger: `cardcancel runs` lists them", shown(&id))
-        })?)),
+        Some(id) => {
+            let run = ledger.run(&id)?.with_context(|| {
+                format!("no run {} in the ledger: `cardcancel runs` lists them", shown(&id))
+            })?;
+            refuse_forgotten(ledger.as_mut(), &run)?;
+            RowSource::Run(Box::new(run))
+        }
         None => RowSource::Open(OpenRows::at(ledger.as_mut(), settings.url.as_ref())?),
     };
     let filter = only.map(RowFilter::parse);

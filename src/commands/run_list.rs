@@ -116,6 +116,9 @@ impl EntryReader {
 }
 
 fn may_have_open_rows(run: &Run) -> bool {
+    if run.forgotten_at.is_some() {
+        return false;
+    }
     let open = [Status::Failed, Status::InDoubt, Status::NotSent];
     let has_open = open.into_iter().any(|status| run.counts.get(status) > 0);
     has_open || run.counts.rejected_with_doubt() > 0 || !run.has_ended()
@@ -166,7 +169,11 @@ impl RunListEntry {
 
     /// The state, and the pace to which a run in progress is held.
     fn state_text(&self) -> String {
-        let word = if self.is_settled() { "settled" } else { self.state.word() };
+        let word = match self.run.forgotten_at {
+            Some(_) => "forgotten",
+            None if self.is_settled() => "settled",
+            None => self.state.word(),
+        };
         match &self.run.pace {
             Some(pace) if self.state == RunProgress::Running => format!("{word}, {}", shown(pace)),
             _ => word.to_owned(),

@@ -9,6 +9,8 @@ use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use super::start_report::{start_json, started_by};
+use super::verify::forgotten_json;
+use crate::audit::ForgottenRun;
 use crate::config::changed_settings;
 use crate::hash::Digest;
 use crate::input::shown;
@@ -28,6 +30,8 @@ pub struct RunRecord {
     seals: Vec<SealHead>,
     /// Whether evidence ended doubts in it, and nothing was sent.
     is_resolution: bool,
+    /// Where the rows are, if they are not in the ledger any more.
+    forgotten: Option<ForgottenRun>,
 }
 
 impl RunRecord {
@@ -55,6 +59,7 @@ impl RunRecord {
             continues,
             seals,
             is_resolution: run.opened.command == "resolve",
+            forgotten: ForgottenRun::read(ledger, run)?,
         })
     }
 
@@ -63,6 +68,9 @@ impl RunRecord {
         let zone = TimeZone::system();
         let time = |at: Timestamp| at.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S %Z");
         let mut text = String::new();
+        if let Some(forgotten) = &self.forgotten {
+            let _ = writeln!(text, "Forgotten: {}", shown(&forgotten.to_string()));
+        }
         for id in &self.continues {
             let _ = if self.is_resolution {
                 writeln!(text, "Ends doubts in the results of run {}", shown(id))
@@ -131,6 +139,7 @@ impl RunRecord {
         run["results"] =
             self.results.iter().filter(|(mark, _)| is_digest(mark)).map(results).collect();
         run["continues"] = json!(self.continues);
+        run["forgotten"] = self.forgotten.as_ref().map(forgotten_json).into();
         let seal = |seal: &SealHead| {
             json!({
                 "seal": seal.number,

@@ -4,6 +4,7 @@ use anyhow::{Context as _, bail};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
+use crate::audit::ForgottenRun;
 use crate::input::shown;
 use crate::ledger::{Ledger, Run};
 
@@ -63,6 +64,22 @@ pub fn refuse_in_progress(ledger: &mut dyn Ledger, runs: &[Run], done: &str) -> 
         if ledger.is_locked(&run.opened.key)? {
             bail!("run {} is in progress: {done} it once it has finished", run.id());
         }
+        refuse_forgotten(ledger, run)?;
     }
     Ok(())
+}
+
+/// A forgotten run has no rows to be read.
+///
+/// # Errors
+/// If it is one: where its rows are.
+pub fn refuse_forgotten(ledger: &mut dyn Ledger, run: &Run) -> anyhow::Result<()> {
+    match (run.forgotten_at, ForgottenRun::read(ledger, run)?) {
+        (None, _) => Ok(()),
+        (Some(_), Some(forgotten)) => bail!("{}", shown(&forgotten.to_string())),
+        (Some(at), None) => bail!(
+            "the rows of run {} are not in the ledger since {at}, and no seal says where they are: `cardcancel verify` says more",
+            run.id()
+        ),
+    }
 }

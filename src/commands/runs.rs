@@ -71,12 +71,13 @@ fn print_list(listed: &RunList, path: &LedgerLocation, as_json: bool) {
 
 fn show(entry: &RunListEntry, record: &RunRecord, as_json: bool) {
     let RunListEntry { run, state, .. } = entry;
+    let next_step = if run.forgotten_at.is_some() { "" } else { state.next_step() };
     if as_json {
         let mut json = entry_json(entry);
         record.add_to_json(&mut json);
         console::print_line(json);
     } else {
-        let text = format!("{}{}{}", detail(run, *state), record.text(), state.next_step());
+        let text = format!("{}{}{}", detail(run, *state), record.text(), next_step);
         console::print_line(text.trim_end());
     }
 }
@@ -105,6 +106,7 @@ fn detail(run: &Run, state: RunProgress) -> String {
     run.cut_off.iter().for_each(|at| line("last call before", time(*at).to_string()));
     run.finished_at.iter().for_each(|at| line("finished", time(*at).to_string()));
     run.stop.iter().for_each(|stop| line("stopped", reason(stop)));
+    run.forgotten_at.iter().for_each(|at| line("forgotten", time(*at).to_string()));
     if let Some(pace) = &run.pace {
         let own = run.rates.as_deref().unwrap_or("unknown");
         line("held to", format!("{pace} by `cardcancel pace`; its own rate is {own}"));
@@ -145,6 +147,7 @@ fn json(run: &Run, state: RunProgress) -> Value {
         "last_call_before": time(run.cut_off),
         "finished_at": time(run.finished_at),
         "stop": run.stop,
+        "forgotten_at": time(run.forgotten_at),
         "rates": run.rates,
         "pace": run.pace,
         "rows": run.rows,

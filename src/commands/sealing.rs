@@ -90,7 +90,11 @@ pub fn clock(
     SealedClock { is_synchronized, offset }
 }
 
-fn program() -> anyhow::Result<SealedProgram> {
+/// This program, for a seal.
+///
+/// # Errors
+/// If its version cannot stand in one, which cannot happen.
+pub fn program() -> anyhow::Result<SealedProgram> {
     Ok(SealedProgram { version: env!("CARGO_PKG_VERSION").parse()?, executable: executable() })
 }
 

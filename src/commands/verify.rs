@@ -8,16 +8,28 @@ use anyhow::Context as _;
 use serde_json::json;
 
 use super::read_only::open_ledger;
+use crate::audit::seal::SealedForgetting;
 use crate::audit::signature::{SignatureVerdict, verify_signature};
 use crate::audit::verify_bag::{BagVerdict, verify_bag};
 use crate::audit::witness::{WitnessVerdict, compare_with_witness};
-use crate::audit::{AuditTable, LedgerVerdict, verify_ledger};
+use crate::audit::{AuditTable, ForgottenRun, LedgerVerdict, verify_ledger};
 use crate::cli::{VerifyArgs, VerifyRequirement};
 use crate::config::{Env, Layer, RunsSettings};
 use crate::exit_code::ExitCode;
 use crate::hash::Digest;
 use crate::input::shown;
 use crate::output::{console, human_count, plural, rows};
+
+/// A forgotten run for programs.
+pub fn forgotten_json(forgotten: &ForgottenRun) -> serde_json::Value {
+    let SealedForgetting { at, export, .. } = &forgotten.forgetting;
+    json!({
+        "run": forgotten.run,
+        "forgotten_at": at.to_string(),
+        "export": export.name,
+        "manifest_sha256": export.digest.to_string(),
+    })
+}
 
 /// The signature of a bag, beside the file that it is over.
 const SIGNATURE: &str = "tagmanifest-sha256.txt.sig";
@@ -63,6 +75,8 @@ struct Verified {
     seals: Vec<Digest>,
     unsealed: Vec<String>,
     in_progress: Vec<String>,
+    /// The runs whose rows are not in the ledger any more.
+    forgotten: Vec<ForgottenRun>,
     /// What the witness shows; `None` without a witness.
     witness: Option<WitnessVerdict>,
     /// Who signed the export; `None` if no signature was verified.
@@ -81,8 +95,16 @@ fn of_ledger(
     let settings = RunsSettings::load(options, env)?;
     let mut ledger = open_ledger(&settings.ledger)?;
     let id = ledger.ledger_id()?;
-    let LedgerVerdict { findings, sealed_runs, rows, attempts, seals, unsealed, in_progress } =
-        verify_ledger(ledger.as_mut(), &mut |_| {})?;
+    let LedgerVerdict {
+        findings,
+        sealed_runs,
+        rows,
+        attempts,
+        seals,
+        unsealed,
+        in_progress,
+        forgotten,
+    } = verify_ledger(ledger.as_mut(), &mut |_| {})?;
     let name = settings.ledger.to_string();
     let (signed_by, has_signature, unmet) = (None, None, Vec::new());
     Verified {
@@ -94,6 +116,7 @@ fn of_ledger(
         seals,
         unsealed,
         in_progress,
+        forgotten,
         witness: None,
         signed_by,
         has_signature,
@@ -115,6 +138,7 @@ fn of_export(
         unsealed,
         tag_manifest,
         has_signature,
+        ..
     } = verify_bag(folder, &mut |_, _| ())?;
     let mut findings: Vec<String> = findings.iter().map(ToString::to_string).collect();
     if more_findings > 0 {
@@ -143,6 +167,7 @@ fn of_export(
         seals,
         unsealed,
         in_progress: Vec::new(),
+        forgotten: Vec::new(),
         witness: None,
         signed_by,
         has_signature: Some(has_signature),
@@ -169,8 +194,9 @@ impl Verified {
         let newest = self.seals.len() as u64;
         let witnessed = self.witness.as_ref().and_then(|witness| witness.witnessed);
         let unmet = |required: &VerifyRequirement| match required {
-            VerifyRequirement::Sealed => (self.sealed_runs == 0 || !self.unsealed.is_empty())
-                .then_some("not every run is sealed"),
+            VerifyRequirement::Sealed => (self.sealed_runs == 0 && self.forgotten.is_empty()
+                || !self.unsealed.is_empty())
+            .then_some("not every run is sealed"),
             VerifyRequirement::Signed => {
                 self.signed_by.is_none().then_some("no signature was verified")
             }
@@ -217,6 +243,10 @@ impl Verified {
         if !self.in_progress.is_empty() {
             lines.push(format!("In progress, and not verified: {}.", self.in_progress.join(", ")));
         }
+        for forgotten in &self.forgotten {
+            let text = shown(&forgotten.to_string());
+            lines.push(format!("Forgotten, and not verified: {text}."));
+        }
         match (self.has_signature, &self.signed_by) {
             (Some(false), _) => lines.push("Not signed.".to_owned()),
             (Some(true), None) => {
@@ -250,6 +280,7 @@ impl Verified {
             "head": self.seals.last().map(ToString::to_string),
             "unsealed": self.unsealed,
             "in_progress": self.in_progress,
+            "forgotten": self.forgotten.iter().map(forgotten_json).collect::<Vec<_>>(),
             "signed_by": self.signed_by,
             "witnessed": self.witness.as_ref().and_then(|witness| witness.witnessed),
         })

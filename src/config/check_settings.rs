@@ -62,6 +62,8 @@ pub struct RunsSettings {
     pub profile: Option<String>,
     /// Why what the command does is done, in the words of the person (`--reason`).
     pub reason: Option<String>,
+    /// Whether to do without asking what cannot be undone.
+    pub yes: bool,
 }
 
 impl CheckSettings {
@@ -103,6 +105,7 @@ impl RunsSettings {
         let url = url.and_then(|url| endpoint(&url).ok());
         let reason = reason(&mut options)?;
         let ledger = unlocked_ledger(&mut options, env)?;
-        Ok(RunsSettings { ledger, is_rehearsal, json, url, profile: options.profile, reason })
+        let (yes, profile) = (options.yes == Some(true), options.profile);
+        Ok(RunsSettings { ledger, is_rehearsal, json, url, profile, reason, yes })
     }
 }

@@ -74,6 +74,11 @@ impl OnRecord {
         self.run < run.number
     }
 
+    /// Whether it is a row of this run.
+    pub fn is_of(&self, run: &Run) -> bool {
+        self.run == run.number
+    }
+
     /// Whether it is a row of a later run.
     pub fn is_after(&self, run: &Run) -> bool {
         self.run > run.number

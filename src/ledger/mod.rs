@@ -36,8 +36,10 @@ mod decision;
 mod elsewhere;
 mod error;
 mod event;
+mod forgotten;
 mod interrupted;
 mod known_orders;
+mod ledger_info;
 mod location;
 mod misplaced;
 mod order_history;
@@ -68,7 +70,9 @@ pub use commit_latency::CommitLatency;
 pub use database_url::{DatabaseUrl, DatabaseUrlError};
 pub use error::{CreateRunError, LedgerError, LostRow};
 pub use event::{EventKind, EventRecord, NewEvent};
+pub use forgotten::{KeptOrders, NewForgetting};
 pub use known_orders::{KnownOrders, OnRecord};
+pub use ledger_info::LedgerInfo;
 pub use location::{LedgerLocation, SharedLedgerTimeouts};
 pub use misplaced::{Misplaced, Saved};
 pub use order_history::OrderHistory;
@@ -81,7 +85,7 @@ pub(crate) use row_record::after_lost_answer;
 pub use run::{NewRun, Run, StartOptions, StartedRun};
 pub use run_lock::RunLock;
 pub use seal_record::{BlockTexts, NewSeal, SealHead, SealRecord};
-pub use sqlite::{LedgerInfo, Sqlite};
+pub use sqlite::Sqlite;
 pub use start_record::{Purpose, StartRecord};
 
 /// The ledger. Its methods block; the engine calls it from a thread of its own.
@@ -264,6 +268,41 @@ pub trait Ledger: Send {
 
     /// The recorded answer for this seal.
     fn receipt(&mut self, seal: u64) -> Result<Option<Vec<u8>>, LedgerError>;
+
+    /// Removes the rows of a run that its newest seal covers, with their attempts, the run's events
+    /// and its results files, but for the orders that it cancelled: it records that with a seal, all
+    /// of it or nothing. What is removed goes with [`Ledger::remove_forgotten`]. On a ledger that is
+    /// not shared, the caller holds the run's lock. `None` if the run is not as it was sealed: a
+    /// process works on it, or started or sealed it meanwhile.
+    fn forget(
+        &mut self,
+        run: &Run,
+        new: &NewForgetting<'_>,
+    ) -> Result<Option<SealRecord>, LedgerError>;
+
+    /// Removes what forgotten runs still have, in small steps, between which other processes go on.
+    /// It can be interrupted anywhere, and repeated.
+    fn remove_forgotten(&mut self) -> Result<(), LedgerError>;
+
+    /// Gives the space of what was removed back to the system. Returns whether that was done: a
+    /// database does it by itself.
+    fn give_space_back(&mut self) -> Result<bool, LedgerError> {
+        Ok(false)
+    }
+
+    /// The orders that a forgotten run is known to have cancelled.
+    fn kept_orders(&mut self, run: &Run) -> Result<KeptOrders, LedgerError>;
+
+    /// The forgotten runs that cancelled an order, oldest first, each with the row that carried it.
+    fn forgotten_with(&mut self, order: Order) -> Result<Vec<(Run, RowNumber)>, LedgerError>;
+
+    /// How large it is, and what is in it.
+    fn info(&mut self) -> Result<LedgerInfo, LedgerError>;
+
+    /// What is damaged in its file; a database has tools of its own for that.
+    fn damage(&mut self) -> Result<Vec<String>, LedgerError> {
+        Ok(Vec::new())
+    }
 
     /// The runs for which a file with this mark was written.
     fn results_of(&mut self, mark: &str) -> Result<Vec<String>, LedgerError>;

@@ -65,6 +65,8 @@ pub struct Run {
     pub counts: Counts,
     /// The rate to which the run is held by request, as text; `None` if it has its own.
     pub pace: Option<String>,
+    /// When its rows were removed from the ledger; `None` if they are in it.
+    pub forgotten_at: Option<Timestamp>,
 }
 
 impl Run {

@@ -454,6 +454,7 @@ fn one_run_is_shown_in_full() {
       "endpoint": "http://127.0.0.1:[port]",
       "exit_code": 3,
       "finished_at": "[time]",
+      "forgotten_at": null,
       "input": "orders.csv",
       "input_sha256": "f1ea169949089307ab8aaf8e9861742a8f25224b609e897f3c0717efc68e6ec3",
       "last_call_before": null,

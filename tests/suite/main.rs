@@ -22,6 +22,7 @@ mod day;
 mod end_to_end_faults;
 mod errors;
 mod executor;
+mod forget;
 mod full_disk;
 mod given_orders;
 mod help;

@@ -80,6 +80,19 @@ pub enum SealedState {
     Stopped(String),
     /// Its process died before the last row.
     Interrupted,
+    /// Its rows were removed from the ledger: the other lines are those of the seal before it.
+    Forgotten(SealedForgetting),
+}
+
+/// What is stated of a run whose rows were removed from the ledger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SealedForgetting {
+    /// When, in microseconds.
+    pub at: Timestamp,
+    /// The orders that the ledger still knows the run to have cancelled.
+    pub kept: SealedLines,
+    /// The export that has the rows: the digest of its manifest-sha256.txt, and its name.
+    pub export: SealedFile,
 }
 
 impl SealedState {
@@ -89,6 +102,7 @@ impl SealedState {
             SealedState::Ended => "ended",
             SealedState::Stopped(_) => "stopped",
             SealedState::Interrupted => "interrupted",
+            SealedState::Forgotten(_) => "forgotten",
         }
     }
 

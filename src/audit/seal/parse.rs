@@ -5,8 +5,8 @@ use std::str::FromStr;
 
 use super::write::{FIRST_LINE, NONE};
 use super::{
-    Continued, Seal, SealedBy, SealedClock, SealedFile, SealedInput, SealedLines, SealedOffset,
-    SealedProgram, SealedState, SealedUser,
+    Continued, Seal, SealedBy, SealedClock, SealedFile, SealedForgetting, SealedInput, SealedLines,
+    SealedOffset, SealedProgram, SealedState, SealedUser,
 };
 use crate::ledger::Purpose;
 use crate::model::{Counts, Status};
@@ -128,8 +128,21 @@ fn state(text: &str) -> Option<SealedState> {
     match text {
         "ended" => Some(SealedState::Ended),
         "interrupted" => Some(SealedState::Interrupted),
-        _ => only_quoted(text.strip_prefix("stopped ")?).map(SealedState::Stopped),
+        _ => match text.strip_prefix("forgotten ") {
+            Some(rest) => forgetting(rest).map(SealedState::Forgotten),
+            None => only_quoted(text.strip_prefix("stopped ")?).map(SealedState::Stopped),
+        },
     }
+}
+
+fn forgetting(text: &str) -> Option<SealedForgetting> {
+    let (at, rest) = text.split_once(" kept ")?;
+    let (kept, export) = rest.split_once(" export ")?;
+    Some(SealedForgetting {
+        at: at.parse().ok()?,
+        kept: sealed_lines(kept)?,
+        export: file(export)?,
+    })
 }
 
 fn continued(text: &str) -> Option<Continued> {

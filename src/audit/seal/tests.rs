@@ -194,6 +194,13 @@ fn any_state() -> impl Strategy<Value = SealedState> {
         Just(SealedState::Ended),
         Just(SealedState::Interrupted),
         any::<String>().prop_map(SealedState::Stopped),
+        (any::<u64>(), any::<String>()).prop_map(|(lines, name)| {
+            SealedState::Forgotten(SealedForgetting {
+                at: "2026-11-27T01:02:03.000400Z".parse().unwrap(),
+                kept: SealedLines { lines, digest: digest("kept") },
+                export: SealedFile { digest: digest("manifest"), name },
+            })
+        }),
     ]
 }
 

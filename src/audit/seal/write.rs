@@ -3,8 +3,8 @@
 use std::fmt::{self, Display};
 
 use super::{
-    Seal, SealedBy, SealedClock, SealedFile, SealedLines, SealedOffset, SealedProgram, SealedState,
-    SealedUser,
+    Seal, SealedBy, SealedClock, SealedFile, SealedForgetting, SealedLines, SealedOffset,
+    SealedProgram, SealedState, SealedUser,
 };
 use crate::hash::Digest;
 use crate::ledger::Purpose;
@@ -36,6 +36,14 @@ impl Display for Seal {
         writeln!(f, "run {}", self.run)?;
         match &self.state {
             SealedState::Stopped(code) => writeln!(f, "state stopped {}", quoted(code))?,
+            SealedState::Forgotten(SealedForgetting { at, kept, export }) => writeln!(
+                f,
+                "state forgotten {at:.6} kept {} {} export {} {}",
+                kept.lines,
+                kept.digest,
+                export.digest,
+                quoted(&export.name)
+            )?,
             state => writeln!(f, "state {}", state.word())?,
         }
         match self.continues {

@@ -18,7 +18,7 @@ mod run_lines;
 mod seal_chain;
 mod table_lines;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::bag::{BAGIT, BagTotals, RunLine, RunTotals};
@@ -53,6 +53,10 @@ pub struct BagVerdict {
     /// The runs that have no seal, or went on since: nothing shows whether their lines have
     /// changed.
     pub unsealed: Vec<String>,
+    /// The digest of the seal of each run whose lines are as that seal states, by the run.
+    pub sealed: BTreeMap<String, Digest>,
+    /// The digest of manifest-sha256.txt.
+    pub manifest: Digest,
     /// The bytes that a signature is over, as they were read.
     pub tag_manifest: Vec<u8>,
     /// Whether there is a signature, which
@@ -88,14 +92,19 @@ pub fn verify_bag(folder: &Path, progress: ReadProgress<'_>) -> anyhow::Result<B
     for table in SEALED_TABLES {
         read.push(read_table(table, &mut files, &runs, &mut totals, &mut findings)?);
     }
-    let mut unsealed = Vec::new();
+    let (mut unsealed, mut sealed) = (Vec::new(), BTreeMap::new());
     for (at, run) in runs.iter().enumerate() {
         let lines: Vec<&LinesOfRun> = read.iter().filter_map(|table| table.get(at)).collect();
         let seal = chain.newest.get(&run.id);
         check_run(run, seal, &lines, &mut files, &mut findings)?;
         totals.counts = lines.iter().fold(totals.counts, |sum, lines| sum.plus(lines.counts));
-        if seal.is_none_or(|seal| has_gone_on(run, seal)) {
-            unsealed.push(run.id.clone());
+        match seal {
+            Some(seal) if !has_gone_on(run, seal) => {
+                let digest = usize::try_from(seal.number).ok().and_then(|n| n.checked_sub(1));
+                let digest = digest.and_then(|at| chain.digests.get(at));
+                sealed.extend(digest.map(|digest| (run.id.clone(), *digest)));
+            }
+            _ => unsealed.push(run.id.clone()),
         }
     }
     check_configurations(&runs, &mut files, &mut findings)?;
@@ -109,6 +118,8 @@ pub fn verify_bag(folder: &Path, progress: ReadProgress<'_>) -> anyhow::Result<B
         totals,
         seals: chain.digests,
         unsealed,
+        sealed,
+        manifest: Digest::new(&manifest),
         tag_manifest,
         has_signature: files.sizes.contains_key(SIGNATURE),
     })

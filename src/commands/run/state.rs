@@ -1,8 +1,10 @@
 //! The run of a file: one that exists in the ledger, or one that is still to be created.
 
+use anyhow::anyhow;
 use jiff::Timestamp;
 
 use crate::commands::run_input::RunInput;
+use crate::commands::run_selection::refuse_forgotten;
 use crate::commands::target::Target;
 use crate::config::Settings;
 use crate::input::{InputSummary, Warning, planned_rows};
@@ -35,6 +37,13 @@ impl RunState {
         let Context { settings, input, target } = context;
         let found =
             ledger.find_by_key(&input.key)?.filter(|run| !(settings.again && run.has_ended()));
+        if let Some(run) = &found {
+            let again =
+                "; with --again it is run once more, without the orders that were cancelled";
+            let name = input.input.name();
+            refuse_forgotten(ledger, run)
+                .map_err(|why| anyhow!("{name} was run before, and {why}{again}"))?;
+        }
         Ok(match found {
             Some(run) => RunState::Existing(run),
             None => RunState::New(input.new_run(target)?, input.scan_new()?),

@@ -10,6 +10,8 @@ mod copies;
 mod create_resolution;
 mod create_run;
 mod error;
+mod forget;
+mod info;
 mod known_orders;
 mod pooler;
 mod read;
@@ -33,9 +35,10 @@ use jiff::Timestamp;
 use super::row_record::{RecordBuilder, open_ones};
 use super::{
     AttemptRecord, CommitOutcome, CommitRequest, CreateRunError, DatabaseUrl, EventRecord,
-    FinishOptions, KnownOrders, Ledger, LedgerError, NewRequest, NewRun, NewSeal, OnRecord,
-    OrderHistory, OrderStanding, RequestRecord, Resolution, ResolutionError, RowRecord, Run,
-    RunLock, SealHead, SealRecord, StartOptions, StartRecord, StartedRun,
+    FinishOptions, KeptOrders, KnownOrders, Ledger, LedgerError, LedgerInfo, NewForgetting,
+    NewRequest, NewRun, NewSeal, OnRecord, OrderHistory, OrderStanding, RequestRecord, Resolution,
+    ResolutionError, RowRecord, Run, RunLock, SealHead, SealRecord, StartOptions, StartRecord,
+    StartedRun,
 };
 use crate::input::{InputError, OrderKey, PlannedRow};
 use crate::model::{AllocateSlots, Order, RowNumber};
@@ -325,6 +328,30 @@ impl Ledger for Postgres {
             session.client.execute(sql, &[&mark, &run.number, &path]).await?;
             Ok(())
         })
+    }
+
+    fn forget(
+        &mut self,
+        run: &Run,
+        new: &NewForgetting<'_>,
+    ) -> Result<Option<SealRecord>, LedgerError> {
+        forget::forget(&mut self.connection, run, new)
+    }
+
+    fn remove_forgotten(&mut self) -> Result<(), LedgerError> {
+        forget::remove(&mut self.connection)
+    }
+
+    fn kept_orders(&mut self, run: &Run) -> Result<KeptOrders, LedgerError> {
+        forget::kept_orders(&mut self.connection, run)
+    }
+
+    fn forgotten_with(&mut self, order: Order) -> Result<Vec<(Run, RowNumber)>, LedgerError> {
+        self.connection.with_retry(async |session| forget::forgotten_with(session, order).await)
+    }
+
+    fn info(&mut self) -> Result<LedgerInfo, LedgerError> {
+        self.connection.with_retry(async |session| info::info(session).await)
     }
 
     fn results_of(&mut self, mark: &str) -> Result<Vec<String>, LedgerError> {

@@ -45,7 +45,7 @@ pub(super) async fn run_by_number(
 /// The runs at an endpoint that are in progress, oldest first. A run that all workers left more
 /// than half a day ago may have been abandoned: it has to be started again by its command.
 pub(super) async fn joinable(session: &mut Session, endpoint: &str) -> Result<Vec<Run>, DbError> {
-    let rest = "WHERE endpoint = $1 AND run.stop IS NULL
+    let rest = "WHERE endpoint = $1 AND run.stop IS NULL AND forgotten_at IS NULL
                   AND worker.leased_until > clock_timestamp() - interval '12 hours'
                   AND cancelled + already_cancelled + rejected + failed + in_doubt + invalid
                       + duplicate + not_sent < rows
@@ -108,6 +108,7 @@ fn run_from(row: &Row) -> Result<Run, DbError> {
         stop: row.try_get(15)?,
         counts: counts_from(row, 16)?,
         pace: row.try_get(17 + Status::ALL.len())?,
+        forgotten_at: row.try_get(18 + Status::ALL.len())?,
     })
 }
 

@@ -14,7 +14,8 @@ const VERSIONS: [&str; 2] = [include_str!("sql/version_4.sql"), include_str!("sq
 
 /// The number of versions before those, which were never released and are refused.
 const BEFORE: usize = 3;
-const NEWEST: usize = BEFORE + VERSIONS.len();
+/// The version of the schema.
+pub(super) const NEWEST: usize = BEFORE + VERSIONS.len();
 
 /// The oldest supported major version of PostgreSQL.
 const OLDEST: i64 = 14;

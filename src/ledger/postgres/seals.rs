@@ -54,7 +54,7 @@ pub(super) async fn append(
     run: &Run,
     new: &NewSeal<'_>,
 ) -> Result<Option<SealRecord>, DbError> {
-    session.client.batch_execute(&format!("BEGIN; SELECT pg_advisory_xact_lock({LOCK})")).await?;
+    begin(session).await?;
     if let Some(sealed) = last_of_run(session, run.number).await?
         && sealed.start >= new.start
     {
@@ -71,6 +71,25 @@ pub(super) async fn append(
         let insert = "INSERT INTO event (run, at, kind, detail) VALUES ($1, $2, $3, $4)";
         session.client.execute(insert, &[&run.number, at, &kind.as_str(), detail]).await?;
     }
+    let sealed = insert(session, run, new.start, &new.blocks, new.text).await?;
+    session.client.batch_execute("COMMIT").await?;
+    Ok(Some(sealed))
+}
+
+/// Begins a transaction in which no other process appends a seal.
+pub(super) async fn begin(session: &mut Session) -> Result<(), DbError> {
+    let begin = format!("BEGIN; SELECT pg_advisory_xact_lock({LOCK})");
+    Ok(session.client.batch_execute(&begin).await?)
+}
+
+/// Appends a seal of a run to the chain.
+pub(super) async fn insert(
+    session: &mut Session,
+    run: &Run,
+    start: i64,
+    blocks: &BlockTexts,
+    text: &dyn Fn(u64, Digest) -> String,
+) -> Result<SealRecord, DbError> {
     let tail = "SELECT number, digest FROM seal ORDER BY number DESC LIMIT 1";
     let (number, previous) = match session.client.query_opt(tail, &[]).await? {
         Some(row) => (row.try_get::<_, i64>(0)?, row.try_get(1)?),
@@ -78,9 +97,9 @@ pub(super) async fn append(
     };
     let number = number.saturating_add(1);
     let shown = u64::try_from(number).unwrap_or_default();
-    let text = (new.text)(shown, previous.parse().unwrap_or(Digest::ZERO));
+    let text = text(shown, previous.parse().unwrap_or(Digest::ZERO));
     let digest = Digest::new(&text).to_string();
-    let BlockTexts { rows, attempts, events } = &new.blocks;
+    let BlockTexts { rows, attempts, events } = blocks;
     let insert = "INSERT INTO seal (number, run, start, previous, digest, text, rows, attempts,
                                     events)
                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
@@ -88,19 +107,18 @@ pub(super) async fn append(
         .client
         .execute(
             insert,
-            &[&number, &run.number, &new.start, &previous, &digest, &text, rows, attempts, events],
+            &[&number, &run.number, &start, &previous, &digest, &text, rows, attempts, events],
         )
         .await?;
-    session.client.batch_execute("COMMIT").await?;
-    Ok(Some(SealRecord {
+    Ok(SealRecord {
         number: shown,
         run: run.id().to_owned(),
-        start: new.start,
+        start,
         previous,
         digest,
         text,
-        blocks: new.blocks.clone(),
-    }))
+        blocks: blocks.clone(),
+    })
 }
 
 pub(super) async fn heads(session: &mut Session) -> Result<Vec<SealHead>, DbError> {

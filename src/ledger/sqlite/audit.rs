@@ -113,7 +113,8 @@ fn rows_of(ledger: &Connection, order: Order) -> rusqlite::Result<Vec<(i64, u32)
              UNION
              SELECT run, row FROM row
              WHERE admin_number = ?1 AND sequence_number = ?2 AND status = 6) AS its
-         JOIN run ON run.number = its.run WHERE run.rows IS NOT NULL ORDER BY its.run, its.row",
+         JOIN run ON run.number = its.run
+         WHERE run.rows IS NOT NULL AND run.forgotten_at IS NULL ORDER BY its.run, its.row",
     )?;
     find.query_map(params![order.admin_number, order.sequence_number], |row| {
         Ok((row.get(0)?, row.get(1)?))

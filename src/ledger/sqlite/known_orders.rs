@@ -212,7 +212,7 @@ fn add_orders(
 }
 
 /// The claimed rows of a run, with exceptions.
-struct AllBut {
+pub(super) struct AllBut {
     /// One past the last row that may be included.
     end: u32,
     /// A bit for each row up to the last exception: whether it is excluded.
@@ -240,7 +240,12 @@ const WITHOUT_SUCCESS: &str = "SELECT DISTINCT row FROM attempt INDEXED BY attem
 
 impl AllBut {
     /// The rows for which CoreCARD answered `Status` true, or evidence shows that they are cancelled.
-    fn cancelled(ledger: &Connection, run: i64) -> rusqlite::Result<AllBut> {
+    pub fn cancelled(ledger: &Connection, run: i64) -> rusqlite::Result<AllBut> {
+        let is_forgotten = "SELECT forgotten_at IS NOT NULL FROM run WHERE number = ?1";
+        if ledger.query_row(is_forgotten, [run], |row| row.get(0))? {
+            // Only the orders that it cancelled are kept.
+            return Ok(AllBut { end: u32::MAX, but: Vec::new() });
+        }
         Self::but(ledger, run, &[OPEN, DECIDED, WITHOUT_SUCCESS])
     }
 
@@ -268,7 +273,7 @@ impl AllBut {
         Ok(AllBut { end, but })
     }
 
-    fn has(&self, row: u32) -> bool {
+    pub fn has(&self, row: u32) -> bool {
         let (word, bit) = place_of(row);
         row < self.end && self.but.get(word).is_none_or(|rows| rows & bit == 0)
     }

@@ -9,24 +9,7 @@ use rusqlite::{Connection, ErrorCode};
 use super::failure::failure;
 use super::file::SqliteFile;
 use super::{new_file, schema};
-use crate::ledger::LedgerError;
-
-/// The properties of a ledger's file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LedgerInfo {
-    /// The version of its schema.
-    pub version: i64,
-    /// The size of the file in bytes.
-    pub bytes: u64,
-    /// The size of the write-ahead log beside it in bytes.
-    pub log_bytes: u64,
-    /// The number of runs, including those whose creation is not complete.
-    pub runs: u64,
-    /// The number of rows of all runs.
-    pub rows: u64,
-    /// The number of completed attempts.
-    pub attempts: u64,
-}
+use crate::ledger::{LedgerError, LedgerInfo};
 
 /// Reads the properties of a ledger's file.
 pub(super) fn info(ledger: &Connection, file: &SqliteFile) -> rusqlite::Result<LedgerInfo> {
@@ -38,7 +21,7 @@ pub(super) fn info(ledger: &Connection, file: &SqliteFile) -> rusqlite::Result<L
     Ok(LedgerInfo {
         version: schema::VERSION,
         bytes: size(file.path()),
-        log_bytes: size(&file.log()),
+        log_bytes: Some(size(&file.log())),
         runs: count("run")?,
         rows: count("row")?,
         attempts: count("attempt")?,

@@ -12,6 +12,7 @@ mod create_resolution;
 mod create_run;
 mod failure;
 mod file;
+mod forget;
 mod known_orders;
 mod maintenance;
 mod new_file;
@@ -40,7 +41,6 @@ use connection::Opened;
 use create_resolution::CreateError;
 use failure::failure;
 use file::{FileState, SqliteFile};
-pub use maintenance::LedgerInfo;
 use read::RowsQuery;
 #[cfg(test)]
 pub(super) use schema::in_memory;
@@ -50,9 +50,9 @@ use super::misplaced::Misplaced;
 use super::row_record::{RecordBuilder, open_ones};
 use super::{
     AttemptRecord, CommitOutcome, CommitRequest, CreateRunError, EventRecord, FinishOptions,
-    KnownOrders, Ledger, LedgerError, NewRequest, NewRun, NewSeal, OnRecord, OrderHistory,
-    OrderStanding, RequestRecord, Resolution, ResolutionError, RowRecord, Run, RunLock, SealHead,
-    SealRecord, StartOptions, StartRecord, StartedRun,
+    KeptOrders, KnownOrders, Ledger, LedgerError, LedgerInfo, NewForgetting, NewRequest, NewRun,
+    NewSeal, OnRecord, OrderHistory, OrderStanding, RequestRecord, Resolution, ResolutionError,
+    RowRecord, Run, RunLock, SealHead, SealRecord, StartOptions, StartRecord, StartedRun,
 };
 use crate::input::{InputError, OrderKey, PlannedRow};
 use crate::model::{AllocateSlots, Order, RowNumber};
@@ -100,22 +100,6 @@ impl Sqlite {
         let Opened { connection, path, file, unlocked } = opened;
         let written_back = Instant::now();
         Sqlite { connection, path, file, unlocked, active: None, written_back }
-    }
-
-    /// Reads the properties of the file.
-    ///
-    /// # Errors
-    /// If it cannot be read.
-    pub fn info(&self) -> Result<LedgerInfo, LedgerError> {
-        maintenance::info(&self.connection, &self.file).map_err(|cause| self.fail(cause))
-    }
-
-    /// Checks the whole file, and returns the problems found; empty if it is intact.
-    ///
-    /// # Errors
-    /// If it cannot be read at all.
-    pub fn check(&self) -> Result<Vec<String>, LedgerError> {
-        maintenance::check(&self.connection).map_err(|cause| self.fail(cause))
     }
 
     /// Copies a consistent snapshot of the ledger into a new file that needs no log beside it.
@@ -429,6 +413,42 @@ impl Ledger for Sqlite {
             Ok(_) => Ok(()),
             Err(cause) => Err(self.fail(cause)),
         }
+    }
+
+    fn forget(
+        &mut self,
+        run: &Run,
+        new: &NewForgetting<'_>,
+    ) -> Result<Option<SealRecord>, LedgerError> {
+        let forgotten = forget::forget(&mut self.connection, run, new);
+        forgotten.map_err(|cause| failure(&self.path, cause))
+    }
+
+    fn remove_forgotten(&mut self) -> Result<(), LedgerError> {
+        forget::remove(&mut self.connection).map_err(|cause| failure(&self.path, cause))?;
+        self.write_back("PASSIVE");
+        Ok(())
+    }
+
+    fn give_space_back(&mut self) -> Result<bool, LedgerError> {
+        forget::give_back(&self.connection).map_err(|cause| self.fail(cause))?;
+        Ok(true)
+    }
+
+    fn kept_orders(&mut self, run: &Run) -> Result<KeptOrders, LedgerError> {
+        forget::kept_orders(&self.connection, run.number).map_err(|cause| self.fail(cause))
+    }
+
+    fn forgotten_with(&mut self, order: Order) -> Result<Vec<(Run, RowNumber)>, LedgerError> {
+        forget::forgotten_with(&self.connection, order).map_err(|cause| self.fail(cause))
+    }
+
+    fn info(&mut self) -> Result<LedgerInfo, LedgerError> {
+        maintenance::info(&self.connection, &self.file).map_err(|cause| self.fail(cause))
+    }
+
+    fn damage(&mut self) -> Result<Vec<String>, LedgerError> {
+        maintenance::check(&self.connection).map_err(|cause| self.fail(cause))
     }
 
     fn results_of(&mut self, mark: &str) -> Result<Vec<String>, LedgerError> {

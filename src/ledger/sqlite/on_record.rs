@@ -13,14 +13,14 @@ pub(super) fn find(
     orders: &[Order],
 ) -> rusqlite::Result<Vec<Vec<OnRecord>>> {
     let mut find = ledger.prepare_cached(
-        "SELECT same.row, coalesce(row.status, (
+        "SELECT same.row, CASE WHEN run.forgotten_at IS NOT NULL THEN 0 ELSE coalesce(row.status, (
              SELECT outcome.status FROM attempt JOIN outcome ON outcome.number = attempt.outcome
              WHERE attempt.run = same.run AND attempt.row = same.row
-               AND outcome.status IS NOT NULL)),
-             same.run, row.kept
+               AND outcome.status IS NOT NULL)) END,
+             same.run, run.forgotten_at IS NULL AND coalesce(row.kept, 0)
          FROM row_by_order AS same
          CROSS JOIN run ON run.number = same.run
-         CROSS JOIN row ON row.run = same.run AND row.row = same.row
+         LEFT JOIN row ON row.run = same.run AND row.row = same.row
          WHERE same.admin_number = ?1 AND same.sequence_number = ?2
            AND run.endpoint = ?3 AND run.rows IS NOT NULL",
     )?;

@@ -55,7 +55,7 @@ impl<'l> OtherRuns<'l> {
         // ended.
         let find = ledger.prepare_cached(
             "SELECT run.number, run.id, same.row,
-                 EXISTS (
+                 run.forgotten_at IS NOT NULL OR EXISTS (
                      SELECT 1 FROM attempt
                      WHERE attempt.run = same.run AND attempt.row = same.row AND outcome < 0)
                      OR coalesce(row.status = 1 AND row.error_code = 'RESOLVED'
@@ -64,7 +64,7 @@ impl<'l> OtherRuns<'l> {
                      SELECT 1 FROM doubt
                      WHERE doubt.admin_number = ?1 AND doubt.sequence_number = ?2
                        AND doubt.run = same.run),
-                 row.status IS NULL AND coalesce((
+                 run.forgotten_at IS NULL AND row.status IS NULL AND coalesce((
                      SELECT claimed_at IS NOT NULL AND end_row > same.row FROM claim
                      WHERE claim.run = same.run AND first_row <= same.row
                        AND claim.attempt = 1 + (
@@ -73,7 +73,7 @@ impl<'l> OtherRuns<'l> {
                      ORDER BY first_row DESC LIMIT 1), 0)
              FROM row_by_order AS same
              CROSS JOIN run ON run.number = same.run
-             CROSS JOIN row ON row.run = same.run AND row.row = same.row
+             LEFT JOIN row ON row.run = same.run AND row.row = same.row
              WHERE same.admin_number = ?1 AND same.sequence_number = ?2
                AND same.run <> ?3 AND run.endpoint = ?4",
         )?;

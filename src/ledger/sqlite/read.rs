@@ -16,7 +16,7 @@ const RUN: &str = "SELECT run.number, id, key, command, input_name, input_digest
         cancelled, already_cancelled, rejected, failed, in_doubt, invalid, duplicate, not_sent,
         rejected_with_doubt, start.rates,
         (SELECT request.rates FROM request WHERE request.run = run.number AND kind = 'pace'
-         ORDER BY request.number DESC LIMIT 1)
+         ORDER BY request.number DESC LIMIT 1), forgotten_at
     FROM run JOIN progress ON progress.run = run.number LEFT JOIN start
         ON start.number = (SELECT max(latest.number) FROM start AS latest WHERE latest.run = run.number)";
 
@@ -74,6 +74,7 @@ fn run_from(row: &Row<'_>) -> rusqlite::Result<Run> {
         stop: row.get(14)?,
         counts,
         pace: row.get(17 + Status::ALL.len())?,
+        forgotten_at: row.get::<_, Option<i64>>(18 + Status::ALL.len())?.map(time),
     })
 }
 

@@ -61,6 +61,19 @@ pub(super) fn append(
             params![run.number, at.as_microsecond(), kind.as_str(), detail],
         )?;
     }
+    let sealed = insert(&transaction, run, new.start, &new.blocks, new.text)?;
+    transaction.commit()?;
+    Ok(Some(sealed))
+}
+
+/// Appends a seal of a run to the chain.
+pub(super) fn insert(
+    transaction: &Connection,
+    run: &Run,
+    start: i64,
+    blocks: &BlockTexts,
+    text: &dyn Fn(u64, Digest) -> String,
+) -> rusqlite::Result<SealRecord> {
     let tail: Option<(u64, String)> = transaction
         .query_row("SELECT number, digest FROM seal ORDER BY number DESC LIMIT 1", [], |row| {
             Ok((row.get(0)?, row.get(1)?))
@@ -68,24 +81,23 @@ pub(super) fn append(
         .optional()?;
     let (number, previous) = tail.unwrap_or((0, Digest::ZERO.to_string()));
     let number = number.saturating_add(1);
-    let text = (new.text)(number, previous.parse().unwrap_or(Digest::ZERO));
+    let text = text(number, previous.parse().unwrap_or(Digest::ZERO));
     let digest = Digest::new(&text).to_string();
-    let BlockTexts { rows, attempts, events } = &new.blocks;
+    let BlockTexts { rows, attempts, events } = blocks;
     transaction.execute(
         "INSERT INTO seal (number, run, start, previous, digest, text, rows, attempts, events)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-        params![number, run.number, new.start, previous, digest, text, rows, attempts, events],
+        params![number, run.number, start, previous, digest, text, rows, attempts, events],
     )?;
-    transaction.commit()?;
-    Ok(Some(SealRecord {
+    Ok(SealRecord {
         number,
         run: run.id().to_owned(),
-        start: new.start,
+        start,
         previous,
         digest,
         text,
-        blocks: new.blocks.clone(),
-    }))
+        blocks: blocks.clone(),
+    })
 }
 
 pub(super) fn heads(ledger: &Connection) -> rusqlite::Result<Vec<SealHead>> {

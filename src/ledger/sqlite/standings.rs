@@ -11,17 +11,19 @@ use crate::model::Order;
 /// The rows of runs at endpoint ?3 with order ?1/?2: the run, whether the order is cancelled, whether
 /// it was sent, and whether a call for it has not been completed.
 const ROWS: &str = "SELECT run.number, run.id,
-         EXISTS (SELECT 1 FROM attempt
+         run.forgotten_at IS NOT NULL
+             OR EXISTS (SELECT 1 FROM attempt
                  WHERE attempt.run = same.run AND attempt.row = same.row AND outcome < 0)
              OR coalesce(row.status = 1 AND row.error_code = 'RESOLVED', 0),
-         EXISTS (SELECT 1 FROM attempt
+         run.forgotten_at IS NOT NULL
+             OR EXISTS (SELECT 1 FROM attempt
                  WHERE attempt.run = same.run AND attempt.row = same.row)
              OR coalesce(row.error_code = 'RESOLVED', 0),
          EXISTS (SELECT 1 FROM in_flight
                  WHERE in_flight.run = same.run AND in_flight.row = same.row)
      FROM row_by_order AS same
      CROSS JOIN run ON run.number = same.run
-     CROSS JOIN row ON row.run = same.run AND row.row = same.row
+     LEFT JOIN row ON row.run = same.run AND row.row = same.row
      WHERE same.admin_number = ?1 AND same.sequence_number = ?2
        AND run.endpoint = ?3 AND run.rows IS NOT NULL
      ORDER BY run.number";

@@ -121,3 +121,7 @@ SELECT run.id, in_flight.row, admin_number, sequence_number, attempt,
 FROM in_flight
 JOIN run ON run.number = in_flight.run
 JOIN row ON row.run = in_flight.run AND row.row = in_flight.row;
+
+-- When the rows of the run were removed, with its attempts, events and results files; NULL: they are
+-- here. What stays are row_by_order and packed_orders, with the orders that the run cancelled.
+ALTER TABLE run ADD COLUMN forgotten_at INTEGER;

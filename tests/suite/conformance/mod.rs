@@ -1,6 +1,7 @@
 //! The conformance suite of the ledger adapters, run against each of them, with tests of what
 //! only a shared ledger can do.
 mod disconnects;
+mod forget;
 mod process;
 mod requests;
 mod resolution;

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use crate::common::postgres::Database;
 use crate::conformance::process::{Home, Process, cancelled, fresh_rows};
 
-fn seal(ledger: &mut dyn Ledger, run: &Run) -> Option<SealRecord> {
+pub fn seal(ledger: &mut dyn Ledger, run: &Run) -> Option<SealRecord> {
     let clock = SealedClock::default();
     let program = SealedProgram { version: "0.0.0".parse().unwrap(), executable: None };
     seal_run(ledger, run, &SealingContext { results: None, clock, program }, None).unwrap()

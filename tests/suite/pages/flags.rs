@@ -8,7 +8,9 @@ use super::{Page, all_text, flags_in, pages};
 fn flags() -> BTreeSet<String> {
     let mut command = cardcancel::cli::command();
     command.build();
-    let of_commands = command.get_subcommands().flat_map(clap::Command::get_arguments);
+    let commands = || command.get_subcommands();
+    let of_commands = commands().chain(commands().flat_map(clap::Command::get_subcommands));
+    let of_commands = of_commands.flat_map(clap::Command::get_arguments);
     let arguments = command.get_arguments().chain(of_commands);
     let flags = arguments.filter_map(|argument| argument.get_long());
     flags.map(|flag| format!("--{flag}")).collect()

@@ -70,6 +70,7 @@ fn every_key_that_json_has_is_listed_and_no_other() {
         ("ledger info", "## ledger info"),
         ("ledger check", "## ledger check"),
         ("ledger backup copy.db", "## ledger backup"),
+        ("ledger forget --before 2999-01-01 --export audit --yes", "## ledger forget"),
         ("config show", "## config show"),
         ("run missing.csv", "## errors"),
     ] {

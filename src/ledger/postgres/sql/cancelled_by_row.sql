@@ -8,7 +8,11 @@ SELECT sent.row, sent.admin_number, sent.sequence_number,
              UNION ALL
              SELECT row.row FROM row
              WHERE row.run = part.run AND row.row BETWEEN part.first AND part.last
-               AND row.status = 1 AND row.error_code = 'RESOLVED')
+               AND row.status = 1 AND row.error_code = 'RESOLVED'
+             UNION ALL
+             SELECT row.row FROM row JOIN run ON run.number = row.run
+             WHERE row.run = part.run AND row.row BETWEEN part.first AND part.last
+               AND run.forgotten_at IS NOT NULL)
 FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS part (run, first, last)
 CROSS JOIN LATERAL (
     SELECT coalesce(array_agg(row.row), '{}'), coalesce(array_agg(row.admin_number), '{}'),

@@ -7,7 +7,7 @@ SELECT count(*) FILTER (WHERE is_cancelled),
 FROM unnest($3::bigint[], $4::integer[], $5::bigint[])
      AS wanted (admin_number, sequence_number, row)
 CROSS JOIN LATERAL (
-    SELECT coalesce(bool_or(EXISTS (
+    SELECT coalesce(bool_or(run.forgotten_at IS NOT NULL OR EXISTS (
                SELECT FROM attempt
                WHERE attempt.run = same.run AND attempt.row = same.row AND verdict = 0)), false)
            OR EXISTS (

@@ -12,7 +12,8 @@ CROSS JOIN LATERAL (
 ) AS ours
 CROSS JOIN LATERAL (
     SELECT run.id, same.row,
-           EXISTS (SELECT FROM attempt
+           run.forgotten_at IS NOT NULL
+               OR EXISTS (SELECT FROM attempt
                    WHERE attempt.run = same.run AND attempt.row = same.row AND verdict = 0)
                AS is_cancelled,
            coalesce(held.at_work, false) AS in_flight,

@@ -5,10 +5,10 @@ SELECT wanted.number, its.row, its.status, its.run
 FROM unnest($2::bigint[], $3::integer[])
     WITH ORDINALITY AS wanted (admin_number, sequence_number, number)
 CROSS JOIN LATERAL (
-    SELECT row.run, row.row, (
+    SELECT row.run, row.row, CASE WHEN run.forgotten_at IS NOT NULL THEN 0::smallint ELSE (
         SELECT attempt.status FROM attempt
         WHERE attempt.run = row.run AND attempt.row = row.row AND attempt.status IS NOT NULL
-        LIMIT 1) AS status
+        LIMIT 1) END AS status
     FROM row JOIN run ON run.number = row.run
     WHERE row.admin_number = wanted.admin_number
       AND row.sequence_number = wanted.sequence_number

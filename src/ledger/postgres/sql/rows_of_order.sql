@@ -6,5 +6,5 @@ FROM (SELECT run, row FROM row
       SELECT run, row FROM row
       WHERE admin_number = $1 AND sequence_number = $2 AND status IS NOT NULL) AS its
 JOIN run ON run.number = its.run
-WHERE run.rows IS NOT NULL
+WHERE run.rows IS NOT NULL AND run.forgotten_at IS NULL
 ORDER BY its.run, its.row;

@@ -4,7 +4,7 @@ SELECT run.number, id, key, command, input_name, input_digest, endpoint, run.pro
        cancelled, already_cancelled, rejected, failed, in_doubt, invalid, duplicate, not_sent,
        rejected_with_doubt,
        (SELECT request.rates FROM request WHERE request.run = run.number AND kind = 'pace'
-        ORDER BY request.number DESC LIMIT 1)
+        ORDER BY request.number DESC LIMIT 1), forgotten_at
 FROM run LEFT JOIN LATERAL (
     SELECT * FROM worker WHERE worker.run = run.number ORDER BY at_work DESC, number DESC LIMIT 1
 ) AS worker ON true

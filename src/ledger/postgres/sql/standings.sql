@@ -3,10 +3,11 @@
 -- (verdict 0) or by evidence, whether it was sent or evidence decided it, and, if a worker has it in
 -- flight, whether the lease of that is valid.
 SELECT wanted.number, run.number, run.id,
-       EXISTS (SELECT FROM attempt
+       run.forgotten_at IS NOT NULL
+           OR EXISTS (SELECT FROM attempt
                WHERE attempt.run = same.run AND attempt.row = same.row AND verdict = 0)
            OR (same.is_resolved AND same.status = 1),
-       same.is_resolved OR EXISTS (
+       run.forgotten_at IS NOT NULL OR same.is_resolved OR EXISTS (
            SELECT FROM attempt WHERE attempt.run = same.run AND attempt.row = same.row),
        held.is_alive
 FROM unnest($2::bigint[], $3::integer[])

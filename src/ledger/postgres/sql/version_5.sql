@@ -88,3 +88,7 @@ CREATE TABLE receipt (
     at     timestamptz NOT NULL,
     answer bytea       NOT NULL
 );
+
+-- When the rows of the run were removed, with its attempts, events and results files; NULL: they are
+-- here. What stays are the rows whose orders the run cancelled.
+ALTER TABLE run ADD COLUMN forgotten_at timestamptz;
