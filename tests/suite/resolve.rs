@@ -7,7 +7,9 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use serde_json::Value;
 
 use crate::common::postgres::{Database, database};
-use crate::common::{Behavior, ProgramOutput, ScriptedServer, Terminal, TestEnv, json, rows};
+use crate::common::{
+    Behavior, ProgramOutput, ScriptedServer, Terminal, TestEnv, json, kill, rows, until,
+};
 
 macro_rules! on_both_ledgers {
     ($($name:ident)*) => {
@@ -587,4 +589,88 @@ fn the_summary_for_programs_has_the_evidence_and_what_stays() {
     let args = ["orders.results.csv", "--standing", "none.csv", "--json"];
     let told: Value = serde_json::from_str(&scene.resolve(&args).exits(3).stdout).unwrap();
     assert_eq!((&told["run"], &told["state"]), (&Value::Null, &"unchanged".into()));
+}
+
+#[test]
+fn what_was_recorded_as_the_process_was_killed_is_completed_by_the_same_command() {
+    const ROWS: u32 = 50_000;
+    let scene = Scene::new(None);
+    let lines: String = (1..=ROWS).map(|row| format!("{row},1,in_doubt,true\n")).collect();
+    let header = "AdminNumber,CardSequenceNumber,status,doubt\n";
+    scene.env.file("theirs.csv", format!("{header}{lines}"));
+    scene.list("gone.csv", &[1, 2, 3]);
+    let args = ["resolve", "theirs.csv", "--cancelled", "gone.csv", "--yes", "--trust-results"];
+    let child = scene.command(&args).spawn().unwrap();
+    until("there is a ledger", || scene.env.ledger().exists());
+    let other = rusqlite::Connection::open(scene.env.ledger()).unwrap();
+    other.busy_timeout(std::time::Duration::from_secs(60)).unwrap();
+    until("the run is recorded", || {
+        let count = "SELECT count(*) FROM run WHERE rows IS NOT NULL";
+        other.query_row(count, [], |row| row.get::<_, u32>(0)).is_ok_and(|runs| runs == 1)
+    });
+    // It cannot note its results meanwhile.
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    kill(child);
+    other.execute_batch("ROLLBACK").unwrap();
+    assert!(!scene.env.path("theirs.resolved-1.results.csv").exists());
+    assert_eq!(scene.runs()[0]["counts"]["already_cancelled"], 3);
+    let told = scene.run(&args).exits(3).stdout;
+    assert!(told.contains("had been recorded before"), "{told}");
+    assert_eq!(scene.lines("theirs.resolved-1.results.csv").len(), ROWS as usize);
+    scene.run(&["verify", "--require", "sealed"]).exits(0);
+    assert_eq!(scene.runs().len(), 1);
+}
+
+#[test]
+fn a_call_in_flight_as_a_process_died_must_be_looked_after_first() {
+    let env = TestEnv::new();
+    let server = ScriptedServer::always(Behavior::Hang);
+    env.file("orders.csv", "AdminNumber,CardSequenceNumber\n1003,1\n");
+    let child = env.begin_to_cancel(&server.url(), &[]);
+    until("the call is made", || !server.requests().is_empty());
+    env.file("gone.csv", "admin,seq\n1003,1\n");
+    let url = server.url();
+    let args = ["resolve", "--open", "--cancelled", "gone.csv", "--yes", "--url", &url];
+    let told = env.run(&args).exits(0);
+    assert!(told.stdout.contains("No row is open"), "{}", told.report());
+    assert!(told.stderr.contains("is in progress"), "{}", told.report());
+    kill(child);
+    let told = env.run(&args).exits(3).stdout;
+    assert!(told.contains("1 order of the lists was in flight in run "), "{told}");
+    assert!(
+        told.contains("when its process died: start that run again first, then this command"),
+        "{told}"
+    );
+}
+
+#[test]
+fn lists_may_be_compressed_and_have_columns_by_other_names_than_the_results() {
+    let scene = Scene::new(None);
+    scene.env.file("orders.csv", "Konto,Folge\n1003,1\n1001,1\n");
+    let named = ["--admin-column", "Konto", "--sequence-column", "Folge"];
+    scene.send("run", "orders.csv", &named).exits(3);
+    let list = "admin_number|card_sequence_number|note\n1003|1|a, b\n";
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    std::io::Write::write_all(&mut packed, list.as_bytes()).unwrap();
+    scene.env.file("gone.csv.gz", packed.finish().unwrap());
+    let args = ["orders.results.csv", "--cancelled", "gone.csv.gz"];
+    scene.resolve(&[&args[..], &named].concat()).exits(0);
+    let written = rows(&scene.env.read("orders.resolved-1.results.csv"));
+    assert_eq!((written[0].get("Konto"), written[0].code()), ("1003", "RESOLVED"));
+    assert_eq!(written[0].get("message"), "gone.csv.gz, row 1");
+    assert!(!scene.env.text("orders.resolved-1.results.csv").contains("a, b"));
+}
+
+#[test]
+fn results_that_cannot_be_written_refuse_the_command_before_anything_is_recorded() {
+    let scene = Scene::new(None);
+    scene.with_doubts().list("gone.csv", &[1003]);
+    let args = ["orders.results.csv", "--cancelled", "gone.csv", "-o", "nowhere/results.csv"];
+    let refused = scene.resolve(&args).exits(2).stderr;
+    assert!(refused.contains("nowhere/results.csv"), "{refused}");
+    assert_eq!(scene.runs().len(), 1);
+    scene.env.file("mine.csv", "kept");
+    let args = ["orders.results.csv", "--cancelled", "gone.csv", "-o", "mine.csv"];
+    scene.resolve(&args).exits(2);
+    assert_eq!((scene.env.text("mine.csv").as_str(), scene.runs().len()), ("kept", 1));
 }

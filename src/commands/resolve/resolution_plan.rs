@@ -220,26 +220,34 @@ impl ResolutionPlan {
         let of_runs = [
             (
                 in_flight,
-                "in flight in run",
-                "wait until it has ended, then start the same command again",
+                [
+                    "order of the lists is in flight in run",
+                    "orders of the lists are in flight in run",
+                ],
+                ": wait until it has ended, then start the same command again",
             ),
             (
                 interrupted,
-                "in flight when the process died that worked on run",
-                "start that run again first, then this command",
+                [
+                    "order of the lists was in flight in run",
+                    "orders of the lists were in flight in run",
+                ],
+                " when its process died: start that run again first, then this command",
             ),
-            (sent_since, "sent later by run", "resolve its results, or --open"),
+            (
+                sent_since,
+                [
+                    "order of the lists was sent later by run",
+                    "orders of the lists were sent later by run",
+                ],
+                ": resolve its results, or --open",
+            ),
         ];
-        for (runs, how, what_to_do) in of_runs {
-            for (run, number) in runs {
-                let orders = plural(*number, "order of the lists is", "orders of the lists are");
-                let is = if how.starts_with("sent") {
-                    orders.replace(" is", " was").replace(" are", " were")
-                } else {
-                    orders
-                };
-                remarks.push(format!("{is} {how} {run}: {what_to_do}"));
-            }
+        for (runs, [one, many], what_to_do) in of_runs {
+            let remark = |(run, number): (&String, &u64)| {
+                format!("{} {run}{what_to_do}", plural(*number, one, many))
+            };
+            remarks.extend(runs.iter().map(remark));
         }
         remarks
     }
