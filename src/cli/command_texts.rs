@@ -146,7 +146,7 @@ pub const COMMANDS: &[CommandHelp] = &[
             ),
         ],
         exit_codes: &ExitCode::LIST,
-        see_also: &["run", "runs"],
+        see_also: &["run", "resolve", "runs"],
     },
     CommandHelp {
         name: "resolve",
@@ -343,7 +343,7 @@ pub const COMMANDS: &[CommandHelp] = &[
             ),
         ],
         exit_codes: PLAIN,
-        see_also: &["runs", "rerun", "history"],
+        see_also: &["runs", "resolve", "rerun", "history"],
     },
     CommandHelp {
         name: "history",
