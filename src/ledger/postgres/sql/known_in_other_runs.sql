@@ -1,8 +1,9 @@
 -- What other runs at endpoint $2 know of the orders of those rows $3 of run $1 that are not
 -- decided: the runs with the order, each with whether it was answered with Status true (verdict
 -- 0), whether a worker has it in flight, and whether an answer was lost, including that of an
--- expired worker. Evidence that the order is cancelled counts as such an answer. The configured meaning of a code is no fact about an order. While the budget
--- is locked, no other commit at the endpoint can be committed.
+-- expired worker. Evidence that the order is cancelled counts as such an answer; the configured
+-- meaning of a code is no fact about an order. While the budget is locked, no other commit at the
+-- endpoint can be committed.
 SELECT wanted.row, other.id, other.row, other.is_cancelled, other.in_flight, other.in_doubt
 FROM unnest($3::bigint[]) AS wanted (row)
 CROSS JOIN LATERAL (
