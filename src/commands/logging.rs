@@ -23,7 +23,7 @@ use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::config::{LogFormat, LogSettings};
-use crate::output::console;
+use crate::output::{console, wrap};
 
 /// The target of lines that tell a person at a terminal nothing beside the summary.
 pub const LOG_ONLY: &str = "cardcancel::log_only";
@@ -67,13 +67,13 @@ where
         mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> std::fmt::Result {
-        match *event.metadata().level() {
-            Level::ERROR => writer.write_str("error: ")?,
-            Level::WARN => writer.write_str("warning: ")?,
-            _ => {}
-        }
-        context.format_fields(writer.by_ref(), event)?;
-        writeln!(writer)
+        let mut line = String::from(match *event.metadata().level() {
+            Level::ERROR => "error: ",
+            Level::WARN => "warning: ",
+            _ => "",
+        });
+        context.format_fields(Writer::new(&mut line), event)?;
+        writeln!(writer, "{}", wrap::for_stderr(&line))
     }
 }
 

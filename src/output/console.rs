@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::progress;
+use super::{progress, wrap};
 
 /// Whether lines on standard error are JSON, one object each.
 static JSON_LINES: AtomicBool = AtomicBool::new(false);
@@ -29,7 +29,7 @@ pub fn eprint_line(line: impl Display) {
     if JSON_LINES.load(Ordering::Relaxed) {
         write_line(json_line("WARN", &line));
     } else {
-        write_line(line);
+        write_line(wrap::for_stderr(&line.to_string()));
     }
 }
 
@@ -38,13 +38,13 @@ pub fn eprint_error(error: impl Display) {
     if JSON_LINES.load(Ordering::Relaxed) {
         write_line(json_line("ERROR", &error));
     } else {
-        write_line(format_args!("error: {error}"));
+        write_line(wrap::for_stderr(&format!("error: {error}")));
     }
 }
 
 /// A line of a question on standard error, which a person answers.
 pub fn eprint_question(line: impl Display) {
-    write_line(line);
+    write_line(wrap::for_stderr(&line.to_string()));
 }
 
 fn json_line(level: &str, line: &dyn Display) -> serde_json::Value {

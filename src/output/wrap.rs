@@ -7,7 +7,15 @@ const NARROWEST: usize = 40;
 
 /// The text for standard output: wrapped if that is a terminal.
 pub fn for_stdout(text: &str) -> String {
-    let terminal = Term::stdout();
+    for_terminal(&Term::stdout(), text)
+}
+
+/// The text for standard error: wrapped if that is a terminal.
+pub fn for_stderr(text: &str) -> String {
+    for_terminal(&Term::stderr(), text)
+}
+
+fn for_terminal(terminal: &Term, text: &str) -> String {
     match terminal.size_checked().filter(|_| terminal.is_term()) {
         Some((_, columns)) if usize::from(columns) >= NARROWEST => wrapped(text, columns.into()),
         _ => text.to_owned(),
