@@ -130,7 +130,11 @@ mod tests {
         for example in COMMANDS.iter().flat_map(|help| help.examples) {
             let line = example.line.split(" | ").next().unwrap_or_default();
             let line = line.trim_start_matches("source <(").trim_end_matches(')');
-            let words = line.split_whitespace().map(|word| word.trim_matches('\''));
+            // What stands in quotes is one word.
+            let words = line.split('\'').enumerate().flat_map(|(at, part)| match at % 2 {
+                0 => part.split_whitespace().collect(),
+                _ => vec![part],
+            });
             if let Err(error) = crate::cli::parse(words) {
                 panic!("{line}: {error}");
             }

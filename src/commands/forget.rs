@@ -75,8 +75,8 @@ pub fn forget(
             Some(seal) => forgotten.push((run, seal, export.file.name.clone())),
             None => kept.push((run, "it was started or sealed meanwhile".to_owned())),
         }
-        ledger.remove_forgotten()?;
     }
+    ledger.remove_forgotten()?;
     let space = if forgotten.is_empty() { None } else { Some(give_space_back(ledger.as_mut())?) };
     if settings.json {
         console::print_line(json(&forgotten, &kept, space.as_ref()));
@@ -278,7 +278,7 @@ fn text(forgotten: &[Forgotten], kept: &[(Run, String)], space: Option<&Space>) 
         Space::GivenBack => "The space was given back".to_owned(),
         Space::Later => "A run is in progress, so the space was not given back: later runs use it; the next `ledger forget` that forgets a run gives it back".to_owned(),
         Space::ByTheDatabase => "PostgreSQL uses the space again once it has vacuumed; VACUUM FULL gives it back".to_owned(),
-        Space::Failed(why) => format!("The runs are forgotten, but their space was not given back: {}; make room for a second copy of the ledger", shown(why)),
+        Space::Failed(why) => format!("The runs are forgotten, but their space was not given back: {}; make room for a copy of the ledger, both beside it and in the folder for temporary files", shown(why)),
     }));
     lines.join("\n")
 }

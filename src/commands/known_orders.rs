@@ -138,7 +138,7 @@ impl LedgerCheck {
         let known = known.unwrap_or_else(|| "no other run knows these orders".to_owned());
         match run {
             Some(run) if run.forgotten_at.is_some() => format!(
-                "Ledger {ledger}: run {} of this file was forgotten: the same command is refused without --again",
+                "Ledger {ledger}: run {} of this file was forgotten: the same command is refused",
                 run.id()
             ),
             Some(run) if run.has_ended() => format!(

@@ -4,6 +4,7 @@ use std::process::Stdio;
 
 use crate::common::postgres::{Database, database};
 use crate::common::{Behavior, CANCELLED, ProgramOutput, ScriptedServer, TestEnv, contains, json};
+use crate::full_disk::on_a_disk_with;
 use rusqlite::Connection;
 use serde_json::Value;
 
@@ -158,7 +159,7 @@ fn what_goes_and_what_stays(database: Option<Database>) {
     let flags = ["--url", &url, "--external-ip", "10.0.0.1", "--yes"];
     let again = archive.run(&[&["run", "orders.csv"], &flags[..]].concat()).exits(2);
     assert!(
-        again.stderr.contains("orders.csv was run before, and the rows of run"),
+        again.stderr.contains("nothing was sent: orders.csv was run before, and the rows of run"),
         "{}",
         again.report()
     );
@@ -452,4 +453,23 @@ fn what_evidence_showed_to_be_cancelled_stays() {
 #[ignore = "needs PostgreSQL: tests/run brings it"]
 fn what_evidence_showed_to_be_cancelled_stays_in_a_database() {
     what_evidence_cancelled_stays(Some(database()));
+}
+
+#[test]
+fn on_a_full_disk_nothing_is_half_forgotten_and_the_same_command_goes_on() {
+    let archive = Archive::new(None);
+    let orders: Vec<u32> = (10..2010).collect();
+    let id = archive.cancel("orders.csv", &orders, &["--rate", "unlimited"]);
+    archive.export(&[&id], "audit");
+    let flags = ["ledger", "forget", "--before", "2999-01-01", "--yes", "--export", "audit"];
+    for kilobytes in [8, 32, 64] {
+        let outcome = on_a_disk_with(kilobytes, &archive.env, &archive.env.command(&flags));
+        assert!(outcome.code == Some(5) || kilobytes > 8 && outcome.code == Some(0));
+        archive.run(&["verify"]).exits(0);
+        let history = archive.run(&["history", "10", "1"]).exits(0).stdout;
+        assert!(history.contains("cancelled"), "{history}");
+    }
+    archive.run(&flags).exits(0);
+    assert_eq!((archive.count("attempt"), archive.count("row")), (0, 0));
+    archive.run(&["verify"]).exits(0);
 }

@@ -17,7 +17,7 @@ pub fn cancel_on_a_disk_with(
 }
 
 /// Runs this command likewise.
-fn on_a_disk_with(kilobytes: u32, env: &TestEnv, whole: &Command) -> ProgramOutput {
+pub fn on_a_disk_with(kilobytes: u32, env: &TestEnv, whole: &Command) -> ProgramOutput {
     let blocks = kilobytes * 2;
     let mut limited = Command::new("sh");
     limited

@@ -39,10 +39,11 @@ impl RunState {
             ledger.find_by_key(&input.key)?.filter(|run| !(settings.again && run.has_ended()));
         if let Some(run) = &found {
             let again =
-                "; with --again it is run once more, without the orders that were cancelled";
+                "--again would send all of its orders once more, also those that were cancelled";
             let name = input.input.name();
-            refuse_forgotten(ledger, run)
-                .map_err(|why| anyhow!("{name} was run before, and {why}{again}"))?;
+            refuse_forgotten(ledger, run).map_err(|why| {
+                anyhow!("nothing was sent: {name} was run before, and {why}; {again}")
+            })?;
         }
         Ok(match found {
             Some(run) => RunState::Existing(run),

@@ -193,6 +193,9 @@ pub(super) fn forgotten_with(
 
 /// Gives the space of what was removed back to the system. It writes the whole file anew.
 pub(super) fn give_back(ledger: &Connection) -> rusqlite::Result<()> {
-    ledger.execute_batch("VACUUM")?;
+    // The copy that it makes is as large as what stays: it must not be in memory.
+    let given_back = ledger.execute_batch("PRAGMA temp_store = FILE; VACUUM");
+    ledger.execute_batch("PRAGMA temp_store = MEMORY")?;
+    given_back?;
     ledger.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
 }
