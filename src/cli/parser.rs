@@ -80,11 +80,12 @@ const RESULTS_OPTIONS: [&str; 7] =
 const REPORT_OPTIONS: [&str; 5] = ["results", "ledger", "rehearse", "config", "profile"];
 /// The options that `worker` does not take: what is run, how fast, until when and where
 /// its results go was said where the run was opened.
-pub(super) const OPTIONS_NOT_FOR_WORKER: [&str; 24] = [
+pub(super) const OPTIONS_NOT_FOR_WORKER: [&str; 25] = [
     "reason",
     "requested-by",
     "ticket",
     "require-purpose",
+    "ok-if",
     "rate",
     "cut-off",
     "start-window",

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use anyhow::bail;
 
 use crate::config::suggest;
-use crate::input::{ColumnMap, Input, InputError, RerunPlan};
+use crate::input::{ColumnMap, Input, RerunPlan};
 use crate::model::{Status, card_numbers};
 
 /// How many error codes a message lists.
@@ -80,22 +80,4 @@ fn listed(codes: &BTreeSet<String>) -> String {
 /// A word from the outside, fit to be shown.
 fn shown(word: &str) -> String {
     card_numbers::redact(word).escape_debug().to_string()
-}
-
-/// Whether no row of the file is run again.
-///
-/// # Errors
-/// When the input cannot be read any more.
-pub fn selects_nothing(
-    input: &Input,
-    columns: &ColumnMap,
-    plan: &RerunPlan,
-) -> Result<bool, InputError> {
-    let mut rows = input.rows(columns)?;
-    while let Some(record) = rows.next()? {
-        if plan.selects(record.fields) {
-            return Ok(false);
-        }
-    }
-    Ok(true)
 }

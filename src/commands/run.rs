@@ -25,6 +25,7 @@ use crate::config::{Env, Layer, Settings, TargetSettings};
 use crate::engine::RunOutcome;
 use crate::exit_code::ExitCode;
 use crate::ledger::{Ledger, LedgerLocation, Run};
+use crate::output::console;
 use crate::output::metrics::MetricsFile;
 use crate::output::results::ResultsFile;
 use crate::output::summary::WorkSummary;
@@ -79,8 +80,13 @@ async fn execute(
     context.input.input.refuse_other_rows(state.rows())?;
     logging::set_run(state.id());
     state.warnings().iter().for_each(|warning| tracing::warn!("{warning}"));
-    if let RunState::New(..) = &state {
+    if let RunState::New(_, summary) = &state {
         refuse_foreign_results(&context.input, &context.target, settings, ledger.as_mut())?;
+        // Invalid rows are reported by the results.
+        if only.is_some() && summary.to_send == 0 && summary.invalid == 0 {
+            report_nothing_to_do(&context);
+            return Ok(ExitCode::Done);
+        }
     }
     if let RunState::Existing(run) = &state
         && run.has_ended()
@@ -107,6 +113,25 @@ async fn execute(
     let mut metrics = create_metrics(&state, settings)?;
     let exit = send_and_report(context, state, &preflight, results, ledger, &mut metrics).await;
     finalize_metrics(metrics, exit)
+}
+
+/// Reports that a rerun has no row to send: it writes nothing.
+fn report_nothing_to_do(context: &Context<'_>) {
+    let name = context.input.input.name();
+    if context.settings.json {
+        console::print_line(serde_json::json!({
+            "version": 1, "run": null, "state": "nothing_to_do", "exit_code": ExitCode::Done as u8,
+            "error": null,
+        }));
+    } else if context.input.has_words() {
+        console::print_line(format_args!(
+            "Nothing to do: no row of {name} is one of --only; nothing was written"
+        ));
+    } else {
+        console::print_line(format_args!(
+            "Nothing to do: no row of {name} is open; nothing was written"
+        ));
+    }
 }
 
 /// Opens the file and finds the target. Limits how much of a file that is too long is read.

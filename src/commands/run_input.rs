@@ -101,14 +101,9 @@ impl RunInput {
         self.scan()
     }
 
-    /// Whether --only was given and selects no row: then there is nothing to do.
-    pub fn selects_nothing(&self) -> anyhow::Result<bool> {
-        Ok(match &self.plan {
-            Some(plan) if !self.words.is_empty() => {
-                only_filter::selects_nothing(&self.input, &self.columns, plan)?
-            }
-            _ => false,
-        })
+    /// Whether the rows that are sent were named with --only.
+    pub fn has_words(&self) -> bool {
+        !self.words.is_empty()
     }
 
     /// A new run of the file, opened now.

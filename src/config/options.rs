@@ -16,6 +16,7 @@ use super::values::delimiter::Delimiter;
 use super::values::log_format::{LogFormat, LogLevel};
 use super::values::or_off::OrOff;
 use super::values::purpose::{RecordedText, RequiredPurpose};
+use crate::exit_code::OkIf;
 use crate::hash::Digest;
 use crate::model::{NotProcessed, OnDoubt};
 use crate::policy::cut_off::CutOff;
@@ -218,6 +219,15 @@ pub struct Options {
     /// Separated by commas; "none" requires nothing. Meant for a profile: require_purpose = ["ticket"].
     #[arg(long, help_heading = THIS_RUN, value_name = "FLAGS|none")]
     pub require_purpose: Option<Vec<RequiredPurpose>>,
+
+    /// Exit with 0 if only such rows are left: rejected, failed, invalid, in_doubt, cut_off
+    ///
+    /// Separated by commas; "none" is the default. For schedulers: the summary shows which exit code
+    /// the run would have without it. rejected is without doubt, in_doubt includes rejected with
+    /// doubt, and cut_off is a run that its cut-off stopped; any other early stop, a changed input
+    /// and a failure of the ledger keep their codes.
+    #[arg(long, help_heading = THIS_RUN, value_name = "ENDS|none")]
+    pub ok_if: Option<Vec<OkIf>>,
 
     /// Run a file again whose run has ended
     ///

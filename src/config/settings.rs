@@ -28,6 +28,7 @@ use super::values::log_format::LogFormat;
 use crate::corecard::auth::Auth;
 use crate::corecard::body_template::BodyTemplate;
 use crate::corecard::connector::NetworkConfig;
+use crate::exit_code::OkIf;
 use crate::input::Expected;
 use crate::ledger::{LedgerLocation, Purpose, SharedLedgerTimeouts};
 use crate::model::{CodeMap, NotProcessed, OnDoubt};
@@ -136,6 +137,8 @@ pub struct Settings {
     pub profile: Option<String>,
     /// Why the run is started.
     pub purpose: Purpose,
+    /// Which ends of the run exit with 0.
+    pub ok_if: OkIf,
     /// Where seals are kept outside of the ledger; nowhere in a rehearsal.
     pub seal: SealSettings,
     /// The settings in force, without secrets, as TOML.
@@ -229,6 +232,7 @@ impl Settings {
             metrics: options.metrics_file.take().filter(|_| !rehearse && makes_calls),
             profile: options.profile.take(),
             purpose: purpose(&mut options)?,
+            ok_if: OkIf::all(options.ok_if.take().unwrap_or_default()),
             seal: seal.filter(|_| !rehearse).unwrap_or_default(),
             configuration,
             again: options.again == Some(true),

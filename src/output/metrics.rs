@@ -224,7 +224,7 @@ impl RunMetrics {
         text.one("complete", "gauge", complete, is_complete.into());
         if let Some((at, exit)) = self.ended {
             text.timestamp("ended_timestamp_seconds", "When the run finished.", at);
-            let code = "The exit code; 0 is every row cancelled.";
+            let code = "The exit code; 0 is every row cancelled, or what --ok-if allows.";
             text.one("exit_code", "gauge", code, exit as u64);
         }
         if let Some(stop) = &self.stop {

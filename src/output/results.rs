@@ -22,6 +22,8 @@ use crate::model::Counts;
 #[derive(Debug)]
 pub struct ResultsFile {
     path: PathBuf,
+    /// Where it is put if another run has put a file at the path meanwhile.
+    others: Vec<PathBuf>,
     temp_file: NamedTempFile,
     replace: Replace,
 }
@@ -86,7 +88,14 @@ impl ResultsFile {
             let path = path.display();
             format!("the results cannot be written to {path}: choose another file with -o")
         })?;
-        Ok(ResultsFile { path, temp_file, replace })
+        Ok(ResultsFile { path, others: Vec::new(), temp_file, replace })
+    }
+
+    /// Puts it at the first of these paths, in the same folder, that is free, if another run has put
+    /// a file at its own meanwhile.
+    #[must_use]
+    pub fn or_at(self, others: Vec<PathBuf>) -> ResultsFile {
+        ResultsFile { others, ..self }
     }
 
     /// Writes every row of the run, shows each to `observer`, and puts the file in its place.
@@ -104,17 +113,7 @@ impl ResultsFile {
             let path = self.path.display();
             format!("the results could not be written to {path}; the ledger has them all: correct the cause and start the same command again")
         })?;
-        // Another may have been put there while the run went on.
-        may_replace(&self.path, source.run.id(), self.replace, ledger)?;
-        let ResultsFile { path, temp_file, .. } = self;
-        let shown = path.display().to_string();
-        ledger.note_results(source.run, &digest, &shown)?;
-        ledger.note_results(source.run, &fingerprint(&temp_file.as_file().metadata()?), &shown)?;
-        temp_file
-            .persist(&path)
-            .map_err(io::Error::from)
-            .and_then(|_| sync_folder(&path))
-            .with_context(|| format!("the results could not be put at {shown}"))?;
+        let path = self.put_in_place(&digest, source, ledger)?;
         let RowTally { ended, open, may_be_cut_short, misnamed } = tally;
         let counts = ended.plus(open);
         let input_changed = source.input.has_changed();
@@ -127,6 +126,50 @@ impl ResultsFile {
             misnamed,
             input_changed,
         })
+    }
+
+    /// Gives the file its name. Returns its path.
+    fn put_in_place(
+        self,
+        digest: &str,
+        source: &ResultsInput<'_>,
+        ledger: &mut dyn Ledger,
+    ) -> anyhow::Result<PathBuf> {
+        let ResultsFile { mut path, others, mut temp_file, replace } = self;
+        let marks = [digest.to_owned(), fingerprint(&temp_file.as_file().metadata()?)];
+        let note = |ledger: &mut dyn Ledger, path: &Path| {
+            let shown = path.display().to_string();
+            marks.iter().try_for_each(|mark| ledger.note_results(source.run, mark, &shown))
+        };
+        let failed = |path: &Path| format!("the results could not be put at {}", path.display());
+        let mut others = others.into_iter();
+        // A name that another run could take too is taken only if it is free, which is one step with
+        // the taking of it.
+        while !others.as_slice().is_empty()
+            && !is_replaceable(&path, source.run.id(), replace, ledger)?
+        {
+            match temp_file.persist_noclobber(&path) {
+                Ok(_) => {
+                    note(ledger, &path)?;
+                    sync_folder(&path).with_context(|| failed(&path))?;
+                    return Ok(path);
+                }
+                Err(taken) if taken.error.kind() == io::ErrorKind::AlreadyExists => {
+                    temp_file = taken.file;
+                    path = others.next().unwrap_or(path);
+                }
+                Err(cause) => return Err(cause.error).with_context(|| failed(&path)),
+            }
+        }
+        // Another may have been put there while the run went on.
+        may_replace(&path, source.run.id(), replace, ledger)?;
+        note(ledger, &path)?;
+        temp_file
+            .persist(&path)
+            .map_err(io::Error::from)
+            .and_then(|_| sync_folder(&path))
+            .with_context(|| failed(&path))?;
+        Ok(path)
     }
 
     fn write_to_temp(

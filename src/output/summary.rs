@@ -10,7 +10,7 @@ use super::{
     grouped, human_count, human_duration, per_second, plural, rerun_command, rows, stats_line,
 };
 use crate::engine::RunStats;
-use crate::exit_code::ExitCode;
+use crate::exit_code::{ExitCode, OkIf};
 use crate::input::shown;
 use crate::ledger::Run;
 use crate::model::{Counts, ReasonCode, Status};
@@ -32,6 +32,10 @@ pub struct Summary<'a> {
     pub is_rehearsal: bool,
     /// How the program ends.
     pub exit: ExitCode,
+    /// How it would end without `ok_if`.
+    pub outcome: ExitCode,
+    /// Which ends of the run exit with 0.
+    pub ok_if: &'a OkIf,
     /// The seal of the run; `None` while other processes work on it.
     pub seal: Option<SealLine>,
     /// Why seals could not be handed on to what keeps them outside of the ledger.
@@ -160,8 +164,15 @@ impl Summary<'_> {
             None if self.results.have_ended() => "ended".to_owned(),
             None => "not ended".to_owned(),
         };
-        let exit = self.exit as u8;
-        format!("{end}; exit code {exit}: {}", counts_text(&self.results.counts).join(", "))
+        let (exit, counts) = (self.exit as u8, counts_text(&self.results.counts).join(", "));
+        let tolerated = self.tolerated().map(|text| format!(" ({text})")).unwrap_or_default();
+        format!("{end}; exit code {exit}{tolerated}: {counts}")
+    }
+
+    /// What the exit code hides, if it hides anything.
+    fn tolerated(&self) -> Option<String> {
+        let is_so = self.exit != self.outcome;
+        is_so.then(|| format!("{} without --ok-if {}", self.outcome as u8, self.ok_if))
     }
 
     fn headline(&self) -> String {
@@ -229,6 +240,9 @@ impl Summary<'_> {
             of(Status::Invalid),
             "not sent: correct the orders in a new file, and run that",
         );
+        if let Some(tolerated) = self.tolerated() {
+            steps.push(format!("Exit code: {} ({tolerated})", self.exit as u8));
+        }
         if steps.is_empty() {
             steps.push("Every order is cancelled; there is nothing left to do".to_owned());
         }
@@ -281,6 +295,7 @@ impl Summary<'_> {
             "stop": run.stop,
             "stop_reason": run.stop.as_deref().map(|stop| self.why(stop)),
             "exit_code": self.exit as u8,
+            "exit_code_without_ok_if": self.outcome as u8,
             "input_changed": self.results.input_changed,
             "error": self.results.misnamed.as_ref().map(ToString::to_string),
             "rows": run.rows,

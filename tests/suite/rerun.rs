@@ -4,8 +4,8 @@ use std::ops::Deref;
 use std::sync::{Arc, Mutex};
 
 use crate::common::{
-    Behavior, ProgramOutput, Request, ResultRow, ScriptedServer, TestEnv, TestSimulator, json,
-    redact_varying, rows, status,
+    Behavior, ProgramOutput, Request, ResultRow, ScriptedServer, TestEnv, TestSimulator, ended,
+    json, redact_varying, rows, status,
 };
 use insta::assert_snapshot;
 
@@ -270,14 +270,17 @@ fn a_word_that_is_neither_a_status_nor_a_code_of_the_file_is_an_error() {
 fn a_status_that_no_row_has_leaves_nothing_to_do() {
     let env = Morning::come();
     let again = ["--only", "already_cancelled", "-o", "again.csv"];
-    for _ in 0..2 {
-        env.rerun("orders.results.csv", &again).exits(0);
-        assert_eq!(env.text("again.csv"), env.text("orders.results.csv"));
-    }
+    let runs = env.run(&["runs"]).stdout;
+    let outcome = env.rerun("orders.results.csv", &again).exits(0);
+    assert_eq!(
+        outcome.stdout,
+        "Nothing to do: no row of orders.results.csv is one of --only; nothing was written\n"
+    );
     let json = [&again[..], &["--json"]].concat();
     let summary = env.rerun("orders.results.csv", &json).exits(0).stdout;
-    assert!(summary.contains(r#""exit_code":0"#), "{summary}");
-    assert!(env.admins().is_empty());
+    assert_snapshot!(summary.trim(), @r#"{"error":null,"exit_code":0,"run":null,"state":"nothing_to_do","version":1}"#);
+    assert!(env.admins().is_empty() && !env.path("again.csv").exists());
+    assert_eq!(env.run(&["runs"]).stdout, runs, "a run was recorded");
 }
 
 #[test]
@@ -435,9 +438,13 @@ fn when_every_row_ended_there_is_nothing_to_send() {
     let env = TestEnv::new();
     let core_card = TestSimulator::perfect();
     env.orders(3).cancel(&core_card.url(), &[]).exits(0);
-    let outcome = env.rerun("orders.results.csv", &core_card.url(), &["-o", "again.csv"]).exits(0);
+    let outcome = env.rerun("orders.results.csv", &core_card.url(), &[]).exits(0);
     assert_eq!(core_card.requests(), 3, "{}", outcome.report());
-    assert_eq!(env.text("again.csv"), env.text("orders.results.csv"));
+    assert_eq!(
+        outcome.stdout,
+        "Nothing to do: no row of orders.results.csv is open; nothing was written\n"
+    );
+    assert!(!env.path("orders.rerun-1.results.csv").exists());
 }
 
 #[test]
@@ -474,4 +481,32 @@ fn results_of_reruns_are_numbered_and_two_of_one_file_do_not_collide() {
     assert_eq!(rerun("orders.results.csv", &[]), first, "the run has ended");
     assert_eq!(rerun(first, &[]), "orders.rerun-2.results.csv");
     assert_eq!(rerun("orders.results.csv", &["--again"]), "orders.rerun-3.results.csv");
+}
+
+#[test]
+fn two_reruns_of_one_file_at_the_same_time_never_write_to_one_name() {
+    let env = TestEnv::with_orders(4);
+    let refusing = ScriptedServer::always(Behavior::Respond(status("404 Not Found")));
+    env.cancel(&refusing.url(), &[]).exits(1);
+    for round in 0..5 {
+        // Two selections of one file are two runs.
+        let starts = [["--only", "failed"], ["--only", "HTTP_404"]].map(|only| {
+            let needed = ["--url", &refusing.url(), "--external-ip", "10.120.0.0", "--yes"];
+            let flags = ["--rate", "unlimited", "--again", "--json"];
+            let args = [&["rerun", "orders.results.csv"], &only[..], &needed, &flags].concat();
+            env.command(&args).spawn().unwrap()
+        });
+        let names = starts.map(|started| {
+            let summary = ended(started).exits(1).stdout;
+            let summary: serde_json::Value = serde_json::from_str(&summary).unwrap();
+            let run = summary["run"].as_str().unwrap().to_owned();
+            (summary["results"].as_str().unwrap().to_owned(), run)
+        });
+        assert_ne!(names[0].0, names[1].0, "{names:?}");
+        for (name, run) in names {
+            assert_eq!(rows(&env.read(&name)).len(), 4, "round {round}");
+            let shown = env.run(&["runs", &run]).exits(0).stdout;
+            assert!(shown.contains(&format!("Results {name}\n")), "{shown}");
+        }
+    }
 }

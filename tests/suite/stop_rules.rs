@@ -204,3 +204,34 @@ fn rows_that_are_not_sent_do_not_count_against_the_most_rows() {
     env.file("orders.csv", "admin,seq\n1001,1\n1001,1\nx,1\n1002,1\n");
     env.cancel(&TestSimulator::perfect().url(), &["--max-rows", "2"]).exits(1);
 }
+
+#[test]
+fn a_run_of_which_only_tolerated_rows_are_left_exits_with_0_and_tells_what_it_hides() {
+    let server = answering(|nth| if nth == 0 { PRINTED } else { CANCELLED });
+    let env = TestEnv::new();
+    env.orders(3).file("cardcancel.toml", "[profile.nightly]\nok_if = ['rejected']\n");
+    let outcome = one_at_a_time(&env, &server, &["--profile", "nightly"]).exits(0);
+    assert!(
+        outcome.stdout.contains("\nExit code: 0 (1 without --ok-if rejected)\n"),
+        "{outcome:?}"
+    );
+    assert!(outcome.stderr.contains("exit code 0 (1 without --ok-if rejected): "), "{outcome:?}");
+    let again = ["--profile", "nightly", "--json"];
+    let summary: serde_json::Value =
+        serde_json::from_str(&one_at_a_time(&env, &server, &again).exits(0).stdout).unwrap();
+    assert_eq!(
+        (&summary["exit_code"], &summary["exit_code_without_ok_if"]),
+        (&0.into(), &1.into())
+    );
+    assert_eq!(summary["counts"]["rejected"], 1);
+    one_at_a_time(&env, &server, &["--ok-if", "failed,invalid,in_doubt,cut_off"]).exits(1);
+    one_at_a_time(&env, &server, &["--profile", "nightly", "--ok-if", "none"]).exits(1);
+    // A stop rule is no success, whatever is left.
+    let env = TestEnv::new();
+    let all = "rejected,failed,invalid,in_doubt,cut_off";
+    let flags = ["--max-failures", "1", "--ok-if", all];
+    let rejecting = answering(|_| PRINTED);
+    one_at_a_time(env.orders(20), &rejecting, &flags).exits(4);
+    let wrong = one_at_a_time(&env, &rejecting, &["--ok-if", "not_sent"]).exits(2);
+    assert!(wrong.stderr.contains("write rejected, failed, invalid, in_doubt"), "{wrong:?}");
+}

@@ -54,30 +54,31 @@ pub fn create_results(
     let is_rehearsal = context.target.is_rehearsal();
     let replace = if is_rehearsal { Replace::AnyResults } else { Replace::OwnResults };
     let run = state.id();
-    let path = match &context.settings.results {
-        Some(path) => path.clone(),
-        None => free_path(context, run, replace, ledger)?,
+    let (path, others) = match &context.settings.results {
+        Some(path) => (path.clone(), Vec::new()),
+        None => free_paths(context, run, replace, ledger)?,
     };
-    ResultsFile::create(path, run, replace, ledger)
+    Ok(ResultsFile::create(path, run, replace, ledger)?.or_at(others))
 }
 
-/// The first of the paths for results that no other run has taken: several reruns may be of one
-/// file.
-fn free_path(
+/// The first of the paths for results that no other run has taken, and those after it: several
+/// reruns may be of one file, and another one may take it first.
+fn free_paths(
     context: &Context,
     run: &str,
     replace: Replace,
     ledger: &mut dyn Ledger,
-) -> anyhow::Result<PathBuf> {
-    let mut last = PathBuf::new();
-    for path in context.input.default_results(context.target.is_rehearsal()).take(MOST_NAMES) {
+) -> anyhow::Result<(PathBuf, Vec<PathBuf>)> {
+    let mut paths = context.input.default_results(context.target.is_rehearsal()).take(MOST_NAMES);
+    let mut first = PathBuf::new();
+    for path in paths.by_ref() {
         let is_free = fs::symlink_metadata(&path).is_err();
-        last = path;
-        if is_free || is_replaceable(&last, run, replace, ledger)? {
+        first = path;
+        if is_free || is_replaceable(&first, run, replace, ledger)? {
             break;
         }
     }
-    Ok(last)
+    Ok((first, paths.collect()))
 }
 
 /// Writes the metrics for the first time, so that a path that cannot be written is reported
@@ -157,16 +158,16 @@ pub async fn finish(
         Some(simulator) => Some(rehearsal::compare(simulator, run, ledger.as_mut()).await?),
         None => None,
     };
-    let exit = match (&wrong, ExitCode::for_run(&results.counts, results.have_ended())) {
+    let outcome = match (&wrong, ExitCode::for_run(&results.counts, results.have_ended())) {
         (Some(_), _) => ExitCode::LedgerFailed,
         // What came into the input since was not sent.
         (None, exit) if results.input_changed => exit.max(ExitCode::Stopped),
-        (None, _) if run.attempts == 0 && input.selects_nothing()? => {
-            tracing::info!("no row has a status of --only: the results are unchanged");
-            ExitCode::Done
-        }
         (None, exit) => exit,
     };
+    let is_tolerated = wrong.is_none()
+        && !results.input_changed
+        && settings.ok_if.accepts(&results.counts, results.have_ended(), run.stop.as_deref());
+    let exit = if is_tolerated { ExitCode::Done } else { outcome };
     let seal = seal.map(|seal| SealLine { number: seal.number, digest: seal.digest });
     let summary = Summary {
         run,
@@ -176,6 +177,8 @@ pub async fn finish(
         profile: settings.profile.as_deref(),
         is_rehearsal,
         exit,
+        outcome,
+        ok_if: &settings.ok_if,
         seal,
         witness_error,
         resolution,
