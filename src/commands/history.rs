@@ -38,6 +38,7 @@ pub fn history(args: HistoryArgs, env: &Env) -> anyhow::Result<ExitCode> {
     let path = &settings.ledger;
     let mut ledger = open_ledger(path)?;
     let chapters = chapters(ledger.as_mut(), order)?;
+    let decisive = decisive(ledger.as_mut(), order, &chapters)?;
     let forgotten = forgotten(ledger.as_mut(), order)?;
     if settings.json {
         console::print_line(json(order, &chapters, &forgotten));
@@ -46,7 +47,7 @@ pub fn history(args: HistoryArgs, env: &Env) -> anyhow::Result<ExitCode> {
             "order {order} is in no run of the ledger {path}; check both numbers, and name another ledger with --ledger"
         ));
     } else {
-        console::print_line(text(order, &chapters, &forgotten).trim_end());
+        console::print_line(text(order, &chapters, decisive, &forgotten).trim_end());
     }
     Ok(ExitCode::Done)
 }
@@ -87,7 +88,35 @@ fn evidence(ledger: &mut dyn Ledger, history: &OrderHistory) -> anyhow::Result<V
     Ok(events.map(|event| event.detail).collect())
 }
 
-fn text(order: Order, chapters: &[Chapter], forgotten: &[(ForgottenRun, RowNumber)]) -> String {
+/// The chapter that tells how the order stands; `None` if there is none. A duplicate says nothing of
+/// the order, since an earlier row of the same run decides, and a row that was carried over only
+/// repeats another one.
+fn decisive(
+    ledger: &mut dyn Ledger,
+    order: Order,
+    chapters: &[Chapter],
+) -> anyhow::Result<Option<usize>> {
+    let mut ranked = Vec::new();
+    for (index, Chapter { history: OrderHistory { run, row, .. }, starts, .. }) in
+        chapters.iter().enumerate()
+    {
+        let on_record = ledger.on_record(&run.opened.endpoint, &[order])?;
+        let mut its = on_record.into_iter().flatten();
+        let first_start = starts.first().map_or(0, |start| start.number);
+        let rank = its
+            .find(|its| its.is_of(run) && its.row == row.row)
+            .map_or((false, first_start), |its| its.rank());
+        ranked.push(((row.status != Status::Duplicate, !row.carried_over, rank), index));
+    }
+    Ok(ranked.into_iter().max().map(|(_, index)| index))
+}
+
+fn text(
+    order: Order,
+    chapters: &[Chapter],
+    decisive: Option<usize>,
+    forgotten: &[(ForgottenRun, RowNumber)],
+) -> String {
     let mut text = String::new();
     for (run, row) in forgotten {
         let _ = writeln!(
@@ -97,9 +126,7 @@ fn text(order: Order, chapters: &[Chapter], forgotten: &[(ForgottenRun, RowNumbe
             shown(&run.to_string())
         );
     }
-    // A duplicate says nothing of the order: an earlier row of the same run decides.
-    let decides = |chapter: &&Chapter| chapter.history.row.status != Status::Duplicate;
-    if let Some(last) = chapters.iter().rev().find(decides).or(chapters.last()) {
+    if let Some(last) = decisive.and_then(|index| chapters.get(index)) {
         let _ = writeln!(text, "Order {order}: {}", status_text(&last.history.row));
     }
     for Chapter { history: OrderHistory { run, row, attempts }, starts, evidence } in chapters {

@@ -210,7 +210,8 @@ mod tests {
     }
 
     fn on_record(row: u32, status: Option<Status>) -> [OnRecord; 1] {
-        [OnRecord { run: 1, row: RowNumber(row), carried_over: false, status }]
+        let row = RowNumber(row);
+        [OnRecord { run: 1, row, carried_over: false, status, leaves_doubt: false, start: 1 }]
     }
 
     #[test]

@@ -43,7 +43,7 @@ pub struct RunListEntry {
     start: Option<StartRecord>,
     /// The profile of its last start.
     profile: String,
-    /// The open rows whose orders no later run has.
+    /// The open rows that tell how their orders stand: each order counts with one run.
     open: u64,
 }
 

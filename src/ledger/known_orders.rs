@@ -66,6 +66,12 @@ pub struct OnRecord {
     pub carried_over: bool,
     /// Its status if it has ended.
     pub status: Option<Status>,
+    /// Whether its answer, or one that it took over from another run, was lost, and nothing has ended
+    /// that doubt since; or a call for it has not been completed.
+    pub leaves_doubt: bool,
+    /// The number of the start that made its last attempt; of the first start of its run if it has
+    /// none.
+    pub start: i64,
 }
 
 impl OnRecord {
@@ -79,8 +85,10 @@ impl OnRecord {
         self.run == run.number
     }
 
-    /// Whether it is a row of a later run.
-    pub fn is_after(&self, run: &Run) -> bool {
-        self.run > run.number
+    /// Its rank among the rows of its order: the greatest tells how the order stands. An older run may
+    /// have been started again, so the start that sent it counts, and no clock, which may have been
+    /// set. A doubt that nothing has ended counts more: runs may have sent the order by turns.
+    pub fn rank(&self) -> (bool, i64) {
+        (self.leaves_doubt, self.start)
     }
 }

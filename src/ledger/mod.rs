@@ -76,7 +76,7 @@ pub use ledger_info::LedgerInfo;
 pub use location::{LedgerLocation, SharedLedgerTimeouts};
 pub use misplaced::{Misplaced, Saved};
 pub use order_history::OrderHistory;
-pub use order_standing::{InFlight, OrderStanding};
+pub use order_standing::{InFlight, LastSent, OrderStanding};
 pub use postgres::{Postgres, PostgresOptions};
 pub use request::{NewRequest, RequestKind, RequestRecord};
 pub use resolution::{Resolution, ResolutionError};

@@ -13,9 +13,19 @@ pub struct OrderStanding {
     pub is_in_doubt: bool,
     /// The call for it that has not been completed, if there is one.
     pub in_flight: Option<InFlight>,
-    /// The last run that has an attempt for it, or in which evidence decided it: its number and its
-    /// identifier.
-    pub last_sent: Option<(i64, String)>,
+    /// The run that sent it last, or in which evidence decided it last.
+    pub last_sent: Option<LastSent>,
+}
+
+/// The run that sent an order last, or in which evidence decided it last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LastSent {
+    /// The number of the start that did.
+    pub start: i64,
+    /// The number of the run.
+    pub number: i64,
+    /// The identifier of the run.
+    pub run: String,
 }
 
 /// A call that has not been completed.
@@ -28,9 +38,17 @@ pub struct InFlight {
 }
 
 impl OrderStanding {
-    /// The identifier of a run after this one that sent the order, if there is one.
+    /// Adds that a run sent the order, or that evidence decided it there.
+    pub(super) fn add_sent(&mut self, sent: LastSent) {
+        if self.last_sent.as_ref().is_none_or(|last| last.start < sent.start) {
+            self.last_sent = Some(sent);
+        }
+    }
+
+    /// The identifier of the run that sent the order last, or in which evidence decided it last, if
+    /// that is a run after this one.
     pub fn sent_after(&self, run: &Run) -> Option<&str> {
-        let (_, id) = self.last_sent.as_ref().filter(|(number, _)| *number > run.number)?;
-        Some(id)
+        let last = self.last_sent.as_ref().filter(|last| last.number > run.number)?;
+        Some(&last.run)
     }
 }

@@ -1,5 +1,8 @@
 //! `results`: from the ledger alone, of one run or of all that is open.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use crate::common::{Behavior, ScriptedServer, TestEnv, json, rows};
 
 const REJECTED: &str = r#"{"Status": false, "ErrorCode": "0042", "ErrorMessage": "=printed"}"#;
@@ -209,4 +212,51 @@ fn the_next_step_names_the_profile_that_the_results_were_made_with() {
     let listed = env.run(&["results", "--open", "-o", "open.csv", "--profile", "night"]);
     let listed = listed.exits(0).stdout;
     assert!(listed.contains("Next: cardcancel rerun open.csv --profile night\n"), "{listed}");
+}
+
+/// `results --open` and `history` of a ledger in which an old run was started again after others had
+/// its orders.
+#[test]
+fn a_doubt_of_an_old_run_that_is_started_again_is_not_hidden_by_later_runs() {
+    let is_lost = Arc::new(AtomicBool::new(false));
+    let loses = is_lost.clone();
+    let server = server(move |number| match (number, loses.load(Ordering::SeqCst)) {
+        (1001, false) => Behavior::Respond(json(CANCELLED)),
+        (_, false) => {
+            Behavior::Respond(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n".to_vec())
+        }
+        (_, true) => Behavior::Close,
+    });
+    let env = TestEnv::with_orders(3);
+    let (url, once) = (server.url(), ["--attempts", "1"]);
+    // The first run stops at its first failure.
+    env.cancel(&url, &["--attempts", "1", "--max-failures", "0", "--concurrency", "1"]).exits(4);
+    let stopped = newest_run(&env);
+    // Another one has all that it left, and none of it is done.
+    env.rerun("orders.results.csv", &url, &once).exits(1);
+    let later = newest_run(&env);
+    is_lost.store(true, Ordering::SeqCst);
+    env.cancel(&url, &["--attempts", "1"]).exits(3);
+    env.run(&["results", "--open", "-o", "open.csv"]).exits(0);
+    let listed = rows(&env.read("open.csv"));
+    let of = |row: &crate::common::ResultRow| {
+        let (number, run) = (row.get("admin_number").to_owned(), row.get("run").to_owned());
+        (number, row.status().to_owned(), run)
+    };
+    let expected = |number: &str, status: &str, run: &str| {
+        (number.to_owned(), status.to_owned(), run.to_owned())
+    };
+    // 1002 had failed in the first run, which does not send it again.
+    assert_eq!(
+        listed.iter().map(of).collect::<Vec<_>>(),
+        [expected("1002", "failed", &later), expected("1003", "in_doubt", &stopped)]
+    );
+    let told = env.run(&["history", "1003", "1"]).exits(0).stdout;
+    assert!(told.starts_with("Order 1003/1: in_doubt, an answer was lost\n"), "{told}");
+    // Evidence about the results of the run that was started again is taken.
+    env.file("standing.csv", "admin,seq\n1003,1\n");
+    let lists = ["--standing", "standing.csv", "--yes", "--url", &url];
+    env.run(&[&["resolve", "orders.results.csv"], &lists[..]].concat()).exits(1);
+    let told = env.run(&["history", "1003", "1"]).exits(0).stdout;
+    assert!(told.starts_with("Order 1003/1: failed\n"), "{told}");
 }

@@ -296,6 +296,8 @@ pub(super) async fn on_record(
             row: row_number(&found, 1)?,
             carried_over: false,
             status: status(&found, 2)?,
+            leaves_doubt: found.try_get(4)?,
+            start: found.try_get(5)?,
         };
         if let Some(of_order) = of_order {
             of_order.push(its);

@@ -2,7 +2,7 @@
 
 use super::error::DbError;
 use super::session::Session;
-use crate::ledger::{InFlight, OrderStanding};
+use crate::ledger::{InFlight, LastSent, OrderStanding};
 use crate::model::Order;
 
 /// For each of these orders, in the same sequence, how it stands.
@@ -32,7 +32,7 @@ pub(super) async fn of_orders(
             standing.in_flight = Some(InFlight { run: id.clone(), is_worked_on });
         }
         if was_sent || is_alive.is_some() {
-            standing.last_sent = Some((number, id));
+            standing.add_sent(LastSent { start: found.try_get(6)?, number, run: id });
         }
     }
     Ok(standings)

@@ -5,11 +5,11 @@ use std::collections::HashMap;
 use rusqlite::{Connection, Row, params};
 
 use super::other_runs::{self, IsLocked};
-use crate::ledger::{InFlight, OrderStanding};
+use crate::ledger::{InFlight, LastSent, OrderStanding};
 use crate::model::Order;
 
 /// The rows of runs at endpoint ?3 with order ?1/?2: the run, whether the order is cancelled, whether
-/// it was sent, and whether a call for it has not been completed.
+/// it was sent, whether a call for it has not been completed, and which start sent or decided it.
 const ROWS: &str = "SELECT run.number, run.id,
          run.forgotten_at IS NOT NULL
              OR EXISTS (SELECT 1 FROM attempt
@@ -20,7 +20,10 @@ const ROWS: &str = "SELECT run.number, run.id,
                  WHERE attempt.run = same.run AND attempt.row = same.row)
              OR coalesce(row.error_code = 'RESOLVED', 0),
          EXISTS (SELECT 1 FROM in_flight
-                 WHERE in_flight.run = same.run AND in_flight.row = same.row)
+                 WHERE in_flight.run = same.run AND in_flight.row = same.row),
+         coalesce((SELECT max(start) FROM attempt
+                   WHERE attempt.run = same.run AND attempt.row = same.row),
+                  (SELECT min(number) FROM start WHERE start.run = same.run), 0)
      FROM row_by_order AS same
      CROSS JOIN run ON run.number = same.run
      LEFT JOIN row ON row.run = same.run AND row.row = same.row
@@ -81,7 +84,7 @@ fn add(
         }
     }
     if was_sent || is_in_flight {
-        standing.last_sent = Some((number, id));
+        standing.add_sent(LastSent { start: row.get(5)?, number, run: id });
     }
     Ok(())
 }

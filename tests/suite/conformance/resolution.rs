@@ -164,7 +164,7 @@ pub fn how_orders_stand_is_known_over_all_runs(home: &Home) {
         known.iter().map(|its| [its.is_on_record, its.is_cancelled, its.is_in_doubt]).collect();
     let [unknown, in_doubt] = [[false; 3], [true, false, true]];
     assert_eq!(facts, [unknown, in_doubt, [true, false, false], [true, true, false]]);
-    let last = |its: &OrderStanding| its.last_sent.as_ref().map(|(_, id)| id.clone());
+    let last = |its: &OrderStanding| its.last_sent.as_ref().map(|last| last.run.clone());
     let last: Vec<_> = known.iter().map(last).collect();
     let [first, second] = ["run-1", "run-2"].map(|id| Some(id.to_owned()));
     assert_eq!(last, [None, first, second.clone(), second]);

@@ -815,10 +815,10 @@ pub fn the_recorded_rows_of_orders_are_returned_for_each_in_turn(home: &Home) {
     let orders = [order(4), order(3), order(1)];
     let mut on_record = |endpoint: &str| -> Vec<Vec<_>> {
         let found = ledger.on_record(endpoint, &orders).unwrap();
-        let of = |its: OnRecord| (its.row, its.status, its.is_after(&first.run));
+        let of = |its: OnRecord| (its.row, its.status, !its.is_of(&first.run));
         found.into_iter().map(|found| found.into_iter().map(of).collect()).collect()
     };
-    let of = |row, status, is_after| (RowNumber(row), status, is_after);
+    let of = |row, status, is_other| (RowNumber(row), status, is_other);
     let here = &first.run.opened.endpoint;
     let rejected = of(1, Some(Status::Rejected), false);
     assert_eq!(on_record(here), [vec![], vec![of(3, None, false)], vec![rejected]]);

@@ -1,7 +1,7 @@
 -- For each of the orders $2, $3, by its index among them, the rows that stand for it in the runs at
 -- endpoint $1, the oldest run first: whether the order is cancelled, by an answer with Status true
 -- (verdict 0) or by evidence, whether it was sent or evidence decided it, and, if a worker has it in
--- flight, whether the lease of that is valid.
+-- flight, whether the lease of that is valid; and which worker sent or decided it.
 SELECT wanted.number, run.number, run.id,
        run.forgotten_at IS NOT NULL
            OR EXISTS (SELECT FROM attempt
@@ -9,7 +9,10 @@ SELECT wanted.number, run.number, run.id,
            OR (same.is_resolved AND same.status = 1),
        run.forgotten_at IS NOT NULL OR same.is_resolved OR EXISTS (
            SELECT FROM attempt WHERE attempt.run = same.run AND attempt.row = same.row),
-       held.is_alive
+       held.is_alive,
+       coalesce((SELECT max(attempt.worker) FROM attempt
+                 WHERE attempt.run = same.run AND attempt.row = same.row),
+                (SELECT min(worker.number) FROM worker WHERE worker.run = run.number), 0)
 FROM unnest($2::bigint[], $3::integer[])
     WITH ORDINALITY AS wanted (admin_number, sequence_number, number)
 CROSS JOIN LATERAL (
