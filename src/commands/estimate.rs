@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::output::{human_count, human_duration, rows};
 use crate::policy::cut_off::{CutOff, Due};
@@ -17,7 +17,7 @@ pub fn last_start(cut_off: Timestamp, timeout: Duration) -> Timestamp {
 /// How long a cut-off that has passed holds for the runs opened before it. A
 /// service that is restarted after a reboot, or because the run stopped, must not
 /// take the next day's cut-off for the one that passed.
-const SAME_CUT_OFF: Duration = Duration::from_secs(12 * 3600);
+pub const SAME_CUT_OFF: SignedDuration = SignedDuration::from_hours(12);
 
 /// Whether the cut-off is still to come for a start now; of a run that was opened before,
 /// the one that follows its opening.
@@ -59,6 +59,15 @@ pub fn has_passed(cut_off: &CutOff, at: Timestamp, now: Timestamp) -> String {
     } else {
         format!("{passed}; to mean the next one, give its date: --cut-off '{next}'")
     }
+}
+
+/// Warns that the cut-off of the run's last start has passed, so that nothing more is sent.
+pub fn warn_of_passed(at: Timestamp, zone: &TimeZone, now: Timestamp) {
+    let when = on_the_clock(at, zone.clone(), now);
+    tracing::warn!(
+        "nothing more is sent: this run was to end at the cut-off {when}, which holds for {} hours; to mean the next one, give it by its date, as --cut-off YYYY-MM-DDTHH:MM",
+        SAME_CUT_OFF.as_hours()
+    );
 }
 
 /// A time for people: date, time and zone.

@@ -222,7 +222,7 @@ pub enum InputErrorKind {
     TooManyRows(u32),
     /// A list that is evidence has nothing below its header.
     #[error(
-        "has a header but no rows, and shows nothing: if it is right that no order is in this list, leave it out"
+        "has no rows, and shows nothing: if it is right that no order is in this list, leave it out"
     )]
     NoEvidence,
     /// A row of a list that is evidence carries no order.

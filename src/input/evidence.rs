@@ -64,7 +64,7 @@ impl Evidence {
         spool: &Path,
         options: &ReadOptions,
     ) -> Result<Evidence, InputError> {
-        let input = Input::open(path, spool)?;
+        let input = Input::open(path, spool).map_err(without_rows)?;
         let columns = columns(&input, options).map_err(without_rows)?;
         if columns.lacks_of_results().is_none() {
             return Err(input.refuse(InputErrorKind::ResultsAsEvidence));
@@ -110,7 +110,9 @@ impl Evidence {
 /// The error of a list that has no rows: there is nothing that it was to cancel.
 fn without_rows(error: InputError) -> InputError {
     match error.kind {
-        InputErrorKind::NoRows => InputError { kind: InputErrorKind::NoEvidence, ..error },
+        InputErrorKind::NoRows | InputErrorKind::Empty => {
+            InputError { kind: InputErrorKind::NoEvidence, ..error }
+        }
         _ => error,
     }
 }

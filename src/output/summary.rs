@@ -271,7 +271,7 @@ impl Summary<'_> {
         let at_cut_off = self.run.stop == Some(ReasonCode::CutOff.to_string());
         if at_cut_off {
             format!(
-                "Next: {left} did not end before the cut-off: start the same command again the next night, or sooner with another --cut-off"
+                "Next: {left} did not end before the cut-off: start the same command again the next night, or sooner with the next --cut-off by its date"
             )
         } else {
             let first = self.run.stop.as_deref().and_then(remedy).unwrap_or_default();

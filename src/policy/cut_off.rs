@@ -54,6 +54,11 @@ impl CutOff {
         self.zone.is_some()
     }
 
+    /// Whether it occurs once, on its date.
+    pub fn has_date(&self) -> bool {
+        self.date.is_some()
+    }
+
     /// The cut-off's time zone; UTC if it has none.
     pub fn zone(&self) -> TimeZone {
         self.zone.clone().unwrap_or(TimeZone::UTC)

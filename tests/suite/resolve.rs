@@ -481,8 +481,8 @@ fn evidence_counts_only_as_a_whole() {
         ("number\n1003\n", "there is no column for the admin number"),
         ("admin,seq,sequence\n1003,1,1\n", "could both be the sequence number"),
         ("admin,seq,status,doubt\n1003,1,in_doubt,true\n", "is a results file"),
-        ("admin,seq\n", "has a header but no rows, and shows nothing"),
-        ("", "is empty"),
+        ("admin,seq\n", "has no rows, and shows nothing"),
+        ("", "has no rows, and shows nothing"),
     ] {
         scene.env.file("list.csv", text);
         let refused =

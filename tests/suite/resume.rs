@@ -256,6 +256,11 @@ fn a_run_started_again_after_its_cut_off_sends_nothing() {
     until("the cut-off has passed", || Timestamp::now() > at);
     let sent = core_card.requests();
     env.cancel(&core_card.url(), &flags).exits(4);
+    // Neither without a cut-off nor with another time of day.
+    let refused = env.cancel(&core_card.url(), &["--timeout", "1s"]).exits(4).stderr;
+    assert!(refused.contains("to mean the next one, give it by its date"), "{refused}");
+    let (later, _) = cut_off_in(3600);
+    env.cancel(&core_card.url(), &["--timeout", "1s", "--allow-partial", &later]).exits(4);
     assert_eq!(core_card.requests(), sent);
     let results = env.results();
     let last = &results[1999];

@@ -1,7 +1,10 @@
 //! What is refused or found out before anything is sent.
 
+use std::time::Duration;
+
 use anyhow::bail;
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
 use super::state::{Context, RunState};
 use crate::commands::column_report::ColumnReport;
@@ -9,7 +12,7 @@ use crate::commands::{estimate, known_orders};
 use crate::config::Settings;
 use crate::ledger::{KnownOrders, Ledger, LedgerLocation, Run};
 use crate::output::{human_count, human_duration, plural, rows};
-use crate::policy::cut_off::Due;
+use crate::policy::cut_off::{CutOff, Due};
 
 /// What holds for this start.
 pub struct Preflight {
@@ -57,7 +60,8 @@ impl Preflight {
     pub fn cut_off_text(&self, settings: &Settings) -> String {
         match (&settings.cut_off, self.cut_off) {
             (Some(cut_off), Some(at)) => estimate::on_the_clock(at, cut_off.zone(), self.now),
-            _ => "none".to_owned(),
+            (None, Some(at)) => estimate::on_the_clock(at, TimeZone::system(), self.now),
+            (_, None) => "none".to_owned(),
         }
     }
 
@@ -157,6 +161,15 @@ fn refuse_outside_start_window(settings: &Settings, now: Timestamp) -> anyhow::R
     }
 }
 
+/// The cut-off of the run's last start, if it passed so shortly ago that it holds for this start
+/// too: with another one, or none, orders would be sent that the embosser prints now.
+fn passed_before(state: &RunState, timeout: Duration, now: Timestamp) -> Option<Timestamp> {
+    let RunState::Existing(run) = state else { return None };
+    let last_start = run.cut_off.filter(|last_start| *last_start <= now)?;
+    let is_same = now.duration_since(last_start) < estimate::SAME_CUT_OFF;
+    last_start.checked_add(timeout).ok().filter(|_| is_same)
+}
+
 /// The cut-off that holds for this start.
 fn cut_off(
     state: &RunState,
@@ -164,9 +177,20 @@ fn cut_off(
     settings: &Settings,
     now: Timestamp,
 ) -> anyhow::Result<Option<Timestamp>> {
-    let Some(cut_off) = &settings.cut_off else { return Ok(None) };
+    let is_dated = settings.cut_off.as_ref().is_some_and(CutOff::has_date);
+    let before = passed_before(state, settings.timeout, now).filter(|_| !is_dated);
+    let Some(cut_off) = &settings.cut_off else {
+        before.iter().for_each(|at| estimate::warn_of_passed(*at, &TimeZone::system(), now));
+        return Ok(before);
+    };
     let at = match estimate::due(cut_off, settings.timeout, state.opened_at(), now) {
-        Due::Ahead(at) => at,
+        Due::Ahead(at) => match before {
+            None => at,
+            Some(before) => {
+                estimate::warn_of_passed(before, &cut_off.zone(), now);
+                return Ok(Some(before));
+            }
+        },
         Due::Passed(at) => {
             let why = estimate::has_passed(cut_off, at, now);
             match state {
