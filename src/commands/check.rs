@@ -226,22 +226,30 @@ impl Report<'_> {
 
     fn outlook(&self) -> Outlook {
         let CheckSettings { rates, timeout, .. } = self.settings;
-        let Some(cut_off) = &self.settings.cut_off else { return Outlook::Open };
         let (starts_at, run) = (self.starts_at(), self.record.run());
         if run.is_some_and(Run::has_ended) {
             // It is only reported.
             return Outlook::Open;
         }
+        let given = self.settings.cut_off.as_ref();
         let opened_at = run.map(|run| run.opened.opened_at);
-        match estimate::due(cut_off, *timeout, opened_at, starts_at) {
-            Due::Passed(at) => Outlook::Passed(at, estimate::has_passed(cut_off, at, starts_at)),
-            Due::Ahead(at) => {
+        let due = given.map(|given| estimate::due(given, *timeout, opened_at, starts_at));
+        let before = run.and_then(|run| estimate::passed_before(run, given, *timeout, starts_at));
+        match (given, due, before) {
+            (Some(cut_off), Some(Due::Passed(at)), _) => {
+                Outlook::Passed(at, estimate::has_passed(cut_off, at, starts_at))
+            }
+            (_, _, Some(at)) => {
+                Outlook::Passed(at, estimate::has_passed_before(at, given, starts_at))
+            }
+            (_, Some(Due::Ahead(at)), None) => {
                 let last_start = estimate::last_start(at, *timeout);
                 match estimate::too_late(self.to_send(), rates, last_start, starts_at) {
                     Some(why) => Outlook::TooLate(at, why),
                     None => Outlook::InTime(at),
                 }
             }
+            _ => Outlook::Open,
         }
     }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
+use crate::ledger::Run;
 use crate::output::{human_count, human_duration, rows};
 use crate::policy::cut_off::{CutOff, Due};
 use crate::policy::rate::Rates;
@@ -17,7 +18,7 @@ pub fn last_start(cut_off: Timestamp, timeout: Duration) -> Timestamp {
 /// How long a cut-off that has passed holds for the runs opened before it. A
 /// service that is restarted after a reboot, or because the run stopped, must not
 /// take the next day's cut-off for the one that passed.
-pub const SAME_CUT_OFF: SignedDuration = SignedDuration::from_hours(12);
+const SAME_CUT_OFF: SignedDuration = SignedDuration::from_hours(12);
 
 /// Whether the cut-off is still to come for a start now; of a run that was opened before,
 /// the one that follows its opening.
@@ -61,13 +62,35 @@ pub fn has_passed(cut_off: &CutOff, at: Timestamp, now: Timestamp) -> String {
     }
 }
 
-/// Warns that the cut-off of the run's last start has passed, so that nothing more is sent.
-pub fn warn_of_passed(at: Timestamp, zone: &TimeZone, now: Timestamp) {
+/// The cut-off of the run's last start, if it passed so shortly ago that it still holds, unless the
+/// one that is given has a date: with another time of day, or none, orders would be sent that the
+/// embosser prints now.
+pub fn passed_before(
+    run: &Run,
+    given: Option<&CutOff>,
+    timeout: Duration,
+    now: Timestamp,
+) -> Option<Timestamp> {
+    let last_start = run.cut_off.filter(|last_start| *last_start <= now)?;
+    let is_over = now.duration_since(last_start) >= SAME_CUT_OFF;
+    if is_over || given.is_some_and(CutOff::has_date) {
+        return None;
+    }
+    last_start.checked_add(timeout).ok()
+}
+
+/// Says that the cut-off of the run's last start has passed, and how the next one is meant.
+pub fn has_passed_before(at: Timestamp, given: Option<&CutOff>, now: Timestamp) -> String {
+    let zone = given.map_or_else(TimeZone::system, CutOff::zone);
     let when = on_the_clock(at, zone.clone(), now);
-    tracing::warn!(
-        "nothing more is sent: this run was to end at the cut-off {when}, which holds for {} hours; to mean the next one, give it by its date, as --cut-off YYYY-MM-DDTHH:MM",
+    let next = match given {
+        Some(cut_off) => cut_off.dated(at.max(now)).to_string(),
+        None => "YYYY-MM-DDTHH:MM".to_owned(),
+    };
+    format!(
+        "this run was to end at the cut-off {when}, which holds for {} hours; to mean the next one, give its date: --cut-off '{next}'",
         SAME_CUT_OFF.as_hours()
-    );
+    )
 }
 
 /// A time for people: date, time and zone.

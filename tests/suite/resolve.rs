@@ -449,7 +449,8 @@ mod flow {
         scene.resolve(&["orders.results.csv", "--standing", "there.csv"]).exits(3);
         // Rejected now, it is final: the call of the first run had not cancelled it.
         scene.server_now(REJECTS);
-        scene.send("run", "later.csv", &[]).exits(3);
+        let next = ["--cut-off", "2999-12-31T23:59[UTC]"];
+        scene.send("run", "later.csv", &next).exits(3);
         assert_eq!(
             scene.lines("later.results.csv"),
             ["1002 rejected 0042", "1003 rejected 0042", "1004 rejected 0042 in doubt"]

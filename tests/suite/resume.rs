@@ -258,7 +258,12 @@ fn a_run_started_again_after_its_cut_off_sends_nothing() {
     env.cancel(&core_card.url(), &flags).exits(4);
     // Neither without a cut-off nor with another time of day.
     let refused = env.cancel(&core_card.url(), &["--timeout", "1s"]).exits(4).stderr;
-    assert!(refused.contains("to mean the next one, give it by its date"), "{refused}");
+    assert!(refused.contains("to mean the next one, give its date"), "{refused}");
+    let checked = env.run(&["check", "orders.csv", "--url", &core_card.url()]).exits(2).stdout;
+    assert!(
+        checked.contains("IT WOULD BE REFUSED: this run was to end at the cut-off"),
+        "{checked}"
+    );
     let (later, _) = cut_off_in(3600);
     env.cancel(&core_card.url(), &["--timeout", "1s", "--allow-partial", &later]).exits(4);
     assert_eq!(core_card.requests(), sent);

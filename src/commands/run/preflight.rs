@@ -1,7 +1,5 @@
 //! What is refused or found out before anything is sent.
 
-use std::time::Duration;
-
 use anyhow::bail;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -12,7 +10,7 @@ use crate::commands::{estimate, known_orders};
 use crate::config::Settings;
 use crate::ledger::{KnownOrders, Ledger, LedgerLocation, Run};
 use crate::output::{human_count, human_duration, plural, rows};
-use crate::policy::cut_off::{CutOff, Due};
+use crate::policy::cut_off::Due;
 
 /// What holds for this start.
 pub struct Preflight {
@@ -161,15 +159,6 @@ fn refuse_outside_start_window(settings: &Settings, now: Timestamp) -> anyhow::R
     }
 }
 
-/// The cut-off of the run's last start, if it passed so shortly ago that it holds for this start
-/// too: with another one, or none, orders would be sent that the embosser prints now.
-fn passed_before(state: &RunState, timeout: Duration, now: Timestamp) -> Option<Timestamp> {
-    let RunState::Existing(run) = state else { return None };
-    let last_start = run.cut_off.filter(|last_start| *last_start <= now)?;
-    let is_same = now.duration_since(last_start) < estimate::SAME_CUT_OFF;
-    last_start.checked_add(timeout).ok().filter(|_| is_same)
-}
-
 /// The cut-off that holds for this start.
 fn cut_off(
     state: &RunState,
@@ -177,31 +166,43 @@ fn cut_off(
     settings: &Settings,
     now: Timestamp,
 ) -> anyhow::Result<Option<Timestamp>> {
-    let is_dated = settings.cut_off.as_ref().is_some_and(CutOff::has_date);
-    let before = passed_before(state, settings.timeout, now).filter(|_| !is_dated);
-    let Some(cut_off) = &settings.cut_off else {
-        before.iter().for_each(|at| estimate::warn_of_passed(*at, &TimeZone::system(), now));
-        return Ok(before);
+    let given = settings.cut_off.as_ref();
+    let due = given.map(|given| estimate::due(given, settings.timeout, state.opened_at(), now));
+    let before = match state {
+        RunState::New(..) => None,
+        RunState::Existing(run) => estimate::passed_before(run, given, settings.timeout, now),
     };
-    let at = match estimate::due(cut_off, settings.timeout, state.opened_at(), now) {
-        Due::Ahead(at) => match before {
-            None => at,
-            Some(before) => {
-                estimate::warn_of_passed(before, &cut_off.zone(), now);
-                return Ok(Some(before));
-            }
-        },
-        Due::Passed(at) => {
+    match (given, due, before) {
+        (Some(cut_off), Some(Due::Passed(at)), _) => {
             let why = estimate::has_passed(cut_off, at, now);
             match state {
                 RunState::New(..) => bail!("nothing was sent: {why}"),
                 // Its results are still written.
                 RunState::Existing(_) => tracing::warn!("nothing more is sent: {why}"),
             }
-            return Ok(Some(at));
+            Ok(Some(at))
         }
-    };
-    let when = estimate::on_the_clock(at, cut_off.zone(), now);
+        (_, _, Some(at)) => {
+            tracing::warn!("nothing more is sent: {}", estimate::has_passed_before(at, given, now));
+            Ok(Some(at))
+        }
+        (Some(cut_off), Some(Due::Ahead(at)), None) => {
+            let when = estimate::on_the_clock(at, cut_off.zone(), now);
+            refuse_too_late(at, &when, left, settings, now)?;
+            Ok(Some(at))
+        }
+        (_, _, None) => Ok(None),
+    }
+}
+
+/// Refuses what cannot be sent before the cut-off, unless a part of it is wanted.
+fn refuse_too_late(
+    at: Timestamp,
+    when: &str,
+    left: u64,
+    settings: &Settings,
+    now: Timestamp,
+) -> anyhow::Result<()> {
     let last_start = estimate::last_start(at, settings.timeout);
     match estimate::too_late(left, &settings.rates, last_start, now) {
         Some(why) if !settings.allow_partial => bail!(
@@ -213,5 +214,5 @@ fn cut_off(
         }
         None => {}
     }
-    Ok(Some(at))
+    Ok(())
 }
