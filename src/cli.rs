@@ -141,7 +141,7 @@ pub struct CheckArgs {
     /// Also try the connection to CoreCARD, and fetch a token; no order is sent
     ///
     /// Reads the secrets, resolves the name, connects, through the proxy if one is set, completes the
-    /// TLS handshake, and fetches a token if [auth] asks for one. Stops at the first step that fails.
+    /// TLS handshake, and fetches a token if `[auth]` asks for one. Stops at the first step that fails.
     #[arg(long)]
     pub connect: bool,
     /// The settings that stand on the command line.
