@@ -40,7 +40,7 @@ fn content(env: &TestEnv, name: &str) -> Vec<String> {
         "SELECT run, row, attempt, claimed_at, sent_at, ended_at, outcome FROM attempt",
         "SELECT run, row, admin_number, sequence_number, status, doubt, error_code FROM row",
         "SELECT run, started_at, started_by, cut_off, finished_at, stop FROM start ORDER BY rowid",
-        "SELECT * FROM run",
+        "SELECT number, id, key, command, input_name, input_digest, endpoint, program, opened_at, rows FROM run",
         "SELECT * FROM progress",
         "SELECT * FROM doubt",
         "SELECT * FROM outcome",
