@@ -217,7 +217,8 @@ fn rows_that_hold_nothing_are_passed_over() {
     env.cancel(&core_card.url(), &[]).exits(0);
     let cleared = env.text("orders.results.csv") + ";;;;;;;;;;;\n";
     env.file("cleared.csv", cleared);
-    env.rerun("cleared.csv", &core_card.url(), &["-o", "again.csv"]).exits(0);
+    let flags = ["-o", "again.csv", "--only", "cancelled"];
+    env.rerun("cleared.csv", &core_card.url(), &flags).exits(0);
     assert_eq!(env.text("again.csv").lines().count(), 2);
 }
 
