@@ -24,6 +24,9 @@ const ARRIVES_WITHIN: Time = 500_000_000;
 /// not the one that its results belong to.
 const RIGHTLY_REFUSED: [&str; 2] = ["is in use by", "was not written by this run"];
 
+/// What a rerun says that has no row to send.
+const NOTHING_TO_SEND: &str = "Nothing to do: no row of ";
+
 /// The configured meaning of codes, on one day or another.
 const CONFIGURATIONS: [&str; 3] = [
     "[codes]\nSIMULATOR_UNKNOWN = 'not_found'\n",
@@ -264,12 +267,15 @@ impl ProgramSimulation {
         start.to = killed_at.filter(|_| outcome.code.is_none()).unwrap_or_else(now);
         start.ended = match (outcome.code, interruption) {
             (Some(2), _) => Ended::Refused,
+            // A rerun that has no row to send records and writes nothing.
+            (Some(0), _) if outcome.all_output().contains(NOTHING_TO_SEND) => Ended::Refused,
             // A signal may come before the program handles it.
             (None, _) => Ended::Died,
             (Some(0..=4), Interruption::Stopped(_)) => Ended::Reported(None),
             (Some(0..=4), _) => Ended::Reported(outcome.code),
             _ => panic!("{}: {}", start.what, outcome.report()),
         };
+        start.is_whole &= !outcome.all_output().contains(NOTHING_TO_SEND);
         start.is_whole &= !RIGHTLY_REFUSED.iter().any(|why| outcome.stderr.contains(why));
         start.what = format!("{} ({interruption:?}): {}", start.what, said(&outcome));
         if matches!(start.ended, Ended::Reported(_)) {
