@@ -1,5 +1,6 @@
 //! `history`: all that is recorded of one order, over all runs.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 
 use jiff::Timestamp;
@@ -14,7 +15,7 @@ use crate::config::{Env, RunsSettings};
 use crate::exit_code::ExitCode;
 use crate::input::shown;
 use crate::ledger::{
-    AttemptRecord, EventKind, EventRecord, Ledger, OrderHistory, RowRecord, StartRecord,
+    AttemptRecord, EventKind, EventRecord, Ledger, OnRecord, OrderHistory, RowRecord, StartRecord,
 };
 use crate::model::{Order, ReasonCode, RowNumber, Status};
 use crate::output::console;
@@ -96,19 +97,22 @@ fn decisive(
     order: Order,
     chapters: &[Chapter],
 ) -> anyhow::Result<Option<usize>> {
-    let mut ranked = Vec::new();
-    for (index, Chapter { history: OrderHistory { run, row, .. }, starts, .. }) in
-        chapters.iter().enumerate()
-    {
-        let on_record = ledger.on_record(&run.opened.endpoint, &[order])?;
-        let mut its = on_record.into_iter().flatten();
-        let first_start = starts.first().map_or(0, |start| start.number);
-        let rank = its
-            .find(|its| its.is_of(run) && its.row == row.row)
-            .map_or((false, first_start), |its| its.rank());
-        ranked.push(((row.status != Status::Duplicate, !row.carried_over, rank), index));
+    let mut on_record: HashMap<&str, Vec<OnRecord>> = HashMap::new();
+    for Chapter { history, .. } in chapters {
+        let endpoint = history.run.opened.endpoint.as_str();
+        if !on_record.contains_key(endpoint) {
+            let found = ledger.on_record(endpoint, &[order])?;
+            on_record.insert(endpoint, found.into_iter().flatten().collect());
+        }
     }
-    Ok(ranked.into_iter().max().map(|(_, index)| index))
+    let rank = |Chapter { history: OrderHistory { run, row, .. }, starts, .. }: &Chapter| {
+        let mut its = on_record.get(run.opened.endpoint.as_str()).into_iter().flatten();
+        let its = its.find(|its| its.is_of(run) && its.row == row.row);
+        let first_start = starts.first().map_or(0, |start| start.number);
+        let rank = its.map_or((false, first_start), OnRecord::rank);
+        (row.status != Status::Duplicate, !row.carried_over, rank)
+    };
+    Ok(chapters.iter().enumerate().max_by_key(|(_, chapter)| rank(chapter)).map(|(index, _)| index))
 }
 
 fn text(
