@@ -1,13 +1,13 @@
 //! `check --connect`: everything between this machine and a call, found without sending one.
 
 use std::fmt::Write as _;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use serde_json::{Value, json};
 
 use super::target::Target;
-use crate::config::{EffectiveConfig, Env, Layer, Settings};
+use crate::config::{EffectiveConfig, Env, Layer, Secret, Settings};
 use crate::corecard::auth::Auth;
 use crate::corecard::auth::credentials::Credentials;
 use crate::corecard::probe::{Probe, ProbeStep};
@@ -38,20 +38,10 @@ impl ConnectionCheck {
 
     async fn take(options: Layer, env: &Env<'_>) -> anyhow::Result<ConnectionCheck> {
         let mut probe = Probe::default();
-        let mut settings = None;
-        let secrets = async {
-            let names = EffectiveConfig::load(options.clone(), env)?.secrets;
-            let names = names.into_iter().filter(|secret| secret.set);
-            let names: Vec<String> = names.map(|secret| secret.variable).collect();
-            settings = Some(Settings::load(options, env)?);
-            anyhow::Ok((
-                (),
-                if names.is_empty() { "none is needed".into() } else { names.join(", ") },
-            ))
-        };
-        let secrets = secrets.await;
-        let (found, settings) = (secrets?.1, settings.context("no settings")?);
-        probe.step("secrets", async { Ok(((), found)) }).await;
+        let began = Instant::now();
+        let secrets = EffectiveConfig::load(options.clone(), env)?.secrets;
+        let settings = Settings::load(options, env)?;
+        probe.took("secrets", began.elapsed(), names_of(&secrets));
         let Settings { auth, network, body, .. } = &settings;
         let mut unknown = vec![
             "whether this account is allowed to cancel orders",
@@ -115,6 +105,15 @@ impl ConnectionCheck {
             "steps": self.steps.iter().map(step).collect::<Vec<_>>(),
             "unknown": self.unknown,
         })
+    }
+}
+
+/// The variables of the secrets that are set.
+fn names_of(secrets: &[Secret]) -> String {
+    let names = secrets.iter().filter(|secret| secret.set).map(|secret| secret.variable.as_str());
+    match names.collect::<Vec<_>>() {
+        none if none.is_empty() => "none is needed".to_owned(),
+        names => names.join(", "),
     }
 }
 

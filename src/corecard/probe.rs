@@ -66,6 +66,11 @@ impl Probe {
         value
     }
 
+    /// Adds a step that was taken already, and what it found.
+    pub fn took(&mut self, name: &'static str, took: Duration, found: String) {
+        self.steps.push(ProbeStep { name, took, outcome: Ok(found) });
+    }
+
     /// The steps that were taken.
     pub fn into_steps(self) -> Vec<ProbeStep> {
         self.steps
