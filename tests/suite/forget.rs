@@ -3,7 +3,9 @@
 use std::process::Stdio;
 
 use crate::common::postgres::{Database, database};
-use crate::common::{Behavior, CANCELLED, ProgramOutput, ScriptedServer, TestEnv, contains, json};
+use crate::common::{
+    Behavior, CANCELLED, ProgramOutput, ScriptedServer, TestEnv, change_ledger, contains, json,
+};
 use crate::full_disk::on_a_disk_with;
 use rusqlite::Connection;
 use serde_json::Value;
@@ -57,21 +59,8 @@ impl Archive {
         self.run(&[&flags[..], exports].concat())
     }
 
-    /// Changes the ledger by this SQL, whatever ties its tables together.
     fn change(&self, sql: &str) {
-        match &self.database {
-            Some(database) => {
-                let mut client = database.client();
-                client.batch_execute("SET search_path = cardcancel").unwrap();
-                client.batch_execute("SET session_replication_role = replica").unwrap();
-                client.batch_execute(sql).unwrap_or_else(|cause| panic!("{sql}: {cause:?}"));
-            }
-            None => {
-                let ledger = Connection::open(self.env.ledger()).unwrap();
-                ledger.pragma_update(None, "foreign_keys", false).unwrap();
-                ledger.execute_batch(sql).unwrap_or_else(|cause| panic!("{sql}: {cause}"));
-            }
-        }
+        change_ledger(&self.env, self.database.as_ref(), sql);
     }
 
     fn count(&self, table: &str) -> i64 {

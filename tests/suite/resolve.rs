@@ -8,7 +8,8 @@ use serde_json::Value;
 
 use crate::common::postgres::{Database, database};
 use crate::common::{
-    Behavior, ProgramOutput, ScriptedServer, Terminal, TestEnv, json, kill, rows, until,
+    Behavior, ProgramOutput, ScriptedServer, Terminal, TestEnv, change_ledger, json, kill, rows,
+    until,
 };
 
 macro_rules! on_both_ledgers {
@@ -151,19 +152,8 @@ impl Scene {
         requests.iter().filter(|request| number(&request.json()["AdminNumber"]) == order).count()
     }
 
-    /// Changes the ledger by this SQL.
     fn change(&self, sql: &str) {
-        match &self.database {
-            Some(database) => {
-                let mut client = database.client();
-                client.batch_execute("SET search_path = cardcancel").unwrap();
-                client.batch_execute(sql).unwrap();
-            }
-            None => {
-                let ledger = rusqlite::Connection::open(self.env.ledger()).unwrap();
-                ledger.execute_batch(sql).unwrap();
-            }
-        }
+        change_ledger(&self.env, self.database.as_ref(), sql);
     }
 }
 

@@ -4,8 +4,9 @@ use std::fs;
 use std::process::Stdio;
 
 use crate::common::postgres::{Database, database};
-use crate::common::{Behavior, ProgramOutput, ScriptedServer, TestEnv, json, with_headers};
-use rusqlite::Connection;
+use crate::common::{
+    Behavior, ProgramOutput, ScriptedServer, TestEnv, change_ledger, json, with_headers,
+};
 
 /// A ledger with two sealed runs.
 struct Recorded {
@@ -52,21 +53,8 @@ impl Recorded {
         command.stdin(Stdio::null()).output().unwrap().into()
     }
 
-    /// Changes the ledger by this SQL, whatever ties its tables together.
     fn change(&self, sql: &str) {
-        match &self.database {
-            Some(database) => {
-                let mut client = database.client();
-                client.batch_execute("SET search_path = cardcancel").unwrap();
-                client.batch_execute("SET session_replication_role = replica").unwrap();
-                client.batch_execute(sql).unwrap_or_else(|cause| panic!("{sql}: {cause:?}"));
-            }
-            None => {
-                let ledger = Connection::open(self.env.ledger()).unwrap();
-                ledger.pragma_update(None, "foreign_keys", false).unwrap();
-                ledger.execute_batch(sql).unwrap_or_else(|cause| panic!("{sql}: {cause}"));
-            }
-        }
+        change_ledger(&self.env, self.database.as_ref(), sql);
     }
 
     fn copy(&mut self) -> LedgerCopy {

@@ -4,6 +4,10 @@ use cardcancel::input::{Disposition, PlannedRow};
 use cardcancel::ledger::{Ledger, NewRun, RowRecord, Run};
 use cardcancel::model::{Order, RowNumber};
 use jiff::Timestamp;
+use rusqlite::Connection;
+
+use super::TestEnv;
+use super::postgres::Database;
 
 /// A run of a file, the first in its ledger.
 pub fn new_run(opened_at: Timestamp) -> NewRun {
@@ -40,4 +44,22 @@ pub fn records(ledger: &mut dyn Ledger, run: &Run) -> Vec<RowRecord> {
     };
     ledger.rows(run, &mut keep).unwrap();
     records
+}
+
+/// Changes the program's ledger by this SQL, in the database if there is one, whatever ties its
+/// tables together.
+pub fn change_ledger(env: &TestEnv, database: Option<&Database>, sql: &str) {
+    match database {
+        Some(database) => {
+            let mut client = database.client();
+            client.batch_execute("SET search_path = cardcancel").unwrap();
+            client.batch_execute("SET session_replication_role = replica").unwrap();
+            client.batch_execute(sql).unwrap_or_else(|cause| panic!("{sql}: {cause:?}"));
+        }
+        None => {
+            let ledger = Connection::open(env.ledger()).unwrap();
+            ledger.pragma_update(None, "foreign_keys", false).unwrap();
+            ledger.execute_batch(sql).unwrap_or_else(|cause| panic!("{sql}: {cause}"));
+        }
+    }
 }

@@ -26,7 +26,7 @@ pub use connect_proxy::ConnectProxy;
 pub use denying_server::DenyingServer;
 pub use faketime::{clocks_can_be_set, with_its_clock_set};
 pub use faulty_proxy::{Cut, FaultyProxy};
-pub use ledger::{create_run, new_run, records};
+pub use ledger::{change_ledger, create_run, new_run, records};
 pub use pgbouncer::PgBouncer;
 pub use results::{ResultRow, rows};
 pub use rng::Rng;
