@@ -67,13 +67,15 @@ impl RunSession<'_> {
             Ok::<_, LedgerError>((ledger, begun))
         });
         let (ledger, begun) = started.await.context("the ledger's thread died")??;
-        tracing::info!(
-            "{} of {} rows to send to {}, {}",
-            human_count(run.left().saturating_sub(self.cancelled)),
-            human_count(run.rows),
-            run.opened.endpoint,
-            self.rates
-        );
+        if self.last_start.is_none_or(|last| Timestamp::now() < last) {
+            tracing::info!(
+                "{} of {} rows to send to {}, {}",
+                human_count(run.left().saturating_sub(self.cancelled)),
+                human_count(run.rows),
+                run.opened.endpoint,
+                self.rates
+            );
+        }
         let pace = self.pace(&begun);
         let (ledger_ahead, date) = (begun.clock_ahead, self.caller.server_date());
         let plan = self.plan(&begun);

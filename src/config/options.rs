@@ -132,7 +132,7 @@ pub struct Options {
     /// is sent. With a date, as in 2026-11-27T03:30[America/New_York], it means exactly that time.
     ///
     /// Rows not sent by then have the status not_sent. A run started again within 12 hours after
-    /// its cut-off sends nothing more.
+    /// its cut-off sends nothing more, unless the next one is given with its date.
     #[arg(long, help_heading = STOPPING, value_name = "TIME")]
     pub cut_off: Option<CutOff>,
 

@@ -276,6 +276,12 @@ fn a_run_started_again_after_its_cut_off_sends_nothing() {
     assert!(
         results.iter().all(|row| ["cancelled", "in_doubt", "not_sent"].contains(&row.status()))
     );
+    // With the next one by its date, it goes on.
+    let next = ["--cut-off", "2999-12-31T23:59[UTC]", "--concurrency", "100"];
+    let resumed = env.cancel(&core_card.url(), &next);
+    // The call that was in flight when it died may have cancelled its order.
+    assert!(matches!(resumed.code, Some(0 | 3)), "{}", resumed.report());
+    assert!(env.results().iter().all(|row| row.status() != "not_sent"));
 }
 
 #[test]
