@@ -72,10 +72,6 @@ impl RowRecord {
 /// An attempt as it is stored. One in flight has neither an end nor a code: its answer is not
 /// known, and it may have been sent.
 pub(super) struct StoredAttempt<'a> {
-    pub attempt: u32,
-    /// The number of the start that made it, if that is recorded.
-    pub start: Option<i64>,
-    pub claimed_at: Timestamp,
     pub sent_at: Option<Timestamp>,
     pub ended_at: Option<Timestamp>,
     /// What the answer meant; `None` while it is in flight.
@@ -87,16 +83,25 @@ pub(super) struct StoredAttempt<'a> {
     pub message: &'a str,
 }
 
+/// How an attempt came about, as it is stored.
+#[derive(Clone, Copy)]
+pub(super) struct StoredClaim {
+    /// Which attempt of the row it is.
+    pub attempt: u32,
+    /// The number of the start that made it, if that is recorded.
+    pub start: Option<i64>,
+    pub claimed_at: Timestamp,
+}
+
 impl StoredAttempt<'_> {
     /// Whether the answer was lost, or is still to come.
     fn leaves_doubt(&self) -> bool {
         self.verdict.is_none_or(|verdict| verdict == codes::DOUBT)
     }
 
-    /// When it was sent. An interrupted attempt may have been sent from when it was claimed.
-    fn probably_sent_at(&self) -> Option<Timestamp> {
-        let is_interrupted = self.verdict.is_none() || self.error_code == INTERRUPTED;
-        self.sent_at.or(is_interrupted.then_some(self.claimed_at))
+    /// Whether it ended unseen. Then it may have been sent from when it was claimed.
+    fn is_interrupted(&self) -> bool {
+        self.verdict.is_none() || self.error_code == INTERRUPTED
     }
 }
 
@@ -171,15 +176,26 @@ impl RecordBuilder {
         message.clone_into(&mut self.record.message);
     }
 
-    /// Adds the row's next attempt.
-    pub fn add_attempt(&mut self, attempt: &StoredAttempt<'_>) {
+    /// Adds the row's next attempt. Its claim is read only where it is needed: most rows are read
+    /// for their results, which do not have it.
+    ///
+    /// # Errors
+    /// Those of `claim`.
+    pub fn add_attempt<E>(
+        &mut self,
+        attempt: &StoredAttempt<'_>,
+        claim: impl Fn() -> Result<StoredClaim, E>,
+    ) -> Result<(), E> {
         if self.collects {
-            self.collect(attempt);
+            self.collect(attempt, &claim()?);
         }
         let record = &mut self.record;
         record.attempts += 1;
-        if let Some(sent_at) = attempt.probably_sent_at() {
-            record.first_sent_at.get_or_insert(sent_at);
+        if record.first_sent_at.is_none() {
+            record.first_sent_at = match attempt.sent_at {
+                None if attempt.is_interrupted() => Some(claim()?.claimed_at),
+                sent_at => sent_at,
+            };
         }
         let leaves_doubt = attempt.leaves_doubt();
         record.doubt |= leaves_doubt;
@@ -198,9 +214,10 @@ impl RecordBuilder {
             self.doubt.message.clone_from(&record.message);
             self.doubt.http_status = record.http_status;
         }
+        Ok(())
     }
 
-    fn collect(&mut self, attempt: &StoredAttempt<'_>) {
+    fn collect(&mut self, attempt: &StoredAttempt<'_>, claim: &StoredClaim) {
         let Some(order) = self.record.order else { return };
         if self.collected == self.attempts.len() {
             self.attempts.push(AttemptRecord::unsent(self.record.row, order));
@@ -208,8 +225,8 @@ impl RecordBuilder {
         let Some(collected) = self.attempts.get_mut(self.collected) else { return };
         self.collected += 1;
         (collected.row, collected.order) = (self.record.row, order);
-        (collected.attempt, collected.start) = (attempt.attempt, attempt.start);
-        (collected.claimed_at, collected.sent_at) = (attempt.claimed_at, attempt.sent_at);
+        (collected.attempt, collected.start) = (claim.attempt, claim.start);
+        (collected.claimed_at, collected.sent_at) = (claim.claimed_at, attempt.sent_at);
         collected.ended_at = attempt.ended_at;
         collected.verdict = attempt.verdict.and_then(codes::verdict_word).unwrap_or_default();
         (collected.status, collected.http_status) = (attempt.status, attempt.http_status);

@@ -9,7 +9,7 @@ use tokio_postgres::types::ToSql;
 use super::connection::DatabaseConnection;
 use super::error::DbError;
 use super::session::Session;
-use crate::ledger::row_record::{RecordBuilder, StoredAttempt};
+use crate::ledger::row_record::{RecordBuilder, StoredAttempt, StoredClaim};
 use crate::ledger::{LedgerError, NewRun, OnRecord, Run, codes};
 use crate::model::{Counts, Order, RowNumber, Status};
 
@@ -326,11 +326,15 @@ fn add_attempt(builder: &mut RecordBuilder, attempt: &Row) -> Result<(), DbError
     // An attempt without an end may have been sent, and its answer is not known.
     let verdict: Option<i16> = attempt.try_get(4)?;
     let http_status: Option<i16> = attempt.try_get(6)?;
-    let number: i32 = attempt.try_get(1)?;
-    builder.add_attempt(&StoredAttempt {
-        attempt: u32::try_from(number).unwrap_or_default(),
-        start: attempt.try_get(10)?,
-        claimed_at: attempt.try_get(9)?,
+    let claim = || {
+        let number: i32 = attempt.try_get(1)?;
+        Ok(StoredClaim {
+            attempt: u32::try_from(number).unwrap_or_default(),
+            start: attempt.try_get(10)?,
+            claimed_at: attempt.try_get(9)?,
+        })
+    };
+    let stored = StoredAttempt {
         sent_at: attempt.try_get(2)?,
         ended_at: attempt.try_get(3)?,
         verdict: verdict.map(i64::from),
@@ -338,8 +342,8 @@ fn add_attempt(builder: &mut RecordBuilder, attempt: &Row) -> Result<(), DbError
         http_status: http_status.and_then(|status| u16::try_from(status).ok()),
         error_code: text(attempt, 7)?,
         message: text(attempt, 8)?,
-    });
-    Ok(())
+    };
+    builder.add_attempt(&stored, claim)
 }
 
 fn status(row: &Row, column: usize) -> Result<Option<Status>, DbError> {

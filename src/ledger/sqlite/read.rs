@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Row, Rows, Statement, params};
 
-use crate::ledger::row_record::{RecordBuilder, StoredAttempt};
+use crate::ledger::row_record::{RecordBuilder, StoredAttempt, StoredClaim};
 use crate::ledger::{LostRow, NewRun, Run, codes};
 use crate::model::{Counts, Order, RowNumber, Status};
 
@@ -171,7 +171,7 @@ impl<'l> RowReader<'l> {
                 attempt = next(&mut attempts).map_err(fail)?;
             }
             if let Some(call) = in_flight.next_if(|call| call.row == number) {
-                call.add_to(builder);
+                call.add_to(builder).map_err(fail)?;
             }
             each(builder)?;
         }
@@ -203,17 +203,12 @@ pub(super) fn orders(
 /// A call in flight: it may have been sent, and its answer is not known.
 struct CallInFlight {
     row: RowNumber,
-    attempt: u32,
-    claimed_at: Timestamp,
-    start: Option<i64>,
+    claim: StoredClaim,
 }
 
 impl CallInFlight {
-    fn add_to(&self, builder: &mut RecordBuilder) {
-        builder.add_attempt(&StoredAttempt {
-            attempt: self.attempt,
-            start: self.start,
-            claimed_at: self.claimed_at,
+    fn add_to(&self, builder: &mut RecordBuilder) -> rusqlite::Result<()> {
+        let stored = StoredAttempt {
             sent_at: None,
             ended_at: None,
             verdict: None,
@@ -221,7 +216,8 @@ impl CallInFlight {
             http_status: None,
             error_code: "",
             message: "",
-        });
+        };
+        builder.add_attempt(&stored, || Ok(self.claim))
     }
 }
 
@@ -232,12 +228,9 @@ fn in_flight(ledger: &Connection, run: i64) -> rusqlite::Result<Vec<CallInFlight
          FROM in_flight WHERE run = ?1 ORDER BY row",
     )?;
     find.query_map([run], |row| {
-        Ok(CallInFlight {
-            row: RowNumber(row.get(0)?),
-            attempt: row.get(1)?,
-            claimed_at: time(row.get(2)?),
-            start: row.get(3)?,
-        })
+        let claim =
+            StoredClaim { attempt: row.get(1)?, claimed_at: time(row.get(2)?), start: row.get(3)? };
+        Ok(CallInFlight { row: RowNumber(row.get(0)?), claim })
     })?
     .collect()
 }
@@ -309,10 +302,14 @@ fn add_attempt(
     outcome: &StoredOutcome,
 ) -> rusqlite::Result<()> {
     let sent_at: Option<i64> = attempt.get(2)?;
-    builder.add_attempt(&StoredAttempt {
-        attempt: attempt.get(5)?,
-        start: attempt.get(6)?,
-        claimed_at: time(attempt.get(4)?),
+    let claim = || {
+        Ok(StoredClaim {
+            attempt: attempt.get(5)?,
+            start: attempt.get(6)?,
+            claimed_at: time(attempt.get(4)?),
+        })
+    };
+    let stored = StoredAttempt {
         sent_at: sent_at.map(time),
         ended_at: Some(time(attempt.get(3)?)),
         verdict: Some(outcome.verdict),
@@ -320,8 +317,8 @@ fn add_attempt(
         http_status: outcome.http_status,
         error_code: &outcome.error_code,
         message: &outcome.message,
-    });
-    Ok(())
+    };
+    builder.add_attempt(&stored, claim)
 }
 
 pub(super) fn status(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Status>> {
