@@ -25,6 +25,7 @@ mod read_only;
 mod rehearsal;
 mod report;
 mod requests;
+mod rerun_command;
 mod resolve;
 mod results;
 mod run;

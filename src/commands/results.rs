@@ -10,6 +10,7 @@ use serde_json::json;
 use super::error::LedgerFailed;
 use super::open_rows::OpenRows;
 use super::read_only::open_ledger;
+use super::rerun_command::rerun_command;
 use super::run_selection::refuse_forgotten;
 use crate::cli::ResultsArgs;
 use crate::config::{Env, RunsSettings};
@@ -22,7 +23,7 @@ use crate::output::outcome_fields::code_and_message;
 use crate::output::recorded_results::RecordedResults;
 use crate::output::row_prefetch::for_each_row;
 use crate::output::summary::counts_text;
-use crate::output::{console, rerun_command, rows};
+use crate::output::{console, rows};
 
 /// Writes rows of the ledger as results.
 ///
@@ -87,8 +88,11 @@ fn report(settings: &RunsSettings, path: Option<&Path>, written: &Written, sourc
             ));
             remarks.iter().for_each(console::print_line);
             if let RowSource::Open(_) = source {
-                let profile = settings.profile.as_deref();
-                let command = rerun_command(Path::new(&path), profile, settings.is_rehearsal);
+                let command = rerun_command(
+                    Path::new(&path),
+                    &settings.flags_to_repeat,
+                    settings.is_rehearsal,
+                );
                 console::print_line(format_args!("Next: {command}"));
             }
         }

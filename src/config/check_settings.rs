@@ -7,6 +7,7 @@ use url::Url;
 
 use super::endpoint::endpoint;
 use super::env::Env;
+use super::flags_to_repeat::FlagsToRepeat;
 use super::layer::Layer;
 use super::merge::merged;
 use super::resolve::{
@@ -60,6 +61,8 @@ pub struct RunsSettings {
     pub url: Option<Url>,
     /// The profile, if one is used.
     pub profile: Option<String>,
+    /// The flags with which a later command finds the same configuration, address and ledger.
+    pub flags_to_repeat: FlagsToRepeat,
     /// Why what the command does is done, in the words of the person (`--reason`).
     pub reason: Option<String>,
     /// Whether to do without asking what cannot be undone.
@@ -97,7 +100,8 @@ impl CheckSettings {
 impl RunsSettings {
     /// Reads every source of settings; an error says what to change, and where.
     pub fn load(flags: Layer, env: &Env) -> anyhow::Result<RunsSettings> {
-        let (mut options, _) = merged(flags, env)?;
+        let (mut options, section) = merged(flags, env)?;
+        let flags_to_repeat = FlagsToRepeat::of(&section.settings);
         let json = options.json == Some(true);
         let is_rehearsal = options.rehearse == Some(true);
         let url = options.url.take().filter(|_| !is_rehearsal);
@@ -106,6 +110,6 @@ impl RunsSettings {
         let reason = reason(&mut options)?;
         let ledger = unlocked_ledger(&mut options, env)?;
         let (yes, profile) = (options.yes == Some(true), options.profile);
-        Ok(RunsSettings { ledger, is_rehearsal, json, url, profile, reason, yes })
+        Ok(RunsSettings { ledger, is_rehearsal, json, url, profile, flags_to_repeat, reason, yes })
     }
 }

@@ -48,6 +48,12 @@ impl Layer {
         self.0.get(flag)?.values.first().map(OsString::as_os_str)
     }
 
+    /// The value of an option that is no list, by its flag, if the command line has it.
+    pub fn given(&self, flag: &str) -> Option<&OsStr> {
+        let is_given = matches!(self.0.get(flag)?.source, Source::Flag { .. });
+        self.get(flag).filter(|_| is_given)
+    }
+
     /// Whether a password stands in the address of the ledger.
     pub fn holds_password(&self) -> bool {
         self.get("ledger").is_some_and(|name| LedgerArg::from(name).holds_password())

@@ -10,6 +10,7 @@ use url::Url;
 use super::defaults::REHEARSAL_EXTERNAL_IP;
 use super::endpoint::endpoint;
 use super::env::Env;
+use super::flags_to_repeat::FlagsToRepeat;
 use super::layer::Layer;
 use super::merge::merged;
 use super::options::Options;
@@ -135,6 +136,8 @@ pub struct Settings {
     pub metrics: Option<PathBuf>,
     /// The name of the profile that was used.
     pub profile: Option<String>,
+    /// The flags with which a later command finds the same configuration, address and ledger.
+    pub flags_to_repeat: FlagsToRepeat,
     /// Why the run is started.
     pub purpose: Purpose,
     /// Which ends of the run exit with 0.
@@ -179,6 +182,7 @@ impl Settings {
         let rehearsal_ledger = paths::rehearsal_ledger(options.ledger.clone(), env).ok();
         let ledger = unlocked_ledger(&mut options, env)?;
         let configuration = recorded(&section, options.profile.as_deref(), &ledger);
+        let flags_to_repeat = FlagsToRepeat::of(&section.settings);
         let Section { auth, codes, rehearsal, seal, profiles, .. } = section;
         if rehearse && !makes_calls {
             return Err(anyhow!(
@@ -231,6 +235,7 @@ impl Settings {
             logs: logs(&mut options)?,
             metrics: options.metrics_file.take().filter(|_| !rehearse && makes_calls),
             profile: options.profile.take(),
+            flags_to_repeat,
             purpose: purpose(&mut options)?,
             ok_if: OkIf::all(options.ok_if.take().unwrap_or_default()),
             seal: seal.filter(|_| !rehearse).unwrap_or_default(),

@@ -10,7 +10,6 @@ pub mod new_file;
 pub mod outcome_fields;
 pub mod progress;
 pub mod recorded_results;
-mod rerun_command;
 pub mod results;
 pub mod results_writer;
 pub mod row_prefetch;
@@ -20,4 +19,3 @@ pub mod temp_file;
 pub mod wrap;
 
 pub use format::{grouped, human_count, human_duration, per_second, plural, rows};
-pub use rerun_command::rerun_command;

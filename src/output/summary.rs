@@ -6,9 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::results::WrittenResults;
-use super::{
-    grouped, human_count, human_duration, per_second, plural, rerun_command, rows, stats_line,
-};
+use super::{grouped, human_count, human_duration, per_second, plural, rows, stats_line};
 use crate::engine::RunStats;
 use crate::exit_code::{ExitCode, OkIf};
 use crate::input::shown;
@@ -26,8 +24,8 @@ pub struct Summary<'a> {
     pub work: Option<WorkSummary>,
     /// Which stop rule ended it, if that stopped it.
     pub stop_reason: Option<StopReason>,
-    /// The profile, if one was used.
-    pub profile: Option<&'a str>,
+    /// The command that sends the open rows again.
+    pub rerun: String,
     /// Whether the calls went to a simulator, which makes the results nobody else's.
     pub is_rehearsal: bool,
     /// How the program ends.
@@ -225,8 +223,7 @@ impl Summary<'_> {
         if !self.results.have_ended() {
             steps.push(self.how_to_go_on());
         } else if of(Status::Failed) + of(Status::NotSent) + self.results.counts.in_doubt() > 0 {
-            let command = rerun_command(&self.results.path, self.profile, self.is_rehearsal);
-            steps.push(format!("Next: send the open rows again with: {command}"));
+            steps.push(format!("Next: send the open rows again with: {}", self.rerun));
         }
         let mut step = |status: &str, number: u64, what: &str| {
             if number > 0 {

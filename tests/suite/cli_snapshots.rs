@@ -64,7 +64,7 @@ fn a_run_with_every_kind_of_row() {
     During the run: 1 answer lost
     Results: orders.results.csv
     Seal [number]: [digest]
-    Next: send the open rows again with: cardcancel rerun orders.results.csv
+    Next: send the open rows again with: cardcancel rerun orders.results.csv --url http://127.0.0.1:[port]
     In doubt: 1 row may or may not be cancelled: look in CoreCARD, then resolve; or rerun
     Rejected: 1 row (final; see error_code and message in the results)
     Invalid: 1 row not sent: correct the orders in a new file, and run that
@@ -106,7 +106,7 @@ fn who_was_rejected_with_doubt_is_in_doubt_for_a_person_and_for_programs() {
     During the run: 3 answers lost; 2 calls repeated
     Results: orders.results.csv
     Seal [number]: [digest]
-    Next: send the open rows again with: cardcancel rerun orders.results.csv
+    Next: send the open rows again with: cardcancel rerun orders.results.csv --url http://127.0.0.1:[port]
     In doubt: 2 rows may or may not be cancelled, 1 of them rejected after an answer was lost; that call may have cancelled the order: look in CoreCARD, then resolve; or rerun
     Rejected: 1 row (final; see error_code and message in the results)
     ");

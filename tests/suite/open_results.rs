@@ -202,16 +202,31 @@ fn a_list_of_runs_shows_where_something_is_left_and_what_later_runs_have() {
 }
 
 #[test]
-fn the_next_step_names_the_profile_that_the_results_were_made_with() {
+fn the_next_step_runs_as_it_is_printed() {
     let env = TestEnv::with_orders(4);
-    env.file("cardcancel.toml", "[profile.night]\nattempts = 1\n");
-    let (server, profile) = (mixed(), ["--profile", "night"]);
-    let summary = env.cancel(&server.url(), &profile).exits(3).stdout;
-    let next = "cardcancel rerun orders.results.csv --profile night\n";
-    assert!(summary.contains(next), "{summary}");
-    let listed = env.run(&["results", "--open", "-o", "open.csv", "--profile", "night"]);
-    let listed = listed.exits(0).stdout;
-    assert!(listed.contains("Next: cardcancel rerun open.csv --profile night\n"), "{listed}");
+    let settings = "yes = true\nrate = \"unlimited\"\nexternal_ip = \"10.0.0.1\"";
+    let night = format!("{settings}\n[profile.night]\nattempts = 1\n");
+    env.file("orders' settings.toml", night);
+    let server = mixed();
+    let url = server.url();
+    let place = ["--config", "orders' settings.toml", "--profile", "night", "--url", &url];
+    let place = [&place[..], &["--ledger", "the ledger.db"]].concat();
+    let results = ["-o", "the results.csv"];
+    let summary = env.run(&[&["run", "orders.csv"], &place[..], &results].concat()).exits(3).stdout;
+    let step = "Next: send the open rows again with: cardcancel rerun ";
+    let printed = summary.lines().find_map(|line| line.strip_prefix(step)).unwrap();
+    let again = |printed: &str| {
+        let words = shlex::split(printed).unwrap_or_else(|| panic!("{printed}"));
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        assert_eq!(words[1..], place, "{printed}");
+        env.run(&[&["rerun"], &words[..]].concat()).exits(3);
+    };
+    again(printed);
+    let open = ["results", "--open", "-o", "still open.csv"];
+    let listed = env.run(&[&open, &place[..]].concat()).exits(0).stdout;
+    let printed = listed.lines().find_map(|line| line.strip_prefix("Next: cardcancel rerun "));
+    again(printed.unwrap());
+    assert_eq!(server.requests().len(), 4 + 2 + 2);
 }
 
 /// `results --open` and `history` of a ledger in which an old run was started again after others had

@@ -11,6 +11,7 @@ use crate::audit::SealedRecords;
 use crate::audit::seal::{SealedClock, SealedFile};
 use crate::commands::error::{LedgerFailed, exit_code_of};
 use crate::commands::logging::LOG_ONLY;
+use crate::commands::rerun_command::rerun_command;
 use crate::commands::{rehearsal, sealing, witnesses};
 use crate::config::Settings;
 use crate::exit_code::ExitCode;
@@ -174,7 +175,7 @@ pub async fn finish(
         results: &results,
         work,
         stop_reason,
-        profile: settings.profile.as_deref(),
+        rerun: rerun_command(&results.path, &settings.flags_to_repeat, is_rehearsal),
         is_rehearsal,
         exit,
         outcome,
