@@ -1,6 +1,5 @@
 //! `history`: all that is recorded of one order, over all runs.
 
-use std::collections::HashMap;
 use std::fmt::Write as _;
 
 use jiff::Timestamp;
@@ -28,6 +27,12 @@ struct Chapter {
     evidence: Vec<String>,
 }
 
+impl Chapter {
+    fn endpoint(&self) -> &str {
+        &self.history.run.opened.endpoint
+    }
+}
+
 /// Shows what is recorded of an order.
 ///
 /// # Errors
@@ -42,13 +47,13 @@ pub fn history(args: HistoryArgs, env: &Env) -> anyhow::Result<ExitCode> {
     let decisive = decisive(ledger.as_mut(), order, &chapters)?;
     let forgotten = forgotten(ledger.as_mut(), order)?;
     if settings.json {
-        console::print_line(json(order, &chapters, &forgotten));
+        console::print_line(json(order, &chapters, &decisive, &forgotten));
     } else if chapters.is_empty() && forgotten.is_empty() {
         console::print_line(format_args!(
             "order {order} is in no run of the ledger {path}; check both numbers, and name another ledger with --ledger"
         ));
     } else {
-        console::print_line(text(order, &chapters, decisive, &forgotten).trim_end());
+        console::print_line(text(order, &chapters, &decisive, &forgotten).trim_end());
     }
     Ok(ExitCode::Done)
 }
@@ -89,36 +94,43 @@ fn evidence(ledger: &mut dyn Ledger, history: &OrderHistory) -> anyhow::Result<V
     Ok(events.map(|event| event.detail).collect())
 }
 
-/// The chapter that tells how the order stands; `None` if there is none. A duplicate says nothing of
-/// the order, since an earlier row of the same run decides, and a row that was carried over only
-/// repeats another one.
-fn decisive(
+/// The chapters that tell how the order stands, one for each endpoint. A duplicate says nothing of the
+/// order, since an earlier row of the same run decides, and a row that was carried over only repeats
+/// another one.
+fn decisive<'c>(
     ledger: &mut dyn Ledger,
     order: Order,
-    chapters: &[Chapter],
-) -> anyhow::Result<Option<usize>> {
-    let mut on_record: HashMap<&str, Vec<OnRecord>> = HashMap::new();
-    for Chapter { history, .. } in chapters {
-        let endpoint = history.run.opened.endpoint.as_str();
-        if !on_record.contains_key(endpoint) {
-            let found = ledger.on_record(endpoint, &[order])?;
-            on_record.insert(endpoint, found.into_iter().flatten().collect());
+    chapters: &'c [Chapter],
+) -> anyhow::Result<Vec<&'c Chapter>> {
+    let mut endpoints: Vec<&str> = chapters.iter().map(Chapter::endpoint).collect();
+    endpoints.sort_unstable();
+    endpoints.dedup();
+    let mut decisive = Vec::new();
+    for endpoint in endpoints {
+        let on_record: Vec<OnRecord> =
+            ledger.on_record(endpoint, &[order])?.into_iter().flatten().collect();
+        let rank = |Chapter { history: OrderHistory { run, row, .. }, starts, .. }: &&Chapter| {
+            let its = on_record.iter().find(|its| its.is_of(run) && its.row == row.row);
+            let first_start = starts.first().map_or(0, |start| start.number);
+            let rank = its.map_or((false, false, first_start), OnRecord::rank);
+            (row.status != Status::Duplicate, !row.carried_over, rank)
+        };
+        let is_shown = |its: &OnRecord| chapters.iter().any(|it| its.is_of(&it.history.run));
+        let is_cancelled = |its: &OnRecord| its.status.is_some_and(Status::is_cancelled);
+        if on_record.iter().any(|its| is_cancelled(its) && !is_shown(its)) {
+            // A run that was forgotten cancelled it.
+            continue;
         }
+        let there = chapters.iter().filter(|chapter| chapter.endpoint() == endpoint);
+        decisive.extend(there.max_by_key(rank));
     }
-    let rank = |Chapter { history: OrderHistory { run, row, .. }, starts, .. }: &Chapter| {
-        let mut its = on_record.get(run.opened.endpoint.as_str()).into_iter().flatten();
-        let its = its.find(|its| its.is_of(run) && its.row == row.row);
-        let first_start = starts.first().map_or(0, |start| start.number);
-        let rank = its.map_or((false, first_start), OnRecord::rank);
-        (row.status != Status::Duplicate, !row.carried_over, rank)
-    };
-    Ok(chapters.iter().enumerate().max_by_key(|(_, chapter)| rank(chapter)).map(|(index, _)| index))
+    Ok(decisive)
 }
 
 fn text(
     order: Order,
     chapters: &[Chapter],
-    decisive: Option<usize>,
+    decisive: &[&Chapter],
     forgotten: &[(ForgottenRun, RowNumber)],
 ) -> String {
     let mut text = String::new();
@@ -130,8 +142,12 @@ fn text(
             shown(&run.to_string())
         );
     }
-    if let Some(last) = decisive.and_then(|index| chapters.get(index)) {
-        let _ = writeln!(text, "Order {order}: {}", status_text(&last.history.row));
+    for chapter in decisive {
+        let _ = write!(text, "Order {order}: {}", status_text(&chapter.history.row));
+        if decisive.len() > 1 {
+            let _ = write!(text, ", at {}", shown(chapter.endpoint()));
+        }
+        text.push('\n');
     }
     for Chapter { history: OrderHistory { run, row, attempts }, starts, evidence } in chapters {
         let opened = &run.opened;
@@ -218,7 +234,23 @@ fn time(at: Timestamp) -> impl std::fmt::Display {
     at.strftime("%Y-%m-%d %H:%M:%S.%6fZ")
 }
 
-fn json(order: Order, chapters: &[Chapter], forgotten: &[(ForgottenRun, RowNumber)]) -> Value {
+fn json(
+    order: Order,
+    chapters: &[Chapter],
+    decisive: &[&Chapter],
+    forgotten: &[(ForgottenRun, RowNumber)],
+) -> Value {
+    let standing = decisive.iter().map(|chapter| {
+        let OrderHistory { run, row, .. } = &chapter.history;
+        json!({
+            "endpoint": chapter.endpoint(),
+            "run": run.id(),
+            "row": row.row.0,
+            "status": row.status.as_str(),
+            "has_ended": row.has_ended,
+            "doubt": row.doubt,
+        })
+    });
     let forgotten = forgotten.iter().map(|(run, row)| {
         let mut json = forgotten_json(run);
         json["row"] = row.0.into();
@@ -228,6 +260,7 @@ fn json(order: Order, chapters: &[Chapter], forgotten: &[(ForgottenRun, RowNumbe
         "version": 1,
         "admin_number": order.admin_number.to_string(),
         "card_sequence_number": order.sequence_number,
+        "standing": standing.collect::<Vec<_>>(),
         "rows": chapters.iter().map(chapter_json).collect::<Vec<_>>(),
         "forgotten": forgotten.collect::<Vec<_>>(),
     })

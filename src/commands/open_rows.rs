@@ -152,13 +152,10 @@ impl LatestRows {
     }
 }
 
-/// Whether a run's open row tells how its order stands: no row on record ranks above it, and none
-/// shows that the order is cancelled. A row that was carried over is a copy of another one, unless
-/// that one is on record nowhere.
+/// Whether a run's open row tells how its order stands: no row on record ranks above it. A row that
+/// was carried over is a copy of another one, unless that one is on record nowhere.
 fn is_latest(run: &Run, row: &RowRecord, on_record: &[OnRecord]) -> bool {
-    let is_cancelled = |its: &OnRecord| its.status.is_some_and(|status| status.is_cancelled());
-    let sent: Vec<&OnRecord> = on_record.iter().filter(|its| !its.carried_over).collect();
-    let Some(latest) = sent.iter().max_by_key(|its| its.rank()) else { return true };
-    let is_it = latest.is_of(run) && !row.carried_over;
-    is_it && !sent.iter().any(|its| is_cancelled(its))
+    let sent = on_record.iter().filter(|its| !its.carried_over);
+    let Some(latest) = sent.max_by_key(|its| its.rank()) else { return true };
+    latest.is_of(run) && !row.carried_over
 }

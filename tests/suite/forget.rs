@@ -141,6 +141,12 @@ fn what_goes_and_what_stays(database: Option<Database>) {
         (&1.into(), 0)
     );
     assert!(archive.run(&["history", "2", "1"]).exits(0).stdout.contains("is in no run"));
+    // Nor does a later row that was not sent say otherwise.
+    archive.cancel("more.csv", &[2, 20, 1], &["--max-failures=0", "--concurrency=1"]);
+    let history = archive.run(&["history", "1", "1"]).exits(0).stdout;
+    assert!(history.contains("row 3: not_sent, not ended"), "{history}");
+    let heads = history.lines().filter(|line| line.starts_with("Order"));
+    assert_eq!(heads.count(), 1, "{history}");
 
     // The same file is not run again, and what it cancelled is cancelled by no other file.
     let url = archive.server.url();

@@ -1,6 +1,6 @@
 //! `history`: all that happened to one order, over all runs.
 use crate::common::{
-    Behavior, Request, ScriptedServer, TestEnv, TestSimulator, json, redact_varying,
+    Behavior, Request, ScriptedServer, TestEnv, TestSimulator, json, redact_varying, sending,
 };
 use insta::assert_snapshot;
 use serde_json::Value;
@@ -83,6 +83,53 @@ fn a_duplicate_is_part_of_the_history_of_its_order() {
     assert!(shown.contains("row 2: duplicate\n"), "{shown}");
     assert!(shown.lines().next().unwrap().ends_with(": cancelled"), "{shown}");
     assert!(shown.contains("no call, DUPLICATE: the same order as row 1"), "{shown}");
+}
+
+/// Cancels 1001, and fails for every other order.
+fn cancels_1001() -> ScriptedServer {
+    ScriptedServer::new(|_, request: &Request| match request.json()["AdminNumber"].to_string() {
+        order if order.contains("1001") => Behavior::Respond(json(
+            r#"{"Status":true,"ErrorCode":"ERR01160","ErrorMessage":"done"}"#,
+        )),
+        _ => Behavior::Respond(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n".to_vec()),
+    })
+}
+
+#[test]
+fn an_order_that_was_cancelled_stays_so_whatever_a_run_that_stopped_had_left_of_it() {
+    let env = TestEnv::with_orders(1);
+    let server = cancels_1001();
+    env.cancel(&server.url(), &[]).exits(0);
+    env.file("more.csv", "admin,seq\n1,1\n2,1\n3,1\n1001,1\n");
+    let stops = ["--max-failures", "1", "--concurrency", "1", "--attempts", "1"];
+    env.run(&[&["run", "more.csv"], &sending(&server.url())[..], &stops].concat()).exits(4);
+    let shown = history(&env, ["1001", "1"], &[]);
+    assert!(shown.starts_with("Order 1001/1: cancelled\n"), "{shown}");
+    assert!(shown.contains("row 4: not_sent, not ended\n"), "{shown}");
+    let shown = history(&env, ["1", "1"], &[]);
+    assert!(shown.starts_with("Order 1/1: failed\n"), "{shown}");
+    let standing = |order: &str| {
+        let shown: Value = serde_json::from_str(&history(&env, [order, "1"], &["--json"])).unwrap();
+        let standing = &shown["standing"][0];
+        format!("{} {} {}", standing["status"], standing["has_ended"], standing["row"])
+    };
+    assert_eq!(standing("1001"), "\"cancelled\" true 1");
+    assert_eq!(standing("1"), "\"failed\" true 1");
+}
+
+#[test]
+fn an_order_at_two_addresses_stands_at_each_by_itself() {
+    let env = TestEnv::with_orders(1);
+    let (live, test) = (forgetful(), TestSimulator::perfect());
+    env.cancel(&live.url(), &["--attempts", "1"]).exits(3);
+    env.cancel(&test.url(), &["-o", "test.csv"]).exits(0);
+    let shown = history(&env, ["1001", "1"], &[]);
+    let heads: Vec<&str> = shown.lines().filter(|line| line.starts_with("Order")).collect();
+    let stands = |how: &str, url: &str| format!("Order 1001/1: {how}, at {url}");
+    let mut expected =
+        [stands("in_doubt, an answer was lost", &live.url()), stands("cancelled", &test.url())];
+    expected.sort_unstable_by_key(|line| line.rsplit_once(' ').unwrap().1.to_owned());
+    assert_eq!(heads, expected);
 }
 
 fn first_order(env: &TestEnv) -> [String; 2] {

@@ -185,7 +185,7 @@ impl TestEnv {
 }
 
 /// The flags that a run cannot do without here.
-fn sending(url: &str) -> [&str; 7] {
+pub fn sending(url: &str) -> [&str; 7] {
     ["--url", url, "--external-ip", "10.120.0.0", "--yes", "--rate", "unlimited"]
 }
 
