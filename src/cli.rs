@@ -9,7 +9,7 @@ mod tests;
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueHint};
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
 
 pub use parser::{command, parse};
@@ -134,9 +134,9 @@ pub enum Command {
 
 /// `cardcancel check`
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new("checked").args(["orders", "connect"]).required(true).multiple(true))]
 pub struct CheckArgs {
     /// CSV file of orders, plain or .gz; - for standard input
-    #[arg(required_unless_present = "connect")]
     pub orders: Option<PathBuf>,
     /// Also try the connection to CoreCARD, and fetch a token; no order is sent
     ///
@@ -176,20 +176,27 @@ pub struct RerunArgs {
     pub options: Layer,
 }
 
+/// In one line it would be wider than a terminal.
+const RESOLVE_USAGE: &str = "cardcancel resolve [OPTIONS] <RESULTS|--open>
+         <--cancelled <FILE>|--standing <FILE>>";
+
 /// `cardcancel resolve`
 #[derive(Debug, Args)]
+#[command(override_usage = RESOLVE_USAGE)]
+#[command(group = ArgGroup::new("rows").args(["results_file", "open"]).required(true))]
+#[command(group = ArgGroup::new("evidence").args(["cancelled", "standing"]).required(true).multiple(true))]
 pub struct ResolveArgs {
     /// Results file with orders in doubt
-    #[arg(value_name = "RESULTS", required_unless_present = "open")]
+    #[arg(value_name = "RESULTS")]
     pub results_file: Option<PathBuf>,
     /// Take the open rows of all runs at this address instead of a file
-    #[arg(long, conflicts_with = "results_file")]
+    #[arg(long)]
     pub open: bool,
     /// List of orders that are cancelled: their rows become already_cancelled
     ///
     /// Be sure of all of it: none of its orders in doubt is sent again, and a card that was not
     /// cancelled is printed.
-    #[arg(long, value_name = "FILE", required_unless_present = "standing", value_hint = ValueHint::FilePath)]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub cancelled: Option<PathBuf>,
     /// List of orders that still stand: their rows become failed, without doubt
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
@@ -259,12 +266,12 @@ pub struct PaceArgs {
 
 /// `cardcancel results`
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new("rows").args(["run", "open"]).required(true))]
 pub struct ResultsArgs {
     /// The id of the run
-    #[arg(required_unless_present = "open")]
     pub run: Option<String>,
     /// Write the open rows of all runs at this address
-    #[arg(long, conflicts_with = "run")]
+    #[arg(long)]
     pub open: bool,
     /// Write only rows with these statuses or error codes: failed,HTTP_429
     ///
@@ -304,15 +311,16 @@ pub enum VerifyRequirement {
 
 /// `cardcancel export`
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new("exported").args(["runs", "since"]).required(true))]
 pub struct ExportArgs {
     /// The ids of the runs
-    #[arg(value_name = "RUN", required_unless_present = "since")]
+    #[arg(value_name = "RUN")]
     pub runs: Vec<String>,
     /// Export the runs created on or after this day, in UTC: 2026-11-01
-    #[arg(long, value_name = "DATE", conflicts_with = "runs")]
+    #[arg(long, value_name = "DATE")]
     pub since: Option<jiff::civil::Date>,
     /// Export the runs created before this day, in UTC
-    #[arg(long, value_name = "DATE", requires = "since")]
+    #[arg(long, value_name = "DATE", requires = "since", conflicts_with = "runs")]
     pub until: Option<jiff::civil::Date>,
     /// Sign the export with this key, through ssh-keygen
     ///
@@ -356,15 +364,16 @@ pub struct VerifyArgs {
 
 /// `cardcancel report`
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new("reported").args(["run", "since"]).required(true))]
 pub struct ReportArgs {
     /// The id of the run
-    #[arg(value_name = "RUN", required_unless_present = "since")]
+    #[arg(value_name = "RUN")]
     pub run: Option<String>,
     /// Report on the runs created on or after this day, in UTC: 2026-11-01
-    #[arg(long, value_name = "DATE", conflicts_with = "run")]
+    #[arg(long, value_name = "DATE")]
     pub since: Option<jiff::civil::Date>,
     /// Report on the runs created before this day, in UTC
-    #[arg(long, value_name = "DATE", requires = "since")]
+    #[arg(long, value_name = "DATE", requires = "since", conflicts_with = "run")]
     pub until: Option<jiff::civil::Date>,
     /// The settings that stand on the command line.
     #[command(flatten)]

@@ -116,9 +116,56 @@ where
     T: Into<OsString> + Clone,
 {
     let mut command = command();
-    let matches = command.try_get_matches_from_mut(args).map_err(suggest_our_flag)?;
+    let matches = command.try_get_matches_from_mut(args).map_err(say_what_is_meant)?;
     refuse_options_of_the_run(&command, &matches)?;
     Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+}
+
+/// Adds to an error of the parser what to write instead.
+fn say_what_is_meant(error: clap::Error) -> clap::Error {
+    suggest_alternatives(suggest_our_flag(error))
+}
+
+/// Arguments of which one must be given, as clap shows them, and what they are.
+const ALTERNATIVES: [(&str, &str); 5] = [
+    (
+        "<ORDERS|--connect>",
+        "give ORDERS, the file to check, or --connect for the connection to CoreCARD, or both",
+    ),
+    (
+        "<RESULTS|--open>",
+        "give RESULTS, a results file, or --open for the open rows of all runs at the address",
+    ),
+    (
+        "<--cancelled <FILE>|--standing <FILE>>",
+        "give a list of cancelled orders with --cancelled, one of orders that still stand with --standing, \
+         or both",
+    ),
+    (
+        "<RUN|--open>",
+        "give RUN, the id of a run, or --open for the open rows of all runs at the address",
+    ),
+    (
+        "<RUN|--since <DATE>>",
+        "give RUN, the id of a run, or --since for the runs created on or after a day",
+    ),
+];
+
+/// Says in words between what there is a choice.
+fn suggest_alternatives(mut error: clap::Error) -> clap::Error {
+    if error.kind() != ErrorKind::MissingRequiredArgument {
+        return error;
+    }
+    let Some(ContextValue::Strings(missing)) = error.get(ContextKind::InvalidArg) else {
+        return error;
+    };
+    let is_missing = |shown: &str| missing.iter().any(|arg| arg == shown);
+    let tips = ALTERNATIVES.iter().filter(|(shown, _)| is_missing(shown));
+    let tips: Vec<StyledStr> = tips.map(|(_, tip)| (*tip).into()).collect();
+    if !tips.is_empty() {
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(tips));
+    }
+    error
 }
 
 /// Flags that other programs have, and what does here what they do there.

@@ -84,6 +84,49 @@ fn a_bad_value_is_refused_in_plain_words() {
 }
 
 #[test]
+fn where_there_is_a_choice_every_way_to_complete_the_command_is_named() {
+    assert_snapshot!(help(&["cardcancel", "resolve", "--ticket=1"]), @r"
+    error: the following required arguments were not provided:
+      <RESULTS|--open>
+      <--cancelled <FILE>|--standing <FILE>>
+
+      tip: give RESULTS, a results file, or --open for the open rows of all runs at the address
+      tip: give a list of cancelled orders with --cancelled, one of orders that still stand with --standing, or both
+
+    Usage: cardcancel resolve [OPTIONS] <RESULTS|--open>
+             <--cancelled <FILE>|--standing <FILE>>
+
+    For more information, try '--help'.
+    ");
+    assert_snapshot!(help(&["cardcancel", "export", "--until=2026-12-01"]), @r"
+    error: the following required arguments were not provided:
+      <RUN|--since <DATE>>
+
+      tip: give RUN, the id of a run, or --since for the runs created on or after a day
+
+    Usage: cardcancel export --until <DATE> <RUN|--since <DATE>>
+
+    For more information, try '--help'.
+    ");
+    for command in command().get_subcommands() {
+        let required: Vec<_> =
+            command.get_groups().filter(|group| group.is_required_set()).collect();
+        if !required.is_empty() {
+            let refused = help(&["cardcancel", command.get_name()]);
+            assert_eq!(refused.matches("tip: give ").count(), required.len(), "{refused}");
+        }
+    }
+}
+
+#[test]
+fn the_end_of_a_stretch_of_days_needs_its_beginning() {
+    for command in ["export", "report"] {
+        let refused = help(&["cardcancel", command, "20261122-091020-6f4f", "--until=2026-12-01"]);
+        assert!(refused.contains("cannot be used with"), "{refused}");
+    }
+}
+
+#[test]
 fn a_rerun_can_be_of_some_statuses_and_codes_only() {
     let args = ["cardcancel", "rerun", "results.csv", "--only", "failed,HTTP_503"];
     let Command::Rerun(rerun) = parse(args).unwrap().command else { unreachable!() };
