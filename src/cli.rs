@@ -6,6 +6,7 @@ pub mod help;
 mod parser;
 #[cfg(test)]
 mod tests;
+mod values;
 
 use std::path::PathBuf;
 
@@ -15,6 +16,7 @@ use clap_complete::Shell;
 pub use parser::{command, parse};
 
 use crate::config::Layer;
+use crate::model::whole_number;
 use crate::policy::pace::Pace;
 use crate::simulator;
 
@@ -220,10 +222,10 @@ pub struct RunsArgs {
     /// The id of the run to show; without it, runs are listed, the newest first
     pub run: Option<String>,
     /// List the runs created on or after this day, in UTC: 2026-11-01
-    #[arg(long, value_name = "DATE", conflicts_with = "run")]
+    #[arg(long, value_name = "DATE", value_parser = values::date, conflicts_with = "run")]
     pub since: Option<jiff::civil::Date>,
     /// List at most so many runs
-    #[arg(long, value_name = "NUMBER", conflicts_with = "run")]
+    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true, value_parser = whole_number::<usize>, conflicts_with = "run")]
     pub limit: Option<usize>,
     /// List only runs with open rows whose orders no later run has
     #[arg(long, conflicts_with = "run")]
@@ -288,10 +290,10 @@ pub struct ResultsArgs {
 #[derive(Debug, Args)]
 pub struct HistoryArgs {
     /// The admin number of the order
-    #[arg(value_name = "ADMIN", value_parser = clap::value_parser!(i64).range(0..))]
+    #[arg(value_name = "ADMIN", allow_negative_numbers = true, value_parser = values::admin_number)]
     pub admin_number: i64,
     /// The card sequence number of the order
-    #[arg(value_name = "SEQUENCE", value_parser = clap::value_parser!(i32).range(0..))]
+    #[arg(value_name = "SEQUENCE", allow_negative_numbers = true, value_parser = values::sequence_number)]
     pub card_sequence_number: i32,
     /// The settings that stand on the command line.
     #[command(flatten)]
@@ -317,10 +319,10 @@ pub struct ExportArgs {
     #[arg(value_name = "RUN")]
     pub runs: Vec<String>,
     /// Export the runs created on or after this day, in UTC: 2026-11-01
-    #[arg(long, value_name = "DATE")]
+    #[arg(long, value_name = "DATE", value_parser = values::date)]
     pub since: Option<jiff::civil::Date>,
     /// Export the runs created before this day, in UTC
-    #[arg(long, value_name = "DATE", requires = "since", conflicts_with = "runs")]
+    #[arg(long, value_name = "DATE", value_parser = values::date, requires = "since", conflicts_with = "runs")]
     pub until: Option<jiff::civil::Date>,
     /// Sign the export with this key, through ssh-keygen
     ///
@@ -370,10 +372,10 @@ pub struct ReportArgs {
     #[arg(value_name = "RUN")]
     pub run: Option<String>,
     /// Report on the runs created on or after this day, in UTC: 2026-11-01
-    #[arg(long, value_name = "DATE")]
+    #[arg(long, value_name = "DATE", value_parser = values::date)]
     pub since: Option<jiff::civil::Date>,
     /// Report on the runs created before this day, in UTC
-    #[arg(long, value_name = "DATE", requires = "since", conflicts_with = "run")]
+    #[arg(long, value_name = "DATE", value_parser = values::date, requires = "since", conflicts_with = "run")]
     pub until: Option<jiff::civil::Date>,
     /// The settings that stand on the command line.
     #[command(flatten)]
@@ -457,7 +459,7 @@ pub struct LedgerBackupArgs {
 #[derive(Debug, Args)]
 pub struct LedgerForgetArgs {
     /// Forget runs created before this day, in UTC: 2026-01-01
-    #[arg(long, value_name = "DATE")]
+    #[arg(long, value_name = "DATE", value_parser = values::date)]
     pub before: jiff::civil::Date,
     /// The folders of exports that have the runs
     ///

@@ -9,6 +9,7 @@ use clap::{Arg, ArgMatches, CommandFactory, FromArgMatches};
 
 use super::{Cli, help};
 use crate::config::{Options, SettingName, default_of};
+use crate::model::card_numbers;
 
 /// The options that matter to `check`; it takes the others too, so that the
 /// command line of a `run` can be checked as it is.
@@ -121,9 +122,9 @@ where
     Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
 }
 
-/// Adds to an error of the parser what to write instead.
+/// Adds to an error of the parser what to write instead. What looks like a card number is left out.
 fn say_what_is_meant(error: clap::Error) -> clap::Error {
-    suggest_alternatives(suggest_our_flag(error))
+    without_card_numbers(suggest_alternatives(suggest_our_flag(error)))
 }
 
 /// Arguments of which one must be given, as clap shows them, and what they are.
@@ -164,6 +165,17 @@ fn suggest_alternatives(mut error: clap::Error) -> clap::Error {
     let tips: Vec<StyledStr> = tips.map(|(_, tip)| (*tip).into()).collect();
     if !tips.is_empty() {
         error.insert(ContextKind::Suggested, ContextValue::StyledStrs(tips));
+    }
+    error
+}
+
+/// Removes what looks like a card number from what an error repeats of the command line.
+fn without_card_numbers(mut error: clap::Error) -> clap::Error {
+    for kind in [ContextKind::InvalidArg, ContextKind::InvalidValue] {
+        if let Some(ContextValue::String(text)) = error.get(kind) {
+            let clean = card_numbers::redact(text).into_owned();
+            error.insert(kind, ContextValue::String(clean));
+        }
     }
     error
 }

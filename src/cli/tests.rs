@@ -127,6 +127,44 @@ fn the_end_of_a_stretch_of_days_needs_its_beginning() {
 }
 
 #[test]
+fn a_value_that_is_no_number_or_date_is_refused_in_plain_words() {
+    let refused = |args: &str| {
+        let refused = help(&format!("cardcancel {args}").split(' ').collect::<Vec<_>>());
+        refused.lines().next().unwrap_or_default().to_owned()
+    };
+    assert_snapshot!(refused("history abc 1"), @r#"error: invalid value 'abc' for '<ADMIN>': the admin number "abc" is not a number; it must be a whole number from 0 to 9223372036854775807"#);
+    assert_snapshot!(refused("history 1 2147483648"), @r#"error: invalid value '2147483648' for '<SEQUENCE>': the sequence number "2147483648" is too large; it must be a whole number from 0 to 2147483647"#);
+    assert_snapshot!(refused("history -1 1"), @r#"error: invalid value '-1' for '<ADMIN>': the admin number "-1" has a sign; it must be a whole number from 0 to 9223372036854775807"#);
+    assert_snapshot!(refused("history 4111-1111-1111-1111 1"), @r#"error: invalid value '[card number removed]' for '<ADMIN>': the admin number, with 16 digits, is not a number; it must be a whole number from 0 to 9223372036854775807"#);
+    assert_snapshot!(refused("runs --limit -1"), @r#"error: invalid value '-1' for '--limit <NUMBER>': "-1" is not a whole number from 0 to 18446744073709551615"#);
+    assert_snapshot!(refused("runs --since yesterday"), @r#"error: invalid value 'yesterday' for '--since <DATE>': "yesterday" is not a date: write year-month-day, such as 2026-11-01"#);
+    assert_snapshot!(refused("run orders.csv --concurrency -1"), @r#"error: invalid value '-1' for '--concurrency <CALLS>': "-1" is not a whole number from 1 to 10000"#);
+    assert_snapshot!(refused("simulator --port 65536"), @r#"error: invalid value '65536' for '--port <NUMBER>': "65536" is not a whole number from 0 to 65535"#);
+}
+
+#[test]
+fn no_flag_is_refused_in_the_words_of_a_parser() {
+    let options = Options::flags();
+    let mut cli = command();
+    for command in command().get_subcommands() {
+        let name = command.get_name();
+        // All commands read the settings alike.
+        let is_new = |flag: &&str| name == "run" || !options.iter().any(|of| of == flag);
+        let flags = command.get_arguments().filter_map(|arg| arg.get_long()).filter(is_new);
+        for flag in flags {
+            let args = ["cardcancel", name, &format!("--{flag}=?")];
+            let Err(refused) = cli.try_get_matches_from_mut(args) else { continue };
+            let refused = refused.to_string();
+            for words in
+                ["invalid digit", "cannot parse", "failed to parse", "but found", "is not in"]
+            {
+                assert!(!refused.contains(words), "{flag}: {refused}");
+            }
+        }
+    }
+}
+
+#[test]
 fn a_rerun_can_be_of_some_statuses_and_codes_only() {
     let args = ["cardcancel", "rerun", "results.csv", "--only", "failed,HTTP_503"];
     let Command::Rerun(rerun) = parse(args).unwrap().command else { unreachable!() };

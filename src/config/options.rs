@@ -521,7 +521,10 @@ fn with_default(arg: Arg) -> Arg {
     let arg = if is_switch(&arg) {
         arg.num_args(0..=1).require_equals(true).default_missing_value("yes")
     } else {
-        arg
+        // Then -1 is a value that is refused, and not a flag that does not exist.
+        let is_number =
+            arg.get_action().takes_values() && OptionKind::from_arg(&arg) == OptionKind::Scalar;
+        arg.allow_negative_numbers(is_number)
     };
     match arg.get_long().and_then(default_of) {
         // The help has it in its own words.

@@ -5,7 +5,7 @@ use csv::ByteRecord;
 use super::error::InputErrorKind;
 use super::excerpt::excerpt;
 use super::header_key::{HeaderKey, folded, name};
-use super::number::{ADMIN_NUMBER, SEQUENCE_NUMBER};
+use super::number::{read_admin_number, read_sequence_number};
 use super::read_options::ReadOptions;
 use crate::model::result_columns;
 use crate::model::{Order, RowError, card_numbers};
@@ -97,12 +97,9 @@ impl ColumnMap {
     #[inline]
     pub(super) fn order(&self, fields: &ByteRecord) -> Result<Order, RowError> {
         let field = |column| fields.get(column).unwrap_or_default();
-        let admin_number = ADMIN_NUMBER.read(field(self.admin))?;
-        let sequence_number = SEQUENCE_NUMBER.read(field(self.sequence))?;
         Ok(Order {
-            // Both were read as no larger than these types hold.
-            admin_number: i64::try_from(admin_number).unwrap_or(i64::MAX),
-            sequence_number: i32::try_from(sequence_number).unwrap_or(i32::MAX),
+            admin_number: read_admin_number(field(self.admin))?,
+            sequence_number: read_sequence_number(field(self.sequence))?,
         })
     }
 

@@ -48,6 +48,7 @@ pub use duplicates::{OrderKey, Role, rows_on_record, rows_to_send, to_send_of};
 pub use error::{InputError, InputErrorKind};
 pub use evidence::{Evidence, EvidenceKind};
 pub use excerpt::shown;
+pub use number::{read_admin_number, read_sequence_number};
 pub use plan::{Disposition, PlannedRow, planned_rows};
 pub use preamble::BYTE_ORDER_MARK;
 pub use priority::{PriorityCounts, SendPositions};

@@ -7,29 +7,48 @@ use crate::model::invisible::trimmed;
 
 /// Which number a field should hold.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct NumberField {
-    pub name: &'static str,
-    pub max: u64,
-    pub code: ReasonCode,
+struct NumberField {
+    name: &'static str,
+    max: u64,
+    code: ReasonCode,
 }
 
-pub(super) const ADMIN_NUMBER: NumberField = NumberField {
+const ADMIN_NUMBER: NumberField = NumberField {
     name: "admin number",
     max: i64::MAX as u64,
     code: ReasonCode::InvalidAdminNumber,
 };
 
-pub(super) const SEQUENCE_NUMBER: NumberField = NumberField {
+const SEQUENCE_NUMBER: NumberField = NumberField {
     name: "sequence number",
     max: i32::MAX as u64,
     code: ReasonCode::InvalidSequenceNumber,
 };
 
+/// Reads the admin number of an order, from a field or from the command line.
+///
+/// # Errors
+/// If it is anything but a whole number from 0 to `i64::MAX`.
+#[inline]
+pub fn read_admin_number(text: &[u8]) -> Result<i64, RowError> {
+    // It was read as no larger than this type holds.
+    ADMIN_NUMBER.read(text).map(|number| i64::try_from(number).unwrap_or(i64::MAX))
+}
+
+/// Reads the card sequence number of an order, from a field or from the command line.
+///
+/// # Errors
+/// If it is anything but a whole number from 0 to `i32::MAX`.
+#[inline]
+pub fn read_sequence_number(text: &[u8]) -> Result<i32, RowError> {
+    SEQUENCE_NUMBER.read(text).map(|number| i32::try_from(number).unwrap_or(i32::MAX))
+}
+
 impl NumberField {
     /// Reads the field, or returns what is wrong with it. Surrounding blanks and
     /// leading zeros are fine: the number is still the only one it can be.
     #[inline]
-    pub fn read(self, field: &[u8]) -> Result<u64, RowError> {
+    fn read(self, field: &[u8]) -> Result<u64, RowError> {
         // Most fields hold nothing but the number.
         match digits(field) {
             Some(number) if number <= self.max => Ok(number),

@@ -24,6 +24,7 @@ mod status;
 mod timestamps;
 mod transition;
 mod uptime;
+mod whole_number;
 
 pub use answer_rules::{AnswerRules, CodeMap, CodeMapping, NotProcessed, ParseNotProcessedError};
 pub use budget::{AllocateSlots, Budget, ClockReading, RetryAfterHold, SlotGrant, SlotRequest};
@@ -39,3 +40,4 @@ pub use status::{ParseStatusError, Status};
 pub use timestamps::TimestampFormatter;
 pub use transition::{OnDoubt, RowTransition, status_when_stopped, transition};
 pub use uptime::Uptime;
+pub use whole_number::whole_number;

@@ -10,6 +10,7 @@ use super::fault::Fault;
 use super::latency::Latency;
 use super::login_behavior::LoginBehavior;
 use super::share::Share;
+use crate::model::whole_number;
 
 const ORDERS: &str = "Shares of the orders, such as 2%";
 const LOGIN: &str = "The login";
@@ -25,10 +26,10 @@ const FAULTS: &str = "Shares of the calls, such as 2%";
 #[serde(default, deny_unknown_fields)]
 pub struct SimulatorSettings {
     /// Port on 127.0.0.1; 0 takes a free one.
-    #[arg(long, default_value_t, value_name = "NUMBER")]
+    #[arg(long, default_value_t, value_name = "NUMBER", allow_negative_numbers = true, value_parser = whole_number::<u16>)]
     pub port: u16,
     /// Seed of the faults: the same seed repeats the same faults.
-    #[arg(long, default_value_t, value_name = "NUMBER")]
+    #[arg(long, default_value_t, value_name = "NUMBER", allow_negative_numbers = true, value_parser = whole_number::<u64>)]
     pub seed: u64,
     /// Time until an answer: 20ms, or 20ms..60ms.
     #[arg(long, default_value_t, value_name = "TIME")]
@@ -36,7 +37,7 @@ pub struct SimulatorSettings {
     /// Calls accepted within any one second; the others are answered 429
     ///
     /// Both ends of the second are included. Without it there is no limit; 0 accepts none.
-    #[arg(long, value_name = "CALLS")]
+    #[arg(long, value_name = "CALLS", allow_negative_numbers = true, value_parser = whole_number::<u32>)]
     pub capacity: Option<u32>,
     /// Orders that are already printed.
     #[arg(long, default_value_t, hide_default_value = true, value_name = "SHARE", help_heading = ORDERS)]
@@ -87,7 +88,7 @@ pub struct SimulatorSettings {
     #[arg(long, value_enum, default_value_t, value_name = "WHAT", help_heading = LOGIN)]
     pub login: LoginBehavior,
     /// Seconds until a token of the login expires; by default 1800
-    #[arg(long, value_name = "SECONDS", help_heading = LOGIN)]
+    #[arg(long, value_name = "SECONDS", help_heading = LOGIN, allow_negative_numbers = true, value_parser = whole_number::<u32>)]
     pub token_lifetime: Option<u32>,
     /// Answer 401 to calls without a token.
     #[arg(long, help_heading = LOGIN)]
