@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::forget;
-use super::read_only::open_ledger;
+use super::read_only::{no_ledger, open_file, open_ledger};
 use crate::audit::verify_ledger;
 use crate::cli::LedgerAction;
 use crate::config::{Env, Layer, RunsSettings};
@@ -26,10 +26,14 @@ pub fn care(
     env: &Env,
 ) -> anyhow::Result<ExitCode> {
     let settings = RunsSettings::load(options, env)?;
-    let location = named.map_or_else(|| settings.ledger.clone(), LedgerLocation::File);
+    let open = || match &named {
+        Some(path) => open_file(path),
+        None => open_ledger(&settings.ledger),
+    };
+    let location = named.clone().map_or_else(|| settings.ledger.clone(), LedgerLocation::File);
     match care {
         LedgerAction::Info => {
-            let facts = LedgerFacts::read(open_ledger(&location)?.as_mut())?;
+            let facts = LedgerFacts::read(open()?.as_mut())?;
             console::print_line(if settings.json {
                 facts.json(&location).to_string()
             } else {
@@ -38,7 +42,7 @@ pub fn care(
             Ok(ExitCode::Done)
         }
         LedgerAction::Check => {
-            let wrong = wrong_in(&location)?;
+            let wrong = wrong_in(&open)?;
             check(&location, &wrong, settings.json)
         }
         LedgerAction::BackUp(to) => back_up(&location, to, settings.json),
@@ -58,7 +62,7 @@ fn back_up(location: &LedgerLocation, to: &Path, as_json: bool) -> anyhow::Resul
         ),
     };
     let Some(ledger) = Sqlite::open_existing(path)? else {
-        bail!("there is no ledger at {location}: name another with --ledger");
+        bail!(no_ledger(location));
     };
     ledger.back_up(to)?;
     if as_json {
@@ -163,9 +167,9 @@ impl LedgerFacts {
 }
 
 /// What is damaged in a file, and what does not agree in the record.
-fn wrong_in(location: &LedgerLocation) -> anyhow::Result<Vec<String>> {
+fn wrong_in(open: &dyn Fn() -> anyhow::Result<Box<dyn Ledger>>) -> anyhow::Result<Vec<String>> {
     let checked = || {
-        let mut ledger = open_ledger(location)?;
+        let mut ledger = open()?;
         let wrong = ledger.damage()?;
         // What a damaged file holds need not agree.
         if !wrong.is_empty() {

@@ -42,8 +42,21 @@ fn a_backup_is_never_written_over_what_is_there() {
     let refused = env.run(&["ledger", "backup", "precious.db"]).exits(2);
     assert!(refused.stderr.contains("the copy precious.db cannot be written"));
     assert_eq!(env.text("precious.db"), "precious");
-    let none = env.run(&["ledger", "check", "--ledger", "none.db"]).exits(2);
-    assert_eq!(none.stderr, "error: there is no ledger at none.db: name another with --ledger\n");
+}
+
+#[test]
+fn where_there_is_no_ledger_the_error_says_how_another_is_named() {
+    let env = TestEnv::new();
+    let refused = |args: &[&str]| env.run(args).exits(2).stderr;
+    let by_settings = "error: there is no ledger at none.db: the first run creates it; if runs were recorded in another \
+        one, name that with --ledger, or give the --profile or --config of those runs\n";
+    assert_eq!(refused(&["ledger", "check", "--ledger", "none.db"]), by_settings);
+    assert_eq!(refused(&["ledger", "backup", "copy.db", "--ledger", "none.db"]), by_settings);
+    assert_eq!(refused(&["history", "1", "1", "--ledger", "none.db"]), by_settings);
+    let by_argument = "error: there is no ledger at none.db: check the path, or leave it out for the ledger of --ledger\n";
+    for command in ["check", "info"] {
+        assert_eq!(refused(&["ledger", command, "none.db"]), by_argument);
+    }
 }
 
 #[test]

@@ -193,7 +193,7 @@ fn runs_says_whether_there_is_no_ledger_or_none_that_can_be_read() {
     env.file("text.db", "not a database, and longer than a header of one would be".repeat(9));
     fs::create_dir(env.path("folder")).unwrap();
     let reported = |ledger: &str| env.run(&["runs", "--ledger", ledger]).exits(2).stderr;
-    insta::assert_snapshot!(reported("no.db"), @"error: there is no ledger at no.db: name another with --ledger");
+    insta::assert_snapshot!(reported("no.db"), @"error: there is no ledger at no.db: the first run creates it; if runs were recorded in another one, name that with --ledger, or give the --profile or --config of those runs");
     insta::assert_snapshot!(reported("text.db"), @"error: text.db is not a cardcancel ledger: name another file with --ledger");
     insta::assert_snapshot!(reported("text.db/no.db"), @"error: cannot open the ledger text.db/no.db (Not a directory (os error 20)): correct that, or name another file with --ledger");
     assert!(reported("folder").starts_with("error: "));
