@@ -69,7 +69,7 @@ impl RunInput {
         target: &Target,
     ) -> anyhow::Result<RunInput> {
         let options = ReadOptions { priority_column: None, ..read_options(&settings.input) };
-        let columns = input.columns(&options)?;
+        let columns = input.named_or_usual_columns(&options)?;
         let plan = RerunPlan::new(&input, &columns, RowFilter::parse(CAN_BE_RESOLVED))?;
         let key = RunInput::resolution_key(key_parts, settings, target);
         let plan = Some(plan);
@@ -129,17 +129,22 @@ impl RunInput {
     /// collide.
     pub fn default_results(&self, rehearsal: bool) -> Box<dyn Iterator<Item = PathBuf> + '_> {
         let middle = if rehearsal { ".rehearsal" } else { "" };
+        // A file's name has no blank.
+        let stem = if self.input.name() == OPEN_ROWS { "open" } else { self.input.stem() };
         if self.plan.is_none() {
-            let only = format!("{}{middle}.results.csv", self.input.stem());
+            let only = format!("{stem}{middle}.results.csv");
             return Box::new(std::iter::once(only.into()));
         }
         let step = if self.command == "resolve" { "resolved" } else { "rerun" };
-        let (file, before) = before_steps(self.input.stem(), step);
+        let (file, before) = before_steps(stem, step);
         let middle = if file.ends_with(middle) { "" } else { middle };
         let name = move |number: u64| format!("{file}{middle}.{step}-{number}.results.csv").into();
         Box::new((before.saturating_add(1)..).map(name))
     }
 }
+
+/// The name of the open rows of all runs where that of a file would be.
+pub const OPEN_ROWS: &str = "open rows";
 
 /// The statuses of rows whose orders may be in doubt.
 const CAN_BE_RESOLVED: [&str; 4] = ["rejected", "failed", "in_doubt", "not_sent"];

@@ -6,7 +6,6 @@ use std::path::Path;
 use crate::hash::Digest;
 use crate::model::{Order, RowNumber, Status};
 
-use super::columns::ColumnMap;
 use super::duplicates::OrderKey;
 use super::error::{InputError, InputErrorKind};
 use super::read_options::ReadOptions;
@@ -65,7 +64,7 @@ impl Evidence {
         options: &ReadOptions,
     ) -> Result<Evidence, InputError> {
         let input = Input::open(path, spool).map_err(without_rows)?;
-        let columns = columns(&input, options).map_err(without_rows)?;
+        let columns = input.named_or_usual_columns(options).map_err(without_rows)?;
         if columns.lacks_of_results().is_none() {
             return Err(input.refuse(InputErrorKind::ResultsAsEvidence));
         }
@@ -115,16 +114,4 @@ fn without_rows(error: InputError) -> InputError {
         }
         _ => error,
     }
-}
-
-/// The columns of a list. It comes from elsewhere, so columns named for other files may have their
-/// usual names in it, and its delimiter may be another one.
-fn columns(input: &Input, options: &ReadOptions) -> Result<ColumnMap, InputError> {
-    input.columns(options).or_else(|refused| {
-        let usual = ReadOptions {
-            exempt_admin_column: options.exempt_admin_column,
-            ..ReadOptions::default()
-        };
-        input.columns(&usual).map_err(|_| refused)
-    })
 }

@@ -40,6 +40,21 @@ impl Input {
         Ok(columns)
     }
 
+    /// The same for one of several files that come from different places: the columns named for
+    /// another of them may have their usual names in this one, and its delimiter may be another one.
+    ///
+    /// # Errors
+    /// As for the columns that are named.
+    pub fn named_or_usual_columns(&self, options: &ReadOptions) -> Result<ColumnMap, InputError> {
+        self.columns(options).or_else(|refused| {
+            let usual = ReadOptions {
+                exempt_admin_column: options.exempt_admin_column,
+                ..ReadOptions::default()
+            };
+            self.columns(&usual).map_err(|_| refused)
+        })
+    }
+
     /// The delimiter with which most key columns are found, then most columns.
     fn likely_delimiter(&self, options: &ReadOptions) -> Result<u8, InputError> {
         if let Some(delimiter) = self.declared_delimiter() {

@@ -507,6 +507,29 @@ fn without_a_terminal_it_is_shown_what_would_be_recorded_and_nothing_is() {
 }
 
 #[test]
+fn a_list_whose_columns_have_names_of_their_own_is_read_beside_results_with_ours() {
+    let scene = Scene::new(None);
+    scene.with_doubts();
+    scene.env.file("gone.csv", "Konto,Folge\n1003,1\n");
+    let unnamed = scene.resolve(&["orders.results.csv", "--cancelled", "gone.csv"]).exits(2).stderr;
+    assert!(unnamed.contains("name the column with --admin-column"), "{unnamed}");
+    let named =
+        ["--cancelled", "gone.csv", "--admin-column", "Konto", "--sequence-column", "Folge"];
+    let shown = |file: &str| scene.run(&[&["resolve", file], &named[..]].concat()).exits(2).stderr;
+    let of_file = shown("orders.results.csv");
+    assert!(
+        of_file.contains("About to end the doubt of 1 order of orders.results.csv"),
+        "{of_file}"
+    );
+    let of_all = shown("--open");
+    let expected = "About to end the doubt of 1 order of the open rows of all runs at ";
+    assert!(of_all.contains(expected), "{of_all}");
+    let resolved = scene.resolve(&[&["--open"], &named[..]].concat()).exits(3).stdout;
+    assert!(resolved.contains(" of open rows, "), "{resolved}");
+    assert!(scene.env.path("open.resolved-1.results.csv").exists());
+}
+
+#[test]
 fn on_a_terminal_it_asks() {
     let scene = Scene::new(None);
     scene.with_doubts().list("gone.csv", &[1003]);

@@ -8,16 +8,13 @@ use anyhow::Context as _;
 
 use crate::commands::open_rows::OpenRows;
 use crate::commands::read_only::open_ledger;
-use crate::commands::run_input::{RunInput, spool};
+use crate::commands::run_input::{OPEN_ROWS, RunInput, spool};
 use crate::commands::target::Target;
 use crate::config::Settings;
 use crate::input::Input;
 use crate::ledger::Ledger;
 use crate::output::recorded_results::RecordedResults;
 use crate::private_file;
-
-/// Its name where the name of a file would be.
-const NAME: &str = "open";
 
 /// Lists the open rows at an address.
 pub struct OpenInput<'a> {
@@ -62,7 +59,7 @@ impl OpenInput<'_> {
             return Ok((None, remarks));
         }
         file.seek(SeekFrom::Start(0))?;
-        let input = Input::spool(NAME, file, &spool)?;
+        let input = Input::spool(OPEN_ROWS, file, &spool)?;
         let input = RunInput::of_resolution(input, self.key_parts, self.settings, self.target)?;
         Ok((Some(input), remarks))
     }

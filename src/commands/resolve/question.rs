@@ -2,6 +2,7 @@
 
 use super::resolution_plan::ResolutionPlan;
 use crate::commands::run::state::Context;
+use crate::commands::run_input::OPEN_ROWS;
 use crate::input::Evidence;
 use crate::output::{human_count, plural};
 
@@ -9,7 +10,10 @@ use crate::output::{human_count, plural};
 pub fn text(context: &Context, evidence: &[Evidence], planned: &ResolutionPlan) -> String {
     let Context { settings, input, target } = context;
     let orders = plural(planned.decided.len() as u64, "order", "orders");
-    let name = input.input.name();
+    let name = match input.input.name() {
+        OPEN_ROWS => "the open rows of all runs",
+        name => name,
+    };
     let mut lines = vec![format!("About to end the doubt of {orders} of {name} at {}", target.url)];
     let mut line = |what: &str, value: &str| lines.push(format!("  {what}: {value}"));
     line("profile", settings.profile.as_deref().unwrap_or("none"));
