@@ -60,7 +60,7 @@ pub enum Command {
     /// The evidence is any CSV with the two key columns, such as an embosser's list: every order in
     /// the list of --cancelled is cancelled, every order in that of --standing surely is not. Rows
     /// whose orders are in doubt and stand in a list are decided, and it is recorded by which list
-    /// and by whom; all other rows stay as they are.
+    /// and by whom; all other rows stay as they are. Only one of the files can be standard input.
     ///
     /// The evidence must be newer than the last attempt for its orders. An order that --cancelled
     /// names wrongly is never sent again: its card is printed.
@@ -164,7 +164,7 @@ pub struct RunArgs {
 /// `cardcancel rerun`
 #[derive(Debug, Args)]
 pub struct RerunArgs {
-    /// Results file of an earlier run
+    /// Results file of an earlier run, plain or .gz; - for standard input
     #[arg(value_name = "RESULTS")]
     pub results_file: PathBuf,
     /// Send only rows with these statuses or error codes: failed,HTTP_429
@@ -188,7 +188,7 @@ const RESOLVE_USAGE: &str = "cardcancel resolve [OPTIONS] <RESULTS|--open>
 #[command(group = ArgGroup::new("rows").args(["results_file", "open"]).required(true))]
 #[command(group = ArgGroup::new("evidence").args(["cancelled", "standing"]).required(true).multiple(true))]
 pub struct ResolveArgs {
-    /// Results file with orders in doubt
+    /// Results file with orders in doubt, plain or .gz; - for standard input
     #[arg(value_name = "RESULTS")]
     pub results_file: Option<PathBuf>,
     /// Take the open rows of all runs at this address instead of a file
@@ -196,11 +196,13 @@ pub struct ResolveArgs {
     pub open: bool,
     /// List of orders that are cancelled: their rows become already_cancelled
     ///
-    /// Be sure of all of it: none of its orders in doubt is sent again, and a card that was not
+    /// Plain or .gz; - for standard input. Be sure of all of it: none of its orders in doubt is sent again, and a card that was not
     /// cancelled is printed.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub cancelled: Option<PathBuf>,
     /// List of orders that still stand: their rows become failed, without doubt
+    ///
+    /// Plain or .gz; - for standard input.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub standing: Option<PathBuf>,
     /// The settings that stand on the command line.

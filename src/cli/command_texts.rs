@@ -3,11 +3,22 @@
 use super::command_help::{CommandHelp, example};
 use crate::exit_code::ExitCode;
 
-/// The exit codes of commands that send nothing.
-const PLAIN: &[(ExitCode, &str)] = &[
+/// Those of commands that read the ledger and change nothing in it.
+const READING: &[(ExitCode, &str)] = &[
     (ExitCode::Done, "done"),
-    (ExitCode::Refused, "the command line or the configuration was refused"),
+    (
+        ExitCode::Refused,
+        "there is no such ledger or run, what is to be written exists, or the command line or the \
+         configuration was refused",
+    ),
     (ExitCode::LedgerFailed, "the ledger or the disk failed"),
+];
+
+/// Those of commands without a ledger.
+const WITHOUT_LEDGER: &[(ExitCode, &str)] = &[
+    (ExitCode::Done, "done"),
+    (ExitCode::Refused, "the command line or a file that it names was refused"),
+    (ExitCode::LedgerFailed, "the disk failed, or standard output cannot be written"),
 ];
 
 /// What is shown of every command.
@@ -69,9 +80,10 @@ pub const COMMANDS: &[CommandHelp] = &[
             (ExitCode::Failures, "some rows are invalid; the others can be sent"),
             (
                 ExitCode::Refused,
-                "`run` would refuse the file, also because of --max-rows or the cut-off, or the connection \
-                 failed",
+                "`run` would refuse the file, also because of --max-rows or the cut-off; the connection \
+                 failed; or the command line or the configuration was refused",
             ),
+            (ExitCode::LedgerFailed, "the disk failed, or standard output cannot be written"),
         ],
         see_also: &["run", "config show"],
     },
@@ -172,6 +184,14 @@ pub const COMMANDS: &[CommandHelp] = &[
             ("requested-by", "Who asked for it, for the record"),
             ("ticket", "The ticket, for the record"),
             ("json", "Print the summary as one JSON object"),
+            (
+                "admin-column",
+                "Column of the admin number in the files that have it; the others are read by the usual names",
+            ),
+            (
+                "sequence-column",
+                "Column of the sequence number in the files that have it; the others are read by the usual names",
+            ),
         ],
         examples: &[
             example(
@@ -192,7 +212,8 @@ pub const COMMANDS: &[CommandHelp] = &[
             (ExitCode::Failures, "some rows are rejected, failed or invalid"),
             (
                 ExitCode::Refused,
-                "nothing was recorded: the command line, the configuration or a file was refused",
+                "this command recorded nothing: the command line, the configuration or a file was refused, \
+                 or nobody confirmed it",
             ),
             (ExitCode::InDoubt, "some rows are still in doubt"),
             (ExitCode::Stopped, "some rows were not sent"),
@@ -227,7 +248,10 @@ pub const COMMANDS: &[CommandHelp] = &[
         ],
         exit_codes: &[
             (ExitCode::Done, "stopped by a signal"),
-            (ExitCode::Refused, "the command line or the configuration was refused"),
+            (
+                ExitCode::Refused,
+                "the command line or the configuration was refused, or there are no credentials",
+            ),
             (
                 ExitCode::Stopped,
                 "this process cannot continue; the runs are left to other processes",
@@ -256,7 +280,7 @@ pub const COMMANDS: &[CommandHelp] = &[
             example("List them for a script, one JSON object a line", "cardcancel runs --json"),
             example("List the rehearsals", "cardcancel runs --rehearse"),
         ],
-        exit_codes: PLAIN,
+        exit_codes: READING,
         see_also: &["run", "ledger info"],
     },
     CommandHelp {
@@ -280,7 +304,11 @@ pub const COMMANDS: &[CommandHelp] = &[
         exit_codes: &[
             (ExitCode::Done, "the run is at rest; with --no-wait, it is asked to stop"),
             (ExitCode::Failures, "it has not come to rest within 2 minutes; it will"),
-            (ExitCode::Refused, "there is no such run, or it is not in progress"),
+            (
+                ExitCode::Refused,
+                "there is no such run, it is not in progress, or the command line or the configuration was \
+                 refused",
+            ),
             (ExitCode::LedgerFailed, "the ledger or the disk failed"),
         ],
         see_also: &["runs", "pace", "run"],
@@ -311,7 +339,8 @@ pub const COMMANDS: &[CommandHelp] = &[
             ),
             (
                 ExitCode::Refused,
-                "there is no such run, it is not in progress, or the rate is above its own",
+                "there is no such run, it is not in progress, the rate is above its own, or the command \
+                 line or the configuration was refused",
             ),
             (ExitCode::LedgerFailed, "the ledger or the disk failed"),
         ],
@@ -342,7 +371,7 @@ pub const COMMANDS: &[CommandHelp] = &[
                 "cardcancel results 20261122-091020-6f4f --only failed",
             ),
         ],
-        exit_codes: PLAIN,
+        exit_codes: READING,
         see_also: &["runs", "resolve", "rerun", "history"],
     },
     CommandHelp {
@@ -356,7 +385,14 @@ pub const COMMANDS: &[CommandHelp] = &[
             example("Show all that happened to order 129409/1", "cardcancel history 129409 1"),
             example("The same for a script", "cardcancel history 129409 1 --json"),
         ],
-        exit_codes: PLAIN,
+        exit_codes: &[
+            (ExitCode::Done, "done, also if no run has the order"),
+            (
+                ExitCode::Refused,
+                "there is no such ledger, or the command line or the configuration was refused",
+            ),
+            (ExitCode::LedgerFailed, "the ledger or the disk failed"),
+        ],
         see_also: &["runs"],
     },
     CommandHelp {
@@ -380,7 +416,7 @@ pub const COMMANDS: &[CommandHelp] = &[
                 "cardcancel export --since 2026-11-01 --until 2026-12-01 -o audit-2026-11",
             ),
         ],
-        exit_codes: PLAIN,
+        exit_codes: READING,
         see_also: &["verify", "history"],
     },
     CommandHelp {
@@ -406,8 +442,12 @@ pub const COMMANDS: &[CommandHelp] = &[
         ],
         exit_codes: &[
             (ExitCode::Done, "nothing was altered, as far as it was checked"),
-            (ExitCode::Failures, "something was altered"),
-            (ExitCode::Refused, "it cannot be checked: there is no such ledger or witness"),
+            (ExitCode::Failures, "something was altered, or what --require asks for does not hold"),
+            (
+                ExitCode::Refused,
+                "it cannot be checked: there is no such ledger, export or witness, or the command line or \
+                 the configuration was refused",
+            ),
             (ExitCode::LedgerFailed, "the ledger or the disk failed"),
         ],
         see_also: &["export", "history", "ledger check"],
@@ -429,7 +469,7 @@ pub const COMMANDS: &[CommandHelp] = &[
                 "cardcancel report --since 2026-11-01 --until 2026-12-01 -o 2026-11.html",
             ),
         ],
-        exit_codes: PLAIN,
+        exit_codes: READING,
         see_also: &["runs", "export", "verify"],
     },
     CommandHelp {
@@ -448,7 +488,7 @@ pub const COMMANDS: &[CommandHelp] = &[
                 "cardcancel ledger forget --before 2026-01-01 --export audit-2025-*",
             ),
         ],
-        exit_codes: PLAIN,
+        exit_codes: READING,
         see_also: &["ledger info", "ledger check", "ledger backup", "ledger forget"],
     },
     CommandHelp {
@@ -462,7 +502,7 @@ pub const COMMANDS: &[CommandHelp] = &[
             example("Show the size of the ledger", "cardcancel ledger info"),
             example("Show that of a backup", "cardcancel ledger info /backup/ledger-2026-11-26.db"),
         ],
-        exit_codes: PLAIN,
+        exit_codes: READING,
         see_also: &["ledger check", "runs"],
     },
     CommandHelp {
@@ -494,7 +534,7 @@ pub const COMMANDS: &[CommandHelp] = &[
             "Copy the ledger into a new file while runs continue",
             "cardcancel ledger backup /backup/ledger-2026-11-26.db",
         )],
-        exit_codes: PLAIN,
+        exit_codes: READING,
         see_also: &["ledger check"],
     },
     CommandHelp {
@@ -521,8 +561,8 @@ pub const COMMANDS: &[CommandHelp] = &[
             (ExitCode::Done, "done; runs that were kept are named"),
             (
                 ExitCode::Refused,
-                "the command line was refused, an export is altered or of another ledger, or nobody \
-                 confirmed it",
+                "nothing was forgotten: the command line or the configuration was refused, an export is \
+                 altered or of another ledger, or nobody confirmed it",
             ),
             (ExitCode::LedgerFailed, "the ledger or the disk failed; run it again to go on"),
         ],
@@ -556,7 +596,14 @@ pub const COMMANDS: &[CommandHelp] = &[
                 "cardcancel run orders.csv --url http://127.0.0.1:8080 --ledger test.db",
             ),
         ],
-        exit_codes: PLAIN,
+        exit_codes: &[
+            (ExitCode::Done, "stopped by a signal"),
+            (
+                ExitCode::Refused,
+                "the command line was refused, or the port or the file of --record cannot be used",
+            ),
+            (ExitCode::LedgerFailed, "the disk failed, or standard output cannot be written"),
+        ],
         see_also: &["run"],
     },
     CommandHelp {
@@ -570,7 +617,7 @@ pub const COMMANDS: &[CommandHelp] = &[
                 "cardcancel config show --profile production",
             ),
         ],
-        exit_codes: PLAIN,
+        exit_codes: WITHOUT_LEDGER,
         see_also: &["config init", "config show"],
     },
     CommandHelp {
@@ -584,7 +631,7 @@ pub const COMMANDS: &[CommandHelp] = &[
                 "cardcancel config init ~/.config/cardcancel/config.toml",
             ),
         ],
-        exit_codes: PLAIN,
+        exit_codes: WITHOUT_LEDGER,
         see_also: &["config show"],
     },
     CommandHelp {
@@ -598,7 +645,11 @@ pub const COMMANDS: &[CommandHelp] = &[
                 "cardcancel config show --profile production --rate 20/s",
             ),
         ],
-        exit_codes: PLAIN,
+        exit_codes: &[
+            (ExitCode::Done, "done"),
+            (ExitCode::Refused, "the command line or the configuration was refused"),
+            (ExitCode::LedgerFailed, "the disk failed, or standard output cannot be written"),
+        ],
         see_also: &["config init", "run"],
     },
     CommandHelp {
@@ -613,7 +664,7 @@ pub const COMMANDS: &[CommandHelp] = &[
                 "cardcancel completions fish | source",
             ),
         ],
-        exit_codes: PLAIN,
+        exit_codes: WITHOUT_LEDGER,
         see_also: &[],
     },
     CommandHelp {
@@ -627,7 +678,7 @@ pub const COMMANDS: &[CommandHelp] = &[
                 "cardcancel man --out ~/.local/share/man/man1",
             ),
         ],
-        exit_codes: PLAIN,
+        exit_codes: WITHOUT_LEDGER,
         see_also: &[],
     },
 ];
