@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use serde_json::{Value, json};
 
 use super::target::Target;
-use crate::config::{EffectiveConfig, Env, Layer, Secret, Settings};
+use crate::config::{EffectiveConfig, Env, Layer, Secret, SettingName, Settings, SourcedValue};
 use crate::corecard::auth::Auth;
 use crate::corecard::auth::credentials::Credentials;
 use crate::corecard::probe::{Probe, ProbeStep};
@@ -39,9 +39,9 @@ impl ConnectionCheck {
     async fn take(options: Layer, env: &Env<'_>) -> anyhow::Result<ConnectionCheck> {
         let mut probe = Probe::default();
         let began = Instant::now();
-        let secrets = EffectiveConfig::load(options.clone(), env)?.secrets;
-        let settings = Settings::load(options, env)?;
-        probe.took("secrets", began.elapsed(), names_of(&secrets));
+        let config = EffectiveConfig::load(options.clone(), env)?;
+        let settings = Settings::load_for_connection(options, env)?;
+        probe.took("secrets", began.elapsed(), names_of(&config.secrets));
         let Settings { auth, network, body, .. } = &settings;
         let mut unknown = vec![
             "whether this account is allowed to cancel orders",
@@ -52,7 +52,9 @@ impl ConnectionCheck {
         }
         let target = Target::open(settings.target.clone()).await?;
         // The connection first: where CoreCARD itself gives the token, its steps name the cause.
-        if probe.connect(network, &target.url).await.is_some() {
+        if probe.connect(network, &target.url).await.is_some()
+            && (target.is_rehearsal() || report_if_not_set(&mut probe, &config).await)
+        {
             let credentials = Credentials::new(auth, network, &target.url, body, RUN)?;
             if credentials.can_refresh() {
                 unknown.push("whether CoreCARD accepts the token");
@@ -106,6 +108,20 @@ impl ConnectionCheck {
             "unknown": self.unknown,
         })
     }
+}
+
+/// Reports that the address of the API's end user is missing, which every call and CoreCARD's login
+/// hold. Returns whether it is set.
+async fn report_if_not_set(probe: &mut Probe, config: &EffectiveConfig) -> bool {
+    let setting = SettingName("external-ip");
+    let is_set =
+        |(key, value): &(String, Option<SourcedValue>)| *key == setting.key() && value.is_some();
+    if config.settings.iter().any(is_set) {
+        return true;
+    }
+    let missing = format!("the address of the API's end user, which every call has: set {setting}");
+    probe.step("external_ip", async { Err::<((), String), _>(missing) }).await;
+    false
 }
 
 /// The variables of the secrets that are set.

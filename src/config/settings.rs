@@ -156,6 +156,17 @@ pub struct Settings {
     pub json: bool,
 }
 
+/// What a command does with the settings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum CommandKind {
+    /// It makes calls.
+    Calls,
+    /// It connects as for a call, and makes none.
+    Connection,
+    /// It works on the record alone.
+    Record,
+}
+
 impl Settings {
     /// How long things are waited for that only a shared ledger has.
     pub fn patience(&self) -> SharedLedgerTimeouts {
@@ -164,7 +175,16 @@ impl Settings {
 
     /// Reads every source of settings; an error says what to change, and where.
     pub fn load(flags: Layer, env: &Env) -> anyhow::Result<Settings> {
-        Settings::read(flags, env, true)
+        Settings::read(flags, env, CommandKind::Calls)
+    }
+
+    /// The same for a check of the connection: the address of the API's end user may be missing, since
+    /// no call is made.
+    ///
+    /// # Errors
+    /// As for [`Settings::load`].
+    pub fn load_for_connection(flags: Layer, env: &Env) -> anyhow::Result<Settings> {
+        Settings::read(flags, env, CommandKind::Connection)
     }
 
     /// The same for a command that makes no calls: no secret is read, and what only a request needs
@@ -173,10 +193,11 @@ impl Settings {
     /// # Errors
     /// As for [`Settings::load`], and in a rehearsal, which leaves no such work.
     pub fn load_without_calls(flags: Layer, env: &Env) -> anyhow::Result<Settings> {
-        Settings::read(flags, env, false)
+        Settings::read(flags, env, CommandKind::Record)
     }
 
-    fn read(flags: Layer, env: &Env, makes_calls: bool) -> anyhow::Result<Settings> {
+    fn read(flags: Layer, env: &Env, kind: CommandKind) -> anyhow::Result<Settings> {
+        let makes_calls = kind != CommandKind::Record;
         let (mut options, section) = merged(flags, env)?;
         let rehearse = options.rehearse == Some(true);
         let rehearsal_ledger = paths::rehearsal_ledger(options.ledger.clone(), env).ok();
@@ -189,7 +210,7 @@ impl Settings {
                 "a rehearsal leaves no doubt that evidence could end: every rehearsal has a simulator of its own; leave out --rehearse"
             ));
         }
-        if rehearse || !makes_calls {
+        if rehearse || kind != CommandKind::Calls {
             options.external_ip.get_or_insert_with(|| REHEARSAL_EXTERNAL_IP.to_owned());
         }
         refuse_missing(&options, rehearse, &profiles)?;

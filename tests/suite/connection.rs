@@ -111,6 +111,21 @@ fn the_first_step_that_fails_ends_it_and_says_what_to_do() {
 }
 
 #[test]
+fn a_missing_address_of_the_end_user_is_reported_after_the_connection_was_tried() {
+    let core_card = TestSimulator::perfect();
+    let env = TestEnv::new();
+    env.file("cardcancel.toml", LOGIN);
+    let given = ["check", "--connect", "--json", "--url", &core_card.url()];
+    let output = env.command(&given).env(PASSWORD.0, PASSWORD.1).output().unwrap();
+    let found = ProgramOutput::from(output).exits(2);
+    let found: Value = serde_json::from_str(&found.stdout).unwrap();
+    let steps = steps(&found);
+    assert_eq!(names(&steps), ["secrets", "name", "tcp", "tls", "external_ip"]);
+    assert!(!steps[4].1 && steps[4].2.contains("set --external-ip"), "{}", steps[4].2);
+    assert_eq!(core_card.requests(), 0);
+}
+
+#[test]
 fn a_login_that_is_refused_is_reported_without_the_password() {
     let settings = SimulatorSettings {
         login: cardcancel::simulator::LoginBehavior::StatusFalse,
