@@ -41,8 +41,10 @@ pub enum Command {
     /// Report what is wrong with a file of orders; sends nothing
     ///
     /// Accepts every option of `run`, so that the command line of a run can be checked, and uses
-    /// those listed here. The file is compared with the ledger, which is not changed. With --connect,
-    /// the connection to CoreCARD is tried too, or alone if no file is named.
+    /// those listed here. The file is compared with the ledger, which is not changed. Secrets that are
+    /// not set are named, and none is read; that does not change the exit code, since the user who
+    /// runs the file may have them. With --connect, the connection to CoreCARD is tried too, or alone
+    /// if no file is named.
     Check(CheckArgs),
     /// Cancel every order of a file; started again, it resumes
     ///

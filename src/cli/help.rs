@@ -89,6 +89,7 @@ pub(super) fn add(command: Command, name: &str) -> Command {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::exit_code::ExitCode;
 
     /// Every command's name below `cardcancel`, that one's included.
     fn names(command: &Command, name: &str) -> Vec<String> {
@@ -121,7 +122,15 @@ mod tests {
             for other in help.see_also {
                 assert!(CommandHelp::find(other).is_some(), "{other} of {}", help.name);
             }
-            assert!(!help.examples.is_empty() && !help.exit_codes.is_empty(), "{}", help.name);
+            assert!(!help.examples.is_empty(), "{}", help.name);
+            // Every command can be given a wrong command line, and lose its standard output.
+            for code in [ExitCode::Done, ExitCode::Refused, ExitCode::LedgerFailed] {
+                assert!(
+                    help.exit_codes.iter().any(|(of, _)| *of == code),
+                    "{code:?} of {}",
+                    help.name
+                );
+            }
         }
     }
 

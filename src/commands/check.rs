@@ -145,6 +145,7 @@ struct CheckReport<'a> {
     max_rows: Option<u64>,
     blank: u32,
     warnings: Vec<String>,
+    missing_secrets: &'a [String],
     bad_rows: Vec<InvalidRowJson>,
     duplicate_rows: Vec<DuplicateRow>,
     connection: Option<serde_json::Value>,
@@ -328,6 +329,11 @@ impl Report<'_> {
                 let _ = writeln!(text, "IT WOULD BE REFUSED: {why}");
             }
         }
+        // Those who check a file often have not the secrets of those who run it.
+        if let missing @ [_, ..] = &self.settings.missing_secrets[..] {
+            let names = missing.join(", ");
+            let _ = writeln!(text, "NOT SET here: {names}, without which a run is refused");
+        }
         if let Some(why) = self.too_many() {
             let _ = writeln!(text, "IT WOULD BE REFUSED: {why}");
         }
@@ -362,6 +368,7 @@ impl Report<'_> {
             max_rows: settings.max_rows,
             blank: summary.blank,
             warnings: summary.warnings.iter().map(ToString::to_string).collect(),
+            missing_secrets: &settings.missing_secrets,
             bad_rows,
             duplicate_rows: same
                 .map(|(row, first)| DuplicateRow { row: row.0, first: first.0 })

@@ -13,6 +13,7 @@ use super::merge::merged;
 use super::resolve::{
     cut_off, max_rows, place, rates, reason, required, start_window, unlocked_ledger,
 };
+use super::secrets::{locate, required_secret_variables};
 use super::settings::InputSettings;
 use crate::ledger::LedgerLocation;
 use crate::policy::cut_off::CutOff;
@@ -42,6 +43,8 @@ pub struct CheckSettings {
     pub max_rows: Option<u64>,
     /// Whether `run` would start though not all rows can be sent before the cut-off.
     pub allow_partial: bool,
+    /// The variables of secrets that `[auth]` requires and that are not set; none of them is read.
+    pub missing_secrets: Vec<String>,
     /// Whether to show no progress.
     pub quiet: bool,
     /// Whether the summary is JSON on standard output.
@@ -72,8 +75,10 @@ pub struct RunsSettings {
 impl CheckSettings {
     /// Reads every source of settings; an error says what to change, and where.
     pub fn load(flags: Layer, env: &Env) -> anyhow::Result<CheckSettings> {
-        let (mut options, _) = merged(flags, env)?;
-        let url = options.url.take().filter(|_| options.rehearse != Some(true));
+        let (mut options, section) = merged(flags, env)?;
+        let is_rehearsal = options.rehearse == Some(true);
+        let auth = section.auth.filter(|_| !is_rehearsal);
+        let url = options.url.take().filter(|_| !is_rehearsal);
         let is_named = options.ledger.is_some();
         Ok(CheckSettings {
             url: url.map(|url| endpoint(&url)).transpose().with_context(|| place("url"))?,
@@ -90,11 +95,23 @@ impl CheckSettings {
             start_window: start_window(&mut options, env)?,
             max_rows: max_rows(&options),
             allow_partial: options.allow_partial == Some(true),
+            missing_secrets: auth.map_or(Ok(Vec::new()), |auth| missing_secrets(auth, env))?,
             quiet: options.quiet == Some(true),
             json: options.json == Some(true),
             input: InputSettings::from(options),
         })
     }
+}
+
+/// The variables of the secrets that an `[auth]` table, which stands at this place, requires and that
+/// are not set.
+fn missing_secrets(
+    (table, place): (toml::Table, String),
+    env: &Env,
+) -> anyhow::Result<Vec<String>> {
+    let required = required_secret_variables(&table).context(place)?.into_iter();
+    let secrets = required.map(|variable| locate(variable, env));
+    Ok(secrets.filter(|secret| !secret.set).map(|secret| secret.variable).collect())
 }
 
 impl RunsSettings {

@@ -587,6 +587,7 @@ fn a_check_says_what_is_wrong_and_how_long_it_takes() {
       },
       "max_rows": null,
       "meets_cut_off": null,
+      "missing_secrets": [],
       "priorities": null,
       "rate": "10/s",
       "rows": 6,

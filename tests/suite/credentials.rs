@@ -620,3 +620,23 @@ fn a_certificate_without_its_own_key_is_refused_before_anything_is_sent() {
     let outcome = env.cancel("https://127.0.0.1:9", &flags).exits(2);
     assert_snapshot!(outcome.stderr, @"error: the certificate in --client-cert-file cannot be used with the key in --client-key-file (keys may not be consistent: KeyMismatch): name the key that belongs to it");
 }
+
+#[test]
+fn a_check_names_the_secrets_that_are_not_set_and_reads_none() {
+    let env = TestEnv::with_orders(1);
+    env.file("cardcancel.toml", "[auth]\nkind = 'bearer'\n");
+    let line = "NOT SET here: CARDCANCEL_BEARER_TOKEN, without which a run is refused";
+    let missing = env.run(&["check", "orders.csv"]).exits(0).stdout;
+    assert!(missing.contains(line), "{missing}");
+    let json = env.run(&["check", "orders.csv", "--json"]).exits(0).stdout;
+    assert!(json.contains(r#""missing_secrets":["CARDCANCEL_BEARER_TOKEN"]"#), "{json}");
+    let rehearsed = env.run(&["check", "orders.csv", "--rehearse"]).exits(0).stdout;
+    assert!(!rehearsed.contains("NOT SET"), "{rehearsed}");
+    for (variable, value) in
+        [("CARDCANCEL_BEARER_TOKEN", "t0ken"), ("CARDCANCEL_BEARER_TOKEN_FILE", "no-such-file")]
+    {
+        let output = env.command(&["check", "orders.csv"]).env(variable, value).output().unwrap();
+        let set = ProgramOutput::from(output).exits(0).stdout;
+        assert!(!set.contains("NOT SET"), "{set}");
+    }
+}
