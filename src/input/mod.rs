@@ -41,6 +41,7 @@ mod settled_rows;
 pub mod source;
 #[cfg(test)]
 mod testing;
+mod until_error;
 mod warning;
 
 pub use columns::ColumnMap;

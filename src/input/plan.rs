@@ -10,6 +10,7 @@ use super::rerun::{RerunAction, RerunPlan, action};
 use super::rows::Rows;
 use super::scan::InputSummary;
 use super::source::Input;
+use super::until_error::until_error;
 
 /// How a row stands before the run begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,29 +60,32 @@ pub struct PlannedRow {
 }
 
 /// Goes through the rows once more, after [`super::scan()`] found the duplicates
-/// and who goes first, and gives each its verdict. A rerun has a plan, a run has none.
+/// and who goes first, and gives each its verdict, in order. A rerun has a plan, a run has none.
+///
+/// # Errors
+/// When the input cannot be read any more; the rows end with such an error too.
 pub fn planned_rows<'i>(
     input: &'i Input,
     columns: &'i ColumnMap,
     summary: &'i InputSummary,
     plan: Option<&'i RerunPlan>,
-) -> Result<PlannedRows<'i>, InputError> {
+) -> Result<impl Iterator<Item = Result<PlannedRow, InputError>> + use<'i>, InputError> {
     let rows = input.rows(columns)?;
     let (cursor, places) = (summary.duplicates.cursor(), summary.places.as_ref());
-    Ok(PlannedRows { input, rows, plan, cursor, places, failed: false })
+    let mut planner = RowPlanner { input, rows, plan, cursor, places };
+    Ok(until_error(move || planner.plan_row()))
 }
 
-/// Every row's [`PlannedRow`], in order.
-pub struct PlannedRows<'i> {
+/// Plans one row after another.
+struct RowPlanner<'i> {
     input: &'i Input,
     rows: Rows<'i>,
     plan: Option<&'i RerunPlan>,
     cursor: Cursor<'i>,
     places: Option<&'i SendPositions>,
-    failed: bool,
 }
 
-impl PlannedRows<'_> {
+impl RowPlanner<'_> {
     fn plan_row(&mut self) -> Result<Option<PlannedRow>, InputError> {
         let Some(record) = self.rows.next()? else { return Ok(None) };
         let action = action(self.input, self.plan, &record)?;
@@ -103,19 +107,6 @@ impl PlannedRows<'_> {
         };
         let place = self.places.map_or(row.0, |places| places.position_of(row));
         Ok(Some(PlannedRow { row, line, order, disposition, place }))
-    }
-}
-
-impl Iterator for PlannedRows<'_> {
-    type Item = Result<PlannedRow, InputError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.failed {
-            return None;
-        }
-        let planned = self.plan_row();
-        self.failed = planned.is_err();
-        planned.transpose()
     }
 }
 

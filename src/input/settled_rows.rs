@@ -12,6 +12,7 @@ use super::rerun::{RerunAction, RerunPlan};
 use super::rows::{Record, Rows};
 use super::scan::InputSummary;
 use super::source::Input;
+use super::until_error::until_error;
 
 /// A row of a results file whose order stands in evidence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,7 +30,7 @@ pub struct Settlement {
 /// the message of such a row.
 ///
 /// # Errors
-/// When the input cannot be read any more.
+/// When the input cannot be read any more; the rows end with such an error too.
 pub fn settled_rows<'i>(
     input: &'i Input,
     columns: &'i ColumnMap,
@@ -37,24 +38,24 @@ pub fn settled_rows<'i>(
     plan: &'i RerunPlan,
     settlements: &'i [Settlement],
     describe: &'i dyn Fn(&Settlement) -> String,
-) -> Result<SettledRows<'i>, InputError> {
+) -> Result<impl Iterator<Item = Result<PlannedRow, InputError>> + use<'i>, InputError> {
     let rows = input.rows(columns)?;
     let cursor = summary.duplicates.cursor();
-    Ok(SettledRows { input, rows, plan, cursor, settlements, describe, failed: false })
+    let mut planner = SettledRowPlanner { input, rows, plan, cursor, settlements, describe };
+    Ok(until_error(move || planner.plan_row()))
 }
 
-/// Every row's [`PlannedRow`], in order.
-pub struct SettledRows<'i> {
+/// Plans one row after another.
+struct SettledRowPlanner<'i> {
     input: &'i Input,
     rows: Rows<'i>,
     plan: &'i RerunPlan,
     cursor: Cursor<'i>,
     settlements: &'i [Settlement],
     describe: &'i dyn Fn(&Settlement) -> String,
-    failed: bool,
 }
 
-impl SettledRows<'_> {
+impl SettledRowPlanner<'_> {
     fn plan_row(&mut self) -> Result<Option<PlannedRow>, InputError> {
         let Some(record) = self.rows.next()? else { return Ok(None) };
         let line = record.line();
@@ -96,18 +97,5 @@ fn stood(plan: &RerunPlan, record: &Record<'_>, action: RerunAction) -> Disposit
             let status = plan.prior(record.fields).status;
             Disposition::Kept { status: status.unwrap_or(crate::model::Status::NotSent), doubt }
         }
-    }
-}
-
-impl Iterator for SettledRows<'_> {
-    type Item = Result<PlannedRow, InputError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.failed {
-            return None;
-        }
-        let planned = self.plan_row();
-        self.failed = planned.is_err();
-        planned.transpose()
     }
 }
