@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use super::run_state::RunProgress;
 use crate::engine::Snapshot;
-use crate::ledger::{EventKind, EventRecord, Ledger, Run};
+use crate::ledger::{EventKind, EventRecord, Ledger, Run, StopRuleDetail, WaitDetail};
 use crate::model::ReasonCode;
 use crate::output::console;
 use crate::output::live_line::{LineSpace, LiveLine, ProgressContext};
@@ -108,16 +108,16 @@ impl StartConditions {
         } else if is(EventKind::OutageEnded) {
             self.away_since = None;
         } else if is(EventKind::AskedToWait) {
-            let milliseconds = event.detail.split(' ').next().and_then(|wait| wait.parse().ok());
-            let wait = Duration::from_millis(milliseconds.unwrap_or_default());
-            self.waits_until = event.at.checked_add(wait).ok();
+            let wait = event.detail.parse().ok();
+            self.waits_until = wait.and_then(|WaitDetail(wait)| event.at.checked_add(wait).ok());
         } else if is(EventKind::StopRequested) {
             self.stop = Some(ReasonCode::StopRequested);
         } else if is(EventKind::Signal) {
             self.stop = Some(ReasonCode::Signal);
         } else if is(EventKind::StopRule) {
-            let code = event.detail.split(':').next().and_then(|code| code.parse().ok());
-            self.stop = code.or(Some(ReasonCode::StopCode));
+            // A later version may have more rules.
+            let code = event.detail.parse().map(|StopRuleDetail { code, .. }| code);
+            self.stop = Some(code.unwrap_or(ReasonCode::StopCode));
         }
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::events::Now;
-use crate::ledger::{EventKind, NewEvent};
+use crate::ledger::{EventKind, NewEvent, StopRuleDetail, WaitDetail};
 use crate::model::ReasonCode;
 use crate::policy::stop_rules::StopReason;
 
@@ -53,7 +53,7 @@ impl EventLog {
         }
         let wait = retry_after_until.saturating_sub(now.since_start);
         if !std::mem::replace(&mut self.waits, !wait.is_zero()) && !wait.is_zero() {
-            self.add(EventKind::AskedToWait, format!("{} ms", wait.as_millis()), now);
+            self.add(EventKind::AskedToWait, WaitDetail(wait).to_string(), now);
         }
         let was_throttled = std::mem::replace(&mut self.is_throttled, throttled_to.is_some());
         if let Some(limit) = throttled_to.filter(|_| !was_throttled)
@@ -69,7 +69,8 @@ impl EventLog {
         {
             match reason {
                 Some(reason) => {
-                    self.add(EventKind::StopRule, format!("{code}: {}", reason.why), now);
+                    let detail = StopRuleDetail { code, why: reason.why.clone() };
+                    self.add(EventKind::StopRule, detail.to_string(), now);
                 }
                 None if code == ReasonCode::Signal => {
                     self.add(EventKind::Signal, String::new(), now);
