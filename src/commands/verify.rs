@@ -42,7 +42,7 @@ pub fn verify(args: VerifyArgs, env: &Env) -> anyhow::Result<ExitCode> {
     let VerifyArgs { export, signers, signer, require, witness, options } = args;
     let mut witness = witness.as_deref().map(open_witness).transpose()?;
     let witness = witness.as_mut().map(|witness| witness as &mut dyn BufRead);
-    let is_json = RunsSettings::load(options.clone(), env)?.json;
+    let is_json = RunsSettings::json(options.clone(), env)?;
     let mut verified = match &export {
         Some(folder) => of_export(folder, signers.zip(signer), witness)?,
         None => of_ledger(options, env, witness)?,

@@ -115,6 +115,15 @@ fn missing_secrets(
 }
 
 impl RunsSettings {
+    /// Whether the answer is JSON, for a command that uses no ledger.
+    ///
+    /// # Errors
+    /// What to change in the settings, and where.
+    pub fn json(flags: Layer, env: &Env) -> anyhow::Result<bool> {
+        let (options, _) = merged(flags, env)?;
+        Ok(options.json == Some(true))
+    }
+
     /// Reads every source of settings; an error says what to change, and where.
     pub fn load(flags: Layer, env: &Env) -> anyhow::Result<RunsSettings> {
         let (mut options, section) = merged(flags, env)?;

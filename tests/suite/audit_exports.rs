@@ -5,7 +5,7 @@ use cardcancel::audit::bag::{BagOptions, LedgerSource, write_bag};
 use cardcancel::audit::verify_bag::verify_bag;
 use cardcancel::ledger::{Ledger, Sqlite};
 
-use crate::common::{TestEnv, TestSimulator};
+use crate::common::{ProgramOutput, TestEnv, TestSimulator};
 
 #[test]
 fn what_the_program_recorded_is_exported_and_verified() {
@@ -45,6 +45,23 @@ fn recorded() -> (TestEnv, String) {
     let run: serde_json::Value = serde_json::from_str(runs.trim()).unwrap();
     let id = run["run"].as_str().unwrap().to_owned();
     (env, id)
+}
+
+#[test]
+fn an_export_is_verified_where_there_is_neither_a_ledger_nor_a_home_for_one() {
+    let (env, id) = recorded();
+    env.run(&["export", &id, "-o", "audit"]).exits(0);
+    let homeless = |args: &[&str]| -> ProgramOutput {
+        let mut command = env.command(args);
+        command.env_remove("HOME").env_remove("XDG_STATE_HOME").env_remove("XDG_CONFIG_HOME");
+        command.output().unwrap().into()
+    };
+    let verified = homeless(&["verify", "audit"]).exits(0).stdout;
+    assert!(verified.starts_with("Unchanged since seal 1, "), "{verified}");
+    let verified = homeless(&["verify", "audit", "--json"]).exits(0).stdout;
+    assert!(verified.contains("\"holds\":true"), "{verified}");
+    let refused = homeless(&["verify"]).exits(2).stderr;
+    assert!(refused.contains("--ledger"), "{refused}");
 }
 
 #[test]
