@@ -17,7 +17,7 @@ use crate::ledger::{
 /// What is known when a run is sealed beside its records.
 #[derive(Debug, Clone)]
 pub struct SealingContext {
-    /// The results file that was written last.
+    /// The results file that this process wrote; `None` if it wrote none.
     pub results: Option<SealedFile>,
     /// The state of the clock.
     pub clock: SealedClock,
@@ -115,6 +115,10 @@ fn seal_with_event(
         None => read(ledger, run, &starts, covered)?,
     };
     let Some(digests) = records.map(|records| records.finish(&events)) else { return Ok(None) };
+    let results = match &context.results {
+        Some(results) => Some(results.clone()),
+        None => recorded_results(ledger, run)?,
+    };
     let seal = Seal {
         ledger: word(&ledger.ledger_id()?)?,
         number: 0,
@@ -131,7 +135,7 @@ fn seal_with_event(
         attempts: digests.attempts.sealed(),
         events: digests.events.sealed(),
         configuration: last.configuration.as_deref().and_then(|digest| digest.parse().ok()),
-        results: context.results.clone(),
+        results,
         counts: digests.counts,
         opened: run.opened.opened_at,
         finished: run.finished_at,
@@ -148,6 +152,21 @@ fn seal_with_event(
     let text = |number, previous| Seal { number, previous, ..seal.clone() }.to_text();
     let new = NewSeal { start: last.number, blocks, event, text: &text };
     Ok(ledger.append_seal(run, &new)?)
+}
+
+/// The results file that another process wrote for the run; `None` if several are recorded, since
+/// which was the last is not.
+fn recorded_results(ledger: &mut dyn Ledger, run: &Run) -> anyhow::Result<Option<SealedFile>> {
+    let mut recorded = None;
+    for (mark, path) in ledger.results_files(run)? {
+        // The other mark of a file is none of its content.
+        let Ok(digest) = mark.parse::<Digest>() else { continue };
+        let name = path.rsplit('/').next().unwrap_or(&path).to_owned();
+        if recorded.replace(SealedFile { digest, name }).is_some() {
+            return Ok(None);
+        }
+    }
+    Ok(recorded)
 }
 
 /// Seals the runs that are at rest and whose processes died before they sealed them, but not the

@@ -128,8 +128,26 @@ fn a_run_that_nobody_sealed_is_sealed_late_by_the_next_run() {
     assert_eq!(sealed.len(), 2);
     assert_eq!(line(&sealed[0], "counts"), "counts cancelled 3");
     assert_eq!(line(&sealed[0], "events"), line(&sealed[0], "events 4"));
+    // The results that the process wrote before it died.
+    let results = cardcancel::hash::Digest::new(env.read("orders.results.csv"));
+    assert_eq!(line(&sealed[0], "results"), format!("results {results} \"orders.results.csv\""));
     let verified = verify(&env, &[]).exits(0).stdout;
     assert!(verified.starts_with("Unchanged since seal 2, "), "{verified}");
+}
+
+#[test]
+fn a_run_with_several_results_is_sealed_late_without_a_guess_which_was_the_last() {
+    let env = TestEnv::new();
+    let core_card = TestSimulator::perfect();
+    env.orders(3).cancel(&core_card.url(), &[]).exits(0);
+    let digest = cardcancel::hash::Digest::new("other results").to_string();
+    let noted =
+        format!("INSERT INTO results (mark, run, path) VALUES ('{digest}', 1, 'other.csv')");
+    change(&env, &noted);
+    change(&env, "DELETE FROM seal");
+    another(&env, &core_card);
+    assert_eq!(line(&seals(&env)[0], "results"), "results none");
+    verify(&env, &[]).exits(0);
 }
 
 #[test]

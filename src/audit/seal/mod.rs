@@ -45,7 +45,8 @@ pub struct Seal {
     pub events: SealedLines,
     /// The digest of the configuration in force; `None` if it was not recorded.
     pub configuration: Option<Digest>,
-    /// The results file; `None` if none was written before the seal.
+    /// The results file; `None` if none was written before the seal, or which of several was the last
+    /// is not known.
     pub results: Option<SealedFile>,
     /// The rows by status, of those in `rows.csv`. Compare with [`Seal::has_counts`].
     pub counts: Counts,
