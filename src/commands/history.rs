@@ -83,7 +83,7 @@ fn chapters(ledger: &mut dyn Ledger, order: Order) -> anyhow::Result<Vec<Chapter
 /// The lists of the run that have the row's status, as its events describe them.
 fn evidence(ledger: &mut dyn Ledger, history: &OrderHistory) -> anyhow::Result<Vec<String>> {
     let OrderHistory { run, row, .. } = history;
-    if row.error_code != ReasonCode::Resolved.to_string() {
+    if row.carried_over || row.error_code != ReasonCode::Resolved.to_string() {
         return Ok(Vec::new());
     }
     let is_evidence = |event: &EventRecord| {

@@ -1,5 +1,6 @@
 //! `resolve`: ends doubt by evidence, as a run of its own that sends nothing.
 
+mod ended_since;
 mod open_input;
 mod question;
 mod resolution_plan;
@@ -27,7 +28,7 @@ use crate::input::{Evidence, EvidenceKind, Input, InputError, InputSummary, sett
 use crate::ledger::{
     EventKind, Ledger, LedgerLocation, NewEvent, Resolution, ResolutionError, Run, StartOptions,
 };
-use crate::model::OnDoubt;
+use crate::model::{OnDoubt, RowNumber};
 use crate::output::summary::ResolutionSummary;
 use crate::output::{console, human_count};
 use open_input::OpenInput;
@@ -180,7 +181,7 @@ impl<'a> Request<'a> {
         let file_run = self.file_run(&context, ledger.as_mut())?;
         let planned =
             ResolutionPlan::read(&context, &summary, evidence, file_run.as_ref(), ledger.as_mut())?;
-        if planned.settlements.is_empty() {
+        if planned.decided.is_empty() {
             return self.report_nothing(&context, &summary, &planned);
         }
         witnesses::prepare(&settings.seal, ledger.as_mut()).await?;
@@ -243,7 +244,7 @@ impl<'a> Request<'a> {
         summary: &InputSummary,
         planned: &ResolutionPlan,
     ) -> anyhow::Result<ExitCode> {
-        let counts = resolution_plan::counts(context, summary)?;
+        let counts = planned.counts(context, summary)?;
         let exit = ExitCode::for_run(&counts, true);
         let remarks = planned.remarks();
         if context.settings.json {
@@ -292,10 +293,10 @@ fn create(
 ) -> anyhow::Result<Run> {
     let Context { settings, input, .. } = context;
     let plan = input.plan.as_ref().context("the input is no results file")?;
-    let message = |settlement: &crate::input::Settlement| {
-        let list = evidence.iter().find(|list| list.kind == settlement.kind);
+    let message = |kind: EvidenceKind, row: RowNumber| {
+        let list = evidence.iter().find(|list| list.kind == kind);
         let name = list.map(|list| list.name.as_str()).unwrap_or_default();
-        format!("{}, row {}", name, settlement.evidence_row)
+        format!("{name}, row {row}")
     };
     let rows =
         settled_rows(&input.input, &input.columns, summary, plan, &planned.settlements, &message);

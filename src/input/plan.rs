@@ -34,6 +34,8 @@ pub enum Disposition {
         /// The evidence, in words.
         message: String,
     },
+    /// A doubt of its order has ended since the results file was written.
+    EndedSince(Box<EndedSince>),
     /// A rerun leaves it as it stood.
     Kept {
         /// How it stood.
@@ -41,6 +43,18 @@ pub enum Disposition {
         /// Whether an answer for its order was lost.
         doubt: bool,
     },
+}
+
+/// How an order stands whose doubt has ended since a results file was written, by a later run or by
+/// evidence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EndedSince {
+    /// Its status.
+    pub status: Status,
+    /// The error code that goes with it.
+    pub error_code: String,
+    /// The message that goes with it.
+    pub message: String,
 }
 
 /// A row and how it stands.

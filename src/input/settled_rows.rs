@@ -1,5 +1,6 @@
-//! Plans every row of a results file in which evidence ends doubts: those rows are decided, and all
-//! others are carried over as they stood.
+//! Plans every row of a results file in which evidence ends doubts: those rows are decided, those
+//! whose doubts have ended since get the status that their orders have now, and all others are carried
+//! over as they stood.
 
 use crate::model::{Row, RowNumber};
 
@@ -7,27 +8,39 @@ use super::columns::ColumnMap;
 use super::duplicates::Cursor;
 use super::error::InputError;
 use super::evidence::EvidenceKind;
-use super::plan::{Disposition, PlannedRow};
+use super::plan::{Disposition, EndedSince, PlannedRow};
 use super::rerun::{RerunAction, RerunPlan};
 use super::rows::{Record, Rows};
 use super::scan::InputSummary;
 use super::source::Input;
 use super::until_error::until_error;
 
-/// A row of a results file whose order stands in evidence.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A row of a results file that does not stay as it stood.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settlement {
     /// The row.
     pub row: RowNumber,
-    /// What the evidence says.
-    pub kind: EvidenceKind,
-    /// The row of the evidence.
-    pub evidence_row: RowNumber,
+    /// Why it does not.
+    pub cause: SettlementCause,
+}
+
+/// Why a row of a results file does not stay as it stood.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SettlementCause {
+    /// Its order stands in evidence.
+    Evidence {
+        /// What the evidence says.
+        kind: EvidenceKind,
+        /// The row of the evidence.
+        row: RowNumber,
+    },
+    /// The doubt of its order has ended since the file was written.
+    Record(Box<EndedSince>),
 }
 
 /// Goes through the rows of a results file once more, after it was scanned with this plan, which
 /// selects the rows that evidence can settle. `settlements` are sorted by row; `describe` returns
-/// the message of such a row.
+/// the message of a row that evidence decides, by what it says and its row.
 ///
 /// # Errors
 /// When the input cannot be read any more; the rows end with such an error too.
@@ -37,7 +50,7 @@ pub fn settled_rows<'i>(
     summary: &'i InputSummary,
     plan: &'i RerunPlan,
     settlements: &'i [Settlement],
-    describe: &'i dyn Fn(&Settlement) -> String,
+    describe: &'i dyn Fn(EvidenceKind, RowNumber) -> String,
 ) -> Result<impl Iterator<Item = Result<PlannedRow, InputError>> + use<'i>, InputError> {
     let rows = input.rows(columns)?;
     let cursor = summary.duplicates.cursor();
@@ -52,7 +65,7 @@ struct SettledRowPlanner<'i> {
     plan: &'i RerunPlan,
     cursor: Cursor<'i>,
     settlements: &'i [Settlement],
-    describe: &'i dyn Fn(&Settlement) -> String,
+    describe: &'i dyn Fn(EvidenceKind, RowNumber) -> String,
 }
 
 impl SettledRowPlanner<'_> {
@@ -70,10 +83,7 @@ impl SettledRowPlanner<'_> {
         let is_selected = matches!(action, RerunAction::Retry { .. }) && order.is_some();
         let first = self.cursor.first_of(row).filter(|_| is_selected);
         let disposition = match (self.settlement(row), first) {
-            (Some(settlement), _) if is_selected => Disposition::Resolved {
-                status: settlement.kind.status(),
-                message: (self.describe)(&settlement),
-            },
+            (Some(settlement), _) if is_selected => self.settled(settlement),
             (None, Some(first)) if self.settlement(first).is_some() => {
                 Disposition::Duplicate { first }
             }
@@ -82,9 +92,19 @@ impl SettledRowPlanner<'_> {
         Ok(Some(PlannedRow { row, line, order, disposition, place: row.0 }))
     }
 
-    fn settlement(&self, row: RowNumber) -> Option<Settlement> {
+    fn settlement(&self, row: RowNumber) -> Option<&Settlement> {
         let found = self.settlements.binary_search_by_key(&row, |settlement| settlement.row);
-        found.ok().and_then(|index| self.settlements.get(index)).copied()
+        found.ok().and_then(|index| self.settlements.get(index))
+    }
+
+    fn settled(&self, settlement: &Settlement) -> Disposition {
+        match &settlement.cause {
+            SettlementCause::Evidence { kind, row } => Disposition::Resolved {
+                status: kind.status(),
+                message: (self.describe)(*kind, *row),
+            },
+            SettlementCause::Record(ended) => Disposition::EndedSince(ended.clone()),
+        }
     }
 }
 

@@ -67,6 +67,7 @@ fn all_planned(text: &str, filter: Option<RowFilter>) -> Result<String, InputErr
             Disposition::Invalid(error) => error.code.to_string(),
             Disposition::Duplicate { first } => format!("duplicate of {first}"),
             Disposition::Resolved { status, message } => format!("resolved {status}: {message}"),
+            Disposition::EndedSince(its) => format!("ended since, {}", its.status),
             Disposition::Kept { status, doubt: false } => format!("kept {status}"),
             Disposition::Kept { status, doubt: true } => format!("kept {status} with doubt"),
         };

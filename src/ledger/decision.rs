@@ -23,6 +23,12 @@ impl From<Disposition> for RowDecision {
             Disposition::Kept { doubt, .. } => {
                 RowDecision { carried_over: true, doubt, ..decision }
             }
+            Disposition::EndedSince(ended) => RowDecision {
+                carried_over: true,
+                error_code: Some(ended.error_code),
+                message: Some(ended.message),
+                ..decision
+            },
             Disposition::Resolved { message, .. } => RowDecision {
                 error_code: Some(ReasonCode::Resolved.to_string()),
                 message: Some(message),
@@ -53,6 +59,7 @@ fn status_of(disposition: &Disposition) -> Option<Status> {
     match disposition {
         Disposition::ToSend { .. } => None,
         Disposition::Kept { status, .. } | Disposition::Resolved { status, .. } => Some(*status),
+        Disposition::EndedSince(ended) => Some(ended.status),
         Disposition::Invalid(_) => Some(Status::Invalid),
         Disposition::Duplicate { .. } => Some(Status::Duplicate),
     }

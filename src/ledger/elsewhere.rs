@@ -19,9 +19,7 @@ pub(super) enum Elsewhere {
     Nothing,
 }
 
-impl Elsewhere {
-    /// The message of a row that is not sent because another run cancelled its order.
-    pub fn cancelled_by(run: &str, row: impl std::fmt::Display) -> String {
-        format!("cancelled by run {run}, row {row}")
-    }
+/// The message of a row that is not sent because another run cancelled its order.
+pub fn cancelled_by(run: &str, row: impl std::fmt::Display) -> String {
+    format!("cancelled by run {run}, row {row}")
 }

@@ -69,6 +69,7 @@ pub use claim::{AttemptEnd, ClaimedRow, CompletedClaim, PendingRow};
 pub use commit::{CommitOutcome, CommitRequest, FinishOptions};
 pub use commit_latency::CommitLatency;
 pub use database_url::{DatabaseUrl, DatabaseUrlError};
+pub(crate) use elsewhere::cancelled_by;
 pub use error::{CreateRunError, LedgerError, LostRow};
 pub use event::{EventKind, EventRecord, NewEvent};
 pub use event_detail::{StopRuleDetail, WaitDetail};

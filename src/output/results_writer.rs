@@ -139,7 +139,8 @@ impl<'a> ResultsWriter<'a> {
             None => KeyFields::FromInput,
         };
         self.write_passthrough(fields, guarded, keys)?;
-        if record.carried_over {
+        // With a code, it is carried over from the ledger, which knows more than the file.
+        if record.carried_over && record.error_code.is_empty() {
             self.write_carried_over(record, fields)?;
         } else {
             self.write_outcome(record, fields)?;

@@ -43,6 +43,7 @@ on_both_ledgers! {
     results_and_seal_are_completed_after_the_process_died
     of_several_rows_with_an_order_the_first_is_decided
     a_doubt_that_a_run_has_taken_over_ends_too
+    what_has_ended_since_the_file_was_written_stands_as_it_stands_now
 }
 
 /// An environment with its ledger, and a server that loses the answers for some orders.
@@ -283,7 +284,7 @@ mod flow {
         let lines = scene.lines("orders.resolved-2.results.csv");
         assert_eq!(
             lines[2..4],
-            ["1003 in_doubt CONNECTION_LOST in doubt", "1004 already_cancelled RESOLVED"]
+            ["1003 already_cancelled ALREADY_CANCELLED", "1004 already_cancelled RESOLVED"]
         );
         assert_eq!(scene.runs().len(), 3);
         // Nothing is left of this list.
@@ -291,7 +292,8 @@ mod flow {
         let told =
             scene.resolve(&["orders.results.csv", "--cancelled", "less.csv"]).exits(3).stdout;
         assert!(told.contains("nothing was recorded"), "{told}");
-        assert!(told.contains("1 order of the lists was cancelled since"), "{told}");
+        // Both that are decided by now.
+        assert!(told.contains("2 orders that were in doubt in this file have been"), "{told}");
         assert_eq!(scene.runs().len(), 3);
         scene.run(&["verify"]).exits(0);
     }
@@ -361,7 +363,7 @@ mod flow {
         scene.list("there.csv", &[1003, 1001]);
         let told =
             scene.resolve(&["orders.results.csv", "--standing", "there.csv"]).exits(3).stdout;
-        assert!(told.contains("1 order of the lists was cancelled since this file"), "{told}");
+        assert!(told.contains("1 order that was in doubt in this file has been"), "{told}");
         assert!(told.contains("1 order of the lists is not in doubt here"), "{told}");
         assert!(told.contains("nothing was recorded"), "{told}");
         assert_eq!(scene.runs().len(), 2);
@@ -446,6 +448,66 @@ mod flow {
             ["1002 rejected 0042", "1003 rejected 0042", "1004 rejected 0042 in doubt"]
         );
         scene.run(&["verify"]).exits(0);
+    }
+
+    pub fn what_has_ended_since_the_file_was_written_stands_as_it_stands_now(scene: Scene) {
+        scene.with_doubts();
+        let file = "orders.results.csv";
+        scene.list("there.csv", &[1004]).list("gone.csv", &[1003]);
+        scene.resolve(&[file, "--standing", "there.csv", "--cancelled", "gone.csv"]).exits(3);
+        scene.server_now(CANCELS);
+        scene.env.file("one.csv", "AdminNumber,CardSequenceNumber\n1005,1\n");
+        scene.send("run", "one.csv", &[]).exits(0);
+        let later = scene.runs()[0]["run"].as_str().unwrap().to_owned();
+        // The old file again, with another list.
+        scene.list("more.csv", &[1006, 1004]);
+        let told = scene.resolve(&[file, "--standing", "more.csv"]).exits(1).stdout;
+        let expected = "3 orders that were in doubt in this file have been decided since";
+        assert!(told.contains(expected), "{told}");
+        let results = "orders.resolved-2.results.csv";
+        let lines = [
+            "1001 cancelled ERR01160",
+            "1002 rejected 0042",
+            "1003 already_cancelled ALREADY_CANCELLED",
+            "1004 failed RESOLVED",
+            "1005 already_cancelled ALREADY_CANCELLED",
+            "1006 failed RESOLVED",
+        ];
+        assert_eq!(scene.lines(results), lines);
+        let written = rows(&scene.env.read(results));
+        assert_eq!(written[3].get("message"), "there.csv, row 1");
+        assert_eq!(written[4].get("message"), format!("cancelled by run {later}, row 1"));
+        assert_eq!(written[3].attempts(), 1);
+        // Only the new list decided anything, and every order counts once.
+        let runs = scene.runs();
+        let open = runs.iter().map(|run| run["open_rows"].as_u64().unwrap());
+        assert_eq!(open.collect::<Vec<_>>(), [1, 0, 1, 0]);
+        let last = runs[0]["run"].as_str().unwrap();
+        let shown = scene.run(&["runs", last]).exits(0).stdout;
+        assert_eq!(shown.matches("resolved 1 failed by more.csv").count(), 1, "{shown}");
+        let shown = scene.run(&["history", "1004", "1"]).exits(0).stdout;
+        assert!(shown.starts_with("Order 1004/1: failed\n"), "{shown}");
+        assert_eq!(shown.matches("evidence: ").count(), 1, "{shown}");
+        let listed = scene.run(&["results", last]).exits(0).stdout;
+        assert!(listed.contains("1004,1,4,failed,RESOLVED,\"there.csv, row 1\""), "{listed}");
+        scene.run(&["results", "--open", "-o", "open.csv"]).exits(0);
+        assert_eq!(scene.lines("open.csv"), ["1006 failed RESOLVED", "1004 failed RESOLVED"]);
+        // The same command writes the same, and a list of what has ended decides nothing.
+        let first = scene.env.read(results);
+        scene.resolve(&[file, "--standing", "more.csv"]).exits(1);
+        assert_eq!(scene.env.read(results), first);
+        scene.list("late.csv", &[1005, 1004]);
+        let told = scene.resolve(&[file, "--cancelled", "late.csv"]).exits(1).stdout;
+        assert!(told.contains("nothing was recorded"), "{told}");
+        scene.run(&["verify", "--require", "sealed"]).exits(0);
+        scene.run(&["export", last, "-o", "export"]).exits(0);
+        scene.run(&["verify", "export"]).exits(0);
+        // A rerun sends what stands, without doubt.
+        scene.server_now(REJECTS);
+        scene.send("rerun", results, &[]).exits(1);
+        let rerun = scene.lines("orders.rerun-1.results.csv");
+        assert_eq!(rerun[3..6], ["1004 rejected 0042", lines[4], "1006 rejected 0042"]);
+        assert_eq!((scene.calls(1003), scene.calls(1005)), (1, 2));
     }
 }
 

@@ -4,8 +4,12 @@
 
 use std::collections::BTreeMap;
 
+use super::ended_since::ended_since;
 use crate::commands::run::state::Context;
-use crate::input::{Evidence, EvidenceKind, InputSummary, OrderKey, Role, Settlement, to_send_of};
+use crate::input::{
+    Disposition, Evidence, EvidenceKind, InputSummary, OrderKey, Role, Settlement, SettlementCause,
+    settled_rows, to_send_of,
+};
 use crate::ledger::{Ledger, OrderStanding, Run};
 use crate::model::{Counts, Order, RowNumber};
 use crate::output::plural;
@@ -16,9 +20,10 @@ const ORDERS_AT_ONCE: usize = 1000;
 /// What evidence decides, and what stays.
 #[derive(Default)]
 pub struct ResolutionPlan {
-    /// The rows that are decided, sorted by row.
+    /// The rows that are decided, and those whose doubts have ended since the file was written, sorted
+    /// by row.
     pub settlements: Vec<Settlement>,
-    /// Their orders, sorted.
+    /// The orders that are decided, sorted.
     pub decided: Vec<Order>,
     /// The rows that stand for their orders, sorted by order: those that are decided, and those that
     /// stay in doubt.
@@ -40,8 +45,8 @@ struct Left {
     in_no_list: u64,
     /// In a list, and not in doubt here.
     not_in_doubt: u64,
-    /// In a list, and in doubt by the file alone: a run has cancelled them.
-    cancelled: u64,
+    /// In doubt by the file alone, since their doubts have ended.
+    ended_since: u64,
     /// In flight in these runs.
     in_flight: BTreeMap<String, u64>,
     /// In flight in these runs when their processes died.
@@ -118,16 +123,41 @@ impl ResolutionPlan {
     ) -> anyhow::Result<()> {
         let orders: Vec<Order> = batch.iter().map(|candidate| candidate.keyed.order()).collect();
         let standings = ledger.standings(endpoint, &orders)?;
+        let file_run = self.file_run.clone();
         for (candidate, standing) in batch.drain(..).zip(&standings) {
-            self.add_one(&candidate, standing);
+            let judgement = judge(standing, candidate.is_in_doubt, file_run.as_ref());
+            if self.may_have_ended_since(&candidate, &judgement)
+                && let Some(ended) = ended_since(candidate.keyed.order(), endpoint, ledger)?
+            {
+                self.left.ended_since += 1;
+                let (row, cause) = (candidate.keyed.row(), SettlementCause::Record(ended.into()));
+                self.settlements.push(Settlement { row, cause });
+            } else {
+                self.add_one(&candidate, standing, judgement);
+            }
         }
         Ok(())
     }
 
-    fn add_one(&mut self, candidate: &Candidate, standing: &OrderStanding) {
-        let Candidate { keyed, evidence, is_in_doubt, can_be_decided } = candidate;
+    /// Whether an order is in doubt by the file alone, since its doubt has ended. A file that no run
+    /// here wrote may know of a doubt that the ledger never had.
+    fn may_have_ended_since(&self, candidate: &Candidate, judgement: &Judgement<'_>) -> bool {
+        let has_ended = match judgement {
+            Judgement::Cancelled => true,
+            Judgement::NotInDoubt => self.file_run.is_some(),
+            _ => false,
+        };
+        has_ended && candidate.is_in_doubt && candidate.can_be_decided
+    }
+
+    fn add_one(
+        &mut self,
+        candidate: &Candidate,
+        standing: &OrderStanding,
+        judgement: Judgement<'_>,
+    ) {
+        let Candidate { keyed, evidence, can_be_decided, .. } = candidate;
         let order = keyed.order();
-        let judgement = judge(standing, *is_in_doubt, self.file_run.as_ref());
         let evidence = evidence.filter(|_| *can_be_decided);
         let Some((kind, evidence_row)) = evidence else {
             self.stays(candidate, standing, &judgement);
@@ -138,7 +168,8 @@ impl ResolutionPlan {
         };
         match judgement {
             Judgement::Decide => {
-                self.settlements.push(Settlement { row: keyed.row(), kind, evidence_row });
+                let cause = SettlementCause::Evidence { kind, row: evidence_row };
+                self.settlements.push(Settlement { row: keyed.row(), cause });
                 self.decided.push(order);
                 self.on_record.push(*keyed);
                 if !standing.is_in_doubt {
@@ -146,9 +177,7 @@ impl ResolutionPlan {
                 }
                 return;
             }
-            Judgement::NotInDoubt => self.left.not_in_doubt += 1,
-            Judgement::Cancelled if *is_in_doubt => self.left.cancelled += 1,
-            Judgement::Cancelled => self.left.not_in_doubt += 1,
+            Judgement::NotInDoubt | Judgement::Cancelled => self.left.not_in_doubt += 1,
             Judgement::InFlight(run) => count(&mut self.left.in_flight, run),
             Judgement::Interrupted(run) => count(&mut self.left.interrupted, run),
             Judgement::SentSince(run) => count(&mut self.left.sent_since, run),
@@ -189,12 +218,33 @@ impl ResolutionPlan {
 
     /// How many orders a list decides.
     pub fn decided_by(&self, kind: EvidenceKind) -> u64 {
-        self.settlements.iter().filter(|settlement| settlement.kind == kind).count() as u64
+        let by_it = |settlement: &&Settlement| matches!(settlement.cause, SettlementCause::Evidence { kind: its, .. } if its == kind);
+        self.settlements.iter().filter(by_it).count() as u64
+    }
+
+    /// The rows of the file by status, as they stand if evidence decides none.
+    ///
+    /// # Errors
+    /// When the file cannot be read any more.
+    pub fn counts(&self, context: &Context, summary: &InputSummary) -> anyhow::Result<Counts> {
+        let mut counts = Counts::default();
+        let input = &context.input;
+        let Some(plan) = &input.plan else { return Ok(counts) };
+        let describe = |_: EvidenceKind, _: RowNumber| String::new();
+        let (file, columns, settlements) = (&input.input, &input.columns, &self.settlements);
+        for planned in settled_rows(file, columns, summary, plan, settlements, &describe)? {
+            match planned?.disposition {
+                Disposition::Kept { status, doubt } => counts.add_row(status, doubt),
+                Disposition::EndedSince(ended) => counts.add_row(ended.status, false),
+                _ => {}
+            }
+        }
+        Ok(counts)
     }
 
     /// What stays as it is, and what to do about it, as sentences without a point.
     pub fn remarks(&self) -> Vec<String> {
-        let Left { in_no_list, not_in_doubt, cancelled, in_flight, interrupted, sent_since } =
+        let Left { in_no_list, not_in_doubt, ended_since, in_flight, interrupted, sent_since } =
             &self.left;
         let mut remarks = Vec::new();
         let mut add = |number: u64, one: &str, many: &str| {
@@ -213,9 +263,9 @@ impl ResolutionPlan {
             "orders of the lists are not in doubt here: nothing is done for them",
         );
         add(
-            *cancelled,
-            "order of the lists was cancelled since this file was written: `cardcancel rerun` records that without a call",
-            "orders of the lists were cancelled since this file was written: `cardcancel rerun` records that without a call",
+            *ended_since,
+            "order that was in doubt in this file has been decided since, by a later run or by evidence",
+            "orders that were in doubt in this file have been decided since, by later runs or by evidence",
         );
         let of_runs = [
             (
@@ -293,23 +343,4 @@ fn judge<'s>(
         Some(run) => Judgement::SentSince(run),
         None => Judgement::Decide,
     }
-}
-
-/// The rows of the file by status, as they stand.
-///
-/// # Errors
-/// When the file cannot be read any more.
-pub fn counts(context: &Context, summary: &InputSummary) -> anyhow::Result<Counts> {
-    let mut counts = Counts::default();
-    let input = &context.input;
-    let Some(plan) = &input.plan else { return Ok(counts) };
-    let describe = |_: &Settlement| String::new();
-    let rows =
-        crate::input::settled_rows(&input.input, &input.columns, summary, plan, &[], &describe)?;
-    for planned in rows {
-        if let crate::input::Disposition::Kept { status, doubt } = planned?.disposition {
-            counts.add_row(status, doubt);
-        }
-    }
-    Ok(counts)
 }

@@ -6,7 +6,7 @@ use rusqlite::{CachedStatement, Transaction, params};
 
 use super::active_run::{ActiveRun, UnsentRow};
 use super::other_runs::{IsLocked, OtherRuns};
-use crate::ledger::elsewhere::Elsewhere;
+use crate::ledger::elsewhere::{Elsewhere, cancelled_by};
 use crate::ledger::{ClaimedRow, CommitOutcome, PendingRow, codes};
 use crate::model::{ReasonCode, Status};
 
@@ -155,7 +155,7 @@ impl<'a> Claimer<'a> {
                     waiting.row.0,
                     codes::of_status(Status::AlreadyCancelled),
                     ReasonCode::AlreadyCancelled.to_string(),
-                    Elsewhere::cancelled_by(&other, row),
+                    cancelled_by(&other, row),
                 ])?;
                 run.claims.end(self.transaction, waiting.row.0)?;
                 self.already_cancelled += 1;

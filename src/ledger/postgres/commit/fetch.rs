@@ -6,7 +6,7 @@ use std::collections::HashSet;
 
 use super::other_runs::{self, KnownElsewhere};
 use crate::ledger::PendingRow;
-use crate::ledger::elsewhere::Elsewhere;
+use crate::ledger::elsewhere::{Elsewhere, cancelled_by};
 use crate::ledger::postgres::error::DbError;
 use crate::ledger::postgres::read::row_number;
 use crate::ledger::postgres::session::Session;
@@ -100,7 +100,7 @@ impl FetchedRows {
                 ClaimDecision::Claim
             }
             Elsewhere::Cancelled { run, row: its } => {
-                self.already_cancelled.push((row, Elsewhere::cancelled_by(&run, its)));
+                self.already_cancelled.push((row, cancelled_by(&run, its)));
                 ClaimDecision::AlreadyCancelled
             }
         }

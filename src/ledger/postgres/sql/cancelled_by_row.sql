@@ -19,5 +19,5 @@ CROSS JOIN LATERAL (
            coalesce(array_agg(row.sequence_number), '{}')
     FROM row
     WHERE row.run = part.run AND row.row BETWEEN part.first AND part.last
-      AND (row.status IS NULL OR row.error_code = 'RESOLVED')
+      AND (row.status IS NULL OR (row.error_code = 'RESOLVED' AND NOT row.kept))
 ) AS sent (row, admin_number, sequence_number);

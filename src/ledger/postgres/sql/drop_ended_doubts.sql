@@ -8,7 +8,8 @@ WHERE run = $1 AND doubt AND status IS NULL
   AND EXISTS (SELECT FROM row AS decided JOIN run ON run.number = decided.run
               WHERE decided.admin_number = row.admin_number
                 AND decided.sequence_number = row.sequence_number
-                AND decided.error_code = 'RESOLVED' AND decided.run > $1
+                AND decided.error_code = 'RESOLVED' AND NOT decided.kept
+                AND decided.run > $1
                 AND run.endpoint = $2 AND run.rows IS NOT NULL)
   AND NOT EXISTS (SELECT FROM doubt JOIN run ON run.number = doubt.run AND run.endpoint = $2
                   WHERE doubt.admin_number = row.admin_number

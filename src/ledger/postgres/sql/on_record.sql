@@ -33,6 +33,6 @@ CROSS JOIN LATERAL (
     FROM row JOIN run ON run.number = row.run
     WHERE row.admin_number = wanted.admin_number
       AND row.sequence_number = wanted.sequence_number
-      AND row.error_code = 'RESOLVED' AND run.endpoint = $1 AND run.rows IS NOT NULL
+      AND row.error_code = 'RESOLVED' AND NOT row.kept AND run.endpoint = $1 AND run.rows IS NOT NULL
     OFFSET 0
 ) AS its;

@@ -21,11 +21,11 @@ CROSS JOIN LATERAL (
     WHERE row.admin_number = wanted.admin_number
       AND row.sequence_number = wanted.sequence_number AND row.status IS NULL
     UNION ALL
-    SELECT row.run, row.row, row.status, coalesce(row.error_code = 'RESOLVED', false)
+    SELECT row.run, row.row, row.status, coalesce(row.error_code = 'RESOLVED' AND NOT row.kept, false)
     FROM row
     WHERE row.admin_number = wanted.admin_number
       AND row.sequence_number = wanted.sequence_number AND row.status IS NOT NULL
-      AND ((row.kept AND row.doubt) OR row.error_code = 'RESOLVED')
+      AND ((row.kept AND row.doubt) OR (row.error_code = 'RESOLVED' AND NOT row.kept))
     OFFSET 0
 ) AS same
 JOIN run ON run.number = same.run AND run.endpoint = $1 AND run.rows IS NOT NULL
