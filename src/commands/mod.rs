@@ -39,6 +39,7 @@ mod run_watch;
 mod runs;
 mod sealing;
 mod session;
+mod settled_doubts;
 mod shutdown;
 mod simulator;
 mod start_report;

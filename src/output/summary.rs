@@ -20,6 +20,8 @@ pub struct Summary<'a> {
     pub run: &'a Run,
     /// Its results.
     pub results: &'a WrittenResults,
+    /// The rows that are in doubt in the results, and whose orders later runs or evidence have decided.
+    pub settled: Counts,
     /// What this process did; nothing if the run had ended before.
     pub work: Option<WorkSummary>,
     /// Which stop rule ended it, if that stopped it.
@@ -205,6 +207,8 @@ impl Summary<'_> {
         let of = |status| self.results.counts.get(status);
         let with_doubt = self.results.counts.rejected_with_doubt();
         let clear = of(Status::Rejected).saturating_sub(with_doubt);
+        let settled = self.settled.in_doubt();
+        let in_doubt = self.results.counts.in_doubt().saturating_sub(settled);
         let mut steps = Vec::new();
         if let Some(misnamed) = &self.results.misnamed {
             steps.push(format!("THE LEDGER OR THE INPUT IS WRONG: {misnamed}"));
@@ -222,7 +226,7 @@ impl Summary<'_> {
         }
         if !self.results.have_ended() {
             steps.push(self.how_to_go_on());
-        } else if of(Status::Failed) + of(Status::NotSent) + self.results.counts.in_doubt() > 0 {
+        } else if of(Status::Failed) + of(Status::NotSent) + in_doubt > 0 {
             steps.push(format!("Next: send the open rows again with: {}", self.rerun));
         }
         let mut step = |status: &str, number: u64, what: &str| {
@@ -230,7 +234,12 @@ impl Summary<'_> {
                 steps.push(format!("{status}: {} {what}", rows(number)));
             }
         };
-        step("In doubt", self.results.counts.in_doubt(), &self.what_doubt());
+        step("In doubt", in_doubt, &self.what_doubt());
+        step(
+            "Settled since",
+            settled,
+            "in doubt here, whose orders later runs or evidence have decided; `cardcancel results --open` lists what is open now",
+        );
         step("Rejected", clear, "(final; see error_code and message in the results)");
         step(
             "Invalid",
@@ -250,8 +259,10 @@ impl Summary<'_> {
     fn what_doubt(&self) -> String {
         const WHY: &str =
             "rejected after an answer was lost; that call may have cancelled the order";
-        let counts = &self.results.counts;
-        match (counts.get(Status::InDoubt), counts.rejected_with_doubt()) {
+        let (counts, settled) = (&self.results.counts, &self.settled);
+        let left = |of: fn(&Counts) -> u64| of(counts).saturating_sub(of(settled));
+        let in_doubt = left(|counts| counts.get(Status::InDoubt));
+        match (in_doubt, left(Counts::rejected_with_doubt)) {
             (_, 0) => {
                 "may or may not be cancelled: look in CoreCARD, then resolve; or rerun".to_owned()
             }
@@ -300,6 +311,7 @@ impl Summary<'_> {
             "may_be_cut_short": self.results.may_be_cut_short,
             "rejected_with_doubt": self.results.counts.rejected_with_doubt(),
             "rows_in_doubt": self.results.counts.in_doubt(),
+            "rows_settled_since": self.settled.in_doubt(),
             "attempts": run.attempts,
             "pace": run.pace,
             "calls_this_start": self.work.map_or(0, |work| work.calls),

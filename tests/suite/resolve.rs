@@ -44,6 +44,7 @@ on_both_ledgers! {
     of_several_rows_with_an_order_the_first_is_decided
     a_doubt_that_a_run_has_taken_over_ends_too
     what_has_ended_since_the_file_was_written_stands_as_it_stands_now
+    a_run_that_is_started_again_says_which_of_its_doubts_have_been_settled
 }
 
 /// An environment with its ledger, and a server that loses the answers for some orders.
@@ -508,6 +509,31 @@ mod flow {
         let rerun = scene.lines("orders.rerun-1.results.csv");
         assert_eq!(rerun[3..6], ["1004 rejected 0042", lines[4], "1006 rejected 0042"]);
         assert_eq!((scene.calls(1003), scene.calls(1005)), (1, 2));
+    }
+
+    pub fn a_run_that_is_started_again_says_which_of_its_doubts_have_been_settled(scene: Scene) {
+        scene.with_doubts().list("gone.csv", &[1003]).list("there.csv", &[1004]);
+        let again = || scene.send("run", "orders.csv", &[]).exits(3).stdout;
+        let told = again();
+        assert!(told.contains("\nIn doubt: 4 rows may or may not be"), "{told}");
+        assert!(!told.contains("Settled since"), "{told}");
+        let lists = ["--cancelled", "gone.csv", "--standing", "there.csv"];
+        scene.resolve(&[&["orders.results.csv"][..], &lists].concat()).exits(3);
+        let told = again();
+        assert!(told.contains("\nIn doubt: 2 rows may or may not be"), "{told}");
+        assert!(told.contains("\nSettled since: 2 rows in doubt here, whose orders"), "{told}");
+        // A later run settles one, and evidence the last.
+        scene.server_now(CANCELS);
+        scene.env.file("one.csv", "AdminNumber,CardSequenceNumber\n1005,1\n");
+        scene.send("run", "one.csv", &[]).exits(0);
+        scene.list("last.csv", &[1006]);
+        scene.resolve(&["--open", "--standing", "last.csv"]).exits(1);
+        let told = again();
+        assert!(told.contains("\nSettled since: 4 rows in doubt here"), "{told}");
+        assert!(!told.contains("In doubt:") && !told.contains("Next:"), "{told}");
+        let json = scene.send("run", "orders.csv", &["--json"]).exits(3).stdout;
+        let json: Value = serde_json::from_str(&json).unwrap();
+        assert_eq!((&json["rows_in_doubt"], &json["rows_settled_since"]), (&4.into(), &4.into()));
     }
 }
 

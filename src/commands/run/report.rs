@@ -12,6 +12,7 @@ use crate::audit::seal::{SealedClock, SealedFile};
 use crate::commands::error::{LedgerFailed, exit_code_of};
 use crate::commands::logging::LOG_ONLY;
 use crate::commands::rerun_command::rerun_command;
+use crate::commands::settled_doubts::settled_doubts;
 use crate::commands::{rehearsal, sealing, witnesses};
 use crate::config::Settings;
 use crate::exit_code::ExitCode;
@@ -154,6 +155,12 @@ pub async fn finish(
     let wrong = miscount.or(results.misnamed.map(|misnamed| anyhow!("{misnamed}")));
     let seal = sealing::seal(ledger.as_mut(), run, sealed_file(&results), clock, records);
     let witness_error = witnesses::hand_on(&settings.seal, ledger.as_mut()).await;
+    // What a run that is new has left cannot have ended since.
+    let may_be_settled = work.is_none_or(|work| work.resumed.is_some());
+    let settled = match results.counts.in_doubt() {
+        1.. if may_be_settled => settled_doubts(run, ledger.as_mut()).context(LedgerFailed)?,
+        _ => Counts::default(),
+    };
     let is_rehearsal = target.is_rehearsal();
     let comparison = match target.simulator {
         Some(simulator) => Some(rehearsal::compare(simulator, run, ledger.as_mut()).await?),
@@ -173,6 +180,7 @@ pub async fn finish(
     let summary = Summary {
         run,
         results: &results,
+        settled,
         work,
         stop_reason,
         rerun: rerun_command(&results.path, &settings.flags_to_repeat, is_rehearsal),
