@@ -31,14 +31,14 @@ pub fn pace(args: PaceArgs, env: &Env) -> anyhow::Result<ExitCode> {
     let PaceArgs { run: id, pace, options } = args;
     let settings = RunsSettings::load(options, env)?;
     let mut ledger = open_for_request(&settings)?;
-    let run = running(ledger.as_mut(), &id, "slow down")?;
+    let run = running(ledger.as_mut(), &id, "its rate cannot be changed", &later)?;
     let rates = run.rates.clone().unwrap_or_default();
     refuse_faster(pace, &rates)?;
     let wanted = pace.0.map(|pace| pace.to_string());
     let is_kept = run.pace == wanted;
     let request = new_request(RequestKind::Pace, wanted.clone(), &settings);
     let number = ledger.add_request(&run, &request)?;
-    let outcome = if is_kept { PaceOutcome::Kept } else { wait(ledger.as_mut(), &run, number)? };
+    let outcome = if is_kept { PaceOutcome::Already } else { wait(ledger.as_mut(), &run, number)? };
     let name = pace_name(wanted.as_deref(), &rates);
     if settings.json {
         console::print_line(json!({
@@ -47,12 +47,26 @@ pub fn pace(args: PaceArgs, env: &Env) -> anyhow::Result<ExitCode> {
             "request": number,
             "pace": wanted,
             "rate": rates,
-            "kept": outcome == PaceOutcome::Kept,
+            "kept": outcome.is_kept(),
         }));
     } else {
         console::print_line(outcome.text(&run, pace.0.is_some(), (&name, &rates)));
     }
-    Ok(if outcome == PaceOutcome::Kept { ExitCode::Done } else { ExitCode::Failures })
+    Ok(if outcome.is_kept() { ExitCode::Done } else { ExitCode::Failures })
+}
+
+/// What rate a run that is not in progress has once it is started again.
+fn later(run: &Run) -> String {
+    match &run.pace {
+        Some(pace) => format!(
+            "started again by the same command, it is still held to {}, which can be changed or restored then",
+            shown(pace)
+        ),
+        None => {
+            "started again by the same command, it has its own rate, and can be slowed down then"
+                .to_owned()
+        }
+    }
 }
 
 /// Refuses a pace above the rate that the run was started with.
@@ -73,6 +87,8 @@ fn refuse_faster(pace: Pace, rates: &str) -> anyhow::Result<()> {
 enum PaceOutcome {
     /// A process recorded that it keeps the pace.
     Kept,
+    /// The run was held to it before.
+    Already,
     /// The run came to rest first.
     AtRest,
     /// None has recorded it yet.
@@ -101,6 +117,10 @@ fn wait(ledger: &mut dyn Ledger, run: &Run, number: i64) -> anyhow::Result<PaceO
 }
 
 impl PaceOutcome {
+    fn is_kept(self) -> bool {
+        matches!(self, PaceOutcome::Kept | PaceOutcome::Already)
+    }
+
     fn text(self, run: &Run, is_lowered: bool, (pace, rates): (&str, &str)) -> String {
         let id = shown(run.id());
         let (pace, rates) = (shown(pace), shown(rates));
@@ -109,6 +129,12 @@ impl PaceOutcome {
                 "Run {id} is held to {pace}; its own rate is {rates} (`cardcancel pace {id} restore`)"
             ),
             PaceOutcome::Kept => format!("Run {id} has its own rate of {rates} again"),
+            PaceOutcome::Already if is_lowered => {
+                format!("Run {id} was held to {pace} before; its own rate is {rates}")
+            }
+            PaceOutcome::Already => {
+                format!("Run {id} has its own rate of {rates}: there is nothing to restore")
+            }
             PaceOutcome::AtRest => format!(
                 "Run {id} came to rest before it could change its rate; {pace} holds if it is started again"
             ),

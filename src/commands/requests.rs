@@ -20,29 +20,30 @@ pub fn open_for_request(settings: &RunsSettings) -> anyhow::Result<Box<dyn Ledge
     Ok(settings.ledger.open(READ_ONLY_TIMEOUTS)?)
 }
 
-/// The run with this identifier, which a process works on. `verb` is what is wanted of it.
+/// The run with this identifier, which a process works on. Otherwise `refused` is what cannot be done,
+/// and `later` what holds once the run is started again.
 ///
 /// # Errors
 /// If there is no such run, or no process works on it: what its state is, and what to do.
-pub fn running(ledger: &mut dyn Ledger, id: &str, verb: &str) -> anyhow::Result<Run> {
+pub fn running(
+    ledger: &mut dyn Ledger,
+    id: &str,
+    refused: &str,
+    later: &dyn Fn(&Run) -> String,
+) -> anyhow::Result<Run> {
     let run = ledger.run(id)?;
     let run =
         run.with_context(|| format!("no run {id} in the ledger: `cardcancel runs` lists them"))?;
-    let again = "the command that started it starts it again";
-    match RunProgress::of(&run, ledger)? {
-        RunProgress::Running => Ok(run),
-        RunProgress::Ended => bail!("run {id} has ended: there is nothing to {verb}"),
+    let state = match RunProgress::of(&run, ledger)? {
+        RunProgress::Running => return Ok(run),
+        RunProgress::Ended => bail!("run {id} has ended: {refused}"),
         RunProgress::Stopped => {
             let why = run.stop.as_deref().map(reason).unwrap_or_default();
-            bail!(
-                "run {id} is not in progress, so there is nothing to {verb}: it has stopped: {}; {again}",
-                shown(&why)
-            )
+            format!("it has stopped: {}", shown(&why))
         }
-        RunProgress::Died => bail!(
-            "run {id} is not in progress, so there is nothing to {verb}: its process died; {again}"
-        ),
-    }
+        RunProgress::Died => "its process died".to_owned(),
+    };
+    bail!("run {id} is not in progress, so {refused}: {state}; {}", later(&run))
 }
 
 /// A request of this process.

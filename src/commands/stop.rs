@@ -29,7 +29,8 @@ pub fn stop(args: StopArgs, env: &Env) -> anyhow::Result<ExitCode> {
     let StopArgs { run: id, no_wait, options } = args;
     let settings = RunsSettings::load(options, env)?;
     let mut ledger = open_for_request(&settings)?;
-    let run = running(ledger.as_mut(), &id, "stop")?;
+    let again = |_: &Run| "the command that started it starts it again".to_owned();
+    let run = running(ledger.as_mut(), &id, "there is nothing to stop", &again)?;
     let request = new_request(RequestKind::Stop, None, &settings);
     let number = ledger.add_request(&run, &request)?;
     if no_wait {

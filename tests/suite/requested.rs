@@ -97,6 +97,9 @@ fn stop_and_resume(site: &Site) {
         assert!(refused.contains("is not in progress"), "{refused}");
         assert!(refused.contains("STOP_REQUESTED"), "{refused}");
     }
+    let refused = site.asks(&["pace", &id, "restore"]).exits(2).stderr;
+    assert!(refused.contains("so its rate cannot be changed: it has stopped"), "{refused}");
+    assert!(refused.contains("it has its own rate, and can be slowed down then"), "{refused}");
     ended(site.start(&core_card.url(), "unlimited", &[])).exits(0);
     assert_eq!(core_card.stop().orders_cancelled, 400);
     let refused = site.asks(&["stop", &id]).exits(2).stderr;
@@ -125,11 +128,15 @@ fn slow_down_and_restore(site: &Site) {
     until("some are sent", || core_card.requests() >= 20);
     let refused = site.asks(&["pace", &id, "201/s"]).exits(2).stderr;
     assert!(refused.contains("give at most 200/s, or `restore`"), "{refused}");
+    let restored = site.asks(&["pace", &id, "restore"]).exits(0).stdout;
+    assert!(restored.contains("its own rate of 200/s: there is nothing to restore"), "{restored}");
     let slowed = site.asks(&["pace", &id, "6/m", "--reason", "they call"]).exits(0).stdout;
     assert!(
         slowed.contains(&format!("Run {id} is held to 6/m; its own rate is 200/s")),
         "{slowed}"
     );
+    let same = site.asks(&["pace", &id, "6/m"]).exits(0).stdout;
+    assert!(same.contains("was held to 6/m before; its own rate is 200/s"), "{same}");
     let before = core_card.requests();
     std::thread::sleep(Duration::from_millis(1500));
     let meanwhile = core_card.requests() - before;
@@ -141,6 +148,11 @@ fn slow_down_and_restore(site: &Site) {
     let outcome = ended(run).exits(4);
     assert!(outcome.stdout.contains("Held to 6/m"), "{outcome:?}");
     assert!(site.env.text("run.prom").contains("\ncardcancel_run_pace 0.1\n"));
+    let refused = site.asks(&["pace", &id, "restore"]).exits(2).stderr;
+    assert!(
+        refused.contains("started again by the same command, it is still held to 6/m"),
+        "{refused}"
+    );
     let run = site.start(&core_card.url(), "200/s", &[]);
     site.id();
     std::thread::sleep(Duration::from_millis(800));
