@@ -35,6 +35,7 @@ mod run_record;
 mod run_requests;
 mod run_selection;
 mod run_state;
+mod run_table;
 mod run_watch;
 mod runs;
 mod sealing;

@@ -1,7 +1,6 @@
 //! The list of runs: one line for each, newest first.
 
 use std::collections::HashMap;
-use std::fmt::Write as _;
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -9,10 +8,11 @@ use serde_json::Value;
 
 use super::open_rows::LatestRows;
 use super::run_state::RunProgress;
+use super::run_table::{RunCells, run_table};
 use crate::exit_code::ExitCode;
 use crate::input::shown;
 use crate::ledger::{Ledger, Run, StartRecord};
-use crate::model::Status;
+use crate::model::{Counts, Status};
 use crate::output::human_count;
 
 /// Which runs are listed.
@@ -44,7 +44,7 @@ pub struct RunListEntry {
     /// The profile of its last start.
     profile: String,
     /// The open rows that tell how their orders stand: each order counts with one run.
-    open: u64,
+    pub open: Counts,
 }
 
 /// Reads the list. `lookups` is the same ledger, opened once more.
@@ -68,7 +68,7 @@ pub fn read(
             break;
         }
         let entry = reader.entry(run, ledger, lookups)?;
-        if !wanted.open || entry.open > 0 {
+        if !wanted.open || entry.open.total() > 0 {
             list.runs.push(entry);
         }
     }
@@ -101,10 +101,10 @@ impl EntryReader {
         ledger: &mut dyn Ledger,
         lookups: &mut dyn Ledger,
     ) -> anyhow::Result<RunListEntry> {
-        let mut open = 0;
+        let mut open = Counts::default();
         if may_have_open_rows(&run) {
-            self.latest.of_run(&run, ledger, lookups, &mut |_, _| {
-                open += 1;
+            self.latest.of_run(&run, ledger, lookups, &mut |row, _| {
+                open.add_row(row.status, row.doubt);
                 Ok(())
             })?;
         }
@@ -164,7 +164,7 @@ impl RunListEntry {
 
     /// Whether rows of it were open, and later runs have ended all of them.
     fn is_settled(&self) -> bool {
-        self.open == 0 && self.run.has_ended() && may_have_open_rows(&self.run)
+        self.open.total() == 0 && self.run.has_ended() && may_have_open_rows(&self.run)
     }
 
     /// The state, and the pace to which a run in progress is held.
@@ -185,11 +185,11 @@ impl RunListEntry {
         json["user"] = self.user().into();
         json["profile"] =
             if self.profile.is_empty() { Value::Null } else { self.profile.as_str().into() };
-        json["open_rows"] = self.open.into();
+        json["open_rows"] = self.open.total().into();
         json["exit_code"] = self.exit_code().into();
     }
 
-    fn cells(&self) -> [String; 9] {
+    fn cells(&self) -> RunCells {
         let run = &self.run;
         let started = run.started_at.unwrap_or(run.opened.opened_at);
         let started = started.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M");
@@ -205,47 +205,16 @@ impl RunListEntry {
             shown(&self.profile),
             self.state_text(),
             rows,
-            human_count(self.open),
+            human_count(self.open.total()),
             self.exit_code().map(|code| code.to_string()).unwrap_or_default(),
             shown(&run.opened.input_name),
         ]
     }
 }
 
-/// The headings, and whether the column's cells are numbers.
-const HEADINGS: [(&str, bool); 9] = [
-    ("RUN", false),
-    ("STARTED", false),
-    ("BY", false),
-    ("PROFILE", false),
-    ("STATE", false),
-    ("ROWS", true),
-    ("OPEN", true),
-    ("EXIT", true),
-    ("FILE", false),
-];
-
 impl RunList {
-    /// The list as a table with headings.
-    pub fn table(&self) -> String {
-        let mut lines = vec![HEADINGS.map(|(heading, _)| heading.to_owned())];
-        lines.extend(self.runs.iter().map(RunListEntry::cells));
-        let widths: [usize; 9] = std::array::from_fn(|column| {
-            lines.iter().map(|cells| cells[column].chars().count()).max().unwrap_or_default()
-        });
-        let mut text = String::new();
-        for cells in &lines {
-            let mut line = String::new();
-            for ((cell, width), (_, is_number)) in cells.iter().zip(widths).zip(HEADINGS) {
-                let _ = if is_number {
-                    write!(line, "{cell:>width$}  ")
-                } else {
-                    write!(line, "{cell:<width$}  ")
-                };
-            }
-            text += line.trim_end();
-            text.push('\n');
-        }
-        text
+    /// The list as a table with headings, in at most this many columns if that can be.
+    pub fn table(&self, columns: Option<usize>) -> String {
+        run_table(self.runs.iter().map(RunListEntry::cells).collect(), columns)
     }
 }

@@ -19,7 +19,7 @@ use crate::input::shown;
 use crate::ledger::{LedgerLocation, Run};
 use crate::model::Status;
 use crate::output::summary::reason;
-use crate::output::{console, human_count};
+use crate::output::{console, human_count, wrap};
 
 /// Lists the runs of the ledger, or shows one.
 ///
@@ -65,7 +65,7 @@ fn print_list(listed: &RunList, path: &LedgerLocation, as_json: bool) {
     } else if listed.runs.is_empty() {
         console::eprint_line("no run is listed: leave out --since, --limit or --open for others");
     } else {
-        console::print_line(listed.table().trim_end());
+        console::print_line(listed.table(wrap::stdout_columns()).trim_end());
     }
 }
 

@@ -15,11 +15,18 @@ pub fn for_stderr(text: &str) -> String {
     for_terminal(&Term::stderr(), text)
 }
 
+/// The columns of standard output if it is a terminal that is wide enough for text to be laid out.
+pub fn stdout_columns() -> Option<usize> {
+    columns(&Term::stdout())
+}
+
 fn for_terminal(terminal: &Term, text: &str) -> String {
-    match terminal.size_checked().filter(|_| terminal.is_term()) {
-        Some((_, columns)) if usize::from(columns) >= NARROWEST => wrapped(text, columns.into()),
-        _ => text.to_owned(),
-    }
+    columns(terminal).map_or_else(|| text.to_owned(), |columns| wrapped(text, columns))
+}
+
+fn columns(terminal: &Term) -> Option<usize> {
+    let size = terminal.size_checked().filter(|_| terminal.is_term());
+    size.map(|(_, columns)| usize::from(columns)).filter(|columns| *columns >= NARROWEST)
 }
 
 /// The text in lines of at most this many columns. Commands are not divided, so that they can be
