@@ -30,7 +30,7 @@ mod verdict;
 
 use crate::ledger::{Ledger, Run};
 
-pub use period_page::{ReportPeriod, report_period};
+pub use period_page::{ReportPeriod, ReportedRun, report_period};
 
 /// The most bytes that a page takes.
 pub const MAX_PAGE_BYTES: usize = 300_000;

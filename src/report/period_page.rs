@@ -34,6 +34,25 @@ pub struct ReportPeriod {
     pub until: Option<Date>,
 }
 
+/// A run of the period.
+#[derive(Debug, Clone)]
+pub struct ReportedRun {
+    /// The run.
+    pub run: Run,
+    /// Its open rows that tell how their orders stand: the others, later runs or evidence have
+    /// decided.
+    pub open: Counts,
+}
+
+impl ReportedRun {
+    /// Whether later runs or evidence have decided all that it left open.
+    fn is_settled(&self, counts: &Counts) -> bool {
+        let open = [Status::Failed, Status::InDoubt, Status::NotSent];
+        let left = open.into_iter().map(|status| counts.get(status)).sum::<u64>();
+        self.open.total() == 0 && left + counts.rejected_with_doubt() > 0
+    }
+}
+
 /// The page of the runs of some days.
 #[derive(Template)]
 #[template(path = "period.html", config = "src/report/askama.toml")]
@@ -72,13 +91,41 @@ struct PeriodLine {
 struct RunSummary<'r> {
     run: &'r Run,
     counts: Counts,
+    /// Its open rows that tell how their orders stand.
+    open: Counts,
     verdict: ReportVerdict,
+    /// Whether later runs or evidence have decided all that it left open.
+    is_settled: bool,
     took: Option<Duration>,
     quantiles: Option<[u64; 3]>,
     seal: Option<u64>,
 }
 
-impl RunSummary<'_> {
+impl<'r> RunSummary<'r> {
+    /// A run whose rows have these statuses.
+    fn new(reported: &'r ReportedRun, counts: Counts) -> RunSummary<'r> {
+        let ReportedRun { run, open } = reported;
+        let mut verdict = ReportVerdict::new(run, &counts);
+        let is_settled = reported.is_settled(&counts);
+        if is_settled {
+            let final_ones = counts.get(Status::Rejected) - counts.rejected_with_doubt();
+            let is_clear = final_ones + counts.get(Status::Invalid) == 0;
+            verdict.grade = if is_clear { ReportGrade::Good } else { ReportGrade::Look };
+            verdict.end = "settled since".to_owned();
+        }
+        let open = *open;
+        RunSummary {
+            run,
+            counts,
+            open,
+            verdict,
+            is_settled,
+            took: None,
+            quantiles: None,
+            seal: None,
+        }
+    }
+
     /// Its orders by how certain it is that they are cancelled: cancelled, not, in doubt.
     fn parts(&self) -> [u64; 3] {
         let of = |status| self.counts.get(status);
@@ -95,7 +142,7 @@ impl RunSummary<'_> {
 /// If the ledger cannot be read.
 pub fn report_period(
     ledger: &mut dyn Ledger,
-    runs: &[Run],
+    runs: &[ReportedRun],
     period: ReportPeriod,
     is_rehearsal: bool,
 ) -> anyhow::Result<String> {
@@ -110,7 +157,11 @@ pub fn report_period(
 }
 
 /// Reads a run: its rows, how long its calls took, and its seal.
-fn summary<'r>(ledger: &mut dyn Ledger, run: &'r Run) -> anyhow::Result<RunSummary<'r>> {
+fn summary<'r>(
+    ledger: &mut dyn Ledger,
+    reported: &'r ReportedRun,
+) -> anyhow::Result<RunSummary<'r>> {
+    let run = &reported.run;
     let mut counts = Counts::default();
     let mut latencies = Latencies::new();
     ledger.rows_with_attempts(run, &mut |row, attempts| {
@@ -134,16 +185,15 @@ fn summary<'r>(ledger: &mut dyn Ledger, run: &'r Run) -> anyhow::Result<RunSumma
         let took = to.as_millisecond() - from.as_millisecond();
         u64::try_from(took).ok().map(Duration::from_millis)
     });
-    let verdict = ReportVerdict::new(run, &counts);
-    Ok(RunSummary { run, counts, verdict, took, quantiles, seal: seal.map(|seal| seal.number) })
+    let seal = seal.map(|seal| seal.number);
+    Ok(RunSummary { took, quantiles, seal, ..RunSummary::new(reported, counts) })
 }
 
 /// A run as far as it is known without its rows.
-fn without_rows(run: &Run) -> RunSummary<'_> {
-    let mut counts = run.counts;
-    counts.add(Status::NotSent, run.left());
-    let verdict = ReportVerdict::new(run, &counts);
-    RunSummary { run, counts, verdict, took: None, quantiles: None, seal: None }
+fn without_rows(reported: &ReportedRun) -> RunSummary<'_> {
+    let mut counts = reported.run.counts;
+    counts.add(Status::NotSent, reported.run.left());
+    RunSummary::new(reported, counts)
 }
 
 impl PeriodPage {
@@ -156,6 +206,11 @@ impl PeriodPage {
         let all = || older.iter().chain(shown);
         let runs = all().count() as u64;
         let graded = |grade| all().filter(|run| run.verdict.grade == grade).count() as u64;
+        let is_only_settled =
+            |run: &&RunSummary<'_>| run.is_settled && run.verdict.grade == ReportGrade::Good;
+        let settled = all().filter(is_only_settled).count() as u64;
+        let good = graded(ReportGrade::Good) - settled;
+        let still_in_doubt = all().map(|run| run.open.in_doubt()).sum();
         let counts = all().fold(Counts::default(), |sum, run| sum.plus(run.counts));
         let [cancelled, left, in_doubt] = all()
             .map(RunSummary::parts)
@@ -170,13 +225,15 @@ impl PeriodPage {
         let took: Duration = shown.iter().filter_map(|run| run.took).sum();
         let mut totals = vec![
             ("Runs", human_count(runs)),
-            ("That went well", human_count(graded(ReportGrade::Good))),
+            ("That went well", human_count(good)),
+            ("Settled since", human_count(settled)),
             ("To look at", human_count(graded(ReportGrade::Look))),
             ("To act on", human_count(graded(ReportGrade::Act))),
             ("Orders", human_count(orders)),
             ("Cancelled", format!("{} ({})", human_count(cancelled), share(cancelled, orders))),
             ("Not cancelled", format!("{} ({})", human_count(left), share(left, orders))),
             ("In doubt", format!("{} ({})", human_count(in_doubt), share(in_doubt, orders))),
+            ("Still in doubt", human_count(still_in_doubt)),
             ("Duplicate rows", human_count(counts.get(Status::Duplicate))),
             ("Calls", human_count(calls)),
         ];
@@ -191,10 +248,9 @@ impl PeriodPage {
             grade,
             sentence: sentence(
                 runs,
-                graded(ReportGrade::Good),
-                graded(ReportGrade::Look),
+                [good, settled, graded(ReportGrade::Look)],
                 orders,
-                in_doubt,
+                still_in_doubt,
             ),
             totals,
             charts: charts(shown),
@@ -211,8 +267,8 @@ impl PeriodPage {
     }
 }
 
-fn sentence(runs: u64, good: u64, look: u64, orders: u64, in_doubt: u64) -> String {
-    let act = runs - good - look;
+fn sentence(runs: u64, [good, settled, look]: [u64; 3], orders: u64, in_doubt: u64) -> String {
+    let act = runs - good - settled - look;
     let mut text = match (runs, good) {
         (1, 1) => "The run went well.".to_owned(),
         (runs, good) if runs == good => {
@@ -224,6 +280,13 @@ fn sentence(runs: u64, good: u64, look: u64, orders: u64, in_doubt: u64) -> Stri
         }
         _ => format!("{} of {} went well.", human_count(good), plural(runs, "run", "runs")),
     };
+    if settled > 0 {
+        let was = if settled == 1 { "was" } else { "were" };
+        text.push_str(&format!(
+            " {} {was} settled since, by later runs or evidence.",
+            human_count(settled)
+        ));
+    }
     if look > 0 {
         let are = if look == 1 { "is" } else { "are" };
         text.push_str(&format!(
@@ -240,11 +303,10 @@ fn sentence(runs: u64, good: u64, look: u64, orders: u64, in_doubt: u64) -> Stri
     }
     match in_doubt {
         0 => {}
-        1 => text.push_str(" 1 order may or may not be cancelled, unless a later run settled it."),
-        many => text.push_str(&format!(
-            " {} orders may or may not be cancelled, unless a later run settled them.",
-            human_count(many)
-        )),
+        1 => text.push_str(" 1 order may or may not be cancelled."),
+        many => {
+            text.push_str(&format!(" {} orders may or may not be cancelled.", human_count(many)))
+        }
     }
     text
 }
