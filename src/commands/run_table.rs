@@ -55,8 +55,8 @@ fn line(cells: &RunCells, widths: &[Option<usize>; COLUMNS]) -> String {
     let mut line = String::new();
     for ((cell, width), column) in cells.iter().zip(widths).zip(&TABLE) {
         if let Some(width) = *width {
-            line += &pad_str(&shortened(cell, width), width, column.alignment, None);
-            line += &" ".repeat(GAP);
+            line.push_str(&pad_str(&shortened(cell, width), width, column.alignment, None));
+            line.push_str(&" ".repeat(GAP));
         }
     }
     format!("{}\n", line.trim_end())
