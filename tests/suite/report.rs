@@ -197,7 +197,7 @@ fn nothing_is_replaced_and_the_file_must_be_named() {
     let refused = env.run(&["report", "20260101-000000-0000", "-o", "x.html"]).exits(2).stderr;
     assert!(refused.starts_with("error: no run 20260101-000000-0000 in the ledger"), "{refused}");
     let refused = env.run(&["report", "-o", "x.html"]).exits(2).stderr;
-    assert!(refused.contains("<RUN>"), "{refused}");
+    assert!(refused.contains("<RUN|--since <DATE>>"), "{refused}");
     assert!(!env.path("x.html").exists());
 }
 
