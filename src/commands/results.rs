@@ -19,6 +19,7 @@ use crate::input::{RowFilter, shown};
 use crate::ledger::{Ledger, RowRecord, Run};
 use crate::model::{Counts, ReasonCode};
 use crate::output::new_file::NewFile;
+use crate::output::open_counts::OpenCounts;
 use crate::output::outcome_fields::code_and_message;
 use crate::output::recorded_results::RecordedResults;
 use crate::output::row_prefetch::for_each_row;
@@ -93,7 +94,9 @@ fn report(settings: &RunsSettings, path: Option<&Path>, written: &Written, sourc
                     &settings.flags_to_repeat,
                     settings.is_rehearsal,
                 );
-                console::print_line(format_args!("Next: {command}"));
+                let open = OpenCounts::of(counts, &Counts::default());
+                let steps = open.rerun_step(&command).into_iter().chain(open.doubt_step());
+                steps.for_each(console::print_line);
             }
         }
         None => {

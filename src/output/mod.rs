@@ -7,6 +7,7 @@ mod hashing_writer;
 pub mod live_line;
 pub mod metrics;
 pub mod new_file;
+pub mod open_counts;
 pub mod outcome_fields;
 pub mod progress;
 pub mod recorded_results;

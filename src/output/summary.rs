@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::open_counts::OpenCounts;
 use super::results::WrittenResults;
 use super::{grouped, human_count, human_duration, per_second, plural, rows, stats_line};
 use crate::engine::RunStats;
@@ -208,7 +209,7 @@ impl Summary<'_> {
         let with_doubt = self.results.counts.rejected_with_doubt();
         let clear = of(Status::Rejected).saturating_sub(with_doubt);
         let settled = self.settled.in_doubt();
-        let in_doubt = self.results.counts.in_doubt().saturating_sub(settled);
+        let open = OpenCounts::of(&self.results.counts, &self.settled);
         let mut steps = Vec::new();
         if let Some(misnamed) = &self.results.misnamed {
             steps.push(format!("THE LEDGER OR THE INPUT IS WRONG: {misnamed}"));
@@ -226,15 +227,15 @@ impl Summary<'_> {
         }
         if !self.results.have_ended() {
             steps.push(self.how_to_go_on());
-        } else if of(Status::Failed) + of(Status::NotSent) + in_doubt > 0 {
-            steps.push(format!("Next: send the open rows again with: {}", self.rerun));
+        } else {
+            steps.extend(open.rerun_step(&self.rerun));
         }
+        steps.extend(open.doubt_step());
         let mut step = |status: &str, number: u64, what: &str| {
             if number > 0 {
                 steps.push(format!("{status}: {} {what}", rows(number)));
             }
         };
-        step("In doubt", in_doubt, &self.what_doubt());
         step(
             "Settled since",
             settled,
@@ -253,25 +254,6 @@ impl Summary<'_> {
             steps.push("Every order is cancelled; there is nothing left to do".to_owned());
         }
         steps
-    }
-
-    /// The step for the rows that may or may not be cancelled.
-    fn what_doubt(&self) -> String {
-        const WHY: &str =
-            "rejected after an answer was lost; that call may have cancelled the order";
-        let (counts, settled) = (&self.results.counts, &self.settled);
-        let left = |of: fn(&Counts) -> u64| of(counts).saturating_sub(of(settled));
-        let in_doubt = left(|counts| counts.get(Status::InDoubt));
-        match (in_doubt, left(Counts::rejected_with_doubt)) {
-            (_, 0) => {
-                "may or may not be cancelled: look in CoreCARD, then resolve; or rerun".to_owned()
-            }
-            (0, _) => format!("{WHY}: look in CoreCARD"),
-            (_, some) => format!(
-                "may or may not be cancelled, {} of them {WHY}: look in CoreCARD, then resolve; or rerun",
-                human_count(some)
-            ),
-        }
     }
 
     fn how_to_go_on(&self) -> String {

@@ -107,7 +107,7 @@ fn who_was_rejected_with_doubt_is_in_doubt_for_a_person_and_for_programs() {
     Results: orders.results.csv
     Seal [number]: [digest]
     Next: send the open rows again with: cardcancel rerun orders.results.csv --url http://127.0.0.1:[port]
-    In doubt: 2 rows may or may not be cancelled, 1 of them rejected after an answer was lost; that call may have cancelled the order: look in CoreCARD, then resolve; or rerun
+    In doubt: 2 rows may or may not be cancelled, 1 of them rejected after a lost answer; that call may have cancelled the order: look in CoreCARD, then resolve; or rerun
     Rejected: 1 row (final; see error_code and message in the results)
     ");
     let log = env.text("log");
@@ -135,8 +135,12 @@ fn who_was_rejected_with_doubt_is_in_doubt_for_a_person_and_for_programs() {
 fn a_row_rejected_with_doubt_alone_is_reason_enough_for_exit_3() {
     let env = TestEnv::new();
     let outcome = env.orders(1).cancel(&doubtful().url(), &[]).exits(3);
-    let step = "In doubt: 1 row rejected after an answer was lost; that call may have cancelled the order: look in CoreCARD\n";
+    let step = "In doubt: 1 row rejected after a lost answer; that call may have cancelled the order: look in CoreCARD, then resolve\n";
     assert!(outcome.stdout.contains(step), "{}", outcome.report());
+    let listed = env.run(&["results", "--open", "-o", "open.csv"]).exits(0);
+    assert!(listed.stdout.contains(step), "{}", listed.report());
+    // CoreCARD would reject it once more.
+    assert!(!format!("{}{}", outcome.stdout, listed.stdout).contains("cardcancel rerun"));
 }
 
 #[test]
@@ -628,8 +632,7 @@ fn a_rehearsal_needs_no_address_and_says_whether_the_results_are_true() {
     71 calls in [a while], [so many] a second
     During the run: 11 answers lost; 11 calls repeated
     Results: orders.rehearsal.results.csv
-    Next: send the open rows again with: cardcancel rerun orders.rehearsal.results.csv --rehearse
-    In doubt: 9 rows rejected after an answer was lost; that call may have cancelled the order: look in CoreCARD
+    In doubt: 9 rows rejected after a lost answer; that call may have cancelled the order: look in CoreCARD, then resolve
     Rejected: 6 rows (final; see error_code and message in the results)
     Simulator: 71 calls received, 53 orders cancelled; 11 calls lost, failed or refused on purpose
     Results:  45 orders cancelled

@@ -110,7 +110,7 @@ fn every_order_that_is_open_over_all_runs_is_listed_once_and_can_be_run_again() 
             "1004 orders.csv failed HTTP_404",
         ]
     );
-    assert!(told.contains("Next: cardcancel rerun both.csv"), "{told}");
+    assert!(told.contains("again with: cardcancel rerun both.csv\n"), "{told}");
     let rerun = run("both.csv", "rerun", "both.results.csv").exits(3);
     assert_eq!(open(&env, "both.results.csv").len(), 3, "{}", rerun.all_output());
     // The rerun is the last word of all three, and nothing is listed twice.
@@ -224,7 +224,7 @@ fn the_next_step_runs_as_it_is_printed() {
     again(printed);
     let open = ["results", "--open", "-o", "still open.csv"];
     let listed = env.run(&[&open, &place[..]].concat()).exits(0).stdout;
-    let printed = listed.lines().find_map(|line| line.strip_prefix("Next: cardcancel rerun "));
+    let printed = listed.lines().find_map(|line| line.strip_prefix(step));
     again(printed.unwrap());
     assert_eq!(server.requests().len(), 4 + 2 + 2);
 }
