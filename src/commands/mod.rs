@@ -7,6 +7,7 @@ mod completions;
 mod config;
 mod confirm;
 mod connection_check;
+mod ended_doubts;
 mod error;
 mod estimate;
 mod export;

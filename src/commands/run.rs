@@ -14,6 +14,7 @@ use tracing::Instrument;
 use super::caller::CoreCardCaller;
 use super::column_report::ColumnReport;
 use super::confirm::{self, Question};
+use super::ended_doubts::end_doubts;
 use super::error::LedgerFailed;
 use super::provenance::refuse_foreign_results;
 use super::run_input::RunInput;
@@ -74,7 +75,8 @@ async fn execute(
         TargetSettings::CoreCard(_) => LedgerLocation::open,
     };
     let mut ledger = open_ledger(&settings.ledger, settings.patience())?;
-    let context = open(path, only, settings, ledger.as_mut()).await?;
+    let mut context = open(path, only, settings, ledger.as_mut()).await?;
+    end_doubts(&mut context.input, &context.target.name, ledger.as_mut())?;
     let _lock = ledger.lock_run(&context.input.key)?;
     let state = RunState::find(&context, ledger.as_mut())?;
     context.input.input.refuse_other_rows(state.rows())?;

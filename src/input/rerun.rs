@@ -2,7 +2,7 @@
 
 use csv::ByteRecord;
 
-use crate::model::{ReasonCode, RowError, Status};
+use crate::model::{Order, ReasonCode, Row, RowError, Status};
 
 use super::columns::ColumnMap;
 use super::duplicates::Role;
@@ -23,6 +23,8 @@ pub struct RerunPlan {
     cells: ResultColumns,
     filter: RowFilter,
     keys: [usize; 2],
+    /// The orders whose doubts evidence has ended since the file was written, sorted.
+    ended_doubts: Vec<Order>,
 }
 
 /// Refuses a results file where a file of orders is wanted: all of its orders would be sent
@@ -74,9 +76,7 @@ pub(super) fn action(
 ) -> Result<RerunAction, InputError> {
     match plan {
         None => Ok(RerunAction::Retry { doubt: false }),
-        Some(plan) => {
-            plan.action(record.fields, || record.line()).map_err(|kind| input.refuse(kind))
-        }
+        Some(plan) => plan.action(record).map_err(|kind| input.refuse(kind)),
     }
 }
 
@@ -93,7 +93,14 @@ impl RerunPlan {
         let missing = missing.unwrap_or(result_columns::STATUS);
         let cells = cells.ok_or_else(|| input.refuse(InputErrorKind::NotResults { missing }))?;
         let keys = [columns.admin(), columns.sequence()];
-        Ok(RerunPlan { cells, filter, keys })
+        Ok(RerunPlan { cells, filter, keys, ended_doubts: Vec::new() })
+    }
+
+    /// Takes the orders whose doubts evidence has ended since the file was written: they are in doubt
+    /// no longer, whatever the file says.
+    pub fn end_doubts(&mut self, mut orders: Vec<Order>) {
+        orders.sort_unstable();
+        self.ended_doubts = orders;
     }
 
     /// What the earlier run wrote about a row.
@@ -107,21 +114,29 @@ impl RerunPlan {
     }
 
     /// What is done with a row; without a status it belongs to no results file.
-    pub(super) fn action(
-        &self,
-        fields: &ByteRecord,
-        line: impl FnOnce() -> u64,
-    ) -> Result<RerunAction, InputErrorKind> {
+    pub(super) fn action(&self, record: &Record<'_>) -> Result<RerunAction, InputErrorKind> {
+        let fields = record.fields;
         let prior = self.prior(fields);
         let Some(doubt) = prior.doubt else {
             let found = self.cells.doubt.and_then(|column| fields.get(column));
             let found = excerpt(found.unwrap_or_default());
-            return Err(InputErrorKind::UnknownDoubt { line: line(), found });
+            return Err(InputErrorKind::UnknownDoubt { line: record.line(), found });
         };
+        let doubt = doubt && !self.has_ended_doubt(record);
         match prior.status {
-            None => Err(self.no_status(line(), fields)),
+            None => Err(self.no_status(record.line(), fields)),
             Some(_) if self.filter.selects(&prior) => Ok(RerunAction::Retry { doubt }),
             Some(status) => Ok(RerunAction::Keep { status, doubt }),
+        }
+    }
+
+    fn has_ended_doubt(&self, record: &Record<'_>) -> bool {
+        if self.ended_doubts.is_empty() {
+            return false;
+        }
+        match record.content() {
+            Row::Order(order) => self.ended_doubts.binary_search(&order).is_ok(),
+            Row::Invalid(_) => false,
         }
     }
 

@@ -72,7 +72,7 @@ impl SettledRowPlanner<'_> {
     fn plan_row(&mut self) -> Result<Option<PlannedRow>, InputError> {
         let Some(record) = self.rows.next()? else { return Ok(None) };
         let line = record.line();
-        let action = self.plan.action(record.fields, || line);
+        let action = self.plan.action(&record);
         let action = action.map_err(|kind| self.input.refuse(kind))?;
         let row = record.row;
         let order = match record.content() {

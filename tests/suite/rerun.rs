@@ -374,7 +374,7 @@ fn a_row_that_is_kept_with_doubt_is_in_doubt_in_all_that_is_said_of_it() {
     let only = ["--only", "failed", "--trust-results"];
     let outcome = env.rerun("doubtful.csv", &only).exits(3);
     assert!(
-        outcome.stdout.contains("In doubt: 2 rows rejected after an answer was lost"),
+        outcome.stdout.contains("In doubt: 2 rows rejected after a lost answer"),
         "{}",
         outcome.report()
     );
@@ -401,7 +401,7 @@ fn an_answer_lost_since_the_results_were_written_leaves_doubt_in_rows_that_are_c
     assert!(file[2].get("message").starts_with("an earlier answer was lost; then: "));
     assert_eq!(file[2].get("http_status"), "429", "what the results said stays");
     assert!(
-        outcome.stdout.contains("1 of them rejected after an answer was lost"),
+        outcome.stdout.contains("1 of them rejected after a lost answer"),
         "{}",
         outcome.report()
     );

@@ -35,6 +35,8 @@ on_both_ledgers! {
     evidence_decides_orders_in_doubt_and_nothing_else
     a_later_run_sends_no_order_that_evidence_shows_to_be_cancelled
     a_rerun_of_its_results_sends_what_still_stands_without_doubt
+    a_rerun_of_an_older_file_takes_no_doubt_for_one_that_evidence_has_ended
+    a_rerun_of_an_older_file_that_keeps_its_rows_records_no_doubt_for_them
     the_same_command_again_is_the_same_run
     open_rows_are_resolved_without_a_file
     the_record_verifies_and_a_change_of_it_is_found
@@ -161,6 +163,48 @@ impl Scene {
 
 mod flow {
     use super::*;
+
+    pub fn a_rerun_of_an_older_file_takes_no_doubt_for_one_that_evidence_has_ended(scene: Scene) {
+        scene.with_doubts().list("there.csv", &[1003, 1004]);
+        scene.run(&["results", "--open", "-o", "open.csv"]).exits(0);
+        scene.resolve(&["--open", "--standing", "there.csv"]).exits(3);
+        scene.server_now(REJECTS);
+        scene.send("rerun", "orders.results.csv", &["--only", "failed,in_doubt,rejected"]).exits(3);
+        assert_eq!(
+            scene.lines("orders.rerun-1.results.csv"),
+            [
+                "1001 cancelled ERR01160",
+                "1002 rejected 0042",
+                "1003 rejected 0042",
+                "1004 rejected 0042",
+                "1005 rejected 0042 in doubt",
+                "1006 rejected 0042 in doubt",
+            ]
+        );
+        scene.send("rerun", "open.csv", &[]).exits(3);
+        assert_eq!(
+            scene.lines("open.rerun-1.results.csv"),
+            [
+                "1003 rejected 0042",
+                "1004 rejected 0042",
+                "1005 rejected 0042 in doubt",
+                "1006 rejected 0042 in doubt",
+            ]
+        );
+    }
+
+    pub fn a_rerun_of_an_older_file_that_keeps_its_rows_records_no_doubt_for_them(scene: Scene) {
+        scene.with_doubts().list("there.csv", &[1003, 1004]);
+        scene.resolve(&["orders.results.csv", "--standing", "there.csv"]).exits(3);
+        scene.send("rerun", "orders.results.csv", &["--only", "rejected"]).exits(3);
+        scene.server_now(REJECTS);
+        scene.env.file("new.csv", "AdminNumber,CardSequenceNumber\n1003,1\n1005,1\n");
+        scene.send("run", "new.csv", &[]).exits(3);
+        assert_eq!(
+            scene.lines("new.results.csv"),
+            ["1003 rejected 0042", "1005 rejected 0042 in doubt"]
+        );
+    }
 
     pub fn evidence_decides_orders_in_doubt_and_nothing_else(scene: Scene) {
         scene.with_doubts().list("gone.csv", &[1003, 1001, 1002, 9999]).list("there.csv", &[1004]);
