@@ -77,10 +77,13 @@ impl OutcomeFields {
     }
 }
 
-/// The error code and message of a row: those of the stop if the row was never answered.
+/// The error code and message of a row: those of the stop if this run never sent the row.
 pub fn code_and_message<'r>(record: &'r RowRecord, run: &'r Run) -> (&'r str, &'r str) {
-    match (&run.stop, record.status) {
-        (Some(stop), Status::NotSent) if record.error_code.is_empty() => (stop, stop_meaning(stop)),
+    // A row in doubt that has not ended is in doubt from another run.
+    let was_left =
+        record.status == Status::NotSent || (record.status == Status::InDoubt && !record.has_ended);
+    match &run.stop {
+        Some(stop) if was_left && record.error_code.is_empty() => (stop, stop_meaning(stop)),
         _ => (&record.error_code, &record.message),
     }
 }

@@ -1,7 +1,7 @@
 //! Runs that are stopped because they go wrong, and files that are refused.
 use crate::common::{
     Behavior, CANCELLED, ProgramOutput, Request, ScriptedServer, TestEnv, TestSimulator, json,
-    redact_varying, status,
+    redact_varying, rows, status,
 };
 use cardcancel::simulator::{Share, SimulatorSettings};
 use insta::assert_snapshot;
@@ -37,6 +37,22 @@ fn failures_in_a_row_stop_a_run() {
     assert_snapshot!(headline(&outcome), @"Run [run] of orders.csv, 20 rows: STOPPED EARLY: more than 3 consecutive rows failed (--max-consecutive-failures 3), the last, row 8, with ERR01180 (CONSECUTIVE_FAILURES)");
     let codes: Vec<_> = env.results()[8..].iter().map(|row| row.code().to_owned()).collect();
     assert_eq!(codes, ["CONSECUTIVE_FAILURES"; 12]);
+}
+
+#[test]
+fn rows_in_doubt_that_a_stopped_run_did_not_send_again_name_what_stopped_it() {
+    let env = TestEnv::with_orders(4);
+    env.cancel(&ScriptedServer::new(|_, _| Behavior::Close).url(), &["--attempts", "1"]).exits(3);
+    let refuses = ScriptedServer::new(|_, _| {
+        Behavior::Respond(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n".to_vec())
+    });
+    let stops = ["--max-failures", "0", "--concurrency", "1", "--attempts", "1"];
+    env.rerun("orders.results.csv", &refuses.url(), &[&stops[..], &["--trust-results"]].concat())
+        .exits(4);
+    let left = rows(&env.read("orders.rerun-1.results.csv"));
+    let last = left.last().unwrap();
+    assert_eq!((last.status(), last.code(), last.attempts()), ("in_doubt", "MAX_FAILURES", 1));
+    assert!(last.doubt() && !last.get("message").is_empty());
 }
 
 #[test]
