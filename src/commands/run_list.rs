@@ -158,13 +158,16 @@ impl RunListEntry {
 
     /// The exit code that its results have; `None` while it is worked on, and if its process died.
     fn exit_code(&self) -> Option<u8> {
-        let is_over = matches!(self.state, RunProgress::Ended | RunProgress::Stopped);
-        is_over.then(|| ExitCode::for_run(&self.run.counts, self.run.has_ended()) as u8)
+        self.is_over().then(|| ExitCode::for_run(&self.run.counts, self.run.has_ended()) as u8)
     }
 
-    /// Whether rows of it were open, and later runs have ended all of them.
+    fn is_over(&self) -> bool {
+        matches!(self.state, RunProgress::Ended | RunProgress::Stopped)
+    }
+
+    /// Whether it left rows open, and all of them have ended in later runs.
     fn is_settled(&self) -> bool {
-        self.open.total() == 0 && self.run.has_ended() && may_have_open_rows(&self.run)
+        self.is_over() && self.open.total() == 0 && may_have_open_rows(&self.run)
     }
 
     /// The state, and the pace to which a run in progress is held.

@@ -34,7 +34,7 @@ pub fn runs(args: RunsArgs, env: &Env) -> anyhow::Result<ExitCode> {
         None => {
             let wanted = WantedRuns { since, limit, open };
             let listed = run_list::read(ledger.as_mut(), lookups.as_mut(), &wanted)?;
-            print_list(&listed, path, settings.json);
+            print_list(&listed, path, open, settings.json);
         }
         Some(id) => {
             let run = ledger.run(id)?;
@@ -52,7 +52,7 @@ pub fn runs(args: RunsArgs, env: &Env) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::Done)
 }
 
-fn print_list(listed: &RunList, path: &LedgerLocation, as_json: bool) {
+fn print_list(listed: &RunList, path: &LedgerLocation, only_open: bool, as_json: bool) {
     if as_json {
         listed.runs.iter().map(entry_json).for_each(console::print_line);
         return;
@@ -63,7 +63,11 @@ fn print_list(listed: &RunList, path: &LedgerLocation, as_json: bool) {
             "no run is recorded in the ledger {path}; if it is a copy, check whether {path}-wal was beside the original, and copy it too"
         ));
     } else if listed.runs.is_empty() {
-        console::eprint_line("no run is listed: leave out --since, --limit or --open for others");
+        console::eprint_line(if only_open {
+            "no run has open rows, of those that were asked for"
+        } else {
+            "no run is listed: leave out --since or --limit for others"
+        });
     } else {
         console::print_line(listed.table(wrap::stdout_columns()).trim_end());
     }

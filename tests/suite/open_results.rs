@@ -202,6 +202,30 @@ fn a_list_of_runs_shows_where_something_is_left_and_what_later_runs_have() {
 }
 
 #[test]
+fn a_run_that_stopped_is_settled_once_a_rerun_has_ended_what_it_left() {
+    let env = TestEnv::with_orders(4);
+    let is_lost = Arc::new(AtomicBool::new(true));
+    let loses = is_lost.clone();
+    let server = server(move |_| match loses.load(Ordering::Relaxed) {
+        true => Behavior::Close,
+        false => Behavior::Respond(json(CANCELLED)),
+    });
+    let stops = ["--max-failures", "0", "--concurrency", "1", "--attempts", "1"];
+    env.cancel(&server.url(), &stops).exits(4);
+    is_lost.store(false, Ordering::Relaxed);
+    let state = || {
+        let runs = env.run(&["runs", "--limit", "2"]).exits(0).stdout;
+        let last = runs.lines().last().unwrap().to_owned();
+        last.split_whitespace().nth(4).unwrap().to_owned()
+    };
+    assert_eq!(state(), "stopped");
+    env.rerun("orders.results.csv", &server.url(), &[]).exits(0);
+    assert_eq!(state(), "settled");
+    let open = env.run(&["runs", "--open"]).exits(0);
+    assert!(open.stdout.is_empty() && open.stderr.starts_with("no run has open rows"), "{open:?}");
+}
+
+#[test]
 fn the_next_step_runs_as_it_is_printed() {
     let env = TestEnv::with_orders(4);
     let settings = "yes = true\nrate = \"unlimited\"\nexternal_ip = \"10.0.0.1\"";
