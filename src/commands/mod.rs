@@ -58,6 +58,7 @@ use crate::cli::{self, Cli, Command, ConfigArgs, ConfigCommand};
 use crate::config::{Env, ErrorFormat};
 use crate::exit_code::ExitCode;
 use crate::output::console;
+use crate::output::standard_output::ReaderLeft;
 
 /// Does what the command line asks for, and reports errors in the format that it asks for.
 pub fn main(args: Vec<OsString>) -> ExitCode {
@@ -70,6 +71,9 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
             let format = error_format(&cli.command, &env);
             console::set_json_lines(format.json_lines);
             execute(cli).unwrap_or_else(|error| {
+                if ReaderLeft::is_cause_of(&error) {
+                    return ExitCode::Done;
+                }
                 let exit = error::exit_code_of(&error);
                 fail(&format!("{error:#}"), exit, format);
                 exit

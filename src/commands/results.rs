@@ -1,7 +1,7 @@
 //! `results`: the results of a run again, or every open row, from the ledger alone.
 
 use std::collections::BTreeMap;
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
@@ -24,6 +24,7 @@ use crate::output::outcome_fields::code_and_message;
 use crate::output::recorded_results::RecordedResults;
 use crate::output::row_prefetch::for_each_row;
 use crate::output::summary::counts_text;
+use crate::output::standard_output::StandardOutput;
 use crate::output::{console, rows};
 
 /// Writes rows of the ledger as results.
@@ -49,7 +50,7 @@ pub fn results(args: ResultsArgs, env: &Env) -> anyhow::Result<ExitCode> {
     };
     let filter = only.map(RowFilter::parse);
     let Some(path) = path else {
-        let lines = ResultLines::begin(io::stdout().lock(), &source, filter.as_ref())?;
+        let lines = ResultLines::begin(StandardOutput::lock(), &source, filter.as_ref())?;
         let written = lines.write(&mut ledgers, &source)?;
         written.remarks.iter().for_each(console::eprint_line);
         return Ok(ExitCode::Done);

@@ -1,6 +1,6 @@
 //! Lines to standard output and standard error. A closed pipe or a vanished terminal neither
 //! stops a run nor panics: what cannot be written is dropped, and a failure of standard
-//! output is reported at the end.
+//! output is reported at the end, unless only its reader has left.
 
 use std::fmt::Display;
 use std::io::{self, Write};
@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use jiff::Timestamp;
 use serde_json::json;
 
+use super::standard_output::{ReaderLeft, StandardOutput};
 use super::{progress, wrap};
 
 /// Whether lines on standard error are JSON, one object each.
@@ -60,7 +61,7 @@ fn write_line(line: impl Display) {
 
 /// A line on standard output: for programs, and what was asked for.
 pub fn print_line(line: impl Display) {
-    let mut output = std::io::stdout().lock();
+    let mut output = StandardOutput::lock();
     match writeln!(output, "{line}").and_then(|()| output.flush()) {
         Ok(()) => PRINTED.store(true, Ordering::Relaxed),
         Err(cause) => {
@@ -74,9 +75,15 @@ pub fn has_printed() -> bool {
     PRINTED.load(Ordering::Relaxed)
 }
 
-/// Why something could not be printed on standard output, if anything could not.
+/// Why something could not be printed on standard output, if anything could not. That its reader
+/// has left is no such reason.
 pub fn stdout_error() -> Option<&'static io::Error> {
-    STDOUT_ERROR.get()
+    STDOUT_ERROR.get().filter(|cause| !ReaderLeft::is(cause))
+}
+
+/// Whether the reader of standard output was found to have left.
+pub fn reader_has_left() -> bool {
+    STDOUT_ERROR.get().is_some_and(ReaderLeft::is)
 }
 
 /// Standard error, for those who write whole lines.

@@ -14,6 +14,7 @@ pub mod recorded_results;
 pub mod results;
 pub mod results_writer;
 pub mod row_prefetch;
+pub mod standard_output;
 mod stats_line;
 pub mod summary;
 pub mod temp_file;

@@ -62,6 +62,7 @@ mod resume;
 mod samples;
 mod seals;
 mod simulation;
+mod standard_output;
 mod stop_rules;
 mod tampering;
 mod terminal;

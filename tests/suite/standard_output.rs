@@ -1,0 +1,65 @@
+//! What happens when nobody reads standard output any more, as after `| head`, and what other
+//! terminals show of a run that is under way.
+
+use std::fs::File;
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::common::{Behavior, ProgramOutput, ScriptedServer, TestEnv, TestSimulator, json};
+
+/// The output of a command whose reader has left before it starts.
+fn without_reader(mut command: Command) -> ProgramOutput {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    command.stdout(writer);
+    command.output().unwrap().into()
+}
+
+fn only_run(env: &TestEnv) -> Value {
+    let listed = env.run(&["runs", "--json"]);
+    serde_json::from_str(listed.stdout.lines().next().unwrap_or("null")).unwrap()
+}
+
+#[test]
+fn a_command_whose_reader_has_left_ends_quietly() {
+    let env = TestEnv::with_orders(2);
+    let core_card = TestSimulator::perfect();
+    env.cancel(&core_card.url(), &[]).exits(0);
+    let id = only_run(&env)["run"].as_str().unwrap().to_owned();
+    let all: [&[&str]; 12] = [
+        &["results", &id],
+        &["results", "--open"],
+        &["history", "1001", "1"],
+        &["runs"],
+        &["runs", &id, "--json"],
+        &["man"],
+        &["completions", "bash"],
+        &["config", "show"],
+        &["ledger", "info"],
+        &["--help"],
+        &["help", "run"],
+        &["run", "--help"],
+    ];
+    for args in all {
+        let quiet = without_reader(env.command(args)).exits(0);
+        assert_eq!(quiet.stderr, "", "{args:?}");
+    }
+    // A disk is not a reader.
+    let mut full = env.command(&["results", &id]);
+    full.stdout(File::options().write(true).open("/dev/full").unwrap());
+    let full = ProgramOutput::from(full.output().unwrap()).exits(5);
+    assert!(full.stderr.contains("No space left on device"), "{}", full.stderr);
+}
+
+#[test]
+fn a_run_whose_summary_nobody_reads_keeps_its_exit_code_and_its_results() {
+    let rejected = r#"{"Status": false, "ErrorCode": "0042", "ErrorMessage": "printed"}"#;
+    let server = ScriptedServer::new(move |_, _| Behavior::Respond(json(rejected)));
+    let env = TestEnv::with_orders(2);
+    let run = without_reader(env.cancelling(&server.url(), &["--log-level", "error"])).exits(1);
+    assert_eq!(run.stderr, "");
+    assert_eq!(env.results().len(), 2);
+    let again = without_reader(env.cancelling(&server.url(), &["--max-rows", "1", "--again"]));
+    assert!(again.exits(2).stderr.starts_with("error: "));
+}
