@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use tokio::sync::mpsc::UnboundedSender;
+use tracing::Span;
 
 use super::requests::{pace_name, request_prefix};
 use crate::engine::Event;
@@ -46,6 +47,7 @@ impl RequestWatcher {
         events: UnboundedSender<Event>,
     ) -> anyhow::Result<RequestWatcher> {
         let (stop, stopped) = channel();
+        let span = Span::current();
         let watch = Watch {
             location: location.clone(),
             run: run.clone(),
@@ -57,7 +59,7 @@ impl RequestWatcher {
         };
         let thread = std::thread::Builder::new()
             .name("requests".to_owned())
-            .spawn(move || watch.work(&stopped))
+            .spawn(move || span.in_scope(|| watch.work(&stopped)))
             .context("cannot start the thread that watches for requests")?;
         // A database that is being asked may not answer for long, and nothing waits for it.
         let is_file = matches!(location, LedgerLocation::File(_));

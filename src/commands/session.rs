@@ -6,7 +6,7 @@ use anyhow::Context;
 use jiff::Timestamp;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
-use tracing::Instrument;
+use tracing::{Instrument, Span};
 
 use super::caller::CoreCardCaller;
 use super::run_requests::RequestWatcher;
@@ -62,8 +62,9 @@ impl RunSession<'_> {
         self.warn_if_stop_rule_is_tight();
         let (start, starting) = (self.start(), run.clone());
         // A ledger that is away is waited for, and signals must be handled meanwhile.
+        let span = Span::current();
         let started = tokio::task::spawn_blocking(move || {
-            let begun = ledger.start(&starting, start)?;
+            let begun = span.in_scope(|| ledger.start(&starting, start))?;
             Ok::<_, LedgerError>((ledger, begun))
         });
         let (ledger, begun) = started.await.context("the ledger's thread died")??;

@@ -10,6 +10,7 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use jiff::Timestamp;
 use tokio::sync::{mpsc, watch};
+use tracing::Span;
 
 use super::caller::Caller;
 use super::clock::RunClock;
@@ -124,8 +125,10 @@ pub async fn run<C: Caller>(
     let (stop, calls) = (scheduler.stop_code(), scheduler.calls());
     let events = scheduler.take_events();
     // An unreachable ledger is retried for a while, and signals must be handled meanwhile.
+    let span = Span::current();
     let finished = tokio::task::spawn_blocking(move || {
-        let run = ledger.finish(FinishOptions { at: Timestamp::now(), stop, events })?;
+        let finish = FinishOptions { at: Timestamp::now(), stop, events };
+        let run = span.in_scope(|| ledger.finish(finish))?;
         Ok::<_, LedgerError>((ledger, run))
     });
     let (ledger, run) = finished.await.context("the ledger's thread died")??;

@@ -6,6 +6,7 @@ use std::thread::JoinHandle;
 use anyhow::{Context, anyhow};
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::mpsc;
+use tracing::Span;
 
 use crate::ledger::{CommitOutcome, CommitRequest, Ledger, LedgerError};
 use crate::model::Uptime;
@@ -41,9 +42,10 @@ impl LedgerThread {
             }
             ledger
         };
+        let span = Span::current();
         let thread = std::thread::Builder::new()
             .name("ledger".to_owned())
-            .spawn(work)
+            .spawn(move || span.in_scope(work))
             .context("cannot start the ledger's thread")?;
         Ok(LedgerThread { commits, outcomes, thread })
     }
