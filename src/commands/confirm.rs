@@ -51,14 +51,15 @@ impl Question {
 }
 
 /// Shows what is about to happen and asks for confirmation. Without a terminal nobody can
-/// be asked: then `--yes` is required. `reads_input` is whether standard input is the file itself.
+/// be asked: then `--yes` is required, and what is about to happen is shown all the same. `reads_input` is whether standard input is the file itself.
 ///
 /// # Errors
 /// When there is nobody to ask, or the answer is not yes.
 pub fn confirm(question: Question, what: &str, reads_input: bool) -> anyhow::Result<()> {
     let readable = std::io::stdin().is_terminal() && !reads_input;
     if !readable || !std::io::stderr().is_terminal() {
-        bail!("{}\n{what}", question.refusal());
+        console::eprint_line(what);
+        bail!("{}", question.refusal());
     }
     console::eprint_question(what);
     console::eprint_question(question.prompt());

@@ -353,7 +353,6 @@ fn off_a_terminal_nothing_is_sent_without_yes() {
     assert_eq!(outcome.stdout, "");
     let asked = outcome.stderr.lines().filter(|line| !line.contains(" WARN "));
     assert_snapshot!(asked.collect::<Vec<_>>().join("\n"), @r#"
-    error: not a terminal, so the run cannot be confirmed; pass --yes to send without asking
     About to cancel 1,200 orders of orders.csv at http://127.0.0.1:[port]/
       profile: none
       ledger: [here]/home/state/cardcancel/ledger.db
@@ -361,6 +360,7 @@ fn off_a_terminal_nothing_is_sent_without_yes() {
       first order: 1001/1, in line 2
       pace: 20/s, 1 min 0 s
       cut-off: [time], in [some time]
+    error: not a terminal, so the run cannot be confirmed; pass --yes to send without asking
     "#);
     assert_eq!(core_card.requests(), 0);
     let runs = env.run(&["runs"]).exits(0);

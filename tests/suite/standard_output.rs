@@ -63,3 +63,14 @@ fn a_run_whose_summary_nobody_reads_keeps_its_exit_code_and_its_results() {
     let again = without_reader(env.cancelling(&server.url(), &["--max-rows", "1", "--again"]));
     assert!(again.exits(2).stderr.starts_with("error: "));
 }
+
+#[test]
+fn the_plan_stands_before_the_refusal_to_go_on_without_a_terminal() {
+    let env = TestEnv::with_orders(2);
+    let url = ["--url", "http://127.0.0.1:9", "--external-ip", "10.0.0.1"];
+    let refused = env.run(&[&["run", "orders.csv"][..], &url].concat()).exits(2).stderr;
+    let plan = refused.find("About to cancel 2 orders of orders.csv").unwrap();
+    let error = refused.find("error: not a terminal").unwrap();
+    assert!(plan < error, "{refused}");
+    assert!(refused.trim_end().ends_with("pass --yes to send without asking"), "{refused}");
+}
