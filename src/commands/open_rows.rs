@@ -1,6 +1,6 @@
 //! The rows that still need work, over all runs at one address.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use anyhow::bail;
 use url::Url;
@@ -40,25 +40,28 @@ impl OpenRows {
         if let Some(url) = url {
             return Ok(OpenRows::of(name_of(url)));
         }
-        let mut endpoints: Vec<String> =
-            ledger.runs()?.into_iter().map(|run| run.opened.endpoint).collect();
-        endpoints.sort();
-        endpoints.dedup();
-        match &mut endpoints[..] {
-            [] => Ok(OpenRows::of(String::new())),
-            [only] => Ok(OpenRows::of(std::mem::take(only))),
-            several => {
-                let several: Vec<String> = several.iter().map(|name| shown(name)).collect();
-                bail!(
-                    "the ledger has runs at several addresses, {}: name one with --url or --profile",
-                    several.join(", ")
-                )
-            }
+        let mut endpoints = endpoints(&ledger.runs()?);
+        if endpoints.len() > 1 {
+            bail!(
+                "the ledger has runs at several addresses, {}: name one with --url or --profile",
+                names(&endpoints)
+            )
         }
+        Ok(OpenRows::of(endpoints.pop_first().unwrap_or_default()))
+    }
+
+    /// Says at which addresses the ledger has runs, if it has none at this one.
+    fn no_run_remark(&self, runs: &[Run]) -> Option<String> {
+        let endpoints = endpoints(runs);
+        if endpoints.is_empty() || endpoints.contains(&self.endpoint) {
+            return None;
+        }
+        let (here, there) = (shown(&self.endpoint), names(&endpoints));
+        Some(format!("the ledger has no run at {here}; it has runs at {there}"))
     }
 
     /// Calls `each` with every open row and its run, the newest run first. Returns what was left
-    /// out, as sentences without a point. `lookups` is the same ledger, opened once more.
+    /// out, and whether there is no run, as sentences without a point. `lookups` is the same ledger, opened once more.
     ///
     /// # Errors
     /// Those of the ledger and of `each`.
@@ -70,6 +73,7 @@ impl OpenRows {
     ) -> anyhow::Result<Vec<String>> {
         let mut remarks = Vec::new();
         let mut runs = ledger.runs()?;
+        remarks.extend(self.no_run_remark(&runs));
         let counts = |run: &Run| self.before.as_ref().is_none_or(|before| run.is_before(before));
         runs.retain(|run| run.opened.endpoint == self.endpoint && counts(run));
         let mut latest = LatestRows { before: self.before.clone(), ..LatestRows::default() };
@@ -83,6 +87,15 @@ impl OpenRows {
         }
         Ok(remarks)
     }
+}
+
+/// The addresses of these runs.
+fn endpoints(runs: &[Run]) -> BTreeSet<String> {
+    runs.iter().map(|run| run.opened.endpoint.clone()).collect()
+}
+
+fn names(endpoints: &BTreeSet<String>) -> String {
+    endpoints.iter().map(|name| shown(name)).collect::<Vec<_>>().join(", ")
 }
 
 /// Finds the open rows after which nothing else is on record of their order. The runs are given to

@@ -12,6 +12,7 @@ use super::open_rows::OpenRows;
 use super::read_only::open_ledger;
 use super::rerun_command::rerun_command;
 use super::run_selection::refuse_forgotten;
+use super::run_state::RunProgress;
 use crate::cli::ResultsArgs;
 use crate::config::{Env, RunsSettings};
 use crate::exit_code::ExitCode;
@@ -23,8 +24,8 @@ use crate::output::open_counts::OpenCounts;
 use crate::output::outcome_fields::code_and_message;
 use crate::output::recorded_results::RecordedResults;
 use crate::output::row_prefetch::for_each_row;
-use crate::output::summary::counts_text;
 use crate::output::standard_output::StandardOutput;
+use crate::output::summary::counts_text;
 use crate::output::{console, rows};
 
 /// Writes rows of the ledger as results.
@@ -125,6 +126,8 @@ struct Written {
     counts: Counts,
     /// How many rows were not sent before their cut-off.
     after_cut_off: u64,
+    /// How many rows have not ended.
+    not_ended: u64,
     /// What to know about the rows, as sentences without a point.
     remarks: Vec<String>,
 }
@@ -159,7 +162,11 @@ impl<'f, W: Write> ResultLines<'f, W> {
     ) -> anyhow::Result<Written> {
         let (ledger, lookups) = (ledger.as_mut(), lookups.as_mut());
         match source {
-            RowSource::Run(run) => for_each_row(ledger, run, None, |row| self.line(row, run))?,
+            RowSource::Run(run) => {
+                let state = RunProgress::of(run, ledger)?;
+                for_each_row(ledger, run, None, |row| self.line(row, run))?;
+                self.written.remarks.extend(not_ended_remark(run, state, self.written.not_ended));
+            }
             RowSource::Open(open) => {
                 let remarks = open.read(ledger, lookups, &mut |row, run| self.line(row, run))?;
                 self.written.remarks = remarks;
@@ -197,8 +204,25 @@ impl<'f, W: Write> ResultLines<'f, W> {
         if code == self.cut_off {
             self.written.after_cut_off += 1;
         }
+        self.written.not_ended += u64::from(!row.has_ended);
         self.results.line(row, run).map_err(failed)
     }
+}
+
+/// What to know about so many rows of a run that have not ended; `None` if there are none.
+fn not_ended_remark(run: &Run, state: RunProgress, number: u64) -> Option<String> {
+    if number == 0 {
+        return None;
+    }
+    let (id, have) = (run.id(), if number == 1 { "has" } else { "have" });
+    let rows = format!("{} {have} not ended yet", rows(number));
+    Some(match state {
+        RunProgress::Running | RunProgress::Ended => {
+            format!("run {id} is in progress: {rows}; do not rerun this file while the run goes on")
+        }
+        RunProgress::Stopped => format!("run {id} stopped early: {rows}"),
+        RunProgress::Died => format!("the process of run {id} died: {rows}"),
+    })
 }
 
 fn were(number: u64) -> String {

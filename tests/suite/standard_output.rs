@@ -74,3 +74,20 @@ fn the_plan_stands_before_the_refusal_to_go_on_without_a_terminal() {
     assert!(plan < error, "{refused}");
     assert!(refused.trim_end().ends_with("pass --yes to send without asking"), "{refused}");
 }
+
+#[test]
+fn open_rows_at_an_address_without_runs_are_not_said_to_be_none() {
+    let env = TestEnv::with_orders(2);
+    let core_card = TestSimulator::perfect();
+    let url = core_card.url();
+    env.cancel(&url, &[]).exits(0);
+    env.file("cardcancel.toml", "[profile.sandbox]\nurl = 'https://sandbox.example/api'\n");
+    let open = ["results", "--open", "--profile", "sandbox"];
+    let remark = format!(
+        "the ledger has no run at https://sandbox.example/api; it has runs at {}",
+        url.trim_end_matches('/')
+    );
+    assert_eq!(env.run(&open).exits(0).stderr.trim_end(), remark);
+    let written = env.run(&[&open[..], &["-o", "open.csv"]].concat()).exits(0).stdout;
+    assert!(written.starts_with(&remark), "{written}");
+}
