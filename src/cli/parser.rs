@@ -11,8 +11,13 @@ use super::{Cli, help};
 use crate::config::{Options, SettingName, default_of};
 use crate::model::card_numbers;
 
-/// The options that matter to `check`; it takes the others too, so that the
-/// command line of a `run` can be checked as it is.
+/// The command that takes options that it does not use, so that the command line of a `run` can be
+/// checked as it is.
+const ACCEPTS_ALL: &str = "check";
+/// A command and an option that it refuses with the reason, and that `--rehearse=no` undoes where the
+/// configuration has it.
+const REFUSED_WITH_REASON: (&str, &str) = ("resolve", "rehearse");
+/// The options that matter to `check`.
 const CHECK_OPTIONS: [&str; 26] = [
     "proxy",
     "ca-file",
@@ -119,6 +124,7 @@ where
     let mut command = command();
     let matches = command.try_get_matches_from_mut(args).map_err(say_what_is_meant)?;
     refuse_options_of_the_run(&command, &matches)?;
+    refuse_options_of_others(&command, &matches)?;
     Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
 }
 
@@ -219,6 +225,36 @@ fn refuse_options_of_the_run(
             Err(work.error(ErrorKind::UnknownArgument, why))
         }
     }
+}
+
+/// An option that a command does not use is refused as one that does not exist, so that nobody takes
+/// it to have been followed. The environment and the configuration file are there for all commands.
+fn refuse_options_of_others(
+    command: &clap::Command,
+    matches: &ArgMatches,
+) -> Result<(), clap::Error> {
+    let (mut command, mut given) = (command, matches);
+    while let Some((name, below)) = given.subcommand() {
+        let Some(found) = command.find_subcommand(name) else { return Ok(()) };
+        (command, given) = (found, below);
+    }
+    if command.get_name() == ACCEPTS_ALL {
+        return Ok(());
+    }
+    let is_given = |arg: &&Arg| {
+        let flag = (command.get_name(), arg.get_long().unwrap_or_default());
+        arg.is_hide_set()
+            && flag != REFUSED_WITH_REASON
+            && given.value_source(arg.get_id().as_str()) == Some(ValueSource::CommandLine)
+    };
+    let Some(flag) = command.get_arguments().find(is_given).and_then(Arg::get_long) else {
+        return Ok(());
+    };
+    let mut error = clap::Error::new(ErrorKind::UnknownArgument).with_cmd(command);
+    error.insert(ContextKind::InvalidArg, ContextValue::String(format!("--{flag}")));
+    let usage = command.clone().render_usage();
+    error.insert(ContextKind::Usage, ContextValue::StyledStr(usage));
+    Err(error)
 }
 
 /// The whole command line, with its help.

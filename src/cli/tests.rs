@@ -191,6 +191,26 @@ fn who_works_on_a_run_cannot_change_it() {
 }
 
 #[test]
+fn an_option_that_a_command_does_not_use_is_refused() {
+    let refused: [(&[&str], &str); 6] = [
+        (&["pace", "1", "25/s", "--ticket", "OPS-7"], "--ticket"),
+        (&["stop", "1", "--rate", "5/s"], "--rate"),
+        (&["history", "500000", "1", "--cut-off", "03:00"], "--cut-off"),
+        (&["runs", "-o", "runs.csv"], "--results"),
+        (&["ledger", "forget", "--before", "2026-01-01", "--export", "a", "--quiet"], "--quiet"),
+        (&["verify", "--yes"], "--yes"),
+    ];
+    for (args, flag) in refused {
+        let error = help(&[&["cardcancel"], args].concat());
+        assert!(error.contains(&format!("unexpected argument '{flag}' found")), "{error}");
+        assert!(error.contains("\n\nUsage: cardcancel "), "{error}");
+    }
+    for args in [&["check", "orders.csv", "--ticket=1"][..], &["config", "show", "--ticket=1"]] {
+        assert!(parse([&["cardcancel"], args].concat()).is_ok(), "{args:?}");
+    }
+}
+
+#[test]
 fn the_help_of_check_shows_what_matters_to_it() {
     let help = help(&["cardcancel", "check", "-h"]);
     assert!(help.contains("--rate <RATE>") && help.contains("--cut-off"));
