@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::requests::{new_request, open_for_request, pace_name, request_prefix, running};
 use super::run_state::RunProgress;
+use super::target::is_rehearsal;
 use crate::cli::PaceArgs;
 use crate::config::{Env, RunsSettings};
 use crate::exit_code::ExitCode;
@@ -57,6 +58,9 @@ pub fn pace(args: PaceArgs, env: &Env) -> anyhow::Result<ExitCode> {
 
 /// What rate a run that is not in progress has once it is started again.
 fn later(run: &Run) -> String {
+    if is_rehearsal(run) {
+        return "the command that started it starts a new rehearsal".to_owned();
+    }
     match &run.pace {
         Some(pace) => format!(
             "started again by the same command, it is still held to {}, which can be changed or restored then",

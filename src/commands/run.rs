@@ -19,8 +19,9 @@ use super::error::LedgerFailed;
 use super::provenance::refuse_foreign_results;
 use super::run_input::RunInput;
 use super::session::RunSession;
+use super::shutdown::{self, ShutdownNotices};
 use super::target::Target;
-use super::{logging, own_files, rehearsal, shutdown, witnesses};
+use super::{logging, own_files, rehearsal, witnesses};
 use crate::audit::seal::SealedClock;
 use crate::config::{Env, Layer, Settings, TargetSettings};
 use crate::engine::RunOutcome;
@@ -199,6 +200,8 @@ async fn send_and_report(
         metrics.set_run_id(run.id());
     }
     let began = Instant::now();
+    let notices =
+        if target.is_rehearsal() { ShutdownNotices::REHEARSAL } else { ShutdownNotices::RUN };
     let session = RunSession {
         settings,
         rates: &settings.rates,
@@ -206,7 +209,7 @@ async fn send_and_report(
         joins: false,
         cancelled: preflight.known.cancelled,
         caller,
-        shutdown: shutdown::listen().context("cannot listen for signals")?,
+        shutdown: shutdown::listen(notices).context("cannot listen for signals")?,
         metrics: Some(metrics),
     };
     let (outcome, clock) = session.send(&run, ledger).await.context(LedgerFailed)?;

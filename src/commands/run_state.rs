@@ -1,5 +1,6 @@
 //! Whether a run is worked on, or how it ended.
 
+use super::target::is_rehearsal;
 use crate::ledger::{Ledger, Run};
 
 /// Where a run is.
@@ -29,9 +30,12 @@ impl RunProgress {
         })
     }
 
-    /// What to do, as a sentence; empty if there is nothing.
-    pub fn next_step(self) -> &'static str {
+    /// What to do about the run, as a sentence; empty if there is nothing.
+    pub fn next_step(self, run: &Run) -> &'static str {
         match self {
+            RunProgress::Died | RunProgress::Stopped if is_rehearsal(run) => {
+                "A rehearsal is not resumed: the same command starts a new one"
+            }
             RunProgress::Died | RunProgress::Stopped => "Start the same command again to resume",
             RunProgress::Ended | RunProgress::Running => "",
         }

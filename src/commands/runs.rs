@@ -75,7 +75,7 @@ fn print_list(listed: &RunList, path: &LedgerLocation, only_open: bool, as_json:
 
 fn show(entry: &RunListEntry, record: &RunRecord, as_json: bool) {
     let RunListEntry { run, state, .. } = entry;
-    let next_step = if run.forgotten_at.is_some() { "" } else { state.next_step() };
+    let next_step = if run.forgotten_at.is_some() { "" } else { state.next_step(run) };
     if as_json {
         let mut json = entry_json(entry);
         record.add_to_json(&mut json);

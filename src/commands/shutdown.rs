@@ -13,13 +13,38 @@ use crate::output::console;
 /// do supervisors that signal the process and its group.
 const ONE_REQUEST: Duration = Duration::from_secs(1);
 
+/// What is reported of a shutdown.
+#[derive(Debug, Clone, Copy)]
+pub struct ShutdownNotices {
+    first: &'static str,
+    second: &'static str,
+}
+
+impl ShutdownNotices {
+    /// Of a run, and of a worker.
+    pub const RUN: ShutdownNotices = ShutdownNotices {
+        first: "stopping: nothing more is sent; waiting for calls in flight (signal again to stop at once)",
+        second: "stopped at once: start the same command again to resume",
+    };
+    /// Of a rehearsal.
+    pub const REHEARSAL: ShutdownNotices = ShutdownNotices {
+        second: "stopped at once: the same command starts a new rehearsal",
+        ..ShutdownNotices::RUN
+    };
+    /// Of the simulator, which serves.
+    pub const SIMULATOR: ShutdownNotices = ShutdownNotices {
+        first: "stopping: all connections are closed (signal again to stop at once)",
+        second: "stopped at once, without its statistics",
+    };
+}
+
 /// Listens for SIGINT, SIGTERM and SIGHUP from now on. The first cancels the token. One that
 /// was ignored when the program was started, as by nohup, stays
 /// ignored.
 ///
 /// # Errors
 /// When the system does not let us listen.
-pub fn listen() -> std::io::Result<CancellationToken> {
+pub fn listen(notices: ShutdownNotices) -> std::io::Result<CancellationToken> {
     let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
     let (seen, mut signals) = tokio::sync::mpsc::unbounded_channel();
     let ignored = ignored();
@@ -43,14 +68,12 @@ pub fn listen() -> std::io::Result<CancellationToken> {
             return;
         }
         let first = Instant::now();
-        console::eprint_line(
-            "stopping: nothing more is sent; waiting for calls in flight (signal again to stop at once)",
-        );
+        console::eprint_line(notices.first);
         token.cancel();
         while first.elapsed() < ONE_REQUEST {
             signals.recv().await;
         }
-        console::eprint_line("stopped at once: start the same command again to resume");
+        console::eprint_line(notices.second);
         std::process::exit(ExitCode::Stopped as i32);
     });
     Ok(shutdown)

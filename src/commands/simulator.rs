@@ -2,7 +2,7 @@
 
 use anyhow::Context;
 
-use super::shutdown;
+use super::shutdown::{self, ShutdownNotices};
 use crate::exit_code::ExitCode;
 use crate::output::console;
 use crate::simulator::{self, SimulatorSettings};
@@ -11,7 +11,8 @@ use crate::simulator::{self, SimulatorSettings};
 pub fn serve(settings: SimulatorSettings) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Runtime::new().context("cannot start the runtime")?;
     runtime.block_on(async {
-        let shutdown = shutdown::listen().context("cannot listen for signals")?;
+        let shutdown =
+            shutdown::listen(ShutdownNotices::SIMULATOR).context("cannot listen for signals")?;
         let simulator = simulator::start(settings).await?;
         // On standard output, so that a script can wait for it and read the port.
         console::print_line(simulator.url());

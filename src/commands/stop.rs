@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::requests::{new_request, open_for_request, running};
 use super::run_state::RunProgress;
+use super::target::is_rehearsal;
 use crate::cli::StopArgs;
 use crate::config::{Env, RunsSettings};
 use crate::exit_code::ExitCode;
@@ -29,7 +30,10 @@ pub fn stop(args: StopArgs, env: &Env) -> anyhow::Result<ExitCode> {
     let StopArgs { run: id, no_wait, options } = args;
     let settings = RunsSettings::load(options, env)?;
     let mut ledger = open_for_request(&settings)?;
-    let again = |_: &Run| "the command that started it starts it again".to_owned();
+    let again = |run: &Run| {
+        let what = if is_rehearsal(run) { "a new rehearsal" } else { "it again" };
+        format!("the command that started it starts {what}")
+    };
     let run = running(ledger.as_mut(), &id, "there is nothing to stop", &again)?;
     let request = new_request(RequestKind::Stop, None, &settings);
     let number = ledger.add_request(&run, &request)?;
@@ -85,6 +89,7 @@ fn report(run: &Run, state: RunProgress, number: i64, settings: &RunsSettings) {
 fn text(run: &Run, state: RunProgress) -> String {
     let id = shown(run.id());
     let ended = human_count(run.counts.total());
+    let next_step = state.next_step(run);
     let of_all = format!("{ended} of {} have ended", rows(run.rows));
     match state {
         RunProgress::Running => format!(
@@ -94,7 +99,7 @@ fn text(run: &Run, state: RunProgress) -> String {
         RunProgress::Ended => format!("Run {id} ended before it could be stopped: {of_all}"),
         RunProgress::Died => format!(
             "Run {id} does not go on: its process died. {of_all}. \
-             Start the same command again to resume"
+             {next_step}"
         ),
         RunProgress::Stopped => {
             let stop = run.stop.as_deref().unwrap_or_default();
@@ -102,7 +107,7 @@ fn text(run: &Run, state: RunProgress) -> String {
             let why = if is_ours { String::new() } else { format!(" ({})", shown(&reason(stop))) };
             format!(
                 "Run {id} has stopped{why}: {of_all}, {} not sent. \
-                 Start the same command again to resume",
+                 {next_step}",
                 human_count(run.left())
             )
         }

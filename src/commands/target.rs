@@ -6,6 +6,7 @@ use url::Url;
 
 use super::rehearsal;
 use crate::config::TargetSettings;
+use crate::ledger::Run;
 use crate::simulator::{self, Simulator};
 
 /// Where the calls go.
@@ -16,6 +17,14 @@ pub struct Target {
     pub name: String,
     /// The simulator, in a rehearsal.
     pub simulator: Option<Simulator>,
+}
+
+/// How the names of simulators in the ledger begin.
+const SIMULATOR_OF: &str = "simulator of ";
+
+/// Whether a run is a rehearsal.
+pub fn is_rehearsal(run: &Run) -> bool {
+    run.opened.endpoint.starts_with(SIMULATOR_OF)
 }
 
 /// The name in the ledger of CoreCARD at this address.
@@ -36,7 +45,7 @@ impl Target {
                 let simulator =
                     simulator.context("the rehearsal cannot start: check [rehearsal]")?;
                 // Each simulator is a new one, on whatever port it listens.
-                let name = format!("simulator of {}", Timestamp::now());
+                let name = format!("{SIMULATOR_OF}{}", Timestamp::now());
                 Ok(Target { url: simulator.url().parse()?, name, simulator: Some(simulator) })
             }
         }

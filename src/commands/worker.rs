@@ -10,8 +10,9 @@ use tracing::Instrument;
 use super::caller::CoreCardCaller;
 use super::error::LedgerFailed;
 use super::session::RunSession;
+use super::shutdown::{self, ShutdownNotices};
 use super::target::Target;
-use super::{logging, sealing, shutdown, witnesses};
+use super::{logging, sealing, witnesses};
 use crate::config::{Env, Layer, Settings, TargetSettings};
 use crate::engine::RunOutcome;
 use crate::exit_code::ExitCode;
@@ -42,7 +43,8 @@ pub fn work(options: Layer, env: &Env) -> anyhow::Result<ExitCode> {
     let exit = runtime.block_on(async {
         let target = Target::open(settings.target.clone()).await?;
         witnesses::prepare(&settings.seal, ledger.as_mut()).await?;
-        let shutdown = shutdown::listen().context("cannot listen for signals")?;
+        let shutdown =
+            shutdown::listen(ShutdownNotices::RUN).context("cannot listen for signals")?;
         let unreadable = HashSet::new();
         WorkerLoop { settings: &settings, target, shutdown, unreadable }.work(ledger).await
     });

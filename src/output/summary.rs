@@ -258,6 +258,11 @@ impl Summary<'_> {
 
     fn how_to_go_on(&self) -> String {
         let left = rows(self.results.left());
+        if self.is_rehearsal {
+            return format!(
+                "Next: {left} did not end; a rehearsal is not resumed: start the same command again for a new one"
+            );
+        }
         let at_cut_off = self.run.stop == Some(ReasonCode::CutOff.to_string());
         if at_cut_off {
             format!(

@@ -6,7 +6,9 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::common::{Behavior, ProgramOutput, ScriptedServer, TestEnv, TestSimulator, json};
+use crate::common::{
+    Behavior, ProgramOutput, ScriptedServer, TestEnv, TestSimulator, ended, json, until,
+};
 
 /// The output of a command whose reader has left before it starts.
 fn without_reader(mut command: Command) -> ProgramOutput {
@@ -90,4 +92,26 @@ fn open_rows_at_an_address_without_runs_are_not_said_to_be_none() {
     assert_eq!(env.run(&open).exits(0).stderr.trim_end(), remark);
     let written = env.run(&[&open[..], &["-o", "open.csv"]].concat()).exits(0).stdout;
     assert!(written.starts_with(&remark), "{written}");
+}
+
+#[test]
+fn a_rehearsal_that_was_stopped_is_not_said_to_be_resumed() {
+    let env = TestEnv::with_orders(400);
+    let rehearse = ["run", "orders.csv", "--rehearse", "--rate", "5/s"];
+    let child = env.command(&rehearse).spawn().unwrap();
+    let mut run = Value::Null;
+    until("the rehearsal is in progress", || {
+        let listed = env.run(&["runs", "--json", "--rehearse"]).stdout;
+        run = serde_json::from_str(listed.lines().next().unwrap_or("null")).unwrap();
+        run["state"] == "running"
+    });
+    let id = run["run"].as_str().unwrap();
+    let stopped = env.run(&["stop", id, "--rehearse"]).exits(0).stdout;
+    let shown = env.run(&["runs", id, "--rehearse"]).exits(0).stdout;
+    let refused = env.run(&["stop", id, "--rehearse"]).exits(2).stderr;
+    let summary = ended(child).exits(4).stdout;
+    for text in [&stopped, &shown, &refused, &summary] {
+        assert!(!text.contains("resume") || text.contains("rehearsal is not resumed"), "{text}");
+        assert!(text.contains("new"), "{text}");
+    }
 }
