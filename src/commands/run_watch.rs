@@ -20,10 +20,11 @@ const POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// How often a line is printed where there is no terminal.
 const PRINTED_EVERY: Duration = Duration::from_secs(5);
 
-/// Prints a run that is in progress.
-pub type PrintRun<'a> = &'a dyn Fn(&Run, RunProgress);
+/// Prints a run.
+pub type PrintRun<'a> = &'a mut dyn FnMut(Run, &mut dyn Ledger) -> anyhow::Result<()>;
 
-/// Shows how far the run is, once a second, until it is at rest. Returns it then. Where there is no
+/// Shows how far the run is, once a second, until it is at rest, or nobody reads it any more.
+/// Returns it then. Where there is no
 /// terminal, it is a line every five seconds; `print` prints something else instead.
 ///
 /// # Errors
@@ -31,7 +32,7 @@ pub type PrintRun<'a> = &'a dyn Fn(&Run, RunProgress);
 pub fn watch(
     run: Run,
     ledger: &mut dyn Ledger,
-    print: Option<PrintRun<'_>>,
+    mut print: Option<PrintRun<'_>>,
 ) -> anyhow::Result<Run> {
     let (rows, before) = (run.rows, run.counts.total());
     let mut line = LiveLine::new(ProgressContext { rows, before, last_start: run.cut_off });
@@ -40,8 +41,7 @@ pub fn watch(
     let mut printed_at = None;
     let mut run = run;
     loop {
-        let state = RunProgress::of(&run, ledger)?;
-        if state != RunProgress::Running {
+        if RunProgress::of(&run, ledger)? != RunProgress::Running {
             return Ok(run);
         }
         let snapshot = snapshot(&run, ledger)?;
@@ -52,10 +52,13 @@ pub fn watch(
             screen.draw(snapshot.counts.total(), |space| line.text(&snapshot, took, space));
         } else if is_due {
             printed_at = Some(Instant::now());
-            match print {
-                Some(print) => print(&run, state),
+            match &mut print {
+                Some(print) => print(run.clone(), ledger)?,
                 None => console::print_line(line.text(&snapshot, took, LineSpace::LOG)),
             }
+        }
+        if console::reader_has_left() {
+            return Ok(run);
         }
         std::thread::sleep(POLL_INTERVAL);
         run = ledger.run(run.id())?.context("the run is gone from the ledger")?;

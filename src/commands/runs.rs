@@ -16,7 +16,7 @@ use crate::cli::RunsArgs;
 use crate::config::{Env, RunsSettings};
 use crate::exit_code::ExitCode;
 use crate::input::shown;
-use crate::ledger::{LedgerLocation, Run};
+use crate::ledger::{Ledger, LedgerLocation, Run};
 use crate::model::Status;
 use crate::output::summary::reason;
 use crate::output::{console, human_count, wrap};
@@ -41,12 +41,19 @@ pub fn runs(args: RunsArgs, env: &Env) -> anyhow::Result<ExitCode> {
             let run = run.with_context(|| {
                 format!("no run {id} in the ledger {path}: `cardcancel runs` lists them")
             })?;
-            let print = |run: &Run, state| console::print_line(json(run, state));
-            let print = settings.json.then_some(&print as PrintRun<'_>);
-            let run = if watch { run_watch::watch(run, ledger.as_mut(), print)? } else { run };
-            let record = RunRecord::read(ledger.as_mut(), &run)?;
-            let entry = run_list::entry(run, ledger.as_mut(), lookups.as_mut())?;
-            show(&entry, &record, settings.json);
+            let mut print = |run: Run, ledger: &mut dyn Ledger| {
+                let record = RunRecord::read(ledger, &run)?;
+                let entry = run_list::entry(run, ledger, lookups.as_mut())?;
+                show(&entry, &record, settings.json);
+                Ok(())
+            };
+            let run = if watch {
+                let print = settings.json.then_some(&mut print as PrintRun<'_>);
+                run_watch::watch(run, ledger.as_mut(), print)?
+            } else {
+                run
+            };
+            print(run, ledger.as_mut())?;
         }
     }
     Ok(ExitCode::Done)

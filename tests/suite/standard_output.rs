@@ -2,7 +2,7 @@
 //! terminals show of a run that is under way.
 
 use std::fs::File;
-use std::process::Command;
+use std::process::{Child, Command};
 
 use serde_json::Value;
 
@@ -21,6 +21,18 @@ fn without_reader(mut command: Command) -> ProgramOutput {
 fn only_run(env: &TestEnv) -> Value {
     let listed = env.run(&["runs", "--json"]);
     serde_json::from_str(listed.stdout.lines().next().unwrap_or("null")).unwrap()
+}
+
+/// A run that goes on for long, its address and its id.
+fn slow_run(env: &TestEnv, url: &str) -> (Child, String) {
+    let flags = ["--url", url, "--external-ip", "10.0.0.1", "--yes", "--rate", "2/s"];
+    let child = env.command(&[&["run", "orders.csv"][..], &flags].concat()).spawn().unwrap();
+    let mut run = Value::Null;
+    until("the run is in progress", || {
+        run = only_run(env);
+        run["state"] == "running"
+    });
+    (child, run["run"].as_str().unwrap().to_owned())
 }
 
 #[test]
@@ -64,6 +76,41 @@ fn a_run_whose_summary_nobody_reads_keeps_its_exit_code_and_its_results() {
     assert_eq!(env.results().len(), 2);
     let again = without_reader(env.cancelling(&server.url(), &["--max-rows", "1", "--again"]));
     assert!(again.exits(2).stderr.starts_with("error: "));
+}
+
+#[test]
+fn a_run_that_is_under_way_is_shown_as_such_everywhere() {
+    let env = TestEnv::with_orders(400);
+    let core_card = TestSimulator::perfect();
+    let url = core_card.url();
+    let (child, id) = slow_run(&env, &url);
+    let watch = ["runs", &id, "--watch", "--json"];
+    without_reader(env.command(&watch)).exits(0);
+    assert_eq!(only_run(&env)["state"], "running", "who watched waited for the run");
+    let watching = env.command(&watch).spawn().unwrap();
+    let written = env.run(&["results", &id, "-o", "now.csv"]).exits(0).stdout;
+    let warning = format!("run {id} is in progress: ");
+    let remark = written.lines().find(|line| line.starts_with(&warning)).unwrap();
+    assert!(remark.ends_with(" have not ended yet; do not rerun this file while the run goes on"));
+    let printed = env.run(&["results", &id]).exits(0).stderr;
+    assert!(printed.starts_with(&warning), "{printed}");
+    env.run(&["pace", &id, "1/s"]).exits(0);
+    env.run(&["stop", &id]).exits(0);
+    let log = ended(child).exits(4).stderr;
+    assert!(log.contains(" sets the rate of this run ") && log.contains(" stops this run"));
+    for line in log.lines() {
+        assert!(line.contains(&format!(" run{{id={id}}}: ")), "{line}");
+    }
+    let written = env.run(&["results", &id, "-o", "then.csv"]).exits(0).stdout;
+    assert!(written.contains(&format!("run {id} stopped early: 3")), "{written}");
+    let objects = ended(watching).exits(0).stdout;
+    let objects: Vec<Value> =
+        objects.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let keys = |run: &Value| run.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    let [first, .., last] = &objects[..] else { panic!("{objects:?}") };
+    assert_eq!((&first["state"], &last["state"]), (&"running".into(), &"stopped".into()));
+    assert_eq!(keys(first), keys(last));
+    assert_eq!(first["exit_code"], Value::Null);
 }
 
 #[test]
