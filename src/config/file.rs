@@ -203,7 +203,7 @@ impl<'a> Reader<'a> {
                 at.clone(),
                 match missing {
                     Some(key) => format!("[{table}]: {key} is missing: set it"),
-                    None => format!("[{table}]: {message}"),
+                    None => format!("[{table}]: {}", in_words(message)),
                 },
             );
         };
@@ -253,11 +253,11 @@ impl<'a> Reader<'a> {
     fn toml_error(&self, key: &str, span: Range<usize>, error: &toml::de::Error) -> anyhow::Error {
         let span = error.span().unwrap_or(span);
         let message = match error.message() {
-            "duplicate key" => "this key appears twice; keep one of them",
-            message => message,
+            "duplicate key" => "this key appears twice; keep one of them".to_owned(),
+            message => in_words(message),
         };
         match key {
-            "" => self.error(span, message.to_owned()),
+            "" => self.error(span, message),
             key => self.error(span, format!("{key}: {message}")),
         }
     }
@@ -324,6 +324,21 @@ fn scalar(kind: OptionKind, value: &DeValue) -> Result<OsString, String> {
         OptionKind::List => "a text in quotes, or a list of them",
     };
     Err(format!("invalid type: {found}, expected {expected}"))
+}
+
+/// A message with what is expected in words instead of as a type of this program.
+fn in_words(message: &str) -> String {
+    const TYPES: [(&str, &str); 4] = [
+        ("u16", "a whole number from 0 to 65535"),
+        ("u32", "a whole number from 0 to 4294967295"),
+        ("u64", "a whole number, 0 or more"),
+        ("f64", "a number"),
+    ];
+    let found = TYPES.iter().find_map(|(name, words)| {
+        let before = message.strip_suffix(name)?.strip_suffix("expected ")?;
+        Some(format!("{before}expected {words}"))
+    });
+    found.unwrap_or_else(|| message.to_owned())
 }
 
 /// The keys of a table, if it is one, and where they stand.

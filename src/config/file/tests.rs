@@ -64,6 +64,12 @@ fn an_unknown_key_is_named_with_its_line_and_the_nearest_known_one() {
 }
 
 #[test]
+fn what_a_number_can_be_is_said_in_words() {
+    assert_snapshot!(error("[rehearsal]\ntoken_lifetime = '2'"), @r#"night.toml:2: [rehearsal]: invalid type: string "2", expected a whole number from 0 to 4294967295"#);
+    assert_snapshot!(error("[rehearsal]\nseed = -1"), @"night.toml:2: [rehearsal]: invalid value: integer `-1`, expected a whole number, 0 or more");
+}
+
+#[test]
 fn a_bad_value_is_named_with_its_line() {
     assert_snapshot!(error("\nrate = 50"), @"night.toml:2: rate: the rate 50 has no unit: write 50/s, 50/m or 50/h");
     assert_snapshot!(error("attempts = -1"), @r#"night.toml:1: attempts: "-1" is not a whole number from 1 to 100"#);
