@@ -67,11 +67,15 @@ fn find(
     }
 }
 
+fn already_exists() -> io::Error {
+    io::Error::new(ErrorKind::AlreadyExists, "a file of this name already exists")
+}
+
 /// Copies a ledger page by page.
 pub(super) fn copy(from: &Connection, name: &str, to: &Path) -> Result<(), LedgerError> {
     let unwritten = |cause| LedgerError::Copy { path: to.display().to_string(), cause };
     if std::fs::symlink_metadata(to).is_ok() {
-        return Err(unwritten(ErrorKind::AlreadyExists.into()));
+        return Err(unwritten(already_exists()));
     }
     let new = new_file::begin(to).map_err(unwritten)?;
     let fail = |cause| match failure(name, cause) {
@@ -86,7 +90,7 @@ pub(super) fn copy(from: &Connection, name: &str, to: &Path) -> Result<(), Ledge
     }
     into.close().map_err(|(_, cause)| fail(cause))?;
     if !new_file::put_in_place(new, to).map_err(unwritten)? {
-        return Err(unwritten(ErrorKind::AlreadyExists.into()));
+        return Err(unwritten(already_exists()));
     }
     Ok(())
 }
