@@ -549,12 +549,12 @@ pub const COMMANDS: &[CommandHelp] = &[
         ],
         examples: &[
             example(
-                "Export the runs of a month first, and verify the export",
-                "cardcancel export --since 2025-11-01 --until 2025-12-01 -o audit-2025-11",
+                "Remove the rows of the runs before a day that are in an export",
+                "cardcancel ledger forget --before 2025-12-01 --export audit-2025-11",
             ),
             example(
-                "Remove the rows of those runs from the ledger",
-                "cardcancel ledger forget --before 2025-12-01 --export audit-2025-11",
+                "Export the runs of a month first",
+                "cardcancel export --since 2025-11-01 --until 2025-12-01 -o audit-2025-11",
             ),
         ],
         exit_codes: &[
