@@ -284,11 +284,15 @@ impl CoreCardLogin {
     ) -> Result<GrantedToken, TokenError> {
         match response::read(answer, &self.secrets(grant)) {
             ResponseBody::Api { status: Some(false), error_code, message } => {
+                let check = match grant {
+                    LoginGrant::AccessToken => format!(": check user_id and {PASSWORD}"),
+                    LoginGrant::RefreshToken(_) => String::new(),
+                };
                 let parts = [error_code, message];
                 let why = parts.into_iter().flatten().collect::<Vec<_>>().join(", ");
                 let why = if why.is_empty() { String::new() } else { format!(" ({why})") };
                 let what = format!(
-                    "answered HTTP {http_status} with Status false{why}: check user_id and {PASSWORD}"
+                    "answered HTTP {http_status} with Status false{why}{check}"
                 );
                 // A password is not tried again and again, whatever the status.
                 Err(match http_status {
@@ -299,9 +303,13 @@ impl CoreCardLogin {
             _ if may_pass(http_status) => {
                 Err(SERVER.for_now(&format!("answered HTTP {http_status}")))
             }
-            _ if !(200..300).contains(&http_status) => Err(SERVER.for_good(&format!(
-                "answered HTTP {http_status}: check user_id, {PASSWORD} and path in [auth]"
-            ))),
+            _ if !(200..300).contains(&http_status) => Err(SERVER.for_good(&match grant {
+                LoginGrant::AccessToken => format!(
+                    "answered HTTP {http_status}: check user_id, {PASSWORD} and path in [auth]"
+                ),
+                // The login that follows tells whether these are right.
+                LoginGrant::RefreshToken(_) => format!("answered HTTP {http_status}"),
+            })),
             ResponseBody::Unreadable(_) => {
                 Err(SERVER.for_good("answered, but not with a JSON object: check path in [auth]"))
             }
