@@ -161,8 +161,10 @@ fn text(
             status_text(row),
             shown(&opened.endpoint)
         );
-        for start in starts_of(starts, attempts) {
-            let _ = writeln!(text, "  {}", shown(&started_by(start)));
+        let mut starters: Vec<String> = starts_of(starts, attempts).map(started_by).collect();
+        starters.dedup();
+        for by in starters {
+            let _ = writeln!(text, "  {}", shown(&by));
         }
         if attempts.is_empty() {
             let how =
