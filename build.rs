@@ -13,7 +13,8 @@ fn main() {
     let is_release = std::env::var("PROFILE").is_ok_and(|profile| profile == "release");
     let commit = named.or_else(|| if is_release { commit_of_source() } else { None });
     let suffix = commit.map_or(String::new(), |commit| format!(" ({commit})"));
-    println!("cargo::rustc-env=CARDCANCEL_VERSION_SUFFIX={suffix}");
+    // `cargo run` hands it to the program too, which refuses a variable of its own prefix that is no setting.
+    println!("cargo::rustc-env=VERSION_SUFFIX={suffix}");
 }
 
 /// The commit of the source, and whether the source differs from it.

@@ -62,7 +62,7 @@ pub fn raise_fd_limit(concurrency: u32) -> anyhow::Result<()> {
 pub const PROGRAM: &str = concat!("cardcancel ", env!("CARGO_PKG_VERSION"));
 
 /// The version, followed in release builds by the commit that the program is built from.
-pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), env!("CARDCANCEL_VERSION_SUFFIX"));
+pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), env!("VERSION_SUFFIX"));
 
 /// The prefix of the application name in database sessions.
 const SESSION: &str = "cardcancel ";

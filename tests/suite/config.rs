@@ -162,3 +162,9 @@ fn a_password_in_an_address_is_not_shown() {
     let outcome = shown(&["--url", "https://me:s3cr3t@a.example"], &[]);
     assert!(!outcome.all_output().contains("s3cr3t"), "{}", outcome.report());
 }
+
+#[test]
+fn what_the_build_hands_to_the_program_is_taken_for_no_setting() {
+    let build = include_str!("../../build.rs");
+    assert!(build.contains("cargo::rustc-env=") && !build.contains("rustc-env=CARDCANCEL_"));
+}
