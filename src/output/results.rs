@@ -69,12 +69,14 @@ pub enum Replace {
 }
 
 impl ResultsFile {
-    /// Creates the temporary file for the results at `path`.
+    /// Creates the temporary file for the results at `path`, or, if another run has put a file there
+    /// by the time they are complete, at the first of `others`, in the same folder, that is free.
     ///
     /// # Errors
-    /// When something else is there, or nothing can be written there.
+    /// When something else is there and there are no others, or nothing can be written there.
     pub fn create(
         path: PathBuf,
+        others: Vec<PathBuf>,
         run: &str,
         replace: Replace,
         ledger: &mut dyn Ledger,
@@ -83,19 +85,15 @@ impl ResultsFile {
             let path = path.display();
             bail!("{path} names a folder: name a file in it for the results with -o");
         }
-        may_replace(&path, run, replace, ledger)?;
+        // One that another run takes meanwhile, even now, is passed over if there are others.
+        if others.is_empty() {
+            may_replace(&path, run, replace, ledger)?;
+        }
         let temp_file = create_temp_file(&path, run).with_context(|| {
             let path = path.display();
             format!("the results cannot be written to {path}: choose another file with -o")
         })?;
-        Ok(ResultsFile { path, others: Vec::new(), temp_file, replace })
-    }
-
-    /// Puts it at the first of these paths, in the same folder, that is free, if another run has put
-    /// a file at its own meanwhile.
-    #[must_use]
-    pub fn or_at(self, others: Vec<PathBuf>) -> ResultsFile {
-        ResultsFile { others, ..self }
+        Ok(ResultsFile { path, others, temp_file, replace })
     }
 
     /// Writes every row of the run, shows each to `observer`, and puts the file in its place.
@@ -253,4 +251,24 @@ fn digest_of(path: &Path) -> anyhow::Result<String> {
         .and_then(|mut file| io::copy(&mut file, &mut hash))
         .with_context(|| format!("cannot read {}", path.display()))?;
     Ok(hash.digest().to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::Sqlite;
+
+    #[test]
+    fn a_name_that_another_run_takes_is_passed_over_where_there_are_others() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut ledger = Sqlite::open(&folder.path().join("ledger.db")).unwrap();
+        let [taken, next] = ["taken.csv", "next.csv"].map(|name| folder.path().join(name));
+        fs::write(&taken, "of another run").unwrap();
+        let mut create = |others| {
+            ResultsFile::create(taken.clone(), others, "run", Replace::OwnResults, &mut ledger)
+        };
+        assert!(create(vec![next]).is_ok());
+        let refused = create(Vec::new()).unwrap_err().to_string();
+        assert!(refused.contains("already exists"), "{refused}");
+    }
 }

@@ -60,7 +60,7 @@ pub fn create_results(
         Some(path) => (path.clone(), Vec::new()),
         None => free_paths(context, run, replace, ledger)?,
     };
-    Ok(ResultsFile::create(path, run, replace, ledger)?.or_at(others))
+    ResultsFile::create(path, others, run, replace, ledger)
 }
 
 /// The first of the paths for results that no other run has taken, and those after it: several
