@@ -48,8 +48,7 @@ fn ended_ones(
     let standings = ledger.standings(endpoint, orders)?;
     let mut ended = Vec::new();
     for (order, standing) in orders.iter().zip(standings) {
-        let may_be_in_doubt = standing.is_in_doubt || standing.in_flight.is_some();
-        if !may_be_in_doubt && has_evidence(*order, endpoint, ledger)? {
+        if !standing.may_be_in_doubt() && has_evidence(*order, endpoint, ledger)? {
             ended.push(*order);
         }
     }

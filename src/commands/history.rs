@@ -116,8 +116,7 @@ fn decisive<'c>(
             (row.status != Status::Duplicate, !row.carried_over, rank)
         };
         let is_shown = |its: &OnRecord| chapters.iter().any(|it| its.is_of(&it.history.run));
-        let is_cancelled = |its: &OnRecord| its.status.is_some_and(Status::is_cancelled);
-        if on_record.iter().any(|its| is_cancelled(its) && !is_shown(its)) {
+        if on_record.iter().any(|its| its.is_cancelled() && !is_shown(its)) {
             // A run that was forgotten cancelled it.
             continue;
         }

@@ -29,6 +29,5 @@ pub fn settled_doubts(run: &Run, ledger: &mut dyn Ledger) -> anyhow::Result<Coun
 }
 
 fn is_settled(standing: &OrderStanding) -> bool {
-    let OrderStanding { is_on_record, is_cancelled, is_in_doubt, in_flight, .. } = standing;
-    *is_cancelled || (*is_on_record && !is_in_doubt && in_flight.is_none())
+    standing.is_cancelled || (standing.is_on_record && !standing.may_be_in_doubt())
 }

@@ -85,12 +85,16 @@ impl OnRecord {
         self.run == run.number
     }
 
+    /// Whether it shows that the order is cancelled.
+    pub fn is_cancelled(&self) -> bool {
+        self.status.is_some_and(Status::is_cancelled)
+    }
+
     /// Its rank among the rows of its order that are no copies: the greatest tells how the order
     /// stands. An older run may have been started again, so the start that sent it counts, and no
     /// clock, which may have been set. A doubt that nothing has ended counts more: runs may have sent
     /// the order by turns. An order that is cancelled stays so, whatever came after.
     pub fn rank(&self) -> (bool, bool, i64) {
-        let is_cancelled = self.status.is_some_and(Status::is_cancelled);
-        (is_cancelled, self.leaves_doubt, self.start)
+        (self.is_cancelled(), self.leaves_doubt, self.start)
     }
 }

@@ -38,6 +38,12 @@ pub struct InFlight {
 }
 
 impl OrderStanding {
+    /// Whether nothing tells yet whether it is cancelled: a doubt has not ended, or a call for it has
+    /// not been completed.
+    pub fn may_be_in_doubt(&self) -> bool {
+        self.is_in_doubt || self.in_flight.is_some()
+    }
+
     /// Adds that a run sent the order, or that evidence decided it there.
     pub(super) fn add_sent(&mut self, sent: LastSent) {
         if self.last_sent.as_ref().is_none_or(|last| last.start < sent.start) {
