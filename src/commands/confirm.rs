@@ -50,8 +50,9 @@ impl Question {
     }
 }
 
-/// Shows what is about to happen and asks for confirmation. Without a terminal nobody can
-/// be asked: then `--yes` is required, and what is about to happen is shown all the same. `reads_input` is whether standard input is the file itself.
+/// Shows what is about to happen and asks for confirmation. Without a terminal nobody can be asked:
+/// then `--yes` is required, and what is about to happen is shown all the same. `reads_input` is
+/// whether standard input is the file itself.
 ///
 /// # Errors
 /// When there is nobody to ask, or the answer is not yes.

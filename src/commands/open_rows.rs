@@ -61,7 +61,8 @@ impl OpenRows {
     }
 
     /// Calls `each` with every open row and its run, the newest run first. Returns what was left
-    /// out, and whether there is no run, as sentences without a point. `lookups` is the same ledger, opened once more.
+    /// out, and whether there is no run, as sentences without a point. `lookups` is the same ledger,
+    /// opened once more.
     ///
     /// # Errors
     /// Those of the ledger and of `each`.

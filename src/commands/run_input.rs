@@ -129,7 +129,7 @@ impl RunInput {
     /// collide.
     pub fn default_results(&self, rehearsal: bool) -> Box<dyn Iterator<Item = PathBuf> + '_> {
         let middle = if rehearsal { ".rehearsal" } else { "" };
-        // A file's name has no blank.
+        // A name that is easy to type has no blank.
         let stem = if self.input.name() == OPEN_ROWS { "open" } else { self.input.stem() };
         if self.plan.is_none() {
             let only = format!("{stem}{middle}.results.csv");

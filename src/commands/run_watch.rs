@@ -24,8 +24,8 @@ const PRINTED_EVERY: Duration = Duration::from_secs(5);
 pub type PrintRun<'a> = &'a mut dyn FnMut(Run, &mut dyn Ledger) -> anyhow::Result<()>;
 
 /// Shows how far the run is, once a second, until it is at rest, or nobody reads it any more.
-/// Returns it then. Where there is no
-/// terminal, it is a line every five seconds; `print` prints something else instead.
+/// Returns it then. Where there is no terminal, it is a line every five seconds; `print` prints
+/// something else instead.
 ///
 /// # Errors
 /// If the ledger cannot be read.
